@@ -1,0 +1,177 @@
+"""Every setting, read once from the environment (prefix `WASENDER_`) or a `wasender.env` file.
+
+`load()` reports all problems at once. The table in the README is held against `Settings` by a test.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from datetime import time
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import phonenumbers
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from daemon import errors
+
+PREFIX = "WASENDER_"
+ENV_FILE = "wasender.env"
+ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_PLACEHOLDER = re.compile(r"(your|my)[ _-]|secret[ _-]?key|change[ _-]?me|placeholder|example", re.I)
+_WINDOW = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)")
+
+
+class Settings(BaseSettings):
+    """All settings; times in seconds where the name ends in `_s` or begins with `delay`/`long_pause`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=ENV_FILE, extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(Path("data"), description="Folder of the database, uploads, key and browser profiles.")
+    database_url: str = Field("", description="Database; empty: SQLite in the data folder.")
+    host: str = Field("127.0.0.1", description="Address the http process listens on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port the http process listens on.")
+    api_key: str = Field("", repr=False, description="Key for the API; empty: made at first start in `api_key`.")
+    open_status: bool = Field(True, description="Answer `GET /status/{id}` and `GET /jobs` without a key (counts).")
+    transport: Literal["browser", "cloud", "dryrun"] = Field("browser", description="How messages are sent.")
+    whatsapp_url: str = Field("https://web.whatsapp.com", description="Address of WhatsApp Web.")
+    chrome: str = Field("", description="Chromium or Chrome; empty: found on this machine.")
+    chromedriver: str = Field("", description="Its driver; empty: found on this machine.")
+    headless: Literal["auto", "true", "false"] = Field(
+        "auto", description="`true`: no window; `false`: a display, made with Xvfb if need be; `auto`: `false` where possible."
+    )
+    account: str = Field("default", description="The account that this sender drives.")
+    delay_min: float = Field(4, ge=0, description="Shortest pause between two messages of an account.")
+    delay_max: float = Field(8, ge=0, description="Longest pause between two messages of an account.")
+    long_pause_every: int = Field(10, ge=0, description="A longer pause after so many messages; 0: never.")
+    long_pause_min: float = Field(20, ge=0, description="Shortest long pause (added to the ordinary one).")
+    long_pause_max: float = Field(40, ge=0, description="Longest long pause.")
+    max_attempts: int = Field(3, ge=1, description="Tries for a message before it has failed.")
+    retry_after_s: float = Field(30, ge=0, description="Wait before the second try; doubles with each further one.")
+    lease_s: float = Field(60, ge=5, description="How long a claimed message stays a dead sender's.")
+    send_timeout_s: float = Field(90, ge=5, description="How long a message may wait for WhatsApp's tick.")
+    default_country: str = Field("", description="Country (ISO code, such as DE) of numbers written without one.")
+    daily_cap: int = Field(0, ge=0, description="Most messages of an account in 24 hours; 0: no cap.")
+    hourly_cap: int = Field(0, ge=0, description="Most messages of an account in 60 minutes; 0: no cap.")
+    quiet_hours: str = Field("", description="No sending between these times, such as `21:00-08:00`.")
+    timezone: str = Field("UTC", description="Time zone of the quiet hours, such as `Europe/Berlin`.")
+    max_upload_mb: int = Field(64, ge=1, description="Largest file that may be uploaded.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["json", "console"] = Field("json", description="`json`: a line each; `console`: for people.")
+
+    @field_validator("account")
+    @classmethod
+    def _account_is_a_name(cls, value: str) -> str:
+        if not ACCOUNT_NAME.fullmatch(value):
+            raise ValueError("use letters, digits, - and _ (32 at most)")
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _key_is_secret(cls, value: str) -> str:
+        if value and (_PLACEHOLDER.search(value) or len(value) < 16):
+            raise ValueError("use at least 16 random characters, no placeholder; or unset it and one is made")
+        return value
+
+    @field_validator("default_country")
+    @classmethod
+    def _country_is_known(cls, value: str) -> str:
+        if value and value.upper() not in phonenumbers.SUPPORTED_REGIONS:
+            raise ValueError("use a two-letter country code such as DE, US or IN")
+        return value.upper()
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_is_known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("use a name such as Europe/Berlin") from None
+        return value
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _window_is_readable(cls, value: str) -> str:
+        if value and not _WINDOW.fullmatch(value):
+            raise ValueError("write it as 21:00-08:00")
+        return value
+
+    @field_validator("whatsapp_url")
+    @classmethod
+    def _url_is_http(cls, value: str) -> str:
+        if not re.match(r"https?://[^/]+", value):
+            raise ValueError("write it as https://web.whatsapp.com")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _ranges_are_ordered(self) -> Settings:
+        for low, high in (("delay_min", "delay_max"), ("long_pause_min", "long_pause_max")):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{PREFIX}{low.upper()} must not be above {PREFIX}{high.upper()}")
+        return self
+
+    @property
+    def db_url(self) -> str:
+        """The database in use: `database_url`, or the SQLite file in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'wasender.db'}"
+
+    @property
+    def quiet(self) -> tuple[time, time] | None:
+        """Start and end of the quiet hours in `timezone`, or None."""
+        match = _WINDOW.fullmatch(self.quiet_hours)
+        if not match:
+            return None
+        hour, minute, end_hour, end_minute = map(int, match.groups())
+        return time(hour, minute), time(end_hour, end_minute)
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings. Raises ConfigError that names every problem, one line each."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else ""
+            text = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{name}: {text}" if name else text)
+        raise errors.ConfigError("\n".join(lines)) from None
+
+
+def prepare_data_dir(settings: Settings) -> None:
+    """Make the data folder, readable by its owner only. Raises SetupError."""
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise errors.SetupError(
+            f"The data folder {folder} cannot be written to ({error.strerror}): "
+            f"change its owner, or set {PREFIX}DATA_DIR."
+        ) from error
+
+
+def api_key(settings: Settings) -> str:
+    """The key clients must send: the setting, or the one kept in DATA_DIR/api_key (made once, mode 0600)."""
+    if settings.api_key:
+        return settings.api_key
+    path = settings.data_dir / "api_key"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        key = path.read_text().strip()
+        if not key:
+            raise errors.SetupError(f"{path} is empty: delete it and start again.") from None
+        return key
+    with os.fdopen(handle, "w") as file:
+        key = secrets.token_urlsafe(32)
+        file.write(key + "\n")
+    return key

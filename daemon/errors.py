@@ -1,0 +1,110 @@
+"""Every error wasender raises on purpose.
+
+    DaemonError
+    ├── ConfigError            the settings cannot be used as they are
+    ├── SetupError             the machine lacks something (Chromium, a display, a writable folder)
+    ├── AccountInUse           another sender already drives this account
+    ├── DatabaseUnusable       the database is corrupt, read-only or newer than this program
+    ├── Unauthorized           no key, or not the right one
+    ├── NotFound               no job, message, upload, attachment or account by that id
+    ├── InvalidInput           what the caller gave cannot be used; says what to change
+    │   ├── InvalidNumber      not a telephone number that can be written to
+    │   ├── UnreadableFile     a contacts file or an attachment that cannot be read
+    │   └── TemplateError      a message text with a mistake or with a field that is missing
+    ├── TooLarge               a body or a file above its limit
+    ├── IllegalMove            the job or message is in a state that forbids it
+    │   └── KeyReused          the Idempotency-Key was used before with another request
+    ├── LeaseLost              this sender no longer holds the message: it must not write
+    └── TransportError         what can go wrong while sending
+        ├── NotSubmitted       nothing has left this machine; the message may be tried again
+        ├── SubmitUnknown      it may be out; only a look into the chat can tell
+        ├── Undeliverable      this recipient cannot get this message, however often it is tried
+        ├── AccountUnready     the account cannot send now; no recipient is to blame
+        └── BrowserLost        Chrome or its driver died or no longer answers
+"""
+
+from __future__ import annotations
+
+
+class DaemonError(Exception):
+    """Base of all; its text is one sentence for the person who has to act on it."""
+
+
+class ConfigError(DaemonError):
+    """The settings cannot be used; one line for each problem."""
+
+
+class SetupError(DaemonError):
+    """The machine lacks something wasender needs."""
+
+
+class AccountInUse(DaemonError):
+    """Another sender process holds the lock on this account's browser profile."""
+
+
+class DatabaseUnusable(DaemonError):
+    """The database is corrupt, read-only, or was written by a newer wasender."""
+
+
+class Unauthorized(DaemonError):
+    """The request carries no API key, or a wrong one."""
+
+
+class NotFound(DaemonError):
+    """Nothing is stored under that id."""
+
+
+class InvalidInput(DaemonError):
+    """What the caller gave cannot be used."""
+
+
+class InvalidNumber(InvalidInput):
+    """Not a telephone number that can be written to."""
+
+
+class UnreadableFile(InvalidInput):
+    """The uploaded file cannot be read."""
+
+
+class TemplateError(InvalidInput):
+    """The message text has a mistake, or names a field that a recipient does not have."""
+
+
+class TooLarge(DaemonError):
+    """A request body or a file is above its limit."""
+
+
+class IllegalMove(DaemonError):
+    """The job or message is in a state that forbids the move."""
+
+
+class KeyReused(IllegalMove):
+    """The Idempotency-Key belongs to a different, earlier request."""
+
+
+class LeaseLost(DaemonError):
+    """The message's lease is no longer ours."""
+
+
+class TransportError(DaemonError):
+    """Base of what a transport raises."""
+
+
+class NotSubmitted(TransportError):
+    """Nothing has left this machine."""
+
+
+class SubmitUnknown(TransportError):
+    """The message may be out."""
+
+
+class Undeliverable(TransportError):
+    """This recipient can never get this message."""
+
+
+class AccountUnready(TransportError):
+    """The account cannot send now; `Transport.health` says why."""
+
+
+class BrowserLost(TransportError):
+    """Chrome or its driver is gone or hangs."""

@@ -1,0 +1,182 @@
+"""What the sender knows of a way to send: the words and the `Transport` protocol.
+
+The phases decide what a failure means (design §2): until `prepare` has returned nothing has left this
+machine; from the first moment of `hand_over` on, the message may be out. The sender commits the move to
+`sending`, with the `Mark`, between the two.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+class AccountState(StrEnum):
+    """What an account can do now; stored with the account and shown as it is."""
+
+    STARTING = "starting"  #: its sender is bringing Chrome up
+    LOADING = "loading"  #: the page loads, or downloads messages
+    NEEDS_LINK = "needs_link"  #: a QR code waits for the phone
+    READY = "ready"  #: it can send
+    OFFLINE = "offline"  #: WhatsApp's servers cannot be reached
+    HELD = "held"  #: it must not send: see the reason, and `until` where WhatsApp names an end
+    BANNED = "banned"  #: WhatsApp has shut the account out for a time or for good
+
+
+class Hold(StrEnum):
+    """Why an account is held or banned; the words the API, the log and the page use."""
+
+    CONFLICT = "conflict"  #: WhatsApp is open in another window
+    RESTRICTED = "restricted"  #: may not start new chats
+    MONTHLY_CAP = "monthly_cap"  #: no new chats left this month
+    TEMPORARY_BAN = "temporary_ban"
+    UNKNOWN_DIALOG = "unknown_dialog"
+    PAGE_CHANGED = "page_changed"  #: the self-check does not find what sending needs
+    STUCK_ON_CLOCK = "stuck_on_clock"  #: a message gets no tick from the server
+    APP_TOO_OLD = "app_too_old"  #: the phone's WhatsApp must be updated
+    UNSUPPORTED_BROWSER = "unsupported_browser"
+    TERMS = "terms"  #: WhatsApp wants its terms accepted on the phone
+    UNREACHABLE = "unreachable"  #: the page itself does not load
+    FAILURES = "failures"  #: too many messages in a row failed for one cause
+
+
+class Kind(StrEnum):
+    """What an attachment is to WhatsApp: decides the menu entry it goes through."""
+
+    PHOTO = "photo"
+    VIDEO = "video"
+    AUDIO = "audio"
+    DOCUMENT = "document"
+
+
+class Ack(StrEnum):
+    """How far WhatsApp says a message has come (whatsapp-web.md §6)."""
+
+    SENT = "sent"  #: one tick: the server has it
+    DELIVERED = "delivered"
+    READ = "read"
+
+
+class Finding(StrEnum):
+    """What a look into the chat says of a message that may be out."""
+
+    SENT = "sent"  #: a row of ours, newer than the mark, with this content and a tick
+    WAITING = "waiting"  #: such a row is there, on the clock
+    FAILED = "failed"  #: such a row is there, and WhatsApp says it was not sent
+    ABSENT = "absent"  #: proved: the history down to the mark is loaded and no such row is in it
+    UNKNOWN = "unknown"  #: cannot tell
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A stored file; `filename` is the name the recipient sees."""
+
+    path: Path
+    filename: str
+    kind: Kind
+    mimetype: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One message to one person. number: E.164 with "+". text may be empty when there is an attachment."""
+
+    number: str
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the chat looked like just before the hand-over: enough to know later what is new in it.
+
+    last_own: id of the newest message of ours in the chat, None when it had none.
+    """
+
+    last_own: str | None
+
+    def dumps(self) -> str:
+        return json.dumps({"last_own": self.last_own})
+
+    @classmethod
+    def loads(cls, text: str) -> Mark:
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """WhatsApp's server has the message. transport_id: the id it has there (an opaque text)."""
+
+    transport_id: str
+    ack: Ack
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Outcome of `look_up`. evidence: one sentence for a person, without numbers or message text."""
+
+    finding: Finding
+    evidence: str
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True)
+class Health:
+    """What the account can do, as the transport sees it now.
+
+    hold: set when state is HELD or BANNED. until_ms: UTC epoch ms when WhatsApp says it ends, else None.
+    detail: one sentence for a person (no numbers, no message text). qr: the payload to draw while
+    NEEDS_LINK; a credential, so it is kept out of repr and logs.
+    """
+
+    state: AccountState
+    hold: Hold | None = None
+    until_ms: int | None = None
+    detail: str | None = None
+    qr: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Health({self.state}, hold={self.hold}, until_ms={self.until_ms}, detail={self.detail!r})"
+
+
+class Transport(Protocol):
+    """A way to send messages for one account.
+
+    Every method is a coroutine and may be cancelled; a cancelled `prepare` leaves nothing sent.
+    """
+
+    concurrency: int  #: how many messages it takes at once (browser 1, Cloud API many)
+
+    async def start(self) -> None:
+        """Bring it up, cleaning away what a previous life left. Does not wait for a login.
+
+        Raises SetupError (the machine lacks something), AccountInUse, BrowserLost (try again).
+        """
+
+    async def health(self) -> Health:
+        """Look at the account now; heals what can be healed without a person (a stale QR code, a
+        reconnect button, a known promotion). Raises BrowserLost."""
+
+    async def prepare(self, message: Outgoing) -> Mark:
+        """Do all that can be done before anything leaves: open the chat, prove it is the right one,
+        compose, read back. Raises NotSubmitted, Undeliverable, AccountUnready, BrowserLost."""
+
+    async def hand_over(self, message: Outgoing, mark: Mark) -> Receipt:
+        """Send what `prepare` composed; returns when the server has ticked it.
+
+        Raises NotSubmitted only where it is certain that nothing was sent; else SubmitUnknown
+        (no tick within the deadline) or BrowserLost.
+        """
+
+    async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:
+        """Find out what became of a message that was handed over in this or an earlier life.
+
+        Sends nothing. Raises AccountUnready, BrowserLost; says UNKNOWN when it cannot tell.
+        """
+
+    async def close(self) -> None:
+        """Leave no process behind. Safe to call twice and after BrowserLost; takes under 5 s."""
