@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 from datetime import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -44,7 +45,8 @@ class Settings(BaseSettings):
     chrome: str = Field("", description="Chromium or Chrome; empty: found on this machine.")
     chromedriver: str = Field("", description="Its driver; empty: found on this machine.")
     headless: Literal["auto", "true", "false"] = Field(
-        "auto", description="`true`: no window; `false`: a display, made with Xvfb if need be; `auto`: `false` where possible."
+        "auto",
+        description="`true`: no window; `false`: a display, made with Xvfb if need be; `auto`: `false` where possible.",
     )
     account: str = Field("default", description="The account that this sender drives.")
     delay_min: float = Field(4, ge=0, description="Shortest pause between two messages of an account.")
@@ -175,3 +177,11 @@ def api_key(settings: Settings) -> str:
         key = secrets.token_urlsafe(32)
         file.write(key + "\n")
     return key
+
+
+def release() -> str:
+    """The installed version of wasender, or `source` in a checkout that is not installed."""
+    try:
+        return version("wasender")
+    except PackageNotFoundError:
+        return "source"

@@ -1,26 +1,27 @@
 """Every error wasender raises on purpose.
 
-    DaemonError
-    ├── ConfigError            the settings cannot be used as they are
-    ├── SetupError             the machine lacks something (Chromium, a display, a writable folder)
-    ├── AccountInUse           another sender already drives this account
-    ├── DatabaseUnusable       the database is corrupt, read-only or newer than this program
-    ├── Unauthorized           no key, or not the right one
-    ├── NotFound               no job, message, upload, attachment or account by that id
-    ├── InvalidInput           what the caller gave cannot be used; says what to change
-    │   ├── InvalidNumber      not a telephone number that can be written to
-    │   ├── UnreadableFile     a contacts file or an attachment that cannot be read
-    │   └── TemplateError      a message text with a mistake or with a field that is missing
-    ├── TooLarge               a body or a file above its limit
-    ├── IllegalMove            the job or message is in a state that forbids it
-    │   └── KeyReused          the Idempotency-Key was used before with another request
-    ├── LeaseLost              this sender no longer holds the message: it must not write
-    └── TransportError         what can go wrong while sending
-        ├── NotSubmitted       nothing has left this machine; the message may be tried again
-        ├── SubmitUnknown      it may be out; only a look into the chat can tell
-        ├── Undeliverable      this recipient cannot get this message, however often it is tried
-        ├── AccountUnready     the account cannot send now; no recipient is to blame
-        └── BrowserLost        Chrome or its driver died or no longer answers
+DaemonError
+├── ConfigError            the settings cannot be used as they are
+├── SetupError             the machine lacks something (Chromium, a display, a writable folder)
+├── AccountInUse           another sender already drives this account
+├── DatabaseUnusable       the database is corrupt, read-only or newer than this program
+├── DatabaseBusy           the database is locked, full or away for now; nothing was changed
+├── Unauthorized           no key, or not the right one
+├── NotFound               no job, message, upload, attachment or account by that id
+├── InvalidInput           what the caller gave cannot be used; says what to change
+│   ├── InvalidNumber      not a telephone number that can be written to
+│   ├── UnreadableFile     a contacts file or an attachment that cannot be read
+│   └── TemplateError      a message text with a mistake or with a field that is missing
+├── TooLarge               a body or a file above its limit
+├── IllegalMove            the job or message is in a state that forbids it
+│   └── KeyReused          the Idempotency-Key was used before with another request
+├── LeaseLost              this sender no longer holds the message: it must not write
+└── TransportError         what can go wrong while sending
+    ├── NotSubmitted       nothing has left this machine; the message may be tried again
+    ├── SubmitUnknown      it may be out; only a look into the chat can tell
+    ├── Undeliverable      this recipient cannot get this message, however often it is tried
+    ├── AccountUnready     the account cannot send now; no recipient is to blame
+    └── BrowserLost        Chrome or its driver died or no longer answers
 """
 
 from __future__ import annotations
@@ -46,8 +47,16 @@ class DatabaseUnusable(DaemonError):
     """The database is corrupt, read-only, or was written by a newer wasender."""
 
 
+class DatabaseBusy(DaemonError):
+    """The database did not take a change; nothing was changed."""
+
+
 class Unauthorized(DaemonError):
     """The request carries no API key, or a wrong one."""
+
+
+class MalformedRequest(DaemonError):
+    """The request cannot be read at all."""
 
 
 class NotFound(DaemonError):

@@ -1,0 +1,272 @@
+"""A file or a list from the API → recipients and rejected rows, each with its place and a reason.
+
+Pure functions of their arguments. Every row with anything in it is counted once:
+`total == len(contacts) + len(rejected) + duplicates`. How numbers are read: see `numbers`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from daemon import errors, numbers, render, tables, vcards
+from daemon.tables import Row
+
+MAX_SHOWN = 200
+"""Characters of a rejected value that are kept."""
+MAX_FIELD_NAME = 64
+
+_SAMPLE_ROWS = 200
+_SAMPLE_CELLS = 4_000
+_HEADER_ROWS = 10
+_LEAST_RESEMBLANCE = 0.4
+_NEARLY = 0.2
+_TITLE_WORDS = (  # the later the better
+    ("order", "invoice", "customer", "fax", "id", "zip", "postal", "children", "iban", "vat", "date"),
+    (),
+    ("number", "numero", "número", "nummer", "numéro", "nr", "contact", "номер"),
+    ("phone", "tel", "telephone", "telefono", "teléfono", "telefone", "telefon", "téléphone", "telefoon", "fone")
+    + ("rufnummer", "телефон", "电话", "電話", "फ़ोन", "फोन", "هاتف", "טלפון", "τηλέφωνο"),
+    ("mobile", "mob", "mobil", "handy", "cell", "cellphone", "celular", "cellulare", "móvil", "movil", "portable")
+    + ("gsm", "hp", "natel", "мобильный", "手机", "मोबाइल", "جوال", "נייד", "κινητό"),
+    ("whatsapp", "wa", "zap", "whats"),
+)
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Somebody to write to. position: row or line of the file from 1 (n-th card of a vCard), or index from 0 in a list.
+
+    number: E.164. fields: text by field name, without the number; every column is there, if only as "".
+    """
+
+    position: int
+    number: str
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that cannot be written to. position: as in Contact; reason: a sentence a person can act on."""
+
+    position: int
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ContactList:
+    """What was found. columns: the field names, in file order; phone_column: title of the column of numbers."""
+
+    contacts: list[Contact] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    duplicates: int = 0
+    columns: list[str] = field(default_factory=list)
+    phone_column: str | None = None
+
+    @property
+    def total(self) -> int:
+        """Rows with anything in them, the header not counted."""
+        return len(self.contacts) + len(self.rejected) + self.duplicates
+
+
+def read(data: bytes, filename: str, default_country: str) -> ContactList:
+    """The contacts of a CSV, XLSX, TXT or vCard file, told apart by content; duplicates are left out.
+
+    default_country: ISO code of numbers written without a country, or "".
+    Raises UnreadableFile: one sentence with what to do.
+    """
+    tables.refuse_foreign(data, filename)
+    if tables.is_zip(data):
+        return _from_rows(tables.sheet_rows(data, filename), filename, default_country)
+    text = tables.decode(data, filename)
+    if vcards.is_vcard(text):
+        return _from_cards(vcards.read(text), default_country)
+    return _from_rows(tables.text_rows(text, filename), filename, default_country)
+
+
+def parse_numbers(values: Sequence[object], default_country: str) -> ContactList:
+    """The API's `numbers: [...]` and `recipients: [{number, ...fields}]`, order kept, duplicates left out.
+
+    Field names are made identifiers (`field_name`); a recipient keeps only the fields it came with.
+    """
+    collected = _Collector(default_country)
+    for position, value in enumerate(values):
+        given: Mapping[object, object] = value if isinstance(value, Mapping) else {"number": value}
+        shown = given.get("number")
+        try:
+            number = numbers.normalise(_scalar(shown, "number"), default_country)
+            taken = {"number"}
+            fields = {
+                _unique(field_name(str(name), "field"), taken): tables.clean(_scalar(content, str(name)))
+                for name, content in given.items()
+                if name != "number"
+            }
+        except errors.InvalidInput as error:
+            collected.reject(position, "" if shown is None else str(shown), str(error))
+        else:
+            collected.accept(position, number, fields)
+    columns = dict.fromkeys(name for contact in collected.contacts for name in contact.fields)
+    return collected.result(list(columns), None)
+
+
+def normalise(value: str, default_country: str) -> str:
+    """The number in E.164. Raises InvalidNumber."""
+    return numbers.normalise(value, default_country)
+
+
+def field_name(title: str, fallback: str) -> str:
+    """A title as an identifier that a template can name: `First Name` → `first_name`; `fallback` if nothing is left."""
+    signs = unicodedata.normalize("NFKC", title).lower()
+    words = "".join(sign if ("a" + sign).isidentifier() else " " for sign in signs).replace("_", " ").split()
+    name = "_".join(words)[:MAX_FIELD_NAME].rstrip("_")
+    if not name:
+        return fallback
+    if not name.isidentifier():
+        name = "_" + name
+    return name + "_" if name in render.RESERVED else name
+
+
+class _Collector:
+    """Sorts rows into contacts, rejected and duplicates."""
+
+    def __init__(self, default_country: str) -> None:
+        self.contacts: list[Contact] = []
+        self._rejected: list[Rejected] = []
+        self._duplicates = 0
+        self._seen: set[str] = set()
+        self._country = default_country
+
+    def add(self, position: int, value: str, fields: dict[str, str]) -> None:
+        try:
+            number = numbers.normalise(value, self._country)
+        except errors.InvalidNumber as error:
+            self.reject(position, value, str(error))
+        else:
+            self.accept(position, number, fields)
+
+    def accept(self, position: int, number: str, fields: dict[str, str]) -> None:
+        if number in self._seen:
+            self._duplicates += 1
+            return
+        self._seen.add(number)
+        self.contacts.append(Contact(position, number, fields))
+
+    def reject(self, position: int, value: str, reason: str) -> None:
+        self._rejected.append(Rejected(position, tables.clean(value)[:MAX_SHOWN], reason))
+
+    def result(self, columns: list[str], phone_column: str | None) -> ContactList:
+        return ContactList(self.contacts, self._rejected, self._duplicates, columns, phone_column)
+
+
+def _from_rows(rows: list[Row], filename: str, default_country: str) -> ContactList:
+    if not rows:
+        raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
+    width = max(len(row.cells) for row in rows)
+    phone = _phone_column(rows, width, default_country)
+    if phone is None:
+        if len(rows) == 1 and any(_title_rank(rows, column) > 1 for column in range(width)):
+            raise errors.UnreadableFile(f"{filename} has only a header, no contacts: add a row for each person.")
+        raise errors.UnreadableFile(
+            f"No column of {filename} looks like telephone numbers: put them in a column of their own, "
+            "with + and the country code."
+        )
+    header = _header(rows, phone)
+    titles = [] if header is None else rows[header].cells
+    taken = {"number"}
+    names = {
+        column: _unique(field_name(_cell(titles, column), f"column_{column + 1}"), taken)
+        for column in range(width)
+        if column != phone
+    }
+    collected = _Collector(default_country)
+    for row in rows[0 if header is None else header + 1 :]:
+        fields = {name: _cell(row.cells, column) for column, name in names.items()}
+        collected.add(row.position, _cell(row.cells, phone), fields)
+    return collected.result(list(names.values()), _cell(titles, phone) or f"column_{phone + 1}")
+
+
+def _from_cards(cards: Iterable[vcards.Card], default_country: str) -> ContactList:
+    collected = _Collector(default_country)
+    for card in cards:
+        if card.broken:
+            collected.reject(card.position, card.fields["name"], "This card cannot be read: export it again.")
+        elif not card.numbers:
+            collected.reject(card.position, card.fields["name"], "This card has no telephone number.")
+        else:
+            best = next((n for n in card.numbers if numbers.resemblance(n, default_country) == 1), card.numbers[0])
+            collected.add(card.position, best, card.fields)
+    used = dict.fromkeys(name for contact in collected.contacts for name, text in contact.fields.items() if text)
+    for contact in collected.contacts:
+        for name in contact.fields.keys() - used.keys():
+            del contact.fields[name]
+    return collected.result(list(used), "TEL")
+
+
+def _phone_column(rows: list[Row], width: int, default_country: str) -> int | None:
+    """The column whose cells are telephone numbers, by a sample over the whole file; None if there is none.
+
+    Among columns that are nearly as good, the title decides, then the share, then the place.
+    """
+    wanted = max(20, min(_SAMPLE_ROWS, _SAMPLE_CELLS // width))
+    sample = rows[:: max(1, len(rows) // wanted)]
+    shares: dict[int, float] = {}
+    for column in range(width):
+        marks = [numbers.resemblance(cell, default_country) for row in sample if (cell := _cell(row.cells, column))]
+        if len(marks) > 1 and marks[0] == 0:
+            marks = marks[1:]  # a title, it seems, which says nothing about the cells below
+        if marks and sum(marks) / len(marks) >= _LEAST_RESEMBLANCE:
+            shares[column] = sum(marks) / len(sample)
+    if not shares:
+        return None
+    best = max(shares.values())
+    near = [column for column, share in shares.items() if share >= best - _NEARLY]
+    heads = rows[: min(_HEADER_ROWS, len(rows))]
+    return max(near, key=lambda column: (_title_rank(heads, column), shares[column], -column))
+
+
+def _title_rank(heads: list[Row], column: int) -> int:
+    title = next((cell for row in heads if (cell := _cell(row.cells, column))), "").lower()
+    words = set("".join(sign if sign.isalpha() or unicodedata.combining(sign) else " " for sign in title).split())
+    ranks = [rank for rank, known in enumerate(_TITLE_WORDS) if words & set(known)]
+    if 0 in ranks and max(ranks) < 3:
+        return 0
+    return max(ranks, default=1)
+
+
+def _header(rows: list[Row], phone: int) -> int | None:
+    """Index of the header row (rows above it are a heading, which is left out), or None."""
+    for index, row in enumerate(rows[:_HEADER_ROWS]):
+        if cell := _cell(row.cells, phone):
+            if _is_title(cell):
+                return index
+            return 0 if index else None
+    return 0 if len(rows) > 1 else None
+
+
+def _is_title(cell: str) -> bool:
+    return sum(map(str.isdigit, cell)) < 5 and not numbers.resemblance(cell, "")
+
+
+def _cell(cells: list[str], column: int) -> str:
+    return cells[column] if column < len(cells) else ""
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """The name, or with `_2`, `_3`… if it is taken; takes it."""
+    found, count = name, 1
+    while found in taken:
+        count += 1
+        found = f"{name}_{count}"
+    taken.add(found)
+    return found
+
+
+def _scalar(value: object, name: str) -> str:
+    """Text, number or nothing as text. Raises InvalidInput."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if value is None or isinstance(value, str | int | float):
+        return "" if value is None else str(value)
+    raise errors.InvalidInput(f"The field {name} must be text or a number.")

@@ -1,0 +1,88 @@
+"""structlog set-up, and EVENTS: the name of every event and what it means.
+
+One JSON line an event, on stdout. Nothing here may carry a message text, a whole phone number, a key or
+a QR payload; `number` is always `masked()`. A test holds EVENTS against the calls in the code.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+EVENTS: dict[str, str] = {
+    "process.started": "a process is up (pid, version)",
+    "process.stopping": "a signal or an error ends it",
+    "process.stopped": "it has ended in order (exit_code)",
+    "process.refused": "it cannot run as things are (reason)",
+    "http.listening": "the http process takes requests (url)",
+    "request.finished": "an HTTP request was answered (method, route, status, elapsed_ms)",
+    "request.failed": "a handler raised something unexpected",
+    "job.created": "a job was queued (total, duplicates, rejected)",
+    "job.opened": "a scheduled job's time has come",
+    "job.began": "its first message was claimed",
+    "job.paused": "a person paused it",
+    "job.resumed": "a person resumed it",
+    "job.stopped": "a person stopped it (cancelled)",
+    "job.retried": "failed messages were queued again (count)",
+    "job.completed": "no recipient is left to send",
+    "message.claimed": "a sender holds it",
+    "message.released": "it went back untried (why)",
+    "message.submitted": "from here on it may be out",
+    "message.confirmed": "WhatsApp's server ticked it (elapsed_ms)",
+    "message.retried": "tried in vain; due again later (why, attempt)",
+    "message.requeued": "a crash; the chat proves that it never went out",
+    "message.failed": "for good (why)",
+    "message.lost": "nobody can tell whether it went out (why)",
+    "message.skipped": "not to be sent (why)",
+    "message.cancelled": "its job was stopped",
+    "message.delivered": "it reached the recipient's phone",
+    "message.read": "the recipient read it",
+    "message.settled": "a person decided that it was sent",
+    "message.resent": "a person decided that it is sent again",
+    "message.looked_up": "the chat was consulted (finding, evidence)",
+    "lease.lost": "this sender may no longer write the message",
+    "lease.extend_failed": "the database did not answer the heartbeat",
+    "account.changed": "the account's state changed (state, hold, detail)",
+    "account.rescued": "messages of a dead sender were taken over (released, looked_up)",
+    "transport.started": "the transport is up (elapsed_ms)",
+    "transport.failed": "it broke and is brought up again (error, failures)",
+    "database.busy": "the database did not take a change; tried again",
+}
+
+
+def configure(process: str, level: str = "info", style: str = "json") -> None:
+    """Send structlog and the standard library's warnings to stdout, as JSON lines or for people."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        lambda _logger, _method, event: {"process": process, **event},
+        structlog.processors.format_exc_info,
+    ]
+    last: Any = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def masked(number: str) -> str:
+    """A phone number with only its country part and last two digits readable."""
+    return number[:3] + "…" + number[-2:] if len(number) > 6 else "…"

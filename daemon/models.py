@@ -1,0 +1,236 @@
+"""Tables, states and moves. No behaviour: `outbox.py` moves messages, `campaigns.py` moves jobs.
+
+All times are UTC epoch milliseconds. Columns ending in `_json` aside, `Json` columns hold JSON text.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Any
+
+import peewee
+
+from daemon.db import database
+from daemon.transports import AccountState
+
+
+class State(StrEnum):
+    """Where a message is. The comment says who moves it on."""
+
+    PENDING = "pending"  #: queued; the sender claims it
+    CLAIMED = "claimed"  #: in a sender's hand, nothing has left this machine
+    SENDING = "sending"  #: may be out; the sender confirms, or looks into the chat
+    SENT = "sent"  #: WhatsApp's server ticked it
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"  #: permanent, or all attempts used; a person may retry
+    UNCERTAIN = "uncertain"  #: nobody can tell whether it went out; a person decides
+    SKIPPED = "skipped"  #: not to be sent (opted out)
+    CANCELLED = "cancelled"  #: its job was stopped first
+
+
+UNFINISHED = frozenset({State.PENDING, State.CLAIMED, State.SENDING})
+IN_HAND = frozenset({State.CLAIMED, State.SENDING})
+OUT = frozenset({State.SENT, State.DELIVERED, State.READ})
+
+MOVES: dict[str, tuple[frozenset[State], State]] = {  # name: (from, to): the only moves a message makes
+    "claim": (frozenset({State.PENDING}), State.CLAIMED),
+    "release": (frozenset({State.CLAIMED}), State.PENDING),  # not tried: the attempt is given back
+    "submit": (frozenset({State.CLAIMED}), State.SENDING),
+    "confirm": (frozenset({State.SENDING}), State.SENT),
+    "deliver": (frozenset({State.SENT}), State.DELIVERED),
+    "read": (frozenset({State.SENT, State.DELIVERED}), State.READ),
+    "retry": (IN_HAND, State.PENDING),  # tried in vain, another try is due later
+    "requeue": (frozenset({State.SENDING}), State.PENDING),  # a crash; the chat proves it never went out
+    "fail": (IN_HAND, State.FAILED),
+    "lose": (frozenset({State.SENDING}), State.UNCERTAIN),
+    "skip": (frozenset({State.PENDING, State.CLAIMED}), State.SKIPPED),
+    "cancel": (frozenset({State.PENDING, *IN_HAND}), State.CANCELLED),  # from a hand: it would be queued again
+    "settle": (frozenset({State.UNCERTAIN}), State.SENT),  # a person's decision, never the daemon's
+    "resend": (frozenset({State.UNCERTAIN, State.FAILED}), State.PENDING),  # likewise
+}
+
+
+class JobState(StrEnum):
+    """What a job does. `waiting_for_login` is derived when a job is read, never stored."""
+
+    SCHEDULED = "scheduled"  #: waits for its time
+    PENDING = "pending"  #: waits for its first claim
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    COMPLETED = "completed"  #: no recipient is left to send, whatever the outcomes
+
+
+MAY_RUN = frozenset({JobState.PENDING, JobState.RUNNING})
+OPEN = frozenset({JobState.SCHEDULED, JobState.PENDING, JobState.RUNNING, JobState.PAUSED})
+
+JOB_MOVES: dict[str, tuple[frozenset[JobState], JobState]] = {
+    "open": (frozenset({JobState.SCHEDULED}), JobState.PENDING),
+    "begin": (frozenset({JobState.PENDING}), JobState.RUNNING),
+    "pause": (frozenset({JobState.SCHEDULED, JobState.PENDING, JobState.RUNNING}), JobState.PAUSED),
+    "resume": (frozenset({JobState.PAUSED}), JobState.RUNNING),
+    "reschedule": (frozenset({JobState.PAUSED}), JobState.SCHEDULED),  # resumed before its time has come
+    "stop": (OPEN, JobState.STOPPED),
+    "complete": (frozenset({JobState.PENDING, JobState.RUNNING, JobState.PAUSED}), JobState.COMPLETED),
+    "retry": (frozenset({JobState.RUNNING, JobState.PAUSED, JobState.COMPLETED}), JobState.RUNNING),
+}
+
+
+class Json(peewee.TextField):
+    """JSON as text, the same on both databases."""
+
+    def db_value(self, value: Any) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def python_value(self, value: str | None) -> Any:
+        return None if value is None else json.loads(value)
+
+
+class Table(peewee.Model):
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+class Account(Table):
+    """A WhatsApp account, what its sender last saw of it, and its pace."""
+
+    name = peewee.CharField(primary_key=True, max_length=32)
+    state = peewee.CharField(default=AccountState.STARTING)
+    hold = peewee.CharField(null=True)
+    detail = peewee.TextField(null=True)
+    until = peewee.BigIntegerField(null=True)
+    qr = peewee.TextField(null=True)  # a credential: only ever drawn, never logged
+    seen_at = peewee.BigIntegerField(default=0)  # heartbeat of its sender
+    next_send_at = peewee.BigIntegerField(default=0)
+    next_reason = peewee.CharField(default="ready")
+    streak = peewee.IntegerField(default=0)  # messages since the last long pause
+
+
+class Job(Table):
+    """One campaign. One counter per message state; they move by deltas with the messages."""
+
+    id = peewee.AutoField()
+    account = peewee.CharField(max_length=32)
+    name = peewee.TextField()
+    text = peewee.TextField()
+    attachments = Json(default=list)  # ids, in order
+    state = peewee.CharField()
+    reason = peewee.TextField(null=True)
+    delay_min_ms = peewee.IntegerField()
+    delay_max_ms = peewee.IntegerField()
+    schedule_at = peewee.BigIntegerField(null=True)
+    created_at = peewee.BigIntegerField()
+    started_at = peewee.BigIntegerField(null=True)
+    completed_at = peewee.BigIntegerField(null=True)
+    claimed_at = peewee.BigIntegerField(default=0)  # when it last had its turn
+    total = peewee.IntegerField()
+    columns = Json(default=list)  # names of the recipients' fields, in order
+    rejected = Json(default=list)  # rows that were refused at import, for the report
+    pending = peewee.IntegerField(default=0)
+    claimed = peewee.IntegerField(default=0)
+    sending = peewee.IntegerField(default=0)
+    sent = peewee.IntegerField(default=0)
+    delivered = peewee.IntegerField(default=0)
+    read = peewee.IntegerField(default=0)
+    failed = peewee.IntegerField(default=0)
+    uncertain = peewee.IntegerField(default=0)
+    skipped = peewee.IntegerField(default=0)
+    cancelled = peewee.IntegerField(default=0)
+
+    class Meta:
+        indexes = ((("account", "state"), False),)
+
+
+class Message(Table):
+    """One recipient of one job."""
+
+    id = peewee.AutoField()
+    job_id: int
+    job = peewee.ForeignKeyField(Job, backref="messages", on_delete="CASCADE")
+    account = peewee.CharField(max_length=32)
+    row = peewee.IntegerField()  # where it stood in the file or list
+    number = peewee.CharField(max_length=20)
+    fields = Json(default=dict)
+    state = peewee.CharField(default=State.PENDING)
+    attempts = peewee.IntegerField(default=0)
+    not_before = peewee.BigIntegerField(default=0)
+    lease = peewee.CharField(null=True)
+    lease_until = peewee.BigIntegerField(null=True)
+    mark = peewee.TextField(null=True)
+    error = peewee.TextField(null=True)
+    transport_id = peewee.TextField(null=True)
+    submitted_at = peewee.BigIntegerField(null=True)
+    sent_at = peewee.BigIntegerField(null=True)
+    delivered_at = peewee.BigIntegerField(null=True)
+    read_at = peewee.BigIntegerField(null=True)
+
+    class Meta:
+        indexes = (
+            (("job", "number"), True),
+            (("job", "state", "not_before", "id"), False),  # the claim
+            (("account", "state"), False),  # rescue
+            (("account", "submitted_at"), False),  # caps
+        )
+
+
+class Event(Table):
+    """History: one line for every move of a message."""
+
+    id = peewee.AutoField()
+    message = peewee.ForeignKeyField(Message, backref="events", on_delete="CASCADE")
+    at = peewee.BigIntegerField()
+    who = peewee.CharField()
+    move = peewee.CharField()
+    source = peewee.CharField(null=True)  # None: it was enqueued
+    target = peewee.CharField()
+    why = peewee.TextField(null=True)
+
+
+class Suppression(Table):
+    """Somebody who must not be written to."""
+
+    number = peewee.CharField(primary_key=True, max_length=20)
+    reason = peewee.TextField()
+    source = peewee.CharField()
+    created_at = peewee.BigIntegerField()
+
+
+class Upload(Table):
+    """A contacts file as it was read: contacts as [row, number, fields], rejected as [row, value, reason]."""
+
+    id = peewee.CharField(primary_key=True, max_length=32)
+    filename = peewee.TextField()
+    created_at = peewee.BigIntegerField()
+    total = peewee.IntegerField()
+    duplicates = peewee.IntegerField()
+    columns = Json()
+    phone_column = peewee.TextField(null=True)
+    contacts = Json()
+    rejected = Json()
+
+
+class Attachment(Table):
+    """An uploaded file; its bytes lie in DATA_DIR/attachments/<id>."""
+
+    id = peewee.CharField(primary_key=True, max_length=32)
+    filename = peewee.TextField()
+    kind = peewee.CharField()
+    mimetype = peewee.CharField()
+    size = peewee.BigIntegerField()
+    sha256 = peewee.CharField(max_length=64)
+    created_at = peewee.BigIntegerField()
+
+
+class Answer(Table):
+    """What a request with an Idempotency-Key was answered, so that its repeat gets the same."""
+
+    key = peewee.CharField(primary_key=True)
+    request = peewee.CharField(max_length=64)  # SHA-256 of the request
+    response = Json()
+    created_at = peewee.BigIntegerField()
+
+
+TABLES = [Account, Job, Message, Event, Suppression, Upload, Attachment, Answer]

@@ -1,0 +1,363 @@
+"""A message text with `{{ field }}` placeholders + one recipient → the text to send. Pure.
+
+The language is a small part of Jinja: fields, text, a few filters, `{% if %}`, `and`/`or`/`not`, `==`, `!=`, `in`, `~`.
+The syntax tree is held against an allow-list *before* Jinja compiles it: there is nothing in it that loops, multiplies or
+reaches into an object, so neither a text nor a field can cost more than its own length. Fields are never interpreted.
+
+A field that is empty counts as missing: better no message than one that says "Dear ,".
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import jinja2
+from jinja2 import nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from daemon import errors
+
+MAX_TEXT = 65_536
+"""Longest message, in UTF-16 units as WhatsApp counts (an emoji is two)."""
+MAX_CAPTION = 1_024
+"""Longest text beside an attachment."""
+NUMBER = "number"
+"""The field every recipient has: the telephone number in E.164."""
+RESERVED = frozenset({
+    "and", "or", "not", "in", "is", "if", "elif", "else", "endif", "for", "endfor", "set", "block", "extends", "include",
+    "import", "from", "macro", "call", "filter", "with", "raw", "true", "false", "none", "loop", "self", "super", "caller",
+    "varargs", "kwargs", "context", "environment",
+})  # fmt: skip
+"""Names that cannot be fields."""
+FIRST_PROBLEMS = 20
+
+_MAX_NODES = 2_000
+_MARKS = re.compile(r"\{\{|\{%")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_ALLOWED = {  # what each allowed node is; everything else is refused
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Filter, nodes.Keyword, nodes.Test,
+    nodes.If, nodes.CondExpr, nodes.And, nodes.Or, nodes.Not, nodes.Compare, nodes.Operand, nodes.Concat, nodes.Tuple,
+}  # fmt: skip
+_DESCRIPTIONS: dict[type[nodes.Node], str] = {
+    nodes.For: "a loop",
+    nodes.Call: "a call",
+    nodes.CondExpr: "an 'if' without 'else'",
+    nodes.Compare: "a comparison other than ==, != and in with a text in quotes",
+}
+_COMPARISONS = {"eq", "ne", "in", "notin"}
+_TESTS = {"defined", "undefined"}
+
+
+class Recipient(Protocol):
+    """What `problems` needs to know of somebody; `contacts.Contact` is one."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def number(self) -> str: ...
+    @property
+    def fields(self) -> Mapping[str, str]: ...
+
+
+@dataclass(frozen=True)
+class Template:
+    """A text that was found correct. fields: the names it uses. Made by `compile`."""
+
+    text: str
+    fields: frozenset[str]
+    _body: Callable[[dict[str, Any]], str] | None = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A recipient the text does not fit. missing: fields absent or empty; reason: a sentence."""
+
+    position: int
+    number: str
+    missing: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Problems:
+    """first: the first few, in order; count: of all."""
+
+    count: int = 0
+    first: list[Problem] = field(default_factory=list)
+
+
+class _Missing(jinja2.Undefined):
+    """Stands for a field that is absent or empty: false, equal to "", and noted in `_holes` when it gets into the text."""
+
+    def __init__(self, name: str, holes: set[str]) -> None:
+        super().__init__(name=name)
+        self._holes = holes
+
+    def __str__(self) -> str:
+        self._holes.add(str(self._undefined_name))
+        return ""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        return other == "" or isinstance(other, _Missing)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __contains__(self, item: object) -> bool:
+        return item == ""
+
+    __hash__ = jinja2.Undefined.__hash__
+
+
+def compile(text: str) -> Template:
+    """The text, checked. Raises TemplateError: one sentence, with the line."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise errors.TemplateError("The message is empty: write a text.")
+    if _LONE_SURROGATE.search(text):
+        raise errors.TemplateError("The message holds half of an emoji: enter it again.")
+    if _length(text) > MAX_TEXT:
+        raise errors.TemplateError(f"The message has more than {MAX_TEXT:,} characters: shorten it.")
+    if not _MARKS.search(text):
+        return Template(text, frozenset(), None)
+    try:
+        tree = _ENVIRONMENT.parse(text)
+        names = _checked(tree)
+        body = _ENVIRONMENT.from_string(tree)
+    except jinja2.TemplateSyntaxError as error:
+        raise errors.TemplateError(f"Line {error.lineno} of the message: {_explained(error.message or '')}") from None
+    except (RecursionError, SyntaxError, MemoryError, ValueError, OverflowError):
+        raise errors.TemplateError("The message's placeholders are too deeply nested: simplify them.") from None
+    return Template(text, frozenset(names), body.render)
+
+
+def fields_used(text: str) -> set[str]:
+    """Names of the fields in the text, `number` among them. Raises TemplateError."""
+    return set(compile(text).fields)
+
+
+def render(template: Template, fields: Mapping[str, str], number: str, limit: int = MAX_TEXT) -> str:
+    """The text for one recipient.
+
+    limit: MAX_TEXT, or MAX_CAPTION beside an attachment.
+    Raises TemplateError when a field is missing or empty, or the result is blank or too long.
+    """
+    text, missing, reason = _rendered(template, fields, number, limit)
+    if reason:
+        raise errors.TemplateError(f"{number}: {reason}" if missing else reason)
+    return text
+
+
+def problems(
+    text: str | Template, recipients: Iterable[Recipient], limit: int = MAX_TEXT, first: int = FIRST_PROBLEMS
+) -> Problems:
+    """Every recipient the text cannot be sent to as it is; the first few in detail. Raises TemplateError for the text."""
+    template = compile(text) if isinstance(text, str) else text
+    count, found = 0, []
+    for recipient in recipients:
+        _, missing, reason = _rendered(template, recipient.fields, recipient.number, limit)
+        if reason:
+            count += 1
+            if count <= first:
+                found.append(Problem(recipient.position, recipient.number, tuple(sorted(missing)), reason))
+    return Problems(count, found)
+
+
+def check(text: str | Template, recipients: Iterable[Recipient], limit: int = MAX_TEXT) -> Template:
+    """The compiled text, if every recipient can get it.
+
+    Raises TemplateError: one sentence with the number of problems and the first few places.
+    """
+    template = compile(text) if isinstance(text, str) else text
+    found = problems(template, recipients, limit, first=5)
+    if not found.count:
+        return template
+    places = "; ".join(f"{each.position} ({each.number}): {each.reason.rstrip('.')}" for each in found.first)
+    more = f"; and {found.count - len(found.first)} more" if found.count > len(found.first) else ""
+    who = "1 recipient" if found.count == 1 else f"{found.count:,} recipients"
+    raise errors.TemplateError(f"The message does not fit {who}, by position: {places}{more}.")
+
+
+def _rendered(template: Template, fields: Mapping[str, str], number: str, limit: int) -> tuple[str, set[str], str]:
+    """(text, missing fields, reason); the text is good if the reason is ""."""
+    text, holes = template.text, set[str]()
+    if template._body:
+        context: dict[str, Any] = {}
+        for name in template.fields:
+            value = number if name == NUMBER else fields.get(name, "")
+            context[name] = value if value.strip() else _Missing(name, holes)
+        try:
+            text = template._body(context)
+        except errors.TemplateError as error:
+            return "", set(), str(error)
+        except (jinja2.TemplateError, TypeError, ValueError, IndexError) as error:
+            return "", set(), f"The message cannot be filled in: {_sentence(str(error))}"
+    if holes:
+        names = ", ".join(sorted(holes))
+        return (
+            "",
+            holes,
+            f"The field{'s' if len(holes) > 1 else ''} {names} {'are' if len(holes) > 1 else 'is'} missing.",
+        )
+    if not text.strip():
+        return "", set(), "The message is blank for this recipient."
+    if len(text) * 2 > limit and (length := _length(text)) > limit:
+        beside = " beside an attachment" if limit == MAX_CAPTION else ""
+        return "", set(), f"The message has {length:,} characters; {limit:,} are allowed{beside}."
+    return text, set(), ""
+
+
+def _checked(tree: nodes.Template) -> set[str]:
+    """Names the tree uses. Raises TemplateError for what is not in the allow-list."""
+    names = set()
+    for count, node in enumerate(_walk(tree), 1):
+        if count > _MAX_NODES:
+            raise errors.TemplateError("The message has too many placeholders: simplify it.")
+        if type(node) not in _ALLOWED or _forbidden(node):
+            raise errors.TemplateError(
+                f"Line {node.lineno} of the message: {_described(node)} cannot be used; "
+                "only {{ field }}, {{ field | filter }} and {% if field %} can."
+            )
+        if isinstance(node, nodes.Name):
+            names.add(node.name)
+    return names
+
+
+def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
+    waiting = [node]
+    while waiting:  # not by recursion: a hostile text may be nested deeply
+        node = waiting.pop()
+        yield node
+        waiting.extend(node.iter_child_nodes())
+
+
+def _forbidden(node: nodes.Node) -> bool:
+    if isinstance(node, nodes.Name):
+        return node.ctx != "load" or node.name in RESERVED
+    if isinstance(node, nodes.Const):
+        return not isinstance(node.value, str | int | bool | None)
+    if isinstance(node, nodes.Filter):
+        return node.node is None or node.name not in _FILTERS or not _takes(node)
+    if isinstance(node, nodes.Test):
+        return node.name not in _TESTS or bool(node.args or node.kwargs or node.dyn_args or node.dyn_kwargs)
+    if isinstance(node, nodes.CondExpr):
+        return node.expr2 is None
+    if isinstance(node, nodes.Compare):
+        sides = [node.expr, *(operand.expr for operand in node.ops)]
+        # Fields are text: `age == 18` would never be true.
+        return any(operand.op not in _COMPARISONS for operand in node.ops) or any(map(_is_number, sides))
+    return False
+
+
+def _takes(node: nodes.Filter) -> bool:
+    """Whether the filter is given arguments it can work with."""
+    try:
+        given = inspect.signature(_FILTERS[node.name]).bind(
+            None, *node.args, **{str(each.key): each for each in node.kwargs}
+        )
+    except TypeError:
+        return False
+    length = given.arguments.get("length")
+    length = length.value if isinstance(length, nodes.Keyword) else length
+    return not node.dyn_args and not node.dyn_kwargs and (length is None or _is_number(length))
+
+
+def _is_number(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Const) and type(node.value) is int
+
+
+def _described(node: nodes.Node) -> str:
+    if isinstance(node, nodes.Filter):
+        known = " with these arguments" if node.name in _FILTERS else ""
+        return f"the filter {node.name!r}{known}"
+    if isinstance(node, nodes.Test):
+        return f"the test {node.name!r}"
+    if isinstance(node, nodes.Name):
+        return f"the name {node.name!r}"
+    if isinstance(node, nodes.Getattr | nodes.Getitem):
+        return "a part of a field (a dot or brackets)"
+    if isinstance(node, nodes.BinExpr | nodes.UnaryExpr):
+        return "arithmetic"
+    return _DESCRIPTIONS.get(type(node), f"{type(node).__name__!r}")
+
+
+def _explained(message: str) -> str:
+    """Jinja's words in those of somebody who writes a message."""
+    if "end of print statement" in message and "end of template" in message:
+        return "a placeholder is opened with {{ but not closed with }}."
+    if "end of statement block" in message and "end of template" in message:
+        return "a tag is opened with {% but not closed with %}."
+    if "needs to be closed is 'if'" in message:
+        return "an {% if %} has no {% endif %}."
+    return _sentence(message)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()[:300]
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def _length(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _replace(text: object, old: object, new: object) -> str:
+    """Refuses before it multiplies: each `replace` could make a text thousands of times longer."""
+    source, before, after = str(text), str(old), str(new)
+    if len(source) + source.count(before) * max(0, len(after) - len(before)) > MAX_TEXT:
+        raise errors.TemplateError(f"The message has more than {MAX_TEXT:,} characters.")
+    return source.replace(before, after)
+
+
+def _truncate(text: object, length: int = 255, end: str = "…") -> str:
+    """At most `length` characters, cut after a word where there is one, with `end`."""
+    source, end = str(text), str(end)
+    if len(source) <= length:
+        return source
+    kept = source[: max(0, length - len(end))]
+    return (kept.rsplit(" ", 1)[0] if " " in kept else kept).rstrip() + end
+
+
+def _default(value: object, instead: object = "", boolean: bool = False) -> object:
+    """`boolean` is taken because Jinja's filter has it; here an empty field is a missing one anyway."""
+    return instead if isinstance(value, _Missing) else value
+
+
+_FILTERS: dict[str, Callable[..., object]] = {
+    "default": _default,
+    "d": _default,
+    "upper": lambda text: str(text).upper(),
+    "lower": lambda text: str(text).lower(),
+    "capitalize": lambda text: str(text).capitalize(),
+    "title": lambda text: " ".join(word.capitalize() for word in str(text).split(" ")),
+    "trim": lambda text: str(text).strip(),
+    "first": lambda text: str(text)[:1],
+    "last": lambda text: str(text)[-1:],
+    "replace": _replace,
+    "truncate": _truncate,
+}
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+        keep_trailing_newline=True,
+        comment_start_string="\0#",  # `{#` is text, with or without a placeholder beside it
+        comment_end_string="#\0",
+        cache_size=0,
+    )
+    environment.globals.clear()
+    environment.filters.clear()
+    environment.filters.update(_FILTERS)
+    return environment
+
+
+_ENVIRONMENT = _environment()

@@ -1,0 +1,424 @@
+"""One process, one account: link → claim → submit → hand over → confirm, at the account's pace.
+
+Run as `python -m daemon.sender`. What a failure means is decided by its phase (style of `transports`):
+before `submit` nothing has left, so the message is released or tried again; after it only the chat can
+tell, so the message becomes *doubtful* and is looked up before anything else is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from typing import Any, TypeVar
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from daemon import accounts, campaigns, config, db, errors, logs, outbox, pacing, render, uploads
+from daemon.config import Settings
+from daemon.models import Message
+from daemon.transports import AccountState, Finding, Health, Hold, Mark, Outgoing, Transport
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+POLL_S = 0.25  # how often an idle sender looks for work
+LOOK_S = 1.0  # how often it looks at the account, at most
+REPORT_S = 5.0  # how often it says that it lives, when nothing has changed
+LOOK_AGAIN_S = 2.0  # between two looks into a chat that did not settle the matter
+LOOKS = 3  # that many looks that tell nothing make a message uncertain
+MAX_RESTARTS = 5  # of the transport in a row; then supervisord starts all anew
+STEADY_S = 60.0  # so long without trouble, and earlier restarts no longer count
+STOP_GRACE_S = 4.0  # for the message in hand after SIGTERM; closing Chrome takes up to 5 s more
+FAILURE_RUN = 5  # so many messages in a row that could not be tried: it is the account, not they
+FAILURE_HOLD_MS = 10 * 60_000
+
+
+class Stopping(Exception):
+    """SIGTERM came while something that can be given up was under way."""
+
+
+class Sender:
+    """The loop of one account's sender; `run` until `stop`, or until the transport is beyond repair."""
+
+    def __init__(self, settings: Settings, transport: Transport, dice: Random | None = None) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._account = settings.account
+        self._rules = campaigns.rules(settings)
+        self._lease_ms = round(settings.lease_s * 1000)
+        self._dice = dice or Random()
+        self._stop = asyncio.Event()
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="db")
+        self._in_hand: dict[int, tuple[Message, float]] = {}  # id: message, monotonic deadline of its lease's renewal
+        self._doubtful: dict[int, bool] = {}  # id of a message to look up: whether a crash made it so
+        self._looks: Counter[int] = Counter()
+        self._lost_with: Counter[int] = Counter()  # browser losses with the same message in hand
+        self._hold: Health | None = None  # a hold that this loop decided, not the page
+        self._restarts = 0
+        self._steady_since = 0.0
+        self._failure_run = 0
+        self._health = Health(AccountState.STARTING)
+        self._looked_at = self._reported_at = 0.0
+
+    def stop(self) -> None:
+        """Finish or release the message in hand, close the transport, and let `run` return."""
+        log.info("process.stopping")
+        self._stop.set()
+
+    async def run(self) -> int:
+        """Send until stopped. Returns the exit code; raises SetupError and AccountInUse at start."""
+        await self._db(accounts.open_account, self._account, db.now_ms())
+        heartbeat = None
+        try:
+            await self._bring_up()
+            # Only now: the transport's lock proves that nobody else drives the account.
+            for message in await self._db(outbox.take_over, self._account, db.now_ms(), self._lease_ms, True):
+                self._hold_in_hand(message)
+                self._doubtful[message.id] = True
+            heartbeat = asyncio.create_task(self._beat())
+            while not self._stop.is_set():
+                try:
+                    await self._step()
+                except errors.DatabaseBusy as error:
+                    log.warning("database.busy", reason=str(error))
+                    await self._pause(LOOK_S)
+            return 0
+        except errors.BrowserLost:
+            return 1
+        except Stopping:
+            return 0
+        finally:
+            if heartbeat:
+                heartbeat.cancel()
+            await self._transport.close()
+            self._threads.submit(db.close)
+            self._threads.shutdown()
+
+    async def _step(self) -> None:
+        """Look, then do one thing: wait, settle a doubtful message, or send the next one."""
+        health = await self._look()
+        if health is None or health.state is not AccountState.READY:
+            await self._pause(LOOK_S)
+        elif self._doubtful:
+            await self._find_out(next(iter(self._doubtful)))
+        elif self._hold:
+            await self._pause(LOOK_S)
+        else:
+            claimed = await self._db(
+                outbox.claim, self._account, self._transport.concurrency, db.now_ms(), self._lease_ms, self._rules
+            )
+            if not claimed:
+                await self._pause(POLL_S)
+            for message in claimed:
+                with bound_contextvars(job_id=message.job_id, message_id=message.id, attempt=message.attempts):
+                    await self._send(message)
+
+    async def _look(self) -> Health | None:
+        """The account's health, at most LOOK_S old; None when the transport had to be restarted."""
+        if time.monotonic() - self._looked_at >= LOOK_S:
+            try:
+                self._health = await self._unless_stopped(self._transport.health())
+            except errors.BrowserLost as error:
+                await self._restart(error)
+                return None
+            self._looked_at = time.monotonic()
+            if self._health.state is not AccountState.READY:
+                self._steady_since = time.monotonic()
+            elif time.monotonic() - self._steady_since > STEADY_S:
+                self._restarts = 0
+            if self._hold and self._hold.until_ms and self._hold.until_ms <= db.now_ms():
+                self._hold, self._failure_run = None, 0
+            await self._report()
+        return self._health
+
+    async def _report(self, health: Health | None = None) -> None:
+        """Store what the account can do, when it changed and every REPORT_S."""
+        if health is None:
+            health = self._hold if self._hold and self._health.state is AccountState.READY else self._health
+        key = (health, health.qr)
+        if key != getattr(self, "_reported", None) or time.monotonic() - self._reported_at >= REPORT_S:
+            await self._db(accounts.report, self._account, health, db.now_ms())
+            self._reported, self._reported_at = key, time.monotonic()
+
+    async def _send(self, message: Message) -> None:
+        self._hold_in_hand(message)
+        delay_ms = (message.job.delay_min_ms, message.job.delay_max_ms)
+        gap = pacing.gap(delay_ms, await self._streak(), self._rules, self._dice)
+        try:
+            outgoing = await self._db(_outgoing, self._settings, message)
+            mark = await self._unless_stopped(self._transport.prepare(outgoing))
+            await self._db(outbox.submit, message, mark, db.now_ms(), gap)
+        except Stopping:
+            await self._move(outbox.release, message, "the sender was stopped")
+        except errors.AccountUnready as error:
+            await self._move(outbox.release, message, str(error))
+            self._looked_at = 0.0  # look again before the next claim
+        except errors.IllegalMove as error:
+            await self._move(outbox.release, message, str(error))
+        except (errors.Undeliverable, errors.InvalidInput, errors.NotFound) as error:
+            self._failure_run = 0
+            await self._move(outbox.fail, message, str(error))
+            await self._db(outbox.set_pace, message.account, db.now_ms(), gap)
+        except errors.BrowserLost as error:
+            await self._give_back_after_loss(message)
+            await self._restart(error)
+        except errors.NotSubmitted as error:
+            await self._retry(message, str(error))
+            await self._db(outbox.set_pace, message.account, db.now_ms(), gap)
+        except errors.LeaseLost:
+            self._drop(message)
+            log.error("lease.lost")
+        else:
+            await self._hand_over(message, outgoing, mark, gap)
+
+    async def _hand_over(self, message: Message, outgoing: Outgoing, mark: Mark, gap: pacing.Gap) -> None:
+        started = time.monotonic()
+        try:
+            receipt = await self._within_grace(self._transport.hand_over(outgoing, mark))
+        except Stopping:
+            return  # stays `sending`: the next life looks it up
+        except errors.NotSubmitted as error:
+            await self._retry(message, str(error))
+        except errors.BrowserLost as error:
+            self._doubtful[message.id] = True
+            await self._restart(error)
+        except errors.SubmitUnknown as error:
+            log.warning("message.doubtful", why=str(error))
+            self._doubtful[message.id] = False
+        else:
+            self._restarts = self._failure_run = 0
+            self._lost_with.pop(message.id, None)
+            await self._move(outbox.confirm, message, receipt)
+            log.debug("message.handed_over", elapsed_ms=round((time.monotonic() - started) * 1000))
+        # Anew, from the end of the send: a slow send must not eat up the pause after it.
+        await self._db(outbox.set_pace, message.account, db.now_ms(), gap)
+
+    async def _find_out(self, message_id: int) -> None:
+        """Consult the chat about a message that may be out; nothing else is sent before that is settled."""
+        message, _ = self._in_hand[message_id]
+        self._hold_in_hand(message)
+        with bound_contextvars(job_id=message.job_id, message_id=message.id, attempt=message.attempts):
+            outgoing = await self._db(_outgoing, self._settings, message)
+            try:
+                found = await self._unless_stopped(self._transport.look_up(outgoing, Mark.loads(message.mark or "")))
+            except errors.BrowserLost as error:
+                await self._restart(error)
+                return
+            except errors.AccountUnready:
+                self._looked_at = 0.0
+                await self._pause(LOOK_S)
+                return
+            log.info("message.looked_up", finding=found.finding, evidence=found.evidence)
+            self._looks[message_id] += 1
+            crashed = self._doubtful[message_id]
+            if found.finding is Finding.SENT and found.receipt:
+                await self._move(outbox.confirm, message, found.receipt)
+            elif found.finding is Finding.FAILED:
+                await self._retry(message, "WhatsApp says that it was not sent")
+            elif found.finding is Finding.ABSENT and crashed:
+                await self._move(outbox.requeue, message, found.evidence)
+            elif found.finding is Finding.ABSENT:
+                await self._retry(message, f"it never appeared in the chat: {found.evidence}")
+            elif found.finding is Finding.WAITING:
+                detail = "A message waits for WhatsApp's tick; sending goes on when it has come."
+                self._hold = Health(AccountState.HELD, Hold.STUCK_ON_CLOCK, detail=detail)
+                self._looks.pop(message_id)
+                await self._report()
+                await self._pause(LOOK_AGAIN_S)
+            elif self._looks[message_id] >= LOOKS:
+                await self._move(outbox.lose, message, found.evidence)
+            else:
+                await self._pause(LOOK_AGAIN_S)
+
+    async def _retry(self, message: Message, why: str) -> None:
+        """Count the attempt; a long run of these without any success in between holds the account."""
+        wait_ms = round(self._settings.retry_after_s * 1000)
+        await self._move(outbox.retry, message, why, self._settings.max_attempts, wait_ms)
+        self._failure_run += 1
+        if self._failure_run >= FAILURE_RUN:
+            detail = f"{self._failure_run} messages in a row could not be sent; the last one: {why}"
+            self._hold = Health(AccountState.HELD, Hold.FAILURES, db.now_ms() + FAILURE_HOLD_MS, detail)
+            await self._report()
+
+    async def _give_back_after_loss(self, message: Message) -> None:
+        """A browser that dies is not the recipient's fault, unless it dies each time with the same message."""
+        self._lost_with[message.id] += 1
+        if self._lost_with[message.id] > self._settings.max_attempts:
+            await self._retry(message, "the browser broke down each time it was tried")
+        else:
+            await self._move(outbox.release, message, "the browser broke down before anything left")
+
+    async def _move(self, move: Callable[..., None], message: Message, what: Any, *rest: Any) -> None:
+        """End the message's time in hand with one move of the outbox; a lost lease changes nothing."""
+        arguments = (message, what, db.now_ms(), *rest)
+        try:
+            await self._persist(move, *arguments)
+        except errors.LeaseLost:
+            log.error("lease.lost")
+        self._drop(message)
+
+    def _hold_in_hand(self, message: Message) -> None:
+        """Keep the lease alive, but not for ever: past the deadline somebody else may rescue it."""
+        deadline = time.monotonic() + 2 * self._settings.send_timeout_s + 120
+        self._in_hand[message.id] = (message, deadline)
+
+    def _drop(self, message: Message) -> None:
+        self._in_hand.pop(message.id, None)
+        self._looks.pop(message.id, None)
+        if self._doubtful.pop(message.id, None) is not None and not self._doubtful:
+            if self._hold and self._hold.hold is Hold.STUCK_ON_CLOCK:
+                self._hold = None
+            self._looked_at = 0.0
+
+    async def _beat(self) -> None:
+        """Renew the leases of what is in hand, six times within a lease."""
+        while True:
+            await asyncio.sleep(self._settings.lease_s / 6)
+            mine = [message for message, deadline in self._in_hand.values() if time.monotonic() < deadline]
+            if mine:
+                try:
+                    await self._db(outbox.extend, mine, db.now_ms() + self._lease_ms)
+                except errors.DatabaseBusy as error:
+                    log.warning("lease.extend_failed", reason=str(error))
+
+    async def _bring_up(self) -> None:
+        while True:
+            started = time.monotonic()
+            try:
+                await self._unless_stopped(self._transport.start())
+            except errors.BrowserLost as error:
+                await self._count_restart(error)
+            else:
+                log.info("transport.started", elapsed_ms=round((time.monotonic() - started) * 1000))
+                self._looked_at, self._steady_since = 0.0, time.monotonic()
+                return
+
+    async def _restart(self, error: errors.BrowserLost) -> None:
+        await self._report(Health(AccountState.STARTING, detail="The browser is started anew."))
+        await self._count_restart(error)
+        await self._bring_up()
+
+    async def _count_restart(self, error: errors.BrowserLost) -> None:
+        """Close what is left and wait a little. Raises the error when it has happened too often in a row."""
+        self._restarts += 1
+        log.error("transport.failed", error=str(error), failures=self._restarts)
+        await self._transport.close()
+        if self._restarts >= MAX_RESTARTS:
+            raise error
+        await self._pause(2.0 ** (self._restarts - 2))
+
+    async def _streak(self) -> int:
+        return (await self._db(accounts.find, self._account)).streak
+
+    async def _db(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run one piece of database work on the database thread."""
+        context = contextvars.copy_context()  # the log's ids go along
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: context.run(work, *arguments))
+
+    async def _persist(self, work: Callable[..., T], *arguments: Any) -> T:
+        """As `_db`, but an outcome that is known must be written down: a busy database is asked again.
+
+        Gives up after a lease's time; the message is then still `sending` and will be looked up.
+        """
+        give_up = time.monotonic() + self._settings.lease_s
+        while True:
+            try:
+                return await self._db(work, *arguments)
+            except errors.DatabaseBusy as error:
+                if time.monotonic() > give_up or self._stop.is_set():
+                    raise
+                log.warning("database.busy", reason=str(error))
+                await asyncio.sleep(POLL_S)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not past `stop`."""
+        try:
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        except TimeoutError:
+            pass
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`; raises Stopping at once when `stop` is called, and cancels it."""
+        return await self._within(work, 0.0)
+
+    async def _within_grace(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, which has STOP_GRACE_S to finish once `stop` is called."""
+        return await self._within(work, STOP_GRACE_S)
+
+    async def _within(self, work: Coroutine[Any, Any, T], grace_s: float) -> T:
+        task = asyncio.ensure_future(work)
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done() and grace_s:
+                await asyncio.wait({task}, timeout=grace_s)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=STOP_GRACE_S)
+            if task.cancelled() or not task.done():
+                raise Stopping
+            return task.result()
+        finally:
+            stopped.cancel()
+
+
+def _outgoing(settings: Settings, message: Message) -> Outgoing:
+    """What the recipient is to get: the job's text with their fields, and the job's files."""
+    text = message.job.text
+    if text.strip():
+        text = render.render(render.compile(text), message.fields, message.number)
+    return Outgoing(message.number, text, uploads.files(settings, message.job.attachments))
+
+
+def make_transport(settings: Settings) -> Transport:
+    """The transport that the settings name. Raises ConfigError."""
+    # Imported here: Selenium is a second of start-up that only the browser needs.
+    if settings.transport == "browser":
+        from daemon.transports.browser import BrowserTransport
+
+        return BrowserTransport(settings)
+    if settings.transport == "dryrun":
+        from daemon.transports.dry_run import DryRunTransport
+
+        return DryRunTransport(settings)
+    raise errors.ConfigError("WASENDER_TRANSPORT=cloud is not available yet: use browser or dryrun.")
+
+
+async def _main(settings: Settings) -> int:
+    sender = Sender(settings, make_transport(settings))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, sender.stop)
+    return await sender.run()
+
+
+def main() -> int:
+    """Start the sender of the configured account; returns the exit code."""
+    logs.configure("sender")
+    try:
+        settings = config.load()
+        logs.configure("sender", settings.log_level, settings.log_format)
+        structlog.contextvars.bind_contextvars(account=settings.account)
+        config.prepare_data_dir(settings)
+        db.connect(settings.db_url)
+        db.close()
+        log.info("process.started", pid=os.getpid(), version=config.release())
+        code = asyncio.run(_main(settings))
+    except errors.DaemonError as error:
+        log.error("process.refused", reason=str(error))
+        code = 1
+    log.info("process.stopped", exit_code=code)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

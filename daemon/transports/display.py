@@ -1,0 +1,91 @@
+"""The display Chrome draws on: the user's own if it answers, else an Xvfb that belongs to us."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import select
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from daemon import errors
+
+SCREEN = "1920x1080x24"
+_START_S = 10.0
+
+
+class Display:
+    """A running Xvfb; `variables` is what a process needs in its environment to draw on it."""
+
+    def __init__(self, xvfb: str, folder: Path, environment: Mapping[str, str]) -> None:
+        """folder: private folder for the access cookie. Raises SetupError when Xvfb does not come up."""
+        cookie = folder / "Xauthority"
+        write_cookie(cookie)
+        reader, writer = os.pipe()
+        try:
+            self.process = subprocess.Popen(
+                [xvfb, "-displayfd", str(writer), "-screen", "0", SCREEN, "-nolisten", "tcp", "-auth", str(cookie)],
+                env=environment,
+                pass_fds=(writer,),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            os.close(writer)
+            number = _read_number(reader)
+        finally:
+            os.close(reader)
+        if not number:
+            self.close()
+            raise errors.SetupError(f"{xvfb} does not start: try it by hand, or set WASENDER_HEADLESS=true.")
+        self.variables = {"DISPLAY": f":{number}", "XAUTHORITY": str(cookie)}
+
+    def close(self) -> None:
+        """End it; safe to call twice."""
+        self.process.kill()
+        self.process.wait(2)
+
+
+def _read_number(reader: int) -> str:
+    ready, _, _ = select.select([reader], [], [], _START_S)
+    return os.read(reader, 16).decode().strip() if ready else ""
+
+
+def find_xvfb() -> str | None:
+    """Path of Xvfb, None when it is not installed."""
+    return shutil.which("Xvfb")
+
+
+def answers(display: str) -> bool:
+    """Whether an X server listens at `display` (the value of DISPLAY)."""
+    match = re.fullmatch(r"(?P<host>[^:]*):(?P<number>\d+)(\.\d+)?", display)
+    if not match:
+        return False
+    host, number = match["host"], int(match["number"])
+    if host not in ("", "unix"):
+        places: list[tuple[int, str | tuple[str, int]]] = [(socket.AF_INET, (host, 6000 + number))]
+    else:
+        path = f"/tmp/.X11-unix/X{number}"  # noqa: S108 (where X servers listen)
+        places = [(socket.AF_UNIX, path), (socket.AF_UNIX, "\0" + path)]
+    for family, place in places:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.settimeout(2)
+            try:
+                probe.connect(place)
+            except OSError:
+                continue
+            return True
+    return False
+
+
+def write_cookie(path: Path) -> None:
+    """Write an X authority file that fits any display number: only who can read it may draw or look."""
+    fields = (b"", b"", b"MIT-MAGIC-COOKIE-1", secrets.token_bytes(16))
+    record = b"\xff\xff" + b"".join(len(field).to_bytes(2, "big") + field for field in fields)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(record)

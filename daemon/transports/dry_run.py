@@ -1,0 +1,71 @@
+"""A transport that sends nothing: a rehearsal of everything but WhatsApp.
+
+What a hand-over would have sent is appended to DATA_DIR/dryrun.jsonl (a number's SHA-256, never the number
+or the text), so a look-up after a crash is answered from there as it would be from a chat.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+from filelock import FileLock, Timeout
+
+from daemon import errors
+from daemon.config import Settings
+from daemon.transports import AccountState, Ack, Finding, Health, Lookup, Mark, Outgoing, Receipt
+
+
+class DryRunTransport:
+    """See `Transport`."""
+
+    concurrency = 1
+
+    def __init__(self, settings: Settings) -> None:
+        self._journal = settings.data_dir / "dryrun.jsonl"
+        self._lock = FileLock(str(settings.data_dir / f"dryrun-{settings.account}.lock"))
+        self._account = settings.account
+
+    async def start(self) -> None:
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise errors.AccountInUse(f"Another sender already runs account {self._account}: stop it first.") from None
+
+    async def health(self) -> Health:
+        return Health(AccountState.READY, detail="Dry run: nothing leaves this machine.")
+
+    async def prepare(self, message: Outgoing) -> Mark:
+        """The mark is the length of the journal: what comes after it is new."""
+        return Mark(str(self._size()))
+
+    async def hand_over(self, message: Outgoing, mark: Mark) -> Receipt:
+        line = json.dumps({"to": _hash(message.number), "text": _hash(message.text)}) + "\n"
+        with self._journal.open("a") as file:
+            at = file.tell()
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        return Receipt(f"dryrun-{at}", Ack.SENT)
+
+    async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:
+        wanted = {"to": _hash(message.number), "text": _hash(message.text)}
+        if self._size():
+            with self._journal.open() as file:
+                file.seek(int(mark.last_own or 0))
+                while line := file.readline():
+                    if json.loads(line) == wanted:
+                        receipt = Receipt(f"dryrun-{file.tell() - len(line)}", Ack.SENT)
+                        return Lookup(Finding.SENT, "the journal has it", receipt)
+        return Lookup(Finding.ABSENT, "the journal does not have it")
+
+    async def close(self) -> None:
+        self._lock.release(force=True)
+
+    def _size(self) -> int:
+        return self._journal.stat().st_size if self._journal.exists() else 0
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

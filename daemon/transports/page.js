@@ -1,0 +1,759 @@
+// Runs inside WhatsApp Web, sent anew with every call (nothing of ours stays in the page). `S` holds
+// selectors.toml. Each command is one round trip; `run` at the end lists them.
+"use strict";
+
+const INVISIBLE = /[\u200b\u200c\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
+const BLOCKS = new Set("ADDRESS ARTICLE ASIDE BLOCKQUOTE BUTTON DIV DL DT DD FOOTER FORM H1 H2 H3 H4 H5 H6 HEADER LI MAIN NAV OL P PRE SECTION TABLE TD TR UL".split(" "));
+const hits = {}; // name: index of the choice that was found
+const regexes = {};
+
+const now = () => performance.now();
+const pause = (ms) => new Promise((go) => setTimeout(go, ms));
+const clean = (text) => text.replace(INVISIBLE, "").replace(/[\u00a0\u202f]/g, " ").replace(/[\u2018\u2019\u02bc]/g, "'");
+const rx = (pattern) => (regexes[pattern] ??= new RegExp(pattern, "imu"));
+const says = (name, text) => rx(S.text[name]).test(text);
+const digitsOf = (text) => clean(text).replace(/\D/g, "");
+
+function visible(el) {
+  return el.isConnected && el.checkVisibility({ visibilityProperty: true, opacityProperty: false });
+}
+
+/* -- finding ------------------------------------------------------------------------------------------- */
+
+function matches(choice, root) {
+  if (typeof choice === "string") return [...root.querySelectorAll(choice)];
+  let found = [...root.querySelectorAll(choice.css)];
+  if (choice.text) found = found.filter((el) => rx(choice.text).test(clean(el.textContent).trim()));
+  if (choice.title) found = found.filter((el) => [...el.querySelectorAll("svg title")].some((t) => rx(choice.title).test(t.textContent.trim())));
+  if (choice.closest) found = found.map((el) => el.closest(choice.closest) ?? el);
+  return [...new Set(found)];
+}
+
+// All visible elements of the first choice that has any (which also pass `ok`).
+function all(name, { root = document, ok = null, hidden = false } = {}) {
+  const choices = S.find[name];
+  for (let index = 0; index < choices.length; index++) {
+    const found = matches(choices[index], root).filter((el) => (hidden || visible(el)) && (!ok || ok(el)));
+    if (found.length) {
+      hits[name] = index;
+      return found;
+    }
+  }
+  return [];
+}
+
+const one = (name, options) => all(name, options)[0] ?? null;
+
+/* -- reading text -------------------------------------------------------------------------------------- */
+
+// The words under `root` as lines: block elements and <br> break lines, emoji images count as their alt.
+function words(root, skip = null) {
+  let text = "";
+  const walk = (node) => {
+    if (node.nodeType === Node.TEXT_NODE) {
+      text += node.data;
+      return;
+    }
+    if (node.nodeType !== Node.ELEMENT_NODE || (skip && skip(node))) return;
+    const tag = node.tagName;
+    if (tag === "IMG") text += node.alt || node.dataset.plainText || "";
+    else if (tag === "BR") text += "\n";
+    else if (tag !== "SCRIPT" && tag !== "STYLE" && tag !== "NOSCRIPT" && tag !== "svg" && tag !== "TITLE") {
+      const block = BLOCKS.has(tag);
+      if (block && text && !text.endsWith("\n")) text += "\n";
+      for (const child of node.childNodes) walk(child);
+      if (block && text && !text.endsWith("\n")) text += "\n";
+    }
+  };
+  walk(root);
+  return clean(text);
+}
+
+const ROWS = "#pane-side [role=grid], [role=row], [role=listitem], #main [data-id], #main header, [contenteditable=true], [contenteditable='']";
+
+// What the page itself says: not the chats, not the messages, not what is being typed.
+function screenText() {
+  const lists = S.find.list.filter((choice) => typeof choice === "string").join(", ");
+  const skip = (el) => el.matches(ROWS) || el.matches(lists) || !visible(el);
+  return words(document.body, skip).replace(/[ \t]+/g, " ").replace(/\n\s*/g, "\n").trim();
+}
+
+// What stands in an editor, line by line. A paragraph is a line, and so is what follows a <br>.
+function editorText(el) {
+  const lines = [];
+  let line = null;
+  const walk = (node) => {
+    for (const child of node.childNodes) {
+      if (child.nodeType === Node.TEXT_NODE) line = (line ?? "") + child.data;
+      else if (child.nodeType !== Node.ELEMENT_NODE) continue;
+      else if (child.tagName === "IMG") line = (line ?? "") + (child.alt || child.dataset.plainText || "");
+      else if (child.tagName === "BR") {
+        // The last <br> of a block only holds the line open.
+        const last = !child.nextSibling && (line === null || line === "" ) && BLOCKS.has(node.tagName);
+        if (last && line === null) line = "";
+        else if (!(last && line === "")) {
+          lines.push(line ?? "");
+          line = child.nextSibling || node === el ? "" : null;
+          if (!child.nextSibling && BLOCKS.has(node.tagName)) line = null;
+        }
+      } else if (BLOCKS.has(child.tagName)) {
+        if (line !== null) lines.push(line);
+        line = null;
+        const count = lines.length;
+        walk(child);
+        if (line !== null) lines.push(line);
+        else if (lines.length === count) lines.push("");
+        line = null;
+      } else walk(child);
+    }
+  };
+  walk(el);
+  if (line !== null) lines.push(line);
+  return clean(lines.join("\n")).replace(/\r\n?/g, "\n");
+}
+
+const plain = (text) => clean(text).replace(/\r\n?/g, "\n").replace(/[\ufe0e\ufe0f]/g, "").replace(/[ \t]+$/gm, "").replace(/\n+$/, "");
+
+// The same for what was sent and for what WhatsApp makes of it: without formatting signs, list signs,
+// variation selectors and white space.
+function canonical(text) {
+  return clean(text)
+    .normalize("NFC")
+    .replace(/^[ \t]*(?:[-*•>]|\d+[.)])[ \t]+/gm, "")
+    .replace(/[*_~`>\ufe0e\ufe0f\u200d]/g, "")
+    .replace(/\s+/g, "");
+}
+
+/* -- the page as a whole ------------------------------------------------------------------------------- */
+
+function dialogs() {
+  const found = all("dialog", { ok: (el) => !el.querySelector("[contenteditable=true]") });
+  return found
+    .filter((el) => !found.some((other) => other !== el && other.contains(el)))
+    .map((el) => {
+      const text = words(el).replace(/\s*\n\s*/g, "\n").trim();
+      const buttons = all("dialog_buttons", { root: el }).map((button) => clean(button.textContent || button.ariaLabel || "").trim());
+      const waiting = says("starting_chat", text) && !buttons.some((label) => /^ok$/i.test(label));
+      return { el, text, buttons, waiting };
+    })
+    .filter((dialog) => dialog.text || dialog.buttons.length);
+}
+
+const shown = (dialog) => ({ text: dialog.text, buttons: dialog.buttons, waiting: dialog.waiting, invalid: says("invalid_number", dialog.text) });
+
+function title() {
+  const el = one("title");
+  if (!el) return null;
+  const text = clean(words(el)).trim() || clean(el.textContent).trim();
+  // Of the last choice nobody can say what it holds: in groups it is the list of members.
+  return text ? { text, sure: hits.title < S.find.title.length - 1 } : null;
+}
+
+const isNumber = (text, digits) => /^\+?[\d\s().\/-]+$/.test(text) && digitsOf(text) === digits;
+
+function captionBox() {
+  return one("caption", { ok: (el) => !el.closest("#main footer") && !el.closest("#side") });
+}
+
+function composer() {
+  const caption = S.find.caption.slice(0, 3).join(", ");
+  return one("composer", { ok: (el) => !el.matches(caption) });
+}
+
+// Why a chat has no composer: the words that stand in its place.
+function bar() {
+  const main = one("chat");
+  if (!main) return null;
+  const skip = (el) => el.matches(ROWS) || !visible(el);
+  const text = words(main, skip);
+  if (says("monthly_cap", text)) return "monthly_cap";
+  return says("restricted", text) ? "restricted" : null;
+}
+
+function previewSend() {
+  return one("send_preview", { ok: (el) => !el.closest("#main footer") && !el.closest("#side") && !el.closest("[role=dialog][aria-modal=true] [role=menu]") });
+}
+
+function observe() {
+  const text = screenText();
+  const qr = one("qr");
+  const main = one("logged_in");
+  const said = Object.keys(S.text).filter((name) => says(name, text));
+  const number = rx("again in\\s+([^\\n.]+)").exec(text.replace(/again in\s*\n\s*/gi, "again in "));
+  const counter = rx(S.text.cap_counter).exec(text);
+  return {
+    url: location.href,
+    error_page: location.protocol === "chrome-error:" ? (/ERR_[A-Z_]+/.exec(document.body?.innerText ?? "") ?? ["ERR"])[0] : null,
+    born: performance.timeOrigin,
+    online: navigator.onLine,
+    splash: !!one("splash"),
+    progress: !!one("progress"),
+    main: !!main,
+    qr: qr ? qr.getAttribute("data-ref") : null,
+    qr_reload: qr ? !!one("qr_reload", { root: document, ok: (el) => qr.contains(el) }) : !!matchesText("qr_reload"),
+    qr_screen: !!one("qr_screen") || says("qr_title", text),
+    offline_icon: !!one("offline_icon"),
+    dialogs: dialogs().map(shown),
+    said,
+    duration: number ? number[1].trim() : null,
+    cap_used: counter ? [Number(counter[1]), Number(counter[2])] : null,
+    chat: one("chat") ? { composer: !!composer(), bar: bar(), title: title()?.text ?? null } : null,
+    text: text.slice(0, 400),
+  };
+}
+
+const matchesText = (name) => S.find[name].some((choice) => typeof choice !== "string" && matches(choice, document).some(visible));
+
+function clickFirst(name, options) {
+  const el = one(name, options);
+  el?.click();
+  return !!el;
+}
+
+// Click the button with one of `labels` (regexes) in the first dialog whose text matches `text`.
+function clickInDialog({ text, labels }) {
+  for (const dialog of dialogs()) {
+    if (!rx(text).test(dialog.text)) continue;
+    const buttons = all("dialog_buttons", { root: dialog.el });
+    for (const label of labels) {
+      const button = buttons.find((el) => [el.textContent, el.ariaLabel, el.title].some((name) => name && rx(label).test(clean(name).trim())));
+      if (button) {
+        button.click();
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+// Answer a dialog with its OK (else its last) button and wait until it is gone.
+async function acceptDialog({ text }) {
+  const dialog = dialogs().find((one) => rx(text).test(one.text));
+  if (!dialog) return false;
+  const button = one("dialog_ok", { root: dialog.el }) ?? all("dialog_buttons", { root: dialog.el }).at(-1);
+  button?.click();
+  return !!(await until(() => !dialogs().some((one) => rx(text).test(one.text)), 3000));
+}
+
+// Resolve with the first truthy value of `check`, asked after every change of the page; null after `ms`.
+function until(check, ms) {
+  return new Promise((resolve, reject) => {
+    let timer = 0;
+    let done = false;
+    const end = now() + ms;
+    const finish = (how, value) => {
+      done = true;
+      clearInterval(ticker);
+      clearTimeout(timer);
+      observer.disconnect();
+      how(value);
+    };
+    const ask = () => {
+      timer = 0;
+      if (done) return;
+      try {
+        const value = check();
+        if (value) finish(resolve, value);
+        else if (now() >= end) finish(resolve, null);
+      } catch (error) {
+        finish(reject, error);
+      }
+    };
+    const observer = new MutationObserver(() => { timer ||= setTimeout(ask, 8); });
+    observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+    const ticker = setInterval(ask, 40);
+    ask();
+  });
+}
+
+/* -- messages ------------------------------------------------------------------------------------------ */
+
+function messageId(row) {
+  const raw = row.dataset.id ?? (row.dataset.testid ?? "").replace(/^conv-msg-/, "");
+  const token = raw.split("_").find((part) => /^[0-9a-f]{16,40}$/i.test(part));
+  return token ?? raw;
+}
+
+function rowElements() {
+  const found = all("row", { hidden: true }).filter((el) => messageId(el));
+  return found.filter((el) => !found.some((other) => other !== el && other.contains(el)));
+}
+
+function inQuote(el, row) {
+  const quote = el.closest(S.row.quoted);
+  return quote && quote !== row && row.contains(quote);
+}
+
+const pick = (row, selector) => [...row.querySelectorAll(selector)].filter((el) => !inQuote(el, row));
+
+function isBlue(el) {
+  return [el, ...el.querySelectorAll("*")].some((part) => {
+    const style = getComputedStyle(part);
+    return [style.color, style.fill].some((color) => {
+      const [r, , b] = (color.match(/[\d.]+/g) ?? []).map(Number);
+      return b > 180 && r < 120 && b - r > 80;
+    });
+  });
+}
+
+function ackOf(row) {
+  if (pick(row, S.row.failed).length) return "failed";
+  const metas = pick(row, S.row.meta);
+  const scopes = metas.length ? [...metas, row] : [row];
+  for (const scope of scopes) {
+    const labels = pick(scope, "[aria-label]").map((el) => S.ack.labels[clean(el.ariaLabel).trim().toLowerCase()]).filter(Boolean);
+    if (labels.length) return labels.at(-1);
+  }
+  for (const el of pick(row, "[data-icon]")) {
+    const state = S.ack.icons[el.dataset.icon];
+    if (state) return state === "delivered" && isBlue(el) ? "read" : state;
+  }
+  for (const el of pick(row, "svg title")) {
+    const state = S.ack.titles[el.textContent.trim()];
+    if (state) return state === "delivered" && isBlue(el.closest("svg")) ? "read" : state;
+  }
+  return null;
+}
+
+function isOwn(row, ack) {
+  if (ack) return true;
+  if (pick(row, S.row.you).length || pick(row, "span").some((el) => !el.childElementCount && says("you", el.textContent.trim()))) return true;
+  if (row.matches(S.row.own) || pick(row, S.row.own).length) return true;
+  if (row.matches(S.row.theirs) || pick(row, S.row.theirs).length) return false;
+  const raw = row.dataset.id ?? "";
+  if (raw.startsWith("true_")) return true;
+  if (raw.startsWith("false_")) return false;
+  return null;
+}
+
+function parse(row) {
+  const ack = ackOf(row);
+  const found = pick(row, S.row.text);
+  const texts = found.filter((el) => !found.some((other) => other !== el && other.contains(el)));
+  const more = pick(row, S.row.read_more).length > 0 || pick(row, "span, button, [role=button], a").some((el) => !el.childElementCount && says("read_more", clean(el.textContent).trim()));
+  const skip = (el) => el.matches(S.row.quoted) || el.matches(S.row.meta);
+  return {
+    el: row,
+    id: messageId(row),
+    ack,
+    own: isOwn(row, ack),
+    text: texts.length ? texts.map((el) => words(el)).join("\n") : null,
+    all: words(row, skip),
+    labels: () => pick(row, "[title], [aria-label]").map((el) => (el.title || el.ariaLabel || "")).join("\n"),
+    more,
+    media: pick(row, S.row.media).length > 0,
+    shell: !row.textContent.trim() && !row.querySelector("img, video, audio, canvas"),
+  };
+}
+
+// Whether a row holds what we sent: "yes", "no" or "unclear". want: {text, names, media}
+function fits(message, want) {
+  const expected = canonical(want.text);
+  if (want.media) {
+    const named = want.names.some((name) => canonical(message.all + message.labels()).includes(canonical(name)));
+    if (!expected) return named || message.media ? "yes" : message.text === null ? "unclear" : "no";
+  }
+  if (message.text === null) {
+    if (message.shell) return "unclear";
+    return expected && canonical(message.all).includes(expected) ? "yes" : want.media && message.media ? "unclear" : expected && message.media ? "no" : "unclear";
+  }
+  let got = canonical(message.text);
+  if (got === expected) return "yes";
+  if (message.more) {
+    got = got.replace(/(…|\.\.\.)?(readmore)?$/i, "").replace(/(…|\.\.\.)$/, "");
+    if (got.length >= 100 && expected.startsWith(got)) return "yes";
+  }
+  return "no";
+}
+
+function newestOwn() {
+  const rows = rowElements();
+  for (let index = rows.length - 1; index >= 0; index--) {
+    const message = parse(rows[index]);
+    if (message.own) return message.id;
+  }
+  return null;
+}
+
+// Wait until the rows of the open chat have stopped coming. An empty list may still be on its way.
+async function settled(maxMs, quietMs, emptyMs) {
+  const end = now() + maxMs;
+  let last = null;
+  let since = now();
+  for (;;) {
+    const rows = rowElements();
+    const sign = rows.length + ":" + (rows.length ? messageId(rows[0]) + messageId(rows.at(-1)) : "") + rows.filter((row) => !row.textContent).length;
+    if (sign !== last || one("history_loading")) {
+      last = sign;
+      since = now();
+    } else if (now() - since >= (rows.length ? quietMs : emptyMs)) return true;
+    if (now() > end) return false;
+    await pause(25);
+  }
+}
+
+/* -- opening a chat ------------------------------------------------------------------------------------ */
+
+// Click a link as WhatsApp's own pages have it; the app's listener opens the chat without a reload.
+// Returns false when nobody took the click (we keep the browser from leaving the page then).
+function clickLink(href) {
+  const link = document.createElement("a");
+  link.href = href;
+  link.style.display = "none";
+  let taken = null;
+  const last = (event) => {
+    if (event.target !== link) return;
+    taken = event.defaultPrevented;
+    event.preventDefault();
+  };
+  window.addEventListener("click", last);
+  document.body.append(link);
+  link.click();
+  window.removeEventListener("click", last);
+  link.remove();
+  return taken !== false;
+}
+
+function chatNow(digits) {
+  const box = composer();
+  const at = title();
+  return { title: at?.text ?? null, number: !!at && at.sure && isNumber(at.text, digits), composer: !!box, draft: box ? editorText(box) : null, bar: box ? null : bar() };
+}
+
+async function openChat({ digits, href, marker, wait_ms }) {
+  const waiting = dialogs().filter((dialog) => !dialog.waiting);
+  if (!one("logged_in") || waiting.length) return { outcome: "unready" };
+  if (!(await until(() => !dialogs().length, 10000))) return { outcome: "busy" };
+  const before = title();
+  if (!clickLink(href)) return { outcome: "ignored" };
+  return arrive({ digits, marker, wait_ms, before: before?.text ?? null });
+}
+
+// Wait until the chat that was asked for is open. before: the title that stood there, null when none did.
+async function arrive({ digits, marker, wait_ms, before }) {
+  const began = now();
+  let busy = began;
+  let barred = 0;
+  const found = await until(() => {
+    const open = dialogs();
+    const real = open.find((dialog) => !dialog.waiting);
+    if (real) return { outcome: "dialog", dialog: shown(real) };
+    if (open.length) {
+      busy = now();
+      return null;
+    }
+    const at = title();
+    if (marker) {
+      const box = composer();
+      if (box && editorText(box).includes(marker)) return { outcome: "proved", by: "marker" };
+      barred = !box && at && bar() ? barred || now() : 0;
+      if (barred && now() - barred > 600) return { outcome: "barred" };
+      return null;
+    }
+    if (at && at.text !== before) return { outcome: at.sure && isNumber(at.text, digits) && !isGroup() ? "proved" : "named", by: "title" };
+    return now() - began > 700 && now() - busy > 300 ? { outcome: "unchanged" } : null;
+  }, wait_ms);
+  if (!found) return { outcome: dialogs().length ? "busy" : "timeout" };
+  if (found.outcome !== "proved") return found;
+  return { ...found, ...(await ready({ digits })) };
+}
+
+// The chat is open: wait for its composer (or what stands in its place) and for its rows.
+async function ready({ digits }) {
+  await until(() => composer() || bar(), 5000);
+  const quiet = await settled(8000, 60, 60);
+  return { ...chatNow(digits), quiet };
+}
+
+const isGroup = () => {
+  const box = composer();
+  return !!box && says("to_group", box.ariaLabel ?? "");
+};
+
+/* -- composing ----------------------------------------------------------------------------------------- */
+
+const box = (where) => (where === "caption" ? captionBox() : composer());
+
+// Put the caret into the composer or the caption box. Returns what stands in it, null when there is no box.
+async function focus({ where, wait_ms }) {
+  const el = await until(() => box(where), wait_ms);
+  if (!el) return null;
+  el.focus();
+  if (document.activeElement !== el && !el.contains(document.activeElement)) el.dispatchEvent(new MouseEvent("mousedown", { bubbles: true })), el.focus();
+  const range = document.createRange();
+  range.selectNodeContents(el);
+  range.collapse(false);
+  const selection = getSelection();
+  selection.removeAllRanges();
+  selection.addRange(range);
+  return { text: editorText(el), focused: document.activeElement === el || el.contains(document.activeElement) };
+}
+
+// Select all in the box, for a Delete key that follows.
+function selectAll({ where }) {
+  const el = box(where);
+  if (!el) return false;
+  el.focus();
+  const range = document.createRange();
+  range.selectNodeContents(el);
+  getSelection().removeAllRanges();
+  getSelection().addRange(range);
+  return true;
+}
+
+function paste({ where, text }) {
+  const el = box(where);
+  const data = new DataTransfer();
+  data.setData("text/plain", text);
+  el.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+}
+
+// Wait until the box holds exactly `text`. `quiet_ms`: also until the rows have not changed for so long.
+async function readBack({ where, text, wait_ms, empty_ms }) {
+  const want = plain(text);
+  const same = !!(await until(() => {
+    const el = box(where);
+    return el && plain(editorText(el)) === want;
+  }, wait_ms));
+  const el = box(where);
+  const got = el ? plain(editorText(el)) : null;
+  const lines = (value) => value.split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
+  const close = got !== null && lines(got) === lines(want);
+  if ((same || close) && empty_ms) await settled(8000, 60, empty_ms);
+  return { same, close, missing: got === null, length: got?.length ?? 0, title: title()?.text ?? null, last_own: newestOwn(), attach: !!one("attach") };
+}
+
+/* -- sending ------------------------------------------------------------------------------------------- */
+
+const rightTitle = (want) => {
+  const at = title();
+  return !!at && (at.text === want.title || (at.sure && isNumber(at.text, want.digits)));
+};
+
+// The one call that sends: look once more at everything, click, and remember which rows were there.
+async function send({ where, want, last_own, text, enter_ok }) {
+  const button = await until(() => (where === "caption" ? previewSend() : one("send")), 3000);
+  const open = dialogs().filter((dialog) => !dialog.waiting);
+  if (open.length) return { clicked: false, why: "dialog", dialog: shown(open[0]) };
+  if (dialogs().length) return { clicked: false, why: "busy" };
+  if (!(where === "caption" && !title()) && !rightTitle(want)) return { clicked: false, why: "title" };
+  const el = box(where);
+  if (el || text) {
+    const lines = (value) => plain(value).split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
+    if (!el || lines(editorText(el)) !== lines(text)) return { clicked: false, why: "text" };
+  }
+  if (newestOwn() !== last_own) return { clicked: false, why: "rows" };
+  const before = rowElements().map(messageId);
+  if (button) button.click();
+  else if (!enter_ok || !el) return { clicked: false, why: "no_button" };
+  return { clicked: !!button, enter: !button, before, count: before.length };
+}
+
+// Look for rows of ours that were not there at the click. Returns when one has a tick or failed, or after wait_ms.
+async function awaitRow({ before, wants, wait_ms }) {
+  const old = new Set(before);
+  let last = null;
+  const look = () => {
+    const rows = rowElements();
+    let start = rows.length;
+    while (start > 0 && !old.has(messageId(rows[start - 1]))) start--; // only what follows the newest known row
+    const fresh = rows.slice(start).map(parse).filter((message) => message.own !== false);
+    const used = new Set();
+    const found = wants.map((want) => {
+      const hit = fresh.findLast((message) => !used.has(message) && fits(message, want) === "yes" && message.own);
+      if (hit) used.add(hit);
+      return hit ? { id: hit.id, ack: hit.ack ?? "pending" } : null;
+    });
+    const real = dialogs().find((dialog) => !dialog.waiting);
+    const el = composer();
+    last = { found, dialog: real ? shown(real) : null, fresh: fresh.length, draft: el ? plain(editorText(el)).length : null, last_row: rows.length ? messageId(rows.at(-1)) : null };
+    return last;
+  };
+  await until(() => {
+    const { found } = look();
+    return found.every((row) => row && row.ack !== "pending") || found.some((row) => row?.ack === "failed");
+  }, wait_ms);
+  return look();
+}
+
+/* -- attachments --------------------------------------------------------------------------------------- */
+
+// No file input may open the system's chooser: nobody could close that window.
+function guardInputs() {
+  const quiet = function (original) {
+    return function (...given) {
+      return this.type === "file" ? undefined : original.apply(this, given);
+    };
+  };
+  const proto = HTMLInputElement.prototype;
+  if (!Object.hasOwn(proto, "click")) {
+    proto.click = quiet(HTMLElement.prototype.click);
+    proto.showPicker = quiet(proto.showPicker);
+  }
+}
+
+function accepts(input, kind) {
+  const accept = (input.accept ?? "").toLowerCase().replace(/\s/g, "");
+  if (kind === "media") return accept.includes("video/mp4") || accept.includes("video/*");
+  if (kind === "audio") return accept.includes("audio/") && !accept.includes("image/");
+  return accept === "*" || accept === "*/*";
+}
+
+const inputFor = (kind) => [...document.querySelectorAll("input[type=file]")].filter((input) => accepts(input, kind)).at(-1) ?? null;
+
+// Open the attach menu, choose the entry of `kind` and return the file input that belongs to it.
+async function chooseInput({ kind, wait_ms }) {
+  guardInputs();
+  const known = new Set(document.querySelectorAll("input[type=file]"));
+  const attach = await until(() => one("attach"), wait_ms);
+  if (!attach) return { why: "attach" };
+  attach.click();
+  const label = rx(S.menu[kind]);
+  const entry = await until(() => {
+    for (const choice of S.find.menu_entry) {
+      const found = matches(choice, document).find((el) => visible(el) && !el.closest("#side, #pane-side") && [el.ariaLabel, el.textContent, el.title].some((name) => name && label.test(clean(name).trim())));
+      if (found) return found;
+    }
+    return null;
+  }, 3000);
+  if (!entry) {
+    attach.click(); // put the menu away
+    return { why: "entry" };
+  }
+  entry.click();
+  const input = await until(() => {
+    const found = inputFor(kind);
+    return found && (!known.has(found) || null) ? found : null;
+  }, 700) ?? (await until(() => inputFor(kind), 1500));
+  if (!input) return { why: "input" };
+  return { input, multiple: input.multiple };
+}
+
+// After the files were given: wait for the preview, or for the page's reason against them.
+async function awaitPreview({ wait_ms, before_text }) {
+  const refused = (text) => ["too_large", "unsupported_file", "empty_file"].find((name) => says(name, text));
+  const found = await until(() => {
+    const dialog = dialogs().find((one) => !one.waiting);
+    const why = dialog ? refused(dialog.text) : null;
+    if (why) return { why, dialog: shown(dialog) };
+    if (dialog) return { why: "dialog", dialog: shown(dialog) };
+    const line = screenText().split("\n").find((text) => !before_text.includes(text) && refused(text));
+    if (line) return { why: refused(line), line };
+    return previewSend() ? { preview: true } : null;
+  }, wait_ms);
+  return found ?? { why: "timeout" };
+}
+
+const previewOpen = () => !!previewSend() && !!(captionBox() || one("preview_close", { ok: (el) => !el.closest("#side") }));
+
+// Leave a preview that stands open from before. True when none is left.
+async function leavePreview() {
+  if (!previewOpen()) return true;
+  clickFirst("preview_close", { ok: (el) => !el.closest("#side") });
+  await until(() => !previewOpen() || dialogs().length, 1500);
+  if (dialogs().some((dialog) => says("discard", dialog.text))) clickInDialog({ text: S.text.discard, labels: ["^discard", "^(yes|ok)$"] });
+  return !!(await until(() => !previewOpen(), 2000));
+}
+
+/* -- looking back -------------------------------------------------------------------------------------- */
+
+function scroller() {
+  let el = rowElements()[0] ?? one("list");
+  while (el && el !== document.body) {
+    const style = getComputedStyle(el);
+    if (/(auto|scroll|overlay)/.test(style.overflowY) && el.scrollHeight > el.clientHeight + 1) return el;
+    el = el.parentElement;
+  }
+  return null;
+}
+
+// One look at the rows after `last_own`. Shells are brought into view so that they get their content.
+async function history({ last_own, want, wait_ms }) {
+  const rows = rowElements();
+  const at = last_own === null ? -1 : rows.findIndex((row) => messageId(row) === last_own);
+  const reached = last_own !== null && at >= 0;
+  const after = rows.slice(at + 1);
+  for (const row of after) {
+    if (!parse(row).shell) continue;
+    row.scrollIntoView({ block: "center" });
+    await until(() => !row.isConnected || !parse(row).shell, wait_ms);
+  }
+  const messages = after.map((row) => (row.isConnected ? parse(row) : null)).filter(Boolean);
+  return {
+    reached,
+    count: rows.length,
+    first: rows.length ? messageId(rows[0]) : null,
+    last: rows.length ? messageId(rows.at(-1)) : null,
+    loading: !!one("history_loading"),
+    rows: messages.map((message) => ({ id: message.id, own: message.own, ack: message.ack, fits: fits(message, want), shell: message.shell })),
+  };
+}
+
+// Ask for older rows. Returns whether any came, and whether the list stands at its top.
+async function older({ wait_ms }) {
+  const rows = rowElements();
+  const first = rows.length ? messageId(rows[0]) : null;
+  const count = rows.length;
+  const pane = scroller();
+  if (pane) {
+    pane.scrollTop = 1;
+    pane.scrollTop = 0;
+    pane.dispatchEvent(new Event("scroll", { bubbles: true }));
+  } else rows[0]?.scrollIntoView();
+  const came = await until(() => {
+    const fresh = rowElements();
+    return fresh.length !== count || (fresh.length ? messageId(fresh[0]) : null) !== first;
+  }, wait_ms);
+  return { came: !!came, top: !pane || pane.scrollTop <= 1, loading: !!one("history_loading") };
+}
+
+function newest() {
+  const pane = scroller();
+  if (pane) pane.scrollTop = pane.scrollHeight;
+  return true;
+}
+
+/* -- the new-chat panel -------------------------------------------------------------------------------- */
+
+async function openPanel() {
+  if (!clickFirst("new_chat")) return { why: "new_chat" };
+  const el = await until(() => one("panel_search", { ok: (el) => !el.closest("#main") }), 3000);
+  if (!el) return { why: "search" };
+  el.focus();
+  return { focused: document.activeElement === el, filled: !!(el.value ?? el.textContent) };
+}
+
+// Click the result that is a contact (headings are rows too); the one that shows the number, else the first.
+async function pickResult({ digits, wait_ms }) {
+  const heading = /^(chats|contacts|messages|not in your contacts|contacts on whatsapp|frequently contacted|new group|new contact|new community|.{0,20}no results.*)$/i;
+  const candidates = () =>
+    S.find.panel_row
+      .flatMap((choice) => matches(choice, document))
+      .filter((el) => visible(el) && !el.closest("#main") && !heading.test(clean(el.textContent).trim()) && el.textContent.trim())
+      .filter((el) => el.querySelector("[role=button], img, [data-icon], span[title], [tabindex], span[dir]") || el.tabIndex >= 0);
+  const row = await until(() => candidates().find((el) => digitsOf(el.textContent).includes(digits)), wait_ms);
+  if (!row) return false;
+  const target = row.querySelector("[role=button], [tabindex='0'], [tabindex='-1']") ?? row;
+  for (const kind of ["mousedown", "mouseup"]) target.dispatchEvent(new MouseEvent(kind, { bubbles: true, cancelable: true, view: window }));
+  target.click();
+  return true;
+}
+
+/* -- the self-check ------------------------------------------------------------------------------------ */
+
+const missing = ({ names }) => names.filter((name) => !one(name));
+
+const COMMANDS = {
+  observe, clickInDialog, acceptDialog, openChat, arrive, ready, chatNow: ({ digits }) => chatNow(digits), focus, selectAll,
+  paste, readBack, send, awaitRow, chooseInput, awaitPreview, leavePreview, history, older, newest, openPanel, pickResult,
+  missing, screenText, click: ({ name }) => clickFirst(name), settled: ({ max_ms, quiet_ms, empty_ms }) => settled(max_ms, quiet_ms, empty_ms),
+  canonical: ({ text }) => canonical(text), title,
+};
+
+async function run(name, given, done) {
+  try {
+    done({ value: (await COMMANDS[name](given ?? {})) ?? null, hits });
+  } catch (error) {
+    done({ error: String(error?.stack ?? error).slice(0, 500), hits });
+  }
+}

@@ -1,0 +1,147 @@
+"""Uploaded contacts files and attachments: kept by id, never named by a path.
+
+A contacts file is stored as it was read. An attachment's bytes lie in DATA_DIR/attachments/<id>, its name
+and kind in the database. Limits and kinds: whatsapp-web.md §7.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from daemon import contacts, errors
+from daemon.config import Settings
+from daemon.db import now_ms, write
+from daemon.models import Attachment, Upload
+from daemon.transports import Attachment as File
+from daemon.transports import Kind
+
+PREVIEW = 20
+MEDIA_LIMIT = 16 * 1024 * 1024  # above it WhatsApp takes a photo or video only as a document
+PHOTOS = frozenset({"image/jpeg", "image/png", "image/webp"})
+VIDEOS = frozenset({"video/mp4", "video/3gpp", "video/quicktime"})
+MAX_NAME = 120
+
+
+def add_contacts(data: bytes, filename: str, default_country: str) -> dict[str, Any]:
+    """Read and keep a contacts file. Returns the upload as the API shows it. Raises UnreadableFile."""
+    found = contacts.read(data, filename, default_country)
+    upload = Upload(
+        id=secrets.token_hex(8),
+        filename=safe_name(filename),
+        created_at=now_ms(),
+        total=found.total,
+        duplicates=found.duplicates,
+        columns=found.columns,
+        phone_column=found.phone_column,
+        contacts=[[c.position, c.number, c.fields] for c in found.contacts],
+        rejected=[[r.position, r.value, r.reason] for r in found.rejected],
+    )
+    with write():
+        upload.save(force_insert=True)
+    return describe(upload)
+
+
+def find(upload_id: str) -> Upload:
+    """The upload by that id. Raises NotFound."""
+    row = Upload.get_or_none(Upload.id == upload_id)
+    if row is None:
+        raise errors.NotFound(f"There is no upload {upload_id[:32]!r}: POST /upload the contacts file first.")
+    upload: Upload = row
+    return upload
+
+
+def describe(upload: Upload) -> dict[str, Any]:
+    """The upload as the API shows it; the preview holds the first contacts only, the upload holds all."""
+    return {
+        "upload_id": upload.id,
+        "filename": upload.filename,
+        "total": upload.total,
+        "unique": len(upload.contacts),
+        "duplicates": upload.duplicates,
+        "rejected": rejected_rows(upload.rejected),
+        "columns": upload.columns,
+        "phone_column": upload.phone_column,
+        "preview": [
+            {"row": row, "number": number, "fields": fields} for row, number, fields in upload.contacts[:PREVIEW]
+        ],
+    }
+
+
+def rejected_rows(rejected: Sequence[Sequence[Any]], place: str = "row") -> list[dict[str, Any]]:
+    return [{place: position, "value": value, "reason": reason} for position, value, reason in rejected]
+
+
+def add_attachment(settings: Settings, part: Path, filename: str) -> dict[str, Any]:
+    """Keep the file at `part` (moved, not copied) as an attachment. Raises UnreadableFile when it is empty."""
+    size = part.stat().st_size
+    if not size:
+        raise errors.UnreadableFile("The file is empty: choose one with content.")
+    name = safe_name(filename)
+    mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    with part.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    attachment = Attachment(
+        id=secrets.token_hex(8),
+        filename=name,
+        kind=kind_of(mimetype, size),
+        mimetype=mimetype,
+        size=size,
+        sha256=digest,
+        created_at=now_ms(),
+    )
+    place = attachment_path(settings, attachment.id)
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part.replace(place)
+    with write():
+        attachment.save(force_insert=True)
+    return {"attachment_id": attachment.id, "filename": name, "size": size, "kind": attachment.kind}
+
+
+def kind_of(mimetype: str, size: int) -> Kind:
+    """What WhatsApp takes the file as; a photo or video above its media limit goes as a document."""
+    if mimetype in PHOTOS and size <= MEDIA_LIMIT:
+        return Kind.PHOTO
+    if mimetype in VIDEOS and size <= MEDIA_LIMIT:
+        return Kind.VIDEO
+    if mimetype.startswith("audio/") and size <= MEDIA_LIMIT:
+        return Kind.AUDIO
+    return Kind.DOCUMENT
+
+
+def attachments(ids: Sequence[str]) -> list[Attachment]:
+    """The attachments by those ids, in order. Raises NotFound."""
+    known = {row.id: row for row in Attachment.select().where(Attachment.id.in_(list(ids)))} if ids else {}
+    missing = [wanted for wanted in ids if wanted not in known]
+    if missing:
+        raise errors.NotFound(
+            f"There is no attachment {missing[0][:32]!r}: POST /upload_attachment the file and use the id it answers."
+        )
+    return [known[wanted] for wanted in ids]
+
+
+def files(settings: Settings, ids: Sequence[str]) -> tuple[File, ...]:
+    """The attachments as a transport takes them."""
+    return tuple(
+        File(attachment_path(settings, row.id), row.filename, Kind(row.kind), row.mimetype, row.size)
+        for row in attachments(ids)
+    )
+
+
+def attachment_path(settings: Settings, attachment_id: str) -> Path:
+    """Where an attachment's bytes lie; the id is ours, not the caller's."""
+    return settings.data_dir.resolve() / "attachments" / attachment_id
+
+
+def safe_name(filename: str) -> str:
+    """The last part of a client's file name, without what a file system or a log could trip over."""
+    name = filename.replace("\\", "/").rsplit("/", 1)[-1]
+    name = "".join(sign for sign in name if sign.isprintable() and sign not in '<>:"|?*').strip(". ")
+    if len(name) > MAX_NAME:
+        stem, dot, ending = name.rpartition(".")
+        name = (stem[: MAX_NAME - len(ending) - 1] + dot + ending) if dot and len(ending) < 12 else name[:MAX_NAME]
+    return name or "file"

@@ -1,0 +1,91 @@
+"""vCard text (2.1, 3.0, 4.0) → cards with their telephone numbers, likeliest first."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import vobject  # type: ignore[import-untyped]
+
+from daemon import tables
+
+logging.getLogger("vobject.base").setLevel(logging.CRITICAL + 1)  # it logs the lines it skips: people's data
+
+_CARD = re.compile(r"(?ims)^[ \t]*BEGIN:VCARD[ \t]*$.*?(?:^[ \t]*END:VCARD[ \t]*$|\Z|(?=^[ \t]*BEGIN:VCARD))")
+_START = re.compile(r"(?i)\s*BEGIN:VCARD\s*?$", re.MULTILINE)
+_NOT_FOR_TALK = {"FAX", "PAGER", "MODEM"}
+_MOBILE = {"CELL", "MOBILE", "IPHONE", "WHATSAPP"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """position: n-th card of the file, from 1. numbers: as written, mobiles first, no fax. broken: unreadable."""
+
+    position: int
+    fields: dict[str, str]
+    numbers: list[str]
+    broken: bool = False
+
+
+def is_vcard(text: str) -> bool:
+    """Whether the text starts as a vCard file does."""
+    return _START.match(text) is not None
+
+
+def read(text: str) -> Iterator[Card]:
+    """Every card, broken ones marked and with the name that could be made out, if any."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    for position, found in enumerate(_CARD.finditer(text), 1):
+        card = found[0]
+        try:
+            yield _read(
+                position, vobject.readOne(card, ignoreUnreadable=True, allowQP="QUOTED-PRINTABLE" in card.upper())
+            )
+        except Exception:
+            name = re.search(r"(?im)^FN[^:\n]*:(.*)$", card)
+            yield Card(position, {"name": tables.clean(name[1] if name else "")}, [], broken=True)
+
+
+def _read(position: int, card: Any) -> Card:
+    contents = card.contents
+    structured = _first(contents, "n")
+    first_name, last_name = (_text(getattr(structured, part, "")) for part in ("given", "family"))
+    fields = {
+        "name": _text(_first(contents, "fn")) or f"{first_name} {last_name}".strip(),
+        "first_name": first_name,
+        "last_name": last_name,
+        "org": _text(_first(contents, "org")),
+        "title": _text(_first(contents, "title")),
+        "email": _text(_first(contents, "email")),
+    }
+    ranked = sorted(contents.get("tel", []), key=_rank)
+    return Card(position, fields, [_number(line) for line in ranked if _rank(line) < 3])
+
+
+def _first(contents: Any, name: str) -> Any:
+    lines = contents.get(name)
+    return lines[0].value if lines else ""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    return tables.clean(str(value))
+
+
+def _number(line: Any) -> str:
+    """The number; WhatsApp's own exports carry it in `waid`."""
+    waid = line.params.get("WAID")
+    return "+" + waid[0] if waid else _text(line.value)
+
+
+def _rank(line: Any) -> int:
+    """0 known to WhatsApp, 1 mobile, 2 any other telephone, 3 no telephone."""
+    if "WAID" in line.params:
+        return 0
+    listed = [*line.singletonparams, *line.params.get("TYPE", [])]
+    kinds = {kind.strip().upper() for kinds in listed for kind in kinds.split(",")}
+    return 1 if kinds & _MOBILE else 3 if kinds & _NOT_FOR_TALK else 2

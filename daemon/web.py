@@ -1,0 +1,177 @@
+"""What REST and pages share: keys, sessions, database work off the event loop, and errors as problem+json.
+
+Errors follow RFC 9457; `type` is stable, a client may match on it. A page gets the same as HTML.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import hashlib
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import aiohttp_jinja2
+import structlog
+from aiohttp import web
+
+from daemon import errors
+from daemon.config import Settings
+
+log = structlog.get_logger()
+T = TypeVar("T")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+SETTINGS = web.AppKey("settings", Settings)
+API_KEY = web.AppKey("api_key", str)
+THREADS = web.AppKey("threads", ThreadPoolExecutor)
+COOKIE = "wasender_session"
+SESSION_S = 14 * 24 * 3600
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API: a client may match on it
+    errors.Unauthorized: (401, "unauthorized"),
+    errors.MalformedRequest: (400, "malformed-request"),
+    errors.NotFound: (404, "not-found"),
+    errors.KeyReused: (409, "idempotency-key-reused"),
+    errors.IllegalMove: (409, "illegal-move"),
+    errors.LeaseLost: (409, "lease-lost"),
+    errors.AccountInUse: (409, "account-in-use"),
+    errors.TooLarge: (413, "too-large"),
+    errors.InvalidInput: (422, "invalid-input"),
+    errors.TransportError: (502, "transport-error"),
+    errors.DatabaseBusy: (503, "database-busy"),
+    errors.DatabaseUnusable: (500, "database-unusable"),
+    errors.ConfigError: (500, "misconfigured"),
+    errors.SetupError: (500, "machine-not-ready"),
+}
+
+
+async def in_db(request: web.Request, work: Callable[..., T], *arguments: Any) -> T:
+    """Run one piece of database work on the thread pool; the event loop never waits for the database."""
+    context = contextvars.copy_context()
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(request.app[THREADS], lambda: context.run(work, *arguments))
+
+
+def authorized(request: web.Request) -> bool:
+    """Whether the request carries the key (X-API-KEY, or as a Bearer token) or a session of the page."""
+    given = request.headers.get("X-API-KEY") or request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if given:
+        return same(given, request.app[API_KEY])
+    return _session_is_good(request)
+
+
+def same(given: str, expected: str) -> bool:
+    """Compare in constant time, whatever the lengths."""
+    return hmac.compare_digest(hashlib.sha256(given.encode()).digest(), hashlib.sha256(expected.encode()).digest())
+
+
+def require_key(request: web.Request) -> None:
+    """Raises Unauthorized unless the request is `authorized`."""
+    if not authorized(request):
+        raise errors.Unauthorized(
+            "Send the API key in the header X-API-KEY; it is in the file api_key in the data folder."
+        )
+
+
+def caller(request: web.Request) -> str:
+    """Who a change is recorded under."""
+    return "page" if COOKIE in request.cookies and "X-API-KEY" not in request.headers else "api"
+
+
+def new_session(request: web.Request) -> str:
+    """A session cookie's value; it ends when the key changes."""
+    expires = str(int(time.time()) + SESSION_S)
+    return f"{expires}.{_sign(request, expires)}"
+
+
+def _session_is_good(request: web.Request) -> bool:
+    expires, _, signature = request.cookies.get(COOKIE, "").partition(".")
+    if not expires.isdecimal() or not same(signature, _sign(request, expires)) or int(expires) < time.time():
+        return False
+    return request.method in SAFE or _from_our_page(request)
+
+
+def _sign(request: web.Request, expires: str) -> str:
+    return hmac.new(request.app[API_KEY].encode(), f"session:{expires}".encode(), hashlib.sha256).hexdigest()
+
+
+def _from_our_page(request: web.Request) -> bool:
+    """A cookie alone must not let another site's page change anything: its Origin gives it away."""
+    origin = request.headers.get("Origin", "")
+    return origin.partition("://")[2] == request.host
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error into its status and one sentence, and log the request without its query."""
+    started = time.monotonic()
+    try:
+        response = await handler(request)
+    except errors.DaemonError as error:
+        status, slug = next(PROBLEMS[c] for c in type(error).__mro__ if c in PROBLEMS)
+        response = problem(request, status, slug, str(error))
+    except web.HTTPRequestEntityTooLarge:
+        limit = request.app[SETTINGS].max_upload_mb
+        response = problem(request, 413, "too-large", f"The request is too large: {limit} MB is the limit.")
+    except web.HTTPError as error:
+        response = problem(request, error.status, _slug(error.reason), _sentence(request, error))
+    except ConnectionResetError:
+        raise
+    except Exception:
+        log.exception("request.failed", method=request.method, route=_route(request))
+        response = problem(request, 500, "internal-error", "Something unexpected happened: see the server's log.")
+    elapsed_ms = round((time.monotonic() - started) * 1000)
+    log.debug(
+        "request.finished", method=request.method, route=_route(request), status=response.status, elapsed_ms=elapsed_ms
+    )
+    return response
+
+
+def problem(request: web.Request, status: int, slug: str, detail: str) -> web.Response:
+    """The error as RFC 9457 asks, or as a page for a browser that asked for one."""
+    title = HTTPStatus(status).phrase
+    if "text/html" in request.headers.get("Accept", "") and request.path.startswith("/app"):
+        context = {"title": title, "detail": detail, "status": status}
+        return aiohttp_jinja2.render_template("error.html", request, context, status=status)
+    body = {"type": f"urn:wasender:problem:{slug}", "title": title, "status": status, "detail": detail}
+    headers = {"WWW-Authenticate": "ApiKey"} if status == 401 else None
+    return web.json_response(body, status=status, content_type="application/problem+json", headers=headers)
+
+
+def _sentence(request: web.Request, error: web.HTTPError) -> str:
+    if error.status == 404:
+        return f"There is nothing at {request.path}: see the README for the addresses."
+    if error.status == 405:
+        return f"{request.method} is not possible at {request.path}."
+    return f"{error.reason}."
+
+
+def _slug(reason: str) -> str:
+    return reason.lower().replace(" ", "-")
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "unknown"
+
+
+@web.middleware
+async def security(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Headers that keep a page from running or framing anything that is not ours."""
+    response = await handler(request)
+    if not response.prepared:
+        response.headers.setdefault(
+            "Content-Security-Policy",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        )
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,1 @@
+"""A stand-in for WhatsApp Web: one page, one server, nothing leaves this machine."""

@@ -1,0 +1,62 @@
+// What stays in the profile: the session token (twice), drafts, and messages still on the clock.
+
+const NAME = "model-storage";
+
+function database() {
+  return new Promise((done, failed) => {
+    const asked = indexedDB.open(NAME, 1);
+    asked.onupgradeneeded = () => {
+      asked.result.createObjectStore("session");
+      asked.result.createObjectStore("outbox", { keyPath: "id" });
+      asked.result.createObjectStore("chat", { keyPath: "id" });
+    };
+    asked.onsuccess = () => done(asked.result);
+    asked.onerror = () => failed(asked.error);
+  });
+}
+
+async function run(store, mode, work) {
+  const db = await database();
+  try {
+    return await new Promise((done, failed) => {
+      // strict: on disk before we go on, because Chrome may be killed any moment
+      const change = db.transaction(store, mode, { durability: "strict" });
+      const asked = work(change.objectStore(store));
+      change.oncomplete = () => done(asked.result);
+      change.onerror = change.onabort = () => failed(change.error);
+    });
+  } finally {
+    db.close();
+  }
+}
+
+export async function token() {
+  return (await run("session", "readonly", (store) => store.get("token"))) ?? localStorage.getItem("WAToken");
+}
+
+export async function keepToken(value) {
+  localStorage.setItem("WAToken", value);
+  await run("session", "readwrite", (store) => store.put(value, "token"));
+}
+
+export async function forgetAll() {
+  localStorage.clear();
+  for (const store of ["session", "outbox", "chat"]) await run(store, "readwrite", (each) => each.clear());
+}
+
+export const keepOutgoing = (message) => run("outbox", "readwrite", (store) => store.put(message));
+export const dropOutgoing = (id) => run("outbox", "readwrite", (store) => store.delete(id));
+export const outgoing = () => run("outbox", "readonly", (store) => store.getAll());
+export const keepChats = async (chats) => {
+  const rows = chats.map((chat) => ({ id: chat.jid, unreadCount: chat.unread, archive: false }));
+  await run("chat", "readwrite", (store) => rows.map((row) => store.put(row)).at(-1) ?? store.count());
+};
+
+const drafts = () => JSON.parse(localStorage.getItem("WADrafts") ?? "{}");
+export const draft = (number) => drafts()[number] ?? "";
+export function keepDraft(number, text) {
+  const all = drafts();
+  if (text) all[number] = text;
+  else delete all[number];
+  localStorage.setItem("WADrafts", JSON.stringify(all));
+}

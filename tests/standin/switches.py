@@ -1,0 +1,96 @@
+"""Every switch with its default; a test or the demo changes them while the page is open."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+#: name: default. Durations are in the unit the name ends with; None means "never" or "not at all".
+DEFAULTS: dict[str, Any] = {
+    # how the page is built
+    "generation": "B",  # DOM generation, B or C
+    "locale": "en",  # en or pt
+    "missing": [],  # parts left out: attach send composer search newchat title rows ticks list dialog_ok caption
+    "file_input": "created",  # created (on click) or persistent
+    "composer_lines": "mixed",  # mixed: <br> when typed, <p> when pasted; br: always <br>
+    "title_marks": False,  # U+202A..U+202C around titles that are numbers
+    "read_more_chars": None,  # longer own texts are cut
+    "virtualize": False,  # far rows are empty shells
+    "history_page": 50,  # rows in the DOM until scrolled up
+    "filler_chats": 0,  # invented chats below the real ones
+    # start and link
+    "boot_ms": 600,
+    "loading_ms": 400,
+    "qr_canvas_ms": 200,
+    "qr_first_ms": 60_000,
+    "qr_next_ms": 20_000,
+    "qr_refs": 6,
+    "auto_scan_ms": None,
+    "linked": False,  # any profile counts as linked
+    # opening chats
+    "not_on_whatsapp": [],
+    "invalid_text": "new",
+    "existence_ms": 150,
+    "modal_delay_ms": 25,
+    "modal_min_ms": 50,
+    "anchor_works": True,
+    "search_works": True,
+    "rows_ms": 50,
+    "names": {},  # number: saved name
+    "group_names": [],
+    # sending
+    "enter_is_send": True,
+    "send_ms": 30,
+    "ack_ms": 60,  # None: the server has it, the tick never comes
+    "delivered_ms": None,
+    "read_ms": None,
+    "ack_stuck": False,
+    "fail_numbers": [],
+    "upload_ms": 0,
+    "oversize_bytes": None,  # None: the real limits, 16 MB media and 2000 MiB documents
+    "clock_survives": "lost",  # lost or resent
+    # abnormal states
+    "promo_dialog": False,
+    "unknown_dialog": None,
+    "update_modal": False,
+    "conflict": False,
+    "offline": False,
+    "retrying": False,
+    "restricted": False,
+    "monthly_cap": False,
+    "temp_ban": None,  # seconds
+    "deprecated": False,
+    "tos_block": False,
+    "proxy_block": False,
+    "hang": False,
+}
+
+CHOICES: dict[str, set[str]] = {
+    "generation": {"B", "C"},
+    "locale": {"en", "pt"},
+    "file_input": {"created", "persistent"},
+    "composer_lines": {"mixed", "br"},
+    "invalid_text": {"new", "old"},
+    "clock_survives": {"lost", "resent"},
+}
+
+
+def check(changes: dict[str, Any]) -> None:
+    """Raise ValueError naming every unknown switch and every value outside its choices."""
+    problems = [f"no such switch: {name}" for name in changes if name not in DEFAULTS]
+    problems += [
+        f"{name}={changes[name]!r} is not one of {sorted(allowed)}"
+        for name, allowed in CHOICES.items()
+        if name in changes and changes[name] not in allowed
+    ]
+    if problems:
+        raise ValueError("\n".join(problems))
+
+
+def parse_pair(pair: str) -> tuple[str, Any]:
+    """Read `key=value`; the value is JSON, or else taken as a plain string."""
+    name, _, value = pair.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

@@ -1,0 +1,165 @@
+"""How text becomes E.164, and what a person is told when it does not."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon import errors, numbers
+
+
+def refusal(value: str, country: str = "") -> str:
+    with pytest.raises(errors.InvalidNumber) as caught:
+        numbers.normalise(value, country)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "country", "expected"),
+    [
+        ("  +49 151 23456789 ", "", "+4915123456789"),
+        ("+44 (0)20 7946 0958", "", "+442079460958"),
+        ("(+49) 151-2345.6789", "US", "+4915123456789"),
+        ("0049 151 23456789", "", "+4915123456789"),
+        ("+0049 151 23456789", "", "+4915123456789"),
+        ("++4915123456789", "", "+4915123456789"),
+        ("\u202a+49\u00a0151\u00a023456789\u202c", "", "+4915123456789"),
+        ("\u2066+49\u2011151\u201123456789\ufeff", "", "+4915123456789"),
+        ("٠٠٩٧١٥٠١٢٣٤٥٦٧", "", "+971501234567"),
+        ("+९१ ९८७६५ ४३२१०", "", "+919876543210"),
+        ("＋４９１５１２３４５６７８９", "", "+4915123456789"),
+        ("tel:+1-212-555-0123", "", "+12125550123"),
+        ("Mobile: +1 212 555 0123", "", "+12125550123"),
+        ("whatsapp:+12125550123", "", "+12125550123"),
+        ("https://wa.me/919876543210?text=hi", "DE", "+919876543210"),
+        ("https://api.whatsapp.com/send?phone=919876543210", "", "+919876543210"),
+        ("919876543210@c.us", "", "+919876543210"),
+        ("919876543210.0", "", "+919876543210"),
+        ("'+919876543210", "", "+919876543210"),
+        ('="+919876543210"', "", "+919876543210"),
+        ("030/23125001", "DE", "+493023125001"),
+        ("09876543210", "IN", "+919876543210"),
+        ("09876543210", "in", "+919876543210"),
+        ("(212) 555-0123", "US", "+12125550123"),
+        ("011 49 30 23125001", "US", "+493023125001"),
+        ("+442079460958", "IN", "+442079460958"),
+    ],
+)
+def test_a_number_is_read_however_it_is_written(value: str, country: str, expected: str) -> None:
+    """Separators, invisible signs, foreign digits, links and spreadsheet marks do not change the number."""
+    assert expected == numbers.normalise(value, country)
+
+
+def test_digits_without_plus_or_country_are_taken_as_international() -> None:
+    """Eleven or more digits that are valid behind a + are accepted when no default country is set."""
+    assert "+919876543210" == numbers.normalise("919876543210", "")
+    assert "+12125550123" == numbers.normalise("12125550123", "")
+
+
+def test_ten_digits_without_plus_need_a_country() -> None:
+    """Ten digits could be a US number or a short foreign one: nobody is written to on a guess."""
+    assert "WASENDER_DEFAULT_COUNTRY" in refusal("2125550123")
+    assert "+12125550123" == numbers.normalise("2125550123", "US")
+
+
+def test_a_national_number_without_default_country_names_the_setting() -> None:
+    """The predecessor made Iran's +9876543210 out of 09876543210."""
+    assert "WASENDER_DEFAULT_COUNTRY" in refusal("09876543210")
+
+
+def test_the_default_country_comes_first_without_plus() -> None:
+    """A mobile with its leading zero lost is the default country's, though it would be valid in the US too."""
+    assert "+4915123456789" == numbers.normalise("15123456789", "DE")
+
+
+def test_a_foreign_number_without_plus_is_taken_if_it_cannot_be_national() -> None:
+    """A number too long for the default country has its country code already."""
+    assert "+4915123456789" == numbers.normalise("4915123456789", "US")
+
+
+def test_a_number_with_two_meanings_is_refused_with_both() -> None:
+    """`919876543210` is an Indian mobile and a German landline: the person decides, not the daemon."""
+    reason = refusal("919876543210", "DE")
+
+    assert "+919876543210" in reason
+    assert "+49919876543210" in reason
+
+
+@pytest.mark.parametrize(
+    ("value", "country", "words"),
+    [
+        ("9.19877E+11", "", "rounded"),
+        ("9,19877E+11", "DE", "format the column as text"),
+        ("4.9E11", "", "rounded"),
+        ("+4915123456789 / +4915123456788", "", "more than one number"),
+        ("919876543210, 919876543211", "", "more than one number"),
+        ("919876543210\n919876543211", "", "more than one number"),
+        ("+1 212 555 0123 or +1 212 555 0124", "", "more than one number"),
+        ("919876543210 919876543211", "", "two numbers"),
+        ("+1 212 555 0123 ext. 5", "", "extension"),
+        ("+1 212 555 0123 x5", "", "extension"),
+        ("12345", "", "too short"),
+        ("12345", "DE", "too short"),
+        ("+49 151 2345678912345", "", "too many digits"),
+        ("+91 98765", "", "too few digits"),
+        ("+999 123456789", "", "country code"),
+        ("+1 555 555 0123", "", "check its digits"),
+        ("2024-01-15", "DE", "date"),
+        ("15.01.2024", "DE", "date"),
+        ("hello", "", "letters"),
+        ("1-800-FLOWERS", "US", "letters"),
+        ("<script>alert(1)</script>", "", "letters"),
+        ("=HYPERLINK(1)", "", "letters"),
+        ("", "", "missing"),
+        ("\u200b \u00a0", "DE", "missing"),
+        ("+", "", "not a telephone number"),
+        ("9" * 1_000_000, "DE", "too long"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(value: str, country: str, words: str) -> None:
+    """Damaged, fused, short, long and foreign-looking values each get their own sentence."""
+    reason = refusal(value, country)
+
+    assert words in reason
+    assert reason.endswith((".", "?"))
+
+
+@pytest.mark.parametrize(("old", "new"), [("+5215512345678", "+525512345678"), ("+551187654321", "+5511987654321")])
+def test_numbers_from_before_a_renumbering_get_a_suggestion(old: str, new: str) -> None:
+    """Mexico's former 1 and Brazil's ninth digit are suggested, never changed silently."""
+    assert f"Did you mean {new}?" in refusal(old)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("+4915123456789", 1), ("015123456789", 0.5), ("9.19877E+11", 0.5), ("2024-01-15", 0), ("3", 0), ("52.520008", 0)],
+)
+def test_resemblance_tells_numbers_from_other_digits(value: str, expected: float) -> None:
+    """Dates, coordinates and counts do not look like telephone numbers; damaged ones do."""
+    assert expected == numbers.resemblance(value, "")
+
+
+@given(st.text() | st.text("0123456789+-(). E/"), st.sampled_from(["", "DE", "US", "BR", "IN"]))
+def test_any_text_is_a_number_or_a_reason(value: str, country: str) -> None:
+    """Whatever is in a cell: E.164 that stays itself when read again, or InvalidNumber."""
+    try:
+        number = numbers.normalise(value, country)
+    except errors.InvalidNumber as error:
+        assert str(error)
+    else:
+        assert number == numbers.normalise(number, "")
+
+
+@pytest.mark.parametrize(
+    "value", ["1" * 200_000 + "x", "(" * 200_000, " " * 200_000 + "+", "1 " * 100_000, "E1" * 100_000]
+)
+def test_a_huge_cell_is_refused_at_once(value: str) -> None:
+    """No pattern takes longer than in proportion to the cell."""
+    before = time.perf_counter()
+
+    refusal(value, "DE")
+
+    assert time.perf_counter() - before < 1

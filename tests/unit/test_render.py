@@ -1,0 +1,222 @@
+"""What a message text may hold, and what happens to fields that are missing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon import errors, render
+
+
+@dataclass(frozen=True)
+class Person:
+    position: int
+    number: str = "+12125550123"
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+def filled(text: str, **fields: str) -> str:
+    return render.render(render.compile(text), fields, "+12125550123")
+
+
+def refusal(text: str, **fields: str) -> str:
+    with pytest.raises(errors.TemplateError) as caught:
+        filled(text, **fields)
+    return str(caught.value)
+
+
+def test_fields_and_number_are_filled_in() -> None:
+    """A field by its name; `number` is always there."""
+    assert "Hi Anna 👋\n(+12125550123)" == filled("Hi {{ name }} 👋\r\n({{number}})", name="Anna")
+
+
+def test_the_recipients_number_wins_over_a_field_of_that_name() -> None:
+    """`number` cannot be faked by a column."""
+    assert "+12125550123" == filled("{{ number }}", number="other")
+
+
+@pytest.mark.parametrize("text", ["100 % {name} {# no comment #}", "a { { b } }", "}} %}", "# {#", "$name"])
+def test_text_without_placeholders_is_never_interpreted(text: str) -> None:
+    """Only `{{` and `{%` mean anything."""
+    assert text == filled(text)
+
+
+def test_comment_marks_stay_text_beside_a_placeholder() -> None:
+    """`{#` means the same with and without a placeholder in the message: itself."""
+    assert "{# a #} Anna" == filled("{# a #} {{ name }}", name="Anna")
+
+
+@pytest.mark.parametrize("value", ["{{ 7 * 7 }}", "{% for x in y %}", "<b>&amp;</b>", "=1+1", "<script>x</script>"])
+def test_a_field_is_never_interpreted(value: str) -> None:
+    """Templates, markup and formulas in a contact's name arrive as they are."""
+    assert f"Hi {value}" == filled("Hi {{ name }}", name=value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{ name | upper }}", "ANNA MARIA"),
+        ("{{ name | lower | title }}", "Anna Maria"),
+        ("{{ name | first }}{{ name | last }}", "aA"),
+        ("{{ name | replace('a', 'o') | capitalize }}", "Onno moria"),
+        ("{{ name | truncate(6) }}", "anna…"),
+        ("{{ town | default('town') }}", "town"),
+        ("{{ blank | d('none', true) | upper }}", "NONE"),
+        ("{{ name ~ '!' }}", "anna MariA!"),
+        ("{% if blank %}a{% elif name == 'anna MariA' %}b{% else %}c{% endif %}", "b"),
+        ("{% if not town and name != 'x' %}y{% endif %}", "y"),
+        ("{% if language in ('de', 'at') %}Hallo{% else %}Hello{% endif %}", "Hallo"),
+        ("{{ 'yes' if name is defined else 'no' }}", "yes"),
+        ("{% if blank == '' %}empty{% endif %}", "empty"),
+        ("{% if town %}in {{ town }}{% endif %}here", "here"),
+        ("{% raw %}{{ name }}{% endraw %}", "{{ name }}"),
+    ],
+)
+def test_filters_and_conditions(text: str, expected: str) -> None:
+    """The whole language, on fields that are there, empty (`blank`) and absent (`town`)."""
+    assert expected == filled(text, name="anna MariA", blank=" ", language="de")
+
+
+def test_field_names_may_be_in_any_script() -> None:
+    """A column titled in Hindi can be used as it is."""
+    assert "राम" == filled("{{ नाम }}", **{"नाम": "राम"})
+
+
+def test_missing_and_empty_fields_are_errors_that_name_them() -> None:
+    """No hole in the text: both the absent and the empty field are named."""
+    reason = refusal("{{ name }} {{ town | upper }} {{ blank ~ '!' }}", name="Anna", blank="")
+
+    assert "+12125550123: The fields blank, town are missing." == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("Hi\n{{ name", 2, "not closed"),
+        ("{% if name %}x", 1, "endif"),
+        ("{{ name | shout }}", 1, "'shout'"),
+        ("{{ name | truncate(name) }}", 1, "arguments"),
+        ("{{ name.upper }}", 1, "dot"),
+        ("{{ name['x'] }}", 1, "dot"),
+        ("{{ ''.__class__.__mro__ }}", 1, "dot"),
+        ("{{ name | attr('__class__') }}", 1, "'attr'"),
+        ("\n\n{% for x in name %}{% endfor %}", 3, "loop"),
+        ("{% include '/etc/passwd' %}", 1, "Include"),
+        ("{% import 'x' as y %}", 1, "Import"),
+        ("{% macro m() %}{% endmacro %}", 1, "Macro"),
+        ("{% set x = 1 %}", 1, "Assign"),
+        ("{{ range(10**9) }}", 1, "call"),
+        ("{{ 'x' * 10**9 }}", 1, "arithmetic"),
+        ("{{ 9 ** 9 ** 9 }}", 1, "arithmetic"),
+        ("{{ -1 }}", 1, "arithmetic"),
+        ("{% if age > '18' %}x{% endif %}", 1, "comparison"),
+        ("{% if age == 18 %}x{% endif %}", 1, "quotes"),
+        ("{{ self }}", 1, "'self'"),
+        ("{{ }}", 1, "expression"),
+        ("{{ name if name }}", 1, "else"),
+    ],
+)
+def test_everything_else_is_refused_with_its_line(text: str, line: int, words: str) -> None:
+    """Loops, calls, arithmetic, attributes and tags never reach Jinja's compiler."""
+    with pytest.raises(errors.TemplateError) as caught:
+        render.compile(text)
+
+    assert str(caught.value).startswith(f"Line {line} of the message")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ " + "(" * 20_000 + "a" + ")" * 20_000 + " }}",
+        "{{ " + "not " * 10_000 + "a }}",
+        "{% if a %}" * 3_000 + "x" + "{% endif %}" * 3_000,
+        "{{ " + "a ~ " * 10_000 + "a }}",
+        "{{ a }}" * 9_000,
+        "x" * 70_000,
+        "😀" * 40_000,
+        "half \ud83d",
+        " \n ",
+        "",
+    ],
+)
+def test_hostile_and_empty_texts_are_refused_quickly(text: str) -> None:
+    """Nesting, length, half emoji and emptiness end in a TemplateError, not in a crash."""
+    before = time.perf_counter()
+
+    with pytest.raises(errors.TemplateError):
+        render.compile(text)
+
+    assert time.perf_counter() - before < 2
+
+
+def test_a_chain_of_replacements_cannot_grow_without_bound() -> None:
+    """Each step multiplies: 16 to the power of 30 characters are refused before they are made."""
+    assert "65,536" in refusal("{{ a " + "| replace('a', 'aaaaaaaaaaaaaaaa')" * 30 + " }}", a="aa")
+
+
+def test_lengths_are_counted_as_whatsapp_counts() -> None:
+    """An emoji is two; a caption is shorter than a message."""
+    template = render.compile("{{ name }}")
+
+    assert "😀" * 512 == render.render(template, {"name": "😀" * 512}, "+1", render.MAX_CAPTION)
+    with pytest.raises(errors.TemplateError, match="1,026 characters; 1,024 are allowed beside an attachment"):
+        render.render(template, {"name": "😀" * 513}, "+1", render.MAX_CAPTION)
+    with pytest.raises(errors.TemplateError, match="65,536 are allowed"):
+        render.render(render.compile("{{ a }}{{ a }}{{ a }}"), {"a": "x" * 30_000}, "+1")
+
+
+def test_a_blank_result_is_an_error() -> None:
+    """A message of nothing is not sent."""
+    assert "blank" in refusal("{% if town %}x{% endif %} ")
+
+
+def test_fields_used() -> None:
+    """All names, `number` and those in conditions among them."""
+    assert {"a", "b", "number"} == render.fields_used("{{ a }}{% if b %}{{ number }}{% endif %}")
+    assert set() == render.fields_used("none")
+
+
+def test_problems_name_rows_and_fields_and_count_all() -> None:
+    """The first few in detail, the rest as a number."""
+    people = [Person(2, fields={"name": "A", "city": "B"}), *(Person(n, fields={"name": ""}) for n in range(3, 103))]
+
+    found = render.problems("{{ name }} {{ city }}", people, first=2)
+
+    assert 100 == found.count
+    assert [(3, ("city", "name")), (4, ("city", "name"))] == [(each.position, each.missing) for each in found.first]
+
+
+def test_check_says_it_in_one_sentence() -> None:
+    """Field, position and number of those it does not fit."""
+    people = [Person(2, fields={"name": "Anna"}), Person(3)]
+
+    with pytest.raises(errors.TemplateError) as caught:
+        render.check("Hi {{ name }}", people)
+
+    expected = "The message does not fit 1 recipient, by position: 3 (+12125550123): The field name is missing."
+    assert expected == str(caught.value)
+    assert {"name"} == set(render.check("Hi {{ name }}", people[:1]).fields)
+
+
+def test_a_hundred_thousand_recipients_are_checked_quickly() -> None:
+    """About 5 µs each."""
+    people = [Person(n, fields={"name": f"N{n}", "city": "Rome"}) for n in range(100_000)]
+    before = time.perf_counter()
+
+    assert 0 == render.problems("Hi {{ name }} in {{ city }} {{ x | default('?') }}", people).count
+
+    assert time.perf_counter() - before < 5
+
+
+@given(st.text("{}%|'\"()ab .~=!#\n\\if endif"), st.text())
+def test_any_text_is_filled_in_or_refused(text: str, value: str) -> None:
+    """Nothing but TemplateError comes out, whatever the text and the field."""
+    try:
+        filled(text, a=value, b=value)
+    except errors.TemplateError as error:
+        assert str(error)
