@@ -22,16 +22,19 @@ _SAMPLE_CELLS = 4_000
 _HEADER_ROWS = 10
 _LEAST_RESEMBLANCE = 0.4
 _NEARLY = 0.2
-_TITLE_WORDS = (  # the later the better
-    ("order", "invoice", "customer", "fax", "id", "zip", "postal", "children", "iban", "vat", "date"),
-    (),
-    ("number", "numero", "número", "nummer", "numéro", "nr", "contact", "номер"),
-    ("phone", "tel", "telephone", "telefono", "teléfono", "telefone", "telefon", "téléphone", "telefoon", "fone")
-    + ("rufnummer", "телефон", "电话", "電話", "फ़ोन", "फोन", "هاتف", "טלפון", "τηλέφωνο"),
-    ("mobile", "mob", "mobil", "handy", "cell", "cellphone", "celular", "cellulare", "móvil", "movil", "portable")
-    + ("gsm", "hp", "natel", "мобильный", "手机", "मोबाइल", "جوال", "נייד", "κινητό"),
-    ("whatsapp", "wa", "zap", "whats"),
-)
+_TITLE_WORDS = [  # of a column's title; the later the better, the empty line stands for any other word
+    set(line.split())
+    for line in (
+        "order invoice customer fax id zip postal children iban vat date",
+        "",
+        "number numero número nummer numéro nr contact номер",
+        "phone tel telephone telefono teléfono telefone telefon téléphone telefoon fone rufnummer телефон 电话 電話 फ़ोन फोन هاتف "
+        "טלפון τηλέφωνο",
+        "mobile mob mobil handy cell cellphone celular cellulare móvil movil portable gsm hp natel мобильный 手机 मोबाइल جوال "
+        "נייד κινητό",
+        "whatsapp wa zap whats",
+    )
+]
 
 
 @dataclass(frozen=True)
@@ -229,7 +232,7 @@ def _phone_column(rows: list[Row], width: int, default_country: str) -> int | No
 def _title_rank(heads: list[Row], column: int) -> int:
     title = next((cell for row in heads if (cell := _cell(row.cells, column))), "").lower()
     words = set("".join(sign if sign.isalpha() or unicodedata.combining(sign) else " " for sign in title).split())
-    ranks = [rank for rank, known in enumerate(_TITLE_WORDS) if words & set(known)]
+    ranks = [rank for rank, known in enumerate(_TITLE_WORDS) if words & known]
     if 0 in ranks and max(ranks) < 3:
         return 0
     return max(ranks, default=1)

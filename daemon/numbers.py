@@ -151,7 +151,8 @@ def _cleaned(value: str) -> str:
         text = _unwrapped(text)
     if _ROUNDED.fullmatch(text):
         raise errors.InvalidNumber(
-            "The spreadsheet rounded this number and its last digits are lost: format the column as text and enter it again."
+            "The spreadsheet rounded this number and its last digits are lost: "
+            "format the column as text and enter it again."
         )
     if whole := _FLOAT.fullmatch(text):
         text = whole[1]

@@ -1,8 +1,8 @@
 """A message text with `{{ field }}` placeholders + one recipient → the text to send. Pure.
 
-The language is a small part of Jinja: fields, text, a few filters, `{% if %}`, `and`/`or`/`not`, `==`, `!=`, `in`, `~`.
-The syntax tree is held against an allow-list *before* Jinja compiles it: there is nothing in it that loops, multiplies or
-reaches into an object, so neither a text nor a field can cost more than its own length. Fields are never interpreted.
+The language is a small part of Jinja: fields, text, a few filters, `{% if %}`, `and`, `or`, `not`, `==`, `!=`, `in`,
+`~`. The syntax tree is held against an allow-list *before* Jinja compiles it: there is nothing in it that loops,
+multiplies or reaches into an object, so neither a text nor a field can cost much. Fields are never interpreted.
 
 A field that is empty counts as missing: better no message than one that says "Dear ,".
 """
@@ -27,11 +27,23 @@ MAX_CAPTION = 1_024
 """Longest text beside an attachment."""
 NUMBER = "number"
 """The field every recipient has: the telephone number in E.164."""
-RESERVED = frozenset({
-    "and", "or", "not", "in", "is", "if", "elif", "else", "endif", "for", "endfor", "set", "block", "extends", "include",
-    "import", "from", "macro", "call", "filter", "with", "raw", "true", "false", "none", "loop", "self", "super", "caller",
-    "varargs", "kwargs", "context", "environment",
-})  # fmt: skip
+_STATEMENTS = {
+    "for",
+    "endfor",
+    "set",
+    "block",
+    "extends",
+    "include",
+    "import",
+    "from",
+    "macro",
+    "call",
+    "filter",
+    "with",
+}
+RESERVED = frozenset({"and", "or", "not", "in", "is", "if", "elif", "else", "endif", "true", "false", "none"}) | (
+    _STATEMENTS | {"raw", "loop", "self", "super", "caller", "varargs", "kwargs", "context", "environment"}
+)
 """Names that cannot be fields."""
 FIRST_PROBLEMS = 20
 
@@ -91,7 +103,7 @@ class Problems:
 
 
 class _Missing(jinja2.Undefined):
-    """Stands for a field that is absent or empty: false, equal to "", and noted in `_holes` when it gets into the text."""
+    """An absent or empty field: false, equal to "", and noted in `holes` when it gets into the text."""
 
     def __init__(self, name: str, holes: set[str]) -> None:
         super().__init__(name=name)
@@ -158,7 +170,10 @@ def render(template: Template, fields: Mapping[str, str], number: str, limit: in
 def problems(
     text: str | Template, recipients: Iterable[Recipient], limit: int = MAX_TEXT, first: int = FIRST_PROBLEMS
 ) -> Problems:
-    """Every recipient the text cannot be sent to as it is; the first few in detail. Raises TemplateError for the text."""
+    """Every recipient the text cannot be sent to as it is; the first few in detail.
+
+    Raises TemplateError when the text itself is wrong.
+    """
     template = compile(text) if isinstance(text, str) else text
     count, found = 0, []
     for recipient in recipients:

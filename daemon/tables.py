@@ -15,9 +15,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from typing import Any
 
 import charset_normalizer
-import openpyxl  # type: ignore[import-untyped]
+import openpyxl
 
 from daemon import errors
 
@@ -34,7 +35,7 @@ MAX_PARTS = 10_000
 
 DELIMITERS = (";", "\t", ",", "|")
 _SHEET_ROWS = 1_048_576
-_SHEET_COLUMNS = 1_000
+_SHEET_CELLS = 20_000_000
 _SAMPLE_CHARS = 64 * 1024
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r"} | {0xFEFF: None}
 _SEPARATOR_LINE = re.compile(r'(?i)"?sep=(.)"?[ \t]*(\r\n|\r|\n|$)')
@@ -116,7 +117,7 @@ def decode(data: bytes, filename: str) -> str:
     text = _decoded(data)
     head = text[:_SAMPLE_CHARS]
     strange = sum((sign < " " and sign not in "\t\n\r\0\x1a") or sign == "\ufffd" for sign in head)
-    if strange > len(head) // 50:
+    if strange > max(8, len(head) // 50):
         raise errors.UnreadableFile(f"{filename} is not a text file: {_SAVE_AS}.")
     return text.translate(_CONTROLS)
 
@@ -186,7 +187,7 @@ def _records(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, 
 
 
 def _lenient(text: str, delimiter: str, filename: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
-    line = 1
+    line = 0
     try:
         for line, cells in _records(text, delimiter, strict=False):
             if any("\n" in cell or "\r" in cell for cell in cells):
@@ -194,7 +195,7 @@ def _lenient(text: str, delimiter: str, filename: str, skipped: int) -> Iterator
             yield line, cells
     except csv.Error:
         raise errors.UnreadableFile(
-            f"A cell near line {line} of {filename} is far too long: is a quotation mark not closed?"
+            f"A cell below line {line + skipped} of {filename} is far too long: is a quotation mark not closed?"
         ) from None
 
 
@@ -244,11 +245,15 @@ def sheet_rows(data: bytes, filename: str) -> list[Row]:
         raise errors.UnreadableFile(f"{filename} is damaged: open it in a spreadsheet, {_SAVE_AS}.") from error
 
 
-def _sheet_records(sheet: Iterable[object], filename: str) -> Iterator[tuple[int, list[str]]]:
-    values: tuple[object, ...]
-    for position, values in enumerate(sheet.iter_rows(values_only=True, max_col=_SHEET_COLUMNS), 1):  # type: ignore[attr-defined]
-        if position > _SHEET_ROWS:
-            raise errors.UnreadableFile(f"{filename} has more rows than a sheet can have: it is damaged.")
+def _sheet_records(sheet: Any, filename: str) -> Iterator[tuple[int, list[str]]]:
+    width = 0
+    # openpyxl fills every gap, so a tiny file with one cell far away would cost minutes.
+    for position, values in enumerate(sheet.iter_rows(values_only=True), 1):
+        width += len(values)
+        if position > _SHEET_ROWS or width > _SHEET_CELLS:
+            raise errors.UnreadableFile(
+                f"{filename} has cells far outside of any list: copy the list to a new workbook."
+            )
         yield position, [_cell_text(value) for value in values]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import vobject  # type: ignore[import-untyped]
+import vobject
 
 from daemon import tables
 

@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -126,6 +127,7 @@ class _Launch:
 
 
 _launch = _Launch()
+_launch_lock = threading.Lock()
 uc.subprocess = _launch
 
 
@@ -175,6 +177,7 @@ class Chrome:
         self.driver: WebDriver | None = None
         self.pid: int | None = None
         self._display: display.Display | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> WebDriver:
         """Bring Chrome up with an empty page.
@@ -190,11 +193,13 @@ class Chrome:
         self._make_temp()
         copy, version = self._copy_driver(chrome, chromedriver)
         variables, arguments = self._choose_display(version)
-        _launch.environment = dict(
-            processes.environment(self.profile, TMPDIR=str(self.temp), LANGUAGE="en_US", **variables)
-        )
-        _launch.arguments = arguments
-        self.driver = self._launch(chrome, copy, version)
+        environment = processes.environment(self.profile, TMPDIR=str(self.temp), LANGUAGE="en_US", **variables)
+        with _launch_lock:
+            _launch.environment, _launch.arguments, _launch.process = environment, arguments, None
+            try:
+                self.driver = self._launch(chrome, copy, version)
+            finally:
+                self._process = _launch.process
         log.info(
             "browser.started",
             version=version,
@@ -217,7 +222,8 @@ class Chrome:
         count = processes.end(processes.marked(self.profile, self._drivers, self.temp))
         if count and log_as:
             log.warning(log_as, count=count)
-        for process in (_launch.process, self._display and self._display.process, self._service_process()):
+        xvfb = self._display.process if self._display else None
+        for process in (self._process, xvfb, self._service_process()):
             if process is not None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(2)
@@ -226,7 +232,7 @@ class Chrome:
     def release(self) -> None:
         """After `kill`: forget the driver, remove temporary files, give the profile free."""
         self._close_pipes()
-        self.driver = self.pid = self._display = None
+        self.driver = self.pid = self._display = self._process = None
         shutil.rmtree(self.temp, ignore_errors=True)
         self._unlink_singletons()
         self.lock.release(force=True)

@@ -78,38 +78,38 @@ function screenText() {
   return words(document.body, skip).replace(/[ \t]+/g, " ").replace(/\n\s*/g, "\n").trim();
 }
 
-// What stands in an editor, line by line. A paragraph is a line, and so is what follows a <br>.
-function editorText(el) {
-  const lines = [];
-  let line = null;
+// What stands in an editor. A block is a line of its own, a <br> ends a line; a block's last <br> only holds it open.
+function editorText(root) {
+  let text = "";
+  let fresh = true; // at the begin of a line that a block has opened
+  let due = false; // a block has ended: what follows stands on a new line
+  const add = (more) => {
+    if (due) text += "\n";
+    due = fresh = false;
+    text += more;
+  };
+  const endsBlock = (node) => {
+    for (; node !== root && !node.nextSibling; node = node.parentNode) if (BLOCKS.has(node.tagName)) return true;
+    return node === root;
+  };
   const walk = (node) => {
     for (const child of node.childNodes) {
-      if (child.nodeType === Node.TEXT_NODE) line = (line ?? "") + child.data;
+      if (child.nodeType === Node.TEXT_NODE) child.data && add(child.data);
       else if (child.nodeType !== Node.ELEMENT_NODE) continue;
-      else if (child.tagName === "IMG") line = (line ?? "") + (child.alt || child.dataset.plainText || "");
-      else if (child.tagName === "BR") {
-        // The last <br> of a block only holds the line open.
-        const last = !child.nextSibling && (line === null || line === "" ) && BLOCKS.has(node.tagName);
-        if (last && line === null) line = "";
-        else if (!(last && line === "")) {
-          lines.push(line ?? "");
-          line = child.nextSibling || node === el ? "" : null;
-          if (!child.nextSibling && BLOCKS.has(node.tagName)) line = null;
-        }
-      } else if (BLOCKS.has(child.tagName)) {
-        if (line !== null) lines.push(line);
-        line = null;
-        const count = lines.length;
+      else if (child.tagName === "IMG") add(child.alt || child.dataset.plainText || "");
+      else if (child.tagName === "BR") endsBlock(child) || add("\n");
+      else if (BLOCKS.has(child.tagName)) {
+        if (due || !fresh) text += "\n";
+        due = false;
+        fresh = true;
         walk(child);
-        if (line !== null) lines.push(line);
-        else if (lines.length === count) lines.push("");
-        line = null;
+        fresh = false;
+        due = true;
       } else walk(child);
     }
   };
-  walk(el);
-  if (line !== null) lines.push(line);
-  return clean(lines.join("\n")).replace(/\r\n?/g, "\n");
+  walk(root);
+  return clean(text).replace(/\r\n?/g, "\n");
 }
 
 const plain = (text) => clean(text).replace(/\r\n?/g, "\n").replace(/[\ufe0e\ufe0f]/g, "").replace(/[ \t]+$/gm, "").replace(/\n+$/, "");
@@ -668,7 +668,7 @@ function scroller() {
 }
 
 // One look at the rows after `last_own`. Shells are brought into view so that they get their content.
-async function history({ last_own, want, wait_ms }) {
+async function history({ last_own, wants, wait_ms }) {
   const rows = rowElements();
   const at = last_own === null ? -1 : rows.findIndex((row) => messageId(row) === last_own);
   const reached = last_own !== null && at >= 0;
@@ -685,7 +685,7 @@ async function history({ last_own, want, wait_ms }) {
     first: rows.length ? messageId(rows[0]) : null,
     last: rows.length ? messageId(rows.at(-1)) : null,
     loading: !!one("history_loading"),
-    rows: messages.map((message) => ({ id: message.id, own: message.own, ack: message.ack, fits: fits(message, want), shell: message.shell })),
+    rows: messages.map((message) => ({ id: message.id, own: message.own, ack: message.ack, fits: wants.map((want) => fits(message, want)), shell: message.shell })),
   };
 }
 

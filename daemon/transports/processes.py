@@ -10,7 +10,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -105,7 +105,7 @@ def wait_gone(pid: int, timeout_s: float) -> bool:
     return False
 
 
-def environment(profile: Path, **more: str) -> Mapping[str, str]:
+def environment(profile: Path, **more: str) -> dict[str, str]:
     """Our own environment with the marker and `more`, without the API key and other settings of ours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WASENDER_")}
     return kept | {MARKER: str(profile)} | more

@@ -40,7 +40,7 @@ async def _serve(world: World, host: str, port: int) -> None:
     await runner.setup()
     await web.TCPSite(runner, host, port).start()
     listening = {"event": "standin.listening", "url": f"http://{host}:{runner.addresses[0][1]}"}
-    print(json.dumps(listening), flush=True)  # noqa: T201 - the one line the caller waits for
+    print(json.dumps(listening), flush=True)
     await stop.wait()
     await runner.cleanup()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tests.standin.world import World
@@ -111,7 +112,7 @@ class Hub:
         if message:
             self.push("ack", {"id": message_id, "number": message["number"], "ack": ack})
 
-    def later(self, wait_ms: float, call: Any, *args: Any) -> None:
+    def later(self, wait_ms: float, call: Callable[..., object], *args: object) -> None:
         """Run a call after a while, if the server still runs then."""
 
         async def run() -> None:
@@ -120,9 +121,9 @@ class Hub:
 
         self.spawn(run())
 
-    def spawn(self, work: Any) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine on the side; stop() cancels it."""
-        task: asyncio.Task[None] = asyncio.ensure_future(work)
+        task: asyncio.Task[None] = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -10,7 +10,7 @@ from typing import Any
 import segno
 from aiohttp import BodyPartReader, web
 
-from tests.standin import numbers
+from tests.standin import phone
 from tests.standin.keys import HUB, WORLD
 
 
@@ -75,9 +75,9 @@ async def event(request: web.Request) -> web.Response:
 async def exists(request: web.Request) -> web.Response:
     """Look a number up; takes `existence_ms` as the real query takes its time."""
     world = request.app[WORLD]
-    number = numbers.plain(request.query["number"])
+    number = phone.plain(request.query["number"])
     await asyncio.sleep(world.switches["existence_ms"] / 1000)
-    refused = {numbers.plain(each) for each in world.switches["not_on_whatsapp"]}
+    refused = {phone.plain(each) for each in world.switches["not_on_whatsapp"]}
     found = number not in refused and 7 <= len(number) - 1 <= 15
     return web.json_response({"exists": found, "chat": world.chat(number)})
 
@@ -116,7 +116,8 @@ async def deliver(request: web.Request) -> web.Response:
         "files": files,
     }
     if world.receive(entry):
-        rows = list(zip(message["rows"], files or [None], strict=True))
+        shown: list[dict[str, Any] | None] = [*files] or [None]
+        rows = zip(message["rows"], shown, strict=True)
         for index, (row_id, row_file) in enumerate(rows):
             row = world.say(message["number"], "" if index else message["text"], own=True, id=row_id, file=row_file)
             hub.push("message", {"message": row, "chat": world.chat(row["number"])}, besides=message["page"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tests.standin import numbers, pageapi
+from tests.standin import pageapi, phone
 from tests.standin.hub import Hub
 from tests.standin.keys import HUB, WORLD
 from tests.standin.world import World
@@ -105,7 +105,7 @@ async def logout(request: web.Request) -> web.Response:
 async def incoming(request: web.Request) -> web.Response:
     """Somebody writes to us: `{number, text, name?, quoted?}`."""
     body = await request.json()
-    number = numbers.plain(body["number"])
+    number = phone.plain(body["number"])
     message = request.app[WORLD].say(
         number, body["text"], own=False, name=body.get("name"), quoted=body.get("quoted"), id=body.get("id")
     )
@@ -116,7 +116,7 @@ async def incoming(request: web.Request) -> web.Response:
 async def own(request: web.Request) -> web.Response:
     """We write on the phone: `{number, text}`; the row arrives here already sent."""
     body = await request.json()
-    number = numbers.plain(body["number"])
+    number = phone.plain(body["number"])
     message = request.app[WORLD].say(number, body["text"], own=True)
     message["ack"] = 1
     request.app[WORLD].tick(message["id"], 1)

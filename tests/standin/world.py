@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.standin import numbers, switches
+from tests.standin import phone, switches
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS switches (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -80,15 +80,17 @@ class World:
     def chat(self, number: str) -> dict[str, Any]:
         """Describe one chat as the page needs it, whether or not anything was said in it."""
         row = self._db.execute("SELECT * FROM chats WHERE number = ?", (number,)).fetchone()
-        saved = {numbers.plain(key): name for key, name in self.switches["names"].items()}
+        saved = {phone.plain(key): name for key, name in self.switches["names"].items()}
         group = not number.startswith("+")
-        last = self._db.execute("SELECT * FROM messages WHERE number = ? ORDER BY seq DESC LIMIT 1", (number,)).fetchone()
+        last = self._db.execute(
+            "SELECT * FROM messages WHERE number = ? ORDER BY seq DESC LIMIT 1", (number,)
+        ).fetchone()
         heard = self._db.execute("SELECT 1 FROM messages WHERE number = ? AND NOT own LIMIT 1", (number,)).fetchone()
         name = saved.get(number) or (row["name"] if row else None) or (number.removeprefix("group:") if group else None)
         return {
             "number": number,
-            "jid": numbers.jid(number),
-            "formatted": number if group else numbers.formatted(number),
+            "jid": phone.jid(number),
+            "formatted": number if group else phone.formatted(number),
             "name": name,
             "group": group,
             "unread": row["unread"] if row else 0,
@@ -114,13 +116,13 @@ class World:
         text: str,
         *,
         own: bool,
-        id: str | None = None,  # noqa: A002 - the page's own word for it
+        id: str | None = None,
         name: str | None = None,
         file: dict[str, Any] | None = None,
         quoted: str | None = None,
     ) -> dict[str, Any]:
         """Add one row to a chat; a received one counts as unread. The same id twice is one row."""
-        id = id or secrets.token_hex(16).upper()  # noqa: A001 - phone-made ids have no 3EB0 in front
+        id = id or secrets.token_hex(16).upper()  # made on a phone: no 3EB0 in front
         self._db.execute("INSERT OR IGNORE INTO chats (number) VALUES (?)", (number,))
         if name:
             self._db.execute("UPDATE chats SET name = ? WHERE number = ?", (name, number))
@@ -136,7 +138,7 @@ class World:
         """The chat was opened: nothing in it is unread."""
         self._db.execute("UPDATE chats SET unread = 0 WHERE number = ?", (number,))
 
-    def tick(self, id: str, ack: int) -> dict[str, Any] | None:  # noqa: A002
+    def tick(self, id: str, ack: int) -> dict[str, Any] | None:
         """Raise a message to `ack` (1 sent, 2 delivered, 3 read); None when it is there already."""
         changed = self._db.execute("UPDATE messages SET ack = ? WHERE id = ? AND ack < ?", (ack, id, ack)).rowcount
         if not changed:
@@ -168,7 +170,9 @@ class World:
 
     def note(self, event: str, detail: dict[str, Any]) -> None:
         """Append to the event list."""
-        self._db.execute("INSERT INTO events (body) VALUES (?)", (json.dumps({"event": event, "at_ms": now_ms()} | detail),))
+        self._db.execute(
+            "INSERT INTO events (body) VALUES (?)", (json.dumps({"event": event, "at_ms": now_ms()} | detail),)
+        )
 
     def events(self, after: int) -> list[dict[str, Any]]:
         """Events with a number above `after`."""

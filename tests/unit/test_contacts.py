@@ -61,7 +61,7 @@ def test_any_encoding(encoding: str) -> None:
     ("encoding", "name"),
     [
         ("cp1251", "Анна Иванова"),
-        ("cp1253", "Γιώργος Παπαδόπουλος"),
+        ("cp1253", "Γιώργος Παπαδόπουλος Μαρία Αθήνα τηλέφωνο"),
         ("cp1256", "محمد علي فاطمة"),
         ("gb18030", "王小明 北京"),
     ],
@@ -342,7 +342,7 @@ def test_what_is_no_list_is_refused_with_advice(data: bytes, words: str) -> None
 
 def test_a_cell_of_a_megabyte_is_refused() -> None:
     """In a field or swallowed by a quote: one clear sentence."""
-    assert "line 2" in refusal(f'Name;Phone\n"{"x" * 1_000_000}";{ANNA}\n').lower()
+    assert "below line 1" in refusal(f'Name;Phone\n"{"x" * 1_000_000}";{ANNA}\n')
     assert "32,767 characters" in refusal(f"Name;Phone\n{'x' * 40_000};{ANNA}\n")
 
 
@@ -386,7 +386,9 @@ def test_bytes_that_begin_like_a_format_are_read_or_refused(head: bytes, data: b
         assert str(error)
 
 
-CELLS = st.sampled_from([ANNA, BEN, "12345", "", "9.1E+11"]) | st.text(st.characters(codec="utf-8"), max_size=8)
+CELLS = st.sampled_from([ANNA, BEN, "12345", "", "9.1E+11"]) | st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=8
+)
 
 
 @given(st.lists(st.lists(CELLS, max_size=4), max_size=12), st.sampled_from(";,\t|"))

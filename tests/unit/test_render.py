@@ -83,7 +83,7 @@ def test_filters_and_conditions(text: str, expected: str) -> None:
 
 def test_field_names_may_be_in_any_script() -> None:
     """A column titled in Hindi can be used as it is."""
-    assert "राम" == filled("{{ नाम }}", **{"नाम": "राम"})
+    assert "राम" == filled("{{ नाम }}", नाम="राम")
 
 
 def test_missing_and_empty_fields_are_errors_that_name_them() -> None:

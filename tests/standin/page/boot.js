@@ -2,7 +2,7 @@
 
 import { fullScreen, hangIfAsked, surprises, takeMutex } from "./abnormal.js";
 import { Landing, loading } from "./landing.js";
-import { addFillers, command, listenForAnchors, mountMain, rebuildFooter, refresh, resumeOutgoing, start, unmountMain } from "./main.js";
+import { addFillers, command, listenForAnchors, mountMain, rebuildFooter, refresh, resumeOutgoing, start, stayHere, unmountMain } from "./main.js";
 import { forgetAll, keepChats, keepToken, token } from "./session.js";
 import { h, sleep } from "./util.js";
 import { connect, on, PAGE, post, report, state } from "./world.js";
@@ -90,6 +90,7 @@ function follow(before) {
 
 async function boot() {
   listenForAnchors();
+  stayHere();
   void report("page.loaded", { path: location.pathname });
   await connect();
   if (navigator.userAgent.includes("HeadlessChrome")) return app.replaceChildren(h("div", { class: "fullscreen" }, h("h1", {}, "WhatsApp works with Google Chrome 100+")));

@@ -19,7 +19,7 @@ export class Editor {
     this.hint = h("div", { class: "placeholder", "aria-hidden": "true" }, placeholder);
     this.node = h("div", { class: "lexical-rich-text-input" }, this.box, this.hint);
     this.box.addEventListener("beforeinput", (event) => this.beforeInput(event));
-    this.box.addEventListener("input", () => this.adopt());
+    this.box.addEventListener("input", (event) => this.adopt(event));
     this.box.addEventListener("paste", (event) => this.paste(event));
     this.box.addEventListener("keydown", (event) => this.keydown(event));
     this.box.addEventListener("focus", () => this.place());
@@ -92,10 +92,10 @@ export class Editor {
     if (this.onenter(event) === "newline") this.insert("\n");
   }
 
-  // The browser changed the DOM itself (composition): take the text over.
-  adopt() {
+  // The browser itself changed the DOM (composition): take the text over. A script's own event proves nothing.
+  adopt(event) {
     const text = this.read();
-    if (text === this.model) return this.draw();
+    if (!event.isTrusted || text === this.model) return this.draw();
     this.readCaret();
     this.model = text.slice(0, this.max);
     this.draw();

@@ -34,23 +34,31 @@ export function command(href) {
 // The app's listener: capture phase, on window, anchors only, and only when the main screen is up.
 export function listenForAnchors() {
   window.addEventListener("click", (event) => {
-    const anchor = event.target.closest?.("a");
-    if (!anchor) return;
+    const anchor = event.target;
+    if (anchor.nodeName !== "A" || anchor.closest("[data-nohandle]") || state.screen !== "MAIN") return;
     const asked = command(anchor.getAttribute("href") ?? "");
-    if (!asked) return stay(event, anchor);
+    if (!asked) return;
     event.preventDefault();
-    const handled = event.target === anchor && !anchor.closest("[data-nohandle]") && state.screen === "MAIN";
-    // What the app does not handle really navigates; here that means to ourselves.
-    if (!handled) location.assign(`/send?${new URLSearchParams(asked)}`);
-    else if (state.switches.anchor_works) void start(asked, "anchor");
+    if (state.switches.anchor_works) void start(asked, "anchor");
   }, { capture: true });
 }
 
-// No link leads away from this machine.
-function stay(event, anchor) {
-  if (!anchor.href || anchor.origin === location.origin) return;
-  event.preventDefault();
-  void violation("link.clicked", anchor.href);
+// What the app does not handle really navigates, but never away from this machine: to WhatsApp means to ourselves.
+export function stayHere() {
+  navigation.addEventListener("navigate", (event) => {
+    const url = event.destination.url;
+    if (new URL(url).origin === location.origin || !event.cancelable || !/^(https?|whatsapp):/.test(url)) return;
+    event.preventDefault();
+    const asked = command(url);
+    if (asked) setTimeout(() => location.assign(`/send?${new URLSearchParams(asked)}`));
+    else void violation("link.clicked", url);
+  });
+  window.addEventListener("click", (event) => {
+    const anchor = event.target.closest?.("a[target=_blank]");
+    if (!anchor || anchor.origin === location.origin || event.defaultPrevented) return;
+    event.preventDefault();
+    void violation("link.clicked", anchor.href);
+  });
 }
 
 // The flow for a number: ask whether it exists, meanwhile "Starting chat", then the chat or a dialog.
