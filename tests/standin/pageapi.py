@@ -112,7 +112,7 @@ async def deliver(request: web.Request) -> web.Response:
         "id": message["id"],
         "number": message["number"],
         "text": message["text"],
-        "caption": bool(files),
+        "caption": bool(files and message["text"]),
         "files": files,
     }
     if world.receive(entry):

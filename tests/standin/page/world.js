@@ -55,26 +55,31 @@ export function setSwitch(name, value) {
   return fetch("/_standin/switches", { method: "POST", body: JSON.stringify({ [name]: value }) }).catch(() => null);
 }
 
-// Opens the stream and resolves when the switches have come.
+// Opens the stream, again and again when the server goes away; resolves when the switches have come.
 export function connect() {
   return new Promise((ready) => {
-    const stream = new EventSource(`/_standin/api/stream?page=${PAGE}`);
-    stream.onmessage = (event) => {
-      const { kind, detail } = JSON.parse(event.data);
-      if (kind === "hello" || kind === "switches") {
-        const before = { ...state.switches };
-        Object.assign(state.switches, detail);
-        const again = kind === "hello" && !state.connected && Object.keys(before).length > 0;
-        state.connected = true;
-        ready();
-        tell("switches", before);
-        if (again) tell("reconnected", {});
-      } else tell(kind, detail);
+    const open = () => {
+      const stream = new EventSource(`/_standin/api/stream?page=${PAGE}`);
+      stream.onmessage = (event) => receive(JSON.parse(event.data), ready);
+      stream.onerror = () => {
+        stream.close();
+        setTimeout(open, 300);
+        if (!state.connected) return;
+        state.connected = false;
+        tell("switches", { ...state.switches });
+      };
     };
-    stream.onerror = () => {
-      const was = state.connected;
-      state.connected = false;
-      if (was) tell("switches", { ...state.switches });
-    };
+    open();
   });
+}
+
+function receive({ kind, detail }, ready) {
+  if (kind !== "hello" && kind !== "switches") return tell(kind, detail);
+  const before = { ...state.switches };
+  const again = kind === "hello" && Object.keys(before).length > 0;
+  Object.assign(state.switches, detail);
+  state.connected = true;
+  ready();
+  tell("switches", before);
+  if (again) tell("reconnected", {});
 }

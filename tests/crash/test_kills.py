@@ -1,0 +1,77 @@
+"""kill -9 in the middle of a campaign, through real Chromium: everybody gets the message exactly once.
+
+The points of a send, by what the stand-in sees: the chat was opened (`claimed`, nothing has left), the click
+(`sending`, WhatsApp's server has nothing yet), the message received (no tick yet), the tick shown (the
+outcome not yet written down).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.rig import Rig, eventually
+from tests.standin.client import StandIn
+
+POINTS = ["chat.opened", "send.clicked", "message.received", "message.acked"]
+SLOW_MS = 1500  # between click and receipt, and between receipt and tick: time to be killed in
+TEXT = "Dear {{ name }},\nyour appointment is tomorrow. 😀"
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    with StandIn.start(tmp_path_factory.mktemp("standin"), linked=True, boot_ms=50, loading_ms=50) as standin:
+        yield standin
+
+
+@pytest.fixture(scope="module")
+def rig(standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with Rig(tmp_path_factory.mktemp("rig"), whatsapp_url=standin.url, delay_min=0, delay_max=0) as rig:
+        rig.ready()
+        yield rig
+
+
+@pytest.mark.parametrize("victim", ["sender", "chrome"])
+def test_a_kill_at_any_point_of_a_send_neither_loses_nor_doubles(standin: StandIn, rig: Rig, victim: str) -> None:
+    """SIGKILL at each of the four points, once each in one campaign; the record holds everybody once."""
+    numbers = [f"+4930231{ {'sender': 25, 'chrome': 26}[victim] }{each:03d}" for each in range(len(POINTS) + 2)]
+    standin.set(send_ms=SLOW_MS, ack_ms=SLOW_MS)
+    rig.ready()
+    standin.forget()
+    recipients = [{"number": number, "name": f"N{each}"} for each, number in enumerate(numbers)]
+    job = rig.call("POST", "/send", {"recipients": recipients, "message": TEXT})
+
+    for point in POINTS:
+        standin.wait(point, timeout=60)
+        rig.kill(victim)
+        # The next kill belongs to another life: its page must be up before its events count.
+        standin.wait("page.main", timeout=60)
+    standin.set(send_ms=0, ack_ms=0)
+    status = rig.finish(job["job_id"])
+
+    delivered = Counter(message["number"] for message in standin.messages() if message["number"] in numbers)
+    assert dict.fromkeys(numbers, 1) == delivered
+    assert len(numbers) == status["sent"] + status["delivered"] + status["read"]
+    assert standin.record()["violations"] == []
+
+
+def test_the_http_process_may_die_at_any_time(standin: StandIn, rig: Rig, tmp_path: Path) -> None:
+    """SIGKILL of http while a campaign runs: sending goes on, http comes back and tells the truth."""
+    numbers = [f"+4930231270{each:02d}" for each in range(8)]
+    standin.set(send_ms=100, ack_ms=100)
+    rig.ready()
+    standin.forget()
+    job = rig.call("POST", "/send", {"numbers": numbers, "message": "Hello"})
+
+    standin.wait("message.received", timeout=60)
+    before = rig.pid("http")
+    rig.kill("http")
+    eventually(lambda: rig.pid("http") not in {0, before}, 20, "http runs again")
+    status = rig.finish(job["job_id"])
+
+    delivered = Counter(message["number"] for message in standin.messages() if message["number"] in numbers)
+    assert dict.fromkeys(numbers, 1) == delivered
+    assert len(numbers) == status["sent"] + status["delivered"] + status["read"]
