@@ -43,6 +43,12 @@ def report(name: str, health: Health, now: int) -> None:
             after_commit(partial(say, "account.changed", account=name, **details))
 
 
+def seen(name: str, now: int) -> None:
+    """Its sender lives, also while it is too busy to look at the account."""
+    with write():
+        Account.update(seen_at=now).where(Account.name == name).execute()
+
+
 def find(name: str) -> Account:
     """The account by that name. Raises NotFound."""
     row = Account.get_or_none(Account.name == name)

@@ -27,6 +27,7 @@ CHUNK = 256 * 1024
 MAX_CONTACTS = 32 * 1024 * 1024
 MAX_LIMIT = 1000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+MAX_TIME = 253_402_300_799_999  # the end of the year 9999
 ID = r"{id:\d{1,18}}"
 
 
@@ -46,7 +47,7 @@ class Send(Body):
     delay_max: Annotated[float, Field(ge=0)] | None = None
     name: StrictStr | None = None
     account: StrictStr | None = None
-    schedule_at: int | AwareDatetime | None = None
+    schedule_at: Annotated[int, Field(ge=0, le=MAX_TIME)] | AwareDatetime | None = None
 
     def order(self, key: str | None) -> campaigns.Order:
         at = self.schedule_at
@@ -94,20 +95,22 @@ async def parse(request: web.Request, shape: type[B]) -> B:
 async def send(request: web.Request) -> web.Response:
     require_key(request)
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not 0 < len(key) <= 255:
-        raise errors.InvalidInput("The Idempotency-Key is 1 to 255 characters long.")
+    if key is not None and not (0 < len(key) <= 255 and key.isascii()):
+        raise errors.InvalidInput("The Idempotency-Key is 1 to 255 characters long, all of them ASCII.")
     order = (await parse(request, Send)).order(key)
     return web.json_response(await in_db(request, campaigns.create, request.app[SETTINGS], order, caller(request)))
 
 
 @routes.get(f"/status/{ID}")
 async def status(request: web.Request) -> web.Response:
+    _require_open(request)
     found = await in_db(request, _progress, request, _id(request))
     return web.json_response(_public(request, found))
 
 
 @routes.get("/jobs")
 async def jobs(request: web.Request) -> web.Response:
+    _require_open(request)
     found, cursor = await in_db(request, _progresses, request, _number(request, "cursor"), _limit(request))
     return web.json_response({"jobs": [_public(request, each) for each in found], "next_cursor": cursor})
 
@@ -121,13 +124,14 @@ def _progresses(request: web.Request, cursor: int | None, limit: int) -> tuple[l
     return [campaigns.progress(request.app[SETTINGS], row) for row in rows], after
 
 
-def _public(request: web.Request, found: dict[str, Any]) -> dict[str, Any]:
-    """All of it with the key; states and counts without, unless OPEN_STATUS is off."""
-    if authorized(request):
-        return found
+def _require_open(request: web.Request) -> None:
     if not request.app[SETTINGS].open_status:
         require_key(request)
-    return found | {"name": None, "reason": None}
+
+
+def _public(request: web.Request, found: dict[str, Any]) -> dict[str, Any]:
+    """All of it with the key; states and counts without."""
+    return found if authorized(request) else found | {"name": None, "reason": None}
 
 
 @routes.post(f"/pause/{ID}")

@@ -13,7 +13,7 @@ import peewee
 import structlog
 
 from daemon import accounts, contacts, errors, outbox, pacing, render, uploads
-from daemon.config import Settings
+from daemon.config import ACCOUNT_NAME, Settings
 from daemon.db import after_commit, now_ms, tuples, write
 from daemon.models import (
     JOB_MOVES,
@@ -33,6 +33,7 @@ log = structlog.get_logger()
 
 WAITING = "waiting_for_login"
 MAX_DELAY_S = 24 * 3600
+LEAST_TIME_MS = 100_000_000_000  # of 1973: below it somebody has given seconds, and would send at once
 MAX_ATTACHMENTS = 30  # WhatsApp's limit for one pick, whatsapp-web.md §7
 PAGE = 100
 MEDIA = frozenset({"photo", "video"})
@@ -92,6 +93,10 @@ def create(settings: Settings, order: Order, who: str) -> dict[str, Any]:
     digest = hashlib.sha256(json.dumps(order.__dict__, sort_keys=True, default=str).encode()).hexdigest()
     if order.key and (answer := _answered(order.key, digest)) is not None:
         return answer
+    if order.account is not None and not ACCOUNT_NAME.fullmatch(order.account):
+        raise errors.InvalidInput("account is the name of an account: letters, digits, - and _ (32 at most).")
+    if order.schedule_at is not None and order.schedule_at < LEAST_TIME_MS:
+        raise errors.InvalidInput("schedule_at is in milliseconds since 1970, or a date such as 2030-01-31T09:00:00Z.")
     audience = _audience(settings, order)
     delays = _delays(settings, order)
     _check_text(order, audience)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from daemon import errors
@@ -111,12 +111,13 @@ class Settings(BaseSettings):
             raise ValueError("write it as https://web.whatsapp.com")
         return value.rstrip("/")
 
-    @model_validator(mode="after")
-    def _ranges_are_ordered(self) -> Settings:
-        for low, high in (("delay_min", "delay_max"), ("long_pause_min", "long_pause_max")):
-            if getattr(self, low) > getattr(self, high):
-                raise ValueError(f"{PREFIX}{low.upper()} must not be above {PREFIX}{high.upper()}")
-        return self
+    @field_validator("delay_max", "long_pause_max")  # not on the model: that runs only when all fields are good
+    @classmethod
+    def _range_is_ordered(cls, value: float, info: ValidationInfo) -> float:
+        low = (info.field_name or "").replace("_max", "_min")
+        if value < info.data.get(low, value):
+            raise ValueError(f"must not be below {PREFIX}{low.upper()}, which is {info.data[low]:g}")
+        return value
 
     @property
     def db_url(self) -> str:
@@ -166,17 +167,25 @@ def api_key(settings: Settings) -> str:
     if settings.api_key:
         return settings.api_key
     path = settings.data_dir / "api_key"
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        key = path.read_text().strip()
-        if not key:
-            raise errors.SetupError(f"{path} is empty: delete it and start again.") from None
-        return key
-    with os.fdopen(handle, "w") as file:
-        key = secrets.token_urlsafe(32)
-        file.write(key + "\n")
+    if not path.exists():
+        _make_key(path)
+    key = path.read_text().strip()
+    if not key:
+        raise errors.SetupError(f"{path} is empty: delete it and start again.")
     return key
+
+
+def _make_key(path: Path) -> None:
+    """Put a new key at `path`, unless another process has done so meanwhile."""
+    draft = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(32) + "\n")
+    try:
+        path.hardlink_to(draft)  # the whole key or no file, and only the first of several wins
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
 
 
 def release() -> str:

@@ -30,15 +30,39 @@ def connect(url: str) -> None:
 
     Raises DatabaseUnusable (corrupt, unreachable, or newer than this program); nothing is overwritten.
     """
+    close()
     database.initialize(_open(url))
     try:
-        database.connect(reuse_if_open=True)
-        with write():
+        _connect()
+        with database.atomic():
             _migrate()
     except (peewee.DatabaseError, peewee.InterfaceError) as error:
+        close()
+        if _locked(error):
+            raise errors.DatabaseBusy(f"Another process keeps the database locked ({error}): try again.") from error
         raise errors.DatabaseUnusable(
             f"The database cannot be used ({error}): restore it from a backup or move it away; it was left as it is."
         ) from error
+    except errors.DatabaseUnusable:
+        close()
+        raise
+
+
+def _connect() -> None:
+    """Open this thread's connection. SQLite does not wait by itself where several processes turn WAL on at once."""
+    give_up = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            database.connect(reuse_if_open=True)
+            return
+        except peewee.OperationalError as error:
+            if not _locked(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.05)
+
+
+def _locked(error: Exception) -> bool:
+    return isinstance(error, peewee.OperationalError) and "locked" in str(error)
 
 
 def _open(url: str) -> peewee.Database:
@@ -65,11 +89,17 @@ def _migrate() -> None:
 @contextmanager
 def write() -> Iterator[None]:
     """One transaction that writes. Raises DatabaseBusy when the database is locked, full or away."""
+    with available(), database.atomic():
+        yield
+
+
+@contextmanager
+def available() -> Iterator[None]:
+    """Work that may also only read. Raises DatabaseBusy when the database is locked, full or away meanwhile."""
     try:
-        with database.atomic():
-            yield
+        yield
     except (peewee.OperationalError, peewee.InterfaceError) as error:
-        raise errors.DatabaseBusy(f"The database did not take the change ({error}): try again.") from error
+        raise errors.DatabaseBusy(f"The database did not answer ({error}): try again.") from error
 
 
 def after_commit(tell: Callable[[], object]) -> None:

@@ -7,6 +7,7 @@ DaemonError
 ├── DatabaseUnusable       the database is corrupt, read-only or newer than this program
 ├── DatabaseBusy           the database is locked, full or away for now; nothing was changed
 ├── Unauthorized           no key, or not the right one
+├── MalformedRequest       a request that cannot be read at all
 ├── NotFound               no job, message, upload, attachment or account by that id
 ├── InvalidInput           what the caller gave cannot be used; says what to change
 │   ├── InvalidNumber      not a telephone number that can be written to

@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from aiohttp import web
 
 from daemon import accounts, campaigns
 from daemon.config import Settings
 from daemon.db import now_ms
+
+log = structlog.get_logger()
 
 POLL_S = 0.4
 WATCHED_JOBS = 50
@@ -44,7 +47,11 @@ class Feed:
         """Look and tell, for ever."""
         while True:
             await self._wanted.wait()
-            changes = await in_thread(self._look)
+            try:
+                changes = await in_thread(self._look)
+            except Exception:
+                log.exception("feed.failed")  # who listens keeps waiting; the next look may succeed
+                changes = []
             for queue, seen in self._listeners.items():
                 for kind, state in changes:
                     key = (kind, state.get("job_id", state.get("name")))

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Barrier
 from typing import Any
 
 import structlog
@@ -42,9 +43,12 @@ def make_app(settings: Settings, key: str) -> web.Application:
 
 
 async def _threads(app: web.Application) -> AsyncIterator[None]:
-    app[shared.THREADS] = ThreadPoolExecutor(DB_THREADS, thread_name_prefix="db")
+    threads = app[shared.THREADS] = ThreadPoolExecutor(DB_THREADS, thread_name_prefix="db")
     yield
-    app[shared.THREADS].shutdown()
+    everyone = Barrier(DB_THREADS)  # each thread has a connection of its own, which only it can close
+    for _ in range(DB_THREADS):
+        threads.submit(lambda: (everyone.wait(), db.close()))
+    await asyncio.get_running_loop().run_in_executor(None, threads.shutdown)
 
 
 async def _feed(app: web.Application) -> AsyncIterator[None]:
@@ -91,6 +95,9 @@ def main() -> int:
         code = asyncio.run(_serve(settings, config.api_key(settings)))
     except errors.DaemonError as error:
         log.error("process.refused", reason=str(error))
+        code = 1
+    except Exception:
+        log.exception("process.crashed")
         code = 1
     log.info("process.stopped", exit_code=code)
     return code

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -178,7 +179,7 @@ def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap) -> None:
     Raises LeaseLost when it is no longer ours; IllegalMove when its job was paused or stopped, or the
     person opted out, since the claim: release() it then.
     """
-    with write():
+    with _moving(message):
         state = Job.select(Job.state).where(Job.id == message.job_id).scalar()
         if state not in MAY_RUN:
             raise errors.IllegalMove(f"job {message.job_id} is {state}")
@@ -197,7 +198,7 @@ def set_pace(account: str, now: int, gap: pacing.Gap) -> None:
 
 def confirm(message: Message, receipt: Receipt, now: int) -> None:
     """WhatsApp's server has it: `sent`, and on to `delivered` or `read` where the receipt says so."""
-    with write():
+    with _moving(message):
         _apply(message, "confirm", None, "sender", now, sent_at=now, error=None, transport_id=receipt.transport_id)
         if receipt.ack in (Ack.DELIVERED, Ack.READ):
             _apply(message, "deliver", None, "sender", now, delivered_at=now)
@@ -225,19 +226,19 @@ def retry(message: Message, why: str, now: int, max_attempts: int, wait_ms: int)
 
 def fail(message: Message, why: str, now: int) -> None:
     """This recipient will not get this message, for the reason given."""
-    with write():
+    with _moving(message):
         _apply(message, "fail", why, "sender", now, error=why)
 
 
 def lose(message: Message, why: str, now: int) -> None:
     """Nobody can tell whether it went out: a person decides."""
-    with write():
+    with _moving(message):
         _apply(message, "lose", why, "sender", now, error=why)
 
 
 def _requeue(message: Message, name: str, why: str, now: int, **changes: Any) -> None:
     """Back to the queue, or cancelled when the job was stopped meanwhile."""
-    with write():
+    with _moving(message):
         job_state = Job.select(Job.state).where(Job.id == message.job_id).scalar()
         if job_state == JobState.STOPPED:
             name, changes = "cancel", {"attempts": changes.get("attempts", message.attempts)}
@@ -300,7 +301,7 @@ def rescue(now: int) -> int:
 def decide(message: Message, name: str, who: str, now: int) -> None:
     """A person's decision: `settle` (it was sent) or `resend` (send it again)."""
     changes: dict[str, Any] = {"sent_at": now} if name == "settle" else {"attempts": 0, "not_before": 0, "error": None}
-    with write():
+    with _moving(message):
         _apply(message, name, None, who, now, **changes)
 
 
@@ -327,6 +328,18 @@ def _sweep(job: Job, name: str, source: State, why: str | None, who: str, now: i
     count: int = Message.update(state=target, **changes).where(rows).execute()
     _count(job.id, {source: -count, target: count}, now)
     return count
+
+
+@contextmanager
+def _moving(message: Message) -> Iterator[None]:
+    """One transaction that moves the message; rolled back, the message in memory is what it was, too."""
+    before = dict(message.__data__)
+    try:
+        with write():
+            yield
+    except BaseException:
+        message.__data__.update(before)
+        raise
 
 
 def _apply(message: Message, name: str, why: str | None, who: str, at: int, **changes: Any) -> None:

@@ -92,7 +92,8 @@ def quiet_until(at_ms: int, rules: Rules) -> int:
     if not inside:
         return at_ms
     day = local.date() if now < end else local.date() + timedelta(days=1)
-    wakes = datetime.combine(day, end, ZoneInfo(rules.zone))
+    # Where clocks are put back, an hour comes twice: the end that lies ahead, not the one that has passed.
+    wakes = datetime.combine(day, end, ZoneInfo(rules.zone)).replace(fold=local.fold)
     return int(wakes.astimezone(UTC).timestamp() * 1000)
 
 

@@ -67,7 +67,7 @@ class Sender:
         self._steady_since = 0.0
         self._failure_run = 0
         self._health = Health(AccountState.STARTING)
-        self._looked_at = self._reported_at = 0.0
+        self._looked_at = self._reported_at = self._rescued_at = 0.0
 
     def stop(self) -> None:
         """Finish or release the message in hand, close the transport, and let `run` return."""
@@ -84,6 +84,7 @@ class Sender:
             for message in await self._db(outbox.take_over, self._account, db.now_ms(), self._lease_ms, True):
                 self._hold_in_hand(message)
                 self._doubtful[message.id] = True
+            self._rescued_at = time.monotonic()
             heartbeat = asyncio.create_task(self._beat())
             while not self._stop.is_set():
                 try:
@@ -106,6 +107,7 @@ class Sender:
     async def _step(self) -> None:
         """Look, then do one thing: wait, settle a doubtful message, or send the next one."""
         health = await self._look()
+        await self._rescue()
         if health is None or health.state is not AccountState.READY:
             await self._pause(LOOK_S)
         elif self._doubtful:
@@ -121,6 +123,16 @@ class Sender:
             for message in claimed:
                 with bound_contextvars(job_id=message.job_id, message_id=message.id, attempt=message.attempts):
                     await self._send(message)
+
+    async def _rescue(self) -> None:
+        """Once in a lease's time: take back what no living sender holds, of any account."""
+        if time.monotonic() - self._rescued_at < self._settings.lease_s:
+            return
+        self._rescued_at = time.monotonic()
+        await self._db(outbox.rescue, db.now_ms())
+        for message in await self._db(outbox.take_over, self._account, db.now_ms(), self._lease_ms, False):
+            self._hold_in_hand(message)
+            self._doubtful.setdefault(message.id, True)
 
     async def _look(self) -> Health | None:
         """The account's health, at most LOOK_S old; None when the transport had to be restarted."""
@@ -174,6 +186,8 @@ class Sender:
         except errors.NotSubmitted as error:
             await self._retry(message, str(error))
             await self._db(outbox.set_pace, message.account, db.now_ms(), gap)
+        except errors.DatabaseBusy as error:
+            await self._move(outbox.release, message, str(error))
         except errors.LeaseLost:
             self._drop(message)
             log.error("lease.lost")
@@ -190,8 +204,9 @@ class Sender:
             await self._retry(message, str(error))
         except errors.BrowserLost as error:
             self._doubtful[message.id] = True
+            self._lost_with[message.id] += 1
             await self._restart(error)
-        except errors.SubmitUnknown as error:
+        except errors.TransportError as error:
             log.warning("message.doubtful", why=str(error))
             self._doubtful[message.id] = False
         else:
@@ -224,7 +239,7 @@ class Sender:
                 await self._move(outbox.confirm, message, found.receipt)
             elif found.finding is Finding.FAILED:
                 await self._retry(message, "WhatsApp says that it was not sent")
-            elif found.finding is Finding.ABSENT and crashed:
+            elif found.finding is Finding.ABSENT and crashed and not self._breaks_the_browser(message):
                 await self._move(outbox.requeue, message, found.evidence)
             elif found.finding is Finding.ABSENT:
                 await self._retry(message, f"it never appeared in the chat: {found.evidence}")
@@ -252,10 +267,13 @@ class Sender:
     async def _give_back_after_loss(self, message: Message) -> None:
         """A browser that dies is not the recipient's fault, unless it dies each time with the same message."""
         self._lost_with[message.id] += 1
-        if self._lost_with[message.id] > self._settings.max_attempts:
+        if self._breaks_the_browser(message):
             await self._retry(message, "the browser broke down each time it was tried")
         else:
             await self._move(outbox.release, message, "the browser broke down before anything left")
+
+    def _breaks_the_browser(self, message: Message) -> bool:
+        return self._lost_with[message.id] > self._settings.max_attempts
 
     async def _move(self, move: Callable[..., None], message: Message, what: Any, *rest: Any) -> None:
         """End the message's time in hand with one move of the outbox; a lost lease changes nothing."""
@@ -264,12 +282,20 @@ class Sender:
             await self._persist(move, *arguments)
         except errors.LeaseLost:
             log.error("lease.lost")
+        except errors.DatabaseBusy:
+            self._forget(message)
+            raise
         self._drop(message)
 
     def _hold_in_hand(self, message: Message) -> None:
         """Keep the lease alive, but not for ever: past the deadline somebody else may rescue it."""
         deadline = time.monotonic() + 2 * self._settings.send_timeout_s + 120
         self._in_hand[message.id] = (message, deadline)
+
+    def _forget(self, message: Message) -> None:
+        """Its outcome could not be written down. Its lease runs out, and then it is rescued or looked up."""
+        self._in_hand.pop(message.id, None)
+        self._doubtful.pop(message.id, None)
 
     def _drop(self, message: Message) -> None:
         self._in_hand.pop(message.id, None)
@@ -280,15 +306,16 @@ class Sender:
             self._looked_at = 0.0
 
     async def _beat(self) -> None:
-        """Renew the leases of what is in hand, six times within a lease."""
+        """Renew the leases of what is in hand, six times within a lease, and say that the sender lives."""
         while True:
-            await asyncio.sleep(self._settings.lease_s / 6)
+            await asyncio.sleep(min(self._settings.lease_s / 6, REPORT_S))
             mine = [message for message, deadline in self._in_hand.values() if time.monotonic() < deadline]
-            if mine:
-                try:
+            try:
+                await self._db(accounts.seen, self._account, db.now_ms())
+                if mine:
                     await self._db(outbox.extend, mine, db.now_ms() + self._lease_ms)
-                except errors.DatabaseBusy as error:
-                    log.warning("lease.extend_failed", reason=str(error))
+            except errors.DatabaseBusy as error:
+                log.warning("lease.extend_failed", reason=str(error))
 
     async def _bring_up(self) -> None:
         while True:
@@ -322,7 +349,12 @@ class Sender:
     async def _db(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run one piece of database work on the database thread."""
         context = contextvars.copy_context()  # the log's ids go along
-        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: context.run(work, *arguments))
+
+        def call() -> T:
+            with db.available():
+                return context.run(work, *arguments)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     async def _persist(self, work: Callable[..., T], *arguments: Any) -> T:
         """As `_db`, but an outcome that is known must be written down: a busy database is asked again.
@@ -415,6 +447,9 @@ def main() -> int:
         code = asyncio.run(_main(settings))
     except errors.DaemonError as error:
         log.error("process.refused", reason=str(error))
+        code = 1
+    except Exception:
+        log.exception("process.crashed")
         code = 1
     log.info("process.stopped", exit_code=code)
     return code

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.config import Settings
+from daemon.db import available
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -55,7 +56,12 @@ async def in_db(request: web.Request, work: Callable[..., T], *arguments: Any) -
     """Run one piece of database work on the thread pool; the event loop never waits for the database."""
     context = contextvars.copy_context()
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(request.app[THREADS], lambda: context.run(work, *arguments))
+
+    def call() -> T:
+        with available():
+            return context.run(work, *arguments)
+
+    return await loop.run_in_executor(request.app[THREADS], call)
 
 
 def authorized(request: web.Request) -> bool:
@@ -68,7 +74,8 @@ def authorized(request: web.Request) -> bool:
 
 def same(given: str, expected: str) -> bool:
     """Compare in constant time, whatever the lengths."""
-    return hmac.compare_digest(hashlib.sha256(given.encode()).digest(), hashlib.sha256(expected.encode()).digest())
+    one, other = (hashlib.sha256(text.encode(errors="surrogateescape")).digest() for text in (given, expected))
+    return hmac.compare_digest(one, other)
 
 
 def require_key(request: web.Request) -> None:
@@ -121,7 +128,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         response = problem(request, 413, "too-large", f"The request is too large: {limit} MB is the limit.")
     except web.HTTPError as error:
         response = problem(request, error.status, _slug(error.reason), _sentence(request, error))
-    except ConnectionResetError:
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+    except (ConnectionResetError, web.HTTPException):  # the client has gone; a redirect
         raise
     except Exception:
         log.exception("request.failed", method=request.method, route=_route(request))

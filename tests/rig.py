@@ -133,9 +133,10 @@ class Rig:
                 words = process.cmdline()
             except psutil.NoSuchProcess:
                 continue
-            if any(word.startswith("--user-data-dir=") for word in words) and not any("--type=" in w for w in words):
-                if "chrom" in process.name() and "crashpad" not in process.name():
-                    return process
+            # Only the main process has a profile and no type.
+            mine = any(word.startswith("--user-data-dir=") for word in words)
+            if mine and "chrom" in process.name() and not any("--type=" in word for word in words):
+                return process
         return None
 
     def kill(self, victim: str) -> None:

@@ -113,16 +113,18 @@ class _Launch:
     def __init__(self) -> None:
         self.environment: dict[str, str] = {}
         self.arguments: list[str] = []
+        self.log = Path(os.devnull)
         self.process: subprocess.Popen[bytes] | None = None
 
     def Popen(self, command: list[str], **_: Any) -> subprocess.Popen[bytes]:
-        self.process = subprocess.Popen(
-            [*command, *self.arguments],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*command, *self.arguments],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
         return self.process
 
 
@@ -193,11 +195,14 @@ class Chrome:
         self._make_temp()
         copy, version = self._copy_driver(chrome, chromedriver)
         variables, arguments = self._choose_display(version)
-        environment = processes.environment(self.profile, TMPDIR=str(self.temp), LANGUAGE="en_US", **variables)
+        folders = {name: str(self.temp) for name in ("TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
+        environment = processes.environment(self.profile, LANGUAGE="en_US", **folders, **variables)
         with _launch_lock:
-            _launch.environment, _launch.arguments, _launch.process = environment, arguments, None
+            _launch.environment, _launch.arguments = environment, arguments
+            _launch.process, _launch.log = None, self.temp / "chrome.log"
             try:
-                self.driver = self._launch(chrome, copy, version)
+                with self._ending_with_chrome():
+                    self.driver = self._launch(chrome, copy, version)
             finally:
                 self._process = _launch.process
         log.info(
@@ -215,6 +220,9 @@ class Chrome:
                 self._client_timeout(QUIT_S)
                 self.driver.execute_cdp_cmd("Browser.close", {})
             processes.wait_gone(self.pid, QUIT_S)
+        processes.end(processes.marked(self.profile, self._drivers))
+        if self._display is not None:
+            self._display.close()
         self.kill()
 
     def kill(self, log_as: str = "") -> None:
@@ -367,6 +375,41 @@ class Chrome:
         if extra:
             driver.switch_to.window(driver.window_handles[0])
         return driver  # type: ignore[no-any-return]
+
+    @contextlib.contextmanager
+    def _ending_with_chrome(self) -> Iterator[None]:
+        """A Chrome that ends at once is noticed at once: the driver alone would try for a minute."""
+        up = threading.Event()
+        ended: list[int] = []
+
+        def watch() -> None:
+            while not up.wait(0.05):
+                code = _launch.process.poll() if _launch.process else None
+                if code is not None:
+                    ended.append(code)
+                    processes.end(processes.marked(self._drivers))
+                    return
+
+        watcher = threading.Thread(target=watch, name="browser-start", daemon=True)
+        watcher.start()
+        try:
+            yield
+        except errors.DaemonError:
+            raise
+        except Exception as error:
+            if not ended:
+                raise
+            lines = _launch.log.read_text(errors="replace").split("\n")
+            words = next((line.rpartition("] ")[2] for line in lines if "FATAL" in line or "ERROR" in line), "")
+            if "sandbox" in words.lower():
+                raise errors.SetupError(
+                    f"Chrome's sandbox does not work on this machine: {words[:200]} "
+                    "On Debian: apt install chromium-sandbox, or allow user namespaces."
+                ) from error
+            raise errors.BrowserLost(f"Chrome ended as soon as it was started ({ended[0]}). {words[:200]}") from error
+        finally:
+            up.set()
+            watcher.join()
 
     def _client_timeout(self, seconds: float) -> None:
         assert self.driver is not None

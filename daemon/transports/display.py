@@ -15,6 +15,7 @@ from pathlib import Path
 from daemon import errors
 
 SCREEN = "1920x1080x24"
+OPTIONS = ("-nolisten", "tcp", "-noreset")  # else it starts anew whenever its last client has gone
 _START_S = 10.0
 
 
@@ -28,7 +29,7 @@ class Display:
         reader, writer = os.pipe()
         try:
             self.process = subprocess.Popen(
-                [xvfb, "-displayfd", str(writer), "-screen", "0", SCREEN, "-nolisten", "tcp", "-auth", str(cookie)],
+                [xvfb, *("-displayfd", str(writer), "-screen", "0", SCREEN), *("-auth", str(cookie)), *OPTIONS],
                 env=environment,
                 pass_fds=(writer,),
                 stdin=subprocess.DEVNULL,
@@ -45,14 +46,24 @@ class Display:
         self.variables = {"DISPLAY": f":{number}", "XAUTHORITY": str(cookie)}
 
     def close(self) -> None:
-        """End it; safe to call twice."""
-        self.process.kill()
-        self.process.wait(2)
+        """End it, by TERM so that it removes its socket; safe to call twice."""
+        self.process.terminate()
+        try:
+            self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(2)
 
 
 def _read_number(reader: int) -> str:
-    ready, _, _ = select.select([reader], [], [], _START_S)
-    return os.read(reader, 16).decode().strip() if ready else ""
+    text = b""
+    # To the line's end: Xvfb dies of SIGPIPE when its second write finds the pipe closed.
+    while not text.endswith(b"\n") and select.select([reader], [], [], _START_S)[0]:
+        part = os.read(reader, 16)
+        if not part:
+            return ""
+        text += part
+    return text.decode().strip()
 
 
 def find_xvfb() -> str | None:

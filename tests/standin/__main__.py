@@ -26,7 +26,10 @@ def main() -> None:
 
     world = World(options.data)
     try:
-        world.set_switches(dict(parse_pair(pair) for pair in options.set))
+        try:
+            world.set_switches(dict(parse_pair(pair) for pair in options.set))
+        except ValueError as error:
+            parser.error(str(error))
         asyncio.run(_serve(world, options.host, options.port))
     finally:
         world.close()

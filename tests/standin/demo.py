@@ -111,7 +111,8 @@ class Demo:
     async def _done(self, job_id: int) -> bool:
         status = await self._json("GET", f"{self._base}/status/{job_id}")
         out = sum(status[state] for state in OUT)
-        line = f"{status['status']}: {out} sent, {status['failed']} failed, {status['pending']} to go"
+        left = status["total"] - out - status["failed"]
+        line = f"{status['status']}: {out} sent, {status['failed']} failed, {left} to go"
         if line != getattr(self, "_line", ""):
             self._line = line
             say(line)

@@ -20,6 +20,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/_standin/api/boot", boot)
     app.router.add_post("/_standin/api/event", event)
     app.router.add_get("/_standin/api/exists", exists)
+    app.router.add_get("/_standin/api/chat", chat)
     app.router.add_get("/_standin/api/history", history)
     app.router.add_post("/_standin/api/read", read)
     app.router.add_post("/_standin/api/deliver", deliver)
@@ -80,6 +81,11 @@ async def exists(request: web.Request) -> web.Response:
     refused = {phone.plain(each) for each in world.switches["not_on_whatsapp"]}
     found = number not in refused and 7 <= len(number) - 1 <= 15
     return web.json_response({"exists": found, "chat": world.chat(number)})
+
+
+async def chat(request: web.Request) -> web.Response:
+    """Describe one chat without asking whether its number exists."""
+    return web.json_response(request.app[WORLD].chat(request.query["number"]))
 
 
 async def history(request: web.Request) -> web.Response:

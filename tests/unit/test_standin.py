@@ -59,10 +59,11 @@ class Page:
 
     def kill(self) -> None:
         """Let Chrome and its driver die as in a power cut."""
-        service = self.driver.service
-        assert service.process
-        _kill_tree(service.process.pid)
-        service.stop()  # only tidies up what the dead process left in this one
+        process = self.driver.service.process
+        assert process
+        _kill_tree(process.pid)
+        with process:  # closes its pipes and reaps it
+            process.kill()
         for lock in self.profile.glob("Singleton*"):
             lock.unlink()
 
@@ -313,6 +314,62 @@ def test_an_answer_shows_as_unread_until_its_chat_is_opened(page: Page, standin:
     assert page.all("#main [data-id]")[-1].find_elements(By.CSS_SELECTOR, '[aria-label="Quoted message"]')
 
 
+def test_a_failed_message_can_be_tried_again(page: Page, standin: StandIn) -> None:
+    """The fail icon opens a dialog; the server has the message only after Try again."""
+    standin.set(fail_numbers=[BELA])
+    page.open(BELA).send_keys("unlucky", Keys.ENTER)
+    page.one("#main [data-icon=message-fail]").click()
+    assert "Your message was not sent." in page.one("[role=dialog]").text
+    assert "unlucky" not in [message["text"] for message in standin.messages()]
+    standin.set(fail_numbers=[])
+    page.all("[role=dialog] button")[-1].click()
+    standin.wait("message.received", text="unlucky")
+
+
+def test_a_restricted_account_has_no_composer_in_new_chats(page: Page, standin: StandIn) -> None:
+    """A bar replaces the composer, until the other side writes."""
+    stranger = "+4915123450033"
+    standin.set(restricted=True)
+    page.click_anchor(f"https://wa.me/{stranger[1:]}")
+    standin.wait("chat.opened", number=stranger)
+    assert "can't start new chats" in page.one("#main footer").text
+    assert page.all(COMPOSER) == []
+    standin.incoming(stranger, "hello")
+    page.one(COMPOSER)
+
+
+def test_search_counts_real_keys_only(page: Page, standin: StandIn) -> None:
+    """Setting `.value` does not filter; in results the first row is a heading."""
+    standin.set(generation="C")
+    standin.incoming(ANNA, "hello")
+    box = page.one('#side input[data-tab="3"]')
+    page.driver.execute_script(
+        "arguments[0].value = '50011'; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))", box
+    )
+    assert page.all('[role=grid][aria-label="Chat list"]')
+    box.clear()
+    box.send_keys("50011")
+    rows = page.one('[role=grid][aria-label="Search results."]').find_elements(By.CSS_SELECTOR, "[role=row]")
+    assert rows[0].text == "Chats"
+    rows[1].click()
+    assert standin.wait("chat.opened", number=ANNA)["how"] == "search"
+
+
+def test_the_qr_code_changes_and_then_waits_for_a_click(page: Page, standin: StandIn) -> None:
+    """After its refs have run out a button stands inside [data-ref]; a click starts the cycle anew."""
+    standin.set(linked=False, qr_first_ms=30, qr_next_ms=30, qr_refs=2)
+    standin.logout()
+    standin.wait("qr.shown", count=2)
+    standin.wait("qr.idle")
+    assert page.all("[data-ref] canvas[role=img]")
+    standin.set(qr_first_ms=60_000)
+    page.one("[data-ref] button").click()
+    standin.wait("qr.shown", count=1)
+    assert len((page.one("[data-ref]").get_attribute("data-ref") or "").split(",")) == 5
+    standin.scan()
+    standin.wait("page.main")
+
+
 def test_a_killed_browser_keeps_its_link_and_a_logout_ends_it(tmp_path: Path) -> None:
     """Scan once; after SIGKILL of Chrome the profile goes straight to main, after logout to the QR code."""
     with StandIn.start(tmp_path / "data", **QUICK) as standin:
@@ -332,7 +389,6 @@ def test_a_killed_browser_keeps_its_link_and_a_logout_ends_it(tmp_path: Path) ->
             standin.logout()
             standin.wait("qr.shown")
             assert "post_logout=1" in again.driver.current_url
-            assert len((again.one("[data-ref]").get_attribute("data-ref") or "").split(",")) == 5
         finally:
             again.driver.quit()
 
@@ -358,6 +414,7 @@ def test_everything_survives_a_killed_server(tmp_path: Path) -> None:
 
 def _kill_tree(pid: int) -> None:
     """SIGKILL a process after those below it."""
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        _kill_tree(int(child))
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            _kill_tree(int(child))
     os.kill(pid, signal.SIGKILL)

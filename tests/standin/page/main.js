@@ -156,7 +156,7 @@ export function addFillers() {
 }
 
 export async function resumeOutgoing() {
-  await resume((number) => chatOf(number, { number, jid: `${digits(number)}@c.us`, formatted: number, name: null, group: false, unread: 0 }));
+  await resume(async (number) => chatOf(number) ?? (await get(`chat?number=${encodeURIComponent(number)}`)));
 }
 
 on("message", ({ message, chat }) => {

@@ -88,7 +88,7 @@ export async function retry(row) {
 // After a start: what was still on the clock goes out now, if the profile kept it.
 export async function resume(chatOf) {
   for (const message of await outgoing()) {
-    show(message, chatOf(message.number));
+    show(message, await chatOf(message.number));
     void sleep(state.switches.send_ms).then(() => go(message));
   }
 }

@@ -1,0 +1,114 @@
+"""What tests of all kinds share: settings in a temporary folder, a database, people to write to, a clock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon import campaigns, config, db
+from daemon.config import Settings
+from daemon.contacts import Contact
+
+ROOT = Path(__file__).resolve().parents[1]
+BACKENDS = ["sqlite"]  # one suite for every database: "postgresql" joins here, and in `database_url`
+NOW = 1_767_261_600_000  # 2026-01-01 10:00 UTC
+
+
+class Clock:
+    """Stands still until it is moved; called like `db.now_ms`."""
+
+    def __init__(self, now: int = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, ms: int) -> int:
+        self.now += ms
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own settings must not decide what a test sees."""
+    for name in list(os.environ):
+        if name.startswith(config.PREFIX):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty database is, or can be made."""
+    assert "sqlite" == request.param
+    (tmp_path / "data").mkdir(exist_ok=True)
+    return f"sqlite:///{tmp_path / 'data' / 'wasender.db'}"
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[str]:
+    """A connected, migrated, empty database; yields its URL, for other processes."""
+    db.connect(database_url)
+    yield database_url
+    db.close()
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path, database_url: str) -> Callable[..., Settings]:
+    """Settings of a quick dry run in a temporary folder, with the changes given."""
+
+    def make(**changes: Any) -> Settings:
+        quick: dict[str, Any] = {
+            "_env_file": None,
+            "data_dir": tmp_path / "data",
+            "database_url": database_url,
+            "transport": "dryrun",
+            "delay_min": 0,
+            "delay_max": 0,
+            "long_pause_every": 0,
+        }
+        return config.load(**quick | changes)
+
+    return make
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings]) -> Settings:
+    """See `make_settings`."""
+    return make_settings()
+
+
+@pytest.fixture
+def people() -> Callable[..., list[Contact]]:
+    """A factory of recipients: `people(3)`, or `people(3, first=100)` for other numbers."""
+
+    def make(count: int, first: int = 0) -> list[Contact]:
+        return [Contact(n + 1, f"+491511{first + n:07}", {"name": f"Person {first + n}"}) for n in range(count)]
+
+    return make
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of `campaigns`; for the outbox the time is an argument."""
+    clock = Clock()
+    monkeypatch.setattr(campaigns, "now_ms", clock)
+    return clock
+
+
+@pytest.fixture
+def environment(settings: Settings, database_url: str) -> dict[str, str]:
+    """The environment of a real process of ours that uses `settings`; start it in a temporary folder."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "WASENDER_DATA_DIR": str(settings.data_dir),
+        "WASENDER_DATABASE_URL": database_url,
+        "WASENDER_TRANSPORT": "dryrun",
+        "WASENDER_DELAY_MIN": "0",
+        "WASENDER_DELAY_MAX": "0",
+        "WASENDER_LONG_PAUSE_EVERY": "0",
+    }

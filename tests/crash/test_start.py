@@ -1,0 +1,146 @@
+"""`scripts/start` in a copy of the checkout: what it prepares, runs, refuses and leaves behind."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.rig import chrome_processes, copy_outside, eventually, free_port
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    return copy_outside(tmp_path)
+
+
+def start(checkout: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WASENDER_")}
+    return subprocess.Popen(
+        [checkout / "scripts/start", *options],
+        cwd="/", env=clean | environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def refusal(checkout: Path, *options: str, **environment: str) -> str:
+    """The one line with which it refuses."""
+    process = start(checkout, *options, **environment)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert len(err.splitlines()) == 1, err
+    return err
+
+
+def test_the_demonstration_delivers_the_sample_and_its_report_equals_the_record(checkout: Path) -> None:
+    """`--demo --once`: exit code 0, a row for each recipient, and the stand-in has just the rows that are sent."""
+    process = start(checkout, "--demo", "--once", "--port", str(free_port()))
+    out, err = process.communicate(timeout=300)
+
+    assert process.returncode == 0, err
+    report = list(csv.DictReader(out[out.index("row,number") :].splitlines()))
+    record = [
+        json.loads(line)["message"]
+        for line in (checkout / "data/demo/standin/journal.jsonl").read_text().splitlines()
+        if '"message"' in line and "number" in line
+    ]
+    sent = [row["number"] for row in report if row["state"] == "sent"]
+    assert sent == [message["number"] for message in record if not message.get("incoming")]
+    assert len(sent) == 26
+    assert [(r["number"], r["state"]) for r in report if r["state"] != "sent"] == [("+12025550199", "failed")]
+    assert chrome_processes(checkout) == []
+
+
+def test_it_is_up_in_five_seconds_and_ctrl_c_leaves_nothing_behind(checkout: Path) -> None:
+    """A second start answers within 5 s; SIGINT to its group, as Ctrl-C sends it, ends every process."""
+    port = free_port()
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [checkout / "scripts/start", "--demo", "--port", str(port)],
+        cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0,
+    )  # fmt: skip
+
+    def healthy() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    eventually(healthy, 20)
+    assert time.monotonic() - began < 5
+    eventually(lambda: chrome_processes(checkout), 20, "Chrome runs")
+
+    os.killpg(process.pid, signal.SIGINT)
+
+    process.wait(30)
+    assert chrome_processes(checkout) == []
+    assert not (checkout / "run/supervisor.sock").exists()
+
+
+def test_help_names_every_option(checkout: Path) -> None:
+    """`--help` prints the usage and does nothing."""
+    out, _ = start(checkout, "--help").communicate(timeout=10)
+
+    assert all(option in out for option in ("-d", "--demo", "--once", "--port", "--data"))
+
+
+def test_a_port_in_use_is_named(checkout: Path) -> None:
+    """One line with the port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"Port {port} " in refusal(checkout, "--port", str(port))
+
+
+def test_an_unwritable_data_folder_is_named(checkout: Path) -> None:
+    """One line with the folder; root may write anywhere, but not below a file."""
+    (checkout / "file").touch()
+
+    assert f"{checkout}/file/data cannot be written" in refusal(checkout, "--data", f"{checkout}/file/data")
+
+
+def test_a_missing_chromium_is_named(checkout: Path) -> None:
+    """One line with what to install."""
+    line = refusal(checkout, "--port", str(free_port()), WASENDER_CHROME="/nowhere/chromium")
+
+    assert "/nowhere/chromium" in line
+
+
+def test_without_root_the_missing_packages_are_named(checkout: Path, tmp_path: Path) -> None:
+    """Nobody but root can install: the line says what to run."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("bash", "dirname", "cmp", "cat", "python3", "env"):
+        (tools / name).symlink_to(subprocess.check_output(["which", name], text=True).strip())
+    (tools / "id").write_text("#!/bin/sh\necho 1000\n")
+    (tools / "id").chmod(0o755)
+
+    line = refusal(checkout, PATH=str(tools), DISPLAY=":7")
+
+    assert "sudo apt-get install chromium chromium-driver" in line
+
+
+def test_an_old_python_is_named(checkout: Path, tmp_path: Path) -> None:
+    """One line with the version that is there and the one that is needed."""
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo Python 3.9.2 && exit 0\nexit 1\n')
+    old.chmod(0o755)
+
+    line = refusal(checkout, PYTHON=str(old))
+
+    assert "3.11" in line
+    assert "3.9.2" in line
+
+
+@pytest.mark.parametrize("options", [["--once"], ["--frob"], ["--port"], ["--demo", "--once", "-d"]])
+def test_wrong_options_are_refused(checkout: Path, options: list[str]) -> None:
+    """One line that points to --help."""
+    assert "--help" in refusal(checkout, *options) or "--once" in options

@@ -1,0 +1,92 @@
+"""supervisord and the two programs, as etc/supervisord.conf has them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from tests.rig import Rig, chrome_processes, eventually
+from tests.standin.client import StandIn
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    with StandIn.start(tmp_path_factory.mktemp("standin"), linked=True, boot_ms=20, loading_ms=20) as standin:
+        yield standin
+
+
+@pytest.fixture(scope="module")
+def rig(standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with Rig(tmp_path_factory.mktemp("rig"), whatsapp_url=standin.url, delay_min=0, delay_max=0) as rig:
+        yield rig
+
+
+def states(rig: Rig) -> dict[str, str]:
+    lines = [line.split() for line in rig.control("status").splitlines()]
+    return {words[0]: words[1] for words in lines}
+
+
+def test_status_stop_start_and_restart_work(rig: Rig) -> None:
+    """supervisorctl does to each program what its words say."""
+    assert eventually(lambda: states(rig) if set(states(rig).values()) == {"RUNNING"} else None) == {
+        "http": "RUNNING",
+        "sender": "RUNNING",
+    }
+    first = rig.pid("http")
+
+    assert rig.control("stop", "http") == "http: stopped\n"
+    assert states(rig)["http"] == "STOPPED"
+    assert rig.control("start", "http") == "http: started\n"
+    assert rig.control("restart", "http") == "http: stopped\nhttp: started\n"
+    assert first != rig.pid("http")
+
+
+@pytest.mark.parametrize("program", ["http", "sender"])
+def test_a_killed_program_comes_back(rig: Rig, program: str) -> None:
+    """SIGKILL to a program: another process takes its place."""
+    before = eventually(lambda: rig.pid(program), what=f"{program} runs")
+
+    rig.kill(program)
+
+    assert before != eventually(lambda: rig.pid(program) not in {0, before} and rig.pid(program), what="it is back")
+
+
+def test_stopping_the_sender_ends_chrome_and_keeps_the_rest(rig: Rig) -> None:
+    """`stop sender` takes Chrome, its driver and Xvfb along; `start sender` brings them back."""
+    rig.ready()
+    assert chrome_processes(rig.data)
+
+    rig.control("stop", "sender")
+
+    assert chrome_processes(rig.data) == []
+    assert states(rig)["http"] == "RUNNING"
+    rig.control("start", "sender")
+    rig.ready()
+
+
+def test_both_programs_write_json_lines_and_nothing_else(rig: Rig) -> None:
+    """Every line of the common stream is one JSON event with its time, level, name and process."""
+    rig.ready()
+    events = rig.events()
+
+    assert {"http", "sender"} == {event["process"] for event in events}
+    for event in events:
+        assert {"timestamp", "level", "event"} <= event.keys()
+
+
+def test_ctrl_c_stops_everything(standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """SIGINT to supervisord ends every process of ours, and supervisord itself."""
+    with Rig(tmp_path_factory.mktemp("rig"), whatsapp_url=standin.url) as rig:
+        rig.ready()
+        assert rig.daemon
+        family = psutil.Process(rig.daemon.pid).children(recursive=True)
+
+        os.kill(rig.daemon.pid, signal.SIGINT)
+
+        assert rig.daemon.wait(30) == 0
+        assert [process for process in family if process.is_running()] == []
+        assert chrome_processes(rig.data) == []
