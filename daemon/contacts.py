@@ -28,10 +28,10 @@ _TITLE_WORDS = [  # of a column's title; the later the better, the empty line st
         "order invoice customer fax id zip postal children iban vat date",
         "",
         "number numero número nummer numéro nr contact номер",
-        "phone tel telephone telefono teléfono telefone telefon téléphone telefoon fone rufnummer телефон 电话 電話 फ़ोन फोन هاتف "
-        "טלפון τηλέφωνο",
-        "mobile mob mobil handy cell cellphone celular cellulare móvil movil portable gsm hp natel мобильный 手机 मोबाइल جوال "
-        "נייד κινητό",
+        "phone tel telephone telefono teléfono telefone telefon téléphone telefoon fone rufnummer "
+        "телефон 电话 電話 फ़ोन फोन هاتف טלפון τηλέφωνο",
+        "mobile mob mobil handy cell cellphone celular cellulare móvil movil portable gsm hp natel "
+        "мобильный 手机 मोबाइल جوال נייד κινητό",
         "whatsapp wa zap whats",
     )
 ]
@@ -99,7 +99,7 @@ def parse_numbers(values: Sequence[object], default_country: str) -> ContactList
         given: Mapping[object, object] = value if isinstance(value, Mapping) else {"number": value}
         shown = given.get("number")
         try:
-            number = numbers.normalise(_scalar(shown, "number"), default_country)
+            number = _listed(_scalar(shown, "number"), default_country)
             taken = {"number"}
             fields = {
                 _unique(field_name(str(name), "field"), taken): tables.clean(_scalar(content, str(name)))
@@ -112,6 +112,16 @@ def parse_numbers(values: Sequence[object], default_country: str) -> ContactList
             collected.accept(position, number, fields)
     columns = dict.fromkeys(name for contact in collected.contacts for name in contact.fields)
     return collected.result(list(columns), None)
+
+
+def _listed(value: str, default_country: str) -> str:
+    """A number that a program gave: with + it is taken as it is, if it can be one at all."""
+    try:
+        return numbers.normalise(value, default_country)
+    except errors.InvalidNumber:
+        if number := numbers.as_given(value):
+            return number
+        raise
 
 
 def normalise(value: str, default_country: str) -> str:
@@ -198,8 +208,8 @@ def _from_cards(cards: Iterable[vcards.Card], default_country: str) -> ContactLi
         elif not card.numbers:
             collected.reject(card.position, card.fields["name"], "This card has no telephone number.")
         else:
-            best = next((n for n in card.numbers if numbers.resemblance(n, default_country) == 1), card.numbers[0])
-            collected.add(card.position, best, card.fields)
+            best = next((n for n in card.numbers if numbers.resemblance(n, default_country) > 0.5), card.numbers[0])
+            collected.add(card.position, best, {name: tables.clean(text) for name, text in card.fields.items()})
     used = dict.fromkeys(name for contact in collected.contacts for name, text in contact.fields.items() if text)
     for contact in collected.contacts:
         for name in contact.fields.keys() - used.keys():

@@ -1,11 +1,12 @@
 """Text as people and spreadsheets write it → a telephone number in E.164, or the reason why not.
 
-What a number without `+` or `00` means:
+A number with `+` or `00` needs only a possible length for its country: numbering plans open new ranges before
+libraries know them, and whether it exists WhatsApp tells. What a number without them means:
 
 1. It starts with 0, or `default_country` is set: it is a number of the default country, if valid there.
 2. At least 11 digits that are a valid number behind a `+`: the country code is taken to be there already.
-3. Both 1 and 2, two different numbers: 1 when it is a mobile, else nobody can know, and it is refused. (German
-   numbers may have any length: `919876543210`, an Indian mobile, is also a German landline.)
+3. Both 1 and 2, two different numbers: 2 if that is the default country's own code, else 1 if it is a mobile, else
+   nobody can know, and it is refused. (`919876543210` is an Indian mobile and a German landline.)
 4. None of these: refused. A message to a stranger is worse than one more line in the list of rejected rows.
 """
 
@@ -24,6 +25,9 @@ MIN_INTERNATIONAL = 11
 SHORTEST = 7
 """Digits of the shortest numbers there are, with country code."""
 
+SHORTEST_UNKNOWN = 9
+"""Digits, with country code, that a number in no known range needs to be tried."""
+
 _PLAIN = re.compile(r"\+?[0-9][0-9 ().-]*")
 _LINK = re.compile(
     r"(?i)(?:https?://)?(?:www\.)?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=)(?:\+|%2b)?(\d+)(?:[/?&#].*)?"
@@ -40,6 +44,9 @@ _SIGNS = re.compile(r"[\d\s().\-/+‐-―−]*")
 _PREFIX = re.compile(r"[(\s]*(?:\+[+\s]*(?:00)?|00)")
 _DECIMAL = re.compile(r"-.*|[1-9]\d{0,2}[.,]\d{3,}")
 _MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
+
+_LONGEST = 100
+_LONGEST_LINK = 2_000
 
 _PARSE_REASONS = {
     NumberParseException.INVALID_COUNTRY_CODE: "does not start with a country code that exists",
@@ -64,7 +71,7 @@ def normalise(value: str, default_country: str) -> str:
     """
     text = _cleaned(value)
     if text.startswith("+"):
-        return _valid(text, None)
+        return _international(text)
     if text.startswith("0") or default_country:
         if not default_country:
             raise errors.InvalidNumber(
@@ -81,18 +88,46 @@ def normalise(value: str, default_country: str) -> str:
     )
 
 
+def as_given(value: str) -> str | None:
+    """A number with `+` that is well-formed by E.164 (8 to 15 digits), whether or not any numbering plan has it.
+
+    For callers of the API, who took it from a system of theirs; None when it is not even that.
+    """
+    try:
+        text = _cleaned(value)
+    except errors.InvalidNumber:
+        return None
+    digits = "".join(filter(str.isdigit, text))
+    return f"+{digits}" if text.startswith("+") and 8 <= len(digits) <= 15 and digits[0] != "0" else None
+
+
 def resemblance(value: str, default_country: str) -> float:
-    """How much a cell looks like a telephone number: 1 valid, 0.5 shaped like one or damaged, 0 something else."""
+    """How much a cell looks like a telephone number.
+
+    1: valid and written as one; 0.9: digits that are valid, perhaps by chance; 0.5: shaped like one or damaged; else 0.
+    """
     if sum(map(str.isdigit, value)) < SHORTEST:
         return 0.5 if _ROUNDED.fullmatch(value) else 0
-    if len(value) > 100 or (_DECIMAL.fullmatch(value) and not _FLOAT.fullmatch(value)):
+    if len(value) > _LONGEST or (_DECIMAL.fullmatch(value) and not _FLOAT.fullmatch(value)):
         return 0
     try:
         normalise(value, default_country)
     except errors.InvalidNumber:
         shaped = _ROUNDED.fullmatch(value) or (_SIGNS.fullmatch(value) and not _DATE.fullmatch(value))
         return 0.5 if shaped and _digits(value) <= 32 else 0
-    return 1
+    return 0.9 if value.isdigit() and not value.startswith("0") else 1
+
+
+def _international(text: str) -> str:
+    """A number with `+`: valid, or at least possible and not too short to be anybody's."""
+    try:
+        number = phonenumbers.parse(text)
+    except NumberParseException:
+        return _valid(text, None)  # has the words for it
+    possible = phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
+    if possible and _digits(text) >= SHORTEST_UNKNOWN and not _suggestion(number):
+        return _e164(number)
+    return _valid(text, None)
 
 
 def _national(text: str, country: str) -> str:
@@ -103,7 +138,9 @@ def _national(text: str, country: str) -> str:
         abroad = _parsed("+" + text)
     if not home:
         return _e164(abroad) if abroad else _valid(text, country)
-    if not abroad or _e164(home) == _e164(abroad) or phonenumbers.number_type(home) in _MOBILE:
+    if abroad and abroad.country_code == home.country_code:
+        return _e164(abroad)
+    if not abroad or phonenumbers.number_type(home) in _MOBILE:
         return _e164(home)
     raise errors.InvalidNumber(
         f"The number could be {_e164(abroad)} or {_e164(home)}: write it with + and the country code."
@@ -146,9 +183,11 @@ def _suggestion(number: PhoneNumber) -> str:
 
 def _cleaned(value: str) -> str:
     """The bare number: digits and separators, with + in front if international. Raises InvalidNumber."""
-    text = value.strip()
+    text = value.strip() if len(value) <= _LONGEST_LINK else "x" * _LONGEST
     if not _PLAIN.fullmatch(text):
         text = _unwrapped(text)
+    if len(text) >= _LONGEST:
+        raise errors.InvalidNumber("This is too long for a telephone number.")
     if _ROUNDED.fullmatch(text):
         raise errors.InvalidNumber(
             "The spreadsheet rounded this number and its last digits are lost: "

@@ -29,8 +29,8 @@ from daemon.db import now_ms
 from daemon.feed import FEED
 from daemon.models import IN_HAND, JOB_MOVES, OUT, Account, Job, JobState, Message, State
 from daemon.transports import AccountState
-from daemon.web import COOKIE, SESSION_S, SETTINGS, authorized, in_db, new_session, require_key, same
 from daemon.web import API_KEY as KEY
+from daemon.web import COOKIE, SESSION_S, SETTINGS, authorized, in_db, new_session, require_key, same
 
 routes = web.RouteTableDef()
 
@@ -39,7 +39,7 @@ JOBS_SHOWN = 20
 ROWS_SHOWN = 50
 REJECTED_SHOWN = 50
 PING_S = 15.0  # shorter than any proxy's patience
-STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("streams", set)
+STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("streams")
 OWN_PATH = re.compile(r"/app(?:[/?][\w/?=&%.-]*)?")
 
 BAR = (  # parts of the progress bar, from the left
@@ -49,7 +49,7 @@ BAR = (  # parts of the progress bar, from the left
     ("left-out", frozenset({State.SKIPPED, State.CANCELLED})),
     ("in-hand", IN_HAND),
 )
-TONES = {  # of a status chip, which says the state in words as well
+TONES: dict[str, str] = {  # of a status chip, which says the state in words as well
     **dict.fromkeys(OUT | {JobState.COMPLETED, AccountState.READY}, "good"),
     **dict.fromkeys({State.CLAIMED, State.SENDING, JobState.RUNNING}, "busy"),
     **dict.fromkeys({State.FAILED, AccountState.BANNED}, "bad"),
@@ -84,16 +84,19 @@ WAITS = {
     pacing.Why.DAILY_CAP: "the daily limit is reached",
     pacing.Why.QUIET_HOURS: "quiet hours",
 }
-NAMES = frozenset(
-    "name names fullname firstname lastname forename surname first last nome sobrenome nombre apellido nom prénom "
-    "prenom vorname nachname cognome navn namn naam imię имя фамилия company firma".split()
-)
+NAMES = frozenset({
+    "name", "names", "fullname", "firstname", "lastname", "forename", "surname", "first", "last", "nome", "sobrenome",
+    "nombre", "apellido", "nom", "prénom", "prenom", "vorname", "nachname", "cognome", "navn", "namn", "naam", "imię",
+    "имя", "фамилия", "company", "firma",
+})  # fmt: skip
+"""Words in the title of a column that says who somebody is."""
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def set_up(app: web.Application) -> None:
     """Templates, and the end of all event streams at shutdown."""
+    filters: dict[str, Callable[..., str]] = {"iso": _iso, "words": _words, "size": _size, "tone": _tone}
     aiohttp_jinja2.setup(
         app,
         loader=jinja2.FileSystemLoader(UI),
@@ -101,14 +104,14 @@ def set_up(app: web.Application) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
         default_helpers=False,
-        filters={"iso": _iso, "words": _words, "size": _size, "tone": lambda state: TONES.get(state, "plain")},
+        filters=filters,
     )
     app[STREAMS] = set()
     app.on_shutdown.append(_end_streams)
 
 
 async def _end_streams(app: web.Application) -> None:
-    for task in set(app[STREAMS]):
+    for task in app[STREAMS].copy():
         task.cancel()
 
 
@@ -225,13 +228,13 @@ def _account(row: Account, now: int) -> dict[str, Any]:
     """The account in words. qr: changes whenever there is another code to draw, None without one."""
     alive, ready = accounts.alive(row, now), accounts.can_send(row, now)
     sentence = f"Linked and ready to send. {row.detail or ''}" if ready else campaigns.explain(row, now)
-    shows_qr = alive and row.state == AccountState.NEEDS_LINK and row.qr
+    code = row.qr if alive and row.state == AccountState.NEEDS_LINK else None
     return {
         "name": row.name,
         "state": row.state if alive else "not running",
         "tone": TONES.get(row.state, "plain") if alive else "bad",
         "sentence": sentence.strip(),
-        "qr": hashlib.sha256(row.qr.encode()).hexdigest()[:12] if shows_qr else None,
+        "qr": hashlib.sha256(code.encode()).hexdigest()[:12] if code else None,
         "until": row.until if alive else None,
     }
 
@@ -317,9 +320,8 @@ def _name_columns(columns: list[str]) -> list[str]:
 @members
 async def message(request: web.Request) -> web.StreamResponse:
     """What happened to one recipient."""
-    return _show(
-        request, "message.html", await in_db(request, _message_page, request.app[SETTINGS], int(request.match_info["id"]))
-    )
+    arguments = (request.app[SETTINGS], int(request.match_info["id"]))
+    return _show(request, "message.html", await in_db(request, _message_page, *arguments))
 
 
 def _message_page(settings: Settings, message_id: int) -> dict[str, Any]:
@@ -376,7 +378,8 @@ async def preview(request: web.Request) -> web.StreamResponse:
         draft = Draft.model_validate_json(await request.read())
     except ValidationError as error:
         first = error.errors()[0]
-        raise errors.InvalidInput(f"{'.'.join(map(str, first['loc'])) or 'The body'}: {first['msg'].lower()}.") from None
+        place = ".".join(map(str, first["loc"])) or "The body"
+        raise errors.InvalidInput(f"{place}: {first['msg'].lower()}.") from None
     return web.json_response(await in_db(request, _preview, request.app[SETTINGS], draft))
 
 
@@ -452,8 +455,7 @@ def _duration(settings: Settings, draft: Draft, people: int) -> int:
 async def events(request: web.Request) -> web.StreamResponse:
     """Server-sent events `job` and `account`: everything as it is now, then what changes."""
     require_key(request)
-    task = asyncio.current_task()
-    assert task is not None
+    task = request.task
     async with sse_response(request, ping_interval=PING_S) as stream, request.app[FEED].listen() as queue:
         request.app[STREAMS].add(task)
         try:
@@ -470,7 +472,7 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 _CODE = re.compile(r"```(.+?)```|`([^`\n]+)`", re.S)
 _MARK = re.compile(r"(?<!\w)([*_~])(?=\S)([^\n]{1,1000}?)(?<=\S)\1(?!\w)")
-_TAGS = {"*": "strong", "_": "em", "~": "s"}
+_SHOWN = {"*": Markup("<strong>{}</strong>"), "_": Markup("<em>{}</em>"), "~": Markup("<s>{}</s>")}
 _DEEPEST = 6
 
 
@@ -489,8 +491,7 @@ def _marked(text: str, depth: int = 0) -> Markup:
     parts, at = [], 0
     for mark in _MARK.finditer(text):
         inner = _marked(mark[2], depth + 1)
-        tag = _TAGS[mark[1]]
-        parts += [escape(text[at : mark.start()]), Markup(f"<{tag}>{{}}</{tag}>").format(inner)]
+        parts += [escape(text[at : mark.start()]), _SHOWN[mark[1]].format(inner)]
         at = mark.end()
     return Markup("").join([*parts, escape(text[at:])])
 
@@ -501,6 +502,10 @@ def _iso(ms: int) -> str:
 
 def _words(state: str) -> str:
     return state.replace("_", " ")
+
+
+def _tone(state: str) -> str:
+    return TONES.get(state, "plain")
 
 
 def _size(count: int) -> str:

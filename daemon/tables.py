@@ -40,7 +40,7 @@ _SAMPLE_CHARS = 64 * 1024
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r"} | {0xFEFF: None}
 _SEPARATOR_LINE = re.compile(r'(?i)"?sep=(.)"?[ \t]*(\r\n|\r|\n|$)')
 
-_SWALLOWED = r"(?:{0}\s*\+?[\d ()./-]{{7,}}\s*(?:{0}|[\r\n]))|[\r\n]\s*\+?[\d ()./-]{{7,}}{0}"
+_SWALLOWED = r"{0} ?\+?\d[\d ()./-]{{5,25}}\d ?(?:{0}|[\r\n])|[\r\n] ?\+?\d[\d ()./-]{{5,25}}\d ?{0}"
 """A telephone number with a delimiter beside it *inside* a cell: rows between two unclosed quotation marks."""
 
 _SIGNATURES = (

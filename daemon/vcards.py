@@ -10,8 +10,6 @@ from typing import Any
 
 import vobject
 
-from daemon import tables
-
 logging.getLogger("vobject.base").setLevel(logging.CRITICAL + 1)  # it logs the lines it skips: people's data
 
 _CARD = re.compile(r"(?ims)^[ \t]*BEGIN:VCARD[ \t]*$.*?(?:^[ \t]*END:VCARD[ \t]*$|\Z|(?=^[ \t]*BEGIN:VCARD))")
@@ -46,7 +44,7 @@ def read(text: str) -> Iterator[Card]:
             )
         except Exception:
             name = re.search(r"(?im)^FN[^:\n]*:(.*)$", card)
-            yield Card(position, {"name": tables.clean(name[1] if name else "")}, [], broken=True)
+            yield Card(position, {"name": name[1].strip() if name else ""}, [], broken=True)
 
 
 def _read(position: int, card: Any) -> Card:
@@ -73,7 +71,7 @@ def _first(contents: Any, name: str) -> Any:
 def _text(value: Any) -> str:
     if isinstance(value, list):
         value = ", ".join(map(str, value))
-    return tables.clean(str(value))
+    return str(value).strip()
 
 
 def _number(line: Any) -> str:

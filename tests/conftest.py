@@ -49,8 +49,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[str]:
+def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A connected, migrated, empty database; yields its URL, for other processes."""
+    # No test in this process pulls the plug, and waiting for the disk would take most of its time.
+    monkeypatch.setitem(db.PRAGMAS, "synchronous", "off")
     db.connect(database_url)
     yield database_url
     db.close()

@@ -161,7 +161,14 @@ class Rig:
 
     def ready(self) -> None:
         """Wait until the account can send."""
-        eventually(lambda: self.call("GET", "/ready").get("ready"), 60, "the account can send")
+
+        def answer() -> bool:
+            try:
+                return bool(self.call("GET", "/ready").get("ready"))
+            except OSError:
+                return False  # http is on its way
+
+        eventually(answer, 60, "the account can send")
 
     def finish(self, job_id: int, timeout: float = 120) -> dict[str, Any]:
         """The job's status once it is completed."""

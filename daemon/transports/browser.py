@@ -21,6 +21,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,35 +103,57 @@ class _Driver(uc.Chrome):  # type: ignore[misc]
         """Nothing."""
 
 
+@dataclass
 class _Launch:
-    """Stands for the module `subprocess` inside uc, which starts Chrome with pipes that nobody reads.
-
-    Chrome would block on a full pipe, and its process could not be waited for.
+    """Stands for the module `subprocess` inside uc while it starts Chrome, which it does with pipes that nobody
+    reads (Chrome would block on a full one) and on a port that it hopes to be free still.
     """
+
+    options: _Options
+    profile: Path
+    environment: dict[str, str]
+    arguments: list[str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
 
     PIPE = subprocess.PIPE
 
-    def __init__(self) -> None:
-        self.environment: dict[str, str] = {}
-        self.arguments: list[str] = []
-        self.log = Path(os.devnull)
-        self.process: subprocess.Popen[bytes] | None = None
-
     def Popen(self, command: list[str], **_: Any) -> subprocess.Popen[bytes]:
+        """Start Chrome and wait until its driver can reach it. Raises SetupError, BrowserLost."""
+        told = self.profile / "DevToolsActivePort"
+        told.unlink(missing_ok=True)
+        kept = [argument for argument in command if not argument.startswith("--remote-debugging-port=")]
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [*command, *self.arguments],
+                [*kept, "--remote-debugging-port=0", *self.arguments],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
             )
-        return self.process
+        until = time.monotonic() + START_S
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                raise self._ended(self.process.returncode)
+            port, line_end, _path = told.read_text().partition("\n") if told.exists() else ("", "", "")
+            if line_end:
+                self.options.debugger_address = f"127.0.0.1:{port}"
+                return self.process
+            time.sleep(0.01)
+        raise errors.BrowserLost("Chrome does not come up.")
+
+    def _ended(self, code: int) -> errors.DaemonError:
+        lines = self.log.read_text(errors="replace").split("\n")
+        words = next((line.rpartition("] ")[2] for line in lines if "FATAL" in line or "ERROR" in line), "")[:200]
+        if "sandbox" in words.lower():
+            return errors.SetupError(
+                f"Chrome's sandbox does not work on this machine: {words} "
+                "On Debian: apt install chromium-sandbox, or allow user namespaces."
+            )
+        return errors.BrowserLost(f"Chrome ended as soon as it was started (exit code {code}). {words}")
 
 
-_launch = _Launch()
-_launch_lock = threading.Lock()
-uc.subprocess = _launch
+_launch_lock = threading.Lock()  # uc.subprocess is one for the process
 
 
 def find_chrome(setting: str = "") -> Path:
@@ -197,14 +220,7 @@ class Chrome:
         variables, arguments = self._choose_display(version)
         folders = {name: str(self.temp) for name in ("TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
         environment = processes.environment(self.profile, LANGUAGE="en_US", **folders, **variables)
-        with _launch_lock:
-            _launch.environment, _launch.arguments = environment, arguments
-            _launch.process, _launch.log = None, self.temp / "chrome.log"
-            try:
-                with self._ending_with_chrome():
-                    self.driver = self._launch(chrome, copy, version)
-            finally:
-                self._process = _launch.process
+        self.driver = self._launch(chrome, copy, version, environment, arguments)
         log.info(
             "browser.started",
             version=version,
@@ -336,7 +352,9 @@ class Chrome:
         )
         return {}, ["--headless=new", f"--user-agent={agent}"]
 
-    def _launch(self, chrome: Path, copy: Path, version: str) -> WebDriver:
+    def _launch(
+        self, chrome: Path, copy: Path, version: str, environment: dict[str, str], arguments: list[str]
+    ) -> WebDriver:
         options = _Options()
         options.page_load_strategy = "none"
         for argument in ARGUMENTS:
@@ -344,7 +362,9 @@ class Chrome:
         if os.getuid() == 0:  # containers, where /dev/shm is often 64 MiB
             options.add_argument("--disable-dev-shm-usage")
         uc_patcher.Patcher.data_path = str(self._drivers)  # else it makes a folder in HOME
-        with warnings.catch_warnings():
+        launch = _Launch(options, self.profile, environment, arguments, self.temp / "chrome.log")
+        with _launch_lock, warnings.catch_warnings():
+            uc.subprocess = launch
             warnings.simplefilter("ignore")
             options.ignore_local_proxy_environment_variables()
             try:
@@ -364,6 +384,8 @@ class Chrome:
                         f"{chrome} and its chromedriver are of different versions. {PACKAGES}"
                     ) from error
                 raise
+            finally:
+                self._process = launch.process
         self.driver, self.pid = driver, driver.browser_pid
         self._client_timeout(COMMAND_S)
         driver.set_script_timeout(SCRIPT_S)
@@ -374,46 +396,11 @@ class Chrome:
             driver.close()
         if extra:
             driver.switch_to.window(driver.window_handles[0])
-        return driver  # type: ignore[no-any-return]
-
-    @contextlib.contextmanager
-    def _ending_with_chrome(self) -> Iterator[None]:
-        """A Chrome that ends at once is noticed at once: the driver alone would try for a minute."""
-        up = threading.Event()
-        ended: list[int] = []
-
-        def watch() -> None:
-            while not up.wait(0.05):
-                code = _launch.process.poll() if _launch.process else None
-                if code is not None:
-                    ended.append(code)
-                    processes.end(processes.marked(self._drivers))
-                    return
-
-        watcher = threading.Thread(target=watch, name="browser-start", daemon=True)
-        watcher.start()
-        try:
-            yield
-        except errors.DaemonError:
-            raise
-        except Exception as error:
-            if not ended:
-                raise
-            lines = _launch.log.read_text(errors="replace").split("\n")
-            words = next((line.rpartition("] ")[2] for line in lines if "FATAL" in line or "ERROR" in line), "")
-            if "sandbox" in words.lower():
-                raise errors.SetupError(
-                    f"Chrome's sandbox does not work on this machine: {words[:200]} "
-                    "On Debian: apt install chromium-sandbox, or allow user namespaces."
-                ) from error
-            raise errors.BrowserLost(f"Chrome ended as soon as it was started ({ended[0]}). {words[:200]}") from error
-        finally:
-            up.set()
-            watcher.join()
+        return driver
 
     def _client_timeout(self, seconds: float) -> None:
-        assert self.driver is not None
-        self.driver.command_executor.client_config.timeout = seconds  # type: ignore[union-attr,assignment]
+        if self.driver is not None:
+            self.driver.command_executor.client_config.timeout = seconds  # type: ignore[union-attr]
 
     def _service_process(self) -> subprocess.Popen[bytes] | None:
         service = getattr(self.driver, "service", None)

@@ -167,7 +167,8 @@ function bar() {
   const skip = (el) => el.matches(ROWS) || !visible(el);
   const text = words(main, skip);
   if (says("monthly_cap", text)) return "monthly_cap";
-  return says("restricted", text) ? "restricted" : null;
+  if (says("restricted", text)) return "restricted";
+  return says("blocked", text) ? "blocked" : null;
 }
 
 function previewSend() {
@@ -197,6 +198,7 @@ function observe() {
     said,
     duration: number ? number[1].trim() : null,
     cap_used: counter ? [Number(counter[1]), Number(counter[2])] : null,
+    preview: previewOpen(),
     chat: one("chat") ? { composer: !!composer(), bar: bar(), title: title()?.text ?? null } : null,
     text: text.slice(0, 400),
   };
@@ -375,20 +377,24 @@ function newestOwn() {
   return null;
 }
 
-// Wait until the rows of the open chat have stopped coming. An empty list may still be on its way.
-async function settled(maxMs, quietMs, emptyMs) {
-  const end = now() + maxMs;
-  let last = null;
-  let since = now();
+const rowSign = () => {
+  const rows = rowElements();
+  return rows.length ? [rows.length, messageId(rows[0]), messageId(rows.at(-1)), rows.filter((row) => !row.textContent).length].join(" ") : "";
+};
+
+// Wait until the rows of the open chat have stopped coming. An empty list may still be on its way. before: what an
+// earlier call returned; if nothing has changed since, its time counts.
+async function settled({ max_ms, quiet_ms, empty_ms, before = null }) {
+  const end = now() + max_ms;
+  let { sign, since } = before ?? { sign: null, since: now() };
   for (;;) {
-    const rows = rowElements();
-    const sign = rows.length + ":" + (rows.length ? messageId(rows[0]) + messageId(rows.at(-1)) : "") + rows.filter((row) => !row.textContent).length;
-    if (sign !== last || one("history_loading")) {
-      last = sign;
+    const current = rowSign();
+    if (current !== sign || one("history_loading")) {
+      sign = current;
       since = now();
-    } else if (now() - since >= (rows.length ? quietMs : emptyMs)) return true;
-    if (now() > end) return false;
-    await pause(25);
+    } else if (now() - since >= (current ? quiet_ms : one("list") ? empty_ms : 4 * empty_ms)) return { sign, since, quiet: true };
+    if (now() > end) return { sign, since, quiet: false };
+    await pause(20);
   }
 }
 
@@ -425,6 +431,8 @@ async function openChat({ digits, href, marker, wait_ms }) {
   if (!one("logged_in") || waiting.length) return { outcome: "unready" };
   if (!(await until(() => !dialogs().length, 10000))) return { outcome: "busy" };
   const before = title();
+  // It may be there already; that the click opens nothing else is to be proved all the same.
+  if (!marker && before?.sure && isNumber(before.text, digits)) return { outcome: "unchanged" };
   if (!clickLink(href)) return { outcome: "ignored" };
   return arrive({ digits, marker, wait_ms, before: before?.text ?? null });
 }
@@ -461,8 +469,17 @@ async function arrive({ digits, marker, wait_ms, before }) {
 // The chat is open: wait for its composer (or what stands in its place) and for its rows.
 async function ready({ digits }) {
   await until(() => composer() || bar(), 5000);
-  const quiet = await settled(8000, 60, 60);
-  return { ...chatNow(digits), quiet };
+  const rows = await settled({ max_ms: 8000, quiet_ms: 60, empty_ms: 40 });
+  return { ...chatNow(digits), rows, lost: lost() };
+}
+
+// What can be seen to be missing only in a chat with messages: their ids, or the ticks of ours.
+function lost() {
+  const rows = rowElements();
+  const texts = [...document.querySelectorAll("#main .copyable-text, #main .selectable-text, #main [data-testid=selectable-text]")];
+  if (!rows.length) return texts.some((el) => visible(el) && !el.closest("header, footer, [contenteditable]")) ? ["row"] : [];
+  const own = rows.slice(-20).map(parse).filter((message) => message.own && !message.shell);
+  return own.length && own.every((message) => !message.ack) ? ["tick"] : [];
 }
 
 const isGroup = () => {
@@ -508,8 +525,8 @@ function paste({ where, text }) {
   el.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
 }
 
-// Wait until the box holds exactly `text`. `quiet_ms`: also until the rows have not changed for so long.
-async function readBack({ where, text, wait_ms, empty_ms }) {
+// Wait until the box holds exactly `text`; then, when `rows` is given (see settled), until those have come to rest.
+async function readBack({ where, text, wait_ms, rows = null }) {
   const want = plain(text);
   const same = !!(await until(() => {
     const el = box(where);
@@ -519,7 +536,7 @@ async function readBack({ where, text, wait_ms, empty_ms }) {
   const got = el ? plain(editorText(el)) : null;
   const lines = (value) => value.split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
   const close = got !== null && lines(got) === lines(want);
-  if ((same || close) && empty_ms) await settled(8000, 60, empty_ms);
+  if ((same || close) && rows) await settled(rows);
   return { same, close, missing: got === null, length: got?.length ?? 0, title: title()?.text ?? null, last_own: newestOwn(), attach: !!one("attach") };
 }
 
@@ -637,8 +654,12 @@ async function awaitPreview({ wait_ms, before_text }) {
     const why = dialog ? refused(dialog.text) : null;
     if (why) return { why, dialog: shown(dialog) };
     if (dialog) return { why: "dialog", dialog: shown(dialog) };
-    const line = screenText().split("\n").find((text) => !before_text.includes(text) && refused(text));
-    if (line) return { why: refused(line), line };
+    const old = [...before_text];
+    for (const line of screenText().split("\n")) {
+      const at = old.indexOf(line);
+      if (at >= 0) old.splice(at, 1); // it stood there already
+      else if (refused(line)) return { why: refused(line) };
+    }
     return previewSend() ? { preview: true } : null;
   }, wait_ms);
   return found ?? { why: "timeout" };
@@ -672,13 +693,16 @@ async function history({ last_own, wants, wait_ms }) {
   const rows = rowElements();
   const at = last_own === null ? -1 : rows.findIndex((row) => messageId(row) === last_own);
   const reached = last_own !== null && at >= 0;
-  const after = rows.slice(at + 1);
-  for (const row of after) {
-    if (!parse(row).shell) continue;
-    row.scrollIntoView({ block: "center" });
-    await until(() => !row.isConnected || !parse(row).shell, wait_ms);
+  const messages = [];
+  // Newest first: coming back to the end, far rows may have become shells again, so each is read when it is seen.
+  for (const row of rows.slice(at + 1).reverse()) {
+    let message = parse(row);
+    if (message.shell) {
+      row.scrollIntoView({ block: "center" });
+      await until(() => !row.isConnected || !(message = parse(row)).shell, wait_ms);
+    }
+    messages.unshift(message);
   }
-  const messages = after.map((row) => (row.isConnected ? parse(row) : null)).filter(Boolean);
   return {
     reached,
     count: rows.length,
@@ -741,12 +765,12 @@ async function pickResult({ digits, wait_ms }) {
 
 /* -- the self-check ------------------------------------------------------------------------------------ */
 
-const missing = ({ names }) => names.filter((name) => !one(name));
+const missing = ({ names }) => names.filter((name) => (["row", "tick"].includes(name) ? lost().includes(name) || !one("chat") : !one(name)));
 
 const COMMANDS = {
   observe, clickInDialog, acceptDialog, openChat, arrive, ready, chatNow: ({ digits }) => chatNow(digits), focus, selectAll,
   paste, readBack, send, awaitRow, chooseInput, awaitPreview, leavePreview, history, older, newest, openPanel, pickResult,
-  missing, screenText, click: ({ name }) => clickFirst(name), settled: ({ max_ms, quiet_ms, empty_ms }) => settled(max_ms, quiet_ms, empty_ms),
+  missing, screenText, click: ({ name }) => clickFirst(name), settled,
   canonical: ({ text }) => canonical(text), title,
 };
 

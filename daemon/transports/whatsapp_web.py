@@ -27,7 +27,6 @@ from selenium.common.exceptions import (
     StaleElementReferenceException,
     TimeoutException,
     UnexpectedAlertPresentException,
-    WebDriverException,
 )
 from selenium.webdriver.chrome.webdriver import WebDriver
 
@@ -66,7 +65,8 @@ PROBE_S, PROBE_MAX_S = 30.0, 900.0  #: between two looks whether a new chat may 
 SLICE_MS = 2_000  #: longest wait inside the page while waiting for a tick
 OPEN_MS = 8_000  #: how long a chat may take to open before another way is tried
 NAVIGATE_S = 90.0  #: how long WhatsApp may take to start anew
-EMPTY_MS = 200  #: how long a list without rows must stay empty to count as empty
+EMPTY_MS = 150  #: how long a list without rows must stay empty to count as empty
+LATE_ROWS_S = 0.12  #: how long a message without a clock is looked at again in a chat that was empty
 ANCHOR_REST_S = 600.0  #: how long a way to open chats that did not work is left alone
 LOOK_BACK_S = 60.0
 IGNORED_S = 5.0  #: how long the text may stay in the composer after the click on Send
@@ -293,11 +293,11 @@ class Page:
     def health(self, operation: Operation) -> Health:
         """See Transport.health."""
         try:
-            return self._health(operation, idle=True)
+            return self._look(operation, idle=True)[0]
         except Interrupted:
             return Health(AccountState.LOADING)
 
-    def _health(self, operation: Operation, *, idle: bool) -> Health:
+    def _look(self, operation: Operation, *, idle: bool) -> tuple[Health, dict[str, Any]]:
         """Look, heal what can be healed, look again. idle: nothing is in hand, so the page may be reloaded."""
         look = self._ask("observe")
         for _ in range(4):
@@ -309,8 +309,9 @@ class Page:
         health = self._judge(look, idle=idle)
         if health.hold is Hold.UNKNOWN_DIALOG:  # it may be on its way out
             time.sleep(0.4)
-            health = self._judge(self._ask("observe"), idle=idle)
-        return health
+            look = self._ask("observe")
+            health = self._judge(look, idle=idle)
+        return health, look
 
     def _dismiss_one(self, look: dict[str, Any], *, idle: bool) -> bool:
         """Put away one dialog that needs no person. True when something was clicked."""
@@ -326,7 +327,7 @@ class Page:
                     continue
                 if entry.get("idle") and not (idle and self._since.may("update", RELOAD_S * 2, UPDATE_S)):
                     continue
-                if self._ask("clickInDialog", text=re.escape(dialog["text"][:40].splitlines()[0]), labels=entry["button"]):
+                if self._ask("clickInDialog", text=_beginning(dialog), labels=entry["button"]):
                     log.info("page.dialog_dismissed", name=entry["name"])
                     return True
         return False
@@ -391,8 +392,8 @@ class Page:
         self._reload_later()
         if look["dialogs"]:
             return Health(AccountState.HELD, Hold.UNKNOWN_DIALOG, detail=mask(look["dialogs"][0]["text"]))
-        words = mask(look["text"]) or "nothing"
-        return Health(AccountState.HELD, Hold.UNREACHABLE, detail=mask(f"Instead of WhatsApp Web the page shows: {words}"))
+        detail = mask("Instead of WhatsApp Web the page shows: " + (look["text"] or "nothing"))
+        return Health(AccountState.HELD, Hold.UNREACHABLE, detail=detail)
 
     def _judge_main(self, look: dict[str, Any], said: set[str], *, idle: bool) -> Health:
         cap = look["cap_used"]
@@ -407,7 +408,7 @@ class Page:
             if idle:
                 log.warning("page.dialog_unknown", buttons=len(unknown[0]["buttons"]))
             return Health(AccountState.HELD, Hold.UNKNOWN_DIALOG, detail=mask(unknown[0]["text"]))
-        if self._bar and (held := self._probe_bar(look, idle=idle)):
+        if self._bar and (held := self._probe_bar(self._bar, look, idle=idle)):
             return held
         if not self._checked:
             self._self_check()
@@ -438,10 +439,8 @@ class Page:
             log.info("page.reloaded")
             self.open()
 
-    def _probe_bar(self, look: dict[str, Any], *, idle: bool) -> Health | None:
+    def _probe_bar(self, bar: Bar, look: dict[str, Any], *, idle: bool) -> Health | None:
         """A chat could not be written in: is that still so? None when it is over."""
-        bar = self._bar
-        assert bar is not None
         chat = look["chat"]
         if idle and self._since.may("probe", PROBE_S, PROBE_MAX_S):
             with contextlib.suppress(Interrupted):
@@ -475,18 +474,21 @@ class Page:
             yield
         except Interrupted as error:
             self._proved = self._prepared = None
-            raise errors.NotSubmitted(f"The page changed while the message was prepared ({mask(str(error), 60)}).") from error
+            reason = mask(str(error), 60)
+            raise errors.NotSubmitted(f"The page changed while the message was prepared ({reason}).") from error
         except StaleElementReferenceException as error:
             raise errors.NotSubmitted("The page changed while the message was prepared.") from error
 
-    def _require_ready(self, operation: Operation, *, offline_ok: bool = False) -> None:
-        health = self._health(operation, idle=False)
+    def _require_ready(self, operation: Operation, *, offline_ok: bool = False) -> dict[str, Any]:
+        """What `observe` saw. Raises AccountUnready."""
+        health, look = self._look(operation, idle=False)
         if health.state is AccountState.READY or (offline_ok and health.state is AccountState.OFFLINE):
-            return
+            return look | {"state": health.state}
         raise errors.AccountUnready(health.detail or f"The account is {health.state}.")
 
-    def _open_chat(self, number: str, operation: Operation) -> dict[str, str]:
-        """Open the chat with `number` and prove that it is this one. Returns its title and digits.
+    def _open_chat(self, number: str, operation: Operation) -> tuple[dict[str, str], dict[str, Any] | None]:
+        """Open the chat with `number` and prove that it is this one. Returns its title and digits, and how its
+        rows came to rest (for the page's `settled`).
 
         Raises Undeliverable, AccountUnready, NotSubmitted.
         """
@@ -508,8 +510,12 @@ class Page:
             if not chat["composer"]:
                 self._without_composer(chat, digits)
             self._no_composer.clear()
+            self._changed = ([] if chat["title"] else ["title"]) + chat.get("lost", [])
+            if self._changed:
+                log.error("page.self_checked", missing=self._changed)
+                raise errors.AccountUnready(f"WhatsApp Web has changed; not found: {', '.join(self._changed)}.")
             self._proved = {"title": chat["title"], "digits": digits}
-            return self._proved
+            return self._proved, chat.get("rows")
         raise errors.NotSubmitted("The chat could not be opened, or not be proved to be the right one.")
 
     def _by_link(self, digits: str, operation: Operation) -> dict[str, Any] | None:
@@ -618,6 +624,8 @@ class Page:
 
     def _without_composer(self, chat: dict[str, Any], digits: str) -> None:
         """Raises what it means that nothing can be written in the chat."""
+        if chat["bar"] == "blocked":
+            raise errors.Undeliverable("This contact is blocked in WhatsApp.")
         if chat["bar"]:
             self._bar = Bar(Hold(chat["bar"]), digits)
             self._since.over("probe")
@@ -625,7 +633,7 @@ class Page:
             log.warning("account.bar_seen", reason=chat["bar"])
             raise errors.AccountUnready("WhatsApp does not let this account start new chats.")
         self._no_composer.add(digits)
-        if len(self._no_composer) > 1:  # one chat may be special, a second one means the page has changed
+        if len(self._no_composer) > 2:  # one chat may be special; several in a row mean that the page has changed
             self._changed = ["composer"]
         raise errors.NotSubmitted("The chat has no box to write in.")
 
@@ -644,12 +652,15 @@ class Page:
             else:
                 self._key("a", "KeyA", 65, modifiers=CTRL)
             self._key("Delete", "Delete", 46)
-            if self._ask("readBack", where=where, text="", wait_ms=500, empty_ms=0)["same"]:
+            if self._ask("readBack", where=where, text="", wait_ms=500)["same"]:
                 return
         raise errors.NotSubmitted("An old draft could not be removed from the chat.")
 
-    def _compose(self, where: str, text: str, *, empty_ms: int = 0) -> dict[str, Any]:
-        """Put `text` into the empty box and read it back. Returns what the page says of the chat then."""
+    def _compose(self, where: str, text: str, rows: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Put `text` into the empty box and read it back. Returns what the page says of the chat then.
+
+        rows: what the page's `settled` shall wait for besides.
+        """
         ways = [self._by_lines, self._by_paste, self._type] if "\n" in text else [self._type, self._by_paste]
         back: dict[str, Any] = {}
         for way in ways:
@@ -658,7 +669,7 @@ class Page:
                 self._ask("paste", where=where, text=text)
             else:
                 way(text)
-            back = self._ask("readBack", where=where, text=text, wait_ms=1_500, empty_ms=empty_ms)
+            back = self._ask("readBack", where=where, text=text, wait_ms=1_500, rows=rows)
             if back["same"]:
                 return back
             log.warning("composer.differed", way=way.__name__.strip("_"), length=back["length"], expected=len(text))
@@ -706,7 +717,7 @@ class Page:
             operation.check()
             if answer["why"] in _REFUSALS:
                 if "dialog" in answer:
-                    self._ask("acceptDialog", text=re.escape(answer["dialog"]["text"][:40].splitlines()[0]))
+                    self._ask("acceptDialog", text=_beginning(answer["dialog"]))
                 self._ask("leavePreview")
                 raise errors.Undeliverable(_REFUSALS[answer["why"]])
             if answer["why"] == "dialog" and not self._dismiss_one({"dialogs": [answer["dialog"]]}, idle=False):
@@ -758,20 +769,20 @@ class Page:
         shutil.rmtree(self._temp / "files", ignore_errors=True)
         parcels = plan(message)
         with self._before_anything_left():
-            self._require_ready(operation)
-            if not self._ask("leavePreview"):
+            look = self._require_ready(operation)
+            if look["preview"] and not self._ask("leavePreview"):
                 self.open()
                 raise errors.NotSubmitted("An attachment of before was still waiting in the page; it loads anew.")
-            want = self._open_chat(message.number, operation)
+            want, opened = self._open_chat(message.number, operation)
+            rows = {"max_ms": 8_000, "quiet_ms": 60, "empty_ms": EMPTY_MS, "before": opened}
             operation.check()
             first = parcels[0]
             if first.files:
                 self._clear("composer")
-                self._ask("settled", max_ms=8_000, quiet_ms=60, empty_ms=EMPTY_MS)
-                back = self._ask("readBack", where="composer", text="", wait_ms=500, empty_ms=0)
+                back = self._ask("readBack", where="composer", text="", wait_ms=500, rows=rows)
                 self._attach(first, parcels, operation)
             else:
-                back = self._compose("composer", first.text, empty_ms=EMPTY_MS)
+                back = self._compose("composer", first.text, rows)
                 if not back["attach"]:
                     self._note_missing_attach()
             mark = Mark(back["last_own"])
@@ -812,7 +823,7 @@ class Page:
 
     def _compose_next(self, parcel: Parcel, prepared: Prepared, operation: Operation) -> str | None:
         if parcel.files:
-            back = self._ask("readBack", where="composer", text="", wait_ms=2_000, empty_ms=0)
+            back = self._ask("readBack", where="composer", text="", wait_ms=2_000)
             self._attach(parcel, prepared.parcels, operation)
         else:
             back = self._compose("composer", parcel.text)
@@ -873,7 +884,7 @@ class Page:
             if ticked and not confirmed and not seen_waiting:
                 # The chat was empty: older rows, ticked long ago, may have come only now. Ours follows them.
                 confirmed = True
-                time.sleep(0.3)
+                time.sleep(LATE_ROWS_S)
                 continue
             if ticked:
                 ack = min((_ACKS[ack] for ack in acks), key=list(Ack).index)
@@ -888,7 +899,7 @@ class Page:
 
     def _take_back(self, parcel: Parcel, clicked: dict[str, Any]) -> bool:
         """The text still stands in the composer: remove it. True when it is certain that it was not sent."""
-        back = self._ask("readBack", where="composer", text=parcel.text, wait_ms=0, empty_ms=0)
+        back = self._ask("readBack", where="composer", text=parcel.text, wait_ms=0)
         if not (back["same"] or back["close"]):
             return False
         try:
@@ -914,8 +925,7 @@ class Page:
 
     def _look_up(self, message: Outgoing, mark: Mark, operation: Operation) -> Lookup:
         digits = re.sub(r"\D", "", message.number)
-        self._require_ready(operation, offline_ok=True)
-        online = self._health(operation, idle=False).state is AccountState.READY
+        online = self._require_ready(operation, offline_ok=True)["state"] is AccountState.READY
         self._ask("leavePreview")
         if not online:
             at = self._ask("chatNow", digits=digits)
@@ -969,6 +979,12 @@ class Page:
         if verdict.finding is Finding.ABSENT and not online:
             return Lookup(Finding.UNKNOWN, "It is not in the chat, but WhatsApp Web is offline.")
         return verdict
+
+
+def _beginning(dialog: dict[str, Any]) -> str:
+    """A regex that finds this dialog again by its first words. Special signs are left open."""
+    first: str = next((line for line in dialog["text"].splitlines() if line.strip()), "")
+    return re.sub(r"[^\w ]", ".", first[:40])
 
 
 def _is_state(texts: dict[str, str], text: str) -> bool:

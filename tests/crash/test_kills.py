@@ -55,7 +55,7 @@ def test_a_kill_at_any_point_of_a_send_neither_loses_nor_doubles(standin: StandI
     delivered = Counter(message["number"] for message in standin.messages() if message["number"] in numbers)
     assert dict.fromkeys(numbers, 1) == delivered
     assert len(numbers) == status["sent"] + status["delivered"] + status["read"]
-    assert standin.record()["violations"] == []
+    assert [] == standin.record()["violations"]
 
 
 def test_the_http_process_may_die_at_any_time(standin: StandIn, rig: Rig, tmp_path: Path) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
-import time
+import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.rig import chrome_processes, copy_outside, eventually, free_port
+from tests.standin.client import StandIn
 
 
 @pytest.fixture
@@ -34,9 +35,9 @@ def start(checkout: Path, *options: str, **environment: str) -> subprocess.Popen
 def refusal(checkout: Path, *options: str, **environment: str) -> str:
     """The one line with which it refuses."""
     process = start(checkout, *options, **environment)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert len(err.splitlines()) == 1, err
+    _, err = process.communicate(timeout=60)
+    assert 0 != process.returncode
+    assert 1 == len(err.splitlines()), err
     return err
 
 
@@ -45,24 +46,24 @@ def test_the_demonstration_delivers_the_sample_and_its_report_equals_the_record(
     process = start(checkout, "--demo", "--once", "--port", str(free_port()))
     out, err = process.communicate(timeout=300)
 
-    assert process.returncode == 0, err
+    assert 0 == process.returncode, err
     report = list(csv.DictReader(out[out.index("row,number") :].splitlines()))
-    record = [
-        json.loads(line)["message"]
-        for line in (checkout / "data/demo/standin/journal.jsonl").read_text().splitlines()
-        if '"message"' in line and "number" in line
-    ]
+    with StandIn.start(checkout / "data/demo/standin") as standin:  # it keeps its record
+        record = standin.record()
     sent = [row["number"] for row in report if row["state"] == "sent"]
-    assert sent == [message["number"] for message in record if not message.get("incoming")]
-    assert len(sent) == 26
-    assert [(r["number"], r["state"]) for r in report if r["state"] != "sent"] == [("+12025550199", "failed")]
-    assert chrome_processes(checkout) == []
+    assert sent == [message["number"] for message in record["messages"]]
+    assert 26 == len(sent)
+    assert [("+12025550199", "failed")] == [(r["number"], r["state"]) for r in report if r["state"] != "sent"]
+    for row, message in zip(report, record["messages"], strict=False):
+        assert row["name"] in message["text"]
+        assert ["invitation.pdf"] == [file["name"] for file in message["files"]]
+    assert [] == record["violations"]
+    assert [] == chrome_processes(checkout)
 
 
-def test_it_is_up_in_five_seconds_and_ctrl_c_leaves_nothing_behind(checkout: Path) -> None:
-    """A second start answers within 5 s; SIGINT to its group, as Ctrl-C sends it, ends every process."""
+def test_ctrl_c_leaves_nothing_behind(checkout: Path) -> None:
+    """SIGINT to its process group, as Ctrl-C sends it, ends Chrome, its driver, Xvfb and supervisord."""
     port = free_port()
-    began = time.monotonic()
     process = subprocess.Popen(
         [checkout / "scripts/start", "--demo", "--port", str(port)],
         cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0,
@@ -76,13 +77,12 @@ def test_it_is_up_in_five_seconds_and_ctrl_c_leaves_nothing_behind(checkout: Pat
             return False
 
     eventually(healthy, 20)
-    assert time.monotonic() - began < 5
     eventually(lambda: chrome_processes(checkout), 20, "Chrome runs")
 
     os.killpg(process.pid, signal.SIGINT)
 
     process.wait(30)
-    assert chrome_processes(checkout) == []
+    assert [] == chrome_processes(checkout)
     assert not (checkout / "run/supervisor.sock").exists()
 
 
@@ -118,10 +118,11 @@ def test_without_root_the_missing_packages_are_named(checkout: Path, tmp_path: P
     """Nobody but root can install: the line says what to run."""
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name in ("bash", "dirname", "cmp", "cat", "python3", "env"):
-        (tools / name).symlink_to(subprocess.check_output(["which", name], text=True).strip())
-    (tools / "id").write_text("#!/bin/sh\necho 1000\n")
-    (tools / "id").chmod(0o755)
+    for name in ("bash", "dirname", "cmp", "cut", "env", "sh"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    for name, script in {"id": "echo 1000", "python3": f'exec {sys.executable} "$@"'}.items():
+        (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tools / name).chmod(0o755)
 
     line = refusal(checkout, PATH=str(tools), DISPLAY=":7")
 

@@ -32,16 +32,16 @@ def states(rig: Rig) -> dict[str, str]:
 
 def test_status_stop_start_and_restart_work(rig: Rig) -> None:
     """supervisorctl does to each program what its words say."""
-    assert eventually(lambda: states(rig) if set(states(rig).values()) == {"RUNNING"} else None) == {
+    assert {
         "http": "RUNNING",
         "sender": "RUNNING",
-    }
+    } == eventually(lambda: states(rig) if set(states(rig).values()) == {"RUNNING"} else None)
     first = rig.pid("http")
 
-    assert rig.control("stop", "http") == "http: stopped\n"
-    assert states(rig)["http"] == "STOPPED"
-    assert rig.control("start", "http") == "http: started\n"
-    assert rig.control("restart", "http") == "http: stopped\nhttp: started\n"
+    assert "http: stopped\n" == rig.control("stop", "http")
+    assert "STOPPED" == states(rig)["http"]
+    assert "http: started\n" == rig.control("start", "http")
+    assert "http: stopped\nhttp: started\n" == rig.control("restart", "http")
     assert first != rig.pid("http")
 
 
@@ -62,8 +62,8 @@ def test_stopping_the_sender_ends_chrome_and_keeps_the_rest(rig: Rig) -> None:
 
     rig.control("stop", "sender")
 
-    assert chrome_processes(rig.data) == []
-    assert states(rig)["http"] == "RUNNING"
+    assert [] == chrome_processes(rig.data)
+    assert "RUNNING" == states(rig)["http"]
     rig.control("start", "sender")
     rig.ready()
 
@@ -87,6 +87,6 @@ def test_ctrl_c_stops_everything(standin: StandIn, tmp_path_factory: pytest.Temp
 
         os.kill(rig.daemon.pid, signal.SIGINT)
 
-        assert rig.daemon.wait(30) == 0
-        assert [process for process in family if process.is_running()] == []
-        assert chrome_processes(rig.data) == []
+        assert 0 == rig.daemon.wait(30)
+        assert [] == [process for process in family if process.is_running()]
+        assert [] == chrome_processes(rig.data)

@@ -10,7 +10,7 @@ DEFAULTS: dict[str, Any] = {
     # how the page is built
     "generation": "B",  # DOM generation, B or C
     "locale": "en",  # en or pt
-    "missing": [],  # parts left out: attach send composer search newchat title rows ticks list dialog_ok caption
+    "missing": [],  # parts left out: attach send composer search newchat title rows ticks list caption
     "file_input": "created",  # created (on click) or persistent
     "composer_lines": "mixed",  # mixed: <br> when typed, <p> when pasted; br: always <br>
     "title_marks": False,  # U+202A..U+202C around titles that are numbers

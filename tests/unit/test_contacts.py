@@ -163,6 +163,13 @@ def test_the_phone_column_is_found_by_content() -> None:
     assert 50 == len(found.contacts)
 
 
+def test_a_plus_decides_between_columns_without_titles() -> None:
+    """Ids may be valid numbers by chance."""
+    rows = "".join(f"2024011{n:05};+49151234567{n:02}\n" for n in range(20))
+
+    assert "column_2" == read(rows, country="DE").phone_column
+
+
 def test_the_title_decides_between_equal_columns() -> None:
     """A WhatsApp number is preferred to a telephone, a telephone to a fax."""
     rows = "".join(f"+4930231250{n:02};+4930231251{n:02};+4915123456{n:03}\n" for n in range(20))
@@ -346,6 +353,16 @@ def test_a_cell_of_a_megabyte_is_refused() -> None:
     assert "32,767 characters" in refusal(f"Name;Phone\n{'x' * 40_000};{ANNA}\n")
 
 
+def test_a_cell_of_spaces_and_line_ends_costs_nothing() -> None:
+    """Looking for swallowed rows takes time in proportion to the cell."""
+    before = time.perf_counter()
+
+    found = read(f'Phone;Note\n{ANNA};"x{" " * 14_000};{chr(10) * 14_000};{" 1" * 1_000}y"\n')
+
+    assert 1 == found.total
+    assert time.perf_counter() - before < 1
+
+
 def test_a_thousand_columns_are_refused() -> None:
     """Unless all but a few are empty."""
     assert "200 columns" in refusal(ANNA + ";x" * 1_000)
@@ -471,3 +488,11 @@ def test_the_demos_attachments_are_what_they_are_called() -> None:
     assert (SAMPLE / "invitation.pdf").read_bytes().startswith(b"%PDF-1.")
     assert (SAMPLE / "flyer.png").read_bytes().startswith(b"\x89PNG")
     assert (SAMPLE / "invitation.pdf").stat().st_size < 3_000
+
+
+def test_a_list_takes_numbers_with_plus_that_no_plan_knows() -> None:
+    """The predecessor's quick start works as it stands; a file stays strict about them."""
+    assert ["+1234567890", "+9876543210"] == [
+        contact.number for contact in contacts.parse_numbers(["+1234567890", "+9876543210"], "").contacts
+    ]
+    assert [2, 3] == [row.position for row in contacts.read(b"phone\n+1234567890\n+9876543210\n", "a.csv", "").rejected]

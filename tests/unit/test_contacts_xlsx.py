@@ -18,7 +18,7 @@ ANNA, BEN = "+4915123456789", "+919876543210"
 
 
 def workbook(*sheets: list[list[Any]]) -> bytes:
-    book = openpyxl.Workbook()
+    book: Any = openpyxl.Workbook()
     book.remove(book.active)
     for rows in sheets:
         sheet = book.create_sheet()

@@ -1,0 +1,94 @@
+"""A transport, the stand-in it drives and the event loop it lives in, for tests that share one browser."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from daemon.config import Settings
+from daemon.transports import AccountState, Attachment, Health, Mark, Outgoing, Receipt
+from daemon.transports.browser import BrowserTransport
+from tests.standin.client import StandIn
+from tests.standin.switches import DEFAULTS
+
+T = TypeVar("T")
+#: The stand-in in a hurry: nothing takes longer than it must.
+QUICK: dict[str, Any] = {
+    "linked": True, "boot_ms": 50, "loading_ms": 20, "qr_canvas_ms": 50, "existence_ms": 0, "modal_delay_ms": 25,
+    "modal_min_ms": 0, "rows_ms": 0, "send_ms": 0, "ack_ms": 10,
+}  # fmt: skip
+_numbers = itertools.count(4915112300000)
+
+
+def a_number() -> str:
+    """A number that no test has used before."""
+    return f"+{next(_numbers)}"
+
+
+class Driving:
+    """One browser on one stand-in. `run` waits for what the transport's coroutines return."""
+
+    def __init__(self, folder: Path, *, timeout_s: float = 5, headless: str = "auto", **switches: Any) -> None:
+        self.quick = QUICK | switches
+        self.standin = StandIn.start(folder / "standin", **self.quick)
+        self.settings = Settings(
+            data_dir=folder / "data", whatsapp_url=self.standin.url, send_timeout_s=timeout_s, headless=headless
+        )
+        self.runner = asyncio.Runner()
+        self.transport = BrowserTransport(self.settings)
+
+    def run(self, work: Awaitable[T]) -> T:
+        """What `work` returns; BrowserLost and others pass through."""
+
+        async def wait() -> T:
+            return await work
+
+        return self.runner.run(wait())
+
+    def start(self) -> None:
+        """Start Chrome and wait until the account can send."""
+        self.run(self.transport.start())
+        self.until(AccountState.READY)
+
+    def health(self) -> Health:
+        """One look."""
+        return self.run(self.transport.health())
+
+    def until(
+        self, state: AccountState, check: Callable[[Health], bool] = lambda _: True, timeout_s: float = 20
+    ) -> Health:
+        """Look until the account is in `state` and `check` holds; AssertionError names what it was instead."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            health = self.health()
+            if health.state is state and check(health):
+                return health
+            assert time.monotonic() < deadline, f"{state} expected, is {health}"
+            self.run(asyncio.sleep(0.05))
+
+    def prepare(self, message: Outgoing) -> Mark:
+        return self.run(self.transport.prepare(message))
+
+    def send(self, number: str, text: str, *files: Attachment) -> Receipt:
+        """Prepare and hand over."""
+        message = Outgoing(number, text, files)
+        return self.run(self.transport.hand_over(message, self.prepare(message)))
+
+    def got(self, number: str) -> list[dict[str, Any]]:
+        """What the stand-in delivered to `number`."""
+        return [message for message in self.standin.messages() if message["number"] == number]
+
+    def reset(self) -> None:
+        """All switches as at the start, and the account ready; asserts that nothing forbidden was done."""
+        assert [] == self.standin.record()["violations"]
+        self.standin.set(**(DEFAULTS | self.quick))
+        self.until(AccountState.READY)
+
+    def close(self) -> None:
+        self.run(self.transport.close())
+        self.runner.close()
+        self.standin.stop()

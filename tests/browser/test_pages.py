@@ -1,0 +1,370 @@
+"""The web page in a real Chromium, against real processes that send nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from daemon import campaigns, db, outbox, pacing, uploads
+from daemon.campaigns import Order
+from daemon.config import Settings
+from daemon.models import Job, Message
+from daemon.transports import AccountState, Health, Mark
+from tests.browser.visitor import Instance, Visitor
+
+SAMPLE = Path(__file__).parents[1] / "standin" / "sample"
+QR = "2@a-code-that-links-nothing"
+READY = Health(AccountState.READY)
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """http alone; a test that wants something sent starts the sender."""
+    settings = {"delay_min": 0, "delay_max": 0, "long_pause_every": 0, "log_level": "warning"}
+    with Instance(tmp_path_factory.mktemp("pages"), **settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(instance: Instance) -> Iterator[Visitor]:
+    """One Chromium for all tests of this file."""
+    with Visitor(instance) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def visitor(browser: Visitor) -> Iterator[Visitor]:
+    """Logged in, at a desk, with nothing left in the form; a script error or a blocked resource fails the test."""
+    browser.size(1200, 900)
+    browser.log_in()
+    browser.driver.execute_script("sessionStorage.clear()")
+    browser.driver.get_log("browser")
+    yield browser
+    said = [line["message"] for line in browser.driver.get_log("browser") if line["level"] == "SEVERE"]
+    assert [] == [line for line in said if "status of 4" not in line and "ERR_" not in line]
+
+
+@pytest.fixture
+def sender(instance: Instance) -> Iterator[None]:
+    """The sender runs during the test."""
+    instance.start("sender")
+    yield
+    instance.stop("sender")
+
+
+@pytest.fixture
+def settings(instance: Instance) -> Settings:
+    """What the running processes were started with, as far as a job needs it."""
+    return Settings(_env_file=None, data_dir=instance.folder / "data", delay_min=0, delay_max=0, long_pause_every=0)
+
+
+def contacts(count: int, name: str = "Person") -> list[dict[str, object]]:
+    return [{"number": f"+491511{n:07}", "name": f"{name} {n}"} for n in range(count)]
+
+
+def make_job(settings: Settings, count: int = 3, **order: object) -> int:
+    given = {"text": "Hi {{ name }}", "recipients": contacts(count), "name": "Greeting"} | order
+    return int(campaigns.create(settings, Order(**given), "test")["job_id"])  # type: ignore[arg-type]
+
+
+def test_from_the_file_to_the_report(visitor: Visitor, instance: Instance, sender: None) -> None:
+    """Upload, rejected rows, message with preview, attachment, start; it ends by itself, with a report."""
+    text = (SAMPLE / "message.txt").read_text()
+    visitor.open("/app/new")
+    visitor.choose_contacts(SAMPLE / "contacts.csv")
+    assert "27 people to write to" in visitor.text("#upload")
+    assert "1 duplicate left out" in visitor.text("#upload")
+    assert "30 12345 The number is too short." in visitor.text("#rejected")
+
+    visitor.press("name", "#fields")
+    assert "{{ name }}" == visitor.find("#text").get_attribute("value")
+    visitor.fill("text", text)
+    visitor.reads("#preview", "Hello Anna Schäfer 👋\n\nwe look forward to seeing you in Berlin:")
+    visitor.find("#following").click()
+    visitor.reads("#preview", "Hello Jonas Weiß")
+    visitor.attach(SAMPLE / "flyer.png")
+    visitor.reads("#attachments", "photo")
+    visitor.reads("#check-time", "less than a minute for 27 people")
+    visitor.press("Start…")
+    assert "Send to 27 people from account default?" == visitor.find("#ask-question").text
+    visitor.press("Cancel", "#ask")
+    job_id = visitor.start()
+
+    visitor.reads("#summary", "27 of 27 done", 20)
+    visitor.reads("#summary .chip", "completed")
+    assert "100" == visitor.driver.find_element(By.CSS_SELECTOR, ".bar .out").get_attribute("width").rstrip("%")
+    assert text == Job.get_by_id(job_id).text
+    visitor.find(".downloads a").click()
+    report = visitor.until(lambda: next(visitor.downloads.glob(f"job-{job_id}-report.csv"), None))
+    rows = list(csv.DictReader(io.StringIO(report.read_text("utf-8-sig"))))
+    assert 27 == len(rows)
+    assert ("Anna Schäfer", "sent") == (rows[0]["name"], rows[0]["state"])
+
+
+def test_pasted_numbers_do_as_well(visitor: Visitor) -> None:
+    """Without a file; what is wrong is said beside the field."""
+    visitor.open("/app/new")
+    visitor.find("#paste summary").click()
+    visitor.press("Use these numbers")
+    assert "Paste at least one" in visitor.find("#people-error").text
+    visitor.fill("numbers", "+49 30 23125 001\n+49 30 23125 001\nhello")
+    visitor.press("Use these numbers")
+
+    visitor.reads("#upload", "1 person to write to")
+    assert "3 hello" in visitor.text("#rejected")
+
+
+def test_what_is_missing_is_said_where_it_is_missing(visitor: Visitor, tmp_path: Path) -> None:
+    """Start leads to the first thing to do, and puts the focus there."""
+    visitor.open("/app/new")
+    visitor.press("Start…")
+    assert "Choose a contacts file" in visitor.find("#people-error").text
+    assert "people-error" == visitor.driver.switch_to.active_element.get_attribute("id")
+
+    contacts_file = tmp_path / "two.csv"
+    contacts_file.write_text("name,phone,city\nAnna,+493023125001,Berlin\nBen,+442079460011,\n")
+    visitor.choose_contacts(contacts_file)
+    visitor.press("Start…")
+    assert "Write a message" in visitor.find("#text-error").text
+    visitor.fill("text", "Hi {{ city }}")
+    visitor.reads("#problems", "Row 3, +442079460011: The field city is missing.")
+    visitor.press("Start…")
+    visitor.press("Send", "#ask")
+    visitor.reads("#start-error", "The message does not fit 1 recipient")
+    visitor.fill("text", "Hi {{ city")
+    visitor.reads("#text-error", "is opened with {{ but not closed")
+
+    wrong = tmp_path / "picture.csv"
+    wrong.write_bytes(b"\x89PNG\r\n\x1a\n")
+    visitor.find("#file").send_keys(str(wrong))
+    visitor.find("#people-error")
+
+
+def test_a_double_click_or_a_reload_makes_one_job(visitor: Visitor, settings: Settings) -> None:
+    """The form's key makes every further Start of the same form the same campaign."""
+    before = Job.select().count()
+    visitor.open("/app/new")
+    visitor.choose_contacts(SAMPLE / "contacts.csv")
+    visitor.fill("text", "Hi {{ name }}")
+    visitor.reads("#preview", "Hi Anna")
+    visitor.driver.refresh()
+    visitor.reads("#preview", "Hi Anna Schäfer")
+    visitor.reads("#check-people", "27 people")
+    draft = visitor.driver.execute_script("return sessionStorage.getItem('wasender-draft')")
+    visitor.press("Start…")
+    visitor.driver.execute_script("const b = document.querySelector('#ask button[value=yes]'); b.click(); b.click()")
+    visitor.until(lambda: visitor.path().startswith("/app/jobs/"))
+    first = visitor.path()
+
+    visitor.driver.execute_script("sessionStorage.setItem('wasender-draft', arguments[0])", draft)
+    visitor.open("/app/new")
+    visitor.reads("#check-people", "27 people")
+    visitor.press("Start…")
+    visitor.press("Send", "#ask")
+    visitor.until(lambda: visitor.path() == first)
+
+    assert before + 1 == Job.select().count()
+
+
+def test_a_start_time_is_the_visitors_own(visitor: Visitor) -> None:
+    """A time of the browser's zone, stored as UTC."""
+    visitor.open("/app/new")
+    visitor.choose_contacts(SAMPLE / "contacts.csv")
+    visitor.fill("text", "Hi")
+    visitor.fill("at", "2030-05-04T09:30")
+    visitor.reads("#check-time", "2030")
+    visitor.press("Start…")
+    visitor.press("Schedule", "#ask")
+    visitor.reads("#summary .chip", "scheduled")
+
+    wanted = visitor.driver.execute_script("return new Date('2030-05-04T09:30').getTime()")
+    assert wanted == Job.get_by_id(int(visitor.path().rpartition("/")[2])).schedule_at
+
+
+def test_pause_resume_and_stop(visitor: Visitor, instance: Instance, settings: Settings) -> None:
+    """Only what is possible is enabled; stopping asks first."""
+    instance.report(READY)
+    job_id = make_job(settings)
+    visitor.open(f"/app/jobs/{job_id}")
+    assert not visitor.button("Resume").is_enabled()
+    visitor.press("Pause")
+    visitor.reads("#summary .chip", "paused")
+    assert not visitor.button("Pause").is_enabled()
+    visitor.press("Resume")
+    visitor.reads("#summary .chip", "running")
+    visitor.press("Stop")
+    assert "cannot be undone" in visitor.find("#ask-more").text
+    visitor.press("Cancel", "#ask")
+    assert "running" == visitor.text("#summary .chip")
+    visitor.press("Stop")
+    visitor.press("Stop for good", "#ask")
+    visitor.reads("#summary .chip", "stopped")
+    visitor.reads("#recipients", "cancelled 3")
+    assert [False] * 4 == [visitor.button(each).is_enabled() for each in ("Pause", "Resume", "Stop", "Retry failed")]
+
+
+def test_what_is_refused_says_why(visitor: Visitor, settings: Settings) -> None:
+    """A button that came too late shows the server's sentence."""
+    job_id = make_job(settings)
+    visitor.open(f"/app/jobs/{job_id}")
+    visitor.driver.execute_script("document.querySelector('button[data-post^=\"/resume\"]').disabled = false")
+    visitor.button("Resume").click()
+
+    visitor.reads("#action-error", "so it cannot resume")
+
+
+def test_rows_move_without_losing_the_place(visitor: Visitor, instance: Instance, settings: Settings) -> None:
+    """A change elsewhere reaches the open page, which neither scrolls nor loses the focus."""
+    instance.report(READY)
+    job_id = make_job(settings, 40)
+    visitor.open(f"/app/jobs/{job_id}")
+    row = Message.select().where(Message.job == job_id).order_by(Message.id.desc()).first()
+    link = visitor.find(f"#message-{row.id} a")
+    visitor.driver.execute_script("arguments[0].focus(); arguments[0].scrollIntoView()", link)
+    place = visitor.driver.execute_script("return scrollY")
+    campaigns.stop(job_id, "test")
+
+    visitor.reads(f"#message-{row.id}", "cancelled")
+    assert place == visitor.driver.execute_script("return scrollY")
+    assert link == visitor.driver.switch_to.active_element
+
+
+def test_recipients_by_state_and_their_history(visitor: Visitor, settings: Settings) -> None:
+    """A filter, and what happened to one person, in a dialog that the keyboard closes."""
+    job_id = make_job(settings)
+    visitor.open(f"/app/jobs/{job_id}")
+    visitor.find("#filter-pending").click()
+    visitor.until(lambda: "state=pending" in visitor.path())
+    visitor.find("#recipients .more a").click()
+    visitor.reads("#details", "What happened")
+    assert "Person 0" in visitor.text("#details")
+    visitor.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    visitor.gone("#details")
+
+
+@pytest.mark.parametrize(("answer", "state"), [("It was sent", "sent"), ("Send again", "pending")])
+def test_an_uncertain_message_is_decided(
+    visitor: Visitor, instance: Instance, settings: Settings, answer: str, state: str
+) -> None:
+    """A person says what became of it, after a question."""
+    instance.report(READY)
+    now = db.now_ms()
+    Job.update(state="stopped").execute()
+    job_id = make_job(settings, 1)
+    (message,) = outbox.claim("default", 1, now, 60_000, campaigns.rules(settings))
+    outbox.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
+    outbox.lose(message, "the chat could not be read", now)
+    visitor.open(f"/app/jobs/{job_id}")
+    visitor.reads("#summary", "1 message needs your decision")
+    visitor.press(answer, ".rows")
+    visitor.press(answer, "#ask")
+
+    visitor.reads(f"#message-{message.id} .chip", state)
+    assert state == Message.get_by_id(message.id).state
+
+
+def test_the_qr_code_comes_turns_and_goes(visitor: Visitor, instance: Instance, settings: Settings) -> None:
+    """Shown while the account needs it, another one when it rotates, gone when the phone has linked."""
+    job_id = make_job(settings)
+    instance.report(Health(AccountState.NEEDS_LINK, qr=QR))
+    visitor.open(f"/app/jobs/{job_id}")
+    visitor.reads("#summary", "scan the QR code with the phone")
+    visitor.open("/app")
+    first = visitor.find("img.qr").get_attribute("src")
+    drawn = "return document.querySelector('img.qr').naturalWidth"
+    visitor.until(lambda: visitor.driver.execute_script(drawn) > 100)
+    assert "Linked devices" in visitor.text("#accounts")
+    instance.report(Health(AccountState.NEEDS_LINK, qr=QR + "2"))
+    visitor.until(lambda: visitor.find("img.qr").get_attribute("src") != first)
+    instance.report(READY)
+
+    visitor.gone("img.qr")
+    visitor.reads("#accounts", "Linked and ready to send")
+
+
+def test_a_script_in_a_name_does_not_run(visitor: Visitor, settings: Settings, tmp_path: Path) -> None:
+    """Neither in the form, nor in the preview, the list, the table or the details."""
+    evil = "<img src=x onerror=window.hit=1><script>window.hit=1</script>"
+    file = tmp_path / "evil.csv"
+    file.write_text(f"name,phone\n{evil},+493023125001\n{evil},1\n")
+    visitor.open("/app/new")
+    visitor.choose_contacts(file)
+    visitor.fill("text", "*{{ name }}* " + evil)
+    visitor.reads("#preview", evil)
+    hit = "return [window.hit, document.querySelectorAll('main img').length]"
+    assert [None, 0] == visitor.driver.execute_script(hit)
+
+    people = [{"number": "+493023125001", "name": evil}]
+    job_id = make_job(settings, text=evil, recipients=people, name=evil)
+    visitor.open("/app")
+    assert evil == visitor.text(f"#job-{job_id} a")
+    visitor.open(f"/app/jobs/{job_id}")
+    assert evil in visitor.text("#recipients")
+    visitor.find("#recipients .more a").click()
+    visitor.reads("#details", evil)
+    assert [None, 0] == visitor.driver.execute_script(hit)
+
+
+def test_a_phone_needs_no_sideways_scrolling(visitor: Visitor, settings: Settings) -> None:
+    """360 px are enough, also for long names."""
+    job_id = make_job(settings, name="Verylongwordwithoutanyspace" * 4, recipients=contacts(3, "Someone" * 12))
+    message = Message.get(Message.job == job_id)
+    upload = uploads.add_contacts((SAMPLE / "contacts.csv").read_bytes(), "contacts.csv", "")
+    visitor.size(360, 740)
+    for path in ("/app", "/app/new", f"/app/jobs/{job_id}", f"/app/messages/{message.id}", "/app/nowhere"):
+        visitor.open(path)
+        if path == "/app/new":
+            visitor.choose_contacts(SAMPLE / "contacts.csv")
+        width = visitor.driver.execute_script("return document.documentElement.scrollWidth")
+        assert (path, 360) == (path, width)
+    assert 27 == upload["unique"]
+
+
+def test_the_keyboard_alone_is_enough(visitor: Visitor) -> None:
+    """Tab reaches the content past the navigation, and the focus is seen."""
+    visitor.open("/app")
+    body = visitor.driver.find_element(By.TAG_NAME, "body")
+    body.send_keys(Keys.TAB)
+    active = visitor.driver.switch_to.active_element
+    assert "Skip to the content" == active.text
+    active.send_keys(Keys.ENTER)
+    assert "main" == visitor.driver.switch_to.active_element.get_attribute("id")
+    visitor.driver.switch_to.active_element.send_keys(Keys.TAB)
+    outline = "return getComputedStyle(document.activeElement).outlineStyle"
+    assert "solid" == visitor.driver.execute_script(outline)
+
+
+def test_a_lost_connection_is_said_and_mended(visitor: Visitor, instance: Instance, settings: Settings) -> None:
+    """The process ends at once although a page listens; the page waits, and knows all when it is back."""
+    instance.report(READY)
+    job_id = make_job(settings)
+    visitor.open(f"/app/jobs/{job_id}")
+    visitor.reads("#summary .chip", "pending")
+    started = time.monotonic()
+    instance.stop("http")
+    assert time.monotonic() - started < 3
+    visitor.find("#connection")
+    campaigns.pause(job_id, "test")
+    instance.start("http")
+
+    visitor.gone("#connection")
+    visitor.reads("#summary .chip", "paused")
+
+
+def test_logging_out(visitor: Visitor) -> None:
+    """The last thing one does; a page that is opened later asks for the key and leads back."""
+    visitor.open("/app")
+    visitor.press("Log out")
+    visitor.until(lambda: visitor.path() == "/app/login")
+    visitor.open("/app/new")
+    visitor.find("#key").send_keys("wrong", Keys.ENTER)
+    assert "This is not the key" in visitor.find("#key-error").text
+    visitor.find("#key").send_keys("a-key-for-tests-0123456789", Keys.ENTER)
+    visitor.until(lambda: visitor.path() == "/app/new")

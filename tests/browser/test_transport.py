@@ -1,0 +1,349 @@
+"""Texts through a real Chromium: each arrives once, as it is, in the right chat; and no other claim is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from daemon import errors
+from daemon.transports import AccountState, Ack, Finding, Hold, Mark, Outgoing
+from tests.browser.driving import Driving, a_number
+from tests.standin.client import StandIn
+
+
+@pytest.fixture(scope="module", params=["B", "C"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driving]:
+    """One browser for the module and generation."""
+    driving = Driving(tmp_path_factory.mktemp("driving"), generation=request.param)
+    try:
+        driving.start()
+        yield driving
+    finally:
+        driving.close()
+
+
+@pytest.fixture
+def driving(shared: Driving) -> Iterator[Driving]:
+    """The shared browser, on a page as at the start."""
+    yield shared
+    shared.reset()
+
+
+@pytest.fixture
+def standin(driving: Driving) -> StandIn:
+    return driving.standin
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hello",
+        "Zwei Zeilen\nund ein 😀 mit 👩‍👩‍👧 und 🇩🇪\n\nnach einer leeren, *fett* und _schräg_",
+        "- one\n- two\n1. three\n> quoted\n```code```",
+        "https://example.org/a_b_c?d=1&e=~2 and 50% off, \"quotes\", <tags> & 'more'",
+        "עברית و العربية und 中文\u00a0mit festem Leerzeichen",
+        "x" * 3000,
+    ],
+    ids=["plain", "lines-emoji", "lists", "link", "scripts", "long"],
+)
+def test_a_text_arrives_once_and_whole(driving: Driving, text: str) -> None:
+    """Emoji, lines and signs reach the recipient in one message, and the receipt names that message."""
+    number = a_number()
+
+    receipt = driving.send(number, text)
+
+    (message,) = driving.got(number)
+    assert (text.replace("\u00a0", " "), receipt.transport_id) == (
+        message["text"].replace("\u00a0", " "),
+        message["id"],
+    )
+    assert Ack.SENT == receipt.ack
+
+
+def test_the_same_chat_twice(driving: Driving) -> None:
+    """The second message to the open chat is told from the first, even with the same text."""
+    number = a_number()
+    first = driving.send(number, "the same")
+    message = Outgoing(number, "the same")
+
+    mark = driving.prepare(message)
+    second = driving.run(driving.transport.hand_over(message, mark))
+
+    assert Mark(first.transport_id) == mark
+    assert first.transport_id != second.transport_id
+    assert [first.transport_id, second.transport_id] == [each["id"] for each in driving.got(number)]
+
+
+def test_a_saved_contact_is_proved_without_its_number(driving: Driving, standin: StandIn) -> None:
+    """Two contacts of one name: each gets its own text, and no marker stays in a message."""
+    anna, other = a_number(), a_number()
+    standin.set(names={anna: "Anna", other: "Anna"}, title_marks=True)
+
+    driving.send(anna, "for the first")
+    driving.send(other, "for the second")
+    driving.send(other, "again for the second")
+
+    assert ["for the first"] == [each["text"] for each in driving.got(anna)]
+    assert ["for the second", "again for the second"] == [each["text"] for each in driving.got(other)]
+
+
+def test_titles_with_direction_marks(driving: Driving, standin: StandIn) -> None:
+    """A number between U+202A and U+202C proves the chat."""
+    standin.set(title_marks=True)
+    number = a_number()
+
+    driving.send(number, "marked")
+
+    assert ["marked"] == [each["text"] for each in driving.got(number)]
+
+
+@pytest.mark.parametrize("words", ["new", "old"])
+def test_a_number_not_on_whatsapp(driving: Driving, standin: StandIn, words: str) -> None:
+    """Both wordings say that this recipient cannot be reached; the next one can."""
+    missing, number = a_number(), a_number()
+    standin.set(not_on_whatsapp=[missing], invalid_text=words)
+
+    with pytest.raises(errors.Undeliverable, match="not on WhatsApp") as caught:
+        driving.prepare(Outgoing(missing, "nobody"))
+    driving.send(number, "somebody")
+
+    assert missing.strip("+") not in str(caught.value)
+    assert ([], 1) == (driving.got(missing), len(driving.got(number)))
+
+
+def test_an_old_draft_is_not_sent_along(driving: Driving, standin: StandIn) -> None:
+    """What stood in the composer is removed before the text goes in."""
+    number, other = a_number(), a_number()
+    driving.prepare(Outgoing(number, "an old draft\nof two lines"))
+    driving.prepare(Outgoing(other, "another chat"))
+
+    driving.send(number, "the new text")
+
+    assert ["the new text"] == [each["text"] for each in driving.got(number)]
+    assert [] == driving.got(other)
+
+
+def test_only_what_was_prepared_is_handed_over(driving: Driving) -> None:
+    """Another message, or an older preparation, is refused before anything leaves."""
+    message = Outgoing(a_number(), "prepared")
+    mark = driving.prepare(message)
+
+    with pytest.raises(errors.NotSubmitted):
+        driving.run(driving.transport.hand_over(Outgoing(message.number, "another"), mark))
+    with pytest.raises(errors.NotSubmitted):
+        driving.run(driving.transport.hand_over(message, mark))
+
+    assert [] == driving.got(message.number)
+
+
+def test_a_chat_that_moved_on_is_not_sent_to(driving: Driving, standin: StandIn) -> None:
+    """A message written on the phone between the two phases makes the mark stale."""
+    message = Outgoing(a_number(), "too late")
+    mark = driving.prepare(message)
+    standin.own(message.number, "from the phone")
+    driving.run(driving.transport.health())
+
+    with pytest.raises(errors.NotSubmitted, match="changed meanwhile"):
+        driving.run(driving.transport.hand_over(message, mark))
+
+    assert [] == driving.got(message.number)
+
+
+def test_the_clock_then_the_tick(driving: Driving, standin: StandIn) -> None:
+    """Offline after the click: unknown, then seen waiting, then seen sent; and never clicked twice."""
+    message = Outgoing(a_number(), "into the tunnel")
+    mark = driving.prepare(message)
+    standin.set(ack_stuck=True)
+
+    with pytest.raises(errors.SubmitUnknown, match="on the clock"):
+        driving.run(driving.transport.hand_over(message, mark))
+    waiting = driving.run(driving.transport.look_up(message, mark))
+    standin.set(offline=True)
+    driving.until(AccountState.OFFLINE)
+    offline = driving.run(driving.transport.look_up(message, mark))
+    standin.set(ack_stuck=False, offline=False)
+    standin.wait("message.received", number=message.number)
+    driving.until(AccountState.READY)
+    sent = driving.run(driving.transport.look_up(message, mark))
+
+    assert [Finding.WAITING, Finding.WAITING, Finding.SENT] == [waiting.finding, offline.finding, sent.finding]
+    assert sent.receipt and sent.receipt.transport_id == driving.got(message.number)[0]["id"]
+    assert 1 == len(driving.got(message.number))
+
+
+def test_a_message_whatsapp_gives_up(driving: Driving, standin: StandIn) -> None:
+    """The failure sign means not sent; a look says so too, and a second try goes through."""
+    message = Outgoing(a_number(), "refused at first")
+    standin.set(fail_numbers=[message.number])
+    mark = driving.prepare(message)
+
+    with pytest.raises(errors.NotSubmitted, match="reports"):
+        driving.run(driving.transport.hand_over(message, mark))
+    finding = driving.run(driving.transport.look_up(message, mark)).finding
+    standin.set(fail_numbers=[])
+    driving.send(message.number, message.text)
+
+    assert Finding.FAILED == finding
+    assert 1 == len(driving.got(message.number))
+
+
+def test_a_look_tells_old_from_new(driving: Driving, standin: StandIn) -> None:
+    """The same text of an earlier campaign is before the mark: it proves nothing; a later one does."""
+    number = a_number()
+    driving.send(number, "Sale!")
+    message = Outgoing(number, "Sale!")
+    mark = driving.prepare(message)
+    standin.incoming(number, "Sale!")
+
+    absent = driving.run(driving.transport.look_up(message, mark))
+    receipt = driving.send(number, "Sale!")
+    driving.send(a_number(), "elsewhere")
+    sent = driving.run(driving.transport.look_up(message, mark))
+    gone = driving.run(driving.transport.look_up(message, Mark("3EB0000000000000000000")))
+
+    assert [Finding.ABSENT, Finding.SENT, Finding.UNKNOWN] == [absent.finding, sent.finding, gone.finding]
+    assert receipt == sent.receipt
+    assert 2 == len(driving.got(number))
+
+
+def test_a_look_into_a_new_chat(driving: Driving) -> None:
+    """With no mark the whole chat counts: absent when it is empty, found when it is there."""
+    message = Outgoing(a_number(), "first contact")
+
+    absent = driving.run(driving.transport.look_up(message, Mark(None)))
+    driving.send(message.number, message.text)
+    sent = driving.run(driving.transport.look_up(message, Mark(None)))
+
+    assert [Finding.ABSENT, Finding.SENT] == [absent.finding, sent.finding]
+
+
+def test_a_look_far_back(driving: Driving, standin: StandIn) -> None:
+    """The mark lies beyond the rows that are loaded, in a list that shows far rows as shells."""
+    number = a_number()
+    standin.set(history_page=10, virtualize=True)
+    mark = Mark(driving.send(number, "the mark").transport_id)
+    driving.send(number, "what we look for")
+    for count in range(40):
+        standin.own(number, f"later {count}\nwith\nthree lines")
+    driving.send(a_number(), "elsewhere")
+
+    sent = driving.run(driving.transport.look_up(Outgoing(number, "what we look for"), mark))
+    absent = driving.run(driving.transport.look_up(Outgoing(number, "never sent"), mark))
+
+    assert [Finding.SENT, Finding.ABSENT] == [sent.finding, absent.finding]
+
+
+def test_a_long_text_that_is_shown_cut(driving: Driving, standin: StandIn) -> None:
+    """Behind "Read more" the rest of the text is taken on trust."""
+    standin.set(read_more_chars=600)
+    number = a_number()
+
+    driving.send(number, "a long story " * 80)
+
+    assert 1 == len(driving.got(number))
+
+
+@pytest.mark.parametrize("search_works", [True, False], ids=["search", "address"])
+def test_chats_open_without_the_link(driving: Driving, standin: StandIn, search_works: bool, monkeypatch: Any) -> None:
+    """When clicks on links do nothing the new-chat panel is used, and the address when that fails too."""
+    number, missing = a_number(), a_number()
+    standin.set(anchor_works=False, search_works=search_works, not_on_whatsapp=[missing])
+
+    driving.send(number, "another way")
+    with pytest.raises(errors.TransportError):
+        driving.prepare(Outgoing(missing, "nobody"))
+    standin.set(names={number: "By Name"})
+    driving.send(number, "to a name")
+    driving.transport._page._anchor_rests = 0.0
+
+    assert ["another way", "to a name"] == [each["text"] for each in driving.got(number)]
+    assert [] == driving.got(missing)
+
+
+def test_late_rows_are_not_taken_for_new_ones(driving: Driving, standin: StandIn) -> None:
+    """Rows of an old campaign that come late are neither the mark's absence nor the receipt."""
+    number = a_number()
+    old = driving.send(number, "Sale!")
+    driving.send(a_number(), "elsewhere")
+    standin.set(rows_ms=120)
+
+    message = Outgoing(number, "Sale!")
+    mark = driving.prepare(message)
+    receipt = driving.run(driving.transport.hand_over(message, mark))
+
+    assert Mark(old.transport_id) == mark
+    assert old.transport_id != receipt.transport_id == driving.got(number)[1]["id"]
+
+
+@pytest.mark.parametrize(("switch", "hold"), [("restricted", Hold.RESTRICTED), ("monthly_cap", Hold.MONTHLY_CAP)])
+def test_no_new_chats(driving: Driving, standin: StandIn, switch: str, hold: Hold) -> None:
+    """A chat without a composer holds the account, not the recipient, until WhatsApp lifts it."""
+    message = Outgoing(a_number(), "cold")
+    driving.prepare(Outgoing(a_number(), "something is open"))
+    standin.set(**{switch: True})
+    driving.until(AccountState.HELD, lambda health: health.hold is hold) if switch == "restricted" else None
+
+    with pytest.raises(errors.AccountUnready):
+        driving.prepare(message)
+    held = driving.health()
+    standin.set(**{switch: False})
+    driving.until(AccountState.READY)
+    driving.send(message.number, message.text)
+
+    assert (AccountState.HELD, hold) == (held.state, held.hold)
+    assert 1 == len(driving.got(message.number))
+
+
+def test_a_missing_send_button(driving: Driving, standin: StandIn) -> None:
+    """Without a Send button Enter is used, and nothing else in its place is clicked."""
+    number = a_number()
+    standin.set(missing=["send"])
+
+    driving.send(number, "by Enter\nwith two lines")
+
+    assert ["by Enter\nwith two lines"] == [each["text"] for each in driving.got(number)]
+
+
+@pytest.mark.parametrize("part", ["rows", "ticks", "title"])
+def test_a_changed_page_is_noticed_before_anything_is_sent(driving: Driving, standin: StandIn, part: str) -> None:
+    """Rows, ticks or titles that are not where they were hold the account."""
+    number = a_number()
+    driving.send(number, "before")
+    driving.send(a_number(), "elsewhere")
+    standin.set(missing=[part])
+
+    with pytest.raises(errors.AccountUnready, match="has changed"):
+        driving.prepare(Outgoing(number, "after"))
+    held = driving.health()
+
+    assert (AccountState.HELD, Hold.PAGE_CHANGED) == (held.state, held.hold)
+    standin.set(missing=[])
+    standin.reload()
+    standin.wait("page.main")
+    driving.until(AccountState.READY)
+
+
+def test_a_cancelled_preparation_leaves_nothing(driving: Driving, standin: StandIn) -> None:
+    """Cancelling returns at once; the next operation works."""
+    import asyncio
+    import time
+
+    number, other = a_number(), a_number()
+    standin.set(existence_ms=1500)
+
+    async def cancel() -> float:
+        task = asyncio.ensure_future(driving.transport.prepare(Outgoing(number, "never mind")))
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return time.monotonic() - began
+
+    assert driving.run(cancel()) < 0.2
+    standin.set(existence_ms=0)
+    driving.send(other, "the next")
+
+    assert ([], 1) == (driving.got(number), len(driving.got(other)))

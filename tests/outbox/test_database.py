@@ -1,0 +1,166 @@
+"""The database itself: its schema, its start, its durability, and what cannot be used."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import peewee
+import pytest
+from playhouse.schema_diff import diff_models
+
+from daemon import db, errors, models
+
+STARTER = """
+import sys
+from daemon import db
+print("ready", flush=True)
+sys.stdin.readline()
+db.connect(sys.argv[1])
+db.close()
+"""
+
+
+@pytest.fixture
+def file(database_url: str) -> Path:
+    """The SQLite file, which does not exist yet."""
+    if not database_url.startswith("sqlite"):
+        pytest.skip("is about SQLite's file")
+    return Path(database_url.removeprefix("sqlite:///"))
+
+
+def test_the_migrations_lead_to_the_models(database):
+    """No column, index or table differs between the steps and `models.py`."""
+    drift = diff_models(db.database.obj, models.TABLES)
+    assert not drift, drift
+
+
+def test_every_table_is_in_the_list():
+    """Else the check above would not see it."""
+    assert set(models.Table.__subclasses__()) == set(models.TABLES)
+
+
+def test_connecting_again_changes_nothing(database, database_url):
+    """Each start applies what is missing, which is nothing the second time."""
+    applied = db.tuples(db.database.execute_sql("SELECT name, applied FROM schema_migration") and _history())
+    db.close()
+    db.connect(database_url)
+    assert applied == db.tuples(_history())
+
+
+def _history() -> peewee.Select:
+    table = peewee.Table("schema_migration", ("name", "applied")).bind(db.database.obj)
+    return table.select(table.name, table.applied)
+
+
+def test_processes_may_start_at_once_on_nothing(database_url, environment, tmp_path):
+    """http and sender are started together by supervisord, also for the first time."""
+    starters = [
+        subprocess.Popen(
+            [sys.executable, "-c", STARTER, database_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            cwd=tmp_path,
+        )
+        for _ in range(4)
+    ]
+    for starter in starters:
+        assert "ready\n" == starter.stdout.readline()
+    for starter in starters:
+        starter.stdin.write("\n")
+        starter.stdin.flush()
+    complaints = [starter.communicate(timeout=60)[1] for starter in starters]
+    assert [""] * 4 == complaints
+    assert [0] * 4 == [starter.returncode for starter in starters]
+    db.connect(database_url)
+    assert not diff_models(db.database.obj, models.TABLES)
+    db.close()
+
+
+def test_a_committed_transaction_is_on_the_disk(file, database_url):
+    """WAL with synchronous=FULL, on every thread's connection: the move to `sending` relies on it."""
+    db.connect(database_url)
+    asked = {name: db.database.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
+    db.close()
+    assert {"journal_mode": "wal", "synchronous": 2} == asked
+
+
+def test_writers_take_the_lock_at_once(file, database_url):
+    """BEGIN IMMEDIATE: a transaction that reads first cannot be overtaken by another writer."""
+    db.connect(database_url)
+    other = sqlite3.connect(file, timeout=0)
+    try:
+        with db.write(), pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    finally:
+        other.close()
+        db.close()
+
+
+def test_a_locked_database_is_busy_and_not_broken(file, database_url, monkeypatch):
+    """Whoever asks is told to try again; afterwards it works."""
+    monkeypatch.setattr(db, "BUSY_TIMEOUT_S", 0.05)
+    db.connect(database_url)
+    other = sqlite3.connect(file, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(errors.DatabaseBusy), db.write():
+            pass
+        other.execute("COMMIT")
+        with db.write():
+            models.Account.create(name="default")
+    finally:
+        other.close()
+        db.close()
+
+
+def test_a_newer_database_is_left_as_it_is(file, database_url):
+    """A step that this program does not know: it refuses, and not a byte changes."""
+    db.connect(database_url)
+    db.database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2030-01-01')")
+    db.close()
+    before = file.read_bytes()
+    with pytest.raises(errors.DatabaseUnusable, match="newer wasender .*9999_later"):
+        db.connect(database_url)
+    assert db.database.is_closed()
+    assert before == file.read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["not a database", "cut short"])
+def test_a_corrupt_database_is_left_as_it_is(file, database_url, damage):
+    """It may still be repaired or restored: nothing is overwritten."""
+    if damage == "not a database":
+        file.write_bytes(b"This is a shopping list, not a database.\n" * 300)
+    else:
+        db.connect(database_url)
+        db.close()
+        file.write_bytes(file.read_bytes()[:5000])
+    before = file.read_bytes()
+    with pytest.raises(errors.DatabaseUnusable, match="was left as it is"):
+        db.connect(database_url)
+    assert before == file.read_bytes()
+
+
+@pytest.mark.parametrize("url", ["nonsense://x", "sqlite:////no/such/folder/x.db"])
+def test_a_url_that_leads_nowhere_is_refused(url):
+    """In words for whoever set it."""
+    with pytest.raises(errors.DatabaseUnusable):
+        db.connect(url)
+    db.close()
+
+
+def test_after_commit_tells_only_what_was_committed(database):
+    """A log line about a move that was rolled back would be a lie."""
+    told: list[str] = []
+    with pytest.raises(ZeroDivisionError), db.write():
+        db.after_commit(lambda: told.append("never"))
+        raise ZeroDivisionError
+    with db.write():
+        db.after_commit(lambda: told.append("after"))
+        told.append("inside")
+    assert ["inside", "after"] == told

@@ -1,0 +1,135 @@
+"""Several at once, and one that is killed: real threads and real processes on one database."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+from daemon import accounts, campaigns, db, outbox, pacing
+from daemon.models import Account, Message, State
+from daemon.transports import Mark
+from tests.conftest import NOW
+from tests.outbox.hand import LEASE_MS, Hand, fresh, states
+
+CLAIMER = """
+import sys
+from daemon import db, outbox, pacing
+url, count = sys.argv[1], int(sys.argv[2])
+db.connect(url)
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(count):
+    for message in outbox.claim("default", 1, {now}, 60_000, pacing.Rules()):
+        print(message.id, flush=True)
+db.close()
+""".replace("{now}", str(NOW))
+
+VICTIM = """
+import sys, time
+from daemon import db, outbox, pacing
+from daemon.transports import Mark
+db.connect(sys.argv[1])
+sending, claimed = outbox.claim("default", 2, {now}, 60_000, pacing.Rules())
+outbox.submit(sending, Mark("before"), {now}, pacing.Gap(8_000, pacing.Why.PAUSE, 1))
+print("handed over", flush=True)
+time.sleep(600)
+""".replace("{now}", str(NOW))
+
+
+def start(script: str, *arguments: str, env: dict[str, str], cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=env,
+        cwd=cwd,
+    )
+
+
+def test_threads_never_claim_the_same_message(hand: Hand, clock, database):
+    """Four threads that start together share the messages out among them."""
+    hand.queue(60)
+    together = Barrier(4)
+
+    def claim() -> list[int]:
+        try:
+            together.wait()
+            return [m.id for _ in range(20) for m in outbox.claim("default", 1, clock(), LEASE_MS, pacing.Rules())]
+        finally:
+            db.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        taken = [number for each in [threads.submit(claim) for _ in range(4)] for number in each.result()]
+    assert 60 == len(taken) == len(set(taken))
+
+
+def test_processes_never_claim_the_same_message(hand: Hand, database, environment, tmp_path):
+    """Three processes behind a barrier, as two senders after a mistake would be."""
+    job = hand.queue(45)
+    claimers = [start(CLAIMER, database, "20", env=environment, cwd=tmp_path) for _ in range(3)]
+    for claimer in claimers:
+        assert "ready\n" == claimer.stdout.readline()
+    for claimer in claimers:
+        claimer.stdin.write("\n")
+        claimer.stdin.flush()
+    taken = [int(line) for claimer in claimers for line in claimer.communicate(timeout=60)[0].split()]
+
+    assert [0, 0, 0] == [claimer.returncode for claimer in claimers]
+    assert 45 == len(taken) == len(set(taken))
+    assert {"claimed"} == set(states(job))
+
+
+def test_a_killed_sender_leaves_what_the_contract_says(hand: Hand, clock, database, environment, tmp_path):
+    """SIGKILL: the claimed one is queued again, the one that may be out comes back with its mark, the pace holds."""
+    hand.queue(3)
+    victim = start(VICTIM, database, env=environment, cwd=tmp_path)
+    with victim:
+        assert "handed over\n" == victim.stdout.readline()
+        victim.kill()
+    assert -signal.SIGKILL == victim.returncode
+    first, second, third = Message.select().order_by(Message.id)
+    assert [State.SENDING, State.CLAIMED, State.PENDING] == [first.state, second.state, third.state]
+
+    accounts.open_account("default", clock())
+    (doubtful,) = outbox.take_over("default", clock(), LEASE_MS, sole=True)
+
+    assert (first.id, Mark("before")) == (doubtful.id, Mark.loads(doubtful.mark))
+    assert (State.PENDING, 0) == (fresh(second).state, fresh(second).attempts)
+    assert [] == hand.claim()
+    assert NOW + 8_000 == Account.get_by_id("default").next_send_at
+    outbox.requeue(doubtful, "the chat does not have it", clock())
+    clock.advance(8_000)
+    assert 3 == len(hand.send_all())
+
+
+def test_jobs_may_be_made_and_moved_while_a_sender_claims(hand: Hand, clock, database):
+    """Writers of both processes wait for each other; nobody is refused and nothing is lost."""
+    hand.queue(30)
+    together = Barrier(2)
+
+    def send() -> int:
+        try:
+            together.wait()
+            return len(hand.send_all())
+        finally:
+            db.close()
+
+    def order() -> int:
+        try:
+            together.wait()
+            for n in range(10):
+                job = hand.queue(2, first=1000 + 10 * n)
+                campaigns.pause(job.id, "test")
+                campaigns.resume(job.id, "test")
+            return 20
+        finally:
+            db.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        sent, ordered = (threads.submit(work) for work in (send, order))
+        assert 50 == sent.result() + len(hand.send_all()) and 20 == ordered.result()
