@@ -38,9 +38,10 @@ UI = Path(__file__).parent / "ui"
 JOBS_SHOWN = 20
 ROWS_SHOWN = 50
 REJECTED_SHOWN = 50
+STATIC = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}  # machines differ about .js
 PING_S = 15.0  # shorter than any proxy's patience
 STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("streams")
-OWN_PATH = re.compile(r"/app(?:[/?][\w/?=&%.-]*)?")
+OWN_PATH = re.compile(r"/app(?:[/?][\w/?=&%.-]*)?", re.A)
 
 BAR = (  # parts of the progress bar, from the left
     ("out", OUT),
@@ -147,7 +148,7 @@ async def static(request: web.Request) -> web.StreamResponse:
     path = UI / request.match_info["name"]
     if not path.is_file():
         raise errors.NotFound(f"There is nothing at {request.path}.")
-    return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
+    return web.FileResponse(path, headers={"Cache-Control": "no-cache", "Content-Type": STATIC[path.suffix]})
 
 
 @routes.get("/app/login")
@@ -257,12 +258,12 @@ def _job(settings: Settings, row: Job) -> dict[str, Any]:
     return found
 
 
-def _bar(found: dict[str, Any]) -> list[dict[str, Any]]:
+def _bar(found: dict[str, Any]) -> list[dict[str, str]]:
     """Parts of the progress bar, in percent of its width."""
     parts, at = [], 0.0
     for name, states in BAR:
         width = 100 * sum(found[state] for state in states) / max(1, found["total"])
-        parts.append({"name": name, "at": round(at, 3), "width": round(width, 3)})
+        parts.append({"name": name, "at": f"{at:.4g}", "width": f"{width:.4g}"})
         at += width
     return parts
 

@@ -13,6 +13,7 @@ let people = 0;
 let columns = [];
 let index = 0;
 let lasts = null;
+let ownName = ""; // the name that the form proposed
 
 function keep() {
   for (const id of FIELDS) draft.values[id] = $(id).value;
@@ -51,7 +52,7 @@ async function showUpload(id) {
   columns = JSON.parse(part.dataset.columns);
   index = 0;
   $("people").replaceChildren(part);
-  if (!$("name").value && !part.dataset.filename.startsWith("pasted")) $("name").value = part.dataset.filename.replace(/\.\w+$/, "");
+  if ($("name").value === ownName) $("name").value = ownName = part.dataset.filename.replace(/\.\w+$/, "");
   const buttons = ["number", ...columns].map((name) => {
     const button = Object.assign(document.createElement("button"), { type: "button", className: "small", textContent: name });
     button.addEventListener("click", () => insert(`{{ ${name} }}`));
@@ -252,6 +253,8 @@ $("clear").addEventListener("click", () => {
 });
 
 // Together
+
+addEventListener("pageshow", (event) => event.persisted && location.reload()); // back from the job's page: a new form
 
 let timer = 0;
 function changed() {

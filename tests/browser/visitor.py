@@ -1,4 +1,7 @@
-"""A running instance that sends nothing, and somebody with a browser who uses its page; also for `scripts/screenshots`."""
+"""A running instance that sends nothing, and a person with a browser who uses its page.
+
+For tests and for `scripts/screenshots`.
+"""
 
 from __future__ import annotations
 

@@ -25,9 +25,12 @@ from daemon.web import COOKIE
 KEY = "a-key-for-tests-0123456789"
 HTML = {"Accept": "text/html"}
 EVIL = "<script>alert(1)</script>"
-CSV = (
-    "name;phone;city\nAnna;+49 30 23125 001;Berlin\nBen;+44 20 7946 0011;\nTom;12345;Leeds\nAnna;+493023125001;Berlin\n"
-)
+CSV = """name;phone;city
+Anna;+49 30 23125 001;Berlin
+Ben;+44 20 7946 0011;
+Tom;12345;Leeds
+Anna;+493023125001;Berlin
+"""
 
 Client = TestClient[Any, Any]
 
@@ -102,7 +105,7 @@ async def test_whoever_is_not_logged_in_is_sent_to_the_login(visitor: Client, pa
     response = await visitor.get(path, headers=HTML, allow_redirects=False)
 
     assert 302 == response.status
-    assert f"/app/login?next={path.replace('/', '%2F')}" == response.headers["Location"]
+    assert f"/app/login?next={path}" == response.headers["Location"].replace("%2F", "/")
 
 
 async def test_the_right_key_opens_a_session(visitor: Client) -> None:
@@ -239,7 +242,7 @@ async def test_a_silent_sender_shows_no_code(member: Client) -> None:
 
 async def test_what_people_wrote_stays_text(member: Client, settings: Settings) -> None:
     """A name, a job's name, a text or a file name is never markup."""
-    upload_id = uploads.add_contacts(f"name;phone\n{EVIL};+493023125001\n{EVIL};1\n".encode(), f"{EVIL}.csv", "")
+    upload_id = upload(f"name;phone\n{EVIL};+493023125001\n{EVIL};1\n")
     job_id = campaign(settings, text=f"Hi {EVIL}", name=EVIL)
     order = Order("x", numbers=["+493023125001"], name=EVIL)
     campaigns.create(settings, order, "test")
@@ -249,12 +252,12 @@ async def test_what_people_wrote_stays_text(member: Client, settings: Settings) 
         "/app",
         f"/app/jobs/{job_id}",
         f"/app/messages/{message.id}",
-        f"/app/uploads/{upload_id['upload_id']}",
+        f"/app/uploads/{upload_id}",
     ):
         text = await look(member, path)
         assert "alert(1)" in text
         assert "<script>" not in text
-    answer = await preview(member, upload_id=upload_id["upload_id"], text="*{{ name }}*")
+    answer = await preview(member, upload_id=upload_id, text="*{{ name }}*")
     assert f"*{EVIL}*" == answer["text"]
     assert "<strong>&lt;script&gt;alert(1)&lt;/script&gt;</strong>" == answer["html"]
 
@@ -423,17 +426,12 @@ def test_a_hostile_text_is_formatted_in_no_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ms", "words"),
-    [
-        (59_000, "less than a minute"),
-        (12 * 60_000, "about 12 min"),
-        (7_200_000, "about 2 hours"),
-        (3 * 86_400_000, "about 3 days"),
-    ],
+    ("minutes", "words"),
+    [(0.9, "less than a minute"), (12, "about 12 min"), (120, "about 2 hours"), (72 * 60, "about 3 days")],
 )
-def test_durations_in_words(ms: int, words: str) -> None:
+def test_durations_in_words(minutes: float, words: str) -> None:
     """As exactly as anybody wants to know."""
-    assert words == pages._lasts(ms)
+    assert words == pages._lasts(round(minutes * 60_000))
 
 
 def test_the_name_is_found_among_the_columns() -> None:
