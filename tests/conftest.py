@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from daemon import campaigns, config, db
 from daemon.config import Settings
@@ -30,6 +31,14 @@ class Clock:
     def advance(self, ms: int) -> int:
         self.now += ms
         return self.now
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_logs() -> None:
+    """One short line an event, for the report of a test that failed; `capture_logs` sees events as they are."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer(key_order=["event"])]
+    )
 
 
 @pytest.fixture(autouse=True)

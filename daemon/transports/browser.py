@@ -481,7 +481,7 @@ class BrowserTransport:
     def _start(self, operation: Operation) -> Page:
         driver = self._chrome.start()
         operation.check()
-        page = Page(driver, self._settings.whatsapp_url, self._chrome.temp)
+        page = Page(driver, self._settings.whatsapp_url, self._chrome.temp, SCRIPT_S)
         page.open()
         return page
 

@@ -322,10 +322,32 @@ function isOwn(row, ack) {
   if (pick(row, S.row.you).length || pick(row, "span").some((el) => !el.childElementCount && says("you", el.textContent.trim()))) return true;
   if (row.matches(S.row.own) || pick(row, S.row.own).length) return true;
   if (row.matches(S.row.theirs) || pick(row, S.row.theirs).length) return false;
+  const tails = pick(row, "svg title").map((el) => el.textContent.trim());
+  if (tails.includes("tail-out")) return true;
+  if (tails.includes("tail-in")) return false;
   const raw = row.dataset.id ?? "";
   if (raw.startsWith("true_")) return true;
   if (raw.startsWith("false_")) return false;
   return null;
+}
+
+// Who wrote a row, by "[time, date] Name: "; null for rows that do not tell.
+function senderOf(row) {
+  const told = pick(row, "[data-pre-plain-text]")[0]?.dataset.prePlainText;
+  return told ? clean(told).replace(/^\s*\[.*?\]\s*/, "").trim() : null;
+}
+
+// Rows whose direction is not marked: by their sender, or because only messages of ours have a status.
+function direct(messages) {
+  const ours = messages.filter((message) => message.own);
+  const senders = new Set(ours.map((message) => message.sender).filter(Boolean));
+  const ticked = ours.some((message) => message.ack);
+  for (const message of messages) {
+    if (message.own !== null || message.shell) continue;
+    if (senders.size && message.sender) message.own = senders.has(message.sender);
+    else if (ticked) message.own = false;
+  }
+  return messages;
 }
 
 function parse(row) {
@@ -339,6 +361,7 @@ function parse(row) {
     id: messageId(row),
     ack,
     own: isOwn(row, ack),
+    sender: senderOf(row),
     text: texts.length ? texts.map((el) => words(el)).join("\n") : null,
     all: words(row, skip),
     labels: () => pick(row, "[title], [aria-label]").map((el) => (el.title || el.ariaLabel || "")).join("\n"),
@@ -426,6 +449,8 @@ function chatNow(digits) {
   return { title: at?.text ?? null, number: !!at && at.sure && isNumber(at.text, digits), composer: !!box, draft: box ? editorText(box) : null, bar: box ? null : bar() };
 }
 
+const QUIET_MS = 3000; // a chat that WhatsApp is about to open shows a dialog by then
+
 async function openChat({ digits, href, marker, wait_ms }) {
   const waiting = dialogs().filter((dialog) => !dialog.waiting);
   if (!one("logged_in") || waiting.length) return { outcome: "unready" };
@@ -456,7 +481,7 @@ async function arrive({ digits, marker, wait_ms, before }) {
       if (box && editorText(box).includes(marker)) return { outcome: "proved", by: "marker" };
       barred = !box && at && bar() ? barred || now() : 0;
       if (barred && now() - barred > 600) return { outcome: "barred" };
-      return null;
+      return now() - busy > QUIET_MS ? { outcome: "timeout" } : null;
     }
     if (at && at.text !== before) return { outcome: at.sure && isNumber(at.text, digits) && !isGroup() ? "proved" : "named", by: "title" };
     return now() - began > 700 && now() - busy > 300 ? { outcome: "unchanged" } : null;
@@ -574,7 +599,7 @@ async function awaitRow({ before, wants, wait_ms }) {
     const rows = rowElements();
     let start = rows.length;
     while (start > 0 && !old.has(messageId(rows[start - 1]))) start--; // only what follows the newest known row
-    const fresh = rows.slice(start).map(parse).filter((message) => message.own !== false);
+    const fresh = rows.slice(start).map(parse);
     const used = new Set();
     const found = wants.map((want) => {
       const hit = fresh.findLast((message) => !used.has(message) && fits(message, want) === "yes" && message.own);
@@ -694,6 +719,7 @@ async function history({ last_own, wants, wait_ms }) {
   const at = last_own === null ? -1 : rows.findIndex((row) => messageId(row) === last_own);
   const reached = last_own !== null && at >= 0;
   const messages = [];
+  const known = rows.slice(Math.max(0, at - 10), at + 1).map(parse); // they help to tell whose the others are
   // Newest first: coming back to the end, far rows may have become shells again, so each is read when it is seen.
   for (const row of rows.slice(at + 1).reverse()) {
     let message = parse(row);
@@ -703,6 +729,7 @@ async function history({ last_own, wants, wait_ms }) {
     }
     messages.unshift(message);
   }
+  direct([...known, ...messages]);
   return {
     reached,
     count: rows.length,

@@ -60,6 +60,7 @@ CONFLICT_MAX_S = 900.0
 RECONNECT_S = 10.0  #: between two clicks on "Reconnect"
 RELOAD_S, RELOAD_MAX_S = 5.0, 120.0  #: between two reloads of a page that does not come
 UPDATE_S = 3600.0  #: between two refreshes for an update
+CHANGED_S, CHANGED_MAX_S = 600.0, 3600.0  #: between two reloads in the hope of a build that we know
 UNKNOWN_SCREEN_S = 60.0  #: how long the page may show nothing we know
 PROBE_S, PROBE_MAX_S = 30.0, 900.0  #: between two looks whether a new chat may be started again
 SLICE_MS = 2_000  #: longest wait inside the page while waiting for a tick
@@ -147,10 +148,10 @@ class Since:
     next: dict[str, float] = field(default_factory=dict)
     wait: dict[str, float] = field(default_factory=dict)
 
-    def may(self, what: str, first: float, most: float) -> bool:
-        """True at most every `first` seconds, doubling up to `most`."""
+    def may(self, what: str, first: float, most: float, *, at_once: bool = True) -> bool:
+        """True at most every `first` seconds, doubling up to `most`; not the first time unless `at_once`."""
         now = time.monotonic()
-        if now < self.next.get(what, 0.0):
+        if now < self.next.setdefault(what, 0.0 if at_once else now + first):
             return False
         wait = self.wait.get(what, first)
         self.next[what], self.wait[what] = now + wait, min(wait * 2, most)
@@ -218,8 +219,10 @@ def seconds_of(duration: str) -> int | None:
 class Page:
     """The WhatsApp Web page in one driver. All methods run on the driver's thread."""
 
-    def __init__(self, driver: WebDriver, base_url: str, temp: Path) -> None:
-        """temp: a private folder, for attachments under the name the recipient shall see."""
+    def __init__(self, driver: WebDriver, base_url: str, temp: Path, script_s: float) -> None:
+        """temp: a private folder, for attachments under the name the recipient shall see. script_s: the driver's
+        timeout of scripts."""
+        self._script_s = script_s
         self._driver = driver
         self._url = base_url
         self._temp = temp
@@ -237,6 +240,8 @@ class Page:
         self._prepared: Prepared | None = None
         self._checked = False
         self._changed: list[str] = []  # what the self-check misses
+        self._changed_in = 0.0  # and in which life of the page
+        self._born = 0.0
         self._no_composer: set[str] = set()
         self._anchor_rests = 0.0
 
@@ -249,9 +254,12 @@ class Page:
 
     def _ask(self, command: str, **given: Any) -> Any:
         """One round trip. Raises Interrupted, BrowserLost."""
+        began = time.monotonic()
         try:
             answer = self._driver.execute_async_script(self._script, command, given)
         except TimeoutException as error:
+            if time.monotonic() - began < 0.9 * self._script_s:  # the driver calls a reload a timeout, too
+                raise Interrupted("loaded anew") from error
             raise errors.BrowserLost("The page of WhatsApp Web does not answer.") from error
         except (JavascriptException, UnexpectedAlertPresentException) as error:
             raise Interrupted(str(error.msg).splitlines()[0] if error.msg else type(error).__name__) from error
@@ -300,6 +308,7 @@ class Page:
     def _look(self, operation: Operation, *, idle: bool) -> tuple[Health, dict[str, Any]]:
         """Look, heal what can be healed, look again. idle: nothing is in hand, so the page may be reloaded."""
         look = self._ask("observe")
+        self._born = look["born"]
         for _ in range(4):
             operation.check()
             if not self._dismiss_one(look, idle=idle):
@@ -412,15 +421,21 @@ class Page:
             return held
         if not self._checked:
             self._self_check()
+        if self._changed and look["born"] != self._changed_in:  # a new build may have come with the reload
+            self._changed, self._checked = [], False
+            return self._judge_main(look, said, idle=idle)
         if self._changed:
             self._changed = list(self._ask("missing", names=self._changed))
         if self._changed:
+            if idle and self._since.may("new_build", CHANGED_S, CHANGED_MAX_S, at_once=False):
+                self.open()
             names = ", ".join(self._changed)
             return Health(AccountState.HELD, Hold.PAGE_CHANGED, detail=f"WhatsApp Web has changed; not found: {names}.")
         if idle and "update_banner" in said and self._since.may("update", UPDATE_S, UPDATE_S):
             log.info("page.update_accepted")
             self.open()
             return Health(AccountState.LOADING)
+        self._since.over("new_build")
         detail = "The phone has not been online for a while." if "phone_offline" in said else None
         return Health(AccountState.READY, detail=detail)
 
@@ -460,10 +475,17 @@ class Page:
     def _self_check(self) -> None:
         """Once in a life, before any recipient is touched: is what sending needs where we look for it?"""
         missing = self._ask("missing", names=["logged_in", "new_chat", "search"])
-        # Either of the two opens the panel in which a chat is found when links do not work.
-        self._changed = missing if "logged_in" in missing or {"new_chat", "search"} <= set(missing) else []
         self._checked = True
-        log.info("page.self_checked", missing=missing)
+        # Either of the two opens the panel in which a chat is found when links do not work.
+        if "logged_in" in missing or {"new_chat", "search"} <= set(missing):
+            self._note_changed(missing)
+        else:
+            log.info("page.self_checked", missing=missing)
+
+    def _note_changed(self, missing: list[str]) -> None:
+        """Hold the account: the page lacks what sending needs."""
+        self._changed, self._changed_in = missing, self._born
+        log.error("page.self_checked", missing=missing)
 
     # -- opening a chat ----------------------------------------------------------------------------------------
 
@@ -510,10 +532,9 @@ class Page:
             if not chat["composer"]:
                 self._without_composer(chat, digits)
             self._no_composer.clear()
-            self._changed = ([] if chat["title"] else ["title"]) + chat.get("lost", [])
-            if self._changed:
-                log.error("page.self_checked", missing=self._changed)
-                raise errors.AccountUnready(f"WhatsApp Web has changed; not found: {', '.join(self._changed)}.")
+            if changed := ([] if chat["title"] else ["title"]) + chat.get("lost", []):
+                self._note_changed(changed)
+                raise errors.AccountUnready(f"WhatsApp Web has changed; not found: {', '.join(changed)}.")
             self._proved = {"title": chat["title"], "digits": digits}
             return self._proved, chat.get("rows")
         raise errors.NotSubmitted("The chat could not be opened, or not be proved to be the right one.")
@@ -634,7 +655,7 @@ class Page:
             raise errors.AccountUnready("WhatsApp does not let this account start new chats.")
         self._no_composer.add(digits)
         if len(self._no_composer) > 2:  # one chat may be special; several in a row mean that the page has changed
-            self._changed = ["composer"]
+            self._note_changed(["composer"])
         raise errors.NotSubmitted("The chat has no box to write in.")
 
     # -- composing ---------------------------------------------------------------------------------------------
@@ -739,7 +760,7 @@ class Page:
             if "input" in answer:
                 return answer
             if answer["why"] == "attach":
-                self._changed = ["attach"]
+                self._note_changed(["attach"])
                 break
         log.warning("page.part_missing", name=answer["why"], group=group)
         raise errors.NotSubmitted("WhatsApp's menu for attachments is not as expected.")

@@ -82,6 +82,13 @@ class Driving:
         """What the stand-in delivered to `number`."""
         return [message for message in self.standin.messages() if message["number"] == number]
 
+    def reload(self) -> None:
+        """Load the page anew, as WhatsApp does for an update."""
+        self.standin.forget()
+        self.standin.reload()
+        self.standin.wait("page.main")
+        self.until(AccountState.READY)
+
     def reset(self) -> None:
         """All switches as at the start, and the account ready; asserts that nothing forbidden was done."""
         assert [] == self.standin.record()["violations"]

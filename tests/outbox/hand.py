@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from daemon import campaigns, outbox, pacing
+from daemon import campaigns, errors, outbox, pacing
 from daemon.config import Settings
 from daemon.models import Event, Job, JobState, Message, State
 from daemon.transports import Ack, Mark, Receipt
@@ -50,8 +50,11 @@ class Hand:
         sent = []
         while claimed := self.claim():
             for message in claimed:
-                self.confirm(self.submit(message))
-                sent.append(message.number)
+                try:
+                    self.confirm(self.submit(message))
+                    sent.append(message.number)
+                except errors.IllegalMove as error:
+                    outbox.release(message, str(error), self.clock())
             self.clock.advance(1)
         return sent
 

@@ -9,7 +9,7 @@ import pytest
 from daemon import accounts, campaigns, db, errors, outbox, pacing
 from daemon.models import Event, Job, JobState, Message, State
 from tests.conftest import Clock
-from tests.outbox.hand import LEASE_MS, Hand, fresh, job_state, states
+from tests.outbox.hand import LEASE_MS, fresh, job_state, states
 
 HOUR_MS = 3_600_000
 
@@ -19,7 +19,14 @@ def test_ten_thousand_people_are_queued_whole(hand, clock, people, settings):
     recipients = people(10_000)
     with db.write():
         job = Job.create(
-            account="default", name="n", text="t", state="pending", delay_min_ms=0, delay_max_ms=0, created_at=1, total=0
+            account="default",
+            name="n",
+            text="t",
+            state="pending",
+            delay_min_ms=0,
+            delay_max_ms=0,
+            created_at=1,
+            total=0,
         )
         outbox.enqueue(job, recipients, "test", clock())
 

@@ -344,7 +344,9 @@ def test_a_person_may_move_a_job_as_the_table_says(hand: Hand, state, name):
         kept = name == "retry" and state is JobState.PAUSED  # queued again, and still paused
         assert (state if kept else target) == job_state(job)
     else:
-        with pytest.raises(errors.IllegalMove, match=rf"[Jj]ob {job.id} (is {state}, so it cannot {name}|has no failed)"):
+        with pytest.raises(
+            errors.IllegalMove, match=rf"[Jj]ob {job.id} (is {state}, so it cannot {name}|has no failed)"
+        ):
             getattr(campaigns, name)(job.id, "test")
         assert before == everything()
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Barrier
+
+import pytest
 
 from daemon import accounts, campaigns, db, outbox, pacing
 from daemon.models import Account, Message, State
@@ -24,7 +28,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(count):
     for message in outbox.claim("default", 1, {now}, 60_000, pacing.Rules()):
-        print(message.id, flush=True)
+        print("took", message.id, flush=True)
 db.close()
 """.replace("{now}", str(NOW))
 
@@ -40,15 +44,33 @@ time.sleep(600)
 """.replace("{now}", str(NOW))
 
 
-def start(script: str, *arguments: str, env: dict[str, str], cwd: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=env,
-        cwd=cwd,
-    )
+@pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start Python on a script; whatever still runs at the end is killed."""
+    with ExitStack() as stack:
+
+        def start(script: str, *arguments: str) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, "-c", script, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment,
+                cwd=tmp_path,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield start
+
+
+def told(process: subprocess.Popen[str], what: str) -> str:
+    """What follows `what` in the next line of its output that begins so; our processes log to stdout, too."""
+    for line in process.stdout or ():
+        if line.startswith(what):
+            return line.removeprefix(what).strip()
+    raise AssertionError(f"it ended without {what!r}")
 
 
 def test_threads_never_claim_the_same_message(hand: Hand, clock, database):
@@ -68,30 +90,30 @@ def test_threads_never_claim_the_same_message(hand: Hand, clock, database):
     assert 60 == len(taken) == len(set(taken))
 
 
-def test_processes_never_claim_the_same_message(hand: Hand, database, environment, tmp_path):
+def test_processes_never_claim_the_same_message(hand: Hand, database, start):
     """Three processes behind a barrier, as two senders after a mistake would be."""
     job = hand.queue(45)
-    claimers = [start(CLAIMER, database, "20", env=environment, cwd=tmp_path) for _ in range(3)]
+    claimers = [start(CLAIMER, database, "20") for _ in range(3)]
     for claimer in claimers:
-        assert "ready\n" == claimer.stdout.readline()
+        told(claimer, "ready")
     for claimer in claimers:
         claimer.stdin.write("\n")
         claimer.stdin.flush()
-    taken = [int(line) for claimer in claimers for line in claimer.communicate(timeout=60)[0].split()]
+    lines = [line for claimer in claimers for line in claimer.communicate(timeout=60)[0].splitlines()]
+    taken = [line for line in lines if line.startswith("took")]
 
     assert [0, 0, 0] == [claimer.returncode for claimer in claimers]
     assert 45 == len(taken) == len(set(taken))
     assert {"claimed"} == set(states(job))
 
 
-def test_a_killed_sender_leaves_what_the_contract_says(hand: Hand, clock, database, environment, tmp_path):
+def test_a_killed_sender_leaves_what_the_contract_says(hand: Hand, clock, database, start):
     """SIGKILL: the claimed one is queued again, the one that may be out comes back with its mark, the pace holds."""
     hand.queue(3)
-    victim = start(VICTIM, database, env=environment, cwd=tmp_path)
-    with victim:
-        assert "handed over\n" == victim.stdout.readline()
-        victim.kill()
-    assert -signal.SIGKILL == victim.returncode
+    victim = start(VICTIM, database)
+    told(victim, "handed over")
+    victim.kill()
+    assert -signal.SIGKILL == victim.wait(10)
     first, second, third = Message.select().order_by(Message.id)
     assert [State.SENDING, State.CLAIMED, State.PENDING] == [first.state, second.state, third.state]
 
@@ -107,7 +129,7 @@ def test_a_killed_sender_leaves_what_the_contract_says(hand: Hand, clock, databa
     assert 3 == len(hand.send_all())
 
 
-def test_jobs_may_be_made_and_moved_while_a_sender_claims(hand: Hand, clock, database):
+def test_jobs_may_be_made_while_a_sender_claims(hand: Hand, clock, database):
     """Writers of both processes wait for each other; nobody is refused and nothing is lost."""
     hand.queue(30)
     together = Barrier(2)
@@ -132,4 +154,5 @@ def test_jobs_may_be_made_and_moved_while_a_sender_claims(hand: Hand, clock, dat
 
     with ThreadPoolExecutor(2) as threads:
         sent, ordered = (threads.submit(work) for work in (send, order))
-        assert 50 == sent.result() + len(hand.send_all()) and 20 == ordered.result()
+        assert 20 == ordered.result()
+        assert 50 == sent.result() + len(hand.send_all())

@@ -1,0 +1,191 @@
+"""Attachments through a real Chromium: the right menu entry, the right bytes, the name and the caption."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon import errors
+from daemon.transports import Attachment, Finding, Kind, Mark, Outgoing
+from tests.browser.driving import Driving, a_number
+from tests.standin.client import StandIn
+
+MIMES = {Kind.PHOTO: "image/png", Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mpeg", Kind.DOCUMENT: "application/pdf"}
+NAMES = {Kind.PHOTO: "photo.png", Kind.VIDEO: "film.mp4", Kind.AUDIO: "song.mp3", Kind.DOCUMENT: "Offer 2026 – ä.pdf"}
+VIA = {Kind.PHOTO: "media", Kind.VIDEO: "media", Kind.AUDIO: "audio", Kind.DOCUMENT: "document"}
+
+
+def a_png(shade: int) -> bytes:
+    """A picture of one pixel."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+    header = chunk(b"IHDR", b"\0\0\0\1\0\0\0\1\x08\0\0\0\0")
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes([0, shade]))) + chunk(b"IEND", b"")
+
+
+@pytest.fixture(scope="module", params=["B", "C"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driving]:
+    """One browser for the module and generation."""
+    driving = Driving(tmp_path_factory.mktemp("driving"), generation=request.param)
+    try:
+        driving.start()
+        yield driving
+    finally:
+        driving.close()
+
+
+@pytest.fixture
+def driving(shared: Driving) -> Iterator[Driving]:
+    """The shared browser, on a page as at the start."""
+    yield shared
+    shared.reset()
+
+
+@pytest.fixture
+def standin(driving: Driving) -> StandIn:
+    return driving.standin
+
+
+def an_attachment(folder: Path, kind: Kind, content: bytes | None = None, name: str | None = None) -> Attachment:
+    """A stored file, under a name that is not the one to be seen."""
+    content = a_png(7) if content is None and kind is Kind.PHOTO else content if content is not None else b"%PDF-1.4 x"
+    path = folder / hashlib.sha256(content).hexdigest()[:16]
+    path.write_bytes(content)
+    return Attachment(path, name or NAMES[kind], kind, MIMES[kind], len(content))
+
+
+def seen(message: dict[str, object]) -> list[tuple[str, str, str]]:
+    """Name, digest and way of each file the stand-in got."""
+    files = message["files"]
+    assert isinstance(files, list)
+    return [(file["name"], file["sha256"], file["via"]) for file in files]
+
+
+def sent(file: Attachment) -> tuple[str, str, str]:
+    return (file.filename, hashlib.sha256(file.path.read_bytes()).hexdigest(), VIA[file.kind])
+
+
+@pytest.mark.parametrize("kind", [Kind.PHOTO, Kind.VIDEO, Kind.DOCUMENT])
+@pytest.mark.parametrize("inputs", ["created", "persistent"])
+def test_a_file_with_a_caption(driving: Driving, standin: StandIn, tmp_path: Path, kind: Kind, inputs: str) -> None:
+    """The bytes, the name and the caption arrive by the way that belongs to the kind; never as a sticker."""
+    standin.set(file_input=inputs)
+    driving.reload()
+    number, file = a_number(), an_attachment(tmp_path, kind)
+
+    receipt = driving.send(number, "see here 😀\nsecond line", file)
+
+    (message,) = driving.got(number)
+    assert [sent(file)] == seen(message)
+    assert ("see here 😀\nsecond line", receipt.transport_id) == (message["text"], message["id"])
+
+
+def test_audio_and_its_text(driving: Driving, tmp_path: Path) -> None:
+    """Audio has no caption: the text follows as a message of its own."""
+    number, file = a_number(), an_attachment(tmp_path, Kind.AUDIO, b"ID3 audio")
+
+    driving.send(number, "listen", file)
+
+    first, second = driving.got(number)
+    assert ([sent(file)], "", "listen") == (seen(first), first["text"], second["text"])
+
+
+def test_several_pictures_go_at_once(driving: Driving, tmp_path: Path) -> None:
+    """Files of one kind leave together, the caption with the first; another kind follows."""
+    number = a_number()
+    one, two = (an_attachment(tmp_path, Kind.PHOTO, a_png(n), f"{n}.png") for n in (1, 2))
+    paper = an_attachment(tmp_path, Kind.DOCUMENT)
+
+    driving.send(number, "three files", one, two, paper)
+
+    pictures, document = driving.got(number)
+    assert ([sent(one), sent(two)], "three files") == (seen(pictures), pictures["text"])
+    assert [sent(paper)] == seen(document)
+
+
+def test_a_file_without_a_text_is_found_again(driving: Driving, tmp_path: Path) -> None:
+    """A look tells a sent file from one that was not sent."""
+    file = an_attachment(tmp_path, Kind.DOCUMENT)
+    message = Outgoing(a_number(), "", (file,))
+    mark = driving.prepare(message)
+    absent = driving.run(driving.transport.look_up(message, mark))
+    receipt = driving.send(message.number, "", file)
+
+    found = driving.run(driving.transport.look_up(message, mark))
+
+    assert [Finding.ABSENT, Finding.SENT] == [absent.finding, found.finding]
+    assert receipt == found.receipt
+    assert Mark(None) == mark
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "words"),
+    [
+        (Kind.DOCUMENT, b"x" * 5000, "larger than the limit"),
+        (Kind.DOCUMENT, b"", "empty"),
+        (Kind.PHOTO, b"not a picture, and named so", "not supported"),
+    ],
+    ids=["too-large", "empty", "unsupported"],
+)
+def test_a_file_whatsapp_refuses(
+    driving: Driving, standin: StandIn, tmp_path: Path, kind: Kind, content: bytes, words: str
+) -> None:
+    """The reason is WhatsApp's, the message is given up, and the next one goes."""
+    standin.set(oversize_bytes=4000)
+    number = a_number()
+    file = an_attachment(tmp_path, kind, content, "notes.txt")
+
+    for _ in range(2):
+        with pytest.raises(errors.Undeliverable, match=words):
+            driving.prepare(Outgoing(number, "text", (file,)))
+    driving.send(number, "without")
+
+    assert ["without"] == [message["text"] for message in driving.got(number)]
+
+
+def test_a_slow_upload(driving: Driving, standin: StandIn, tmp_path: Path) -> None:
+    """The clock stays as long as the upload takes; the receipt comes after it."""
+    standin.set(upload_ms=1500)
+    number, file = a_number(), an_attachment(tmp_path, Kind.DOCUMENT, b"z" * 300_000)
+
+    driving.send(number, "big", file)
+
+    assert [sent(file)] == seen(driving.got(number)[0])
+
+
+def test_a_preview_left_open_is_put_away(driving: Driving, tmp_path: Path) -> None:
+    """What was prepared and not sent does not go out with the next message."""
+    number, other = a_number(), a_number()
+    driving.prepare(Outgoing(number, "never sent", (an_attachment(tmp_path, Kind.PHOTO),)))
+
+    driving.send(other, "only this")
+
+    assert ([], ["only this"]) == (driving.got(number), [message["text"] for message in driving.got(other)])
+
+
+def test_a_missing_attach_button(driving: Driving, standin: StandIn, tmp_path: Path) -> None:
+    """It holds the account, and texts are not to blame."""
+    standin.set(missing=["attach"])
+    message = Outgoing(a_number(), "x", (an_attachment(tmp_path, Kind.PHOTO),))
+
+    with pytest.raises(errors.NotSubmitted):
+        driving.prepare(message)
+
+    assert [] == driving.got(message.number)
+
+
+def test_a_long_caption_goes_as_a_message(driving: Driving, tmp_path: Path) -> None:
+    """More than 1,024 characters do not fit under a picture."""
+    number, file = a_number(), an_attachment(tmp_path, Kind.PHOTO)
+
+    driving.send(number, "long " * 300, file)
+
+    picture, text = driving.got(number)
+    assert ([sent(file)], "") == (seen(picture), picture["text"])
+    assert ("long " * 300).strip() == text["text"].strip()
