@@ -100,7 +100,7 @@ class Rig:
                 [self.root / ".venv/bin/supervisord", "-c", "etc/supervisord.conf"],
                 cwd=self.root, env=self.environment, stdout=log, stderr=errors, stdin=subprocess.DEVNULL,
             )  # fmt: skip
-        eventually(self._answers, 20, "the http process answers")
+        eventually(self.answers, 20, "the http process answers")
 
     def stop(self) -> None:
         """SIGTERM to supervisord; SIGKILL to all that is left, which a test would have noticed before."""
@@ -187,7 +187,7 @@ class Rig:
         """The log so far; fails on a line that is not JSON."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         if self.daemon and self.daemon.poll() is not None:
             raise RuntimeError(f"supervisord ended: {self.errors.read_text()}")
         try:
