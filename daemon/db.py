@@ -2,6 +2,7 @@
 
 SQLite runs in WAL with `synchronous=FULL`: a transaction that has committed survives a power cut, which
 the move to `sending` relies on. Writers use `BEGIN IMMEDIATE`, so two claims never read the same row.
+PostgreSQL runs in READ COMMITTED: there a transaction that reads before it writes locks what it read (`locked`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,49 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 10
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
+# A silent network is noticed in half a minute, not in a quarter of an hour; what the URL says comes first.
+POSTGRES = {"connect_timeout": BUSY_TIMEOUT_S, "keepalives_idle": 30, "tcp_user_timeout": 30_000, "encoding": "utf8"}
+SESSION = f"""SELECT set_config('default_transaction_isolation', 'read committed', false),
+    set_config('lock_timeout', '{BUSY_TIMEOUT_S}s', false), -- as long as SQLite waits
+    set_config('idle_in_transaction_session_timeout', '60s', false), -- a client whose machine died holds no locks
+    CASE current_setting('synchronous_commit') -- `submit` relies on it: what has committed survives a power cut
+        WHEN 'off' THEN set_config('synchronous_commit', 'local', false) END"""
+MIGRATING = 0x7761_7365  # any number that is ours: the advisory lock of those who bring the schema up to date
+
 database = peewee.DatabaseProxy()
+AWAY = (peewee.OperationalError, peewee.InterfaceError)
+
+
+class Postgres(peewee.PostgresqlDatabase):
+    """PostgreSQL through psycopg 3. Of a connection that the server has closed (it was restarted) only that is
+    repeated on a new one which cannot have changed anything: a BEGIN, and a read outside of a transaction."""
+
+    def _connect(self) -> Any:
+        connection = super()._connect()  # type: ignore[misc]
+        connection.execute(SESSION)
+        return connection
+
+    def begin(self, *arguments: Any, **options: Any) -> None:
+        try:
+            super().begin(*arguments, **options)
+        except AWAY:
+            if not self.lost():
+                raise
+            self.close()
+            super().begin(*arguments, **options)
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        try:
+            return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
+        except AWAY:
+            if not self.lost() or self.in_transaction() or not sql.startswith("SELECT"):
+                raise
+            self.close()
+            return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
+
+    def lost(self) -> bool:
+        """Whether this thread's connection is open here, but no longer at the other end."""
+        return not self.is_closed() and bool(self.connection().closed)  # type: ignore[no-untyped-call]
 
 
 def connect(url: str) -> None:
@@ -35,13 +79,19 @@ def connect(url: str) -> None:
     try:
         _connect()
         with database.atomic():
+            if on_postgres():
+                database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (MIGRATING,))
             _migrate()
     except (peewee.DatabaseError, peewee.InterfaceError) as error:
         close()
         if _locked(error):
             raise errors.DatabaseBusy(f"Another process keeps the database locked ({error}): try again.") from error
+        advice = "restore it from a backup or move it away"
+        if url.startswith("postgres"):
+            advice = "see that the server runs, and that the user and password of WASENDER_DATABASE_URL are right"
+        reason = " ".join(str(error).split())
         raise errors.DatabaseUnusable(
-            f"The database cannot be used ({error}): restore it from a backup or move it away; it was left as it is."
+            f"The database cannot be used ({reason}): {advice}; it was left as it is."
         ) from error
     except errors.DatabaseUnusable:
         close()
@@ -62,13 +112,18 @@ def _connect() -> None:
 
 
 def _locked(error: Exception) -> bool:
-    return isinstance(error, peewee.OperationalError) and "locked" in str(error)
+    waited = "locked" in str(error) or "lock timeout" in str(error)
+    return isinstance(error, peewee.OperationalError) and waited
 
 
 def _open(url: str) -> peewee.Database:
     options: dict[str, Any] = {}
     if url.startswith("sqlite"):
         options = {"pragmas": PRAGMAS, "timeout": BUSY_TIMEOUT_S, "lock_type": "IMMEDIATE"}
+    elif url.startswith(("postgresql://", "postgres://")):
+        given = db_url.parse(url, unquote_password=True, unquote_user=True)
+        options = {"prefer_psycopg3": True, "unquote_password": True, "unquote_user": True, **POSTGRES, **given}
+        del options["database"]
     try:
         opened: peewee.Database = db_url.connect(url, **options)
     except (RuntimeError, ValueError, ImportError) as error:
@@ -88,9 +143,18 @@ def _migrate() -> None:
 
 @contextmanager
 def write() -> Iterator[None]:
-    """One transaction that writes. Raises DatabaseBusy when the database is locked, full or away."""
-    with available(), database.atomic():
-        yield
+    """One transaction that writes. Raises DatabaseBusy when the database is locked, full or away.
+
+    Nothing was changed then, unless the connection broke during COMMIT: the error's text says so, and
+    whoever repeats the work has to find out first.
+    """
+    outermost, committing = not database.in_transaction(), False
+    try:
+        with database.atomic():
+            yield
+            committing = outermost
+    except AWAY as error:
+        raise _busy(error, committing) from error
 
 
 @contextmanager
@@ -98,13 +162,55 @@ def available() -> Iterator[None]:
     """Work that may also only read. Raises DatabaseBusy when the database is locked, full or away meanwhile."""
     try:
         yield
-    except (peewee.OperationalError, peewee.InterfaceError) as error:
-        raise errors.DatabaseBusy(f"The database did not answer ({error}): try again.") from error
+    except AWAY as error:
+        raise _busy(error, False) from error
+    except peewee.DataError as error:  # PostgreSQL takes no zero byte in a text, for one
+        raise errors.InvalidInput(f"The database cannot store this ({error}).") from error
+
+
+def _busy(error: Exception, committing: bool) -> errors.DatabaseBusy:
+    """The error for the caller; a broken connection is put away, so that what comes next gets a new one."""
+    lost = on_postgres() and database.obj.lost()
+    if lost and not database.in_transaction():
+        database.close()
+    reason = " ".join(str(error).split())
+    if lost and committing:
+        return errors.DatabaseBusy(f"The database broke off ({reason}); look whether the change was made.")
+    return errors.DatabaseBusy(f"The database did not answer ({reason}): try again.")
 
 
 def after_commit(tell: Callable[[], object]) -> None:
     """Run `tell` once the open transaction has committed, never if it is rolled back; at once outside one."""
     database.after_commit(tell)
+
+
+class Prepared:
+    """A query that Peewee builds once for each shape it takes, as building it costs more than running it.
+
+    Decorates a function (*shape) -> query that has `param("name")` where values go; called with (*shape, name=value)
+    it executes the query and returns the cursor. Values are plain ones, as the database has them.
+    """
+
+    def __init__(self, build: Callable[..., Any]) -> None:
+        self._build = build
+        self._built: dict[tuple[Any, ...], tuple[str, list[Any]]] = {}
+
+    def __call__(self, *shape: Any, **values: Any) -> Any:
+        key = (on_postgres(), *shape)
+        if key not in self._built:
+            self._built[key] = database.get_sql_context().sql(self._build(*shape)).query()
+        sql, places = self._built[key]
+        return database.execute_sql(sql, [values[p.name] if isinstance(p, _Place) else p for p in places])
+
+
+@dataclass(frozen=True)
+class _Place:
+    name: str
+
+
+def param(name: str) -> peewee.Value:
+    """Where the value of that name goes in a `Prepared` query."""
+    return peewee.Value(_Place(name), converter=False, unpack=False)
 
 
 def tuples(query: Any) -> list[tuple[Any, ...]]:
@@ -113,7 +219,15 @@ def tuples(query: Any) -> list[tuple[Any, ...]]:
 
 
 def on_postgres() -> bool:
-    return isinstance(database.obj, peewee.PostgresqlDatabase)
+    return isinstance(database.obj, Postgres)
+
+
+def locked(query: Any, skip: bool = False) -> Any:
+    """The query, locking its rows until the transaction ends; skip: without those that somebody has locked.
+
+    On SQLite the transaction has locked the whole database already.
+    """
+    return query.for_update(skip_locked=skip) if on_postgres() else query
 
 
 def now_ms() -> int:
@@ -128,3 +242,6 @@ def close() -> None:
     """Close this thread's connection."""
     if database.obj is not None and not database.is_closed():
         database.close()
+
+
+db_url.register_database(Postgres, "postgres", "postgresql")

@@ -187,6 +187,7 @@ class Event(Table):
     source = peewee.CharField(null=True)  # None: it was enqueued
     target = peewee.CharField()
     why = peewee.TextField(null=True)
+    lease = peewee.CharField(null=True)  # under which its sender made the move
 
 
 class Suppression(Table):

@@ -3,6 +3,9 @@
 The contract (design §2) rests on three things here: `submit` commits *before* the hand-over, every move is
 one guarded UPDATE scoped to the lease of the claim (a sender that lost its lease changes nothing), and
 state, history and the job's counters change in one transaction.
+
+On PostgreSQL the row of a job is the lock of its messages: every transaction that moves one takes it first
+and takes one job's only, so what is read of a job holds, and nobody waits in a circle.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import peewee
 import structlog
 
 from daemon import errors, pacing
-from daemon.db import after_commit, on_postgres, tuples, write
+from daemon.db import Prepared, after_commit, locked, param, tuples, write
 from daemon.models import (
     IN_HAND,
     JOB_MOVES,
@@ -40,6 +43,7 @@ log = structlog.get_logger()
 
 BATCH = 500
 SKIPS_PER_CLAIM = 200
+REQUEUED = frozenset({State.PENDING, State.CANCELLED})
 OPTED_OUT = "is on the suppression list"
 LOGGED = {  # move -> its event, see logs.EVENTS
     "claim": "message.claimed",
@@ -87,11 +91,14 @@ def opening(account: str, now: int, rules: pacing.Rules) -> pacing.Opening:
         )
         return next((row[0] for row in tuples(query)), None)
 
-    row = Account.get_or_none(Account.name == account)
-    paced = (
-        pacing.Opening(row.next_send_at, pacing.Why(row.next_reason)) if row else pacing.Opening(0, pacing.Why.READY)
-    )
+    row = _paced(account=account).fetchone()
+    paced = pacing.Opening(row[0], pacing.Why(row[1])) if row else pacing.Opening(0, pacing.Why.READY)
     return pacing.opening(now, paced, rules, nth_newest)
+
+
+@Prepared
+def _paced() -> Any:
+    return Account.select(Account.next_send_at, Account.next_reason).where(Account.name == param("account"))
 
 
 def claim(account: str, limit: int, now: int, lease_ms: int, rules: pacing.Rules) -> list[Message]:
@@ -103,58 +110,83 @@ def claim(account: str, limit: int, now: int, lease_ms: int, rules: pacing.Rules
     """
     if not _anything_due(account, now):
         return []
-    claimed: list[Message] = []
     token = secrets.token_hex(8)
-    with write():
-        _open_scheduled(account, now)
-        if opening(account, now, rules).at > now:
-            return []
-        for _ in range(SKIPS_PER_CLAIM):
-            job = _next_job(account, now)
+    for _ in range(SKIPS_PER_CLAIM):
+        with write():
+            if opening(account, now, rules).at > now:
+                return []
+            # First a job that nobody is changing just now; only where there is no other one, wait for it.
+            job = _next_job(account, now, skip=True) or _next_job(account, now, skip=False)
             if job is None:
-                break
+                return []
             claimed = _claim_from(job, limit, now, now + lease_ms, token)
-            if claimed:
-                break
-    return claimed
+        if claimed:
+            return claimed
+    return []
 
 
 def _anything_due(account: str, now: int) -> bool:
-    """A read that spares an idle sender the write lock."""
-    opens = Job.select(Job.id).where(Job.account == account, Job.state == JobState.SCHEDULED, Job.schedule_at <= now)
-    return opens.exists() or _next_job(account, now) is not None
+    """Open the jobs whose time has come; then a read that spares an idle sender the write lock."""
+    for (job_id,) in _scheduled(account=account, now=now).fetchall():
+        _open(job_id)
+    return _waiting(account=account, now=now).fetchone() is not None
 
 
-def _open_scheduled(account: str, now: int) -> None:
-    sources, target = JOB_MOVES["open"]
-    due = (Job.account == account) & Job.state.in_(sources) & (Job.schedule_at <= now)
-    for (job_id,) in tuples(Job.select(Job.id).where(due)):
-        Job.update(state=target).where(Job.id == job_id).execute()
-        after_commit(partial(log.info, "job.opened", job_id=job_id))
-
-
-def _due(now: int) -> Any:
-    return (Message.state == State.PENDING) & (Message.not_before <= now)
-
-
-def _next_job(account: str, now: int) -> Job | None:
-    waiting = Message.select(peewee.Value(1)).where(Message.job == Job.id, _due(now))
-    query = (
-        Job.select()
-        .where(Job.account == account, Job.state.in_(MAY_RUN), peewee.fn.EXISTS(waiting))
-        .order_by(Job.claimed_at, Job.id)
+@Prepared
+def _scheduled() -> Any:
+    return Job.select(Job.id).where(
+        Job.account == param("account"), Job.state == JobState.SCHEDULED.value, Job.schedule_at <= param("now")
     )
-    found: Job | None = query.first()
-    return found
+
+
+def _open(job_id: int) -> None:
+    sources, target = JOB_MOVES["open"]
+    with write():
+        if Job.update(state=target).where(Job.id == job_id, Job.state.in_(sources)).execute():
+            after_commit(partial(log.info, "job.opened", job_id=job_id))
+
+
+def _job_with_work(*columns: Any) -> Any:
+    """The runnable job of the account that has somebody due and has waited longest for its turn."""
+    somebody = Message.select(peewee.Value(1)).where(
+        Message.job == Job.id, Message.state == State.PENDING.value, Message.not_before <= param("now")
+    )
+    return (
+        Job.select(*columns)
+        .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), peewee.fn.EXISTS(somebody))
+        .order_by(Job.claimed_at, Job.id)
+        .limit(1)
+    )
+
+
+@Prepared
+def _waiting() -> Any:
+    return _job_with_work(Job.id)
+
+
+@Prepared
+def _turn(skip: bool) -> Any:
+    return locked(_job_with_work(), skip)
+
+
+@Prepared
+def _next_due() -> Any:
+    due = (
+        Message.select()
+        .where(Message.job == param("job"), Message.state == State.PENDING.value, Message.not_before <= param("now"))
+        .order_by(Message.not_before, Message.id)
+        .limit(param("limit"))
+    )
+    return locked(due, skip=True)
+
+
+def _next_job(account: str, now: int, skip: bool) -> Job | None:
+    return next(iter(_rows(Job, _turn(skip, account=account, now=now))), None)
 
 
 def _claim_from(job: Job, limit: int, now: int, lease_until: int, token: str) -> list[Message]:
-    due = Message.select().where(Message.job == job, _due(now)).order_by(Message.not_before, Message.id).limit(limit)
-    if on_postgres():
-        due = due.for_update(skip_locked=True)
-    rows = list(due)
-    numbers = [row.number for row in rows]
-    refused = {row.number for row in Suppression.select().where(Suppression.number.in_(numbers))}
+    rows = _rows(Message, _next_due(job=job.id, now=now, limit=limit))
+    refused = {row.number for row in rows if _opted_out(number=row.number).fetchone()}
     kept: list[Message] = []
     for row in rows:
         row.job = job
@@ -166,11 +198,19 @@ def _claim_from(job: Job, limit: int, now: int, lease_until: int, token: str) ->
         attempts = row.attempts + 1
         _apply(row, "claim", None, "sender", now, attempts=attempts, lease=token, lease_until=lease_until)
     sources, target = JOB_MOVES["begin"]
-    if kept and Job.update(state=target).where(Job.id == job.id, Job.state.in_(sources)).execute():
+    if kept and job.state in sources:
         job.state = target
         after_commit(partial(log.info, "job.began", job_id=job.id))
-    Job.update(claimed_at=now, started_at=peewee.fn.COALESCE(Job.started_at, now)).where(Job.id == job.id).execute()
+    _take_turn(bool(kept), id=job.id, now=now)
     return kept
+
+
+@Prepared
+def _take_turn(begins: bool) -> Any:
+    changes = {"claimed_at": param("now"), "started_at": peewee.fn.COALESCE(Job.started_at, param("now"))}
+    if begins:
+        changes["state"] = peewee.Value(JOB_MOVES["begin"][1].value)
+    return Job.update(changes).where(Job.id == param("id"))
 
 
 def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap) -> None:
@@ -180,10 +220,10 @@ def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap) -> None:
     person opted out, since the claim: release() it then.
     """
     with _moving(message):
-        state = Job.select(Job.state).where(Job.id == message.job_id).scalar()
+        state = _job_state(message.job_id)
         if state not in MAY_RUN:
             raise errors.IllegalMove(f"job {message.job_id} is {state}")
-        if Suppression.select().where(Suppression.number == message.number).exists():
+        if _opted_out(number=message.number).fetchone():
             raise errors.IllegalMove(f"message {message.id}: the recipient {OPTED_OUT}")
         _apply(message, "submit", None, "sender", now, mark=mark.dumps(), submitted_at=now)
         set_pace(message.account, now, gap)
@@ -191,24 +231,59 @@ def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap) -> None:
 
 def set_pace(account: str, now: int, gap: pacing.Gap) -> None:
     """The account's next message goes out no earlier than `gap` from now."""
-    Account.update(next_send_at=now + gap.ms, next_reason=gap.why, streak=gap.streak).where(
-        Account.name == account
-    ).execute()
+    _pace(account=account, at=now + gap.ms, why=gap.why.value, streak=gap.streak)
 
 
-def confirm(message: Message, receipt: Receipt, now: int) -> None:
-    """WhatsApp's server has it: `sent`, and on to `delivered` or `read` where the receipt says so."""
+@Prepared
+def _pace() -> Any:
+    return Account.update(next_send_at=param("at"), next_reason=param("why"), streak=param("streak")).where(
+        Account.name == param("account")
+    )
+
+
+def _job_state(job_id: int) -> JobState:
+    """The job's state, which holds until the transaction ends; the first thing it does, see above."""
+    return JobState(_job_state_of(id=job_id).fetchone()[0])
+
+
+@Prepared
+def _job_state_of() -> Any:
+    return locked(Job.select(Job.state).where(Job.id == param("id")))
+
+
+@Prepared
+def _opted_out() -> Any:
+    return Suppression.select(peewee.Value(1)).where(Suppression.number == param("number"))
+
+
+def confirm(message: Message, receipt: Receipt, now: int, gap: pacing.Gap | None = None) -> None:
+    """WhatsApp's server has it: `sent`, and on to `delivered` or `read` where the receipt says so.
+
+    gap: the pause from now on, for a sender; the one that `submit` set has run since.
+    """
     with _moving(message):
         _apply(message, "confirm", None, "sender", now, sent_at=now, error=None, transport_id=receipt.transport_id)
         if receipt.ack in (Ack.DELIVERED, Ack.READ):
             _apply(message, "deliver", None, "sender", now, delivered_at=now)
         if receipt.ack is Ack.READ:
             _apply(message, "read", None, "sender", now, read_at=now)
+        if gap:
+            set_pace(message.account, now, gap)
 
 
 def release(message: Message, why: str, now: int) -> None:
     """Give a claimed message back untried; whoever opted out meanwhile is skipped at the next claim."""
     _requeue(message, "release", why, now, attempts=message.attempts - 1)
+
+
+def withdraw(message: Message, why: str, now: int) -> None:
+    """As release(), when the answer to submit() never came and nothing was handed over: whether it was committed
+    or not, the message is queued again."""
+    with _moving(message):
+        _job_state(message.job_id)
+        held = (Message.id == message.id) & (Message.lease == message.lease)
+        message.state = Message.select(Message.state).where(held).scalar() or message.state
+        (requeue if message.state == State.SENDING else release)(message, why, now)
 
 
 def requeue(message: Message, why: str, now: int) -> None:
@@ -236,20 +311,19 @@ def lose(message: Message, why: str, now: int) -> None:
         _apply(message, "lose", why, "sender", now, error=why)
 
 
-def _requeue(message: Message, name: str, why: str, now: int, **changes: Any) -> None:
+def _requeue(message: Message, name: str, why: str, now: int, who: str = "sender", **changes: Any) -> None:
     """Back to the queue, or cancelled when the job was stopped meanwhile."""
     with _moving(message):
-        job_state = Job.select(Job.state).where(Job.id == message.job_id).scalar()
-        if job_state == JobState.STOPPED:
+        if _job_state(message.job_id) is JobState.STOPPED:
             name, changes = "cancel", {"attempts": changes.get("attempts", message.attempts)}
-        _apply(message, name, why, "sender", now, **changes)
+        _apply(message, name, why, who, now, **changes)
 
 
 def extend(messages: Iterable[Message], until: int) -> list[Message]:
     """Renew the leases; returns the messages that are still ours."""
     kept = []
     with write():
-        for message in messages:
+        for message in sorted(messages, key=lambda each: each.id):  # in one order, as others lock them
             ours = (Message.id == message.id) & (Message.lease == message.lease) & Message.state.in_(IN_HAND)
             if Message.update(lease_until=until).where(ours).execute():
                 kept.append(message)
@@ -268,18 +342,17 @@ def take_over(account: str, now: int, lease_ms: int, sole: bool) -> list[Message
     token = secrets.token_hex(8)
     doubtful: list[Message] = []
     released = 0
-    with write():
-        for message in list(Message.select(Message, Job).join(Job).where(dead)):
-            if message.state == State.CLAIMED:
-                release(message, "its sender died before anything left", now)
-                released += 1
-            elif (
-                Message.update(lease=token, lease_until=now + lease_ms)
-                .where(Message.id == message.id, Message.lease == message.lease, Message.state == State.SENDING)
-                .execute()
-            ):
-                message.lease = token
-                doubtful.append(message)
+    for job_id in _jobs_of(dead):
+        with write():
+            _job_state(job_id)
+            for message in _dead(dead & (Message.job == job_id)):
+                if message.state == State.CLAIMED:
+                    _give_back(message, "its sender died before anything left", now)
+                    released += 1
+                else:
+                    Message.update(lease=token, lease_until=now + lease_ms).where(Message.id == message.id).execute()
+                    message.lease = token
+                    doubtful.append(message)
     if released or doubtful:
         log.warning("account.rescued", account=account, released=released, looked_up=len(doubtful))
     return doubtful
@@ -290,12 +363,29 @@ def rescue(now: int) -> int:
 
     A `sending` one is left to a sender of its own account: only the chat knows what became of it.
     """
+    dead = (Message.state == State.CLAIMED) & (Message.lease_until < now)
     released = 0
-    with write():
-        for message in list(Message.select().where(Message.state == State.CLAIMED, Message.lease_until < now)):
-            release(message, "its lease ran out before anything left", now)
-            released += 1
+    for job_id in _jobs_of(dead):
+        with write():
+            _job_state(job_id)
+            for message in _dead(dead & (Message.job == job_id)):
+                _give_back(message, "its lease ran out before anything left", now)
+                released += 1
     return released
+
+
+def _jobs_of(dead: Any) -> list[int]:
+    return [job_id for (job_id,) in tuples(Message.select(Message.job).where(dead).distinct().order_by(Message.job))]
+
+
+def _dead(dead: Any) -> list[Message]:
+    """Those of one job, locked: nobody else may rescue them, nor may their sender move or extend them now."""
+    return list(locked(Message.select(Message, Job).join(Job).where(dead).order_by(Message.id)))
+
+
+def _give_back(message: Message, why: str, now: int) -> None:
+    """Release another one's message; so the history must not say that its sender did it."""
+    _requeue(message, "release", why, now, "rescue", attempts=message.attempts - 1)
 
 
 def decide(message: Message, name: str, who: str, now: int) -> None:
@@ -330,6 +420,10 @@ def _sweep(job: Job, name: str, source: State, why: str | None, who: str, now: i
     return count
 
 
+class _MadeBefore(Exception):
+    """The history has this move, made under this very lease: it was committed and the answer was lost."""
+
+
 @contextmanager
 def _moving(message: Message) -> Iterator[None]:
     """One transaction that moves the message; rolled back, the message in memory is what it was, too."""
@@ -337,6 +431,9 @@ def _moving(message: Message) -> Iterator[None]:
     try:
         with write():
             yield
+    except _MadeBefore as made:
+        message.__data__.update(Message.get_by_id(message.id).__data__)
+        _log(message, *made.args)
     except BaseException:
         message.__data__.update(before)
         raise
@@ -346,36 +443,84 @@ def _apply(message: Message, name: str, why: str | None, who: str, at: int, **ch
     """One move of one message: guarded by state and lease, with history and counters. Needs a transaction."""
     sources, target = MOVES[name]
     source = State(message.state)
+    held = message.lease
     if target not in IN_HAND:
         changes |= {"lease": None, "lease_until": None}
     changed = 0
     if source in sources:
-        changed = (
-            Message.update(state=target, **changes)
-            .where(Message.id == message.id, Message.lease == message.lease, Message.state == source)
-            .execute()
-        )
+        _count(message.job_id, {source: -1, target: 1}, at)  # first, as it locks the job
+        states = {"source": source.value, "target": target.value}
+        changed = _change(held is not None, tuple(changes), id=message.id, held=held, **states, **changes).rowcount
     if changed != 1:
-        refused = errors.LeaseLost if message.lease else errors.IllegalMove
+        if held and who == "sender" and _ended(message.id, held, target):
+            raise _MadeBefore(name, why)
+        refused = errors.LeaseLost if held else errors.IllegalMove
         raise refused(f"message {message.id}: {name} is not allowed from where it is now")
-    Event.insert(message=message.id, at=at, who=who, move=name, source=source, target=target, why=why).execute()
-    _count(message.job_id, {source: -1, target: 1}, at)
+    by = held if who == "sender" else None
+    _record(message=message.id, at=at, who=who, move=name, source=source.value, target=target.value, why=why, lease=by)
     for field, value in {"state": target, **changes}.items():
         setattr(message, field, value)
     _log(message, name, why)
 
 
+@Prepared
+def _change(held: bool, fields: tuple[str, ...]) -> Any:
+    lease = (Message.lease == param("held")) if held else Message.lease.is_null()
+    changes = {name: param(name) for name in fields} | {"state": param("target")}
+    return Message.update(changes).where(Message.id == param("id"), Message.state == param("source"), lease)
+
+
+@Prepared
+def _record() -> Any:
+    names = ("message", "at", "who", "move", "source", "target", "why", "lease")
+    return Event.insert({name: param(name) for name in names})
+
+
+def _ended(message_id: int, lease: str, target: State) -> bool:
+    """Whether the holder of this lease has brought the message there itself, and so out of its hand.
+
+    A stop in between makes `cancelled` of what was `pending`; to the sender both are the same.
+    """
+    if target in IN_HAND:
+        return False
+    there = REQUEUED if target in REQUEUED else {target}
+    made = Event.select().where(Event.message == message_id, Event.lease == lease, Event.target.in_(there))
+    return bool(made.exists())
+
+
 def _count(job_id: int, deltas: Mapping[State, int], at: int) -> None:
     """Move the job's counters, and complete it when nobody is left to send."""
-    changes = {state.value: getattr(Job, state.value) + delta for state, delta in deltas.items() if delta}
+    changes = {state.value: delta for state, delta in deltas.items() if delta}
     if not changes:
         return
-    Job.update(changes).where(Job.id == job_id).execute()
-    sources, target = JOB_MOVES["complete"]
-    left = Job.pending + Job.claimed + Job.sending
-    done = Job.update(state=target, completed_at=at).where(Job.id == job_id, Job.state.in_(sources), left == 0)
-    if not UNFINISHED.isdisjoint(deltas) and done.execute():
+    _add(tuple(changes), id=job_id, **changes)
+    fewer = sum(delta for state, delta in deltas.items() if state in UNFINISHED) < 0
+    if fewer and _complete(id=job_id, at=at).rowcount:
         after_commit(partial(log.info, "job.completed", job_id=job_id))
+
+
+@Prepared
+def _add(states: tuple[str, ...]) -> Any:
+    return Job.update({state: getattr(Job, state) + param(state) for state in states}).where(Job.id == param("id"))
+
+
+@Prepared
+def _complete() -> Any:
+    sources, target = JOB_MOVES["complete"]
+    nobody_left = Job.pending + Job.claimed + Job.sending == 0
+    return Job.update(state=target.value, completed_at=param("at")).where(
+        Job.id == param("id"), Job.state.in_(sorted(sources)), nobody_left
+    )
+
+
+def _rows(table: Any, cursor: Any) -> list[Any]:
+    """The cursor's rows, which have all columns of the table, as its models."""
+    found = []
+    for values in cursor.fetchall():
+        row = table()
+        row.__data__ = {f.name: f.python_value(v) for f, v in zip(table._meta.sorted_fields, values, strict=True)}
+        found.append(row)
+    return found
 
 
 def _log(message: Message, name: str, why: str | None) -> None:

@@ -13,9 +13,10 @@ import structlog
 from daemon import campaigns, config, db
 from daemon.config import Settings
 from daemon.contacts import Contact
+from tests import postgres
 
 ROOT = Path(__file__).resolve().parents[1]
-BACKENDS = ["sqlite"]  # one suite for every database: "postgresql" joins here, and in `database_url`
+BACKENDS = ["sqlite", "postgresql"]  # tests/outbox runs on each, see its conftest
 NOW = 1_767_261_600_000  # 2026-01-01 10:00 UTC
 
 
@@ -49,12 +50,33 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture(params=BACKENDS)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Server]:
+    """A PostgreSQL server of this test run's own. Missing: the test is skipped, and fails where CI is set."""
+    if postgres.find_binaries() is None:
+        reason = "PostgreSQL is not installed: apt-get install postgresql"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    with postgres.Server() as server:
+        yield server
+
+
+@pytest.fixture
+def backend() -> str:
+    """The kind of database; a folder whose tests are about it has them run on each."""
+    return "sqlite"
+
+
+@pytest.fixture
+def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Where an empty database is, or can be made."""
-    assert "sqlite" == request.param
     (tmp_path / "data").mkdir(exist_ok=True)
-    return f"sqlite:///{tmp_path / 'data' / 'wasender.db'}"
+    if backend == "sqlite":
+        yield f"sqlite:///{tmp_path / 'data' / 'wasender.db'}"
+    else:
+        server: postgres.Server = request.getfixturevalue("postgresql")
+        url = server.new_database()
+        yield url
+        server.drop(url)
 
 
 @pytest.fixture

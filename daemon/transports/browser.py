@@ -82,11 +82,16 @@ PREFERENCES = {
 
 
 class _Options(uc.ChromeOptions):  # type: ignore[misc]
-    """uc adds --no-sandbox whatever it is told; the sandbox stays on except for root, where Chrome refuses."""
+    """Keeps two arguments of uc's away.
+
+    --no-sandbox, which it adds whatever it is told: the sandbox stays on except for root, where Chrome refuses.
+    --user-data-dir, which `_Launch` gives: uc drops or mangles it when the path has "headless" or "lang" in it.
+    """
 
     def add_argument(self, argument: str) -> None:
-        if argument != "--no-sandbox" or os.getuid() == 0:
-            super().add_argument(argument)
+        if argument.startswith("--user-data-dir=") or (argument == "--no-sandbox" and os.getuid() != 0):
+            return
+        super().add_argument(argument)
 
 
 class _Driver(uc.Chrome):  # type: ignore[misc]
@@ -125,7 +130,7 @@ class _Launch:
         kept = [argument for argument in command if not argument.startswith("--remote-debugging-port=")]
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [*kept, "--remote-debugging-port=0", *self.arguments],
+                [*kept, f"--user-data-dir={self.profile}", "--remote-debugging-port=0", *self.arguments],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -242,7 +247,12 @@ class Chrome:
         self.kill()
 
     def kill(self, log_as: str = "") -> None:
-        """SIGKILL every process that carries this profile: ours, and what a previous life left."""
+        """SIGKILL every process that carries this profile: ours, and what a previous life left.
+
+        Without the lock nothing: they are another sender's.
+        """
+        if not self.lock.is_locked:
+            return
         count = processes.end(processes.marked(self.profile, self._drivers, self.temp))
         if count and log_as:
             log.warning(log_as, count=count)

@@ -89,8 +89,11 @@ function editorText(root) {
     text += more;
   };
   const endsBlock = (node) => {
-    for (; node !== root && !node.nextSibling; node = node.parentNode) if (BLOCKS.has(node.tagName)) return true;
-    return node === root;
+    for (;;) {
+      if (node.nextSibling) return false;
+      node = node.parentNode;
+      if (node === root || BLOCKS.has(node.tagName)) return true;
+    }
   };
   const walk = (node) => {
     for (const child of node.childNodes) {
@@ -451,13 +454,13 @@ function chatNow(digits) {
 
 const QUIET_MS = 3000; // a chat that WhatsApp is about to open shows a dialog by then
 
-async function openChat({ digits, href, marker, wait_ms }) {
+async function openChat({ digits, href, marker, wait_ms, again = false }) {
   const waiting = dialogs().filter((dialog) => !dialog.waiting);
   if (!one("logged_in") || waiting.length) return { outcome: "unready" };
   if (!(await until(() => !dialogs().length, 10000))) return { outcome: "busy" };
   const before = title();
   // It may be there already; that the click opens nothing else is to be proved all the same.
-  if (!marker && before?.sure && isNumber(before.text, digits)) return { outcome: "unchanged" };
+  if (!marker && !again && before?.sure && isNumber(before.text, digits)) return { outcome: "unchanged" };
   if (!clickLink(href)) return { outcome: "ignored" };
   return arrive({ digits, marker, wait_ms, before: before?.text ?? null });
 }
@@ -562,7 +565,7 @@ async function readBack({ where, text, wait_ms, rows = null }) {
   const lines = (value) => value.split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
   const close = got !== null && lines(got) === lines(want);
   if ((same || close) && rows) await settled(rows);
-  return { same, close, missing: got === null, length: got?.length ?? 0, title: title()?.text ?? null, last_own: newestOwn(), attach: !!one("attach") };
+  return { same, close, missing: got === null, length: got?.length ?? 0, title: title()?.text ?? null, last_own: newestOwn(), ids: rowElements().map(messageId), attach: !!one("attach") };
 }
 
 /* -- sending ------------------------------------------------------------------------------------------- */
@@ -573,7 +576,7 @@ const rightTitle = (want) => {
 };
 
 // The one call that sends: look once more at everything, click, and remember which rows were there.
-async function send({ where, want, last_own, text, enter_ok }) {
+async function send({ where, want, last_own, ids, text, enter_ok }) {
   const button = await until(() => (where === "caption" ? previewSend() : one("send")), 3000);
   const open = dialogs().filter((dialog) => !dialog.waiting);
   if (open.length) return { clicked: false, why: "dialog", dialog: shown(open[0]) };
@@ -584,8 +587,10 @@ async function send({ where, want, last_own, text, enter_ok }) {
     const lines = (value) => plain(value).split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
     if (!el || lines(editorText(el)) !== lines(text)) return { clicked: false, why: "text" };
   }
-  if (newestOwn() !== last_own) return { clicked: false, why: "rows" };
-  const before = rowElements().map(messageId);
+  const present = rowElements().map(messageId);
+  // A preview may stand in place of the rows.
+  if ((present.length || where !== "caption") && newestOwn() !== last_own) return { clicked: false, why: "rows" };
+  const before = [...new Set([...ids, ...present])];
   if (button) button.click();
   else if (!enter_ok || !el) return { clicked: false, why: "no_button" };
   return { clicked: !!button, enter: !button, before, count: before.length };
@@ -602,7 +607,8 @@ async function awaitRow({ before, wants, wait_ms }) {
     const fresh = rows.slice(start).map(parse);
     const used = new Set();
     const found = wants.map((want) => {
-      const hit = fresh.findLast((message) => !used.has(message) && fits(message, want) === "yes" && message.own);
+      const ok = want.media && !want.text ? ["yes", "unclear"] : ["yes"]; // what but our file would come now?
+      const hit = fresh.findLast((message) => !used.has(message) && message.own && ok.includes(fits(message, want)));
       if (hit) used.add(hit);
       return hit ? { id: hit.id, ack: hit.ack ?? "pending" } : null;
     });

@@ -134,6 +134,7 @@ class Prepared:
 
     message: Outgoing
     mark: Mark
+    ids: list[str]  # of the rows that were there
     parcels: list[Parcel]
     want: dict[str, str]  # title and digits of the chat
 
@@ -169,16 +170,18 @@ class Bar:
 
     hold: Hold
     digits: str
+    probed: bool = False
 
 
 def plan(message: Outgoing) -> list[Parcel]:
     """Cut a message into what can leave with one click each. Raises Undeliverable."""
-    if len(message.text) > TEXT_MAX:
+    text = typable(message.text)
+    if len(text) > TEXT_MAX:
         raise errors.Undeliverable(f"The text is longer than {TEXT_MAX} characters.")
     if not message.attachments:
-        if not message.text.strip():
+        if not text.strip():
             raise errors.Undeliverable("The message is empty.")
-        return [Parcel("text", message.text)]
+        return [Parcel("text", text)]
     parcels: list[Parcel] = []
     for file in message.attachments:
         group = _PICKER[file.kind]
@@ -186,11 +189,17 @@ def plan(message: Outgoing) -> list[Parcel]:
             parcels[-1].files += (file,)
         else:
             parcels.append(Parcel(group, "", (file,)))
-    if len(message.text) <= CAPTION_MAX:
-        parcels[0].text = message.text
+    if len(text) <= CAPTION_MAX:
+        parcels[0].text = text
     else:
-        parcels.append(Parcel("text", message.text))
+        parcels.append(Parcel("text", text))
     return parcels
+
+
+def typable(text: str) -> str:
+    """The text as an editor can take it: one kind of line end, no tabs or other control characters."""
+    text = re.sub(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]", "\n", text).replace("\t", "    ")
+    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", "", text)
 
 
 def mask(text: str, limit: int = 120) -> str:
@@ -228,7 +237,6 @@ class Page:
         self._temp = temp
         selectors = tomllib.loads((HERE / "selectors.toml").read_text())
         self._dismiss: list[dict[str, Any]] = selectors.pop("dismiss")
-        self._counts = {name: len(choices) for name, choices in selectors["find"].items()}
         data = json.dumps(selectors, ensure_ascii=False, default=str)
         code = (HERE / "page.js").read_text()
         self._script = f"{code}\nconst S = {data};\nrun(arguments[0], arguments[1], arguments[arguments.length - 1]);"
@@ -459,8 +467,12 @@ class Page:
         chat = look["chat"]
         if idle and self._since.may("probe", PROBE_S, PROBE_MAX_S):
             with contextlib.suppress(Interrupted):
-                self._ask("openChat", digits=bar.digits, href=LINK + bar.digits, marker=None, wait_ms=OPEN_MS)
+                href = LINK + bar.digits
+                self._ask("openChat", digits=bar.digits, href=href, marker=None, wait_ms=OPEN_MS, again=True)
                 chat = self._ask("ready", digits=bar.digits)
+                if chat["bar"] and bar.probed:  # it may be only what the page has kept
+                    self.open()
+                bar.probed = not bar.probed
         if chat and chat["composer"]:
             log.info("page.bar_cleared", reason=bar.hold)
             self._bar = None
@@ -807,7 +819,7 @@ class Page:
                 if not back["attach"]:
                     self._note_missing_attach()
             mark = Mark(back["last_own"])
-            self._prepared = Prepared(message, mark, parcels, want)
+            self._prepared = Prepared(message, mark, back["ids"], parcels, want)
             return mark
 
     def _note_missing_attach(self) -> None:
@@ -822,14 +834,15 @@ class Page:
             raise errors.NotSubmitted("The message was not prepared, or the page was loaded anew since.")
         until = time.monotonic() + wait_s
         receipts: list[Receipt] = []
-        last_own = mark.last_own
+        last_own, ids = mark.last_own, prepared.ids
         index = 0
         while index < len(prepared.parcels):
             parcel = prepared.parcels[index]
             try:
                 if index:
-                    last_own = self._compose_next(parcel, prepared, operation)
-                receipts.append(self._send(parcel, prepared.want, last_own, until, operation))
+                    back = self._compose_next(parcel, prepared, operation)
+                    last_own, ids = back["last_own"], back["ids"]
+                receipts.append(self._send(parcel, prepared.want, last_own, ids, until, operation))
             except errors.NotSubmitted as error:
                 if receipts:
                     raise errors.SubmitUnknown(f"Only a part of the message was sent: {error}") from error
@@ -842,24 +855,34 @@ class Page:
         order = list(Ack)
         return Receipt(receipts[-1].transport_id, min((one.ack for one in receipts), key=order.index))
 
-    def _compose_next(self, parcel: Parcel, prepared: Prepared, operation: Operation) -> str | None:
-        if parcel.files:
-            back = self._ask("readBack", where="composer", text="", wait_ms=2_000)
-            self._attach(parcel, prepared.parcels, operation)
-        else:
-            back = self._compose("composer", parcel.text)
-        last_own: str | None = back["last_own"]
-        return last_own
+    def _compose_next(self, parcel: Parcel, prepared: Prepared, operation: Operation) -> dict[str, Any]:
+        if not parcel.files:
+            return self._compose("composer", parcel.text)
+        back: dict[str, Any] = self._ask("readBack", where="composer", text="", wait_ms=2_000)
+        self._attach(parcel, prepared.parcels, operation)
+        return back
 
     def _send(
-        self, parcel: Parcel, want: dict[str, str], last_own: str | None, until: float, operation: Operation
+        self,
+        parcel: Parcel,
+        want: dict[str, str],
+        last_own: str | None,
+        ids: list[str],
+        until: float,
+        operation: Operation,
     ) -> Receipt:
         """Click Send and wait for the server's tick."""
         operation.check()
         where = parcel.where
         try:
             clicked = self._ask(
-                "send", where=where, want=want, last_own=last_own, text=parcel.text, enter_ok=bool(parcel.text)
+                "send",
+                where=where,
+                want=want,
+                last_own=last_own,
+                ids=ids,
+                text=parcel.text,
+                enter_ok=bool(parcel.text),
             )
         except Interrupted as error:
             raise errors.SubmitUnknown("The page was loaded anew while Send was being clicked.") from error
@@ -961,9 +984,7 @@ class Page:
         wants = [want for parcel in plan(message) for want in parcel.wants()]
         return self._read_back_to(mark, wants, operation, online=online)
 
-    def _read_back_to(
-        self, mark: Mark, wants: list[dict[str, Any]], operation: Operation, *, online: bool
-    ) -> Lookup:
+    def _read_back_to(self, mark: Mark, wants: list[dict[str, Any]], operation: Operation, *, online: bool) -> Lookup:
         """Read the rows after the mark, loading older ones until it is reached (or the beginning is)."""
         until = time.monotonic() + LOOK_BACK_S
         self._ask("settled", max_ms=8_000, quiet_ms=200, empty_ms=1_000)

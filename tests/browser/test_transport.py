@@ -47,8 +47,9 @@ def standin(driving: Driving) -> StandIn:
         "https://example.org/a_b_c?d=1&e=~2 and 50% off, \"quotes\", <tags> & 'more'",
         "עברית و العربية und 中文\u00a0mit festem Leerzeichen",
         "x" * 3000,
+        "👍",
     ],
-    ids=["plain", "lines-emoji", "lists", "link", "scripts", "long"],
+    ids=["plain", "lines-emoji", "lists", "link", "scripts", "long", "emoji"],
 )
 def test_a_text_arrives_once_and_whole(driving: Driving, text: str) -> None:
     """Emoji, lines and signs reach the recipient in one message, and the receipt names that message."""
@@ -99,6 +100,15 @@ def test_titles_with_direction_marks(driving: Driving, standin: StandIn) -> None
     driving.send(number, "marked")
 
     assert ["marked"] == [each["text"] for each in driving.got(number)]
+
+
+def test_line_ends_and_tabs(driving: Driving) -> None:
+    """What an editor cannot hold becomes what it can."""
+    number = a_number()
+
+    driving.send(number, "one\r\ntwo\tthree\x00")
+
+    assert ["one\ntwo    three"] == [each["text"] for each in driving.got(number)]
 
 
 @pytest.mark.parametrize("words", ["new", "old"])

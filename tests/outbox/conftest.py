@@ -9,7 +9,15 @@ import pytest
 
 from daemon import accounts, outbox
 from daemon.config import Settings
+from tests.conftest import BACKENDS
 from tests.outbox.hand import Hand, broken_histories
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Everything here runs on every database."""
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture

@@ -1,0 +1,254 @@
+"""Chrome's life: it starts on what a killed life left, dies without harm, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import structlog.testing
+
+from daemon import errors
+from daemon.config import Settings
+from daemon.transports import AccountState, Finding, Outgoing, browser, processes
+from daemon.transports.browser import BrowserTransport
+from tests.browser.driving import Driving, a_number
+
+
+@pytest.fixture
+def driving(tmp_path: Path) -> Iterator[Driving]:
+    """A browser of its own, not yet started."""
+    driving = Driving(tmp_path)
+    try:
+        yield driving
+    finally:
+        driving.close()
+
+
+def carriers(driving: Driving) -> list[psutil.Process]:
+    """All living processes that belong to this account's browser."""
+    chrome = driving.transport._chrome
+    return processes.marked(chrome.profile, chrome._drivers, chrome.temp)
+
+
+def test_close_leaves_nothing(driving: Driving) -> None:
+    """No process, no zombie, no temporary folder, no lock; and it is quick."""
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    driving.start()
+    driving.send(a_number(), "x")
+    temp = driving.transport._chrome.temp
+    assert len(carriers(driving)) > 4
+
+    began = time.monotonic()
+    driving.run(driving.transport.close())
+    driving.run(driving.transport.close())
+
+    assert time.monotonic() - began < 5
+    assert [] == carriers(driving)
+    assert set() == {child.pid for child in psutil.Process().children(recursive=True)} - before
+    assert not temp.exists()
+
+
+def test_one_sender_per_account(driving: Driving) -> None:
+    """A second transport on the profile is refused with the account's name, and harms the first in no way."""
+    driving.start()
+    second = BrowserTransport(driving.settings)
+
+    with pytest.raises(errors.AccountInUse, match="default"):
+        driving.run(second.start())
+    driving.run(second.close())
+
+    driving.send(a_number(), "still there")
+
+
+def test_a_killed_chrome_is_lost_and_comes_back(driving: Driving) -> None:
+    """Between the phases Chrome is killed: BrowserLost at once; the next life looks the message up."""
+    driving.start()
+    first = driving.send(a_number(), "before")
+    message = Outgoing(a_number(), "in hand")
+    mark = driving.prepare(message)
+    pid = driving.transport._chrome.pid
+    assert first and pid
+    os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(errors.BrowserLost):
+        driving.run(driving.transport.hand_over(message, mark))
+    with pytest.raises(errors.BrowserLost):
+        driving.health()
+    driving.start()
+    found = driving.run(driving.transport.look_up(message, mark))
+    driving.send(message.number, message.text)
+
+    assert Finding.ABSENT is found.finding
+    assert ["in hand"] == [each["text"] for each in driving.got(message.number)]
+
+
+def test_a_killed_driver_is_lost_too(driving: Driving) -> None:
+    """So is a browser whose chromedriver has died."""
+    driving.start()
+    (driver,) = [process for process in carriers(driving) if process.name() == "chromedriver"]
+    driver.kill()
+
+    with pytest.raises(errors.BrowserLost):
+        driving.health()
+    driving.start()
+
+
+def test_a_hung_page_is_given_up(driving: Driving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that does not answer is lost in bounded time, with all its processes."""
+    monkeypatch.setattr(browser, "SCRIPT_S", 2.0)
+    driving.start()
+    driving.standin.set(hang=True)
+
+    began = time.monotonic()
+    with pytest.raises(errors.BrowserLost):
+        while True:
+            driving.health()
+
+    assert time.monotonic() - began < 12
+    assert [] == carriers(driving)
+    driving.standin.set(hang=False)
+    driving.start()
+
+
+def test_a_stuck_driver_is_killed_at_the_deadline(driving: Driving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even a driver that never answers cannot hold an operation longer than its deadline."""
+    monkeypatch.setattr(browser, "HEALTH_S", 1.0)
+    driving.start()
+    (driver,) = [process for process in carriers(driving) if process.name() == "chromedriver"]
+    driver.suspend()
+
+    began = time.monotonic()
+    with pytest.raises(errors.BrowserLost):
+        driving.health()
+
+    assert time.monotonic() - began < 5
+    assert [] == carriers(driving)
+
+
+def test_a_killed_sender_leaves_orphans_that_the_next_one_ends(driving: Driving) -> None:
+    """SIGKILL of the whole sender process: the next life ends its Chrome, and only its own."""
+    driving.start()
+    other = carriers(driving)
+    program = textwrap.dedent(f"""
+        import asyncio, sys
+        from daemon.config import Settings
+        from daemon.transports.browser import BrowserTransport
+        async def main():
+            transport = BrowserTransport(Settings(data_dir={str(driving.settings.data_dir)!r}, account="second",
+                                                  whatsapp_url={driving.standin.url!r}))
+            await transport.start()
+            print("up", flush=True)
+            await asyncio.sleep(60)
+        asyncio.run(main())
+    """)
+    sender = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert sender.stdout
+    assert any(line.strip() == "up" for line in iter(sender.stdout.readline, ""))
+    sender.kill()
+    sender.wait(5)
+    sender.stdout.close()
+    second = BrowserTransport(driving.settings.model_copy(update={"account": "second"}))
+    profile = second._chrome.profile
+    orphans = processes.marked(profile)
+
+    with structlog.testing.capture_logs() as logs:
+        driving.run(second.start())
+    health = driving.run(second.health())
+    driving.run(second.close())
+
+    assert len(orphans) > 4
+    assert [True] == [entry["count"] >= len(orphans) for entry in logs if entry["event"] == "browser.orphans_killed"]
+    assert health.state in AccountState
+    assert [] == processes.marked(profile)
+    assert all(process.is_running() for process in other)
+
+
+def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No browser, no driver, no display: each says what to install."""
+    monkeypatch.setattr(browser, "CHROMES", ())
+    with pytest.raises(errors.SetupError, match="apt install chromium chromium-driver"):
+        browser.find_chrome()
+    monkeypatch.setattr(browser, "DRIVERS", ())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(errors.SetupError, match="apt install chromium chromium-driver"):
+        browser.find_chromedriver()
+    with pytest.raises(errors.SetupError, match="WASENDER_CHROME=/no/such"):
+        browser.find_chrome("/no/such")
+    chrome = browser.Chrome(Settings(data_dir=tmp_path, headless="false"))
+    with pytest.raises(errors.SetupError, match="xvfb"):
+        chrome._choose_display("156.0")
+
+
+def test_a_failed_start_leaves_nothing(tmp_path: Path) -> None:
+    """A Chrome that ends at once is reported at once, and the account is free again."""
+    fake = tmp_path / "chrome"
+    fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Chromium 156.0.1.2" && exit\nexit 7\n')
+    fake.chmod(0o755)
+    settings = Settings(data_dir=tmp_path / "data", chrome=str(fake))
+
+    async def try_twice() -> float:
+        began = time.monotonic()
+        for _ in range(2):
+            transport = BrowserTransport(settings)
+            with pytest.raises(errors.BrowserLost, match="exit code 7"):
+                await transport.start()
+            await transport.close()
+        return time.monotonic() - began
+
+    assert asyncio.run(try_twice()) < 20
+    chrome = browser.Chrome(settings)
+    assert [] == processes.marked(chrome.profile, chrome._drivers, chrome.temp)
+
+
+def test_headless_does_not_say_so(tmp_path: Path) -> None:
+    """WhatsApp refuses what calls itself HeadlessChrome; the version in its place is the real one."""
+    driving = Driving(tmp_path, headless="true")
+    try:
+        driving.start()
+        page = driving.transport._page
+        assert page is not None
+        agent = page._driver.execute_script("return navigator.userAgent")
+        languages = page._driver.execute_script("return navigator.languages")
+        driving.send(a_number(), "headless\nbut whole 😀")
+    finally:
+        driving.close()
+
+    assert "Headless" not in agent
+    assert f"Chrome/{page._driver.capabilities['browserVersion'].partition('.')[0]}." in agent
+    assert ["en-US", "en"] == languages
+
+
+def test_a_broken_preferences_file_does_not_matter(driving: Driving) -> None:
+    """Chrome was killed while writing it: the login is elsewhere."""
+    path = driving.transport._chrome.profile / "Default" / "Preferences"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"profile": {"exit_type": "Cra')
+
+    driving.start()
+
+
+def test_the_driver_is_copied_anew_when_it_changes(tmp_path: Path) -> None:
+    """The system's chromedriver is never patched, and an upgrade reaches our copy."""
+    mine = tmp_path / "chromedriver"
+    mine.write_bytes(b"one")
+    mine.chmod(0o755)
+    chrome = browser.Chrome(Settings(data_dir=tmp_path / "data"))
+
+    copy, version = chrome._copy_driver(browser.find_chrome(), mine)
+    copy.write_bytes(b"patched")
+    again, _ = chrome._copy_driver(browser.find_chrome(), mine)
+    kept = again.read_bytes()
+    mine.write_bytes(b"two!")
+    chrome._copy_driver(browser.find_chrome(), mine)
+
+    assert (b"patched", b"two!", b"two!") == (kept, copy.read_bytes(), mine.read_bytes())
+    assert int(version.partition(".")[0]) > 100
