@@ -313,8 +313,7 @@ async def file_part(request: web.Request) -> BodyPartReader:
 @routes.get("/accounts")
 async def all_accounts(request: web.Request) -> web.Response:
     require_key(request)
-    now = now_ms()
-    rows = await in_db(request, accounts.every)
+    rows, now = await in_db(request, accounts.every), await in_db(request, now_ms)
     return web.json_response({"accounts": [accounts.describe(row, now) for row in rows]})
 
 
@@ -322,7 +321,7 @@ async def all_accounts(request: web.Request) -> web.Response:
 async def account(request: web.Request) -> web.Response:
     require_key(request)
     row = await in_db(request, accounts.find, request.match_info["name"])
-    return web.json_response(accounts.describe(row, now_ms()))
+    return web.json_response(accounts.describe(row, await in_db(request, now_ms)))
 
 
 @routes.get("/accounts/{name}/qr.svg")
@@ -330,7 +329,7 @@ async def qr(request: web.Request) -> web.Response:
     """The QR code to scan, drawn from its payload; 404 while there is none."""
     require_key(request)
     row = await in_db(request, accounts.find, request.match_info["name"])
-    if row.state != AccountState.NEEDS_LINK or not row.qr or not accounts.alive(row, now_ms()):
+    if row.state != AccountState.NEEDS_LINK or not row.qr or not accounts.alive(row, await in_db(request, now_ms)):
         raise errors.NotFound(f"Account {row.name} shows no QR code now: it is {row.state}.")
     picture = io.BytesIO()
     segno.make(row.qr, micro=False).save(picture, kind="svg", scale=6, border=4, light="#fff", xmldecl=False)
@@ -369,8 +368,7 @@ async def health(request: web.Request) -> web.Response:
 @routes.get("/ready")
 async def ready(request: web.Request) -> web.Response:
     """Can send: 200 when an account can, else 503 and what it waits for."""
-    now = now_ms()
-    rows = await in_db(request, accounts.every)
+    rows, now = await in_db(request, accounts.every), await in_db(request, now_ms)
     if any(accounts.can_send(row, now) for row in rows):
         return web.json_response({"ready": True})
     reason = "; ".join(campaigns.explain(row, now) for row in rows) or "No sender has started yet."

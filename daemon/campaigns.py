@@ -14,10 +14,11 @@ import structlog
 
 from daemon import accounts, contacts, errors, outbox, pacing, render, uploads
 from daemon.config import ACCOUNT_NAME, Settings
-from daemon.db import after_commit, now_ms, tuples, write
+from daemon.db import after_commit, locked, now_ms, tuples, write
 from daemon.models import (
     JOB_MOVES,
     MAY_RUN,
+    OPEN,
     Account,
     Answer,
     Event,
@@ -100,6 +101,17 @@ def create(settings: Settings, order: Order, who: str) -> dict[str, Any]:
     audience = _audience(settings, order)
     delays = _delays(settings, order)
     _check_text(order, audience)
+    try:
+        return _store(settings, order, audience, delays, digest, who)
+    except peewee.IntegrityError:  # on PostgreSQL the same request may get as far as this twice at once
+        if order.key and (answer := _answered(order.key, digest)) is not None:
+            return answer
+        raise
+
+
+def _store(
+    settings: Settings, order: Order, audience: Audience, delays: tuple[int, int], digest: str, who: str
+) -> dict[str, Any]:
     now = now_ms()
     scheduled = order.schedule_at is not None and order.schedule_at > now
     with write():
@@ -202,7 +214,16 @@ def _note(account: str, now: int) -> str:
 
 def job(job_id: int) -> Job:
     """The job by that id. Raises NotFound."""
-    row = Job.get_or_none(Job.id == job_id)
+    return _job(Job.select().where(Job.id == job_id), job_id)
+
+
+def _job_to_move(job_id: int) -> Job:
+    """The job, and nobody else moves it or its messages until the transaction ends. Raises NotFound."""
+    return _job(locked(Job.select().where(Job.id == job_id)), job_id)
+
+
+def _job(query: Any, job_id: int) -> Job:
+    row = query.first()
     if row is None:
         raise errors.NotFound(f"There is no job {job_id}: GET /jobs lists them.")
     found: Job = row
@@ -229,7 +250,7 @@ def stop(job_id: int, who: str) -> Job:
 def retry(job_id: int, who: str) -> tuple[Job, int]:
     """Queue its failed messages again; returns how many. Raises NotFound, IllegalMove (none failed)."""
     with write():
-        found = job(job_id)
+        found = _job_to_move(job_id)
         if not found.failed:
             raise errors.IllegalMove(f"Job {job_id} has no failed messages to retry.")
         count = found.failed
@@ -246,10 +267,11 @@ def _move(job_id: int, name: str, who: str) -> Job:
     sources, target = JOB_MOVES[name]
     now = now_ms()
     with write():
-        found = job(job_id)
-        changes: dict[str, Any] = {"state": target, "completed_at": now if target is JobState.STOPPED else None}
-        if not Job.update(**changes).where(Job.id == job_id, Job.state.in_(sources)).execute():
+        found = _job_to_move(job_id)
+        if found.state not in sources:
             raise _refusal(found, name)
+        changes: dict[str, Any] = {"state": target, "completed_at": now if target is JobState.STOPPED else None}
+        Job.update(**changes).where(Job.id == job_id).execute()
         if target is JobState.STOPPED:
             outbox.cancel_pending(found, who, now)
         after_commit(partial(log.info, MOVED[name], job_id=job_id, who=who))
@@ -376,11 +398,11 @@ def message(message_id: int) -> tuple[Message, list[Event]]:
 def settle(message_id: int, sent: bool, who: str) -> Message:
     """A person's decision on an uncertain message: it was sent, or it is sent again. Raises IllegalMove."""
     with write():
+        found = _job_to_move(message(message_id)[0].job_id)
         row, _ = message(message_id)
         if row.state != State.UNCERTAIN:
             raise errors.IllegalMove(f"Message {message_id} is {row.state}; only an uncertain one needs a decision.")
         if not sent:
-            found = job(row.job_id)
             if found.state == JobState.COMPLETED:
                 _move(found.id, "retry", who)
             elif found.state == JobState.STOPPED:
@@ -408,7 +430,7 @@ def suppressions() -> list[dict[str, Any]]:
 
 
 def suppress(settings: Settings, number: str, reason: str, who: str) -> dict[str, Any]:
-    """Never write to this number again; takes effect at the next claim. Raises InvalidNumber."""
+    """Never write to this number again: from when this returns nothing more is handed over. Raises InvalidNumber."""
     row = {
         "number": contacts.normalise(number, settings.default_country),
         "reason": reason,
@@ -417,6 +439,8 @@ def suppress(settings: Settings, number: str, reason: str, who: str) -> dict[str
     }
     with write():
         Suppression.insert(**row).on_conflict_ignore().execute()
+        # Wait for those who have looked at the list and not yet committed that they send: they hold their job.
+        list(locked(Job.select(Job.id).where(Job.state.in_(OPEN)).order_by(Job.id)))
     return row
 
 

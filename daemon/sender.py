@@ -81,10 +81,7 @@ class Sender:
         try:
             await self._bring_up()
             # Only now: the transport's lock proves that nobody else drives the account.
-            for message in await self._db(outbox.take_over, self._account, db.now_ms(), self._lease_ms, True):
-                self._hold_in_hand(message)
-                self._doubtful[message.id] = True
-            self._rescued_at = time.monotonic()
+            await self._take_over(self._transport.exclusive)
             heartbeat = asyncio.create_task(self._beat())
             while not self._stop.is_set():
                 try:
@@ -126,13 +123,22 @@ class Sender:
 
     async def _rescue(self) -> None:
         """Once in a lease's time: take back what no living sender holds, of any account."""
-        if time.monotonic() - self._rescued_at < self._settings.lease_s:
-            return
+        if time.monotonic() - self._rescued_at >= self._settings.lease_s:
+            await self._db(outbox.rescue, db.now_ms())
+            await self._take_over(sole=False)
+
+    async def _take_over(self, sole: bool) -> None:
+        """What a dead sender of this account held as `sending` becomes doubtful here.
+
+        Without a lock that proves its death it may only sleep, and send when it wakes: a person decides then.
+        """
         self._rescued_at = time.monotonic()
-        await self._db(outbox.rescue, db.now_ms())
-        for message in await self._db(outbox.take_over, self._account, db.now_ms(), self._lease_ms, False):
+        for message in await self._db(outbox.take_over, self._account, db.now_ms(), self._lease_ms, sole):
             self._hold_in_hand(message)
-            self._doubtful.setdefault(message.id, True)
+            if self._transport.exclusive:
+                self._doubtful.setdefault(message.id, True)
+            else:
+                await self._move(outbox.lose, message, "its sender fell silent while it was sending")
 
     async def _look(self) -> Health | None:
         """The account's health, at most LOOK_S old; None when the transport had to be restarted."""

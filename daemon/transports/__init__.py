@@ -150,6 +150,7 @@ class Transport(Protocol):
     """
 
     concurrency: int  #: how many messages it takes at once (browser 1, Cloud API many)
+    exclusive: bool  #: whether, once started, it is the only one on its account: what others held is then dead
 
     async def start(self) -> None:
         """Bring it up, cleaning away what a previous life left. Does not wait for a login.

@@ -465,6 +465,7 @@ class BrowserTransport:
     """WhatsApp Web in a Chrome of our own; implements `transports.Transport`."""
 
     concurrency = 1
+    exclusive = True  # by the lock on the profile
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

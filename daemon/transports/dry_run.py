@@ -21,6 +21,7 @@ class DryRunTransport:
     """See `Transport`."""
 
     concurrency = 1
+    exclusive = True
 
     def __init__(self, settings: Settings) -> None:
         self._journal = settings.data_dir / "dryrun.jsonl"

@@ -7,13 +7,14 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from daemon import accounts, campaigns, config, db, errors, outbox, pacing
 from daemon.models import MOVES, OPEN, Job, JobState, Message, State, Suppression
 from daemon.transports import Ack, Mark, Receipt
+from tests import postgres
 from tests.conftest import NOW
 from tests.outbox.hand import broken_histories
 
@@ -23,7 +24,7 @@ _MOVES = ", ".join(f"('{name}', '{source}', '{to}')" for name, (sources, to) in 
 NEVER = {  # after any step, each of these finds nothing; plain SQL, as they are asked very often
     "a counter differs from the rows": "SELECT job.id FROM job LEFT JOIN message ON message.job_id = job.id"
     " GROUP BY job.id HAVING job.total != count(message.id) OR "
-    + " OR ".join(f"job.{state} != sum(message.state = '{state}')" for state in State),
+    + " OR ".join(f"job.{state} != count(*) FILTER (WHERE message.state = '{state}')" for state in State),
     "a move is not in the table": "SELECT move, source, target FROM event WHERE move != 'enqueue'"
     f" AND (move, source, target) NOT IN (VALUES {_MOVES})",
     "a lease without a hand, or a hand without a lease": "SELECT id FROM message"
@@ -40,10 +41,13 @@ NEVER = {  # after any step, each of these finds nothing; plain SQL, as they are
 class Queue(RuleBasedStateMachine):
     """One account, a sender that may die at any time, and a person with all the buttons."""
 
+    server: postgres.Server | None = None
+
     @initialize()
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="wasender-model-"))
-        self.settings = config.load(_env_file=None, data_dir=self.folder, transport="dryrun")
+        url = self.server.new_database() if self.server else ""
+        self.settings = config.load(_env_file=None, data_dir=self.folder, transport="dryrun", database_url=url)
         self.patch = pytest.MonkeyPatch()
         self.patch.setitem(db.PRAGMAS, "synchronous", "off")
         self.now = NOW
@@ -65,6 +69,8 @@ class Queue(RuleBasedStateMachine):
             db.close()
             self.patch.undo()
             shutil.rmtree(self.folder)
+            if self.server:
+                self.server.drop(self.settings.db_url)
 
     @rule(count=st.integers(1, 4), later=st.sampled_from([0, 0, 5_000]))
     def order(self, count: int, later: int) -> None:
@@ -94,6 +100,13 @@ class Queue(RuleBasedStateMachine):
 
     def ours(self, state: State) -> list[Message]:
         return [message for message in self.hand if message.state == state]
+
+    @rule()
+    def send_one(self) -> None:
+        """The everyday path, so that a random walk gets far enough."""
+        self.claim(1)
+        if self.ours(State.CLAIMED):
+            self.submit(0)
 
     @precondition(lambda self: self.ours(State.CLAIMED))
     @rule(pause=st.sampled_from([0, 500, 6_000]))
@@ -217,12 +230,28 @@ class Queue(RuleBasedStateMachine):
                 assert [] == db.database.execute_sql(query).fetchall(), rule_broken
 
 
-TestQueue = Queue.TestCase
-TestQueue.settings = settings(
-    max_examples=50,
+class PostgresQueue(Queue):
+    """The same on PostgreSQL."""
+
+
+QUICK = settings(
+    max_examples=60,
     stateful_step_count=40,
     deadline=None,
+    phases=[Phase.generate],  # no shrinking: it would take minutes, and the steps are few
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+class TestQueue(Queue.TestCase):
+    settings = QUICK
+
+
+class TestPostgresQueue(PostgresQueue.TestCase):
+    settings = settings(QUICK, max_examples=25)
+
+    @pytest.fixture(autouse=True)
+    def _server(self, postgresql: postgres.Server) -> None:
+        PostgresQueue.server = postgresql

@@ -1,0 +1,176 @@
+"""Settings: read once, all problems at once, documented; and the key that is made."""
+
+from __future__ import annotations
+
+import re
+import stat
+import subprocess
+import sys
+from datetime import time
+from pathlib import Path
+
+import pytest
+
+from daemon import config, errors
+from daemon.config import PREFIX, Settings
+from tests.conftest import ROOT
+
+KEYMAKER = """
+import sys
+from pathlib import Path
+from daemon import config
+settings = config.load(_env_file=None, data_dir=Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+print(config.api_key(settings), flush=True)
+"""
+
+
+def load(**changes: object) -> Settings:
+    return config.load(_env_file=None, **changes)
+
+
+def test_the_readme_documents_every_setting_as_it_is():
+    """Same names, same order, same defaults, and the same words as the code."""
+    rows = re.findall(rf"^\| `({PREFIX}\w+)` \| (.+?) \| (.+?) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    documented = [(name, default.strip("`"), text) for name, default, text in rows]
+    shown = [
+        (PREFIX + name.upper(), _shown(field.default), field.description)
+        for name, field in Settings.model_fields.items()
+    ]
+    assert shown == documented
+
+
+def _shown(default: object) -> str:
+    return "(none)" if default == "" else str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def test_every_problem_is_reported_at_once(monkeypatch):
+    """One line each, with the name as it is set; whoever mends one must not meet the next at the next start."""
+    wrong = {
+        "PORT": "99999",
+        "TRANSPORT": "pigeon",
+        "ACCOUNT": "../../etc",
+        "API_KEY": "short",
+        "DEFAULT_COUNTRY": "Germany",
+        "TIMEZONE": "Mars/Olympus",
+        "QUIET_HOURS": "at night",
+        "WHATSAPP_URL": "web.whatsapp.com",
+        "DELAY_MIN": "9",
+        "DELAY_MAX": "5",
+        "LONG_PAUSE_MIN": "90",
+        "MAX_ATTEMPTS": "0",
+        "LEASE_S": "soon",
+    }
+    for name, value in wrong.items():
+        monkeypatch.setenv(PREFIX + name, value)
+    with pytest.raises(errors.ConfigError) as caught:
+        load()
+    lines = str(caught.value).splitlines()
+    expected = (set(wrong) - {"DELAY_MIN", "LONG_PAUSE_MIN"}) | {"LONG_PAUSE_MAX"}
+    assert {PREFIX + name for name in expected} == {line.partition(":")[0] for line in lines}
+    assert len(expected) == len(lines)
+    assert "WASENDER_DELAY_MAX: must not be below WASENDER_DELAY_MIN, which is 9" in lines
+    assert "short" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["YOUR_SECRET_KEY", "your-api-key-goes-here", "changeme-changeme-changeme", "my secret key 1234567", "x" * 15],
+)
+def test_a_placeholder_or_short_key_is_refused(key):
+    """The predecessor shipped with YOUR_SECRET_KEY; whoever left it there had an open relay."""
+    with pytest.raises(errors.ConfigError, match="WASENDER_API_KEY: use at least 16 random characters"):
+        load(api_key=key)
+
+
+def test_a_key_is_not_in_what_is_printed():
+    """Settings may end up in a log."""
+    assert "R4nd0m" not in repr(load(api_key="R4nd0m-R4nd0m-R4nd0m"))
+
+
+def test_an_empty_variable_is_as_one_that_is_not_set(monkeypatch):
+    """`WASENDER_PORT=` in an env file means the default."""
+    monkeypatch.setenv("WASENDER_PORT", "")
+    assert 8080 == load().port
+
+
+def test_settings_come_from_the_file_and_the_environment_comes_first(tmp_path, monkeypatch):
+    """The file is `wasender.env` where the process is started."""
+    monkeypatch.chdir(tmp_path)
+    Path(config.ENV_FILE).write_text("WASENDER_PORT=9001\nWASENDER_ACCOUNT=shop\n")
+    monkeypatch.setenv("WASENDER_ACCOUNT", "other")
+    assert (9001, "other") == (config.load().port, config.load().account)
+
+
+def test_quiet_hours_are_two_times():
+    """Or nothing."""
+    assert (time(21), time(8, 30)) == load(quiet_hours="21:00-8:30").quiet
+    assert load().quiet is None
+
+
+def test_the_database_is_in_the_data_folder_unless_a_url_is_set(tmp_path):
+    """Whatever the folder the process is started in."""
+    assert f"sqlite:///{tmp_path}/wasender.db" == load(data_dir=tmp_path).db_url
+    assert "postgresql://db/x" == load(database_url="postgresql://db/x").db_url
+
+
+def test_a_data_folder_is_made_for_its_owner_only(tmp_path):
+    """It holds the key and a logged-in browser."""
+    settings = load(data_dir=tmp_path / "a" / "b")
+    config.prepare_data_dir(settings)
+    assert 0o700 == stat.S_IMODE(settings.data_dir.stat().st_mode)
+    assert [] == list(settings.data_dir.iterdir())
+
+
+def test_a_data_folder_that_cannot_be_made_is_told(tmp_path):
+    """With the folder, and what to do."""
+    (tmp_path / "file").touch()
+    with pytest.raises(errors.SetupError, match="WASENDER_DATA_DIR"):
+        config.prepare_data_dir(load(data_dir=tmp_path / "file" / "data"))
+
+
+def test_a_key_is_made_once_and_for_its_owner_only(tmp_path):
+    """The second start uses the same."""
+    settings = load(data_dir=tmp_path)
+    key = config.api_key(settings)
+    assert len(key) >= 32
+    assert key == config.api_key(settings) == (tmp_path / "api_key").read_text().strip()
+    assert 0o600 == stat.S_IMODE((tmp_path / "api_key").stat().st_mode)
+    assert ["api_key"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_a_key_that_is_set_is_used_and_none_is_made(tmp_path):
+    """Nothing is written."""
+    assert "0123456789abcdef" == config.api_key(load(data_dir=tmp_path, api_key="0123456789abcdef"))
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_an_empty_key_file_is_told(tmp_path):
+    """Somebody has emptied it; an empty key would let everyone in."""
+    (tmp_path / "api_key").write_text("\n")
+    with pytest.raises(errors.SetupError, match="is empty"):
+        config.api_key(load(data_dir=tmp_path))
+
+
+def test_processes_that_start_at_once_agree_on_the_key(tmp_path):
+    """None reads a file that another one has made and not yet written."""
+    makers = [
+        subprocess.Popen(
+            [sys.executable, "-c", KEYMAKER, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        for _ in range(4)
+    ]
+    for maker in makers:
+        assert "ready\n" == maker.stdout.readline()
+    for maker in makers:
+        maker.stdin.write("\n")
+        maker.stdin.flush()
+    keys = {maker.communicate(timeout=30)[0].strip() for maker in makers}
+    assert [0] * 4 == [maker.returncode for maker in makers]
+    assert {(tmp_path / "api_key").read_text().strip()} == keys
+    assert ["api_key"] == [path.name for path in tmp_path.iterdir()]
