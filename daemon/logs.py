@@ -56,6 +56,7 @@ EVENTS: dict[str, str] = {
     "transport.failed": "it broke and is brought up again (error, failures)",
     "browser.started": "Chrome is up (version, elapsed_ms)",
     "browser.closed": "Chrome was closed in order",
+    "browser.orphans_killed": "what a previous life had left running was ended (count)",
     "browser.hung": "it did not answer within its deadline (operation, elapsed_ms)",
     "browser.lost": "it died or cannot be talked to any more (operation, reason)",
     "page.self_checked": "whether all that sending needs is on the page (missing)",

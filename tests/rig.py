@@ -68,6 +68,14 @@ def chrome_processes(data_dir: Path) -> list[psutil.Process]:
     return [each for each in found if each.name() not in {"python", "python3", "supervisord", "bash"}]
 
 
+def is_dead(process: psutil.Process) -> bool:
+    """Gone, or only waiting for its parent to notice."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 class Rig:
     """A running instance; `with Rig(tmp_path, whatsapp_url=…) as rig`. Settings are given without their prefix."""
 
@@ -146,7 +154,7 @@ class Rig:
         else:
             process = psutil.Process(eventually(lambda: self.pid(victim), 20, f"{victim} runs"))
         process.send_signal(signal.SIGKILL)
-        eventually(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, 10, "it is dead")
+        eventually(lambda: is_dead(process), 10, "it is dead")
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Call the API with its key; the answer's JSON, also of an error."""
