@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import segno
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import BadHttpMessage
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
 from daemon import accounts, campaigns, errors, uploads
@@ -259,9 +260,9 @@ def _download(name: str) -> dict[str, str]:
 @routes.post("/upload")
 async def upload(request: web.Request) -> web.Response:
     require_key(request)
-    part = await file_part(request)
+    form, part = await file_part(request)
     data = bytearray()
-    while chunk := await part.read_chunk(CHUNK):
+    async for chunk in _chunks(form, part):
         data += chunk
         if len(data) > MAX_CONTACTS:
             raise errors.TooLarge("The contacts file is larger than 32 MB: split it, or save it as CSV.")
@@ -275,39 +276,50 @@ async def upload(request: web.Request) -> web.Response:
 async def upload_attachment(request: web.Request) -> web.Response:
     require_key(request)
     settings = request.app[SETTINGS]
-    part = await file_part(request)
+    form, part = await file_part(request)
     place = settings.data_dir / "attachments" / f"{secrets.token_hex(8)}.part"
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        await _store(part, place, settings.max_upload_mb)
+        await _store(form, part, place, settings.max_upload_mb)
         found = await in_db(request, uploads.add_attachment, settings, place, part.filename or "file")
     finally:
         place.unlink(missing_ok=True)
     return web.json_response(found)
 
 
-async def _store(part: BodyPartReader, place: Path, max_mb: int) -> None:
+async def _store(form: MultipartReader, part: BodyPartReader, place: Path, max_mb: int) -> None:
     size = 0
     with place.open("wb") as file:
-        while chunk := await part.read_chunk(CHUNK):
+        async for chunk in _chunks(form, part):
             size += len(chunk)
             if size > max_mb * 1024 * 1024:
                 raise errors.TooLarge(f"The file is larger than {max_mb} MB, the limit set by WASENDER_MAX_UPLOAD_MB.")
             file.write(chunk)
 
 
-async def file_part(request: web.Request) -> BodyPartReader:
-    """The part `file` of a multipart form. Raises MalformedRequest."""
+async def file_part(request: web.Request) -> tuple[MultipartReader, BodyPartReader]:
+    """The multipart form, and its part `file`. Raises MalformedRequest."""
     if request.content_type == "multipart/form-data":
         try:
-            async for part in await request.multipart():
+            form = await request.multipart()
+            async for part in form:
                 if isinstance(part, BodyPartReader) and part.name == "file":
-                    return part
-        except ValueError:
+                    return form, part
+        except (ValueError, BadHttpMessage):
             pass
     raise errors.MalformedRequest(
         "Send the file as multipart/form-data in a part named file: curl -F file=@contacts.csv"
     )
+
+
+async def _chunks(form: MultipartReader, part: BodyPartReader) -> AsyncIterator[bytes]:
+    """The part's bytes, all of them. Raises MalformedRequest."""
+    try:
+        while chunk := await part.read_chunk(CHUNK):
+            yield bytes(chunk)
+        await form.next()  # raises when no boundary follows
+    except (ValueError, BadHttpMessage):
+        raise errors.MalformedRequest("The upload ends in the middle of the file: send it again.") from None
 
 
 @routes.get("/accounts")

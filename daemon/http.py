@@ -46,8 +46,13 @@ async def _threads(app: web.Application) -> AsyncIterator[None]:
     threads = app[shared.THREADS] = ThreadPoolExecutor(DB_THREADS, thread_name_prefix="db")
     yield
     everyone = Barrier(DB_THREADS)  # each thread has a connection of its own, which only it can close
+
+    def close() -> None:
+        everyone.wait()
+        db.close()
+
     for _ in range(DB_THREADS):
-        threads.submit(lambda: (everyone.wait(), db.close()))
+        threads.submit(close)
     await asyncio.get_running_loop().run_in_executor(None, threads.shutdown)
 
 

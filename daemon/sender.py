@@ -76,7 +76,7 @@ class Sender:
 
     async def run(self) -> int:
         """Send until stopped. Returns the exit code; raises SetupError and AccountInUse at start."""
-        await self._db(accounts.open_account, self._account, db.now_ms())
+        await self._db(accounts.open_account, self._account, db.now_ms)
         heartbeat = None
         try:
             await self._bring_up()
@@ -113,7 +113,7 @@ class Sender:
             await self._pause(LOOK_S)
         else:
             claimed = await self._db(
-                outbox.claim, self._account, self._transport.concurrency, db.now_ms(), self._lease_ms, self._rules
+                outbox.claim, self._account, self._transport.concurrency, db.now_ms, self._lease_ms, self._rules
             )
             if not claimed:
                 await self._pause(POLL_S)
@@ -124,7 +124,7 @@ class Sender:
     async def _rescue(self) -> None:
         """Once in a lease's time: take back what no living sender holds, of any account."""
         if time.monotonic() - self._rescued_at >= self._settings.lease_s:
-            await self._db(outbox.rescue, db.now_ms())
+            await self._db(outbox.rescue, db.now_ms)
             await self._take_over(sole=False)
 
     async def _take_over(self, sole: bool) -> None:
@@ -133,7 +133,7 @@ class Sender:
         Without a lock that proves its death it may only sleep, and send when it wakes: a person decides then.
         """
         self._rescued_at = time.monotonic()
-        for message in await self._db(outbox.take_over, self._account, db.now_ms(), self._lease_ms, sole):
+        for message in await self._db(outbox.take_over, self._account, db.now_ms, self._lease_ms, sole):
             self._hold_in_hand(message)
             if self._transport.exclusive:
                 self._doubtful.setdefault(message.id, True)
@@ -153,7 +153,7 @@ class Sender:
                 self._steady_since = time.monotonic()
             elif time.monotonic() - self._steady_since > STEADY_S:
                 self._restarts = 0
-            if self._hold and self._hold.until_ms and self._hold.until_ms <= db.now_ms():
+            if self._hold and self._hold.until_ms and self._hold.until_ms <= await self._db(db.now_ms):
                 self._hold, self._failure_run = None, 0
             await self._report()
         return self._health
@@ -164,17 +164,17 @@ class Sender:
             health = self._hold if self._hold and self._health.state is AccountState.READY else self._health
         key = (health, health.qr)
         if key != getattr(self, "_reported", None) or time.monotonic() - self._reported_at >= REPORT_S:
-            await self._db(accounts.report, self._account, health, db.now_ms())
+            await self._db(accounts.report, self._account, health, db.now_ms)
             self._reported, self._reported_at = key, time.monotonic()
 
     async def _send(self, message: Message) -> None:
         self._hold_in_hand(message)
         delay_ms = (message.job.delay_min_ms, message.job.delay_max_ms)
-        gap = pacing.gap(delay_ms, await self._streak(), self._rules, self._dice)
         try:
+            gap = pacing.gap(delay_ms, await self._streak(), self._rules, self._dice)
             outgoing = await self._db(_outgoing, self._settings, message)
             mark = await self._unless_stopped(self._transport.prepare(outgoing))
-            await self._db(outbox.submit, message, mark, db.now_ms(), gap)
+            await self._db(outbox.submit, message, mark, db.now_ms, gap)
         except Stopping:
             await self._move(outbox.release, message, "the sender was stopped")
         except errors.AccountUnready as error:
@@ -185,15 +185,15 @@ class Sender:
         except (errors.Undeliverable, errors.InvalidInput, errors.NotFound) as error:
             self._failure_run = 0
             await self._move(outbox.fail, message, str(error))
-            await self._db(outbox.set_pace, message.account, db.now_ms(), gap)
+            await self._db(outbox.set_pace, message.account, db.now_ms, gap)
         except errors.BrowserLost as error:
             await self._give_back_after_loss(message)
             await self._restart(error)
         except errors.NotSubmitted as error:
             await self._retry(message, str(error))
-            await self._db(outbox.set_pace, message.account, db.now_ms(), gap)
+            await self._db(outbox.set_pace, message.account, db.now_ms, gap)
         except errors.DatabaseBusy as error:
-            await self._move(outbox.release, message, str(error))
+            await self._move(outbox.withdraw, message, str(error))
         except errors.LeaseLost:
             self._drop(message)
             log.error("lease.lost")
@@ -218,10 +218,11 @@ class Sender:
         else:
             self._restarts = self._failure_run = 0
             self._lost_with.pop(message.id, None)
-            await self._move(outbox.confirm, message, receipt)
+            await self._move(outbox.confirm, message, receipt, gap)
             log.debug("message.handed_over", elapsed_ms=round((time.monotonic() - started) * 1000))
+            return
         # Anew, from the end of the send: a slow send must not eat up the pause after it.
-        await self._db(outbox.set_pace, message.account, db.now_ms(), gap)
+        await self._db(outbox.set_pace, message.account, db.now_ms, gap)
 
     async def _find_out(self, message_id: int) -> None:
         """Consult the chat about a message that may be out; nothing else is sent before that is settled."""
@@ -267,7 +268,8 @@ class Sender:
         self._failure_run += 1
         if self._failure_run >= FAILURE_RUN:
             detail = f"{self._failure_run} messages in a row could not be sent; the last one: {why}"
-            self._hold = Health(AccountState.HELD, Hold.FAILURES, db.now_ms() + FAILURE_HOLD_MS, detail)
+            until_ms = await self._db(db.now_ms) + FAILURE_HOLD_MS
+            self._hold = Health(AccountState.HELD, Hold.FAILURES, until_ms, detail)
             await self._report()
 
     async def _give_back_after_loss(self, message: Message) -> None:
@@ -283,9 +285,8 @@ class Sender:
 
     async def _move(self, move: Callable[..., None], message: Message, what: Any, *rest: Any) -> None:
         """End the message's time in hand with one move of the outbox; a lost lease changes nothing."""
-        arguments = (message, what, db.now_ms(), *rest)
         try:
-            await self._persist(move, *arguments)
+            await self._persist(move, message, what, db.now_ms, *rest)
         except errors.LeaseLost:
             log.error("lease.lost")
         except errors.DatabaseBusy:
@@ -317,11 +318,14 @@ class Sender:
             await asyncio.sleep(min(self._settings.lease_s / 6, REPORT_S))
             mine = [message for message, deadline in self._in_hand.values() if time.monotonic() < deadline]
             try:
-                await self._db(accounts.seen, self._account, db.now_ms())
+                await self._db(accounts.seen, self._account, db.now_ms)
                 if mine:
-                    await self._db(outbox.extend, mine, db.now_ms() + self._lease_ms)
+                    await self._db(self._extend, mine, db.now_ms)
             except errors.DatabaseBusy as error:
                 log.warning("lease.extend_failed", reason=str(error))
+
+    def _extend(self, mine: list[Message], now: int) -> None:
+        outbox.extend(mine, now + self._lease_ms)
 
     async def _bring_up(self) -> None:
         while True:
@@ -353,12 +357,16 @@ class Sender:
         return (await self._db(accounts.find, self._account)).streak
 
     async def _db(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Run one piece of database work on the database thread."""
+        """Run one piece of database work on the database thread.
+
+        `db.now_ms` among the arguments stands for the time at which the work begins: it may be the database
+        that has to be asked for it, and only that thread may ask.
+        """
         context = contextvars.copy_context()  # the log's ids go along
 
         def call() -> T:
             with db.available():
-                return context.run(work, *arguments)
+                return context.run(work, *(given() if given is db.now_ms else given for given in arguments))
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 

@@ -1,7 +1,6 @@
-"""Chrome's life, and the transport that sends through it.
+"""The transport that sends through WhatsApp Web in a Chrome of our own.
 
-`Chrome` starts one browser for one account and leaves nothing of it behind. `BrowserTransport` runs
-everything that touches the driver on one thread, each operation with a deadline: a page or a driver that
+Everything that touches the driver runs on one thread, each operation with a deadline: a page or a driver that
 hangs is killed, which frees the thread.
 """
 
@@ -9,446 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import json
-import os
-import re
-import shutil
-import subprocess
-import tempfile
-import threading
-import time
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
-import filelock
 import psutil
 import structlog
 import urllib3.exceptions
-from selenium.common.exceptions import SessionNotCreatedException, WebDriverException
-from selenium.webdriver.chrome.webdriver import WebDriver
+from selenium.common.exceptions import WebDriverException
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.transports import AccountState, Health, Lookup, Mark, Outgoing, Receipt, display, processes
-from daemon.transports.whatsapp_web import Operation, Page
-
-with warnings.catch_warnings():  # it imports distutils, which Python 3.11 warns of
-    warnings.simplefilter("ignore")
-    import undetected_chromedriver as uc
-    import undetected_chromedriver.patcher as uc_patcher
+from daemon.transports import AccountState, Health, Lookup, Mark, Outgoing, Receipt, chrome
+from daemon.transports.surface import Abandoned, Operation
+from daemon.transports.whatsapp_web import Page
 
 log = structlog.get_logger()
 T = TypeVar("T")
-
-PACKAGES = "On Debian: apt install chromium chromium-driver"
-CHROMES = ("chromium", "google-chrome-stable", "google-chrome", "chromium-browser", "chrome")
-DRIVERS = ("/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver")
 
 START_S = 60.0  #: deadlines of the operations, of their work on the driver's thread
 HEALTH_S = 60.0
 PREPARE_S = 150.0
 LOOK_UP_S = 150.0
 UPLOAD_BYTES_S = 64 * 1024  #: slowest upload still waited for, bytes a second
-COMMAND_S = 60.0  #: longest single exchange with the driver
-SCRIPT_S = 30.0  #: longest run of a script in the page; a page that hangs longer is lost
-QUIT_S = 2.0  #: for Chrome to write its profile when asked to quit
-
-ARGUMENTS = (
-    "--lang=en-US",
-    "--disable-backgrounding-occluded-windows",  # a hidden tab renders only the last message
-    "--disable-renderer-backgrounding",
-    "--disable-background-timer-throttling",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    "--disable-features=Translate,MediaRouter,OptimizationHints",
-    "--hide-crash-restore-bubble",
-    "--password-store=basic",  # a desktop keyring would ask, or be locked
-    "--mute-audio",
-    "--no-first-run",
-    "--no-default-browser-check",
-)
-PREFERENCES = {
-    "intl": {"accept_languages": "en-US,en", "selected_languages": "en-US,en"},
-    "profile": {"default_content_setting_values": {"notifications": 2}},
-    "translate": {"enabled": False},
-}
-
-
-class _Options(uc.ChromeOptions):  # type: ignore[misc]
-    """Keeps two arguments of uc's away.
-
-    --no-sandbox, which it adds whatever it is told: the sandbox stays on except for root, where Chrome refuses.
-    --user-data-dir, which `_Launch` gives: uc drops or mangles it when the path has "headless" or "lang" in it.
-    """
-
-    def add_argument(self, argument: str) -> None:
-        if argument.startswith("--user-data-dir=") or (argument == "--no-sandbox" and os.getuid() != 0):
-            return
-        super().add_argument(argument)
-
-
-class _Driver(uc.Chrome):  # type: ignore[misc]
-    """uc's Chrome without its clean-up of last resort: `Chrome.stop` ends what it started."""
-
-    def quit(self) -> None:
-        """Nothing: uc kills the driver here and leaves the rest to chance."""
-
-    def __del__(self) -> None:
-        """Nothing."""
-
-    @classmethod
-    def _ensure_close(cls, self: Any) -> None:
-        """Nothing."""
-
-
-@dataclass
-class _Launch:
-    """Stands for the module `subprocess` inside uc while it starts Chrome, which it does with pipes that nobody
-    reads (Chrome would block on a full one) and on a port that it hopes to be free still.
-    """
-
-    options: _Options
-    profile: Path
-    environment: dict[str, str]
-    arguments: list[str]
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    PIPE = subprocess.PIPE
-
-    def Popen(self, command: list[str], **_: Any) -> subprocess.Popen[bytes]:
-        """Start Chrome and wait until its driver can reach it. Raises SetupError, BrowserLost."""
-        told = self.profile / "DevToolsActivePort"
-        told.unlink(missing_ok=True)
-        kept = [argument for argument in command if not argument.startswith("--remote-debugging-port=")]
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [*kept, f"--user-data-dir={self.profile}", "--remote-debugging-port=0", *self.arguments],
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-        until = time.monotonic() + START_S
-        while time.monotonic() < until:
-            if self.process.poll() is not None:
-                raise self._ended(self.process.returncode)
-            port, line_end, _path = told.read_text().partition("\n") if told.exists() else ("", "", "")
-            if line_end:
-                self.options.debugger_address = f"127.0.0.1:{port}"
-                return self.process
-            time.sleep(0.01)
-        raise errors.BrowserLost("Chrome does not come up.")
-
-    def _ended(self, code: int) -> errors.DaemonError:
-        lines = self.log.read_text(errors="replace").split("\n")
-        words = next((line.rpartition("] ")[2] for line in lines if "FATAL" in line or "ERROR" in line), "")[:200]
-        if "sandbox" in words.lower():
-            return errors.SetupError(
-                f"Chrome's sandbox does not work on this machine: {words} "
-                "On Debian: apt install chromium-sandbox, or allow user namespaces."
-            )
-        return errors.BrowserLost(f"Chrome ended as soon as it was started (exit code {code}). {words}")
-
-
-_launch_lock = threading.Lock()  # uc.subprocess is one for the process
-
-
-def find_chrome(setting: str = "") -> Path:
-    """The browser to use. Raises SetupError that says what to install."""
-    if setting:
-        return _program(setting, "WASENDER_CHROME", "Chromium or Chrome")
-    for name in CHROMES:
-        if found := shutil.which(name):
-            return Path(found)
-    raise errors.SetupError(f"No Chromium or Chrome is installed. {PACKAGES}, or set WASENDER_CHROME to its path.")
-
-
-def find_chromedriver(setting: str = "") -> Path:
-    """The driver that belongs to the browser. Raises SetupError that says what to install."""
-    if setting:
-        return _program(setting, "WASENDER_CHROMEDRIVER", "chromedriver")
-    for name in (*DRIVERS, "chromedriver"):
-        if found := shutil.which(name):
-            return Path(found)
-    raise errors.SetupError(f"No chromedriver is installed. {PACKAGES}, or set WASENDER_CHROMEDRIVER to its path.")
-
-
-def _program(setting: str, name: str, what: str) -> Path:
-    found = shutil.which(setting)
-    if not found:
-        raise errors.SetupError(f"{name}={setting} is not a program. {PACKAGES}, or set it to the path of {what}.")
-    return Path(found)
-
-
-class Chrome:
-    """One browser for one account: profile, display, driver and every process of them.
-
-    Methods run on the driver's thread, except `kill`, which any thread may call.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        data = settings.data_dir.resolve()
-        self.profile = data / "profiles" / settings.account
-        self._drivers = data / "drivers" / settings.account
-        digest = hashlib.sha256(str(self.profile).encode()).hexdigest()[:16]
-        # Short, and the same in every life: Chrome's socket in it must stay under 108 bytes, and what a killed
-        # life left can be found.
-        self.temp = Path(tempfile.gettempdir()) / f"wasender-{os.getuid()}-{digest}"
-        self.lock = filelock.FileLock(self.profile.with_name(f"{settings.account}.lock"), thread_local=False)
-        self.driver: WebDriver | None = None
-        self.pid: int | None = None
-        self._display: display.Display | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> WebDriver:
-        """Bring Chrome up with an empty page.
-
-        Raises AccountInUse, SetupError; whatever Selenium raises when Chrome does not come up.
-        """
-        began = time.monotonic()
-        chrome, chromedriver = find_chrome(self._settings.chrome), find_chromedriver(self._settings.chromedriver)
-        self._take_profile()
-        processes.adopt_orphans()
-        self.kill(log_as="browser.orphans_killed")
-        self._clean_profile()
-        self._make_temp()
-        copy, version = self._copy_driver(chrome, chromedriver)
-        variables, arguments = self._choose_display(version)
-        folders = {name: str(self.temp) for name in ("TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
-        environment = processes.environment(self.profile, LANGUAGE="en_US", **folders, **variables)
-        self.driver = self._launch(chrome, copy, version, environment, arguments)
-        log.info(
-            "browser.started",
-            version=version,
-            headless="--headless=new" in arguments,
-            elapsed_ms=int((time.monotonic() - began) * 1000),
-        )
-        return self.driver
-
-    def stop(self) -> None:
-        """Ask Chrome to quit, so that it writes its profile; then leave nothing behind. Takes under 5 s."""
-        if self.driver is not None and self.pid is not None:
-            with contextlib.suppress(WebDriverException, urllib3.exceptions.HTTPError, OSError):
-                self._client_timeout(QUIT_S)
-                self.driver.execute_cdp_cmd("Browser.close", {})
-            processes.wait_gone(self.pid, QUIT_S)
-        processes.end(processes.marked(self.profile, self._drivers))
-        if self._display is not None:
-            self._display.close()
-        self.kill()
-
-    def kill(self, log_as: str = "") -> None:
-        """SIGKILL every process that carries this profile: ours, and what a previous life left.
-
-        Without the lock nothing: they are another sender's.
-        """
-        if not self.lock.is_locked:
-            return
-        count = processes.end(processes.marked(self.profile, self._drivers, self.temp))
-        if count and log_as:
-            log.warning(log_as, count=count)
-        xvfb = self._display.process if self._display else None
-        for process in (self._process, xvfb, self._service_process()):
-            if process is not None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(2)
-        processes.reap()
-
-    def release(self) -> None:
-        """After `kill`: forget the driver, remove temporary files, give the profile free."""
-        self._close_pipes()
-        self.driver = self.pid = self._display = self._process = None
-        shutil.rmtree(self.temp, ignore_errors=True)
-        self._unlink_singletons()
-        self.lock.release(force=True)
-
-    def alive(self) -> bool:
-        """Whether Chrome's main process runs."""
-        return self.pid is not None and not processes.wait_gone(self.pid, 0.001)
-
-    def _take_profile(self) -> None:
-        try:
-            self.profile.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not self.lock.is_locked:
-                self.lock.acquire(timeout=0)
-            self.profile.mkdir(exist_ok=True, mode=0o700)
-        except filelock.Timeout:
-            name = self._settings.account
-            raise errors.AccountInUse(
-                f"Another sender already drives the account {name!r} (it holds {self.lock.lock_file}): "
-                "stop it first, or set WASENDER_ACCOUNT to another name."
-            ) from None
-        except OSError as error:
-            raise errors.SetupError(
-                f"The browser profile {self.profile} cannot be written to ({error.strerror}): change its owner."
-            ) from error
-
-    def _clean_profile(self) -> None:
-        self._unlink_singletons()
-        path = self.profile / "Default" / "Preferences"
-        path.parent.mkdir(exist_ok=True, mode=0o700)
-        try:
-            stored = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            stored = {}  # new, or cut off by a kill: the login is not in this file
-        _merge(stored, PREFERENCES)
-        # Without it Chrome takes the last exit for a clean one, and uc leaves the file alone.
-        stored["profile"].pop("exit_type", None)
-        fresh = path.with_suffix(".wasender")
-        fresh.write_text(json.dumps(stored))
-        fresh.replace(path)
-
-    def _unlink_singletons(self) -> None:
-        for name in ("SingletonLock", "SingletonCookie", "SingletonSocket"):
-            (self.profile / name).unlink(missing_ok=True)
-
-    def _make_temp(self) -> None:
-        try:
-            if self.temp.is_symlink() or (self.temp.exists() and self.temp.stat().st_uid != os.getuid()):
-                raise FileExistsError
-            shutil.rmtree(self.temp, ignore_errors=True)
-            self.temp.mkdir(mode=0o700)
-        except OSError:
-            self.temp = Path(tempfile.mkdtemp(prefix="wasender-"))
-
-    def _copy_driver(self, chrome: Path, chromedriver: Path) -> tuple[Path, str]:
-        """uc patches the driver in place: give it a copy of ours, made anew when the system's has changed."""
-        self._drivers.mkdir(parents=True, exist_ok=True, mode=0o700)
-        copy, stamp = self._drivers / "chromedriver", self._drivers / "origin.json"
-        origin = {"chrome": _fingerprint(chrome), "chromedriver": _fingerprint(chromedriver)}
-        try:
-            known = json.loads(stamp.read_bytes())
-        except (OSError, ValueError):
-            known = {}
-        if known.get("origin") == origin and copy.exists():
-            return copy, known["version"]
-        version = _version(chrome)
-        fresh = self._drivers / "chromedriver.new"
-        shutil.copyfile(chromedriver, fresh)
-        fresh.chmod(0o700)
-        fresh.replace(copy)
-        stamp.write_text(json.dumps({"origin": origin, "version": version}))
-        return copy, version
-
-    def _choose_display(self, version: str) -> tuple[dict[str, str], list[str]]:
-        """Environment and further arguments for Chrome."""
-        wanted, shown = self._settings.headless, os.environ.get("DISPLAY", "")
-        if wanted != "true" and shown and display.answers(shown):
-            return {}, []
-        if wanted != "true" and (xvfb := display.find_xvfb()):
-            try:
-                self._display = display.Display(xvfb, self.temp, processes.environment(self.profile))
-            except errors.SetupError:
-                if wanted == "false":
-                    raise
-            else:
-                return self._display.variables, []
-        if wanted == "false":
-            raise errors.SetupError(
-                "There is no display to show Chrome on. On Debian: apt install xvfb, or set WASENDER_HEADLESS=auto."
-            )
-        agent = (
-            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
-            f"Chrome/{version.partition('.')[0]}.0.0.0 Safari/537.36"
-        )
-        return {}, ["--headless=new", f"--user-agent={agent}"]
-
-    def _launch(
-        self, chrome: Path, copy: Path, version: str, environment: dict[str, str], arguments: list[str]
-    ) -> WebDriver:
-        options = _Options()
-        options.page_load_strategy = "none"
-        for argument in ARGUMENTS:
-            options.add_argument(argument)
-        if os.getuid() == 0:  # containers, where /dev/shm is often 64 MiB
-            options.add_argument("--disable-dev-shm-usage")
-        uc_patcher.Patcher.data_path = str(self._drivers)  # else it makes a folder in HOME
-        launch = _Launch(options, self.profile, environment, arguments, self.temp / "chrome.log")
-        with _launch_lock, warnings.catch_warnings():
-            uc.subprocess = launch
-            warnings.simplefilter("ignore")
-            options.ignore_local_proxy_environment_variables()
-            try:
-                driver = _Driver(
-                    options=options,
-                    user_data_dir=str(self.profile),
-                    driver_executable_path=str(copy),
-                    browser_executable_path=str(chrome),
-                    version_main=int(version.partition(".")[0]),
-                    use_subprocess=True,
-                    no_sandbox=False,
-                    log_level=3,
-                )
-            except SessionNotCreatedException as error:
-                if "only supports Chrome version" in str(error):
-                    raise errors.SetupError(
-                        f"{chrome} and its chromedriver are of different versions. {PACKAGES}"
-                    ) from error
-                raise
-            finally:
-                self._process = launch.process
-        self.driver, self.pid = driver, driver.browser_pid
-        self._client_timeout(COMMAND_S)
-        driver.set_script_timeout(SCRIPT_S)
-        driver.set_page_load_timeout(SCRIPT_S)
-        extra = driver.window_handles[1:]
-        for handle in extra:
-            driver.switch_to.window(handle)
-            driver.close()
-        if extra:
-            driver.switch_to.window(driver.window_handles[0])
-        return driver
-
-    def _client_timeout(self, seconds: float) -> None:
-        if self.driver is not None:
-            self.driver.command_executor.client_config.timeout = seconds  # type: ignore[union-attr]
-
-    def _service_process(self) -> subprocess.Popen[bytes] | None:
-        service = getattr(self.driver, "service", None)
-        return getattr(service, "process", None)
-
-    def _close_pipes(self) -> None:
-        process = self._service_process()
-        if process is not None and process.stdin is not None:
-            with contextlib.suppress(OSError):
-                process.stdin.close()
-
-
-def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
-    for key, value in more.items():
-        if isinstance(value, dict):
-            if not isinstance(into.get(key), dict):
-                into[key] = {}
-            _merge(into[key], value)
-        else:
-            into[key] = value
-
-
-def _fingerprint(program: Path) -> list[object]:
-    status = program.resolve().stat()
-    return [str(program), status.st_size, status.st_mtime_ns]
-
-
-def _version(chrome: Path) -> str:
-    try:
-        output = subprocess.run(
-            [chrome, "--version"], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise errors.SetupError(f"{chrome} does not run ({error}). {PACKAGES}") from error
-    match = re.search(r"\d+(\.\d+)+", output)
-    if not match:
-        raise errors.SetupError(f"{chrome} does not tell its version: it does not seem to be Chrome. {PACKAGES}")
-    return match[0]
 
 
 @contextlib.contextmanager
@@ -456,6 +38,8 @@ def _mapped() -> Iterator[None]:
     """What the driver raises when Chrome or it is gone, hung or confused becomes BrowserLost."""
     try:
         yield
+    except Abandoned:
+        raise errors.BrowserLost("Chrome was closed.") from None
     except (WebDriverException, urllib3.exceptions.HTTPError, OSError, psutil.Error) as error:
         text = getattr(error, "msg", None) or type(error).__name__
         raise errors.BrowserLost(f"Chrome or its driver failed: {str(text).splitlines()[0][:160]}") from error
@@ -469,7 +53,7 @@ class BrowserTransport:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._chrome = Chrome(settings)
+        self._chrome = chrome.Chrome(settings)
         self._page: Page | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._last: Future[Any] | None = None  # what the thread does or did
@@ -492,7 +76,7 @@ class BrowserTransport:
     def _start(self, operation: Operation) -> Page:
         driver = self._chrome.start()
         operation.check()
-        page = Page(driver, self._settings.whatsapp_url, self._chrome.temp, SCRIPT_S)
+        page = Page(driver, self._settings.whatsapp_url, self._chrome.temp, chrome.SCRIPT_S)
         page.open()
         return page
 
@@ -525,13 +109,13 @@ class BrowserTransport:
         """See Transport.close."""
         self._operation.abandon()
         self._page = None
-        chrome = self._chrome
-        if chrome.driver is not None and chrome.alive():
+        life = self._chrome
+        if life.driver is not None and life.alive():
             with contextlib.suppress(TimeoutError, errors.TransportError):
-                await asyncio.wait_for(asyncio.wrap_future(self._submit(lambda _: chrome.stop())), 2 * QUIT_S)
+                await asyncio.wait_for(asyncio.wrap_future(self._submit(lambda _: life.stop())), 2 * chrome.QUIT_S)
         await self._lose()
-        if chrome.lock.is_locked:
-            await asyncio.to_thread(chrome.release)
+        if life.lock.is_locked:
+            await asyncio.to_thread(life.release)
             log.info("browser.closed")
         if self._thread is not None:
             self._thread.shutdown(wait=False, cancel_futures=True)
@@ -566,9 +150,9 @@ class BrowserTransport:
         if last is None or last.done():
             return
         try:
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(last)), SCRIPT_S + COMMAND_S)
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(last)), chrome.SCRIPT_S + chrome.COMMAND_S)
         except TimeoutError:
-            log.error("browser.hung", operation=name, elapsed_ms=int((SCRIPT_S + COMMAND_S) * 1000))
+            log.error("browser.hung", operation=name, elapsed_ms=int((chrome.SCRIPT_S + chrome.COMMAND_S) * 1000))
             await self._lose()
             raise errors.BrowserLost("Chrome is still busy with an operation that was given up.") from None
         except asyncio.CancelledError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from daemon.config import Settings
-from daemon.transports import AccountState, Attachment, Health, Mark, Outgoing, Receipt
+from daemon.transports import AccountState, Attachment, Health, Mark, Outgoing, Receipt, whatsapp_web
 from daemon.transports.browser import BrowserTransport
 from tests.standin.client import StandIn
 from tests.standin.switches import DEFAULTS
@@ -38,6 +38,7 @@ class Driving:
         self.settings = Settings(
             data_dir=folder / "data", whatsapp_url=self.standin.url, send_timeout_s=timeout_s, headless=headless
         )
+        whatsapp_web.STABLE_S = 0.7  # the stand-in's rows come at once, unless a test has them come late
         self.runner = asyncio.Runner()
         self.transport = BrowserTransport(self.settings)
 

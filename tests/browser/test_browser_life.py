@@ -18,7 +18,7 @@ import structlog.testing
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.transports import AccountState, Finding, Outgoing, browser, processes
+from daemon.transports import AccountState, Finding, Outgoing, browser, chrome, processes
 from daemon.transports.browser import BrowserTransport
 from tests.browser.driving import Driving, a_number
 
@@ -35,8 +35,8 @@ def driving(tmp_path: Path) -> Iterator[Driving]:
 
 def carriers(driving: Driving) -> list[psutil.Process]:
     """All living processes that belong to this account's browser."""
-    chrome = driving.transport._chrome
-    return processes.marked(chrome.profile, chrome._drivers, chrome.temp)
+    life = driving.transport._chrome
+    return processes.marked(life.profile, life._drivers, life.temp)
 
 
 def test_close_leaves_nothing(driving: Driving) -> None:
@@ -104,7 +104,7 @@ def test_a_killed_driver_is_lost_too(driving: Driving) -> None:
 
 def test_a_hung_page_is_given_up(driving: Driving, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that does not answer is lost in bounded time, with all its processes."""
-    monkeypatch.setattr(browser, "SCRIPT_S", 2.0)
+    monkeypatch.setattr(chrome, "SCRIPT_S", 2.0)
     driving.start()
     driving.standin.set(hang=True)
 
@@ -174,18 +174,18 @@ def test_a_killed_sender_leaves_orphans_that_the_next_one_ends(driving: Driving)
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No browser, no driver, no display: each says what to install."""
-    monkeypatch.setattr(browser, "CHROMES", ())
+    monkeypatch.setattr(chrome, "CHROMES", ())
     with pytest.raises(errors.SetupError, match="apt install chromium chromium-driver"):
-        browser.find_chrome()
-    monkeypatch.setattr(browser, "DRIVERS", ())
+        chrome.find_chrome()
+    monkeypatch.setattr(chrome, "DRIVERS", ())
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(errors.SetupError, match="apt install chromium chromium-driver"):
-        browser.find_chromedriver()
+        chrome.find_chromedriver()
     with pytest.raises(errors.SetupError, match="WASENDER_CHROME=/no/such"):
-        browser.find_chrome("/no/such")
-    chrome = browser.Chrome(Settings(data_dir=tmp_path, headless="false"))
+        chrome.find_chrome("/no/such")
+    life = chrome.Chrome(Settings(data_dir=tmp_path, headless="false"))
     with pytest.raises(errors.SetupError, match="xvfb"):
-        chrome._choose_display("156.0")
+        life._choose_display("156.0")
 
 
 def test_a_failed_start_leaves_nothing(tmp_path: Path) -> None:
@@ -205,8 +205,8 @@ def test_a_failed_start_leaves_nothing(tmp_path: Path) -> None:
         return time.monotonic() - began
 
     assert asyncio.run(try_twice()) < 20
-    chrome = browser.Chrome(settings)
-    assert [] == processes.marked(chrome.profile, chrome._drivers, chrome.temp)
+    life = chrome.Chrome(settings)
+    assert [] == processes.marked(life.profile, life._drivers, life.temp)
 
 
 def test_headless_does_not_say_so(tmp_path: Path) -> None:
@@ -216,14 +216,14 @@ def test_headless_does_not_say_so(tmp_path: Path) -> None:
         driving.start()
         page = driving.transport._page
         assert page is not None
-        agent = page._driver.execute_script("return navigator.userAgent")
-        languages = page._driver.execute_script("return navigator.languages")
+        agent = page._surface._driver.execute_script("return navigator.userAgent")
+        languages = page._surface._driver.execute_script("return navigator.languages")
         driving.send(a_number(), "headless\nbut whole 😀")
     finally:
         driving.close()
 
     assert "Headless" not in agent
-    assert f"Chrome/{page._driver.capabilities['browserVersion'].partition('.')[0]}." in agent
+    assert f"Chrome/{page._surface._driver.capabilities['browserVersion'].partition('.')[0]}." in agent
     assert ["en-US", "en"] == languages
 
 
@@ -241,14 +241,14 @@ def test_the_driver_is_copied_anew_when_it_changes(tmp_path: Path) -> None:
     mine = tmp_path / "chromedriver"
     mine.write_bytes(b"one")
     mine.chmod(0o755)
-    chrome = browser.Chrome(Settings(data_dir=tmp_path / "data"))
+    life = chrome.Chrome(Settings(data_dir=tmp_path / "data"))
 
-    copy, version = chrome._copy_driver(browser.find_chrome(), mine)
+    copy, version = life._copy_driver(chrome.find_chrome(), mine)
     copy.write_bytes(b"patched")
-    again, _ = chrome._copy_driver(browser.find_chrome(), mine)
+    again, _ = life._copy_driver(chrome.find_chrome(), mine)
     kept = again.read_bytes()
     mine.write_bytes(b"two!")
-    chrome._copy_driver(browser.find_chrome(), mine)
+    life._copy_driver(chrome.find_chrome(), mine)
 
     assert (b"patched", b"two!", b"two!") == (kept, copy.read_bytes(), mine.read_bytes())
     assert int(version.partition(".")[0]) > 100

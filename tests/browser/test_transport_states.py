@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.transports import AccountState, Finding, Hold, Outgoing, whatsapp_web
+from daemon.transports import AccountState, Finding, Hold, Outgoing, screens
 from tests.browser.driving import Driving, a_number
 from tests.standin.client import StandIn
 
@@ -133,11 +133,11 @@ def test_a_window_taken_back(driving: Driving, standin: StandIn, monkeypatch: py
         assert Hold.CONFLICT is driving.health().hold
     assert standin.switches()["conflict"]
 
-    page._since.conflict_wait = 0.0
+    page.screens.since.conflict_wait = 0.0
     driving.until(AccountState.READY)
 
     assert not standin.switches()["conflict"]
-    page._since.conflict_wait = whatsapp_web.CONFLICT_S
+    page.screens.since.conflict_wait = screens.CONFLICT_S
 
 
 def test_promotions_are_put_away(driving: Driving, standin: StandIn) -> None:
@@ -189,7 +189,7 @@ def test_a_server_that_is_away(driving: Driving, standin: StandIn) -> None:
     """An address nobody answers at is offline, and the page comes back by itself."""
     page = driving.transport._page
     assert page is not None
-    page._driver.get("http://127.0.0.1:9/")
+    page._surface._driver.get("http://127.0.0.1:9/")
     health = driving.until(AccountState.OFFLINE)
     driving.until(AccountState.READY)
 
@@ -219,4 +219,4 @@ def test_a_look_while_something_is_open(driving: Driving, standin: StandIn) -> N
 )  # fmt: skip
 def test_durations(words: str, seconds: int | None) -> None:
     """WhatsApp's ways to say how long."""
-    assert seconds == whatsapp_web.seconds_of(words)
+    assert seconds == screens.seconds_of(words)

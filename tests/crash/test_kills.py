@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.rig import Rig, eventually
 from tests.standin.client import StandIn
 
 POINTS = ["chat.opened", "send.clicked", "message.received", "message.acked"]
-SLOW_MS = 1500  # between click and receipt, and between receipt and tick: time to be killed in
+SLOW_MS = 700  # between click and receipt, and between receipt and tick: time to be killed in
 TEXT = "Dear {{ name }},\nyour appointment is tomorrow. 😀"
 
 
@@ -37,7 +38,7 @@ def rig(standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.mark.parametrize("victim", ["sender", "chrome"])
 def test_a_kill_at_any_point_of_a_send_neither_loses_nor_doubles(standin: StandIn, rig: Rig, victim: str) -> None:
     """SIGKILL at each of the four points, once each in one campaign; the record holds everybody once."""
-    numbers = [f"+4930231{ {'sender': 25, 'chrome': 26}[victim] }{each:03d}" for each in range(len(POINTS) + 2)]
+    numbers = [f"+4930231{['sender', 'chrome'].index(victim) + 25}{each:03d}" for each in range(len(POINTS) + 2)]
     standin.set(send_ms=SLOW_MS, ack_ms=SLOW_MS)
     rig.ready()
     standin.forget()
@@ -75,3 +76,25 @@ def test_the_http_process_may_die_at_any_time(standin: StandIn, rig: Rig, tmp_pa
     delivered = Counter(message["number"] for message in standin.messages() if message["number"] in numbers)
     assert dict.fromkeys(numbers, 1) == delivered
     assert len(numbers) == status["sent"] + status["delivered"] + status["read"]
+
+
+@pytest.mark.parametrize("point", ["chat.opened", "send.clicked", "message.received"])
+def test_sigterm_in_the_middle_of_a_send_ends_the_sender_in_ten_seconds(standin: StandIn, rig: Rig, point: str) -> None:
+    """It exits with 0, leaves no browser behind, and the message in hand is neither lost nor doubled later."""
+    numbers = [f"+49302312{POINTS.index(point)}8{each:02d}" for each in range(3)]
+    standin.set(send_ms=SLOW_MS * 5, ack_ms=SLOW_MS * 4)
+    rig.ready()
+    standin.forget()
+    job = rig.call("POST", "/send", {"numbers": numbers, "message": "Hello"})
+    standin.wait(point, timeout=60)
+    sender = psutil.Process(rig.pid("sender"))
+
+    sender.terminate()
+    sender.wait(10)
+
+    ends = [event for event in rig.events() if event["event"] == "process.stopped" and event["process"] == "sender"]
+    assert 0 == ends[-1]["exit_code"]
+    standin.set(send_ms=0, ack_ms=0)
+    rig.finish(job["job_id"])
+    delivered = Counter(message["number"] for message in standin.messages() if message["number"] in numbers)
+    assert dict.fromkeys(numbers, 1) == delivered

@@ -1,0 +1,130 @@
+"""The page as something to ask: one round trip each, real keys, and what its selectors found."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import threading
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import structlog
+from selenium.common.exceptions import JavascriptException, TimeoutException, UnexpectedAlertPresentException
+from selenium.webdriver.chrome.webdriver import WebDriver
+
+from daemon import errors
+
+log = structlog.get_logger()
+
+HERE = Path(__file__).parent
+CTRL, SHIFT = 2, 8  #: as the DevTools protocol counts them
+
+
+class Operation:
+    """Tells the thread that nobody waits for its work any more."""
+
+    def __init__(self) -> None:
+        self._abandoned = threading.Event()
+
+    def abandon(self) -> None:
+        self._abandoned.set()
+
+    def check(self) -> None:
+        """Called between steps; raises Abandoned."""
+        if self._abandoned.is_set():
+            raise Abandoned
+
+
+class Abandoned(Exception):
+    """The operation was cancelled."""
+
+
+class Interrupted(Exception):
+    """The page went away under a script: it reloads, or shows an alert."""
+
+
+def mask(text: str, limit: int = 120) -> str:
+    """A dialog's words for a person: one line, no digits, cut."""
+    line = re.sub(r"\d", "#", " ".join(text.split()))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+class Surface:
+    """One driver's WhatsApp Web page. All methods run on the driver's thread."""
+
+    def __init__(self, driver: WebDriver, base_url: str, script_s: float) -> None:
+        """script_s: the driver's timeout of scripts."""
+        self._driver = driver
+        self._script_s = script_s
+        self.url = base_url
+        self.born = 0.0  #: which life of the page the last `observe` saw
+        selectors = tomllib.loads((HERE / "selectors.toml").read_text())
+        self.dismiss: list[dict[str, Any]] = selectors.pop("dismiss")  #: dialogs that need no person
+        self.text: dict[str, str] = selectors["text"]  #: regexes of states
+        data = json.dumps(selectors, ensure_ascii=False, default=str)
+        code = (HERE / "page.js").read_text()
+        self._script = f"{code}\nconst S = {data};\nrun(arguments[0], arguments[1], arguments[arguments.length - 1]);"
+        self._hits: dict[str, int] = {}
+
+    def open(self, path: str = "/") -> None:
+        """Load WhatsApp anew; returns at once."""
+        with contextlib.suppress(TimeoutException):
+            self._driver.get(self.url + path)
+
+    def observe(self) -> dict[str, Any]:
+        """All that tells in which state the page is."""
+        look: dict[str, Any] = self.ask("observe")
+        self.born = look["born"]
+        return look
+
+    def ask(self, command: str, **given: Any) -> Any:
+        """One round trip. Raises Interrupted, BrowserLost."""
+        began = time.monotonic()
+        try:
+            answer = self._driver.execute_async_script(self._script, command, given)
+        except TimeoutException as error:
+            if time.monotonic() - began < 0.9 * self._script_s:  # the driver calls a reload a timeout, too
+                raise Interrupted("loaded anew") from error
+            raise errors.BrowserLost("The page of WhatsApp Web does not answer.") from error
+        except (JavascriptException, UnexpectedAlertPresentException) as error:
+            raise Interrupted(str(error.msg).splitlines()[0] if error.msg else type(error).__name__) from error
+        if not isinstance(answer, dict):
+            raise Interrupted("no answer")
+        self._note_hits(answer.get("hits") or {})
+        if "error" in answer:
+            log.error("page.script_failed", command=command, reason=answer["error"].splitlines()[0][:200])
+            raise Interrupted(f"{command} failed")
+        return answer["value"]
+
+    def _note_hits(self, hits: dict[str, int]) -> None:
+        for name, choice in hits.items():
+            if self._hits.get(name) != choice:
+                self._hits[name] = choice
+                level = log.debug if choice == 0 else log.info
+                level("page.selector_used", name=name, choice=choice)
+
+    def key(self, key: str, code: str, number: int, modifiers: int = 0, text: str = "") -> None:
+        """Press and release a key: a real one, as the page sees it."""
+        event: dict[str, Any] = {
+            "key": key,
+            "code": code,
+            "windowsVirtualKeyCode": number,
+            "nativeVirtualKeyCode": number,
+            "modifiers": modifiers,
+        }
+        down = event | {"type": "keyDown" if text else "rawKeyDown"} | ({"text": text} if text else {})
+        if key == "a" and modifiers == CTRL:
+            down["commands"] = ["selectAll"]
+        self._driver.execute_cdp_cmd("Input.dispatchKeyEvent", down)
+        self._driver.execute_cdp_cmd("Input.dispatchKeyEvent", event | {"type": "keyUp"})
+
+    def type(self, text: str) -> None:
+        """Insert `text` at the caret, as an input method would: any sign of Unicode."""
+        self._driver.execute_cdp_cmd("Input.insertText", {"text": text})
+
+    def keep_choosers_shut(self, shut: bool) -> None:
+        """Have Chrome swallow the system's file choosers, which nobody could close."""
+        self._driver.execute_cdp_cmd("Page.setInterceptFileChooserDialog", {"enabled": shut})

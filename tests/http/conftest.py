@@ -1,0 +1,77 @@
+"""A client of the API, with the key and without."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse, FormData
+from aiohttp.test_utils import TestClient
+
+from daemon.config import Settings
+from daemon.http import make_app
+
+KEY = "a-key-for-tests-0123456789"
+
+
+def form(data: bytes, filename: str, name: str = "file") -> FormData:
+    """A file as curl -F sends it: its name in UTF-8, as it is."""
+    made = FormData(quote_fields=False)
+    made.add_field(name, io.BytesIO(data), filename=filename, content_type="application/octet-stream")
+    return made
+
+
+class Caller:
+    """Calls the API as a program would; every answer that is an error must have the shape of one."""
+
+    def __init__(self, client: TestClient[Any, Any], key: str | None) -> None:
+        self.client, self.headers = client, {"X-API-KEY": key} if key else {}
+
+    async def ask(self, method: str, path: str, status: int = 200, **what: Any) -> Any:
+        """The JSON answer, which has that status."""
+        response = await self.send(method, path, **what)
+        body: dict[str, Any] = await response.json(content_type=None)
+        assert status == response.status, body
+        if status >= 400 and path != "/ready":
+            assert "application/problem+json" == response.content_type
+            assert {"type", "title", "status", "detail"} == set(body)
+            assert body["type"].startswith("urn:wasender:problem:")
+            assert status == body["status"]
+            assert (body["title"] and body["detail"].endswith((".", "?"))) or ":" in body["detail"]
+        return body
+
+    async def send(self, method: str, path: str, headers: dict[str, Any] | None = None, **what: Any) -> ClientResponse:
+        return await self.client.request(method, path, headers=self.headers | (headers or {}), **what)
+
+    async def get(self, path: str, status: int = 200, **what: Any) -> Any:
+        return await self.ask("GET", path, status, **what)
+
+    async def post(self, path: str, body: Any = None, status: int = 200, **what: Any) -> Any:
+        if body is not None:
+            what["json"] = body
+        return await self.ask("POST", path, status, **what)
+
+    async def text(self, path: str) -> str:
+        response = await self.send("GET", path)
+        assert 200 == response.status
+        return await response.text()
+
+
+@pytest.fixture
+async def client(settings: Settings, database: str, aiohttp_client: Callable[..., Awaitable[Any]]) -> Any:
+    """The application on a port of its own."""
+    return await aiohttp_client(make_app(settings, KEY))
+
+
+@pytest.fixture
+def api(client: Any) -> Caller:
+    """A caller that has the key."""
+    return Caller(client, KEY)
+
+
+@pytest.fixture
+def stranger(client: Any) -> Caller:
+    """A caller without the key."""
+    return Caller(client, None)

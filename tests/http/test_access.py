@@ -1,0 +1,151 @@
+"""Who may see and do what: the key, the open status, and errors that give nothing away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import web as aiohttp_web
+
+from daemon import web
+from daemon.http import make_app
+from tests.http.conftest import KEY, Caller
+
+CLOSED = [
+    ("POST", "/send"),
+    ("POST", "/pause/1"),
+    ("POST", "/resume/1"),
+    ("POST", "/stop/1"),
+    ("POST", "/retry/1"),
+    ("GET", "/jobs/1/messages"),
+    ("GET", "/jobs/1/report.csv"),
+    ("GET", "/jobs/1/rejected.csv"),
+    ("GET", "/messages/1"),
+    ("POST", "/messages/1/decide"),
+    ("POST", "/upload"),
+    ("POST", "/upload_attachment"),
+    ("GET", "/accounts"),
+    ("GET", "/accounts/default"),
+    ("GET", "/accounts/default/qr.svg"),
+    ("GET", "/suppressions"),
+    ("POST", "/suppressions"),
+    ("DELETE", "/suppressions"),
+    ("GET", "/metrics"),
+]
+OPEN = {("GET", "/status/{id}"), ("GET", "/jobs"), ("GET", "/health"), ("GET", "/ready")}
+
+
+@pytest.mark.parametrize(("method", "path"), CLOSED)
+async def test_without_the_key_everything_else_is_closed(stranger, method, path):
+    """401 before anything is read, found or changed, with where the key is."""
+    problem = await stranger.ask(method, path, 401)
+    assert "urn:wasender:problem:unauthorized" == problem["type"]
+    assert "X-API-KEY" in problem["detail"]
+
+
+async def test_every_address_of_the_api_is_in_one_of_the_lists(client):
+    """A new one cannot be open by oversight."""
+    from daemon import api
+
+    shapes = {(route.method, route.path.replace(r":\d{1,18}", "")) for route in api.routes}
+    closed = {(m, p.replace("/1", "/{id}").replace("/default", "/{name}")) for m, p in CLOSED}
+    assert closed | OPEN == shapes
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-API-KEY": "wrong"},
+        {"X-API-KEY": KEY + "x"},
+        {"X-API-KEY": KEY[:-1]},
+        {"X-API-KEY": "ÿü"},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Basic " + KEY},
+        {"Cookie": f"{web.COOKIE}=9999999999.forged"},
+        {"Cookie": f"{web.COOKIE}=" + "9" * 5000 + ".x"},
+    ],
+)
+async def test_a_wrong_key_is_refused(stranger, headers):
+    """However it is presented, and whatever is in it."""
+    await stranger.get("/accounts", 401, headers=headers)
+
+
+async def test_the_right_key_is_taken_from_either_header(stranger):
+    """X-API-KEY as the predecessor had it, or as a Bearer token."""
+    for headers in ({"X-API-KEY": KEY}, {"Authorization": f"Bearer {KEY}"}):
+        await stranger.get("/accounts", headers=headers)
+
+
+async def test_keys_are_compared_in_constant_time(api, monkeypatch):
+    """All of it goes through `web.same`, which hashes both and uses hmac.compare_digest."""
+    compared: list[Any] = []
+    real = web.hmac.compare_digest
+    monkeypatch.setattr(web.hmac, "compare_digest", lambda *both: (compared.append(both), real(*both))[1])
+    await api.get("/accounts")
+    assert 1 == len(compared)
+    assert {32} == {len(each) for each in compared[0]}
+
+
+async def test_states_and_counts_are_open_without_names_and_numbers(api, stranger):
+    """The predecessor's status page had no key; people's data stay closed."""
+    body = {"numbers": ["+4915110000000"], "message": "Secret text", "name": "Secret name"}
+    job_id = (await api.post("/send", body))["job_id"]
+    for shown in (await stranger.get(f"/status/{job_id}"), (await stranger.get("/jobs"))["jobs"][0]):
+        assert (job_id, 1, None, None) == (shown["job_id"], shown["pending"], shown["name"], shown["reason"])
+        assert "Secret" not in str(shown) and "4915110" not in str(shown)
+    assert "Secret name" == (await api.get(f"/status/{job_id}"))["name"]
+
+
+async def test_the_open_status_can_be_closed(make_settings, database, aiohttp_client):
+    """Then it does not even say whether a job exists."""
+    client = await aiohttp_client(make_app(make_settings(open_status=False), KEY))
+    stranger, api = Caller(client, None), Caller(client, KEY)
+    for path in ("/status/1", "/status/999", "/jobs"):
+        await stranger.get(path, 401)
+    await api.get("/jobs")
+
+
+async def test_an_unexpected_error_tells_the_client_nothing(settings, database, aiohttp_client):
+    """Its text may hold a path or a password; the log has it."""
+
+    async def broken(_request: Any) -> Any:
+        raise RuntimeError("postgresql://user:password@host/db")
+
+    app = make_app(settings, KEY)
+    app.router.add_get("/broken", broken)
+    problem = await Caller(await aiohttp_client(app), KEY).get("/broken", 500)
+    assert "urn:wasender:problem:internal-error" == problem["type"]
+    assert "password" not in str(problem)
+
+
+async def test_a_redirect_is_no_error(settings, database, aiohttp_client):
+    """The middleware lets it through."""
+
+    async def elsewhere(_request: Any) -> Any:
+        raise aiohttp_web.HTTPSeeOther("/health")
+
+    app = make_app(settings, KEY)
+    app.router.add_get("/elsewhere", elsewhere)
+    response = await Caller(await aiohttp_client(app), KEY).send("GET", "/elsewhere", allow_redirects=False)
+    assert (303, "/health") == (response.status, response.headers["Location"])
+
+
+async def test_a_busy_database_is_503_and_may_be_asked_again(api, monkeypatch):
+    """Also where the database is only read."""
+    from daemon import accounts, outbox
+
+    def away() -> None:
+        raise outbox.peewee.OperationalError("database is locked")
+
+    monkeypatch.setattr(accounts, "every", away)
+    problem = await api.get("/accounts", 503)
+    assert "urn:wasender:problem:database-busy" == problem["type"]
+    assert "try again" in problem["detail"]
+
+
+async def test_answers_are_neither_cached_nor_framed(api, stranger):
+    """Headers that keep a browser from doing harm with them."""
+    for response in (await api.send("GET", "/jobs"), await stranger.send("GET", "/accounts")):
+        assert "no-store" == response.headers["Cache-Control"]
+        assert "nosniff" == response.headers["X-Content-Type-Options"]
+        assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]

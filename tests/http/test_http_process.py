@@ -1,0 +1,101 @@
+"""The http process as it is started: `python -m daemon.http`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the process with these settings; whatever still runs at the end is killed."""
+    with ExitStack() as stack:
+
+        def start(**settings: str) -> subprocess.Popen[str]:
+            changes = {f"WASENDER_{name}": value for name, value in settings.items()}
+            process = subprocess.Popen(
+                [sys.executable, "-m", "daemon.http"],
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment | changes,
+                cwd=tmp_path,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield start
+
+
+def event(process: subprocess.Popen[str], name: str) -> dict[str, Any]:
+    """The next event of that name in its log."""
+    for line in process.stdout or ():
+        found: dict[str, Any] = json.loads(line)
+        if found["event"] == name:
+            return found
+    raise AssertionError(f"it ended without {name}")
+
+
+def test_it_answers_until_it_is_told_to_stop(start, settings):
+    """A key is made, the port is told, SIGTERM ends it in order and soon."""
+    process = start(PORT="0")
+    url = event(process, "http.listening")["url"]
+    key_file = settings.data_dir / "api_key"
+    assert 0o600 == stat.S_IMODE(key_file.stat().st_mode)
+    request = urllib.request.Request(f"{url}/accounts", headers={"X-API-KEY": key_file.read_text().strip()})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        assert {"accounts": []} == json.load(response)
+
+    started = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    rest = [json.loads(line) for line in process.stdout or ()]
+    assert 0 == process.wait(10)
+    assert time.monotonic() - started < 5
+    assert ["process.stopping", "process.stopped"] == [line["event"] for line in rest]
+    assert key_file.read_text().strip() not in str(rest)
+
+
+def test_an_open_connection_does_not_keep_it(start):
+    """A client that keeps its connection, or never finishes its request, is not waited for."""
+    process = start(PORT="0")
+    port = int(event(process, "http.listening")["url"].rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port)) as idle, socket.create_connection(("127.0.0.1", port)) as slow:
+        idle.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert idle.recv(1000).startswith(b"HTTP/1.1 200")
+        slow.sendall(b"POST /send HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert 0 == process.wait(10)
+        assert time.monotonic() - started < 5
+
+
+def test_a_port_in_use_is_told_in_one_line(start):
+    """Exit code 1, with the port and the setting."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        process = start(PORT=port)
+        refused = event(process, "process.refused")
+        assert 1 == process.wait(10)
+    assert f"Port {port} on 127.0.0.1" in refused["reason"]
+    assert "WASENDER_PORT" in refused["reason"] and "\n" not in refused["reason"]
+
+
+def test_bad_settings_are_told_all_at_once(start):
+    """Exit code 1, one line of the log, both problems."""
+    process = start(PORT="many", API_KEY="YOUR_SECRET_KEY")
+    reason = event(process, "process.refused")["reason"]
+    assert "WASENDER_PORT" in reason and "WASENDER_API_KEY" in reason
+    assert "YOUR_SECRET_KEY" not in reason
+    assert 1 == process.wait(10)

@@ -1,0 +1,117 @@
+"""Uploads: contacts files and attachments, their names and their limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from daemon.http import make_app
+from daemon.models import Attachment
+from tests.http.conftest import KEY, Caller, form
+
+
+async def test_a_contacts_file_is_shown_as_it_was_read(api):
+    """Counts, columns, and the first rows."""
+    found = await api.post("/upload", data=form("phone,Vorname\n+4915110000000,Jürgen\n".encode(), "Gäste 🎉.csv"))
+    assert "Gäste 🎉.csv" == found["filename"]
+    assert (1, 1, 0, ["vorname"], "phone") == tuple(
+        found[key] for key in ("total", "unique", "duplicates", "columns", "phone_column")
+    )
+    assert [{"row": 2, "number": "+4915110000000", "fields": {"vorname": "Jürgen"}}] == found["preview"]
+
+
+async def test_a_preview_is_short_and_the_upload_whole(api):
+    """20 rows are shown, all are kept."""
+    lines = [f"+491511{n:07}" for n in range(100)]
+    found = await api.post("/upload", data=form("\n".join(lines).encode(), "list.txt"))
+    assert (20, 100) == (len(found["preview"]), found["unique"])
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(b"", "empty"), (b"\x89PNG\r\n\x1a\n" + b"\0" * 9, "."), (b"no numbers here\nnone", "telephone")],
+)
+async def test_a_file_that_is_no_list_of_contacts_is_refused(api, data, words):
+    """422 with what to do."""
+    assert words in (await api.post("/upload", None, 422, data=form(data, "x.csv")))["detail"]
+
+
+@pytest.mark.parametrize("path", ["/upload", "/upload_attachment"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"json": {"file": "x"}},
+        {"data": form(b"x", "x.csv", name="other")},
+        {"data": b"nonsense", "headers": {"Content-Type": "multipart/form-data"}},
+        {"data": b"nonsense", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
+        {"data": b"--x\r\nbroken", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
+    ],
+    ids=["json", "other part", "no boundary", "no part", "cut short"],
+)
+async def test_a_request_without_a_file_is_refused(api, path, what):
+    """400 with the curl line that works."""
+    assert "curl -F file=@" in (await api.post(path, None, 400, **what))["detail"]
+
+
+@pytest.mark.parametrize("path", ["/upload", "/upload_attachment"])
+async def test_an_upload_that_ends_in_the_middle_is_refused(api, settings, path):
+    """Half a list of contacts is no list; half a picture is not kept."""
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n+4915110000000\n+49151'
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert "middle" in (await api.post(path, None, 400, data=body, headers=headers))["detail"]
+    assert 0 == Attachment.select().count()
+
+
+@pytest.mark.parametrize(
+    ("filename", "kind"),
+    [
+        ("Foto.JPG", "photo"),
+        ("clip.mp4", "video"),
+        ("song.mp3", "audio"),
+        ("Einladung Ä.pdf", "document"),
+        ("no ending", "document"),
+        ("page.svg", "document"),
+    ],
+)
+async def test_an_attachment_is_kept_by_id(api, settings, filename, kind):
+    """Its bytes under the id, its name as it was, its kind as WhatsApp takes it."""
+    found = await api.post("/upload_attachment", data=form(b"\0bytes\xff", filename))
+    assert (filename, 7, kind) == (found["filename"], found["size"], found["kind"])
+    place = settings.data_dir / "attachments" / found["attachment_id"]
+    assert b"\0bytes\xff" == place.read_bytes()
+    assert [found["attachment_id"]] == [each.name for each in place.parent.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("filename", "kept"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\me\\photo.png", "photo.png"),
+        ("..", "file"),
+        ("a\nb\0c.txt", "abc.txt"),
+        ("x" * 300 + ".pdf", "x" * 116 + ".pdf"),
+    ],
+)
+async def test_a_file_name_is_never_a_path(settings, filename, kept):
+    """Only its last part is kept, without what is not printable, and not longer than a file system takes."""
+    from daemon import uploads
+
+    assert kept == uploads.safe_name(filename)
+
+
+async def test_an_empty_attachment_is_refused(api, settings):
+    """And leaves nothing behind."""
+    assert "empty" in (await api.post("/upload_attachment", None, 422, data=form(b"", "x.png")))["detail"]
+    assert [] == list((settings.data_dir / "attachments").iterdir())
+    assert 0 == Attachment.select().count()
+
+
+async def test_an_attachment_above_the_limit_is_refused(make_settings, database, aiohttp_client):
+    """413 with the limit and the setting, and leaves nothing behind."""
+    settings = make_settings(max_upload_mb=1)
+    api: Any = Caller(await aiohttp_client(make_app(settings, KEY)), KEY)
+    problem = await api.post("/upload_attachment", None, 413, data=form(b"x" * (1024 * 1024 + 1), "x.png"))
+    assert "1 MB" in problem["detail"] and "WASENDER_MAX_UPLOAD_MB" in problem["detail"]
+    assert [] == list((settings.data_dir / "attachments").iterdir())
+    await api.post("/upload_attachment", data=form(b"x" * (1024 * 1024), "x.png"))
