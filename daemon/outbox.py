@@ -433,6 +433,7 @@ def _moving(message: Message) -> Iterator[None]:
             yield
     except _MadeBefore as made:
         message.__data__.update(Message.get_by_id(message.id).__data__)
+        message.lease = message.lease_until = None  # another one's, if it has any
         _log(message, *made.args)
     except BaseException:
         message.__data__.update(before)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from daemon.config import Settings
+from daemon import config
 from daemon.transports import AccountState, Attachment, Health, Mark, Outgoing, Receipt, whatsapp_web
 from daemon.transports.browser import BrowserTransport
 from tests.standin.client import StandIn
@@ -32,11 +32,12 @@ def a_number() -> str:
 class Driving:
     """One browser on one stand-in. `run` waits for what the transport's coroutines return."""
 
-    def __init__(self, folder: Path, *, timeout_s: float = 5, headless: str = "auto", **switches: Any) -> None:
+    def __init__(self, folder: Path, **switches: Any) -> None:
+        headless = switches.pop("headless", "auto")
         self.quick = QUICK | switches
         self.standin = StandIn.start(folder / "standin", **self.quick)
-        self.settings = Settings(
-            data_dir=folder / "data", whatsapp_url=self.standin.url, send_timeout_s=timeout_s, headless=headless
+        self.settings = config.load(
+            data_dir=folder / "data", whatsapp_url=self.standin.url, send_timeout_s=5, headless=headless
         )
         whatsapp_web.STABLE_S = 0.7  # the stand-in's rows come at once, unless a test has them come late
         self.runner = asyncio.Runner()
@@ -83,6 +84,16 @@ class Driving:
         """What the stand-in delivered to `number`."""
         return [message for message in self.standin.messages() if message["number"] == number]
 
+    def set(self, **switches: Any) -> None:
+        """Throw switches, and be sure that the page has heard of them (two exchanges later it has)."""
+        self.standin.set(**switches)
+        page = self.transport._page
+        assert page is not None
+        page._surface._driver.execute_async_script(
+            "const done = arguments[0], ask = () => fetch('/_standin/switches').then((answer) => answer.text());"
+            "ask().then(ask).then(() => done(), () => done());"
+        )
+
     def reload(self) -> None:
         """Load the page anew, as WhatsApp does for an update."""
         self.standin.forget()
@@ -93,7 +104,7 @@ class Driving:
     def reset(self) -> None:
         """All switches as at the start, and the account ready; asserts that nothing forbidden was done."""
         assert [] == self.standin.record()["violations"]
-        self.standin.set(**(DEFAULTS | self.quick))
+        self.set(**(DEFAULTS | self.quick))
         self.until(AccountState.READY)
 
     def close(self) -> None:

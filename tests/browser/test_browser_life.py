@@ -16,8 +16,7 @@ import psutil
 import pytest
 import structlog.testing
 
-from daemon import errors
-from daemon.config import Settings
+from daemon import config, errors
 from daemon.transports import AccountState, Finding, Outgoing, browser, chrome, processes
 from daemon.transports.browser import BrowserTransport
 from tests.browser.driving import Driving, a_number
@@ -183,7 +182,7 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         chrome.find_chromedriver()
     with pytest.raises(errors.SetupError, match="WASENDER_CHROME=/no/such"):
         chrome.find_chrome("/no/such")
-    life = chrome.Chrome(Settings(data_dir=tmp_path, headless="false"))
+    life = chrome.Chrome(config.load(data_dir=tmp_path, headless="false"))
     with pytest.raises(errors.SetupError, match="xvfb"):
         life._choose_display("156.0")
 
@@ -193,7 +192,7 @@ def test_a_failed_start_leaves_nothing(tmp_path: Path) -> None:
     fake = tmp_path / "chrome"
     fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Chromium 156.0.1.2" && exit\nexit 7\n')
     fake.chmod(0o755)
-    settings = Settings(data_dir=tmp_path / "data", chrome=str(fake))
+    settings = config.load(data_dir=tmp_path / "data", chrome=str(fake))
 
     async def try_twice() -> float:
         began = time.monotonic()
@@ -241,7 +240,7 @@ def test_the_driver_is_copied_anew_when_it_changes(tmp_path: Path) -> None:
     mine = tmp_path / "chromedriver"
     mine.write_bytes(b"one")
     mine.chmod(0o755)
-    life = chrome.Chrome(Settings(data_dir=tmp_path / "data"))
+    life = chrome.Chrome(config.load(data_dir=tmp_path / "data"))
 
     copy, version = life._copy_driver(chrome.find_chrome(), mine)
     copy.write_bytes(b"patched")

@@ -83,7 +83,7 @@ def test_the_same_chat_twice(driving: Driving) -> None:
 def test_a_saved_contact_is_proved_without_its_number(driving: Driving, standin: StandIn) -> None:
     """Two contacts of one name: each gets its own text, and no marker stays in a message."""
     anna, other = a_number(), a_number()
-    standin.set(names={anna: "Anna", other: "Anna"}, title_marks=True)
+    driving.set(names={anna: "Anna", other: "Anna"}, title_marks=True)
 
     driving.send(anna, "for the first")
     driving.send(other, "for the second")
@@ -95,7 +95,7 @@ def test_a_saved_contact_is_proved_without_its_number(driving: Driving, standin:
 
 def test_titles_with_direction_marks(driving: Driving, standin: StandIn) -> None:
     """A number between U+202A and U+202C proves the chat."""
-    standin.set(title_marks=True)
+    driving.set(title_marks=True)
     number = a_number()
 
     driving.send(number, "marked")
@@ -116,7 +116,7 @@ def test_line_ends_and_tabs(driving: Driving) -> None:
 def test_a_number_not_on_whatsapp(driving: Driving, standin: StandIn, words: str) -> None:
     """Both wordings say that this recipient cannot be reached; the next one can."""
     missing, number = a_number(), a_number()
-    standin.set(not_on_whatsapp=[missing], invalid_text=words)
+    driving.set(not_on_whatsapp=[missing], invalid_text=words)
 
     with pytest.raises(errors.Undeliverable, match="not on WhatsApp") as caught:
         driving.prepare(Outgoing(missing, "nobody"))
@@ -168,15 +168,15 @@ def test_the_clock_then_the_tick(driving: Driving, standin: StandIn) -> None:
     """Offline after the click: unknown, then seen waiting, then seen sent; and never clicked twice."""
     message = Outgoing(a_number(), "into the tunnel")
     mark = driving.prepare(message)
-    standin.set(ack_stuck=True)
+    driving.set(ack_stuck=True)
 
     with pytest.raises(errors.SubmitUnknown, match="on the clock"):
         driving.run(driving.transport.hand_over(message, mark))
     waiting = driving.run(driving.transport.look_up(message, mark))
-    standin.set(offline=True)
+    driving.set(offline=True)
     driving.until(AccountState.OFFLINE)
     offline = driving.run(driving.transport.look_up(message, mark))
-    standin.set(ack_stuck=False, offline=False)
+    driving.set(ack_stuck=False, offline=False)
     standin.wait("message.received", number=message.number)
     driving.until(AccountState.READY)
     sent = driving.run(driving.transport.look_up(message, mark))
@@ -189,13 +189,13 @@ def test_the_clock_then_the_tick(driving: Driving, standin: StandIn) -> None:
 def test_a_message_whatsapp_gives_up(driving: Driving, standin: StandIn) -> None:
     """The failure sign means not sent; a look says so too, and a second try goes through."""
     message = Outgoing(a_number(), "refused at first")
-    standin.set(fail_numbers=[message.number])
+    driving.set(fail_numbers=[message.number])
     mark = driving.prepare(message)
 
     with pytest.raises(errors.NotSubmitted, match="reports"):
         driving.run(driving.transport.hand_over(message, mark))
     finding = driving.run(driving.transport.look_up(message, mark)).finding
-    standin.set(fail_numbers=[])
+    driving.set(fail_numbers=[])
     driving.send(message.number, message.text)
 
     assert Finding.FAILED == finding
@@ -235,7 +235,7 @@ def test_a_look_into_a_new_chat(driving: Driving) -> None:
 def test_a_look_far_back(driving: Driving, standin: StandIn) -> None:
     """The mark lies beyond the rows that are loaded, in a list that shows far rows as shells."""
     number = a_number()
-    standin.set(history_page=10, virtualize=True)
+    driving.set(history_page=10, virtualize=True)
     mark = Mark(driving.send(number, "the mark").transport_id)
     driving.send(number, "what we look for")
     for count in range(40):
@@ -250,7 +250,7 @@ def test_a_look_far_back(driving: Driving, standin: StandIn) -> None:
 
 def test_a_long_text_that_is_shown_cut(driving: Driving, standin: StandIn) -> None:
     """Behind "Read more" the rest of the text is taken on trust."""
-    standin.set(read_more_chars=600)
+    driving.set(read_more_chars=600)
     number = a_number()
 
     driving.send(number, "a long story " * 80)
@@ -262,12 +262,12 @@ def test_a_long_text_that_is_shown_cut(driving: Driving, standin: StandIn) -> No
 def test_chats_open_without_the_link(driving: Driving, standin: StandIn, search_works: bool) -> None:
     """When clicks on links do nothing the new-chat panel is used, and the address when that fails too."""
     number, missing = a_number(), a_number()
-    standin.set(anchor_works=False, search_works=search_works, not_on_whatsapp=[missing])
+    driving.set(anchor_works=False, search_works=search_works, not_on_whatsapp=[missing])
 
     driving.send(number, "another way")
     with pytest.raises(errors.TransportError):
         driving.prepare(Outgoing(missing, "nobody"))
-    standin.set(names={number: "By Name"})
+    driving.set(names={number: "By Name"})
     driving.send(number, "to a name")
     page = driving.transport._page
     assert page is not None
@@ -282,7 +282,7 @@ def test_late_rows_are_not_taken_for_new_ones(driving: Driving, standin: StandIn
     number = a_number()
     old = driving.send(number, "Sale!")
     driving.send(a_number(), "elsewhere")
-    standin.set(rows_ms=120)
+    driving.set(rows_ms=120)
 
     message = Outgoing(number, "Sale!")
     mark = driving.prepare(message)
@@ -297,13 +297,13 @@ def test_no_new_chats(driving: Driving, standin: StandIn, switch: str, hold: Hol
     """A chat without a composer holds the account, not the recipient, until WhatsApp lifts it."""
     message = Outgoing(a_number(), "cold")
     driving.prepare(Outgoing(a_number(), "something is open"))
-    standin.set(**{switch: True})
+    driving.set(**{switch: True})
     driving.until(AccountState.HELD, lambda health: health.hold is hold) if switch == "restricted" else None
 
     with pytest.raises(errors.AccountUnready):
         driving.prepare(message)
     held = driving.health()
-    standin.set(**{switch: False})
+    driving.set(**{switch: False})
     driving.until(AccountState.READY)
     driving.send(message.number, message.text)
 
@@ -314,7 +314,7 @@ def test_no_new_chats(driving: Driving, standin: StandIn, switch: str, hold: Hol
 def test_a_missing_send_button(driving: Driving, standin: StandIn) -> None:
     """Without a Send button Enter is used, and nothing else in its place is clicked."""
     number = a_number()
-    standin.set(missing=["send"])
+    driving.set(missing=["send"])
 
     driving.send(number, "by Enter\nwith two lines")
 
@@ -327,21 +327,22 @@ def test_a_changed_page_is_noticed_before_anything_is_sent(driving: Driving, sta
     number = a_number()
     driving.send(number, "before")
     driving.send(a_number(), "elsewhere")
-    standin.set(missing=[part])
+    driving.set(missing=[part])
+    driving.reload()
 
     with pytest.raises(errors.AccountUnready, match="has changed"):
         driving.prepare(Outgoing(number, "after"))
     held = driving.health()
 
     assert (AccountState.HELD, Hold.PAGE_CHANGED) == (held.state, held.hold)
-    standin.set(missing=[])
+    driving.set(missing=[])
     driving.reload()
 
 
 def test_a_chat_without_a_title(driving: Driving, standin: StandIn) -> None:
     """Where the title cannot be read the chat is proved by its draft."""
     number = a_number()
-    standin.set(missing=["title"])
+    driving.set(missing=["title"])
 
     driving.send(number, "untitled")
 
@@ -351,7 +352,7 @@ def test_a_chat_without_a_title(driving: Driving, standin: StandIn) -> None:
 def test_a_cancelled_preparation_leaves_nothing(driving: Driving, standin: StandIn) -> None:
     """Cancelling returns at once; the next operation works."""
     number, other = a_number(), a_number()
-    standin.set(existence_ms=1500)
+    driving.set(existence_ms=1500)
 
     async def cancel() -> float:
         task = asyncio.ensure_future(driving.transport.prepare(Outgoing(number, "never mind")))
@@ -363,7 +364,7 @@ def test_a_cancelled_preparation_leaves_nothing(driving: Driving, standin: Stand
         return time.monotonic() - began
 
     assert driving.run(cancel()) < 0.2
-    standin.set(existence_ms=0)
+    driving.set(existence_ms=0)
     driving.send(other, "the next")
 
     assert ([], 1) == (driving.got(number), len(driving.got(other)))

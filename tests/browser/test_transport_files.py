@@ -75,7 +75,7 @@ def sent(file: Attachment) -> tuple[str, str, str]:
 @pytest.mark.parametrize("inputs", ["created", "persistent"])
 def test_a_file_with_a_caption(driving: Driving, standin: StandIn, tmp_path: Path, kind: Kind, inputs: str) -> None:
     """The bytes, the name and the caption arrive by the way that belongs to the kind; never as a sticker."""
-    standin.set(file_input=inputs)
+    driving.set(file_input=inputs)
     driving.reload()
     number, file = a_number(), an_attachment(tmp_path, kind)
 
@@ -137,7 +137,7 @@ def test_a_file_whatsapp_refuses(
     driving: Driving, standin: StandIn, tmp_path: Path, kind: Kind, content: bytes, words: str
 ) -> None:
     """The reason is WhatsApp's, the message is given up, and the next one goes."""
-    standin.set(oversize_bytes=4000)
+    driving.set(oversize_bytes=4000)
     number = a_number()
     file = an_attachment(tmp_path, kind, content, "notes.txt")
 
@@ -151,7 +151,7 @@ def test_a_file_whatsapp_refuses(
 
 def test_a_slow_upload(driving: Driving, standin: StandIn, tmp_path: Path) -> None:
     """The clock stays as long as the upload takes; the receipt comes after it."""
-    standin.set(upload_ms=1500)
+    driving.set(upload_ms=1500)
     number, file = a_number(), an_attachment(tmp_path, Kind.DOCUMENT, b"z" * 300_000)
 
     driving.send(number, "big", file)
@@ -171,7 +171,7 @@ def test_a_preview_left_open_is_put_away(driving: Driving, tmp_path: Path) -> No
 
 def test_a_missing_attach_button(driving: Driving, standin: StandIn, tmp_path: Path) -> None:
     """It holds the account, and texts are not to blame."""
-    standin.set(missing=["attach"])
+    driving.set(missing=["attach"])
     message = Outgoing(a_number(), "x", (an_attachment(tmp_path, Kind.PHOTO),))
 
     with pytest.raises(errors.NotSubmitted):

@@ -64,7 +64,7 @@ def test_linking(shared: Driving) -> None:
 
 def test_the_link_survives_a_restart(driving: Driving, standin: StandIn) -> None:
     """The profile is written when Chrome is closed: the next life goes straight to the chats."""
-    standin.set(auto_scan_ms=None)
+    driving.set(auto_scan_ms=None)
     driving.run(driving.transport.close())
     driving.run(driving.transport.start())
 
@@ -73,7 +73,7 @@ def test_the_link_survives_a_restart(driving: Driving, standin: StandIn) -> None
 
 def test_logged_out_on_the_phone(driving: Driving, standin: StandIn) -> None:
     """The account wants to be linked again, and no recipient is to blame."""
-    standin.set(auto_scan_ms=None)
+    driving.set(auto_scan_ms=None)
     standin.logout()
     health = driving.until(AccountState.NEEDS_LINK, lambda health: health.qr is not None)
     with pytest.raises(errors.AccountUnready):
@@ -101,23 +101,23 @@ def test_states(
     driving: Driving, standin: StandIn, switch: dict[str, Any], state: AccountState, hold: Hold | None
 ) -> None:
     """Each is told apart, stops a preparation, and is over when the page says so."""
-    standin.set(**switch)
+    driving.set(**switch)
     health = driving.until(state)
     with pytest.raises(errors.AccountUnready):
         driving.prepare(Outgoing(a_number(), "not now"))
 
     assert hold == health.hold
     assert health.detail
-    standin.set(**dict.fromkeys(switch, False))
+    driving.set(**dict.fromkeys(switch, False))
     driving.until(AccountState.READY)
     driving.send(a_number(), "now")
 
 
 def test_a_temporary_ban_ends_when_whatsapp_says(driving: Driving, standin: StandIn) -> None:
     """The time left on the screen becomes the end of the ban; nobody logs out meanwhile."""
-    standin.set(temp_ban=7200)
+    driving.set(temp_ban=7200)
     health = driving.until(AccountState.BANNED)
-    standin.set(temp_ban=None)
+    driving.set(temp_ban=None)
 
     assert (Hold.TEMPORARY_BAN, True) == (health.hold, health.until_ms is not None)
     assert abs((health.until_ms or 0) / 1000 - time.time() - 7200) < 60
@@ -127,7 +127,7 @@ def test_a_window_taken_back(driving: Driving, standin: StandIn, monkeypatch: py
     """Another window may keep WhatsApp for a while; then it is taken back."""
     page = driving.transport._page
     assert page is not None
-    standin.set(conflict=True)
+    driving.set(conflict=True)
     driving.until(AccountState.HELD)
     for _ in range(3):
         assert Hold.CONFLICT is driving.health().hold
@@ -142,9 +142,9 @@ def test_a_window_taken_back(driving: Driving, standin: StandIn, monkeypatch: py
 
 def test_promotions_are_put_away(driving: Driving, standin: StandIn) -> None:
     """A known offer is declined, also when it comes up before a message."""
-    standin.set(promo_dialog=True)
+    driving.set(promo_dialog=True)
     driving.until(AccountState.READY, lambda _: not standin.switches()["promo_dialog"])
-    standin.set(promo_dialog=True)
+    driving.set(promo_dialog=True)
     driving.send(a_number(), "all the same")
 
     assert not standin.switches()["promo_dialog"]
@@ -152,7 +152,7 @@ def test_promotions_are_put_away(driving: Driving, standin: StandIn) -> None:
 
 def test_an_unknown_dialog_holds_the_account(driving: Driving, standin: StandIn) -> None:
     """Nobody answers what nobody knows; its words are shown without digits."""
-    standin.set(unknown_dialog="Please call +49 30 123456 to confirm something new.")
+    driving.set(unknown_dialog="Please call +49 30 123456 to confirm something new.")
     health = driving.until(AccountState.HELD)
     with pytest.raises(errors.AccountUnready):
         driving.prepare(Outgoing(a_number(), "not now"))
@@ -164,7 +164,7 @@ def test_an_unknown_dialog_holds_the_account(driving: Driving, standin: StandIn)
 
 def test_an_update_waits_for_a_pause(driving: Driving, standin: StandIn) -> None:
     """The page refreshes itself when nothing is in hand."""
-    standin.set(update_modal=True)
+    driving.set(update_modal=True)
     driving.until(AccountState.READY, lambda _: not standin.switches()["update_modal"])
 
 
@@ -193,18 +193,18 @@ def test_a_server_that_is_away(driving: Driving, standin: StandIn) -> None:
     health = driving.until(AccountState.OFFLINE)
     driving.until(AccountState.READY)
 
-    assert health.detail and "ERR_" in health.detail
+    assert health.detail and "cannot be reached" in health.detail
 
 
 def test_a_look_while_something_is_open(driving: Driving, standin: StandIn) -> None:
     """A look into a chat is refused while the account holds, and answered afterwards."""
     message = Outgoing(a_number(), "before the hold")
     mark = driving.prepare(message)
-    standin.set(conflict=True)
+    driving.set(conflict=True)
     driving.until(AccountState.HELD)
     with pytest.raises(errors.AccountUnready):
         driving.run(driving.transport.look_up(message, mark))
-    standin.set(conflict=False)
+    driving.set(conflict=False)
     driving.until(AccountState.READY)
 
     assert Finding.ABSENT is driving.run(driving.transport.look_up(message, mark)).finding

@@ -11,7 +11,7 @@ from daemon.transports import AccountState, Ack, Finding, Health, Lookup, Mark, 
 READY = Health(AccountState.READY)
 RECEIPT = Receipt("id-1", Ack.SENT)
 MARK = Mark("before")
-PATIENCE_S = 10.0
+PATIENCE_S = 5.0
 
 
 class Hang:
@@ -32,6 +32,7 @@ class ScriptedTransport:
     """
 
     concurrency = 1
+    exclusive = True
 
     def __init__(self, **script: list[Any]) -> None:
         self.script = script

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import peewee
@@ -12,6 +13,7 @@ import pytest
 from playhouse.schema_diff import diff_models
 
 from daemon import db, errors, models
+from tests.postgres import Server
 
 STARTER = """
 import sys
@@ -55,11 +57,23 @@ def _history() -> peewee.Select:
     return table.select(table.name, table.applied)
 
 
-def test_processes_may_start_at_once_on_nothing(database_url, environment, tmp_path):
+@pytest.fixture
+def nothing(backend: str, database_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database without any table."""
+    if backend == "sqlite":
+        yield database_url
+    else:
+        server: Server = request.getfixturevalue("postgresql")
+        url = server.new_database(migrated=False)
+        yield url
+        server.drop(url)
+
+
+def test_processes_may_start_at_once_on_nothing(nothing, environment, tmp_path):
     """http and sender are started together by supervisord, also for the first time."""
     starters = [
         subprocess.Popen(
-            [sys.executable, "-c", STARTER, database_url],
+            [sys.executable, "-c", STARTER, nothing],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -578,3 +578,14 @@ async def test_people_get_their_own_text(bench):
     answer = campaigns.create(bench.settings, order, "test")
     await bench.run_out(Noting(), campaigns.job(answer["job_id"]))
     assert [(FIRST, f"Dear Ada, you have {FIRST}", ()), (SECOND, f"Dear Bo, you have {SECOND}", ())] == texts
+
+
+async def test_without_a_lock_that_proves_a_death_a_person_decides(bench):
+    """The silent sender may only sleep, and send when it wakes: no look into the chat could exclude that."""
+    job = bench.queue(1)
+    (message,) = outbox.claim("default", 1, db.now_ms() - 10_000, 1, campaigns.rules(bench.settings))
+    outbox.submit(message, Mark("before"), db.now_ms(), outbox.pacing.Gap(0, outbox.pacing.Why.PAUSE, 1))
+    transport = ScriptedTransport(look_up=[ABSENT])
+    transport.exclusive = False
+    await bench.run_out(transport, job)
+    assert (State.UNCERTAIN, 0, []) == (only().state, transport.count("look_up"), transport.out)
