@@ -8,13 +8,13 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.db import after_commit, write
+from daemon.db import Prepared, after_commit, param, write
 from daemon.models import Account
 from daemon.transports import AccountState, Health
 
 log = structlog.get_logger()
 
-SILENT_AFTER_MS = 30_000  # a sender reports at least every few seconds; past this it is taken for dead
+SILENT_AFTER_MS = 15_000  # a sender reports at least every few seconds; past this it is taken for dead
 
 
 def open_account(name: str, now: int) -> None:
@@ -56,6 +56,17 @@ def find(name: str) -> Account:
         raise errors.NotFound(f"There is no account named {name}: GET /accounts lists them.")
     account: Account = row
     return account
+
+
+def streak(name: str) -> int:
+    """How many messages the account has sent since its last long pause."""
+    row = _streak(name=name).fetchone()
+    return int(row[0]) if row else 0
+
+
+@Prepared
+def _streak() -> Any:
+    return Account.select(Account.streak).where(Account.name == param("name"))
 
 
 def every() -> list[Account]:

@@ -61,6 +61,7 @@ EVENTS: dict[str, str] = {
     "browser.lost": "it died or cannot be talked to any more (operation, reason)",
     "page.self_checked": "whether all that sending needs is on the page (missing)",
     "page.part_missing": "a part of the page is not as expected; another way is tried (name, group)",
+    "page.selector_used": "which of several selectors found a part of the page (name, choice)",
     "page.script_failed": "our script on the page raised something (command, reason)",
     "page.dialog_dismissed": "a known dialog was closed (name)",
     "page.dialog_unknown": "an unknown one is open; the account holds (buttons)",

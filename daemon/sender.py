@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from random import Random
 from typing import Any, TypeVar
 
@@ -354,7 +355,7 @@ class Sender:
         await self._pause(2.0 ** (self._restarts - 2))
 
     async def _streak(self) -> int:
-        return (await self._db(accounts.find, self._account)).streak
+        return await self._db(accounts.streak, self._account)
 
     async def _db(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run one piece of database work on the database thread.
@@ -417,11 +418,14 @@ class Sender:
             stopped.cancel()
 
 
+_compiled = lru_cache(8)(render.compile)  # a job's text is the same for everybody
+
+
 def _outgoing(settings: Settings, message: Message) -> Outgoing:
     """What the recipient is to get: the job's text with their fields, and the job's files."""
     text = message.job.text
     if text.strip():
-        text = render.render(render.compile(text), message.fields, message.number)
+        text = render.render(_compiled(text), message.fields, message.number)
     return Outgoing(message.number, text, uploads.files(settings, message.job.attachments))
 
 

@@ -203,7 +203,8 @@ class Chrome:
         chrome, chromedriver = find_chrome(self._settings.chrome), find_chromedriver(self._settings.chromedriver)
         self._take_profile()
         processes.adopt_orphans()
-        self.kill(log_as="browser.orphans_killed")
+        if count := self.kill():
+            log.warning("browser.orphans_killed", count=count)
         self._clean_profile()
         self._make_temp()
         copy, version = self._copy_driver(chrome, chromedriver)
@@ -231,22 +232,21 @@ class Chrome:
             self._display.close()
         self.kill()
 
-    def kill(self, log_as: str = "") -> None:
+    def kill(self) -> int:
         """SIGKILL every process that carries this profile: ours, and what a previous life left.
 
-        Without the lock nothing: they are another sender's.
+        Without the lock nothing: they are another sender's. Returns how many there were.
         """
         if not self.lock.is_locked:
-            return
+            return 0
         count = processes.end(processes.marked(self.profile, self._drivers, self.temp))
-        if count and log_as:
-            log.warning(log_as, count=count)
         xvfb = self._display.process if self._display else None
         for process in (self._process, xvfb, self._service_process()):
             if process is not None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(2)
         processes.reap()
+        return count
 
     def release(self) -> None:
         """After `kill`: forget the driver, remove temporary files, give the profile free."""

@@ -103,8 +103,10 @@ class Surface:
         for name, choice in hits.items():
             if self._hits.get(name) != choice:
                 self._hits[name] = choice
-                level = log.debug if choice == 0 else log.info
-                level("page.selector_used", name=name, choice=choice)
+                if choice == 0:
+                    log.debug("page.selector_used", name=name, choice=choice)
+                else:
+                    log.info("page.selector_used", name=name, choice=choice)
 
     def key(self, key: str, code: str, number: int, modifiers: int = 0, text: str = "") -> None:
         """Press and release a key: a real one, as the page sees it."""

@@ -91,7 +91,7 @@ def test_processes_may_start_at_once_on_nothing(nothing, environment, tmp_path):
     complaints = [starter.communicate(timeout=60)[1] for starter in starters]
     assert [""] * 4 == complaints
     assert [0] * 4 == [starter.returncode for starter in starters]
-    db.connect(database_url)
+    db.connect(nothing)
     assert not diff_models(db.database.obj, models.TABLES)
     db.close()
 
