@@ -18,7 +18,7 @@ def check(settings: Settings) -> None:
     config.api_key(settings)
     _check_port(settings)
     if settings.transport == "browser":
-        from daemon.transports.browser import find_chrome, find_chromedriver
+        from daemon.transports.chrome import find_chrome, find_chromedriver
 
         find_chrome(settings.chrome)
         find_chromedriver(settings.chromedriver)

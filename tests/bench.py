@@ -22,7 +22,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from daemon import config
 from daemon.transports import AccountState, Outgoing
-from daemon.transports.browser import BrowserTransport, find_chrome, find_chromedriver
+from daemon.transports.browser import BrowserTransport
+from daemon.transports.chrome import find_chrome, find_chromedriver
 from tests.standin.client import StandIn
 
 TEXT = "Good morning, this is message {n}.\nIt has two lines and an emoji: 😀"

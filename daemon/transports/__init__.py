@@ -8,7 +8,7 @@ machine; from the first moment of `hand_over` on, the message may be out. The se
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -95,12 +95,14 @@ class Mark:
     """What the chat looked like just before the hand-over: enough to know later what is new in it.
 
     last_own: id of the newest message of ours in the chat, None when it had none.
+    painted: whether the chat showed anything at all; if not, older messages may have been on their way still.
     """
 
     last_own: str | None
+    painted: bool = True
 
     def dumps(self) -> str:
-        return json.dumps({"last_own": self.last_own})
+        return json.dumps(asdict(self))
 
     @classmethod
     def loads(cls, text: str) -> Mark:

@@ -186,13 +186,19 @@ class Chats:
             return {**chat, "by": "bar"}
         return None
 
+    def barred_now(self, chat: dict[str, Any] | None, digits: str) -> str | None:
+        """Why this account may not write in the chat that is open (as `observe` saw it); None when it may."""
+        if chat is None or chat["composer"] or chat["bar"] not in (Hold.RESTRICTED, Hold.MONTHLY_CAP):
+            return None
+        self._screens.note_bar(Hold(chat["bar"]), digits)
+        return "WhatsApp does not let this account start new chats."
+
     def _without_composer(self, chat: dict[str, Any], digits: str) -> None:
         """Raises what it means that nothing can be written in the chat."""
         if chat["bar"] == "blocked":
             raise errors.Undeliverable("This contact is blocked in WhatsApp.")
-        if chat["bar"]:
-            self._screens.note_bar(Hold(chat["bar"]), digits)
-            raise errors.AccountUnready("WhatsApp does not let this account start new chats.")
+        if barred := self.barred_now(chat, digits):
+            raise errors.AccountUnready(barred)
         self._no_composer.add(digits)
         if len(self._no_composer) > 2:  # one chat may be special; several in a row mean that the page has changed
             self._screens.note_changed(["composer"])

@@ -95,9 +95,11 @@ function editorText(root) {
       if (node === root || BLOCKS.has(node.tagName)) return true;
     }
   };
+  const isBlock = (node) => !!node && BLOCKS.has(node.tagName);
+  const betweenBlocks = (node) => !node.data.trim() && (isBlock(node.previousSibling) || isBlock(node.nextSibling));
   const walk = (node) => {
     for (const child of node.childNodes) {
-      if (child.nodeType === Node.TEXT_NODE) child.data && add(child.data);
+      if (child.nodeType === Node.TEXT_NODE) child.data && !betweenBlocks(child) && add(child.data);
       else if (child.nodeType !== Node.ELEMENT_NODE) continue;
       else if (child.tagName === "IMG") add(child.alt || child.dataset.plainText || "");
       else if (child.tagName === "BR") endsBlock(child) || add("\n");
@@ -408,9 +410,28 @@ const rowSign = () => {
   return rows.length ? [rows.length, messageId(rows[0]), messageId(rows.at(-1)), rows.filter((row) => !row.textContent).length].join(" ") : "";
 };
 
-// Wait until the rows of the open chat have stopped coming. An empty list may still be on its way. before: what an
-// earlier call returned; if nothing has changed since, its time counts.
-async function settled({ max_ms, quiet_ms, empty_ms, before = null }) {
+// Whether the open chat shows anything: a message, a date, a notice. A list without any may not have been painted yet.
+function painted() {
+  const list = one("list");
+  return rowElements().length > 0 || (!!list && words(list, (el) => !visible(el)).trim() !== "");
+}
+
+// Whether the list of chats tells of a message in the chat with `digits` (or of that title): a tick, or other words
+// than its title. A draft is none.
+function listed(digits) {
+  const at = title();
+  return all("chat_row").some((row) => {
+    const names = [...row.querySelectorAll("[title], [dir=auto]")].filter((el) => [clean(el.title).trim(), clean(el.textContent).trim()].some((name) => name && (name === at?.text || isNumber(name, digits))));
+    if (!names.length) return false;
+    if (ackOf(row)) return true;
+    const rest = words(row, (el) => names.includes(el) || el.matches(S.row.badge)).trim();
+    return rest !== "" && !says("draft", rest);
+  });
+}
+
+// Wait until the rows of the open chat have stopped coming. An empty list may still be on its way, for blank_ms when
+// nothing at all is in it. before: what an earlier call returned; if nothing has changed since, its time counts.
+async function settled({ max_ms, quiet_ms, empty_ms, blank_ms = empty_ms, before = null }) {
   const end = now() + max_ms;
   let { sign, since } = before ?? { sign: null, since: now() };
   for (;;) {
@@ -418,7 +439,7 @@ async function settled({ max_ms, quiet_ms, empty_ms, before = null }) {
     if (current !== sign || one("history_loading")) {
       sign = current;
       since = now();
-    } else if (now() - since >= (current ? quiet_ms : one("list") ? empty_ms : 4 * empty_ms)) return { sign, since, quiet: true };
+    } else if (now() - since >= (current ? quiet_ms : !one("list") ? 4 * empty_ms : painted() ? empty_ms : blank_ms)) return { sign, since, quiet: true };
     if (now() > end) return { sign, since, quiet: false };
     await pause(20);
   }
@@ -565,7 +586,7 @@ async function readBack({ where, text, wait_ms, rows = null }) {
   const lines = (value) => value.split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
   const close = got !== null && lines(got) === lines(want);
   if ((same || close) && rows) await settled(rows);
-  return { same, close, missing: got === null, length: got?.length ?? 0, title: title()?.text ?? null, last_own: newestOwn(), ids: rowElements().map(messageId), attach: !!one("attach") };
+  return { same, close, missing: got === null, length: got?.length ?? 0, title: title()?.text ?? null, last_own: newestOwn(), ids: rowElements().map(messageId), painted: painted(), attach: !!one("attach") };
 }
 
 /* -- sending ------------------------------------------------------------------------------------------- */
@@ -649,6 +670,8 @@ function accepts(input, kind) {
 
 const inputFor = (kind) => [...document.querySelectorAll("input[type=file]")].filter((input) => accepts(input, kind)).at(-1) ?? null;
 
+const OUTSIDE_MENU = "#side, #pane-side, header, [data-id], [role=row]";
+
 // Open the attach menu, choose the entry of `kind` and return the file input that belongs to it.
 async function chooseInput({ kind, wait_ms }) {
   guardInputs();
@@ -657,10 +680,17 @@ async function chooseInput({ kind, wait_ms }) {
   if (!attach) return { why: "attach" };
   attach.click();
   const label = rx(S.menu[kind]);
+  const named = (name) => !!name && label.test(clean(name).trim());
+  const lists = S.find.list.join(", ");
   const entry = await until(() => {
     for (const choice of S.find.menu_entry) {
-      const found = matches(choice, document).find((el) => visible(el) && !el.closest("#side, #pane-side") && [el.ariaLabel, el.textContent, el.title].some((name) => name && label.test(clean(name).trim())));
-      if (found) return found;
+      for (const el of matches(choice, document)) {
+        if (!visible(el) || el.closest(OUTSIDE_MENU) || el.closest(lists)) continue;
+        if ([el.ariaLabel, el.title, words(el)].some(named)) return el;
+        // The words may be one part among others; a click on it reaches whatever listens above it.
+        const part = [...el.querySelectorAll("*")].find((one) => !one.closest("svg") && !one.childElementCount && named(one.textContent));
+        if (part) return part;
+      }
     }
     return null;
   }, 3000);
@@ -720,7 +750,7 @@ function scroller() {
 }
 
 // One look at the rows after `last_own`. Shells are brought into view so that they get their content.
-async function history({ last_own, wants, wait_ms }) {
+async function history({ last_own, wants, wait_ms, digits = null }) {
   const rows = rowElements();
   const at = last_own === null ? -1 : rows.findIndex((row) => messageId(row) === last_own);
   const reached = last_own !== null && at >= 0;
@@ -742,6 +772,8 @@ async function history({ last_own, wants, wait_ms }) {
     first: rows.length ? messageId(rows[0]) : null,
     last: rows.length ? messageId(rows.at(-1)) : null,
     loading: !!one("history_loading"),
+    painted: painted(),
+    listed: digits ? listed(digits) : false,
     rows: messages.map((message) => ({ id: message.id, own: message.own, ack: message.ack, fits: wants.map((want) => fits(message, want)), shell: message.shell })),
   };
 }

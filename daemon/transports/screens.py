@@ -209,8 +209,10 @@ class Screens:
         if self._changed and look["born"] != self._changed_in:  # a new build may have come with the reload
             self._changed, self._checked = [], False
             return self._judge_main(look, said, idle=idle)
-        if self._changed:
-            self._changed = list(self._surface.ask("missing", names=self._changed))
+        if self._changed:  # a part that cannot be looked for from here stays missing until the page comes anew
+            known = [name for name in self._changed if name in self._surface.parts]
+            gone = self._surface.ask("missing", names=known)
+            self._changed = [name for name in self._changed if name in gone or name not in known]
         if self._changed:
             if idle and self.since.may("new_build", CHANGED_S, CHANGED_MAX_S, at_once=False):
                 self._surface.open()

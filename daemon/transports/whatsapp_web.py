@@ -21,18 +21,21 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from daemon import errors
 from daemon.transports import AccountState, Ack, Finding, Health, Lookup, Mark, Outgoing, Receipt
 from daemon.transports.chats import Chat, Chats
-from daemon.transports.composing import Attacher, Box, Parcel, plan
+from daemon.transports.composing import Attacher, Box, Parcel, PartMissing, plan
 from daemon.transports.screens import Screens
 from daemon.transports.surface import Interrupted, Operation, Surface, mask
 
 log = structlog.get_logger()
 
 SLICE_MS = 2_000  #: longest wait inside the page while waiting for a tick
-EMPTY_MS = 150  #: how long a list without rows must stay empty to count as empty
+EMPTY_MS = 150  #: how long a list without messages must stay so to count as empty
+BLANK_MS = 1_500  #: the same when the list shows nothing at all, not even a date or a notice
 LATE_ROWS_S = 0.12  #: how long a message without a clock is looked at again in a chat that was empty
 LOOK_BACK_S = 60.0
 IGNORED_S = 5.0  #: how long the text may stay in the composer after the click on Send
 STABLE_S = 2.0  #: how long a complete history must stay as it is before something counts as absent
+EMPTY_S = 15.0  #: the same when the chat shows nothing at all: its messages may come late, or never in this page
+SETTLE_S = 10.0  #: how long a page that loads anew under a preparation may take to show why
 
 _ACKS = {"sent": Ack.SENT, "delivered": Ack.DELIVERED, "read": Ack.READ}
 
@@ -59,6 +62,7 @@ class Page:
         self._composer = Box(self._surface, "composer")
         self._attacher = Attacher(self._surface, self.screens, temp)
         self._prepared: Prepared | None = None
+        self._handed: tuple[Outgoing, Mark, float] | None = None  # the last hand-over, and the page's life it was in
         self._attach_seen = True
 
     def open(self) -> None:
@@ -73,29 +77,62 @@ class Page:
             return Health(AccountState.LOADING)
 
     @contextlib.contextmanager
-    def _before_anything_left(self) -> Iterator[None]:
-        """Errors of this phase mean: nothing was sent."""
+    def _before_anything_left(self, number: str, operation: Operation) -> Iterator[None]:
+        """Errors of this phase mean: nothing was sent. Whether the account is to blame says a look at the page."""
+        missing: list[str] = []
         try:
             yield
+            return
         except Interrupted as error:
-            self._prepared = None
             reason = mask(str(error), 60)
-            raise errors.NotSubmitted(f"The page changed while the message was prepared ({reason}).") from error
+            failure: errors.NotSubmitted = errors.NotSubmitted(
+                f"The page changed while the message was prepared ({reason})."
+            )
+            failure.__cause__ = error
         except StaleElementReferenceException as error:
-            raise errors.NotSubmitted("The page changed while the message was prepared.") from error
+            failure = errors.NotSubmitted("The page changed while the message was prepared.")
+            failure.__cause__ = error
+        except PartMissing as error:
+            failure, missing = error, error.parts
+        except errors.NotSubmitted as error:
+            failure = error
+        self._prepared = None
+        if trouble := self._trouble(number, operation):
+            raise errors.AccountUnready(trouble) from failure
+        if missing:
+            self.screens.note_changed(missing)
+            raise errors.AccountUnready(str(failure)) from failure
+        raise failure
+
+    def _trouble(self, number: str, operation: Operation) -> str | None:
+        """What keeps the account from sending, if anything does; a page that is loading may take SETTLE_S to tell."""
+        until = time.monotonic() + SETTLE_S
+        while True:
+            operation.check()
+            try:
+                health, look = self.screens.look(operation, idle=False)
+                if health.state is AccountState.READY:
+                    return self.chats.barred_now(look["chat"], re.sub(r"\D", "", number))
+                if health.state is not AccountState.LOADING:
+                    return health.detail or f"The account is {health.state}."
+            except Interrupted:
+                pass
+            if time.monotonic() > until:
+                return "WhatsApp Web is loading."
+            time.sleep(0.1)
 
     def prepare(self, message: Outgoing, operation: Operation) -> Mark:
         """See Transport.prepare."""
         self._prepared = None
         self._attacher.forget()
         parcels = plan(message)
-        with self._before_anything_left():
+        with self._before_anything_left(message.number, operation):
             look = self.screens.require_ready(operation)
             if look["preview"] and not self._surface.ask("leavePreview"):
                 self._surface.open()
                 raise errors.NotSubmitted("An attachment of before was still waiting in the page; it loads anew.")
             chat = self.chats.open(message.number, operation)
-            rows = {"max_ms": 8_000, "quiet_ms": 60, "empty_ms": EMPTY_MS, "before": chat.rows}
+            rows = {"max_ms": 8_000, "quiet_ms": 60, "empty_ms": EMPTY_MS, "blank_ms": BLANK_MS, "before": chat.rows}
             operation.check()
             first = parcels[0]
             if first.files:
@@ -106,7 +143,7 @@ class Page:
                 back = self._composer.fill(first.text, rows)
                 if not back["attach"]:
                     self._note_missing_attach()
-            mark = Mark(back["last_own"])
+            mark = Mark(back["last_own"], back["painted"])
             self._prepared = Prepared(message, mark, back["ids"], parcels, chat)
             return mark
 
@@ -122,6 +159,7 @@ class Page:
             raise errors.NotSubmitted("The message was not prepared.")
         if prepared.chat.left != self.screens.left:
             raise errors.NotSubmitted("The chat has gone from the screen since the message was prepared.")
+        self._handed = (message, mark, self._surface.born)
         until = time.monotonic() + wait_s
         receipts: list[Receipt] = []
         last_own, ids = mark.last_own, prepared.ids
@@ -189,7 +227,8 @@ class Page:
                 "no_button": "There is no Send button.",
             }
             log.info("message.not_clicked", reason=clicked["why"])
-            raise errors.NotSubmitted(f"The message was not sent. {reasons[clicked['why']]}")
+            why = self._trouble(chat.digits, operation) or reasons[clicked["why"]]
+            raise errors.NotSubmitted(f"The message was not sent. {why}")
         return self._await_tick(parcel, clicked, until, operation)
 
     def _await_tick(self, parcel: Parcel, clicked: dict[str, Any], until: float, operation: Operation) -> Receipt:
@@ -277,28 +316,49 @@ class Page:
                 if not self.screens.barred(digits):
                     raise  # with a bar in place of the composer the rows can be read all the same
         wants = [want for parcel in plan(message) for want in parcel.wants()]
-        return self._read_back_to(mark, wants, operation, online=online)
+        same_life = self._handed == (message, mark, self._surface.born)
+        return self._read_back_to(mark, wants, digits, operation, online=online, same_life=same_life)
 
-    def _read_back_to(self, mark: Mark, wants: list[dict[str, Any]], operation: Operation, *, online: bool) -> Lookup:
-        """Read the rows after the mark, loading older ones until it is reached (or the beginning is)."""
+    def _read_back_to(
+        self,
+        mark: Mark,
+        wants: list[dict[str, Any]],
+        digits: str,
+        operation: Operation,
+        *,
+        online: bool,
+        same_life: bool,
+    ) -> Lookup:
+        """Read the rows after the mark, loading older ones until it is reached (or the beginning is).
+
+        An entirely empty chat proves nothing in the life of the page that was handed the message (same_life):
+        its rows may never come there.
+        """
         until = time.monotonic() + LOOK_BACK_S
         self._surface.ask("settled", max_ms=8_000, quiet_ms=200, empty_ms=1_000)
         stable_since: float | None = None
         last: object = None
         while True:
             operation.check()
-            history = self._surface.ask("history", last_own=mark.last_own, wants=wants, wait_ms=1_000)
+            history = self._surface.ask("history", last_own=mark.last_own, wants=wants, wait_ms=1_000, digits=digits)
             verdict = _verdict(history["rows"], len(wants))
             if verdict.finding in (Finding.SENT, Finding.WAITING, Finding.FAILED) and (
                 history["reached"] or mark.last_own is None
             ):
-                return verdict
+                return _dated(verdict, mark)
             if verdict.finding is Finding.UNKNOWN and history["reached"]:
                 return verdict
-            sign = (history["count"], history["first"], history["last"], history["loading"])
+            sign = (history["count"], history["first"], history["last"], history["loading"], history["painted"])
             if sign != last or history["loading"]:
                 last, stable_since = sign, time.monotonic()
-            calm = stable_since is not None and time.monotonic() - stable_since >= STABLE_S
+            calm_s = time.monotonic() - stable_since if stable_since is not None else 0.0
+            calm = calm_s >= STABLE_S
+            if calm and not history["painted"]:
+                if history["listed"]:
+                    return self._unpainted("The chat shows none of its messages.", same_life and online)
+                if same_life and online:
+                    return self._unpainted("The chat is empty, in a page that may not have loaded it.", reload=True)
+                calm = calm_s >= EMPTY_S
             if history["reached"]:
                 complete = True
             else:
@@ -316,6 +376,20 @@ class Page:
         if verdict.finding is Finding.ABSENT and not online:
             return Lookup(Finding.UNKNOWN, "It is not in the chat, but WhatsApp Web is offline.")
         return verdict
+
+    def _unpainted(self, evidence: str, reload: bool) -> Lookup:
+        """Cannot tell; with the page loaded anew, the next look may."""
+        if reload:
+            log.info("page.reloaded")
+            self._surface.open()
+        return Lookup(Finding.UNKNOWN, evidence)
+
+
+def _dated(verdict: Lookup, mark: Mark) -> Lookup:
+    """In a chat that had not shown its messages at the mark, one with a tick may be an older one."""
+    if mark.painted or mark.last_own is not None or verdict.finding is not Finding.SENT:
+        return verdict
+    return Lookup(Finding.UNKNOWN, "It is in the chat, but perhaps from before: the chat had not loaded then.")
 
 
 def _verdict(rows: list[dict[str, Any]], wanted: int) -> Lookup:

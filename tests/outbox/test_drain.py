@@ -1,0 +1,70 @@
+"""Eight processes empty one queue: every message exactly once. `python -m tests.drain` does it with 20,000."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import peewee
+
+from daemon import db
+from daemon.models import Event, Job, JobState
+from tests import drain
+from tests.outbox.hand import Hand, job_state
+
+SENDERS = 8
+WORKER = """
+import sys
+from daemon import db, errors, outbox, pacing
+from daemon.models import Job
+from daemon.transports import Ack, Mark, Receipt
+db.connect(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+while Job.select().where(Job.state != "completed").exists():
+    for message in outbox.claim("default", 3, db.now_ms(), 60_000, pacing.Rules()):
+        outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
+        print("out", message.id, flush=True)
+        outbox.confirm(message, Receipt("x", Ack.SENT), db.now_ms())
+db.close()
+"""
+
+
+def test_eight_senders_drain_their_accounts(database: str, tmp_path: Path):
+    """Real sender processes with an account each: by the rows, the history, the counters and what went out."""
+    drain.drain(database, tmp_path / "data", 800, SENDERS, timeout=120)
+
+
+def test_eight_processes_share_one_account(hand: Hand, database: str, environment: dict[str, str], tmp_path: Path):
+    """As a transport does that takes many at once: three jobs, claims of three, and nobody gets it twice."""
+    jobs = [hand.queue(120, first=1000 * n) for n in range(3)]
+    with ExitStack() as stack:
+        workers = []
+        for _ in range(SENDERS):
+            worker = subprocess.Popen(
+                [sys.executable, "-c", WORKER, database],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment | {"WASENDER_LOG_LEVEL": "error"},
+                cwd=tmp_path,
+            )
+            stack.callback(worker.kill)
+            workers.append(stack.enter_context(worker))
+        for worker in workers:
+            assert worker.stdout.readline().startswith("ready")
+        for worker in workers:
+            worker.stdin.write("\n")
+            worker.stdin.flush()
+        lines = [line for worker in workers for line in worker.communicate(timeout=120)[0].splitlines()]
+
+    assert [0] * SENDERS == [worker.returncode for worker in workers]
+    out = Counter(line for line in lines if line.startswith("out "))
+    assert (360, {1}) == (len(out), set(out.values()))
+    assert [JobState.COMPLETED] * 3 == [job_state(job) for job in jobs]
+    assert [(120, 120)] * 3 == db.tuples(Job.select(Job.sent, Job.total))
+    moves = dict(db.tuples(Event.select(Event.move, peewee.fn.COUNT(1)).group_by(Event.move)))
+    assert dict.fromkeys(("enqueue", "claim", "submit", "confirm"), 360) == moves
