@@ -64,7 +64,7 @@ class Surface:
         selectors = tomllib.loads((HERE / "selectors.toml").read_text())
         self.dismiss: list[dict[str, Any]] = selectors.pop("dismiss")  #: dialogs that need no person
         self.text: dict[str, str] = selectors["text"]  #: regexes of states
-        self.parts = set(selectors["find"])  #: what the page can be asked for by name
+        self.parts = {*selectors["find"], "tick"}  #: what the page can be asked for by name
         data = json.dumps(selectors, ensure_ascii=False, default=str)
         code = (HERE / "page.js").read_text()
         self._script = f"{code}\nconst S = {data};\nrun(arguments[0], arguments[1], arguments[arguments.length - 1]);"

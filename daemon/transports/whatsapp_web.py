@@ -353,12 +353,13 @@ class Page:
                 last, stable_since = sign, time.monotonic()
             calm_s = time.monotonic() - stable_since if stable_since is not None else 0.0
             calm = calm_s >= STABLE_S
-            if calm and not history["painted"]:
-                if history["listed"]:
-                    return self._unpainted("The chat shows none of its messages.", same_life and online)
-                if same_life and online:
-                    return self._unpainted("The chat is empty, in a page that may not have loaded it.", reload=True)
+            if not history["painted"]:
                 calm = calm_s >= EMPTY_S
+                if calm and (history["listed"] or same_life):
+                    if same_life and online:
+                        log.info("page.reloaded")
+                        self._surface.open()
+                    return Lookup(Finding.UNKNOWN, "The chat shows nothing at all: it may not have been loaded.")
             if history["reached"]:
                 complete = True
             else:
@@ -376,13 +377,6 @@ class Page:
         if verdict.finding is Finding.ABSENT and not online:
             return Lookup(Finding.UNKNOWN, "It is not in the chat, but WhatsApp Web is offline.")
         return verdict
-
-    def _unpainted(self, evidence: str, reload: bool) -> Lookup:
-        """Cannot tell; with the page loaded anew, the next look may."""
-        if reload:
-            log.info("page.reloaded")
-            self._surface.open()
-        return Lookup(Finding.UNKNOWN, evidence)
 
 
 def _dated(verdict: Lookup, mark: Mark) -> Lookup:

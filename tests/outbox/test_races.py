@@ -5,9 +5,10 @@ One of them is stopped in the middle of its transaction, until the other one wai
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Barrier, Event
+from threading import Barrier
 from typing import Any
 
 import psycopg
@@ -353,7 +354,7 @@ class TestOnEveryDatabase:
     def test_four_hands_finish_a_job_while_a_person_presses_every_button(self, hand: Hand, start):
         """Counters, history and the end of the job are right (the `hand` fixture looks)."""
         job = hand.queue(40)
-        together, pressed = Barrier(5), Event()
+        together, pressed = Barrier(5), threading.Event()
 
         def send() -> int:
             together.wait()
