@@ -106,6 +106,7 @@ class Account(Table):
     seen_at = peewee.BigIntegerField(default=0)  # heartbeat of its sender
     next_send_at = peewee.BigIntegerField(default=0)
     next_reason = peewee.CharField(default="ready")
+    paced_at = peewee.BigIntegerField(default=0)  # when next_send_at was decided
     streak = peewee.IntegerField(default=0)  # messages since the last long pause
 
 

@@ -91,14 +91,25 @@ def opening(account: str, now: int, rules: pacing.Rules) -> pacing.Opening:
         )
         return next((row[0] for row in tuples(query)), None)
 
-    row = _paced(account=account).fetchone()
-    paced = pacing.Opening(row[0], pacing.Why(row[1])) if row else pacing.Opening(0, pacing.Why.READY)
-    return pacing.opening(now, paced, rules, nth_newest)
+    at, why, paced_at = _paced(account=account).fetchone() or (0, pacing.Why.READY, 0)
+    if paced_at > now:  # the clock was set back since: what counts is the length of the pause
+        at = now + at - paced_at
+    return pacing.opening(now, pacing.Opening(at, pacing.Why(why)), rules, nth_newest)
 
 
 @Prepared
 def _paced() -> Any:
-    return Account.select(Account.next_send_at, Account.next_reason).where(Account.name == param("account"))
+    columns = (Account.next_send_at, Account.next_reason, Account.paced_at)
+    return Account.select(*columns).where(Account.name == param("account"))
+
+
+@Prepared
+def _follow_clock() -> Any:
+    """Count the pause from now where the clock was set back behind its beginning: it would last until then."""
+    length = Account.next_send_at - Account.paced_at
+    return Account.update(next_send_at=length + param("now"), paced_at=param("now")).where(
+        Account.name == param("account"), Account.paced_at > param("now")
+    )
 
 
 def claim(account: str, limit: int, now: int, lease_ms: int, rules: pacing.Rules) -> list[Message]:
@@ -113,6 +124,7 @@ def claim(account: str, limit: int, now: int, lease_ms: int, rules: pacing.Rules
     token = secrets.token_hex(8)
     for _ in range(SKIPS_PER_CLAIM):
         with write():
+            _follow_clock(account=account, now=now)
             if opening(account, now, rules).at > now:
                 return []
             # First a job that nobody is changing just now; only where there is no other one, wait for it.
@@ -231,14 +243,13 @@ def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap) -> None:
 
 def set_pace(account: str, now: int, gap: pacing.Gap) -> None:
     """The account's next message goes out no earlier than `gap` from now."""
-    _pace(account=account, at=now + gap.ms, why=gap.why.value, streak=gap.streak)
+    _pace(account=account, at=now + gap.ms, why=gap.why.value, streak=gap.streak, now=now)
 
 
 @Prepared
 def _pace() -> Any:
-    return Account.update(next_send_at=param("at"), next_reason=param("why"), streak=param("streak")).where(
-        Account.name == param("account")
-    )
+    changes = {"next_send_at": param("at"), "next_reason": param("why"), "streak": param("streak")}
+    return Account.update(changes, paced_at=param("now")).where(Account.name == param("account"))
 
 
 def _job_state(job_id: int) -> JobState:

@@ -18,6 +18,7 @@ def up(migrator: Any, db: Any) -> None:
         seen_at = BigIntegerField(default=0)
         next_send_at = BigIntegerField(default=0)
         next_reason = CharField(default='ready')
+        paced_at = BigIntegerField(default=0)
         streak = IntegerField(default=0)
         class Meta:
             database = db
@@ -112,6 +113,7 @@ def up(migrator: Any, db: Any) -> None:
         source = CharField(null=True)
         target = CharField()
         why = TextField(null=True)
+        lease = CharField(null=True)
         class Meta:
             database = db
             table_name = 'event'

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ START_S = 60.0  #: deadlines of the operations, of their work on the driver's th
 HEALTH_S = 60.0
 PREPARE_S = 150.0
 LOOK_UP_S = 150.0
+LOSE_S = 3.5  #: how long the thread may take to notice that Chrome was killed
 UPLOAD_BYTES_S = 64 * 1024  #: slowest upload still waited for, bytes a second
 
 
@@ -74,7 +76,7 @@ class BrowserTransport:
             raise
 
     def _start(self, operation: Operation) -> Page:
-        driver = self._chrome.start()
+        driver = self._chrome.start(operation.check)
         operation.check()
         page = Page(driver, self._settings.whatsapp_url, self._chrome.temp, chrome.SCRIPT_S)
         page.open()
@@ -175,15 +177,22 @@ class BrowserTransport:
         return future
 
     async def _lose(self) -> None:
-        """Kill Chrome and wait until the thread has noticed."""
+        """Kill Chrome and wait until the thread has noticed.
+
+        While it is starting Chrome it may be about to start one more process: killed as often as that takes.
+        """
         self._page = None
         self._operation.abandon()
-        await asyncio.to_thread(self._chrome.kill)
-        last, self._last = self._last, None
+        last = self._last
         if last is not None and not last.done():
-            done, _ = await asyncio.wait({asyncio.wrap_future(last)}, timeout=5)
-            for one in done:
-                one.exception() if not one.cancelled() else None
-            if not done and self._thread is not None:  # never seen; a new thread, rather than none
+            ended = asyncio.wrap_future(last)
+            ended.add_done_callback(lambda one: one.cancelled() or one.exception())  # it was its caller's
+            until = time.monotonic() + LOSE_S
+            while not ended.done() and time.monotonic() < until:
+                await asyncio.to_thread(self._chrome.kill)
+                await asyncio.wait({ended}, timeout=0.1)
+            if not ended.done() and self._thread is not None:  # never seen; a new thread, rather than none
                 self._thread.shutdown(wait=False, cancel_futures=True)
                 self._thread = None
+        self._last = None
+        await asyncio.to_thread(self._chrome.kill)

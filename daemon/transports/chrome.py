@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,7 @@ class _Launch:
     environment: dict[str, str]
     arguments: list[str]
     log: Path
+    check: Callable[[], None]  # raises when nobody wants Chrome any more
     process: subprocess.Popen[bytes] | None = None
 
     PIPE = subprocess.PIPE
@@ -112,6 +114,7 @@ class _Launch:
         """Start Chrome and wait until its driver can reach it. Raises SetupError, BrowserLost."""
         told = self.profile / "DevToolsActivePort"
         told.unlink(missing_ok=True)
+        self.check()
         kept = [argument for argument in command if not argument.startswith("--remote-debugging-port=")]
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
@@ -123,6 +126,7 @@ class _Launch:
             )
         until = time.monotonic() + UP_S
         while time.monotonic() < until:
+            self.check()
             if self.process.poll() is not None:
                 raise self._ended(self.process.returncode)
             port, line_end, _path = told.read_text().partition("\n") if told.exists() else ("", "", "")
@@ -194,13 +198,15 @@ class Chrome:
         self._display: display.Display | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> WebDriver:
+    def start(self, check: Callable[[], None] = lambda: None) -> WebDriver:
         """Bring Chrome up with an empty page.
 
+        check: called between the steps; what it raises ends the start, and is passed on.
         Raises AccountInUse, SetupError; whatever Selenium raises when Chrome does not come up.
         """
         began = time.monotonic()
         chrome, chromedriver = find_chrome(self._settings.chrome), find_chromedriver(self._settings.chromedriver)
+        check()
         self._take_profile()
         processes.adopt_orphans()
         if count := self.kill():
@@ -208,10 +214,12 @@ class Chrome:
         self._clean_profile()
         self._make_temp()
         copy, version = self._copy_driver(chrome, chromedriver)
+        check()
         variables, arguments = self._choose_display(version)
         folders = {name: str(self.temp) for name in ("TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
         environment = processes.environment(self.profile, LANGUAGE="en_US", **folders, **variables)
-        self.driver = self._launch(chrome, copy, version, environment, arguments)
+        check()
+        self.driver = self._launch(chrome, copy, version, environment, arguments, check)
         log.info(
             "browser.started",
             version=version,
@@ -348,7 +356,13 @@ class Chrome:
         return {}, ["--headless=new", f"--user-agent={agent}"]
 
     def _launch(
-        self, chrome: Path, copy: Path, version: str, environment: dict[str, str], arguments: list[str]
+        self,
+        chrome: Path,
+        copy: Path,
+        version: str,
+        environment: dict[str, str],
+        arguments: list[str],
+        check: Callable[[], None],
     ) -> WebDriver:
         options = _Options()
         options.page_load_strategy = "none"
@@ -357,7 +371,7 @@ class Chrome:
         if os.getuid() == 0:  # containers, where /dev/shm is often 64 MiB
             options.add_argument("--disable-dev-shm-usage")
         uc_patcher.Patcher.data_path = str(self._drivers)  # else it makes a folder in HOME
-        launch = _Launch(options, self.profile, environment, arguments, self.temp / "chrome.log")
+        launch = _Launch(options, self.profile, environment, arguments, self.temp / "chrome.log", check)
         with _launch_lock, warnings.catch_warnings():
             uc.subprocess = launch
             warnings.simplefilter("ignore")

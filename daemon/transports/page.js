@@ -429,6 +429,11 @@ function listed(digits) {
   });
 }
 
+// Wait for anything in a chat that the list of chats says has messages. True when it has none, or shows them now.
+async function awaitPaint({ digits, wait_ms }) {
+  return !!(await until(() => painted() || !listed(digits), wait_ms));
+}
+
 // Wait until the rows of the open chat have stopped coming. An empty list may still be on its way, for blank_ms when
 // nothing at all is in it. before: what an earlier call returned; if nothing has changed since, its time counts.
 async function settled({ max_ms, quiet_ms, empty_ms, blank_ms = empty_ms, before = null }) {
@@ -835,7 +840,7 @@ const missing = ({ names }) => names.filter((name) => (["row", "tick"].includes(
 const COMMANDS = {
   observe, clickInDialog, acceptDialog, openChat, arrive, ready, chatNow: ({ digits }) => chatNow(digits), focus, selectAll,
   paste, readBack, send, awaitRow, chooseInput, awaitPreview, leavePreview, history, older, newest, openPanel, pickResult,
-  missing, screenText, click: ({ name }) => clickFirst(name), settled,
+  awaitPaint, missing, screenText, click: ({ name }) => clickFirst(name), settled,
   canonical: ({ text }) => canonical(text), title,
 };
 

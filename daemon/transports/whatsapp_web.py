@@ -30,6 +30,7 @@ log = structlog.get_logger()
 SLICE_MS = 2_000  #: longest wait inside the page while waiting for a tick
 EMPTY_MS = 150  #: how long a list without messages must stay so to count as empty
 BLANK_MS = 1_500  #: the same when the list shows nothing at all, not even a date or a notice
+BLANK_MAX_MS = 8_000  #: the same when the list of chats says that there are messages
 LATE_ROWS_S = 0.12  #: how long a message without a clock is looked at again in a chat that was empty
 LOOK_BACK_S = 60.0
 IGNORED_S = 5.0  #: how long the text may stay in the composer after the click on Send
@@ -137,15 +138,27 @@ class Page:
             first = parcels[0]
             if first.files:
                 self._composer.clear()
-                back = self._surface.ask("readBack", where="composer", text="", wait_ms=500, rows=rows)
+                back = self._not_blank(
+                    self._surface.ask("readBack", where="composer", text="", wait_ms=500, rows=rows), "", chat
+                )
                 self._attacher.attach(first, parcels, operation)
             else:
-                back = self._composer.fill(first.text, rows)
+                back = self._not_blank(self._composer.fill(first.text, rows), first.text, chat)
                 if not back["attach"]:
                     self._note_missing_attach()
             mark = Mark(back["last_own"], back["painted"])
             self._prepared = Prepared(message, mark, back["ids"], parcels, chat)
             return mark
+
+    def _not_blank(self, back: dict[str, Any], text: str, chat: Chat) -> dict[str, Any]:
+        """What was read back, anew if the chat's messages came only now. A new chat may be blank, no other."""
+        if back["painted"]:
+            return back
+        if not self._surface.ask("awaitPaint", digits=chat.digits, wait_ms=BLANK_MAX_MS):
+            self._surface.open()
+            raise errors.NotSubmitted("The chat does not show its messages; the page is loaded anew.")
+        again: dict[str, Any] = self._surface.ask("readBack", where="composer", text=text, wait_ms=500)
+        return again
 
     def _note_missing_attach(self) -> None:
         if self._attach_seen:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
+import structlog.testing
 
 from daemon import errors
-from daemon.transports import AccountState, Ack, Finding, Hold, Mark, Outgoing
+from daemon.transports import AccountState, Ack, Finding, Hold, Mark, Outgoing, whatsapp_web
 from tests.browser.driving import Driving, a_number
 from tests.standin.client import StandIn
 
@@ -28,8 +31,7 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def driving(shared: Driving) -> Iterator[Driving]:
     """The shared browser, on a page as at the start; a new one where a test has lost it."""
-    if shared.transport._page is None:
-        shared.start()
+    shared.ensure()
     yield shared
     shared.reset()
 
@@ -230,6 +232,113 @@ def test_a_look_into_a_new_chat(driving: Driving) -> None:
     sent = driving.run(driving.transport.look_up(message, Mark(None)))
 
     assert [Finding.ABSENT, Finding.SENT] == [absent.finding, sent.finding]
+
+
+def test_a_chat_that_shows_nothing_proves_nothing(
+    driving: Driving, standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has the message and the page paints no row: unknown, then found in a page loaded anew."""
+    message = Outgoing(a_number(), "sent once")
+    driving.set(rows_ms=None)
+    monkeypatch.setattr(whatsapp_web, "BLANK_MS", 100)
+    monkeypatch.setattr(driving.transport, "_settings", driving.settings.model_copy(update={"send_timeout_s": 1}))
+    mark = driving.prepare(message)
+    with pytest.raises(errors.SubmitUnknown):
+        driving.run(driving.transport.hand_over(message, mark))
+    standin.forget()
+
+    first = driving.run(driving.transport.look_up(message, mark))
+    standin.wait("page.main")
+    driving.until(AccountState.READY)
+    listed = driving.run(driving.transport.look_up(message, replace(mark, painted=True)))
+    driving.reload()
+    driving.set(rows_ms=600)
+    late = driving.run(driving.transport.look_up(message, replace(mark, painted=True)))
+    perhaps = driving.run(driving.transport.look_up(message, mark))
+
+    assert Mark(None, painted=False) == mark
+    assert [Finding.UNKNOWN] * 2 == [first.finding, listed.finding]
+    assert [Finding.SENT, Finding.UNKNOWN] == [late.finding, perhaps.finding]
+    assert 1 == len(driving.got(message.number))
+
+
+def test_an_empty_chat_in_a_fresh_page_is_proof(driving: Driving, standin: StandIn) -> None:
+    """A chat without even a notice, and not in the list of chats: the message never left."""
+    driving.set(notice=False)
+    driving.reload()
+
+    look = driving.run(driving.transport.look_up(Outgoing(a_number(), "never sent"), Mark(None, painted=False)))
+
+    assert Finding.ABSENT is look.finding
+
+
+def test_a_chat_with_messages_that_come_late_is_waited_for(driving: Driving, standin: StandIn) -> None:
+    """The list of chats says that there are some: no mark is taken before they are there."""
+    number = a_number()
+    old = standin.own(number, "Sale!")
+    driving.set(rows_ms=2_000)
+    driving.reload()
+
+    late = driving.prepare(Outgoing(number, "Sale!"))
+    driving.send(a_number(), "elsewhere")
+    driving.set(rows_ms=None)
+    with pytest.raises(errors.NotSubmitted, match="does not show"):
+        driving.prepare(Outgoing(number, "Sale!"))
+
+    assert Mark(old["id"]) == late
+    assert [] == driving.got(number)
+
+
+@pytest.mark.parametrize("lines", ["p", "br"])
+def test_lines_in_whatever_the_editor_makes_of_them(driving: Driving, standin: StandIn, lines: str) -> None:
+    """Paragraphs or line breaks: the first way of writing is read back as what was written."""
+    number, text = a_number(), "one\n\nthree 😀\n\n\nsix"
+    driving.set(composer_lines=lines)
+
+    with structlog.testing.capture_logs() as logs:
+        driving.send(number, text)
+
+    assert [text] == [each["text"] for each in driving.got(number)]
+    assert [] == [entry for entry in logs if entry["event"] == "composer.differed"]
+
+
+@pytest.mark.parametrize(
+    ("switch", "state", "hold"),
+    [
+        ({"monthly_cap": True}, AccountState.HELD, Hold.MONTHLY_CAP),
+        ({"restricted": True}, AccountState.HELD, Hold.RESTRICTED),
+        ({"temp_ban": 7200}, AccountState.BANNED, Hold.TEMPORARY_BAN),
+    ],
+    ids=["cap", "restricted", "ban"],
+)
+def test_trouble_that_begins_while_a_message_is_composed(
+    driving: Driving, monkeypatch: pytest.MonkeyPatch, switch: dict[str, Any], state: AccountState, hold: Hold
+) -> None:
+    """It is the account's: no recipient's attempt counts, before the text is in the box and after."""
+    page = driving.transport._page
+    assert page is not None
+    fill = page._composer.fill
+
+    def fill_too_late(*given: Any) -> dict[str, Any]:
+        driving.set(**switch)
+        return fill(*given)
+
+    message = Outgoing(a_number(), "too late")
+    with monkeypatch.context() as patch:
+        patch.setattr(page._composer, "fill", fill_too_late)
+        with pytest.raises(errors.AccountUnready):
+            driving.prepare(message)
+    health = driving.health()
+    driving.set(**dict.fromkeys(switch, None if state is AccountState.BANNED else False))
+    driving.until(AccountState.READY)
+    mark = driving.prepare(message)
+    driving.set(**switch)
+    with pytest.raises(errors.NotSubmitted):
+        driving.run(driving.transport.hand_over(message, mark))
+
+    assert (state, hold) == (health.state, health.hold)
+    assert (state, hold) == (driving.health().state, driving.health().hold)
+    assert [] == driving.got(message.number)
 
 
 def test_a_look_far_back(driving: Driving, standin: StandIn) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from daemon import errors
-from daemon.transports import Attachment, Finding, Kind, Mark, Outgoing
+from daemon.transports import AccountState, Attachment, Finding, Hold, Kind, Mark, Outgoing
 from tests.browser.driving import Driving, a_number
 from tests.standin.client import StandIn
 
@@ -42,7 +42,8 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def driving(shared: Driving) -> Iterator[Driving]:
-    """The shared browser, on a page as at the start."""
+    """The shared browser, on a page as at the start; a new one where a test has lost it."""
+    shared.ensure()
     yield shared
     shared.reset()
 
@@ -169,15 +170,35 @@ def test_a_preview_left_open_is_put_away(driving: Driving, tmp_path: Path) -> No
     assert ([], ["only this"]) == (driving.got(number), [message["text"] for message in driving.got(other)])
 
 
-def test_a_missing_attach_button(driving: Driving, standin: StandIn, tmp_path: Path) -> None:
-    """It holds the account, and texts are not to blame."""
-    driving.set(missing=["attach"])
+def test_a_menu_without_labels(driving: Driving, standin: StandIn, tmp_path: Path) -> None:
+    """Entries of older builds: a list of buttons whose only name is one part of what they show."""
+    driving.set(attach_menu="plain")
+    number = a_number()
+    driving.send(number, "Photos & videos")  # words of a message are no entry
+    files = [an_attachment(tmp_path, Kind.PHOTO), an_attachment(tmp_path, Kind.DOCUMENT)]
+
+    driving.send(number, "by the old menu", *files)
+
+    _, picture, document = driving.got(number)
+    assert [[sent(file)] for file in files] == [seen(picture), seen(document)]
+
+
+@pytest.mark.parametrize("part", ["attach", "menu"])
+def test_a_missing_part_of_attaching(driving: Driving, standin: StandIn, tmp_path: Path, part: str) -> None:
+    """It holds the account until the page has changed, and costs no recipient an attempt."""
+    driving.set(missing=[part])
+    driving.reload()
     message = Outgoing(a_number(), "x", (an_attachment(tmp_path, Kind.PHOTO),))
 
-    with pytest.raises(errors.NotSubmitted):
+    with pytest.raises(errors.AccountUnready):
         driving.prepare(message)
+    healths = [driving.health() for _ in range(2)]
+    driving.set(missing=[])
+    driving.reload()
+    driving.send(message.number, message.text, *message.attachments)
 
-    assert [] == driving.got(message.number)
+    assert [(AccountState.HELD, Hold.PAGE_CHANGED)] * 2 == [(health.state, health.hold) for health in healths]
+    assert 1 == len(driving.got(message.number))
 
 
 def test_a_long_caption_goes_as_a_message(driving: Driving, tmp_path: Path) -> None:

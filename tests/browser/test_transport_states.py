@@ -28,6 +28,7 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def driving(shared: Driving) -> Iterator[Driving]:
     """The shared browser with a linked account, on a page as at the start."""
+    shared.ensure()
     shared.standin.set(auto_scan_ms=0)
     shared.until(AccountState.READY)
     yield shared

@@ -254,3 +254,17 @@ def test_an_idle_claim_takes_no_write_lock(hand):
 def test_the_clock_fixture_moves_campaigns_too(hand, clock: Clock):
     """What `campaigns` stores is the test's time, not the host's."""
     assert clock() == campaigns.job(hand.queue(1).id).created_at
+
+
+def test_a_clock_set_back_costs_no_more_than_the_pause(hand: Hand) -> None:
+    """An hour back: the account waits for its pause from now, not for the hour."""
+    hand.queue(2)
+    hand.confirm(hand.submit(hand.claim_one(), pause_ms=5_000))
+
+    hand.clock.advance(-3_600_000)
+
+    assert [] == hand.claim()
+    hand.clock.advance(4_999)
+    assert [] == hand.claim()
+    hand.clock.advance(1)
+    assert 1 == len(hand.claim())

@@ -10,9 +10,10 @@ DEFAULTS: dict[str, Any] = {
     # how the page is built
     "generation": "B",  # DOM generation, B or C
     "locale": "en",  # en or pt
-    "missing": [],  # parts left out: attach send composer search newchat title rows ticks list caption
+    "missing": [],  # parts left out: attach menu send composer search newchat title rows ticks list caption
     "file_input": "created",  # created (on click) or persistent
-    "composer_lines": "mixed",  # mixed: <br> when typed, <p> when pasted; br: always <br>
+    "composer_lines": "mixed",  # mixed: <br> when typed, <p> when pasted; br: always <br>; p: always <p>
+    "attach_menu": "menuitem",  # menuitem: entries with role and label; plain: <li role=button> without, as older ones
     "title_marks": False,  # U+202A..U+202C around titles that are numbers
     "read_more_chars": None,  # longer own texts are cut
     "virtualize": False,  # far rows are empty shells
@@ -35,7 +36,8 @@ DEFAULTS: dict[str, Any] = {
     "modal_min_ms": 50,
     "anchor_works": True,
     "search_works": True,
-    "rows_ms": 50,
+    "rows_ms": 50,  # None: the messages of a chat are never painted
+    "notice": True,  # a new chat shows that it is encrypted, else nothing
     "names": {},  # number: saved name
     "group_names": [],
     # sending
@@ -69,7 +71,8 @@ CHOICES: dict[str, set[str]] = {
     "generation": {"B", "C"},
     "locale": {"en", "pt"},
     "file_input": {"created", "persistent"},
-    "composer_lines": {"mixed", "br"},
+    "composer_lines": {"mixed", "br", "p"},
+    "attach_menu": {"menuitem", "plain"},
     "invalid_text": {"new", "old"},
     "clock_survives": {"lost", "resent"},
 }

@@ -47,18 +47,20 @@ export function persistentInputs(onfiles) {
 
 export function attachButton(onfiles) {
   const holder = h("div", { class: "attach" });
-  const close = () => holder.querySelector("[role=menu]")?.parentNode.remove();
+  const close = () => holder.querySelector(".menu")?.remove();
   const button = h("button", {
     "aria-label": w("attach"), title: w("attach"), "aria-haspopup": "menu", "data-tab": "10",
     onclick: () => {
-      if (holder.querySelector("[role=menu]")) return close();
+      if (holder.querySelector(".menu")) return close();
+      if (!has("menu")) return undefined;
+      const full = state.switches.attach_menu === "menuitem";
       const rows = ENTRIES.map((entry) => h("li", {
-        role: "menuitem", tabindex: "0", "aria-label": label(entry), onclick: () => {
+        role: full ? "menuitem" : "button", tabindex: "0", "aria-label": full ? label(entry) : null, onclick: () => {
           close();
           if (entry in ACCEPT) choose(entry, onfiles);
         },
-      }, h("span", { class: "dot" }), h("span", {}, label(entry))));
-      holder.append(h("div", { role: "application", class: "menu" }, h("ul", { role: "menu" }, rows)));
+      }, full ? h("span", { class: "dot" }) : h("span", { "aria-hidden": "true" }, icon("plus-rounded")), h("span", {}, label(entry))));
+      return void holder.append(h("div", { role: "application", class: "menu" }, h("ul", full ? { role: "menu" } : {}, rows)));
     },
   }, icon("plus-rounded"));
   holder.append(button);

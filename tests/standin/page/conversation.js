@@ -81,6 +81,7 @@ export class Conversation {
 
   async load() {
     const { messages } = await get(`history?number=${encodeURIComponent(this.chat.number)}`);
+    if (state.switches.rows_ms === null) return;
     await sleep(state.switches.rows_ms);
     if (this.gone) return;
     const known = new Set(messages.map(({ id }) => id));
@@ -127,9 +128,14 @@ export class Conversation {
     const wanted = this.messages.slice(from);
     const keep = new Set(wanted.map(({ id }) => id));
     for (const [id, node] of this.nodes) if (!keep.has(id)) { node.remove(); this.nodes.delete(id); }
+    if (!this.notice && state.switches.notice) {
+      this.notice = h("div", { class: "day" }, h("span", {}, w("encrypted")));
+      this.list.prepend(this.notice);
+    }
     if (!this.day && this.messages.length) {
       this.day = h("div", { role: "row", class: "day" }, h("span", { dir: "auto" }, w("today"))); // not a message
-      this.list.prepend(this.day);
+      if (this.notice) this.notice.after(this.day);
+      else this.list.prepend(this.day);
     }
     let before = this.day;
     wanted.forEach((message, i) => {

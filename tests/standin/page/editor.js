@@ -62,7 +62,7 @@ export class Editor {
     event.preventDefault();
     const [from, to] = event.isTrusted ? this.target(event) : this.caret;
     const data = event.data ?? event.dataTransfer?.getData("text/plain") ?? "";
-    if (event.inputType === "insertLineBreak" || event.inputType === "insertParagraph") this.replace(from, to, "\n");
+    if (event.inputType === "insertLineBreak" || event.inputType === "insertParagraph") this.replace(from, to, state.switches.composer_lines === "p" ? PARAGRAPH : "\n");
     else if (event.inputType === "insertFromPaste") this.replace(from, to, this.breaks(data));
     else if (event.inputType.startsWith("insert")) this.replace(from, to, data.replace(/[\r\n]+/g, " "));
     else if (event.inputType.startsWith("delete")) {
@@ -114,7 +114,7 @@ export class Editor {
 
   breaks(text) {
     const plain = text.replace(/\r\n?/g, "\n").replaceAll(PARAGRAPH, "\n");
-    return state.switches.composer_lines === "mixed" ? plain.replaceAll("\n", PARAGRAPH) : plain;
+    return state.switches.composer_lines !== "br" ? plain.replaceAll("\n", PARAGRAPH) : plain;
   }
 
   // -- the picture --
