@@ -547,7 +547,8 @@ const box = (where) => (where === "caption" ? captionBox() : composer());
 
 // Put the caret into the composer or the caption box. Returns what stands in it, null when there is no box.
 async function focus({ where, wait_ms }) {
-  const el = await until(() => box(where), wait_ms);
+  await until(() => box(where) || (where === "composer" && bar()), wait_ms);
+  const el = box(where);
   if (!el) return null;
   el.focus();
   if (document.activeElement !== el && !el.contains(document.activeElement)) el.dispatchEvent(new MouseEvent("mousedown", { bubbles: true })), el.focus();
@@ -603,7 +604,9 @@ const rightTitle = (want) => {
 
 // The one call that sends: look once more at everything, click, and remember which rows were there.
 async function send({ where, want, last_own, ids, text, enter_ok }) {
-  const button = await until(() => (where === "caption" ? previewSend() : one("send")), 3000);
+  const find = () => (where === "caption" ? previewSend() : one("send"));
+  await until(() => find() || (where === "composer" && !composer() && bar()), 3000);
+  const button = find();
   const open = dialogs().filter((dialog) => !dialog.waiting);
   if (open.length) return { clicked: false, why: "dialog", dialog: shown(open[0]) };
   if (dialogs().length) return { clicked: false, why: "busy" };

@@ -18,23 +18,34 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import structlog
 
-from daemon import campaigns, config, db, outbox
+from daemon import campaigns, config, db, errors, outbox
 from daemon.models import Message, State
 from tests.crash.victim import FAULTS, POINTS
 from tests.rig import ROOT, eventually
 
+T = TypeVar("T")
 MESSAGES = 6
 LEASE_S = 5  # the least there is
 PATIENCE_S = 60
 SQLITE_ONLY = frozenset({"locked", "readonly", "full"})
+POSTGRESQL_ONLY = frozenset({"restart"})
+
+
+@dataclass(frozen=True)
+class Place:
+    """A fresh database. url: None is SQLite in the round's own folder; restart: of the server, where there is one."""
+
+    url: str | None = None
+    restart: Callable[[], None] | None = None
 
 
 @dataclass
@@ -102,13 +113,12 @@ def struck_in(environment: dict[str, str], plan: Plan) -> subprocess.Popen[bytes
 
 
 def done(job_id: int) -> bool:
-    with db.available():
-        return bool(campaigns.job(job_id).state == "completed")
+    return bool(_ask(lambda: campaigns.job(job_id)).state == "completed")
 
 
-def round_of(plans_of_round: list[Plan], folder: Path, url: str | None) -> Tally:
+def round_of(plans_of_round: list[Plan], folder: Path, place: Place) -> Tally:
     """One campaign with these faults in it, one after the other."""
-    data = folder / "data"
+    data, url = folder / "data", place.url
     data.mkdir()
     with ExitStack() as stack:
         if any(plan.kind == "full" for plan in plans_of_round):
@@ -124,7 +134,7 @@ def round_of(plans_of_round: list[Plan], folder: Path, url: str | None) -> Tally
             numbers = [f"+4930231{n:05d}" for n in range(len(plans_of_round) * 2 + MESSAGES)]
             order = campaigns.Order(text="Hello", numbers=numbers, delay_min=0, delay_max=0)
             job_id = campaigns.create(settings, order, "crash")["job_id"]
-            crashes = sum(_one_life(plan, environment, data, job_id) for plan in plans_of_round)
+            crashes = sum(_one_life(plan, environment, data, job_id, place) for plan in plans_of_round)
             last = struck_in(environment, Plan("none", 1, "none"))
             eventually(lambda: done(job_id) or _ended(last), PATIENCE_S, "the campaign is done")
             _end(last)
@@ -137,16 +147,20 @@ def round_of(plans_of_round: list[Plan], folder: Path, url: str | None) -> Tally
     return found
 
 
-def _one_life(plan: Plan, environment: dict[str, str], data: Path, job_id: int) -> bool:
+def _one_life(plan: Plan, environment: dict[str, str], data: Path, job_id: int, place: Place) -> bool:
     """Run a sender until its fault has struck and is over, or there is nothing left to send. True: it struck."""
     mark = data / "struck"
     mark.unlink(missing_ok=True)
+    (data / "restarted").unlink(missing_ok=True)
     process = struck_in(environment, plan)
 
     def over() -> bool:
         return _ended(process) or mark.exists() or done(job_id)
 
     eventually(over, PATIENCE_S, f"{plan} strikes")
+    if plan.kind == "restart" and mark.exists() and place.restart:
+        place.restart()
+        (data / "restarted").touch()
     if plan.kind == "stop" and mark.exists():
         return _while_stopped(process, environment, job_id)
     if mark.exists():  # the fault lasts a while; the sender has to live through it or to end by itself
@@ -189,10 +203,21 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _progress(job_id: int) -> tuple[int, int]:
-    """Changes when anything moves; a database that is locked has not moved."""
-    with db.available():
-        found = campaigns.job(job_id)
+    """Changes when anything moves."""
+    found = _ask(lambda: campaigns.job(job_id))
     return found.pending, found.sent
+
+
+def _ask(question: Callable[[], T]) -> T:
+    """The answer of a database that may be locked or away just now."""
+    give_up = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with db.available():
+                return question()
+        except errors.DatabaseBusy:
+            if time.monotonic() > give_up:
+                raise
 
 
 def judge(job_id: int, numbers: list[str], journal: Path) -> Tally:
@@ -223,7 +248,7 @@ def _small_disk(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def run(seed: int, crashes: int, kinds: list[str], url_of_round: Iterator[str | None]) -> dict[str, Tally]:
+def run(seed: int, crashes: int, kinds: list[str], places: Iterator[Place]) -> dict[str, Tally]:
     """About `crashes` faults; a point that a short campaign does not pass often enough is passed over.
 
     Returns tallies by kind of fault.
@@ -231,7 +256,7 @@ def run(seed: int, crashes: int, kinds: list[str], url_of_round: Iterator[str | 
     tallies: dict[str, Tally] = defaultdict(Tally)
     for chosen in plans(random.Random(seed), kinds, crashes):
         with tempfile.TemporaryDirectory(prefix="wasender-crash-") as folder:
-            tallies[f"{chosen[0].kind} (sender)"].add(round_of(chosen, Path(folder), next(url_of_round)))
+            tallies[f"{chosen[0].kind} (sender)"].add(round_of(chosen, Path(folder), next(places)))
     return tallies
 
 
@@ -252,16 +277,16 @@ def report(tallies: dict[str, Tally], took_s: float) -> int:
     return 1 if whole.duplicates or whole.lost else 0
 
 
-def urls(database: str, stack: ExitStack) -> Iterator[str | None]:
-    """A fresh database for each round; None is SQLite in the round's own folder."""
+def fresh_places(database: str, stack: ExitStack) -> Iterator[Place]:
+    """A fresh database for each round."""
     if database == "sqlite":
         while True:
-            yield None
-    from tests.postgres import Postgres
+            yield Place()
+    from tests.postgres import Server
 
-    server = stack.enter_context(Postgres())
+    server = stack.enter_context(Server())
     while True:
-        yield server.new_database()
+        yield Place(server.new_database(), server.restart)
 
 
 def main() -> int:
@@ -272,7 +297,8 @@ def main() -> int:
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
-    kinds = [k for k in FAULTS if k != "none" and not (options.database != "sqlite" and k in SQLITE_ONLY)]
+    other = POSTGRESQL_ONLY if options.database == "sqlite" else SQLITE_ONLY
+    kinds = [kind for kind in FAULTS if kind != "none" and kind not in other]
     if os.geteuid() != 0 and "full" in kinds:
         kinds.remove("full")
         print("not root: no disk is filled", file=sys.stderr)
@@ -280,7 +306,7 @@ def main() -> int:
     tallies: dict[str, Tally] = {}
     with ExitStack() as stack:
         if options.rounds:
-            tallies |= run(options.seed, options.rounds, kinds, urls(options.database, stack))
+            tallies |= run(options.seed, options.rounds, kinds, fresh_places(options.database, stack))
         if options.browser:
             from tests.crash import browser
 

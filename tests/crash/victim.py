@@ -30,7 +30,7 @@ POINTS = (
     "before_commit",
     "after_commit",
 )
-FAULTS = ("kill", "stop", "locked", "readonly", "full", "clock_back", "clock_forth", "none")
+FAULTS = ("kill", "stop", "locked", "readonly", "full", "restart", "clock_back", "clock_forth", "none")
 BUSY_S = 0.2  # instead of 10: a database that is locked for longer than that is a matter of a second
 CLOCK_MS = 3_600_000
 
@@ -60,6 +60,9 @@ class Fault:
         (folder / "struck").touch()
         if self._kind == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
+        if self._kind == "restart":  # of the database server, by whoever started us
+            while not (folder / "restarted").exists():
+                time.sleep(0.01)
         self.until = time.monotonic() + self._seconds
         if self._kind == "locked":
             threading.Thread(target=_hold_the_lock, args=(folder / "wasender.db", self._seconds)).start()
