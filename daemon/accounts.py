@@ -49,6 +49,12 @@ def seen(name: str, now: int) -> None:
         Account.update(seen_at=now).where(Account.name == name).execute()
 
 
+def leave(name: str) -> None:
+    """Its sender has ended in order: the account counts as silent at once."""
+    with write():
+        Account.update(seen_at=0).where(Account.name == name).execute()
+
+
 def find(name: str) -> Account:
     """The account by that name. Raises NotFound."""
     row = Account.get_or_none(Account.name == name)

@@ -20,7 +20,7 @@ from daemon.db import now_ms
 from daemon.metrics import exposition
 from daemon.models import Event, Message
 from daemon.transports import AccountState
-from daemon.web import SETTINGS, authorized, caller, in_db, require_key
+from daemon.web import SETTINGS, authorized, caller, given_key, in_db, require_key
 
 routes = web.RouteTableDef()
 
@@ -40,12 +40,12 @@ class Send(Body):
     """The body of POST /send."""
 
     message: StrictStr = ""
-    numbers: list[StrictStr | int] | None = None
-    recipients: list[dict[str, Any]] | None = None
+    numbers: list[Any] | None = None  # each is judged on its own: a bad one never sinks the good ones
+    recipients: list[Any] | None = None
     upload_id: StrictStr | None = None
     attachments: list[StrictStr] = []
-    delay_min: Annotated[float, Field(ge=0)] | None = None
-    delay_max: Annotated[float, Field(ge=0)] | None = None
+    delay_min: Annotated[float, Field(ge=0, strict=True)] | None = None
+    delay_max: Annotated[float, Field(ge=0, strict=True)] | None = None
     name: StrictStr | None = None
     account: StrictStr | None = None
     schedule_at: Annotated[int, Field(ge=0, le=MAX_TIME)] | AwareDatetime | None = None
@@ -126,13 +126,13 @@ def _progresses(request: web.Request, cursor: int | None, limit: int) -> tuple[l
 
 
 def _require_open(request: web.Request) -> None:
-    if not request.app[SETTINGS].open_status:
+    if given_key(request) or not request.app[SETTINGS].open_status:
         require_key(request)
 
 
 def _public(request: web.Request, found: dict[str, Any]) -> dict[str, Any]:
     """All of it with the key; states and counts without."""
-    return found if authorized(request) else found | {"name": None, "reason": None}
+    return found if authorized(request) else found | {"name": None, "account": None, "reason": None}
 
 
 @routes.post(f"/pause/{ID}")
@@ -204,7 +204,7 @@ async def report(request: web.Request) -> web.StreamResponse:
     found = await in_db(request, campaigns.job, _id(request))
     response = web.StreamResponse(headers=_download(f"job-{found.id}-report.csv"))
     await response.prepare(request)
-    head = ["row", "number", *found.columns, *REPORTED]
+    head = ["row", "number", *_report_titles(found.columns), *REPORTED]
     mark = "\ufeff" if request.query.get("excel") else ""
     await response.write((mark + _csv([head])).encode())
     cursor: int | None = None
@@ -216,6 +216,18 @@ async def report(request: web.Request) -> web.StreamResponse:
 
 
 REPORTED = ("state", "attempts", "reason", "sent_at", "delivered_at", "read_at")
+
+
+def _report_titles(columns: list[str]) -> list[str]:
+    """The fields' titles: `_field` is added to one that is a title of the report's own, until no other has it."""
+    taken, titles = {"row", "number", *REPORTED}, []
+    for name in columns:
+        title = name
+        while title in taken or (title != name and title in columns):
+            title += "_field"
+        taken.add(title)
+        titles.append(title)
+    return titles
 
 
 def _report_row(row: Message, columns: list[str]) -> list[object]:
@@ -383,6 +395,8 @@ async def ready(request: web.Request) -> web.Response:
     rows, now = await in_db(request, accounts.every), await in_db(request, now_ms)
     if any(accounts.can_send(row, now) for row in rows):
         return web.json_response({"ready": True})
+    if not authorized(request):
+        return web.json_response({"ready": False}, status=503)
     reason = "; ".join(campaigns.explain(row, now) for row in rows) or "No sender has started yet."
     return web.json_response({"ready": False, "reason": reason}, status=503)
 

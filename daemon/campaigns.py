@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -119,7 +119,7 @@ def _store(
             return answer
         job = Job.create(
             account=order.account or settings.account,
-            name=(order.name or audience.source or "Campaign").strip()[:120],
+            name=((order.name or "").strip() or audience.source or "Campaign")[:120],
             text=order.text,
             attachments=list(order.attachments),
             state=JobState.SCHEDULED if scheduled else JobState.PENDING,
@@ -144,7 +144,11 @@ def _store(
         if order.key:
             Answer.create(key=order.key, request=digest, response=answer, created_at=now)
         counts = {"total": len(audience.people), "duplicates": audience.duplicates}
-        after_commit(partial(log.info, "job.created", job_id=job.id, rejected=len(audience.rejected), **counts))
+        after_commit(
+            partial(
+                log.info, "job.created", account=job.account, job_id=job.id, rejected=len(audience.rejected), **counts
+            )
+        )
     return answer
 
 
@@ -259,7 +263,7 @@ def retry(job_id: int, who: str) -> tuple[Job, int]:
         elif found.state not in JOB_MOVES["retry"][0]:
             raise _refusal(found, "retry")
         outbox.resend_failed(found, who, now_ms())
-        after_commit(partial(log.info, "job.retried", job_id=job_id, count=count))
+        after_commit(partial(log.info, "job.retried", account=found.account, job_id=job_id, count=count))
     return job(job_id), count
 
 
@@ -274,7 +278,7 @@ def _move(job_id: int, name: str, who: str) -> Job:
         Job.update(**changes).where(Job.id == job_id).execute()
         if target is JobState.STOPPED:
             outbox.cancel_pending(found, who, now)
-        after_commit(partial(log.info, MOVED[name], job_id=job_id, who=who))
+        after_commit(partial(log.info, MOVED[name], account=found.account, job_id=job_id, who=who))
     return job(job_id)
 
 
@@ -298,7 +302,7 @@ def _refusal(found: Job, name: str) -> errors.IllegalMove:
     return errors.IllegalMove(f"Job {found.id} is {found.state}, so it cannot {verb}: {hint}.")
 
 
-def progress(settings: Settings, found: Job, past: Sequence[int] | None = None) -> dict[str, Any]:
+def progress(settings: Settings, found: Job) -> dict[str, Any]:
     """The job as `GET /status/{id}` shows it; each message is counted once, in the state it is in."""
     now = now_ms()
     account = Account.get_or_none(Account.name == found.account)
@@ -309,7 +313,7 @@ def progress(settings: Settings, found: Job, past: Sequence[int] | None = None) 
     eta = None
     if opens is not None:
         streak = account.streak if account else 0
-        done = _handed_over(found.account, now) if past is None and limits.windows() else past or ()
+        done = _handed_over(found.account, now) if limits.windows() else []
         eta = pacing.eta(found.pending, opens, (found.delay_min_ms, found.delay_max_ms), streak, limits, done)
     return {
         "job_id": found.id,
@@ -341,7 +345,8 @@ def _derive(found: Job, account: Account | None, now: int) -> tuple[str, str | N
     if found.state not in MAY_RUN:
         return found.state, found.reason
     if account is None:
-        return found.state, f"No sender has started for account {found.account}."
+        state = WAITING if found.state == JobState.RUNNING else found.state
+        return state, f"No sender has started for account {found.account}."
     if accounts.can_send(account, now):
         return found.state, found.reason
     return WAITING, explain(account, now)
@@ -411,28 +416,28 @@ def settle(message_id: int, sent: bool, who: str) -> Message:
     return row
 
 
-def every_message(job_id: int) -> Iterator[Message]:
-    """All messages of a job in file order, a page at a time."""
-    cursor: int | None = None
-    while True:
-        rows, cursor = messages(job_id, None, cursor, 1000)
-        yield from rows
-        if cursor is None:
-            return
-
-
 def suppressions() -> list[dict[str, Any]]:
     """Everyone who must not be written to, newest first."""
-    return [
-        {"number": row.number, "reason": row.reason, "source": row.source, "created_at": row.created_at}
-        for row in Suppression.select().order_by(Suppression.created_at.desc(), Suppression.number)
-    ]
+    rows = Suppression.select().order_by(Suppression.created_at.desc(), Suppression.number)
+    return [_describe(row) for row in rows]
+
+
+def _describe(row: Suppression) -> dict[str, Any]:
+    return {"number": row.number, "reason": row.reason, "source": row.source, "created_at": row.created_at}
+
+
+def _one_number(settings: Settings, number: str) -> str:
+    """The number as `create` reads one: whoever can be written to can be suppressed. Raises InvalidNumber."""
+    found = contacts.parse_numbers([number], settings.default_country)
+    if found.rejected:
+        raise errors.InvalidNumber(found.rejected[0].reason)
+    return found.contacts[0].number
 
 
 def suppress(settings: Settings, number: str, reason: str, who: str) -> dict[str, Any]:
     """Never write to this number again: from when this returns nothing more is handed over. Raises InvalidNumber."""
     row = {
-        "number": contacts.normalise(number, settings.default_country),
+        "number": _one_number(settings, number),
         "reason": reason,
         "source": who,
         "created_at": now_ms(),
@@ -441,12 +446,12 @@ def suppress(settings: Settings, number: str, reason: str, who: str) -> dict[str
         Suppression.insert(**row).on_conflict_ignore().execute()
         # Wait for those who have looked at the list and not yet committed that they send: they hold their job.
         list(locked(Job.select(Job.id).where(Job.state.in_(OPEN)).order_by(Job.id)))
-    return row
+        return _describe(Suppression.get_by_id(row["number"]))
 
 
 def unsuppress(settings: Settings, number: str) -> None:
     """Take a number off the list. Raises InvalidNumber, NotFound."""
-    plain = contacts.normalise(number, settings.default_country)
+    plain = _one_number(settings, number)
     with write():
         if not Suppression.delete().where(Suppression.number == plain).execute():
             raise errors.NotFound("This number is not on the suppression list.")

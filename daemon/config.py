@@ -23,7 +23,12 @@ from daemon import errors
 PREFIX = "WASENDER_"
 ENV_FILE = "wasender.env"
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
-_PLACEHOLDER = re.compile(r"(your|my)[ _-]|secret[ _-]?key|change[ _-]?me|placeholder|example", re.I)
+_PLACEHOLDER = re.compile(
+    r"(your|my|the)(secret|api|master|admin|own)*(key|token|secret|password)?(goes)?(here)?"
+    r"|(secret|api|master|admin)*(key|token|secret|password)|(changeme)+|placeholder|example|x+"
+)
+SHORTEST_KEY = 6
+DAY_S = 86_400
 _WINDOW = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)")
 
 
@@ -49,15 +54,17 @@ class Settings(BaseSettings):
         description="`true`: no window; `false`: a display, made with Xvfb if need be; `auto`: `false` where possible.",
     )
     account: str = Field("default", description="The account that this sender drives.")
-    delay_min: float = Field(4, ge=0, description="Shortest pause between two messages of an account.")
-    delay_max: float = Field(8, ge=0, description="Longest pause between two messages of an account.")
+    delay_min: float = Field(4, ge=0, le=DAY_S, description="Shortest pause between two messages of an account.")
+    delay_max: float = Field(8, ge=0, le=DAY_S, description="Longest pause between two messages of an account.")
     long_pause_every: int = Field(10, ge=0, description="A longer pause after so many messages; 0: never.")
-    long_pause_min: float = Field(20, ge=0, description="Shortest long pause (added to the ordinary one).")
-    long_pause_max: float = Field(40, ge=0, description="Longest long pause.")
+    long_pause_min: float = Field(20, ge=0, le=DAY_S, description="Shortest long pause (added to the ordinary one).")
+    long_pause_max: float = Field(40, ge=0, le=DAY_S, description="Longest long pause.")
     max_attempts: int = Field(3, ge=1, description="Tries for a message before it has failed.")
-    retry_after_s: float = Field(30, ge=0, description="Wait before the second try; doubles with each further one.")
-    lease_s: float = Field(60, ge=5, description="How long a claimed message stays a dead sender's.")
-    send_timeout_s: float = Field(90, ge=5, description="How long a message may wait for WhatsApp's tick.")
+    retry_after_s: float = Field(
+        30, ge=0, le=DAY_S, description="Wait before the second try; doubles with each further one."
+    )
+    lease_s: float = Field(60, ge=5, le=DAY_S, description="How long a claimed message stays a dead sender's.")
+    send_timeout_s: float = Field(90, ge=5, le=DAY_S, description="How long a message may wait for WhatsApp's tick.")
     default_country: str = Field("", description="Country (ISO code, such as DE) of numbers written without one.")
     daily_cap: int = Field(0, ge=0, description="Most messages of an account in 24 hours; 0: no cap.")
     hourly_cap: int = Field(0, ge=0, description="Most messages of an account in 60 minutes; 0: no cap.")
@@ -66,6 +73,21 @@ class Settings(BaseSettings):
     max_upload_mb: int = Field(64, ge=1, description="Largest file that may be uploaded.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="`json`: a line each; `console`: for people.")
+
+    @field_validator("headless", "transport", "log_level", "log_format", mode="before")
+    @classmethod
+    def _word_in_any_case(cls, value: object) -> object:
+        word = value.lower() if isinstance(value, str) else value
+        return {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}.get(
+            str(word), word
+        )
+
+    @field_validator("transport")
+    @classmethod
+    def _transport_is_there(cls, value: str) -> str:
+        if value == "cloud":
+            raise ValueError("cloud is not available yet: use browser or dryrun")
+        return value
 
     @field_validator("account")
     @classmethod
@@ -77,8 +99,10 @@ class Settings(BaseSettings):
     @field_validator("api_key")
     @classmethod
     def _key_is_secret(cls, value: str) -> str:
-        if value and (_PLACEHOLDER.search(value) or len(value) < 16):
-            raise ValueError("use at least 16 random characters, no placeholder; or unset it and one is made")
+        # Digits behind "my secret key" hide nothing; behind a word alone they may be somebody's choice.
+        plain = re.sub(r"[^a-z]" if re.match(r"(?i)your|my|the", value) else r"[^a-z0-9]", "", value.lower())
+        if value and (_PLACEHOLDER.fullmatch(plain) or len(value) < SHORTEST_KEY):
+            raise ValueError("use a long random text, no placeholder; or unset it and one is made")
         return value
 
     @field_validator("default_country")

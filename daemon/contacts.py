@@ -20,6 +20,7 @@ MAX_FIELD_NAME = 64
 _SAMPLE_ROWS = 200
 _SAMPLE_CELLS = 4_000
 _HEADER_ROWS = 10
+_HUGE = 10**20
 _LEAST_RESEMBLANCE = 0.4
 _NEARLY = 0.2
 _TITLE_WORDS = [  # of a column's title; the later the better, the empty line stands for any other word
@@ -35,6 +36,11 @@ _TITLE_WORDS = [  # of a column's title; the later the better, the empty line st
         "whatsapp wa zap whats",
     )
 ]
+
+_TELEPHONE = 3
+"""Rank from which a title's word says that the column holds telephone numbers."""
+_TITLE_LENGTH = 4
+"""Words; more are a sentence, not a title."""
 
 
 @dataclass(frozen=True)
@@ -86,20 +92,24 @@ def read(data: bytes, filename: str, default_country: str) -> ContactList:
     text = tables.decode(data, filename)
     if vcards.is_vcard(text):
         return _from_cards(vcards.read(text), default_country)
-    return _from_rows(tables.text_rows(text, filename), filename, default_country)
+    rows = tables.text_rows(text, filename)
+    if not _has_phone_column(rows, default_country):
+        rows = tables.other_rows(text, filename, lambda found: _has_phone_column(found, default_country)) or rows
+    return _from_rows(rows, filename, default_country)
 
 
 def parse_numbers(values: Sequence[object], default_country: str) -> ContactList:
     """The API's `numbers: [...]` and `recipients: [{number, ...fields}]`, order kept, duplicates left out.
 
-    Field names are made identifiers (`field_name`); a recipient keeps only the fields it came with.
+    values: anything that JSON can hold; what is no number is rejected by its index. Field names are made identifiers
+    (`field_name`); a recipient keeps only the fields it came with.
     """
     collected = _Collector(default_country)
     for position, value in enumerate(values):
         given: Mapping[object, object] = value if isinstance(value, Mapping) else {"number": value}
         shown = given.get("number")
         try:
-            number = _listed(_scalar(shown, "number"), default_country)
+            number = _listed(_number_text(shown), default_country)
             taken = {"number"}
             fields = {
                 _unique(field_name(str(name), "field"), taken): tables.clean(_scalar(content, str(name)))
@@ -107,7 +117,7 @@ def parse_numbers(values: Sequence[object], default_country: str) -> ContactList
                 if name != "number"
             }
         except errors.InvalidInput as error:
-            collected.reject(position, "" if shown is None else str(shown), str(error))
+            collected.reject(position, _shown(shown), str(error))
         else:
             collected.accept(position, number, fields)
     columns = dict.fromkeys(name for contact in collected.contacts for name in contact.fields)
@@ -178,6 +188,9 @@ def _from_rows(rows: list[Row], filename: str, default_country: str) -> ContactL
         raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
     width = max(len(row.cells) for row in rows)
     phone = _phone_column(rows, width, default_country)
+    if phone is None or _title_rank(rows[:_HEADER_ROWS], phone) == 0:
+        titled = _titled_column(rows, width)
+        phone = phone if titled is None else titled
     if phone is None:
         if len(rows) == 1 and any(_title_rank(rows, column) > 1 for column in range(width)):
             raise errors.UnreadableFile(f"{filename} has only a header, no contacts: add a row for each person.")
@@ -217,6 +230,26 @@ def _from_cards(cards: Iterable[vcards.Card], default_country: str) -> ContactLi
     return collected.result(list(used), "TEL")
 
 
+def _has_phone_column(rows: list[Row], default_country: str) -> bool:
+    width = max((len(row.cells) for row in rows), default=0)
+    return width > 0 and _phone_column(rows, width, default_country) is not None
+
+
+def _titled_column(rows: list[Row], width: int) -> int | None:
+    """The column that the header calls a telephone, whatever is in it: its rows are rejected with their reasons."""
+    heads = rows[:_HEADER_ROWS]
+    ranks = {column: _title_rank(heads, column) for column in range(width)}
+    titled = [
+        column
+        for column, rank in ranks.items()
+        if rank >= _TELEPHONE
+        and (title := next(cell for row in heads if (cell := _cell(row.cells, column))))
+        and len(title.split()) <= _TITLE_LENGTH
+        and any(_cell(row.cells, column) for row in rows[1:])
+    ]
+    return max(titled, key=lambda column: (ranks[column], -column), default=None)
+
+
 def _phone_column(rows: list[Row], width: int, default_country: str) -> int | None:
     """The column whose cells are telephone numbers, by a sample over the whole file; None if there is none.
 
@@ -243,7 +276,7 @@ def _title_rank(heads: list[Row], column: int) -> int:
     title = next((cell for row in heads if (cell := _cell(row.cells, column))), "").lower()
     words = set("".join(sign if sign.isalpha() or unicodedata.combining(sign) else " " for sign in title).split())
     ranks = [rank for rank, known in enumerate(_TITLE_WORDS) if words & known]
-    if 0 in ranks and max(ranks) < 3:
+    if 0 in ranks and max(ranks) < _TELEPHONE:
         return 0
     return max(ranks, default=1)
 
@@ -280,6 +313,29 @@ def _scalar(value: object, name: str) -> str:
     """Text, number or nothing as text. Raises InvalidInput."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if value is None or isinstance(value, str | int | float):
-        return "" if value is None else str(value)
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, int | float) and abs(value) < _HUGE:  # false for NaN
+        return str(value)
     raise errors.InvalidInput(f"The field {name} must be text or a number.")
+
+
+def _number_text(value: object) -> str:
+    """A telephone number as JSON may hold it, as text. Raises InvalidInput."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _HUGE:
+        return str(value)
+    raise errors.InvalidInput('The number must be text: write it as "+", country code and number.')
+
+
+def _shown(value: object) -> str:
+    """What was given instead of a number, as far as it can be shown."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    try:
+        return str(value)
+    except (ValueError, RecursionError):  # Python does not write out integers of thousands of digits
+        return f"({type(value).__name__})"

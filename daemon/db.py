@@ -118,16 +118,22 @@ def _locked(error: Exception) -> bool:
 
 def _open(url: str) -> peewee.Database:
     options: dict[str, Any] = {}
-    if url.startswith("sqlite"):
-        options = {"pragmas": PRAGMAS, "timeout": BUSY_TIMEOUT_S, "lock_type": "IMMEDIATE"}
-    elif url.startswith(("postgresql://", "postgres://")):
-        given = db_url.parse(url, unquote_password=True, unquote_user=True)
-        options = {"prefer_psycopg3": True, "unquote_password": True, "unquote_user": True, **POSTGRES, **given}
-        del options["database"]
     try:
+        if url.startswith("sqlite:"):
+            options = {"pragmas": PRAGMAS, "timeout": BUSY_TIMEOUT_S, "lock_type": "IMMEDIATE"}
+        elif url.startswith(("postgresql://", "postgres://")):
+            given = db_url.parse(url, unquote_password=True, unquote_user=True)
+            options = {"prefer_psycopg3": True, "unquote_password": True, "unquote_user": True, **POSTGRES, **given}
+            del options["database"]
+        else:
+            raise ValueError
         opened: peewee.Database = db_url.connect(url, **options)
-    except (RuntimeError, ValueError, ImportError) as error:
-        raise errors.DatabaseUnusable(f"WASENDER_DATABASE_URL is not usable: {error}") from error
+    except (RuntimeError, ValueError, ImportError):
+        # Nothing of the URL or the reason: a password may be in either.
+        raise errors.DatabaseUnusable(
+            "WASENDER_DATABASE_URL is not usable: write it as postgresql://user:password@host/name, with signs such "
+            "as # and / in the password as %23 and %2F, or leave it out for SQLite."
+        ) from None
     return opened
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from aiohttp import web
 from daemon import accounts, campaigns
 from daemon.config import Settings
 from daemon.db import now_ms
+from daemon.models import Account
 
 log = structlog.get_logger()
 
@@ -66,7 +68,14 @@ def look(settings: Settings) -> list[Change]:
     now = now_ms()
     newest, _ = campaigns.jobs(None, WATCHED_JOBS)
     jobs: list[Change] = [("job", campaigns.progress(settings, job)) for job in newest]
-    return jobs + [("account", accounts.describe(account, now)) for account in accounts.every()]
+    return jobs + [("account", _described(account, now)) for account in accounts.every()]
+
+
+def _described(account: Account, now: int) -> dict[str, Any]:
+    """The account without its heartbeat, which would be a change every few seconds, and with a sign that changes
+    whenever the QR code does."""
+    code = hashlib.sha256(account.qr.encode()).hexdigest()[:8] if account.qr else None
+    return accounts.describe(account, now) | {"seen_at": None, "qr": code}
 
 
 FEED = web.AppKey("feed", Feed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -13,9 +12,9 @@ from threading import Barrier
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import web, web_protocol
 
-from daemon import api, config, db, errors, feed, logs, pages
+from daemon import api, config, db, errors, feed, pages, process
 from daemon import web as shared
 from daemon.config import Settings
 
@@ -29,17 +28,34 @@ STOP_S = 3.0  # for requests that are under way at SIGTERM; event streams are en
 def make_app(settings: Settings, key: str) -> web.Application:
     """The whole application; the database must be connected."""
     app = web.Application(
-        middlewares=[shared.security, shared.problems], client_max_size=settings.max_upload_mb * 1024 * 1024 + OVERHEAD
+        middlewares=[shared.problems], client_max_size=settings.max_upload_mb * 1024 * 1024 + OVERHEAD
     )
     app[shared.SETTINGS] = settings
     app[shared.API_KEY] = key
     app[feed.FEED] = feed.Feed(partial(feed.look, settings))
+    app.on_response_prepare.append(shared.secure)
     pages.set_up(app)
     app.add_routes(api.routes)
     app.add_routes(pages.routes)
     app.cleanup_ctx.append(_threads)
     app.cleanup_ctx.append(_feed)
     return app
+
+
+def _refuse_malformed(
+    _handler: web_protocol.RequestHandler, request: web.BaseRequest, status: int = 500, *_: Any
+) -> web.StreamResponse:
+    """What is not HTTP: aiohttp's own answer and log line would repeat the bytes, which may be a key or a text."""
+    log.warning("request.malformed", status=status)
+    if request.writer is not None and request.writer.output_size:
+        raise ConnectionResetError("A part of the answer is out already.")
+    body = shared.problem_body(status, "malformed-request", "This is not a request that HTTP allows.")
+    response = web.json_response(body, status=status, content_type=shared.PROBLEM_TYPE)
+    response.force_close()
+    return response
+
+
+web_protocol.RequestHandler.handle_error = _refuse_malformed  # type: ignore[method-assign,assignment]
 
 
 async def _threads(app: web.Application) -> AsyncIterator[None]:
@@ -87,25 +103,13 @@ async def _serve(settings: Settings, key: str) -> int:
     return 0
 
 
+async def _main(settings: Settings) -> int:
+    return await _serve(settings, config.api_key(settings))
+
+
 def main() -> int:
     """Start the http process; returns the exit code."""
-    logs.configure("http")
-    try:
-        settings = config.load()
-        logs.configure("http", settings.log_level, settings.log_format)
-        config.prepare_data_dir(settings)
-        db.connect(settings.db_url)
-        db.close()
-        log.info("process.started", pid=os.getpid(), version=config.release())
-        code = asyncio.run(_serve(settings, config.api_key(settings)))
-    except errors.DaemonError as error:
-        log.error("process.refused", reason=str(error))
-        code = 1
-    except Exception:
-        log.exception("process.crashed")
-        code = 1
-    log.info("process.stopped", exit_code=code)
-    return code
+    return process.run("http", _main)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """structlog set-up, and EVENTS: the name of every event and what it means.
 
 One JSON line an event, on stdout. Nothing here may carry a message text, a whole phone number, a key or
-a QR payload; `number` is always `masked()`. A test holds EVENTS against the calls in the code.
+a QR payload. A test holds EVENTS against the calls in the code.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ EVENTS: dict[str, str] = {
     "process.crashed": "something unexpected ended it (exception)",
     "http.listening": "the http process takes requests (url)",
     "request.finished": "an HTTP request was answered (method, route, status, elapsed_ms)",
+    "request.malformed": "something came that is not HTTP (status)",
     "request.failed": "a handler raised something unexpected",
     "feed.failed": "a look for what has changed raised something; it is tried again",
     "job.created": "a job was queued (total, duplicates, rejected)",
@@ -107,8 +108,3 @@ def configure(process: str, level: str = "info", style: str = "json") -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-
-
-def masked(number: str) -> str:
-    """A phone number with only its country part and last two digits readable."""
-    return number[:3] + "…" + number[-2:] if len(number) > 6 else "…"

@@ -1,6 +1,6 @@
 """Tables, states and moves. No behaviour: `outbox.py` moves messages, `campaigns.py` moves jobs.
 
-All times are UTC epoch milliseconds. Columns ending in `_json` aside, `Json` columns hold JSON text.
+All times are UTC epoch milliseconds. `Json` columns hold JSON as text.
 """
 
 from __future__ import annotations

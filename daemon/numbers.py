@@ -36,6 +36,7 @@ _CHAT_ID = re.compile(r"(?i)(\d+)(?::\d+)?@(?:c\.us|s\.whatsapp\.net)")
 _LABEL = re.compile(r"(?i)(?:tel|telephone|telefon|phone|mobile?|mob|cell|handy|whatsapp|wa)\b[.:\s]*")
 _FORMULA_TEXT = re.compile(r'="(.*)"')
 _FLOAT = re.compile(r"(\+?\d{7,15})[.,]0+")
+_FRACTION = re.compile(r"\+?\d{7,}[.,]\d{1,2}")
 _ROUNDED = re.compile(r"(?i)[+-]?\d(?:[.,]\d+)?E\+?\d+")
 _DATE = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}(?:[T ].*)?|\d{1,2}([-/.])\d{1,2}\2(?:19|20)\d\d(?: .*)?")
 _EXTENSION = re.compile(r"(?i)(?:;?\s*ext(?:ension|n)?|durchwahl|ramal|poste|anexo|[x#])[\s.:=]*\d{1,7}\s*")
@@ -197,6 +198,8 @@ def _cleaned(value: str) -> str:
         text = whole[1]
     if not text:
         raise errors.InvalidNumber("The number is missing.")
+    if _FRACTION.fullmatch(text):
+        raise errors.InvalidNumber("This has decimals: a telephone number is a whole number.")
     if _DATE.fullmatch(text):
         raise errors.InvalidNumber("This is a date, not a telephone number.")
     text = _PREFIX.sub("+", text, count=1) if _PREFIX.match(text) else text

@@ -32,6 +32,8 @@ from daemon.transports import AccountState
 from daemon.web import API_KEY as KEY
 from daemon.web import COOKIE, SESSION_S, SETTINGS, authorized, in_db, new_session, require_key, same
 
+LOGIN_BYTES = 4096
+
 routes = web.RouteTableDef()
 
 UI = Path(__file__).parent / "ui"
@@ -162,6 +164,8 @@ async def login_page(request: web.Request) -> web.StreamResponse:
 @routes.post("/app/login")
 async def login(request: web.Request) -> web.StreamResponse:
     """The right key gets a session; a wrong one the same page again."""
+    if request.content_length is None or request.content_length > LOGIN_BYTES:
+        raise errors.TooLarge("This is not the login form.")
     form = await request.post()
     goal, key = _own_path(str(form.get("next", ""))), str(form.get("key", "")).strip()
     if not same(key, request.app[KEY]):

@@ -1,6 +1,6 @@
 """What `scripts/start` asks before it starts supervisord: can this work here? One clear line if not.
 
-Run as `python -m daemon.preflight`; prints the page's address and where the key is.
+Run as `python -m daemon.preflight`; prints the data folder, the page's address and where the key is, a line each.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def check(settings: Settings) -> None:
 
 def _check_port(settings: Settings) -> None:
     try:
-        socket.create_server((settings.host, settings.port)).close()
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
         raise errors.SetupError(
             f"Port {settings.port} on {settings.host} cannot be used ({error.strerror or error}): "
@@ -41,8 +42,9 @@ def main() -> int:
     except errors.DaemonError as error:
         print(f"wasender: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    where = "the setting WASENDER_API_KEY" if settings.api_key else f"the file {settings.data_dir / 'api_key'}"
-    print(f"wasender: page http://{settings.host}:{settings.port}/app\nwasender: API key: in {where}")  # noqa: T201
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    key = "in the setting WASENDER_API_KEY" if settings.api_key else f"in the file {settings.data_dir / 'api_key'}"
+    print(settings.data_dir.resolve(), f"http://{host}:{settings.port}/app", key, sep="\n")  # noqa: T201
     return 0
 
 

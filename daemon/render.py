@@ -150,20 +150,16 @@ def compile(text: str) -> Template:
     return Template(text, frozenset(names), body.render)
 
 
-def fields_used(text: str) -> set[str]:
-    """Names of the fields in the text, `number` among them. Raises TemplateError."""
-    return set(compile(text).fields)
-
-
 def render(template: Template, fields: Mapping[str, str], number: str, limit: int = MAX_TEXT) -> str:
     """The text for one recipient.
 
     limit: MAX_TEXT, or MAX_CAPTION beside an attachment.
-    Raises TemplateError when a field is missing or empty, or the result is blank or too long.
+    Raises TemplateError when a field is missing or empty, or the result is blank or too long; it goes to logs and
+    history, so it does not name the recipient.
     """
-    text, missing, reason = _rendered(template, fields, number, limit)
+    text, _, reason = _rendered(template, fields, number, limit)
     if reason:
-        raise errors.TemplateError(f"{number}: {reason}" if missing else reason)
+        raise errors.TemplateError(reason)
     return text
 
 
@@ -194,7 +190,7 @@ def check(text: str | Template, recipients: Iterable[Recipient], limit: int = MA
     found = problems(template, recipients, limit, first=5)
     if not found.count:
         return template
-    places = "; ".join(f"{each.position} ({each.number}): {each.reason.rstrip('.')}" for each in found.first)
+    places = "; ".join(f"{each.position} ({each.reason.rstrip('.')})" for each in found.first)
     more = f"; and {found.count - len(found.first)} more" if found.count > len(found.first) else ""
     who = "1 recipient" if found.count == 1 else f"{found.count:,} recipients"
     raise errors.TemplateError(f"The message does not fit {who}, by position: {places}{more}.")

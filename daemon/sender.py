@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
 import signal
 import sys
 import time
@@ -23,7 +22,7 @@ from typing import Any, TypeVar
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from daemon import accounts, campaigns, config, db, errors, logs, outbox, pacing, render, uploads
+from daemon import accounts, campaigns, db, errors, outbox, pacing, process, render, uploads
 from daemon.config import Settings
 from daemon.models import Message
 from daemon.transports import AccountState, Finding, Health, Hold, Mark, Outgoing, Transport
@@ -68,6 +67,7 @@ class Sender:
         self._steady_since = 0.0
         self._failure_run = 0
         self._health = Health(AccountState.STARTING)
+        self._reported: tuple[Health, str | None] | None = None
         self._looked_at = self._reported_at = self._rescued_at = 0.0
 
     def stop(self) -> None:
@@ -99,8 +99,16 @@ class Sender:
             if heartbeat:
                 heartbeat.cancel()
             await self._transport.close()
-            self._threads.submit(db.close)
+            self._threads.submit(self._sign_off)
             self._threads.shutdown()
+
+    def _sign_off(self) -> None:
+        """From now on nobody drives the account; on the database thread, whose connection ends with it."""
+        try:
+            accounts.leave(self._account)
+        except errors.DatabaseBusy as error:
+            log.warning("database.busy", reason=str(error))
+        db.close()
 
     async def _step(self) -> None:
         """Look, then do one thing: wait, settle a doubtful message, or send the next one."""
@@ -164,7 +172,7 @@ class Sender:
         if health is None:
             health = self._hold if self._hold and self._health.state is AccountState.READY else self._health
         key = (health, health.qr)
-        if key != getattr(self, "_reported", None) or time.monotonic() - self._reported_at >= REPORT_S:
+        if key != self._reported or time.monotonic() - self._reported_at >= REPORT_S:
             await self._db(accounts.report, self._account, health, db.now_ms)
             self._reported, self._reported_at = key, time.monotonic()
 
@@ -440,10 +448,11 @@ def make_transport(settings: Settings) -> Transport:
         from daemon.transports.dry_run import DryRunTransport
 
         return DryRunTransport(settings)
-    raise errors.ConfigError("WASENDER_TRANSPORT=cloud is not available yet: use browser or dryrun.")
+    raise errors.ConfigError(f"WASENDER_TRANSPORT={settings.transport} is not available yet: use browser or dryrun.")
 
 
 async def _main(settings: Settings) -> int:
+    structlog.contextvars.bind_contextvars(account=settings.account)
     sender = Sender(settings, make_transport(settings))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -453,24 +462,7 @@ async def _main(settings: Settings) -> int:
 
 def main() -> int:
     """Start the sender of the configured account; returns the exit code."""
-    logs.configure("sender")
-    try:
-        settings = config.load()
-        logs.configure("sender", settings.log_level, settings.log_format)
-        structlog.contextvars.bind_contextvars(account=settings.account)
-        config.prepare_data_dir(settings)
-        db.connect(settings.db_url)
-        db.close()
-        log.info("process.started", pid=os.getpid(), version=config.release())
-        code = asyncio.run(_main(settings))
-    except errors.DaemonError as error:
-        log.error("process.refused", reason=str(error))
-        code = 1
-    except Exception:
-        log.exception("process.crashed")
-        code = 1
-    log.info("process.stopped", exit_code=code)
-    return code
+    return process.run("sender", _main)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ import codecs
 import csv
 import io
 import re
+import unicodedata
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -33,11 +34,20 @@ MAX_RATIO = 500
 
 MAX_PARTS = 10_000
 
-DELIMITERS = (";", "\t", ",", "|")
+DELIMITERS = (";", "\t", ",", "|", "^", "~")
+"""The signs that delimit nearly every file; of equals the first."""
 _SHEET_ROWS = 1_048_576
 _SHEET_CELLS = 20_000_000
 _SAMPLE_CHARS = 64 * 1024
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r"} | {0xFEFF: None}
+_EVEN = 0.9
+"""Share of the lines that another sign has to cut into the same number of cells."""
+_UNIT = "\x1f"
+"""Stands for such a sign; no text holds one, since control characters are removed."""
+_ALIGNED = re.compile(r'"[^"\n]*"|(?<=\S)([ \t\xa0]{2,})(?=\S)')
+_COLON = re.compile(r'"[^"\n]*"|://|(?<!\d)(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?!\d)|(:)')
+_AREA_CODE = re.compile(r"(?:^|\s)[+(0][\d()]{1,6}[ \t\xa0]{2,}\d", re.MULTILINE)
+_IN_NUMBERS = " -/."
 _SEPARATOR_LINE = re.compile(r'(?i)"?sep=(.)"?[ \t]*(\r\n|\r|\n|$)')
 
 _SWALLOWED = r"{0} ?\+?\d[\d ()./-]{{5,25}}\d ?(?:{0}|[\r\n])|[\r\n] ?\+?\d[\d ()./-]{{5,25}}\d ?{0}"
@@ -177,6 +187,51 @@ def text_rows(text: str, filename: str) -> list[Row]:
     return _bounded(rows, filename)
 
 
+def other_rows(text: str, filename: str, accept: Callable[[list[Row]], bool]) -> list[Row]:
+    """Rows as another sign cuts them: aligned by spaces, a colon (not in times), any punctuation, a space.
+
+    The sign has to cut the first lines alike, and never where it may be part of a telephone number; `accept` looks
+    at their rows. [] when there is no such sign.
+    """
+    if _SEPARATOR_LINE.match(text):
+        return []
+    head = text if len(text) <= _SAMPLE_CHARS else text[:_SAMPLE_CHARS].rpartition("\n")[0]
+    for pattern in _other_signs(head):
+        try:
+            cut = _cut(head, pattern)
+            if _even(cut) and accept(text_rows(cut, filename)):
+                return text_rows(_cut(text, pattern), filename)
+        except (csv.Error, errors.UnreadableFile):
+            continue
+    return []
+
+
+def _other_signs(head: str) -> Iterator[re.Pattern[str]]:
+    """What may cut the lines, likeliest first; the group is the sign."""
+    if not _AREA_CODE.search(head):
+        yield _ALIGNED
+    yield _COLON
+    first = next((line for line in head.splitlines() if line.strip()), "")
+    signs = [sign for sign in dict.fromkeys(first) if unicodedata.category(sign)[0] in "PS"]
+    for sign in [*signs, " "]:
+        if sign in DELIMITERS or sign in "\"'+()":
+            continue
+        part = re.escape(sign)
+        dash = sign in _IN_NUMBERS or unicodedata.category(sign) == "Pd"
+        if not dash or not re.search(rf"\d\)? ?{part} ?\(?\d", head):
+            yield re.compile(r'"[^"\n]*"|(?<=\S)( +)(?=\S)' if sign == " " else rf'"[^"\n]*"|({part})')
+
+
+def _cut(text: str, pattern: re.Pattern[str]) -> str:
+    return pattern.sub(lambda found: _UNIT if found[1] else found[0], text)
+
+
+def _even(cut: str) -> bool:
+    """Whether nearly all lines have as many cells as the first, more than one, and none has more."""
+    widths = [len(cells) for _, cells in _records(cut, _UNIT, strict=False) if cells]
+    return bool(widths) and 1 < widths[0] == max(widths) and widths.count(widths[0]) >= _EVEN * len(widths)
+
+
 def _records(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, list[str]]]:
     """(first line, cells) of each record; raises csv.Error."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=strict)
@@ -208,6 +263,8 @@ def _unclosed(line: int, filename: str) -> errors.UnreadableFile:
 def _delimiter(text: str) -> str:
     """The delimiter that cuts most of the first rows into the same number of cells, more than one."""
     sample = text[:_SAMPLE_CHARS]
+    if _UNIT in sample:
+        return _UNIT
     best, best_score = ",", 0.0
     for delimiter in DELIMITERS:
         widths: Counter[int] = Counter()

@@ -24,6 +24,14 @@ PREVIEW = 20
 MEDIA_LIMIT = 16 * 1024 * 1024  # above it WhatsApp takes a photo or video only as a document
 PHOTOS = frozenset({"image/jpeg", "image/png", "image/webp"})
 VIDEOS = frozenset({"video/mp4", "video/3gpp", "video/quicktime"})
+AUDIOS = frozenset({"audio/aac", "audio/amr", "audio/mp4", "audio/mpeg", "audio/ogg", "audio/wav"})
+MEDIA_TYPES = {  # ours, because `mimetypes` takes .3gp for audio and knows many others only by /etc/mime.types
+    "jpg": "image/jpeg", "jpeg": "image/jpeg", "jpe": "image/jpeg", "jfif": "image/jpeg", "png": "image/png",
+    "webp": "image/webp", "heic": "image/heic", "heif": "image/heif",
+    "mp4": "video/mp4", "3gp": "video/3gpp", "3gpp": "video/3gpp", "mov": "video/quicktime", "qt": "video/quicktime",
+    "aac": "audio/aac", "amr": "audio/amr", "m4a": "audio/mp4", "mp3": "audio/mpeg", "ogg": "audio/ogg",
+    "oga": "audio/ogg", "opus": "audio/ogg", "wav": "audio/wav",
+}  # fmt: skip
 MAX_NAME = 120
 
 
@@ -82,7 +90,7 @@ def add_attachment(settings: Settings, part: Path, filename: str) -> dict[str, A
     if not size:
         raise errors.UnreadableFile("The file is empty: choose one with content.")
     name = safe_name(filename)
-    mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    mimetype = mimetype_of(name)
     with part.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     attachment = Attachment(
@@ -102,13 +110,19 @@ def add_attachment(settings: Settings, part: Path, filename: str) -> dict[str, A
     return {"attachment_id": attachment.id, "filename": name, "size": size, "kind": attachment.kind}
 
 
+def mimetype_of(filename: str) -> str:
+    """By the ending, the same on every machine for what WhatsApp takes as a photo, video or audio."""
+    ending = filename.rpartition(".")[2].lower()
+    return MEDIA_TYPES.get(ending) or mimetypes.guess_type(filename)[0] or "application/octet-stream"
+
+
 def kind_of(mimetype: str, size: int) -> Kind:
     """What WhatsApp takes the file as; a photo or video above its media limit goes as a document."""
     if mimetype in PHOTOS and size <= MEDIA_LIMIT:
         return Kind.PHOTO
     if mimetype in VIDEOS and size <= MEDIA_LIMIT:
         return Kind.VIDEO
-    if mimetype.startswith("audio/") and size <= MEDIA_LIMIT:
+    if mimetype in AUDIOS and size <= MEDIA_LIMIT:
         return Kind.AUDIO
     return Kind.DOCUMENT
 

@@ -31,6 +31,7 @@ SETTINGS = web.AppKey("settings", Settings)
 API_KEY = web.AppKey("api_key", str)
 THREADS = web.AppKey("threads", ThreadPoolExecutor)
 COOKIE = "wasender_session"
+PROBLEM_TYPE = "application/problem+json"
 SESSION_S = 14 * 24 * 3600
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -66,10 +67,13 @@ async def in_db(request: web.Request, work: Callable[..., T], *arguments: Any) -
 
 def authorized(request: web.Request) -> bool:
     """Whether the request carries the key (X-API-KEY, or as a Bearer token) or a session of the page."""
-    given = request.headers.get("X-API-KEY") or request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if given:
-        return same(given, request.app[API_KEY])
-    return _session_is_good(request)
+    given = given_key(request)
+    return same(given, request.app[API_KEY]) if given else _session_is_good(request)
+
+
+def given_key(request: web.Request) -> str:
+    """The key that the request carries, right or wrong; "" for none."""
+    return request.headers.get("X-API-KEY") or request.headers.get("Authorization", "").removeprefix("Bearer ")
 
 
 def same(given: str, expected: str) -> bool:
@@ -109,7 +113,12 @@ def _sign(request: web.Request, expires: str) -> str:
 
 
 def _from_our_page(request: web.Request) -> bool:
-    """A cookie alone must not let another site's page change anything: its Origin gives it away."""
+    """A cookie alone must not let another site's page change anything: the browser says where it comes from.
+
+    Sec-Fetch-Site is for those behind a proxy that gives us another Host than the browser sees.
+    """
+    if request.headers.get("Sec-Fetch-Site") == "same-origin":
+        return True
     origin = request.headers.get("Origin", "")
     return origin.partition("://")[2] == request.host
 
@@ -148,9 +157,15 @@ def problem(request: web.Request, status: int, slug: str, detail: str) -> web.Re
     if "text/html" in request.headers.get("Accept", "") and request.path.startswith("/app"):
         context = {"title": title, "detail": detail, "status": status}
         return aiohttp_jinja2.render_template("error.html", request, context, status=status)
-    body = {"type": f"urn:wasender:problem:{slug}", "title": title, "status": status, "detail": detail}
     headers = {"WWW-Authenticate": "ApiKey"} if status == 401 else None
-    return web.json_response(body, status=status, content_type="application/problem+json", headers=headers)
+    body = problem_body(status, slug, detail)
+    return web.json_response(body, status=status, content_type=PROBLEM_TYPE, headers=headers)
+
+
+def problem_body(status: int, slug: str, detail: str) -> dict[str, Any]:
+    """The members of RFC 9457."""
+    title = HTTPStatus(status).phrase
+    return {"type": f"urn:wasender:problem:{slug}", "title": title, "status": status, "detail": detail}
 
 
 def _sentence(request: web.Request, error: web.HTTPError) -> str:
@@ -170,17 +185,13 @@ def _route(request: web.Request) -> str:
     return resource.canonical if resource else "unknown"
 
 
-@web.middleware
-async def security(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Headers that keep a page from running or framing anything that is not ours."""
-    response = await handler(request)
-    if not response.prepared:
-        response.headers.setdefault(
-            "Content-Security-Policy",
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        )
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
-        response.headers.setdefault("Cache-Control", "no-store")
-    return response
+async def secure(request: web.Request, response: web.StreamResponse) -> None:
+    """Headers that keep a page from running or framing anything that is not ours; also on streams and downloads."""
+    response.headers.setdefault(
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    )
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("Cache-Control", "no-store")

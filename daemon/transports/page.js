@@ -592,7 +592,7 @@ async function readBack({ where, text, wait_ms, rows = null }) {
   const lines = (value) => value.split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
   const close = got !== null && lines(got) === lines(want);
   if ((same || close) && rows) await settled(rows);
-  return { same, close, missing: got === null, length: got?.length ?? 0, title: title()?.text ?? null, last_own: newestOwn(), ids: rowElements().map(messageId), painted: painted(), attach: !!one("attach") };
+  return { same, close, missing: got === null, length: got?.length ?? 0, title: title()?.text ?? null, last_own: newestOwn(), ids: rowElements().map(messageId), painted: painted(), lost: lost(), attach: !!one("attach") };
 }
 
 /* -- sending ------------------------------------------------------------------------------------------- */

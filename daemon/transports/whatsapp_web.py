@@ -152,6 +152,8 @@ class Page:
 
     def _not_blank(self, back: dict[str, Any], text: str, chat: Chat) -> dict[str, Any]:
         """What was read back, anew if the chat's messages came only now. A new chat may be blank, no other."""
+        if back["lost"]:  # they came after the chat was proved
+            raise PartMissing(f"WhatsApp Web has changed; not found: {', '.join(back['lost'])}.", back["lost"])
         if back["painted"]:
             return back
         if not self._surface.ask("awaitPaint", digits=chat.digits, wait_ms=BLANK_MAX_MS):

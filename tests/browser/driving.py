@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from daemon import config
 from daemon.transports import AccountState, Attachment, Health, Mark, Outgoing, Receipt, whatsapp_web
 from daemon.transports.browser import BrowserTransport
@@ -21,6 +23,8 @@ QUICK: dict[str, Any] = {
     "linked": True, "boot_ms": 50, "loading_ms": 20, "qr_canvas_ms": 50, "existence_ms": 0, "modal_delay_ms": 25,
     "modal_min_ms": 0, "rows_ms": 0, "send_ms": 0, "ack_ms": 10,
 }  # fmt: skip
+#: For tests of what does not depend on how the page is built: they need no second generation.
+ONCE = pytest.mark.parametrize("shared", ["B"], indirect=True)
 _numbers = itertools.count(4915112300000)
 
 

@@ -13,7 +13,7 @@ import structlog.testing
 
 from daemon import errors
 from daemon.transports import AccountState, Ack, Finding, Hold, Mark, Outgoing, whatsapp_web
-from tests.browser.driving import Driving, a_number
+from tests.browser.driving import ONCE, Driving, a_number
 from tests.standin.client import StandIn
 
 
@@ -95,6 +95,7 @@ def test_a_saved_contact_is_proved_without_its_number(driving: Driving, standin:
     assert ["for the second", "again for the second"] == [each["text"] for each in driving.got(other)]
 
 
+@ONCE
 def test_titles_with_direction_marks(driving: Driving, standin: StandIn) -> None:
     """A number between U+202A and U+202C proves the chat."""
     driving.set(title_marks=True)
@@ -105,6 +106,7 @@ def test_titles_with_direction_marks(driving: Driving, standin: StandIn) -> None
     assert ["marked"] == [each["text"] for each in driving.got(number)]
 
 
+@ONCE
 def test_line_ends_and_tabs(driving: Driving) -> None:
     """What an editor cannot hold becomes what it can."""
     number = a_number()
@@ -114,6 +116,7 @@ def test_line_ends_and_tabs(driving: Driving) -> None:
     assert ["one\ntwo    three"] == [each["text"] for each in driving.got(number)]
 
 
+@ONCE
 @pytest.mark.parametrize("words", ["new", "old"])
 def test_a_number_not_on_whatsapp(driving: Driving, standin: StandIn, words: str) -> None:
     """Both wordings say that this recipient cannot be reached; the next one can."""
@@ -128,6 +131,7 @@ def test_a_number_not_on_whatsapp(driving: Driving, standin: StandIn, words: str
     assert ([], 1) == (driving.got(missing), len(driving.got(number)))
 
 
+@ONCE
 def test_an_old_draft_is_not_sent_along(driving: Driving, standin: StandIn) -> None:
     """What stood in the composer is removed before the text goes in."""
     number, other = a_number(), a_number()
@@ -140,6 +144,7 @@ def test_an_old_draft_is_not_sent_along(driving: Driving, standin: StandIn) -> N
     assert [] == driving.got(other)
 
 
+@ONCE
 def test_only_what_was_prepared_is_handed_over(driving: Driving) -> None:
     """Another message, or an older preparation, is refused before anything leaves."""
     message = Outgoing(a_number(), "prepared")
@@ -153,6 +158,7 @@ def test_only_what_was_prepared_is_handed_over(driving: Driving) -> None:
     assert [] == driving.got(message.number)
 
 
+@ONCE
 def test_a_chat_that_moved_on_is_not_sent_to(driving: Driving, standin: StandIn) -> None:
     """A message written on the phone between the two phases makes the mark stale."""
     message = Outgoing(a_number(), "too late")
@@ -262,6 +268,7 @@ def test_a_chat_that_shows_nothing_proves_nothing(
     assert 1 == len(driving.got(message.number))
 
 
+@ONCE
 def test_an_empty_chat_in_a_fresh_page_is_proof(driving: Driving, standin: StandIn) -> None:
     """A chat without even a notice, and not in the list of chats: the message never left."""
     driving.set(notice=False)
@@ -272,6 +279,7 @@ def test_an_empty_chat_in_a_fresh_page_is_proof(driving: Driving, standin: Stand
     assert Finding.ABSENT is look.finding
 
 
+@ONCE
 def test_a_chat_with_messages_that_come_late_is_waited_for(driving: Driving, standin: StandIn) -> None:
     """The list of chats says that there are some: no mark is taken before they are there."""
     number = a_number()
@@ -289,6 +297,7 @@ def test_a_chat_with_messages_that_come_late_is_waited_for(driving: Driving, sta
     assert [] == driving.got(number)
 
 
+@ONCE
 @pytest.mark.parametrize("lines", ["p", "br"])
 def test_lines_in_whatever_the_editor_makes_of_them(driving: Driving, standin: StandIn, lines: str) -> None:
     """Paragraphs or line breaks: the first way of writing is read back as what was written."""
@@ -302,6 +311,7 @@ def test_lines_in_whatever_the_editor_makes_of_them(driving: Driving, standin: S
     assert [] == [entry for entry in logs if entry["event"] == "composer.differed"]
 
 
+@ONCE
 @pytest.mark.parametrize(
     ("switch", "state", "hold"),
     [
@@ -401,6 +411,7 @@ def test_late_rows_are_not_taken_for_new_ones(driving: Driving, standin: StandIn
     assert old.transport_id != receipt.transport_id == driving.got(number)[1]["id"]
 
 
+@ONCE
 @pytest.mark.parametrize(("switch", "hold"), [("restricted", Hold.RESTRICTED), ("monthly_cap", Hold.MONTHLY_CAP)])
 def test_no_new_chats(driving: Driving, standin: StandIn, switch: str, hold: Hold) -> None:
     """A chat without a composer holds the account, not the recipient, until WhatsApp lifts it."""
@@ -458,6 +469,7 @@ def test_a_chat_without_a_title(driving: Driving, standin: StandIn) -> None:
     assert ["untitled"] == [each["text"] for each in driving.got(number)]
 
 
+@ONCE
 def test_a_cancelled_preparation_leaves_nothing(driving: Driving, standin: StandIn) -> None:
     """Cancelling returns at once; the next operation works."""
     number, other = a_number(), a_number()

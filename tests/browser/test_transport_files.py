@@ -11,7 +11,7 @@ import pytest
 
 from daemon import errors
 from daemon.transports import AccountState, Attachment, Finding, Hold, Kind, Mark, Outgoing
-from tests.browser.driving import Driving, a_number
+from tests.browser.driving import ONCE, Driving, a_number
 from tests.standin.client import StandIn
 
 MIMES = {Kind.PHOTO: "image/png", Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mpeg", Kind.DOCUMENT: "application/pdf"}
@@ -125,6 +125,7 @@ def test_a_file_without_a_text_is_found_again(driving: Driving, tmp_path: Path) 
     assert Mark(None) == mark
 
 
+@ONCE
 @pytest.mark.parametrize(
     ("kind", "content", "words"),
     [
@@ -150,6 +151,7 @@ def test_a_file_whatsapp_refuses(
     assert ["without"] == [message["text"] for message in driving.got(number)]
 
 
+@ONCE
 def test_a_slow_upload(driving: Driving, standin: StandIn, tmp_path: Path) -> None:
     """The clock stays as long as the upload takes; the receipt comes after it."""
     driving.set(upload_ms=1500)
@@ -160,6 +162,7 @@ def test_a_slow_upload(driving: Driving, standin: StandIn, tmp_path: Path) -> No
     assert [sent(file)] == seen(driving.got(number)[0])
 
 
+@ONCE
 def test_a_preview_left_open_is_put_away(driving: Driving, tmp_path: Path) -> None:
     """What was prepared and not sent does not go out with the next message."""
     number, other = a_number(), a_number()
@@ -170,6 +173,7 @@ def test_a_preview_left_open_is_put_away(driving: Driving, tmp_path: Path) -> No
     assert ([], ["only this"]) == (driving.got(number), [message["text"] for message in driving.got(other)])
 
 
+@ONCE
 def test_a_menu_without_labels(driving: Driving, standin: StandIn, tmp_path: Path) -> None:
     """Entries of older builds: a list of buttons whose only name is one part of what they show."""
     driving.set(attach_menu="plain")
@@ -183,6 +187,7 @@ def test_a_menu_without_labels(driving: Driving, standin: StandIn, tmp_path: Pat
     assert [[sent(file)] for file in files] == [seen(picture), seen(document)]
 
 
+@ONCE
 @pytest.mark.parametrize("part", ["attach", "menu"])
 def test_a_missing_part_of_attaching(driving: Driving, standin: StandIn, tmp_path: Path, part: str) -> None:
     """It holds the account until the page has changed, and costs no recipient an attempt."""
@@ -201,6 +206,7 @@ def test_a_missing_part_of_attaching(driving: Driving, standin: StandIn, tmp_pat
     assert 1 == len(driving.got(message.number))
 
 
+@ONCE
 def test_a_long_caption_goes_as_a_message(driving: Driving, tmp_path: Path) -> None:
     """More than 1,024 characters do not fit under a picture."""
     number, file = a_number(), an_attachment(tmp_path, Kind.PHOTO)

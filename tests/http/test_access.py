@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -149,3 +150,24 @@ async def test_answers_are_neither_cached_nor_framed(api, stranger):
         assert "no-store" == response.headers["Cache-Control"]
         assert "nosniff" == response.headers["X-Content-Type-Options"]
         assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/status/1"])
+async def test_a_wrong_key_is_refused_where_none_is_needed(api, stranger, path):
+    """Who gives a key means to be known by it."""
+    await api.post("/send", {"numbers": ["+4915110000000"], "message": "Hi"})
+    await stranger.get(path)
+    await stranger.get(path, 401, headers={"X-API-KEY": "wrong"})
+
+
+async def test_what_is_not_http_is_neither_repeated_nor_logged(api, capsys):
+    """The bytes may be a key: the answer is a problem of ours, the log has a line without them."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.client.port)
+    writer.write(b"GET /accounts HTTP/1.1\r\nHost: x\r\nX-API-KEY: my-real-key\x01\r\n\r\n")
+    answer = (await asyncio.wait_for(reader.read(), 10)).decode()
+    writer.close()
+    await writer.wait_closed()
+    assert " 400 Bad Request" in answer.splitlines()[0]
+    assert "application/problem+json" in answer
+    seen = capsys.readouterr()
+    assert "my-real-key" not in answer + seen.out + seen.err

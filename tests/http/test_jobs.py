@@ -241,15 +241,16 @@ async def test_suppressions(api):
 
 
 async def test_ready_says_what_it_waits_for(api, stranger):
-    """503 until an account can send; health is about the process alone."""
-    assert "No sender has started" in (await stranger.get("/ready", 503))["reason"]
+    """503 until an account can send, and to those who have the key, why; health is about the process alone."""
+    assert "No sender has started" in (await api.get("/ready", 503))["reason"]
     accounts.open_account("default", db.now_ms())
     accounts.report("default", Health(AccountState.HELD, Hold.CONFLICT), db.now_ms())
-    assert "conflict" in (await stranger.get("/ready", 503))["reason"]
+    assert "conflict" in (await api.get("/ready", 503))["reason"]
+    assert {"ready": False} == await stranger.get("/ready", 503)
     accounts.report("default", Health(AccountState.READY), db.now_ms())
     assert (await stranger.get("/ready"))["ready"]
     accounts.report("default", Health(AccountState.READY), db.now_ms() - 60_000)
-    assert "does not run" in (await stranger.get("/ready", 503))["reason"]
+    assert "does not run" in (await api.get("/ready", 503))["reason"]
     assert {"status": "ok"} == await stranger.get("/health")
 
 

@@ -138,7 +138,7 @@ async def test_the_login_leads_to_our_own_pages_only(visitor: Client, goal: str)
     assert "/app" == (await submit(visitor, "/app/login", key=KEY, next=goal)).headers["Location"]
 
 
-async def test_logging_out_ends_the_session(member: Client) -> None:
+async def test_logging_out_takes_the_cookie_away(member: Client) -> None:
     """The cookie is taken back."""
     response = await submit(member, "/app/logout")
 

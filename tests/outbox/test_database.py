@@ -178,3 +178,14 @@ def test_after_commit_tells_only_what_was_committed(database):
         db.after_commit(lambda: told.append("after"))
         told.append("inside")
     assert ["inside", "after"] == told
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://wasender:geh#eim@host/db", "mysql://wasender:geheim@host/db", "nonsense"]
+)
+def test_an_address_that_is_none_is_refused_without_its_password(url: str) -> None:
+    """One sentence with the right form, and nothing of what was given."""
+    with pytest.raises(errors.DatabaseUnusable, match="write it as postgresql://") as refused:
+        db.connect(url)
+    assert "eim" not in str(refused.value)
+    assert refused.value.__cause__ is None

@@ -9,8 +9,6 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-import pytest
-
 from daemon import campaigns, logs, outbox
 from tests.conftest import ROOT
 
@@ -108,11 +106,3 @@ def test_for_people_it_is_text():
     """No colours where nobody looks at a terminal."""
     lines = run("info", "console")
     assert "message.confirmed" in lines[0] and "\x1b" not in "".join(lines)
-
-
-@pytest.mark.parametrize(
-    ("number", "expected"), [("+4915112345678", "+49…78"), ("+123456", "+12…56"), ("+12345", "…"), ("", "…")]
-)
-def test_a_masked_number_cannot_be_called(number, expected):
-    """Enough to tell two apart, too little to use."""
-    assert expected == logs.masked(number)

@@ -1,0 +1,40 @@
+"""What both processes do before and after their work: settings, log, data folder, database, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from daemon import config, db, errors, logs
+from daemon.config import Settings
+
+log = structlog.get_logger()
+
+
+def run(name: str, work: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
+    """Run `work` with the settings and an up-to-date database; returns the exit code.
+
+    A DaemonError is one line in the log, not a traceback.
+    """
+    os.umask(0o077)  # all that is written is for its owner only: numbers, texts, a WhatsApp login
+    logs.configure(name)
+    try:
+        settings = config.load()
+        logs.configure(name, settings.log_level, settings.log_format)
+        config.prepare_data_dir(settings)
+        db.connect(settings.db_url)
+        db.close()
+        log.info("process.started", pid=os.getpid(), version=config.release())
+        code = asyncio.run(work(settings))
+    except errors.DaemonError as error:
+        log.error("process.refused", reason=str(error))
+        code = 1
+    except Exception:
+        log.exception("process.crashed")
+        code = 1
+    log.info("process.stopped", exit_code=code)
+    return code
