@@ -103,9 +103,16 @@ def _paced() -> Any:
     return Account.select(*columns).where(Account.name == param("account"))
 
 
-@Prepared
-def _follow_clock() -> Any:
+def _follow_clock(account: str, now: int) -> None:
     """Count the pause from now where the clock was set back behind its beginning: it would last until then."""
+    row = _paced(account=account).fetchone()
+    if row and row[2] > now:
+        with write():  # of its own: with a job in hand the account is locked after the job, see above
+            _count_from_now(account=account, now=now)
+
+
+@Prepared
+def _count_from_now() -> Any:
     length = Account.next_send_at - Account.paced_at
     return Account.update(next_send_at=length + param("now"), paced_at=param("now")).where(
         Account.name == param("account"), Account.paced_at > param("now")
@@ -121,10 +128,10 @@ def claim(account: str, limit: int, now: int, lease_ms: int, rules: pacing.Rules
     """
     if not _anything_due(account, now):
         return []
+    _follow_clock(account, now)
     token = secrets.token_hex(8)
     for _ in range(SKIPS_PER_CLAIM):
         with write():
-            _follow_clock(account=account, now=now)
             if opening(account, now, rules).at > now:
                 return []
             # First a job that nobody is changing just now; only where there is no other one, wait for it.

@@ -86,6 +86,33 @@ def test_ctrl_c_leaves_nothing_behind(checkout: Path) -> None:
     assert not (checkout / "run/supervisor.sock").exists()
 
 
+def test_in_the_background_it_runs_until_it_is_shut_down(checkout: Path) -> None:
+    """`-d` returns when http runs; a second one is refused; all that it wrote is for its owner alone."""
+    (checkout / "wasender.env").write_text("WASENDER_DATA_DIR=elsewhere\nWASENDER_TRANSPORT=dryrun\n")
+    port = str(free_port())
+    process = start(checkout, "-d", "--port", port, WASENDER_TRANSPORT="dryrun")
+    out, err = process.communicate(timeout=60)
+    control = [checkout / ".venv/bin/supervisorctl", "-c", "etc/supervisord.conf"]
+    try:
+        assert 0 == process.returncode, err
+        assert f"http://127.0.0.1:{port}/app" in out
+        assert "already runs" in refusal(checkout, "-d", WASENDER_TRANSPORT="dryrun")
+        data = checkout / "elsewhere"
+        assert {"api_key", "wasender.db", "wasender.log"} <= {path.name for path in data.iterdir()}
+        assert [] == [path for path in data.rglob("*") if path.stat().st_mode & 0o077]
+    finally:
+        subprocess.run([*control, "shutdown"], cwd=checkout, check=True, stdout=subprocess.DEVNULL)
+    eventually(lambda: not (checkout / "run/supervisord.pid").exists(), 30, "it is shut down")
+
+
+def test_a_relative_data_folder_is_the_callers(checkout: Path, tmp_path: Path) -> None:
+    """Not the checkout's, though the script goes there."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # it stops there, having made the folder
+        refusal(checkout, "--data", "tmp/wasender-test-data/x", "--port", str(taken.getsockname()[1]))
+    assert Path("/tmp/wasender-test-data/x").is_dir()
+    shutil.rmtree("/tmp/wasender-test-data")
+
+
 def test_help_names_every_option(checkout: Path) -> None:
     """`--help` prints the usage and does nothing."""
     out, _ = start(checkout, "--help").communicate(timeout=10)

@@ -275,3 +275,17 @@ async def test_a_job_that_runs_says_when_the_next_message_goes_out(api, job_id, 
     assert ("running", "long_pause") == (shown["status"], shown["next_reason"])
     assert 40_000 < shown["next_send_at"] - db.now_ms() <= 50_000
     assert shown["eta"] >= shown["next_send_at"]
+
+
+async def test_a_field_named_like_a_column_of_the_report_does_not_hide_it(api):
+    """`_field` tells them apart, whatever else the file has."""
+    fields = {"state": "Ohio", "state_field": "x", "reason": "wedding", "row": "7"}
+    answer = await api.post("/send", {"recipients": [{"number": NUMBERS[0], **fields}], "message": "Hi"})
+    text = await api.text(f"/jobs/{answer['job_id']}/report.csv")
+    head = next(csv.reader(io.StringIO(text)))
+    assert len(head) == len(set(head))
+    row = next(csv.DictReader(io.StringIO(text)))
+    assert ("0", "pending", "") == (row["row"], row["state"], row["reason"])
+    assert ("7", "Ohio", "x", "wedding") == tuple(
+        row[name] for name in ("row_field", "state_field_field", "state_field", "reason_field")
+    )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from daemon import uploads
 from daemon.http import make_app
 from daemon.models import Attachment
 from tests.http.conftest import KEY, Caller, form
@@ -72,6 +73,15 @@ async def test_an_upload_that_ends_in_the_middle_is_refused(api, settings, path)
         ("Einladung Ä.pdf", "document"),
         ("no ending", "document"),
         ("page.svg", "document"),
+        ("old phone.3GP", "video"),
+        ("clip.mov", "video"),
+        ("sticker.webp", "photo"),
+        ("voice.ogg", "audio"),
+        ("voice.opus", "audio"),
+        ("voice.m4a", "audio"),
+        ("iphone.heic", "document"),
+        ("song.mid", "document"),
+        ("mp3", "document"),
     ],
 )
 async def test_an_attachment_is_kept_by_id(api, settings, filename, kind):
@@ -95,9 +105,20 @@ async def test_an_attachment_is_kept_by_id(api, settings, filename, kind):
 )
 async def test_a_file_name_is_never_a_path(settings, filename, kept):
     """Only its last part is kept, without what is not printable, and not longer than a file system takes."""
-    from daemon import uploads
-
     assert kept == uploads.safe_name(filename)
+
+
+@pytest.mark.parametrize("ending", sorted(uploads.MEDIA_TYPES))
+async def test_a_kind_does_not_depend_on_the_machine(monkeypatch, ending):
+    """What WhatsApp knows is found by a table of ours, not by /etc/mime.types."""
+    monkeypatch.setattr("mimetypes.guess_type", lambda name: ("text/plain", None))
+    assert uploads.MEDIA_TYPES[ending] == uploads.mimetype_of(f"a.b.{ending.upper()}")
+
+
+async def test_a_medium_above_the_limit_goes_as_a_document(api):
+    """16 MB are media, a byte more is a document."""
+    limit = uploads.MEDIA_LIMIT
+    assert ("video", "document") == (uploads.kind_of("video/3gpp", limit), uploads.kind_of("video/3gpp", limit + 1))
 
 
 async def test_an_empty_attachment_is_refused(api, settings):

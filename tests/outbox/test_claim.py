@@ -256,7 +256,7 @@ def test_the_clock_fixture_moves_campaigns_too(hand, clock: Clock):
     assert clock() == campaigns.job(hand.queue(1).id).created_at
 
 
-def test_a_clock_set_back_costs_no_more_than_the_pause(hand: Hand) -> None:
+def test_a_clock_set_back_costs_no_more_than_the_pause(hand):
     """An hour back: the account waits for its pause from now, not for the hour."""
     hand.queue(2)
     hand.confirm(hand.submit(hand.claim_one(), pause_ms=5_000))

@@ -17,17 +17,20 @@ from tests.outbox.hand import Hand, job_state
 
 SENDERS = 8
 WORKER = """
-import sys
-from daemon import db, errors, outbox, pacing
+import sys, time
+from daemon import db, outbox, pacing
 from daemon.models import Job
 from daemon.transports import Ack, Mark, Receipt
 db.connect(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
+give_up = time.monotonic() + 90
 while Job.select().where(Job.state != "completed").exists():
+    assert time.monotonic() < give_up, "another process has ended with messages in hand"
     for message in outbox.claim("default", 3, db.now_ms(), 60_000, pacing.Rules()):
         outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
-        print("out", message.id, flush=True)
+        with open(sys.argv[2], "a") as out:
+            out.write(f"{message.id}\n")
         outbox.confirm(message, Receipt("x", Ack.SENT), db.now_ms())
 db.close()
 """
@@ -41,13 +44,15 @@ def test_eight_senders_drain_their_accounts(database: str, tmp_path: Path):
 def test_eight_processes_share_one_account(hand: Hand, database: str, environment: dict[str, str], tmp_path: Path):
     """As a transport does that takes many at once: three jobs, claims of three, and nobody gets it twice."""
     jobs = [hand.queue(120, first=1000 * n) for n in range(3)]
+    out = tmp_path / "out"
     with ExitStack() as stack:
         workers = []
         for _ in range(SENDERS):
             worker = subprocess.Popen(
-                [sys.executable, "-c", WORKER, database],
+                [sys.executable, "-c", WORKER, database, str(out)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 text=True,
                 env=environment | {"WASENDER_LOG_LEVEL": "error"},
                 cwd=tmp_path,

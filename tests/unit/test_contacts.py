@@ -35,7 +35,7 @@ def numbers_of(found: ContactList) -> list[str]:
 # Dialects and encodings
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("delimiter", list(",;\t|^~:#!&*=%$@_/\\§¦"))
 def test_any_delimiter(delimiter: str) -> None:
     """Found by what cuts the rows alike, though other delimiters are in the cells."""
     rows = [["Name", "Phone", "Note"], ["Anna, Dr.", ANNA, "a; b"], ["Ben", BEN, "x | y"], ["Cid", CID, "p, q"]]
@@ -46,6 +46,70 @@ def test_any_delimiter(delimiter: str) -> None:
 
     assert [ANNA, BEN, CID] == numbers_of(found)
     assert {"name": "Anna, Dr.", "note": "a; b"} == found.contacts[0].fields
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        (
+            f"Name        Phone           City\nAnna Maria  +49 151 23456789   Bad Ems\nBen   {BEN}  Pune\n",
+            "Anna Maria",
+        ),
+        (f"name:time:phone\nAnna:08:30:{ANNA}\nBen:17:05:{BEN}\n", "Anna"),
+        (f"name:children:age:phone\nAnna:1:20:{ANNA}\nBen:2:30:{BEN}\n", "Anna"),
+        (f'name:phone\n"Anna: the boss":{ANNA}\nBen:{BEN}\n', "Anna: the boss"),
+        (f"Name Phone\nAnna {ANNA}\nBen {BEN}\n", "Anna"),
+        (f"Name - Phone\nAnna - {ANNA}\nBen - +91 98765 43210\n", "Anna"),
+        (f"Name、Phone\nAnna, Dr.、{ANNA}\nBen、{BEN}\n", "Anna, Dr."),
+    ],
+    ids=["aligned", "times", "colons", "quoted", "space", "dash", "ideographic comma"],
+)
+def test_other_signs_that_cut_every_line_alike(text: str, fields: str) -> None:
+    """Columns aligned by spaces, and signs that seldom delimit: times and quoted cells stay whole."""
+    found = read(text)
+
+    assert [ANNA, BEN] == numbers_of(found)
+    assert (fields, 2) == (found.contacts[0].fields["name"], found.total)
+    assert "Phone" == (found.phone_column or "").title()
+
+
+def test_a_time_beside_the_number_stays_whole() -> None:
+    """The colon in it does not delimit."""
+    assert {"name": "Anna", "time": "08:30"} == read(f"name:time:phone\nAnna:08:30:{ANNA}\n").contacts[0].fields
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Anna 0151 23456789\nBen 0151 23456788\n",
+        "Anna 0151/23456789\nBen 0151/23456788\n",
+        "Anna 0151-23456789\nBen 0151-23456788\n",
+        "Anna  0151  23456789\nBen  0151  23456788\n",
+        "Anna  (0151)  23456789\nBen  (0151)  23456788\n",
+        "Anna  +49  15123456789\nBen  +49  15123456788\n",
+    ],
+)
+def test_a_number_is_never_cut(text: str) -> None:
+    """Half a number would be somebody else's; the file is refused instead."""
+    with pytest.raises(errors.UnreadableFile, match="looks like telephone numbers"):
+        read(text, country="DE")
+
+
+@pytest.mark.parametrize(
+    "text", [f"Dear all: call\n{ANNA} or write: soon\nBen: {BEN}: yes\n", "a:b\nc:d\n", ":::\n:::\n"]
+)
+def test_a_sign_that_does_not_cut_alike_is_no_delimiter(text: str) -> None:
+    """Prose with a number in it is no list."""
+    assert "looks like telephone numbers" in refusal(text)
+
+
+def test_lines_that_lack_a_cell_are_few() -> None:
+    """One in ten may be short; its row is rejected, the others are read."""
+    lines = [f"N{n}  +4915123456{n:03}" for n in range(40)]
+
+    found = read("\n".join(["Name  Phone", *lines, "Nobody"]))
+
+    assert (40, ["The number is missing."]) == (len(found.contacts), [each.reason for each in found.rejected])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
@@ -184,6 +248,27 @@ def test_numbers_without_country_are_rejected_one_by_one() -> None:
 
     assert [2, 3] == [each.position for each in found.rejected]
     assert all("WASENDER_DEFAULT_COUNTRY" in each.reason for each in found.rejected)
+
+
+@pytest.mark.parametrize("title", ["phone", "Mobile no.", "WhatsApp", "Telefon (privat)"])
+def test_a_titled_column_of_bad_numbers_is_rejected_row_by_row(title: str) -> None:
+    """The title tells which column is meant, though nothing in it looks like a number."""
+    found = read(f"name,{title}\nAnna,12345\nBen,99\nCid,\n")
+
+    assert [(2, "12345"), (3, "99"), (4, "")] == [(each.position, each.value) for each in found.rejected]
+    assert (title, ["name"], 3) == (found.phone_column, found.columns, found.total)
+
+
+def test_order_numbers_are_nobodys_telephone() -> None:
+    """Valid by chance, but there is a column that says it holds the telephone numbers."""
+    found = read("Order;Phone\n4930231250;12345\n4930231251123;99\n", country="DE")
+
+    assert ("Phone", 0, 2) == (found.phone_column, len(found.contacts), len(found.rejected))
+
+
+def test_a_sentence_is_no_title() -> None:
+    """A word for telephone in a text does not make the text a column."""
+    assert "looks like telephone numbers" in refusal("Please call my phone before ten\nThank you\n")
 
 
 def test_field_names_are_identifiers_and_unique() -> None:
@@ -448,6 +533,49 @@ def test_a_list_of_recipients() -> None:
 
     assert {"first_name": "Anna", "age": "42", "score": "1.5", "note": ""} == found.contacts[0].fields
     assert ["first_name", "age", "score", "note", "city"] == found.columns
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, True, False, [], [ANNA], [[["x"]]], {}, {"x": 1}, {"number": [ANNA]}, {"number": {"number": ANNA}},
+        {"number": True}, 4930231251.5, -4930231251.0, -4915123456789, 0, 1e300, 10**20, 10**5_000, [10**5_000],
+        float("nan"), float("inf"), {"number": float("nan")}, {"number": ANNA, "x": 10**5_000},
+        {"number": ANNA, "x": float("nan")}, {"number": ANNA, "x": {"y": []}}, {"number": ANNA, "": [1]},
+        "4930231251.5", "\ud800", "",
+    ],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_whatever_json_holds_is_rejected_by_its_index(value: object) -> None:
+    """It never sinks the others, nor becomes somebody's number."""
+    found = contacts.parse_numbers([BEN, value, {"number": CID}], "DE")
+
+    assert [(0, BEN), (2, CID)] == [(each.position, each.number) for each in found.contacts]
+    assert [1] == [each.position for each in found.rejected]
+    assert found.rejected[0].reason.endswith((".", "?"))
+    assert len(found.rejected[0].value) <= contacts.MAX_SHOWN
+
+
+def test_a_value_nested_deeply_is_rejected() -> None:
+    """Not even shown."""
+    value: object = ANNA
+    for _ in range(100_000):
+        value = [value]
+
+    assert [0] == [each.position for each in contacts.parse_numbers([value], "").rejected]
+
+
+@given(
+    st.lists(
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.integers() | st.text() | st.just(ANNA),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just("number"), inner),
+        )
+    )
+)
+def test_any_json_is_counted_once(values: list[object]) -> None:
+    """A contact, rejected or a duplicate."""
+    assert len(values) == contacts.parse_numbers(values, "DE").total
 
 
 def test_a_recipient_that_cannot_be_used_is_rejected_alone() -> None:

@@ -131,6 +131,8 @@ def test_a_number_with_two_meanings_is_refused_with_both() -> None:
         ("5555550123", "US", "check its digits"),
         ("2024-01-15", "DE", "date"),
         ("15.01.2024", "DE", "date"),
+        ("4930231251.5", "", "decimals"),
+        ("4930231251,50", "DE", "decimals"),
         ("hello", "", "letters"),
         ("1-800-FLOWERS", "US", "letters"),
         ("<script>alert(1)</script>", "", "letters"),

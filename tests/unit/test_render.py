@@ -87,10 +87,10 @@ def test_field_names_may_be_in_any_script() -> None:
 
 
 def test_missing_and_empty_fields_are_errors_that_name_them() -> None:
-    """No hole in the text: both the absent and the empty field are named."""
+    """No hole in the text: both the absent and the empty field are named, but not the recipient."""
     reason = refusal("{{ name }} {{ town | upper }} {{ blank ~ '!' }}", name="Anna", blank="")
 
-    assert "+12125550123: The fields blank, town are missing." == reason
+    assert "The fields blank, town are missing." == reason
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,10 @@ def test_a_blank_result_is_an_error() -> None:
     assert "blank" in refusal("{% if town %}x{% endif %} ")
 
 
-def test_fields_used() -> None:
+def test_a_template_knows_its_fields() -> None:
     """All names, `number` and those in conditions among them."""
-    assert {"a", "b", "number"} == render.fields_used("{{ a }}{% if b %}{{ number }}{% endif %}")
-    assert set() == render.fields_used("none")
+    assert {"a", "b", "number"} == render.compile("{{ a }}{% if b %}{{ number }}{% endif %}").fields
+    assert frozenset() == render.compile("none").fields
 
 
 def test_problems_name_rows_and_fields_and_count_all() -> None:
@@ -192,13 +192,13 @@ def test_problems_name_rows_and_fields_and_count_all() -> None:
 
 
 def test_check_says_it_in_one_sentence() -> None:
-    """Field, position and number of those it does not fit."""
+    """Position and field of those it does not fit; their numbers stay out of it."""
     people = [Person(2, fields={"name": "Anna"}), Person(3)]
 
     with pytest.raises(errors.TemplateError) as caught:
         render.check("Hi {{ name }}", people)
 
-    expected = "The message does not fit 1 recipient, by position: 3 (+12125550123): The field name is missing."
+    expected = "The message does not fit 1 recipient, by position: 3 (The field name is missing)."
     assert expected == str(caught.value)
     assert {"name"} == set(render.check("Hi {{ name }}", people[:1]).fields)
 
