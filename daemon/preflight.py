@@ -42,7 +42,7 @@ def _check_port(settings: Settings) -> None:
 
 
 def wait_for_http(settings: Settings, pid: int) -> None:
-    """Return when the http process answers. Raises SetupError when supervisord (`pid`) is gone, or it takes too long."""
+    """Return when the http process answers. Raises SetupError when supervisord (`pid`) is gone or it takes too long."""
     log = settings.data_dir / "wasender.log"
     give_up = time.monotonic() + PATIENCE_S
     while True:
