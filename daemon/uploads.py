@@ -112,7 +112,7 @@ def add_attachment(settings: Settings, part: Path, filename: str) -> dict[str, A
 
 def mimetype_of(filename: str) -> str:
     """By the ending, the same on every machine for what WhatsApp takes as a photo, video or audio."""
-    ending = filename.rpartition(".")[2].lower()
+    ending = Path(filename).suffix[1:].lower()
     return MEDIA_TYPES.get(ending) or mimetypes.guess_type(filename)[0] or "application/octet-stream"
 
 

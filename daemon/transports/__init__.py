@@ -95,11 +95,9 @@ class Mark:
     """What the chat looked like just before the hand-over: enough to know later what is new in it.
 
     last_own: id of the newest message of ours in the chat, None when it had none.
-    painted: whether the chat showed anything at all; if not, older messages may have been on their way still.
     """
 
     last_own: str | None
-    painted: bool = True
 
     def dumps(self) -> str:
         return json.dumps(asdict(self))

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 SLICE_MS = 2_000  #: longest wait inside the page while waiting for a tick
 EMPTY_MS = 150  #: how long a list without messages must stay so to count as empty
-BLANK_MS = 1_500  #: the same when the list shows nothing at all, not even a date or a notice
+BLANK_MS = 150  #: the same when the list shows nothing at all, not even a date or a notice
 BLANK_MAX_MS = 8_000  #: the same when the list of chats says that there are messages
 LATE_ROWS_S = 0.12  #: how long a message without a clock is looked at again in a chat that was empty
 LOOK_BACK_S = 60.0
@@ -146,7 +146,7 @@ class Page:
                 back = self._not_blank(self._composer.fill(first.text, rows), first.text, chat)
                 if not back["attach"]:
                     self._note_missing_attach()
-            mark = Mark(back["last_own"], back["painted"])
+            mark = Mark(back["last_own"])
             self._prepared = Prepared(message, mark, back["ids"], parcels, chat)
             return mark
 
@@ -360,7 +360,7 @@ class Page:
             if verdict.finding in (Finding.SENT, Finding.WAITING, Finding.FAILED) and (
                 history["reached"] or mark.last_own is None
             ):
-                return _dated(verdict, mark)
+                return verdict
             if verdict.finding is Finding.UNKNOWN and history["reached"]:
                 return verdict
             sign = (history["count"], history["first"], history["last"], history["loading"], history["painted"])
@@ -392,13 +392,6 @@ class Page:
         if verdict.finding is Finding.ABSENT and not online:
             return Lookup(Finding.UNKNOWN, "It is not in the chat, but WhatsApp Web is offline.")
         return verdict
-
-
-def _dated(verdict: Lookup, mark: Mark) -> Lookup:
-    """In a chat that had not shown its messages at the mark, one with a tick may be an older one."""
-    if mark.painted or mark.last_own is not None or verdict.finding is not Finding.SENT:
-        return verdict
-    return Lookup(Finding.UNKNOWN, "It is in the chat, but perhaps from before: the chat had not loaded then.")
 
 
 def _verdict(rows: list[dict[str, Any]], wanted: int) -> Lookup:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import structlog.testing
 
 from daemon import errors
-from daemon.transports import AccountState, Ack, Finding, Hold, Mark, Outgoing, whatsapp_web
+from daemon.transports import AccountState, Ack, Finding, Hold, Mark, Outgoing
 from tests.browser.driving import ONCE, Driving, a_number
 from tests.standin.client import StandIn
 
@@ -246,7 +245,6 @@ def test_a_chat_that_shows_nothing_proves_nothing(
     """The server has the message and the page paints no row: unknown, then found in a page loaded anew."""
     message = Outgoing(a_number(), "sent once")
     driving.set(rows_ms=None)
-    monkeypatch.setattr(whatsapp_web, "BLANK_MS", 100)
     monkeypatch.setattr(driving.transport, "_settings", driving.settings.model_copy(update={"send_timeout_s": 1}))
     mark = driving.prepare(message)
     with pytest.raises(errors.SubmitUnknown):
@@ -256,15 +254,13 @@ def test_a_chat_that_shows_nothing_proves_nothing(
     first = driving.run(driving.transport.look_up(message, mark))
     standin.wait("page.main")
     driving.until(AccountState.READY)
-    listed = driving.run(driving.transport.look_up(message, replace(mark, painted=True)))
+    listed = driving.run(driving.transport.look_up(message, mark))
     driving.reload()
     driving.set(rows_ms=600)
-    late = driving.run(driving.transport.look_up(message, replace(mark, painted=True)))
-    perhaps = driving.run(driving.transport.look_up(message, mark))
+    late = driving.run(driving.transport.look_up(message, mark))
 
-    assert Mark(None, painted=False) == mark
-    assert [Finding.UNKNOWN] * 2 == [first.finding, listed.finding]
-    assert [Finding.SENT, Finding.UNKNOWN] == [late.finding, perhaps.finding]
+    assert Mark(None) == mark
+    assert [Finding.UNKNOWN, Finding.UNKNOWN, Finding.SENT] == [first.finding, listed.finding, late.finding]
     assert 1 == len(driving.got(message.number))
 
 
@@ -274,7 +270,7 @@ def test_an_empty_chat_in_a_fresh_page_is_proof(driving: Driving, standin: Stand
     driving.set(notice=False)
     driving.reload()
 
-    look = driving.run(driving.transport.look_up(Outgoing(a_number(), "never sent"), Mark(None, painted=False)))
+    look = driving.run(driving.transport.look_up(Outgoing(a_number(), "never sent"), Mark(None)))
 
     assert Finding.ABSENT is look.finding
 
@@ -284,7 +280,7 @@ def test_a_chat_with_messages_that_come_late_is_waited_for(driving: Driving, sta
     """The list of chats says that there are some: no mark is taken before they are there."""
     number = a_number()
     old = standin.own(number, "Sale!")
-    driving.set(rows_ms=2_000)
+    driving.set(rows_ms=1_000)
     driving.reload()
 
     late = driving.prepare(Outgoing(number, "Sale!"))

@@ -55,7 +55,7 @@ def test_eight_processes_share_one_account(hand: Hand, database: str, environmen
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                env=environment | {"WASENDER_LOG_LEVEL": "error"},
+                env=environment,
                 cwd=tmp_path,
             )
             stack.callback(worker.kill)

@@ -82,8 +82,8 @@ def test_a_time_beside_the_number_stays_whole() -> None:
     "text",
     [
         "Anna 0151 23456789\nBen 0151 23456788\n",
-        "Anna 0151/23456789\nBen 0151/23456788\n",
-        "Anna 0151-23456789\nBen 0151-23456788\n",
+        "Anna/0151/23456789\nBen/0151/23456788\n",
+        "Anna-0151-23456789\nBen-0151-23456788\n",
         "Anna  0151  23456789\nBen  0151  23456788\n",
         "Anna  (0151)  23456789\nBen  (0151)  23456788\n",
         "Anna  +49  15123456789\nBen  +49  15123456788\n",
@@ -93,6 +93,14 @@ def test_a_number_is_never_cut(text: str) -> None:
     """Half a number would be somebody else's; the file is refused instead."""
     with pytest.raises(errors.UnreadableFile, match="looks like telephone numbers"):
         read(text, country="DE")
+
+
+@pytest.mark.parametrize("sign", list("/-."))
+def test_a_sign_inside_the_numbers_does_not_delimit(sign: str) -> None:
+    """The space before them does."""
+    found = read(f"Anna 0151{sign}23456789\nBen 0151{sign}23456788\n", country="DE")
+
+    assert [ANNA, "+4915123456788"] == numbers_of(found)
 
 
 @pytest.mark.parametrize(
