@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from daemon import accounts, campaigns, db, errors, sender
+from daemon import campaigns, db, errors, sender
 from daemon.models import JobState
 from daemon.transports.dry_run import DryRunTransport
 from tests.outbox.hand import Hand, job_state
@@ -169,4 +169,3 @@ async def test_a_sender_asks_for_the_time_on_its_database_thread_only(hand: Hand
     code, _ = await asyncio.wait_for(asyncio.gather(running.run(), end()), 20)
     assert 0 == code
     assert {True} == {name.startswith("db") for name in asked}
-    assert accounts.alive(accounts.find("default"), real())

@@ -523,7 +523,7 @@ async def test_the_pause_is_counted_from_the_end_of_a_send(bench):
         sent_at = Message.get_by_id(2).sent_at
         await until(lambda: 1_000_000 <= account().next_send_at - sent_at < 1_010_000)
         assert ("long_pause", 0) == (account().next_reason, account().streak)
-    assert "long_pause" == campaigns.progress(bench.settings, campaigns.job(1))["next_reason"]
+        assert "long_pause" == campaigns.progress(bench.settings, campaigns.job(1))["next_reason"]
 
 
 async def test_a_run_of_failures_holds_the_account_for_a_time(bench, monkeypatch):
