@@ -104,6 +104,14 @@ class NotSubmitted(TransportError):
     """Nothing has left this machine."""
 
 
+class PartMissing(NotSubmitted):
+    """The page lacks `parts`, which sending needs: no recipient is to blame for that."""
+
+    def __init__(self, text: str, parts: list[str]) -> None:
+        super().__init__(text)
+        self.parts = parts
+
+
 class SubmitUnknown(TransportError):
     """The message may be out."""
 

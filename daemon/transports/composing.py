@@ -32,14 +32,6 @@ _REFUSALS = {
 }
 
 
-class PartMissing(errors.NotSubmitted):
-    """The page lacks `parts`, which sending needs: no recipient is to blame for that."""
-
-    def __init__(self, text: str, parts: list[str]) -> None:
-        super().__init__(text)
-        self.parts = parts
-
-
 @dataclass
 class Parcel:
     """What leaves with one click on Send. group: text, media, audio or document."""
@@ -220,7 +212,7 @@ class Attacher:
         why = answer["why"]
         log.warning("page.part_missing", name=why, group=group)
         part = why if why == "attach" else f"the attachment menu's {why} for {group}"
-        raise PartMissing("WhatsApp's menu for attachments is not as expected.", [part])
+        raise errors.PartMissing("WhatsApp's menu for attachments is not as expected.", [part])
 
     def _named(self, file: Attachment) -> Path:
         """A path to the file that ends in the name the recipient shall see. Raises NotSubmitted."""

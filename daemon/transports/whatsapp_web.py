@@ -21,7 +21,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from daemon import errors
 from daemon.transports import AccountState, Ack, Finding, Health, Lookup, Mark, Outgoing, Receipt
 from daemon.transports.chats import Chat, Chats
-from daemon.transports.composing import Attacher, Box, Parcel, PartMissing, plan
+from daemon.transports.composing import Attacher, Box, Parcel, plan
 from daemon.transports.screens import Screens
 from daemon.transports.surface import Interrupted, Operation, Surface, mask
 
@@ -93,7 +93,7 @@ class Page:
         except StaleElementReferenceException as error:
             failure = errors.NotSubmitted("The page changed while the message was prepared.")
             failure.__cause__ = error
-        except PartMissing as error:
+        except errors.PartMissing as error:
             failure, missing = error, error.parts
         except errors.NotSubmitted as error:
             failure = error
@@ -153,7 +153,7 @@ class Page:
     def _not_blank(self, back: dict[str, Any], text: str, chat: Chat) -> dict[str, Any]:
         """What was read back, anew if the chat's messages came only now. A new chat may be blank, no other."""
         if back["lost"]:  # they came after the chat was proved
-            raise PartMissing(f"WhatsApp Web has changed; not found: {', '.join(back['lost'])}.", back["lost"])
+            raise errors.PartMissing(f"WhatsApp Web has changed; not found: {', '.join(back['lost'])}.", back["lost"])
         if back["painted"]:
             return back
         if not self._surface.ask("awaitPaint", digits=chat.digits, wait_ms=BLANK_MAX_MS):

@@ -30,6 +30,12 @@ def states(rig: Rig) -> dict[str, str]:
     return {words[0]: words[1] for words in lines}
 
 
+def ups_of(rig: Rig, program: str) -> list[dict[str, object]]:
+    """The events that say that a program had come up."""
+    name = {"http": "http.listening", "sender": "transport.started"}[program]
+    return [event for event in rig.events() if event["event"] == name]
+
+
 def test_status_stop_start_and_restart_work(rig: Rig) -> None:
     """supervisorctl does to each program what its words say."""
     assert {
@@ -49,10 +55,12 @@ def test_status_stop_start_and_restart_work(rig: Rig) -> None:
 def test_a_killed_program_comes_back(rig: Rig, program: str) -> None:
     """SIGKILL to a program: another process takes its place."""
     before = eventually(lambda: rig.pid(program), what=f"{program} runs")
+    ups = len(ups_of(rig, program))
 
     rig.kill(program)
 
     assert before != eventually(lambda: rig.pid(program) not in {0, before} and rig.pid(program), what="it is back")
+    eventually(lambda: len(ups_of(rig, program)) > ups, 30, "it does its work again")
 
 
 def test_stopping_the_sender_ends_chrome_and_keeps_the_rest(rig: Rig) -> None:
