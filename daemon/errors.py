@@ -19,6 +19,7 @@ DaemonError
 ├── LeaseLost              this sender no longer holds the message: it must not write
 └── TransportError         what can go wrong while sending
     ├── NotSubmitted       nothing has left this machine; the message may be tried again
+    │   └── PartMissing    the page lacks a part that sending needs
     ├── SubmitUnknown      it may be out; only a look into the chat can tell
     ├── Undeliverable      this recipient cannot get this message, however often it is tried
     ├── AccountUnready     the account cannot send now; no recipient is to blame
