@@ -45,7 +45,9 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="Port the http process listens on.")
     api_key: str = Field("", repr=False, description="Key for the API; empty: made at first start in `api_key`.")
     open_status: bool = Field(True, description="Answer `GET /status/{id}` and `GET /jobs` without a key (counts).")
-    transport: Literal["browser", "cloud", "dryrun"] = Field("browser", description="How messages are sent.")
+    transport: Literal["browser", "cloud", "dryrun"] = Field(
+        "browser", description="`browser`: WhatsApp Web; `dryrun`: nothing is sent."
+    )
     whatsapp_url: str = Field("https://web.whatsapp.com", description="Address of WhatsApp Web.")
     chrome: str = Field("", description="Chromium or Chrome; empty: found on this machine.")
     chromedriver: str = Field("", description="Its driver; empty: found on this machine.")

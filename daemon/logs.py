@@ -70,7 +70,7 @@ EVENTS: dict[str, str] = {
     "page.qr_reloaded": "a stale QR code was renewed",
     "page.update_accepted": "WhatsApp Web asked to be reloaded for its update",
     "page.window_taken": "WhatsApp is used here again, after another window had it (elapsed_ms)",
-    "page.reloaded": "it hung while loading and is loaded anew",
+    "page.reloaded": "it is loaded anew: it did not come, or showed nothing",
     "account.bar_seen": "WhatsApp says that the account may not start chats (reason)",
     "chat.opened": "the right chat is open (way, proof, elapsed_ms)",
     "chat.way_failed": "one way to open it did not work; the next is tried (way)",
