@@ -21,6 +21,7 @@ from playhouse.migrations import Runner
 from daemon import errors
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+SQLITE = "sqlite:///"
 BUSY_TIMEOUT_S = 10
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
@@ -119,9 +120,11 @@ def _locked(error: Exception) -> bool:
 def _open(url: str) -> peewee.Database:
     options: dict[str, Any] = {}
     try:
-        if url.startswith("sqlite:"):
-            options = {"pragmas": PRAGMAS, "timeout": BUSY_TIMEOUT_S, "lock_type": "IMMEDIATE"}
-        elif url.startswith(("postgresql://", "postgres://")):
+        if url.startswith(SQLITE):  # the rest is a path as it is: a # or ? in it means nothing
+            return peewee.SqliteDatabase(
+                url.removeprefix(SQLITE), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S, lock_type="IMMEDIATE"
+            )
+        if url.startswith(("postgresql://", "postgres://")):
             given = db_url.parse(url, unquote_password=True, unquote_user=True)
             options = {"prefer_psycopg3": True, "unquote_password": True, "unquote_user": True, **POSTGRES, **given}
             del options["database"]

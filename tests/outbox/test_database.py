@@ -189,3 +189,13 @@ def test_an_address_that_is_none_is_refused_without_its_password(url: str) -> No
         db.connect(url)
     assert "eim" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize("name", ["with space", "with#hash", "with?mark", "with%20percent"])
+def test_a_path_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
+    """Signs that mean something in an address mean nothing in a folder's name."""
+    (tmp_path / name).mkdir()
+    db.connect(f"sqlite:///{tmp_path / name / 'wasender.db'}")
+    db.close()
+    assert (tmp_path / name / "wasender.db").exists()
+    assert [name] == [path.name for path in tmp_path.iterdir()]
