@@ -80,10 +80,16 @@ def strike(rig: Rig, standin: StandIn, kind: str) -> None:
         standin.scan(30)
     elif kind == "offline":
         standin.set(offline=True)
-        eventually(lambda: rig.call("GET", "/accounts/default").get("state") != "ready", 30, "it notices")
+        eventually(lambda: _feels_it(rig), 30, "it is offline with a message in hand, or notices")
         standin.set(offline=False)
     elif kind == "reload":
         standin.reload()
+
+
+def _feels_it(rig: Rig) -> bool:
+    """The account is held, or a message waits for its tick: the state is looked at between messages only."""
+    newest = rig.call("GET", "/jobs?limit=1")["jobs"][0]
+    return bool(newest["sending"]) or rig.call("GET", "/accounts/default").get("state") != "ready"
 
 
 def _kill_supervisord(rig: Rig) -> None:

@@ -1,4 +1,4 @@
-"""A short run of `scripts/crash`; the long one is in docs/delivery.md."""
+"""A short run of `scripts/crash`."""
 
 from __future__ import annotations
 
