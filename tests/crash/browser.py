@@ -38,7 +38,7 @@ def run(seed: int, crashes: int) -> dict[str, Tally]:
     with tempfile.TemporaryDirectory(prefix="wasender-crash-") as folder:
         standin = StandIn.start(Path(folder) / "standin", linked=True, boot_ms=20, loading_ms=20, qr_canvas_ms=20)
         (Path(folder) / "rig").mkdir()
-        rig = Rig(Path(folder) / "rig", whatsapp_url=standin.url, delay_min=0, delay_max=0)
+        rig = Rig(Path(folder) / "rig", whatsapp_url=standin.url, delay_min=0, delay_max=0, send_timeout_s=10)
         with standin, rig:
             for number, start in enumerate(range(0, crashes, FAULTS_A_ROUND)):
                 chosen = faults[start : start + FAULTS_A_ROUND]
