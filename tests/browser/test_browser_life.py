@@ -146,7 +146,7 @@ def test_a_killed_sender_leaves_orphans_that_the_next_one_ends(driving: Driving)
                                                   whatsapp_url={driving.standin.url!r}))
             await transport.start()
             print("up", flush=True)
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()  # until it is killed
         asyncio.run(main())
     """)
     sender = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)

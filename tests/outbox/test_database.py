@@ -26,11 +26,9 @@ db.close()
 
 
 @pytest.fixture
-def file(database_url: str) -> Path:
-    """The SQLite file, which does not exist yet."""
-    if not database_url.startswith("sqlite"):
-        pytest.skip("is about SQLite's file")
-    return Path(database_url.removeprefix("sqlite:///"))
+def file(tmp_path: Path) -> Path:
+    """A SQLite file, which does not exist yet."""
+    return tmp_path / "alone.db"
 
 
 def test_the_migrations_lead_to_the_models(database):
@@ -96,17 +94,17 @@ def test_processes_may_start_at_once_on_nothing(nothing, environment, tmp_path):
     db.close()
 
 
-def test_a_committed_transaction_is_on_the_disk(file, database_url):
+def test_a_committed_transaction_is_on_the_disk(file):
     """WAL with synchronous=FULL, on every thread's connection: the move to `sending` relies on it."""
-    db.connect(database_url)
+    db.connect(f"sqlite:///{file}")
     asked = {name: db.database.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
     db.close()
     assert {"journal_mode": "wal", "synchronous": 2} == asked
 
 
-def test_writers_take_the_lock_at_once(file, database_url):
+def test_writers_take_the_lock_at_once(file):
     """BEGIN IMMEDIATE: a transaction that reads first cannot be overtaken by another writer."""
-    db.connect(database_url)
+    db.connect(f"sqlite:///{file}")
     other = sqlite3.connect(file, timeout=0)
     try:
         with db.write(), pytest.raises(sqlite3.OperationalError, match="locked"):
@@ -116,10 +114,10 @@ def test_writers_take_the_lock_at_once(file, database_url):
         db.close()
 
 
-def test_a_locked_database_is_busy_and_not_broken(file, database_url, monkeypatch):
+def test_a_locked_database_is_busy_and_not_broken(file, monkeypatch):
     """Whoever asks is told to try again; afterwards it works."""
     monkeypatch.setattr(db, "BUSY_TIMEOUT_S", 0.05)
-    db.connect(database_url)
+    db.connect(f"sqlite:///{file}")
     other = sqlite3.connect(file, isolation_level=None)
     try:
         other.execute("BEGIN IMMEDIATE")
@@ -133,30 +131,30 @@ def test_a_locked_database_is_busy_and_not_broken(file, database_url, monkeypatc
         db.close()
 
 
-def test_a_newer_database_is_left_as_it_is(file, database_url):
+def test_a_newer_database_is_left_as_it_is(file):
     """A step that this program does not know: it refuses, and not a byte changes."""
-    db.connect(database_url)
+    db.connect(f"sqlite:///{file}")
     db.database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2030-01-01')")
     db.close()
     before = file.read_bytes()
     with pytest.raises(errors.DatabaseUnusable, match=r"newer wasender .*9999_later"):
-        db.connect(database_url)
+        db.connect(f"sqlite:///{file}")
     assert db.database.is_closed()
     assert before == file.read_bytes()
 
 
 @pytest.mark.parametrize("damage", ["not a database", "cut short"])
-def test_a_corrupt_database_is_left_as_it_is(file, database_url, damage):
+def test_a_corrupt_database_is_left_as_it_is(file, damage):
     """It may still be repaired or restored: nothing is overwritten."""
     if damage == "not a database":
         file.write_bytes(b"This is a shopping list, not a database.\n" * 300)
     else:
-        db.connect(database_url)
+        db.connect(f"sqlite:///{file}")
         db.close()
         file.write_bytes(file.read_bytes()[:5000])
     before = file.read_bytes()
     with pytest.raises(errors.DatabaseUnusable, match="was left as it is"):
-        db.connect(database_url)
+        db.connect(f"sqlite:///{file}")
     assert before == file.read_bytes()
 
 

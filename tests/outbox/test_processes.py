@@ -33,14 +33,14 @@ db.close()
 """.replace("{now}", str(NOW))
 
 VICTIM = """
-import sys, time
+import signal, sys
 from daemon import db, outbox, pacing
 from daemon.transports import Mark
 db.connect(sys.argv[1])
 sending, claimed = outbox.claim("default", 2, {now}, 60_000, pacing.Rules())
 outbox.submit(sending, Mark("before"), {now}, pacing.Gap(8_000, pacing.Why.PAUSE, 1))
 print("handed over", flush=True)
-time.sleep(600)
+signal.pause()  # until it is killed
 """.replace("{now}", str(NOW))
 
 
