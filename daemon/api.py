@@ -15,7 +15,7 @@ from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import BadHttpMessage
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
-from daemon import accounts, campaigns, errors, uploads
+from daemon import accounts, campaigns, errors, evidence, uploads
 from daemon.db import now_ms
 from daemon.metrics import exposition
 from daemon.models import Event, Message
@@ -171,11 +171,37 @@ async def messages(request: web.Request) -> web.Response:
     return web.json_response({"messages": [describe(row) for row in rows], "next_cursor": after})
 
 
+@routes.get("/messages")
+async def messages_everywhere(request: web.Request) -> web.Response:
+    """Messages of all jobs in one state, such as `?state=uncertain`: those a person has to decide on."""
+    require_key(request)
+    cursor, limit = _number(request, "cursor"), _limit(request)
+    state = request.query.get("state", "uncertain")
+    rows, after = await in_db(request, campaigns.messages_everywhere, state, cursor, limit)
+    return web.json_response(
+        {"messages": [{**describe(row), "job_id": row.job_id} for row in rows], "next_cursor": after}
+    )
+
+
 @routes.get(f"/messages/{ID}")
 async def message(request: web.Request) -> web.Response:
+    """One message, its history, and what its chat looked like when nobody could tell what had become of it."""
     require_key(request)
-    row, events = await in_db(request, campaigns.message, _id(request))
-    return web.json_response({**describe(row), "job_id": row.job_id, "timeline": [_event(each) for each in events]})
+    return web.json_response(await in_db(request, _message, _id(request)))
+
+
+def _message(message_id: int) -> dict[str, Any]:
+    row, events = campaigns.message(message_id)
+    history = {"timeline": [_event(each) for each in events], "evidence": evidence.newest(message_id)}
+    return {**describe(row), "job_id": row.job_id, **history}
+
+
+@routes.get(f"/messages/{ID}/screenshot.png")
+async def screenshot(request: web.Request) -> web.Response:
+    """The picture of that chat; 404 when none was taken."""
+    require_key(request)
+    picture = await in_db(request, evidence.screenshot, _id(request))
+    return web.Response(body=picture, content_type="image/png", headers={"Cache-Control": "no-store"})
 
 
 @routes.post(f"/messages/{ID}/decide")
@@ -397,8 +423,13 @@ async def ready(request: web.Request) -> web.Response:
         return web.json_response({"ready": True})
     if not authorized(request):
         return web.json_response({"ready": False}, status=503)
-    reason = "; ".join(campaigns.explain(row, now) for row in rows) or "No sender has started yet."
-    return web.json_response({"ready": False, "reason": reason}, status=503)
+    reasons = [campaigns.explain(row, now) for row in rows]
+    waiting = [
+        {"name": row.name, "state": row.state, "hold": row.hold, "until": row.until, "reason": why}
+        for row, why in zip(rows, reasons, strict=True)
+    ]
+    reason = "; ".join(reasons) or "No sender has started yet."
+    return web.json_response({"ready": False, "reason": reason, "accounts": waiting}, status=503)
 
 
 @routes.get("/metrics")

@@ -312,9 +312,10 @@ def progress(settings: Settings, found: Job) -> dict[str, Any]:
     opens = outbox.opening(found.account, now, limits) if active else None
     eta = None
     if opens is not None:
-        streak = account.streak if account else 0
+        streak, slow = accounts.pace(found.account, now)
         done = _handed_over(found.account, now) if limits.windows() else []
-        eta = pacing.eta(found.pending, opens, (found.delay_min_ms, found.delay_max_ms), streak, limits, done)
+        delays = pacing.slowed((found.delay_min_ms, found.delay_max_ms), slow)
+        eta = pacing.eta(found.pending, opens, delays, streak, limits, done)
     return {
         "job_id": found.id,
         "name": found.name,
@@ -366,7 +367,8 @@ def explain(account: Account, now: int) -> str:
     text = words.get(
         AccountState(account.state), f"The account is held: {(account.hold or 'unknown').replace('_', ' ')}."
     )
-    return f"{text} {account.detail}" if account.detail else text
+    goes_on = "People it has written to before still get their messages." if account.known_chats else ""
+    return " ".join(filter(None, (text, account.detail, goes_on)))
 
 
 def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[Job], int | None]:
@@ -389,6 +391,18 @@ def messages(job_id: int, state: str | None, cursor: int | None, limit: int = PA
     if cursor is not None:
         query = query.where(Message.id > cursor)
     rows = list(query)
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def messages_everywhere(state: str, cursor: int | None, limit: int = PAGE) -> tuple[list[Message], int | None]:
+    """Messages of all jobs in one state, oldest first, from behind the cursor; and the cursor of the next page."""
+    if state not in set(State):
+        raise errors.InvalidInput(f"state is one of {', '.join(State)}.")
+    jobs_with_any = Job.select(Job.id).where(getattr(Job, state) > 0)
+    query = Message.select(Message, Job).join(Job).where(Message.job.in_(jobs_with_any), Message.state == state)
+    if cursor is not None:
+        query = query.where(Message.id > cursor)
+    rows = list(query.order_by(Message.id).limit(limit + 1))
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 

@@ -67,6 +67,12 @@ class Settings(BaseSettings):
     )
     lease_s: float = Field(60, ge=5, le=DAY_S, description="How long a claimed message stays a dead sender's.")
     send_timeout_s: float = Field(90, ge=5, le=DAY_S, description="How long a message may wait for WhatsApp's tick.")
+    canary: str = Field(
+        "", description="Own number, to which a test message goes after linking and every hour; empty: none."
+    )
+    browser_memory_mb: int = Field(
+        2048, ge=0, description="Chrome is started anew, between two messages, when it uses more; 0: never."
+    )
     default_country: str = Field("", description="Country (ISO code, such as DE) of numbers written without one.")
     daily_cap: int = Field(0, ge=0, description="Most messages of an account in 24 hours; 0: no cap.")
     hourly_cap: int = Field(0, ge=0, description="Most messages of an account in 60 minutes; 0: no cap.")
@@ -113,6 +119,14 @@ class Settings(BaseSettings):
         if value and value.upper() not in phonenumbers.SUPPORTED_REGIONS:
             raise ValueError("use a two-letter country code such as DE, US or IN")
         return value.upper()
+
+    @field_validator("canary")
+    @classmethod
+    def _canary_is_a_number(cls, value: str) -> str:
+        plain = re.sub(r"[\s().-]", "", value)
+        if value and not re.fullmatch(r"\+[1-9]\d{7,14}", plain):
+            raise ValueError("write the account's own number with its country code, such as +491701234567")
+        return plain
 
     @field_validator("timezone")
     @classmethod

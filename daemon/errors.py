@@ -23,6 +23,7 @@ DaemonError
     ├── SubmitUnknown      it may be out; only a look into the chat can tell
     ├── Undeliverable      this recipient cannot get this message, however often it is tried
     ├── AccountUnready     the account cannot send now; no recipient is to blame
+    │   └── ChatBarred     it may not start this chat now; chats that exist may go on
     └── BrowserLost        Chrome or its driver died or no longer answers
 """
 
@@ -123,6 +124,10 @@ class Undeliverable(TransportError):
 
 class AccountUnready(TransportError):
     """The account cannot send now; `Transport.health` says why."""
+
+
+class ChatBarred(AccountUnready):
+    """WhatsApp does not let the account start this chat for now."""
 
 
 class BrowserLost(TransportError):

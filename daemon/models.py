@@ -108,6 +108,9 @@ class Account(Table):
     next_reason = peewee.CharField(default="ready")
     paced_at = peewee.BigIntegerField(default=0)  # when next_send_at was decided
     streak = peewee.IntegerField(default=0)  # messages since the last long pause
+    known_chats = peewee.BooleanField(default=False)  # held, but chats that exist go on
+    slow_until = peewee.BigIntegerField(default=0)  # after a restriction it sends at a reduced pace
+    canary_at = peewee.BigIntegerField(default=0)  # when the last message to itself was read back
 
 
 class Job(Table):
@@ -174,6 +177,7 @@ class Message(Table):
             (("job", "state", "not_before", "id"), False),  # the claim
             (("account", "state"), False),  # rescue
             (("account", "submitted_at"), False),  # caps
+            (("account", "number"), False),  # known chats
         )
 
 
@@ -189,6 +193,17 @@ class Event(Table):
     target = peewee.CharField()
     why = peewee.TextField(null=True)
     lease = peewee.CharField(null=True)  # under which its sender made the move
+
+
+class Evidence(Table):
+    """What the chat looked like when nobody could tell whether a message had gone out."""
+
+    id = peewee.AutoField()
+    message = peewee.ForeignKeyField(Message, backref="evidence", on_delete="CASCADE")
+    at = peewee.BigIntegerField()
+    finding = peewee.TextField()  # a sentence
+    rows = Json()  # [own, text, ack], oldest first
+    screenshot = peewee.BlobField(null=True)  # PNG
 
 
 class Suppression(Table):
@@ -235,4 +250,4 @@ class Answer(Table):
     created_at = peewee.BigIntegerField()
 
 
-TABLES = [Account, Job, Message, Event, Suppression, Upload, Attachment, Answer]
+TABLES = [Account, Job, Message, Event, Evidence, Suppression, Upload, Attachment, Answer]

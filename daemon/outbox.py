@@ -20,13 +20,14 @@ from typing import Any
 import peewee
 import structlog
 
-from daemon import errors, pacing
+from daemon import errors, evidence, pacing
 from daemon.db import Prepared, after_commit, locked, param, tuples, write
 from daemon.models import (
     IN_HAND,
     JOB_MOVES,
     MAY_RUN,
     MOVES,
+    OUT,
     UNFINISHED,
     Account,
     Event,
@@ -37,7 +38,7 @@ from daemon.models import (
     Suppression,
 )
 from daemon.render import Recipient
-from daemon.transports import Ack, Mark, Receipt
+from daemon.transports import Ack, Lookup, Mark, Receipt
 
 log = structlog.get_logger()
 
@@ -119,14 +120,17 @@ def _count_from_now() -> Any:
     )
 
 
-def claim(account: str, limit: int, now: int, lease_ms: int, rules: pacing.Rules) -> list[Message]:
+def claim(
+    account: str, limit: int, now: int, lease_ms: int, rules: pacing.Rules, known_only: bool = False
+) -> list[Message]:
     """Lease up to `limit` due messages of one job to the caller, oldest due first.
 
     now: UTC epoch ms. Returns 0..limit rows, all `claimed`, sharing one `lease` token valid for lease_ms:
     extend() it or lose it. Running jobs of an account take turns; people on the suppression list are
     skipped here; nothing is claimed before the account's pace, caps and quiet hours allow it.
+    known_only: those whom this account has written to before, with success.
     """
-    if not _anything_due(account, now):
+    if not _anything_due(account, now, known_only):
         return []
     _follow_clock(account, now)
     token = secrets.token_hex(8)
@@ -135,20 +139,20 @@ def claim(account: str, limit: int, now: int, lease_ms: int, rules: pacing.Rules
             if opening(account, now, rules).at > now:
                 return []
             # First a job that nobody is changing just now; only where there is no other one, wait for it.
-            job = _next_job(account, now, skip=True) or _next_job(account, now, skip=False)
+            job = _next_job(account, now, known_only, skip=True) or _next_job(account, now, known_only, skip=False)
             if job is None:
                 return []
-            claimed = _claim_from(job, limit, now, now + lease_ms, token)
+            claimed = _claim_from(job, limit, now, now + lease_ms, token, known_only)
         if claimed:
             return claimed
     return []
 
 
-def _anything_due(account: str, now: int) -> bool:
+def _anything_due(account: str, now: int, known_only: bool) -> bool:
     """Open the jobs whose time has come; then a read that spares an idle sender the write lock."""
     for (job_id,) in _scheduled(account=account, now=now).fetchall():
         _open(job_id)
-    return _waiting(account=account, now=now).fetchone() is not None
+    return _waiting(known_only, account=account, now=now).fetchone() is not None
 
 
 @Prepared
@@ -165,11 +169,23 @@ def _open(job_id: int) -> None:
             after_commit(partial(log.info, "job.opened", job_id=job_id))
 
 
-def _job_with_work(*columns: Any) -> Any:
+def _known(message: Any) -> Any:
+    """Whether the account has written to the message's recipient before, and WhatsApp's server ticked it."""
+    earlier = Message.alias()
+    return peewee.fn.EXISTS(
+        earlier.select(peewee.Value(1)).where(
+            earlier.account == message.account, earlier.number == message.number, earlier.state.in_(sorted(OUT))
+        )
+    )
+
+
+def _job_with_work(known_only: bool, *columns: Any) -> Any:
     """The runnable job of the account that has somebody due and has waited longest for its turn."""
     somebody = Message.select(peewee.Value(1)).where(
         Message.job == Job.id, Message.state == State.PENDING.value, Message.not_before <= param("now")
     )
+    if known_only:
+        somebody = somebody.where(_known(Message))
     return (
         Job.select(*columns)
         .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), peewee.fn.EXISTS(somebody))
@@ -179,32 +195,32 @@ def _job_with_work(*columns: Any) -> Any:
 
 
 @Prepared
-def _waiting() -> Any:
-    return _job_with_work(Job.id)
+def _waiting(known_only: bool) -> Any:
+    return _job_with_work(known_only, Job.id)
 
 
 @Prepared
-def _turn(skip: bool) -> Any:
-    return locked(_job_with_work(), skip)
+def _turn(known_only: bool, skip: bool) -> Any:
+    return locked(_job_with_work(known_only), skip)
 
 
 @Prepared
-def _next_due() -> Any:
+def _next_due(known_only: bool) -> Any:
     due = (
         Message.select()
         .where(Message.job == param("job"), Message.state == State.PENDING.value, Message.not_before <= param("now"))
         .order_by(Message.not_before, Message.id)
         .limit(param("limit"))
     )
-    return locked(due, skip=True)
+    return locked(due.where(_known(Message)) if known_only else due, skip=True)
 
 
-def _next_job(account: str, now: int, skip: bool) -> Job | None:
-    return next(iter(_rows(Job, _turn(skip, account=account, now=now))), None)
+def _next_job(account: str, now: int, known_only: bool, skip: bool) -> Job | None:
+    return next(iter(_rows(Job, _turn(known_only, skip, account=account, now=now))), None)
 
 
-def _claim_from(job: Job, limit: int, now: int, lease_until: int, token: str) -> list[Message]:
-    rows = _rows(Message, _next_due(job=job.id, now=now, limit=limit))
+def _claim_from(job: Job, limit: int, now: int, lease_until: int, token: str, known_only: bool) -> list[Message]:
+    rows = _rows(Message, _next_due(known_only, job=job.id, now=now, limit=limit))
     refused = {row.number for row in rows if _opted_out(number=row.number).fetchone()}
     kept: list[Message] = []
     for row in rows:
@@ -289,9 +305,13 @@ def confirm(message: Message, receipt: Receipt, now: int, gap: pacing.Gap | None
             set_pace(message.account, now, gap)
 
 
-def release(message: Message, why: str, now: int) -> None:
-    """Give a claimed message back untried; whoever opted out meanwhile is skipped at the next claim."""
-    _requeue(message, "release", why, now, attempts=message.attempts - 1)
+def release(message: Message, why: str, now: int, wait_ms: int = 0) -> None:
+    """Give a claimed message back untried, not due again before `wait_ms` from now.
+
+    Whoever opted out meanwhile is skipped at the next claim.
+    """
+    changes: dict[str, Any] = {"not_before": now + wait_ms} if wait_ms else {}
+    _requeue(message, "release", why, now, attempts=message.attempts - 1, **changes)
 
 
 def withdraw(message: Message, why: str, now: int) -> None:
@@ -309,12 +329,27 @@ def requeue(message: Message, why: str, now: int) -> None:
     _requeue(message, "requeue", why, now, attempts=message.attempts - 1)
 
 
-def retry(message: Message, why: str, now: int, max_attempts: int, wait_ms: int) -> None:
-    """Tried in vain: due again after a wait that doubles with each attempt, or failed when none is left."""
-    if message.attempts >= max_attempts:
+def retry(message: Message, why: str, now: int, max_attempts: int, wait_ms: int, counted: bool = True) -> None:
+    """Tried in vain: due again after a wait that doubles with each attempt, or failed when none is left.
+
+    counted: whether the recipient may be to blame; else the attempt is given back.
+    """
+    if counted and message.attempts >= max_attempts:
         fail(message, why, now)
     else:
-        _requeue(message, "retry", why, now, error=why, not_before=now + wait_ms * 2 ** (message.attempts - 1))
+        attempts = message.attempts if counted else message.attempts - 1
+        not_before = now + wait_ms * 2 ** (message.attempts - 1)
+        _requeue(message, "retry", why, now, error=why, attempts=attempts, not_before=not_before)
+
+
+def forgive(message_ids: Iterable[int]) -> int:
+    """Give one attempt back to each of those that wait: their failure was the account's. Returns how many."""
+    count = 0
+    for message_id in message_ids:
+        with write():
+            mine = (Message.id == message_id) & (Message.state == State.PENDING) & (Message.attempts > 0)
+            count += Message.update(attempts=Message.attempts - 1).where(mine).execute()
+    return count
 
 
 def fail(message: Message, why: str, now: int) -> None:
@@ -323,10 +358,12 @@ def fail(message: Message, why: str, now: int) -> None:
         _apply(message, "fail", why, "sender", now, error=why)
 
 
-def lose(message: Message, why: str, now: int) -> None:
-    """Nobody can tell whether it went out: a person decides."""
+def lose(message: Message, why: str, now: int, found: Lookup | None = None) -> None:
+    """Nobody can tell whether it went out: a person decides, by what the chat looked like (`found`)."""
     with _moving(message):
         _apply(message, "lose", why, "sender", now, error=why)
+        if found:
+            evidence.keep(message.id, found, now)
 
 
 def _requeue(message: Message, name: str, why: str, now: int, who: str = "sender", **changes: Any) -> None:

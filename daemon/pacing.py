@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+SLOWER = 3  # after a restriction pauses are so many times as long,
+SLOW_MS = DAY_MS  # for so long
 
 
 class Why(StrEnum):
@@ -56,6 +58,11 @@ class Opening:
 
     at: int
     why: Why
+
+
+def slowed(delay_ms: tuple[int, int], slow: bool) -> tuple[int, int]:
+    """A job's delays, longer while the account is to be careful after a restriction."""
+    return (delay_ms[0] * SLOWER, delay_ms[1] * SLOWER) if slow else delay_ms
 
 
 def gap(delay_ms: tuple[int, int], streak: int, rules: Rules, dice: random.Random) -> Gap:

@@ -23,7 +23,7 @@ from aiohttp_sse import sse_response
 from markupsafe import Markup, escape
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from daemon import accounts, campaigns, config, contacts, errors, pacing, render, uploads
+from daemon import accounts, campaigns, config, contacts, errors, evidence, pacing, render, uploads
 from daemon.config import Settings
 from daemon.db import now_ms
 from daemon.feed import FEED
@@ -39,6 +39,7 @@ routes = web.RouteTableDef()
 UI = Path(__file__).parent / "ui"
 JOBS_SHOWN = 20
 ROWS_SHOWN = 50
+DECISIONS_SHOWN = 20
 REJECTED_SHOWN = 50
 STATIC = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}  # machines differ about .js
 PING_S = 15.0  # shorter than any proxy's patience
@@ -209,6 +210,7 @@ def _overview(settings: Settings, cursor: int | None) -> dict[str, Any]:
     return {
         "accounts": _accounts(settings),
         "jobs": [_job(settings, row) for row in rows],
+        "undecided": campaigns.totals()[State.UNCERTAIN],
         "cursor": cursor,
         "after": after,
     }
@@ -232,7 +234,8 @@ def _accounts(settings: Settings) -> list[dict[str, Any]]:
 def _account(row: Account, now: int) -> dict[str, Any]:
     """The account in words. qr: changes whenever there is another code to draw, None without one."""
     alive, ready = accounts.alive(row, now), accounts.can_send(row, now)
-    sentence = f"Linked and ready to send. {row.detail or ''}" if ready else campaigns.explain(row, now)
+    slow = "After the restriction it sends at a third of its pace for a day." if row.slow_until > now else ""
+    sentence = f"Linked and ready to send. {row.detail or ''} {slow}" if ready else campaigns.explain(row, now)
     code = row.qr if alive and row.state == AccountState.NEEDS_LINK else None
     return {
         "name": row.name,
@@ -257,7 +260,7 @@ def _job(settings: Settings, row: Job) -> dict[str, Any]:
         "resume": row.state in JOB_MOVES["resume"][0],
         "stop": row.state in JOB_MOVES["stop"][0],
         "retry": row.failed > 0 and row.state in JOB_MOVES["retry"][0],
-        "decide": row.state != JobState.STOPPED,
+        "resend": row.state != JobState.STOPPED,
     }
     return found
 
@@ -336,10 +339,40 @@ def _message_page(settings: Settings, message_id: int) -> dict[str, Any]:
         "job": _job(settings, found),
         "message": _message(row, _name_columns(found.columns)),
         "fields": row.fields,
+        "evidence": evidence.newest(message_id),
         "events": events,
         "delivered_at": row.delivered_at,
         "read_at": row.read_at,
     }
+
+
+@routes.get("/app/decisions")
+@members
+async def decisions(request: web.Request) -> web.StreamResponse:
+    """The uncertain messages of all campaigns, each with what its chat looked like."""
+    cursor = _number(request, "cursor")
+    return _show(request, "decisions.html", await in_db(request, _decisions, request.app[SETTINGS], cursor))
+
+
+def _decisions(settings: Settings, cursor: int | None) -> dict[str, Any]:
+    rows, after = campaigns.messages_everywhere(State.UNCERTAIN, cursor, DECISIONS_SHOWN)
+    cases = [
+        {
+            "message": _message(row, _name_columns(row.job.columns)),
+            "job": {"job_id": row.job_id, "name": row.job.name, "may": {"resend": row.job.state != JobState.STOPPED}},
+            "submitted_at": row.submitted_at,
+            "text": _text(row),
+            "evidence": evidence.newest(row.id),
+        }
+        for row in rows
+    ]
+    return {"cases": cases, "cursor": cursor, "after": after}
+
+
+def _text(row: Message) -> str:
+    """What the message says, for who has to find it in the chat."""
+    text = row.job.text
+    return render.render(render.compile(text), row.fields, row.number) if text.strip() else ""
 
 
 @routes.get("/app/new")

@@ -22,8 +22,9 @@ from typing import Any, TypeVar
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from daemon import accounts, campaigns, db, errors, outbox, pacing, process, render, uploads
+from daemon import accounts, campaigns, canary, db, errors, outbox, pacing, process, render, uploads
 from daemon.config import Settings
+from daemon.failures import Failures, Verdict
 from daemon.models import Message
 from daemon.transports import AccountState, Finding, Health, Hold, Mark, Outgoing, Transport
 
@@ -38,8 +39,8 @@ LOOKS = 3  # that many looks that tell nothing make a message uncertain
 MAX_RESTARTS = 5  # of the transport in a row; then supervisord starts all anew
 STEADY_S = 60.0  # so long without trouble, and earlier restarts no longer count
 STOP_GRACE_S = 4.0  # for the message in hand after SIGTERM; closing Chrome takes up to 5 s more
-FAILURE_RUN = 5  # so many messages in a row that could not be tried: it is the account, not they
-FAILURE_HOLD_MS = 10 * 60_000
+BARRED_MS = 3_600_000  # how long a chat that the account may not start rests, while others go on
+WEAR_S, IDLE_WEAR_S = 30.0, 3600.0  # between two questions whether the transport is worn out
 
 
 class Stopping(Exception):
@@ -65,7 +66,10 @@ class Sender:
         self._hold: Health | None = None  # a hold that this loop decided, not the page
         self._restarts = 0
         self._steady_since = 0.0
-        self._failure_run = 0
+        self._failures = Failures()
+        self._linked_anew = False  # since the last canary
+        self._used = False  # whether anything was sent since the transport was last renewed
+        self._worn_at = time.monotonic()
         self._health = Health(AccountState.STARTING)
         self._reported: tuple[Health, str | None] | None = None
         self._looked_at = self._reported_at = self._rescued_at = 0.0
@@ -77,7 +81,7 @@ class Sender:
 
     async def run(self) -> int:
         """Send until stopped. Returns the exit code; raises SetupError and AccountInUse at start."""
-        await self._db(accounts.open_account, self._account, db.now_ms)
+        self._hold = await self._db(accounts.open_account, self._account, db.now_ms)
         heartbeat = None
         try:
             await self._bring_up()
@@ -114,16 +118,20 @@ class Sender:
         """Look, then do one thing: wait, settle a doubtful message, or send the next one."""
         health = await self._look()
         await self._rescue()
-        if health is None or health.state is not AccountState.READY:
+        if health is None or not health.usable:
             await self._pause(LOOK_S)
         elif self._doubtful:
             await self._find_out(next(iter(self._doubtful)))
         elif self._hold:
             await self._pause(LOOK_S)
+        elif await self._renewed():
+            pass
+        elif health.state is AccountState.READY and await self._canary_due():
+            await self._fly_canary()
         else:
-            claimed = await self._db(
-                outbox.claim, self._account, self._transport.concurrency, db.now_ms, self._lease_ms, self._rules
-            )
+            known_only = health.state is not AccountState.READY
+            terms = (self._transport.concurrency, db.now_ms, self._lease_ms, self._rules, known_only)
+            claimed = await self._db(outbox.claim, self._account, *terms)
             if not claimed:
                 await self._pause(POLL_S)
             for message in claimed:
@@ -158,19 +166,20 @@ class Sender:
                 await self._restart(error)
                 return None
             self._looked_at = time.monotonic()
-            if self._health.state is not AccountState.READY:
+            self._linked_anew |= self._health.state is AccountState.NEEDS_LINK
+            if not self._health.usable:
                 self._steady_since = time.monotonic()
             elif time.monotonic() - self._steady_since > STEADY_S:
                 self._restarts = 0
             if self._hold and self._hold.until_ms and self._hold.until_ms <= await self._db(db.now_ms):
-                self._hold, self._failure_run = None, 0
+                self._hold = None
             await self._report()
         return self._health
 
     async def _report(self, health: Health | None = None) -> None:
         """Store what the account can do, when it changed and every REPORT_S."""
         if health is None:
-            health = self._hold if self._hold and self._health.state is AccountState.READY else self._health
+            health = self._hold if self._hold and self._health.usable else self._health
         key = (health, health.qr)
         if key != self._reported or time.monotonic() - self._reported_at >= REPORT_S:
             await self._db(accounts.report, self._account, health, db.now_ms)
@@ -178,21 +187,21 @@ class Sender:
 
     async def _send(self, message: Message) -> None:
         self._hold_in_hand(message)
-        delay_ms = (message.job.delay_min_ms, message.job.delay_max_ms)
         try:
-            gap = pacing.gap(delay_ms, await self._streak(), self._rules, self._dice)
+            gap = await self._gap((message.job.delay_min_ms, message.job.delay_max_ms))
             outgoing = await self._db(_outgoing, self._settings, message)
             mark = await self._unless_stopped(self._transport.prepare(outgoing))
             await self._db(outbox.submit, message, mark, db.now_ms, gap)
         except Stopping:
             await self._move(outbox.release, message, "the sender was stopped")
         except errors.AccountUnready as error:
-            await self._move(outbox.release, message, str(error))
+            barred = isinstance(error, errors.ChatBarred) and self._health.known_chats
+            await self._move(outbox.release, message, str(error), BARRED_MS if barred else 0)
             self._looked_at = 0.0  # look again before the next claim
         except errors.IllegalMove as error:
             await self._move(outbox.release, message, str(error))
         except (errors.Undeliverable, errors.InvalidInput, errors.NotFound) as error:
-            self._failure_run = 0
+            self._failures.success()  # of the account: WhatsApp has answered
             await self._move(outbox.fail, message, str(error))
             await self._db(outbox.set_pace, message.account, db.now_ms, gap)
         except errors.BrowserLost as error:
@@ -210,7 +219,7 @@ class Sender:
             await self._hand_over(message, outgoing, mark, gap)
 
     async def _hand_over(self, message: Message, outgoing: Outgoing, mark: Mark, gap: pacing.Gap) -> None:
-        started = time.monotonic()
+        started, self._used = time.monotonic(), True
         try:
             receipt = await self._within_grace(self._transport.hand_over(outgoing, mark))
         except Stopping:
@@ -225,7 +234,8 @@ class Sender:
             log.warning("message.doubtful", why=str(error))
             self._doubtful[message.id] = False
         else:
-            self._restarts = self._failure_run = 0
+            self._restarts = 0
+            self._failures.success()
             self._lost_with.pop(message.id, None)
             await self._move(outbox.confirm, message, receipt, gap)
             log.debug("message.handed_over", elapsed_ms=round((time.monotonic() - started) * 1000))
@@ -266,20 +276,77 @@ class Sender:
                 await self._report()
                 await self._pause(LOOK_AGAIN_S)
             elif self._looks[message_id] >= LOOKS:
-                await self._move(outbox.lose, message, found.evidence)
+                await self._move(outbox.lose, message, found.evidence, found)
             else:
                 await self._pause(LOOK_AGAIN_S)
 
     async def _retry(self, message: Message, why: str) -> None:
-        """Count the attempt; a long run of these without any success in between holds the account."""
-        wait_ms = round(self._settings.retry_after_s * 1000)
-        await self._move(outbox.retry, message, why, self._settings.max_attempts, wait_ms)
-        self._failure_run += 1
-        if self._failure_run >= FAILURE_RUN:
-            detail = f"{self._failure_run} messages in a row could not be sent; the last one: {why}"
-            until_ms = await self._db(db.now_ms) + FAILURE_HOLD_MS
+        """Count the attempt, unless a run of these says that the account is to blame: it holds then."""
+        most, wait_ms = self._settings.max_attempts, round(self._settings.retry_after_s * 1000)
+        verdict = self._failures.note(message.id, why, message.attempts >= most)
+        await self._move(outbox.retry, message, why, most, wait_ms, verdict is Verdict.COUNT)
+        if verdict is Verdict.HOLD:
+            lasts_ms, counted = self._failures.hold()
+            await self._db(outbox.forgive, counted)
+            log.warning("account.forgiven", count=len(counted))
+            detail = f"Message after message could not be sent. {why} It is tried again with one message."
+            until_ms = await self._db(db.now_ms) + lasts_ms
             self._hold = Health(AccountState.HELD, Hold.FAILURES, until_ms, detail)
             await self._report()
+
+    async def _gap(self, delay_ms: tuple[int, int]) -> pacing.Gap:
+        streak, slow = await self._db(accounts.pace, self._account, db.now_ms)
+        return pacing.gap(pacing.slowed(delay_ms, slow), streak, self._rules, self._dice)
+
+    async def _canary_due(self) -> bool:
+        return bool(self._settings.canary) and await self._db(self._canary_opens, db.now_ms)
+
+    def _canary_opens(self, now: int) -> bool:
+        due = self._linked_anew or accounts.canary_due(self._account, canary.EVERY_MS, now)
+        return due and outbox.opening(self._account, now, self._rules).at <= now
+
+    async def _fly_canary(self) -> None:
+        """Write to oneself before others are written to; hold when it does not come through as written."""
+        began = time.monotonic()
+        now = await self._db(db.now_ms)
+        settings = self._settings
+        gap = await self._gap((round(settings.delay_min * 1000), round(settings.delay_max * 1000)))
+        await self._db(outbox.set_pace, self._account, db.now_ms, gap)
+        try:
+            wrong = await self._unless_stopped(canary.fly(self._transport, canary.message(settings.canary, now)))
+        except errors.AccountUnready:
+            self._looked_at = 0.0
+            return
+        except errors.BrowserLost as error:
+            await self._restart(error)
+            return
+        if wrong is None:
+            self._linked_anew = False
+            await self._db(accounts.canary_confirmed, self._account, db.now_ms)
+            log.info("canary.confirmed", elapsed_ms=round((time.monotonic() - began) * 1000))
+        else:
+            log.error("canary.failed", why=wrong)
+            detail = f"The message to the account itself did not come through as it was written. {wrong}"
+            self._hold = Health(AccountState.HELD, Hold.CANARY, now + canary.AGAIN_MS, detail)
+            await self._report()
+
+    async def _renewed(self) -> bool:
+        """Nothing is in hand: start the transport anew if it says that it needs it."""
+        if time.monotonic() - self._worn_at < (WEAR_S if self._used else IDLE_WEAR_S):
+            return False
+        self._worn_at = time.monotonic()
+        try:
+            why = await self._unless_stopped(self._transport.worn_out())
+        except errors.BrowserLost as error:
+            await self._restart(error)
+            return True
+        if why:
+            log.info("transport.renewed", reason=why)
+            await self._report(Health(AccountState.STARTING, detail="The browser is started anew."))
+            await self._transport.close()
+            await self._bring_up()
+            self._used = False
+        return why is not None
 
     async def _give_back_after_loss(self, message: Message) -> None:
         """A browser that dies is not the recipient's fault, unless it dies each time with the same message."""
@@ -361,9 +428,6 @@ class Sender:
         if self._restarts >= MAX_RESTARTS:
             raise error
         await self._pause(2.0 ** (self._restarts - 2))
-
-    async def _streak(self) -> int:
-        return await self._db(accounts.streak, self._account)
 
     async def _db(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run one piece of database work on the database thread.

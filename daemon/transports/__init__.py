@@ -8,7 +8,7 @@ machine; from the first moment of `hand_over` on, the message may be out. The se
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -41,6 +41,7 @@ class Hold(StrEnum):
     TERMS = "terms"  #: WhatsApp wants its terms accepted on the phone
     UNREACHABLE = "unreachable"  #: the page itself does not load
     FAILURES = "failures"  #: too many messages in a row failed for one cause
+    CANARY = "canary"  #: the message to oneself did not come through as it was written
 
 
 class Kind(StrEnum):
@@ -116,12 +117,26 @@ class Receipt:
 
 
 @dataclass(frozen=True)
+class ChatRow:
+    """A message as it stands in the chat. own: None where that cannot be seen; ack: of ours, as the page says it."""
+
+    own: bool | None
+    text: str
+    ack: str | None
+
+
+@dataclass(frozen=True)
 class Lookup:
-    """Outcome of `look_up`. evidence: one sentence for a person, without numbers or message text."""
+    """Outcome of `look_up`. evidence: one sentence for a person, without numbers or message text.
+
+    rows, oldest first, and screenshot (PNG): what a person may judge by when the finding is UNKNOWN.
+    """
 
     finding: Finding
     evidence: str
     receipt: Receipt | None = None
+    rows: tuple[ChatRow, ...] = field(default=(), repr=False)
+    screenshot: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -130,7 +145,8 @@ class Health:
 
     hold: set when state is HELD or BANNED. until_ms: UTC epoch ms when WhatsApp says it ends, else None.
     detail: one sentence for a person (no numbers, no message text). qr: the payload to draw while
-    NEEDS_LINK; a credential, so it is kept out of repr and logs.
+    NEEDS_LINK; a credential, so it is kept out of repr and logs. known_chats: it is HELD, but only new chats
+    are barred; those that the other side knows go on (whatsapp-web.md §4).
     """
 
     state: AccountState
@@ -138,6 +154,12 @@ class Health:
     until_ms: int | None = None
     detail: str | None = None
     qr: str | None = None
+    known_chats: bool = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether chats can be opened and read, and some messages sent."""
+        return self.state is AccountState.READY or self.known_chats
 
     def __repr__(self) -> str:
         return f"Health({self.state}, hold={self.hold}, until_ms={self.until_ms}, detail={self.detail!r})"
@@ -177,6 +199,12 @@ class Transport(Protocol):
         """Find out what became of a message that was handed over in this or an earlier life.
 
         Sends nothing. Raises AccountUnready, BrowserLost; says UNKNOWN when it cannot tell.
+        """
+
+    async def worn_out(self) -> str | None:
+        """Why it should be closed and started again before the next message; None when it need not be.
+
+        Never called while a message is in hand.
         """
 
     async def close(self) -> None:

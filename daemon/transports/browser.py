@@ -107,6 +107,16 @@ class BrowserTransport:
         page = self._alive()
         return await self._run("look_up", lambda operation: page.look_up(message, mark, operation), LOOK_UP_S)
 
+    async def worn_out(self) -> str | None:
+        """See Transport.worn_out. None, too, while Chrome does not run: `health` tells of that."""
+        ceiling = self._settings.browser_memory_mb
+        if not ceiling or not self._chrome.alive():
+            return None
+        used = await asyncio.to_thread(self._chrome.memory_mib)
+        if used <= ceiling:
+            return None
+        return f"Chrome uses {used} MiB, above the ceiling of {ceiling} (WASENDER_BROWSER_MEMORY_MB)."
+
     async def close(self) -> None:
         """See Transport.close."""
         self._operation.abandon()

@@ -159,7 +159,7 @@ class Chats:
         for _ in range(5):
             operation.check()
             if answer["outcome"] == "unready":
-                self._screens.require_ready(operation)
+                self._screens.require_usable(operation)
                 raise errors.NotSubmitted("The page is busy with something else.")
             if answer["outcome"] == "busy":
                 answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
@@ -173,7 +173,7 @@ class Chats:
                 self._surface.ask("acceptDialog", text=self._surface.text["invalid_number"])
                 raise errors.Undeliverable("The number is not on WhatsApp.")
             if not self._screens.dismiss({"dialogs": [dialog]}, idle=False):
-                self._screens.require_ready(operation)  # names the dialog
+                self._screens.require_usable(operation)  # names the dialog
                 continue
             answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
         return answer
@@ -186,19 +186,19 @@ class Chats:
             return {**chat, "by": "bar"}
         return None
 
-    def barred_now(self, chat: dict[str, Any] | None, digits: str) -> str | None:
+    def barred_now(self, chat: dict[str, Any] | None, digits: str) -> errors.ChatBarred | None:
         """Why this account may not write in the chat that is open (as `observe` saw it); None when it may."""
         if chat is None or chat["composer"] or chat["bar"] not in (Hold.RESTRICTED, Hold.MONTHLY_CAP):
             return None
-        self._screens.note_bar(Hold(chat["bar"]), digits)
-        return "WhatsApp does not let this account start new chats."
+        self._screens.note_bar(Hold(chat["bar"]), digits, chat["title"])
+        return errors.ChatBarred("WhatsApp does not let this account start new chats.")
 
     def _without_composer(self, chat: dict[str, Any], digits: str) -> None:
         """Raises what it means that nothing can be written in the chat."""
         if chat["bar"] == "blocked":
             raise errors.Undeliverable("This contact is blocked in WhatsApp.")
         if barred := self.barred_now(chat, digits):
-            raise errors.AccountUnready(barred)
+            raise barred
         self._no_composer.add(digits)
         if len(self._no_composer) > 2:  # one chat may be special; several in a row mean that the page has changed
             self._screens.note_changed(["composer"])

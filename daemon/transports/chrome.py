@@ -33,6 +33,9 @@ with warnings.catch_warnings():  # it imports distutils, which Python 3.11 warns
     import undetected_chromedriver as uc
     import undetected_chromedriver.patcher as uc_patcher
 
+# It would keep every driver there ever was, with its connections, to kill it when Python ends.
+uc.finalize = lambda *_: None
+
 log = structlog.get_logger()
 
 PACKAGES = "On Debian: apt install chromium chromium-driver"
@@ -60,6 +63,7 @@ ARGUMENTS = (
     "--no-first-run",
     "--no-default-browser-check",
 )
+SINGLETONS = ("SingletonLock", "SingletonCookie", "SingletonSocket")
 PREFERENCES = {
     "intl": {"accept_languages": "en-US,en", "selected_languages": "en-US,en"},
     "profile": {"default_content_setting_values": {"notifications": 2}},
@@ -87,10 +91,6 @@ class _Driver(uc.Chrome):  # type: ignore[misc]
         """Nothing: uc kills the driver here and leaves the rest to chance."""
 
     def __del__(self) -> None:
-        """Nothing."""
-
-    @classmethod
-    def _ensure_close(cls, self: Any) -> None:
         """Nothing."""
 
 
@@ -211,7 +211,9 @@ class Chrome:
         processes.adopt_orphans()
         if count := self.kill():
             log.warning("browser.orphans_killed", count=count)
-        self._clean_profile()
+        if count := self._remove_stale():
+            log.info("browser.locks_removed", count=count)
+        self._write_preferences()
         self._make_temp()
         copy, version = self._copy_driver(chrome, chromedriver)
         check()
@@ -235,9 +237,6 @@ class Chrome:
                 self._client_timeout(QUIT_S)
                 self.driver.execute_cdp_cmd("Browser.close", {})
             processes.wait_gone(self.pid, QUIT_S)
-        processes.end(processes.marked(self.profile, self._drivers))
-        if self._display is not None:
-            self._display.close()
         self.kill()
 
     def kill(self) -> int:
@@ -247,26 +246,35 @@ class Chrome:
         """
         if not self.lock.is_locked:
             return 0
-        count = processes.end(processes.marked(self.profile, self._drivers, self.temp))
-        xvfb = self._display.process if self._display else None
-        for process in (self._process, xvfb, self._service_process()):
-            if process is not None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(2)
+        ended: set[int] = set()
+        until = time.monotonic() + processes.GONE_S
+        # Again, until nobody is left: one of them may have started another before its end.
+        while found := processes.marked(self.profile, self._drivers, self.temp):
+            ended |= {process.pid for process in found}
+            processes.end(found, max(0.0, until - time.monotonic()))
+            if time.monotonic() > until:
+                break
+        for process in self._started():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(2)
         processes.reap()
-        return count
+        return len(ended)
 
     def release(self) -> None:
         """After `kill`: forget the driver, remove temporary files, give the profile free."""
-        self._close_pipes()
+        self._hang_up()
         self.driver = self.pid = self._display = self._process = None
-        shutil.rmtree(self.temp, ignore_errors=True)
-        self._unlink_singletons()
+        self._remove_stale()
         self.lock.release(force=True)
 
     def alive(self) -> bool:
         """Whether Chrome's main process runs."""
-        return self.pid is not None and not processes.wait_gone(self.pid, 0.001)
+        return self.pid is not None and not processes.gone(self.pid)
+
+    def memory_mib(self) -> int:
+        """What Chrome with its helpers, its driver and its display use, in MiB. Any thread may ask."""
+        started = (process.pid for process in self._started())
+        return processes.memory(processes.family(*started)) >> 20
 
     def _take_profile(self) -> None:
         try:
@@ -285,8 +293,25 @@ class Chrome:
                 f"The browser profile {self.profile} cannot be written to ({error.strerror}): change its owner."
             ) from error
 
-    def _clean_profile(self) -> None:
-        self._unlink_singletons()
+    def _remove_stale(self) -> int:
+        """Remove Chrome's locks on the profile, which it leaves when it is killed, and its temporary folder.
+
+        Returns how many of these there were.
+        """
+        count = 0
+        for name in SINGLETONS:
+            with contextlib.suppress(FileNotFoundError):
+                (self.profile / name).unlink()
+                count += 1
+        if self.temp.is_dir() and not self.temp.is_symlink() and self.temp.stat().st_uid == os.getuid():
+            display.clean(self.temp)
+            shutil.rmtree(self.temp, ignore_errors=True)
+            count += 1
+        # 4 MiB of each life, which only a longer one would clear away: hundreds of restarts would fill the disk.
+        shutil.rmtree(self.profile / "BrowserMetrics", ignore_errors=True)
+        return count
+
+    def _write_preferences(self) -> None:
         path = self.profile / "Default" / "Preferences"
         path.parent.mkdir(exist_ok=True, mode=0o700)
         try:
@@ -300,17 +325,10 @@ class Chrome:
         fresh.write_text(json.dumps(stored))
         fresh.replace(path)
 
-    def _unlink_singletons(self) -> None:
-        for name in ("SingletonLock", "SingletonCookie", "SingletonSocket"):
-            (self.profile / name).unlink(missing_ok=True)
-
     def _make_temp(self) -> None:
         try:
-            if self.temp.is_symlink() or (self.temp.exists() and self.temp.stat().st_uid != os.getuid()):
-                raise FileExistsError
-            shutil.rmtree(self.temp, ignore_errors=True)
             self.temp.mkdir(mode=0o700)
-        except OSError:
+        except OSError:  # somebody else's is in its place
             self.temp = Path(tempfile.mkdtemp(prefix="wasender-"))
 
     def _copy_driver(self, chrome: Path, chromedriver: Path) -> tuple[Path, str]:
@@ -411,11 +429,19 @@ class Chrome:
         if self.driver is not None:
             self.driver.command_executor.client_config.timeout = seconds  # type: ignore[union-attr]
 
+    def _started(self) -> list[subprocess.Popen[bytes]]:
+        """Chrome, its display and its driver, as far as they have been started."""
+        xvfb = self._display.process if self._display else None
+        return [process for process in (self._process, xvfb, self._service_process()) if process is not None]
+
     def _service_process(self) -> subprocess.Popen[bytes] | None:
         service = getattr(self.driver, "service", None)
         return getattr(service, "process", None)
 
-    def _close_pipes(self) -> None:
+    def _hang_up(self) -> None:
+        """Close what leads to the driver now, rather than when Python next looks for garbage."""
+        if self.driver is not None:
+            self.driver.command_executor.close()  # type: ignore[union-attr]
         process = self._service_process()
         if process is not None and process.stdin is not None:
             with contextlib.suppress(OSError):

@@ -16,7 +16,9 @@ from daemon import errors
 
 SCREEN = "1920x1080x24"
 OPTIONS = ("-nolisten", "tcp", "-noreset")  # else it starts anew whenever its last client has gone
+SOCKETS = Path("/tmp/.X11-unix")  # noqa: S108 (where X servers listen)
 _START_S = 10.0
+_NUMBER = "display"  # file in the private folder: who finds it there later knows which socket was ours
 
 
 class Display:
@@ -43,6 +45,7 @@ class Display:
         if not number:
             self.close()
             raise errors.SetupError(f"{xvfb} does not start: try it by hand, or set WASENDER_HEADLESS=true.")
+        (folder / _NUMBER).write_text(number)
         self.variables = {"DISPLAY": f":{number}", "XAUTHORITY": str(cookie)}
 
     def close(self) -> None:
@@ -53,6 +56,16 @@ class Display:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(2)
+
+
+def clean(folder: Path) -> None:
+    """Remove the socket of the display that had this private folder, if it was killed and has no successor there."""
+    try:
+        number = int((folder / _NUMBER).read_text())
+        if not answers(f":{number}"):
+            (SOCKETS / f"X{number}").unlink()
+    except (OSError, ValueError):
+        return  # it had none, has removed it, or it is another user's by now
 
 
 def _read_number(reader: int) -> str:
@@ -80,7 +93,7 @@ def answers(display: str) -> bool:
     if host not in ("", "unix"):
         places: list[tuple[int, str | tuple[str, int]]] = [(socket.AF_INET, (host, 6000 + number))]
     else:
-        path = f"/tmp/.X11-unix/X{number}"  # noqa: S108 (where X servers listen)
+        path = str(SOCKETS / f"X{number}")
         places = [(socket.AF_UNIX, path), (socket.AF_UNIX, "\0" + path)]
     for family, place in places:
         with socket.socket(family, socket.SOCK_STREAM) as probe:

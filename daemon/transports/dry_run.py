@@ -61,6 +61,9 @@ class DryRunTransport:
                         return Lookup(Finding.SENT, "the journal has it", receipt)
         return Lookup(Finding.ABSENT, "the journal does not have it")
 
+    async def worn_out(self) -> str | None:
+        return None
+
     async def close(self) -> None:
         self._lock.release(force=True)
 

@@ -622,7 +622,7 @@ async function send({ where, want, last_own, ids, text, enter_ok }) {
   const before = [...new Set([...ids, ...present])];
   if (button) button.click();
   else if (!enter_ok || !el) return { clicked: false, why: "no_button" };
-  return { clicked: !!button, enter: !button, before, count: before.length };
+  return { clicked: !!button, enter: !button, before, count: before.length, born: performance.timeOrigin };
 }
 
 // Look for rows of ours that were not there at the click. Returns when one has a tick or failed, or after wait_ms.
@@ -643,7 +643,7 @@ async function awaitRow({ before, wants, wait_ms }) {
     });
     const real = dialogs().find((dialog) => !dialog.waiting);
     const el = composer();
-    last = { found, dialog: real ? shown(real) : null, fresh: fresh.length, draft: el ? plain(editorText(el)).length : null, last_row: rows.length ? messageId(rows.at(-1)) : null };
+    last = { found, dialog: real ? shown(real) : null, fresh: fresh.length, draft: el ? plain(editorText(el)).length : null, born: performance.timeOrigin };
     return last;
   };
   await until(() => {
@@ -786,6 +786,12 @@ async function history({ last_own, wants, wait_ms, digits = null }) {
   };
 }
 
+// The newest rows of the open chat, for a person to judge by.
+function newestRows({ count }) {
+  const rows = direct(rowElements().slice(-count).map(parse));
+  return rows.map((row) => ({ own: row.own, ack: row.ack, text: (row.text ?? row.all).trim() }));
+}
+
 // Ask for older rows. Returns whether any came, and whether the list stands at its top.
 async function older({ wait_ms }) {
   const rows = rowElements();
@@ -842,7 +848,7 @@ const missing = ({ names }) => names.filter((name) => (["row", "tick"].includes(
 
 const COMMANDS = {
   observe, clickInDialog, acceptDialog, openChat, arrive, ready, chatNow: ({ digits }) => chatNow(digits), focus, selectAll,
-  paste, readBack, send, awaitRow, chooseInput, awaitPreview, leavePreview, history, older, newest, openPanel, pickResult,
+  newestRows, paste, readBack, send, awaitRow, chooseInput, awaitPreview, leavePreview, history, older, newest, openPanel, pickResult,
   awaitPaint, missing, screenText, click: ({ name }) => clickFirst(name), settled,
   canonical: ({ text }) => canonical(text), title,
 };

@@ -59,6 +59,7 @@ class Bar:
 
     hold: Hold
     digits: str
+    title: str | None
     probed: bool = False
 
 
@@ -194,7 +195,9 @@ class Screens:
         seconds = seconds_of(look["duration"] or "")
         until = int((time.time() + seconds) * 1000) if seconds else None
         if "monthly_cap" in said or "fail_cap" in said or (cap and cap[0] >= cap[1]):
-            return Health(AccountState.HELD, Hold.MONTHLY_CAP, until, "No new chats can be started this month.")
+            return _no_new_chats(Hold.MONTHLY_CAP, until)
+        if "restricted" in said and "new_chats_only" in said:
+            return _no_new_chats(Hold.RESTRICTED, until)
         if "restricted" in said:
             return Health(AccountState.HELD, Hold.RESTRICTED, until, "WhatsApp has restricted this account.")
         unknown = [dialog for dialog in look["dialogs"] if not dialog["waiting"]]
@@ -243,7 +246,8 @@ class Screens:
 
     def _probe_bar(self, bar: Bar, look: dict[str, Any], *, idle: bool) -> Health | None:
         """A chat could not be written in: is that still so? None when it is over."""
-        chat = look["chat"]
+        # Of another chat a composer says nothing: those that the other side knows keep theirs.
+        chat = look["chat"] if look["chat"] and look["chat"]["title"] == bar.title else None
         if idle and self.since.may("probe", PROBE_S, PROBE_MAX_S):
             with contextlib.suppress(Interrupted):
                 href = LINK + bar.digits
@@ -257,11 +261,7 @@ class Screens:
             self._bar = None
             self.since.over("probe")
             return None
-        detail = {
-            Hold.RESTRICTED: "WhatsApp has restricted this account: it can't start new chats.",
-            Hold.MONTHLY_CAP: "No new chats can be started this month.",
-        }[bar.hold]
-        return Health(AccountState.HELD, bar.hold, detail=detail)
+        return _no_new_chats(bar.hold, None)
 
     def _self_check(self) -> None:
         """Once in a life, before any recipient is touched: is what sending needs where we look for it?"""
@@ -278,16 +278,16 @@ class Screens:
         self._changed, self._changed_in = missing, self._surface.born
         log.error("page.self_checked", missing=missing)
 
-    def require_ready(self, operation: Operation, *, offline_ok: bool = False) -> dict[str, Any]:
+    def require_usable(self, operation: Operation, *, offline_ok: bool = False) -> dict[str, Any]:
         """What `observe` saw. Raises AccountUnready."""
         health, look = self.look(operation, idle=False)
-        if health.state is AccountState.READY or (offline_ok and health.state is AccountState.OFFLINE):
+        if health.usable or (offline_ok and health.state is AccountState.OFFLINE):
             return look | {"state": health.state}
         raise errors.AccountUnready(health.detail or f"The account is {health.state}.")
 
-    def note_bar(self, hold: Hold, digits: str) -> None:
+    def note_bar(self, hold: Hold, digits: str, title: str | None) -> None:
         """The chat of `digits` has words in place of its composer."""
-        self._bar = Bar(hold, digits)
+        self._bar = Bar(hold, digits, title)
         self.since.over("probe")
         self.since.may("probe", PROBE_S, PROBE_MAX_S)
         log.warning("account.bar_seen", reason=hold)
@@ -295,6 +295,14 @@ class Screens:
     def barred(self, digits: str) -> bool:
         """Whether that was the chat of `digits`."""
         return self._bar is not None and self._bar.digits == digits
+
+
+def _no_new_chats(hold: Hold, until: int | None) -> Health:
+    detail = {
+        Hold.RESTRICTED: "WhatsApp has restricted this account: it can't start new chats.",
+        Hold.MONTHLY_CAP: "No new chats can be started this month.",
+    }[hold]
+    return Health(AccountState.HELD, hold, until, detail, known_chats=True)
 
 
 def beginning(dialog: dict[str, Any]) -> str:

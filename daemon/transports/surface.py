@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from selenium.common.exceptions import JavascriptException, TimeoutException, UnexpectedAlertPresentException
+from selenium.common.exceptions import (
+    JavascriptException,
+    TimeoutException,
+    UnexpectedAlertPresentException,
+    WebDriverException,
+)
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from daemon import errors
@@ -127,6 +132,12 @@ class Surface:
     def type(self, text: str) -> None:
         """Insert `text` at the caret, as an input method would: any sign of Unicode."""
         self._driver.execute_cdp_cmd("Input.insertText", {"text": text})
+
+    def picture(self) -> bytes | None:
+        """What Chrome shows now, as PNG; None when it cannot be had."""
+        with contextlib.suppress(WebDriverException):
+            return self._driver.get_screenshot_as_png()
+        return None
 
     def keep_choosers_shut(self, shut: bool) -> None:
         """Have Chrome swallow the system's file choosers, which nobody could close."""

@@ -10,7 +10,7 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from daemon import errors
-from daemon.transports import AccountState, Ack, Finding, Health, Lookup, Mark, Outgoing, Receipt
+from daemon.transports import AccountState, Ack, ChatRow, Finding, Health, Lookup, Mark, Outgoing, Receipt
 from daemon.transports.chats import Chat, Chats
 from daemon.transports.composing import Attacher, Box, Parcel, plan
 from daemon.transports.screens import Screens
@@ -35,6 +35,7 @@ LATE_ROWS_S = 0.12  #: how long a message without a clock is looked at again in 
 LOOK_BACK_S = 60.0
 IGNORED_S = 5.0  #: how long the text may stay in the composer after the click on Send
 STABLE_S = 2.0  #: how long a complete history must stay as it is before something counts as absent
+EVIDENCE_ROWS = 12  #: how many of the chat a person sees who has to decide
 EMPTY_S = 15.0  #: the same when the chat shows nothing at all: its messages may come late, or never in this page
 SETTLE_S = 10.0  #: how long a page that loads anew under a preparation may take to show why
 
@@ -99,27 +100,27 @@ class Page:
             failure = error
         self._prepared = None
         if trouble := self._trouble(number, operation):
-            raise errors.AccountUnready(trouble) from failure
+            raise trouble from failure
         if missing:
             self.screens.note_changed(missing)
             raise errors.AccountUnready(str(failure)) from failure
         raise failure
 
-    def _trouble(self, number: str, operation: Operation) -> str | None:
+    def _trouble(self, number: str, operation: Operation) -> errors.AccountUnready | None:
         """What keeps the account from sending, if anything does; a page that is loading may take SETTLE_S to tell."""
         until = time.monotonic() + SETTLE_S
         while True:
             operation.check()
             try:
                 health, look = self.screens.look(operation, idle=False)
-                if health.state is AccountState.READY:
+                if health.usable:
                     return self.chats.barred_now(look["chat"], re.sub(r"\D", "", number))
                 if health.state is not AccountState.LOADING:
-                    return health.detail or f"The account is {health.state}."
+                    return errors.AccountUnready(health.detail or f"The account is {health.state}.")
             except Interrupted:
                 pass
             if time.monotonic() > until:
-                return "WhatsApp Web is loading."
+                return errors.AccountUnready("WhatsApp Web is loading.")
             time.sleep(0.1)
 
     def prepare(self, message: Outgoing, operation: Operation) -> Mark:
@@ -128,7 +129,7 @@ class Page:
         self._attacher.forget()
         parcels = plan(message)
         with self._before_anything_left(message.number, operation):
-            look = self.screens.require_ready(operation)
+            look = self.screens.require_usable(operation)
             if look["preview"] and not self._surface.ask("leavePreview"):
                 self._surface.open()
                 raise errors.NotSubmitted("An attachment of before was still waiting in the page; it loads anew.")
@@ -242,7 +243,7 @@ class Page:
                 "no_button": "There is no Send button.",
             }
             log.info("message.not_clicked", reason=clicked["why"])
-            why = self._trouble(chat.digits, operation) or reasons[clicked["why"]]
+            why = str(self._trouble(chat.digits, operation) or reasons[clicked["why"]])
             raise errors.NotSubmitted(f"The message was not sent. {why}")
         return self._await_tick(parcel, clicked, until, operation)
 
@@ -281,6 +282,8 @@ class Page:
                 ignored = True
                 if answer["draft"] and self._take_back(parcel, clicked):
                     raise errors.NotSubmitted("WhatsApp did not react to the Send button.")
+            if answer["born"] != clicked["born"]:
+                raise errors.SubmitUnknown("The page was loaded anew before WhatsApp's tick came.")
             if time.monotonic() >= until:
                 what = "is still on the clock" if found else "does not show up in the chat"
                 raise errors.SubmitUnknown(f"The message {what}.")
@@ -302,6 +305,28 @@ class Page:
     def look_up(self, message: Outgoing, mark: Mark, operation: Operation) -> Lookup:
         """See Transport.look_up."""
         self._prepared = None
+        found = self._find(message, mark, operation)
+        if found.finding is not Finding.UNKNOWN:
+            return found
+        return replace(found, rows=self._newest_rows(message.number), screenshot=self._surface.picture())
+
+    def _newest_rows(self, number: str) -> tuple[ChatRow, ...]:
+        """The rows of the recipient's chat; none where it cannot be proved that it is the open one."""
+        with contextlib.suppress(Interrupted):
+            if self._shows(re.sub(r"\D", "", number)):
+                return tuple(ChatRow(**row) for row in self._surface.ask("newestRows", count=EVIDENCE_ROWS))
+        return ()
+
+    def _shows(self, digits: str) -> bool:
+        """Whether the open chat is still the one that was proved to be theirs."""
+        at, proved = self._surface.ask("chatNow", digits=digits), self.chats.proved
+        return proved is not None and (proved.digits, proved.title, proved.left) == (
+            digits,
+            at["title"],
+            self.screens.left,
+        )
+
+    def _find(self, message: Outgoing, mark: Mark, operation: Operation) -> Lookup:
         try:
             return self._look_up(message, mark, operation)
         except (Interrupted, StaleElementReferenceException):
@@ -313,16 +338,10 @@ class Page:
 
     def _look_up(self, message: Outgoing, mark: Mark, operation: Operation) -> Lookup:
         digits = re.sub(r"\D", "", message.number)
-        online = self.screens.require_ready(operation, offline_ok=True)["state"] is AccountState.READY
+        online = self.screens.require_usable(operation, offline_ok=True)["state"] is not AccountState.OFFLINE
         self._surface.ask("leavePreview")
         if not online:
-            at = self._surface.ask("chatNow", digits=digits)
-            open_chat = self.chats.proved
-            if open_chat is None or (open_chat.digits, open_chat.title, open_chat.left) != (
-                digits,
-                at["title"],
-                self.screens.left,
-            ):
+            if not self._shows(digits):
                 raise errors.AccountUnready("WhatsApp Web has no connection to its servers.")
         else:
             try:

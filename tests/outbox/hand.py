@@ -7,7 +7,7 @@ from typing import Any
 
 from daemon import campaigns, errors, outbox, pacing
 from daemon.config import Settings
-from daemon.models import Event, Job, JobState, Message, State
+from daemon.models import Account, Event, Job, JobState, Message, State
 from daemon.transports import Ack, Mark, Receipt
 
 LEASE_MS = 60_000
@@ -120,3 +120,8 @@ def states(job: Job) -> list[str]:
 
 def job_state(job: Job) -> JobState:
     return JobState(Job.get_by_id(job.id).state)
+
+
+def account() -> Account:
+    """The account as it is stored now."""
+    return Account.get_by_id("default")

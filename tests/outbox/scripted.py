@@ -60,6 +60,9 @@ class ScriptedTransport:
         assert mark == MARK
         return await self._next("look_up", message.number, Lookup(Finding.UNKNOWN, "the chat does not load"))
 
+    async def worn_out(self) -> str | None:
+        return await self._next("worn_out", "", None)
+
     async def close(self) -> None:
         self.calls.append(("close", ""))
 

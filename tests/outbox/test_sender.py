@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from random import Random
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 
 from daemon import accounts, campaigns, db, errors, outbox, sender
-from daemon.models import Account, Event, Job, JobState, Message, State
+from daemon.models import Event, Job, JobState, Message, State
 from daemon.sender import Sender
 from daemon.transports import AccountState, Finding, Health, Hold, Lookup, Mark
-from tests.outbox.hand import broken_histories, fresh, job_state, states
+from tests.outbox.hand import account, fresh, job_state, states
 from tests.outbox.scripted import RECEIPT, Hang, ScriptedTransport, until
 
 FIRST, SECOND = "+4915110000000", "+4915110000001"
@@ -25,75 +23,12 @@ WAITING = Lookup(Finding.WAITING, "it is on the clock")
 FAILED = Lookup(Finding.FAILED, "an error is beside it")
 
 
-class Bench:
-    """A database with jobs, and senders that run on it."""
-
-    def __init__(self, make_settings: Callable[..., Any], people: Callable[..., Any]) -> None:
-        self.make_settings, self.people = make_settings, people
-        self.settings = make_settings(retry_after_s=0, lease_s=5)
-
-    def set(self, **changes: Any) -> None:
-        self.settings = self.make_settings(**{"retry_after_s": 0, "lease_s": 5} | changes)
-
-    def queue(self, count: int = 1, **order: Any) -> Job:
-        numbers = [person.number for person in self.people(count, order.pop("first", 0))]
-        answer = campaigns.create(self.settings, campaigns.Order("Hello", numbers=numbers, **order), "test")
-        return campaigns.job(answer["job_id"])
-
-    @asynccontextmanager
-    async def sending(self, transport: ScriptedTransport) -> AsyncIterator[tuple[Sender, asyncio.Task[int]]]:
-        """A sender that runs; at the end it is stopped, and must have ended in order if the test did not await it."""
-        running = Sender(self.settings, transport, Random(1))
-        task = asyncio.create_task(running.run())
-        try:
-            yield running, task
-        finally:
-            running.stop()
-            code = await asyncio.wait_for(asyncio.shield(task), 15)
-        assert code in (0, 1)
-        assert "close" == transport.calls[-1][0]
-
-    async def run_out(self, transport: ScriptedTransport, *jobs: Job) -> None:
-        """Send until the jobs are completed."""
-        async with self.sending(transport):
-            await until(lambda: all(job_state(job) == JobState.COMPLETED for job in jobs), "the jobs are completed")
-
-
-@pytest.fixture
-def bench(database: str, make_settings: Any, people: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """See `Bench`; the sender's waits are made short, and counters and histories are checked at the end."""
-    quick = {"POLL_S": 0.005, "LOOK_S": 0.005, "LOOK_AGAIN_S": 0.005, "REPORT_S": 0.02, "STOP_GRACE_S": 0.2}
-    for name, seconds in quick.items():
-        monkeypatch.setattr(sender, name, seconds)
-    original = Sender._count_restart
-
-    async def at_once(self: Sender, error: errors.BrowserLost) -> None:
-        async def no_pause(_seconds: float) -> None:
-            await asyncio.sleep(0)
-
-        self._pause, kept = no_pause, self._pause  # type: ignore[method-assign]
-        try:
-            await original(self, error)
-        finally:
-            self._pause = kept  # type: ignore[method-assign]
-
-    monkeypatch.setattr(Sender, "_count_restart", at_once)
-    accounts.open_account("default", db.now_ms())
-    yield Bench(make_settings, people)
-    assert [] == outbox.miscounted()
-    assert [] == broken_histories()
-
-
 def moves(message: Message) -> list[str]:
     return [event.move for event in Event.select().where(Event.message == message).order_by(Event.id)]
 
 
 def only() -> Message:
     return Message.get()
-
-
-def account() -> Account:
-    return Account.get_by_id("default")
 
 
 async def test_a_job_is_sent_in_order_to_everybody_once(bench):
@@ -524,21 +459,6 @@ async def test_the_pause_is_counted_from_the_end_of_a_send(bench):
         await until(lambda: 1_000_000 <= account().next_send_at - sent_at < 1_010_000)
         assert ("long_pause", 0) == (account().next_reason, account().streak)
         assert "long_pause" == campaigns.progress(bench.settings, campaigns.job(1))["next_reason"]
-
-
-async def test_a_run_of_failures_holds_the_account_for_a_time(bench, monkeypatch):
-    """So many in a row: it is the account, not they. It goes on by itself when the time is over."""
-    monkeypatch.setattr(sender, "FAILURE_HOLD_MS", 300)
-    bench.set(retry_after_s=0.001)
-    job = bench.queue(sender.FAILURE_RUN + 2)
-    transport = ScriptedTransport(prepare=[errors.NotSubmitted("the box is gone")] * sender.FAILURE_RUN)
-    async with bench.sending(transport):
-        held = await until(lambda: account() if account().state == AccountState.HELD else None, "it holds")
-        assert Hold.FAILURES == held.hold
-        assert held.until and "the box is gone" in held.detail
-        assert sender.FAILURE_RUN == transport.count("prepare")
-        await until(lambda: job_state(job) == JobState.COMPLETED, "it goes on")
-    assert ["sent"] * (sender.FAILURE_RUN + 2) == states(job)
 
 
 async def test_single_failures_do_not_hold_the_account(bench):

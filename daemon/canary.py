@@ -1,0 +1,34 @@
+"""The canary: a message to oneself that shows whether WhatsApp Web still is as this program knows it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from daemon import errors
+from daemon.transports import Finding, Outgoing, Transport
+
+EVERY_MS = 3_600_000  # between two of them
+AGAIN_MS = 600_000  # after one that failed
+
+
+def message(number: str, now_ms: int) -> Outgoing:
+    """What goes to the account's own number: unlike any before it, with all that is hard to type."""
+    at = datetime.fromtimestamp(now_ms / 1000, UTC)
+    return Outgoing(
+        number,
+        f"wasender canary, {at:%Y-%m-%d %H:%M:%S} UTC 🐤\nA second line: äßé ñ 中文 हिन्दी العربية 👩‍👧\nThe last line.",
+    )
+
+
+async def fly(transport: Transport, outgoing: Outgoing) -> str | None:
+    """Send it and read it back from the chat. Returns what is wrong, None when all is well.
+
+    Raises AccountUnready, BrowserLost: they say nothing about the page.
+    """
+    try:
+        mark = await transport.prepare(outgoing)
+        await transport.hand_over(outgoing, mark)
+    except (errors.NotSubmitted, errors.SubmitUnknown, errors.Undeliverable) as error:
+        return str(error)
+    found = await transport.look_up(outgoing, mark)
+    return None if found.finding is Finding.SENT else found.evidence

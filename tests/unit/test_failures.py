@@ -1,0 +1,98 @@
+"""Whose fault a run of failures is."""
+
+from __future__ import annotations
+
+import pytest
+
+from daemon.failures import FIRST_HOLD_MS, LIMIT, LONGEST_HOLD_MS, Failures, Verdict, cause_of
+
+WHY = "The chat has no box to write in."
+
+
+def held() -> Failures:
+    """After a run that was long enough."""
+    failures = Failures()
+    for message_id in range(LIMIT):
+        failures.note(message_id, WHY, last_try=False)
+    failures.hold()
+    return failures
+
+
+def test_a_run_over_different_recipients_is_the_accounts_fault() -> None:
+    """The last of it says so; the attempts that had been counted are to be given back."""
+    failures = Failures()
+    verdicts = [failures.note(message_id, WHY, last_try=False) for message_id in range(LIMIT)]
+
+    assert [Verdict.COUNT] * (LIMIT - 1) + [Verdict.HOLD] == verdicts
+    assert (FIRST_HOLD_MS, list(range(LIMIT - 1))) == failures.hold()
+
+
+def test_one_recipient_that_fails_again_and_again_is_no_run() -> None:
+    """Each attempt counts, also the last."""
+    failures = Failures()
+
+    assert [Verdict.COUNT] * LIMIT * 2 == [
+        failures.note(1, WHY, last_try=number == LIMIT * 2 - 1) for number in range(LIMIT * 2)
+    ]
+
+
+@pytest.mark.parametrize("between", ["success", "another cause"])
+def test_only_what_follows_without_a_break_is_a_run(between: str) -> None:
+    """A success or another cause begins the count anew."""
+    failures = Failures()
+    for message_id in range(LIMIT - 1):
+        failures.note(message_id, WHY, last_try=False)
+    if between == "success":
+        failures.success()
+    else:
+        failures.note(100, "WhatsApp did not react to the Send button.", last_try=False)
+
+    assert Verdict.COUNT is failures.note(101, WHY, last_try=False)
+
+
+def test_the_particulars_of_a_sentence_make_no_other_cause() -> None:
+    """What stands in brackets or behind a colon differs from page to page."""
+    assert "The page changed" == cause_of("The page changed (stale element 17)")
+    assert cause_of("It never appeared: 3 rows") == cause_of("It never appeared: 4 rows")
+
+
+def test_nobody_fails_for_good_at_the_beginning_of_a_run() -> None:
+    """A last try is excused once: it may be the account's fault."""
+    failures = Failures()
+
+    assert Verdict.EXCUSE is failures.note(1, WHY, last_try=True)
+    failures.success()
+    assert Verdict.COUNT is failures.note(1, WHY, last_try=True)
+
+
+def test_last_tries_in_a_row_burn_nobody() -> None:
+    """All excused until it is clear that the account is to blame; after that they may be excused again."""
+    failures = Failures()
+
+    assert [Verdict.EXCUSE] * (LIMIT - 1) == [failures.note(n, WHY, last_try=True) for n in range(LIMIT - 1)]
+    assert Verdict.HOLD is failures.note(LIMIT, WHY, last_try=True)
+    assert (FIRST_HOLD_MS, []) == failures.hold()
+    failures.success()
+    assert Verdict.EXCUSE is failures.note(1, WHY, last_try=True)
+
+
+def test_after_a_hold_one_failure_is_enough_and_each_hold_is_longer() -> None:
+    """Until one message has gone through, nothing is counted."""
+    failures = held()
+    lengths = []
+    for message_id in range(10, 14):
+        assert Verdict.HOLD is failures.note(message_id, f"cause {message_id}", last_try=False)
+        length, counted = failures.hold()
+        lengths.append(length)
+        assert [] == counted
+
+    assert [2 * FIRST_HOLD_MS, 4 * FIRST_HOLD_MS, LONGEST_HOLD_MS, LONGEST_HOLD_MS] == lengths
+
+
+def test_a_success_closes_the_case() -> None:
+    """The next failure is one of many again, and the next hold a short one."""
+    failures = held()
+    failures.success()
+
+    assert Verdict.COUNT is failures.note(1, WHY, last_try=False)
+    assert FIRST_HOLD_MS == failures.hold()[0]
