@@ -98,3 +98,28 @@ def test_sigterm_in_the_middle_of_a_send_ends_the_sender_in_ten_seconds(standin:
     rig.finish(job["job_id"])
     delivered = Counter(message["number"] for message in standin.messages() if message["number"] in numbers)
     assert dict.fromkeys(numbers, 1) == delivered
+
+
+@pytest.mark.parametrize("point", ["send.clicked", "message.received"])
+def test_the_same_text_is_told_apart_by_its_place(standin: StandIn, rig: Rig, point: str) -> None:
+    """A person wrote it on the phone, an earlier job sent it, two more jobs send it: with a kill in each, each one
+    arrives, and none of them twice."""
+    number, text = f"+4930231299{len(point):03d}", "Your order can be picked up."
+    standin.set(send_ms=0, ack_ms=0)
+    standin.own(number, text)
+    rig.finish(rig.call("POST", "/send", {"numbers": [number], "message": text})["job_id"])
+    standin.set(send_ms=SLOW_MS, ack_ms=SLOW_MS)
+    rig.ready()
+    standin.forget()
+
+    jobs = [rig.call("POST", "/send", {"numbers": [number], "message": text})["job_id"] for _ in range(2)]
+    for _ in jobs:
+        standin.wait(point, timeout=60, number=number)
+        rig.kill("sender")
+        standin.wait("page.main", timeout=60)
+    standin.set(send_ms=0, ack_ms=0)
+    ends = [rig.finish(job) for job in jobs]
+
+    arrived = [message for message in standin.messages() if message["number"] == number]
+    assert [text] * 3 == [message["text"] for message in arrived]
+    assert [1, 1] == [end["sent"] + end["delivered"] + end["read"] for end in ends]
