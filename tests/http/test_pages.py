@@ -14,11 +14,12 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
-from daemon import accounts, campaigns, contacts, db, outbox, pages, uploads
+from daemon import accounts, campaigns, contacts, db, outbox, pacing, uploads
 from daemon.campaigns import Order
 from daemon.config import Settings
 from daemon.http import make_app
 from daemon.models import Message
+from daemon.pages import overview, views, words
 from daemon.transports import AccountState, Health, Mark
 from daemon.web import COOKIE
 
@@ -77,7 +78,7 @@ def uncertain(settings: Settings) -> int:
     job_id, now = campaign(settings), db.now_ms()
     accounts.open_account("default", now)
     (message,) = outbox.claim("default", 1, now, 60_000, campaigns.rules(settings))
-    outbox.submit(message, Mark(None), now, pages.pacing.Gap(0, pages.pacing.Why.PAUSE, 1))
+    outbox.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
     outbox.lose(message, "the chat could not be read", now)
     return job_id
 
@@ -295,7 +296,7 @@ async def test_recipients_are_shown_a_page_at_a_time(member: Client, settings: S
 
 async def test_jobs_are_shown_a_page_at_a_time(member: Client, settings: Settings) -> None:
     """The newest first, older ones behind a link."""
-    ids = [campaign(settings) for _ in range(pages.JOBS_SHOWN + 1)]
+    ids = [campaign(settings) for _ in range(overview.JOBS_SHOWN + 1)]
 
     first = await look(member, "/app")
     (older,) = re.findall(r'href="(/app\?cursor=\d+)"', first)
@@ -412,15 +413,15 @@ async def test_the_preview_refuses_what_it_does_not_know(member: Client, visitor
 )
 def test_marks_are_shown_as_in_whatsapp(text: str, html: str) -> None:
     """Only where WhatsApp would, properly nested, and everything else escaped."""
-    assert html == str(pages.formatted(text))
+    assert html == str(words.formatted(text))
 
 
 def test_a_hostile_text_is_formatted_in_no_time() -> None:
     """Neither many marks nor deep nesting cost more than their length."""
     started = time.monotonic()
 
-    pages.formatted(" *a" * 20_000)
-    pages.formatted("_*" * 20_000 + "a" + "*_" * 20_000)
+    words.formatted(" *a" * 20_000)
+    words.formatted("_*" * 20_000 + "a" + "*_" * 20_000)
 
     assert time.monotonic() - started < 3
 
@@ -431,15 +432,15 @@ def test_a_hostile_text_is_formatted_in_no_time() -> None:
 )
 def test_durations_in_words(minutes: float, words: str) -> None:
     """As exactly as anybody wants to know."""
-    assert words == pages._lasts(round(minutes * 60_000))
+    assert words == words.lasts(round(minutes * 60_000))
 
 
 def test_the_name_is_found_among_the_columns() -> None:
     """In several languages; without one the first column has to do."""
-    assert ["vorname", "nachname"] == pages._name_columns(["plz", "vorname", "nachname"])
-    assert ["first_name"] == pages._name_columns(["city", "first_name"])
-    assert ["plz"] == pages._name_columns(["plz", "ort"])
-    assert "Anna +49" == pages._who(contacts.Contact(1, "+49", {"name": "Anna"}), ["name"])
+    assert ["vorname", "nachname"] == views.name_columns(["plz", "vorname", "nachname"])
+    assert ["first_name"] == views.name_columns(["city", "first_name"])
+    assert ["plz"] == views.name_columns(["plz", "ort"])
+    assert "Anna +49" == views.who_is(contacts.Contact(1, "+49", {"name": "Anna"}), ["name"])
 
 
 # Events

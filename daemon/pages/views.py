@@ -1,0 +1,98 @@
+"""Accounts, jobs and messages as templates take them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from daemon import accounts, campaigns, contacts
+from daemon.config import Settings
+from daemon.db import now_ms
+from daemon.models import IN_HAND, JOB_MOVES, Account, Job, JobState, Message, State
+from daemon.pages.words import BAR, MEANINGS, NAMES, STATUSES, TONES, WAITS, lasts
+from daemon.transports import AccountState
+
+
+def account_views(settings: Settings) -> list[dict[str, Any]]:
+    now = now_ms()
+    known = [account_view(row, now) for row in accounts.every()]
+    return known or [
+        {
+            "name": settings.account,
+            "state": "not started",
+            "tone": "bad",
+            "sentence": "No sender has started yet: scripts/start runs it beside this page.",
+            "qr": None,
+            "until": None,
+        }
+    ]
+
+
+def account_view(row: Account, now: int) -> dict[str, Any]:
+    """The account in words. qr: changes whenever there is another code to draw, None without one."""
+    alive, ready = accounts.alive(row, now), accounts.can_send(row, now)
+    slow = "After the restriction it sends at a third of its pace for a day." if row.slow_until > now else ""
+    sentence = f"Linked and ready to send. {row.detail or ''} {slow}" if ready else campaigns.explain(row, now)
+    code = row.qr if alive and row.state == AccountState.NEEDS_LINK else None
+    return {
+        "name": row.name,
+        "state": row.state if alive else "not running",
+        "tone": TONES.get(row.state, "plain") if alive else "bad",
+        "sentence": sentence.strip(),
+        "qr": hashlib.sha256(code.encode()).hexdigest()[:12] if code else None,
+        "until": row.until if alive else None,
+    }
+
+
+def job_view(settings: Settings, row: Job) -> dict[str, Any]:
+    """A job as pages show it: its progress, the bar's parts and what may be done with it."""
+    found = campaigns.progress(settings, row)
+    found["done"] = row.total - sum(found[state] for state in (State.PENDING, *IN_HAND))
+    found["sentence"] = found["reason"] or STATUSES[JobState(row.state)]
+    found["waits_for"] = WAITS[found["next_reason"]] if found["next_reason"] else ""
+    found["bar"] = _bar(found)
+    found["left"] = lasts(found["eta"] - now_ms()) if found["eta"] else ""
+    found["may"] = {
+        "pause": row.state in JOB_MOVES["pause"][0],
+        "resume": row.state in JOB_MOVES["resume"][0],
+        "stop": row.state in JOB_MOVES["stop"][0],
+        "retry": row.failed > 0 and row.state in JOB_MOVES["retry"][0],
+        "resend": row.state != JobState.STOPPED,
+    }
+    return found
+
+
+def _bar(found: dict[str, Any]) -> list[dict[str, str]]:
+    """Parts of the progress bar, in percent of its width."""
+    parts, at = [], 0.0
+    for name, states in BAR:
+        width = 100 * sum(found[state] for state in states) / max(1, found["total"])
+        parts.append({"name": name, "at": f"{at:.4g}", "width": f"{width:.4g}"})
+        at += width
+    return parts
+
+
+def message_view(row: Message, columns: list[str]) -> dict[str, Any]:
+    who = " ".join(filter(None, (row.fields.get(name, "") for name in columns)))
+    return {
+        "id": row.id,
+        "row": row.row,
+        "who": who,
+        "number": row.number,
+        "state": row.state,
+        "meaning": MEANINGS[State(row.state)],
+        "attempts": row.attempts,
+        "error": row.error,
+        "again_at": row.not_before if row.state == State.PENDING and row.not_before > now_ms() else None,
+        "at": row.sent_at,
+    }
+
+
+def name_columns(columns: list[str]) -> list[str]:
+    """The columns that say who somebody is."""
+    return [name for name in columns if NAMES & set(name.split("_"))][:2] or columns[:1]
+
+
+def who_is(contact: contacts.Contact, columns: list[str]) -> str:
+    names = [contact.fields.get(name, "") for name in name_columns(columns)]
+    return " ".join(filter(None, [*names, contact.number]))
