@@ -427,12 +427,12 @@ def test_a_hostile_text_is_formatted_in_no_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "words"),
+    ("minutes", "said"),
     [(0.9, "less than a minute"), (12, "about 12 min"), (120, "about 2 hours"), (72 * 60, "about 3 days")],
 )
-def test_durations_in_words(minutes: float, words: str) -> None:
+def test_durations_in_words(minutes: float, said: str) -> None:
     """As exactly as anybody wants to know."""
-    assert words == words.lasts(round(minutes * 60_000))
+    assert said == words.lasts(round(minutes * 60_000))
 
 
 def test_the_name_is_found_among_the_columns() -> None:
