@@ -7,6 +7,7 @@ DaemonError
 ├── DatabaseUnusable       the database is corrupt, read-only or newer than this program
 ├── DatabaseBusy           the database is locked, full or away for now; nothing was changed
 ├── Unauthorized           no key, or not the right one
+├── Forbidden              logged in, but the role does not allow it
 ├── MalformedRequest       a request that cannot be read at all
 ├── NotFound               no job, message, upload, attachment or account by that id
 ├── InvalidInput           what the caller gave cannot be used; says what to change
@@ -56,6 +57,10 @@ class DatabaseBusy(DaemonError):
 
 class Unauthorized(DaemonError):
     """The request carries no API key, or a wrong one."""
+
+
+class Forbidden(DaemonError):
+    """Whoever asks is known, and may not do this."""
 
 
 class MalformedRequest(DaemonError):

@@ -28,7 +28,7 @@ STOP_S = 3.0  # for requests that are under way at SIGTERM; event streams are en
 def make_app(settings: Settings, key: str) -> web.Application:
     """The whole application; the database must be connected."""
     app = web.Application(
-        middlewares=[shared.problems], client_max_size=settings.max_upload_mb * 1024 * 1024 + OVERHEAD
+        middlewares=[shared.speak, shared.problems], client_max_size=settings.max_upload_mb * 1024 * 1024 + OVERHEAD
     )
     app[shared.SETTINGS] = settings
     app[shared.API_KEY] = key

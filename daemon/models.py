@@ -111,6 +111,15 @@ class Account(Table):
     known_chats = peewee.BooleanField(default=False)  # held, but chats that exist go on
     slow_until = peewee.BigIntegerField(default=0)  # after a restriction it sends at a reduced pace
     canary_at = peewee.BigIntegerField(default=0)  # when the last message to itself was read back
+    hourly_cap = peewee.IntegerField(null=True)  # None: as the settings say; so the next three
+    daily_cap = peewee.IntegerField(null=True)
+    quiet_hours = peewee.CharField(null=True, max_length=11)
+    timezone = peewee.CharField(null=True, max_length=64)
+    wish = Json(null=True)  # what a person asks its sender to do: {what, at, …}
+    link_number = peewee.CharField(null=True, max_length=20)  # to be linked by a code instead of the QR code
+    link_code = peewee.CharField(null=True, max_length=16)  # a credential, as `qr`
+    screenshot = peewee.BlobField(null=True)  # PNG of its browser, on a person's wish
+    screenshot_at = peewee.BigIntegerField(null=True)
 
 
 class Job(Table):
@@ -133,6 +142,10 @@ class Job(Table):
     total = peewee.IntegerField()
     columns = Json(default=list)  # names of the recipients' fields, in order
     rejected = Json(default=list)  # rows that were refused at import, for the report
+    window = peewee.CharField(null=True, max_length=11)  # sends between these times only, such as 09:00-18:00
+    daily_cap = peewee.IntegerField(default=0)  # of this job; 0: none
+    opens_at = peewee.BigIntegerField(default=0)  # its window or cap lets nothing out before
+    cloned_from = peewee.IntegerField(null=True)
     pending = peewee.IntegerField(default=0)
     claimed = peewee.IntegerField(default=0)
     sending = peewee.IntegerField(default=0)
@@ -158,6 +171,7 @@ class Message(Table):
     row = peewee.IntegerField()  # where it stood in the file or list
     number = peewee.CharField(max_length=20)
     fields = Json(default=dict)
+    attachments = Json(null=True)  # ids of this recipient's own files, None for the job's
     state = peewee.CharField(default=State.PENDING)
     attempts = peewee.IntegerField(default=0)
     not_before = peewee.BigIntegerField(default=0)
@@ -213,6 +227,104 @@ class Suppression(Table):
     reason = peewee.TextField()
     source = peewee.CharField()
     created_at = peewee.BigIntegerField()
+    confirmed_at = peewee.BigIntegerField(null=True)  # when they were told that they are on it
+
+
+class Reply(Table):
+    """What somebody has written to an account of ours."""
+
+    id = peewee.AutoField()
+    account = peewee.CharField(max_length=32)
+    number = peewee.CharField(max_length=20)
+    text = peewee.TextField()
+    at = peewee.BigIntegerField()  # when it was seen
+    key = peewee.CharField(max_length=64)  # the row's id in the chat: nothing is taken twice
+    stop = peewee.BooleanField(default=False)  # it asks not to be written to
+    message = peewee.ForeignKeyField(Message, null=True, on_delete="SET NULL")  # the last one they got: what it answers
+
+    class Meta:
+        indexes = ((("account", "key"), True), (("at",), False))
+
+
+class User(Table):
+    """Somebody who may use the page."""
+
+    id = peewee.AutoField()
+    name = peewee.CharField(unique=True, max_length=64)
+    role = peewee.CharField(max_length=16)
+    password = peewee.CharField()  # scrypt$…, never the password
+    language = peewee.CharField(null=True, max_length=8)
+    created_at = peewee.BigIntegerField()
+    disabled_at = peewee.BigIntegerField(null=True)
+
+
+class Session(Table):
+    """A login. id: SHA-256 of what the cookie holds."""
+
+    id = peewee.CharField(primary_key=True, max_length=64)
+    user = peewee.ForeignKeyField(User, null=True, backref="sessions", on_delete="CASCADE")  # None: by the API key
+    role = peewee.CharField(max_length=16)
+    csrf = peewee.CharField(max_length=64)
+    created_at = peewee.BigIntegerField()
+    seen_at = peewee.BigIntegerField()
+    expires_at = peewee.BigIntegerField()
+
+
+class LoginFailure(Table):
+    """Wrong passwords in a row, by who gave them (an address, or a name)."""
+
+    key = peewee.CharField(primary_key=True, max_length=80)
+    count = peewee.IntegerField()
+    at = peewee.BigIntegerField()
+
+
+class Draft(Table):
+    """A campaign in the making. data: the form as it stands; version grows with each save, so two tabs notice."""
+
+    id = peewee.CharField(primary_key=True, max_length=32)
+    name = peewee.TextField(default="")
+    data = Json(default=dict)
+    version = peewee.IntegerField(default=1)
+    created_by = peewee.CharField(max_length=64)
+    created_at = peewee.BigIntegerField()
+    updated_at = peewee.BigIntegerField()
+    sheet = Json(null=True)  # the file's rows as they were read: [[position, [cell, …]], …]
+    audience = Json(null=True)  # who will get it, frozen by the dry run: [[row, number, fields, attachments], …]
+    report = Json(null=True)  # of the dry run
+    job = peewee.ForeignKeyField(Job, null=True, on_delete="SET NULL")  # what it became
+
+
+class Template(Table):
+    """A text kept for reuse."""
+
+    id = peewee.AutoField()
+    name = peewee.CharField(unique=True, max_length=120)
+    text = peewee.TextField()
+    attachments = Json(default=list)
+    created_at = peewee.BigIntegerField()
+    updated_at = peewee.BigIntegerField()
+
+
+class ContactList(Table):
+    """People kept for reuse."""
+
+    id = peewee.AutoField()
+    name = peewee.CharField(unique=True, max_length=120)
+    columns = Json(default=list)
+    created_at = peewee.BigIntegerField()
+    updated_at = peewee.BigIntegerField()
+
+
+class ListEntry(Table):
+    """Somebody on a list."""
+
+    id = peewee.AutoField()
+    list = peewee.ForeignKeyField(ContactList, backref="entries", on_delete="CASCADE")
+    number = peewee.CharField(max_length=20)
+    fields = Json(default=dict)
+
+    class Meta:
+        indexes = ((("list", "number"), True),)
 
 
 class Upload(Table):
@@ -250,4 +362,7 @@ class Answer(Table):
     created_at = peewee.BigIntegerField()
 
 
-TABLES = [Account, Job, Message, Event, Evidence, Suppression, Upload, Attachment, Answer]
+TABLES = [
+    Account, Job, Message, Event, Evidence, Suppression, Reply, User, Session, LoginFailure, Draft, Template,
+    ContactList, ListEntry, Upload, Attachment, Answer,
+]  # fmt: skip

@@ -12,14 +12,14 @@ import hmac
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from enum import IntEnum
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-import aiohttp_jinja2
 import structlog
 from aiohttp import web
 
-from daemon import errors
+from daemon import errors, languages
 from daemon.config import Settings
 from daemon.db import available
 
@@ -30,13 +30,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SETTINGS = web.AppKey("settings", Settings)
 API_KEY = web.AppKey("api_key", str)
 THREADS = web.AppKey("threads", ThreadPoolExecutor)
+ERROR_PAGE: web.AppKey[Callable[[web.Request, dict[str, Any], int], web.Response]] = web.AppKey("error_page")
+STYLE_HASH = web.AppKey("style_hash", str)
 COOKIE = "wasender_session"
+LANGUAGE_COOKIE = "wasender_language"
 PROBLEM_TYPE = "application/problem+json"
 SESSION_S = 14 * 24 * 3600
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API: a client may match on it
     errors.Unauthorized: (401, "unauthorized"),
+    errors.Forbidden: (403, "forbidden"),
     errors.MalformedRequest: (400, "malformed-request"),
     errors.NotFound: (404, "not-found"),
     errors.KeyReused: (409, "idempotency-key-reused"),
@@ -82,12 +86,25 @@ def same(given: str, expected: str) -> bool:
     return hmac.compare_digest(one, other)
 
 
-def require_key(request: web.Request) -> None:
-    """Raises Unauthorized unless the request is `authorized`."""
+class Role(IntEnum):
+    """What somebody may do; each may all that those before it may."""
+
+    VIEWER = 1  #: look, with numbers masked
+    OPERATOR = 2  #: run campaigns
+    ADMIN = 3  #: also users, accounts and what cannot be undone
+
+
+def require(request: web.Request, least: Role) -> None:
+    """Raises Unauthorized when nobody has logged in, Forbidden when that role may not do this."""
     if not authorized(request):
         raise errors.Unauthorized(
             "Send the API key in the header X-API-KEY; it is in the file api_key in the data folder."
         )
+
+
+def require_key(request: web.Request) -> None:
+    """Whoever has logged in may look, an operator may change things. Raises Unauthorized, Forbidden."""
+    require(request, Role.VIEWER if request.method in SAFE else Role.OPERATOR)
 
 
 def caller(request: web.Request) -> str:
@@ -124,6 +141,14 @@ def _from_our_page(request: web.Request) -> bool:
 
 
 @web.middleware
+async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer in the reader's language."""
+    wished, accepted = request.cookies.get(LANGUAGE_COOKIE), request.headers.get("Accept-Language", "")
+    languages.language.set(languages.choose(wished, accepted))
+    return await handler(request)
+
+
+@web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn every error into its status and one sentence, and log the request without its query."""
     started = time.monotonic()
@@ -156,7 +181,7 @@ def problem(request: web.Request, status: int, slug: str, detail: str) -> web.Re
     title = HTTPStatus(status).phrase
     if "text/html" in request.headers.get("Accept", "") and request.path.startswith("/app"):
         context = {"title": title, "detail": detail, "status": status}
-        return aiohttp_jinja2.render_template("error.html", request, context, status=status)
+        return request.app[ERROR_PAGE](request, context, status)
     headers = {"WWW-Authenticate": "ApiKey"} if status == 401 else None
     body = problem_body(status, slug, detail)
     return web.json_response(body, status=status, content_type=PROBLEM_TYPE, headers=headers)
@@ -187,10 +212,11 @@ def _route(request: web.Request) -> str:
 
 async def secure(request: web.Request, response: web.StreamResponse) -> None:
     """Headers that keep a page from running or framing anything that is not ours; also on streams and downloads."""
+    style = request.app[STYLE_HASH]
     response.headers.setdefault(
         "Content-Security-Policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        f"default-src 'none'; script-src 'self'; style-src 'self' {style}; img-src 'self' data: blob:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     )
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "no-referrer")

@@ -19,7 +19,7 @@ async def login_page(request: web.Request) -> web.StreamResponse:
     goal = own_path(request.query.get("next", ""))
     if authorized(request):
         raise web.HTTPFound(goal)
-    return show(request, "login.html", {"signed_in": False, "goal": goal, "wrong": False})
+    return show(request, "login.html", {"goal": goal, "wrong": False})
 
 
 @routes.post("/app/login")
@@ -30,7 +30,7 @@ async def login(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     goal, key = own_path(str(form.get("next", ""))), str(form.get("key", "")).strip()
     if not same(key, request.app[KEY]):
-        return show(request, "login.html", {"signed_in": False, "goal": goal, "wrong": True}, status=401)
+        return show(request, "login.html", {"goal": goal, "wrong": True}, status=401)
     response = web.HTTPSeeOther(goal)
     response.set_cookie(
         COOKIE,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import time
 from collections.abc import Collection, Iterable
@@ -63,7 +64,7 @@ def _carries(process: psutil.Process, needles: list[str], wanted: bytes) -> bool
     try:
         if folder.stat().st_uid != os.getuid():
             return False
-        arguments = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        arguments = _arguments((folder / "cmdline").read_bytes().decode(errors="replace"))
         for needle in needles:
             # An argument that *is* or *names* the path; a longer path (another account's) must not match.
             if any(_names(argument, needle) for argument in arguments):
@@ -71,6 +72,14 @@ def _carries(process: psutil.Process, needles: list[str], wanted: bytes) -> bool
         return wanted in (folder / "environ").read_bytes().split(b"\0")
     except OSError:
         return False
+
+
+def _arguments(line: str) -> list[str]:
+    """A process's arguments, from what /proc says."""
+    arguments = line.rstrip("\0").split("\0")
+    if len(arguments) == 1:  # Chrome's helpers write theirs anew as one text, over their environment
+        return re.split(r" (?=--)", arguments[0])
+    return arguments
 
 
 def _names(argument: str, path: str) -> bool:
@@ -103,7 +112,7 @@ def _own(process: psutil.Process) -> int:
 def end(processes: Collection[psutil.Process], timeout_s: float = GONE_S) -> None:
     """SIGKILL them, and wait up to `timeout_s` until they are gone.
 
-    A display is asked to end first (SIGTERM), once its clients are gone: killed, it would leave its socket behind.
+    A display is asked first (SIGTERM): killed, it would leave its socket behind.
     """
     until = time.monotonic() + timeout_s
     displays = [process for process in processes if _name(process).startswith("xvfb")]
@@ -131,11 +140,11 @@ def _name(process: psutil.Process) -> str:
         return ""
 
 
-def reap(timeout_s: float = GONE_S) -> None:
+def reap(timeout_s: float = 1.0) -> None:
     """Collect dead children of browser kind that nobody waits for (adopted ones: crashpad, zygotes).
 
-    Waits up to `timeout_s` for those that are dying: they carry nothing any more, so that `marked` does not find
-    them, and are adopted only when their parent has died.
+    Waits up to `timeout_s` for those that are dying: on a busy machine that takes a while in which they carry
+    nothing any more, so that `marked` does not find them; and their own children become ours only then.
     """
     until = time.monotonic() + timeout_s
     while ending := [child for child in psutil.Process().children() if _is_ending(child)]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import re
 import time
@@ -170,15 +172,18 @@ async def test_the_page_lets_forms_be_sent_with_their_origin(member: Client) -> 
 
 
 async def test_pages_run_and_keep_nothing_that_is_not_ours(member: Client) -> None:
-    """A strict policy, nothing inline, and no copy in any cache."""
+    """A strict policy, nothing inline but the one style that the policy names, and no copy in any cache."""
     for path in ("/app", "/app/new", "/app/login"):
         response = await member.get(path, headers=HTML)
         text = await response.text()
 
         assert "default-src 'none'; script-src 'self'; style-src 'self'" in response.headers["Content-Security-Policy"]
         assert "no-store" == response.headers["Cache-Control"]
-        assert [] == re.findall(r"<style|\sstyle=|\son\w+=|<script(?! type=\"module\" src=)|https?://", text)
-        assert '<html lang="en">' in text
+        styles = re.findall(r"<style>(.*?)</style>", text, re.S)
+        digests = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in styles]
+        assert [True] == [f"'sha256-{each}'" in response.headers["Content-Security-Policy"] for each in digests]
+        assert [] == re.findall(r"\sstyle=|\son\w+=|<script(?! type=\"module\" src=)|https?://", text)
+        assert '<html lang="en" dir="ltr">' in text
 
 
 async def test_static_files_are_revalidated(visitor: Client) -> None:
@@ -339,7 +344,7 @@ async def test_an_account_beside_the_default_one_can_be_chosen(member: Client) -
     one = await look(member, "/app/new")
     accounts.open_account("second", db.now_ms())
 
-    assert "<select" not in one
+    assert '<select id="account"' not in one
     assert "<option>default</option><option>second</option>" in await look(member, "/app/new")
 
 
@@ -418,12 +423,12 @@ def test_marks_are_shown_as_in_whatsapp(text: str, html: str) -> None:
 
 def test_a_hostile_text_is_formatted_in_no_time() -> None:
     """Neither many marks nor deep nesting cost more than their length."""
-    started = time.monotonic()
+    started = time.process_time()
 
     words.formatted(" *a" * 20_000)
     words.formatted("_*" * 20_000 + "a" + "*_" * 20_000)
 
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 20  # it would be hours
 
 
 @pytest.mark.parametrize(
