@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
-import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 import structlog.testing
 
 from daemon import config, errors
-from daemon.transports import AccountState, Finding, Outgoing, browser, chrome, processes
+from daemon.transports import AccountState, Finding, Outgoing, browser, chrome, display, processes
 from daemon.transports.browser import BrowserTransport
+from tests.browser import restarts
 from tests.browser.driving import Driving, a_number
-from tests.rig import eventually
+from tests.rig import ROOT, eventually, is_dead
 
 
 @pytest.fixture
@@ -53,13 +55,8 @@ def test_close_leaves_nothing(driving: Driving) -> None:
 
     assert time.monotonic() - began < 5
     assert [] == carriers(driving)
+    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
     assert not temp.exists()
-
-    def nobody_is_left() -> bool:
-        processes.reap()  # an adopted one may die a moment after the last look; the next start reaps it, too
-        return {child.pid for child in psutil.Process().children(recursive=True)} <= before
-
-    eventually(nobody_is_left, 5, "the last child has gone")
 
 
 def test_one_sender_per_account(driving: Driving) -> None:
@@ -139,28 +136,18 @@ def test_a_stuck_driver_is_killed_at_the_deadline(driving: Driving, monkeypatch:
     assert [] == carriers(driving)
 
 
+def counted(logs: Iterable[Mapping[str, Any]], event: str) -> list[int]:
+    """What the log says of how much was cleaned away."""
+    return [entry["count"] for entry in logs if entry["event"] == event]
+
+
 def test_a_killed_sender_leaves_orphans_that_the_next_one_ends(driving: Driving) -> None:
     """SIGKILL of the whole sender process: the next life ends its Chrome, and only its own."""
     driving.start()
     other = carriers(driving)
-    program = textwrap.dedent(f"""
-        import asyncio, sys
-        from daemon.config import Settings
-        from daemon.transports.browser import BrowserTransport
-        async def main():
-            transport = BrowserTransport(Settings(data_dir={str(driving.settings.data_dir)!r}, account="second",
-                                                  whatsapp_url={driving.standin.url!r}))
-            await transport.start()
-            print("up", flush=True)
-            await asyncio.Event().wait()  # until it is killed
-        asyncio.run(main())
-    """)
-    sender = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    assert sender.stdout
-    assert any(line.strip() == "up" for line in iter(sender.stdout.readline, ""))
-    sender.kill()
-    sender.wait(5)
-    sender.stdout.close()
+    owner = restarts.start_owner(driving.settings, "second")
+    owner.kill()
+    owner.wait(5)
     second = BrowserTransport(driving.settings.model_copy(update={"account": "second"}))
     profile = second._chrome.profile
     orphans = processes.marked(profile)
@@ -172,10 +159,84 @@ def test_a_killed_sender_leaves_orphans_that_the_next_one_ends(driving: Driving)
 
     assert len(orphans) > 4
     # Some of them may end by themselves meanwhile.
-    assert [True] == [entry["count"] > 4 for entry in logs if entry["event"] == "browser.orphans_killed"]
+    assert [True] == [count > 4 for count in counted(logs, "browser.orphans_killed")]
+    assert [len(chrome.SINGLETONS) + 1] == counted(logs, "browser.locks_removed")
     assert health.state in AccountState
     assert [] == processes.marked(profile)
     assert all(process.is_running() for process in other)
+
+
+def test_helpers_that_have_lost_their_parent_are_found(driving: Driving) -> None:
+    """Chrome's helpers overwrite their environment, and those that hang do not notice that Chrome is dead."""
+    driving.start()
+    parents = {process.pid: process for process in carriers(driving) if process.children()}
+    others = [process for process in carriers(driving) if process.pid not in parents]
+    helpers = [process for process in others if "--type=" in " ".join(process.cmdline())]
+    for process in helpers:
+        process.suspend()
+    for process in parents.values():
+        process.kill()
+    eventually(lambda: all(is_dead(process) for process in parents.values()), 5, "Chrome and its zygotes are dead")
+    assert len(helpers) > 1
+    assert not any(is_dead(process) for process in helpers)
+
+    driving.run(driving.transport.close())
+
+    assert [] == [process for process in helpers if process.is_running()]
+
+
+def test_what_a_machine_that_fell_over_leaves_is_cleaned_and_counted(driving: Driving) -> None:
+    """Sender, Chrome and display are dead at once: the locks and the temporary folder remain."""
+    life = driving.transport._chrome
+    owner = restarts.start_owner(driving.settings, "default", group=True)
+    os.killpg(owner.pid, signal.SIGKILL)
+    owner.wait(5)
+    eventually(lambda: not carriers(driving), 5, "all are dead")
+    left = [name for name in chrome.SINGLETONS if (life.profile / name).is_symlink()]
+    (life.temp / "of the dead").touch()
+    assert [*chrome.SINGLETONS] == left
+
+    with structlog.testing.capture_logs() as logs:
+        driving.start()
+    fresh = not (life.temp / "of the dead").exists()
+    driving.run(driving.transport.close())
+
+    assert [] == counted(logs, "browser.orphans_killed")
+    assert [len(left) + 1] == counted(logs, "browser.locks_removed")
+    assert fresh
+    with structlog.testing.capture_logs() as logs:
+        driving.start()
+    assert [] == counted(logs, "browser.locks_removed")
+
+
+def test_the_socket_of_a_dead_display_is_removed_and_that_of_a_living_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A display that was killed cannot do it itself; by now another one may have its number."""
+    monkeypatch.setattr(display, "SOCKETS", tmp_path)
+    path = tmp_path / "X7"
+    (tmp_path / "display").write_text("7")
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        display.clean(tmp_path)
+        living = path.exists()
+    display.clean(tmp_path)
+    display.clean(tmp_path / "of a browser without a display")
+
+    assert living
+    assert not path.exists()
+
+
+def test_restarts_in_a_row_leave_nothing() -> None:
+    """No process, no temporary file, no open file, no thread, whatever ended each life (`restarts.WAYS`)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.browser.restarts", "6"],
+        cwd=ROOT, capture_output=True, text=True, timeout=110, check=False,
+    )  # fmt: skip
+
+    assert 0 == done.returncode, done.stdout + done.stderr
 
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
