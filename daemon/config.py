@@ -71,7 +71,7 @@ class Settings(BaseSettings):
         "", description="Own number, to which a test message goes after linking and every hour; empty: none."
     )
     browser_memory_mb: int = Field(
-        2048, ge=0, description="Chrome is started anew, between two messages, when it uses more; 0: never."
+        2048, ge=0, description="Chrome is started anew, between two messages, when it uses more (a fresh one needs about 500); 0: never."
     )
     default_country: str = Field("", description="Country (ISO code, such as DE) of numbers written without one.")
     daily_cap: int = Field(0, ge=0, description="Most messages of an account in 24 hours; 0: no cap.")
