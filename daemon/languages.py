@@ -5,21 +5,27 @@ English is what the code says; the others are in `locale/<language>.po`, read as
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
+from datetime import datetime
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import negotiate_locale
+from babel.dates import format_date, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 
 FOLDER = Path(__file__).parent / "locale"
 LANGUAGES = {"en": "English", "es": "Español", "pt": "Português", "hi": "हिन्दी", "ar": "العربية"}
 RIGHT_TO_LEFT = frozenset({"ar"})
 
 language: ContextVar[str] = ContextVar("language", default="en")
+zone: ContextVar[str] = ContextVar("zone", default="UTC")  #: the reader's time zone
 
 
 def choose(wished: str | None, accepted: str) -> str:
@@ -66,6 +72,79 @@ def gettext(message: str) -> str:
 def ngettext(one: str, many: str, count: int) -> str:
     """The message for so many, by the plural rules of the reader's language."""
     return translations(language.get()).ngettext(one, many, count)
+
+
+def say(sentence: str) -> str:
+    """What the program says (an error, a reason) in the reader's language, as it is where nobody has translated it.
+
+    The core, its database and the log speak English; only a page translates. A sentence with something filled in is
+    found by its pattern; of several sentences in a row each is looked for by itself.
+    """
+    return _said(language.get(), sentence)
+
+
+@lru_cache(4096)
+def _said(name: str, text: str) -> str:
+    found = translations(name).gettext(text)
+    if found != text or name == "en":
+        return found
+    for pattern, wanted in patterns(name):
+        if match := pattern.fullmatch(text):
+            values = {key: _said(name, value) for key, value in match.groupdict().items()}
+            return wanted.format_map(values)
+    parts = _ENDS.split(text)
+    return " ".join(_said(name, part) for part in parts) if len(parts) > 1 else text
+
+
+@lru_cache
+def patterns(name: str) -> list[tuple[re.Pattern[str], str]]:
+    """The translated messages that have something filled in, the most particular first: (pattern, translation)."""
+    path = FOLDER / f"{name}.po"
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        entries = [(entry.id, entry.string) for entry in read_po(file, locale=name)]
+    filled = [(id, string) for id, string in entries if isinstance(id, str) and "{" in id and string]
+    filled.sort(key=lambda entry: -len(_PLACE.sub("", entry[0])))
+    return [(_pattern(id), str(string)) for id, string in filled]
+
+
+def _pattern(message: str) -> re.Pattern[str]:
+    parts, at = [], 0
+    seen: set[str] = set()
+    for place in _PLACE.finditer(message):
+        parts.append(re.escape(message[at : place.start()]))
+        parts.append(f"(?P={place[1]})" if place[1] in seen else f"(?P<{place[1]}>{_VALUE})")
+        seen.add(place[1])
+        at = place.end()
+    return re.compile("".join([*parts, re.escape(message[at:])]), re.S)
+
+
+_PLACE = re.compile(r"\{(\w+)\}")
+_VALUE = r"(?:(?![.!?]\s+[A-Z\"]).)+?"  # up to where another sentence begins
+_ENDS = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"])")
+
+
+def moment(ms: int, show: str = "minutes") -> str:
+    """A time in the reader's zone and way of writing. show: minutes or seconds."""
+    at = datetime.fromtimestamp(ms / 1000, ZoneInfo(zone.get()))
+    day = format_date(at, "medium", locale=language.get())
+    clock = format_time(at, "medium" if show == "seconds" else "short", at.tzinfo, language.get())
+    return f"{day}, {clock} UTC" if zone.get() == "UTC" else f"{day}, {clock}"
+
+
+def amount(number: float) -> str:
+    """A number as the reader writes it."""
+    return format_decimal(number, locale=language.get())
+
+
+def set_zone(name: str) -> None:
+    """The reader's time zone by its IANA name; UTC where it is unknown."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        name = "UTC"
+    zone.set(name)
 
 
 def N_(message: str) -> str:

@@ -34,6 +34,7 @@ ERROR_PAGE: web.AppKey[Callable[[web.Request, dict[str, Any], int], web.Response
 STYLE_HASH = web.AppKey("style_hash", str)
 COOKIE = "wasender_session"
 LANGUAGE_COOKIE = "wasender_language"
+ZONE_COOKIE = "wasender_zone"  # set by the page's script: only the browser knows
 PROBLEM_TYPE = "application/problem+json"
 SESSION_S = 14 * 24 * 3600
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -145,6 +146,7 @@ async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer in the reader's language."""
     wished, accepted = request.cookies.get(LANGUAGE_COOKIE), request.headers.get("Accept-Language", "")
     languages.language.set(languages.choose(wished, accepted))
+    languages.set_zone(request.cookies.get(ZONE_COOKIE, "UTC"))
     return await handler(request)
 
 

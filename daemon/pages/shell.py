@@ -41,7 +41,8 @@ Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def set_up(app: web.Application) -> None:
     """Templates, and the end of all event streams at shutdown."""
     filters: dict[str, Callable[..., str]] = {
-        "iso": iso, "words": words, "size": size, "tone": tone, "phone": phone,
+        "iso": iso, "words": words, "size": size, "tone": tone, "phone": phone, "say": languages.say,
+        "moment": languages.moment, "amount": languages.amount,
     }  # fmt: skip
     environment = aiohttp_jinja2.setup(
         app,

@@ -55,7 +55,11 @@ export function ask(question, more, verb, danger = false) {
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
 }
 
-// Times: the server writes UTC, the reader gets their own zone and habits.
+// Times: the browser knows the zone; the server is told, and writes them so the next time.
+
+const language = document.documentElement.lang;
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone) document.cookie = `wasender_zone=${zone}; path=/; max-age=31536000; SameSite=Lax`;
 
 function localize(root) {
   const today = new Date().toDateString();
@@ -63,8 +67,8 @@ function localize(root) {
     const at = new Date(time.dateTime);
     const clock = { hour: "2-digit", minute: "2-digit", ...(time.dataset.show === "seconds" && { second: "2-digit" }) };
     const near = at.toDateString() === today;
-    time.textContent = near ? at.toLocaleTimeString([], clock) : at.toLocaleString([], { day: "numeric", month: "short", ...clock });
-    time.title = at.toLocaleString([], { dateStyle: "full", timeStyle: "long" });
+    time.textContent = near ? at.toLocaleTimeString(language, clock) : at.toLocaleString(language, { day: "numeric", month: "short", ...clock });
+    time.title = at.toLocaleString(language, { dateStyle: "full", timeStyle: "long" });
   }
   count(root);
 }
