@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import structlog
 
 from daemon import errors, pacing
+from daemon.config import hours, known_zone
 from daemon.db import Prepared, after_commit, param, write
 from daemon.models import Account
 from daemon.transports import AccountState, Health, Hold
@@ -15,6 +18,8 @@ from daemon.transports import AccountState, Health, Hold
 log = structlog.get_logger()
 
 RESTRICTIONS = frozenset({Hold.RESTRICTED, Hold.TEMPORARY_BAN})  # after these an account is careful for a while
+MAX_CAP = 1_000_000
+MAX_ZONE = 64
 SILENT_AFTER_MS = 15_000  # a sender reports at least every few seconds; past this it is taken for dead
 
 
@@ -33,7 +38,7 @@ def open_account(name: str, now: int) -> Health | None:
 
 
 def report(name: str, health: Health, now: int) -> None:
-    """Store what the sender sees. The QR payload is kept only while it is needed, and never logged."""
+    """Store what the sender sees. QR payload and pairing code are kept only while needed, and never logged."""
     with write():
         row = Account.get_by_id(name)
         changed = (row.state, row.hold, row.detail) != (health.state, health.hold, health.detail)
@@ -44,6 +49,7 @@ def report(name: str, health: Health, now: int) -> None:
             detail=health.detail,
             until=health.until_ms,
             qr=health.qr,
+            **_linking(row, health, now),
             known_chats=health.known_chats,
             seen_at=now,
             **careful,
@@ -52,6 +58,16 @@ def report(name: str, health: Health, now: int) -> None:
             say = log.info if health.hold is None else log.warning
             details = {"state": health.state, "hold": health.hold, "detail": health.detail}
             after_commit(partial(say, "account.changed", account=name, **details))
+
+
+def _linking(row: Account, health: Health, now: int) -> dict[str, Any]:
+    """The code to enter on the phone, since when it is shown, and the number it is for while that is the way."""
+    changes: dict[str, Any] = {"link_code": health.link_code}
+    if health.link_code != row.link_code:
+        changes["link_code_at"] = now if health.link_code else None
+    if health.qr or health.usable:
+        changes["link_number"] = None
+    return changes
 
 
 def seen(name: str, now: int) -> None:
@@ -63,7 +79,7 @@ def seen(name: str, now: int) -> None:
 def leave(name: str) -> None:
     """Its sender has ended in order: the account counts as silent at once."""
     with write():
-        Account.update(seen_at=0).where(Account.name == name).execute()
+        Account.update(seen_at=0, qr=None, link_code=None, link_code_at=None).where(Account.name == name).execute()
 
 
 def find(name: str) -> Account:
@@ -103,6 +119,56 @@ def every() -> list[Account]:
     return list(Account.select().order_by(Account.name))
 
 
+def limit(name: str, changes: Mapping[str, Any], who: str) -> Account:
+    """Set limits of the account's own: hourly_cap, daily_cap, quiet_hours, timezone; None for what the settings say.
+
+    A cap of 0 and quiet hours of "" are none at all. They hold from the next claim on. Raises NotFound, InvalidInput.
+    """
+    checked = {field: value if value is None else LIMITS[field](value) for field, value in changes.items()}
+    with write():
+        row = find(name)
+        if checked:
+            Account.update(checked).where(Account.name == name).execute()
+            after_commit(partial(log.info, "account.limited", account=name, who=who, limits=sorted(checked)))
+    return find(row.name)
+
+
+def _cap(value: int) -> int:
+    if not 0 <= value <= MAX_CAP:
+        raise errors.InvalidInput(f"A cap is a number of messages, 0 (no cap) to {MAX_CAP}.")
+    return value
+
+
+def _hours(text: str) -> str:
+    if not text.strip():
+        return ""
+    found = hours(re.sub(r"\s", "", text).replace("–", "-"))
+    if found is None or found[0] == found[1]:
+        raise errors.InvalidInput("Quiet hours are written as 21:00-08:00: two different times of 24 hours.")
+    return f"{found[0]:%H:%M}-{found[1]:%H:%M}"
+
+
+def _zone(text: str) -> str:
+    if not known_zone(text.strip()) or len(text.strip()) > MAX_ZONE:
+        raise errors.InvalidInput("This time zone is not known: use a name such as Europe/Berlin.")
+    return text.strip()
+
+
+LIMITS: dict[str, Callable[[Any], Any]] = {
+    "hourly_cap": _cap,
+    "daily_cap": _cap,
+    "quiet_hours": _hours,
+    "timezone": _zone,
+}
+
+
+def own_rules(account: Account | None, rules: pacing.Rules) -> pacing.Rules:
+    """The account's own limits where it has any, else those of `rules`."""
+    if account is None:
+        return rules
+    return pacing.own(rules, account.hourly_cap, account.daily_cap, account.quiet_hours, account.timezone)
+
+
 def alive(account: Account, now: int) -> bool:
     """Whether its sender has reported lately."""
     return bool(now - account.seen_at < SILENT_AFTER_MS)
@@ -114,7 +180,7 @@ def can_send(account: Account | None, now: int) -> bool:
 
 
 def describe(account: Account, now: int) -> dict[str, Any]:
-    """The account as the API shows it: without the QR payload, which only `qr.svg` draws."""
+    """The account as the API shows it: without the credentials, which only `qr.svg` and `link_code` give."""
     return {
         "name": account.name,
         "state": account.state,
@@ -129,4 +195,9 @@ def describe(account: Account, now: int) -> dict[str, Any]:
         "known_chats": account.known_chats,
         "slow_until": account.slow_until if account.slow_until > now else None,
         "canary_at": account.canary_at or None,
+        "link_code_at": account.link_code_at,
+        "hourly_cap": account.hourly_cap,
+        "daily_cap": account.daily_cap,
+        "quiet_hours": account.quiet_hours,
+        "timezone": account.timezone,
     }

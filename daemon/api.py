@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import csv
+import asyncio
 import io
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -15,19 +17,21 @@ from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import BadHttpMessage
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
-from daemon import accounts, campaigns, errors, evidence, uploads
+from daemon import accounts, campaigns, errors, evidence, exports, recipients, standing, uploads, wishes
 from daemon.db import now_ms
 from daemon.metrics import exposition
-from daemon.models import Event, Message
+from daemon.models import Event, Job, Message
+from daemon.spreadsheet import Workbook
 from daemon.transports import AccountState
-from daemon.web import SETTINGS, authorized, caller, given_key, in_db, require_key
+from daemon.web import SETTINGS, Role, authorized, caller, given_key, in_db, require, require_key
 
 routes = web.RouteTableDef()
 
 CHUNK = 256 * 1024
 MAX_CONTACTS = 32 * 1024 * 1024
 MAX_LIMIT = 1000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+NUMBER_AT = 1  # the place of the number in a report's line
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_TIME = 253_402_300_799_999  # the end of the year 9999
 ID = r"{id:\d{1,18}}"
 
@@ -49,6 +53,8 @@ class Send(Body):
     name: StrictStr | None = None
     account: StrictStr | None = None
     schedule_at: Annotated[int, Field(ge=0, le=MAX_TIME)] | AwareDatetime | None = None
+    window: StrictStr | None = None
+    daily_cap: Annotated[int, Field(ge=0, strict=True)] | None = None
 
     def order(self, key: str | None) -> campaigns.Order:
         at = self.schedule_at
@@ -57,11 +63,19 @@ class Send(Body):
         return campaigns.Order(text=self.message, schedule_at=schedule_at, key=key, **given)
 
 
-class Suppress(Body):
-    """The body of POST and DELETE /suppressions."""
+class Limit(Body):
+    """The body of PATCH /accounts/{name}: what is not named stays; null is what the settings say."""
 
-    number: StrictStr
-    reason: StrictStr = "asked not to be written to"
+    hourly_cap: Annotated[int, Field(strict=True)] | None = None
+    daily_cap: Annotated[int, Field(strict=True)] | None = None
+    quiet_hours: StrictStr | None = None
+    timezone: StrictStr | None = None
+
+
+class Link(Body):
+    """The body of POST /accounts/{name}/link: the phone's number, for a code; none for the QR code."""
+
+    number: StrictStr | None = None
 
 
 class Decide(Body):
@@ -152,23 +166,29 @@ async def stop(request: web.Request) -> web.Response:
 
 @routes.post(f"/retry/{ID}")
 async def retry(request: web.Request) -> web.Response:
-    return await _changed(request, campaigns.retry, "The failed messages are queued again.")
+    """Queue the failed messages again; those that `?search=` finds."""
+    search = request.query.get("search", "")
+    return await _changed(request, campaigns.retry, "The failed messages are queued again.", search)
 
 
-async def _changed(request: web.Request, change: Any, message: str) -> web.Response:
+async def _changed(request: web.Request, change: Any, message: str, *arguments: Any) -> web.Response:
     require_key(request)
     job_id = _id(request)
-    await in_db(request, change, job_id, caller(request))
+    await in_db(request, change, job_id, caller(request), *arguments)
     found = await in_db(request, _progress, request, job_id)
     return web.json_response({"success": True, "message": message, **found})
 
 
 @routes.get(f"/jobs/{ID}/messages")
 async def messages(request: web.Request) -> web.Response:
+    """A job's recipients in file order, those of `?state=` that `?search=` finds (name, field, reason, number)."""
     require_key(request)
-    cursor, limit = _number(request, "cursor"), _limit(request)
-    rows, after = await in_db(request, campaigns.messages, _id(request), request.query.get("state"), cursor, limit)
-    return web.json_response({"messages": [describe(row) for row in rows], "next_cursor": after})
+    return web.json_response(await in_db(request, _messages, request, _number(request, "cursor"), _limit(request)))
+
+
+def _messages(request: web.Request, cursor: int | None, limit: int) -> dict[str, Any]:
+    page = recipients.page(campaigns.job(_id(request)), _selection(request), cursor, limit=limit)
+    return {"messages": [describe(row) for row in page.rows], "next_cursor": page.after}
 
 
 @routes.get("/messages")
@@ -198,8 +218,8 @@ def _message(message_id: int) -> dict[str, Any]:
 
 @routes.get(f"/messages/{ID}/screenshot.png")
 async def screenshot(request: web.Request) -> web.Response:
-    """The picture of that chat; 404 when none was taken."""
-    require_key(request)
+    """The picture of that chat; 404 when none was taken. Not for viewers: it shows whom and what."""
+    require(request, Role.OPERATOR)
     picture = await in_db(request, evidence.screenshot, _id(request))
     return web.Response(body=picture, content_type="image/png", headers={"Cache-Control": "no-store"})
 
@@ -225,49 +245,61 @@ def _event(row: Event) -> dict[str, Any]:
 
 @routes.get(f"/jobs/{ID}/report.csv")
 async def report(request: web.Request) -> web.StreamResponse:
-    """Every recipient of a job, in file order; `?excel=1` marks it as UTF-8 for Excel."""
+    """A job's recipients in file order, all or those of `?state=` and `?search=`; `?excel=1` marks it as UTF-8."""
     require_key(request)
     found = await in_db(request, campaigns.job, _id(request))
-    response = web.StreamResponse(headers=_download(f"job-{found.id}-report.csv"))
+    pages, selection = _pages(request, found), _selection(request)
+    rows = await anext(pages)  # what cannot be selected is refused before the answer begins
+    response = web.StreamResponse(headers=_download(exports.filename(found.id, selection.state, "csv")))
     await response.prepare(request)
-    head = ["row", "number", *_report_titles(found.columns), *REPORTED]
-    mark = "\ufeff" if request.query.get("excel") else ""
-    await response.write((mark + _csv([head])).encode())
+    await response.write(
+        ((exports.EXCEL_MARK if request.query.get("excel") else "") + _csv([exports.head(found.columns)])).encode()
+    )
+    while rows:
+        await response.write(_csv(rows).encode())
+        rows = await anext(pages, [])
+    return response
+
+
+@routes.get(f"/jobs/{ID}/report.xlsx")
+async def spreadsheet(request: web.Request) -> web.StreamResponse:
+    """The same as a spreadsheet for Excel and its like."""
+    require_key(request)
+    found = await in_db(request, campaigns.job, _id(request))
+    with tempfile.TemporaryFile() as file, closing(Workbook(file, "Recipients", exports.head(found.columns))) as book:
+        async for rows in _pages(request, found):
+            await asyncio.to_thread(book.add, rows)
+        await asyncio.to_thread(book.close)
+        name = exports.filename(found.id, _selection(request).state, "xlsx")
+        response = web.StreamResponse(headers=_download(name, XLSX) | {"Content-Length": str(file.tell())})
+        await response.prepare(request)
+        file.seek(0)
+        while chunk := await asyncio.to_thread(file.read, CHUNK):
+            await response.write(chunk)
+    return response
+
+
+def _selection(request: web.Request) -> recipients.Selection:
+    return recipients.Selection(request.query.get("state") or None, request.query.get("search", ""))
+
+
+async def _pages(request: web.Request, job: Job) -> AsyncIterator[list[list[int | str]]]:
+    """The lines of those selected, MAX_LIMIT at a time; the first may be empty."""
     cursor: int | None = None
     while True:
-        rows, cursor = await in_db(request, campaigns.messages, found.id, None, cursor, MAX_LIMIT)
-        await response.write(_csv(_report_row(row, found.columns) for row in rows).encode())
+        rows, cursor = await in_db(request, _lines, job, _selection(request), cursor)
+        yield rows
         if cursor is None:
-            return response
+            return
 
 
-REPORTED = ("state", "attempts", "reason", "sent_at", "delivered_at", "read_at")
+def _lines(job: Job, selection: recipients.Selection, cursor: int | None) -> tuple[list[list[int | str]], int | None]:
+    page = recipients.page(job, selection, cursor, limit=MAX_LIMIT)
+    return [exports.line(row, job.columns) for row in page.rows], page.after
 
 
-def _report_titles(columns: list[str]) -> list[str]:
-    """The fields' titles: `_field` is added to one that is a title of the report's own, until no other has it."""
-    taken, titles = {"row", "number", *REPORTED}, []
-    for name in columns:
-        title = name
-        while title in taken or (title != name and title in columns):
-            title += "_field"
-        taken.add(title)
-        titles.append(title)
-    return titles
-
-
-def _report_row(row: Message, columns: list[str]) -> list[object]:
-    times = (row.sent_at, row.delivered_at, row.read_at)
-    fields: Mapping[str, str] = row.fields
-    return [
-        row.row,
-        row.number,
-        *(_harmless(fields.get(name, "")) for name in columns),
-        row.state,
-        row.attempts,
-        _harmless(row.error or ""),
-        *(datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds") if at else "" for at in times),
-    ]
+def _csv(rows: Sequence[Sequence[int | str]]) -> str:
+    return exports.as_csv(rows, plain=NUMBER_AT)
 
 
 @routes.get(f"/jobs/{ID}/rejected.csv")
@@ -275,24 +307,12 @@ async def rejected(request: web.Request) -> web.Response:
     """The rows that were refused when the job was made, each with its reason."""
     require_key(request)
     found = await in_db(request, campaigns.job, _id(request))
-    rows = [[row, _harmless(value), _harmless(reason)] for row, value, reason in found.rejected]
-    text = _csv([["row", "value", "reason"], *rows])
+    text = exports.as_csv([exports.REJECTED, *found.rejected])
     return web.Response(text=text, headers=_download(f"job-{found.id}-rejected.csv"))
 
 
-def _csv(rows: Any) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
-
-
-def _harmless(value: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return "'" + value if value.startswith(FORMULA) else value
-
-
-def _download(name: str) -> dict[str, str]:
-    return {"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": f'attachment; filename="{name}"'}
+def _download(name: str, kind: str = "text/csv; charset=utf-8") -> dict[str, str]:
+    return {"Content-Type": kind, "Content-Disposition": f'attachment; filename="{name}"'}
 
 
 @routes.post("/upload")
@@ -363,50 +383,98 @@ async def _chunks(form: MultipartReader, part: BodyPartReader) -> AsyncIterator[
 @routes.get("/accounts")
 async def all_accounts(request: web.Request) -> web.Response:
     require_key(request)
-    rows, now = await in_db(request, accounts.every), await in_db(request, now_ms)
-    return web.json_response({"accounts": [accounts.describe(row, now) for row in rows]})
+    return web.json_response({"accounts": await in_db(request, _accounts, request)})
+
+
+def _accounts(request: web.Request) -> list[dict[str, Any]]:
+    now = now_ms()
+    return [standing.report(request.app[SETTINGS], row, now) for row in accounts.every()]
 
 
 @routes.get("/accounts/{name}")
 async def account(request: web.Request) -> web.Response:
     require_key(request)
+    return web.json_response(await in_db(request, _account, request))
+
+
+def _account(request: web.Request) -> dict[str, Any]:
+    row = accounts.find(request.match_info["name"])
+    return standing.report(request.app[SETTINGS], row, now_ms())
+
+
+@routes.patch("/accounts/{name}")
+async def limit(request: web.Request) -> web.Response:
+    """Caps and quiet hours of the account's own: they hold from the next message on."""
+    require(request, Role.ADMIN)
+    changes = (await parse(request, Limit)).model_dump(exclude_unset=True)
+    await in_db(request, accounts.limit, request.match_info["name"], changes, caller(request))
+    return web.json_response(await in_db(request, _account, request))
+
+
+@routes.post("/accounts/{name}/screenshot")
+async def ask_screenshot(request: web.Request) -> web.Response:
+    """Have the account's sender take a picture of its browser, for `screenshot.png`."""
+    return await _wished(request, wishes.What.SCREENSHOT, Role.OPERATOR)
+
+
+@routes.post("/accounts/{name}/reload")
+async def ask_reload(request: web.Request) -> web.Response:
+    """Have it load the page of WhatsApp Web anew."""
+    return await _wished(request, wishes.What.RELOAD, Role.OPERATOR)
+
+
+@routes.post("/accounts/{name}/logout")
+async def ask_logout(request: web.Request) -> web.Response:
+    """Have it end the link to the phone."""
+    return await _wished(request, wishes.What.LOG_OUT, Role.ADMIN)
+
+
+@routes.post("/accounts/{name}/link")
+async def ask_link(request: web.Request) -> web.Response:
+    """Link by a code for `{"number": …}`, which `link_code` then gives; without a number by the QR code again."""
+    require(request, Role.OPERATOR)
+    number = (await parse(request, Link)).number if request.can_read_body else None
+    what = wishes.What.LINK_BY_CODE if number else wishes.What.LINK_BY_QR
+    return await _wished(request, what, Role.OPERATOR, number or None)
+
+
+async def _wished(request: web.Request, what: wishes.What, least: Role, number: str | None = None) -> web.Response:
+    require(request, least)
+    given = (request.app[SETTINGS], request.match_info["name"], what, caller(request), await in_db(request, now_ms))
+    await in_db(request, standing.wish, *given, number)
+    message = "Its sender is asked for it: GET /accounts/{name} says what comes of it."
+    return web.json_response({"success": True, "message": message, **await in_db(request, _account, request)})
+
+
+@routes.get("/accounts/{name}/screenshot.png")
+async def account_screenshot(request: web.Request) -> web.Response:
+    """The newest picture of its browser, which may show chats; 404 when none was taken in the last day."""
+    require(request, Role.OPERATOR)
+    picture = await in_db(request, wishes.screenshot, request.match_info["name"], await in_db(request, now_ms))
+    return web.Response(body=picture, content_type="image/png", headers={"Cache-Control": "no-store"})
+
+
+@routes.get("/accounts/{name}/link_code")
+async def link_code(request: web.Request) -> web.Response:
+    """The code to enter on the phone; 404 while there is none."""
+    require(request, Role.OPERATOR)
     row = await in_db(request, accounts.find, request.match_info["name"])
-    return web.json_response(accounts.describe(row, await in_db(request, now_ms)))
+    if not row.link_code or not accounts.alive(row, await in_db(request, now_ms)):
+        raise errors.NotFound(f"Account {row.name} shows no code now: POST /accounts/{row.name}/link asks for one.")
+    shown = {"code": row.link_code, "number": row.link_number, "at": row.link_code_at}
+    return web.json_response(shown, headers={"Cache-Control": "no-store"})
 
 
 @routes.get("/accounts/{name}/qr.svg")
 async def qr(request: web.Request) -> web.Response:
-    """The QR code to scan, drawn from its payload; 404 while there is none."""
-    require_key(request)
+    """The QR code to scan, drawn from its payload; 404 while there is none. Whoever scans it links their phone."""
+    require(request, Role.OPERATOR)
     row = await in_db(request, accounts.find, request.match_info["name"])
     if row.state != AccountState.NEEDS_LINK or not row.qr or not accounts.alive(row, await in_db(request, now_ms)):
         raise errors.NotFound(f"Account {row.name} shows no QR code now: it is {row.state}.")
     picture = io.BytesIO()
     segno.make(row.qr, micro=False).save(picture, kind="svg", scale=6, border=4, light="#fff", xmldecl=False)
     return web.Response(body=picture.getvalue(), content_type="image/svg+xml", headers={"Cache-Control": "no-store"})
-
-
-@routes.get("/suppressions")
-async def suppressions(request: web.Request) -> web.Response:
-    require_key(request)
-    return web.json_response({"suppressions": await in_db(request, campaigns.suppressions)})
-
-
-@routes.post("/suppressions")
-async def suppress(request: web.Request) -> web.Response:
-    require_key(request)
-    body = await parse(request, Suppress)
-    settings = request.app[SETTINGS]
-    row = await in_db(request, campaigns.suppress, settings, body.number, body.reason, caller(request))
-    return web.json_response({"success": True, **row})
-
-
-@routes.delete("/suppressions")
-async def unsuppress(request: web.Request) -> web.Response:
-    require_key(request)
-    body = await parse(request, Suppress)
-    await in_db(request, campaigns.unsuppress, request.app[SETTINGS], body.number)
-    return web.json_response({"success": True})
 
 
 @routes.get("/health")

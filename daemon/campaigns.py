@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,13 +12,12 @@ from typing import Any
 import peewee
 import structlog
 
-from daemon import accounts, contacts, errors, outbox, pacing, render, uploads
+from daemon import accounts, contacts, errors, outbox, pacing, recipients, render, uploads
 from daemon.config import ACCOUNT_NAME, Settings
 from daemon.db import after_commit, locked, now_ms, tuples, write
 from daemon.models import (
     JOB_MOVES,
     MAY_RUN,
-    OPEN,
     Account,
     Answer,
     Event,
@@ -26,7 +25,6 @@ from daemon.models import (
     JobState,
     Message,
     State,
-    Suppression,
 )
 from daemon.transports import AccountState
 
@@ -35,6 +33,7 @@ log = structlog.get_logger()
 WAITING = "waiting_for_login"
 MAX_DELAY_S = 24 * 3600
 LEAST_TIME_MS = 100_000_000_000  # of 1973: below it somebody has given seconds, and would send at once
+MAX_DAILY_CAP = 1_000_000
 MAX_ATTACHMENTS = 30  # WhatsApp's limit for one pick, whatsapp-web.md §7
 PAGE = 100
 MEDIA = frozenset({"photo", "video"})
@@ -45,6 +44,8 @@ class Order:
     """What a caller asks for: who gets which message, when and how fast. Exactly one source of recipients.
 
     delay_*: seconds, None for the settings' pace. schedule_at: UTC epoch ms. key: the Idempotency-Key.
+    window: such as 09:00-18:00, in the account's zone. daily_cap: most messages of this job in 24 hours.
+    audience: people who were chosen before (a draft's dry run), beside whom the key does not look at anything.
     """
 
     text: str
@@ -57,6 +58,9 @@ class Order:
     name: str | None = None
     account: str | None = None
     schedule_at: int | None = None
+    window: str | None = None
+    daily_cap: int | None = None
+    audience: Audience | None = None
     key: str | None = None
 
 
@@ -82,7 +86,14 @@ def rules(settings: Settings) -> pacing.Rules:
         daily_cap=settings.daily_cap,
         quiet=settings.quiet,
         zone=settings.timezone,
+        person_cap=settings.person_cap[0],
+        person_window_ms=settings.person_cap[1] * pacing.DAY_MS,
     )
+
+
+def rules_of(settings: Settings, account: str) -> pacing.Rules:
+    """What limits that account: its own limits, and the settings' where it has none."""
+    return accounts.own_rules(Account.get_or_none(Account.name == account), rules(settings))
 
 
 def create(settings: Settings, order: Order, who: str) -> dict[str, Any]:
@@ -91,13 +102,14 @@ def create(settings: Settings, order: Order, who: str) -> dict[str, Any]:
     Returns the API's answer; a repeat with the same Idempotency-Key gets the first one.
     Raises InvalidInput (nobody left to write to, a mistake in the text…), NotFound, KeyReused.
     """
-    digest = hashlib.sha256(json.dumps(order.__dict__, sort_keys=True, default=str).encode()).hexdigest()
+    digest = _digest(order)
     if order.key and (answer := _answered(order.key, digest)) is not None:
         return answer
     if order.account is not None and not ACCOUNT_NAME.fullmatch(order.account):
         raise errors.InvalidInput("account is the name of an account: letters, digits, - and _ (32 at most).")
     if order.schedule_at is not None and order.schedule_at < LEAST_TIME_MS:
         raise errors.InvalidInput("schedule_at is in milliseconds since 1970, or a date such as 2030-01-31T09:00:00Z.")
+    _check_terms(order)
     audience = _audience(settings, order)
     delays = _delays(settings, order)
     _check_text(order, audience)
@@ -107,6 +119,24 @@ def create(settings: Settings, order: Order, who: str) -> dict[str, Any]:
         if order.key and (answer := _answered(order.key, digest)) is not None:
             return answer
         raise
+
+
+def _digest(order: Order) -> str:
+    """What makes a request the same one again."""
+    asked = {name: value for name, value in order.__dict__.items() if name != "audience"}
+    for name in ("window", "daily_cap"):  # unknown to the versions that kept the digests of earlier requests
+        if asked[name] is None:
+            del asked[name]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _check_terms(order: Order) -> None:
+    try:
+        pacing.window(order.window)
+    except ValueError:
+        raise errors.InvalidInput("window is written as 09:00-18:00, two different times.") from None
+    if order.daily_cap is not None and not 0 <= order.daily_cap <= MAX_DAILY_CAP:
+        raise errors.InvalidInput(f"daily_cap is a number of messages, 0 (no cap) to {MAX_DAILY_CAP:,}.")
 
 
 def _store(
@@ -130,6 +160,8 @@ def _store(
             total=0,
             columns=audience.columns,
             rejected=audience.rejected,
+            window=order.window or None,
+            daily_cap=order.daily_cap or 0,
         )
         outbox.enqueue(job, audience.people, who, now)
         answer = {
@@ -163,6 +195,8 @@ def _answered(key: str, digest: str) -> dict[str, Any] | None:
 
 
 def _audience(settings: Settings, order: Order) -> Audience:
+    if order.audience is not None and order.audience.people:
+        return order.audience
     given = [source for source in (order.numbers, order.recipients, order.upload_id) if source is not None]
     if len(given) != 1:
         raise errors.InvalidInput("Give the recipients once: as numbers, as recipients, or as upload_id.")
@@ -195,18 +229,31 @@ def _delays(settings: Settings, order: Order) -> tuple[int, int]:
 
 def _check_text(order: Order, audience: Audience) -> None:
     """Everything about the message that could go wrong later goes wrong here, before anybody got it."""
-    if len(order.attachments) > MAX_ATTACHMENTS:
-        raise errors.InvalidInput(f"A message takes up to {MAX_ATTACHMENTS} attachments.")
-    kinds = {row.kind for row in uploads.attachments(order.attachments)}
-    if len(kinds) > 1 and not kinds <= MEDIA:
-        raise errors.InvalidInput(
-            "Photos and videos can go together; other kinds of attachments cannot be mixed in one message."
-        )
-    if not order.text.strip() and not order.attachments:
+    own = {tuple(person.attachments) for person in audience.people if person.attachments is not None}
+    for ids in {tuple(order.attachments), *own}:
+        if reason := unfit([row.kind for row in uploads.attachments(ids)]):
+            raise errors.InvalidInput(reason)
+    if not order.text.strip() and not order.attachments and not own:
         raise errors.InvalidInput("The message is empty: write a text or add an attachment.")
     if order.text.strip():
-        limit = render.MAX_CAPTION if order.attachments else render.MAX_TEXT
-        render.check(order.text, audience.people, limit)
+        template = render.compile(order.text)
+        captioned = [person for person in audience.people if files_of(person, order.attachments)]
+        render.check(template, captioned, render.MAX_CAPTION)
+        render.check(template, [p for p in audience.people if not files_of(p, order.attachments)], render.MAX_TEXT)
+
+
+def files_of(person: contacts.Contact, common: Sequence[str]) -> Sequence[str]:
+    """Ids of the attachments that this one gets, where `common` are those of all."""
+    return common if person.attachments is None else person.attachments
+
+
+def unfit(kinds: Sequence[str]) -> str | None:
+    """Why these kinds of attachments cannot go in one message, as a sentence; None when they can."""
+    if len(kinds) > MAX_ATTACHMENTS:
+        return f"A message takes up to {MAX_ATTACHMENTS} attachments."
+    if len(set(kinds)) > 1 and not set(kinds) <= MEDIA:
+        return "Photos and videos can go together; other kinds of attachments cannot be mixed in one message."
+    return None
 
 
 def _note(account: str, now: int) -> str:
@@ -251,18 +298,24 @@ def stop(job_id: int, who: str) -> Job:
     return _move(job_id, "stop", who)
 
 
-def retry(job_id: int, who: str) -> tuple[Job, int]:
-    """Queue its failed messages again; returns how many. Raises NotFound, IllegalMove (none failed)."""
+def retry(job_id: int, who: str, search: str = "") -> tuple[Job, int]:
+    """Queue its failed messages again, those that the text finds (`recipients.Selection`); returns how many.
+
+    Raises NotFound, IllegalMove (none failed), InvalidInput (a text that cannot be searched for).
+    """
     with write():
         found = _job_to_move(job_id)
         if not found.failed:
             raise errors.IllegalMove(f"Job {job_id} has no failed messages to retry.")
-        count = found.failed
+        chosen = recipients.where(found, recipients.Selection(State.FAILED, search)) if search.strip() else None
+        count = found.failed if chosen is None else Message.select().where(chosen).count()
+        if not count:
+            raise errors.IllegalMove(f"Job {job_id} has no failed messages that this search finds.")
         if found.state == JobState.COMPLETED:
             found = _move(job_id, "retry", who)
         elif found.state not in JOB_MOVES["retry"][0]:
             raise _refusal(found, "retry")
-        outbox.resend_failed(found, who, now_ms())
+        outbox.resend_failed(found, who, now_ms(), chosen)
         after_commit(partial(log.info, "job.retried", account=found.account, job_id=job_id, count=count))
     return job(job_id), count
 
@@ -307,15 +360,10 @@ def progress(settings: Settings, found: Job) -> dict[str, Any]:
     now = now_ms()
     account = Account.get_or_none(Account.name == found.account)
     status, reason = _derive(found, account, now)
-    limits = rules(settings)
+    limits = accounts.own_rules(account, rules(settings))
     active = found.state in MAY_RUN and found.pending > 0
-    opens = outbox.opening(found.account, now, limits) if active else None
-    eta = None
-    if opens is not None:
-        streak, slow = accounts.pace(found.account, now)
-        done = _handed_over(found.account, now) if limits.windows() else []
-        delays = pacing.slowed((found.delay_min_ms, found.delay_max_ms), slow)
-        eta = pacing.eta(found.pending, opens, delays, streak, limits, done)
+    opens = _opening(found, now, limits) if active else None
+    eta = _eta(found, now, limits, opens) if opens is not None else None
     return {
         "job_id": found.id,
         "name": found.name,
@@ -324,8 +372,8 @@ def progress(settings: Settings, found: Job) -> dict[str, Any]:
         "account": found.account,
         "total": found.total,
         **{state.value: getattr(found, state.value) for state in State},
-        "next_send_at": opens.at if opens and status == JobState.RUNNING else None,
-        "next_reason": opens.why if opens and status == JobState.RUNNING else None,
+        "next_send_at": opens.at if opens and _tells(status, opens) else None,
+        "next_reason": opens.why if opens and _tells(status, opens) else None,
         "eta": eta if status != WAITING else None,
         "schedule_at": found.schedule_at,
         "created_at": found.created_at,
@@ -334,10 +382,36 @@ def progress(settings: Settings, found: Job) -> dict[str, Any]:
     }
 
 
-def _handed_over(account: str, now: int) -> list[int]:
+def _tells(status: str, opens: pacing.Opening) -> bool:
+    """Whether what it waits for is the job's to tell: before it has begun, only what is its own."""
+    own = opens.why in (pacing.Why.JOB_WINDOW, pacing.Why.JOB_CAP)
+    return status == JobState.RUNNING or (status == JobState.PENDING and own)
+
+
+def _opening(found: Job, now: int, limits: pacing.Rules) -> pacing.Opening:
+    """When the job's next message may go out, as far as account and job are concerned; its turn aside."""
+    opens = outbox.opening(found.account, now, limits)
+    if not found.window and not found.daily_cap:
+        return opens
+    own = outbox.job_opening(found, max(now, opens.at), limits.zone)
+    return own if own.at > max(now, opens.at) else opens
+
+
+def _eta(found: Job, now: int, limits: pacing.Rules, opens: pacing.Opening) -> int | None:
+    streak, slow = accounts.pace(found.account, now)
+    limits = pacing.narrowed(limits, outbox.terms(found))
+    own = found if found.daily_cap else None
+    done = _handed_over(found.account, now, own) if limits.windows() else []
+    delays = pacing.slowed((found.delay_min_ms, found.delay_max_ms), slow)
+    return pacing.eta(found.pending, opens, delays, streak, limits, done)
+
+
+def _handed_over(account: str, now: int, job: Job | None = None) -> list[int]:
     query = Message.select(Message.submitted_at).where(
         Message.account == account, Message.submitted_at > now - pacing.DAY_MS
     )
+    if job is not None:
+        query = query.where(Message.job == job)
     return [row[0] for row in tuples(query.order_by(Message.submitted_at))]
 
 
@@ -353,6 +427,10 @@ def _derive(found: Job, account: Account | None, now: int) -> tuple[str, str | N
     return WAITING, explain(account, now)
 
 
+def _to_link(account: Account) -> str:
+    return "enter the code on the phone." if account.link_code else "scan the QR code with the phone."
+
+
 def explain(account: Account, now: int) -> str:
     """Why the account cannot send, as a sentence for a person."""
     if not accounts.alive(account, now):
@@ -360,7 +438,7 @@ def explain(account: Account, now: int) -> str:
     words = {
         AccountState.STARTING: "The sender is starting its browser.",
         AccountState.LOADING: "WhatsApp Web is loading.",
-        AccountState.NEEDS_LINK: "WhatsApp is not linked: scan the QR code with the phone.",
+        AccountState.NEEDS_LINK: f"WhatsApp is not linked: {_to_link(account)}",
         AccountState.OFFLINE: "WhatsApp's servers cannot be reached; sending goes on when they can.",
         AccountState.BANNED: "WhatsApp has banned this account for now.",
     }
@@ -380,28 +458,24 @@ def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[Job], int | None]:
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
-def messages(job_id: int, state: str | None, cursor: int | None, limit: int = PAGE) -> tuple[list[Message], int | None]:
-    """A job's messages in file order, from behind the cursor; and the cursor of the next page."""
-    job(job_id)
-    query = Message.select().where(Message.job == job_id).order_by(Message.id).limit(limit + 1)
-    if state is not None:
-        if state not in set(State):
-            raise errors.InvalidInput(f"state is one of {', '.join(State)}.")
-        query = query.where(Message.state == state)
-    if cursor is not None:
-        query = query.where(Message.id > cursor)
-    rows = list(query)
-    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+def some_jobs(ids: Collection[int]) -> list[Job]:
+    """The jobs by those ids, as far as there are any."""
+    return list(Job.select().where(Job.id.in_(sorted(ids)))) if ids else []
 
 
-def messages_everywhere(state: str, cursor: int | None, limit: int = PAGE) -> tuple[list[Message], int | None]:
-    """Messages of all jobs in one state, oldest first, from behind the cursor; and the cursor of the next page."""
+def messages_everywhere(
+    state: str, cursor: int | None, limit: int = PAGE, job_id: int | None = None
+) -> tuple[list[Message], int | None]:
+    """Messages of all jobs, or of one, in one state, oldest first, from behind the cursor; and the cursor of the next
+    page."""
     if state not in set(State):
         raise errors.InvalidInput(f"state is one of {', '.join(State)}.")
     jobs_with_any = Job.select(Job.id).where(getattr(Job, state) > 0)
     query = Message.select(Message, Job).join(Job).where(Message.job.in_(jobs_with_any), Message.state == state)
     if cursor is not None:
         query = query.where(Message.id > cursor)
+    if job_id is not None:
+        query = query.where(Message.job == job_id)
     rows = list(query.order_by(Message.id).limit(limit + 1))
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
@@ -428,47 +502,6 @@ def settle(message_id: int, sent: bool, who: str) -> Message:
                 raise _refusal(found, "send again")
         outbox.decide(row, "settle" if sent else "resend", who, now_ms())
     return row
-
-
-def suppressions() -> list[dict[str, Any]]:
-    """Everyone who must not be written to, newest first."""
-    rows = Suppression.select().order_by(Suppression.created_at.desc(), Suppression.number)
-    return [_describe(row) for row in rows]
-
-
-def _describe(row: Suppression) -> dict[str, Any]:
-    return {"number": row.number, "reason": row.reason, "source": row.source, "created_at": row.created_at}
-
-
-def _one_number(settings: Settings, number: str) -> str:
-    """The number as `create` reads one: whoever can be written to can be suppressed. Raises InvalidNumber."""
-    found = contacts.parse_numbers([number], settings.default_country)
-    if found.rejected:
-        raise errors.InvalidNumber(found.rejected[0].reason)
-    return found.contacts[0].number
-
-
-def suppress(settings: Settings, number: str, reason: str, who: str) -> dict[str, Any]:
-    """Never write to this number again: from when this returns nothing more is handed over. Raises InvalidNumber."""
-    row = {
-        "number": _one_number(settings, number),
-        "reason": reason,
-        "source": who,
-        "created_at": now_ms(),
-    }
-    with write():
-        Suppression.insert(**row).on_conflict_ignore().execute()
-        # Wait for those who have looked at the list and not yet committed that they send: they hold their job.
-        list(locked(Job.select(Job.id).where(Job.state.in_(OPEN)).order_by(Job.id)))
-        return _describe(Suppression.get_by_id(row["number"]))
-
-
-def unsuppress(settings: Settings, number: str) -> None:
-    """Take a number off the list. Raises InvalidNumber, NotFound."""
-    plain = _one_number(settings, number)
-    with write():
-        if not Suppression.delete().where(Suppression.number == plain).execute():
-            raise errors.NotFound("This number is not on the suppression list.")
 
 
 def totals() -> dict[str, int]:

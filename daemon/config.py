@@ -29,6 +29,7 @@ _PLACEHOLDER = re.compile(
 )
 SHORTEST_KEY = 6
 DAY_S = 86_400
+_FREQUENCY = re.compile(r" *([1-9]\d{0,2}) */ *([1-9]\d?|[12]\d\d|3[0-5]\d|36[0-5]) *")
 _WINDOW = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)")
 
 
@@ -70,12 +71,25 @@ class Settings(BaseSettings):
     canary: str = Field(
         "", description="Own number, to which a test message goes after linking and every hour; empty: none."
     )
+    stop_words: str = Field(
+        "",
+        description="Further words (commas between) by which a reply asks not to be written to; see docs/replies.md.",
+    )
+    stop_confirm: str = Field(
+        "", max_length=1_000, description="Text that is sent once to somebody whose reply said STOP; empty: none."
+    )
     browser_memory_mb: int = Field(
-        2048, ge=0, description="Chrome is started anew, between two messages, when it uses more (a fresh one needs about 500); 0: never."
+        2048,
+        ge=0,
+        description="Chrome is started anew, between two messages, when it uses more (a fresh one needs about 500); "
+        "0: never.",
     )
     default_country: str = Field("", description="Country (ISO code, such as DE) of numbers written without one.")
     daily_cap: int = Field(0, ge=0, description="Most messages of an account in 24 hours; 0: no cap.")
     hourly_cap: int = Field(0, ge=0, description="Most messages of an account in 60 minutes; 0: no cap.")
+    frequency_cap: str = Field(
+        "", description="Most messages to one person over all campaigns, such as `3/7`: 3 in 7 days; empty: no cap."
+    )
     quiet_hours: str = Field("", description="No sending between these times, such as `21:00-08:00`.")
     timezone: str = Field("UTC", description="Time zone of the quiet hours, such as `Europe/Berlin`.")
     max_upload_mb: int = Field(64, ge=1, description="Largest file that may be uploaded.")
@@ -131,10 +145,8 @@ class Settings(BaseSettings):
     @field_validator("timezone")
     @classmethod
     def _zone_is_known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("use a name such as Europe/Berlin") from None
+        if not known_zone(value):
+            raise ValueError("use a name such as Europe/Berlin")
         return value
 
     @field_validator("quiet_hours")
@@ -142,6 +154,13 @@ class Settings(BaseSettings):
     def _window_is_readable(cls, value: str) -> str:
         if value and not _WINDOW.fullmatch(value):
             raise ValueError("write it as 21:00-08:00")
+        return value
+
+    @field_validator("frequency_cap")
+    @classmethod
+    def _frequency_is_readable(cls, value: str) -> str:
+        if value and not _FREQUENCY.fullmatch(value):
+            raise ValueError("write it as 3/7: at most 3 messages in 7 days (1 to 999 in 1 to 365)")
         return value
 
     @field_validator("whatsapp_url")
@@ -165,13 +184,33 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'wasender.db'}"
 
     @property
+    def person_cap(self) -> tuple[int, int]:
+        """Most messages to one person, and within how many days; (0, 0): no cap."""
+        match = _FREQUENCY.fullmatch(self.frequency_cap)
+        return (int(match[1]), int(match[2])) if match else (0, 0)
+
+    @property
     def quiet(self) -> tuple[time, time] | None:
         """Start and end of the quiet hours in `timezone`, or None."""
-        match = _WINDOW.fullmatch(self.quiet_hours)
-        if not match:
-            return None
-        hour, minute, end_hour, end_minute = map(int, match.groups())
-        return time(hour, minute), time(end_hour, end_minute)
+        return hours(self.quiet_hours)
+
+
+def hours(text: str) -> tuple[time, time] | None:
+    """Start and end of hours such as `21:00-08:00`; None where nothing of the kind is said."""
+    match = _WINDOW.fullmatch(text)
+    if not match:
+        return None
+    hour, minute, end_hour, end_minute = map(int, match.groups())
+    return time(hour, minute), time(end_hour, end_minute)
+
+
+def known_zone(name: str) -> bool:
+    """Whether it is an IANA time zone."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def load(**overrides: Any) -> Settings:

@@ -48,11 +48,13 @@ class Contact:
     """Somebody to write to. position: row or line of the file from 1 (n-th card of a vCard), or index from 0 in a list.
 
     number: E.164. fields: text by field name, without the number; every column is there, if only as "".
+    attachments: ids of this one's own files, None for those that everybody gets.
     """
 
     position: int
     number: str
     fields: dict[str, str]
+    attachments: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,74 @@ def read(data: bytes, filename: str, default_country: str) -> ContactList:
     text = tables.decode(data, filename)
     if vcards.is_vcard(text):
         return _from_cards(vcards.read(text), default_country)
+    return _from_rows(_text_rows(text, filename, default_country), filename, default_country)
+
+
+def _text_rows(text: str, filename: str, default_country: str) -> list[Row]:
     rows = tables.text_rows(text, filename)
     if not _has_phone_column(rows, default_country):
         rows = tables.other_rows(text, filename, lambda found: _has_phone_column(found, default_country)) or rows
-    return _from_rows(rows, filename, default_country)
+    return rows
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a sheet's columns are taken for. header: index of the row of titles, None for none; phone: of the column
+    of numbers, None where nothing looks like one; names: field names, one for each column, unique."""
+
+    header: int | None
+    phone: int | None
+    names: list[str]
+
+
+def sheets(data: bytes, filename: str, default_country: str, most_rows: int) -> list[tuple[str, list[Row]]]:
+    """(title, rows as they are) of each sheet of a workbook, or of the one list that another file is.
+
+    A vCard file becomes a list with a row of titles. Raises UnreadableFile.
+    """
+    tables.refuse_foreign(data, filename)
+    if tables.is_zip(data):
+        found = tables.sheets(data, filename, most_rows)
+        if not found:
+            raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
+        return found
+    text = tables.decode(data, filename)
+    cards = vcards.is_vcard(text)
+    rows = _card_rows(text, default_country) if cards else _text_rows(text, filename, default_country)
+    if not rows:
+        raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
+    if len(rows) > most_rows:
+        raise errors.UnreadableFile(f"{filename} has more than {most_rows:,} rows: split it.")
+    return [("", rows)]
+
+
+def layout(rows: list[Row], default_country: str) -> Layout:
+    """What the columns of a sheet most likely are."""
+    width = max((len(row.cells) for row in rows), default=0)
+    phone = _likeliest_column(rows, width, default_country)
+    header = _header(rows, phone or 0) if rows else None
+    return Layout(header, phone, field_names([] if header is None else rows[header].cells, width))
+
+
+def field_names(titles: list[str], width: int) -> list[str]:
+    """Names for so many columns by their titles, each of them once."""
+    taken = {"number"}
+    return [_unique(field_name(_cell(titles, column), f"column_{column + 1}"), taken) for column in range(width)]
+
+
+def _card_rows(text: str, default_country: str) -> list[Row]:
+    titles = ["name", "first_name", "last_name", "org", "title", "email"]
+    rows = [Row(0, ["TEL", *titles])]
+    for card in vcards.read(text):
+        fields = [tables.clean(card.fields.get(name, "")) for name in titles]
+        rows.append(Row(card.position, [_best(card, default_country), *fields]))
+    return rows
+
+
+def _best(card: vcards.Card, default_country: str) -> str:
+    """The card's number to write to: a good one, the likeliest mobile first; "" where it has none."""
+    good = (number for number in card.numbers if numbers.resemblance(number, default_country) > 0.5)
+    return next(good, card.numbers[0] if card.numbers else "")
 
 
 def parse_numbers(values: Sequence[object], default_country: str) -> ContactList:
@@ -187,10 +253,7 @@ def _from_rows(rows: list[Row], filename: str, default_country: str) -> ContactL
     if not rows:
         raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
     width = max(len(row.cells) for row in rows)
-    phone = _phone_column(rows, width, default_country)
-    if phone is None or _title_rank(rows[:_HEADER_ROWS], phone) == 0:
-        titled = _titled_column(rows, width)
-        phone = phone if titled is None else titled
+    phone = _likeliest_column(rows, width, default_country)
     if phone is None:
         if len(rows) == 1 and any(_title_rank(rows, column) > 1 for column in range(width)):
             raise errors.UnreadableFile(f"{filename} has only a header, no contacts: add a row for each person.")
@@ -208,7 +271,7 @@ def _from_rows(rows: list[Row], filename: str, default_country: str) -> ContactL
     }
     collected = _Collector(default_country)
     for row in rows[0 if header is None else header + 1 :]:
-        fields = {name: _cell(row.cells, column) for column, name in names.items()}
+        fields = {name: tables.plain(_cell(row.cells, column)) for column, name in names.items()}
         collected.add(row.position, _cell(row.cells, phone), fields)
     return collected.result(list(names.values()), _cell(titles, phone) or f"column_{phone + 1}")
 
@@ -221,8 +284,8 @@ def _from_cards(cards: Iterable[vcards.Card], default_country: str) -> ContactLi
         elif not card.numbers:
             collected.reject(card.position, card.fields["name"], "This card has no telephone number.")
         else:
-            best = next((n for n in card.numbers if numbers.resemblance(n, default_country) > 0.5), card.numbers[0])
-            collected.add(card.position, best, {name: tables.clean(text) for name, text in card.fields.items()})
+            fields = {name: tables.clean(text) for name, text in card.fields.items()}
+            collected.add(card.position, _best(card, default_country), fields)
     used = dict.fromkeys(name for contact in collected.contacts for name, text in contact.fields.items() if text)
     for contact in collected.contacts:
         for name in contact.fields.keys() - used.keys():
@@ -233,6 +296,15 @@ def _from_cards(cards: Iterable[vcards.Card], default_country: str) -> ContactLi
 def _has_phone_column(rows: list[Row], default_country: str) -> bool:
     width = max((len(row.cells) for row in rows), default=0)
     return width > 0 and _phone_column(rows, width, default_country) is not None
+
+
+def _likeliest_column(rows: list[Row], width: int, default_country: str) -> int | None:
+    """The column of numbers: by what is in it, or by its title where nothing in it says so."""
+    phone = _phone_column(rows, width, default_country)
+    if phone is None or _title_rank(rows[:_HEADER_ROWS], phone) == 0:
+        titled = _titled_column(rows, width)
+        phone = phone if titled is None else titled
+    return phone
 
 
 def _titled_column(rows: list[Row], width: int) -> int | None:

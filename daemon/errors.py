@@ -8,6 +8,8 @@ DaemonError
 ├── DatabaseBusy           the database is locked, full or away for now; nothing was changed
 ├── Unauthorized           no key, or not the right one
 ├── Forbidden              logged in, but the role does not allow it
+│   └── StalePage          the page was made for another login: its token is not this session's
+├── TooManyTries           too many wrong passwords or keys; says how long to wait
 ├── MalformedRequest       a request that cannot be read at all
 ├── NotFound               no job, message, upload, attachment or account by that id
 ├── InvalidInput           what the caller gave cannot be used; says what to change
@@ -16,6 +18,7 @@ DaemonError
 │   └── TemplateError      a message text with a mistake or with a field that is missing
 ├── TooLarge               a body or a file above its limit
 ├── IllegalMove            the job or message is in a state that forbids it
+│   ├── DraftChanged       the draft is not as the caller has read it
 │   └── KeyReused          the Idempotency-Key was used before with another request
 ├── LeaseLost              this sender no longer holds the message: it must not write
 └── TransportError         what can go wrong while sending
@@ -25,6 +28,7 @@ DaemonError
     ├── Undeliverable      this recipient cannot get this message, however often it is tried
     ├── AccountUnready     the account cannot send now; no recipient is to blame
     │   └── ChatBarred     it may not start this chat now; chats that exist may go on
+    ├── NotOffered         the transport, or the page as it is now, has no way to do what a person asks
     └── BrowserLost        Chrome or its driver died or no longer answers
 """
 
@@ -63,6 +67,19 @@ class Forbidden(DaemonError):
     """Whoever asks is known, and may not do this."""
 
 
+class StalePage(Forbidden):
+    """The token that a page of ours sends along is missing, or was made for another session."""
+
+
+class TooManyTries(DaemonError):
+    """Too many wrong passwords or keys; no more are taken for `left_ms`."""
+
+    def __init__(self, left_ms: int) -> None:
+        self.left_ms = left_ms
+        self.left_s = -(-left_ms // 1000)
+        super().__init__(f"There were too many wrong tries: wait {self.left_s} seconds, then try again.")
+
+
 class MalformedRequest(DaemonError):
     """The request cannot be read at all."""
 
@@ -93,6 +110,10 @@ class TooLarge(DaemonError):
 
 class IllegalMove(DaemonError):
     """The job or message is in a state that forbids the move."""
+
+
+class DraftChanged(IllegalMove):
+    """Somebody, or another tab, has saved the draft since it was read; or it has been started."""
 
 
 class KeyReused(IllegalMove):
@@ -133,6 +154,10 @@ class AccountUnready(TransportError):
 
 class ChatBarred(AccountUnready):
     """WhatsApp does not let the account start this chat for now."""
+
+
+class NotOffered(TransportError):
+    """There is no way to do this here; the text says what a person can do instead."""
 
 
 class BrowserLost(TransportError):

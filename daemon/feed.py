@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 from aiohttp import web
 
-from daemon import accounts, campaigns
+from daemon import accounts, campaigns, pacing, standing
 from daemon.config import Settings
 from daemon.db import now_ms
 from daemon.models import Account
@@ -24,19 +25,27 @@ WATCHED_JOBS = 50
 Change = tuple[str, dict[str, Any]]  # ("job", progress) or ("account", description)
 
 
+@dataclass
+class Listener:
+    """Somebody who listens: to one job and its account, or to everything. seen: what they know of, by what it is."""
+
+    job_id: int | None
+    seen: dict[tuple[str, Any], dict[str, Any]] = field(default_factory=dict)
+
+
 class Feed:
     """Looks for changes while anybody listens, and gives each listener those it has not seen."""
 
-    def __init__(self, look: Callable[[], list[Change]]) -> None:
+    def __init__(self, look: Callable[[bool, frozenset[int]], list[Change]]) -> None:
         self._look = look
-        self._listeners: dict[asyncio.Queue[Change], dict[tuple[str, Any], dict[str, Any]]] = {}
+        self._listeners: dict[asyncio.Queue[Change], Listener] = {}
         self._wanted = asyncio.Event()
 
     @asynccontextmanager
-    async def listen(self) -> AsyncIterator[asyncio.Queue[Change]]:
-        """A queue of changes; it begins with everything as it is now."""
+    async def listen(self, job_id: int | None = None) -> AsyncIterator[asyncio.Queue[Change]]:
+        """A queue of changes, of everything or of one job; it begins with all of that as it is now."""
         queue: asyncio.Queue[Change] = asyncio.Queue()
-        self._listeners[queue] = {}
+        self._listeners[queue] = Listener(job_id)
         self._wanted.set()
         try:
             yield queue
@@ -45,29 +54,43 @@ class Feed:
             if not self._listeners:
                 self._wanted.clear()
 
-    async def run(self, in_thread: Callable[[Callable[[], list[Change]]], Any]) -> None:
+    async def run(self, in_thread: Callable[..., Any]) -> None:
         """Look and tell, for ever."""
         while True:
             await self._wanted.wait()
             try:
-                changes = await in_thread(self._look)
+                watched = {listener.job_id for listener in self._listeners.values()}
+                changes = await in_thread(self._look, None in watched, frozenset(watched - {None}))
             except Exception:
                 log.exception("feed.failed")  # who listens keeps waiting; the next look may succeed
                 changes = []
-            for queue, seen in self._listeners.items():
+            accounts_of = {state["job_id"]: state["account"] for kind, state in changes if kind == "job"}
+            for queue, listener in self._listeners.items():
                 for kind, state in changes:
                     key = (kind, state.get("job_id", state.get("name")))
-                    if seen.get(key) != state:
-                        seen[key] = state
+                    own = listener.job_id is None or key in (
+                        ("job", listener.job_id),
+                        ("account", accounts_of.get(listener.job_id)),
+                    )
+                    lasting = _lasting(state)
+                    if own and listener.seen.get(key) != lasting:
+                        listener.seen[key] = lasting
                         queue.put_nowait((kind, state))
             await asyncio.sleep(POLL_S)
 
 
-def look(settings: Settings) -> list[Change]:
-    """The newest jobs and all accounts as they are now."""
+def _lasting(state: dict[str, Any]) -> dict[str, Any]:
+    """Without what moves on with the clock alone: the end that is foreseen, and the time of what is due now."""
+    due = {"next_send_at": None} if state.get("next_reason") == pacing.Why.READY else {}
+    return state | {"eta": None} | due
+
+
+def look(settings: Settings, everything: bool, watched: Collection[int]) -> list[Change]:
+    """The watched jobs, with `everything` also the newest ones, and all accounts as they are now."""
     now = now_ms()
-    newest, _ = campaigns.jobs(None, WATCHED_JOBS)
-    jobs: list[Change] = [("job", campaigns.progress(settings, job)) for job in newest]
+    rows = campaigns.jobs(None, WATCHED_JOBS)[0] if everything else []
+    rows += campaigns.some_jobs(frozenset(watched) - {row.id for row in rows})
+    jobs: list[Change] = [("job", campaigns.progress(settings, row)) for row in rows]
     return jobs + [("account", _described(account, now)) for account in accounts.every()]
 
 
@@ -75,7 +98,7 @@ def _described(account: Account, now: int) -> dict[str, Any]:
     """The account without its heartbeat, which would be a change every few seconds, and with a sign that changes
     whenever the QR code does."""
     code = hashlib.sha256(account.qr.encode()).hexdigest()[:8] if account.qr else None
-    return accounts.describe(account, now) | {"seen_at": None, "qr": code}
+    return accounts.describe(account, now) | standing.asked(account, now) | {"seen_at": None, "qr": code}
 
 
 FEED = web.AppKey("feed", Feed)

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from aiohttp import web, web_protocol
 
-from daemon import api, config, db, errors, feed, pages, process
+from daemon import api, config, db, errors, feed, gate, library_api, pages, process, suppression_api
 from daemon import web as shared
 from daemon.config import Settings
 
@@ -28,14 +28,18 @@ STOP_S = 3.0  # for requests that are under way at SIGTERM; event streams are en
 def make_app(settings: Settings, key: str) -> web.Application:
     """The whole application; the database must be connected."""
     app = web.Application(
-        middlewares=[shared.speak, shared.problems], client_max_size=settings.max_upload_mb * 1024 * 1024 + OVERHEAD
+        middlewares=[shared.speak, gate.conceal, shared.problems, gate.identify],
+        client_max_size=settings.max_upload_mb * 1024 * 1024 + OVERHEAD,
     )
     app[shared.SETTINGS] = settings
     app[shared.API_KEY] = key
+    app[pages.ONE_BY_ONE] = asyncio.Semaphore(1)
     app[feed.FEED] = feed.Feed(partial(feed.look, settings))
     app.on_response_prepare.append(shared.secure)
     pages.set_up(app)
     app.add_routes(api.routes)
+    app.add_routes(library_api.routes)
+    app.add_routes(suppression_api.routes)
     app.add_routes(pages.routes)
     app.cleanup_ctx.append(_threads)
     app.cleanup_ctx.append(_feed)
@@ -73,8 +77,8 @@ async def _threads(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _feed(app: web.Application) -> AsyncIterator[None]:
-    async def in_thread(work: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(app[shared.THREADS], work)
+    async def in_thread(work: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(app[shared.THREADS], work, *arguments)
 
     task = asyncio.create_task(app[feed.FEED].run(in_thread))
     yield

@@ -6,7 +6,7 @@ All times are UTC epoch milliseconds. `Json` columns hold JSON as text.
 from __future__ import annotations
 
 import json
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 import peewee
@@ -33,6 +33,7 @@ class State(StrEnum):
 UNFINISHED = frozenset({State.PENDING, State.CLAIMED, State.SENDING})
 IN_HAND = frozenset({State.CLAIMED, State.SENDING})
 OUT = frozenset({State.SENT, State.DELIVERED, State.READ})
+NOT_OUT = frozenset({State.FAILED, State.UNCERTAIN, State.SKIPPED, State.CANCELLED})
 
 MOVES: dict[str, tuple[frozenset[State], State]] = {  # name: (from, to): the only moves a message makes
     "claim": (frozenset({State.PENDING}), State.CLAIMED),
@@ -78,6 +79,14 @@ JOB_MOVES: dict[str, tuple[frozenset[JobState], JobState]] = {
 }
 
 
+class Role(IntEnum):
+    """What somebody may do; each may all that those before it may. Stored by its name, in small letters."""
+
+    VIEWER = 1  #: look, with numbers masked
+    OPERATOR = 2  #: run campaigns
+    ADMIN = 3  #: also users, accounts and what cannot be undone
+
+
 class Json(peewee.TextField):
     """JSON as text, the same on both databases."""
 
@@ -118,8 +127,16 @@ class Account(Table):
     wish = Json(null=True)  # what a person asks its sender to do: {what, at, …}
     link_number = peewee.CharField(null=True, max_length=20)  # to be linked by a code instead of the QR code
     link_code = peewee.CharField(null=True, max_length=16)  # a credential, as `qr`
-    screenshot = peewee.BlobField(null=True)  # PNG of its browser, on a person's wish
-    screenshot_at = peewee.BigIntegerField(null=True)
+    link_code_at = peewee.BigIntegerField(null=True)  # when that code was first seen
+    screenshot_at = peewee.BigIntegerField(null=True)  # of its picture
+
+
+class Picture(Table):
+    """An account's browser as it was when a person asked to see it. Not in the account's row, which is read often."""
+
+    account = peewee.CharField(primary_key=True, max_length=32)
+    at = peewee.BigIntegerField()
+    png = peewee.BlobField()
 
 
 class Job(Table):
@@ -166,7 +183,7 @@ class Message(Table):
 
     id = peewee.AutoField()
     job_id: int
-    job = peewee.ForeignKeyField(Job, backref="messages", on_delete="CASCADE")
+    job = peewee.ForeignKeyField(Job, backref="messages", on_delete="CASCADE", index=False)
     account = peewee.CharField(max_length=32)
     row = peewee.IntegerField()  # where it stood in the file or list
     number = peewee.CharField(max_length=20)
@@ -184,6 +201,7 @@ class Message(Table):
     sent_at = peewee.BigIntegerField(null=True)
     delivered_at = peewee.BigIntegerField(null=True)
     read_at = peewee.BigIntegerField(null=True)
+    ended_at = peewee.BigIntegerField(null=True)  # since when it is failed, uncertain, skipped or cancelled
 
     class Meta:
         indexes = (
@@ -192,7 +210,14 @@ class Message(Table):
             (("account", "state"), False),  # rescue
             (("account", "submitted_at"), False),  # caps
             (("account", "number"), False),  # known chats
+            (("job", "sent_at"), False),  # rate and chart
+            (("job", "id"), False),  # pages of its recipients
         )
+
+
+Message.add_index(  # the cap per person; only of those that may have left, so that queueing costs nothing more
+    Message.index(Message.number, Message.submitted_at).where(Message.submitted_at.is_null(False))
+)
 
 
 class Event(Table):
@@ -229,6 +254,25 @@ class Suppression(Table):
     created_at = peewee.BigIntegerField()
     confirmed_at = peewee.BigIntegerField(null=True)  # when they were told that they are on it
 
+    class Meta:
+        indexes = ((("created_at", "number"), False),)  # pages, newest first
+
+
+class Removal(Table):
+    """Somebody was taken off the suppression list: what stood there, and who did it and why."""
+
+    id = peewee.AutoField()
+    number = peewee.CharField(max_length=20)
+    reason = peewee.TextField()  # these three: of the entry
+    source = peewee.CharField()
+    created_at = peewee.BigIntegerField()
+    removed_at = peewee.BigIntegerField()
+    removed_by = peewee.CharField()
+    why = peewee.TextField()
+
+    class Meta:
+        indexes = ((("number",), False),)
+
 
 class Reply(Table):
     """What somebody has written to an account of ours."""
@@ -262,6 +306,7 @@ class Session(Table):
     """A login. id: SHA-256 of what the cookie holds."""
 
     id = peewee.CharField(primary_key=True, max_length=64)
+    user_id: int | None
     user = peewee.ForeignKeyField(User, null=True, backref="sessions", on_delete="CASCADE")  # None: by the API key
     role = peewee.CharField(max_length=16)
     csrf = peewee.CharField(max_length=64)
@@ -288,9 +333,10 @@ class Draft(Table):
     created_by = peewee.CharField(max_length=64)
     created_at = peewee.BigIntegerField()
     updated_at = peewee.BigIntegerField()
-    sheet = Json(null=True)  # the file's rows as they were read: [[position, [cell, …]], …]
+    sheet = Json(null=True)  # the file's rows as they were read: [[sheet's title, [[position, [cell, …]], …]], …]
     audience = Json(null=True)  # who will get it, frozen by the dry run: [[row, number, fields, attachments], …]
     report = Json(null=True)  # of the dry run
+    job_id: int | None
     job = peewee.ForeignKeyField(Job, null=True, on_delete="SET NULL")  # what it became
 
 
@@ -319,12 +365,12 @@ class ListEntry(Table):
     """Somebody on a list."""
 
     id = peewee.AutoField()
-    list = peewee.ForeignKeyField(ContactList, backref="entries", on_delete="CASCADE")
+    list = peewee.ForeignKeyField(ContactList, backref="entries", on_delete="CASCADE", index=False)
     number = peewee.CharField(max_length=20)
     fields = Json(default=dict)
 
     class Meta:
-        indexes = ((("list", "number"), True),)
+        indexes = ((("list", "number"), True), (("list", "id"), False))
 
 
 class Upload(Table):
@@ -363,6 +409,6 @@ class Answer(Table):
 
 
 TABLES = [
-    Account, Job, Message, Event, Evidence, Suppression, Reply, User, Session, LoginFailure, Draft, Template,
-    ContactList, ListEntry, Upload, Attachment, Answer,
+    Account, Picture, Job, Message, Event, Evidence, Suppression, Removal, Reply, User, Session, LoginFailure, Draft,
+    Template, ContactList, ListEntry, Upload, Attachment, Answer,
 ]  # fmt: skip

@@ -21,12 +21,13 @@ import peewee
 import structlog
 
 from daemon import errors, evidence, pacing
-from daemon.db import Prepared, after_commit, locked, param, tuples, write
+from daemon.db import Prepared, after_commit, database, locked, on_postgres, param, tuples, write
 from daemon.models import (
     IN_HAND,
     JOB_MOVES,
     MAY_RUN,
     MOVES,
+    NOT_OUT,
     OUT,
     UNFINISHED,
     Account,
@@ -43,9 +44,14 @@ from daemon.transports import Ack, Lookup, Mark, Receipt
 log = structlog.get_logger()
 
 BATCH = 500
+NO_RULES = pacing.Rules()
+PERSON = 0x7065_7273  # any number that is ours: the advisory locks of those who are about to write to one person
 SKIPS_PER_CLAIM = 200
+FARTHEST_MS = 3 * pacing.DAY_MS  # a cap frees within a day, and the window after it opens within another
+LOOK_AGAIN_MS = 1_000
 REQUEUED = frozenset({State.PENDING, State.CANCELLED})
 OPTED_OUT = "is on the suppression list"
+TEST = "Test: "  # a job of one message that is named so went to oneself
 LOGGED = {  # move -> its event, see logs.EVENTS
     "claim": "message.claimed",
     "release": "message.released",
@@ -67,7 +73,14 @@ LOGGED = {  # move -> its event, see logs.EVENTS
 def enqueue(job: Job, recipients: Iterable[Recipient], who: str, at: int) -> None:
     """Store one pending message for each recipient; the caller's transaction makes it whole with the job."""
     rows = [
-        {"job": job, "account": job.account, "row": r.position, "number": r.number, "fields": dict(r.fields)}
+        {
+            "job": job,
+            "account": job.account,
+            "row": r.position,
+            "number": r.number,
+            "fields": dict(r.fields),
+            "attachments": getattr(r, "attachments", None),
+        }
         for r in recipients
     ]
     for batch in peewee.chunked(rows, BATCH):
@@ -80,7 +93,15 @@ def enqueue(job: Job, recipients: Iterable[Recipient], who: str, at: int) -> Non
 
 
 def opening(account: str, now: int, rules: pacing.Rules) -> pacing.Opening:
-    """The earliest time that the account may hand over a message, and what it waits for."""
+    """The earliest time that the account may hand over a message, and what it waits for.
+
+    rules: of the settings; the account's own limits are in its row, which is read here.
+    """
+    return _opening(account, now, rules)[0]
+
+
+def _opening(account: str, now: int, rules: pacing.Rules) -> tuple[pacing.Opening, pacing.Rules]:
+    """As `opening`, and the rules with the account's own limits."""
 
     def nth_newest(n: int, since: int) -> int | None:
         query = (
@@ -92,16 +113,24 @@ def opening(account: str, now: int, rules: pacing.Rules) -> pacing.Opening:
         )
         return next((row[0] for row in tuples(query)), None)
 
-    at, why, paced_at = _paced(account=account).fetchone() or (0, pacing.Why.READY, 0)
+    at, why, paced_at, *own = _paced(account=account).fetchone() or (0, pacing.Why.READY, 0, None, None, None, None)
+    rules = pacing.own(rules, *own)
     if paced_at > now:  # the clock was set back since: what counts is the length of the pause
         at = now + at - paced_at
-    return pacing.opening(now, pacing.Opening(at, pacing.Why(why)), rules, nth_newest)
+    return pacing.opening(now, pacing.Opening(at, pacing.Why(why)), rules, nth_newest), rules
 
 
 @Prepared
 def _paced() -> Any:
     columns = (Account.next_send_at, Account.next_reason, Account.paced_at)
-    return Account.select(*columns).where(Account.name == param("account"))
+    own = (Account.hourly_cap, Account.daily_cap, Account.quiet_hours, Account.timezone)
+    return Account.select(*columns, *own).where(Account.name == param("account"))
+
+
+def handed_over(account: str, since: int) -> int:
+    """How many messages of the account may be out since then: what counts against a cap."""
+    mine = (Message.account == account, Message.submitted_at > since)
+    return int(Message.select().where(*mine).count())
 
 
 def _follow_clock(account: str, now: int) -> None:
@@ -127,7 +156,8 @@ def claim(
 
     now: UTC epoch ms. Returns 0..limit rows, all `claimed`, sharing one `lease` token valid for lease_ms:
     extend() it or lose it. Running jobs of an account take turns; people on the suppression list are
-    skipped here; nothing is claimed before the account's pace, caps and quiet hours allow it.
+    skipped here, and so are those who got as many messages as one person may (rules.person_cap); nothing
+    is claimed before the account's pace, caps and quiet hours allow it.
     known_only: those whom this account has written to before, with success.
     """
     if not _anything_due(account, now, known_only):
@@ -136,13 +166,15 @@ def claim(
     token = secrets.token_hex(8)
     for _ in range(SKIPS_PER_CLAIM):
         with write():
-            if opening(account, now, rules).at > now:
+            opens, own = _opening(account, now, rules)
+            if opens.at > now:
                 return []
             # First a job that nobody is changing just now; only where there is no other one, wait for it.
             job = _next_job(account, now, known_only, skip=True) or _next_job(account, now, known_only, skip=False)
             if job is None:
                 return []
-            claimed = _claim_from(job, limit, now, now + lease_ms, token, known_only)
+            room = _room(job, limit, now, own.zone)
+            claimed = _claim_from(job, room, now, now + lease_ms, token, known_only, own) if room else []
         if claimed:
             return claimed
     return []
@@ -152,7 +184,7 @@ def _anything_due(account: str, now: int, known_only: bool) -> bool:
     """Open the jobs whose time has come; then a read that spares an idle sender the write lock."""
     for (job_id,) in _scheduled(account=account, now=now).fetchall():
         _open(job_id)
-    return _waiting(known_only, account=account, now=now).fetchone() is not None
+    return _waiting(known_only, account=account, now=now, farthest=now + FARTHEST_MS).fetchone() is not None
 
 
 @Prepared
@@ -188,10 +220,16 @@ def _job_with_work(known_only: bool, *columns: Any) -> Any:
         somebody = somebody.where(_known(Message))
     return (
         Job.select(*columns)
-        .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), peewee.fn.EXISTS(somebody))
+        .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), _open_now(), peewee.fn.EXISTS(somebody))
         .order_by(Job.claimed_at, Job.id)
         .limit(1)
     )
+
+
+def _open_now() -> Any:
+    """Whether neither window nor cap hold the job back, as far as was seen. No wait is as long as FARTHEST_MS: past
+    it the clock was set back since, and it is looked at anew."""
+    return (Job.opens_at <= param("now")) | (Job.opens_at > param("farthest"))
 
 
 @Prepared
@@ -215,18 +253,71 @@ def _next_due(known_only: bool) -> Any:
     return locked(due.where(_known(Message)) if known_only else due, skip=True)
 
 
+def job_opening(job: Job, now: int, zone: str) -> pacing.Opening:
+    """The earliest time that the job's own window and daily cap allow, and which of them it waits for."""
+
+    def nth_newest(n: int, since: int) -> int | None:
+        row = _nth_of_job(account=job.account, job=job.id, since=since, before=n - 1).fetchone()
+        return row[0] if row else None
+
+    return pacing.job_opening(now, terms(job), zone, nth_newest)
+
+
+def terms(job: Job) -> pacing.Terms:
+    """What limits the job beside its account."""
+    return pacing.Terms(pacing.window(job.window), job.daily_cap)
+
+
+@Prepared
+def _nth_of_job() -> Any:
+    mine = (Message.account == param("account"), Message.job == param("job"), Message.submitted_at > param("since"))
+    newest_first = Message.select(Message.submitted_at).where(*mine).order_by(Message.submitted_at.desc())
+    return newest_first.limit(1).offset(param("before"))
+
+
+def _room(job: Job, limit: int, now: int, zone: str) -> int:
+    """How many of the job's messages may be claimed now. At 0 it is put aside until its window or cap opens, so
+    that another job gets the turn."""
+    if not job.window and not job.daily_cap:
+        return limit
+    opens = job_opening(job, now, zone)
+    room = limit
+    if opens.at <= now and job.daily_cap:
+        since = now - pacing.DAY_MS
+        (submitted,) = _submitted_since(account=job.account, job=job.id, since=since).fetchone()
+        room = min(limit, job.daily_cap - submitted - job.claimed)
+    if opens.at > now or room <= 0:  # with the cap's last ones in hand it is soon seen what becomes of them
+        _put_aside(id=job.id, at=max(opens.at, now + LOOK_AGAIN_MS))
+        return 0
+    return room
+
+
+@Prepared
+def _submitted_since() -> Any:
+    mine = (Message.account == param("account"), Message.job == param("job"), Message.submitted_at > param("since"))
+    return Message.select(peewee.fn.COUNT(Message.id)).where(*mine)
+
+
+@Prepared
+def _put_aside() -> Any:
+    return Job.update(opens_at=param("at")).where(Job.id == param("id"))
+
+
 def _next_job(account: str, now: int, known_only: bool, skip: bool) -> Job | None:
-    return next(iter(_rows(Job, _turn(known_only, skip, account=account, now=now))), None)
+    values = {"account": account, "now": now, "farthest": now + FARTHEST_MS}
+    return next(iter(_rows(Job, _turn(known_only, skip, **values))), None)
 
 
-def _claim_from(job: Job, limit: int, now: int, lease_until: int, token: str, known_only: bool) -> list[Message]:
+def _claim_from(
+    job: Job, limit: int, now: int, lease_until: int, token: str, known_only: bool, rules: pacing.Rules
+) -> list[Message]:
     rows = _rows(Message, _next_due(known_only, job=job.id, now=now, limit=limit))
-    refused = {row.number for row in rows if _opted_out(number=row.number).fetchone()}
+    refused = {row.number: why for row in rows if (why := _barred(job, row.number, now, rules))}
     kept: list[Message] = []
     for row in rows:
         row.job = job
-        if row.number in refused:
-            _apply(row, "skip", OPTED_OUT, "sender", now, error=OPTED_OUT)
+        if why := refused.get(row.number):
+            _apply(row, "skip", why, "sender", now, error=why)
         else:
             kept.append(row)
     for row in kept:
@@ -248,18 +339,48 @@ def _take_turn(begins: bool) -> Any:
     return Job.update(changes).where(Job.id == param("id"))
 
 
-def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap) -> None:
+def _barred(job: Job, number: str, now: int, rules: pacing.Rules) -> str | None:
+    """Why this person may not be written to now; None when they may."""
+    if _opted_out(number=number).fetchone():
+        return OPTED_OUT
+    if not rules.person_cap or (job.name.startswith(TEST) and job.total == 1):
+        return None
+    (got,) = _got(number=number, since=now - rules.person_window_ms).fetchone()
+    if got < rules.person_cap:
+        return None
+    days = rules.person_window_ms // pacing.DAY_MS
+    return f"got {got} message{'s' * (got != 1)} within {days} day{'s' * (days != 1)}"
+
+
+@Prepared
+def _got() -> Any:
+    """How many messages have left for this number since then, whatever their job and account."""
+    left = (State.SENDING.value, State.UNCERTAIN.value, *sorted(OUT))
+    no_test = (peewee.fn.SUBSTR(Job.name, 1, len(TEST)) != TEST) | (Job.total != 1)
+    theirs = (Message.number == param("number"), Message.submitted_at > param("since"), Message.state.in_(left))
+    return Message.select(peewee.fn.COUNT(Message.id)).join(Job).where(*theirs, no_test)
+
+
+def _alone_with(number: str) -> None:
+    """Wait for who else is about to write to this person: each of two accounts would not see the other's message."""
+    if on_postgres():  # on SQLite the transaction has locked the whole database already
+        database.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (PERSON, number))
+
+
+def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacing.Rules = NO_RULES) -> None:
     """Commit that the message may be out from now on, with what the chat looks like, and pace the account.
 
     Raises LeaseLost when it is no longer ours; IllegalMove when its job was paused or stopped, or the
-    person opted out, since the claim: release() it then.
+    person opted out or got as many messages as one may (rules.person_cap), since the claim: release() it then.
     """
     with _moving(message):
         state = _job_state(message.job_id)
         if state not in MAY_RUN:
             raise errors.IllegalMove(f"job {message.job_id} is {state}")
-        if _opted_out(number=message.number).fetchone():
-            raise errors.IllegalMove(f"message {message.id}: the recipient {OPTED_OUT}")
+        if rules.person_cap:
+            _alone_with(message.number)
+        if why := _barred(message.job, message.number, now, rules):
+            raise errors.IllegalMove(f"message {message.id}: the recipient {why}")
         _apply(message, "submit", None, "sender", now, mark=mark.dumps(), submitted_at=now)
         set_pace(message.account, now, gap)
 
@@ -455,21 +576,27 @@ def cancel_pending(job: Job, who: str, now: int) -> int:
     return _sweep(job, "cancel", State.PENDING, "the job was stopped", who, now)
 
 
-def resend_failed(job: Job, who: str, now: int) -> int:
-    """Queue a job's failed messages again, their attempts anew; returns how many."""
-    return _sweep(job, "resend", State.FAILED, None, who, now, attempts=0, not_before=0, error=None)
+def resend_failed(job: Job, who: str, now: int, only: Any = None) -> int:
+    """Queue a job's failed messages again, those that meet the condition `only`, their attempts anew; returns how
+    many."""
+    return _sweep(job, "resend", State.FAILED, None, who, now, only, attempts=0, not_before=0, error=None)
 
 
-def _sweep(job: Job, name: str, source: State, why: str | None, who: str, now: int, **changes: Any) -> int:
+def _sweep(
+    job: Job, name: str, source: State, why: str | None, who: str, now: int, only: Any = None, **changes: Any
+) -> int:
     """Move all of a job's messages in one state; part of the caller's transaction."""
     _, target = MOVES[name]
     rows = (Message.job == job) & (Message.state == source)
+    if only is not None:
+        rows &= only
     history = Message.select(Message.id, *map(peewee.Value, (now, who, name, source.value, target.value, why))).where(
         rows
     )
     Event.insert_from(
         history, [Event.message, Event.at, Event.who, Event.move, Event.source, Event.target, Event.why]
     ).execute()
+    changes["ended_at"] = now if target in NOT_OUT else None
     count: int = Message.update(state=target, **changes).where(rows).execute()
     _count(job.id, {source: -count, target: count}, now)
     return count
@@ -502,6 +629,8 @@ def _apply(message: Message, name: str, why: str | None, who: str, at: int, **ch
     held = message.lease
     if target not in IN_HAND:
         changes |= {"lease": None, "lease_until": None}
+    if target in NOT_OUT or source in NOT_OUT:
+        changes["ended_at"] = at if target in NOT_OUT else None
     changed = 0
     if source in sources:
         _count(message.job_id, {source: -1, target: 1}, at)  # first, as it locks the job

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
 HOUR_MS = 3_600_000
@@ -24,6 +26,8 @@ class Why(StrEnum):
     HOURLY_CAP = "hourly_cap"
     DAILY_CAP = "daily_cap"
     QUIET_HOURS = "quiet_hours"
+    JOB_WINDOW = "job_window"
+    JOB_CAP = "job_cap"
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,24 @@ class Rules:
     daily_cap: int = 0
     quiet: tuple[time, time] | None = None
     zone: str = "UTC"
+    person_cap: int = 0  # most messages to one person, over all jobs and accounts,
+    person_window_ms: int = 0  # within so long
 
     def windows(self) -> tuple[tuple[int, int, Why], ...]:
         """The caps that are set: (most messages, within ms, reason)."""
         both = ((self.hourly_cap, HOUR_MS, Why.HOURLY_CAP), (self.daily_cap, DAY_MS, Why.DAILY_CAP))
         return tuple(cap for cap in both if cap[0])
+
+
+def own(
+    rules: Rules, hourly_cap: int | None, daily_cap: int | None, quiet_hours: str | None, zone: str | None
+) -> Rules:
+    """`rules` with an account's own limits in place of theirs; None for those it has not. quiet_hours: "" for none."""
+    changes: dict[str, Any] = {"hourly_cap": hourly_cap, "daily_cap": daily_cap, "zone": zone or None}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if quiet_hours is not None:
+        changes["quiet"] = window(quiet_hours)
+    return replace(rules, **changes) if changes else rules
 
 
 @dataclass(frozen=True)
@@ -104,29 +121,192 @@ def quiet_until(at_ms: int, rules: Rules) -> int:
     return int(wakes.astimezone(UTC).timestamp() * 1000)
 
 
+def window(text: str | None) -> tuple[time, time] | None:
+    """A job's window such as `09:00-18:00`, None for none. Raises ValueError where it cannot be read."""
+    if not text:
+        return None
+    start, _, end = text.partition("-")
+    both = time.fromisoformat(start.strip().zfill(5)), time.fromisoformat(end.strip().zfill(5))
+    if both[0] == both[1]:
+        raise ValueError("begins when it ends")
+    return both
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What limits one job beside its account: it sends from..to only (its zone is the account's), and at most
+    `daily_cap` messages in 24 hours, 0 for no cap."""
+
+    window: tuple[time, time] | None = None
+    daily_cap: int = 0
+
+
+def job_opening(now_ms: int, terms: Terms, zone: str, nth_newest: Callable[[int, int], int | None]) -> Opening:
+    """The earliest time that a job's own window and cap allow. nth_newest: as in `opening`, of the job's messages."""
+    found = Opening(now_ms, Why.READY)
+    if terms.daily_cap:
+        oldest_that_counts = nth_newest(terms.daily_cap, now_ms - DAY_MS)
+        if oldest_that_counts is not None:
+            found = Opening(max(now_ms, oldest_that_counts + DAY_MS), Why.JOB_CAP)
+    if terms.window:
+        start, end = terms.window
+        opens_at = quiet_until(found.at, Rules(quiet=(end, start), zone=zone))
+        if opens_at > found.at:
+            return Opening(opens_at, Why.JOB_WINDOW)
+    return found if found.at > now_ms else Opening(now_ms, Why.READY)
+
+
+def narrowed(rules: Rules, terms: Terms) -> Rules:
+    """The account's rules as they work on one job that has these terms, for `eta`."""
+    caps = [cap for cap in (rules.daily_cap, terms.daily_cap) if cap]
+    return replace(rules, daily_cap=min(caps, default=0), quiet=_closed(rules.quiet, terms.window))
+
+
+def _closed(quiet: tuple[time, time] | None, window: tuple[time, time] | None) -> tuple[time, time] | None:
+    """The hours in which nothing goes out, as one stretch: quiet ones, and those outside the window."""
+    if window is None or quiet is None or quiet[0] == quiet[1]:
+        return quiet if window is None else (window[1], window[0])
+    start, end = window
+    if _within(start, quiet):
+        start = quiet[1]
+    if _within(end, quiet) or (_within(quiet[0], (start, end)) and not _within(quiet[1], (start, end))):
+        end = quiet[0]
+    return (end, start)
+
+
+def _within(at: time, hours: tuple[time, time]) -> bool:
+    start, end = hours
+    return start <= at < end if start <= end else at >= start or at < end
+
+
+def quiet_from(at_ms: int, rules: Rules) -> float:
+    """The end (ms) of a stretch that begins at `at_ms`, which is not in quiet hours, and has none: those of the
+    next day, or an earlier change of the clocks, from where one has to look anew. Infinite without quiet hours.
+    """
+    if rules.quiet is None or rules.quiet[0] == rules.quiet[1]:
+        return math.inf
+    offset, start = _offset(at_ms, rules.zone), rules.quiet[0]
+    of_day = (start.hour * 3600 + start.minute * 60 + start.second) * 1000
+    next_start = at_ms + ((of_day - at_ms - offset) % DAY_MS or DAY_MS)
+    if _offset(next_start, rules.zone) == offset:
+        return next_start
+    same, other = at_ms, next_start
+    while other - same > 1:
+        middle = (same + other) // 2
+        same, other = (middle, other) if _offset(middle, rules.zone) == offset else (same, middle)
+    return other
+
+
+def _offset(at_ms: int, zone: str) -> int:
+    """How far (ms) that zone's clocks are ahead of UTC at that time."""
+    offset = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).utcoffset()
+    return round(offset.total_seconds() * 1000) if offset else 0
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Messages that follow each other at the mean pace: the index of the first, its time, the streak before it."""
+
+    first: int
+    at: int
+    streak: int
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """The mean pauses between messages, ms."""
+
+    mean: int
+    long_mean: int
+    every: int
+
+    def after(self, count: int, streak: int) -> int:
+        """From a message to the `count`-th after it."""
+        long_pauses = (streak + count) // self.every if self.every else 0
+        return count * self.mean + long_pauses * self.long_mean
+
+    def time(self, run: _Run, index: int) -> int:
+        return run.at + self.after(index - run.first, run.streak)
+
+    def fit(self, most: int, ms: float, streak: int) -> int:
+        """How many messages, at least 1 and at most `most`, have begun less than `ms` after the first of them."""
+        low, high = 1, most
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.after(middle - 1, streak) < ms else (low, middle - 1)
+        return low
+
+    def first_early(self, run: _Run, base: _Run, back: int, window_ms: int, low: int, high: int) -> int:
+        """The first of the indices low..high-1 of `run` that is less than window_ms after the one `back` before it,
+        all of which are of `base`; `high` when none is.
+
+        Both runs have the same mean, so only the long pauses, which come at other places, change the distance:
+        it takes two values, one long pause apart.
+        """
+        own, other = run.streak - run.first, base.streak - base.first - back
+        spare = run.at - base.at - window_ms - (run.first - back - base.first) * self.mean
+        if not self.every:
+            return high if spare >= 0 else low
+        fewest, ahead = divmod(own - other, self.every)
+        if spare + fewest * self.long_mean >= 0:
+            return high
+        into = (other + low) % self.every
+        if ahead and into >= self.every - ahead and spare + (fewest + 1) * self.long_mean >= 0:
+            low += self.every - into  # until there the run has had one long pause more
+        return min(low, high)
+
+
 def eta(
     pending: int, starts: Opening, delay_ms: tuple[int, int], streak: int, rules: Rules, past: Sequence[int] = ()
 ) -> int | None:
     """When (ms) the last of `pending` messages will go out at the mean pace; None when none is left.
 
-    past: times of the hand-overs of the last 24 hours, oldest first, for the caps.
+    past: times of the hand-overs of the last 24 hours, oldest first, for the caps. It goes from one wait for a cap
+    or for quiet hours to the next, not from message to message: what it costs depends on their number.
     """
     if pending <= 0:
         return None
-    at, done = starts.at, list(past)
-    mean, long_mean = sum(delay_ms) // 2, sum(rules.long_pause_ms) // 2
-    if not rules.windows() and rules.quiet is None:
-        long_pauses = (pending - 1 + streak) // rules.long_pause_every if rules.long_pause_every else 0
-        return at + (pending - 1) * mean + long_pauses * long_mean
-    for left in range(pending, 0, -1):
-        for cap, window_ms, _ in rules.windows():
-            if len(done) >= cap:
-                at = max(at, done[-cap] + window_ms)
+    pace = _Pace(sum(delay_ms) // 2, sum(rules.long_pause_ms) // 2, rules.long_pause_every)
+    streak = min(streak, max(0, pace.every - 1))
+    caps = rules.windows()
+    runs = [_Run(index, at, 0) for index, at in enumerate(past)] if caps else []
+    bases = [0] * len(caps)  # for each cap the run of the message that has to be a window ago
+    at, index = starts.at, len(runs)
+    end = index + pending
+    while True:
+        for n, (cap, window_ms, _) in enumerate(caps):
+            if index >= cap:
+                bases[n] = _run_of(runs, index - cap, bases[n])
+                at = max(at, pace.time(runs[bases[n]], index - cap) + window_ms)
         at = quiet_until(at, rules)
-        done.append(at)
-        if left > 1:
-            streak += 1
-            at += mean
-            if rules.long_pause_every and streak >= rules.long_pause_every:
-                at, streak = at + long_mean, 0
-    return at
+        run = _Run(index, at, streak)
+        count = pace.fit(end - index, quiet_from(at, rules) - at, streak)
+        for n, (cap, window_ms, _) in enumerate(caps):
+            count = _until_cap(pace, runs, run, min(count, cap), cap, window_ms, bases[n])
+        if index + count == end:
+            return at + pace.after(count - 1, streak)
+        runs.append(run)
+        at += pace.after(count, streak)
+        streak = (streak + count) % pace.every if pace.every else 0
+        index += count
+
+
+def _run_of(runs: Sequence[_Run], index: int, start: int) -> int:
+    """Which run has that message; looked for from `start` on."""
+    while start + 1 < len(runs) and runs[start + 1].first <= index:
+        start += 1
+    return start
+
+
+def _until_cap(pace: _Pace, runs: Sequence[_Run], run: _Run, count: int, cap: int, window_ms: int, base: int) -> int:
+    """How many of the run's first `count` (at most `cap`) messages go out before one has to wait for the cap."""
+    index, end = max(run.first + 1, cap), run.first + count
+    while index < end:
+        base = _run_of(runs, index - cap, base)
+        there = runs[base + 1].first + cap if base + 1 < len(runs) else end
+        stop = min(end, there)
+        early = pace.first_early(run, runs[base], cap, window_ms, index, stop)
+        if early < stop:
+            return early - run.first
+        index = stop
+    return count

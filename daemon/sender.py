@@ -25,6 +25,8 @@ from structlog.contextvars import bound_contextvars
 from daemon import accounts, campaigns, canary, db, errors, outbox, pacing, process, render, uploads
 from daemon.config import Settings
 from daemon.failures import Failures, Verdict
+from daemon.granting import Granting
+from daemon.listening import Listening
 from daemon.models import Message
 from daemon.transports import AccountState, Finding, Health, Hold, Mark, Outgoing, Transport
 
@@ -67,6 +69,8 @@ class Sender:
         self._restarts = 0
         self._steady_since = 0.0
         self._failures = Failures()
+        self._granting = Granting(self._account, transport, self._db)
+        self._listening = Listening(settings, transport, self._db, self._gap)
         self._linked_anew = False  # since the last canary
         self._used = False  # whether anything was sent since the transport was last renewed
         self._worn_at = time.monotonic()
@@ -118,13 +122,15 @@ class Sender:
         """Look, then do one thing: wait, settle a doubtful message, or send the next one."""
         health = await self._look()
         await self._rescue()
-        if health is None or not health.usable:
+        if health is not None and await self._granted():
+            self._looked_at = 0.0
+        elif health is None or not health.usable:
             await self._pause(LOOK_S)
         elif self._doubtful:
             await self._find_out(next(iter(self._doubtful)))
         elif self._hold:
             await self._pause(LOOK_S)
-        elif await self._renewed():
+        elif await self._renewed() or await self._listened():
             pass
         elif health.state is AccountState.READY and await self._canary_due():
             await self._fly_canary()
@@ -137,6 +143,22 @@ class Sender:
             for message in claimed:
                 with bound_contextvars(job_id=message.job_id, message_id=message.id, attempt=message.attempts):
                     await self._send(message)
+
+    async def _granted(self) -> bool:
+        """Nothing is in hand but what is doubtful: grant a person's wish, if there is one."""
+        try:
+            return await self._granting.grant(self._unless_stopped, idle=not self._doubtful)
+        except errors.BrowserLost as error:
+            await self._restart(error)
+            return True
+
+    async def _listened(self) -> bool:
+        """Nothing is in hand: look for replies, if it is time to."""
+        try:
+            return await self._listening.turn(self._unless_stopped, self._within_grace)
+        except errors.BrowserLost as error:
+            await self._restart(error)
+            return True
 
     async def _rescue(self) -> None:
         """Once in a lease's time: take back what no living sender holds, of any account."""
@@ -191,7 +213,8 @@ class Sender:
             gap = await self._gap((message.job.delay_min_ms, message.job.delay_max_ms))
             outgoing = await self._db(_outgoing, self._settings, message)
             mark = await self._unless_stopped(self._transport.prepare(outgoing))
-            await self._db(outbox.submit, message, mark, db.now_ms, gap)
+            await self._listening.overheard()
+            await self._db(outbox.submit, message, mark, db.now_ms, gap, self._rules)
         except Stopping:
             await self._move(outbox.release, message, "the sender was stopped")
         except errors.AccountUnready as error:
@@ -494,11 +517,12 @@ _compiled = lru_cache(8)(render.compile)  # a job's text is the same for everybo
 
 
 def _outgoing(settings: Settings, message: Message) -> Outgoing:
-    """What the recipient is to get: the job's text with their fields, and the job's files."""
+    """What the recipient is to get: the job's text with their fields, and their own files or the job's."""
     text = message.job.text
     if text.strip():
         text = render.render(_compiled(text), message.fields, message.number)
-    return Outgoing(message.number, text, uploads.files(settings, message.job.attachments))
+    own = message.attachments
+    return Outgoing(message.number, text, uploads.files(settings, message.job.attachments if own is None else own))
 
 
 def make_transport(settings: Settings) -> Transport:

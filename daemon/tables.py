@@ -77,6 +77,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _WINDOWS = [f"cp125{n}" for n in range(8)]
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
 _SAVE_AS = "save it as .xlsx or .csv and upload that"
 
 
@@ -94,6 +96,16 @@ def clean(text: str) -> str:
         return text.strip()
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
     return text.encode("utf-8", "ignore").decode("utf-8").strip()
+
+
+def harmless(text: str) -> str:
+    """The text as a cell that no spreadsheet takes for a formula; `plain` is the way back."""
+    return "'" + text if text.lstrip("'").startswith(FORMULA) else text
+
+
+def plain(cell: str) -> str:
+    """What `harmless` has made harmless."""
+    return cell[1:] if cell[:1] == "'" and cell.lstrip("'").startswith(FORMULA) else cell
 
 
 def is_zip(data: bytes) -> bool:
@@ -286,16 +298,31 @@ def _delimiter(text: str) -> str:
 
 def sheet_rows(data: bytes, filename: str) -> list[Row]:
     """Rows of the first sheet with anything in it, visible ones first. Raises UnreadableFile."""
+    return next((rows for _, rows in sheets(data, filename, only_first=True)), [])
+
+
+def sheets(
+    data: bytes, filename: str, most_rows: int | None = None, only_first: bool = False
+) -> list[tuple[str, list[Row]]]:
+    """(title, rows) of each sheet with anything in it, visible ones first. Raises UnreadableFile.
+
+    most_rows: of all sheets together.
+    """
     _check_archive(data, filename)
+    left = MAX_ROWS if most_rows is None else most_rows
+    found: list[tuple[str, list[Row]]] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles and extensions, which are not read anyway
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
             for sheet in sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible"):
                 sheet.reset_dimensions()  # what the file claims about its size is often wrong
-                if rows := _bounded(_sheet_records(sheet, filename), filename):
-                    return rows
-            return []
+                if rows := _bounded(_sheet_records(sheet, filename), filename, left):
+                    found.append((str(sheet.title), rows))
+                    left -= len(rows)
+                    if only_first:
+                        break
+            return found
     except errors.UnreadableFile:
         raise
     except Exception as error:  # openpyxl raises what its XML parser, zipfile and its own code come across
@@ -353,7 +380,7 @@ def _check_parts(parts: list[zipfile.ZipInfo], filename: str) -> None:
         raise errors.UnreadableFile(f"{filename} is an archive, but not an .xlsx workbook: {_SAVE_AS}.")
 
 
-def _bounded(records: Iterable[tuple[int, list[str]]], filename: str) -> list[Row]:
+def _bounded(records: Iterable[tuple[int, list[str]]], filename: str, most: int | None = None) -> list[Row]:
     """Cleaned rows with anything in them. Raises UnreadableFile above a limit."""
     rows: list[Row] = []
     for position, raw in records:
@@ -370,7 +397,7 @@ def _bounded(records: Iterable[tuple[int, list[str]]], filename: str) -> list[Ro
             raise errors.UnreadableFile(
                 f"Row {position} of {filename} has a cell of more than {MAX_CELL:,} characters."
             )
-        if len(rows) == MAX_ROWS:
-            raise errors.UnreadableFile(f"{filename} has more than {MAX_ROWS:,} rows: split it.")
+        if len(rows) == (MAX_ROWS if most is None else most):
+            raise errors.UnreadableFile(f"{filename} has more than {len(rows):,} rows: split it.")
         rows.append(Row(position, cells))
     return rows

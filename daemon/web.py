@@ -1,4 +1,4 @@
-"""What REST and pages share: keys, sessions, database work off the event loop, and errors as problem+json.
+"""What REST and pages share: who may do what, database work off the event loop, and errors as problem+json.
 
 Errors follow RFC 9457; `type` is stable, a client may match on it. A page gets the same as HTML.
 """
@@ -12,9 +12,11 @@ import hmac
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from enum import IntEnum
+from contextvars import ContextVar
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 from aiohttp import web
@@ -22,6 +24,7 @@ from aiohttp import web
 from daemon import errors, languages
 from daemon.config import Settings
 from daemon.db import available
+from daemon.models import Role as Role
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -36,12 +39,13 @@ COOKIE = "wasender_session"
 LANGUAGE_COOKIE = "wasender_language"
 ZONE_COOKIE = "wasender_zone"  # set by the page's script: only the browser knows
 PROBLEM_TYPE = "application/problem+json"
-SESSION_S = 14 * 24 * 3600
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API: a client may match on it
     errors.Unauthorized: (401, "unauthorized"),
     errors.Forbidden: (403, "forbidden"),
+    errors.StalePage: (403, "stale-page"),
+    errors.TooManyTries: (429, "too-many-tries"),
     errors.MalformedRequest: (400, "malformed-request"),
     errors.NotFound: (404, "not-found"),
     errors.KeyReused: (409, "idempotency-key-reused"),
@@ -70,15 +74,32 @@ async def in_db(request: web.Request, work: Callable[..., T], *arguments: Any) -
     return await loop.run_in_executor(request.app[THREADS], call)
 
 
-def authorized(request: web.Request) -> bool:
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks; found out by `gate.identify`. session: None for the key in a header."""
+
+    name: str  # under which changes are recorded
+    role: Role
+    session: str | None = None
+    user_id: int | None = None  # None: by the API key
+    csrf: str = ""
+    fresh: bool = True  # an unsafe request came with the session's token
+
+
+visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)  # who asks; None: a stranger
+
+
+def authorized(_request: web.Request) -> bool:
     """Whether the request carries the key (X-API-KEY, or as a Bearer token) or a session of the page."""
-    given = given_key(request)
-    return same(given, request.app[API_KEY]) if given else _session_is_good(request)
+    return visitor.get() is not None
 
 
 def given_key(request: web.Request) -> str:
     """The key that the request carries, right or wrong; "" for none."""
-    return request.headers.get("X-API-KEY") or request.headers.get("Authorization", "").removeprefix("Bearer ")
+    authorization = request.headers.get("Authorization", "")
+    if authorization.startswith("Basic "):  # a proxy's own login
+        authorization = ""
+    return request.headers.get("X-API-KEY") or authorization.removeprefix("Bearer ")
 
 
 def same(given: str, expected: str) -> bool:
@@ -87,20 +108,19 @@ def same(given: str, expected: str) -> bool:
     return hmac.compare_digest(one, other)
 
 
-class Role(IntEnum):
-    """What somebody may do; each may all that those before it may."""
-
-    VIEWER = 1  #: look, with numbers masked
-    OPERATOR = 2  #: run campaigns
-    ADMIN = 3  #: also users, accounts and what cannot be undone
-
-
-def require(request: web.Request, least: Role) -> None:
-    """Raises Unauthorized when nobody has logged in, Forbidden when that role may not do this."""
-    if not authorized(request):
+def require(_request: web.Request, least: Role) -> Visitor:
+    """Who asks. Raises Unauthorized when nobody has logged in, Forbidden when that role may not do this."""
+    who = visitor.get()
+    if who is None:
         raise errors.Unauthorized(
             "Send the API key in the header X-API-KEY; it is in the file api_key in the data folder."
         )
+    if not who.fresh:
+        raise errors.StalePage("This page was opened before your latest login: load it anew, then try again.")
+    if who.role < least:
+        role, needed = who.role.name.lower(), least.name.lower()
+        raise errors.Forbidden(f"Your role, {role}, does not allow this: ask an administrator for the role {needed}.")
+    return who
 
 
 def require_key(request: web.Request) -> None:
@@ -108,37 +128,19 @@ def require_key(request: web.Request) -> None:
     require(request, Role.VIEWER if request.method in SAFE else Role.OPERATOR)
 
 
-def caller(request: web.Request) -> str:
-    """Who a change is recorded under."""
-    return "page" if COOKIE in request.cookies and "X-API-KEY" not in request.headers else "api"
+def caller(_request: web.Request) -> str:
+    """Who a change is recorded under: a user's name, `page` for a login with the API key, `api` for the header."""
+    who = visitor.get()
+    return who.name if who else "nobody"
 
 
-def new_session(request: web.Request) -> str:
-    """A session cookie's value; it ends when the key changes."""
-    expires = str(int(time.time()) + SESSION_S)
-    return f"{expires}.{_sign(request, expires)}"
-
-
-def _session_is_good(request: web.Request) -> bool:
-    expires, _, signature = request.cookies.get(COOKIE, "").partition(".")
-    if not expires.isdecimal() or not same(signature, _sign(request, expires)) or int(expires) < time.time():
-        return False
-    return request.method in SAFE or _from_our_page(request)
-
-
-def _sign(request: web.Request, expires: str) -> str:
-    return hmac.new(request.app[API_KEY].encode(), f"session:{expires}".encode(), hashlib.sha256).hexdigest()
-
-
-def _from_our_page(request: web.Request) -> bool:
-    """A cookie alone must not let another site's page change anything: the browser says where it comes from.
-
-    Sec-Fetch-Site is for those behind a proxy that gives us another Host than the browser sees.
-    """
-    if request.headers.get("Sec-Fetch-Site") == "same-origin":
-        return True
-    origin = request.headers.get("Origin", "")
-    return origin.partition("://")[2] == request.host
+def to_login(request: web.Request) -> web.HTTPException:
+    """The way to the login, and from there back to this page, or to the one whose form was sent."""
+    if request.method in SAFE:
+        return web.HTTPFound("/app/login?" + urlencode({"next": request.path_qs}))
+    before = urlsplit(request.headers.get("Referer", ""))
+    goal = f"{before.path}?{before.query}" if before.query else before.path
+    return web.HTTPSeeOther("/app/login?" + urlencode({"next": goal}))
 
 
 @web.middleware
@@ -156,9 +158,15 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     started = time.monotonic()
     try:
         response = await handler(request)
+    except errors.Unauthorized as error:
+        if _wants_page(request):
+            raise to_login(request) from error
+        response = problem(request, *PROBLEMS[errors.Unauthorized], str(error))
     except errors.DaemonError as error:
         status, slug = next(PROBLEMS[c] for c in type(error).__mro__ if c in PROBLEMS)
         response = problem(request, status, slug, str(error))
+        if isinstance(error, errors.TooManyTries):
+            response.headers["Retry-After"] = str(error.left_s)
     except web.HTTPRequestEntityTooLarge:
         limit = request.app[SETTINGS].max_upload_mb
         response = problem(request, 413, "too-large", f"The request is too large: {limit} MB is the limit.")
@@ -181,12 +189,16 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 def problem(request: web.Request, status: int, slug: str, detail: str) -> web.Response:
     """The error as RFC 9457 asks, or as a page for a browser that asked for one."""
     title = HTTPStatus(status).phrase
-    if "text/html" in request.headers.get("Accept", "") and request.path.startswith("/app"):
+    if _wants_page(request):
         context = {"title": title, "detail": detail, "status": status}
         return request.app[ERROR_PAGE](request, context, status)
     headers = {"WWW-Authenticate": "ApiKey"} if status == 401 else None
     body = problem_body(status, slug, detail)
     return web.json_response(body, status=status, content_type=PROBLEM_TYPE, headers=headers)
+
+
+def _wants_page(request: web.Request) -> bool:
+    return "text/html" in request.headers.get("Accept", "") and request.path.startswith("/app")
 
 
 def problem_body(status: int, slug: str, detail: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def up(migrator: Any, db: Any) -> None:
             "wish": TextField(null=True),
             "link_number": CharField(null=True, max_length=20),
             "link_code": CharField(null=True, max_length=16),
-            "screenshot": BlobField(null=True),
+            "link_code_at": BigIntegerField(null=True),
             "screenshot_at": BigIntegerField(null=True),
         },
         "job": {
@@ -36,11 +36,26 @@ def up(migrator: Any, db: Any) -> None:
             "opens_at": BigIntegerField(default=0),
             "cloned_from": IntegerField(null=True),
         },
-        "message": {"attachments": TextField(null=True)},
+        "message": {"attachments": TextField(null=True), "ended_at": BigIntegerField(null=True)},
         "suppression": {"confirmed_at": BigIntegerField(null=True)},
     }
     for table, fields in columns.items():
         migrator.migrate(*(migrator.add_column(table, name, field) for name, field in fields.items()))
+    migrator.migrate(
+        migrator.add_index("message", ("job_id", "sent_at"), False),
+        migrator.drop_index("message", "message_job_id"),  # the next one does all that it did
+        migrator.add_index("message", ("job_id", "id"), False),
+        migrator.add_index("suppression", ("created_at", "number"), False),
+    )
+    db.execute_sql(
+        "UPDATE message SET ended_at = (SELECT MAX(at) FROM event WHERE message_id = message.id AND target = state) "
+        "WHERE state IN ('failed', 'uncertain', 'skipped', 'cancelled')"
+    )
+
+    db.execute_sql(
+        'CREATE INDEX "message_number_submitted_at" ON "message" ("number", "submitted_at") '
+        'WHERE ("submitted_at" IS NOT NULL)'
+    )
 
     class Base(Model):
         class Meta:
@@ -52,6 +67,23 @@ def up(migrator: Any, db: Any) -> None:
 
     class Job(Base):
         id = AutoField()
+
+    class Picture(Base):
+        account = CharField(primary_key=True, max_length=32)
+        at = BigIntegerField()
+        png = BlobField()
+
+    class Removal(Base):
+        number = CharField(max_length=20)
+        reason = TextField()
+        source = CharField()
+        created_at = BigIntegerField()
+        removed_at = BigIntegerField()
+        removed_by = CharField()
+        why = TextField()
+
+        class Meta:
+            indexes = ((("number",), False),)
 
     class Reply(Base):
         account = CharField(max_length=32)
@@ -114,11 +146,11 @@ def up(migrator: Any, db: Any) -> None:
         updated_at = BigIntegerField()
 
     class ListEntry(Base):
-        list = ForeignKeyField(ContactList, on_delete="CASCADE")
+        list = ForeignKeyField(ContactList, on_delete="CASCADE", index=False)
         number = CharField(max_length=20)
         fields = TextField(default="{}")
 
         class Meta:
-            indexes = ((("list", "number"), True),)
+            indexes = ((("list", "number"), True), (("list", "id"), False))
 
-    db.create_tables([Reply, User, Session, LoginFailure, Draft, Template, ContactList, ListEntry])
+    db.create_tables([Picture, Removal, Reply, User, Session, LoginFailure, Draft, Template, ContactList, ListEntry])

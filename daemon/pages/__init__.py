@@ -8,9 +8,29 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from daemon.pages import jobs, login, new, overview, shell, stream
+from daemon.pages import (
+    accounts,
+    draft_finish,
+    draft_message,
+    draft_numbers,
+    drafts,
+    jobs,
+    lists,
+    login,
+    overview,
+    replies,
+    shell,
+    stream,
+    suppressions,
+    templates,
+    users,
+)
 
+NEW = (drafts, draft_numbers, draft_message, draft_finish)
 routes: list[web.AbstractRouteDef] = [
-    route for part in (shell, login, overview, jobs, new, stream) for route in part.routes
+    route
+    for part in (shell, accounts, login, users, overview, jobs, *NEW, templates, lists, replies, suppressions, stream)
+    for route in part.routes
 ]
 set_up = shell.set_up
+ONE_BY_ONE = login.ONE_BY_ONE

@@ -2,84 +2,200 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
-from daemon import campaigns, evidence, render, uploads
+from daemon import campaigns, cloning, errors, evidence, recipients, render, replies, uploads
 from daemon.config import Settings
-from daemon.models import JobState, Message, State
+from daemon.course import Course, course
+from daemon.db import now_ms
+from daemon.languages import N_, gettext
+from daemon.models import Job, JobState, Message, State
+from daemon.pages import chart
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import job_view, message_view, name_columns
-from daemon.pages.words import MEANINGS, seconds
-from daemon.web import SETTINGS, in_db
+from daemon.pages.words import MEANINGS, MOVES, WHO, rate, seconds
+from daemon.recipients import Selection
+from daemon.web import SETTINGS, caller, in_db, require_key
 
 routes = web.RouteTableDef()
 
 ROWS_SHOWN = 50
 DECISIONS_SHOWN = 20
+PEOPLE = {  # whom a clone is for, see cloning.PEOPLE
+    "all": N_("everybody again"),
+    "failed": N_("those who failed"),
+    "unreached": N_("those who failed or were cancelled"),
+}
 
 
 @routes.get(r"/app/jobs/{id:\d{1,18}}")
 @members
 async def job(request: web.Request) -> web.StreamResponse:
-    """One campaign and its recipients, `?state=` and a page at a time."""
-    state = request.query.get("state") or None
-    arguments = (request.app[SETTINGS], int(request.match_info["id"]), state, number(request, "cursor"))
+    """One campaign and its recipients, those of `?state=` that `?search=` finds, a page at a time."""
+    places = (number(request, "cursor"), number(request, "before"))
+    arguments = (request.app[SETTINGS], int(request.match_info["id"]), _selection(request), *places)
     return show(request, "job.html", await in_db(request, _job_page, *arguments))
 
 
-def _job_page(settings: Settings, job_id: int, state: str | None, cursor: int | None) -> dict[str, Any]:
+def _selection(request: web.Request) -> Selection:
+    return Selection(request.query.get("state") or None, " ".join(request.query.get("search", "").split()))
+
+
+def _job_page(
+    settings: Settings, job_id: int, selection: Selection, cursor: int | None, before: int | None
+) -> dict[str, Any]:
     row = campaigns.job(job_id)
     found = job_view(settings, row)
-    messages, after = campaigns.messages(job_id, state, cursor, ROWS_SHOWN)
-    columns = name_columns(row.columns)
+    went = course(row, now_ms())
     return {
         "job": found,
+        "replies": replies.count(job_id, now_ms()),
         "text": row.text,
         "attachments": uploads.attachments(row.attachments),
         "delays": [seconds(row.delay_min_ms), seconds(row.delay_max_ms)],
+        "window": row.window,
+        "daily_cap": row.daily_cap,
+        "cloned_from": row.cloned_from,
         "rejected": len(row.rejected),
-        "counts": [(each.value, found[each.value], MEANINGS[each]) for each in State if found[each.value]],
-        "state": state,
-        "cursor": cursor,
-        "after": after,
-        "messages": [message_view(each, columns) for each in messages],
+        "rates": {
+            "now": rate(went.per_hour_now) if went.per_hour_now else None,
+            "average": rate(went.per_hour) if went.per_hour is not None else None,
+        },
+        "course": _drawn(went),
+        "clone_id": secrets.token_hex(16),
+        "people": {name: words for name, words in PEOPLE.items() if _group(row, name)},
+        **_recipients(row, selection, cursor, before),
     }
+
+
+def _group(row: Job, name: str) -> int:
+    return sum(getattr(row, state) for state in cloning.PEOPLE[name])
+
+
+def _drawn(went: Course) -> dict[str, Any] | None:
+    if not went.stretches:
+        return None
+    return {
+        "bars": chart.bars(went.stretches, gettext("Outcomes over time, as in the table below")),
+        "highest": chart.highest(went.stretches),
+        "rows": [each for each in went.stretches if each.total],
+        "others": any(each.other for each in went.stretches),
+        "failed": any(each.failed for each in went.stretches),
+        "begins": went.stretches[0].at,
+        "ends": went.stretches[-1].at + went.width_ms,
+    }
+
+
+def _recipients(row: Job, selection: Selection, cursor: int | None, before: int | None) -> dict[str, Any]:
+    """The table and what leads around in it. A search that cannot be made is told beside its field."""
+    error, searched = None, selection
+    try:
+        counts = recipients.counts(row, selection)
+    except errors.InvalidInput as refused:
+        error, searched = str(refused), Selection(selection.state)
+        counts = recipients.counts(row, searched)
+    page = recipients.page(row, searched, cursor, before, ROWS_SHOWN)
+    columns = name_columns(row.columns)
+    query = {"state": searched.state, "search": searched.search}
+    return {
+        "state": searched.state,
+        "search": selection.search,
+        "search_error": error,
+        "query": _query(**query),
+        "found": sum(counts.values()),
+        "selected": counts[searched.state] if searched.state else sum(counts.values()),
+        "failed_found": counts[State.FAILED],
+        "filters": [
+            {
+                "name": each.value,
+                "count": counts[each],
+                "meaning": MEANINGS[each],
+                "query": _query(**query | {"state": each.value}),
+            }
+            for each in State
+            if counts[each] or searched.state == each
+        ],
+        "everybody": _query(search=searched.search),
+        "first_page": _query(**query) if page.before else None,
+        "page_before": _query(before=page.before, **query) if page.before else None,
+        "page_after": _query(cursor=page.after, **query) if page.after else None,
+        "messages": [message_view(each, columns) for each in page.rows],
+    }
+
+
+def _query(**values: object) -> str:
+    """`?…` of those values that there are, "" for none."""
+    given = {name: value for name, value in values.items() if value}
+    return f"?{urlencode(given)}" if given else ""
+
+
+@routes.post(r"/app/jobs/{id:\d{1,18}}/clone")
+async def clone(request: web.Request) -> web.StreamResponse:
+    """Make a draft of the campaign; its id comes from the page, so that a double click makes one."""
+    require_key(request)
+    form = await request.post()
+    wished, people = str(form.get("id", "")), str(form.get("people", "all"))
+    draft_id = wished if len(wished) == 32 and set(wished) <= set("0123456789abcdef") else secrets.token_hex(16)
+    await in_db(request, cloning.clone, int(request.match_info["id"]), draft_id, people, caller(request))
+    raise web.HTTPSeeOther(f"/app/drafts/{draft_id}/message")
 
 
 @routes.get(r"/app/messages/{id:\d{1,18}}")
 @members
 async def message(request: web.Request) -> web.StreamResponse:
-    """What happened to one recipient."""
-    arguments = (request.app[SETTINGS], int(request.match_info["id"]))
+    """What happened to one recipient; `?state=` and `?search=` say who comes before and after."""
+    arguments = (request.app[SETTINGS], int(request.match_info["id"]), _selection(request))
     return show(request, "message.html", await in_db(request, _message_page, *arguments))
 
 
-def _message_page(settings: Settings, message_id: int) -> dict[str, Any]:
+def _message_page(settings: Settings, message_id: int, selection: Selection) -> dict[str, Any]:
     row, events = campaigns.message(message_id)
     found = campaigns.job(row.job_id)
+    row.job = found
+    try:
+        before, after = recipients.neighbours(row, selection)
+    except errors.InvalidInput:
+        selection = Selection()
+        before, after = recipients.neighbours(row, selection)
     return {
         "job": job_view(settings, found),
         "message": message_view(row, name_columns(found.columns)),
         "fields": row.fields,
         "evidence": evidence.newest(message_id),
-        "events": events,
+        "events": [
+            {
+                "at": each.at,
+                "state": each.target,
+                "what": MOVES.get(each.move, each.move),
+                "why": each.why,
+                "who": WHO.get(each.who, each.who),
+                "known": each.who in WHO,
+            }
+            for each in events
+        ],
         "delivered_at": row.delivered_at,
         "read_at": row.read_at,
+        "query": _query(state=selection.state, search=selection.search),
+        "before": before,
+        "after": after,
     }
 
 
 @routes.get("/app/decisions")
 @members
 async def decisions(request: web.Request) -> web.StreamResponse:
-    """The uncertain messages of all campaigns, each with what its chat looked like."""
-    cursor = number(request, "cursor")
-    return show(request, "decisions.html", await in_db(request, _decisions, request.app[SETTINGS], cursor))
+    """The uncertain messages of all campaigns or of `?job=`, each with what its chat looked like."""
+    arguments = (number(request, "cursor"), number(request, "job"))
+    return show(request, "decisions.html", await in_db(request, _decisions, *arguments))
 
 
-def _decisions(settings: Settings, cursor: int | None) -> dict[str, Any]:
-    rows, after = campaigns.messages_everywhere(State.UNCERTAIN, cursor, DECISIONS_SHOWN)
+def _decisions(cursor: int | None, job_id: int | None) -> dict[str, Any]:
+    of = campaigns.job(job_id) if job_id is not None else None
+    rows, after = campaigns.messages_everywhere(State.UNCERTAIN, cursor, DECISIONS_SHOWN, job_id)
     cases = [
         {
             "message": message_view(row, name_columns(row.job.columns)),
@@ -90,7 +206,12 @@ def _decisions(settings: Settings, cursor: int | None) -> dict[str, Any]:
         }
         for row in rows
     ]
-    return {"cases": cases, "cursor": cursor, "after": after}
+    return {
+        "cases": cases,
+        "of": {"id": of.id, "name": of.name} if of else None,
+        "first_page": _query(job=job_id) if cursor else None,
+        "page_after": _query(cursor=after, job=job_id) if after else None,
+    }
 
 
 def _text(row: Message) -> str:

@@ -1,17 +1,25 @@
-"""The login: the right key gets a session."""
+"""Logging in, with a name and its password or with the API key, and out.
+
+The login has no token of a session, as there is none yet: the browser's word for where the form came from (Origin,
+Sec-Fetch-Site) keeps another site from logging somebody in under a name that is not theirs. Every browser that keeps
+our SameSite cookie sends it with a POST; a token in a second cookie would add nothing to that.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
+
 from aiohttp import web
 
-from daemon import errors
+from daemon import errors, gate, logins, users
 from daemon.pages.shell import own_path, show
-from daemon.web import API_KEY as KEY
-from daemon.web import COOKIE, SESSION_S, authorized, new_session, require_key, same
+from daemon.web import API_KEY, Role, authorized, in_db, require, same, visitor
 
 routes = web.RouteTableDef()
 
 LOGIN_BYTES = 4096
+ONE_BY_ONE = web.AppKey("one_by_one", asyncio.Semaphore)  # however many knock, one thread looks at passwords
 
 
 @routes.get("/app/login")
@@ -19,34 +27,66 @@ async def login_page(request: web.Request) -> web.StreamResponse:
     goal = own_path(request.query.get("next", ""))
     if authorized(request):
         raise web.HTTPFound(goal)
-    return show(request, "login.html", {"goal": goal, "wrong": False})
+    return await _form(request, goal)
 
 
 @routes.post("/app/login")
 async def login(request: web.Request) -> web.StreamResponse:
-    """The right key gets a session; a wrong one the same page again."""
+    """Whoever gives the right password or key gets a session; others the same page again."""
     if request.content_length is None or request.content_length > LOGIN_BYTES:
         raise errors.TooLarge("This is not the login form.")
+    if not gate.from_our_page(request):
+        raise errors.Forbidden("This login form came from another site: open the page itself and log in there.")
     form = await request.post()
-    goal, key = own_path(str(form.get("next", ""))), str(form.get("key", "")).strip()
-    if not same(key, request.app[KEY]):
-        return show(request, "login.html", {"goal": goal, "wrong": True}, status=401)
+    goal, name = own_path(str(form.get("next", ""))), str(form.get("name", "")).strip()
+    if "key" in form:
+        key, name = request.app[API_KEY], ""
+        enter = partial(logins.by_key, right=same(str(form["key"]).strip(), key), key=key)
+    else:
+        enter = partial(logins.by_password, name=name, password=str(form.get("password", "")))
+    try:
+        async with request.app[ONE_BY_ONE]:
+            opened = await in_db(request, partial(enter, gate.origin_of(request, name)))
+    except (errors.Unauthorized, errors.TooManyTries) as error:
+        return await _form(request, goal, name, error, by_key="key" in form)
+    await _end(request)  # the session that was open before, if any
     response = web.HTTPSeeOther(goal)
-    response.set_cookie(
-        COOKIE,
-        new_session(request),
-        max_age=SESSION_S,
-        path="/",
-        httponly=True,
-        samesite="Strict",
-        secure=request.secure,
-    )
+    gate.let_in(request, response, opened)
     raise response
+
+
+async def _form(
+    request: web.Request,
+    goal: str,
+    name: str = "",
+    error: errors.Unauthorized | errors.TooManyTries | None = None,
+    by_key: bool = False,
+) -> web.StreamResponse:
+    context = {
+        "goal": goal,
+        "name": name,
+        "wrong": isinstance(error, errors.Unauthorized),
+        "wait_s": error.left_s if isinstance(error, errors.TooManyTries) else 0,
+        "by_key": by_key,
+        "users": await in_db(request, users.any_yet),
+    }
+    status = 200 if error is None else 401 if context["wrong"] else 429
+    response = show(request, "login.html", context, status)
+    if context["wait_s"]:
+        response.headers["Retry-After"] = str(context["wait_s"])
+    return response
 
 
 @routes.post("/app/logout")
 async def logout(request: web.Request) -> web.StreamResponse:
-    require_key(request)
+    require(request, Role.VIEWER)
+    await _end(request)
     response = web.HTTPSeeOther("/app/login")
-    response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict", secure=request.secure)
+    gate.let_out(request, response)
     raise response
+
+
+async def _end(request: web.Request) -> None:
+    who = visitor.get()
+    if who is not None and who.session is not None:
+        await in_db(request, logins.close, who.session)

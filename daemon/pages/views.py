@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from daemon import accounts, campaigns, contacts
+from daemon import accounts, campaigns
 from daemon.config import Settings
 from daemon.db import now_ms
 from daemon.models import IN_HAND, JOB_MOVES, Account, Job, JobState, Message, State
-from daemon.pages.words import BAR, MEANINGS, NAMES, STATUSES, TONES, WAITS, lasts
+from daemon.pages.words import BAR, MEANINGS, NAMES, STATUSES, TONES, WAITS, lasts, words
 from daemon.transports import AccountState
 
 
@@ -39,6 +39,7 @@ def account_view(row: Account, now: int) -> dict[str, Any]:
         "state": row.state if alive else "not running",
         "tone": TONES.get(row.state, "plain") if alive else "bad",
         "sentence": sentence.strip(),
+        "slow": slow,
         "qr": hashlib.sha256(code.encode()).hexdigest()[:12] if code else None,
         "until": row.until if alive else None,
     }
@@ -49,7 +50,8 @@ def job_view(settings: Settings, row: Job) -> dict[str, Any]:
     found = campaigns.progress(settings, row)
     found["done"] = row.total - sum(found[state] for state in (State.PENDING, *IN_HAND))
     found["sentence"] = found["reason"] or STATUSES[JobState(row.state)]
-    found["waits_for"] = WAITS[found["next_reason"]] if found["next_reason"] else ""
+    found["meaning"] = STATUSES[JobState(row.state)]
+    found["waits_for"] = WAITS.get(found["next_reason"], words(found["next_reason"] or ""))
     found["bar"] = _bar(found)
     found["left"] = lasts(found["eta"] - now_ms()) if found["eta"] else ""
     found["may"] = {
@@ -91,8 +93,3 @@ def message_view(row: Message, columns: list[str]) -> dict[str, Any]:
 def name_columns(columns: list[str]) -> list[str]:
     """The columns that say who somebody is."""
     return [name for name in columns if NAMES & set(name.split("_"))][:2] or columns[:1]
-
-
-def who_is(contact: contacts.Contact, columns: list[str]) -> str:
-    names = [contact.fields.get(name, "") for name in name_columns(columns)]
-    return " ".join(filter(None, [*names, contact.number]))

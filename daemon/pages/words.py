@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup, escape
 
 from daemon import campaigns, pacing
+from daemon.languages import N_, amount, gettext, ngettext
 from daemon.models import IN_HAND, OUT, JobState, State
 from daemon.transports import AccountState
 
@@ -25,34 +26,85 @@ TONES: dict[str, str] = {  # of a status chip, which says the state in words as 
     **dict.fromkeys({State.UNCERTAIN, AccountState.HELD, AccountState.OFFLINE, AccountState.NEEDS_LINK}, "warn"),
     **dict.fromkeys({campaigns.WAITING, JobState.PAUSED}, "warn"),
 }
+LABELS: dict[str, str] = {
+    "pending": N_("pending"),
+    "claimed": N_("claimed"),
+    "sending": N_("sending"),
+    "sent": N_("sent"),
+    "delivered": N_("delivered"),
+    "read": N_("read"),
+    "failed": N_("failed"),
+    "uncertain": N_("uncertain"),
+    "skipped": N_("skipped"),
+    "cancelled": N_("cancelled"),
+    "scheduled": N_("scheduled"),
+    "running": N_("running"),
+    "paused": N_("paused"),
+    "stopped": N_("stopped"),
+    "completed": N_("completed"),
+    campaigns.WAITING: N_("waiting for login"),
+    "starting": N_("starting"),
+    "loading": N_("loading"),
+    "needs_link": N_("needs link"),
+    "ready": N_("ready"),
+    "offline": N_("offline"),
+    "held": N_("held"),
+    "banned": N_("banned"),
+    "not started": N_("not started"),
+    "not running": N_("not running"),
+}
+"""What states of messages, jobs and accounts are called."""
 MEANINGS = {
-    State.PENDING: "waits for its turn",
-    State.CLAIMED: "is being prepared, nothing has left yet",
-    State.SENDING: "is on its way to WhatsApp",
-    State.SENT: "WhatsApp has it",
-    State.DELIVERED: "it is on the recipient's phone",
-    State.READ: "the recipient has opened it",
-    State.FAILED: "could not be sent",
-    State.UNCERTAIN: "nobody can tell whether it went out: you decide",
-    State.SKIPPED: "was not to be sent",
-    State.CANCELLED: "the campaign was stopped first",
+    State.PENDING: N_("waits for its turn"),
+    State.CLAIMED: N_("is being prepared, nothing has left yet"),
+    State.SENDING: N_("is on its way to WhatsApp"),
+    State.SENT: N_("WhatsApp has it"),
+    State.DELIVERED: N_("it is on the recipient's phone"),
+    State.READ: N_("the recipient has opened it"),
+    State.FAILED: N_("could not be sent"),
+    State.UNCERTAIN: N_("nobody can tell whether it went out: you decide"),
+    State.SKIPPED: N_("was not to be sent"),
+    State.CANCELLED: N_("the campaign was stopped first"),
 }
 STATUSES = {
-    JobState.SCHEDULED: "It begins by itself at its time.",
-    JobState.PENDING: "It waits for its turn.",
-    JobState.RUNNING: "Messages are going out.",
-    JobState.PAUSED: "Nothing is sent until you resume.",
-    JobState.STOPPED: "It was stopped; what was still queued is cancelled.",
-    JobState.COMPLETED: "Nobody is left to send to.",
+    JobState.SCHEDULED: N_("It begins by itself at its time."),
+    JobState.PENDING: N_("It waits for its turn."),
+    JobState.RUNNING: N_("Messages are going out."),
+    JobState.PAUSED: N_("Nothing is sent until you resume."),
+    JobState.STOPPED: N_("It was stopped; what was still queued is cancelled."),
+    JobState.COMPLETED: N_("Nobody is left to send to."),
 }
 WAITS = {
-    pacing.Why.READY: "due now",
-    pacing.Why.PAUSE: "the pause between two messages",
-    pacing.Why.LONG_PAUSE: "long pause",
-    pacing.Why.HOURLY_CAP: "the hourly limit is reached",
-    pacing.Why.DAILY_CAP: "the daily limit is reached",
-    pacing.Why.QUIET_HOURS: "quiet hours",
+    pacing.Why.READY: N_("due now"),
+    pacing.Why.PAUSE: N_("the pause between two messages"),
+    pacing.Why.LONG_PAUSE: N_("long pause"),
+    pacing.Why.HOURLY_CAP: N_("the hourly limit is reached"),
+    pacing.Why.DAILY_CAP: N_("the daily limit is reached"),
+    pacing.Why.QUIET_HOURS: N_("quiet hours"),
+    pacing.Why.JOB_WINDOW: N_("it waits for its window"),
+    pacing.Why.JOB_CAP: N_("its own daily limit is reached"),
 }
+MOVES = {
+    "enqueue": N_("put in the queue"),
+    "claim": N_("taken in hand"),
+    "release": N_("put back untried"),
+    "submit": N_("handed over to WhatsApp"),
+    "confirm": N_("WhatsApp's server has it"),
+    "deliver": N_("arrived on the phone"),
+    "read": N_("opened by the recipient"),
+    "retry": N_("tried in vain, will be tried again"),
+    "requeue": N_("proved not to have gone out, queued again"),
+    "fail": N_("given up"),
+    "lose": N_("nobody can tell whether it went out"),
+    "skip": N_("left out"),
+    "cancel": N_("cancelled"),
+    "settle": N_("declared to have been sent"),
+    "resend": N_("queued again"),
+}
+"""What each move of a message (models.MOVES) is called in its history."""
+WHO = {"sender": N_("the sender"), "rescue": N_("the rescue"), "page": N_("the page"), "api": N_("the API")}
+"""Who made a move, where it was not a user."""
+MINUTELY = 600  # messages an hour, from which on they are counted by the minute
 NAMES = frozenset({
     "name", "names", "fullname", "firstname", "lastname", "forename", "surname", "first", "last", "nome", "sobrenome",
     "nombre", "apellido", "nom", "prénom", "prenom", "vorname", "nachname", "cognome", "navn", "namn", "naam", "imię",
@@ -92,7 +144,8 @@ def iso(ms: int) -> str:
 
 
 def words(state: str) -> str:
-    return state.replace("_", " ")
+    """What a state is called, to be translated."""
+    return LABELS.get(state, state.replace("_", " "))
 
 
 def tone(state: str) -> str:
@@ -108,11 +161,27 @@ def seconds(ms: int) -> str:
 
 
 def lasts(ms: int) -> str:
-    """A duration in words, as exactly as anybody wants to know it."""
+    """A duration in the reader's words, as exactly as anybody wants to know it."""
     minutes = round(ms / 60_000)
     if ms < 60_000:
-        return "less than a minute"
+        return gettext("less than a minute")
     if minutes < 90:
-        return f"about {minutes} min"
+        return _counted(ngettext("about %(count)s min", "about %(count)s min", minutes), minutes)
     hours = round(minutes / 60)
-    return f"about {hours} hours" if hours < 48 else f"about {round(hours / 24)} days"
+    if hours < 48:
+        return _counted(ngettext("about %(count)s hour", "about %(count)s hours", hours), hours)
+    days = round(hours / 24)
+    return _counted(ngettext("about %(count)s day", "about %(count)s days", days), days)
+
+
+def rate(per_hour: float) -> str:
+    """How fast messages go out, in the reader's words."""
+    if per_hour >= MINUTELY:
+        count = round(per_hour / 60)
+        return _counted(ngettext("%(count)s message a minute", "%(count)s messages a minute", count), count)
+    count = round(per_hour)
+    return _counted(ngettext("%(count)s message an hour", "%(count)s messages an hour", count), count)
+
+
+def _counted(message: str, count: int) -> str:
+    return message % {"count": amount(count)}

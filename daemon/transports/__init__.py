@@ -95,13 +95,16 @@ class Outgoing:
 class Mark:
     """What the chat looked like just before the hand-over: enough to know later what is new in it.
 
-    last_own: id of the newest message of ours in the chat, None when it had none.
+    last_own: id of the newest message of ours in the chat, None when it had none. name: what the chat is called
+    where that is not the number: by it a reply is recognised in the list of chats.
     """
 
     last_own: str | None
+    name: str | None = field(default=None, compare=False, repr=False)
 
     def dumps(self) -> str:
-        return json.dumps(asdict(self))
+        known = {name: value for name, value in asdict(self).items() if value is not None or name == "last_own"}
+        return json.dumps(known, ensure_ascii=False)
 
     @classmethod
     def loads(cls, text: str) -> Mark:
@@ -140,12 +143,47 @@ class Lookup:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """A chat that has unread messages, as the list of chats shows it; nothing was opened for that.
+
+    title: its name or number. number: E.164 where the title is one. count: of unread messages. preview: the newest
+    message, mostly "" as most rows of the list do not show it.
+    """
+
+    title: str = field(repr=False)
+    number: str | None = field(repr=False)
+    count: int
+    preview: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message in a chat. key: its id there. own: certainly ours. text: "" for a picture, a voice message and such."""
+
+    key: str
+    own: bool
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What stands in a chat that is or was open: its newest rows, oldest first, without what they quote.
+
+    number: E.164 where the chat is proved to be theirs; None where only a name is known.
+    """
+
+    number: str | None = field(repr=False)
+    rows: tuple[Said, ...]
+
+
+@dataclass(frozen=True)
 class Health:
     """What the account can do, as the transport sees it now.
 
     hold: set when state is HELD or BANNED. until_ms: UTC epoch ms when WhatsApp says it ends, else None.
     detail: one sentence for a person (no numbers, no message text). qr: the payload to draw while
-    NEEDS_LINK; a credential, so it is kept out of repr and logs. known_chats: it is HELD, but only new chats
+    NEEDS_LINK, or link_code: the 8 characters to enter on the phone where that was asked for; credentials, so
+    they are kept out of repr and logs. known_chats: it is HELD, but only new chats
     are barred; those that the other side knows go on (whatsapp-web.md §4).
     """
 
@@ -155,6 +193,7 @@ class Health:
     detail: str | None = None
     qr: str | None = None
     known_chats: bool = False
+    link_code: str | None = None
 
     @property
     def usable(self) -> bool:
@@ -200,6 +239,32 @@ class Transport(Protocol):
 
         Sends nothing. Raises AccountUnready, BrowserLost; says UNKNOWN when it cannot tell.
         """
+
+    async def unread(self) -> list[Unread]:
+        """Chats with something unread. Opens none; what stands in the one that is open is then `overheard`.
+
+        As `read`, never called while a message is in hand. Both raise AccountUnready, BrowserLost."""
+
+    async def read(self, chat: Unread) -> Heard | None:
+        """Open the chat, which tells its other side that it was read. None: it cannot be opened, or is a group."""
+
+    async def overheard(self) -> list[Heard]:
+        """What stood in chats that were open for another reason, since the last call: also in the one of `prepare`."""
+
+    async def screenshot(self) -> bytes:
+        """A picture (PNG) of what it drives. Raises NotOffered, BrowserLost; as do the next three, which like
+        it and `worn_out` are never called while a message is in hand."""
+
+    async def link(self, number: str | None) -> None:
+        """From now on link by a code for that number (E.164), which `health` then reports; None: by the QR code.
+
+        Raises AccountUnready (it is linked already, or WhatsApp does not take the number)."""
+
+    async def log_out(self) -> None:
+        """End the link to the phone. Raises AccountUnready when there is none."""
+
+    async def reload(self) -> None:
+        """Load the page anew."""
 
     async def worn_out(self) -> str | None:
         """Why it should be closed and started again before the next message; None when it need not be.

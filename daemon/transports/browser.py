@@ -20,7 +20,7 @@ from selenium.common.exceptions import WebDriverException
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.transports import AccountState, Health, Lookup, Mark, Outgoing, Receipt, chrome
+from daemon.transports import AccountState, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, chrome
 from daemon.transports.surface import Abandoned, Operation
 from daemon.transports.whatsapp_web import Page
 
@@ -31,6 +31,9 @@ START_S = 60.0  #: deadlines of the operations, of their work on the driver's th
 HEALTH_S = 60.0
 PREPARE_S = 150.0
 LOOK_UP_S = 150.0
+PICTURE_S = 20.0
+LINK_S = 90.0
+LISTEN_S = 60.0
 LOSE_S = 3.5  #: how long the thread may take to notice that Chrome was killed
 UPLOAD_BYTES_S = 64 * 1024  #: slowest upload still waited for, bytes a second
 
@@ -106,6 +109,43 @@ class BrowserTransport:
         """See Transport.look_up."""
         page = self._alive()
         return await self._run("look_up", lambda operation: page.look_up(message, mark, operation), LOOK_UP_S)
+
+    async def unread(self) -> list[Unread]:
+        """See Transport.unread."""
+        page = self._alive()
+        return await self._run("unread", page.incoming.unread, LISTEN_S)
+
+    async def read(self, chat: Unread) -> Heard | None:
+        """See Transport.read."""
+        page = self._alive()
+        return await self._run("read", lambda operation: page.read(chat, operation), LISTEN_S)
+
+    async def overheard(self) -> list[Heard]:
+        """See Transport.overheard."""
+        return self._page.incoming.overheard() if self._page else []
+
+    async def screenshot(self) -> bytes:
+        """See Transport.screenshot."""
+        page = self._alive()
+        return await self._run("screenshot", lambda _: page.picture(), PICTURE_S)
+
+    async def link(self, number: str | None) -> None:
+        """See Transport.link."""
+        page = self._alive()
+        if number is None:
+            await self._run("link", lambda _: page.linking.by_qr(), LINK_S)
+        else:
+            await self._run("link", lambda operation: page.linking.by_code(number, operation), LINK_S)
+
+    async def log_out(self) -> None:
+        """See Transport.log_out."""
+        page = self._alive()
+        await self._run("log_out", page.linking.log_out, LINK_S)
+
+    async def reload(self) -> None:
+        """See Transport.reload."""
+        page = self._alive()
+        await self._run("reload", lambda _: page.open(), LINK_S)
 
     async def worn_out(self) -> str | None:
         """See Transport.worn_out. None, too, while Chrome does not run: `health` tells of that."""

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.transports import AccountState, Ack, Finding, Health, Lookup, Mark, Outgoing, Receipt
+from daemon.transports import AccountState, Ack, Finding, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread
 
 
 class DryRunTransport:
@@ -60,6 +60,27 @@ class DryRunTransport:
                         receipt = Receipt(f"dryrun-{file.tell() - len(line)}", Ack.SENT)
                         return Lookup(Finding.SENT, "the journal has it", receipt)
         return Lookup(Finding.ABSENT, "the journal does not have it")
+
+    async def unread(self) -> list[Unread]:
+        return []
+
+    async def read(self, chat: Unread) -> Heard | None:
+        return None
+
+    async def overheard(self) -> list[Heard]:
+        return []
+
+    async def screenshot(self) -> bytes:
+        raise errors.NotOffered("A dry run has no browser, so there is nothing to be seen.")
+
+    async def link(self, number: str | None) -> None:
+        raise errors.NotOffered("A dry run is linked to no phone: set WASENDER_TRANSPORT=browser for that.")
+
+    async def log_out(self) -> None:
+        raise errors.NotOffered("A dry run is linked to no phone, so there is nothing to log out of.")
+
+    async def reload(self) -> None:
+        raise errors.NotOffered("A dry run has no page to load.")
 
     async def worn_out(self) -> str | None:
         return None

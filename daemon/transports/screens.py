@@ -24,6 +24,7 @@ RELOAD_S, RELOAD_MAX_S = 5.0, 120.0  #: between two reloads of a page that does 
 UPDATE_S = 3600.0  #: between two refreshes for an update
 CHANGED_S, CHANGED_MAX_S = 600.0, 3600.0  #: between two reloads in the hope of a build that we know
 UNKNOWN_SCREEN_S = 60.0  #: how long the page may show nothing we know
+LINK_S = 900.0  #: how long a code that was asked for is renewed when it has expired; then the QR code comes back
 PROBE_S, PROBE_MAX_S = 30.0, 900.0  #: between two looks whether a new chat may be started again
 OPEN_MS = 8_000  #: how long a chat may take to open before another way is tried
 
@@ -35,6 +36,7 @@ class Since:
     conflict: float | None = None
     conflict_wait: float = CONFLICT_S
     unknown: float | None = None
+    linking: float | None = None  # when a code was asked for
     next: dict[str, float] = field(default_factory=dict)
     wait: dict[str, float] = field(default_factory=dict)
 
@@ -146,14 +148,16 @@ class Screens:
             return Health(AccountState.OFFLINE, detail="WhatsApp Web has no connection to its servers.")
         if not main:
             return self._judge_start(look, said)
-        for what in ("reload", "reconnect"):
+        for what in ("reload", "reconnect", "link_code"):
             self.since.over(what)
-        self.since.unknown = None
+        self.since.unknown = self.since.linking = None
         return self._judge_main(look, said, idle=idle)
 
     def _judge_start(self, look: dict[str, Any], said: set[str]) -> Health:
         """The screens before, or instead of, the chats."""
         self.left += 1
+        if look["link_code"] or look["link_entry"] or look["link_expired"]:
+            return self._linking(look)
         if look["qr"] or look["qr_screen"] or look["qr_reload"]:
             self.since.unknown = None
             self._checked = False
@@ -189,6 +193,21 @@ class Screens:
             return Health(AccountState.HELD, Hold.UNKNOWN_DIALOG, detail=mask(look["dialogs"][0]["text"]))
         detail = mask("Instead of WhatsApp Web the page shows: " + (look["text"] or "nothing"))
         return Health(AccountState.HELD, Hold.UNREACHABLE, detail=detail)
+
+    def _linking(self, look: dict[str, Any]) -> Health:
+        """The steps of linking by a code. Where nobody is at it any more, the QR code comes back."""
+        self.since.unknown = None
+        self._checked = False
+        began = self.since.linking
+        if began is None or time.monotonic() - began > LINK_S:
+            self.since.linking = None
+            self._reload_later()
+        elif not look["link_expired"]:
+            self.since.over("link_code")
+        elif self.since.may("link_code", 2.0, 30.0):
+            self._surface.ask("click", name="link_renew")
+            log.info("page.code_renewed")
+        return Health(AccountState.NEEDS_LINK, link_code=None if look["link_expired"] else look["link_code"])
 
     def _judge_main(self, look: dict[str, Any], said: set[str], *, idle: bool) -> Health:
         cap = look["cap_used"]

@@ -19,9 +19,23 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from daemon import errors
-from daemon.transports import AccountState, Ack, ChatRow, Finding, Health, Lookup, Mark, Outgoing, Receipt
+from daemon.transports import (
+    AccountState,
+    Ack,
+    ChatRow,
+    Finding,
+    Health,
+    Heard,
+    Lookup,
+    Mark,
+    Outgoing,
+    Receipt,
+    Unread,
+)
 from daemon.transports.chats import Chat, Chats
 from daemon.transports.composing import Attacher, Box, Parcel, plan
+from daemon.transports.incoming import Incoming, name_of
+from daemon.transports.linking import Linking
 from daemon.transports.screens import Screens
 from daemon.transports.surface import Interrupted, Operation, Surface, mask
 
@@ -61,6 +75,8 @@ class Page:
         self._surface = Surface(driver, base_url, script_s)
         self.screens = Screens(self._surface)
         self.chats = Chats(self._surface, self.screens)
+        self.linking = Linking(self._surface, self.screens)
+        self.incoming = Incoming(self._surface, self.screens, self.chats)
         self._composer = Box(self._surface, "composer")
         self._attacher = Attacher(self._surface, self.screens, temp)
         self._prepared: Prepared | None = None
@@ -71,12 +87,24 @@ class Page:
         """Load WhatsApp; returns at once."""
         self._surface.open()
 
+    def picture(self) -> bytes:
+        """What Chrome shows now, as PNG. Raises TransportError."""
+        shown = self._surface.picture()
+        if shown is None:
+            raise errors.TransportError("Chrome gave no picture: try again.")
+        return shown
+
     def health(self, operation: Operation) -> Health:
         """See Transport.health."""
         try:
             return self.screens.look(operation, idle=True)[0]
         except Interrupted:
             return Health(AccountState.LOADING)
+
+    def read(self, chat: Unread, operation: Operation) -> Heard | None:
+        """See Transport.read."""
+        self._prepared = None
+        return self.incoming.read(chat, operation)
 
     @contextlib.contextmanager
     def _before_anything_left(self, number: str, operation: Operation) -> Iterator[None]:
@@ -133,6 +161,7 @@ class Page:
             if look["preview"] and not self._surface.ask("leavePreview"):
                 self._surface.open()
                 raise errors.NotSubmitted("An attachment of before was still waiting in the page; it loads anew.")
+            self.incoming.overhear()
             chat = self.chats.open(message.number, operation)
             rows = {"max_ms": 8_000, "quiet_ms": 60, "empty_ms": EMPTY_MS, "blank_ms": BLANK_MS, "before": chat.rows}
             operation.check()
@@ -147,7 +176,8 @@ class Page:
                 back = self._not_blank(self._composer.fill(first.text, rows), first.text, chat)
                 if not back["attach"]:
                     self._note_missing_attach()
-            mark = Mark(back["last_own"])
+            self.incoming.note(chat.digits, back["heard"])
+            mark = Mark(back["last_own"], name_of(chat.title, chat.digits))
             self._prepared = Prepared(message, mark, back["ids"], parcels, chat)
             return mark
 
@@ -160,7 +190,8 @@ class Page:
         if not self._surface.ask("awaitPaint", digits=chat.digits, wait_ms=BLANK_MAX_MS):
             self._surface.open()
             raise errors.NotSubmitted("The chat does not show its messages; the page is loaded anew.")
-        again: dict[str, Any] = self._surface.ask("readBack", where="composer", text=text, wait_ms=500)
+        rows = {"max_ms": 2_000, "quiet_ms": 60, "empty_ms": EMPTY_MS}
+        again: dict[str, Any] = self._surface.ask("readBack", where="composer", text=text, wait_ms=500, rows=rows)
         return again
 
     def _note_missing_attach(self) -> None:
@@ -345,6 +376,7 @@ class Page:
                 raise errors.AccountUnready("WhatsApp Web has no connection to its servers.")
         else:
             try:
+                self.incoming.overhear()
                 self.chats.open(message.number, operation)
             except errors.AccountUnready:
                 if not self.screens.barred(digits):

@@ -5,16 +5,41 @@ export const $ = (id) => document.getElementById(id);
 /** Ask the server; returns its JSON. Throws an Error with the sentence it answered, or one for a lost connection. */
 export async function call(path, body, headers = {}) {
   const json = typeof body === "string";
-  let response;
+  const send = () => fetch(path, { method: "POST", body, headers: { ...(json && { "Content-Type": "application/json" }), ...token(), ...headers } });
+  let response, answer;
   try {
-    response = await fetch(path, { method: "POST", body, headers: json ? { "Content-Type": "application/json", ...headers } : headers });
+    response = await send();
+    answer = await response.json().catch(() => ({}));
+    if (answer.type === STALE && (await renewToken())) {
+      response = await send();
+      answer = await response.json().catch(() => ({}));
+    }
   } catch {
     throw new Error("The server cannot be reached. Nothing is lost: try again.");
   }
   if (response.status === 401) toLogin();
-  const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw Object.assign(new Error(answer.detail || `The server answered ${response.status}.`), { type: answer.type });
   return answer;
+}
+
+// The session's token, without which a cookie changes nothing (docs/security.md). After a login in another tab there
+// is a new one: it is fetched, and what stands in this tab goes on.
+
+const STALE = "urn:wasender:problem:stale-page";
+
+/** The header that every request that changes something carries. */
+export function token() {
+  const value = document.querySelector("meta[name=csrf]")?.content;
+  return value ? { "X-CSRF-Token": value } : {};
+}
+
+export async function renewToken() {
+  const fresh = (await page("/app/me")).querySelector("meta[name=csrf]")?.content;
+  const here = document.querySelector("meta[name=csrf]");
+  if (!fresh || !here || here.content === fresh) return false;
+  here.content = fresh;
+  for (const field of document.querySelectorAll("form input[name=csrf]")) field.value = fresh;
+  return true;
 }
 
 /** Fetch one of our pages or parts as a document. */
@@ -73,14 +98,22 @@ function localize(root) {
   count(root);
 }
 
+/** Seconds as the two largest of days, hours and minutes, in the reader's language. */
+function lasting(seconds) {
+  const parts = [["day", 86400, Infinity], ["hour", 3600, 24], ["minute", 60, 60]].map(([unit, length, most]) => [unit, Math.floor(seconds / length) % most]);
+  const first = parts.findIndex(([, amount]) => amount);
+  return parts.slice(first, first + 2).filter(([, amount]) => amount).map(([unit, amount]) => amount.toLocaleString(language, { style: "unit", unit, unitDisplay: "short" })).join(" ");
+}
+
 function count(root = document) {
   for (const each of root.querySelectorAll("[data-until]")) {
     const left = Math.ceil((each.dataset.until - Date.now()) / 1000);
-    each.textContent = left > 0 && left < 3600 ? `(in ${left} s)` : "";
+    each.textContent = left <= 0 ? "" : left < 120 ? `(in ${left} s)` : `(${lasting(left)})`;
   }
 }
 
-// Live parts: what differs is taken over in place, so focus, selection and scroll stay where they are.
+// Live parts: what differs is taken over in place, so focus, selection and scroll stay where they are. What a reader
+// has opened stays open, and a part with data-keep (a form with what was wrong in it) stays as it is.
 
 function adopt(old, fresh) {
   if (old.nodeName !== fresh.nodeName || old.id !== fresh.id) return old.replaceWith(fresh);
@@ -88,7 +121,9 @@ function adopt(old, fresh) {
     if (old.data !== fresh.data) old.data = fresh.data;
     return;
   }
-  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  if (old.dataset.keep !== undefined) return;
+  const opened = (name) => name === "open" && old.nodeName === "DETAILS";
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !opened(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   const wanted = [...fresh.childNodes];
   const ids = new Set(wanted.map((node) => node.id).filter(Boolean));
@@ -109,8 +144,8 @@ export async function refresh() {
   }
   looking = true;
   try {
-    const said = $("action-error")?.textContent;
     const fresh = await page(location.pathname + location.search);
+    const said = $("action-error")?.textContent; // now: it may have been said while the page was fetched
     for (const part of document.querySelectorAll("[data-live]")) {
       const now = fresh.getElementById(part.id);
       if (now) adopt(part, now);
@@ -120,7 +155,7 @@ export async function refresh() {
       $("action-error").hidden = false;
     }
   } catch {
-    again = false; // the event stream says when the server is back
+    // The event stream says when the server is back; what it has said meanwhile is not forgotten.
   }
   setTimeout(() => {
     looking = false;
@@ -131,11 +166,16 @@ export async function refresh() {
   }, PAUSE_MS);
 }
 
+const SILENT_MS = 45000; // the server says something every 15 s: a connection that is silent for so long is dead
 let stream = null;
+let heard = 0;
 
 function listen() {
   const watched = document.body.dataset.watch;
-  stream = new EventSource("/events");
+  stream?.close();
+  stream = new EventSource(watched === "all" ? "/events" : `/events?job=${watched}`);
+  heard = Date.now();
+  for (const kind of ["open", "ping", "job", "account"]) stream.addEventListener(kind, () => (heard = Date.now()));
   stream.addEventListener("open", () => {
     if (!$("connection").hidden) refresh();
     $("connection").hidden = true;
@@ -144,16 +184,26 @@ function listen() {
     $("connection").hidden = false;
     if (stream.readyState === EventSource.CLOSED) setTimeout(() => document.hidden || (refresh(), listen()), 5000);
   });
-  stream.addEventListener("job", (event) => {
-    if (watched === "all" || watched === String(JSON.parse(event.data).job_id)) refresh();
-  });
+  stream.addEventListener("job", refresh);
   stream.addEventListener("account", refresh);
+}
+
+/** Listen anew where the connection died unnoticed, as it does when a computer has slept. */
+function lookAlive() {
+  if (document.hidden || Date.now() - heard < SILENT_MS) return;
+  $("connection").hidden = false;
+  listen();
 }
 
 if (document.body.dataset.watch) {
   listen();
-  setInterval(() => document.hidden || refresh(), 20000); // a campaign older than those the stream tells of
+  setInterval(() => document.hidden || refresh(), 20000); // what changes by the clock alone, such as the rate
   setInterval(count, 1000, document);
+  setInterval(lookAlive, 1000);
+  addEventListener("online", () => {
+    $("connection").hidden = false;
+    listen();
+  });
   document.addEventListener("visibilitychange", () => {
     stream.close();
     if (!document.hidden) {
@@ -200,6 +250,20 @@ document.addEventListener("click", async (event) => {
       location.assign(link.href);
     }
   }
+});
+
+// A form is sent once, however often its button is pressed; a page that comes back from the browser's memory is asked
+// for again: it may belong to a session that has ended.
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+});
+addEventListener("pageshow", (event) => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  if (event.persisted) location.reload();
 });
 
 localize(document);

@@ -43,7 +43,7 @@ class Instance:
 
     def __enter__(self) -> Instance:
         self.start("http")
-        eventually(self._answers, 20, "the http process answers")
+        eventually(self.answers, 20, "the http process answers")
         db.connect(f"sqlite:///{self.folder / 'data' / 'wasender.db'}")
         return self
 
@@ -80,7 +80,8 @@ class Instance:
         accounts.open_account(account, db.now_ms())
         accounts.report(account, health, db.now_ms())
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether the http process takes requests."""
         try:
             with urllib.request.urlopen(f"{self.url}/health", timeout=5) as response:
                 return bool(response.status == 200)
@@ -127,8 +128,10 @@ class Visitor:
     def log_in(self) -> None:
         self.open("/app/login")
         if self.driver.current_url.endswith("/app/login"):
+            for summary in self.driver.find_elements(By.CSS_SELECTOR, "details.other:not([open]) summary"):
+                summary.click()  # there are users: their form comes first
             self.find("#key").send_keys(KEY)
-            self.press("Log in")
+            self.find("form:has(#key) button").click()
             self.until(lambda: self.path() == "/app")
 
     def path(self) -> str:
@@ -185,18 +188,34 @@ class Visitor:
             text,
         )
 
-    def choose_contacts(self, file: Path) -> None:
+    def begin_campaign(self, file: Path) -> None:
+        """A new draft with the people of that file, columns and numbers as they are guessed, up to the message."""
+        self.open("/app/new")
+        self.press("Begin a new one")
         self.find("#file").send_keys(str(file))
-        self.find("#upload .found")
+        for words, there in (("columns", ".columns-table"), ("numbers", "#counts"), ("message", "#text")):
+            self.press(f"Next: {words}")
+            self.find(there)
 
     def attach(self, file: Path) -> None:
         self.find("#attachment").send_keys(str(file))
         self.reads("#attachments", file.name)
 
+    def rehearse(self, name: str = "") -> None:
+        """From the message to the report of the dry run."""
+        self.press("Next: time")
+        self.find("#delay_min")
+        if name:
+            self.fill("name", name)
+        self.press("Next: dry run")
+        self.press("Do the dry run")
+        self.find("#report")
+
     def start(self) -> int:
-        """Press Start and confirm; the new job's id."""
-        self.press("Start…")
-        self.press("Send", "#ask")
+        """From the report on: confirm and start; the new job's id."""
+        self.find("a.primary[href$='/start']").click()
+        self.find("#summary")
+        self.press("Start")
         self.until(lambda: self.path().startswith("/app/jobs/"))
         return int(self.path().rpartition("/")[2])
 

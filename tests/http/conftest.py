@@ -10,8 +10,11 @@ import pytest
 from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
+from daemon import logins
 from daemon.config import Settings
+from daemon.gate import TOKEN_HEADER
 from daemon.http import make_app
+from daemon.web import COOKIE, SAFE
 
 KEY = "a-key-for-tests-0123456789"
 
@@ -57,6 +60,21 @@ class Caller:
         response = await self.send("GET", path)
         assert 200 == response.status
         return await response.text()
+
+
+@pytest.fixture(autouse=True)
+def _pages_send_their_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is logged in sends the session's token along, as our pages do; a test may give another one."""
+    send = TestClient._request
+
+    async def with_token(self: TestClient[Any, Any], method: str, path: Any, **what: Any) -> ClientResponse:
+        cookie = {each.key: each.value for each in self.session.cookie_jar}.get(COOKIE)
+        headers = dict(what.pop("headers", None) or {})
+        if cookie and method not in SAFE and (found := logins.session(cookie, KEY)):
+            headers.setdefault(TOKEN_HEADER, found.csrf)
+        return await send(self, method, path, headers=headers, **what)
+
+    monkeypatch.setattr(TestClient, "_request", with_token)
 
 
 @pytest.fixture

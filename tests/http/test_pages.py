@@ -16,7 +16,7 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
-from daemon import accounts, campaigns, contacts, db, outbox, pacing, uploads
+from daemon import accounts, campaigns, db, outbox, pacing
 from daemon.campaigns import Order
 from daemon.config import Settings
 from daemon.http import make_app
@@ -28,12 +28,7 @@ from daemon.web import COOKIE
 KEY = "a-key-for-tests-0123456789"
 HTML = {"Accept": "text/html"}
 EVIL = "<script>alert(1)</script>"
-CSV = """name;phone;city
-Anna;+49 30 23125 001;Berlin
-Ben;+44 20 7946 0011;
-Tom;12345;Leeds
-Anna;+493023125001;Berlin
-"""
+
 
 Client = TestClient[Any, Any]
 
@@ -66,10 +61,6 @@ async def look(client: Client, path: str, status: int = 200) -> str:
     return await response.text()
 
 
-def upload(text: str = CSV) -> str:
-    return str(uploads.add_contacts(text.encode(), "people.csv", "")["upload_id"])
-
-
 def campaign(settings: Settings, text: str = "Hi {{ name }}", **fields: Any) -> int:
     person = {"number": "+493023125001", "name": "Anna"} | fields
     return int(campaigns.create(settings, Order(text, recipients=[person]), "test")["job_id"])
@@ -85,13 +76,6 @@ def uncertain(settings: Settings) -> int:
     return job_id
 
 
-async def preview(client: Client, status: int = 200, **draft: Any) -> dict[str, Any]:
-    response = await client.post("/app/preview", json=draft, headers=origin(client))
-    assert status == response.status
-    answer: dict[str, Any] = await response.json(content_type=None)
-    return answer
-
-
 # Who gets in
 
 
@@ -102,7 +86,7 @@ async def test_the_root_leads_to_the_page(visitor: Client) -> None:
     assert (302, "/app") == (response.status, response.headers["Location"])
 
 
-@pytest.mark.parametrize("path", ["/app", "/app/new", "/app/jobs/1", "/app/messages/1", "/app/uploads/ab"])
+@pytest.mark.parametrize("path", ["/app", "/app/new", "/app/jobs/1", "/app/messages/1", "/app/drafts/ab"])
 async def test_whoever_is_not_logged_in_is_sent_to_the_login(visitor: Client, path: str) -> None:
     """No page shows anything to strangers, and the login knows where they wanted to go."""
     response = await visitor.get(path, headers=HTML, allow_redirects=False)
@@ -154,7 +138,7 @@ async def test_a_foreign_origin_changes_nothing(member: Client, settings: Settin
     job_id = campaign(settings)
     foreign = {"Origin": "https://evil.example"}
 
-    for path in ("/app/logout", f"/stop/{job_id}", "/app/preview"):
+    for path in ("/app/logout", f"/stop/{job_id}", "/app/drafts"):
         assert 401 == (await member.post(path, headers=foreign)).status
         assert 401 == (await member.post(path, headers={"Origin": "null"})).status
 
@@ -248,7 +232,6 @@ async def test_a_silent_sender_shows_no_code(member: Client) -> None:
 
 async def test_what_people_wrote_stays_text(member: Client, settings: Settings) -> None:
     """A name, a job's name, a text or a file name is never markup."""
-    upload_id = upload(f"name;phone\n{EVIL};+493023125001\n{EVIL};1\n")
     job_id = campaign(settings, text=f"Hi {EVIL}", name=EVIL)
     order = Order("x", numbers=["+493023125001"], name=EVIL)
     campaigns.create(settings, order, "test")
@@ -258,14 +241,10 @@ async def test_what_people_wrote_stays_text(member: Client, settings: Settings) 
         "/app",
         f"/app/jobs/{job_id}",
         f"/app/messages/{message.id}",
-        f"/app/uploads/{upload_id}",
     ):
         text = await look(member, path)
         assert "alert(1)" in text
         assert "<script>" not in text
-    answer = await preview(member, upload_id=upload_id, text="*{{ name }}*")
-    assert f"*{EVIL}*" == answer["text"]
-    assert "<strong>&lt;script&gt;alert(1)&lt;/script&gt;</strong>" == answer["html"]
 
 
 async def test_a_job_page_says_where_it_stands(member: Client, settings: Settings) -> None:
@@ -278,7 +257,7 @@ async def test_a_job_page_says_where_it_stands(member: Client, settings: Setting
 
     assert "waiting for login" in text
     assert "WhatsApp is not linked: scan the QR code with the phone." in text
-    assert 'href="/app#accounts"' in text
+    assert 'href="/app/accounts#account-default"' in text
     assert "Hi {{ name }}" in text
     disabled = dict(re.findall(r'data-post="/(\w+)/\d+"[^>]*?( disabled)?>', text))
     assert {"pause": "", "resume": " disabled", "retry": " disabled", "stop": ""} == disabled
@@ -327,84 +306,6 @@ async def test_an_uncertain_message_asks_for_a_decision(member: Client, settings
     assert ["pending", "claimed", "sending", "uncertain"] == re.findall(r"<li>.*?<span class=\"chip \w+\">(\w+)", own)
 
 
-async def test_what_was_read_of_a_file(member: Client) -> None:
-    """Totals, the column of numbers, and each refused row with its reason."""
-    text = await look(member, f"/app/uploads/{upload()}")
-
-    assert 'data-people="2"' in text
-    assert 'data-columns="[&#34;name&#34;, &#34;city&#34;]"' in text
-    assert "4 rows in people.csv" in text
-    assert "1 duplicate left out" in text
-    assert "numbers from column <b>phone</b>" in text
-    assert "<td>4</td><td>12345</td><td>The number is too short.</td>" in text
-
-
-async def test_an_account_beside_the_default_one_can_be_chosen(member: Client) -> None:
-    """With one account there is no choice to make."""
-    one = await look(member, "/app/new")
-    accounts.open_account("second", db.now_ms())
-
-    assert '<select id="account"' not in one
-    assert "<option>default</option><option>second</option>" in await look(member, "/app/new")
-
-
-# The preview
-
-
-async def test_the_preview_is_what_the_contact_gets(member: Client, settings: Settings) -> None:
-    """The same text that the sender will hand over, and how long it takes."""
-    answer = await preview(member, upload_id=upload(), text="Hi {{ name }} 👋\nbye", delay_min=60, delay_max=60)
-
-    assert "Hi Anna 👋\nbye" == answer["text"]
-    assert (None, [], 14, "Anna +493023125001") == tuple(answer[name] for name in ("error", "missing", "length", "who"))
-    assert "about 1 min" == answer["lasts"]
-
-
-async def test_the_preview_names_who_cannot_get_it(member: Client) -> None:
-    """A field that is empty for somebody is found before anything is sent."""
-    answer = await preview(member, upload_id=upload(), text="Hi {{ name }} in {{ city }}", index=1)
-
-    assert ["city"] == answer["missing"]
-    assert "This contact cannot get it: The field city is missing." == answer["error"]
-    assert 1 == answer["problems"]["count"]
-    assert (3, "+442079460011") == tuple(answer["problems"]["first"][0][name] for name in ("row", "number"))
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("Hi {{ nmae }}", "There is no field nmae: the contacts have name, city."),
-        ("Hi {{ name", "Line 1 of the message: a placeholder is opened with {{ but not closed with }}."),
-    ],
-)
-async def test_the_preview_explains_a_mistake(member: Client, text: str, wanted: str) -> None:
-    """In words, and with the text as it was written."""
-    answer = await preview(member, upload_id=upload(), text=text)
-
-    assert (wanted, text) == (answer["error"], answer["text"])
-
-
-async def test_a_text_beside_an_attachment_is_shorter(member: Client) -> None:
-    """The caption's limit holds as soon as there is a file."""
-    draft = {"upload_id": upload(), "text": "x" * 1025}
-
-    assert (await preview(member, **draft))["error"] is None
-    assert "1,024 are allowed" in (await preview(member, **draft, attachments=1))["error"]
-
-
-async def test_the_preview_works_before_there_are_contacts(member: Client) -> None:
-    """Somebody may write first."""
-    answer = await preview(member, text="Hi *you*")
-
-    assert ("Hi <strong>you</strong>", None, None) == (answer["html"], answer["who"], answer["lasts"])
-
-
-async def test_the_preview_refuses_what_it_does_not_know(member: Client, visitor: Client) -> None:
-    """Problems are told as everywhere else."""
-    assert "index" in (await preview(member, 422, index=-1))["detail"]
-    assert "no upload" in (await preview(member, 404, upload_id="ff"))["detail"]
-
-
 @pytest.mark.parametrize(
     ("text", "html"),
     [
@@ -445,7 +346,6 @@ def test_the_name_is_found_among_the_columns() -> None:
     assert ["vorname", "nachname"] == views.name_columns(["plz", "vorname", "nachname"])
     assert ["first_name"] == views.name_columns(["city", "first_name"])
     assert ["plz"] == views.name_columns(["plz", "ort"])
-    assert "Anna +49" == views.who_is(contacts.Contact(1, "+49", {"name": "Anna"}), ["name"])
 
 
 # Events

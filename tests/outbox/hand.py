@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from daemon import campaigns, errors, outbox, pacing
+from daemon import campaigns, errors, outbox, pacing, suppression
 from daemon.config import Settings
 from daemon.models import Account, Event, Job, JobState, Message, State
 from daemon.transports import Ack, Mark, Receipt
@@ -72,7 +72,7 @@ class Hand:
             campaigns.stop(message.job_id, "test")
             return fresh(message)
         if state is State.SKIPPED:
-            campaigns.suppress(self.settings, message.number, "asked", "test")
+            suppression.suppress(self.settings, message.number, "asked", "test")
             self.claim(1)
             for other in Message.select().where(Message.state == State.CLAIMED):
                 outbox.release(other, "not this one", self.clock())

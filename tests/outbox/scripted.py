@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from daemon.transports import AccountState, Ack, Finding, Health, Lookup, Mark, Outgoing, Receipt
+from daemon.transports import AccountState, Ack, Finding, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread
 
 READY = Health(AccountState.READY)
 RECEIPT = Receipt("id-1", Ack.SENT)
@@ -59,6 +59,27 @@ class ScriptedTransport:
     async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:
         assert mark == MARK
         return await self._next("look_up", message.number, Lookup(Finding.UNKNOWN, "the chat does not load"))
+
+    async def unread(self) -> list[Unread]:
+        return await self._next("unread", "", [])
+
+    async def read(self, chat: Unread) -> Heard | None:
+        return await self._next("read", chat.number or chat.title, None)
+
+    async def overheard(self) -> list[Heard]:
+        return await self._next("overheard", "", [])
+
+    async def screenshot(self) -> bytes:
+        return await self._next("screenshot", "", b"\x89PNG of the browser")
+
+    async def link(self, number: str | None) -> None:
+        await self._next("link", number or "", None)
+
+    async def log_out(self) -> None:
+        await self._next("log_out", "", None)
+
+    async def reload(self) -> None:
+        await self._next("reload", "", None)
 
     async def worn_out(self) -> str | None:
         return await self._next("worn_out", "", None)

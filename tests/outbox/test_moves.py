@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon import campaigns, db, errors, outbox
+from daemon import campaigns, db, errors, outbox, suppression
 from daemon.models import (
     IN_HAND,
     JOB_MOVES,
@@ -293,7 +293,7 @@ def last_out_of_tries(hand: Hand, message: Message) -> None:
 
 def last_skipped(hand: Hand, message: Message) -> None:
     outbox.release(message, "later", hand.clock())
-    campaigns.suppress(hand.settings, message.number, "asked", "test")
+    suppression.suppress(hand.settings, message.number, "asked", "test")
     hand.claim()
 
 

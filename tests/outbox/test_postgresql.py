@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from daemon import campaigns, db, errors, sender
+from daemon import db, errors, sender, suppression
 from daemon.models import JobState
 from daemon.transports.dry_run import DryRunTransport
 from tests.outbox.hand import Hand, job_state
@@ -143,8 +143,8 @@ def test_a_stricter_durability_is_left_as_it_is(admin, database_url):
 def test_what_a_text_cannot_hold_is_the_callers_mistake(hand: Hand, settings):
     """A zero byte, which SQLite takes."""
     with pytest.raises(errors.InvalidInput, match="cannot store"), db.available():
-        campaigns.suppress(settings, "+4915110000000", "asked\0twice", "test")
-    assert [] == campaigns.suppressions()
+        suppression.suppress(settings, "+4915110000000", "asked\0twice", "test")
+    assert [] == suppression.page()[0]
 
 
 async def test_a_sender_asks_for_the_time_on_its_database_thread_only(hand: Hand, settings, monkeypatch):

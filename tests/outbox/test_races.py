@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from daemon import campaigns, db, errors, outbox
+from daemon import campaigns, db, errors, outbox, suppression
 from daemon.models import Answer, Event, Job, JobState, Message, State
 from tests.conftest import BACKENDS
 from tests.outbox.hand import LEASE_MS, Hand, fresh, job_state, states
@@ -210,7 +210,7 @@ def test_whoever_opts_out_while_a_message_is_submitted_is_answered_after_it(
     message = hand.claim_one()
     with db.write():
         hand.submit(message)
-        leaving = start(campaigns.suppress, settings, message.number, "asked", "test")
+        leaving = start(suppression.suppress, settings, message.number, "asked", "test")
         until_it_waits(leaving)
     leaving.result()
     assert State.SENDING == fresh(message).state
@@ -221,7 +221,7 @@ def test_submit_sees_an_opt_out_that_is_just_being_made(hand: Hand, start, until
     hand.queue(1)
     message = hand.claim_one()
     with db.write():
-        campaigns.suppress(settings, message.number, "asked", "test")
+        suppression.suppress(settings, message.number, "asked", "test")
         sending = start(hand.submit, message)
         until_it_waits(sending)
     with pytest.raises(errors.IllegalMove, match="suppression list"):

@@ -86,6 +86,16 @@ class StandIn:
             else:
                 return
 
+    def enter(self, code: str) -> bool:
+        """Enter a code on the phone; False when no page shows it now."""
+        try:
+            self._call("POST", "/_standin/enter", {"code": code})
+        except urllib.error.HTTPError as error:
+            if error.code != 409:
+                raise
+            return False
+        return True
+
     def logout(self) -> None:
         """Remove all linked devices on the phone."""
         self._call("POST", "/_standin/logout", {})

@@ -18,6 +18,7 @@ class Hub:
         self.closing = asyncio.Event()
         self._pages: dict[str, asyncio.Queue[str]] = {}
         self._showing_qr: set[str] = set()
+        self._codes: dict[str, str] = {}  # page: the code it shows for a phone number
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -33,6 +34,7 @@ class Hub:
         if self._pages.get(page) is queue:
             del self._pages[page]
             self._showing_qr.discard(page)
+            self._codes.pop(page, None)
 
     def push(self, kind: str, detail: Any, *, besides: str | None = None) -> None:
         """Tell every open page, besides the one that knows already."""
@@ -48,8 +50,12 @@ class Hub:
 
     # -- linking -----------------------------------------------------------------------------------------------
 
-    def saw(self, page: str, event: str) -> None:
-        """Follow which pages show a QR code that a phone could scan."""
+    def saw(self, page: str, event: str, detail: dict[str, Any]) -> None:
+        """Follow which pages show a QR code that a phone could scan, or a code that could be entered there."""
+        if event == "code.shown":
+            self._codes[page] = detail["code"]
+        elif event in {"code.expired", "qr.shown", "page.loaded", "page.main"}:
+            self._codes.pop(page, None)
         if event == "qr.shown":
             self._showing_qr.add(page)
             wait_ms = self.world.switches["auto_scan_ms"]
@@ -62,7 +68,15 @@ class Hub:
         """The phone scans: every page with a live QR code is linked. False when there is none."""
         pages = [page for page in self._showing_qr if page in self._pages]
         self._showing_qr.clear()
+        return self._link(pages)
+
+    def enter(self, code: str) -> bool:
+        """A code is entered on the phone: the page that shows it now is linked. False when none does."""
+        return self._link([page for page, shown in self._codes.items() if shown == code and page in self._pages])
+
+    def _link(self, pages: list[str]) -> bool:
         for page in pages:
+            self._codes.pop(page, None)
             self.push_to(page, "linked", {"token": self.world.link()})
             self.note("link.made", {})
         return bool(pages)

@@ -69,7 +69,7 @@ async def event(request: web.Request) -> web.Response:
     if body["event"] == "violation":
         request.app[WORLD].violate(detail["what"], detail["detail"])
     hub.note(body["event"], detail | {"page": body["page"]})
-    hub.saw(body["page"], body["event"])
+    hub.saw(body["page"], body["event"], detail)
     return web.json_response({})
 
 

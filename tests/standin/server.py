@@ -34,6 +34,7 @@ def make_app(world: World) -> web.Application:
     app.router.add_post("/_standin/switches", post_switches)
     app.router.add_get("/_standin/events", events)
     app.router.add_post("/_standin/scan", scan)
+    app.router.add_post("/_standin/enter", enter)
     app.router.add_post("/_standin/logout", logout)
     app.router.add_post("/_standin/incoming", incoming)
     app.router.add_post("/_standin/own", own)
@@ -92,6 +93,13 @@ async def scan(request: web.Request) -> web.Response:
     """The phone scans the QR code; 409 when no page shows a live one."""
     if not request.app[HUB].scan():
         raise web.HTTPConflict(text="no open page shows a QR code that could be scanned")
+    return web.json_response({"linked": True})
+
+
+async def enter(request: web.Request) -> web.Response:
+    """A code is entered on the phone: `{code}`; 409 when no page shows it now."""
+    if not request.app[HUB].enter((await request.json())["code"]):
+        raise web.HTTPConflict(text="no open page shows this code now")
     return web.json_response({"linked": True})
 
 

@@ -10,7 +10,7 @@ DEFAULTS: dict[str, Any] = {
     # how the page is built
     "generation": "B",  # DOM generation, B or C
     "locale": "en",  # en or pt
-    "missing": [],  # parts left out: attach menu send composer search newchat title rows ticks list caption
+    "missing": [],  # parts left out: attach menu logout send composer search newchat title rows ticks list caption
     "file_input": "created",  # created (on click) or persistent
     "composer_lines": "mixed",  # mixed: <br> when typed, <p> when pasted; br: always <br>; p: always <p>
     "attach_menu": "menuitem",  # menuitem: entries with role and label; plain: <li role=button> without, as older ones
@@ -26,6 +26,8 @@ DEFAULTS: dict[str, Any] = {
     "qr_first_ms": 60_000,
     "qr_next_ms": 20_000,
     "qr_refs": 6,
+    "link_code_ms": 195_000,
+    "link_codes": 6,  # so many one after the other, then they have expired
     "auto_scan_ms": None,
     "linked": False,  # any profile counts as linked
     # opening chats

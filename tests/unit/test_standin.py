@@ -370,6 +370,60 @@ def test_the_qr_code_changes_and_then_waits_for_a_click(page: Page, standin: Sta
     standin.wait("page.main")
 
 
+@pytest.mark.parametrize("generation", ["B", "C"])
+def test_a_code_for_a_number_changes_expires_and_links(page: Page, standin: StandIn, generation: str) -> None:
+    """Only real key strokes change the field; only the code shown now links; an expired one waits for a click."""
+    standin.set(linked=False, generation=generation, link_code_ms=150, link_codes=2)
+    standin.logout()
+    page.one("[data-testid=link-device-qrcode-alt-linking-hint]").click()
+    field = page.one("input[aria-label='Type your phone number.']")
+    next_button = page.one("button.main")
+    page.driver.execute_script(
+        "arguments[0].value = '+4915123450011'; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))", field
+    )
+    next_button.click()
+    assert page.one("#link-device-phone-number-entry-screen-error").text
+    field.send_keys(Keys.CONTROL + "a")
+    field.send_keys("49 151 2345 0011")
+    next_button.click()
+    first = standin.wait("code.shown", number="4915123450011")["code"]
+    second = standin.wait("code.shown")["code"]
+    standin.wait("code.expired")
+    assert not standin.enter(first) and not standin.enter(second)
+    standin.set(link_code_ms=60_000)
+    page.one("[data-testid=popup-controls-ok], .codes button").click()
+    third = standin.wait("code.shown")["code"]
+    shown = page.one("[data-link-code]").get_attribute("data-link-code") or ""
+    assert third == shown.replace(",", "")
+    assert standin.enter(third)
+    standin.wait("page.main")
+
+
+@pytest.mark.parametrize("generation", ["B", "C"])
+def test_the_menu_logs_out_after_a_question(page: Page, standin: StandIn, generation: str) -> None:
+    """Cancel and Escape change nothing; with the part left out there is no entry."""
+    standin.set(linked=False, generation=generation, missing=["logout"])
+    page.load()
+    page.one("header [aria-label=Menu]").click()
+    assert not page.all(".main-menu [aria-label='Log out']")
+    standin.set(missing=[])
+    page.load()
+    page.one("header [aria-label=Menu]").click()
+    page.one(".main-menu [aria-label='Log out']").click()
+    page.one("[role=dialog] [data-testid=popup-controls-cancel]").click()
+    page.until(lambda: not page.all("[role=dialog]"))
+    page.one("header [aria-label=Menu]").click()
+    page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    page.until(lambda: not page.all(".main-menu"))
+    page.one("header [aria-label=Menu]").click()
+    page.one(".main-menu [aria-label='Log out']").click()
+    page.one("[role=dialog] [data-testid=popup-controls-ok]").click()
+    standin.wait("logout.confirmed")
+    standin.wait("qr.shown")
+    standin.scan()
+    standin.wait("page.main")
+
+
 def test_a_killed_browser_keeps_its_link_and_a_logout_ends_it(tmp_path: Path) -> None:
     """Scan once; after SIGKILL of Chrome the profile goes straight to main, after logout to the QR code."""
     with StandIn.start(tmp_path / "data", **QUICK) as standin:

@@ -48,8 +48,8 @@ function chatRow(chat) {
 }
 
 export class ChatList {
-  // open(chat, how) is called on a click; newChat() by the button.
-  constructor({ open, newChat }) {
+  // open(chat, how) is called on a click; newChat() and menu(button) by the buttons.
+  constructor({ open, newChat, menu }) {
     this.open = open;
     this.query = "";
     this.tab = "all";
@@ -59,9 +59,10 @@ export class ChatList {
     this.tabs = h("div", { role: "tablist", class: "tabs" }, ["all", "unread", "favorites", "groups"].map((name) =>
       h("button", { role: "tab", "aria-selected": String(name === "all"), onclick: (event) => this.filter(name, event.currentTarget) }, w(name))));
     const button = h("button", { "aria-label": w("newChat"), title: w("newChat"), "data-tab": "2", onclick: newChat }, icon("new-chat-outline"));
+    const more = h("button", { "aria-label": w("menu"), title: w("menu"), "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => menu(more) }, icon("more-refreshed"));
     this.banners = h("div", { class: "banners" });
     this.node = h("div", { id: "side" },
-      h("header", { class: "side-header" }, h("h1", {}, "WhatsApp"), has("newchat") ? button : null),
+      h("header", { class: "side-header" }, h("h1", {}, "WhatsApp"), h("div", {}, has("newchat") ? button : null, more)),
       this.banners,
       has("search") ? h("div", { class: "search-holder" }, icon("search-refreshed-thin"), searchBox("3", w("search"), (query) => this.search(query))) : null,
       this.tabs, has("list") ? this.pane : null);

@@ -13,6 +13,7 @@ const PATHS = {
   chat: "M4 4h16v12H8l-4 4z",
   search: "M10 4a6 6 0 014.700 9.700l5 5-1.400 1.400-5-5A6 6 0 1110 4z",
   file: "M6 2h8l5 5v15H6z",
+  more: "M10 4h4v4h-4zm0 6h4v4h-4zm0 6h4v4h-4z",
   alert: "M12 3l10 18H2zM11 10h2v5h-2zm0 6h2v2h-2z",
   tail: "M5 0L0 0 5 6z",
 };
@@ -22,7 +23,7 @@ const SHAPES = {
   "msg-time": "clock", "msg-check": "check", "msg-dblcheck": "double", "message-fail": "fail",
   "ic-chatlist-clock": "clock", "status-check": "check", "status-dblcheck": "double",
   "wds-ic-pending": "clock", "wds-ic-delivered": "check", "wds-ic-read": "double", "wds-ic-error": "fail",
-  "new-chat-outline": "chat", "search-refreshed-thin": "search", "document-refreshed": "file",
+  "new-chat-outline": "chat", "more-refreshed": "more", "search-refreshed-thin": "search", "document-refreshed": "file",
   "alert-computer": "alert", "alert-update": "alert", "tail-out": "tail", "tail-in": "tail",
 };
 

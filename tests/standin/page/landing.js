@@ -1,7 +1,8 @@
 // The page before linking: QR code that changes, its reload button, and the code for a phone number.
 
-import { h, hex, sleep } from "./util.js";
-import { PAGE, report, state } from "./world.js";
+import { dialog } from "./dialogs.js";
+import { digits, h, hex, sleep } from "./util.js";
+import { report, state, testid } from "./world.js";
 
 const b64 = (length) => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(length))));
 
@@ -22,7 +23,7 @@ export class Landing {
   }
 
   stop() {
-    this.stopped = true;
+    this.stopped = this.linked = true;
   }
 
   // One round of codes; then the reload button waits inside [data-ref].
@@ -75,18 +76,52 @@ export class Landing {
     if (state.switches.offline) this.box.append(h("button", { class: "qr-offline" }, "No internet connection"));
   }
 
+  // "Enter phone number" takes the place of the whole landing page. Only real key strokes change the field, and what
+  // is typed is read as a country code and the rest, as the app does.
   phone() {
-    const field = h("input", { type: "text", "aria-label": "Type your phone number.", value: "+" });
-    const next = h("button", { class: "main", onclick: () => this.code() }, h("div", {}, "Next"));
-    this.right.replaceChildren(h("div", { class: "phone" }, h("h1", {}, "Enter phone number"), field, next));
+    const field = h("input", { type: "text", "aria-label": "Type your phone number.", "aria-required": "true", "data-testid": testid("phone-number-input"), value: "+1 " });
+    let typed = field.value;
+    field.addEventListener("input", (event) => {
+      if (event.isTrusted) typed = `+${digits(field.value)}`;
+      field.value = typed;
+    });
+    const error = h("div", { id: "link-device-phone-number-entry-screen-error", role: "alert", hidden: true }, "Invalid phone number.");
+    const next = h("button", { class: "main", "data-testid": testid("link-device-phone-number-entry-next-button"), onclick: () => {
+      const count = digits(typed).length;
+      error.hidden = count >= 8 && count <= 15;
+      if (error.hidden) void this.codes(digits(typed));
+    } }, h("div", {}, "Next"));
+    this.live = false;
+    this.stopped = true; // the QR codes
+    void report("qr.idle");
+    this.away(h("div", { class: "phone", "data-testid": testid("link-device-phone-number-entry-screen") },
+      h("h1", {}, "Enter phone number"), h("p", {}, "Select a country and enter your phone number."), field, error, next));
   }
 
-  code() {
-    const code = hex(8);
-    const boxes = [...code].map((char) => h("span", {}, char));
-    this.right.replaceChildren(h("div", { class: "phone" }, h("h1", {}, "Enter code on phone"),
-      h("div", { "data-link-code": [...code].join(","), "aria-details": "link-device-phone-number-code", class: "code" }, boxes)));
-    void report("qr.shown", { code, page: PAGE }); // the phone can link with it all the same
+  away(content) {
+    this.node.replaceChildren(h("div", { class: "card" }, content,
+      h("div", { role: "button", tabindex: "0", class: "link", onclick: () => location.reload() }, "Log in with QR code")));
+  }
+
+  // The code changes by itself a few times; then it has expired, and a click makes another one.
+  async codes(number) {
+    const place = h("div", { class: "codes" });
+    this.away(h("div", { class: "phone", "data-testid": testid("link-device-phone-number-code-view") }, h("h1", {}, "Enter code on phone"),
+      h("p", {}, `Linking WhatsApp account +${number}`), place,
+      h("ol", {}, h("li", {}, "Open WhatsApp on your phone"), h("li", {}, "Tap Linked devices, then Link device"), h("li", {}, "Tap Link with phone number instead and enter this code"))));
+    for (let n = 0; n < state.switches.link_codes && !this.linked; n += 1) {
+      const code = hex(8);
+      const cells = [...code].map((char) => h("span", {}, char));
+      place.replaceChildren(h("div", { "data-link-code": [...code].join(","), "aria-details": "link-device-phone-number-code-screen-instructions", "data-testid": testid("link-with-phone-number-code-cells"), class: "code" },
+        cells.slice(0, 4), h("span", { "aria-hidden": "true" }, "-"), cells.slice(4)));
+      void report("code.shown", { code, number });
+      await sleep(state.switches.link_code_ms);
+    }
+    if (this.linked) return;
+    void report("code.expired");
+    const again = () => { place.replaceChildren(); void this.codes(number); };
+    if (state.switches.generation === "C") place.replaceChildren(h("div", { class: "code" }, "Code expired"), h("button", { class: "main", onclick: again }, h("div", {}, "Click to generate new code")));
+    else dialog("Code expired", [{ label: "Generate new code", main: true, testid: "popup-controls-ok", onclick: again }]);
   }
 }
 

@@ -5,6 +5,7 @@ import { persistentInputs } from "./attach.js";
 import { ChatList } from "./chatlist.js";
 import { Conversation } from "./conversation.js";
 import { dialog } from "./dialogs.js";
+import { openMenu } from "./menu.js";
 import { newChatPanel } from "./newchat.js";
 import { resume } from "./outgoing.js";
 import { draft, keepChats, keepDraft } from "./session.js";
@@ -114,6 +115,7 @@ function open(chat, how, text = "") {
 export function mountMain(app) {
   list = new ChatList({
     open: (chat, how) => open(chat, how),
+    menu: openMenu,
     newChat: () => list.node.before(newChatPanel((chat) => { known.set(chat.number, { exists: true, chat }); void open(chat, "search"); })),
   });
   place = h("div", { class: "right" }, h("div", { class: "intro" }, h("h1", {}, "WhatsApp Web"), h("p", {}, w("intro"))));
@@ -130,6 +132,7 @@ export function mountMain(app) {
 }
 
 export function unmountMain() {
+  document.querySelector(".main-menu")?.dispatchEvent(new Event("close"));
   conversation?.dispose();
   conversation = null;
   list = null;

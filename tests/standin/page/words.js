@@ -29,6 +29,7 @@ const EN = {
   unsupported: (n) => `${n} file${n > 1 ? "s" : ""} you tried adding ${n > 1 ? "are" : "is"} not supported.`,
   empty: (n) => `${n} file${n > 1 ? "s" : ""} you tried adding have no content.`,
   intro: "Send and receive messages without keeping your phone online.", download: "Download",
+  newGroup: "New group", selectChats: "Select chats", logOut: "Log out", logOutTitle: "Log out?", logOutSure: "Are you sure you want to log out?",
 };
 
 const PT = {
@@ -54,6 +55,7 @@ const PT = {
   caption: "Adicione uma legenda", addFile: "Adicionar arquivo", discard: "Descartar seleção?", discardIt: "Descartar",
   sendFiles: (n) => `Enviar ${n} arquivos`, sendSelected: (n) => `Enviar ${n} selecionados`, close: "Fechar",
   thumb: (name, i, n) => `Abrir documento, ${name}, item ${i} de ${n}`,
+  newGroup: "Novo grupo", selectChats: "Selecionar conversas", logOut: "Desconectar", logOutTitle: "Desconectar?", logOutSure: "Tem certeza de que deseja desconectar?",
 };
 
 // w("send") gives a string, w("sendFiles", 3) fills it in.

@@ -1,0 +1,333 @@
+"""Kept for reuse: texts (templates) and people (contact lists).
+
+A change is refused when the row has changed since its caller read it (`updated_at`): of two tabs the later one is
+told, instead of undoing in silence what the other has saved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import peewee
+import structlog
+
+from daemon import contacts, errors, listing, render, tables, uploads
+from daemon.db import Prepared, after_commit, locked, now_ms, param, tuples, write
+from daemon.models import Answer, ContactList, ListEntry, Template
+
+log = structlog.get_logger()
+
+MAX_NAME = 120
+MAX_ATTACHMENTS = 30  # of one message
+
+
+# Templates
+
+
+def templates() -> list[Template]:
+    """All templates, by name."""
+    return sorted(Template.select(), key=lambda row: (row.name.casefold(), row.id))
+
+
+def template(template_id: int) -> Template:
+    """The template by that id. Raises NotFound."""
+    row = Template.get_or_none(Template.id == template_id)
+    if row is None:
+        raise errors.NotFound(f"There is no template {template_id}: it was deleted, or never kept.")
+    found: Template = row
+    return found
+
+
+def keep_template(name: str, text: str, attachments: Sequence[str] = ()) -> Template:
+    """Keep a text under a name; the very same one again is the one that is there (a form that was sent twice).
+
+    Raises InvalidInput (the name is taken), TemplateError (a mistake in the text), NotFound (an attachment).
+    """
+    values = _checked(name, text, attachments)
+    now = now_ms()
+    try:
+        with write():
+            made = Template.create(**values, created_at=now, updated_at=now)
+    except peewee.IntegrityError:
+        there = Template.get_or_none(Template.name == values["name"])
+        if there and (there.text, there.attachments) == (values["text"], values["attachments"]):
+            return _found(there)
+        raise _taken("template", values["name"]) from None
+    log.info("template.saved", template_id=made.id)
+    return _found(made)
+
+
+def change_template(
+    template_id: int, name: str, text: str, attachments: Sequence[str] = (), updated_at: int | None = None
+) -> Template:
+    """Save a template anew. updated_at: of what the caller has read, None to save over whatever is there.
+
+    Raises NotFound, InvalidInput, TemplateError, and IllegalMove when somebody has changed it since.
+    """
+    values = _checked(name, text, attachments)
+    try:
+        with write():
+            row = locked(Template.select().where(Template.id == template_id)).first() or template(template_id)
+            if values.items() <= row.__data__.items():
+                return _found(row)
+            _refuse_late("template", row, updated_at)
+            Template.update(**values, updated_at=_later(row)).where(Template.id == template_id).execute()
+    except peewee.IntegrityError:
+        raise _taken("template", values["name"]) from None
+    log.info("template.saved", template_id=template_id)
+    return template(template_id)
+
+
+def delete_template(template_id: int) -> None:
+    """Forget a template; campaigns made from it keep their text. Raises NotFound."""
+    with write():
+        if not Template.delete().where(Template.id == template_id).execute():
+            template(template_id)
+    log.info("template.deleted", template_id=template_id)
+
+
+def _checked(name: str, text: str, attachments: Sequence[str]) -> dict[str, Any]:
+    """What a template's row holds. Raises InvalidInput, TemplateError, NotFound."""
+    ids = list(dict.fromkeys(attachments))
+    if len(ids) > MAX_ATTACHMENTS:
+        raise errors.InvalidInput(f"A message takes up to {MAX_ATTACHMENTS} attachments.")
+    uploads.attachments(ids)
+    return {"name": _name(name, "template"), "text": render.compile(text).text, "attachments": ids}
+
+
+def _found(row: Any) -> Template:
+    found: Template = row
+    return found
+
+
+# Lists
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A list as it is shown: with how many people are on it."""
+
+    id: int
+    name: str
+    columns: list[str]
+    people: int
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of people who were put on a list. duplicates: stood in the source more than once."""
+
+    added: int = 0
+    present: int = 0
+    updated: int = 0
+    duplicates: int = 0
+    rejected: list[contacts.Rejected] = field(default_factory=list)
+
+
+def lists() -> list[Listed]:
+    """All lists with their counts, by name."""
+    counted = dict(tuples(ListEntry.select(ListEntry.list, peewee.fn.COUNT(ListEntry.id)).group_by(ListEntry.list)))
+    rows = [_listed(row, counted.get(row.id, 0)) for row in ContactList.select()]
+    return sorted(rows, key=lambda row: (row.name.casefold(), row.id))
+
+
+def listed(list_id: int) -> Listed:
+    """One list with its count. Raises NotFound."""
+    return _listed(listing.find(list_id), ListEntry.select().where(ListEntry.list == list_id).count())
+
+
+def people(list_id: int) -> list[contacts.Contact]:
+    """Everybody on the list, in the order they were added; every field is there, if only as "". Raises NotFound."""
+    columns = listing.find(list_id).columns
+    everybody = listing.read(listing.of(list_id).order_by(ListEntry.id))
+    return [
+        contacts.Contact(place, each.number, {name: each.fields.get(name, "") for name in columns})
+        for place, each in enumerate(everybody, 1)
+    ]
+
+
+def from_list(list_id: int) -> contacts.ContactList:
+    """A list's people, to be put on another one. Raises NotFound."""
+    return contacts.ContactList(people(list_id), columns=listing.find(list_id).columns)
+
+
+def from_upload(upload_id: str) -> contacts.ContactList:
+    """An uploaded file's people, to be put on a list. Raises NotFound."""
+    row = uploads.find(upload_id)
+    found = [contacts.Contact(*each) for each in row.contacts]
+    rejected = [contacts.Rejected(*each) for each in row.rejected]
+    return contacts.ContactList(found, rejected, row.duplicates, row.columns, row.phone_column)
+
+
+def create_list(name: str, found: contacts.ContactList, key: str | None = None) -> tuple[Listed, Added]:
+    """A new list of these people, who may be nobody yet.
+
+    key: of the form or request that asks, so that its repeat gets the list that it has made.
+    Raises InvalidInput (the name is taken, or there is nobody good among those given).
+    """
+    name, now = _name(name, "list"), now_ms()
+    digest = hashlib.sha256(f"{name}\n{[each.number for each in found.contacts]}".encode()).hexdigest()
+    _refuse_nobody(found)
+    try:
+        with write():
+            if (before := _made_before(key, digest, found)) is not None:
+                return before
+            row = ContactList.create(name=name, created_at=now, updated_at=now)
+            added = _put(row, found)
+            if key:
+                response = {"list_id": row.id, "added": added.added, "duplicates": added.duplicates}
+                kept = Answer.insert(key=f"list:{key}", request=digest, response=response, created_at=now)
+                newer = [Answer.request, Answer.response, Answer.created_at]  # the form was changed since, after Back
+                kept.on_conflict(conflict_target=[Answer.key], preserve=newer).execute()
+    except peewee.IntegrityError:  # on PostgreSQL the same request may get as far as this twice at once
+        if (before := _made_before(key, digest, found)) is not None:
+            return before
+        raise _taken("list", name) from None
+    return listed(row.id), added
+
+
+def _made_before(key: str | None, digest: str, found: contacts.ContactList) -> tuple[Listed, Added] | None:
+    """What the same request was answered; None when it comes for the first time, or its list is gone."""
+    answer = Answer.get_or_none(Answer.key == f"list:{key}", Answer.request == digest) if key else None
+    row = ContactList.get_or_none(ContactList.id == answer.response["list_id"]) if answer else None
+    if answer is None or row is None:
+        return None
+    counts = {"added": answer.response["added"], "duplicates": answer.response["duplicates"]}
+    return listed(row.id), Added(**counts, rejected=found.rejected)
+
+
+def add_people(list_id: int, found: contacts.ContactList) -> Added:
+    """Put people on a list. Who is on it already gets the fields that are new or differ; an empty one erases nothing.
+
+    Raises NotFound, InvalidInput (there is nobody good among those given).
+    """
+    _refuse_nobody(found)
+    with write():
+        return _put(_list_to_change(list_id), found)
+
+
+def remove_people(list_id: int, ids: Sequence[int] = (), numbers: Sequence[str] = ()) -> int:
+    """Take people off a list, by their entries' ids or their numbers (E.164); returns how many. Raises NotFound."""
+    count = 0
+    with write():
+        row = _list_to_change(list_id)
+        for column, values in ((ListEntry.id, ids), (ListEntry.number, numbers)):
+            for batch in peewee.chunked(values, listing.BATCH):
+                gone = ListEntry.delete().where(ListEntry.list == list_id, column.in_(list(batch)))
+                count += gone.execute()
+        if count:
+            ContactList.update(updated_at=_later(row)).where(ContactList.id == list_id).execute()
+            after_commit(partial(log.info, "list.changed", list_id=list_id, added=0, updated=0, removed=count))
+    return count
+
+
+def rename_list(list_id: int, name: str, updated_at: int | None = None) -> Listed:
+    """Give a list another name. updated_at: as with templates. Raises NotFound, InvalidInput, IllegalMove."""
+    name = _name(name, "list")
+    try:
+        with write():
+            row = _list_to_change(list_id)
+            if row.name != name:
+                _refuse_late("list", row, updated_at)
+                ContactList.update(name=name, updated_at=_later(row)).where(ContactList.id == list_id).execute()
+    except peewee.IntegrityError:
+        raise _taken("list", name) from None
+    return listed(list_id)
+
+
+def delete_list(list_id: int) -> None:
+    """Forget a list and who is on it; campaigns keep their recipients. Raises NotFound."""
+    with write():
+        if not ContactList.delete().where(ContactList.id == list_id).execute():
+            listing.find(list_id)
+    log.info("list.deleted", list_id=list_id)
+
+
+def _put(row: ContactList, found: contacts.ContactList) -> Added:
+    """Put people on the list; part of the caller's transaction, which holds the list."""
+    known = _known(row, [each.number for each in found.contacts])
+    new = [(row.id, each.number, _said(each)) for each in found.contacts if each.number not in known]
+    for batch in peewee.chunked(new, listing.BATCH):
+        ListEntry.insert_many(batch, [ListEntry.list, ListEntry.number, ListEntry.fields]).execute()
+    added, present, updated = len(new), 0, 0
+    for each in found.contacts:
+        if entry := known.get(each.number):
+            fields = entry.fields | _said(each)
+            if fields == entry.fields:
+                present += 1
+            else:
+                _update(id=entry.id, fields=json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
+                updated += 1
+    columns = list(dict.fromkeys([*row.columns, *found.columns]))
+    if added or updated or columns != row.columns:
+        ContactList.update(columns=columns, updated_at=_later(row)).where(ContactList.id == row.id).execute()
+        after_commit(partial(log.info, "list.changed", list_id=row.id, added=added, updated=updated, removed=0))
+    return Added(added, present, updated, found.duplicates, found.rejected)
+
+
+def _known(row: ContactList, numbers: Sequence[str]) -> dict[str, listing.Entry]:
+    """Those of the list that have one of these numbers. Many are not asked for by number, but looked up in all."""
+    query = listing.of(row.id)
+    if len(numbers) <= listing.BATCH:
+        query = query.where(ListEntry.number.in_(numbers))
+    return {each.number: each for each in listing.read(query)}
+
+
+@Prepared
+def _update() -> Any:
+    return ListEntry.update(fields=param("fields")).where(ListEntry.id == param("id"))
+
+
+def _said(contact: contacts.Contact) -> dict[str, str]:
+    return {name: value for name, value in contact.fields.items() if value}
+
+
+def _list_to_change(list_id: int) -> ContactList:
+    """The list, and nobody else changes it until the transaction ends. Raises NotFound."""
+    return listing.one(locked(ContactList.select().where(ContactList.id == list_id)), list_id)
+
+
+def _listed(row: ContactList, count: int) -> Listed:
+    return Listed(row.id, row.name, row.columns, count, row.created_at, row.updated_at)
+
+
+# Both
+
+
+def _name(name: str, what: str) -> str:
+    """The name in one line. Raises InvalidInput."""
+    plain = " ".join(tables.clean(name).split())
+    if not plain:
+        raise errors.InvalidInput(f"The {what} needs a name.")
+    if len(plain) > MAX_NAME:
+        raise errors.InvalidInput(f"The name of a {what} is up to {MAX_NAME} characters long.")
+    return plain
+
+
+def _taken(what: str, name: str) -> errors.InvalidInput:
+    return errors.InvalidInput(f"There is a {what} named {name} already: choose another name.")
+
+
+def _refuse_late(what: str, row: Any, updated_at: int | None) -> None:
+    if updated_at is not None and updated_at != row.updated_at:
+        raise errors.IllegalMove(
+            f"Somebody has changed this {what} since you opened it: open it again, and make your change there."
+        )
+
+
+def _later(row: Any) -> int:
+    """When a row is changed: no two versions of it have the same time."""
+    return max(now_ms(), int(row.updated_at) + 1)
+
+
+def _refuse_nobody(found: contacts.ContactList) -> None:
+    if found.rejected and not found.contacts:
+        first = "; ".join(f"{each.position}: {each.reason}" for each in found.rejected[:3])
+        raise errors.InvalidInput(f"None of these telephone numbers can be used, by position: {first}")

@@ -1,0 +1,218 @@
+"""New campaign, message: text with fields, how it looks for each one, attachments for all or for each."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from daemon import campaigns, contacts, drafts, errors, library, rehearsal, render, uploads
+from daemon.config import Settings
+from daemon.mapping import Candidate
+from daemon.models import Draft
+from daemon.pages.shell import only
+from daemon.pages.steps import CONTEXTS, PATH, Form, files_of, get_step, load, post_step, text_of
+from daemon.pages.views import name_columns
+from daemon.pages.words import formatted
+from daemon.web import Role, in_db, require_key
+
+routes = web.RouteTableDef()
+
+MOST_LOOKED_AT = 2_000
+"""People whose texts are filled in while somebody writes; the dry run looks at all."""
+FILES_SHOWN = 20
+
+
+@routes.get(PATH + "/message")
+@only(Role.OPERATOR)
+async def look(request: web.Request) -> web.StreamResponse:
+    """The text and its attachments; `?person=` is whose message is shown, from 0."""
+    return await get_step(request, "message")
+
+
+@routes.post(PATH + "/message")
+async def keep(request: web.Request) -> web.StreamResponse:
+    """Keep the text; add or remove an attachment; use or keep a template."""
+    return await post_step(request, "message", _keep)
+
+
+def _message(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
+    text = text_of(entered, "text") if entered else draft.data.get("text", "")
+    people = _reachable(draft)
+    person = text_of(entered, "person") if entered else query.get("person", "")
+    index = int(person) if person.isdecimal() and len(person) < 7 else 0
+    names = drafts.fields(draft)
+    files = drafts.attached(draft)
+    own = drafts.own_files(draft)
+    shown = _shown(text, people, index, names, bool(files) or own)
+    return {
+        "text": text,
+        "fields": ["number", *names],
+        "files": files,
+        "own": _own(draft, people) if own else None,
+        "optional": bool(draft.data.get("files_optional")),
+        "templates": library.templates(),
+        "template_name": text_of(entered, "template_name") if entered else "",
+        "max_mb": settings.max_upload_mb,
+        "max_caption": render.MAX_CAPTION,
+        "max_text": render.MAX_TEXT,
+        "preview": shown,
+    }
+
+
+def _reachable(draft: Draft) -> list[Candidate]:
+    """Those who have a number: the ones that a message can be shown for."""
+    return [each for each in drafts.people(draft) if each.number]
+
+
+def _own(draft: Draft, people: Sequence[Candidate]) -> dict[str, Any]:
+    """The files that rows name: which are there, which are missing, and who names none."""
+    have = draft.data.get("files", {})
+    wanted = dict.fromkeys(each.file for each in people if each.file)
+    missing = [name for name in wanted if name.casefold() not in have]
+    found = {"wanted": len(wanted), "missing": missing[:FILES_SHOWN], "more": max(0, len(missing) - FILES_SHOWN)}
+    return found | {"there": len(wanted) - len(missing), "nameless": sum(not each.file for each in people)}
+
+
+def _shown(text: str, people: Sequence[Candidate], index: int, names: Sequence[str], captioned: bool) -> dict[str, Any]:
+    """One person's message as WhatsApp shows it, and who cannot get it."""
+    index = min(index, max(0, len(people) - 1))
+    who = people[index] if people else None
+    person = contacts.Contact(who.position, who.number or "", who.fields) if who else None
+    found = rehearsal.preview(text, person, names, captioned)
+    limit = render.MAX_CAPTION if captioned else render.MAX_TEXT
+    looked_at = people[:MOST_LOOKED_AT]
+    wrong = [] if found.error and not who else _problems(text, looked_at, limit)
+    return {
+        "html": formatted(found.text),
+        "length": len(found.text.encode("utf-16-le", "surrogatepass")) // 2,
+        "limit": limit,
+        "error": found.error,
+        "who": _who(who, names) if who else "",
+        "index": index,
+        "total": len(people),
+        "problems": len(wrong),
+        "looked_at": len(looked_at),
+        "first": [{"row": each.position, "reason": each.reason} for each in wrong[:5]],
+    }
+
+
+def _problems(text: str, people: Sequence[Candidate], limit: int) -> list[render.Problem]:
+    if not text.strip():
+        return []
+    try:
+        persons = [contacts.Contact(each.position, each.number or "", each.fields) for each in people]
+        return render.problems(text, persons, limit, MOST_LOOKED_AT).first
+    except errors.TemplateError:
+        return []
+
+
+def _who(who: Candidate, names: Sequence[str]) -> str:
+    called = " ".join(filter(None, (who.fields.get(name, "") for name in name_columns(list(names)))))
+    return f"{called}, {who.number}" if called else str(who.number)
+
+
+class Asked(BaseModel):
+    """The body of the preview. index: of the person, from 0. find: somebody's name or number, "" for nobody."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field("", max_length=4 * render.MAX_TEXT)
+    index: int = Field(0, ge=0)
+    find: str = Field("", max_length=200)
+
+
+@routes.post(PATH + "/preview")
+async def preview(request: web.Request) -> web.StreamResponse:
+    """The message as one of them would get it, while it is being written; nothing is kept."""
+    require_key(request)
+    try:
+        asked = Asked.model_validate_json(await request.read())
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "The body"
+        raise errors.InvalidInput(f"{place}: {first['msg'].lower()}.") from None
+    draft = await load(request)
+    return web.json_response(await in_db(request, _preview, draft, asked))
+
+
+def _preview(draft: Draft, asked: Asked) -> dict[str, Any]:
+    people = _reachable(draft)
+    index, missed = asked.index, False
+    if asked.find.strip():
+        found = _find(people, asked.find.strip().casefold(), index)
+        index, missed = (index, True) if found is None else (found, False)
+    captioned = bool(draft.data.get("attachments")) or drafts.own_files(draft)
+    return _shown(asked.text, people, index, drafts.fields(draft), captioned) | {"missed": missed}
+
+
+def _find(people: Sequence[Candidate], wanted: str, after: int) -> int | None:
+    """Index of the next one behind `after`, round the end, who has it in a field or the number."""
+    digits = "".join(filter(str.isdigit, wanted))
+    for step in range(1, len(people) + 1):
+        each = people[(after + step) % len(people)]
+        number = len(digits) > 2 and digits in (each.number or "")
+        if number or any(wanted in value.casefold() for value in each.fields.values()):
+            return (after + step) % len(people)
+    return None
+
+
+def _keep(settings: Settings, draft: Draft, form: Form) -> str | None:
+    button, _, which = (text_of(form, "go") or "next").partition(":")
+    here = f"/app/drafts/{draft.id}/message"
+    changes: dict[str, Any] = {"text": text_of(form, "text")}
+    if drafts.own_files(draft):
+        changes["files_optional"] = text_of(form, "optional") == "yes"
+    files, own = files_of(form, "file"), files_of(form, "own")
+    if len(files) > campaigns.MAX_ATTACHMENTS:
+        raise errors.InvalidInput(f"A message takes up to {campaigns.MAX_ATTACHMENTS} attachments.")
+    if files:
+        changes |= drafts.attach(draft, [_store(settings, each) for each in files], own=False)
+    if own:
+        changes |= drafts.attach(draft, [_store(settings, each) for each in own], own=True)
+    if button == "remove":
+        changes["attachments"] = [each for each in draft.data.get("attachments", []) if each != which]
+    if button == "template" and text_of(form, "template").isdecimal():
+        kept = library.template(int(text_of(form, "template")))
+        changes["text"], changes["attachments"] = kept.text, kept.attachments or draft.data.get("attachments", [])
+    if button == "keep":
+        library.keep_template(text_of(form, "template_name"), changes["text"], draft.data.get("attachments", []))
+    if button == "next" and not files and not own:
+        _check(draft, changes)
+    drafts.save(draft.id, draft.version, changes)
+    stays = button in ("remove", "template", "keep", "attach", "show") or (button == "next" and (files or own))
+    person = text_of(form, "person")
+    return f"{here}?person={person}" if stays and person.isdecimal() else here if stays else None
+
+
+def _check(draft: Draft, changes: Mapping[str, Any]) -> None:
+    """What is wrong with the text itself is said now; whom it does not fit, by the dry run."""
+    text = changes["text"]
+    if not text.strip():
+        if not draft.data.get("attachments") and not drafts.own_files(draft):
+            raise errors.InvalidInput("Write a message, or add an attachment.")
+        return
+    unknown = sorted(render.compile(text).fields - {*drafts.fields(draft), render.NUMBER})
+    if unknown:
+        raise errors.TemplateError(f"There is no field {', '.join(unknown)}: use one of those below the text.")
+
+
+def _store(settings: Settings, upload: Any) -> str:
+    """Keep an uploaded file; its id. Raises UnreadableFile, TooLarge."""
+    place = settings.data_dir / "attachments" / f"{secrets.token_hex(8)}.part"
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with place.open("wb") as file:
+            shutil.copyfileobj(upload.file, file)
+        if place.stat().st_size > settings.max_upload_mb * 1024 * 1024:
+            raise errors.TooLarge(f"{upload.filename} is larger than {settings.max_upload_mb} MB.")
+        return str(uploads.add_attachment(settings, place, upload.filename)["attachment_id"])
+    finally:
+        place.unlink(missing_ok=True)
+
+
+CONTEXTS["message"] = _message

@@ -1,0 +1,187 @@
+"""New campaign, numbers: what is wrong with them by kind, old beside new, and what a person says to it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import babel
+import phonenumbers
+from aiohttp import web
+
+from daemon import doctor, drafts, errors, languages, mapping, numbers
+from daemon.config import Settings
+from daemon.doctor import Kind
+from daemon.languages import N_
+from daemon.mapping import LANDLINE, Candidate
+from daemon.models import Draft
+from daemon.pages.shell import only
+from daemon.pages.steps import CONTEXTS, PATH, Form, get_step, load, post_step, text_of
+from daemon.web import Role, in_db
+
+routes = web.RouteTableDef()
+
+PAGE = 50
+GROUPS = (*(kind.value for kind in Kind if kind is not Kind.GOOD), LANDLINE)
+TITLES: dict[str, str] = {**{kind.value: text for kind, text in doctor.TITLES.items()}, LANDLINE: N_("Landlines")}
+REASONS: dict[str, str] = {
+    **{kind.value: text for kind, text in doctor.REASONS.items()},
+    LANDLINE: N_("A landline is probably not on WhatsApp. They are written to all the same."),
+}
+
+
+@routes.get(PATH + "/numbers")
+@only(Role.OPERATOR)
+async def look(request: web.Request) -> web.StreamResponse:
+    """The groups, or `?group=` with its rows a page at a time."""
+    return await get_step(request, "numbers")
+
+
+@routes.post(PATH + "/numbers")
+async def decide(request: web.Request) -> web.StreamResponse:
+    """The country; or a decision on one row, or on all of a group."""
+    return await post_step(request, "numbers", _decide)
+
+
+def _numbers(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
+    people, chosen = drafts.people(draft), drafts.decisions(draft)
+    group = text_of(entered, "group") if entered else query.get("group", "")
+    group = group if group in GROUPS else ""
+    page = text_of(entered, "page") if entered else query.get("page", "")
+    at = int(page) if page.isdecimal() and len(page) < 7 else 0
+    grouped: dict[str, list[Candidate]] = {}
+    for each in people:
+        grouped.setdefault(each.group, []).append(each)
+    rows = grouped.get(group, [])
+    entries = (
+        {f"number-{each.position}": text_of(entered, f"number-{each.position}") for each in rows} if entered else {}
+    )
+    good = [each.number for each in people if each.number]
+    return {
+        "total": len(people),
+        "usable": len(good),
+        "twice": len(good) - len(set(good)),
+        "left": sum(each.number is None for each in people),
+        "groups": [_group(name, grouped[name], chosen) for name in GROUPS if name in grouped],
+        "group": _group(group, rows, chosen) if group else None,
+        "rows": rows[at * PAGE : (at + 1) * PAGE],
+        "entries": entries,
+        "page": at,
+        "last": max(0, (len(rows) - 1) // PAGE),
+        "country": text_of(entered, "country") if entered and "country" in entered else chosen.country,
+        "countries": countries(languages.language.get()),
+    }
+
+
+def _group(name: str, rows: list[Candidate], chosen: mapping.Decisions) -> dict[str, Any]:
+    said = Counter("own" if each.own else "usable" if each.number else "open" for each in rows)
+    return {
+        "name": name,
+        "title": TITLES[name],
+        "reason": REASONS[name],
+        "count": len(rows),
+        "usable": sum(each.number is not None for each in rows),
+        "suggestions": sum(each.found.suggestion is not None for each in rows),
+        "open": said["open"],
+        "accepted": name in chosen.accepted,
+        "left": name in chosen.left,
+        "example": next((each for each in rows if each.found.suggestion or each.number), rows[0] if rows else None),
+    }
+
+
+@lru_cache(16)
+def countries(language: str) -> list[tuple[str, str]]:
+    """(ISO code, name with its code) of every country that has telephone numbers, by name."""
+    names = babel.Locale.parse(language).territories
+    codes = [code for code in phonenumbers.SUPPORTED_REGIONS if len(code) == 2]
+    named = [(c, f"{names.get(c, c)} (+{phonenumbers.country_code_for_region(c)})") for c in codes]
+    return sorted(named, key=lambda each: each[1].casefold())
+
+
+def _decide(settings: Settings, draft: Draft, form: Form) -> str | None:
+    button = text_of(form, "go") or "next"
+    what, _, which = button.partition(":")
+    before = draft.data.get("numbers") or {}
+    changed = dict(before)
+    country = text_of(form, "country") if "country" in form else before.get("country", "")
+    if country and country not in phonenumbers.SUPPORTED_REGIONS:
+        raise errors.InvalidInput("Choose one of the countries in the list.")
+    if country != before.get("country", ""):
+        changed |= {"country": country, "accepted": [], "left": []}  # those were about other suggestions
+    here = f"/app/drafts/{draft.id}/numbers"
+    group = text_of(form, "group")
+    if what in ("next", "leave", "country"):
+        drafts.save(draft.id, draft.version, {"numbers": changed | ({"seen": True} if what == "next" else {})})
+        return here if what == "country" else None
+    if what in ("accept-all", "leave-all", "undo-all") and which in GROUPS:
+        changed |= _of_group(draft, changed, what, which)
+        drafts.save(draft.id, draft.version, {"numbers": changed})
+        return here + (f"?group={which}" if group else "")
+    if what in ("accept", "leave-out", "undo"):
+        fixes = dict(changed.get("fixes", {}))
+        fixes.pop(which, None)
+        if what != "undo":
+            fixes[which] = _typed(form, which, country) if what == "accept" else ""
+        drafts.save(draft.id, draft.version, {"numbers": changed | {"fixes": fixes}})
+        page = text_of(form, "page")
+        return f"{here}?group={group if group in GROUPS else ''}&page={page if page.isdecimal() else 0}#row-{which}"
+    return f"{here}?group={group}" if group in GROUPS else here
+
+
+def _of_group(draft: Draft, changed: Mapping[str, Any], what: str, group: str) -> dict[str, Any]:
+    """The decision on all of a group; what was said of its rows one by one gives way to it."""
+    mine = {str(each.position) for each in drafts.people(draft) if each.group == group}
+    accepted, left = (set(changed.get(name, ())) - {group} for name in ("accepted", "left"))
+    if what == "accept-all":
+        accepted.add(group)
+    elif what == "leave-all":
+        left.add(group)
+    fixes = {position: fix for position, fix in changed.get("fixes", {}).items() if position not in mine}
+    return {"accepted": sorted(accepted), "left": sorted(left), "fixes": fixes}
+
+
+def _typed(form: Form, position: str, country: str) -> str:
+    """The number that a person typed, or accepted, for a row. Raises InvalidNumber."""
+    text = text_of(form, f"number-{position}")
+    try:
+        return numbers.normalise(text, country)
+    except errors.InvalidNumber as error:
+        raise errors.InvalidNumber(f"Row {position}: {error}") from None
+
+
+@routes.get(PATH + "/rejected.csv")
+@only(Role.OPERATOR)
+async def rejected(request: web.Request) -> web.StreamResponse:
+    """The rows whose number is no good, as a file that can be corrected and read again."""
+    return await _download(request, "rejected.csv")
+
+
+@routes.get(PATH + "/left-out.csv")
+@only(Role.OPERATOR)
+async def left_out(request: web.Request) -> web.StreamResponse:
+    """The rows of all whom the dry run leaves out, likewise."""
+    return await _download(request, "left-out.csv")
+
+
+async def _download(request: web.Request, name: str) -> web.StreamResponse:
+    draft = await load(request)
+    text = io.StringIO()
+    csv.writer(text).writerows(await in_db(request, _rejected, draft, name == "left-out.csv"))
+    headers = {"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(body=("\ufeff" + text.getvalue()).encode(), headers=headers)
+
+
+def _rejected(draft: Draft, all_of_them: bool) -> list[list[str]]:
+    if all_of_them:
+        found = drafts.report(draft) or {"left_out": []}
+        reasons = {row: reason for row, _, _, reason in found["left_out"]}
+    else:
+        reasons = {each.position: each.reason for each in drafts.people(draft) if each.number is None}
+    return mapping.returned(drafts.rows(draft), drafts.columns(draft), reasons)
+
+
+CONTEXTS["numbers"] = _numbers

@@ -1,0 +1,52 @@
+"""What people have answered in the last 30 days, each with the campaign it answers."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from daemon import campaigns, replies, suppression
+from daemon.db import now_ms
+from daemon.models import Reply
+from daemon.pages.shell import members, number, show
+from daemon.pages.views import name_columns
+from daemon.web import in_db
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/app/replies")
+@members
+async def answers(request: web.Request) -> web.StreamResponse:
+    """Newest first; `?show=stop` those that say STOP, `?job=` those to one campaign, a page at a time."""
+    stops = request.query.get("show") == "stop"
+    arguments = (number(request, "cursor"), stops, number(request, "job"))
+    return show(request, "replies.html", await in_db(request, _page, *arguments))
+
+
+def _page(cursor: int | None, stops: bool, job_id: int | None) -> dict[str, Any]:
+    rows, after = replies.page(cursor, now_ms(), stops, job_id)
+    listed = suppression.among(row.number for row in rows)
+    given = {"job": job_id, "show": "stop" if stops else None}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return {
+        "replies": [_view(row, listed) for row in rows],
+        "stops": stops,
+        "job": campaigns.job(job_id) if job_id is not None else None,
+        "cursor": cursor,
+        "first": urlencode(chosen),
+        "next": urlencode(chosen | {"cursor": after}) if after else "",
+        "only_job": urlencode({"job": job_id}) if job_id is not None else "",
+    }
+
+
+def _view(row: Reply, listed: set[str]) -> dict[str, Any]:
+    message = row.message
+    names = name_columns(message.job.columns) if message else []
+    return replies.describe(row) | {
+        "who": " ".join(filter(None, (message.fields.get(name, "") for name in names))) if message else "",
+        "job_name": message.job.name if message else "",
+        "listed": row.number in listed,
+    }

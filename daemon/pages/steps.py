@@ -1,0 +1,127 @@
+"""What the steps of a new campaign share: loading the draft, the line of steps, saving, and where to go next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_request import FileField
+
+from daemon import drafts, errors
+from daemon.config import Settings
+from daemon.languages import N_
+from daemon.models import Draft
+from daemon.pages.shell import show
+from daemon.web import PROBLEMS, SETTINGS, in_db, require_key
+
+PATH = r"/app/drafts/{id:[0-9a-f]{1,32}}"
+TITLES = {
+    "people": N_("People"),
+    "columns": N_("Columns"),
+    "numbers": N_("Numbers"),
+    "message": N_("Message"),
+    "when": N_("Time"),
+    "check": N_("Dry run"),
+    "start": N_("Start"),
+}
+SHOWN_AGAIN = (errors.InvalidInput, errors.DraftChanged, errors.NotFound, errors.TooLarge)
+"""What is wrong with what was entered: the step is shown again with it."""
+
+Form = Mapping[str, Any]
+Context = Callable[[Settings, Draft, Form | None, Mapping[str, str]], dict[str, Any]]
+CONTEXTS: dict[str, Context] = {}  # what each step's template needs beside the frame; entered: a form that was refused
+
+
+async def load(request: web.Request) -> Draft:
+    """The draft of the address; whoever comes back to one that was started is led to its campaign."""
+    draft = await in_db(request, drafts.find, request.match_info["id"])
+    if draft.job_id:
+        raise web.HTTPSeeOther(f"/app/jobs/{draft.job_id}")
+    return draft
+
+
+async def show_step(
+    request: web.Request, draft: Draft, step: str, entered: Form | None = None, error: Exception | None = None
+) -> web.Response:
+    """The step's page; with an error what was entered is in it, and nothing is saved."""
+    context = await in_db(request, _context, request.app[SETTINGS], draft, step, entered, dict(request.query))
+    status = 200
+    if error is not None:
+        status = next(PROBLEMS[kind][0] for kind in type(error).__mro__ if kind in PROBLEMS)
+    changed = isinstance(error, errors.DraftChanged)
+    return show(request, f"draft_{step}.html", context | {"error": str(error or ""), "changed": changed}, status)
+
+
+def _context(
+    settings: Settings, draft: Draft, step: str, entered: Form | None, query: Mapping[str, str]
+) -> dict[str, Any]:
+    line, open_ = [], True
+    for name in drafts.STEPS:
+        done = drafts.ready(draft, name)
+        line.append({"name": name, "title": TITLES[name], "done": done, "open": open_})
+        open_ = open_ and done
+    frame = {"draft": draft, "step": step, "line": line, "base": f"/app/drafts/{draft.id}"}
+    return frame | CONTEXTS[step](settings, draft, entered, query)
+
+
+async def get_step(request: web.Request, step: str) -> web.StreamResponse:
+    """The page of a step; one that lies behind what is done yet leads to the first that is to be done."""
+    draft = await load(request)
+    first = await in_db(request, drafts.reached, draft)
+    if drafts.STEPS.index(step) > drafts.STEPS.index(first):
+        raise web.HTTPSeeOther(f"/app/drafts/{draft.id}/{first}")
+    return await show_step(request, draft, step)
+
+
+async def post_step(
+    request: web.Request, step: str, work: Callable[[Settings, Draft, Form], str | None]
+) -> web.StreamResponse:
+    """Save what was entered, and go where its button says. `work` returns where to, or None for that."""
+    require_key(request)
+    draft, form = await load(request), await request.post()
+    draft.version = _version(form, draft.version)
+    try:
+        goal = await in_db(request, work, request.app[SETTINGS], draft, form)
+    except SHOWN_AGAIN as error:
+        return await show_step(request, await load(request), step, form, error)
+    return await go(request, goal or _goal(draft, step, str(form.get("go", "next"))))
+
+
+def _version(form: Form, newest: int) -> int:
+    """The version that the page had when it was shown."""
+    text = str(form.get("version", ""))
+    return int(text) if text.isdecimal() and len(text) < 10 else newest
+
+
+def _goal(draft: Draft, step: str, button: str) -> str:
+    if button == "leave":
+        return "/app/new"
+    following = drafts.STEPS[min(drafts.STEPS.index(step) + 1, len(drafts.STEPS) - 1)]
+    return f"/app/drafts/{draft.id}/{following if button == 'next' else step}"
+
+
+async def go(request: web.Request, path: str) -> web.StreamResponse:
+    """To the next page: by a redirect, or as an address for our script, which stays where it is if that never comes."""
+    if "application/json" in request.headers.get("Accept", ""):
+        return web.json_response({"next": path})
+    raise web.HTTPSeeOther(path)
+
+
+def text_of(form: Form, name: str) -> str:
+    """What stands in a field of the form, without what the other end of a form adds."""
+    value = form.get(name, "")
+    return value.replace("\r\n", "\n") if isinstance(value, str) else ""
+
+
+def whole(form: Form, name: str, least: int, most: int, what: str) -> int:
+    """A whole number of the form. Raises InvalidInput."""
+    text = text_of(form, name).strip()
+    if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
+        raise errors.InvalidInput(f"{what} is a whole number, {least:,} to {most:,}.")
+    return int(text)
+
+
+def files_of(form: Any, name: str) -> list[FileField]:
+    """The files that were chosen in a field."""
+    return [each for each in form.getall(name, []) if isinstance(each, FileField) and each.filename]

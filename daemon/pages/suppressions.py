@@ -1,0 +1,149 @@
+"""The suppression list: who is on it and why, adding, importing, and taking off with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+from aiohttp.web_request import FileField
+
+from daemon import errors, suppression
+from daemon.languages import N_
+from daemon.models import Role
+from daemon.pages.shell import only, show
+from daemon.web import SETTINGS, caller, in_db
+
+routes = web.RouteTableDef()
+
+REJECTED_SHOWN = 50
+SOURCES = {suppression.REPLY: N_("their reply"), "page": N_("this page"), "api": N_("the API")}
+DONE = {
+    "added": N_("The number is on the list. Nothing more goes out to it."),
+    "removed": N_("The number is off the list. The next campaign may write to it again."),
+    "gone": N_("The number was not on the list any more."),
+}
+
+
+@routes.get("/app/suppressions")
+@only(Role.OPERATOR)
+async def listed(request: web.Request) -> web.StreamResponse:
+    """The list, newest first: those that `?search=` finds, a page at a time."""
+    return await _page(request)
+
+
+async def _page(
+    request: web.Request,
+    form: dict[str, str] | None = None,
+    errors_by_form: dict[str, str] | None = None,
+    imported: suppression.Imported | None = None,
+    status: int = 200,
+) -> web.StreamResponse:
+    reading = request.method == "GET"
+    search = " ".join(request.query.get("search", "").split())[:100] if reading else ""
+    cursor = (request.query.get("cursor") or None) if reading else None
+    context = await in_db(request, _context, search, cursor)
+    context |= {
+        "form": {"number": "", "reason": "", "numbers": "", "why": ""} | (form or {}),
+        "errors": errors_by_form or {},
+        "imported": _imported(imported) if imported else None,
+        "done": DONE.get(request.query.get("done", ""), "") if reading else "",
+        "longest": suppression.LONGEST_REASON,
+    }
+    return show(request, "suppressions.html", context, status)
+
+
+def _context(search: str, cursor: str | None) -> dict[str, Any]:
+    rows, after = suppression.page(search, cursor, suppression.PAGE // 2)
+    return {
+        "rows": [row | {"from": SOURCES.get(row["source"])} for row in rows],
+        "total": suppression.count(),
+        "removals": suppression.removals(),
+        "search": search,
+        "cursor": cursor,
+        "next": urlencode({"cursor": after} | ({"search": search} if search else {})) if after else "",
+    }
+
+
+def _imported(done: suppression.Imported) -> dict[str, Any]:
+    shown = done.rejected[:REJECTED_SHOWN]
+    return {
+        "added": done.added,
+        "present": done.present,
+        "duplicates": done.duplicates,
+        "rejected": len(done.rejected),
+        "rows": shown,
+        "more": len(done.rejected) - len(shown),
+    }
+
+
+@routes.post("/app/suppressions")
+@only(Role.OPERATOR)
+async def add(request: web.Request) -> web.StreamResponse:
+    """Put one number on the list; one that is there stays as it is."""
+    form = await _form(request)
+    reason = form.get("reason", "").strip() or suppression.ASKED
+    try:
+        given = (request.app[SETTINGS], form.get("number", ""), reason, caller(request))
+        await in_db(request, suppression.suppress, *given)
+    except errors.InvalidInput as error:
+        return await _page(request, form, {"add": str(error)}, status=422)
+    raise web.HTTPSeeOther("/app/suppressions?done=added")
+
+
+@routes.post("/app/suppressions/import")
+@only(Role.OPERATOR)
+async def import_list(request: web.Request) -> web.StreamResponse:
+    """Add everybody of a file or of a pasted list, and say what became of each. A repeat adds only who is missing."""
+    posted = await request.post()
+    settings, who, file = request.app[SETTINGS], caller(request), posted.get("file")
+    form = {name: str(posted.get(name, "")) for name in ("numbers", "why")}
+    reason = form["why"].strip() or suppression.ASKED
+    try:
+        if isinstance(file, FileField) and file.filename:
+            data = await asyncio.to_thread(file.file.read)
+            done = await in_db(request, suppression.import_file, settings, data, file.filename, reason, who)
+        else:
+            done = await in_db(request, suppression.import_text, settings, form["numbers"], reason, who)
+    except (errors.InvalidInput, errors.TooLarge) as error:
+        return await _page(request, form, {"import": str(error)}, status=422)
+    return await _page(request, imported=done)
+
+
+@routes.get("/app/suppressions/remove")
+@only(Role.ADMIN)
+async def ask_remove(request: web.Request) -> web.StreamResponse:
+    """The question before a number is taken off, and the reason."""
+    return await _ask(request, request.query.get("number", ""))
+
+
+async def _ask(request: web.Request, number: str, why: str = "", error: str = "") -> web.StreamResponse:
+    row = await in_db(request, suppression.find, number)
+    context = {
+        "row": row | {"from": SOURCES.get(row["source"])},
+        "why": why,
+        "error": error,
+        "longest": suppression.LONGEST_REASON,
+    }
+    return show(request, "suppression_remove.html", context, 422 if error else 200)
+
+
+@routes.post("/app/suppressions/remove")
+@only(Role.ADMIN)
+async def remove(request: web.Request) -> web.StreamResponse:
+    form = await _form(request)
+    number, why = form.get("number", ""), form.get("why", "").strip()
+    if not why:
+        return await _ask(request, number, error=N_("Write why: the reason is kept."))
+    try:
+        await in_db(request, suppression.remove, request.app[SETTINGS], number, why, caller(request))
+    except errors.NotFound:  # in another tab, or by a second click
+        raise web.HTTPSeeOther("/app/suppressions?done=gone") from None
+    except errors.InvalidInput as error:
+        return await _ask(request, number, why, str(error))
+    raise web.HTTPSeeOther("/app/suppressions?done=removed")
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    return {name: str(value) for name, value in (await request.post()).items()}

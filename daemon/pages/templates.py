@@ -1,0 +1,212 @@
+"""Texts kept for reuse: their list, the form of one with a preview as WhatsApp shows it, and the end of one."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_request import FileField
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from daemon import errors, library, render, uploads
+from daemon.config import Settings
+from daemon.languages import N_
+from daemon.models import Attachment, Template
+from daemon.pages.shell import only, show
+from daemon.pages.words import formatted
+from daemon.web import SETTINGS, Role, in_db, require
+
+routes = web.RouteTableDef()
+
+ID = r"{id:\d{1,18}}"
+SHOWN = 400  # characters of a text in the list
+MOST_SAMPLES = 100
+DONE = {
+    "saved": N_("The template is saved."),
+    "deleted": N_("The template is deleted."),
+}
+
+
+@routes.get("/app/templates")
+@only(Role.OPERATOR)
+async def every(request: web.Request) -> web.StreamResponse:
+    """All templates."""
+    rows = await in_db(request, library.templates)
+    views = [
+        {"id": row.id, "name": row.name, "html": _short(row.text), "files": len(row.attachments), "at": row.updated_at}
+        for row in rows
+    ]
+    done = DONE.get(request.query.get("done", ""), "")
+    return show(request, "templates.html", {"templates": views, "done": done})
+
+
+def _short(text: str) -> Any:
+    return formatted(text if len(text) <= SHOWN else text[:SHOWN].rstrip() + "…")
+
+
+@routes.get("/app/templates/new")
+@only(Role.OPERATOR)
+async def new(request: web.Request) -> web.StreamResponse:
+    """The form of a new template."""
+    return await _form(request, {"name": "", "text": "", "attachments": [], "updated_at": 0})
+
+
+@routes.get(f"/app/templates/{ID}")
+@only(Role.OPERATOR)
+async def edit(request: web.Request) -> web.StreamResponse:
+    """The form of one that is kept."""
+    row = await in_db(request, library.template, int(request.match_info["id"]))
+    return await _form(request, _values(row), row)
+
+
+def _values(row: Template) -> dict[str, Any]:
+    return {"name": row.name, "text": row.text, "attachments": row.attachments, "updated_at": row.updated_at}
+
+
+async def _form(
+    request: web.Request, values: dict[str, Any], row: Template | None = None, error: str = "", status: int = 200
+) -> web.StreamResponse:
+    files = await in_db(request, _known_files, values["attachments"])
+    context = {
+        "template": row,
+        "form": values,
+        "files": files,
+        "error": error,
+        "late": status == 409,
+        "preview": await in_db(request, _preview, Draft(text=values["text"], attachments=len(files), samples={})),
+        "max_text": render.MAX_TEXT,
+        "max_caption": render.MAX_CAPTION,
+        "max_name": library.MAX_NAME,
+        "max_upload_mb": request.app[SETTINGS].max_upload_mb,
+        "done": DONE.get(request.query.get("done", ""), ""),
+    }
+    return show(request, "template.html", context, status)
+
+
+def _known_files(ids: list[str]) -> list[Attachment]:
+    """The form's attachments that there are."""
+    return [row for each in ids for row in _or_none(each)]
+
+
+def _or_none(attachment_id: str) -> list[Attachment]:
+    try:
+        return uploads.attachments([attachment_id])
+    except errors.NotFound:
+        return []
+
+
+@routes.post("/app/templates/new")
+@only(Role.OPERATOR)
+async def create(request: web.Request) -> web.StreamResponse:
+    values = await _entered(request)
+    try:
+        await in_db(request, library.keep_template, values["name"], values["text"], values["attachments"])
+    except (errors.InvalidInput, errors.NotFound) as error:
+        return await _form(request, values, error=str(error), status=422)
+    raise web.HTTPSeeOther("/app/templates?done=saved")
+
+
+@routes.post(f"/app/templates/{ID}")
+@only(Role.OPERATOR)
+async def save(request: web.Request) -> web.StreamResponse:
+    values = await _entered(request)
+    row = await in_db(request, library.template, int(request.match_info["id"]))
+    given = (row.id, values["name"], values["text"], values["attachments"], values["updated_at"])
+    try:
+        await in_db(request, library.change_template, *given)
+    except errors.IllegalMove as error:
+        return await _form(request, values, row, str(error), 409)
+    except (errors.InvalidInput, errors.NotFound) as error:
+        return await _form(request, values, row, str(error), 422)
+    raise web.HTTPSeeOther("/app/templates?done=saved")
+
+
+async def _entered(request: web.Request) -> dict[str, Any]:
+    """The form as it was filled in; a file that came with it (without our script) is kept first."""
+    form = await request.post()
+    ids = [str(each) for each in form.getall("attachments", [])]
+    file = form.get("file")
+    if isinstance(file, FileField) and file.filename:
+        found = await in_db(request, _take, request.app[SETTINGS], file)
+        ids.append(found["attachment_id"])
+    at = str(form.get("updated_at", ""))
+    return {
+        "name": str(form.get("name", "")),
+        "text": str(form.get("text", "")).replace("\r\n", "\n"),
+        "attachments": ids,
+        "updated_at": int(at) if at.isdecimal() and len(at) < 19 else 0,
+    }
+
+
+def _take(settings: Settings, file: FileField) -> dict[str, Any]:
+    """Keep a file of a form. Raises TooLarge, UnreadableFile."""
+    place: Path = settings.data_dir / "attachments" / f"{secrets.token_hex(8)}.part"
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with place.open("wb") as target:
+            while chunk := file.file.read(1024 * 1024):
+                target.write(chunk)
+                if target.tell() > settings.max_upload_mb * 1024 * 1024:
+                    raise errors.TooLarge(f"The file is larger than {settings.max_upload_mb} MB.")
+        return uploads.add_attachment(settings, place, file.filename)
+    finally:
+        place.unlink(missing_ok=True)
+
+
+@routes.get(f"/app/templates/{ID}/delete")
+@only(Role.OPERATOR)
+async def ask_delete(request: web.Request) -> web.StreamResponse:
+    """The question before it is deleted."""
+    row = await in_db(request, library.template, int(request.match_info["id"]))
+    return show(request, "template_delete.html", {"template": row})
+
+
+@routes.post(f"/app/templates/{ID}/delete")
+@only(Role.OPERATOR)
+async def delete(request: web.Request) -> web.StreamResponse:
+    try:
+        await in_db(request, library.delete_template, int(request.match_info["id"]))
+    except errors.NotFound:  # in another tab, or by a second click: it is gone, as was wished
+        pass
+    raise web.HTTPSeeOther("/app/templates?done=deleted")
+
+
+class Draft(BaseModel):
+    """The body of POST /app/templates/preview. samples: what a field shall hold in the preview."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = ""
+    attachments: int = Field(0, ge=0)
+    samples: dict[str, str] = Field({}, max_length=MOST_SAMPLES)
+
+
+@routes.post("/app/templates/preview")
+async def preview(request: web.Request) -> web.StreamResponse:
+    """The text as somebody would get it, its length, the fields it uses, and what is wrong with it."""
+    require(request, Role.OPERATOR)
+    try:
+        draft = Draft.model_validate_json(await request.read())
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "The body"
+        raise errors.InvalidInput(f"{place}: {first['msg'].lower()}.") from None
+    return web.json_response(await in_db(request, _preview, draft))
+
+
+def _preview(draft: Draft) -> dict[str, Any]:
+    """A field without a sample shows its name in brackets."""
+    limit = render.MAX_CAPTION if draft.attachments else render.MAX_TEXT
+    shown, fields, error = draft.text, [], ""
+    if draft.text.strip():
+        try:
+            template = render.compile(draft.text)
+            fields = sorted(template.fields)
+            values = {name: draft.samples.get(name, "").strip() or f"[{name}]" for name in fields}
+            shown = render.render(template, values, values.get(render.NUMBER, ""))
+        except errors.TemplateError as problem:
+            error = str(problem)
+    length = len(shown.encode("utf-16-le", "surrogatepass")) // 2
+    return {"html": formatted(shown), "length": length, "limit": limit, "fields": fields, "error": error}

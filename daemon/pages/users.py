@@ -1,0 +1,232 @@
+"""Users, for administrators; and what each user sees of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from daemon import errors, gate, logins, passwords, users
+from daemon.languages import N_
+from daemon.models import Session, User
+from daemon.pages.shell import ROLES, members, only, show
+from daemon.web import Role, Visitor, caller, in_db, require, visitor
+
+routes = web.RouteTableDef()
+
+FORM_BYTES = 8192
+ID = r"{id:\d{1,18}}"
+MEANINGS = {
+    Role.VIEWER: N_("sees campaigns and reports, with telephone numbers masked; changes nothing"),
+    Role.OPERATOR: N_("runs campaigns, links the phone, keeps lists, templates and the suppression list"),
+    Role.ADMIN: N_("runs campaigns, and decides about users, limits of accounts, and what cannot be undone"),
+}
+DONE = {
+    "added": N_("The user is added and can log in."),
+    "role": N_("The role is changed; the user has to log in again."),
+    "password": N_("The password is changed; the user has to log in again."),
+    "disabled": N_("The user is disabled and logged out."),
+    "enabled": N_("The user can log in again."),
+    "ended": N_("All sessions are ended."),
+    "own": N_("Your password is changed. All your other sessions are ended."),
+}
+
+
+@routes.get("/app/users")
+@only(Role.ADMIN)
+async def people(request: web.Request) -> web.StreamResponse:
+    """All users, and who is logged in."""
+    return await _people(request)
+
+
+async def _people(request: web.Request, form: dict[str, str] | None = None, error: str = "") -> web.StreamResponse:
+    rows, open_now = await in_db(request, users.every), await in_db(request, logins.everybody)
+    context = {
+        "users": [_view(row, open_now.get(row.id, [])) for row in rows],
+        "by_key": _sessions(open_now.get(None, []), visitor.get()),
+        "roles": _roles(),
+        "form": form or {"name": "", "role": "operator"},
+        "error": error,
+        **_done(request),
+    }
+    return show(request, "users.html", context, 422 if error else 200)
+
+
+def _view(row: User, open_now: list[Session]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "role": row.role,
+        "meaning": MEANINGS[users.role_of(row.role)],
+        "disabled_at": row.disabled_at,
+        "created_at": row.created_at,
+        "sessions": len(open_now),
+        "seen_at": open_now[0].seen_at if open_now else None,
+    }
+
+
+def _sessions(rows: list[Session], who: Visitor | None) -> list[dict[str, Any]]:
+    mine = who.session if who else None
+    return [{"created_at": row.created_at, "seen_at": row.seen_at, "mine": row.id == mine} for row in rows]
+
+
+def _roles() -> list[tuple[str, str, str]]:
+    return [(users.word(role), ROLES[role], MEANINGS[role]) for role in Role]
+
+
+def _done(request: web.Request) -> dict[str, Any]:
+    return {"done": DONE.get(request.query.get("done", ""), ""), "shortest": passwords.SHORTEST}
+
+
+@routes.post("/app/users")
+@only(Role.ADMIN)
+async def add(request: web.Request) -> web.StreamResponse:
+    form = await _form(request)
+    name, role, password = form.get("name", ""), form.get("role", ""), form.get("password", "")
+    try:
+        await in_db(request, users.create, name, users.role_of(role), password, caller(request))
+    except errors.InvalidInput as error:
+        return await _people(request, {"name": name, "role": role}, str(error))
+    raise web.HTTPSeeOther("/app/users?done=added")
+
+
+@routes.get(f"/app/users/{ID}")
+@only(Role.ADMIN)
+async def one(request: web.Request) -> web.StreamResponse:
+    """One user: role, password, sessions."""
+    return await _one(request)
+
+
+async def _one(request: web.Request, error: str = "") -> web.StreamResponse:
+    row = await in_db(request, users.find, int(request.match_info["id"]))
+    open_now, who = await in_db(request, logins.sessions, row.id), visitor.get()
+    context = {
+        "user": _view(row, open_now),
+        "sessions": _sessions(open_now, who),
+        "roles": _roles(),
+        "own": who is not None and who.user_id == row.id,
+        "error": error,
+        **_done(request),
+    }
+    return show(request, "user.html", context, 422 if error else 200)
+
+
+@routes.post(f"/app/users/{ID}/role")
+@only(Role.ADMIN)
+async def change_role(request: web.Request) -> web.StreamResponse:
+    role = users.role_of((await _form(request)).get("role", ""))
+    return await _change(request, "role", partial(users.change_role, role=role))
+
+
+@routes.post(f"/app/users/{ID}/password")
+@only(Role.ADMIN)
+async def change_password(request: web.Request) -> web.StreamResponse:
+    password = (await _form(request)).get("password", "")
+    try:
+        return await _change(request, "password", partial(users.set_password, password=password))
+    except errors.InvalidInput as error:
+        return await _one(request, str(error))
+
+
+@routes.post(f"/app/users/{ID}/disable")
+@only(Role.ADMIN)
+async def disable(request: web.Request) -> web.StreamResponse:
+    return await _change(request, "disabled", users.disable)
+
+
+@routes.post(f"/app/users/{ID}/enable")
+@only(Role.ADMIN)
+async def enable(request: web.Request) -> web.StreamResponse:
+    return await _change(request, "enabled", users.enable)
+
+
+@routes.post(f"/app/users/{ID}/sessions/end")
+@only(Role.ADMIN)
+async def end_sessions(request: web.Request) -> web.StreamResponse:
+    user_id = int(request.match_info["id"])
+    await in_db(request, logins.close_all, user_id)
+    raise web.HTTPSeeOther(f"/app/users/{user_id}?done=ended")
+
+
+@routes.post("/app/users/key/sessions/end")
+@only(Role.ADMIN)
+async def end_key_sessions(request: web.Request) -> web.StreamResponse:
+    """Log out everybody who came in with the API key."""
+    await in_db(request, logins.close_all, None)
+    raise web.HTTPSeeOther("/app/users?done=ended")
+
+
+async def _change(request: web.Request, done: str, change: Callable[..., None]) -> web.StreamResponse:
+    """Change a user that is not oneself: nobody takes their own way in away by mistake."""
+    user_id = int(request.match_info["id"])
+    if require(request, Role.ADMIN).user_id == user_id:
+        raise errors.IllegalMove("This is you: another administrator, or whoever has the API key, has to do it.")
+    await in_db(request, partial(change, user_id, who=caller(request)))
+    raise web.HTTPSeeOther(f"/app/users/{user_id}?done={done}")
+
+
+# One's own
+
+
+@routes.get("/app/me")
+@members
+async def me(request: web.Request) -> web.StreamResponse:
+    """Who one is here, the password, and where one is logged in."""
+    return await _me(request)
+
+
+async def _me(request: web.Request, error: str = "", place: str = "") -> web.StreamResponse:
+    who = require(request, Role.VIEWER)
+    rows = await in_db(request, logins.sessions, who.user_id)
+    context = {
+        "label": ROLES[who.role],
+        "meaning": MEANINGS[who.role],
+        "sessions": _sessions(rows, who),
+        "error": error,
+        "place": place,
+        **_done(request),
+    }
+    return show(request, "me.html", context, 422 if error else 200)
+
+
+@routes.post("/app/me/password")
+@members
+async def own_password(request: web.Request) -> web.StreamResponse:
+    """Whoever knows the present password may change it. All sessions end; this browser gets a new one."""
+    who, form = require(request, Role.VIEWER), await _form(request)
+    if who.user_id is None:
+        raise errors.IllegalMove("The API key is no user's password: it is changed where the daemon is set up.")
+    new = form.get("new", "")
+    if new != form.get("again", ""):
+        return await _me(request, N_("The two are not the same: write the new password twice."), "again")
+    try:
+        origin = gate.origin_of(request, who.name)
+        await in_db(request, partial(logins.confirm, origin, who.user_id, form.get("password", "")))
+    except errors.Unauthorized:
+        return await _me(request, N_("This is not your present password."), "password")
+    try:
+        await in_db(request, partial(users.set_password, who.user_id, new, who.name))
+    except errors.InvalidInput as error:
+        return await _me(request, str(error), "new")
+    opened = await in_db(request, logins.open_session, await in_db(request, users.find, who.user_id))
+    response = web.HTTPSeeOther("/app/me?done=own")
+    gate.let_in(request, response, opened)
+    raise response
+
+
+@routes.post("/app/me/logout")
+@members
+async def log_out_everywhere(request: web.Request) -> web.StreamResponse:
+    who = require(request, Role.VIEWER)
+    await in_db(request, logins.close_all, who.user_id)
+    response = web.HTTPSeeOther("/app/login")
+    gate.let_out(request, response)
+    raise response
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    if request.content_length is None or request.content_length > FORM_BYTES:
+        raise errors.TooLarge("This is not a form of this page.")
+    return {name: str(value) for name, value in (await request.post()).items()}

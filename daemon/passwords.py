@@ -1,0 +1,64 @@
+"""Passwords as they are stored, and the rules for new ones. Pure: it knows no users.
+
+scrypt$<log2 n>$<r>$<p>$<salt>$<hash>, both in base64: what was stored yesterday can be checked when COST has grown.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import unicodedata
+
+from daemon import errors
+
+SHORTEST = 10
+LONGEST = 256
+COST = (15, 8, 3)  # log2 n, r, p: 32 MiB and some tenths of a second for each try
+SALT_BYTES = 16
+HASH_BYTES = 32
+MEMORY = 2**27
+
+
+def check(password: str, name: str) -> None:
+    """Raises InvalidInput when it cannot be the password of somebody by that name."""
+    if len(password) < SHORTEST:
+        raise errors.InvalidInput(f"The password is too short: it has at least {SHORTEST} characters.")
+    if len(password) > LONGEST:
+        raise errors.InvalidInput(f"The password is too long: it has at most {LONGEST} characters.")
+    if plain(password).casefold() == plain(name).casefold():
+        raise errors.InvalidInput("The password must not be the name.")
+    if len(set(plain(password))) == 1:
+        raise errors.InvalidInput("The password must not be one sign over and over.")
+
+
+def plain(text: str) -> str:
+    """The same text, however the keyboard has put its accents together."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def conceal(password: str) -> str:
+    """What is stored instead of the password."""
+    salt = os.urandom(SALT_BYTES)
+    return _line(COST, salt, _hash(password, COST, salt))
+
+
+def matches(password: str, stored: str | None) -> bool:
+    """Whether it is that password, in constant time. None, for a user that does not exist, costs as much."""
+    known = stored or _line(COST, bytes(SALT_BYTES), bytes(HASH_BYTES))
+    _, log_n, r, p, salt, expected = known.split("$")
+    cost = (int(log_n), int(r), int(p))
+    found = _hash(password, cost, base64.b64decode(salt))
+    return hmac.compare_digest(found, base64.b64decode(expected)) and stored is not None
+
+
+def _hash(password: str, cost: tuple[int, int, int], salt: bytes) -> bytes:
+    log_n, r, p = cost
+    secret = plain(password[:LONGEST]).encode(errors="surrogatepass")
+    return hashlib.scrypt(secret, salt=salt, n=2**log_n, r=r, p=p, maxmem=MEMORY, dklen=HASH_BYTES)
+
+
+def _line(cost: tuple[int, int, int], salt: bytes, found: bytes) -> str:
+    parts = ["scrypt", *map(str, cost), base64.b64encode(salt).decode(), base64.b64encode(found).decode()]
+    return "$".join(parts)

@@ -1,0 +1,173 @@
+// New campaign: a step that is saved without leaving its page where the server cannot be reached, fields put into the
+// text, and the preview while it is written. Without this script every button works by loading the next page.
+
+import { $, call, renewToken, tell, token } from "./app.js";
+
+// Saving: the form goes out as it would without us, but a lost connection leaves everything where it is.
+
+let saving = false;
+
+async function save(form, button) {
+  if (saving) return;
+  saving = true;
+  const body = new FormData(form);
+  if (button?.name) body.set(button.name, button.value);
+  form.setAttribute("aria-busy", "true");
+  tell("step-error", "");
+  lost = false;
+  try {
+    const send = () => fetch(form.action, { method: "POST", body, headers: { Accept: "application/json, text/html", ...token() } });
+    let response = await send();
+    if (response.status === 403 && (await renewToken())) {
+      body.set("csrf", token()["X-CSRF-Token"]); // somebody has logged in anew in another tab
+      response = await send();
+    }
+    if (response.status === 401) return tell("step-error", $("step-error").dataset.out);
+    const text = await response.text();
+    if (response.headers.get("Content-Type")?.includes("application/json")) follow(JSON.parse(text), response);
+    else show(text);
+  } catch {
+    tell("step-error", $("step-error").dataset.lost);
+  } finally {
+    form.removeAttribute("aria-busy");
+    saving = false;
+  }
+}
+
+function follow(answer, response) {
+  if (!answer.next) return tell("step-error", answer.detail || `The server answered ${response.status}.`);
+  const here = new URL(answer.next, location.href);
+  if (here.pathname + here.search === location.pathname + location.search) {
+    history.replaceState(null, "", here);
+    location.reload();
+  } else location.assign(here);
+}
+
+/** What was refused comes back as the whole page, with what was entered in it and the reason. */
+function show(text) {
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  const step = fresh.getElementById("step-error");
+  if (!step) return tell("step-error", fresh.querySelector("main p:not([hidden])")?.textContent || $("step-error").dataset.lost); // what was entered stays
+  document.querySelector("main").replaceWith(fresh.querySelector("main"));
+  document.title = fresh.title;
+  begin();
+  const place = $("step-error");
+  if (place && !place.hidden) {
+    place.focus({ preventScroll: true });
+    place.scrollIntoView({ block: "center" });
+  }
+}
+
+document.addEventListener(
+  "submit",
+  (event) => {
+    if (!event.target.matches("form[data-step]")) return;
+    event.preventDefault();
+    save(event.target, event.submitter);
+  },
+  true, // before those who only count how often a form was sent
+);
+
+// Files that were chosen go up at once.
+document.addEventListener("change", (event) => {
+  const wish = event.target.dataset?.submit;
+  if (wish && event.target.files?.length) save(event.target.form, event.target.form.querySelector(`button[value=${wish}]`));
+});
+
+// The message and its preview
+
+let index = 0;
+let asking = false;
+let again = null;
+let lost = false; // whether it is the preview that says what is wrong
+let timer = 0;
+
+async function look(find = "") {
+  if (asking) {
+    again = find;
+    return;
+  }
+  asking = true;
+  try {
+    const body = { text: $("text").value, index, find };
+    preview(await call($("step").dataset.preview, JSON.stringify(body)));
+    if (lost) $("step-error").hidden = true;
+    lost = false;
+  } catch (error) {
+    const place = $("step-error"); // without taking the cursor out of the text
+    place.hidden = false;
+    place.textContent = error.message;
+    lost = true;
+  }
+  asking = false;
+  if (again !== null) {
+    const wanted = again;
+    again = null;
+    look(wanted);
+  }
+}
+
+function preview(found) {
+  const box = $("preview");
+  if (found.html) box.innerHTML = found.html; // escaped by the server, with strong, em, s and code only
+  else box.replaceChildren(Object.assign(document.createElement("span"), { className: "hint", textContent: box.dataset.empty }));
+  index = found.index;
+  $("person").value = index;
+  $("length").textContent = found.length.toLocaleString();
+  $("limit").textContent = found.limit.toLocaleString();
+  $("counter").classList.toggle("warn-text", found.length > found.limit);
+  $("text-error").hidden = !found.error;
+  $("text-error").textContent = found.error;
+  $("text").setAttribute("aria-invalid", String(Boolean(found.error)));
+  $("who").firstElementChild.textContent = found.who;
+  if ($("which")) $("which").textContent = found.index + 1;
+  const problems = $("problems");
+  problems.hidden = !found.problems;
+  if (found.problems) {
+    const values = { count: found.problems, looked_at: found.looked_at, ...found.first[0] };
+    problems.textContent = problems.dataset.words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  }
+  if ($("missed")) {
+    $("missed").hidden = !found.missed;
+    $("missed").textContent = found.missed ? $("find").dataset.missed : "";
+  }
+}
+
+function soon() {
+  clearTimeout(timer);
+  timer = setTimeout(look, 250);
+}
+
+document.addEventListener("input", (event) => event.target.id === "text" && soon());
+
+document.addEventListener("click", (event) => {
+  const insert = event.target.closest("[data-insert]");
+  const move = event.target.closest("#previous, #following");
+  if (insert) {
+    const area = $("text");
+    area.focus();
+    area.setRangeText(insert.dataset.insert, area.selectionStart, area.selectionEnd, "end");
+    soon();
+  } else if (move) {
+    event.preventDefault();
+    index = Math.max(0, index + (move.id === "following" ? 1 : -1));
+    look();
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.matches("#find, .doctor input")) return;
+  event.preventDefault();
+  if (event.target.id === "find") look(event.target.value);
+  else save(event.target.form, event.target.closest("tr").querySelector("button")); // that row's own "Use"
+});
+
+function begin() {
+  const form = $("step");
+  if (!form) return;
+  for (const button of form.querySelectorAll("[data-plain]")) button.hidden = true;
+  if (!form.dataset.preview) return;
+  index = Number($("person").value);
+  if ($("find")) $("find").hidden = false;
+}
+begin();

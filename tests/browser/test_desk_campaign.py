@@ -1,0 +1,378 @@
+"""A new campaign in a real Chromium: every step of it, left and come back to, by mouse, by keys, on a phone."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from daemon.models import Draft, Job, Message
+from daemon.transports import AccountState, Health
+from tests.browser.axe import violations
+from tests.browser.visitor import Instance, Visitor
+from tests.rig import eventually
+
+SAMPLE = Path(__file__).parents[1] / "standin" / "sample"
+DAMAGED = """name;phone;city
+Ada Lovelace;4915112345670.0;London
+Bea;4.915112345671E+12;Berlin
+Cem;4.9151E+12;Ankara
+Dan;015112345673;Bonn
+Eva;+49 151 12345674 / +49 30 23125001;
+Gil;+4915112345676;Cologne
+Gil;+4915112345676;Cologne
+"""
+EVIL = "<img src=x onerror=window.hit=1><script>window.hit=1</script>"
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """http alone; a test that wants something sent starts the sender."""
+    settings = {"delay_min": 0, "delay_max": 0, "long_pause_every": 0, "log_level": "warning"}
+    with Instance(tmp_path_factory.mktemp("desk"), **settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(instance: Instance) -> Iterator[Visitor]:
+    """One Chromium for all tests of this file."""
+    with Visitor(instance) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def visitor(browser: Visitor) -> Iterator[Visitor]:
+    """Logged in, at a desk; a script error or a blocked resource fails the test."""
+    browser.size(1280, 900)
+    browser.log_in()
+    browser.driver.get_log("browser")
+    yield browser
+    said = [line["message"] for line in browser.driver.get_log("browser") if line["level"] == "SEVERE"]
+    assert [] == [line for line in said if "status of 4" not in line and "ERR_" not in line]
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """A list as a spreadsheet leaves it."""
+    file = tmp_path / "damaged.csv"
+    file.write_text(DAMAGED)
+    return file
+
+
+def use(visitor: Visitor, button: str) -> None:
+    """Press the button of that name and wait for the page that comes."""
+    here = visitor.driver.find_element(By.TAG_NAME, "html")
+    visitor.find(f'button[value="{button}"]').click()
+    visitor.until(lambda: here != visitor.driver.find_element(By.TAG_NAME, "html"))
+
+
+def draft(visitor: Visitor) -> Draft:
+    """The draft of the open page, as it is stored."""
+    found: Draft = Draft.get_by_id(visitor.path().split("/")[3].partition("?")[0])
+    return found
+
+
+def test_from_a_damaged_spreadsheet_to_the_report(visitor: Visitor, instance: Instance, damaged: Path) -> None:
+    """The doctor's suggestions are taken, the dry run says who is left out, a test is sent, and it goes out."""
+    visitor.open("/app/new")
+    visitor.press("Begin a new one")
+    visitor.find("#file").send_keys(str(damaged))
+    visitor.press("Next: columns")
+    visitor.find(".columns-table")
+    visitor.press("Next: numbers")
+    visitor.reads("#counts", "4 of 7 can be written to")
+    use(visitor, "accept-all:rounded")
+    visitor.reads("#counts", "5 of 7")
+    visitor.find("a[href$='group=several']").click()
+    number = visitor.find("input[name=number-6]")
+    assert "+4915112345674" == number.get_attribute("value")
+    number.clear()
+    number.send_keys("0151 12345674", Keys.ENTER)
+    visitor.find("#row-6 .chip.good")
+    visitor.driver.find_element(By.LINK_TEXT, "Back to all numbers").click()
+    visitor.reads("#counts", "6 of 7")
+    visitor.press("Next: message")
+
+    visitor.find("[data-insert]")
+    visitor.driver.find_element(By.XPATH, "//*[@id='fields']//button[.='name']").click()
+    assert "{{ name }}" == visitor.find("#text").get_attribute("value")
+    visitor.fill("text", "Hello *{{ name }}* from {{ city }} 👋")
+    visitor.reads("#preview strong", "Ada Lovelace")
+    visitor.find("#following").click()
+    visitor.reads("#preview strong", "Bea")
+    visitor.find("#find").send_keys("gil", Keys.ENTER)
+    visitor.reads("#preview strong", "Gil")
+    visitor.reads("#problems", "The field city is missing")
+    visitor.attach(SAMPLE / "flyer.png")
+    assert "Hello *{{ name }}*" in str(visitor.find("#text").get_attribute("value"))
+    visitor.rehearse("Spring")
+
+    visitor.reads("#report", "4 people will get it")
+    visitor.reads(".outcomes", "A field of the message is empty 1")
+    visitor.reads(".outcomes", "Twice in this list 1")
+    instance.report(Health(AccountState.READY))
+    visitor.fill("number", "+49 151 99999999")
+    visitor.press("Send it to me")
+    visitor.reads("#test-state", "Test: Spring")
+    instance.start("sender")
+    try:
+        visitor.reads("#test-state", "sent", 30)
+        job_id = visitor.start()
+        visitor.reads("#summary .chip", "completed", 30)
+    finally:
+        instance.stop("sender")
+
+    rows = Message.select().where(Message.job == job_id).order_by(Message.id)
+    assert ["Ada Lovelace", "Bea", "Dan", "Gil"] == [row.fields["name"] for row in rows]
+    assert {"sent"} == {row.state for row in rows}
+    assert "+4915199999999" == Message.select().where(Message.job != job_id).get().number
+
+
+def test_a_draft_is_left_and_gone_on_with(visitor: Visitor, damaged: Path) -> None:
+    """Save and leave; the list has it, and leads to where one was, with all that was entered."""
+    visitor.begin_campaign(damaged)
+    visitor.fill("text", "Half a thought")
+    visitor.press("Save and leave")
+    visitor.until(lambda: visitor.path() == "/app/new")
+    visitor.find("article.draft .primary").click()
+    visitor.find("#delay_min")
+    visitor.driver.back()
+    visitor.find("article.draft .primary")
+    visitor.driver.find_element(By.LINK_TEXT, "damaged").click()
+    visitor.find("a[href$='/message']").click()
+    assert "Half a thought" == visitor.find("#text").get_attribute("value")
+
+
+def test_the_later_of_two_tabs_is_told(visitor: Visitor, damaged: Path) -> None:
+    """It keeps what was entered, says that there is something newer, and can be saved over it."""
+    visitor.begin_campaign(damaged)
+    address = visitor.path()
+    first = visitor.driver.current_window_handle
+    visitor.driver.switch_to.new_window("tab")
+    visitor.open(address)
+    visitor.fill("text", "From the second tab")
+    visitor.press("Next: time")
+    visitor.find("#delay_min")
+    visitor.driver.close()
+    visitor.driver.switch_to.window(first)
+
+    visitor.fill("text", "From the first tab")
+    visitor.press("Next: time")
+    visitor.reads("#step-error", "in another tab")
+    assert "From the first tab" == visitor.find("#text").get_attribute("value")
+    assert "From the second tab" == draft(visitor).data["text"]
+    visitor.press("Next: time")
+    visitor.find("#delay_min")
+    assert "From the first tab" == draft(visitor).data["text"]
+
+
+def test_starting_twice_and_going_back_is_one_campaign(visitor: Visitor, damaged: Path) -> None:
+    """A double click on Start, then the back button and Start again, lead to the same job."""
+    before = Job.select().count()
+    visitor.begin_campaign(damaged)
+    visitor.fill("text", "Hi {{ name }}")
+    visitor.rehearse("Once")
+    visitor.driver.find_element(By.CSS_SELECTOR, "input[name=recent][value=keep]").click()
+    use(visitor, "run")
+    visitor.find("a.primary[href$='/start']").click()
+    visitor.find("#summary")
+    visitor.driver.execute_script("const b = document.querySelector('button[value=start]'); b.click(); b.click()")
+    visitor.until(lambda: visitor.path().startswith("/app/jobs/"))
+    goal = visitor.path()
+    visitor.driver.back()
+    visitor.until(
+        lambda: visitor.path() == goal or visitor.driver.find_elements(By.CSS_SELECTOR, "button[value=start]")
+    )
+    if visitor.path() != goal:  # the page as the browser remembers it
+        visitor.press("Start")
+    visitor.until(lambda: visitor.path() == goal)
+    assert before + 1 == Job.select().count()
+
+
+def test_a_lost_connection_loses_nothing(visitor: Visitor, instance: Instance, damaged: Path) -> None:
+    """What was written stays in the field with a sentence; once the server is back the same press saves it."""
+    visitor.begin_campaign(damaged)
+    visitor.fill("text", "Written while the server was away")
+    visitor.reads("#preview", "Written while")
+    instance.stop("http")
+    visitor.press("Next: time")
+    visitor.reads("#step-error", "The server cannot be reached. Nothing is lost")
+    assert "Written while the server was away" == visitor.find("#text").get_attribute("value")
+    instance.start("http")
+    eventually(instance.answers, 20, "the http process answers")
+    visitor.press("Next: time")
+    visitor.find("#delay_min")
+    assert "Written while the server was away" == draft(visitor).data["text"]
+
+
+def test_a_login_that_ended_loses_nothing(visitor: Visitor, damaged: Path) -> None:
+    """It is said; after a login in another tab the same press saves what was written."""
+    visitor.begin_campaign(damaged)
+    visitor.fill("text", "Written before the logout")
+    first = visitor.driver.current_window_handle
+    visitor.driver.switch_to.new_window("tab")
+    visitor.open("/app")
+    visitor.press("Log out")
+    visitor.until(lambda: visitor.path() == "/app/login")
+    other = visitor.driver.current_window_handle
+    visitor.driver.switch_to.window(first)
+    visitor.press("Next: time")
+    visitor.reads("#step-error", "no longer logged in")
+    visitor.driver.switch_to.window(other)
+    visitor.log_in()
+    visitor.driver.close()
+    visitor.driver.switch_to.window(first)
+    visitor.press("Next: time")
+    visitor.find("#delay_min")
+    assert "Written before the logout" == draft(visitor).data["text"]
+
+
+def test_the_keyboard_alone_is_enough(visitor: Visitor, damaged: Path) -> None:
+    """Enter in a field goes on, Tab reaches every button in order, and an error gets the focus."""
+    visitor.open("/app/new")
+    visitor.button("Begin a new one").send_keys(Keys.ENTER)
+    visitor.find("#pasted").send_keys("+493023125001")
+    visitor.button("Next: columns").send_keys(Keys.ENTER)
+    visitor.find("[name=name-0], .columns-table select").send_keys(Keys.TAB)
+    visitor.button("Next: numbers").send_keys(Keys.ENTER)
+    visitor.find("#counts")
+    visitor.button("Next: message").send_keys(Keys.ENTER)
+    visitor.find("#text").send_keys("", Keys.TAB)
+    assert "number" == visitor.driver.switch_to.active_element.text
+    visitor.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    assert "text" == visitor.driver.switch_to.active_element.get_attribute("id")
+    visitor.find("#text").clear()
+    visitor.button("Next: time").send_keys(Keys.SPACE)
+    visitor.reads("#step-error", "Write a message")
+    assert "step-error" == visitor.driver.switch_to.active_element.get_attribute("id")
+    visitor.find("#text").send_keys("Hello")
+    visitor.button("Next: time").send_keys(Keys.ENTER)
+    visitor.find("#delay_min").send_keys(Keys.ENTER)
+    visitor.find("#days").send_keys(Keys.ENTER)
+    visitor.reads("#report", "will get it")
+
+
+def test_a_script_in_a_name_does_not_run(visitor: Visitor, tmp_path: Path) -> None:
+    """In no step: as a title, a name, a number, a file's name, or in the text itself."""
+    file = tmp_path / "evil.csv"
+    file.write_text(f"{EVIL};phone\n{EVIL};+493023125091\n{EVIL};{EVIL}\n{EVIL};1\n")
+    hit = "return [window.hit, document.querySelectorAll('main img, main script').length]"
+    visitor.open("/app/new")
+    visitor.press("Begin a new one")
+    visitor.find("#file").send_keys(str(file))
+    for words, there in (("columns", ".columns-table"), ("numbers", "#counts"), ("message", "#text")):
+        visitor.press(f"Next: {words}")
+        visitor.find(there)
+        assert [None, 0] == visitor.driver.execute_script(hit)
+    field = visitor.driver.find_elements(By.CSS_SELECTOR, "[data-insert]")[1].get_attribute("data-insert")
+    visitor.fill("text", f"*{field}* {EVIL}")
+    visitor.reads("#preview", EVIL)
+    assert [None, 0] == visitor.driver.execute_script(hit)
+    visitor.rehearse(EVIL)
+    for reason in ("people", "bad_number"):
+        visitor.find(f"a[href*='reason={reason}']").click()
+        visitor.find("#shown")
+        assert [None, 0] == visitor.driver.execute_script(hit)
+    visitor.open("/app/new")
+    assert EVIL in visitor.text("main")
+    assert [None, 0] == visitor.driver.execute_script(hit)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("picture.csv", b"\x89PNG\r\n\x1a\n", "is a PNG picture"),
+        ("empty.csv", b"", "is empty"),
+        ("secret.xlsx", bytes.fromhex("D0CF11E0A1B11AE1") + b"x" * 600, "protected by a password"),
+        ("wide.csv", b",".join([b"c"] * 1000) + b"\n", "more than 200 columns"),
+    ],
+)
+def test_a_file_that_is_no_list_is_refused_in_place(
+    visitor: Visitor, tmp_path: Path, name: str, data: bytes, said: str
+) -> None:
+    """The sentence stands above the form, which stays."""
+    file = tmp_path / name
+    file.write_bytes(data)
+    visitor.open("/app/new")
+    visitor.press("Begin a new one")
+    visitor.find("#file").send_keys(str(file))
+    visitor.press("Next: columns")
+    visitor.reads("#step-error", said)
+    assert visitor.find("#file").is_displayed()
+
+
+def test_the_rows_left_out_come_as_a_file_that_reads_again(visitor: Visitor, damaged: Path) -> None:
+    """Downloaded, corrected as one would in a spreadsheet, and chosen as the people of another draft."""
+    visitor.begin_campaign(damaged)
+    visitor.find("a[href$='/numbers']").click()
+    visitor.find("a[href$='/rejected.csv']").click()
+    file = visitor.until(lambda: next(visitor.downloads.glob("rejected*.csv"), None))
+    table = list(csv.DictReader(io.StringIO(file.read_text("utf-8-sig"))))
+    assert ["Bea", "Cem", "Eva"] == [row["name"] for row in table]
+    corrected = file.with_name("corrected.csv")
+    corrected.write_text(file.read_text("utf-8-sig").replace("4.9151E+12", "+4915112345672"))
+    visitor.begin_campaign(corrected)
+    visitor.fill("text", "Hi {{ name }}")
+    visitor.reads("#preview", "Hi Cem")
+
+
+def test_a_phone_needs_no_sideways_scrolling(visitor: Visitor, tmp_path: Path) -> None:
+    """360 px are enough for every step, also with long names."""
+    long = "Someone" * 12
+    file = tmp_path / "long.csv"
+    rows = f"{long};+4915112345690;{long}.pdf\n{long};4.915112345671E+12;x.pdf\n{long};{'9' * 60};{long}.pdf\n"
+    file.write_text(f"{long};phone;file\n" + rows)
+    visitor.begin_campaign(file)
+    visitor.fill("text", long * 3)
+    visitor.find("[name=optional]")
+    visitor.press("Next: time")
+    visitor.find("#delay_min")
+    visitor.press("Next: dry run")
+    visitor.press("Do the dry run")
+    visitor.find("#report")
+    base = visitor.path().rpartition("/")[0]
+    visitor.size(360, 740)
+    steps = ("people", "columns", "numbers", "numbers?group=rounded", "message", "when", "check?reason=bad_number")
+    for path in ("/app/new", *(f"{base}/{step}" for step in steps), f"{base}/discard"):
+        visitor.open(path)
+        width = visitor.driver.execute_script("return document.documentElement.scrollWidth")
+        assert (path, 360) == (path, width)
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_no_barrier_is_found(visitor: Visitor, damaged: Path, colours: str) -> None:
+    """axe-core finds nothing wrong with any step, in either scheme."""
+    visitor.colours(colours)
+    try:
+        visitor.begin_campaign(damaged)
+        visitor.fill("text", "Hi {{ name }} in {{ city }}")
+        visitor.reads("#preview", "Hi Ada")
+        found = violations(visitor)
+        visitor.rehearse()
+        base = visitor.path().rpartition("/")[0]
+        steps = ("people", "columns", "numbers", "numbers?group=rounded", "when", "check?reason=bad_number", "discard")
+        for path in ("/app/new", *(f"{base}/{step}" for step in steps)):
+            visitor.open(path)
+            found += [f"{path} {each}" for each in violations(visitor)]
+        assert [] == found
+    finally:
+        visitor.colours("light")
+
+
+def test_without_its_script_every_step_works(visitor: Visitor, damaged: Path) -> None:
+    """Each button is a form's own; only the preview while one writes is missing."""
+    visitor.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        visitor.begin_campaign(damaged)
+        visitor.find("#text").send_keys("Hi {{ name }}")
+        visitor.press("Save and show")
+        visitor.reads("#preview", "Hi Ada Lovelace")
+        visitor.rehearse()
+        assert "will get it" in visitor.text("#report-title")
+    finally:
+        visitor.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

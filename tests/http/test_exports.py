@@ -1,0 +1,123 @@
+"""Reports to download: CSV and spreadsheet, of everybody or of those selected, and no cell a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import openpyxl
+import pytest
+
+from daemon import accounts, db, outbox, pacing
+from daemon import api as api_module
+from daemon.transports import Ack, Mark, Receipt
+
+NAMES = ["Ada", '=HYPERLINK("http://x")', "@SUM(A1)", "Grüße; 🎉", "-3"]
+NUMBERS = [f"+49151100000{n:02}" for n in range(len(NAMES))]
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@pytest.fixture
+async def job_id(api) -> int:
+    """Five people, some with names that a spreadsheet would take for formulas; one sent to, one failed."""
+    recipients = [{"number": number, "name": name} for number, name in zip(NUMBERS, NAMES, strict=True)]
+    answer = await api.post("/send", {"recipients": recipients, "message": "Dear {{ name }}", "name": "Party"})
+    now = db.now_ms()
+    accounts.open_account("default", now)
+    for end in (
+        lambda each: outbox.confirm(each, Receipt("id-1", Ack.DELIVERED), now),
+        lambda each: outbox.fail(each, "=cmd() is not a reason.", now),
+    ):
+        (message,) = outbox.claim("default", 1, now, 60_000, pacing.Rules())
+        outbox.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
+        end(message)
+    found: int = answer["job_id"]
+    return found
+
+
+async def spreadsheet(api: Any, path: str) -> Any:
+    response = await api.send("GET", path)
+    assert (200, XLSX) == (response.status, response.content_type)
+    body = await response.read()
+    assert len(body) == int(response.headers["Content-Length"])
+    return openpyxl.load_workbook(io.BytesIO(body)).active
+
+
+async def test_a_spreadsheet_says_what_became_of_everybody(api, job_id):
+    """Names, numbers and reasons as they are; a number is no number to be calculated with."""
+    sheet = await spreadsheet(api, f"/jobs/{job_id}/report.xlsx")
+
+    rows = list(sheet.iter_rows(values_only=True))
+    head = ("row", "number", "name", "state", "attempts", "reason", "sent_at", "delivered_at", "read_at")
+    assert head == rows[0]
+    assert NAMES == [row[2] for row in rows[1:]]
+    assert NUMBERS == [row[1] for row in rows[1:]]
+    assert ["delivered", "failed", "pending", "pending", "pending"] == [row[3] for row in rows[1:]]
+    assert [1, 1, 0, 0, 0] == [row[4] for row in rows[1:]]
+    assert {"s", "n"} == {cell.data_type for row in sheet.iter_rows() for cell in row}
+    assert sheet["C3"].quotePrefix
+
+
+async def test_a_csv_has_no_cell_that_is_a_formula(api, job_id):
+    """A sign before it makes it text; the number stays as a program reads it."""
+    rows = list(csv.DictReader(io.StringIO(await api.text(f"/jobs/{job_id}/report.csv"))))
+
+    assert ["Ada", '\'=HYPERLINK("http://x")', "'@SUM(A1)", "Grüße; 🎉", "'-3"] == [row["name"] for row in rows]
+    assert NUMBERS == [row["number"] for row in rows]
+    assert "'=cmd() is not a reason." == rows[1]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("state=failed", [1]),
+        ("state=pending", [2, 3, 4]),
+        ("search=ada", [0]),
+        ("search=%2B49151100000&state=delivered", [0]),
+        ("search=reason", [1]),
+        ("state=skipped", []),
+        ("search=nobody", []),
+    ],
+)
+async def test_those_selected_can_be_had_alone(api, job_id, query, wanted):
+    """By state, by text or by both, as on the page; in each form, and in the API's own list."""
+    text = await api.text(f"/jobs/{job_id}/report.csv?{query}")
+    sheet = await spreadsheet(api, f"/jobs/{job_id}/report.xlsx?{query}")
+    listed = await api.get(f"/jobs/{job_id}/messages?{query}")
+
+    numbers = [NUMBERS[n] for n in wanted]
+    assert numbers == [row["number"] for row in csv.DictReader(io.StringIO(text))]
+    assert numbers == [row[1] for row in list(sheet.iter_rows(values_only=True))[1:]]
+    assert numbers == [row["number"] for row in listed["messages"]]
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+async def test_what_cannot_be_selected_is_refused_before_anything_comes(api, job_id, ending):
+    """As a problem, not as a broken file."""
+    await api.get(f"/jobs/{job_id}/report.{ending}?state=lost", 422)
+    await api.get(f"/jobs/{job_id}/report.{ending}?search={'x' * 201}", 422)
+    await api.get(f"/jobs/999/report.{ending}", 404)
+
+
+async def test_the_name_of_the_file_says_what_is_in_it(api, job_id):
+    """The job, and the state if it is only one."""
+    names = []
+    for path in ("report.csv", "report.xlsx", "report.xlsx?state=failed", "report.csv?state=failed"):
+        response = await api.send("GET", f"/jobs/{job_id}/{path}")
+        names.append(response.headers["Content-Disposition"].partition("filename=")[2].strip('"'))
+
+    assert ["report.csv", "report.xlsx", "failed.xlsx", "failed.csv"] == [
+        name.removeprefix(f"job-{job_id}-") for name in names
+    ]
+
+
+async def test_a_long_report_comes_in_parts(api, job_id, monkeypatch):
+    """However many pages of recipients it takes, each is there once, in order."""
+    monkeypatch.setattr(api_module, "MAX_LIMIT", 2)
+
+    sheet = await spreadsheet(api, f"/jobs/{job_id}/report.xlsx")
+    text = await api.text(f"/jobs/{job_id}/report.csv")
+
+    assert NUMBERS == [row[1] for row in list(sheet.iter_rows(values_only=True))[1:]]
+    assert NUMBERS == [row["number"] for row in csv.DictReader(io.StringIO(text))]

@@ -1,0 +1,569 @@
+"""Getting in and out: by password or key, the cookie, the token, the lock-out, sessions that end, users' pages."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse, FormData
+from aiohttp.test_utils import TestClient
+from yarl import URL
+
+from daemon import campaigns, errors, gate, logins, passwords, users
+from daemon.campaigns import Order
+from daemon.config import Settings
+from daemon.models import Event, Message, Role, Session
+from daemon.pages import stream
+from daemon.web import COOKIE, LANGUAGE_COOKIE
+from tests.http.conftest import KEY, Caller
+
+HTML = {"Accept": "text/html"}
+GOOD = "correct horse"
+Client = TestClient[Any, Any]
+
+
+@pytest.fixture(autouse=True)
+def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords that cost no time."""
+    monkeypatch.setattr(passwords, "COST", (4, 1, 1))
+
+
+def origin(client: Client, scheme: str = "http") -> dict[str, str]:
+    return {"Origin": f"{scheme}://{client.host}:{client.port}"}
+
+
+async def submit(client: Client, path: str, headers: dict[str, str] | None = None, **fields: str) -> ClientResponse:
+    """A form that our own page sends."""
+    given = HTML | origin(client) | (headers or {})
+    return await client.post(path, data=fields, headers=given, allow_redirects=False)
+
+
+async def bare(client: Client, path: str, data: object, headers: dict[str, str]) -> ClientResponse:
+    """A POST to which nothing adds the token."""
+    return await client.session.post(client.make_url(path), data=data, headers=headers, allow_redirects=False)
+
+
+async def log_in(client: Client, name: str = "Anna", password: str = GOOD, **fields: str) -> ClientResponse:
+    return await submit(client, "/app/login", name=name, password=password, **fields)
+
+
+async def look(client: Client, path: str, status: int = 200) -> str:
+    response = await client.get(path, headers=HTML, allow_redirects=False)
+    assert status == response.status
+    return await response.text()
+
+
+def anna(role: Role = Role.OPERATOR) -> int:
+    return int(users.create("Anna", role, GOOD, "test").id)
+
+
+def someone(client: Client, user_id: int | None = None) -> str:
+    """Put a session into the browser; its cookie."""
+    opened = logins.open_session(users.find(user_id) if user_id else None, KEY)
+    client.session.cookie_jar.update_cookies({COOKIE: opened.token}, client.make_url("/"))
+    return opened.token
+
+
+# In
+
+
+async def test_name_and_password_open_a_session(client: Client) -> None:
+    """In whatever case the name is written; the cookie is for the browser alone."""
+    anna()
+
+    response = await log_in(client, " anna ", next="/app/new")
+
+    cookie = response.cookies[COOKIE]
+    assert (303, "/app/new") == (response.status, response.headers["Location"])
+    assert (True, "Strict", "/", "") == (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["secure"])
+    assert str(14 * 24 * 3600) == cookie["max-age"]
+    assert Session.get_or_none(Session.id == cookie.value) is None
+    assert "<bdi>Anna</bdi>" in await look(client, "/app")
+
+
+async def test_a_wrong_password_gets_the_form_again_with_the_name(client: Client) -> None:
+    """401, a sentence at the field, nothing of the password, and no session."""
+    anna()
+
+    response = await log_in(client, password="wrong password", next="/app/new")
+
+    text = await response.text()
+    assert 401 == response.status
+    assert "The name or the password is wrong, or the user is disabled." in text
+    assert 'value="Anna"' in text and 'value="/app/new"' in text
+    assert "wrong password" not in text
+    assert COOKIE not in response.cookies
+
+
+async def test_without_users_only_the_key_is_asked_for(client: Client) -> None:
+    """Whoever has just installed it is not asked for a name that nobody has."""
+    before = await look(client, "/app/login")
+    anna()
+    after = await look(client, "/app/login")
+
+    assert (False, True) == ('name="password"' in before, 'name="key"' in before)
+    assert (True, True) == ('name="password"' in after, 'name="key"' in after)
+
+
+async def test_the_key_makes_an_administrator_called_api_key(client: Client) -> None:
+    """Without being one of the users."""
+    assert 303 == (await submit(client, "/app/login", key=KEY)).status
+
+    text = await look(client, "/app/users")
+    assert "<bdi>API key</bdi>" in text
+    assert "No user yet" in text
+
+
+async def test_a_login_form_of_another_site_is_refused(client: Client) -> None:
+    """Nobody is logged in under a name that is not theirs."""
+    anna()
+    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": ""}):
+        response = await submit(client, "/app/login", headers, name="Anna", password=GOOD)
+        assert 403 == response.status
+        assert COOKIE not in response.cookies
+
+
+@pytest.mark.parametrize(("scheme", "secure"), [("http", ""), ("https", True)])
+async def test_behind_tls_the_cookie_is_secure(client: Client, scheme: str, secure: object) -> None:
+    """Also where a proxy speaks TLS: the browser says so itself, in the form's Origin."""
+    response = await submit(client, "/app/login", origin(client, scheme), key=KEY)
+
+    assert [secure, secure] == [response.cookies[name]["secure"] for name in (COOKIE, gate.BROWSER_COOKIE)]
+
+
+async def test_a_new_login_ends_the_one_before(client: Client) -> None:
+    """In the same browser: two people at one desk do not leave sessions behind."""
+    anna()
+    await log_in(client)
+    await submit(client, "/app/login", key=KEY)
+
+    assert {None: 1} == {who: len(rows) for who, rows in logins.everybody().items()}
+
+
+async def test_a_long_form_is_not_read(client: Client) -> None:
+    """The login is open to everybody."""
+    response = await submit(client, "/app/login", key="x" * 5000)
+
+    assert 413 == response.status
+
+
+async def test_the_language_of_a_user_comes_with_the_login(client: Client) -> None:
+    """Chosen once, on whatever machine."""
+    user_id = anna()
+    someone(client, user_id)
+    await submit(client, "/app/language", language="es", next="/app")
+    assert "es" == users.find(user_id).language
+
+    client.session.cookie_jar.clear()
+    response = await log_in(client)
+
+    assert "es" == response.cookies[LANGUAGE_COOKIE].value
+
+
+# The lock-out
+
+
+async def test_the_sixth_try_is_refused_with_the_time_left(client: Client) -> None:
+    """429 with Retry-After; the right password does not get in either."""
+    anna()
+    for _ in range(5):
+        assert 401 == (await log_in(client, password="wrong password")).status
+
+    response = await log_in(client)
+
+    text = await response.text()
+    assert 429 == response.status
+    assert 50 < int(response.headers["Retry-After"]) <= 60
+    assert re.search(r"There were too many wrong tries\.\s+Try again in \d\d seconds\.", text)
+    assert COOKIE not in response.cookies
+    assert 429 == (await submit(client, "/app/login", key=KEY)).status
+
+
+async def test_guesses_at_the_key_in_the_form_are_counted_too(client: Client) -> None:
+    """From the same address they are one row of tries."""
+    anna()
+    for n in range(5):
+        assert 401 == (await submit(client, "/app/login", key=f"guess {n}")).status
+
+    assert 429 == (await log_in(client)).status
+
+
+async def test_a_wrong_key_in_the_header_locks_nobody_out(client: Client, api: Caller, stranger: Caller) -> None:
+    """A monitor with an old key must not shut the owner out."""
+    for _ in range(12):
+        await stranger.get("/accounts", 401, headers={"X-API-KEY": "an old key"})
+
+    await api.get("/accounts")
+    assert 303 == (await submit(client, "/app/login", key=KEY)).status
+
+
+async def test_a_known_browser_is_not_shut_out_by_others(client: Client) -> None:
+    """All come from one address, as behind a proxy; X-Forwarded-For makes no difference, it can be anything."""
+    anna()
+    await log_in(client)
+    await submit(client, "/app/logout")
+    mark = client.session.cookie_jar.filter_cookies(client.make_url("/app/login"))[gate.BROWSER_COOKIE].value
+    client.session.cookie_jar.clear()
+    for n in range(5):
+        forwarded = {"X-Forwarded-For": f"203.0.113.{n}"}
+        wrong = await submit(client, "/app/login", forwarded, name="Anna", password="wrong password")
+        assert 401 == wrong.status
+    assert 429 == (await log_in(client)).status
+
+    known = {"Cookie": f"{gate.BROWSER_COOKIE}={mark}"}
+    for other in ("Ben", ""):
+        refused = await submit(client, "/app/login", known, name=other, password=GOOD)
+        assert 429 == refused.status
+    assert 303 == (await submit(client, "/app/login", known, name="Anna", password=GOOD)).status
+
+
+@pytest.mark.parametrize("mark", ["", ".", "nonce.forged", "x" * 5000, "\u00fc.\u00fc"])
+async def test_a_forged_mark_is_worth_nothing(client: Client, mark: str) -> None:
+    """It is signed with the API key, for one name."""
+    anna()
+    for _ in range(5):
+        await log_in(client, password="wrong password")
+
+    known = {"Cookie": f"{gate.BROWSER_COOKIE}={mark}"}
+    assert 429 == (await submit(client, "/app/login", known, name="Anna", password=GOOD)).status
+
+
+# The token
+
+
+async def test_a_cookie_without_the_token_changes_nothing(client: Client, settings: Settings) -> None:
+    """Whether it is missing, wrong, or of another session; the answer says what to do."""
+    job_id = int(campaigns.create(settings, Order("Hi", numbers=["+4915110000012"]), "test")["job_id"])
+    someone(client, anna())
+    other = logins.session(logins.open_session(None, KEY).token, KEY)
+    assert other is not None
+
+    for token in ("", "0" * 64, other.csrf):
+        response = await client.post(f"/stop/{job_id}", headers=origin(client) | {gate.TOKEN_HEADER: token})
+        answer = await response.json(content_type=None)
+        assert (403, "urn:wasender:problem:stale-page") == (response.status, answer["type"])
+        assert "load it anew" in answer["detail"]
+    assert "pending" == campaigns.job(job_id).state
+
+    assert 200 == (await client.post(f"/stop/{job_id}", headers=origin(client))).status
+
+
+@pytest.mark.parametrize("kind", ["urlencoded", "multipart"])
+async def test_the_token_may_come_in_a_field_of_the_form(client: Client, kind: str) -> None:
+    """So pages work without a script, also those that send a file."""
+    token = someone(client, anna())
+    session = logins.session(token, KEY)
+    assert session is not None
+    form = FormData({"csrf": session.csrf})
+    if kind == "multipart":
+        form.add_field("file", b"x", filename="x.txt")
+
+    response = await bare(client, "/app/logout", form, HTML | origin(client))
+
+    assert (303, "/app/login") == (response.status, response.headers["Location"])
+    assert logins.session(token, KEY) is None
+
+
+async def test_what_is_no_form_has_no_token(client: Client) -> None:
+    """A body that cannot be read is a page without a token, not an error of ours."""
+    token = someone(client, anna())
+    for kind in ("multipart/form-data", "multipart/form-data; boundary=x", "application/json", "text/plain"):
+        headers = origin(client) | {"Content-Type": kind}
+        assert 403 == (await bare(client, "/app/logout", b'{"csrf": "x"}', headers)).status
+    assert logins.session(token, KEY)
+
+
+async def test_the_key_in_the_header_needs_no_token(client: Client, api: Caller) -> None:
+    """No other site can send it; also when the browser has a cookie."""
+    someone(client, anna())
+
+    response = await api.send("POST", "/upload_attachment", headers={gate.TOKEN_HEADER: ""})
+
+    assert 400 == response.status
+
+
+async def test_a_cookie_beside_a_wrong_key_does_not_count(client: Client) -> None:
+    """Who gives a key means to be known by it."""
+    someone(client)
+
+    assert 401 == (await client.get("/accounts", headers={"X-API-KEY": "wrong"})).status
+    assert 200 == (await client.get("/accounts", headers={"Authorization": "Basic of-a-proxy"})).status
+
+
+async def test_the_token_is_in_every_page(client: Client) -> None:
+    """For scripts in the head, for forms in a field; strangers get none."""
+    token = someone(client, anna(Role.ADMIN))
+    session = logins.session(token, KEY)
+    assert session is not None
+
+    text = await look(client, "/app/users")
+
+    assert f'<meta name="csrf" content="{session.csrf}">' in text
+    assert text.count("<form") == text.count(f'<input type="hidden" name="csrf" value="{session.csrf}">')
+    client.session.cookie_jar.clear()
+    assert "csrf" not in re.sub(r"<style>.*?</style>", "", await look(client, "/app/login"), flags=re.S)
+
+
+# Out
+
+
+async def test_logging_out_ends_the_session_itself(client: Client) -> None:
+    """A copy of the cookie is worth nothing afterwards."""
+    token = someone(client, anna())
+
+    response = await submit(client, "/app/logout")
+
+    assert (303, "/app/login", "") == (response.status, response.headers["Location"], response.cookies[COOKIE].value)
+    client.session.cookie_jar.update_cookies({COOKIE: token}, client.make_url("/"))
+    await look(client, "/app", 302)
+
+
+async def test_a_session_that_has_ended_leads_to_the_login_and_back(client: Client) -> None:
+    """A page to itself; a form to the page it stood on; a script gets 401."""
+    token = someone(client, anna())
+    session = logins.session(token, KEY)
+    assert session is not None
+    Session.update(expires_at=1).execute()
+    page = f"http://{client.host}:{client.port}/app/me?x=1"
+
+    looked = await client.get("/app/decisions?cursor=5", headers=HTML, allow_redirects=False)
+    sent = await submit(client, "/app/me/password", {"Referer": page}, password=GOOD)
+    asked = await client.post("/pause/1", headers=origin(client))
+
+    ways = [URL(response.headers["Location"]) for response in (looked, sent)]
+    assert ["/app/login", "/app/login"] == [way.path for way in ways]
+    assert ["/app/decisions?cursor=5", "/app/me?x=1"] == [way.query["next"] for way in ways]
+    assert (302, 303) == (looked.status, sent.status)
+    assert 401 == asked.status
+    assert "/app/me?x=1" == (await log_in(client, next="/app/me?x=1")).headers["Location"]
+
+
+async def test_an_open_event_stream_ends_with_its_session(client: Client, monkeypatch: Any) -> None:
+    """Whoever is logged out hears no more."""
+    monkeypatch.setattr(stream, "LOOK_S", 0.05)
+    user_id = anna()
+    someone(client, user_id)
+
+    async with client.get("/events") as response:
+        users.disable(user_id, "test")
+        await asyncio.wait_for(response.content.read(), 10)
+
+    assert 401 == (await client.get("/events")).status
+
+
+async def test_a_stream_outlives_a_busy_database(client: Client, monkeypatch: Any) -> None:
+    """Nothing is known of the session then: it goes on."""
+    monkeypatch.setattr(stream, "LOOK_S", 0.02)
+    someone(client, anna())
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def busy(_: str) -> bool:
+        loop.call_soon_threadsafe(asked.set)
+        raise errors.DatabaseBusy("busy")
+
+    async with client.get("/events") as response:
+        monkeypatch.setattr(logins, "still_open", busy)
+        for _ in range(2):
+            asked.clear()
+            await asyncio.wait_for(asked.wait(), 10)
+        assert not response.content.at_eof()
+
+
+async def test_a_busy_database_lets_nobody_in_and_says_so(client: Client, monkeypatch: Any) -> None:
+    """503, as everywhere."""
+    someone(client, anna())
+
+    def busy(*_: Any) -> None:
+        raise errors.DatabaseBusy("busy")
+
+    monkeypatch.setattr(logins, "session", busy)
+    assert 503 == (await client.get("/app", headers=HTML)).status
+
+
+# Users
+
+
+async def test_an_administrator_adds_a_user_who_then_gets_in(client: Client) -> None:
+    """The list has them, and says who is logged in."""
+    someone(client)
+
+    added = await submit(client, "/app/users", name="Ben", role="viewer", password=GOOD)
+    text = await look(client, added.headers["Location"])
+
+    assert 303 == added.status
+    assert "The user is added and can log in." in text
+    assert "<bdi>Ben</bdi>" in text
+    ben = users.named("ben")
+    assert ben is not None and "viewer" == ben.role
+    logins.by_password(logins.Try("192.0.2.1"), "Ben", GOOD)
+    assert "1 session, last used" in re.sub(r"\s+", " ", await look(client, "/app/users"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"name": "", "role": "viewer", "password": GOOD}, "The name is 1 to 64"),
+        ({"name": "Ben", "role": "viewer", "password": "short"}, "at least 10"),
+        ({"name": "Ben", "role": "owner", "password": GOOD}, "The role is one of"),
+        ({"name": "Ben"}, "The role is one of"),
+        ({"name": "page", "role": "viewer", "password": GOOD}, "taken by the program"),
+    ],
+)
+async def test_what_cannot_be_a_user_is_said_in_the_form(client: Client, fields: dict[str, str], says: str) -> None:
+    """What was written stays, except the password."""
+    someone(client)
+
+    response = await submit(client, "/app/users", **fields)
+
+    text = await response.text()
+    assert 422 == response.status
+    assert says in text
+    assert f'name="name" value="{fields["name"]}"' in text
+    assert GOOD not in text
+    assert [] == users.every()
+
+
+async def test_a_user_is_changed_on_their_own_page(client: Client) -> None:
+    """Role, password, access, sessions: each ends where one can see what was done."""
+    someone(client)
+    user_id = anna()
+    page = f"/app/users/{user_id}"
+    logins.open_session(users.find(user_id))
+
+    for path, fields, done in (
+        ("/sessions/end", {}, "ended"),
+        ("/role", {"role": "admin"}, "role"),
+        ("/password", {"password": "another good one"}, "password"),
+        ("/disable", {}, "disabled"),
+        ("/enable", {}, "enabled"),
+    ):
+        response = await submit(client, page + path, **fields)
+        assert (303, f"{page}?done={done}") == (response.status, response.headers["Location"])
+        assert 'role="status"' in await look(client, f"{page}?done={done}")
+
+    assert "admin" == users.find(user_id).role
+    assert [] == logins.sessions(user_id)
+    assert logins.by_password(logins.Try("192.0.2.1"), "Anna", "another good one")
+
+
+async def test_nobody_takes_their_own_way_in_away(client: Client) -> None:
+    """Another administrator has to do it; or the key."""
+    user_id = anna(Role.ADMIN)
+    someone(client, user_id)
+
+    for path, fields in (("role", {"role": "viewer"}), ("disable", {}), ("password", {"password": "another one 1"})):
+        assert 409 == (await submit(client, f"/app/users/{user_id}/{path}", **fields)).status
+
+    assert ("admin", None) == (users.find(user_id).role, users.find(user_id).disabled_at)
+
+
+async def test_a_user_that_is_not_there_is_not_found(client: Client) -> None:
+    """404 as a page."""
+    someone(client)
+
+    await look(client, "/app/users/999", 404)
+    assert 404 == (await submit(client, "/app/users/999/disable")).status
+
+
+async def test_everybody_who_came_with_the_key_is_logged_out_at_once(client: Client) -> None:
+    """The one who presses it as well."""
+    someone(client)
+    logins.open_session(None, KEY)
+
+    response = await submit(client, "/app/users/key/sessions/end")
+
+    assert 303 == response.status
+    assert {} == logins.everybody()
+
+
+# One's own
+
+
+async def test_a_user_changes_the_own_password_and_stays_in(client: Client) -> None:
+    """In this browser only."""
+    user_id = anna(Role.VIEWER)
+    someone(client, user_id)
+    logins.open_session(users.find(user_id))
+
+    response = await submit(client, "/app/me/password", password=GOOD, new="another good one", again="another good one")
+
+    assert (303, "/app/me?done=own") == (response.status, response.headers["Location"])
+    assert "Your password is changed" in await look(client, "/app/me?done=own")
+    assert 1 == len(logins.sessions(user_id))
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "says"),
+    [
+        (
+            {"password": "wrong one", "new": "another good one", "again": "another good one"},
+            "password",
+            "not your present",
+        ),
+        ({"password": GOOD, "new": "another good one", "again": "another good two"}, "again", "not the same"),
+        ({"password": GOOD, "new": "short", "again": "short"}, "new", "at least 10"),
+    ],
+)
+async def test_a_mistake_with_the_own_password_is_said_at_its_field(
+    client: Client, fields: dict[str, str], place: str, says: str
+) -> None:
+    """And changes nothing."""
+    user_id = anna(Role.VIEWER)
+    someone(client, user_id)
+
+    response = await submit(client, "/app/me/password", **fields)
+
+    found = re.search(rf'id="{place}-error"[^>]*>([^<]*)<', await response.text())
+    assert 422 == response.status
+    assert found and says in found[1]
+    assert passwords.matches(GOOD, users.find(user_id).password)
+
+
+async def test_the_key_has_no_password_to_change(client: Client) -> None:
+    """It is changed where the daemon is set up."""
+    someone(client)
+
+    assert "Present password" not in await look(client, "/app/me")
+    assert 409 == (await submit(client, "/app/me/password", password=KEY, new=GOOD, again=GOOD)).status
+
+
+async def test_logging_out_everywhere(client: Client) -> None:
+    """All of one's own sessions, and nobody else's."""
+    user_id = anna(Role.VIEWER)
+    someone(client, user_id)
+    logins.open_session(users.find(user_id))
+    logins.open_session(None, KEY)
+
+    response = await submit(client, "/app/me/logout")
+
+    assert (303, "/app/login") == (response.status, response.headers["Location"])
+    assert {None: 1} == {who: len(rows) for who, rows in logins.everybody().items()}
+
+
+async def test_the_history_says_who_did_it(client: Client, api: Caller, settings: Settings) -> None:
+    """A user's name; `page` for whoever came with the key, `api` for a program."""
+    by_page = logins.session(logins.open_session(None, KEY).token, KEY)
+    assert by_page is not None
+    made = []
+    for who in (anna(), None, "api"):
+        job_id = int(campaigns.create(settings, Order("Hi", numbers=["+4915110000012"]), "test")["job_id"])
+        if who == "api":
+            await api.post(f"/stop/{job_id}")
+        else:
+            someone(client, who)  # type: ignore[arg-type]
+            await client.post(f"/stop/{job_id}", headers=origin(client))
+        last = Event.select().join(Message).where(Message.job == job_id).order_by(Event.id.desc()).get()
+        made.append(last.who)
+
+    assert ["Anna", "page", "api"] == made
+
+
+def test_tls_of_our_own_is_noticed() -> None:
+    """Whatever the Origin says."""
+    own, without = (type("Request", (), {"secure": secure, "headers": {}})() for secure in (True, False))
+
+    assert gate.behind_tls(own)
+    assert not gate.behind_tls(without)
