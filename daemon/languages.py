@@ -91,7 +91,7 @@ def _said(name: str, text: str) -> str:
     for pattern, wanted in patterns(name):
         if match := pattern.fullmatch(text):
             values = {key: _said(name, value) for key, value in match.groupdict().items()}
-            return wanted.format_map(values)
+            return _PLACE.sub(lambda place, values=values: values[place[1]], wanted)  # type: ignore[misc]
     parts = _ENDS.split(text)
     return " ".join(_said(name, part) for part in parts) if len(parts) > 1 else text
 

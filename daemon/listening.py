@@ -48,7 +48,8 @@ class Listening:
         self._confirmation = settings.stop_confirm.strip()
         self._delay_ms = (round(settings.delay_min * 1000), round(settings.delay_max * 1000))
         self._rules = campaigns.rules(settings)
-        self._known: dict[str, tuple[int, str]] = {}  # title of an unread chat: how it looked when it was dealt with
+        self._known: dict[str, tuple[int, str]] = {}  # title of a chat that is none of ours: how it looked then
+        self._read: list[str] = []  # titles of those that were read, the last one last; most are unread no more
         self._tries: Counter[str] = Counter()
         self._untold = bool(self._confirmation)  # whether somebody may have to be told
         self._looked_at = self._pruned_at = 0.0
@@ -65,8 +66,10 @@ class Listening:
         Raises BrowserLost, and what they raise.
         """
         if time.monotonic() - self._looked_at >= EVERY_S:
-            self._looked_at = time.monotonic()
-            await self._listen(guarded)
+            try:
+                await self._listen(guarded)
+            finally:  # counted from its end: however long it takes, there is time to send in between
+                self._looked_at = time.monotonic()
             if time.monotonic() - self._pruned_at >= PRUNE_S:
                 self._pruned_at = time.monotonic()
                 await self._in_db(replies.prune, db.now_ms)
@@ -83,22 +86,27 @@ class Listening:
         self._known = {title: look for title, look in self._known.items() if looks.get(title) == look}
         new = [chat for chat in unread if chat.title not in self._known]
         wanted = await self._in_db(replies.worth_opening, self._account, new, self._further, db.now_ms) if new else []
-        put_off = {chat.title for chat in wanted[CHATS:]}
-        self._known |= {chat.title: looks[chat.title] for chat in new if chat.title not in put_off}
+        to_read = {chat.title for chat in wanted}
+        self._known |= {chat.title: looks[chat.title] for chat in new if chat.title not in to_read}
+        wanted.sort(key=lambda chat: self._read.index(chat.title) if chat.title in self._read else -1)
+        self._read = [title for title in self._read if title in to_read]
         for chat in wanted[:CHATS]:
             try:
                 heard = await guarded(self._transport.read(chat))
             except errors.AccountUnready:
-                self._known.pop(chat.title, None)
                 return
-            if heard is not None:
-                await self._take(heard)
+            if heard is not None and await self._take(heard):
+                self._read = [*(title for title in self._read if title != chat.title), chat.title]
+            else:
+                self._known[chat.title] = looks[chat.title]
 
-    async def _take(self, heard: Heard) -> None:
+    async def _take(self, heard: Heard) -> bool:
+        """Store what is new; whether it is known whose chat it is."""
         taken: replies.Taken = await self._in_db(replies.take, self._account, heard, self._further, db.now_ms)
         if not taken.proved:
             log.warning("reply.unproved")
         self._untold |= taken.opted_out and bool(self._confirmation)
+        return taken.proved
 
     async def _tell(self, guarded: Guard, graced: Guard) -> bool:
         """Tell one of those who wrote STOP, when the account's pace allows it."""

@@ -56,19 +56,17 @@ def page(
 
     Raises InvalidInput (no such state, a text that cannot be searched for).
     """
-    chosen = where(job, selection)
+    chosen = where(job, selection, after)
     if selection.state and not getattr(job, selection.state):
         return Page([], None, None)
-    query = Message.select().where(chosen).limit(limit + 1)
     if before is not None and after is None:
-        rows = list(query.where(Message.id < before).order_by(Message.id.desc()))
+        backward = Message.select().where(where(job, selection, before=before)).order_by(Message.id.desc())
+        rows = list(backward.limit(limit + 1))
         if len(rows) > limit:
             rows = rows[limit - 1 :: -1]
             return Page(rows, rows[0].id, rows[-1].id)
         # Else it is the first page, which is shown full.
-    elif after is not None:
-        query = query.where(Message.id > after)
-    rows = list(query.order_by(Message.id))
+    rows = list(Message.select().where(chosen).order_by(Message.id).limit(limit + 1))
     more = len(rows) > limit
     rows = rows[:limit]
     first = (rows[0].id if rows else after + 1) if after is not None else None
@@ -87,26 +85,31 @@ def counts(job: Job, selection: Selection) -> dict[str, int]:
 
 def neighbours(message: Message, selection: Selection) -> tuple[int | None, int | None]:
     """The ids of the recipients before and after this one in the selection."""
-    chosen = where(message.job, selection)
-    before = Message.select(peewee.fn.MAX(Message.id)).where(chosen, Message.id < message.id).scalar()
-    after = Message.select(peewee.fn.MIN(Message.id)).where(chosen, Message.id > message.id).scalar()
+    earlier, later = where(message.job, selection, before=message.id), where(message.job, selection, message.id)
+    before = Message.select(peewee.fn.MAX(Message.id)).where(earlier).scalar()
+    after = Message.select(peewee.fn.MIN(Message.id)).where(later).scalar()
     return before, after
 
 
-def where(job: Job, selection: Selection) -> Any:
-    """The condition that the selected recipients meet. Raises InvalidInput."""
+def where(job: Job, selection: Selection, after: int | None = None, before: int | None = None) -> Any:
+    """The condition that the selected recipients meet, those between these ids. Raises InvalidInput."""
     if selection.state is not None and selection.state not in set(State):
         raise errors.InvalidInput(f"state is one of {', '.join(State)}.")
-    other = Message.alias()
-    ends = [other.select(edge(other.id)).where(other.job == job.id) for edge in (peewee.fn.MIN, peewee.fn.MAX)]
-    # Without its ends PostgreSQL would go through the rows of all earlier jobs to find the first of this one.
-    chosen = (Message.job == job.id) & (Message.id >= ends[0]) & (Message.id <= ends[1])
+    # Without its ends PostgreSQL would go through the rows of all earlier jobs to find the first of this one; with two
+    # lower ones SQLite takes the wrong one and goes through all of the job.
+    chosen = (Message.job == job.id) & (Message.id >= _end(job, peewee.fn.MIN) if after is None else Message.id > after)
+    chosen &= Message.id <= _end(job, peewee.fn.MAX) if before is None else Message.id < before
     if selection.state is not None:
         chosen &= Message.state == selection.state
     phrases = _phrases(selection.search)
     for phrase in phrases:
         chosen &= _found_by(phrase, job.columns, len(phrases) == 1)
     return chosen
+
+
+def _end(job: Job, edge: Any) -> Any:
+    other = Message.alias()
+    return other.select(edge(other.id)).where(other.job == job.id)
 
 
 def _phrases(search: str) -> list[str]:

@@ -215,7 +215,7 @@ def _rendered(template: Template, fields: Mapping[str, str], number: str, limit:
         return (
             "",
             holes,
-            f"The field{'s' if len(holes) > 1 else ''} {names} {'are' if len(holes) > 1 else 'is'} missing.",
+            f"The fields {names} are missing." if len(holes) > 1 else f"The field {names} is missing.",
         )
     if not text.strip():
         return "", set(), "The message is blank for this recipient."

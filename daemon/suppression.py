@@ -15,7 +15,7 @@ from typing import Any
 import peewee
 import structlog
 
-from daemon import contacts, errors
+from daemon import contacts, errors, uploads
 from daemon.config import Settings
 from daemon.db import after_commit, locked, now_ms, tuples, write
 from daemon.models import OPEN, Job, Removal, Suppression
@@ -72,7 +72,7 @@ def import_file(settings: Settings, data: bytes, filename: str, reason: str, who
     if len(data) > MAX_FILE:
         raise errors.TooLarge("The file is larger than 32 MB: split it, or save it as CSV.")
     found = contacts.read(data, filename, settings.default_country)
-    return _import(found, _reason(reason), f"{who}: {uploads.clean_name(filename)}", who)
+    return _import(found, _reason(reason), f"{who}: {uploads.safe_name(filename)}", who)
 
 
 def import_text(settings: Settings, text: str, reason: str, who: str) -> Imported:
@@ -161,7 +161,7 @@ def _matching(search: str) -> Any:
         return query
     digits = "".join(sign for sign in text if sign.isdecimal())
     if digits and not any(sign.isalpha() for sign in text):
-        return query.where(Suppression.number.contains(digits.lstrip("0")))
+        return query.where(Suppression.number.contains(re.sub(r"^00?(?=[1-9])", "", digits)))
     return query.where(Suppression.reason.contains(text) | Suppression.source.contains(text))
 
 

@@ -193,6 +193,8 @@ def problem(request: web.Request, status: int, slug: str, detail: str) -> web.Re
         context = {"title": title, "detail": detail, "status": status}
         return request.app[ERROR_PAGE](request, context, status)
     headers = {"WWW-Authenticate": "ApiKey"} if status == 401 else None
+    if COOKIE in request.cookies and not given_key(request):  # it is the page that asks, and shows this to a person
+        detail = languages.say(detail)
     body = problem_body(status, slug, detail)
     return web.json_response(body, status=status, content_type=PROBLEM_TYPE, headers=headers)
 

@@ -30,6 +30,8 @@ LEFT_OUT = {
     "display.py",
     "migrations",
 }  # for operators
+FRAGMENTS = {"_PARSE_REASONS", "_LENGTH_REASONS", "_SAVE_AS", "hint", "problem", "reason"}  # parts of sentences
+WORDS = re.compile(r"[a-z{].*\s.*\w.*")
 SENTENCE = re.compile(r"[A-Z\"{].*\s.*[.?!](\s.*)?", re.S)
 
 
@@ -54,6 +56,7 @@ def sentences(path: Path) -> Iterator[tuple[int, str]]:
     tree = ast.parse(path.read_text())
     parts = {id(each) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for each in ast.walk(node)}
     docs = {id(node.body[0].value) for node in ast.walk(tree) if _has_docstring(node)}
+    yield from _fragments(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr) and not (id(node) in parts and _inner(node, tree)):
             text = template(node)
@@ -63,6 +66,20 @@ def sentences(path: Path) -> Iterator[tuple[int, str]]:
             continue
         if SENTENCE.fullmatch(text) and "SELECT" not in text and not text.startswith("/"):
             yield node.lineno, text
+
+
+def _fragments(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """What is filled into sentences, by the names it is assigned to."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id in FRAGMENTS for to in node.targets):
+            inner = {id(each) for part in ast.walk(node) if isinstance(part, ast.JoinedStr) for each in ast.walk(part)}
+            for part in ast.walk(node.value):
+                if isinstance(part, ast.JoinedStr):
+                    text = template(part)
+                else:
+                    text = str(part.value) if isinstance(part, ast.Constant) and id(part) not in inner else ""
+                if WORDS.fullmatch(text):
+                    yield node.lineno, text
 
 
 def _inner(node: ast.JoinedStr, tree: ast.Module) -> bool:

@@ -18,7 +18,7 @@ from daemon.pages import chart
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import job_view, message_view, name_columns
 from daemon.pages.words import MEANINGS, MOVES, WHO, rate, seconds
-from daemon.recipients import Selection
+from daemon.recipients import Page, Selection
 from daemon.web import SETTINGS, caller, in_db, require_key
 
 routes = web.RouteTableDef()
@@ -98,7 +98,8 @@ def _recipients(row: Job, selection: Selection, cursor: int | None, before: int 
     except errors.InvalidInput as refused:
         error, searched = str(refused), Selection(selection.state)
         counts = recipients.counts(row, searched)
-    page = recipients.page(row, searched, cursor, before, ROWS_SHOWN)
+    selected = counts[searched.state] if searched.state else sum(counts.values())
+    page = recipients.page(row, searched, cursor, before, ROWS_SHOWN) if selected else Page([], None, None)
     columns = name_columns(row.columns)
     query = {"state": searched.state, "search": searched.search}
     return {
@@ -107,7 +108,7 @@ def _recipients(row: Job, selection: Selection, cursor: int | None, before: int 
         "search_error": error,
         "query": _query(**query),
         "found": sum(counts.values()),
-        "selected": counts[searched.state] if searched.state else sum(counts.values()),
+        "selected": selected,
         "failed_found": counts[State.FAILED],
         "filters": [
             {

@@ -46,7 +46,7 @@ async def _page(
     context = await in_db(request, _context, search, cursor)
     context |= {
         "form": {"number": "", "reason": "", "numbers": "", "why": ""} | (form or {}),
-        "errors": errors_by_form or {},
+        "errors": {"add": "", "import": ""} | (errors_by_form or {}),
         "imported": _imported(imported) if imported else None,
         "done": DONE.get(request.query.get("done", ""), "") if reading else "",
         "longest": suppression.LONGEST_REASON,

@@ -22,7 +22,7 @@ async function save(form, button) {
       body.set("csrf", token()["X-CSRF-Token"]); // somebody has logged in anew in another tab
       response = await send();
     }
-    if (response.status === 401) return tell("step-error", $("step-error").dataset.out);
+    if (response.status === 401 || response.redirected) return tell("step-error", $("step-error").dataset.out); // it led to the login
     const text = await response.text();
     if (response.headers.get("Content-Type")?.includes("application/json")) follow(JSON.parse(text), response);
     else show(text);

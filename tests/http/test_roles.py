@@ -43,6 +43,7 @@ viewer
   GET /app /app/accounts /app/accounts/{name}/{part} /app/decisions /app/jobs/{id} /app/me /app/messages/{id}
   POST /app/logout /app/me/logout /app/me/password
   GET /accounts /accounts/{name} /events /messages /messages/{id} /metrics /replies
+  GET /app/replies
   GET /jobs/{id}/messages /jobs/{id}/rejected.csv /jobs/{id}/report.csv /jobs/{id}/report.xlsx
 
 operator
@@ -56,7 +57,8 @@ operator
   GET /messages/{id}/screenshot.png
   GET /accounts/{name}/link_code /accounts/{name}/qr.svg /accounts/{name}/screenshot.png
   POST /accounts/{name}/link /accounts/{name}/reload /accounts/{name}/screenshot /app/accounts/{name}/link
-  GET POST /suppressions
+  GET POST /suppressions /app/suppressions
+  POST /app/suppressions/import
   GET /suppressions/export.csv
   POST /suppressions/import
   GET /app/lists /app/lists/{id} /app/templates
@@ -72,6 +74,7 @@ admin
   PATCH /accounts/{name}
   POST /accounts/{name}/logout /app/accounts/{name}/limits
   DELETE /suppressions
+  GET POST /app/suppressions/remove
   GET POST /app/users
   GET /app/users/{id}
   POST /app/users/{id}/role /app/users/{id}/password /app/users/{id}/disable /app/users/{id}/enable

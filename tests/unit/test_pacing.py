@@ -181,6 +181,29 @@ def test_the_eta_is_what_a_simulation_comes_to(pending, delay, every, long_ms, h
     assert expected == pacing.eta(pending, starts, (delay, delay), streak, rules, past)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    day=st.sampled_from(["2026-03-28", "2026-10-24", "2026-04-04", "2026-06-01"]),  # before clocks change, and not
+    zone=st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", "America/New_York"]),
+    quiet=st.tuples(st.integers(0, 23), st.integers(0, 23), st.sampled_from([0, 15, 30])),
+    pending=st.integers(1, 150),
+    delay=st.integers(0, 30 * 60_000),
+    every=st.integers(0, 7),
+    long_ms=st.integers(0, 90 * 60_000),
+    hourly=st.sampled_from([0, 1, 7]),
+    daily=st.sampled_from([0, 1, 30]),
+)
+def test_the_eta_steps_from_wait_to_wait_without_a_slip(
+    day, zone, quiet, pending, delay, every, long_ms, hourly, daily
+):
+    """Through nights of every length, where an hour comes twice or not at all, and through caps that bind at once."""
+    rules = Rules(every, (long_ms, long_ms), hourly, daily, (time(quiet[0]), time(quiet[1], quiet[2])), zone)
+    begins = at(f"{day}T10:00:00", zone)
+    starts = pacing.opening(begins, READY, rules, nothing_sent)
+    expected = simulated(pending, starts, delay, 0, rules, [])
+    assert expected == pacing.eta(pending, starts, (delay, delay), 0, rules)
+
+
 def test_the_eta_of_nobody_is_none():
     """Nothing is left to wait for."""
     assert pacing.eta(0, READY, (1, 1), 0, Rules()) is None

@@ -1,0 +1,171 @@
+"""Every page of the desk, for everybody: axe-core, a small phone, either way of writing, how much there is to load."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from daemon import (
+    campaigns,
+    cloning,
+    contacts,
+    db,
+    drafts,
+    library,
+    outbox,
+    pacing,
+    pages,
+    rehearsal,
+    suppression,
+    users,
+)
+from daemon.config import Settings
+from daemon.models import Reply, Role
+from daemon.transports import AccountState, ChatRow, Finding, Health, Hold, Lookup, Mark, Receipt
+from daemon.transports import Ack as Tick
+from tests.browser.axe import violations
+from tests.browser.visitor import Instance, Visitor
+
+PEOPLE = [{"number": f"+49302312500{n}", "name": name} for n, name in enumerate(("Anna", "José", "فاطمة", "Zoë <b>"))]
+SEEN = Lookup(
+    Finding.UNKNOWN, "The chat's history could not be loaded as far as needed.", rows=(ChatRow(True, "Hi", "sent"),)
+)
+DRAFT = "c0ffee"
+STEPS = ("people", "columns", "numbers", "message", "when", "check", "start", "discard")
+PAGES = {  # address of the route: the addresses that are looked at
+    "/": [],  # leads to /app
+    r"/app/static/{name:[a-z]+\.(?:css|js|svg)}": [],
+    "/events": [],
+    r"/app/drafts/{id:[0-9a-f]{1,32}}/rejected.csv": [],
+    r"/app/drafts/{id:[0-9a-f]{1,32}}/left-out.csv": [],
+    r"/app/drafts/{id:[0-9a-f]{1,32}}": [],  # leads to the step that is reached
+    "/app/login": ["/app/login"],
+    "/app": ["/app"],
+    "/app/accounts": ["/app/accounts"],
+    "/app/accounts/{name}/{part:link|limits}": [],  # leads to /app/accounts
+    "/app/users": ["/app/users"],
+    r"/app/users/{id:\d{1,18}}": ["/app/users/1"],
+    "/app/me": ["/app/me"],
+    r"/app/jobs/{id:\d{1,18}}": ["/app/jobs/1", "/app/jobs/1?state=uncertain", "/app/jobs/999"],
+    r"/app/messages/{id:\d{1,18}}": ["/app/messages/1", "/app/messages/2"],
+    "/app/decisions": ["/app/decisions"],
+    "/app/new": ["/app/new"],
+    **{rf"/app/drafts/{{id:[0-9a-f]{{1,32}}}}/{step}": [f"/app/drafts/{DRAFT}/{step}"] for step in STEPS},
+    "/app/templates": ["/app/templates"],
+    "/app/templates/new": ["/app/templates/new"],
+    r"/app/templates/{id:\d{1,18}}": ["/app/templates/1"],
+    r"/app/templates/{id:\d{1,18}}/delete": ["/app/templates/1/delete"],
+    "/app/lists": ["/app/lists"],
+    "/app/lists/new": ["/app/lists/new"],
+    r"/app/lists/{id:\d{1,18}}": ["/app/lists/1"],
+    r"/app/lists/{id:\d{1,18}}/delete": ["/app/lists/1/delete"],
+    "/app/replies": ["/app/replies"],
+    "/app/suppressions": ["/app/suppressions"],
+    "/app/suppressions/remove": ["/app/suppressions/remove?number=%2B4930231250"],
+}
+ADDRESSES = sorted({address for addresses in PAGES.values() for address in addresses} - {"/app/login"})
+PAGE_BYTES = 100 * 1024
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """One of everything there is to see."""
+    with Instance(tmp_path_factory.mktemp("accessible"), log_level="warning") as running:
+        _fill(Settings(_env_file=None, data_dir=running.folder / "data"), running)
+        yield running
+
+
+def _fill(settings: Settings, running: Instance) -> None:
+    running.report(
+        Health(AccountState.HELD, Hold.RESTRICTED, db.now_ms() + 90_000, "It can't start.", known_chats=True)
+    )
+    running.report(Health(AccountState.NEEDS_LINK, qr="2@secret,a,b,c,d"), "shop")
+    campaigns.create(settings, campaigns.Order("Hi {{ name }}, *soon*", recipients=PEOPLE, name="Spring"), "test")
+    for number, message in enumerate(outbox.claim("default", 3, db.now_ms(), 60_000, pacing.Rules())):
+        outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
+        ends = [
+            lambda m: outbox.confirm(m, Receipt("A1", Tick.READ), db.now_ms()),
+            lambda m: outbox.lose(m, SEEN.evidence, db.now_ms(), SEEN),
+            lambda m: outbox.fail(m, "The number is not on WhatsApp.", db.now_ms()),
+        ]
+        ends[number](message)
+    cloning.clone(1, DRAFT, "all", "test")
+    draft = drafts.find(DRAFT)
+    rehearsal.run(settings, DRAFT, draft.version, 7, leave_out_recent=False)
+    library.keep_template("Reminder", "Dear {{ name }}")
+    found = contacts.read(b"phone,name\n+4930231250,Ann\n+4930231251,Bo\n", "people.csv", "")
+    library.create_list("Patients", found)
+    suppression.suppress(settings, "+4930231250", "asked for it", "test")
+    Reply.create(account="default", number="+49302312500", text="STOP", at=db.now_ms(), key="B1", stop=True, message=1)
+    users.create("vera", Role.VIEWER, "a-long-password", "test")
+
+
+@pytest.fixture(scope="module")
+def visitor(instance: Instance) -> Iterator[Visitor]:
+    """Logged in as admin."""
+    with Visitor(instance) as browser:
+        browser.size(1200, 900)
+        browser.log_in()
+        yield browser
+
+
+def test_every_page_there_is_is_looked_at() -> None:
+    """A new page belongs into the list."""
+    assert PAGES.keys() == {route.path for route in pages.routes if route.method == "GET"}
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(visitor: Visitor, width: int, scheme: str) -> None:
+    """Names, roles, contrast, order of headings: wide and narrow, light and dark."""
+    visitor.size(width, 800)
+    visitor.colours(scheme)
+    wrong = {}
+    for address in ADDRESSES:
+        visitor.open(address)
+        if found := violations(visitor):
+            wrong[address] = found
+    assert {} == wrong
+
+
+def test_axe_finds_nothing_on_the_login(instance: Instance) -> None:
+    """Also after a wrong key."""
+    with Visitor(instance) as stranger:
+        stranger.open("/app/login")
+        assert [] == violations(stranger)
+
+
+@pytest.mark.parametrize("language", ["en", "ar", "hi"])
+def test_nothing_is_wider_than_a_small_phone(visitor: Visitor, language: str) -> None:
+    """360 pixels, from either side: only what scrolls by itself may be wider."""
+    visitor.colours("light")
+    visitor.size(360, 740)
+    visitor.driver.add_cookie({"name": "wasender_language", "value": language, "path": "/"})
+    wide = {}
+    for address in ADDRESSES:
+        visitor.open(address)
+        width = visitor.driver.execute_script("return document.documentElement.scrollWidth")
+        if width > 360:
+            wide[address] = width
+    visitor.driver.delete_cookie("wasender_language")
+    assert {} == wide
+
+
+def test_a_page_is_small_and_can_be_read_at_once(visitor: Visitor) -> None:
+    """Under 100 KB with all that it loads, and its style is in it: nothing is waited for before it is shown."""
+    visitor.size(1200, 900)
+    heavy, waiting = {}, {}
+    for address in ADDRESSES:
+        visitor.open(address)
+        entries = visitor.driver.execute_script(
+            "return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+            ".map((e) => ({name: e.name, size: e.encodedBodySize, blocking: e.renderBlockingStatus === 'blocking'}))"
+        )
+        own = [entry for entry in entries if not re.search(r"screenshot\.png|qr\.svg", entry["name"])]
+        if (size := sum(entry["size"] for entry in own)) > PAGE_BYTES:
+            heavy[address] = size
+        if blocking := [entry["name"] for entry in own if entry["blocking"] and not entry["name"].endswith(address)]:
+            waiting[address] = blocking
+    assert ({}, {}) == (heavy, waiting)

@@ -1,0 +1,121 @@
+"""Replies by API and page: of the last 30 days, with the campaign they answer, as each role may see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from daemon import accounts, campaigns, db, logins, outbox, pacing, passwords, replies, suppression, users
+from daemon.models import Message, Reply, Role
+from daemon.transports import Ack, Heard, Mark, Receipt, Said
+from daemon.web import COOKIE
+
+HTML = {"Accept": "text/html"}
+ONE, TWO = "+4915110000001", "+4915110000002"
+NONE: frozenset[str] = frozenset()
+
+
+@pytest.fixture
+def job_id(settings: Any, database: str) -> int:
+    """A campaign that two people have got."""
+    people = [{"number": ONE, "name": "Anna <b>"}, {"number": TWO, "name": "Ben"}]
+    order = campaigns.Order("Hi {{ name }}", recipients=people, name="Spring & more")
+    made = int(campaigns.create(settings, order, "test")["job_id"])
+    accounts.open_account("default", db.now_ms())
+    for n in range(2):
+        (message,) = outbox.claim("default", 1, db.now_ms(), 60_000, pacing.Rules())
+        outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
+        outbox.confirm(message, Receipt(f"OWN{n}", Ack.SENT), db.now_ms())
+    return made
+
+
+def answer(number: str, key: str, text: str, now: int | None = None) -> None:
+    replies.take("default", Heard(number, (Said(key, False, text),)), NONE, now or db.now_ms())
+
+
+async def look(client: Any, path: str, role: Role = Role.OPERATOR) -> str:
+    user = users.named("reader") or users.create("reader", role, "correct horse", "test")
+    token = logins.open_session(user).token
+    response = await client.get(path, headers=HTML | {"Cookie": f"{COOKIE}={token}"})
+    assert 200 == response.status
+    return str(await response.text())
+
+
+@pytest.fixture(autouse=True)
+def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords that cost no time."""
+    monkeypatch.setattr(passwords, "COST", (4, 1, 1))
+
+
+async def test_replies_come_newest_first_with_what_they_answer(api: Any, job_id: int) -> None:
+    """Filtered by STOP or by campaign, a page at a time."""
+    answer(ONE, "A1", "Thanks!")
+    answer(TWO, "B1", "STOP")
+    answer(ONE, "A2", "When?")
+    first = await api.get("/replies?limit=2")
+    rest = await api.get(f"/replies?limit=2&cursor={first['next_cursor']}")
+
+    assert ["When?", "STOP", "Thanks!"] == [each["text"] for each in first["replies"] + rest["replies"]]
+    assert rest["next_cursor"] is None
+    message = Message.get(Message.number == TWO)
+    stop = {"account": "default", "number": TWO, "text": "STOP", "stop": True, "message_id": message.id}
+    assert stop | {"job_id": job_id} == {k: v for k, v in first["replies"][1].items() if k not in ("id", "at")}
+    assert ["STOP"] == [each["text"] for each in (await api.get("/replies?stop=true"))["replies"]]
+    assert 3 == len((await api.get(f"/replies?job_id={job_id}"))["replies"])
+    assert [] == (await api.get(f"/replies?job_id={job_id + 1}"))["replies"]
+    await api.get("/replies?cursor=x", 422)
+
+
+async def test_older_ones_are_shown_no_more(api: Any, job_id: int) -> None:
+    """Of the last 30 days; they are kept somewhat longer."""
+    answer(ONE, "A1", "Long ago", db.now_ms())
+    Reply.update(at=db.now_ms() - replies.ANSWERS_MS - 1).execute()
+
+    assert [] == (await api.get("/replies"))["replies"]
+    assert (0, 1) == (replies.count(job_id, db.now_ms()), Reply.select().count())
+
+
+async def test_the_page_shows_who_what_and_to_which_campaign(client: Any, job_id: int) -> None:
+    """What people write is text, whatever it looks like; who is on the list already cannot be put there again."""
+    answer(ONE, "A1", "<script>alert(1)</script>\nsecond line")
+    answer(TWO, "B1", "STOP")
+    text = await look(client, "/app/replies")
+
+    assert "&lt;script&gt;alert(1)" in text and "<script>alert" not in text
+    assert "Anna &lt;b&gt;" in text and "Spring &amp; more" in text and f"/app/jobs/{job_id}" in text
+    assert 1 == text.count("Suppress this person")
+    assert "on the suppression list" in text
+    stops = await look(client, "/app/replies?show=stop")
+    assert "Ben" in stops and "Anna" not in stops
+    assert "2 replies" in await look(client, f"/app/jobs/{job_id}")
+
+
+async def test_the_button_carries_what_the_api_takes(client: Any, api: Any, job_id: int) -> None:
+    """The attribute is the JSON body of POST /suppressions."""
+    import html
+    import json
+    import re
+
+    answer(ONE, "A1", "Not for me")
+    found = re.search(r'data-body="([^"]*)"', await look(client, "/app/replies"))
+    assert found
+    await api.post("/suppressions", json.loads(html.unescape(found[1])))
+
+    assert {ONE} == suppression.among([ONE, TWO])
+    assert "Suppress this person" not in await look(client, "/app/replies")
+
+
+async def test_without_replies_the_page_says_when_there_will_be_any(client: Any) -> None:
+    """Also with the filter."""
+    assert "No reply yet" in await look(client, "/app/replies")
+    assert "Nobody has asked to stop" in await look(client, "/app/replies?show=stop")
+
+
+async def test_who_may_only_look_sees_no_numbers_and_no_button(client: Any, job_id: int) -> None:
+    """Nor those that somebody writes about."""
+    answer(ONE, "A1", "Call me at +49 1511 2345678")
+    text = await look(client, "/app/replies", Role.VIEWER)
+
+    assert ONE not in text and "2345678" not in text and "Anna" in text
+    assert "Suppress this person" not in text
