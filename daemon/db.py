@@ -7,12 +7,14 @@ PostgreSQL runs in READ COMMITTED: there a transaction that reads before it writ
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import peewee
 from playhouse import db_url
@@ -22,6 +24,7 @@ from daemon import errors
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SQLITE = "sqlite:///"
+MAGIC = b"SQLite format 3\0"  # how every SQLite file begins
 BUSY_TIMEOUT_S = 10
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
@@ -76,7 +79,10 @@ def connect(url: str) -> None:
     Raises DatabaseUnusable (corrupt, unreachable, or newer than this program); nothing is overwritten.
     """
     close()
-    database.initialize(_open(url))
+    opened = _open(url)
+    if url.startswith(SQLITE):
+        _look(Path(url.removeprefix(SQLITE)))
+    database.initialize(opened)
     try:
         _connect()
         with database.atomic():
@@ -97,6 +103,51 @@ def connect(url: str) -> None:
     except errors.DatabaseUnusable:
         close()
         raise
+
+
+def _look(file: Path) -> None:
+    """Judge an SQLite file before anything may write to it: what is refused keeps every byte, also of its -wal, which
+    may hold the only copy of what was sent last. Raises DatabaseUnusable."""
+    wal = file.with_name(file.name + "-wal")
+    if not file.exists() or not file.stat().st_size:
+        if wal.exists() and wal.stat().st_size:
+            raise _unusable(f"{file.name} is missing or empty, but {wal.name} is there")
+        return
+    with file.open("rb") as opened:
+        if opened.read(len(MAGIC)) != MAGIC:
+            raise _unusable("file is not a database")
+    try:
+        reader = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
+    except sqlite3.OperationalError:
+        return  # what keeps it from being read is said by whoever opens it in earnest
+    try:
+        known = {path.stem for path in MIGRATIONS.glob("[0-9]*.py")}
+        history = reader.execute("SELECT name FROM sqlite_master WHERE name = 'schema_migration'").fetchone()
+        steps = {name for (name,) in reader.execute("SELECT name FROM schema_migration")} if history else set()
+        if newer := sorted(steps - known):
+            raise _too_new(newer[-1])
+        found = reader.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise _unusable(f"it is damaged: {found}")
+    except sqlite3.OperationalError:
+        return
+    except sqlite3.DatabaseError as error:
+        raise _unusable(str(error)) from error
+    finally:
+        reader.close()
+
+
+def _unusable(reason: str) -> errors.DatabaseUnusable:
+    return errors.DatabaseUnusable(
+        f"The database cannot be used ({' '.join(reason.split())}): restore it from a backup or move it away; "
+        "it was left as it is."
+    )
+
+
+def _too_new(step: str) -> errors.DatabaseUnusable:
+    return errors.DatabaseUnusable(
+        f"The database was written by a newer wasender (step {step}): install that version or a later one."
+    )
 
 
 def _connect() -> None:
@@ -144,9 +195,7 @@ def _migrate() -> None:
     runner = Runner(database.obj, str(MIGRATIONS))
     unknown = sorted(step.name for step in runner.status() if step.path is None)
     if unknown:
-        raise errors.DatabaseUnusable(
-            f"The database was written by a newer wasender (step {unknown[-1]}): install that version or a later one."
-        )
+        raise _too_new(unknown[-1])
     runner.up()
 
 
@@ -173,7 +222,11 @@ def available() -> Iterator[None]:
         yield
     except AWAY as error:
         raise _busy(error, False) from error
-    except peewee.DataError as error:  # PostgreSQL takes no zero byte in a text, for one
+    except peewee.DatabaseError as error:
+        if type(error) is peewee.DatabaseError and not on_postgres():  # a page that cannot be read, met only now
+            raise _unusable(str(error)) from error
+        if not isinstance(error, peewee.DataError):
+            raise
         raise errors.InvalidInput(f"The database cannot store this ({error}).") from error
 
 

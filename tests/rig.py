@@ -61,11 +61,12 @@ def chrome_processes(data_dir: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if any(str(data_dir) in part for part in process.cmdline()):
+            ours = any(str(data_dir) in part for part in process.cmdline())
+            if ours and process.name() not in {"python", "python3", "supervisord", "bash"}:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
             continue
-    return [each for each in found if each.name() not in {"python", "python3", "supervisord", "bash"}]
+    return found
 
 
 def is_dead(process: psutil.Process) -> bool:

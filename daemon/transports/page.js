@@ -490,7 +490,9 @@ async function openUnread({ title: name, count, wait_ms }) {
   const target = found.el.querySelector("[role=gridcell]") ?? found.el;
   for (const kind of ["mousedown", "mouseup"]) target.dispatchEvent(new MouseEvent(kind, { bubbles: true, cancelable: true, view: window }));
   target.click();
-  if (!(await until(() => title()?.text === name && (before.title === name || rowSign() !== before.sign), wait_ms))) return { outcome: "closed" };
+  // Where a chat of that name was open already, it may be this one.
+  const changed = await until(() => title()?.text === name && rowSign() !== before.sign, before.title === name ? 1000 : wait_ms);
+  if (!changed && before.title !== name) return { outcome: "closed" };
   await until(() => rowElements().length, wait_ms);
   await settled({ max_ms: 5000, quiet_ms: 150, empty_ms: 800 });
   const at = title();

@@ -266,4 +266,8 @@ addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 
+// On a phone the navigation scrolls: where one is stands in view.
+const here = document.querySelector(".top nav [aria-current]");
+if (here) here.parentElement.scrollLeft += here.getBoundingClientRect().left - here.parentElement.getBoundingClientRect().left;
+
 localize(document);

@@ -1,121 +1,177 @@
-"""Faults in campaigns that go through real Chromium to the stand-in; see harness.py.
+"""A campaign through real Chromium to the stand-in, with faults of one kind in it.
 
-A whole instance runs under supervisord. A fault strikes when the stand-in sees one of POINTS: the chat
-opened, the click, the message received, the tick shown.
+A whole instance runs under supervisord, its sender with a brake (braked.py). Between two faults nothing is claimed;
+for a fault one message is let through to the point where it strikes, and after it the campaign has to go on by
+itself. A hung page is one whose renderer is stopped: unlike the stand-in's own `hang` that is a page which does not
+even answer the driver, and it hits the page that is open, not the one that comes after it.
 """
 
 from __future__ import annotations
 
-import random
 import signal
-import tempfile
-from collections import Counter, defaultdict
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import psutil
 
-from tests.crash.harness import Tally
-from tests.rig import Rig, chrome_processes, eventually
+from tests.crash import instance
+from tests.crash.braked import Brake, build_in
+from tests.crash.instance import Client, words_of
+from tests.crash.plan import ANY_TIME, Plan
+from tests.crash.tally import SENT, Tally, weigh
+from tests.rig import Rig, eventually, is_dead
 from tests.standin.client import StandIn
 
-POINTS = ("chat.opened", "send.clicked", "message.received", "message.acked")
-KILLS = ("sender", "chrome", "chromedriver", "http", "supervisord")
-TROUBLES = ("logout", "offline", "reload")
-FAULTS_A_ROUND = 6
-DELAY_MS = 300  # between click and receipt, and between receipt and tick: time to be hit in
+# What the stand-in sees at these points; to the others the sender comes by itself, and is halted there.
+EVENTS = {"after_claim": "chat.opened", "after_click": "send.clicked", "received": "message.received"}
+DELAY_MS = 400  # between click and receipt, and between receipt and tick: time to be hit in
+QUICK = {"boot_ms": 20, "loading_ms": 20, "qr_canvas_ms": 20}
+PATIENCE_S = 150  # a hung page alone is waited for 30 s, and may be met twice
 TEXT = "Dear {{ name }},\nyour appointment is tomorrow. 😀"
-SENT = frozenset({"sent", "delivered", "read"})
+ORDERING = {"http": "after_commit", "supervisord": "before_commit"}  # where a request is when this is killed
 
 
-def run(seed: int, crashes: int) -> dict[str, Tally]:
-    """About `crashes` faults in rounds of FAULTS_A_ROUND; each kind at each point in turn, in random order."""
-    dice = random.Random(seed)
-    faults = [(kind, point) for kind in (*KILLS, *TROUBLES) for point in POINTS]
-    dice.shuffle(faults)
-    while len(faults) < crashes:
-        faults.append((dice.choice(KILLS), dice.choice(POINTS)))
-    tallies: dict[str, Tally] = defaultdict(Tally)
-    with tempfile.TemporaryDirectory(prefix="wasender-crash-") as folder:
-        standin = StandIn.start(Path(folder) / "standin", linked=True, boot_ms=20, loading_ms=20, qr_canvas_ms=20)
-        (Path(folder) / "rig").mkdir()
-        rig = Rig(Path(folder) / "rig", whatsapp_url=standin.url, delay_min=0, delay_max=0, send_timeout_s=10)
-        with standin, rig:
-            for number, start in enumerate(range(0, crashes, FAULTS_A_ROUND)):
-                chosen = faults[start : start + FAULTS_A_ROUND]
-                tally = _round(rig, standin, number, chosen)
-                for kind, _ in chosen:
-                    tallies[f"{kind} (Chromium)"].crashes += 1
-                tallies["campaigns (Chromium)"].add(tally)
-    return tallies
+def play(plans: list[Plan], folder: Path) -> Tally:
+    """One round: a campaign with these faults in it, one after the other."""
+    (folder / "rig").mkdir()
+    with ExitStack() as stack:
+        standin = StandIn.start(folder / "standin", linked=True, send_ms=DELAY_MS, ack_ms=DELAY_MS, **QUICK)
+        stack.enter_context(standin)
+        rig = Rig(folder / "rig", whatsapp_url=standin.url, delay_min=0, delay_max=0, send_timeout_s=10)
+        brakes = build_in(rig)
+        stack.enter_context(rig)
+        return Campaign(rig, standin, *brakes).play(plans)
 
 
-def _round(rig: Rig, standin: StandIn, number: int, faults: list[tuple[str, str]]) -> Tally:
-    numbers = [f"+49302315{number:02d}{each:02d}" for each in range(len(faults) + 3)]
-    recipients = [{"number": each, "name": f"N{each[-2:]}"} for each in numbers]
-    standin.set(send_ms=DELAY_MS, ack_ms=DELAY_MS)
-    rig.ready()
-    standin.forget()
-    job_id = rig.call("POST", "/send", {"recipients": recipients, "message": TEXT})["job_id"]
-    for kind, point in faults:
-        standin.wait(point, timeout=90)
-        strike(rig, standin, kind)
-        rig.ready()
-    standin.set(send_ms=0, ack_ms=0)
-    rig.finish(job_id)
-    return _judge(rig, standin, job_id, numbers, faults)
+class Campaign:
+    """One campaign of a running instance."""
+
+    def __init__(self, rig: Rig, standin: StandIn, http: Brake, sender: Brake) -> None:
+        self._rig, self._standin, self._http, self._sender = rig, standin, http, sender
+        self._numbers: list[str] = []
+        self._job_id = 0
+
+    def play(self, plans: list[Plan]) -> Tally:
+        tally = Tally()
+        self._sender.hold(True)
+        self._rig.ready()
+        self._numbers = [f"+4930231{n:05d}" for n in range(3 * len(plans) + 3)]
+        recipients = [{"number": number, "name": f"N{number[-2:]}"} for number in self._numbers]
+        self._job_id = self._rig.call("POST", "/send", {"recipients": recipients, "message": TEXT})["job_id"]
+        for plan in plans:
+            tally.wrong += self._fault(plan)
+            tally.crashes += 1
+        self._sender.hold(False)
+        self._standin.set(send_ms=0, ack_ms=0)
+        uncertain = instance.finish(self._rig, self._delivered)
+        tally.add(weigh(self._delivered(), instance.states(self._rig), self._numbers, uncertain))
+        tally.wrong += [f"the page saw what a careful driver never does: {each}" for each in self._violations()]
+        return tally
+
+    def _fault(self, plan: Plan) -> list[str]:
+        """Let a message come to the point, strike, and wait until the campaign goes on; what was wrong."""
+        before = self._moved_on()
+        begin, end = self._striking(plan.kind)
+        self._reach(plan)
+        client = self._ordering(plan)
+        begin()
+        self._http.release()
+        self._sender.release()
+        wrong = end() or []
+        eventually(lambda: self._goes_on(before), PATIENCE_S, f"it goes on after {plan}")
+        self._sender.hold(True)
+        return wrong + (client.settle() if client else [])
+
+    def _reach(self, plan: Plan) -> None:
+        """Let the sender claim; returns when it has come to the point."""
+        self._standin.forget()
+        if plan.point not in EVENTS and plan.point != ANY_TIME:
+            self._sender.halt(plan.point)
+        self._sender.hold(False)
+        if plan.point == ANY_TIME:
+            time.sleep(plan.nth / 1000)  # nothing is waited for: it is the moment that chance has chosen
+        elif plan.point in EVENTS:
+            self._standin.wait(EVENTS[plan.point], timeout=PATIENCE_S)
+        else:
+            self._sender.wait(PATIENCE_S)
+
+    def _ordering(self, plan: Plan) -> Client | None:
+        """For those who take orders: a client whose order for one more person is under way, halfway through."""
+        if plan.kind not in ORDERING:
+            return None
+        # Halted within its transaction the sender holds the database, so nothing gets as far as a COMMIT.
+        point = "request_begun" if plan.point == "confirming" else ORDERING[plan.kind]
+        number = f"+4930232{len(self._numbers):05d}"
+        self._numbers.append(number)
+        client = Client(self._rig, f"order for {number}", [number])
+        self._http.halt(point)
+        client.start()
+        self._http.wait(20)
+        return client
+
+    def _striking(self, kind: str) -> tuple[Callable[[], None], Callable[[], list[str] | None]]:
+        """How it begins, and how it ends: what a person or a network would do in time, and what was wrong then."""
+        if kind == "logout":
+            return self._log_out, partial(self._standin.scan, PATIENCE_S)
+        if kind == "offline":
+            return partial(self._standin.set, offline=True), self._back_online
+        if kind == "reload":
+            return self._standin.reload, _nothing
+        if kind == "hang":
+            renderers = self._renderers()
+            return partial(_stop, renderers), partial(_until_given_up, renderers)
+        kill, orphans = instance.killer(self._rig, kind), instance.orphans_of(self._rig)
+        return kill, partial(instance.start_again, self._rig, orphans) if kind == "supervisord" else _nothing
+
+    def _log_out(self) -> None:
+        self._standin.set(linked=False)
+        self._standin.logout()
+
+    def _renderers(self) -> list[psutil.Process]:
+        """The processes that Chrome's pages run in."""
+        return [
+            each for each in instance.chrome(self._rig).children(recursive=True) if "--type=renderer" in words_of(each)
+        ]
+
+    def _back_online(self) -> None:
+        eventually(self._feels_it, PATIENCE_S, "it is offline with a message in hand, or notices")
+        self._standin.set(offline=False)
+
+    def _feels_it(self) -> bool:
+        """The account is held, or a message waits for its tick: the state is looked at between messages only."""
+        job = self._rig.call("GET", f"/status/{self._job_id}")
+        return bool(job["sending"]) or self._rig.call("GET", "/accounts/default").get("state") != "ready"
+
+    def _moved_on(self) -> int:
+        """How many of the campaign have got further than anything that could be in hand."""
+        job = self._rig.call("GET", f"/status/{self._job_id}")
+        return sum(job[state] for state in ("uncertain", "failed", *SENT))
+
+    def _goes_on(self, before: int) -> bool:
+        try:
+            return self._moved_on() > before
+        except OSError:
+            return False  # http is on its way
+
+    def _delivered(self) -> Counter[str]:
+        return Counter(message["number"] for message in self._standin.messages())
+
+    def _violations(self) -> list[str]:
+        return [each["what"] for each in self._standin.record()["violations"]]
 
 
-def strike(rig: Rig, standin: StandIn, kind: str) -> None:
-    """Do it, and whatever a person or a network would do to end it."""
-    if kind == "chromedriver":
-        driver = next(p for p in chrome_processes(rig.data) if "chromedriver" in p.name())
-        driver.send_signal(signal.SIGKILL)
-    elif kind == "supervisord":
-        _kill_supervisord(rig)
-    elif kind in KILLS:
-        rig.kill(kind)
-    elif kind == "logout":
-        standin.set(linked=False)
-        standin.logout()
-        standin.scan(30)
-    elif kind == "offline":
-        standin.set(offline=True)
-        eventually(lambda: _feels_it(rig), 30, "it is offline with a message in hand, or notices")
-        standin.set(offline=False)
-    elif kind == "reload":
-        standin.reload()
+def _stop(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
 
 
-def _feels_it(rig: Rig) -> bool:
-    """The account is held, or a message waits for its tick: the state is looked at between messages only."""
-    newest = rig.call("GET", "/jobs?limit=1")["jobs"][0]
-    return bool(newest["sending"]) or rig.call("GET", "/accounts/default").get("state") != "ready"
+def _until_given_up(processes: list[psutil.Process]) -> None:
+    eventually(lambda: all(map(is_dead, processes)), PATIENCE_S, "the page is given up")
 
 
-def _kill_supervisord(rig: Rig) -> None:
-    """Its children live on without it; a service manager would start it again, in a clean group."""
-    assert rig.daemon
-    family = psutil.Process(rig.daemon.pid).children()
-    rig.daemon.send_signal(signal.SIGKILL)
-    rig.daemon.wait(10)
-    for program in family:
-        program.terminate()
-    psutil.wait_procs(family, timeout=20)
-    (rig.root / "run/supervisor.sock").unlink(missing_ok=True)
-    rig.start()
-
-
-def _judge(rig: Rig, standin: StandIn, job_id: int, numbers: list[str], faults: list[tuple[str, str]]) -> Tally:
-    delivered = Counter(message["number"] for message in standin.messages())
-    rows = rig.call("GET", f"/jobs/{job_id}/messages?limit=1000")["messages"]
-    states = {row["number"]: row["state"] for row in rows}
-    tally = Tally(messages=len(numbers))
-    for number in numbers:
-        times, state = delivered[number], states[number]
-        tally.delivered_once += times == 1
-        tally.duplicates += max(0, times - 1)
-        tally.uncertain += state == "uncertain"
-        tally.lost += state != "uncertain" and (times == 0 or state not in SENT)
-    if tally.duplicates or tally.lost:
-        tally.rounds.append(f"{faults} {states} {dict(delivered)}")
-    return tally
+def _nothing() -> None:
+    return

@@ -1,8 +1,8 @@
-"""A sender in which one fault is planted. Run as `python -m tests.crash.victim POINT NTH FAULT [SECONDS]`.
+"""A sender in which one fault is planted. Run as `python -m tests.crash.victim POINT NTH FAULT`; see plan.py.
 
 It is the ordinary sender with the ordinary dry-run transport; only the places where a fault can strike are
-wrapped. POINT is one of POINTS and strikes the NTH time it is passed; FAULT is one of FAULTS. When it has
-struck (and the process lives on) the file DATA_DIR/struck appears.
+wrapped. It leaves marks beside its data folder: `struck`; `tried`, when it has come to a second transaction
+since; `awake`, when it has come to its next claim since; `lived`, when the fault is over and it has no more to do.
 """
 
 from __future__ import annotations
@@ -14,71 +14,89 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from daemon import config, db, outbox, sender
 from daemon.transports import Mark, Outgoing, Receipt
 from daemon.transports.dry_run import DryRunTransport
+from tests.crash import disks
+from tests.crash.plan import Plan
 
-POINTS = (
-    "before_claim",
-    "after_claim",
-    "before_click",
-    "after_click",
-    "after_tick",
-    "before_commit",
-    "after_commit",
-)
-FAULTS = ("kill", "stop", "locked", "readonly", "full", "restart", "clock_back", "clock_forth", "none")
 BUSY_S = 0.2  # instead of 10: a database that is locked for longer than that is a matter of a second
+LASTS_S = 0.6
 CLOCK_MS = 3_600_000
+MARKS = ("struck", "tried", "awake", "lived", "restarted")
 
 
 class Fault:
-    """Counts how often its point is passed, and strikes once."""
+    """Counts how often its point is passed, and strikes once. allowance: how many messages may still be claimed."""
 
-    def __init__(self, point: str, nth: int, kind: str, seconds: float) -> None:
-        self._point, self._left, self._kind, self._seconds = point, nth, kind, seconds
-        self.until = 0.0  # a fault that lasts is over at this time (monotonic)
+    def __init__(self, plan: Plan, data: Path) -> None:
+        self._plan, self._left, self._data = plan, plan.nth, data
+        self._struck, self._until, self._begun = False, 0.0, 0
+        self.allowance = plan.allowance
         self.clock_ms = 0
 
+    def mark(self, name: str) -> None:
+        (self._data.parent / name).touch()
+
     def pass_by(self, point: str) -> None:
-        if point != self._point or self._left == 0:
+        if point != self._plan.point or self._left == 0:
             return
         self._left -= 1
         if self._left == 0:
             self._strike()
 
+    def come_round(self) -> None:
+        """The sender is between two messages."""
+        if self._struck:
+            self.mark("awake")
+        if self._plan.point == "any_time" and self._left:
+            wait_s, self._left = self._left / 1000, 0
+            threading.Timer(wait_s, self._strike).start()
+        if self.allowance == 0 and self._struck and time.monotonic() >= self._until:
+            self.mark("lived")
+
+    def begin(self) -> None:
+        """A transaction begins."""
+        self._begun += self._struck
+        if self._begun > 1:
+            self.mark("tried")
+
     def lasts(self, kind: str) -> bool:
-        return self._kind == kind and time.monotonic() < self.until
+        return self._plan.kind == kind and self._struck and time.monotonic() < self._until
 
     def _strike(self) -> None:
-        if self._kind == "kill":
+        kind, data = self._plan.kind, self._data
+        if kind == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        folder = config.load().data_dir
-        (folder / "struck").touch()
-        if self._kind == "stop":
+        self.mark("struck")
+        if kind == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
-        if self._kind == "restart":  # of the database server, by whoever started us
-            while not (folder / "restarted").exists():
+        elif kind == "restart":  # of the database server, by whoever started us
+            while not (data.parent / "restarted").exists():
                 time.sleep(0.01)
-        self.until = time.monotonic() + self._seconds
-        if self._kind == "locked":
-            threading.Thread(target=_hold_the_lock, args=(folder / "wasender.db", self._seconds)).start()
-        elif self._kind == "full":
-            ballast = folder / "ballast"
-            _fill(ballast)
-            threading.Timer(self._seconds, ballast.unlink).start()
-        elif self._kind.startswith("clock"):
-            self.clock_ms = CLOCK_MS if self._kind == "clock_forth" else -CLOCK_MS
+        elif kind == "folder":
+            disks.fail(data)
+        elif kind.startswith("clock"):
+            self.clock_ms = CLOCK_MS if kind == "clock_forth" else -CLOCK_MS
+        else:
+            self._until = time.monotonic() + LASTS_S
+        if kind == "locked":
+            threading.Thread(target=_hold_the_lock, args=(data / "wasender.db",)).start()
+        elif kind == "full":
+            _fill(data / "ballast")
+            threading.Timer(LASTS_S, (data / "ballast").unlink).start()
+        self._struck = True
 
 
-def _hold_the_lock(path: Path, seconds: float) -> None:
+def _hold_the_lock(path: Path) -> None:
     """As another process would: a write transaction that stays open."""
     with sqlite3.connect(path, timeout=30, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        time.sleep(seconds)
+        time.sleep(LASTS_S)
         other.execute("ROLLBACK")
     other.close()
 
@@ -96,12 +114,17 @@ def _fill(path: Path) -> None:
 
 def plant(fault: Fault) -> None:
     """Wrap the places where it can strike."""
+    db.BUSY_TIMEOUT_S = BUSY_S  # type: ignore[assignment]
     claim, now_ms = outbox.claim, db.now_ms
 
     def claim_with_fault(*arguments: Any) -> Any:
+        fault.come_round()
         fault.pass_by("before_claim")
+        if fault.allowance == 0:
+            return []
         claimed = claim(*arguments)
         if claimed:
+            fault.allowance -= len(claimed)
             fault.pass_by("after_claim")
         return claimed
 
@@ -109,42 +132,59 @@ def plant(fault: Fault) -> None:
     db.now_ms = lambda: now_ms() + fault.clock_ms
 
     class Faulty(DryRunTransport):
-        async def hand_over(self, message: Outgoing, mark: Mark) -> Receipt:
+        async def hand_over(self, message: Outgoing, mark: Mark, *rest: Any) -> Receipt:
             fault.pass_by("before_click")
-            receipt = await super().hand_over(message, mark)
+            receipt = await super().hand_over(message, mark, *rest)
             fault.pass_by("after_click")
             await asyncio.sleep(0)
             fault.pass_by("after_tick")
             return receipt
 
     sender.make_transport = Faulty
-    _plant_in_commit(fault)
+    on_commits(fault.pass_by, lambda: _begin(fault))
 
 
-def _plant_in_commit(fault: Fault) -> None:
-    """Strike just before or after the COMMIT of a transaction; make the database read-only while that lasts."""
-    connect = db.connect
+def _begin(fault: Fault) -> None:
+    fault.begin()
+    if not db.on_postgres():
+        db.database.obj.execute_sql(f"PRAGMA query_only={int(fault.lasts('readonly'))}")
 
-    def connect_with_fault(url: str) -> None:
-        db.BUSY_TIMEOUT_S = BUSY_S  # type: ignore[assignment]
+
+def on_commits(pass_by: Callable[[str], None], begins: Callable[[], None]) -> None:
+    """Call `pass_by` just before and after the COMMIT of a transaction that moves or queues a message; `begins`
+    where any transaction begins."""
+    connect, apply, enqueue = db.connect, outbox._apply, outbox.enqueue
+    moving = threading.local()  # http has several threads that write
+
+    def noting(work: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*arguments: Any, **options: Any) -> Any:
+            moving.now = True
+            return work(*arguments, **options)
+
+        return noted
+
+    def connect_with_points(url: str) -> None:
         connect(url)
         opened = db.database.obj
         commit, begin = opened.commit, opened.begin
 
-        def commit_with_fault() -> Any:
-            fault.pass_by("before_commit")
+        def commit_with_points() -> Any:
+            moved = getattr(moving, "now", False)
+            if moved:
+                pass_by("before_commit")
             done = commit()
-            fault.pass_by("after_commit")
+            if moved:
+                pass_by("after_commit")
             return done
 
-        def begin_with_fault(*arguments: Any, **options: Any) -> Any:
-            if not db.on_postgres():
-                opened.execute_sql(f"PRAGMA query_only={int(fault.lasts('readonly'))}")
+        def begin_with_points(*arguments: Any, **options: Any) -> Any:
+            moving.now = False
+            begins()
             return begin(*arguments, **options)
 
-        opened.commit, opened.begin = commit_with_fault, begin_with_fault
+        opened.commit, opened.begin = commit_with_points, begin_with_points
 
-    db.connect = connect_with_fault
+    db.connect, outbox._apply, outbox.enqueue = connect_with_points, noting(apply), noting(enqueue)
 
 
 def quicken() -> None:
@@ -153,10 +193,10 @@ def quicken() -> None:
     sender.STOP_GRACE_S = 1.0
 
 
-def main(point: str, nth: str, kind: str, seconds: str = "0.6") -> int:
+def main(point: str, nth: str, kind: str) -> int:
     quicken()
     if kind != "none":
-        plant(Fault(point, int(nth), kind, float(seconds)))
+        plant(Fault(Plan(point, int(nth), kind), config.load().data_dir))
     return sender.main()
 
 

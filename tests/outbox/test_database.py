@@ -6,7 +6,10 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import peewee
 import pytest
@@ -94,12 +97,22 @@ def test_processes_may_start_at_once_on_nothing(nothing, environment, tmp_path):
     db.close()
 
 
-def test_a_committed_transaction_is_on_the_disk(file):
-    """WAL with synchronous=FULL, on every thread's connection: the move to `sending` relies on it."""
+def test_the_settings_hold_on_every_threads_connection(file):
+    """WAL with synchronous=FULL: the move to `sending` relies on it, whichever thread makes it."""
     db.connect(f"sqlite:///{file}")
-    asked = {name: db.database.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
-    db.close()
-    assert {"journal_mode": "wal", "synchronous": 2} == asked
+    together = Barrier(3)
+
+    def ask() -> list[Any]:
+        together.wait(10)  # so that each thread has a connection of its own
+        names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        try:
+            return [db.database.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in names]
+        finally:
+            db.close()
+
+    with ThreadPoolExecutor(2) as others:
+        asked = [others.submit(ask) for _ in range(2)]
+        assert [["wal", 2, 1, 10_000]] * 3 == [ask(), *(each.result() for each in asked)]
 
 
 def test_writers_take_the_lock_at_once(file):

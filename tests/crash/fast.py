@@ -1,0 +1,236 @@
+"""A campaign through the fast transport, with faults of one kind in it.
+
+Senders with a planted fault (victim.py) run one after the other, then one without finishes the campaign. What was
+really handed over (the journal of the dry-run transport) is held against what the database says.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+from daemon import campaigns, config, db, errors, outbox
+from daemon.models import Event, Message, State
+from tests.crash.disks import FailingDisk, SmallDisk
+from tests.crash.plan import Plan
+from tests.crash.tally import Tally, handed_over, weigh
+from tests.crash.victim import MARKS
+from tests.rig import ROOT, eventually
+
+T = TypeVar("T")
+LEASE_S = 5  # the least there is
+LAST = 4  # messages that are left for the sender without a fault
+PATIENCE_S = 60
+TAKE_OVER_S = 120  # PostgreSQL ends a transaction that sleeps after a minute; only then can another sender go on
+PATIENT = Plan("none", 1, "none")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A fresh database. url: None is SQLite in the round's own folder; restart: of the server, where there is one."""
+
+    url: str | None = None
+    restart: Callable[[], None] | None = None
+
+
+def play(plans: list[Plan], folder: Path, place: Place) -> Tally:
+    """One round: a campaign with these faults in it."""
+    with ExitStack() as stack:
+        return Campaign(plans, folder, place, stack).play()
+
+
+class Campaign:
+    """One campaign in `folder`, on the database at `place`, and the senders that it goes through."""
+
+    def __init__(self, plans: list[Plan], folder: Path, place: Place, stack: ExitStack) -> None:
+        self._plans, self._folder, self._place = plans, folder, place
+        self._data = folder / "data"
+        self._data.mkdir()
+        self._disk: FailingDisk | None = None
+        self._wrong: list[str] = []
+        if plans[0].kind == "full":
+            stack.enter_context(SmallDisk(self._data))
+        elif plans[0].kind == "folder":
+            self._disk = stack.enter_context(FailingDisk(self._data))
+        theirs = {name: value for name, value in os.environ.items() if not name.startswith(config.PREFIX)}
+        self._environment = theirs | {
+            "PYTHONPATH": str(ROOT), "WASENDER_DATA_DIR": str(self._data), "WASENDER_TRANSPORT": "dryrun",
+            "WASENDER_DELAY_MIN": "0", "WASENDER_DELAY_MAX": "0", "WASENDER_LONG_PAUSE_EVERY": "0",
+            "WASENDER_LEASE_S": str(LEASE_S), "WASENDER_RETRY_AFTER_S": "0", "WASENDER_MAX_ATTEMPTS": "3",
+            "WASENDER_DATABASE_URL": place.url or "",
+        }  # fmt: skip
+        settings = config.load(_env_file=None, data_dir=self._data, database_url=place.url or "", transport="dryrun")
+        db.connect(settings.db_url)
+        stack.callback(db.close)
+        self._numbers = [f"+4930231{n:05d}" for n in range(sum(plan.allowance for plan in plans) + LAST)]
+        order = campaigns.Order(text="Hello", numbers=self._numbers, delay_min=0, delay_max=0)
+        self._job_id: int = campaigns.create(settings, order, "crash")["job_id"]
+
+    def play(self) -> Tally:
+        crashes = uncertain = 0
+        try:
+            for plan in self._plans:
+                self._life(plan)
+                crashes += 1
+            self._finish()
+            uncertain = self._decide()
+            self._finish()
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            self._wrong.append(f"it is stuck: {error}")
+        tally = weigh(self._handed_over(), self._states(), self._numbers, uncertain)
+        tally.crashes = crashes
+        tally.wrong += self._wrong + self._revenants()
+        if outbox.miscounted():
+            tally.wrong.append("the job's counters differ from its messages")
+        return tally
+
+    # -- a sender's life ---------------------------------------------------------------------------------------
+
+    def _life(self, plan: Plan) -> None:
+        """Run a sender until its fault has struck and is over."""
+        for mark in MARKS:
+            (self._folder / mark).unlink(missing_ok=True)
+        process = self._start(plan)
+        try:
+            eventually(lambda: _ended(process) or self._marked("struck"), PATIENCE_S, f"{plan} strikes")
+            if plan.kind == "kill":
+                assert -signal.SIGKILL == process.wait(5), f"{plan} did not strike"
+            else:
+                assert self._marked("struck"), f"{plan} did not strike"
+                aftermath = {"stop": self._stopped, "folder": self._read_only, "restart": self._restarted}
+                aftermath.get(plan.kind, self._lived_through)(process)
+        finally:
+            if not _ended(process):
+                process.kill()
+                process.wait(10)
+
+    def _start(self, plan: Plan, module: str = "victim") -> subprocess.Popen[bytes]:
+        words = [sys.executable, "-m", f"tests.crash.{module}", plan.point, str(plan.nth), plan.kind]
+        with (self._folder / "senders.log").open("ab") as log:
+            return subprocess.Popen(words, cwd=self._folder, env=self._environment, stdout=log, stderr=log)
+
+    def _marked(self, name: str) -> bool:
+        return (self._folder / name).exists()
+
+    def _lived_through(self, process: subprocess.Popen[bytes]) -> None:
+        """The sender gets over it, and sends on; or ends by itself, as supervisord would start it again."""
+        eventually(lambda: _ended(process) or self._marked("lived"), PATIENCE_S, "the sender goes on")
+        _end(process)
+
+    def _restarted(self, process: subprocess.Popen[bytes]) -> None:
+        assert self._place.restart
+        self._place.restart()
+        (self._folder / "restarted").touch()
+        self._lived_through(process)
+
+    def _read_only(self, process: subprocess.Popen[bytes]) -> None:
+        """While nothing can be written the sender goes no further, and another one does not even begin."""
+        assert self._disk
+        eventually(lambda: _ended(process) or self._marked("tried"), PATIENCE_S, "the sender notices")
+        _end(process)
+        another = self._start(PATIENT)
+        if another.wait(PATIENCE_S) == 0:
+            self._wrong.append("a sender has started on a read-only folder")
+        db.close()
+        self._disk.repair()
+
+    def _stopped(self, process: subprocess.Popen[bytes]) -> None:
+        """Let the lease of a sender that does not move run out, let another take over, then wake it."""
+        stopped = psutil.Process(process.pid)
+        eventually(lambda: stopped.status() == psutil.STATUS_STOPPED, 5, "it is stopped")
+        other = self._start(PATIENT, "rival")
+        try:
+            eventually(lambda: self._done() or _ended(other), TAKE_OVER_S, "another sender takes over")
+        finally:
+            _end(other)
+        before = self._written()
+        process.send_signal(signal.SIGCONT)
+        eventually(lambda: _ended(process) or self._marked("awake"), PATIENCE_S, "it wakes and comes round")
+        _end(process)
+        # Stopped within a transaction it held SQLite's lock: nobody could take over, and it may go on.
+        if self._done() and before != self._written() and before[0]:
+            self._wrong.append(f"the one that woke wrote or sent: {before} became {self._written()}")
+
+    def _finish(self) -> None:
+        """One more sender, until nobody is left to send to."""
+        if not self._done():
+            process = self._start(PATIENT)
+            try:
+                eventually(lambda: self._done() or _ended(process), PATIENCE_S, "the campaign is done")
+            finally:
+                _end(process)
+
+    # -- what came of it ---------------------------------------------------------------------------------------
+
+    def _done(self) -> bool:
+        return bool(_ask(lambda: campaigns.job(self._job_id)).state == "completed")
+
+    def _written(self) -> tuple[bool, int, int]:
+        """Whether the job is done; how many lines its history and the journal have."""
+        return self._done(), _ask(lambda: Event.select().count()), self._handed_over().total()
+
+    def _handed_over(self) -> Counter[str]:
+        return handed_over(self._data / "dryrun.jsonl", self._numbers)
+
+    def _states(self) -> dict[str, str]:
+        query = Message.select(Message.number, Message.state).where(Message.job == self._job_id)
+        return dict(_ask(lambda: db.tuples(query)))
+
+    def _decide(self) -> int:
+        """Play the person who looks at the phone and decides; returns how many there were to be decided."""
+        handed = self._handed_over()
+        doubtful = _ask(lambda: list(Message.select().where(Message.state == State.UNCERTAIN)))
+        for message in doubtful:
+            campaigns.settle(message.id, handed[message.number] > 0, "a person")
+        return len(doubtful)
+
+    def _revenants(self) -> list[str]:
+        """Moves under a lease that had passed on to somebody else, or had been ended, before."""
+        found = []
+        holders: dict[int, list[str | None]] = defaultdict(list)
+        rows = Event.select(Event.message, Event.lease, Event.move).order_by(Event.id)
+        for message_id, lease, move in _ask(lambda: db.tuples(rows)):
+            before = holders[message_id]
+            if lease in before and lease != before[-1] and lease is not None:
+                found.append(f"message {message_id}: {move} under a lease that had passed on")
+            before.append(lease)
+        return found
+
+
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is not None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, which a sender must obey."""
+    if not _ended(process):
+        process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+        raise
+
+
+def _ask(question: Callable[[], T]) -> T:
+    """The answer of a database that may be locked or away just now."""
+    give_up = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with db.available():
+                return question()
+        except errors.DatabaseBusy:
+            if time.monotonic() > give_up:
+                raise

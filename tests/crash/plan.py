@@ -1,0 +1,115 @@
+"""What strikes where: kinds of faults, the points of a send, and the rounds that a seed makes of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ANY_TIME = "any_time"
+POINTS = (
+    "before_claim",
+    "after_claim",
+    "before_click",  # the move to `sending` is committed
+    "after_click",
+    "after_tick",  # nothing of it is written down yet
+    "before_commit",  # of a transaction that moves a message
+    "after_commit",
+    ANY_TIME,
+)
+REQUEST_POINTS = ("request_begun", "before_commit", "after_commit", ANY_TIME)
+BROWSER_POINTS = (
+    "before_claim",
+    "after_claim",  # the chat is open
+    "composed",  # the text stands in the chat; the message is still `claimed`
+    "before_click",
+    "after_click",  # WhatsApp's server has nothing yet
+    "received",  # it has, and there is no tick yet
+    "after_tick",
+    "confirming",  # just before the COMMIT of the move to `sent`
+    ANY_TIME,
+)
+A_FEW = (3, 6)  # faults in a round that chance makes
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault. often: its weight where chance decides; once: a round has room for one only; database: the
+    only one that it is about; nth, within_ms: at most, see Plan."""
+
+    title: str
+    points: tuple[str, ...] = POINTS
+    often: int = 1
+    once: bool = False
+    database: str = ""
+    root: bool = False
+    nth: int = 3
+    within_ms: int = 30
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One fault. nth: the how manieth time its point is passed; for any_time, after how many milliseconds."""
+
+    point: str
+    nth: int
+    kind: str
+
+    @property
+    def allowance(self) -> int:
+        """How many messages the sender in which it is planted may claim: enough to come by, and to go on."""
+        return 8 if self.point == ANY_TIME else self.nth + 2
+
+    def __str__(self) -> str:
+        return f"{self.kind}@{self.point}#{self.nth}"
+
+
+FAST = {  # through the fast transport: planted in the sender (victim.py), the last two in a whole instance (service.py)
+    "kill": Kind("sender killed", often=10),
+    "stop": Kind("sender stopped, another takes over", once=True),  # which finishes the campaign
+    "locked": Kind("database locked", database="sqlite"),
+    "readonly": Kind("database read-only", database="sqlite"),
+    "folder": Kind("data folder read-only", database="sqlite", root=True),
+    "full": Kind("disk full", database="sqlite", root=True),
+    "restart": Kind("PostgreSQL restarted", database="postgresql"),
+    "clock_back": Kind("clock set back"),
+    "clock_forth": Kind("clock set forth"),
+    "http": Kind("http killed in a request", REQUEST_POINTS, nth=1),
+    "supervisord": Kind("supervisord killed in a request", REQUEST_POINTS, nth=1),
+}
+BROWSER = {  # through Chromium (browser.py)
+    kind: Kind(f"{title}, Chromium", BROWSER_POINTS, often, nth=1, within_ms=1500)
+    for kind, title, often in (
+        ("sender", "sender killed", 2),
+        ("chrome", "Chrome killed", 2),
+        ("chromedriver", "chromedriver killed", 2),
+        ("http", "http killed", 1),
+        ("supervisord", "supervisord killed", 1),
+        ("hang", "page hung", 1),
+        ("logout", "logged out", 1),
+        ("offline", "offline and back", 1),
+        ("reload", "page reloaded", 1),
+    )
+}
+
+
+def plans(dice: random.Random, kinds: Mapping[str, Kind], count: int) -> list[list[Plan]]:
+    """`count` rounds of one kind of fault each: first every kind at each of its points, in random order, then kinds
+    and points by chance."""
+    rounds: list[list[Plan]] = []
+    for name, kind in kinds.items():
+        each = [_plan(dice, name, kind, point) for point in dice.sample(kind.points, len(kind.points))]
+        size = 1 if kind.once else len(each)
+        rounds += [each[start : start + size] for start in range(0, len(each), size)]
+    dice.shuffle(rounds)
+    weights = [kind.often for kind in kinds.values()]
+    while len(rounds) < count:
+        name = dice.choices(list(kinds), weights)[0]
+        kind = kinds[name]
+        size = 1 if kind.once else dice.randint(*A_FEW)
+        rounds.append([_plan(dice, name, kind, dice.choice(kind.points)) for _ in range(size)])
+    return rounds[:count]
+
+
+def _plan(dice: random.Random, name: str, kind: Kind, point: str) -> Plan:
+    return Plan(point, dice.randint(1, kind.within_ms if point == ANY_TIME else kind.nth), name)
