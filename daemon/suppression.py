@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -81,6 +81,8 @@ def import_text(settings: Settings, text: str, reason: str, who: str) -> Importe
     if not values:
         raise errors.InvalidInput("There is nothing to import: choose a file, or paste at least one telephone number.")
     found = contacts.parse_numbers(values, settings.default_country)
+    counted = [replace(each, position=each.position + 1) for each in found.rejected]  # as a person counts
+    found = replace(found, rejected=counted)
     return _import(found, _reason(reason), f"{who}: a pasted list", who)
 
 

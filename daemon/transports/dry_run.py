@@ -6,6 +6,7 @@ or the text), so a look-up after a crash is answered from there as it would be f
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -43,11 +44,17 @@ class DryRunTransport:
 
     async def hand_over(self, message: Outgoing, mark: Mark) -> Receipt:
         line = json.dumps({"to": _hash(message.number), "text": _hash(message.text)}) + "\n"
-        with self._journal.open("a") as file:
+        with self._journal.open("ab", buffering=0) as file:
             at = file.tell()
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+            try:
+                whole = file.write(line.encode()) == len(line)
+                os.fsync(file.fileno())
+            except OSError:
+                whole = False
+            if not whole:  # the disk is full: half a line is no message
+                with contextlib.suppress(OSError):
+                    file.truncate(at)
+                raise errors.NotSubmitted("The journal of the dry run cannot be written to: make room on the disk.")
         return Receipt(f"dryrun-{at}", Ack.SENT)
 
     async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:
@@ -55,7 +62,7 @@ class DryRunTransport:
         if self._size():
             with self._journal.open() as file:
                 file.seek(int(mark.last_own or 0))
-                while line := file.readline():
+                while (line := file.readline()).endswith("\n"):
                     if json.loads(line) == wanted:
                         receipt = Receipt(f"dryrun-{file.tell() - len(line)}", Ack.SENT)
                         return Lookup(Finding.SENT, "the journal has it", receipt)

@@ -158,7 +158,7 @@ async def test_numbers_are_imported_from_a_text(api: Any) -> None:
     data = FormData({"numbers": f"{ONE}\r\n\r\n+49 1511 0000002; +49 1511 0000003,nonsense\n"})
     done = await api.post("/suppressions/import", data=data)
 
-    assert (3, ["nonsense"]) == (done["added"], [each["value"] for each in done["rejected"]])
+    assert (3, [(4, "nonsense")]) == (done["added"], [(each["row"], each["value"]) for each in done["rejected"]])
 
 
 async def test_what_cannot_be_imported_changes_nothing(api: Any) -> None:

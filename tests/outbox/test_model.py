@@ -506,10 +506,10 @@ class Queue(RuleBasedStateMachine):
             if not sender.alive:
                 self.revive(sender)
         for _ in range(500):
-            if not sum(self.send_on(sender) for sender in self.senders):
-                if not Message.select().where(Message.state.in_(UNFINISHED)).exists():
-                    return
-                self.wait(HOUR_MS // 2)
+            busy = sum(self.send_on(sender) for sender in self.senders)
+            if not busy and not Message.select().where(Message.state.in_(UNFINISHED)).exists():
+                return
+            self.wait(1_000 if busy else HOUR_MS // 2)
         raise AssertionError("somebody waits for ever")
 
     def send_on(self, sender: Sender) -> bool:
