@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 import traceback
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, redirect_stdout
 from functools import partial
@@ -47,9 +46,8 @@ examples:
   scripts/crash --only kill --only stop        these kinds only"""
 
 
-def run(kinds: Mapping[str, Kind], rounds: list[list[Plan]], play: Play) -> dict[str, Tally]:
-    """Play the rounds, each in a folder of its own; returns tallies by kind of fault."""
-    tallies: dict[str, Tally] = defaultdict(Tally)
+def run(kinds: Mapping[str, Kind], rounds: list[list[Plan]], play: Play, tallies: dict[str, Tally]) -> None:
+    """Play the rounds, each in a folder of its own, and add what comes of them to the tallies by kind of fault."""
     struck = 0
     for number, chosen in enumerate(rounds, 1):
         kind = kinds[chosen[0].kind]
@@ -58,6 +56,9 @@ def run(kinds: Mapping[str, Kind], rounds: list[list[Plan]], play: Play) -> dict
         try:
             with redirect_stdout(sys.stderr):  # for what an instance that broke has to say
                 tally = play(chosen, folder)
+        except KeyboardInterrupt:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         except Exception as error:  # one round must not take the figures of all others with it
             traceback.print_exc()
             tally = Tally(wrong=[f"it broke off: {error!r}"])
@@ -66,10 +67,9 @@ def run(kinds: Mapping[str, Kind], rounds: list[list[Plan]], play: Play) -> dict
             tally.wrong = [f"{where}: {what}" for what in tally.wrong]
         else:
             shutil.rmtree(folder)
-        tallies[kind.title].add(tally)
+        tallies.setdefault(kind.title, Tally()).add(tally)
         struck += tally.crashes
     _say(f"{len(rounds)} rounds, {struck} faults", end="\n")
-    return tallies
 
 
 def _say(line: str, end: str | None = None) -> None:
@@ -148,18 +148,27 @@ def main() -> int:
     if left_out := possible(FAST, options.database, True, options.only).keys() - kinds.keys():
         titles = ", ".join(FAST[name].title for name in sorted(left_out))
         _say(f"not root, so these are left out: {titles}", end="\n")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # processes and mounts are to be cleaned up then, too
     began = time.monotonic()
     tallies: dict[str, Tally] = {}
+    try:
+        _run_all(options, kinds, tallies)
+    except KeyboardInterrupt:
+        report(tallies, time.monotonic() - began)
+        return 130
+    return report(tallies, time.monotonic() - began)
+
+
+def _run_all(options: argparse.Namespace, kinds: Mapping[str, Kind], tallies: dict[str, Tally]) -> None:
     with ExitStack() as stack:
         if options.rounds and kinds:
             chosen = plans(random.Random(options.seed), kinds, options.rounds)
-            tallies |= run(kinds, chosen, fast_play(fresh_places(options.database, stack)))
-        seen = possible(BROWSER, "", root, options.only)
+            run(kinds, chosen, fast_play(fresh_places(options.database, stack)), tallies)
+        seen = possible(BROWSER, "", True, options.only)
         if options.browser and seen:
             from tests.crash import browser
 
-            tallies |= run(seen, plans(random.Random(options.seed), seen, options.browser), browser.play)
-    return report(tallies, time.monotonic() - began)
+            run(seen, plans(random.Random(options.seed), seen, options.browser), browser.play, tallies)
 
 
 if __name__ == "__main__":

@@ -55,8 +55,9 @@ def test_a_sender_that_slept_through_its_lease_neither_writes_nor_sends() -> Non
 
 
 def played(database: str, rounds: list[list[Plan]]) -> Tally:
+    tallies: dict[str, Tally] = {}
     with ExitStack() as stack:
-        tallies = harness.run(FAST, rounds, harness.fast_play(harness.fresh_places(database, stack)))
+        harness.run(FAST, rounds, harness.fast_play(harness.fresh_places(database, stack)), tallies)
     whole = Tally()
     for tally in tallies.values():
         whole.add(tally)

@@ -55,7 +55,7 @@ MEANWHILE = ["pause", "stop", "suppress"]  # what a person may do during a call
 FAULTS = {  # what may go wrong at each call of a transport, beside nothing
     "start": ["lost"],
     "health": ["lost"],
-    "prepare": ["lost", "unready", "no such person", "not submitted", "slow", "killed", *MEANWHILE],
+    "prepare": ["lost", "unready", "no such person", "not submitted", "hopeless", "slow", "killed", *MEANWHILE],
     "hand_over": [
         *["not submitted", "lost before", "silent before", "killed before", "slow", "refused"],
         *["lost after", "silent after", "killed after", "killed after", *MEANWHILE],
@@ -211,7 +211,8 @@ class Phone:
         await self.takes(1)
         health = self.world.accounts[self.account].health
         chat = self.world.chats[message.number]
-        fault = self.next("prepare")
+        self.world.hold(not self.world.in_doubt(self.account), "it goes on before it knows what became of the last one")
+        fault = "not submitted" if message.number in self.world.hopeless else self.next("prepare")
         self.meanwhile(fault, message)
         match fault:
             case "lost":
@@ -220,7 +221,8 @@ class Phone:
                 raise errors.AccountUnready("it is logged out")
             case "no such person":
                 raise errors.Undeliverable("This number is not on WhatsApp.")
-            case "not submitted":
+            case "not submitted" | "hopeless":
+                self.world.hopeless |= {message.number} if fault == "hopeless" else set()
                 raise errors.NotSubmitted("the box is not there")
             case "slow":
                 await self.takes(150)
@@ -304,6 +306,7 @@ class World:
         self.asked: set[tuple[int, str]] = set()  # (job, number) of all who are to get something
         self.shown: Counter[tuple[str, str]] = Counter()  # (number, text): rows, since a person had it sent again
         self.settled: set[int] = set()
+        self.hopeless: set[str] = set()  # numbers for which it goes wrong each time
         self.skew_ms = self.jumped_s = 0
         self.fault: tuple[str, int] = ("", 0)  # of the next so many transactions of a sender
         self.over = False
@@ -347,6 +350,9 @@ class World:
         """Whether the database knows that it may be out from now on."""
         mine = (Job.text == message.text) & (Message.number == message.number) & (Message.state == State.SENDING)
         return bool(Message.select().join(Job).where(mine).exists())
+
+    def in_doubt(self, account: str) -> bool:
+        return bool(Message.select().where(Message.account == account, Message.state == State.SENDING).exists())
 
     def newest(self, message: Outgoing, mark: Mark) -> Row | None:
         """The row of this message behind the mark."""
