@@ -73,6 +73,14 @@ class Postgres(peewee.PostgresqlDatabase):
         return not self.is_closed() and bool(self.connection().closed)  # type: ignore[no-untyped-call]
 
 
+class Sqlite(peewee.SqliteDatabase):
+    """SQLite rolls back by itself when the disk is full or fails; a second ROLLBACK would only hide why."""
+
+    def rollback(self) -> None:
+        if self.connection().in_transaction:  # type: ignore[no-untyped-call]
+            super().rollback()
+
+
 def connect(url: str) -> None:
     """Bind the models to the database at `url` and bring its schema up to date.
 
@@ -172,9 +180,7 @@ def _open(url: str) -> peewee.Database:
     options: dict[str, Any] = {}
     try:
         if url.startswith(SQLITE):  # the rest is a path as it is: a # or ? in it means nothing
-            return peewee.SqliteDatabase(
-                url.removeprefix(SQLITE), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S, lock_type="IMMEDIATE"
-            )
+            return Sqlite(url.removeprefix(SQLITE), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S, lock_type="IMMEDIATE")
         if url.startswith(("postgresql://", "postgres://")):
             given = db_url.parse(url, unquote_password=True, unquote_user=True)
             options = {"prefer_psycopg3": True, "unquote_password": True, "unquote_user": True, **POSTGRES, **given}

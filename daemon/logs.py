@@ -7,7 +7,10 @@ a QR payload. A test holds EVENTS against the calls in the code.
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -110,8 +113,32 @@ EVENTS: dict[str, str] = {
 }
 
 
+class _Stdout:
+    """Standard output as long as somebody reads it. Nobody does when supervisord has died: a line must not fail then,
+    and the process ends in order, as its successor cannot start before it has."""
+
+    def __init__(self) -> None:
+        self._gone = False
+
+    def write(self, text: str) -> None:
+        self._unless_gone(sys.stdout.write, text)
+
+    def flush(self) -> None:
+        self._unless_gone(sys.stdout.flush)
+
+    def _unless_gone(self, work: Callable[..., object], *arguments: str) -> None:
+        if self._gone:
+            return
+        try:
+            work(*arguments)
+        except BrokenPipeError:
+            self._gone = True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
 def configure(process: str, level: str = "info", style: str = "json") -> None:
     """Send structlog and the standard library's warnings to stdout, as JSON lines or for people."""
+    out = _Stdout()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -127,10 +154,10 @@ def configure(process: str, level: str = "info", style: str = "json") -> None:
     structlog.configure(
         processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(out),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

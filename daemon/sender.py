@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -62,6 +62,7 @@ class Sender:
         self._stop = asyncio.Event()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="db")
         self._in_hand: dict[int, tuple[Message, float]] = {}  # id: message, monotonic deadline of its lease's renewal
+        self._leased_until: dict[int, float] = {}  # id of a message in hand: until when (_clock) it is surely ours
         self._doubtful: dict[int, bool] = {}  # id of a message to look up: whether a crash made it so
         self._looks: Counter[int] = Counter()
         self._lost_with: Counter[int] = Counter()  # browser losses with the same message in hand
@@ -80,8 +81,8 @@ class Sender:
 
     def stop(self) -> None:
         """Finish or release the message in hand, close the transport, and let `run` return."""
-        log.info("process.stopping")
         self._stop.set()
+        log.info("process.stopping")
 
     async def run(self) -> int:
         """Send until stopped. Returns the exit code; raises SetupError and AccountInUse at start."""
@@ -137,7 +138,9 @@ class Sender:
         else:
             known_only = health.state is not AccountState.READY
             terms = (self._transport.concurrency, db.now_ms, self._lease_ms, self._rules, known_only)
+            asked_at = _clock()  # before the round trip: a slow answer must not buy time
             claimed = await self._db(outbox.claim, self._account, *terms)
+            self._trust(claimed, asked_at)
             if not claimed:
                 await self._pause(POLL_S)
             for message in claimed:
@@ -244,9 +247,13 @@ class Sender:
     async def _hand_over(self, message: Message, outgoing: Outgoing, mark: Mark, gap: pacing.Gap) -> None:
         started, self._used = time.monotonic(), True
         try:
-            receipt = await self._within_grace(self._transport.hand_over(outgoing, mark))
+            held = partial(self._holds, message.id)
+            receipt = await self._within_grace(self._transport.hand_over(outgoing, mark, held))
         except Stopping:
             return  # stays `sending`: the next life looks it up
+        except errors.LeaseLost as error:  # this process slept; where nobody took over, it is queued again
+            await self._move(outbox.requeue, message, str(error))
+            return
         except errors.NotSubmitted as error:
             await self._retry(message, str(error))
         except errors.BrowserLost as error:
@@ -405,6 +412,7 @@ class Sender:
 
     def _drop(self, message: Message) -> None:
         self._in_hand.pop(message.id, None)
+        self._leased_until.pop(message.id, None)
         self._looks.pop(message.id, None)
         if self._doubtful.pop(message.id, None) is not None and not self._doubtful:
             if self._hold and self._hold.hold is Hold.STUCK_ON_CLOCK:
@@ -419,12 +427,21 @@ class Sender:
             try:
                 await self._db(accounts.seen, self._account, db.now_ms)
                 if mine:
-                    await self._db(self._extend, mine, db.now_ms)
+                    asked_at = _clock()
+                    self._trust(await self._db(self._extend, mine, db.now_ms), asked_at)
             except errors.DatabaseBusy as error:
                 log.warning("lease.extend_failed", reason=str(error))
 
-    def _extend(self, mine: list[Message], now: int) -> None:
-        outbox.extend(mine, now + self._lease_ms)
+    def _extend(self, mine: list[Message], now: int) -> list[Message]:
+        return outbox.extend(mine, now + self._lease_ms)
+
+    def _trust(self, messages: list[Message], asked_at: float) -> None:
+        for message in messages:
+            self._leased_until[message.id] = asked_at + self._settings.lease_s
+
+    def _holds(self, message_id: int) -> bool:
+        """Whether the message is surely still ours; asked right before the click, by whatever thread."""
+        return _clock() < self._leased_until.get(message_id, 0.0)
 
     async def _bring_up(self) -> None:
         while True:
@@ -511,6 +528,11 @@ class Sender:
             return task.result()
         finally:
             stopped.cancel()
+
+
+def _clock() -> float:
+    """Seconds that go on while this process or its machine sleeps, and that no clock change moves."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 _compiled = lru_cache(8)(render.compile)  # a job's text is the same for everybody

@@ -8,6 +8,7 @@ machine; from the first moment of `hand_over` on, the message may be out. The se
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -204,6 +205,11 @@ class Health:
         return f"Health({self.state}, hold={self.hold}, until_ms={self.until_ms}, detail={self.detail!r})"
 
 
+def always() -> bool:
+    """There is no lease that could run out."""
+    return True
+
+
 class Transport(Protocol):
     """A way to send messages for one account.
 
@@ -227,11 +233,12 @@ class Transport(Protocol):
         """Do all that can be done before anything leaves: open the chat, prove it is the right one,
         compose, read back. Raises NotSubmitted, Undeliverable, AccountUnready, BrowserLost."""
 
-    async def hand_over(self, message: Outgoing, mark: Mark) -> Receipt:
+    async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
         """Send what `prepare` composed; returns when the server has ticked it.
 
-        Raises NotSubmitted only where it is certain that nothing was sent; else SubmitUnknown
-        (no tick within the deadline) or BrowserLost.
+        held: asked at the last moment before anything leaves; where it says no, the message may be somebody
+        else's by now, and LeaseLost is raised. Raises NotSubmitted only where it is certain that nothing was
+        sent; else SubmitUnknown (no tick within the deadline) or BrowserLost.
         """
 
     async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:

@@ -20,7 +20,7 @@ from selenium.common.exceptions import WebDriverException
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.transports import AccountState, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, chrome
+from daemon.transports import AccountState, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, always, chrome
 from daemon.transports.surface import Abandoned, Operation
 from daemon.transports.whatsapp_web import Page
 
@@ -97,12 +97,12 @@ class BrowserTransport:
         page = self._alive()
         return await self._run("prepare", lambda operation: page.prepare(message, operation), PREPARE_S)
 
-    async def hand_over(self, message: Outgoing, mark: Mark) -> Receipt:
+    async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
         """See Transport.hand_over."""
         page = self._alive()
         wait_s = self._settings.send_timeout_s + sum(file.size for file in message.attachments) / UPLOAD_BYTES_S
         return await self._run(
-            "hand_over", lambda operation: page.hand_over(message, mark, wait_s, operation), wait_s + PREPARE_S
+            "hand_over", lambda operation: page.hand_over(message, mark, wait_s, operation, held), wait_s + PREPARE_S
         )
 
     async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:

@@ -10,12 +10,13 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Callable
 
 from filelock import FileLock, Timeout
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.transports import AccountState, Ack, Finding, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread
+from daemon.transports import AccountState, Ack, Finding, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, always
 
 
 class DryRunTransport:
@@ -42,7 +43,9 @@ class DryRunTransport:
         """The mark is the length of the journal: what comes after it is new."""
         return Mark(str(self._size()))
 
-    async def hand_over(self, message: Outgoing, mark: Mark) -> Receipt:
+    async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
+        if not held():
+            raise errors.LeaseLost("The lease ran out before the message was handed over.")
         line = json.dumps({"to": _hash(message.number), "text": _hash(message.text)}) + "\n"
         with self._journal.open("ab", buffering=0) as file:
             at = file.tell()

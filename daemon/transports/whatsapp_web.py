@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -199,7 +199,9 @@ class Page:
             self._attach_seen = False
             log.warning("page.self_checked", missing=["attach"])
 
-    def hand_over(self, message: Outgoing, mark: Mark, wait_s: float, operation: Operation) -> Receipt:
+    def hand_over(
+        self, message: Outgoing, mark: Mark, wait_s: float, operation: Operation, held: Callable[[], bool]
+    ) -> Receipt:
         """See Transport.hand_over. wait_s: how long a tick may take."""
         prepared, self._prepared = self._prepared, None
         if prepared is None or (prepared.message, prepared.mark) != (message, mark):
@@ -217,6 +219,8 @@ class Page:
                 if index:
                     back = self._compose_next(parcel, prepared, operation)
                     last_own, ids = back["last_own"], back["ids"]
+                elif not held():
+                    raise errors.LeaseLost("The lease ran out before Send was clicked.")
                 receipts.append(self._send(parcel, prepared.chat, last_own, ids, until, operation))
             except errors.NotSubmitted as error:
                 if receipts:

@@ -48,7 +48,7 @@ def test_faults_neither_lose_nor_double(database: str, kinds: list[str], request
 
 def test_a_sender_that_slept_through_its_lease_neither_writes_nor_sends() -> None:
     """SIGSTOP with a message in hand; another one takes over; the one that wakes finds its lease gone."""
-    whole = played("sqlite", [[Plan("after_claim", 2, "stop")]])
+    whole = played("sqlite", [[Plan("before_click", 2, "stop")]])
 
     assert [] == whole.wrong
     assert (1, whole.messages) == (whole.crashes, whole.delivered_once)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from daemon.transports import AccountState, Ack, Finding, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread
+from daemon.transports import AccountState, Ack, Finding, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, always
 
 READY = Health(AccountState.READY)
 RECEIPT = Receipt("id-1", Ack.SENT)
@@ -50,7 +50,7 @@ class ScriptedTransport:
     async def prepare(self, message: Outgoing) -> Mark:
         return await self._next("prepare", message.number, MARK)
 
-    async def hand_over(self, message: Outgoing, mark: Mark) -> Receipt:
+    async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
         assert mark == MARK
         receipt = await self._next("hand_over", message.number, RECEIPT)
         self.out.append(message.number)

@@ -233,7 +233,7 @@ class Phone:
         self.prepared = message
         return Mark(chat[-1].id if chat else None)
 
-    async def hand_over(self, message: Outgoing, mark: Mark) -> Receipt:
+    async def hand_over(self, message: Outgoing, mark: Mark, *_: Any) -> Receipt:
         self.world.hold(message == self.prepared, "it hands over what it has not prepared")
         self.world.hold(self.world.says_that_it_sends(message), "it leaves before that is written down")
         fault = self.next("hand_over")
@@ -532,7 +532,8 @@ class World:
             patch.setitem(db.PRAGMAS, "synchronous", "off")
             patch.setattr(db, "now_ms", self.now_ms)
             patch.setattr(campaigns, "now_ms", self.now_ms)
-            patch.setattr(sender, "time", SimpleNamespace(monotonic=self.passed_s))
+            boot_clock = {"clock_gettime": lambda _: self.passed_s(), "CLOCK_BOOTTIME": 7}
+            patch.setattr(sender, "time", SimpleNamespace(monotonic=self.passed_s, **boot_clock))
             for name, seconds in QUICK.items():
                 patch.setattr(sender, name, seconds)
             db.connect(self.settings["default"].db_url)
