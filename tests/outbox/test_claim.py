@@ -268,3 +268,17 @@ def test_a_clock_set_back_costs_no_more_than_the_pause(hand):
     assert [] == hand.claim()
     hand.clock.advance(1)
     assert 1 == len(hand.claim())
+
+
+def test_whom_another_account_has_written_to_is_not_known_to_this_one(hand, clock):
+    """A chat is known where it exists: while new ones are barred, only the account's own count."""
+    accounts.open_account("other", clock())
+    hand.queue(1, account="other")
+    (message,) = hand.claim(account="other")
+    hand.confirm(hand.submit(message))
+    hand.queue(1)
+
+    assert [] == outbox.claim("default", 1, clock(), LEASE_MS, hand.rules, known_only=True)
+    hand.send_all()
+    hand.queue(1)
+    assert 1 == len(outbox.claim("default", 1, clock(), LEASE_MS, hand.rules, known_only=True))

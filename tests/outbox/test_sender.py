@@ -509,3 +509,73 @@ async def test_without_a_lock_that_proves_a_death_a_person_decides(bench):
     transport.exclusive = False
     await bench.run_out(transport, job)
     assert (State.UNCERTAIN, 0, []) == (only().state, transport.count("look_up"), transport.out)
+
+
+@pytest.mark.parametrize("error", [errors.NotSubmitted("no"), errors.Undeliverable("not on WhatsApp")])
+async def test_a_message_that_could_not_be_prepared_is_followed_by_a_pause(bench, error):
+    """Its chat was opened: number after number without a pause is how machines probe for accounts."""
+    bench.queue(2, delay_min=600, delay_max=600)
+    transport = ScriptedTransport(prepare=[error])
+    async with bench.sending(transport):
+        await until(lambda: transport.count("health") > 50, "it goes on")
+    assert (1, 600_000) == (transport.count("prepare"), account().next_send_at - account().paced_at)
+
+
+class Asking(ScriptedTransport):
+    """One that notes whether the message is still its sender's, as is asked right before the click."""
+
+    def __init__(self, **script: list[Any]) -> None:
+        super().__init__(**script)
+        self.held: list[bool] = []
+        self.ask: Any = None
+
+    async def hand_over(self, message: Any, mark: Mark, held: Any = None) -> Any:
+        self.ask = held
+        self.held.append(held())
+        return await super().hand_over(message, mark)
+
+
+@pytest.fixture
+def boot_clock(monkeypatch):
+    """The clock that leases are trusted by; it stands still until it is moved."""
+    now = [1000.0]
+    monkeypatch.setattr(sender, "_clock", lambda: now[0])
+    return now
+
+
+async def test_a_claim_that_was_answered_late_is_not_trusted_longer(bench, boot_clock, monkeypatch):
+    """The lease began when the claim was made, not when its answer came: by then it has run out."""
+    bench.set(lease_s=600)
+    real = outbox.claim
+
+    def slow(*given: Any) -> list[Message]:
+        claimed = real(*given)
+        boot_clock[0] += 601
+        return claimed
+
+    monkeypatch.setattr(outbox, "claim", slow)
+    bench.queue(1)
+    transport = Asking()
+    async with bench.sending(transport):
+        await until(lambda: transport.held, "it is about to click")
+    assert [False] == transport.held[:1]
+
+
+async def test_a_renewal_that_was_answered_late_is_not_trusted_longer(bench, boot_clock, monkeypatch):
+    """The same of the heartbeat's."""
+    real, renewed = outbox.extend, []
+
+    def slow(*given: Any) -> list[Message]:
+        kept = real(*given)
+        boot_clock[0] += 6
+        renewed.append(kept)
+        return kept
+
+    monkeypatch.setattr(outbox, "extend", slow)
+    bench.queue(1)
+    hang = Hang()
+    transport = Asking(hand_over=[hang])
+    async with bench.sending(transport):
+        await until(lambda: len(renewed) > 2 and all(renewed), "it is renewed")
+        assert not transport.ask()
+        hang.let_go()

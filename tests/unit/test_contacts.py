@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from daemon import contacts, errors, render
 from daemon.contacts import ContactList
+from tests import growth
 
 SAMPLE = Path(__file__).parents[1] / "standin" / "sample"
 ANNA, BEN, CID = "+4915123456789", "+919876543210", "+12125550123"
@@ -313,14 +313,12 @@ def test_bad_rows_never_sink_the_good_ones() -> None:
     assert 6 == found.total
 
 
-def test_ten_thousand_rows_give_ten_thousand_recipients_quickly() -> None:
-    """None is dropped (the predecessor sent to the first 100), in one or two seconds."""
+def test_ten_thousand_rows_give_ten_thousand_recipients() -> None:
+    """None is dropped: the predecessor sent to the first 100."""
     rows = "Name;City;Phone\n" + "".join(f"N{n};Rome;+49151{n + 20000000}\n" for n in range(10_000))
-    before = time.perf_counter()
 
     found = read(rows)
 
-    assert time.perf_counter() - before < 3
     assert [f"+49151{n + 20000000}" for n in range(10_000)] == numbers_of(found)
 
 
@@ -448,12 +446,12 @@ def test_a_cell_of_a_megabyte_is_refused() -> None:
 
 def test_a_cell_of_spaces_and_line_ends_costs_nothing() -> None:
     """Looking for swallowed rows takes time in proportion to the cell."""
-    before = time.perf_counter()
 
-    found = read(f'Phone;Note\n{ANNA};"x{" " * 14_000};{chr(10) * 14_000};{" 1" * 1_000}y"\n')
+    def cell(size: int) -> str:
+        return f'Phone;Note\n{ANNA};"x{" " * 14 * size};{chr(10) * 14 * size};{" 1" * size}y"\n'
 
-    assert 1 == found.total
-    assert time.perf_counter() - before < 1
+    assert 1 == read(cell(1_000)).total
+    assert growth.in_proportion(read, cell, 125)
 
 
 def test_a_thousand_columns_are_refused() -> None:

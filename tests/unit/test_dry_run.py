@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -18,12 +21,45 @@ def transport(tmp_path: Path) -> DryRunTransport:
     return DryRunTransport(config.load(_env_file=None, data_dir=tmp_path, transport="dryrun"))
 
 
-async def test_on_a_full_disk_nothing_is_handed_over(transport: DryRunTransport) -> None:
-    """It says so, and the message may be tried again."""
-    transport._journal = Path("/dev/full")
+class Full:
+    """A file on a disk that has room for half of what is written; said by the count, or by an error behind it."""
 
-    with pytest.raises(errors.NotSubmitted, match="make room"):
-        await transport.hand_over(MESSAGE, Mark("0"))
+    def __init__(self, file: BinaryIO, error: OSError | None) -> None:
+        self._file, self._error = file, error
+
+    def __enter__(self) -> Full:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def write(self, line: bytes) -> int:
+        written = self._file.write(line[: len(line) // 2])
+        if self._error:
+            raise self._error
+        return written
+
+
+@pytest.mark.parametrize("error", [None, OSError(errno.ENOSPC, "No space left on device")], ids=["count", "error"])
+async def test_on_a_full_disk_nothing_is_handed_over(
+    transport: DryRunTransport, monkeypatch: pytest.MonkeyPatch, error: OSError | None
+) -> None:
+    """It says so, and leaves no half line in which the next message would be lost."""
+    await transport.hand_over(MESSAGE, Mark("0"))
+    before = transport._journal.read_bytes()
+    opened = Path.open
+    with monkeypatch.context() as full:
+        full.setattr(Path, "open", lambda *given, **options: Full(opened(*given, **options), error))
+        with pytest.raises(errors.NotSubmitted, match="make room"):
+            await transport.hand_over(replace(MESSAGE, text="Bye"), Mark("0"))
+    assert before == transport._journal.read_bytes()
+
+    last = replace(MESSAGE, text="And once more")
+    await transport.hand_over(last, Mark("0"))
+    assert Finding.SENT is (await transport.look_up(last, Mark("0"))).finding
 
 
 async def test_half_a_line_is_no_message(transport: DryRunTransport) -> None:

@@ -34,12 +34,30 @@ def at(text: str, zone: str = "UTC", fold: int = 0) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).timestamp() * 1000)
 
 
-@given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 99), st.integers())
+@given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 98), st.integers())
 def test_an_ordinary_pause_lies_in_its_range(low, more, streak, seed):
     """Both ends included, and the streak grows."""
     gap = pacing.gap((low, low + more), streak, Rules(long_pause_every=100), Random(seed))
     assert low <= gap.ms <= low + more
-    assert (Why.PAUSE, streak + 1) == (gap.why, gap.streak) or streak == 99
+    assert (Why.PAUSE, streak + 1) == (gap.why, gap.streak)
+
+
+@pytest.mark.parametrize("streak", [9, 10, 11, 99])
+def test_a_streak_above_the_limit_ends_with_a_long_pause(streak):
+    """The setting was lowered meanwhile: the long pause is overdue, and comes once."""
+    rules = Rules(long_pause_every=10, long_pause_ms=(20_000, 20_000))
+    assert pacing.Gap(21_000, Why.LONG_PAUSE, 0) == pacing.gap((1000, 1000), streak, rules, Random(1))
+    assert pacing.Gap(1000, Why.PAUSE, 9) == pacing.gap((1000, 1000), 8, rules, Random(1))
+
+
+@pytest.mark.parametrize("streak", [9, 10, 11, 99])
+def test_the_eta_of_a_streak_above_the_limit(streak):
+    """As the sender does: one long pause after the first message, the next one ten messages later."""
+    rules = Rules(long_pause_every=10, long_pause_ms=(20_000, 20_000))
+    starts = Opening(NOW, Why.READY)
+    for pending in (1, 2, 11, 12, 22):
+        expected = simulated(pending, starts, 1000, streak, rules, [])
+        assert expected == pacing.eta(pending, starts, (1000, 1000), streak, rules)
 
 
 def test_pauses_are_not_all_alike():
