@@ -1,4 +1,4 @@
-"""The database connection: SQLite by default, PostgreSQL by URL; transactions and migrations.
+"""The database connection: SQLite by default, PostgreSQL by URL; transactions. `schema.py` brings it up to date.
 
 SQLite runs in WAL with `synchronous=FULL`: a transaction that has committed survives a power cut, which
 the move to `sending` relies on. Writers use `BEGIN IMMEDIATE`, so two claims never read the same row.
@@ -18,9 +18,8 @@ from urllib.parse import quote
 
 import peewee
 from playhouse import db_url
-from playhouse.migrations import Runner
 
-from daemon import errors
+from daemon import errors, schema
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SQLITE = "sqlite:///"
@@ -35,7 +34,6 @@ SESSION = f"""SELECT set_config('default_transaction_isolation', 'read committed
     set_config('idle_in_transaction_session_timeout', '60s', false), -- a client whose machine died holds no locks
     CASE current_setting('synchronous_commit') -- `submit` relies on it: what has committed survives a power cut
         WHEN 'off' THEN set_config('synchronous_commit', 'local', false) END"""
-MIGRATING = 0x7761_7365  # any number that is ours: the advisory lock of those who bring the schema up to date
 
 database = peewee.DatabaseProxy()
 AWAY = (peewee.OperationalError, peewee.InterfaceError)
@@ -93,15 +91,14 @@ def connect(url: str) -> None:
     database.initialize(opened)
     try:
         _connect()
-        with database.atomic():
-            if on_postgres():
-                database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (MIGRATING,))
-            _migrate()
+        schema.upgrade(opened, MIGRATIONS)
     except (peewee.DatabaseError, peewee.InterfaceError) as error:
         close()
         if _locked(error):
             raise errors.DatabaseBusy(f"Another process keeps the database locked ({error}): try again.") from error
         advice = "restore it from a backup or move it away"
+        if "full" in str(error):
+            advice = "make room on its disk"
         if url.startswith("postgres"):
             advice = "see that the server runs, and that the user and password of WASENDER_DATABASE_URL are right"
         reason = " ".join(str(error).split())
@@ -133,7 +130,7 @@ def _look(file: Path) -> None:
         history = reader.execute("SELECT name FROM sqlite_master WHERE name = 'schema_migration'").fetchone()
         steps = {name for (name,) in reader.execute("SELECT name FROM schema_migration")} if history else set()
         if newer := sorted(steps - known):
-            raise _too_new(newer[-1])
+            raise schema.too_new(newer[-1])
         found = reader.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise _unusable(f"it is damaged: {found}")
@@ -149,12 +146,6 @@ def _unusable(reason: str) -> errors.DatabaseUnusable:
     return errors.DatabaseUnusable(
         f"The database cannot be used ({' '.join(reason.split())}): restore it from a backup or move it away; "
         "it was left as it is."
-    )
-
-
-def _too_new(step: str) -> errors.DatabaseUnusable:
-    return errors.DatabaseUnusable(
-        f"The database was written by a newer wasender (step {step}): install that version or a later one."
     )
 
 
@@ -195,14 +186,6 @@ def _open(url: str) -> peewee.Database:
             "as # and / in the password as %23 and %2F, or leave it out for SQLite."
         ) from None
     return opened
-
-
-def _migrate() -> None:
-    runner = Runner(database.obj, str(MIGRATIONS))
-    unknown = sorted(step.name for step in runner.status() if step.path is None)
-    if unknown:
-        raise _too_new(unknown[-1])
-    runner.up()
 
 
 @contextmanager

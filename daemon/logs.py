@@ -21,6 +21,8 @@ EVENTS: dict[str, str] = {
     "process.stopped": "it has ended in order (exit_code)",
     "process.refused": "it cannot run as things are (reason)",
     "process.crashed": "something unexpected ended it (exception)",
+    "database.upgraded": "the schema was brought up to date, with all its rows (steps, rows)",
+    "database.copy_removed": "the upgraded database is in order, so the copy made before is gone (file)",
     "http.listening": "the http process takes requests (url)",
     "request.finished": "an HTTP request was answered (method, route, status, elapsed_ms)",
     "request.malformed": "something came that is not HTTP (status)",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import AutoField, BigIntegerField, BlobField, BooleanField, ForeignKeyField, Model, TextField
+from peewee import SQL, AutoField, BigIntegerField, BlobField, BooleanField, ForeignKeyField, Model, TextField
 
 
 def up(migrator: Any, db: Any) -> None:
     migrator.migrate(
-        migrator.add_column("account", "known_chats", BooleanField(default=False)),
-        migrator.add_column("account", "slow_until", BigIntegerField(default=0)),
-        migrator.add_column("account", "canary_at", BigIntegerField(default=0)),
+        migrator.add_column("account", "known_chats", BooleanField(constraints=[SQL("DEFAULT false")]), True),
+        migrator.add_column("account", "slow_until", BigIntegerField(constraints=[SQL("DEFAULT 0")]), True),
+        migrator.add_column("account", "canary_at", BigIntegerField(constraints=[SQL("DEFAULT 0")]), True),
         migrator.add_index("message", ("account", "number"), False),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from peewee import (
+    SQL,
     AutoField,
     BigIntegerField,
     BlobField,
@@ -32,15 +33,15 @@ def up(migrator: Any, db: Any) -> None:
         },
         "job": {
             "window": CharField(null=True, max_length=11),
-            "daily_cap": IntegerField(default=0),
-            "opens_at": BigIntegerField(default=0),
+            "daily_cap": IntegerField(constraints=[SQL("DEFAULT 0")]),
+            "opens_at": BigIntegerField(constraints=[SQL("DEFAULT 0")]),
             "cloned_from": IntegerField(null=True),
         },
         "message": {"attachments": TextField(null=True), "ended_at": BigIntegerField(null=True)},
         "suppression": {"confirmed_at": BigIntegerField(null=True)},
     }
     for table, fields in columns.items():
-        migrator.migrate(*(migrator.add_column(table, name, field) for name, field in fields.items()))
+        migrator.migrate(*(migrator.add_column(table, name, field, True) for name, field in fields.items()))
     migrator.migrate(
         migrator.add_index("message", ("job_id", "sent_at"), False),
         migrator.drop_index("message", "message_job_id"),  # the next one does all that it did

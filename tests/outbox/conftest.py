@@ -17,6 +17,7 @@ from daemon.sender import Sender
 from tests.conftest import BACKENDS
 from tests.outbox.hand import Hand, broken_histories, job_state
 from tests.outbox.scripted import ScriptedTransport, until
+from tests.postgres import Server
 
 
 @pytest.fixture(params=BACKENDS)
@@ -24,6 +25,18 @@ def backend(request: pytest.FixtureRequest) -> str:
     """Everything here runs on every database."""
     kind: str = request.param
     return kind
+
+
+@pytest.fixture
+def nothing(backend: str, database_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database without any table."""
+    if backend == "sqlite":
+        yield database_url
+    else:
+        server: Server = request.getfixturevalue("postgresql")
+        url = server.new_database(migrated=False)
+        yield url
+        server.drop(url)
 
 
 @pytest.fixture

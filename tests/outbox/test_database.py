@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -16,7 +15,6 @@ import pytest
 from playhouse.schema_diff import diff_models
 
 from daemon import db, errors, models
-from tests.postgres import Server
 
 STARTER = """
 import sys
@@ -56,18 +54,6 @@ def test_connecting_again_changes_nothing(database, database_url):
 def _history() -> peewee.Select:
     table = peewee.Table("schema_migration", ("name", "applied")).bind(db.database.obj)
     return table.select(table.name, table.applied)
-
-
-@pytest.fixture
-def nothing(backend: str, database_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a database without any table."""
-    if backend == "sqlite":
-        yield database_url
-    else:
-        server: Server = request.getfixturevalue("postgresql")
-        url = server.new_database(migrated=False)
-        yield url
-        server.drop(url)
 
 
 def test_processes_may_start_at_once_on_nothing(nothing, environment, tmp_path):
