@@ -155,7 +155,9 @@ def test_processes_may_start_at_once_on_an_old_database(
     db.close()
 
 
-@pytest.mark.parametrize(("step", "reason"), [(LOSES, "1 of 3 rows of event would be lost"), (DANGLES, "job")])
+@pytest.mark.parametrize(
+    ("step", "reason"), [(LOSES, "1 of 3 rows of event would be lost"), (DANGLES, "job")], ids=["loses", "dangles"]
+)
 def test_a_step_that_loses_something_is_refused(
     nothing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, reason: str
 ) -> None:
