@@ -137,7 +137,7 @@ def missing(catalog: Catalog) -> list[str]:
 
 
 def _forms(string: object) -> tuple[str, ...]:
-    return (string,) if isinstance(string, str) else tuple(string)  # type: ignore[arg-type]
+    return (string,) if isinstance(string, str) else tuple(string or ("",))  # type: ignore[call-overload]
 
 
 def main() -> int:

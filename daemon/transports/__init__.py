@@ -68,7 +68,7 @@ class Finding(StrEnum):
     SENT = "sent"  #: a row of ours, newer than the mark, with this content and a tick
     WAITING = "waiting"  #: such a row is there, on the clock
     FAILED = "failed"  #: such a row is there, and WhatsApp says it was not sent
-    ABSENT = "absent"  #: proved: the history down to the mark is loaded and no such row is in it
+    ABSENT = "absent"  #: proved, which only the history can: it is loaded down to the mark and no such row is in it
     UNKNOWN = "unknown"  #: cannot tell
 
 
@@ -96,12 +96,14 @@ class Outgoing:
 class Mark:
     """What the chat looked like just before the hand-over: enough to know later what is new in it.
 
-    last_own: id of the newest message of ours in the chat, None when it had none. name: what the chat is called
-    where that is not the number: by it a reply is recognised in the list of chats.
+    last_own: id of the newest message of ours among those that were loaded, None when there was none. name: what the
+    chat is called where that is not the number: by it a reply is recognised in the list of chats. last: id of the
+    newest message of anybody; None in an empty chat, and in marks of versions that did not note it.
     """
 
     last_own: str | None
     name: str | None = field(default=None, compare=False, repr=False)
+    last: str | None = field(default=None, compare=False)
 
     def dumps(self) -> str:
         known = {name: value for name, value in asdict(self).items() if value is not None or name == "last_own"}

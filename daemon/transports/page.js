@@ -326,6 +326,7 @@ function ackOf(row) {
 
 function isOwn(row, ack) {
   if (ack) return true;
+  if (row.matches(S.row.notice) || row.querySelector(S.row.notice)) return false;
   if (pick(row, S.row.you).length || pick(row, "span").some((el) => !el.childElementCount && says("you", el.textContent.trim()))) return true;
   if (row.matches(S.row.own) || pick(row, S.row.own).length) return true;
   if (row.matches(S.row.theirs) || pick(row, S.row.theirs).length) return false;
@@ -396,6 +397,12 @@ function fits(message, want) {
     if (got.length >= 100 && expected.startsWith(got)) return "yes";
   }
   return "no";
+}
+
+// The id of the newest message of anybody. Notices are none: their ids may differ in each life of the page.
+function newestOfAnybody() {
+  const row = rowElements().findLast((each) => !each.matches(S.row.notice) && !each.querySelector(S.row.notice));
+  return row ? messageId(row) : null;
 }
 
 function newestOwn() {
@@ -642,7 +649,7 @@ async function readBack({ where, text, wait_ms, rows = null }) {
   const lines = (value) => value.split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
   const close = got !== null && lines(got) === lines(want);
   if ((same || close) && rows) await settled(rows);
-  return { same, close, missing: got === null, length: got?.length ?? 0, title: title()?.text ?? null, last_own: newestOwn(), ids: rowElements().map(messageId), painted: painted(), lost: lost(), attach: !!one("attach"), heard: rows ? heardRows(AT_HAND) : [] };
+  return { same, close, missing: got === null, length: got?.length ?? 0, title: title()?.text ?? null, last_own: newestOwn(), last: newestOfAnybody(), ids: rowElements().map(messageId), painted: painted(), lost: lost(), attach: !!one("attach"), heard: rows ? heardRows(AT_HAND) : [] };
 }
 
 /* -- sending ------------------------------------------------------------------------------------------- */
@@ -807,13 +814,17 @@ function scroller() {
   return null;
 }
 
-// One look at the rows after `last_own`. Shells are brought into view so that they get their content.
-async function history({ last_own, wants, wait_ms, digits = null }) {
+const NEAR = 10; // so many rows above the mark were loaded when it was made
+
+// One look at the rows after the mark: after `last_own` where it is loaded, as all that are ours and follow it are new;
+// else after `last`, the newest row of anybody. Shells are brought into view so that they get their content.
+async function history({ last, last_own, wants, wait_ms, digits = null }) {
   const rows = rowElements();
-  const at = last_own === null ? -1 : rows.findIndex((row) => messageId(row) === last_own);
-  const reached = last_own !== null && at >= 0;
+  const ids = rows.map(messageId);
+  const at = ids.includes(last_own) ? ids.lastIndexOf(last_own) : ids.lastIndexOf(last);
+  const old = ids.lastIndexOf(last); // what stands there or above was seen when the mark was made
   const messages = [];
-  const known = rows.slice(Math.max(0, at - 10), at + 1).map(parse); // they help to tell whose the others are
+  const known = rows.slice(Math.max(0, at - NEAR), at + 1).map(parse); // they help to tell whose the others are
   // Newest first: coming back to the end, far rows may have become shells again, so each is read when it is seen.
   for (const row of rows.slice(at + 1).reverse()) {
     let message = parse(row);
@@ -824,8 +835,11 @@ async function history({ last_own, wants, wait_ms, digits = null }) {
     messages.unshift(message);
   }
   direct([...known, ...messages]);
+  for (const message of messages.slice(0, Math.max(0, old - at))) message.own = message.own === true;
   return {
-    reached,
+    reached: at >= 0,
+    // By clocks that differ WhatsApp may have put ours in front of a row that was there before it.
+    near: ids[at] !== last_own && known.some((message) => message.own && wants.some((want) => fits(message, want) === "yes")),
     count: rows.length,
     first: rows.length ? messageId(rows[0]) : null,
     last: rows.length ? messageId(rows.at(-1)) : null,

@@ -177,7 +177,7 @@ class Page:
                 if not back["attach"]:
                     self._note_missing_attach()
             self.incoming.note(chat.digits, back["heard"])
-            mark = Mark(back["last_own"], name_of(chat.title, chat.digits))
+            mark = Mark(back["last_own"], name_of(chat.title, chat.digits), back["last"])
             self._prepared = Prepared(message, mark, back["ids"], parcels, chat)
             return mark
 
@@ -369,12 +369,17 @@ class Page:
         except errors.NotSubmitted as error:
             return Lookup(Finding.UNKNOWN, str(error))
         except errors.Undeliverable:
-            return Lookup(Finding.ABSENT, "The number is not on WhatsApp, so there is no chat.")
+            # Whatever WhatsApp says of the number now, the message may have reached it before.
+            return Lookup(
+                Finding.UNKNOWN,
+                "WhatsApp does not open the chat now (not on WhatsApp, or blocked): what is in it cannot be seen.",
+            )
 
     def _look_up(self, message: Outgoing, mark: Mark, operation: Operation) -> Lookup:
         digits = re.sub(r"\D", "", message.number)
         online = self.screens.require_usable(operation, offline_ok=True)["state"] is not AccountState.OFFLINE
         self._surface.ask("leavePreview")
+        proved = True
         if not online:
             if not self._shows(digits):
                 raise errors.AccountUnready("WhatsApp Web has no connection to its servers.")
@@ -385,9 +390,10 @@ class Page:
             except errors.AccountUnready:
                 if not self.screens.barred(digits):
                     raise  # with a bar in place of the composer the rows can be read all the same
+                proved = bool(self._surface.ask("chatNow", digits=digits)["number"])
         wants = [want for parcel in plan(message) for want in parcel.wants()]
         same_life = self._handed == (message, mark, self._surface.born)
-        return self._read_back_to(mark, wants, digits, operation, online=online, same_life=same_life)
+        return self._read_back_to(mark, wants, digits, operation, online=online, same_life=same_life, proved=proved)
 
     def _read_back_to(
         self,
@@ -398,22 +404,27 @@ class Page:
         *,
         online: bool,
         same_life: bool,
+        proved: bool,
     ) -> Lookup:
         """Read the rows after the mark, loading older ones until it is reached (or the beginning is).
 
         An entirely empty chat proves nothing in the life of the page that was handed the message (same_life):
-        its rows may never come there.
+        its rows may never come there. A chat that is not proved to be theirs (proved) is by the mark's row in it.
         """
+        anchored = mark.last is not None or mark.last_own is not None
+        turned = False  # whether older rows than those of the first page have come
         until = time.monotonic() + LOOK_BACK_S
         self._surface.ask("settled", max_ms=8_000, quiet_ms=200, empty_ms=1_000)
         stable_since: float | None = None
         last: object = None
         while True:
             operation.check()
-            history = self._surface.ask("history", last_own=mark.last_own, wants=wants, wait_ms=1_000, digits=digits)
+            history = self._surface.ask(
+                "history", last=mark.last, last_own=mark.last_own, wants=wants, wait_ms=1_000, digits=digits
+            )
             verdict = _verdict(history["rows"], len(wants))
             if verdict.finding in (Finding.SENT, Finding.WAITING, Finding.FAILED) and (
-                history["reached"] or mark.last_own is None
+                history["reached"] or (proved and not anchored and not turned)
             ):
                 return verdict
             if verdict.finding is Finding.UNKNOWN and history["reached"]:
@@ -435,6 +446,7 @@ class Page:
             else:
                 older = self._surface.ask("older", wait_ms=500)
                 complete = older["top"] and not older["came"] and not older["loading"]
+                turned |= older["came"]
             if complete and calm:
                 break
             if time.monotonic() > until:
@@ -442,9 +454,15 @@ class Page:
             time.sleep(0.05)
         with contextlib.suppress(Interrupted):
             self._surface.ask("newest")
-        if mark.last_own is not None and not history["reached"]:
+        if not proved and not history["reached"]:
+            return Lookup(Finding.UNKNOWN, "The chat that is open cannot be proved to be the right one.")
+        if anchored and not history["reached"]:
             return Lookup(Finding.UNKNOWN, "The message that was the last one before is not in the chat any more.")
-        if verdict.finding is Finding.ABSENT and not online:
+        if verdict.finding is Finding.UNKNOWN:
+            return verdict
+        if verdict.finding is not Finding.ABSENT or history["near"]:
+            return Lookup(Finding.UNKNOWN, "A message like it is in the chat, but it may be an older one.")
+        if not (online and self.screens.look(operation, idle=False)[0].usable):
             return Lookup(Finding.UNKNOWN, "It is not in the chat, but WhatsApp Web is offline.")
         return verdict
 

@@ -39,7 +39,7 @@ DEFAULTS: dict[str, Any] = {
     "anchor_works": True,
     "search_works": True,
     "rows_ms": 50,  # None: the messages of a chat are never painted
-    "notice": True,  # a new chat shows that it is encrypted, else nothing
+    "notice": True,  # a new chat shows that it is encrypted (row: in a row as messages have), else nothing
     "names": {},  # number: saved name
     "group_names": [],
     # sending

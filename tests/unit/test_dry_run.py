@@ -71,3 +71,10 @@ async def test_half_a_line_is_no_message(transport: DryRunTransport) -> None:
     assert Finding.ABSENT is (await transport.look_up(MESSAGE, Mark("0"))).finding
     transport._journal.write_text(whole)
     assert Finding.SENT is (await transport.look_up(MESSAGE, Mark("0"))).finding
+
+
+def test_marks_of_earlier_versions_load() -> None:
+    """What stands in a database stays readable, and what is not known is not written."""
+    assert Mark("A1", "Kim") == Mark.loads('{"last_own": "A1", "name": "Kim"}')
+    assert '{"last_own": null}' == Mark(None).dumps()
+    assert "B2" == Mark.loads(Mark(None, "Kim", "B2").dumps()).last

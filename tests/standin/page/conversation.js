@@ -4,7 +4,7 @@ import { preview } from "./attach.js";
 import { composer } from "./composer.js";
 import { pending, retry } from "./outgoing.js";
 import { row, showTick } from "./rows.js";
-import { h, sleep } from "./util.js";
+import { h, hex, sleep } from "./util.js";
 import { w } from "./words.js";
 import { get, has, post, state, testid } from "./world.js";
 
@@ -129,7 +129,11 @@ export class Conversation {
     const keep = new Set(wanted.map(({ id }) => id));
     for (const [id, node] of this.nodes) if (!keep.has(id)) { node.remove(); this.nodes.delete(id); }
     if (!this.notice && state.switches.notice) {
-      this.notice = h("div", { class: "day" }, h("span", {}, w("encrypted")));
+      const words = h("span", {}, w("encrypted"));
+      // as a row it looks like a message from outside, under an id that the next page does not know
+      const inside = state.switches.notice === "row" ? h("div", { "data-id": hex(20), "data-testid": testid("conv-msg-notice") },
+        h("div", { "data-testid": testid("system_message") }, h("div", { "data-testid": "msg-notification-container" }, words))) : words;
+      this.notice = h("div", { class: "day" }, inside);
       this.list.prepend(this.notice);
     }
     if (!this.day && this.messages.length) {

@@ -1,0 +1,201 @@
+"""What became of a message that may be out: only a history that is loaded proves that it is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from daemon import errors
+from daemon.transports import AccountState, Finding, Hold, Mark, Outgoing
+from daemon.transports.whatsapp_web import Page
+from tests.browser.driving import ONCE, Driving, a_number
+from tests.standin.client import StandIn
+
+
+@pytest.fixture(scope="module", params=["B", "C"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driving]:
+    """One browser for the module and generation."""
+    driving = Driving(tmp_path_factory.mktemp("driving"), generation=request.param)
+    try:
+        driving.start()
+        yield driving
+    finally:
+        driving.close()
+
+
+@pytest.fixture
+def driving(shared: Driving) -> Iterator[Driving]:
+    """The shared browser, on a page as at the start; a new one where a test has lost it."""
+    shared.ensure()
+    yield shared
+    shared.reset()
+
+
+@pytest.fixture
+def standin(driving: Driving) -> StandIn:
+    return driving.standin
+
+
+def page(driving: Driving) -> Page:
+    assert driving.transport._page is not None
+    return driving.transport._page
+
+
+def found(driving: Driving, message: Outgoing, mark: Mark) -> Finding:
+    return driving.run(driving.transport.look_up(message, mark)).finding
+
+
+@ONCE
+@pytest.mark.parametrize("words", ["new", "old"])
+def test_not_on_whatsapp_proves_nothing(driving: Driving, words: str) -> None:
+    """It went out; then WhatsApp says, for a while, that the number is not on WhatsApp."""
+    message = Outgoing(a_number(), "went out")
+    mark = driving.prepare(message)
+    receipt = driving.run(driving.transport.hand_over(message, mark))
+    driving.set(not_on_whatsapp=[message.number], invalid_text=words)
+    driving.reload()
+
+    refused = driving.run(driving.transport.look_up(message, mark))
+    driving.set(not_on_whatsapp=[])
+    later = driving.run(driving.transport.look_up(message, mark))
+
+    assert (Finding.UNKNOWN, Finding.SENT) == (refused.finding, later.finding)
+    assert receipt == later.receipt
+    assert 1 == len(driving.got(message.number))
+
+
+def test_an_older_message_of_the_same_text_is_no_receipt(driving: Driving, standin: StandIn) -> None:
+    """The person has written more than a page since the last campaign, and that had the same text."""
+    number = a_number()
+    driving.set(history_page=30)
+    driving.send(number, "Our newsletter")
+    questions = [standin.incoming(number, f"question {count}") for count in range(45)]
+    driving.reload()
+    message = Outgoing(number, "Our newsletter")
+
+    mark = driving.prepare(message)  # here the sender is killed: Send was not clicked
+    driving.reload()
+    absent = found(driving, message, mark)
+    receipt = driving.send(number, message.text)
+    for count in range(45):
+        standin.incoming(number, f"another question {count}")
+    driving.reload()
+    sent = driving.run(driving.transport.look_up(message, mark))
+
+    assert (None, questions[-1]["id"]) == (mark.last_own, mark.last)
+    assert [Finding.ABSENT, Finding.SENT] == [absent, sent.finding]
+    assert receipt == sent.receipt
+
+
+@ONCE
+def test_a_mark_of_an_earlier_version(driving: Driving, standin: StandIn) -> None:
+    """Where it saw nothing of ours, what only shows far back may be old; the rest is told as before."""
+    number, fresh = a_number(), a_number()
+    driving.set(history_page=30)
+    mark = Mark.loads('{"last_own": null}')
+    driving.send(number, "Our newsletter")
+    driving.send(fresh, "Our newsletter")
+    for count in range(45):
+        standin.incoming(number, f"question {count}")
+    driving.reload()
+
+    findings = [found(driving, Outgoing(to, "Our newsletter"), mark) for to in (number, fresh)]
+    absent = found(driving, Outgoing(number, "never sent"), mark)
+
+    assert [Finding.UNKNOWN, Finding.SENT, Finding.ABSENT] == [*findings, absent]
+
+
+@ONCE
+def test_ours_may_stand_in_front_of_the_row_that_was_last(driving: Driving, standin: StandIn) -> None:
+    """WhatsApp sorts by times that come from several clocks: a row right above the mark's is no proof of either."""
+    number = a_number()
+    driving.send(number, "sent by a slow clock")
+    theirs = standin.incoming(number, "written in the same second")
+    message = Outgoing(number, "sent by a slow clock")
+
+    finding = found(driving, message, Mark(None, last=theirs["id"]))
+
+    assert Finding.UNKNOWN is finding
+
+
+@ONCE
+def test_what_is_ours_behind_our_last_one_is_new(driving: Driving, standin: StandIn) -> None:
+    """Also in front of the row of theirs that was the newest."""
+    number = a_number()
+    ours = driving.send(number, "before")
+    sent = driving.send(number, "sent by a slow clock")
+    theirs = standin.incoming(number, "written in the same second")
+
+    look = driving.run(
+        driving.transport.look_up(Outgoing(number, "sent by a slow clock"), Mark(ours.transport_id, last=theirs["id"]))
+    )
+
+    assert (Finding.SENT, sent) == (look.finding, look.receipt)
+
+
+def test_a_notice_is_no_message(driving: Driving) -> None:
+    """Its id is another one after a reload, so no mark is made of it; and nobody wrote it."""
+    driving.set(notice="row")
+    driving.reload()
+    message = Outgoing(a_number(), "first contact")
+
+    mark = driving.prepare(message)
+    driving.reload()
+    absent = found(driving, message, mark)
+    driving.run(driving.transport.hand_over(message, driving.prepare(message)))
+    driving.reload()
+    sent = found(driving, message, mark)
+
+    assert (None, None) == (mark.last_own, mark.last if driving.quick["generation"] == "C" else None)
+    assert [Finding.ABSENT, Finding.SENT] == [absent, sent]
+
+
+@ONCE
+def test_absent_while_offline_proves_nothing(driving: Driving) -> None:
+    """What the server has, this page may not have heard of: neither at the begin of the look nor at its end."""
+    message = Outgoing(a_number(), "never sent")
+    mark = driving.prepare(message)
+    ask = page(driving)._surface.ask
+
+    def lost_at_the_end(command: str, **given: object) -> object:
+        if command == "newest":
+            driving.set(offline=True)
+        return ask(command, **given)
+
+    driving.set(offline=True)
+    driving.until(AccountState.OFFLINE)
+    offline = found(driving, message, mark)
+    driving.set(offline=False)
+    driving.until(AccountState.READY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page(driving)._surface, "ask", lost_at_the_end)
+        lost = found(driving, message, mark)
+    driving.set(offline=False)
+    driving.until(AccountState.READY)
+    online = found(driving, message, mark)
+
+    assert [Finding.UNKNOWN, Finding.UNKNOWN, Finding.ABSENT] == [offline, lost, online]
+
+
+@ONCE
+def test_a_chat_without_a_composer_is_proved_by_its_rows(driving: Driving) -> None:
+    """Where new chats are barred only the mark's row proves a chat that has a name."""
+    named = a_number()
+    driving.set(names={named: "Kim"})
+    first = driving.send(named, "the first one")
+    message = Outgoing(named, "never sent")
+    driving.set(monthly_cap=True)
+    driving.reload()
+    with pytest.raises(errors.AccountUnready):
+        driving.prepare(message)
+
+    by_its_row = found(driving, message, Mark(first.transport_id))
+    by_nothing = found(driving, message, replace(Mark(None), name="Kim"))
+    held = driving.health()
+    driving.set(monthly_cap=False)
+    driving.until(AccountState.READY)
+
+    assert [Finding.ABSENT, Finding.UNKNOWN] == [by_its_row, by_nothing]
+    assert Hold.MONTHLY_CAP is held.hold
