@@ -23,7 +23,9 @@ from daemon.models import (
     Event,
     Job,
     JobState,
+    Kind,
     Message,
+    Scope,
     State,
 )
 from daemon.transports import AccountState
@@ -36,6 +38,7 @@ LEAST_TIME_MS = 100_000_000_000  # of 1973: below it somebody has given seconds,
 MAX_DAILY_CAP = 1_000_000
 MAX_ATTACHMENTS = 30  # WhatsApp's limit for one pick, whatsapp-web.md §7
 PAGE = 100
+UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # what no request says
 MEDIA = frozenset({"photo", "video"})
 
 
@@ -43,7 +46,8 @@ MEDIA = frozenset({"photo", "video"})
 class Order:
     """What a caller asks for: who gets which message, when and how fast. Exactly one source of recipients.
 
-    delay_*: seconds, None for the settings' pace. schedule_at: UTC epoch ms. key: the Idempotency-Key.
+    delay_*: seconds, None for the settings' pace. schedule_at: UTC epoch ms. key: the Idempotency-Key; scope: who
+    gives it, so that no caller can give one of the page's own, whatever they write.
     window: such as 09:00-18:00, in the account's zone. daily_cap: most messages of this job in 24 hours.
     audience: people who were chosen before (a draft's dry run), beside whom the key does not look at anything.
     """
@@ -62,6 +66,9 @@ class Order:
     daily_cap: int | None = None
     audience: Audience | None = None
     key: str | None = None
+    scope: Scope = Scope.SEND
+    kind: Kind = Kind.CAMPAIGN
+    cloned_from: int | None = None
 
 
 @dataclass
@@ -75,6 +82,15 @@ class Audience:
     source: str = ""
     note: str = ""
     columns: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An order that can be stored as it is: who gets it, and the pace (ms)."""
+
+    order: Order
+    audience: Audience
+    delays: tuple[int, int]
 
 
 def rules(settings: Settings) -> pacing.Rules:
@@ -102,9 +118,21 @@ def create(settings: Settings, order: Order, who: str) -> dict[str, Any]:
     Returns the API's answer; a repeat with the same Idempotency-Key gets the first one.
     Raises InvalidInput (nobody left to write to, a mistake in the text…), NotFound, KeyReused.
     """
-    digest = _digest(order)
-    if order.key and (answer := _answered(order.key, digest)) is not None:
+    if (answer := _answered(order)) is not None:
         return answer
+    checked = check(settings, order)
+    try:
+        return store(settings, checked, who)
+    except peewee.IntegrityError:  # on PostgreSQL the same request may get as far as this twice at once
+        if (answer := _answered(order)) is not None:
+            return answer
+        raise
+
+
+def check(settings: Settings, order: Order) -> Checked:
+    """Find everything that is wrong with an order before anything is stored, and outside of a transaction: with many
+    people it takes a while. Raises as `create`.
+    """
     if order.account is not None and not ACCOUNT_NAME.fullmatch(order.account):
         raise errors.InvalidInput("account is the name of an account: letters, digits, - and _ (32 at most).")
     if order.schedule_at is not None and order.schedule_at < LEAST_TIME_MS:
@@ -113,17 +141,12 @@ def create(settings: Settings, order: Order, who: str) -> dict[str, Any]:
     audience = _audience(settings, order)
     delays = _delays(settings, order)
     _check_text(order, audience)
-    try:
-        return _store(settings, order, audience, delays, digest, who)
-    except peewee.IntegrityError:  # on PostgreSQL the same request may get as far as this twice at once
-        if order.key and (answer := _answered(order.key, digest)) is not None:
-            return answer
-        raise
+    return Checked(order, audience, delays)
 
 
 def _digest(order: Order) -> str:
     """What makes a request the same one again."""
-    asked = {name: value for name, value in order.__dict__.items() if name != "audience"}
+    asked = {name: value for name, value in order.__dict__.items() if name not in UNASKED}
     for name in ("window", "daily_cap"):  # unknown to the versions that kept the digests of earlier requests
         if asked[name] is None:
             del asked[name]
@@ -139,13 +162,13 @@ def _check_terms(order: Order) -> None:
         raise errors.InvalidInput(f"daily_cap is a number of messages, 0 (no cap) to {MAX_DAILY_CAP:,}.")
 
 
-def _store(
-    settings: Settings, order: Order, audience: Audience, delays: tuple[int, int], digest: str, who: str
-) -> dict[str, Any]:
+def store(settings: Settings, checked: Checked, who: str) -> dict[str, Any]:
+    """Make the job and queue its messages, in one transaction; returns the API's answer. Raises KeyReused."""
+    order, audience, delays = checked.order, checked.audience, checked.delays
     now = now_ms()
     scheduled = order.schedule_at is not None and order.schedule_at > now
     with write():
-        if order.key and (answer := _answered(order.key, digest)) is not None:
+        if (answer := _answered(order)) is not None:
             return answer
         job = Job.create(
             account=order.account or settings.account,
@@ -162,6 +185,8 @@ def _store(
             rejected=audience.rejected,
             window=order.window or None,
             daily_cap=order.daily_cap or 0,
+            kind=order.kind,
+            cloned_from=order.cloned_from,
         )
         outbox.enqueue(job, audience.people, who, now)
         answer = {
@@ -174,7 +199,7 @@ def _store(
             "note": audience.note or _note(job.account, now),
         }
         if order.key:
-            Answer.create(key=order.key, request=digest, response=answer, created_at=now)
+            Answer.create(scope=order.scope, key=order.key, request=_digest(order), response=answer, created_at=now)
         counts = {"total": len(audience.people), "duplicates": audience.duplicates}
         after_commit(
             partial(
@@ -184,11 +209,12 @@ def _store(
     return answer
 
 
-def _answered(key: str, digest: str) -> dict[str, Any] | None:
-    row = Answer.get_or_none(Answer.key == key)
+def _answered(order: Order) -> dict[str, Any] | None:
+    """What the same request was answered; None when it comes for the first time or has no key. Raises KeyReused."""
+    row = Answer.get_or_none(Answer.scope == order.scope, Answer.key == order.key) if order.key else None
     if row is None:
         return None
-    if row.request != digest:
+    if row.request != _digest(order):
         raise errors.KeyReused("This Idempotency-Key was used for a different request: use a new key for a new job.")
     answer: dict[str, Any] = row.response
     return answer

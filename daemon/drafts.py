@@ -7,6 +7,7 @@ often it is asked for.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -17,13 +18,14 @@ from daemon import campaigns, contacts, doctor, errors, library, mapping, upload
 from daemon.config import Settings
 from daemon.db import after_commit, locked, now_ms, write
 from daemon.mapping import Candidate, Columns, Decisions
-from daemon.models import Answer, Attachment, Draft, Job
+from daemon.models import Answer, Attachment, Draft, Scope
 from daemon.tables import Row
 
 log = structlog.get_logger()
 
 MAX_ROWS = 200_000
 MAX_NAME = 120
+FIRST_VERSION = 100_000_000
 STEPS = ("people", "columns", "numbers", "message", "when", "check", "start")
 RECENT_DAYS = 7
 MAX_RECENT_DAYS = 365
@@ -43,11 +45,13 @@ def listed() -> list[Draft]:
 def begin(draft_id: str, who: str, name: str = "", data: Mapping[str, Any] | None = None, sheets: Sheets = ()) -> Draft:
     """A new draft by an id of the caller's choosing; the same id again is the draft that is there (a double click).
 
-    data, sheets: what it begins with, as `save` takes them.
+    data, sheets: what it begins with, as `save` takes them. Its versions begin anywhere: a tab that still shows a
+    discarded draft of the same id has read none of them.
     """
     now = now_ms()
-    values = {"created_by": who[:64], "created_at": now, "updated_at": now, "name": name[:MAX_NAME]}
-    content = {**(data or {}), "stamp": 1}
+    values: dict[str, Any] = {"created_by": who[:64], "created_at": now, "updated_at": now, "name": name[:MAX_NAME]}
+    values["version"] = 1 + secrets.randbelow(FIRST_VERSION)
+    content = {**(data or {}), "stamp": _stamp()}
     with write():
         made = Draft.insert(id=draft_id, data=content, sheet=_kept(sheets), **values).on_conflict_ignore()
         if made.execute() is not None:
@@ -85,12 +89,17 @@ def save(
         if data == row.data and new_name == row.name and sheets is None:
             return row
         if sheets is not None or any(data.get(key) != row.data.get(key) for key in _PEOPLE):
-            data["stamp"] = version + 1
+            data["stamp"] = _stamp()
         values: dict[str, Any] = {"data": data, "name": new_name, "version": version + 1, "updated_at": now_ms()}
         if sheets is not None:
             values["sheet"] = _kept(sheets)
         Draft.update(audience=None, **values).where(Draft.id == draft_id).execute()
     return find(draft_id)
+
+
+def _stamp() -> str:
+    """A name for the people as they are now; never the same twice, as what is worked out of them is kept under it."""
+    return secrets.token_hex(8)
 
 
 def remember(draft_id: str, test: Mapping[str, Any]) -> None:
@@ -180,7 +189,7 @@ def rows(draft: Draft) -> list[Row]:
     return _sheet(draft.id, draft.data["stamp"], (draft.data.get("source") or {}).get("sheet", 0))
 
 
-def _sheet(draft_id: str, stamp: int, sheet: int) -> list[Row]:
+def _sheet(draft_id: str, stamp: str, sheet: int) -> list[Row]:
     kept = Draft.select(Draft.sheet, Draft.data).where(Draft.id == draft_id).first()
     if kept is None or kept.data.get("stamp") != stamp or kept.sheet is None:
         raise errors.DraftChanged("This draft was changed meanwhile: load it anew.")
@@ -197,7 +206,7 @@ def people(draft: Draft) -> list[Candidate]:
 
 
 @lru_cache(4)
-def _people(draft_id: str, stamp: int) -> list[Candidate]:
+def _people(draft_id: str, stamp: str) -> list[Candidate]:
     draft = find(draft_id)
     if draft.data["stamp"] != stamp:
         raise errors.DraftChanged("This draft was changed meanwhile: load it anew.")
@@ -304,35 +313,39 @@ def attached(draft: Draft) -> list[Attachment]:
 def start(settings: Settings, draft_id: str, version: int, who: str) -> int:
     """Make the job of what the dry run has frozen; asked again, the same job. Returns its id.
 
-    Raises DraftChanged when anything was changed after the dry run.
+    Everything is checked first, as that takes a while; then the draft is locked, looked at once more, and becomes the
+    job in one transaction. Raises DraftChanged when anything was changed after the dry run, NotFound when the draft
+    was discarded.
     """
     draft = find(draft_id)
-    if draft.job_id:
-        return int(draft.job_id)
-    if made := Answer.get_or_none(Answer.key == _key(draft_id)):  # the answer never came, or a crash came first
-        return _become(draft_id, int(made.response["job_id"]))
+    if job_id := draft.job_id or _started(draft_id):
+        return int(job_id)
     _refuse_late(draft, version)
     audience, found = audience_frozen(draft), report(draft)
     if not audience or found is None:
-        raise errors.DraftChanged("Something was changed after the dry run: look at it once more, then start.")
-    answer = campaigns.create(settings, _order(draft, audience, found), who)
-    return _become(draft_id, int(answer["job_id"]))
-
-
-def _key(draft_id: str) -> str:
-    return f"draft:{draft_id}"
-
-
-def _become(draft_id: str, job_id: int) -> int:
-    """Tie the draft to its job; its rows are no longer needed, and people's data are kept once."""
+        raise _stale()
+    checked = campaigns.check(settings, _order(draft, audience, found))
     with write():
-        row = locked(Draft.select(*_LIGHT).where(Draft.id == draft_id)).first()
-        if row is not None:
-            values = {"job": job_id, "sheet": None, "audience": None, "data": {**row.data, "started": True}}
-            Draft.update(**values).where(Draft.id == draft_id).execute()
-            if origin := row.data.get("cloned_from"):
-                Job.update(cloned_from=origin).where(Job.id == job_id).execute()
+        row: Draft = locked(Draft.select(*_LIGHT).where(Draft.id == draft_id)).first() or find(draft_id)
+        if row.job_id:  # by a second press of the button, a moment ago
+            return int(row.job_id)
+        _refuse_late(row, version)
+        if report(row) != found:  # a new dry run has frozen others
+            raise _stale()
+        job_id = int(campaigns.store(settings, checked, who)["job_id"])
+        values = {"job": job_id, "sheet": None, "audience": None, "data": {**row.data, "started": True}}
+        Draft.update(**values).where(Draft.id == draft_id).execute()
     return job_id
+
+
+def _started(draft_id: str) -> int | None:
+    """The job that was made of a draft which has lost it since."""
+    made = Answer.get_or_none(Answer.scope == Scope.DRAFT, Answer.key == draft_id)
+    return int(made.response["job_id"]) if made else None
+
+
+def _stale() -> errors.DraftChanged:
+    return errors.DraftChanged("Something was changed after the dry run: look at it once more, then start.")
 
 
 def _order(draft: Draft, audience: Sequence[Sequence[Any]], found: Mapping[str, Any]) -> campaigns.Order:
@@ -346,7 +359,8 @@ def _order(draft: Draft, audience: Sequence[Sequence[Any]], found: Mapping[str, 
         source=draft.name,
         columns=fields(draft),
     )
-    return campaigns.Order(text=data.get("text", ""), audience=chosen, key=_key(draft.id), **terms(draft))
+    own = {"key": draft.id, "scope": Scope.DRAFT, "cloned_from": data.get("cloned_from")}
+    return campaigns.Order(text=data.get("text", ""), audience=chosen, **own, **terms(draft))
 
 
 def terms(draft: Draft) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import structlog
 
 from daemon import contacts, errors, listing, render, tables, uploads
 from daemon.db import Prepared, after_commit, locked, now_ms, param, tuples, write
-from daemon.models import Answer, ContactList, ListEntry, Template
+from daemon.models import Answer, ContactList, ListEntry, Scope, Template
 
 log = structlog.get_logger()
 
@@ -166,36 +166,42 @@ def from_upload(upload_id: str) -> contacts.ContactList:
     return contacts.ContactList(found, rejected, row.duplicates, row.columns, row.phone_column)
 
 
-def create_list(name: str, found: contacts.ContactList, key: str | None = None) -> tuple[Listed, Added]:
+def create_list(
+    name: str, found: contacts.ContactList, key: str | None = None, scope: Scope = Scope.LIST
+) -> tuple[Listed, Added]:
     """A new list of these people, who may be nobody yet.
 
-    key: of the form or request that asks, so that its repeat gets the list that it has made.
+    key: of the form or request (scope) that asks, so that its repeat gets the list that it has made.
     Raises InvalidInput (the name is taken, or there is nobody good among those given).
     """
     name, now = _name(name, "list"), now_ms()
-    digest = hashlib.sha256(f"{name}\n{[each.number for each in found.contacts]}".encode()).hexdigest()
+    asked = [name, found.columns, [[each.number, each.fields] for each in found.contacts]]
+    digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
     _refuse_nobody(found)
     try:
         with write():
-            if (before := _made_before(key, digest, found)) is not None:
+            if (before := _made_before(scope, key, digest, found)) is not None:
                 return before
             row = ContactList.create(name=name, created_at=now, updated_at=now)
             added = _put(row, found)
             if key:
                 response = {"list_id": row.id, "added": added.added, "duplicates": added.duplicates}
-                kept = Answer.insert(key=f"list:{key}", request=digest, response=response, created_at=now)
+                kept = Answer.insert(scope=scope, key=key, request=digest, response=response, created_at=now)
                 newer = [Answer.request, Answer.response, Answer.created_at]  # the form was changed since, after Back
-                kept.on_conflict(conflict_target=[Answer.key], preserve=newer).execute()
+                kept.on_conflict(conflict_target=[Answer.scope, Answer.key], preserve=newer).execute()
     except peewee.IntegrityError:  # on PostgreSQL the same request may get as far as this twice at once
-        if (before := _made_before(key, digest, found)) is not None:
+        if (before := _made_before(scope, key, digest, found)) is not None:
             return before
         raise _taken("list", name) from None
     return listed(row.id), added
 
 
-def _made_before(key: str | None, digest: str, found: contacts.ContactList) -> tuple[Listed, Added] | None:
+def _made_before(
+    scope: Scope, key: str | None, digest: str, found: contacts.ContactList
+) -> tuple[Listed, Added] | None:
     """What the same request was answered; None when it comes for the first time, or its list is gone."""
-    answer = Answer.get_or_none(Answer.key == f"list:{key}", Answer.request == digest) if key else None
+    same = (Answer.scope == scope, Answer.key == key, Answer.request == digest)
+    answer = Answer.get_or_none(*same) if key else None
     row = ContactList.get_or_none(ContactList.id == answer.response["list_id"]) if answer else None
     if answer is None or row is None:
         return None

@@ -79,6 +79,17 @@ JOB_MOVES: dict[str, tuple[frozenset[JobState], JobState]] = {
 }
 
 
+class Kind(StrEnum):
+    """What a job is for. The page decides it, never a caller's text."""
+
+    CAMPAIGN = "campaign"
+    TEST = "test"  #: one message to oneself, from a draft
+    ANSWER = "answer"  #: to somebody who has written to us
+
+
+UNCAPPED = frozenset({Kind.TEST, Kind.ANSWER})  # how often one person may be written to does not count these
+
+
 class Role(IntEnum):
     """What somebody may do; each may all that those before it may. Stored by its name, in small letters."""
 
@@ -162,7 +173,9 @@ class Job(Table):
     window = peewee.CharField(null=True, max_length=11)  # sends between these times only, such as 09:00-18:00
     daily_cap = peewee.IntegerField(default=0)  # of this job; 0: none
     opens_at = peewee.BigIntegerField(default=0)  # its window or cap lets nothing out before
+    opens_zone = peewee.CharField(null=True, max_length=64)  # in which that was reckoned: in another it says nothing
     cloned_from = peewee.IntegerField(null=True)
+    kind = peewee.CharField(default=Kind.CAMPAIGN, max_length=16)
     pending = peewee.IntegerField(default=0)
     claimed = peewee.IntegerField(default=0)
     sending = peewee.IntegerField(default=0)
@@ -399,13 +412,28 @@ class Attachment(Table):
     created_at = peewee.BigIntegerField()
 
 
-class Answer(Table):
-    """What a request with an Idempotency-Key was answered, so that its repeat gets the same."""
+class Scope(StrEnum):
+    """What a key of idempotency is for: keys of two scopes never meet, so no caller reaches the page's own."""
 
-    key = peewee.CharField(primary_key=True)
+    SEND = "send"  #: `POST /send`, the key is the caller's
+    LIST = "list"  #: `POST /lists`, likewise
+    LIST_FORM = "list_form"  #: the page's form for a new list
+    DRAFT = "draft"  #: the page's start of a draft, whose id it is
+    TEST = "test"  #: the page's test message
+
+
+class Answer(Table):
+    """What a request with a key of idempotency was answered, so that its repeat gets the same."""
+
+    scope = peewee.CharField(max_length=16)
+    key = peewee.CharField()
     request = peewee.CharField(max_length=64)  # SHA-256 of the request
     response = Json()
     created_at = peewee.BigIntegerField()
+
+    class Meta:
+        table_name = "idempotency"
+        primary_key = peewee.CompositeKey("scope", "key")
 
 
 TABLES = [

@@ -29,6 +29,7 @@ from daemon.models import (
     MOVES,
     NOT_OUT,
     OUT,
+    UNCAPPED,
     UNFINISHED,
     Account,
     Event,
@@ -51,7 +52,6 @@ FARTHEST_MS = 3 * pacing.DAY_MS  # a cap frees within a day, and the window afte
 LOOK_AGAIN_MS = 1_000
 REQUEUED = frozenset({State.PENDING, State.CANCELLED})
 OPTED_OUT = "is on the suppression list"
-TEST = "Test: "  # a job of one message that is named so went to oneself
 LOGGED = {  # move -> its event, see logs.EVENTS
     "claim": "message.claimed",
     "release": "message.released",
@@ -343,7 +343,7 @@ def _barred(job: Job, number: str, now: int, rules: pacing.Rules) -> str | None:
     """Why this person may not be written to now; None when they may."""
     if _opted_out(number=number).fetchone():
         return OPTED_OUT
-    if not rules.person_cap or (job.name.startswith(TEST) and job.total == 1):
+    if not rules.person_cap or job.kind in UNCAPPED:
         return None
     (got,) = _got(number=number, since=now - rules.person_window_ms).fetchone()
     if got < rules.person_cap:
@@ -356,9 +356,9 @@ def _barred(job: Job, number: str, now: int, rules: pacing.Rules) -> str | None:
 def _got() -> Any:
     """How many messages have left for this number since then, whatever their job and account."""
     left = (State.SENDING.value, State.UNCERTAIN.value, *sorted(OUT))
-    no_test = (peewee.fn.SUBSTR(Job.name, 1, len(TEST)) != TEST) | (Job.total != 1)
+    counts = Job.kind.not_in(sorted(UNCAPPED))
     theirs = (Message.number == param("number"), Message.submitted_at > param("since"), Message.state.in_(left))
-    return Message.select(peewee.fn.COUNT(Message.id)).join(Job).where(*theirs, no_test)
+    return Message.select(peewee.fn.COUNT(Message.id)).join(Job).where(*theirs, counts)
 
 
 def _alone_with(number: str) -> None:

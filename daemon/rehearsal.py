@@ -6,6 +6,8 @@ it is looked at when a message is claimed.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +19,7 @@ from daemon.config import Settings
 from daemon.db import now_ms, tuples
 from daemon.languages import N_
 from daemon.mapping import LEFT_OUT, Candidate
-from daemon.models import MAY_RUN, Draft, Job, JobState, Message, State, Suppression
+from daemon.models import MAY_RUN, UNCAPPED, Draft, Job, JobState, Kind, Message, Scope, State, Suppression
 
 REASONS = {  # code of a reason → what the page calls those it is about
     "bad_number": N_("Number that cannot be used"),
@@ -32,6 +34,7 @@ REASONS = {  # code of a reason → what the page calls those it is about
     "attachment": N_("Attachment missing or too large"),
 }
 BATCH = 500
+TEST = "Test: "  # how the page names a test to oneself
 _GOT_IT = sorted({State.SENDING, State.SENT, State.DELIVERED, State.READ, State.UNCERTAIN})
 _QUEUED = sorted({State.PENDING, State.CLAIMED})
 _TRIES = 10
@@ -197,7 +200,7 @@ def _often(rules: pacing.Rules, numbers: Iterable[str | None]) -> set[str]:
 
 def _real() -> Any:
     """Whether a job is more than a test message to oneself."""
-    return (peewee.fn.SUBSTR(Job.name, 1, len(outbox.TEST)) != outbox.TEST) | (Job.total != 1)
+    return Job.kind.not_in(sorted(UNCAPPED))
 
 
 # When
@@ -294,7 +297,8 @@ def preview(text: str, who: contacts.Contact | None, fields: Collection[str], ca
 def send_test(settings: Settings, draft_id: str, number: str, position: int, nonce: str, who: str) -> int:
     """Send the message of one of those who will get it to a number of one's own, as a small job. Returns its id.
 
-    nonce: the same one again is the same test. Raises InvalidNumber, InvalidInput, DraftChanged.
+    nonce: of the form; the same one again, for the same number and message, is the same test.
+    Raises InvalidNumber, InvalidInput, DraftChanged.
     """
     draft = drafts.find(draft_id)
     people = drafts.audience_frozen(draft)
@@ -310,14 +314,16 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
         rendered = render.render(render.compile(text), row[2], row[1])
         text = text if "{{" in rendered or "{%" in rendered else rendered  # what a name says is no placeholder
     order = drafts.terms(draft) | {
-        "name": outbox.TEST + draft.name,
+        "name": TEST + draft.name,
+        "kind": Kind.TEST,
+        "scope": Scope.TEST,
         "schedule_at": None,
         "window": None,
         "daily_cap": None,
     }
     audience = campaigns.Audience([person], [], 0, "row", columns=drafts.fields(draft))
-    answer = campaigns.create(
-        settings, campaigns.Order(text=text, audience=audience, key=f"test:{draft_id}:{nonce}", **order), who
-    )
+    asked = json.dumps([draft_id, draft.version, nonce, person.number, row, text])
+    key = hashlib.sha256(asked.encode()).hexdigest()
+    answer = campaigns.create(settings, campaigns.Order(text=text, audience=audience, key=key, **order), who)
     drafts.remember(draft_id, {"number": person.number, "job": answer["job_id"]})
     return int(answer["job_id"])

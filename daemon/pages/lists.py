@@ -12,7 +12,7 @@ from aiohttp.web_request import FileField
 from daemon import contacts, errors, library, listing, uploads
 from daemon.config import Settings
 from daemon.languages import N_
-from daemon.models import Upload
+from daemon.models import Scope, Upload
 from daemon.pages.shell import number, only, show
 from daemon.web import SETTINGS, Role, in_db
 
@@ -67,7 +67,8 @@ async def create(request: web.Request) -> web.StreamResponse:
     try:
         upload = await in_db(request, _given, request.app[SETTINGS], posted.get("file"), form["numbers"])
         found = await in_db(request, _people, upload, form["list"])
-        made, added = await in_db(request, library.create_list, form["name"], found, form["key"][:64] or None)
+        given = (form["name"], found, form["key"][:64] or None, Scope.LIST_FORM)
+        made, added = await in_db(request, library.create_list, *given)
     except (errors.InvalidInput, errors.NotFound, errors.TooLarge) as error:
         return await _new(request, form, str(error), upload)
     raise _to_list(made.id, added, upload)

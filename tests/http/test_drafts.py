@@ -16,7 +16,7 @@ import pytest
 from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
-from daemon import accounts, campaigns, db, drafts, library, mapping, outbox, suppression, uploads
+from daemon import accounts, campaigns, db, drafts, library, mapping, rehearsal, suppression, uploads
 from daemon.config import Settings
 from daemon.contacts import ContactList
 from daemon.http import make_app
@@ -858,4 +858,4 @@ async def test_an_account_that_is_ready_is_said_to_be(member: Client) -> None:
     base = await with_message(member)
     assert "If it is started now" in await check(member, base)
     assert AccountState.READY == Account.get().state
-    assert outbox.TEST not in await look(member, f"{base}/check")
+    assert rehearsal.TEST not in await look(member, f"{base}/check")

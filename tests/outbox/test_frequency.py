@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from daemon import accounts, campaigns, db, errors, outbox, pacing
-from daemon.models import Event, Message, State
+from daemon.models import Event, Kind, Message, State
 from daemon.transports import Ack, Mark
 from tests.outbox.hand import LEASE_MS, Hand, fresh, states
 
@@ -120,17 +120,26 @@ def test_a_message_that_is_tried_again_does_not_count_itself(capped: Hand) -> No
 
 
 def test_messages_to_oneself_neither_count_nor_are_skipped(capped: Hand) -> None:
-    """A test before each campaign uses nothing up; a campaign of many that is named so is none."""
+    """A test before each campaign uses nothing up; so does an answer to somebody who wrote."""
     capped.rules = replace(TWO_A_WEEK, person_cap=1)
-    for _ in range(3):
-        capped.queue(1, name="Test: Spring")
+    for kind in (Kind.TEST, Kind.TEST, Kind.ANSWER):
+        capped.queue(1, kind=kind)
         assert 1 == len(capped.send_all())
-    capped.queue(1, name="Spring")
+    capped.queue(1)
     assert 1 == len(capped.send_all())
-    job = capped.queue(2, name="Test: of everybody")
+    capped.queue(1, kind=Kind.TEST)
+    assert 1 == len(capped.send_all())
 
-    assert ["+4915110000001"] == capped.send_all()
-    assert [State.SKIPPED, State.SENT] == states(job)
+
+def test_a_name_does_not_make_a_test_of_a_campaign(capped: Hand) -> None:
+    """What a caller calls their job switches nothing off: it is capped, and it counts."""
+    capped.rules = replace(TWO_A_WEEK, person_cap=1)
+    capped.queue(1, name="Test: Spring")
+    assert 1 == len(capped.send_all())
+    again = capped.queue(1, name="Test: Spring")
+
+    assert [] == capped.send_all()
+    assert [State.SKIPPED] == states(again)
 
 
 def test_without_a_cap_nobody_is_skipped(hand: Hand) -> None:

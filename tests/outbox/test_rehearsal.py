@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from daemon import accounts, campaigns, drafts, errors, outbox, pacing, rehearsal, suppression
-from daemon.models import Draft, Job, Message
+from daemon.models import Draft, Job, Kind, Message
 from daemon.transports import Ack, Mark, Receipt
 
 NUMBERS = [f"+491511{n:07}" for n in range(4)]
@@ -27,9 +27,9 @@ def prepared(database: str, settings: Any) -> Draft:
     return drafts.save(draft.id, draft.version, changes, "Spring")
 
 
-def send_to(settings: Any, number: str, name: str = "Earlier") -> None:
+def send_to(settings: Any, number: str, **order: Any) -> None:
     """A campaign that this person has got."""
-    job_id = campaigns.create(settings, campaigns.Order("x", numbers=[number], name=name), "test")["job_id"]
+    job_id = campaigns.create(settings, campaigns.Order("x", numbers=[number], **order), "test")["job_id"]
     message = Message.get(Message.job == job_id)
     now = campaigns.now_ms()
     (message,) = outbox.claim("default", 1, now, 60_000, pacing.Rules())
@@ -69,12 +69,19 @@ def test_the_report_and_the_people_are_frozen_and_started_once(prepared: Draft, 
 
 
 def test_whoever_got_a_campaign_lately_is_left_out_or_not(prepared: Draft, settings: Any) -> None:
-    """As is wished; a test to oneself does not count, one that is queued does."""
-    send_to(settings, NUMBERS[0])
-    send_to(settings, NUMBERS[1], outbox.TEST + "x")
+    """As is wished; a test to oneself does not count, whatever else is called so does, and so does one in a queue."""
+    send_to(settings, NUMBERS[0], name=rehearsal.TEST + "x")
+    send_to(settings, NUMBERS[1], kind=Kind.TEST)
     campaigns.create(settings, campaigns.Order("x", numbers=[NUMBERS[2]]), "test")
     assert {"recent": 2} == rehearse(settings, prepared)["counts"]
     assert {} == rehearse(settings, prepared, leave_out=False)["counts"]
+
+
+def test_who_is_queued_in_a_paused_job_counts_as_one_who_gets_it(prepared: Draft, settings: Any) -> None:
+    """It goes on when somebody resumes it."""
+    job_id = campaigns.create(settings, campaigns.Order("x", numbers=[NUMBERS[2]]), "test")["job_id"]
+    campaigns.pause(job_id, "test")
+    assert {"recent": 1} == rehearse(settings, prepared)["counts"]
 
 
 def test_whoever_got_as_many_as_one_may_is_told_before(prepared: Draft, make_settings: Any, settings: Any) -> None:
