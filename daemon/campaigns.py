@@ -312,6 +312,17 @@ def pause(job_id: int, who: str) -> Job:
     return _move(job_id, "pause", who)
 
 
+def suspend(job_id: int, why: str) -> None:
+    """Pause it because something of its own is missing; `why`, a sentence, says what a person has to do.
+
+    Nothing happens where it is paused, stopped or completed already.
+    """
+    with write():
+        found = _job_to_move(job_id)
+        if found.state in JOB_MOVES["pause"][0]:
+            _move(job_id, "pause", "sender", why)
+
+
 def resume(job_id: int, who: str) -> Job:
     """Go on where it was paused, or wait for its time again. Raises NotFound, IllegalMove."""
     schedule_at = job(job_id).schedule_at
@@ -346,18 +357,20 @@ def retry(job_id: int, who: str, search: str = "") -> tuple[Job, int]:
     return job(job_id), count
 
 
-def _move(job_id: int, name: str, who: str) -> Job:
+def _move(job_id: int, name: str, who: str, why: str | None = None) -> Job:
     sources, target = JOB_MOVES[name]
     now = now_ms()
     with write():
         found = _job_to_move(job_id)
         if found.state not in sources:
             raise _refusal(found, name)
-        changes: dict[str, Any] = {"state": target, "completed_at": now if target is JobState.STOPPED else None}
+        ended_at = now if target is JobState.STOPPED else None
+        changes: dict[str, Any] = {"state": target, "completed_at": ended_at, "reason": why}
         Job.update(**changes).where(Job.id == job_id).execute()
         if target is JobState.STOPPED:
             outbox.cancel_pending(found, who, now)
-        after_commit(partial(log.info, MOVED[name], account=found.account, job_id=job_id, who=who))
+        told = {"why": why} if why else {}
+        after_commit(partial(log.info, MOVED[name], account=found.account, job_id=job_id, who=who, **told))
     return job(job_id)
 
 

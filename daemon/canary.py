@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from daemon import errors
+from daemon import errors, unforeseen
 from daemon.transports import Finding, Outgoing, Transport
 
 EVERY_MS = 3_600_000  # between two of them
@@ -28,7 +28,11 @@ async def fly(transport: Transport, outgoing: Outgoing) -> str | None:
     try:
         mark = await transport.prepare(outgoing)
         await transport.hand_over(outgoing, mark)
+        found = await transport.look_up(outgoing, mark)
     except (errors.NotSubmitted, errors.SubmitUnknown, errors.Undeliverable) as error:
         return str(error)
-    found = await transport.look_up(outgoing, mark)
+    except (errors.AccountUnready, errors.BrowserLost):
+        raise
+    except Exception as error:  # it does not work as it should, whatever it is
+        return f"It failed in a way that nobody foresaw ({unforeseen.Unforeseen().tell(error, 'canary')})."
     return None if found.finding is Finding.SENT else found.evidence

@@ -14,6 +14,7 @@ DaemonError
 ├── NotFound               no job, message, upload, attachment or account by that id
 ├── InvalidInput           what the caller gave cannot be used; says what to change
 │   ├── InvalidNumber      not a telephone number that can be written to
+│   ├── AttachmentLost     an attachment of a job is missing, or not the file that was uploaded
 │   ├── UnreadableFile     a contacts file or an attachment that cannot be read
 │   └── TemplateError      a message text with a mistake or with a field that is missing
 ├── TooLarge               a body or a file above its limit
@@ -94,6 +95,10 @@ class InvalidInput(DaemonError):
 
 class InvalidNumber(InvalidInput):
     """Not a telephone number that can be written to."""
+
+
+class AttachmentLost(InvalidInput):
+    """An attachment's file is missing or is not what was uploaded: everybody who is to get it waits for a person."""
 
 
 class UnreadableFile(InvalidInput):

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from daemon import accounts, campaigns, canary, db, errors, outbox, pacing, process, render, uploads
+from daemon import accounts, campaigns, canary, db, errors, outbox, pacing, process, render, unforeseen, uploads
 from daemon.config import Settings
 from daemon.failures import Failures, Verdict
 from daemon.granting import Granting
@@ -49,6 +49,10 @@ class Stopping(Exception):
     """SIGTERM came while something that can be given up was under way."""
 
 
+# Not a matter of the message in hand: the loop, or the process, has to act.
+OURS = (Stopping, errors.DatabaseBusy, errors.DatabaseUnusable, errors.SetupError, errors.AccountInUse)
+
+
 class Sender:
     """The loop of one account's sender; `run` until `stop`, or until the transport is beyond repair."""
 
@@ -70,6 +74,8 @@ class Sender:
         self._restarts = 0
         self._steady_since = 0.0
         self._failures = Failures()
+        self._unforeseen = unforeseen.Unforeseen()
+        self._fileless: int | None = None  # the job of the last recipient whose own file was missing
         self._granting = Granting(self._account, transport, self._db)
         self._listening = Listening(settings, transport, self._db, self._gap)
         self._linked_anew = False  # since the last canary
@@ -162,6 +168,11 @@ class Sender:
         except errors.BrowserLost as error:
             await self._restart(error)
             return True
+        except OURS:
+            raise
+        except Exception as error:  # whoever wrote it must not keep others from getting their message
+            self._unforeseen.tell(error, "listen")
+            return True
 
     async def _rescue(self) -> None:
         """Once in a lease's time: take back what no living sender holds, of any account."""
@@ -212,6 +223,7 @@ class Sender:
 
     async def _send(self, message: Message) -> None:
         self._hold_in_hand(message)
+        gap = pacing.Gap(message.job.delay_max_ms, pacing.Why.PAUSE, 0)
         try:
             gap = await self._gap((message.job.delay_min_ms, message.job.delay_max_ms))
             outgoing = await self._db(_outgoing, self._settings, message)
@@ -226,6 +238,8 @@ class Sender:
             self._looked_at = 0.0  # look again before the next claim
         except errors.IllegalMove as error:
             await self._move(outbox.release, message, str(error))
+        except errors.AttachmentLost as error:
+            await self._without_file(message, str(error))
         except (errors.Undeliverable, errors.InvalidInput, errors.NotFound) as error:
             self._failures.success()  # of the account: WhatsApp has answered
             await self._move(outbox.fail, message, str(error))
@@ -241,7 +255,14 @@ class Sender:
         except errors.LeaseLost:
             self._drop(message)
             log.error("lease.lost")
+        except OURS:
+            raise
+        except Exception as error:  # nothing has left
+            kind = self._unforeseen.tell(error, "prepare")
+            await self._retry(message, f"Preparing it failed in a way that nobody foresaw ({kind}).")
+            await self._db(outbox.set_pace, message.account, db.now_ms, gap)
         else:
+            self._fileless = None
             await self._hand_over(message, outgoing, mark, gap)
 
     async def _hand_over(self, message: Message, outgoing: Outgoing, mark: Mark, gap: pacing.Gap) -> None:
@@ -249,6 +270,10 @@ class Sender:
         try:
             held = partial(self._holds, message.id)
             receipt = await self._within_grace(self._transport.hand_over(outgoing, mark, held))
+            self._restarts = 0
+            self._failures.success()
+            self._lost_with.pop(message.id, None)
+            await self._move(outbox.confirm, message, receipt, gap)
         except Stopping:
             return  # stays `sending`: the next life looks it up
         except errors.LeaseLost as error:  # this process slept; where nobody took over, it is queued again
@@ -263,11 +288,12 @@ class Sender:
         except errors.TransportError as error:
             log.warning("message.doubtful", why=str(error))
             self._doubtful[message.id] = False
+        except OURS:
+            raise
+        except Exception as error:  # it may be out
+            log.warning("message.doubtful", why=self._unforeseen.tell(error, "hand over"))
+            self._doubtful[message.id] = False
         else:
-            self._restarts = 0
-            self._failures.success()
-            self._lost_with.pop(message.id, None)
-            await self._move(outbox.confirm, message, receipt, gap)
             log.debug("message.handed_over", elapsed_ms=round((time.monotonic() - started) * 1000))
             return
         # Anew, from the end of the send: a slow send must not eat up the pause after it.
@@ -278,37 +304,75 @@ class Sender:
         message, _ = self._in_hand[message_id]
         self._hold_in_hand(message)
         with bound_contextvars(job_id=message.job_id, message_id=message.id, attempt=message.attempts):
-            outgoing = await self._db(_outgoing, self._settings, message)
             try:
-                found = await self._unless_stopped(self._transport.look_up(outgoing, Mark.loads(message.mark or "")))
-            except errors.BrowserLost as error:
-                await self._restart(error)
-                return
-            except errors.AccountUnready:
-                self._looked_at = 0.0
-                await self._pause(LOOK_S)
-                return
-            log.info("message.looked_up", finding=found.finding, evidence=found.evidence)
-            self._looks[message_id] += 1
-            crashed = self._doubtful[message_id]
-            if found.finding is Finding.SENT and found.receipt:
-                await self._move(outbox.confirm, message, found.receipt)
-            elif found.finding is Finding.FAILED:
-                await self._retry(message, "WhatsApp says that it was not sent")
-            elif found.finding is Finding.ABSENT and crashed and not self._breaks_the_browser(message):
-                await self._move(outbox.requeue, message, found.evidence)
-            elif found.finding is Finding.ABSENT:
-                await self._retry(message, f"it never appeared in the chat: {found.evidence}")
-            elif found.finding is Finding.WAITING:
-                detail = "A message waits for WhatsApp's tick; sending goes on when it has come."
-                self._hold = Health(AccountState.HELD, Hold.STUCK_ON_CLOCK, detail=detail)
-                self._looks.pop(message_id)
-                await self._report()
-                await self._pause(LOOK_AGAIN_S)
-            elif self._looks[message_id] >= LOOKS:
-                await self._move(outbox.lose, message, found.evidence, found)
-            else:
-                await self._pause(LOOK_AGAIN_S)
+                await self._consult(message)
+            except (errors.InvalidInput, errors.NotFound) as error:  # what it was cannot be put together any more
+                await self._lose_blindly(message, str(error))
+            except OURS:
+                raise
+            except Exception as error:  # the chat can tell nothing of what cannot be looked for
+                kind = self._unforeseen.tell(error, "look up")
+                self._looks[message_id] += 1
+                if self._looks[message_id] < LOOKS:
+                    await self._pause(LOOK_AGAIN_S)
+                else:
+                    await self._lose_blindly(message, f"Looking for it failed in a way that nobody foresaw ({kind}).")
+
+    async def _consult(self, message: Message) -> None:
+        outgoing = await self._db(_outgoing, self._settings, message, False)
+        try:
+            found = await self._unless_stopped(self._transport.look_up(outgoing, Mark.loads(message.mark or "")))
+        except errors.BrowserLost as error:
+            await self._restart(error)
+            return
+        except errors.AccountUnready:
+            self._looked_at = 0.0
+            await self._pause(LOOK_S)
+            return
+        log.info("message.looked_up", finding=found.finding, evidence=found.evidence)
+        self._looks[message.id] += 1
+        crashed = self._doubtful[message.id]
+        if found.finding is Finding.SENT and found.receipt:
+            await self._move(outbox.confirm, message, found.receipt)
+        elif found.finding is Finding.FAILED:
+            await self._retry(message, "WhatsApp says that it was not sent")
+        elif found.finding is Finding.ABSENT and crashed and not self._breaks_the_browser(message):
+            await self._move(outbox.requeue, message, found.evidence)
+        elif found.finding is Finding.ABSENT:
+            await self._retry(message, f"it never appeared in the chat: {found.evidence}")
+        elif found.finding is Finding.WAITING:
+            detail = "A message waits for WhatsApp's tick; sending goes on when it has come."
+            self._hold = Health(AccountState.HELD, Hold.STUCK_ON_CLOCK, detail=detail)
+            self._looks.pop(message.id)
+            await self._report()
+            await self._pause(LOOK_AGAIN_S)
+        elif self._looks[message.id] >= LOOKS:
+            await self._move(outbox.lose, message, found.evidence, found)
+        else:
+            await self._pause(LOOK_AGAIN_S)
+
+    async def _lose_blindly(self, message: Message, why: str) -> None:
+        """Nobody can tell, and there is nothing to show; where not even that can be written, others go on first."""
+        try:
+            await self._move(outbox.lose, message, why)
+        except OURS:
+            raise
+        except Exception as error:
+            self._unforeseen.tell(error, "lose")
+            self._drop(message)
+
+    async def _without_file(self, message: Message, why: str) -> None:
+        """A file is not there, or not as it was uploaded. The job waits for a person; everybody keeps their place.
+
+        Where it is one recipient's own file, only they go without; when the next one's is missing, too, the job waits.
+        """
+        own = message.attachments is not None
+        if own and self._fileless != message.job_id:
+            self._fileless = message.job_id
+            await self._move(outbox.fail, message, why)
+        else:
+            await self._db(campaigns.suspend, message.job_id, why)
+            await self._move(outbox.release, message, why)
 
     async def _retry(self, message: Message, why: str) -> None:
         """Count the attempt, unless a run of these says that the account is to blame: it holds then."""
@@ -538,13 +602,16 @@ def _clock() -> float:
 _compiled = lru_cache(8)(render.compile)  # a job's text is the same for everybody
 
 
-def _outgoing(settings: Settings, message: Message) -> Outgoing:
-    """What the recipient is to get: the job's text with their fields, and their own files or the job's."""
+def _outgoing(settings: Settings, message: Message, to_send: bool = True) -> Outgoing:
+    """What the recipient is to get: the job's text with their fields, and their own files or the job's.
+
+    to_send: the files have to be there; to look for it in the chat their names will do. Raises AttachmentLost.
+    """
     text = message.job.text
     if text.strip():
         text = render.render(_compiled(text), message.fields, message.number)
-    own = message.attachments
-    return Outgoing(message.number, text, uploads.files(settings, message.job.attachments if own is None else own))
+    ids = message.job.attachments if message.attachments is None else message.attachments
+    return Outgoing(message.number, text, uploads.files(settings, ids, to_send))
 
 
 def make_transport(settings: Settings) -> Transport:

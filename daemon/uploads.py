@@ -138,12 +138,35 @@ def attachments(ids: Sequence[str]) -> list[Attachment]:
     return [known[wanted] for wanted in ids]
 
 
-def files(settings: Settings, ids: Sequence[str]) -> tuple[File, ...]:
-    """The attachments as a transport takes them."""
+def files(settings: Settings, ids: Sequence[str], to_send: bool = True) -> tuple[File, ...]:
+    """The attachments as a transport takes them. to_send: else only what they are called matters.
+
+    Raises AttachmentLost.
+    """
+    try:
+        rows = attachments(ids)
+    except errors.NotFound:
+        raise errors.AttachmentLost(
+            "An attachment of this campaign is not stored any more: restore it from a backup, or stop this campaign "
+            "and make a new one."
+        ) from None
+    for row in rows if to_send else ():
+        _must_be_there(settings, row)
     return tuple(
-        File(attachment_path(settings, row.id), row.filename, Kind(row.kind), row.mimetype, row.size)
-        for row in attachments(ids)
+        File(attachment_path(settings, row.id), row.filename, Kind(row.kind), row.mimetype, row.size) for row in rows
     )
+
+
+def _must_be_there(settings: Settings, row: Attachment) -> None:
+    try:
+        size = attachment_path(settings, row.id).stat().st_size
+    except OSError:
+        size = -1
+    if size != row.size:
+        raise errors.AttachmentLost(
+            f"The file of attachment {row.id} is missing or damaged: put it back from a backup and resume this "
+            "campaign, or stop it and make a new one."
+        )
 
 
 def attachment_path(settings: Settings, attachment_id: str) -> Path:
