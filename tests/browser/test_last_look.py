@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.transports import Kind, Outgoing
+from daemon.transports import AccountState, Kind, Outgoing, whatsapp_web
 from daemon.transports.surface import Operation
 from daemon.transports.whatsapp_web import Page
 from tests.browser.driving import Driving, a_number
@@ -153,3 +154,124 @@ def test_one_row_is_one_part(driving: Driving, tmp_path: Path) -> None:
 
     assert (True, None) == (row is not None, nothing)
     assert "Only 1 of the message's 2 parts are in the chat." == look.evidence
+
+
+def test_a_text_that_was_changed_is_not_sent(driving: Driving) -> None:
+    """Somebody has typed into the composer between the two phases."""
+    message = Outgoing(a_number(), "as it was read back")
+    mark = driving.prepare(message)
+
+    def work(_: Operation) -> None:
+        page(driving)._surface.ask("focus", where="composer", wait_ms=500)
+        page(driving)._surface.type(" and more")
+
+    driving.run(driving.transport._run("type", work, 30))
+    with pytest.raises(errors.NotSubmitted, match="text was changed"):
+        driving.run(driving.transport.hand_over(message, mark))
+
+    assert [] == driving.got(message.number)
+
+
+def test_nothing_is_clicked_behind_a_dialog(driving: Driving) -> None:
+    """What it says may be the reason not to send."""
+    message = Outgoing(a_number(), "behind it")
+    mark = driving.prepare(message)
+    driving.set(unknown_dialog="Something that nobody knows")
+
+    with pytest.raises(errors.NotSubmitted):
+        driving.run(driving.transport.hand_over(message, mark))
+    driving.set(unknown_dialog=None)
+
+    assert [] == driving.got(message.number)
+
+
+def test_another_chat_that_opens_first_is_not_the_one(driving: Driving) -> None:
+    """Somebody opens a chat while WhatsApp still asks for ours: that a title has changed proves nothing."""
+    number, other = a_number(), a_number()
+    driving.set(names={other: "Kim"})
+    driving.send(other, "earlier")
+    driving.send(a_number(), "elsewhere")
+    driving.set(existence_ms=700, modal_delay_ms=5_000)
+    click = (
+        "[...document.querySelectorAll('#pane-side [role=row]')].find((row) => row.textContent.includes('Kim')).click()"
+    )
+    script = f"setTimeout(() => {{ {click} }}, 200)"
+    driver = page(driving)._surface._driver
+    driving.run(driving.transport._run("click", lambda _: driver.execute_script(script), 30))
+
+    with contextlib.suppress(errors.NotSubmitted):
+        driving.send(number, "for one only")
+
+    assert ["earlier"] == [each["text"] for each in driving.got(other)]
+    assert ["for one only"] * len(driving.got(number)) == [each["text"] for each in driving.got(number)]
+
+
+def test_an_equal_message_of_theirs_is_no_receipt(driving: Driving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They answer with the very words while ours is on the clock."""
+    number = a_number()
+    surface, asked = page(driving)._surface, page(driving)._surface.ask
+    theirs: list[str] = []
+
+    def answer_first(command: str, **given: Any) -> Any:
+        if command == "awaitRow" and not theirs:
+            theirs.append(driving.standin.incoming(number, "yes!")["id"])
+        return asked(command, **given)
+
+    driving.set(ack_ms=600)
+    message = Outgoing(number, "yes!")
+    mark = driving.prepare(message)
+    monkeypatch.setattr(surface, "ask", answer_first)
+    receipt = driving.run(driving.transport.hand_over(message, mark))
+
+    assert [receipt.transport_id] == [each["id"] for each in driving.got(number)]
+
+
+def test_a_send_button_that_does_nothing(driving: Driving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text still stands in the composer: it is taken back, and only then is it certain that nothing was sent."""
+    monkeypatch.setattr(whatsapp_web, "IGNORED_S", 0.3)
+    message = Outgoing(a_number(), "not taken")
+    mark = driving.prepare(message)
+    script = """
+      const deaf = (event) => event.target.closest("#main footer .slot") && event.stopImmediatePropagation();
+      window.addEventListener("click", deaf, true);
+      setTimeout(() => window.removeEventListener("click", deaf, true), 6000)"""
+    driver = page(driving)._surface._driver
+    driving.run(driving.transport._run("deafen", lambda _: driver.execute_script(script), 30))
+
+    with pytest.raises(errors.NotSubmitted, match="did not react"):
+        driving.run(driving.transport.hand_over(message, mark))
+    left = ask(driving, "chatNow", digits=message.number.strip("+"))["draft"]
+    driving.reload()
+
+    assert "" == left.strip("\n")
+    assert [] == driving.got(message.number)
+
+
+def test_a_message_of_which_a_part_is_out(driving: Driving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sound has gone and its text cannot follow: that is not "nothing was sent"."""
+    message = Outgoing(a_number(), "listen", (an_attachment(tmp_path, Kind.AUDIO, b"ID3 audio"),))
+    mark = driving.prepare(message)
+
+    def refuse(*_: Any) -> None:
+        raise errors.NotSubmitted("The box to write in has gone.")
+
+    monkeypatch.setattr(page(driving)._composer, "fill", refuse)
+    with pytest.raises(errors.SubmitUnknown, match="Only a part"):
+        driving.run(driving.transport.hand_over(message, mark))
+
+    assert [""] == [each["text"] for each in driving.got(message.number)]
+
+
+def test_what_was_composed_before_the_chats_had_gone_is_void(driving: Driving) -> None:
+    """Another window had WhatsApp meanwhile: whatever stands in the composer now, it is prepared anew."""
+    message = Outgoing(a_number(), "stale")
+    mark = driving.prepare(message)
+    driving.set(conflict=True)
+    driving.until(AccountState.HELD)
+    driving.set(conflict=False)
+    driving.until(AccountState.READY)
+
+    with pytest.raises(errors.NotSubmitted, match="gone from the screen"):
+        driving.run(driving.transport.hand_over(message, mark))
+
+    assert [] == driving.got(message.number)

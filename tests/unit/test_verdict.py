@@ -1,0 +1,45 @@
+"""What the rows behind the mark say of a message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from daemon.transports import Ack, Finding
+from daemon.transports.whatsapp_web import _verdict
+
+
+def row(key: str, *fits: str, own: bool | None = True, ack: str | None = "sent") -> dict[str, Any]:
+    return {"id": key, "own": own, "ack": ack, "fits": list(fits), "shell": False}
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted", "finding"),
+    [
+        ([], 1, Finding.ABSENT),
+        ([row("a", "no"), row("b", "yes", own=False, ack=None)], 1, Finding.ABSENT),
+        ([row("a", "yes")], 1, Finding.SENT),
+        ([row("a", "yes", ack=None)], 1, Finding.WAITING),
+        ([row("a", "yes", ack="failed")], 1, Finding.FAILED),
+        ([row("a", "yes", ack="failed"), row("b", "yes")], 1, Finding.SENT),
+        ([row("a", "unclear")], 1, Finding.UNKNOWN),
+        ([row("a", "unclear", own=None, ack=None)], 1, Finding.UNKNOWN),
+        ([row("a", "yes", own=None, ack=None)], 1, Finding.UNKNOWN),
+        ([row("a", "yes", "yes")], 2, Finding.UNKNOWN),
+        ([row("a", "yes", "yes"), row("b", "yes", "yes")], 2, Finding.SENT),
+        ([row("a", "yes", "no"), row("b", "no", "yes", ack="pending")], 2, Finding.WAITING),
+        ([row("a", "yes", "no"), row("b", "no", "yes", ack="failed")], 2, Finding.FAILED),
+    ],
+    ids=lambda value: value.value if isinstance(value, Finding) else None,
+)
+def test_findings(rows: list[dict[str, Any]], wanted: int, finding: Finding) -> None:
+    """A row stands for one part, the least of the parts' ticks is the message's, and what is unclear proves nothing."""
+    assert finding is _verdict(rows, wanted).finding
+
+
+def test_the_receipt_is_of_the_part_that_has_come_least_far() -> None:
+    """Its id is that of the last part."""
+    receipt = _verdict([row("a", "yes", "no", ack="read"), row("b", "no", "yes", ack="delivered")], 2).receipt
+
+    assert receipt and ("b", Ack.DELIVERED) == (receipt.transport_id, receipt.ack)
