@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import secrets
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
@@ -335,8 +334,7 @@ async def upload_attachment(request: web.Request) -> web.Response:
     require_key(request)
     settings = request.app[SETTINGS]
     form, part = await file_part(request)
-    place = settings.data_dir / "attachments" / f"{secrets.token_hex(8)}.part"
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    place = uploads.new_part(settings)
     try:
         await _store(form, part, place, settings.max_upload_mb)
         found = await in_db(request, uploads.add_attachment, settings, place, part.filename or "file")

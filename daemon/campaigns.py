@@ -140,7 +140,7 @@ def check(settings: Settings, order: Order) -> Checked:
     _check_terms(order)
     audience = _audience(settings, order)
     delays = _delays(settings, order)
-    _check_text(order, audience)
+    _check_text(settings, order, audience)
     return Checked(order, audience, delays)
 
 
@@ -253,11 +253,11 @@ def _delays(settings: Settings, order: Order) -> tuple[int, int]:
     return round(low * 1000), round(high * 1000)
 
 
-def _check_text(order: Order, audience: Audience) -> None:
+def _check_text(settings: Settings, order: Order, audience: Audience) -> None:
     """Everything about the message that could go wrong later goes wrong here, before anybody got it."""
     own = {tuple(person.attachments) for person in audience.people if person.attachments is not None}
     for ids in {tuple(order.attachments), *own}:
-        if reason := unfit([row.kind for row in uploads.attachments(ids)]):
+        if reason := unfit([row.kind for row in uploads.intact(settings, ids)]):
             raise errors.InvalidInput(reason)
     if not order.text.strip() and not order.attachments and not own:
         raise errors.InvalidInput("The message is empty: write a text or add an attachment.")

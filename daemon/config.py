@@ -18,7 +18,7 @@ import phonenumbers
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from daemon import errors
+from daemon import durable, errors
 
 PREFIX = "WASENDER_"
 ENV_FILE = "wasender.env"
@@ -230,7 +230,7 @@ def prepare_data_dir(settings: Settings) -> None:
     """Make the data folder, readable by its owner only. Raises SetupError."""
     folder = settings.data_dir
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        durable.make_folder(folder)
         probe = folder / f".writable-{os.getpid()}"
         probe.touch()
         probe.unlink()
@@ -260,11 +260,13 @@ def _make_key(path: Path) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(32) + "\n")
     try:
+        durable.sync(draft)  # a power cut must not leave a key's name without the key
         path.hardlink_to(draft)  # the whole key or no file, and only the first of several wins
     except FileExistsError:
         pass
     finally:
         draft.unlink()
+    durable.sync(path.parent)
 
 
 def release() -> str:

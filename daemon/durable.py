@@ -17,6 +17,14 @@ def keep(part: Path, place: Path) -> None:
     sync(place.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for its owner only, with those above it, if it is not there. Raises OSError."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        sync(folder.parent)
+
+
 def sync(path: Path) -> None:
     """Wait until the file's content, or the folder's list of names, is on the disk. Raises OSError."""
     handle = os.open(path, os.O_RDONLY)

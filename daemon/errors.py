@@ -15,6 +15,8 @@ DaemonError
 ├── InvalidInput           what the caller gave cannot be used; says what to change
 │   ├── InvalidNumber      not a telephone number that can be written to
 │   ├── AttachmentLost     an attachment of a job is missing, or not the file that was uploaded
+│   │   ├── AttachmentMissing  its file is not there
+│   │   └── AttachmentDamaged  its file is there, with another content
 │   ├── UnreadableFile     a contacts file or an attachment that cannot be read
 │   └── TemplateError      a message text with a mistake or with a field that is missing
 ├── TooLarge               a body or a file above its limit
@@ -103,6 +105,14 @@ class AttachmentLost(InvalidInput):
 
 class UnreadableFile(InvalidInput):
     """The uploaded file cannot be read."""
+
+
+class AttachmentMissing(AttachmentLost):
+    """The file of an attachment is not there, or cannot be read."""
+
+
+class AttachmentDamaged(AttachmentLost):
+    """The file of an attachment has another content than the one that was uploaded."""
 
 
 class TemplateError(InvalidInput):

@@ -127,8 +127,7 @@ class _Message:
         self._optional = bool(draft.data.get("files_optional"))
         rows = uploads.attachments([*self._common, *set(self._by_name.values())])
         self._kinds = {row.id: row.kind for row in rows}
-        self._lost = {row.id for row in rows if not _is_whole(settings, row)}
-        self._names = {row.id: row.filename for row in rows}
+        self._lost = {row.id: reason for row in rows if (reason := _lost(settings, row))}
         text = draft.data.get("text", "")
         self._template = render.compile(text) if text.strip() else None
 
@@ -145,7 +144,7 @@ class _Message:
             return "attachment", f"The file {who.file[:80]} was not uploaded."
         files = self.own_files(who) or self._common
         if lost := next((each for each in files if each in self._lost), None):
-            return "attachment", f"The file {self._names[lost]} is no longer there: upload it again."
+            return "attachment", self._lost[lost]
         if reason := campaigns.unfit([self._kinds[each] for each in files]):
             return "unfit", reason
         if self._template is None:
@@ -159,11 +158,13 @@ class _Message:
         return "", ""
 
 
-def _is_whole(settings: Settings, row: Any) -> bool:
+def _lost(settings: Settings, row: Any) -> str:
+    """What is wrong with an attachment's file, as a sentence; "" for nothing."""
     try:
-        return bool(uploads.attachment_path(settings, row.id).stat().st_size == row.size)
-    except OSError:
-        return False
+        uploads.check(settings, row)
+    except errors.AttachmentLost as error:
+        return str(error)
+    return ""
 
 
 def _among(query: Any, column: Any, values: Iterable[str | None]) -> set[str]:

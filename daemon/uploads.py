@@ -10,10 +10,11 @@ import hashlib
 import mimetypes
 import secrets
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from daemon import contacts, errors
+from daemon import contacts, durable, errors
 from daemon.config import Settings
 from daemon.db import now_ms, write
 from daemon.models import Attachment, Upload
@@ -85,7 +86,10 @@ def rejected_rows(rejected: Sequence[Sequence[Any]], place: str = "row") -> list
 
 
 def add_attachment(settings: Settings, part: Path, filename: str) -> dict[str, Any]:
-    """Keep the file at `part` (moved, not copied) as an attachment. Raises UnreadableFile when it is empty."""
+    """Keep the file at `part` (moved, not copied; see `new_part`) as an attachment, also through a power cut.
+
+    Raises UnreadableFile when it is empty.
+    """
     size = part.stat().st_size
     if not size:
         raise errors.UnreadableFile("The file is empty: choose one with content.")
@@ -102,12 +106,20 @@ def add_attachment(settings: Settings, part: Path, filename: str) -> dict[str, A
         sha256=digest,
         created_at=now_ms(),
     )
+    # On the disk before anybody hears of it: a power cut must not leave a campaign with half of a file.
     place = attachment_path(settings, attachment.id)
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part.replace(place)
+    durable.make_folder(place.parent)
+    durable.keep(part, place)
     with write():
         attachment.save(force_insert=True)
     return {"attachment_id": attachment.id, "filename": name, "size": size, "kind": attachment.kind}
+
+
+def new_part(settings: Settings) -> Path:
+    """Where the bytes of an attachment go while they come in; whoever asks removes what is left there."""
+    place = attachment_path(settings, f"{secrets.token_hex(8)}.part")
+    durable.make_folder(place.parent)
+    return place
 
 
 def mimetype_of(filename: str) -> str:
@@ -138,10 +150,40 @@ def attachments(ids: Sequence[str]) -> list[Attachment]:
     return [known[wanted] for wanted in ids]
 
 
+def intact(settings: Settings, ids: Sequence[str]) -> list[Attachment]:
+    """The attachments by those ids, in order, whose files are what was uploaded.
+
+    Raises NotFound, AttachmentMissing, AttachmentDamaged.
+    """
+    found = attachments(ids)
+    for row in found:
+        check(settings, row)
+    return found
+
+
+def check(settings: Settings, row: Attachment) -> None:
+    """See that an attachment's file is what was uploaded. Raises AttachmentMissing, AttachmentDamaged."""
+    place = attachment_path(settings, row.id)
+    try:
+        status = place.stat()
+        same = status.st_size == row.size and _digest(place, status.st_ino, status.st_mtime_ns) == row.sha256
+    except OSError:
+        raise errors.AttachmentMissing(f"The file {row.filename} is no longer there: upload it again.") from None
+    if not same:
+        raise errors.AttachmentDamaged(f"The file {row.filename} is damaged: upload it again.")
+
+
+@lru_cache(1024)
+def _digest(place: Path, _inode: int, _changed_ns: int) -> str:
+    """SHA-256 of a file; read once for everybody who gets it, as long as nobody writes to it."""
+    with place.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def files(settings: Settings, ids: Sequence[str], to_send: bool = True) -> tuple[File, ...]:
     """The attachments as a transport takes them. to_send: else only what they are called matters.
 
-    Raises AttachmentLost.
+    Raises AttachmentLost (or, more exactly, AttachmentMissing or AttachmentDamaged).
     """
     try:
         rows = attachments(ids)
@@ -159,14 +201,12 @@ def files(settings: Settings, ids: Sequence[str], to_send: bool = True) -> tuple
 
 def _must_be_there(settings: Settings, row: Attachment) -> None:
     try:
-        size = attachment_path(settings, row.id).stat().st_size
-    except OSError:
-        size = -1
-    if size != row.size:
-        raise errors.AttachmentLost(
+        check(settings, row)
+    except errors.AttachmentLost as error:
+        raise type(error)(
             f"The file of attachment {row.id} is missing or damaged: put it back from a backup and resume this "
             "campaign, or stop it and make a new one."
-        )
+        ) from None
 
 
 def attachment_path(settings: Settings, attachment_id: str) -> Path:

@@ -54,6 +54,7 @@ PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API
     errors.AccountInUse: (409, "account-in-use"),
     errors.TooLarge: (413, "too-large"),
     errors.InvalidInput: (422, "invalid-input"),
+    errors.AttachmentLost: (422, "attachment-lost"),
     errors.TransportError: (502, "transport-error"),
     errors.DatabaseBusy: (503, "database-busy"),
     errors.DatabaseUnusable: (500, "database-unusable"),

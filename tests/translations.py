@@ -26,6 +26,7 @@ LEFT_OUT = {
     "config.py",
     "preflight.py",
     "process.py",
+    "schema.py",
     "chrome.py",
     "display.py",
     "migrations",

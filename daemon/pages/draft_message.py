@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -203,8 +202,7 @@ def _check(draft: Draft, changes: Mapping[str, Any]) -> None:
 
 def _store(settings: Settings, upload: Any) -> str:
     """Keep an uploaded file; its id. Raises UnreadableFile, TooLarge."""
-    place = settings.data_dir / "attachments" / f"{secrets.token_hex(8)}.part"
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    place = uploads.new_part(settings)
     try:
         with place.open("wb") as file:
             shutil.copyfileobj(upload.file, file)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -142,8 +140,7 @@ async def _entered(request: web.Request) -> dict[str, Any]:
 
 def _take(settings: Settings, file: FileField) -> dict[str, Any]:
     """Keep a file of a form. Raises TooLarge, UnreadableFile."""
-    place: Path = settings.data_dir / "attachments" / f"{secrets.token_hex(8)}.part"
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    place = uploads.new_part(settings)
     try:
         with place.open("wb") as target:
             while chunk := file.file.read(1024 * 1024):

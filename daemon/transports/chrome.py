@@ -24,7 +24,7 @@ import urllib3.exceptions
 from selenium.common.exceptions import SessionNotCreatedException, WebDriverException
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-from daemon import errors
+from daemon import durable, errors
 from daemon.config import Settings
 from daemon.transports import display, processes
 
@@ -323,7 +323,7 @@ class Chrome:
         stored["profile"].pop("exit_type", None)
         fresh = path.with_suffix(".wasender")
         fresh.write_text(json.dumps(stored))
-        fresh.replace(path)
+        durable.keep(fresh, path)
 
     def _make_temp(self) -> None:
         try:
@@ -346,8 +346,10 @@ class Chrome:
         fresh = self._drivers / "chromedriver.new"
         shutil.copyfile(chromedriver, fresh)
         fresh.chmod(0o700)
-        fresh.replace(copy)
-        stamp.write_text(json.dumps({"origin": origin, "version": version}))
+        durable.keep(fresh, copy)  # before the stamp: half a driver with a stamp would be used for ever
+        written = stamp.with_suffix(".new")
+        written.write_text(json.dumps({"origin": origin, "version": version}))
+        durable.keep(written, stamp)
         return copy, version
 
     def _choose_display(self, version: str) -> tuple[dict[str, str], list[str]]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from filelock import FileLock, Timeout
 
-from daemon import errors
+from daemon import durable, errors
 from daemon.config import Settings
 from daemon.transports import AccountState, Ack, Finding, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, always
 
@@ -52,6 +52,8 @@ class DryRunTransport:
             try:
                 whole = file.write(line.encode()) == len(line)
                 os.fsync(file.fileno())
+                if not at:
+                    durable.sync(self._journal.parent)  # the journal's name
             except OSError:
                 whole = False
             if not whole:  # the disk is full: half a line is no message
