@@ -26,7 +26,8 @@ DaemonError
 ├── LeaseLost              this sender no longer holds the message: it must not write
 └── TransportError         what can go wrong while sending
     ├── NotSubmitted       nothing has left this machine; the message may be tried again
-    │   └── PartMissing    the page lacks a part that sending needs
+    │   ├── PartMissing    the page lacks a part that sending needs
+    │   └── ChatInUse      a person's own text stands in the recipient's chat
     ├── SubmitUnknown      it may be out; only a look into the chat can tell
     ├── Undeliverable      this recipient cannot get this message, however often it is tried
     ├── AccountUnready     the account cannot send now; no recipient is to blame
@@ -153,6 +154,10 @@ class PartMissing(NotSubmitted):
     def __init__(self, text: str, parts: list[str]) -> None:
         super().__init__(text)
         self.parts = parts
+
+
+class ChatInUse(NotSubmitted):
+    """A person has begun to write in the recipient's chat: the message waits until that text is gone."""
 
 
 class SubmitUnknown(TransportError):

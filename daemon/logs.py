@@ -110,6 +110,8 @@ EVENTS: dict[str, str] = {
     "account.bar_seen": "WhatsApp says that the account may not start chats (reason)",
     "chat.opened": "the right chat is open (way, proof, elapsed_ms)",
     "chat.way_failed": "one way to open it did not work; the next is tried (way)",
+    "chat.answer_of_another": "'not on WhatsApp' was said of another number, or of none; the chat is asked for again",
+    "composer.cleared": "text of ours that was not sent was taken out of a chat again",
     "composer.differed": "the text read back is not the one written; it is written anew (way, length, expected)",
     "message.not_clicked": "the send button was not pressed, so nothing left (reason)",
     "database.busy": "the database did not take a change; tried again",

@@ -48,6 +48,7 @@ BATCH = 500
 NO_RULES = pacing.Rules()
 PERSON = 0x7065_7273  # any number that is ours: the advisory locks of those who are about to write to one person
 SKIPS_PER_CLAIM = 200
+MANY_EVENTS = 200  # of one message: more than a day of coming back to it makes
 FARTHEST_MS = 3 * pacing.DAY_MS  # a cap frees within a day, and the window after it opens within another
 LOOK_AGAIN_MS = 1_000
 REQUEUED = frozenset({State.PENDING, State.CANCELLED})
@@ -433,6 +434,18 @@ def release(message: Message, why: str, now: int, wait_ms: int = 0) -> None:
     """
     changes: dict[str, Any] = {"not_before": now + wait_ms} if wait_ms else {}
     _requeue(message, "release", why, now, attempts=message.attempts - 1, **changes)
+
+
+def put_aside(message: Message, *whys: str) -> tuple[int, int]:
+    """How often in a row the message went back to the queue for one of these reasons, and since when (UTC epoch ms;
+    0: it did not)."""
+    count = begun = 0
+    for event in message.events.order_by(Event.id.desc()).limit(MANY_EVENTS):
+        if event.move in ("release", "retry") and event.why in whys:
+            count, begun = count + 1, event.at
+        elif event.move != "claim":
+            break
+    return count, begun
 
 
 def withdraw(message: Message, why: str, now: int) -> None:

@@ -41,6 +41,9 @@ LOOKS = 3  # that many looks that tell nothing make a message uncertain
 MAX_RESTARTS = 5  # of the transport in a row; then supervisord starts all anew
 STEADY_S = 60.0  # so long without trouble, and earlier restarts no longer count
 STOP_GRACE_S = 4.0  # for the message in hand after SIGTERM; closing Chrome takes up to 5 s more
+LOSSES = 2  # that many browsers lost with the same message, and each counts as a try
+IN_USE_MS, IN_USE_MOST_MS = 300_000, 3_600_000  # how long a message waits for a person who writes in that chat
+IN_USE_END_MS = 86_400_000  # after so long it fails: somebody has left that text there
 BARRED_MS = 3_600_000  # how long a chat that the account may not start rests, while others go on
 WEAR_S, IDLE_WEAR_S = 30.0, 3600.0  # between two questions whether the transport is worn out
 
@@ -247,6 +250,9 @@ class Sender:
         except errors.BrowserLost as error:
             await self._give_back_after_loss(message)
             await self._restart(error)
+        except errors.ChatInUse as error:
+            await self._wait_for_person(message, str(error))
+            await self._db(outbox.set_pace, message.account, db.now_ms, gap)
         except errors.NotSubmitted as error:
             await self._retry(message, str(error))
             await self._db(outbox.set_pace, message.account, db.now_ms, gap)
@@ -443,15 +449,29 @@ class Sender:
         return why is not None
 
     async def _give_back_after_loss(self, message: Message) -> None:
-        """A browser that dies is not the recipient's fault, unless it dies each time with the same message."""
-        self._lost_with[message.id] += 1
-        if self._breaks_the_browser(message):
-            await self._retry(message, "the browser broke down each time it was tried")
+        """A browser that dies is not the recipient's fault, unless it dies again and again with the same message.
+
+        Counted in the history: this process, too, ends when its browser is lost too often.
+        """
+        once, again = "the browser broke down before anything left", "the browser broke down each time it was tried"
+        count, _ = await self._db(outbox.put_aside, message, once, again)
+        if count + 1 >= LOSSES:
+            await self._retry(message, again)
         else:
-            await self._move(outbox.release, message, "the browser broke down before anything left")
+            await self._move(outbox.release, message, once)
+
+    async def _wait_for_person(self, message: Message, why: str) -> None:
+        """Somebody writes in the recipient's chat: come back later, and give up when that text stays for a day."""
+        now = await self._db(db.now_ms)
+        _, begun = await self._db(outbox.put_aside, message, why)
+        waited_ms = max(now - begun, 0) if begun else 0
+        if waited_ms >= IN_USE_END_MS:
+            await self._move(outbox.fail, message, why)
+        else:
+            await self._move(outbox.release, message, why, min(max(waited_ms, IN_USE_MS), IN_USE_MOST_MS))
 
     def _breaks_the_browser(self, message: Message) -> bool:
-        return self._lost_with[message.id] > self._settings.max_attempts
+        return self._lost_with[message.id] >= LOSSES
 
     async def _move(self, move: Callable[..., None], message: Message, what: Any, *rest: Any) -> None:
         """End the message's time in hand with one move of the outbox; a lost lease changes nothing."""

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from daemon import contacts, durable, errors
+from daemon import contacts, durable, errors, filenames
 from daemon.config import Settings
 from daemon.db import now_ms, write
 from daemon.models import Attachment, Upload
@@ -221,4 +221,4 @@ def safe_name(filename: str) -> str:
     if len(name) > MAX_NAME:
         stem, dot, ending = name.rpartition(".")
         name = (stem[: MAX_NAME - len(ending) - 1] + dot + ending) if dot and len(ending) < 12 else name[:MAX_NAME]
-    return name or "file"
+    return filenames.short(name) or "file"

@@ -160,11 +160,18 @@ class BrowserTransport:
     async def close(self) -> None:
         """See Transport.close."""
         self._operation.abandon()
-        self._page = None
+        page, self._page = self._page, None
         life = self._chrome
+
+        def stop(_: Operation) -> None:
+            if page is not None:
+                with contextlib.suppress(WebDriverException, urllib3.exceptions.HTTPError, errors.TransportError):
+                    page.discard()
+            life.stop()
+
         if life.driver is not None and life.alive():
             with contextlib.suppress(TimeoutError, errors.TransportError):
-                await asyncio.wait_for(asyncio.wrap_future(self._submit(lambda _: life.stop())), 2 * chrome.QUIT_S)
+                await asyncio.wait_for(asyncio.wrap_future(self._submit(stop)), 2 * chrome.QUIT_S)
         await self._lose()
         if life.lock.is_locked:
             await asyncio.to_thread(life.release)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,9 @@ import structlog
 
 from daemon import errors
 from daemon.transports import Hold
-from daemon.transports.composing import Box
+from daemon.transports.leftovers import Leftovers, new_marker
 from daemon.transports.screens import LINK, OPEN_MS, Screens
-from daemon.transports.surface import Interrupted, Operation, Surface
+from daemon.transports.surface import Abandoned, Interrupted, Operation, Surface
 
 log = structlog.get_logger()
 
@@ -28,12 +28,14 @@ class Chat:
     """An open chat that is proved to be the one with `digits`.
 
     rows: how its rows came to rest (for the page's `settled`). left: `Screens.left` at the time.
+    draft: what stood in its composer.
     """
 
     digits: str
     title: str | None
     rows: dict[str, Any] | None
     left: int
+    draft: str = ""
 
     def want(self) -> dict[str, str | None]:
         """What the page has to find before it sends."""
@@ -43,9 +45,10 @@ class Chat:
 class Chats:
     """Opens chats. WhatsApp's own pages link to a chat by an address; so do we, and have it proved."""
 
-    def __init__(self, surface: Surface, screens: Screens) -> None:
+    def __init__(self, surface: Surface, screens: Screens, leftovers: Leftovers) -> None:
         self._surface = surface
         self._screens = screens
+        self._leftovers = leftovers
         self._no_composer: set[str] = set()
         self.link_rests = 0.0  #: until when (monotonic) links are not tried
         self.proved: Chat | None = None  #: the last one
@@ -76,13 +79,19 @@ class Chats:
             if changed := ([] if chat["title"] else ["title"]) + chat.get("lost", []):
                 self._screens.note_changed(changed)
                 raise errors.AccountUnready(f"WhatsApp Web has changed; not found: {', '.join(changed)}.")
-            self.proved = Chat(digits, chat["title"], chat.get("rows"), self._screens.left)
+            self.proved = Chat(digits, chat["title"], chat.get("rows"), self._screens.left, chat["draft"] or "")
             return self.proved
         raise errors.NotSubmitted("The chat could not be opened, or not be proved to be the right one.")
 
     def _by_link(self, digits: str, operation: Operation) -> dict[str, Any] | None:
-        answer = self._surface.ask("openChat", digits=digits, href=LINK + digits, marker=None, wait_ms=OPEN_MS)
-        answer = self._after_dialogs(answer, digits, None, operation)
+        def ask(*, again: bool = True) -> dict[str, Any]:
+            href = LINK + digits
+            answer: dict[str, Any] = self._surface.ask(
+                "openChat", digits=digits, href=href, marker=None, wait_ms=OPEN_MS, again=again
+            )
+            return answer
+
+        answer = self._after_dialogs(ask(again=False), digits, None, operation, ask)
         if answer["outcome"] == "ignored":
             return None
         if answer["outcome"] in ("named", "unchanged", "timeout"):
@@ -92,16 +101,36 @@ class Chats:
     def _prove_by_marker(self, digits: str, operation: Operation) -> dict[str, Any] | None:
         """Ask WhatsApp to put a word of ours into the draft of the number's chat: it then stands in the
         composer of that chat and of no other."""
-        marker = "ws" + secrets.token_hex(5)
-        href = f"{LINK}{digits}&text={marker}"
+        marker = new_marker()
         operation.check()
-        answer = self._surface.ask("openChat", digits=digits, href=href, marker=marker, wait_ms=OPEN_MS)
-        answer = self._after_dialogs(answer, digits, marker, operation)
+        before = self._surface.ask("chatNow", digits=digits)
+
+        def ask() -> dict[str, Any]:
+            href = f"{LINK}{digits}&text={marker}"
+            answer: dict[str, Any] = self._surface.ask(
+                "openChat", digits=digits, href=href, marker=marker, wait_ms=OPEN_MS
+            )
+            return answer
+
+        try:
+            answer = self._after_dialogs(ask(), digits, marker, operation, ask)
+        except Abandoned:
+            now = self._surface.ask("chatNow", digits=digits)
+            if marker in (now["draft"] or ""):
+                self._unmarked(now, digits, before)
+            raise
         if answer["outcome"] in ("ignored", "timeout"):
             return None
-        chat = self._arrived(answer)
+        return self._unmarked(self._arrived(answer), digits, before)
+
+    def _unmarked(
+        self, chat: dict[str, Any] | None, digits: str, before: dict[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """The chat without our marker in its composer. before: what was open when WhatsApp was asked."""
         if chat and chat["composer"]:
-            Box(self._surface, "composer").clear()
+            same = before is not None and before["title"] == chat["title"]
+            seen = before["draft"] if before is not None and same else None
+            chat["draft"] = self._leftovers.without_marker(digits, seen, chat["draft"] or "")
         return chat
 
     def _by_search(self, digits: str, operation: Operation) -> dict[str, Any] | None:
@@ -126,7 +155,7 @@ class Chats:
 
     def _by_address(self, digits: str, operation: Operation) -> dict[str, Any] | None:
         """Load WhatsApp anew with the chat in its address: slow, but it needs nothing of the page."""
-        marker = "ws" + secrets.token_hex(5)
+        marker = new_marker()
         born = self._surface.observe()["born"]
         self._surface.open(f"/send?phone={digits}&text={marker}")
         until = time.monotonic() + NAVIGATE_S
@@ -140,12 +169,11 @@ class Chats:
                     time.sleep(0.05)
                     continue
                 answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
-                answer = self._after_dialogs(answer, digits, marker, operation)
+                # A page that was loaded for this chat alone has been asked for no other.
+                answer = self._after_dialogs(answer, digits, marker, operation, alone=True)
                 if answer["outcome"] in ("timeout", "busy"):
                     continue
-                chat = self._arrived(answer)
-                if chat and chat["composer"]:
-                    Box(self._surface, "composer").clear()
+                chat = self._unmarked(self._arrived(answer), digits)
             except Interrupted:
                 time.sleep(0.05)
                 continue
@@ -153,10 +181,21 @@ class Chats:
         return None
 
     def _after_dialogs(
-        self, answer: dict[str, Any], digits: str, marker: str | None, operation: Operation
+        self,
+        answer: dict[str, Any],
+        digits: str,
+        marker: str | None,
+        operation: Operation,
+        ask: Callable[[], dict[str, Any]] | None = None,
+        *,
+        alone: bool = False,
     ) -> dict[str, Any]:
-        """Answer the dialogs that come up instead of the chat. Raises Undeliverable, AccountUnready."""
-        for _ in range(5):
+        """Answer the dialogs that come up instead of the chat. Raises Undeliverable, AccountUnready.
+
+        ask: asks for the chat anew. alone: no answer about another number can be on its way.
+        """
+        nameless = alone
+        for _ in range(6):
             operation.check()
             if answer["outcome"] == "unready":
                 self._screens.require_usable(operation)
@@ -164,6 +203,8 @@ class Chats:
             if answer["outcome"] == "busy":
                 answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
                 if answer["outcome"] == "busy":
+                    # Else its answer would come while the next person's chat is opened.
+                    self._surface.ask("clickInDialog", text=self._surface.text["starting_chat"], labels=["^cancel$"])
                     raise errors.NotSubmitted("WhatsApp does not open the chat: its server does not answer.")
                 continue
             if answer["outcome"] != "dialog":
@@ -171,7 +212,14 @@ class Chats:
             dialog = answer["dialog"]
             if dialog["invalid"]:
                 self._surface.ask("acceptDialog", text=self._surface.text["invalid_number"])
-                raise errors.Undeliverable("The number is not on WhatsApp.")
+                # It may be the late answer about somebody else's number. Where it names none, as older builds do not,
+                # it is about this one when the same question gets the same answer once more.
+                if dialog["number"] == digits or (dialog["number"] is None and nameless):
+                    raise errors.Undeliverable("The number is not on WhatsApp.")
+                nameless = nameless or dialog["number"] is None
+                log.info("chat.answer_of_another")
+                answer = ask() if ask else {"outcome": "timeout"}
+                continue
             if not self._screens.dismiss({"dialogs": [dialog]}, idle=False):
                 self._screens.require_usable(operation)  # names the dialog
                 continue

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from daemon import errors
+from daemon import errors, filenames
 from daemon.transports import Attachment, Kind, Outgoing
 from daemon.transports.screens import Screens, beginning
 from daemon.transports.surface import CTRL, SHIFT, Operation, Surface
@@ -50,9 +50,20 @@ class Parcel:
             return [{"text": self.text, "names": [], "media": False}]
         texts = [self.text] + [""] * (len(self.files) - 1)
         return [
-            {"text": text, "names": [Path(file.filename).name], "media": True}
+            {"text": text, "names": [shown_name(file)], "media": True}
             for text, file in zip(texts, self.files, strict=True)
         ]
+
+
+def shown_name(file: Attachment) -> str:
+    """The name the recipient sees: the last part of the file's, short enough for every file system."""
+    return filenames.short(Path(file.filename).name) or "file"
+
+
+def own_names(message: Outgoing) -> tuple[str, ...]:
+    """What of the message's files the page may show as words: their names, with and without the ending."""
+    names = [shown_name(file) for file in message.attachments]
+    return tuple(dict.fromkeys([*names, *(Path(name).stem for name in names)]))
 
 
 def plan(message: Outgoing) -> list[Parcel]:
@@ -166,7 +177,7 @@ class Attacher:
         Files or text that do not fit into this parcel become further ones behind it.
         """
         paths = [self._named(file) for file in parcel.files]
-        before = self._surface.ask("screenText").splitlines()
+        before = self._surface.ask("screenText", everywhere=True).splitlines()
         self._surface.keep_choosers_shut(True)
         try:
             chosen = self._choose_input(parcel.group)
@@ -216,17 +227,21 @@ class Attacher:
 
     def _named(self, file: Attachment) -> Path:
         """A path to the file that ends in the name the recipient shall see. Raises NotSubmitted."""
-        name = Path(file.filename).name or "file"
+        name = shown_name(file)
         path = file.path.resolve()
         if not path.is_file():
             raise errors.NotSubmitted("The attachment's file is not there.")
         if path.name == name:
             return path
         folder = self._temp / secrets.token_hex(6)
-        folder.mkdir(parents=True, mode=0o700)
         link = folder / name
         try:
-            os.link(path, link)
-        except OSError:  # another file system
-            shutil.copyfile(path, link)
+            folder.mkdir(parents=True, mode=0o700)
+            try:
+                os.link(path, link)
+            except OSError:  # another file system
+                shutil.copyfile(path, link)
+        except OSError as error:  # of this file or this disk: Chrome is as it was
+            reason = error.strerror or type(error).__name__
+            raise errors.NotSubmitted(f"The attachment's file cannot be made ready ({reason}).") from error
         return link

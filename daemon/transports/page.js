@@ -69,13 +69,46 @@ function words(root, skip = null) {
   return clean(text);
 }
 
-const ROWS = "#pane-side [role=grid], [role=row], [role=listitem], #main [data-id], #main header, [contenteditable=true], [contenteditable='']";
+const ROWS = "#pane-side [role=grid], [role=row], [role=listitem], [role=tablist], #main [data-id], #main header, [contenteditable=true], [contenteditable='']";
+const lists = () => S.find.list.filter((choice) => typeof choice === "string").join(", ");
+const oneLine = (text) => clean(text).replace(/\s+/g, " ").trim();
 
-// What the page itself says: not the chats, not the messages, not what is being typed.
-function screenText() {
-  const lists = S.find.list.filter((choice) => typeof choice === "string").join(", ");
-  const skip = (el) => el.matches(ROWS) || el.matches(lists) || !visible(el);
-  return words(document.body, skip).replace(/[ \t]+/g, " ").replace(/\n\s*/g, "\n").trim();
+let own = []; // names of the files of the message in hand: ours, and never WhatsApp's words
+
+// `text` without those names, also where the page has cut one ("Unsupported dev….pdf").
+function theirs(text, names = own) {
+  if (!names.length) return text;
+  const without = (line) => {
+    for (const name of names) line = line.split(name).join(" ");
+    const parts = line.split(/…|\.\.\./).map((part) => part.trim()).filter(Boolean);
+    const cut = /…|\.\.\./.test(line) && parts.length && names.some((name) => parts.every((part) => name.includes(part)));
+    return cut ? "" : line.trim();
+  };
+  return text.split("\n").map(without).join("\n");
+}
+
+// Once the chats are there, WhatsApp speaks in dialogs, in notices, and above the list of chats. The open chat, a
+// preview over it and the panels beside it hold what people write: a pinned message, a name, an "about", a file.
+function userSpace() {
+  const side = document.querySelector("#side") ?? one("logged_in");
+  const main = one("chat");
+  if (!side || !main) return () => false;
+  let columns = side;
+  while (!columns.contains(main)) columns = columns.parentElement;
+  const notices = S.find.notice.join(", ");
+  return (el) => {
+    if (el === main) return true;
+    if (!columns.contains(el) || el.contains(side) || side.contains(el)) return false;
+    return !el.closest(notices) && !el.querySelector(notices);
+  };
+}
+
+// What the page itself says: not the chats, not the messages, not what is being typed. everywhere: also in the open
+// chat and its preview, where only what is said of the files in hand is looked for.
+function screenText({ everywhere = false } = {}) {
+  const users = everywhere ? () => false : userSpace();
+  const skip = (el) => el.matches(ROWS) || el.matches(lists()) || !visible(el) || users(el);
+  return theirs(words(document.body, skip).replace(/[ \t]+/g, " ").replace(/\n\s*/g, "\n").trim());
 }
 
 // What stands in an editor. A block is a line of its own, a <br> ends a line; a block's last <br> only holds it open.
@@ -136,7 +169,7 @@ function dialogs() {
   return found
     .filter((el) => !found.some((other) => other !== el && other.contains(el)))
     .map((el) => {
-      const text = words(el).replace(/\s*\n\s*/g, "\n").trim();
+      const text = theirs(words(el).replace(/\s*\n\s*/g, "\n").trim(), [...own, ...chatName()]).trim();
       const buttons = all("dialog_buttons", { root: el }).map((button) => clean(button.textContent || button.ariaLabel || "").trim());
       const waiting = says("starting_chat", text) && !buttons.some((label) => /^ok$/i.test(label));
       return { el, text, buttons, waiting };
@@ -144,7 +177,13 @@ function dialogs() {
     .filter((dialog) => dialog.text || dialog.buttons.length);
 }
 
-const shown = (dialog) => ({ text: dialog.text, buttons: dialog.buttons, waiting: dialog.waiting, invalid: says("invalid_number", dialog.text) });
+// The number that a dialog names, as digits; null when it names none.
+function numberIn(text) {
+  const found = /\+?\d[\d ().\/\u2010-\u2015-]{5,}\d/.exec(text);
+  return found ? digitsOf(found[0]) : null;
+}
+
+const shown = (dialog) => ({ text: dialog.text, buttons: dialog.buttons, waiting: dialog.waiting, invalid: says("invalid_number", dialog.text), number: numberIn(dialog.text) });
 
 function title() {
   const el = one("title");
@@ -152,6 +191,12 @@ function title() {
   const text = clean(words(el)).trim() || clean(el.textContent).trim();
   // Of the last choice nobody can say what it holds: in groups it is the list of members.
   return text ? { text, sure: hits.title < S.find.title.length - 1 } : null;
+}
+
+// The open chat's name, where it could be a sentence: a person may have called a contact anything.
+function chatName() {
+  const name = oneLine(title()?.text ?? "");
+  return name.split(" ").length > 2 ? [name] : [];
 }
 
 const isNumber = (text, digits) => /^\+?[\d\s().\/-]+$/.test(text) && digitsOf(text) === digits;
@@ -165,11 +210,13 @@ function composer() {
   return one("composer", { ok: (el) => !el.matches(caption) });
 }
 
-// Why a chat has no composer: the words that stand in its place.
+// Why a chat has no composer: the words that stand in its place, which is below the messages.
 function bar() {
   const main = one("chat");
   if (!main) return null;
-  const skip = (el) => el.matches(ROWS) || !visible(el);
+  const list = one("list");
+  const above = (el) => list && !el.contains(list) && !(list.compareDocumentPosition(el) & Node.DOCUMENT_POSITION_FOLLOWING);
+  const skip = (el) => el.matches(ROWS) || el.matches(lists()) || !visible(el) || above(el);
   const text = words(main, skip);
   if (says("monthly_cap", text)) return "monthly_cap";
   if (says("restricted", text)) return "restricted";
@@ -305,12 +352,19 @@ function isBlue(el) {
   });
 }
 
+// Whether an element of a row, or its label, is WhatsApp's own and not a text or the name of a file.
+function spoken(el, row) {
+  const label = oneLine(el.ariaLabel ?? "");
+  const named = own.some((name) => label.includes(name)) || (/\.\w{1,5}$/.test(label) && oneLine(row.textContent).includes(label));
+  return !named && !el.closest(S.row.text);
+}
+
 function ackOf(row) {
-  if (pick(row, S.row.failed).length) return "failed";
+  if (pick(row, S.row.failed).some((el) => spoken(el, row))) return "failed";
   const metas = pick(row, S.row.meta);
   const scopes = metas.length ? [...metas, row] : [row];
   for (const scope of scopes) {
-    const labels = pick(scope, "[aria-label]").map((el) => S.ack.labels[clean(el.ariaLabel).trim().toLowerCase()]).filter(Boolean);
+    const labels = pick(scope, "[aria-label]").filter((el) => spoken(el, row)).map((el) => S.ack.labels[clean(el.ariaLabel).trim().toLowerCase()]).filter(Boolean);
     if (labels.length) return labels.at(-1);
   }
   for (const el of pick(row, "[data-icon]")) {
@@ -327,7 +381,7 @@ function ackOf(row) {
 function isOwn(row, ack) {
   if (ack) return true;
   if (row.matches(S.row.notice) || row.querySelector(S.row.notice)) return false;
-  if (pick(row, S.row.you).length || pick(row, "span").some((el) => !el.childElementCount && says("you", el.textContent.trim()))) return true;
+  if (pick(row, S.row.you).length || pick(row, "span").some((el) => !el.childElementCount && !el.closest(S.row.text) && says("you", el.textContent.trim()))) return true;
   if (row.matches(S.row.own) || pick(row, S.row.own).length) return true;
   if (row.matches(S.row.theirs) || pick(row, S.row.theirs).length) return false;
   const tails = pick(row, "svg title").map((el) => el.textContent.trim());
@@ -434,7 +488,8 @@ function listed(digits) {
     if (!names.length) return false;
     if (ackOf(row)) return true;
     const rest = words(row, (el) => names.includes(el) || el.matches(S.row.badge)).trim();
-    return rest !== "" && !says("draft", rest);
+    // The mark of a draft is an element of its own: a message may begin with that word, too.
+    return rest !== "" && ![...row.querySelectorAll("*")].some((el) => !el.childElementCount && !names.includes(el) && says("draft", clean(el.textContent).trim()));
   });
 }
 
@@ -538,9 +593,10 @@ function chatNow(digits) {
 const QUIET_MS = 3000; // a chat that WhatsApp is about to open shows a dialog by then
 
 async function openChat({ digits, href, marker, wait_ms, again = false }) {
-  const waiting = dialogs().filter((dialog) => !dialog.waiting);
-  if (!one("logged_in") || waiting.length) return { outcome: "unready" };
-  if (!(await until(() => !dialogs().length, 10000))) return { outcome: "busy" };
+  const real = () => dialogs().find((dialog) => !dialog.waiting);
+  if (!one("logged_in") || real()) return { outcome: "unready" };
+  if (!(await until(() => !dialogs().length || real(), 10000))) return { outcome: "busy" };
+  if (real()) return { outcome: "dialog", dialog: shown(real()) }; // the answer to what was asked for before
   const before = title();
   // It may be there already; that the click opens nothing else is to be proved all the same.
   if (!marker && !again && before?.sure && isNumber(before.text, digits)) return { outcome: "unchanged" };
@@ -746,11 +802,10 @@ async function chooseInput({ kind, wait_ms }) {
   attach.click();
   const label = rx(S.menu[kind]);
   const named = (name) => !!name && label.test(clean(name).trim());
-  const lists = S.find.list.join(", ");
   const entry = await until(() => {
     for (const choice of S.find.menu_entry) {
       for (const el of matches(choice, document)) {
-        if (!visible(el) || el.closest(OUTSIDE_MENU) || el.closest(lists)) continue;
+        if (!visible(el) || el.closest(OUTSIDE_MENU) || el.closest(lists())) continue;
         if ([el.ariaLabel, el.title, words(el)].some(named)) return el;
         // The words may be one part among others; a click on it reaches whatever listens above it.
         const part = [...el.querySelectorAll("*")].find((one) => !one.closest("svg") && !one.childElementCount && named(one.textContent));
@@ -781,7 +836,7 @@ async function awaitPreview({ wait_ms, before_text }) {
     if (why) return { why, dialog: shown(dialog) };
     if (dialog) return { why: "dialog", dialog: shown(dialog) };
     const old = [...before_text];
-    for (const line of screenText().split("\n")) {
+    for (const line of screenText({ everywhere: true }).split("\n")) {
       const at = old.indexOf(line);
       if (at >= 0) old.splice(at, 1); // it stood there already
       else if (refused(line)) return { why: refused(line) };
@@ -918,6 +973,7 @@ const COMMANDS = {
 };
 
 async function run(name, given, done) {
+  own = (given?.own ?? []).map(oneLine).filter((each) => each.length > 3).sort((a, b) => b.length - a.length);
   try {
     done({ value: (await COMMANDS[name](given ?? {})) ?? null, hits });
   } catch (error) {

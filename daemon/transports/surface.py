@@ -65,6 +65,7 @@ class Surface:
         self._driver = driver
         self._script_s = script_s
         self.url = base_url
+        self.own: tuple[str, ...] = ()  #: names of the files in hand, which are never taken for the page's words
         self.born = 0.0  #: which life of the page the last `observe` saw
         selectors = tomllib.loads((HERE / "selectors.toml").read_text())
         self.dismiss: list[dict[str, Any]] = selectors.pop("dismiss")  #: dialogs that need no person
@@ -90,7 +91,7 @@ class Surface:
         """One round trip. Raises Interrupted, BrowserLost."""
         began = time.monotonic()
         try:
-            answer = self._driver.execute_async_script(self._script, command, given)
+            answer = self._driver.execute_async_script(self._script, command, {**given, "own": self.own})
         except TimeoutException as error:
             if time.monotonic() - began < 0.9 * self._script_s:  # the driver calls a reload a timeout, too
                 raise Interrupted("loaded anew") from error

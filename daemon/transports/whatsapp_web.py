@@ -33,8 +33,9 @@ from daemon.transports import (
     Unread,
 )
 from daemon.transports.chats import Chat, Chats
-from daemon.transports.composing import Attacher, Box, Parcel, plan
+from daemon.transports.composing import Attacher, Box, Parcel, own_names, plan
 from daemon.transports.incoming import Incoming, name_of
+from daemon.transports.leftovers import Leftovers
 from daemon.transports.linking import Linking
 from daemon.transports.screens import Screens
 from daemon.transports.surface import Interrupted, Operation, Surface, mask
@@ -74,7 +75,8 @@ class Page:
         """temp: a private folder, for attachments. script_s: the driver's timeout of scripts."""
         self._surface = Surface(driver, base_url, script_s)
         self.screens = Screens(self._surface)
-        self.chats = Chats(self._surface, self.screens)
+        self.leftovers = Leftovers(self._surface)
+        self.chats = Chats(self._surface, self.screens, self.leftovers)
         self.linking = Linking(self._surface, self.screens)
         self.incoming = Incoming(self._surface, self.screens, self.chats)
         self._composer = Box(self._surface, "composer")
@@ -82,6 +84,7 @@ class Page:
         self._prepared: Prepared | None = None
         self._handed: tuple[Outgoing, Mark, float] | None = None  # the last hand-over, and the page's life it was in
         self._attach_seen = True
+        self._looked = False  # at the page as a whole, since something was prepared
 
     def open(self) -> None:
         """Load WhatsApp; returns at once."""
@@ -96,6 +99,9 @@ class Page:
 
     def health(self, operation: Operation) -> Health:
         """See Transport.health."""
+        if self._looked:
+            self.discard()
+        self._looked = True
         try:
             return self.screens.look(operation, idle=True)[0]
         except Interrupted:
@@ -103,8 +109,13 @@ class Page:
 
     def read(self, chat: Unread, operation: Operation) -> Heard | None:
         """See Transport.read."""
-        self._prepared = None
+        self.discard()
         return self.incoming.read(chat, operation)
+
+    def discard(self) -> None:
+        """What was prepared will not be sent: it is not left in the chat, where somebody might send it by hand."""
+        self._prepared = None
+        self.leftovers.clear(self.screens.left)
 
     @contextlib.contextmanager
     def _before_anything_left(self, number: str, operation: Operation) -> Iterator[None]:
@@ -153,8 +164,9 @@ class Page:
 
     def prepare(self, message: Outgoing, operation: Operation) -> Mark:
         """See Transport.prepare."""
-        self._prepared = None
+        self.discard()
         self._attacher.forget()
+        self._surface.own = own_names(message)
         parcels = plan(message)
         with self._before_anything_left(message.number, operation):
             look = self.screens.require_usable(operation)
@@ -166,6 +178,11 @@ class Page:
             rows = {"max_ms": 8_000, "quiet_ms": 60, "empty_ms": EMPTY_MS, "blank_ms": BLANK_MS, "before": chat.rows}
             operation.check()
             first = parcels[0]
+            if chat.draft and not self.leftovers.ours(chat.digits, chat.draft, message.text):
+                raise errors.ChatInUse(
+                    "Somebody has begun to write in this chat: send or delete that text in WhatsApp."
+                )
+            self.leftovers.began(chat, "" if first.files else first.text, files=bool(first.files))
             if first.files:
                 self._composer.clear()
                 back = self._not_blank(
@@ -179,6 +196,7 @@ class Page:
             self.incoming.note(chat.digits, back["heard"])
             mark = Mark(back["last_own"], name_of(chat.title, chat.digits), back["last"])
             self._prepared = Prepared(message, mark, back["ids"], parcels, chat)
+            self._looked = False
             return mark
 
     def _not_blank(self, back: dict[str, Any], text: str, chat: Chat) -> dict[str, Any]:
@@ -188,6 +206,7 @@ class Page:
         if back["painted"]:
             return back
         if not self._surface.ask("awaitPaint", digits=chat.digits, wait_ms=BLANK_MAX_MS):
+            self.discard()
             self._surface.open()
             raise errors.NotSubmitted("The chat does not show its messages; the page is loaded anew.")
         rows = {"max_ms": 2_000, "quiet_ms": 60, "empty_ms": EMPTY_MS}
@@ -217,6 +236,7 @@ class Page:
             parcel = prepared.parcels[index]
             try:
                 if index:
+                    self.leftovers.began(prepared.chat, "" if parcel.files else parcel.text, files=bool(parcel.files))
                     back = self._compose_next(parcel, prepared, operation)
                     last_own, ids = back["last_own"], back["ids"]
                 elif not held():
@@ -231,6 +251,7 @@ class Page:
                     raise
                 raise errors.SubmitUnknown("The page changed while the message was being sent.") from error
             index += 1
+        self.leftovers.sent()
         order = list(Ack)
         return Receipt(receipts[-1].transport_id, min((one.ack for one in receipts), key=order.index))
 
@@ -339,7 +360,8 @@ class Page:
 
     def look_up(self, message: Outgoing, mark: Mark, operation: Operation) -> Lookup:
         """See Transport.look_up."""
-        self._prepared = None
+        self.discard()
+        self._surface.own = own_names(message)
         found = self._find(message, mark, operation)
         if found.finding is not Finding.UNKNOWN:
             return found

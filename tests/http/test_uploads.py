@@ -101,6 +101,9 @@ async def test_an_attachment_is_kept_by_id(api, settings, filename, kind):
         ("..", "file"),
         ("a\nb\0c.txt", "abc.txt"),
         ("x" * 300 + ".pdf", "x" * 116 + ".pdf"),
+        ("ท" * 100 + ".pdf", "ท" * 45 + ".pdf"),
+        ("🎁" * 60, "🎁" * 35),
+        ("." + "é" * 100, "é" * 70),
     ],
 )
 async def test_a_file_name_is_never_a_path(settings, filename, kept):
