@@ -440,7 +440,7 @@ def put_aside(message: Message, *whys: str) -> tuple[int, int]:
     """How often in a row the message went back to the queue for one of these reasons, and since when (UTC epoch ms;
     0: it did not)."""
     count = begun = 0
-    for event in message.events.order_by(Event.id.desc()).limit(MANY_EVENTS):
+    for event in Event.select().where(Event.message == message).order_by(Event.id.desc()).limit(MANY_EVENTS):
         if event.move in ("release", "retry") and event.why in whys:
             count, begun = count + 1, event.at
         elif event.move != "claim":
