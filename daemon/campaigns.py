@@ -408,6 +408,7 @@ def progress(settings: Settings, found: Job) -> dict[str, Any]:
         "name": found.name,
         "status": status,
         "reason": reason,
+        "code": code(account, now) if found.state in MAY_RUN and not accounts.can_send(account, now) else None,
         "account": found.account,
         "total": found.total,
         **{state.value: getattr(found, state.value) for state in State},
@@ -486,6 +487,15 @@ def explain(account: Account, now: int) -> str:
     )
     goes_on = "People it has written to before still get their messages." if account.known_chats else ""
     return " ".join(filter(None, (text, account.detail, goes_on)))
+
+
+def code(account: Account | None, now: int) -> str:
+    """What keeps it from sending, for a program: its state, `held.` with the hold, `no_sender` or `sender_stopped`."""
+    if account is None:
+        return "no_sender"
+    if not accounts.alive(account, now):
+        return "sender_stopped"
+    return f"held.{account.hold or 'unknown'}" if account.state == AccountState.HELD else str(account.state)
 
 
 def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[Job], int | None]:

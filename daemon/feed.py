@@ -102,3 +102,15 @@ def _described(account: Account, now: int) -> dict[str, Any]:
 
 
 FEED = web.AppKey("feed", Feed)
+STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("streams")
+
+
+def set_up(app: web.Application) -> None:
+    """A place for the streams that are open, and their end at shutdown: they would never end by themselves."""
+    app[STREAMS] = set()
+    app.on_shutdown.append(_end_streams)
+
+
+async def _end_streams(app: web.Application) -> None:
+    for task in app[STREAMS].copy():
+        task.cancel()

@@ -75,7 +75,7 @@ async def _token(request: web.Request) -> str:
         return given or ""
     try:
         return str((await request.post()).get(TOKEN_FIELD, ""))
-    except (ValueError, BadHttpMessage):  # not a form after all
+    except (ValueError, LookupError, RuntimeError, BadHttpMessage):  # not a form after all, or in no charset
         return ""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from aiohttp import web, web_protocol
 
-from daemon import api, config, db, errors, feed, gate, library_api, pages, process, suppression_api
+from daemon import api, config, db, errors, feed, gate, pages, process
 from daemon import web as shared
 from daemon.config import Settings
 
@@ -36,10 +36,9 @@ def make_app(settings: Settings, key: str) -> web.Application:
     app[pages.ONE_BY_ONE] = asyncio.Semaphore(1)
     app[feed.FEED] = feed.Feed(partial(feed.look, settings))
     app.on_response_prepare.append(shared.secure)
+    feed.set_up(app)
     pages.set_up(app)
-    app.add_routes(api.routes)
-    app.add_routes(library_api.routes)
-    app.add_routes(suppression_api.routes)
+    app.add_routes(api.routes())
     app.add_routes(pages.routes)
     app.cleanup_ctx.append(_threads)
     app.cleanup_ctx.append(_feed)

@@ -26,6 +26,7 @@ EVENTS: dict[str, str] = {
     "http.listening": "the http process takes requests (url)",
     "request.finished": "an HTTP request was answered (method, route, status, elapsed_ms)",
     "request.malformed": "something came that is not HTTP (status)",
+    "request.undeclared_error": "an endpoint raised an error that it does not declare (operation, error)",
     "request.failed": "a handler raised something unexpected",
     "feed.failed": "a look for what has changed raised something; it is tried again",
     "login.opened": "somebody has logged in (user_id; none: with the API key)",

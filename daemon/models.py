@@ -436,7 +436,21 @@ class Answer(Table):
         primary_key = peewee.CompositeKey("scope", "key")
 
 
+class KeptAnswer(Table):
+    """What a caller's write with an Idempotency-Key was answered (`idempotency.py`)."""
+
+    operation = peewee.CharField(max_length=80)  # such as `POST /send`
+    caller = peewee.CharField(max_length=64)  # "": kept before callers were told apart
+    key = peewee.CharField(max_length=255)
+    request = peewee.CharField(max_length=64)  # SHA-256 of what was asked; "": not known
+    response = Json(null=True)
+    created_at = peewee.BigIntegerField(index=True)
+
+    class Meta:
+        primary_key = peewee.CompositeKey("operation", "caller", "key")
+
+
 TABLES = [
     Account, Picture, Job, Message, Event, Evidence, Suppression, Removal, Reply, User, Session, LoginFailure, Draft,
-    Template, ContactList, ListEntry, Upload, Attachment, Answer,
+    Template, ContactList, ListEntry, Upload, Attachment, Answer, KeptAnswer,
 ]  # fmt: skip

@@ -168,6 +168,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         response = problem(request, status, slug, str(error))
         if isinstance(error, errors.TooManyTries):
             response.headers["Retry-After"] = str(error.left_s)
+        if request.content.exception() is not None:  # where the next request would begin nobody can tell
+            request.content.feed_eof()
+            response.force_close()
     except web.HTTPRequestEntityTooLarge:
         limit = request.app[SETTINGS].max_upload_mb
         response = problem(request, 413, "too-large", f"The request is too large: {limit} MB is the limit.")

@@ -30,7 +30,10 @@ LEFT_OUT = {
     "chrome.py",
     "display.py",
     "migrations",
-}  # for operators
+    "openapi.py",
+    "parameters.py",
+    "schemas",
+}  # for operators and programmers
 FRAGMENTS = {"_PARSE_REASONS", "_LENGTH_REASONS", "_SAVE_AS", "hint", "problem", "reason"}  # parts of sentences
 WORDS = re.compile(r"[a-z{].*\s.*\w.*")
 SENTENCE = re.compile(r"[A-Z\"{].*\s.*[.?!](\s.*)?", re.S)
@@ -57,6 +60,7 @@ def sentences(path: Path) -> Iterator[tuple[int, str]]:
     tree = ast.parse(path.read_text())
     parts = {id(each) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for each in ast.walk(node)}
     docs = {id(node.body[0].value) for node in ast.walk(tree) if _has_docstring(node)}
+    docs |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "description"}
     yield from _fragments(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr) and not (id(node) in parts and _inner(node, tree)):

@@ -20,7 +20,6 @@ from daemon.pages import (
     overview,
     replies,
     shell,
-    stream,
     suppressions,
     templates,
     users,
@@ -29,7 +28,7 @@ from daemon.pages import (
 NEW = (drafts, draft_numbers, draft_message, draft_finish)
 routes: list[web.AbstractRouteDef] = [
     route
-    for part in (shell, accounts, login, users, overview, jobs, *NEW, templates, lists, replies, suppressions, stream)
+    for part in (shell, accounts, login, users, overview, jobs, *NEW, templates, lists, replies, suppressions)
     for route in part.routes
 ]
 set_up = shell.set_up

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import re
@@ -24,7 +23,6 @@ routes = web.RouteTableDef()
 
 UI = Path(__file__).parents[1] / "ui"
 STATIC = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}  # machines differ about .js
-STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("streams")
 OWN_PATH = re.compile(r"/app(?:[/?][\w/?=&%.-]*)?", re.A)
 
 NAVIGATION = (  # name that a template gives as `here`, address, words, and who may go there
@@ -44,7 +42,7 @@ Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def set_up(app: web.Application) -> None:
-    """Templates, and the end of all event streams at shutdown."""
+    """Templates and styles."""
     filters: dict[str, Callable[..., str]] = {
         "iso": iso, "words": words, "size": size, "tone": tone, "phone": masking.phone, "say": languages.say,
         "moment": languages.moment, "amount": languages.amount,
@@ -67,13 +65,6 @@ def set_up(app: web.Application) -> None:
     environment.globals["style"] = _Style(style)
     app[STYLE_HASH] = f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
     app[ERROR_PAGE] = lambda request, context, status: show(request, "error.html", context, status)
-    app[STREAMS] = set()
-    app.on_shutdown.append(_end_streams)
-
-
-async def _end_streams(app: web.Application) -> None:
-    for task in app[STREAMS].copy():
-        task.cancel()
 
 
 def members(page: Page) -> Page:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
 from daemon import logins
+from daemon.api import endpoint
 from daemon.config import Settings
 from daemon.gate import TOKEN_HEADER
 from daemon.http import make_app
@@ -75,6 +76,17 @@ def _pages_send_their_token(monkeypatch: pytest.MonkeyPatch) -> None:
         return await send(self, method, path, headers=headers, **what)
 
     monkeypatch.setattr(TestClient, "_request", with_token)
+
+
+@pytest.fixture(autouse=True)
+def _endpoints_declare_their_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An error that an endpoint does not declare fails the test that meets it; its answer stays as it is."""
+    met: list[str] = []
+    monkeypatch.setattr(
+        endpoint, "undeclared", lambda each, error: met.append(f"{each.name} raises {type(error).__name__}: {error}")
+    )
+    yield
+    assert [] == met
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from daemon import accounts, db, outbox, pacing
-from daemon import api as api_module
+from daemon.api import jobs as api_module
 from daemon.transports import Ack, Mark, Receipt
 
 NAMES = ["Ada", '=HYPERLINK("http://x")', "@SUM(A1)", "Grüße; 🎉", "-3"]

@@ -14,11 +14,12 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
 from daemon import accounts, campaigns, db, drafts, feed, outbox, pacing, rehearsal
+from daemon.api import events as stream
 from daemon.campaigns import Order
 from daemon.config import Settings
 from daemon.http import make_app
 from daemon.models import Account, Draft, Job, Message, State
-from daemon.pages import jobs, stream, words
+from daemon.pages import jobs, words
 from daemon.pages.views import job_view
 from daemon.transports import AccountState, Ack, ChatRow, Finding, Health, Lookup, Mark, Receipt
 from tests.http.conftest import KEY

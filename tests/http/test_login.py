@@ -12,10 +12,10 @@ from aiohttp.test_utils import TestClient
 from yarl import URL
 
 from daemon import campaigns, errors, gate, logins, passwords, users
+from daemon.api import events as stream
 from daemon.campaigns import Order
 from daemon.config import Settings
 from daemon.models import Event, Message, Role, Session
-from daemon.pages import stream
 from daemon.web import COOKIE, LANGUAGE_COOKIE
 from tests.http.conftest import KEY, Caller
 

@@ -35,7 +35,7 @@ Client = TestClient[Any, Any]
 
 ADDRESSES = """
 open: what it tells strangers is tested elsewhere
-  GET / /health /ready /jobs /status/{id} /app/static/{name}
+  GET / /health /ready /jobs /status/{id} /app/static/{name} /docs /openapi.json
   GET POST /app/login
   POST /app/language
 
@@ -112,11 +112,16 @@ def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 def routes(client: Client) -> list[str]:
     """Every address, as method and path; HEAD is its GET."""
     every = client.app.router.routes()
-    return sorted({f"{each.method} {each.resource.canonical}" for each in every if each.resource} - _heads(every))
+    return sorted({f"{each.method} {_shape(each)}" for each in every if each.resource} - _heads(every))
+
+
+def _shape(route: Any) -> str:
+    """Its address, with `{id}` for whichever id stands there."""
+    return re.sub(r"{\w+_id}", "{id}", route.resource.canonical)
 
 
 def _heads(every: Any) -> set[str]:
-    return {f"HEAD {each.resource.canonical}" for each in every if each.resource}
+    return {f"HEAD {_shape(each)}" for each in every if each.resource}
 
 
 def session_of(role: Role | None) -> dict[str, str]:

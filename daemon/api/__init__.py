@@ -1,0 +1,21 @@
+"""The REST API: each endpoint is declared once, with what it takes, answers and may refuse (`endpoint.py`)."""
+
+from __future__ import annotations
+
+from daemon.api import accounts, docs, events, health, jobs, lists, messages, replies, suppressions, templates, uploads
+from daemon.api.endpoint import routes
+
+__all__ = [
+    "accounts",
+    "docs",
+    "events",
+    "health",
+    "jobs",
+    "lists",
+    "messages",
+    "replies",
+    "routes",
+    "suppressions",
+    "templates",
+    "uploads",
+]

@@ -1,0 +1,275 @@
+"""An endpoint is declared once: its address, scope, errors, and by its signature what it takes and answers.
+
+    @endpoint.post("/pause/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
+    def pause(caller: Caller, *, job_id: JobId) -> JobChanged:
+        \"\"\"Pause a job. The message in hand is finished.\"\"\"
+
+A parameter that the path names comes from there, `body` is the JSON body, a form of `forms.py` the multipart body, and
+whatever else stands behind the `*` comes from the query. A function is called on a thread of the database; one that is
+`async`, which also takes the request, is not. The docstring is the documentation: `openapi.py` reads the same registry.
+
+A write with a JSON answer is repeated safely by its Idempotency-Key: its work is one transaction, and the answer is
+kept in it. Work that takes long before it writes asks for `once: Once`, and begins that transaction by itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+import structlog
+from aiohttp import web
+from pydantic import BaseModel, TypeAdapter
+
+from daemon import errors
+from daemon.api import bodies, forms, writing
+from daemon.api.answers import Answer, Blob, Download, EventStream
+from daemon.api.parameters import Pattern, Says
+from daemon.config import Settings
+from daemon.idempotency import Once, Replay
+from daemon.server.scopes import Scope, least_role
+from daemon.web import SAFE, SETTINGS, authorized, caller, given_key, in_db, require
+
+log = structlog.get_logger()
+Work = TypeVar("Work", bound=Callable[..., Any])
+
+
+class Open(Enum):
+    """Endpoints that answer without a key."""
+
+    ALWAYS = "always"
+    STATUS = "status"  #: while the setting OPEN_STATUS stands; a key that is given has to be right
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks. name: under which changes are recorded. known: whether they have a key or have logged in."""
+
+    name: str
+    known: bool
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A value of the path or of the query."""
+
+    name: str
+    adapter: TypeAdapter[Any]
+    says: str | None  # what it has to be
+    pattern: str | None  # of a part of the path
+    default: Any = inspect.Parameter.empty
+
+    @property
+    def required(self) -> bool:
+        return self.default is inspect.Parameter.empty
+
+    def parse(self, given: Sequence[str]) -> Any:
+        """The value of what was given under its name. Raises InvalidInput."""
+        if len(given) > 1:
+            raise errors.InvalidInput(f"{self.name} is given more than once.")
+        if not given or (given[0] == "" and not self.required):
+            if self.required:
+                raise errors.InvalidInput(f"{self.name} is missing.")
+            return self.default
+        return bodies.validated(partial(self.adapter.validate_python, given[0]), self.name, self.says)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One declaration."""
+
+    method: str
+    path: str
+    scope: Scope | Open
+    raises: tuple[type[errors.DaemonError], ...]
+    tag: str
+    work: Callable[..., Any]
+    in_path: tuple[Parameter, ...]
+    in_query: tuple[Parameter, ...]
+    body: type[BaseModel] | None
+    body_required: bool
+    form: tuple[str, type[forms.Form]] | None
+    answer: type[Any]
+    takes_once: bool
+    statuses: dict[int, str] = field(default_factory=dict)  # beside 200, and what they mean
+
+    @property
+    def name(self) -> str:
+        return self.work.__name__
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether it takes an Idempotency-Key."""
+        return self.method not in SAFE and self.form is None and issubclass(self.answer, Answer)
+
+    @property
+    def pattern(self) -> str:
+        """The path as the router takes it."""
+        pattern = self.path
+        for each in self.in_path:
+            pattern = pattern.replace(f"{{{each.name}}}", f"{{{each.name}:{each.pattern or '[^{}/]+'}}}")
+        return pattern
+
+    @property
+    def possible(self) -> tuple[type[errors.DaemonError], ...]:
+        """The errors it may raise: those that are declared, and those that come of how it is declared."""
+        implied: list[type[errors.DaemonError]] = [errors.DatabaseBusy, errors.DatabaseUnusable]
+        if self.scope is not Open.ALWAYS:
+            implied.append(errors.Unauthorized)
+        if isinstance(self.scope, Scope):
+            implied.append(errors.Forbidden)
+        if self.in_path or self.in_query or self.body or self.form or self.idempotent:
+            implied.append(errors.InvalidInput)
+        if self.body or self.form:
+            implied += [errors.MalformedRequest, errors.TooLarge]
+        if self.idempotent:
+            implied.append(errors.KeyReused)
+        return (*self.raises, *implied)
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        who = self._admit(request)
+        given: dict[str, Any] = {each.name: each.parse([request.match_info[each.name]]) for each in self.in_path}
+        given |= {each.name: each.parse(request.query.getall(each.name, [])) for each in self.in_query}
+        try:
+            if self.form is not None:
+                name, kind = self.form
+                async with forms.read(request, kind) as form:
+                    return await self._answer(request, who, given | {name: form})
+            if self.body is not None:
+                given["body"] = await bodies.read(request, self.body, self.body_required)
+            return await self._answer(request, who, given)
+        except errors.DaemonError as error:
+            if not isinstance(error, self.possible):
+                undeclared(self, error)
+            raise
+
+    def _admit(self, request: web.Request) -> Caller:
+        """Who asks. Raises Unauthorized, Forbidden."""
+        settings = request.app[SETTINGS]
+        if isinstance(self.scope, Scope):
+            require(request, least_role(self.scope))
+        elif self.scope is Open.STATUS and (given_key(request) or not settings.open_status):
+            require(request, least_role(Scope.READ))
+        return Caller(caller(request), authorized(request), settings)
+
+    async def _answer(self, request: web.Request, who: Caller, given: dict[str, Any]) -> web.StreamResponse:
+        if inspect.iscoroutinefunction(self.work):
+            made = await self.work(who, request, **given)
+            return made if isinstance(made, web.StreamResponse) else await writing.respond(request, made)
+        once = bodies.once(request, self.method, self.path, who.name, given) if self.idempotent else None
+        try:
+            made = await in_db(request, self._run, who, once, given)
+        except Replay as replay:
+            return writing.as_json(replay.response)
+        return await writing.respond(request, made)
+
+    def _run(self, who: Caller, once: Once | None, given: dict[str, Any]) -> Any:
+        """On a thread of the database."""
+        if once is None:
+            return self.work(who, **given)
+        once.look()
+        if self.takes_once:
+            return self.work(who, once=once, **given)
+        return once.run(partial(self.work, who, **given))
+
+
+def undeclared(endpoint: Endpoint, error: errors.DaemonError) -> None:
+    """A handler has raised what it does not declare. It is answered like any other; tests fail over it."""
+    log.error("request.undeclared_error", operation=endpoint.name, error=type(error).__name__)
+
+
+REGISTRY: list[Endpoint] = []
+
+
+def routes() -> list[web.RouteDef]:
+    """The routes of all that is declared."""
+    return [
+        web.get(each.pattern, each.serve) if each.method == "GET" else web.route(each.method, each.pattern, each.serve)
+        for each in REGISTRY
+    ]
+
+
+def _declare(
+    method: str,
+    path: str,
+    *,
+    scope: Scope | Open,
+    tag: str,
+    errors: tuple[type[errors.DaemonError], ...] = (),
+    statuses: dict[int, str] | None = None,
+) -> Callable[[Work], Work]:
+    """statuses: those that an answer may have beside 200, and what they mean."""
+
+    def declare(work: Work) -> Work:
+        REGISTRY.append(_read(work, method, path, scope, errors, tag, statuses or {}))
+        return work
+
+    return declare
+
+
+get = partial(_declare, "GET")
+post = partial(_declare, "POST")
+put = partial(_declare, "PUT")
+patch = partial(_declare, "PATCH")
+delete = partial(_declare, "DELETE")
+
+
+def _read(
+    work: Callable[..., Any],
+    method: str,
+    path: str,
+    scope: Scope | Open,
+    raised: tuple[type[errors.DaemonError], ...],
+    tag: str,
+    statuses: dict[int, str],
+) -> Endpoint:
+    """The declaration that a function's signature makes. Raises TypeError for one that says too little."""
+    hints = get_type_hints(work, include_extras=True)
+    answer = hints.get("return")
+    if not (isinstance(answer, type) and issubclass(answer, (Answer, Blob, Download, EventStream))) or not work.__doc__:
+        raise TypeError(f"{work.__name__} has to say what it answers, and have a docstring")
+    places = set(re.findall(r"{(\w+)}", path))
+    in_path: list[Parameter] = []
+    in_query: list[Parameter] = []
+    body: type[BaseModel] | None = None
+    body_required, form = True, None
+    for name, parameter in inspect.signature(work).parameters.items():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or name == "once":
+            continue
+        hint, default = hints[name], parameter.default
+        if name == "body":
+            body = next(each for each in (hint, *get_args(hint)) if isinstance(each, type) and each is not type(None))
+            body_required = default is inspect.Parameter.empty
+        elif hint in get_args(forms.Form):
+            form = (name, hint)
+        else:
+            (in_path if name in places else in_query).append(_parameter(name, hint, default))
+    if places != {each.name for each in in_path}:
+        raise TypeError(f"{work.__name__} does not take what {path} names")
+    takes_once = "once" in hints
+    return Endpoint(
+        method, path, scope, raised, tag, work, tuple(in_path), tuple(in_query), body, body_required, form, answer,
+        takes_once, statuses,
+    )  # fmt: skip
+
+
+def _parameter(name: str, hint: Any, default: Any) -> Parameter:
+    plain = (
+        next((each for each in get_args(hint) if each is not type(None)), hint)
+        if type(None) in get_args(hint)
+        else hint
+    )
+    extra = get_args(plain)[1:] if get_origin(plain) is Annotated else ()
+    says = next((each.what for each in extra if isinstance(each, Says)), None)
+    pattern = next((each.text for each in extra if isinstance(each, Pattern)), None)
+    kind = get_args(plain)[0] if get_origin(plain) is Annotated else plain
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        says = f"is one of {', '.join(each.value for each in kind)}"
+    return Parameter(name, TypeAdapter(plain), says, pattern, default)

@@ -1,0 +1,56 @@
+"""The event stream: what changes, as it changes. It keeps open pages true, too."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from aiohttp import web
+from aiohttp_sse import sse_response
+
+from daemon import campaigns, masking
+from daemon.api import endpoint
+from daemon.api.answers import EventStream
+from daemon.api.endpoint import Caller
+from daemon.api.parameters import OfJob
+from daemon.errors import NotFound
+from daemon.feed import FEED, STREAMS
+from daemon.gate import still_in
+from daemon.server.scopes import Scope
+from daemon.web import in_db
+
+PING_S = 15.0  # shorter than any proxy's patience
+LOOK_S = 15.0  # how long somebody still hears who has been logged out meanwhile
+
+
+@endpoint.get("/events", scope=Scope.READ, errors=(NotFound,), tag="events")
+async def events(caller: Caller, request: web.Request, *, job: OfJob | None = None) -> EventStream:
+    """Server-sent events `job` and `account`: everything as it is now, then what changes.
+
+    The data are JSON: a job as `GET /status/{job_id}` shows it, an account as `GET /accounts/{name}`. With `job` only
+    that job and its account, however old it is. `ping` says that nothing has changed, but that the connection stands.
+    """
+    if job is not None:
+        await in_db(request, campaigns.job, job)
+    task, clock = request.task, asyncio.get_running_loop().time
+    looked = clock()
+    async with (
+        sse_response(request, response_cls=EventStream, ping_interval=PING_S) as stream,
+        request.app[FEED].listen(job) as queue,
+    ):
+        request.app[STREAMS].add(task)
+        try:
+            while stream.is_connected():
+                if clock() - looked >= LOOK_S:
+                    looked = clock()
+                    if not await still_in(request):
+                        break
+                try:
+                    kind, state = await asyncio.wait_for(queue.get(), LOOK_S)
+                except TimeoutError:
+                    await stream.send("", event="ping")
+                    continue
+                await stream.send(json.dumps(masking.tree(state)), event=kind)
+        finally:
+            request.app[STREAMS].discard(task)
+    return stream

@@ -1,0 +1,121 @@
+"""Files that come as multipart/form-data: read as they arrive, into memory or onto the disk, up to a limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import BadHttpMessage
+
+from daemon import errors, uploads
+from daemon.web import SETTINGS
+
+CHUNK = 256 * 1024
+MAX_CONTACTS = 32 * 1024 * 1024
+# What aiohttp raises about a form that it cannot read: LookupError is about its charset, RuntimeError its encoding.
+BROKEN = (ValueError, LookupError, RuntimeError, BadHttpMessage)
+
+
+@dataclass(frozen=True)
+class ContactsFile:
+    """A contacts file, in the part `file`."""
+
+    filename: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of any kind, in the part `file`; it lies at `path` until the request has ended, or is moved away."""
+
+    filename: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class ImportForm:
+    """Who is put on the suppression list: a file, or a text with numbers in it."""
+
+    file: ContactsFile | None
+    numbers: str
+    reason: str
+
+
+Form = ContactsFile | StoredFile | ImportForm
+
+
+@asynccontextmanager
+async def read(request: web.Request, kind: type[Form]) -> AsyncIterator[Form]:
+    """What the form holds; what was stored for it is gone afterwards. Raises MalformedRequest, TooLarge."""
+    if kind is ImportForm:
+        yield await _import_form(request)
+    elif kind is ContactsFile:
+        yield await _contacts_file(request)
+    else:
+        place = uploads.new_part(request.app[SETTINGS])
+        try:
+            yield await _stored_file(request, place)
+        finally:
+            place.unlink(missing_ok=True)
+
+
+async def _contacts_file(request: web.Request) -> ContactsFile:
+    form, part = await _file_part(request)
+    data = bytearray()
+    async for chunk in _chunks(form, part):
+        data += chunk
+        if len(data) > MAX_CONTACTS:
+            raise errors.TooLarge("The contacts file is larger than 32 MB: split it, or save it as CSV.")
+    return ContactsFile(part.filename or "contacts", bytes(data))
+
+
+async def _stored_file(request: web.Request, place: Path) -> StoredFile:
+    form, part = await _file_part(request)
+    max_mb, size = request.app[SETTINGS].max_upload_mb, 0
+    with place.open("wb") as file:
+        async for chunk in _chunks(form, part):
+            size += len(chunk)
+            if size > max_mb * 1024 * 1024:
+                raise errors.TooLarge(f"The file is larger than {max_mb} MB, the limit set by WASENDER_MAX_UPLOAD_MB.")
+            file.write(chunk)
+    return StoredFile(part.filename or "file", place)
+
+
+async def _import_form(request: web.Request) -> ImportForm:
+    try:
+        form = await request.post()
+    except BROKEN:
+        raise errors.MalformedRequest("The form ends in the middle: send it again.") from None
+    given, file = form.get("file"), None
+    if isinstance(given, web.FileField):
+        file = ContactsFile(given.filename, await asyncio.to_thread(given.file.read))
+    return ImportForm(file, str(form.get("numbers", "")), str(form.get("reason", "")).strip())
+
+
+async def _file_part(request: web.Request) -> tuple[MultipartReader, BodyPartReader]:
+    """The multipart form, and its part `file`. Raises MalformedRequest."""
+    if request.content_type == "multipart/form-data":
+        try:
+            form = await request.multipart()
+            async for part in form:
+                if isinstance(part, BodyPartReader) and part.name == "file":
+                    return form, part
+        except BROKEN:
+            pass
+    raise errors.MalformedRequest(
+        "Send the file as multipart/form-data in a part named file: curl -F file=@contacts.csv"
+    )
+
+
+async def _chunks(form: MultipartReader, part: BodyPartReader) -> AsyncIterator[bytes]:
+    """The part's bytes, all of them. Raises MalformedRequest."""
+    try:
+        while chunk := await part.read_chunk(CHUNK):
+            yield bytes(chunk)
+        await form.next()  # raises when no boundary follows
+    except BROKEN:
+        raise errors.MalformedRequest("The upload ends in the middle of the file: send it again.") from None

@@ -1,0 +1,69 @@
+"""Messages of all jobs: found by state, looked at one by one, and decided on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from daemon import campaigns, evidence
+from daemon.api import endpoint
+from daemon.api.answers import Png
+from daemon.api.endpoint import Caller
+from daemon.api.parameters import Cursor, Limit, MessageId
+from daemon.api.schemas.jobs import Decide, Evidence, Message, MessageDecided, MessageHistory, Messages, Move
+from daemon.errors import IllegalMove, NotFound
+from daemon.models import Event, State
+from daemon.models import Message as Row
+from daemon.server.scopes import Scope
+
+InState = Annotated[State, Field(description="The state they are in.")]
+NAMES = tuple(Message.model_fields)
+
+
+@endpoint.get("/messages", scope=Scope.READ, tag="messages")
+def messages_everywhere(
+    caller: Caller,
+    *,
+    state: InState = State.UNCERTAIN,
+    cursor: Cursor | None = None,
+    limit: Limit = campaigns.PAGE,
+) -> Messages:
+    """Messages of all jobs in one state, oldest first: at first those that a person has to decide on."""
+    rows, after = campaigns.messages_everywhere(state, cursor, limit)
+    return Messages(messages=[describe(row) for row in rows], next_cursor=after)
+
+
+@endpoint.get("/messages/{message_id}", scope=Scope.READ, errors=(NotFound,), tag="messages")
+def message(caller: Caller, *, message_id: MessageId) -> MessageHistory:
+    """One message, all that happened to it, and what its chat looked like when nobody knew what had become of it."""
+    row, events = campaigns.message(message_id)
+    seen = evidence.newest(message_id)
+    return MessageHistory(
+        **describe(row).model_dump(),
+        timeline=[_move(each) for each in events],
+        evidence=Evidence.model_validate(seen) if seen else None,
+    )
+
+
+@endpoint.get("/messages/{message_id}/screenshot.png", scope=Scope.CONTROL, errors=(NotFound,), tag="messages")
+def message_screenshot(caller: Caller, *, message_id: MessageId) -> Png:
+    """The picture of that chat; not found when none was taken."""
+    return Png(evidence.screenshot(message_id))
+
+
+@endpoint.post("/messages/{message_id}/decide", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="messages")
+def decide(caller: Caller, *, message_id: MessageId, body: Decide) -> MessageDecided:
+    """Say what became of an uncertain message: it was sent, or it is to be sent again."""
+    row = campaigns.settle(message_id, body.sent, caller.name)
+    return MessageDecided(**describe(row).model_dump())
+
+
+def describe(row: Row) -> Message:
+    """One message as the API shows it."""
+    return Message.model_validate({name: getattr(row, name) for name in NAMES})
+
+
+def _move(row: Event) -> Move:
+    shown = {"at": row.at, "who": row.who, "move": row.move, "from": row.source, "to": row.target, "why": row.why}
+    return Move.model_validate(shown)

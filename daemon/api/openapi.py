@@ -1,0 +1,186 @@
+"""The API as an OpenAPI 3.1 document, built from the same declarations that answer its requests."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from openapi_pydantic import OpenAPI
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from daemon.api.answers import Answer, EventStream
+from daemon.api.bodies import KEY_HEADER
+from daemon.api.endpoint import Endpoint, Open
+from daemon.api.endpoint import Parameter as Declared
+from daemon.api.forms import ContactsFile, ImportForm, StoredFile
+from daemon.api.schemas.common import Problem
+from daemon.idempotency import LONGEST_KEY
+from daemon.server.scopes import Scope
+from daemon.web import PROBLEM_TYPE, PROBLEMS
+
+REF = "#/components/schemas/{model}"
+JSON = "application/json"
+SCHEMES = {
+    "key": {"type": "apiKey", "name": "X-API-KEY", "in": "header"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+}
+TAGS = {
+    "jobs": "Send to many people, and see what becomes of it.",
+    "messages": "One recipient of one job.",
+    "accounts": "WhatsApp accounts: their states, limits and links.",
+    "uploads": "Files, to be named by their ids.",
+    "lists": "People kept for reuse.",
+    "templates": "Texts kept for reuse.",
+    "suppressions": "Who must not be written to.",
+    "replies": "What people answer.",
+    "events": "What changes, as it changes.",
+    "health": "For those who watch over the installation.",
+    "docs": "This document.",
+}
+Json = dict[str, Any]
+BINARY: Json = {"type": "string", "format": "binary"}
+TEXT: Json = {"type": "string"}
+FORMS: dict[type[Any], Json] = {
+    ContactsFile: {"type": "object", "properties": {"file": BINARY}, "required": ["file"]},
+    StoredFile: {"type": "object", "properties": {"file": BINARY}, "required": ["file"]},
+    ImportForm: {"type": "object", "properties": {"file": BINARY, "numbers": TEXT, "reason": TEXT}},
+}
+DESCRIPTION = """Send a message to many people over WhatsApp, and see what became of each.
+
+The key goes in the header `X-API-KEY`, or as a Bearer token. Errors are RFC 9457 problems with a stable `type`. A write
+with an `Idempotency-Key` (1 to 255 ASCII characters) happens once: its repeat within 7 days gets the first answer, and
+another request with the same key gets 409. Times are UTC epoch milliseconds. Pages are followed by `next_cursor`."""
+
+
+def document(endpoints: Iterable[Endpoint], version: str) -> Json:
+    """The document. Raises pydantic's ValidationError when it is no OpenAPI."""
+    declared = list(endpoints)
+    paths: dict[str, Json] = {}
+    for each in declared:
+        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
+    made = {
+        "openapi": "3.1.1",
+        "info": {"title": "wasender", "version": version, "description": DESCRIPTION},
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": paths,
+        "components": {"schemas": _schemas(declared), "securitySchemes": SCHEMES},
+    }
+    OpenAPI.model_validate(made)  # its own dump would turn whole numbers into fractions
+    return made
+
+
+def _operation(each: Endpoint) -> Json:
+    summary, _, more = inspect.cleandoc(each.work.__doc__ or "").partition("\n\n")
+    operation: Json = {
+        "operationId": each.name,
+        "summary": " ".join(summary.split()),
+        "tags": [each.tag],
+        "responses": _responses(each),
+        "security": _security(each.scope),
+    }
+    if more:
+        operation["description"] = more
+    if parameters := [*_parameters(each)]:
+        operation["parameters"] = parameters
+    if body := _body(each):
+        operation["requestBody"] = body
+    return operation
+
+
+def _security(scope: Scope | Open) -> list[Json]:
+    """Which keys it takes, with the scope they need; an empty choice where none is needed."""
+    if scope is Open.ALWAYS:
+        return []
+    needed = [scope.value] if isinstance(scope, Scope) else [Scope.READ.value]
+    keyed: list[Json] = [{name: needed} for name in SCHEMES]
+    return keyed if isinstance(scope, Scope) else [*keyed, {}]
+
+
+def _parameters(each: Endpoint) -> Iterator[Json]:
+    for place, parameters in (("path", each.in_path), ("query", each.in_query)):
+        for one in parameters:
+            schema = _schema(one)
+            yield {
+                "name": one.name,
+                "in": place,
+                "required": one.required,
+                "description": schema.pop("description", ""),
+                "schema": schema,
+            }
+    if each.idempotent:
+        yield {
+            "name": KEY_HEADER,
+            "in": "header",
+            "required": False,
+            "description": "A repeat with the same key gets the first answer.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]*$"},
+        }
+
+
+def _schema(one: Declared) -> Json:
+    schema = one.adapter.json_schema()
+    description = schema.get("description")
+    if "$ref" in schema:  # an enumeration
+        schema = schema["$defs"][schema["$ref"].rpartition("/")[2]]
+    schema = {name: value for name, value in schema.items() if name not in ("title", "description")}
+    if not one.required and (schema.get("type") != "string" or "pattern" in schema or "enum" in schema):
+        schema = {"anyOf": [schema, {"const": ""}]}  # an empty text is as if it were not there
+    if not one.required and one.default is not None:
+        schema["default"] = str(one.default).lower() if isinstance(one.default, bool) else one.default
+    return schema | ({"description": description} if description else {})
+
+
+def _body(each: Endpoint) -> Json:
+    if each.body is not None:
+        return {"required": each.body_required, "content": {JSON: {"schema": _reference(each.body)}}}
+    if each.form is not None:
+        return {"required": True, "content": {"multipart/form-data": {"schema": FORMS[each.form[1]]}}}
+    return {}
+
+
+def _responses(each: Endpoint) -> dict[str, Json]:
+    text = inspect.cleandoc(each.answer.__doc__ or "").partition("\n\n")[0]
+    meanings = {200: " ".join(text.split()), **each.statuses}
+    responses = {
+        str(status): {"description": text, "content": _content(each.answer)} for status, text in meanings.items()
+    }
+    problem = {PROBLEM_TYPE: {"schema": _reference(Problem)}}
+    refusals: dict[int, list[str]] = {400: ["malformed-request"]}  # of what is not HTTP, too
+    for error in each.possible:
+        status, slug = next(PROBLEMS[c] for c in error.__mro__ if c in PROBLEMS)
+        if slug not in refusals.setdefault(status, []):
+            refusals[status].append(slug)
+    for status, slugs in sorted(refusals.items()):
+        described = f"{HTTPStatus(status).phrase}: {', '.join(f'`{slug}`' for slug in slugs)}"
+        there: Json = responses.get(str(status), {"description": described, "content": {}})
+        responses[str(status)] = there | {"content": there["content"] | problem}
+    return responses
+
+
+def _content(answer: type[Any]) -> Json:
+    if issubclass(answer, Answer):
+        return {JSON: {"schema": _reference(answer)}}
+    if answer.media_type == JSON:
+        return {JSON: {"schema": {"type": "object"}}}
+    if issubclass(answer, EventStream):  # the schema is that of one event
+        event = {"type": "object", "properties": {"event": TEXT, "data": TEXT}, "required": ["data"]}
+        return {answer.media_type: {"schema": event}}
+    return {answer.media_type: {"schema": TEXT if answer.media_type.startswith("text/") else BINARY}}
+
+
+def _reference(model: type[BaseModel]) -> Json:
+    return {"$ref": REF.format(model=model.__name__)}
+
+
+def _schemas(endpoints: Iterable[Endpoint]) -> Json:
+    """All models by name."""
+    answers = {each.answer for each in endpoints if issubclass(each.answer, Answer)} | {Problem}
+    bodies = {each.body for each in endpoints if each.body is not None}
+    modes: list[Any] = [(model, "serialization") for model in answers] + [(model, "validation") for model in bodies]
+    modes.sort(key=lambda pair: pair[0].__name__)
+    _, found = models_json_schema(modes, ref_template=REF)
+    schemas: Json = found["$defs"]
+    return schemas

@@ -1,0 +1,82 @@
+"""The types of what stands in paths, queries and headers: each with its schema, and the sentence for what is wrong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+MAX_LIMIT = 1000
+MAX_ID = 10**18 - 1
+BEGINS = "Where the page begins: `next_cursor` of the page before."
+MAX_CHARS = 1_000  # of a text in a query; what each is searched in may take less
+_DIGITS = re.compile(r"[0-9]{1,18}")
+_WORDS = {"true": True, "1": True, "false": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Says:
+    """What a value has to be, as the end of a sentence that begins with the parameter's name."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The form of a path's part, as a regular expression: what has another one is not found."""
+
+    text: str
+
+
+def _digits(value: Any) -> Any:
+    """Digits and nothing else: pydantic would also take `1_0`, `+1` and ` 1.0`."""
+    if isinstance(value, str):
+        if not _DIGITS.fullmatch(value):
+            raise PydanticCustomError("whole_number", "not a whole number")
+        return int(value)
+    return value
+
+
+def _flag(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in _WORDS:
+            raise PydanticCustomError("flag", "neither true nor false")
+        return _WORDS[value]
+    return value
+
+
+_ID = (BeforeValidator(_digits), Field(ge=0, le=MAX_ID), Pattern("[0-9]{1,18}"))
+JobId = Annotated[int, *_ID, Field(description="Id of a job, as POST /send and GET /jobs give it.")]
+MessageId = Annotated[int, *_ID, Field(description="Id of a message, as GET /jobs/{id}/messages gives it.")]
+TemplateId = Annotated[int, *_ID, Field(description="Id of a template.")]
+ListId = Annotated[int, *_ID, Field(description="Id of a contact list.")]
+AccountName = Annotated[str, Field(description="Name of an account, as GET /accounts gives it."), Pattern("[^{}/]+")]
+
+Limit = Annotated[
+    int,
+    BeforeValidator(_digits),
+    Field(ge=1, le=MAX_LIMIT, description="The most rows in the answer."),
+    Says(f"is a whole number from 1 to {MAX_LIMIT}"),
+]
+Cursor = Annotated[
+    int,
+    BeforeValidator(_digits),
+    Field(ge=0, le=MAX_ID, description=BEGINS),
+    Says("is a whole number, taken from next_cursor"),
+]
+TextCursor = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{1,18}\.[0-9]{1,20}$", description=BEGINS),
+    Says("is taken from next_cursor"),
+]
+OfJob = Annotated[
+    int,
+    BeforeValidator(_digits),
+    Field(ge=0, le=MAX_ID, description="Only what belongs to this job."),
+    Says("is the id of a job, a whole number"),
+]
+Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"enum": [*_WORDS]}), Says("is true or false")]
+Search = Annotated[str, Field(max_length=MAX_CHARS), Says(f"is a text of at most {MAX_CHARS} characters")]

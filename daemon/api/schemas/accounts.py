@@ -1,0 +1,106 @@
+"""WhatsApp accounts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictStr
+
+from daemon.api.answers import Answer
+from daemon.api.schemas.common import Body, Time, example
+
+
+class Limits(Body):
+    """An account's own limits: what is not named stays; null is what the settings say."""
+
+    model_config = example(daily_cap=200, quiet_hours="21:00-08:00")
+
+    hourly_cap: Annotated[int, Field(strict=True)] | None = None
+    daily_cap: Annotated[int, Field(strict=True)] | None = None
+    quiet_hours: StrictStr | None = Field(None, description="Such as `21:00-08:00`; an empty text for none.")
+    timezone: StrictStr | None = Field(None, description="Such as `Europe/Berlin`.")
+
+
+class Link(Body):
+    """How to link: by a code for the phone's number, or by the QR code where none is given."""
+
+    model_config = example(number="+4915110000000")
+
+    number: StrictStr | None = None
+
+
+class Wish(Answer):
+    """What was last asked of an account's sender."""
+
+    what: str
+    stage: str
+    who: str
+    at: Time
+    ended_at: Time | None
+    outcome: str | None
+
+
+class LimitsInForce(Answer):
+    """What limits an account, whoever has set it."""
+
+    hourly_cap: int
+    daily_cap: int
+    quiet_hours: str
+    timezone: str
+
+
+class Used(Answer):
+    """How many messages an account has handed over in the last hour and the last 24 hours."""
+
+    hour: int
+    day: int
+
+
+class Account(Answer):
+    """A WhatsApp account: its state, its limits, and what it waits for."""
+
+    name: str
+    state: str
+    alive: bool = Field(description="Whether its sender runs.")
+    hold: str | None
+    detail: str | None
+    until: Time | None
+    can_send: bool
+    seen_at: Time | None
+    next_send_at: Time | None
+    next_reason: str
+    known_chats: bool
+    slow_until: Time | None
+    canary_at: Time | None
+    link_code_at: Time | None
+    hourly_cap: int | None = Field(description="Its own; so the next three. null: as the settings say.")
+    daily_cap: int | None
+    quiet_hours: str | None
+    timezone: str | None
+    limits: LimitsInForce
+    used: Used
+    opens_at: Time | None
+    opens_why: str
+    wish: Wish | None
+    screenshot_at: Time | None
+
+
+class AccountAsked(Account):
+    """The account after something was asked of its sender, which does it when no message is in hand."""
+
+    success: Literal[True] = True
+    message: str
+
+
+class Accounts(Answer):
+    """All accounts."""
+
+    accounts: list[Account]
+
+
+class LinkCode(Answer):
+    """What to enter on the phone to link it."""
+
+    code: str
+    number: str | None
+    at: Time | None

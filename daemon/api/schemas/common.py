@@ -1,0 +1,101 @@
+"""What the models of several things have in common."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from daemon.api.answers import Answer
+from daemon.api.parameters import MAX_ID
+
+MAX_TIME = 253_402_300_799_999  # the end of the year 9999
+_DATE = TypeAdapter(AwareDatetime)
+_NO_DATE = re.compile(r"[\d.\s+-]*")  # pydantic would take a text of digits for seconds
+
+
+class Body(BaseModel):
+    """Base of what comes in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def example(**fields: Any) -> ConfigDict:
+    """A body as it may be, for the documentation."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
+def _instant(value: Any) -> Any:
+    """UTC epoch ms of a date with its zone, or of such a number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and not _NO_DATE.fullmatch(value):
+        with suppress(ValidationError):
+            return round(_DATE.validate_python(value).timestamp() * 1000)
+    raise PydanticCustomError("instant", "input should be milliseconds since 1970, or a date such as 2030-01-31T09:00Z")
+
+
+Instant = Annotated[
+    int,
+    BeforeValidator(_instant),
+    Field(ge=0, le=MAX_TIME),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": MAX_TIME},
+                {"type": "string", "format": "date-time"},
+            ],
+            "description": "UTC epoch milliseconds, or a date and time with its zone (ISO 8601).",
+        }
+    ),
+]
+Amount = Annotated[int, Field(ge=0, strict=True)]
+Id = Annotated[int, Field(ge=0, le=MAX_ID, strict=True)]
+Time = Annotated[int, Field(description="UTC epoch milliseconds.")]
+Items = Annotated[list[Any], Field(description="Each is judged on its own: a bad one never sinks the good ones.")]
+
+
+def absent(value: Any) -> bool:
+    """Whether a field is left out of an answer."""
+    return value is None
+
+
+class Problem(Answer):
+    """An error, as RFC 9457 has it."""
+
+    type: str = Field(
+        description="Stable: a program may tell errors apart by it.", examples=["urn:wasender:problem:not-found"]
+    )
+    title: str
+    status: int
+    detail: str = Field(description="What is wrong and what to do about it, for a person.")
+
+
+class Done(Answer):
+    """It was done."""
+
+    success: Literal[True] = True
+
+
+class Rejected(Answer):
+    """A row that was left out, and why. Of a file `row` is its line, of a list `index` counts from 0."""
+
+    row: int | None = Field(None, exclude_if=absent)
+    index: int | None = Field(None, exclude_if=absent)
+    position: int = Field(description="Whichever of both there is.")
+    value: str
+    reason: str

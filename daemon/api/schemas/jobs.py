@@ -1,0 +1,163 @@
+"""What is sent, jobs, and the messages of which they are made."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool, StrictStr
+
+from daemon import campaigns
+from daemon.api.answers import Answer
+from daemon.api.schemas.common import Amount, Body, Done, Instant, Items, Rejected, Time, example
+from daemon.models import State
+
+Seconds = Annotated[float, Field(ge=0, le=campaigns.MAX_DELAY_S, strict=True)]
+
+
+class Send(Body):
+    """A campaign: who gets which message, when and how fast. Recipients come from exactly one source."""
+
+    model_config = example(numbers=["+4915110000000"], message="Hello")
+
+    message: StrictStr = Field("", description="The text, with `{{ field }}` for what a recipient's fields hold.")
+    numbers: Items | None = None
+    recipients: Items | None = Field(None, description="Objects with `number` and any fields for the text.")
+    upload_id: StrictStr | None = Field(None, description="A contacts file, from POST /upload.")
+    attachments: list[StrictStr] = Field([], description="Ids from POST /upload_attachment, in order.")
+    delay_min: Seconds | None = None
+    delay_max: Seconds | None = None
+    name: StrictStr | None = None
+    account: StrictStr | None = None
+    schedule_at: Instant | None = None
+    window: StrictStr | None = Field(None, description="Send between these times only, such as `09:00-18:00`.")
+    daily_cap: Amount | None = Field(None, description="The most messages of this job in 24 hours; 0 for no cap.")
+
+
+class Decide(Body):
+    """What became of an uncertain message: it was sent, or it is to be sent again."""
+
+    model_config = example(sent=True)
+
+    sent: StrictBool
+
+
+class Queued(Done):
+    """What became of POST /send."""
+
+    message: str
+    job_id: int
+    total_numbers: int = Field(description="How many people get the message.")
+    duplicates_removed: int
+    rejected: list[Rejected]
+    note: str = Field(description="When sending begins, and what it waits for.")
+
+
+Status = Literal["scheduled", "pending", "running", "paused", "stopped", "completed", "waiting_for_login"]
+
+
+class Job(Answer):
+    """A campaign and how far it has come. Each message is counted once, in the state it is in."""
+
+    job_id: int
+    name: str | None = Field(description="null for callers without a key; so are `account` and `reason`.")
+    status: Status
+    reason: str | None = Field(description="Why it does not go on, for a person.")
+    code: str | None = Field(description="The same for a program, such as `needs_link` or `held.restricted`.")
+    account: str | None
+    total: int
+    pending: int
+    claimed: int
+    sending: int
+    sent: int
+    delivered: int
+    read: int
+    failed: int
+    uncertain: int
+    skipped: int
+    cancelled: int
+    next_send_at: Time | None
+    next_reason: str | None = Field(description="What the next message waits for.")
+    eta: Time | None = Field(description="When it will be done, as far as can be foreseen.")
+    schedule_at: Time | None
+    created_at: Time
+    started_at: Time | None
+    completed_at: Time | None
+
+
+class JobChanged(Job):
+    """The job as it is after a change."""
+
+    success: Literal[True] = True
+    message: str
+
+
+class Jobs(Answer):
+    """A page of jobs."""
+
+    jobs: list[Job]
+    next_cursor: int | None
+
+
+class Message(Answer):
+    """One recipient of a job."""
+
+    id: int
+    job_id: int
+    row: int = Field(description="Where it stood in the file or list.")
+    number: str
+    fields: dict[str, str]
+    state: State
+    attempts: int
+    error: str | None
+    not_before: Time
+    sent_at: Time | None
+    delivered_at: Time | None
+    read_at: Time | None
+
+
+class Messages(Answer):
+    """A page of messages."""
+
+    messages: list[Message]
+    next_cursor: int | None
+
+
+class Move(Answer):
+    """One step in a message's history."""
+
+    at: Time
+    who: str
+    move: str
+    source: str | None = Field(alias="from")
+    target: str = Field(alias="to")
+    why: str | None
+
+
+class ChatRow(Answer):
+    """A message in a chat, as it was seen. own: whether it was ours, null where nobody could tell."""
+
+    own: bool | None
+    text: str
+    ack: str | None
+
+
+class Evidence(Answer):
+    """What a chat looked like when nobody could tell whether a message had gone out."""
+
+    at: Time
+    finding: str
+    rows: list[ChatRow]
+    screenshot: str | None = Field(description="Where the picture is.")
+
+
+class MessageHistory(Message):
+    """A message and all that happened to it."""
+
+    timeline: list[Move]
+    evidence: Evidence | None
+
+
+class MessageDecided(Message):
+    """The message after a person has decided."""
+
+    success: Literal[True] = True

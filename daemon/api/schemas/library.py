@@ -1,0 +1,158 @@
+"""What is kept for reuse: uploads, templates, lists."""
+
+from __future__ import annotations
+
+from pydantic import Field, StrictStr
+
+from daemon.api.answers import Answer
+from daemon.api.schemas.common import Body, Done, Id, Items, Rejected, Time, example
+
+
+class UploadRow(Answer):
+    """One of the first rows of a contacts file."""
+
+    row: int
+    number: str
+    fields: dict[str, str]
+
+
+class Upload(Answer):
+    """A contacts file as it was read."""
+
+    upload_id: str
+    filename: str
+    total: int
+    unique: int
+    duplicates: int
+    rejected: list[Rejected]
+    columns: list[str]
+    phone_column: str | None
+    preview: list[UploadRow]
+
+
+class Attachment(Answer):
+    """A file that messages can take along."""
+
+    attachment_id: str
+    filename: str
+    size: int
+    kind: str = Field(description="What WhatsApp takes it as: photo, video, audio or document.")
+
+
+class NewTemplate(Body):
+    """A text to keep."""
+
+    model_config = example(name="Spring sale", text="Hi {{ name }}")
+
+    name: StrictStr
+    text: StrictStr
+    attachments: list[StrictStr] = []
+    updated_at: Id | None = Field(
+        None, description="Of what the caller has read: the change is refused if it is older."
+    )
+
+
+class Template(Answer):
+    """A text kept for reuse."""
+
+    id: int
+    name: str
+    text: str
+    attachments: list[str]
+    created_at: Time
+    updated_at: Time
+
+
+class Templates(Answer):
+    """All templates, by name."""
+
+    templates: list[Template]
+
+
+class People(Body):
+    """People for a list: exactly one of these."""
+
+    model_config = example(numbers=["+4915110000000"])
+
+    upload_id: StrictStr | None = None
+    numbers: Items | None = None
+    recipients: Items | None = None
+    list_id: Id | None = None
+
+
+class NewList(People):
+    """A list to make; without people it is empty."""
+
+    model_config = example(name="Guests", numbers=["+4915110000000"])
+
+    name: StrictStr
+
+
+class ListName(Body):
+    """A list's other name."""
+
+    model_config = example(name="Friends")
+
+    name: StrictStr
+    updated_at: Id | None = None
+
+
+class TakeOff(Body):
+    """Who is taken off a list: by the ids of their entries, by their numbers, or both."""
+
+    model_config = example(numbers=["+4915110000000"])
+
+    ids: list[Id] = []
+    numbers: list[StrictStr] = []
+
+
+class ContactList(Answer):
+    """People kept for reuse."""
+
+    id: int
+    name: str
+    columns: list[str]
+    people: int
+    created_at: Time
+    updated_at: Time
+
+
+class Lists(Answer):
+    """All lists, by name."""
+
+    lists: list[ContactList]
+
+
+class Added(Done):
+    """What became of people who were put on a list."""
+
+    added: int
+    already_there: int
+    updated: int
+    duplicates_removed: int
+    rejected: list[Rejected]
+
+
+class ListMade(ContactList, Added):
+    """A new list."""
+
+
+class Entry(Answer):
+    """Somebody on a list."""
+
+    id: int
+    number: str
+    fields: dict[str, str]
+
+
+class Entries(Answer):
+    """A page of those on a list."""
+
+    entries: list[Entry]
+    next_cursor: int | None
+
+
+class Removed(Done):
+    """How many were taken off a list."""
+
+    removed: int

@@ -1,0 +1,83 @@
+"""Who must not be written to, and what people answer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, StrictStr
+
+from daemon import suppression
+from daemon.api.answers import Answer
+from daemon.api.schemas.common import Body, Done, Rejected, Time, example
+
+
+class Suppress(Body):
+    """Somebody who must not be written to."""
+
+    model_config = example(number="+4915110000000", reason="called us")
+
+    number: StrictStr
+    reason: StrictStr = suppression.ASKED
+
+
+class Unsuppress(Body):
+    """Somebody who may be written to again; the reason is kept."""
+
+    model_config = example(number="+4915110000000", reason="wants news again")
+
+    number: StrictStr
+    reason: StrictStr = ""
+
+
+class Suppression(Answer):
+    """Somebody who must not be written to."""
+
+    number: str
+    reason: str
+    source: str
+    created_at: Time
+    confirmed_at: Time | None = Field(description="When they were told that they are on the list.")
+
+
+class Suppressed(Suppression):
+    """The entry, be it new or old."""
+
+    success: Literal[True] = True
+
+
+class Suppressions(Answer):
+    """A page of the list, newest first."""
+
+    suppressions: list[Suppression]
+    next_cursor: str | None
+
+
+class Imported(Done):
+    """What became of a list that was imported."""
+
+    added: int
+    present: int
+    already_there: int = Field(description="The same as `present`.")
+    duplicates: int
+    duplicates_removed: int = Field(description="The same as `duplicates`.")
+    rejected: list[Rejected]
+
+
+class Reply(Answer):
+    """What somebody has answered."""
+
+    id: int
+    account: str
+    number: str
+    text: str
+    at: Time
+    stop: bool = Field(description="Whether it asks not to be written to any more.")
+    message_id: int | None
+    job_id: int | None
+
+
+class Replies(Answer):
+    """A page of replies, newest first."""
+
+    replies: list[Reply]
+    next_cursor: int | None

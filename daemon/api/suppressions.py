@@ -1,0 +1,91 @@
+"""The suppression list: who must not be written to. Not for viewers: a search would give numbers away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from daemon import exports, suppression
+from daemon.api import endpoint
+from daemon.api.answers import Csv
+from daemon.api.endpoint import Caller
+from daemon.api.forms import ImportForm
+from daemon.api.parameters import MAX_LIMIT, Flag, Limit, Search, TextCursor
+from daemon.api.schemas.common import Done, Rejected
+from daemon.api.schemas.people import Imported, Suppress, Suppressed, Suppressions, Unsuppress
+from daemon.errors import NotFound
+from daemon.server.scopes import Scope
+
+HEAD = ["number", "reason", "source", "created_at", "confirmed_at"]
+
+Found = Annotated[Search, Field(description="Only those with this text in their number, reason or source.")]
+ForExcel = Annotated[Flag, Field(description="Mark the file as UTF-8, which Excel needs.")]
+
+
+@endpoint.get("/suppressions", scope=Scope.CONTROL, tag="suppressions")
+def suppressions(
+    caller: Caller, *, search: Found = "", cursor: TextCursor | None = None, limit: Limit = MAX_LIMIT
+) -> Suppressions:
+    """The list, newest first, a page at a time."""
+    rows, after = suppression.page(search, cursor, limit)
+    return Suppressions.model_validate({"suppressions": rows, "next_cursor": after})
+
+
+@endpoint.post("/suppressions", scope=Scope.CONTROL, tag="suppressions")
+def suppress(caller: Caller, *, body: Suppress) -> Suppressed:
+    """Never write to this number again. Who is on the list already stays there as they are."""
+    return Suppressed.model_validate(suppression.suppress(caller.settings, body.number, body.reason, caller.name))
+
+
+@endpoint.delete("/suppressions", scope=Scope.ADMIN, errors=(NotFound,), tag="suppressions")
+def unsuppress(caller: Caller, *, body: Unsuppress) -> Done:
+    """Take a number off the list; who did it and why is kept."""
+    suppression.remove(caller.settings, body.number, body.reason, caller.name)
+    return Done()
+
+
+@endpoint.post("/suppressions/import", scope=Scope.CONTROL, tag="suppressions")
+def import_suppressions(caller: Caller, *, form: ImportForm) -> Imported:
+    """Add everybody of a contacts file (`file`) or of a text (`numbers`), for one `reason`."""
+    settings, reason = caller.settings, form.reason or suppression.ASKED
+    if form.file is not None:
+        done = suppression.import_file(settings, form.file.data, form.file.filename, reason, caller.name)
+    else:
+        done = suppression.import_text(settings, form.numbers, reason, caller.name)
+    rejected = [Rejected.model_validate({**each.__dict__, "row": each.position}) for each in done.rejected]
+    return Imported(
+        added=done.added,
+        present=done.present,
+        already_there=done.present,
+        duplicates=done.duplicates,
+        duplicates_removed=done.duplicates,
+        rejected=rejected,
+    )
+
+
+@endpoint.get("/suppressions/export.csv", scope=Scope.CONTROL, tag="suppressions")
+def export_suppressions(caller: Caller, *, excel: ForExcel = False) -> Csv:
+    """The whole list as CSV, which can be imported again."""
+    return Csv("suppressions.csv", _parts(excel))
+
+
+def _parts(excel: bool) -> Iterator[bytes]:
+    yield ((exports.EXCEL_MARK if excel else "") + exports.as_csv([HEAD])).encode()
+    cursor: str | None = None
+    while True:
+        rows, cursor = suppression.page("", cursor, MAX_LIMIT)
+        yield exports.as_csv([_line(row) for row in rows], plain=0).encode()
+        if cursor is None:
+            return
+
+
+def _line(row: dict[str, Any]) -> list[int | str]:
+    times = [_iso(row[name]) for name in ("created_at", "confirmed_at")]
+    return [row["number"], row["reason"], row["source"], *times]
+
+
+def _iso(at: int | None) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds") if at else ""

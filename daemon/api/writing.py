@@ -1,0 +1,45 @@
+"""What an endpoint returned, as the response that goes out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from daemon.api.answers import Answer, Blob, Download
+from daemon.web import in_db
+
+JSON = "application/json"
+
+
+async def respond(request: web.Request, made: Answer | Blob | Download) -> web.StreamResponse:
+    """The response; that of a download has gone out when this returns."""
+    if isinstance(made, Answer):
+        return web.Response(text=made.model_dump_json(), status=made.http_status(), content_type=JSON)
+    if isinstance(made, Blob):
+        kind = {"Content-Type": made.content_type or made.media_type}
+        return web.Response(body=made.data, headers=kind | {"Cache-Control": "no-store"})
+    return await _send(request, made)
+
+
+def as_json(answer: Any) -> web.Response:
+    """An answer that was kept."""
+    return web.Response(text=json.dumps(answer, ensure_ascii=False), content_type=JSON)
+
+
+async def _send(request: web.Request, file: Download) -> web.StreamResponse:
+    """Write a download part by part; what its first part refuses is answered as an error."""
+    part = await in_db(request, next, file.parts, None)
+    while part == b"":
+        part = await in_db(request, next, file.parts, None)
+    headers = {"Content-Type": file.content_type, "Content-Disposition": f'attachment; filename="{file.filename}"'}
+    if file.size is not None:
+        headers["Content-Length"] = str(file.size)
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    while part is not None:
+        if part:
+            await response.write(part)
+        part = await in_db(request, next, file.parts, None)
+    return response

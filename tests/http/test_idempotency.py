@@ -1,0 +1,153 @@
+"""A write that is asked for twice with one key happens once: on every endpoint that writes and answers in JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from daemon import idempotency, suppression
+from daemon.api import endpoint
+from daemon.models import ContactList, Job, KeptAnswer, Message, Role, Suppression, Template
+from tests.http.conftest import KEY, Caller
+from tests.http.test_roles import session_of
+
+NUMBERS = ["+4915110000000", "+4915110000001"]
+SEND = {"numbers": NUMBERS, "message": "Hi"}
+KEYED = {"Idempotency-Key": "k-1"}
+REUSED = "urn:wasender:problem:idempotency-key-reused"
+
+
+async def twice(api: Caller, method: str, path: str, body: Any = None) -> Any:
+    """The answer, which is the same both times."""
+    what = {} if body is None else {"json": body}
+    first = await api.ask(method, path, headers=KEYED, **what)
+    assert first == await api.ask(method, path, headers=KEYED, **what)
+    return first
+
+
+async def test_every_write_that_answers_in_json_takes_a_key() -> None:
+    """By the declaration; uploads and forms take none."""
+    writes = {f"{each.method} {each.path}" for each in endpoint.REGISTRY if each.method != "GET"}
+    keyed = {f"{each.method} {each.path}" for each in endpoint.REGISTRY if each.idempotent}
+
+    assert {"POST /upload", "POST /upload_attachment", "POST /suppressions/import"} == writes - keyed
+    assert not keyed - writes
+
+
+async def test_each_kind_of_write_happens_once(api: Caller) -> None:
+    """Where a second one would be refused, or do something else."""
+    job_id = (await twice(api, "POST", "/send", SEND))["job_id"]
+    assert "paused" == (await twice(api, "POST", f"/pause/{job_id}"))["status"]
+    await twice(api, "POST", f"/resume/{job_id}")
+    assert 2 == (await twice(api, "POST", f"/stop/{job_id}"))["cancelled"]
+    template = await twice(api, "POST", "/templates", {"name": "Sale", "text": "Hi"})
+    await twice(api, "PUT", f"/templates/{template['id']}", {"name": "Sale", "text": "Bye"})
+    await twice(api, "DELETE", f"/templates/{template['id']}")
+    people = await twice(api, "POST", "/lists", {"name": "Guests", "numbers": NUMBERS[:1]})
+    assert 1 == (await twice(api, "POST", f"/lists/{people['id']}/entries", {"numbers": NUMBERS}))["added"]
+    assert 2 == (await twice(api, "DELETE", f"/lists/{people['id']}/entries", {"numbers": NUMBERS}))["removed"]
+    await twice(api, "POST", "/suppressions", {"number": NUMBERS[0]})
+    await twice(api, "DELETE", "/suppressions", {"number": NUMBERS[0]})
+
+    assert (1, 0, 1, 0) == tuple(table.select().count() for table in (Job, Template, ContactList, Suppression))
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "other"),
+    [
+        ("/send", SEND, SEND | {"message": "Hello"}),
+        ("/lists", {"name": "A"}, {"name": "B"}),
+        ("/suppressions", {"number": NUMBERS[0]}, {"number": NUMBERS[1]}),
+        ("/templates", {"name": "A", "text": "Hi"}, {"name": "A", "text": "Hi", "attachments": ["x"]}),
+    ],
+)
+async def test_a_key_of_another_request_is_refused(api: Caller, path: str, body: Any, other: Any) -> None:
+    """With a body that says something else; not with one that says the same in another order."""
+    first = await api.post(path, body, headers=KEYED)
+    assert REUSED == (await api.post(path, other, 409, headers=KEYED))["type"]
+    assert first == await api.post(path, dict(reversed(body.items())), headers=KEYED)
+
+
+async def test_a_key_is_for_one_job(api: Caller) -> None:
+    """What the path names is a part of what was asked."""
+    jobs = [(await api.post("/send", SEND))["job_id"] for _ in range(2)]
+    await api.post(f"/pause/{jobs[0]}", headers=KEYED)
+
+    assert REUSED == (await api.post(f"/pause/{jobs[1]}", status=409, headers=KEYED))["type"]
+    assert "paused" != (await api.get(f"/status/{jobs[1]}"))["status"]
+
+
+async def test_operations_and_callers_have_keys_of_their_own(api: Caller, client: Any) -> None:
+    """The same key at another address, or of somebody else, is another key."""
+    await api.post("/send", SEND, headers=KEYED)
+    await api.post("/templates", {"name": "A", "text": "Hi"}, headers=KEYED)
+    operator = session_of(Role.OPERATOR) | KEYED
+    response = await client.post("/send", json=SEND | {"message": "From the operator"}, headers=operator)
+
+    assert 200 == response.status
+    assert 2 == Job.select().count()
+    assert {"api", "the operator"} == {row.caller for row in KeptAnswer.select()}
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "schlüssel", ""])
+@pytest.mark.parametrize("path", ["/send", "/lists", "/pause/1"])
+async def test_a_key_that_is_none_is_refused_everywhere(api: Caller, path: str, key: str) -> None:
+    """1 to 255 ASCII characters, and nothing happens."""
+    body = {"name": "A"} if path == "/lists" else SEND
+    detail = (await api.post(path, body, 422, headers={"Idempotency-Key": key}))["detail"]
+    assert "1 to 255" in detail
+    assert (0, 0) == (Job.select().count(), ContactList.select().count())
+
+
+async def test_what_was_refused_may_be_mended_under_the_same_key(api: Caller) -> None:
+    """Only success is kept."""
+    await api.post("/templates", {"name": "A", "text": "{{"}, 422, headers=KEYED)
+    assert 0 == KeptAnswer.select().count()
+    await api.post("/templates", {"name": "A", "text": "Hi"}, headers=KEYED)
+
+
+async def test_an_answer_is_kept_for_seven_days(api: Caller) -> None:
+    """Then the key is a new one, and what was kept is deleted."""
+    first = await api.post("/send", SEND, headers=KEYED)
+    kept = KeptAnswer.get()
+    KeptAnswer.update(created_at=kept.created_at - idempotency.KEEP_MS + 60_000).execute()
+    assert first == await api.post("/send", SEND, headers=KEYED)
+    KeptAnswer.update(created_at=kept.created_at - idempotency.KEEP_MS - 1).execute()
+    await api.post("/send", SEND, headers={"Idempotency-Key": "k-2"})
+
+    assert ["k-2"] == [row.key for row in KeptAnswer.select()]
+    again = await api.post("/send", SEND | {"message": "Another week"}, headers=KEYED)
+    assert first["job_id"] != again["job_id"]
+
+
+async def test_at_the_same_time_it_happens_once(api: Caller) -> None:
+    """Whichever comes first; the others get its answer."""
+    body = {"name": "Guests", "numbers": NUMBERS}
+    answers = await asyncio.gather(*(api.post("/lists", body, headers=KEYED) for _ in range(5)))
+
+    assert all(answer == answers[0] for answer in answers)
+    assert 1 == ContactList.select().count()
+
+
+async def test_a_crash_keeps_both_or_neither(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer is kept in the transaction of the work."""
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("the process dies here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(idempotency.KeptAnswer, "update", broken)
+        assert 500 == (await api.send("POST", "/send", json=SEND, headers=KEYED)).status
+    assert (0, 0, 0) == (Job.select().count(), Message.select().count(), KeptAnswer.select().count())
+    await api.post("/send", SEND, headers=KEYED)
+    assert 1 == Job.select().count()
+
+
+async def test_a_stranger_gets_no_answer_by_a_key(api: Caller, stranger: Caller) -> None:
+    """Who may not ask is not answered, whatever they guess."""
+    await api.post("/suppressions", {"number": NUMBERS[0]}, headers=KEYED)
+    await stranger.post("/suppressions", {"number": NUMBERS[0]}, 401, headers=KEYED)
+    assert {NUMBERS[0]} == suppression.among(NUMBERS)
+    assert KEY not in str([row.__data__ for row in KeptAnswer.select()])

@@ -1,0 +1,96 @@
+"""What stands in paths, queries, headers and bodies, at every endpoint: parsed by the declaration, refused in words."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+import pytest
+
+from daemon.api import endpoint
+from daemon.models import State
+from tests.http.conftest import Caller
+
+QUERIES = [(each, one) for each in endpoint.REGISTRY for one in each.in_query if each.path != "/events"]
+PLACES = [pytest.param(each, one, id=f"{each.name}-{one.name}") for each, one in QUERIES]
+BODIES = [
+    pytest.param(each, id=each.name) for each in endpoint.REGISTRY if each.body is not None and each.body_required
+]
+WRONG = {
+    "limit": ["0", "1001", "x", "-1", "1.5", "1_0", "٣", "9" * 30],
+    "cursor": ["x", "-1", "9" * 30, "1e3", "+1"],
+    "job_id": ["x", "-1", "9" * 30],
+    "state": ["lost", "PENDING", "sent,failed"],
+    "excel": ["maybe", "2"],
+    "stop": ["maybe", "2"],
+    "search": ["x" * 1001],
+}
+
+
+def address(each: endpoint.Endpoint) -> str:
+    path = each.path
+    for one in each.in_path:
+        path = path.replace(f"{{{one.name}}}", "default" if one.name == "name" else "1")
+    return path
+
+
+@pytest.mark.parametrize(("each", "one"), PLACES)
+async def test_what_makes_no_sense_is_refused_in_words(api: Caller, each: Any, one: Any) -> None:
+    """422 with a sentence that begins with the parameter's name, before anything is looked for."""
+    for value in WRONG[one.name]:
+        problem = await api.ask(each.method, address(each), 422, params={one.name: value})
+        assert problem["detail"].startswith(one.name)
+    twice = await api.ask(each.method, f"{address(each)}?{one.name}=1&{one.name}=1", 422)
+    assert f"{one.name} is given more than once." == twice["detail"]
+
+
+@pytest.mark.parametrize(("each", "one"), PLACES)
+async def test_an_empty_one_is_as_if_it_were_not_there(api: Caller, each: Any, one: Any) -> None:
+    """As a form sends it whose field was left empty."""
+    with_it = await api.send(each.method, address(each), params={one.name: ""})
+    without = await api.send(each.method, address(each))
+    assert with_it.status == without.status
+
+
+async def test_a_state_is_named_by_all_that_there_are(api: Caller) -> None:
+    """So a person knows what to write."""
+    detail = (await api.get("/messages?state=lost", 422))["detail"]
+    assert f"state is one of {', '.join(State)}." == detail
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 400, "-1", "1.0", "0x1", "٣"])
+@pytest.mark.parametrize("path", ["/status/{}", "/messages/{}", "/templates/{}", "/lists/{}/entries"])
+async def test_an_id_that_is_none_is_not_found(api: Caller, path: str, number: str) -> None:
+    """Whatever stands there instead of a whole number that an id can be."""
+    await api.get(path.format(number), 404)
+
+
+@pytest.mark.parametrize("each", BODIES)
+async def test_a_body_that_cannot_be_read_is_refused(api: Caller, each: Any) -> None:
+    """400 for what is no JSON in UTF-8, however it is packed; 422 for what says nothing; never a crash."""
+    for kind, data in (
+        ("application/json", b"{"),
+        ("application/json", b"\xff\xfe"),
+        ("application/json", b'{"a": "\\ud800"}'),
+        ("application/json; charset=utf-16", '{"a": 1}'.encode("utf-16")),
+        ("application/json; charset=nonsense", b"{}"),
+        ("application/json; charset=idna", b"{}"),
+    ):
+        await api.ask(each.method, address(each), 400, data=data, headers={"Content-Type": kind})
+    broken = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    for data in (b"no gzip at all", gzip.compress(b'{"a": 1}')[:-12]):
+        await api.ask(each.method, address(each), 400, data=data, headers=broken)
+    for data in (b"", b"null", b"[]", b'"x"', b'{"no_such_field": 1}', b"1e400"):
+        await api.ask(each.method, address(each), 422, data=data)
+
+
+@pytest.mark.parametrize("path", ["/suppressions/import", "/upload", "/upload_attachment"])
+@pytest.mark.parametrize(
+    "kind", ["application/x-www-form-urlencoded; charset=nonsense", "multipart/form-data; boundary=x"]
+)
+async def test_a_form_in_no_charset_is_refused(api: Caller, path: str, kind: str) -> None:
+    """400 or 422, never a crash; also in a part of a form."""
+    head = b"Content-Disposition: form-data; name=numbers\r\nContent-Type: text/plain; charset=nonsense"
+    data = b"--x\r\n" + head + b"\r\n\r\n1\r\n--x--\r\n" if "multipart" in kind else b"numbers=%ff"
+    response = await api.send("POST", path, data=data, headers={"Content-Type": kind})
+    assert response.status in (400, 422)
