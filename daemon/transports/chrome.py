@@ -211,6 +211,7 @@ class Chrome:
         processes.adopt_orphans()
         if count := self.kill():
             log.warning("browser.orphans_killed", count=count)
+        self._must_be_alone()
         if count := self._remove_stale():
             log.info("browser.locks_removed", count=count)
         self._write_preferences()
@@ -240,7 +241,7 @@ class Chrome:
         self.kill()
 
     def kill(self) -> int:
-        """SIGKILL every process that carries this profile: ours, and what a previous life left.
+        """SIGKILL every process that is ours by this profile, also what a previous life left.
 
         Without the lock nothing: they are another sender's. Returns how many there were.
         """
@@ -292,6 +293,14 @@ class Chrome:
             raise errors.SetupError(
                 f"The browser profile {self.profile} cannot be written to ({error.strerror}): change its owner."
             ) from error
+
+    def _must_be_alone(self) -> None:
+        """Two browsers would destroy the profile; one that is not ours is not ended either. Raises AccountInUse."""
+        if others := processes.strangers(self.profile):
+            raise errors.AccountInUse(
+                f"A browser that wasender did not start (process {others[0]}) has the profile {self.profile} open: "
+                "close it; the sender then goes on by itself."
+            )
 
     def _remove_stale(self) -> int:
         """Remove Chrome's locks on the profile, which it leaves when it is killed, and its temporary folder.

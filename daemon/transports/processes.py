@@ -1,7 +1,9 @@
 """The processes a browser consists of: found by what they carry, weighed, ended to the last one.
 
-Chrome, its helpers, its driver and the display all carry a path of ours on their command line or in their
-environment (`MARKER`). That is how those of a previous life are told from other people's browsers.
+Those of a previous life are told from other people's processes by two things together: the name of a program that we
+start, and a mark of ours. That is `MARKER` in the environment that Chrome and the display inherit. The driver is a copy
+of our own, and Chrome's helpers, which write over their environment, name a folder of ours. A name or a path alone
+proves nothing: a backup of the profile has its path, and another person's browser our names.
 """
 
 from __future__ import annotations
@@ -29,11 +31,9 @@ def adopt_orphans() -> None:
 
 
 def marked(profile: Path, *paths: Path) -> list[psutil.Process]:
-    """Living processes of this user that carry `profile` (or one of `paths`), and all their children."""
-    needles = [str(path) for path in (profile, *paths)]
-    wanted = f"{MARKER}={profile}".encode()
+    """Living processes of this user that are ours (see above) by `profile` or one of `paths`, and their children."""
     everyone = list(psutil.process_iter())
-    return _families({process.pid for process in everyone if _carries(process, needles, wanted)}, everyone)
+    return _families({process.pid for process in everyone if _carries(process, [profile, *paths])}, everyone)
 
 
 def family(*roots: int) -> list[psutil.Process]:
@@ -59,31 +59,77 @@ def _families(roots: set[int], everyone: list[psutil.Process]) -> list[psutil.Pr
     return [process for process in everyone if process.pid in found]
 
 
-def _carries(process: psutil.Process, needles: list[str], wanted: bytes) -> bool:
-    folder = Path("/proc") / str(process.pid)
+def strangers(profile: Path) -> list[int]:
+    """Ids of this user's browsers that run on `profile` and are not ours: a person has opened it."""
+    return [process.pid for process in psutil.process_iter() if _is_strange(process, profile)]
+
+
+def _carries(process: psutil.Process, paths: list[Path]) -> bool:
+    """Whether it is one of ours; the first of the paths is the profile."""
     try:
-        if folder.stat().st_uid != os.getuid():
+        if not _name(process).startswith(_OURS_BY_NAME) or not _is_mine(process):
             return False
-        arguments = _arguments((folder / "cmdline").read_bytes().decode(errors="replace"))
-        for needle in needles:
-            # An argument that *is* or *names* the path; a longer path (another account's) must not match.
-            if any(_names(argument, needle) for argument in arguments):
-                return True
-        return wanted in (folder / "environ").read_bytes().split(b"\0")
+        if _has_mark(process, paths[0]):
+            return True
+        if any((_proc(process) / "exe").readlink().is_relative_to(path) for path in paths):
+            return True
+        arguments = _arguments(process)
+        if not _is_helper(arguments) or _has_browser(process):
+            return False
+        return any(_names(argument, str(path)) for argument in arguments for path in paths)
     except OSError:
         return False
 
 
-def _arguments(line: str) -> list[str]:
+def _is_strange(process: psutil.Process, profile: Path) -> bool:
+    try:
+        if not _name(process).startswith("chrom") or not _is_mine(process):
+            return False
+        arguments = _arguments(process)
+        return (
+            f"--user-data-dir={profile}" in arguments and not _is_helper(arguments) and not _has_mark(process, profile)
+        )
+    except OSError:
+        return False
+
+
+def _proc(process: psutil.Process) -> Path:
+    return Path("/proc") / str(process.pid)
+
+
+def _is_mine(process: psutil.Process) -> bool:
+    return _proc(process).stat().st_uid == os.getuid()
+
+
+def _has_mark(process: psutil.Process, profile: Path) -> bool:
+    return f"{MARKER}={profile}".encode() in (_proc(process) / "environ").read_bytes().split(b"\0")
+
+
+def _is_helper(arguments: list[str]) -> bool:
+    return any(argument.startswith("--type=") for argument in arguments)
+
+
+def _has_browser(helper: psutil.Process) -> bool:
+    """Whether a helper's browser lives: then that one decides whose it is. One that is dying has given back its memory,
+    and its arguments with it."""
+    try:
+        parent = helper.parent()
+        return parent is not None and _name(parent).startswith("chrom") and bool(parent.cmdline())
+    except psutil.Error:
+        return False
+
+
+def _arguments(process: psutil.Process) -> list[str]:
     """A process's arguments, from what /proc says."""
-    arguments = line.rstrip("\0").split("\0")
+    arguments = (_proc(process) / "cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
     if len(arguments) == 1:  # Chrome's helpers write theirs anew as one text, over their environment
         return re.split(r" (?=--)", arguments[0])
     return arguments
 
 
 def _names(argument: str, path: str) -> bool:
-    value = argument.partition("=")[2] if argument.startswith("-") and "=" in argument else argument
+    """Whether an option's value is the path or lies in it; a longer name (another account's) must not match."""
+    value = argument.partition("=")[2] if argument.startswith("-") else ""
     return value == path or value.startswith(path + "/")
 
 
