@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from daemon import campaigns, db, errors, evidence, outbox, pacing, uploads
+from daemon import campaigns, db, errors, evidence, outbox, pacing, replies, suppression, uploads
+from daemon.models import Reply, Suppression
 from daemon.transports import Finding, Lookup
 from tests.outbox.hand import fresh
 
@@ -70,3 +71,14 @@ def test_a_text_under_a_picture_is_measured_as_a_caption(hand, tmp_path):
 
     with pytest.raises(errors.TemplateError, match=r"1.?024"):
         campaigns.check(hand.settings, campaigns.Order("x" * 1_100, numbers=numbers, attachments=[picture]))
+
+
+def test_only_the_account_that_heard_the_stop_confirms_it(hand, clock):
+    """Somebody writes STOP to one account and thanks to another."""
+    number = "+4915110000000"
+    Suppression.create(number=number, reason="wrote STOP", source=suppression.REPLY, created_at=clock())
+    for account, stop in (("default", True), ("other", False)):
+        Reply.create(account=account, number=number, text="…", at=clock(), key=account, stop=stop)
+
+    assert ([number], []) == (replies.to_confirm("default", clock()), replies.to_confirm("other", clock()))
+    assert not replies.confirm("other", number, clock())

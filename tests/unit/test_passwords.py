@@ -91,3 +91,9 @@ def test_a_bad_password_is_refused_with_the_reason(password: str, says: str) -> 
 def test_ten_signs_will_do() -> None:
     """Of whatever kind."""
     passwords.check("gülle-1234", "Anna")
+
+
+def test_a_user_that_does_not_exist_has_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the one whose hash is what stands in for theirs."""
+    monkeypatch.setattr(passwords, "_hash", lambda *_: bytes(passwords.HASH_BYTES))
+    assert not passwords.matches("whatever it is", None)
