@@ -161,7 +161,7 @@ def claim(
     is claimed before the account's pace, caps and quiet hours allow it.
     known_only: those whom this account has written to before, with success.
     """
-    if not _anything_due(account, now, known_only):
+    if not _anything_due(account, now, rules.zone, known_only):
         return []
     _follow_clock(account, now)
     token = secrets.token_hex(8)
@@ -171,7 +171,8 @@ def claim(
             if opens.at > now:
                 return []
             # First a job that nobody is changing just now; only where there is no other one, wait for it.
-            job = _next_job(account, now, known_only, skip=True) or _next_job(account, now, known_only, skip=False)
+            due = {"account": account, "now": now, "zone": rules.zone}
+            job = _next_job(known_only, skip=True, **due) or _next_job(known_only, skip=False, **due)
             if job is None:
                 return []
             room = _room(job, limit, now, own.zone)
@@ -181,11 +182,12 @@ def claim(
     return []
 
 
-def _anything_due(account: str, now: int, known_only: bool) -> bool:
+def _anything_due(account: str, now: int, zone: str, known_only: bool) -> bool:
     """Open the jobs whose time has come; then a read that spares an idle sender the write lock."""
     for (job_id,) in _scheduled(account=account, now=now).fetchall():
         _open(job_id)
-    return _waiting(known_only, account=account, now=now, farthest=now + FARTHEST_MS).fetchone() is not None
+    due = {"account": account, "now": now, "zone": zone, "farthest": now + FARTHEST_MS}
+    return _waiting(known_only, **due).fetchone() is not None
 
 
 @Prepared
@@ -229,8 +231,11 @@ def _job_with_work(known_only: bool, *columns: Any) -> Any:
 
 def _open_now() -> Any:
     """Whether neither window nor cap hold the job back, as far as was seen. No wait is as long as FARTHEST_MS: past
-    it the clock was set back since, and it is looked at anew."""
-    return (Job.opens_at <= param("now")) | (Job.opens_at > param("farthest"))
+    it the clock was set back since, and it is looked at anew. So is what was reckoned in another time zone than the
+    account has now, by its own limits or the settings."""
+    own = Account.select(Account.timezone).where(Account.name == param("account"))
+    moved = Job.opens_zone.is_null() | (Job.opens_zone != peewee.fn.COALESCE(own, param("zone")))
+    return (Job.opens_at <= param("now")) | (Job.opens_at > param("farthest")) | moved
 
 
 @Prepared
@@ -288,7 +293,7 @@ def _room(job: Job, limit: int, now: int, zone: str) -> int:
         (submitted,) = _submitted_since(account=job.account, job=job.id, since=since).fetchone()
         room = min(limit, job.daily_cap - submitted - job.claimed)
     if opens.at > now or room <= 0:  # with the cap's last ones in hand it is soon seen what becomes of them
-        _put_aside(id=job.id, at=max(opens.at, now + LOOK_AGAIN_MS))
+        _put_aside(id=job.id, at=max(opens.at, now + LOOK_AGAIN_MS), zone=zone)
         return 0
     return room
 
@@ -301,11 +306,11 @@ def _submitted_since() -> Any:
 
 @Prepared
 def _put_aside() -> Any:
-    return Job.update(opens_at=param("at")).where(Job.id == param("id"))
+    return Job.update(opens_at=param("at"), opens_zone=param("zone")).where(Job.id == param("id"))
 
 
-def _next_job(account: str, now: int, known_only: bool, skip: bool) -> Job | None:
-    values = {"account": account, "now": now, "farthest": now + FARTHEST_MS}
+def _next_job(known_only: bool, skip: bool, account: str, now: int, zone: str) -> Job | None:
+    values = {"account": account, "now": now, "zone": zone, "farthest": now + FARTHEST_MS}
     return next(iter(_rows(Job, _turn(known_only, skip, **values))), None)
 
 

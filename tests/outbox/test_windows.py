@@ -54,6 +54,33 @@ def test_a_window_is_in_the_accounts_time_zone(hand, clock):
     assert (3, 30) == (opens.hour, opens.minute)
 
 
+def test_a_job_that_was_put_aside_follows_a_new_time_zone(hand, clock):
+    """When it opens was reckoned in the old one: whoever moves the account's clock, or the settings', means now."""
+    job = hand.queue(1, window="14:00-18:00")
+    other = hand.queue(1, window="19:00-21:00", first=50)
+    assert [] == hand.claim()
+    clock.advance(1_000)
+    accounts.limit("default", {"timezone": "Asia/Kolkata"}, "test")  # 15:30 there
+    (message,) = hand.claim()
+    assert (job.id, []) == (message.job_id, hand.claim())
+    hand.confirm(hand.submit(message))
+    assert "Asia/Kolkata" == Job.get_by_id(other.id).opens_zone
+    assert NOW + 3.5 * HOUR_MS == Job.get_by_id(other.id).opens_at
+
+    accounts.limit("default", {"timezone": None}, "test")
+    hand.rules = pacing.Rules(zone="Asia/Tokyo")  # the settings, after a restart: 19:00 there
+    assert other.id == hand.claim_one().job_id
+
+
+def test_a_job_that_an_earlier_version_put_aside_is_looked_at_once(hand, clock):
+    """It did not say in which zone."""
+    job = hand.queue(1, window="14:00-18:00")
+    assert [] == hand.claim()
+    Job.update(opens_at=NOW + 20 * HOUR_MS, opens_zone=None).where(Job.id == job.id).execute()
+    assert [] == hand.claim()
+    assert (NOW + 4 * HOUR_MS, "UTC") == (Job.get_by_id(job.id).opens_at, Job.get_by_id(job.id).opens_zone)
+
+
 def test_when_the_window_closes_the_rest_waits_for_tomorrow(hand, clock):
     """What has not gone out by the end goes on the next day, in order."""
     hand.queue(3, window="09:00-11:00")
