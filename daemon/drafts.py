@@ -7,6 +7,7 @@ often it is asked for.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
@@ -42,21 +43,33 @@ def listed() -> list[Draft]:
     return [row for row in query if not row.data.get("started")]
 
 
-def begin(draft_id: str, who: str, name: str = "", data: Mapping[str, Any] | None = None, sheets: Sheets = ()) -> Draft:
+def begin(
+    draft_id: str,
+    who: str,
+    name: str = "",
+    data: Mapping[str, Any] | None = None,
+    sheets: Sheets = (),
+    origin: str = "",
+) -> Draft:
     """A new draft by an id of the caller's choosing; the same id again is the draft that is there (a double click).
 
-    data, sheets: what it begins with, as `save` takes them. Its versions begin anywhere: a tab that still shows a
-    discarded draft of the same id has read none of them.
+    data, sheets: what it begins with, as `save` takes them. origin: what it is made of; from another one than the
+    draft of that id (the form was changed, after Back) comes another draft, with an id of its own. Its versions begin
+    anywhere: a tab that still shows a discarded draft of the same id has read none of them.
     """
     now = now_ms()
     values: dict[str, Any] = {"created_by": who[:64], "created_at": now, "updated_at": now, "name": name[:MAX_NAME]}
     values["version"] = 1 + secrets.randbelow(FIRST_VERSION)
-    content = {**(data or {}), "stamp": _stamp()}
+    content = {**(data or {}), "stamp": _stamp(), "origin": origin}
     with write():
         made = Draft.insert(id=draft_id, data=content, sheet=_kept(sheets), **values).on_conflict_ignore()
         if made.execute() is not None:
             after_commit(partial(log.info, "draft.begun", draft_id=draft_id))
-    return find(draft_id)
+    draft = find(draft_id)
+    if draft.data.get("origin", "") == origin:
+        return draft
+    other = hashlib.sha256(f"{draft_id} {origin}".encode()).hexdigest()[:32]
+    return begin(other, who, name, data, sheets, origin)
 
 
 def find(draft_id: str) -> Draft:

@@ -1,14 +1,28 @@
-"""What a chat looked like when nobody could tell whether a message had gone out: kept for the person who decides."""
+"""What a chat looked like when nobody could tell whether a message had gone out: kept for the person who decides.
+
+It shows what a person has written, to whom only those who may decide: viewers read the finding alone. It is deleted
+DECIDED_MS after the look, once nobody has to decide by it any more, and after KEEP_MS whatever became of it.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from daemon import errors
-from daemon.models import Evidence
+import peewee
+import structlog
+
+from daemon import errors, masking
+from daemon.db import after_commit, write
+from daemon.models import Evidence, Message, State
 from daemon.transports import Lookup
 
+log = structlog.get_logger()
+
 ROW_CHARS = 1_000
+DAY_MS = 24 * 3_600_000
+DECIDED_MS = 7 * DAY_MS
+KEEP_MS = 90 * DAY_MS
 
 
 def keep(message_id: int, found: Lookup, now: int) -> None:
@@ -18,12 +32,14 @@ def keep(message_id: int, found: Lookup, now: int) -> None:
 
 
 def newest(message_id: int) -> dict[str, Any] | None:
-    """The last look into the chat as the API shows it, None when none was kept."""
+    """The last look into the chat as the API shows it, None when none was kept. For a viewer without what it shows."""
     columns = (Evidence.id, Evidence.at, Evidence.finding, Evidence.rows, Evidence.screenshot.is_null(False))
     row = Evidence.select(*columns).where(Evidence.message == message_id).order_by(Evidence.id.desc()).tuples().first()
     if row is None:
         return None
     _, at, finding, rows, pictured = row
+    if masking.hidden.get():
+        rows, pictured = [], False
     return {
         "at": at,
         "finding": finding,
@@ -41,3 +57,14 @@ def screenshot(message_id: int) -> bytes:
     if row is None:
         raise errors.NotFound(f"There is no screenshot of the chat of message {message_id}.")
     return bytes(row.screenshot)
+
+
+def prune(now: int) -> int:
+    """Delete what has been of use; returns how many looks."""
+    undecided = Message.select(peewee.Value(1)).where(Message.id == Evidence.message, Message.state == State.UNCERTAIN)
+    decided = (Evidence.at < now - DECIDED_MS) & ~peewee.fn.EXISTS(undecided)
+    with write():
+        gone = int(Evidence.delete().where((Evidence.at < now - KEEP_MS) | decided).execute())
+        if gone:
+            after_commit(partial(log.info, "evidence.deleted", count=gone))
+    return gone

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from aiohttp import web, web_protocol
 
-from daemon import api, config, db, errors, feed, gate, pages, process
+from daemon import api, config, db, errors, feed, gate, pages, process, pruning
 from daemon import web as shared
 from daemon.config import Settings
 
@@ -41,7 +41,7 @@ def make_app(settings: Settings, key: str) -> web.Application:
     app.add_routes(api.routes())
     app.add_routes(pages.routes)
     app.cleanup_ctx.append(_threads)
-    app.cleanup_ctx.append(_feed)
+    app.cleanup_ctx.append(_beside)
     return app
 
 
@@ -75,13 +75,16 @@ async def _threads(app: web.Application) -> AsyncIterator[None]:
     await asyncio.get_running_loop().run_in_executor(None, threads.shutdown)
 
 
-async def _feed(app: web.Application) -> AsyncIterator[None]:
+async def _beside(app: web.Application) -> AsyncIterator[None]:
+    """What runs beside the requests."""
+
     async def in_thread(work: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(app[shared.THREADS], work, *arguments)
 
-    task = asyncio.create_task(app[feed.FEED].run(in_thread))
+    tasks = [asyncio.create_task(each(in_thread)) for each in (app[feed.FEED].run, pruning.run)]
     yield
-    task.cancel()
+    for task in tasks:
+        task.cancel()
 
 
 async def _serve(settings: Settings, key: str) -> int:

@@ -84,32 +84,48 @@ def by_key(origin: Try, right: bool, key: str) -> Opened:
     return open_session(None, key)
 
 
-def confirm(origin: Try, user_id: int, password: str) -> None:
-    """Somebody who is logged in shows that they know the password. Raises Unauthorized, TooManyTries, NotFound."""
+def confirm(origin: Try, user_id: int, password: str) -> User:
+    """Somebody who is logged in shows that they know the password; returns them as they were then.
+
+    Raises Unauthorized, TooManyTries, NotFound.
+    """
     user = users.find(user_id)
     taken = _take_try(_counters(origin, user.name), origin)
     if not passwords.matches(password, user.password):
         raise errors.Unauthorized(WRONG_PASSWORD)
     _give_back(taken)
+    return user
 
 
 def open_session(user: User | None, key: str = "") -> Opened:
-    """A new session of that user, or, for None, of the API key."""
+    """A new session of that user, or, for None, of the API key.
+
+    user: as it was when they showed that they know the password. Raises Unauthorized when it was changed since, or
+    they were disabled: a session that was opened now would outlive the end of all the others.
+    """
     token, now = secrets.token_urlsafe(32), now_ms()
-    role = user.role if user else users.word(Role.ADMIN)
     with write():
+        row = _unchanged(user) if user else None
         _sweep(now)
         Session.create(
             id=_digest(token, "" if user else key),
-            user=user,
-            role=role,
+            user=row,
+            role=row.role if row else users.word(Role.ADMIN),
             csrf=secrets.token_hex(32),
             created_at=now,
             seen_at=now,
             expires_at=now + SESSION_MS,
         )
-        after_commit(partial(log.info, "login.opened", user_id=user.id if user else None))
-    return Opened(token, user)
+        after_commit(partial(log.info, "login.opened", user_id=row.id if row else None))
+    return Opened(token, row)
+
+
+def _unchanged(user: User) -> User:
+    """The user's row, which nobody changes until the transaction ends. Raises Unauthorized."""
+    row: User | None = locked(User.select().where(User.id == user.id)).first()
+    if row is None or row.password != user.password or row.disabled_at is not None:
+        raise errors.Unauthorized(WRONG_PASSWORD)
+    return row
 
 
 def _digest(token: str, key: str = "") -> str:

@@ -171,7 +171,7 @@ def claim(
             if opens.at > now:
                 return []
             # First a job that nobody is changing just now; only where there is no other one, wait for it.
-            due = {"account": account, "now": now, "zone": rules.zone}
+            due: dict[str, Any] = {"account": account, "now": now, "zone": rules.zone}
             job = _next_job(known_only, skip=True, **due) or _next_job(known_only, skip=False, **due)
             if job is None:
                 return []

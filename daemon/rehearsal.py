@@ -228,10 +228,13 @@ def forecast(settings: Settings, draft: Draft, people: int) -> Forecast:
     return Forecast(opens.at, opens.why, max(alone or 0, together or 0), len(others), queued)
 
 
-def rules_of(settings: Settings, account: str) -> pacing.Rules:
-    """The limits of that account: its own, else the settings'."""
-    row = next((row for row in accounts.every() if row.name == account), None)
-    return accounts.own_rules(row, campaigns.rules(settings))
+def current(settings: Settings, draft: Draft) -> tuple[dict[str, Any] | None, list[list[Any]] | None]:
+    """(the latest report, who will get it; None when something was changed after the dry run). While it holds, its
+    times are those of now: limits, time zone and queue may have changed since it was made."""
+    found, audience = drafts.report(draft), drafts.audience_frozen(draft)
+    if found is not None and audience:
+        found = found | forecast(settings, draft, len(audience)).__dict__
+    return found, audience
 
 
 def _others(account: str, until: int) -> Iterator[Job]:

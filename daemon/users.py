@@ -10,16 +10,16 @@ import unicodedata
 from functools import partial
 from typing import Any
 
-import peewee
 import structlog
 
 from daemon import errors, passwords
-from daemon.db import after_commit, now_ms, write
+from daemon.db import after_commit, database, now_ms, on_postgres, write
 from daemon.models import Role, Session, User
 
 log = structlog.get_logger()
 
 LONGEST_NAME = 64
+NAMES = 0x6E61_6D65  # any number that is ours: the advisory lock of those who are about to take a name
 RESERVED = frozenset({"api", "api key", "page", "sender", "daemon", "wasender"})  # others in the history
 
 
@@ -29,14 +29,19 @@ def create(name: str, role: Role, password: str, who: str) -> User:
     passwords.check(password, name)
     stored = passwords.conceal(password)
     with write():
+        _one_by_one()
         if named(name) is not None:
             raise _taken(name)
-        try:
-            row: User = User.create(name=name, role=word(role), password=stored, created_at=now_ms())
-        except peewee.IntegrityError:  # by somebody else, a moment ago
-            raise _taken(name) from None
+        row: User = User.create(name=name, role=word(role), password=stored, created_at=now_ms())
         after_commit(partial(log.info, "user.created", user_id=row.id, role=word(role), who=who))
     return row
+
+
+def _one_by_one() -> None:
+    """Wait for who else is about to take a name: "Anna" and "anna" are one, which no index knows. On SQLite the
+    transaction has locked the whole database already."""
+    if on_postgres():
+        database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (NAMES,))
 
 
 def _checked(name: str) -> str:
@@ -90,10 +95,13 @@ def change_role(user_id: int, role: Role, who: str) -> None:
         _change(user_id, "role", who, role=word(role))
 
 
-def set_password(user_id: int, password: str, who: str) -> None:
-    """From now on only this one. Raises NotFound, InvalidInput."""
+def set_password(user_id: int, password: str, who: str, was: User | None = None) -> None:
+    """From now on only this one. was: the user as they were when they showed that they know their password.
+
+    Raises NotFound, InvalidInput, and Unauthorized when another one was set since `was`.
+    """
     passwords.check(password, find(user_id).name)
-    _change(user_id, "password", who, password=passwords.conceal(password))
+    _change(user_id, "password", who, was, password=passwords.conceal(password))
 
 
 def disable(user_id: int, who: str) -> None:
@@ -127,8 +135,10 @@ def role_of(name: str) -> Role:
         raise errors.InvalidInput(f"The role is one of {', '.join(map(word, Role))}.") from None
 
 
-def _change(user_id: int, what: str, who: str, **changes: Any) -> None:
+def _change(user_id: int, what: str, who: str, was: User | None = None, **changes: Any) -> None:
     with write():
-        User.update(**changes).where(User.id == user_id).execute()
+        known = User.password == was.password if was else True
+        if not User.update(**changes).where(User.id == user_id, known).execute():
+            raise errors.Unauthorized("The password was changed meanwhile: log in with the new one.")
         Session.delete().where(Session.user == user_id).execute()
         after_commit(partial(log.info, "user.changed", user_id=user_id, what=what, who=who))

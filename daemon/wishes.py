@@ -136,6 +136,15 @@ def _keep(name: str, png: bytes, now: int) -> None:
     Picture.create(account=name, at=now, png=png)
 
 
+def prune(now: int) -> int:
+    """Delete the pictures that nobody is shown any more; returns how many."""
+    with write():
+        gone = int(Picture.delete().where(Picture.at < now - KEEP_MS).execute())
+        if gone:
+            after_commit(partial(log.info, "picture.deleted", count=gone))
+    return gone
+
+
 def fail(name: str, wish: Wish, why: str, now: int) -> None:
     """It could not be done."""
     _end(name, wish, Stage.FAILED, why, now)

@@ -147,7 +147,7 @@ def _run(settings: Settings, draft: Draft, form: Form) -> str | None:
 
 
 def _check(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
-    found, audience = drafts.report(draft), drafts.audience_frozen(draft)
+    found, audience = rehearsal.current(settings, draft)
     recent = draft.data.get("recent") or {"days": drafts.RECENT_DAYS, "leave_out": True}
     test = draft.data.get("test") or {}
     job = Job.get_or_none(Job.id == test["job"]) if test.get("job") else None
@@ -214,7 +214,8 @@ async def confirm(request: web.Request) -> web.StreamResponse:
 
 
 def _start(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
-    found, audience = drafts.report(draft), drafts.audience_frozen(draft) or []
+    found, audience = rehearsal.current(settings, draft)
+    audience = audience or []
     files = uploads.attachments(draft.data.get("attachments", []))
     when = draft.data.get("when") or {}
     first = audience[0] if audience else None

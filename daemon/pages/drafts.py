@@ -65,17 +65,19 @@ async def begin(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     wished = text_of(form, "id")
     draft_id = wished if len(wished) == 32 and set(wished) <= set("0123456789abcdef") else secrets.token_hex(16)
-    await in_db(request, _begin, request.app[SETTINGS], draft_id, caller(request), form)
-    raise web.HTTPSeeOther(f"/app/drafts/{draft_id}")
+    draft = await in_db(request, _begin, request.app[SETTINGS], draft_id, caller(request), form)
+    raise web.HTTPSeeOther(f"/app/drafts/{draft.id}")
 
 
-def _begin(settings: Settings, draft_id: str, who: str, form: Form) -> None:
+def _begin(settings: Settings, draft_id: str, who: str, form: Form) -> Draft:
     template, kept = _chosen(form, "template"), _chosen(form, "list")
     found = library.template(template) if template else None
     data = {"text": found.text, "attachments": found.attachments} if found else {}
-    draft = drafts.begin(draft_id, who, data=data)
+    origin = f"template {template} list {kept}" if template or kept else ""
+    draft = drafts.begin(draft_id, who, data=data, origin=origin)
     if kept and not drafts.ready(draft, "people"):
-        drafts.take_list(settings, draft, kept)
+        return drafts.take_list(settings, draft, kept)
+    return draft
 
 
 @routes.get(PATH)

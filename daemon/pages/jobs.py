@@ -141,8 +141,9 @@ async def clone(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     wished, people = str(form.get("id", "")), str(form.get("people", "all"))
     draft_id = wished if len(wished) == 32 and set(wished) <= set("0123456789abcdef") else secrets.token_hex(16)
-    await in_db(request, cloning.clone, int(request.match_info["id"]), draft_id, people, caller(request))
-    raise web.HTTPSeeOther(f"/app/drafts/{draft_id}/message")
+    given = (int(request.match_info["id"]), draft_id, people, caller(request))
+    draft = await in_db(request, cloning.clone, *given)
+    raise web.HTTPSeeOther(f"/app/drafts/{draft.id}/message")
 
 
 @routes.get(r"/app/messages/{id:\d{1,18}}")

@@ -203,11 +203,11 @@ async def own_password(request: web.Request) -> web.StreamResponse:
         return await _me(request, N_("The two are not the same: write the new password twice."), "again")
     try:
         origin = gate.origin_of(request, who.name)
-        await in_db(request, partial(logins.confirm, origin, who.user_id, form.get("password", "")))
+        was = await in_db(request, partial(logins.confirm, origin, who.user_id, form.get("password", "")))
     except errors.Unauthorized:
         return await _me(request, N_("This is not your present password."), "password")
     try:
-        await in_db(request, partial(users.set_password, who.user_id, new, who.name))
+        await in_db(request, partial(users.set_password, who.user_id, new, who.name, was))
     except errors.InvalidInput as error:
         return await _me(request, str(error), "new")
     opened = await in_db(request, logins.open_session, await in_db(request, users.find, who.user_id))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from daemon import campaigns, db, outbox, pacing
 from daemon.config import Settings
-from daemon.models import Message
+from daemon.http import make_app
+from daemon.models import Evidence, Message, Role
 from daemon.transports import ChatRow, Finding, Lookup, Mark
 from tests.http.conftest import Caller
+from tests.http.test_roles import session_of
 
 PICTURE = b"\x89PNG\r\n\x1a\n\0picture"
 SEEN = Lookup(
@@ -105,3 +110,36 @@ async def test_of_a_stopped_campaign_nothing_is_sent_again(
     text = await api.text("/app/decisions")
     assert (3, 2) == (text.count("It was sent</button>"), text.count("Send again</button>"))
     assert "sent" == (await api.post(f"/messages/{message.id}/decide", {"sent": True}))["state"]
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
+async def test_what_a_chat_looked_like_is_for_those_who_may_decide(
+    client: Any, lost: list[Message], role: Role
+) -> None:
+    """A viewer reads that nobody can tell, and nothing that a person has written; the picture neither."""
+    headers = session_of(role)
+    shown = await (await client.get(f"/messages/{lost[0].id}", headers=headers)).json()
+    pages = [
+        await (await client.get(path, headers=headers | {"Accept": "text/html"})).text()
+        for path in ("/app/decisions", f"/app/messages/{lost[0].id}")
+    ]
+    picture = await client.get(f"/messages/{lost[0].id}/screenshot.png", headers=headers)
+
+    assert SEEN.evidence == shown["evidence"]["finding"]
+    assert all(SEEN.evidence in page for page in pages)
+    may = role >= Role.OPERATOR
+    assert (may, may) == (bool(shown["evidence"]["rows"]), bool(shown["evidence"]["screenshot"]))
+    assert [may, may] == ["See you at" in page for page in pages]
+    assert [may, may] == ["screenshot.png" in page for page in pages]
+    assert (200 if may else 403) == picture.status
+
+
+async def test_what_is_too_old_is_deleted_beside_the_requests(
+    settings: Settings, database: str, lost: list[Message], aiohttp_client: Any
+) -> None:
+    """By the http process, from its start on."""
+    Evidence.update(at=0).execute()
+    await aiohttp_client(make_app(settings, "a-key"))
+    async with asyncio.timeout(10):
+        while Evidence.select().count():
+            await asyncio.sleep(0)

@@ -381,6 +381,22 @@ async def test_a_double_click_makes_one_clone(member: Client, settings: Settings
     assert 1 == Draft.select().count()
 
 
+async def test_other_people_chosen_after_back_are_another_draft(member: Client, settings: Settings) -> None:
+    """The form still has the id of the first one, which has everybody in it."""
+    job_id = campaign(settings, 3)
+    fail_one()
+    campaigns.stop(job_id, "test")
+    await clone(member, job_id, "all")
+    wheres = {
+        (await post(member, f"/app/jobs/{job_id}/clone", id="a" * 32, people="failed")).headers["Location"]
+        for _ in range(2)
+    }
+    (where,) = wheres
+    made = drafts.find(where.split("/")[3])
+    assert 1 == len(drafts.people(made))
+    assert (3, 2) == (len(drafts.people(drafts.find("a" * 32))), Draft.select().count())
+
+
 async def test_a_clone_for_nobody_is_refused(member: Client, settings: Settings) -> None:
     """With what to do."""
     job_id = campaign(settings)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -43,6 +45,32 @@ def locked_ms(origin: Try = HOME, name: str = "Anna", password: str = GOOD) -> i
 # Users
 
 
+def test_a_name_is_taken_once_by_two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two administrators add Anna and anna: one of them is told that the name is taken."""
+    looking, named = threading.Barrier(2), users.named
+
+    def slowly(name: str) -> User | None:
+        found = named(name)
+        with suppress(threading.BrokenBarrierError):
+            looking.wait(1)  # both look before either writes, where they can
+        return found
+
+    monkeypatch.setattr(users, "named", slowly)
+
+    def add(name: str) -> str:
+        try:
+            return users.create(name, Role.VIEWER, GOOD, "test").name
+        except errors.InvalidInput as error:
+            return str(error)
+        finally:
+            db.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        said = list(threads.map(add, ("Anna", "anna")))
+    assert 1 == User.select().count()
+    assert 1 == sum("already" in each for each in said)
+
+
 def test_a_name_is_taken_once_in_whatever_case() -> None:
     """`anna` is Anna, who else; also with another space in it."""
     users.create("Anna  Schmidt", Role.VIEWER, GOOD, "test")
@@ -69,6 +97,47 @@ def test_the_password_is_nowhere_in_the_database() -> None:
     rows = [str(row.__data__) for table in (User, Session, LoginFailure) for row in table.select()]
     assert 2 <= len(rows)
     assert not [row for row in rows if GOOD in row or opened.token in row]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda user: users.set_password(user.id, "another good one", "test"),
+        lambda user: users.disable(user.id, "test"),
+    ],
+)
+def test_what_was_right_when_it_was_given_opens_nothing_after_a_change(
+    change: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The password is changed, or the user disabled, between the look at the password and the session: all sessions
+    end with the change, and this one does not begin."""
+    user, opening = anna(), logins.open_session
+
+    def late(found: User | None, key: str = "") -> logins.Opened:
+        change(user)
+        return opening(found, key)
+
+    monkeypatch.setattr(logins, "open_session", late)
+    with pytest.raises(errors.Unauthorized):
+        logins.by_password(HOME, "Anna", GOOD)
+    assert 0 == Session.select().count()
+
+
+def test_a_role_that_was_changed_meanwhile_is_the_sessions() -> None:
+    """Not the one that they had when they gave their password."""
+    user = anna(Role.ADMIN)
+    users.change_role(user.id, Role.VIEWER, "test")
+    assert "viewer" == Session.get(Session.id == logins._digest(logins.open_session(user).token)).role
+
+
+def test_who_knew_the_old_password_does_not_set_another_one_over_the_new() -> None:
+    """An administrator has set one meanwhile, perhaps because the old one had become known."""
+    user = anna()
+    was = logins.confirm(HOME, user.id, GOOD)
+    users.set_password(user.id, "set by an administrator", "test")
+    with pytest.raises(errors.Unauthorized):
+        users.set_password(user.id, "of the one who knew the old", "Anna", was)
+    assert logins.by_password(HOME, "Anna", "set by an administrator")
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,20 @@ def test_the_forecast_is_when_the_last_one_really_goes_out(prepared: Draft, sett
     assert (7_000, 7_000) == (last - began, found["ends"] - began)
 
 
+def test_what_is_shown_is_reckoned_with_the_limits_as_they_are_now(prepared: Draft, settings: Any) -> None:
+    """Quiet hours, or a zone, that are set after the dry run: its report is old, what it promises must not be."""
+    rehearse(settings, prepared)
+    draft = drafts.find(prepared.id)
+    accounts.limit("default", {"daily_cap": 1}, "test")
+    found, people = rehearsal.current(settings, draft)
+    stored = drafts.report(draft)
+    assert found and stored and people
+    assert 4 == len(people)
+    assert found["ends"] - found["starts"] >= 3 * DAY_MS > stored["ends"] - stored["starts"]
+    drafts.save(draft.id, draft.version, {"text": "Other"})
+    assert (stored, None) == rehearsal.current(settings, drafts.find(draft.id))
+
+
 def test_a_window_within_the_quiet_hours_never_opens(prepared: Draft, make_settings: Any) -> None:
     """The dry run says so instead of a time."""
     settings = make_settings(quiet_hours="20:00-08:00")

@@ -383,6 +383,18 @@ END:VCARD\r
 """
 
 
+@pytest.mark.parametrize("damaged", ["0151 nonsense", "12345", "n/a", "+49 151", "4.9151E+12", "+999 123 456 789"])
+def test_a_card_whose_first_number_is_damaged_is_read_by_its_next(damaged: str) -> None:
+    """As a file and in a draft; the order of the card counts among those that are good."""
+    card = "BEGIN:VCARD\nVERSION:3.0\nFN:Anna\n" + "".join(
+        f"TEL;TYPE=CELL:{number}\n" for number in (damaged, ANNA, "+442079460011")
+    )
+    card += "END:VCARD\n"
+    assert [ANNA] == [each.number for each in read(card, "anna.vcf").contacts]
+    ((_, rows),) = contacts.sheets(card.encode(), "anna.vcf", "", 10)
+    assert ANNA == rows[1].cells[0]
+
+
 def test_vcards() -> None:
     """The first valid mobile of each card, in all three versions; WhatsApp's own `waid` before all."""
     found = read(VCARDS, "contacts.vcf")

@@ -69,6 +69,8 @@ HOPELESS = [
     ("hello", "", Kind.SIGNS),
     ("12345", "", Kind.INVALID),
     ("4.9151E+12", "", Kind.ROUNDED),
+    ("4.91511234567E+12", "", Kind.ROUNDED),  # one digit is lost: ten numbers are as likely
+    ("4,91511234567e12", "DE", Kind.ROUNDED),
     ("5e300", "", Kind.ROUNDED),
     ("0151 12345678", "", Kind.COUNTRY),
     ("98765 43210", "", Kind.COUNTRY),

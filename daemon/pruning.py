@@ -1,0 +1,33 @@
+"""What is kept for a while only: deleted in the http process once an hour, whatever the senders are busy with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from daemon import evidence, replies, wishes
+from daemon.db import now_ms
+
+log = structlog.get_logger()
+
+EVERY_S = 3_600
+
+
+def prune() -> None:
+    """Delete what is too old: chats as they looked, pictures of browsers, replies."""
+    now = now_ms()
+    for work in (evidence.prune, wishes.prune, replies.prune):
+        work(now)
+
+
+async def run(in_thread: Callable[..., Any]) -> None:
+    """At once and then every hour, for ever."""
+    while True:
+        try:
+            await in_thread(prune)
+        except Exception:
+            log.exception("pruning.failed")
+        await asyncio.sleep(EVERY_S)
