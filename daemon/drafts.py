@@ -60,7 +60,7 @@ def begin(
     now = now_ms()
     values: dict[str, Any] = {"created_by": who[:64], "created_at": now, "updated_at": now, "name": name[:MAX_NAME]}
     values["version"] = 1 + secrets.randbelow(FIRST_VERSION)
-    content = {**(data or {}), "stamp": _stamp(), "origin": origin}
+    content = {**(data or {}), "stamp": _stamp()} | ({"origin": origin} if origin else {})
     with write():
         made = Draft.insert(id=draft_id, data=content, sheet=_kept(sheets), **values).on_conflict_ignore()
         if made.execute() is not None:

@@ -139,6 +139,6 @@ def _change(user_id: int, what: str, who: str, was: User | None = None, **change
     with write():
         known = User.password == was.password if was else True
         if not User.update(**changes).where(User.id == user_id, known).execute():
-            raise errors.Unauthorized("The password was changed meanwhile: log in with the new one.")
+            raise errors.Unauthorized("This is not your present password.")
         Session.delete().where(Session.user == user_id).execute()
         after_commit(partial(log.info, "user.changed", user_id=user_id, what=what, who=who))

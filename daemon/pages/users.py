@@ -204,10 +204,9 @@ async def own_password(request: web.Request) -> web.StreamResponse:
     try:
         origin = gate.origin_of(request, who.name)
         was = await in_db(request, partial(logins.confirm, origin, who.user_id, form.get("password", "")))
+        await in_db(request, partial(users.set_password, who.user_id, new, who.name, was))
     except errors.Unauthorized:
         return await _me(request, N_("This is not your present password."), "password")
-    try:
-        await in_db(request, partial(users.set_password, who.user_id, new, who.name, was))
     except errors.InvalidInput as error:
         return await _me(request, str(error), "new")
     opened = await in_db(request, logins.open_session, await in_db(request, users.find, who.user_id))
