@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon import campaigns, db, errors, evidence, outbox, pacing, replies, suppression, uploads
 from daemon.models import Reply, Suppression
 from daemon.transports import Finding, Lookup
-from tests.outbox.hand import fresh
+from tests.outbox.hand import fresh, states
 
 
 def test_a_pause_that_was_set_by_a_clock_ahead_of_now_is_no_longer_than_it_was(hand, clock):
@@ -82,3 +83,17 @@ def test_only_the_account_that_heard_the_stop_confirms_it(hand, clock):
 
     assert ([number], []) == (replies.to_confirm("default", clock()), replies.to_confirm("other", clock()))
     assert not replies.confirm("other", number, clock())
+
+
+def test_a_job_begins_with_its_first_message_and_once(hand, clock):
+    """Not with those who are skipped before it."""
+    job = hand.queue(3)
+    for number in [person.number for person in hand.people(2)]:
+        Suppression.create(number=number, reason="asked", source="test", created_at=clock())
+    with capture_logs() as told:
+        skipped = hand.claim(2)
+        began = [each["event"] for each in told].count("job.began")
+        hand.claim()
+
+    assert ["skipped", "skipped", "claimed"] == states(job)
+    assert (len(skipped), 1) == (began, [each["event"] for each in told].count("job.began"))
