@@ -74,7 +74,7 @@ def _carries(process: psutil.Process, paths: list[Path]) -> bool:
         if any((_proc(process) / "exe").readlink().is_relative_to(path) for path in paths):
             return True
         arguments = _arguments(process)
-        if not _is_helper(arguments) or _has_browser(process):
+        if not _is_helper(arguments) or _is_a_strangers(process, paths[0]):
             return False
         return any(_names(argument, str(path)) for argument in arguments for path in paths)
     except OSError:
@@ -109,12 +109,10 @@ def _is_helper(arguments: list[str]) -> bool:
     return any(argument.startswith("--type=") for argument in arguments)
 
 
-def _has_browser(helper: psutil.Process) -> bool:
-    """Whether a helper's browser lives: then that one decides whose it is. One that is dying has given back its memory,
-    and its arguments with it."""
+def _is_a_strangers(helper: psutil.Process, profile: Path) -> bool:
+    """Whether a helper belongs to a browser on the profile that is not ours."""
     try:
-        parent = helper.parent()
-        return parent is not None and _name(parent).startswith("chrom") and bool(parent.cmdline())
+        return any(_is_strange(parent, profile) for parent in helper.parents())
     except psutil.Error:
         return False
 

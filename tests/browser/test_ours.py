@@ -8,12 +8,14 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from daemon import config, errors
 from daemon.transports import chrome, processes
 
 SHELL = Path("/bin/sh").resolve()
+WAIT = "echo ready; read line"  # for a line that never comes; `ready`: it is that program by now
 Start = Callable[..., subprocess.Popen[bytes]]
 
 
@@ -32,14 +34,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(
-        name: str, *arguments: str, mark: Path | None = None, folder: Path | None = None
+        name: str, *arguments: str, mark: Path | None = None, folder: Path | None = None, script: str = WAIT
     ) -> subprocess.Popen[bytes]:
         program = (folder or tmp_path / "programs") / name
         program.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SHELL, program)
         environment = os.environ | ({processes.MARKER: str(mark)} if mark else {})
-        # It waits for a line that never comes; `ready` says that it is that program by now.
-        command = [program, "-c", "echo ready; read line", *arguments]
+        command = [program, "-c", script, *(each.format(program=program) for each in arguments)]
         process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         started.append(process)
         assert process.stdout
@@ -113,8 +114,13 @@ def test_a_helper_without_its_browser_is_ours_by_its_folder(life: chrome.Chrome,
 
 def test_a_persons_browser_on_the_profile_is_not_ended_but_asked_for(life: chrome.Chrome, start: Start) -> None:
     """Two browsers would destroy the profile, so nothing is started."""
-    theirs = start("chromium", f"--user-data-dir={life.profile}")
+    folder = f"--user-data-dir={life.profile}"
+    helper = f'"$1" -c "echo ready; read line" --type=renderer {folder}; :'
+    theirs = start("chromium", folder, "{program}", script=helper)
+    (child,) = psutil.Process(theirs.pid).children()
     with pytest.raises(errors.AccountInUse, match=rf"process {theirs.pid}\).*close it"):
         life.start()
     assert theirs.poll() is None
+    assert child.is_running()
+    child.kill()
     assert life.driver is None
