@@ -9,14 +9,15 @@ from typing import Any
 
 import structlog
 
-from daemon import errors, pacing
+from daemon import errors, ownership, pacing
 from daemon.config import hours, known_zone
-from daemon.db import Prepared, after_commit, param, write
+from daemon.db import AHEAD_MS, Prepared, after_commit, param, write
 from daemon.models import Account
 from daemon.transports import AccountState, Health, Hold
 
 log = structlog.get_logger()
 
+OWN_HOLDS = frozenset({Hold.FAILURES, Hold.CANARY})  # a sender's own verdict, which its successor cannot see
 RESTRICTIONS = frozenset({Hold.RESTRICTED, Hold.TEMPORARY_BAN})  # after these an account is careful for a while
 MAX_CAP = 1_000_000
 MAX_ZONE = 64
@@ -26,34 +27,39 @@ SILENT_AFTER_MS = 15_000  # a sender reports at least every few seconds; past th
 def open_account(name: str, now: int) -> Health | None:
     """Make sure the account has a row, and say that its sender is coming up.
 
-    Returns the hold for a run of failures that an earlier sender began and that lasts yet.
+    Returns the hold of the sender's own that an earlier one began and that lasts yet: it is kept until the account is
+    seen to send, however often a sender is started meanwhile.
     """
     with write():
         Account.insert(name=name).on_conflict_ignore().execute()
-    row = Account.get_by_id(name)
     report(name, Health(AccountState.STARTING), now)
-    if row.hold == Hold.FAILURES and row.until and row.until > now:
-        return Health(AccountState.HELD, Hold.FAILURES, row.until, row.detail)
+    kept = Account.get_by_id(name).kept_hold
+    if kept and kept["at"] - AHEAD_MS <= now < kept["until"]:  # else it has ended, or began while the clock was ahead
+        return Health(AccountState.HELD, Hold(kept["hold"]), kept["until"], kept["detail"])
     return None
 
 
 def report(name: str, health: Health, now: int) -> None:
-    """Store what the sender sees. QR payload and pairing code are kept only while needed, and never logged."""
+    """Store what the sender sees. QR payload and pairing code are kept only while needed, and never logged.
+
+    As with all that a sender writes here: raises AccountLost when another one owns the account by now."""
     with write():
         row = Account.get_by_id(name)
         changed = (row.state, row.hold, row.detail) != (health.state, health.hold, health.detail)
         careful = {"slow_until": now + pacing.SLOW_MS} if health.hold in RESTRICTIONS else {}
-        Account.update(
+        changes = Account.update(
             state=health.state,
             hold=health.hold,
             detail=health.detail,
             until=health.until_ms,
             qr=health.qr,
             **_linking(row, health, now),
+            **_kept(health, now),
             known_chats=health.known_chats,
             seen_at=now,
             **careful,
-        ).where(Account.name == name).execute()
+        )
+        ownership.check(changes.where(ownership.guard(name)).execute(), name)
         if changed:
             say = log.info if health.hold is None else log.warning
             details = {"state": health.state, "hold": health.hold, "detail": health.detail}
@@ -70,16 +76,25 @@ def _linking(row: Account, health: Health, now: int) -> dict[str, Any]:
     return changes
 
 
+def _kept(health: Health, now: int) -> dict[str, Any]:
+    """What outlives the sender; it is over once the account is seen to send."""
+    if health.hold in OWN_HOLDS and health.until_ms:
+        kept = {"hold": health.hold, "until": health.until_ms, "detail": health.detail, "at": now}
+        return {"kept_hold": kept}
+    return {"kept_hold": None} if health.usable else {}
+
+
 def seen(name: str, now: int) -> None:
     """Its sender lives, also while it is too busy to look at the account."""
     with write():
-        Account.update(seen_at=now).where(Account.name == name).execute()
+        ownership.check(Account.update(seen_at=now).where(ownership.guard(name)).execute(), name)
 
 
 def leave(name: str) -> None:
-    """Its sender has ended in order: the account counts as silent at once."""
+    """Its sender has ended in order: the account counts as silent at once, unless another one has it already."""
+    gone = {"seen_at": 0, "qr": None, "link_code": None, "link_code_at": None}
     with write():
-        Account.update(seen_at=0, qr=None, link_code=None, link_code_at=None).where(Account.name == name).execute()
+        Account.update(gone).where(ownership.guard(name)).execute()
 
 
 def find(name: str) -> Account:
@@ -94,12 +109,17 @@ def find(name: str) -> Account:
 def pace(name: str, now: int) -> tuple[int, bool]:
     """How many messages the account has sent since its last long pause, and whether it is slow after a restriction."""
     row = _pace(name=name).fetchone()
-    return (int(row[0]), row[1] > now) if row else (0, False)
+    return (int(row[0]), slow(row[1], now)) if row else (0, False)
 
 
 @Prepared
 def _pace() -> Any:
     return Account.select(Account.streak, Account.slow_until).where(Account.name == param("name"))
+
+
+def slow(until: int, now: int) -> bool:
+    """Whether the account is to be careful yet; longer than SLOW_MS it never is: the clock was ahead then."""
+    return now < until <= now + pacing.SLOW_MS
 
 
 def canary_due(name: str, every_ms: int, now: int) -> bool:
@@ -111,7 +131,7 @@ def canary_due(name: str, every_ms: int, now: int) -> bool:
 def canary_confirmed(name: str, now: int) -> None:
     """The account's message to itself was read back."""
     with write():
-        Account.update(canary_at=now).where(Account.name == name).execute()
+        ownership.check(Account.update(canary_at=now).where(ownership.guard(name)).execute(), name)
 
 
 def every() -> list[Account]:
@@ -170,8 +190,8 @@ def own_rules(account: Account | None, rules: pacing.Rules) -> pacing.Rules:
 
 
 def alive(account: Account, now: int) -> bool:
-    """Whether its sender has reported lately."""
-    return bool(now - account.seen_at < SILENT_AFTER_MS)
+    """Whether its sender has reported lately; what it reported while the clock was ahead says nothing."""
+    return abs(now - int(account.seen_at)) < SILENT_AFTER_MS
 
 
 def can_send(account: Account | None, now: int) -> bool:
@@ -193,7 +213,7 @@ def describe(account: Account, now: int) -> dict[str, Any]:
         "next_send_at": account.next_send_at or None,
         "next_reason": account.next_reason,
         "known_chats": account.known_chats,
-        "slow_until": account.slow_until if account.slow_until > now else None,
+        "slow_until": account.slow_until if slow(account.slow_until, now) else None,
         "canary_at": account.canary_at or None,
         "link_code_at": account.link_code_at,
         "hourly_cap": account.hourly_cap,

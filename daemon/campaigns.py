@@ -14,7 +14,7 @@ import structlog
 
 from daemon import accounts, contacts, errors, outbox, pacing, recipients, render, uploads
 from daemon.config import ACCOUNT_NAME, Settings
-from daemon.db import after_commit, locked, now_ms, tuples, write
+from daemon.db import after_commit, lately, locked, now_ms, tuples, write
 from daemon.models import (
     JOB_MOVES,
     MAY_RUN,
@@ -324,9 +324,9 @@ def suspend(job_id: int, why: str) -> None:
 
 
 def resume(job_id: int, who: str) -> Job:
-    """Go on where it was paused, or wait for its time again. Raises NotFound, IllegalMove."""
-    schedule_at = job(job_id).schedule_at
-    early = schedule_at is not None and schedule_at > now_ms()
+    """Go on where it was paused, or wait for its time again if it has not begun. Raises NotFound, IllegalMove."""
+    found = job(job_id)
+    early = found.started_at is None and found.schedule_at is not None and found.schedule_at > now_ms()
     return _move(job_id, "reschedule" if early else "resume", who)
 
 
@@ -448,7 +448,7 @@ def _eta(found: Job, now: int, limits: pacing.Rules, opens: pacing.Opening) -> i
 
 def _handed_over(account: str, now: int, job: Job | None = None) -> list[int]:
     query = Message.select(Message.submitted_at).where(
-        Message.account == account, Message.submitted_at > now - pacing.DAY_MS
+        Message.account == account, lately(Message.submitted_at, now - pacing.DAY_MS, now)
     )
     if job is not None:
         query = query.where(Message.job == job)

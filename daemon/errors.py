@@ -24,6 +24,7 @@ DaemonError
 │   ├── DraftChanged       the draft is not as the caller has read it
 │   └── KeyReused          the Idempotency-Key was used before with another request
 ├── LeaseLost              this sender no longer holds the message: it must not write
+│   └── AccountLost        another sender owns the account by now: this one stops
 └── TransportError         what can go wrong while sending
     ├── NotSubmitted       nothing has left this machine; the message may be tried again
     │   ├── PartMissing    the page lacks a part that sending needs
@@ -138,6 +139,10 @@ class KeyReused(IllegalMove):
 
 class LeaseLost(DaemonError):
     """The message's lease is no longer ours."""
+
+
+class AccountLost(LeaseLost):
+    """The account's lease is no longer ours: nothing of it is, and this sender ends."""
 
 
 class TransportError(DaemonError):

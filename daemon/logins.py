@@ -28,7 +28,7 @@ from typing import Any
 import structlog
 
 from daemon import errors, passwords, users
-from daemon.db import after_commit, locked, now_ms, write
+from daemon.db import AHEAD_MS, after_commit, lately, locked, now_ms, within, write
 from daemon.models import LoginFailure, Role, Session, User
 
 log = structlog.get_logger()
@@ -133,10 +133,11 @@ def _digest(token: str, key: str = "") -> str:
 
 
 def _sweep(now: int) -> None:
-    """What is over: sessions, and failures that count no more."""
-    Session.delete().where((Session.expires_at <= now) | (Session.seen_at <= now - IDLE_MS)).execute()
+    """What is over, or began while the clock was ahead: sessions, and failures that count no more."""
+    alive = Session.select(Session.id).where(*_alive(now))
+    Session.delete().where(Session.id.not_in(alive)).execute()
     longest = FORGET_MS + LONGEST_LOCK_MIN * MINUTE_MS
-    LoginFailure.delete().where(LoginFailure.at < now - longest).execute()
+    LoginFailure.delete().where((LoginFailure.at < now - longest) | (LoginFailure.at > now + AHEAD_MS)).execute()
 
 
 def session(token: str, key: str) -> Session | None:
@@ -163,7 +164,8 @@ def session(token: str, key: str) -> Session | None:
 
 
 def _alive(now: int) -> tuple[Any, Any]:
-    return Session.expires_at > now, Session.seen_at > now - IDLE_MS
+    """A session that was opened or used while the clock was ahead has ended: it would last until then."""
+    return lately(Session.expires_at, now, now + SESSION_MS), lately(Session.seen_at, now - IDLE_MS, now)
 
 
 def still_open(session_id: str) -> bool:
@@ -253,8 +255,9 @@ def _take_try(counters: list[tuple[str, int]], origin: Try) -> _Taken:
 
 
 def _locked_ms(row: LoginFailure, limit: int, now: int) -> int:
-    """For how long no more tries are taken."""
-    return int(row.at) + _lock(row.count, limit) - now
+    """For how long no more tries are taken; a lock from while the clock was ahead does not count."""
+    lock_ms = _lock(row.count, limit)
+    return int(row.at) + lock_ms - now if within(row.at, now, lock_ms) else 0
 
 
 def _lock(count: int, limit: int) -> int:
@@ -264,7 +267,7 @@ def _lock(count: int, limit: int) -> int:
 
 def _counted(row: LoginFailure, limit: int, now: int) -> int:
     """The wrong tries that still count: nobody has tried for a while after the last lock, and it begins anew."""
-    return int(row.count) if now - row.at < FORGET_MS + _lock(row.count, limit) else 0
+    return int(row.count) if within(row.at, now, FORGET_MS + _lock(row.count, limit)) else 0
 
 
 def _give_back(taken: _Taken) -> None:

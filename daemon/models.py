@@ -124,6 +124,10 @@ class Account(Table):
     until = peewee.BigIntegerField(null=True)
     qr = peewee.TextField(null=True)  # a credential: only ever drawn, never logged
     seen_at = peewee.BigIntegerField(default=0)  # heartbeat of its sender
+    owner = peewee.CharField(null=True, max_length=32)  # token of the sender that drives it; no other one writes here
+    owner_until = peewee.BigIntegerField(default=0)  # unless renewed
+    owner_place = Json(null=True)  # where that sender runs, see `ownership.Place`
+    kept_hold = Json(null=True)  # a hold of the sender's own, which outlives it: {hold, until, detail, at}
     next_send_at = peewee.BigIntegerField(default=0)
     next_reason = peewee.CharField(default="ready")
     paced_at = peewee.BigIntegerField(default=0)  # when next_send_at was decided

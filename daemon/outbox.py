@@ -20,8 +20,8 @@ from typing import Any
 import peewee
 import structlog
 
-from daemon import errors, evidence, pacing
-from daemon.db import Prepared, after_commit, database, locked, on_postgres, param, tuples, write
+from daemon import errors, evidence, ownership, pacing
+from daemon.db import AHEAD_MS, Prepared, after_commit, database, lately, locked, on_postgres, param, tuples, write
 from daemon.models import (
     IN_HAND,
     JOB_MOVES,
@@ -50,6 +50,7 @@ PERSON = 0x7065_7273  # any number that is ours: the advisory locks of those who
 SKIPS_PER_CLAIM = 200
 MANY_EVENTS = 200  # of one message: more than a day of coming back to it makes
 FARTHEST_MS = 3 * pacing.DAY_MS  # a cap frees within a day, and the window after it opens within another
+LONGEST_WAIT_MS = pacing.DAY_MS  # before another try; what waits for longer was put off while the clock was ahead
 LOOK_AGAIN_MS = 1_000
 REQUEUED = frozenset({State.PENDING, State.CANCELLED})
 OPTED_OUT = "is on the suppression list"
@@ -107,7 +108,7 @@ def _opening(account: str, now: int, rules: pacing.Rules) -> tuple[pacing.Openin
     def nth_newest(n: int, since: int) -> int | None:
         query = (
             Message.select(Message.submitted_at)
-            .where(Message.account == account, Message.submitted_at > since)
+            .where(Message.account == account, lately(Message.submitted_at, since, now))
             .order_by(Message.submitted_at.desc())
             .offset(n - 1)
             .limit(1)
@@ -128,9 +129,9 @@ def _paced() -> Any:
     return Account.select(*columns, *own).where(Account.name == param("account"))
 
 
-def handed_over(account: str, since: int) -> int:
+def handed_over(account: str, since: int, now: int) -> int:
     """How many messages of the account may be out since then: what counts against a cap."""
-    mine = (Message.account == account, Message.submitted_at > since)
+    mine = (Message.account == account, lately(Message.submitted_at, since, now))
     return int(Message.select().where(*mine).count())
 
 
@@ -139,14 +140,15 @@ def _follow_clock(account: str, now: int) -> None:
     row = _paced(account=account).fetchone()
     if row and row[2] > now:
         with write():  # of its own: with a job in hand the account is locked after the job, see above
-            _count_from_now(account=account, now=now)
+            owner = ownership.token(account)
+            _count_from_now(owner is not None, account=account, owner=owner, now=now)
 
 
 @Prepared
-def _count_from_now() -> Any:
+def _count_from_now(owned: bool) -> Any:
     length = Account.next_send_at - Account.paced_at
     return Account.update(next_send_at=length + param("now"), paced_at=param("now")).where(
-        Account.name == param("account"), Account.paced_at > param("now")
+        *ownership.guarded(owned), Account.paced_at > param("now")
     )
 
 
@@ -167,6 +169,7 @@ def claim(
     token = secrets.token_hex(8)
     for _ in range(SKIPS_PER_CLAIM):
         with write():
+            _owns(account)
             opens, own = _opening(account, now, rules)
             if opens.at > now:
                 return []
@@ -184,10 +187,27 @@ def claim(
 
 def _anything_due(account: str, now: int, zone: str, known_only: bool) -> bool:
     """Open the jobs whose time has come; then a read that spares an idle sender the write lock."""
+    _due_again(account, now)
     for (job_id,) in _scheduled(account=account, now=now).fetchall():
-        _open(job_id)
+        _open(job_id, now)
     due = {"account": account, "now": now, "zone": zone, "farthest": now + FARTHEST_MS}
     return _waiting(known_only, **due).fetchone() is not None
+
+
+def _due_again(account: str, now: int) -> None:
+    """Messages that were put off while the clock was ahead are due now: no wait is as long as theirs."""
+    for job_id, message_id in _put_off(account=account, farthest=now + LONGEST_WAIT_MS + AHEAD_MS).fetchall():
+        with write():
+            _job_state(job_id)
+            mine = (Message.id == message_id) & (Message.state == State.PENDING)
+            Message.update(not_before=now).where(mine, Message.not_before > now + LONGEST_WAIT_MS).execute()
+
+
+@Prepared
+def _put_off() -> Any:
+    late = (Message.state == State.PENDING.value, Message.not_before > param("farthest"))
+    mine = (Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)))
+    return Message.select(Message.job, Message.id).join(Job).where(*mine, *late).limit(BATCH)
 
 
 @Prepared
@@ -197,11 +217,12 @@ def _scheduled() -> Any:
     )
 
 
-def _open(job_id: int) -> None:
+def _open(job_id: int, now: int) -> None:
     sources, target = JOB_MOVES["open"]
     with write():
         if Job.update(state=target).where(Job.id == job_id, Job.state.in_(sources)).execute():
             after_commit(partial(log.info, "job.opened", job_id=job_id))
+            _end_if_done(job_id, now)  # where all of it was decided before its time
 
 
 def _known(message: Any) -> Any:
@@ -224,9 +245,14 @@ def _job_with_work(known_only: bool, *columns: Any) -> Any:
     return (
         Job.select(*columns)
         .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), _open_now(), peewee.fn.EXISTS(somebody))
-        .order_by(Job.claimed_at, Job.id)
+        .order_by(_had_its_turn(), Job.id)
         .limit(1)
     )
+
+
+def _had_its_turn() -> Any:
+    """When the job last had its turn; a time ahead of now is none, else all others would go first until then."""
+    return peewee.Case(None, [(Job.claimed_at > param("now"), 0)], Job.claimed_at)
 
 
 def _open_now() -> Any:
@@ -263,7 +289,7 @@ def job_opening(job: Job, now: int, zone: str) -> pacing.Opening:
     """The earliest time that the job's own window and daily cap allow, and which of them it waits for."""
 
     def nth_newest(n: int, since: int) -> int | None:
-        row = _nth_of_job(account=job.account, job=job.id, since=since, before=n - 1).fetchone()
+        row = _nth_of_job(account=job.account, job=job.id, since=since, ahead=now + AHEAD_MS, before=n - 1).fetchone()
         return row[0] if row else None
 
     return pacing.job_opening(now, terms(job), zone, nth_newest)
@@ -276,8 +302,7 @@ def terms(job: Job) -> pacing.Terms:
 
 @Prepared
 def _nth_of_job() -> Any:
-    mine = (Message.account == param("account"), Message.job == param("job"), Message.submitted_at > param("since"))
-    newest_first = Message.select(Message.submitted_at).where(*mine).order_by(Message.submitted_at.desc())
+    newest_first = Message.select(Message.submitted_at).where(*_of_job_lately()).order_by(Message.submitted_at.desc())
     return newest_first.limit(1).offset(param("before"))
 
 
@@ -290,7 +315,8 @@ def _room(job: Job, limit: int, now: int, zone: str) -> int:
     room = limit
     if opens.at <= now and job.daily_cap:
         since = now - pacing.DAY_MS
-        (submitted,) = _submitted_since(account=job.account, job=job.id, since=since).fetchone()
+        mine = {"account": job.account, "job": job.id, "since": since, "ahead": now + AHEAD_MS}
+        (submitted,) = _submitted_since(**mine).fetchone()
         room = min(limit, job.daily_cap - submitted - job.claimed)
     if opens.at > now or room <= 0:  # with the cap's last ones in hand it is soon seen what becomes of them
         _put_aside(id=job.id, at=max(opens.at, now + LOOK_AGAIN_MS), zone=zone)
@@ -300,8 +326,13 @@ def _room(job: Job, limit: int, now: int, zone: str) -> int:
 
 @Prepared
 def _submitted_since() -> Any:
-    mine = (Message.account == param("account"), Message.job == param("job"), Message.submitted_at > param("since"))
-    return Message.select(peewee.fn.COUNT(Message.id)).where(*mine)
+    return Message.select(peewee.fn.COUNT(Message.id)).where(*_of_job_lately())
+
+
+def _of_job_lately() -> tuple[Any, ...]:
+    """The job's messages that were handed over since `since`. The account is there for its index."""
+    at = Message.submitted_at
+    return Message.account == param("account"), Message.job == param("job"), at > param("since"), at <= param("ahead")
 
 
 @Prepared
@@ -351,7 +382,7 @@ def _barred(job: Job, number: str, now: int, rules: pacing.Rules) -> str | None:
         return OPTED_OUT
     if not rules.person_cap or job.kind in UNCAPPED:
         return None
-    (got,) = _got(number=number, since=now - rules.person_window_ms).fetchone()
+    (got,) = _got(number=number, since=now - rules.person_window_ms, ahead=now + AHEAD_MS).fetchone()
     if got < rules.person_cap:
         return None
     days = rules.person_window_ms // pacing.DAY_MS
@@ -363,7 +394,8 @@ def _got() -> Any:
     """How many messages have left for this number since then, whatever their job and account."""
     left = (State.SENDING.value, State.UNCERTAIN.value, *sorted(OUT))
     counts = Job.kind.not_in(sorted(UNCAPPED))
-    theirs = (Message.number == param("number"), Message.submitted_at > param("since"), Message.state.in_(left))
+    when = (Message.submitted_at > param("since"), Message.submitted_at <= param("ahead"))
+    theirs = (Message.number == param("number"), *when, Message.state.in_(left))
     return Message.select(peewee.fn.COUNT(Message.id)).join(Job).where(*theirs, counts)
 
 
@@ -376,7 +408,7 @@ def _alone_with(number: str) -> None:
 def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacing.Rules = NO_RULES) -> None:
     """Commit that the message may be out from now on, with what the chat looks like, and pace the account.
 
-    Raises LeaseLost when it is no longer ours; IllegalMove when its job was paused or stopped, or the
+    Raises LeaseLost when it, or the account, is no longer ours; IllegalMove when its job was paused or stopped, or the
     person opted out or got as many messages as one may (rules.person_cap), since the claim: release() it then.
     """
     with _moving(message):
@@ -392,14 +424,29 @@ def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacin
 
 
 def set_pace(account: str, now: int, gap: pacing.Gap) -> None:
-    """The account's next message goes out no earlier than `gap` from now."""
-    _pace(account=account, at=now + gap.ms, why=gap.why.value, streak=gap.streak, now=now)
+    """The account's next message goes out no earlier than `gap` from now. Raises AccountLost."""
+    owner = ownership.token(account)
+    values = {"at": now + gap.ms, "why": gap.why.value, "streak": gap.streak, "now": now}
+    ownership.check(_pace(owner is not None, account=account, owner=owner, **values).rowcount, account)
 
 
 @Prepared
-def _pace() -> Any:
+def _pace(owned: bool) -> Any:
     changes = {"next_send_at": param("at"), "next_reason": param("why"), "streak": param("streak")}
-    return Account.update(changes, paced_at=param("now")).where(Account.name == param("account"))
+    return Account.update(changes, paced_at=param("now")).where(*ownership.guarded(owned))
+
+
+def _owns(account: str) -> None:
+    """Raises AccountLost where another sender owns the account by now; what is claimed before that shows is taken over
+    by it, and `submit`, which writes to the account's row, is refused."""
+    owner = ownership.token(account)
+    if owner is not None and not _owned(account=account, owner=owner).fetchone():
+        raise ownership.lost(account)
+
+
+@Prepared
+def _owned() -> Any:
+    return Account.select(peewee.Value(1)).where(*ownership.guarded(True))
 
 
 def _job_state(job_id: int) -> JobState:
@@ -477,7 +524,7 @@ def retry(message: Message, why: str, now: int, max_attempts: int, wait_ms: int,
         fail(message, why, now)
     else:
         attempts = message.attempts if counted else message.attempts - 1
-        not_before = now + wait_ms * 2 ** (message.attempts - 1)
+        not_before = now + min(wait_ms * 2 ** (message.attempts - 1), LONGEST_WAIT_MS)
         _requeue(message, "retry", why, now, error=why, attempts=attempts, not_before=not_before)
 
 
@@ -698,7 +745,12 @@ def _count(job_id: int, deltas: Mapping[State, int], at: int) -> None:
         return
     _add(tuple(changes), id=job_id, **changes)
     fewer = sum(delta for state, delta in deltas.items() if state in UNFINISHED) < 0
-    if fewer and _complete(id=job_id, at=at).rowcount:
+    if fewer:
+        _end_if_done(job_id, at)
+
+
+def _end_if_done(job_id: int, at: int) -> None:
+    if _complete(id=job_id, at=at).rowcount:
         after_commit(partial(log.info, "job.completed", job_id=job_id))
 
 

@@ -16,7 +16,7 @@ import peewee
 
 from daemon import accounts, campaigns, contacts, drafts, errors, outbox, pacing, render, uploads
 from daemon.config import Settings
-from daemon.db import now_ms, tuples
+from daemon.db import lately, now_ms, tuples
 from daemon.languages import N_
 from daemon.mapping import LEFT_OUT, Candidate
 from daemon.models import MAY_RUN, UNCAPPED, Draft, Job, JobState, Kind, Message, Scope, State, Suppression
@@ -178,14 +178,16 @@ def _among(query: Any, column: Any, values: Iterable[str | None]) -> set[str]:
 def _lately(since: int) -> set[str]:
     """Numbers that got a campaign since, or are in the queue of one made since; tests to oneself aside."""
     real = _real()
-    got = Message.submitted_at > since, Message.state.in_(_GOT_IT)
+    got = lately(Message.submitted_at, since, now_ms()), Message.state.in_(_GOT_IT)
     found: set[str] = set()
     for account in accounts.every():  # by account and time: there is an index for that
         sent = Message.select(Message.number).join(Job).where(Message.account == account.name, *got, real)
         found |= {number for (number,) in tuples(sent)}
     open_jobs = [*sorted(MAY_RUN), JobState.SCHEDULED, JobState.PAUSED]
     queued = Message.select(Message.number).join(Job)
-    queued = queued.where(Message.state.in_(_QUEUED), Job.state.in_(open_jobs), Job.created_at > since, real)
+    queued = queued.where(
+        Message.state.in_(_QUEUED), Job.state.in_(open_jobs), lately(Job.created_at, since, now_ms()), real
+    )
     return found | {number for (number,) in tuples(queued)}
 
 
@@ -193,8 +195,9 @@ def _often(rules: pacing.Rules, numbers: Iterable[str | None]) -> set[str]:
     """Those who have got as many messages as one person may: they would be skipped when their turn comes."""
     if not rules.person_cap:
         return set()
-    since = now_ms() - rules.person_window_ms
-    got = Message.select(Message.number).join(Job).where(Message.submitted_at > since, Message.state.in_(_GOT_IT))
+    now = now_ms()
+    recent = lately(Message.submitted_at, now - rules.person_window_ms, now)
+    got = Message.select(Message.number).join(Job).where(recent, Message.state.in_(_GOT_IT))
     full = peewee.fn.COUNT(Message.id) >= rules.person_cap
     return _among(got.where(_real()).group_by(Message.number).having(full), Message.number, numbers)
 
@@ -261,7 +264,8 @@ def _opens(account: str, begins: int, now: int, rules: pacing.Rules, terms: paci
 
 def _handed_over(account: str, now: int) -> list[int]:
     since = now - pacing.DAY_MS
-    query = Message.select(Message.submitted_at).where(Message.account == account, Message.submitted_at > since)
+    recent = lately(Message.submitted_at, since, now)
+    query = Message.select(Message.submitted_at).where(Message.account == account, recent)
     return [at for (at,) in tuples(query.order_by(Message.submitted_at))]
 
 

@@ -22,12 +22,26 @@ from typing import Any, TypeVar
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from daemon import accounts, campaigns, canary, db, errors, outbox, pacing, process, render, unforeseen, uploads
+from daemon import (
+    accounts,
+    campaigns,
+    canary,
+    db,
+    errors,
+    outbox,
+    ownership,
+    pacing,
+    process,
+    render,
+    unforeseen,
+    uploads,
+)
 from daemon.config import Settings
 from daemon.failures import Failures, Verdict
 from daemon.granting import Granting
 from daemon.listening import Listening
 from daemon.models import Message
+from daemon.owning import Owning
 from daemon.transports import AccountState, Finding, Health, Hold, Mark, Outgoing, Transport
 
 log = structlog.get_logger()
@@ -53,7 +67,14 @@ class Stopping(Exception):
 
 
 # Not a matter of the message in hand: the loop, or the process, has to act.
-OURS = (Stopping, errors.DatabaseBusy, errors.DatabaseUnusable, errors.SetupError, errors.AccountInUse)
+OURS = (
+    Stopping,
+    errors.DatabaseBusy,
+    errors.DatabaseUnusable,
+    errors.SetupError,
+    errors.AccountInUse,
+    errors.AccountLost,
+)
 
 
 class Sender:
@@ -79,6 +100,8 @@ class Sender:
         self._failures = Failures()
         self._unforeseen = unforeseen.Unforeseen()
         self._fileless: int | None = None  # the job of the last recipient whose own file was missing
+        self._owning = Owning(settings, self._db, _clock)
+        self._ousted: errors.AccountLost | None = None
         self._granting = Granting(self._account, transport, self._db)
         self._listening = Listening(settings, transport, self._db, self._gap)
         self._linked_anew = False  # since the last canary
@@ -94,36 +117,50 @@ class Sender:
         log.info("process.stopping")
 
     async def run(self) -> int:
-        """Send until stopped. Returns the exit code; raises SetupError and AccountInUse at start."""
-        self._hold = await self._db(accounts.open_account, self._account, db.now_ms)
-        heartbeat = None
+        """Send until stopped. Returns the exit code; raises SetupError and AccountInUse at start, AccountLost later."""
+        heartbeat = asyncio.create_task(self._beat())
         try:
+            await self._own(None)
             await self._bring_up()
-            # Only now: the transport's lock proves that nobody else drives the account.
-            await self._take_over(self._transport.exclusive)
-            heartbeat = asyncio.create_task(self._beat())
+            await self._own(self._transport.exclusive)
+            # Only now: nobody else drives the account, and the transport's lock may prove it.
+            await self._take_over_all()
             while not self._stop.is_set():
                 try:
                     await self._step()
                 except errors.DatabaseBusy as error:
                     log.warning("database.busy", reason=str(error))
                     await self._pause(LOOK_S)
-            return 0
         except errors.BrowserLost:
             return 1
         except Stopping:
-            return 0
+            pass
         finally:
-            if heartbeat:
-                heartbeat.cancel()
+            self._owning.end()
+            heartbeat.cancel()
             await self._transport.close()
             self._threads.submit(self._sign_off)
             self._threads.shutdown()
+        if self._ousted:
+            raise self._ousted
+        return 0
+
+    async def _own(self, sole: bool | None) -> None:
+        """Own the account from now on, and say that its sender is coming up."""
+        if await self._owning.obtain(sole, self._pause_or_stop):
+            self._hold = await self._db(accounts.open_account, self._account, db.now_ms)
+
+    async def _pause_or_stop(self, seconds: float) -> None:
+        await self._unless_stopped(asyncio.sleep(seconds))
 
     def _sign_off(self) -> None:
         """From now on nobody drives the account; on the database thread, whose connection ends with it."""
+        tenure = self._owning.tenure
         try:
-            accounts.leave(self._account)
+            if tenure:
+                with db.write(), ownership.by(tenure):
+                    accounts.leave(self._account)
+                    ownership.release(tenure)
         except errors.DatabaseBusy as error:
             log.warning("database.busy", reason=str(error))
         db.close()
@@ -181,17 +218,22 @@ class Sender:
         """Once in a lease's time: take back what no living sender holds, of any account."""
         if time.monotonic() - self._rescued_at >= self._settings.lease_s:
             await self._db(outbox.rescue, db.now_ms)
-            await self._take_over(sole=False)
+            await self._take_over(sole=False, proved=self._transport.exclusive)
 
-    async def _take_over(self, sole: bool) -> None:
+    async def _take_over_all(self) -> None:
+        """What an earlier sender of this account held, now that it is ours: that one has ended, or lost its lease."""
+        proved = self._owning.tenure is not None and self._owning.tenure.proved
+        await self._take_over(self._transport.exclusive or not proved, self._transport.exclusive and proved)
+
+    async def _take_over(self, sole: bool, proved: bool) -> None:
         """What a dead sender of this account held as `sending` becomes doubtful here.
 
-        Without a lock that proves its death it may only sleep, and send when it wakes: a person decides then.
+        Where its death is not proved it may only sleep, and send when it wakes: a person decides then.
         """
         self._rescued_at = time.monotonic()
         for message in await self._db(outbox.take_over, self._account, db.now_ms, self._lease_ms, sole):
             self._hold_in_hand(message)
-            if self._transport.exclusive:
+            if proved:
                 self._doubtful.setdefault(message.id, True)
             else:
                 await self._move(outbox.lose, message, "its sender fell silent while it was sending")
@@ -507,14 +549,23 @@ class Sender:
         """Renew the leases of what is in hand, six times within a lease, and say that the sender lives."""
         while True:
             await asyncio.sleep(min(self._settings.lease_s / 6, REPORT_S))
+            if self._owning.tenure is None:
+                continue
             mine = [message for message, deadline in self._in_hand.values() if time.monotonic() < deadline]
             try:
-                await self._db(accounts.seen, self._account, db.now_ms)
+                await self._db(self._renew, db.now_ms)
                 if mine:
                     asked_at = _clock()
                     self._trust(await self._db(self._extend, mine, db.now_ms), asked_at)
             except errors.DatabaseBusy as error:
                 log.warning("lease.extend_failed", reason=str(error))
+            except errors.AccountLost:
+                return  # `_db` has seen to the rest
+
+    def _renew(self, now: int) -> None:
+        with db.write():
+            self._owning.renew(now)
+            accounts.seen(self._account, now)
 
     def _extend(self, mine: list[Message], now: int) -> list[Message]:
         return outbox.extend(mine, now + self._lease_ms)
@@ -524,8 +575,8 @@ class Sender:
             self._leased_until[message.id] = asked_at + self._settings.lease_s
 
     def _holds(self, message_id: int) -> bool:
-        """Whether the message is surely still ours; asked right before the click, by whatever thread."""
-        return _clock() < self._leased_until.get(message_id, 0.0)
+        """Whether message and account are surely still ours; asked right before the click, by whatever thread."""
+        return _clock() < self._leased_until.get(message_id, 0.0) and self._owning.holds()
 
     async def _bring_up(self) -> None:
         while True:
@@ -562,10 +613,16 @@ class Sender:
         context = contextvars.copy_context()  # the log's ids go along
 
         def call() -> T:
-            with db.available():
-                return context.run(work, *(given() if given is db.now_ms else given for given in arguments))
+            with db.available(), ownership.by(self._owning.tenure):
+                return work(*(given() if given is db.now_ms else given for given in arguments))
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, context.run, call)
+        except errors.AccountLost as error:
+            self._owning.lost(error)
+            self._ousted = error
+            self._stop.set()  # whoever goes on after this error: not for long
+            raise
 
     async def _persist(self, work: Callable[..., T], *arguments: Any) -> T:
         """As `_db`, but an outcome that is known must be written down: a busy database is asked again.

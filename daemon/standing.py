@@ -6,6 +6,7 @@ from typing import Any
 
 from daemon import accounts, campaigns, contacts, errors, outbox, pacing, wishes
 from daemon.config import Settings
+from daemon.db import within
 from daemon.models import OPEN, Account, Job
 from daemon.transports import AccountState
 
@@ -34,8 +35,8 @@ def report(settings: Settings, account: Account, now: int) -> dict[str, Any]:
             "timezone": limits.zone,
         },
         "used": {
-            "hour": outbox.handed_over(account.name, now - pacing.HOUR_MS),
-            "day": outbox.handed_over(account.name, now - pacing.DAY_MS),
+            "hour": outbox.handed_over(account.name, now - pacing.HOUR_MS, now),
+            "day": outbox.handed_over(account.name, now - pacing.DAY_MS, now),
         },
         "opens_at": opens.at if opens.at > now else None,
         "opens_why": opens.why,
@@ -48,7 +49,7 @@ def asked(account: Account, now: int) -> dict[str, Any]:
     at = account.screenshot_at
     return {
         "wish": wishes.describe(account, now),
-        "screenshot_at": at if at and at >= now - wishes.KEEP_MS else None,
+        "screenshot_at": at if at and within(at, now, wishes.KEEP_MS + 1) else None,
     }
 
 

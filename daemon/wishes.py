@@ -14,8 +14,8 @@ from typing import Any
 
 import structlog
 
-from daemon import accounts, errors
-from daemon.db import Prepared, after_commit, locked, param, write
+from daemon import accounts, errors, ownership
+from daemon.db import Prepared, after_commit, lately, locked, param, within, write
 from daemon.languages import N_
 from daemon.models import Account, Picture
 
@@ -109,12 +109,13 @@ def take(name: str, idle: bool, now: int) -> Wish | None:
     with write():
         row = _row(name)
         wish = row.wish
-        if wish is None or wish["stage"] != Stage.ASKED or not 0 <= now - wish["at"] <= WAIT_MS:
+        if wish is None or wish["stage"] != Stage.ASKED or not within(wish["at"], now, WAIT_MS + 1):
             return None
         what = What(wish["what"])
         if not idle and what is not What.SCREENSHOT:
             return None
-        Account.update(wish=wish | {"stage": Stage.TAKEN, "taken_at": now}).where(Account.name == name).execute()
+        taken = Account.update(wish=wish | {"stage": Stage.TAKEN, "taken_at": now})
+        ownership.check(taken.where(ownership.guard(name)).execute(), name)
     return Wish(wish["id"], what, wish.get("number"))
 
 
@@ -132,7 +133,7 @@ def fulfil(name: str, wish: Wish, now: int, picture: bytes | None = None) -> Non
 
 
 def _keep(name: str, png: bytes, now: int) -> None:
-    Picture.delete().where((Picture.account == name) | (Picture.at < now - KEEP_MS)).execute()
+    Picture.delete().where((Picture.account == name) | ~lately(Picture.at, now - KEEP_MS - 1, now)).execute()
     Picture.create(account=name, at=now, png=png)
 
 
@@ -157,7 +158,7 @@ def _end(name: str, wish: Wish, stage: Stage, outcome: str, now: int, **changes:
             ended = {key: value for key, value in row.wish.items() if key != "number"}
             changes["wish"] = ended | {"stage": stage, "outcome": outcome, "ended_at": now}
         if changes:
-            Account.update(changes).where(Account.name == name).execute()
+            ownership.check(Account.update(changes).where(ownership.guard(name)).execute(), name)
         told = {"what": wish.what.value, "stage": stage.value, "why": outcome}
         after_commit(partial(log.info, "wish.ended", account=name, **told))
 
@@ -168,10 +169,10 @@ def describe(account: Account, now: int) -> dict[str, Any] | None:
     if wish is None:
         return None
     stage, outcome, ended_at = Stage(wish["stage"]), wish.get("outcome"), wish.get("ended_at")
-    if stage is Stage.ASKED and now - wish["at"] > WAIT_MS:
+    if stage is Stage.ASKED and not within(wish["at"], now, WAIT_MS + 1):
         stage, ended_at = Stage.MISSED, wish["at"] + WAIT_MS
         outcome = BUSY if accounts.alive(account, now) else SILENT
-    elif stage is Stage.TAKEN and now - wish["taken_at"] > WORK_MS:
+    elif stage is Stage.TAKEN and not within(wish["taken_at"], now, WORK_MS + 1):
         stage, outcome, ended_at = Stage.FAILED, UNTOLD, wish["taken_at"] + WORK_MS
     return {
         "what": wish["what"],
@@ -186,7 +187,7 @@ def describe(account: Account, now: int) -> dict[str, Any] | None:
 def screenshot(name: str, now: int) -> bytes:
     """The newest picture (PNG) of the account's browser, of the last day. Raises NotFound."""
     accounts.find(name)
-    row = Picture.get_or_none(Picture.account == name, Picture.at >= now - KEEP_MS)
+    row = Picture.get_or_none(Picture.account == name, lately(Picture.at, now - KEEP_MS - 1, now))
     if row is None:
         raise errors.NotFound(f"There is no picture of the browser of account {name}: ask for one first.")
     return bytes(row.png)

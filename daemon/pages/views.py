@@ -31,7 +31,9 @@ def account_views(settings: Settings) -> list[dict[str, Any]]:
 def account_view(row: Account, now: int) -> dict[str, Any]:
     """The account in words. qr: changes whenever there is another code to draw, None without one."""
     alive, ready = accounts.alive(row, now), accounts.can_send(row, now)
-    slow = "After the restriction it sends at a third of its pace for a day." if row.slow_until > now else ""
+    slow = (
+        "After the restriction it sends at a third of its pace for a day." if accounts.slow(row.slow_until, now) else ""
+    )
     sentence = f"Linked and ready to send. {row.detail or ''} {slow}" if ready else campaigns.explain(row, now)
     code = row.qr if alive and row.state == AccountState.NEEDS_LINK else None
     return {

@@ -2,8 +2,8 @@
 
 What the model promises of pace is by the database's clock: no hand-over before the pause that was drawn at the last one
 has passed on it. A clock that jumps forward by an hour ends a pause that much earlier; one that is set back makes the
-pause begin anew, never last longer. A cap counts hand-overs by the times that were written down, those that lie ahead
-of a clock that was set back among them. All of it is stored, so a crash or a restart changes nothing.
+pause begin anew, never last longer. A cap counts hand-overs by the times that were written down, but none that lies
+more than a minute ahead of a clock that was set back. All of it is stored, so a crash or a restart changes nothing.
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ class Queue(RuleBasedStateMachine):
         local = datetime.fromtimestamp(self.now / 1000, UTC).time()
         quiet = self.rules.quiet and self.rules.quiet[0] <= local < self.rules.quiet[1]
         full = any(
-            sum(at > self.now - window for at in book.submitted.values()) >= cap
+            sum(self.now - window < at <= self.now + db.AHEAD_MS for at in book.submitted.values()) >= cap
             for cap, window, _ in self.rules.windows()
         )
         return self.now >= book.paced_at + book.gap_ms and not full and not quiet

@@ -398,7 +398,7 @@ class World:
         waited_s = self.passed_s() - paced_at + self.jumped_s - jumped
         self.hold(waited_s >= gap_s - 0.002, "the pause is not over")
         for cap, window_ms, _ in self.rules.windows():
-            recent = sum(at > now - window_ms for at in me.submitted.values())
+            recent = sum(now - window_ms < at <= now + db.AHEAD_MS for at in me.submitted.values())
             self.hold(recent < cap, "more than the cap allows")
         if self.rules.quiet:
             start, end = self.rules.quiet
