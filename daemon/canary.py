@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from daemon import errors, unforeseen
-from daemon.transports import Finding, Outgoing, Transport
+from daemon.transports import Finding, Outgoing, Transport, always
 
 EVERY_MS = 3_600_000  # between two of them
 AGAIN_MS = 600_000  # after one that failed
@@ -20,14 +21,15 @@ def message(number: str, now_ms: int) -> Outgoing:
     )
 
 
-async def fly(transport: Transport, outgoing: Outgoing) -> str | None:
+async def fly(transport: Transport, outgoing: Outgoing, held: Callable[[], bool] = always) -> str | None:
     """Send it and read it back from the chat. Returns what is wrong, None when all is well.
 
+    held: whether the account is ours; where it is not any more, LeaseLost is raised.
     Raises AccountUnready, BrowserLost: they say nothing about the page.
     """
     try:
         mark = await transport.prepare(outgoing)
-        await transport.hand_over(outgoing, mark)
+        await transport.hand_over(outgoing, mark, held)
         found = await transport.look_up(outgoing, mark)
     except (errors.NotSubmitted, errors.SubmitUnknown, errors.Undeliverable) as error:
         return str(error)

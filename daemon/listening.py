@@ -18,7 +18,7 @@ import structlog
 
 from daemon import campaigns, db, errors, outbox, pacing, replies, stopwords
 from daemon.config import Settings
-from daemon.transports import Heard, Outgoing, Transport, Unread
+from daemon.transports import Heard, Outgoing, Transport, Unread, always
 
 log = structlog.get_logger()
 
@@ -34,6 +34,7 @@ class Listening:
     """One account's ears.
 
     in_db: runs database work and returns its result, as `Sender._db` does. gap: the pause after a message.
+    held: whether the account is this sender's.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class Listening:
         transport: Transport,
         in_db: Callable[..., Awaitable[Any]],
         gap: Callable[[tuple[int, int]], Awaitable[pacing.Gap]],
+        held: Callable[[], bool] = always,
     ) -> None:
+        self._held = held
         self._account, self._transport, self._in_db, self._gap = settings.account, transport, in_db, gap
         self._further = stopwords.more(settings.stop_words)
         self._confirmation = settings.stop_confirm.strip()
@@ -126,10 +129,10 @@ class Listening:
             await self.overheard()
             if not await self._in_db(replies.confirm, self._account, number, db.now_ms):
                 return True
-            await graced(self._transport.hand_over(outgoing, mark))
+            await graced(self._transport.hand_over(outgoing, mark, self._held))
         except errors.BrowserLost:
             raise
-        except errors.TransportError as error:
+        except (errors.TransportError, errors.LeaseLost) as error:
             log.warning("suppression.not_confirmed", why=str(error))
         else:
             log.info("suppression.confirmed")

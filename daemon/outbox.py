@@ -52,6 +52,8 @@ MANY_EVENTS = 200  # of one message: more than a day of coming back to it makes
 FARTHEST_MS = 3 * pacing.DAY_MS  # a cap frees within a day, and the window after it opens within another
 LONGEST_WAIT_MS = pacing.DAY_MS  # before another try; what waits for longer was put off while the clock was ahead
 LOOK_AGAIN_MS = 1_000
+LONGEST_LEASE_MS = pacing.DAY_MS  # that the settings allow
+SILENCE_MS = pacing.DAY_MS  # of a sender that was sending; then a person decides
 REQUEUED = frozenset({State.PENDING, State.CANCELLED})
 OPTED_OUT = "is on the suppression list"
 LOGGED = {  # move -> its event, see logs.EVENTS
@@ -579,7 +581,7 @@ def take_over(account: str, now: int, lease_ms: int, sole: bool) -> list[Message
     """
     dead = (Message.account == account) & Message.state.in_(IN_HAND)
     if not sole:
-        dead &= Message.lease_until < now
+        dead &= _ran_out(now)
     token = secrets.token_hex(8)
     doubtful: list[Message] = []
     released = 0
@@ -600,19 +602,37 @@ def take_over(account: str, now: int, lease_ms: int, sole: bool) -> list[Message
 
 
 def rescue(now: int) -> int:
-    """Queue again every claimed message whose lease has run out, of any account; returns how many.
+    """Queue again every claimed message whose lease has run out, of any account; returns how many were moved.
 
-    A `sending` one is left to a sender of its own account: only the chat knows what became of it.
+    A `sending` one is left to a sender of its own account, as only the chat knows what became of it: for a day. Where
+    no sender of that account has been heard of since, none may ever come, and a person decides.
     """
-    dead = (Message.state == State.CLAIMED) & (Message.lease_until < now)
-    released = 0
+    living = Account.select(Account.name).where(lately(Account.seen_at, now - SILENCE_MS, now))
+    abandoned = (Message.state == State.SENDING) & _ran_out(now, SILENCE_MS) & Message.account.not_in(living)
+    dead = ((Message.state == State.CLAIMED) & _ran_out(now)) | abandoned
+    moved = 0
     for job_id in _jobs_of(dead):
         with write():
             _job_state(job_id)
             for message in _dead(dead & (Message.job == job_id)):
-                _give_back(message, "its lease ran out before anything left", now)
-                released += 1
-    return released
+                if message.state == State.CLAIMED:
+                    _give_back(message, "its lease ran out before anything left", now)
+                else:
+                    _abandon(message, now)
+                moved += 1
+    return moved
+
+
+def _ran_out(now: int, since_ms: int = 0) -> Any:
+    """Whether the lease ran out so long ago; one that no setting allows was made while the clock was ahead."""
+    too_long = Message.lease_until > now + LONGEST_LEASE_MS + AHEAD_MS
+    return (Message.lease_until < now - since_ms) | too_long
+
+
+def _abandon(message: Message, now: int) -> None:
+    why = "no sender of its account was there for a day to look into the chat"
+    with _moving(message):
+        _apply(message, "lose", why, "rescue", now, error=why)
 
 
 def _jobs_of(dead: Any) -> list[int]:

@@ -1,4 +1,5 @@
-"""What is kept for a while only: deleted in the http process once an hour, whatever the senders are busy with."""
+"""What is there for a while only: seen to in the http process once an hour, whatever the senders are busy with, and
+also where none runs any more."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from daemon import evidence, replies, wishes
+from daemon import evidence, outbox, replies, wishes
 from daemon.db import now_ms
 
 log = structlog.get_logger()
@@ -17,9 +18,10 @@ EVERY_S = 3_600
 
 
 def prune() -> None:
-    """Delete what is too old: chats as they looked, pictures of browsers, replies."""
+    """Delete what is too old: chats as they looked, pictures of browsers, replies. What the last sender of an account was
+    sending when it went away does not stay so for ever either."""
     now = now_ms()
-    for work in (evidence.prune, wishes.prune, replies.prune):
+    for work in (outbox.rescue, evidence.prune, wishes.prune, replies.prune):
         work(now)
 
 

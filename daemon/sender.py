@@ -95,6 +95,8 @@ class Sender:
         self._looks: Counter[int] = Counter()
         self._lost_with: Counter[int] = Counter()  # browser losses with the same message in hand
         self._hold: Health | None = None  # a hold that this loop decided, not the page
+        self._timed: Health | None = None  # the hold that `_lasts_until` (monotonic) is of
+        self._lasts_until = 0.0
         self._restarts = 0
         self._steady_since = 0.0
         self._failures = Failures()
@@ -103,7 +105,7 @@ class Sender:
         self._owning = Owning(settings, self._db, _clock)
         self._ousted: errors.AccountLost | None = None
         self._granting = Granting(self._account, transport, self._db)
-        self._listening = Listening(settings, transport, self._db, self._gap)
+        self._listening = Listening(settings, transport, self._db, self._gap, self._owning.holds)
         self._linked_anew = False  # since the last canary
         self._used = False  # whether anything was sent since the transport was last renewed
         self._worn_at = time.monotonic()
@@ -252,10 +254,16 @@ class Sender:
                 self._steady_since = time.monotonic()
             elif time.monotonic() - self._steady_since > STEADY_S:
                 self._restarts = 0
-            if self._hold and self._hold.until_ms and self._hold.until_ms <= await self._db(db.now_ms):
+            if self._hold and self._hold.until_ms and self._is_over(self._hold.until_ms, await self._db(db.now_ms)):
                 self._hold = None
             await self._report()
         return self._health
+
+    def _is_over(self, until_ms: int, now: int) -> bool:
+        """Whether a hold of this loop's has ended; it grows no longer where the clock is set back meanwhile."""
+        if self._timed is not self._hold:
+            self._timed, self._lasts_until = self._hold, time.monotonic() + (until_ms - now) / 1000
+        return until_ms <= now or time.monotonic() >= self._lasts_until
 
     async def _report(self, health: Health | None = None) -> None:
         """Store what the account can do, when it changed and every REPORT_S."""
@@ -455,7 +463,10 @@ class Sender:
         gap = await self._gap((round(settings.delay_min * 1000), round(settings.delay_max * 1000)))
         await self._db(outbox.set_pace, self._account, db.now_ms, gap)
         try:
-            wrong = await self._unless_stopped(canary.fly(self._transport, canary.message(settings.canary, now)))
+            outgoing = canary.message(settings.canary, now)
+            wrong = await self._unless_stopped(canary.fly(self._transport, outgoing, self._owning.holds))
+        except errors.LeaseLost:
+            return  # nothing has left; whether the account is ours yet shows at the next claim
         except errors.AccountUnready:
             self._looked_at = 0.0
             return

@@ -29,6 +29,8 @@ LEFT_OUT = {
     "schema.py",
     "chrome.py",
     "display.py",
+    "ownership.py",
+    "owning.py",
     "migrations",
     "openapi.py",
     "parameters.py",

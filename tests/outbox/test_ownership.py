@@ -13,9 +13,9 @@ import pytest
 from daemon import accounts, db, errors, outbox, ownership, pacing, wishes
 from daemon.models import Account, Event, Message, State
 from daemon.sender import Sender
-from daemon.transports import AccountState, Finding, Health, Hold, Lookup
+from daemon.transports import AccountState, Finding, Health, Hold, Lookup, Mark, Outgoing, Receipt, always
 from tests.conftest import NOW
-from tests.outbox.hand import LEASE_MS, Hand, account, fresh
+from tests.outbox.hand import LEASE_MS, Hand, account, fresh, states
 from tests.outbox.scripted import MARK, RECEIPT, Hang, ScriptedTransport, until
 
 ABSENT = Lookup(Finding.ABSENT, "the chat does not have it")
@@ -288,3 +288,43 @@ async def test_a_hold_outlives_a_sender_whose_browser_does_not_come_up(bench: An
     async with bench.sending(transport):
         await until(lambda: account().hold == Hold.FAILURES)
     assert [] == transport.out
+
+
+async def test_a_hold_is_not_longer_because_the_clock_is_set_back(bench: Any, monkeypatch: pytest.MonkeyPatch):
+    """It ends when its time has passed, or when the clock has reached its end, whatever comes first."""
+    sender = Sender(bench.settings, ScriptedTransport())
+    sender._hold = Health(AccountState.HELD, Hold.FAILURES, NOW + 1000, "x")
+    passed = [0.0]
+    monkeypatch.setattr("daemon.sender.time.monotonic", lambda: passed[0])
+    assert not sender._is_over(NOW + 1000, NOW)
+    assert sender._is_over(NOW + 1000, NOW + 1000)
+    passed[0] = 0.9
+    assert not sender._is_over(NOW + 1000, NOW - YEAR_MS)
+    passed[0] = 1.0
+    assert sender._is_over(NOW + 1000, NOW - YEAR_MS)
+
+
+class Asking(ScriptedTransport):
+    """Asks at the last moment whether the account is the sender's, as the browser does."""
+
+    async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
+        if not held():
+            self.calls.append(("refused", message.number))
+            raise errors.LeaseLost("The lease ran out before anything left.")
+        return await super().hand_over(message, mark)
+
+
+async def test_nothing_leaves_while_the_account_is_not_surely_ours(bench: Any, monkeypatch: pytest.MonkeyPatch):
+    """Not even the canary, which is no message of a campaign; it flies when the lease has been renewed."""
+    bench.set(canary="+4915199999999")
+    ours = [False]
+    monkeypatch.setattr("daemon.owning.Owning.holds", lambda _: ours[0])
+    job = bench.queue(1)
+    transport = Asking(look_up=[Lookup(Finding.SENT, "there", RECEIPT)])
+    async with bench.sending(transport):
+        await until(lambda: transport.count("refused"))
+        assert [] == transport.out
+        ours[0] = True
+        await until(lambda: 2 == len(transport.out))
+    assert "+4915199999999" == transport.out[0]
+    assert ["sent"] == states(job)

@@ -160,6 +160,44 @@ def test_a_second_sender_of_the_account_is_refused(start, queue, settings):
     assert ["sent", "sent"] == states(job)
 
 
+def test_a_killed_sender_is_followed_at_once(start, queue, settings):
+    """Its lease would last for a minute; that its process is no more, and the lock, prove that it is dead."""
+    job = queue(6)
+    first = start()
+    event(first, "message.submitted", 2)
+    first.kill()
+    first.communicate()
+    second = start()
+    assert event(second, "account.taken")["proved"]
+    event(second, "job.completed")
+    assert ["sent"] * 6 == states(job)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_two_installations_with_one_account_name_send_once(start, queue, settings, people, tmp_path):
+    """The second has a profile and a lock of its own, and is refused all the same, until the first is no more. What the
+    first was sending then is nobody's to send again."""
+    job = queue(12, delay_min=0.1, delay_max=0.1)
+    other = tmp_path / "other"
+    other.mkdir()
+    first = start(LEASE_S="5")
+    event(first, "message.confirmed")
+    second = start(LEASE_S="5", DATA_DIR=str(other))
+    reason = event(second, "process.refused")["reason"]
+    assert 1 == second.wait(15)
+    assert "Another sender drives account default" in reason and "WASENDER_ACCOUNT" in reason
+    first.kill()
+    first.communicate()
+    third = start(LEASE_S="5", DATA_DIR=str(other))
+    assert not event(third, "account.taken")["proved"]
+    event(third, "job.completed")
+    both = delivered(settings) + delivered(settings.model_copy(update={"data_dir": other}))
+    assert {1} == set(both.values())
+    uncertain = states(job).count("uncertain")
+    assert uncertain <= 1 and {"sent", "uncertain"} >= set(states(job))
+    assert len(people(12)) - uncertain <= both.total() <= len(people(12))
+
+
 def test_senders_of_two_accounts_share_the_database(start, queue, settings):
     """Each sends its own jobs, both at once."""
     jobs = [queue(10), queue(10, account="other")]
