@@ -33,7 +33,7 @@ async def fly(transport: Transport, outgoing: Outgoing, held: Callable[[], bool]
         found = await transport.look_up(outgoing, mark)
     except (errors.NotSubmitted, errors.SubmitUnknown, errors.Undeliverable) as error:
         return str(error)
-    except (errors.AccountUnready, errors.BrowserLost):
+    except (errors.AccountUnready, errors.BrowserLost, errors.LeaseLost):
         raise
     except Exception as error:  # it does not work as it should, whatever it is
         return f"It failed in a way that nobody foresaw ({unforeseen.Unforeseen().tell(error, 'canary')})."
