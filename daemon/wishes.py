@@ -140,7 +140,7 @@ def _keep(name: str, png: bytes, now: int) -> None:
 def prune(now: int) -> int:
     """Delete the pictures that nobody is shown any more; returns how many."""
     with write():
-        gone = int(Picture.delete().where(Picture.at < now - KEEP_MS).execute())
+        gone = int(Picture.delete().where(~lately(Picture.at, now - KEEP_MS - 1, now)).execute())
         if gone:
             after_commit(partial(log.info, "picture.deleted", count=gone))
     return gone
