@@ -123,6 +123,17 @@ def test_what_was_right_when_it_was_given_opens_nothing_after_a_change(
     assert 0 == Session.select().count()
 
 
+def test_a_session_ends_with_the_role_it_was_opened_for() -> None:
+    """Also where the change did not end it itself: what somebody may do is looked up with each request."""
+    user = anna(Role.ADMIN)
+    opened = logins.open_session(user)
+    assert logins.session(opened.token, KEY) is not None
+    with db.write():
+        User.update(role=users.word(Role.VIEWER)).where(User.id == user.id).execute()
+
+    assert logins.session(opened.token, KEY) is None
+
+
 def test_a_role_that_was_changed_meanwhile_is_the_sessions() -> None:
     """Not the one that they had when they gave their password."""
     user = anna(Role.ADMIN)
