@@ -326,7 +326,9 @@ class Chrome:
         try:
             stored = json.loads(path.read_bytes())
         except (OSError, ValueError):
-            stored = {}  # new, or cut off by a kill: the login is not in this file
+            stored = None  # new, or cut off by a kill: the login is not in this file
+        if not isinstance(stored, dict):
+            stored = {}
         _merge(stored, PREFERENCES)
         # Without it Chrome takes the last exit for a clean one, and uc leaves the file alone.
         stored["profile"].pop("exit_type", None)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,18 +42,16 @@ def carriers(driving: Driving) -> list[psutil.Process]:
 
 
 def test_close_leaves_nothing(driving: Driving) -> None:
-    """No process, no zombie, no temporary folder, no lock; and it is quick."""
+    """No process, no zombie, no temporary folder, no lock."""
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     driving.start()
     driving.send(a_number(), "x")
     temp = driving.transport._chrome.temp
     assert len(carriers(driving)) > 4
 
-    began = time.monotonic()
     driving.run(driving.transport.close())
     driving.run(driving.transport.close())
 
-    assert time.monotonic() - began < 5
     assert [] == carriers(driving)
     assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
     assert not temp.exists()
@@ -110,12 +108,10 @@ def test_a_hung_page_is_given_up(driving: Driving, monkeypatch: pytest.MonkeyPat
     driving.start()
     driving.standin.set(hang=True)
 
-    began = time.monotonic()
-    with pytest.raises(errors.BrowserLost):
+    with pytest.raises(errors.BrowserLost, match="page of WhatsApp Web does not answer"):
         while True:
             driving.health()
 
-    assert time.monotonic() - began < 12
     assert [] == carriers(driving)
     driving.standin.set(hang=False)
     driving.start()
@@ -128,11 +124,9 @@ def test_a_stuck_driver_is_killed_at_the_deadline(driving: Driving, monkeypatch:
     (driver,) = [process for process in carriers(driving) if process.name() == "chromedriver"]
     driver.suspend()
 
-    began = time.monotonic()
-    with pytest.raises(errors.BrowserLost):
+    with pytest.raises(errors.BrowserLost, match="did not answer for 1 s"):
         driving.health()
 
-    assert time.monotonic() - began < 5
     assert [] == carriers(driving)
 
 
@@ -262,16 +256,14 @@ def test_a_failed_start_leaves_nothing(tmp_path: Path) -> None:
     fake.chmod(0o755)
     settings = config.load(data_dir=tmp_path / "data", chrome=str(fake))
 
-    async def try_twice() -> float:
-        began = time.monotonic()
+    async def try_twice() -> None:
         for _ in range(2):
             transport = BrowserTransport(settings)
             with pytest.raises(errors.BrowserLost, match="exit code 7"):
                 await transport.start()
             await transport.close()
-        return time.monotonic() - began
 
-    assert asyncio.run(try_twice()) < 20
+    asyncio.run(try_twice())
     life = chrome.Chrome(settings)
     assert [] == processes.marked(life.profile, life._drivers, life.temp)
 
@@ -280,17 +272,15 @@ def test_a_start_that_is_given_up_leaves_nothing(driving: Driving) -> None:
     """Cancelled at any moment, also while Chrome or its driver is just being started; then it starts all the same."""
     life = driving.transport._chrome
 
-    async def give_up(after_s: float) -> float:
+    async def give_up(after_s: float) -> None:
         task = asyncio.ensure_future(driving.transport.start())
         await asyncio.wait({task}, timeout=after_s)
-        began = time.monotonic()
         task.cancel()
         await asyncio.wait({task})
         await driving.transport.close()
-        return time.monotonic() - began
 
     for after_s in (0.0, 0.05, 0.15, 0.25, 0.35, 0.5, 0.8, 1.3):
-        assert driving.run(give_up(after_s)) < 5
+        driving.run(give_up(after_s))
         assert [] == carriers(driving)
         driving.run(asyncio.sleep(0.3))
         assert [] == carriers(driving), f"given up after {after_s} s"
@@ -318,13 +308,33 @@ def test_headless_does_not_say_so(tmp_path: Path) -> None:
     assert ["en-US", "en"] == languages
 
 
-def test_a_broken_preferences_file_does_not_matter(driving: Driving) -> None:
-    """Chrome was killed while writing it: the login is elsewhere."""
-    path = driving.transport._chrome.profile / "Default" / "Preferences"
+@pytest.mark.parametrize("broken", ['{"profile": {"exit_type": "Cra', "", "[]", "\0\0\0", '{"profile": 5, "intl": []}'])
+def test_a_broken_preferences_file_is_made_anew(tmp_path: Path, broken: str) -> None:
+    """Chrome was killed, or the power cut, while it was written: the login is elsewhere, and ours is in it again."""
+    life = chrome.Chrome(config.load(data_dir=tmp_path / "data"))
+    path = life.profile / "Default" / "Preferences"
     path.parent.mkdir(parents=True)
-    path.write_text('{"profile": {"exit_type": "Cra')
+    path.write_text(broken)
 
-    driving.start()
+    life._write_preferences()
+
+    stored = json.loads(path.read_bytes())
+    assert chrome.PREFERENCES == {name: stored[name] for name in chrome.PREFERENCES}
+    assert [path] == list(path.parent.iterdir())
+
+
+def test_what_else_stands_in_the_preferences_stays(tmp_path: Path) -> None:
+    """Only what we need is changed, and the exit that uc would look at."""
+    life = chrome.Chrome(config.load(data_dir=tmp_path / "data"))
+    path = life.profile / "Default" / "Preferences"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"mine": 1, "profile": {"name": "x", "exit_type": "Crashed"}, "intl": {"other": 2}}))
+
+    life._write_preferences()
+
+    stored = json.loads(path.read_bytes())
+    assert (1, 2, "en-US,en") == (stored["mine"], stored["intl"]["other"], stored["intl"]["accept_languages"])
+    assert {"name": "x", **chrome.PREFERENCES["profile"]} == stored["profile"]
 
 
 def test_the_driver_is_copied_anew_when_it_changes(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ really handed over (the journal of the dry-run transport) is held against what t
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from daemon.models import Event, Message, State
 from tests.crash.disks import FailingDisk, SmallDisk
 from tests.crash.plan import Plan
 from tests.crash.tally import Tally, handed_over, weigh
-from tests.crash.victim import MARKS
+from tests.crash.victim import MARKS, STEPS
 from tests.rig import ROOT, eventually
 
 T = TypeVar("T")
@@ -34,6 +35,13 @@ LAST = 4  # messages that are left for the sender without a fault
 PATIENCE_S = 60
 TAKE_OVER_S = 120  # PostgreSQL ends a transaction that sleeps after a minute; only then can another sender go on
 PATIENT = Plan("none", 1, "none")
+HALF_SENT = Plan("after_click", 1, "kill")  # before an upgrade: somebody has it, one may have it, others wait
+STEP = """
+def up(migrator, db):
+    for table in ("job", "message", "event"):
+        db.execute_sql(f'ALTER TABLE "{{table}}" ADD COLUMN "added_{number}" INTEGER NOT NULL DEFAULT 0')
+        db.execute_sql(f'UPDATE "{{table}}" SET "added_{number}" = id')
+"""
 
 
 @dataclass(frozen=True)
@@ -99,12 +107,15 @@ class Campaign:
 
     def _life(self, plan: Plan) -> None:
         """Run a sender until its fault has struck and is over."""
+        if plan.kind == "upgrade":
+            self._life(HALF_SENT)
+            self._new_version()
         for mark in MARKS:
             (self._folder / mark).unlink(missing_ok=True)
         process = self._start(plan)
         try:
             eventually(lambda: _ended(process) or self._marked("struck"), PATIENCE_S, f"{plan} strikes")
-            if plan.kind == "kill":
+            if plan.kind in ("kill", "upgrade"):
                 assert -signal.SIGKILL == process.wait(5), f"{plan} did not strike"
             else:
                 assert self._marked("struck"), f"{plan} did not strike"
@@ -114,6 +125,14 @@ class Campaign:
             if not _ended(process):
                 process.kill()
                 process.wait(10)
+
+    def _new_version(self) -> None:
+        """The senders from now on are of a version with one more step of the schema, which touches every message."""
+        steps = self._folder / STEPS
+        if not steps.is_dir():
+            shutil.copytree(db.MIGRATIONS, steps)
+        number = 9000 + len(list(steps.glob("9*.py")))
+        (steps / f"{number}_next.py").write_text(STEP.format(number=number))
 
     def _start(self, plan: Plan, module: str = "victim") -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", f"tests.crash.{module}", plan.point, str(plan.nth), plan.kind]

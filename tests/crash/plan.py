@@ -74,6 +74,7 @@ FAST = {  # through the fast transport: planted in the sender (victim.py), the l
     "restart": Kind("PostgreSQL restarted", database="postgresql"),
     "clock_back": Kind("clock set back"),
     "clock_forth": Kind("clock set forth"),
+    "upgrade": Kind("upgrade killed", ("statement",), nth=45),
     "http": Kind("http killed in a request", REQUEST_POINTS, nth=1),
     "supervisord": Kind("supervisord killed in a request", REQUEST_POINTS, nth=1),
 }

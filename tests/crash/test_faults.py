@@ -25,7 +25,8 @@ FAULTS = {"kill": 2}  # in a round of the short run; one of every other kind
         ("sqlite", ["kill", "locked", "clock_back"]),
         ("sqlite", ["folder"]),
         ("sqlite", ["http"]),
-        ("postgresql", ["restart"]),
+        ("sqlite", ["upgrade"]),
+        ("postgresql", ["restart", "upgrade"]),
     ],
 )
 def test_faults_neither_lose_nor_double(database: str, kinds: list[str], request: pytest.FixtureRequest) -> None:

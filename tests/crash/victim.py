@@ -23,10 +23,12 @@ from daemon.transports import Mark, Outgoing, Receipt
 from daemon.transports.dry_run import DryRunTransport
 from tests.crash import disks
 from tests.crash.plan import Plan
+from tests.outbox.steps import watch_statements
 
 BUSY_S = 0.2  # instead of 10: a database that is locked for longer than that is a matter of a second
 LASTS_S = 0.6
 CLOCK_MS = 3_600_000
+STEPS = "steps"  # a folder beside the data folder: the schema's steps, instead of the program's own
 MARKS = ("struck", "tried", "awake", "lived", "restarted")
 
 
@@ -37,6 +39,7 @@ class Fault:
         self._plan, self._left, self._data = plan, plan.nth, data
         self._struck, self._until, self._begun = False, 0.0, 0
         self.allowance = plan.allowance
+        self.strikes_statements = plan.point == "statement"
         self.clock_ms = 0
 
     def mark(self, name: str) -> None:
@@ -70,7 +73,7 @@ class Fault:
 
     def _strike(self) -> None:
         kind, data = self._plan.kind, self._data
-        if kind == "kill":
+        if kind in ("kill", "upgrade"):
             os.kill(os.getpid(), signal.SIGKILL)
         self.mark("struck")
         if kind == "stop":
@@ -140,6 +143,8 @@ def plant(fault: Fault) -> None:
             fault.pass_by("after_tick")
             return receipt
 
+    if fault.strikes_statements:
+        watch_statements(lambda *_: fault.pass_by("statement"))
     sender.make_transport = Faulty
     on_commits(fault.pass_by, lambda: _begin(fault))
 
@@ -195,6 +200,9 @@ def quicken() -> None:
 
 def main(point: str, nth: str, kind: str) -> int:
     quicken()
+    steps = config.load().data_dir.parent / STEPS
+    if steps.is_dir():
+        db.MIGRATIONS = steps
     if kind != "none":
         plant(Fault(Plan(point, int(nth), kind), config.load().data_dir))
     return sender.main()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -118,15 +117,13 @@ async def test_search(api: Any, settings: Any, search: str, found: list[str]) ->
 
 
 async def test_a_hundred_thousand_numbers_stay_quick(api: Any) -> None:
-    """First page, a page in the middle, a search that finds nothing: none of them takes long."""
+    """First page, a page in the middle, a search that finds nothing; a page is read off the index, without sorting."""
     fill(100_000)
-    began = time.monotonic()
     first = await api.get("/suppressions?limit=100")
     await api.get(f"/suppressions?limit=100&cursor={1_790_000_000_000 - 5_000}.4915000050000")
     nothing = await api.get("/suppressions?search=99999999999")
 
     assert (100, []) == (len(first["suppressions"]), nothing["suppressions"])
-    assert time.monotonic() - began < 5  # some hundredths in truth; a read of everything into Python takes longer
     plan = db.database.execute_sql("EXPLAIN QUERY PLAN " + sql_of_a_page()).fetchall()
     assert "suppression_created_at_number" in str(plan) and "TEMP B-TREE" not in str(plan)
 

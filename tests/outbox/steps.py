@@ -139,12 +139,12 @@ def die_at(url: str, at: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     db.PRAGMAS["synchronous"] = "off"  # no test pulls the plug here
-    _watch(strike)
+    watch_statements(strike)
     db.connect(url)
     db.close()
 
 
-def _watch(tell: Callable[..., None]) -> None:
+def watch_statements(tell: Callable[..., None]) -> None:
     """Have `tell` called before each statement, of whichever connection."""
     connect = sqlite3.connect
 
