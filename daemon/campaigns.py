@@ -38,6 +38,7 @@ LEAST_TIME_MS = 100_000_000_000  # of 1973: below it somebody has given seconds,
 MAX_DAILY_CAP = 1_000_000
 MAX_ATTACHMENTS = 30  # WhatsApp's limit for one pick, whatsapp-web.md §7
 PAGE = 100
+ANSWERS_MS = 7 * pacing.DAY_MS
 UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # what no request says
 MEDIA = frozenset({"photo", "video"})
 
@@ -218,6 +219,13 @@ def _answered(order: Order) -> dict[str, Any] | None:
         raise errors.KeyReused("This Idempotency-Key was used for a different request: use a new key for a new job.")
     answer: dict[str, Any] = row.response
     return answer
+
+
+def forget_answers(now: int) -> int:
+    """Delete the answers to those requests that nobody repeats any more, as rejected numbers stand in them; returns
+    how many. A started draft knows its job by itself."""
+    with write():
+        return int(Answer.delete().where(Answer.created_at < now - ANSWERS_MS).execute())
 
 
 def _audience(settings: Settings, order: Order) -> Audience:

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from daemon import evidence, outbox, replies, wishes
+from daemon import campaigns, evidence, outbox, replies, wishes
 from daemon.db import now_ms
 
 log = structlog.get_logger()
@@ -18,10 +18,10 @@ EVERY_S = 3_600
 
 
 def prune() -> None:
-    """Delete what is too old: chats as they looked, pictures of browsers, replies. What was being sent when the last
+    """Delete what is too old: chats as they looked, pictures of browsers, replies, answers. What was being sent when the last
     sender of an account went away does not stay so for ever either."""
     now = now_ms()
-    for work in (outbox.rescue, evidence.prune, wishes.prune, replies.prune):
+    for work in (outbox.rescue, evidence.prune, wishes.prune, replies.prune, campaigns.forget_answers):
         work(now)
 
 

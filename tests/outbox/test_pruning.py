@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from daemon import accounts, db, evidence, outbox, wishes
+from daemon import accounts, campaigns, db, evidence, outbox, wishes
 from daemon.evidence import DAY_MS
 from daemon.models import Account, Evidence, Picture, State
 from daemon.transports import ChatRow, Finding, Lookup
@@ -47,3 +47,12 @@ def test_pictures_of_browsers_go_after_a_day(database: str) -> None:
     assert 0 == wishes.prune(now + DAY_MS)
     assert 2 == wishes.prune(now + DAY_MS + 1)
     assert 0 == Picture.select().count()
+
+
+def test_answers_to_requests_go_after_a_week(hand: Hand) -> None:
+    """Numbers that were rejected stand in them; until then a repeat makes nothing new."""
+    first = hand.queue(1, key="k")
+    hand.clock.advance(7 * DAY_MS)
+    assert (0, first.id) == (campaigns.forget_answers(hand.clock()), hand.queue(1, key="k").id)
+    assert 1 == campaigns.forget_answers(hand.clock() + 1)
+    assert first.id != hand.queue(1, key="k").id
