@@ -48,7 +48,7 @@ async def _overview(
 ) -> web.StreamResponse:
     """The page, with what was wrong in the form of one account: part is `limits` or `link`."""
     context = await in_db(request, _accounts, request.app[SETTINGS])
-    typed = dict.fromkeys((*FORM_FIELDS, "number"), "") | (form or {})
+    typed = dict.fromkeys((*FORM_FIELDS, *map(_was, FORM_FIELDS), "number"), "") | (form or {})
     context |= {"wrong": {"name": name, "part": part, "form": typed, "error": error}}
     context |= {"saved": request.query.get("saved", "")}
     return show(request, "accounts.html", context, 422 if error else 200)
@@ -107,7 +107,13 @@ def _uses(report: dict[str, Any]) -> list[dict[str, Any]]:
 def _own(row: Account) -> dict[str, str]:
     """The account's own limits as the form shows them: empty where the settings decide."""
     shown = {name: "" if (value := getattr(row, name)) is None else str(value) for name in FORM_FIELDS}
-    return shown | ({"quiet_hours": NO_HOURS} if row.quiet_hours == "" else {})
+    shown |= {"quiet_hours": NO_HOURS} if row.quiet_hours == "" else {}
+    return shown | {_was(name): value for name, value in shown.items()}
+
+
+def _was(field: str) -> str:
+    """The form's field that says what stood in another one when the page was shown."""
+    return f"was-{field}"
 
 
 def _wish(wish: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -164,14 +170,16 @@ async def _form(request: web.Request) -> dict[str, str]:
 
 
 def _limits(form: dict[str, str]) -> dict[str, Any]:
-    """What the form asks for. Raises InvalidInput."""
+    """What the form asks for: the fields that were changed in it. Those that were not may have been changed by
+    somebody else since it was shown. Raises InvalidInput."""
     given = {name: form.get(name, "").strip() for name in FORM_FIELDS}
-    return {
+    asked = {
         "hourly_cap": _cap(given["hourly_cap"]),
         "daily_cap": _cap(given["daily_cap"]),
         "quiet_hours": "" if given["quiet_hours"].lower() == NO_HOURS else given["quiet_hours"] or None,
         "timezone": given["timezone"] or None,
     }
+    return {name: value for name, value in asked.items() if given[name] != form.get(_was(name))}
 
 
 def _cap(text: str) -> int | None:
