@@ -18,8 +18,8 @@ EVERY_S = 3_600
 
 
 def prune() -> None:
-    """Delete what is too old: chats as they looked, pictures of browsers, replies, answers. What was being sent when the last
-    sender of an account went away does not stay so for ever either."""
+    """Delete what is too old: chats as they looked, pictures of browsers, replies, answers to requests. What was being
+    sent when the last sender of an account went away does not stay so for ever either."""
     now = now_ms()
     for work in (outbox.rescue, evidence.prune, wishes.prune, replies.prune, campaigns.forget_answers):
         work(now)
