@@ -84,6 +84,18 @@ def _kept(health: Health, now: int) -> dict[str, Any]:
     return {"kept_hold": None} if health.usable else {}
 
 
+def failing(name: str) -> dict[str, Any] | None:
+    """The run of failures that its last sender has left, see `failures.Failures.loads`."""
+    row = Account.get_or_none(Account.name == name)
+    return row.failing if row else None
+
+
+def keep_failing(name: str, run: dict[str, Any] | None) -> None:
+    """Keep the account's run of failures for the next sender."""
+    with write():
+        ownership.check(Account.update(failing=run).where(ownership.guard(name)).execute(), name)
+
+
 def seen(name: str, now: int) -> None:
     """Its sender lives, also while it is too busy to look at the account."""
     with write():

@@ -12,9 +12,9 @@ from typing import Any
 import peewee
 import structlog
 
-from daemon import accounts, contacts, errors, outbox, pacing, recipients, render, uploads
+from daemon import accounts, contacts, errors, handovers, outbox, pacing, recipients, render, uploads
 from daemon.config import ACCOUNT_NAME, Settings
-from daemon.db import after_commit, lately, locked, now_ms, tuples, write
+from daemon.db import after_commit, locked, now_ms, tuples, write
 from daemon.models import (
     JOB_MOVES,
     MAY_RUN,
@@ -448,19 +448,10 @@ def _opening(found: Job, now: int, limits: pacing.Rules) -> pacing.Opening:
 def _eta(found: Job, now: int, limits: pacing.Rules, opens: pacing.Opening) -> int | None:
     streak, slow = accounts.pace(found.account, now)
     limits = pacing.narrowed(limits, outbox.terms(found))
-    own = found if found.daily_cap else None
-    done = _handed_over(found.account, now, own) if limits.windows() else []
+    own = found.id if found.daily_cap else None
+    done = handovers.times(found.account, now - pacing.DAY_MS, now, own) if limits.windows() else []
     delays = pacing.slowed((found.delay_min_ms, found.delay_max_ms), slow)
     return pacing.eta(found.pending, opens, delays, streak, limits, done)
-
-
-def _handed_over(account: str, now: int, job: Job | None = None) -> list[int]:
-    query = Message.select(Message.submitted_at).where(
-        Message.account == account, lately(Message.submitted_at, now - pacing.DAY_MS, now)
-    )
-    if job is not None:
-        query = query.where(Message.job == job)
-    return [row[0] for row in tuples(query.order_by(Message.submitted_at))]
 
 
 def _derive(found: Job, account: Account | None, now: int) -> tuple[str, str | None]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from daemon import errors, unforeseen
-from daemon.transports import Finding, Outgoing, Transport, always
+from daemon.transports import Finding, Outgoing, Transport
 
 EVERY_MS = 3_600_000  # between two of them
 AGAIN_MS = 600_000  # after one that failed
@@ -21,15 +21,27 @@ def message(number: str, now_ms: int) -> Outgoing:
     )
 
 
-async def fly(transport: Transport, outgoing: Outgoing, held: Callable[[], bool] = always) -> str | None:
+async def fly(
+    transport: Transport,
+    outgoing: Outgoing,
+    held: Callable[[], bool],
+    leaving: Callable[[], Awaitable[None]],
+    stayed: Callable[[], Awaitable[None]],
+) -> str | None:
     """Send it and read it back from the chat. Returns what is wrong, None when all is well.
 
-    held: whether the account is ours; where it is not any more, LeaseLost is raised.
+    held: whether the account is ours; where it is not any more, LeaseLost is raised. leaving: called right before it
+    is handed over; stayed: when it is certain then that nothing has left.
     Raises AccountUnready, BrowserLost: they say nothing about the page.
     """
     try:
         mark = await transport.prepare(outgoing)
-        await transport.hand_over(outgoing, mark, held)
+        await leaving()
+        try:
+            await transport.hand_over(outgoing, mark, held)
+        except (errors.NotSubmitted, errors.LeaseLost):
+            await stayed()
+            raise
         found = await transport.look_up(outgoing, mark)
     except (errors.NotSubmitted, errors.SubmitUnknown, errors.Undeliverable) as error:
         return str(error)

@@ -1,17 +1,24 @@
 """Failures in a row: are they the recipients' or the account's? A circuit breaker; pure.
 
 A recipient's own failure stands alone: others get their message before and after it. When several different
-recipients fail in a row for one cause, the account or the page is to blame: it holds, and they keep their attempts.
-After the hold a single message is tried; only when one has gone through is the account trusted again.
+recipients fail in a row for one cause, the account or the page is to blame: it holds, and they keep their attempts,
+also those who had used them up. After the hold a single message is tried; only when one has gone through is the account
+trusted again.
+
+That WhatsApp refuses somebody ("not on WhatsApp") is an answer, and mostly a true one. A run of refusals is suspect,
+however slowly it comes: then the account is asked for somebody who is known to be there, see `sender`.
 """
 
 from __future__ import annotations
 
 import re
 from enum import Enum, auto
+from typing import Any
 
 LIMIT = 5  # so many recipients in a row
+SPENT = 3  # or so many who used up their last attempt
 FIRST_HOLD_MS, LONGEST_HOLD_MS = 600_000, 3_600_000
+REFUSED_MS = 3 * 24 * 3_600_000  # a refusal that is older belongs to no run
 
 
 class Verdict(Enum):
@@ -23,42 +30,76 @@ class Verdict(Enum):
 
 
 class Failures:
-    """The failures of one account since its last success."""
+    """The failures of one account since its last success; kept over restarts, see `dumps`."""
 
     def __init__(self) -> None:
         self._cause = ""
-        self._run: dict[int, bool] = {}  # message id: whether its attempt was counted in this run
+        self._run: dict[int, int] = {}  # message id: how many of its attempts were counted in this run
         self._failed: set[int] = set()  # since the last success, for any cause
+        self._spent: set[int] = set()  # of the run: those who have no attempt left
         self._excused: set[int] = set()
         self._holds = 0  # since the last success
+        self._refused: dict[int, int] = {}  # message id: when (ms); since the last success
 
     def note(self, message_id: int, why: str, last_try: bool) -> Verdict:
         """Judge one more failure. last_try: counting it would make the message fail for good."""
         cause = cause_of(why)
         if cause != self._cause:
-            self._cause, self._run = cause, {}
+            self._cause, self._run, self._spent = cause, {}, set()
         verdict = Verdict.COUNT
         if last_try and message_id not in self._failed | self._excused:
             self._excused.add(message_id)
             verdict = Verdict.EXCUSE
-        if self._holds or len(self._run.keys() | {message_id}) >= LIMIT:
+        spent = self._spent | {message_id} if last_try and verdict is Verdict.COUNT else self._spent
+        if self._holds or len(self._run.keys() | {message_id}) >= LIMIT or len(spent) >= SPENT:
             verdict = Verdict.HOLD
+        else:
+            self._spent = spent
         self._failed.add(message_id)
-        if verdict is Verdict.COUNT or message_id not in self._run:
-            self._run[message_id] = verdict is Verdict.COUNT
+        self._run[message_id] = self._run.get(message_id, 0) + (verdict is Verdict.COUNT)
         return verdict
 
-    def hold(self) -> tuple[int, list[int]]:
-        """Begin a hold: how long it lasts (ms), and the messages whose counted attempt is to be given back."""
-        counted = [message_id for message_id, was_counted in self._run.items() if was_counted]
+    def refuse(self, message_id: int, now_ms: int) -> None:
+        """WhatsApp says that this one cannot be reached; other causes are no run any more."""
+        self._cause, self._run, self._spent = "", {}, set()
+        self._refused = {known: at for known, at in self._refused.items() if 0 <= now_ms - at < REFUSED_MS}
+        self._refused[message_id] = now_ms
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it is time to ask for somebody who is known to be there."""
+        return len(self._refused) >= LIMIT or bool(self._refused and self._holds)
+
+    def hold(self) -> tuple[int, dict[int, int]]:
+        """Begin a hold: how long it lasts (ms), and how many attempts each message is to be given back."""
+        counted = {message_id: count for message_id, count in self._run.items() if count}
+        counted |= dict.fromkeys(self._refused, 1)
         self._excused -= self._run.keys()
-        self._run = {}
+        self._run, self._spent, self._refused = {}, set(), {}
         self._holds += 1
         return min(FIRST_HOLD_MS * 2 ** (self._holds - 1), LONGEST_HOLD_MS), counted
 
     def success(self) -> None:
-        """A message has gone through: the account works."""
-        self._cause, self._run, self._failed, self._holds = "", {}, set(), 0
+        """A message has gone through, or somebody who is known to be there was: the account works."""
+        self._cause, self._run, self._failed, self._spent, self._holds = "", {}, set(), set(), 0
+        self._refused = {}
+
+    def dumps(self) -> dict[str, Any] | None:
+        """All of it, for `loads`; None when there is nothing to remember."""
+        if not (self._failed or self._refused or self._holds):
+            return None
+        sets = {"failed": sorted(self._failed), "spent": sorted(self._spent), "excused": sorted(self._excused)}
+        runs = {"run": sorted(self._run.items()), "refused": sorted(self._refused.items())}
+        return {"cause": self._cause, "holds": self._holds, **sets, **runs}
+
+    @classmethod
+    def loads(cls, kept: dict[str, Any] | None) -> Failures:
+        """What `dumps` gave; a part that is missing counts as empty."""
+        made, kept = cls(), kept or {}
+        made._cause, made._holds = kept.get("cause", ""), kept.get("holds", 0)
+        made._failed, made._spent, made._excused = (set(kept.get(name, ())) for name in ("failed", "spent", "excused"))
+        made._run, made._refused = (dict(kept.get(name, ())) for name in ("run", "refused"))
+        return made
 
 
 def cause_of(why: str) -> str:

@@ -16,8 +16,9 @@ from typing import Any
 
 import structlog
 
-from daemon import campaigns, db, errors, outbox, pacing, replies, stopwords
+from daemon import campaigns, db, errors, handovers, outbox, pacing, replies, stopwords
 from daemon.config import Settings
+from daemon.models import Purpose
 from daemon.transports import Heard, Outgoing, Transport, Unread, always
 
 log = structlog.get_logger()
@@ -124,15 +125,20 @@ class Listening:
         gap = await self._gap(self._delay_ms)
         await self._in_db(outbox.set_pace, self._account, db.now_ms, gap)
         outgoing = Outgoing(number, self._confirmation)
+        left: tuple[Any, ...] = ()
         try:
             mark = await guarded(self._transport.prepare(outgoing))
             await self.overheard()
             if not await self._in_db(replies.confirm, self._account, number, db.now_ms):
                 return True
+            left = (self._account, number, Purpose.CONFIRMATION, db.now_ms)
+            await self._in_db(handovers.keep_own, *left)
             await graced(self._transport.hand_over(outgoing, mark, self._held))
         except errors.BrowserLost:
             raise
         except (errors.TransportError, errors.LeaseLost) as error:
+            if left and isinstance(error, errors.NotSubmitted | errors.LeaseLost):
+                await self._in_db(handovers.undo_own, *left)
             log.warning("suppression.not_confirmed", why=str(error))
         else:
             log.info("suppression.confirmed")

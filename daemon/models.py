@@ -48,6 +48,7 @@ MOVES: dict[str, tuple[frozenset[State], State]] = {  # name: (from, to): the on
     "lose": (frozenset({State.SENDING}), State.UNCERTAIN),
     "skip": (frozenset({State.PENDING, State.CLAIMED}), State.SKIPPED),
     "cancel": (frozenset({State.PENDING, *IN_HAND}), State.CANCELLED),  # from a hand: it would be queued again
+    "reinstate": (frozenset({State.FAILED}), State.PENDING),  # it was the account's trouble, not the recipient's
     "settle": (frozenset({State.UNCERTAIN}), State.SENT),  # a person's decision, never the daemon's
     "resend": (frozenset({State.UNCERTAIN, State.FAILED}), State.PENDING),  # likewise
 }
@@ -85,6 +86,16 @@ class Kind(StrEnum):
     CAMPAIGN = "campaign"
     TEST = "test"  #: one message to oneself, from a draft
     ANSWER = "answer"  #: to somebody who has written to us
+
+
+class Purpose(StrEnum):
+    """What was handed over, and for what: the kinds of jobs, and what belongs to no job."""
+
+    CAMPAIGN = "campaign"
+    TEST = "test"
+    ANSWER = "answer"
+    CANARY = "canary"  #: a message to oneself that shows whether sending works
+    CONFIRMATION = "confirmation"  #: to somebody who wrote STOP, that nothing more comes
 
 
 UNCAPPED = frozenset({Kind.TEST, Kind.ANSWER})  # how often one person may be written to does not count these
@@ -127,6 +138,7 @@ class Account(Table):
     owner = peewee.CharField(null=True, max_length=32)  # token of the sender that drives it; no other one writes here
     owner_until = peewee.BigIntegerField(default=0)  # unless renewed
     owner_place = Json(null=True)  # where that sender runs, see `ownership.Place`
+    failing = Json(null=True)  # its run of failures, see failures.py
     kept_hold = Json(null=True)  # a hold of the sender's own, which outlives it: {hold, until, detail, at}
     next_send_at = peewee.BigIntegerField(default=0)
     next_reason = peewee.CharField(default="ready")
@@ -235,6 +247,20 @@ class Message(Table):
 Message.add_index(  # the cap per person; only of those that may have left, so that queueing costs nothing more
     Message.index(Message.number, Message.submitted_at).where(Message.submitted_at.is_null(False))
 )
+
+
+class Handover(Table):
+    """Something has left this machine, or may have: what the caps count."""
+
+    id = peewee.AutoField()
+    account = peewee.CharField(max_length=32)
+    number = peewee.CharField(max_length=20)
+    at = peewee.BigIntegerField()
+    kind = peewee.CharField(max_length=16)  # see Purpose
+    message = peewee.ForeignKeyField(Message, null=True, on_delete="SET NULL")  # None: it was none of a job
+
+    class Meta:
+        indexes = ((("account", "at"), False), (("number", "at"), False))
 
 
 class Event(Table):
@@ -455,6 +481,6 @@ class KeptAnswer(Table):
 
 
 TABLES = [
-    Account, Picture, Job, Message, Event, Evidence, Suppression, Removal, Reply, User, Session, LoginFailure, Draft,
-    Template, ContactList, ListEntry, Upload, Attachment, Answer, KeptAnswer,
+    Account, Picture, Job, Message, Handover, Event, Evidence, Suppression, Removal, Reply, User, Session, LoginFailure,
+    Draft, Template, ContactList, ListEntry, Upload, Attachment, Answer, KeptAnswer,
 ]  # fmt: skip

@@ -20,7 +20,7 @@ from typing import Any
 import peewee
 import structlog
 
-from daemon import errors, evidence, ownership, pacing
+from daemon import errors, evidence, handovers, ownership, pacing
 from daemon.db import AHEAD_MS, Prepared, after_commit, database, lately, locked, on_postgres, param, tuples, write
 from daemon.models import (
     IN_HAND,
@@ -36,6 +36,7 @@ from daemon.models import (
     Job,
     JobState,
     Message,
+    Purpose,
     State,
     Suppression,
 )
@@ -52,8 +53,10 @@ MANY_EVENTS = 200  # of one message: more than a day of coming back to it makes
 FARTHEST_MS = 3 * pacing.DAY_MS  # a cap frees within a day, and the window after it opens within another
 LONGEST_WAIT_MS = pacing.DAY_MS  # before another try; what waits for longer was put off while the clock was ahead
 LOOK_AGAIN_MS = 1_000
+SURELY_THERE = 3  # that many are asked for where nobody seems to be there
 LONGEST_LEASE_MS = pacing.DAY_MS  # that the settings allow
 SILENCE_MS = pacing.DAY_MS  # of a sender that was sending; then a person decides
+NEVER_LEFT = frozenset({"requeue", "retry", "fail", "cancel"})  # moves out of `sending` that say so: proved, or certain
 REQUEUED = frozenset({State.PENDING, State.CANCELLED})
 OPTED_OUT = "is on the suppression list"
 LOGGED = {  # move -> its event, see logs.EVENTS
@@ -69,6 +72,7 @@ LOGGED = {  # move -> its event, see logs.EVENTS
     "cancel": "message.cancelled",
     "deliver": "message.delivered",
     "read": "message.read",
+    "reinstate": "message.reinstated",
     "settle": "message.settled",
     "resend": "message.resent",
 }
@@ -108,14 +112,7 @@ def _opening(account: str, now: int, rules: pacing.Rules) -> tuple[pacing.Openin
     """As `opening`, and the rules with the account's own limits."""
 
     def nth_newest(n: int, since: int) -> int | None:
-        query = (
-            Message.select(Message.submitted_at)
-            .where(Message.account == account, lately(Message.submitted_at, since, now))
-            .order_by(Message.submitted_at.desc())
-            .offset(n - 1)
-            .limit(1)
-        )
-        return next((row[0] for row in tuples(query)), None)
+        return handovers.nth_newest(account, n, since, now)
 
     at, why, paced_at, *own = _paced(account=account).fetchone() or (0, pacing.Why.READY, 0, None, None, None, None)
     rules = pacing.own(rules, *own)
@@ -129,12 +126,6 @@ def _paced() -> Any:
     columns = (Account.next_send_at, Account.next_reason, Account.paced_at)
     own = (Account.hourly_cap, Account.daily_cap, Account.quiet_hours, Account.timezone)
     return Account.select(*columns, *own).where(Account.name == param("account"))
-
-
-def handed_over(account: str, since: int, now: int) -> int:
-    """How many messages of the account may be out since then: what counts against a cap."""
-    mine = (Message.account == account, lately(Message.submitted_at, since, now))
-    return int(Message.select().where(*mine).count())
 
 
 def _follow_clock(account: str, now: int) -> None:
@@ -291,8 +282,7 @@ def job_opening(job: Job, now: int, zone: str) -> pacing.Opening:
     """The earliest time that the job's own window and daily cap allow, and which of them it waits for."""
 
     def nth_newest(n: int, since: int) -> int | None:
-        row = _nth_of_job(account=job.account, job=job.id, since=since, ahead=now + AHEAD_MS, before=n - 1).fetchone()
-        return row[0] if row else None
+        return handovers.nth_newest_of_job(job.account, job.id, n, since, now)
 
     return pacing.job_opening(now, terms(job), zone, nth_newest)
 
@@ -300,12 +290,6 @@ def job_opening(job: Job, now: int, zone: str) -> pacing.Opening:
 def terms(job: Job) -> pacing.Terms:
     """What limits the job beside its account."""
     return pacing.Terms(pacing.window(job.window), job.daily_cap)
-
-
-@Prepared
-def _nth_of_job() -> Any:
-    newest_first = Message.select(Message.submitted_at).where(*_of_job_lately()).order_by(Message.submitted_at.desc())
-    return newest_first.limit(1).offset(param("before"))
 
 
 def _room(job: Job, limit: int, now: int, zone: str) -> int:
@@ -316,25 +300,12 @@ def _room(job: Job, limit: int, now: int, zone: str) -> int:
     opens = job_opening(job, now, zone)
     room = limit
     if opens.at <= now and job.daily_cap:
-        since = now - pacing.DAY_MS
-        mine = {"account": job.account, "job": job.id, "since": since, "ahead": now + AHEAD_MS}
-        (submitted,) = _submitted_since(**mine).fetchone()
-        room = min(limit, job.daily_cap - submitted - job.claimed)
+        left = handovers.count_of_job(job.account, job.id, now - pacing.DAY_MS, now)
+        room = min(limit, job.daily_cap - left - job.claimed)
     if opens.at > now or room <= 0:  # with the cap's last ones in hand it is soon seen what becomes of them
         _put_aside(id=job.id, at=max(opens.at, now + LOOK_AGAIN_MS), zone=zone)
         return 0
     return room
-
-
-@Prepared
-def _submitted_since() -> Any:
-    return Message.select(peewee.fn.COUNT(Message.id)).where(*_of_job_lately())
-
-
-def _of_job_lately() -> tuple[Any, ...]:
-    """The job's messages that were handed over since `since`. The account is there for its index."""
-    at = Message.submitted_at
-    return Message.account == param("account"), Message.job == param("job"), at > param("since"), at <= param("ahead")
 
 
 @Prepared
@@ -351,7 +322,7 @@ def _claim_from(
     job: Job, limit: int, now: int, lease_until: int, token: str, known_only: bool, rules: pacing.Rules
 ) -> list[Message]:
     rows = _rows(Message, _next_due(known_only, job=job.id, now=now, limit=limit))
-    refused = {row.number: why for row in rows if (why := _barred(job, row.number, now, rules))}
+    refused = {row.number: why for row in rows if (why := _barred(job, row, now, rules))}
     kept: list[Message] = []
     for row in rows:
         row.job = job
@@ -378,27 +349,17 @@ def _take_turn(begins: bool) -> Any:
     return Job.update(changes).where(Job.id == param("id"))
 
 
-def _barred(job: Job, number: str, now: int, rules: pacing.Rules) -> str | None:
+def _barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> str | None:
     """Why this person may not be written to now; None when they may."""
-    if _opted_out(number=number).fetchone():
+    if _opted_out(number=message.number).fetchone():
         return OPTED_OUT
     if not rules.person_cap or job.kind in UNCAPPED:
         return None
-    (got,) = _got(number=number, since=now - rules.person_window_ms, ahead=now + AHEAD_MS).fetchone()
+    got = handovers.got(message.number, now - rules.person_window_ms, now, message.id)
     if got < rules.person_cap:
         return None
     days = rules.person_window_ms // pacing.DAY_MS
     return f"got {got} message{'s' * (got != 1)} within {days} day{'s' * (days != 1)}"
-
-
-@Prepared
-def _got() -> Any:
-    """How many messages have left for this number since then, whatever their job and account."""
-    left = (State.SENDING.value, State.UNCERTAIN.value, *sorted(OUT))
-    counts = Job.kind.not_in(sorted(UNCAPPED))
-    when = (Message.submitted_at > param("since"), Message.submitted_at <= param("ahead"))
-    theirs = (Message.number == param("number"), *when, Message.state.in_(left))
-    return Message.select(peewee.fn.COUNT(Message.id)).join(Job).where(*theirs, counts)
 
 
 def _alone_with(number: str) -> None:
@@ -419,9 +380,10 @@ def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacin
             raise errors.IllegalMove(f"job {message.job_id} is {state}")
         if rules.person_cap:
             _alone_with(message.number)
-        if why := _barred(message.job, message.number, now, rules):
+        if why := _barred(message.job, message, now, rules):
             raise errors.IllegalMove(f"message {message.id}: the recipient {why}")
         _apply(message, "submit", None, "sender", now, mark=mark.dumps(), submitted_at=now)
+        handovers.keep(message.account, message.number, Purpose(message.job.kind), now, message.id)
         set_pace(message.account, now, gap)
 
 
@@ -530,14 +492,46 @@ def retry(message: Message, why: str, now: int, max_attempts: int, wait_ms: int,
         _requeue(message, "retry", why, now, error=why, attempts=attempts, not_before=not_before)
 
 
-def forgive(message_ids: Iterable[int]) -> int:
-    """Give one attempt back to each of those that wait: their failure was the account's. Returns how many."""
+def forgive(attempts: Mapping[int, int], why: str, now: int) -> int:
+    """Give each of these messages so many attempts back: it was the account's trouble. Who waits keeps their place, who
+    has failed gets it back, also in a job that is completed meanwhile; in one that was stopped nobody does.
+
+    Returns how many it was.
+    """
     count = 0
-    for message_id in message_ids:
+    for message_id, given in sorted(attempts.items()):
         with write():
-            mine = (Message.id == message_id) & (Message.state == State.PENDING) & (Message.attempts > 0)
-            count += Message.update(attempts=Message.attempts - 1).where(mine).execute()
+            message = Message.get_or_none(Message.id == message_id)
+            state = _job_state(message.job_id) if message else JobState.STOPPED
+            message = Message.get_or_none(Message.id == message_id)  # as it is now that the job is locked
+            if message is None or state is JobState.STOPPED or message.state not in (State.PENDING, State.FAILED):
+                continue
+            left = max(0, message.attempts - given)
+            if message.state == State.PENDING:
+                Message.update(attempts=left).where(Message.id == message_id).execute()
+            else:
+                if state is JobState.COMPLETED:
+                    _reopen(message.job_id)
+                _apply(message, "reinstate", why, "sender", now, attempts=left, not_before=0, error=None)
+            count += 1
     return count
+
+
+def _reopen(job_id: int) -> None:
+    sources, target = JOB_MOVES["retry"]
+    Job.update(state=target, completed_at=None).where(Job.id == job_id, Job.state.in_(sorted(sources))).execute()
+    after_commit(partial(log.info, "job.reopened", job_id=job_id))
+
+
+def surely_there(account: str) -> list[Message]:
+    """The account's last messages that WhatsApp's server ticked, to different people, the newest first: these are on
+    WhatsApp."""
+    mine = (Message.account == account, Message.state.in_(sorted(OUT)), Message.submitted_at.is_null(False))
+    newest = Message.select(Message, Job).join(Job).where(*mine, Message.mark.is_null(False))
+    found: dict[str, Message] = {}
+    for message in newest.order_by(Message.submitted_at.desc()).limit(SURELY_THERE):
+        found.setdefault(message.number, message)
+    return list(found.values())
 
 
 def fail(message: Message, why: str, now: int) -> None:
@@ -726,11 +720,20 @@ def _apply(message: Message, name: str, why: str | None, who: str, at: int, **ch
             raise _MadeBefore(name, why)
         refused = errors.LeaseLost if held else errors.IllegalMove
         raise refused(f"message {message.id}: {name} is not allowed from where it is now")
+    if source is State.SENDING and name in NEVER_LEFT:
+        handovers.undo(message.id)
+        _look_again(id=message.job_id)
     by = held if who == "sender" else None
     _record(message=message.id, at=at, who=who, move=name, source=source.value, target=target.value, why=why, lease=by)
     for field, value in {"state": target, **changes}.items():
         setattr(message, field, value)
     _log(message, name, why)
+
+
+@Prepared
+def _look_again() -> Any:
+    """The job's own cap has room for another one."""
+    return Job.update(opens_at=0).where(Job.id == param("id"), Job.daily_cap > 0)
 
 
 @Prepared

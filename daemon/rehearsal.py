@@ -14,12 +14,12 @@ from typing import Any
 
 import peewee
 
-from daemon import accounts, campaigns, contacts, drafts, errors, outbox, pacing, render, uploads
+from daemon import accounts, campaigns, contacts, drafts, errors, handovers, outbox, pacing, render, uploads
 from daemon.config import Settings
 from daemon.db import lately, now_ms, tuples
 from daemon.languages import N_
 from daemon.mapping import LEFT_OUT, Candidate
-from daemon.models import MAY_RUN, UNCAPPED, Draft, Job, JobState, Kind, Message, Scope, State, Suppression
+from daemon.models import MAY_RUN, UNCAPPED, Draft, Handover, Job, JobState, Kind, Message, Scope, State, Suppression
 
 REASONS = {  # code of a reason → what the page calls those it is about
     "bad_number": N_("Number that cannot be used"),
@@ -196,10 +196,7 @@ def _often(rules: pacing.Rules, numbers: Iterable[str | None]) -> set[str]:
     if not rules.person_cap:
         return set()
     now = now_ms()
-    recent = lately(Message.submitted_at, now - rules.person_window_ms, now)
-    got = Message.select(Message.number).join(Job).where(recent, Message.state.in_(_GOT_IT))
-    full = peewee.fn.COUNT(Message.id) >= rules.person_cap
-    return _among(got.where(_real()).group_by(Message.number).having(full), Message.number, numbers)
+    return _among(handovers.often(rules.person_cap, now - rules.person_window_ms, now), Handover.number, numbers)
 
 
 def _real() -> Any:
@@ -225,7 +222,7 @@ def forecast(settings: Settings, draft: Draft, people: int) -> Forecast:
     delays = pacing.slowed((round(when["delay_min"] * 1000), round(when["delay_max"] * 1000)), slow)
     alone = pacing.eta(people, opens, delays, streak, pacing.narrowed(rules, terms))
     shared = people + sum(min(people, job.pending) for job in others)
-    past = _handed_over(account, now) if rules.windows() else []
+    past = handovers.times(account, now - pacing.DAY_MS, now) if rules.windows() else []
     window_only = pacing.narrowed(rules, pacing.Terms(terms.window))
     together = pacing.eta(shared, opens, delays, streak, window_only, past)
     return Forecast(opens.at, opens.why, max(alone or 0, together or 0), len(others), queued)
@@ -260,13 +257,6 @@ def _opens(account: str, begins: int, now: int, rules: pacing.Rules, terms: paci
             return found
         found = own
     return None
-
-
-def _handed_over(account: str, now: int) -> list[int]:
-    since = now - pacing.DAY_MS
-    recent = lately(Message.submitted_at, since, now)
-    query = Message.select(Message.submitted_at).where(Message.account == account, recent)
-    return [at for (at,) in tuples(query.order_by(Message.submitted_at))]
 
 
 # Preview and test

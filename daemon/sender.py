@@ -28,6 +28,7 @@ from daemon import (
     canary,
     db,
     errors,
+    handovers,
     outbox,
     ownership,
     pacing,
@@ -40,7 +41,7 @@ from daemon.config import Settings
 from daemon.failures import Failures, Verdict
 from daemon.granting import Granting
 from daemon.listening import Listening
-from daemon.models import Message
+from daemon.models import Message, Purpose
 from daemon.owning import Owning
 from daemon.transports import AccountState, Finding, Health, Hold, Mark, Outgoing, Transport
 
@@ -100,6 +101,7 @@ class Sender:
         self._restarts = 0
         self._steady_since = 0.0
         self._failures = Failures()
+        self._failing: dict[str, Any] | None = None  # as it is stored
         self._unforeseen = unforeseen.Unforeseen()
         self._fileless: int | None = None  # the job of the last recipient whose own file was missing
         self._owning = Owning(settings, self._db, _clock)
@@ -151,6 +153,8 @@ class Sender:
         """Own the account from now on, and say that its sender is coming up."""
         if await self._owning.obtain(sole, self._pause_or_stop):
             self._hold = await self._db(accounts.open_account, self._account, db.now_ms)
+            self._failing = await self._db(accounts.failing, self._account)
+            self._failures = Failures.loads(self._failing)
 
     async def _pause_or_stop(self, seconds: float) -> None:
         await self._unless_stopped(asyncio.sleep(seconds))
@@ -181,6 +185,8 @@ class Sender:
             await self._pause(LOOK_S)
         elif await self._renewed() or await self._listened():
             pass
+        elif self._failures.suspect:
+            await self._ask_for_somebody()
         elif health.state is AccountState.READY and await self._canary_due():
             await self._fly_canary()
         else:
@@ -293,8 +299,12 @@ class Sender:
             await self._move(outbox.release, message, str(error))
         except errors.AttachmentLost as error:
             await self._without_file(message, str(error))
-        except (errors.Undeliverable, errors.InvalidInput, errors.NotFound) as error:
-            self._failures.success()  # of the account: WhatsApp has answered
+        except errors.Undeliverable as error:  # says WhatsApp
+            await self._move(outbox.fail, message, str(error))
+            self._failures.refuse(message.id, await self._db(db.now_ms))
+            await self._keep_failures()
+            await self._db(outbox.set_pace, message.account, db.now_ms, gap)
+        except (errors.InvalidInput, errors.NotFound) as error:
             await self._move(outbox.fail, message, str(error))
             await self._db(outbox.set_pace, message.account, db.now_ms, gap)
         except errors.BrowserLost as error:
@@ -330,6 +340,7 @@ class Sender:
             self._failures.success()
             self._lost_with.pop(message.id, None)
             await self._move(outbox.confirm, message, receipt, gap)
+            await self._keep_failures()
         except Stopping:
             return  # stays `sending`: the next life looks it up
         except errors.LeaseLost as error:  # this process slept; where nobody took over, it is queued again
@@ -436,13 +447,70 @@ class Sender:
         verdict = self._failures.note(message.id, why, message.attempts >= most)
         await self._move(outbox.retry, message, why, most, wait_ms, verdict is Verdict.COUNT)
         if verdict is Verdict.HOLD:
-            lasts_ms, counted = self._failures.hold()
-            await self._db(outbox.forgive, counted)
-            log.warning("account.forgiven", count=len(counted))
-            detail = f"Message after message could not be sent. {why} It is tried again with one message."
-            until_ms = await self._db(db.now_ms) + lasts_ms
-            self._hold = Health(AccountState.HELD, Hold.FAILURES, until_ms, detail)
-            await self._report()
+            await self._hold_for(f"Message after message could not be sent. {why} It is tried again with one message.")
+        await self._keep_failures()
+
+    async def _hold_for(self, detail: str) -> None:
+        """The account's trouble: it holds for a while, and whoever failed by it gets their place and attempts back."""
+        lasts_ms, counted = self._failures.hold()
+        until_ms = await self._db(db.now_ms) + lasts_ms
+        self._hold = Health(AccountState.HELD, Hold.FAILURES, until_ms, detail)
+        await self._report()
+        count = await self._persist(outbox.forgive, counted, "the account was to blame", db.now_ms)
+        log.warning("account.forgiven", count=count)
+
+    async def _keep_failures(self) -> None:
+        """Slow ones are a run, too: what was counted outlives this process."""
+        run = self._failures.dumps()
+        if run != self._failing:
+            await self._db(accounts.keep_failing, self._account, run)
+            self._failing = run
+
+    async def _ask_for_somebody(self) -> None:
+        """One after the other is said not to be on WhatsApp: ask for somebody who is. Where they are not found either,
+        the account is to blame; and where nobody is known, it may be."""
+        known = await self._db(outbox.surely_there, self._account)
+        works = None
+        try:
+            for message in known:
+                works = works or await self._is_there(message)
+            if not known and self._settings.canary:
+                if not await self._db(self._opens, db.now_ms):
+                    await self._pause(POLL_S)
+                    return
+                works = await self._fly_canary()
+                if works is None:
+                    return
+        except errors.AccountUnready:
+            self._looked_at = 0.0
+            return
+        except errors.BrowserLost as error:
+            await self._restart(error)
+            return
+        log.info("account.checked", works=works)
+        if works:
+            self._failures.success()
+        elif works is None:
+            await self._hold_for(
+                "One number after the other is said not to be on WhatsApp, and nobody is known who is: it may be the "
+                "account's trouble. Set WASENDER_CANARY to the account's own number, by which that can be told. Until "
+                "then one number is tried at a time."
+            )
+        else:
+            await self._hold_for(
+                "One number after the other is said not to be on WhatsApp, even those that are: it is the account's "
+                "trouble. Nobody has lost their place; it is tried again with one number."
+            )
+        await self._keep_failures()
+
+    async def _is_there(self, message: Message) -> bool:
+        """Whether WhatsApp shows the chat with somebody who surely has it, and our message in it."""
+        try:
+            outgoing = await self._db(_outgoing, self._settings, message, False)
+        except (errors.InvalidInput, errors.NotFound):
+            return False
+        found = await self._unless_stopped(self._transport.look_up(outgoing, Mark.loads(message.mark or "")))
+        return found.finding is Finding.SENT
 
     async def _gap(self, delay_ms: tuple[int, int]) -> pacing.Gap:
         streak, slow = await self._db(accounts.pace, self._account, db.now_ms)
@@ -453,10 +521,17 @@ class Sender:
 
     def _canary_opens(self, now: int) -> bool:
         due = self._linked_anew or accounts.canary_due(self._account, canary.EVERY_MS, now)
-        return due and outbox.opening(self._account, now, self._rules).at <= now
+        return due and self._opens(now)
 
-    async def _fly_canary(self) -> None:
-        """Write to oneself before others are written to; hold when it does not come through as written."""
+    def _opens(self, now: int) -> bool:
+        """Whether pace, caps and quiet hours let something out now."""
+        return outbox.opening(self._account, now, self._rules).at <= now
+
+    async def _fly_canary(self) -> bool | None:
+        """Write to oneself before others are written to; hold when it does not come through as written.
+
+        Returns whether it did, None where that cannot be told now.
+        """
         began = time.monotonic()
         now = await self._db(db.now_ms)
         settings = self._settings
@@ -464,15 +539,17 @@ class Sender:
         await self._db(outbox.set_pace, self._account, db.now_ms, gap)
         try:
             outgoing = canary.message(settings.canary, now)
-            wrong = await self._unless_stopped(canary.fly(self._transport, outgoing, self._owning.holds))
+            mine = (self._account, outgoing.number, Purpose.CANARY, db.now_ms)
+            counted = [partial(self._db, what, *mine) for what in (handovers.keep_own, handovers.undo_own)]
+            wrong = await self._unless_stopped(canary.fly(self._transport, outgoing, self._owning.holds, *counted))
         except errors.LeaseLost:
-            return  # nothing has left; whether the account is ours yet shows at the next claim
+            return None  # nothing has left; whether the account is ours yet shows at the next claim
         except errors.AccountUnready:
             self._looked_at = 0.0
-            return
+            return None
         except errors.BrowserLost as error:
             await self._restart(error)
-            return
+            return None
         if wrong is None:
             self._linked_anew = False
             await self._db(accounts.canary_confirmed, self._account, db.now_ms)
@@ -482,6 +559,7 @@ class Sender:
             detail = f"The message to the account itself did not come through as it was written. {wrong}"
             self._hold = Health(AccountState.HELD, Hold.CANARY, now + canary.AGAIN_MS, detail)
             await self._report()
+        return wrong is None
 
     async def _renewed(self) -> bool:
         """Nothing is in hand: start the transport anew if it says that it needs it."""

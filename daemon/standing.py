@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from daemon import accounts, campaigns, contacts, errors, outbox, pacing, wishes
+from daemon import accounts, campaigns, contacts, errors, handovers, outbox, pacing, wishes
 from daemon.config import Settings
 from daemon.db import within
 from daemon.models import OPEN, Account, Job
@@ -35,8 +35,8 @@ def report(settings: Settings, account: Account, now: int) -> dict[str, Any]:
             "timezone": limits.zone,
         },
         "used": {
-            "hour": outbox.handed_over(account.name, now - pacing.HOUR_MS, now),
-            "day": outbox.handed_over(account.name, now - pacing.DAY_MS, now),
+            "hour": handovers.count(account.name, now - pacing.HOUR_MS, now),
+            "day": handovers.count(account.name, now - pacing.DAY_MS, now),
         },
         "opens_at": opens.at if opens.at > now else None,
         "opens_why": opens.why,

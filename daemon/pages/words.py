@@ -98,6 +98,7 @@ MOVES = {
     "lose": N_("nobody can tell whether it went out"),
     "skip": N_("left out"),
     "cancel": N_("cancelled"),
+    "reinstate": N_("queued again, as the account was to blame"),
     "settle": N_("declared to have been sent"),
     "resend": N_("queued again"),
 }

@@ -60,6 +60,9 @@ NEVER = {  # after any step, each of these finds nothing; plain SQL, as they are
     "a job is completed with people left, or not without": "SELECT id FROM job WHERE state != 'stopped'"
     " AND (pending + claimed + sending = 0) != (state = 'completed')",
     "a stopped job has people waiting": "SELECT id FROM job WHERE state = 'stopped' AND pending > 0",
+    "something may be out, and the caps do not know": "SELECT id FROM message"
+    " WHERE state IN ('sending', 'sent', 'delivered', 'read', 'uncertain')"
+    " AND NOT EXISTS (SELECT 1 FROM handover WHERE handover.message_id = message.id)",
     "an end without its time": "SELECT id FROM job"
     " WHERE (state IN ('completed', 'stopped')) != (completed_at IS NOT NULL)",
 }
@@ -110,7 +113,7 @@ class Book:
         self.paced_at = 0  # by the clock
         self.passed_at = 0  # by the time that has really passed
         self.jumped_at = 0  # how far the clock had jumped ahead by then
-        self.submitted: dict[int, int] = {}  # message: when it was handed over last
+        self.submitted: dict[int, list[int]] = {}  # message: when it was handed over and may have left
 
 
 def somebody(state: State | None = None) -> Callable[[Any], Any]:
@@ -259,7 +262,8 @@ class Queue(RuleBasedStateMachine):
         local = datetime.fromtimestamp(self.now / 1000, UTC).time()
         quiet = self.rules.quiet and self.rules.quiet[0] <= local < self.rules.quiet[1]
         full = any(
-            sum(self.now - window < at <= self.now + db.AHEAD_MS for at in book.submitted.values()) >= cap
+            sum(self.now - window < at <= self.now + db.AHEAD_MS for times in book.submitted.values() for at in times)
+            >= cap
             for cap, window, _ in self.rules.windows()
         )
         return self.now >= book.paced_at + book.gap_ms and not full and not quiet
@@ -326,7 +330,7 @@ class Queue(RuleBasedStateMachine):
         book = self.books[sender.account]
         passed = self.passed - book.passed_at + self.jumped - book.jumped_at
         assert not sender.sole or passed >= book.gap_ms, "too soon after the last one"
-        book.submitted[message.id] = self.now
+        book.submitted.setdefault(message.id, []).append(self.now)
         sender.to_click.add(message.id)
         self.shown.discard(message.id)
         self.pace(sender.account, gap)
@@ -381,12 +385,19 @@ class Queue(RuleBasedStateMachine):
         sender.hand.remove(message)
         sender.doubtful.discard(message.id)
         sender.to_click.discard(message.id)
+        was = message.state
         try:
             move()
         except errors.LeaseLost:
             assert lost(message)
             return False
+        self.never_left(sender.account, message.id, was, message.state)
         return True
+
+    def never_left(self, account: str, message_id: int, was: str, now_is: str) -> None:
+        """The move said so: its last hand-over does not count any more."""
+        if was == State.SENDING and now_is in (State.PENDING, State.CANCELLED, State.FAILED):
+            self.books[account].submitted[message_id].pop()
 
     @somebody(State.CLAIMED)
     @rule(who=WHO, made=st.booleans())
@@ -459,6 +470,9 @@ class Queue(RuleBasedStateMachine):
         except (Died, errors.DatabaseBusy):  # the latter from SQLite, which has nothing left to roll back
             if made and claimed:
                 self.handed_over(sender, claimed[0], gap)
+            elif made and sending:
+                now_is = Message.get_by_id(sending[0].id).state
+                self.never_left(sender.account, sending[0].id, State.SENDING, now_is)
         except (errors.IllegalMove, errors.LeaseLost):
             pass  # there was nothing to commit
         if accounts.find(sender.account).paced_at == self.now:  # to follow the clock was the transaction

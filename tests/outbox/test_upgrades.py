@@ -99,6 +99,14 @@ def test_when_a_message_ended_is_taken_from_its_history(nothing: str, old: Any) 
     db.close()
 
 
+def test_what_has_left_counts_against_the_caps_after_the_upgrade(nothing: str, old: Any) -> None:
+    """Each message that may be out has its hand-over; one that failed or waits has none."""
+    db.connect(nothing)
+    found = models.Handover.select().order_by(models.Handover.id).dicts()
+    assert [{"id": 1, "account": "k2", "number": "k2", "at": 2, "kind": "campaign", "message": 2}] == list(found)
+    db.close()
+
+
 def test_an_upgrade_killed_at_any_statement_completes(nothing: str, old: Any) -> None:
     """SIGKILL before each statement in turn: whatever is left is whole, and the next start goes on from it."""
     processes = multiprocessing.get_context("forkserver")

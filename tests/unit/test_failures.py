@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from daemon.failures import FIRST_HOLD_MS, LIMIT, LONGEST_HOLD_MS, Failures, Verdict, cause_of
+from daemon.failures import FIRST_HOLD_MS, LIMIT, LONGEST_HOLD_MS, REFUSED_MS, SPENT, Failures, Verdict, cause_of
 
 WHY = "The chat has no box to write in."
 
@@ -24,7 +26,7 @@ def test_a_run_over_different_recipients_is_the_accounts_fault() -> None:
     verdicts = [failures.note(message_id, WHY, last_try=False) for message_id in range(LIMIT)]
 
     assert [Verdict.COUNT] * (LIMIT - 1) + [Verdict.HOLD] == verdicts
-    assert (FIRST_HOLD_MS, list(range(LIMIT - 1))) == failures.hold()
+    assert (FIRST_HOLD_MS, dict.fromkeys(range(LIMIT - 1), 1)) == failures.hold()
 
 
 def test_one_recipient_that_fails_again_and_again_is_no_run() -> None:
@@ -71,7 +73,7 @@ def test_last_tries_in_a_row_burn_nobody() -> None:
 
     assert [Verdict.EXCUSE] * (LIMIT - 1) == [failures.note(n, WHY, last_try=True) for n in range(LIMIT - 1)]
     assert Verdict.HOLD is failures.note(LIMIT, WHY, last_try=True)
-    assert (FIRST_HOLD_MS, []) == failures.hold()
+    assert (FIRST_HOLD_MS, {}) == failures.hold()
     failures.success()
     assert Verdict.EXCUSE is failures.note(1, WHY, last_try=True)
 
@@ -84,7 +86,7 @@ def test_after_a_hold_one_failure_is_enough_and_each_hold_is_longer() -> None:
         assert Verdict.HOLD is failures.note(message_id, f"cause {message_id}", last_try=False)
         length, counted = failures.hold()
         lengths.append(length)
-        assert [] == counted
+        assert {} == counted
 
     assert [2 * FIRST_HOLD_MS, 4 * FIRST_HOLD_MS, LONGEST_HOLD_MS, LONGEST_HOLD_MS] == lengths
 
@@ -96,3 +98,60 @@ def test_a_success_closes_the_case() -> None:
 
     assert Verdict.COUNT is failures.note(1, WHY, last_try=False)
     assert FIRST_HOLD_MS == failures.hold()[0]
+
+
+def tried_out(failures: Failures, message_id: int) -> list[Verdict]:
+    """Three tries, one after the other."""
+    return [failures.note(message_id, WHY, last_try=number == 2) for number in range(3)]
+
+
+def again(failures: Failures) -> Failures:
+    """As it is after a restart."""
+    return Failures.loads(json.loads(json.dumps(failures.dumps())))
+
+
+def test_one_after_the_other_who_uses_up_all_attempts_is_a_run_over_restarts() -> None:
+    """Small campaigns, one message at a time: those who failed for good get all their attempts back."""
+    failures = Failures()
+    for message_id in range(SPENT - 1):
+        assert [Verdict.COUNT] * 3 == tried_out(failures, message_id)
+        failures = again(failures)
+
+    assert [Verdict.COUNT, Verdict.COUNT, Verdict.HOLD] == tried_out(failures, SPENT)
+    assert (FIRST_HOLD_MS, {0: 3, 1: 3, SPENT: 2}) == failures.hold()
+
+
+def test_a_run_of_refusals_is_suspect_over_restarts() -> None:
+    """Not one, not four; a success in between begins the count anew, and whoever is in it gets it all back."""
+    failures = Failures()
+    for message_id in range(LIMIT - 1):
+        failures.refuse(message_id, message_id)
+        failures = again(failures)
+        assert not failures.suspect
+    failures.refuse(LIMIT, LIMIT)
+
+    assert again(failures).suspect
+    assert (FIRST_HOLD_MS, dict.fromkeys([*range(LIMIT - 1), LIMIT], 1)) == failures.hold()
+    assert not failures.suspect
+    failures.refuse(1, 9)
+    assert again(failures).suspect
+    failures.success()
+    assert not failures.suspect
+    assert failures.dumps() is None
+
+
+def test_what_lies_days_back_is_no_run() -> None:
+    """Somebody who is not there now and then."""
+    failures = Failures()
+    for message_id in range(3 * LIMIT):
+        failures.refuse(message_id, message_id * REFUSED_MS // (LIMIT - 1))
+        assert not failures.suspect
+
+
+def test_nothing_is_forgotten_over_a_restart() -> None:
+    """Whoever was excused once is not excused again; a hold that had begun makes the next one longer."""
+    failures = Failures()
+    assert Verdict.EXCUSE is failures.note(1, WHY, last_try=True)
+    assert Verdict.COUNT is again(failures).note(1, WHY, last_try=True)
+    assert 2 * FIRST_HOLD_MS == again(held()).hold()[0]
+    assert Failures.loads(None).dumps() is None
