@@ -275,3 +275,39 @@ def test_what_was_composed_before_the_chats_had_gone_is_void(driving: Driving) -
         driving.run(driving.transport.hand_over(message, mark))
 
     assert [] == driving.got(message.number)
+
+
+def test_a_page_that_came_anew_shows_no_tick(driving: Driving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two looks for the tick: what is in the chat is then for a look-up to find out."""
+    message = Outgoing(a_number(), "in another life")
+    surface, asked = page(driving)._surface, page(driving)._surface.ask
+    loaded: list[str] = []
+
+    def load_first(command: str, **given: Any) -> Any:
+        if command == "awaitRow" and not loaded:
+            loaded.append(command)
+            asked("awaitRow", **given)
+            surface.open()
+            asked("awaitPaint", digits="0", wait_ms=1_000)
+        return asked(command, **given)
+
+    driving.set(ack_stuck=True)
+    mark = driving.prepare(message)
+    monkeypatch.setattr(surface, "ask", load_first)
+    with pytest.raises(errors.SubmitUnknown, match="loaded anew"):
+        driving.run(driving.transport.hand_over(message, mark))
+    driving.set(ack_stuck=False)
+    driving.until(AccountState.READY)
+
+
+def test_a_preview_in_the_same_chat_is_put_away(driving: Driving, tmp_path: Path) -> None:
+    """The picture of an earlier preparation does not go out in place of this one."""
+    number = a_number()
+    old, new = (an_attachment(tmp_path, Kind.PHOTO, a_png(shade), f"{shade}.png") for shade in (4, 5))
+    driving.prepare(Outgoing(number, "never sent", (old,)))
+
+    driving.send(number, "only this", new)
+
+    assert [("only this", ["5.png"])] == [
+        (each["text"], [file["name"] for file in each["files"]]) for each in driving.got(number)
+    ]

@@ -153,6 +153,22 @@ def test_a_notice_is_no_message(driving: Driving) -> None:
 
 
 @ONCE
+@pytest.mark.parametrize("spinner", ["role", "element", "label", "icon", "testid"])
+def test_older_rows_that_take_long_are_waited_for(driving: Driving, standin: StandIn, spinner: str) -> None:
+    """However a build shows that they are on their way: until they are there the beginning is not reached."""
+    number = a_number()
+    mark = Mark(driving.send(number, "the mark").transport_id)
+    driving.send(number, "what we look for")
+    for count in range(40):
+        standin.own(number, f"later {count}")
+    driving.set(history_page=30, history_ms=1_800, spinner=spinner)
+    driving.reload()
+
+    look = driving.run(driving.transport.look_up(Outgoing(number, "what we look for"), mark))
+
+    assert (Finding.SENT, "It is in the chat, with WhatsApp's tick.") == (look.finding, look.evidence)
+
+
 def test_absent_while_offline_proves_nothing(driving: Driving) -> None:
     """What the server has, this page may not have heard of: neither at the begin of the look nor at its end."""
     message = Outgoing(a_number(), "never sent")
@@ -177,6 +193,26 @@ def test_absent_while_offline_proves_nothing(driving: Driving) -> None:
     online = found(driving, message, mark)
 
     assert [Finding.UNKNOWN, Finding.UNKNOWN, Finding.ABSENT] == [offline, lost, online]
+
+
+@ONCE
+def test_nothing_at_all_proves_nothing_where_it_was_sent(
+    driving: Driving, standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No row is painted and no list of chats tells of one: the page that was handed the message cannot be asked."""
+    message = Outgoing(a_number(), "sent once")
+    driving.set(rows_ms=None, missing=["list"])
+    monkeypatch.setattr(driving.transport, "_settings", driving.settings.model_copy(update={"send_timeout_s": 1}))
+    mark = driving.prepare(message)
+    with pytest.raises(errors.SubmitUnknown):
+        driving.run(driving.transport.hand_over(message, mark))
+    standin.forget()
+
+    finding = found(driving, message, mark)
+    standin.wait("page.main")
+
+    assert Finding.UNKNOWN is finding
+    assert 1 == len(driving.got(message.number))
 
 
 @ONCE

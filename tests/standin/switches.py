@@ -9,6 +9,8 @@ from typing import Any
 DEFAULTS: dict[str, Any] = {
     # how the page is built
     "generation": "B",  # DOM generation, B or C
+    "build": "now",  # older: roles and test ids that builds of before had
+    "labels": True,  # whether buttons and ticks have labels for screen readers, else only what their icons tell
     "locale": "en",  # en or pt
     "missing": [],  # parts left out: attach menu logout send composer search newchat title rows ticks list caption
     "file_input": "created",  # created (on click) or persistent
@@ -18,6 +20,8 @@ DEFAULTS: dict[str, Any] = {
     "read_more_chars": None,  # longer own texts are cut
     "virtualize": False,  # far rows are empty shells
     "history_page": 50,  # rows in the DOM until scrolled up
+    "history_ms": 0,  # how long older rows take
+    "spinner": "role",  # what shows that they are on their way: role, element, label, icon or testid
     "filler_chats": 0,  # invented chats below the real ones
     # start and link
     "boot_ms": 600,
@@ -71,7 +75,9 @@ DEFAULTS: dict[str, Any] = {
 
 CHOICES: dict[str, set[str]] = {
     "generation": {"B", "C"},
+    "build": {"now", "older"},
     "locale": {"en", "pt"},
+    "spinner": {"role", "element", "label", "icon", "testid"},
     "file_input": {"created", "persistent"},
     "composer_lines": {"mixed", "br", "p"},
     "attach_menu": {"menuitem", "plain"},

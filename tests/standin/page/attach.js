@@ -6,7 +6,7 @@ import { icon } from "./icons.js";
 import { send } from "./outgoing.js";
 import { h, sizeText } from "./util.js";
 import { w } from "./words.js";
-import { gen, has, report, state } from "./world.js";
+import { gen, has, older, report, said, state } from "./world.js";
 
 const MAX_CAPTION = 1024;
 const MAX_FILES = 30;
@@ -17,6 +17,7 @@ const ACCEPT = {
   audio: "audio/aac,audio/mp4,audio/mpeg,audio/amr,audio/ogg,audio/wav,audio/opus",
   sticker: "image/*",
 };
+const KEPT = ["document", "media", "audio", "sticker"];
 const ENTRIES = ["document", "media", "camera", "audio", "contact", "poll", "event", "sticker"];
 
 function label(entry) {
@@ -41,7 +42,7 @@ function choose(via, onfiles) {
 // Inputs of the older builds, always in the DOM; the sticker one comes last.
 export function persistentInputs(onfiles) {
   if (state.switches.file_input !== "persistent") return null;
-  return h("div", { class: "file-inputs" }, ["document", "media", "audio", "sticker"].map((via) =>
+  return h("div", { class: "file-inputs" }, KEPT.map((via) =>
     input(via, (files, _, node) => { onfiles(files, via); node.value = ""; })));
 }
 
@@ -49,7 +50,7 @@ export function attachButton(onfiles) {
   const holder = h("div", { class: "attach" });
   const close = () => holder.querySelector(".menu")?.remove();
   const button = h("button", {
-    "aria-label": w("attach"), title: w("attach"), "aria-haspopup": "menu", "data-tab": "10",
+    "aria-label": said(w("attach")), title: said(w("attach")), "aria-haspopup": "menu", "data-tab": "10",
     onclick: () => {
       if (holder.querySelector(".menu")) return close();
       if (!has("menu")) return undefined;
@@ -57,7 +58,9 @@ export function attachButton(onfiles) {
       const rows = ENTRIES.map((entry) => h("li", {
         role: full ? "menuitem" : "button", tabindex: "0", "aria-label": full ? label(entry) : null, onclick: () => {
           close();
-          if (entry in ACCEPT) choose(entry, onfiles);
+          const kept = document.querySelector(".file-inputs")?.children[KEPT.indexOf(entry)];
+          if (kept) kept.click();
+          else if (entry in ACCEPT) choose(entry, onfiles);
         },
       }, full ? h("span", { class: "dot" }) : h("span", { "aria-hidden": "true" }, icon("plus-rounded")), h("span", {}, label(entry))));
       return void holder.append(h("div", { role: "application", class: "menu" }, h("ul", full ? { role: "menu" } : {}, rows)));
@@ -106,7 +109,7 @@ export function preview(chat, picked, via, place) {
   }
 
   const caption = new Editor({
-    attrs: { "aria-label": w("caption"), "aria-placeholder": w("caption"), "data-tab": "10" },
+    attrs: { "aria-label": w("caption"), "aria-placeholder": w("caption"), "data-tab": older() ? "11" : "10" },
     placeholder: w("caption"), max: MAX_CAPTION, onchange() {},
     onenter: () => { submit("enter"); return "sent"; },
   });
@@ -120,13 +123,13 @@ export function preview(chat, picked, via, place) {
     : h("div", { class: "doc" }, icon("document-refreshed"), h("span", {}, first.name), h("small", {}, sizeText(first.size)));
   const discard = () => dialog(w("discard"), [{ label: w("cancel") }, { label: w("discardIt"), main: true, onclick: close }]);
   const node = h("div", { class: "preview", "data-animate-media-editor": "true" },
-    h("header", {}, h("div", { role: "button", tabindex: "0", "aria-label": w("close"), onclick: discard }, "✕"), h("span", {}, first.name)),
+    h("header", {}, h("div", { role: "button", tabindex: "0", "aria-label": said(w("close")), onclick: discard }, icon("x")), h("span", {}, first.name)),
     h("div", { class: "stage" }, stage),
-    has("caption") && via !== "audio" ? h("div", { class: "caption" }, caption.node) : null,
+    has("caption") && via !== "audio" ? h("div", { class: "caption", "data-testid": older() ? "media-caption-input-container" : null }, caption.node) : null,
     h("div", { class: "strip" },
       h("div", { role: "tablist", class: "thumbs" }, thumbs),
       h("button", { "aria-label": w("addFile"), title: w("addFile"), class: "add" }, icon("plus-rounded")),
-      h("div", { role: "button", tabindex: "0", class: "send-files", "aria-label": shown.length > 1 ? many : w("send"), onclick: () => submit("click") },
+      h("div", { role: "button", tabindex: "0", class: "send-files", "aria-label": said(shown.length > 1 ? many : w("send")), onclick: () => submit("click") },
         icon("wds-ic-send-filled", { nameC: "ic-send-filled" }))));
   place.append(node);
   caption.focus();

@@ -8,7 +8,7 @@ import { h, sleep } from "./util.js";
 import { connect, on, PAGE, post, report, state } from "./world.js";
 
 const app = document.getElementById("app");
-const BUILD = ["generation", "locale", "missing", "file_input", "title_marks", "virtualize", "history_page", "names", "search_works"];
+const BUILD = ["generation", "locale", "missing", "file_input", "title_marks", "virtualize", "history_page", "names", "search_works", "build", "labels"];
 const FOOTER = ["restricted", "monthly_cap"];
 let landing = null;
 let ready = false; // linked and loaded: the main screen may stand

@@ -5,7 +5,7 @@ import { icon } from "./icons.js";
 import { tick } from "./rows.js";
 import { clock, digits, h, hash } from "./util.js";
 import { w } from "./words.js";
-import { gen, has, state, testid } from "./world.js";
+import { gen, has, older, said, state, testid } from "./world.js";
 
 const ROW = 72;
 
@@ -34,7 +34,7 @@ function chatRow(chat) {
   const badge = chat.unread ? w("unreadCount", chat.unread) : null;
   const { last } = chat;
   const text = last && showsPreview(chat) ? last.text || last.file?.name || "" : "";
-  return h("div", { role: "row", class: "chat-row", "aria-selected": String(state.chat?.number === chat.number) },
+  return h("div", { role: older() ? "listitem" : "row", class: "chat-row", "aria-selected": String(state.chat?.number === chat.number) },
     h("div", { role: "gridcell", class: "cell", "data-testid": testid("cell-frame-container") },
       h("div", { class: "avatar" }),
       h("div", { class: "cell-main" },
@@ -58,8 +58,8 @@ export class ChatList {
     this.pane = h("div", { id: "pane-side", "data-scrolltracepolicy": "wa.web.chatlist", onscroll: () => this.draw() }, this.grid);
     this.tabs = h("div", { role: "tablist", class: "tabs" }, ["all", "unread", "favorites", "groups"].map((name) =>
       h("button", { role: "tab", "aria-selected": String(name === "all"), onclick: (event) => this.filter(name, event.currentTarget) }, w(name))));
-    const button = h("button", { "aria-label": w("newChat"), title: w("newChat"), "data-tab": "2", onclick: newChat }, icon("new-chat-outline"));
-    const more = h("button", { "aria-label": w("menu"), title: w("menu"), "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => menu(more) }, icon("more-refreshed"));
+    const button = h("button", { "aria-label": said(w("newChat")), title: said(w("newChat")), "data-tab": "2", onclick: newChat }, icon("new-chat-outline"));
+    const more = h("button", { "aria-label": said(w("menu")), title: said(w("menu")), "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => menu(more) }, icon("more-refreshed"));
     this.banners = h("div", { class: "banners" });
     this.node = h("div", { id: "side" },
       h("header", { class: "side-header" }, h("h1", {}, "WhatsApp"), h("div", {}, has("newchat") ? button : null, more)),

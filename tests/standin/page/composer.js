@@ -7,7 +7,7 @@ import { send } from "./outgoing.js";
 import { draft, keepDraft } from "./session.js";
 import { h } from "./util.js";
 import { w } from "./words.js";
-import { has, report, state, testid, violation } from "./world.js";
+import { has, older, report, said, state, testid, violation } from "./world.js";
 
 const MAX_TEXT = 65536;
 
@@ -46,7 +46,9 @@ export function composer(chat, title, onfiles) {
         "aria-label": w("voice"), "data-tab": "11", onclick: () => violation("voice.clicked", chat.number),
       }, icon("mic-outlined")));
     } else if (has("send")) {
-      slot.replaceChildren(h("button", { "aria-label": w("send"), "data-tab": "11", onclick: () => submit("click") },
+      slot.replaceChildren(h(older() ? "div" : "button", {
+        role: older() ? "button" : null, "aria-label": said(w("send")), "data-tab": "11", onclick: () => submit("click"),
+      },
         icon("wds-ic-send-filled", { nameC: "ic-send-filled" })));
     } else slot.replaceChildren();
   }

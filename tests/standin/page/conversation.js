@@ -154,8 +154,26 @@ export class Conversation {
     });
   }
 
-  scrolled() {
+  // What turns while older rows are on their way, as builds have it.
+  waiting() {
+    const kinds = {
+      role: { role: "progressbar" }, label: { "aria-label": w("older") }, icon: { "data-icon": "spinner-large" },
+      testid: { "data-testid": "msgs-spinner" }, element: {},
+    };
+    return h(state.switches.spinner === "element" ? "progress" : "div", { class: "spinner", ...kinds[state.switches.spinner] });
+  }
+
+  async scrolled() {
+    if (this.spinner) return;
     if (this.list.scrollTop < 60 && this.messages && this.shown < this.messages.length) {
+      if (state.switches.history_ms) {
+        this.spinner = this.waiting();
+        this.node.append(this.spinner);
+        await sleep(state.switches.history_ms);
+        this.spinner.remove();
+        this.spinner = null;
+        if (this.gone) return;
+      }
       const height = this.list.scrollHeight;
       this.shown += state.switches.history_page;
       this.fill();

@@ -1,6 +1,6 @@
 // Icons the way each generation names them: data-icon in B, only an svg title in C.
 
-import { gen } from "./world.js";
+import { gen, said } from "./world.js";
 
 const PATHS = {
   send: "M3 4l18 8-18 8 3-8z",
@@ -24,7 +24,7 @@ const SHAPES = {
   "ic-chatlist-clock": "clock", "status-check": "check", "status-dblcheck": "double",
   "wds-ic-pending": "clock", "wds-ic-delivered": "check", "wds-ic-read": "double", "wds-ic-error": "fail",
   "new-chat-outline": "chat", "more-refreshed": "more", "search-refreshed-thin": "search", "document-refreshed": "file",
-  "alert-computer": "alert", "alert-update": "alert", "tail-out": "tail", "tail-in": "tail",
+  back: "tail", x: "fail", "alert-computer": "alert", "alert-update": "alert", "tail-out": "tail", "tail-in": "tail",
 };
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -50,6 +50,7 @@ export function icon(name, { nameC = name, label = null, color = null } = {}) {
     node.setAttribute("data-icon", name);
     node.setAttribute("data-testid", name);
   }
+  label = said(label);
   if (label === null) node.setAttribute("aria-hidden", "true");
   else node.setAttribute("aria-label", label);
   if (color) node.style.color = color;

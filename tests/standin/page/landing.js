@@ -2,7 +2,7 @@
 
 import { dialog } from "./dialogs.js";
 import { digits, h, hex, sleep } from "./util.js";
-import { report, state, testid } from "./world.js";
+import { older, report, state, testid } from "./world.js";
 
 const b64 = (length) => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(length))));
 
@@ -15,7 +15,7 @@ export class Landing {
     this.text = h("div", { class: "steps" },
       h("h1", {}, "Scan to log in"),
       h("ol", {}, h("li", {}, "Open WhatsApp on your phone"), h("li", {}, "Tap Linked devices, then Link device"), h("li", {}, "Scan the QR code to confirm")),
-      h("div", { role: "button", tabindex: "0", class: "link", "data-testid": "link-device-qrcode-alt-linking-hint", onclick: () => this.phone() }, "Log in with phone number"));
+      h("div", { role: "button", tabindex: "0", class: "link", "data-testid": older() ? "link_device_qr_phone_number_link" : "link-device-qrcode-alt-linking-hint", onclick: () => this.phone() }, "Log in with phone number"));
     this.node = h("div", { class: "landing" },
       params.has("post_logout") ? h("div", { class: "banner", role: "alert" }, "You have been logged out. To log back in, you will need to verify your phone number.") : null,
       h("div", { class: "card two" }, this.text, this.right));

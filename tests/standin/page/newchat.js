@@ -2,16 +2,17 @@
 
 import { matches, searchBox } from "./chatlist.js";
 import { titleOf } from "./conversation.js";
+import { icon } from "./icons.js";
 import { digits, h } from "./util.js";
 import { w } from "./words.js";
-import { get, state } from "./world.js";
+import { get, said, state } from "./world.js";
 
 // choose(chat) is called with the clicked one; returns the panel's node.
 export function newChatPanel(choose) {
   let asked = 0;
   const list = h("div", { class: "panel-list", role: "list" });
   const panel = h("div", { class: "panel" },
-    h("header", {}, h("div", { role: "button", tabindex: "0", "aria-label": w("back"), onclick: () => panel.remove() }, "←"), h("h1", {}, w("newChat"))),
+    h("header", {}, h("div", { role: "button", tabindex: "0", "aria-label": said(w("back")), onclick: () => panel.remove() }, icon("back")), h("h1", {}, w("newChat"))),
     h("div", { class: "search-holder" }, searchBox("5", w("searchPanel"), search)), list);
 
   const heading = (text) => h("div", { role: "listitem", class: "heading" }, h("div", { role: "row" }, text));

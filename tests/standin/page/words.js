@@ -18,7 +18,7 @@ const EN = {
   failed: "Something went wrong. Click to learn more.", notSent: "Your message was not sent.",
   again: "Try again", cancel: "Cancel", ok: "OK", readMore: "Read more", quoted: "Quoted message", today: "Today",
   encrypted: "Messages and calls are end-to-end encrypted. Only people in this chat can read, listen to, or share them.",
-  starting: "Starting chat", isntOn: (n) => `The number ${n} isn't on WhatsApp.`,
+  older: "Loading messages…", starting: "Starting chat", isntOn: (n) => `The number ${n} isn't on WhatsApp.`,
   invalidUrl: "Phone number shared via url is invalid.",
   document: "Document", media: "Photos & videos", camera: "Camera", audio: "Audio", contact: "Contact",
   poll: "Poll", event: "Event", sticker: "New sticker",

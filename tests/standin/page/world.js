@@ -24,6 +24,9 @@ export function tell(kind, detail) {
 }
 
 export const has = (part) => !state.switches.missing.includes(part);
+export const older = () => state.switches.build === "older";
+// What a screen reader gets; null where the build names nothing.
+export const said = (text) => (state.switches.labels ? text : null);
 export const gen = () => state.switches.generation;
 // A data-testid that only generation C carries.
 export const testid = (name) => (gen() === "C" ? name : null);
