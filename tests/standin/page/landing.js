@@ -36,7 +36,7 @@ export class Landing {
     if (this.stopped) return;
     this.live = false;
     void report("qr.idle");
-    const button = h("button", { class: "qr-reload", onclick: () => { button.remove(); void this.cycle(); } }, h("div", {}, "Click to reload QR code"));
+    const button = h(older() ? "div" : "button", { role: older() ? "button" : null, class: "qr-reload", onclick: () => { button.remove(); void this.cycle(); } }, h("div", {}, "Click to reload QR code"));
     this.box.append(button);
   }
 
