@@ -247,6 +247,9 @@ class Message(Table):
 Message.add_index(  # the cap per person; only of those that may have left, so that queueing costs nothing more
     Message.index(Message.number, Message.submitted_at).where(Message.submitted_at.is_null(False))
 )
+Message.add_index(  # whose chat it is that has this row in it
+    Message.index(Message.transport_id).where(Message.transport_id.is_null(False))
+)
 
 
 class Handover(Table):
@@ -331,6 +334,32 @@ class Reply(Table):
 
     class Meta:
         indexes = ((("account", "key"), True), (("at",), False))
+
+
+class OldStop(Table):
+    """A STOP whose reply was deleted: its row may still stand in the chat, and must not count once more."""
+
+    id = peewee.AutoField()
+    account = peewee.CharField(max_length=32)
+    key = peewee.CharField(max_length=64)
+
+    class Meta:
+        indexes = ((("account", "key"), True),)
+
+
+class OpenedChat(Table):
+    """A chat that was opened to be read, which nothing in WhatsApp shows any more: kept until its rows are stored, and
+    the newest one beyond that, as it may still be open."""
+
+    id = peewee.AutoField()
+    account = peewee.CharField(max_length=32)
+    title = peewee.TextField()
+    number = peewee.CharField(max_length=20)  # E.164; "" where only the title is known
+    at = peewee.BigIntegerField()
+    stored = peewee.BooleanField(default=False)
+
+    class Meta:
+        indexes = ((("account", "number"), False),)
 
 
 class User(Table):
@@ -481,6 +510,6 @@ class KeptAnswer(Table):
 
 
 TABLES = [
-    Account, Picture, Job, Message, Handover, Event, Evidence, Suppression, Removal, Reply, User, Session, LoginFailure,
-    Draft, Template, ContactList, ListEntry, Upload, Attachment, Answer, KeptAnswer,
+    Account, Picture, Job, Message, Handover, Event, Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User,
+    Session, LoginFailure, Draft, Template, ContactList, ListEntry, Upload, Attachment, Answer, KeptAnswer,
 ]  # fmt: skip

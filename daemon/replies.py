@@ -7,7 +7,7 @@ opened for it: an account's phone has private chats, too.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ import structlog
 
 from daemon import pacing, stopwords, suppression
 from daemon.db import after_commit, tuples, write
-from daemon.models import Job, Message, Reply, Suppression
+from daemon.models import Job, Message, OldStop, Reply, State, Suppression
 from daemon.transports import Heard, Said, Unread
 
 log = structlog.get_logger()
@@ -28,6 +28,8 @@ CONFIRM_WITHIN_MS = 3_600_000  # later nobody is told any more that nothing more
 PAGE = 50
 LONGEST = 4_000  # characters of a reply that are kept
 WROTE_STOP = "wrote STOP"
+LANDMARKS = 3  # rows of each kind by which a chat is known again
+REACHED = (State.SENDING, State.SENT, State.DELIVERED, State.READ, State.UNCERTAIN)  # got it, or may have
 
 
 @dataclass(frozen=True)
@@ -59,92 +61,151 @@ def _worth(account: str, chat: Unread, since: int, asks: bool) -> bool:
 
 def _is_called(account: str, title: str, since: int) -> bool:
     """Whether a recipient since then has that name."""
+    return bool(_called(account, title, since, 1))
+
+
+def _called(account: str, title: str, since: int, limit: int = 20) -> list[str]:
+    """Numbers of recipients since then who have that name."""
     named = json.dumps(title, ensure_ascii=False)
     ours = (Message.account == account, Message.submitted_at > since)
     fields = Message.fields.cast("TEXT")
-    query = Message.select(peewee.Value(1)).where(*ours, Message.mark.contains(named) | fields.contains(named))
-    return bool(query.limit(1).tuples().first())
+    query = Message.select(Message.number).where(*ours, Message.mark.contains(named) | fields.contains(named))
+    return list(dict.fromkeys(number for (number,) in tuples(query.limit(limit))))
 
 
-def _last_to(account: str, number: str, since: int) -> Message | None:
-    """The newest message that the account may have sent to the number since then."""
-    theirs = (Message.account == account, Message.number == number, Message.submitted_at > since)
+def _last_to(account: str, number: str, since: int, reached: bool = False) -> Message | None:
+    """The newest message that the account has tried to send to the number since then.
+
+    reached: of those only that they have got, or may have: what failed is not answered.
+    """
+    theirs = [Message.account == account, Message.number == number, Message.submitted_at > since]
+    if reached:
+        theirs.append(Message.state.in_(REACHED))
     found: Message | None = Message.select().where(*theirs).order_by(Message.submitted_at.desc()).first()
     return found
 
 
 def take(account: str, heard: Heard, further: frozenset[str], now: int) -> Taken:
-    """Store what is new in a chat, with the message it answers. Whoever says STOP is on the suppression list in the
-    same transaction: the next claim, and the next submit, see it.
+    """Store what is new in a chat, with the message it answers. Whoever says STOP is on the suppression list before
+    that, in a transaction that waits for nothing: the next claim, and the next submit, see it.
 
-    A chat is theirs by its number, else by the ids of our own messages in it. A STOP is heeded also where no message
-    of ours went to within ANSWERS_MS: it stands in the chat of somebody that a campaign is about to write to.
+    A chat is theirs whose messages of ours stand in it, by their ids; only where none does is it the number's that
+    its title shows. A STOP is heeded also where no message of ours went to within ANSWERS_MS: it stands in the chat of
+    somebody that a campaign is about to write to. To repeat it changes nothing. Raises DatabaseBusy.
     """
     since = now - ANSWERS_MS
-    keys = [said.key for said in heard.rows if said.own]
-    ours = _ours(account, keys, since)
-    number = heard.number or _only(ours.values())
-    if number is None and any(stopwords.asks_to_stop(said.text, further) for said in heard.rows if not said.own):
-        number = _only(_ours(account, keys, 0).values())
+    sent = _sent(account, [said.key for said in heard.rows if said.own])
+    number = _whose(sent, heard.number)
     if number is None:
         return Taken(proved=False)
-    fresh = _after_ours(heard.rows, {key for key, whose in ours.items() if whose == number})
-    answered = _last_to(account, number, since)
-    new, stops = 0, False
+    recent = [message for message in sent if message.number == number and (message.submitted_at or 0) > since]
+    ours = {str(message.transport_id): message for message in recent}
+    newest = _last_to(account, number, since, reached=True)
+    fresh = [
+        (said, stopwords.asks_to_stop(said.text, further), message)
+        for said, message in _unknown(account, _answers(heard.rows, ours, newest))
+    ]
+    kept = [(said, stop, message) for said, stop, message in fresh if stop or message]
+    added = False
+    if any(stop for _, stop, _ in kept):
+        with write():
+            added = suppression.put(number, WROTE_STOP, suppression.REPLY, now)
     with write():
-        for said in _unknown(account, fresh):
-            stop = stopwords.asks_to_stop(said.text, further)
-            if stop or answered:
-                new += _store(account, number, said, stop, answered, now)
-                stops |= stop
-        added = stops and suppression.put(number, WROTE_STOP, suppression.REPLY, now)
-    return Taken(new, bool(added))
+        for said, stop, message in kept:
+            _store(account, number, said, stop, message, now)
+    return Taken(len(kept), added)
 
 
-def _only(numbers: Iterable[str]) -> str | None:
-    found = set(numbers)
-    return found.pop() if len(found) == 1 else None
-
-
-def _ours(account: str, keys: Sequence[str], since: int) -> dict[str, str]:
-    """Of the rows' ids those of messages that the account has sent since then, each with the number it went to."""
+def _sent(account: str, keys: Sequence[str]) -> list[Message]:
+    """Messages that the account has sent and whose rows these are, oldest first."""
     if not keys:
-        return {}
-    sent = (Message.account == account, Message.submitted_at > since, Message.transport_id.in_(list(keys)))
-    return dict(tuples(Message.select(Message.transport_id, Message.number).where(*sent)))
+        return []
+    columns = (Message.id, Message.job, Message.number, Message.transport_id, Message.submitted_at)
+    mine = (Message.account == account, Message.transport_id.in_(list(keys)), Message.submitted_at.is_null(False))
+    return list(Message.select(*columns).where(*mine).order_by(Message.submitted_at))
 
 
-def _after_ours(rows: Sequence[Said], ours: set[str]) -> list[Said]:
-    """What came after the first of our messages that is to be seen; without one, after whatever we wrote last.
+def _whose(sent: Iterable[Message], shown: str | None) -> str | None:
+    """The number of the chat with these messages in it; shown: what its title says, which a contact's name may be."""
+    numbers = {message.number for message in sent}
+    if not numbers or shown in numbers:
+        return shown
+    return numbers.pop() if len(numbers) == 1 else None
+
+
+def _answers(
+    rows: Sequence[Said], ours: Mapping[str, Message], newest: Message | None
+) -> list[tuple[Said, Message | None]]:
+    """What they wrote after the first of our messages that is to be seen, each with the message it answers; without
+    one, after whatever we wrote last.
 
     Not only after the newest: a reply may have come while that one was on its way.
     """
     known = [index for index, said in enumerate(rows) if said.key in ours]
     own = [index for index, said in enumerate(rows) if said.own]
-    start = known[0] if known else own[-1] if own else -1
-    return [said for said in rows[start + 1 :] if not said.own]
+    start = known[0] if known else own[-1] + 1 if own else 0
+    found, answered = [], newest
+    for said in rows[start:]:
+        if said.own:
+            answered = ours.get(said.key, newest)
+        else:
+            found.append((said, answered))
+    return found
 
 
-def _unknown(account: str, rows: Sequence[Said]) -> list[Said]:
-    keys = [said.key[:64] for said in rows]
-    stored = Reply.select(Reply.key).where(Reply.account == account, Reply.key.in_(keys))
-    known = {key for (key,) in tuples(stored)} if keys else set()
-    return [said for said in rows if said.key[:64] not in known]
+def _unknown(account: str, rows: Sequence[tuple[Said, Message | None]]) -> list[tuple[Said, Message | None]]:
+    """Those that were not taken before; also not long before, for what asks to stop."""
+    keys = [_key(said) for said, _ in rows]
+    if not keys:
+        return []
+    known: set[str] = set()
+    for table in (Reply, OldStop):
+        seen = table.select(table.key).where(table.account == account, table.key.in_(keys))
+        known |= {key for (key,) in tuples(seen)}
+    return [(said, message) for said, message in rows if _key(said) not in known]
 
 
-def _store(account: str, number: str, said: Said, stop: bool, answered: Message | None, now: int) -> int:
+def _key(said: Said) -> str:
+    return _storable(said.key)[:64]
+
+
+def _storable(text: str) -> str:
+    """Without what no database takes: zero bytes, and halves of a sign that a text was cut in."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _store(account: str, number: str, said: Said, stop: bool, answered: Message | None, now: int) -> None:
     row = Reply.create(
         account=account,
         number=number,
-        text=said.text.replace("\0", "")[:LONGEST],
+        text=_storable(said.text)[:LONGEST],
         at=now,
-        key=said.key[:64],
+        key=_key(said),
         stop=stop,
         message=answered,
     )
     job_id = answered.job_id if answered else None
     after_commit(partial(log.info, "reply.received", reply_id=row.id, job_id=job_id, stop=stop))
-    return 1
+
+
+def landmarks(account: str, chat: Unread, now: int) -> frozenset[str]:
+    """Ids of rows that a chat was seen to have, or must have, as far as we know whose it may be: who reads it back to
+    one of these has missed nothing since."""
+    numbers = [chat.number] if chat.number else _called(account, chat.title, now - ANSWERS_MS)
+    found: set[str] = set()
+    for number in numbers:
+        mine = (Message.account == account, Message.number == number, Message.transport_id.is_null(False))
+        sent = Message.select(Message.transport_id).where(*mine).order_by(Message.submitted_at.desc())
+        said = Reply.select(Reply.key).where(Reply.account == account, Reply.number == number).order_by(Reply.id.desc())
+        found |= {key for query in (sent, said) for (key,) in tuples(query.limit(LANDMARKS))}
+    return frozenset(found)
+
+
+def last_written(account: str) -> str | None:
+    """The number that the account has written to last: its chat may have been open when a sender died."""
+    mine = (Message.account == account, Message.submitted_at.is_null(False))
+    row = Message.select(Message.number).where(*mine).order_by(Message.submitted_at.desc()).first()
+    return row.number if row else None
 
 
 def to_confirm(account: str, now: int) -> list[str]:
@@ -221,9 +282,12 @@ def describe(row: Reply) -> dict[str, Any]:
 
 
 def prune(now: int) -> int:
-    """Delete what is older than KEEP_MS; returns how many."""
+    """Delete what is older than KEEP_MS; returns how many. Of a STOP the row's id is kept, without who wrote it."""
+    old = Reply.at < now - KEEP_MS
     with write():
-        gone = int(Reply.delete().where(Reply.at < now - KEEP_MS).execute())
+        stops = Reply.select(Reply.account, Reply.key).where(old, Reply.stop)
+        OldStop.insert_from(stops, [OldStop.account, OldStop.key]).on_conflict_ignore().execute()
+        gone = int(Reply.delete().where(old).execute())
         if gone:
             after_commit(partial(log.info, "reply.deleted", count=gone))
     return gone

@@ -142,6 +142,7 @@ class Sender:
         finally:
             self._owning.end()
             heartbeat.cancel()
+            await self._listening.finish(STOP_GRACE_S)
             await self._transport.close()
             self._threads.submit(self._sign_off)
             self._threads.shutdown()
@@ -178,11 +179,14 @@ class Sender:
         if health is not None and await self._granted():
             self._looked_at = 0.0
         elif health is None or not health.usable:
-            await self._pause(LOOK_S)
+            if health is None or health.state is not AccountState.HELD or not await self._listened(tell=False):
+                await self._pause(LOOK_S)
         elif self._doubtful:
-            await self._find_out(next(iter(self._doubtful)))
+            if not (self._hold and await self._listened(tell=False)):
+                await self._find_out(next(iter(self._doubtful)))
         elif self._hold:
-            await self._pause(LOOK_S)
+            if not await self._listened(tell=False):
+                await self._pause(LOOK_S)
         elif await self._renewed() or await self._listened():
             pass
         elif self._failures.suspect:
@@ -209,10 +213,10 @@ class Sender:
             await self._restart(error)
             return True
 
-    async def _listened(self) -> bool:
-        """Nothing is in hand: look for replies, if it is time to."""
+    async def _listened(self, tell: bool = True) -> bool:
+        """Nothing is in hand, or the account is held: look for replies, if it is time to."""
         try:
-            return await self._listening.turn(self._unless_stopped, self._within_grace)
+            return await self._listening.turn(self._unless_stopped, self._within_grace, tell)
         except errors.BrowserLost as error:
             await self._restart(error)
             return True
@@ -677,6 +681,7 @@ class Sender:
             else:
                 log.info("transport.started", elapsed_ms=round((time.monotonic() - started) * 1000))
                 self._looked_at, self._steady_since = 0.0, time.monotonic()
+                self._listening.begin_anew()
                 return
 
     async def _restart(self, error: errors.BrowserLost) -> None:

@@ -44,27 +44,37 @@ class Imported:
 def suppress(settings: Settings, number: str, reason: str, who: str) -> dict[str, Any]:
     """Never write to this number again: from when this returns nothing more is handed over.
 
-    Who is on the list stays there as they are. Raises InvalidNumber, InvalidInput.
+    Who is on the list stays there as they are. Raises InvalidNumber, InvalidInput; DatabaseBusy also where the number
+    is on the list already, but a hand-over that had begun could not be waited for.
     """
     plain, told = _one_number(settings, number), _reason(reason)
     with write():
         put(plain, told, who, now_ms())
-        return describe(Suppression.get_by_id(plain))
+        entry = describe(Suppression.get_by_id(plain))
+    _await_submits()
+    return entry
 
 
 def put(number: str, reason: str, source: str, now: int) -> bool:
-    """Part of the caller's transaction: put the number (E.164) on the list; whether it was not there before."""
+    """Part of the caller's transaction: put the number (E.164) on the list; whether it was not there before.
+
+    It waits for nobody: a job may be locked for long, and an opt-out must not be lost over that. Once it has committed,
+    claims and submits see it.
+    """
     row = {"number": number, "reason": reason, "source": source, "created_at": now}
     added = bool(Suppression.insert(**row).on_conflict_ignore().as_rowcount().execute())
-    _await_submits()
     if added:
         after_commit(partial(log.info, "suppression.added", source=source))
     return added
 
 
 def _await_submits() -> None:
-    """Wait for those who have looked at the list and not yet committed that they send: they hold their job."""
-    list(locked(Job.select(Job.id).where(Job.state.in_(OPEN)).order_by(Job.id)))
+    """Wait for those who have looked at the list and not yet committed that they send: they hold their job.
+
+    In a transaction of its own, after the one that has changed the list: what waits here could be given up.
+    """
+    with write():
+        list(locked(Job.select(Job.id).where(Job.state.in_(OPEN)).order_by(Job.id)))
 
 
 def import_file(settings: Settings, data: bytes, filename: str, reason: str, who: str) -> Imported:
@@ -94,8 +104,7 @@ def _import(found: contacts.ContactList, reason: str, source: str, who: str) -> 
         rows = [{"number": number, "reason": reason, "source": source, "created_at": now} for number in batch]
         with write():
             added += Suppression.insert_many(rows).on_conflict_ignore().as_rowcount().execute()
-    with write():
-        _await_submits()
+    _await_submits()
     done = Imported(added, len(numbers) - added, found.duplicates, found.rejected)
     log.info("suppression.imported", added=added, present=done.present, rejected=len(done.rejected), who=who)
     return done

@@ -149,14 +149,17 @@ class Lookup:
 class Unread:
     """A chat that has unread messages, as the list of chats shows it; nothing was opened for that.
 
-    title: its name or number. number: E.164 where the title is one. count: of unread messages. preview: the newest
-    message, mostly "" as most rows of the list do not show it.
+    title: its name or number; "" where only the number is known, as of archived chats. number: E.164 where the title is
+    one. count: of unread messages; 0 of a chat that is to be read once more. preview: the newest message, mostly "" as
+    most rows of the list do not show it. landmarks: ids of rows that stand in it, if it is whose we think: read back to
+    one of them, nothing is missed.
     """
 
     title: str = field(repr=False)
     number: str | None = field(repr=False)
     count: int
     preview: str = field(default="", repr=False)
+    landmarks: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,8 @@ class Said:
 class Heard:
     """What stands in a chat that is or was open: its newest rows, oldest first, without what they quote.
 
-    number: E.164 where the chat is proved to be theirs; None where only a name is known.
+    number: E.164 where its title is one, or it was opened for them; None where only a name is known. A contact may be
+    saved under any title: where rows of ours stand in the chat, they say whose it is.
     """
 
     number: str | None = field(repr=False)
@@ -250,12 +254,14 @@ class Transport(Protocol):
         """
 
     async def unread(self) -> list[Unread]:
-        """Chats with something unread. Opens none; what stands in the one that is open is then `overheard`.
+        """All chats with something unread. Opens none; what stands in the one that is open is then `overheard`.
 
-        As `read`, never called while a message is in hand. Both raise AccountUnready, BrowserLost."""
+        As `read`, never called while a message is in hand; also while the account is held, as long as the page shows
+        its chats. Both raise AccountUnready, BrowserLost."""
 
     async def read(self, chat: Unread) -> Heard | None:
-        """Open the chat, which tells its other side that it was read. None: it cannot be opened, or is a group."""
+        """Open the chat, which tells its other side that it was read, and read it back to one of its
+        landmarks (past all that is unread), or to its beginning. None: it cannot be opened, or is a group."""
 
     async def overheard(self) -> list[Heard]:
         """What stood in chats that were open for another reason, since the last call: also in the one of `prepare`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from selenium.common.exceptions import WebDriverException
 from daemon import errors
 from daemon.config import Settings
 from daemon.transports import AccountState, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, always, chrome
+from daemon.transports.incoming import drained
 from daemon.transports.surface import Abandoned, Operation
 from daemon.transports.whatsapp_web import Page
 
@@ -33,7 +35,7 @@ PREPARE_S = 150.0
 LOOK_UP_S = 150.0
 PICTURE_S = 20.0
 LINK_S = 90.0
-LISTEN_S = 60.0
+LISTEN_S = 90.0
 LOSE_S = 3.5  #: how long the thread may take to notice that Chrome was killed
 UPLOAD_BYTES_S = 64 * 1024  #: slowest upload still waited for, bytes a second
 
@@ -63,6 +65,7 @@ class BrowserTransport:
         self._thread: ThreadPoolExecutor | None = None
         self._last: Future[Any] | None = None  # what the thread does or did
         self._operation = Operation()
+        self._heard: deque[Heard] = deque()  # noted in this browser's page or in an earlier one's, and not asked for
 
     async def start(self) -> None:
         """See Transport.start. May be called again after BrowserLost."""
@@ -82,6 +85,7 @@ class BrowserTransport:
         driver = self._chrome.start(operation.check)
         operation.check()
         page = Page(driver, self._settings.whatsapp_url, self._chrome.temp, chrome.SCRIPT_S)
+        page.incoming.notes = self._heard
         page.open()
         return page
 
@@ -122,7 +126,7 @@ class BrowserTransport:
 
     async def overheard(self) -> list[Heard]:
         """See Transport.overheard."""
-        return self._page.incoming.overheard() if self._page else []
+        return drained(self._heard)
 
     async def screenshot(self) -> bytes:
         """See Transport.screenshot."""

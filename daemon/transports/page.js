@@ -514,54 +514,6 @@ async function settled({ max_ms, quiet_ms, empty_ms, blank_ms = empty_ms, before
   }
 }
 
-/* -- what has come in ---------------------------------------------------------------------------------- */
-
-// Rows of the chat list with an unread count. One that a person has marked as unread has none.
-function unreadRows() {
-  const found = [];
-  for (const row of all("chat_row")) {
-    const badge = one("unread", { root: row });
-    const count = badge && /\d+/.exec(badge.textContent + " " + (badge.ariaLabel ?? ""));
-    const name = count && one("row_title", { root: row, ok: (el) => !el.contains(badge) });
-    if (!name) continue;
-    const preview = one("row_preview", { root: row, ok: (el) => el !== name && !el.contains(name), hidden: true });
-    const title = clean(name.title || words(name)).trim();
-    if (title) found.push({ el: row, title, count: Number(count[0]), preview: preview ? clean(preview.title || words(preview)).trim() : "" });
-  }
-  return found;
-}
-
-const asNumber = (text) => (text.startsWith("+") && isNumber(text, digitsOf(text)) ? digitsOf(text) : null);
-const unread = () => unreadRows().map(({ title, count, preview }) => ({ title, count, preview, number: asNumber(title) }));
-
-// The newest rows of the open chat. Whose a row is that cannot be told is taken for theirs.
-function heardRows(count) {
-  const rows = direct(rowElements().slice(-count).map(parse)).filter((row) => !row.shell && (row.text?.trim() || row.media || row.own));
-  return rows.map((row) => ({ key: row.id, own: row.own === true, text: (row.text ?? "").trim() }));
-}
-
-const AT_HAND = 12; // of a chat that is open for another reason
-const heard = () => ({ title: title()?.text ?? null, rows: heardRows(AT_HAND) });
-
-// Open an unread chat by its row in the list. Its title must be the row's, and its rows must have taken the place of
-// those that stood there; number: whether the title proves whose it is.
-async function openUnread({ title: name, count, wait_ms }) {
-  const found = unreadRows().find((each) => each.title === name);
-  if (!found || dialogs().length) return { outcome: "gone" };
-  const before = { title: title()?.text ?? null, sign: rowSign() };
-  const target = found.el.querySelector("[role=gridcell]") ?? found.el;
-  for (const kind of ["mousedown", "mouseup"]) target.dispatchEvent(new MouseEvent(kind, { bubbles: true, cancelable: true, view: window }));
-  target.click();
-  // Where a chat of that name was open already, it may be this one.
-  const changed = await until(() => title()?.text === name && rowSign() !== before.sign, before.title === name ? 1000 : wait_ms);
-  if (!changed && before.title !== name) return { outcome: "closed" };
-  await until(() => rowElements().length, wait_ms);
-  await settled({ max_ms: 5000, quiet_ms: 150, empty_ms: 800 });
-  const at = title();
-  if (at?.text !== name) return { outcome: "closed" };
-  return { outcome: isGroup() ? "group" : "open", number: at.sure ? asNumber(at.text) : null, rows: heardRows(count) };
-}
-
 /* -- opening a chat ------------------------------------------------------------------------------------ */
 
 // Click a link as WhatsApp's own pages have it; the app's listener opens the chat without a reload.
@@ -705,7 +657,7 @@ async function readBack({ where, text, wait_ms, rows = null }) {
   const lines = (value) => value.split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
   const close = got !== null && lines(got) === lines(want);
   if ((same || close) && rows) await settled(rows);
-  return { same, close, missing: got === null, length: got?.length ?? 0, title: title()?.text ?? null, last_own: newestOwn(), last: newestOfAnybody(), ids: rowElements().map(messageId), painted: painted(), lost: lost(), attach: !!one("attach"), heard: rows ? heardRows(AT_HAND) : [] };
+  return { same, close, missing: got === null, length: got?.length ?? 0, title: title()?.text ?? null, last_own: newestOwn(), last: newestOfAnybody(), ids: rowElements().map(messageId), painted: painted(), lost: lost(), attach: !!one("attach"), heard: rows ? heardRows() : [] };
 }
 
 /* -- sending ------------------------------------------------------------------------------------------- */
@@ -968,7 +920,7 @@ const missing = ({ names }) => names.filter((name) => (["row", "tick"].includes(
 const COMMANDS = {
   observe, clickInDialog, acceptDialog, openChat, arrive, ready, chatNow: ({ digits }) => chatNow(digits), focus, selectAll,
   newestRows, paste, readBack, send, awaitRow, chooseInput, awaitPreview, leavePreview, history, older, newest, openPanel, pickResult,
-  awaitPaint, unread, heard, openUnread, missing, screenText, click: ({ name }) => clickFirst(name), settled,
+  awaitPaint, unread, heard, readRows, openListed, missing, screenText, click: ({ name }) => clickFirst(name), settled,
   canonical: ({ text }) => canonical(text), title, openEntry, submitNumber, logOut,
 };
 

@@ -186,11 +186,14 @@ class Page:
             if first.files:
                 self._composer.clear()
                 back = self._not_blank(
-                    self._surface.ask("readBack", where="composer", text="", wait_ms=500, rows=rows), "", chat
+                    self._surface.ask("readBack", where="composer", text="", wait_ms=500, rows=rows),
+                    "",
+                    chat,
+                    operation,
                 )
                 self._attacher.attach(first, parcels, operation)
             else:
-                back = self._not_blank(self._composer.fill(first.text, rows), first.text, chat)
+                back = self._not_blank(self._composer.fill(first.text, rows), first.text, chat, operation)
                 if not back["attach"]:
                     self._note_missing_attach()
             self.incoming.note(chat.digits, back["heard"])
@@ -199,13 +202,13 @@ class Page:
             self._looked = False
             return mark
 
-    def _not_blank(self, back: dict[str, Any], text: str, chat: Chat) -> dict[str, Any]:
-        """What was read back, anew if the chat's messages came only now. A new chat may be blank, no other."""
+    def _not_blank(self, back: dict[str, Any], text: str, chat: Chat, operation: Operation) -> dict[str, Any]:
+        """What was read back, anew if more of the chat's messages came only now. A new chat may be blank, no other."""
         if back["lost"]:  # they came after the chat was proved
             raise errors.PartMissing(f"WhatsApp Web has changed; not found: {', '.join(back['lost'])}.", back["lost"])
-        if back["painted"]:
+        if back["painted"] and not self.incoming.catch_up(chat, back["heard"], operation):
             return back
-        if not self._surface.ask("awaitPaint", digits=chat.digits, wait_ms=BLANK_MAX_MS):
+        if not back["painted"] and not self._surface.ask("awaitPaint", digits=chat.digits, wait_ms=BLANK_MAX_MS):
             self.discard()
             self._surface.open()
             raise errors.NotSubmitted("The chat does not show its messages; the page is loaded anew.")

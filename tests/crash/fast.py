@@ -6,6 +6,7 @@ really handed over (the journal of the dry-run transport) is held against what t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -21,12 +22,12 @@ from typing import TypeVar
 
 import psutil
 
-from daemon import campaigns, config, db, errors, outbox
+from daemon import campaigns, config, db, errors, outbox, suppression
 from daemon.models import Event, Message, State
 from tests.crash.disks import FailingDisk, SmallDisk
-from tests.crash.plan import Plan
+from tests.crash.plan import FAST, Plan
 from tests.crash.tally import Tally, handed_over, weigh
-from tests.crash.victim import MARKS, STEPS
+from tests.crash.victim import ANSWERS, MARKS, STEPS
 from tests.rig import ROOT, eventually
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ LEASE_S = 5  # the least there is
 LAST = 4  # messages that are left for the sender without a fault
 PATIENCE_S = 60
 TAKE_OVER_S = 120  # PostgreSQL ends a transaction that sleeps after a minute; only then can another sender go on
+HEARD_S = 10  # for every STOP to be heeded, once the campaign is done
 PATIENT = Plan("none", 1, "none")
 HALF_SENT = Plan("after_click", 1, "kill")  # before an upgrade: somebody has it, one may have it, others wait
 STEP = """
@@ -78,6 +80,9 @@ class Campaign:
             "WASENDER_LEASE_S": str(LEASE_S), "WASENDER_RETRY_AFTER_S": "0", "WASENDER_MAX_ATTEMPTS": "3",
             "WASENDER_DATABASE_URL": place.url or "",
         }  # fmt: skip
+        self._answers = FAST[plans[0].kind].answers if plans[0].kind in FAST else False
+        if self._answers:
+            self._environment[ANSWERS] = "1"
         settings = config.load(_env_file=None, data_dir=self._data, database_url=place.url or "", transport="dryrun")
         db.connect(settings.db_url)
         stack.callback(db.close)
@@ -99,6 +104,9 @@ class Campaign:
         tally = weigh(self._handed_over(), self._states(), self._numbers, uncertain)
         tally.crashes = crashes
         tally.wrong += self._wrong + self._revenants()
+        if self._answers and (unheard := self._unheard()):
+            tally.lost += len(unheard)
+            tally.wrong.append(f"{len(unheard)} of those who wrote STOP are not on the list: {', '.join(unheard[:3])}")
         if outbox.miscounted():
             tally.wrong.append("the job's counters differ from its messages")
         return tally
@@ -182,13 +190,21 @@ class Campaign:
             self._wrong.append(f"the one that woke wrote or sent: {before} became {self._written()}")
 
     def _finish(self) -> None:
-        """One more sender, until nobody is left to send to."""
-        if not self._done():
+        """One more sender, until nobody is left to send to; and until every STOP is heeded, where it may be."""
+        if not self._done() or (self._answers and self._unheard()):
             process = self._start(PATIENT)
             try:
                 eventually(lambda: self._done() or _ended(process), PATIENCE_S, "the campaign is done")
+                if self._answers:
+                    with contextlib.suppress(AssertionError):  # they are counted at the end
+                        eventually(lambda: not self._unheard() or _ended(process), HEARD_S, "every STOP is heeded")
             finally:
                 _end(process)
+
+    def _unheard(self) -> list[str]:
+        """Those who have answered STOP, as everybody does who gets something, and are not on the list."""
+        wrote = self._handed_over().keys()
+        return sorted(wrote - _ask(lambda: suppression.among(wrote)))
 
     # -- what came of it ---------------------------------------------------------------------------------------
 

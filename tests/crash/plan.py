@@ -17,6 +17,13 @@ POINTS = (
     "after_commit",
     ANY_TIME,
 )
+REPLY_POINTS = (
+    "chat_opened",  # it is unread no more, and nothing of it was seen
+    "rows_read",
+    "before_take",
+    "after_take",  # it is stored
+    ANY_TIME,
+)
 REQUEST_POINTS = ("request_begun", "before_commit", "after_commit", ANY_TIME)
 BROWSER_POINTS = (
     "before_claim",
@@ -35,7 +42,8 @@ A_FEW = (3, 6)  # faults in a round that chance makes
 @dataclass(frozen=True)
 class Kind:
     """A kind of fault. often: its weight where chance decides; once: a round has room for one only; database: the
-    only one that it is about; nth, within_ms: at most, see Plan."""
+    only one that it is about; answers: everybody writes STOP, which must be heeded; nth, within_ms: at most, see Plan.
+    """
 
     title: str
     points: tuple[str, ...] = POINTS
@@ -43,6 +51,7 @@ class Kind:
     once: bool = False
     database: str = ""
     root: bool = False
+    answers: bool = False
     nth: int = 3
     within_ms: int = 30
 
@@ -75,6 +84,9 @@ FAST = {  # through the fast transport: planted in the sender (victim.py), the l
     "clock_back": Kind("clock set back"),
     "clock_forth": Kind("clock set forth"),
     "upgrade": Kind("upgrade killed", ("statement",), nth=45),
+    "replies_busy": Kind("database busy while replies are taken", REPLY_POINTS, answers=True),
+    "replies_term": Kind("SIGTERM in a read", REPLY_POINTS, answers=True),
+    "replies_kill": Kind("sender killed in a read", REPLY_POINTS, answers=True),
     "http": Kind("http killed in a request", REQUEST_POINTS, nth=1),
     "supervisord": Kind("supervisord killed in a request", REQUEST_POINTS, nth=1),
 }

@@ -18,10 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from daemon import config, db, outbox, sender
+import psycopg
+
+from daemon import config, db, listening, outbox, replies, sender
 from daemon.transports import Mark, Outgoing, Receipt
 from daemon.transports.dry_run import DryRunTransport
 from tests.crash import disks
+from tests.crash.answers import Answering
 from tests.crash.plan import Plan
 from tests.outbox.steps import watch_statements
 
@@ -29,6 +32,7 @@ BUSY_S = 0.2  # instead of 10: a database that is locked for longer than that is
 LASTS_S = 0.6
 CLOCK_MS = 3_600_000
 STEPS = "steps"  # a folder beside the data folder: the schema's steps, instead of the program's own
+ANSWERS = "CRASH_ANSWERS"  # in the environment: everybody answers STOP
 MARKS = ("struck", "tried", "awake", "lived", "restarted")
 
 
@@ -41,6 +45,14 @@ class Fault:
         self.allowance = plan.allowance
         self.strikes_statements = plan.point == "statement"
         self.clock_ms = 0
+
+    @property
+    def struck(self) -> bool:
+        return self._struck
+
+    @property
+    def kind(self) -> str:
+        return self._plan.kind
 
     def mark(self, name: str) -> None:
         (self._data.parent / name).touch()
@@ -73,7 +85,7 @@ class Fault:
 
     def _strike(self) -> None:
         kind, data = self._plan.kind, self._data
-        if kind in ("kill", "upgrade"):
+        if kind == "upgrade" or kind.endswith("kill"):
             os.kill(os.getpid(), signal.SIGKILL)
         self.mark("struck")
         if kind == "stop":
@@ -87,7 +99,11 @@ class Fault:
             self.clock_ms = CLOCK_MS if kind == "clock_forth" else -CLOCK_MS
         else:
             self._until = time.monotonic() + LASTS_S
-        if kind == "locked":
+        if kind == "replies_term":
+            os.kill(os.getpid(), signal.SIGTERM)
+        elif kind == "replies_busy" and db.on_postgres():
+            threading.Thread(target=_hold_the_tables, args=(config.load().db_url,)).start()
+        elif kind in ("locked", "replies_busy"):
             threading.Thread(target=_hold_the_lock, args=(data / "wasender.db",)).start()
         elif kind == "full":
             _fill(data / "ballast")
@@ -104,6 +120,14 @@ def _hold_the_lock(path: Path) -> None:
     other.close()
 
 
+def _hold_the_tables(url: str) -> None:
+    """The same on PostgreSQL, for what replies are written to."""
+    with psycopg.connect(url) as other:
+        other.execute("LOCK TABLE suppression, reply IN ACCESS EXCLUSIVE MODE")
+        time.sleep(LASTS_S)
+        other.rollback()
+
+
 def _fill(path: Path) -> None:
     """Take all the room that the file system has left."""
     with path.open("wb", buffering=0) as file:
@@ -117,6 +141,7 @@ def _fill(path: Path) -> None:
 
 def plant(fault: Fault) -> None:
     """Wrap the places where it can strike."""
+    db.SESSION = db.SESSION.replace(f"'{db.BUSY_TIMEOUT_S}s'", f"'{BUSY_S * 1000:.0f}ms'")  # its lock_timeout
     db.BUSY_TIMEOUT_S = BUSY_S  # type: ignore[assignment]
     claim, now_ms = outbox.claim, db.now_ms
 
@@ -134,7 +159,9 @@ def plant(fault: Fault) -> None:
     outbox.claim = claim_with_fault
     db.now_ms = lambda: now_ms() + fault.clock_ms
 
-    class Faulty(DryRunTransport):
+    plan_of_reads(fault)
+
+    class Faulty(transport()):  # type: ignore[misc]
         async def hand_over(self, message: Outgoing, mark: Mark, *rest: Any) -> Receipt:
             fault.pass_by("before_click")
             receipt = await super().hand_over(message, mark, *rest)
@@ -147,6 +174,30 @@ def plant(fault: Fault) -> None:
         watch_statements(lambda *_: fault.pass_by("statement"))
     sender.make_transport = Faulty
     on_commits(fault.pass_by, lambda: _begin(fault))
+
+
+def transport() -> type[DryRunTransport]:
+    """The dry-run transport; where the round is about replies, with people who answer."""
+    return Answering if os.environ.get(ANSWERS) else DryRunTransport
+
+
+def plan_of_reads(fault: Fault) -> None:
+    """Wrap what happens to a reply."""
+    take = replies.take
+
+    def pass_by(point: str) -> bool:
+        struck = fault.struck
+        fault.pass_by(point)
+        return fault.struck and not struck and fault.kind == "replies_term"
+
+    def take_with_fault(*given: Any) -> replies.Taken:
+        fault.pass_by("before_take")
+        taken = take(*given)
+        fault.pass_by("after_take")
+        return taken
+
+    Answering.pass_by = staticmethod(pass_by)
+    replies.take = take_with_fault
 
 
 def _begin(fault: Fault) -> None:
@@ -196,6 +247,7 @@ def quicken() -> None:
     """Waits of seconds are for people and networks; here a thousand lives have to fit into minutes."""
     sender.LOOK_S = sender.LOOK_AGAIN_S = sender.POLL_S = 0.02
     sender.STOP_GRACE_S = 1.0
+    listening.EVERY_S, listening.STORE_AGAIN_S = 0.05, 0.02
 
 
 def main(point: str, nth: str, kind: str) -> int:
@@ -203,6 +255,7 @@ def main(point: str, nth: str, kind: str) -> int:
     steps = config.load().data_dir.parent / STEPS
     if steps.is_dir():
         db.MIGRATIONS = steps
+    sender.make_transport = transport()
     if kind != "none":
         plant(Fault(Plan(point, int(nth), kind), config.load().data_dir))
     return sender.main()

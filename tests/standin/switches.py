@@ -12,7 +12,7 @@ DEFAULTS: dict[str, Any] = {
     "build": "now",  # older: roles and test ids that builds of before had
     "labels": True,  # whether buttons and ticks have labels for screen readers, else only what their icons tell
     "locale": "en",  # en or pt
-    "missing": [],  # parts left out: attach menu logout send composer search newchat title rows ticks list caption
+    "missing": [],  # parts left out: attach menu logout send composer search newchat tabs title rows ticks list caption
     "file_input": "created",  # created (on click) or persistent
     "composer_lines": "mixed",  # mixed: <br> when typed, <p> when pasted; br: always <br>; p: always <p>
     "attach_menu": "menuitem",  # menuitem: entries with role and label; plain: <li role=button> without, as older ones
@@ -45,6 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "rows_ms": 50,  # None: the messages of a chat are never painted
     "notice": True,  # a new chat shows that it is encrypted (row: in a row as messages have), else nothing
     "names": {},  # number: saved name
+    "archived": [],  # numbers whose chats are in no list, also when somebody writes in them
     "group_names": [],
     # sending
     "enter_is_send": True,

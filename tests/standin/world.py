@@ -93,6 +93,7 @@ class World:
             "formatted": number if group else phone.formatted(number),
             "name": name,
             "group": group,
+            "archived": number in {phone.plain(each) for each in self.switches["archived"]},
             "unread": row["unread"] if row else 0,
             "heard": heard is not None,
             "last": _message(last) if last else None,

@@ -65,7 +65,7 @@ export class ChatList {
       h("header", { class: "side-header" }, h("h1", {}, "WhatsApp"), h("div", {}, has("newchat") ? button : null, more)),
       this.banners,
       has("search") ? h("div", { class: "search-holder" }, icon("search-refreshed-thin"), searchBox("3", w("search"), (query) => this.search(query))) : null,
-      this.tabs, has("list") ? this.pane : null);
+      has("tabs") ? this.tabs : null, has("list") ? this.pane : null);
   }
 
   filter(name, button) {
@@ -83,7 +83,7 @@ export class ChatList {
   // What is to be listed: {key, heading} or {key, chat, how}.
   items() {
     const wanted = { all: () => true, unread: (chat) => chat.unread, favorites: () => false, groups: (chat) => chat.group }[this.tab];
-    if (!this.query) return state.chats.filter(wanted).map((chat) => ({ key: chat.number, chat, how: "list" }));
+    if (!this.query) return state.chats.filter((chat) => !chat.archived && wanted(chat)).map((chat) => ({ key: chat.number, chat, how: "list" }));
     if (!state.switches.search_works) return [];
     const chats = state.chats.filter((chat) => matches(chat, this.query));
     const said = state.chats.filter((chat) => chat.last?.text.toLowerCase().includes(this.query.toLowerCase()));

@@ -106,6 +106,7 @@ function open(chat, how, text = "") {
   }
   chat.unread = 0;
   list.draw();
+  void keepChats(state.chats);
   conversation.footer.editor?.focus();
   return report("chat.opened", { number: chat.number, how });
 }
@@ -169,6 +170,7 @@ on("message", ({ message, chat }) => {
   here.last = message;
   here.heard ||= !message.own;
   here.name ??= chat.name;
+  here.archived = chat.archived;
   if (!message.own) here.unread = isOpen ? 0 : Math.max(chat.unread, 1);
   state.chats = [here, ...state.chats.filter((each) => each !== here)];
   if (isOpen) {

@@ -48,7 +48,7 @@ export const keepOutgoing = (message) => run("outbox", "readwrite", (store) => s
 export const dropOutgoing = (id) => run("outbox", "readwrite", (store) => store.delete(id));
 export const outgoing = () => run("outbox", "readonly", (store) => store.getAll());
 export const keepChats = async (chats) => {
-  const rows = chats.map((chat) => ({ id: chat.jid, unreadCount: chat.unread, archive: false }));
+  const rows = chats.map((chat) => ({ id: chat.jid, unreadCount: chat.unread, archive: chat.archived === true }));
   await run("chat", "readwrite", (store) => rows.map((row) => store.put(row)).at(-1) ?? store.count());
 };
 

@@ -1,0 +1,200 @@
+// What comes in: which chats are unread, and what stands in them. Sent along with page.js, whose helpers it uses.
+
+const AT_HAND = 12; // rows of a chat that is open for another reason, at least
+const LIST_MS = 12000; // for one walk through the list of chats
+const ALIKE = 3; // chats of one title that are told apart by their place
+
+/* -- the list of chats --------------------------------------------------------------------------------- */
+
+// The rows of the chat list that exist now: of a long one only those in view. count: unread messages; 0 where there are
+// none, and in one that a person has marked as unread.
+function listRows() {
+  const found = [];
+  for (const row of all("chat_row")) {
+    const badge = one("unread", { root: row });
+    const count = badge && /\d+/.exec(badge.textContent + " " + (badge.ariaLabel ?? ""));
+    const name = one("row_title", { root: row, ok: (el) => !badge || !el.contains(badge) });
+    if (!name) continue;
+    const preview = one("row_preview", { root: row, ok: (el) => el !== name && !el.contains(name), hidden: true });
+    const title = clean(name.title || words(name)).trim();
+    if (title) found.push({ el: row, title, count: count ? Number(count[0]) : 0, preview: preview ? clean(preview.title || words(preview)).trim() : "" });
+  }
+  return found;
+}
+
+function scrollerOf(el) {
+  for (; el && el !== document.body; el = el.parentElement) {
+    if (/(auto|scroll|overlay)/.test(getComputedStyle(el).overflowY) && el.scrollHeight > el.clientHeight + 1) return el;
+  }
+  return null;
+}
+
+// Wait until rows stand where the list was scrolled to.
+function rowsInPlace(pane) {
+  const view = pane.getBoundingClientRect();
+  const shows = (y) => all("chat_row").some((row) => {
+    const place = row.getBoundingClientRect();
+    return place.top <= y && place.bottom >= y;
+  });
+  const end = Math.min(view.bottom, view.top + pane.scrollHeight - pane.scrollTop) - 4;
+  return until(() => shows(view.top + 4) && shows(end), 700);
+}
+
+// Go down the list of chats, a view at a time. visit: gets its rows, each with its place from the top; true ends it.
+// Returns whether the whole list was seen.
+async function eachView(visit) {
+  const began = now();
+  const pane = scrollerOf(all("chat_row")[0]);
+  if (!pane) return visit(listRows().map((row, place) => ({ ...row, place }))), true;
+  try {
+    pane.scrollTop = 0;
+    for (;;) {
+      await rowsInPlace(pane);
+      const top = pane.getBoundingClientRect().top - pane.scrollTop;
+      if (visit(listRows().map((row) => ({ ...row, place: Math.round(row.el.getBoundingClientRect().top - top) })))) return true;
+      const before = pane.scrollTop;
+      pane.scrollTop = before + Math.max(50, pane.clientHeight - 100);
+      if (pane.scrollTop === before) return true;
+      if (now() - began > LIST_MS) return false;
+    }
+  } finally {
+    pane.scrollTop = 0;
+  }
+}
+
+// Do that with the list's own filter for unread chats on, where the page has one: then it is short.
+async function amongUnread(work) {
+  const filter = one("unread_filter");
+  const back = one("all_filter");
+  const chosen = (tab) => tab.ariaSelected === "true" || tab.ariaPressed === "true";
+  if (!filter || !back || !chosen(back)) return work();
+  filter.click();
+  try {
+    await until(() => chosen(filter), 1000);
+    return await work();
+  } finally {
+    back.click();
+    await until(() => chosen(back) && all("chat_row").length, 500);
+  }
+}
+
+const asNumber = (text) => (text.startsWith("+") && isNumber(text, digitsOf(text)) ? digitsOf(text) : null);
+
+// All unread chats, in the list's order. hidden: how many archived ones cannot be told whose they are.
+async function unread() {
+  const found = new Map();
+  const whole = await amongUnread(() => eachView((rows) => {
+    for (const row of rows) if (row.count) found.set(row.place, row);
+    return false;
+  }));
+  const listed = [...found.values()].sort((a, b) => a.place - b.place);
+  const archived = await archivedUnread();
+  return {
+    whole,
+    hidden: archived.filter((chat) => !chat.number).length,
+    chats: [
+      ...listed.map(({ title, count, preview }) => ({ title, count, preview, number: asNumber(title) })),
+      ...archived.filter((chat) => chat.number).map(({ number, count }) => ({ title: "", count, preview: "", number })),
+    ],
+  };
+}
+
+// Archived chats are in no list; WhatsApp keeps them in the browser's own database, by an id that mostly is the number.
+async function archivedUnread() {
+  const known = (await indexedDB.databases?.()) ?? [];
+  if (!known.some(({ name }) => name === "model-storage")) return [];
+  const chats = await Promise.race([storedChats(), pause(2000).then(() => [])]).catch(() => []);
+  return chats
+    .filter((chat) => chat.archive && chat.unreadCount > 0)
+    .map((chat) => ({ id: String(chat.id?._serialized ?? chat.id), count: chat.unreadCount }))
+    .filter(({ id }) => !id.endsWith("@g.us") && !id.endsWith("@newsletter") && !id.endsWith("@broadcast"))
+    .map(({ id, count }) => ({ number: /^(\d{6,15})@c\.us$/.exec(id)?.[1] ?? null, count }));
+}
+
+function storedChats() {
+  return new Promise((resolve, reject) => {
+    const asked = indexedDB.open("model-storage");
+    asked.onerror = () => reject(asked.error);
+    asked.onupgradeneeded = () => asked.transaction.abort(); // it is gone: none is made in its place
+    asked.onsuccess = () => {
+      const db = asked.result;
+      const end = (how, value) => (db.close(), how(value));
+      if (!db.objectStoreNames.contains("chat")) return end(resolve, []);
+      const rows = db.transaction("chat", "readonly").objectStore("chat").getAll();
+      rows.onsuccess = () => end(resolve, rows.result);
+      rows.onerror = () => end(reject, rows.error);
+    };
+  });
+}
+
+/* -- what stands in a chat ----------------------------------------------------------------------------- */
+
+// Whose a row is that cannot be told is taken for theirs. Notices are nobody's.
+const isNotice = ({ el }) => el.matches(S.row.notice) || !!el.querySelector(S.row.notice);
+const spoken = (messages) =>
+  direct(messages)
+    .filter((row) => !isNotice(row))
+    .filter((row) => !row.shell && (row.text?.trim() || row.media || row.own))
+    .map((row) => ({ key: row.id, own: row.own === true, text: (row.text ?? "").trim() }));
+
+// The newest rows of the open chat, as they are: at least AT_HAND, and back to one of ours where one exists in the page.
+function heardRows() {
+  const rows = rowElements();
+  const messages = [];
+  for (let index = rows.length - 1; index >= 0; index--) {
+    if (messages.length >= AT_HAND && messages.some((message) => message.own)) break;
+    messages.unshift(parse(rows[index]));
+  }
+  return spoken(messages);
+}
+
+function heard() {
+  const at = title();
+  return { title: at?.text ?? null, number: at?.sure ? asNumber(at.text) : null, rows: heardRows() };
+}
+
+// All rows of the open chat that exist in the page, oldest first; those that are empty shells are brought into view.
+async function readRows({ wait_ms }) {
+  const messages = [];
+  for (const row of rowElements().reverse()) {
+    let message = parse(row);
+    if (message.shell) {
+      row.scrollIntoView({ block: "center" });
+      await until(() => !row.isConnected || !(message = parse(row)).shell, wait_ms);
+    }
+    messages.unshift(message);
+  }
+  return { title: title()?.text ?? null, rows: spoken(messages) };
+}
+
+// Open a chat by its row in the list: the nth one of that title, unread or not. Its title must be the row's, and its rows
+// must have taken the place of those that stood there; number: what the title says.
+async function openListed({ title: name, unread: only, nth = 0, wait_ms }) {
+  const before = { title: title()?.text ?? null, sign: rowSign() };
+  const open = () => {
+    const places = new Set();
+    let clicked = false;
+    return eachView((rows) => {
+      for (const row of rows) {
+        if (row.title !== name || (only && !row.count) || places.has(row.place)) continue;
+        places.add(row.place);
+        if (places.size <= nth) continue;
+        const target = row.el.querySelector("[role=gridcell]") ?? row.el;
+        for (const kind of ["mousedown", "mouseup"]) target.dispatchEvent(new MouseEvent(kind, { bubbles: true, cancelable: true, view: window }));
+        target.click();
+        return (clicked = true);
+      }
+      return false;
+    }).then(() => clicked);
+  };
+  if (dialogs().some((dialog) => dialog.waiting)) return { outcome: "gone" };
+  if (!(await (only ? amongUnread(open) : open()))) return { outcome: "gone" };
+  // Where a chat of that name was open already, it may be this one.
+  const changed = await until(() => title()?.text === name && rowSign() !== before.sign, before.title === name ? 1000 : wait_ms);
+  if (!changed && before.title !== name) return { outcome: "closed" };
+  await until(() => rowElements().length, wait_ms);
+  await settled({ max_ms: 5000, quiet_ms: 150, empty_ms: 800 });
+  const at = title();
+  if (at?.text !== name) return { outcome: "closed" };
+  return { outcome: isGroup() ? "group" : "open", number: at.sure ? asNumber(at.text) : null };
+}
