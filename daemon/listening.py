@@ -258,7 +258,9 @@ class Listening:
                 self._untold = bool(self._confirmation)  # a part of it may be stored
                 log.warning("reply.kept", count=len(self._kept))
                 raise
-            except (errors.DaemonError, ValueError) as error:  # it would be refused each time, and block all others
+            except errors.DatabaseUnusable:
+                raise
+            except Exception as error:  # it would fail each time, and block all others
                 log.error("reply.refused", why=type(error).__name__)
             self._untold |= taken.opted_out and bool(self._confirmation)
             self._kept.popleft()
