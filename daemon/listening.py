@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from daemon import campaigns, db, errors, handovers, outbox, pacing, reading, replies, stopwords
+from daemon import campaigns, db, errors, handovers, outbox, pacing, reading, replies, stopwords, unforeseen
 from daemon.config import Settings
 from daemon.models import Purpose
 from daemon.transports import Heard, Outgoing, Transport, Unread, always
@@ -90,6 +90,7 @@ class Listening:
         self._tries: Counter[str] = Counter()
         self._failed: Counter[int] = Counter()  # entry of `reading`: in vain
         self._untold = bool(self._confirmation)  # whether somebody may have to be told
+        self._unforeseen = unforeseen.Unforeseen()
         self._looked_at = self._pruned_at = float("-inf")
 
     def begin_anew(self) -> None:
@@ -156,7 +157,7 @@ class Listening:
             except errors.BrowserLost:
                 raise
             except OF_THE_CHAT as error:  # the others are read all the same
-                log.warning("reply.unread", why=_why(error))
+                log.warning("reply.unread", why=self._why(error))
                 await self._failed_again(task)
                 known = False
             if known:  # whatever is unread there from now on is new
@@ -261,7 +262,8 @@ class Listening:
             except errors.DatabaseUnusable:
                 raise
             except Exception as error:  # it would fail each time, and block all others
-                log.error("reply.refused", why=type(error).__name__)
+                self._unforeseen.tell(error, "listen")
+                log.error("reply.refused")
             self._untold |= taken.opted_out and bool(self._confirmation)
             self._kept.popleft()
         return taken
@@ -301,7 +303,6 @@ class Listening:
     def _may_write(self, now: int) -> bool:
         return outbox.opening(self._account, now, self._rules).at <= now
 
-
-def _why(error: Exception) -> str:
-    """A sentence of ours; of a mistake in the program only its kind, as its words may be anybody's."""
-    return str(error) if isinstance(error, errors.DaemonError) else type(error).__name__
+    def _why(self, error: Exception) -> str:
+        """A sentence of ours; of a mistake in the program only its kind, as its words may be anybody's."""
+        return str(error) if isinstance(error, errors.DaemonError) else self._unforeseen.tell(error, "listen")

@@ -75,7 +75,7 @@ EVENTS: dict[str, str] = {
     "reply.given_up": "a chat was opened and then never read to its end; look at it on the phone (tries)",
     "reply.out_of_reach": "archived chats are unread, and nothing tells whose they are: look on the phone (count)",
     "reply.cut": "a chat, or the list of chats, was too long to be read to its end in one look (what, rows)",
-    "reply.refused": "what was heard cannot be stored at all (why)",
+    "reply.refused": "what was heard cannot be stored at all, and is dropped so that it blocks no other",
     "reply.deleted": "replies that are older than 90 days were deleted (count)",
     "evidence.deleted": "what chats looked like is no longer needed and was deleted (count)",
     "picture.deleted": "pictures of browsers that are older than a day were deleted (count)",

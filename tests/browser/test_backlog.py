@@ -301,3 +301,4 @@ def test_what_was_noted_outlives_the_browser(driving: Driving, standin: StandIn)
         driving.health()
 
     assert (number, ["STOP"]) == (lambda heard: (heard.number, texts(heard)))(overheard(driving)[0])
+    driving.ensure()
