@@ -2,7 +2,6 @@
 
 const AT_HAND = 12; // rows of a chat that is open for another reason, at least
 const LIST_MS = 12000; // for one walk through the list of chats
-const ALIKE = 3; // chats of one title that are told apart by their place
 
 /* -- the list of chats --------------------------------------------------------------------------------- */
 
@@ -40,18 +39,23 @@ function rowsInPlace(pane) {
   return until(() => shows(view.top + 4) && shows(end), 700);
 }
 
+// The rows in the order in which they are seen (in the document they stand in another), each with its place below `top`.
+const placed = (top) =>
+  listRows()
+    .map((row) => ({ ...row, place: Math.round(row.el.getBoundingClientRect().top - top) }))
+    .sort((a, b) => a.place - b.place);
+
 // Go down the list of chats, a view at a time. visit: gets its rows, each with its place from the top; true ends it.
 // Returns whether the whole list was seen.
 async function eachView(visit) {
   const began = now();
   const pane = scrollerOf(all("chat_row")[0]);
-  if (!pane) return visit(listRows().map((row, place) => ({ ...row, place }))), true;
+  if (!pane) return visit(placed(0)), true;
   try {
     pane.scrollTop = 0;
     for (;;) {
       await rowsInPlace(pane);
-      const top = pane.getBoundingClientRect().top - pane.scrollTop;
-      if (visit(listRows().map((row) => ({ ...row, place: Math.round(row.el.getBoundingClientRect().top - top) })))) return true;
+      if (visit(placed(pane.getBoundingClientRect().top - pane.scrollTop))) return true;
       const before = pane.scrollTop;
       pane.scrollTop = before + Math.max(50, pane.clientHeight - 100);
       if (pane.scrollTop === before) return true;
