@@ -16,7 +16,7 @@ from tests.crash.plan import BROWSER, FAST, Plan, plans
 from tests.crash.tally import Tally, report, weigh
 
 SEED = 4
-FAULTS = {"kill": 2, "replies_busy": 2, "replies_term": 2}  # in a round of the short run; one of every other kind
+FAULTS = {"kill": 2, "replies_busy": 2, "replies_term": 2, "replies_kill": 2}  # in a round of the short run; one of every other kind
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ FAULTS = {"kill": 2, "replies_busy": 2, "replies_term": 2}  # in a round of the 
         ("sqlite", ["folder"]),
         ("sqlite", ["http"]),
         ("sqlite", ["upgrade"]),
-        ("sqlite", ["replies_busy", "replies_term"]),
+        ("sqlite", ["replies_busy", "replies_term", "replies_kill"]),
         ("postgresql", ["replies_busy"]),
         ("postgresql", ["restart", "upgrade"]),
     ],
