@@ -135,7 +135,7 @@ function storedChats() {
 
 // Whose a row is that cannot be told is taken for theirs. Notices are nobody's.
 const isNotice = ({ el }) => el.matches(S.row.notice) || !!el.querySelector(S.row.notice);
-const spoken = (messages) =>
+const saidIn = (messages) =>
   direct(messages)
     .filter((row) => !isNotice(row))
     .filter((row) => !row.shell && (row.text?.trim() || row.media || row.own))
@@ -149,7 +149,7 @@ function heardRows() {
     if (messages.length >= AT_HAND && messages.some((message) => message.own)) break;
     messages.unshift(parse(rows[index]));
   }
-  return spoken(messages);
+  return saidIn(messages);
 }
 
 function heard() {
@@ -168,7 +168,7 @@ async function readRows({ wait_ms }) {
     }
     messages.unshift(message);
   }
-  return { title: title()?.text ?? null, rows: spoken(messages) };
+  return { title: title()?.text ?? null, rows: saidIn(messages) };
 }
 
 // Open a chat by its row in the list: the nth one of that title, unread or not. Its title must be the row's, and its rows

@@ -16,7 +16,8 @@ from tests.crash.plan import BROWSER, FAST, Plan, plans
 from tests.crash.tally import Tally, report, weigh
 
 SEED = 4
-FAULTS = {"kill": 2, "replies_busy": 2, "replies_term": 2, "replies_kill": 2}  # in a round of the short run; one of every other kind
+# In a round of the short run; one of every other kind.
+FAULTS = {"kill": 2, "replies_busy": 2, "replies_term": 2, "replies_kill": 2}
 
 
 @pytest.mark.parametrize(
