@@ -259,7 +259,7 @@ class Listening:
                 self._untold = bool(self._confirmation)  # a part of it may be stored
                 log.warning("reply.kept", count=len(self._kept))
                 raise
-            except errors.DatabaseUnusable:
+            except (errors.DatabaseUnusable, errors.AccountLost):
                 raise
             except Exception as error:  # it would fail each time, and block all others
                 self._unforeseen.tell(error, "listen")
