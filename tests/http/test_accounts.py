@@ -354,7 +354,8 @@ async def test_of_two_who_change_limits_neither_undoes_the_others(browse: Any) -
 
     assert 303 == sent.status
     assert (3, 7, "Asia/Kolkata") == (row().hourly_cap, row().daily_cap, row().timezone)
-    assert all(f'name="{name}"' in await look(client, "/app/accounts") for name in was)
+    page = await look(client, "/app/accounts")
+    assert all(f'name="{name}"' in page for name in was)
 
 
 async def test_only_an_administrator_limits(browse: Any) -> None:
