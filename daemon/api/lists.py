@@ -90,12 +90,13 @@ def add_to_list(caller: Caller, *, list_id: ListId, body: People, once: Once) ->
 
 
 @endpoint.delete("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound,), tag="lists")
-def take_off_list(caller: Caller, *, list_id: ListId, body: TakeOff) -> Removed:
+def take_off_list(caller: Caller, *, list_id: ListId, body: TakeOff, once: Once) -> Removed:
     """Take people off a list, by the ids of their entries or by their numbers; who is not on it is not counted."""
     found = contacts.parse_numbers(body.numbers, caller.settings.default_country)
     if found.rejected:
         raise InvalidInput(f"numbers, index {found.rejected[0].position}: {found.rejected[0].reason}")
-    return Removed(removed=library.remove_people(list_id, body.ids, [each.number for each in found.contacts]))
+    numbers = [each.number for each in found.contacts]
+    return once.run(lambda: Removed(removed=library.remove_people(list_id, body.ids, numbers)))
 
 
 @endpoint.get("/lists/{list_id}/export.csv", scope=Scope.SEND, errors=(NotFound,), tag="lists")

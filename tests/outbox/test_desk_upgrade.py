@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from daemon import db, drafts, errors
-from daemon.models import Answer, Job, Kind
+from daemon.models import Answer, Job, KeptAnswer, Kind
 from tests.postgres import Server
 
 STEP = "0007_kinds_and_scopes"
@@ -99,6 +99,7 @@ def test_keys_of_callers_are_kept_and_those_of_the_page_are_theirs_no_more(earli
 
     kept = {("send", "order-17", 1), ("list", "k", None), ("draft", DRAFT, 2), ("send", f"draft:{OTHER}", 3)}
     assert kept == {(row.scope, row.key, row.response.get("job_id")) for row in Answer.select()}
+    assert {"order-17", f"draft:{OTHER}"} == {row.key for row in KeptAnswer.select()}
     assert 2 == drafts.start(settings, DRAFT, 3, "test")
     with pytest.raises(errors.DraftChanged):
         drafts.start(settings, OTHER, 3, "test")
