@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 import jinja2
 from aiohttp import web
+from markupsafe import Markup, escape
 
 from daemon import config
 from daemon.api import endpoint, openapi
@@ -22,6 +24,7 @@ from daemon.server.scopes import Scope
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
+TEMPLATES.filters["text"] = lambda text: Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 SAMPLES = {"name": "default"}  # what stands in a path's place; 1 for the others
 NO_END = frozenset({"/events"})
 
@@ -102,9 +105,19 @@ def _fields(operation: dict[str, Any]) -> Iterator[tuple[str, str, bool, str]]:
 def _described(one: dict[str, Any]) -> str:
     """A parameter or field in a few words: its kind, and what it is."""
     schema = one.get("schema", one)
-    kinds = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null" and each.get("const") != ""]
-    words = " or ".join(dict.fromkeys(_kind(each) for each in kinds))
-    return ". ".join(filter(None, (words, one.get("description", ""))))
+    words = " or ".join(dict.fromkeys(filter(None, map(_kind, _choices(schema)))))
+    said = one.get("description") or next(
+        (each["description"] for each in _choices(schema) if "description" in each), ""
+    )
+    return ". ".join(filter(None, (words, said)))
+
+
+def _choices(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """All that a value may be, but nothing at all."""
+    for each in schema.get("anyOf", []):
+        yield from _choices({"description": schema["description"]} | each if "description" in schema else each)
+    if "anyOf" not in schema and schema.get("type") != "null" and schema.get("const") != "":
+        yield schema
 
 
 def _kind(schema: dict[str, Any]) -> str:

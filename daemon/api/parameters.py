@@ -49,11 +49,15 @@ def _flag(value: Any) -> Any:
 
 
 _ID = (BeforeValidator(_digits), Field(ge=0, le=MAX_ID), Pattern("[0-9]{1,18}"))
-JobId = Annotated[int, *_ID, Field(description="Id of a job, as POST /send and GET /jobs give it.")]
-MessageId = Annotated[int, *_ID, Field(description="Id of a message, as GET /jobs/{id}/messages gives it.")]
-TemplateId = Annotated[int, *_ID, Field(description="Id of a template.")]
-ListId = Annotated[int, *_ID, Field(description="Id of a contact list.")]
-AccountName = Annotated[str, Field(description="Name of an account, as GET /accounts gives it."), Pattern("[^{}/]+")]
+JobId = Annotated[int, *_ID, Field(examples=[1], description="Id of a job, as POST /send and GET /jobs give it.")]
+MessageId = Annotated[
+    int, *_ID, Field(examples=[1], description="Id of a message, as GET /jobs/{id}/messages gives it.")
+]
+TemplateId = Annotated[int, *_ID, Field(examples=[1], description="Id of a template.")]
+ListId = Annotated[int, *_ID, Field(examples=[1], description="Id of a contact list.")]
+AccountName = Annotated[
+    str, Field(examples=["default"], description="Name of an account, as GET /accounts gives it."), Pattern("[^{}/]+")
+]
 
 Limit = Annotated[
     int,

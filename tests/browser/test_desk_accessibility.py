@@ -37,7 +37,6 @@ STEPS = ("people", "columns", "numbers", "message", "when", "check", "start", "d
 PAGES = {  # address of the route: the addresses that are looked at
     "/": [],  # leads to /app
     r"/app/static/{name:[a-z]+\.(?:css|js|svg)}": [],
-    "/events": [],
     r"/app/drafts/{id:[0-9a-f]{1,32}}/rejected.csv": [],
     r"/app/drafts/{id:[0-9a-f]{1,32}}/left-out.csv": [],
     r"/app/drafts/{id:[0-9a-f]{1,32}}": [],  # leads to the step that is reached
@@ -135,6 +134,18 @@ def test_axe_finds_nothing_on_the_login(instance: Instance) -> None:
     with Visitor(instance) as stranger:
         stranger.open("/app/login")
         assert [] == violations(stranger)
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+def test_axe_finds_nothing_in_the_description_of_the_api(instance: Instance, width: int) -> None:
+    """Which is open to everybody, keeps to the policy, and fits a small phone."""
+    with Visitor(instance) as stranger:
+        stranger.size(width, 800)
+        for scheme in ("light", "dark"):
+            stranger.colours(scheme)
+            stranger.open("/docs")
+            assert [] == violations(stranger)
+        assert stranger.driver.execute_script("return document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("language", ["en", "ar", "hi"])
