@@ -23,9 +23,9 @@ from daemon.models import (
     Event,
     Job,
     JobState,
+    KeyScope,
     Kind,
     Message,
-    Scope,
     State,
 )
 from daemon.transports import AccountState
@@ -67,7 +67,7 @@ class Order:
     daily_cap: int | None = None
     audience: Audience | None = None
     key: str | None = None
-    scope: Scope = Scope.SEND
+    scope: KeyScope = KeyScope.SEND
     kind: Kind = Kind.CAMPAIGN
     cloned_from: int | None = None
 

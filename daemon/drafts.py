@@ -19,7 +19,7 @@ from daemon import campaigns, contacts, doctor, errors, library, mapping, upload
 from daemon.config import Settings
 from daemon.db import after_commit, locked, now_ms, write
 from daemon.mapping import Candidate, Columns, Decisions
-from daemon.models import Answer, Attachment, Draft, Scope
+from daemon.models import Answer, Attachment, Draft, KeyScope
 from daemon.tables import Row
 
 log = structlog.get_logger()
@@ -353,7 +353,7 @@ def start(settings: Settings, draft_id: str, version: int, who: str) -> int:
 
 def _started(draft_id: str) -> int | None:
     """The job that was made of a draft which has lost it since."""
-    made = Answer.get_or_none(Answer.scope == Scope.DRAFT, Answer.key == draft_id)
+    made = Answer.get_or_none(Answer.scope == KeyScope.DRAFT, Answer.key == draft_id)
     return int(made.response["job_id"]) if made else None
 
 
@@ -372,7 +372,7 @@ def _order(draft: Draft, audience: Sequence[Sequence[Any]], found: Mapping[str, 
         source=draft.name,
         columns=fields(draft),
     )
-    own = {"key": draft.id, "scope": Scope.DRAFT, "cloned_from": data.get("cloned_from")}
+    own = {"key": draft.id, "scope": KeyScope.DRAFT, "cloned_from": data.get("cloned_from")}
     return campaigns.Order(text=data.get("text", ""), audience=chosen, **own, **terms(draft))
 
 

@@ -18,7 +18,7 @@ import structlog
 
 from daemon import contacts, errors, listing, render, tables, uploads
 from daemon.db import Prepared, after_commit, locked, now_ms, param, tuples, write
-from daemon.models import Answer, ContactList, ListEntry, Scope, Template
+from daemon.models import Answer, ContactList, KeyScope, ListEntry, Template
 
 log = structlog.get_logger()
 
@@ -167,7 +167,7 @@ def from_upload(upload_id: str) -> contacts.ContactList:
 
 
 def create_list(
-    name: str, found: contacts.ContactList, key: str | None = None, scope: Scope = Scope.LIST
+    name: str, found: contacts.ContactList, key: str | None = None, scope: KeyScope = KeyScope.LIST
 ) -> tuple[Listed, Added]:
     """A new list of these people, who may be nobody yet.
 
@@ -197,7 +197,7 @@ def create_list(
 
 
 def _made_before(
-    scope: Scope, key: str | None, digest: str, found: contacts.ContactList
+    scope: KeyScope, key: str | None, digest: str, found: contacts.ContactList
 ) -> tuple[Listed, Added] | None:
     """What the same request was answered; None when it comes for the first time, or its list is gone."""
     same = (Answer.scope == scope, Answer.key == key, Answer.request == digest)

@@ -471,11 +471,14 @@ class Attachment(Table):
     created_at = peewee.BigIntegerField()
 
 
-class Scope(StrEnum):
-    """What a key of idempotency is for: keys of two scopes never meet, so no caller reaches the page's own."""
+class KeyScope(StrEnum):
+    """What a key is for that the program itself gives, so that a form sent twice does its work once.
 
-    SEND = "send"  #: `POST /send`, the key is the caller's
-    LIST = "list"  #: `POST /lists`, likewise
+    Keys of two scopes never meet. Those that callers give are not among them: see KeptAnswer.
+    """
+
+    SEND = "send"  #: a campaign; before callers' keys were kept by themselves also theirs
+    LIST = "list"  #: a contact list, likewise
     LIST_FORM = "list_form"  #: the page's form for a new list
     DRAFT = "draft"  #: the page's start of a draft, whose id it is
     TEST = "test"  #: the page's test message

@@ -19,7 +19,7 @@ from daemon.config import Settings
 from daemon.db import lately, now_ms, tuples
 from daemon.languages import N_
 from daemon.mapping import LEFT_OUT, Candidate
-from daemon.models import MAY_RUN, UNCAPPED, Draft, Handover, Job, JobState, Kind, Message, Scope, State, Suppression
+from daemon.models import MAY_RUN, UNCAPPED, Draft, Handover, Job, JobState, KeyScope, Kind, Message, State, Suppression
 
 REASONS = {  # code of a reason → what the page calls those it is about
     "bad_number": N_("Number that cannot be used"),
@@ -314,7 +314,7 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
     order = drafts.terms(draft) | {
         "name": TEST + draft.name,
         "kind": Kind.TEST,
-        "scope": Scope.TEST,
+        "scope": KeyScope.TEST,
         "schedule_at": None,
         "window": None,
         "daily_cap": None,

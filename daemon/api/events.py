@@ -27,8 +27,9 @@ LOOK_S = 15.0  # how long somebody still hears who has been logged out meanwhile
 async def events(caller: Caller, request: web.Request, *, job: OfJob | None = None) -> EventStream:
     """Server-sent events `job` and `account`: everything as it is now, then what changes.
 
-    The data are JSON: a job as `GET /status/{job_id}` shows it, an account as `GET /accounts/{name}`. With `job` only
-    that job and its account, however old it is. `ping` says that nothing has changed, but that the connection stands.
+    The data are JSON: a job as `GET /status/{job_id}` shows it, an account as `GET /accounts/{name}`, without its
+    limits. With `job` only that job and its account, however old it is. `ping` says that nothing has changed, but that
+    the connection stands.
     """
     if job is not None:
         await in_db(request, campaigns.job, job)

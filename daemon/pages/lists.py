@@ -12,7 +12,7 @@ from aiohttp.web_request import FileField
 from daemon import contacts, errors, library, listing, uploads
 from daemon.config import Settings
 from daemon.languages import N_
-from daemon.models import Scope, Upload
+from daemon.models import KeyScope, Upload
 from daemon.pages.shell import number, only, show
 from daemon.web import SETTINGS, Role, in_db
 
@@ -67,7 +67,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     try:
         upload = await in_db(request, _given, request.app[SETTINGS], posted.get("file"), form["numbers"])
         found = await in_db(request, _people, upload, form["list"])
-        given = (form["name"], found, form["key"][:64] or None, Scope.LIST_FORM)
+        given = (form["name"], found, form["key"][:64] or None, KeyScope.LIST_FORM)
         made, added = await in_db(request, library.create_list, *given)
     except (errors.InvalidInput, errors.NotFound, errors.TooLarge) as error:
         return await _new(request, form, str(error), upload)

@@ -12,7 +12,7 @@ import pytest
 
 from daemon import accounts, campaigns, db, drafts, errors, library, rehearsal
 from daemon.contacts import Contact, ContactList
-from daemon.models import Answer, Draft, Job, Kind, Message, Scope
+from daemon.models import Answer, Draft, Job, KeyScope, Kind, Message
 from tests.outbox.test_rehearsal import NUMBERS, prepared, rehearse
 
 __all__ = ["prepared"]
@@ -181,7 +181,7 @@ def test_a_callers_key_is_not_the_pages(rehearsed: Draft, settings: Any) -> None
     assert (Kind.TEST, Kind.CAMPAIGN) == (Job.get_by_id(tested).kind, Job.get_by_id(started).kind)
     assert {"Planted"} == {Job.get_by_id(each).text for each in planted}
     assert {Kind.CAMPAIGN} == {Job.get_by_id(each).kind for each in planted}
-    assert 3 == Answer.select().where(Answer.scope == Scope.SEND).count()
+    assert 3 == Answer.select().where(Answer.scope == KeyScope.SEND).count()
 
 
 def test_a_key_of_a_list_is_not_one_of_a_campaign(database: str, settings: Any) -> None:
@@ -189,7 +189,7 @@ def test_a_key_of_a_list_is_not_one_of_a_campaign(database: str, settings: Any) 
     people = ContactList([Contact(1, NUMBERS[0], {})])
     made, _ = library.create_list("Guests", people, "k")
     campaigns.create(settings, campaigns.Order("x", numbers=[NUMBERS[0]], key="k"), "api")
-    other, _ = library.create_list("Friends", people, "k", Scope.LIST_FORM)
+    other, _ = library.create_list("Friends", people, "k", KeyScope.LIST_FORM)
     assert made.id != other.id
     assert made == library.create_list("Guests", people, "k")[0]
 

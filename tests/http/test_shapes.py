@@ -1,0 +1,94 @@
+"""One shape for one thing, wherever it is shown; and codes beside the sentences that people read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from daemon import accounts, campaigns, db, outbox, pacing
+from daemon.models import Message
+from daemon.transports import AccountState, Health, Hold, Mark
+from tests.http.conftest import Caller, form
+
+SEND = {"numbers": ["+4915110000000"], "message": "Hi"}
+ROWS = "phone;name\n+4915110000000;Ada\n12;Tom\n"
+
+
+@pytest.mark.parametrize(
+    ("health", "code"),
+    [
+        (None, "no_sender"),
+        (Health(AccountState.NEEDS_LINK, qr="2@payload"), "needs_link"),
+        (Health(AccountState.OFFLINE), "offline"),
+        (Health(AccountState.BANNED), "banned"),
+        (Health(AccountState.HELD, Hold.RESTRICTED), "held.restricted"),
+        (Health(AccountState.READY), None),
+    ],
+)
+async def test_what_a_job_waits_for_has_a_code(api: Caller, health: Health | None, code: str | None) -> None:
+    """Beside the sentence, in the job and in the account that cannot send."""
+    job_id = (await api.post("/send", SEND))["job_id"]
+    if health is not None:
+        accounts.open_account("default", db.now_ms())
+        accounts.report("default", health, db.now_ms())
+
+    shown = await api.get(f"/status/{job_id}")
+    assert (code, code is not None) == (shown["code"], shown["reason"] is not None)
+    if code not in (None, "no_sender"):
+        (waiting,) = (await api.get("/ready", 503))["accounts"]
+        assert (code, shown["reason"]) == (waiting["code"], waiting["reason"])
+    assert None is (await api.post(f"/pause/{job_id}"))["code"]
+
+
+async def test_a_sender_that_fell_silent_has_a_code_too(api: Caller) -> None:
+    """Whatever it said last."""
+    job_id = (await api.post("/send", SEND))["job_id"]
+    accounts.open_account("default", db.now_ms())
+    accounts.report("default", Health(AccountState.READY), db.now_ms() - 60_000)
+
+    assert "sender_stopped" == (await api.get(f"/status/{job_id}"))["code"]
+
+
+async def test_strangers_get_no_code(api: Caller, stranger: Caller) -> None:
+    """It says as much as the reason."""
+    job_id = (await api.post("/send", SEND))["job_id"]
+    assert None is (await stranger.get(f"/status/{job_id}"))["code"]
+
+
+async def test_a_row_that_was_left_out_looks_the_same_everywhere(api: Caller) -> None:
+    """Uploaded, sent to, put on a list, suppressed: position, value, reason; and what the position is."""
+    upload = await api.post("/upload", data=form(ROWS.encode(), "people.csv"))
+    found: list[tuple[str, Any]] = [("row", upload["rejected"])]
+    body = {"upload_id": upload["upload_id"], "message": "Hi"}
+    found.append(("row", (await api.post("/send", body))["rejected"]))
+    found.append(("index", (await api.post("/send", SEND | {"numbers": ["+4915110000000", "12"]}))["rejected"]))
+    imported = await api.post("/suppressions/import", data=form(ROWS.encode(), "people.csv"))
+    found.append(("row", imported["rejected"]))
+    for place, rejected in found:
+        (row,) = rejected
+        assert {place, "position", "value", "reason"} == set(row)
+        assert ("12", row[place]) == (row["value"], row["position"])
+    listed = await api.post("/lists", {"name": "Guests", "numbers": ["+4915110000000", "12"]})
+    assert {"position", "value", "reason"} == set(listed["rejected"][0])
+    assert imported["already_there"] == imported["present"]
+    assert imported["duplicates_removed"] == imported["duplicates"]
+
+
+async def test_a_message_looks_the_same_everywhere(api: Caller, settings: Any) -> None:
+    """In its job, among all, alone, and decided on."""
+    order = campaigns.Order("Hi {{ name }}", recipients=[{"number": "+4915110000000", "name": "Ada"}])
+    job_id = campaigns.create(settings, order, "test")["job_id"]
+    (message,) = outbox.claim("default", 1, db.now_ms(), 60_000, pacing.Rules())
+    outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
+    outbox.lose(message, "Nobody can tell.", db.now_ms())
+
+    (in_job,) = (await api.get(f"/jobs/{job_id}/messages"))["messages"]
+    (among_all,) = (await api.get("/messages"))["messages"]
+    alone = await api.get(f"/messages/{message.id}")
+    decided = await api.post(f"/messages/{message.id}/decide", {"sent": True})
+
+    assert in_job == among_all == {name: alone[name] for name in in_job}
+    assert in_job["job_id"] == job_id == Message.get_by_id(message.id).job_id
+    assert set(in_job) | {"success"} == set(decided)
+    assert {"timeline", "evidence"} == set(alone) - set(in_job)
