@@ -75,7 +75,8 @@ def test_an_older_message_of_the_same_text_is_no_receipt(driving: Driving, stand
     driving.reload()
     message = Outgoing(number, "Our newsletter")
 
-    mark = driving.prepare(message)  # here the sender is killed: Send was not clicked
+    # Here the sender is killed: Send was not clicked. Of ours nothing was loaded, as where far rows do not come.
+    mark = replace(driving.prepare(message), last_own=None)
     driving.reload()
     absent = found(driving, message, mark)
     receipt = driving.send(number, message.text)
@@ -84,7 +85,7 @@ def test_an_older_message_of_the_same_text_is_no_receipt(driving: Driving, stand
     driving.reload()
     sent = driving.run(driving.transport.look_up(message, mark))
 
-    assert (None, questions[-1]["id"]) == (mark.last_own, mark.last)
+    assert questions[-1]["id"] == mark.last
     assert [Finding.ABSENT, Finding.SENT] == [absent, sent.finding]
     assert receipt == sent.receipt
 
