@@ -18,7 +18,8 @@ import phonenumbers
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from daemon import durable, errors
+from daemon import errors
+from daemon.files import durable
 
 PREFIX = "WASENDER_"
 ENV_FILE = "wasender.env"

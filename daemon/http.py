@@ -14,9 +14,12 @@ from typing import Any
 import structlog
 from aiohttp import web, web_protocol
 
-from daemon import api, config, db, errors, feed, gate, pages, process, pruning
-from daemon import web as shared
+from daemon import config, errors, pages, process
+from daemon.api import endpoint
 from daemon.config import Settings
+from daemon.db import connection
+from daemon.ops import retention
+from daemon.server import access, feed, problems, secure, visitors
 
 log = structlog.get_logger()
 
@@ -28,17 +31,17 @@ STOP_S = 3.0  # for requests that are under way at SIGTERM; event streams are en
 def make_app(settings: Settings, key: str) -> web.Application:
     """The whole application; the database must be connected."""
     app = web.Application(
-        middlewares=[shared.speak, gate.conceal, shared.problems, gate.identify],
+        middlewares=[visitors.speak, access.conceal, problems.problems, access.identify],
         client_max_size=settings.max_upload_mb * 1024 * 1024 + OVERHEAD,
     )
-    app[shared.SETTINGS] = settings
-    app[shared.API_KEY] = key
+    app[visitors.SETTINGS] = settings
+    app[visitors.API_KEY] = key
     app[pages.ONE_BY_ONE] = asyncio.Semaphore(1)
     app[feed.FEED] = feed.Feed(partial(feed.look, settings))
-    app.on_response_prepare.append(shared.secure)
+    app.on_response_prepare.append(secure.secure)
     feed.set_up(app)
     pages.set_up(app)
-    app.add_routes(api.routes())
+    app.add_routes(endpoint.routes())
     app.add_routes(pages.routes)
     app.cleanup_ctx.append(_threads)
     app.cleanup_ctx.append(_beside)
@@ -52,8 +55,8 @@ def _refuse_malformed(
     log.warning("request.malformed", status=status)
     if request.writer is not None and request.writer.output_size:
         raise ConnectionResetError("A part of the answer is out already.")
-    body = shared.problem_body(status, "malformed-request", "This is not a request that HTTP allows.")
-    response = web.json_response(body, status=status, content_type=shared.PROBLEM_TYPE)
+    body = problems.problem_body(status, "malformed-request", "This is not a request that HTTP allows.")
+    response = web.json_response(body, status=status, content_type=problems.PROBLEM_TYPE)
     response.force_close()
     return response
 
@@ -62,13 +65,13 @@ web_protocol.RequestHandler.handle_error = _refuse_malformed  # type: ignore[met
 
 
 async def _threads(app: web.Application) -> AsyncIterator[None]:
-    threads = app[shared.THREADS] = ThreadPoolExecutor(DB_THREADS, thread_name_prefix="db")
+    threads = app[visitors.THREADS] = ThreadPoolExecutor(DB_THREADS, thread_name_prefix="db")
     yield
     everyone = Barrier(DB_THREADS)  # each thread has a connection of its own, which only it can close
 
     def close() -> None:
         everyone.wait()
-        db.close()
+        connection.close()
 
     for _ in range(DB_THREADS):
         threads.submit(close)
@@ -79,9 +82,9 @@ async def _beside(app: web.Application) -> AsyncIterator[None]:
     """What runs beside the requests."""
 
     async def in_thread(work: Any, *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(app[shared.THREADS], work, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(app[visitors.THREADS], work, *arguments)
 
-    tasks = [asyncio.create_task(each(in_thread)) for each in (app[feed.FEED].run, pruning.run)]
+    tasks = [asyncio.create_task(each(in_thread)) for each in (app[feed.FEED].run, retention.run)]
     yield
     for task in tasks:
         task.cancel()

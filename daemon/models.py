@@ -1,83 +1,17 @@
 """Tables, states and moves. No behaviour: `outbox.py` moves messages, `campaigns.py` moves jobs.
 
-All times are UTC epoch milliseconds. `Json` columns hold JSON as text.
-"""
+All times are UTC epoch milliseconds. `Json` columns hold JSON as text."""
 
 from __future__ import annotations
 
 import json
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Any
 
 import peewee
 
-from daemon.db import database
-from daemon.transports import AccountState
-
-
-class State(StrEnum):
-    """Where a message is. The comment says who moves it on."""
-
-    PENDING = "pending"  #: queued; the sender claims it
-    CLAIMED = "claimed"  #: in a sender's hand, nothing has left this machine
-    SENDING = "sending"  #: may be out; the sender confirms, or looks into the chat
-    SENT = "sent"  #: WhatsApp's server ticked it
-    DELIVERED = "delivered"
-    READ = "read"
-    FAILED = "failed"  #: permanent, or all attempts used; a person may retry
-    UNCERTAIN = "uncertain"  #: nobody can tell whether it went out; a person decides
-    SKIPPED = "skipped"  #: not to be sent (opted out)
-    CANCELLED = "cancelled"  #: its job was stopped first
-
-
-UNFINISHED = frozenset({State.PENDING, State.CLAIMED, State.SENDING})
-IN_HAND = frozenset({State.CLAIMED, State.SENDING})
-OUT = frozenset({State.SENT, State.DELIVERED, State.READ})
-NOT_OUT = frozenset({State.FAILED, State.UNCERTAIN, State.SKIPPED, State.CANCELLED})
-
-MOVES: dict[str, tuple[frozenset[State], State]] = {  # name: (from, to): the only moves a message makes
-    "claim": (frozenset({State.PENDING}), State.CLAIMED),
-    "release": (frozenset({State.CLAIMED}), State.PENDING),  # not tried: the attempt is given back
-    "submit": (frozenset({State.CLAIMED}), State.SENDING),
-    "confirm": (frozenset({State.SENDING}), State.SENT),
-    "deliver": (frozenset({State.SENT}), State.DELIVERED),
-    "read": (frozenset({State.SENT, State.DELIVERED}), State.READ),
-    "retry": (IN_HAND, State.PENDING),  # tried in vain, another try is due later
-    "requeue": (frozenset({State.SENDING}), State.PENDING),  # a crash; the chat proves it never went out
-    "fail": (IN_HAND, State.FAILED),
-    "lose": (frozenset({State.SENDING}), State.UNCERTAIN),
-    "skip": (frozenset({State.PENDING, State.CLAIMED}), State.SKIPPED),
-    "cancel": (frozenset({State.PENDING, *IN_HAND}), State.CANCELLED),  # from a hand: it would be queued again
-    "reinstate": (frozenset({State.FAILED}), State.PENDING),  # it was the account's trouble, not the recipient's
-    "settle": (frozenset({State.UNCERTAIN}), State.SENT),  # a person's decision, never the daemon's
-    "resend": (frozenset({State.UNCERTAIN, State.FAILED}), State.PENDING),  # likewise
-}
-
-
-class JobState(StrEnum):
-    """What a job does. `waiting_for_login` is derived when a job is read, never stored."""
-
-    SCHEDULED = "scheduled"  #: waits for its time
-    PENDING = "pending"  #: waits for its first claim
-    RUNNING = "running"
-    PAUSED = "paused"
-    STOPPED = "stopped"
-    COMPLETED = "completed"  #: no recipient is left to send, whatever the outcomes
-
-
-MAY_RUN = frozenset({JobState.PENDING, JobState.RUNNING})
-OPEN = frozenset({JobState.SCHEDULED, JobState.PENDING, JobState.RUNNING, JobState.PAUSED})
-
-JOB_MOVES: dict[str, tuple[frozenset[JobState], JobState]] = {
-    "open": (frozenset({JobState.SCHEDULED}), JobState.PENDING),
-    "begin": (frozenset({JobState.PENDING}), JobState.RUNNING),
-    "pause": (frozenset({JobState.SCHEDULED, JobState.PENDING, JobState.RUNNING}), JobState.PAUSED),
-    "resume": (frozenset({JobState.PAUSED}), JobState.RUNNING),
-    "reschedule": (frozenset({JobState.PAUSED}), JobState.SCHEDULED),  # resumed before its time has come
-    "stop": (OPEN, JobState.STOPPED),
-    "complete": (frozenset({JobState.PENDING, JobState.RUNNING, JobState.PAUSED}), JobState.COMPLETED),
-    "retry": (frozenset({JobState.RUNNING, JobState.PAUSED, JobState.COMPLETED}), JobState.RUNNING),
-}
+from daemon.db.proxy import database
+from daemon.states import AccountState, State
 
 
 class Kind(StrEnum):
@@ -99,14 +33,6 @@ class Purpose(StrEnum):
 
 
 UNCAPPED = frozenset({Kind.TEST, Kind.ANSWER})  # how often one person may be written to does not count these
-
-
-class Role(IntEnum):
-    """What somebody may do; each may all that those before it may. Stored by its name, in small letters."""
-
-    VIEWER = 1  #: look, with numbers masked
-    OPERATOR = 2  #: run campaigns
-    ADMIN = 3  #: also users, accounts and what cannot be undone
 
 
 class Json(peewee.TextField):
@@ -247,6 +173,8 @@ class Message(Table):
 Message.add_index(  # the cap per person; only of those that may have left, so that queueing costs nothing more
     Message.index(Message.number, Message.submitted_at).where(Message.submitted_at.is_null(False))
 )
+
+
 Message.add_index(  # whose chat it is that has this row in it
     Message.index(Message.transport_id).where(Message.transport_id.is_null(False))
 )

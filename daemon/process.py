@@ -9,8 +9,10 @@ from typing import Any
 
 import structlog
 
-from daemon import config, db, errors, logs
+from daemon import config, errors
 from daemon.config import Settings
+from daemon.db import connection
+from daemon.telemetry import logs
 
 log = structlog.get_logger()
 
@@ -26,8 +28,8 @@ def run(name: str, work: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
         settings = config.load()
         logs.configure(name, settings.log_level, settings.log_format)
         config.prepare_data_dir(settings)
-        db.connect(settings.db_url)
-        db.close()
+        connection.connect(settings.db_url)
+        connection.close()
         log.info("process.started", pid=os.getpid(), version=config.release())
         code = asyncio.run(work(settings))
     except errors.DaemonError as error:

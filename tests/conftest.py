@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import structlog
 
-from daemon import campaigns, config, db
+from daemon import config
 from daemon.config import Settings
-from daemon.contacts import Contact
-from tests import postgres
+from daemon.contacts.importer import Contact
+from daemon.db import clock as db_clock
+from daemon.db import connection, sqlite
+from tests.support import postgres
 
 ROOT = Path(__file__).resolve().parents[1]
 BACKENDS = ["sqlite", "postgresql"]  # tests/outbox runs on each, see its conftest
@@ -83,10 +85,10 @@ def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -
 def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A connected, migrated, empty database; yields its URL, for other processes."""
     # No test in this process pulls the plug, and waiting for the disk would take most of its time.
-    monkeypatch.setitem(db.PRAGMAS, "synchronous", "off")
-    db.connect(database_url)
+    monkeypatch.setitem(sqlite.PRAGMAS, "synchronous", "off")
+    connection.connect(database_url)
     yield database_url
-    db.close()
+    connection.close()
 
 
 @pytest.fixture
@@ -128,7 +130,7 @@ def people() -> Callable[..., list[Contact]]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of `campaigns`; for the outbox the time is an argument."""
     clock = Clock()
-    monkeypatch.setattr(campaigns, "now_ms", clock)
+    monkeypatch.setattr(db_clock, "now_ms", clock)
     return clock
 
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import segno
 
-from daemon import accounts, standing, wishes
+from daemon.accounts import commands, directory, limits, status
 from daemon.api import endpoint
 from daemon.api.answers import Png, Svg
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import AccountName
 from daemon.api.schemas.accounts import Account, AccountAsked, Accounts, Limits, Link, LinkCode
-from daemon.db import now_ms
+from daemon.db import clock
 from daemon.errors import IllegalMove, NotFound
 from daemon.server.scopes import Scope
-from daemon.transports import AccountState
+from daemon.states import AccountState
 
 ASKED = "Its sender is asked for it: GET /accounts/{name} says what comes of it."
 
@@ -24,8 +24,8 @@ ASKED = "Its sender is asked for it: GET /accounts/{name} says what comes of it.
 @endpoint.get("/accounts", scope=Scope.READ, tag="accounts")
 def all_accounts(caller: Caller) -> Accounts:
     """All accounts, by name."""
-    now = now_ms()
-    shown = [standing.report(caller.settings, row, now) for row in accounts.every()]
+    now = clock.now_ms()
+    shown = [status.report(caller.settings, row, now) for row in directory.every()]
     return Accounts.model_validate({"accounts": shown})
 
 
@@ -38,46 +38,46 @@ def account(caller: Caller, *, name: AccountName) -> Account:
 @endpoint.patch("/accounts/{name}", scope=Scope.ADMIN, errors=(NotFound,), tag="accounts")
 def limit_account(caller: Caller, *, name: AccountName, body: Limits) -> Account:
     """Set caps and quiet hours of the account's own: they hold from the next message on."""
-    accounts.limit(name, body.model_dump(exclude_unset=True), caller.name)
+    limits.set_limits(name, body.model_dump(exclude_unset=True), caller.name)
     return Account.model_validate(_report(caller, name))
 
 
 @endpoint.post("/accounts/{name}/screenshot", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="accounts")
 def ask_screenshot(caller: Caller, *, name: AccountName) -> AccountAsked:
     """Have the account's sender take a picture of its browser, for `GET /accounts/{name}/screenshot.png`."""
-    return _asked(caller, name, wishes.What.SCREENSHOT)
+    return _asked(caller, name, commands.What.SCREENSHOT)
 
 
 @endpoint.post("/accounts/{name}/reload", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="accounts")
 def ask_reload(caller: Caller, *, name: AccountName) -> AccountAsked:
     """Have it load the page of WhatsApp Web anew."""
-    return _asked(caller, name, wishes.What.RELOAD)
+    return _asked(caller, name, commands.What.RELOAD)
 
 
 @endpoint.post("/accounts/{name}/logout", scope=Scope.ADMIN, errors=(NotFound, IllegalMove), tag="accounts")
 def ask_logout(caller: Caller, *, name: AccountName) -> AccountAsked:
     """Have it end the link to the phone."""
-    return _asked(caller, name, wishes.What.LOG_OUT)
+    return _asked(caller, name, commands.What.LOG_OUT)
 
 
 @endpoint.post("/accounts/{name}/link", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="accounts")
 def ask_link(caller: Caller, *, name: AccountName, body: Link | None = None) -> AccountAsked:
     """Link by a code for the phone's `number`, which `link_code` then gives; without a number by the QR code again."""
     number = (body.number if body else None) or None
-    return _asked(caller, name, wishes.What.LINK_BY_CODE if number else wishes.What.LINK_BY_QR, number)
+    return _asked(caller, name, commands.What.LINK_BY_CODE if number else commands.What.LINK_BY_QR, number)
 
 
 @endpoint.get("/accounts/{name}/screenshot.png", scope=Scope.CONTROL, errors=(NotFound,), tag="accounts")
 def account_screenshot(caller: Caller, *, name: AccountName) -> Png:
     """The newest picture of its browser, which may show chats; not found when none was taken in the last day."""
-    return Png(wishes.screenshot(name, now_ms()))
+    return Png(commands.screenshot(name, clock.now_ms()))
 
 
 @endpoint.get("/accounts/{name}/link_code", scope=Scope.CONTROL, errors=(NotFound,), tag="accounts")
 def link_code(caller: Caller, *, name: AccountName) -> LinkCode:
     """The code to enter on the phone; not found while there is none."""
-    row = accounts.find(name)
-    if not row.link_code or not accounts.alive(row, now_ms()):
+    row = directory.find(name)
+    if not row.link_code or not directory.alive(row, clock.now_ms()):
         raise NotFound(f"Account {row.name} shows no code now: POST /accounts/{row.name}/link asks for one.")
     return LinkCode(code=row.link_code, number=row.link_number, at=row.link_code_at)
 
@@ -85,8 +85,8 @@ def link_code(caller: Caller, *, name: AccountName) -> LinkCode:
 @endpoint.get("/accounts/{name}/qr.svg", scope=Scope.CONTROL, errors=(NotFound,), tag="accounts")
 def qr(caller: Caller, *, name: AccountName) -> Svg:
     """The QR code to scan; not found while there is none. Whoever scans it links their phone."""
-    row = accounts.find(name)
-    if row.state != AccountState.NEEDS_LINK or not row.qr or not accounts.alive(row, now_ms()):
+    row = directory.find(name)
+    if row.state != AccountState.NEEDS_LINK or not row.qr or not directory.alive(row, clock.now_ms()):
         raise NotFound(f"Account {row.name} shows no QR code now: it is {row.state}.")
     picture = io.BytesIO()
     segno.make(row.qr, micro=False).save(picture, kind="svg", scale=6, border=4, light="#fff", xmldecl=False)
@@ -94,9 +94,9 @@ def qr(caller: Caller, *, name: AccountName) -> Svg:
 
 
 def _report(caller: Caller, name: str) -> dict[str, Any]:
-    return standing.report(caller.settings, accounts.find(name), now_ms())
+    return status.report(caller.settings, directory.find(name), clock.now_ms())
 
 
-def _asked(caller: Caller, name: str, what: wishes.What, number: str | None = None) -> AccountAsked:
-    standing.wish(caller.settings, name, what, caller.name, now_ms(), number)
+def _asked(caller: Caller, name: str, what: commands.What, number: str | None = None) -> AccountAsked:
+    status.ask(caller.settings, name, what, caller.name, clock.now_ms(), number)
     return AccountAsked.model_validate(_report(caller, name) | {"message": ASKED})

@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 from pydantic import BaseModel, ValidationError
 
 from daemon import errors
-from daemon.idempotency import Once, digest, valid_key
+from daemon.campaigns.idempotency import Once, digest, valid_key
 
 T = TypeVar("T")
 

@@ -30,10 +30,10 @@ from daemon import errors
 from daemon.api import bodies, forms, writing
 from daemon.api.answers import Answer, Blob, Download, EventStream
 from daemon.api.parameters import Pattern, Says
+from daemon.campaigns.idempotency import Once, Replay
 from daemon.config import Settings
-from daemon.idempotency import Once, Replay
 from daemon.server.scopes import Scope, least_role
-from daemon.web import SAFE, SETTINGS, authorized, caller, given_key, in_db, require
+from daemon.server.visitors import SAFE, SETTINGS, authorized, caller, given_key, in_db, require
 
 log = structlog.get_logger()
 Work = TypeVar("Work", bound=Callable[..., Any])

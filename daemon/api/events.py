@@ -8,16 +8,17 @@ import json
 from aiohttp import web
 from aiohttp_sse import sse_response
 
-from daemon import campaigns, masking
 from daemon.api import endpoint
 from daemon.api.answers import EventStream
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import OfJob
+from daemon.contacts import masking
+from daemon.delivery import job_moves
 from daemon.errors import NotFound
-from daemon.feed import FEED, STREAMS
-from daemon.gate import still_in
+from daemon.server.access import still_in
+from daemon.server.feed import FEED, STREAMS
 from daemon.server.scopes import Scope
-from daemon.web import in_db
+from daemon.server.visitors import in_db
 
 PING_S = 15.0  # shorter than any proxy's patience
 LOOK_S = 15.0  # how long somebody still hears who has been logged out meanwhile
@@ -32,7 +33,7 @@ async def events(caller: Caller, request: web.Request, *, job: OfJob | None = No
     the connection stands.
     """
     if job is not None:
-        await in_db(request, campaigns.job, job)
+        await in_db(request, job_moves.job, job)
     task, clock = request.task, asyncio.get_running_loop().time
     looked = clock()
     async with (

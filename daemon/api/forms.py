@@ -11,8 +11,9 @@ from pathlib import Path
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import BadHttpMessage
 
-from daemon import errors, uploads
-from daemon.web import SETTINGS
+from daemon import errors
+from daemon.contacts import uploads
+from daemon.server.visitors import SETTINGS
 
 CHUNK = 256 * 1024
 MAX_CONTACTS = 32 * 1024 * 1024

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from daemon import accounts, campaigns
+from daemon.accounts import directory
 from daemon.api import endpoint
 from daemon.api.answers import Metrics
 from daemon.api.endpoint import Caller, Open
 from daemon.api.schemas.health import Health, Ready, Waiting
-from daemon.db import now_ms
-from daemon.metrics import exposition
+from daemon.campaigns import progress
+from daemon.db import clock
+from daemon.server.metrics import exposition
 from daemon.server.scopes import Scope
 
 
@@ -21,8 +22,8 @@ def health(caller: Caller) -> Health:
 @endpoint.get("/ready", scope=Open.ALWAYS, tag="health", statuses={503: "No account can send now"})
 def ready(caller: Caller) -> Ready:
     """Whether an account can send. Callers with a key are told what it waits for."""
-    rows, now = accounts.every(), now_ms()
-    if any(accounts.can_send(row, now) for row in rows):
+    rows, now = directory.every(), clock.now_ms()
+    if any(directory.can_send(row, now) for row in rows):
         return Ready(ready=True, reason=None, accounts=None)
     if not caller.known:
         return Ready(ready=False, reason=None, accounts=None)
@@ -32,8 +33,8 @@ def ready(caller: Caller) -> Ready:
             state=row.state,
             hold=row.hold,
             until=row.until,
-            reason=campaigns.explain(row, now),
-            code=campaigns.code(row, now),
+            reason=progress.explain(row, now),
+            code=progress.code(row, now),
         )
         for row in rows
     ]

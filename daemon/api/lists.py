@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from daemon import contacts, exports, library, listing
 from daemon.api import endpoint
 from daemon.api.answers import Csv
 from daemon.api.endpoint import Caller
@@ -26,9 +25,13 @@ from daemon.api.schemas.library import (
     Removed,
     TakeOff,
 )
+from daemon.campaigns import report
+from daemon.campaigns.idempotency import Once
 from daemon.config import Settings
+from daemon.contacts import importer
+from daemon.contacts import list_entries as list_rows
+from daemon.contacts import lists as contact_lists
 from daemon.errors import IllegalMove, InvalidInput, NotFound
-from daemon.idempotency import Once
 from daemon.server.scopes import Scope
 
 Found = Annotated[Search, Field(description="Only those with this text in their number or a field.")]
@@ -38,7 +41,7 @@ ForExcel = Annotated[Flag, Field(description="Mark the file as UTF-8, which Exce
 @endpoint.get("/lists", scope=Scope.SEND, tag="lists")
 def lists(caller: Caller) -> Lists:
     """All lists, by name."""
-    return Lists(lists=[_list(row) for row in library.lists()])
+    return Lists(lists=[_list(row) for row in contact_lists.lists()])
 
 
 @endpoint.post("/lists", scope=Scope.SEND, errors=(NotFound,), tag="lists")
@@ -47,7 +50,7 @@ def make_list(caller: Caller, *, body: NewList, once: Once) -> ListMade:
     found = _people(caller.settings, body, may_be_nobody=True)
 
     def made() -> ListMade:
-        row, added = library.create_list(body.name, found)
+        row, added = contact_lists.create_list(body.name, found)
         return ListMade.model_validate({**row.__dict__, **_added(added).model_dump()})
 
     return once.run(made)
@@ -56,28 +59,28 @@ def make_list(caller: Caller, *, body: NewList, once: Once) -> ListMade:
 @endpoint.get("/lists/{list_id}", scope=Scope.SEND, errors=(NotFound,), tag="lists")
 def one_list(caller: Caller, *, list_id: ListId) -> ContactList:
     """One list."""
-    return _list(library.listed(list_id))
+    return _list(contact_lists.listed(list_id))
 
 
 @endpoint.put("/lists/{list_id}", scope=Scope.SEND, errors=(NotFound, IllegalMove), tag="lists")
 def rename_list(caller: Caller, *, list_id: ListId, body: ListName) -> ContactList:
     """Give a list another name. With `updated_at` it is refused when somebody has changed the list since."""
-    return _list(library.rename_list(list_id, body.name, body.updated_at))
+    return _list(contact_lists.rename_list(list_id, body.name, body.updated_at))
 
 
 @endpoint.delete("/lists/{list_id}", scope=Scope.SEND, errors=(NotFound,), tag="lists")
 def forget_list(caller: Caller, *, list_id: ListId) -> Done:
     """Forget a list and who is on it. Jobs keep their recipients."""
-    library.delete_list(list_id)
+    contact_lists.delete_list(list_id)
     return Done()
 
 
 @endpoint.get("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound,), tag="lists")
 def list_entries(
-    caller: Caller, *, list_id: ListId, search: Found = "", cursor: Cursor | None = None, limit: Limit = listing.PAGE
+    caller: Caller, *, list_id: ListId, search: Found = "", cursor: Cursor | None = None, limit: Limit = list_rows.PAGE
 ) -> Entries:
     """Who is on a list, in the order they were added, a page at a time."""
-    rows, after = listing.entries(list_id, search, cursor, limit)
+    rows, after = list_rows.entries(list_id, search, cursor, limit)
     found = [Entry(id=each.id, number=each.number, fields=each.fields) for each in rows]
     return Entries(entries=found, next_cursor=after)
 
@@ -86,17 +89,17 @@ def list_entries(
 def add_to_list(caller: Caller, *, list_id: ListId, body: People, once: Once) -> Added:
     """Put people on a list. Who is on it already gets the fields that are new or differ."""
     found = _people(caller.settings, body, may_be_nobody=False)
-    return once.run(lambda: _added(library.add_people(list_id, found)))
+    return once.run(lambda: _added(contact_lists.add_people(list_id, found)))
 
 
 @endpoint.delete("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound,), tag="lists")
 def take_off_list(caller: Caller, *, list_id: ListId, body: TakeOff, once: Once) -> Removed:
     """Take people off a list, by the ids of their entries or by their numbers; who is not on it is not counted."""
-    found = contacts.parse_numbers(body.numbers, caller.settings.default_country)
+    found = importer.parse_numbers(body.numbers, caller.settings.default_country)
     if found.rejected:
         raise InvalidInput(f"numbers, index {found.rejected[0].position}: {found.rejected[0].reason}")
     numbers = [each.number for each in found.contacts]
-    return once.run(lambda: Removed(removed=library.remove_people(list_id, body.ids, numbers)))
+    return once.run(lambda: Removed(removed=contact_lists.remove_people(list_id, body.ids, numbers)))
 
 
 @endpoint.get("/lists/{list_id}/export.csv", scope=Scope.SEND, errors=(NotFound,), tag="lists")
@@ -106,30 +109,30 @@ def export_list(caller: Caller, *, list_id: ListId, excel: ForExcel = False) -> 
 
 
 def _parts(list_id: int, excel: bool) -> Iterator[bytes]:
-    parts = listing.export(list_id)
-    yield ((exports.EXCEL_MARK if excel else "") + next(parts)).encode()
+    parts = list_rows.export(list_id)
+    yield ((report.EXCEL_MARK if excel else "") + next(parts)).encode()
     yield from (part.encode() for part in parts)
 
 
-def _people(settings: Settings, body: People, may_be_nobody: bool) -> contacts.ContactList:
+def _people(settings: Settings, body: People, may_be_nobody: bool) -> importer.ContactList:
     """Who is meant. Raises InvalidInput, NotFound."""
     given = [each for each in (body.upload_id, body.numbers, body.recipients, body.list_id) if each is not None]
     if not given and may_be_nobody:
-        return contacts.ContactList()
+        return importer.ContactList()
     if len(given) != 1:
         raise InvalidInput("Give the people once: as upload_id, numbers, recipients or list_id.")
     if body.upload_id is not None:
-        return library.from_upload(body.upload_id)
+        return contact_lists.from_upload(body.upload_id)
     if body.list_id is not None:
-        return library.from_list(body.list_id)
-    return contacts.parse_numbers(body.numbers or body.recipients or [], settings.default_country)
+        return contact_lists.from_list(body.list_id)
+    return importer.parse_numbers(body.numbers or body.recipients or [], settings.default_country)
 
 
-def _list(row: library.Listed) -> ContactList:
+def _list(row: contact_lists.Listed) -> ContactList:
     return ContactList.model_validate(row.__dict__)
 
 
-def _added(added: library.Added) -> Added:
+def _added(added: contact_lists.Added) -> Added:
     rejected = [Rejected.model_validate(each.__dict__) for each in added.rejected]
     counts: dict[str, Any] = {"added": added.added, "already_there": added.present, "updated": added.updated}
     return Added(**counts, duplicates_removed=added.duplicates, rejected=rejected)

@@ -6,16 +6,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from daemon import campaigns, evidence
 from daemon.api import endpoint
 from daemon.api.answers import Png
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import Cursor, Limit, MessageId
 from daemon.api.schemas.jobs import Decide, Evidence, Message, MessageDecided, MessageHistory, Messages, Move
+from daemon.campaigns import lifecycle, queries
+from daemon.delivery import evidence
 from daemon.errors import IllegalMove, NotFound
-from daemon.models import Event, State
+from daemon.models import Event
 from daemon.models import Message as Row
 from daemon.server.scopes import Scope
+from daemon.states import State
 
 InState = Annotated[State, Field(description="The state they are in.")]
 NAMES = tuple(Message.model_fields)
@@ -27,17 +29,17 @@ def messages_everywhere(
     *,
     state: InState = State.UNCERTAIN,
     cursor: Cursor | None = None,
-    limit: Limit = campaigns.PAGE,
+    limit: Limit = queries.PAGE,
 ) -> Messages:
     """Messages of all jobs in one state, oldest first: at first those that a person has to decide on."""
-    rows, after = campaigns.messages_everywhere(state, cursor, limit)
+    rows, after = queries.messages_everywhere(state, cursor, limit)
     return Messages(messages=[describe(row) for row in rows], next_cursor=after)
 
 
 @endpoint.get("/messages/{message_id}", scope=Scope.READ, errors=(NotFound,), tag="messages")
 def message(caller: Caller, *, message_id: MessageId) -> MessageHistory:
     """One message, all that happened to it, and what its chat looked like when nobody knew what had become of it."""
-    row, events = campaigns.message(message_id)
+    row, events = queries.message(message_id)
     seen = evidence.newest(message_id)
     return MessageHistory(
         **describe(row).model_dump(),
@@ -55,7 +57,7 @@ def message_screenshot(caller: Caller, *, message_id: MessageId) -> Png:
 @endpoint.post("/messages/{message_id}/decide", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="messages")
 def decide(caller: Caller, *, message_id: MessageId, body: Decide) -> MessageDecided:
     """Say what became of an uncertain message: it was sent, or it is to be sent again."""
-    row = campaigns.settle(message_id, body.sent, caller.name)
+    row = lifecycle.settle(message_id, body.sent, caller.name)
     return MessageDecided(**describe(row).model_dump())
 
 

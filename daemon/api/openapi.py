@@ -17,9 +17,9 @@ from daemon.api.endpoint import Endpoint, Open
 from daemon.api.endpoint import Parameter as Declared
 from daemon.api.forms import ContactsFile, ImportForm, StoredFile
 from daemon.api.schemas.common import Problem
-from daemon.idempotency import LONGEST_KEY
+from daemon.campaigns.idempotency import LONGEST_KEY
+from daemon.server.problems import PROBLEM_TYPE, PROBLEMS
 from daemon.server.scopes import Scope
-from daemon.web import PROBLEM_TYPE, PROBLEMS
 
 REF = "#/components/schemas/{model}"
 JSON = "application/json"

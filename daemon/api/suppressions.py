@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from daemon import exports, suppression
 from daemon.api import endpoint
 from daemon.api.answers import Csv
 from daemon.api.endpoint import Caller
@@ -16,6 +15,8 @@ from daemon.api.forms import ImportForm
 from daemon.api.parameters import MAX_LIMIT, Flag, Limit, Search, TextCursor
 from daemon.api.schemas.common import Done, Rejected
 from daemon.api.schemas.people import Imported, Suppress, Suppressed, Suppressions, Unsuppress
+from daemon.campaigns import report
+from daemon.contacts import suppression
 from daemon.errors import NotFound
 from daemon.server.scopes import Scope
 
@@ -73,11 +74,11 @@ def export_suppressions(caller: Caller, *, excel: ForExcel = False) -> Csv:
 
 
 def _parts(excel: bool) -> Iterator[bytes]:
-    yield ((exports.EXCEL_MARK if excel else "") + exports.as_csv([HEAD])).encode()
+    yield ((report.EXCEL_MARK if excel else "") + report.as_csv([HEAD])).encode()
     cursor: str | None = None
     while True:
         rows, cursor = suppression.page("", cursor, MAX_LIMIT)
-        yield exports.as_csv([_line(row) for row in rows], plain=0).encode()
+        yield report.as_csv([_line(row) for row in rows], plain=0).encode()
         if cursor is None:
             return
 

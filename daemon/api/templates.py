@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from daemon import library
 from daemon.api import endpoint
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import TemplateId
 from daemon.api.schemas.common import Done
 from daemon.api.schemas.library import NewTemplate, Template, Templates
+from daemon.campaigns import templates as saved_templates
 from daemon.errors import IllegalMove, NotFound
 from daemon.models import Template as Row
 from daemon.server.scopes import Scope
@@ -18,31 +18,31 @@ NAMES = tuple(Template.model_fields)
 @endpoint.get("/templates", scope=Scope.SEND, tag="templates")
 def templates(caller: Caller) -> Templates:
     """All templates, by name."""
-    return Templates(templates=[_template(row) for row in library.templates()])
+    return Templates(templates=[_template(row) for row in saved_templates.every()])
 
 
 @endpoint.post("/templates", scope=Scope.SEND, errors=(NotFound,), tag="templates")
 def keep_template(caller: Caller, *, body: NewTemplate) -> Template:
     """Keep a text under a name."""
-    return _template(library.keep_template(body.name, body.text, body.attachments))
+    return _template(saved_templates.keep(body.name, body.text, body.attachments))
 
 
 @endpoint.get("/templates/{template_id}", scope=Scope.SEND, errors=(NotFound,), tag="templates")
 def template(caller: Caller, *, template_id: TemplateId) -> Template:
     """One template."""
-    return _template(library.template(template_id))
+    return _template(saved_templates.find(template_id))
 
 
 @endpoint.put("/templates/{template_id}", scope=Scope.SEND, errors=(NotFound, IllegalMove), tag="templates")
 def change_template(caller: Caller, *, template_id: TemplateId, body: NewTemplate) -> Template:
     """Save a template anew. With `updated_at` it is refused when somebody has changed the template since."""
-    return _template(library.change_template(template_id, body.name, body.text, body.attachments, body.updated_at))
+    return _template(saved_templates.change(template_id, body.name, body.text, body.attachments, body.updated_at))
 
 
 @endpoint.delete("/templates/{template_id}", scope=Scope.SEND, errors=(NotFound,), tag="templates")
 def forget_template(caller: Caller, *, template_id: TemplateId) -> Done:
     """Forget a template. Jobs made from it keep their text."""
-    library.delete_template(template_id)
+    saved_templates.delete(template_id)
     return Done()
 
 

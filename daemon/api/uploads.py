@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from daemon import uploads
 from daemon.api import endpoint
 from daemon.api.endpoint import Caller
 from daemon.api.forms import ContactsFile, StoredFile
 from daemon.api.schemas.common import Rejected
 from daemon.api.schemas.library import Attachment, Upload
+from daemon.contacts import uploads
 from daemon.server.scopes import Scope
 
 

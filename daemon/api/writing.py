@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from daemon.api.answers import Answer, Blob, Download
-from daemon.web import in_db
+from daemon.server.visitors import in_db
 
 JSON = "application/json"
 

@@ -7,33 +7,35 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from daemon import accounts, errors, standing, wishes
+from daemon import errors
+from daemon.accounts import commands, directory, limits, status
+from daemon.campaigns import by_account
 from daemon.config import Settings
-from daemon.db import now_ms
-from daemon.languages import N_
+from daemon.db import clock
+from daemon.i18n.languages import N_
 from daemon.models import Account
 from daemon.pages.shell import members, only, show
 from daemon.pages.views import account_view, account_views
 from daemon.pages.words import WAITS
-from daemon.transports import AccountState
-from daemon.web import SETTINGS, Role, caller, in_db
+from daemon.server.visitors import SETTINGS, caller, in_db
+from daemon.states import AccountState, Role
 
 routes = web.RouteTableDef()
 
 FORM_FIELDS = ("hourly_cap", "daily_cap", "quiet_hours", "timezone")
 NO_HOURS = "off"  # what stands in the form for quiet hours that are switched off
 ASKED = {
-    wishes.What.SCREENSHOT: N_("Picture of the browser"),
-    wishes.What.LOG_OUT: N_("Log out"),
-    wishes.What.LINK_BY_CODE: N_("Code for a telephone number"),
-    wishes.What.LINK_BY_QR: N_("Back to the QR code"),
-    wishes.What.RELOAD: N_("Load the page anew"),
+    commands.What.SCREENSHOT: N_("Picture of the browser"),
+    commands.What.LOG_OUT: N_("Log out"),
+    commands.What.LINK_BY_CODE: N_("Code for a telephone number"),
+    commands.What.LINK_BY_QR: N_("Back to the QR code"),
+    commands.What.RELOAD: N_("Load the page anew"),
 }
 UNDER_WAY = {
-    wishes.Stage.ASKED: N_("Its sender comes to it when no message is in hand."),
-    wishes.Stage.TAKEN: N_("Its sender is at it."),
+    commands.Stage.ASKED: N_("Its sender comes to it when no message is in hand."),
+    commands.Stage.TAKEN: N_("Its sender is at it."),
 }
-BAD = (wishes.Stage.FAILED, wishes.Stage.MISSED)
+BAD = (commands.Stage.FAILED, commands.Stage.MISSED)
 
 
 @routes.get("/app/accounts")
@@ -55,8 +57,8 @@ async def _overview(
 
 
 def _accounts(settings: Settings) -> dict[str, Any]:
-    now = now_ms()
-    rows = accounts.every()
+    now = clock.now_ms()
+    rows = directory.every()
     return {
         "accounts": [_view(settings, row, now) for row in rows],
         "absent": [] if rows else account_views(settings),
@@ -66,7 +68,7 @@ def _accounts(settings: Settings) -> dict[str, Any]:
 
 def _view(settings: Settings, row: Account, now: int) -> dict[str, Any]:
     """The account as its card shows it."""
-    report = standing.report(settings, row, now)
+    report = status.report(settings, row, now)
     alive, state = report["alive"], row.state
     unlinked = alive and state == AccountState.NEEDS_LINK
     view = account_view(row, now)
@@ -74,7 +76,7 @@ def _view(settings: Settings, row: Account, now: int) -> dict[str, Any]:
         "sentence": view["sentence"].removesuffix(view["slow"]).strip(),  # the card says it with its end
         "alive": alive,
         "unlinked": unlinked,
-        "linked": alive and state in standing.LINKED,
+        "linked": alive and state in status.LINKED,
         "code": _code(row) if unlinked and row.link_code else None,
         "slow_until": report["slow_until"],
         "canary_at": report["canary_at"],
@@ -83,7 +85,7 @@ def _view(settings: Settings, row: Account, now: int) -> dict[str, Any]:
         "waits_for": WAITS[report["opens_why"]],
         "due": report["opens_at"] is None,
         "sends": report["can_send"] or (alive and row.known_chats),
-        "jobs": standing.jobs(row),
+        "jobs": by_account.jobs(row),
         "limits": report["limits"],
         "own": _own(row),
         "wish": _wish(report["wish"]),
@@ -119,7 +121,7 @@ def _was(field: str) -> str:
 def _wish(wish: dict[str, Any] | None) -> dict[str, Any] | None:
     if wish is None:
         return None
-    stage = wishes.Stage(wish["stage"])
+    stage = commands.Stage(wish["stage"])
     sentence = wish["outcome"] or UNDER_WAY[stage]
     at = wish["ended_at"] or wish["at"]
     return {
@@ -144,10 +146,10 @@ async def link(request: web.Request) -> web.StreamResponse:
     """By a code for the number in the form, or without one by the QR code again."""
     name, form = request.match_info["name"], await _form(request)
     number = form.get("number", "").strip()
-    what = wishes.What.LINK_BY_QR if "qr" in form else wishes.What.LINK_BY_CODE
-    arguments = (request.app[SETTINGS], name, what, caller(request), await in_db(request, now_ms))
+    what = commands.What.LINK_BY_QR if "qr" in form else commands.What.LINK_BY_CODE
+    arguments = (request.app[SETTINGS], name, what, caller(request), await in_db(request, clock.now_ms))
     try:
-        await in_db(request, standing.wish, *arguments, None if "qr" in form else number)
+        await in_db(request, status.ask, *arguments, None if "qr" in form else number)
     except (errors.InvalidInput, errors.IllegalMove) as error:
         return await _overview(request, name, form, str(error), "link")
     raise web.HTTPSeeOther(f"/app/accounts#account-{quote(name)}")
@@ -159,7 +161,7 @@ async def limit(request: web.Request) -> web.StreamResponse:
     """Caps and quiet hours; what is left empty is as the settings say."""
     name, form = request.match_info["name"], await _form(request)
     try:
-        await in_db(request, accounts.limit, name, _limits(form), caller(request))
+        await in_db(request, limits.set_limits, name, _limits(form), caller(request))
     except errors.InvalidInput as error:
         return await _overview(request, name, form, str(error), "limits")
     raise web.HTTPSeeOther(f"/app/accounts?saved={quote(name)}#account-{quote(name)}")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from daemon.course import Stretch
+from daemon.campaigns.timeline import Stretch
 
 HEIGHT = 100
 STEP, BAR = 10, 8  # a bar and its gap, a bar alone

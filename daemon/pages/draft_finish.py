@@ -10,15 +10,20 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from aiohttp import web
 
-from daemon import accounts, campaigns, contacts, drafts, errors, languages, pacing, rehearsal, uploads
+from daemon import errors
+from daemon.accounts import directory, limits, pacing
+from daemon.campaigns import create, drafts, dry_run
 from daemon.config import Settings
-from daemon.db import now_ms
+from daemon.contacts import importer, uploads
+from daemon.db import clock
+from daemon.i18n import languages
 from daemon.models import Draft, Job
 from daemon.pages.shell import only
 from daemon.pages.steps import CONTEXTS, PATH, Form, get_step, go, load, post_step, show_step, text_of, whole
 from daemon.pages.views import job_view, name_columns
 from daemon.pages.words import WAITS, formatted, lasts
-from daemon.web import SETTINGS, Role, caller, in_db, require_key
+from daemon.server.visitors import SETTINGS, caller, in_db, require_key
+from daemon.states import Role
 
 routes = web.RouteTableDef()
 
@@ -43,7 +48,7 @@ async def set_time(request: web.Request) -> web.StreamResponse:
 
 def _when(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
     kept = draft.data.get("when") or {}
-    rules = campaigns.rules_of(settings, kept.get("account") or settings.account)
+    rules = limits.rules_of(settings, kept.get("account") or settings.account)
     zone = languages.zone.get()
     window = (kept.get("window") or "-").partition("-")
     at = datetime.fromtimestamp(kept["at"] / 1000, ZoneInfo(kept.get("zone") or zone)) if kept.get("at") else None
@@ -61,8 +66,8 @@ def _when(settings: Settings, draft: Draft, entered: Form | None, query: Mapping
     }
     if entered:
         values |= {name: text_of(entered, name) for name in values}
-    known = [row.name for row in accounts.every() if row.name != settings.account]
-    account_now = datetime.fromtimestamp(now_ms() / 1000, ZoneInfo(rules.zone)).strftime("%H:%M")
+    known = [row.name for row in directory.every() if row.name != settings.account]
+    account_now = datetime.fromtimestamp(clock.now_ms() / 1000, ZoneInfo(rules.zone)).strftime("%H:%M")
     return {
         "values": values,
         "accounts": [settings.account, *known],
@@ -81,7 +86,7 @@ def _set_time(settings: Settings, draft: Draft, form: Form) -> str | None:
 
 def _chosen(settings: Settings, form: Form) -> dict[str, Any]:
     account = text_of(form, "account") or settings.account
-    if account != settings.account and account not in {row.name for row in accounts.every()}:
+    if account != settings.account and account not in {row.name for row in directory.every()}:
         raise errors.InvalidInput("Choose one of the accounts in the list.")
     low, high = (_seconds(form, name) for name in ("delay_min", "delay_max"))
     if low > high:
@@ -94,7 +99,7 @@ def _chosen(settings: Settings, form: Form) -> dict[str, Any]:
         raise errors.InvalidInput("Give both times of the window, two different ones, or neither.") from None
     cap = 0
     if text_of(form, "daily_cap").strip():
-        cap = whole(form, "daily_cap", 1, campaigns.MAX_DAILY_CAP, "The most messages a day")
+        cap = whole(form, "daily_cap", 1, create.MAX_DAILY_CAP, "The most messages a day")
     zone = text_of(form, "zone")
     chosen = {"account": account, "delay_min": low, "delay_max": high, "window": window, "daily_cap": cap, "zone": zone}
     return chosen | {"at": _instant(form, zone) if text_of(form, "start") == "at" else None}
@@ -105,8 +110,8 @@ def _seconds(form: Form, name: str) -> float:
         seconds = float(text_of(form, name).strip().replace(",", "."))
     except ValueError:
         seconds = -1
-    if not 0 <= seconds <= campaigns.MAX_DELAY_S:
-        raise errors.InvalidInput(f"The pause is a number of seconds, 0 to {campaigns.MAX_DELAY_S:,}.")
+    if not 0 <= seconds <= create.MAX_DELAY_S:
+        raise errors.InvalidInput(f"The pause is a number of seconds, 0 to {create.MAX_DELAY_S:,}.")
     return seconds
 
 
@@ -119,7 +124,7 @@ def _instant(form: Form, zone: str) -> int:
     except ValueError:
         raise errors.InvalidInput("Give the day and the time at which it begins.") from None
     at = round(local.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
-    if at < now_ms():
+    if at < clock.now_ms():
         raise errors.InvalidInput("This time has passed: choose a later one, or begin at once.")
     return at
 
@@ -142,12 +147,12 @@ async def run(request: web.Request) -> web.StreamResponse:
 
 def _run(settings: Settings, draft: Draft, form: Form) -> str | None:
     days = whole(form, "days", 1, drafts.MAX_RECENT_DAYS, "The number of days")
-    rehearsal.run(settings, draft.id, draft.version, days, text_of(form, "recent") != "keep")
+    dry_run.run(settings, draft.id, draft.version, days, text_of(form, "recent") != "keep")
     return f"/app/drafts/{draft.id}/check"
 
 
 def _check(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
-    found, audience = rehearsal.current(settings, draft)
+    found, audience = dry_run.current(settings, draft)
     recent = draft.data.get("recent") or {"days": drafts.RECENT_DAYS, "leave_out": True}
     test = draft.data.get("test") or {}
     job = Job.get_or_none(Job.id == test["job"]) if test.get("job") else None
@@ -156,7 +161,7 @@ def _check(settings: Settings, draft: Draft, entered: Form | None, query: Mappin
         "valid": audience is not None,
         "days": text_of(entered, "days") if entered and "days" in entered else str(recent["days"]),
         "leave_out": text_of(entered, "recent") != "keep" if entered and "recent" in entered else recent["leave_out"],
-        "reasons": rehearsal.REASONS,
+        "reasons": dry_run.REASONS,
         "test_number": text_of(entered, "number") if entered and "number" in entered else test.get("number", ""),
         "test_job": job_view(settings, job) if job else None,
         "nonce": secrets.token_hex(8),
@@ -197,7 +202,7 @@ async def test(request: web.Request) -> web.StreamResponse:
     position = int(row) if row.isdecimal() and len(row) < 10 else -1
     arguments = (draft.id, text_of(form, "number"), position, text_of(form, "nonce")[:40], caller(request))
     try:
-        await in_db(request, rehearsal.send_test, request.app[SETTINGS], *arguments)
+        await in_db(request, dry_run.send_test, request.app[SETTINGS], *arguments)
     except (errors.InvalidInput, errors.DraftChanged) as error:
         return await show_step(request, draft, "check", form, error)
     return await go(request, f"/app/drafts/{draft.id}/check#test")
@@ -214,21 +219,21 @@ async def confirm(request: web.Request) -> web.StreamResponse:
 
 
 def _start(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
-    found, audience = rehearsal.current(settings, draft)
+    found, audience = dry_run.current(settings, draft)
     audience = audience or []
     files = uploads.attachments(draft.data.get("attachments", []))
     when = draft.data.get("when") or {}
     first = audience[0] if audience else None
     text = draft.data.get("text", "")
-    who = contacts.Contact(*first) if first else None
-    shown = rehearsal.preview(text, who, drafts.fields(draft), bool(files) or drafts.own_files(draft)).text
+    who = importer.Contact(*first) if first else None
+    shown = dry_run.preview(text, who, drafts.fields(draft), bool(files) or drafts.own_files(draft)).text
     return {
         "found": found,
         "audience": len(audience),
         "files": files,
         "own": sum(ids is not None for *_, ids in audience),
         "when_": when,
-        "account_zone": campaigns.rules_of(settings, when.get("account") or settings.account).zone,
+        "account_zone": limits.rules_of(settings, when.get("account") or settings.account).zone,
         "text": text,
         "html": formatted(shown),
         "lasts": lasts(found["ends"] - found["starts"]) if found and found["ends"] else "",

@@ -9,15 +9,19 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from daemon import campaigns, contacts, drafts, errors, library, rehearsal, render, uploads
+from daemon import errors
+from daemon.campaigns import create, drafts, dry_run, templates
 from daemon.config import Settings
-from daemon.mapping import Candidate
+from daemon.contacts import importer, uploads
+from daemon.contacts.columns import Candidate
+from daemon.formats import template
 from daemon.models import Draft
 from daemon.pages.shell import only
 from daemon.pages.steps import CONTEXTS, PATH, Form, files_of, get_step, load, post_step, text_of
 from daemon.pages.views import name_columns
 from daemon.pages.words import formatted
-from daemon.web import Role, in_db, require_key
+from daemon.server.visitors import in_db, require_key
+from daemon.states import Role
 
 routes = web.RouteTableDef()
 
@@ -54,11 +58,11 @@ def _message(settings: Settings, draft: Draft, entered: Form | None, query: Mapp
         "files": files,
         "own": _own(draft, people) if own else None,
         "optional": bool(draft.data.get("files_optional")),
-        "templates": library.templates(),
+        "templates": templates.every(),
         "template_name": text_of(entered, "template_name") if entered else "",
         "max_mb": settings.max_upload_mb,
-        "max_caption": render.MAX_CAPTION,
-        "max_text": render.MAX_TEXT,
+        "max_caption": template.MAX_CAPTION,
+        "max_text": template.MAX_TEXT,
         "preview": shown,
     }
 
@@ -81,9 +85,9 @@ def _shown(text: str, people: Sequence[Candidate], index: int, names: Sequence[s
     """One person's message as WhatsApp shows it, and who cannot get it."""
     index = min(index, max(0, len(people) - 1))
     who = people[index] if people else None
-    person = contacts.Contact(who.position, who.number or "", who.fields) if who else None
-    found = rehearsal.preview(text, person, names, captioned)
-    limit = render.MAX_CAPTION if captioned else render.MAX_TEXT
+    person = importer.Contact(who.position, who.number or "", who.fields) if who else None
+    found = dry_run.preview(text, person, names, captioned)
+    limit = template.MAX_CAPTION if captioned else template.MAX_TEXT
     looked_at = people[:MOST_LOOKED_AT]
     wrong = [] if found.error and not who else _problems(text, looked_at, limit)
     return {
@@ -100,12 +104,12 @@ def _shown(text: str, people: Sequence[Candidate], index: int, names: Sequence[s
     }
 
 
-def _problems(text: str, people: Sequence[Candidate], limit: int) -> list[render.Problem]:
+def _problems(text: str, people: Sequence[Candidate], limit: int) -> list[template.Problem]:
     if not text.strip():
         return []
     try:
-        persons = [contacts.Contact(each.position, each.number or "", each.fields) for each in people]
-        return render.problems(text, persons, limit, MOST_LOOKED_AT).first
+        persons = [importer.Contact(each.position, each.number or "", each.fields) for each in people]
+        return template.problems(text, persons, limit, MOST_LOOKED_AT).first
     except errors.TemplateError:
         return []
 
@@ -120,7 +124,7 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: str = Field("", max_length=4 * render.MAX_TEXT)
+    text: str = Field("", max_length=4 * template.MAX_TEXT)
     index: int = Field(0, ge=0)
     find: str = Field("", max_length=200)
 
@@ -167,8 +171,8 @@ def _keep(settings: Settings, draft: Draft, form: Form) -> str | None:
     if drafts.own_files(draft):
         changes["files_optional"] = text_of(form, "optional") == "yes"
     files, own = files_of(form, "file"), files_of(form, "own")
-    if len(files) > campaigns.MAX_ATTACHMENTS:
-        raise errors.InvalidInput(f"A message takes up to {campaigns.MAX_ATTACHMENTS} attachments.")
+    if len(files) > create.MAX_ATTACHMENTS:
+        raise errors.InvalidInput(f"A message takes up to {create.MAX_ATTACHMENTS} attachments.")
     if files:
         changes |= drafts.attach(draft, [_store(settings, each) for each in files], own=False)
     if own:
@@ -176,10 +180,10 @@ def _keep(settings: Settings, draft: Draft, form: Form) -> str | None:
     if button == "remove":
         changes["attachments"] = [each for each in draft.data.get("attachments", []) if each != which]
     if button == "template" and text_of(form, "template").isdecimal():
-        kept = library.template(int(text_of(form, "template")))
+        kept = templates.find(int(text_of(form, "template")))
         changes["text"], changes["attachments"] = kept.text, kept.attachments or draft.data.get("attachments", [])
     if button == "keep":
-        library.keep_template(text_of(form, "template_name"), changes["text"], draft.data.get("attachments", []))
+        templates.keep(text_of(form, "template_name"), changes["text"], draft.data.get("attachments", []))
     if button == "next" and not files and not own:
         _check(draft, changes)
     drafts.save(draft.id, draft.version, changes)
@@ -195,7 +199,7 @@ def _check(draft: Draft, changes: Mapping[str, Any]) -> None:
         if not draft.data.get("attachments") and not drafts.own_files(draft):
             raise errors.InvalidInput("Write a message, or add an attachment.")
         return
-    unknown = sorted(render.compile(text).fields - {*drafts.fields(draft), render.NUMBER})
+    unknown = sorted(template.compile(text).fields - {*drafts.fields(draft), template.NUMBER})
     if unknown:
         raise errors.TemplateError(f"There is no field {', '.join(unknown)}: use one of those below the text.")
 

@@ -13,23 +13,27 @@ import babel
 import phonenumbers
 from aiohttp import web
 
-from daemon import doctor, drafts, errors, languages, mapping, numbers
+from daemon import errors
+from daemon.campaigns import drafts
 from daemon.config import Settings
-from daemon.doctor import Kind
-from daemon.languages import N_
-from daemon.mapping import LANDLINE, Candidate
+from daemon.contacts import columns, phone, phone_repair
+from daemon.contacts.columns import LANDLINE, Candidate
+from daemon.contacts.phone_repair import Kind
+from daemon.i18n import languages
+from daemon.i18n.languages import N_
 from daemon.models import Draft
 from daemon.pages.shell import only
 from daemon.pages.steps import CONTEXTS, PATH, Form, get_step, load, post_step, text_of
-from daemon.web import Role, in_db
+from daemon.server.visitors import in_db
+from daemon.states import Role
 
 routes = web.RouteTableDef()
 
 PAGE = 50
 GROUPS = (*(kind.value for kind in Kind if kind is not Kind.GOOD), LANDLINE)
-TITLES: dict[str, str] = {**{kind.value: text for kind, text in doctor.TITLES.items()}, LANDLINE: N_("Landlines")}
+TITLES: dict[str, str] = {**{kind.value: text for kind, text in phone_repair.TITLES.items()}, LANDLINE: N_("Landlines")}
 REASONS: dict[str, str] = {
-    **{kind.value: text for kind, text in doctor.REASONS.items()},
+    **{kind.value: text for kind, text in phone_repair.REASONS.items()},
     LANDLINE: N_("A landline is probably not on WhatsApp. They are written to all the same."),
 }
 
@@ -77,7 +81,7 @@ def _numbers(settings: Settings, draft: Draft, entered: Form | None, query: Mapp
     }
 
 
-def _group(name: str, rows: list[Candidate], chosen: mapping.Decisions) -> dict[str, Any]:
+def _group(name: str, rows: list[Candidate], chosen: columns.Decisions) -> dict[str, Any]:
     said = Counter("own" if each.own else "usable" if each.number else "open" for each in rows)
     return {
         "name": name,
@@ -148,7 +152,7 @@ def _typed(form: Form, position: str, country: str) -> str:
     """The number that a person typed, or accepted, for a row. Raises InvalidNumber."""
     text = text_of(form, f"number-{position}")
     try:
-        return numbers.normalise(text, country)
+        return phone.normalise(text, country)
     except errors.InvalidNumber as error:
         raise errors.InvalidNumber(f"Row {position}: {error}") from None
 
@@ -181,7 +185,7 @@ def _rejected(draft: Draft, all_of_them: bool) -> list[list[str]]:
         reasons = {row: reason for row, _, _, reason in found["left_out"]}
     else:
         reasons = {each.position: each.reason for each in drafts.people(draft) if each.number is None}
-    return mapping.returned(drafts.rows(draft), drafts.columns(draft), reasons)
+    return columns.returned(drafts.rows(draft), drafts.columns(draft), reasons)
 
 
 CONTEXTS["numbers"] = _numbers

@@ -8,13 +8,17 @@ from typing import Any
 
 from aiohttp import web
 
-from daemon import contacts, drafts, errors, library, mapping
+from daemon import errors
+from daemon.campaigns import drafts, templates
 from daemon.config import Settings
+from daemon.contacts import columns as column_mapping
+from daemon.contacts import importer, lists
+from daemon.formats.tabular import Row
 from daemon.models import Draft
 from daemon.pages.shell import only, show
 from daemon.pages.steps import CONTEXTS, PATH, TITLES, Form, files_of, get_step, load, post_step, text_of
-from daemon.tables import Row
-from daemon.web import SETTINGS, Role, caller, in_db, require_key
+from daemon.server.visitors import SETTINGS, caller, in_db, require_key
+from daemon.states import Role
 
 routes = web.RouteTableDef()
 
@@ -38,8 +42,8 @@ def _new(query: Form) -> dict[str, Any]:
     template, kept = _chosen(query, "template"), _chosen(query, "list")
     return {
         "drafts": _drafts(),
-        "template": library.template(template) if template else None,
-        "list": library.listed(kept) if kept else None,
+        "template": templates.find(template) if template else None,
+        "list": lists.listed(kept) if kept else None,
     }
 
 
@@ -71,7 +75,7 @@ async def begin(request: web.Request) -> web.StreamResponse:
 
 def _begin(settings: Settings, draft_id: str, who: str, form: Form) -> Draft:
     template, kept = _chosen(form, "template"), _chosen(form, "list")
-    found = library.template(template) if template else None
+    found = templates.find(template) if template else None
     data = {"text": found.text, "attachments": found.attachments} if found else {}
     origin = f"template {template} list {kept}" if template or kept else ""
     draft = drafts.begin(draft_id, who, data=data, origin=origin)
@@ -124,7 +128,7 @@ def _people(settings: Settings, draft: Draft, entered: Form | None, query: Mappi
     source = draft.data.get("source") or {}
     return {
         "source": source,
-        "lists": library.lists(),
+        "lists": lists.lists(),
         "pasted": text_of(entered, "pasted") if entered else "",
         "chosen_list": text_of(entered, "list") if entered else query.get("list", ""),
         "max_rows": drafts.MAX_ROWS,
@@ -173,7 +177,7 @@ def _columns(settings: Settings, draft: Draft, entered: Form | None, query: Mapp
     width = len(chosen["names"])
     header = chosen["header"]
     body = rows[0 if header is None else header + 1 :]
-    names = contacts.field_names(rows[header].cells if header is not None else [], width)
+    names = importer.field_names(rows[header].cells if header is not None else [], width)
     found = []
     for at in range(width):
         cells = [cell for row in body[:SAMPLE_ROWS] if (cell := _cell(row, at))]
@@ -203,7 +207,7 @@ def _map_columns(settings: Settings, draft: Draft, form: Form) -> str | None:
     header = _header(form, len(rows))
     if text_of(form, "go") == "header":
         changed = {**before, "header": header, "sure": False}
-        names = contacts.field_names(rows[header].cells if header is not None else [], width)
+        names = importer.field_names(rows[header].cells if header is not None else [], width)
         kept = zip(before["names"], names, strict=True)
         changed["names"] = [new if old else "" for old, new in kept]
         drafts.save(draft.id, draft.version, {"columns": changed})
@@ -220,7 +224,7 @@ def _map_columns(settings: Settings, draft: Draft, form: Form) -> str | None:
     for at, role in enumerate(roles):
         if role == "field" and not names[at]:
             raise errors.InvalidInput(f"Give column {at + 1} a name, or ignore it.")
-    mapping.column_names(names, [phone])
+    column_mapping.column_names(names, [phone])
     files = roles.index("file") if "file" in roles else None
     changed = {"phone": phone, "header": header, "names": names, "files": files, "sure": True}
     changes: dict[str, Any] = {"columns": changed}

@@ -8,18 +8,23 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from daemon import campaigns, cloning, errors, evidence, recipients, render, replies, uploads
+from daemon import errors
+from daemon.campaigns import cloning, queries, recipients
+from daemon.campaigns.recipients import Page, Selection
+from daemon.campaigns.timeline import Course, course
 from daemon.config import Settings
-from daemon.course import Course, course
-from daemon.db import now_ms
-from daemon.languages import N_, gettext
-from daemon.models import Job, JobState, Message, State
+from daemon.contacts import uploads
+from daemon.db import clock
+from daemon.delivery import evidence, job_moves, replies
+from daemon.formats import template
+from daemon.i18n.languages import N_, gettext
+from daemon.models import Job, Message
 from daemon.pages import chart
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import job_view, message_view, name_columns
 from daemon.pages.words import MEANINGS, MOVES, WHO, rate, seconds
-from daemon.recipients import Page, Selection
-from daemon.web import SETTINGS, caller, in_db, require_key
+from daemon.server.visitors import SETTINGS, caller, in_db, require_key
+from daemon.states import JobState, State
 
 routes = web.RouteTableDef()
 
@@ -48,12 +53,12 @@ def _selection(request: web.Request) -> Selection:
 def _job_page(
     settings: Settings, job_id: int, selection: Selection, cursor: int | None, before: int | None
 ) -> dict[str, Any]:
-    row = campaigns.job(job_id)
+    row = job_moves.job(job_id)
     found = job_view(settings, row)
-    went = course(row, now_ms())
+    went = course(row, clock.now_ms())
     return {
         "job": found,
-        "replies": replies.count(job_id, now_ms()),
+        "replies": replies.count(job_id, clock.now_ms()),
         "text": row.text,
         "attachments": uploads.attachments(row.attachments),
         "delays": [seconds(row.delay_min_ms), seconds(row.delay_max_ms)],
@@ -155,8 +160,8 @@ async def message(request: web.Request) -> web.StreamResponse:
 
 
 def _message_page(settings: Settings, message_id: int, selection: Selection) -> dict[str, Any]:
-    row, events = campaigns.message(message_id)
-    found = campaigns.job(row.job_id)
+    row, events = queries.message(message_id)
+    found = job_moves.job(row.job_id)
     row.job = found
     try:
         before, after = recipients.neighbours(row, selection)
@@ -196,8 +201,8 @@ async def decisions(request: web.Request) -> web.StreamResponse:
 
 
 def _decisions(cursor: int | None, job_id: int | None) -> dict[str, Any]:
-    of = campaigns.job(job_id) if job_id is not None else None
-    rows, after = campaigns.messages_everywhere(State.UNCERTAIN, cursor, DECISIONS_SHOWN, job_id)
+    of = job_moves.job(job_id) if job_id is not None else None
+    rows, after = queries.messages_everywhere(State.UNCERTAIN, cursor, DECISIONS_SHOWN, job_id)
     cases = [
         {
             "message": message_view(row, name_columns(row.job.columns)),
@@ -219,4 +224,4 @@ def _decisions(cursor: int | None, job_id: int | None) -> dict[str, Any]:
 def _text(row: Message) -> str:
     """What the message says, for who has to find it in the chat."""
     text = row.job.text
-    return render.render(render.compile(text), row.fields, row.number) if text.strip() else ""
+    return template.render(template.compile(text), row.fields, row.number) if text.strip() else ""

@@ -9,12 +9,14 @@ from urllib.parse import urlencode
 from aiohttp import web
 from aiohttp.web_request import FileField
 
-from daemon import contacts, errors, library, listing, uploads
+from daemon import errors
 from daemon.config import Settings
-from daemon.languages import N_
+from daemon.contacts import importer, list_entries, lists, naming, uploads
+from daemon.i18n.languages import N_
 from daemon.models import KeyScope, Upload
 from daemon.pages.shell import number, only, show
-from daemon.web import SETTINGS, Role, in_db
+from daemon.server.visitors import SETTINGS, in_db
+from daemon.states import Role
 
 routes = web.RouteTableDef()
 
@@ -33,7 +35,7 @@ DONE = {
 @only(Role.OPERATOR)
 async def every(request: web.Request) -> web.StreamResponse:
     """All lists with their counts."""
-    rows = await in_db(request, library.lists)
+    rows = await in_db(request, lists.lists)
     return show(request, "lists.html", {"lists": rows, "done": DONE.get(request.query.get("done", ""), "")})
 
 
@@ -49,8 +51,8 @@ async def _new(
 ) -> web.StreamResponse:
     context = {
         "form": form,
-        "lists": await in_db(request, library.lists),
-        "max_name": library.MAX_NAME,
+        "lists": await in_db(request, lists.lists),
+        "max_name": naming.MAX_NAME,
         "error": error,
         "upload": _rejected(upload),
     }
@@ -68,7 +70,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         upload = await in_db(request, _given, request.app[SETTINGS], posted.get("file"), form["numbers"])
         found = await in_db(request, _people, upload, form["list"])
         given = (form["name"], found, form["key"][:64] or None, KeyScope.LIST_FORM)
-        made, added = await in_db(request, library.create_list, *given)
+        made, added = await in_db(request, lists.create_list, *given)
     except (errors.InvalidInput, errors.NotFound, errors.TooLarge) as error:
         return await _new(request, form, str(error), upload)
     raise _to_list(made.id, added, upload)
@@ -87,13 +89,13 @@ def _given(settings: Settings, file: Any, pasted: str) -> Upload | None:
     return uploads.find(uploads.add_contacts(data, name, settings.default_country)["upload_id"])
 
 
-def _people(upload: Upload | None, list_id: str) -> contacts.ContactList:
+def _people(upload: Upload | None, list_id: str) -> importer.ContactList:
     if upload is not None:
-        return library.from_upload(upload.id)
-    return library.from_list(int(list_id)) if list_id.isdecimal() and len(list_id) < 19 else contacts.ContactList()
+        return lists.from_upload(upload.id)
+    return lists.from_list(int(list_id)) if list_id.isdecimal() and len(list_id) < 19 else importer.ContactList()
 
 
-def _to_list(list_id: int, added: library.Added, upload: Upload | None) -> web.HTTPSeeOther:
+def _to_list(list_id: int, added: lists.Added, upload: Upload | None) -> web.HTTPSeeOther:
     """Back to the list, which says what became of those who were given."""
     said = {"added": added.added, "present": added.present, "updated": added.updated, "duplicates": added.duplicates}
     query: dict[str, object] = {name: count for name, count in said.items() if count or name == "added"}
@@ -123,14 +125,14 @@ async def _one(
         "done": DONE.get(request.query.get("done", ""), ""),
         "said": {name: number(request, name) for name in COUNTS},
         "upload": await in_db(request, _upload, upload_id) if upload_id else None,
-        "max_name": library.MAX_NAME,
+        "max_name": naming.MAX_NAME,
     }
     return show(request, "list.html", context, status)
 
 
 def _list_page(list_id: int, search: str, cursor: int | None) -> dict[str, Any]:
-    row = library.listed(list_id)
-    entries, after = listing.entries(list_id, search, cursor)
+    row = lists.listed(list_id)
+    entries, after = list_entries.entries(list_id, search, cursor)
     return {
         "list": row,
         "search": search,
@@ -167,7 +169,7 @@ async def add(request: web.Request) -> web.StreamResponse:
         upload = await in_db(request, _given, request.app[SETTINGS], posted.get("file"), pasted)
         if upload is None:
             raise errors.InvalidInput("There is nobody to add: choose a contacts file or paste telephone numbers.")
-        added = await in_db(request, library.add_people, list_id, await in_db(request, _people, upload, ""))
+        added = await in_db(request, lists.add_people, list_id, await in_db(request, _people, upload, ""))
     except (errors.InvalidInput, errors.TooLarge) as error:
         return await _one(request, str(error), "add", 422, {"numbers": pasted})
     raise _to_list(list_id, added, upload)
@@ -182,10 +184,10 @@ async def remove(request: web.Request) -> web.StreamResponse:
     if not ids:
         return await _one(request, "Nobody is chosen: tick the people to remove.", "people", 422)
     if not posted.get("sure"):
-        row = await in_db(request, library.listed, list_id)
-        people = await in_db(request, listing.some, list_id, ids)
+        row = await in_db(request, lists.listed, list_id)
+        people = await in_db(request, list_entries.some, list_id, ids)
         return show(request, "list_remove.html", {"list": row, "people": people, "columns": row.columns})
-    count = await in_db(request, library.remove_people, list_id, ids)
+    count = await in_db(request, lists.remove_people, list_id, ids)
     raise web.HTTPSeeOther(f"/app/lists/{list_id}?removed={count}#people")
 
 
@@ -195,7 +197,7 @@ async def rename(request: web.Request) -> web.StreamResponse:
     posted, list_id = await request.post(), int(request.match_info["id"])
     name, at = str(posted.get("name", "")), str(posted.get("updated_at", ""))
     try:
-        await in_db(request, library.rename_list, list_id, name, int(at) if at.isdecimal() and len(at) < 19 else 0)
+        await in_db(request, lists.rename_list, list_id, name, int(at) if at.isdecimal() and len(at) < 19 else 0)
     except (errors.InvalidInput, errors.IllegalMove) as error:
         status = 409 if isinstance(error, errors.IllegalMove) else 422
         return await _one(request, str(error), "name", status, {"name": name})
@@ -206,7 +208,7 @@ async def rename(request: web.Request) -> web.StreamResponse:
 @only(Role.OPERATOR)
 async def ask_delete(request: web.Request) -> web.StreamResponse:
     """The question before it is deleted."""
-    row = await in_db(request, library.listed, int(request.match_info["id"]))
+    row = await in_db(request, lists.listed, int(request.match_info["id"]))
     return show(request, "list_delete.html", {"list": row})
 
 
@@ -214,7 +216,7 @@ async def ask_delete(request: web.Request) -> web.StreamResponse:
 @only(Role.OPERATOR)
 async def delete(request: web.Request) -> web.StreamResponse:
     try:
-        await in_db(request, library.delete_list, int(request.match_info["id"]))
+        await in_db(request, lists.delete_list, int(request.match_info["id"]))
     except errors.NotFound:  # in another tab, or by a second click: it is gone, as was wished
         pass
     raise web.HTTPSeeOther("/app/lists?done=deleted")

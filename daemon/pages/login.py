@@ -12,9 +12,12 @@ from functools import partial
 
 from aiohttp import web
 
-from daemon import errors, gate, logins, users
+from daemon import errors
+from daemon.auth import sessions, users
 from daemon.pages.shell import own_path, show
-from daemon.web import API_KEY, Role, authorized, in_db, require, same, visitor
+from daemon.server import access
+from daemon.server.visitors import API_KEY, authorized, in_db, require, same, visitor
+from daemon.states import Role
 
 routes = web.RouteTableDef()
 
@@ -35,23 +38,23 @@ async def login(request: web.Request) -> web.StreamResponse:
     """Whoever gives the right password or key gets a session; others the same page again."""
     if request.content_length is None or request.content_length > LOGIN_BYTES:
         raise errors.TooLarge("This is not the login form.")
-    if not gate.from_our_page(request):
+    if not access.from_our_page(request):
         raise errors.Forbidden("This login form came from another site: open the page itself and log in there.")
     form = await request.post()
     goal, name = own_path(str(form.get("next", ""))), str(form.get("name", "")).strip()
     if "key" in form:
         key, name = request.app[API_KEY], ""
-        enter = partial(logins.by_key, right=same(str(form["key"]).strip(), key), key=key)
+        enter = partial(sessions.by_key, right=same(str(form["key"]).strip(), key), key=key)
     else:
-        enter = partial(logins.by_password, name=name, password=str(form.get("password", "")))
+        enter = partial(sessions.by_password, name=name, password=str(form.get("password", "")))
     try:
         async with request.app[ONE_BY_ONE]:
-            opened = await in_db(request, partial(enter, gate.origin_of(request, name)))
+            opened = await in_db(request, partial(enter, access.origin_of(request, name)))
     except (errors.Unauthorized, errors.TooManyTries) as error:
         return await _form(request, goal, name, error, by_key="key" in form)
     await _end(request)  # the session that was open before, if any
     response = web.HTTPSeeOther(goal)
-    gate.let_in(request, response, opened)
+    access.let_in(request, response, opened)
     raise response
 
 
@@ -82,11 +85,11 @@ async def logout(request: web.Request) -> web.StreamResponse:
     require(request, Role.VIEWER)
     await _end(request)
     response = web.HTTPSeeOther("/app/login")
-    gate.let_out(request, response)
+    access.let_out(request, response)
     raise response
 
 
 async def _end(request: web.Request) -> None:
     who = visitor.get()
     if who is not None and who.session is not None:
-        await in_db(request, logins.close, who.session)
+        await in_db(request, sessions.close, who.session)

@@ -6,12 +6,12 @@ from typing import Any
 
 from aiohttp import web
 
-from daemon import campaigns
+from daemon.campaigns import progress, queries
 from daemon.config import Settings
-from daemon.models import State
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import account_views, job_view
-from daemon.web import SETTINGS, in_db
+from daemon.server.visitors import SETTINGS, in_db
+from daemon.states import State
 
 routes = web.RouteTableDef()
 
@@ -27,11 +27,11 @@ async def overview(request: web.Request) -> web.StreamResponse:
 
 
 def _overview(settings: Settings, cursor: int | None) -> dict[str, Any]:
-    rows, after = campaigns.jobs(cursor, JOBS_SHOWN)
+    rows, after = queries.jobs(cursor, JOBS_SHOWN)
     return {
         "accounts": account_views(settings),
         "jobs": [job_view(settings, row) for row in rows],
-        "undecided": campaigns.totals()[State.UNCERTAIN],
+        "undecided": progress.totals()[State.UNCERTAIN],
         "cursor": cursor,
         "after": after,
     }

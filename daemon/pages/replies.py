@@ -7,12 +7,13 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from daemon import campaigns, replies, suppression
-from daemon.db import now_ms
+from daemon.contacts import suppression
+from daemon.db import clock
+from daemon.delivery import job_moves, replies
 from daemon.models import Reply
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import name_columns
-from daemon.web import in_db
+from daemon.server.visitors import in_db
 
 routes = web.RouteTableDef()
 
@@ -27,14 +28,14 @@ async def answers(request: web.Request) -> web.StreamResponse:
 
 
 def _page(cursor: int | None, stops: bool, job_id: int | None) -> dict[str, Any]:
-    rows, after = replies.page(cursor, now_ms(), stops, job_id)
+    rows, after = replies.page(cursor, clock.now_ms(), stops, job_id)
     listed = suppression.among(row.number for row in rows)
     given = {"job": job_id, "show": "stop" if stops else None}
     chosen = {name: value for name, value in given.items() if value is not None}
     return {
         "replies": [_view(row, listed) for row in rows],
         "stops": stops,
-        "job": campaigns.job(job_id) if job_id is not None else None,
+        "job": job_moves.job(job_id) if job_id is not None else None,
         "cursor": cursor,
         "first": urlencode(chosen),
         "next": urlencode(chosen | {"cursor": after}) if after else "",

@@ -14,14 +14,21 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from daemon import config, errors, gate, languages, masking, users
-from daemon.languages import N_
+from daemon import config, errors
+from daemon.auth import users
+from daemon.contacts import masking
+from daemon.i18n import languages
+from daemon.i18n.languages import N_
 from daemon.pages.words import iso, size, tone, words
-from daemon.web import ERROR_PAGE, STYLE_HASH, Role, Visitor, authorized, in_db, require, to_login, visitor
+from daemon.server import access
+from daemon.server.problems import ERROR_PAGE, to_login
+from daemon.server.secure import STYLE_HASH
+from daemon.server.visitors import Visitor, authorized, in_db, require, visitor
+from daemon.states import Role
 
 routes = web.RouteTableDef()
 
-UI = Path(__file__).parents[1] / "ui"
+HERE = Path(__file__).parent
 STATIC = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}  # machines differ about .js
 OWN_PATH = re.compile(r"/app(?:[/?][\w/?=&%.-]*)?", re.A)
 
@@ -49,7 +56,7 @@ def set_up(app: web.Application) -> None:
     }  # fmt: skip
     environment = aiohttp_jinja2.setup(
         app,
-        loader=jinja2.FileSystemLoader(UI),
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -61,7 +68,7 @@ def set_up(app: web.Application) -> None:
     environment.globals.update(csrf_field=csrf_field, may=may)
     environment.install_gettext_callables(languages.gettext, languages.ngettext, newstyle=True)  # type: ignore[attr-defined]
     # In the page itself: it can be read as soon as it has come, without a second question to the server.
-    style = "\n".join(path.read_text() for path in sorted(UI.glob("*.css")))
+    style = "\n".join(path.read_text() for path in sorted((HERE / "static").glob("*.css")))
     environment.globals["style"] = _Style(style)
     app[STYLE_HASH] = f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
     app[ERROR_PAGE] = lambda request, context, status: show(request, "error.html", context, status)
@@ -149,7 +156,7 @@ async def root(request: web.Request) -> web.StreamResponse:
 @routes.get(r"/app/static/{name:[a-z]+\.(?:css|js|svg)}")
 async def static(request: web.Request) -> web.StreamResponse:
     """Style, script or icon; revalidated by its ETag, so an update shows at once."""
-    path = UI / request.match_info["name"]
+    path = HERE / "static" / request.match_info["name"]
     if not path.is_file():
         raise errors.NotFound(f"There is nothing at {request.path}.")
     return web.FileResponse(path, headers={"Cache-Control": "no-cache", "Content-Type": STATIC[path.suffix]})
@@ -161,7 +168,7 @@ async def speak(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     response, who = web.HTTPSeeOther(own_path(str(form.get("next", "")))), visitor.get()
     if (chosen := str(form.get("language", ""))) in languages.LANGUAGES:
-        gate.set_language(request, response, chosen)
+        access.set_language(request, response, chosen)
         if who is not None and who.user_id is not None and who.fresh:
             await in_db(request, users.speak, who.user_id, chosen)
     raise response

@@ -8,12 +8,14 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_request import FileField
 
-from daemon import drafts, errors
+from daemon import errors
+from daemon.campaigns import drafts
 from daemon.config import Settings
-from daemon.languages import N_
+from daemon.i18n.languages import N_
 from daemon.models import Draft
 from daemon.pages.shell import show
-from daemon.web import PROBLEMS, SETTINGS, in_db, require_key
+from daemon.server.problems import PROBLEMS
+from daemon.server.visitors import SETTINGS, in_db, require_key
 
 PATH = r"/app/drafts/{id:[0-9a-f]{1,32}}"
 TITLES = {

@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 from aiohttp import web
 from aiohttp.web_request import FileField
 
-from daemon import errors, suppression
-from daemon.languages import N_
-from daemon.models import Role
+from daemon import errors
+from daemon.contacts import suppression
+from daemon.i18n.languages import N_
 from daemon.pages.shell import only, show
-from daemon.web import SETTINGS, caller, in_db
+from daemon.server.visitors import SETTINGS, caller, in_db
+from daemon.states import Role
 
 routes = web.RouteTableDef()
 

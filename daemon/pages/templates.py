@@ -8,13 +8,17 @@ from aiohttp import web
 from aiohttp.web_request import FileField
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from daemon import errors, library, render, uploads
+from daemon import errors
+from daemon.campaigns import templates
 from daemon.config import Settings
-from daemon.languages import N_
+from daemon.contacts import naming, uploads
+from daemon.formats import template as message_text
+from daemon.i18n.languages import N_
 from daemon.models import Attachment, Template
 from daemon.pages.shell import only, show
 from daemon.pages.words import formatted
-from daemon.web import SETTINGS, Role, in_db, require
+from daemon.server.visitors import SETTINGS, in_db, require
+from daemon.states import Role
 
 routes = web.RouteTableDef()
 
@@ -31,7 +35,7 @@ DONE = {
 @only(Role.OPERATOR)
 async def every(request: web.Request) -> web.StreamResponse:
     """All templates."""
-    rows = await in_db(request, library.templates)
+    rows = await in_db(request, templates.every)
     views = [
         {"id": row.id, "name": row.name, "html": _short(row.text), "files": len(row.attachments), "at": row.updated_at}
         for row in rows
@@ -55,7 +59,7 @@ async def new(request: web.Request) -> web.StreamResponse:
 @only(Role.OPERATOR)
 async def edit(request: web.Request) -> web.StreamResponse:
     """The form of one that is kept."""
-    row = await in_db(request, library.template, int(request.match_info["id"]))
+    row = await in_db(request, templates.find, int(request.match_info["id"]))
     return await _form(request, _values(row), row)
 
 
@@ -74,9 +78,9 @@ async def _form(
         "error": error,
         "late": status == 409,
         "preview": await in_db(request, _preview, Draft(text=values["text"], attachments=len(files), samples={})),
-        "max_text": render.MAX_TEXT,
-        "max_caption": render.MAX_CAPTION,
-        "max_name": library.MAX_NAME,
+        "max_text": message_text.MAX_TEXT,
+        "max_caption": message_text.MAX_CAPTION,
+        "max_name": naming.MAX_NAME,
         "max_upload_mb": request.app[SETTINGS].max_upload_mb,
         "done": DONE.get(request.query.get("done", ""), ""),
     }
@@ -100,7 +104,7 @@ def _or_none(attachment_id: str) -> list[Attachment]:
 async def create(request: web.Request) -> web.StreamResponse:
     values = await _entered(request)
     try:
-        await in_db(request, library.keep_template, values["name"], values["text"], values["attachments"])
+        await in_db(request, templates.keep, values["name"], values["text"], values["attachments"])
     except (errors.InvalidInput, errors.NotFound) as error:
         return await _form(request, values, error=str(error), status=422)
     raise web.HTTPSeeOther("/app/templates?done=saved")
@@ -110,10 +114,10 @@ async def create(request: web.Request) -> web.StreamResponse:
 @only(Role.OPERATOR)
 async def save(request: web.Request) -> web.StreamResponse:
     values = await _entered(request)
-    row = await in_db(request, library.template, int(request.match_info["id"]))
+    row = await in_db(request, templates.find, int(request.match_info["id"]))
     given = (row.id, values["name"], values["text"], values["attachments"], values["updated_at"])
     try:
-        await in_db(request, library.change_template, *given)
+        await in_db(request, templates.change, *given)
     except errors.IllegalMove as error:
         return await _form(request, values, row, str(error), 409)
     except (errors.InvalidInput, errors.NotFound) as error:
@@ -156,7 +160,7 @@ def _take(settings: Settings, file: FileField) -> dict[str, Any]:
 @only(Role.OPERATOR)
 async def ask_delete(request: web.Request) -> web.StreamResponse:
     """The question before it is deleted."""
-    row = await in_db(request, library.template, int(request.match_info["id"]))
+    row = await in_db(request, templates.find, int(request.match_info["id"]))
     return show(request, "template_delete.html", {"template": row})
 
 
@@ -164,7 +168,7 @@ async def ask_delete(request: web.Request) -> web.StreamResponse:
 @only(Role.OPERATOR)
 async def delete(request: web.Request) -> web.StreamResponse:
     try:
-        await in_db(request, library.delete_template, int(request.match_info["id"]))
+        await in_db(request, templates.delete, int(request.match_info["id"]))
     except errors.NotFound:  # in another tab, or by a second click: it is gone, as was wished
         pass
     raise web.HTTPSeeOther("/app/templates?done=deleted")
@@ -195,14 +199,14 @@ async def preview(request: web.Request) -> web.StreamResponse:
 
 def _preview(draft: Draft) -> dict[str, Any]:
     """A field without a sample shows its name in brackets."""
-    limit = render.MAX_CAPTION if draft.attachments else render.MAX_TEXT
+    limit = message_text.MAX_CAPTION if draft.attachments else message_text.MAX_TEXT
     shown, fields, error = draft.text, [], ""
     if draft.text.strip():
         try:
-            template = render.compile(draft.text)
+            template = message_text.compile(draft.text)
             fields = sorted(template.fields)
             values = {name: draft.samples.get(name, "").strip() or f"[{name}]" for name in fields}
-            shown = render.render(template, values, values.get(render.NUMBER, ""))
+            shown = message_text.render(template, values, values.get(message_text.NUMBER, ""))
         except errors.TemplateError as problem:
             error = str(problem)
     length = len(shown.encode("utf-16-le", "surrogatepass")) // 2

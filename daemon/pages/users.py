@@ -8,11 +8,14 @@ from typing import Any
 
 from aiohttp import web
 
-from daemon import errors, gate, logins, passwords, users
-from daemon.languages import N_
+from daemon import errors
+from daemon.auth import passwords, sessions, users
+from daemon.i18n.languages import N_
 from daemon.models import Session, User
 from daemon.pages.shell import ROLES, members, only, show
-from daemon.web import Role, Visitor, caller, in_db, require, visitor
+from daemon.server import access
+from daemon.server.visitors import Visitor, caller, in_db, require, visitor
+from daemon.states import Role
 
 routes = web.RouteTableDef()
 
@@ -42,7 +45,7 @@ async def people(request: web.Request) -> web.StreamResponse:
 
 
 async def _people(request: web.Request, form: dict[str, str] | None = None, error: str = "") -> web.StreamResponse:
-    rows, open_now = await in_db(request, users.every), await in_db(request, logins.everybody)
+    rows, open_now = await in_db(request, users.every), await in_db(request, sessions.everybody)
     context = {
         "users": [_view(row, open_now.get(row.id, [])) for row in rows],
         "by_key": _sessions(open_now.get(None, []), visitor.get()),
@@ -101,7 +104,7 @@ async def one(request: web.Request) -> web.StreamResponse:
 
 async def _one(request: web.Request, error: str = "") -> web.StreamResponse:
     row = await in_db(request, users.find, int(request.match_info["id"]))
-    open_now, who = await in_db(request, logins.sessions, row.id), visitor.get()
+    open_now, who = await in_db(request, sessions.sessions, row.id), visitor.get()
     context = {
         "user": _view(row, open_now),
         "sessions": _sessions(open_now, who),
@@ -146,7 +149,7 @@ async def enable(request: web.Request) -> web.StreamResponse:
 @only(Role.ADMIN)
 async def end_sessions(request: web.Request) -> web.StreamResponse:
     user_id = int(request.match_info["id"])
-    await in_db(request, logins.close_all, user_id)
+    await in_db(request, sessions.close_all, user_id)
     raise web.HTTPSeeOther(f"/app/users/{user_id}?done=ended")
 
 
@@ -154,7 +157,7 @@ async def end_sessions(request: web.Request) -> web.StreamResponse:
 @only(Role.ADMIN)
 async def end_key_sessions(request: web.Request) -> web.StreamResponse:
     """Log out everybody who came in with the API key."""
-    await in_db(request, logins.close_all, None)
+    await in_db(request, sessions.close_all, None)
     raise web.HTTPSeeOther("/app/users?done=ended")
 
 
@@ -179,7 +182,7 @@ async def me(request: web.Request) -> web.StreamResponse:
 
 async def _me(request: web.Request, error: str = "", place: str = "") -> web.StreamResponse:
     who = require(request, Role.VIEWER)
-    rows = await in_db(request, logins.sessions, who.user_id)
+    rows = await in_db(request, sessions.sessions, who.user_id)
     context = {
         "label": ROLES[who.role],
         "meaning": MEANINGS[who.role],
@@ -202,16 +205,16 @@ async def own_password(request: web.Request) -> web.StreamResponse:
     if new != form.get("again", ""):
         return await _me(request, N_("The two are not the same: write the new password twice."), "again")
     try:
-        origin = gate.origin_of(request, who.name)
-        was = await in_db(request, partial(logins.confirm, origin, who.user_id, form.get("password", "")))
+        origin = access.origin_of(request, who.name)
+        was = await in_db(request, partial(sessions.confirm, origin, who.user_id, form.get("password", "")))
         await in_db(request, partial(users.set_password, who.user_id, new, who.name, was))
     except errors.Unauthorized:
         return await _me(request, N_("This is not your present password."), "password")
     except errors.InvalidInput as error:
         return await _me(request, str(error), "new")
-    opened = await in_db(request, logins.open_session, await in_db(request, users.find, who.user_id))
+    opened = await in_db(request, sessions.open_session, await in_db(request, users.find, who.user_id))
     response = web.HTTPSeeOther("/app/me?done=own")
-    gate.let_in(request, response, opened)
+    access.let_in(request, response, opened)
     raise response
 
 
@@ -219,9 +222,9 @@ async def own_password(request: web.Request) -> web.StreamResponse:
 @members
 async def log_out_everywhere(request: web.Request) -> web.StreamResponse:
     who = require(request, Role.VIEWER)
-    await in_db(request, logins.close_all, who.user_id)
+    await in_db(request, sessions.close_all, who.user_id)
     response = web.HTTPSeeOther("/app/login")
-    gate.let_out(request, response)
+    access.let_out(request, response)
     raise response
 
 

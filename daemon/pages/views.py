@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from daemon import accounts, campaigns
+from daemon.accounts import directory
+from daemon.campaigns import progress
 from daemon.config import Settings
-from daemon.db import now_ms
-from daemon.models import IN_HAND, JOB_MOVES, Account, Job, JobState, Message, State
+from daemon.db import clock
+from daemon.models import Account, Job, Message
 from daemon.pages.words import BAR, MEANINGS, NAMES, STATUSES, TONES, WAITS, lasts, words
-from daemon.transports import AccountState
+from daemon.states import IN_HAND, JOB_MOVES, AccountState, JobState, State
 
 
 def account_views(settings: Settings) -> list[dict[str, Any]]:
-    now = now_ms()
-    known = [account_view(row, now) for row in accounts.every()]
+    now = clock.now_ms()
+    known = [account_view(row, now) for row in directory.every()]
     return known or [
         {
             "name": settings.account,
@@ -30,11 +31,13 @@ def account_views(settings: Settings) -> list[dict[str, Any]]:
 
 def account_view(row: Account, now: int) -> dict[str, Any]:
     """The account in words. qr: changes whenever there is another code to draw, None without one."""
-    alive, ready = accounts.alive(row, now), accounts.can_send(row, now)
+    alive, ready = directory.alive(row, now), directory.can_send(row, now)
     slow = (
-        "After the restriction it sends at a third of its pace for a day." if accounts.slow(row.slow_until, now) else ""
+        "After the restriction it sends at a third of its pace for a day."
+        if directory.slow(row.slow_until, now)
+        else ""
     )
-    sentence = f"Linked and ready to send. {row.detail or ''} {slow}" if ready else campaigns.explain(row, now)
+    sentence = f"Linked and ready to send. {row.detail or ''} {slow}" if ready else progress.explain(row, now)
     code = row.qr if alive and row.state == AccountState.NEEDS_LINK else None
     return {
         "name": row.name,
@@ -49,13 +52,13 @@ def account_view(row: Account, now: int) -> dict[str, Any]:
 
 def job_view(settings: Settings, row: Job) -> dict[str, Any]:
     """A job as pages show it: its progress, the bar's parts and what may be done with it."""
-    found = campaigns.progress(settings, row)
+    found = progress.progress(settings, row)
     found["done"] = row.total - sum(found[state] for state in (State.PENDING, *IN_HAND))
     found["sentence"] = found["reason"] or STATUSES[JobState(row.state)]
     found["meaning"] = STATUSES[JobState(row.state)]
     found["waits_for"] = WAITS.get(found["next_reason"], words(found["next_reason"] or ""))
     found["bar"] = _bar(found)
-    found["left"] = lasts(found["eta"] - now_ms()) if found["eta"] else ""
+    found["left"] = lasts(found["eta"] - clock.now_ms()) if found["eta"] else ""
     found["may"] = {
         "pause": row.state in JOB_MOVES["pause"][0],
         "resume": row.state in JOB_MOVES["resume"][0],
@@ -87,7 +90,7 @@ def message_view(row: Message, columns: list[str]) -> dict[str, Any]:
         "meaning": MEANINGS[State(row.state)],
         "attempts": row.attempts,
         "error": row.error,
-        "again_at": row.not_before if row.state == State.PENDING and row.not_before > now_ms() else None,
+        "again_at": row.not_before if row.state == State.PENDING and row.not_before > clock.now_ms() else None,
         "at": row.sent_at,
     }
 

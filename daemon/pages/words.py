@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
-from daemon import campaigns, pacing
-from daemon.languages import N_, amount, gettext, ngettext
-from daemon.models import IN_HAND, OUT, JobState, State
-from daemon.transports import AccountState
+from daemon.accounts import pacing
+from daemon.campaigns import progress
+from daemon.i18n.languages import N_, amount, gettext, ngettext
+from daemon.states import IN_HAND, OUT, AccountState, JobState, State
 
 BAR = (  # parts of the progress bar, from the left
     ("out", OUT),
@@ -24,7 +24,7 @@ TONES: dict[str, str] = {  # of a status chip, which says the state in words as 
     **dict.fromkeys({State.CLAIMED, State.SENDING, JobState.RUNNING}, "busy"),
     **dict.fromkeys({State.FAILED, AccountState.BANNED}, "bad"),
     **dict.fromkeys({State.UNCERTAIN, AccountState.HELD, AccountState.OFFLINE, AccountState.NEEDS_LINK}, "warn"),
-    **dict.fromkeys({campaigns.WAITING, JobState.PAUSED}, "warn"),
+    **dict.fromkeys({progress.WAITING, JobState.PAUSED}, "warn"),
 }
 LABELS: dict[str, str] = {
     "pending": N_("pending"),
@@ -42,7 +42,7 @@ LABELS: dict[str, str] = {
     "paused": N_("paused"),
     "stopped": N_("stopped"),
     "completed": N_("completed"),
-    campaigns.WAITING: N_("waiting for login"),
+    progress.WAITING: N_("waiting for login"),
     "starting": N_("starting"),
     "loading": N_("loading"),
     "needs_link": N_("needs link"),

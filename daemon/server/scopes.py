@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from daemon.models import Role
+from daemon.states import Role
 
 
 class Scope(StrEnum):

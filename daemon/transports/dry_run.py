@@ -14,9 +14,11 @@ from collections.abc import Callable
 
 from filelock import FileLock, Timeout
 
-from daemon import durable, errors
+from daemon import errors
 from daemon.config import Settings
-from daemon.transports import AccountState, Ack, Finding, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, always
+from daemon.files import durable
+from daemon.states import AccountState, Ack, Finding
+from daemon.transports.protocol import Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, always
 
 
 class DryRunTransport:

@@ -24,10 +24,10 @@ import structlog.testing
 
 from daemon import config, errors
 from daemon.config import Settings
-from daemon.transports import display, processes
-from daemon.transports.browser import BrowserTransport
-from tests.browser.driving import Driving
-from tests.rig import ROOT
+from daemon.transports.browser import display, processes
+from daemon.transports.browser.driver import BrowserTransport
+from tests.support.driving import Driving
+from tests.support.rig import ROOT
 
 #: How a life ends: in order; by SIGKILL of Chrome, of its driver; of whoever drives it, and the next one cleans up.
 WAYS = ("close", "chrome", "driver", "owner")

@@ -10,21 +10,22 @@ import pytest
 import structlog.testing
 
 from daemon import errors
-from daemon.transports import AccountState, Heard, Outgoing, Unread
-from tests.browser.driving import ONCE, Driving, a_number
-from tests.browser.test_incoming import (  # noqa: F401
+from daemon.states import AccountState
+from daemon.transports.protocol import Heard, Outgoing, Unread
+from standin.client import StandIn
+from standin.phone import formatted as shown
+from tests.browser.test_incoming import (
     away,
-    driving,
+    driving,  # noqa: F401
     overheard,
     said,
-    shared,
-    standin,
+    shared,  # noqa: F401
+    standin,  # noqa: F401
     the,
     unread,
     until_shown,
 )
-from tests.standin.client import StandIn
-from tests.standin.phone import formatted as shown
+from tests.support.driving import ONCE, Driving, a_number
 
 MANY = 40  # some three views of the list
 

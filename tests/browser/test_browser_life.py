@@ -18,11 +18,14 @@ import pytest
 import structlog.testing
 
 from daemon import config, errors
-from daemon.transports import AccountState, Finding, Outgoing, browser, chrome, display, processes
-from daemon.transports.browser import BrowserTransport
+from daemon.states import AccountState, Finding
+from daemon.transports.browser import chrome, display, processes
+from daemon.transports.browser import driver as browser_driver
+from daemon.transports.browser.driver import BrowserTransport
+from daemon.transports.protocol import Outgoing
 from tests.browser import restarts
-from tests.browser.driving import Driving, a_number
-from tests.rig import ROOT, eventually, is_dead
+from tests.support.driving import Driving, a_number
+from tests.support.rig import ROOT, eventually, is_dead
 
 
 @pytest.fixture
@@ -119,7 +122,7 @@ def test_a_hung_page_is_given_up(driving: Driving, monkeypatch: pytest.MonkeyPat
 
 def test_a_stuck_driver_is_killed_at_the_deadline(driving: Driving, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even a driver that never answers cannot hold an operation longer than its deadline."""
-    monkeypatch.setattr(browser, "HEALTH_S", 1.0)
+    monkeypatch.setattr(browser_driver, "HEALTH_S", 1.0)
     driving.start()
     (driver,) = [process for process in carriers(driving) if process.name() == "chromedriver"]
     driver.suspend()

@@ -13,15 +13,20 @@ import psutil
 import pytest
 import structlog.testing
 
-from daemon import accounts, campaigns, db, sender
+from daemon.accounts import directory
+from daemon.campaigns import create
 from daemon.config import Settings
-from daemon.models import Job, JobState
-from daemon.sender import Sender
-from daemon.transports import Mark, Outgoing, processes
-from daemon.transports.browser import BrowserTransport
-from tests.browser.driving import QUICK, Driving, a_number
-from tests.outbox.hand import job_state
-from tests.standin.client import StandIn
+from daemon.db import clock
+from daemon.delivery import engine, job_moves
+from daemon.delivery.engine import Sender
+from daemon.models import Job
+from daemon.states import JobState
+from daemon.transports.browser import processes
+from daemon.transports.browser.driver import BrowserTransport
+from daemon.transports.protocol import Mark, Outgoing
+from standin.client import StandIn
+from tests.support.driving import QUICK, Driving, a_number
+from tests.support.hand import job_state
 
 LEAK_MB = 300
 LEAK = "window.leak = Array.from({length: arguments[0]}, () => new Uint8Array(1 << 20).fill(1))"
@@ -137,13 +142,13 @@ async def test_the_sender_starts_chrome_anew_between_messages_and_never_during_o
     database: str, make_settings: Any, people: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ceiling that is always passed, asked about at each step: each message has a Chrome of its own, to its end."""
-    monkeypatch.setattr(sender, "WEAR_S", 0.0)
-    monkeypatch.setattr(sender, "LOOK_S", 0.05)
+    monkeypatch.setattr(engine, "WEAR_S", 0.0)
+    monkeypatch.setattr(engine, "LOOK_S", 0.05)
     with StandIn.start(tmp_path / "standin", **QUICK) as standin, structlog.testing.capture_logs() as logs:
         settings = make_settings(transport="browser", whatsapp_url=standin.url, browser_memory_mb=1)
-        accounts.open_account(settings.account, db.now_ms())
+        directory.open_account(settings.account, clock.now_ms())
         numbers = [person.number for person in people(3)]
-        job = campaigns.job(campaigns.create(settings, campaigns.Order("Hi", numbers=numbers), "test")["job_id"])
+        job = job_moves.job(create.create(settings, create.Order("Hi", numbers=numbers), "test")["job_id"])
         transport = Noting(settings)
         code = await run_out(Sender(settings, transport), job)
         record = standin.record()

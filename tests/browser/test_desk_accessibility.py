@@ -7,26 +7,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon import (
-    campaigns,
-    cloning,
-    contacts,
-    db,
-    drafts,
-    library,
-    outbox,
-    pacing,
-    pages,
-    rehearsal,
-    suppression,
-    users,
-)
+from daemon import pages
+from daemon.accounts import pacing
+from daemon.auth import users
+from daemon.campaigns import cloning, create, drafts, dry_run, templates
 from daemon.config import Settings
-from daemon.models import Reply, Role
-from daemon.transports import AccountState, ChatRow, Finding, Health, Hold, Lookup, Mark, Receipt
-from daemon.transports import Ack as Tick
-from tests.browser.axe import violations
-from tests.browser.visitor import Instance, Visitor
+from daemon.contacts import importer, lists, suppression
+from daemon.db import clock
+from daemon.delivery import claim, moves
+from daemon.models import Reply
+from daemon.states import AccountState, Finding, Hold, Role
+from daemon.states import Ack as Tick
+from daemon.transports.protocol import ChatRow, Health, Lookup, Mark, Receipt
+from tests.support.axe import violations
+from tests.support.visitor import Instance, Visitor
 
 PEOPLE = [{"number": f"+49302312500{n}", "name": name} for n, name in enumerate(("Anna", "José", "فاطمة", "Zoë <b>"))]
 SEEN = Lookup(
@@ -78,26 +72,28 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 def _fill(settings: Settings, running: Instance) -> None:
     running.report(
-        Health(AccountState.HELD, Hold.RESTRICTED, db.now_ms() + 90_000, "It can't start.", known_chats=True)
+        Health(AccountState.HELD, Hold.RESTRICTED, clock.now_ms() + 90_000, "It can't start.", known_chats=True)
     )
     running.report(Health(AccountState.NEEDS_LINK, qr="2@secret,a,b,c,d"), "shop")
-    campaigns.create(settings, campaigns.Order("Hi {{ name }}, *soon*", recipients=PEOPLE, name="Spring"), "test")
-    for number, message in enumerate(outbox.claim("default", 3, db.now_ms(), 60_000, pacing.Rules())):
-        outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
+    create.create(settings, create.Order("Hi {{ name }}, *soon*", recipients=PEOPLE, name="Spring"), "test")
+    for number, message in enumerate(claim.claim("default", 3, clock.now_ms(), 60_000, pacing.Rules())):
+        moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
         ends = [
-            lambda m: outbox.confirm(m, Receipt("A1", Tick.READ), db.now_ms()),
-            lambda m: outbox.lose(m, SEEN.evidence, db.now_ms(), SEEN),
-            lambda m: outbox.fail(m, "The number is not on WhatsApp.", db.now_ms()),
+            lambda m: moves.confirm(m, Receipt("A1", Tick.READ), clock.now_ms()),
+            lambda m: moves.lose(m, SEEN.evidence, clock.now_ms(), SEEN),
+            lambda m: moves.fail(m, "The number is not on WhatsApp.", clock.now_ms()),
         ]
         ends[number](message)
     cloning.clone(1, DRAFT, "all", "test")
     draft = drafts.find(DRAFT)
-    rehearsal.run(settings, DRAFT, draft.version, 7, leave_out_recent=False)
-    library.keep_template("Reminder", "Dear {{ name }}")
-    found = contacts.read(b"phone,name\n+4930231250,Ann\n+4930231251,Bo\n", "people.csv", "")
-    library.create_list("Patients", found)
+    dry_run.run(settings, DRAFT, draft.version, 7, leave_out_recent=False)
+    templates.keep("Reminder", "Dear {{ name }}")
+    found = importer.read(b"phone,name\n+4930231250,Ann\n+4930231251,Bo\n", "people.csv", "")
+    lists.create_list("Patients", found)
     suppression.suppress(settings, "+4930231250", "asked for it", "test")
-    Reply.create(account="default", number="+49302312500", text="STOP", at=db.now_ms(), key="B1", stop=True, message=1)
+    Reply.create(
+        account="default", number="+49302312500", text="STOP", at=clock.now_ms(), key="B1", stop=True, message=1
+    )
     users.create("vera", Role.VIEWER, "a-long-password", "test")
 
 

@@ -9,12 +9,14 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from daemon import accounts, db
+from daemon.accounts import directory, limits
+from daemon.db import clock
 from daemon.models import Account, Picture
-from daemon.transports import AccountState, Health, Hold
-from tests.browser.driving import QUICK
-from tests.browser.visitor import Instance, Visitor
-from tests.standin.client import StandIn
+from daemon.states import AccountState, Hold
+from daemon.transports.protocol import Health
+from standin.client import StandIn
+from tests.support.driving import QUICK
+from tests.support.visitor import Instance, Visitor
 
 OURS = "+49 1511 2345678"
 SLOW_S = 40.0  # a browser of the sender's has to start first
@@ -160,7 +162,7 @@ def test_a_person_logs_out_after_a_question(visitor: Visitor, standin: StandIn) 
 def test_a_person_changes_the_caps(visitor: Visitor) -> None:
     """A mistake is said in the form, which keeps what was typed; what is saved shows at once."""
     visitor.find(f"{CARD} summary").click()
-    accounts.open_account("zebra", 1)
+    directory.open_account("zebra", 1)
     visitor.find("#account-zebra")  # a change elsewhere closes no form
     Account.delete().where(Account.name == "zebra").execute()
     assert "no cap" == visitor.find("#daily-default").get_attribute("placeholder")
@@ -182,16 +184,16 @@ def test_a_person_changes_the_caps(visitor: Visitor) -> None:
         stored.quiet_hours,
         stored.timezone,
     )
-    accounts.limit("default", {"daily_cap": None, "quiet_hours": None}, "test")
+    limits.set_limits("default", {"daily_cap": None, "quiet_hours": None}, "test")
 
 
 def test_a_hold_counts_down_to_its_end(visitor: Visitor, instance: Instance) -> None:
     """Seconds for what is near, hours and minutes for what is not; a silent account says how to look after it."""
-    now = db.now_ms()
+    now = clock.now_ms()
     held = Health(AccountState.HELD, Hold.RESTRICTED, now + 7_384_000, "WhatsApp has restricted this account.")
     instance.report(held, "held")
     instance.report(Health(AccountState.HELD, Hold.FAILURES, now + 90_000, "Message after message failed."), "soon")
-    accounts.open_account("asleep", 1)
+    directory.open_account("asleep", 1)
     visitor.find("#account-asleep")  # they appear by themselves
     visitor.until(lambda: re.fullmatch(r"\(2 hr 3 min\)", visitor.text("#account-held .note.warn .countdown")))
     left = [int(visitor.until(lambda: re.findall(r"\(in (\d+) s\)", visitor.text("#account-soon .countdown")))[0])]

@@ -12,12 +12,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from daemon.models import Draft, Job, Message
-from daemon.transports import AccountState, Health
-from tests.browser.axe import violations
-from tests.browser.visitor import Instance, Visitor
-from tests.rig import eventually
+from daemon.states import AccountState
+from daemon.transports.protocol import Health
+from tests.support.axe import violations
+from tests.support.rig import eventually
+from tests.support.visitor import Instance, Visitor
 
-SAMPLE = Path(__file__).parents[1] / "standin" / "sample"
+SAMPLE = Path(__file__).parents[2] / "standin" / "sample"
 DAMAGED = """name;phone;city
 Ada Lovelace;4915112345670.0;London
 Bea;4.915112345671E+12;Berlin

@@ -11,13 +11,17 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from daemon import accounts, campaigns, db, outbox, pacing
-from daemon.campaigns import Order
+from daemon.accounts import directory, pace, pacing
+from daemon.campaigns import create, lifecycle
+from daemon.campaigns.create import Order
 from daemon.config import Settings
+from daemon.db import clock
+from daemon.delivery import claim, moves
 from daemon.models import Draft, Job, Message
-from daemon.transports import AccountState, Ack, Health, Mark, Receipt
-from tests.browser.axe import violations
-from tests.browser.visitor import Instance, Visitor
+from daemon.states import AccountState, Ack
+from daemon.transports.protocol import Health, Mark, Receipt
+from tests.support.axe import violations
+from tests.support.visitor import Instance, Visitor
 
 READY = Health(AccountState.READY)
 
@@ -59,28 +63,28 @@ def settings(instance: Instance) -> Settings:
 def make_job(settings: Settings, count: int = 3, **order: Any) -> int:
     people = [{"number": f"+491511{n:07}", "name": f"Person {n}"} for n in range(count)]
     given = {"text": "Hi {{ name }}", "recipients": people, "name": "Greeting"} | order
-    return int(campaigns.create(settings, Order(**given), "test")["job_id"])
+    return int(create.create(settings, Order(**given), "test")["job_id"])
 
 
 def take() -> Message:
-    now = db.now_ms()
-    (message,) = outbox.claim("default", 1, now, 60_000, pacing.Rules())
-    outbox.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
+    now = clock.now_ms()
+    (message,) = claim.claim("default", 1, now, 60_000, pacing.Rules())
+    moves.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
     return message
 
 
 def send(count: int = 1) -> None:
     for _ in range(count):
-        outbox.confirm(take(), Receipt("id", Ack.SENT), db.now_ms())
+        moves.confirm(take(), Receipt("id", Ack.SENT), clock.now_ms())
 
 
 def fail(why: str = "This number is not on WhatsApp.") -> Message:
-    outbox.fail(message := take(), why, db.now_ms())
+    moves.fail(message := take(), why, clock.now_ms())
     return message
 
 
 def lose() -> Message:
-    outbox.lose(message := take(), "the chat could not be read", db.now_ms())
+    moves.lose(message := take(), "the chat could not be read", clock.now_ms())
     return message
 
 
@@ -115,11 +119,11 @@ def test_progress_is_seen_without_a_reload(visitor: Visitor, settings: Settings)
     visitor.find("#course-table td")
     drawn = [each.get_attribute("class") for each in visitor.driver.find_elements(By.CSS_SELECTOR, ".chart path")]
     assert ["out", "failed"] == drawn
-    now = db.now_ms()
-    outbox.set_pace("default", now, pacing.Gap(90_000, pacing.Why.LONG_PAUSE, 0))
+    now = clock.now_ms()
+    pace.set_pace("default", now, pacing.Gap(90_000, pacing.Why.LONG_PAUSE, 0))
     visitor.reads("#next", "long pause")
     visitor.reads("#next", "(in 8")
-    outbox.set_pace("default", now, pacing.Gap(0, pacing.Why.PAUSE, 1))
+    pace.set_pace("default", now, pacing.Gap(0, pacing.Why.PAUSE, 1))
     send(7)
     visitor.reads("#summary .chip", "completed")
     assert is_the_same_page(visitor)
@@ -151,7 +155,7 @@ def test_an_old_campaign_is_live_as_well(visitor: Visitor, settings: Settings) -
         make_job(settings, 1)
     visitor.open(f"/app/jobs/{job_id}")
     visitor.reads("#summary .chip", "pending")
-    campaigns.pause(job_id, "test")
+    lifecycle.pause(job_id, "test")
     visitor.reads("#summary .chip", "paused", 5)
 
 
@@ -161,12 +165,12 @@ def test_what_happens_to_others_does_not_stir_the_page(visitor: Visitor, setting
     visitor.open(f"/app/jobs/{job_id}")
     visitor.reads("#summary .chip", "pending")
     fetched = f"return performance.getEntriesByName(location.origin + '/app/jobs/{job_id}').length"
-    campaigns.pause(job_id, "test")
+    lifecycle.pause(job_id, "test")
     visitor.reads("#summary .chip", "paused")
     before = visitor.until(lambda: visitor.driver.execute_script(fetched))
-    campaigns.pause(other, "test")
-    accounts.open_account("second", db.now_ms())
-    campaigns.resume(job_id, "test")
+    lifecycle.pause(other, "test")
+    directory.open_account("second", clock.now_ms())
+    lifecycle.resume(job_id, "test")
     visitor.reads("#summary .chip", "running")
 
     # One for the resumption (it may be told twice: the state, and then what it waits for), none for the rest.
@@ -185,7 +189,7 @@ def test_a_lost_connection_is_told_and_nothing_is_missed(
     visitor.reads("#connection", "Connection lost")
     send(2)
     lose()
-    campaigns.pause(job_id, "test")
+    lifecycle.pause(job_id, "test")
     visitor.press("Resume") if visitor.button("Resume").is_enabled() else visitor.press("Pause")
     visitor.reads("#action-error", "cannot be reached")
     instance.start("http")

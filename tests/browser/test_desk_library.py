@@ -11,9 +11,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from daemon import contacts, library, listing, uploads
+from daemon.campaigns import templates
+from daemon.contacts import importer, list_entries, lists, uploads
 from daemon.models import ContactList, ListEntry, Template
-from tests.browser.visitor import Instance, Visitor
+from tests.support.visitor import Instance, Visitor
 
 EVIL = "<img src=x onerror=window.hit=1><script>window.hit=1</script>"
 GUESTS = "name;phone;city\nAnna;+49 30 23125 001;Berlin\nTom;12345;Leeds\nBen;+44 20 7946 0011;\nAnna;+493023125001;\n"
@@ -46,9 +47,9 @@ def visitor(browser: Visitor) -> Iterator[Visitor]:
     assert [] == [line for line in said if "status of 4" not in line and "ERR_" not in line]
 
 
-def guests(count: int, **fields: str) -> library.Listed:
-    people = [contacts.Contact(n, f"+491511{n:07}", {"name": f"Person {n}", **fields}) for n in range(count)]
-    return library.create_list("Guests", contacts.ContactList(people, columns=["name", *fields]))[0]
+def guests(count: int, **fields: str) -> lists.Listed:
+    people = [importer.Contact(n, f"+491511{n:07}", {"name": f"Person {n}", **fields}) for n in range(count)]
+    return lists.create_list("Guests", importer.ContactList(people, columns=["name", *fields]))[0]
 
 
 def test_a_template_is_written_used_changed_and_deleted(visitor: Visitor, tmp_path: Path) -> None:
@@ -97,9 +98,9 @@ def test_a_template_is_written_used_changed_and_deleted(visitor: Visitor, tmp_pa
 
 def test_two_tabs_with_one_template(visitor: Visitor) -> None:
     """The later one keeps what was entered, and leads to what is saved."""
-    row = library.keep_template("Sale", "Hi")
+    row = templates.keep("Sale", "Hi")
     visitor.open(f"/app/templates/{row.id}")
-    library.change_template(row.id, "Sale", "The first tab's")
+    templates.change(row.id, "Sale", "The first tab's")
     visitor.fill("text", "The second tab's")
     visitor.press("Save")
 
@@ -155,7 +156,7 @@ def test_several_people_are_removed_by_the_keyboard(visitor: Visitor) -> None:
     visitor.driver.find_element(By.CSS_SELECTOR, "main button.danger").send_keys(Keys.ENTER)
 
     visitor.reads("#said", "3 people removed.")
-    assert ["Person 3"] == [each.fields["name"] for each in library.people(made.id)]
+    assert ["Person 3"] == [each.fields["name"] for each in lists.people(made.id)]
     visitor.find("#all").click()
     visitor.reads("#remove", "(1)")
 
@@ -200,7 +201,7 @@ def test_a_double_click_makes_one_list(visitor: Visitor) -> None:
 def test_a_list_is_renamed_and_deleted(visitor: Visitor) -> None:
     """A name that is taken is refused beside its field; deleting asks, and says how many."""
     made = guests(2)
-    library.create_list("Taken", contacts.ContactList())
+    lists.create_list("Taken", importer.ContactList())
     visitor.open(f"/app/lists/{made.id}")
     visitor.fill("name", "Taken")
     visitor.press("Rename")
@@ -212,14 +213,14 @@ def test_a_list_is_renamed_and_deleted(visitor: Visitor) -> None:
     visitor.reads("main", "It has 2 people.")
     visitor.press("Delete", "main")
     visitor.reads("main", "The list is deleted.")
-    assert ["Taken"] == [each.name for each in library.lists()]
+    assert ["Taken"] == [each.name for each in lists.lists()]
 
 
 def test_a_script_in_a_name_does_not_run(visitor: Visitor) -> None:
     """Neither in names nor in texts, fields, previews, questions or reasons."""
-    row = library.keep_template(EVIL, f"*{EVIL}*")
-    people = [contacts.Contact(1, "+4915110000001", {"name": EVIL})]
-    made, _ = library.create_list(EVIL, contacts.ContactList(people, columns=["name"]))
+    row = templates.keep(EVIL, f"*{EVIL}*")
+    people = [importer.Contact(1, "+4915110000001", {"name": EVIL})]
+    made, _ = lists.create_list(EVIL, importer.ContactList(people, columns=["name"]))
     hit = "return [window.hit, document.querySelectorAll('main img').length]"
     for path in ("/app/templates", f"/app/templates/{row.id}", "/app/lists", f"/app/lists/{made.id}"):
         visitor.open(path)
@@ -235,11 +236,11 @@ def test_a_script_in_a_name_does_not_run(visitor: Visitor) -> None:
 def test_a_phone_needs_no_sideways_scrolling(visitor: Visitor) -> None:
     """360 px are enough, also for long names and many fields."""
     long = "Verylongwordwithoutanyspace" * 4
-    row = library.keep_template(long, "{{ " + "very_long_field" * 4 + " }} " + long)
+    row = templates.keep(long, "{{ " + "very_long_field" * 4 + " }} " + long)
     fields = {f"field_{n}": long[:40] for n in range(8)}
     made = guests(3, **fields)
-    library.create_list(long, contacts.ContactList())
-    (first, *_), _ = listing.entries(made.id)
+    lists.create_list(long, importer.ContactList())
+    (first, *_), _ = list_entries.entries(made.id)
     visitor.size(360, 740)
     for path in (
         "/app/templates",

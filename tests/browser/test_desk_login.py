@@ -8,12 +8,15 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from daemon import campaigns, logins, users
-from daemon.campaigns import Order
+from daemon.auth import sessions, users
+from daemon.campaigns import create, lifecycle
+from daemon.campaigns.create import Order
 from daemon.config import Settings
-from daemon.models import LoginFailure, Role, Session, User
-from daemon.web import COOKIE
-from tests.browser.visitor import KEY, Instance, Visitor
+from daemon.delivery import job_moves
+from daemon.models import LoginFailure, Session, User
+from daemon.server.visitors import COOKIE
+from daemon.states import Role
+from tests.support.visitor import KEY, Instance, Visitor
 
 GOOD = "correct horse"
 
@@ -52,7 +55,7 @@ def job_id(instance: Instance) -> int:
     settings = Settings(_env_file=None, data_dir=instance.folder / "data")
     person = {"number": "+4915110000012", "name": "Anna", "work": "0171 2345678"}
     order = Order("Hi {{ name }}, call 0171 2345678", recipients=[person], name="Greeting")
-    return int(campaigns.create(settings, order, "test")["job_id"])
+    return int(create.create(settings, order, "test")["job_id"])
 
 
 def anna(role: Role = Role.OPERATOR) -> User:
@@ -61,7 +64,7 @@ def anna(role: Role = Role.OPERATOR) -> User:
 
 def become(visitor: Visitor, user: User | None) -> None:
     """Log in without the form."""
-    token = logins.open_session(user, KEY).token
+    token = sessions.open_session(user, KEY).token
     visitor.driver.add_cookie({"name": COOKIE, "value": token, "path": "/", "httpOnly": True, "sameSite": "Strict"})
 
 
@@ -171,7 +174,7 @@ def test_another_login_in_another_tab_does_not_break_this_one(visitor: Visitor, 
 
     visitor.press("Pause")
 
-    visitor.until(lambda: campaigns.job(job_id).state == "paused")
+    visitor.until(lambda: job_moves.job(job_id).state == "paused")
     visitor.until(lambda: visitor.button("Resume").is_enabled())
     visitor.press("Log out")
     visitor.until(lambda: visitor.path() == "/app/login")
@@ -188,7 +191,7 @@ def test_a_form_of_an_older_login_says_what_to_do(visitor: Visitor) -> None:
     visitor.press("Log out everywhere")
 
     visitor.reads("#main", "This page was opened before your latest login")
-    assert 1 == len(logins.sessions(user.id))
+    assert 1 == len(sessions.sessions(user.id))
 
 
 def test_a_viewer_sees_masked_numbers_and_nothing_to_press(visitor: Visitor, job_id: int) -> None:
@@ -197,7 +200,7 @@ def test_a_viewer_sees_masked_numbers_and_nothing_to_press(visitor: Visitor, job
     visitor.open(f"/app/jobs/{job_id}")
 
     visitor.reads("#main", "+49•••••••••12")
-    campaigns.pause(job_id, "test")
+    lifecycle.pause(job_id, "test")
     visitor.reads("#main", "paused")
     source = visitor.driver.page_source
     assert "15110000012" not in source and "2345678" not in source

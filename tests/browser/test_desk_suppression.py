@@ -9,11 +9,16 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from daemon import accounts, campaigns, db, outbox, pacing, replies, suppression
+from daemon.accounts import directory, pacing
+from daemon.campaigns import create
 from daemon.config import Settings
+from daemon.contacts import suppression
+from daemon.db import clock
+from daemon.delivery import claim, moves, replies
 from daemon.models import Removal, Reply, Suppression
-from daemon.transports import Ack, Heard, Mark, Receipt, Said
-from tests.browser.visitor import Instance, Visitor
+from daemon.states import Ack
+from daemon.transports.protocol import Heard, Mark, Receipt, Said
+from tests.support.visitor import Instance, Visitor
 
 ONE, TWO = "+4915110000001", "+4915110000002"
 
@@ -54,20 +59,20 @@ def settings(instance: Instance) -> Settings:
 def job_id(settings: Settings) -> int:
     """A campaign that two people have got and answered: one with thanks, the other with STOP."""
     people = [{"number": ONE, "name": "Anna Schäfer"}, {"number": TWO, "name": "Ben"}]
-    order = campaigns.Order("Hi {{ name }}", recipients=people, name="Spring appointments")
-    made = int(campaigns.create(settings, order, "test")["job_id"])
-    accounts.open_account("default", db.now_ms())
+    order = create.Order("Hi {{ name }}", recipients=people, name="Spring appointments")
+    made = int(create.create(settings, order, "test")["job_id"])
+    directory.open_account("default", clock.now_ms())
     for number in (ONE, TWO):
-        (message,) = outbox.claim("default", 1, db.now_ms(), 60_000, pacing.Rules())
-        outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
-        outbox.confirm(message, Receipt(f"OWN{made}{number}", Ack.SENT), db.now_ms())
+        (message,) = claim.claim("default", 1, clock.now_ms(), 60_000, pacing.Rules())
+        moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
+        moves.confirm(message, Receipt(f"OWN{made}{number}", Ack.SENT), clock.now_ms())
     answer(ONE, f"{made}A", "Thank you, see you then!\nMay I bring my dog? 🐕")
     answer(TWO, f"{made}B", "STOP")
     return made
 
 
 def answer(number: str, key: str, text: str) -> None:
-    replies.take("default", Heard(number, (Said(key, False, text),)), frozenset(), db.now_ms())
+    replies.take("default", Heard(number, (Said(key, False, text),)), frozenset(), clock.now_ms())
 
 
 def fits(visitor: Visitor) -> bool:
@@ -162,7 +167,7 @@ def test_a_new_reply_appears_by_itself(visitor: Visitor, settings: Settings, job
     visitor.open("/app/replies")
     visitor.reads(".replies", "STOP")
     answer(ONE, f"{job_id}C", "One more thing")
-    campaigns.create(settings, campaigns.Order("Hi", numbers=["+4915119999999"]), "test")
+    create.create(settings, create.Order("Hi", numbers=["+4915119999999"]), "test")
     visitor.reads(".replies", "One more thing", 25)
 
 

@@ -9,14 +9,19 @@ from typing import Any
 
 import pytest
 
-from daemon import accounts, campaigns, config, db, errors, listening
-from daemon.models import Job, JobState, Message, Reply
-from daemon.sender import Sender
-from daemon.suppression import page
-from daemon.transports import AccountState, Heard, Outgoing, Unread
-from tests.browser.driving import ONCE, Driving, a_number
-from tests.standin.client import StandIn
-from tests.standin.phone import formatted as shown
+from daemon import config, errors
+from daemon.accounts import directory
+from daemon.campaigns import create
+from daemon.contacts.suppression import page
+from daemon.db import clock, connection
+from daemon.delivery import inbox, job_moves
+from daemon.delivery.engine import Sender
+from daemon.models import Job, Message, Reply
+from daemon.states import AccountState, JobState
+from daemon.transports.protocol import Heard, Outgoing, Unread
+from standin.client import StandIn
+from standin.phone import formatted as shown
+from tests.support.driving import ONCE, Driving, a_number
 
 
 @pytest.fixture(scope="module", params=["B", "C"])
@@ -247,17 +252,17 @@ def test_a_chat_that_has_gone_from_the_list(driving: Driving, standin: StandIn) 
 @pytest.fixture(params=["B", "C"])
 def campaign(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A sender with a browser of its own, which listens twice a second."""
-    monkeypatch.setattr(listening, "EVERY_S", 0.5)
+    monkeypatch.setattr(inbox, "EVERY_S", 0.5)
     driving = Driving(tmp_path, generation=request.param)
     settings = config.load(
         data_dir=tmp_path / "data", whatsapp_url=driving.standin.url, delay_min=0.3, delay_max=0.3,
         long_pause_every=0, stop_confirm="You get nothing more from us.",
     )  # fmt: skip
     config.prepare_data_dir(settings)
-    db.connect(settings.db_url)
-    accounts.open_account("default", db.now_ms())
+    connection.connect(settings.db_url)
+    directory.open_account("default", clock.now_ms())
     yield driving, settings
-    db.close()
+    connection.close()
     driving.close()
 
 
@@ -268,8 +273,8 @@ def test_a_reply_while_a_campaign_runs(campaign: tuple[Driving, config.Settings]
     stops, answers, last = a_number(), a_number(), [a_number() for _ in range(4)]
 
     def queue(*numbers: str) -> Job:
-        made = campaigns.create(settings, campaigns.Order("Hello", numbers=numbers), "test")
-        return campaigns.job(made["job_id"])
+        made = create.create(settings, create.Order("Hello", numbers=numbers), "test")
+        return job_moves.job(made["job_id"])
 
     async def run() -> None:
         sender = Sender(settings, driving.transport)
@@ -306,7 +311,7 @@ async def wait_for(ask: Any, seconds: float = 40) -> None:
 
 
 async def done(job: Job) -> None:
-    await wait_for(lambda: campaigns.job(job.id).state == JobState.COMPLETED)
+    await wait_for(lambda: job_moves.job(job.id).state == JobState.COMPLETED)
 
 
 @ONCE

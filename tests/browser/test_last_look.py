@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.transports import AccountState, Kind, Outgoing, whatsapp_web
-from daemon.transports.surface import Operation
-from daemon.transports.whatsapp_web import Page
-from tests.browser.driving import Driving, a_number
+from daemon.states import AccountState, Kind
+from daemon.transports.browser import whatsapp_web
+from daemon.transports.browser.bridge import Operation
+from daemon.transports.browser.whatsapp_web import Page
+from daemon.transports.protocol import Outgoing
+from standin.client import StandIn
 from tests.browser.test_transport_files import a_png, an_attachment
-from tests.standin.client import StandIn
+from tests.support.driving import Driving, a_number
 
 
 @pytest.fixture(scope="module", params=["B"])

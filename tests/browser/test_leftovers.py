@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.transports import Finding, Mark, Outgoing
-from tests.browser.driving import Driving, a_number
-from tests.standin.client import StandIn
+from daemon.states import Finding
+from daemon.transports.protocol import Mark, Outgoing
+from standin.client import StandIn
+from tests.support.driving import Driving, a_number
 
 HALF = "half a sentence by a person"
 

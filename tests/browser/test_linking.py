@@ -9,8 +9,10 @@ import pytest
 import structlog
 
 from daemon import errors
-from daemon.transports import AccountState, Health, screens
-from tests.browser.driving import Driving
+from daemon.states import AccountState
+from daemon.transports.browser import screens
+from daemon.transports.protocol import Health
+from tests.support.driving import Driving
 
 OURS = "+4915112345678"
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from daemon import errors
-from daemon.transports import AccountState, Finding, Hold, Mark, Outgoing
-from daemon.transports.whatsapp_web import Page
-from tests.browser.driving import ONCE, Driving, a_number
-from tests.standin.client import StandIn
+from daemon.states import AccountState, Finding, Hold
+from daemon.transports.browser.whatsapp_web import Page
+from daemon.transports.protocol import Mark, Outgoing
+from standin.client import StandIn
+from tests.support.driving import ONCE, Driving, a_number
 
 
 @pytest.fixture(scope="module", params=["B", "C"])

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from daemon import config, errors
-from daemon.transports import chrome, processes
+from daemon.transports.browser import chrome, processes
 
 SHELL = Path("/bin/sh").resolve()
 WAIT = "echo ready; read line"  # for a line that never comes; `ready`: it is that program by now

@@ -10,14 +10,18 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from daemon import campaigns, db, outbox, pacing
-from daemon.campaigns import Order
+from daemon.accounts import limits, pacing
+from daemon.campaigns import create, lifecycle
+from daemon.campaigns.create import Order
 from daemon.config import Settings
+from daemon.db import clock
+from daemon.delivery import claim, moves
 from daemon.models import Job, Message
-from daemon.transports import AccountState, Health, Mark
-from tests.browser.visitor import Instance, Visitor
+from daemon.states import AccountState
+from daemon.transports.protocol import Health, Mark
+from tests.support.visitor import Instance, Visitor
 
-SAMPLE = Path(__file__).parents[1] / "standin" / "sample"
+SAMPLE = Path(__file__).parents[2] / "standin" / "sample"
 QR = "2@a-code-that-links-nothing"
 READY = Health(AccountState.READY)
 
@@ -68,7 +72,7 @@ def contacts(count: int, name: str = "Person") -> list[dict[str, object]]:
 
 def make_job(settings: Settings, count: int = 3, **order: object) -> int:
     given = {"text": "Hi {{ name }}", "recipients": contacts(count), "name": "Greeting"} | order
-    return int(campaigns.create(settings, Order(**given), "test")["job_id"])  # type: ignore[arg-type]
+    return int(create.create(settings, Order(**given), "test")["job_id"])  # type: ignore[arg-type]
 
 
 def test_pause_resume_and_stop(visitor: Visitor, instance: Instance, settings: Settings) -> None:
@@ -115,7 +119,7 @@ def test_rows_move_without_losing_the_place(visitor: Visitor, instance: Instance
     visitor.driver.execute_script("arguments[0].focus(); arguments[0].scrollIntoView()", link)
     top = "return Math.round(arguments[0].getBoundingClientRect().top)"
     place = visitor.driver.execute_script(top, link)
-    campaigns.stop(job_id, "test")
+    lifecycle.stop(job_id, "test")
 
     visitor.reads(f"#message-{row.id}", "cancelled")
     visitor.find(".chart")  # it has grown above
@@ -142,12 +146,12 @@ def test_an_uncertain_message_is_decided(
 ) -> None:
     """A person says what became of it, after a question."""
     instance.report(READY)
-    now = db.now_ms()
+    now = clock.now_ms()
     Job.update(state="stopped").execute()
     job_id = make_job(settings, 1)
-    (message,) = outbox.claim("default", 1, now, 60_000, campaigns.rules(settings))
-    outbox.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
-    outbox.lose(message, "the chat could not be read", now)
+    (message,) = claim.claim("default", 1, now, 60_000, limits.rules(settings))
+    moves.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
+    moves.lose(message, "the chat could not be read", now)
     visitor.open(f"/app/jobs/{job_id}")
     visitor.reads("#summary", "1 message needs your decision")
     visitor.press(answer, ".rows")
@@ -226,7 +230,7 @@ def test_a_lost_connection_is_said_and_mended(visitor: Visitor, instance: Instan
     instance.stop("http")
     assert time.monotonic() - started < 3
     visitor.find("#connection")
-    campaigns.pause(job_id, "test")
+    lifecycle.pause(job_id, "test")
     instance.start("http")
 
     visitor.gone("#connection")

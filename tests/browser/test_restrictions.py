@@ -7,10 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon import canary, errors
-from daemon.transports import AccountState, Finding, Hold, Mark, Outgoing, screens
-from tests.browser.driving import Driving, a_number
-from tests.standin.client import StandIn
+from daemon import errors
+from daemon.delivery import canary
+from daemon.states import AccountState, Finding, Hold
+from daemon.transports.browser import screens
+from daemon.transports.protocol import Mark, Outgoing
+from standin.client import StandIn
+from tests.support.driving import Driving, a_number
 
 
 @pytest.fixture(scope="module", params=["B", "C"])

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.rig import ROOT
+from tests.support.rig import ROOT
 
 
 def test_the_script_makes_every_picture_that_is_shown(tmp_path: Path) -> None:

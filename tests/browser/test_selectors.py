@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from daemon.transports import AccountState, Ack, Kind, Outgoing
-from daemon.transports.screens import LINK
-from daemon.transports.surface import HERE
-from daemon.transports.whatsapp_web import Page
-from tests.browser.driving import Driving, a_number
+from daemon.states import AccountState, Ack, Kind
+from daemon.transports.browser.bridge import HERE
+from daemon.transports.browser.screens import LINK
+from daemon.transports.browser.whatsapp_web import Page
+from daemon.transports.protocol import Outgoing
 from tests.browser.test_transport_files import an_attachment
+from tests.support.driving import Driving, a_number
 
 SELECTORS = tomllib.loads((HERE / "selectors.toml").read_text())
 EVERY = {(name, index) for name, choices in SELECTORS["find"].items() for index in range(len(choices))}

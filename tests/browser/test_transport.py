@@ -11,9 +11,10 @@ import pytest
 import structlog.testing
 
 from daemon import errors
-from daemon.transports import AccountState, Ack, Finding, Hold, Mark, Outgoing
-from tests.browser.driving import ONCE, Driving, a_number
-from tests.standin.client import StandIn
+from daemon.states import AccountState, Ack, Finding, Hold
+from daemon.transports.protocol import Mark, Outgoing
+from standin.client import StandIn
+from tests.support.driving import ONCE, Driving, a_number
 
 
 @pytest.fixture(scope="module", params=["B", "C"])

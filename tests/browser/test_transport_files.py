@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from daemon import errors
-from daemon.transports import AccountState, Attachment, Finding, Hold, Kind, Mark, Outgoing
-from tests.browser.driving import ONCE, Driving, a_number
-from tests.standin.client import StandIn
+from daemon.states import AccountState, Finding, Hold, Kind
+from daemon.transports.protocol import Attachment, Mark, Outgoing
+from standin.client import StandIn
+from tests.support.driving import ONCE, Driving, a_number
 
 MIMES = {Kind.PHOTO: "image/png", Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mpeg", Kind.DOCUMENT: "application/pdf"}
 NAMES = {Kind.PHOTO: "photo.png", Kind.VIDEO: "film.mp4", Kind.AUDIO: "song.mp3", Kind.DOCUMENT: "Offer 2026 – ä.pdf"}

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.transports import AccountState, Finding, Hold, Outgoing, screens
-from tests.browser.driving import Driving, a_number
-from tests.standin.client import StandIn
+from daemon.states import AccountState, Finding, Hold
+from daemon.transports.browser import screens
+from daemon.transports.protocol import Outgoing
+from standin.client import StandIn
+from tests.support.driving import Driving, a_number
 
 
 @pytest.fixture(scope="module", params=["B"])

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from daemon import errors, filenames
-from daemon.transports import AccountState, Attachment, Finding, Kind, Outgoing
-from tests.browser.driving import Driving, a_number
-from tests.standin.client import StandIn
+from daemon import errors
+from daemon.formats import filenames
+from daemon.states import AccountState, Finding, Kind
+from daemon.transports.protocol import Attachment, Outgoing
+from standin.client import StandIn
+from tests.support.driving import Driving, a_number
 
 STATES = "Your account is restricted. You can't start new chats right now. You've reached the monthly limit."
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from daemon.config import Settings
-from daemon.transports import Heard, Mark, Outgoing, Receipt, Said, Unread
 from daemon.transports.dry_run import DryRunTransport
+from daemon.transports.protocol import Heard, Mark, Outgoing, Receipt, Said, Unread
 
 NEVER_S = 60.0  # a read that SIGTERM has come into takes longer than any grace
 

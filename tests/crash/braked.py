@@ -11,9 +11,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from daemon import campaigns, config, http, outbox, sender
+from daemon import config, http, sender
+from daemon.campaigns import create as creating
+from daemon.delivery import claim as claiming
+from daemon.delivery import moves
 from tests.crash.victim import on_commits
-from tests.rig import Rig, eventually
+from tests.support.rig import Rig, eventually
 
 HALT_S = 30.0  # then it goes on by itself: whoever halted it has died
 
@@ -77,7 +80,7 @@ def build_in(rig: Rig) -> tuple[Brake, Brake]:
 
 
 def in_the_sender(brake: Brake) -> None:
-    claim, submit, confirm = outbox.claim, outbox.submit, outbox.confirm
+    claim, submit, confirm = claiming.claim, moves.submit, moves.confirm
     confirming = False
 
     def claim_with_brake(*arguments: Any) -> Any:
@@ -104,18 +107,18 @@ def in_the_sender(brake: Brake) -> None:
         if confirming and point == "before_commit":
             brake.pass_by("confirming")
 
-    outbox.claim, outbox.submit, outbox.confirm = claim_with_brake, submit_with_brake, confirm_with_brake
+    claiming.claim, moves.submit, moves.confirm = claim_with_brake, submit_with_brake, confirm_with_brake
     on_commits(pass_by, lambda: None)
 
 
 def in_http(brake: Brake) -> None:
-    create = campaigns.create
+    create = creating.create
 
     def create_with_brake(*arguments: Any) -> Any:
         brake.pass_by("request_begun")
         return create(*arguments)
 
-    campaigns.create = create_with_brake
+    creating.create = create_with_brake
     on_commits(brake.pass_by, lambda: None)
 
 

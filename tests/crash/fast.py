@@ -22,13 +22,18 @@ from typing import TypeVar
 
 import psutil
 
-from daemon import campaigns, config, db, errors, outbox, suppression
-from daemon.models import Event, Message, State
+from daemon import config, errors
+from daemon.campaigns import create, lifecycle
+from daemon.contacts import suppression
+from daemon.db import connection, inspection, proxy
+from daemon.delivery import counters, job_moves
+from daemon.models import Event, Message
+from daemon.states import State
 from tests.crash.disks import FailingDisk, SmallDisk
 from tests.crash.plan import FAST, Plan
 from tests.crash.tally import Tally, handed_over, weigh
 from tests.crash.victim import ANSWERS, MARKS, STEPS
-from tests.rig import ROOT, eventually
+from tests.support.rig import ROOT, eventually
 
 T = TypeVar("T")
 LEASE_S = 5  # the least there is
@@ -84,11 +89,11 @@ class Campaign:
         if self._answers:
             self._environment[ANSWERS] = "1"
         settings = config.load(_env_file=None, data_dir=self._data, database_url=place.url or "", transport="dryrun")
-        db.connect(settings.db_url)
-        stack.callback(db.close)
+        connection.connect(settings.db_url)
+        stack.callback(connection.close)
         self._numbers = [f"+4930231{n:05d}" for n in range(sum(plan.allowance for plan in plans) + LAST)]
-        order = campaigns.Order(text="Hello", numbers=self._numbers, delay_min=0, delay_max=0)
-        self._job_id: int = campaigns.create(settings, order, "crash")["job_id"]
+        order = create.Order(text="Hello", numbers=self._numbers, delay_min=0, delay_max=0)
+        self._job_id: int = create.create(settings, order, "crash")["job_id"]
 
     def play(self) -> Tally:
         crashes = uncertain = 0
@@ -107,7 +112,7 @@ class Campaign:
         if self._answers and (unheard := self._unheard()):
             tally.lost += len(unheard)
             tally.wrong.append(f"{len(unheard)} of those who wrote STOP are not on the list: {', '.join(unheard[:3])}")
-        if outbox.miscounted():
+        if counters.miscounted():
             tally.wrong.append("the job's counters differ from its messages")
         return tally
 
@@ -138,7 +143,7 @@ class Campaign:
         """The senders from now on are of a version with one more step of the schema, which touches every message."""
         steps = self._folder / STEPS
         if not steps.is_dir():
-            shutil.copytree(db.MIGRATIONS, steps)
+            shutil.copytree(inspection.MIGRATIONS, steps)
         number = 9000 + len(list(steps.glob("9*.py")))
         (steps / f"{number}_next.py").write_text(STEP.format(number=number))
 
@@ -169,7 +174,7 @@ class Campaign:
         another = self._start(PATIENT)
         if another.wait(PATIENCE_S) == 0:
             self._wrong.append("a sender has started on a read-only folder")
-        db.close()
+        connection.close()
         self._disk.repair()
 
     def _stopped(self, process: subprocess.Popen[bytes]) -> None:
@@ -209,7 +214,7 @@ class Campaign:
     # -- what came of it ---------------------------------------------------------------------------------------
 
     def _done(self) -> bool:
-        return bool(_ask(lambda: campaigns.job(self._job_id)).state == "completed")
+        return bool(_ask(lambda: job_moves.job(self._job_id)).state == "completed")
 
     def _written(self) -> tuple[bool, int, int]:
         """Whether the job is done; how many lines its history and the journal have."""
@@ -220,14 +225,14 @@ class Campaign:
 
     def _states(self) -> dict[str, str]:
         query = Message.select(Message.number, Message.state).where(Message.job == self._job_id)
-        return dict(_ask(lambda: db.tuples(query)))
+        return dict(_ask(lambda: proxy.tuples(query)))
 
     def _decide(self) -> int:
         """Play the person who looks at the phone and decides; returns how many there were to be decided."""
         handed = self._handed_over()
         doubtful = _ask(lambda: list(Message.select().where(Message.state == State.UNCERTAIN)))
         for message in doubtful:
-            campaigns.settle(message.id, handed[message.number] > 0, "a person")
+            lifecycle.settle(message.id, handed[message.number] > 0, "a person")
         return len(doubtful)
 
     def _revenants(self) -> list[str]:
@@ -235,7 +240,7 @@ class Campaign:
         found = []
         holders: dict[int, list[str | None]] = defaultdict(list)
         rows = Event.select(Event.message, Event.lease, Event.move).order_by(Event.id)
-        for message_id, lease, move in _ask(lambda: db.tuples(rows)):
+        for message_id, lease, move in _ask(lambda: proxy.tuples(rows)):
             before = holders[message_id]
             if lease in before and lease != before[-1] and lease is not None:
                 found.append(f"message {message_id}: {move} under a lease that had passed on")
@@ -264,7 +269,7 @@ def _ask(question: Callable[[], T]) -> T:
     give_up = time.monotonic() + PATIENCE_S
     while True:
         try:
-            with db.available():
+            with connection.available():
                 return question()
         except errors.DatabaseBusy:
             if time.monotonic() > give_up:

@@ -95,7 +95,7 @@ def fresh_places(database: str, stack: ExitStack) -> Iterator[Place]:
     if database == "sqlite":
         while True:
             yield Place()
-    from tests.postgres import Server
+    from tests.support.postgres import Server
 
     server = stack.enter_context(Server())
     while True:  # in order, and as when the machine loses its power

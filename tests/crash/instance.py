@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from tests.rig import Rig, chrome_processes, eventually, is_dead
+from tests.support.rig import Rig, chrome_processes, eventually, is_dead
 
 PATIENCE_S = 90
 

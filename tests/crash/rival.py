@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from daemon import sender
+from daemon.transports import registry
 from daemon.transports.dry_run import DryRunTransport
 from tests.crash.victim import quicken
 
@@ -24,5 +25,5 @@ class Rival(DryRunTransport):
 
 if __name__ == "__main__":
     quicken()
-    sender.make_transport = Rival
+    registry.make_transport = Rival
     sys.exit(sender.main())

@@ -14,7 +14,7 @@ from tests.crash.fast import Place
 from tests.crash.instance import Client
 from tests.crash.plan import ANY_TIME, Plan
 from tests.crash.tally import Tally, handed_over, weigh
-from tests.rig import Rig
+from tests.support.rig import Rig
 
 PEOPLE = 3  # in each job
 

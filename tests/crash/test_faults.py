@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests import postgres
 from tests.crash import harness
 from tests.crash.plan import BROWSER, FAST, Plan, plans
 from tests.crash.tally import Tally, report, weigh
+from tests.support import postgres
 
 SEED = 4
 # In a round of the short run; one of every other kind.

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.rig import Rig, eventually
-from tests.standin.client import StandIn
+from standin.client import StandIn
+from tests.support.rig import Rig, eventually
 
 POINTS = ["chat.opened", "send.clicked", "message.received", "message.acked"]
 SLOW_MS = 700  # between click and receipt, and between receipt and tick: time to be killed in

@@ -8,7 +8,7 @@ from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
-from tests.rig import ROOT, Rig, eventually
+from tests.support.rig import ROOT, Rig, eventually
 
 CONFIGURATION = ROOT / "etc" / "supervisord.conf"
 OWN = {"environment": 'WASENDER_ACCOUNT="second"'}

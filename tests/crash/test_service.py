@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig import ROOT, Rig, eventually
+from tests.support.rig import ROOT, Rig, eventually
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig import chrome_processes, copy_outside, eventually, free_port
-from tests.standin.client import StandIn
+from standin.client import StandIn
+from tests.support.rig import chrome_processes, copy_outside, eventually, free_port
 
 
 @pytest.fixture

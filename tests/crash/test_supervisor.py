@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests.rig import Rig, chrome_processes, eventually
-from tests.standin.client import StandIn
+from standin.client import StandIn
+from tests.support.rig import Rig, chrome_processes, eventually
 
 
 @pytest.fixture(scope="module")

@@ -20,13 +20,18 @@ from typing import Any
 
 import psycopg
 
-from daemon import config, db, listening, outbox, replies, sender
-from daemon.transports import Mark, Outgoing, Receipt
+from daemon import config, sender
+from daemon.db import clock, connection, inspection, postgres, proxy, sqlite
+from daemon.delivery import claim as claiming
+from daemon.delivery import engine, inbox, moves, replies
+from daemon.delivery import enqueue as enqueueing
+from daemon.transports import registry
 from daemon.transports.dry_run import DryRunTransport
+from daemon.transports.protocol import Mark, Outgoing, Receipt
 from tests.crash import disks
 from tests.crash.answers import Answering
 from tests.crash.plan import Plan
-from tests.outbox.steps import watch_statements
+from tests.db.steps import watch_statements
 
 BUSY_S = 0.2  # instead of 10: a database that is locked for longer than that is a matter of a second
 LASTS_S = 0.6
@@ -101,7 +106,7 @@ class Fault:
             self._until = time.monotonic() + LASTS_S
         if kind == "replies_term":
             os.kill(os.getpid(), signal.SIGTERM)
-        elif kind == "replies_busy" and db.on_postgres():
+        elif kind == "replies_busy" and proxy.on_postgres():
             threading.Thread(target=_hold_the_tables, args=(config.load().db_url,)).start()
         elif kind in ("locked", "replies_busy"):
             threading.Thread(target=_hold_the_lock, args=(data / "wasender.db",)).start()
@@ -141,9 +146,11 @@ def _fill(path: Path) -> None:
 
 def plant(fault: Fault) -> None:
     """Wrap the places where it can strike."""
-    db.SESSION = db.SESSION.replace(f"'{db.BUSY_TIMEOUT_S}s'", f"'{BUSY_S * 1000:.0f}ms'")  # its lock_timeout
-    db.BUSY_TIMEOUT_S = BUSY_S  # type: ignore[assignment]
-    claim, now_ms = outbox.claim, db.now_ms
+    postgres.SESSION = postgres.SESSION.replace(
+        f"'{sqlite.BUSY_TIMEOUT_S}s'", f"'{BUSY_S * 1000:.0f}ms'"
+    )  # its lock_timeout
+    sqlite.BUSY_TIMEOUT_S = BUSY_S  # type: ignore[assignment]
+    claim, now_ms = claiming.claim, clock.now_ms
 
     def claim_with_fault(*arguments: Any) -> Any:
         fault.come_round()
@@ -156,8 +163,8 @@ def plant(fault: Fault) -> None:
             fault.pass_by("after_claim")
         return claimed
 
-    outbox.claim = claim_with_fault
-    db.now_ms = lambda: now_ms() + fault.clock_ms
+    claiming.claim = claim_with_fault
+    clock.now_ms = lambda: now_ms() + fault.clock_ms
 
     plan_of_reads(fault)
 
@@ -172,7 +179,7 @@ def plant(fault: Fault) -> None:
 
     if fault.strikes_statements:
         watch_statements(lambda *_: fault.pass_by("statement"))
-    sender.make_transport = Faulty
+    registry.make_transport = Faulty
     on_commits(fault.pass_by, lambda: _begin(fault))
 
 
@@ -202,14 +209,14 @@ def plan_of_reads(fault: Fault) -> None:
 
 def _begin(fault: Fault) -> None:
     fault.begin()
-    if not db.on_postgres():
-        db.database.obj.execute_sql(f"PRAGMA query_only={int(fault.lasts('readonly'))}")
+    if not proxy.on_postgres():
+        proxy.database.obj.execute_sql(f"PRAGMA query_only={int(fault.lasts('readonly'))}")
 
 
 def on_commits(pass_by: Callable[[str], None], begins: Callable[[], None]) -> None:
     """Call `pass_by` just before and after the COMMIT of a transaction that moves or queues a message; `begins`
     where any transaction begins."""
-    connect, apply, enqueue = db.connect, outbox._apply, outbox.enqueue
+    connect, apply, enqueue = connection.connect, moves.apply, enqueueing.enqueue
     moving = threading.local()  # http has several threads that write
 
     def noting(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -221,7 +228,7 @@ def on_commits(pass_by: Callable[[str], None], begins: Callable[[], None]) -> No
 
     def connect_with_points(url: str) -> None:
         connect(url)
-        opened = db.database.obj
+        opened = proxy.database.obj
         commit, begin = opened.commit, opened.begin
 
         def commit_with_points() -> Any:
@@ -240,22 +247,22 @@ def on_commits(pass_by: Callable[[str], None], begins: Callable[[], None]) -> No
 
         opened.commit, opened.begin = commit_with_points, begin_with_points
 
-    db.connect, outbox._apply, outbox.enqueue = connect_with_points, noting(apply), noting(enqueue)
+    connection.connect, moves.apply, enqueueing.enqueue = connect_with_points, noting(apply), noting(enqueue)
 
 
 def quicken() -> None:
     """Waits of seconds are for people and networks; here a thousand lives have to fit into minutes."""
-    sender.LOOK_S = sender.LOOK_AGAIN_S = sender.POLL_S = 0.02
-    sender.STOP_GRACE_S = 1.0
-    listening.EVERY_S, listening.STORE_AGAIN_S = 0.05, 0.02
+    engine.LOOK_S = engine.LOOK_AGAIN_S = engine.POLL_S = 0.02
+    engine.STOP_GRACE_S = 1.0
+    inbox.EVERY_S, inbox.STORE_AGAIN_S = 0.05, 0.02
 
 
 def main(point: str, nth: str, kind: str) -> int:
     quicken()
     steps = config.load().data_dir.parent / STEPS
     if steps.is_dir():
-        db.MIGRATIONS = steps
-    sender.make_transport = transport()
+        inspection.MIGRATIONS = steps
+    registry.make_transport = transport()
     if kind != "none":
         plant(Fault(Plan(point, int(nth), kind), config.load().data_dir))
     return sender.main()

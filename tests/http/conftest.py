@@ -10,12 +10,12 @@ import pytest
 from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
-from daemon import logins
 from daemon.api import endpoint
+from daemon.auth import sessions
 from daemon.config import Settings
-from daemon.gate import TOKEN_HEADER
 from daemon.http import make_app
-from daemon.web import COOKIE, SAFE
+from daemon.server.access import TOKEN_HEADER
+from daemon.server.visitors import COOKIE, SAFE
 
 KEY = "a-key-for-tests-0123456789"
 
@@ -71,7 +71,7 @@ def _pages_send_their_token(monkeypatch: pytest.MonkeyPatch) -> None:
     async def with_token(self: TestClient[Any, Any], method: str, path: Any, **what: Any) -> ClientResponse:
         cookie = {each.key: each.value for each in self.session.cookie_jar}.get(COOKIE)
         headers = dict(what.pop("headers", None) or {})
-        if cookie and method not in SAFE and (found := logins.session(cookie, KEY)):
+        if cookie and method not in SAFE and (found := sessions.session(cookie, KEY)):
             headers.setdefault(TOKEN_HEADER, found.csrf)
         return await send(self, method, path, headers=headers, **what)
 

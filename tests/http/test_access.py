@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from aiohttp import web as aiohttp_web
 
-from daemon import web
+from daemon.accounts import directory
+from daemon.api import endpoint
+from daemon.delivery import moves
 from daemon.http import make_app
+from daemon.server import visitors
 from tests.http.conftest import KEY, Caller
 
 CLOSED = [
@@ -81,9 +84,8 @@ async def test_without_the_key_everything_else_is_closed(stranger, method, path)
 
 async def test_every_address_of_the_api_is_in_one_of_the_lists(client):
     """A new one cannot be open by oversight."""
-    from daemon import api
 
-    routes = api.routes()
+    routes = endpoint.routes()
     shapes = {(route.method, shape(route.path)) for route in routes}
     closed = {(m, p.replace("/1", "/{id}").replace("/default", "/{name}")) for m, p in CLOSED}
     assert closed | OPEN == shapes
@@ -98,8 +100,8 @@ async def test_every_address_of_the_api_is_in_one_of_the_lists(client):
         {"X-API-KEY": "ÿü"},
         {"Authorization": "Bearer wrong"},
         {"Authorization": "Basic " + KEY},
-        {"Cookie": f"{web.COOKIE}=9999999999.forged"},
-        {"Cookie": f"{web.COOKIE}=" + "9" * 5000 + ".x"},
+        {"Cookie": f"{visitors.COOKIE}=9999999999.forged"},
+        {"Cookie": f"{visitors.COOKIE}=" + "9" * 5000 + ".x"},
     ],
 )
 async def test_a_wrong_key_is_refused(stranger, headers):
@@ -116,8 +118,8 @@ async def test_the_right_key_is_taken_from_either_header(stranger):
 async def test_keys_are_compared_in_constant_time(api, monkeypatch):
     """All of it goes through `web.same`, which hashes both and uses hmac.compare_digest."""
     compared: list[Any] = []
-    real = web.hmac.compare_digest
-    monkeypatch.setattr(web.hmac, "compare_digest", lambda *both: (compared.append(both), real(*both))[1])
+    real = visitors.hmac.compare_digest
+    monkeypatch.setattr(visitors.hmac, "compare_digest", lambda *both: (compared.append(both), real(*both))[1])
     await api.get("/accounts")
     assert 1 == len(compared)
     assert {32} == {len(each) for each in compared[0]}
@@ -169,12 +171,11 @@ async def test_a_redirect_is_no_error(settings, database, aiohttp_client):
 
 async def test_a_busy_database_is_503_and_may_be_asked_again(api, monkeypatch):
     """Also where the database is only read."""
-    from daemon import accounts, outbox
 
     def away() -> None:
-        raise outbox.peewee.OperationalError("database is locked")
+        raise moves.peewee.OperationalError("database is locked")
 
-    monkeypatch.setattr(accounts, "every", away)
+    monkeypatch.setattr(directory, "every", away)
     problem = await api.get("/accounts", 503)
     assert "urn:wasender:problem:database-busy" == problem["type"]
     assert "try again" in problem["detail"]

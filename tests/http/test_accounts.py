@@ -10,10 +10,14 @@ import structlog
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
-from daemon import accounts, campaigns, db, logins, passwords, users, wishes
-from daemon.models import Account, Role
-from daemon.transports import AccountState, Health, Hold
-from daemon.web import COOKIE
+from daemon.accounts import commands, directory, limits
+from daemon.auth import passwords, sessions, users
+from daemon.campaigns import create
+from daemon.db import clock
+from daemon.models import Account
+from daemon.server.visitors import COOKIE
+from daemon.states import AccountState, Hold, Role
+from daemon.transports.protocol import Health
 from tests.http.conftest import KEY, Caller
 
 HTML = {"Accept": "text/html"}
@@ -26,19 +30,19 @@ Client = TestClient[Any, Any]
 
 
 def report(health: Health, name: str = "default") -> None:
-    accounts.open_account(name, db.now_ms())
-    accounts.report(name, health, db.now_ms())
+    directory.open_account(name, clock.now_ms())
+    directory.report(name, health, clock.now_ms())
 
 
 def row(name: str = "default") -> Account:
-    return accounts.find(name)
+    return directory.find(name)
 
 
 def grant(picture: bytes | None = None) -> str:
     """Do as a sender would; returns what was asked for."""
-    wish = wishes.take("default", True, db.now_ms())
+    wish = commands.take("default", True, clock.now_ms())
     assert wish
-    wishes.fulfil("default", wish, db.now_ms(), picture)
+    commands.fulfil("default", wish, clock.now_ms(), picture)
     return wish.what.value
 
 
@@ -49,7 +53,7 @@ def browse(client: Client, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def enter(role: Role = Role.ADMIN) -> Client:
         user = users.create("Anna", role, "correct horse", "test")
-        opened = logins.open_session(user, KEY)
+        opened = sessions.open_session(user, KEY)
         client.session.cookie_jar.update_cookies({COOKIE: opened.token}, client.make_url("/"))
         return client
 
@@ -139,7 +143,7 @@ async def test_what_is_asked_of_a_sender_and_what_came_of_it(api: Caller, path: 
     assert (True, what, "asked", "api") == (asked["success"], *(asked["wish"][n] for n in ("what", "stage", "who")))
     assert what == grant()
     done = (await api.get("/accounts/default"))["wish"]
-    assert ("done", wishes.DONE[wishes.What(what)]) == (done["stage"], done["outcome"])
+    assert ("done", commands.DONE[commands.What(what)]) == (done["stage"], done["outcome"])
 
 
 async def test_a_picture_is_there_once_it_was_taken(api: Caller) -> None:
@@ -197,7 +201,7 @@ async def test_what_cannot_be_asked_is_refused_at_once(api: Caller) -> None:
     await api.post("/accounts/default/link", {"number": "12"}, 422)
     await api.post("/accounts/default/link", {"number": 12}, 422)
     await api.post("/accounts/default/reload")
-    wishes.take("default", True, db.now_ms())
+    commands.take("default", True, clock.now_ms())
     assert "is at it" in (await api.post("/accounts/default/screenshot", None, 409))["detail"]
 
 
@@ -214,7 +218,7 @@ async def test_roles(browse: Any) -> None:
         await caller.post(f"/accounts/default/{path}", None, 403)
     anna = users.every()[0]
     users.change_role(anna.id, Role.OPERATOR, "test")
-    opened = logins.open_session(users.find(anna.id), KEY)
+    opened = sessions.open_session(users.find(anna.id), KEY)
     client.session.cookie_jar.update_cookies({COOKIE: opened.token}, client.make_url("/"))
     await caller.post("/accounts/default/reload")
     await caller.post("/accounts/default/logout", None, 403)
@@ -236,8 +240,8 @@ async def test_accounts_stand_side_by_side(browse: Any) -> None:
     """Each with its state, its use and its campaigns; the one whose sender is silent says so."""
     report(READY)
     report(UNLINKED, "shop")
-    accounts.open_account("asleep", 1)
-    accounts.limit("default", {"daily_cap": 5}, "test")
+    directory.open_account("asleep", 1)
+    limits.set_limits("default", {"daily_cap": 5}, "test")
     text = await look(browse())
     assert ["asleep", "default", "shop"] == re.findall(r'<section class="card desk-account" id="account-(\w+)"', text)
     assert "Linked and ready to send." in text
@@ -249,7 +253,7 @@ async def test_accounts_stand_side_by_side(browse: Any) -> None:
 
 async def test_a_hold_says_why_and_counts_down(browse: Any) -> None:
     """To its end, where there is one."""
-    until = db.now_ms() + 3 * 3_600_000
+    until = clock.now_ms() + 3 * 3_600_000
     report(Health(AccountState.HELD, Hold.RESTRICTED, until, "WhatsApp has restricted this account.", known_chats=True))
     text = await look(browse())
     assert "The account is held: restricted. WhatsApp has restricted this account." in text
@@ -349,7 +353,7 @@ async def test_of_two_who_change_limits_neither_undoes_the_others(browse: Any) -
     report(READY)
     client, shown = browse(), {"hourly_cap": "", "daily_cap": "", "quiet_hours": "", "timezone": ""}
     was = {f"was-{name}": value for name, value in shown.items()}
-    accounts.limit("default", {"daily_cap": 7, "timezone": "Asia/Kolkata"}, "test")  # in another tab
+    limits.set_limits("default", {"daily_cap": 7, "timezone": "Asia/Kolkata"}, "test")  # in another tab
     sent = await submit(client, "/app/accounts/default/limits", **shown | was | {"hourly_cap": "3"})
 
     assert 303 == sent.status
@@ -370,21 +374,21 @@ async def test_what_came_of_a_wish_is_told(browse: Any) -> None:
     """Under way, done with its picture, or void with the reason."""
     report(READY)
     client = browse()
-    wishes.ask("default", wishes.What.SCREENSHOT, "Anna", db.now_ms())
+    commands.ask("default", commands.What.SCREENSHOT, "Anna", clock.now_ms())
     assert "Its sender comes to it when no message is in hand." in await look(client)
     grant(PICTURE)
     text = await look(client)
     assert "The picture is here." in text
     assert re.search(r'src="/accounts/default/screenshot\.png\?v=\d+"', text)
-    wishes.ask("default", wishes.What.LOG_OUT, "Anna", db.now_ms() - wishes.WAIT_MS - 1)
-    assert wishes.BUSY in await look(client)
+    commands.ask("default", commands.What.LOG_OUT, "Anna", clock.now_ms() - commands.WAIT_MS - 1)
+    assert commands.BUSY in await look(client)
 
 
 async def test_the_account_is_named_by_its_job(browse: Any, settings: Any) -> None:
     """With how many are left."""
     report(READY)
-    order = campaigns.Order("Hi", numbers=["+4915110000000", "+4915110000001"], name="Spring")
-    job_id = campaigns.create(settings, order, "test")["job_id"]
+    order = create.Order("Hi", numbers=["+4915110000000", "+4915110000001"], name="Spring")
+    job_id = create.create(settings, order, "test")["job_id"]
     text = await look(browse())
     assert f'<a href="/app/jobs/{job_id}"><bdi>Spring</bdi></a>' in text
     assert "2 left" in text

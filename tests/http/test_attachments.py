@@ -9,10 +9,20 @@ from typing import Any
 
 import pytest
 
-from daemon import config, drafts, uploads
+from daemon import config
+from daemon.campaigns import drafts
+from daemon.contacts import uploads
 from daemon.models import Attachment, Job
 from tests.http.conftest import form
-from tests.http.test_drafts import check, draft_of, member, post, refused, send, with_message  # noqa: F401 (a fixture)
+from tests.http.test_drafts import (
+    check,
+    draft_of,
+    member,  # noqa: F401
+    post,
+    refused,
+    send,
+    with_message,
+)
 
 PEOPLE = ["+493023125001"]
 DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {

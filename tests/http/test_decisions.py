@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
-from daemon import campaigns, db, outbox, pacing
+from daemon.accounts import pacing
+from daemon.campaigns import create
 from daemon.config import Settings
+from daemon.db import clock
+from daemon.delivery import claim, moves
 from daemon.http import make_app
-from daemon.models import Evidence, Message, Role
-from daemon.transports import ChatRow, Finding, Lookup, Mark
+from daemon.models import Evidence, Message
+from daemon.states import Finding, Role
+from daemon.transports.protocol import ChatRow, Lookup, Mark
 from tests.http.conftest import Caller
 from tests.http.test_roles import session_of
 
@@ -30,10 +34,10 @@ def lost(settings: Settings) -> list[Message]:
     """Two uncertain messages of two jobs; of the first one's chat there is a picture."""
     found = []
     for person, seen in zip(PEOPLE, (SEEN, None), strict=True):
-        campaigns.create(settings, campaigns.Order("Hi {{ name }}", recipients=[person], name="Visit"), "test")
-        (message,) = outbox.claim("default", 1, db.now_ms(), 60_000, pacing.Rules())
-        outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
-        outbox.lose(message, seen.evidence if seen else "Its sender fell silent.", db.now_ms(), seen)
+        create.create(settings, create.Order("Hi {{ name }}", recipients=[person], name="Visit"), "test")
+        (message,) = claim.claim("default", 1, clock.now_ms(), 60_000, pacing.Rules())
+        moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
+        moves.lose(message, seen.evidence if seen else "Its sender fell silent.", clock.now_ms(), seen)
         found.append(message)
     return found
 
@@ -100,10 +104,10 @@ async def test_of_a_stopped_campaign_nothing_is_sent_again(
     api: Caller, settings: Settings, lost: list[Message]
 ) -> None:
     """But it can still be said that it was sent."""
-    campaigns.create(settings, campaigns.Order("Hi", numbers=["+4930231252", "+4930231253"]), "test")
-    (message, _) = outbox.claim("default", 2, db.now_ms(), 60_000, pacing.Rules())
-    outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
-    outbox.lose(message, "Who knows.", db.now_ms())
+    create.create(settings, create.Order("Hi", numbers=["+4930231252", "+4930231253"]), "test")
+    (message, _) = claim.claim("default", 2, clock.now_ms(), 60_000, pacing.Rules())
+    moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
+    moves.lose(message, "Who knows.", clock.now_ms())
     await api.post(f"/stop/{message.job_id}")
 
     await api.post(f"/messages/{message.id}/decide", {"sent": False}, 409)

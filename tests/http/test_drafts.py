@@ -16,12 +16,16 @@ import pytest
 from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
-from daemon import accounts, campaigns, db, drafts, library, mapping, rehearsal, suppression, uploads
+from daemon.accounts import directory, limits
+from daemon.campaigns import create, drafts, dry_run, lifecycle, templates
 from daemon.config import Settings
-from daemon.contacts import ContactList
+from daemon.contacts import columns, lists, suppression, uploads
+from daemon.contacts.importer import ContactList
+from daemon.db import clock
 from daemon.http import make_app
-from daemon.models import Account, Draft, Job, JobState, Message
-from daemon.transports import AccountState, Health
+from daemon.models import Account, Draft, Job, Message
+from daemon.states import AccountState, JobState
+from daemon.transports.protocol import Health
 
 KEY = "a-key-for-tests-0123456789"
 HTML = {"Accept": "text/html"}
@@ -350,7 +354,7 @@ async def test_numbers_or_rows_are_pasted(member: Client, pasted: str, numbers: 
 
 async def test_a_kept_list_is_chosen(member: Client, people: Any) -> None:
     """Its people with their fields; /app/new?list= begins with it."""
-    kept, _ = library.create_list("Friends", ContactList(people(3), columns=["name"]))
+    kept, _ = lists.create_list("Friends", ContactList(people(3), columns=["name"]))
     base = await begin(member)
     await post(member, f"{base}/people", list=str(kept.id), go="next")
     await map_columns(member, base)
@@ -499,7 +503,7 @@ async def test_rejected_rows_come_back_as_a_file_that_reads_again(member: Client
     base = await with_columns(member, DAMAGED)
     text = await look(member, f"{base}/rejected.csv")
     table = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
-    assert ["name", "phone", "mail", mapping.REASON] == table[0]
+    assert ["name", "phone", "mail", columns.REASON] == table[0]
     assert ["Bea", "Cem", "Eva", "Fay"] == [row[0] for row in table[1:]]
     assert "'+52 1 55 1234 5678" == table[4][1]
 
@@ -603,13 +607,13 @@ async def test_each_one_gets_a_file_of_their_own(member: Client) -> None:
 
 async def test_templates_are_used_and_kept(member: Client) -> None:
     """From the message step, and from the templates' page into a new draft."""
-    kept = library.keep_template("Spring", "Hello {{ name }}")
+    kept = templates.keep("Spring", "Hello {{ name }}")
     base = await with_columns(member)
     await post(member, f"{base}/numbers", go="next")
     await post(member, f"{base}/message", text="", template=str(kept.id), go="template")
     assert "Hello {{ name }}" == draft_of(base).data["text"]
     await post(member, f"{base}/message", text="Bye {{ name }}", template_name="Autumn", go="keep")
-    assert {"Spring", "Autumn"} == {row.name for row in library.templates()}
+    assert {"Spring", "Autumn"} == {row.name for row in templates.every()}
     said = await refused(member, f"{base}/message", 422, text="x", template_name="Spring", go="keep")
     assert "Spring" in said
     other = await post(member, "/app/drafts", template=str(kept.id))
@@ -632,7 +636,7 @@ async def test_a_time_is_taken_in_the_zone_that_is_said(member: Client) -> None:
     when = draft_of(base).data["when"]
     assert (
         "2040-05-04T04:00:00+00:00"
-        == campaigns.pacing.datetime.fromtimestamp(when["at"] / 1000, campaigns.pacing.UTC).isoformat()
+        == lifecycle.pacing.datetime.fromtimestamp(when["at"] / 1000, lifecycle.pacing.UTC).isoformat()
     )
     assert ("09:00-18:00", 50, 1.0, 3.0) == (when["window"], when["daily_cap"], when["delay_min"], when["delay_max"])
     assert 'value="2040-05-04T09:30"' in await look(member, f"{base}/when")
@@ -681,8 +685,8 @@ async def test_the_dry_run_says_who_will_not_get_it_and_why(member: Client, sett
         "Dan,12345,Rome\nAnna,+493023125001,Berlin\nEva,+34612345678,Madrid\n"
     )
     suppression.suppress(settings, "+33612345678", "asked", "test")
-    earlier = campaigns.Order("x", numbers=["+34612345678"])
-    campaigns.create(settings, earlier, "test")
+    earlier = create.Order("x", numbers=["+34612345678"])
+    create.create(settings, earlier, "test")
     base = await with_message(member, "In {{ city }}", people)
     report = await check(member, base)
 
@@ -758,12 +762,12 @@ async def test_the_dry_run_reckons_with_the_queue_the_pace_and_the_window(
     member: Client, settings: Settings, people: Any
 ) -> None:
     """Another campaign of the account takes every other turn; outside the window nothing goes out."""
-    accounts.open_account("default", db.now_ms())
+    directory.open_account("default", clock.now_ms())
     base = await with_message(member, delay_min="60", delay_max="60")
     await check(member, base)
     alone = drafts.report(draft_of(base)) or {}
     numbers = [person.number for person in people(30)]
-    campaigns.create(settings, campaigns.Order("x", numbers=numbers), "test")
+    create.create(settings, create.Order("x", numbers=numbers), "test")
     await check(member, base)
     shared = drafts.report(draft_of(base)) or {}
     assert (0, 0, 1, 30) == (alone["jobs"], alone["messages"], shared["jobs"], shared["messages"])
@@ -827,18 +831,18 @@ async def test_a_start_whose_answer_was_lost_is_not_made_twice(member: Client, s
 
 async def test_whoever_opts_out_after_the_dry_run_gets_nothing(member: Client, settings: Settings) -> None:
     """The people are frozen; the suppression list is not."""
-    accounts.open_account("default", db.now_ms())
+    directory.open_account("default", clock.now_ms())
     base = await with_message(member)
     await check(member, base)
     suppression.suppress(settings, "+493023125001", "asked", "test")
     await post(member, f"{base}/start", go="start")
-    claimed = campaigns.outbox.claim("default", 5, db.now_ms(), 60_000, campaigns.rules(settings))
+    claimed = lifecycle.outbox.claim("default", 5, clock.now_ms(), 60_000, limits.rules(settings))
     assert ["+442079460011"] == [message.number for message in claimed]
 
 
 async def test_a_list_changed_after_the_dry_run_changes_nobody(member: Client, people: Any) -> None:
     """What was looked at is what is sent."""
-    kept, _ = library.create_list("Friends", ContactList(people(2), columns=["name"]))
+    kept, _ = lists.create_list("Friends", ContactList(people(2), columns=["name"]))
     base = await begin(member)
     await post(member, f"{base}/people", list=str(kept.id), go="next")
     await map_columns(member, base)
@@ -846,16 +850,16 @@ async def test_a_list_changed_after_the_dry_run_changes_nobody(member: Client, p
     await post(member, f"{base}/message", text="Hi", go="next")
     await post(member, f"{base}/when", name="x", delay_min="1", delay_max="3", start="now")
     await check(member, base)
-    library.add_people(kept.id, ContactList(people(3, 50), columns=["name"]))
+    lists.add_people(kept.id, ContactList(people(3, 50), columns=["name"]))
     await post(member, f"{base}/start", go="start")
     assert 2 == Job.get().total
 
 
 async def test_an_account_that_is_ready_is_said_to_be(member: Client) -> None:
     """The forecast holds for a job that begins now, whatever the account does: the job's own page tells that."""
-    accounts.open_account("default", db.now_ms())
-    accounts.report("default", Health(AccountState.READY), db.now_ms())
+    directory.open_account("default", clock.now_ms())
+    directory.report("default", Health(AccountState.READY), clock.now_ms())
     base = await with_message(member)
     assert "If it is started now" in await check(member, base)
     assert AccountState.READY == Account.get().state
-    assert rehearsal.TEST not in await look(member, f"{base}/check")
+    assert dry_run.TEST not in await look(member, f"{base}/check")

@@ -9,9 +9,12 @@ from typing import Any
 import openpyxl
 import pytest
 
-from daemon import accounts, db, outbox, pacing
-from daemon.api import jobs as api_module
-from daemon.transports import Ack, Mark, Receipt
+from daemon.accounts import directory, pacing
+from daemon.api import parameters
+from daemon.db import clock
+from daemon.delivery import claim, moves
+from daemon.states import Ack
+from daemon.transports.protocol import Mark, Receipt
 
 NAMES = ["Ada", '=HYPERLINK("http://x")', "@SUM(A1)", "Grüße; 🎉", "-3"]
 NUMBERS = [f"+49151100000{n:02}" for n in range(len(NAMES))]
@@ -23,14 +26,14 @@ async def job_id(api) -> int:
     """Five people, some with names that a spreadsheet would take for formulas; one sent to, one failed."""
     recipients = [{"number": number, "name": name} for number, name in zip(NUMBERS, NAMES, strict=True)]
     answer = await api.post("/send", {"recipients": recipients, "message": "Dear {{ name }}", "name": "Party"})
-    now = db.now_ms()
-    accounts.open_account("default", now)
+    now = clock.now_ms()
+    directory.open_account("default", now)
     for end in (
-        lambda each: outbox.confirm(each, Receipt("id-1", Ack.DELIVERED), now),
-        lambda each: outbox.fail(each, "=cmd() is not a reason.", now),
+        lambda each: moves.confirm(each, Receipt("id-1", Ack.DELIVERED), now),
+        lambda each: moves.fail(each, "=cmd() is not a reason.", now),
     ):
-        (message,) = outbox.claim("default", 1, now, 60_000, pacing.Rules())
-        outbox.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
+        (message,) = claim.claim("default", 1, now, 60_000, pacing.Rules())
+        moves.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
         end(message)
     found: int = answer["job_id"]
     return found
@@ -114,7 +117,7 @@ async def test_the_name_of_the_file_says_what_is_in_it(api, job_id):
 
 async def test_a_long_report_comes_in_parts(api, job_id, monkeypatch):
     """However many pages of recipients it takes, each is there once, in order."""
-    monkeypatch.setattr(api_module, "MAX_LIMIT", 2)
+    monkeypatch.setattr(parameters, "MAX_LIMIT", 2)
 
     sheet = await spreadsheet(api, f"/jobs/{job_id}/report.xlsx")
     text = await api.text(f"/jobs/{job_id}/report.csv")

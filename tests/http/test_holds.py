@@ -6,18 +6,21 @@ from typing import Any
 
 import pytest
 
-from daemon import accounts, campaigns, db, pacing
+from daemon.accounts import directory, pacing
+from daemon.campaigns import create, progress
 from daemon.config import Settings
+from daemon.db import clock
 from daemon.models import Account
-from daemon.transports import AccountState, Health
+from daemon.states import AccountState
+from daemon.transports.protocol import Health
 from tests.http.conftest import Caller
-from tests.troubles import TROUBLES
+from tests.support.troubles import TROUBLES
 
 
 def report(health: Health) -> None:
     """As a living sender does."""
-    accounts.open_account("default", db.now_ms())
-    accounts.report("default", health, db.now_ms())
+    directory.open_account("default", clock.now_ms())
+    directory.report("default", health, clock.now_ms())
 
 
 @pytest.mark.parametrize("name", TROUBLES)
@@ -25,7 +28,7 @@ async def test_every_trouble_says_why_and_until_when(api: Caller, settings: Sett
     """The same words for a monitor, a program and a person."""
     health = TROUBLES[name]
     report(health)
-    job_id = campaigns.create(settings, campaigns.Order("Hi", numbers=["+4930231250"]), "test")["job_id"]
+    job_id = create.create(settings, create.Order("Hi", numbers=["+4930231250"]), "test")["job_id"]
     said = health.detail or "scan the QR code"
 
     ready = await api.get("/ready", 503)
@@ -39,7 +42,7 @@ async def test_every_trouble_says_why_and_until_when(api: Caller, settings: Sett
     ]
     assert (health.state, health.hold, health.until_ms) == (account["state"], account["hold"], account["until"])
     assert not account["can_send"]
-    assert (campaigns.WAITING, True) == (job["status"], said in job["reason"])
+    assert (progress.WAITING, True) == (job["status"], said in job["reason"])
     assert said.replace("'", "&#39;") in page
     assert (health.until_ms is not None) == ("It ends" in page)
 
@@ -55,8 +58,8 @@ async def test_where_known_chats_go_on_it_says_so(api: Caller, name: str) -> Non
 
 async def test_the_reduced_pace_after_a_restriction_is_shown_and_reckoned_with(api: Caller, settings: Settings) -> None:
     """On the page, in the API, and in when a campaign will end."""
-    order = campaigns.Order("Hi", numbers=["+4930231250", "+4930231251"], delay_min=600, delay_max=600)
-    job_id = campaigns.create(settings, order, "test")["job_id"]
+    order = create.Order("Hi", numbers=["+4930231250", "+4930231251"], delay_min=600, delay_max=600)
+    job_id = create.create(settings, order, "test")["job_id"]
     report(Health(AccountState.READY))
     before = await api.get(f"/status/{job_id}")
     report(TROUBLES["restricted"])
@@ -86,7 +89,7 @@ async def test_a_stranger_is_not_told_why(stranger: Caller) -> None:
 
 def test_all_troubles_there_are_have_been_tried() -> None:
     """A new reason to hold belongs into the list."""
-    from daemon.transports import Hold
+    from daemon.states import Hold
 
     held: set[Any] = {health.hold for health in TROUBLES.values()}
     assert set(Hold) <= held

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from daemon import idempotency, suppression
+from daemon import models
 from daemon.api import endpoint
-from daemon.models import ContactList, Job, KeptAnswer, Message, Role, Suppression, Template
+from daemon.campaigns import idempotency
+from daemon.contacts import suppression
+from daemon.models import ContactList, Job, KeptAnswer, Message, Suppression, Template
+from daemon.states import Role
 from tests.http.conftest import KEY, Caller
 from tests.http.test_roles import session_of
 
@@ -138,7 +141,7 @@ async def test_a_crash_keeps_both_or_neither(api: Caller, monkeypatch: pytest.Mo
         raise RuntimeError("the process dies here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(idempotency.KeptAnswer, "update", broken)
+        patch.setattr(models.KeptAnswer, "update", broken)
         assert 500 == (await api.send("POST", "/send", json=SEND, headers=KEYED)).status
     assert (0, 0, 0) == (Job.select().count(), Message.select().count(), KeptAnswer.select().count())
     await api.post("/send", SEND, headers=KEYED)

@@ -13,15 +13,20 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
-from daemon import accounts, campaigns, db, drafts, feed, outbox, pacing, rehearsal
-from daemon.api import events as stream
-from daemon.campaigns import Order
+from daemon.accounts import directory, pacing
+from daemon.api import events
+from daemon.campaigns import create, drafts, dry_run, lifecycle
+from daemon.campaigns.create import Order
 from daemon.config import Settings
+from daemon.db import clock
+from daemon.delivery import claim, job_moves, moves
 from daemon.http import make_app
-from daemon.models import Account, Draft, Job, Message, State
+from daemon.models import Account, Draft, Job, Message
 from daemon.pages import jobs, words
 from daemon.pages.views import job_view
-from daemon.transports import AccountState, Ack, ChatRow, Finding, Health, Lookup, Mark, Receipt
+from daemon.server import feed
+from daemon.states import AccountState, Ack, Finding, State
+from daemon.transports.protocol import ChatRow, Health, Lookup, Mark, Receipt
 from tests.http.conftest import KEY
 
 HTML = {"Accept": "text/html"}
@@ -51,25 +56,25 @@ async def look(client: Client, path: str, status: int = 200) -> str:
 def campaign(settings: Settings, count: int = 3, **order: Any) -> int:
     people = [{"number": f"+491511{n:07}", "name": f"Person {n}", "city": "Bonn"} for n in range(count)]
     given = {"text": "Hi {{ name }}", "recipients": people, "name": "Greeting"} | order
-    return int(campaigns.create(settings, Order(**given), "test")["job_id"])
+    return int(create.create(settings, Order(**given), "test")["job_id"])
 
 
 def take() -> Message:
-    now = db.now_ms()
-    accounts.open_account("default", now)
-    accounts.report("default", Health(AccountState.READY), now)
-    (message,) = outbox.claim("default", 1, now, 60_000, pacing.Rules())
-    outbox.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
+    now = clock.now_ms()
+    directory.open_account("default", now)
+    directory.report("default", Health(AccountState.READY), now)
+    (message,) = claim.claim("default", 1, now, 60_000, pacing.Rules())
+    moves.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
     return message
 
 
 def send_one() -> Message:
-    outbox.confirm(message := take(), Receipt("id-1", Ack.SENT), db.now_ms())
+    moves.confirm(message := take(), Receipt("id-1", Ack.SENT), clock.now_ms())
     return message
 
 
 def fail_one(why: str = "This number is not on WhatsApp.") -> Message:
-    outbox.fail(message := take(), why, db.now_ms())
+    moves.fail(message := take(), why, clock.now_ms())
     return message
 
 
@@ -97,7 +102,7 @@ async def test_it_says_how_fast_it_is_and_what_it_waits_for(member: Client, sett
     job_id = campaign(settings, 40)
     for _ in range(5):
         send_one()
-    now = db.now_ms()
+    now = clock.now_ms()
     Job.update(started_at=now - 3_600_000).execute()
     Account.update(next_send_at=now + 600_000, next_reason="long_pause", paced_at=now).execute()
 
@@ -125,7 +130,7 @@ def test_rates_in_words(per_hour: float, said: str) -> None:
 
 def test_every_reason_to_wait_has_words_and_an_unknown_one_is_shown(settings: Settings, database: str) -> None:
     """A newer sender may know of one that this page does not."""
-    job = campaigns.job(campaign(settings))
+    job = job_moves.job(campaign(settings))
     assert set(pacing.Why) == set(words.WAITS)
     shown = job_view(settings, job)
 
@@ -275,7 +280,7 @@ async def test_the_history_says_in_words_what_happened(member: Client, settings:
 
 def test_every_move_has_words() -> None:
     """One that is added has to be named."""
-    from daemon.models import MOVES
+    from daemon.states import MOVES
 
     assert {"enqueue", *MOVES} == set(words.MOVES)
 
@@ -283,10 +288,10 @@ def test_every_move_has_words() -> None:
 async def test_a_failed_one_shows_its_evidence_too(member: Client, settings: Settings) -> None:
     """What the chat looked like, where it was kept before somebody decided."""
     campaign(settings)
-    outbox.lose(
+    moves.lose(
         message := take(),
         "the chat could not be read",
-        db.now_ms(),
+        clock.now_ms(),
         Lookup(Finding.UNKNOWN, "It is not among the newest.", None, (ChatRow(True, "Hello there", None),), b"PNG"),
     )
     Message.update(state="failed").where(Message.id == message.id).execute()
@@ -316,7 +321,7 @@ async def test_decisions_of_one_campaign_alone(member: Client, settings: Setting
     """Where its page leads; from there to all of them."""
     first, second = campaign(settings, 1, name="One"), campaign(settings, 1, name="Two")
     for _ in range(2):
-        outbox.lose(take(), "unknown", db.now_ms())
+        moves.lose(take(), "unknown", clock.now_ms())
 
     page = await look(member, f"/app/jobs/{first}")
     own = await look(member, link(page, "Decide"))
@@ -349,7 +354,7 @@ async def test_a_clone_is_a_draft_with_all_of_it(member: Client, settings: Setti
     found = drafts.people(draft)
     originals = list(Message.select().where(Message.job == job_id).order_by(Message.id))
     assert [(row.number, row.fields) for row in originals] == [(each.number, each.fields) for each in found]
-    draft = rehearsal.run(settings, draft.id, draft.version, 7, False)
+    draft = dry_run.run(settings, draft.id, draft.version, 7, False)
     made = drafts.start(settings, draft.id, draft.version, "test")
     assert (job_id, 3, "Greeting") == (Job.get_by_id(made).cloned_from, Job.get_by_id(made).total, draft.name)
     assert f'href="/app/jobs/{job_id}"' in await look(member, f"/app/jobs/{made}")
@@ -360,8 +365,8 @@ async def test_a_clone_for_those_who_did_not_get_it(member: Client, settings: Se
     job_id = campaign(settings, 6)
     send_one()
     fail_one()
-    outbox.lose(take(), "unknown", db.now_ms())
-    campaigns.stop(job_id, "test")
+    moves.lose(take(), "unknown", clock.now_ms())
+    lifecycle.stop(job_id, "test")
 
     failed = drafts.people(await clone(member, job_id, "failed", "b" * 32))
     unreached = drafts.people(await clone(member, job_id, "unreached", "c" * 32))
@@ -385,7 +390,7 @@ async def test_other_people_chosen_after_back_are_another_draft(member: Client, 
     """The form still has the id of the first one, which has everybody in it."""
     job_id = campaign(settings, 3)
     fail_one()
-    campaigns.stop(job_id, "test")
+    lifecycle.stop(job_id, "test")
     await clone(member, job_id, "all")
     wheres = {
         (await post(member, f"/app/jobs/{job_id}/clone", id="a" * 32, people="failed")).headers["Location"]
@@ -430,13 +435,13 @@ async def test_a_job_can_be_watched_alone_however_old_it_is(
     monkeypatch.setattr(feed, "WATCHED_JOBS", 1)
     old, new = campaign(settings), campaign(settings)
     for name in ("default", "other"):
-        accounts.open_account(name, db.now_ms())
+        directory.open_account(name, clock.now_ms())
     async with member.get(f"/events?job={old}") as response:
         first = await heard(response, 2)
-        campaigns.pause(new, "test")
-        accounts.report("other", Health(AccountState.READY), db.now_ms())
+        lifecycle.pause(new, "test")
+        directory.report("other", Health(AccountState.READY), clock.now_ms())
         await asyncio.sleep(2.5 * feed.POLL_S)
-        campaigns.pause(old, "test")
+        lifecycle.pause(old, "test")
         ((kind, state),) = await heard(response, 1)
 
     assert [("job", old), ("account", "default")] == [(k, s.get("job_id", s.get("name"))) for k, s in first]
@@ -459,9 +464,9 @@ async def test_a_job_that_is_not_there_cannot_be_watched(member: Client) -> None
 async def test_the_clock_alone_is_no_change(settings: Settings, database: str) -> None:
     """An idle page is not fetched again and again because its end moves on with the time."""
     job_id = campaign(settings)
-    accounts.open_account("default", db.now_ms())
-    accounts.report("default", Health(AccountState.READY), db.now_ms())
-    Job.update(state="running", started_at=db.now_ms()).execute()
+    directory.open_account("default", clock.now_ms())
+    directory.report("default", Health(AccountState.READY), clock.now_ms())
+    Job.update(state="running", started_at=clock.now_ms()).execute()
     looks = 0
     given: list[dict[str, Any]] = []
 
@@ -492,7 +497,7 @@ async def test_a_quiet_stream_says_that_it_stands(
     member: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By which a page knows a dead connection."""
-    monkeypatch.setattr(stream, "LOOK_S", 0.1)
+    monkeypatch.setattr(events, "LOOK_S", 0.1)
     job_id = campaign(settings)
     async with member.get(f"/events?job={job_id}") as response:
         await heard(response, 1)
@@ -504,7 +509,7 @@ async def test_a_quiet_stream_says_that_it_stands(
 
 def test_all_groups_of_a_clone_have_words() -> None:
     """Those of the core."""
-    from daemon import cloning
+    from daemon.campaigns import cloning
 
     assert set(cloning.PEOPLE) == set(jobs.PEOPLE)
     assert State.UNCERTAIN not in cloning.PEOPLE["unreached"]

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from daemon import accounts, db, outbox, pacing
-from daemon.models import State
-from daemon.transports import AccountState, Ack, Health, Hold, Mark, Receipt
+from daemon.accounts import directory, pacing
+from daemon.db import clock
+from daemon.delivery import claim as claiming
+from daemon.delivery import moves
+from daemon.states import AccountState, Ack, Hold, State
+from daemon.transports.protocol import Health, Mark, Receipt
 
 NUMBERS = ["+4915110000000", "+4915110000001", "+4915110000002", "+4915110000003"]
 STATES = {state.value for state in State}
@@ -27,21 +30,21 @@ async def job_id(api) -> int:
 
 
 def claim() -> Any:
-    accounts.open_account("default", db.now_ms())
-    return outbox.claim("default", 1, db.now_ms(), 60_000, pacing.Rules())[0]
+    directory.open_account("default", clock.now_ms())
+    return claiming.claim("default", 1, clock.now_ms(), 60_000, pacing.Rules())[0]
 
 
 def submit(message: Any) -> Any:
-    outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
+    moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
     return message
 
 
 def send_one() -> None:
-    outbox.confirm(submit(claim()), Receipt("id-1", Ack.DELIVERED), db.now_ms())
+    moves.confirm(submit(claim()), Receipt("id-1", Ack.DELIVERED), clock.now_ms())
 
 
 def fail_one(why: str = "This number is not on WhatsApp.") -> None:
-    outbox.fail(submit(claim()), why, db.now_ms())
+    moves.fail(submit(claim()), why, clock.now_ms())
 
 
 async def test_a_status_counts_each_message_once_in_the_state_it_is_in(api, job_id):
@@ -162,7 +165,7 @@ async def test_a_person_decides_on_an_uncertain_message(api, job_id):
     """Only on such a one, and only once."""
     message = submit(claim())
     await api.post(f"/messages/{message.id}/decide", {"sent": True}, 409)
-    outbox.lose(message, "cannot tell", db.now_ms())
+    moves.lose(message, "cannot tell", clock.now_ms())
     await api.post(f"/messages/{message.id}/decide", {"sent": "yes"}, 422)
     assert "sent" == (await api.post(f"/messages/{message.id}/decide", {"sent": True}))["state"]
     await api.post(f"/messages/{message.id}/decide", {"sent": False}, 409)
@@ -199,8 +202,8 @@ async def test_a_report_of_many_is_complete(api):
 
 async def test_accounts_are_shown_without_their_qr_payload(api):
     """It is a login; only the picture shows it."""
-    accounts.open_account("default", db.now_ms())
-    accounts.report("default", Health(AccountState.NEEDS_LINK, qr="2@payload"), db.now_ms())
+    directory.open_account("default", clock.now_ms())
+    directory.report("default", Health(AccountState.NEEDS_LINK, qr="2@payload"), clock.now_ms())
     shown = await api.get("/accounts")
     assert "payload" not in str(shown)
     (row,) = shown["accounts"]
@@ -211,9 +214,9 @@ async def test_accounts_are_shown_without_their_qr_payload(api):
 
 async def test_a_qr_code_is_drawn_while_it_is_needed(api):
     """Fresh, uncached, and gone with the login or with the sender."""
-    accounts.open_account("default", db.now_ms())
+    directory.open_account("default", clock.now_ms())
     await api.get("/accounts/default/qr.svg", 404)
-    accounts.report("default", Health(AccountState.NEEDS_LINK, qr="2@payload"), db.now_ms())
+    directory.report("default", Health(AccountState.NEEDS_LINK, qr="2@payload"), clock.now_ms())
     response = await api.send("GET", "/accounts/default/qr.svg")
     assert (200, "image/svg+xml", "no-store") == (
         response.status,
@@ -221,9 +224,9 @@ async def test_a_qr_code_is_drawn_while_it_is_needed(api):
         response.headers["Cache-Control"],
     )
     assert (await response.text()).startswith("<svg")
-    accounts.report("default", Health(AccountState.NEEDS_LINK, qr="2@payload"), db.now_ms() - 120_000)
+    directory.report("default", Health(AccountState.NEEDS_LINK, qr="2@payload"), clock.now_ms() - 120_000)
     await api.get("/accounts/default/qr.svg", 404)
-    accounts.report("default", Health(AccountState.READY), db.now_ms())
+    directory.report("default", Health(AccountState.READY), clock.now_ms())
     await api.get("/accounts/default/qr.svg", 404)
 
 
@@ -243,13 +246,13 @@ async def test_suppressions(api):
 async def test_ready_says_what_it_waits_for(api, stranger):
     """503 until an account can send, and to those who have the key, why; health is about the process alone."""
     assert "No sender has started" in (await api.get("/ready", 503))["reason"]
-    accounts.open_account("default", db.now_ms())
-    accounts.report("default", Health(AccountState.HELD, Hold.CONFLICT), db.now_ms())
+    directory.open_account("default", clock.now_ms())
+    directory.report("default", Health(AccountState.HELD, Hold.CONFLICT), clock.now_ms())
     assert "conflict" in (await api.get("/ready", 503))["reason"]
     assert {"ready": False} == await stranger.get("/ready", 503)
-    accounts.report("default", Health(AccountState.READY), db.now_ms())
+    directory.report("default", Health(AccountState.READY), clock.now_ms())
     assert (await stranger.get("/ready"))["ready"]
-    accounts.report("default", Health(AccountState.READY), db.now_ms() - 60_000)
+    directory.report("default", Health(AccountState.READY), clock.now_ms() - 60_000)
     assert "does not run" in (await api.get("/ready", 503))["reason"]
     assert {"status": "ok"} == await stranger.get("/health")
 
@@ -257,7 +260,7 @@ async def test_ready_says_what_it_waits_for(api, stranger):
 async def test_metrics_are_prometheus_text(api, job_id):
     """By state, without numbers or texts."""
     send_one()
-    accounts.report("default", Health(AccountState.READY), db.now_ms())
+    directory.report("default", Health(AccountState.READY), clock.now_ms())
     lines = (await api.text("/metrics")).splitlines()
     assert 'wasender_messages{state="delivered"} 1.0' in lines
     assert 'wasender_messages{state="pending"} 3.0' in lines
@@ -269,11 +272,11 @@ async def test_metrics_are_prometheus_text(api, job_id):
 async def test_a_job_that_runs_says_when_the_next_message_goes_out(api, job_id, settings):
     """And when it will be done."""
     message = claim()
-    accounts.report("default", Health(AccountState.READY), db.now_ms())
-    outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(50_000, pacing.Why.LONG_PAUSE, 0))
+    directory.report("default", Health(AccountState.READY), clock.now_ms())
+    moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(50_000, pacing.Why.LONG_PAUSE, 0))
     shown = await api.get(f"/status/{job_id}")
     assert ("running", "long_pause") == (shown["status"], shown["next_reason"])
-    assert 40_000 < shown["next_send_at"] - db.now_ms() <= 50_000
+    assert 40_000 < shown["next_send_at"] - clock.now_ms() <= 50_000
     assert shown["eta"] >= shown["next_send_at"]
 
 

@@ -11,8 +11,9 @@ import pytest
 from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
-from daemon import contacts, library, listing, uploads
+from daemon.campaigns import templates
 from daemon.config import Settings
+from daemon.contacts import importer, list_entries, lists, uploads
 from daemon.http import make_app
 from daemon.models import ContactList, ListEntry, Template
 from tests.http.conftest import KEY
@@ -64,9 +65,9 @@ async def desk(settings: Settings, database: str, aiohttp_client: Callable[..., 
     return made
 
 
-def guests(*names: str, **fields: str) -> contacts.ContactList:
-    people = [contacts.Contact(n, f"+491511000000{n}", {"name": name, **fields}) for n, name in enumerate(names, 1)]
-    return contacts.ContactList(people, columns=["name", *fields])
+def guests(*names: str, **fields: str) -> importer.ContactList:
+    people = [importer.Contact(n, f"+491511000000{n}", {"name": name, **fields}) for n, name in enumerate(names, 1)]
+    return importer.ContactList(people, columns=["name", *fields])
 
 
 # The API
@@ -172,14 +173,14 @@ async def test_a_repeat_with_the_same_key_makes_one_list(api):
 
 async def test_pages_of_a_list_hold_everybody_once(api):
     """From cursor to cursor, also while somebody is removed in between."""
-    made, _ = library.create_list("Guests", guests(*"ABCDEFG"))
+    made, _ = lists.create_list("Guests", guests(*"ABCDEFG"))
     seen, cursor = [], ""
     while cursor is not None:
         page = await api.get(f"/lists/{made.id}/entries?limit=2&cursor={cursor}")
         seen += [each["fields"]["name"] for each in page["entries"]]
         cursor = page["next_cursor"]
         if seen == ["A", "B"]:
-            library.remove_people(made.id, [page["entries"][1]["id"]])
+            lists.remove_people(made.id, [page["entries"][1]["id"]])
     assert list("ABCDEFG") == seen
     for limit in ("0", "1001", "x"):
         await api.get(f"/lists/{made.id}/entries?limit={limit}", 422)
@@ -188,25 +189,23 @@ async def test_pages_of_a_list_hold_everybody_once(api):
 async def test_an_export_is_harmless_and_comes_back_as_it_was(api):
     """No cell is a formula, and the file that was exported makes the same list again."""
     nasty = guests("=1+1", "'=2", "+3", 'Zoë, "the" Great', "@x", "", note="-5")
-    made, _ = library.create_list("Guests", nasty)
+    made, _ = lists.create_list("Guests", nasty)
     text = await api.text(f"/lists/{made.id}/export.csv")
     assert text.startswith("whatsapp_number,name,note\r\n")
     assert "'=1+1" in text and "''=2" in text and ",'-5" in text
     upload = uploads.add_contacts(text.encode(), "list.csv", "")
-    again, _ = library.create_list("Again", library.from_upload(upload["upload_id"]))
-    assert library.people(made.id) == library.people(again.id)
+    again, _ = lists.create_list("Again", lists.from_upload(upload["upload_id"]))
+    assert lists.people(made.id) == lists.people(again.id)
     assert (await api.text(f"/lists/{made.id}/export.csv?excel=1")).startswith("\ufeff")
     await api.get("/lists/99/export.csv", 404)
 
 
 async def test_an_export_is_read_by_its_column_of_ours(api):
     """Also where another one holds telephone numbers and is called mobile."""
-    people = [contacts.Contact(n, f"+491511000000{n}", {"mobile": f"+4915220000{n:03}"}) for n in range(1, 6)]
-    made, _ = library.create_list("Guests", contacts.ContactList(people, columns=["mobile"]))
+    people = [importer.Contact(n, f"+491511000000{n}", {"mobile": f"+4915220000{n:03}"}) for n in range(1, 6)]
+    made, _ = lists.create_list("Guests", importer.ContactList(people, columns=["mobile"]))
     upload = uploads.add_contacts((await api.text(f"/lists/{made.id}/export.csv")).encode(), "list.csv", "")
-    assert [each.number for each in people] == [
-        each.number for each in library.from_upload(upload["upload_id"]).contacts
-    ]
+    assert [each.number for each in people] == [each.number for each in lists.from_upload(upload["upload_id"]).contacts]
 
 
 # The pages
@@ -254,7 +253,7 @@ async def test_a_refused_template_keeps_what_was_entered(desk):
 
 async def test_two_tabs_with_one_template(desk):
     """The later one gets its text back and is told."""
-    row = library.keep_template("Sale", "Hi")
+    row = templates.keep("Sale", "Hi")
     await desk.submit(f"/app/templates/{row.id}", name="Sale", text="First", updated_at=row.updated_at)
     fields = {"name": "Sale", "text": "Second", "updated_at": row.updated_at}
     text = await desk.refused(f"/app/templates/{row.id}", 409, "since you opened it", **fields)
@@ -294,7 +293,7 @@ async def test_a_list_of_a_file_with_bad_rows(desk):
     assert "1 row was rejected" in text and "too short" in text
     made = ContactList.get()
     assert [("+493023125001", {"name": "Anna"}), ("+442079460011", {"name": "Ben"})] == [
-        (each.number, each.fields) for each in library.people(made.id)
+        (each.number, each.fields) for each in lists.people(made.id)
     ]
 
 
@@ -310,44 +309,44 @@ async def test_a_list_is_made_once_by_a_form_that_is_sent_twice(desk):
 
 async def test_a_list_begins_with_another_one(desk):
     """A copy: what happens to one does not reach the other."""
-    first, _ = library.create_list("Guests", guests("Anna"))
+    first, _ = lists.create_list("Guests", guests("Anna"))
     await desk.submit("/app/lists/new", name="Copy", list=first.id)
-    library.delete_list(first.id)
-    assert [("Copy", 1)] == [(each.name, each.people) for each in library.lists()]
+    lists.delete_list(first.id)
+    assert [("Copy", 1)] == [(each.name, each.people) for each in lists.lists()]
 
 
 async def test_people_are_added_with_what_became_of_them(desk):
     """New, there already, with new fields, and rejected."""
-    made, _ = library.create_list("Guests", guests("Anna", "Ben"))
+    made, _ = lists.create_list("Guests", guests("Anna", "Ben"))
     pasted = "phone;name;city\n+4915110000001;Anna;\n+4915110000002;Ben;Bonn\n+4915110000003;Eve;Ulm\n12;Tom;\n"
     response = await desk.submit(f"/app/lists/{made.id}/add", numbers=pasted)
     text = await desk.look(response.headers["Location"])
     for words in ("1 person added.", "1 was on the list already.", "1 got new fields.", "1 row was rejected"):
         assert words in text
-    assert {"name": "Ben", "city": "Bonn"} == library.people(made.id)[1].fields
+    assert {"name": "Ben", "city": "Bonn"} == lists.people(made.id)[1].fields
     await desk.refused(f"/app/lists/{made.id}/add", 422, "There is nobody to add", numbers="")
     await desk.refused(f"/app/lists/{made.id}/add", 422, "None of these", numbers="phone\n12\n13\n")
 
 
 async def test_people_are_removed_after_a_question(desk):
     """One or several; nobody is gone before Remove was said."""
-    made, _ = library.create_list("Guests", guests("Anna", "Ben", "Eve"))
-    ids = [each.id for each in listing.entries(made.id)[0]]
+    made, _ = lists.create_list("Guests", guests("Anna", "Ben", "Eve"))
+    ids = [each.id for each in list_entries.entries(made.id)[0]]
     text = await desk.refused(f"/app/lists/{made.id}/remove", 200, "Remove 2 people from this list?", id=ids[:2])
-    assert "Anna" in text and "Eve" not in text and 3 == library.listed(made.id).people
+    assert "Anna" in text and "Eve" not in text and 3 == lists.listed(made.id).people
     response = await desk.submit(f"/app/lists/{made.id}/remove", id=ids[:2], sure="yes")
     assert "2 people removed." in await desk.look(response.headers["Location"].partition("#")[0])
-    assert ["Eve"] == [each.fields["name"] for each in library.people(made.id)]
+    assert ["Eve"] == [each.fields["name"] for each in lists.people(made.id)]
     await desk.refused(f"/app/lists/{made.id}/remove", 422, "Nobody is chosen")
 
 
 async def test_two_tabs_with_one_list(desk):
     """A name is not changed over a change that its reader has not seen; deleting it twice is deleting it."""
-    made, _ = library.create_list("Guests", guests("Anna"))
-    library.rename_list(made.id, "Friends")
+    made, _ = lists.create_list("Guests", guests("Anna"))
+    lists.rename_list(made.id, "Friends")
     fields = {"name": "People", "updated_at": made.updated_at}
     await desk.refused(f"/app/lists/{made.id}/rename", 409, "since you opened it", **fields)
-    assert "Friends" == library.listed(made.id).name
+    assert "Friends" == lists.listed(made.id).name
     assert "It has 1 person." in await desk.look(f"/app/lists/{made.id}/delete")
     for _ in range(2):
         assert 303 == (await desk.submit(f"/app/lists/{made.id}/delete")).status
@@ -357,8 +356,8 @@ async def test_two_tabs_with_one_list(desk):
 
 async def test_what_people_wrote_stays_text(desk):
     """In names, fields, texts and searches."""
-    row = library.keep_template(EVIL, EVIL)
-    made, _ = library.create_list(EVIL, guests(EVIL))
+    row = templates.keep(EVIL, EVIL)
+    made, _ = lists.create_list(EVIL, guests(EVIL))
     for path in (
         "/app/templates",
         f"/app/templates/{row.id}",
@@ -375,8 +374,8 @@ async def test_what_people_wrote_stays_text(desk):
 
 async def test_pages_are_small_and_have_nothing_inline(desk, people):
     """Below 100 KB with 50 people a page, and no style or script in them."""
-    many = contacts.ContactList(people(500), columns=["name"])
-    made, _ = library.create_list("Guests", many)
+    many = importer.ContactList(people(500), columns=["name"])
+    made, _ = lists.create_list("Guests", many)
     text = await desk.look(f"/app/lists/{made.id}")
     assert len(text.encode()) < 100_000
     assert 50 == text.count('class="pick"')
@@ -386,5 +385,5 @@ async def test_pages_are_small_and_have_nothing_inline(desk, people):
 
 async def test_a_foreign_upload_is_no_report(desk):
     """An id of nobody's in the address shows nothing, and breaks nothing."""
-    made, _ = library.create_list("Guests", guests("Anna"))
+    made, _ = lists.create_list("Guests", guests("Anna"))
     assert 'id="rejected"' not in await desk.look(f"/app/lists/{made.id}?added=1&upload=0123")

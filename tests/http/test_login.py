@@ -11,12 +11,17 @@ from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 from yarl import URL
 
-from daemon import campaigns, errors, gate, logins, passwords, users
-from daemon.api import events as stream
-from daemon.campaigns import Order
+from daemon import errors
+from daemon.api import events
+from daemon.auth import lockout, passwords, sessions, users
+from daemon.campaigns import create
+from daemon.campaigns.create import Order
 from daemon.config import Settings
-from daemon.models import Event, Message, Role, Session
-from daemon.web import COOKIE, LANGUAGE_COOKIE
+from daemon.delivery import job_moves
+from daemon.models import Event, Message, Session
+from daemon.server import access
+from daemon.server.visitors import COOKIE, LANGUAGE_COOKIE
+from daemon.states import Role
 from tests.http.conftest import KEY, Caller
 
 HTML = {"Accept": "text/html"}
@@ -61,7 +66,7 @@ def anna(role: Role = Role.OPERATOR) -> int:
 
 def someone(client: Client, user_id: int | None = None) -> str:
     """Put a session into the browser; its cookie."""
-    opened = logins.open_session(users.find(user_id) if user_id else None, KEY)
+    opened = sessions.open_session(users.find(user_id) if user_id else None, KEY)
     client.session.cookie_jar.update_cookies({COOKIE: opened.token}, client.make_url("/"))
     return opened.token
 
@@ -130,7 +135,7 @@ async def test_behind_tls_the_cookie_is_secure(client: Client, scheme: str, secu
     """Also where a proxy speaks TLS: the browser says so itself, in the form's Origin."""
     response = await submit(client, "/app/login", origin(client, scheme), key=KEY)
 
-    assert [secure, secure] == [response.cookies[name]["secure"] for name in (COOKIE, gate.BROWSER_COOKIE)]
+    assert [secure, secure] == [response.cookies[name]["secure"] for name in (COOKIE, access.BROWSER_COOKIE)]
 
 
 async def test_a_new_login_ends_the_one_before(client: Client) -> None:
@@ -139,7 +144,7 @@ async def test_a_new_login_ends_the_one_before(client: Client) -> None:
     await log_in(client)
     await submit(client, "/app/login", key=KEY)
 
-    assert {None: 1} == {who: len(rows) for who, rows in logins.everybody().items()}
+    assert {None: 1} == {who: len(rows) for who, rows in sessions.everybody().items()}
 
 
 async def test_a_long_form_is_not_read(client: Client) -> None:
@@ -204,7 +209,7 @@ async def test_a_known_browser_is_not_shut_out_by_others(client: Client) -> None
     anna()
     await log_in(client)
     await submit(client, "/app/logout")
-    mark = client.session.cookie_jar.filter_cookies(client.make_url("/app/login"))[gate.BROWSER_COOKIE].value
+    mark = client.session.cookie_jar.filter_cookies(client.make_url("/app/login"))[access.BROWSER_COOKIE].value
     client.session.cookie_jar.clear()
     for n in range(5):
         forwarded = {"X-Forwarded-For": f"203.0.113.{n}"}
@@ -212,7 +217,7 @@ async def test_a_known_browser_is_not_shut_out_by_others(client: Client) -> None
         assert 401 == wrong.status
     assert 429 == (await log_in(client)).status
 
-    known = {"Cookie": f"{gate.BROWSER_COOKIE}={mark}"}
+    known = {"Cookie": f"{access.BROWSER_COOKIE}={mark}"}
     for other in ("Ben", ""):
         refused = await submit(client, "/app/login", known, name=other, password=GOOD)
         assert 429 == refused.status
@@ -226,7 +231,7 @@ async def test_a_forged_mark_is_worth_nothing(client: Client, mark: str) -> None
     for _ in range(5):
         await log_in(client, password="wrong password")
 
-    known = {"Cookie": f"{gate.BROWSER_COOKIE}={mark}"}
+    known = {"Cookie": f"{access.BROWSER_COOKIE}={mark}"}
     assert 429 == (await submit(client, "/app/login", known, name="Anna", password=GOOD)).status
 
 
@@ -235,17 +240,17 @@ async def test_a_forged_mark_is_worth_nothing(client: Client, mark: str) -> None
 
 async def test_a_cookie_without_the_token_changes_nothing(client: Client, settings: Settings) -> None:
     """Whether it is missing, wrong, or of another session; the answer says what to do."""
-    job_id = int(campaigns.create(settings, Order("Hi", numbers=["+4915110000012"]), "test")["job_id"])
+    job_id = int(create.create(settings, Order("Hi", numbers=["+4915110000012"]), "test")["job_id"])
     someone(client, anna())
-    other = logins.session(logins.open_session(None, KEY).token, KEY)
+    other = sessions.session(sessions.open_session(None, KEY).token, KEY)
     assert other is not None
 
     for token in ("", "0" * 64, other.csrf):
-        response = await client.post(f"/stop/{job_id}", headers=origin(client) | {gate.TOKEN_HEADER: token})
+        response = await client.post(f"/stop/{job_id}", headers=origin(client) | {access.TOKEN_HEADER: token})
         answer = await response.json(content_type=None)
         assert (403, "urn:wasender:problem:stale-page") == (response.status, answer["type"])
         assert "load it anew" in answer["detail"]
-    assert "pending" == campaigns.job(job_id).state
+    assert "pending" == job_moves.job(job_id).state
 
     assert 200 == (await client.post(f"/stop/{job_id}", headers=origin(client))).status
 
@@ -254,7 +259,7 @@ async def test_a_cookie_without_the_token_changes_nothing(client: Client, settin
 async def test_the_token_may_come_in_a_field_of_the_form(client: Client, kind: str) -> None:
     """So pages work without a script, also those that send a file."""
     token = someone(client, anna())
-    session = logins.session(token, KEY)
+    session = sessions.session(token, KEY)
     assert session is not None
     form = FormData({"csrf": session.csrf})
     if kind == "multipart":
@@ -263,7 +268,7 @@ async def test_the_token_may_come_in_a_field_of_the_form(client: Client, kind: s
     response = await bare(client, "/app/logout", form, HTML | origin(client))
 
     assert (303, "/app/login") == (response.status, response.headers["Location"])
-    assert logins.session(token, KEY) is None
+    assert sessions.session(token, KEY) is None
 
 
 async def test_what_is_no_form_has_no_token(client: Client) -> None:
@@ -272,14 +277,14 @@ async def test_what_is_no_form_has_no_token(client: Client) -> None:
     for kind in ("multipart/form-data", "multipart/form-data; boundary=x", "application/json", "text/plain"):
         headers = origin(client) | {"Content-Type": kind}
         assert 403 == (await bare(client, "/app/logout", b'{"csrf": "x"}', headers)).status
-    assert logins.session(token, KEY)
+    assert sessions.session(token, KEY)
 
 
 async def test_the_key_in_the_header_needs_no_token(client: Client, api: Caller) -> None:
     """No other site can send it; also when the browser has a cookie."""
     someone(client, anna())
 
-    response = await api.send("POST", "/upload_attachment", headers={gate.TOKEN_HEADER: ""})
+    response = await api.send("POST", "/upload_attachment", headers={access.TOKEN_HEADER: ""})
 
     assert 400 == response.status
 
@@ -295,7 +300,7 @@ async def test_a_cookie_beside_a_wrong_key_does_not_count(client: Client) -> Non
 async def test_the_token_is_in_every_page(client: Client) -> None:
     """For scripts in the head, for forms in a field; strangers get none."""
     token = someone(client, anna(Role.ADMIN))
-    session = logins.session(token, KEY)
+    session = sessions.session(token, KEY)
     assert session is not None
 
     text = await look(client, "/app/users")
@@ -323,7 +328,7 @@ async def test_logging_out_ends_the_session_itself(client: Client) -> None:
 async def test_a_session_that_has_ended_leads_to_the_login_and_back(client: Client) -> None:
     """A page to itself; a form to the page it stood on; a script gets 401."""
     token = someone(client, anna())
-    session = logins.session(token, KEY)
+    session = sessions.session(token, KEY)
     assert session is not None
     Session.update(expires_at=1).execute()
     page = f"http://{client.host}:{client.port}/app/me?x=1"
@@ -342,7 +347,7 @@ async def test_a_session_that_has_ended_leads_to_the_login_and_back(client: Clie
 
 async def test_an_open_event_stream_ends_with_its_session(client: Client, monkeypatch: Any) -> None:
     """Whoever is logged out hears no more."""
-    monkeypatch.setattr(stream, "LOOK_S", 0.05)
+    monkeypatch.setattr(events, "LOOK_S", 0.05)
     user_id = anna()
     someone(client, user_id)
 
@@ -355,7 +360,7 @@ async def test_an_open_event_stream_ends_with_its_session(client: Client, monkey
 
 async def test_a_stream_outlives_a_busy_database(client: Client, monkeypatch: Any) -> None:
     """Nothing is known of the session then: it goes on."""
-    monkeypatch.setattr(stream, "LOOK_S", 0.02)
+    monkeypatch.setattr(events, "LOOK_S", 0.02)
     someone(client, anna())
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -365,7 +370,7 @@ async def test_a_stream_outlives_a_busy_database(client: Client, monkeypatch: An
         raise errors.DatabaseBusy("busy")
 
     async with client.get("/events") as response:
-        monkeypatch.setattr(logins, "still_open", busy)
+        monkeypatch.setattr(sessions, "still_open", busy)
         for _ in range(2):
             asked.clear()
             await asyncio.wait_for(asked.wait(), 10)
@@ -379,7 +384,7 @@ async def test_a_busy_database_lets_nobody_in_and_says_so(client: Client, monkey
     def busy(*_: Any) -> None:
         raise errors.DatabaseBusy("busy")
 
-    monkeypatch.setattr(logins, "session", busy)
+    monkeypatch.setattr(sessions, "session", busy)
     assert 503 == (await client.get("/app", headers=HTML)).status
 
 
@@ -398,7 +403,7 @@ async def test_an_administrator_adds_a_user_who_then_gets_in(client: Client) -> 
     assert "<bdi>Ben</bdi>" in text
     ben = users.named("ben")
     assert ben is not None and "viewer" == ben.role
-    logins.by_password(logins.Try("192.0.2.1"), "Ben", GOOD)
+    sessions.by_password(lockout.Try("192.0.2.1"), "Ben", GOOD)
     assert "1 session, last used" in re.sub(r"\s+", " ", await look(client, "/app/users"))
 
 
@@ -431,7 +436,7 @@ async def test_a_user_is_changed_on_their_own_page(client: Client) -> None:
     someone(client)
     user_id = anna()
     page = f"/app/users/{user_id}"
-    logins.open_session(users.find(user_id))
+    sessions.open_session(users.find(user_id))
 
     for path, fields, done in (
         ("/sessions/end", {}, "ended"),
@@ -445,8 +450,8 @@ async def test_a_user_is_changed_on_their_own_page(client: Client) -> None:
         assert 'role="status"' in await look(client, f"{page}?done={done}")
 
     assert "admin" == users.find(user_id).role
-    assert [] == logins.sessions(user_id)
-    assert logins.by_password(logins.Try("192.0.2.1"), "Anna", "another good one")
+    assert [] == sessions.sessions(user_id)
+    assert sessions.by_password(lockout.Try("192.0.2.1"), "Anna", "another good one")
 
 
 async def test_nobody_takes_their_own_way_in_away(client: Client) -> None:
@@ -471,12 +476,12 @@ async def test_a_user_that_is_not_there_is_not_found(client: Client) -> None:
 async def test_everybody_who_came_with_the_key_is_logged_out_at_once(client: Client) -> None:
     """The one who presses it as well."""
     someone(client)
-    logins.open_session(None, KEY)
+    sessions.open_session(None, KEY)
 
     response = await submit(client, "/app/users/key/sessions/end")
 
     assert 303 == response.status
-    assert {} == logins.everybody()
+    assert {} == sessions.everybody()
 
 
 # One's own
@@ -486,13 +491,13 @@ async def test_a_user_changes_the_own_password_and_stays_in(client: Client) -> N
     """In this browser only."""
     user_id = anna(Role.VIEWER)
     someone(client, user_id)
-    logins.open_session(users.find(user_id))
+    sessions.open_session(users.find(user_id))
 
     response = await submit(client, "/app/me/password", password=GOOD, new="another good one", again="another good one")
 
     assert (303, "/app/me?done=own") == (response.status, response.headers["Location"])
     assert "Your password is changed" in await look(client, "/app/me?done=own")
-    assert 1 == len(logins.sessions(user_id))
+    assert 1 == len(sessions.sessions(user_id))
 
 
 @pytest.mark.parametrize(
@@ -534,22 +539,22 @@ async def test_logging_out_everywhere(client: Client) -> None:
     """All of one's own sessions, and nobody else's."""
     user_id = anna(Role.VIEWER)
     someone(client, user_id)
-    logins.open_session(users.find(user_id))
-    logins.open_session(None, KEY)
+    sessions.open_session(users.find(user_id))
+    sessions.open_session(None, KEY)
 
     response = await submit(client, "/app/me/logout")
 
     assert (303, "/app/login") == (response.status, response.headers["Location"])
-    assert {None: 1} == {who: len(rows) for who, rows in logins.everybody().items()}
+    assert {None: 1} == {who: len(rows) for who, rows in sessions.everybody().items()}
 
 
 async def test_the_history_says_who_did_it(client: Client, api: Caller, settings: Settings) -> None:
     """A user's name; `page` for whoever came with the key, `api` for a program."""
-    by_page = logins.session(logins.open_session(None, KEY).token, KEY)
+    by_page = sessions.session(sessions.open_session(None, KEY).token, KEY)
     assert by_page is not None
     made = []
     for who in (anna(), None, "api"):
-        job_id = int(campaigns.create(settings, Order("Hi", numbers=["+4915110000012"]), "test")["job_id"])
+        job_id = int(create.create(settings, Order("Hi", numbers=["+4915110000012"]), "test")["job_id"])
         if who == "api":
             await api.post(f"/stop/{job_id}")
         else:
@@ -565,5 +570,5 @@ def test_tls_of_our_own_is_noticed() -> None:
     """Whatever the Origin says."""
     own, without = (type("Request", (), {"secure": secure, "headers": {}})() for secure in (True, False))
 
-    assert gate.behind_tls(own)
-    assert not gate.behind_tls(without)
+    assert access.behind_tls(own)
+    assert not access.behind_tls(without)

@@ -14,9 +14,8 @@ from daemon.api.endpoint import Caller as Asking
 from daemon.api.endpoint import Open
 from daemon.api.schemas.jobs import Job
 from daemon.errors import IllegalMove, NotFound
-from daemon.models import State
 from daemon.server.scopes import GRANTED, Scope, least_role
-from daemon.web import Role
+from daemon.states import Role, State
 from tests.http.conftest import Caller
 
 

@@ -16,14 +16,18 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
-from daemon import accounts, campaigns, db, outbox, pacing
-from daemon.campaigns import Order
+from daemon.accounts import directory, limits, pacing
+from daemon.campaigns import create, lifecycle
+from daemon.campaigns.create import Order
 from daemon.config import Settings
+from daemon.db import clock
+from daemon.delivery import claim, job_moves, moves
 from daemon.http import make_app
 from daemon.models import Message
 from daemon.pages import overview, views, words
-from daemon.transports import AccountState, Health, Mark
-from daemon.web import COOKIE
+from daemon.server.visitors import COOKIE
+from daemon.states import AccountState
+from daemon.transports.protocol import Health, Mark
 
 KEY = "a-key-for-tests-0123456789"
 HTML = {"Accept": "text/html"}
@@ -63,16 +67,16 @@ async def look(client: Client, path: str, status: int = 200) -> str:
 
 def campaign(settings: Settings, text: str = "Hi {{ name }}", **fields: Any) -> int:
     person = {"number": "+493023125001", "name": "Anna"} | fields
-    return int(campaigns.create(settings, Order(text, recipients=[person]), "test")["job_id"])
+    return int(create.create(settings, Order(text, recipients=[person]), "test")["job_id"])
 
 
 def uncertain(settings: Settings) -> int:
     """A job whose only message is uncertain."""
-    job_id, now = campaign(settings), db.now_ms()
-    accounts.open_account("default", now)
-    (message,) = outbox.claim("default", 1, now, 60_000, campaigns.rules(settings))
-    outbox.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
-    outbox.lose(message, "the chat could not be read", now)
+    job_id, now = campaign(settings), clock.now_ms()
+    directory.open_account("default", now)
+    (message,) = claim.claim("default", 1, now, 60_000, limits.rules(settings))
+    moves.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
+    moves.lose(message, "the chat could not be read", now)
     return job_id
 
 
@@ -142,7 +146,7 @@ async def test_a_foreign_origin_changes_nothing(member: Client, settings: Settin
         assert 401 == (await member.post(path, headers=foreign)).status
         assert 401 == (await member.post(path, headers={"Origin": "null"})).status
 
-    assert "pending" == campaigns.job(job_id).state
+    assert "pending" == job_moves.job(job_id).state
 
 
 async def test_the_page_lets_forms_be_sent_with_their_origin(member: Client) -> None:
@@ -203,12 +207,12 @@ async def test_the_first_visit_says_what_to_do(member: Client) -> None:
 
 async def test_the_qr_code_is_shown_only_while_it_is_needed(member: Client) -> None:
     """Its address changes with the payload, which itself is nowhere in the page."""
-    accounts.open_account("default", db.now_ms())
-    accounts.report("default", Health(AccountState.NEEDS_LINK, qr="first-payload"), db.now_ms())
+    directory.open_account("default", clock.now_ms())
+    directory.report("default", Health(AccountState.NEEDS_LINK, qr="first-payload"), clock.now_ms())
     first = await look(member, "/app")
-    accounts.report("default", Health(AccountState.NEEDS_LINK, qr="second-payload"), db.now_ms())
+    directory.report("default", Health(AccountState.NEEDS_LINK, qr="second-payload"), clock.now_ms())
     second = await look(member, "/app")
-    accounts.report("default", Health(AccountState.READY), db.now_ms())
+    directory.report("default", Health(AccountState.READY), clock.now_ms())
     ready = await look(member, "/app")
 
     codes = [re.findall(r"/accounts/default/qr\.svg\?v=\w+", text) for text in (first, second, ready)]
@@ -220,9 +224,9 @@ async def test_the_qr_code_is_shown_only_while_it_is_needed(member: Client) -> N
 
 async def test_a_silent_sender_shows_no_code(member: Client) -> None:
     """A code of a sender that is gone links nothing."""
-    long_ago = db.now_ms() - accounts.SILENT_AFTER_MS - 1
-    accounts.open_account("default", long_ago)
-    accounts.report("default", Health(AccountState.NEEDS_LINK, qr="old"), long_ago)
+    long_ago = clock.now_ms() - directory.SILENT_AFTER_MS - 1
+    directory.open_account("default", long_ago)
+    directory.report("default", Health(AccountState.NEEDS_LINK, qr="old"), long_ago)
 
     text = await look(member, "/app")
 
@@ -234,7 +238,7 @@ async def test_what_people_wrote_stays_text(member: Client, settings: Settings) 
     """A name, a job's name, a text or a file name is never markup."""
     job_id = campaign(settings, text=f"Hi {EVIL}", name=EVIL)
     order = Order("x", numbers=["+493023125001"], name=EVIL)
-    campaigns.create(settings, order, "test")
+    create.create(settings, order, "test")
     message = Message.get(Message.job == job_id)
 
     for path in (
@@ -250,8 +254,8 @@ async def test_what_people_wrote_stays_text(member: Client, settings: Settings) 
 async def test_a_job_page_says_where_it_stands(member: Client, settings: Settings) -> None:
     """Status in words with its reason, the text, and only the legal actions enabled."""
     job_id = campaign(settings)
-    accounts.open_account("default", db.now_ms())
-    accounts.report("default", Health(AccountState.NEEDS_LINK, qr="code"), db.now_ms())
+    directory.open_account("default", clock.now_ms())
+    directory.report("default", Health(AccountState.NEEDS_LINK, qr="code"), clock.now_ms())
 
     text = await look(member, f"/app/jobs/{job_id}")
 
@@ -266,7 +270,7 @@ async def test_a_job_page_says_where_it_stands(member: Client, settings: Setting
 async def test_recipients_are_shown_a_page_at_a_time(member: Client, settings: Settings) -> None:
     """50 at most, the rest behind a link, by state; each page below 100 KB."""
     people = [{"number": f"+491511{n:07}", "name": f"Person {n}"} for n in range(60)]
-    job_id = campaigns.create(settings, Order("Hi", recipients=people), "test")["job_id"]
+    job_id = create.create(settings, Order("Hi", recipients=people), "test")["job_id"]
 
     first = await look(member, f"/app/jobs/{job_id}?state=pending")
     following = re.findall(rf'href="(/app/jobs/{job_id}\?cursor=\d+&amp;state=pending)#', first)
@@ -370,10 +374,10 @@ async def test_events_need_a_key_or_a_session(visitor: Client) -> None:
 async def test_events_tell_everything_then_what_changes(member: Client, settings: Settings) -> None:
     """A new listener knows all at once; then each change comes by itself."""
     job_id = campaign(settings)
-    accounts.open_account("default", db.now_ms())
+    directory.open_account("default", clock.now_ms())
     async with member.get("/events") as response:
         known = dict([await read_event(response), await read_event(response)])
-        campaigns.pause(job_id, "test")
+        lifecycle.pause(job_id, "test")
         kind, state = await read_event(response)
 
     assert "text/event-stream" == response.content_type

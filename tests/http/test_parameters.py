@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from daemon.api import endpoint
-from daemon.models import State
+from daemon.states import State
 from tests.http.conftest import Caller
 
 QUERIES = [(each, one) for each in endpoint.REGISTRY for one in each.in_query if each.path != "/events"]

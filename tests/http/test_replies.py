@@ -6,10 +6,16 @@ from typing import Any
 
 import pytest
 
-from daemon import accounts, campaigns, db, logins, outbox, pacing, passwords, replies, suppression, users
-from daemon.models import Message, Reply, Role
-from daemon.transports import Ack, Heard, Mark, Receipt, Said
-from daemon.web import COOKIE
+from daemon.accounts import directory, pacing
+from daemon.auth import passwords, sessions, users
+from daemon.campaigns import create
+from daemon.contacts import suppression
+from daemon.db import clock
+from daemon.delivery import claim, moves, replies
+from daemon.models import Message, Reply
+from daemon.server.visitors import COOKIE
+from daemon.states import Ack, Role
+from daemon.transports.protocol import Heard, Mark, Receipt, Said
 
 HTML = {"Accept": "text/html"}
 ONE, TWO = "+4915110000001", "+4915110000002"
@@ -20,23 +26,23 @@ NONE: frozenset[str] = frozenset()
 def job_id(settings: Any, database: str) -> int:
     """A campaign that two people have got."""
     people = [{"number": ONE, "name": "Anna <b>"}, {"number": TWO, "name": "Ben"}]
-    order = campaigns.Order("Hi {{ name }}", recipients=people, name="Spring & more")
-    made = int(campaigns.create(settings, order, "test")["job_id"])
-    accounts.open_account("default", db.now_ms())
+    order = create.Order("Hi {{ name }}", recipients=people, name="Spring & more")
+    made = int(create.create(settings, order, "test")["job_id"])
+    directory.open_account("default", clock.now_ms())
     for n in range(2):
-        (message,) = outbox.claim("default", 1, db.now_ms(), 60_000, pacing.Rules())
-        outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
-        outbox.confirm(message, Receipt(f"OWN{n}", Ack.SENT), db.now_ms())
+        (message,) = claim.claim("default", 1, clock.now_ms(), 60_000, pacing.Rules())
+        moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
+        moves.confirm(message, Receipt(f"OWN{n}", Ack.SENT), clock.now_ms())
     return made
 
 
 def answer(number: str, key: str, text: str, now: int | None = None) -> None:
-    replies.take("default", Heard(number, (Said(key, False, text),)), NONE, now or db.now_ms())
+    replies.take("default", Heard(number, (Said(key, False, text),)), NONE, now or clock.now_ms())
 
 
 async def look(client: Any, path: str, role: Role = Role.OPERATOR) -> str:
     user = users.named("reader") or users.create("reader", role, "correct horse", "test")
-    token = logins.open_session(user).token
+    token = sessions.open_session(user).token
     response = await client.get(path, headers=HTML | {"Cookie": f"{COOKIE}={token}"})
     assert 200 == response.status
     return str(await response.text())
@@ -69,11 +75,11 @@ async def test_replies_come_newest_first_with_what_they_answer(api: Any, job_id:
 
 async def test_older_ones_are_shown_no_more(api: Any, job_id: int) -> None:
     """Of the last 30 days; they are kept somewhat longer."""
-    answer(ONE, "A1", "Long ago", db.now_ms())
-    Reply.update(at=db.now_ms() - replies.ANSWERS_MS - 1).execute()
+    answer(ONE, "A1", "Long ago", clock.now_ms())
+    Reply.update(at=clock.now_ms() - replies.ANSWERS_MS - 1).execute()
 
     assert [] == (await api.get("/replies"))["replies"]
-    assert (0, 1) == (replies.count(job_id, db.now_ms()), Reply.select().count())
+    assert (0, 1) == (replies.count(job_id, clock.now_ms()), Reply.select().count())
 
 
 async def test_the_page_shows_who_what_and_to_which_campaign(client: Any, job_id: int) -> None:

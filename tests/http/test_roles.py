@@ -11,26 +11,23 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
-from daemon import accounts, campaigns, db, errors, gate, logins, outbox, pacing, passwords, uploads, users
-from daemon.campaigns import Order
+from daemon import errors, models, pages
+from daemon.accounts import directory, limits, pacing
+from daemon.auth import passwords, sessions, users
+from daemon.campaigns import create
+from daemon.campaigns.create import Order
 from daemon.config import Settings
-from daemon.models import (
-    Account,
-    ContactList,
-    Draft,
-    Evidence,
-    ListEntry,
-    Reply,
-    Role,
-    Session,
-    Suppression,
-    Template,
-)
-from daemon.transports import AccountState, Health, Mark
-from daemon.web import COOKIE, SAFE
+from daemon.contacts import uploads
+from daemon.db import clock
+from daemon.delivery import claim, moves
+from daemon.models import Account, ContactList, Draft, Evidence, ListEntry, Reply, Session, Suppression, Template
+from daemon.server import access
+from daemon.server.visitors import COOKIE, SAFE
+from daemon.states import AccountState, Role
+from daemon.transports.protocol import Health, Mark
 from tests.http.conftest import KEY
 
-UI = Path(gate.__file__).parent / "ui"
+PAGES = Path(pages.__file__).parent
 Client = TestClient[Any, Any]
 
 ADDRESSES = """
@@ -130,10 +127,10 @@ def session_of(role: Role | None) -> dict[str, str]:
         return {}
     word = users.word(role)
     user = users.named(f"the {word}") or users.create(f"the {word}", role, "correct horse", "test")
-    opened = logins.open_session(user)
-    row = logins.session(opened.token, KEY)
+    opened = sessions.open_session(user)
+    row = sessions.session(opened.token, KEY)
     assert row is not None
-    return {"Cookie": f"{COOKIE}={opened.token}", gate.TOKEN_HEADER: row.csrf, "Sec-Fetch-Site": "same-origin"}
+    return {"Cookie": f"{COOKIE}={opened.token}", access.TOKEN_HEADER: row.csrf, "Sec-Fetch-Site": "same-origin"}
 
 
 async def ask(client: Client, route: str, headers: dict[str, str], **where: str) -> tuple[int, str]:
@@ -191,7 +188,7 @@ async def test_everything_that_changes_something_needs_the_token(client: Client)
     for route in LEAST:
         if route.split(" ")[0] in SAFE or route in OPEN:
             continue
-        headers = session_of(Role.ADMIN) | {gate.TOKEN_HEADER: "0" * 64}
+        headers = session_of(Role.ADMIN) | {access.TOKEN_HEADER: "0" * 64}
         status, _ = await ask(client, route, headers)
         if status != 403:
             reached.append(f"{route}: {status}")
@@ -211,7 +208,6 @@ async def test_nothing_that_changes_something_answers_to_get(client: Client) -> 
 
 def snapshot() -> list[Any]:
     """All rows of all tables, but sessions."""
-    from daemon import models
 
     return [list(table.select().dicts()) for table in models.TABLES if table is not Session]
 
@@ -226,24 +222,24 @@ PICTURE = b"\x89PNG\r\n\x1a\n"
 def fill(settings: Settings) -> dict[str, str]:
     """A number wherever the program keeps or shows one; ids to fill into addresses, by what stands before them."""
     spelled = "+49 (1511) 000-0012"
-    now = db.now_ms()
-    accounts.open_account("default", now)
-    accounts.report("default", Health(AccountState.HELD, detail=f"Linked to {NUMBER}.", qr="2@code"), now)
+    now = clock.now_ms()
+    directory.open_account("default", now)
+    directory.report("default", Health(AccountState.HELD, detail=f"Linked to {NUMBER}.", qr="2@code"), now)
     person = {"number": NUMBER, "name": f"Anna {spelled}", "work": SECRET, "note": f"0{SECRET}"}
     order = Order(
         f"Hi {{{{ name }}}}, call {NUMBER}",
         recipients=[person, {"number": "x" + NUMBER + "00000"}],
         name=f"To {spelled}",
     )
-    job_id = int(campaigns.create(settings, order, "test")["job_id"])
-    accounts.report("default", Health(AccountState.READY), now)
-    (message,) = outbox.claim("default", 1, now, 60_000, campaigns.rules(settings))
-    outbox.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
+    job_id = int(create.create(settings, order, "test")["job_id"])
+    directory.report("default", Health(AccountState.READY), now)
+    (message,) = claim.claim("default", 1, now, 60_000, limits.rules(settings))
+    moves.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
     rows = [[True, f"Call {spelled}", "sent"]]
     Evidence.create(
         message=message.id, at=now, finding=f"The chat of {NUMBER} was open.", rows=rows, screenshot=PICTURE
     )
-    outbox.lose(message, f"the chat of {NUMBER} could not be read", now)
+    moves.lose(message, f"the chat of {NUMBER} could not be read", now)
     Suppression.create(number=NUMBER, reason=f"called from {spelled}", source="test", created_at=now)
     Account.update(link_number=NUMBER, detail=f"Linked to {NUMBER}.").execute()
     Reply.create(
@@ -310,21 +306,21 @@ async def test_a_viewer_still_knows_one_from_another(client: Client, settings: S
 async def test_a_viewer_finds_nothing_to_press(client: Client, settings: Settings) -> None:
     """No screenshot, no code that links a phone, no form of a new campaign; what is left is hidden by its role."""
     ids, viewer = fill(settings), session_of(Role.VIEWER) | {"Accept": "text/html"}
-    accounts.report("default", Health(AccountState.NEEDS_LINK, qr="2@code"), db.now_ms())
-    Account.update(link_code="WXYZ1234", link_code_at=db.now_ms()).execute()
+    directory.report("default", Health(AccountState.NEEDS_LINK, qr="2@code"), clock.now_ms())
+    Account.update(link_code="WXYZ1234", link_code_at=clock.now_ms()).execute()
 
     for path in ("/app", "/app/accounts", "/app/decisions", f"/app/messages/{ids['messages']}"):
         text = await (await client.get(path, headers=viewer)).text()
         assert ' data-role="viewer">' in text
         for hidden in ("screenshot.png", "qr.svg", "WXYZ", "/app/new", "/app/users", "link_code"):
             assert hidden not in text, (path, hidden)
-    assert "[data-role=viewer] main [data-post]" in (UI / "users.css").read_text()
+    assert "[data-role=viewer] main [data-post]" in (PAGES / "static" / "users.css").read_text()
 
 
 # Forms and scripts
 
 
-@pytest.mark.parametrize("path", sorted(UI.glob("*.html")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((PAGES / "templates").glob("*.html")), ids=lambda path: path.name)
 def test_every_form_that_posts_has_the_token(path: Path) -> None:
     """Without it the form would be refused; write {{ csrf_field() }} into it."""
     forms = re.findall(r"<form\b[^>]*>.*?</form>", path.read_text(), re.S)
@@ -333,7 +329,7 @@ def test_every_form_that_posts_has_the_token(path: Path) -> None:
     assert [] == [form[:120] for form in posting if "{{ csrf_field() }}" not in form]
 
 
-@pytest.mark.parametrize("path", sorted(UI.glob("*.js")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((PAGES / "static").glob("*.js")), ids=lambda path: path.name)
 def test_every_script_sends_the_token(path: Path) -> None:
     """Whatever is not a GET goes through `call` of app.js, or takes its `token()` along."""
     text = path.read_text()

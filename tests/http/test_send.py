@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from daemon import db, suppression
+from daemon.contacts import suppression
+from daemon.db import proxy
 from daemon.http import make_app
 from daemon.models import Job, Message, Suppression
 from tests.http.conftest import KEY, Caller, form
@@ -202,7 +203,7 @@ async def test_ten_thousand_rows_of_a_file_become_ten_thousand_recipients(api):
     assert (10_000, 10_000, 0, []) == tuple(found[k] for k in ("total", "unique", "duplicates", "rejected"))
     answer = await api.post("/send", {"upload_id": found["upload_id"], "message": "Dear {{ name }}"})
     assert 10_000 == answer["total_numbers"]
-    numbers = [number for (number,) in db.tuples(Message.select(Message.number).order_by(Message.id))]
+    numbers = [number for (number,) in proxy.tuples(Message.select(Message.number).order_by(Message.id))]
     assert [f"+491511{n:07}" for n in range(10_000)] == numbers
 
 

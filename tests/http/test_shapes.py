@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
-from daemon import accounts, campaigns, db, outbox, pacing
+from daemon.accounts import directory, pacing
+from daemon.campaigns import create
+from daemon.db import clock
+from daemon.delivery import claim, moves
 from daemon.models import Message
-from daemon.transports import AccountState, Health, Hold, Mark
+from daemon.states import AccountState, Hold
+from daemon.transports.protocol import Health, Mark
 from tests.http.conftest import Caller, form
 
 SEND = {"numbers": ["+4915110000000"], "message": "Hi"}
@@ -30,8 +34,8 @@ async def test_what_a_job_waits_for_has_a_code(api: Caller, health: Health | Non
     """Beside the sentence, in the job and in the account that cannot send."""
     job_id = (await api.post("/send", SEND))["job_id"]
     if health is not None:
-        accounts.open_account("default", db.now_ms())
-        accounts.report("default", health, db.now_ms())
+        directory.open_account("default", clock.now_ms())
+        directory.report("default", health, clock.now_ms())
 
     shown = await api.get(f"/status/{job_id}")
     assert (code, code is not None) == (shown["code"], shown["reason"] is not None)
@@ -44,8 +48,8 @@ async def test_what_a_job_waits_for_has_a_code(api: Caller, health: Health | Non
 async def test_a_sender_that_fell_silent_has_a_code_too(api: Caller) -> None:
     """Whatever it said last."""
     job_id = (await api.post("/send", SEND))["job_id"]
-    accounts.open_account("default", db.now_ms())
-    accounts.report("default", Health(AccountState.READY), db.now_ms() - 60_000)
+    directory.open_account("default", clock.now_ms())
+    directory.report("default", Health(AccountState.READY), clock.now_ms() - 60_000)
 
     assert "sender_stopped" == (await api.get(f"/status/{job_id}"))["code"]
 
@@ -77,11 +81,11 @@ async def test_a_row_that_was_left_out_looks_the_same_everywhere(api: Caller) ->
 
 async def test_a_message_looks_the_same_everywhere(api: Caller, settings: Any) -> None:
     """In its job, among all, alone, and decided on."""
-    order = campaigns.Order("Hi {{ name }}", recipients=[{"number": "+4915110000000", "name": "Ada"}])
-    job_id = campaigns.create(settings, order, "test")["job_id"]
-    (message,) = outbox.claim("default", 1, db.now_ms(), 60_000, pacing.Rules())
-    outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
-    outbox.lose(message, "Nobody can tell.", db.now_ms())
+    order = create.Order("Hi {{ name }}", recipients=[{"number": "+4915110000000", "name": "Ada"}])
+    job_id = create.create(settings, order, "test")["job_id"]
+    (message,) = claim.claim("default", 1, clock.now_ms(), 60_000, pacing.Rules())
+    moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
+    moves.lose(message, "Nobody can tell.", clock.now_ms())
 
     (in_job,) = (await api.get(f"/jobs/{job_id}/messages"))["messages"]
     (among_all,) = (await api.get("/messages"))["messages"]

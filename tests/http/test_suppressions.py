@@ -11,10 +11,13 @@ import pytest
 from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
-from daemon import db, logins, passwords, suppression, users
+from daemon.auth import passwords, sessions, users
+from daemon.contacts import suppression
+from daemon.db import clock, proxy
 from daemon.http import make_app
-from daemon.models import Removal, Role, Suppression
-from daemon.web import COOKIE
+from daemon.models import Removal, Suppression
+from daemon.server.visitors import COOKIE
+from daemon.states import Role
 from tests.http.conftest import KEY, form
 
 HTML = {"Accept": "text/html"}
@@ -40,7 +43,7 @@ async def browser(settings: Any, database: str, aiohttp_client: Callable[..., Aw
     async def make(role: Role) -> Client:
         client = await aiohttp_client(make_app(settings, KEY))
         user = users.create(f"the {users.word(role)}", role, "correct horse", "test")
-        client.session.cookie_jar.update_cookies({COOKIE: logins.open_session(user).token})
+        client.session.cookie_jar.update_cookies({COOKIE: sessions.open_session(user).token})
         return client
 
     return make
@@ -124,7 +127,7 @@ async def test_a_hundred_thousand_numbers_stay_quick(api: Any) -> None:
     nothing = await api.get("/suppressions?search=99999999999")
 
     assert (100, []) == (len(first["suppressions"]), nothing["suppressions"])
-    plan = db.database.execute_sql("EXPLAIN QUERY PLAN " + sql_of_a_page()).fetchall()
+    plan = proxy.database.execute_sql("EXPLAIN QUERY PLAN " + sql_of_a_page()).fetchall()
     assert "suppression_created_at_number" in str(plan) and "TEMP B-TREE" not in str(plan)
 
 
@@ -189,7 +192,7 @@ async def test_a_removal_leaves_a_trace(api: Any) -> None:
 
     assert (ONE, "wrote a letter", "api") == (row.number, row.reason, row.source)
     assert ("api", "wants news again") == (row.removed_by, row.why)
-    assert db.now_ms() - 60_000 < row.created_at <= row.removed_at <= db.now_ms()
+    assert clock.now_ms() - 60_000 < row.created_at <= row.removed_at <= clock.now_ms()
     await api.ask("DELETE", "/suppressions", 404, json={"number": ONE})
     assert 1 == Removal.select().count()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon import uploads
+from daemon.contacts import uploads
 from daemon.http import make_app
 from daemon.models import Attachment
 from tests.http.conftest import KEY, Caller, form

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.course import Stretch
+from daemon.campaigns.timeline import Stretch
 from daemon.pages import chart
 
 PART = re.compile(r"M(\d+),([\d.]+)h8v([\d.]+)h-8z")

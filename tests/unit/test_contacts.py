@@ -10,16 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemon import contacts, errors, render
-from daemon.contacts import ContactList
-from tests import growth
+from daemon import errors
+from daemon.contacts import importer
+from daemon.contacts.importer import ContactList
+from daemon.formats import template as message_text
+from tests.support import growth
 
-SAMPLE = Path(__file__).parents[1] / "standin" / "sample"
+SAMPLE = Path(__file__).parents[2] / "standin" / "sample"
 ANNA, BEN, CID = "+4915123456789", "+919876543210", "+12125550123"
 
 
 def read(text: str | bytes, filename: str = "list.csv", country: str = "") -> ContactList:
-    return contacts.read(text if isinstance(text, bytes) else text.encode(), filename, country)
+    return importer.read(text if isinstance(text, bytes) else text.encode(), filename, country)
 
 
 def refusal(data: str | bytes, filename: str = "list.csv") -> str:
@@ -287,8 +289,8 @@ def test_field_names_are_identifiers_and_unique() -> None:
 
     names = ["first_name", "first_name_2", "column_3", "_2nd", "if_", "नाम", "größe_cm", "number_2"]
     assert names == found.columns
-    template = render.compile(" ".join(f"{{{{ {name} }}}}" for name in names))
-    assert "a b c d e f g h" == render.render(template, found.contacts[0].fields, ANNA)
+    template = message_text.compile(" ".join(f"{{{{ {name} }}}}" for name in names))
+    assert "a b c d e f g h" == message_text.render(template, found.contacts[0].fields, ANNA)
 
 
 # Numbers
@@ -391,7 +393,7 @@ def test_a_card_whose_first_number_is_damaged_is_read_by_its_next(damaged: str) 
     )
     card += "END:VCARD\n"
     assert [ANNA] == [each.number for each in read(card, "anna.vcf").contacts]
-    ((_, rows),) = contacts.sheets(card.encode(), "anna.vcf", "", 10)
+    ((_, rows),) = importer.sheets(card.encode(), "anna.vcf", "", 10)
     assert ANNA == rows[1].cells[0]
 
 
@@ -474,7 +476,7 @@ def test_a_thousand_columns_are_refused() -> None:
 
 def test_too_many_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the limit the file is refused, not cut."""
-    monkeypatch.setattr("daemon.tables.MAX_ROWS", 10)
+    monkeypatch.setattr("daemon.formats.xlsx.MAX_ROWS", 10)
 
     assert "more than 10 rows" in refusal(f"{ANNA}\n" * 11)
     assert 10 == read(f"{ANNA}\n" * 10).total
@@ -491,7 +493,7 @@ def counted(found: ContactList) -> bool:
 def test_any_bytes_are_read_or_refused(data: bytes, filename: str) -> None:
     """Nothing but UnreadableFile comes out of random bytes."""
     try:
-        assert counted(contacts.read(data, filename, "DE"))
+        assert counted(importer.read(data, filename, "DE"))
     except errors.UnreadableFile as error:
         assert filename in str(error)
 
@@ -501,7 +503,7 @@ def test_any_bytes_are_read_or_refused(data: bytes, filename: str) -> None:
 def test_bytes_that_begin_like_a_format_are_read_or_refused(head: bytes, data: bytes) -> None:
     """The same behind the first bytes of each format."""
     try:
-        contacts.read(head + data, "a.csv", "")
+        importer.read(head + data, "a.csv", "")
     except errors.UnreadableFile as error:
         assert str(error)
 
@@ -532,7 +534,7 @@ def test_every_row_is_counted_once(rows: list[list[str]], delimiter: str) -> Non
 
 def test_a_list_of_numbers() -> None:
     """Text and whole numbers; order kept, duplicates counted, positions from 0."""
-    found = contacts.parse_numbers([ANNA, 919876543210, 12125550123.0, None, "+49 151 23456789", "12345", [1]], "")
+    found = importer.parse_numbers([ANNA, 919876543210, 12125550123.0, None, "+49 151 23456789", "12345", [1]], "")
 
     assert [(0, ANNA), (1, BEN), (2, CID)] == [(each.position, each.number) for each in found.contacts]
     assert [3, 5, 6] == [each.position for each in found.rejected]
@@ -541,7 +543,7 @@ def test_a_list_of_numbers() -> None:
 
 def test_a_list_of_recipients() -> None:
     """Fields beside `number`, as text under template-safe names."""
-    found = contacts.parse_numbers(
+    found = importer.parse_numbers(
         [
             {"number": ANNA, "First Name": " Anna\0 ", "age": 42, "score": 1.5, "note": None},
             {"number": BEN, "city": "Pune"},
@@ -566,12 +568,12 @@ def test_a_list_of_recipients() -> None:
 )  # fmt: skip
 def test_whatever_json_holds_is_rejected_by_its_index(value: object) -> None:
     """It never sinks the others, nor becomes somebody's number."""
-    found = contacts.parse_numbers([BEN, value, {"number": CID}], "DE")
+    found = importer.parse_numbers([BEN, value, {"number": CID}], "DE")
 
     assert [(0, BEN), (2, CID)] == [(each.position, each.number) for each in found.contacts]
     assert [1] == [each.position for each in found.rejected]
     assert found.rejected[0].reason.endswith((".", "?"))
-    assert len(found.rejected[0].value) <= contacts.MAX_SHOWN
+    assert len(found.rejected[0].value) <= importer.MAX_SHOWN
 
 
 def test_a_value_nested_deeply_is_rejected() -> None:
@@ -580,7 +582,7 @@ def test_a_value_nested_deeply_is_rejected() -> None:
     for _ in range(100_000):
         value = [value]
 
-    assert [0] == [each.position for each in contacts.parse_numbers([value], "").rejected]
+    assert [0] == [each.position for each in importer.parse_numbers([value], "").rejected]
 
 
 @given(
@@ -593,12 +595,12 @@ def test_a_value_nested_deeply_is_rejected() -> None:
 )
 def test_any_json_is_counted_once(values: list[object]) -> None:
     """A contact, rejected or a duplicate."""
-    assert len(values) == contacts.parse_numbers(values, "DE").total
+    assert len(values) == importer.parse_numbers(values, "DE").total
 
 
 def test_a_recipient_that_cannot_be_used_is_rejected_alone() -> None:
     """No number, or a field that is neither text nor a number."""
-    found = contacts.parse_numbers([{"name": "x"}, {"number": ANNA, "tags": ["a"]}, {"number": BEN}], "")
+    found = importer.parse_numbers([{"name": "x"}, {"number": ANNA, "tags": ["a"]}, {"number": BEN}], "")
 
     assert [BEN] == numbers_of(found)
     assert [(0, "The number is missing."), (1, "The field tags must be text or a number.")] == [
@@ -612,7 +614,7 @@ def test_a_recipient_that_cannot_be_used_is_rejected_alone() -> None:
 @pytest.mark.parametrize("country", ["", "DE", "US", "IN"])
 def test_the_demos_contacts_can_be_imported(country: str) -> None:
     """27 people, one duplicate, two bad numbers, whatever the default country."""
-    found = contacts.read((SAMPLE / "contacts.csv").read_bytes(), "contacts.csv", country)
+    found = importer.read((SAMPLE / "contacts.csv").read_bytes(), "contacts.csv", country)
 
     assert (27, [29, 30], 1) == (len(found.contacts), [each.position for each in found.rejected], found.duplicates)
     assert ["name", "city", "appointment", "language"] == found.columns
@@ -621,10 +623,10 @@ def test_the_demos_contacts_can_be_imported(country: str) -> None:
 
 def test_the_demos_message_fits_its_contacts() -> None:
     """Short enough to be a caption; with an emoji outside the BMP."""
-    found = contacts.read((SAMPLE / "contacts.csv").read_bytes(), "contacts.csv", "")
+    found = importer.read((SAMPLE / "contacts.csv").read_bytes(), "contacts.csv", "")
     text = (SAMPLE / "message.txt").read_text(encoding="utf-8")
 
-    render.check(text, found.contacts, render.MAX_CAPTION)
+    message_text.check(text, found.contacts, message_text.MAX_CAPTION)
 
     assert max(text) > "\uffff"
 
@@ -639,6 +641,6 @@ def test_the_demos_attachments_are_what_they_are_called() -> None:
 def test_a_list_takes_numbers_with_plus_that_no_plan_knows() -> None:
     """The predecessor's quick start works as it stands; a file stays strict about them."""
     assert ["+1234567890", "+9876543210"] == [
-        contact.number for contact in contacts.parse_numbers(["+1234567890", "+9876543210"], "").contacts
+        contact.number for contact in importer.parse_numbers(["+1234567890", "+9876543210"], "").contacts
     ]
-    assert [2, 3] == [row.position for row in contacts.read(b"phone\n+1234567890\n+9876543210\n", "a.csv", "").rejected]
+    assert [2, 3] == [row.position for row in importer.read(b"phone\n+1234567890\n+9876543210\n", "a.csv", "").rejected]

@@ -11,8 +11,9 @@ from typing import Any
 import openpyxl
 import pytest
 
-from daemon import contacts, errors
-from daemon.contacts import ContactList
+from daemon import errors
+from daemon.contacts import importer
+from daemon.contacts.importer import ContactList
 
 ANNA, BEN = "+4915123456789", "+919876543210"
 
@@ -42,7 +43,7 @@ def rezipped(data: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
 
 
 def read(data: bytes, filename: str = "list.xlsx", country: str = "") -> ContactList:
-    return contacts.read(data, filename, country)
+    return importer.read(data, filename, country)
 
 
 def refusal(data: bytes) -> str:

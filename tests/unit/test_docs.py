@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from daemon.models import MOVES, State
+from daemon.states import MOVES, State
 
 PICTURE = Path(__file__).parents[2] / "docs" / "delivery.md"
 

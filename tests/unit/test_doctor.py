@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon import doctor, errors, numbers
-from daemon.doctor import Kind, diagnose
+from daemon import errors
+from daemon.contacts import phone, phone_repair
+from daemon.contacts.phone_repair import Kind, diagnose
 
 MOBILE = "+4915112345678"
 
@@ -100,7 +101,7 @@ def test_what_nobody_can_know_has_none(cell, country, kind):
     """Lost digits, a missing country, no number at all: a reason, and no guess."""
     found = diagnose(cell, country)
     assert (kind, None, None) == (found.kind, found.number, found.suggestion)
-    assert found.reason or doctor.REASONS[kind]
+    assert found.reason or phone_repair.REASONS[kind]
 
 
 def test_argentinas_nine_is_only_suggested():
@@ -123,8 +124,8 @@ def test_a_landline_is_a_note_and_no_refusal(cell, landline):
 
 def test_every_kind_has_a_title_and_all_but_good_a_reason():
     """For the page."""
-    assert set(Kind) == set(doctor.TITLES)
-    assert set(Kind) - {Kind.GOOD} == set(doctor.REASONS)
+    assert set(Kind) == set(phone_repair.TITLES)
+    assert set(Kind) - {Kind.GOOD} == set(phone_repair.REASONS)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_every_kind_has_a_title_and_all_but_good_a_reason():
 )
 def test_the_country_is_guessed_from_those_who_say_it(cells, country):
     """The one that most numbers with a country code have; worldwide ones have none."""
-    assert country == doctor.guess_country(cells)
+    assert country == phone_repair.guess_country(cells)
 
 
 @settings(max_examples=400, deadline=None)
@@ -147,9 +148,9 @@ def test_whatever_is_in_a_cell_it_has_a_diagnosis(cell, country):
     """Nothing raises; what counts as readable is what `normalise` reads, and a suggestion is a number itself."""
     found = diagnose(cell, country)
     try:
-        expected = numbers.normalise(cell, country)
+        expected = phone.normalise(cell, country)
     except errors.InvalidNumber:
         expected = None
     assert expected == found.number
     if found.suggestion:
-        assert found.suggestion == numbers.normalise(found.suggestion, "")
+        assert found.suggestion == phone.normalise(found.suggestion, "")

@@ -10,8 +10,9 @@ from typing import Any, BinaryIO
 import pytest
 
 from daemon import config, errors
-from daemon.transports import Finding, Mark, Outgoing
+from daemon.states import Finding
 from daemon.transports.dry_run import DryRunTransport
+from daemon.transports.protocol import Mark, Outgoing
 
 MESSAGE = Outgoing("+4930231250", "Hello")
 

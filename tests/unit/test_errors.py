@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from daemon import errors, web
+from daemon import errors
+from daemon.server import problems
 
 
 def every(of: type[errors.DaemonError]) -> list[type[errors.DaemonError]]:
@@ -26,10 +27,10 @@ def test_the_tree_is_drawn_as_it_is():
 def test_every_error_has_a_status_and_a_type():
     """Its own or its parent's; the types are API."""
     for error in every(errors.DaemonError):
-        line = next((web.PROBLEMS[each] for each in error.__mro__ if each in web.PROBLEMS), None)
+        line = next((problems.PROBLEMS[each] for each in error.__mro__ if each in problems.PROBLEMS), None)
         assert line, error
         assert 400 <= line[0] < 600
-    slugs = [slug for _, slug in web.PROBLEMS.values()]
+    slugs = [slug for _, slug in problems.PROBLEMS.values()]
     assert len(slugs) == len(set(slugs))
     assert all(re.fullmatch(r"[a-z-]+", slug) for slug in slugs)
 

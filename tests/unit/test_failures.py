@@ -6,7 +6,16 @@ import json
 
 import pytest
 
-from daemon.failures import FIRST_HOLD_MS, LIMIT, LONGEST_HOLD_MS, REFUSED_MS, SPENT, Failures, Verdict, cause_of
+from daemon.delivery.breaker import (
+    FIRST_HOLD_MS,
+    LIMIT,
+    LONGEST_HOLD_MS,
+    REFUSED_MS,
+    SPENT,
+    Failures,
+    Verdict,
+    cause_of,
+)
 
 WHY = "The chat has no box to write in."
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon import filenames
+from daemon.formats import filenames
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ import pytest
 from babel.messages.catalog import Catalog
 from jinja2 import nodes
 
-from daemon import languages
-from tests import translations
-from tests.rig import ROOT
+from daemon.i18n import languages
+from tests.support import translations
+from tests.support.rig import ROOT
 
 OTHERS = sorted(languages.LANGUAGES.keys() - {"en"})
-UI = ROOT / "daemon" / "ui"
+UI = ROOT / "daemon" / "pages" / "templates"
 SHOWN = re.compile(r"""(?:alt|title|placeholder|aria-label)=["']([^"'<>]*)["']|data-[a-z-]+="([^"<>]* [^"<>]*)\"""")
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 
@@ -52,7 +52,7 @@ def test_the_reader_gets_the_language_they_chose_or_their_browser_asks_for(
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_nothing_is_left_untranslated(language: str) -> None:
-    """Every word of the page and every sentence for people; `python -m tests.translations` adds what is new."""
+    """Every word of the page and every sentence for people; `python -m tests.support.translations` adds what is new."""
     catalog, wanted = translations.stored(language), translations.messages()
 
     absent = [entry.id for entry in wanted if entry.id and catalog.get(_first(entry.id)) is None]

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-from daemon import campaigns, logs, outbox
+from daemon import states
+from daemon.delivery import history, job_moves
+from daemon.telemetry import logs
 from tests.conftest import ROOT
 
 LEVELS = {"debug", "info", "warning", "error", "exception"}
@@ -17,7 +19,7 @@ LEVELS = {"debug", "info", "warning", "error", "exception"}
 SCRIPT = """
 import logging, sys
 import structlog
-from daemon import logs
+from daemon.telemetry import logs
 logs.configure("sender", *sys.argv[1:])
 structlog.contextvars.bind_contextvars(account="shop")
 log = structlog.get_logger()
@@ -65,7 +67,7 @@ def _is_log(node: ast.expr) -> bool:
 
 def test_every_event_in_the_code_is_listed_and_every_listed_one_is_used():
     """EVENTS is what somebody who ships the logs builds on."""
-    used = names_in_code() | set(outbox.LOGGED.values()) | set(campaigns.MOVED.values())
+    used = names_in_code() | set(history.LOGGED.values()) | set(job_moves.MOVED.values())
     assert sorted(logs.EVENTS) == sorted(used)
 
 
@@ -77,7 +79,7 @@ def test_every_event_is_a_noun_and_what_happened():
 
 def test_every_move_has_its_event():
     """Of messages, and of jobs where a person makes it."""
-    assert set(outbox.MOVES) == set(outbox.LOGGED)
+    assert set(states.MOVES) == set(history.LOGGED)
 
 
 def test_every_line_is_one_json_object():

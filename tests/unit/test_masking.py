@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon import masking
+from daemon.contacts import masking
 
 
 @pytest.fixture(autouse=True)

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon import errors, numbers
-from tests import growth
+from daemon import errors
+from daemon.contacts import phone
+from tests.support import growth
 
 
 def refusal(value: str, country: str = "") -> str:
     with pytest.raises(errors.InvalidNumber) as caught:
-        numbers.normalise(value, country)
+        phone.normalise(value, country)
     return str(caught.value)
 
 
@@ -51,19 +52,19 @@ def refusal(value: str, country: str = "") -> str:
 )
 def test_a_number_is_read_however_it_is_written(value: str, country: str, expected: str) -> None:
     """Separators, invisible signs, foreign digits, links and spreadsheet marks do not change the number."""
-    assert expected == numbers.normalise(value, country)
+    assert expected == phone.normalise(value, country)
 
 
 def test_digits_without_plus_or_country_are_taken_as_international() -> None:
     """Eleven or more digits that are valid behind a + are accepted when no default country is set."""
-    assert "+919876543210" == numbers.normalise("919876543210", "")
-    assert "+12125550123" == numbers.normalise("12125550123", "")
+    assert "+919876543210" == phone.normalise("919876543210", "")
+    assert "+12125550123" == phone.normalise("12125550123", "")
 
 
 def test_ten_digits_without_plus_need_a_country() -> None:
     """Ten digits could be a US number or a short foreign one: nobody is written to on a guess."""
     assert "WASENDER_DEFAULT_COUNTRY" in refusal("2125550123")
-    assert "+12125550123" == numbers.normalise("2125550123", "US")
+    assert "+12125550123" == phone.normalise("2125550123", "US")
 
 
 def test_a_national_number_without_default_country_names_the_setting() -> None:
@@ -73,12 +74,12 @@ def test_a_national_number_without_default_country_names_the_setting() -> None:
 
 def test_the_default_country_comes_first_without_plus() -> None:
     """A mobile with its leading zero lost is the default country's, though it would be valid in the US too."""
-    assert "+4915123456789" == numbers.normalise("15123456789", "DE")
+    assert "+4915123456789" == phone.normalise("15123456789", "DE")
 
 
 def test_a_foreign_number_without_plus_is_taken_if_it_cannot_be_national() -> None:
     """A number too long for the default country has its country code already."""
-    assert "+4915123456789" == numbers.normalise("4915123456789", "US")
+    assert "+4915123456789" == phone.normalise("4915123456789", "US")
 
 
 @pytest.mark.parametrize(
@@ -86,21 +87,19 @@ def test_a_foreign_number_without_plus_is_taken_if_it_cannot_be_national() -> No
 )
 def test_the_default_countrys_own_code_without_plus_is_understood(value: str, country: str) -> None:
     """Though German metadata would also take it for an area code."""
-    assert f"+{value}" == numbers.normalise(value, country)
+    assert f"+{value}" == phone.normalise(value, country)
 
 
 @pytest.mark.parametrize("value", ["+15551234567", "+447700900123", "0015551234567"])
 def test_a_number_with_plus_needs_only_a_possible_length(value: str) -> None:
     """Ranges that no library knows yet are WhatsApp's to judge."""
-    assert "+" + value.removeprefix("+").removeprefix("00") == numbers.normalise(value, "")
+    assert "+" + value.removeprefix("+").removeprefix("00") == phone.normalise(value, "")
 
 
 def test_a_well_formed_number_may_be_taken_as_it_is() -> None:
     """8 to 15 digits behind a plus, whatever the numbering plan says; anything else is None."""
-    assert ["+1234567890", "+9876543210"] == [numbers.as_given("+1234567890"), numbers.as_given("+98 76543210")]
-    assert [None] * 4 == [
-        numbers.as_given(value) for value in ("1234567890", "+1234567", "+0123456789", "+" + "1" * 16)
-    ]
+    assert ["+1234567890", "+9876543210"] == [phone.as_given("+1234567890"), phone.as_given("+98 76543210")]
+    assert [None] * 4 == [phone.as_given(value) for value in ("1234567890", "+1234567", "+0123456789", "+" + "1" * 16)]
 
 
 def test_a_number_with_two_meanings_is_refused_with_both() -> None:
@@ -172,18 +171,18 @@ def test_numbers_from_before_a_renumbering_get_a_suggestion(old: str, new: str) 
 )
 def test_resemblance_tells_numbers_from_other_digits(value: str, expected: float) -> None:
     """Dates, coordinates and counts do not look like telephone numbers; damaged ones do."""
-    assert expected == numbers.resemblance(value, "")
+    assert expected == phone.resemblance(value, "")
 
 
 @given(st.text() | st.text("0123456789+-(). E/"), st.sampled_from(["", "DE", "US", "BR", "IN"]))
 def test_any_text_is_a_number_or_a_reason(value: str, country: str) -> None:
     """Whatever is in a cell: E.164 that stays itself when read again, or InvalidNumber."""
     try:
-        number = numbers.normalise(value, country)
+        number = phone.normalise(value, country)
     except errors.InvalidNumber as error:
         assert str(error)
     else:
-        assert number == numbers.normalise(number, "")
+        assert number == phone.normalise(number, "")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from daemon import gate
+from daemon.server import access
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from daemon import gate
 def test_from_our_page(headers: dict[str, str], ours: bool) -> None:
     """By what the browser says of the page that asks; another page of the same site may be anybody's."""
     request = make_mocked_request("POST", "/app", headers={"Host": "wasender.example:8080"} | headers)
-    assert ours == gate.from_our_page(request)
+    assert ours == access.from_our_page(request)

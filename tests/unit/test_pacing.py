@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon import pacing
-from daemon.pacing import DAY_MS, HOUR_MS, Opening, Rules, Why
+from daemon.accounts import pacing
+from daemon.accounts.pacing import DAY_MS, HOUR_MS, Opening, Rules, Why
 
 NOW = 1_767_261_600_000  # 2026-01-01 10:00 UTC
 READY = Opening(0, Why.READY)

@@ -7,7 +7,8 @@ import hashlib
 
 import pytest
 
-from daemon import errors, passwords
+from daemon import errors
+from daemon.auth import passwords
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon import errors, render
+from daemon import errors
+from daemon.formats import template as message_text
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Person:
 
 
 def filled(text: str, **fields: str) -> str:
-    return render.render(render.compile(text), fields, "+12125550123")
+    return message_text.render(message_text.compile(text), fields, "+12125550123")
 
 
 def refusal(text: str, **fields: str) -> str:
@@ -122,7 +123,7 @@ def test_missing_and_empty_fields_are_errors_that_name_them() -> None:
 def test_everything_else_is_refused_with_its_line(text: str, line: int, words: str) -> None:
     """Loops, calls, arithmetic, attributes and tags never reach Jinja's compiler."""
     with pytest.raises(errors.TemplateError) as caught:
-        render.compile(text)
+        message_text.compile(text)
 
     assert str(caught.value).startswith(f"Line {line} of the message")
     assert words in str(caught.value)
@@ -146,7 +147,7 @@ def test_everything_else_is_refused_with_its_line(text: str, line: int, words: s
 def test_hostile_and_empty_texts_are_refused(text: str) -> None:
     """Nesting, length, half emoji and emptiness end in a TemplateError, not in a crash."""
     with pytest.raises(errors.TemplateError):
-        render.compile(text)
+        message_text.compile(text)
 
 
 def test_a_chain_of_replacements_cannot_grow_without_bound() -> None:
@@ -156,13 +157,13 @@ def test_a_chain_of_replacements_cannot_grow_without_bound() -> None:
 
 def test_lengths_are_counted_as_whatsapp_counts() -> None:
     """An emoji is two; a caption is shorter than a message."""
-    template = render.compile("{{ name }}")
+    template = message_text.compile("{{ name }}")
 
-    assert "😀" * 512 == render.render(template, {"name": "😀" * 512}, "+1", render.MAX_CAPTION)
+    assert "😀" * 512 == message_text.render(template, {"name": "😀" * 512}, "+1", message_text.MAX_CAPTION)
     with pytest.raises(errors.TemplateError, match="1,026 characters; 1,024 are allowed beside an attachment"):
-        render.render(template, {"name": "😀" * 513}, "+1", render.MAX_CAPTION)
+        message_text.render(template, {"name": "😀" * 513}, "+1", message_text.MAX_CAPTION)
     with pytest.raises(errors.TemplateError, match="65,536 are allowed"):
-        render.render(render.compile("{{ a }}{{ a }}{{ a }}"), {"a": "x" * 30_000}, "+1")
+        message_text.render(message_text.compile("{{ a }}{{ a }}{{ a }}"), {"a": "x" * 30_000}, "+1")
 
 
 def test_a_blank_result_is_an_error() -> None:
@@ -172,15 +173,15 @@ def test_a_blank_result_is_an_error() -> None:
 
 def test_a_template_knows_its_fields() -> None:
     """All names, `number` and those in conditions among them."""
-    assert {"a", "b", "number"} == render.compile("{{ a }}{% if b %}{{ number }}{% endif %}").fields
-    assert frozenset() == render.compile("none").fields
+    assert {"a", "b", "number"} == message_text.compile("{{ a }}{% if b %}{{ number }}{% endif %}").fields
+    assert frozenset() == message_text.compile("none").fields
 
 
 def test_problems_name_rows_and_fields_and_count_all() -> None:
     """The first few in detail, the rest as a number."""
     people = [Person(2, fields={"name": "A", "city": "B"}), *(Person(n, fields={"name": ""}) for n in range(3, 103))]
 
-    found = render.problems("{{ name }} {{ city }}", people, first=2)
+    found = message_text.problems("{{ name }} {{ city }}", people, first=2)
 
     assert 100 == found.count
     assert [(3, ("city", "name")), (4, ("city", "name"))] == [(each.position, each.missing) for each in found.first]
@@ -191,21 +192,21 @@ def test_check_says_it_in_one_sentence() -> None:
     people = [Person(2, fields={"name": "Anna"}), Person(3)]
 
     with pytest.raises(errors.TemplateError) as caught:
-        render.check("Hi {{ name }}", people)
+        message_text.check("Hi {{ name }}", people)
 
     expected = "The message does not fit 1 recipient, by position: 3 (The field name is missing)."
     assert expected == str(caught.value)
-    assert {"name"} == set(render.check("Hi {{ name }}", people[:1]).fields)
+    assert {"name"} == set(message_text.check("Hi {{ name }}", people[:1]).fields)
 
 
 def test_a_text_is_compiled_once_for_all_recipients(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling it takes a hundred times as long as filling it in."""
     compiled = []
-    real = render.compile
-    monkeypatch.setattr(render, "compile", lambda text: compiled.append(text) or real(text))
+    real = message_text.compile
+    monkeypatch.setattr(message_text, "compile", lambda text: compiled.append(text) or real(text))
     people = [Person(n, fields={"name": f"N{n}", "city": "Rome"}) for n in range(1_000)]
 
-    assert 0 == render.problems("Hi {{ name }} in {{ city }} {{ x | default('?') }}", people).count
+    assert 0 == message_text.problems("Hi {{ name }} in {{ city }} {{ x | default('?') }}", people).count
     assert 1 == len(compiled)
 
 

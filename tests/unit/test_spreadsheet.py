@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon import spreadsheet
-from daemon.spreadsheet import Workbook
+from daemon.formats import workbook
+from daemon.formats.workbook import Workbook
 
 HEAD = ["row", "name"]
 
@@ -60,7 +60,7 @@ def test_what_looks_like_a_coded_character_stays_as_it_is():
 
 def test_a_text_is_as_long_as_a_cell_takes():
     """Excel calls a file with more broken."""
-    assert spreadsheet.MAX_CELL == len(written([[1, "x" * 40_000]])["People"]["B2"].value)
+    assert workbook.MAX_CELL == len(written([[1, "x" * 40_000]])["People"]["B2"].value)
 
 
 def test_the_titles_stay_in_sight():
@@ -72,7 +72,7 @@ def test_the_titles_stay_in_sight():
     assert sheet["A1"].font.b
     assert not sheet["A2"].font.b
     widths = [sheet.column_dimensions[name].width for name in "AB"]
-    assert [spreadsheet.NARROWEST, spreadsheet.WIDEST] == widths
+    assert [workbook.NARROWEST, workbook.WIDEST] == widths
 
 
 def test_nobody_is_a_table_without_rows():
@@ -82,7 +82,7 @@ def test_nobody_is_a_table_without_rows():
 
 def test_more_rows_than_a_sheet_takes_go_on_the_next(monkeypatch):
     """Each sheet with its titles, nothing lost where one ends."""
-    monkeypatch.setattr(spreadsheet, "ROWS_PER_SHEET", 3)
+    monkeypatch.setattr(workbook, "ROWS_PER_SHEET", 3)
     rows: list[list[object]] = [[n, f"n{n}"] for n in range(8)]
 
     book = written(rows[:2], rows[2:])

@@ -16,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.standin.client import StandIn
+from standin.client import StandIn
 
 ANNA, BELA, NOBODY = "+4915123450011", "+4915123450022", "+4915123450099"
 COMPOSER = "#main footer [contenteditable=true][role=textbox]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon import stopwords
+from daemon.contacts import optout
 
 STOP = """
 STOP | stop | Stop. | stop! | “STOP” | *STOP* | STOP STOP STOP | S T O P | S.T.O.P. | stoooop | stopppp!!! | ＳＴＯＰ
@@ -48,43 +48,43 @@ def listed(text: str) -> list[str]:
 @pytest.mark.parametrize("text", listed(STOP))
 def test_these_ask_to_stop(text: str) -> None:
     """In any language, case and script, with politeness, signs and emoji around it."""
-    assert stopwords.asks_to_stop(text)
+    assert optout.asks_to_stop(text)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n", "*", *listed(GO_ON)])
 def test_these_ask_for_nothing_of_the_kind(text: str) -> None:
     """A part of a sentence is no wish, and its contrary least of all."""
-    assert not stopwords.asks_to_stop(text)
+    assert not optout.asks_to_stop(text)
 
 
 def test_a_letter_with_stop_in_it_is_a_letter() -> None:
     """Only the whole text counts; a very long one is not even read to its end."""
-    assert not stopwords.asks_to_stop("Hello, I was wondering whether you could\nSTOP\nby our office. " * 3)
-    assert not stopwords.asks_to_stop("stop " + "x" * 100_000)
-    assert not stopwords.asks_to_stop("please " * 20_000)
+    assert not optout.asks_to_stop("Hello, I was wondering whether you could\nSTOP\nby our office. " * 3)
+    assert not optout.asks_to_stop("stop " + "x" * 100_000)
+    assert not optout.asks_to_stop("please " * 20_000)
 
 
 def test_it_says_so_again_and_again() -> None:
     """As long as it is read, repetition is no letter."""
-    assert stopwords.asks_to_stop("STOP\n" * 5)
-    assert stopwords.asks_to_stop("remove me, remove me!")
+    assert optout.asks_to_stop("STOP\n" * 5)
+    assert optout.asks_to_stop("remove me, remove me!")
 
 
 def test_further_words_come_from_the_setting() -> None:
     """With commas between; they are folded as what is compared with them."""
-    further = stopwords.more("  Weg damit!, PASTA ,,")
+    further = optout.more("  Weg damit!, PASTA ,,")
 
     assert {"weg damit", "pasta"} == further
-    assert stopwords.asks_to_stop("bitte weg  damit", further)
-    assert stopwords.asks_to_stop("Pasta 🍝", further)
-    assert not stopwords.asks_to_stop("pasta")
-    assert frozenset() == stopwords.more("")
+    assert optout.asks_to_stop("bitte weg  damit", further)
+    assert optout.asks_to_stop("Pasta 🍝", further)
+    assert not optout.asks_to_stop("pasta")
+    assert frozenset() == optout.more("")
 
 
 def test_every_word_of_the_list_is_one() -> None:
     """None is lost by how the list is written, and none is a word of politeness."""
-    pleas = stopwords._phrases(stopwords.POLITE)
+    pleas = optout._phrases(optout.POLITE)
 
-    assert [] == [phrase for phrase in stopwords._STOPS if not stopwords.asks_to_stop(phrase)]
-    assert set() == stopwords._STOPS & pleas
-    assert [] == [plea for plea in pleas if stopwords.asks_to_stop(plea)]
+    assert [] == [phrase for phrase in optout._STOPS if not optout.asks_to_stop(phrase)]
+    assert set() == optout._STOPS & pleas
+    assert [] == [plea for plea in pleas if optout.asks_to_stop(plea)]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from daemon.transports import Ack, Finding
-from daemon.transports.whatsapp_web import _verdict
+from daemon.states import Ack, Finding
+from daemon.transports.browser.whatsapp_web import _verdict
 
 
 def row(key: str, *fits: str, own: bool | None = True, ack: str | None = "sent") -> dict[str, Any]:

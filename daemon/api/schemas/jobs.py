@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictStr
 
-from daemon import campaigns
 from daemon.api.answers import Answer
 from daemon.api.schemas.common import Amount, Body, Done, Instant, Items, Rejected, Time, example
-from daemon.models import State
+from daemon.campaigns import create
+from daemon.states import State
 
-Seconds = Annotated[float, Field(ge=0, le=campaigns.MAX_DELAY_S, strict=True)]
+Seconds = Annotated[float, Field(ge=0, le=create.MAX_DELAY_S, strict=True)]
 
 
 class Send(Body):

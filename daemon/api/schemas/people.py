@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field, StrictStr
 
-from daemon import suppression
 from daemon.api.answers import Answer
 from daemon.api.schemas.common import Body, Done, Rejected, Time, example
+from daemon.contacts import suppression
 
 
 class Suppress(Body):

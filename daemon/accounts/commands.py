@@ -1,0 +1,206 @@
+"""What a person asks of an account's sender, who alone may touch its browser: a picture, to link it, to log it out.
+
+A wish stands with the account. Its sender takes it when nothing is in hand and writes down what came of it; one
+that nobody took for WAIT_MS is void, so that nothing happens long after it was asked for.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.accounts import directory, ownership
+from daemon.db.clock import lately, within
+from daemon.db.connection import after_commit, write
+from daemon.db.prepared import Prepared, param
+from daemon.db.proxy import locked
+from daemon.i18n.languages import N_
+from daemon.models import Account, Picture
+
+log = structlog.get_logger()
+
+WAIT_MS = 60_000  # how long it may wait to be taken
+KEEP_MS = 24 * 3_600_000  # a picture may show chats: it is not kept longer than it can be of help
+WORK_MS = 180_000  # longer than any transport takes; past it the sender has died over it
+
+
+class What(StrEnum):
+    """What can be wished for."""
+
+    SCREENSHOT = "screenshot"
+    LOG_OUT = "logout"
+    LINK_BY_CODE = "link_by_code"
+    LINK_BY_QR = "link_by_qr"
+    RELOAD = "reload"
+
+
+class Stage(StrEnum):
+    """How far a wish has come."""
+
+    ASKED = "asked"
+    TAKEN = "taken"
+    DONE = "done"
+    FAILED = "failed"
+    MISSED = "missed"  #: nobody took it in time
+
+
+DONE = {
+    What.SCREENSHOT: N_("The picture is here."),
+    What.LOG_OUT: N_("This device is logged out; link it again to send."),
+    What.LINK_BY_CODE: N_("WhatsApp shows a code: enter it on the phone."),
+    What.LINK_BY_QR: N_("WhatsApp shows its QR code again."),
+    What.RELOAD: N_("The page is loaded anew."),
+}
+UNTOLD = N_("Nobody can tell what came of it: its sender has ended over it. Ask again.")
+BUSY = N_("The sender was busy and did not come to it within a minute. Ask again.")
+BROKEN = N_("The browser broke down over it. Ask again.")
+SILENT = N_("Nobody took it: the sender of this account does not run.")
+STOPPED = N_("The sender was stopped meanwhile. Ask again when it runs.")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One that a sender has taken. number: E.164, for LINK_BY_CODE."""
+
+    id: str
+    what: What
+    number: str | None
+
+
+def ask(name: str, what: What, who: str, now: int, number: str | None = None) -> Account:
+    """Wish for something; the same wish again, while it waits, changes nothing.
+
+    Raises NotFound, IllegalMove (the sender is at another one).
+    """
+    with write():
+        row = _row(name)
+        present = describe(row, now)
+        stage = present["stage"] if present else None
+        if stage == Stage.TAKEN:
+            raise errors.IllegalMove(f"The sender of account {name} is at it: wait until its last task has ended.")
+        if stage == Stage.ASKED and (row.wish["what"], row.wish.get("number")) == (what, number):
+            return row
+        row.wish = {"id": secrets.token_hex(4), "what": what, "who": who, "at": now, "stage": Stage.ASKED}
+        if number is not None:
+            row.wish["number"] = number
+        Account.update(wish=row.wish).where(Account.name == name).execute()
+        after_commit(partial(log.info, "wish.made", account=name, what=what.value, who=who))
+    return row
+
+
+def waiting(name: str) -> bool:
+    """Whether there is one that no sender has taken: a read that spares it the write lock."""
+    row = _wish(name=name).fetchone()
+    return bool(row and row[0] and f'"stage":"{Stage.ASKED.value}"' in row[0])
+
+
+@Prepared
+def _wish() -> Any:
+    return Account.select(Account.wish).where(Account.name == param("name"))
+
+
+def take(name: str, idle: bool, now: int) -> Wish | None:
+    """The account's wish, which is the caller's from now on; None when there is none.
+
+    idle: whether nothing is doubtful either; else a picture is all that may be taken.
+    """
+    with write():
+        row = _row(name)
+        wish = row.wish
+        if wish is None or wish["stage"] != Stage.ASKED or not within(wish["at"], now, WAIT_MS + 1):
+            return None
+        what = What(wish["what"])
+        if not idle and what is not What.SCREENSHOT:
+            return None
+        taken = Account.update(wish=wish | {"stage": Stage.TAKEN, "taken_at": now})
+        ownership.check(taken.where(ownership.guard(name)).execute(), name)
+    return Wish(wish["id"], what, wish.get("number"))
+
+
+def fulfil(name: str, wish: Wish, now: int, picture: bytes | None = None) -> None:
+    """It was done. picture: PNG, of a SCREENSHOT."""
+    changes: dict[str, Any] = {}
+    if wish.what is What.SCREENSHOT:
+        changes = {"screenshot_at": now}
+    elif wish.what in (What.LINK_BY_CODE, What.LINK_BY_QR):
+        changes = {"link_number": wish.number}
+    with write():
+        if picture is not None:
+            _keep(name, picture, now)
+        _end(name, wish, Stage.DONE, DONE[wish.what], now, **changes)
+
+
+def _keep(name: str, png: bytes, now: int) -> None:
+    Picture.delete().where((Picture.account == name) | ~lately(Picture.at, now - KEEP_MS - 1, now)).execute()
+    Picture.create(account=name, at=now, png=png)
+
+
+def prune(now: int) -> int:
+    """Delete the pictures that nobody is shown any more; returns how many."""
+    with write():
+        gone = int(Picture.delete().where(~lately(Picture.at, now - KEEP_MS - 1, now)).execute())
+        if gone:
+            after_commit(partial(log.info, "picture.deleted", count=gone))
+    return gone
+
+
+def fail(name: str, wish: Wish, why: str, now: int) -> None:
+    """It could not be done."""
+    _end(name, wish, Stage.FAILED, why, now)
+
+
+def _end(name: str, wish: Wish, stage: Stage, outcome: str, now: int, **changes: Any) -> None:
+    with write():
+        row = _row(name)
+        if row.wish and row.wish["id"] == wish.id:  # else another one has been asked for since
+            ended = {key: value for key, value in row.wish.items() if key != "number"}
+            changes["wish"] = ended | {"stage": stage, "outcome": outcome, "ended_at": now}
+        if changes:
+            ownership.check(Account.update(changes).where(ownership.guard(name)).execute(), name)
+        told = {"what": wish.what.value, "stage": stage.value, "why": outcome}
+        after_commit(partial(log.info, "wish.ended", account=name, **told))
+
+
+def describe(account: Account, now: int) -> dict[str, Any] | None:
+    """The account's last wish: what, stage, at, ended_at, who, and its outcome as a sentence; None without one."""
+    wish = account.wish
+    if wish is None:
+        return None
+    stage, outcome, ended_at = Stage(wish["stage"]), wish.get("outcome"), wish.get("ended_at")
+    if stage is Stage.ASKED and not within(wish["at"], now, WAIT_MS + 1):
+        stage, ended_at = Stage.MISSED, wish["at"] + WAIT_MS
+        outcome = BUSY if directory.alive(account, now) else SILENT
+    elif stage is Stage.TAKEN and not within(wish["taken_at"], now, WORK_MS + 1):
+        stage, outcome, ended_at = Stage.FAILED, UNTOLD, wish["taken_at"] + WORK_MS
+    return {
+        "what": wish["what"],
+        "stage": stage.value,
+        "who": wish["who"],
+        "at": wish["at"],
+        "ended_at": ended_at,
+        "outcome": outcome,
+    }
+
+
+def screenshot(name: str, now: int) -> bytes:
+    """The newest picture (PNG) of the account's browser, of the last day. Raises NotFound."""
+    directory.find(name)
+    row = Picture.get_or_none(Picture.account == name, lately(Picture.at, now - KEEP_MS - 1, now))
+    if row is None:
+        raise errors.NotFound(f"There is no picture of the browser of account {name}: ask for one first.")
+    return bytes(row.png)
+
+
+def _row(name: str) -> Account:
+    """The account, locked until the transaction ends. Raises NotFound."""
+    row = locked(Account.select().where(Account.name == name)).first()
+    if row is None:
+        raise errors.NotFound(f"There is no account named {name}: GET /accounts lists them.")
+    account: Account = row
+    return account

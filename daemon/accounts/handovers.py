@@ -1,0 +1,141 @@
+"""What has left this machine, a row for each hand-over of whatever kind: what the caps count.
+
+A message that is sent again has two rows. One that provably never left loses its row in the move that says so, and
+the caps have room for another one. `outbox` keeps and removes the rows of messages, within its own transactions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+
+from daemon.db.clock import AHEAD_MS, lately
+from daemon.db.connection import write
+from daemon.db.prepared import Prepared, param
+from daemon.db.proxy import tuples
+from daemon.models import Handover, Message, Purpose
+
+
+def keep(account: str, number: str, purpose: Purpose, at: int, message: int | None = None) -> None:
+    """Something may be out from now on; part of the caller's transaction."""
+    _keep(account=account, number=number, kind=purpose.value, at=at, message=message)
+
+
+@Prepared
+def _keep() -> Any:
+    return Handover.insert({name: param(name) for name in ("account", "number", "kind", "at", "message")})
+
+
+def undo(message: int) -> None:
+    """The message's last hand-over never left; part of the caller's transaction."""
+    _undo(message=message)
+
+
+@Prepared
+def _undo() -> Any:
+    other = Handover.alias()
+    newest = other.select(peewee.fn.MAX(other.id)).where(other.message == param("message"))
+    return Handover.delete().where(Handover.id == newest)
+
+
+def keep_own(account: str, number: str, purpose: Purpose, now: int) -> None:
+    """As `keep`, of something that belongs to no message."""
+    with write():
+        keep(account, number, purpose, now)
+
+
+def undo_own(account: str, number: str, purpose: Purpose, now: int) -> None:
+    """The last one of this kind, which belongs to no message, never left."""
+    mine = (Handover.account == account, Handover.number == number, Handover.kind == purpose)
+    with write():
+        newest = Handover.select(peewee.fn.MAX(Handover.id)).where(*mine, lately(Handover.at, 0, now)).scalar()
+        Handover.delete().where(Handover.id == newest).execute()
+
+
+def nth_newest(account: str, n: int, since: int, now: int) -> int | None:
+    """When the account's n-th newest hand-over since then was; None when there are fewer."""
+    row = _nth_newest(account=account, since=since, ahead=now + AHEAD_MS, before=n - 1).fetchone()
+    return row[0] if row else None
+
+
+@Prepared
+def _nth_newest() -> Any:
+    return _newest_first().where(*_of_account()).limit(1).offset(param("before"))
+
+
+def count(account: str, since: int, now: int) -> int:
+    """How many hand-overs the account had since then."""
+    return int(_count(account=account, since=since, ahead=now + AHEAD_MS).fetchone()[0])
+
+
+@Prepared
+def _count() -> Any:
+    return Handover.select(peewee.fn.COUNT(Handover.id)).where(*_of_account())
+
+
+def times(account: str, since: int, now: int, job: int | None = None) -> list[int]:
+    """When the hand-overs of the account, or of one of its jobs, were since then; oldest first."""
+    query = Handover.select(Handover.at).where(Handover.account == account, lately(Handover.at, since, now))
+    if job is not None:
+        query = query.join(Message).where(Message.job == job)
+    return [at for (at,) in tuples(query.order_by(Handover.at))]
+
+
+def nth_newest_of_job(account: str, job: int, n: int, since: int, now: int) -> int | None:
+    """As `nth_newest`, of one of the account's jobs."""
+    row = _nth_of_job(account=account, job=job, since=since, ahead=now + AHEAD_MS, before=n - 1).fetchone()
+    return row[0] if row else None
+
+
+@Prepared
+def _nth_of_job() -> Any:
+    return _newest_first().join(Message).where(*_of_job()).limit(1).offset(param("before"))
+
+
+def count_of_job(account: str, job: int, since: int, now: int) -> int:
+    """How many hand-overs one of the account's jobs had since then."""
+    return int(_count_of_job(account=account, job=job, since=since, ahead=now + AHEAD_MS).fetchone()[0])
+
+
+@Prepared
+def _count_of_job() -> Any:
+    return Handover.select(peewee.fn.COUNT(Handover.id)).join(Message).where(*_of_job())
+
+
+def _newest_first() -> Any:
+    return Handover.select(Handover.at).order_by(Handover.at.desc())
+
+
+def _of_account() -> tuple[Any, ...]:
+    return Handover.account == param("account"), Handover.at > param("since"), Handover.at <= param("ahead")
+
+
+def _of_job() -> tuple[Any, ...]:
+    return *_of_account(), Message.job == param("job")
+
+
+def got(number: str, since: int, now: int, but: int) -> int:
+    """How many campaign messages have left for this number since then, whatever their account.
+
+    but: a message that does not count, as it is the one that is asked for.
+    """
+    return int(_got(number=number, since=since, ahead=now + AHEAD_MS, but=but).fetchone()[0])
+
+
+@Prepared
+def _got() -> Any:
+    theirs = (Handover.number == param("number"), Handover.at > param("since"), Handover.at <= param("ahead"))
+    another = Handover.message.is_null() | (Handover.message != param("but"))
+    return Handover.select(peewee.fn.COUNT(Handover.id)).where(*theirs, _counts(), another)
+
+
+def often(cap: int, since: int, now: int) -> Any:
+    """A query of the numbers that got as many campaign messages since then as one person may."""
+    theirs = Handover.select(Handover.number).where(lately(Handover.at, since, now), _counts())
+    return theirs.group_by(Handover.number).having(peewee.fn.COUNT(Handover.id) >= cap)
+
+
+def _counts() -> Any:
+    """Whether one counts for how often a person is written to; SQL."""
+    return Handover.kind == Purpose.CAMPAIGN.value

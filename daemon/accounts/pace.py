@@ -1,0 +1,85 @@
+"""When an account may send next: the pace kept in its row, and the caps counted from what it has handed over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+
+from daemon.accounts import handovers, ownership, pacing
+from daemon.db.connection import write
+from daemon.db.prepared import Prepared, param
+from daemon.models import Account
+
+NO_RULES = pacing.Rules()
+
+
+def opening(account: str, now: int, rules: pacing.Rules) -> pacing.Opening:
+    """The earliest time that the account may hand over a message, and what it waits for.
+
+    rules: of the settings; the account's own limits are in its row, which is read here.
+    """
+    return opening_and_rules(account, now, rules)[0]
+
+
+def opening_and_rules(account: str, now: int, rules: pacing.Rules) -> tuple[pacing.Opening, pacing.Rules]:
+    """As `opening`, and the rules with the account's own limits."""
+
+    def nth_newest(n: int, since: int) -> int | None:
+        return handovers.nth_newest(account, n, since, now)
+
+    at, why, paced_at, *own = _paced(account=account).fetchone() or (0, pacing.Why.READY, 0, None, None, None, None)
+    rules = pacing.own(rules, *own)
+    if paced_at > now:  # the clock was set back since: what counts is the length of the pause
+        at = now + at - paced_at
+    return pacing.opening(now, pacing.Opening(at, pacing.Why(why)), rules, nth_newest), rules
+
+
+@Prepared
+def _paced() -> Any:
+    columns = (Account.next_send_at, Account.next_reason, Account.paced_at)
+    own = (Account.hourly_cap, Account.daily_cap, Account.quiet_hours, Account.timezone)
+    return Account.select(*columns, *own).where(Account.name == param("account"))
+
+
+def follow_clock(account: str, now: int) -> None:
+    """Count the pause from now where the clock was set back behind its beginning: it would last until then."""
+    row = _paced(account=account).fetchone()
+    if row and row[2] > now:
+        with write():  # of its own: with a job in hand the account is locked after the job, see above
+            owner = ownership.token(account)
+            _count_from_now(owner is not None, account=account, owner=owner, now=now)
+
+
+@Prepared
+def _count_from_now(owned: bool) -> Any:
+    length = Account.next_send_at - Account.paced_at
+    return Account.update(next_send_at=length + param("now"), paced_at=param("now")).where(
+        *ownership.guarded(owned), Account.paced_at > param("now")
+    )
+
+
+def set_pace(account: str, now: int, gap: pacing.Gap) -> None:
+    """The account's next message goes out no earlier than `gap` from now. Raises AccountLost."""
+    owner = ownership.token(account)
+    values = {"at": now + gap.ms, "why": gap.why.value, "streak": gap.streak, "now": now}
+    ownership.check(_pace(owner is not None, account=account, owner=owner, **values).rowcount, account)
+
+
+@Prepared
+def _pace(owned: bool) -> Any:
+    changes = {"next_send_at": param("at"), "next_reason": param("why"), "streak": param("streak")}
+    return Account.update(changes, paced_at=param("now")).where(*ownership.guarded(owned))
+
+
+def require_owner(account: str) -> None:
+    """Raises AccountLost where another sender owns the account by now; what is claimed before that shows is taken over
+    by it, and `submit`, which writes to the account's row, is refused."""
+    owner = ownership.token(account)
+    if owner is not None and not _owned(account=account, owner=owner).fetchone():
+        raise ownership.lost(account)
+
+
+@Prepared
+def _owned() -> Any:
+    return Account.select(peewee.Value(1)).where(*ownership.guarded(True))

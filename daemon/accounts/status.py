@@ -1,0 +1,73 @@
+"""How an account stands: its limits, today's use of them, what it waits for, its campaigns, what was asked of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daemon import errors
+from daemon.accounts import commands, directory, handovers, pace, pacing
+from daemon.accounts import limits as account_limits
+from daemon.config import Settings
+from daemon.contacts import importer
+from daemon.db.clock import within
+from daemon.models import Account
+from daemon.states import AccountState
+
+LINKED = frozenset({AccountState.READY, AccountState.HELD})
+
+
+def rules(settings: Settings, account: Account) -> pacing.Rules:
+    """What limits the account: its own limits, and the settings' where it has none."""
+    return account_limits.own_rules(account, account_limits.rules(settings))
+
+
+def report(settings: Settings, account: Account, now: int) -> dict[str, Any]:
+    """The account as `GET /accounts/{name}` shows it.
+
+    limits: what holds, whoever set it. used: hand-overs of the last hour and the last 24 hours, which is what the
+    caps count. opens_at: when its next message may go out, None for now; opens_why: what it waits for until then.
+    """
+    limits = rules(settings, account)
+    opens = pace.opening(account.name, now, account_limits.rules(settings))
+    return directory.describe(account, now) | {
+        "limits": {
+            "hourly_cap": limits.hourly_cap,
+            "daily_cap": limits.daily_cap,
+            "quiet_hours": "-".join(f"{at:%H:%M}" for at in limits.quiet or ()),
+            "timezone": limits.zone,
+        },
+        "used": {
+            "hour": handovers.count(account.name, now - pacing.HOUR_MS, now),
+            "day": handovers.count(account.name, now - pacing.DAY_MS, now),
+        },
+        "opens_at": opens.at if opens.at > now else None,
+        "opens_why": opens.why,
+        **asked(account, now),
+    }
+
+
+def asked(account: Account, now: int) -> dict[str, Any]:
+    """What was wished for last, and since when there is a picture to be seen."""
+    at = account.screenshot_at
+    return {
+        "wish": commands.describe(account, now),
+        "screenshot_at": at if at and within(at, now, commands.KEEP_MS + 1) else None,
+    }
+
+
+def ask(settings: Settings, name: str, what: commands.What, who: str, now: int, number: str | None = None) -> Account:
+    """Ask the account's sender for something. number: the phone's, of LINK_BY_CODE, as people write it.
+
+    Raises NotFound, InvalidNumber, IllegalMove (it is linked already, or not linked, or its sender is at another one).
+    """
+    account = directory.find(name)
+    if what in (commands.What.LINK_BY_CODE, commands.What.LINK_BY_QR) and account.state in LINKED:
+        raise errors.IllegalMove(f"Account {name} is linked already: log it out first.")
+    if what is commands.What.LOG_OUT and account.state == AccountState.NEEDS_LINK:
+        raise errors.IllegalMove(f"Account {name} is not linked: there is nothing to log out of.")
+    if number is not None:
+        found = importer.parse_numbers([number], settings.default_country)
+        if found.rejected:
+            raise errors.InvalidNumber(found.rejected[0].reason)
+        number = found.contacts[0].number
+    return commands.ask(name, what, who, now, number)

@@ -1,0 +1,111 @@
+"""The lock-out against guessing: wrong tries are counted by address, by name and by known browser."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+
+import structlog
+
+from daemon import errors
+from daemon.auth import users
+from daemon.db import clock
+from daemon.db.clock import within
+from daemon.db.connection import write
+from daemon.db.proxy import locked
+from daemon.models import LoginFailure
+
+log = structlog.get_logger()
+
+MINUTE_MS = 60_000
+TRIES = 5
+NAME_TRIES = 20
+FORGET_MS = 15 * MINUTE_MS
+LONGEST_LOCK_MIN = 60
+
+
+@dataclass(frozen=True)
+class Try:
+    """Where somebody tries to log in from. known: the mark of a browser that this name has logged in with before."""
+
+    address: str
+    known: str | None = None
+
+
+def counters(origin: Try, name: str) -> list[tuple[str, int]]:
+    """What a wrong try counts against: (key, tries until it is locked)."""
+    if origin.known:
+        return [("browser:" + _short(origin.known), TRIES)]
+    counters = [("address:" + _network(origin.address), TRIES)]
+    return [*counters, ("name:" + _short(users.same_name(name)), NAME_TRIES)] if name else counters
+
+
+def _short(text: str) -> str:
+    """Nothing of it can be read: people type their password where the name belongs."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+def _network(address: str) -> str:
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
+    return str(found)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A try that was counted at `at`; before: when the last one was, by counter."""
+
+    at: int
+    before: dict[str, int]
+
+
+def take_try(counters: list[tuple[str, int]], origin: Try) -> _Taken:
+    """Count a wrong try before it is known to be one: many at once get no more of them. Raises TooManyTries."""
+    now = clock.now_ms()
+    with write():
+        for key, _ in counters:
+            LoginFailure.insert(key=key, count=0, at=now).on_conflict_ignore().execute()
+        mine = LoginFailure.key.in_([key for key, _ in counters])
+        rows = {row.key: row for row in locked(LoginFailure.select().where(mine).order_by(LoginFailure.key))}
+        left = max(_locked_ms(rows[key], limit, now) for key, limit in counters)
+        if left <= 0:
+            for key, limit in counters:
+                count = _counted(rows[key], limit, now) + 1
+                LoginFailure.update(count=count, at=now).where(LoginFailure.key == key).execute()
+    if left > 0:
+        log.warning("login.refused", address=origin.address, reason="locked")
+        raise errors.TooManyTries(left)
+    return _Taken(now, {key: row.at for key, row in rows.items()})
+
+
+def _locked_ms(row: LoginFailure, limit: int, now: int) -> int:
+    """For how long no more tries are taken; a lock from while the clock was ahead does not count."""
+    lock_ms = _lock(row.count, limit)
+    return int(row.at) + lock_ms - now if within(row.at, now, lock_ms) else 0
+
+
+def _lock(count: int, limit: int) -> int:
+    """How long the lock lasts (ms) after so many wrong tries."""
+    return min(LONGEST_LOCK_MIN, 2 ** min(count - limit, 10)) * MINUTE_MS if count >= limit else 0
+
+
+def _counted(row: LoginFailure, limit: int, now: int) -> int:
+    """The wrong tries that still count: nobody has tried for a while after the last lock, and it begins anew."""
+    return int(row.count) if within(row.at, now, FORGET_MS + _lock(row.count, limit)) else 0
+
+
+def give_back(taken: _Taken) -> None:
+    """The try was right: the name and the browser begin anew; an address, which many may share, is as it was."""
+    with write():
+        for key, at in taken.before.items():
+            mine = LoginFailure.key == key
+            if not key.startswith("address:"):
+                LoginFailure.delete().where(mine).execute()
+                continue
+            LoginFailure.update(count=LoginFailure.count - 1).where(mine, LoginFailure.count > 0).execute()
+            LoginFailure.update(at=at).where(mine, LoginFailure.at == taken.at).execute()

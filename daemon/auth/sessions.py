@@ -1,0 +1,190 @@
+"""Who gets in: sessions, and the lock-out of those who guess.
+
+A session is a random token in the browser's cookie; the database has only its SHA-256, and for a session opened with
+the API key that of token and key together, so it ends when the key changes.
+
+Guessing is counted by where it comes from. After TRIES wrong tries in FORGET_MS no more are taken for a minute, then
+one, then none for two minutes, and so on up to an hour; what is refused meanwhile is not counted, so nobody makes
+their own wait longer by trying.
+
+- by *address* (of IPv6 the /64, which is what one customer has): TRIES. Alone it would let a guesser behind a proxy
+  or in a shared network shut everybody out, so
+- by *browser*: one that has logged in before has a mark, signed for that name, and is counted by it alone. Somebody
+  else's guesses do not touch it, and its own are limited just the same.
+- by *name*, for guesses from many addresses: NAME_TRIES. One address is slowed down long before that number is
+  reached, so it cannot shut a name out; many together can, except for the browsers that have the mark. The API key's
+  form has no name: it is always there for the owner."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.auth import lockout, passwords, users
+from daemon.auth.lockout import FORGET_MS, LONGEST_LOCK_MIN, MINUTE_MS, Try
+from daemon.db import clock
+from daemon.db.clock import AHEAD_MS, lately
+from daemon.db.connection import after_commit, write
+from daemon.db.proxy import locked
+from daemon.models import LoginFailure, Session, User
+from daemon.states import Role
+
+log = structlog.get_logger()
+SESSION_MS = 14 * 24 * 60 * MINUTE_MS  # however much it is used
+IDLE_MS = 3 * 24 * 60 * MINUTE_MS
+SEEN_EVERY_MS = MINUTE_MS  # how exactly it is known when a session was last used
+WRONG_PASSWORD = "The name or the password is wrong, or the user is disabled."  # noqa: S105 (a sentence)
+WRONG_KEY = "This is not the key: copy the whole line, without spaces around it."
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A session that has just been opened; the token goes into the cookie and nowhere else."""
+
+    token: str
+    user: User | None
+
+
+def by_password(origin: Try, name: str, password: str) -> Opened:
+    """Log in as a user. Raises Unauthorized, TooManyTries."""
+    taken = lockout.take_try(lockout.counters(origin, name), origin)
+    user = users.named(name)
+    usable = user is not None and user.disabled_at is None
+    if not passwords.matches(password, user.password if user and usable else None) or user is None:
+        log.warning("login.refused", address=origin.address, reason="wrong")
+        raise errors.Unauthorized(WRONG_PASSWORD)
+    lockout.give_back(taken)
+    return open_session(user)
+
+
+def by_key(origin: Try, right: bool, key: str) -> Opened:
+    """Log in with the API key; right: whether what was given is the key. Raises Unauthorized, TooManyTries."""
+    taken = lockout.take_try(lockout.counters(origin, ""), origin)
+    if not right:
+        log.warning("login.refused", address=origin.address, reason="wrong")
+        raise errors.Unauthorized(WRONG_KEY)
+    lockout.give_back(taken)
+    return open_session(None, key)
+
+
+def confirm(origin: Try, user_id: int, password: str) -> User:
+    """Somebody who is logged in shows that they know the password; returns them as they were then.
+
+    Raises Unauthorized, TooManyTries, NotFound.
+    """
+    user = users.find(user_id)
+    taken = lockout.take_try(lockout.counters(origin, user.name), origin)
+    if not passwords.matches(password, user.password):
+        raise errors.Unauthorized(WRONG_PASSWORD)
+    lockout.give_back(taken)
+    return user
+
+
+def open_session(user: User | None, key: str = "") -> Opened:
+    """A new session of that user, or, for None, of the API key.
+
+    user: as it was when they showed that they know the password. Raises Unauthorized when it was changed since, or
+    they were disabled: a session that was opened now would outlive the end of all the others.
+    """
+    token, now = secrets.token_urlsafe(32), clock.now_ms()
+    with write():
+        row = _unchanged(user) if user else None
+        _sweep(now)
+        Session.create(
+            id=_digest(token, "" if user else key),
+            user=row,
+            role=row.role if row else users.word(Role.ADMIN),
+            csrf=secrets.token_hex(32),
+            created_at=now,
+            seen_at=now,
+            expires_at=now + SESSION_MS,
+        )
+        after_commit(partial(log.info, "login.opened", user_id=row.id if row else None))
+    return Opened(token, row)
+
+
+def _unchanged(user: User) -> User:
+    """The user's row, which nobody changes until the transaction ends. Raises Unauthorized."""
+    row: User | None = locked(User.select().where(User.id == user.id)).first()
+    if row is None or row.password != user.password or row.disabled_at is not None:
+        raise errors.Unauthorized(WRONG_PASSWORD)
+    return row
+
+
+def _digest(token: str, key: str = "") -> str:
+    return hashlib.sha256(f"{token}\n{key}".encode()).hexdigest()
+
+
+def _sweep(now: int) -> None:
+    """What is over, or began while the clock was ahead: sessions, and failures that count no more."""
+    alive = Session.select(Session.id).where(*_alive(now))
+    Session.delete().where(Session.id.not_in(alive)).execute()
+    longest = FORGET_MS + LONGEST_LOCK_MIN * MINUTE_MS
+    LoginFailure.delete().where((LoginFailure.at < now - longest) | (LoginFailure.at > now + AHEAD_MS)).execute()
+
+
+def session(token: str, key: str) -> Session | None:
+    """The session that a cookie stands for, with its user; it counts as used. None when it has ended."""
+    now = clock.now_ms()
+    found = (
+        Session.select(Session, User)
+        .left_outer_join(User)
+        .where(Session.id.in_([_digest(token), _digest(token, key)]), *_alive(now))
+        .first()
+    )
+    if found is None:
+        return None
+    row: Session = found
+    if row.user is not None and (row.user.disabled_at is not None or row.user.role != row.role):
+        return None
+    if now - row.seen_at >= SEEN_EVERY_MS:
+        try:
+            with write():
+                Session.update(seen_at=now).where(Session.id == row.id).execute()
+        except errors.DatabaseBusy:  # the next request says it again
+            pass
+    return row
+
+
+def _alive(now: int) -> tuple[Any, Any]:
+    """A session that was opened or used while the clock was ahead has ended: it would last until then."""
+    return lately(Session.expires_at, now, now + SESSION_MS), lately(Session.seen_at, now - IDLE_MS, now)
+
+
+def still_open(session_id: str) -> bool:
+    """Whether the session has not ended meanwhile."""
+    return bool(Session.select().where(Session.id == session_id, *_alive(clock.now_ms())).exists())
+
+
+def sessions(user_id: int | None) -> list[Session]:
+    """The open sessions of a user, or, for None, of the API key; the last used first."""
+    of = Session.user.is_null() if user_id is None else Session.user == user_id
+    return list(Session.select().where(of, *_alive(clock.now_ms())).order_by(Session.seen_at.desc(), Session.id))
+
+
+def everybody() -> dict[int | None, list[Session]]:
+    """All open sessions by their user's id; those of the API key under None."""
+    found: dict[int | None, list[Session]] = {}
+    for row in Session.select().where(*_alive(clock.now_ms())).order_by(Session.seen_at.desc(), Session.id):
+        found.setdefault(row.user_id, []).append(row)
+    return found
+
+
+def close(session_id: str) -> None:
+    """Log out."""
+    with write():
+        Session.delete().where(Session.id == session_id).execute()
+        after_commit(partial(log.info, "login.ended"))
+
+
+def close_all(user_id: int | None) -> None:
+    """End every session of a user, or, for None, of the API key."""
+    with write():
+        Session.delete().where(Session.user.is_null() if user_id is None else Session.user == user_id).execute()
+        after_commit(partial(log.info, "login.ended", user_id=user_id))

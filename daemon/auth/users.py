@@ -1,0 +1,148 @@
+"""Those who may use the page: name, role, password. Whoever has the API key is an administrator without being one
+of them, so nobody is ever locked out for good.
+
+When a user's role or password changes, or they are disabled, all their sessions end in the same transaction.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import partial
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.auth import passwords
+from daemon.db import clock
+from daemon.db.connection import after_commit, write
+from daemon.db.proxy import database, on_postgres
+from daemon.models import Session, User
+from daemon.states import Role
+
+log = structlog.get_logger()
+
+LONGEST_NAME = 64
+NAMES = 0x6E61_6D65  # any number that is ours: the advisory lock of those who are about to take a name
+RESERVED = frozenset({"api", "api key", "page", "sender", "daemon", "wasender"})  # others in the history
+
+
+def create(name: str, role: Role, password: str, who: str) -> User:
+    """A new user. Raises InvalidInput, which says what is wrong with the name or the password."""
+    name = _checked(name)
+    passwords.check(password, name)
+    stored = passwords.conceal(password)
+    with write():
+        _one_by_one()
+        if named(name) is not None:
+            raise _taken(name)
+        row: User = User.create(name=name, role=word(role), password=stored, created_at=clock.now_ms())
+        after_commit(partial(log.info, "user.created", user_id=row.id, role=word(role), who=who))
+    return row
+
+
+def _one_by_one() -> None:
+    """Wait for who else is about to take a name: "Anna" and "anna" are one, which no index knows. On SQLite the
+    transaction has locked the whole database already."""
+    if on_postgres():
+        database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (NAMES,))
+
+
+def _checked(name: str) -> str:
+    name = " ".join(unicodedata.normalize("NFC", name).split())
+    if not name or len(name) > LONGEST_NAME:
+        raise errors.InvalidInput(f"The name is 1 to {LONGEST_NAME} characters long.")
+    if not name.isprintable():
+        raise errors.InvalidInput("The name has signs in it that cannot be seen.")
+    if name.casefold() in RESERVED:
+        raise errors.InvalidInput(f"The name {name} is taken by the program: choose another one.")
+    return name
+
+
+def _taken(name: str) -> errors.InvalidInput:
+    return errors.InvalidInput(f"There is a user {name} already: choose another name.")
+
+
+def same_name(name: str) -> str:
+    """What two spellings of one name have in common."""
+    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
+
+
+def every() -> list[User]:
+    """All users, by name."""
+    return sorted(User.select(), key=lambda row: row.name.casefold())
+
+
+def any_yet() -> bool:
+    """Whether there is a user that could log in."""
+    return bool(User.select().where(User.disabled_at.is_null()).exists())
+
+
+def find(user_id: int) -> User:
+    """The user by that id. Raises NotFound."""
+    row = User.get_or_none(User.id == user_id)
+    if row is None:
+        raise errors.NotFound("There is no such user.")
+    found: User = row
+    return found
+
+
+def named(name: str) -> User | None:
+    """The user by that name, in whatever case it is written."""
+    wanted = same_name(name)
+    return next((row for row in every() if same_name(row.name) == wanted), None)
+
+
+def change_role(user_id: int, role: Role, who: str) -> None:
+    """Give the user that role from now on. Raises NotFound."""
+    if find(user_id).role != word(role):
+        _change(user_id, "role", who, role=word(role))
+
+
+def set_password(user_id: int, password: str, who: str, was: User | None = None) -> None:
+    """From now on only this one. was: the user as they were when they showed that they know their password.
+
+    Raises NotFound, InvalidInput, and Unauthorized when another one was set since `was`.
+    """
+    passwords.check(password, find(user_id).name)
+    _change(user_id, "password", who, was, password=passwords.conceal(password))
+
+
+def disable(user_id: int, who: str) -> None:
+    """They cannot log in any more. Raises NotFound."""
+    if find(user_id).disabled_at is None:
+        _change(user_id, "disabled", who, disabled_at=clock.now_ms())
+
+
+def enable(user_id: int, who: str) -> None:
+    """They can log in again, with the password they had. Raises NotFound."""
+    if find(user_id).disabled_at is not None:
+        _change(user_id, "enabled", who, disabled_at=None)
+
+
+def speak(user_id: int, language: str) -> None:
+    """Remember the language that the user reads."""
+    with write():
+        User.update(language=language).where(User.id == user_id).execute()
+
+
+def word(role: Role) -> str:
+    """The role as it is stored and shown."""
+    return role.name.lower()
+
+
+def role_of(name: str) -> Role:
+    """The role by its word. Raises InvalidInput."""
+    try:
+        return Role[name.upper()]
+    except KeyError:
+        raise errors.InvalidInput(f"The role is one of {', '.join(map(word, Role))}.") from None
+
+
+def _change(user_id: int, what: str, who: str, was: User | None = None, **changes: Any) -> None:
+    with write():
+        known = User.password == was.password if was else True
+        if not User.update(**changes).where(User.id == user_id, known).execute():
+            raise errors.Unauthorized("This is not your present password.")
+        Session.delete().where(Session.user == user_id).execute()
+        after_commit(partial(log.info, "user.changed", user_id=user_id, what=what, who=who))

@@ -1,0 +1,90 @@
+"""A campaign once more: a draft with the text, files, pace and people of a job, to be changed and started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daemon import errors
+from daemon.campaigns import drafts
+from daemon.contacts import uploads
+from daemon.delivery import job_moves
+from daemon.formats import tabular
+from daemon.formats.tabular import Row
+from daemon.models import Draft, Job, Message
+from daemon.states import State
+
+PEOPLE: dict[str, frozenset[State]] = {  # who of them; nobody is in two of these who may have got it already
+    "all": frozenset(State),
+    "failed": frozenset({State.FAILED}),
+    "unreached": frozenset({State.FAILED, State.CANCELLED}),
+}
+
+
+def clone(job_id: int, draft_id: str, people: str, who: str) -> Draft:
+    """A draft of the job by an id of the caller's choosing; the same id again, for the same people, is the draft that
+    is there.
+
+    people: one of PEOPLE. Raises NotFound, InvalidInput (nobody is in that group, or too many are).
+    """
+    if people not in PEOPLE:
+        raise errors.InvalidInput(f"people is one of {', '.join(PEOPLE)}.")
+    job = job_moves.job(job_id)
+    states = sorted(PEOPLE[people])
+    count = sum(getattr(job, state) for state in states)
+    if not count:
+        raise errors.InvalidInput("Nobody is in this group: choose other people.")
+    if count > drafts.MAX_ROWS:
+        raise errors.InvalidInput(f"These are more than {drafts.MAX_ROWS:,} people: choose fewer.")
+    query = Message.select().where(Message.job == job_id, Message.state.in_(states)).order_by(Message.id)
+    rows = list(query)
+    files = _own_files(job, rows)
+    sheet = [Row(0, ["number", *job.columns, *(["file"] if files else [])])]
+    for row in rows:
+        cells = [row.number, *(tabular.harmless(str(row.fields.get(name, ""))) for name in job.columns)]
+        sheet.append(Row(row.row, [*cells, files.get(_own(job, row), "")] if files else cells))
+    data = _data(job, len(sheet), files, all(_own(job, row) for row in rows))
+    return drafts.begin(draft_id, who, job.name, data, [("", sheet)], f"campaign {job_id} {people}")
+
+
+def _data(job: Job, height: int, files: dict[str, str], all_have_one: bool) -> dict[str, Any]:
+    return {
+        "source": {"kind": "campaign", "name": job.name, "sheet": 0, "sheets": [["", height]]},
+        "columns": {
+            "phone": 0,
+            "header": 0,
+            "names": ["", *job.columns, *([""] if files else [])],
+            "files": len(job.columns) + 1 if files else None,
+            "sure": True,
+        },
+        "numbers": {"country": "", "seen": True},
+        "text": job.text,
+        "attachments": job.attachments,
+        "files": {name.casefold(): file_id for file_id, name in files.items()},
+        "files_optional": bool(files) and not all_have_one,
+        "when": {
+            "account": job.account,
+            "delay_min": job.delay_min_ms / 1000,
+            "delay_max": job.delay_max_ms / 1000,
+            "window": job.window,
+            "daily_cap": job.daily_cap,
+            "at": None,
+        },
+        "cloned_from": job.id,
+    }
+
+
+def _own(job: Job, row: Message) -> str:
+    """The id of the recipient's own file, "" for none."""
+    return next((each for each in row.attachments or () if each not in job.attachments), "")
+
+
+def _own_files(job: Job, rows: list[Message]) -> dict[str, str]:
+    """The recipients' own files: a name for each id, no two alike."""
+    ids = list(dict.fromkeys(own for row in rows if (own := _own(job, row))))
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for file in uploads.attachments(ids):
+        name = file.filename if file.filename.casefold() not in taken else f"{file.id}-{file.filename}"
+        taken.add(name.casefold())
+        names[file.id] = name
+    return names

@@ -1,0 +1,271 @@
+"""Create a job: check everything first, then queue one message for each recipient, all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import peewee
+import structlog
+
+from daemon import errors
+from daemon.accounts import directory, pacing
+from daemon.config import ACCOUNT_NAME, Settings
+from daemon.contacts import importer, uploads
+from daemon.db import clock
+from daemon.db.connection import after_commit, write
+from daemon.delivery import enqueue
+from daemon.formats import template as message_text
+from daemon.models import Account, Answer, Job, KeyScope, Kind
+from daemon.states import JobState
+
+log = structlog.get_logger()
+
+MAX_DELAY_S = 24 * 3600
+LEAST_TIME_MS = 100_000_000_000  # of 1973: below it somebody has given seconds, and would send at once
+MAX_DAILY_CAP = 1_000_000
+MAX_ATTACHMENTS = 30  # WhatsApp's limit for one pick, whatsapp-web.md §7
+ANSWERS_MS = 7 * pacing.DAY_MS
+UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # what no request says
+MEDIA = frozenset({"photo", "video"})
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a caller asks for: who gets which message, when and how fast. Exactly one source of recipients.
+
+    delay_*: seconds, None for the settings' pace. schedule_at: UTC epoch ms. key: the Idempotency-Key; scope: who
+    gives it, so that no caller can give one of the page's own, whatever they write.
+    window: such as 09:00-18:00, in the account's zone. daily_cap: most messages of this job in 24 hours.
+    audience: people who were chosen before (a draft's dry run), beside whom the key does not look at anything.
+    """
+
+    text: str
+    numbers: Sequence[object] | None = None
+    recipients: Sequence[Mapping[str, object]] | None = None
+    upload_id: str | None = None
+    attachments: Sequence[str] = ()
+    delay_min: float | None = None
+    delay_max: float | None = None
+    name: str | None = None
+    account: str | None = None
+    schedule_at: int | None = None
+    window: str | None = None
+    daily_cap: int | None = None
+    audience: Audience | None = None
+    key: str | None = None
+    scope: KeyScope = KeyScope.SEND
+    kind: Kind = Kind.CAMPAIGN
+    cloned_from: int | None = None
+
+
+@dataclass
+class Audience:
+    """The people an order is for. place: what a rejected row's position is called."""
+
+    people: list[importer.Contact]
+    rejected: list[list[Any]]
+    duplicates: int
+    place: str
+    source: str = ""
+    note: str = ""
+    columns: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An order that can be stored as it is: who gets it, and the pace (ms)."""
+
+    order: Order
+    audience: Audience
+    delays: tuple[int, int]
+
+
+def create(settings: Settings, order: Order, who: str) -> dict[str, Any]:
+    """Check everything, then queue one message for each recipient, all or nothing.
+
+    Returns the API's answer; a repeat with the same Idempotency-Key gets the first one.
+    Raises InvalidInput (nobody left to write to, a mistake in the text…), NotFound, KeyReused.
+    """
+    if (answer := _answered(order)) is not None:
+        return answer
+    checked = check(settings, order)
+    try:
+        return store(settings, checked, who)
+    except peewee.IntegrityError:  # on PostgreSQL the same request may get as far as this twice at once
+        if (answer := _answered(order)) is not None:
+            return answer
+        raise
+
+
+def check(settings: Settings, order: Order) -> Checked:
+    """Find everything that is wrong with an order before anything is stored, and outside of a transaction: with many
+    people it takes a while. Raises as `create`.
+    """
+    if order.account is not None and not ACCOUNT_NAME.fullmatch(order.account):
+        raise errors.InvalidInput("account is the name of an account: letters, digits, - and _ (32 at most).")
+    if order.schedule_at is not None and order.schedule_at < LEAST_TIME_MS:
+        raise errors.InvalidInput("schedule_at is in milliseconds since 1970, or a date such as 2030-01-31T09:00:00Z.")
+    _check_terms(order)
+    audience = _audience(settings, order)
+    delays = _delays(settings, order)
+    _check_text(settings, order, audience)
+    return Checked(order, audience, delays)
+
+
+def _digest(order: Order) -> str:
+    """What makes a request the same one again."""
+    asked = {name: value for name, value in order.__dict__.items() if name not in UNASKED}
+    for name in ("window", "daily_cap"):  # unknown to the versions that kept the digests of earlier requests
+        if asked[name] is None:
+            del asked[name]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _check_terms(order: Order) -> None:
+    try:
+        pacing.window(order.window)
+    except ValueError:
+        raise errors.InvalidInput("window is written as 09:00-18:00, two different times.") from None
+    if order.daily_cap is not None and not 0 <= order.daily_cap <= MAX_DAILY_CAP:
+        raise errors.InvalidInput(f"daily_cap is a number of messages, 0 (no cap) to {MAX_DAILY_CAP:,}.")
+
+
+def store(settings: Settings, checked: Checked, who: str) -> dict[str, Any]:
+    """Make the job and queue its messages, in one transaction; returns the API's answer. Raises KeyReused."""
+    order, audience, delays = checked.order, checked.audience, checked.delays
+    now = clock.now_ms()
+    scheduled = order.schedule_at is not None and order.schedule_at > now
+    with write():
+        if (answer := _answered(order)) is not None:
+            return answer
+        job = Job.create(
+            account=order.account or settings.account,
+            name=((order.name or "").strip() or audience.source or "Campaign")[:120],
+            text=order.text,
+            attachments=list(order.attachments),
+            state=JobState.SCHEDULED if scheduled else JobState.PENDING,
+            delay_min_ms=delays[0],
+            delay_max_ms=delays[1],
+            schedule_at=order.schedule_at,
+            created_at=now,
+            total=0,
+            columns=audience.columns,
+            rejected=audience.rejected,
+            window=order.window or None,
+            daily_cap=order.daily_cap or 0,
+            kind=order.kind,
+            cloned_from=order.cloned_from,
+        )
+        enqueue.enqueue(job, audience.people, who, now)
+        answer = {
+            "success": True,
+            "message": "The job is scheduled." if scheduled else "The job is queued.",
+            "job_id": job.id,
+            "total_numbers": len(audience.people),
+            "duplicates_removed": audience.duplicates,
+            "rejected": uploads.rejected_rows(audience.rejected, audience.place),
+            "note": audience.note or _note(job.account, now),
+        }
+        if order.key:
+            Answer.create(scope=order.scope, key=order.key, request=_digest(order), response=answer, created_at=now)
+        counts = {"total": len(audience.people), "duplicates": audience.duplicates}
+        after_commit(
+            partial(
+                log.info, "job.created", account=job.account, job_id=job.id, rejected=len(audience.rejected), **counts
+            )
+        )
+    return answer
+
+
+def _answered(order: Order) -> dict[str, Any] | None:
+    """What the same request was answered; None when it comes for the first time or has no key. Raises KeyReused."""
+    row = Answer.get_or_none(Answer.scope == order.scope, Answer.key == order.key) if order.key else None
+    if row is None:
+        return None
+    if row.request != _digest(order):
+        raise errors.KeyReused("This Idempotency-Key was used for a different request: use a new key for a new job.")
+    answer: dict[str, Any] = row.response
+    return answer
+
+
+def forget_answers(now: int) -> int:
+    """Delete the answers to those requests that nobody repeats any more, as rejected numbers stand in them; returns
+    how many. A started draft knows its job by itself."""
+    with write():
+        return int(Answer.delete().where(Answer.created_at < now - ANSWERS_MS).execute())
+
+
+def _audience(settings: Settings, order: Order) -> Audience:
+    if order.audience is not None and order.audience.people:
+        return order.audience
+    given = [source for source in (order.numbers, order.recipients, order.upload_id) if source is not None]
+    if len(given) != 1:
+        raise errors.InvalidInput("Give the recipients once: as numbers, as recipients, or as upload_id.")
+    if order.upload_id is not None:
+        upload = uploads.find(order.upload_id)
+        people = [importer.Contact(row, number, fields) for row, number, fields in upload.contacts]
+        rejected, duplicates, place = upload.rejected, upload.duplicates, "row"
+        source, columns, note = upload.filename, upload.columns, ""
+    else:
+        values: Sequence[object] = order.numbers if order.numbers is not None else order.recipients or ()
+        found = importer.parse_numbers(values, settings.default_country)
+        people = found.contacts
+        rejected = [[r.position, r.value, r.reason] for r in found.rejected]
+        duplicates, place, source, columns, note = found.duplicates, "index", "", found.columns, ""
+    if not people:
+        reasons = "; ".join(f"{place} {position}: {reason}" for position, _, reason in rejected[:3])
+        raise errors.InvalidInput("There is nobody to write to. " + (reasons or "Add at least one telephone number."))
+    return Audience(people, rejected, duplicates, place, source, note, columns)
+
+
+def _delays(settings: Settings, order: Order) -> tuple[int, int]:
+    low = settings.delay_min if order.delay_min is None else order.delay_min
+    high = max(low, settings.delay_max) if order.delay_max is None else order.delay_max
+    if order.delay_min is None:
+        low = min(low, high)
+    if not 0 <= low <= high <= MAX_DELAY_S:
+        raise errors.InvalidInput(f"delay_min and delay_max are seconds, 0 to {MAX_DELAY_S}, the smaller one first.")
+    return round(low * 1000), round(high * 1000)
+
+
+def _check_text(settings: Settings, order: Order, audience: Audience) -> None:
+    """Everything about the message that could go wrong later goes wrong here, before anybody got it."""
+    own = {tuple(person.attachments) for person in audience.people if person.attachments is not None}
+    for ids in {tuple(order.attachments), *own}:
+        if reason := unfit([row.kind for row in uploads.intact(settings, ids)]):
+            raise errors.InvalidInput(reason)
+    if not order.text.strip() and not order.attachments and not own:
+        raise errors.InvalidInput("The message is empty: write a text or add an attachment.")
+    if order.text.strip():
+        template = message_text.compile(order.text)
+        captioned = [person for person in audience.people if files_of(person, order.attachments)]
+        message_text.check(template, captioned, message_text.MAX_CAPTION)
+        message_text.check(
+            template, [p for p in audience.people if not files_of(p, order.attachments)], message_text.MAX_TEXT
+        )
+
+
+def files_of(person: importer.Contact, common: Sequence[str]) -> Sequence[str]:
+    """Ids of the attachments that this one gets, where `common` are those of all."""
+    return common if person.attachments is None else person.attachments
+
+
+def unfit(kinds: Sequence[str]) -> str | None:
+    """Why these kinds of attachments cannot go in one message, as a sentence; None when they can."""
+    if len(kinds) > MAX_ATTACHMENTS:
+        return f"A message takes up to {MAX_ATTACHMENTS} attachments."
+    if len(set(kinds)) > 1 and not set(kinds) <= MEDIA:
+        return "Photos and videos can go together; other kinds of attachments cannot be mixed in one message."
+    return None
+
+
+def _note(account: str, now: int) -> str:
+    row = Account.get_or_none(Account.name == account)
+    if directory.can_send(row, now):
+        return f"Account {account} is linked: sending begins at once, at its pace."
+    return f"Sending begins by itself once account {account} can send: GET /accounts/{account} says what it waits for."

@@ -1,0 +1,393 @@
+"""Campaigns in the making: kept on the server step by step, to be left and come back to, until one is started.
+
+A save names the version that its caller has read, so of two tabs the later one is told instead of undoing in silence
+what the other has saved. A start uses the people that the dry run (`rehearsal`) has frozen, and makes one job however
+often it is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.campaigns import create
+from daemon.config import Settings
+from daemon.contacts import columns as column_mapping
+from daemon.contacts import importer, lists, phone_repair, uploads
+from daemon.contacts.columns import Candidate, Columns, Decisions
+from daemon.db import clock
+from daemon.db.connection import after_commit, write
+from daemon.db.proxy import locked
+from daemon.formats.tabular import Row
+from daemon.models import Answer, Attachment, Draft, KeyScope
+
+log = structlog.get_logger()
+
+MAX_ROWS = 200_000
+MAX_NAME = 120
+FIRST_VERSION = 100_000_000
+STEPS = ("people", "columns", "numbers", "message", "when", "check", "start")
+RECENT_DAYS = 7
+MAX_RECENT_DAYS = 365
+_PEOPLE = frozenset({"source", "columns", "numbers"})
+"""What decides who is written to; with each change of it the people are counted anew."""
+_LIGHT = [each for name, each in Draft._meta.fields.items() if name not in ("sheet", "audience", "report")]
+
+Sheets = Sequence[tuple[str, Sequence[Row]]]
+
+
+def listed() -> list[Draft]:
+    """The drafts that no job has come of, latest change first; without their people."""
+    query = Draft.select(*_LIGHT).where(Draft.job.is_null()).order_by(Draft.updated_at.desc(), Draft.id)
+    return [row for row in query if not row.data.get("started")]
+
+
+def begin(
+    draft_id: str,
+    who: str,
+    name: str = "",
+    data: Mapping[str, Any] | None = None,
+    sheets: Sheets = (),
+    origin: str = "",
+) -> Draft:
+    """A new draft by an id of the caller's choosing; the same id again is the draft that is there (a double click).
+
+    data, sheets: what it begins with, as `save` takes them. origin: what it is made of; from another one than the
+    draft of that id (the form was changed, after Back) comes another draft, with an id of its own. Its versions begin
+    anywhere: a tab that still shows a discarded draft of the same id has read none of them.
+    """
+    now = clock.now_ms()
+    values: dict[str, Any] = {"created_by": who[:64], "created_at": now, "updated_at": now, "name": name[:MAX_NAME]}
+    values["version"] = 1 + secrets.randbelow(FIRST_VERSION)
+    content = {**(data or {}), "stamp": _stamp()} | ({"origin": origin} if origin else {})
+    with write():
+        made = Draft.insert(id=draft_id, data=content, sheet=_kept(sheets), **values).on_conflict_ignore()
+        if made.execute() is not None:
+            after_commit(partial(log.info, "draft.begun", draft_id=draft_id))
+    draft = find(draft_id)
+    if draft.data.get("origin", "") == origin:
+        return draft
+    other = hashlib.sha256(f"{draft_id} {origin}".encode()).hexdigest()[:32]
+    return begin(other, who, name, data, sheets, origin)
+
+
+def find(draft_id: str) -> Draft:
+    """The draft by that id, without its rows, people and report. Raises NotFound."""
+    row = Draft.select(*_LIGHT).where(Draft.id == draft_id).first()
+    if row is None:
+        raise errors.NotFound("There is no such draft: it was discarded. Begin a new campaign.")
+    found: Draft = row
+    return found
+
+
+def discard(draft_id: str, who: str) -> None:
+    """Forget the draft. Nothing happens when it is gone already, or has become a campaign."""
+    with write():
+        if Draft.delete().where(Draft.id == draft_id, Draft.job.is_null()).execute():
+            after_commit(partial(log.info, "draft.discarded", draft_id=draft_id, who=who))
+
+
+def save(
+    draft_id: str, version: int, changes: Mapping[str, Any], name: str | None = None, sheets: Sheets | None = None
+) -> Draft:
+    """Put the changes in, where the draft is still as the caller has read it. What changes nothing leaves the version,
+    and so the dry run, as they are. Raises NotFound, DraftChanged.
+    """
+    with write():
+        row: Draft = locked(Draft.select(*_LIGHT).where(Draft.id == draft_id)).first() or find(draft_id)
+        _refuse_late(row, version)
+        data = {**row.data, **changes}
+        new_name = row.name if name is None else name.strip()[:MAX_NAME]
+        if data == row.data and new_name == row.name and sheets is None:
+            return row
+        if sheets is not None or any(data.get(key) != row.data.get(key) for key in _PEOPLE):
+            data["stamp"] = _stamp()
+        values: dict[str, Any] = {"data": data, "name": new_name, "version": version + 1, "updated_at": clock.now_ms()}
+        if sheets is not None:
+            values["sheet"] = _kept(sheets)
+        Draft.update(audience=None, **values).where(Draft.id == draft_id).execute()
+    return find(draft_id)
+
+
+def _stamp() -> str:
+    """A name for the people as they are now; never the same twice, as what is worked out of them is kept under it."""
+    return secrets.token_hex(8)
+
+
+def remember(draft_id: str, test: Mapping[str, Any]) -> None:
+    """Keep where test messages go; it is no part of the campaign, so nothing else changes."""
+    with write():
+        row = locked(Draft.select(*_LIGHT).where(Draft.id == draft_id)).first() or find(draft_id)
+        Draft.update(data={**row.data, "test": dict(test)}).where(Draft.id == draft_id).execute()
+
+
+def _refuse_late(row: Draft, version: int) -> None:
+    if row.job_id:
+        raise errors.DraftChanged(f"This draft has become campaign {row.job_id}: it cannot be changed any more.")
+    if row.version != version:
+        raise errors.DraftChanged(
+            "This draft was changed meanwhile, in another tab or by somebody else. Below is what you entered: "
+            "save it once more to put it in the place of theirs, or load what is saved."
+        )
+
+
+# People
+
+
+def take_file(settings: Settings, draft: Draft, data: bytes, filename: str) -> Draft:
+    """Read a contacts file into the draft, and guess what its columns are. Raises UnreadableFile, DraftChanged."""
+    name = uploads.safe_name(filename)
+    sheets = importer.sheets(data, name, settings.default_country, MAX_ROWS)
+    return _take(settings, draft, {"kind": "file", "name": name}, sheets)
+
+
+def take_text(settings: Settings, draft: Draft, text: str) -> Draft:
+    """Read what was pasted: numbers or rows, one in each line. Raises InvalidInput, DraftChanged."""
+    if not text.strip():
+        raise errors.InvalidInput("Paste at least one telephone number.")
+    sheets = importer.sheets(text.encode("utf-8", "ignore"), "What you pasted", settings.default_country, MAX_ROWS)
+    return _take(settings, draft, {"kind": "pasted", "name": ""}, sheets)
+
+
+def take_list(settings: Settings, draft: Draft, list_id: int) -> Draft:
+    """Take the people of a kept list. Raises NotFound, InvalidInput (nobody is on it), DraftChanged."""
+    kept = lists.listed(list_id)
+    people = lists.people(list_id)
+    if not people:
+        raise errors.InvalidInput(f"Nobody is on the list {kept.name}: choose another one, or a file.")
+    if len(people) > MAX_ROWS:
+        raise errors.InvalidInput(f"The list has more than {MAX_ROWS:,} people: split it.")
+    rows = [Row(0, ["number", *kept.columns])]
+    rows += [Row(each.position, [each.number, *(each.fields.get(c, "") for c in kept.columns)]) for each in people]
+    return _take(settings, draft, {"kind": "list", "name": kept.name, "list": list_id}, [("", rows)])
+
+
+def _take(settings: Settings, draft: Draft, source: dict[str, Any], sheets: Sheets) -> Draft:
+    counts = [[title, len(rows)] for title, rows in sheets]
+    changes = {"source": source | {"sheet": 0, "sheets": counts}, **_guesses(settings, list(sheets[0][1]))}
+    name = draft.name or source["name"].rpartition(".")[0] or source["name"]
+    return save(draft.id, draft.version, changes, name, sheets)
+
+
+def choose_sheet(settings: Settings, draft: Draft, sheet: int) -> Draft:
+    """Take another sheet of the workbook. Raises InvalidInput, DraftChanged."""
+    source = draft.data.get("source") or {}
+    if not 0 <= sheet < len(source.get("sheets", [])):
+        raise errors.InvalidInput("Choose one of the workbook's sheets.")
+    if sheet == source["sheet"]:
+        return draft
+    changed = {"source": source | {"sheet": sheet}}
+    changed |= _guesses(settings, _sheet(draft.id, draft.data["stamp"], sheet))
+    return save(draft.id, draft.version, changed)
+
+
+def _guesses(settings: Settings, sheet: list[Row]) -> dict[str, Any]:
+    """What columns and country most likely are."""
+    width = max(len(row.cells) for row in sheet)
+    found = importer.layout(sheet, settings.default_country)
+    empty = column_mapping.empty_columns(sheet, found.header, width)
+    files = column_mapping.files_column(sheet, found.header, width, found.phone)
+    titles = sheet[found.header].cells if found.header is not None else []
+    ignored = empty | {at for at, title in enumerate(titles) if title == column_mapping.REASON}
+    names = ["" if at in ignored or at in (found.phone, files) else name for at, name in enumerate(found.names)]
+    columns = {"phone": found.phone, "header": found.header, "names": names, "files": files, "sure": False}
+    cells = [row.cells[found.phone] for row in sheet if found.phone is not None and found.phone < len(row.cells)]
+    country = phone_repair.guess_country(cells[:2_000]) or settings.default_country
+    return {"columns": columns, "numbers": {"country": country}}
+
+
+def rows(draft: Draft) -> list[Row]:
+    """The rows of the chosen sheet. Raises DraftChanged when they were changed since."""
+    return _sheet(draft.id, draft.data["stamp"], (draft.data.get("source") or {}).get("sheet", 0))
+
+
+def _sheet(draft_id: str, stamp: str, sheet: int) -> list[Row]:
+    kept = Draft.select(Draft.sheet, Draft.data).where(Draft.id == draft_id).first()
+    if kept is None or kept.data.get("stamp") != stamp or kept.sheet is None:
+        raise errors.DraftChanged("This draft was changed meanwhile: load it anew.")
+    return column_mapping.restored(kept.sheet[sheet][1])
+
+
+def _kept(sheets: Sheets) -> list[Any] | None:
+    return [[title, column_mapping.stored(found)] for title, found in sheets] or None
+
+
+def people(draft: Draft) -> list[Candidate]:
+    """Every row of the sheet with what becomes of it; [] before the columns are known."""
+    return _people(draft.id, draft.data["stamp"]) if ready(draft, "columns") else []
+
+
+@lru_cache(4)
+def _people(draft_id: str, stamp: str) -> list[Candidate]:
+    draft = find(draft_id)
+    if draft.data["stamp"] != stamp:
+        raise errors.DraftChanged("This draft was changed meanwhile: load it anew.")
+    return column_mapping.candidates(rows(draft), columns(draft), decisions(draft))
+
+
+def columns(draft: Draft) -> Columns:
+    """What is chosen of the columns."""
+    chosen = draft.data["columns"]
+    return Columns(chosen["phone"], chosen["names"], chosen["header"], chosen["files"])
+
+
+def decisions(draft: Draft) -> Decisions:
+    """What is chosen of the numbers."""
+    chosen = draft.data.get("numbers") or {}
+    groups = {name: frozenset(chosen.get(name, ())) for name in ("accepted", "left")}
+    return Decisions(chosen.get("country", ""), chosen.get("fixes", {}), **groups)
+
+
+def fields(draft: Draft) -> list[str]:
+    """Names that the message may use, without the number, in the sheet's order."""
+    chosen = draft.data.get("columns") or {"names": []}
+    return [name for at, name in enumerate(chosen["names"]) if name and at != chosen["phone"]]
+
+
+# Steps
+
+
+def ready(draft: Draft, step: str) -> bool:
+    """Whether all that the step asks for is there."""
+    data = draft.data
+    if step == "people":
+        return bool(data.get("source"))
+    if step == "columns":
+        return bool(data.get("source")) and bool(data["columns"]["sure"]) and data["columns"]["phone"] is not None
+    if step == "message":
+        return "text" in data and bool(data["text"].strip() or data.get("attachments") or own_files(draft))
+    if step == "when":
+        return "when" in data
+    if step == "check":
+        return bool(audience_frozen(draft))
+    return bool(data.get("numbers", {}).get("seen")) if step == "numbers" else False
+
+
+def reached(draft: Draft) -> str:
+    """The first step that is not done yet."""
+    return next((step for step in STEPS if not ready(draft, step)), STEPS[-1])
+
+
+def own_files(draft: Draft) -> bool:
+    """Whether each one gets a file of their own."""
+    return (draft.data.get("columns") or {}).get("files") is not None
+
+
+def report(draft: Draft) -> dict[str, Any] | None:
+    """What the latest dry run found, whether it still holds or not."""
+    row = Draft.select(Draft.report).where(Draft.id == draft.id).first()
+    return row.report if row else None
+
+
+def audience_frozen(draft: Draft) -> list[list[Any]] | None:
+    """Who will get it, [row, number, fields, attachments] each, if nothing was changed after the dry run."""
+    row = Draft.select(Draft.report, Draft.audience, Draft.version).where(Draft.id == draft.id).first()
+    if row is None or row.audience is None or row.report is None or row.report["version"] != draft.version:
+        return None
+    found: list[list[Any]] = row.audience
+    return found
+
+
+def freeze(draft: Draft, audience: Sequence[Sequence[Any]], found: Mapping[str, Any]) -> None:
+    """Keep what the dry run found, if the draft is still the one that it looked at. Raises DraftChanged."""
+    with write():
+        row = locked(Draft.select(*_LIGHT).where(Draft.id == draft.id)).first() or find(draft.id)
+        _refuse_late(row, draft.version)
+        values = {"audience": list(audience), "report": {**found, "version": draft.version}}
+        Draft.update(**values).where(Draft.id == draft.id).execute()
+
+
+# Attachments
+
+
+def attach(draft: Draft, ids: Sequence[str], own: bool) -> dict[str, Any]:
+    """The change that adds uploaded files: to everybody's, or to those that rows name.
+
+    Raises NotFound, InvalidInput.
+    """
+    files = uploads.attachments(ids)
+    if own:
+        return {"files": {**draft.data.get("files", {}), **{file.filename.casefold(): file.id for file in files}}}
+    together = list(dict.fromkeys([*draft.data.get("attachments", []), *ids]))
+    if reason := create.unfit([file.kind for file in uploads.attachments(together)]):
+        raise errors.InvalidInput(reason)
+    return {"attachments": together}
+
+
+def attached(draft: Draft) -> list[Attachment]:
+    """The files that everybody gets."""
+    return uploads.attachments(draft.data.get("attachments", []))
+
+
+# Start
+
+
+def start(settings: Settings, draft_id: str, version: int, who: str) -> int:
+    """Make the job of what the dry run has frozen; asked again, the same job. Returns its id.
+
+    Everything is checked first, as that takes a while; then the draft is locked, looked at once more, and becomes the
+    job in one transaction. Raises DraftChanged when anything was changed after the dry run, NotFound when the draft
+    was discarded.
+    """
+    draft = find(draft_id)
+    if job_id := draft.job_id or _started(draft_id):
+        return int(job_id)
+    _refuse_late(draft, version)
+    audience, found = audience_frozen(draft), report(draft)
+    if not audience or found is None:
+        raise _stale()
+    checked = create.check(settings, _order(draft, audience, found))
+    with write():
+        row: Draft = locked(Draft.select(*_LIGHT).where(Draft.id == draft_id)).first() or find(draft_id)
+        if row.job_id:  # by a second press of the button, a moment ago
+            return int(row.job_id)
+        _refuse_late(row, version)
+        if report(row) != found:  # a new dry run has frozen others
+            raise _stale()
+        job_id = int(create.store(settings, checked, who)["job_id"])
+        values = {"job": job_id, "sheet": None, "audience": None, "data": {**row.data, "started": True}}
+        Draft.update(**values).where(Draft.id == draft_id).execute()
+    return job_id
+
+
+def _started(draft_id: str) -> int | None:
+    """The job that was made of a draft which has lost it since."""
+    made = Answer.get_or_none(Answer.scope == KeyScope.DRAFT, Answer.key == draft_id)
+    return int(made.response["job_id"]) if made else None
+
+
+def _stale() -> errors.DraftChanged:
+    return errors.DraftChanged("Something was changed after the dry run: look at it once more, then start.")
+
+
+def _order(draft: Draft, audience: Sequence[Sequence[Any]], found: Mapping[str, Any]) -> create.Order:
+    data = draft.data
+    rejected = [[row, value, f"{reason}"] for row, value, _, reason in found["left_out"]]
+    chosen = create.Audience(
+        people=[importer.Contact(*each) for each in audience],
+        rejected=rejected,
+        duplicates=found["counts"].get("duplicate", 0),
+        place="row",
+        source=draft.name,
+        columns=fields(draft),
+    )
+    own = {"key": draft.id, "scope": KeyScope.DRAFT, "cloned_from": data.get("cloned_from")}
+    return create.Order(text=data.get("text", ""), audience=chosen, **own, **terms(draft))
+
+
+def terms(draft: Draft) -> dict[str, Any]:
+    """Files, name, time, pace and limits, as `campaigns.Order` takes them."""
+    when = draft.data.get("when") or {}
+    names = ("account", "delay_min", "delay_max", "window", "daily_cap")
+    return {
+        "attachments": draft.data.get("attachments", []),
+        "name": draft.name,
+        "schedule_at": when.get("at"),
+        **{name: when.get(name) for name in names},
+    }

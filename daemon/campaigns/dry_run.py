@@ -1,0 +1,334 @@
+"""The dry run of a draft: every message is rendered, and it is said who will get it, who will not and why, and when.
+
+What it finds is frozen in the draft: a start uses these people and no others. Opting out still counts afterwards, as
+it is looked at when a message is claimed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import peewee
+
+from daemon import errors
+from daemon.accounts import directory, handovers, limits, pace, pacing
+from daemon.campaigns import create, drafts
+from daemon.config import Settings
+from daemon.contacts import importer, uploads
+from daemon.contacts.columns import LEFT_OUT, Candidate
+from daemon.db import clock
+from daemon.db.clock import lately
+from daemon.db.proxy import tuples
+from daemon.formats import template as message_text
+from daemon.i18n.languages import N_
+from daemon.models import UNCAPPED, Draft, Handover, Job, KeyScope, Kind, Message, Suppression
+from daemon.states import MAY_RUN, JobState, State
+
+REASONS = {  # code of a reason → what the page calls those it is about
+    "bad_number": N_("Number that cannot be used"),
+    "left_out": N_("Left out by you"),
+    "duplicate": N_("Twice in this list"),
+    "opted_out": N_("Does not want to hear from you"),
+    "recent": N_("Got a campaign lately"),
+    "too_often": N_("Got as many messages as one person may"),
+    "missing_field": N_("A field of the message is empty"),
+    "too_long": N_("Message too long"),
+    "unfit": N_("Message does not fit"),
+    "attachment": N_("Attachment missing or too large"),
+}
+BATCH = 500
+TEST = "Test: "  # how the page names a test to oneself
+_GOT_IT = sorted({State.SENDING, State.SENT, State.DELIVERED, State.READ, State.UNCERTAIN})
+_QUEUED = sorted({State.PENDING, State.CLAIMED})
+_TRIES = 10
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """starts, ends: UTC epoch ms, None when nothing would ever go out. why: what the first message waits for. jobs,
+    messages: what is queued for the account beside this."""
+
+    starts: int | None
+    why: pacing.Why
+    ends: int | None
+    jobs: int
+    messages: int
+
+
+def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave_out_recent: bool) -> Draft:
+    """Look at everybody and freeze what is found. Raises InvalidInput, TemplateError, NotFound, DraftChanged."""
+    if not 1 <= recent_days <= drafts.MAX_RECENT_DAYS:
+        raise errors.InvalidInput(f"Give a number of days, 1 to {drafts.MAX_RECENT_DAYS}.")
+    recent = {"days": recent_days, "leave_out": leave_out_recent}
+    draft = drafts.save(draft_id, version, {"recent": recent})
+    for step in ("people", "columns", "message", "when"):
+        if not drafts.ready(draft, step):
+            raise errors.InvalidInput("Something is missing yet: go through the steps before the dry run.")
+    audience, left_out, warnings = _sort(settings, draft, drafts.people(draft))
+    counts: dict[str, int] = {}
+    for _, _, code, _ in left_out:
+        counts[code] = counts.get(code, 0) + 1
+    found = {
+        "at": clock.now_ms(),
+        "total": len(audience) + len(left_out),
+        "people": len(audience),
+        "counts": {code: counts[code] for code in REASONS if code in counts},
+        "left_out": left_out,
+        "warnings": warnings,
+        **forecast(settings, draft, len(audience)).__dict__,
+    }
+    drafts.freeze(draft, audience, found)
+    return draft
+
+
+def _sort(
+    settings: Settings, draft: Draft, people: Sequence[Candidate]
+) -> tuple[list[list[Any]], list[list[Any]], dict[str, int]]:
+    """(who gets it, who does not: [row, value, code, sentence], how many are to be looked at)."""
+    numbers = {each.number for each in people if each.number}
+    opted_out = _among(Suppression.select(Suppression.number), Suppression.number, numbers)
+    recent = draft.data["recent"]
+    lately = _lately(clock.now_ms() - recent["days"] * pacing.DAY_MS) & numbers
+    often = _often(limits.rules(settings), numbers)
+    sentence = f"They got a campaign, or are queued for one, in the last {recent['days']} days."
+    message = _Message(settings, draft)
+    audience: list[list[Any]] = []
+    left_out: list[list[Any]] = []
+    seen: set[str] = set()
+    landlines = again = 0
+    for each in people:
+        if each.number is None:
+            code, reason = ("left_out" if each.reason == LEFT_OUT else "bad_number"), each.reason
+        elif each.number in seen:
+            code, reason = "duplicate", "This number stands further up already."
+        elif each.number in opted_out:
+            code, reason = "opted_out", "The number is on the suppression list."
+        elif each.number in lately and recent["leave_out"]:
+            code, reason = "recent", sentence
+        elif each.number in often:
+            code, reason = "too_often", "They got as many messages lately as one person may get."
+        else:
+            code, reason = message.trouble(each)
+        if each.number:
+            seen.add(each.number)
+        if code or each.number is None:
+            left_out.append([each.position, each.number or each.cell[: importer.MAX_SHOWN], code, reason])
+        else:
+            audience.append([each.position, each.number, each.fields, message.own_files(each)])
+            landlines += each.found.landline
+            again += each.number in lately
+    return audience, left_out, {"recent": again, "landline": landlines}
+
+
+class _Message:
+    """The draft's message, held against one after the other."""
+
+    def __init__(self, settings: Settings, draft: Draft) -> None:
+        self._common = list(draft.data.get("attachments", []))
+        self._own = drafts.own_files(draft)
+        self._by_name: Mapping[str, str] = draft.data.get("files", {})
+        self._optional = bool(draft.data.get("files_optional"))
+        rows = uploads.attachments([*self._common, *set(self._by_name.values())])
+        self._kinds = {row.id: row.kind for row in rows}
+        self._lost = {row.id: reason for row in rows if (reason := _lost(settings, row))}
+        text = draft.data.get("text", "")
+        self._template = message_text.compile(text) if text.strip() else None
+
+    def own_files(self, who: Candidate) -> list[str] | None:
+        """Ids of the attachments of this one, None for those of all."""
+        mine = self._by_name.get(who.file.casefold()) if self._own and who.file else None
+        return [*self._common, mine] if mine else None
+
+    def trouble(self, who: Candidate) -> tuple[str, str]:
+        """(code, sentence) of why it cannot be sent to them; ("", "") when it can."""
+        if self._own and not who.file and not self._optional:
+            return "attachment", "The row names no file."
+        if self._own and who.file and who.file.casefold() not in self._by_name:
+            return "attachment", f"The file {who.file[:80]} was not uploaded."
+        files = self.own_files(who) or self._common
+        if lost := next((each for each in files if each in self._lost), None):
+            return "attachment", self._lost[lost]
+        if reason := create.unfit([self._kinds[each] for each in files]):
+            return "unfit", reason
+        if self._template is None:
+            return ("", "") if files else ("unfit", "There is neither a text nor a file for them.")
+        limit = message_text.MAX_CAPTION if files else message_text.MAX_TEXT
+        person = importer.Contact(who.position, who.number or "", who.fields)
+        for problem in message_text.problems(self._template, [person], limit, 1).first:
+            if problem.missing:
+                return "missing_field", problem.reason
+            return ("too_long" if "are allowed" in problem.reason else "unfit"), problem.reason
+        return "", ""
+
+
+def _lost(settings: Settings, row: Any) -> str:
+    """What is wrong with an attachment's file, as a sentence; "" for nothing."""
+    try:
+        uploads.check(settings, row)
+    except errors.AttachmentLost as error:
+        return str(error)
+    return ""
+
+
+def _among(query: Any, column: Any, values: Iterable[str | None]) -> set[str]:
+    """Those of the values that the query finds."""
+    found: set[str] = set()
+    for batch in peewee.chunked(sorted(filter(None, values)), BATCH):
+        found |= {number for (number,) in tuples(query.where(column.in_(batch)))}
+    return found
+
+
+def _lately(since: int) -> set[str]:
+    """Numbers that got a campaign since, or are in the queue of one made since; tests to oneself aside."""
+    real = _real()
+    got = lately(Message.submitted_at, since, clock.now_ms()), Message.state.in_(_GOT_IT)
+    found: set[str] = set()
+    for account in directory.every():  # by account and time: there is an index for that
+        sent = Message.select(Message.number).join(Job).where(Message.account == account.name, *got, real)
+        found |= {number for (number,) in tuples(sent)}
+    open_jobs = [*sorted(MAY_RUN), JobState.SCHEDULED, JobState.PAUSED]
+    queued = Message.select(Message.number).join(Job)
+    queued = queued.where(
+        Message.state.in_(_QUEUED), Job.state.in_(open_jobs), lately(Job.created_at, since, clock.now_ms()), real
+    )
+    return found | {number for (number,) in tuples(queued)}
+
+
+def _often(rules: pacing.Rules, numbers: Iterable[str | None]) -> set[str]:
+    """Those who have got as many messages as one person may: they would be skipped when their turn comes."""
+    if not rules.person_cap:
+        return set()
+    now = clock.now_ms()
+    return _among(handovers.often(rules.person_cap, now - rules.person_window_ms, now), Handover.number, numbers)
+
+
+def _real() -> Any:
+    """Whether a job is more than a test message to oneself."""
+    return Job.kind.not_in(sorted(UNCAPPED))
+
+
+# When
+
+
+def forecast(settings: Settings, draft: Draft, people: int) -> Forecast:
+    """When the first and the last message go out, with the pace, windows and caps as they are now, and those who are
+    queued for the account already: running jobs take turns."""
+    when, now = draft.data["when"], clock.now_ms()
+    account, rules = when["account"], limits.rules_of(settings, when["account"])
+    terms = pacing.Terms(pacing.window(when.get("window")), when.get("daily_cap") or 0)
+    others = [job for job in _others(account, max(now, when.get("at") or 0)) if job.pending]
+    queued = sum(job.pending for job in others)
+    opens = _opens(account, max(now, when.get("at") or now), now, rules, terms)
+    if opens is None or not people:
+        return Forecast(None, pacing.Why.READY, None, len(others), queued)
+    streak, slow = directory.pace(account, now)
+    delays = pacing.slowed((round(when["delay_min"] * 1000), round(when["delay_max"] * 1000)), slow)
+    alone = pacing.eta(people, opens, delays, streak, pacing.narrowed(rules, terms))
+    shared = people + sum(min(people, job.pending) for job in others)
+    past = handovers.times(account, now - pacing.DAY_MS, now) if rules.windows() else []
+    window_only = pacing.narrowed(rules, pacing.Terms(terms.window))
+    together = pacing.eta(shared, opens, delays, streak, window_only, past)
+    return Forecast(opens.at, opens.why, max(alone or 0, together or 0), len(others), queued)
+
+
+def current(settings: Settings, draft: Draft) -> tuple[dict[str, Any] | None, list[list[Any]] | None]:
+    """(the latest report, who will get it; None when something was changed after the dry run). While it holds, its
+    times are those of now: limits, time zone and queue may have changed since it was made."""
+    found, audience = drafts.report(draft), drafts.audience_frozen(draft)
+    if found is not None and audience:
+        found = found | forecast(settings, draft, len(audience)).__dict__
+    return found, audience
+
+
+def _others(account: str, until: int) -> Iterator[Job]:
+    """The account's jobs that take turns with one that begins then."""
+    begun = Job.state.in_(sorted(MAY_RUN)) | ((Job.state == JobState.SCHEDULED) & (Job.schedule_at <= until))
+    return iter(Job.select().where(Job.account == account, begun))
+
+
+def _opens(account: str, begins: int, now: int, rules: pacing.Rules, terms: pacing.Terms) -> pacing.Opening | None:
+    """When the account and the draft's window both let the first one out; None when they never agree."""
+    found = pace.opening(account, now, rules)
+    if begins > found.at:
+        found = pacing.Opening(begins, pacing.Why.READY)
+    for _ in range(_TRIES):
+        quiet = pacing.quiet_until(found.at, rules)
+        if quiet > found.at:
+            found = pacing.Opening(quiet, pacing.Why.QUIET_HOURS)
+        own = pacing.job_opening(found.at, terms, rules.zone, lambda _n, _since: None)
+        if own.at == found.at:
+            return found
+        found = own
+    return None
+
+
+# Preview and test
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A message as one of them gets it. error: why the text is wrong or cannot be sent to them, else ""."""
+
+    text: str
+    error: str
+    missing: tuple[str, ...] = ()
+
+
+def preview(text: str, who: importer.Contact | None, fields: Collection[str], captioned: bool) -> Preview:
+    """The text filled in for `who`, or as it stands where there is nobody."""
+    if not text.strip():
+        return Preview("", "")
+    try:
+        template = message_text.compile(text)
+    except errors.TemplateError as error:
+        return Preview(text, str(error))
+    unknown = sorted(template.fields - {*fields, message_text.NUMBER})
+    if unknown:
+        return Preview(
+            text, f"There is no field {', '.join(unknown)}: {', '.join(fields) or 'the list has numbers only'}."
+        )
+    if who is None:
+        return Preview(text, "")
+    limit = message_text.MAX_CAPTION if captioned else message_text.MAX_TEXT
+    for problem in message_text.problems(template, [who], limit, 1).first:
+        return Preview(text, problem.reason, problem.missing)
+    return Preview(message_text.render(template, who.fields, who.number, limit), "")
+
+
+def send_test(settings: Settings, draft_id: str, number: str, position: int, nonce: str, who: str) -> int:
+    """Send the message of one of those who will get it to a number of one's own, as a small job. Returns its id.
+
+    nonce: of the form; the same one again, for the same number and message, is the same test.
+    Raises InvalidNumber, InvalidInput, DraftChanged.
+    """
+    draft = drafts.find(draft_id)
+    people = drafts.audience_frozen(draft)
+    if not people:
+        raise errors.DraftChanged("Something was changed after the dry run: look at it once more, then send a test.")
+    row = next((each for each in people if each[0] == position), people[0])
+    found = importer.parse_numbers([number], drafts.decisions(draft).country or settings.default_country)
+    if found.rejected:
+        raise errors.InvalidNumber(found.rejected[0].reason)
+    person = importer.Contact(1, found.contacts[0].number, row[2], row[3])
+    text = draft.data.get("text", "")
+    if text.strip():
+        rendered = message_text.render(message_text.compile(text), row[2], row[1])
+        text = text if "{{" in rendered or "{%" in rendered else rendered  # what a name says is no placeholder
+    order = drafts.terms(draft) | {
+        "name": TEST + draft.name,
+        "kind": Kind.TEST,
+        "scope": KeyScope.TEST,
+        "schedule_at": None,
+        "window": None,
+        "daily_cap": None,
+    }
+    audience = create.Audience([person], [], 0, "row", columns=drafts.fields(draft))
+    asked = json.dumps([draft_id, draft.version, nonce, person.number, row, text])
+    key = hashlib.sha256(asked.encode()).hexdigest()
+    answer = create.create(settings, create.Order(text=text, audience=audience, key=key, **order), who)
+    drafts.remember(draft_id, {"number": person.number, "job": answer["job_id"]})
+    return int(answer["job_id"])

@@ -1,0 +1,111 @@
+"""A write that is asked for twice with one Idempotency-Key happens once, and both are answered the same.
+
+The answer is kept in the transaction of the work itself: after a crash either both are there or neither. Keys belong
+to an operation and a caller, so two callers never meet. Only success is kept: what was refused may be tried again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import peewee
+
+from daemon import errors
+from daemon.db import clock
+from daemon.db.connection import write
+from daemon.models import KeptAnswer
+
+T = TypeVar("T")
+
+LONGEST_KEY = 255
+KEEP_MS = 7 * 24 * 3_600_000
+ANYBODY = ""  # the caller of answers that were kept before callers were told apart
+
+
+class Replay(Exception):
+    """The request was answered before. response: the first answer, as JSON."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__()
+        self.response = response
+
+
+@dataclass(frozen=True)
+class Once:
+    """One request and the key it came with; without a key the work is simply done.
+
+    operation: such as `POST /send`. digest: of all that was asked, see `digest`.
+    """
+
+    operation: str
+    caller: str
+    key: str | None
+    digest: str
+    dump: Callable[[Any], Any] = lambda answer: answer  # an answer as JSON
+
+    def look(self) -> None:
+        """Raises Replay when this request was answered before, KeyReused when another one had its key."""
+        row = self._row() if self.key else None
+        if row is None:
+            return
+        if row.request not in (self.digest, ""):
+            raise errors.KeyReused(
+                "This Idempotency-Key was used for a different request: use a new key for a new job."
+            )
+        raise Replay(row.response)
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Do the work and keep its answer, in one transaction; the work must not wait for anything in it.
+
+        Raises what the work raises, Replay and KeyReused.
+        """
+        if not self.key:
+            return work()
+        try:
+            with write():
+                self.look()
+                self._reserve(clock.now_ms())
+                answer = work()
+                KeptAnswer.update(response=self.dump(answer)).where(*self._mine()).execute()
+        except peewee.IntegrityError:
+            self.look()  # the same request was served at the same time, and came first
+            raise
+        return answer
+
+    def _row(self) -> Any:
+        callers = KeptAnswer.caller.in_([self.caller, ANYBODY])
+        mine = (KeptAnswer.operation == self.operation, callers, KeptAnswer.key == self.key)
+        return KeptAnswer.get_or_none(*mine, KeptAnswer.created_at > clock.now_ms() - KEEP_MS)
+
+    def _mine(self) -> tuple[Any, ...]:
+        return (
+            KeptAnswer.operation == self.operation,
+            KeptAnswer.caller == self.caller,
+            KeptAnswer.key == self.key,
+        )
+
+    def _reserve(self, now: int) -> None:
+        """Whoever asks the same on PostgreSQL meanwhile waits here for the end of this transaction."""
+        KeptAnswer.delete().where(KeptAnswer.created_at <= now - KEEP_MS).execute()
+        KeptAnswer.create(
+            operation=self.operation,
+            caller=self.caller,
+            key=self.key,
+            request=self.digest,
+            response=None,
+            created_at=now,
+        )
+
+
+def valid_key(key: str) -> bool:
+    """Whether a caller may use it."""
+    return 0 < len(key) <= LONGEST_KEY and key.isascii()
+
+
+def digest(*asked: Any) -> str:
+    """What makes a request the same one again: SHA-256 of all that it says, in whatever order its fields stand."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()

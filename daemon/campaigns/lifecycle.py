@@ -1,0 +1,72 @@
+"""What a person does to a job: pause, resume, stop, retry, and settle an uncertain message."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import structlog
+
+from daemon import errors
+from daemon.campaigns import queries, recipients
+from daemon.db import clock
+from daemon.db.connection import after_commit, write
+from daemon.delivery import job_moves, moves
+from daemon.models import Job, Message
+from daemon.states import JOB_MOVES, JobState, State
+
+log = structlog.get_logger()
+
+
+def pause(job_id: int, who: str) -> Job:
+    """Stop claiming; the message in hand is finished. Raises NotFound, IllegalMove."""
+    return job_moves.move(job_id, "pause", who)
+
+
+def resume(job_id: int, who: str) -> Job:
+    """Go on where it was paused, or wait for its time again if it has not begun. Raises NotFound, IllegalMove."""
+    found = job_moves.job(job_id)
+    early = found.started_at is None and found.schedule_at is not None and found.schedule_at > clock.now_ms()
+    return job_moves.move(job_id, "reschedule" if early else "resume", who)
+
+
+def stop(job_id: int, who: str) -> Job:
+    """End it for good: what is still queued is cancelled. Raises NotFound, IllegalMove."""
+    return job_moves.move(job_id, "stop", who)
+
+
+def retry(job_id: int, who: str, search: str = "") -> tuple[Job, int]:
+    """Queue its failed messages again, those that the text finds (`recipients.Selection`); returns how many.
+
+    Raises NotFound, IllegalMove (none failed), InvalidInput (a text that cannot be searched for).
+    """
+    with write():
+        found = job_moves.job_to_move(job_id)
+        if not found.failed:
+            raise errors.IllegalMove(f"Job {job_id} has no failed messages to retry.")
+        chosen = recipients.where(found, recipients.Selection(State.FAILED, search)) if search.strip() else None
+        count = found.failed if chosen is None else Message.select().where(chosen).count()
+        if not count:
+            raise errors.IllegalMove(f"Job {job_id} has no failed messages that this search finds.")
+        if found.state == JobState.COMPLETED:
+            found = job_moves.move(job_id, "retry", who)
+        elif found.state not in JOB_MOVES["retry"][0]:
+            raise job_moves.refusal(found, "retry")
+        moves.resend_failed(found, who, clock.now_ms(), chosen)
+        after_commit(partial(log.info, "job.retried", account=found.account, job_id=job_id, count=count))
+    return job_moves.job(job_id), count
+
+
+def settle(message_id: int, sent: bool, who: str) -> Message:
+    """A person's decision on an uncertain message: it was sent, or it is sent again. Raises IllegalMove."""
+    with write():
+        found = job_moves.job_to_move(queries.message(message_id)[0].job_id)
+        row, _ = queries.message(message_id)
+        if row.state != State.UNCERTAIN:
+            raise errors.IllegalMove(f"Message {message_id} is {row.state}; only an uncertain one needs a decision.")
+        if not sent:
+            if found.state == JobState.COMPLETED:
+                job_moves.move(found.id, "retry", who)
+            elif found.state == JobState.STOPPED:
+                raise job_moves.refusal(found, "send again")
+        moves.decide(row, "settle" if sent else "resend", who, clock.now_ms())
+    return row

@@ -1,0 +1,125 @@
+"""What is known of a running job: its status, what it waits for, when it will be done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+
+from daemon.accounts import directory, handovers, pace, pacing
+from daemon.accounts import limits as account_limits
+from daemon.config import Settings
+from daemon.db import clock
+from daemon.db.proxy import tuples
+from daemon.delivery import eligibility
+from daemon.models import Account, Job
+from daemon.states import MAY_RUN, AccountState, JobState, State
+
+WAITING = "waiting_for_login"
+
+
+def progress(settings: Settings, found: Job) -> dict[str, Any]:
+    """The job as `GET /status/{id}` shows it; each message is counted once, in the state it is in."""
+    now = clock.now_ms()
+    account = Account.get_or_none(Account.name == found.account)
+    status, reason = _derive(found, account, now)
+    limits = account_limits.own_rules(account, account_limits.rules(settings))
+    active = found.state in MAY_RUN and found.pending > 0
+    opens = _opening(found, now, limits) if active else None
+    eta = _eta(found, now, limits, opens) if opens is not None else None
+    return {
+        "job_id": found.id,
+        "name": found.name,
+        "status": status,
+        "reason": reason,
+        "code": code(account, now) if found.state in MAY_RUN and not directory.can_send(account, now) else None,
+        "account": found.account,
+        "total": found.total,
+        **{state.value: getattr(found, state.value) for state in State},
+        "next_send_at": opens.at if opens and _tells(status, opens) else None,
+        "next_reason": opens.why if opens and _tells(status, opens) else None,
+        "eta": eta if status != WAITING else None,
+        "schedule_at": found.schedule_at,
+        "created_at": found.created_at,
+        "started_at": found.started_at,
+        "completed_at": found.completed_at,
+    }
+
+
+def _tells(status: str, opens: pacing.Opening) -> bool:
+    """Whether what it waits for is the job's to tell: before it has begun, only what is its own."""
+    own = opens.why in (pacing.Why.JOB_WINDOW, pacing.Why.JOB_CAP)
+    return status == JobState.RUNNING or (status == JobState.PENDING and own)
+
+
+def _opening(found: Job, now: int, limits: pacing.Rules) -> pacing.Opening:
+    """When the job's next message may go out, as far as account and job are concerned; its turn aside."""
+    opens = pace.opening(found.account, now, limits)
+    if not found.window and not found.daily_cap:
+        return opens
+    own = eligibility.job_opening(found, max(now, opens.at), limits.zone)
+    return own if own.at > max(now, opens.at) else opens
+
+
+def _eta(found: Job, now: int, limits: pacing.Rules, opens: pacing.Opening) -> int | None:
+    streak, slow = directory.pace(found.account, now)
+    limits = pacing.narrowed(limits, eligibility.terms(found))
+    own = found.id if found.daily_cap else None
+    done = handovers.times(found.account, now - pacing.DAY_MS, now, own) if limits.windows() else []
+    delays = pacing.slowed((found.delay_min_ms, found.delay_max_ms), slow)
+    return pacing.eta(found.pending, opens, delays, streak, limits, done)
+
+
+def _derive(found: Job, account: Account | None, now: int) -> tuple[str, str | None]:
+    """`waiting_for_login` is never stored: it is what a job that may run is while its account cannot send."""
+    if found.state not in MAY_RUN:
+        return found.state, found.reason
+    if account is None:
+        state = WAITING if found.state == JobState.RUNNING else found.state
+        return state, f"No sender has started for account {found.account}."
+    if directory.can_send(account, now):
+        return found.state, found.reason
+    return WAITING, explain(account, now)
+
+
+def _to_link(account: Account) -> str:
+    return "enter the code on the phone." if account.link_code else "scan the QR code with the phone."
+
+
+def explain(account: Account, now: int) -> str:
+    """Why the account cannot send, as a sentence for a person."""
+    if not directory.alive(account, now):
+        return f"The sender of account {account.name} does not run."
+    words = {
+        AccountState.STARTING: "The sender is starting its browser.",
+        AccountState.LOADING: "WhatsApp Web is loading.",
+        AccountState.NEEDS_LINK: f"WhatsApp is not linked: {_to_link(account)}",
+        AccountState.OFFLINE: "WhatsApp's servers cannot be reached; sending goes on when they can.",
+        AccountState.BANNED: "WhatsApp has banned this account for now.",
+    }
+    text = words.get(
+        AccountState(account.state), f"The account is held: {(account.hold or 'unknown').replace('_', ' ')}."
+    )
+    goes_on = "People it has written to before still get their messages." if account.known_chats else ""
+    return " ".join(filter(None, (text, account.detail, goes_on)))
+
+
+def code(account: Account | None, now: int) -> str:
+    """What keeps it from sending, for a program: its state, `held.` with the hold, `no_sender` or `sender_stopped`."""
+    if account is None:
+        return "no_sender"
+    if not directory.alive(account, now):
+        return "sender_stopped"
+    return f"held.{account.hold or 'unknown'}" if account.state == AccountState.HELD else str(account.state)
+
+
+def totals() -> dict[str, int]:
+    """How many messages are in each state, by the jobs' counters."""
+    (sums,) = tuples(Job.select(*(peewee.fn.SUM(getattr(Job, state.value)) for state in State)))
+    return {state.value: int(count or 0) for state, count in zip(State, sums, strict=True)}
+
+
+def job_totals() -> dict[str, int]:
+    """How many jobs are in each stored state."""
+    counted = dict(tuples(Job.select(Job.state, peewee.fn.COUNT(Job.id)).group_by(Job.state)))
+    return {state.value: counted.get(state.value, 0) for state in JobState}

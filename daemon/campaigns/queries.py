@@ -1,0 +1,50 @@
+"""Look up jobs and messages, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from daemon import errors
+from daemon.models import Event, Job, Message
+from daemon.states import State
+
+PAGE = 100
+
+
+def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[Job], int | None]:
+    """Jobs, newest first, from below the cursor; and the cursor of the next page."""
+    query = Job.select().order_by(Job.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(Job.id < cursor)
+    rows = list(query)
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def some_jobs(ids: Collection[int]) -> list[Job]:
+    """The jobs by those ids, as far as there are any."""
+    return list(Job.select().where(Job.id.in_(sorted(ids)))) if ids else []
+
+
+def messages_everywhere(
+    state: str, cursor: int | None, limit: int = PAGE, job_id: int | None = None
+) -> tuple[list[Message], int | None]:
+    """Messages of all jobs, or of one, in one state, oldest first, from behind the cursor; and the cursor of the next
+    page."""
+    if state not in set(State):
+        raise errors.InvalidInput(f"state is one of {', '.join(State)}.")
+    jobs_with_any = Job.select(Job.id).where(getattr(Job, state) > 0)
+    query = Message.select(Message, Job).join(Job).where(Message.job.in_(jobs_with_any), Message.state == state)
+    if cursor is not None:
+        query = query.where(Message.id > cursor)
+    if job_id is not None:
+        query = query.where(Message.job == job_id)
+    rows = list(query.order_by(Message.id).limit(limit + 1))
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def message(message_id: int) -> tuple[Message, list[Event]]:
+    """One message and its history, oldest first. Raises NotFound."""
+    row = Message.get_or_none(Message.id == message_id)
+    if row is None:
+        raise errors.NotFound(f"There is no message {message_id}.")
+    return row, list(Event.select().where(Event.message == message_id).order_by(Event.id))

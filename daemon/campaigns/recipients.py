@@ -1,0 +1,184 @@
+"""The recipients of one job: those in one state, those a text finds, a page at a time in file order.
+
+Pages are asked for by the id they begin behind or end before, so the last of a million costs what the first does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import peewee
+
+from daemon import errors
+from daemon.contacts import masking
+from daemon.db.proxy import on_postgres, tuples
+from daemon.models import Job, Message
+from daemon.states import State
+
+PAGE = 100
+MAX_SEARCH = 200
+SOME_DIGITS = 3  # with fewer of them a word beside others, such as 7 in "room 7", is not a part of a number
+HIDDEN_DIGITS = 3  # so many in a row would help to find out a number that is masked for the reader
+
+_BETWEEN_DIGITS = re.compile(r"[\s()+./\u00a0\u2010-\u2015-]")
+_STRUCTURE = ("{", "}", ",", ":")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which of a job's recipients: those in that state (None: in any) that the text finds ("": all).
+
+    The text is looked for in names and all other fields, in the reason, and in the number: any digits of it, written
+    with or without spaces, +49…, 0049… or 0… (without the country code).
+    """
+
+    state: str | None = None
+    search: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some recipients, in file order. before, after: the cursors of the pages on either side, None where none is."""
+
+    rows: list[Message]
+    before: int | None
+    after: int | None
+
+
+def page(
+    job: Job, selection: Selection, after: int | None = None, before: int | None = None, limit: int = PAGE
+) -> Page:
+    """The recipients behind the id `after`, or those that end before the id `before`, or the first ones.
+
+    Raises InvalidInput (no such state, a text that cannot be searched for).
+    """
+    chosen = where(job, selection, after)
+    if selection.state and not getattr(job, selection.state):
+        return Page([], None, None)
+    if before is not None and after is None:
+        backward = Message.select().where(where(job, selection, before=before)).order_by(Message.id.desc())
+        rows = list(backward.limit(limit + 1))
+        if len(rows) > limit:
+            rows = rows[limit - 1 :: -1]
+            return Page(rows, rows[0].id, rows[-1].id)
+        # Else it is the first page, which is shown full.
+    rows = list(Message.select().where(chosen).order_by(Message.id).limit(limit + 1))
+    more = len(rows) > limit
+    rows = rows[:limit]
+    first = (rows[0].id if rows else after + 1) if after is not None else None
+    return Page(rows, first, rows[-1].id if more else None)
+
+
+def counts(job: Job, selection: Selection) -> dict[str, int]:
+    """How many recipients in each state the text finds; the selection's own state is left aside."""
+    if not selection.search.strip():
+        return {state.value: getattr(job, state.value) for state in State}
+    state = peewee.fn.COALESCE(Message.state, "")  # not the column: SQLite would follow its index, row by row
+    query = Message.select(state, peewee.fn.COUNT(Message.id)).where(where(job, Selection(search=selection.search)))
+    found = dict(tuples(query.group_by(peewee.SQL("1"))))
+    return {each.value: found.get(each.value, 0) for each in State}
+
+
+def neighbours(message: Message, selection: Selection) -> tuple[int | None, int | None]:
+    """The ids of the recipients before and after this one in the selection."""
+    earlier, later = where(message.job, selection, before=message.id), where(message.job, selection, message.id)
+    before = Message.select(peewee.fn.MAX(Message.id)).where(earlier).scalar()
+    after = Message.select(peewee.fn.MIN(Message.id)).where(later).scalar()
+    return before, after
+
+
+def where(job: Job, selection: Selection, after: int | None = None, before: int | None = None) -> Any:
+    """The condition that the selected recipients meet, those between these ids. Raises InvalidInput."""
+    if selection.state is not None and selection.state not in set(State):
+        raise errors.InvalidInput(f"state is one of {', '.join(State)}.")
+    # Without its ends PostgreSQL would go through the rows of all earlier jobs to find the first of this one; with two
+    # lower ones SQLite takes the wrong one and goes through all of the job.
+    chosen = (Message.job == job.id) & (Message.id >= _end(job, peewee.fn.MIN) if after is None else Message.id > after)
+    chosen &= Message.id <= _end(job, peewee.fn.MAX) if before is None else Message.id < before
+    if selection.state is not None:
+        chosen &= Message.state == selection.state
+    phrases = _phrases(selection.search)
+    for phrase in phrases:
+        chosen &= _found_by(phrase, job.columns, len(phrases) == 1)
+    return chosen
+
+
+def _end(job: Job, edge: Any) -> Any:
+    other = Message.alias()
+    return other.select(edge(other.id)).where(other.job == job.id)
+
+
+def _phrases(search: str) -> list[str]:
+    """What has to be found: a number as one, else each word. Raises InvalidInput."""
+    text = " ".join(search.split())
+    if len(text) > MAX_SEARCH:
+        raise errors.InvalidInput(f"A search text is at most {MAX_SEARCH} characters long.")
+    if masking.hidden.get() and re.search(rf"\d{{{HIDDEN_DIGITS}}}", _BETWEEN_DIGITS.sub("", text)):
+        raise errors.InvalidInput("Numbers are hidden from you, so they cannot be searched for: search for a name.")
+    return [text] if _digits(text) else text.split()
+
+
+def _digits(text: str) -> str:
+    """The digits of what may be a part of a number, "" for anything else."""
+    plain = _BETWEEN_DIGITS.sub("", text)
+    return "".join(str(unicodedata.decimal(sign)) for sign in plain) if plain.isdecimal() else ""
+
+
+def _found_by(phrase: str, columns: list[str], alone: bool) -> Any:
+    parts = [_contains(_values(phrase, columns), json.dumps(phrase, ensure_ascii=False)[1:-1])]
+    parts.append(_contains(Message.error, phrase))
+    if not masking.hidden.get() and (alone or len(_digits(phrase)) >= SOME_DIGITS):
+        parts += [_like(Message.number, pattern) for pattern in _number_patterns(phrase)]
+    return reduce(or_, parts)
+
+
+def _number_patterns(phrase: str) -> list[str]:
+    digits = _digits(phrase)
+    if not digits:
+        return []
+    if phrase.lstrip(" (").startswith("+"):
+        return [f"+{digits}%"]
+    patterns = [f"%{digits}%"]
+    if digits.startswith("00"):
+        patterns.append(f"+{digits[2:]}%")
+    elif digits.startswith("0"):
+        patterns += [f"+{'_' * code}{digits[1:]}%" for code in (1, 2, 3)]
+    return patterns
+
+
+def _values(phrase: str, columns: list[str]) -> Any:
+    """The fields as they are stored; where the phrase is a part of a column's name or of JSON itself, their values."""
+    names = [name for name in columns if phrase.casefold() in name.casefold()]
+    fields: Any = Message.fields
+    if phrase in _STRUCTURE:
+        names = columns
+    for name in names:
+        fields = peewee.fn.REPLACE(fields, json.dumps(name, ensure_ascii=False) + ":", "")
+    if phrase in _STRUCTURE:
+        for signs in ('{"', '","', '"}'):
+            fields = peewee.fn.REPLACE(fields, signs, '"')
+        fields = peewee.fn.REPLACE(fields, "{}", "")
+    return fields
+
+
+def _contains(column: Any, text: str) -> Any:
+    """Whether it is in there, in capitals or small letters. Each database is asked for no more of that than needed:
+    SQLite knows the capitals of English only, and PostgreSQL is slow with those of all languages."""
+    spelled, kind = {text}, "LIKE"
+    if not text.isascii() and not on_postgres():
+        spelled |= {text.lower(), text.upper(), text.title()}
+    elif on_postgres() and text.lower() != text.upper():
+        kind = 'COLLATE "C" ILIKE' if text.isascii() else "ILIKE"
+    escaped = [re.sub(r"([\\%_])", r"\\\1", each) for each in sorted(spelled)]
+    return reduce(or_, (_like(column, f"%{each}%", kind) for each in escaped))
+
+
+def _like(column: Any, pattern: str, kind: str = "LIKE") -> Any:
+    value = peewee.Value(pattern, converter=False)  # as it is: a column's own type, such as JSON, is not the pattern's
+    return peewee.NodeList((column, peewee.SQL(kind), value, peewee.SQL(r"ESCAPE '\'")))

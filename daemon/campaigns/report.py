@@ -1,0 +1,67 @@
+"""A job's report as a table, for CSV and spreadsheets: what stands in which column. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from daemon.contacts import masking
+from daemon.formats import tabular
+from daemon.models import Message
+
+REPORTED = ("state", "attempts", "reason", "sent_at", "delivered_at", "read_at")
+REJECTED = ("row", "value", "reason")
+EXCEL_MARK = "\ufeff"
+"""Before a CSV file: by it Excel knows that it is UTF-8."""
+
+
+def head(columns: Sequence[str]) -> list[str]:
+    """The titles of the report's columns; `columns` are the names of the recipients' fields."""
+    return ["row", "number", *_titles(columns), *REPORTED]
+
+
+def _titles(columns: Sequence[str]) -> list[str]:
+    """The fields' titles: `_field` is added to one that is a title of the report's own, until no other has it."""
+    taken, titles = {"row", "number", *REPORTED}, []
+    for name in columns:
+        title = name
+        while title in taken or (title != name and title in columns):
+            title += "_field"
+        taken.add(title)
+        titles.append(title)
+    return titles
+
+
+def line(row: Message, columns: Sequence[str]) -> list[int | str]:
+    """One recipient as the reader may see them: whole numbers and texts, times in ISO 8601 (UTC)."""
+    times = (row.sent_at, row.delivered_at, row.read_at)
+    fields: Mapping[str, str] = row.fields
+    seen: list[int | str] = masking.tree(
+        [
+            row.row,
+            row.number,
+            *(fields.get(name, "") for name in columns),
+            row.state,
+            row.attempts,
+            row.error or "",
+            *(datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds") if at else "" for at in times),
+        ]
+    )
+    return seen
+
+
+def as_csv(rows: Iterable[Sequence[int | str]], plain: int | None = None) -> str:
+    """The rows as CSV in which no cell is taken for a formula. plain: the place of a cell that is left as it is: a
+    number such as +49…, which a program reads."""
+    text = io.StringIO()
+    csv.writer(text).writerows(
+        [tabular.harmless(cell) if isinstance(cell, str) and at != plain else cell for at, cell in enumerate(cells)]
+        for cells in rows
+    )
+    return text.getvalue()
+
+
+def filename(job_id: int, state: str | None, ending: str) -> str:
+    return f"job-{job_id}-{state or 'report'}.{ending}"

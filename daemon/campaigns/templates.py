@@ -1,0 +1,97 @@
+"""Message texts kept for reuse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import peewee
+import structlog
+
+from daemon import errors
+from daemon.contacts import naming, uploads
+from daemon.db import clock, versions
+from daemon.db.connection import write
+from daemon.db.proxy import locked
+from daemon.formats import template as message_text
+from daemon.models import Template
+
+log = structlog.get_logger()
+
+MAX_ATTACHMENTS = 30  # of one message
+
+
+def every() -> list[Template]:
+    """All templates, by name."""
+    return sorted(Template.select(), key=lambda row: (row.name.casefold(), row.id))
+
+
+def find(template_id: int) -> Template:
+    """The template by that id. Raises NotFound."""
+    row = Template.get_or_none(Template.id == template_id)
+    if row is None:
+        raise errors.NotFound(f"There is no template {template_id}: it was deleted, or never kept.")
+    found: Template = row
+    return found
+
+
+def keep(name: str, text: str, attachments: Sequence[str] = ()) -> Template:
+    """Keep a text under a name; the very same one again is the one that is there (a form that was sent twice).
+
+    Raises InvalidInput (the name is taken), TemplateError (a mistake in the text), NotFound (an attachment).
+    """
+    values = _checked(name, text, attachments)
+    now = clock.now_ms()
+    try:
+        with write():
+            made = Template.create(**values, created_at=now, updated_at=now)
+    except peewee.IntegrityError:
+        there = Template.get_or_none(Template.name == values["name"])
+        if there and (there.text, there.attachments) == (values["text"], values["attachments"]):
+            return _found(there)
+        raise naming.taken("template", values["name"]) from None
+    log.info("template.saved", template_id=made.id)
+    return _found(made)
+
+
+def change(
+    template_id: int, name: str, text: str, attachments: Sequence[str] = (), updated_at: int | None = None
+) -> Template:
+    """Save a template anew. updated_at: of what the caller has read, None to save over whatever is there.
+
+    Raises NotFound, InvalidInput, TemplateError, and IllegalMove when somebody has changed it since.
+    """
+    values = _checked(name, text, attachments)
+    try:
+        with write():
+            row = locked(Template.select().where(Template.id == template_id)).first() or find(template_id)
+            if values.items() <= row.__data__.items():
+                return _found(row)
+            versions.refuse_late("template", row, updated_at)
+            Template.update(**values, updated_at=versions.later(row)).where(Template.id == template_id).execute()
+    except peewee.IntegrityError:
+        raise naming.taken("template", values["name"]) from None
+    log.info("template.saved", template_id=template_id)
+    return find(template_id)
+
+
+def delete(template_id: int) -> None:
+    """Forget a template; campaigns made from it keep their text. Raises NotFound."""
+    with write():
+        if not Template.delete().where(Template.id == template_id).execute():
+            find(template_id)
+    log.info("template.deleted", template_id=template_id)
+
+
+def _checked(name: str, text: str, attachments: Sequence[str]) -> dict[str, Any]:
+    """What a template's row holds. Raises InvalidInput, TemplateError, NotFound."""
+    ids = list(dict.fromkeys(attachments))
+    if len(ids) > MAX_ATTACHMENTS:
+        raise errors.InvalidInput(f"A message takes up to {MAX_ATTACHMENTS} attachments.")
+    uploads.attachments(ids)
+    return {"name": naming.one_line(name, "template"), "text": message_text.compile(text).text, "attachments": ids}
+
+
+def _found(row: Any) -> Template:
+    found: Template = row
+    return found

@@ -1,0 +1,128 @@
+"""How a job went over time: its outcomes in equal stretches, and how fast it sends."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import peewee
+
+from daemon.db.proxy import tuples
+from daemon.models import Job, Message
+from daemon.states import MAY_RUN, NOT_OUT, State
+
+SECOND_MS = 1_000
+HOUR_MS = 3_600 * SECOND_MS
+WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+STRETCHES = 48  # at most so many are told apart
+FINER = 12  # the average looks at stretches so many times shorter, to leave the breaks out
+NOW_MS = 5 * 60 * SECOND_MS  # the rate "now" is that of so long
+BREAK_MS = 10 * 60 * SECOND_MS  # whatever is longer is no pause between two messages
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What came of how many messages in the `width_ms` from `at` on."""
+
+    at: int
+    out: int = 0
+    failed: int = 0
+    other: int = 0  # uncertain, skipped, cancelled
+
+    @property
+    def total(self) -> int:
+        return self.out + self.failed + self.other
+
+
+@dataclass(frozen=True)
+class Course:
+    """A job's stretches, without a gap from its first outcome to its last or to now; per hour: messages sent."""
+
+    width_ms: int
+    stretches: list[Stretch]
+    per_hour_now: float | None  # None: it does not send now
+    per_hour: float | None  # on average, without breaks; None: too few to say
+
+
+def course(job: Job, now: int) -> Course:
+    """What came of a job's messages from its start to its end, or to now while it runs.
+
+    Two grouped queries over (job, sent_at) and (job, state): 100,000 messages take some hundredths of a second.
+    """
+    begun, ended = _ends(job, now)
+    width = _width(ended - begun)
+    fine = max(SECOND_MS, width // FINER)
+    sent = dict(_counted(job, Message.sent_at, fine, Message.sent_at > 0))
+    others: dict[str, list[tuple[int, int]]] = {}
+    for state in sorted(NOT_OUT):
+        if getattr(job, state):
+            others[state] = _counted(job, Message.ended_at, fine, (Message.state == state) & (Message.ended_at > 0))
+    found: dict[int, dict[str, int]] = defaultdict(lambda: {"out": 0, "failed": 0, "other": 0})
+    for name, counts in [("out", sent.items()), *((_kind(state), rows) for state, rows in others.items())]:
+        for at, count in counts:
+            # What a person settles long after the end is counted at the end.
+            found[min(max(at, begun), ended) // width * width][name] += count
+    stretches = []
+    if found:
+        last = max(max(found), ended // width * width if job.state in MAY_RUN else 0)
+        stretches = [Stretch(at, **found.get(at, {})) for at in range(min(found), last + 1, width)]
+    return Course(width, stretches, _now(job, now), _average(sent, fine))
+
+
+def _ends(job: Job, now: int) -> tuple[int, int]:
+    begun = job.started_at or job.created_at
+    if job.state in MAY_RUN:
+        return begun, max(begun, now)
+    newest = Message.select(peewee.fn.MAX(Message.sent_at)).where(Message.job == job.id).scalar()
+    return begun, max(begun, job.completed_at or max(newest or begun, _newest_other(job) or begun))
+
+
+def _newest_other(job: Job) -> int | None:
+    if not any(getattr(job, state) for state in NOT_OUT):
+        return None
+    found: int | None = (
+        Message.select(peewee.fn.MAX(Message.ended_at))
+        .where(Message.job == job.id, Message.state.in_(sorted(NOT_OUT)))
+        .scalar()
+    )
+    return found
+
+
+def _width(ms: int) -> int:
+    """The shortest of the usual widths (ms) that needs no more than STRETCHES."""
+    fitting = (width * SECOND_MS for width in WIDTHS_S if ms < (STRETCHES - 1) * width * SECOND_MS)
+    day = WIDTHS_S[-1] * SECOND_MS
+    return next(fitting, day * (1 + ms // (day * (STRETCHES - 1))))
+
+
+def _kind(state: str) -> str:
+    return "failed" if state == State.FAILED else "other"
+
+
+def _counted(job: Job, column: Any, width: int, which: Any) -> list[tuple[int, int]]:
+    """How many of the job's messages have that time in each stretch: (beginning, count), in order."""
+    stretch = column / width
+    query = Message.select(stretch, peewee.fn.COUNT(peewee.SQL("*"))).where(Message.job == job.id, which)
+    return sorted((int(n) * width, count) for n, count in tuples(query.group_by(peewee.SQL("1"))))
+
+
+def _now(job: Job, now: int) -> float | None:
+    if job.state not in MAY_RUN or job.started_at is None:
+        return None
+    over = min(NOW_MS, max(SECOND_MS, now - job.started_at))
+    lately = Message.select().where(Message.job == job.id, Message.sent_at > now - over).count()
+    return float(lately * HOUR_MS / over)
+
+
+def _average(sent: dict[int, int], fine: int) -> float | None:
+    """Messages an hour between the first and the last, what is longer than a break left out."""
+    at = sorted(sent)
+    gaps = [later - earlier for earlier, later in pairwise(at)]
+    breaks = [gap - fine for gap in gaps if gap > max(BREAK_MS, 2 * fine)]
+    count = sum(sent.values())
+    if count < 2:
+        return None
+    active = max(fine, sum(gaps) - sum(breaks))
+    return (count - 1) * HOUR_MS / active

@@ -1,0 +1,170 @@
+"""A sheet's rows + what a person chose of its columns and numbers → who is to be written to. Pure.
+
+A row's number is what the person said, else what they accepted for all rows with that trouble, else what can be read
+as it stands. Where none of these is, the row is not written to, and says why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from daemon import errors
+from daemon.contacts import phone_repair
+from daemon.contacts.phone_repair import Diagnosis, Kind
+from daemon.formats import tabular
+from daemon.formats.tabular import Row
+from daemon.i18n.languages import N_
+
+REASON = "wasender_reason"
+"""Title of the column that a download of rejected rows has beside the sheet's own; ignored when it comes back."""
+NOT_ACCEPTED = N_("The suggestion for this number was not accepted.")
+LEFT_OUT = N_("You left this row out.")
+LANDLINE = "landline"
+"""The group of those who can be written to, but are probably not on WhatsApp."""
+
+_FILE = re.compile(
+    r"(?i)[^/\\\n]{1,120}\.(?:pdf|docx?|xlsx?|pptx?|odt|txt|csv|zip|jpe?g|png|webp|mp4|3gp|mov|mp3|ogg|opus|m4a|vcf)"
+)
+_SAMPLE = 200
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a person chose of a sheet's columns. header: index of the row of titles, None for none; phone: index of
+    the column of numbers; names: field name of each column, "" where it is ignored; files: index of the column with
+    each one's own attachment, or None."""
+
+    phone: int
+    names: list[str]
+    header: int | None = None
+    files: int | None = None
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What a person chose of the numbers. country: of those written without one, or "". fixes: by position as text,
+    a number in E.164 or "" for a row left out. accepted, left: groups whose suggestions are taken, or that are left
+    out, as a whole."""
+
+    country: str = ""
+    fixes: Mapping[str, str] = field(default_factory=dict)
+    accepted: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A row, and whether it is written to: then `number` is E.164, else None and `reason` a sentence.
+
+    cell: the number as it stands in the sheet. group: what the numbers step shows it under. own: whether a person
+    decided on this very row. file: name of their own attachment, "" for none.
+    """
+
+    position: int
+    cell: str
+    fields: dict[str, str]
+    found: Diagnosis
+    group: str
+    number: str | None
+    reason: str = ""
+    own: bool = False
+    file: str = ""
+
+
+def candidates(rows: Sequence[Row], columns: Columns, decisions: Decisions) -> list[Candidate]:
+    """Every row below the titles."""
+    used = {at: name for at, name in enumerate(columns.names) if name and at != columns.phone}
+    start = 0 if columns.header is None else columns.header + 1
+    return [_candidate(row, columns, used, decisions) for row in rows[start:]]
+
+
+def _candidate(row: Row, columns: Columns, used: Mapping[int, str], decisions: Decisions) -> Candidate:
+    cell = _cell(row.cells, columns.phone)
+    found = phone_repair.diagnose(cell, decisions.country)
+    fields = {name: tabular.plain(_cell(row.cells, at)) for at, name in used.items()}
+    file = "" if columns.files is None else tabular.plain(_cell(row.cells, columns.files))
+    fix = decisions.fixes.get(str(row.position))
+    group = LANDLINE if found.kind is Kind.GOOD and found.landline else found.kind.value
+    number, reason = found.number, "" if found.number else why(found)
+    if fix is not None:
+        number, reason = fix or None, "" if fix else LEFT_OUT
+    elif group in decisions.left:
+        number, reason = None, LEFT_OUT
+    elif group in decisions.accepted and found.suggestion:
+        number, reason = found.suggestion, ""
+    return Candidate(row.position, cell, fields, found, group, number, reason, fix is not None, file)
+
+
+def why(found: Diagnosis) -> str:
+    """Why a row without a number is not written to."""
+    return NOT_ACCEPTED if found.suggestion else found.reason or phone_repair.REASONS[found.kind]
+
+
+def column_names(names: Sequence[str], taken_by: Sequence[int]) -> None:
+    """Raises InvalidInput when two columns have one name, or one that a template cannot name.
+
+    taken_by: indices of the columns that are not fields (the numbers).
+    """
+    seen = {"number"}
+    for at, name in enumerate(names):
+        if not name or at in taken_by:
+            continue
+        if not name.isidentifier() or len(name) > 64:
+            raise errors.InvalidInput(
+                f"The field name {name[:40]!r} cannot be used: begin with a letter, then letters, digits and _ only."
+            )
+        if name in seen:
+            raise errors.InvalidInput(f"Two columns cannot both be called {name!r}: rename one of them.")
+        seen.add(name)
+
+
+def files_column(rows: Sequence[Row], header: int | None, width: int, phone: int | None) -> int | None:
+    """The column whose cells are names of files, if there is one."""
+    sample = rows[0 if header is None else header + 1 :][:_SAMPLE]
+    for column in range(width):
+        cells = [cell for row in sample if (cell := _cell(row.cells, column))]
+        if column != phone and cells and sum(bool(_FILE.fullmatch(cell)) for cell in cells) > len(cells) / 2:
+            return column
+    return None
+
+
+def empty_columns(rows: Sequence[Row], header: int | None, width: int) -> set[int]:
+    """Indices of the columns in which no row below the titles has anything."""
+    left = set(range(width))
+    for row in rows[0 if header is None else header + 1 :]:
+        left -= {at for at in left if _cell(row.cells, at)}
+        if not left:
+            break
+    return left
+
+
+def returned(rows: Sequence[Row], columns: Columns, rejected: Mapping[int, str]) -> list[list[str]]:
+    """The sheet's rows that were rejected, with the reason (by position) in a last column: a table that can be
+    corrected and read again."""
+    start = 0 if columns.header is None else columns.header + 1
+    width = len(columns.names)
+    titles = [_cell(rows[start - 1].cells, at) if start else "" for at in range(width)]
+    titles = [title or name or ("number" if at == columns.phone else f"column_{at + 1}")
+              for at, (title, name) in enumerate(zip(titles, columns.names, strict=True))]  # fmt: skip
+    kept = [at for at in range(width) if titles[at] != REASON]
+    table = [[*(tabular.harmless(titles[at]) for at in kept), REASON]]
+    for row in rows[start:]:
+        if (reason := rejected.get(row.position)) is not None:
+            table.append([*(tabular.harmless(_cell(row.cells, at)) for at in kept), tabular.harmless(reason)])
+    return table
+
+
+def stored(rows: Sequence[Row]) -> list[list[Any]]:
+    """Rows as JSON keeps them; `restored` is the way back."""
+    return [[row.position, row.cells] for row in rows]
+
+
+def restored(kept: Sequence[Sequence[Any]]) -> list[Row]:
+    return [Row(position, cells) for position, cells in kept]
+
+
+def _cell(cells: Sequence[str], column: int) -> str:
+    return cells[column] if column < len(cells) else ""

@@ -1,0 +1,415 @@
+"""A file or a list from the API → recipients and rejected rows, each with its place and a reason.
+
+Pure functions of their arguments. Every row with anything in it is counted once:
+`total == len(contacts) + len(rejected) + duplicates`. How numbers are read: see `numbers`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from daemon import errors
+from daemon.contacts import phone
+from daemon.formats import csv, tabular, template, vcard, xlsx
+from daemon.formats.tabular import Row
+
+MAX_SHOWN = 200
+"""Characters of a rejected value that are kept."""
+MAX_FIELD_NAME = 64
+
+_SAMPLE_ROWS = 200
+_SAMPLE_CELLS = 4_000
+_HEADER_ROWS = 10
+_HUGE = 10**20
+_LEAST_RESEMBLANCE = 0.4
+_NEARLY = 0.2
+_TITLE_WORDS = [  # of a column's title; the later the better, the empty line stands for any other word
+    set(line.split())
+    for line in (
+        "order invoice customer fax id zip postal children iban vat date",
+        "",
+        "number numero número nummer numéro nr contact номер",
+        "phone tel telephone telefono teléfono telefone telefon téléphone telefoon fone rufnummer "
+        "телефон 电话 電話 फ़ोन फोन هاتف טלפון τηλέφωνο",
+        "mobile mob mobil handy cell cellphone celular cellulare móvil movil portable gsm hp natel "
+        "мобильный 手机 मोबाइल جوال נייד κινητό",
+        "whatsapp wa zap whats",
+    )
+]
+
+_TELEPHONE = 3
+"""Rank from which a title's word says that the column holds telephone numbers."""
+_TITLE_LENGTH = 4
+"""Words; more are a sentence, not a title."""
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Somebody to write to. position: row or line of the file from 1 (n-th card of a vCard), or index from 0 in a list.
+
+    number: E.164. fields: text by field name, without the number; every column is there, if only as "".
+    attachments: ids of this one's own files, None for those that everybody gets.
+    """
+
+    position: int
+    number: str
+    fields: dict[str, str]
+    attachments: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that cannot be written to. position: as in Contact; reason: a sentence a person can act on."""
+
+    position: int
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ContactList:
+    """What was found. columns: the field names, in file order; phone_column: title of the column of numbers."""
+
+    contacts: list[Contact] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    duplicates: int = 0
+    columns: list[str] = field(default_factory=list)
+    phone_column: str | None = None
+
+    @property
+    def total(self) -> int:
+        """Rows with anything in them, the header not counted."""
+        return len(self.contacts) + len(self.rejected) + self.duplicates
+
+
+def read(data: bytes, filename: str, default_country: str) -> ContactList:
+    """The contacts of a CSV, XLSX, TXT or vCard file, told apart by content; duplicates are left out.
+
+    default_country: ISO code of numbers written without a country, or "".
+    Raises UnreadableFile: one sentence with what to do.
+    """
+    tabular.refuse_foreign(data, filename)
+    if tabular.is_zip(data):
+        return _from_rows(xlsx.sheet_rows(data, filename), filename, default_country)
+    text = csv.decode(data, filename)
+    if vcard.is_vcard(text):
+        return _from_cards(vcard.read(text), default_country)
+    return _from_rows(_text_rows(text, filename, default_country), filename, default_country)
+
+
+def _text_rows(text: str, filename: str, default_country: str) -> list[Row]:
+    rows = csv.text_rows(text, filename)
+    if not _has_phone_column(rows, default_country):
+        rows = csv.other_rows(text, filename, lambda found: _has_phone_column(found, default_country)) or rows
+    return rows
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a sheet's columns are taken for. header: index of the row of titles, None for none; phone: of the column
+    of numbers, None where nothing looks like one; names: field names, one for each column, unique."""
+
+    header: int | None
+    phone: int | None
+    names: list[str]
+
+
+def sheets(data: bytes, filename: str, default_country: str, most_rows: int) -> list[tuple[str, list[Row]]]:
+    """(title, rows as they are) of each sheet of a workbook, or of the one list that another file is.
+
+    A vCard file becomes a list with a row of titles. Raises UnreadableFile.
+    """
+    tabular.refuse_foreign(data, filename)
+    if tabular.is_zip(data):
+        found = xlsx.sheets(data, filename, most_rows)
+        if not found:
+            raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
+        return found
+    text = csv.decode(data, filename)
+    cards = vcard.is_vcard(text)
+    rows = _card_rows(text, default_country) if cards else _text_rows(text, filename, default_country)
+    if not rows:
+        raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
+    if len(rows) > most_rows:
+        raise errors.UnreadableFile(f"{filename} has more than {most_rows:,} rows: split it.")
+    return [("", rows)]
+
+
+def layout(rows: list[Row], default_country: str) -> Layout:
+    """What the columns of a sheet most likely are."""
+    width = max((len(row.cells) for row in rows), default=0)
+    phone = _likeliest_column(rows, width, default_country)
+    header = _header(rows, phone or 0) if rows else None
+    return Layout(header, phone, field_names([] if header is None else rows[header].cells, width))
+
+
+def field_names(titles: list[str], width: int) -> list[str]:
+    """Names for so many columns by their titles, each of them once."""
+    taken = {"number"}
+    return [_unique(field_name(_cell(titles, column), f"column_{column + 1}"), taken) for column in range(width)]
+
+
+def _card_rows(text: str, default_country: str) -> list[Row]:
+    titles = ["name", "first_name", "last_name", "org", "title", "email"]
+    rows = [Row(0, ["TEL", *titles])]
+    for card in vcard.read(text):
+        fields = [tabular.clean(card.fields.get(name, "")) for name in titles]
+        rows.append(Row(card.position, [_best(card, default_country), *fields]))
+    return rows
+
+
+def _best(card: vcard.Card, default_country: str) -> str:
+    """The card's number to write to: a good one, the likeliest mobile first; "" where it has none."""
+    good = (number for number in card.numbers if phone.resemblance(number, default_country) > 0.5)
+    return next(good, card.numbers[0] if card.numbers else "")
+
+
+def parse_numbers(values: Sequence[object], default_country: str) -> ContactList:
+    """The API's `numbers: [...]` and `recipients: [{number, ...fields}]`, order kept, duplicates left out.
+
+    values: anything that JSON can hold; what is no number is rejected by its index. Field names are made identifiers
+    (`field_name`); a recipient keeps only the fields it came with.
+    """
+    collected = _Collector(default_country)
+    for position, value in enumerate(values):
+        given: Mapping[object, object] = value if isinstance(value, Mapping) else {"number": value}
+        shown = given.get("number")
+        try:
+            number = _listed(_number_text(shown), default_country)
+            taken = {"number"}
+            fields = {
+                _unique(field_name(str(name), "field"), taken): tabular.clean(_scalar(content, str(name)))
+                for name, content in given.items()
+                if name != "number"
+            }
+        except errors.InvalidInput as error:
+            collected.reject(position, _shown(shown), str(error))
+        else:
+            collected.accept(position, number, fields)
+    columns = dict.fromkeys(name for contact in collected.contacts for name in contact.fields)
+    return collected.result(list(columns), None)
+
+
+def _listed(value: str, default_country: str) -> str:
+    """A number that a program gave: with + it is taken as it is, if it can be one at all."""
+    try:
+        return phone.normalise(value, default_country)
+    except errors.InvalidNumber:
+        if number := phone.as_given(value):
+            return number
+        raise
+
+
+def normalise(value: str, default_country: str) -> str:
+    """The number in E.164. Raises InvalidNumber."""
+    return phone.normalise(value, default_country)
+
+
+def field_name(title: str, fallback: str) -> str:
+    """A title as an identifier that a template can name: `First Name` → `first_name`; `fallback` if nothing is left."""
+    signs = unicodedata.normalize("NFKC", title).lower()
+    words = "".join(sign if ("a" + sign).isidentifier() else " " for sign in signs).replace("_", " ").split()
+    name = "_".join(words)[:MAX_FIELD_NAME].rstrip("_")
+    if not name:
+        return fallback
+    if not name.isidentifier():
+        name = "_" + name
+    return name + "_" if name in template.RESERVED else name
+
+
+class _Collector:
+    """Sorts rows into contacts, rejected and duplicates."""
+
+    def __init__(self, default_country: str) -> None:
+        self.contacts: list[Contact] = []
+        self._rejected: list[Rejected] = []
+        self._duplicates = 0
+        self._seen: set[str] = set()
+        self._country = default_country
+
+    def add(self, position: int, value: str, fields: dict[str, str]) -> None:
+        try:
+            number = phone.normalise(value, self._country)
+        except errors.InvalidNumber as error:
+            self.reject(position, value, str(error))
+        else:
+            self.accept(position, number, fields)
+
+    def accept(self, position: int, number: str, fields: dict[str, str]) -> None:
+        if number in self._seen:
+            self._duplicates += 1
+            return
+        self._seen.add(number)
+        self.contacts.append(Contact(position, number, fields))
+
+    def reject(self, position: int, value: str, reason: str) -> None:
+        self._rejected.append(Rejected(position, tabular.clean(value)[:MAX_SHOWN], reason))
+
+    def result(self, columns: list[str], phone_column: str | None) -> ContactList:
+        return ContactList(self.contacts, self._rejected, self._duplicates, columns, phone_column)
+
+
+def _from_rows(rows: list[Row], filename: str, default_country: str) -> ContactList:
+    if not rows:
+        raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
+    width = max(len(row.cells) for row in rows)
+    phone = _likeliest_column(rows, width, default_country)
+    if phone is None:
+        if len(rows) == 1 and any(_title_rank(rows, column) > 1 for column in range(width)):
+            raise errors.UnreadableFile(f"{filename} has only a header, no contacts: add a row for each person.")
+        raise errors.UnreadableFile(
+            f"No column of {filename} looks like telephone numbers: put them in a column of their own, "
+            "with + and the country code."
+        )
+    header = _header(rows, phone)
+    titles = [] if header is None else rows[header].cells
+    taken = {"number"}
+    names = {
+        column: _unique(field_name(_cell(titles, column), f"column_{column + 1}"), taken)
+        for column in range(width)
+        if column != phone
+    }
+    collected = _Collector(default_country)
+    for row in rows[0 if header is None else header + 1 :]:
+        fields = {name: tabular.plain(_cell(row.cells, column)) for column, name in names.items()}
+        collected.add(row.position, _cell(row.cells, phone), fields)
+    return collected.result(list(names.values()), _cell(titles, phone) or f"column_{phone + 1}")
+
+
+def _from_cards(cards: Iterable[vcard.Card], default_country: str) -> ContactList:
+    collected = _Collector(default_country)
+    for card in cards:
+        if card.broken:
+            collected.reject(card.position, card.fields["name"], "This card cannot be read: export it again.")
+        elif not card.numbers:
+            collected.reject(card.position, card.fields["name"], "This card has no telephone number.")
+        else:
+            fields = {name: tabular.clean(text) for name, text in card.fields.items()}
+            collected.add(card.position, _best(card, default_country), fields)
+    used = dict.fromkeys(name for contact in collected.contacts for name, text in contact.fields.items() if text)
+    for contact in collected.contacts:
+        for name in contact.fields.keys() - used.keys():
+            del contact.fields[name]
+    return collected.result(list(used), "TEL")
+
+
+def _has_phone_column(rows: list[Row], default_country: str) -> bool:
+    width = max((len(row.cells) for row in rows), default=0)
+    return width > 0 and _phone_column(rows, width, default_country) is not None
+
+
+def _likeliest_column(rows: list[Row], width: int, default_country: str) -> int | None:
+    """The column of numbers: by what is in it, or by its title where nothing in it says so."""
+    phone = _phone_column(rows, width, default_country)
+    if phone is None or _title_rank(rows[:_HEADER_ROWS], phone) == 0:
+        titled = _titled_column(rows, width)
+        phone = phone if titled is None else titled
+    return phone
+
+
+def _titled_column(rows: list[Row], width: int) -> int | None:
+    """The column that the header calls a telephone, whatever is in it: its rows are rejected with their reasons."""
+    heads = rows[:_HEADER_ROWS]
+    ranks = {column: _title_rank(heads, column) for column in range(width)}
+    titled = [
+        column
+        for column, rank in ranks.items()
+        if rank >= _TELEPHONE
+        and (title := next(cell for row in heads if (cell := _cell(row.cells, column))))
+        and len(title.split()) <= _TITLE_LENGTH
+        and any(_cell(row.cells, column) for row in rows[1:])
+    ]
+    return max(titled, key=lambda column: (ranks[column], -column), default=None)
+
+
+def _phone_column(rows: list[Row], width: int, default_country: str) -> int | None:
+    """The column whose cells are telephone numbers, by a sample over the whole file; None if there is none.
+
+    Among columns that are nearly as good, the title decides, then the share, then the place.
+    """
+    wanted = max(20, min(_SAMPLE_ROWS, _SAMPLE_CELLS // width))
+    sample = rows[:: max(1, len(rows) // wanted)]
+    shares: dict[int, float] = {}
+    for column in range(width):
+        marks = [phone.resemblance(cell, default_country) for row in sample if (cell := _cell(row.cells, column))]
+        if len(marks) > 1 and marks[0] == 0:
+            marks = marks[1:]  # a title, it seems, which says nothing about the cells below
+        if marks and sum(marks) / len(marks) >= _LEAST_RESEMBLANCE:
+            shares[column] = sum(marks) / len(sample)
+    if not shares:
+        return None
+    best = max(shares.values())
+    near = [column for column, share in shares.items() if share >= best - _NEARLY]
+    heads = rows[: min(_HEADER_ROWS, len(rows))]
+    return max(near, key=lambda column: (_title_rank(heads, column), shares[column], -column))
+
+
+def _title_rank(heads: list[Row], column: int) -> int:
+    title = next((cell for row in heads if (cell := _cell(row.cells, column))), "").lower()
+    words = set("".join(sign if sign.isalpha() or unicodedata.combining(sign) else " " for sign in title).split())
+    ranks = [rank for rank, known in enumerate(_TITLE_WORDS) if words & known]
+    if 0 in ranks and max(ranks) < _TELEPHONE:
+        return 0
+    return max(ranks, default=1)
+
+
+def _header(rows: list[Row], phone: int) -> int | None:
+    """Index of the header row (rows above it are a heading, which is left out), or None."""
+    for index, row in enumerate(rows[:_HEADER_ROWS]):
+        if cell := _cell(row.cells, phone):
+            if _is_title(cell):
+                return index
+            return 0 if index else None
+    return 0 if len(rows) > 1 else None
+
+
+def _is_title(cell: str) -> bool:
+    return sum(map(str.isdigit, cell)) < 5 and not phone.resemblance(cell, "")
+
+
+def _cell(cells: list[str], column: int) -> str:
+    return cells[column] if column < len(cells) else ""
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """The name, or with `_2`, `_3`… if it is taken; takes it."""
+    found, count = name, 1
+    while found in taken:
+        count += 1
+        found = f"{name}_{count}"
+    taken.add(found)
+    return found
+
+
+def _scalar(value: object, name: str) -> str:
+    """Text, number or nothing as text. Raises InvalidInput."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, int | float) and abs(value) < _HUGE:  # false for NaN
+        return str(value)
+    raise errors.InvalidInput(f"The field {name} must be text or a number.")
+
+
+def _number_text(value: object) -> str:
+    """A telephone number as JSON may hold it, as text. Raises InvalidInput."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _HUGE:
+        return str(value)
+    raise errors.InvalidInput('The number must be text: write it as "+", country code and number.')
+
+
+def _shown(value: object) -> str:
+    """What was given instead of a number, as far as it can be shown."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    try:
+        return str(value)
+    except (ValueError, RecursionError):  # Python does not write out integers of thousands of digits
+        return f"({type(value).__name__})"

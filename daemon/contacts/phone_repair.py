@@ -1,0 +1,348 @@
+"""The number doctor: what is wrong with a cell that should hold a telephone number, and what it was most likely.
+
+Pure. `numbers.normalise` decides what can be written to as it stands; here its other half is done: what spreadsheets
+and people have done to a number is named (`Kind`), and where it can be undone there is a suggestion, which a person
+accepts. A suggestion is never taken by itself: a message to a stranger is worse than one more question.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+
+from daemon import errors
+from daemon.contacts import phone
+from daemon.i18n.languages import N_
+
+SHOWN = 200
+"""Characters of a cell that are looked at and shown."""
+
+
+class Kind(StrEnum):
+    """What is the matter with a cell; GOOD: nothing that anybody has to look at."""
+
+    GOOD = "good"
+    ROUNDED = "rounded"  #: 4.9151E+12
+    DECIMAL = "decimal"  #: 4915112345678.0
+    NO_PLUS = "no_plus"
+    NO_ZERO = "no_zero"
+    PREFIX = "prefix"  #: 00, 011…
+    TRUNK = "trunk"  #: +49 (0) 151
+    SEVERAL = "several"
+    SIGNS = "signs"  #: letters, other digits, invisible signs
+    EXTENSION = "extension"
+    MOBILE_RULE = "mobile_rule"
+    AMBIGUOUS = "ambiguous"
+    COUNTRY = "country"  #: no country code, and none to take
+    MISSING = "missing"
+    INVALID = "invalid"
+
+
+TITLES: dict[Kind, str] = {
+    Kind.GOOD: N_("Fine as they are"),
+    Kind.ROUNDED: N_("Shortened by the spreadsheet"),
+    Kind.DECIMAL: N_("With .0 at the end"),
+    Kind.NO_PLUS: N_("The plus is lost"),
+    Kind.NO_ZERO: N_("The leading zero is lost"),
+    Kind.PREFIX: N_("Dialling prefix instead of plus"),
+    Kind.TRUNK: N_("A zero too many"),
+    Kind.SEVERAL: N_("Several numbers in one cell"),
+    Kind.SIGNS: N_("Other signs in the number"),
+    Kind.EXTENSION: N_("With an extension"),
+    Kind.MOBILE_RULE: N_("The country writes mobile numbers differently"),
+    Kind.AMBIGUOUS: N_("Could be two different numbers"),
+    Kind.COUNTRY: N_("No country code"),
+    Kind.MISSING: N_("No number"),
+    Kind.INVALID: N_("Not a number that exists"),
+}
+REASONS: dict[Kind, str] = {
+    Kind.ROUNDED: N_(
+        "A spreadsheet shows long numbers as 4.9E+12. Where the last digits are gone nobody can bring them back: "
+        "format the column as text and enter the number again."
+    ),
+    Kind.DECIMAL: N_("A spreadsheet took the number for an amount and added a decimal."),
+    Kind.NO_PLUS: N_("A spreadsheet drops the plus. With it these digits are a valid number."),
+    Kind.NO_ZERO: N_("A spreadsheet drops a leading zero. With it these digits are a valid number."),
+    Kind.PREFIX: N_("00, 011 and the like are dialled before a country code; WhatsApp wants a plus."),
+    Kind.TRUNK: N_("The zero in brackets, or behind the country code, is dialled only within the country."),
+    Kind.SEVERAL: N_("The mobile one is taken, or the first one that can be read."),
+    Kind.SIGNS: N_("Letters, digits of another script or invisible signs stand between the digits."),
+    Kind.EXTENSION: N_("WhatsApp cannot reach an extension. This is the number in front of it."),
+    Kind.MOBILE_RULE: N_(
+        "Brazil puts a 9 before mobile numbers, Mexico has dropped its 1, and Argentina's mobiles have a 9 behind +54."
+    ),
+    Kind.AMBIGUOUS: N_("Valid numbers of two countries. This is the likelier one: look at each."),
+    Kind.COUNTRY: N_("Choose above which country these numbers are of, or correct them one by one."),
+    Kind.MISSING: N_("The cell is empty."),
+    Kind.INVALID: N_("Correct the digits, or leave the row out."),
+}  # fmt: skip
+
+_INVISIBLE = ("Cf", "Cc", "Zl", "Zp")
+_SCIENTIFIC = re.compile(r"(?i)\+?(\d(?:[.,]\d+)?)E\+?(\d{1,3})")
+_DECIMAL = re.compile(r"\+?\d{6,15}[.,]0*")
+_EXTENSION = re.compile(
+    r"(?i)[\s,;]*(?:ext(?:ension|n)?|durchwahl|dw|ramal|poste|anexo|int(?:erno)?|[x#])[\s.:=]*\d{1,7}\s*$"
+)
+_APART = re.compile(r"(?i)[/;,|&\n]|:::|\b(?:or|and|oder|und|ou|et|y|o)\b")
+_DIALLED = re.compile(r"\+?\s*(?:8\s*~?\s*10|0011|011|010|009|00)[\s.\-/]*(?=[1-9])")
+_FRACTION = re.compile(r".*\d[.,]\d{1,2}")
+_LOOKALIKES = str.maketrans("OolI|", "00111")
+_MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
+_LANDLINE = {PhoneNumberType.FIXED_LINE, PhoneNumberType.VOIP, PhoneNumberType.PAGER, PhoneNumberType.UAN}
+_WITHOUT_ZERO = frozenset({"IN", "AR"})
+"""Countries that dial a zero, and do not write it."""
+_LEAST_DIGITS = 7
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a cell comes to.
+
+    number: E.164, what it can be written to as it stands; None when a person has to decide.
+    suggestion: E.164, what it most likely was, or is known to WhatsApp as. reason: a sentence where the kind's own
+    (`REASONS`) does not say it all, else "". landline: probably not on WhatsApp.
+    """
+
+    kind: Kind
+    number: str | None = None
+    suggestion: str | None = None
+    reason: str = ""
+    landline: bool = False
+
+
+@lru_cache(200_000)
+def diagnose(value: str, country: str) -> Diagnosis:
+    """What is wrong with a cell. country: ISO code of numbers written without one, or ""."""
+    text = _visible(value)
+    if not any(map(str.isdigit, text)):
+        return Diagnosis(Kind.SIGNS if text else Kind.MISSING, reason=N_("There are no digits in it.") if text else "")
+    try:
+        number = phone.normalise(value[:SHOWN], country)
+    except errors.InvalidNumber as error:
+        return _repaired(text, country, str(error))
+    landline = _type(number) in _LANDLINE
+    if argentine := _with_nine(number):
+        return Diagnosis(Kind.MOBILE_RULE, number, argentine, landline=landline)
+    return Diagnosis(_damage(value, text, number, country), number, landline=landline)
+
+
+def _damage(value: str, text: str, number: str, country: str) -> Kind:
+    """What was undone to read the number."""
+    digits = "".join(filter(str.isdigit, text))
+    if _DECIMAL.fullmatch(text) and not text.isdecimal():
+        return Kind.DECIMAL
+    if re.search(r"\(\s*0\s*\)", text) or (text.startswith("+") and "+" + digits != number):
+        return Kind.TRUNK
+    if _invisible(value) or any(sign.isalpha() for sign in text):
+        return Kind.SIGNS
+    if text.startswith("+"):
+        return Kind.GOOD
+    if number == "+" + digits:
+        return Kind.NO_PLUS
+    if digits.startswith("00") or (_DIALLED.match(text) and "+" + _DIALLED.sub("", digits) == number):
+        return Kind.PREFIX
+    return Kind.GOOD if digits.startswith("0") or not _has_zero(number, country) else Kind.NO_ZERO
+
+
+def _repaired(text: str, country: str, why: str) -> Diagnosis:
+    """What a cell that cannot be read most likely was."""
+    if scientific := _SCIENTIFIC.fullmatch(text):
+        return _whole(scientific[1], scientific[2], country)
+    ways = (
+        _as_seen, _one_of_several, _without_extension, _dialled, _with_other_signs, _mobile_rule, _with_plus, _likelier,
+        _with_zero,
+    )  # fmt: skip
+    for way in ways:
+        if found := way(text, country):
+            return found
+    if len("".join(filter(str.isdigit, text))) < _LEAST_DIGITS:
+        return Diagnosis(Kind.INVALID, reason=N_("This is too short for a telephone number."))
+    if not country and not text.startswith("+") and "country code" in why:
+        return Diagnosis(Kind.COUNTRY)
+    return Diagnosis(Kind.INVALID, reason=why)
+
+
+def _whole(mantissa: str, exponent: str, country: str) -> Diagnosis:
+    """Scientific notation: a suggestion only where all digits are there."""
+    try:
+        digits = mantissa.replace(",", ".")
+        whole = Decimal(digits).scaleb(int(exponent))
+    except InvalidOperation:  # pragma: no cover - the pattern lets nothing else through
+        return Diagnosis(Kind.ROUNDED)
+    lost = int(exponent) - (len(digits) - 2 if "." in digits else 0)
+    number = _read(str(int(whole)), country) if lost <= 0 and int(exponent) < SHOWN else None
+    reason = "" if number else N_("Its last digits are lost: format the column as text and enter the number again.")
+    return Diagnosis(Kind.ROUNDED, suggestion=number, reason=reason)
+
+
+def _as_seen(text: str, country: str) -> Diagnosis | None:
+    """Once quotes and what a spreadsheet puts around a text are gone."""
+    try:
+        return Diagnosis(Kind.SIGNS, suggestion=phone.normalise(text, country))
+    except errors.InvalidNumber:
+        return None
+
+
+def _one_of_several(text: str, country: str) -> Diagnosis | None:
+    parts = [part.strip() for part in re.split(_APART, re.sub(r"(?<=\d)\s*(?=\+)", "\n", text))]
+    parts = [part for part in parts if sum(map(str.isdigit, part)) >= _LEAST_DIGITS]
+    if len(parts) < 2:
+        return None
+    read = [number for part in parts if (number := _read(part, country))]
+    best = next((number for number in read if _type(number) in _MOBILE), read[0] if read else None)
+    return Diagnosis(Kind.SEVERAL, suggestion=best, landline=best is not None and _type(best) in _LANDLINE)
+
+
+def _without_extension(text: str, country: str) -> Diagnosis | None:
+    plain = _EXTENSION.sub("", text)
+    number = _read(plain, country) if plain != text else None
+    return Diagnosis(Kind.EXTENSION, suggestion=number, landline=_type(number) in _LANDLINE) if number else None
+
+
+def _dialled(text: str, country: str) -> Diagnosis | None:
+    found = _DIALLED.match(text)
+    number = _valid("+" + text[found.end() :]) if found else None
+    return Diagnosis(Kind.PREFIX, suggestion=number) if number else None
+
+
+def _with_other_signs(text: str, country: str) -> Diagnosis | None:
+    """Without letters and signs; or with the digits that the letters look like."""
+    for changed in (text.translate(_LOOKALIKES), text):
+        plain = re.sub(r"[^\d+]", "", changed)
+        plain = plain[:1] + plain[1:].replace("+", "")
+        if changed is text and re.sub(r"[\s().\-/+]", "", text).isdecimal():
+            return None
+        if changed is not text and (changed == text or re.search(r"[A-Za-z]{2}", text)):
+            continue
+        plus = "+" if "+" in text and not plain.startswith("+") else ""
+        if number := _read(plus + plain, country):
+            return Diagnosis(Kind.SIGNS, suggestion=number)
+    return None
+
+
+def _mobile_rule(text: str, country: str) -> Diagnosis | None:
+    """Brazil's ninth digit, Mexico's former 1; Argentina's 15 where phonenumbers does not see it."""
+    number = _parsed(text, country)
+    if number is None:
+        return None
+    national = str(number.national_number)
+    ways = {
+        52: [national.removeprefix("1")],
+        55: [f"{national[:2]}9{national[2:]}"],
+        54: ["9" + national.replace("15", "", 1), "9" + national],
+    }
+    for way in ways.get(number.country_code or 0, []):
+        if found := _valid(f"+{number.country_code}{way}"):
+            return Diagnosis(Kind.MOBILE_RULE, suggestion=found)
+    return None
+
+
+def _with_plus(text: str, country: str) -> Diagnosis | None:
+    digits = "".join(filter(str.isdigit, text))
+    number = _valid("+" + digits) if not text.startswith(("0", "+")) and not _FRACTION.search(text) else None
+    if number is None or _parsed_valid(text, country):
+        return None
+    return Diagnosis(Kind.NO_PLUS, suggestion=number)
+
+
+def _with_zero(text: str, country: str) -> Diagnosis | None:
+    number = _read("0" + text, country) if country and not text.startswith(("0", "+")) else None
+    return Diagnosis(Kind.NO_ZERO, suggestion=number) if number else None
+
+
+def _likelier(text: str, country: str) -> Diagnosis | None:
+    """Valid with a plus and as a number of the default country: a mobile is likelier than a landline."""
+    digits = "".join(filter(str.isdigit, text))
+    abroad, home = _valid("+" + digits), _parsed_valid(text, country)
+    if not abroad or not home or abroad == home:
+        return None
+    return Diagnosis(Kind.AMBIGUOUS, suggestion=home if _type(home) in _MOBILE else abroad, reason=f"{abroad} / {home}")
+
+
+def guess_country(values: Iterable[str]) -> str:
+    """The country that most of the numbers with a country code are of; "" when none has one."""
+    found: Counter[str] = Counter()
+    for value in values:
+        text = _visible(value)
+        if text.startswith(("+", "00")) and (number := _parsed(_valid("+" + text.lstrip("+0")) or "", "")):
+            region = phonenumbers.region_code_for_number(number)
+            if region and region.isalpha():
+                found[region] += 1
+    return found.most_common(1)[0][0] if found else ""
+
+
+def _visible(value: str) -> str:
+    """Without invisible signs, digits as ASCII, ends trimmed of quotes."""
+    text = value[:SHOWN]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(str(unicodedata.digit(sign)) if sign.isdigit() else sign for sign in _seen(text))
+    return text.strip().strip("'\"=’").strip()
+
+
+def _seen(text: str) -> Iterator[str]:
+    return (sign for sign in text if sign == "\n" or unicodedata.category(sign) not in _INVISIBLE)
+
+
+def _invisible(value: str) -> bool:
+    """Whether signs are in it that nobody sees, or digits of another script."""
+    text = value[:SHOWN].strip()
+    return not text.isascii() and any(
+        unicodedata.category(sign) in _INVISIBLE or (sign.isdigit() and not sign.isascii()) for sign in text
+    )
+
+
+def _read(text: str, country: str) -> str | None:
+    """As `numbers.normalise`; None where that refuses it."""
+    try:
+        return phone.normalise(text, country)
+    except errors.InvalidNumber:
+        return _valid("+" + text) if text.isdecimal() and not text.startswith("0") else None
+
+
+def _parsed(text: str, country: str) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, country or None)
+    except NumberParseException:
+        return None
+
+
+def _parsed_valid(text: str, country: str) -> str | None:
+    number = _parsed(text, country) if country else None
+    if number is None or not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+
+
+def _valid(text: str) -> str | None:
+    number = _parsed(text, "")
+    if number is None or not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+
+
+def _type(number: str | None) -> int:
+    found = _parsed(number, "") if number else None
+    return phonenumbers.number_type(found) if found else PhoneNumberType.UNKNOWN
+
+
+def _with_nine(number: str) -> str | None:
+    """For a number that is Argentine without the mobile 9: the mobile it may be."""
+    if not number.startswith("+54") or number.startswith("+549"):
+        return None
+    return _valid("+549" + number[3:])
+
+
+def _has_zero(number: str, country: str) -> bool:
+    """Whether the country's people write this number with a zero in front."""
+    found = _parsed(number, "") if country and country not in _WITHOUT_ZERO else None
+    return found is not None and phonenumbers.format_number(found, PhoneNumberFormat.NATIONAL).startswith("0")

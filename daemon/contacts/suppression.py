@@ -1,0 +1,230 @@
+"""Who must not be written to: the list, how it grows, and the trace of whoever is taken off it.
+
+It is looked at when a message is claimed and again when it is submitted (`outbox`), for every campaign, and nothing
+switches that off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import peewee
+import structlog
+
+from daemon import errors
+from daemon.config import Settings
+from daemon.contacts import importer, uploads
+from daemon.db import clock
+from daemon.db.connection import after_commit, write
+from daemon.db.proxy import locked, tuples
+from daemon.models import Job, Removal, Suppression
+from daemon.states import OPEN
+
+log = structlog.get_logger()
+
+PAGE = 100
+BATCH = 500
+LONGEST_REASON = 500
+MAX_FILE = 32 * 1024 * 1024
+REPLY = "reply"  # the source of whoever wrote STOP
+ASKED = "asked not to be written to"  # where nobody gives another reason
+REMOVALS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of a list: how many were added, were there already or came twice in it, and what was refused."""
+
+    added: int = 0
+    present: int = 0
+    duplicates: int = 0
+    rejected: list[importer.Rejected] = field(default_factory=list)
+
+
+def suppress(settings: Settings, number: str, reason: str, who: str) -> dict[str, Any]:
+    """Never write to this number again: from when this returns nothing more is handed over.
+
+    Who is on the list stays there as they are. Raises InvalidNumber, InvalidInput; DatabaseBusy also where the number
+    is on the list already, but a hand-over that had begun could not be waited for.
+    """
+    plain, told = _one_number(settings, number), _reason(reason)
+    with write():
+        put(plain, told, who, clock.now_ms())
+        entry = describe(Suppression.get_by_id(plain))
+    _await_submits()
+    return entry
+
+
+def put(number: str, reason: str, source: str, now: int) -> bool:
+    """Part of the caller's transaction: put the number (E.164) on the list; whether it was not there before.
+
+    It waits for nobody: a job may be locked for long, and an opt-out must not be lost over that. Once it has committed,
+    claims and submits see it.
+    """
+    row = {"number": number, "reason": reason, "source": source, "created_at": now}
+    added = bool(Suppression.insert(**row).on_conflict_ignore().as_rowcount().execute())
+    if added:
+        after_commit(partial(log.info, "suppression.added", source=source))
+    return added
+
+
+def _await_submits() -> None:
+    """Wait for those who have looked at the list and not yet committed that they send: they hold their job.
+
+    In a transaction of its own, after the one that has changed the list: what waits here could be given up.
+    """
+    with write():
+        list(locked(Job.select(Job.id).where(Job.state.in_(OPEN)).order_by(Job.id)))
+
+
+def import_file(settings: Settings, data: bytes, filename: str, reason: str, who: str) -> Imported:
+    """Add everybody of a contacts file (CSV, XLSX, TXT, vCard). Raises UnreadableFile, InvalidInput, TooLarge."""
+    if len(data) > MAX_FILE:
+        raise errors.TooLarge("The file is larger than 32 MB: split it, or save it as CSV.")
+    found = importer.read(data, filename, settings.default_country)
+    return _import(found, _reason(reason), f"{who}: {uploads.safe_name(filename)}", who)
+
+
+def import_text(settings: Settings, text: str, reason: str, who: str) -> Imported:
+    """Add the numbers of a text that was pasted: one on each line, or commas between. Raises InvalidInput."""
+    values = [part.strip() for part in re.split(r"[\n\r,;\t]", text) if part.strip()]
+    if not values:
+        raise errors.InvalidInput("There is nothing to import: choose a file, or paste at least one telephone number.")
+    found = importer.parse_numbers(values, settings.default_country)
+    counted = [replace(each, position=each.position + 1) for each in found.rejected]  # as a person counts
+    found = replace(found, rejected=counted)
+    return _import(found, _reason(reason), f"{who}: a pasted list", who)
+
+
+def _import(found: importer.ContactList, reason: str, source: str, who: str) -> Imported:
+    """In small transactions: a sender waits for none of them, and a repeat adds only what is missing."""
+    now, added = clock.now_ms(), 0
+    numbers = sorted(contact.number for contact in found.contacts)  # in one order, as others may add them, too
+    for batch in peewee.chunked(numbers, BATCH):
+        rows = [{"number": number, "reason": reason, "source": source, "created_at": now} for number in batch]
+        with write():
+            added += Suppression.insert_many(rows).on_conflict_ignore().as_rowcount().execute()
+    _await_submits()
+    done = Imported(added, len(numbers) - added, found.duplicates, found.rejected)
+    log.info("suppression.imported", added=added, present=done.present, rejected=len(done.rejected), who=who)
+    return done
+
+
+def remove(settings: Settings, number: str, why: str, who: str) -> None:
+    """Take a number off the list; who did it and why is kept. Raises InvalidNumber, InvalidInput, NotFound."""
+    plain, told = _one_number(settings, number), _reason(why)
+    with write():
+        row = locked(Suppression.select().where(Suppression.number == plain)).first()
+        if row is None:
+            raise errors.NotFound("This number is not on the suppression list.")
+        Removal.create(
+            number=plain,
+            reason=row.reason,
+            source=row.source,
+            created_at=row.created_at,
+            removed_at=clock.now_ms(),
+            removed_by=who,
+            why=told,
+        )
+        Suppression.delete().where(Suppression.number == plain).execute()
+        after_commit(partial(log.info, "suppression.removed", who=who))
+
+
+def find(number: str) -> dict[str, Any]:
+    """The entry of a number in E.164. Raises NotFound."""
+    row = Suppression.get_or_none(Suppression.number == number)
+    if row is None:
+        raise errors.NotFound("This number is not on the suppression list.")
+    return describe(row)
+
+
+def among(numbers: Iterable[str]) -> set[str]:
+    """Those of the numbers (E.164) that are on the list."""
+    wanted = set(numbers)
+    rows = Suppression.select(Suppression.number).where(Suppression.number.in_(sorted(wanted)))
+    return {number for (number,) in tuples(rows)}
+
+
+def count() -> int:
+    """How many are on the list."""
+    return int(Suppression.select().count())
+
+
+def page(search: str = "", cursor: str | None = None, limit: int = PAGE) -> tuple[list[dict[str, Any]], str | None]:
+    """The list, newest first, from behind the cursor; and the cursor of the next page. Raises InvalidInput.
+
+    search: a part of the number, in whichever way it is written, or of the reason or the source.
+    """
+    query = _matching(search)
+    if cursor:
+        at, number = _place(cursor)
+        query = query.where(Suppression.created_at <= at, (Suppression.created_at < at) | (Suppression.number < number))
+    rows = list(query.order_by(Suppression.created_at.desc(), Suppression.number.desc()).limit(limit + 1))
+    last = rows[limit - 1] if len(rows) > limit else None
+    after = f"{last.created_at}.{last.number.removeprefix('+')}" if last else None
+    return [describe(row) for row in rows[:limit]], after
+
+
+def _matching(search: str) -> Any:
+    query = Suppression.select()
+    text = " ".join(search.split())
+    if not text:
+        return query
+    digits = "".join(sign for sign in text if sign.isdecimal())
+    if digits and not any(sign.isalpha() for sign in text):
+        return query.where(Suppression.number.contains(re.sub(r"^00?(?=[1-9])", "", digits)))
+    return query.where(Suppression.reason.contains(text) | Suppression.source.contains(text))
+
+
+def _place(cursor: str) -> tuple[int, str]:
+    at, _, digits = cursor.partition(".")
+    if not (at.isdecimal() and digits.isdecimal() and len(cursor) < 60):
+        raise errors.InvalidInput("cursor is taken from next_cursor.")
+    return int(at), f"+{digits}"
+
+
+def every() -> Iterator[dict[str, Any]]:
+    """All of it, newest first, a page at a time."""
+    after: str | None = None
+    while True:
+        rows, after = page("", after, 1_000)
+        yield from rows
+        if after is None:
+            return
+
+
+def removals() -> list[dict[str, Any]]:
+    """Who was taken off the list last, newest first."""
+    rows = Removal.select().order_by(Removal.id.desc()).limit(REMOVALS_SHOWN)
+    names = ("number", "reason", "source", "created_at", "removed_at", "removed_by", "why")
+    return [{name: getattr(row, name) for name in names} for row in rows]
+
+
+def describe(row: Suppression) -> dict[str, Any]:
+    """One entry as the API shows it."""
+    return {
+        "number": row.number,
+        "reason": row.reason,
+        "source": row.source,
+        "created_at": row.created_at,
+        "confirmed_at": row.confirmed_at,
+    }
+
+
+def _reason(text: str) -> str:
+    plain = " ".join(text.split())
+    if len(plain) > LONGEST_REASON:
+        raise errors.InvalidInput(f"The reason is longer than {LONGEST_REASON} characters: shorten it.")
+    return plain
+
+
+def _one_number(settings: Settings, number: str) -> str:
+    """The number as a campaign reads one: whoever can be written to can be suppressed. Raises InvalidNumber."""
+    found = importer.parse_numbers([number], settings.default_country)
+    if found.rejected:
+        raise errors.InvalidNumber(found.rejected[0].reason)
+    return found.contacts[0].number

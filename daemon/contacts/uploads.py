@@ -1,0 +1,228 @@
+"""Uploaded contacts files and attachments: kept by id, never named by a path.
+
+A contacts file is stored as it was read. An attachment's bytes lie in DATA_DIR/attachments/<id>, its name
+and kind in the database. Limits and kinds: whatsapp-web.md §7.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import secrets
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from daemon import errors
+from daemon.config import Settings
+from daemon.contacts import importer
+from daemon.db import clock
+from daemon.db.connection import write
+from daemon.files import durable
+from daemon.formats import filenames
+from daemon.models import Attachment, Upload
+from daemon.states import Kind
+from daemon.transports.protocol import Attachment as File
+
+PREVIEW = 20
+MEDIA_LIMIT = 16 * 1024 * 1024  # above it WhatsApp takes a photo or video only as a document
+PHOTOS = frozenset({"image/jpeg", "image/png", "image/webp"})
+VIDEOS = frozenset({"video/mp4", "video/3gpp", "video/quicktime"})
+AUDIOS = frozenset({"audio/aac", "audio/amr", "audio/mp4", "audio/mpeg", "audio/ogg", "audio/wav"})
+MEDIA_TYPES = {  # ours, because `mimetypes` takes .3gp for audio and knows many others only by /etc/mime.types
+    "jpg": "image/jpeg", "jpeg": "image/jpeg", "jpe": "image/jpeg", "jfif": "image/jpeg", "png": "image/png",
+    "webp": "image/webp", "heic": "image/heic", "heif": "image/heif",
+    "mp4": "video/mp4", "3gp": "video/3gpp", "3gpp": "video/3gpp", "mov": "video/quicktime", "qt": "video/quicktime",
+    "aac": "audio/aac", "amr": "audio/amr", "m4a": "audio/mp4", "mp3": "audio/mpeg", "ogg": "audio/ogg",
+    "oga": "audio/ogg", "opus": "audio/ogg", "wav": "audio/wav",
+}  # fmt: skip
+MAX_NAME = 120
+
+
+def add_contacts(data: bytes, filename: str, default_country: str) -> dict[str, Any]:
+    """Read and keep a contacts file. Returns the upload as the API shows it. Raises UnreadableFile."""
+    found = importer.read(data, filename, default_country)
+    upload = Upload(
+        id=secrets.token_hex(8),
+        filename=safe_name(filename),
+        created_at=clock.now_ms(),
+        total=found.total,
+        duplicates=found.duplicates,
+        columns=found.columns,
+        phone_column=found.phone_column,
+        contacts=[[c.position, c.number, c.fields] for c in found.contacts],
+        rejected=[[r.position, r.value, r.reason] for r in found.rejected],
+    )
+    with write():
+        upload.save(force_insert=True)
+    return describe(upload)
+
+
+def find(upload_id: str) -> Upload:
+    """The upload by that id. Raises NotFound."""
+    row = Upload.get_or_none(Upload.id == upload_id)
+    if row is None:
+        raise errors.NotFound(f"There is no upload {upload_id[:32]!r}: POST /upload the contacts file first.")
+    upload: Upload = row
+    return upload
+
+
+def describe(upload: Upload) -> dict[str, Any]:
+    """The upload as the API shows it; the preview holds the first contacts only, the upload holds all."""
+    return {
+        "upload_id": upload.id,
+        "filename": upload.filename,
+        "total": upload.total,
+        "unique": len(upload.contacts),
+        "duplicates": upload.duplicates,
+        "rejected": rejected_rows(upload.rejected),
+        "columns": upload.columns,
+        "phone_column": upload.phone_column,
+        "preview": [
+            {"row": row, "number": number, "fields": fields} for row, number, fields in upload.contacts[:PREVIEW]
+        ],
+    }
+
+
+def rejected_rows(rejected: Sequence[Sequence[Any]], place: str = "row") -> list[dict[str, Any]]:
+    return [{place: position, "value": value, "reason": reason} for position, value, reason in rejected]
+
+
+def add_attachment(settings: Settings, part: Path, filename: str) -> dict[str, Any]:
+    """Keep the file at `part` (moved, not copied; see `new_part`) as an attachment, also through a power cut.
+
+    Raises UnreadableFile when it is empty.
+    """
+    size = part.stat().st_size
+    if not size:
+        raise errors.UnreadableFile("The file is empty: choose one with content.")
+    name = safe_name(filename)
+    mimetype = mimetype_of(name)
+    with part.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    attachment = Attachment(
+        id=secrets.token_hex(8),
+        filename=name,
+        kind=kind_of(mimetype, size),
+        mimetype=mimetype,
+        size=size,
+        sha256=digest,
+        created_at=clock.now_ms(),
+    )
+    # On the disk before anybody hears of it: a power cut must not leave a campaign with half of a file.
+    place = attachment_path(settings, attachment.id)
+    durable.make_folder(place.parent)
+    durable.keep(part, place)
+    with write():
+        attachment.save(force_insert=True)
+    return {"attachment_id": attachment.id, "filename": name, "size": size, "kind": attachment.kind}
+
+
+def new_part(settings: Settings) -> Path:
+    """Where the bytes of an attachment go while they come in; whoever asks removes what is left there."""
+    place = attachment_path(settings, f"{secrets.token_hex(8)}.part")
+    durable.make_folder(place.parent)
+    return place
+
+
+def mimetype_of(filename: str) -> str:
+    """By the ending, the same on every machine for what WhatsApp takes as a photo, video or audio."""
+    ending = Path(filename).suffix[1:].lower()
+    return MEDIA_TYPES.get(ending) or mimetypes.guess_type(filename)[0] or "application/octet-stream"
+
+
+def kind_of(mimetype: str, size: int) -> Kind:
+    """What WhatsApp takes the file as; a photo or video above its media limit goes as a document."""
+    if mimetype in PHOTOS and size <= MEDIA_LIMIT:
+        return Kind.PHOTO
+    if mimetype in VIDEOS and size <= MEDIA_LIMIT:
+        return Kind.VIDEO
+    if mimetype in AUDIOS and size <= MEDIA_LIMIT:
+        return Kind.AUDIO
+    return Kind.DOCUMENT
+
+
+def attachments(ids: Sequence[str]) -> list[Attachment]:
+    """The attachments by those ids, in order. Raises NotFound."""
+    known = {row.id: row for row in Attachment.select().where(Attachment.id.in_(list(ids)))} if ids else {}
+    missing = [wanted for wanted in ids if wanted not in known]
+    if missing:
+        raise errors.NotFound(
+            f"There is no attachment {missing[0][:32]!r}: POST /upload_attachment the file and use the id it answers."
+        )
+    return [known[wanted] for wanted in ids]
+
+
+def intact(settings: Settings, ids: Sequence[str]) -> list[Attachment]:
+    """The attachments by those ids, in order, whose files are what was uploaded.
+
+    Raises NotFound, AttachmentMissing, AttachmentDamaged.
+    """
+    found = attachments(ids)
+    for row in found:
+        check(settings, row)
+    return found
+
+
+def check(settings: Settings, row: Attachment) -> None:
+    """See that an attachment's file is what was uploaded. Raises AttachmentMissing, AttachmentDamaged."""
+    place = attachment_path(settings, row.id)
+    try:
+        status = place.stat()
+        same = status.st_size == row.size and _digest(place, status.st_ino, status.st_mtime_ns) == row.sha256
+    except OSError:
+        raise errors.AttachmentMissing(f"The file {row.filename} is no longer there: upload it again.") from None
+    if not same:
+        raise errors.AttachmentDamaged(f"The file {row.filename} is damaged: upload it again.")
+
+
+@lru_cache(1024)
+def _digest(place: Path, _inode: int, _changed_ns: int) -> str:
+    """SHA-256 of a file; read once for everybody who gets it, as long as nobody writes to it."""
+    with place.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def files(settings: Settings, ids: Sequence[str], to_send: bool = True) -> tuple[File, ...]:
+    """The attachments as a transport takes them. to_send: else only what they are called matters.
+
+    Raises AttachmentLost (or, more exactly, AttachmentMissing or AttachmentDamaged).
+    """
+    try:
+        rows = attachments(ids)
+    except errors.NotFound:
+        raise errors.AttachmentLost(
+            "An attachment of this campaign is not stored any more: restore it from a backup, or stop this campaign "
+            "and make a new one."
+        ) from None
+    for row in rows if to_send else ():
+        _must_be_there(settings, row)
+    return tuple(
+        File(attachment_path(settings, row.id), row.filename, Kind(row.kind), row.mimetype, row.size) for row in rows
+    )
+
+
+def _must_be_there(settings: Settings, row: Attachment) -> None:
+    try:
+        check(settings, row)
+    except errors.AttachmentLost as error:
+        raise type(error)(
+            f"The file of attachment {row.id} is missing or damaged: put it back from a backup and resume this "
+            "campaign, or stop it and make a new one."
+        ) from None
+
+
+def attachment_path(settings: Settings, attachment_id: str) -> Path:
+    """Where an attachment's bytes lie; the id is ours, not the caller's."""
+    return settings.data_dir.resolve() / "attachments" / attachment_id
+
+
+def safe_name(filename: str) -> str:
+    """The last part of a client's file name, without what a file system or a log could trip over."""
+    name = filename.replace("\\", "/").rsplit("/", 1)[-1]
+    name = "".join(sign for sign in name if sign.isprintable() and sign not in '<>:"|?*').strip(". ")
+    if len(name) > MAX_NAME:
+        stem, dot, ending = name.rpartition(".")
+        name = (stem[: MAX_NAME - len(ending) - 1] + dot + ending) if dot and len(ending) < 12 else name[:MAX_NAME]
+    return filenames.short(name) or "file"

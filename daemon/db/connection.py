@@ -1,0 +1,144 @@
+"""The connection to the database: SQLite by default, PostgreSQL by URL; transactions and the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import peewee
+from playhouse import db_url
+
+from daemon import errors
+from daemon.db import inspection, proxy, schema
+from daemon.db.inspection import MIGRATIONS
+from daemon.db.postgres import AWAY, POSTGRES, Postgres
+from daemon.db.sqlite import BUSY_TIMEOUT_S, PRAGMAS, SQLITE, Sqlite
+
+
+def connect(url: str) -> None:
+    """Bind the models to the database at `url` and bring its schema up to date.
+
+    Raises DatabaseUnusable (corrupt, unreachable, or newer than this program); nothing is overwritten.
+    """
+    close()
+    opened = _open(url)
+    if url.startswith(SQLITE):
+        inspection.judge(Path(url.removeprefix(SQLITE)))
+    proxy.database.initialize(opened)
+    try:
+        _connect()
+        schema.upgrade(opened, MIGRATIONS)
+    except (peewee.DatabaseError, peewee.InterfaceError) as error:
+        close()
+        if _locked(error):
+            raise errors.DatabaseBusy(f"Another process keeps the database locked ({error}): try again.") from error
+        advice = "restore it from a backup or move it away"
+        if "full" in str(error):
+            advice = "make room on its disk"
+        if url.startswith("postgres"):
+            advice = "see that the server runs, and that the user and password of WASENDER_DATABASE_URL are right"
+        reason = " ".join(str(error).split())
+        raise errors.DatabaseUnusable(
+            f"The database cannot be used ({reason}): {advice}; it was left as it is."
+        ) from error
+    except errors.DatabaseUnusable:
+        close()
+        raise
+
+
+def _connect() -> None:
+    """Open this thread's connection. SQLite does not wait by itself where several processes turn WAL on at once."""
+    give_up = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            proxy.database.connect(reuse_if_open=True)
+            return
+        except peewee.OperationalError as error:
+            if not _locked(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.05)
+
+
+def _locked(error: Exception) -> bool:
+    waited = "locked" in str(error) or "lock timeout" in str(error)
+    return isinstance(error, peewee.OperationalError) and waited
+
+
+def _open(url: str) -> peewee.Database:
+    options: dict[str, Any] = {}
+    try:
+        if url.startswith(SQLITE):  # the rest is a path as it is: a # or ? in it means nothing
+            return Sqlite(url.removeprefix(SQLITE), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S, lock_type="IMMEDIATE")
+        if url.startswith(("postgresql://", "postgres://")):
+            given = db_url.parse(url, unquote_password=True, unquote_user=True)
+            options = {"prefer_psycopg3": True, "unquote_password": True, "unquote_user": True, **POSTGRES, **given}
+            del options["database"]
+        else:
+            raise ValueError
+        opened: peewee.Database = db_url.connect(url, **options)
+    except (RuntimeError, ValueError, ImportError):
+        # Nothing of the URL or the reason: a password may be in either.
+        raise errors.DatabaseUnusable(
+            "WASENDER_DATABASE_URL is not usable: write it as postgresql://user:password@host/name, with signs such "
+            "as # and / in the password as %23 and %2F, or leave it out for SQLite."
+        ) from None
+    return opened
+
+
+@contextmanager
+def write() -> Iterator[None]:
+    """One transaction that writes. Raises DatabaseBusy when the database is locked, full or away.
+
+    Nothing was changed then, unless the connection broke during COMMIT: the error's text says so, and
+    whoever repeats the work has to find out first.
+    """
+    outermost, committing = not proxy.database.in_transaction(), False
+    try:
+        with proxy.database.atomic():
+            yield
+            committing = outermost
+    except AWAY as error:
+        raise _busy(error, committing) from error
+
+
+@contextmanager
+def available() -> Iterator[None]:
+    """Work that may also only read. Raises DatabaseBusy when the database is locked, full or away meanwhile."""
+    try:
+        yield
+    except AWAY as error:
+        raise _busy(error, False) from error
+    except peewee.DatabaseError as error:
+        if type(error) is peewee.DatabaseError and not proxy.on_postgres():  # a page that cannot be read, met only now
+            raise inspection.unusable(str(error)) from error
+        if not isinstance(error, peewee.DataError):
+            raise
+        raise errors.InvalidInput(f"The database cannot store this ({error}).") from error
+
+
+def _busy(error: Exception, committing: bool) -> errors.DatabaseBusy:
+    """The error for the caller; a broken connection is put away, so that what comes next gets a new one."""
+    lost = proxy.on_postgres() and proxy.database.obj.lost()
+    if lost and not proxy.database.in_transaction():
+        proxy.database.close()
+    reason = " ".join(str(error).split())
+    if lost and committing:
+        return errors.DatabaseBusy(f"The database broke off ({reason}); look whether the change was made.")
+    return errors.DatabaseBusy(f"The database did not answer ({reason}): try again.")
+
+
+def after_commit(tell: Callable[[], object]) -> None:
+    """Run `tell` once the open transaction has committed, never if it is rolled back; at once outside one."""
+    proxy.database.after_commit(tell)
+
+
+def close() -> None:
+    """Close this thread's connection."""
+    if proxy.database.obj is not None and not proxy.database.is_closed():
+        proxy.database.close()
+
+
+db_url.register_database(Postgres, "postgres", "postgresql")

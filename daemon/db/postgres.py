@@ -1,0 +1,50 @@
+"""PostgreSQL: how a session is set up, and what may be repeated after a lost connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+
+from daemon.db.sqlite import BUSY_TIMEOUT_S
+
+# A silent network is noticed in half a minute, not in a quarter of an hour; what the URL says comes first.
+POSTGRES = {"connect_timeout": BUSY_TIMEOUT_S, "keepalives_idle": 30, "tcp_user_timeout": 30_000, "encoding": "utf8"}
+SESSION = f"""SELECT set_config('default_transaction_isolation', 'read committed', false),
+    set_config('lock_timeout', '{BUSY_TIMEOUT_S}s', false), -- as long as SQLite waits
+    set_config('idle_in_transaction_session_timeout', '60s', false), -- a client whose machine died holds no locks
+    CASE current_setting('synchronous_commit') -- `submit` relies on it: what has committed survives a power cut
+        WHEN 'off' THEN set_config('synchronous_commit', 'local', false) END"""
+AWAY = (peewee.OperationalError, peewee.InterfaceError)
+
+
+class Postgres(peewee.PostgresqlDatabase):
+    """PostgreSQL through psycopg 3. Of a connection that the server has closed (it was restarted) only that is
+    repeated on a new one which cannot have changed anything: a BEGIN, and a read outside of a transaction."""
+
+    def _connect(self) -> Any:
+        connection = super()._connect()  # type: ignore[misc]
+        connection.execute(SESSION)
+        return connection
+
+    def begin(self, *arguments: Any, **options: Any) -> None:
+        try:
+            super().begin(*arguments, **options)
+        except AWAY:
+            if not self.lost():
+                raise
+            self.close()
+            super().begin(*arguments, **options)
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        try:
+            return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
+        except AWAY:
+            if not self.lost() or self.in_transaction() or not sql.startswith("SELECT"):
+                raise
+            self.close()
+            return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
+
+    def lost(self) -> bool:
+        """Whether this thread's connection is open here, but no longer at the other end."""
+        return not self.is_closed() and bool(self.connection().closed)  # type: ignore[no-untyped-call]

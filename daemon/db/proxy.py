@@ -1,0 +1,28 @@
+"""The database that the models are bound to, whichever it turns out to be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+
+from daemon.db.postgres import Postgres
+
+database = peewee.DatabaseProxy()
+
+
+def tuples(query: Any) -> list[tuple[Any, ...]]:
+    """The query's rows as plain tuples."""
+    return list(query.tuples())
+
+
+def on_postgres() -> bool:
+    return isinstance(database.obj, Postgres)
+
+
+def locked(query: Any, skip: bool = False) -> Any:
+    """The query, locking its rows until the transaction ends; skip: without those that somebody has locked.
+
+    On SQLite the transaction has locked the whole database already.
+    """
+    return query.for_update(skip_locked=skip) if on_postgres() else query

@@ -1,0 +1,54 @@
+"""The canary: a message to oneself that shows whether WhatsApp Web still is as this program knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from daemon import errors
+from daemon.states import Finding
+from daemon.telemetry import unforeseen
+from daemon.transports.protocol import Outgoing, Transport
+
+EVERY_MS = 3_600_000  # between two of them
+AGAIN_MS = 600_000  # after one that failed
+
+
+def message(number: str, now_ms: int) -> Outgoing:
+    """What goes to the account's own number: unlike any before it, with all that is hard to type."""
+    at = datetime.fromtimestamp(now_ms / 1000, UTC)
+    return Outgoing(
+        number,
+        f"wasender canary, {at:%Y-%m-%d %H:%M:%S} UTC 🐤\nA second line: äßé ñ 中文 हिन्दी العربية 👩‍👧\nThe last line.",
+    )
+
+
+async def fly(
+    transport: Transport,
+    outgoing: Outgoing,
+    held: Callable[[], bool],
+    leaving: Callable[[], Awaitable[None]],
+    stayed: Callable[[], Awaitable[None]],
+) -> str | None:
+    """Send it and read it back from the chat. Returns what is wrong, None when all is well.
+
+    held: whether the account is ours; where it is not any more, LeaseLost is raised. leaving: called right before it
+    is handed over; stayed: when it is certain then that nothing has left.
+    Raises AccountUnready, BrowserLost: they say nothing about the page.
+    """
+    try:
+        mark = await transport.prepare(outgoing)
+        await leaving()
+        try:
+            await transport.hand_over(outgoing, mark, held)
+        except (errors.NotSubmitted, errors.LeaseLost):
+            await stayed()
+            raise
+        found = await transport.look_up(outgoing, mark)
+    except (errors.NotSubmitted, errors.SubmitUnknown, errors.Undeliverable) as error:
+        return str(error)
+    except (errors.AccountUnready, errors.BrowserLost, errors.LeaseLost):
+        raise
+    except Exception as error:  # it does not work as it should, whatever it is
+        return f"It failed in a way that nobody foresaw ({unforeseen.Unforeseen().tell(error, 'canary')})."
+    return None if found.finding is Finding.SENT else found.evidence

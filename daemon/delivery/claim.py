@@ -1,0 +1,217 @@
+"""Lease due messages of the jobs that may run now to a sender."""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+from typing import Any
+
+import peewee
+import structlog
+
+from daemon.accounts import handovers, pace, pacing
+from daemon.db.clock import AHEAD_MS
+from daemon.db.connection import after_commit, write
+from daemon.db.prepared import Prepared, param
+from daemon.db.proxy import locked
+from daemon.delivery import counters, eligibility, moves
+from daemon.delivery.enqueue import BATCH
+from daemon.delivery.moves import LONGEST_WAIT_MS
+from daemon.models import Account, Job, Message
+from daemon.states import JOB_MOVES, MAY_RUN, JobState, State
+
+log = structlog.get_logger()
+
+SKIPS_PER_CLAIM = 200
+FARTHEST_MS = 3 * pacing.DAY_MS  # a cap frees within a day, and the window after it opens within another
+LOOK_AGAIN_MS = 1_000
+
+
+def claim(
+    account: str, limit: int, now: int, lease_ms: int, rules: pacing.Rules, known_only: bool = False
+) -> list[Message]:
+    """Lease up to `limit` due messages of one job to the caller, oldest due first.
+
+    now: UTC epoch ms. Returns 0..limit rows, all `claimed`, sharing one `lease` token valid for lease_ms:
+    extend() it or lose it. Running jobs of an account take turns; people on the suppression list are
+    skipped here, and so are those who got as many messages as one person may (rules.person_cap); nothing
+    is claimed before the account's pace, caps and quiet hours allow it.
+    known_only: those whom this account has written to before, with success.
+    """
+    if not _anything_due(account, now, rules.zone, known_only):
+        return []
+    pace.follow_clock(account, now)
+    token = secrets.token_hex(8)
+    for _ in range(SKIPS_PER_CLAIM):
+        with write():
+            pace.require_owner(account)
+            opens, own = pace.opening_and_rules(account, now, rules)
+            if opens.at > now:
+                return []
+            # First a job that nobody is changing just now; only where there is no other one, wait for it.
+            due: dict[str, Any] = {"account": account, "now": now, "zone": rules.zone}
+            job = _next_job(known_only, skip=True, **due) or _next_job(known_only, skip=False, **due)
+            if job is None:
+                return []
+            room = _room(job, limit, now, own.zone)
+            claimed = _claim_from(job, room, now, now + lease_ms, token, known_only, own) if room else []
+        if claimed:
+            return claimed
+    return []
+
+
+def _anything_due(account: str, now: int, zone: str, known_only: bool) -> bool:
+    """Open the jobs whose time has come; then a read that spares an idle sender the write lock."""
+    _due_again(account, now)
+    for (job_id,) in _scheduled(account=account, now=now).fetchall():
+        _open(job_id, now)
+    due = {"account": account, "now": now, "zone": zone, "farthest": now + FARTHEST_MS}
+    return _waiting(known_only, **due).fetchone() is not None
+
+
+def _due_again(account: str, now: int) -> None:
+    """Messages that were put off while the clock was ahead are due now: no wait is as long as theirs."""
+    for job_id, message_id in _put_off(account=account, farthest=now + LONGEST_WAIT_MS + AHEAD_MS).fetchall():
+        with write():
+            moves.job_state(job_id)
+            mine = (Message.id == message_id) & (Message.state == State.PENDING)
+            Message.update(not_before=now).where(mine, Message.not_before > now + LONGEST_WAIT_MS).execute()
+
+
+@Prepared
+def _put_off() -> Any:
+    late = (Message.state == State.PENDING.value, Message.not_before > param("farthest"))
+    mine = (Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)))
+    return Message.select(Message.job, Message.id).join(Job).where(*mine, *late).limit(BATCH)
+
+
+@Prepared
+def _scheduled() -> Any:
+    return Job.select(Job.id).where(
+        Job.account == param("account"), Job.state == JobState.SCHEDULED.value, Job.schedule_at <= param("now")
+    )
+
+
+def _open(job_id: int, now: int) -> None:
+    sources, target = JOB_MOVES["open"]
+    with write():
+        if Job.update(state=target).where(Job.id == job_id, Job.state.in_(sources)).execute():
+            after_commit(partial(log.info, "job.opened", job_id=job_id))
+            counters.end_if_done(job_id, now)  # where all of it was decided before its time
+
+
+def _job_with_work(known_only: bool, *columns: Any) -> Any:
+    """The runnable job of the account that has somebody due and has waited longest for its turn."""
+    somebody = Message.select(peewee.Value(1)).where(
+        Message.job == Job.id, Message.state == State.PENDING.value, Message.not_before <= param("now")
+    )
+    if known_only:
+        somebody = somebody.where(eligibility.known(Message))
+    return (
+        Job.select(*columns)
+        .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), _open_now(), peewee.fn.EXISTS(somebody))
+        .order_by(_had_its_turn(), Job.id)
+        .limit(1)
+    )
+
+
+def _had_its_turn() -> Any:
+    """When the job last had its turn; a time ahead of now is none, else all others would go first until then."""
+    return peewee.Case(None, [(Job.claimed_at > param("now"), 0)], Job.claimed_at)
+
+
+def _open_now() -> Any:
+    """Whether neither window nor cap hold the job back, as far as was seen. No wait is as long as FARTHEST_MS: past
+    it the clock was set back since, and it is looked at anew. So is what was reckoned in another time zone than the
+    account has now, by its own limits or the settings."""
+    own = Account.select(Account.timezone).where(Account.name == param("account"))
+    moved = Job.opens_zone.is_null() | (Job.opens_zone != peewee.fn.COALESCE(own, param("zone")))
+    return (Job.opens_at <= param("now")) | (Job.opens_at > param("farthest")) | moved
+
+
+@Prepared
+def _waiting(known_only: bool) -> Any:
+    return _job_with_work(known_only, Job.id)
+
+
+@Prepared
+def _turn(known_only: bool, skip: bool) -> Any:
+    return locked(_job_with_work(known_only), skip)
+
+
+@Prepared
+def _next_due(known_only: bool) -> Any:
+    due = (
+        Message.select()
+        .where(Message.job == param("job"), Message.state == State.PENDING.value, Message.not_before <= param("now"))
+        .order_by(Message.not_before, Message.id)
+        .limit(param("limit"))
+    )
+    return locked(due.where(eligibility.known(Message)) if known_only else due, skip=True)
+
+
+def _room(job: Job, limit: int, now: int, zone: str) -> int:
+    """How many of the job's messages may be claimed now. At 0 it is put aside until its window or cap opens, so
+    that another job gets the turn."""
+    if not job.window and not job.daily_cap:
+        return limit
+    opens = eligibility.job_opening(job, now, zone)
+    room = limit
+    if opens.at <= now and job.daily_cap:
+        left = handovers.count_of_job(job.account, job.id, now - pacing.DAY_MS, now)
+        room = min(limit, job.daily_cap - left - job.claimed)
+    if opens.at > now or room <= 0:  # with the cap's last ones in hand it is soon seen what becomes of them
+        _put_aside(id=job.id, at=max(opens.at, now + LOOK_AGAIN_MS), zone=zone)
+        return 0
+    return room
+
+
+@Prepared
+def _put_aside() -> Any:
+    return Job.update(opens_at=param("at"), opens_zone=param("zone")).where(Job.id == param("id"))
+
+
+def _next_job(known_only: bool, skip: bool, account: str, now: int, zone: str) -> Job | None:
+    values = {"account": account, "now": now, "zone": zone, "farthest": now + FARTHEST_MS}
+    return next(iter(_rows(Job, _turn(known_only, skip, **values))), None)
+
+
+def _claim_from(
+    job: Job, limit: int, now: int, lease_until: int, token: str, known_only: bool, rules: pacing.Rules
+) -> list[Message]:
+    rows = _rows(Message, _next_due(known_only, job=job.id, now=now, limit=limit))
+    refused = {row.number: why for row in rows if (why := eligibility.barred(job, row, now, rules))}
+    kept: list[Message] = []
+    for row in rows:
+        row.job = job
+        if why := refused.get(row.number):
+            moves.apply(row, "skip", why, "sender", now, error=why)
+        else:
+            kept.append(row)
+    for row in kept:
+        attempts = row.attempts + 1
+        moves.apply(row, "claim", None, "sender", now, attempts=attempts, lease=token, lease_until=lease_until)
+    sources, target = JOB_MOVES["begin"]
+    if kept and job.state in sources:
+        job.state = target
+        after_commit(partial(log.info, "job.began", job_id=job.id))
+    _take_turn(bool(kept), id=job.id, now=now)
+    return kept
+
+
+@Prepared
+def _take_turn(begins: bool) -> Any:
+    changes = {"claimed_at": param("now"), "started_at": peewee.fn.COALESCE(Job.started_at, param("now"))}
+    if begins:
+        changes["state"] = peewee.Value(JOB_MOVES["begin"][1].value)
+    return Job.update(changes).where(Job.id == param("id"))
+
+
+def _rows(table: Any, cursor: Any) -> list[Any]:
+    """The cursor's rows, which have all columns of the table, as its models."""
+    found = []
+    for values in cursor.fetchall():
+        row = table()
+        row.__data__ = {f.name: f.python_value(v) for f, v in zip(table._meta.sorted_fields, values, strict=True)}
+        found.append(row)
+    return found

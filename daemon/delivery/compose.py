@@ -1,0 +1,25 @@
+"""A claimed message as the transport takes it: text rendered, attachments found."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from daemon.config import Settings
+from daemon.contacts import uploads
+from daemon.formats import template
+from daemon.models import Message
+from daemon.transports.protocol import Outgoing
+
+_compiled = lru_cache(8)(template.compile)  # a job's text is the same for everybody
+
+
+def outgoing(settings: Settings, message: Message, to_send: bool = True) -> Outgoing:
+    """What the recipient is to get: the job's text with their fields, and their own files or the job's.
+
+    to_send: the files have to be there; to look for it in the chat their names will do. Raises AttachmentLost.
+    """
+    text = message.job.text
+    if text.strip():
+        text = template.render(_compiled(text), message.fields, message.number)
+    ids = message.job.attachments if message.attachments is None else message.attachments
+    return Outgoing(message.number, text, uploads.files(settings, ids, to_send))

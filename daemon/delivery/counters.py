@@ -1,0 +1,60 @@
+"""A job's counters: they move by deltas with the messages, and are compared, never recounted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import peewee
+import structlog
+
+from daemon.db.connection import after_commit
+from daemon.db.prepared import Prepared, param
+from daemon.db.proxy import tuples
+from daemon.models import Job, Message
+from daemon.states import JOB_MOVES, UNFINISHED, State
+
+log = structlog.get_logger()
+
+
+def shift(job_id: int, deltas: Mapping[State, int], at: int) -> None:
+    """Move the job's counters, and complete it when nobody is left to send."""
+    changes = {state.value: delta for state, delta in deltas.items() if delta}
+    if not changes:
+        return
+    _add(tuple(changes), id=job_id, **changes)
+    fewer = sum(delta for state, delta in deltas.items() if state in UNFINISHED) < 0
+    if fewer:
+        end_if_done(job_id, at)
+
+
+def end_if_done(job_id: int, at: int) -> None:
+    if _complete(id=job_id, at=at).rowcount:
+        after_commit(partial(log.info, "job.completed", job_id=job_id))
+
+
+@Prepared
+def _add(states: tuple[str, ...]) -> Any:
+    return Job.update({state: getattr(Job, state) + param(state) for state in states}).where(Job.id == param("id"))
+
+
+@Prepared
+def _complete() -> Any:
+    sources, target = JOB_MOVES["complete"]
+    nobody_left = Job.pending + Job.claimed + Job.sending == 0
+    return Job.update(state=target.value, completed_at=param("at")).where(
+        Job.id == param("id"), Job.state.in_(sorted(sources)), nobody_left
+    )
+
+
+def miscounted() -> list[int]:
+    """Ids of the jobs whose counters differ from their messages; empty unless something is wrong."""
+    found = []
+    for job in Job.select():
+        query = Message.select(Message.state, peewee.fn.COUNT(Message.id)).where(Message.job == job)
+        rows: Counter[str] = Counter(dict(tuples(query.group_by(Message.state))))
+        if any(rows[state.value] != getattr(job, state.value) for state in State) or sum(rows.values()) != job.total:
+            found.append(job.id)
+    return found

@@ -1,0 +1,76 @@
+"""Who may be written to now: suppression, the frequency cap, known chats, a job's own window and cap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+
+from daemon.accounts import handovers, pacing
+from daemon.db.prepared import Prepared, param
+from daemon.db.proxy import database, on_postgres
+from daemon.models import UNCAPPED, Job, Message, Suppression
+from daemon.states import OUT
+
+PERSON = 0x7065_7273  # any number that is ours: the advisory locks of those who are about to write to one person
+SURELY_THERE = 3  # that many are asked for where nobody seems to be there
+OPTED_OUT = "is on the suppression list"
+
+
+def known(message: Any) -> Any:
+    """Whether the account has written to the message's recipient before, and WhatsApp's server ticked it."""
+    earlier = Message.alias()
+    return peewee.fn.EXISTS(
+        earlier.select(peewee.Value(1)).where(
+            earlier.account == message.account, earlier.number == message.number, earlier.state.in_(sorted(OUT))
+        )
+    )
+
+
+def job_opening(job: Job, now: int, zone: str) -> pacing.Opening:
+    """The earliest time that the job's own window and daily cap allow, and which of them it waits for."""
+
+    def nth_newest(n: int, since: int) -> int | None:
+        return handovers.nth_newest_of_job(job.account, job.id, n, since, now)
+
+    return pacing.job_opening(now, terms(job), zone, nth_newest)
+
+
+def terms(job: Job) -> pacing.Terms:
+    """What limits the job beside its account."""
+    return pacing.Terms(pacing.window(job.window), job.daily_cap)
+
+
+def barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> str | None:
+    """Why this person may not be written to now; None when they may."""
+    if _opted_out(number=message.number).fetchone():
+        return OPTED_OUT
+    if not rules.person_cap or job.kind in UNCAPPED:
+        return None
+    got = handovers.got(message.number, now - rules.person_window_ms, now, message.id)
+    if got < rules.person_cap:
+        return None
+    days = rules.person_window_ms // pacing.DAY_MS
+    return f"got {got} message{'s' * (got != 1)} within {days} day{'s' * (days != 1)}"
+
+
+def lock_person(number: str) -> None:
+    """Wait for who else is about to write to this person: each of two accounts would not see the other's message."""
+    if on_postgres():  # on SQLite the transaction has locked the whole database already
+        database.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (PERSON, number))
+
+
+@Prepared
+def _opted_out() -> Any:
+    return Suppression.select(peewee.Value(1)).where(Suppression.number == param("number"))
+
+
+def surely_there(account: str) -> list[Message]:
+    """The account's last messages that WhatsApp's server ticked, to different people, the newest first: these are on
+    WhatsApp."""
+    mine = (Message.account == account, Message.state.in_(sorted(OUT)), Message.submitted_at.is_null(False))
+    newest = Message.select(Message, Job).join(Job).where(*mine, Message.mark.is_null(False))
+    found: dict[str, Message] = {}
+    for message in newest.order_by(Message.submitted_at.desc()).limit(SURELY_THERE):
+        found.setdefault(message.number, message)
+    return list(found.values())

@@ -1,0 +1,35 @@
+"""Queue the recipients of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import peewee
+
+from daemon.formats.template import Recipient
+from daemon.models import Event, Job, Message
+from daemon.states import State
+
+BATCH = 500
+
+
+def enqueue(job: Job, recipients: Iterable[Recipient], who: str, at: int) -> None:
+    """Store one pending message for each recipient; the caller's transaction makes it whole with the job."""
+    rows = [
+        {
+            "job": job,
+            "account": job.account,
+            "row": r.position,
+            "number": r.number,
+            "fields": dict(r.fields),
+            "attachments": getattr(r, "attachments", None),
+        }
+        for r in recipients
+    ]
+    for batch in peewee.chunked(rows, BATCH):
+        Message.insert_many(batch).execute()
+    created = Message.select(
+        Message.id, peewee.Value(at), peewee.Value(who), peewee.Value("enqueue"), peewee.Value(State.PENDING.value)
+    ).where(Message.job == job)
+    Event.insert_from(created, [Event.message, Event.at, Event.who, Event.move, Event.target]).execute()
+    Job.update(pending=len(rows), total=len(rows)).where(Job.id == job.id).execute()

@@ -1,0 +1,72 @@
+"""What a chat looked like when nobody could tell whether a message had gone out: kept for the person who decides.
+
+It shows what a person has written, to whom only those who may decide: viewers read the finding alone. It is deleted
+DECIDED_MS after the look, once nobody has to decide by it any more, and after KEEP_MS whatever became of it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import peewee
+import structlog
+
+from daemon import errors
+from daemon.contacts import masking
+from daemon.db.connection import after_commit, write
+from daemon.models import Evidence, Message
+from daemon.states import State
+from daemon.transports.protocol import Lookup
+
+log = structlog.get_logger()
+
+ROW_CHARS = 1_000
+DAY_MS = 24 * 3_600_000
+DECIDED_MS = 7 * DAY_MS
+KEEP_MS = 90 * DAY_MS
+
+
+def keep(message_id: int, found: Lookup, now: int) -> None:
+    """Store it beside earlier evidence; part of the caller's transaction."""
+    rows = [[row.own, row.text[:ROW_CHARS], row.ack] for row in found.rows]
+    Evidence.create(message=message_id, at=now, finding=found.evidence, rows=rows, screenshot=found.screenshot)
+
+
+def newest(message_id: int) -> dict[str, Any] | None:
+    """The last look into the chat as the API shows it, None when none was kept. For a viewer without what it shows."""
+    columns = (Evidence.id, Evidence.at, Evidence.finding, Evidence.rows, Evidence.screenshot.is_null(False))
+    row = Evidence.select(*columns).where(Evidence.message == message_id).order_by(Evidence.id.desc()).tuples().first()
+    if row is None:
+        return None
+    _, at, finding, rows, pictured = row
+    if masking.hidden.get():
+        rows, pictured = [], False
+    return {
+        "at": at,
+        "finding": finding,
+        "rows": [{"own": own, "text": text, "ack": ack} for own, text, ack in rows],
+        "screenshot": f"/messages/{message_id}/screenshot.png" if pictured else None,
+    }
+
+
+def screenshot(message_id: int) -> bytes:
+    """The picture (PNG) of the last look into the chat. Raises NotFound."""
+    pictures = Evidence.select(Evidence.screenshot).where(
+        Evidence.message == message_id, Evidence.screenshot.is_null(False)
+    )
+    row = pictures.order_by(Evidence.id.desc()).first()
+    if row is None:
+        raise errors.NotFound(f"There is no screenshot of the chat of message {message_id}.")
+    return bytes(row.screenshot)
+
+
+def prune(now: int) -> int:
+    """Delete what has been of use; returns how many looks."""
+    undecided = Message.select(peewee.Value(1)).where(Message.id == Evidence.message, Message.state == State.UNCERTAIN)
+    decided = (Evidence.at < now - DECIDED_MS) & ~peewee.fn.EXISTS(undecided)
+    with write():
+        gone = int(Evidence.delete().where((Evidence.at < now - KEEP_MS) | decided).execute())
+        if gone:
+            after_commit(partial(log.info, "evidence.deleted", count=gone))
+    return gone

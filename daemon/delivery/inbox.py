@@ -1,0 +1,313 @@
+"""The sender listens between two messages: what people have answered, and who wants nothing more.
+
+Whoever wrote STOP may be told so once. That message goes to somebody who is on the suppression list, so it is no
+message of a campaign, and it cannot become one: its text is a setting, its number comes from an entry that a reply to
+this account has made less than an hour ago (`replies.to_confirm`), and no address of the API or page leads here. That
+it goes out is committed before it does (`replies.confirm`), for good: after a crash it may never have arrived, but
+nobody gets it twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.accounts import handovers, limits, pace, pacing
+from daemon.config import Settings
+from daemon.contacts import optout
+from daemon.db import clock
+from daemon.delivery import opened_chats, replies
+from daemon.models import Purpose
+from daemon.telemetry import unforeseen
+from daemon.transports.protocol import Heard, Outgoing, Transport, Unread, always
+
+log = structlog.get_logger()
+
+EVERY_S = 20.0  # between two looks at the list of chats
+CHATS = 3  # unread ones that are opened in one look, at most: a sender has to send, too
+AGAIN_S = 600.0  # until a chat that stays unread, though it was looked at, is looked at anew
+PRUNE_S = 3600.0
+STORE_AGAIN_S = 0.25  # between two tries to store what was heard, while the sender ends
+TRIES = 3  # to tell somebody that nothing more comes, while nothing has left; to read a chat that was opened before
+
+OF_THE_CHAT = (errors.TransportError, LookupError, ValueError, TypeError, AttributeError)  # also mistakes of ours
+
+Guard = Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a chat looks in the list; there may be several that look alike."""
+
+    title: str
+    number: str | None
+    count: int
+    preview: str
+
+    @classmethod
+    def at(cls, chat: Unread) -> Look:
+        return cls(chat.title, chat.number, chat.count, chat.preview)
+
+
+@dataclass
+class Task:
+    """A chat to be read. entry: of `reading`, where it was opened before."""
+
+    chat: Unread
+    entry: int | None = None
+
+
+class Listening:
+    """One account's ears.
+
+    What was heard is kept here until it is stored: WhatsApp shows it only once. in_db: runs database work and returns
+    its result, as `Sender._db` does. gap: the pause after a message. held: whether the account is this sender's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        transport: Transport,
+        in_db: Callable[..., Awaitable[Any]],
+        gap: Callable[[tuple[int, int]], Awaitable[pacing.Gap]],
+        held: Callable[[], bool] = always,
+    ) -> None:
+        self._held = held
+        self._account, self._transport, self._in_db, self._gap = settings.account, transport, in_db, gap
+        self._further = optout.more(settings.stop_words)
+        self._confirmation = settings.stop_confirm.strip()
+        self._delay_ms = (round(settings.delay_min * 1000), round(settings.delay_max * 1000))
+        self._rules = limits.rules(settings)
+        self._kept: deque[Heard] = deque()  # heard, and not stored yet
+        self._settled: dict[Look, tuple[int, float]] = {}  # how many chats of that look need not be opened, until when
+        self._opened: Counter[Look] = Counter()  # in the last look, in vain: it may be unread no more, or still be so
+        self._before: Counter[Look] = Counter()  # the unread chats of the last look
+        self._read_at: dict[str, float] = {}  # title of an unread chat: when one of that title was read last
+        self._latest = True  # whether the chat that was open last is to be read once more
+        self._more, self._rested = False, False  # chats were left over by the last look; others had their turn since
+        self._tries: Counter[str] = Counter()
+        self._failed: Counter[int] = Counter()  # entry of `reading`: in vain
+        self._untold = bool(self._confirmation)  # whether somebody may have to be told
+        self._unforeseen = unforeseen.Unforeseen()
+        self._looked_at = self._pruned_at = float("-inf")
+
+    def begin_anew(self) -> None:
+        """The page has come up: what came into the chat that was open before may not have been heard."""
+        self._latest = True
+
+    async def overheard(self) -> None:
+        """Store what stood in chats that were opened for another reason; right before `submit` asks who may get it.
+
+        Raises DatabaseBusy: it is kept, and nothing may be submitted before it is stored.
+        """
+        self._kept.extend(await self._transport.overheard())
+        await self._store()
+
+    async def finish(self, within_s: float) -> None:
+        """The sender ends: what was heard is stored still, if the database takes it in that time. What is not, is read
+        again by the next life, as long as its chat is one of those in `reading`, or was written to last."""
+        try:
+            async with asyncio.timeout(within_s):
+                while True:
+                    try:
+                        return await self.overheard()
+                    except errors.DatabaseBusy:
+                        await asyncio.sleep(STORE_AGAIN_S)
+        except TimeoutError:
+            pass
+
+    async def turn(self, guarded: Guard, graced: Guard, tell: bool = True) -> bool:
+        """Nothing is in hand, or the account is held: listen, if it is time to; whether anything was done.
+
+        guarded: runs what may be given up when the sender is stopped; graced: likewise, after a moment. tell: whether
+        somebody may be told that nothing more comes. Raises BrowserLost, DatabaseBusy, and what they raise.
+        """
+        await self._store()
+        if time.monotonic() - self._looked_at >= EVERY_S or (self._more and self._rested):
+            self._rested = False
+            try:
+                await self._listen(guarded, graced)
+            finally:  # counted from its end: however long it takes, there is time to send in between
+                self._looked_at = time.monotonic()
+            if time.monotonic() - self._pruned_at >= PRUNE_S:
+                self._pruned_at = time.monotonic()
+                await self._in_db(replies.prune, clock.now_ms)
+            return True
+        self._rested = True
+        return tell and self._untold and await self._tell(guarded, graced)
+
+    async def _listen(self, guarded: Guard, graced: Guard) -> None:
+        """Look at all chats; read some of those that may be answers. What is left over has its turn soon."""
+        self._more = False
+        try:
+            unread: list[Unread] = await guarded(self._transport.unread())
+        except errors.AccountUnready:
+            return
+        await self.overheard()
+        before, new = await self._unfinished(), [Task(chat) for chat in await self._wanted(unread)]
+        self._more = max(len(before), len(new)) > CHATS
+        for task in before[:CHATS] + new[:CHATS]:
+            look = Look.at(task.chat)
+            try:
+                known = await self._read(task, graced)
+            except errors.AccountUnready:
+                continue
+            except errors.BrowserLost:
+                raise
+            except OF_THE_CHAT as error:  # the others are read all the same
+                log.warning("reply.unread", why=self._why(error))
+                await self._failed_again(task)
+                known = False
+            if known:  # whatever is unread there from now on is new
+                self._before[look] -= 1
+            else:
+                self._opened[look] += 1
+
+    async def _unfinished(self) -> list[Task]:
+        """Chats that were opened before and not read to the end; after a start also those that may have been open."""
+        rows = await self._in_db(opened_chats.unfinished, self._account, self._latest)
+        found = [Task(chat, entry) for entry, chat in rows]
+        if self._latest:
+            number = await self._in_db(replies.last_written, self._account)
+            if number and number not in {task.chat.number for task in found}:
+                found.append(Task(Unread("", number, 0)))
+            for task in found:  # an entry from here on, so that none is forgotten where this look comes to no end
+                if task.entry is None:
+                    task.entry = await self._in_db(opened_chats.begin, self._account, task.chat, clock.now_ms)
+                else:
+                    await self._in_db(opened_chats.reopen, task.entry)
+            self._latest = False
+        return found
+
+    async def _wanted(self, unread: list[Unread]) -> list[Unread]:
+        """Those of the unread chats that are to be opened: first where somebody is seen to ask for a stop, then those
+        that were read longest ago."""
+        looks = Counter(Look.at(chat) for chat in unread)
+        now = time.monotonic()
+        for look, opened in self._opened.items():  # in vain: how many of these are still there as they were?
+            self._settle(look, min(opened, max(0, looks[look] - (self._before[look] - opened))), now)
+        self._opened.clear()
+        self._before = looks
+        self._settled = {
+            look: (min(count, looks[look]), until)
+            for look, (count, until) in self._settled.items()
+            if looks[look] and now < until
+        }
+        titles = {chat.title for chat in unread}
+        self._read_at = {title: at for title, at in self._read_at.items() if title in titles}
+        left = Counter({look: count for look, (count, _) in self._settled.items()})
+        new: list[Unread] = []
+        for chat in reversed(unread):  # the newest of those that look alike was not looked at yet, if any was not
+            look = Look.at(chat)
+            if left[look]:
+                left[look] -= 1
+            else:
+                new.insert(0, chat)
+        if not new:
+            return []
+        worth = await self._in_db(replies.worth_opening, self._account, new, self._further, clock.now_ms)
+        for look, count in (Counter(map(Look.at, new)) - Counter(map(Look.at, worth))).items():
+            self._settle(look, count, now)
+
+        def urgency(chat: Unread) -> tuple[bool, float]:
+            return not optout.asks_to_stop(chat.preview, self._further), self._read_at.get(chat.title, 0.0)
+
+        return sorted(worth, key=urgency)
+
+    def _settle(self, look: Look, count: int, now: float) -> None:
+        before, until = self._settled.get(look, (0, now + AGAIN_S))
+        self._settled[look] = before + count, until
+
+    async def _read(self, task: Task, graced: Guard) -> bool:
+        """Open a chat, read it, store what stands there; whether it is known whose chat it is."""
+        chat = task.chat
+        landmarks = await self._in_db(replies.landmarks, self._account, chat, clock.now_ms)
+        if task.entry is None:
+            task.entry = await self._in_db(opened_chats.begin, self._account, chat, clock.now_ms)
+        self._read_at[chat.title] = time.monotonic()
+        heard = await graced(self._transport.read(replace(chat, landmarks=landmarks)))
+        self._kept.extend(await self._transport.overheard())
+        if heard is None:
+            await self._store()
+            await self._failed_again(task)
+            return False
+        self._kept.append(heard)
+        taken = await self._store()
+        if not taken.proved:
+            log.warning("reply.unproved")
+        await self._in_db(opened_chats.end, self._account, task.entry)
+        return taken.proved
+
+    async def _failed_again(self, task: Task) -> None:
+        """It cannot be read, or only in part, and may be unread no more: it is tried TRIES times."""
+        if task.entry is None:
+            return
+        self._failed[task.entry] += 1
+        if self._failed[task.entry] >= TRIES:
+            log.warning("reply.given_up", tries=TRIES)
+            await self._in_db(opened_chats.forget, task.entry)
+
+    async def _store(self) -> replies.Taken:
+        """Store all that was heard; what came of the last of it. Raises DatabaseBusy: it is kept, and stored later."""
+        taken = replies.Taken()
+        while self._kept:
+            try:
+                taken = await self._in_db(replies.take, self._account, self._kept[0], self._further, clock.now_ms)
+            except errors.DatabaseBusy:
+                self._untold = bool(self._confirmation)  # a part of it may be stored
+                log.warning("reply.kept", count=len(self._kept))
+                raise
+            except (errors.DatabaseUnusable, errors.AccountLost):
+                raise
+            except Exception as error:  # it would fail each time, and block all others
+                self._unforeseen.tell(error, "listen")
+                log.error("reply.refused")
+            self._untold |= taken.opted_out and bool(self._confirmation)
+            self._kept.popleft()
+        return taken
+
+    async def _tell(self, guarded: Guard, graced: Guard) -> bool:
+        """Tell one of those who wrote STOP, when the account's pace allows it."""
+        waiting: list[str] = await self._in_db(replies.to_confirm, self._account, clock.now_ms)
+        number = next((each for each in waiting if self._tries[each] < TRIES), None)
+        if number is None:
+            self._untold = False
+            return False
+        if not await self._in_db(self._may_write, clock.now_ms):
+            return False
+        self._tries[number] += 1
+        gap = await self._gap(self._delay_ms)
+        await self._in_db(pace.set_pace, self._account, clock.now_ms, gap)
+        outgoing = Outgoing(number, self._confirmation)
+        left: tuple[Any, ...] = ()
+        try:
+            mark = await guarded(self._transport.prepare(outgoing))
+            await self.overheard()
+            if not await self._in_db(replies.confirm, self._account, number, clock.now_ms):
+                return True
+            left = (self._account, number, Purpose.CONFIRMATION, clock.now_ms)
+            await self._in_db(handovers.keep_own, *left)
+            await graced(self._transport.hand_over(outgoing, mark, self._held))
+        except errors.BrowserLost:
+            raise
+        except (errors.TransportError, errors.LeaseLost) as error:
+            if left and isinstance(error, errors.NotSubmitted | errors.LeaseLost):
+                await self._in_db(handovers.undo_own, *left)
+            log.warning("suppression.not_confirmed", why=str(error))
+        else:
+            log.info("suppression.confirmed")
+        return True
+
+    def _may_write(self, now: int) -> bool:
+        return pace.opening(self._account, now, self._rules).at <= now
+
+    def _why(self, error: Exception) -> str:
+        """A sentence of ours; of a mistake in the program only its kind, as its words may be anybody's."""
+        return str(error) if isinstance(error, errors.DaemonError) else self._unforeseen.tell(error, "listen")

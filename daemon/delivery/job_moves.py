@@ -1,0 +1,84 @@
+"""Every move of a job, and the lock that keeps others from moving its messages meanwhile."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.db import clock
+from daemon.db.connection import after_commit, write
+from daemon.db.proxy import locked
+from daemon.delivery import moves
+from daemon.models import Job
+from daemon.states import JOB_MOVES, JobState
+
+log = structlog.get_logger()
+
+
+def job(job_id: int) -> Job:
+    """The job by that id. Raises NotFound."""
+    return _job(Job.select().where(Job.id == job_id), job_id)
+
+
+def job_to_move(job_id: int) -> Job:
+    """The job, and nobody else moves it or its messages until the transaction ends. Raises NotFound."""
+    return _job(locked(Job.select().where(Job.id == job_id)), job_id)
+
+
+def _job(query: Any, job_id: int) -> Job:
+    row = query.first()
+    if row is None:
+        raise errors.NotFound(f"There is no job {job_id}: GET /jobs lists them.")
+    found: Job = row
+    return found
+
+
+def suspend(job_id: int, why: str) -> None:
+    """Pause it because something of its own is missing; `why`, a sentence, says what a person has to do.
+
+    Nothing happens where it is paused, stopped or completed already.
+    """
+    with write():
+        found = job_to_move(job_id)
+        if found.state in JOB_MOVES["pause"][0]:
+            move(job_id, "pause", "sender", why)
+
+
+def move(job_id: int, name: str, who: str, why: str | None = None) -> Job:
+    sources, target = JOB_MOVES[name]
+    now = clock.now_ms()
+    with write():
+        found = job_to_move(job_id)
+        if found.state not in sources:
+            raise refusal(found, name)
+        ended_at = now if target is JobState.STOPPED else None
+        changes: dict[str, Any] = {"state": target, "completed_at": ended_at, "reason": why}
+        Job.update(**changes).where(Job.id == job_id).execute()
+        if target is JobState.STOPPED:
+            moves.cancel_pending(found, who, now)
+        told = {"why": why} if why else {}
+        after_commit(partial(log.info, MOVED[name], account=found.account, job_id=job_id, who=who, **told))
+    return job(job_id)
+
+
+MOVED = {
+    "pause": "job.paused",
+    "resume": "job.resumed",
+    "reschedule": "job.resumed",
+    "stop": "job.stopped",
+    "retry": "job.reopened",
+}
+
+
+def refusal(found: Job, name: str) -> errors.IllegalMove:
+    hint = {
+        JobState.STOPPED: "a stopped job stays stopped; create a new one for those who are left",
+        JobState.COMPLETED: "nobody is left to send to",
+        JobState.PAUSED: "resume it instead",
+        JobState.SCHEDULED: "it begins by itself at its time",
+    }.get(JobState(found.state), "it goes on by itself, also after a login")
+    verb = "resume" if name == "reschedule" else name
+    return errors.IllegalMove(f"Job {found.id} is {found.state}, so it cannot {verb}: {hint}.")

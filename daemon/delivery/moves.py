@@ -1,0 +1,286 @@
+"""Every move of a message: one guarded UPDATE, scoped to the lease of its claim, with history and counters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import peewee
+import structlog
+
+from daemon import errors
+from daemon.accounts import handovers, pace, pacing
+from daemon.accounts.pace import NO_RULES
+from daemon.db.connection import after_commit, write
+from daemon.db.prepared import Prepared, param
+from daemon.db.proxy import locked
+from daemon.delivery import counters, eligibility, evidence, history
+from daemon.models import Event, Job, Message, Purpose
+from daemon.states import IN_HAND, JOB_MOVES, MAY_RUN, MOVES, NOT_OUT, Ack, JobState, State
+from daemon.transports.protocol import Lookup, Mark, Receipt
+
+log = structlog.get_logger()
+MANY_EVENTS = 200  # of one message: more than a day of coming back to it makes
+LONGEST_WAIT_MS = pacing.DAY_MS  # before another try; what waits for longer was put off while the clock was ahead
+NEVER_LEFT = frozenset({"requeue", "retry", "fail", "cancel"})  # moves out of `sending` that say so: proved, or certain
+
+
+def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacing.Rules = NO_RULES) -> None:
+    """Commit that the message may be out from now on, with what the chat looks like, and pace the account.
+
+    Raises LeaseLost when it, or the account, is no longer ours; IllegalMove when its job was paused or stopped, or the
+    person opted out or got as many messages as one may (rules.person_cap), since the claim: release() it then.
+    """
+    with moving(message):
+        state = job_state(message.job_id)
+        if state not in MAY_RUN:
+            raise errors.IllegalMove(f"job {message.job_id} is {state}")
+        if rules.person_cap:
+            eligibility.lock_person(message.number)
+        if why := eligibility.barred(message.job, message, now, rules):
+            raise errors.IllegalMove(f"message {message.id}: the recipient {why}")
+        apply(message, "submit", None, "sender", now, mark=mark.dumps(), submitted_at=now)
+        handovers.keep(message.account, message.number, Purpose(message.job.kind), now, message.id)
+        pace.set_pace(message.account, now, gap)
+
+
+def job_state(job_id: int) -> JobState:
+    """The job's state, which holds until the transaction ends; the first thing it does, see above."""
+    return JobState(_job_state_of(id=job_id).fetchone()[0])
+
+
+@Prepared
+def _job_state_of() -> Any:
+    return locked(Job.select(Job.state).where(Job.id == param("id")))
+
+
+def confirm(message: Message, receipt: Receipt, now: int, gap: pacing.Gap | None = None) -> None:
+    """WhatsApp's server has it: `sent`, and on to `delivered` or `read` where the receipt says so.
+
+    gap: the pause from now on, for a sender; the one that `submit` set has run since.
+    """
+    with moving(message):
+        apply(message, "confirm", None, "sender", now, sent_at=now, error=None, transport_id=receipt.transport_id)
+        if receipt.ack in (Ack.DELIVERED, Ack.READ):
+            apply(message, "deliver", None, "sender", now, delivered_at=now)
+        if receipt.ack is Ack.READ:
+            apply(message, "read", None, "sender", now, read_at=now)
+        if gap:
+            pace.set_pace(message.account, now, gap)
+
+
+def release(message: Message, why: str, now: int, wait_ms: int = 0) -> None:
+    """Give a claimed message back untried, not due again before `wait_ms` from now.
+
+    Whoever opted out meanwhile is skipped at the next claim.
+    """
+    changes: dict[str, Any] = {"not_before": now + wait_ms} if wait_ms else {}
+    back_to_queue(message, "release", why, now, attempts=message.attempts - 1, **changes)
+
+
+def put_aside(message: Message, *whys: str) -> tuple[int, int]:
+    """How often in a row the message went back to the queue for one of these reasons, and since when (UTC epoch ms;
+    0: it did not)."""
+    count = begun = 0
+    for event in Event.select().where(Event.message == message).order_by(Event.id.desc()).limit(MANY_EVENTS):
+        if event.move in ("release", "retry") and event.why in whys:
+            count, begun = count + 1, event.at
+        elif event.move != "claim":
+            break
+    return count, begun
+
+
+def withdraw(message: Message, why: str, now: int) -> None:
+    """As release(), when the answer to submit() never came and nothing was handed over: whether it was committed
+    or not, the message is queued again."""
+    with moving(message):
+        job_state(message.job_id)
+        held = (Message.id == message.id) & (Message.lease == message.lease)
+        message.state = Message.select(Message.state).where(held).scalar() or message.state
+        (requeue if message.state == State.SENDING else release)(message, why, now)
+
+
+def requeue(message: Message, why: str, now: int) -> None:
+    """A crash in `sending`, and the chat proves that it never went out: queue it again, attempt given back."""
+    back_to_queue(message, "requeue", why, now, attempts=message.attempts - 1)
+
+
+def retry(message: Message, why: str, now: int, max_attempts: int, wait_ms: int, counted: bool = True) -> None:
+    """Tried in vain: due again after a wait that doubles with each attempt, or failed when none is left.
+
+    counted: whether the recipient may be to blame; else the attempt is given back.
+    """
+    if counted and message.attempts >= max_attempts:
+        fail(message, why, now)
+    else:
+        attempts = message.attempts if counted else message.attempts - 1
+        not_before = now + min(wait_ms * 2 ** (message.attempts - 1), LONGEST_WAIT_MS)
+        back_to_queue(message, "retry", why, now, error=why, attempts=attempts, not_before=not_before)
+
+
+def forgive(attempts: Mapping[int, int], why: str, now: int) -> int:
+    """Give each of these messages so many attempts back: it was the account's trouble. Who waits keeps their place, who
+    has failed gets it back, also in a job that is completed meanwhile; in one that was stopped nobody does.
+
+    Returns how many it was.
+    """
+    count = 0
+    for message_id, given in sorted(attempts.items()):
+        with write():
+            message = Message.get_or_none(Message.id == message_id)
+            state = job_state(message.job_id) if message else JobState.STOPPED
+            message = Message.get_or_none(Message.id == message_id)  # as it is now that the job is locked
+            if message is None or state is JobState.STOPPED or message.state not in (State.PENDING, State.FAILED):
+                continue
+            left = max(0, message.attempts - given)
+            if message.state == State.PENDING:
+                Message.update(attempts=left).where(Message.id == message_id).execute()
+            else:
+                if state is JobState.COMPLETED:
+                    _reopen(message.job_id)
+                apply(message, "reinstate", why, "sender", now, attempts=left, not_before=0, error=None)
+            count += 1
+    return count
+
+
+def _reopen(job_id: int) -> None:
+    sources, target = JOB_MOVES["retry"]
+    Job.update(state=target, completed_at=None).where(Job.id == job_id, Job.state.in_(sorted(sources))).execute()
+    after_commit(partial(log.info, "job.reopened", job_id=job_id))
+
+
+def fail(message: Message, why: str, now: int) -> None:
+    """This recipient will not get this message, for the reason given."""
+    with moving(message):
+        apply(message, "fail", why, "sender", now, error=why)
+
+
+def lose(message: Message, why: str, now: int, found: Lookup | None = None) -> None:
+    """Nobody can tell whether it went out: a person decides, by what the chat looked like (`found`)."""
+    with moving(message):
+        apply(message, "lose", why, "sender", now, error=why)
+        if found:
+            evidence.keep(message.id, found, now)
+
+
+def back_to_queue(message: Message, name: str, why: str, now: int, who: str = "sender", **changes: Any) -> None:
+    """Back to the queue, or cancelled when the job was stopped meanwhile."""
+    with moving(message):
+        if job_state(message.job_id) is JobState.STOPPED:
+            name, changes = "cancel", {"attempts": changes.get("attempts", message.attempts)}
+        apply(message, name, why, who, now, **changes)
+
+
+def extend(messages: Iterable[Message], until: int) -> list[Message]:
+    """Renew the leases; returns the messages that are still ours."""
+    kept = []
+    with write():
+        for message in sorted(messages, key=lambda each: each.id):  # in one order, as others lock them
+            ours = (Message.id == message.id) & (Message.lease == message.lease) & Message.state.in_(IN_HAND)
+            if Message.update(lease_until=until).where(ours).execute():
+                kept.append(message)
+    return kept
+
+
+def decide(message: Message, name: str, who: str, now: int) -> None:
+    """A person's decision: `settle` (it was sent) or `resend` (send it again)."""
+    changes: dict[str, Any] = {"sent_at": now} if name == "settle" else {"attempts": 0, "not_before": 0, "error": None}
+    with moving(message):
+        apply(message, name, None, who, now, **changes)
+
+
+def cancel_pending(job: Job, who: str, now: int) -> int:
+    """Cancel all that is still queued of a stopped job; returns how many."""
+    return _sweep(job, "cancel", State.PENDING, "the job was stopped", who, now)
+
+
+def resend_failed(job: Job, who: str, now: int, only: Any = None) -> int:
+    """Queue a job's failed messages again, those that meet the condition `only`, their attempts anew; returns how
+    many."""
+    return _sweep(job, "resend", State.FAILED, None, who, now, only, attempts=0, not_before=0, error=None)
+
+
+def _sweep(
+    job: Job, name: str, source: State, why: str | None, who: str, now: int, only: Any = None, **changes: Any
+) -> int:
+    """Move all of a job's messages in one state; part of the caller's transaction."""
+    _, target = MOVES[name]
+    rows = (Message.job == job) & (Message.state == source)
+    if only is not None:
+        rows &= only
+    history = Message.select(Message.id, *map(peewee.Value, (now, who, name, source.value, target.value, why))).where(
+        rows
+    )
+    Event.insert_from(
+        history, [Event.message, Event.at, Event.who, Event.move, Event.source, Event.target, Event.why]
+    ).execute()
+    changes["ended_at"] = now if target in NOT_OUT else None
+    count: int = Message.update(state=target, **changes).where(rows).execute()
+    counters.shift(job.id, {source: -count, target: count}, now)
+    return count
+
+
+class _MadeBefore(Exception):
+    """The history has this move, made under this very lease: it was committed and the answer was lost."""
+
+
+@contextmanager
+def moving(message: Message) -> Iterator[None]:
+    """One transaction that moves the message; rolled back, the message in memory is what it was, too."""
+    before = dict(message.__data__)
+    try:
+        with write():
+            yield
+    except _MadeBefore as made:
+        message.__data__.update(Message.get_by_id(message.id).__data__)
+        message.lease = message.lease_until = None  # another one's, if it has any
+        history.announce(message, *made.args)
+    except BaseException:
+        message.__data__.update(before)
+        raise
+
+
+def apply(message: Message, name: str, why: str | None, who: str, at: int, **changes: Any) -> None:
+    """One move of one message: guarded by state and lease, with history and counters. Needs a transaction."""
+    sources, target = MOVES[name]
+    source = State(message.state)
+    held = message.lease
+    if target not in IN_HAND:
+        changes |= {"lease": None, "lease_until": None}
+    if target in NOT_OUT or source in NOT_OUT:
+        changes["ended_at"] = at if target in NOT_OUT else None
+    changed = 0
+    if source in sources:
+        counters.shift(message.job_id, {source: -1, target: 1}, at)  # first, as it locks the job
+        states = {"source": source.value, "target": target.value}
+        changed = _change(held is not None, tuple(changes), id=message.id, held=held, **states, **changes).rowcount
+    if changed != 1:
+        if held and who == "sender" and history.ended_by(message.id, held, target):
+            raise _MadeBefore(name, why)
+        refused = errors.LeaseLost if held else errors.IllegalMove
+        raise refused(f"message {message.id}: {name} is not allowed from where it is now")
+    if source is State.SENDING and name in NEVER_LEFT:
+        handovers.undo(message.id)
+        _look_again(id=message.job_id)
+    by = held if who == "sender" else None
+    history.record(
+        message=message.id, at=at, who=who, move=name, source=source.value, target=target.value, why=why, lease=by
+    )
+    for field, value in {"state": target, **changes}.items():
+        setattr(message, field, value)
+    history.announce(message, name, why)
+
+
+@Prepared
+def _look_again() -> Any:
+    """The job's own cap has room for another one."""
+    return Job.update(opens_at=0).where(Job.id == param("id"), Job.daily_cap > 0)
+
+
+@Prepared
+def _change(held: bool, fields: tuple[str, ...]) -> Any:
+    lease = (Message.lease == param("held")) if held else Message.lease.is_null()
+    changes = {name: param(name) for name in fields} | {"state": param("target")}
+    return Message.update(changes).where(Message.id == param("id"), Message.state == param("source"), lease)

@@ -1,0 +1,90 @@
+"""The sender's side of owning its account: it is obtained at the start, renewed while it runs, and lost at worst.
+
+Waiting for another owner ends within a lease's time: by its sign-off, by a lease that ran out, by a row that did not
+change for a whole lease (the account is ours then), or, mostly, by a heartbeat of that owner: it lives, and this
+sender is refused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.accounts import ownership
+from daemon.config import Settings
+from daemon.db import clock
+
+log = structlog.get_logger()
+
+LOOK_S = 0.25  # between two looks at whether the owner lives
+
+
+class Owning:
+    """One sender's claim to its account.
+
+    in_db: runs database work and returns its result, as `Sender._db` does. clock: seconds that also pass while this
+    machine sleeps. tenure: what it owns; None before and after.
+    """
+
+    def __init__(self, settings: Settings, in_db: Callable[..., Awaitable[Any]], clock: Callable[[], float]) -> None:
+        self._account, self._folder, self._lease_s = settings.account, settings.data_dir, settings.lease_s
+        self._in_db, self._clock = in_db, clock
+        self._until = 0.0  # until when (by the clock) it is surely ours
+        self.tenure: ownership.Tenure | None = None
+
+    async def obtain(self, sole: bool | None, pause: Callable[[float], Awaitable[None]]) -> bool:
+        """Own the account; whether it has become ours in this call. sole: see `ownership.take`; with None it stays as
+        it is where the transport's lock will tell more. pause: waits, and raises what ends the wait.
+
+        Raises AccountInUse when another sender drives it.
+        """
+        if self.tenure:
+            return False
+        place, lease_ms = ownership.here(self._folder), round(self._lease_s * 1000)
+        seen: ownership.Taken | None = None
+        since = time.monotonic()
+        while True:
+            asked_at = self._clock()  # before the round trip: a slow answer must not buy time
+            watched = seen if time.monotonic() - since > self._lease_s else None
+            found = await self._in_db(ownership.take, self._account, place, clock.now_ms, lease_ms, sole, watched)
+            if isinstance(found, ownership.Tenure):
+                self.tenure, self._until = found, asked_at + self._lease_s
+                log.info("account.taken", proved=found.proved)
+                return True
+            if sole is None and found.near:
+                return False
+            if seen is None:
+                seen, since = found, time.monotonic()
+                log.warning("account.in_use", reason="another sender owns it; if that one is silent, it is taken over")
+            elif found != seen:
+                raise errors.AccountInUse(
+                    f"Another sender drives account {self._account}, perhaps on another machine: stop it first, or set "
+                    "WASENDER_ACCOUNT to another name."
+                )
+            await pause(LOOK_S)
+
+    def renew(self, now: int) -> None:
+        """On the database's thread. Raises AccountLost."""
+        if self.tenure:
+            asked_at = self._clock()
+            ownership.renew(self.tenure, now, round(self._lease_s * 1000))
+            self._until = asked_at + self._lease_s
+
+    def holds(self) -> bool:
+        """Whether the account is surely ours; any thread may ask."""
+        return self.tenure is not None and self._clock() < self._until
+
+    def lost(self, error: errors.AccountLost) -> None:
+        """Another sender owns it: from now on nothing of this one leaves."""
+        if self.holds():
+            log.error("account.lost", reason=str(error))
+        self._until = 0.0
+
+    def end(self) -> None:
+        """This process drives the account no more."""
+        if self.tenure:
+            ownership.forget(self.tenure)

@@ -1,0 +1,296 @@
+"""What people answer: kept for a while beside the message it answers, and heeded when it says STOP.
+
+Only chats count that a message of ours has gone to within ANSWERS_MS. Nothing of other chats is kept, nor are they
+opened for it: an account's phone has private chats, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import peewee
+import structlog
+
+from daemon.accounts import pacing
+from daemon.contacts import optout, suppression
+from daemon.db.connection import after_commit, write
+from daemon.db.proxy import tuples
+from daemon.models import Job, Message, OldStop, Reply, Suppression
+from daemon.states import State
+from daemon.transports.protocol import Heard, Said, Unread
+
+log = structlog.get_logger()
+
+ANSWERS_MS = 30 * pacing.DAY_MS  # so long after a message of ours what comes is taken for its answer, and is shown
+KEEP_MS = 90 * pacing.DAY_MS
+CONFIRM_WITHIN_MS = 3_600_000  # later nobody is told any more that nothing more comes
+PAGE = 50
+LONGEST = 4_000  # characters of a reply that are kept
+WROTE_STOP = "wrote STOP"
+LANDMARKS = 3  # rows of each kind by which a chat is known again
+REACHED = (State.SENDING, State.SENT, State.DELIVERED, State.READ, State.UNCERTAIN)  # got it, or may have
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What came of rows that were seen. new: replies that were stored; opted_out: whether one put somebody on the
+    suppression list; proved: whether it is known whose chat it is."""
+
+    new: int = 0
+    opted_out: bool = False
+    proved: bool = True
+
+
+def worth_opening(account: str, chats: Iterable[Unread], further: frozenset[str], now: int) -> list[Unread]:
+    """Those of the unread chats that are, as far as the list of chats tells, of somebody we have written to.
+
+    A chat with a name is recognised by what it was called when we wrote, or by a field of the recipient. Where the
+    list shows that somebody asks us to stop, the message may be older, and the name another one by now.
+    further: of the settings (`stopwords.more`).
+    """
+    since = now - ANSWERS_MS
+    return [chat for chat in chats if _worth(account, chat, since, optout.asks_to_stop(chat.preview, further))]
+
+
+def _worth(account: str, chat: Unread, since: int, asks: bool) -> bool:
+    if chat.number is not None:
+        return _last_to(account, chat.number, 0 if asks else since) is not None
+    return asks or _is_called(account, chat.title, since)
+
+
+def _is_called(account: str, title: str, since: int) -> bool:
+    """Whether a recipient since then has that name."""
+    return bool(_called(account, title, since, 1))
+
+
+def _called(account: str, title: str, since: int, limit: int = 20) -> list[str]:
+    """Numbers of recipients since then who have that name."""
+    named = json.dumps(title, ensure_ascii=False)
+    ours = (Message.account == account, Message.submitted_at > since)
+    fields = Message.fields.cast("TEXT")
+    query = Message.select(Message.number).where(*ours, Message.mark.contains(named) | fields.contains(named))
+    return list(dict.fromkeys(number for (number,) in tuples(query.limit(limit))))
+
+
+def _last_to(account: str, number: str, since: int, reached: bool = False) -> Message | None:
+    """The newest message that the account has tried to send to the number since then.
+
+    reached: of those only that they have got, or may have: what failed is not answered.
+    """
+    theirs = [Message.account == account, Message.number == number, Message.submitted_at > since]
+    if reached:
+        theirs.append(Message.state.in_(REACHED))
+    found: Message | None = Message.select().where(*theirs).order_by(Message.submitted_at.desc()).first()
+    return found
+
+
+def take(account: str, heard: Heard, further: frozenset[str], now: int) -> Taken:
+    """Store what is new in a chat, with the message it answers. Whoever says STOP is on the suppression list before
+    that, in a transaction that waits for nothing: the next claim, and the next submit, see it.
+
+    A chat is theirs whose messages of ours stand in it, by their ids; only where none does is it the number's that
+    its title shows. A STOP is heeded also where no message of ours went to within ANSWERS_MS: it stands in the chat of
+    somebody that a campaign is about to write to. To repeat it changes nothing. Raises DatabaseBusy.
+    """
+    since = now - ANSWERS_MS
+    sent = _sent(account, [said.key for said in heard.rows if said.own])
+    number = _whose(sent, heard.number)
+    if number is None:
+        return Taken(proved=False)
+    recent = [message for message in sent if message.number == number and (message.submitted_at or 0) > since]
+    ours = {str(message.transport_id): message for message in recent}
+    newest = _last_to(account, number, since, reached=True)
+    fresh = [
+        (said, optout.asks_to_stop(said.text, further), message)
+        for said, message in _unknown(account, _answers(heard.rows, ours, newest))
+    ]
+    kept = [(said, stop, message) for said, stop, message in fresh if stop or message]
+    added = False
+    if any(stop for _, stop, _ in kept):
+        with write():
+            added = suppression.put(number, WROTE_STOP, suppression.REPLY, now)
+    with write():
+        for said, stop, message in kept:
+            _store(account, number, said, stop, message, now)
+    return Taken(len(kept), added)
+
+
+def _sent(account: str, keys: Sequence[str]) -> list[Message]:
+    """Messages that the account has sent and whose rows these are, oldest first."""
+    if not keys:
+        return []
+    columns = (Message.id, Message.job, Message.number, Message.transport_id, Message.submitted_at)
+    mine = (Message.account == account, Message.transport_id.in_(list(keys)), Message.submitted_at.is_null(False))
+    return list(Message.select(*columns).where(*mine).order_by(Message.submitted_at))
+
+
+def _whose(sent: Iterable[Message], shown: str | None) -> str | None:
+    """The number of the chat with these messages in it; shown: what its title says, which a contact's name may be."""
+    numbers = {message.number for message in sent}
+    if not numbers or shown in numbers:
+        return shown
+    return numbers.pop() if len(numbers) == 1 else None
+
+
+def _answers(
+    rows: Sequence[Said], ours: Mapping[str, Message], newest: Message | None
+) -> list[tuple[Said, Message | None]]:
+    """What they wrote after the first of our messages that is to be seen, each with the message it answers; without
+    one, after whatever we wrote last.
+
+    Not only after the newest: a reply may have come while that one was on its way.
+    """
+    known = [index for index, said in enumerate(rows) if said.key in ours]
+    own = [index for index, said in enumerate(rows) if said.own]
+    start = known[0] if known else own[-1] + 1 if own else 0
+    found, answered = [], newest
+    for said in rows[start:]:
+        if said.own:
+            answered = ours.get(said.key, newest)
+        else:
+            found.append((said, answered))
+    return found
+
+
+def _unknown(account: str, rows: Sequence[tuple[Said, Message | None]]) -> list[tuple[Said, Message | None]]:
+    """Those that were not taken before; also not long before, for what asks to stop."""
+    keys = [_key(said) for said, _ in rows]
+    if not keys:
+        return []
+    known: set[str] = set()
+    for table in (Reply, OldStop):
+        seen = table.select(table.key).where(table.account == account, table.key.in_(keys))
+        known |= {key for (key,) in tuples(seen)}
+    return [(said, message) for said, message in rows if _key(said) not in known]
+
+
+def _key(said: Said) -> str:
+    return _storable(said.key)[:64]
+
+
+def _storable(text: str) -> str:
+    """Without what no database takes: zero bytes, and halves of a sign that a text was cut in."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _store(account: str, number: str, said: Said, stop: bool, answered: Message | None, now: int) -> None:
+    row = Reply.create(
+        account=account,
+        number=number,
+        text=_storable(said.text)[:LONGEST],
+        at=now,
+        key=_key(said),
+        stop=stop,
+        message=answered,
+    )
+    job_id = answered.job_id if answered else None
+    after_commit(partial(log.info, "reply.received", reply_id=row.id, job_id=job_id, stop=stop))
+
+
+def landmarks(account: str, chat: Unread, now: int) -> frozenset[str]:
+    """Ids of rows that a chat was seen to have, or must have, as far as we know whose it may be: who reads it back to
+    one of these has missed nothing since."""
+    numbers = [chat.number] if chat.number else _called(account, chat.title, now - ANSWERS_MS)
+    found: set[str] = set()
+    for number in numbers:
+        mine = (Message.account == account, Message.number == number, Message.transport_id.is_null(False))
+        sent = Message.select(Message.transport_id).where(*mine).order_by(Message.submitted_at.desc())
+        said = Reply.select(Reply.key).where(Reply.account == account, Reply.number == number).order_by(Reply.id.desc())
+        found |= {key for query in (sent, said) for (key,) in tuples(query.limit(LANDMARKS))}
+    return frozenset(found)
+
+
+def last_written(account: str) -> str | None:
+    """The number that the account has written to last: its chat may have been open when a sender died."""
+    mine = (Message.account == account, Message.submitted_at.is_null(False))
+    row = Message.select(Message.number).where(*mine).order_by(Message.submitted_at.desc()).first()
+    return row.number if row else None
+
+
+def to_confirm(account: str, now: int) -> list[str]:
+    """Numbers of those whose reply to this account put them on the list a short while ago, and who were not told."""
+    rows = Suppression.select(Suppression.number).where(*_unconfirmed(account, now)).order_by(Suppression.created_at)
+    return [number for (number,) in tuples(rows.limit(20))]
+
+
+def _unconfirmed(account: str, now: int) -> tuple[Any, ...]:
+    since = now - CONFIRM_WITHIN_MS
+    said_so = Reply.select(peewee.Value(1)).where(
+        Reply.account == account, Reply.number == Suppression.number, Reply.stop, Reply.at > since
+    )
+    return (
+        Suppression.source == suppression.REPLY,
+        Suppression.confirmed_at.is_null(),
+        Suppression.created_at > since,
+        peewee.fn.EXISTS(said_so),
+    )
+
+
+def confirm(account: str, number: str, now: int) -> bool:
+    """Commit that this person is told now; False when they were told, or are not to be told any more.
+
+    Before the hand-over, as with any message; but nothing ever takes it back: who comes second gets False.
+    """
+    with write():
+        due = Suppression.update(confirmed_at=now).where(Suppression.number == number, *_unconfirmed(account, now))
+        return bool(due.execute())
+
+
+def page(
+    cursor: int | None, now: int, stops: bool = False, job_id: int | None = None, limit: int = PAGE
+) -> tuple[list[Reply], int | None]:
+    """Replies of the last ANSWERS_MS, newest first, each with `message` and its `job`; and the next page's cursor.
+
+    stops: those that say STOP only. job_id: those that answer that campaign only.
+    """
+    query = (
+        Reply.select(Reply, Message, Job)
+        .join(Message, peewee.JOIN.LEFT_OUTER)
+        .join(Job, peewee.JOIN.LEFT_OUTER)
+        .where(Reply.at > now - ANSWERS_MS)
+    )
+    if stops:
+        query = query.where(Reply.stop)
+    if job_id is not None:
+        query = query.where(Message.job == job_id)
+    if cursor is not None:
+        query = query.where(Reply.id < cursor)
+    rows = list(query.order_by(Reply.id.desc()).limit(limit + 1))
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def count(job_id: int, now: int) -> int:
+    """How many replies of the last ANSWERS_MS answer the campaign."""
+    answers = Reply.select().join(Message).where(Message.job == job_id, Reply.at > now - ANSWERS_MS)
+    return int(answers.count())
+
+
+def describe(row: Reply) -> dict[str, Any]:
+    """One reply as the API shows it."""
+    message = row.message
+    return {
+        "id": row.id,
+        "account": row.account,
+        "number": row.number,
+        "text": row.text,
+        "at": row.at,
+        "stop": row.stop,
+        "message_id": message.id if message else None,
+        "job_id": message.job_id if message else None,
+    }
+
+
+def prune(now: int) -> int:
+    """Delete what is older than KEEP_MS; returns how many. Of a STOP the row's id is kept, without who wrote it."""
+    old = Reply.at < now - KEEP_MS
+    with write():
+        stops = Reply.select(Reply.account, Reply.key).where(old, Reply.stop)
+        OldStop.insert_from(stops, [OldStop.account, OldStop.key]).on_conflict_ignore().execute()
+        gone = int(Reply.delete().where(old).execute())
+        if gone:
+            after_commit(partial(log.info, "reply.deleted", count=gone))
+    return gone

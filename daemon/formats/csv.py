@@ -1,0 +1,203 @@
+"""Bytes of an uploaded file → rows of text cells: CSV in any dialect and encoding, XLSX, plain text.
+
+What a file is, is decided by its content; its name only helps to word the error."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import charset_normalizer
+
+from daemon import errors
+from daemon.formats import xlsx
+from daemon.formats.tabular import CONTROLS, SAVE_AS, Row
+
+DELIMITERS = (";", "\t", ",", "|", "^", "~")
+_SAMPLE_CHARS = 64 * 1024
+_EVEN = 0.9
+_UNIT = "\x1f"
+_ALIGNED = re.compile(r'"[^"\n]*"|(?<=\S)([ \t\xa0]{2,})(?=\S)')
+_COLON = re.compile(r'"[^"\n]*"|://|(?<!\d)(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?!\d)|(:)')
+_AREA_CODE = re.compile(r"(?:^|\s)[+(0][\d()]{1,6}[ \t\xa0]{2,}\d", re.MULTILINE)
+_IN_NUMBERS = " -/."
+_SEPARATOR_LINE = re.compile(r'(?i)"?sep=(.)"?[ \t]*(\r\n|\r|\n|$)')
+_SWALLOWED = r"{0} ?\+?\d[\d ()./-]{{5,25}}\d ?(?:{0}|[\r\n])|[\r\n] ?\+?\d[\d ()./-]{{5,25}}\d ?{0}"
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins like UTF-16's, so it is asked first
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_WINDOWS = [f"cp125{n}" for n in range(8)]
+
+
+def decode(data: bytes, filename: str) -> str:
+    """The file's text: by its BOM, UTF-16 by its NULs, UTF-8, or the likeliest old code page (cp1252 in doubt).
+
+    Raises UnreadableFile when it is not text.
+    """
+    text = _decoded(data)
+    head = text[:_SAMPLE_CHARS]
+    strange = sum((sign < " " and sign not in "\t\n\r\0\x1a") or sign == "\ufffd" for sign in head)
+    if strange > max(8, len(head) // 50):
+        raise errors.UnreadableFile(f"{filename} is not a text file: {SAVE_AS}.")
+    return text.translate(CONTROLS)
+
+
+def _decoded(data: bytes) -> str:
+    for bom, encoding in _BOMS:
+        if data.startswith(bom):
+            return data[len(bom) :].decode(encoding, "replace")
+    even, odd = data[:4096:2].count(0), data[1:4096:2].count(0)
+    if max(even, odd) > len(data[:4096]) // 20 and min(even, odd) <= max(even, odd) // 20:
+        return data.decode("utf-16-le" if odd > even else "utf-16-be", "replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode(_code_page(data), "replace")
+
+
+def _code_page(data: bytes) -> str:
+    """The encoding of 8-bit text; only lines that say something about it are looked at."""
+    telling = b"\n".join(line[:1000] for line in data[: 4 << 20].splitlines() if not line.isascii())[:20_000]
+    matches = charset_normalizer.from_bytes(telling, cp_isolation=_WINDOWS)
+    best = matches.best() or charset_normalizer.from_bytes(telling).best()
+    if best is None or "cp1252" in best.could_be_from_charset:
+        return "cp1252"
+    as_good = (m for m in matches if m.chaos <= best.chaos and m.coherence >= best.coherence)
+    return "cp1252" if any(match.encoding == "cp1252" for match in as_good) else best.encoding
+
+
+def text_rows(text: str, filename: str) -> list[Row]:
+    """Rows of delimited or one-per-line text; blank lines, and `#` comments in a .txt, are left out.
+
+    Raises UnreadableFile.
+    """
+    delimiter, skipped = "", 0
+    if marked := _SEPARATOR_LINE.match(text):
+        delimiter, skipped = marked[1], 1
+        text = text[marked.end() :]
+    delimiter = delimiter or _delimiter(text)
+    if delimiter == '"' or delimiter in "\r\n":
+        delimiter = ","
+    try:
+        records = list(_records(text, delimiter, strict=True))
+    except csv.Error:
+        # Either a sloppy `"Anna" Maria`, which is harmless, or a quotation mark left open, which would
+        # swallow the rows up to the next one.
+        records = list(_lenient(text, delimiter, filename, skipped))
+    swallowed = re.compile(_SWALLOWED.format(re.escape(delimiter)))
+    for line, cells in records:
+        if any("\n" in cell and swallowed.search(cell) for cell in cells):
+            raise _unclosed(line + skipped, filename)
+    comments = filename.lower().endswith(".txt")
+    rows = (
+        (line + skipped, cells)
+        for line, cells in records
+        if not (comments and cells and cells[0].lstrip().startswith("#"))
+    )
+    return xlsx.bounded(rows, filename)
+
+
+def other_rows(text: str, filename: str, accept: Callable[[list[Row]], bool]) -> list[Row]:
+    """Rows as another sign cuts them: aligned by spaces, a colon (not in times), any punctuation, a space.
+
+    The sign has to cut the first lines alike, and never where it may be part of a telephone number; `accept` looks
+    at their rows. [] when there is no such sign.
+    """
+    if _SEPARATOR_LINE.match(text):
+        return []
+    head = text if len(text) <= _SAMPLE_CHARS else text[:_SAMPLE_CHARS].rpartition("\n")[0]
+    for pattern in _other_signs(head):
+        try:
+            cut = _cut(head, pattern)
+            if _even(cut) and accept(text_rows(cut, filename)):
+                return text_rows(_cut(text, pattern), filename)
+        except (csv.Error, errors.UnreadableFile):
+            continue
+    return []
+
+
+def _other_signs(head: str) -> Iterator[re.Pattern[str]]:
+    """What may cut the lines, likeliest first; the group is the sign."""
+    if not _AREA_CODE.search(head):
+        yield _ALIGNED
+    yield _COLON
+    first = next((line for line in head.splitlines() if line.strip()), "")
+    signs = [sign for sign in dict.fromkeys(first) if unicodedata.category(sign)[0] in "PS"]
+    for sign in [*signs, " "]:
+        if sign in DELIMITERS or sign in "\"'+()":
+            continue
+        part = re.escape(sign)
+        dash = sign in _IN_NUMBERS or unicodedata.category(sign) == "Pd"
+        if not dash or not re.search(rf"\d\)? ?{part} ?\(?\d", head):
+            yield re.compile(r'"[^"\n]*"|(?<=\S)( +)(?=\S)' if sign == " " else rf'"[^"\n]*"|({part})')
+
+
+def _cut(text: str, pattern: re.Pattern[str]) -> str:
+    return pattern.sub(lambda found: _UNIT if found[1] else found[0], text)
+
+
+def _even(cut: str) -> bool:
+    """Whether nearly all lines have as many cells as the first, more than one, and none has more."""
+    widths = [len(cells) for _, cells in _records(cut, _UNIT, strict=False) if cells]
+    return bool(widths) and 1 < widths[0] == max(widths) and widths.count(widths[0]) >= _EVEN * len(widths)
+
+
+def _records(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, list[str]]]:
+    """(first line, cells) of each record; raises csv.Error."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=strict)
+    line = 1
+    for cells in reader:
+        yield line, cells
+        line = reader.line_num + 1
+
+
+def _lenient(text: str, delimiter: str, filename: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
+    line = 0
+    try:
+        for line, cells in _records(text, delimiter, strict=False):
+            if any("\n" in cell or "\r" in cell for cell in cells):
+                raise _unclosed(line + skipped, filename)
+            yield line, cells
+    except csv.Error:
+        raise errors.UnreadableFile(
+            f"A cell below line {line + skipped} of {filename} is far too long: is a quotation mark not closed?"
+        ) from None
+
+
+def _unclosed(line: int, filename: str) -> errors.UnreadableFile:
+    return errors.UnreadableFile(
+        f"Line {line} of {filename} has a quotation mark that is not closed: close or remove it."
+    )
+
+
+def _delimiter(text: str) -> str:
+    """The delimiter that cuts most of the first rows into the same number of cells, more than one."""
+    sample = text[:_SAMPLE_CHARS]
+    if _UNIT in sample:
+        return _UNIT
+    best, best_score = ",", 0.0
+    for delimiter in DELIMITERS:
+        widths: Counter[int] = Counter()
+        try:
+            for _, cells in _records(sample, delimiter, strict=False):
+                if cells:
+                    widths[len(cells)] += 1
+        except csv.Error:
+            pass
+        rows = widths.total()
+        common = max((count for width, count in widths.items() if width > 1), default=0)
+        score = (rows - widths[1] + common) / rows if rows else 0.0
+        if next(iter(widths), 1) == 1:
+            score /= 2  # a comma in the cells below, but not in the header, does not delimit
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best

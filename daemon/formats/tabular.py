@@ -1,0 +1,80 @@
+"""Rows of text cells, whatever kind of file they come from, and what a file is by its first bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from daemon import errors
+
+MAX_ROWS = 1_000_000
+MAX_COLUMNS = 200
+MAX_CELL = 32_767
+CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r"} | {0xFEFF: None}
+_SIGNATURES = (
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"RIFF", "a media file"),
+    (b"ID3", "an MP3 file"),
+    (b"OggS", "an Ogg media file"),
+    (b"{\\rtf", "a rich-text document"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"SQLite format 3", "a database"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90", "a program"),
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+SAVE_AS = "save it as .xlsx or .csv and upload that"
+
+
+@dataclass(frozen=True)
+class Row:
+    """position: the line it starts on (text) or its row (XLSX), from 1. cells: trimmed, no trailing empty ones."""
+
+    position: int
+    cells: list[str]
+
+
+def clean(text: str) -> str:
+    """Trimmed, with `\\n` line ends, without NUL and other control characters or half surrogate pairs."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(CONTROLS)
+    return text.encode("utf-8", "ignore").decode("utf-8").strip()
+
+
+def harmless(text: str) -> str:
+    """The text as a cell that no spreadsheet takes for a formula; `plain` is the way back."""
+    return "'" + text if text.lstrip("'").startswith(FORMULA) else text
+
+
+def plain(cell: str) -> str:
+    """What `harmless` has made harmless."""
+    return cell[1:] if cell[:1] == "'" and cell.lstrip("'").startswith(FORMULA) else cell
+
+
+def is_zip(data: bytes) -> bool:
+    """Whether the file is a ZIP archive, as every XLSX is."""
+    return data.startswith(b"PK\x03\x04")
+
+
+def refuse_foreign(data: bytes, filename: str) -> None:
+    """Raise UnreadableFile, naming what the file is, for what is neither text nor a ZIP archive."""
+    if not data.strip():
+        raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
+    if data.startswith(bytes.fromhex("D0CF11E0A1B11AE1")):
+        raise errors.UnreadableFile(
+            f"{filename} is an old .xls workbook or is protected by a password: "
+            "save it as .xlsx without a password and upload that."
+        )
+    found = next((name for signature, name in _SIGNATURES if data.startswith(signature)), None)
+    if data[4:8] == b"ftyp":
+        found = "a video or picture"
+    if re.match(rb"(?i)(\xef\xbb\xbf)?\s*<(!doctype|html|table|\?xml)", data[:200]):
+        found = "a web page or XML"
+    if found:
+        raise errors.UnreadableFile(f"{filename} is {found}, not a list of contacts: {SAVE_AS}.")

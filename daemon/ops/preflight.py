@@ -1,0 +1,82 @@
+"""What `scripts/start` asks before it starts supervisord: can this work here? One clear line if not.
+
+Run as `python -m daemon.preflight`; prints the data folder, the page's address and where the key is, a line each.
+With `--wait PID` it waits until the http process answers, as long as supervisord, process PID, lives.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from daemon import config, errors
+from daemon.config import Settings
+
+PATIENCE_S = 30
+
+
+def check(settings: Settings) -> None:
+    """Raises SetupError or ConfigError for the first thing that would keep wasender from running."""
+    config.prepare_data_dir(settings)
+    config.api_key(settings)
+    _check_port(settings)
+    if settings.transport == "browser":
+        from daemon.transports.browser.chrome import find_chrome, find_chromedriver
+
+        find_chrome(settings.chrome)
+        find_chromedriver(settings.chromedriver)
+
+
+def _check_port(settings: Settings) -> None:
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        raise errors.SetupError(
+            f"Port {settings.port} on {settings.host} cannot be used ({error.strerror or error}): "
+            "stop what uses it, or choose another with --port."
+        ) from error
+
+
+def wait_for_http(settings: Settings, pid: int) -> None:
+    """Return when the http process answers. Raises SetupError when supervisord (`pid`) is gone or it takes too long."""
+    log = settings.data_dir / "wasender.log"
+    give_up = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with urllib.request.urlopen(address(settings) + "/health", timeout=2):  # noqa: S310
+                return
+        except OSError:
+            time.sleep(0.1)
+        if not Path(f"/proc/{pid}").exists():
+            raise errors.SetupError(f"supervisord ended; see {log} and run/supervisord.log.")
+        if time.monotonic() > give_up:
+            raise errors.SetupError(f"The http process does not come up; see {log}.")
+
+
+def address(settings: Settings) -> str:
+    """Where the http process listens, as a browser writes it."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def main() -> int:
+    try:
+        settings = config.load()
+        if sys.argv[1:2] == ["--wait"]:
+            wait_for_http(settings, int(sys.argv[2]))
+            return 0
+        check(settings)
+    except errors.DaemonError as error:
+        print(f"wasender: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    key = "in the setting WASENDER_API_KEY" if settings.api_key else f"in the file {settings.data_dir / 'api_key'}"
+    print(settings.data_dir.resolve(), address(settings) + "/app", key, sep="\n")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""What changes, as it changes: one look at the database for all who listen (SSE)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from daemon.accounts import directory, pacing, status
+from daemon.campaigns import progress, queries
+from daemon.config import Settings
+from daemon.db import clock
+from daemon.models import Account
+
+log = structlog.get_logger()
+
+POLL_S = 0.4
+WATCHED_JOBS = 50
+
+Change = tuple[str, dict[str, Any]]  # ("job", progress) or ("account", description)
+
+
+@dataclass
+class Listener:
+    """Somebody who listens: to one job and its account, or to everything. seen: what they know of, by what it is."""
+
+    job_id: int | None
+    seen: dict[tuple[str, Any], dict[str, Any]] = field(default_factory=dict)
+
+
+class Feed:
+    """Looks for changes while anybody listens, and gives each listener those it has not seen."""
+
+    def __init__(self, look: Callable[[bool, frozenset[int]], list[Change]]) -> None:
+        self._look = look
+        self._listeners: dict[asyncio.Queue[Change], Listener] = {}
+        self._wanted = asyncio.Event()
+
+    @asynccontextmanager
+    async def listen(self, job_id: int | None = None) -> AsyncIterator[asyncio.Queue[Change]]:
+        """A queue of changes, of everything or of one job; it begins with all of that as it is now."""
+        queue: asyncio.Queue[Change] = asyncio.Queue()
+        self._listeners[queue] = Listener(job_id)
+        self._wanted.set()
+        try:
+            yield queue
+        finally:
+            del self._listeners[queue]
+            if not self._listeners:
+                self._wanted.clear()
+
+    async def run(self, in_thread: Callable[..., Any]) -> None:
+        """Look and tell, for ever."""
+        while True:
+            await self._wanted.wait()
+            try:
+                watched = {listener.job_id for listener in self._listeners.values()}
+                changes = await in_thread(self._look, None in watched, frozenset(watched - {None}))
+            except Exception:
+                log.exception("feed.failed")  # who listens keeps waiting; the next look may succeed
+                changes = []
+            accounts_of = {state["job_id"]: state["account"] for kind, state in changes if kind == "job"}
+            for queue, listener in self._listeners.items():
+                for kind, state in changes:
+                    key = (kind, state.get("job_id", state.get("name")))
+                    own = listener.job_id is None or key in (
+                        ("job", listener.job_id),
+                        ("account", accounts_of.get(listener.job_id)),
+                    )
+                    lasting = _lasting(state)
+                    if own and listener.seen.get(key) != lasting:
+                        listener.seen[key] = lasting
+                        queue.put_nowait((kind, state))
+            await asyncio.sleep(POLL_S)
+
+
+def _lasting(state: dict[str, Any]) -> dict[str, Any]:
+    """Without what moves on with the clock alone: the end that is foreseen, and the time of what is due now."""
+    due = {"next_send_at": None} if state.get("next_reason") == pacing.Why.READY else {}
+    return state | {"eta": None} | due
+
+
+def look(settings: Settings, everything: bool, watched: Collection[int]) -> list[Change]:
+    """The watched jobs, with `everything` also the newest ones, and all accounts as they are now."""
+    now = clock.now_ms()
+    rows = queries.jobs(None, WATCHED_JOBS)[0] if everything else []
+    rows += queries.some_jobs(frozenset(watched) - {row.id for row in rows})
+    jobs: list[Change] = [("job", progress.progress(settings, row)) for row in rows]
+    return jobs + [("account", _described(account, now)) for account in directory.every()]
+
+
+def _described(account: Account, now: int) -> dict[str, Any]:
+    """The account without its heartbeat, which would be a change every few seconds, and with a sign that changes
+    whenever the QR code does."""
+    code = hashlib.sha256(account.qr.encode()).hexdigest()[:8] if account.qr else None
+    return directory.describe(account, now) | status.asked(account, now) | {"seen_at": None, "qr": code}
+
+
+FEED = web.AppKey("feed", Feed)
+STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("streams")
+
+
+def set_up(app: web.Application) -> None:
+    """A place for the streams that are open, and their end at shutdown: they would never end by themselves."""
+    app[STREAMS] = set()
+    app.on_shutdown.append(_end_streams)
+
+
+async def _end_streams(app: web.Application) -> None:
+    for task in app[STREAMS].copy():
+        task.cancel()

@@ -1,0 +1,31 @@
+"""The numbers of `GET /metrics`, read from the database at each scrape (Prometheus text format)."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from daemon.accounts import directory
+from daemon.campaigns import progress
+from daemon.db import clock
+
+
+def exposition() -> bytes:
+    """All metrics as Prometheus reads them. No numbers of people, no texts."""
+    registry = CollectorRegistry()
+    now = clock.now_ms()
+    messages = Gauge("wasender_messages", "Messages by the state they are in.", ["state"], registry=registry)
+    for state, count in progress.totals().items():
+        messages.labels(state).set(count)
+    jobs = Gauge("wasender_jobs", "Jobs by their stored state.", ["state"], registry=registry)
+    for state, count in progress.job_totals().items():
+        jobs.labels(state).set(count)
+    ready = Gauge("wasender_account_can_send", "1 when the account can send now.", ["account"], registry=registry)
+    hold = Gauge(
+        "wasender_account_state", "1 for the state the account is in.", ["account", "state"], registry=registry
+    )
+    seen = Gauge("wasender_account_silent_seconds", "Time since its sender reported.", ["account"], registry=registry)
+    for account in directory.every():
+        ready.labels(account.name).set(directory.can_send(account, now))
+        hold.labels(account.name, account.state).set(1)
+        seen.labels(account.name).set((now - account.seen_at) / 1000)
+    return generate_latest(registry)

@@ -1,0 +1,114 @@
+"""Who asks, and what they may do; database work off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+from aiohttp import web
+
+from daemon import errors
+from daemon.config import Settings
+from daemon.db.connection import available
+from daemon.i18n import languages
+from daemon.states import Role
+
+log = structlog.get_logger()
+T = TypeVar("T")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SETTINGS = web.AppKey("settings", Settings)
+API_KEY = web.AppKey("api_key", str)
+THREADS = web.AppKey("threads", ThreadPoolExecutor)
+COOKIE = "wasender_session"
+LANGUAGE_COOKIE = "wasender_language"
+ZONE_COOKIE = "wasender_zone"  # set by the page's script: only the browser knows
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+async def in_db(request: web.Request, work: Callable[..., T], *arguments: Any) -> T:
+    """Run one piece of database work on the thread pool; the event loop never waits for the database."""
+    context = contextvars.copy_context()
+    loop = asyncio.get_running_loop()
+
+    def call() -> T:
+        with available():
+            return context.run(work, *arguments)
+
+    return await loop.run_in_executor(request.app[THREADS], call)
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks; found out by `gate.identify`. session: None for the key in a header."""
+
+    name: str  # under which changes are recorded
+    role: Role
+    session: str | None = None
+    user_id: int | None = None  # None: by the API key
+    csrf: str = ""
+    fresh: bool = True  # an unsafe request came with the session's token
+
+
+visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)  # who asks; None: a stranger
+
+
+def authorized(_request: web.Request) -> bool:
+    """Whether the request carries the key (X-API-KEY, or as a Bearer token) or a session of the page."""
+    return visitor.get() is not None
+
+
+def given_key(request: web.Request) -> str:
+    """The key that the request carries, right or wrong; "" for none."""
+    authorization = request.headers.get("Authorization", "")
+    if authorization.startswith("Basic "):  # a proxy's own login
+        authorization = ""
+    return request.headers.get("X-API-KEY") or authorization.removeprefix("Bearer ")
+
+
+def same(given: str, expected: str) -> bool:
+    """Compare in constant time, whatever the lengths."""
+    one, other = (hashlib.sha256(text.encode(errors="surrogateescape")).digest() for text in (given, expected))
+    return hmac.compare_digest(one, other)
+
+
+def require(_request: web.Request, least: Role) -> Visitor:
+    """Who asks. Raises Unauthorized when nobody has logged in, Forbidden when that role may not do this."""
+    who = visitor.get()
+    if who is None:
+        raise errors.Unauthorized(
+            "Send the API key in the header X-API-KEY; it is in the file api_key in the data folder."
+        )
+    if not who.fresh:
+        raise errors.StalePage("This page was opened before your latest login: load it anew, then try again.")
+    if who.role < least:
+        role, needed = who.role.name.lower(), least.name.lower()
+        raise errors.Forbidden(f"Your role, {role}, does not allow this: ask an administrator for the role {needed}.")
+    return who
+
+
+def require_key(request: web.Request) -> None:
+    """Whoever has logged in may look, an operator may change things. Raises Unauthorized, Forbidden."""
+    require(request, Role.VIEWER if request.method in SAFE else Role.OPERATOR)
+
+
+def caller(_request: web.Request) -> str:
+    """Who a change is recorded under: a user's name, `page` for a login with the API key, `api` for the header."""
+    who = visitor.get()
+    return who.name if who else "nobody"
+
+
+@web.middleware
+async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer in the reader's language."""
+    wished, accepted = request.cookies.get(LANGUAGE_COOKIE), request.headers.get("Accept-Language", "")
+    languages.language.set(languages.choose(wished, accepted))
+    languages.set_zone(request.cookies.get(ZONE_COOKIE, "UTC"))
+    return await handler(request)

@@ -1,0 +1,233 @@
+"""The right chat, and no other: how it is opened, and how it is proved."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.states import Hold
+from daemon.transports.browser.bridge import Abandoned, Interrupted, Operation, Surface
+from daemon.transports.browser.chat import Chat
+from daemon.transports.browser.leftovers import Leftovers, new_marker
+from daemon.transports.browser.screens import LINK, OPEN_MS, Screens
+
+log = structlog.get_logger()
+NAVIGATE_S = 90.0  #: how long WhatsApp may take to start anew
+ANCHOR_REST_S = 600.0  #: how long a way to open chats that did not work is left alone
+
+
+class Chats:
+    """Opens chats. WhatsApp's own pages link to a chat by an address; so do we, and have it proved."""
+
+    def __init__(self, surface: Surface, screens: Screens, leftovers: Leftovers) -> None:
+        self._surface = surface
+        self._screens = screens
+        self._leftovers = leftovers
+        self._no_composer: set[str] = set()
+        self.link_rests = 0.0  #: until when (monotonic) links are not tried
+        self.proved: Chat | None = None  #: the last one
+
+    def open(self, number: str, operation: Operation) -> Chat:
+        """Open the chat with `number` and prove that it is this one.
+
+        Raises Undeliverable, AccountUnready, NotSubmitted.
+        """
+        digits = re.sub(r"\D", "", number)
+        self.proved = None
+        began = time.monotonic()
+        ways = [("search", self._by_search), ("address", self._by_address)]
+        if time.monotonic() >= self.link_rests:
+            ways.insert(0, ("link", self._by_link))
+        for name, way in ways:
+            operation.check()
+            chat = way(digits, operation)
+            if chat is None:
+                log.warning("chat.way_failed", way=name)
+                if name == "link":
+                    self.link_rests = time.monotonic() + ANCHOR_REST_S
+                continue
+            log.debug("chat.opened", way=name, proof=chat["by"], elapsed_ms=int((time.monotonic() - began) * 1000))
+            if not chat["composer"]:
+                self._without_composer(chat, digits)
+            self._no_composer.clear()
+            if changed := ([] if chat["title"] else ["title"]) + chat.get("lost", []):
+                self._screens.note_changed(changed)
+                raise errors.AccountUnready(f"WhatsApp Web has changed; not found: {', '.join(changed)}.")
+            self.proved = Chat(digits, chat["title"], chat.get("rows"), self._screens.left, chat["draft"] or "")
+            return self.proved
+        raise errors.NotSubmitted("The chat could not be opened, or not be proved to be the right one.")
+
+    def _by_link(self, digits: str, operation: Operation) -> dict[str, Any] | None:
+        def ask(*, again: bool = True) -> dict[str, Any]:
+            href = LINK + digits
+            answer: dict[str, Any] = self._surface.ask(
+                "openChat", digits=digits, href=href, marker=None, wait_ms=OPEN_MS, again=again
+            )
+            return answer
+
+        answer = self._after_dialogs(ask(again=False), digits, None, operation, ask)
+        if answer["outcome"] == "ignored":
+            return None
+        if answer["outcome"] in ("named", "unchanged", "timeout"):
+            return self._prove_by_marker(digits, operation)
+        return self._arrived(answer)
+
+    def _prove_by_marker(self, digits: str, operation: Operation) -> dict[str, Any] | None:
+        """Ask WhatsApp to put a word of ours into the draft of the number's chat: it then stands in the
+        composer of that chat and of no other."""
+        marker = new_marker()
+        operation.check()
+        before = self._surface.ask("chatNow", digits=digits)
+
+        def ask() -> dict[str, Any]:
+            href = f"{LINK}{digits}&text={marker}"
+            answer: dict[str, Any] = self._surface.ask(
+                "openChat", digits=digits, href=href, marker=marker, wait_ms=OPEN_MS
+            )
+            return answer
+
+        try:
+            answer = self._after_dialogs(ask(), digits, marker, operation, ask)
+        except Abandoned:
+            now = self._surface.ask("chatNow", digits=digits)
+            if marker in (now["draft"] or ""):
+                self._unmarked(now, digits, before)
+            raise
+        if answer["outcome"] in ("ignored", "timeout"):
+            return None
+        return self._unmarked(self._arrived(answer), digits, before)
+
+    def _unmarked(
+        self, chat: dict[str, Any] | None, digits: str, before: dict[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """The chat without our marker in its composer. before: what was open when WhatsApp was asked."""
+        if chat and chat["composer"]:
+            same = before is not None and before["title"] == chat["title"]
+            seen = before["draft"] if before is not None and same else None
+            chat["draft"] = self._leftovers.without_marker(digits, seen, chat["draft"] or "")
+        return chat
+
+    def _by_search(self, digits: str, operation: Operation) -> dict[str, Any] | None:
+        before = self._surface.ask("title")
+        panel = self._surface.ask("openPanel")
+        if not panel.get("focused"):
+            return None
+        try:
+            self._surface.type(digits)
+            operation.check()
+            if not self._surface.ask("pickResult", digits=digits, wait_ms=2_500):
+                return None
+            answer = self._surface.ask(
+                "arrive", digits=digits, marker=None, wait_ms=4_000, before=before and before["text"]
+            )
+            answer = self._after_dialogs(answer, digits, None, operation)
+        finally:
+            with contextlib.suppress(Interrupted):
+                if self._surface.ask("missing", names=["panel_back"]) == []:
+                    self._surface.ask("click", name="panel_back")
+        return self._arrived(answer) if answer["outcome"] == "proved" else None
+
+    def _by_address(self, digits: str, operation: Operation) -> dict[str, Any] | None:
+        """Load WhatsApp anew with the chat in its address: slow, but it needs nothing of the page."""
+        marker = new_marker()
+        born = self._surface.observe()["born"]
+        self._surface.open(f"/send?phone={digits}&text={marker}")
+        until = time.monotonic() + NAVIGATE_S
+        while time.monotonic() < until:
+            operation.check()
+            try:
+                look = self._surface.observe()
+                if look["born"] == born or not look["main"]:
+                    if look["error_page"] or look["qr"]:
+                        raise errors.AccountUnready("WhatsApp Web did not come back after it was loaded anew.")
+                    time.sleep(0.05)
+                    continue
+                answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
+                # A page that was loaded for this chat alone has been asked for no other.
+                answer = self._after_dialogs(answer, digits, marker, operation, alone=True)
+                if answer["outcome"] in ("timeout", "busy"):
+                    continue
+                chat = self._unmarked(self._arrived(answer), digits)
+            except Interrupted:
+                time.sleep(0.05)
+                continue
+            return chat
+        return None
+
+    def _after_dialogs(
+        self,
+        answer: dict[str, Any],
+        digits: str,
+        marker: str | None,
+        operation: Operation,
+        ask: Callable[[], dict[str, Any]] | None = None,
+        *,
+        alone: bool = False,
+    ) -> dict[str, Any]:
+        """Answer the dialogs that come up instead of the chat. Raises Undeliverable, AccountUnready.
+
+        ask: asks for the chat anew. alone: no answer about another number can be on its way.
+        """
+        nameless = alone
+        for _ in range(6):
+            operation.check()
+            if answer["outcome"] == "unready":
+                self._screens.require_usable(operation)
+                raise errors.NotSubmitted("The page is busy with something else.")
+            if answer["outcome"] == "busy":
+                answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
+                if answer["outcome"] == "busy":
+                    # Else its answer would come while the next person's chat is opened.
+                    self._surface.ask("clickInDialog", text=self._surface.text["starting_chat"], labels=["^cancel$"])
+                    raise errors.NotSubmitted("WhatsApp does not open the chat: its server does not answer.")
+                continue
+            if answer["outcome"] != "dialog":
+                return answer
+            dialog = answer["dialog"]
+            if dialog["invalid"]:
+                self._surface.ask("acceptDialog", text=self._surface.text["invalid_number"])
+                # It may be the late answer about somebody else's number. Where it names none, as older builds do not,
+                # it is about this one when the same question gets the same answer once more.
+                if dialog["number"] == digits or (dialog["number"] is None and nameless):
+                    raise errors.Undeliverable("The number is not on WhatsApp.")
+                nameless = nameless or dialog["number"] is None
+                log.info("chat.answer_of_another")
+                answer = ask() if ask else {"outcome": "timeout"}
+                continue
+            if not self._screens.dismiss({"dialogs": [dialog]}, idle=False):
+                self._screens.require_usable(operation)  # names the dialog
+                continue
+            answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
+        return answer
+
+    def _arrived(self, answer: dict[str, Any]) -> dict[str, Any] | None:
+        if answer["outcome"] == "proved":
+            return answer
+        if answer["outcome"] == "barred":
+            chat: dict[str, Any] = self._surface.ask("chatNow", digits="0")
+            return {**chat, "by": "bar"}
+        return None
+
+    def barred_now(self, chat: dict[str, Any] | None, digits: str) -> errors.ChatBarred | None:
+        """Why this account may not write in the chat that is open (as `observe` saw it); None when it may."""
+        if chat is None or chat["composer"] or chat["bar"] not in (Hold.RESTRICTED, Hold.MONTHLY_CAP):
+            return None
+        self._screens.note_bar(Hold(chat["bar"]), digits, chat["title"])
+        return errors.ChatBarred("WhatsApp does not let this account start new chats.")
+
+    def _without_composer(self, chat: dict[str, Any], digits: str) -> None:
+        """Raises what it means that nothing can be written in the chat."""
+        if chat["bar"] == "blocked":
+            raise errors.Undeliverable("This contact is blocked in WhatsApp.")
+        if barred := self.barred_now(chat, digits):
+            raise barred
+        self._no_composer.add(digits)
+        if len(self._no_composer) > 2:  # one chat may be special; several in a row mean that the page has changed
+            self._screens.note_changed(["composer"])
+        raise errors.NotSubmitted("The chat has no box to write in.")

@@ -1,0 +1,490 @@
+"""Chrome's life: one browser for one account, started on what a killed life left, ended to the last process."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import structlog
+import urllib3.exceptions
+from selenium.common.exceptions import SessionNotCreatedException, WebDriverException
+from selenium.webdriver.chrome.webdriver import WebDriver
+
+from daemon import errors
+from daemon.config import Settings
+from daemon.files import durable
+from daemon.transports.browser import display, processes
+
+with warnings.catch_warnings():  # it imports distutils, which Python 3.11 warns of
+    warnings.simplefilter("ignore")
+    import undetected_chromedriver as uc
+    import undetected_chromedriver.patcher as uc_patcher
+
+# It would keep every driver there ever was, with its connections, to kill it when Python ends.
+uc.finalize = lambda *_: None
+
+log = structlog.get_logger()
+
+PACKAGES = "On Debian: apt install chromium chromium-driver"
+CHROMES = ("chromium", "google-chrome-stable", "google-chrome", "chromium-browser", "chrome")
+DRIVERS = ("/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver")
+
+UP_S = 45.0  #: for Chrome to come up
+COMMAND_S = 60.0  #: longest single exchange with the driver
+SCRIPT_S = 30.0  #: longest run of a script in the page; a page that hangs longer is lost
+QUIT_S = 2.0  #: for Chrome to write its profile when asked to quit
+
+ARGUMENTS = (
+    "--lang=en-US",
+    "--disable-backgrounding-occluded-windows",  # a hidden tab renders only the last message
+    "--disable-renderer-backgrounding",
+    "--disable-background-timer-throttling",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--disable-features=Translate,MediaRouter,OptimizationHints",
+    "--hide-crash-restore-bubble",
+    "--password-store=basic",  # a desktop keyring would ask, or be locked
+    "--mute-audio",
+    "--no-first-run",
+    "--no-default-browser-check",
+)
+SINGLETONS = ("SingletonLock", "SingletonCookie", "SingletonSocket")
+PREFERENCES = {
+    "intl": {"accept_languages": "en-US,en", "selected_languages": "en-US,en"},
+    "profile": {"default_content_setting_values": {"notifications": 2}},
+    "translate": {"enabled": False},
+}
+
+
+class _Options(uc.ChromeOptions):  # type: ignore[misc]
+    """Keeps two arguments of uc's away.
+
+    --no-sandbox, which it adds whatever it is told: the sandbox stays on except for root, where Chrome refuses.
+    --user-data-dir, which `_Launch` gives: uc drops or mangles it when the path has "headless" or "lang" in it.
+    """
+
+    def add_argument(self, argument: str) -> None:
+        if argument.startswith("--user-data-dir=") or (argument == "--no-sandbox" and os.getuid() != 0):
+            return
+        super().add_argument(argument)
+
+
+class _Driver(uc.Chrome):  # type: ignore[misc]
+    """uc's Chrome without its clean-up of last resort: `Chrome.stop` ends what it started."""
+
+    def quit(self) -> None:
+        """Nothing: uc kills the driver here and leaves the rest to chance."""
+
+    def __del__(self) -> None:
+        """Nothing."""
+
+
+@dataclass
+class _Launch:
+    """Stands for the module `subprocess` inside uc while it starts Chrome, which it does with pipes that nobody
+    reads (Chrome would block on a full one) and on a port that it hopes to be free still.
+    """
+
+    options: _Options
+    profile: Path
+    environment: dict[str, str]
+    arguments: list[str]
+    log: Path
+    check: Callable[[], None]  # raises when nobody wants Chrome any more
+    process: subprocess.Popen[bytes] | None = None
+
+    PIPE = subprocess.PIPE
+
+    def Popen(self, command: list[str], **_: Any) -> subprocess.Popen[bytes]:
+        """Start Chrome and wait until its driver can reach it. Raises SetupError, BrowserLost."""
+        told = self.profile / "DevToolsActivePort"
+        told.unlink(missing_ok=True)
+        self.check()
+        kept = [argument for argument in command if not argument.startswith("--remote-debugging-port=")]
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*kept, f"--user-data-dir={self.profile}", "--remote-debugging-port=0", *self.arguments],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        until = time.monotonic() + UP_S
+        while time.monotonic() < until:
+            self.check()
+            if self.process.poll() is not None:
+                raise self._ended(self.process.returncode)
+            port, line_end, _path = told.read_text().partition("\n") if told.exists() else ("", "", "")
+            if line_end:
+                self.options.debugger_address = f"127.0.0.1:{port}"
+                return self.process
+            time.sleep(0.01)
+        raise errors.BrowserLost("Chrome does not come up.")
+
+    def _ended(self, code: int) -> errors.DaemonError:
+        lines = self.log.read_text(errors="replace").split("\n")
+        words = next((line.rpartition("] ")[2] for line in lines if "FATAL" in line or "ERROR" in line), "")[:200]
+        if "sandbox" in words.lower():
+            return errors.SetupError(
+                f"Chrome's sandbox does not work on this machine: {words} "
+                "On Debian: apt install chromium-sandbox, or allow user namespaces."
+            )
+        return errors.BrowserLost(f"Chrome ended as soon as it was started (exit code {code}). {words}")
+
+
+_launch_lock = threading.Lock()  # uc.subprocess is one for the process
+
+
+def find_chrome(setting: str = "") -> Path:
+    """The browser to use. Raises SetupError that says what to install."""
+    if setting:
+        return _program(setting, "WASENDER_CHROME", "Chromium or Chrome")
+    for name in CHROMES:
+        if found := shutil.which(name):
+            return Path(found)
+    raise errors.SetupError(f"No Chromium or Chrome is installed. {PACKAGES}, or set WASENDER_CHROME to its path.")
+
+
+def find_chromedriver(setting: str = "") -> Path:
+    """The driver that belongs to the browser. Raises SetupError that says what to install."""
+    if setting:
+        return _program(setting, "WASENDER_CHROMEDRIVER", "chromedriver")
+    for name in (*DRIVERS, "chromedriver"):
+        if found := shutil.which(name):
+            return Path(found)
+    raise errors.SetupError(f"No chromedriver is installed. {PACKAGES}, or set WASENDER_CHROMEDRIVER to its path.")
+
+
+def _program(setting: str, name: str, what: str) -> Path:
+    found = shutil.which(setting)
+    if not found:
+        raise errors.SetupError(f"{name}={setting} is not a program. {PACKAGES}, or set it to the path of {what}.")
+    return Path(found)
+
+
+class Chrome:
+    """One browser for one account: profile, display, driver and every process of them.
+
+    Methods run on the driver's thread, except `kill`, which any thread may call.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        data = settings.data_dir.resolve()
+        self.profile = data / "profiles" / settings.account
+        self._drivers = data / "drivers" / settings.account
+        digest = hashlib.sha256(str(self.profile).encode()).hexdigest()[:16]
+        # Short, and the same in every life: Chrome's socket in it must stay under 108 bytes, and what a killed
+        # life left can be found.
+        self.temp = Path(tempfile.gettempdir()) / f"wasender-{os.getuid()}-{digest}"
+        self.lock = filelock.FileLock(self.profile.with_name(f"{settings.account}.lock"), thread_local=False)
+        self.driver: WebDriver | None = None
+        self.pid: int | None = None
+        self._display: display.Display | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, check: Callable[[], None] = lambda: None) -> WebDriver:
+        """Bring Chrome up with an empty page.
+
+        check: called between the steps; what it raises ends the start, and is passed on.
+        Raises AccountInUse, SetupError; whatever Selenium raises when Chrome does not come up.
+        """
+        began = time.monotonic()
+        chrome, chromedriver = find_chrome(self._settings.chrome), find_chromedriver(self._settings.chromedriver)
+        check()
+        self._take_profile()
+        processes.adopt_orphans()
+        if count := self.kill():
+            log.warning("browser.orphans_killed", count=count)
+        self._must_be_alone()
+        if count := self._remove_stale():
+            log.info("browser.locks_removed", count=count)
+        self._write_preferences()
+        self._make_temp()
+        copy, version = self._copy_driver(chrome, chromedriver)
+        check()
+        variables, arguments = self._choose_display(version)
+        folders = {name: str(self.temp) for name in ("TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
+        environment = processes.environment(self.profile, LANGUAGE="en_US", **folders, **variables)
+        check()
+        self.driver = self._launch(chrome, copy, version, environment, arguments, check)
+        log.info(
+            "browser.started",
+            version=version,
+            headless="--headless=new" in arguments,
+            elapsed_ms=int((time.monotonic() - began) * 1000),
+        )
+        return self.driver
+
+    def stop(self) -> None:
+        """Ask Chrome to quit, so that it writes its profile; then leave nothing behind. Takes under 5 s."""
+        if self.driver is not None and self.pid is not None:
+            with contextlib.suppress(WebDriverException, urllib3.exceptions.HTTPError, OSError):
+                self._client_timeout(QUIT_S)
+                self.driver.execute_cdp_cmd("Browser.close", {})
+            processes.wait_gone(self.pid, QUIT_S)
+        self.kill()
+
+    def kill(self) -> int:
+        """SIGKILL every process that is ours by this profile, also what a previous life left.
+
+        Without the lock nothing: they are another sender's. Returns how many there were.
+        """
+        if not self.lock.is_locked:
+            return 0
+        ended: set[int] = set()
+        until = time.monotonic() + processes.GONE_S
+        # Again, until nobody is left: one of them may have started another before its end.
+        while found := processes.marked(self.profile, self._drivers, self.temp):
+            ended |= {process.pid for process in found}
+            processes.end(found, max(0.0, until - time.monotonic()))
+            if time.monotonic() > until:
+                break
+        for process in self._started():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(2)
+        processes.reap()
+        return len(ended)
+
+    def release(self) -> None:
+        """After `kill`: forget the driver, remove temporary files, give the profile free."""
+        self._hang_up()
+        self.driver = self.pid = self._display = self._process = None
+        self._remove_stale()
+        self.lock.release(force=True)
+
+    def alive(self) -> bool:
+        """Whether Chrome's main process runs."""
+        return self.pid is not None and not processes.gone(self.pid)
+
+    def memory_mib(self) -> int:
+        """What Chrome with its helpers, its driver and its display use, in MiB. Any thread may ask."""
+        started = (process.pid for process in self._started())
+        return processes.memory(processes.family(*started)) >> 20
+
+    def _take_profile(self) -> None:
+        try:
+            self.profile.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not self.lock.is_locked:
+                self.lock.acquire(timeout=0)
+            self.profile.mkdir(exist_ok=True, mode=0o700)
+        except filelock.Timeout:
+            name = self._settings.account
+            raise errors.AccountInUse(
+                f"Another sender already drives the account {name!r} (it holds {self.lock.lock_file}): "
+                "stop it first, or set WASENDER_ACCOUNT to another name."
+            ) from None
+        except OSError as error:
+            raise errors.SetupError(
+                f"The browser profile {self.profile} cannot be written to ({error.strerror}): change its owner."
+            ) from error
+
+    def _must_be_alone(self) -> None:
+        """Two browsers would destroy the profile; one that is not ours is not ended either. Raises AccountInUse."""
+        if others := processes.strangers(self.profile):
+            raise errors.AccountInUse(
+                f"A browser that wasender did not start (process {others[0]}) has the profile {self.profile} open: "
+                "close it; the sender then goes on by itself."
+            )
+
+    def _remove_stale(self) -> int:
+        """Remove Chrome's locks on the profile, which it leaves when it is killed, and its temporary folder.
+
+        Returns how many of these there were.
+        """
+        count = 0
+        for name in SINGLETONS:
+            with contextlib.suppress(FileNotFoundError):
+                (self.profile / name).unlink()
+                count += 1
+        if self.temp.is_dir() and not self.temp.is_symlink() and self.temp.stat().st_uid == os.getuid():
+            display.clean(self.temp)
+            shutil.rmtree(self.temp, ignore_errors=True)
+            count += 1
+        # 4 MiB of each life, which only a longer one would clear away: hundreds of restarts would fill the disk.
+        shutil.rmtree(self.profile / "BrowserMetrics", ignore_errors=True)
+        return count
+
+    def _write_preferences(self) -> None:
+        path = self.profile / "Default" / "Preferences"
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        try:
+            stored = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            stored = None  # new, or cut off by a kill: the login is not in this file
+        if not isinstance(stored, dict):
+            stored = {}
+        _merge(stored, PREFERENCES)
+        # Without it Chrome takes the last exit for a clean one, and uc leaves the file alone.
+        stored["profile"].pop("exit_type", None)
+        fresh = path.with_suffix(".wasender")
+        fresh.write_text(json.dumps(stored))
+        durable.keep(fresh, path)
+
+    def _make_temp(self) -> None:
+        try:
+            self.temp.mkdir(mode=0o700)
+        except OSError:  # somebody else's is in its place
+            self.temp = Path(tempfile.mkdtemp(prefix="wasender-"))
+
+    def _copy_driver(self, chrome: Path, chromedriver: Path) -> tuple[Path, str]:
+        """uc patches the driver in place: give it a copy of ours, made anew when the system's has changed."""
+        self._drivers.mkdir(parents=True, exist_ok=True, mode=0o700)
+        copy, stamp = self._drivers / "chromedriver", self._drivers / "origin.json"
+        origin = {"chrome": _fingerprint(chrome), "chromedriver": _fingerprint(chromedriver)}
+        try:
+            known = json.loads(stamp.read_bytes())
+        except (OSError, ValueError):
+            known = {}
+        if known.get("origin") == origin and copy.exists():
+            return copy, known["version"]
+        version = _version(chrome)
+        fresh = self._drivers / "chromedriver.new"
+        shutil.copyfile(chromedriver, fresh)
+        fresh.chmod(0o700)
+        durable.keep(fresh, copy)  # before the stamp: half a driver with a stamp would be used for ever
+        written = stamp.with_suffix(".new")
+        written.write_text(json.dumps({"origin": origin, "version": version}))
+        durable.keep(written, stamp)
+        return copy, version
+
+    def _choose_display(self, version: str) -> tuple[dict[str, str], list[str]]:
+        """Environment and further arguments for Chrome."""
+        wanted, shown = self._settings.headless, os.environ.get("DISPLAY", "")
+        if wanted != "true" and shown and display.answers(shown):
+            return {}, []
+        if wanted != "true" and (xvfb := display.find_xvfb()):
+            try:
+                self._display = display.Display(xvfb, self.temp, processes.environment(self.profile))
+            except errors.SetupError:
+                if wanted == "false":
+                    raise
+            else:
+                return self._display.variables, []
+        if wanted == "false":
+            raise errors.SetupError(
+                "There is no display to show Chrome on. On Debian: apt install xvfb, or set WASENDER_HEADLESS=auto."
+            )
+        agent = (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+            f"Chrome/{version.partition('.')[0]}.0.0.0 Safari/537.36"
+        )
+        return {}, ["--headless=new", f"--user-agent={agent}"]
+
+    def _launch(
+        self,
+        chrome: Path,
+        copy: Path,
+        version: str,
+        environment: dict[str, str],
+        arguments: list[str],
+        check: Callable[[], None],
+    ) -> WebDriver:
+        options = _Options()
+        options.page_load_strategy = "none"
+        for argument in ARGUMENTS:
+            options.add_argument(argument)
+        if os.getuid() == 0:  # containers, where /dev/shm is often 64 MiB
+            options.add_argument("--disable-dev-shm-usage")
+        uc_patcher.Patcher.data_path = str(self._drivers)  # else it makes a folder in HOME
+        launch = _Launch(options, self.profile, environment, arguments, self.temp / "chrome.log", check)
+        with _launch_lock, warnings.catch_warnings():
+            uc.subprocess = launch
+            warnings.simplefilter("ignore")
+            options.ignore_local_proxy_environment_variables()
+            try:
+                driver = _Driver(
+                    options=options,
+                    user_data_dir=str(self.profile),
+                    driver_executable_path=str(copy),
+                    browser_executable_path=str(chrome),
+                    version_main=int(version.partition(".")[0]),
+                    use_subprocess=True,
+                    no_sandbox=False,
+                    log_level=3,
+                )
+            except SessionNotCreatedException as error:
+                if "only supports Chrome version" in str(error):
+                    raise errors.SetupError(
+                        f"{chrome} and its chromedriver are of different versions. {PACKAGES}"
+                    ) from error
+                raise
+            finally:
+                self._process = launch.process
+        self.driver, self.pid = driver, driver.browser_pid
+        self._client_timeout(COMMAND_S)
+        driver.set_script_timeout(SCRIPT_S)
+        driver.set_page_load_timeout(SCRIPT_S)
+        extra = driver.window_handles[1:]
+        for handle in extra:
+            driver.switch_to.window(handle)
+            driver.close()
+        if extra:
+            driver.switch_to.window(driver.window_handles[0])
+        return driver
+
+    def _client_timeout(self, seconds: float) -> None:
+        if self.driver is not None:
+            self.driver.command_executor.client_config.timeout = seconds  # type: ignore[union-attr]
+
+    def _started(self) -> list[subprocess.Popen[bytes]]:
+        """Chrome, its display and its driver, as far as they have been started."""
+        xvfb = self._display.process if self._display else None
+        return [process for process in (self._process, xvfb, self._service_process()) if process is not None]
+
+    def _service_process(self) -> subprocess.Popen[bytes] | None:
+        service = getattr(self.driver, "service", None)
+        return getattr(service, "process", None)
+
+    def _hang_up(self) -> None:
+        """Close what leads to the driver now, rather than when Python next looks for garbage."""
+        if self.driver is not None:
+            self.driver.command_executor.close()  # type: ignore[union-attr]
+        process = self._service_process()
+        if process is not None and process.stdin is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+
+
+def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict):
+            if not isinstance(into.get(key), dict):
+                into[key] = {}
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _fingerprint(program: Path) -> list[object]:
+    status = program.resolve().stat()
+    return [str(program), status.st_size, status.st_mtime_ns]
+
+
+def _version(chrome: Path) -> str:
+    try:
+        output = subprocess.run(
+            [chrome, "--version"], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise errors.SetupError(f"{chrome} does not run ({error}). {PACKAGES}") from error
+    match = re.search(r"\d+(\.\d+)+", output)
+    if not match:
+        raise errors.SetupError(f"{chrome} does not tell its version: it does not seem to be Chrome. {PACKAGES}")
+    return match[0]

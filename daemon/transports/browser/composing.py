@@ -1,0 +1,249 @@
+"""What a message is made of in the page: boxes with text in them, and files with a caption."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.formats import filenames
+from daemon.states import Kind
+from daemon.transports.browser.bridge import CTRL, SHIFT, Operation, Surface
+from daemon.transports.browser.screens import Screens, beginning
+from daemon.transports.protocol import Attachment, Outgoing
+
+log = structlog.get_logger()
+
+TEXT_MAX = 65_536
+CAPTION_MAX = 1_024
+FILES_MAX = 30  #: in one pick
+
+_PICKER = {Kind.PHOTO: "media", Kind.VIDEO: "media", Kind.AUDIO: "audio", Kind.DOCUMENT: "document"}
+_REFUSALS = {
+    "too_large": "WhatsApp refuses the attachment: it is larger than the limit.",
+    "unsupported_file": "WhatsApp refuses the attachment: this kind of file is not supported.",
+    "empty_file": "WhatsApp refuses the attachment: the file is empty.",
+}
+
+
+@dataclass
+class Parcel:
+    """What leaves with one click on Send. group: text, media, audio or document."""
+
+    group: str
+    text: str
+    files: tuple[Attachment, ...] = ()
+
+    @property
+    def where(self) -> str:
+        return "composer" if self.group == "text" else "caption"
+
+    def wants(self) -> list[dict[str, Any]]:
+        """How its rows in the chat can be told: one for each file, or one for the text."""
+        if not self.files:
+            return [{"text": self.text, "names": [], "media": False}]
+        texts = [self.text] + [""] * (len(self.files) - 1)
+        return [
+            {"text": text, "names": [shown_name(file)], "media": True}
+            for text, file in zip(texts, self.files, strict=True)
+        ]
+
+
+def shown_name(file: Attachment) -> str:
+    """The name the recipient sees: the last part of the file's, short enough for every file system."""
+    return filenames.short(Path(file.filename).name) or "file"
+
+
+def own_names(message: Outgoing) -> tuple[str, ...]:
+    """What of the message's files the page may show as words: their names, with and without the ending."""
+    names = [shown_name(file) for file in message.attachments]
+    return tuple(dict.fromkeys([*names, *(Path(name).stem for name in names)]))
+
+
+def plan(message: Outgoing) -> list[Parcel]:
+    """Cut a message into what can leave with one click each. Raises Undeliverable."""
+    text = typable(message.text)
+    if len(text) > TEXT_MAX:
+        raise errors.Undeliverable(f"The text is longer than {TEXT_MAX} characters.")
+    if not message.attachments:
+        if not text.strip():
+            raise errors.Undeliverable("The message is empty.")
+        return [Parcel("text", text)]
+    parcels: list[Parcel] = []
+    for file in message.attachments:
+        group = _PICKER[file.kind]
+        if parcels and parcels[-1].group == group and len(parcels[-1].files) < FILES_MAX:
+            parcels[-1].files += (file,)
+        else:
+            parcels.append(Parcel(group, "", (file,)))
+    if len(text) <= CAPTION_MAX:
+        parcels[0].text = text
+    else:
+        parcels.append(Parcel("text", text))
+    return parcels
+
+
+def typable(text: str) -> str:
+    """The text as an editor can take it: one kind of line end, no tabs or other control characters."""
+    text = re.sub(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]", "\n", text).replace("\t", "    ")
+    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", "", text)
+
+
+class Box:
+    """The composer of the open chat, or the caption box of a preview."""
+
+    def __init__(self, surface: Surface, where: str) -> None:
+        """where: composer or caption."""
+        self._surface = surface
+        self._where = where
+
+    def clear(self) -> None:
+        """Empty the box. Raises NotSubmitted when something stays in it."""
+        for attempt in range(3):
+            state = self._surface.ask("focus", where=self._where, wait_ms=3_000)
+            if state is None:
+                raise errors.NotSubmitted("The box to write in has gone.")
+            if not state["text"].strip("\n"):
+                return
+            if attempt:
+                self._surface.ask("selectAll", where=self._where)
+            else:
+                self._surface.key("a", "KeyA", 65, modifiers=CTRL)
+            self._surface.key("Delete", "Delete", 46)
+            if self._surface.ask("readBack", where=self._where, text="", wait_ms=500)["same"]:
+                return
+        raise errors.NotSubmitted("An old draft could not be removed from the chat.")
+
+    def fill(self, text: str, rows: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Put `text` into the empty box and read it back. Returns what the page says of the chat then.
+
+        rows: what the page's `settled` shall wait for besides.
+        """
+        ways = (
+            [self._by_lines, self._by_paste, self._surface.type]
+            if "\n" in text
+            else [self._surface.type, self._by_paste]
+        )
+        back: dict[str, Any] = {}
+        for way in ways:
+            self.clear()
+            way(text)
+            back = self._surface.ask("readBack", where=self._where, text=text, wait_ms=1_500, rows=rows)
+            if back["same"]:
+                return back
+            log.warning("composer.differed", way=way.__name__.strip("_"), length=back["length"], expected=len(text))
+        if back["close"]:  # all lines are there, only empty ones differ
+            return back
+        self.clear()
+        raise errors.NotSubmitted("WhatsApp's box does not take the text as it is.")
+
+    def _by_lines(self, text: str) -> None:
+        """Line by line with Shift+Enter between, as people do. A plain Enter would send half a message."""
+        for index, line in enumerate(text.split("\n")):
+            if index:
+                self._surface.key("Enter", "Enter", 13, modifiers=SHIFT, text="\r")
+            if line:
+                self._surface.type(line)
+
+    def _at_once(self, text: str) -> None:
+        self._surface.type(text)
+
+    def _by_paste(self, text: str) -> None:
+        self._surface.ask("paste", where=self._where, text=text)
+
+
+class Attacher:
+    """Gives files to the page."""
+
+    def __init__(self, surface: Surface, screens: Screens, temp: Path) -> None:
+        """temp: a private folder, for files under the name the recipient shall see."""
+        self._surface = surface
+        self._screens = screens
+        self._temp = temp / "files"
+
+    def forget(self) -> None:
+        """Remove what was made for earlier messages."""
+        shutil.rmtree(self._temp, ignore_errors=True)
+
+    def attach(self, parcel: Parcel, parcels: list[Parcel], operation: Operation) -> None:
+        """Choose the files and write the caption; the preview then stands ready to be sent.
+
+        Files or text that do not fit into this parcel become further ones behind it.
+        """
+        paths = [self._named(file) for file in parcel.files]
+        before = self._surface.ask("screenText", everywhere=True).splitlines()
+        self._surface.keep_choosers_shut(True)
+        try:
+            chosen = self._choose_input(parcel.group)
+            if not chosen["multiple"] and len(paths) > 1:
+                rest = Parcel(parcel.group, "", parcel.files[1:])
+                parcels.insert(parcels.index(parcel) + 1, rest)
+                parcel.files, paths = parcel.files[:1], paths[:1]
+            chosen["input"].send_keys("\n".join(str(path) for path in paths))
+        finally:
+            self._surface.keep_choosers_shut(False)
+        operation.check()
+        until = time.monotonic() + 20 + sum(file.size for file in parcel.files) / 2**22
+        while True:
+            answer = self._surface.ask("awaitPreview", wait_ms=5_000, before_text=before)
+            if answer.get("preview"):
+                break
+            operation.check()
+            if answer["why"] in _REFUSALS:
+                if "dialog" in answer:
+                    self._surface.ask("acceptDialog", text=beginning(answer["dialog"]))
+                self._surface.ask("leavePreview")
+                raise errors.Undeliverable(_REFUSALS[answer["why"]])
+            if answer["why"] == "dialog" and not self._screens.dismiss({"dialogs": [answer["dialog"]]}, idle=False):
+                self._screens.require_usable(operation)
+            if time.monotonic() > until:
+                raise errors.NotSubmitted("WhatsApp shows no preview of the attachment.")
+        if parcel.text:
+            if self._surface.ask("focus", where="caption", wait_ms=1_500) is None:
+                parcels.insert(parcels.index(parcel) + 1, Parcel("text", parcel.text))
+                parcel.text = ""
+            else:
+                Box(self._surface, "caption").fill(parcel.text)
+
+    def _choose_input(self, group: str) -> dict[str, Any]:
+        groups = [group, "document"] if group == "audio" else [group]
+        answer: dict[str, Any] = {}
+        for name in groups:
+            answer = self._surface.ask("chooseInput", kind=name, wait_ms=3_000)
+            if "input" in answer:
+                return answer
+            if answer["why"] == "attach":
+                break
+        why = answer["why"]
+        log.warning("page.part_missing", name=why, group=group)
+        part = why if why == "attach" else f"the attachment menu's {why} for {group}"
+        raise errors.PartMissing("WhatsApp's menu for attachments is not as expected.", [part])
+
+    def _named(self, file: Attachment) -> Path:
+        """A path to the file that ends in the name the recipient shall see. Raises NotSubmitted."""
+        name = shown_name(file)
+        path = file.path.resolve()
+        if not path.is_file():
+            raise errors.NotSubmitted("The attachment's file is not there.")
+        if path.name == name:
+            return path
+        folder = self._temp / secrets.token_hex(6)
+        link = folder / name
+        try:
+            folder.mkdir(parents=True, mode=0o700)
+            try:
+                os.link(path, link)
+            except OSError:  # another file system
+                shutil.copyfile(path, link)
+        except OSError as error:  # of this file or this disk: Chrome is as it was
+            reason = error.strerror or type(error).__name__
+            raise errors.NotSubmitted(f"The attachment's file cannot be made ready ({reason}).") from error
+        return link

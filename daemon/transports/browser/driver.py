@@ -1,0 +1,261 @@
+"""The transport that sends through WhatsApp Web in a Chrome of our own.
+
+Everything that touches the driver runs on one thread, each operation with a deadline: a page or a driver that
+hangs is killed, which frees the thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import psutil
+import structlog
+import urllib3.exceptions
+from selenium.common.exceptions import WebDriverException
+
+from daemon import errors
+from daemon.config import Settings
+from daemon.states import AccountState
+from daemon.transports.browser import chrome
+from daemon.transports.browser.bridge import Abandoned, Operation
+from daemon.transports.browser.incoming import drained
+from daemon.transports.browser.whatsapp_web import Page
+from daemon.transports.protocol import Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, always
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+START_S = 60.0  #: deadlines of the operations, of their work on the driver's thread
+HEALTH_S = 60.0
+PREPARE_S = 150.0
+LOOK_UP_S = 150.0
+PICTURE_S = 20.0
+LINK_S = 90.0
+LISTEN_S = 90.0
+LOSE_S = 3.5  #: how long the thread may take to notice that Chrome was killed
+UPLOAD_BYTES_S = 64 * 1024  #: slowest upload still waited for, bytes a second
+
+
+@contextlib.contextmanager
+def _mapped() -> Iterator[None]:
+    """What the driver raises when Chrome or it is gone, hung or confused becomes BrowserLost."""
+    try:
+        yield
+    except Abandoned:
+        raise errors.BrowserLost("Chrome was closed.") from None
+    except (WebDriverException, urllib3.exceptions.HTTPError, OSError, psutil.Error) as error:
+        text = getattr(error, "msg", None) or type(error).__name__
+        raise errors.BrowserLost(f"Chrome or its driver failed: {str(text).splitlines()[0][:160]}") from error
+
+
+class BrowserTransport:
+    """WhatsApp Web in a Chrome of our own; implements `transports.Transport`."""
+
+    concurrency = 1
+    exclusive = True  # by the lock on the profile
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._chrome = chrome.Chrome(settings)
+        self._page: Page | None = None
+        self._thread: ThreadPoolExecutor | None = None
+        self._last: Future[Any] | None = None  # what the thread does or did
+        self._operation = Operation()
+        self._heard: deque[Heard] = deque()  # noted in this browser's page or in an earlier one's, and not asked for
+
+    async def start(self) -> None:
+        """See Transport.start. May be called again after BrowserLost."""
+        if self._page is not None:
+            await self._lose()
+        try:
+            self._page = await self._run("start", self._start, START_S)
+        except errors.BrowserLost:
+            raise
+        except BaseException:
+            await self._lose()
+            if self._chrome.lock.is_locked:
+                self._chrome.release()
+            raise
+
+    def _start(self, operation: Operation) -> Page:
+        driver = self._chrome.start(operation.check)
+        operation.check()
+        page = Page(driver, self._settings.whatsapp_url, self._chrome.temp, chrome.SCRIPT_S)
+        page.incoming.notes = self._heard
+        page.open()
+        return page
+
+    async def health(self) -> Health:
+        """See Transport.health."""
+        if self._page is None and self._chrome.driver is None:
+            return Health(AccountState.STARTING)
+        page = self._alive()
+        return await self._run("health", page.health, HEALTH_S)
+
+    async def prepare(self, message: Outgoing) -> Mark:
+        """See Transport.prepare."""
+        page = self._alive()
+        return await self._run("prepare", lambda operation: page.prepare(message, operation), PREPARE_S)
+
+    async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
+        """See Transport.hand_over."""
+        page = self._alive()
+        wait_s = self._settings.send_timeout_s + sum(file.size for file in message.attachments) / UPLOAD_BYTES_S
+        return await self._run(
+            "hand_over", lambda operation: page.hand_over(message, mark, wait_s, operation, held), wait_s + PREPARE_S
+        )
+
+    async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:
+        """See Transport.look_up."""
+        page = self._alive()
+        return await self._run("look_up", lambda operation: page.look_up(message, mark, operation), LOOK_UP_S)
+
+    async def unread(self) -> list[Unread]:
+        """See Transport.unread."""
+        page = self._alive()
+        return await self._run("unread", page.incoming.unread, LISTEN_S)
+
+    async def read(self, chat: Unread) -> Heard | None:
+        """See Transport.read."""
+        page = self._alive()
+        return await self._run("read", lambda operation: page.read(chat, operation), LISTEN_S)
+
+    async def overheard(self) -> list[Heard]:
+        """See Transport.overheard."""
+        return drained(self._heard)
+
+    async def screenshot(self) -> bytes:
+        """See Transport.screenshot."""
+        page = self._alive()
+        return await self._run("screenshot", lambda _: page.picture(), PICTURE_S)
+
+    async def link(self, number: str | None) -> None:
+        """See Transport.link."""
+        page = self._alive()
+        if number is None:
+            await self._run("link", lambda _: page.linking.by_qr(), LINK_S)
+        else:
+            await self._run("link", lambda operation: page.linking.by_code(number, operation), LINK_S)
+
+    async def log_out(self) -> None:
+        """See Transport.log_out."""
+        page = self._alive()
+        await self._run("log_out", page.linking.log_out, LINK_S)
+
+    async def reload(self) -> None:
+        """See Transport.reload."""
+        page = self._alive()
+        await self._run("reload", lambda _: page.open(), LINK_S)
+
+    async def worn_out(self) -> str | None:
+        """See Transport.worn_out. None, too, while Chrome does not run: `health` tells of that."""
+        ceiling = self._settings.browser_memory_mb
+        if not ceiling or not self._chrome.alive():
+            return None
+        used = await asyncio.to_thread(self._chrome.memory_mib)
+        if used <= ceiling:
+            return None
+        return f"Chrome uses {used} MiB, above the ceiling of {ceiling} (WASENDER_BROWSER_MEMORY_MB)."
+
+    async def close(self) -> None:
+        """See Transport.close."""
+        self._operation.abandon()
+        page, self._page = self._page, None
+        life = self._chrome
+
+        def stop(_: Operation) -> None:
+            if page is not None:
+                with contextlib.suppress(WebDriverException, urllib3.exceptions.HTTPError, errors.TransportError):
+                    page.discard()
+            life.stop()
+
+        if life.driver is not None and life.alive():
+            with contextlib.suppress(TimeoutError, errors.TransportError):
+                await asyncio.wait_for(asyncio.wrap_future(self._submit(stop)), 2 * chrome.QUIT_S)
+        await self._lose()
+        if life.lock.is_locked:
+            await asyncio.to_thread(life.release)
+            log.info("browser.closed")
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            self._thread = None
+
+    def _alive(self) -> Page:
+        if self._page is None:
+            raise errors.BrowserLost("Chrome is not running.")
+        return self._page
+
+    async def _run(self, name: str, work: Callable[[Operation], T], deadline_s: float) -> T:
+        """Do `work` on the driver's thread; kill Chrome when it takes longer than `deadline_s`."""
+        await self._wait_for_previous(name)
+        future = asyncio.wrap_future(self._submit(work))
+        operation = self._operation
+        try:
+            return await asyncio.wait_for(future, deadline_s)
+        except TimeoutError:
+            log.error("browser.hung", operation=name, elapsed_ms=int(deadline_s * 1000))
+            await self._lose()
+            raise errors.BrowserLost(f"Chrome did not answer for {deadline_s:.0f} s.") from None
+        except asyncio.CancelledError:
+            operation.abandon()  # the thread stops at its next step; the next operation waits for that
+            raise
+        except errors.BrowserLost as error:
+            log.error("browser.lost", operation=name, reason=str(error))
+            await self._lose()
+            raise
+
+    async def _wait_for_previous(self, name: str) -> None:
+        last = self._last
+        if last is None or last.done():
+            return
+        try:
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(last)), chrome.SCRIPT_S + chrome.COMMAND_S)
+        except TimeoutError:
+            log.error("browser.hung", operation=name, elapsed_ms=int((chrome.SCRIPT_S + chrome.COMMAND_S) * 1000))
+            await self._lose()
+            raise errors.BrowserLost("Chrome is still busy with an operation that was given up.") from None
+        except asyncio.CancelledError:
+            if not last.cancelled():
+                raise
+        except Exception:  # noqa: S110 (it was the previous caller's)
+            pass
+
+    def _submit(self, work: Callable[[Operation], T]) -> Future[T]:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="browser")
+        operation = self._operation = Operation()
+
+        def run() -> T:
+            with _mapped():
+                return work(operation)
+
+        future = self._thread.submit(run)
+        self._last = future
+        return future
+
+    async def _lose(self) -> None:
+        """Kill Chrome and wait until the thread has noticed.
+
+        While it is starting Chrome it may be about to start one more process: killed as often as that takes.
+        """
+        self._page = None
+        self._operation.abandon()
+        last = self._last
+        if last is not None and not last.done():
+            ended = asyncio.wrap_future(last)
+            ended.add_done_callback(lambda one: one.cancelled() or one.exception())  # it was its caller's
+            until = time.monotonic() + LOSE_S
+            while not ended.done() and time.monotonic() < until:
+                await asyncio.to_thread(self._chrome.kill)
+                await asyncio.wait({ended}, timeout=0.1)
+            if not ended.done() and self._thread is not None:  # never seen; a new thread, rather than none
+                self._thread.shutdown(wait=False, cancel_futures=True)
+                self._thread = None
+        self._last = None
+        await asyncio.to_thread(self._chrome.kill)

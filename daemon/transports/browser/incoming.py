@@ -1,0 +1,179 @@
+"""What comes in: unread chats, and what stands in those that are open anyway.
+
+A chat that is open when a message arrives in it counts as read at once, so its rows are read before another chat takes
+its place. Opening one tells its other side that it was read: that is done only where somebody asks for it by `read`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections import deque
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.states import AccountState
+from daemon.transports.browser.bridge import Interrupted, Operation, Surface
+from daemon.transports.browser.chat import Chat
+from daemon.transports.browser.chats import Chats
+from daemon.transports.browser.screens import Screens
+from daemon.transports.protocol import Heard, Said, Unread
+
+log = structlog.get_logger()
+
+OPEN_MS = 5_000
+ALIKE = 3  #: chats of one title that are opened to find the one with the landmarks
+MOST_ROWS = 600  #: that a chat is read back, at most
+BACK_S = 25.0  #: and how long that may take
+OLDER_MS = 700  #: for older rows to come
+
+
+class Incoming:
+    """All methods run on the driver's thread."""
+
+    def __init__(self, surface: Surface, screens: Screens, chats: Chats) -> None:
+        self._surface, self._screens, self._chats = surface, screens, chats
+        self.notes: deque[Heard] = deque()  #: oldest first; whoever takes them may keep them beyond this page
+        self._reading: tuple[str, str | None] | None = None  # title and digits of the chat that `read` opened
+        self._hidden = 0
+
+    def note(self, digits: str, rows: list[dict[str, Any]]) -> None:
+        """These stand in the chat of `digits`, which is proved to be theirs."""
+        self._reading = None
+        if any(not row["own"] for row in rows):
+            self.notes.append(_heard(digits, rows))
+
+    def overhear(self) -> None:
+        """Note what stands in the open chat, whichever it is: a person may have opened another one.
+
+        It is noted as somebody's only where its title is their number, and the chat was opened for them; whose it is
+        else, rows of ours tell.
+        """
+        found = self._surface.ask("heard")
+        proved = self._chats.proved
+        opened = {self._reading[1]} if self._reading and self._reading[0] == found["title"] else set()
+        if proved is not None and proved.left == self._screens.left:
+            opened.add(proved.digits)
+        number = found["number"] if found["number"] in opened else None
+        if any(not row["own"] for row in found["rows"]):
+            self.notes.append(_heard(number, found["rows"]))
+
+    def catch_up(self, chat: Chat, rows: list[dict[str, Any]], operation: Operation) -> bool:
+        """None of ours is among the rows of an open chat that the page has loaded: they have written more than that
+        since. Read on to where ours stand, and note it; whether anything had to be loaded for that."""
+        if not rows or any(row["own"] for row in rows):
+            return False
+        read = self._back(frozenset(), 0, operation)
+        if read is None or len(read["rows"]) <= len(rows):
+            return False
+        self.note(chat.digits, read["rows"])
+        return True
+
+    def unread(self, operation: Operation) -> list[Unread]:
+        """See Transport.unread."""
+        self._require_chats(operation)
+        try:
+            self.overhear()
+            found = self._surface.ask("unread")
+        except Interrupted:
+            return []
+        if not found["whole"]:
+            log.warning("reply.cut", what="list", rows=len(found["chats"]))
+        if found["hidden"] and found["hidden"] != self._hidden:
+            log.warning("reply.out_of_reach", count=found["hidden"])
+        self._hidden = found["hidden"]
+        return [Unread(row["title"], _e164(row["number"]), row["count"], row["preview"]) for row in found["chats"]]
+
+    def _require_chats(self, operation: Operation) -> None:
+        """The page shows its chats, and what comes in. Raises AccountUnready.
+
+        The account may be held: who must not send can listen all the same.
+        """
+        health, look = self._screens.look(operation, idle=False)
+        if not (health.usable or (health.state is AccountState.HELD and look["main"])):
+            raise errors.AccountUnready(health.detail or f"The account is {health.state}.")
+
+    def read(self, chat: Unread, operation: Operation) -> Heard | None:
+        """See Transport.read. Raises also NotSubmitted, Undeliverable, where the chat of a number does not open."""
+        self._require_chats(operation)
+        try:
+            self.overhear()
+            self._chats.proved = self._reading = None  # whatever opens now, nothing is to be sent into it
+            if not chat.title or (chat.number and not chat.count):
+                return self._read_number(re.sub(r"\D", "", chat.number or ""), chat, operation)
+            first: Heard | None = None
+            for nth in range(1 if chat.count else ALIKE):  # of those that are unread the first is the next one
+                heard = self._read_listed(chat, nth, operation)
+                if heard and (chat.count or chat.landmarks & {said.key for said in heard.rows}):
+                    return heard
+                first = first or heard
+        except Interrupted as error:
+            raise errors.NotSubmitted("The page changed while a chat was read.") from error
+        return first
+
+    def _read_listed(self, chat: Unread, nth: int, operation: Operation) -> Heard | None:
+        """Open it by its row in the list."""
+        only = chat.count > 0
+        found = self._surface.ask("openListed", title=chat.title, unread=only, nth=nth, wait_ms=OPEN_MS)
+        if found["outcome"] != "open":
+            return None
+        self._reading = chat.title, found["number"]
+        read = self._back(chat.landmarks, chat.count, operation)
+        if read is None or read["title"] != chat.title:
+            return None
+        return _heard(found["number"], read["rows"])
+
+    def _read_number(self, digits: str, chat: Unread, operation: Operation) -> Heard | None:
+        """Open it as a recipient's chat is opened: it is in no list, or far down and read already."""
+        try:
+            self._chats.open(digits, operation)
+        except errors.ChatBarred:  # its rows can be read all the same, if it is this one
+            if not self._surface.ask("chatNow", digits=digits)["number"]:
+                return None
+        read = self._back(chat.landmarks, chat.count, operation)
+        return None if read is None else _heard(digits, read["rows"])
+
+    def _back(self, landmarks: frozenset[str], count: int, operation: Operation) -> dict[str, Any] | None:
+        """The rows of the open chat, from one of the landmarks on and from all `count` unread ones; without landmarks
+        from a row of ours on. Those above are loaded as far as that takes."""
+        until = time.monotonic() + BACK_S
+        while True:
+            operation.check()
+            found: dict[str, Any] = self._surface.ask("readRows", wait_ms=500)
+            rows = found["rows"]
+            reached = any(row["key"] in landmarks if landmarks else row["own"] for row in rows)
+            if reached and sum(not row["own"] for row in rows) >= count:
+                break
+            older = self._surface.ask("older", wait_ms=OLDER_MS)
+            if older["top"] and not older["came"] and not older["loading"]:
+                break
+            if len(rows) >= MOST_ROWS or time.monotonic() > until:
+                log.warning("reply.cut", what="chat", rows=len(rows))
+                break
+        with contextlib.suppress(Interrupted):
+            self._surface.ask("newest")
+        return found
+
+
+def drained(notes: deque[Heard]) -> list[Heard]:
+    """All that is in it; it is empty then."""
+    found = []
+    while notes:
+        found.append(notes.popleft())
+    return found
+
+
+def _heard(digits: str | None, rows: list[dict[str, Any]]) -> Heard:
+    return Heard(_e164(digits), tuple(Said(row["key"], row["own"], row["text"]) for row in rows))
+
+
+def _e164(digits: str | None) -> str | None:
+    return f"+{digits}" if digits else None
+
+
+def name_of(title: str | None, digits: str) -> str | None:
+    """What a chat is called where that is not its number."""
+    return None if title is None or re.sub(r"\D", "", title) == digits else title

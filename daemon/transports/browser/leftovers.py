@@ -1,0 +1,118 @@
+"""Text in composers that was never sent: ours is taken away again, a person's is left as it is.
+
+WhatsApp keeps what stands in a composer with the chat, over restarts, too. What is ours is known by what was written
+there; where nothing is known any more, because another life wrote it, by the message that is to go to that chat.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from selenium.common.exceptions import StaleElementReferenceException
+
+from daemon import errors
+from daemon.transports.browser.bridge import Interrupted, Surface
+from daemon.transports.browser.chat import Chat
+from daemon.transports.browser.composing import Box
+
+if TYPE_CHECKING:
+    from daemon.transports.browser.chat import Chat
+
+log = structlog.get_logger()
+
+KEPT = 500  #: chats of which it is remembered what of ours may still stand in them
+_MARKER = re.compile(r"ws[0-9a-f]{10}")
+
+
+def new_marker() -> str:
+    """A word that stands in no chat; it proves which one WhatsApp has opened."""
+    return "ws" + secrets.token_hex(5)
+
+
+@dataclass
+class Written:
+    """What is being composed: in which chat, and whether files wait in a preview over it."""
+
+    chat: Chat
+    text: str
+    files: bool
+
+
+class Leftovers:
+    """What of ours may stand in composers. All methods run on the driver's thread."""
+
+    def __init__(self, surface: Surface) -> None:
+        self._surface = surface
+        self._texts: OrderedDict[str, str] = OrderedDict()  # digits: what was written there and not sent
+        self._written: Written | None = None
+
+    def began(self, chat: Chat, text: str, *, files: bool) -> None:
+        """From now on `text` may stand in the composer of `chat`, which is open."""
+        self._written = Written(chat, text, files)
+        self._texts[chat.digits] = text
+        self._texts.move_to_end(chat.digits)
+        while len(self._texts) > KEPT:
+            self._texts.popitem(last=False)
+
+    def sent(self) -> None:
+        """It has left the composer."""
+        if self._written:
+            self._texts.pop(self._written.chat.digits, None)
+            self._written = None
+
+    def ours(self, digits: str, draft: str, text: str | None = None) -> bool:
+        """Whether `draft`, found in the chat of `digits`, is nobody's but ours. text: what is to go there now."""
+        found = _plain(_MARKER.sub("", draft))
+        written = self._texts.get(digits)
+        if not found or (written is not None and _plain(written).startswith(found)):
+            return True
+        if text is None:
+            return False
+        # Of another life: all of it, or as many whole lines as were written before that life ended.
+        lines = text.splitlines()
+        return any(found == _plain("\n".join(lines[:count])) for count in range(2, len(lines))) or found == _plain(text)
+
+    def clear(self, left: int) -> None:
+        """What was composed last will not be sent: take it away, if it still stands in the open chat as it was.
+
+        left: `Screens.left` now. Where the chat is not open any more, it is taken away when it is opened next.
+        """
+        written, self._written = self._written, None
+        if written is None:
+            return
+        with contextlib.suppress(Interrupted, StaleElementReferenceException, errors.NotSubmitted):
+            if written.files and not self._surface.ask("leavePreview"):
+                return
+            at = self._surface.ask("chatNow", digits=written.chat.digits)
+            if (at["title"], left) != (written.chat.title, written.chat.left) or not at["composer"]:
+                return
+            if self.ours(written.chat.digits, at["draft"]):
+                Box(self._surface, "composer").clear()
+                self._texts.pop(written.chat.digits, None)
+                log.info("composer.cleared")
+
+    def without_marker(self, digits: str, before: str | None, after: str) -> str:
+        """Take our marker out of the composer of the chat of `digits`, which it has proved.
+
+        before: what stood in the composer when WhatsApp was asked, where that was this chat; after: what stands there
+        now. Text of a person stays: WhatsApp puts the marker behind it, or in its place. Returns what is left.
+        """
+        rest = _MARKER.sub("", after)
+        theirs = rest if _plain(rest) else before or ""
+        box = Box(self._surface, "composer")
+        if self.ours(digits, theirs):
+            box.clear()
+            return ""
+        theirs = _MARKER.sub("", theirs)
+        box.fill(theirs)
+        return theirs
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,108 @@
+"""Linking WhatsApp Web to a phone by a code instead of the QR code, and logging it out again.
+
+WhatsApp changes the code by itself every three minutes or so; `screens` reads it with every look, and asks for
+another one where it has expired, as long as somebody may be at it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+
+import structlog
+
+from daemon import errors
+from daemon.transports.browser.bridge import Interrupted, Operation, Surface, mask
+from daemon.transports.browser.screens import Screens
+
+log = structlog.get_logger()
+
+LANDING_S = 30.0  #: how long the page may take to show its QR code again
+FIELD_MS = 8_000  #: how long the field for the number may take to come
+CODE_MS = 15_000  #: and the code, from WhatsApp's servers
+LOG_OUT_MS = 15_000  #: how long logging out may take
+BY_PHONE = "On the phone open WhatsApp, then Linked devices, tap this device and then Log out."
+
+
+class Linking:
+    """What a person asks of the page when nothing is being sent. All methods run on the driver's thread."""
+
+    def __init__(self, surface: Surface, screens: Screens) -> None:
+        self._surface = surface
+        self._screens = screens
+
+    def by_code(self, number: str, operation: Operation) -> None:
+        """Have WhatsApp show a code for `number` (E.164); returns when it is there for `Screens.look` to read.
+
+        Raises AccountUnready (linked already, or the page does not get as far), NotOffered.
+        """
+        with _calm():
+            self._to_landing(operation)
+            self._need(self._surface.ask("openEntry", wait_ms=FIELD_MS))
+            operation.check()
+            self._surface.type(number)
+            answer = self._surface.ask("submitNumber", digits=re.sub(r"\D", "", number), wait_ms=CODE_MS)
+            if refused := answer.get("refused"):
+                self._surface.open()
+                raise errors.AccountUnready(f"WhatsApp does not take this number: {mask(refused, 80)}")
+            self._need(answer)
+            self._screens.since.linking = time.monotonic()
+            log.info("page.code_asked")
+
+    def by_qr(self) -> None:
+        """Go back to the QR code."""
+        with _calm():
+            if self._surface.observe()["main"]:
+                raise errors.AccountUnready("The account is linked already: log it out first.")
+            self._surface.open()
+
+    def log_out(self, operation: Operation) -> None:
+        """Log this device out by WhatsApp's own menu. Raises AccountUnready, NotOffered."""
+        with _calm():
+            look = self._surface.observe()
+            if look["qr"] or look["qr_screen"] or look["link_code"] or look["link_entry"]:
+                raise errors.AccountUnready("The account is not linked: there is nothing to log out of.")
+            operation.check()
+            answer = self._surface.ask("logOut", wait_ms=LOG_OUT_MS)
+            if "why" in answer:
+                log.warning("page.part_missing", name=answer["why"], group="log_out")
+                raise errors.NotOffered(f"WhatsApp Web offers no way to log out as it is now. {BY_PHONE}")
+            log.info("page.logged_out")
+
+    def _to_landing(self, operation: Operation) -> None:
+        """The page with the QR code, loaded anew where it stands on another step of linking."""
+        until = time.monotonic() + LANDING_S
+        reloaded = False
+        while True:
+            operation.check()
+            try:
+                look = self._surface.observe()
+            except Interrupted:  # it is being loaded
+                continue
+            if look["main"]:
+                raise errors.AccountUnready("The account is linked already: log it out first.")
+            if (look["link_code"] or look["link_entry"] or look["link_expired"]) and not reloaded:
+                self._surface.open()
+                reloaded = True
+            elif look["qr"] or look["qr_screen"]:
+                return
+            elif time.monotonic() > until:
+                raise errors.AccountUnready("WhatsApp Web does not show its QR code now: try again in a minute.")
+            time.sleep(0.1)
+
+    def _need(self, answer: dict[str, str]) -> None:
+        if "why" in answer:
+            log.warning("page.part_missing", name=answer["why"], group="link")
+            self._surface.open()
+            raise errors.NotOffered("WhatsApp Web shows no code for a telephone number now: scan the QR code instead.")
+
+
+@contextlib.contextmanager
+def _calm() -> Iterator[None]:
+    """A page that loads anew under it is a reason to try again."""
+    try:
+        yield
+    except Interrupted:
+        raise errors.AccountUnready("The page of WhatsApp Web changed meanwhile: try again.") from None

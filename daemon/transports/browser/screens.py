@@ -1,0 +1,337 @@
+"""Which of its screens WhatsApp Web shows, what the account can do then, and what heals without a person."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.states import AccountState, Hold
+from daemon.transports.browser.bridge import Interrupted, Operation, Surface, mask
+from daemon.transports.protocol import Health
+
+log = structlog.get_logger()
+
+LINK = "https://web.whatsapp.com/send?phone="  #: the form the app's click listener knows, whatever serves the page
+CONFLICT_S = 30.0  #: how long another window may keep WhatsApp before we take it back: a person may be at it
+CONFLICT_MAX_S = 900.0
+RECONNECT_S = 10.0  #: between two clicks on "Reconnect"
+RELOAD_S, RELOAD_MAX_S = 5.0, 120.0  #: between two reloads of a page that does not come
+UPDATE_S = 3600.0  #: between two refreshes for an update
+CHANGED_S, CHANGED_MAX_S = 600.0, 3600.0  #: between two reloads in the hope of a build that we know
+UNKNOWN_SCREEN_S = 60.0  #: how long the page may show nothing we know
+LINK_S = 900.0  #: how long a code that was asked for is renewed when it has expired; then the QR code comes back
+PROBE_S, PROBE_MAX_S = 30.0, 900.0  #: between two looks whether a new chat may be started again
+OPEN_MS = 8_000  #: how long a chat may take to open before another way is tried
+
+
+@dataclass
+class Since:
+    """When something of the page began, and when it may be answered again (monotonic seconds)."""
+
+    conflict: float | None = None
+    conflict_wait: float = CONFLICT_S
+    unknown: float | None = None
+    linking: float | None = None  # when a code was asked for
+    next: dict[str, float] = field(default_factory=dict)
+    wait: dict[str, float] = field(default_factory=dict)
+
+    def may(self, what: str, first: float, most: float, *, at_once: bool = True) -> bool:
+        """True at most every `first` seconds, doubling up to `most`; not the first time unless `at_once`."""
+        now = time.monotonic()
+        if now < self.next.setdefault(what, 0.0 if at_once else now + first):
+            return False
+        wait = self.wait.get(what, first)
+        self.next[what], self.wait[what] = now + wait, min(wait * 2, most)
+        return True
+
+    def over(self, what: str) -> None:
+        """It is past: the next time begins anew."""
+        self.next.pop(what, None)
+        self.wait.pop(what, None)
+
+
+@dataclass
+class Bar:
+    """A chat that has no composer because the account may not write there."""
+
+    hold: Hold
+    digits: str
+    title: str | None
+    probed: bool = False
+
+
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "w": 604_800}
+
+
+def seconds_of(duration: str) -> int | None:
+    """Seconds of "2 hours", "1 day 4 hours", "23:59:10"; None when it cannot be read."""
+    clock = re.search(r"\b(\d+):(\d\d)(?::(\d\d))?\b", duration)
+    if clock:
+        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+        if clock[3] is None:  # minutes and seconds
+            return hours * 60 + minutes
+        return hours * 3_600 + minutes * 60 + seconds
+    parts = re.findall(r"(\d+)\s*(weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)\b", duration, re.I)
+    if not parts and re.search(r"\b(an?)\s+(day|hour|minute)\b", duration, re.I):
+        parts = [("1", unit) for unit in re.findall(r"\ban?\s+(day|hour|minute)\b", duration, re.I)]
+    return sum(int(number) * _UNITS[unit[0].lower()] for number, unit in parts) if parts else None
+
+
+class Screens:
+    """Looks at the page as a whole."""
+
+    def __init__(self, surface: Surface) -> None:
+        self._surface = surface
+        self.since = Since()
+        self.left = 0  #: how often the chats have gone from the screen: what was open or composed is void then
+        self._bar: Bar | None = None
+        self._checked = False
+        self._changed: list[str] = []  # what the self-check misses
+        self._changed_in = 0.0  # and in which life of the page
+
+    def look(self, operation: Operation, *, idle: bool) -> tuple[Health, dict[str, Any]]:
+        """Look, heal what can be healed, look again. idle: nothing is in hand, so the page may be reloaded."""
+        look = self._surface.observe()
+        for _ in range(4):
+            operation.check()
+            if not self.dismiss(look, idle=idle):
+                break
+            time.sleep(0.05)
+            look = self._surface.observe()
+        health = self._judge(look, idle=idle)
+        if health.hold is Hold.UNKNOWN_DIALOG:  # it may be on its way out
+            time.sleep(0.4)
+            look = self._surface.observe()
+            health = self._judge(look, idle=idle)
+        return health, look
+
+    def dismiss(self, look: dict[str, Any], *, idle: bool) -> bool:
+        """Put away one dialog that needs no person. True when something was clicked."""
+        for dialog in look["dialogs"]:
+            if dialog["invalid"]:
+                return bool(self._surface.ask("acceptDialog", text=self._surface.text["invalid_number"]))
+            if dialog["waiting"] or _is_state(self._surface.text, dialog["text"]):
+                continue
+            for entry in self._surface.dismiss:
+                if not re.search(entry["text"], dialog["text"], re.I):
+                    continue
+                if "unless" in entry and re.search(entry["unless"], dialog["text"], re.I):
+                    continue
+                if entry.get("idle") and not (idle and self.since.may("update", RELOAD_S * 2, UPDATE_S)):
+                    continue
+                if self._surface.ask("clickInDialog", text=beginning(dialog), labels=entry["button"]):
+                    log.info("page.dialog_dismissed", name=entry["name"])
+                    return True
+        return False
+
+    def _judge(self, look: dict[str, Any], *, idle: bool) -> Health:
+        said, main = set(look["said"]), bool(look["main"])
+        if look["error_page"]:
+            self._reload_later()
+            return Health(AccountState.OFFLINE, detail=f"WhatsApp Web cannot be reached ({look['error_page']}).")
+        if "banned" in said:
+            seconds = seconds_of(look["duration"] or "")
+            until = int((time.time() + seconds) * 1000) if seconds else None
+            detail = "WhatsApp has banned this account for a time. Learn more on the phone."
+            return Health(AccountState.BANNED, Hold.TEMPORARY_BAN, until, detail)
+        if "conflict" in said:
+            return self._conflict()
+        self.since.conflict = None
+        if "offline" in said or look["offline_icon"] or not look["online"] or ("reconnecting" in said and main):
+            if idle and self.since.may("reconnect", RECONNECT_S, 8 * RECONNECT_S):
+                self._surface.ask("click", name="reconnect")
+            return Health(AccountState.OFFLINE, detail="WhatsApp Web has no connection to its servers.")
+        if not main:
+            return self._judge_start(look, said)
+        for what in ("reload", "reconnect", "link_code"):
+            self.since.over(what)
+        self.since.unknown = self.since.linking = None
+        return self._judge_main(look, said, idle=idle)
+
+    def _judge_start(self, look: dict[str, Any], said: set[str]) -> Health:
+        """The screens before, or instead of, the chats."""
+        self.left += 1
+        if look["link_code"] or look["link_entry"] or look["link_expired"]:
+            return self._linking(look)
+        if look["qr"] or look["qr_screen"] or look["qr_reload"]:
+            self.since.unknown = None
+            self._checked = False
+            if look["qr_reload"] and self.since.may("qr_reload", 2.0, 30.0):
+                self._surface.ask("click", name="qr_reload")
+                log.info("page.qr_reloaded")
+            elif look["qr"] and not look["qr_reload"]:
+                self.since.over("qr_reload")
+            detail = "WhatsApp logged this device out: link it again." if "logged_out" in said else None
+            return Health(AccountState.NEEDS_LINK, detail=detail, qr=None if look["qr_reload"] else look["qr"])
+        if "logging_out" in said:
+            return Health(AccountState.LOADING, detail="WhatsApp is logging this device out.")
+        screens = {
+            "unsupported": (Hold.UNSUPPORTED_BROWSER, "WhatsApp Web does not support this browser: update Chromium."),
+            "deprecated": (Hold.APP_TOO_OLD, "WhatsApp on the phone is too old: update it there."),
+            "terms": (Hold.TERMS, "WhatsApp wants something confirmed on the phone: open WhatsApp there."),
+        }
+        for name, (hold, detail) in screens.items():
+            if name in said and not (look["progress"] or look["splash"]):
+                return Health(AccountState.HELD, hold, detail=detail)
+        if "unreachable" in said:
+            self._reload_later()
+            detail = "WhatsApp Web does not load: its service is unavailable, or this network blocks it."
+            return Health(AccountState.HELD, Hold.UNREACHABLE, detail=detail)
+        if look["splash"] or look["progress"] or "loading" in said or "reconnecting" in said:
+            self.since.unknown = None
+            return Health(AccountState.LOADING)
+        known_since = self.since.unknown = self.since.unknown or time.monotonic()
+        if time.monotonic() - known_since < UNKNOWN_SCREEN_S:
+            return Health(AccountState.LOADING)
+        self._reload_later()
+        if look["dialogs"]:
+            return Health(AccountState.HELD, Hold.UNKNOWN_DIALOG, detail=mask(look["dialogs"][0]["text"]))
+        detail = mask("Instead of WhatsApp Web the page shows: " + (look["text"] or "nothing"))
+        return Health(AccountState.HELD, Hold.UNREACHABLE, detail=detail)
+
+    def _linking(self, look: dict[str, Any]) -> Health:
+        """The steps of linking by a code. Where nobody is at it any more, the QR code comes back."""
+        self.since.unknown = None
+        self._checked = False
+        began = self.since.linking
+        if began is None or time.monotonic() - began > LINK_S:
+            self.since.linking = None
+            self._reload_later()
+        elif not look["link_expired"]:
+            self.since.over("link_code")
+        elif self.since.may("link_code", 2.0, 30.0):
+            self._surface.ask("click", name="link_renew")
+            log.info("page.code_renewed")
+        return Health(AccountState.NEEDS_LINK, link_code=None if look["link_expired"] else look["link_code"])
+
+    def _judge_main(self, look: dict[str, Any], said: set[str], *, idle: bool) -> Health:
+        cap = look["cap_used"]
+        seconds = seconds_of(look["duration"] or "")
+        until = int((time.time() + seconds) * 1000) if seconds else None
+        if "monthly_cap" in said or "fail_cap" in said or (cap and cap[0] >= cap[1]):
+            return _no_new_chats(Hold.MONTHLY_CAP, until)
+        if "restricted" in said and "new_chats_only" in said:
+            return _no_new_chats(Hold.RESTRICTED, until)
+        if "restricted" in said:
+            return Health(AccountState.HELD, Hold.RESTRICTED, until, "WhatsApp has restricted this account.")
+        unknown = [dialog for dialog in look["dialogs"] if not dialog["waiting"]]
+        if unknown:
+            if idle:
+                log.warning("page.dialog_unknown", buttons=len(unknown[0]["buttons"]))
+            return Health(AccountState.HELD, Hold.UNKNOWN_DIALOG, detail=mask(unknown[0]["text"]))
+        if self._bar and (held := self._probe_bar(self._bar, look, idle=idle)):
+            return held
+        if not self._checked:
+            self._self_check()
+        if self._changed and look["born"] != self._changed_in:  # a new build may have come with the reload
+            self._changed, self._checked = [], False
+            return self._judge_main(look, said, idle=idle)
+        if self._changed:  # a part that cannot be looked for from here stays missing until the page comes anew
+            known = [name for name in self._changed if name in self._surface.parts]
+            gone = self._surface.ask("missing", names=known)
+            self._changed = [name for name in self._changed if name in gone or name not in known]
+        if self._changed:
+            if idle and self.since.may("new_build", CHANGED_S, CHANGED_MAX_S, at_once=False):
+                self._surface.open()
+            names = ", ".join(self._changed)
+            return Health(AccountState.HELD, Hold.PAGE_CHANGED, detail=f"WhatsApp Web has changed; not found: {names}.")
+        if idle and "update_banner" in said and self.since.may("update", UPDATE_S, UPDATE_S):
+            log.info("page.update_accepted")
+            self._surface.open()
+            return Health(AccountState.LOADING)
+        self.since.over("new_build")
+        detail = "The phone has not been online for a while." if "phone_offline" in said else None
+        return Health(AccountState.READY, detail=detail)
+
+    def _conflict(self) -> Health:
+        since, now = self.since, time.monotonic()
+        since.conflict = since.conflict or now
+        if now - since.conflict >= since.conflict_wait and self._surface.ask("click", name="use_here"):
+            log.info("page.window_taken", elapsed_ms=int((now - since.conflict) * 1000))
+            since.conflict = None
+            since.conflict_wait = min(since.conflict_wait * 2, CONFLICT_MAX_S)
+        self.left += 1
+        return Health(AccountState.HELD, Hold.CONFLICT, detail="WhatsApp Web is open in another window.")
+
+    def _reload_later(self) -> None:
+        if self.since.may("reload", RELOAD_S, RELOAD_MAX_S):
+            log.info("page.reloaded")
+            self._surface.open()
+
+    def _probe_bar(self, bar: Bar, look: dict[str, Any], *, idle: bool) -> Health | None:
+        """A chat could not be written in: is that still so? None when it is over."""
+        # Of another chat a composer says nothing: those that the other side knows keep theirs.
+        chat = look["chat"] if look["chat"] and look["chat"]["title"] == bar.title else None
+        if idle and self.since.may("probe", PROBE_S, PROBE_MAX_S):
+            with contextlib.suppress(Interrupted):
+                href = LINK + bar.digits
+                self._surface.ask("openChat", digits=bar.digits, href=href, marker=None, wait_ms=OPEN_MS, again=True)
+                chat = self._surface.ask("ready", digits=bar.digits)
+                if chat["bar"] and bar.probed:  # it may be only what the page has kept
+                    self._surface.open()
+                bar.probed = not bar.probed
+        if chat and chat["composer"]:
+            log.info("page.bar_cleared", reason=bar.hold)
+            self._bar = None
+            self.since.over("probe")
+            return None
+        return _no_new_chats(bar.hold, None)
+
+    def _self_check(self) -> None:
+        """Once in a life, before any recipient is touched: is what sending needs where we look for it?"""
+        missing = self._surface.ask("missing", names=["logged_in", "new_chat", "search"])
+        self._checked = True
+        # Either of the two opens the panel in which a chat is found when links do not work.
+        if "logged_in" in missing or {"new_chat", "search"} <= set(missing):
+            self.note_changed(missing)
+        else:
+            log.info("page.self_checked", missing=missing)
+
+    def note_changed(self, missing: list[str]) -> None:
+        """Hold the account: the page lacks what sending needs."""
+        self._changed, self._changed_in = missing, self._surface.born
+        log.error("page.self_checked", missing=missing)
+
+    def require_usable(self, operation: Operation, *, offline_ok: bool = False) -> dict[str, Any]:
+        """What `observe` saw. Raises AccountUnready."""
+        health, look = self.look(operation, idle=False)
+        if health.usable or (offline_ok and health.state is AccountState.OFFLINE):
+            return look | {"state": health.state}
+        raise errors.AccountUnready(health.detail or f"The account is {health.state}.")
+
+    def note_bar(self, hold: Hold, digits: str, title: str | None) -> None:
+        """The chat of `digits` has words in place of its composer."""
+        self._bar = Bar(hold, digits, title)
+        self.since.over("probe")
+        self.since.may("probe", PROBE_S, PROBE_MAX_S)
+        log.warning("account.bar_seen", reason=hold)
+
+    def barred(self, digits: str) -> bool:
+        """Whether that was the chat of `digits`."""
+        return self._bar is not None and self._bar.digits == digits
+
+
+def _no_new_chats(hold: Hold, until: int | None) -> Health:
+    detail = {
+        Hold.RESTRICTED: "WhatsApp has restricted this account: it can't start new chats.",
+        Hold.MONTHLY_CAP: "No new chats can be started this month.",
+    }[hold]
+    return Health(AccountState.HELD, hold, until, detail, known_chats=True)
+
+
+def beginning(dialog: dict[str, Any]) -> str:
+    """A regex that finds this dialog again by its first words. Special signs are left open."""
+    first: str = next((line for line in dialog["text"].splitlines() if line.strip()), "")
+    return re.sub(r"[^\w ]", ".", first[:40])
+
+
+def _is_state(texts: dict[str, str], text: str) -> bool:
+    """Whether a dialog tells of a state of the account, which is not to be clicked away."""
+    names = ("banned", "conflict", "restricted", "monthly_cap")
+    return any(re.search(texts[name], text, re.I) for name in names)

@@ -1,0 +1,512 @@
+"""WhatsApp Web's page as a transport uses it: prepare, hand over, look up.
+
+The looking is done by `page.js`, by the selectors of `selectors.toml`; here are the decisions. Nothing is
+typed before the open chat is proved to be the recipient's, and the call that clicks "Send" looks once more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.chrome.webdriver import WebDriver
+
+from daemon import errors
+from daemon.states import AccountState, Ack, Finding
+from daemon.transports.browser.bridge import Interrupted, Operation, Surface, mask
+from daemon.transports.browser.chat import Chat
+from daemon.transports.browser.chats import Chats
+from daemon.transports.browser.composing import Attacher, Box, Parcel, own_names, plan
+from daemon.transports.browser.incoming import Incoming, name_of
+from daemon.transports.browser.leftovers import Leftovers
+from daemon.transports.browser.linking import Linking
+from daemon.transports.browser.screens import Screens
+from daemon.transports.protocol import ChatRow, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread
+
+log = structlog.get_logger()
+
+SLICE_MS = 2_000  #: longest wait inside the page while waiting for a tick
+EMPTY_MS = 150  #: how long a list without messages must stay so to count as empty
+BLANK_MS = 150  #: the same when the list shows nothing at all, not even a date or a notice
+BLANK_MAX_MS = 8_000  #: the same when the list of chats says that there are messages
+LATE_ROWS_S = 0.12  #: how long a message without a clock is looked at again in a chat that was empty
+LOOK_BACK_S = 60.0
+IGNORED_S = 5.0  #: how long the text may stay in the composer after the click on Send
+STABLE_S = 2.0  #: how long a complete history must stay as it is before something counts as absent
+EVIDENCE_ROWS = 12  #: how many of the chat a person sees who has to decide
+EMPTY_S = 15.0  #: the same when the chat shows nothing at all: its messages may come late, or never in this page
+SETTLE_S = 10.0  #: how long a page that loads anew under a preparation may take to show why
+
+_ACKS = {"sent": Ack.SENT, "delivered": Ack.DELIVERED, "read": Ack.READ}
+
+
+@dataclass
+class Prepared:
+    """What `prepare` has composed: only this may `hand_over` send."""
+
+    message: Outgoing
+    mark: Mark
+    ids: list[str]  # of the rows that were there
+    parcels: list[Parcel]
+    chat: Chat
+
+
+class Page:
+    """The WhatsApp Web page in one driver. All methods run on the driver's thread."""
+
+    def __init__(self, driver: WebDriver, base_url: str, temp: Path, script_s: float) -> None:
+        """temp: a private folder, for attachments. script_s: the driver's timeout of scripts."""
+        self._surface = Surface(driver, base_url, script_s)
+        self.screens = Screens(self._surface)
+        self.leftovers = Leftovers(self._surface)
+        self.chats = Chats(self._surface, self.screens, self.leftovers)
+        self.linking = Linking(self._surface, self.screens)
+        self.incoming = Incoming(self._surface, self.screens, self.chats)
+        self._composer = Box(self._surface, "composer")
+        self._attacher = Attacher(self._surface, self.screens, temp)
+        self._prepared: Prepared | None = None
+        self._handed: tuple[Outgoing, Mark, float] | None = None  # the last hand-over, and the page's life it was in
+        self._attach_seen = True
+        self._looked = False  # at the page as a whole, since something was prepared
+
+    def open(self) -> None:
+        """Load WhatsApp; returns at once."""
+        self._surface.open()
+
+    def picture(self) -> bytes:
+        """What Chrome shows now, as PNG. Raises TransportError."""
+        shown = self._surface.picture()
+        if shown is None:
+            raise errors.TransportError("Chrome gave no picture: try again.")
+        return shown
+
+    def health(self, operation: Operation) -> Health:
+        """See Transport.health."""
+        if self._looked:
+            self.discard()
+        self._looked = True
+        try:
+            return self.screens.look(operation, idle=True)[0]
+        except Interrupted:
+            return Health(AccountState.LOADING)
+
+    def read(self, chat: Unread, operation: Operation) -> Heard | None:
+        """See Transport.read."""
+        self.discard()
+        return self.incoming.read(chat, operation)
+
+    def discard(self) -> None:
+        """What was prepared will not be sent: it is not left in the chat, where somebody might send it by hand."""
+        self._prepared = None
+        self.leftovers.clear(self.screens.left)
+
+    @contextlib.contextmanager
+    def _before_anything_left(self, number: str, operation: Operation) -> Iterator[None]:
+        """Errors of this phase mean: nothing was sent. Whether the account is to blame says a look at the page."""
+        missing: list[str] = []
+        try:
+            yield
+            return
+        except Interrupted as error:
+            reason = mask(str(error), 60)
+            failure: errors.NotSubmitted = errors.NotSubmitted(
+                f"The page changed while the message was prepared ({reason})."
+            )
+            failure.__cause__ = error
+        except StaleElementReferenceException as error:
+            failure = errors.NotSubmitted("The page changed while the message was prepared.")
+            failure.__cause__ = error
+        except errors.PartMissing as error:
+            failure, missing = error, error.parts
+        except errors.NotSubmitted as error:
+            failure = error
+        self._prepared = None
+        if trouble := self._trouble(number, operation):
+            raise trouble from failure
+        if missing:
+            self.screens.note_changed(missing)
+            raise errors.AccountUnready(str(failure)) from failure
+        raise failure
+
+    def _trouble(self, number: str, operation: Operation) -> errors.AccountUnready | None:
+        """What keeps the account from sending, if anything does; a page that is loading may take SETTLE_S to tell."""
+        until = time.monotonic() + SETTLE_S
+        while True:
+            operation.check()
+            try:
+                health, look = self.screens.look(operation, idle=False)
+                if health.usable:
+                    return self.chats.barred_now(look["chat"], re.sub(r"\D", "", number))
+                if health.state is not AccountState.LOADING:
+                    return errors.AccountUnready(health.detail or f"The account is {health.state}.")
+            except Interrupted:
+                pass
+            if time.monotonic() > until:
+                return errors.AccountUnready("WhatsApp Web is loading.")
+            time.sleep(0.1)
+
+    def prepare(self, message: Outgoing, operation: Operation) -> Mark:
+        """See Transport.prepare."""
+        self.discard()
+        self._attacher.forget()
+        self._surface.own = own_names(message)
+        parcels = plan(message)
+        with self._before_anything_left(message.number, operation):
+            look = self.screens.require_usable(operation)
+            if look["preview"] and not self._surface.ask("leavePreview"):
+                self._surface.open()
+                raise errors.NotSubmitted("An attachment of before was still waiting in the page; it loads anew.")
+            self.incoming.overhear()
+            chat = self.chats.open(message.number, operation)
+            rows = {"max_ms": 8_000, "quiet_ms": 60, "empty_ms": EMPTY_MS, "blank_ms": BLANK_MS, "before": chat.rows}
+            operation.check()
+            first = parcels[0]
+            if chat.draft and not self.leftovers.ours(chat.digits, chat.draft, message.text):
+                raise errors.ChatInUse(
+                    "Somebody has begun to write in this chat: send or delete that text in WhatsApp."
+                )
+            self.leftovers.began(chat, "" if first.files else first.text, files=bool(first.files))
+            if first.files:
+                self._composer.clear()
+                back = self._not_blank(
+                    self._surface.ask("readBack", where="composer", text="", wait_ms=500, rows=rows),
+                    "",
+                    chat,
+                    operation,
+                )
+                self._attacher.attach(first, parcels, operation)
+            else:
+                back = self._not_blank(self._composer.fill(first.text, rows), first.text, chat, operation)
+                if not back["attach"]:
+                    self._note_missing_attach()
+            self.incoming.note(chat.digits, back["heard"])
+            mark = Mark(back["last_own"], name_of(chat.title, chat.digits), back["last"])
+            self._prepared = Prepared(message, mark, back["ids"], parcels, chat)
+            self._looked = False
+            return mark
+
+    def _not_blank(self, back: dict[str, Any], text: str, chat: Chat, operation: Operation) -> dict[str, Any]:
+        """What was read back, anew if more of the chat's messages came only now. A new chat may be blank, no other."""
+        if back["lost"]:  # they came after the chat was proved
+            raise errors.PartMissing(f"WhatsApp Web has changed; not found: {', '.join(back['lost'])}.", back["lost"])
+        if back["painted"] and not self.incoming.catch_up(chat, back["heard"], operation):
+            return back
+        if not back["painted"] and not self._surface.ask("awaitPaint", digits=chat.digits, wait_ms=BLANK_MAX_MS):
+            self.discard()
+            self._surface.open()
+            raise errors.NotSubmitted("The chat does not show its messages; the page is loaded anew.")
+        rows = {"max_ms": 2_000, "quiet_ms": 60, "empty_ms": EMPTY_MS}
+        again: dict[str, Any] = self._surface.ask("readBack", where="composer", text=text, wait_ms=500, rows=rows)
+        return again
+
+    def _note_missing_attach(self) -> None:
+        if self._attach_seen:
+            self._attach_seen = False
+            log.warning("page.self_checked", missing=["attach"])
+
+    def hand_over(
+        self, message: Outgoing, mark: Mark, wait_s: float, operation: Operation, held: Callable[[], bool]
+    ) -> Receipt:
+        """See Transport.hand_over. wait_s: how long a tick may take."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is None or (prepared.message, prepared.mark) != (message, mark):
+            raise errors.NotSubmitted("The message was not prepared.")
+        if prepared.chat.left != self.screens.left:
+            raise errors.NotSubmitted("The chat has gone from the screen since the message was prepared.")
+        self._handed = (message, mark, self._surface.born)
+        until = time.monotonic() + wait_s
+        receipts: list[Receipt] = []
+        last_own, ids = mark.last_own, prepared.ids
+        index = 0
+        while index < len(prepared.parcels):
+            parcel = prepared.parcels[index]
+            try:
+                if index:
+                    self.leftovers.began(prepared.chat, "" if parcel.files else parcel.text, files=bool(parcel.files))
+                    back = self._compose_next(parcel, prepared, operation)
+                    last_own, ids = back["last_own"], back["ids"]
+                elif not held():
+                    raise errors.LeaseLost("The lease ran out before Send was clicked.")
+                receipts.append(self._send(parcel, prepared.chat, last_own, ids, until, operation))
+            except errors.NotSubmitted as error:
+                if receipts:
+                    raise errors.SubmitUnknown(f"Only a part of the message was sent: {error}") from error
+                raise
+            except (Interrupted, StaleElementReferenceException, errors.Undeliverable, errors.AccountUnready) as error:
+                if not receipts and isinstance(error, errors.DaemonError):
+                    raise
+                raise errors.SubmitUnknown("The page changed while the message was being sent.") from error
+            index += 1
+        self.leftovers.sent()
+        order = list(Ack)
+        return Receipt(receipts[-1].transport_id, min((one.ack for one in receipts), key=order.index))
+
+    def _compose_next(self, parcel: Parcel, prepared: Prepared, operation: Operation) -> dict[str, Any]:
+        if not parcel.files:
+            return self._composer.fill(parcel.text)
+        back: dict[str, Any] = self._surface.ask("readBack", where="composer", text="", wait_ms=2_000)
+        self._attacher.attach(parcel, prepared.parcels, operation)
+        return back
+
+    def _send(
+        self,
+        parcel: Parcel,
+        chat: Chat,
+        last_own: str | None,
+        ids: list[str],
+        until: float,
+        operation: Operation,
+    ) -> Receipt:
+        """Click Send and wait for the server's tick."""
+        operation.check()
+        where = parcel.where
+        try:
+            clicked = self._surface.ask(
+                "send",
+                where=where,
+                want=chat.want(),
+                last_own=last_own,
+                ids=ids,
+                text=parcel.text,
+                enter_ok=bool(parcel.text),
+            )
+        except Interrupted as error:
+            raise errors.SubmitUnknown("The page was loaded anew while Send was being clicked.") from error
+        if clicked.get("enter"):
+            log.warning("page.part_missing", name="send", group=parcel.group)
+            self._surface.key("Enter", "Enter", 13, text="\r")
+        elif not clicked["clicked"]:
+            reasons = {
+                "title": "Another chat was opened meanwhile.",
+                "text": "The text was changed meanwhile.",
+                "rows": "The chat changed meanwhile.",
+                "dialog": "A dialog came up.",
+                "busy": "The page is busy.",
+                "no_button": "There is no Send button.",
+            }
+            log.info("message.not_clicked", reason=clicked["why"])
+            why = str(self._trouble(chat.digits, operation) or reasons[clicked["why"]])
+            raise errors.NotSubmitted(f"The message was not sent. {why}")
+        return self._await_tick(parcel, clicked, until, operation)
+
+    def _await_tick(self, parcel: Parcel, clicked: dict[str, Any], until: float, operation: Operation) -> Receipt:
+        began = time.monotonic()
+        seen_waiting, confirmed, ignored = False, clicked["count"] > 0, False
+        some_since: float | None = None
+        while True:
+            left_ms = max(int((until - time.monotonic()) * 1000), 0)
+            answer = self._surface.ask(
+                "awaitRow", before=clicked["before"], wants=parcel.wants(), wait_ms=min(SLICE_MS, left_ms)
+            )
+            operation.check()
+            found = [row for row in answer["found"] if row]
+            acks = [row["ack"] for row in found]
+            seen_waiting |= "pending" in acks
+            if "failed" in acks:
+                time.sleep(0.4)  # it may be on its way to a second try
+                again = self._surface.ask("awaitRow", before=clicked["before"], wants=parcel.wants(), wait_ms=0)
+                if any(row and row["ack"] == "failed" for row in again["found"]):
+                    raise errors.NotSubmitted("WhatsApp reports that the message was not sent.")
+                continue
+            ticked = bool(found) and all(ack in _ACKS for ack in acks)
+            if ticked and len(found) < len(answer["found"]):  # several files may share one row
+                some_since = some_since or time.monotonic()
+                ticked = time.monotonic() - some_since > STABLE_S
+            if ticked and not confirmed and not seen_waiting:
+                # The chat was empty: older rows, ticked long ago, may have come only now. Ours follows them.
+                confirmed = True
+                time.sleep(LATE_ROWS_S)
+                continue
+            if ticked:
+                ack = min((_ACKS[ack] for ack in acks), key=list(Ack).index)
+                return Receipt(found[-1]["id"], ack)
+            if not found and not ignored and parcel.where == "composer" and time.monotonic() - began > IGNORED_S:
+                ignored = True
+                if answer["draft"] and self._take_back(parcel, clicked):
+                    raise errors.NotSubmitted("WhatsApp did not react to the Send button.")
+            if answer["born"] != clicked["born"]:
+                raise errors.SubmitUnknown("The page was loaded anew before WhatsApp's tick came.")
+            if time.monotonic() >= until:
+                what = "is still on the clock" if found else "does not show up in the chat"
+                raise errors.SubmitUnknown(f"The message {what}.")
+
+    def _take_back(self, parcel: Parcel, clicked: dict[str, Any]) -> bool:
+        """The text still stands in the composer: remove it. True when it is certain that it was not sent."""
+        back = self._surface.ask("readBack", where="composer", text=parcel.text, wait_ms=0)
+        if not (back["same"] or back["close"]):
+            return False
+        try:
+            self._composer.clear()
+        except errors.NotSubmitted:
+            return False
+        answer = self._surface.ask("awaitRow", before=clicked["before"], wants=parcel.wants(), wait_ms=1_000)
+        return not any(answer["found"]) and answer["fresh"] == 0
+
+    # -- looking back ------------------------------------------------------------------------------------------
+
+    def look_up(self, message: Outgoing, mark: Mark, operation: Operation) -> Lookup:
+        """See Transport.look_up."""
+        self.discard()
+        self._surface.own = own_names(message)
+        found = self._find(message, mark, operation)
+        if found.finding is not Finding.UNKNOWN:
+            return found
+        return replace(found, rows=self._newest_rows(message.number), screenshot=self._surface.picture())
+
+    def _newest_rows(self, number: str) -> tuple[ChatRow, ...]:
+        """The rows of the recipient's chat; none where it cannot be proved that it is the open one."""
+        with contextlib.suppress(Interrupted):
+            if self._shows(re.sub(r"\D", "", number)):
+                return tuple(ChatRow(**row) for row in self._surface.ask("newestRows", count=EVIDENCE_ROWS))
+        return ()
+
+    def _shows(self, digits: str) -> bool:
+        """Whether the open chat is still the one that was proved to be theirs."""
+        at, proved = self._surface.ask("chatNow", digits=digits), self.chats.proved
+        return proved is not None and (proved.digits, proved.title, proved.left) == (
+            digits,
+            at["title"],
+            self.screens.left,
+        )
+
+    def _find(self, message: Outgoing, mark: Mark, operation: Operation) -> Lookup:
+        try:
+            return self._look_up(message, mark, operation)
+        except (Interrupted, StaleElementReferenceException):
+            return Lookup(Finding.UNKNOWN, "The page was loaded anew during the look into the chat.")
+        except errors.NotSubmitted as error:
+            return Lookup(Finding.UNKNOWN, str(error))
+        except errors.Undeliverable:
+            # Whatever WhatsApp says of the number now, the message may have reached it before.
+            return Lookup(
+                Finding.UNKNOWN,
+                "WhatsApp does not open the chat now (not on WhatsApp, or blocked): what is in it cannot be seen.",
+            )
+
+    def _look_up(self, message: Outgoing, mark: Mark, operation: Operation) -> Lookup:
+        digits = re.sub(r"\D", "", message.number)
+        online = self.screens.require_usable(operation, offline_ok=True)["state"] is not AccountState.OFFLINE
+        self._surface.ask("leavePreview")
+        proved = True
+        if not online:
+            if not self._shows(digits):
+                raise errors.AccountUnready("WhatsApp Web has no connection to its servers.")
+        else:
+            try:
+                self.incoming.overhear()
+                self.chats.open(message.number, operation)
+            except errors.AccountUnready:
+                if not self.screens.barred(digits):
+                    raise  # with a bar in place of the composer the rows can be read all the same
+                proved = bool(self._surface.ask("chatNow", digits=digits)["number"])
+        wants = [want for parcel in plan(message) for want in parcel.wants()]
+        same_life = self._handed == (message, mark, self._surface.born)
+        return self._read_back_to(mark, wants, digits, operation, online=online, same_life=same_life, proved=proved)
+
+    def _read_back_to(
+        self,
+        mark: Mark,
+        wants: list[dict[str, Any]],
+        digits: str,
+        operation: Operation,
+        *,
+        online: bool,
+        same_life: bool,
+        proved: bool,
+    ) -> Lookup:
+        """Read the rows after the mark, loading older ones until it is reached (or the beginning is).
+
+        An entirely empty chat proves nothing in the life of the page that was handed the message (same_life):
+        its rows may never come there. A chat that is not proved to be theirs (proved) is by the mark's row in it.
+        """
+        anchored = mark.last is not None or mark.last_own is not None
+        turned = False  # whether older rows than those of the first page have come
+        until = time.monotonic() + LOOK_BACK_S
+        self._surface.ask("settled", max_ms=8_000, quiet_ms=200, empty_ms=1_000)
+        stable_since: float | None = None
+        last: object = None
+        while True:
+            operation.check()
+            history = self._surface.ask(
+                "history", last=mark.last, last_own=mark.last_own, wants=wants, wait_ms=1_000, digits=digits
+            )
+            verdict = _verdict(history["rows"], len(wants))
+            if verdict.finding in (Finding.SENT, Finding.WAITING, Finding.FAILED) and (
+                history["reached"] or (proved and not anchored and not turned)
+            ):
+                return verdict
+            if verdict.finding is Finding.UNKNOWN and history["reached"]:
+                return verdict
+            sign = (history["count"], history["first"], history["last"], history["loading"], history["painted"])
+            if sign != last or history["loading"]:
+                last, stable_since = sign, time.monotonic()
+            calm_s = time.monotonic() - stable_since if stable_since is not None else 0.0
+            calm = calm_s >= STABLE_S
+            if not history["painted"]:
+                calm = calm_s >= EMPTY_S
+                if calm and (history["listed"] or same_life):
+                    if same_life and online:
+                        log.info("page.reloaded")
+                        self._surface.open()
+                    return Lookup(Finding.UNKNOWN, "The chat shows nothing at all: it may not have been loaded.")
+            if history["reached"]:
+                complete = True
+            else:
+                older = self._surface.ask("older", wait_ms=500)
+                complete = older["top"] and not older["came"] and not older["loading"]
+                turned |= older["came"]
+            if complete and calm:
+                break
+            if time.monotonic() > until:
+                return Lookup(Finding.UNKNOWN, "The chat's history could not be loaded as far as needed.")
+            time.sleep(0.05)
+        with contextlib.suppress(Interrupted):
+            self._surface.ask("newest")
+        if not proved and not history["reached"]:
+            return Lookup(Finding.UNKNOWN, "The chat that is open cannot be proved to be the right one.")
+        if anchored and not history["reached"]:
+            return Lookup(Finding.UNKNOWN, "The message that was the last one before is not in the chat any more.")
+        if verdict.finding is Finding.UNKNOWN:
+            return verdict
+        if verdict.finding is not Finding.ABSENT or history["near"]:
+            return Lookup(Finding.UNKNOWN, "A message like it is in the chat, but it may be an older one.")
+        if not (online and self.screens.look(operation, idle=False)[0].usable):
+            return Lookup(Finding.UNKNOWN, "It is not in the chat, but WhatsApp Web is offline.")
+        return verdict
+
+
+def _verdict(rows: list[dict[str, Any]], wanted: int) -> Lookup:
+    """What the rows after the mark say of a message that shows in `wanted` rows."""
+    order = {"failed": 0, "pending": 1, "sent": 2, "delivered": 3, "read": 4}
+    unclear = any(
+        (row["own"] is None and "yes" in row["fits"]) or (row["own"] is not False and "unclear" in row["fits"])
+        for row in rows
+    )
+    best: list[dict[str, Any] | None] = []
+    used: set[str] = set()
+    for index in range(wanted):
+        hits = [row for row in rows if row["own"] and row["fits"][index] == "yes" and row["id"] not in used]
+        hit = max(hits, key=lambda row: order.get(row["ack"] or "pending", 1), default=None)
+        if hit:
+            used.add(hit["id"])
+        best.append(hit)
+    found = [row for row in best if row]
+    if not found:
+        if unclear:
+            return Lookup(Finding.UNKNOWN, "There is a message in the chat whose content cannot be read.")
+        return Lookup(Finding.ABSENT, "The chat is loaded and the message is not in it.")
+    if len(found) < wanted:
+        return Lookup(Finding.UNKNOWN, f"Only {len(found)} of the message's {wanted} parts are in the chat.")
+    worst = min((row["ack"] or "pending" for row in found), key=lambda ack: order[ack])
+    if worst == "failed":
+        return Lookup(Finding.FAILED, "It is in the chat, and WhatsApp says that it was not sent.")
+    if worst == "pending":
+        return Lookup(Finding.WAITING, "It is in the chat, on the clock.")
+    return Lookup(Finding.SENT, "It is in the chat, with WhatsApp's tick.", Receipt(found[-1]["id"], _ACKS[worst]))

@@ -1,0 +1,230 @@
+"""A way to send messages for one account, as the sender knows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from daemon.states import AccountState, Ack, Finding, Hold, Kind
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A stored file; `filename` is the name the recipient sees."""
+
+    path: Path
+    filename: str
+    kind: Kind
+    mimetype: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One message to one person. number: E.164 with "+". text may be empty when there is an attachment."""
+
+    number: str
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the chat looked like just before the hand-over: enough to know later what is new in it.
+
+    last_own: id of the newest message of ours among those that were loaded, None when there was none. name: what the
+    chat is called where that is not the number: by it a reply is recognised in the list of chats. last: id of the
+    newest message of anybody; None in an empty chat, and in marks of versions that did not note it.
+    """
+
+    last_own: str | None
+    name: str | None = field(default=None, compare=False, repr=False)
+    last: str | None = field(default=None, compare=False)
+
+    def dumps(self) -> str:
+        known = {name: value for name, value in asdict(self).items() if value is not None or name == "last_own"}
+        return json.dumps(known, ensure_ascii=False)
+
+    @classmethod
+    def loads(cls, text: str) -> Mark:
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """WhatsApp's server has the message. transport_id: the id it has there (an opaque text)."""
+
+    transport_id: str
+    ack: Ack
+
+
+@dataclass(frozen=True)
+class ChatRow:
+    """A message as it stands in the chat. own: None where that cannot be seen; ack: of ours, as the page says it."""
+
+    own: bool | None
+    text: str
+    ack: str | None
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Outcome of `look_up`. evidence: one sentence for a person, without numbers or message text.
+
+    rows, oldest first, and screenshot (PNG): what a person may judge by when the finding is UNKNOWN.
+    """
+
+    finding: Finding
+    evidence: str
+    receipt: Receipt | None = None
+    rows: tuple[ChatRow, ...] = field(default=(), repr=False)
+    screenshot: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A chat that has unread messages, as the list of chats shows it; nothing was opened for that.
+
+    title: its name or number; "" where only the number is known, as of archived chats. number: E.164 where the title is
+    one. count: of unread messages; 0 of a chat that is to be read once more. preview: the newest message, mostly "" as
+    most rows of the list do not show it. landmarks: ids of rows that stand in it, if it is whose we think: read back to
+    one of them, nothing is missed.
+    """
+
+    title: str = field(repr=False)
+    number: str | None = field(repr=False)
+    count: int
+    preview: str = field(default="", repr=False)
+    landmarks: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message in a chat. key: its id there. own: certainly ours. text: "" for a picture, a voice message and such."""
+
+    key: str
+    own: bool
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What stands in a chat that is or was open: its newest rows, oldest first, without what they quote.
+
+    number: E.164 where its title is one, or it was opened for them; None where only a name is known. A contact may be
+    saved under any title: where rows of ours stand in the chat, they say whose it is.
+    """
+
+    number: str | None = field(repr=False)
+    rows: tuple[Said, ...]
+
+
+@dataclass(frozen=True)
+class Health:
+    """What the account can do, as the transport sees it now.
+
+    hold: set when state is HELD or BANNED. until_ms: UTC epoch ms when WhatsApp says it ends, else None.
+    detail: one sentence for a person (no numbers, no message text). qr: the payload to draw while
+    NEEDS_LINK, or link_code: the 8 characters to enter on the phone where that was asked for; credentials, so
+    they are kept out of repr and logs. known_chats: it is HELD, but only new chats
+    are barred; those that the other side knows go on (whatsapp-web.md §4).
+    """
+
+    state: AccountState
+    hold: Hold | None = None
+    until_ms: int | None = None
+    detail: str | None = None
+    qr: str | None = None
+    known_chats: bool = False
+    link_code: str | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether chats can be opened and read, and some messages sent."""
+        return self.state is AccountState.READY or self.known_chats
+
+    def __repr__(self) -> str:
+        return f"Health({self.state}, hold={self.hold}, until_ms={self.until_ms}, detail={self.detail!r})"
+
+
+def always() -> bool:
+    """There is no lease that could run out."""
+    return True
+
+
+class Transport(Protocol):
+    """A way to send messages for one account.
+
+    Every method is a coroutine and may be cancelled; a cancelled `prepare` leaves nothing sent.
+    """
+
+    concurrency: int  #: how many messages it takes at once (browser 1, Cloud API many)
+    exclusive: bool  #: whether, once started, it is the only one on its account: what others held is then dead
+
+    async def start(self) -> None:
+        """Bring it up, cleaning away what a previous life left. Does not wait for a login.
+
+        Raises SetupError (the machine lacks something), AccountInUse, BrowserLost (try again).
+        """
+
+    async def health(self) -> Health:
+        """Look at the account now; heals what can be healed without a person (a stale QR code, a
+        reconnect button, a known promotion). Raises BrowserLost."""
+
+    async def prepare(self, message: Outgoing) -> Mark:
+        """Do all that can be done before anything leaves: open the chat, prove it is the right one,
+        compose, read back. Raises NotSubmitted, Undeliverable, AccountUnready, BrowserLost."""
+
+    async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
+        """Send what `prepare` composed; returns when the server has ticked it.
+
+        held: asked at the last moment before anything leaves; where it says no, the message may be somebody
+        else's by now, and LeaseLost is raised. Raises NotSubmitted only where it is certain that nothing was
+        sent; else SubmitUnknown (no tick within the deadline) or BrowserLost.
+        """
+
+    async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:
+        """Find out what became of a message that was handed over in this or an earlier life.
+
+        Sends nothing. Raises AccountUnready, BrowserLost; says UNKNOWN when it cannot tell.
+        """
+
+    async def unread(self) -> list[Unread]:
+        """All chats with something unread. Opens none; what stands in the one that is open is then `overheard`.
+
+        As `read`, never called while a message is in hand; also while the account is held, as long as the page shows
+        its chats. Both raise AccountUnready, BrowserLost."""
+
+    async def read(self, chat: Unread) -> Heard | None:
+        """Open the chat, which tells its other side that it was read, and read it back to one of its
+        landmarks (past all that is unread), or to its beginning. None: it cannot be opened, or is a group."""
+
+    async def overheard(self) -> list[Heard]:
+        """What stood in chats that were open for another reason, since the last call: also in the one of `prepare`."""
+
+    async def screenshot(self) -> bytes:
+        """A picture (PNG) of what it drives. Raises NotOffered, BrowserLost; as do the next three, which like
+        it and `worn_out` are never called while a message is in hand."""
+
+    async def link(self, number: str | None) -> None:
+        """From now on link by a code for that number (E.164), which `health` then reports; None: by the QR code.
+
+        Raises AccountUnready (it is linked already, or WhatsApp does not take the number)."""
+
+    async def log_out(self) -> None:
+        """End the link to the phone. Raises AccountUnready when there is none."""
+
+    async def reload(self) -> None:
+        """Load the page anew."""
+
+    async def worn_out(self) -> str | None:
+        """Why it should be closed and started again before the next message; None when it need not be.
+
+        Never called while a message is in hand.
+        """
+
+    async def close(self) -> None:
+        """Leave no process behind. Safe to call twice and after BrowserLost; takes under 5 s."""

@@ -1,0 +1,152 @@
+"""A small client for tests: starts the stand-in, throws its switches, waits for its events."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class StandIn:
+    """One running stand-in. `wait` and `events` count from where the last `wait` ended, so nothing is seen twice."""
+
+    def __init__(self, url: str, process: subprocess.Popen[str] | None = None) -> None:
+        self.url = url
+        self.process = process
+        self._after = 0
+
+    @classmethod
+    def start(cls, data_dir: Path | str, *, port: int = 0, **switches: Any) -> StandIn:
+        """Spawn the process and wait until it listens. Raises RuntimeError when it ends instead."""
+        command = [sys.executable, "-m", "standin", "--data", str(data_dir), "--port", str(port)]
+        for name, value in switches.items():
+            command += ["--set", f"{name}={json.dumps(value)}"]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert process.stdout
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the stand-in did not start, exit code {process.wait(5)}")
+        standin = cls(json.loads(line)["url"], process)
+        standin.forget()
+        return standin
+
+    def __enter__(self) -> StandIn:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self, *, kill: bool = False) -> None:
+        """End the process, by SIGTERM or as if the machine fell over."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        if kill:
+            self.process.kill()
+        else:
+            self.process.terminate()
+        self.process.wait(10)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+    # -- what a test does --------------------------------------------------------------------------------------
+
+    def set(self, **switches: Any) -> None:
+        """Throw switches; open pages follow at once."""
+        self._call("POST", "/_standin/switches", switches)
+
+    def switches(self) -> dict[str, Any]:
+        """All switches with their present values."""
+        return dict(self._call("GET", "/_standin/switches"))
+
+    def scan(self, timeout: float = 10.0) -> None:
+        """Let the phone scan the QR code as soon as a page shows one; raises TimeoutError otherwise."""
+        deadline = time.monotonic() + timeout
+        after = 0
+        while True:
+            try:
+                self._call("POST", "/_standin/scan", {})
+            except urllib.error.HTTPError as error:
+                if error.code != 409:
+                    raise
+                if time.monotonic() > deadline:
+                    raise TimeoutError("no page showed a QR code") from error
+                # Any new event is a reason to look again.
+                events = self.events(after=after, timeout=1.0)
+                after = events[-1]["n"] if events else after
+            else:
+                return
+
+    def enter(self, code: str) -> bool:
+        """Enter a code on the phone; False when no page shows it now."""
+        try:
+            self._call("POST", "/_standin/enter", {"code": code})
+        except urllib.error.HTTPError as error:
+            if error.code != 409:
+                raise
+            return False
+        return True
+
+    def logout(self) -> None:
+        """Remove all linked devices on the phone."""
+        self._call("POST", "/_standin/logout", {})
+
+    def incoming(self, number: str, text: str, **more: Any) -> dict[str, Any]:
+        """Let `number` write to us; `more`: name, quoted."""
+        return dict(self._call("POST", "/_standin/incoming", {"number": number, "text": text} | more))
+
+    def own(self, number: str, text: str) -> dict[str, Any]:
+        """Write to `number` on the phone."""
+        return dict(self._call("POST", "/_standin/own", {"number": number, "text": text}))
+
+    def reload(self) -> None:
+        """Make open pages reload."""
+        self._call("POST", "/_standin/reload", {})
+
+    # -- what a test sees --------------------------------------------------------------------------------------
+
+    def record(self) -> dict[str, Any]:
+        """`{"messages": [...], "violations": [...]}`: what was really delivered, what was done wrong."""
+        return dict(self._call("GET", "/_standin/record"))
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What was really delivered."""
+        return list(self.record()["messages"])
+
+    def events(self, after: int | None = None, timeout: float = 0.0) -> list[dict[str, Any]]:
+        """Events after `after` (the last `wait` when None), waiting up to `timeout` seconds for the first."""
+        path = f"/_standin/events?after={self._after if after is None else after}&timeout={timeout}"
+        return list(self._call("GET", path, timeout=timeout + 10)["events"])
+
+    def forget(self) -> None:
+        """Start counting events from now."""
+        events = self.events(after=0)
+        self._after = events[-1]["n"] if events else 0
+
+    def wait(self, event: str, timeout: float = 10.0, **match: Any) -> dict[str, Any]:
+        """Return the next `event` whose details equal `match`; raises TimeoutError naming what came instead."""
+        deadline = time.monotonic() + timeout
+        seen: list[str] = []
+        while (left := deadline - time.monotonic()) > 0:
+            for found in self.events(timeout=left):
+                self._after = found["n"]
+                if found["event"] == event and all(found.get(key) == value for key, value in match.items()):
+                    return found
+                seen.append(found["event"])
+        raise TimeoutError(f"no {event} {match or ''} within {timeout} s; came: {seen}")
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None, timeout: float = 10.0) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method)
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return json.load(answer)

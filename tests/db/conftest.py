@@ -1,0 +1,112 @@
+"""Tests of the queue take the part of a sender, with a clock that they move."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import pytest
+
+from daemon import errors
+from daemon.accounts import directory
+from daemon.campaigns import create
+from daemon.config import Settings
+from daemon.db import clock
+from daemon.delivery import counters, engine, job_moves
+from daemon.delivery.engine import Sender
+from daemon.models import Job
+from daemon.states import JobState
+from tests.conftest import BACKENDS
+from tests.support.hand import Hand, broken_histories, job_state
+from tests.support.postgres import Server
+from tests.support.scripted import ScriptedTransport, until
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Everything here runs on every database."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def nothing(backend: str, database_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database without any table."""
+    if backend == "sqlite":
+        yield database_url
+    else:
+        server: Server = request.getfixturevalue("postgresql")
+        url = server.new_database(migrated=False)
+        yield url
+        server.drop(url)
+
+
+@pytest.fixture
+def hand(database: str, settings: Settings, clock: Any, people: Any) -> Iterator[Hand]:
+    """A sender's hand; whatever a test does, counters and histories must agree with the rows at its end."""
+    directory.open_account("default", clock())
+    yield Hand(settings, clock, people)
+    assert [] == counters.miscounted()
+    assert [] == broken_histories()
+
+
+class Bench:
+    """A database with jobs, and senders that run on it."""
+
+    def __init__(self, make_settings: Callable[..., Any], people: Callable[..., Any]) -> None:
+        self.make_settings, self.people = make_settings, people
+        self.settings = make_settings(retry_after_s=0, lease_s=5)
+
+    def set(self, **changes: Any) -> None:
+        self.settings = self.make_settings(**{"retry_after_s": 0, "lease_s": 5} | changes)
+
+    def queue(self, count: int = 1, **order: Any) -> Job:
+        numbers = [person.number for person in self.people(count, order.pop("first", 0))]
+        answer = create.create(self.settings, create.Order("Hello", numbers=numbers, **order), "test")
+        return job_moves.job(answer["job_id"])
+
+    @asynccontextmanager
+    async def sending(self, transport: ScriptedTransport) -> AsyncIterator[tuple[Sender, asyncio.Task[int]]]:
+        """A sender that runs; at the end it is stopped, and must have ended in order if the test did not await it."""
+        running = Sender(self.settings, transport, Random(1))
+        task = asyncio.create_task(running.run())
+        try:
+            yield running, task
+        finally:
+            running.stop()
+            code = await asyncio.wait_for(asyncio.shield(task), 15)
+        assert code in (0, 1)
+        assert "close" == transport.calls[-1][0]
+
+    async def run_out(self, transport: ScriptedTransport, *jobs: Job) -> None:
+        """Send until the jobs are completed."""
+        async with self.sending(transport):
+            await until(lambda: all(job_state(job) == JobState.COMPLETED for job in jobs), "the jobs are completed")
+
+
+@pytest.fixture
+def bench(database: str, make_settings: Any, people: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """See `Bench`; the sender's waits are made short, and counters and histories are checked at the end."""
+    quick = {"POLL_S": 0.005, "LOOK_S": 0.005, "LOOK_AGAIN_S": 0.005, "REPORT_S": 0.02, "STOP_GRACE_S": 0.2}
+    for name, seconds in quick.items():
+        monkeypatch.setattr(engine, name, seconds)
+    original = Sender._count_restart
+
+    async def at_once(self: Sender, error: errors.BrowserLost) -> None:
+        async def no_pause(_seconds: float) -> None:
+            await asyncio.sleep(0)
+
+        self._pause, kept = no_pause, self._pause  # type: ignore[method-assign]
+        try:
+            await original(self, error)
+        finally:
+            self._pause = kept  # type: ignore[method-assign]
+
+    monkeypatch.setattr(Sender, "_count_restart", at_once)
+    directory.open_account("default", clock.now_ms())
+    yield Bench(make_settings, people)
+    assert [] == counters.miscounted()
+    assert [] == broken_histories()

@@ -1,0 +1,174 @@
+"""Databases as they were before an upgrade: built by the steps up to one of them, with rows in every table."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import peewee
+
+from daemon import models
+from daemon.db import connection, inspection, postgres, proxy, schema, sqlite
+
+STEPS = sorted(path.stem for path in inspection.MIGRATIONS.glob("[0-9]*.py"))
+ROWS = 3  # in each table
+ENDS = ("failed", "sent", "pending")  # of the messages, in order
+
+Table = list[dict[str, Any]]
+
+
+def steps_until(last: str, folder: Path) -> Path:
+    """A folder with the steps up to `last`."""
+    folder.mkdir()
+    for name in STEPS[: STEPS.index(last) + 1]:
+        shutil.copy(inspection.MIGRATIONS / f"{name}.py", folder)
+    return folder
+
+
+def build(url: str, folder: Path, fill_it: bool = True) -> dict[str, Table]:
+    """A database of the steps in `folder`, filled; returns its rows."""
+    current, inspection.MIGRATIONS = inspection.MIGRATIONS, folder
+    try:
+        connection.connect(url)
+    finally:
+        inspection.MIGRATIONS = current
+    if fill_it:
+        with proxy.database.atomic():
+            fill()
+    found = rows()
+    connection.close()
+    return found
+
+
+def fill() -> None:
+    """`ROWS` rows in every table there is, which refer to each other as the table says."""
+    database = proxy.database.obj
+    names = set(tables())
+    keys = {name: {key.column: key.dest_table for key in database.get_foreign_keys(name)} for name in names}
+    done: set[str] = set()
+    while names - done:
+        ready = sorted(name for name in names - done if set(keys[name].values()) <= done | {name})
+        assert ready, f"{names - done} refer to each other in a circle"
+        for name in ready:
+            _fill(name, keys[name])
+            done.add(name)
+    if proxy.on_postgres():
+        for name in names:
+            if any(column.name == "id" and "int" in column.data_type for column in database.get_columns(name)):
+                database.execute_sql(f"SELECT setval(pg_get_serial_sequence('\"{name}\"', 'id'), {ROWS})")
+
+
+def _fill(name: str, keys: dict[str, str]) -> None:
+    columns = proxy.database.obj.get_columns(name)
+    table = peewee.Table(name, [column.name for column in columns]).bind(proxy.database.obj)
+    for n in range(1, ROWS + 1):
+        values = {column.name: _value(name, column, keys.get(column.name), n) for column in columns}
+        table.insert(values).execute()
+
+
+def _value(table: str, column: Any, refers: str | None, n: int) -> Any:
+    kind = column.data_type.lower()
+    if refers:
+        return f"k{n}" if "char" in kind else n
+    if (table, column.name) in {("message", "state"), ("event", "target")}:
+        return ENDS[n - 1]
+    if (table, column.name) in _JSON:
+        return f'[["{n}"]]'
+    if "bool" in kind:
+        return bool(n % 2)
+    if "int" in kind:
+        return n
+    if "blob" in kind or "bytea" in kind:
+        return bytes([0, n, 255])
+    return f"k{n}"
+
+
+_JSON = {
+    (model._meta.table_name, field.column_name)
+    for model in models.TABLES
+    for field in model._meta.sorted_fields
+    if isinstance(field, models.Json)
+}
+
+
+def tables() -> list[str]:
+    return [name for name in proxy.database.obj.get_tables() if name != schema.HISTORY]
+
+
+def rows(known: dict[str, Table] | None = None) -> dict[str, Table]:
+    """Every row of every table; with `known`: of those tables and columns only, to be compared with it."""
+    found = {}
+    for name in known or tables():
+        columns = list(known[name][0]) if known else [c.name for c in proxy.database.obj.get_columns(name)]
+        table = peewee.Table(name, columns).bind(proxy.database.obj)
+        lines = [{key: _plain(value) for key, value in line.items()} for line in table.select().dicts()]
+        found[name] = sorted(lines, key=lambda line: str(line.get("id", next(iter(line.values())))))
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def shape() -> Any:
+    """The schema, to be compared with another on the same kind of database."""
+    if proxy.on_postgres():
+        questions = (
+            "SELECT table_name, column_name, data_type, is_nullable, column_default, character_maximum_length "
+            "FROM information_schema.columns WHERE table_schema = 'public'",
+            "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
+            "SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype IN ('f', 'u')",
+        )
+    else:
+        questions = ("SELECT type, name, tbl_name, sql FROM sqlite_master",)
+    return [sorted(proxy.database.execute_sql(question).fetchall(), key=str) for question in questions]
+
+
+def die_at(url: str, at: int) -> None:
+    """Bring the database up to date, in a process that is killed before its statement number `at`, counted from 1."""
+    passed = 0
+
+    def strike(*_: Any) -> None:
+        nonlocal passed
+        passed += 1
+        if passed == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sqlite.PRAGMAS["synchronous"] = "off"  # no test pulls the plug here
+    watch_statements(strike)
+    connection.connect(url)
+    connection.close()
+
+
+def watch_statements(tell: Callable[..., None]) -> None:
+    """Have `tell` called before each statement, of whichever connection."""
+    connect = sqlite3.connect
+
+    def watched(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)
+        connection.set_trace_callback(tell)
+        return connection
+
+    sqlite3.connect = watched  # type: ignore[assignment]
+    execute = postgres.Postgres.execute_sql
+
+    def told(self: postgres.Postgres, sql: str, params: Any = None) -> Any:
+        tell(sql)
+        return execute(self, sql, params)
+
+    postgres.Postgres.execute_sql = told  # type: ignore[method-assign]
+    for name in ("begin", "commit"):
+        setattr(postgres.Postgres, name, _before(tell, getattr(postgres.Postgres, name)))
+
+
+def _before(tell: Callable[..., None], work: Callable[..., Any]) -> Callable[..., Any]:
+    def told(*arguments: Any, **options: Any) -> Any:
+        tell()
+        return work(*arguments, **options)
+
+    return told

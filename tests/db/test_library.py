@@ -1,0 +1,215 @@
+"""Templates and contact lists on both databases: what is found, what is refused, and who waits for whom."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from daemon import errors
+from daemon.campaigns import templates
+from daemon.contacts import importer, list_entries, lists
+from daemon.db import clock, connection
+from daemon.models import Answer, ContactList, ListEntry, Template
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def crowd(count: int, first: int = 0, **fields: str) -> importer.ContactList:
+    people = [
+        importer.Contact(n + 1, f"+491511{first + n:07}", {"name": f"Person {first + n}", **fields})
+        for n in range(count)
+    ]
+    return importer.ContactList(people, columns=["name", *fields])
+
+
+def found(list_id: int, search: str) -> list[str]:
+    """The names of all who are found, whatever the pages."""
+    names, cursor = [], None
+    while True:
+        rows, cursor = list_entries.entries(list_id, search, cursor, 3)
+        names += [each.fields["name"] for each in rows]
+        if cursor is None:
+            return names
+
+
+def test_many_are_added_and_only_the_new_ones() -> None:
+    """More than one batch; in file order; the second time nothing changes, not even the list's own time."""
+    made, added = lists.create_list("Guests", crowd(1200))
+    again = lists.add_people(made.id, crowd(1200))
+    more = lists.add_people(made.id, crowd(10, first=1195, city="Bonn"))
+
+    assert (1200, 0, 0) == (added.added, added.present, added.updated)
+    assert (0, 1200, 0) == (again.added, again.present, again.updated)
+    assert (5, 0, 5) == (more.added, more.present, more.updated)
+    everybody = lists.people(made.id)
+    assert [f"Person {n}" for n in range(1205)] == [each.fields["name"] for each in everybody]
+    assert list(range(1, 1206)) == [each.position for each in everybody]
+    assert ("", "Bonn") == (everybody[0].fields["city"], everybody[1199].fields["city"])
+
+
+def test_an_empty_field_erases_nothing() -> None:
+    """What is said replaces, what is not said stays."""
+    made, _ = lists.create_list("Guests", crowd(1, city="Bonn"))
+    person = importer.Contact(1, "+4915110000000", {"name": "Anna", "city": "", "age": "7"})
+    lists.add_people(made.id, importer.ContactList([person], columns=["name", "city", "age"]))
+
+    assert {"name": "Anna", "city": "Bonn", "age": "7"} == lists.people(made.id)[0].fields
+
+
+@pytest.mark.parametrize(
+    ("search", "names"),
+    [
+        ("anna", ["Anna Schäfer"]),
+        ("SCHÄFER", ["Anna Schäfer", "Jo"]),
+        ("schäfer", ["Anna Schäfer", "Jo"]),
+        ("+49 (1511) 0000002", ["Zoë 100%"]),
+        ("0000003", ["Jo"]),
+        ("100%", ["Zoë 100%"]),
+        ("_", []),
+        ('"quoted"', ['Ben "quoted"']),
+        ("name", ["Name Name"]),
+        ("city", []),
+        (":", []),
+        ("\\", ["back\\slash"]),
+        ("", ["Anna Schäfer", 'Ben "quoted"', "Zoë 100%", "Jo", "Name Name", "back\\slash"]),
+        ("nobody", []),
+    ],
+)
+def test_search_looks_at_numbers_and_what_the_fields_hold(search: str, names: list[str]) -> None:
+    """In any case, with signs that mean something to SQL or JSON; never at the titles of the fields."""
+    given = [("Anna Schäfer", "Bonn"), ('Ben "quoted"', "Bonn"), ("Zoë 100%", ""), ("Jo", "schäferstadt")]
+    given += [("Name Name", ""), ("back\\slash", "")]
+    people = [importer.Contact(n, f"+491511000000{n}", {"name": name, "city": c}) for n, (name, c) in enumerate(given)]
+    made, _ = lists.create_list("Guests", importer.ContactList(people, columns=["name", "city"]))
+    lists.create_list("Others", crowd(20, first=500))
+
+    assert names == found(made.id, search)
+
+
+def test_lists_know_how_many_they_hold() -> None:
+    """Also those who hold nobody, by name."""
+    lists.create_list("b", crowd(3))
+    lists.create_list("A", crowd(2))
+    lists.create_list("c", importer.ContactList())
+
+    assert [("A", 2), ("b", 3), ("c", 0)] == [(each.name, each.people) for each in lists.lists()]
+
+
+def test_deleting_a_list_forgets_its_people_and_no_others() -> None:
+    """Nothing of it is left."""
+    made, _ = lists.create_list("Guests", crowd(700))
+    lists.create_list("Others", crowd(3))
+    lists.delete_list(made.id)
+
+    assert 3 == ListEntry.select().count()
+    with pytest.raises(errors.NotFound):
+        lists.people(made.id)
+    with pytest.raises(errors.NotFound):
+        lists.delete_list(made.id)
+
+
+def test_only_the_lists_own_people_are_removed() -> None:
+    """Ids of another list's people do nothing here."""
+    made, _ = lists.create_list("Guests", crowd(3))
+    other, _ = lists.create_list("Others", crowd(3))
+    ids = [each.id for each in list_entries.entries(other.id)[0]]
+
+    assert 0 == lists.remove_people(made.id, ids)
+    assert [] == list_entries.some(made.id, ids)
+    assert 2 == lists.remove_people(made.id, numbers=["+4915110000000", "+4915110000001", "+49999"])
+    assert (1, 3) == (lists.listed(made.id).people, lists.listed(other.id).people)
+
+
+def test_a_name_is_there_once() -> None:
+    """For templates and lists, made or renamed."""
+    lists.create_list("Guests", crowd(1))
+    other, _ = lists.create_list("Others", crowd(1))
+    templates.keep("Sale", "Hi")
+    template = templates.keep("Thanks", "Hi")
+
+    with pytest.raises(errors.InvalidInput, match="There is a list named Guests already"):
+        lists.create_list(" Guests ", crowd(1))
+    with pytest.raises(errors.InvalidInput, match="There is a list named Guests already"):
+        lists.rename_list(other.id, "Guests")
+    with pytest.raises(errors.InvalidInput, match="There is a template named Sale already"):
+        templates.change(template.id, "Sale", "Hi")
+    with pytest.raises(errors.InvalidInput, match="There is a template named Sale already"):
+        templates.keep("Sale", "Another")
+    assert (2, 2) == (ContactList.select().count(), Template.select().count())
+
+
+def test_a_change_has_a_later_time_also_within_one_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else two tabs could not be told apart."""
+    monkeypatch.setattr(clock, "now_ms", lambda: 1_000)
+    first = templates.keep("Sale", "Hi")
+    second = templates.change(first.id, "Sale", "Hello", updated_at=first.updated_at)
+
+    assert first.updated_at < second.updated_at
+    with pytest.raises(errors.IllegalMove, match="since you opened it"):
+        templates.change(first.id, "Sale", "Bye", updated_at=first.updated_at)
+    assert "Hello" == templates.change(first.id, "Sale", "Hello", updated_at=first.updated_at).text
+
+
+def at_once(*works: Any) -> list[Any]:
+    """What each of them returns or raises, all begun together."""
+    start, results = threading.Barrier(len(works)), [None] * len(works)
+
+    def run(place: int, work: Any) -> None:
+        try:
+            start.wait(10)
+            results[place] = work()
+        except errors.DaemonError as error:
+            results[place] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=each) for each in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return results
+
+
+def test_the_same_people_added_twice_at_once_are_there_once() -> None:
+    """The second waits for the first, and finds them."""
+    made, _ = lists.create_list("Guests", importer.ContactList())
+    results = at_once(*[lambda: lists.add_people(made.id, crowd(300))] * 3)
+
+    assert [0, 0, 300] == sorted(each.added for each in results)
+    assert 300 == lists.listed(made.id).people
+
+
+def test_of_two_saves_at_once_one_is_told() -> None:
+    """Neither undoes the other in silence."""
+    row = templates.keep("Sale", "Hi")
+    results = at_once(
+        *[lambda text=text: templates.change(row.id, "Sale", text, (), row.updated_at) for text in ("A", "B")]
+    )
+
+    refused = [each for each in results if isinstance(each, errors.IllegalMove)]
+    saved = [each for each in results if isinstance(each, Template)]
+    assert (1, 1) == (len(refused), len(saved))
+    assert saved[0].text == templates.find(row.id).text
+
+
+def test_one_form_sent_twice_at_once_makes_one_list() -> None:
+    """Both are led to it, or one is told that the name is taken: never a second list."""
+    results = at_once(*[lambda: lists.create_list("Guests", crowd(50), "key")] * 2)
+
+    assert 1 == ContactList.select().count()
+    assert 1 == Answer.select().count()
+    assert [made.id for made, _ in [r for r in results if isinstance(r, tuple)]] == [ContactList.get().id] * 2
+
+
+def test_a_form_that_was_changed_since_makes_another_list() -> None:
+    """After Back, with another name; or with the same one, when the list is gone."""
+    first, _ = lists.create_list("Guests", crowd(2), "key")
+    second, _ = lists.create_list("Friends", crowd(2), "key")
+    assert ("Friends", True) == (second.name, first.id != second.id)
+    lists.delete_list(second.id)
+
+    third, added = lists.create_list("Friends", crowd(2), "key")
+    assert (2, 2) == (third.people, added.added)

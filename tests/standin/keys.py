@@ -1,9 +1,0 @@
-"""Typed keys of what the application carries."""
-
-from aiohttp import web
-
-from tests.standin.hub import Hub
-from tests.standin.world import World
-
-WORLD: web.AppKey[World] = web.AppKey("world", World)
-HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)

@@ -1,0 +1,132 @@
+"""A sender's hand on the queue, for tests, with a clock that they move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from daemon import errors
+from daemon.accounts import pacing
+from daemon.campaigns import create, lifecycle
+from daemon.config import Settings
+from daemon.contacts import suppression
+from daemon.delivery import claim, job_moves, moves
+from daemon.models import Account, Event, Job, Message
+from daemon.states import Ack, JobState, State
+from daemon.transports.protocol import Mark, Receipt
+
+LEASE_MS = 60_000
+MARK = Mark("true_491@c.us_A1")
+
+
+class Hand:
+    """A sender's hand on the queue."""
+
+    def __init__(self, settings: Settings, clock: Any, people: Callable[..., list[Any]]) -> None:
+        self.settings, self.clock, self.people = settings, clock, people
+        self.rules = pacing.Rules()
+
+    def queue(self, count: int = 3, **order: Any) -> Job:
+        """A new job for `count` people, through `campaigns.create`."""
+        recipients = [
+            {"number": person.number, **person.fields} for person in self.people(count, order.pop("first", 0))
+        ]
+        order = {"text": "Hello {{ name }}", "recipients": recipients} | order
+        answer = create.create(self.settings, create.Order(**order), "test")
+        return job_moves.job(answer["job_id"])
+
+    def claim(self, limit: int = 1, account: str = "default") -> list[Message]:
+        return claim.claim(account, limit, self.clock(), LEASE_MS, self.rules)
+
+    def claim_one(self) -> Message:
+        (message,) = self.claim()
+        return message
+
+    def submit(self, message: Message, pause_ms: int = 0) -> Message:
+        moves.submit(message, MARK, self.clock(), pacing.Gap(pause_ms, pacing.Why.PAUSE, 1))
+        return message
+
+    def confirm(self, message: Message, ack: Ack = Ack.SENT) -> Message:
+        moves.confirm(message, Receipt("id-1", ack), self.clock())
+        return message
+
+    def send_all(self) -> list[str]:
+        """Send until nothing is due; returns the numbers in order."""
+        sent = []
+        while claimed := self.claim():
+            for message in claimed:
+                try:
+                    self.confirm(self.submit(message))
+                    sent.append(message.number)
+                except errors.IllegalMove as error:
+                    moves.release(message, str(error), self.clock())
+            self.clock.advance(1)
+        return sent
+
+    def bring(self, state: State) -> Message:
+        """A message of a new job, brought into that state as it would come there."""
+        self.queue(2, first=100)
+        message = self.claim_one()
+        moves.release(message, "back", self.clock())
+        return self.bring_on(message, state)
+
+    def bring_on(self, message: Message, state: State) -> Message:
+        if state is State.PENDING:
+            return message
+        if state is State.CANCELLED:
+            lifecycle.stop(message.job_id, "test")
+            return fresh(message)
+        if state is State.SKIPPED:
+            suppression.suppress(self.settings, message.number, "asked", "test")
+            self.claim(1)
+            for other in Message.select().where(Message.state == State.CLAIMED):
+                moves.release(other, "not this one", self.clock())
+            return fresh(message)
+        message = self.claim_one()
+        if state is State.CLAIMED:
+            return message
+        self.submit(message)
+        if state in (State.SENT, State.DELIVERED, State.READ):
+            self.confirm(message, Ack(state.value))
+        elif state is State.FAILED:
+            moves.fail(message, "no", self.clock())
+        elif state is State.UNCERTAIN:
+            moves.lose(message, "who knows", self.clock())
+        return message
+
+
+def fresh(message: Message) -> Message:
+    """The message as the database has it."""
+    found: Message = Message.get_by_id(message.id)
+    return found
+
+
+def everything() -> tuple[list[Any], ...]:
+    """All rows that a move may change, to compare before and after."""
+    return tuple(list(table.select().order_by(table.id).dicts()) for table in (Job, Message, Event))
+
+
+def broken_histories() -> list[int]:
+    """Ids of the messages whose events do not lead, one from the other, to the state they are in."""
+    chains: dict[int, str | None] = {}
+    broken = set()
+    for event in Event.select().order_by(Event.id):
+        if event.source != chains.get(event.message_id):
+            broken.add(event.message_id)
+        chains[event.message_id] = event.target
+    broken |= {message.id for message in Message.select() if chains.get(message.id) != message.state}
+    return sorted(broken)
+
+
+def states(job: Job) -> list[str]:
+    """The states of a job's messages, in file order."""
+    return [message.state for message in Message.select().where(Message.job == job).order_by(Message.id)]
+
+
+def job_state(job: Job) -> JobState:
+    return JobState(Job.get_by_id(job.id).state)
+
+
+def account() -> Account:
+    """The account as it is stored now."""
+    return Account.get_by_id("default")

@@ -1,0 +1,229 @@
+"""A running instance that sends nothing, and a person with a browser who uses its page.
+
+For tests and for `scripts/screenshots`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+from daemon.accounts import directory
+from daemon.db import clock, connection
+from daemon.transports.protocol import Health
+from tests.support.rig import ROOT, eventually, free_port
+
+KEY = "a-key-for-tests-0123456789"
+WAIT_S = 10.0
+
+
+class Instance:
+    """http and, on demand, sender with the dry-run transport; `with Instance(folder) as instance`."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        given = {"data_dir": folder / "data", "port": self.port, "api_key": KEY, "transport": "dryrun"} | settings
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("WASENDER_")}
+        self._environment |= {"PYTHONPATH": str(ROOT)}
+        self._environment |= {f"WASENDER_{name.upper()}": str(value) for name, value in given.items()}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Instance:
+        self.start("http")
+        eventually(self.answers, 20, "the http process answers")
+        connection.connect(f"sqlite:///{self.folder / 'data' / 'wasender.db'}")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection.close()
+        for name in list(self._processes):
+            self.stop(name)
+
+    def start(self, name: str) -> None:
+        """Start `http` or `sender`."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                [sys.executable, "-m", f"daemon.{name}"],
+                cwd=self.folder,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+            )
+
+    def stop(self, name: str) -> None:
+        """SIGTERM, and wait for the end."""
+        process = self._processes.pop(name)
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def report(self, health: Health, account: str = "default") -> None:
+        """Say how the account is, as its sender would."""
+        directory.open_account(account, clock.now_ms())
+        directory.report(account, health, clock.now_ms())
+
+    def answers(self) -> bool:
+        """Whether the http process takes requests."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=5) as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+
+class Visitor:
+    """A person with a browser; `with Visitor(instance) as visitor`. Waits, and never sleeps."""
+
+    def __init__(self, instance: Instance, dark: bool = False) -> None:
+        self.instance = instance
+        self.downloads = instance.folder / "downloads"
+        options = webdriver.ChromeOptions()
+        options.binary_location = "/usr/bin/chromium"
+        for each in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
+            options.add_argument(each)
+        options.add_experimental_option("prefs", {"download.default_directory": str(self.downloads)})
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+        self.colours("dark" if dark else "light")
+
+    def __enter__(self) -> Visitor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.driver.quit()
+
+    def size(self, width: int, height: int) -> None:
+        """The size of the page's viewport, as of a screen or a phone."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def colours(self, scheme: str) -> None:
+        """Prefer `light` or `dark`."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def open(self, path: str) -> None:
+        self.driver.get(self.instance.url + path)
+
+    def log_in(self) -> None:
+        self.open("/app/login")
+        if self.driver.current_url.endswith("/app/login"):
+            for summary in self.driver.find_elements(By.CSS_SELECTOR, "details.other:not([open]) summary"):
+                summary.click()  # there are users: their form comes first
+            self.find("#key").send_keys(KEY)
+            self.find("form:has(#key) button").click()
+            self.until(lambda: self.path() == "/app")
+
+    def path(self) -> str:
+        return str(self.driver.current_url).removeprefix(self.instance.url)
+
+    def until(self, ask: Callable[[], Any], timeout: float = WAIT_S) -> Any:
+        """The first true answer; parts of the page may be replaced meanwhile."""
+        ignored = (NoSuchElementException, StaleElementReferenceException)
+        return WebDriverWait(self.driver, timeout, 0.05, ignored).until(lambda _: ask())
+
+    def find(self, selector: str) -> WebElement:
+        """The first visible element, waited for."""
+
+        def visible() -> WebElement | None:
+            return next((e for e in self.driver.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed()), None)
+
+        found: WebElement = self.until(visible)
+        return found
+
+    def gone(self, selector: str) -> None:
+        """Wait until nothing of it is to be seen."""
+        self.until(lambda: not any(e.is_displayed() for e in self.driver.find_elements(By.CSS_SELECTOR, selector)))
+
+    def text(self, selector: str) -> str:
+        return str(self.until(lambda: [self.driver.find_element(By.CSS_SELECTOR, selector).text])[0])
+
+    def reads(self, selector: str, wanted: str, timeout: float = WAIT_S) -> None:
+        """Wait until the element's text has it in."""
+        self.until(lambda: wanted in self.driver.find_element(By.CSS_SELECTOR, selector).text, timeout)
+
+    def button(self, words: str, within: str = "body") -> WebElement:
+        """The visible button with exactly these words."""
+
+        def named() -> WebElement | None:
+            for each in self.driver.find_elements(By.CSS_SELECTOR, f"{within} button"):
+                if each.is_displayed() and each.text == words:
+                    return each
+            return None
+
+        found: WebElement = self.until(named)
+        return found
+
+    def press(self, words: str, within: str = "body") -> None:
+        self.until(lambda: self.button(words, within).is_enabled())
+        self.button(words, within).click()
+
+    def fill(self, field: str, text: str) -> None:
+        """Put a text, emoji and all, into a field as a paste would."""
+        element = self.find(f"#{field}")
+        self.driver.execute_script(
+            "arguments[0].focus(); arguments[0].value = arguments[1];"
+            "arguments[0].dispatchEvent(new Event('input', {bubbles: true}))",
+            element,
+            text,
+        )
+
+    def begin_campaign(self, file: Path) -> None:
+        """A new draft with the people of that file, columns and numbers as they are guessed, up to the message."""
+        self.open("/app/new")
+        self.press("Begin a new one")
+        self.find("#file").send_keys(str(file))
+        for words, there in (("columns", ".columns-table"), ("numbers", "#counts"), ("message", "#text")):
+            self.press(f"Next: {words}")
+            self.find(there)
+
+    def attach(self, file: Path) -> None:
+        self.find("#attachment").send_keys(str(file))
+        self.reads("#attachments", file.name)
+
+    def rehearse(self, name: str = "") -> None:
+        """From the message to the report of the dry run."""
+        self.press("Next: time")
+        self.find("#delay_min")
+        if name:
+            self.fill("name", name)
+        self.press("Next: dry run")
+        self.press("Do the dry run")
+        self.find("#report")
+
+    def start(self) -> int:
+        """From the report on: confirm and start; the new job's id."""
+        self.find("a.primary[href$='/start']").click()
+        self.find("#summary")
+        self.press("Start")
+        self.until(lambda: self.path().startswith("/app/jobs/"))
+        return int(self.path().rpartition("/")[2])
+
+    def shoot(self, file: Path, whole: bool = False) -> None:
+        """A picture of what is to be seen, or of the whole page."""
+        if whole:
+            height = self.driver.execute_script("return document.documentElement.scrollHeight")
+            width = self.driver.execute_script("return innerWidth")
+            self.size(width, height)
+        self.driver.save_screenshot(str(file))
