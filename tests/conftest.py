@@ -18,7 +18,7 @@ from daemon.db import connection, sqlite
 from tests.support import postgres
 
 ROOT = Path(__file__).resolve().parents[1]
-BACKENDS = ["sqlite", "postgresql"]  # tests/outbox runs on each, see its conftest
+BACKENDS = ["sqlite", "postgresql"]  # tests/db runs on each, see its conftest
 NOW = 1_767_261_600_000  # 2026-01-01 10:00 UTC
 
 

@@ -12,10 +12,9 @@ import peewee
 from playhouse import db_url
 
 from daemon import errors
-from daemon.db import inspection, proxy, schema
-from daemon.db.inspection import MIGRATIONS
+from daemon.db import inspection, proxy, schema, sqlite
 from daemon.db.postgres import AWAY, POSTGRES, Postgres
-from daemon.db.sqlite import BUSY_TIMEOUT_S, PRAGMAS, SQLITE, Sqlite
+from daemon.db.sqlite import PRAGMAS, SQLITE, Sqlite
 
 
 def connect(url: str) -> None:
@@ -30,7 +29,7 @@ def connect(url: str) -> None:
     proxy.database.initialize(opened)
     try:
         _connect()
-        schema.upgrade(opened, MIGRATIONS)
+        schema.upgrade(opened, inspection.MIGRATIONS)
     except (peewee.DatabaseError, peewee.InterfaceError) as error:
         close()
         if _locked(error):
@@ -51,7 +50,7 @@ def connect(url: str) -> None:
 
 def _connect() -> None:
     """Open this thread's connection. SQLite does not wait by itself where several processes turn WAL on at once."""
-    give_up = time.monotonic() + BUSY_TIMEOUT_S
+    give_up = time.monotonic() + sqlite.BUSY_TIMEOUT_S
     while True:
         try:
             proxy.database.connect(reuse_if_open=True)
@@ -71,7 +70,9 @@ def _open(url: str) -> peewee.Database:
     options: dict[str, Any] = {}
     try:
         if url.startswith(SQLITE):  # the rest is a path as it is: a # or ? in it means nothing
-            return Sqlite(url.removeprefix(SQLITE), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S, lock_type="IMMEDIATE")
+            return Sqlite(
+                url.removeprefix(SQLITE), pragmas=PRAGMAS, timeout=sqlite.BUSY_TIMEOUT_S, lock_type="IMMEDIATE"
+            )
         if url.startswith(("postgresql://", "postgres://")):
             given = db_url.parse(url, unquote_password=True, unquote_user=True)
             options = {"prefer_psycopg3": True, "unquote_password": True, "unquote_user": True, **POSTGRES, **given}

@@ -7,8 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from daemon import errors
-from daemon.db import schema
-from daemon.db.sqlite import BUSY_TIMEOUT_S
+from daemon.db import schema, sqlite
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MAGIC = b"SQLite format 3\0"  # how every SQLite file begins
@@ -26,7 +25,7 @@ def judge(file: Path) -> None:
         if opened.read(len(MAGIC)) != MAGIC:
             raise unusable("file is not a database")
     try:
-        reader = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
+        reader = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=sqlite.BUSY_TIMEOUT_S)
     except sqlite3.OperationalError:
         return  # what keeps it from being read is said by whoever opens it in earnest
     try:

@@ -442,9 +442,10 @@ class Sender:
         lasts_ms, counted = self._failures.hold()
         until_ms = await self._db(clock.now_ms) + lasts_ms
         self._hold = Health(AccountState.HELD, Hold.FAILURES, until_ms, detail)
-        await self._report()
+        # Before anybody reads that the account holds: then everybody has their place already.
         count = await self._persist(moves.forgive, counted, "the account was to blame", clock.now_ms)
         log.warning("account.forgiven", count=count)
+        await self._report()
 
     async def _keep_failures(self) -> None:
         """Slow ones are a run, too: what was counted outlives this process."""

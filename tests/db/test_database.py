@@ -19,11 +19,11 @@ from daemon.db import connection, proxy, sqlite
 
 STARTER = """
 import sys
-from daemon import db
+from daemon.db import connection
 print("ready", flush=True)
 sys.stdin.readline()
-db.connect(sys.argv[1])
-db.close()
+connection.connect(sys.argv[1])
+connection.close()
 """
 
 

@@ -19,22 +19,25 @@ from tests.support.hand import Hand, job_state
 SENDERS = 8
 WORKER = """
 import structlog, sys, time
-from daemon import db, outbox, pacing
+from daemon.accounts import pacing
+from daemon.db import clock, connection
+from daemon.delivery import claim, moves
 from daemon.models import Job
-from daemon.transports import Ack, Mark, Receipt
+from daemon.states import Ack
+from daemon.transports.protocol import Mark, Receipt
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))  # nobody reads the pipe meanwhile
-db.connect(sys.argv[1])
+connection.connect(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
 give_up = time.monotonic() + 90
 while Job.select().where(Job.state != "completed").exists():
     assert time.monotonic() < give_up, "another process has ended with messages in hand"
-    for message in outbox.claim("default", 3, db.now_ms(), 60_000, pacing.Rules()):
-        outbox.submit(message, Mark(None), db.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
+    for message in claim.claim("default", 3, clock.now_ms(), 60_000, pacing.Rules()):
+        moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
         with open(sys.argv[2], "a") as out:
             print(message.id, file=out)
-        outbox.confirm(message, Receipt("x", Ack.SENT), db.now_ms())
-db.close()
+        moves.confirm(message, Receipt("x", Ack.SENT), clock.now_ms())
+connection.close()
 """
 
 

@@ -113,7 +113,7 @@ def test_a_write_outside_of_a_transaction_is_not_repeated(hand: Hand, throw_out)
     assert 10 == directory.find("default").streak
 
 
-def test_the_clock_is_the_databases(hand: Hand, monkeypatch):
+def test_the_clock_is_the_databases(database: str, monkeypatch):
     """Senders on several hosts agree about leases, whatever their own clocks say."""
     monkeypatch.setattr("time.time_ns", lambda: 0)
     monkeypatch.setattr("time.time", lambda: 0.0)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import peewee
 import pytest
 
 from daemon import errors
-from daemon.accounts import pace
+from daemon.accounts import pace, pacing
 from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import connection, proxy
@@ -18,7 +19,7 @@ from tests.support.hand import LEASE_MS, MARK, Hand, everything, fresh, job_stat
 RECEIPT = Receipt("id-1", Ack.SENT)
 ACKS = {  # move: the call that makes it, given a message and the time
     "release": lambda m, now: moves.release(m, "why", now),
-    "submit": lambda m, now: moves.submit(m, MARK, now, moves.pacing.Gap(0, moves.pacing.Why.PAUSE, 1)),
+    "submit": lambda m, now: moves.submit(m, MARK, now, pacing.Gap(0, pacing.Why.PAUSE, 1)),
     "confirm": lambda m, now: moves.confirm(m, RECEIPT, now),
     "retry": lambda m, now: moves.retry(m, "why", now, 3, 1000),
     "requeue": lambda m, now: moves.requeue(m, "why", now),
@@ -58,12 +59,13 @@ def test_only_pending_messages_are_claimed(hand: Hand, state):
 
 
 def test_the_groups_of_states_fit_the_table():
-    """What is in a hand comes from a claim; what is out never comes back; final states have no move but a person's."""
+    """What is in a hand comes from a claim; what is out never comes back; final states have no move but a
+    person's, and the one that gives back what an account's trouble has failed."""
     assert IN_HAND < UNFINISHED
     assert not OUT & UNFINISHED
     assert not [name for name, (sources, target) in MOVES.items() if sources & OUT and target not in OUT]
     leaving = {name for name, (sources, _) in MOVES.items() if sources - UNFINISHED - OUT}
-    assert {"settle", "resend"} == leaving
+    assert {"settle", "resend", "reinstate"} == leaving
     assert JobState.STOPPED not in OPEN
     assert not [name for name, (sources, _) in JOB_MOVES.items() if JobState.STOPPED in sources]
 
@@ -139,7 +141,7 @@ def test_a_refused_commit_leaves_the_message_in_memory_as_it_was(hand: Hand, clo
     hand.queue(1)
     message = hand.submit(hand.claim_one())
     real = counters.shift
-    monkeypatch.setattr(counters, "shift", lambda *_: (_ for _ in ()).throw(moves.peewee.OperationalError("disk full")))
+    monkeypatch.setattr(counters, "shift", lambda *_: (_ for _ in ()).throw(peewee.OperationalError("disk full")))
     with pytest.raises(errors.DatabaseBusy):
         moves.confirm(message, Receipt("x", Ack.READ), clock())
     assert State.SENDING == message.state == fresh(message).state

@@ -148,7 +148,7 @@ class Nursery:
     """A process with everything imported, which forks one victim after the other."""
 
     def __init__(self) -> None:
-        script = "from tests.outbox.test_power_loss import nurse; nurse()"
+        script = "from tests.db.test_power_loss import nurse; nurse()"
         self._process = subprocess.Popen(
             [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
         )

@@ -27,24 +27,28 @@ from tests.support.hand import LEASE_MS, Hand, fresh, states
 
 CLAIMER = """
 import sys
-from daemon import db, outbox, pacing
+from daemon.accounts import pacing
+from daemon.db import connection
+from daemon.delivery import claim
 url, count = sys.argv[1], int(sys.argv[2])
-db.connect(url)
+connection.connect(url)
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(count):
-    for message in outbox.claim("default", 1, {now}, 60_000, pacing.Rules()):
+    for message in claim.claim("default", 1, {now}, 60_000, pacing.Rules()):
         print("took", message.id, flush=True)
-db.close()
+connection.close()
 """.replace("{now}", str(NOW))
 
 VICTIM = """
 import signal, sys
-from daemon import db, outbox, pacing
-from daemon.transports import Mark
-db.connect(sys.argv[1])
-sending, claimed = outbox.claim("default", 2, {now}, 60_000, pacing.Rules())
-outbox.submit(sending, Mark("before"), {now}, pacing.Gap(8_000, pacing.Why.PAUSE, 1))
+from daemon.accounts import pacing
+from daemon.db import connection
+from daemon.delivery import claim, moves
+from daemon.transports.protocol import Mark
+connection.connect(sys.argv[1])
+sending, claimed = claim.claim("default", 2, {now}, 60_000, pacing.Rules())
+moves.submit(sending, Mark("before"), {now}, pacing.Gap(8_000, pacing.Why.PAUSE, 1))
 print("handed over", flush=True)
 signal.pause()  # until it is killed
 """.replace("{now}", str(NOW))

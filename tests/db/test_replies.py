@@ -9,6 +9,7 @@ import pytest
 import structlog.testing
 
 from daemon import errors
+from daemon.accounts import pacing
 from daemon.contacts import suppression
 from daemon.db import connection, proxy
 from daemon.delivery import inbox, moves, replies
@@ -167,7 +168,7 @@ def test_only_chats_of_recipients_are_opened(hand: Hand) -> None:
     hand.queue(recipients=people)
     for name in (None, "Benny 100%"):
         message = hand.claim_one()
-        moves.submit(message, Mark(None, name), hand.clock(), moves.pacing.Gap(0, moves.pacing.Why.PAUSE, 1))
+        moves.submit(message, Mark(None, name), hand.clock(), pacing.Gap(0, pacing.Why.PAUSE, 1))
         hand.confirm(message)
     chats = (
         Unread(ONE, ONE, 1),

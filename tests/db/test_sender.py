@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.accounts import directory, limits
+from daemon.accounts import directory, limits, pacing
 from daemon.campaigns import create, lifecycle, progress
 from daemon.db import clock
 from daemon.delivery import claim as claiming
@@ -483,9 +483,7 @@ async def test_a_sender_that_dies_with_messages_in_hand_is_followed_by_one_that_
     job = bench.queue(3)
     directory.open_account("default", clock.now_ms())
     sending, claimed = claiming.claim("default", 2, clock.now_ms(), 3_600_000, limits.rules(bench.settings))
-    message_moves.submit(
-        sending, Mark("before"), clock.now_ms(), message_moves.pacing.Gap(0, message_moves.pacing.Why.PAUSE, 1)
-    )
+    message_moves.submit(sending, Mark("before"), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
     transport = ScriptedTransport(look_up=[UNKNOWN, SENT])
     await bench.run_out(transport, job)
     assert ["look_up", "look_up", "prepare"] == [name for name, _ in transport.order("look_up", "prepare")][:3]
@@ -513,9 +511,7 @@ async def test_without_a_lock_that_proves_a_death_a_person_decides(bench):
     """The silent sender may only sleep, and send when it wakes: no look into the chat could exclude that."""
     job = bench.queue(1)
     (message,) = claiming.claim("default", 1, clock.now_ms() - 10_000, 1, limits.rules(bench.settings))
-    message_moves.submit(
-        message, Mark("before"), clock.now_ms(), message_moves.pacing.Gap(0, message_moves.pacing.Why.PAUSE, 1)
-    )
+    message_moves.submit(message, Mark("before"), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
     transport = ScriptedTransport(look_up=[ABSENT])
     transport.exclusive = False
     await bench.run_out(transport, job)

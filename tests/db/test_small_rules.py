@@ -32,12 +32,12 @@ def test_a_pause_that_was_set_by_a_clock_ahead_of_now_is_no_longer_than_it_was(h
 
 
 def test_no_attempt_is_given_back_that_was_not_used(hand, clock):
-    """Also where a message is named twice, or was tried again since."""
+    """Also where more are to be given back than were used."""
     hand.queue(1)
     message = hand.claim_one()
     moves.retry(message, "in vain", clock(), 3, 0)
 
-    assert 1 == moves.forgive([message.id, message.id])
+    assert 1 == moves.forgive({message.id: 2}, "the account's trouble", clock())
     assert 0 == fresh(message).attempts
 
 

@@ -111,7 +111,7 @@ def test_what_has_left_counts_against_the_caps_after_the_upgrade(nothing: str, o
 def test_an_upgrade_killed_at_any_statement_completes(nothing: str, old: Any) -> None:
     """SIGKILL before each statement in turn: whatever is left is whole, and the next start goes on from it."""
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tests.outbox.steps"])
+    processes.set_forkserver_preload(["tests.db.steps"])
     killed = 0
     while True:
         process = processes.Process(target=steps.die_at, args=(nothing, killed + 1))

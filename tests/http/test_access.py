@@ -6,12 +6,12 @@ import asyncio
 import re
 from typing import Any
 
+import peewee
 import pytest
 from aiohttp import web as aiohttp_web
 
 from daemon.accounts import directory
 from daemon.api import endpoint
-from daemon.delivery import moves
 from daemon.http import make_app
 from daemon.server import visitors
 from tests.http.conftest import KEY, Caller
@@ -173,7 +173,7 @@ async def test_a_busy_database_is_503_and_may_be_asked_again(api, monkeypatch):
     """Also where the database is only read."""
 
     def away() -> None:
-        raise moves.peewee.OperationalError("database is locked")
+        raise peewee.OperationalError("database is locked")
 
     monkeypatch.setattr(directory, "every", away)
     problem = await api.get("/accounts", 503)

@@ -9,6 +9,7 @@ import secrets
 import zipfile
 import zlib
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import openpyxl
@@ -17,11 +18,12 @@ from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
 from daemon.accounts import directory, limits
-from daemon.campaigns import create, drafts, dry_run, lifecycle, templates
+from daemon.campaigns import create, drafts, dry_run, templates
 from daemon.config import Settings
 from daemon.contacts import columns, lists, suppression, uploads
 from daemon.contacts.importer import ContactList
 from daemon.db import clock
+from daemon.delivery import claim
 from daemon.http import make_app
 from daemon.models import Account, Draft, Job, Message
 from daemon.states import AccountState, JobState
@@ -634,10 +636,7 @@ async def test_a_time_is_taken_in_the_zone_that_is_said(member: Client) -> None:
         **{"from": "09:00", "to": "18:00"},
     )
     when = draft_of(base).data["when"]
-    assert (
-        "2040-05-04T04:00:00+00:00"
-        == lifecycle.pacing.datetime.fromtimestamp(when["at"] / 1000, lifecycle.pacing.UTC).isoformat()
-    )
+    assert "2040-05-04T04:00:00+00:00" == datetime.fromtimestamp(when["at"] / 1000, UTC).isoformat()
     assert ("09:00-18:00", 50, 1.0, 3.0) == (when["window"], when["daily_cap"], when["delay_min"], when["delay_max"])
     assert 'value="2040-05-04T09:30"' in await look(member, f"{base}/when")
     await check(member, base)
@@ -836,7 +835,7 @@ async def test_whoever_opts_out_after_the_dry_run_gets_nothing(member: Client, s
     await check(member, base)
     suppression.suppress(settings, "+493023125001", "asked", "test")
     await post(member, f"{base}/start", go="start")
-    claimed = lifecycle.outbox.claim("default", 5, clock.now_ms(), 60_000, limits.rules(settings))
+    claimed = claim.claim("default", 5, clock.now_ms(), 60_000, limits.rules(settings))
     assert ["+442079460011"] == [message.number for message in claimed]
 
 

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from daemon.accounts import directory, pacing
-from daemon.api import parameters
+from daemon.api import jobs
 from daemon.db import clock
 from daemon.delivery import claim, moves
 from daemon.states import Ack
@@ -117,7 +117,7 @@ async def test_the_name_of_the_file_says_what_is_in_it(api, job_id):
 
 async def test_a_long_report_comes_in_parts(api, job_id, monkeypatch):
     """However many pages of recipients it takes, each is there once, in order."""
-    monkeypatch.setattr(parameters, "MAX_LIMIT", 2)
+    monkeypatch.setattr(jobs, "MAX_LIMIT", 2)
 
     sheet = await spreadsheet(api, f"/jobs/{job_id}/report.xlsx")
     text = await api.text(f"/jobs/{job_id}/report.csv")
