@@ -17,7 +17,7 @@ from daemon.models import Account
 from daemon.pages.shell import members, only, show
 from daemon.pages.views import account_view, account_views
 from daemon.pages.words import WAITS
-from daemon.server.visitors import SETTINGS, caller, in_db
+from daemon.server.visitors import SETTINGS, caller, in_db, posted
 from daemon.states import AccountState, Role
 
 routes = web.RouteTableDef()
@@ -168,7 +168,7 @@ async def limit(request: web.Request) -> web.StreamResponse:
 
 
 async def _form(request: web.Request) -> dict[str, str]:
-    return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    return {name: value for name, value in (await posted(request)).items() if isinstance(value, str)}
 
 
 def _limits(form: dict[str, str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from daemon import errors
 from daemon.auth import sessions, users
 from daemon.pages.shell import own_path, show
 from daemon.server import access
-from daemon.server.visitors import API_KEY, authorized, in_db, require, same, visitor
+from daemon.server.visitors import API_KEY, authorized, in_db, posted, require, same, visitor
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -40,7 +40,7 @@ async def login(request: web.Request) -> web.StreamResponse:
         raise errors.TooLarge("This is not the login form.")
     if not access.from_our_page(request):
         raise errors.Forbidden("This login form came from another site: open the page itself and log in there.")
-    form = await request.post()
+    form = await posted(request)
     goal, name = own_path(str(form.get("next", ""))), str(form.get("name", "")).strip()
     if "key" in form:
         key, name = request.app[API_KEY], ""

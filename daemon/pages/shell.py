@@ -23,7 +23,7 @@ from daemon.pages.words import iso, size, tone, words
 from daemon.server import access
 from daemon.server.problems import ERROR_PAGE, to_login
 from daemon.server.secure import STYLE_HASH
-from daemon.server.visitors import Visitor, authorized, in_db, require, visitor
+from daemon.server.visitors import Visitor, authorized, in_db, posted, require, visitor
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -165,7 +165,7 @@ async def static(request: web.Request) -> web.StreamResponse:
 @routes.post("/app/language")
 async def speak(request: web.Request) -> web.StreamResponse:
     """The reader chooses a language; it is kept in a cookie of its own, also for the login page."""
-    form = await request.post()
+    form = await posted(request)
     response, who = web.HTTPSeeOther(own_path(str(form.get("next", "")))), visitor.get()
     if (chosen := str(form.get("language", ""))) in languages.LANGUAGES:
         access.set_language(request, response, chosen)

@@ -13,7 +13,7 @@ from daemon import errors
 from daemon.contacts import suppression
 from daemon.i18n.languages import N_
 from daemon.pages.shell import only, show
-from daemon.server.visitors import SETTINGS, caller, in_db
+from daemon.server.visitors import SETTINGS, caller, in_db, posted
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -97,9 +97,9 @@ async def add(request: web.Request) -> web.StreamResponse:
 @only(Role.OPERATOR)
 async def import_list(request: web.Request) -> web.StreamResponse:
     """Add everybody of a file or of a pasted list, and say what became of each. A repeat adds only who is missing."""
-    posted = await request.post()
-    settings, who, file = request.app[SETTINGS], caller(request), posted.get("file")
-    form = {name: str(posted.get(name, "")) for name in ("numbers", "why")}
+    fields = await posted(request)
+    settings, who, file = request.app[SETTINGS], caller(request), fields.get("file")
+    form = {name: str(fields.get(name, "")) for name in ("numbers", "why")}
     reason = form["why"].strip() or suppression.ASKED
     try:
         if isinstance(file, FileField) and file.filename:
@@ -147,4 +147,4 @@ async def remove(request: web.Request) -> web.StreamResponse:
 
 
 async def _form(request: web.Request) -> dict[str, str]:
-    return {name: str(value) for name, value in (await request.post()).items()}
+    return {name: str(value) for name, value in (await posted(request)).items()}

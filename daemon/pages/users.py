@@ -14,7 +14,7 @@ from daemon.i18n.languages import N_
 from daemon.models import Session, User
 from daemon.pages.shell import ROLES, members, only, show
 from daemon.server import access
-from daemon.server.visitors import Visitor, caller, in_db, require, visitor
+from daemon.server.visitors import Visitor, caller, in_db, posted, require, visitor
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -231,4 +231,4 @@ async def log_out_everywhere(request: web.Request) -> web.StreamResponse:
 async def _form(request: web.Request) -> dict[str, str]:
     if request.content_length is None or request.content_length > FORM_BYTES:
         raise errors.TooLarge("This is not a form of this page.")
-    return {name: str(value) for name, value in (await request.post()).items()}
+    return {name: str(value) for name, value in (await posted(request)).items()}
