@@ -13,7 +13,6 @@ import json
 import secrets
 
 from aiohttp import web
-from aiohttp.http_exceptions import BadHttpMessage
 
 from daemon import errors, logins, masking, users
 from daemon.models import Role, Session, User
@@ -26,6 +25,7 @@ from daemon.web import (
     Visitor,
     given_key,
     in_db,
+    posted,
     same,
     visitor,
 )
@@ -74,8 +74,8 @@ async def _token(request: web.Request) -> str:
     if given is not None or request.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         return given or ""
     try:
-        return str((await request.post()).get(TOKEN_FIELD, ""))
-    except (ValueError, LookupError, RuntimeError, BadHttpMessage):  # not a form after all, or in no charset
+        return str((await posted(request)).get(TOKEN_FIELD, ""))
+    except errors.MalformedRequest:  # not a form after all
         return ""
 
 

@@ -20,6 +20,8 @@ from urllib.parse import urlencode, urlsplit
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
+from multidict import MultiDictProxy
 
 from daemon import errors, languages
 from daemon.config import Settings
@@ -88,6 +90,14 @@ class Visitor:
 
 
 visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)  # who asks; None: a stranger
+
+
+async def posted(request: web.Request) -> MultiDictProxy[str | bytes | bytearray | web.FileField]:
+    """The fields of a form. Raises MalformedRequest when it is cut off, or says nonsense of how it is written."""
+    try:
+        return await request.post()
+    except (ValueError, LookupError, RuntimeError, BadHttpMessage):  # its end, charset, encoding, headers
+        raise errors.MalformedRequest("The form ends in the middle: send it again.") from None
 
 
 def authorized(_request: web.Request) -> bool:

@@ -12,7 +12,7 @@ from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import BadHttpMessage
 
 from daemon import errors, uploads
-from daemon.web import SETTINGS
+from daemon.web import SETTINGS, posted
 
 CHUNK = 256 * 1024
 MAX_CONTACTS = 32 * 1024 * 1024
@@ -86,10 +86,7 @@ async def _stored_file(request: web.Request, place: Path) -> StoredFile:
 
 
 async def _import_form(request: web.Request) -> ImportForm:
-    try:
-        form = await request.post()
-    except BROKEN:
-        raise errors.MalformedRequest("The form ends in the middle: send it again.") from None
+    form = await posted(request)
     given, file = form.get("file"), None
     if isinstance(given, web.FileField):
         file = ContactsFile(given.filename, await asyncio.to_thread(given.file.read))

@@ -16,7 +16,7 @@ from daemon.pages.shell import members, only, show
 from daemon.pages.views import account_view, account_views
 from daemon.pages.words import WAITS
 from daemon.transports import AccountState
-from daemon.web import SETTINGS, Role, caller, in_db
+from daemon.web import SETTINGS, Role, caller, in_db, posted
 
 routes = web.RouteTableDef()
 
@@ -166,7 +166,7 @@ async def limit(request: web.Request) -> web.StreamResponse:
 
 
 async def _form(request: web.Request) -> dict[str, str]:
-    return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    return {name: value for name, value in (await posted(request)).items() if isinstance(value, str)}
 
 
 def _limits(form: dict[str, str]) -> dict[str, Any]:

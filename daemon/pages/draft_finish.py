@@ -18,7 +18,7 @@ from daemon.pages.shell import only
 from daemon.pages.steps import CONTEXTS, PATH, Form, get_step, go, load, post_step, show_step, text_of, whole
 from daemon.pages.views import job_view, name_columns
 from daemon.pages.words import WAITS, formatted, lasts
-from daemon.web import SETTINGS, Role, caller, in_db, require_key
+from daemon.web import SETTINGS, Role, caller, in_db, posted, require_key
 
 routes = web.RouteTableDef()
 
@@ -192,7 +192,7 @@ def _called(fields: Mapping[str, str], names: list[str]) -> str:
 async def test(request: web.Request) -> web.StreamResponse:
     """Send one of the messages to oneself."""
     require_key(request)
-    draft, form = await load(request), await request.post()
+    draft, form = await load(request), await posted(request)
     row = text_of(form, "row")
     position = int(row) if row.isdecimal() and len(row) < 10 else -1
     arguments = (draft.id, text_of(form, "number"), position, text_of(form, "nonce")[:40], caller(request))
@@ -239,7 +239,7 @@ def _start(settings: Settings, draft: Draft, entered: Form | None, query: Mappin
 async def start(request: web.Request) -> web.StreamResponse:
     """Make it a campaign; pressed twice, or again from the browser's history, it is the same one."""
     require_key(request)
-    form = await request.post()
+    form = await posted(request)
     draft = await load(request)
     version = text_of(form, "version")
     arguments = (draft.id, int(version) if version.isdecimal() and len(version) < 10 else -1, caller(request))

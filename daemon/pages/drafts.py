@@ -14,7 +14,7 @@ from daemon.models import Draft
 from daemon.pages.shell import only, show
 from daemon.pages.steps import CONTEXTS, PATH, TITLES, Form, files_of, get_step, load, post_step, text_of
 from daemon.tables import Row
-from daemon.web import SETTINGS, Role, caller, in_db, require_key
+from daemon.web import SETTINGS, Role, caller, in_db, posted, require_key
 
 routes = web.RouteTableDef()
 
@@ -62,7 +62,7 @@ def _drafts() -> list[dict[str, Any]]:
 async def begin(request: web.Request) -> web.StreamResponse:
     """Begin a draft; its id comes from the page, so that a double click begins one."""
     require_key(request)
-    form = await request.post()
+    form = await posted(request)
     wished = text_of(form, "id")
     draft_id = wished if len(wished) == 32 and set(wished) <= set("0123456789abcdef") else secrets.token_hex(16)
     draft = await in_db(request, _begin, request.app[SETTINGS], draft_id, caller(request), form)

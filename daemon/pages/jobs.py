@@ -19,7 +19,7 @@ from daemon.pages.shell import members, number, show
 from daemon.pages.views import job_view, message_view, name_columns
 from daemon.pages.words import MEANINGS, MOVES, WHO, rate, seconds
 from daemon.recipients import Page, Selection
-from daemon.web import SETTINGS, caller, in_db, require_key
+from daemon.web import SETTINGS, caller, in_db, posted, require_key
 
 routes = web.RouteTableDef()
 
@@ -138,7 +138,7 @@ def _query(**values: object) -> str:
 async def clone(request: web.Request) -> web.StreamResponse:
     """Make a draft of the campaign; its id comes from the page, so that a double click makes one."""
     require_key(request)
-    form = await request.post()
+    form = await posted(request)
     wished, people = str(form.get("id", "")), str(form.get("people", "all"))
     draft_id = wished if len(wished) == 32 and set(wished) <= set("0123456789abcdef") else secrets.token_hex(16)
     given = (int(request.match_info["id"]), draft_id, people, caller(request))

@@ -14,7 +14,7 @@ from daemon.config import Settings
 from daemon.languages import N_
 from daemon.models import KeyScope, Upload
 from daemon.pages.shell import number, only, show
-from daemon.web import SETTINGS, Role, in_db
+from daemon.web import SETTINGS, Role, in_db, posted
 
 routes = web.RouteTableDef()
 
@@ -61,11 +61,11 @@ async def _new(
 @only(Role.OPERATOR)
 async def create(request: web.Request) -> web.StreamResponse:
     """A new list: of a file, pasted numbers, another list, or nobody yet."""
-    posted = await request.post()
-    form = {name: str(posted.get(name, "")) for name in ("name", "numbers", "list", "key")}
+    fields = await posted(request)
+    form = {name: str(fields.get(name, "")) for name in ("name", "numbers", "list", "key")}
     upload: Upload | None = None
     try:
-        upload = await in_db(request, _given, request.app[SETTINGS], posted.get("file"), form["numbers"])
+        upload = await in_db(request, _given, request.app[SETTINGS], fields.get("file"), form["numbers"])
         found = await in_db(request, _people, upload, form["list"])
         given = (form["name"], found, form["key"][:64] or None, KeyScope.LIST_FORM)
         made, added = await in_db(request, library.create_list, *given)
@@ -161,10 +161,10 @@ def _rejected(upload: Upload | None) -> dict[str, Any] | None:
 @only(Role.OPERATOR)
 async def add(request: web.Request) -> web.StreamResponse:
     """Put the people of a file, or pasted ones, on the list."""
-    posted, list_id = await request.post(), int(request.match_info["id"])
-    pasted = str(posted.get("numbers", ""))
+    fields, list_id = await posted(request), int(request.match_info["id"])
+    pasted = str(fields.get("numbers", ""))
     try:
-        upload = await in_db(request, _given, request.app[SETTINGS], posted.get("file"), pasted)
+        upload = await in_db(request, _given, request.app[SETTINGS], fields.get("file"), pasted)
         if upload is None:
             raise errors.InvalidInput("There is nobody to add: choose a contacts file or paste telephone numbers.")
         added = await in_db(request, library.add_people, list_id, await in_db(request, _people, upload, ""))
@@ -177,11 +177,11 @@ async def add(request: web.Request) -> web.StreamResponse:
 @only(Role.OPERATOR)
 async def remove(request: web.Request) -> web.StreamResponse:
     """Take people off the list, once that was asked."""
-    posted, list_id = await request.post(), int(request.match_info["id"])
-    ids = [int(str(each)) for each in posted.getall("id", []) if str(each).isdecimal() and len(str(each)) < 19]
+    fields, list_id = await posted(request), int(request.match_info["id"])
+    ids = [int(str(each)) for each in fields.getall("id", []) if str(each).isdecimal() and len(str(each)) < 19]
     if not ids:
         return await _one(request, "Nobody is chosen: tick the people to remove.", "people", 422)
-    if not posted.get("sure"):
+    if not fields.get("sure"):
         row = await in_db(request, library.listed, list_id)
         people = await in_db(request, listing.some, list_id, ids)
         return show(request, "list_remove.html", {"list": row, "people": people, "columns": row.columns})
@@ -192,8 +192,8 @@ async def remove(request: web.Request) -> web.StreamResponse:
 @routes.post(f"/app/lists/{ID}/rename")
 @only(Role.OPERATOR)
 async def rename(request: web.Request) -> web.StreamResponse:
-    posted, list_id = await request.post(), int(request.match_info["id"])
-    name, at = str(posted.get("name", "")), str(posted.get("updated_at", ""))
+    fields, list_id = await posted(request), int(request.match_info["id"])
+    name, at = str(fields.get("name", "")), str(fields.get("updated_at", ""))
     try:
         await in_db(request, library.rename_list, list_id, name, int(at) if at.isdecimal() and len(at) < 19 else 0)
     except (errors.InvalidInput, errors.IllegalMove) as error:

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from daemon import errors, gate, logins, users
 from daemon.pages.shell import own_path, show
-from daemon.web import API_KEY, Role, authorized, in_db, require, same, visitor
+from daemon.web import API_KEY, Role, authorized, in_db, posted, require, same, visitor
 
 routes = web.RouteTableDef()
 
@@ -37,7 +37,7 @@ async def login(request: web.Request) -> web.StreamResponse:
         raise errors.TooLarge("This is not the login form.")
     if not gate.from_our_page(request):
         raise errors.Forbidden("This login form came from another site: open the page itself and log in there.")
-    form = await request.post()
+    form = await posted(request)
     goal, name = own_path(str(form.get("next", ""))), str(form.get("name", "")).strip()
     if "key" in form:
         key, name = request.app[API_KEY], ""

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from daemon import config, errors, gate, languages, masking, users
 from daemon.languages import N_
 from daemon.pages.words import iso, size, tone, words
-from daemon.web import ERROR_PAGE, STYLE_HASH, Role, Visitor, authorized, in_db, require, to_login, visitor
+from daemon.web import ERROR_PAGE, STYLE_HASH, Role, Visitor, authorized, in_db, posted, require, to_login, visitor
 
 routes = web.RouteTableDef()
 
@@ -158,7 +158,7 @@ async def static(request: web.Request) -> web.StreamResponse:
 @routes.post("/app/language")
 async def speak(request: web.Request) -> web.StreamResponse:
     """The reader chooses a language; it is kept in a cookie of its own, also for the login page."""
-    form = await request.post()
+    form = await posted(request)
     response, who = web.HTTPSeeOther(own_path(str(form.get("next", "")))), visitor.get()
     if (chosen := str(form.get("language", ""))) in languages.LANGUAGES:
         gate.set_language(request, response, chosen)

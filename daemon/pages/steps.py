@@ -13,7 +13,7 @@ from daemon.config import Settings
 from daemon.languages import N_
 from daemon.models import Draft
 from daemon.pages.shell import show
-from daemon.web import PROBLEMS, SETTINGS, in_db, require_key
+from daemon.web import PROBLEMS, SETTINGS, in_db, posted, require_key
 
 PATH = r"/app/drafts/{id:[0-9a-f]{1,32}}"
 TITLES = {
@@ -79,7 +79,7 @@ async def post_step(
 ) -> web.StreamResponse:
     """Save what was entered, and go where its button says. `work` returns where to, or None for that."""
     require_key(request)
-    draft, form = await load(request), await request.post()
+    draft, form = await load(request), await posted(request)
     draft.version = _version(form, draft.version)
     try:
         goal = await in_db(request, work, request.app[SETTINGS], draft, form)

@@ -13,7 +13,7 @@ from daemon import errors, suppression
 from daemon.languages import N_
 from daemon.models import Role
 from daemon.pages.shell import only, show
-from daemon.web import SETTINGS, caller, in_db
+from daemon.web import SETTINGS, caller, in_db, posted
 
 routes = web.RouteTableDef()
 
@@ -96,9 +96,9 @@ async def add(request: web.Request) -> web.StreamResponse:
 @only(Role.OPERATOR)
 async def import_list(request: web.Request) -> web.StreamResponse:
     """Add everybody of a file or of a pasted list, and say what became of each. A repeat adds only who is missing."""
-    posted = await request.post()
-    settings, who, file = request.app[SETTINGS], caller(request), posted.get("file")
-    form = {name: str(posted.get(name, "")) for name in ("numbers", "why")}
+    fields = await posted(request)
+    settings, who, file = request.app[SETTINGS], caller(request), fields.get("file")
+    form = {name: str(fields.get(name, "")) for name in ("numbers", "why")}
     reason = form["why"].strip() or suppression.ASKED
     try:
         if isinstance(file, FileField) and file.filename:
@@ -146,4 +146,4 @@ async def remove(request: web.Request) -> web.StreamResponse:
 
 
 async def _form(request: web.Request) -> dict[str, str]:
-    return {name: str(value) for name, value in (await request.post()).items()}
+    return {name: str(value) for name, value in (await posted(request)).items()}

@@ -14,7 +14,7 @@ from daemon.languages import N_
 from daemon.models import Attachment, Template
 from daemon.pages.shell import only, show
 from daemon.pages.words import formatted
-from daemon.web import SETTINGS, Role, in_db, require
+from daemon.web import SETTINGS, Role, in_db, posted, require
 
 routes = web.RouteTableDef()
 
@@ -123,7 +123,7 @@ async def save(request: web.Request) -> web.StreamResponse:
 
 async def _entered(request: web.Request) -> dict[str, Any]:
     """The form as it was filled in; a file that came with it (without our script) is kept first."""
-    form = await request.post()
+    form = await posted(request)
     ids = [str(each) for each in form.getall("attachments", [])]
     file = form.get("file")
     if isinstance(file, FileField) and file.filename:

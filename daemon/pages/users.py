@@ -12,7 +12,7 @@ from daemon import errors, gate, logins, passwords, users
 from daemon.languages import N_
 from daemon.models import Session, User
 from daemon.pages.shell import ROLES, members, only, show
-from daemon.web import Role, Visitor, caller, in_db, require, visitor
+from daemon.web import Role, Visitor, caller, in_db, posted, require, visitor
 
 routes = web.RouteTableDef()
 
@@ -228,4 +228,4 @@ async def log_out_everywhere(request: web.Request) -> web.StreamResponse:
 async def _form(request: web.Request) -> dict[str, str]:
     if request.content_length is None or request.content_length > FORM_BYTES:
         raise errors.TooLarge("This is not a form of this page.")
-    return {name: str(value) for name, value in (await request.post()).items()}
+    return {name: str(value) for name, value in (await posted(request)).items()}
