@@ -116,7 +116,7 @@ def _parameters(each: Endpoint) -> Iterator[Json]:
             "in": "header",
             "required": False,
             "description": "A repeat with the same key gets the first answer.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]*$"},
+            "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": r"^[\x00-\x7F]*$"},
         }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
+from daemon import idempotency
 from daemon.api import endpoint
 from daemon.api.answers import Answer
 from daemon.api.endpoint import Caller as Asking
@@ -46,10 +47,22 @@ async def test_every_operation_says_what_it_takes(stranger: Caller) -> None:
         assert operation["summary"].endswith(".")
         assert {"200", "400", "503"} <= set(operation["responses"])
         names = {one["name"] for one in operation.get("parameters", [])}
+        assert all(valid_as_described(one) for one in operation.get("parameters", []) if one["in"] == "header")
         writes_json = each.method != "GET" and each.form is None
         assert writes_json == ("Idempotency-Key" in names)
         scopes = {scope for choice in operation["security"] for given in choice.values() for scope in given}
         assert ({each.scope.value} if isinstance(each.scope, Scope) else set()) <= scopes
+
+
+def valid_as_described(header: dict[str, Any]) -> bool:
+    """Whether what is taken for an Idempotency-Key is what the document takes for one, at its edges."""
+    schema = header["schema"]
+    keys = ["", "k", "a b", "a\tb", "~", "\x7f", "\x80", "ü", "x" * 255, "x" * 256]
+    fits = [
+        schema["minLength"] <= len(key) <= schema["maxLength"] and bool(re.fullmatch(schema["pattern"], key))
+        for key in keys
+    ]
+    return fits == [idempotency.valid_key(key) for key in keys]
 
 
 async def test_the_page_needs_nothing_from_elsewhere(stranger: Caller) -> None:
