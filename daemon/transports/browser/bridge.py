@@ -72,7 +72,7 @@ class Surface:
         self.text: dict[str, str] = selectors["text"]  #: regexes of states
         self.parts = {*selectors["find"], "tick"}  #: what the page can be asked for by name
         data = json.dumps(selectors, ensure_ascii=False, default=str)
-        code = "".join((HERE / name).read_text() for name in ("page.js", "incoming.js", "linking.js"))
+        code = "".join((HERE / "js" / name).read_text() for name in ("page.js", "incoming.js", "linking.js"))
         self._script = f"{code}\nconst S = {data};\nrun(arguments[0], arguments[1], arguments[arguments.length - 1]);"
         self._hits: dict[str, int] = {}
 
