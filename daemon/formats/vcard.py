@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import vobject
-
-logging.getLogger("vobject.base").setLevel(logging.CRITICAL + 1)  # it logs the lines it skips: people's data
+from daemon.formats import vcard_lines
+from daemon.formats.vcard_lines import Line
 
 _CARD = re.compile(r"(?ims)^[ \t]*BEGIN:VCARD[ \t]*$.*?(?:^[ \t]*END:VCARD[ \t]*$|\Z|(?=^[ \t]*BEGIN:VCARD))")
 _START = re.compile(r"(?i)\s*BEGIN:VCARD\s*?$", re.MULTILINE)
@@ -39,48 +36,45 @@ def read(text: str) -> Iterator[Card]:
     for position, found in enumerate(_CARD.finditer(text), 1):
         card = found[0]
         try:
-            yield _read(
-                position, vobject.readOne(card, ignoreUnreadable=True, allowQP="QUOTED-PRINTABLE" in card.upper())
-            )
-        except Exception:
+            contents = vcard_lines.contents(card)
+        except ValueError:
             name = re.search(r"(?im)^FN[^:\n]*:(.*)$", card)
             yield Card(position, {"name": name[1].strip() if name else ""}, [], broken=True)
+        else:
+            yield _read(position, contents)
 
 
-def _read(position: int, card: Any) -> Card:
-    contents = card.contents
-    structured = _first(contents, "n")
-    first_name, last_name = (_text(getattr(structured, part, "")) for part in ("given", "family"))
+def _read(position: int, contents: dict[str, list[Line]]) -> Card:
+    last_name, first_name = (_parts(contents, "n") + ["", ""])[:2]
     fields = {
-        "name": _text(_first(contents, "fn")) or f"{first_name} {last_name}".strip(),
+        "name": _first(contents, "fn") or f"{first_name} {last_name}".strip(),
         "first_name": first_name,
         "last_name": last_name,
-        "org": _text(_first(contents, "org")),
-        "title": _text(_first(contents, "title")),
-        "email": _text(_first(contents, "email")),
+        "org": ", ".join(filter(None, _parts(contents, "org"))),
+        "title": _first(contents, "title"),
+        "email": _first(contents, "email"),
     }
     ranked = sorted(contents.get("tel", []), key=_rank)
     return Card(position, fields, [_number(line) for line in ranked if _rank(line) < 3])
 
 
-def _first(contents: Any, name: str) -> Any:
+def _first(contents: dict[str, list[Line]], name: str) -> str:
     lines = contents.get(name)
-    return lines[0].value if lines else ""
+    return lines[0].value.strip() if lines else ""
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        value = ", ".join(map(str, value))
-    return str(value).strip()
+def _parts(contents: dict[str, list[Line]], name: str) -> list[str]:
+    lines = contents.get(name)
+    return [part.strip() for part in lines[0].parts] if lines else []
 
 
-def _number(line: Any) -> str:
+def _number(line: Line) -> str:
     """The number; WhatsApp's own exports carry it in `waid`."""
     waid = line.params.get("WAID")
-    return "+" + waid[0] if waid else _text(line.value)
+    return "+" + waid[0] if waid else line.value.strip()
 
 
-def _rank(line: Any) -> int:
+def _rank(line: Line) -> int:
     """0 known to WhatsApp, 1 mobile, 2 any other telephone, 3 no telephone."""
     if "WAID" in line.params:
         return 0
