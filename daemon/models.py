@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import peewee
 
 from daemon.db.proxy import database
-from daemon.states import AccountState, State
+from daemon.states import E164, AccountState, State
 
 
 class Kind(StrEnum):
@@ -43,6 +43,12 @@ class Json(peewee.TextField):
 
     def python_value(self, value: str | None) -> Any:
         return None if value is None else json.loads(value)
+
+
+def _telephone(**options: Any) -> peewee.CharField[E164]:
+    """A column of numbers in E.164: what is read from it needs no second look."""
+    field: Any = peewee.CharField(max_length=20, **options)
+    return cast("peewee.CharField[E164]", field)
 
 
 class Table(peewee.Model):
@@ -141,7 +147,7 @@ class Message(Table):
     job = peewee.ForeignKeyField(Job, backref="messages", on_delete="CASCADE", index=False)
     account = peewee.CharField(max_length=32)
     row = peewee.IntegerField()  # where it stood in the file or list
-    number = peewee.CharField(max_length=20)
+    number = _telephone()
     fields = Json(default=dict)
     attachments = Json(null=True)  # ids of this recipient's own files, None for the job's
     state = peewee.CharField(default=State.PENDING)
@@ -185,7 +191,7 @@ class Handover(Table):
 
     id = peewee.AutoField()
     account = peewee.CharField(max_length=32)
-    number = peewee.CharField(max_length=20)
+    number = _telephone()
     at = peewee.BigIntegerField()
     kind = peewee.CharField(max_length=16)  # see Purpose
     message = peewee.ForeignKeyField(Message, null=True, on_delete="SET NULL")  # None: it was none of a job
@@ -222,7 +228,7 @@ class Evidence(Table):
 class Suppression(Table):
     """Somebody who must not be written to."""
 
-    number = peewee.CharField(primary_key=True, max_length=20)
+    number = _telephone(primary_key=True)
     reason = peewee.TextField()
     source = peewee.CharField()
     created_at = peewee.BigIntegerField()
@@ -236,7 +242,7 @@ class Removal(Table):
     """Somebody was taken off the suppression list: what stood there, and who did it and why."""
 
     id = peewee.AutoField()
-    number = peewee.CharField(max_length=20)
+    number = _telephone()
     reason = peewee.TextField()  # these three: of the entry
     source = peewee.CharField()
     created_at = peewee.BigIntegerField()
@@ -253,7 +259,7 @@ class Reply(Table):
 
     id = peewee.AutoField()
     account = peewee.CharField(max_length=32)
-    number = peewee.CharField(max_length=20)
+    number = _telephone()
     text = peewee.TextField()
     at = peewee.BigIntegerField()  # when it was seen
     key = peewee.CharField(max_length=64)  # the row's id in the chat: nothing is taken twice
@@ -366,7 +372,7 @@ class ListEntry(Table):
 
     id = peewee.AutoField()
     list = peewee.ForeignKeyField(ContactList, backref="entries", on_delete="CASCADE", index=False)
-    number = peewee.CharField(max_length=20)
+    number = _telephone()
     fields = Json(default=dict)
 
     class Meta:

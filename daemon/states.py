@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
+from typing import NewType
+
+E164 = NewType("E164", str)
+"""A telephone number as `+`, country code and number, digits only. `contacts.phone` makes one of what people write;
+whatever is given one, or reads one from the database, does not look at it again."""
 
 
 class State(StrEnum):

@@ -22,6 +22,7 @@ from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
 from daemon.i18n.languages import N_
 from daemon.models import Account, Picture
+from daemon.states import E164
 
 log = structlog.get_logger()
 
@@ -70,10 +71,10 @@ class Wish:
 
     id: str
     what: What
-    number: str | None
+    number: E164 | None
 
 
-def ask(name: str, what: What, who: str, now: int, number: str | None = None) -> Account:
+def ask(name: str, what: What, who: str, now: int, number: E164 | None = None) -> Account:
     """Wish for something; the same wish again, while it waits, changes nothing.
 
     Raises NotFound, IllegalMove (the sender is at another one).

@@ -15,9 +15,10 @@ from daemon.db.connection import write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import tuples
 from daemon.models import Handover, Message, Purpose
+from daemon.states import E164
 
 
-def keep(account: str, number: str, purpose: Purpose, at: int, message: int | None = None) -> None:
+def keep(account: str, number: E164, purpose: Purpose, at: int, message: int | None = None) -> None:
     """Something may be out from now on; part of the caller's transaction."""
     _keep(account=account, number=number, kind=purpose.value, at=at, message=message)
 
@@ -39,13 +40,13 @@ def _undo() -> Any:
     return Handover.delete().where(Handover.id == newest)
 
 
-def keep_own(account: str, number: str, purpose: Purpose, now: int) -> None:
+def keep_own(account: str, number: E164, purpose: Purpose, now: int) -> None:
     """As `keep`, of something that belongs to no message."""
     with write():
         keep(account, number, purpose, now)
 
 
-def undo_own(account: str, number: str, purpose: Purpose, now: int) -> None:
+def undo_own(account: str, number: E164, purpose: Purpose, now: int) -> None:
     """The last one of this kind, which belongs to no message, never left."""
     mine = (Handover.account == account, Handover.number == number, Handover.kind == purpose)
     with write():
@@ -115,7 +116,7 @@ def _of_job() -> tuple[Any, ...]:
     return *_of_account(), Message.job == param("job")
 
 
-def got(number: str, since: int, now: int, but: int) -> int:
+def got(number: E164, since: int, now: int, but: int) -> int:
     """How many campaign messages have left for this number since then, whatever their account.
 
     but: a message that does not count, as it is the one that is asked for.

@@ -26,7 +26,7 @@ from daemon.db.proxy import tuples
 from daemon.formats import template as message_text
 from daemon.i18n.languages import N_
 from daemon.models import UNCAPPED, Draft, Handover, Job, KeyScope, Kind, Message, Suppression
-from daemon.states import MAY_RUN, JobState, State
+from daemon.states import E164, MAY_RUN, JobState, State
 
 REASONS = {  # code of a reason → what the page calls those it is about
     "bad_number": N_("Number that cannot be used"),
@@ -157,7 +157,7 @@ class _Message:
         if self._template is None:
             return ("", "") if files else ("unfit", "There is neither a text nor a file for them.")
         limit = message_text.MAX_CAPTION if files else message_text.MAX_TEXT
-        person = importer.Contact(who.position, who.number or "", who.fields)
+        person = importer.Contact(who.position, who.number or E164(""), who.fields)
         for problem in message_text.problems(self._template, [person], limit, 1).first:
             if problem.missing:
                 return "missing_field", problem.reason
@@ -174,9 +174,9 @@ def _lost(settings: Settings, row: Any) -> str:
     return ""
 
 
-def _among(query: Any, column: Any, values: Iterable[str | None]) -> set[str]:
+def _among(query: Any, column: Any, values: Iterable[E164 | None]) -> set[E164]:
     """Those of the values that the query finds."""
-    found: set[str] = set()
+    found: set[E164] = set()
     for batch in peewee.chunked(sorted(filter(None, values)), BATCH):
         found |= {number for (number,) in tuples(query.where(column.in_(batch)))}
     return found
@@ -198,7 +198,7 @@ def _lately(since: int) -> set[str]:
     return found | {number for (number,) in tuples(queued)}
 
 
-def _often(rules: pacing.Rules, numbers: Iterable[str | None]) -> set[str]:
+def _often(rules: pacing.Rules, numbers: Iterable[E164 | None]) -> set[E164]:
     """Those who have got as many messages as one person may: they would be skipped when their turn comes."""
     if not rules.person_cap:
         return set()

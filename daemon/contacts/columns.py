@@ -17,6 +17,7 @@ from daemon.contacts.phone_repair import Diagnosis, Kind
 from daemon.formats import tabular
 from daemon.formats.tabular import Row
 from daemon.i18n.languages import N_
+from daemon.states import E164
 
 REASON = "wasender_reason"
 """Title of the column that a download of rejected rows has beside the sheet's own; ignored when it comes back."""
@@ -68,7 +69,7 @@ class Candidate:
     fields: dict[str, str]
     found: Diagnosis
     group: str
-    number: str | None
+    number: E164 | None
     reason: str = ""
     own: bool = False
     file: str = ""
@@ -88,9 +89,10 @@ def _candidate(row: Row, columns: Columns, used: Mapping[int, str], decisions: D
     file = "" if columns.files is None else tabular.plain(_cell(row.cells, columns.files))
     fix = decisions.fixes.get(str(row.position))
     group = LANDLINE if found.kind is Kind.GOOD and found.landline else found.kind.value
-    number, reason = found.number, "" if found.number else why(found)
+    number: E164 | None = found.number
+    reason = "" if found.number else why(found)
     if fix is not None:
-        number, reason = fix or None, "" if fix else LEFT_OUT
+        number, reason = E164(fix) if fix else None, "" if fix else LEFT_OUT
     elif group in decisions.left:
         number, reason = None, LEFT_OUT
     elif group in decisions.accepted and found.suggestion:

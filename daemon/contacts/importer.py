@@ -14,6 +14,7 @@ from daemon import errors
 from daemon.contacts import phone
 from daemon.formats import csv, tabular, template, vcard, xlsx
 from daemon.formats.tabular import Row
+from daemon.states import E164
 
 MAX_SHOWN = 200
 """Characters of a rejected value that are kept."""
@@ -54,7 +55,7 @@ class Contact:
     """
 
     position: int
-    number: str
+    number: E164
     fields: dict[str, str]
     attachments: list[str] | None = None
 
@@ -192,7 +193,7 @@ def parse_numbers(values: Sequence[object], default_country: str) -> ContactList
     return collected.result(list(columns), None)
 
 
-def _listed(value: str, default_country: str) -> str:
+def _listed(value: str, default_country: str) -> E164:
     """A number that a program gave: with + it is taken as it is, if it can be one at all."""
     try:
         return phone.normalise(value, default_country)
@@ -226,7 +227,7 @@ class _Collector:
         self.contacts: list[Contact] = []
         self._rejected: list[Rejected] = []
         self._duplicates = 0
-        self._seen: set[str] = set()
+        self._seen: set[E164] = set()
         self._country = default_country
 
     def add(self, position: int, value: str, fields: dict[str, str]) -> None:
@@ -237,7 +238,7 @@ class _Collector:
         else:
             self.accept(position, number, fields)
 
-    def accept(self, position: int, number: str, fields: dict[str, str]) -> None:
+    def accept(self, position: int, number: E164, fields: dict[str, str]) -> None:
         if number in self._seen:
             self._duplicates += 1
             return

@@ -17,6 +17,7 @@ from daemon import errors
 from daemon.db.proxy import database
 from daemon.formats import tabular
 from daemon.models import ContactList, ListEntry
+from daemon.states import E164
 
 BATCH = 500
 PAGE = 50
@@ -30,7 +31,7 @@ class Entry:
     """Somebody on a list. fields: those that hold something."""
 
     id: int
-    number: str
+    number: E164
     fields: dict[str, str]
 
 

@@ -19,6 +19,7 @@ from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked, tuples
 from daemon.models import Answer, ContactList, KeyScope, ListEntry
+from daemon.states import E164
 
 log = structlog.get_logger()
 
@@ -134,7 +135,7 @@ def add_people(list_id: int, found: importer.ContactList) -> Added:
         return _put(_list_to_change(list_id), found)
 
 
-def remove_people(list_id: int, ids: Sequence[int] = (), numbers: Sequence[str] = ()) -> int:
+def remove_people(list_id: int, ids: Sequence[int] = (), numbers: Sequence[E164] = ()) -> int:
     """Take people off a list, by their entries' ids or their numbers (E.164); returns how many. Raises NotFound."""
     count = 0
     with write():
@@ -193,7 +194,7 @@ def _put(row: ContactList, found: importer.ContactList) -> Added:
     return Added(added, present, updated, found.duplicates, found.rejected)
 
 
-def _known(row: ContactList, numbers: Sequence[str]) -> dict[str, list_entries.Entry]:
+def _known(row: ContactList, numbers: Sequence[E164]) -> dict[str, list_entries.Entry]:
     """Those of the list that have one of these numbers. Many are not asked for by number, but looked up in all."""
     query = list_entries.of(row.id)
     if len(numbers) <= list_entries.BATCH:

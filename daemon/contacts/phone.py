@@ -19,6 +19,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 from daemon import errors
+from daemon.states import E164
 
 MIN_INTERNATIONAL = 11
 """Digits from which a number without `+` may be read as one with its country code."""
@@ -64,7 +65,7 @@ _LENGTH_REASONS = {
 }
 
 
-def normalise(value: str, default_country: str) -> str:
+def normalise(value: str, default_country: str) -> E164:
     """The number in E.164 (`+919876543210`).
 
     default_country: ISO code (`DE`) of numbers written without a country, or "".
@@ -89,7 +90,7 @@ def normalise(value: str, default_country: str) -> str:
     )
 
 
-def as_given(value: str) -> str | None:
+def as_given(value: str) -> E164 | None:
     """A number with `+` that is well-formed by E.164 (8 to 15 digits), whether or not any numbering plan has it.
 
     For callers of the API, who took it from a system of theirs; None when it is not even that.
@@ -99,7 +100,7 @@ def as_given(value: str) -> str | None:
     except errors.InvalidNumber:
         return None
     digits = "".join(filter(str.isdigit, text))
-    return f"+{digits}" if text.startswith("+") and 8 <= len(digits) <= 15 and digits[0] != "0" else None
+    return E164(f"+{digits}") if text.startswith("+") and 8 <= len(digits) <= 15 and digits[0] != "0" else None
 
 
 def resemblance(value: str, default_country: str) -> float:
@@ -119,7 +120,7 @@ def resemblance(value: str, default_country: str) -> float:
     return 0.9 if value.isdigit() and not value.startswith("0") else 1
 
 
-def _international(text: str) -> str:
+def _international(text: str) -> E164:
     """A number with `+`: valid, or at least possible and not too short to be anybody's."""
     try:
         number = phonenumbers.parse(text)
@@ -131,7 +132,7 @@ def _international(text: str) -> str:
     return _valid(text, None)
 
 
-def _national(text: str, country: str) -> str:
+def _national(text: str, country: str) -> E164:
     """Rules 1 to 3 of the module for a number without `+`."""
     home = _parsed(text, country)
     abroad = None
@@ -156,7 +157,7 @@ def _parsed(text: str, country: str | None = None) -> PhoneNumber | None:
     return number if phonenumbers.is_valid_number(number) else None
 
 
-def _valid(text: str, country: str | None) -> str:
+def _valid(text: str, country: str | None) -> E164:
     """As E.164; raises InvalidNumber with the reason in words."""
     try:
         number = phonenumbers.parse(text, country)
@@ -233,5 +234,5 @@ def _digits(text: str) -> int:
     return sum(map(str.isdigit, text))
 
 
-def _e164(number: PhoneNumber) -> str:
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+def _e164(number: PhoneNumber) -> E164:
+    return E164(phonenumbers.format_number(number, PhoneNumberFormat.E164))

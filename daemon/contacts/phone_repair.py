@@ -22,6 +22,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberTyp
 from daemon import errors
 from daemon.contacts import phone
 from daemon.i18n.languages import N_
+from daemon.states import E164
 
 SHOWN = 200
 """Characters of a cell that are looked at and shown."""
@@ -113,8 +114,8 @@ class Diagnosis:
     """
 
     kind: Kind
-    number: str | None = None
-    suggestion: str | None = None
+    number: E164 | None = None
+    suggestion: E164 | None = None
     reason: str = ""
     landline: bool = False
 
@@ -135,7 +136,7 @@ def diagnose(value: str, country: str) -> Diagnosis:
     return Diagnosis(_damage(value, text, number, country), number, landline=landline)
 
 
-def _damage(value: str, text: str, number: str, country: str) -> Kind:
+def _damage(value: str, text: str, number: E164, country: str) -> Kind:
     """What was undone to read the number."""
     digits = "".join(filter(str.isdigit, text))
     if _DECIMAL.fullmatch(text) and not text.isdecimal():
@@ -301,7 +302,7 @@ def _invisible(value: str) -> bool:
     )
 
 
-def _read(text: str, country: str) -> str | None:
+def _read(text: str, country: str) -> E164 | None:
     """As `numbers.normalise`; None where that refuses it."""
     try:
         return phone.normalise(text, country)
@@ -316,33 +317,33 @@ def _parsed(text: str, country: str) -> phonenumbers.PhoneNumber | None:
         return None
 
 
-def _parsed_valid(text: str, country: str) -> str | None:
+def _parsed_valid(text: str, country: str) -> E164 | None:
     number = _parsed(text, country) if country else None
     if number is None or not phonenumbers.is_valid_number(number):
         return None
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return E164(phonenumbers.format_number(number, PhoneNumberFormat.E164))
 
 
-def _valid(text: str) -> str | None:
+def _valid(text: str) -> E164 | None:
     number = _parsed(text, "")
     if number is None or not phonenumbers.is_valid_number(number):
         return None
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return E164(phonenumbers.format_number(number, PhoneNumberFormat.E164))
 
 
-def _type(number: str | None) -> int:
+def _type(number: E164 | None) -> int:
     found = _parsed(number, "") if number else None
     return phonenumbers.number_type(found) if found else PhoneNumberType.UNKNOWN
 
 
-def _with_nine(number: str) -> str | None:
+def _with_nine(number: E164) -> E164 | None:
     """For a number that is Argentine without the mobile 9: the mobile it may be."""
     if not number.startswith("+54") or number.startswith("+549"):
         return None
     return _valid("+549" + number[3:])
 
 
-def _has_zero(number: str, country: str) -> bool:
+def _has_zero(number: E164, country: str) -> bool:
     """Whether the country's people write this number with a zero in front."""
     found = _parsed(number, "") if country and country not in _WITHOUT_ZERO else None
     return found is not None and phonenumbers.format_number(found, PhoneNumberFormat.NATIONAL).startswith("0")

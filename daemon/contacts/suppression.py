@@ -22,7 +22,7 @@ from daemon.db import clock
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
 from daemon.models import Job, Removal, Suppression
-from daemon.states import OPEN
+from daemon.states import E164, OPEN
 
 log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ def suppress(settings: Settings, number: str, reason: str, who: str) -> dict[str
     return entry
 
 
-def put(number: str, reason: str, source: str, now: int) -> bool:
+def put(number: E164, reason: str, source: str, now: int) -> bool:
     """Part of the caller's transaction: put the number (E.164) on the list; whether it was not there before.
 
     It waits for nobody: a job may be locked for long, and an opt-out must not be lost over that. Once it has committed,
@@ -134,7 +134,7 @@ def remove(settings: Settings, number: str, why: str, who: str) -> None:
         after_commit(partial(log.info, "suppression.removed", who=who))
 
 
-def find(number: str) -> dict[str, Any]:
+def find(number: E164) -> dict[str, Any]:
     """The entry of a number in E.164. Raises NotFound."""
     row = Suppression.get_or_none(Suppression.number == number)
     if row is None:
@@ -142,7 +142,7 @@ def find(number: str) -> dict[str, Any]:
     return describe(row)
 
 
-def among(numbers: Iterable[str]) -> set[str]:
+def among(numbers: Iterable[E164]) -> set[E164]:
     """Those of the numbers (E.164) that are on the list."""
     wanted = set(numbers)
     rows = Suppression.select(Suppression.number).where(Suppression.number.in_(sorted(wanted)))
@@ -222,7 +222,7 @@ def _reason(text: str) -> str:
     return plain
 
 
-def _one_number(settings: Settings, number: str) -> str:
+def _one_number(settings: Settings, number: str) -> E164:
     """The number as a campaign reads one: whoever can be written to can be suppressed. Raises InvalidNumber."""
     found = importer.parse_numbers([number], settings.default_country)
     if found.rejected:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from daemon import errors
-from daemon.states import Finding
+from daemon.states import E164, Finding
 from daemon.telemetry import unforeseen
 from daemon.transports.protocol import Outgoing, Transport
 
@@ -14,7 +14,7 @@ EVERY_MS = 3_600_000  # between two of them
 AGAIN_MS = 600_000  # after one that failed
 
 
-def message(number: str, now_ms: int) -> Outgoing:
+def message(number: E164, now_ms: int) -> Outgoing:
     """What goes to the account's own number: unlike any before it, with all that is hard to type."""
     at = datetime.fromtimestamp(now_ms / 1000, UTC)
     return Outgoing(

@@ -10,7 +10,7 @@ from daemon.accounts import handovers, pacing
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import database, on_postgres
 from daemon.models import UNCAPPED, Job, Message, Suppression
-from daemon.states import OUT
+from daemon.states import E164, OUT
 
 PERSON = 0x7065_7273  # any number that is ours: the advisory locks of those who are about to write to one person
 SURELY_THERE = 3  # that many are asked for where nobody seems to be there
@@ -54,7 +54,7 @@ def barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> str | N
     return f"got {got} message{'s' * (got != 1)} within {days} day{'s' * (days != 1)}"
 
 
-def lock_person(number: str) -> None:
+def lock_person(number: E164) -> None:
     """Wait for who else is about to write to this person: each of two accounts would not see the other's message."""
     if on_postgres():  # on SQLite the transaction has locked the whole database already
         database.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (PERSON, number))

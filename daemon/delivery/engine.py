@@ -25,7 +25,7 @@ from daemon.delivery.command_duty import Granting
 from daemon.delivery.inbox import Listening
 from daemon.delivery.owner import Owning
 from daemon.models import Message, Purpose
-from daemon.states import AccountState, Finding, Hold
+from daemon.states import E164, AccountState, Finding, Hold
 from daemon.telemetry import unforeseen
 from daemon.transports.protocol import Health, Mark, Outgoing, Transport
 
@@ -526,7 +526,7 @@ class Sender:
         gap = await self._gap((round(settings.delay_min * 1000), round(settings.delay_max * 1000)))
         await self._db(pace.set_pace, self._account, clock.now_ms, gap)
         try:
-            outgoing = canary.message(settings.canary, now)
+            outgoing = canary.message(E164(settings.canary), now)
             mine = (self._account, outgoing.number, Purpose.CANARY, clock.now_ms)
             counted = [partial(self._db, what, *mine) for what in (handovers.keep_own, handovers.undo_own)]
             wrong = await self._unless_stopped(canary.fly(self._transport, outgoing, self._owning.holds, *counted))

@@ -25,6 +25,7 @@ from daemon.contacts import optout
 from daemon.db import clock
 from daemon.delivery import opened_chats, replies
 from daemon.models import Purpose
+from daemon.states import E164
 from daemon.telemetry import unforeseen
 from daemon.transports.protocol import Heard, Outgoing, Transport, Unread, always
 
@@ -47,7 +48,7 @@ class Look:
     """How a chat looks in the list; there may be several that look alike."""
 
     title: str
-    number: str | None
+    number: E164 | None
     count: int
     preview: str
 
@@ -275,7 +276,7 @@ class Listening:
 
     async def _tell(self, guarded: Guard, graced: Guard) -> bool:
         """Tell one of those who wrote STOP, when the account's pace allows it."""
-        waiting: list[str] = await self._in_db(replies.to_confirm, self._account, clock.now_ms)
+        waiting: list[E164] = await self._in_db(replies.to_confirm, self._account, clock.now_ms)
         number = next((each for each in waiting if self._tries[each] < TRIES), None)
         if number is None:
             self._untold = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from daemon.db.connection import write
 from daemon.models import OpenedChat
+from daemon.states import E164
 from daemon.transports.protocol import Unread
 
 MOST = 20  # of an account that are read again
@@ -53,4 +54,4 @@ def unfinished(account: str, latest: bool) -> list[tuple[int, Unread]]:
     if not latest:
         query = query.where(~OpenedChat.stored)
     rows = query.order_by(OpenedChat.at, OpenedChat.id).limit(MOST)
-    return [(row.id, Unread(row.title, row.number or None, 0)) for row in rows]
+    return [(row.id, Unread(row.title, E164(row.number) if row.number else None, 0)) for row in rows]

@@ -20,7 +20,7 @@ from daemon.contacts import optout, suppression
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import tuples
 from daemon.models import Job, Message, OldStop, Reply, Suppression
-from daemon.states import State
+from daemon.states import E164, State
 from daemon.transports.protocol import Heard, Said, Unread
 
 log = structlog.get_logger()
@@ -76,7 +76,7 @@ def _called(account: str, title: str, since: int, limit: int = 20) -> list[str]:
     return list(dict.fromkeys(number for (number,) in tuples(query.limit(limit))))
 
 
-def _last_to(account: str, number: str, since: int, reached: bool = False) -> Message | None:
+def _last_to(account: str, number: E164, since: int, reached: bool = False) -> Message | None:
     """The newest message that the account has tried to send to the number since then.
 
     reached: of those only that they have got, or may have: what failed is not answered.
@@ -128,7 +128,7 @@ def _sent(account: str, keys: Sequence[str]) -> list[Message]:
     return list(Message.select(*columns).where(*mine).order_by(Message.submitted_at))
 
 
-def _whose(sent: Iterable[Message], shown: str | None) -> str | None:
+def _whose(sent: Iterable[Message], shown: E164 | None) -> E164 | None:
     """The number of the chat with these messages in it; shown: what its title says, which a contact's name may be."""
     numbers = {message.number for message in sent}
     if not numbers or shown in numbers:
@@ -177,7 +177,7 @@ def _storable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
-def _store(account: str, number: str, said: Said, stop: bool, answered: Message | None, now: int) -> None:
+def _store(account: str, number: E164, said: Said, stop: bool, answered: Message | None, now: int) -> None:
     row = Reply.create(
         account=account,
         number=number,
@@ -204,14 +204,14 @@ def landmarks(account: str, chat: Unread, now: int) -> frozenset[str]:
     return frozenset(found)
 
 
-def last_written(account: str) -> str | None:
+def last_written(account: str) -> E164 | None:
     """The number that the account has written to last: its chat may have been open when a sender died."""
     mine = (Message.account == account, Message.submitted_at.is_null(False))
     row = Message.select(Message.number).where(*mine).order_by(Message.submitted_at.desc()).first()
     return row.number if row else None
 
 
-def to_confirm(account: str, now: int) -> list[str]:
+def to_confirm(account: str, now: int) -> list[E164]:
     """Numbers of those whose reply to this account put them on the list a short while ago, and who were not told."""
     rows = Suppression.select(Suppression.number).where(*_unconfirmed(account, now)).order_by(Suppression.created_at)
     return [number for (number,) in tuples(rows.limit(20))]
@@ -230,7 +230,7 @@ def _unconfirmed(account: str, now: int) -> tuple[Any, ...]:
     )
 
 
-def confirm(account: str, number: str, now: int) -> bool:
+def confirm(account: str, number: E164, now: int) -> bool:
     """Commit that this person is told now; False when they were told, or are not to be told any more.
 
     Before the hand-over, as with any message; but nothing ever takes it back: who comes second gets False.

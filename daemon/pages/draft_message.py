@@ -21,7 +21,7 @@ from daemon.pages.steps import CONTEXTS, PATH, Form, files_of, get_step, load, p
 from daemon.pages.views import name_columns
 from daemon.pages.words import formatted
 from daemon.server.visitors import in_db, require_key
-from daemon.states import Role
+from daemon.states import E164, Role
 
 routes = web.RouteTableDef()
 
@@ -85,7 +85,7 @@ def _shown(text: str, people: Sequence[Candidate], index: int, names: Sequence[s
     """One person's message as WhatsApp shows it, and who cannot get it."""
     index = min(index, max(0, len(people) - 1))
     who = people[index] if people else None
-    person = importer.Contact(who.position, who.number or "", who.fields) if who else None
+    person = importer.Contact(who.position, who.number or E164(""), who.fields) if who else None
     found = dry_run.preview(text, person, names, captioned)
     limit = template.MAX_CAPTION if captioned else template.MAX_TEXT
     looked_at = people[:MOST_LOOKED_AT]
@@ -108,7 +108,7 @@ def _problems(text: str, people: Sequence[Candidate], limit: int) -> list[templa
     if not text.strip():
         return []
     try:
-        persons = [importer.Contact(each.position, each.number or "", each.fields) for each in people]
+        persons = [importer.Contact(each.position, each.number or E164(""), each.fields) for each in people]
         return template.problems(text, persons, limit, MOST_LOOKED_AT).first
     except errors.TemplateError:
         return []

@@ -14,6 +14,7 @@ from daemon.models import Reply
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import name_columns
 from daemon.server.visitors import in_db
+from daemon.states import E164
 
 routes = web.RouteTableDef()
 
@@ -43,7 +44,7 @@ def _page(cursor: int | None, stops: bool, job_id: int | None) -> dict[str, Any]
     }
 
 
-def _view(row: Reply, listed: set[str]) -> dict[str, Any]:
+def _view(row: Reply, listed: set[E164]) -> dict[str, Any]:
     message = row.message
     names = name_columns(message.job.columns) if message else []
     return replies.describe(row) | {

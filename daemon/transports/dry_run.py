@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from daemon import errors
 from daemon.config import Settings
 from daemon.files import durable
-from daemon.states import AccountState, Ack, Finding
+from daemon.states import E164, AccountState, Ack, Finding
 from daemon.transports.protocol import Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, always
 
 
@@ -87,7 +87,7 @@ class DryRunTransport:
     async def screenshot(self) -> bytes:
         raise errors.NotOffered("A dry run has no browser, so there is nothing to be seen.")
 
-    async def link(self, number: str | None) -> None:
+    async def link(self, number: E164 | None) -> None:
         raise errors.NotOffered("A dry run is linked to no phone: set WASENDER_TRANSPORT=browser for that.")
 
     async def log_out(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from daemon.states import AccountState, Ack, Finding, Hold, Kind
+from daemon.states import E164, AccountState, Ack, Finding, Hold, Kind
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Attachment:
 class Outgoing:
     """One message to one person. number: E.164 with "+". text may be empty when there is an attachment."""
 
-    number: str
+    number: E164
     text: str
     attachments: tuple[Attachment, ...] = ()
 
@@ -95,7 +95,7 @@ class Unread:
     """
 
     title: str = field(repr=False)
-    number: str | None = field(repr=False)
+    number: E164 | None = field(repr=False)
     count: int
     preview: str = field(default="", repr=False)
     landmarks: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
@@ -118,7 +118,7 @@ class Heard:
     saved under any title: where rows of ours stand in the chat, they say whose it is.
     """
 
-    number: str | None = field(repr=False)
+    number: E164 | None = field(repr=False)
     rows: tuple[Said, ...]
 
 
@@ -209,7 +209,7 @@ class Transport(Protocol):
         """A picture (PNG) of what it drives. Raises NotOffered, BrowserLost; as do the next three, which like
         it and `worn_out` are never called while a message is in hand."""
 
-    async def link(self, number: str | None) -> None:
+    async def link(self, number: E164 | None) -> None:
         """From now on link by a code for that number (E.164), which `health` then reports; None: by the QR code.
 
         Raises AccountUnready (it is linked already, or WhatsApp does not take the number)."""

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.states import Hold
+from daemon.states import E164, Hold
 from daemon.transports.browser.bridge import Abandoned, Interrupted, Operation, Surface
 from daemon.transports.browser.chat import Chat
 from daemon.transports.browser.leftovers import Leftovers, new_marker
@@ -33,7 +33,7 @@ class Chats:
         self.link_rests = 0.0  #: until when (monotonic) links are not tried
         self.proved: Chat | None = None  #: the last one
 
-    def open(self, number: str, operation: Operation) -> Chat:
+    def open(self, number: E164, operation: Operation) -> Chat:
         """Open the chat with `number` and prove that it is this one.
 
         Raises Undeliverable, AccountUnready, NotSubmitted.

@@ -21,7 +21,7 @@ from selenium.common.exceptions import WebDriverException
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.states import AccountState
+from daemon.states import E164, AccountState
 from daemon.transports.browser import chrome
 from daemon.transports.browser.bridge import Abandoned, Operation
 from daemon.transports.browser.incoming import drained
@@ -135,7 +135,7 @@ class BrowserTransport:
         page = self._alive()
         return await self._run("screenshot", lambda _: page.picture(), PICTURE_S)
 
-    async def link(self, number: str | None) -> None:
+    async def link(self, number: E164 | None) -> None:
         """See Transport.link."""
         page = self._alive()
         if number is None:

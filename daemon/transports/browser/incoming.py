@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.states import AccountState
+from daemon.states import E164, AccountState
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface
 from daemon.transports.browser.chat import Chat
 from daemon.transports.browser.chats import Chats
@@ -129,7 +129,7 @@ class Incoming:
     def _read_number(self, digits: str, chat: Unread, operation: Operation) -> Heard | None:
         """Open it as a recipient's chat is opened: it is in no list, or far down and read already."""
         try:
-            self._chats.open(digits, operation)
+            self._chats.open(E164(f"+{digits}"), operation)
         except errors.ChatBarred:  # its rows can be read all the same, if it is this one
             if not self._surface.ask("chatNow", digits=digits)["number"]:
                 return None
@@ -170,8 +170,8 @@ def _heard(digits: str | None, rows: list[dict[str, Any]]) -> Heard:
     return Heard(_e164(digits), tuple(Said(row["key"], row["own"], row["text"]) for row in rows))
 
 
-def _e164(digits: str | None) -> str | None:
-    return f"+{digits}" if digits else None
+def _e164(digits: str | None) -> E164 | None:
+    return E164(f"+{digits}") if digits else None
 
 
 def name_of(title: str | None, digits: str) -> str | None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import structlog
 
 from daemon import errors
+from daemon.states import E164
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface, mask
 from daemon.transports.browser.screens import Screens
 
@@ -33,7 +34,7 @@ class Linking:
         self._surface = surface
         self._screens = screens
 
-    def by_code(self, number: str, operation: Operation) -> None:
+    def by_code(self, number: E164, operation: Operation) -> None:
         """Have WhatsApp show a code for `number` (E.164); returns when it is there for `Screens.look` to read.
 
         Raises AccountUnready (linked already, or the page does not get as far), NotOffered.

@@ -19,7 +19,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from daemon import errors
-from daemon.states import AccountState, Ack, Finding
+from daemon.states import E164, AccountState, Ack, Finding
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface, mask
 from daemon.transports.browser.chat import Chat
 from daemon.transports.browser.chats import Chats
@@ -108,7 +108,7 @@ class Page:
         self.leftovers.clear(self.screens.left)
 
     @contextlib.contextmanager
-    def _before_anything_left(self, number: str, operation: Operation) -> Iterator[None]:
+    def _before_anything_left(self, number: E164, operation: Operation) -> Iterator[None]:
         """Errors of this phase mean: nothing was sent. Whether the account is to blame says a look at the page."""
         missing: list[str] = []
         try:
@@ -360,7 +360,7 @@ class Page:
             return found
         return replace(found, rows=self._newest_rows(message.number), screenshot=self._surface.picture())
 
-    def _newest_rows(self, number: str) -> tuple[ChatRow, ...]:
+    def _newest_rows(self, number: E164) -> tuple[ChatRow, ...]:
         """The rows of the recipient's chat; none where it cannot be proved that it is the open one."""
         with contextlib.suppress(Interrupted):
             if self._shows(re.sub(r"\D", "", number)):
