@@ -16,16 +16,16 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-# What is stored as past and lies further ahead of now than this was written while the clock was ahead, and never
-# counts. Not at once: of two who work at the same time one may see what the other has written a moment "later".
+# A stored time that should be in the past but lies further ahead than this was written while the clock was wrong, and
+# is ignored. The tolerance is there because two processes may read slightly different times at the same moment.
 AHEAD_MS = 60_000
 
 
 def lately(at: Any, since: int, now: int) -> Any:
-    """The condition that a stored time lies between `since` and now, as far as the clock can be trusted."""
+    """SQL condition: the stored time lies between `since` and now, ignoring times written while the clock was ahead."""
     return (at > since) & (at <= now + AHEAD_MS)
 
 
 def within(at: int, now: int, length_ms: int) -> bool:
-    """Whether a stored time is less than `length_ms` ago, as far as the clock can be trusted."""
+    """Whether a stored time is less than `length_ms` ago; False for one written while the clock was ahead."""
     return -AHEAD_MS <= now - at < length_ms

@@ -49,7 +49,8 @@ def connect(url: str) -> None:
 
 
 def _connect() -> None:
-    """Open this thread's connection. SQLite does not wait by itself where several processes turn WAL on at once."""
+    """Open this thread's connection, retrying while another process switches the file to WAL: SQLite's busy timeout
+    does not cover that."""
     give_up = time.monotonic() + sqlite.BUSY_TIMEOUT_S
     while True:
         try:
@@ -69,7 +70,7 @@ def _locked(error: Exception) -> bool:
 def _open(url: str) -> peewee.Database:
     options: dict[str, Any] = {}
     try:
-        if url.startswith(SQLITE):  # the rest is a path as it is: a # or ? in it means nothing
+        if url.startswith(SQLITE):  # the rest is a plain path: # and ? have no special meaning in it
             return Sqlite(
                 url.removeprefix(SQLITE), pragmas=PRAGMAS, timeout=sqlite.BUSY_TIMEOUT_S, lock_type="IMMEDIATE"
             )
@@ -81,7 +82,7 @@ def _open(url: str) -> peewee.Database:
             raise ValueError
         opened: peewee.Database = db_url.connect(url, **options)
     except (RuntimeError, ValueError, ImportError):
-        # Nothing of the URL or the reason: a password may be in either.
+        # Neither the URL nor the reason is repeated: both may contain the password.
         raise errors.DatabaseUnusable(
             "WASENDER_DATABASE_URL is not usable: write it as postgresql://user:password@host/name, with signs such "
             "as # and / in the password as %23 and %2F, or leave it out for SQLite."
@@ -91,10 +92,10 @@ def _open(url: str) -> peewee.Database:
 
 @contextmanager
 def write() -> Iterator[None]:
-    """One transaction that writes. Raises DatabaseBusy when the database is locked, full or away.
+    """One transaction that writes. Raises DatabaseBusy when the database is locked, full or unreachable.
 
-    Nothing was changed then, unless the connection broke during COMMIT: the error's text says so, and
-    whoever repeats the work has to find out first.
+    In that case nothing was changed, unless the connection broke during COMMIT: the error's text says so, and
+    the caller has to check before repeating the work.
     """
     outermost, committing = not proxy.database.in_transaction(), False
     try:
@@ -107,13 +108,14 @@ def write() -> Iterator[None]:
 
 @contextmanager
 def available() -> Iterator[None]:
-    """Work that may also only read. Raises DatabaseBusy when the database is locked, full or away meanwhile."""
+    """Database work that need not be one transaction. Raises DatabaseBusy when the database is locked, full or
+    unreachable."""
     try:
         yield
     except AWAY as error:
         raise _busy(error, False) from error
     except peewee.DatabaseError as error:
-        if type(error) is peewee.DatabaseError and not proxy.on_postgres():  # a page that cannot be read, met only now
+        if type(error) is peewee.DatabaseError and not proxy.on_postgres():  # SQLite has come across a damaged page
             raise inspection.unusable(str(error)) from error
         if not isinstance(error, peewee.DataError):
             raise
@@ -121,7 +123,7 @@ def available() -> Iterator[None]:
 
 
 def _busy(error: Exception, committing: bool) -> errors.DatabaseBusy:
-    """The error for the caller; a broken connection is put away, so that what comes next gets a new one."""
+    """The error for the caller; a broken connection is closed, so that the next piece of work opens a new one."""
     lost = proxy.on_postgres() and proxy.database.obj.lost()
     if lost and not proxy.database.in_transaction():
         proxy.database.close()

@@ -1,4 +1,4 @@
-"""An SQLite file is judged before anything may write to it."""
+"""Checks an SQLite file before anything may write to it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MAGIC = b"SQLite format 3\0"  # how every SQLite file begins
 
 
 def judge(file: Path) -> None:
-    """Judge an SQLite file before anything may write to it: what is refused keeps every byte, also of its -wal, which
-    may hold the only copy of what was sent last. Raises DatabaseUnusable."""
+    """Check an SQLite file before anything may write to it. A file that is refused keeps every byte, including its
+    -wal, which may hold the only record of the latest messages sent. Raises DatabaseUnusable."""
     wal = file.with_name(file.name + "-wal")
     if not file.exists() or not file.stat().st_size:
         if wal.exists() and wal.stat().st_size:
@@ -27,7 +27,7 @@ def judge(file: Path) -> None:
     try:
         reader = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=sqlite.BUSY_TIMEOUT_S)
     except sqlite3.OperationalError:
-        return  # what keeps it from being read is said by whoever opens it in earnest
+        return  # opening it for real will report why it cannot be read
     try:
         known = {path.stem for path in MIGRATIONS.glob("[0-9]*.py")}
         history = reader.execute("SELECT name FROM sqlite_master WHERE name = 'schema_migration'").fetchone()

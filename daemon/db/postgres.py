@@ -8,7 +8,7 @@ import peewee
 
 from daemon.db.sqlite import BUSY_TIMEOUT_S
 
-# A silent network is noticed in half a minute, not in a quarter of an hour; what the URL says comes first.
+# A dead network is noticed within half a minute instead of a quarter of an hour. Options in the URL take precedence.
 POSTGRES = {"connect_timeout": BUSY_TIMEOUT_S, "keepalives_idle": 30, "tcp_user_timeout": 30_000, "encoding": "utf8"}
 SESSION = f"""SELECT set_config('default_transaction_isolation', 'read committed', false),
     set_config('lock_timeout', '{BUSY_TIMEOUT_S}s', false), -- as long as SQLite waits
@@ -19,8 +19,8 @@ AWAY = (peewee.OperationalError, peewee.InterfaceError)
 
 
 class Postgres(peewee.PostgresqlDatabase):
-    """PostgreSQL through psycopg 3. Of a connection that the server has closed (it was restarted) only that is
-    repeated on a new one which cannot have changed anything: a BEGIN, and a read outside of a transaction."""
+    """PostgreSQL through psycopg 3. When the server has closed the connection (after a restart), only statements that
+    cannot have changed anything are repeated on a new one: BEGIN, and a SELECT outside a transaction."""
 
     def _connect(self) -> Any:
         connection = super()._connect()  # type: ignore[misc]
@@ -46,5 +46,5 @@ class Postgres(peewee.PostgresqlDatabase):
             return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
 
     def lost(self) -> bool:
-        """Whether this thread's connection is open here, but no longer at the other end."""
+        """Whether this thread's connection is still open here but was closed by the server."""
         return not self.is_closed() and bool(self.connection().closed)  # type: ignore[no-untyped-call]

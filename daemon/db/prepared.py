@@ -1,4 +1,4 @@
-"""Queries that are built once for each shape they take."""
+"""Queries whose SQL is built once and reused."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from daemon.db import proxy
 
 
 class Prepared:
-    """A query that Peewee builds once for each shape it takes, as building it costs more than running it.
+    """A query whose SQL Peewee builds once per variant, because building it costs more than running it.
 
-    Decorates a function (*shape) -> query that has `param("name")` where values go; called with (*shape, name=value)
-    it executes the query and returns the cursor. Values are plain ones, as the database has them.
+    Decorates a function (*shape) -> query, which has `param("name")` wherever a value goes; each distinct `shape` is
+    one variant. Calling it with (*shape, name=value) executes the query and returns the cursor. Values are passed to
+    the database as they are, without the fields' conversion.
     """
 
     def __init__(self, build: Callable[..., Any]) -> None:
@@ -36,5 +37,5 @@ class _Place:
 
 
 def param(name: str) -> peewee.Value:
-    """Where the value of that name goes in a `Prepared` query."""
+    """The placeholder for the value of that name in a `Prepared` query."""
     return peewee.Value(_Place(name), converter=False, unpack=False)

@@ -1,4 +1,4 @@
-"""The database that the models are bound to, whichever it turns out to be."""
+"""The database that the models are bound to: SQLite or PostgreSQL, decided at start-up."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def on_postgres() -> bool:
 
 
 def locked(query: Any, skip: bool = False) -> Any:
-    """The query, locking its rows until the transaction ends; skip: without those that somebody has locked.
+    """The query, locking its rows until the transaction ends; skip: leave out rows that are locked already.
 
-    On SQLite the transaction has locked the whole database already.
+    On SQLite this adds nothing: the transaction has locked the whole database.
     """
     return query.for_update(skip_locked=skip) if on_postgres() else query

@@ -1,9 +1,9 @@
-"""Bringing the database's schema up to date, by the steps in migrations/, without losing a row.
+"""Brings the database's schema up to date with the steps in migrations/, without losing a row.
 
-All steps that are missing run in one transaction, so a process that dies in it leaves the database as it was. On
-SQLite foreign keys are off meanwhile: with them, a step that rebuilds a table would delete all that refers to it. So
-before the commit nothing may be missing that was there, and no row may refer to nothing. A copy of an SQLite file is
-kept beside it until the upgraded one has been opened again and checked.
+All missing steps run in one transaction, so a process that dies halfway leaves the database as it was. On SQLite
+foreign keys are off during the upgrade: with them on, a step that rebuilds a table would delete every row that refers
+to it. To make up for that, the upgrade is refused if a table has lost rows or a row refers to nothing. A copy of the
+SQLite file is kept beside it until the upgraded database has been opened again and checked.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from daemon import errors
 from daemon.files import durable
 
 HISTORY = "schema_migration"
-WAIT_S = 600  # for another process that is upgrading: a copy of a large database takes its time
-LOCK = 0x7761_7365  # any number that is ours: the advisory lock of those who bring the schema up to date
+WAIT_S = 600  # how long to wait for another process that is upgrading: copying a large database takes time
+LOCK = 0x7761_7365  # PostgreSQL advisory lock held while upgrading; the number is arbitrary
 
 log = structlog.get_logger()
 
 
 def upgrade(database: Any, folder: Path) -> None:
-    """Run the steps in `folder` that the database lacks; of several processes one does it and the others wait.
+    """Run the steps in `folder` that the database lacks. If several processes start at once, one upgrades and the
+    others wait.
 
-    Raises DatabaseUnusable when the database is newer than the steps, or the upgrade is refused: then nothing was
-    changed.
+    Raises DatabaseUnusable when the database is newer than the steps, or when the upgrade is refused; nothing was
+    changed then.
     """
     runner = Runner(database, str(folder))
     if not missing(runner):
@@ -48,7 +49,7 @@ def upgrade(database: Any, folder: Path) -> None:
 
 
 def missing(runner: Any) -> list[str]:
-    """The steps that the database lacks, in order. Raises DatabaseUnusable when it knows more than we do."""
+    """The steps that the database lacks, in order. Raises DatabaseUnusable when it has steps we do not know."""
     steps = runner.status()
     if unknown := sorted(step.name for step in steps if step.path is None):
         raise too_new(unknown[-1])
@@ -63,8 +64,8 @@ def too_new(step: str) -> errors.DatabaseUnusable:
 
 @contextmanager
 def _alone(database: Any) -> Iterator[None]:
-    """On SQLite: without foreign keys, which can only be switched outside of a transaction, and patient with whoever
-    is upgrading already."""
+    """Exclusive access to SQLite for the upgrade: foreign keys off (which is only possible outside a transaction), and
+    a long timeout in case another process is upgrading."""
     if not _on_sqlite(database):
         yield
         return
@@ -79,7 +80,7 @@ def _alone(database: Any) -> Iterator[None]:
 
 
 def _lock(database: Any) -> None:
-    """The same on PostgreSQL, where the lock is one of our own."""
+    """Exclusive access on PostgreSQL, with an advisory lock."""
     (patience,) = database.execute_sql("SELECT current_setting('lock_timeout')").fetchone()
     database.execute_sql(f"SET LOCAL lock_timeout = '{WAIT_S}s'")
     database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
@@ -87,7 +88,7 @@ def _lock(database: Any) -> None:
 
 
 def _run(database: Any, runner: Any, steps: list[str]) -> None:
-    """Run the steps inside the open transaction, and see that they kept everything."""
+    """Run the steps inside the open transaction, and check that no data is lost."""
     before = _rows(database)
     if before:
         _copy(database, steps[0])
@@ -95,7 +96,7 @@ def _run(database: Any, runner: Any, steps: list[str]) -> None:
     try:
         runner.up()
     except (peewee.OperationalError, peewee.InterfaceError):
-        raise  # the disk is full, or the server away: nothing that the steps have done
+        raise  # the disk is full or the server unreachable: not the steps' fault
     except peewee.DatabaseError as error:
         raise _refused(" ".join(str(error).split())) from error
     after = _rows(database)
@@ -117,13 +118,13 @@ def _refused(reason: str) -> errors.DatabaseUnusable:
 
 
 def _rows(database: Any) -> dict[str, int]:
-    """How many rows each table has. The steps' own history does not count: a new database has no table yet."""
+    """How many rows each table has, without the list of steps that were run: a new database has no such table yet."""
     tables = [table for table in database.get_tables() if table != HISTORY]
     return {table: peewee.Table(table).bind(database).select().count() for table in tables}
 
 
 def _dangling(database: Any) -> Counter[tuple[str, str]]:
-    """How many rows refer to something that does not exist, by (table, what it refers to). PostgreSQL has none."""
+    """How many rows refer to a missing row, by (table, table referred to). Always empty on PostgreSQL."""
     if not _on_sqlite(database):
         return Counter()
     found = database.execute_sql("PRAGMA foreign_key_check").fetchall()
@@ -131,20 +132,20 @@ def _dangling(database: Any) -> Counter[tuple[str, str]]:
 
 
 def copy_of(file: Path, step: str) -> Path:
-    """Where the copy lies that is made before `step` (0003_desk)."""
+    """Path of the copy that is made before `step`, such as 0003_desk."""
     return file.with_name(f"{file.name}.before-{step.partition('_')[0]}")
 
 
 def _copy(database: Any, step: str) -> None:
-    """Keep the SQLite file as it is before `step`. Nobody else writes: the open transaction has the lock, and what it
-    reads through another connection is what was committed before. Raises DatabaseUnusable."""
+    """Copy the SQLite file before `step`. The open transaction holds the write lock, so nobody else can write, and a
+    second connection reads the state from before the transaction. Raises DatabaseUnusable."""
     file = _file(database)
     if file is None:
         return
     place = copy_of(file, step)
     part = place.with_name(place.name + ".part")
     try:
-        part.unlink(missing_ok=True)  # of a process that died here
+        part.unlink(missing_ok=True)  # left by a process that died while copying
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with closing(sqlite3.connect(file)) as reader:
             reader.execute("VACUUM INTO ?", (str(part),))
@@ -160,7 +161,7 @@ def _copy(database: Any, step: str) -> None:
 
 
 def _forget_copies(database: Any, runner: Any) -> None:
-    """The database is up to date, was opened again, and nothing is wrong with it: copies made before are done with."""
+    """Delete the copies made before earlier upgrades, once the upgraded database was opened again and found sound."""
     file = _file(database)
     if file is None:
         return

@@ -1,4 +1,4 @@
-"""SQLite: how it is opened, and how a file is judged before anything may write to it."""
+"""SQLite: how the database is opened."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
 
 class Sqlite(peewee.SqliteDatabase):
-    """SQLite rolls back by itself when the disk is full or fails; a second ROLLBACK would only hide why."""
+    """SQLite rolls back by itself when the disk is full or fails; a second ROLLBACK would only hide the cause."""
 
     def rollback(self) -> None:
         if self.connection().in_transaction:  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The optimistic lock: of two who change one row, the later is told instead of undoing the earlier one's change."""
+"""The optimistic lock: when two people edit the same row, the second gets an error instead of overwriting the first."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def refuse_late(what: str, row: Any, updated_at: int | None) -> None:
 
 
 def later(row: Any) -> int:
-    """When a row is changed: no two versions of it have the same time."""
+    """The `updated_at` for a change made now; no two versions of a row have the same one."""
     return max(clock.now_ms(), int(row.updated_at) + 1)

@@ -1,5 +1,5 @@
-"""Files that survive a power cut: the content reaches the disk before the name, and the name before anybody relies
-on it."""
+"""Files that survive a power cut: the content is on the disk before the file gets its name, and the name is on the
+disk before anything relies on it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def keep(part: Path, place: Path) -> None:
-    """Give the file at `part` its name `place`, in one step; a file of that name is replaced.
+    """Rename the file at `part` to `place` atomically, replacing what is there.
 
-    After a power cut there is the whole file under `place`, or what was there before. Raises OSError.
+    After a power cut `place` is either the complete new file or what was there before. Raises OSError.
     """
     sync(part)
     part.replace(place)
@@ -18,7 +18,7 @@ def keep(part: Path, place: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for its owner only, with those above it, if it is not there. Raises OSError."""
+    """Make a folder that only its owner can read, and its parents, unless it exists. Raises OSError."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True, mode=0o700)
@@ -26,7 +26,7 @@ def make_folder(folder: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until the file's content, or the folder's list of names, is on the disk. Raises OSError."""
+    """Wait until the file's content, or the folder's list of files, is on the disk. Raises OSError."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,6 +1,6 @@
-"""Bytes of an uploaded file → rows of text cells: CSV in any dialect and encoding, XLSX, plain text.
+"""Bytes of an uploaded file → rows of text cells: CSV in any dialect and encoding, and plain text.
 
-What a file is, is decided by its content; its name only helps to word the error."""
+The content decides how a file is read; its name is only used in error messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SEPARATOR_LINE = re.compile(r'(?i)"?sep=(.)"?[ \t]*(\r\n|\r|\n|$)')
 _SWALLOWED = r"{0} ?\+?\d[\d ()./-]{{5,25}}\d ?(?:{0}|[\r\n])|[\r\n] ?\+?\d[\d ()./-]{{5,25}}\d ?{0}"
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins like UTF-16's, so it is asked first
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # starts with the same bytes as UTF-16's, so it has to be tried first
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
@@ -39,7 +39,8 @@ _WINDOWS = [f"cp125{n}" for n in range(8)]
 
 
 def decode(data: bytes, filename: str) -> str:
-    """The file's text: by its BOM, UTF-16 by its NULs, UTF-8, or the likeliest old code page (cp1252 in doubt).
+    """The file's text, decoded by its BOM, as UTF-16 (recognised by NULs), as UTF-8, or by the likeliest legacy code
+    page (cp1252 in doubt).
 
     Raises UnreadableFile when it is not text.
     """
@@ -65,7 +66,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _code_page(data: bytes) -> str:
-    """The encoding of 8-bit text; only lines that say something about it are looked at."""
+    """The encoding of 8-bit text, judged by the lines that have non-ASCII bytes."""
     telling = b"\n".join(line[:1000] for line in data[: 4 << 20].splitlines() if not line.isascii())[:20_000]
     matches = charset_normalizer.from_bytes(telling, cp_isolation=_WINDOWS)
     best = matches.best() or charset_normalizer.from_bytes(telling).best()
@@ -90,8 +91,8 @@ def text_rows(text: str, filename: str) -> list[Row]:
     try:
         records = list(_records(text, delimiter, strict=True))
     except csv.Error:
-        # Either a sloppy `"Anna" Maria`, which is harmless, or a quotation mark left open, which would
-        # swallow the rows up to the next one.
+        # Either a harmless `"Anna" Maria`, or a quotation mark that was never closed, which would swallow
+        # every row up to the next one.
         records = list(_lenient(text, delimiter, filename, skipped))
     swallowed = re.compile(_SWALLOWED.format(re.escape(delimiter)))
     for line, cells in records:
@@ -107,10 +108,11 @@ def text_rows(text: str, filename: str) -> list[Row]:
 
 
 def other_rows(text: str, filename: str, accept: Callable[[list[Row]], bool]) -> list[Row]:
-    """Rows as another sign cuts them: aligned by spaces, a colon (not in times), any punctuation, a space.
+    """Rows of a file without a usual delimiter: columns aligned by spaces, or separated by a colon (not in times), any
+    other punctuation, or a space.
 
-    The sign has to cut the first lines alike, and never where it may be part of a telephone number; `accept` looks
-    at their rows. [] when there is no such sign.
+    The separator has to split the first lines into equally many cells, and must not be part of a telephone number;
+    `accept` checks the resulting rows. [] when nothing fits.
     """
     if _SEPARATOR_LINE.match(text):
         return []
@@ -126,7 +128,7 @@ def other_rows(text: str, filename: str, accept: Callable[[list[Row]], bool]) ->
 
 
 def _other_signs(head: str) -> Iterator[re.Pattern[str]]:
-    """What may cut the lines, likeliest first; the group is the sign."""
+    """Patterns of possible separators, likeliest first; the group is the separator itself."""
     if not _AREA_CODE.search(head):
         yield _ALIGNED
     yield _COLON
@@ -146,7 +148,7 @@ def _cut(text: str, pattern: re.Pattern[str]) -> str:
 
 
 def _even(cut: str) -> bool:
-    """Whether nearly all lines have as many cells as the first, more than one, and none has more."""
+    """Whether nearly all lines have as many cells as the first (at least two), and none has more."""
     widths = [len(cells) for _, cells in _records(cut, _UNIT, strict=False) if cells]
     return bool(widths) and 1 < widths[0] == max(widths) and widths.count(widths[0]) >= _EVEN * len(widths)
 
@@ -180,7 +182,7 @@ def _unclosed(line: int, filename: str) -> errors.UnreadableFile:
 
 
 def _delimiter(text: str) -> str:
-    """The delimiter that cuts most of the first rows into the same number of cells, more than one."""
+    """The delimiter that splits most of the first rows into the same number of cells, at least two."""
     sample = text[:_SAMPLE_CHARS]
     if _UNIT in sample:
         return _UNIT
@@ -197,7 +199,7 @@ def _delimiter(text: str) -> str:
         common = max((count for width, count in widths.items() if width > 1), default=0)
         score = (rows - widths[1] + common) / rows if rows else 0.0
         if next(iter(widths), 1) == 1:
-            score /= 2  # a comma in the cells below, but not in the header, does not delimit
+            score /= 2  # found below the header but not in it: more likely part of the text
         if score > best_score:
             best, best_score = delimiter, score
     return best

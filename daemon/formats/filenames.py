@@ -1,13 +1,13 @@
-"""Names of files that people give, made fit for a path; pure."""
+"""File names given by people, made safe to use in a path; pure."""
 
 from __future__ import annotations
 
-MAX_BYTES = 140  #: of UTF-8: what every file system takes (255 are usual, an encrypted home folder takes 143)
-MAX_ENDING = 24  #: bytes; what is longer is no ending
+MAX_BYTES = 140  #: of UTF-8, which every file system accepts (usually 255, but 143 in an encrypted home folder)
+MAX_ENDING = 24  #: bytes; anything longer is not a file extension
 
 
 def short(name: str, most: int = MAX_BYTES) -> str:
-    """`name` in at most `most` bytes: the middle goes, the ending stays, and no character is cut in two."""
+    """`name` shortened to at most `most` bytes: it is cut in the middle, keeps its extension and splits no character."""
     if len(name.encode()) <= most:
         return name
     stem, dot, ending = name.rpartition(".")

@@ -1,4 +1,4 @@
-"""Rows of text cells, whatever kind of file they come from, and what a file is by its first bytes."""
+"""Rows of text cells, whatever file they come from, and telling a file's type by its first bytes."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ SAVE_AS = "save it as .xlsx or .csv and upload that"
 
 @dataclass(frozen=True)
 class Row:
-    """position: the line it starts on (text) or its row (XLSX), from 1. cells: trimmed, no trailing empty ones."""
+    """position: line (text) or row (XLSX) in the file, from 1. cells: trimmed, without trailing empty ones."""
 
     position: int
     cells: list[str]
 
 
 def clean(text: str) -> str:
-    """Trimmed, with `\\n` line ends, without NUL and other control characters or half surrogate pairs."""
+    """The text trimmed, with `\\n` line ends, without control characters and unpaired surrogates."""
     if text.isascii() and text.isprintable():
         return text.strip()
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(CONTROLS)
@@ -48,12 +48,12 @@ def clean(text: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """The text as a cell that no spreadsheet takes for a formula; `plain` is the way back."""
+    """The text as a cell that no spreadsheet takes for a formula; `plain` undoes it."""
     return "'" + text if text.lstrip("'").startswith(FORMULA) else text
 
 
 def plain(cell: str) -> str:
-    """What `harmless` has made harmless."""
+    """The original text of a cell written by `harmless`."""
     return cell[1:] if cell[:1] == "'" and cell.lstrip("'").startswith(FORMULA) else cell
 
 
@@ -63,7 +63,7 @@ def is_zip(data: bytes) -> bool:
 
 
 def refuse_foreign(data: bytes, filename: str) -> None:
-    """Raise UnreadableFile, naming what the file is, for what is neither text nor a ZIP archive."""
+    """Raise UnreadableFile, naming the file's type, if it is neither text nor a ZIP archive."""
     if not data.strip():
         raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
     if data.startswith(bytes.fromhex("D0CF11E0A1B11AE1")):

@@ -1,10 +1,10 @@
 """A message text with `{{ field }}` placeholders + one recipient → the text to send. Pure.
 
 The language is a small part of Jinja: fields, text, a few filters, `{% if %}`, `and`, `or`, `not`, `==`, `!=`, `in`,
-`~`. The syntax tree is held against an allow-list *before* Jinja compiles it: there is nothing in it that loops,
-multiplies or reaches into an object, so neither a text nor a field can cost much. Fields are never interpreted.
+`~`. The syntax tree is checked against an allow-list *before* Jinja compiles it: nothing in it can loop, multiply or
+reach into an object, so neither a text nor a field can use much time or memory. Fields are never interpreted.
 
-A field that is empty counts as missing: better no message than one that says "Dear ,".
+An empty field counts as missing: no message is better than one that says "Dear ,".
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ FIRST_PROBLEMS = 20
 _MAX_NODES = 2_000
 _MARKS = re.compile(r"\{\{|\{%")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_ALLOWED = {  # what each allowed node is; everything else is refused
+_ALLOWED = {  # allowed nodes and their names; everything else is refused
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Filter, nodes.Keyword, nodes.Test,
     nodes.If, nodes.CondExpr, nodes.And, nodes.Or, nodes.Not, nodes.Compare, nodes.Operand, nodes.Concat, nodes.Tuple,
 }  # fmt: skip
@@ -65,7 +65,7 @@ _TESTS = {"defined", "undefined"}
 
 
 class Recipient(Protocol):
-    """What `problems` needs to know of somebody; `contacts.Contact` is one."""
+    """What `problems` needs to know about a recipient."""
 
     @property
     def position(self) -> int: ...
@@ -77,7 +77,7 @@ class Recipient(Protocol):
 
 @dataclass(frozen=True)
 class Template:
-    """A text that was found correct. fields: the names it uses. Made by `compile`."""
+    """A text that passed the checks of `compile`. fields: the names it uses."""
 
     text: str
     fields: frozenset[str]
@@ -86,7 +86,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Problem:
-    """A recipient the text does not fit. missing: fields absent or empty; reason: a sentence."""
+    """A recipient who cannot get the text. missing: fields absent or empty; reason: a sentence."""
 
     position: int
     number: str
@@ -96,14 +96,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Problems:
-    """first: the first few, in order; count: of all."""
+    """first: the first few, in order; count: how many there are in all."""
 
     count: int = 0
     first: list[Problem] = field(default_factory=list)
 
 
 class _Missing(jinja2.Undefined):
-    """An absent or empty field: false, equal to "", and noted in `holes` when it gets into the text."""
+    """An absent or empty field: false, equal to "", and recorded in `holes` when the text would contain it."""
 
     def __init__(self, name: str, holes: set[str]) -> None:
         super().__init__(name=name)
@@ -129,7 +129,7 @@ class _Missing(jinja2.Undefined):
 
 
 def compile(text: str) -> Template:
-    """The text, checked. Raises TemplateError: one sentence, with the line."""
+    """Check and compile the text. Raises TemplateError: one sentence that names the line."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise errors.TemplateError("The message is empty: write a text.")
@@ -153,9 +153,9 @@ def compile(text: str) -> Template:
 def render(template: Template, fields: Mapping[str, str], number: str, limit: int = MAX_TEXT) -> str:
     """The text for one recipient.
 
-    limit: MAX_TEXT, or MAX_CAPTION beside an attachment.
-    Raises TemplateError when a field is missing or empty, or the result is blank or too long; it goes to logs and
-    history, so it does not name the recipient.
+    limit: MAX_TEXT, or MAX_CAPTION with an attachment.
+    Raises TemplateError when a field is missing or empty, or the result is blank or too long. The error goes to logs
+    and history, so it does not name the recipient.
     """
     text, _, reason = _rendered(template, fields, number, limit)
     if reason:
@@ -166,7 +166,7 @@ def render(template: Template, fields: Mapping[str, str], number: str, limit: in
 def problems(
     text: str | Template, recipients: Iterable[Recipient], limit: int = MAX_TEXT, first: int = FIRST_PROBLEMS
 ) -> Problems:
-    """Every recipient the text cannot be sent to as it is; the first few in detail.
+    """The recipients who cannot get the text as it is; the first few in detail.
 
     Raises TemplateError when the text itself is wrong.
     """
@@ -226,7 +226,7 @@ def _rendered(template: Template, fields: Mapping[str, str], number: str, limit:
 
 
 def _checked(tree: nodes.Template) -> set[str]:
-    """Names the tree uses. Raises TemplateError for what is not in the allow-list."""
+    """The names the tree uses. Raises TemplateError for a node that is not in the allow-list."""
     names = set()
     for count, node in enumerate(_walk(tree), 1):
         if count > _MAX_NODES:
@@ -243,7 +243,7 @@ def _checked(tree: nodes.Template) -> set[str]:
 
 def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
     waiting = [node]
-    while waiting:  # not by recursion: a hostile text may be nested deeply
+    while waiting:  # not recursive: a hostile text may be deeply nested
         node = waiting.pop()
         yield node
         waiting.extend(node.iter_child_nodes())
@@ -262,13 +262,13 @@ def _forbidden(node: nodes.Node) -> bool:
         return node.expr2 is None
     if isinstance(node, nodes.Compare):
         sides = [node.expr, *(operand.expr for operand in node.ops)]
-        # Fields are text: `age == 18` would never be true.
+        # Fields are text, so `age == 18` could never be true.
         return any(operand.op not in _COMPARISONS for operand in node.ops) or any(map(_is_number, sides))
     return False
 
 
 def _takes(node: nodes.Filter) -> bool:
-    """Whether the filter is given arguments it can work with."""
+    """Whether the filter accepts the arguments it is given."""
     try:
         given = inspect.signature(_FILTERS[node.name]).bind(
             None, *node.args, **{str(each.key): each for each in node.kwargs}
@@ -300,7 +300,7 @@ def _described(node: nodes.Node) -> str:
 
 
 def _explained(message: str) -> str:
-    """Jinja's words in those of somebody who writes a message."""
+    """Jinja's error message, reworded for somebody who is writing a message."""
     if "end of print statement" in message and "end of template" in message:
         return "a placeholder is opened with {{ but not closed with }}."
     if "end of statement block" in message and "end of template" in message:
@@ -320,7 +320,7 @@ def _length(text: str) -> int:
 
 
 def _replace(text: object, old: object, new: object) -> str:
-    """Refuses before it multiplies: each `replace` could make a text thousands of times longer."""
+    """Checks the resulting length first: each `replace` could make a text thousands of times longer."""
     source, before, after = str(text), str(old), str(new)
     if len(source) + source.count(before) * max(0, len(after) - len(before)) > MAX_TEXT:
         raise errors.TemplateError(f"The message has more than {MAX_TEXT:,} characters.")
@@ -328,7 +328,7 @@ def _replace(text: object, old: object, new: object) -> str:
 
 
 def _truncate(text: object, length: int = 255, end: str = "…") -> str:
-    """At most `length` characters, cut after a word where there is one, with `end`."""
+    """At most `length` characters including `end`, cut at the end of a word if possible."""
     source, end = str(text), str(end)
     if len(source) <= length:
         return source
@@ -337,7 +337,7 @@ def _truncate(text: object, length: int = 255, end: str = "…") -> str:
 
 
 def _default(value: object, instead: object = "", boolean: bool = False) -> object:
-    """`boolean` is taken because Jinja's filter has it; here an empty field is a missing one anyway."""
+    """`boolean` is accepted because Jinja's filter has it; here an empty field always counts as missing."""
     return instead if isinstance(value, _Missing) else value
 
 
@@ -361,7 +361,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         undefined=jinja2.StrictUndefined,
         autoescape=False,
         keep_trailing_newline=True,
-        comment_start_string="\0#",  # `{#` is text, with or without a placeholder beside it
+        comment_start_string="\0#",  # so that `{#` in a message is plain text
         comment_end_string="#\0",
         cache_size=0,
     )

@@ -1,4 +1,4 @@
-"""vCard text (2.1, 3.0, 4.0) → cards with their telephone numbers, likeliest first."""
+"""vCard text (2.1, 3.0, 4.0) → cards with their telephone numbers, the likeliest mobile first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOBILE = {"CELL", "MOBILE", "IPHONE", "WHATSAPP"}
 
 @dataclass(frozen=True)
 class Card:
-    """position: n-th card of the file, from 1. numbers: as written, mobiles first, no fax. broken: unreadable."""
+    """position: of the card in the file, from 1. numbers: as written, mobiles first, no fax. broken: unreadable."""
 
     position: int
     fields: dict[str, str]
@@ -31,7 +31,7 @@ def is_vcard(text: str) -> bool:
 
 
 def read(text: str) -> Iterator[Card]:
-    """Every card, broken ones marked and with the name that could be made out, if any."""
+    """All cards. Broken ones are marked, and have their name if it could be read."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     for position, found in enumerate(_CARD.finditer(text), 1):
         card = found[0]
@@ -69,7 +69,7 @@ def _parts(contents: dict[str, list[Line]], name: str) -> list[str]:
 
 
 def _number(line: Line) -> str:
-    """The number; WhatsApp's own exports carry it in `waid`."""
+    """The number; WhatsApp's own exports have it in the parameter `waid`."""
     waid = line.params.get("WAID")
     return "+" + waid[0] if waid else line.value.strip()
 

@@ -1,8 +1,8 @@
-"""Writes a spreadsheet (XLSX, ECMA-376) row by row into a file. Pure: rows come in, bytes go out.
+"""Writes a spreadsheet (XLSX, ECMA-376) row by row into a file.
 
-openpyxl takes ten times as long for a large one, all of it holding the interpreter while requests wait; it is what
-reads them back in the tests. Every text is a cell of text: nothing is ever a formula, and what looks like one is
-marked so that it stays a text when somebody edits the cell.
+openpyxl would take ten times as long for a large one and hold the interpreter all the while, with requests waiting;
+the tests use it to read the files back. Every text is written as a text cell, never as a formula; one that looks like
+a formula is marked (quotePrefix) so that it stays text when somebody edits the cell.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from xml.sax.saxutils import escape
 
 from daemon.formats.tabular import FORMULA
 
-ROWS_PER_SHEET = 1_000_000  # Excel takes 1,048,576
+ROWS_PER_SHEET = 1_000_000  # Excel's limit is 1,048,576
 MAX_CELL = 32_767  # characters, Excel's limit
-NARROWEST, WIDEST = 9, 60  # of a column, in characters
+NARROWEST, WIDEST = 9, 60  # width of a column, in characters
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # not allowed in XML
 _ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")  # how XLSX writes a character by its code: here it is meant literally
@@ -38,7 +38,7 @@ _STYLES = (
 
 
 class Workbook:
-    """A spreadsheet with one table, on further sheets where it is longer than one takes; close() finishes the file."""
+    """A spreadsheet with one table, continued on further sheets if it is too long for one; close() finishes the file."""
 
     def __init__(self, file: BinaryIO, title: str, head: Sequence[str]) -> None:
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=4)
@@ -50,7 +50,7 @@ class Workbook:
         self._row = 0
 
     def add(self, rows: Sequence[Sequence[object]]) -> None:
-        """Append rows: a whole number stays one, all else is text. The first ones decide how wide columns are."""
+        """Append rows: integers stay numbers, everything else is text. The first call sets the width of the columns."""
         at = 0
         while at < len(rows):
             if self._sheet is None or self._row > ROWS_PER_SHEET:
@@ -60,7 +60,7 @@ class Workbook:
             at += len(part)
 
     def close(self) -> None:
-        """Finish the file; closed already, it stays as it is."""
+        """Finish the file; a second call does nothing."""
         if self._closed:
             return
         self._closed = True
@@ -132,7 +132,7 @@ def _letters(column: int) -> str:
 
 
 def _frame(names: Sequence[str]) -> dict[str, str]:
-    """The parts of the package beside its sheets, by their paths."""
+    """The parts of the package other than the sheets, by path."""
     count = range(1, len(names) + 1)
     sheets = "".join(
         f'<sheet name="{escape(name)}" sheetId="{n}" r:id="rId{n}"/>' for n, name in zip(count, names, strict=True)

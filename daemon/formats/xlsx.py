@@ -1,4 +1,4 @@
-"""An XLSX workbook's sheets → rows of text cells, within limits on what it unpacks to."""
+"""An XLSX workbook's sheets → rows of text cells, with limits on the unpacked size."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _SHEET_CELLS = 20_000_000
 
 
 def sheet_rows(data: bytes, filename: str) -> list[Row]:
-    """Rows of the first sheet with anything in it, visible ones first. Raises UnreadableFile."""
+    """Rows of the first sheet that is not empty, visible sheets first. Raises UnreadableFile."""
     return next((rows for _, rows in sheets(data, filename, only_first=True)), [])
 
 
 def sheets(
     data: bytes, filename: str, most_rows: int | None = None, only_first: bool = False
 ) -> list[tuple[str, list[Row]]]:
-    """(title, rows) of each sheet with anything in it, visible ones first. Raises UnreadableFile.
+    """(title, rows) of each sheet that is not empty, visible ones first. Raises UnreadableFile.
 
-    most_rows: of all sheets together.
+    most_rows: limit for all sheets together.
     """
     _check_archive(data, filename)
     left = MAX_ROWS if most_rows is None else most_rows
@@ -52,13 +52,13 @@ def sheets(
             return found
     except errors.UnreadableFile:
         raise
-    except Exception as error:  # openpyxl raises what its XML parser, zipfile and its own code come across
+    except Exception as error:  # openpyxl lets through whatever its XML parser, zipfile and its own code raise
         raise errors.UnreadableFile(f"{filename} is damaged: open it in a spreadsheet, {SAVE_AS}.") from error
 
 
 def _sheet_records(sheet: Any, filename: str) -> Iterator[tuple[int, list[str]]]:
     width = 0
-    # openpyxl fills every gap, so a tiny file with one cell far away would cost minutes.
+    # openpyxl fills every gap, so a tiny file with one cell far to the right would take minutes.
     for position, values in enumerate(sheet.iter_rows(values_only=True), 1):
         width += len(values)
         if position > _SHEET_ROWS or width > _SHEET_CELLS:
@@ -81,18 +81,18 @@ def _cell_text(value: object) -> str:
 
 
 def _check_archive(data: bytes, filename: str) -> None:
-    """Raise UnreadableFile for an archive that is no XLSX, is encrypted, or unpacks to too much."""
+    """Raise UnreadableFile if the archive is not an XLSX file, is encrypted, or unpacks to too much."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             parts = archive.infolist()
             _check_parts(parts, filename)
             for part in parts:
                 with archive.open(part) as file:
-                    if b"<!DOCTYPE" in file.read(4096):  # may define entities that grow without bound
+                    if b"<!DOCTYPE" in file.read(4096):  # could define entities that expand without limit
                         raise errors.UnreadableFile(f"{filename} was not written by a spreadsheet: {SAVE_AS}.")
     except errors.UnreadableFile:
         raise
-    except Exception as error:  # zipfile passes on what its decompressors raise
+    except Exception as error:  # zipfile lets through whatever its decompressors raise
         raise errors.UnreadableFile(f"{filename} is damaged: open it in a spreadsheet, {SAVE_AS}.") from error
 
 
@@ -108,7 +108,7 @@ def _check_parts(parts: list[zipfile.ZipInfo], filename: str) -> None:
 
 
 def bounded(records: Iterable[tuple[int, list[str]]], filename: str, most: int | None = None) -> list[Row]:
-    """Cleaned rows with anything in them. Raises UnreadableFile above a limit."""
+    """Cleaned rows that are not empty. Raises UnreadableFile above a limit."""
     rows: list[Row] = []
     for position, raw in records:
         cells = [tabular.clean(cell) for cell in raw]

@@ -1,6 +1,6 @@
-"""The page's languages: which one a reader gets, and what is said in it.
+"""The page's languages: which one a reader gets, and the translations.
 
-English is what the code says; the others are in `locale/<language>.po`, read as they are (GNU gettext).
+The code is written in English; other languages are in `locale/<language>.po` (GNU gettext), read without compiling.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ zone: ContextVar[str] = ContextVar("zone", default="UTC")  #: the reader's time 
 
 
 def choose(wished: str | None, accepted: str) -> str:
-    """The reader's language: what they chose, else the first of the browser's that there is, else English.
+    """The reader's language: the one they chose, or the browser's first that we have, or English.
 
-    accepted: the header Accept-Language (RFC 9110, 12.5.4).
+    accepted: the Accept-Language header (RFC 9110, 12.5.4).
     """
     if wished in LANGUAGES:
         return wished
@@ -53,7 +53,7 @@ def _ranked(part: str) -> tuple[str, float]:
 
 @lru_cache
 def translations(name: str) -> NullTranslations:
-    """What is said in that language; where nothing is, the English words."""
+    """The catalog of that language; a message without a translation stays English."""
     path = FOLDER / f"{name}.po"
     if not path.exists():
         return NullTranslations()
@@ -65,20 +65,20 @@ def translations(name: str) -> NullTranslations:
 
 
 def gettext(message: str) -> str:
-    """The message in the reader's language, as it is where nobody has translated it."""
+    """The message in the reader's language, or unchanged if it has no translation."""
     return translations(language.get()).gettext(message)
 
 
 def ngettext(one: str, many: str, count: int) -> str:
-    """The message for so many, by the plural rules of the reader's language."""
+    """The message for `count`, by the plural rules of the reader's language."""
     return translations(language.get()).ngettext(one, many, count)
 
 
 def say(sentence: str) -> str:
-    """What the program says (an error, a reason) in the reader's language, as it is where nobody has translated it.
+    """A sentence of the program (an error, a reason) in the reader's language, or unchanged if it has no translation.
 
-    The core, its database and the log speak English; only a page translates. A sentence with something filled in is
-    found by its pattern; of several sentences in a row each is looked for by itself.
+    The core, the database and the log are in English; only pages translate. A sentence that contains values is
+    recognised by its pattern; a text of several sentences is translated sentence by sentence.
     """
     return _said(language.get(), sentence)
 
@@ -98,7 +98,7 @@ def _said(name: str, text: str) -> str:
 
 @lru_cache
 def patterns(name: str) -> list[tuple[re.Pattern[str], str]]:
-    """The translated messages that have something filled in, the most particular first: (pattern, translation)."""
+    """Translated messages that have placeholders, the most specific first: (pattern, translation)."""
     path = FOLDER / f"{name}.po"
     if not path.exists():
         return []
@@ -121,12 +121,12 @@ def _pattern(message: str) -> re.Pattern[str]:
 
 
 _PLACE = re.compile(r"\{(\w+)\}")
-_VALUE = r"(?:(?![.!?]\s+[A-Z\"]).)+?"  # up to where another sentence begins
+_VALUE = r"(?:(?![.!?]\s+[A-Z\"]).)+?"  # a value ends before the next sentence
 _ENDS = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"])")
 
 
 def moment(ms: int, show: str = "minutes") -> str:
-    """A time in the reader's zone and way of writing. show: minutes or seconds."""
+    """A time in the reader's zone and format. show: "minutes" or "seconds", the precision."""
     at = datetime.fromtimestamp(ms / 1000, ZoneInfo(zone.get()))
     day = format_date(at, "medium", locale=language.get())
     clock = format_time(at, "medium" if show == "seconds" else "short", at.tzinfo, language.get())
@@ -134,12 +134,12 @@ def moment(ms: int, show: str = "minutes") -> str:
 
 
 def amount(number: float) -> str:
-    """A number as the reader writes it."""
+    """A number in the reader's format."""
     return format_decimal(number, locale=language.get())
 
 
 def set_zone(name: str) -> None:
-    """The reader's time zone by its IANA name; UTC where it is unknown."""
+    """Set the reader's time zone by its IANA name; UTC if it is unknown."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -148,5 +148,5 @@ def set_zone(name: str) -> None:
 
 
 def N_(message: str) -> str:
-    """Marks a message that is translated where it is shown."""
+    """Marks a message for translation; it is translated where it is shown."""
     return message

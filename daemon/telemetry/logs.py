@@ -1,7 +1,7 @@
-"""structlog set-up, and EVENTS: the name of every event and what it means.
+"""structlog set-up, and EVENTS: the name of every log event and what it means.
 
-One JSON line an event, on stdout. Nothing here may carry a message text, a whole phone number, a key or
-a QR payload. A test holds EVENTS against the calls in the code.
+Each event is one JSON line on stdout. None may contain a message text, a whole phone number, a key or a QR
+payload. A test checks EVENTS against the calls in the code.
 """
 
 from __future__ import annotations
@@ -134,8 +134,8 @@ EVENTS: dict[str, str] = {
 
 
 class _Stdout:
-    """Standard output as long as somebody reads it. Nobody does when supervisord has died: a line must not fail then,
-    and the process ends in order, as its successor cannot start before it has."""
+    """Standard output that ignores a closed pipe. When supervisord has died nobody reads it any more; logging must not
+    fail then, because the process still has to shut down properly before its successor can start."""
 
     def __init__(self) -> None:
         self._gone = False
@@ -157,7 +157,7 @@ class _Stdout:
 
 
 def configure(process: str, level: str = "info", style: str = "json") -> None:
-    """Send structlog and the standard library's warnings to stdout, as JSON lines or for people."""
+    """Send structlog and the standard library's warnings to stdout, as JSON lines or in a readable format."""
     out = _Stdout()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
