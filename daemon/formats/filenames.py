@@ -7,7 +7,7 @@ MAX_ENDING = 24  #: bytes; anything longer is not a file extension
 
 
 def short(name: str, most: int = MAX_BYTES) -> str:
-    """`name` shortened to at most `most` bytes: it is cut in the middle, keeps its extension and splits no character."""
+    """`name` shortened to at most `most` bytes: cut in the middle, with its extension kept and no character split."""
     if len(name.encode()) <= most:
         return name
     stem, dot, ending = name.rpartition(".")

@@ -20,13 +20,13 @@ MAX_CELL = 32_767  # characters, Excel's limit
 NARROWEST, WIDEST = 9, 60  # width of a column, in characters
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # not allowed in XML
-_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")  # how XLSX writes a character by its code: here it is meant literally
+_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")  # XLSX would take _x0041_ for an escaped "A"
 _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-_BOLD, _TEXT = 1, 2  # places in cellXfs
+_BOLD, _TEXT = 1, 2  # indexes into cellXfs
 _STYLES = (
     f'{_HEAD}<styleSheet xmlns="{_MAIN}"><fonts count="2"><font><sz val="11"/><name val="Calibri"/></font>'
     '<font><b/><sz val="11"/><name val="Calibri"/></font></fonts><fills count="2"><fill><patternFill '
@@ -38,7 +38,7 @@ _STYLES = (
 
 
 class Workbook:
-    """A spreadsheet with one table, continued on further sheets if it is too long for one; close() finishes the file."""
+    """A spreadsheet with one table, continued on more sheets if it is too long for one; close() finishes the file."""
 
     def __init__(self, file: BinaryIO, title: str, head: Sequence[str]) -> None:
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=4)

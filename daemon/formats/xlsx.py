@@ -40,10 +40,10 @@ def sheets(
     found: list[tuple[str, list[Row]]] = []
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and extensions, which are not read anyway
+            warnings.simplefilter("ignore")  # they concern styles and extensions, which we do not read
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
             for sheet in sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible"):
-                sheet.reset_dimensions()  # what the file claims about its size is often wrong
+                sheet.reset_dimensions()  # the size stated in the file is often wrong
                 if rows := bounded(_sheet_records(sheet, filename), filename, left):
                     found.append((str(sheet.title), rows))
                     left -= len(rows)

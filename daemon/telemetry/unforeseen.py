@@ -1,5 +1,5 @@
-"""An exception that nobody foresaw: what may be told of it. Its own text may hold a number, a name or a message, so
-only its type and the places in our code and others' that it came through are told."""
+"""What may be logged about an unexpected exception: its type and the places in the code it came through, but not its
+text, which may contain a number, a name or a message."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import structlog
 
 log = structlog.get_logger()
 
-FRAMES = 12  # the innermost ones
-KINDS = 100  # so many are remembered; past that they are told in full again
+FRAMES = 12  # how many are logged, the innermost ones
+KINDS = 100  # how many kinds are remembered; any further ones are logged in full each time
 
 
 class Unforeseen:
-    """Tells each kind in full once: one bad recipient may raise it again and again."""
+    """Logs each kind in full only once: a bad recipient may cause the same exception again and again."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
 
     def tell(self, error: Exception, work: str) -> str:
-        """Log it; returns its kind, for the reason that a person reads. work: what was being done, a few words."""
+        """Log the exception; returns its kind, to be shown in a reason. work: what was being done, a few words."""
         named = kind(error)
         told = {} if named in self._told else {"frames": frames(error)}
         if len(self._told) < KINDS:
@@ -37,6 +37,6 @@ def kind(error: Exception) -> str:
 
 
 def frames(error: Exception) -> list[str]:
-    """Where it came through, the place that raised it last."""
+    """The places it came through; the one that raised it comes last."""
     stack = traceback.extract_tb(error.__traceback__)[-FRAMES:]
     return [f"{Path(frame.filename).name} line {frame.lineno} in {frame.name}" for frame in stack]
