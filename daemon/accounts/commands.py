@@ -1,7 +1,7 @@
-"""What a person asks of an account's sender, who alone may touch its browser: a picture, to link it, to log it out.
+"""Commands from a person to an account's sender, which alone may touch its browser: take a screenshot, link, log out.
 
-A wish stands with the account. Its sender takes it when nothing is in hand and writes down what came of it; one
-that nobody took for WAIT_MS is void, so that nothing happens long after it was asked for.
+A command is stored in the account's row. The sender takes it when no message is in hand, and stores the outcome. A
+command that nobody took within WAIT_MS expires, so that nothing happens long after it was asked for.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from daemon.states import E164
 
 log = structlog.get_logger()
 
-WAIT_MS = 60_000  # how long it may wait to be taken
-KEEP_MS = 24 * 3_600_000  # a picture may show chats: it is not kept longer than it can be of help
-WORK_MS = 180_000  # longer than any transport takes; past it the sender has died over it
+WAIT_MS = 60_000  # how long a command may wait to be taken
+KEEP_MS = 24 * 3_600_000  # how long a screenshot is kept; it may show chats, so no longer than it is useful
+WORK_MS = 180_000  # longer than any transport takes; after that the sender must have died while carrying it out
 
 
 class What(StrEnum):
-    """What can be wished for."""
+    """What can be asked for."""
 
     SCREENSHOT = "screenshot"
     LOG_OUT = "logout"
@@ -42,13 +42,13 @@ class What(StrEnum):
 
 
 class Stage(StrEnum):
-    """How far a wish has come."""
+    """How far a command has come."""
 
     ASKED = "asked"
     TAKEN = "taken"
     DONE = "done"
     FAILED = "failed"
-    MISSED = "missed"  #: nobody took it in time
+    MISSED = "missed"  #: no sender took it in time
 
 
 DONE = {
@@ -67,7 +67,7 @@ STOPPED = N_("The sender was stopped meanwhile. Ask again when it runs.")
 
 @dataclass(frozen=True)
 class Wish:
-    """One that a sender has taken. number: E.164, for LINK_BY_CODE."""
+    """A command that a sender has taken. number: E.164, for LINK_BY_CODE."""
 
     id: str
     what: What
@@ -75,9 +75,9 @@ class Wish:
 
 
 def ask(name: str, what: What, who: str, now: int, number: E164 | None = None) -> Account:
-    """Wish for something; the same wish again, while it waits, changes nothing.
+    """Ask for something; asking again while the same command waits changes nothing.
 
-    Raises NotFound, IllegalMove (the sender is at another one).
+    Raises NotFound, IllegalMove (the sender is busy with another command).
     """
     with write():
         row = _row(name)
@@ -96,7 +96,7 @@ def ask(name: str, what: What, who: str, now: int, number: E164 | None = None) -
 
 
 def waiting(name: str) -> bool:
-    """Whether there is one that no sender has taken: a read that spares it the write lock."""
+    """Whether a command waits to be taken; only reads, so the sender needs no write lock to find out."""
     row = _wish(name=name).fetchone()
     return bool(row and row[0] and f'"stage":"{Stage.ASKED.value}"' in row[0])
 
@@ -107,9 +107,9 @@ def _wish() -> Any:
 
 
 def take(name: str, idle: bool, now: int) -> Wish | None:
-    """The account's wish, which is the caller's from now on; None when there is none.
+    """Take the account's waiting command, to be carried out by the caller; None when there is none.
 
-    idle: whether nothing is doubtful either; else a picture is all that may be taken.
+    idle: whether no message is in doubt; if one is, only a screenshot may be taken.
     """
     with write():
         row = _row(name)
@@ -125,7 +125,7 @@ def take(name: str, idle: bool, now: int) -> Wish | None:
 
 
 def fulfil(name: str, wish: Wish, now: int, picture: bytes | None = None) -> None:
-    """It was done. picture: PNG, of a SCREENSHOT."""
+    """Store that the command was carried out. picture: the PNG of a SCREENSHOT."""
     changes: dict[str, Any] = {}
     if wish.what is What.SCREENSHOT:
         changes = {"screenshot_at": now}
@@ -143,7 +143,7 @@ def _keep(name: str, png: bytes, now: int) -> None:
 
 
 def prune(now: int) -> int:
-    """Delete the pictures that nobody is shown any more; returns how many."""
+    """Delete screenshots that are too old to be shown; returns how many."""
     with write():
         gone = int(Picture.delete().where(~lately(Picture.at, now - KEEP_MS - 1, now)).execute())
         if gone:
@@ -152,14 +152,14 @@ def prune(now: int) -> int:
 
 
 def fail(name: str, wish: Wish, why: str, now: int) -> None:
-    """It could not be done."""
+    """Store that the command could not be carried out, and why."""
     _end(name, wish, Stage.FAILED, why, now)
 
 
 def _end(name: str, wish: Wish, stage: Stage, outcome: str, now: int, **changes: Any) -> None:
     with write():
         row = _row(name)
-        if row.wish and row.wish["id"] == wish.id:  # else another one has been asked for since
+        if row.wish and row.wish["id"] == wish.id:  # otherwise another one was asked for in the meantime
             ended = {key: value for key, value in row.wish.items() if key != "number"}
             changes["wish"] = ended | {"stage": stage, "outcome": outcome, "ended_at": now}
         if changes:
@@ -169,7 +169,7 @@ def _end(name: str, wish: Wish, stage: Stage, outcome: str, now: int, **changes:
 
 
 def describe(account: Account, now: int) -> dict[str, Any] | None:
-    """The account's last wish: what, stage, at, ended_at, who, and its outcome as a sentence; None without one."""
+    """The account's last command: what, stage, at, ended_at, who, and its outcome as a sentence; None if none."""
     wish = account.wish
     if wish is None:
         return None
@@ -190,7 +190,7 @@ def describe(account: Account, now: int) -> dict[str, Any] | None:
 
 
 def screenshot(name: str, now: int) -> bytes:
-    """The newest picture (PNG) of the account's browser, of the last day. Raises NotFound."""
+    """The newest screenshot (PNG) of the account's browser, at most a day old. Raises NotFound."""
     directory.find(name)
     row = Picture.get_or_none(Picture.account == name, lately(Picture.at, now - KEEP_MS - 1, now))
     if row is None:

@@ -1,4 +1,4 @@
-"""What is known of each WhatsApp account: its sender writes, everyone reads."""
+"""What is known about each WhatsApp account. Only its sender writes it; everything else reads it."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from daemon.states import AccountState, Hold
 from daemon.transports.protocol import Health
 
 log = structlog.get_logger()
-OWN_HOLDS = frozenset({Hold.FAILURES, Hold.CANARY})  # a sender's own verdict, which its successor cannot see
-RESTRICTIONS = frozenset({Hold.RESTRICTED, Hold.TEMPORARY_BAN})  # after these an account is careful for a while
-SILENT_AFTER_MS = 15_000  # a sender reports at least every few seconds; past this it is taken for dead
+OWN_HOLDS = frozenset({Hold.FAILURES, Hold.CANARY})  # the sender's own conclusions, which a restart must not lose
+RESTRICTIONS = frozenset({Hold.RESTRICTED, Hold.TEMPORARY_BAN})  # after these an account sends slowly for a while
+SILENT_AFTER_MS = 15_000  # a sender reports at least every few seconds; after this it counts as dead
 
 
 def open_account(name: str, now: int) -> Health | None:
-    """Make sure the account has a row, and say that its sender is coming up.
+    """Make sure the account has a row, and store that its sender is starting.
 
-    Returns the hold of the sender's own that an earlier one began and that lasts yet: it is kept until the account is
-    seen to send, however often a sender is started meanwhile.
+    Returns a hold from OWN_HOLDS that an earlier sender began and that is not over: it stays until the account has
+    been seen to send, however often the sender is restarted.
     """
     with write():
         Account.insert(name=name).on_conflict_ignore().execute()
     report(name, Health(AccountState.STARTING), now)
     kept = Account.get_by_id(name).kept_hold
-    if kept and kept["at"] - AHEAD_MS <= now < kept["until"]:  # else it has ended, or began while the clock was ahead
+    if kept and kept["at"] - AHEAD_MS <= now < kept["until"]:  # otherwise it is over, or from while the clock was ahead
         return Health(AccountState.HELD, Hold(kept["hold"]), kept["until"], kept["detail"])
     return None
 
@@ -40,7 +40,7 @@ def open_account(name: str, now: int) -> Health | None:
 def report(name: str, health: Health, now: int) -> None:
     """Store what the sender sees. QR payload and pairing code are kept only while needed, and never logged.
 
-    As with all that a sender writes here: raises AccountLost when another one owns the account by now."""
+    Like everything a sender writes here, this raises AccountLost if another sender owns the account by now."""
     with write():
         row = Account.get_by_id(name)
         changed = (row.state, row.hold, row.detail) != (health.state, health.hold, health.detail)
@@ -65,7 +65,7 @@ def report(name: str, health: Health, now: int) -> None:
 
 
 def _linking(row: Account, health: Health, now: int) -> dict[str, Any]:
-    """The code to enter on the phone, since when it is shown, and the number it is for while that is the way."""
+    """The pairing code, since when it is shown, and its phone number, as long as the account is linked that way."""
     changes: dict[str, Any] = {"link_code": health.link_code}
     if health.link_code != row.link_code:
         changes["link_code_at"] = now if health.link_code else None
@@ -75,7 +75,7 @@ def _linking(row: Account, health: Health, now: int) -> dict[str, Any]:
 
 
 def _kept(health: Health, now: int) -> dict[str, Any]:
-    """What outlives the sender; it is over once the account is seen to send."""
+    """The hold to keep for the next sender; None once the account has been seen to send."""
     if health.hold in OWN_HOLDS and health.until_ms:
         kept = {"hold": health.hold, "until": health.until_ms, "detail": health.detail, "at": now}
         return {"kept_hold": kept}
@@ -83,32 +83,32 @@ def _kept(health: Health, now: int) -> dict[str, Any]:
 
 
 def failing(name: str) -> dict[str, Any] | None:
-    """The run of failures that its last sender has left, see `failures.Failures.loads`."""
+    """The run of failures that the last sender stored, see `delivery/breaker.py`."""
     row = Account.get_or_none(Account.name == name)
     return row.failing if row else None
 
 
 def keep_failing(name: str, run: dict[str, Any] | None) -> None:
-    """Keep the account's run of failures for the next sender."""
+    """Store the account's run of failures for the next sender."""
     with write():
         ownership.check(Account.update(failing=run).where(ownership.guard(name)).execute(), name)
 
 
 def seen(name: str, now: int) -> None:
-    """Its sender lives, also while it is too busy to look at the account."""
+    """Store that the sender is alive, even when it is too busy to look at the account."""
     with write():
         ownership.check(Account.update(seen_at=now).where(ownership.guard(name)).execute(), name)
 
 
 def leave(name: str) -> None:
-    """Its sender has ended in order: the account counts as silent at once, unless another one has it already."""
+    """The sender has ended properly: the account counts as silent at once, unless another sender already owns it."""
     gone = {"seen_at": 0, "qr": None, "link_code": None, "link_code_at": None}
     with write():
         Account.update(gone).where(ownership.guard(name)).execute()
 
 
 def find(name: str) -> Account:
-    """The account by that name. Raises NotFound."""
+    """The account of that name. Raises NotFound."""
     row = Account.get_or_none(Account.name == name)
     if row is None:
         raise errors.NotFound(f"There is no account named {name}: GET /accounts lists them.")
@@ -128,18 +128,19 @@ def _pace() -> Any:
 
 
 def slow(until: int, now: int) -> bool:
-    """Whether the account is to be careful yet; longer than SLOW_MS it never is: the clock was ahead then."""
+    """Whether the account still has to send slowly. A time further ahead than SLOW_MS was stored while the clock was
+    wrong, and does not count."""
     return now < until <= now + pacing.SLOW_MS
 
 
 def canary_due(name: str, every_ms: int, now: int) -> bool:
-    """Whether the last message to itself is longer ago than that."""
+    """Whether the account's last message to itself is longer ago than `every_ms`."""
     row = Account.get_by_id(name)
     return not 0 <= now - int(row.canary_at) < every_ms
 
 
 def canary_confirmed(name: str, now: int) -> None:
-    """The account's message to itself was read back."""
+    """Store that the account's message to itself was read back."""
     with write():
         ownership.check(Account.update(canary_at=now).where(ownership.guard(name)).execute(), name)
 
@@ -150,17 +151,17 @@ def every() -> list[Account]:
 
 
 def alive(account: Account, now: int) -> bool:
-    """Whether its sender has reported lately; what it reported while the clock was ahead says nothing."""
+    """Whether its sender has reported lately; a report stored while the clock was ahead does not count."""
     return abs(now - int(account.seen_at)) < SILENT_AFTER_MS
 
 
 def can_send(account: Account | None, now: int) -> bool:
-    """Whether a message could go out now, as far as the account is concerned."""
+    """Whether the account's state allows a message to go out now."""
     return account is not None and account.state == AccountState.READY and alive(account, now)
 
 
 def describe(account: Account, now: int) -> dict[str, Any]:
-    """The account as the API shows it: without the credentials, which only `qr.svg` and `link_code` give."""
+    """The account as the API shows it, without credentials: only `qr.svg` and `link_code` give those."""
     return {
         "name": account.name,
         "state": account.state,

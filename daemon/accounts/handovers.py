@@ -1,7 +1,7 @@
-"""What has left this machine, a row for each hand-over of whatever kind: what the caps count.
+"""Everything that has left this machine, one row for each hand-over: this is what the caps count.
 
-A message that is sent again has two rows. One that provably never left loses its row in the move that says so, and
-the caps have room for another one. `outbox` keeps and removes the rows of messages, within its own transactions.
+A message that is sent again has two rows. When a message turns out never to have left, its row is deleted in the same
+transaction, so that it does not use up a cap. `delivery/moves.py` adds and deletes the rows of messages.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from daemon.states import E164
 
 
 def keep(account: str, number: E164, purpose: Purpose, at: int, message: int | None = None) -> None:
-    """Something may be out from now on; part of the caller's transaction."""
+    """Count a hand-over that begins now; part of the caller's transaction."""
     _keep(account=account, number=number, kind=purpose.value, at=at, message=message)
 
 
@@ -29,7 +29,7 @@ def _keep() -> Any:
 
 
 def undo(message: int) -> None:
-    """The message's last hand-over never left; part of the caller's transaction."""
+    """Uncount the message's last hand-over, which never left; part of the caller's transaction."""
     _undo(message=message)
 
 
@@ -41,13 +41,13 @@ def _undo() -> Any:
 
 
 def keep_own(account: str, number: E164, purpose: Purpose, now: int) -> None:
-    """As `keep`, of something that belongs to no message."""
+    """Like `keep`, for something that belongs to no job."""
     with write():
         keep(account, number, purpose, now)
 
 
 def undo_own(account: str, number: E164, purpose: Purpose, now: int) -> None:
-    """The last one of this kind, which belongs to no message, never left."""
+    """Like `undo`, for the last hand-over of this purpose, which belongs to no job."""
     mine = (Handover.account == account, Handover.number == number, Handover.kind == purpose)
     with write():
         newest = Handover.select(peewee.fn.MAX(Handover.id)).where(*mine, lately(Handover.at, 0, now)).scalar()
@@ -55,7 +55,7 @@ def undo_own(account: str, number: E164, purpose: Purpose, now: int) -> None:
 
 
 def nth_newest(account: str, n: int, since: int, now: int) -> int | None:
-    """When the account's n-th newest hand-over since then was; None when there are fewer."""
+    """The time of the account's n-th newest hand-over since `since`; None when there are fewer."""
     row = _nth_newest(account=account, since=since, ahead=now + AHEAD_MS, before=n - 1).fetchone()
     return row[0] if row else None
 
@@ -66,7 +66,7 @@ def _nth_newest() -> Any:
 
 
 def count(account: str, since: int, now: int) -> int:
-    """How many hand-overs the account had since then."""
+    """How many hand-overs the account had since `since`."""
     return int(_count(account=account, since=since, ahead=now + AHEAD_MS).fetchone()[0])
 
 
@@ -76,7 +76,7 @@ def _count() -> Any:
 
 
 def times(account: str, since: int, now: int, job: int | None = None) -> list[int]:
-    """When the hand-overs of the account, or of one of its jobs, were since then; oldest first."""
+    """The times of the hand-overs since `since` of the account, or of one of its jobs; oldest first."""
     query = Handover.select(Handover.at).where(Handover.account == account, lately(Handover.at, since, now))
     if job is not None:
         query = query.join(Message).where(Message.job == job)
@@ -84,7 +84,7 @@ def times(account: str, since: int, now: int, job: int | None = None) -> list[in
 
 
 def nth_newest_of_job(account: str, job: int, n: int, since: int, now: int) -> int | None:
-    """As `nth_newest`, of one of the account's jobs."""
+    """Like `nth_newest`, for one of the account's jobs."""
     row = _nth_of_job(account=account, job=job, since=since, ahead=now + AHEAD_MS, before=n - 1).fetchone()
     return row[0] if row else None
 
@@ -95,7 +95,7 @@ def _nth_of_job() -> Any:
 
 
 def count_of_job(account: str, job: int, since: int, now: int) -> int:
-    """How many hand-overs one of the account's jobs had since then."""
+    """How many hand-overs one of the account's jobs had since `since`."""
     return int(_count_of_job(account=account, job=job, since=since, ahead=now + AHEAD_MS).fetchone()[0])
 
 
@@ -117,9 +117,9 @@ def _of_job() -> tuple[Any, ...]:
 
 
 def got(number: E164, since: int, now: int, but: int) -> int:
-    """How many campaign messages have left for this number since then, whatever their account.
+    """How many campaign messages this number was sent since `since`, from any account.
 
-    but: a message that does not count, as it is the one that is asked for.
+    but: the id of a message that is not counted, because it is the one to be sent.
     """
     return int(_got(number=number, since=since, ahead=now + AHEAD_MS, but=but).fetchone()[0])
 
@@ -132,11 +132,11 @@ def _got() -> Any:
 
 
 def often(cap: int, since: int, now: int) -> Any:
-    """A query of the numbers that got as many campaign messages since then as one person may."""
+    """A query of the numbers that have got at least `cap` campaign messages since `since`."""
     theirs = Handover.select(Handover.number).where(lately(Handover.at, since, now), _counts())
     return theirs.group_by(Handover.number).having(peewee.fn.COUNT(Handover.id) >= cap)
 
 
 def _counts() -> Any:
-    """Whether one counts for how often a person is written to; SQL."""
+    """SQL: whether a hand-over counts towards how often a person may be messaged."""
     return Handover.kind == Purpose.CAMPAIGN.value

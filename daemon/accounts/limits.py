@@ -1,4 +1,4 @@
-"""What limits an account: its own caps, quiet hours and zone, and the settings' where it has none."""
+"""An account's limits: its own caps, quiet hours and time zone, and those of the settings where it has none."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ MAX_ZONE = 64
 
 
 def set_limits(name: str, changes: Mapping[str, Any], who: str) -> Account:
-    """Set limits of the account's own: hourly_cap, daily_cap, quiet_hours, timezone; None for what the settings say.
+    """Set the account's own limits: hourly_cap, daily_cap, quiet_hours, timezone; None to use the settings.
 
-    A cap of 0 and quiet hours of "" are none at all. They hold from the next claim on. Raises NotFound, InvalidInput.
+    A cap of 0 means no cap, quiet hours of "" none. Effective from the next claim on. Raises NotFound, InvalidInput.
     """
     checked = {field: value if value is None else LIMITS[field](value) for field, value in changes.items()}
     with write():
@@ -65,14 +65,14 @@ LIMITS: dict[str, Callable[[Any], Any]] = {
 
 
 def own_rules(account: Account | None, rules: pacing.Rules) -> pacing.Rules:
-    """The account's own limits where it has any, else those of `rules`."""
+    """`rules` with the account's own limits in place of those it has set."""
     if account is None:
         return rules
     return pacing.own(rules, account.hourly_cap, account.daily_cap, account.quiet_hours, account.timezone)
 
 
 def rules(settings: Settings) -> pacing.Rules:
-    """The settings' limits as pacing takes them."""
+    """The limits of the settings, in the form that pacing uses."""
     return pacing.Rules(
         long_pause_every=settings.long_pause_every,
         long_pause_ms=(round(settings.long_pause_min * 1000), round(settings.long_pause_max * 1000)),
@@ -86,5 +86,5 @@ def rules(settings: Settings) -> pacing.Rules:
 
 
 def rules_of(settings: Settings, account: str) -> pacing.Rules:
-    """What limits that account: its own limits, and the settings' where it has none."""
+    """The limits of that account: its own, and those of the settings where it has none."""
     return own_rules(Account.get_or_none(Account.name == account), rules(settings))

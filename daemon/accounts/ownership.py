@@ -1,12 +1,12 @@
-"""Whose an account is: one sender's at a time, by a lease in the account's row.
+"""Which sender owns an account: only one at a time, by a lease in the account's row.
 
-The row has the owner's token, until when the account is that sender's, and where it runs. The owner renews the lease
-with every heartbeat, and everything that a sender writes is scoped to the token (`guard`): one that has lost the
-account can neither claim, nor submit, nor say how the account stands. The time is the database's; that a lease has run
-out is also known without a clock, by a row that nobody has renewed for a whole lease while one looked on.
+The row has the owner's token, the end of its lease, and where it runs. The owner renews the lease with every
+heartbeat, and everything a sender writes is guarded by the token (`guard`): one that has lost the account can neither
+claim, nor submit, nor report the account's state. Times are the database's. A lease is also known to have run out,
+whatever the clocks say, when a waiting sender has seen the row unchanged for the length of a whole lease.
 
-A sender that was killed need not be waited for where its death is proved: by the transport's lock, in the same folder
-of the same machine, or because there is no such process any more.
+After a kill nobody has to wait for the lease if the owner is provably dead: the transport's lock in the same folder of
+the same machine is free, or the process no longer exists.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from daemon.db.prepared import param
 from daemon.db.proxy import locked
 from daemon.models import Account
 
-_living: set[str] = set()  # tokens of the senders in this very process
+_living: set[str] = set()  # tokens of senders in this process
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a sender runs. kernel: changes with every start of the machine; folder: what its locks lie in."""
+    """Where a sender runs. kernel: boot id, new with every start of the machine; folder: where its locks are."""
 
     kernel: str
     folder: str
-    processes: str  # the namespace that `pid` is of: in another one it says nothing
+    processes: str  # the PID namespace: in another one, `pid` means nothing
     pid: int
-    started: str  # a number is used again, but not with this time
+    started: str  # start time: a PID may be reused, but not with the same one
 
     def reaches(self, other: Place) -> bool:
-        """Whether a lock that is held here excludes a process there."""
+        """Whether a file lock held here excludes a process at `other`."""
         return bool(self.kernel) and (self.kernel, self.folder) == (other.kernel, other.folder)
 
     def has_ended(self, other: Place, token: str) -> bool:
-        """Whether the process there is certainly no more, as far as can be seen from here."""
+        """Whether the process at `other` is certainly gone. False if that cannot be seen from here."""
         if not self.kernel or (self.kernel, self.processes) != (other.kernel, other.processes):
             return False
         if (other.pid, other.started) == (self.pid, self.started):
@@ -55,7 +55,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Tenure:
-    """An account that is the caller's. proved: nothing of an earlier sender can still send."""
+    """The caller owns the account. proved: the earlier sender certainly cannot send any more."""
 
     account: str
     token: str
@@ -64,8 +64,8 @@ class Tenure:
 
 @dataclass(frozen=True)
 class Taken:
-    """It is another one's: the token and the end of its lease change whenever that one renews or takes it. near: that
-    sender runs where the transport's lock tells whether it lives."""
+    """Another sender owns the account. Token or end of lease change whenever it is renewed or taken over. near: that
+    sender runs where the transport's lock shows whether it is alive."""
 
     token: str
     until: int
@@ -76,7 +76,7 @@ _tenure: ContextVar[Tenure | None] = ContextVar("tenure", default=None)
 
 
 def here(folder: Path) -> Place:
-    """Where this process runs, with its locks in that folder."""
+    """The place of this process, whose locks are in `folder`."""
     found = folder.stat()
     try:
         processes = str(Path("/proc/self/ns/pid").readlink())
@@ -95,7 +95,7 @@ def _kernel() -> str:
 
 
 def _started(pid: int) -> str:
-    """When that process was started, in ticks since the machine was; "" where there is none, or it is a zombie."""
+    """When the process was started, in ticks since boot; "" if there is none or it is a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -106,10 +106,10 @@ def _started(pid: int) -> str:
 def take(
     name: str, place: Place, now: int, lease_ms: int, sole: bool | None, watched: Taken | None = None
 ) -> Tenure | Taken:
-    """Make the account the caller's if it is nobody's, or its owner is gone; the row is left alone if it is not.
+    """Take the account if it has no owner, or its owner is gone; otherwise the row stays as it is.
 
-    sole: whether the caller's transport holds a lock that nobody else can hold in this place; None while it is not up
-    yet. watched: how it stood a whole lease ago: unchanged since, its owner has ended or sleeps.
+    sole: whether the caller's transport holds a lock that only one process in this place can hold; None before the
+    transport is up. watched: what was seen a whole lease ago; if nothing changed since, the owner has ended or sleeps.
     """
     with write():
         Account.insert(name=name).on_conflict_ignore().execute()
@@ -133,7 +133,7 @@ def _taken(row: Account, place: Place) -> Taken:
 
 
 def free(row: Account, place: Place, now: int, sole: bool | None, watched: Taken | None) -> bool | None:
-    """None while it is another one's; else whether it is proved that nothing of that one can still send."""
+    """None while another sender owns it; else whether that one provably cannot send any more."""
     if row.owner is None:
         return True
     owner = Place(**row.owner_place)
@@ -141,14 +141,14 @@ def free(row: Account, place: Place, now: int, sole: bool | None, watched: Taken
     if near and (place.has_ended(owner, row.owner) or (sole and place.processes != owner.processes)):
         return True
     if near and sole is None:
-        return None  # the lock tells more than a lease that ran out: its owner may only sleep
+        return None  # its lock is held, so it is alive, although its lease ran out: it may have been suspended
     if row.owner_until < now or _taken(row, place) == watched:
         return False
     return None
 
 
 def renew(tenure: Tenure, now: int, lease_ms: int) -> None:
-    """It stays the caller's for another lease. Raises AccountLost."""
+    """Extend the caller's ownership by another lease. Raises AccountLost."""
     with write():
         mine = _is(tenure.account) & (Account.owner == tenure.token)
         if not Account.update(owner_until=now + lease_ms).where(mine).execute():
@@ -156,14 +156,14 @@ def renew(tenure: Tenure, now: int, lease_ms: int) -> None:
 
 
 def release(tenure: Tenure) -> None:
-    """Its owner has ended in order: the account is nobody's. Changes nothing where another one owns it by now."""
+    """The owner has ended properly: the account has no owner. Changes nothing if another sender owns it by now."""
     gone = {"owner": None, "owner_until": 0, "owner_place": None}
     with write():
         Account.update(gone).where(_is(tenure.account), Account.owner == tenure.token).execute()
 
 
 def forget(tenure: Tenure) -> None:
-    """In this process nobody drives the account any more."""
+    """No sender in this process drives the account any more."""
     _living.discard(tenure.token)
 
 
@@ -172,7 +172,7 @@ def forget(tenure: Tenure) -> None:
 
 @contextmanager
 def by(tenure: Tenure | None) -> Iterator[None]:
-    """What is written inside is written by the owner of an account."""
+    """Everything written inside the block is written as the account's owner."""
     before = _tenure.set(tenure)
     try:
         yield
@@ -187,19 +187,19 @@ def token(name: str) -> str | None:
 
 
 def guard(name: str) -> Any:
-    """The condition that the row is the account's, and yet its sender's."""
+    """SQL condition: the row is this account's, and the current sender still owns it."""
     mine = token(name)
     return _is(name) if mine is None else _is(name) & (Account.owner == mine)
 
 
 def guarded(owned: bool) -> tuple[Any, ...]:
-    """As `guard`, for a `Prepared` query: give it `account` and `owner`."""
+    """Like `guard`, for a `Prepared` query, which has to be given `account` and `owner`."""
     mine = (Account.name == param("account"),)
     return (*mine, Account.owner == param("owner")) if owned else mine
 
 
 def check(changed: int, name: str) -> None:
-    """Raises AccountLost where a write that was guarded has found no row."""
+    """Raises AccountLost if a guarded write has found no row."""
     if not changed and token(name) is not None:
         raise lost(name)
 

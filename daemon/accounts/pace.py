@@ -1,4 +1,4 @@
-"""When an account may send next: the pace kept in its row, and the caps counted from what it has handed over."""
+"""When an account may send next: the pace stored in its row, and the caps, counted from its hand-overs."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ NO_RULES = pacing.Rules()
 
 
 def opening(account: str, now: int, rules: pacing.Rules) -> pacing.Opening:
-    """The earliest time that the account may hand over a message, and what it waits for.
+    """The earliest time at which the account may hand over a message, and what it waits for.
 
-    rules: of the settings; the account's own limits are in its row, which is read here.
+    rules: those of the settings; the account's own limits are read from its row.
     """
     return opening_and_rules(account, now, rules)[0]
 
 
 def opening_and_rules(account: str, now: int, rules: pacing.Rules) -> tuple[pacing.Opening, pacing.Rules]:
-    """As `opening`, and the rules with the account's own limits."""
+    """Like `opening`, but also returns the rules with the account's own limits."""
 
     def nth_newest(n: int, since: int) -> int | None:
         return handovers.nth_newest(account, n, since, now)
 
     at, why, paced_at, *own = _paced(account=account).fetchone() or (0, pacing.Why.READY, 0, None, None, None, None)
     rules = pacing.own(rules, *own)
-    if paced_at > now:  # the clock was set back since: what counts is the length of the pause
+    if paced_at > now:  # the clock was set back since then: keep the length of the pause
         at = now + at - paced_at
     return pacing.opening(now, pacing.Opening(at, pacing.Why(why)), rules, nth_newest), rules
 
@@ -43,10 +43,11 @@ def _paced() -> Any:
 
 
 def follow_clock(account: str, now: int) -> None:
-    """Count the pause from now where the clock was set back behind its beginning: it would last until then."""
+    """If the clock was set back to before the pause began, count the pause from now: otherwise it would last until the
+    clock has caught up."""
     row = _paced(account=account).fetchone()
     if row and row[2] > now:
-        with write():  # of its own: with a job in hand the account is locked after the job, see above
+        with write():  # a transaction of its own: inside the claim's, the account is locked after the job
             owner = ownership.token(account)
             _count_from_now(owner is not None, account=account, owner=owner, now=now)
 
@@ -60,7 +61,7 @@ def _count_from_now(owned: bool) -> Any:
 
 
 def set_pace(account: str, now: int, gap: pacing.Gap) -> None:
-    """The account's next message goes out no earlier than `gap` from now. Raises AccountLost."""
+    """Let the account's next message wait for `gap`, counted from now. Raises AccountLost."""
     owner = ownership.token(account)
     values = {"at": now + gap.ms, "why": gap.why.value, "streak": gap.streak, "now": now}
     ownership.check(_pace(owner is not None, account=account, owner=owner, **values).rowcount, account)
@@ -73,8 +74,8 @@ def _pace(owned: bool) -> Any:
 
 
 def require_owner(account: str) -> None:
-    """Raises AccountLost where another sender owns the account by now; what is claimed before that shows is taken over
-    by it, and `submit`, which writes to the account's row, is refused."""
+    """Raises AccountLost if another sender owns the account by now. A message claimed just before that shows is taken
+    over by the new owner: `submit`, which writes to the account's row, is refused."""
     owner = ownership.token(account)
     if owner is not None and not _owned(account=account, owner=owner).fetchone():
         raise ownership.lost(account)

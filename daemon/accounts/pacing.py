@@ -1,4 +1,4 @@
-"""When may this account send next. Pure: the clock, the dice and the past are arguments."""
+"""Works out when an account may send next. Pure: the clock, the dice and the past are arguments."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-SLOWER = 3  # after a restriction pauses are so many times as long,
-SLOW_MS = DAY_MS  # for so long
+SLOWER = 3  # after a restriction, pauses are this many times as long
+SLOW_MS = DAY_MS  # how long that lasts
 
 
 class Why(StrEnum):
-    """What the next message waits for; shown beside the time."""
+    """What the next message waits for; shown next to the time."""
 
     READY = "ready"
     PAUSE = "pause"
@@ -32,7 +32,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True)
 class Rules:
-    """What limits an account beside a job's own delays; pauses in ms, caps 0 for none."""
+    """The limits of an account, apart from a job's own delays; pauses in ms, a cap of 0 for none."""
 
     long_pause_every: int = 0
     long_pause_ms: tuple[int, int] = (0, 0)
@@ -40,8 +40,8 @@ class Rules:
     daily_cap: int = 0
     quiet: tuple[time, time] | None = None
     zone: str = "UTC"
-    person_cap: int = 0  # most messages to one person, over all jobs and accounts,
-    person_window_ms: int = 0  # within so long
+    person_cap: int = 0  # most messages to one person, over all jobs and accounts
+    person_window_ms: int = 0  # the period that person_cap is for
 
     def windows(self) -> tuple[tuple[int, int, Why], ...]:
         """The caps that are set: (most messages, within ms, reason)."""
@@ -52,7 +52,7 @@ class Rules:
 def own(
     rules: Rules, hourly_cap: int | None, daily_cap: int | None, quiet_hours: str | None, zone: str | None
 ) -> Rules:
-    """`rules` with an account's own limits in place of theirs; None for those it has not. quiet_hours: "" for none."""
+    """`rules` with an account's own limits; None for a limit it has not set. quiet_hours: "" for none."""
     changes: dict[str, Any] = {"hourly_cap": hourly_cap, "daily_cap": daily_cap, "zone": zone or None}
     changes = {name: value for name, value in changes.items() if value is not None}
     if quiet_hours is not None:
@@ -62,7 +62,7 @@ def own(
 
 @dataclass(frozen=True)
 class Gap:
-    """The pause after a message: its length, why, and the account's streak after it."""
+    """The pause after a message: its length, the reason, and the account's streak after it."""
 
     ms: int
     why: Why
@@ -71,14 +71,14 @@ class Gap:
 
 @dataclass(frozen=True)
 class Opening:
-    """The earliest time (ms) an account may hand over its next message, and what it waits for."""
+    """The earliest time (ms) at which an account may hand over its next message, and what it waits for."""
 
     at: int
     why: Why
 
 
 def slowed(delay_ms: tuple[int, int], slow: bool) -> tuple[int, int]:
-    """A job's delays, longer while the account is to be careful after a restriction."""
+    """A job's delays, made longer while the account sends slowly after a restriction."""
     return (delay_ms[0] * SLOWER, delay_ms[1] * SLOWER) if slow else delay_ms
 
 
@@ -116,13 +116,13 @@ def quiet_until(at_ms: int, rules: Rules) -> int:
     if not inside:
         return at_ms
     day = local.date() if now < end else local.date() + timedelta(days=1)
-    # Where clocks are put back, an hour comes twice: the end that lies ahead, not the one that has passed.
+    # When clocks are put back, an hour occurs twice: take the end that is ahead, not the one that has passed.
     wakes = datetime.combine(day, end, ZoneInfo(rules.zone)).replace(fold=local.fold)
     return int(wakes.astimezone(UTC).timestamp() * 1000)
 
 
 def window(text: str | None) -> tuple[time, time] | None:
-    """A job's window such as `09:00-18:00`, None for none. Raises ValueError where it cannot be read."""
+    """A job's sending hours, such as `09:00-18:00`; None for none. Raises ValueError if they cannot be read."""
     if not text:
         return None
     start, _, end = text.partition("-")
@@ -134,15 +134,15 @@ def window(text: str | None) -> tuple[time, time] | None:
 
 @dataclass(frozen=True)
 class Terms:
-    """What limits one job beside its account: it sends from..to only (its zone is the account's), and at most
-    `daily_cap` messages in 24 hours, 0 for no cap."""
+    """A job's own limits, in addition to its account's: it only sends within its hours (in the account's time zone),
+    and at most `daily_cap` messages in 24 hours (0: no cap)."""
 
     window: tuple[time, time] | None = None
     daily_cap: int = 0
 
 
 def job_opening(now_ms: int, terms: Terms, zone: str, nth_newest: Callable[[int, int], int | None]) -> Opening:
-    """The earliest time that a job's own window and cap allow. nth_newest: as in `opening`, of the job's messages."""
+    """The earliest time that a job's own hours and cap allow. nth_newest: as in `opening`, for the job's messages."""
     found = Opening(now_ms, Why.READY)
     if terms.daily_cap:
         oldest_that_counts = nth_newest(terms.daily_cap, now_ms - DAY_MS)
@@ -157,13 +157,13 @@ def job_opening(now_ms: int, terms: Terms, zone: str, nth_newest: Callable[[int,
 
 
 def narrowed(rules: Rules, terms: Terms) -> Rules:
-    """The account's rules as they work on one job that has these terms, for `eta`."""
+    """The account's rules combined with a job's own limits, for `eta`."""
     caps = [cap for cap in (rules.daily_cap, terms.daily_cap) if cap]
     return replace(rules, daily_cap=min(caps, default=0), quiet=_closed(rules.quiet, terms.window))
 
 
 def _closed(quiet: tuple[time, time] | None, window: tuple[time, time] | None) -> tuple[time, time] | None:
-    """The hours in which nothing goes out, as one stretch: quiet ones, and those outside the window."""
+    """The hours in which nothing goes out, as one period: the quiet hours and those outside the window."""
     if window is None or quiet is None or quiet[0] == quiet[1]:
         return quiet if window is None else (window[1], window[0])
     start, end = window
@@ -180,8 +180,8 @@ def _within(at: time, hours: tuple[time, time]) -> bool:
 
 
 def quiet_from(at_ms: int, rules: Rules) -> float:
-    """The end (ms) of a stretch that begins at `at_ms`, which is not in quiet hours, and has none: those of the
-    next day, or an earlier change of the clocks, from where one has to look anew. Infinite without quiet hours.
+    """Until when (ms) no quiet hours begin, counted from `at_ms`, which is not in quiet hours itself: the next quiet
+    hours, or an earlier change of the clocks, after which the caller has to ask again. Infinite without quiet hours.
     """
     if rules.quiet is None or rules.quiet[0] == rules.quiet[1]:
         return math.inf
@@ -198,14 +198,14 @@ def quiet_from(at_ms: int, rules: Rules) -> float:
 
 
 def _offset(at_ms: int, zone: str) -> int:
-    """How far (ms) that zone's clocks are ahead of UTC at that time."""
+    """The zone's offset from UTC (ms) at that time."""
     offset = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).utcoffset()
     return round(offset.total_seconds() * 1000) if offset else 0
 
 
 @dataclass(frozen=True)
 class _Run:
-    """Messages that follow each other at the mean pace: the index of the first, its time, the streak before it."""
+    """A run of messages at the mean pace: the index of the first, its time, and the streak before it."""
 
     first: int
     at: int
@@ -221,7 +221,7 @@ class _Pace:
     every: int
 
     def after(self, count: int, streak: int) -> int:
-        """From a message to the `count`-th after it."""
+        """The time (ms) from a message to the `count`-th after it."""
         long_pauses = (streak + count) // self.every if self.every else 0
         return count * self.mean + long_pauses * self.long_mean
 
@@ -229,7 +229,7 @@ class _Pace:
         return run.at + self.after(index - run.first, run.streak)
 
     def fit(self, most: int, ms: float, streak: int) -> int:
-        """How many messages, at least 1 and at most `most`, have begun less than `ms` after the first of them."""
+        """How many messages, at least 1 and at most `most`, begin less than `ms` after the first of them."""
         low, high = 1, most
         while low < high:
             middle = (low + high + 1) // 2
@@ -237,11 +237,11 @@ class _Pace:
         return low
 
     def first_early(self, run: _Run, base: _Run, back: int, window_ms: int, low: int, high: int) -> int:
-        """The first of the indices low..high-1 of `run` that is less than window_ms after the one `back` before it,
-        all of which are of `base`; `high` when none is.
+        """The first index from low to high-1 of `run` that is less than window_ms after the message `back` places
+        before it, which belongs to `base`; `high` when there is none.
 
-        Both runs have the same mean, so only the long pauses, which come at other places, change the distance:
-        it takes two values, one long pause apart.
+        Both runs have the same mean pace, so the distance only changes with the long pauses, which come at different
+        places: it has two values, one long pause apart.
         """
         own, other = run.streak - run.first, base.streak - base.first - back
         spare = run.at - base.at - window_ms - (run.first - back - base.first) * self.mean
@@ -252,7 +252,7 @@ class _Pace:
             return high
         into = (other + low) % self.every
         if ahead and into >= self.every - ahead and spare + (fewest + 1) * self.long_mean >= 0:
-            low += self.every - into  # until there the run has had one long pause more
+            low += self.every - into  # up to there, the run has had one more long pause
         return min(low, high)
 
 
@@ -261,8 +261,8 @@ def eta(
 ) -> int | None:
     """When (ms) the last of `pending` messages will go out at the mean pace; None when none is left.
 
-    past: times of the hand-overs of the last 24 hours, oldest first, for the caps. It goes from one wait for a cap
-    or for quiet hours to the next, not from message to message: what it costs depends on their number.
+    past: times of the hand-overs of the last 24 hours, oldest first, for the caps. The calculation goes from one wait
+    (for a cap or quiet hours) to the next, not from message to message, so its cost depends on the number of waits.
     """
     if pending <= 0:
         return None
@@ -270,7 +270,7 @@ def eta(
     streak = min(streak, max(0, pace.every - 1))
     caps = rules.windows()
     runs = [_Run(index, at, 0) for index, at in enumerate(past)] if caps else []
-    bases = [0] * len(caps)  # for each cap the run of the message that has to be a window ago
+    bases = [0] * len(caps)  # for each cap, the run of the message that has to be a whole window ago
     at, index = starts.at, len(runs)
     end = index + pending
     while True:
@@ -292,14 +292,14 @@ def eta(
 
 
 def _run_of(runs: Sequence[_Run], index: int, start: int) -> int:
-    """Which run has that message; looked for from `start` on."""
+    """The run that has the message `index`, searched from `start` on."""
     while start + 1 < len(runs) and runs[start + 1].first <= index:
         start += 1
     return start
 
 
 def _until_cap(pace: _Pace, runs: Sequence[_Run], run: _Run, count: int, cap: int, window_ms: int, base: int) -> int:
-    """How many of the run's first `count` (at most `cap`) messages go out before one has to wait for the cap."""
+    """How many of the run's first `count` messages (at most `cap`) go out before one has to wait for the cap."""
     index, end = max(run.first + 1, cap), run.first + count
     while index < end:
         base = _run_of(runs, index - cap, base)

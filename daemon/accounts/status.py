@@ -1,4 +1,4 @@
-"""How an account stands: its limits, today's use of them, what it waits for, its campaigns, what was asked of it."""
+"""An account's status: its limits and their use, what it waits for, its campaigns, and the last command to it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ LINKED = frozenset({AccountState.READY, AccountState.HELD})
 
 
 def rules(settings: Settings, account: Account) -> pacing.Rules:
-    """What limits the account: its own limits, and the settings' where it has none."""
+    """The account's limits: its own, and those of the settings where it has none."""
     return account_limits.own_rules(account, account_limits.rules(settings))
 
 
 def report(settings: Settings, account: Account, now: int) -> dict[str, Any]:
     """The account as `GET /accounts/{name}` shows it.
 
-    limits: what holds, whoever set it. used: hand-overs of the last hour and the last 24 hours, which is what the
-    caps count. opens_at: when its next message may go out, None for now; opens_why: what it waits for until then.
+    limits: the limits in force, wherever they come from. used: hand-overs of the last hour and the last 24 hours,
+    which is what the caps count. opens_at: when the next message may go out, None: now; opens_why: what it waits for.
     """
     limits = rules(settings, account)
     opens = pace.opening(account.name, now, account_limits.rules(settings))
@@ -47,7 +47,7 @@ def report(settings: Settings, account: Account, now: int) -> dict[str, Any]:
 
 
 def asked(account: Account, now: int) -> dict[str, Any]:
-    """What was wished for last, and since when there is a picture to be seen."""
+    """The last command, and the time of the screenshot if there is one."""
     at = account.screenshot_at
     return {
         "wish": commands.describe(account, now),
@@ -56,9 +56,9 @@ def asked(account: Account, now: int) -> dict[str, Any]:
 
 
 def ask(settings: Settings, name: str, what: commands.What, who: str, now: int, number: str | None = None) -> Account:
-    """Ask the account's sender for something. number: the phone's, of LINK_BY_CODE, as people write it.
+    """Ask the account's sender for something. number: of the phone to be linked, for LINK_BY_CODE, in any notation.
 
-    Raises NotFound, InvalidNumber, IllegalMove (it is linked already, or not linked, or its sender is at another one).
+    Raises NotFound, InvalidNumber, IllegalMove (linked already, not linked, or the sender is busy with a command).
     """
     account = directory.find(name)
     if what in (commands.What.LINK_BY_CODE, commands.What.LINK_BY_QR) and account.state in LINKED:

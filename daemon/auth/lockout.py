@@ -1,4 +1,4 @@
-"""The lock-out against guessing: wrong tries are counted by address, by name and by known browser."""
+"""Protection against guessing passwords: failed logins are counted by address, by name and by known browser."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ LONGEST_LOCK_MIN = 60
 
 @dataclass(frozen=True)
 class Try:
-    """Where somebody tries to log in from. known: the mark of a browser that this name has logged in with before."""
+    """Where a login attempt comes from. known: the mark of a browser that this name has logged in with before."""
 
     address: str
     known: str | None = None
 
 
 def counters(origin: Try, name: str) -> list[tuple[str, int]]:
-    """What a wrong try counts against: (key, tries until it is locked)."""
+    """The counters that a failed attempt adds to: (key, attempts until it is locked)."""
     if origin.known:
         return [("browser:" + _short(origin.known), TRIES)]
     counters = [("address:" + _network(origin.address), TRIES)]
@@ -42,7 +42,7 @@ def counters(origin: Try, name: str) -> list[tuple[str, int]]:
 
 
 def _short(text: str) -> str:
-    """Nothing of it can be read: people type their password where the name belongs."""
+    """A digest instead of the name itself: people sometimes type their password into the name field."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
@@ -58,14 +58,15 @@ def _network(address: str) -> str:
 
 @dataclass(frozen=True)
 class _Taken:
-    """A try that was counted at `at`; before: when the last one was, by counter."""
+    """An attempt that was counted at `at`; before: the time of the previous one, by counter."""
 
     at: int
     before: dict[str, int]
 
 
 def take_try(counters: list[tuple[str, int]], origin: Try) -> _Taken:
-    """Count a wrong try before it is known to be one: many at once get no more of them. Raises TooManyTries."""
+    """Count an attempt as failed before the password is checked, so that many parallel attempts do not get round the
+    limit. Raises TooManyTries."""
     now = clock.now_ms()
     with write():
         for key, _ in counters:
@@ -84,23 +85,24 @@ def take_try(counters: list[tuple[str, int]], origin: Try) -> _Taken:
 
 
 def _locked_ms(row: LoginFailure, limit: int, now: int) -> int:
-    """For how long no more tries are taken; a lock from while the clock was ahead does not count."""
+    """How long no more attempts are accepted; a lock set while the clock was ahead does not count."""
     lock_ms = _lock(row.count, limit)
     return int(row.at) + lock_ms - now if within(row.at, now, lock_ms) else 0
 
 
 def _lock(count: int, limit: int) -> int:
-    """How long the lock lasts (ms) after so many wrong tries."""
+    """How long the lock lasts (ms) after `count` failed attempts."""
     return min(LONGEST_LOCK_MIN, 2 ** min(count - limit, 10)) * MINUTE_MS if count >= limit else 0
 
 
 def _counted(row: LoginFailure, limit: int, now: int) -> int:
-    """The wrong tries that still count: nobody has tried for a while after the last lock, and it begins anew."""
+    """The failed attempts that still count: none if nobody has tried for a while after the last lock."""
     return int(row.count) if within(row.at, now, FORGET_MS + _lock(row.count, limit)) else 0
 
 
 def give_back(taken: _Taken) -> None:
-    """The try was right: the name and the browser begin anew; an address, which many may share, is as it was."""
+    """The attempt was right: reset the counters of the name and the browser, and put that of the address, which many
+    people may share, back to what it was."""
     with write():
         for key, at in taken.before.items():
             mine = LoginFailure.key == key

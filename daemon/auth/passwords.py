@@ -1,6 +1,7 @@
-"""Passwords as they are stored, and the rules for new ones. Pure: it knows no users.
+"""Password hashes and the rules for new passwords. Pure: it knows nothing of users.
 
-scrypt$<log2 n>$<r>$<p>$<salt>$<hash>, both in base64: what was stored yesterday can be checked when COST has grown.
+Stored as scrypt$<log2 n>$<r>$<p>$<salt>$<hash>, salt and hash in base64. The parameters are part of it, so that old
+hashes can still be checked after COST was raised.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from daemon import errors
 
 SHORTEST = 10
 LONGEST = 256
-COST = (15, 8, 3)  # log2 n, r, p: 32 MiB and some tenths of a second for each try
+COST = (15, 8, 3)  # log2 n, r, p: 32 MiB and a few tenths of a second for each attempt
 SALT_BYTES = 16
 HASH_BYTES = 32
 MEMORY = 2**27
 
 
 def check(password: str, name: str) -> None:
-    """Raises InvalidInput when it cannot be the password of somebody by that name."""
+    """Raises InvalidInput when the password is not acceptable for a user of that name."""
     if len(password) < SHORTEST:
         raise errors.InvalidInput(f"The password is too short: it has at least {SHORTEST} characters.")
     if len(password) > LONGEST:
@@ -34,18 +35,19 @@ def check(password: str, name: str) -> None:
 
 
 def plain(text: str) -> str:
-    """The same text, however the keyboard has put its accents together."""
+    """The text normalised, so that it does not matter how the keyboard composes accents."""
     return unicodedata.normalize("NFKC", text).strip()
 
 
 def conceal(password: str) -> str:
-    """What is stored instead of the password."""
+    """The hash that is stored instead of the password."""
     salt = os.urandom(SALT_BYTES)
     return _line(COST, salt, _hash(password, COST, salt))
 
 
 def matches(password: str, stored: str | None) -> bool:
-    """Whether it is that password, in constant time. None, for a user that does not exist, costs as much."""
+    """Whether the password is right, in constant time. stored: None for a user that does not exist, which takes as
+    long, so that the time gives nothing away."""
     known = stored or _line(COST, bytes(SALT_BYTES), bytes(HASH_BYTES))
     _, log_n, r, p, salt, expected = known.split("$")
     cost = (int(log_n), int(r), int(p))

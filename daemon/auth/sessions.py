@@ -1,19 +1,19 @@
-"""Who gets in: sessions, and the lock-out of those who guess.
+"""Logging in: sessions, and limits on guessing passwords.
 
-A session is a random token in the browser's cookie; the database has only its SHA-256, and for a session opened with
-the API key that of token and key together, so it ends when the key changes.
+A session is a random token in the browser's cookie. The database only has its SHA-256; for a session opened with the
+API key, that of token and key together, so that it ends when the key changes.
 
-Guessing is counted by where it comes from. After TRIES wrong tries in FORGET_MS no more are taken for a minute, then
-one, then none for two minutes, and so on up to an hour; what is refused meanwhile is not counted, so nobody makes
-their own wait longer by trying.
+After TRIES failed attempts within FORGET_MS no more are accepted for a minute, then one more, then none for two
+minutes, and so on up to an hour. Attempts that are refused during a wait are not counted, so trying again does not
+make it longer. Attempts are counted
 
-- by *address* (of IPv6 the /64, which is what one customer has): TRIES. Alone it would let a guesser behind a proxy
-  or in a shared network shut everybody out, so
-- by *browser*: one that has logged in before has a mark, signed for that name, and is counted by it alone. Somebody
-  else's guesses do not touch it, and its own are limited just the same.
-- by *name*, for guesses from many addresses: NAME_TRIES. One address is slowed down long before that number is
-  reached, so it cannot shut a name out; many together can, except for the browsers that have the mark. The API key's
-  form has no name: it is always there for the owner."""
+- by *address* (for IPv6 the /64, which is what one customer has): TRIES. This alone would allow somebody behind the
+  same proxy or in the same network to lock everybody else out, so there is also a counter
+- by *browser*: one that has logged in before has a mark, signed for that name, and only counts against that mark.
+  Other people's guesses do not affect it, and its own are limited in the same way.
+- by *name*, against guesses from many addresses: NAME_TRIES. A single address is slowed down long before it reaches
+  that number, so it cannot lock a name out. Many addresses together can, except for browsers that have the mark. The
+  login with the API key has no name, so the owner can always use it."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ from daemon.models import LoginFailure, Session, User
 from daemon.states import Role
 
 log = structlog.get_logger()
-SESSION_MS = 14 * 24 * 60 * MINUTE_MS  # however much it is used
+SESSION_MS = 14 * 24 * 60 * MINUTE_MS  # from the login on; using it does not prolong it
 IDLE_MS = 3 * 24 * 60 * MINUTE_MS
-SEEN_EVERY_MS = MINUTE_MS  # how exactly it is known when a session was last used
+SEEN_EVERY_MS = MINUTE_MS  # how often the time of last use is updated
 WRONG_PASSWORD = "The name or the password is wrong, or the user is disabled."  # noqa: S105 (a sentence)
 WRONG_KEY = "This is not the key: copy the whole line, without spaces around it."
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A session that has just been opened; the token goes into the cookie and nowhere else."""
+    """A session that was just opened; the token goes into the cookie and nowhere else."""
 
     token: str
     user: User | None
@@ -64,7 +64,7 @@ def by_password(origin: Try, name: str, password: str) -> Opened:
 
 
 def by_key(origin: Try, right: bool, key: str) -> Opened:
-    """Log in with the API key; right: whether what was given is the key. Raises Unauthorized, TooManyTries."""
+    """Log in with the API key; right: whether the given key is correct. Raises Unauthorized, TooManyTries."""
     taken = lockout.take_try(lockout.counters(origin, ""), origin)
     if not right:
         log.warning("login.refused", address=origin.address, reason="wrong")
@@ -74,7 +74,7 @@ def by_key(origin: Try, right: bool, key: str) -> Opened:
 
 
 def confirm(origin: Try, user_id: int, password: str) -> User:
-    """Somebody who is logged in shows that they know the password; returns them as they were then.
+    """Ask somebody who is logged in for their password again; returns the user as of the check.
 
     Raises Unauthorized, TooManyTries, NotFound.
     """
@@ -87,10 +87,10 @@ def confirm(origin: Try, user_id: int, password: str) -> User:
 
 
 def open_session(user: User | None, key: str = "") -> Opened:
-    """A new session of that user, or, for None, of the API key.
+    """A new session for the user, or for the API key if None.
 
-    user: as it was when they showed that they know the password. Raises Unauthorized when it was changed since, or
-    they were disabled: a session that was opened now would outlive the end of all the others.
+    user: as it was when the password was checked. Raises Unauthorized when the password was changed or the user
+    disabled since then: that ended all their sessions, and this one would escape it.
     """
     token, now = secrets.token_urlsafe(32), clock.now_ms()
     with write():
@@ -110,7 +110,7 @@ def open_session(user: User | None, key: str = "") -> Opened:
 
 
 def _unchanged(user: User) -> User:
-    """The user's row, which nobody changes until the transaction ends. Raises Unauthorized."""
+    """The user's row, locked until the transaction ends. Raises Unauthorized."""
     row: User | None = locked(User.select().where(User.id == user.id)).first()
     if row is None or row.password != user.password or row.disabled_at is not None:
         raise errors.Unauthorized(WRONG_PASSWORD)
@@ -122,7 +122,8 @@ def _digest(token: str, key: str = "") -> str:
 
 
 def _sweep(now: int) -> None:
-    """What is over, or began while the clock was ahead: sessions, and failures that count no more."""
+    """Delete sessions that have ended and failed logins that no longer count, including those with a time from while
+    the clock was ahead."""
     alive = Session.select(Session.id).where(*_alive(now))
     Session.delete().where(Session.id.not_in(alive)).execute()
     longest = FORGET_MS + LONGEST_LOCK_MIN * MINUTE_MS
@@ -130,7 +131,7 @@ def _sweep(now: int) -> None:
 
 
 def session(token: str, key: str) -> Session | None:
-    """The session that a cookie stands for, with its user; it counts as used. None when it has ended."""
+    """The session of a cookie, with its user, and marked as used; None when it has ended."""
     now = clock.now_ms()
     found = (
         Session.select(Session, User)
@@ -147,29 +148,30 @@ def session(token: str, key: str) -> Session | None:
         try:
             with write():
                 Session.update(seen_at=now).where(Session.id == row.id).execute()
-        except errors.DatabaseBusy:  # the next request says it again
+        except errors.DatabaseBusy:  # the next request will update it
             pass
     return row
 
 
 def _alive(now: int) -> tuple[Any, Any]:
-    """A session that was opened or used while the clock was ahead has ended: it would last until then."""
+    """SQL: the session has not ended. One opened or used while the clock was ahead counts as ended; otherwise it would
+    last too long."""
     return lately(Session.expires_at, now, now + SESSION_MS), lately(Session.seen_at, now - IDLE_MS, now)
 
 
 def still_open(session_id: str) -> bool:
-    """Whether the session has not ended meanwhile."""
+    """Whether the session is still open."""
     return bool(Session.select().where(Session.id == session_id, *_alive(clock.now_ms())).exists())
 
 
 def sessions(user_id: int | None) -> list[Session]:
-    """The open sessions of a user, or, for None, of the API key; the last used first."""
+    """The open sessions of a user, or of the API key if None; most recently used first."""
     of = Session.user.is_null() if user_id is None else Session.user == user_id
     return list(Session.select().where(of, *_alive(clock.now_ms())).order_by(Session.seen_at.desc(), Session.id))
 
 
 def everybody() -> dict[int | None, list[Session]]:
-    """All open sessions by their user's id; those of the API key under None."""
+    """All open sessions by user id; those of the API key under None."""
     found: dict[int | None, list[Session]] = {}
     for row in Session.select().where(*_alive(clock.now_ms())).order_by(Session.seen_at.desc(), Session.id):
         found.setdefault(row.user_id, []).append(row)
@@ -184,7 +186,7 @@ def close(session_id: str) -> None:
 
 
 def close_all(user_id: int | None) -> None:
-    """End every session of a user, or, for None, of the API key."""
+    """End every session of a user, or of the API key if None."""
     with write():
         Session.delete().where(Session.user.is_null() if user_id is None else Session.user == user_id).execute()
         after_commit(partial(log.info, "login.ended", user_id=user_id))

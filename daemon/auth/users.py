@@ -1,5 +1,5 @@
-"""Those who may use the page: name, role, password. Whoever has the API key is an administrator without being one
-of them, so nobody is ever locked out for good.
+"""Users of the page: name, role, password. Whoever has the API key is an administrator without being a user, so the
+owner is never locked out for good.
 
 When a user's role or password changes, or they are disabled, all their sessions end in the same transaction.
 """
@@ -23,12 +23,12 @@ from daemon.states import Role
 log = structlog.get_logger()
 
 LONGEST_NAME = 64
-NAMES = 0x6E61_6D65  # any number that is ours: the advisory lock of those who are about to take a name
-RESERVED = frozenset({"api", "api key", "page", "sender", "daemon", "wasender"})  # others in the history
+NAMES = 0x6E61_6D65  # PostgreSQL advisory lock held while a name is taken; the number is arbitrary
+RESERVED = frozenset({"api", "api key", "page", "sender", "daemon", "wasender"})  # have other meanings in the history
 
 
 def create(name: str, role: Role, password: str, who: str) -> User:
-    """A new user. Raises InvalidInput, which says what is wrong with the name or the password."""
+    """Create a user. Raises InvalidInput, which says what is wrong with the name or the password."""
     name = _checked(name)
     passwords.check(password, name)
     stored = passwords.conceal(password)
@@ -42,8 +42,8 @@ def create(name: str, role: Role, password: str, who: str) -> User:
 
 
 def _one_by_one() -> None:
-    """Wait for who else is about to take a name: "Anna" and "anna" are one, which no index knows. On SQLite the
-    transaction has locked the whole database already."""
+    """Let only one process at a time take a name: "Anna" and "anna" are the same name, which no index can enforce. On
+    SQLite the transaction has locked the whole database anyway."""
     if on_postgres():
         database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (NAMES,))
 
@@ -64,7 +64,7 @@ def _taken(name: str) -> errors.InvalidInput:
 
 
 def same_name(name: str) -> str:
-    """What two spellings of one name have in common."""
+    """The name in a form that is the same for all its spellings."""
     return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 
@@ -74,12 +74,12 @@ def every() -> list[User]:
 
 
 def any_yet() -> bool:
-    """Whether there is a user that could log in."""
+    """Whether there is a user who can log in."""
     return bool(User.select().where(User.disabled_at.is_null()).exists())
 
 
 def find(user_id: int) -> User:
-    """The user by that id. Raises NotFound."""
+    """The user with that id. Raises NotFound."""
     row = User.get_or_none(User.id == user_id)
     if row is None:
         raise errors.NotFound("There is no such user.")
@@ -88,51 +88,51 @@ def find(user_id: int) -> User:
 
 
 def named(name: str) -> User | None:
-    """The user by that name, in whatever case it is written."""
+    """The user of that name, ignoring case."""
     wanted = same_name(name)
     return next((row for row in every() if same_name(row.name) == wanted), None)
 
 
 def change_role(user_id: int, role: Role, who: str) -> None:
-    """Give the user that role from now on. Raises NotFound."""
+    """Change the user's role. Raises NotFound."""
     if find(user_id).role != word(role):
         _change(user_id, "role", who, role=word(role))
 
 
 def set_password(user_id: int, password: str, who: str, was: User | None = None) -> None:
-    """From now on only this one. was: the user as they were when they showed that they know their password.
+    """Set a new password. was: the user as of when the current password was checked.
 
-    Raises NotFound, InvalidInput, and Unauthorized when another one was set since `was`.
+    Raises NotFound, InvalidInput, and Unauthorized when the password was changed since `was`.
     """
     passwords.check(password, find(user_id).name)
     _change(user_id, "password", who, was, password=passwords.conceal(password))
 
 
 def disable(user_id: int, who: str) -> None:
-    """They cannot log in any more. Raises NotFound."""
+    """Stop the user from logging in. Raises NotFound."""
     if find(user_id).disabled_at is None:
         _change(user_id, "disabled", who, disabled_at=clock.now_ms())
 
 
 def enable(user_id: int, who: str) -> None:
-    """They can log in again, with the password they had. Raises NotFound."""
+    """Let the user log in again, with the same password. Raises NotFound."""
     if find(user_id).disabled_at is not None:
         _change(user_id, "enabled", who, disabled_at=None)
 
 
 def speak(user_id: int, language: str) -> None:
-    """Remember the language that the user reads."""
+    """Store the user's language."""
     with write():
         User.update(language=language).where(User.id == user_id).execute()
 
 
 def word(role: Role) -> str:
-    """The role as it is stored and shown."""
+    """The role's name, as it is stored and shown."""
     return role.name.lower()
 
 
 def role_of(name: str) -> Role:
-    """The role by its word. Raises InvalidInput."""
+    """The role of that name. Raises InvalidInput."""
     try:
         return Role[name.upper()]
     except KeyError:

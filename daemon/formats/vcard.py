@@ -45,7 +45,7 @@ def read(text: str) -> Iterator[Card]:
 
 
 def _read(position: int, contents: dict[str, list[Line]]) -> Card:
-    last_name, first_name = (_parts(contents, "n") + ["", ""])[:2]
+    last_name, first_name = [*_parts(contents, "n"), "", ""][:2]
     fields = {
         "name": _first(contents, "fn") or f"{first_name} {last_name}".strip(),
         "first_name": first_name,

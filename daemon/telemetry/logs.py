@@ -125,7 +125,7 @@ EVENTS: dict[str, str] = {
     "account.bar_seen": "WhatsApp says that the account may not start chats (reason)",
     "chat.opened": "the right chat is open (way, proof, elapsed_ms)",
     "chat.way_failed": "one way to open it did not work; the next is tried (way)",
-    "chat.answer_of_another": "'not on WhatsApp' was said of another number, or of none; the chat is asked for again",
+    "chat.answer_of_another": "'not on WhatsApp' was about another number, or about none; the chat is opened again",
     "composer.cleared": "our own unsent text was removed from a chat",
     "composer.differed": "the text read back is not what was written; it is written again (way, length, expected)",
     "message.not_clicked": "the send button was not pressed, so nothing left (reason)",
