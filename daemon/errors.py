@@ -5,35 +5,35 @@ DaemonError
 ├── SetupError             the machine lacks something (Chromium, a display, a writable folder)
 ├── AccountInUse           another sender already drives this account
 ├── DatabaseUnusable       the database is corrupt, read-only or newer than this program
-├── DatabaseBusy           the database is locked, full or away for now; nothing was changed
+├── DatabaseBusy           the database is locked, full or unreachable for now; nothing was changed
 ├── Unauthorized           no key, or not the right one
 ├── Forbidden              logged in, but the role does not allow it
 │   └── StalePage          the page was made for another login: its token is not this session's
-├── TooManyTries           too many wrong passwords or keys; says how long to wait
+├── TooManyTries           too many wrong passwords or keys; the text says how long to wait
 ├── MalformedRequest       a request that cannot be read at all
 ├── NotFound               no job, message, upload, attachment or account by that id
 ├── InvalidInput           what the caller gave cannot be used; says what to change
 │   ├── InvalidNumber      not a telephone number that can be written to
 │   ├── AttachmentLost     an attachment of a job is missing, or not the file that was uploaded
 │   │   ├── AttachmentMissing  its file is not there
-│   │   └── AttachmentDamaged  its file is there, with another content
+│   │   └── AttachmentDamaged  its file has been changed
 │   ├── UnreadableFile     a contacts file or an attachment that cannot be read
 │   └── TemplateError      a message text with a mistake or with a field that is missing
 ├── TooLarge               a body or a file above its limit
 ├── IllegalMove            the job or message is in a state that forbids it
-│   ├── DraftChanged       the draft is not as the caller has read it
+│   ├── DraftChanged       the draft was changed since the caller read it
 │   └── KeyReused          the Idempotency-Key was used before with another request
 ├── LeaseLost              this sender no longer holds the message: it must not write
-│   └── AccountLost        another sender owns the account by now: this one stops
+│   └── AccountLost        another sender owns the account now: this one stops
 └── TransportError         what can go wrong while sending
     ├── NotSubmitted       nothing has left this machine; the message may be tried again
     │   ├── PartMissing    the page lacks a part that sending needs
-    │   └── ChatInUse      a person's own text stands in the recipient's chat
-    ├── SubmitUnknown      it may be out; only a look into the chat can tell
+    │   └── ChatInUse      a person has started to write in the recipient's chat
+    ├── SubmitUnknown      it may be out; only the chat can tell
     ├── Undeliverable      this recipient cannot get this message, however often it is tried
     ├── AccountUnready     the account cannot send now; no recipient is to blame
-    │   └── ChatBarred     it may not start this chat now; chats that exist may go on
-    ├── NotOffered         the transport, or the page as it is now, has no way to do what a person asks
+    │   └── ChatBarred     it may not start this chat now; existing chats may go on
+    ├── NotOffered         the transport, or the page as it is now, cannot do what a person asks for
     └── BrowserLost        Chrome or its driver died or no longer answers
 """
 
@@ -69,11 +69,11 @@ class Unauthorized(DaemonError):
 
 
 class Forbidden(DaemonError):
-    """Whoever asks is known, and may not do this."""
+    """The caller is known, but may not do this."""
 
 
 class StalePage(Forbidden):
-    """The token that a page of ours sends along is missing, or was made for another session."""
+    """The token that our pages send along is missing, or belongs to another session."""
 
 
 class TooManyTries(DaemonError):
@@ -102,7 +102,7 @@ class InvalidNumber(InvalidInput):
 
 
 class AttachmentLost(InvalidInput):
-    """An attachment's file is missing or is not what was uploaded: everybody who is to get it waits for a person."""
+    """An attachment's file is missing or not what was uploaded: all its recipients wait until a person sees to it."""
 
 
 class UnreadableFile(InvalidInput):
@@ -110,11 +110,11 @@ class UnreadableFile(InvalidInput):
 
 
 class AttachmentMissing(AttachmentLost):
-    """The file of an attachment is not there, or cannot be read."""
+    """The file of an attachment is missing or cannot be read."""
 
 
 class AttachmentDamaged(AttachmentLost):
-    """The file of an attachment has another content than the one that was uploaded."""
+    """The content of an attachment's file is not what was uploaded."""
 
 
 class TemplateError(InvalidInput):
@@ -142,7 +142,7 @@ class LeaseLost(DaemonError):
 
 
 class AccountLost(LeaseLost):
-    """The account's lease is no longer ours: nothing of it is, and this sender ends."""
+    """The account's lease is no longer ours, nor are its messages; this sender ends."""
 
 
 class TransportError(DaemonError):
@@ -162,7 +162,7 @@ class PartMissing(NotSubmitted):
 
 
 class ChatInUse(NotSubmitted):
-    """A person has begun to write in the recipient's chat: the message waits until that text is gone."""
+    """A person has started to write in the recipient's chat: the message waits until that text is gone."""
 
 
 class SubmitUnknown(TransportError):
@@ -182,7 +182,7 @@ class ChatBarred(AccountUnready):
 
 
 class NotOffered(TransportError):
-    """There is no way to do this here; the text says what a person can do instead."""
+    """This cannot be done here; the text says what a person can do instead."""
 
 
 class BrowserLost(TransportError):

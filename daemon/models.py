@@ -1,4 +1,4 @@
-"""Tables, states and moves. No behaviour: `outbox.py` moves messages, `campaigns.py` moves jobs.
+"""The tables. No behaviour: `delivery/moves.py` moves messages, `delivery/job_moves.py` moves jobs.
 
 All times are UTC epoch milliseconds. `Json` columns hold JSON as text."""
 
@@ -15,24 +15,24 @@ from daemon.states import E164, AccountState, State
 
 
 class Kind(StrEnum):
-    """What a job is for. The page decides it, never a caller's text."""
+    """What a job is for. Only the page sets it; a caller's text never does."""
 
     CAMPAIGN = "campaign"
     TEST = "test"  #: one message to oneself, from a draft
-    ANSWER = "answer"  #: to somebody who has written to us
+    ANSWER = "answer"  #: a reply to somebody who has written to us
 
 
 class Purpose(StrEnum):
-    """What was handed over, and for what: the kinds of jobs, and what belongs to no job."""
+    """What a hand-over was for: the kinds of jobs, and what belongs to no job."""
 
     CAMPAIGN = "campaign"
     TEST = "test"
     ANSWER = "answer"
     CANARY = "canary"  #: a message to oneself that shows whether sending works
-    CONFIRMATION = "confirmation"  #: to somebody who wrote STOP, that nothing more comes
+    CONFIRMATION = "confirmation"  #: tells somebody who wrote STOP that they get nothing more
 
 
-UNCAPPED = frozenset({Kind.TEST, Kind.ANSWER})  # how often one person may be written to does not count these
+UNCAPPED = frozenset({Kind.TEST, Kind.ANSWER})  # do not count towards the cap per person
 
 
 class Json(peewee.TextField):
@@ -58,7 +58,7 @@ class Table(peewee.Model):
 
 
 class Account(Table):
-    """A WhatsApp account, what its sender last saw of it, and its pace."""
+    """A WhatsApp account: what its sender last saw, its limits and its pace."""
 
     name = peewee.CharField(primary_key=True, max_length=32)
     state = peewee.CharField(default=AccountState.STARTING)
@@ -67,31 +67,31 @@ class Account(Table):
     until = peewee.BigIntegerField(null=True)
     qr = peewee.TextField(null=True)  # a credential: only ever drawn, never logged
     seen_at = peewee.BigIntegerField(default=0)  # heartbeat of its sender
-    owner = peewee.CharField(null=True, max_length=32)  # token of the sender that drives it; no other one writes here
-    owner_until = peewee.BigIntegerField(default=0)  # unless renewed
+    owner = peewee.CharField(null=True, max_length=32)  # token of its sender; no other sender writes to this row
+    owner_until = peewee.BigIntegerField(default=0)  # end of its lease
     owner_place = Json(null=True)  # where that sender runs, see `ownership.Place`
-    failing = Json(null=True)  # its run of failures, see failures.py
-    kept_hold = Json(null=True)  # a hold of the sender's own, which outlives it: {hold, until, detail, at}
+    failing = Json(null=True)  # its run of failures, see delivery/breaker.py
+    kept_hold = Json(null=True)  # a hold that outlives the sender that began it: {hold, until, detail, at}
     next_send_at = peewee.BigIntegerField(default=0)
     next_reason = peewee.CharField(default="ready")
     paced_at = peewee.BigIntegerField(default=0)  # when next_send_at was decided
     streak = peewee.IntegerField(default=0)  # messages since the last long pause
-    known_chats = peewee.BooleanField(default=False)  # held, but chats that exist go on
-    slow_until = peewee.BigIntegerField(default=0)  # after a restriction it sends at a reduced pace
+    known_chats = peewee.BooleanField(default=False)  # held, but existing chats go on
+    slow_until = peewee.BigIntegerField(default=0)  # until then it sends more slowly, after a restriction
     canary_at = peewee.BigIntegerField(default=0)  # when the last message to itself was read back
-    hourly_cap = peewee.IntegerField(null=True)  # None: as the settings say; so the next three
+    hourly_cap = peewee.IntegerField(null=True)  # None: that of the settings; likewise the next three
     daily_cap = peewee.IntegerField(null=True)
     quiet_hours = peewee.CharField(null=True, max_length=11)
     timezone = peewee.CharField(null=True, max_length=64)
     wish = Json(null=True)  # what a person asks its sender to do: {what, at, …}
-    link_number = peewee.CharField(null=True, max_length=20)  # to be linked by a code instead of the QR code
-    link_code = peewee.CharField(null=True, max_length=16)  # a credential, as `qr`
+    link_number = peewee.CharField(null=True, max_length=20)  # phone to link by a code instead of the QR code
+    link_code = peewee.CharField(null=True, max_length=16)  # a credential, like `qr`
     link_code_at = peewee.BigIntegerField(null=True)  # when that code was first seen
-    screenshot_at = peewee.BigIntegerField(null=True)  # of its picture
+    screenshot_at = peewee.BigIntegerField(null=True)  # time of its Picture
 
 
 class Picture(Table):
-    """An account's browser as it was when a person asked to see it. Not in the account's row, which is read often."""
+    """A screenshot of an account's browser, taken for a person. Kept out of the account's row, which is read often."""
 
     account = peewee.CharField(primary_key=True, max_length=32)
     at = peewee.BigIntegerField()
@@ -99,7 +99,7 @@ class Picture(Table):
 
 
 class Job(Table):
-    """One campaign. One counter per message state; they move by deltas with the messages."""
+    """One campaign. It has a counter for each message state, updated in the same transaction as the messages."""
 
     id = peewee.AutoField()
     account = peewee.CharField(max_length=32)
@@ -118,10 +118,10 @@ class Job(Table):
     total = peewee.IntegerField()
     columns = Json(default=list)  # names of the recipients' fields, in order
     rejected = Json(default=list)  # rows that were refused at import, for the report
-    window = peewee.CharField(null=True, max_length=11)  # sends between these times only, such as 09:00-18:00
+    window = peewee.CharField(null=True, max_length=11)  # only send between these times, such as 09:00-18:00
     daily_cap = peewee.IntegerField(default=0)  # of this job; 0: none
-    opens_at = peewee.BigIntegerField(default=0)  # its window or cap lets nothing out before
-    opens_zone = peewee.CharField(null=True, max_length=64)  # in which that was reckoned: in another it says nothing
+    opens_at = peewee.BigIntegerField(default=0)  # its window or cap allows nothing before this
+    opens_zone = peewee.CharField(null=True, max_length=64)  # time zone that opens_at is for; void when it changes
     cloned_from = peewee.IntegerField(null=True)
     kind = peewee.CharField(default=Kind.CAMPAIGN, max_length=16)
     pending = peewee.IntegerField(default=0)
@@ -146,7 +146,7 @@ class Message(Table):
     job_id: int
     job = peewee.ForeignKeyField(Job, backref="messages", on_delete="CASCADE", index=False)
     account = peewee.CharField(max_length=32)
-    row = peewee.IntegerField()  # where it stood in the file or list
+    row = peewee.IntegerField()  # its position in the file or list
     number = _telephone()
     fields = Json(default=dict)
     attachments = Json(null=True)  # ids of this recipient's own files, None for the job's
@@ -176,12 +176,12 @@ class Message(Table):
         )
 
 
-Message.add_index(  # the cap per person; only of those that may have left, so that queueing costs nothing more
+Message.add_index(  # for the cap per person; only messages that may have left, so that queueing stays cheap
     Message.index(Message.number, Message.submitted_at).where(Message.submitted_at.is_null(False))
 )
 
 
-Message.add_index(  # whose chat it is that has this row in it
+Message.add_index(  # finds whose chat a row belongs to
     Message.index(Message.transport_id).where(Message.transport_id.is_null(False))
 )
 
@@ -194,7 +194,7 @@ class Handover(Table):
     number = _telephone()
     at = peewee.BigIntegerField()
     kind = peewee.CharField(max_length=16)  # see Purpose
-    message = peewee.ForeignKeyField(Message, null=True, on_delete="SET NULL")  # None: it was none of a job
+    message = peewee.ForeignKeyField(Message, null=True, on_delete="SET NULL")  # None: not from a job
 
     class Meta:
         indexes = ((("account", "at"), False), (("number", "at"), False))
@@ -211,7 +211,7 @@ class Event(Table):
     source = peewee.CharField(null=True)  # None: it was enqueued
     target = peewee.CharField()
     why = peewee.TextField(null=True)
-    lease = peewee.CharField(null=True)  # under which its sender made the move
+    lease = peewee.CharField(null=True)  # the lease under which its sender made the move
 
 
 class Evidence(Table):
@@ -239,11 +239,11 @@ class Suppression(Table):
 
 
 class Removal(Table):
-    """Somebody was taken off the suppression list: what stood there, and who did it and why."""
+    """A removal from the suppression list: the entry as it was, who removed it and why."""
 
     id = peewee.AutoField()
     number = _telephone()
-    reason = peewee.TextField()  # these three: of the entry
+    reason = peewee.TextField()  # this and the next two: from the entry
     source = peewee.CharField()
     created_at = peewee.BigIntegerField()
     removed_at = peewee.BigIntegerField()
@@ -255,23 +255,23 @@ class Removal(Table):
 
 
 class Reply(Table):
-    """What somebody has written to an account of ours."""
+    """A message that somebody sent to one of our accounts."""
 
     id = peewee.AutoField()
     account = peewee.CharField(max_length=32)
     number = _telephone()
     text = peewee.TextField()
     at = peewee.BigIntegerField()  # when it was seen
-    key = peewee.CharField(max_length=64)  # the row's id in the chat: nothing is taken twice
-    stop = peewee.BooleanField(default=False)  # it asks not to be written to
-    message = peewee.ForeignKeyField(Message, null=True, on_delete="SET NULL")  # the last one they got: what it answers
+    key = peewee.CharField(max_length=64)  # the row's id in the chat, so that nothing is stored twice
+    stop = peewee.BooleanField(default=False)  # it is an opt-out
+    message = peewee.ForeignKeyField(Message, null=True, on_delete="SET NULL")  # the last one they got before it
 
     class Meta:
         indexes = ((("account", "key"), True), (("at",), False))
 
 
 class OldStop(Table):
-    """A STOP whose reply was deleted: its row may still stand in the chat, and must not count once more."""
+    """A STOP whose reply was deleted: its row may still be in the chat, and must not count again."""
 
     id = peewee.AutoField()
     account = peewee.CharField(max_length=32)
@@ -282,8 +282,8 @@ class OldStop(Table):
 
 
 class OpenedChat(Table):
-    """A chat that was opened to be read, which nothing in WhatsApp shows any more: kept until its rows are stored, and
-    the newest one beyond that, as it may still be open."""
+    """A chat that was opened to read its replies. WhatsApp now counts it as read, so it is recorded here until its rows
+    are stored; the newest one stays longer, because that chat may still be open."""
 
     id = peewee.AutoField()
     account = peewee.CharField(max_length=32)
@@ -322,7 +322,7 @@ class Session(Table):
 
 
 class LoginFailure(Table):
-    """Wrong passwords in a row, by who gave them (an address, or a name)."""
+    """Failed logins in a row, by a counter's key (an address, name or browser)."""
 
     key = peewee.CharField(primary_key=True, max_length=80)
     count = peewee.IntegerField()
@@ -330,7 +330,8 @@ class LoginFailure(Table):
 
 
 class Draft(Table):
-    """A campaign in the making. data: the form as it stands; version grows with each save, so two tabs notice."""
+    """A campaign being prepared. data: the form as last saved; version: grows with each save, so that a save from an
+    outdated tab is noticed."""
 
     id = peewee.CharField(primary_key=True, max_length=32)
     name = peewee.TextField(default="")
@@ -340,10 +341,10 @@ class Draft(Table):
     created_at = peewee.BigIntegerField()
     updated_at = peewee.BigIntegerField()
     sheet = Json(null=True)  # the file's rows as they were read: [[sheet's title, [[position, [cell, …]], …]], …]
-    audience = Json(null=True)  # who will get it, frozen by the dry run: [[row, number, fields, attachments], …]
+    audience = Json(null=True)  # recipients, fixed by the dry run: [[row, number, fields, attachments], …]
     report = Json(null=True)  # of the dry run
     job_id: int | None
-    job = peewee.ForeignKeyField(Job, null=True, on_delete="SET NULL")  # what it became
+    job = peewee.ForeignKeyField(Job, null=True, on_delete="SET NULL")  # the job made from it
 
 
 class Template(Table):
@@ -368,7 +369,7 @@ class ContactList(Table):
 
 
 class ListEntry(Table):
-    """Somebody on a list."""
+    """A person on a list."""
 
     id = peewee.AutoField()
     list = peewee.ForeignKeyField(ContactList, backref="entries", on_delete="CASCADE", index=False)
@@ -406,9 +407,9 @@ class Attachment(Table):
 
 
 class KeyScope(StrEnum):
-    """What a key is for that the program itself gives, so that a form sent twice does its work once.
+    """What an internal key is for; such keys keep a form that is sent twice from doing its work twice.
 
-    Keys of two scopes never meet. Those that callers give are not among them: see KeptAnswer.
+    Keys of different scopes never collide. Keys given by callers are kept elsewhere: see KeptAnswer.
     """
 
     SEND = "send"  #: a campaign; before callers' keys were kept by themselves also theirs
@@ -419,7 +420,7 @@ class KeyScope(StrEnum):
 
 
 class Answer(Table):
-    """What a request with a key of idempotency was answered, so that its repeat gets the same."""
+    """The answer to a request with an internal key, so that a repeat gets the same answer."""
 
     scope = peewee.CharField(max_length=16)
     key = peewee.CharField()
@@ -433,7 +434,7 @@ class Answer(Table):
 
 
 class KeptAnswer(Table):
-    """What a caller's write with an Idempotency-Key was answered (`idempotency.py`)."""
+    """The answer to a caller's write with an Idempotency-Key (`campaigns/idempotency.py`)."""
 
     operation = peewee.CharField(max_length=80)  # such as `POST /send`
     caller = peewee.CharField(max_length=64)  # "": kept before callers were told apart

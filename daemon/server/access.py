@@ -1,8 +1,8 @@
-"""Who asks, found out before any handler runs; and what those who may only look never get to see.
+"""Identifies the caller before any handler runs, and masks numbers for those who may only look.
 
-A request is known by the API key in a header, or by a session's cookie. The cookie alone changes nothing: the request
-must also come from a page of ours (Origin, or Sec-Fetch-Site) and carry the session's token, which only our pages
-have (in the field `csrf` of a form, or in the header X-CSRF-Token).
+A request is authenticated by the API key in a header or by a session cookie. The cookie alone is not enough to change
+anything: the request must also come from one of our pages (Origin, or Sec-Fetch-Site) and carry the session's token,
+which only our pages have (in the form field `csrf` or the header X-CSRF-Token).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ JSON_TYPES = frozenset({"application/json", "application/problem+json"})
 
 @web.middleware
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Find out who asks, for all that follows."""
+    """Identify the caller, for everything that handles the request after this."""
     who = None if request.path.startswith("/app/static/") else await _who(request)
     visitor.set(who)
     masking.hidden.set(who is not None and who.role < Role.OPERATOR)  # a stranger gets no numbers at all
@@ -72,7 +72,7 @@ def _visitor(row: Session, fresh: bool) -> Visitor:
 
 
 async def _token(request: web.Request) -> str:
-    """The token that came along; a form's fields stay there for its handler."""
+    """The token sent with the request; the fields of a form stay readable for its handler."""
     given = request.headers.get(TOKEN_HEADER)
     if given is not None or request.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         return given or ""
@@ -83,9 +83,10 @@ async def _token(request: web.Request) -> str:
 
 
 def from_our_page(request: web.Request) -> bool:
-    """A cookie alone must not let another site's page change anything: the browser says where it comes from.
+    """Whether the request comes from one of our pages, as the browser tells; a cookie would also be sent with a
+    request from another site.
 
-    Sec-Fetch-Site is for those behind a proxy that gives us another Host than the browser sees.
+    Sec-Fetch-Site is for installations behind a proxy that changes the Host header.
     """
     if request.headers.get("Sec-Fetch-Site") == "same-origin":
         return True
@@ -94,22 +95,22 @@ def from_our_page(request: web.Request) -> bool:
 
 
 def behind_tls(request: web.Request) -> bool:
-    """Whether the browser speaks TLS, also where a proxy does that for us: it tells in the Origin of its form."""
+    """Whether the browser uses TLS, be it only to a proxy in front of us: the Origin of its forms shows it."""
     return request.secure or request.headers.get("Origin", "").startswith("https://")
 
 
 async def still_in(request: web.Request) -> bool:
-    """Whether somebody who listens for long is still logged in."""
+    """Whether the reader of an event stream is still logged in."""
     who = visitor.get()
     try:
         return who is not None and (who.session is None or await in_db(request, sessions.still_open, who.session))
-    except errors.DatabaseBusy:  # nothing is known: the next look will tell
+    except errors.DatabaseBusy:  # unknown for now: the next check will tell
         return True
 
 
 @web.middleware
 async def conceal(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Numbers in JSON and CSV as the reader may see them; templates and streams do it where they write."""
+    """Mask numbers in JSON and CSV for readers who may not see them; templates and streams do so themselves."""
     response = await handler(request)
     if masking.hidden.get() and isinstance(response, web.Response) and isinstance(response.body, bytes):
         if response.content_type in JSON_TYPES:
@@ -123,7 +124,7 @@ async def conceal(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def let_in(request: web.Request, response: web.StreamResponse, opened: sessions.Opened) -> None:
-    """Give the browser its session, the language its user reads, and the mark of a browser that has been here."""
+    """Set the cookies of a new session, the user's language, and the mark of a known browser."""
     name = opened.user.name if opened.user else ""
     _set(request, response, COOKIE, opened.token, sessions.SESSION_MS // 1000)
     _set(request, response, BROWSER_COOKIE, _marked(request, secrets.token_hex(16), name), BROWSER_S, "/app")
@@ -132,12 +133,12 @@ def let_in(request: web.Request, response: web.StreamResponse, opened: sessions.
 
 
 def let_out(request: web.Request, response: web.StreamResponse) -> None:
-    """Take the session's cookie back."""
+    """Delete the session cookie."""
     response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict", secure=behind_tls(request))
 
 
 def set_language(request: web.Request, response: web.StreamResponse, language: str) -> None:
-    """Remember the language in the browser, also for the login page."""
+    """Store the language in a cookie, so that the login page uses it, too."""
     secure = behind_tls(request)
     response.set_cookie(
         LANGUAGE_COOKIE, language, max_age=LANGUAGE_S, path="/", httponly=True, samesite="Lax", secure=secure
@@ -152,7 +153,8 @@ def _set(
 
 
 def origin_of(request: web.Request, name: str) -> lockout.Try:
-    """Where somebody tries to log in from as `name` ("": with the key); X-Forwarded-For is what anybody may say."""
+    """Where a login attempt as `name` ("": with the API key) comes from. X-Forwarded-For is not used: anybody can
+    send one."""
     nonce = request.cookies.get(BROWSER_COOKIE, "").partition(".")[0]
     known = bool(nonce) and same(request.cookies[BROWSER_COOKIE], _marked(request, nonce, name))
     return lockout.Try(request.remote or "", nonce if known else None)

@@ -1,4 +1,4 @@
-"""What changes, as it changes: one look at the database for all who listen (SSE)."""
+"""Changes as they happen, for event streams (SSE): one query of the database for all listeners."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Change = tuple[str, dict[str, Any]]  # ("job", progress) or ("account", descript
 
 @dataclass
 class Listener:
-    """Somebody who listens: to one job and its account, or to everything. seen: what they know of, by what it is."""
+    """One event stream: of a job and its account, or of everything. seen: what was last sent, by kind and id."""
 
     job_id: int | None
     seen: dict[tuple[str, Any], dict[str, Any]] = field(default_factory=dict)
 
 
 class Feed:
-    """Looks for changes while anybody listens, and gives each listener those it has not seen."""
+    """Looks for changes while anybody listens, and gives each listener those it has not had."""
 
     def __init__(self, look: Callable[[bool, frozenset[int]], list[Change]]) -> None:
         self._look = look
@@ -44,7 +44,7 @@ class Feed:
 
     @asynccontextmanager
     async def listen(self, job_id: int | None = None) -> AsyncIterator[asyncio.Queue[Change]]:
-        """A queue of changes, of everything or of one job; it begins with all of that as it is now."""
+        """A queue of changes, of everything or of one job; it starts with the present state."""
         queue: asyncio.Queue[Change] = asyncio.Queue()
         self._listeners[queue] = Listener(job_id)
         self._wanted.set()
@@ -56,14 +56,14 @@ class Feed:
                 self._wanted.clear()
 
     async def run(self, in_thread: Callable[..., Any]) -> None:
-        """Look and tell, for ever."""
+        """Look for changes and pass them on, until cancelled."""
         while True:
             await self._wanted.wait()
             try:
                 watched = {listener.job_id for listener in self._listeners.values()}
                 changes = await in_thread(self._look, None in watched, frozenset(watched - {None}))
             except Exception:
-                log.exception("feed.failed")  # who listens keeps waiting; the next look may succeed
+                log.exception("feed.failed")  # listeners keep waiting; the next look may succeed
                 changes = []
             accounts_of = {state["job_id"]: state["account"] for kind, state in changes if kind == "job"}
             for queue, listener in self._listeners.items():
@@ -81,13 +81,13 @@ class Feed:
 
 
 def _lasting(state: dict[str, Any]) -> dict[str, Any]:
-    """Without what moves on with the clock alone: the end that is foreseen, and the time of what is due now."""
+    """The state without what only changes with the clock: the estimated end, and the time of a send that is due."""
     due = {"next_send_at": None} if state.get("next_reason") == pacing.Why.READY else {}
     return state | {"eta": None} | due
 
 
 def look(settings: Settings, everything: bool, watched: Collection[int]) -> list[Change]:
-    """The watched jobs, with `everything` also the newest ones, and all accounts as they are now."""
+    """The present state of the watched jobs and of all accounts; with `everything` also of the newest jobs."""
     now = clock.now_ms()
     rows = queries.jobs(None, WATCHED_JOBS)[0] if everything else []
     rows += queries.some_jobs(frozenset(watched) - {row.id for row in rows})
@@ -96,8 +96,8 @@ def look(settings: Settings, everything: bool, watched: Collection[int]) -> list
 
 
 def _described(account: Account, now: int) -> dict[str, Any]:
-    """The account without its heartbeat, which would be a change every few seconds, and with a sign that changes
-    whenever the QR code does."""
+    """The account without its heartbeat, which changes every few seconds, but with a value that changes whenever the
+    QR code does."""
     code = hashlib.sha256(account.qr.encode()).hexdigest()[:8] if account.qr else None
     return directory.describe(account, now) | status.asked(account, now) | {"seen_at": None, "qr": code}
 
@@ -107,7 +107,7 @@ STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("streams")
 
 
 def set_up(app: web.Application) -> None:
-    """A place for the streams that are open, and their end at shutdown: they would never end by themselves."""
+    """Keep track of open streams and close them at shutdown: they would never end by themselves."""
     app[STREAMS] = set()
     app.on_shutdown.append(_end_streams)
 

@@ -10,7 +10,7 @@ from daemon.db import clock
 
 
 def exposition() -> bytes:
-    """All metrics as Prometheus reads them. No numbers of people, no texts."""
+    """All metrics in Prometheus' format, without telephone numbers or texts."""
     registry = CollectorRegistry()
     now = clock.now_ms()
     messages = Gauge("wasender_messages", "Messages by the state they are in.", ["state"], registry=registry)

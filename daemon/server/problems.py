@@ -43,7 +43,7 @@ PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API
 
 
 def to_login(request: web.Request) -> web.HTTPException:
-    """The way to the login, and from there back to this page, or to the one whose form was sent."""
+    """A redirect to the login, and from there back to this page, or to the page whose form was sent."""
     if request.method in SAFE:
         return web.HTTPFound("/app/login?" + urlencode({"next": request.path_qs}))
     before = urlsplit(request.headers.get("Referer", ""))
@@ -66,7 +66,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         response = problem(request, status, slug, str(error))
         if isinstance(error, errors.TooManyTries):
             response.headers["Retry-After"] = str(error.left_s)
-        if request.content.exception() is not None:  # where the next request would begin nobody can tell
+        if request.content.exception() is not None:  # it is unclear where the next request would begin
             request.content.feed_eof()
             response.force_close()
     except web.HTTPRequestEntityTooLarge:
@@ -89,7 +89,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 def problem(request: web.Request, status: int, slug: str, detail: str) -> web.Response:
-    """The error as RFC 9457 asks, or as a page for a browser that asked for one."""
+    """The error as RFC 9457 problem+json, or as a page if the browser asked for one."""
     title = HTTPStatus(status).phrase
     if _wants_page(request):
         context = {"title": title, "detail": detail, "status": status}

@@ -1,4 +1,4 @@
-"""What a caller may do, in four scopes; the roles of the page and the one API key map on them."""
+"""What a caller may do, in four scopes; the roles of the page and the API key are mapped to them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from daemon.states import Role
 
 
 class Scope(StrEnum):
-    """What an endpoint asks of its caller. A scope says nothing about the others: each is granted by itself."""
+    """The permission an endpoint requires. Scopes do not include each other: each is granted by itself."""
 
     READ = "read"  #: look at jobs, messages, replies and accounts, with numbers masked for a viewer
-    SEND = "send"  #: send, and prepare it: uploads, templates, lists
-    CONTROL = "control"  #: pause, stop, retry and decide; link an account; see and fill the suppression list
+    SEND = "send"  #: send, and prepare sending: uploads, templates, lists
+    CONTROL = "control"  #: pause, stop, retry and decide; link an account; see and add to the suppression list
     ADMIN = "admin"  #: change limits, log an account out, take somebody off the suppression list
 
 
@@ -24,5 +24,5 @@ GRANTED: dict[Role, frozenset[Scope]] = {
 
 
 def least_role(scope: Scope) -> Role:
-    """The lowest role that is granted the scope."""
+    """The lowest role that has the scope."""
     return min(role for role, scopes in GRANTED.items() if scope in scopes)

@@ -1,4 +1,4 @@
-"""Who asks, and what they may do; database work off the event loop."""
+"""The caller of a request and what they may do; running database work off the event loop."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 async def in_db(request: web.Request, work: Callable[..., T], *arguments: Any) -> T:
-    """Run one piece of database work on the thread pool; the event loop never waits for the database."""
+    """Run a piece of database work on the thread pool, so that the event loop never waits for the database."""
     context = contextvars.copy_context()
     loop = asyncio.get_running_loop()
 
@@ -49,9 +49,9 @@ async def in_db(request: web.Request, work: Callable[..., T], *arguments: Any) -
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who asks; found out by `gate.identify`. session: None for the key in a header."""
+    """The caller, identified by `access.identify`. session: None with the API key in a header."""
 
-    name: str  # under which changes are recorded
+    name: str  # recorded with every change they make
     role: Role
     session: str | None = None
     user_id: int | None = None  # None: by the API key
@@ -63,10 +63,10 @@ visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)  # who
 
 
 async def posted(request: web.Request) -> MultiDictProxy[str | bytes | bytearray | web.FileField]:
-    """The fields of a form. Raises MalformedRequest when it is cut off, or says nonsense of how it is written."""
+    """The fields of a form. Raises MalformedRequest when it is cut off or its encoding is invalid."""
     try:
         return await request.post()
-    except (ValueError, LookupError, RuntimeError, BadHttpMessage):  # its end, charset, encoding, headers
+    except (ValueError, LookupError, RuntimeError, BadHttpMessage):  # bad end, charset, encoding, headers
         raise errors.MalformedRequest("The form ends in the middle: send it again.") from None
 
 
@@ -76,7 +76,7 @@ def authorized(_request: web.Request) -> bool:
 
 
 def given_key(request: web.Request) -> str:
-    """The key that the request carries, right or wrong; "" for none."""
+    """The API key sent with the request, right or wrong; "" for none."""
     authorization = request.headers.get("Authorization", "")
     if authorization.startswith("Basic "):  # a proxy's own login
         authorization = ""
@@ -90,7 +90,7 @@ def same(given: str, expected: str) -> bool:
 
 
 def require(_request: web.Request, least: Role) -> Visitor:
-    """Who asks. Raises Unauthorized when nobody has logged in, Forbidden when that role may not do this."""
+    """The caller. Raises Unauthorized when nobody is logged in, Forbidden when their role does not allow this."""
     who = visitor.get()
     if who is None:
         raise errors.Unauthorized(
@@ -105,12 +105,12 @@ def require(_request: web.Request, least: Role) -> Visitor:
 
 
 def require_key(request: web.Request) -> None:
-    """Whoever has logged in may look, an operator may change things. Raises Unauthorized, Forbidden."""
+    """Anybody logged in may look, an operator may also change things. Raises Unauthorized, Forbidden."""
     require(request, Role.VIEWER if request.method in SAFE else Role.OPERATOR)
 
 
 def caller(_request: web.Request) -> str:
-    """Who a change is recorded under: a user's name, `page` for a login with the API key, `api` for the header."""
+    """The name recorded with a change: the user's, `page` for a login with the API key, `api` for the header."""
     who = visitor.get()
     return who.name if who else "nobody"
 
