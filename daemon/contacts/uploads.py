@@ -1,7 +1,7 @@
 """Uploaded contacts files and attachments: kept by id, never named by a path.
 
 A contacts file is stored as it was read. An attachment's bytes lie in DATA_DIR/attachments/<id>, its name
-and kind in the database. Limits and kinds: whatsapp-web.md §7.
+and kind in the database. Limits and kinds: docs/whatsapp-web.md.
 """
 
 from __future__ import annotations

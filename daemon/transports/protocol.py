@@ -130,7 +130,7 @@ class Health:
     detail: one sentence for a person (no numbers, no message text). qr: the payload to draw while
     NEEDS_LINK, or link_code: the 8 characters to enter on the phone where that was asked for; credentials, so
     they are kept out of repr and logs. known_chats: it is HELD, but only new chats
-    are barred; those that the other side knows go on (whatsapp-web.md §4).
+    are barred; chats in which the other side has written go on.
     """
 
     state: AccountState

@@ -1,8 +1,8 @@
-"""Seconds a text message costs: chats opened in the page, as wasender does, against one page load a message.
+"""Seconds that a text message takes: opening chats within the page, as wasender does, compared with a page load each.
 
-Run as `scripts/bench`. Both ways go to the same stand-in with every delay of its own set to 0 (the page's
-boot included, which in the real thing costs 8 to 20 s, whatsapp-web.md §1), so what is left is the driver.
-What counts is the ratio, taken in one run.
+Run as `scripts/bench`. Both ways use the same stand-in with all its delays set to 0 (including the page's start, which
+takes 5 to 20 s on the real page, see docs/whatsapp-web.md), so that only the driver's time is left. What counts is the
+ratio, measured in one run.
 """
 
 from __future__ import annotations
