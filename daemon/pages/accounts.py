@@ -14,16 +14,16 @@ from daemon.config import Settings
 from daemon.db import clock
 from daemon.i18n.languages import N_
 from daemon.models import Account
+from daemon.pages import forms
+from daemon.pages.forms import Posted
 from daemon.pages.shell import members, only, show
 from daemon.pages.views import account_view, account_views
 from daemon.pages.words import WAITS
-from daemon.server.visitors import SETTINGS, caller, in_db, posted
+from daemon.server.visitors import SETTINGS, caller, in_db
 from daemon.states import AccountState, Role
 
 routes = web.RouteTableDef()
 
-FORM_FIELDS = ("hourly_cap", "daily_cap", "quiet_hours", "timezone")
-NO_HOURS = "off"  # what stands in the form for quiet hours that are switched off
 ASKED = {
     commands.What.SCREENSHOT: N_("Picture of the browser"),
     commands.What.LOG_OUT: N_("Log out"),
@@ -46,11 +46,11 @@ async def overview(request: web.Request) -> web.StreamResponse:
 
 
 async def _overview(
-    request: web.Request, name: str = "", form: dict[str, str] | None = None, error: str = "", part: str = ""
+    request: web.Request, name: str = "", form: Posted | None = None, error: str = "", part: str = ""
 ) -> web.StreamResponse:
     """The page, with what was wrong in the form of one account: part is `limits` or `link`."""
     context = await in_db(request, _accounts, request.app[SETTINGS])
-    typed = dict.fromkeys((*FORM_FIELDS, *map(_was, FORM_FIELDS), "number"), "") | (form or {})
+    typed = (form or Posted()).texts((*forms.LIMITS, *map(_was, forms.LIMITS), "number"))
     context |= {"wrong": {"name": name, "part": part, "form": typed, "error": error}}
     context |= {"saved": request.query.get("saved", "")}
     return show(request, "accounts.html", context, 422 if error else 200)
@@ -108,8 +108,8 @@ def _uses(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _own(row: Account) -> dict[str, str]:
     """The account's own limits as the form shows them: empty where the settings decide."""
-    shown = {name: "" if (value := getattr(row, name)) is None else str(value) for name in FORM_FIELDS}
-    shown |= {"quiet_hours": NO_HOURS} if row.quiet_hours == "" else {}
+    shown = {name: "" if (value := getattr(row, name)) is None else str(value) for name in forms.LIMITS}
+    shown |= {"quiet_hours": forms.NO_HOURS} if row.quiet_hours == "" else {}
     return shown | {_was(name): value for name, value in shown.items()}
 
 
@@ -144,12 +144,11 @@ async def back(request: web.Request) -> web.StreamResponse:
 @only(Role.OPERATOR)
 async def link(request: web.Request) -> web.StreamResponse:
     """By a code for the number in the form, or without one by the QR code again."""
-    name, form = request.match_info["name"], await _form(request)
-    number = form.get("number", "").strip()
-    what = commands.What.LINK_BY_QR if "qr" in form else commands.What.LINK_BY_CODE
-    arguments = (request.app[SETTINGS], name, what, caller(request), await in_db(request, clock.now_ms))
+    name, form = request.match_info["name"], await forms.read(request)
     try:
-        await in_db(request, status.ask, *arguments, None if "qr" in form else number)
+        wish = form.parsed(forms.LinkAccount)
+        arguments = (request.app[SETTINGS], name, wish.what, caller(request), await in_db(request, clock.now_ms))
+        await in_db(request, status.ask, *arguments, None if wish.qr else wish.number)
     except (errors.InvalidInput, errors.IllegalMove) as error:
         return await _overview(request, name, form, str(error), "link")
     raise web.HTTPSeeOther(f"/app/accounts#account-{quote(name)}")
@@ -159,34 +158,10 @@ async def link(request: web.Request) -> web.StreamResponse:
 @only(Role.ADMIN)
 async def limit(request: web.Request) -> web.StreamResponse:
     """Caps and quiet hours; what is left empty is as the settings say."""
-    name, form = request.match_info["name"], await _form(request)
+    name, form = request.match_info["name"], await forms.read(request)
     try:
-        await in_db(request, limits.set_limits, name, _limits(form), caller(request))
+        changes = form.parsed(forms.AccountLimits).changes()
+        await in_db(request, limits.set_limits, name, changes, caller(request))
     except errors.InvalidInput as error:
         return await _overview(request, name, form, str(error), "limits")
     raise web.HTTPSeeOther(f"/app/accounts?saved={quote(name)}#account-{quote(name)}")
-
-
-async def _form(request: web.Request) -> dict[str, str]:
-    return {name: value for name, value in (await posted(request)).items() if isinstance(value, str)}
-
-
-def _limits(form: dict[str, str]) -> dict[str, Any]:
-    """What the form asks for: the fields that were changed in it. Those that were not may have been changed by
-    somebody else since it was shown. Raises InvalidInput."""
-    given = {name: form.get(name, "").strip() for name in FORM_FIELDS}
-    asked = {
-        "hourly_cap": _cap(given["hourly_cap"]),
-        "daily_cap": _cap(given["daily_cap"]),
-        "quiet_hours": "" if given["quiet_hours"].lower() == NO_HOURS else given["quiet_hours"] or None,
-        "timezone": given["timezone"] or None,
-    }
-    return {name: value for name, value in asked.items() if given[name] != form.get(_was(name))}
-
-
-def _cap(text: str) -> int | None:
-    if not text:
-        return None
-    if not text.isdecimal() or len(text) > 9:
-        raise errors.InvalidInput("A cap is a whole number of messages, 0 for no cap; empty: as the settings say.")
-    return int(text)

@@ -12,17 +12,19 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import create, drafts, dry_run
+from daemon.campaigns import drafts, dry_run
 from daemon.config import Settings
 from daemon.contacts import importer, uploads
 from daemon.db import clock
 from daemon.i18n import languages
 from daemon.models import Draft, Job
+from daemon.pages import forms
+from daemon.pages.forms import Posted
 from daemon.pages.shell import only
-from daemon.pages.steps import CONTEXTS, PATH, Form, get_step, go, load, post_step, show_step, text_of, whole
+from daemon.pages.steps import CONTEXTS, PATH, get_step, go, load, post_step, show_step
 from daemon.pages.views import job_view, name_columns
 from daemon.pages.words import WAITS, formatted, lasts
-from daemon.server.visitors import SETTINGS, caller, in_db, posted, require_key
+from daemon.server.visitors import SETTINGS, caller, in_db, require_key
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -43,10 +45,10 @@ async def when(request: web.Request) -> web.StreamResponse:
 @routes.post(PATH + "/when")
 async def set_time(request: web.Request) -> web.StreamResponse:
     """Keep them."""
-    return await post_step(request, "when", _set_time)
+    return await post_step(request, "when", forms.When, _set_time)
 
 
-def _when(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
+def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
     kept = draft.data.get("when") or {}
     rules = limits.rules_of(settings, kept.get("account") or settings.account)
     zone = languages.zone.get()
@@ -65,7 +67,7 @@ def _when(settings: Settings, draft: Draft, entered: Form | None, query: Mapping
         "account": kept.get("account") or settings.account,
     }
     if entered:
-        values |= {name: text_of(entered, name) for name in values}
+        values |= entered.texts(values)
     known = [row.name for row in directory.every() if row.name != settings.account]
     account_now = datetime.fromtimestamp(clock.now_ms() / 1000, ZoneInfo(rules.zone)).strftime("%H:%M")
     return {
@@ -79,50 +81,33 @@ def _when(settings: Settings, draft: Draft, entered: Form | None, query: Mapping
     }
 
 
-def _set_time(settings: Settings, draft: Draft, form: Form) -> str | None:
-    drafts.save(draft.id, draft.version, {"when": _chosen(settings, form)}, text_of(form, "name"))
+def _set_time(settings: Settings, draft: Draft, form: forms.When) -> str | None:
+    drafts.save(draft.id, draft.version, {"when": _chosen(settings, form)}, form.name)
     return None
 
 
-def _chosen(settings: Settings, form: Form) -> dict[str, Any]:
-    account = text_of(form, "account") or settings.account
+def _chosen(settings: Settings, form: forms.When) -> dict[str, Any]:
+    account, low, high = form.account or settings.account, form.delay_min, form.delay_max
     if account != settings.account and account not in {row.name for row in directory.every()}:
         raise errors.InvalidInput("Choose one of the accounts in the list.")
-    low, high = (_seconds(form, name) for name in ("delay_min", "delay_max"))
     if low > high:
         raise errors.InvalidInput("The pause in seconds: give the shorter one first.")
-    start, end = text_of(form, "from").strip()[:5], text_of(form, "to").strip()[:5]
+    start, end = form.opens[:5], form.closes[:5]
     window = f"{start}-{end}" if start or end else None
     try:
         pacing.window(window)
     except ValueError:
         raise errors.InvalidInput("Give both times of the window, two different ones, or neither.") from None
-    cap = 0
-    if text_of(form, "daily_cap").strip():
-        cap = whole(form, "daily_cap", 1, create.MAX_DAILY_CAP, "The most messages a day")
-    zone = text_of(form, "zone")
-    chosen = {"account": account, "delay_min": low, "delay_max": high, "window": window, "daily_cap": cap, "zone": zone}
-    return chosen | {"at": _instant(form, zone) if text_of(form, "start") == "at" else None}
+    chosen = {"account": account, "delay_min": low, "delay_max": high, "window": window, "daily_cap": form.daily_cap}
+    return chosen | {"zone": form.zone, "at": _instant(form.at, form.zone) if form.later else None}
 
 
-def _seconds(form: Form, name: str) -> float:
-    try:
-        seconds = float(text_of(form, name).strip().replace(",", "."))
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds <= create.MAX_DELAY_S:
-        raise errors.InvalidInput(f"The pause is a number of seconds, 0 to {create.MAX_DELAY_S:,}.")
-    return seconds
-
-
-def _instant(form: Form, zone: str) -> int:
+def _instant(local: datetime | None, zone: str) -> int:
     """The time that was entered, as UTC ms. Raises InvalidInput."""
     if zone not in available_timezones():
         raise errors.InvalidInput("Choose one of the time zones in the list.")
-    try:
-        local = datetime.fromisoformat(text_of(form, "at"))
-    except ValueError:
-        raise errors.InvalidInput("Give the day and the time at which it begins.") from None
+    if local is None:
+        raise errors.InvalidInput("Give the day and the time at which it begins.")
     at = round(local.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
     if at < clock.now_ms():
         raise errors.InvalidInput("This time has passed: choose a later one, or begin at once.")
@@ -142,16 +127,15 @@ async def check(request: web.Request) -> web.StreamResponse:
 @routes.post(PATH + "/check")
 async def run(request: web.Request) -> web.StreamResponse:
     """Look at everybody, and freeze what is found."""
-    return await post_step(request, "check", _run)
+    return await post_step(request, "check", forms.DryRun, _run)
 
 
-def _run(settings: Settings, draft: Draft, form: Form) -> str | None:
-    days = whole(form, "days", 1, drafts.MAX_RECENT_DAYS, "The number of days")
-    dry_run.run(settings, draft.id, draft.version, days, text_of(form, "recent") != "keep")
+def _run(settings: Settings, draft: Draft, form: forms.DryRun) -> str | None:
+    dry_run.run(settings, draft.id, draft.version, form.days, not form.keep)
     return f"/app/drafts/{draft.id}/check"
 
 
-def _check(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
+def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
     found, audience = dry_run.current(settings, draft)
     recent = draft.data.get("recent") or {"days": drafts.RECENT_DAYS, "leave_out": True}
     test = draft.data.get("test") or {}
@@ -159,10 +143,10 @@ def _check(settings: Settings, draft: Draft, entered: Form | None, query: Mappin
     context = {
         "found": found,
         "valid": audience is not None,
-        "days": text_of(entered, "days") if entered and "days" in entered else str(recent["days"]),
-        "leave_out": text_of(entered, "recent") != "keep" if entered and "recent" in entered else recent["leave_out"],
+        "days": entered.text("days") if "days" in entered else str(recent["days"]),
+        "leave_out": entered.text("recent") != "keep" if "recent" in entered else recent["leave_out"],
         "reasons": dry_run.REASONS,
-        "test_number": text_of(entered, "number") if entered and "number" in entered else test.get("number", ""),
+        "test_number": entered.text("number") if "number" in entered else test.get("number", ""),
         "test_job": job_view(settings, job) if job else None,
         "nonce": secrets.token_hex(8),
         "waits": WAITS,
@@ -173,8 +157,7 @@ def _check(settings: Settings, draft: Draft, entered: Form | None, query: Mappin
     names = name_columns(drafts.fields(draft))
     context["lasts"] = lasts(found["ends"] - found["starts"]) if found["ends"] else ""
     context["people"] = [(row, _called(fields, names), number) for row, number, fields, _ in audience[:PAGE]]
-    reason = query.get("reason", "")
-    page = int(query["page"]) if query.get("page", "").isdecimal() and len(query["page"]) < 7 else 0
+    reason, page = query.text("reason"), query.index("page")
     window = slice(page * PAGE, (page + 1) * PAGE)
     if reason == "people":
         rows = [(row, number, _called(fields, names)) for row, number, fields, _ in audience[window]]
@@ -197,14 +180,13 @@ def _called(fields: Mapping[str, str], names: list[str]) -> str:
 async def test(request: web.Request) -> web.StreamResponse:
     """Send one of the messages to oneself."""
     require_key(request)
-    draft, form = await load(request), await posted(request)
-    row = text_of(form, "row")
-    position = int(row) if row.isdecimal() and len(row) < 10 else -1
-    arguments = (draft.id, text_of(form, "number"), position, text_of(form, "nonce")[:40], caller(request))
+    draft, entered = await load(request), await forms.read(request)
     try:
+        form = entered.parsed(forms.Test)
+        arguments = (draft.id, form.number, -1 if form.row is None else form.row, form.nonce, caller(request))
         await in_db(request, dry_run.send_test, request.app[SETTINGS], *arguments)
     except (errors.InvalidInput, errors.DraftChanged) as error:
-        return await show_step(request, draft, "check", form, error)
+        return await show_step(request, draft, "check", entered, error)
     return await go(request, f"/app/drafts/{draft.id}/check#test")
 
 
@@ -218,7 +200,7 @@ async def confirm(request: web.Request) -> web.StreamResponse:
     return await get_step(request, "start")
 
 
-def _start(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
+def _start(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
     found, audience = dry_run.current(settings, draft)
     audience = audience or []
     files = uploads.attachments(draft.data.get("attachments", []))
@@ -244,10 +226,9 @@ def _start(settings: Settings, draft: Draft, entered: Form | None, query: Mappin
 async def start(request: web.Request) -> web.StreamResponse:
     """Make it a campaign; pressed twice, or again from the browser's history, it is the same one."""
     require_key(request)
-    form = await posted(request)
+    form = (await forms.read(request)).parsed(forms.Start)
     draft = await load(request)
-    version = text_of(form, "version")
-    arguments = (draft.id, int(version) if version.isdecimal() and len(version) < 10 else -1, caller(request))
+    arguments = (draft.id, -1 if form.version is None else form.version, caller(request))
     try:
         job_id = await in_db(request, drafts.start, request.app[SETTINGS], *arguments)
     except (errors.InvalidInput, errors.DraftChanged, errors.NotFound) as error:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from aiohttp.web_request import FileField
 
 from daemon import errors
 from daemon.campaigns import create, drafts, dry_run, templates
@@ -16,8 +16,10 @@ from daemon.contacts import importer, uploads
 from daemon.contacts.columns import Candidate
 from daemon.formats import template
 from daemon.models import Draft
+from daemon.pages import forms
+from daemon.pages.forms import Posted
 from daemon.pages.shell import only
-from daemon.pages.steps import CONTEXTS, PATH, Form, files_of, get_step, load, post_step, text_of
+from daemon.pages.steps import CONTEXTS, PATH, get_step, load, post_step
 from daemon.pages.views import name_columns
 from daemon.pages.words import formatted
 from daemon.server.visitors import in_db, require_key
@@ -40,14 +42,13 @@ async def look(request: web.Request) -> web.StreamResponse:
 @routes.post(PATH + "/message")
 async def keep(request: web.Request) -> web.StreamResponse:
     """Keep the text; add or remove an attachment; use or keep a template."""
-    return await post_step(request, "message", _keep)
+    return await post_step(request, "message", forms.Message, _keep)
 
 
-def _message(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
-    text = text_of(entered, "text") if entered else draft.data.get("text", "")
+def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
+    text = entered.text("text") if entered else draft.data.get("text", "")
     people = _reachable(draft)
-    person = text_of(entered, "person") if entered else query.get("person", "")
-    index = int(person) if person.isdecimal() and len(person) < 7 else 0
+    index = (entered or query).index("person")
     names = drafts.fields(draft)
     files = drafts.attached(draft)
     own = drafts.own_files(draft)
@@ -59,7 +60,7 @@ def _message(settings: Settings, draft: Draft, entered: Form | None, query: Mapp
         "own": _own(draft, people) if own else None,
         "optional": bool(draft.data.get("files_optional")),
         "templates": templates.every(),
-        "template_name": text_of(entered, "template_name") if entered else "",
+        "template_name": entered.text("template_name"),
         "max_mb": settings.max_upload_mb,
         "max_caption": template.MAX_CAPTION,
         "max_text": template.MAX_TEXT,
@@ -119,31 +120,16 @@ def _who(who: Candidate, names: Sequence[str]) -> str:
     return f"{called}, {who.number}" if called else str(who.number)
 
 
-class Asked(BaseModel):
-    """The body of the preview. index: of the person, from 0. find: somebody's name or number, "" for nobody."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    text: str = Field("", max_length=4 * template.MAX_TEXT)
-    index: int = Field(0, ge=0)
-    find: str = Field("", max_length=200)
-
-
 @routes.post(PATH + "/preview")
 async def preview(request: web.Request) -> web.StreamResponse:
     """The message as one of them would get it, while it is being written; nothing is kept."""
     require_key(request)
-    try:
-        asked = Asked.model_validate_json(await request.read())
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "The body"
-        raise errors.InvalidInput(f"{place}: {first['msg'].lower()}.") from None
+    asked = await forms.body(request, forms.AskedMessage)
     draft = await load(request)
     return web.json_response(await in_db(request, _preview, draft, asked))
 
 
-def _preview(draft: Draft, asked: Asked) -> dict[str, Any]:
+def _preview(draft: Draft, asked: forms.AskedMessage) -> dict[str, Any]:
     people = _reachable(draft)
     index, missed = asked.index, False
     if asked.find.strip():
@@ -164,13 +150,13 @@ def _find(people: Sequence[Candidate], wanted: str, after: int) -> int | None:
     return None
 
 
-def _keep(settings: Settings, draft: Draft, form: Form) -> str | None:
-    button, _, which = (text_of(form, "go") or "next").partition(":")
+def _keep(settings: Settings, draft: Draft, form: forms.Message) -> str | None:
+    button, which = form.go.what, form.go.which
     here = f"/app/drafts/{draft.id}/message"
-    changes: dict[str, Any] = {"text": text_of(form, "text")}
+    changes: dict[str, Any] = {"text": form.text}
     if drafts.own_files(draft):
-        changes["files_optional"] = text_of(form, "optional") == "yes"
-    files, own = files_of(form, "file"), files_of(form, "own")
+        changes["files_optional"] = form.optional
+    files, own = form.file, form.own
     if len(files) > create.MAX_ATTACHMENTS:
         raise errors.InvalidInput(f"A message takes up to {create.MAX_ATTACHMENTS} attachments.")
     if files:
@@ -179,17 +165,18 @@ def _keep(settings: Settings, draft: Draft, form: Form) -> str | None:
         changes |= drafts.attach(draft, [_store(settings, each) for each in own], own=True)
     if button == "remove":
         changes["attachments"] = [each for each in draft.data.get("attachments", []) if each != which]
-    if button == "template" and text_of(form, "template").isdecimal():
-        kept = templates.find(int(text_of(form, "template")))
+    if button == "template" and form.template:
+        kept = templates.find(form.template)
         changes["text"], changes["attachments"] = kept.text, kept.attachments or draft.data.get("attachments", [])
     if button == "keep":
-        templates.keep(text_of(form, "template_name"), changes["text"], draft.data.get("attachments", []))
+        templates.keep(form.template_name, changes["text"], draft.data.get("attachments", []))
     if button == "next" and not files and not own:
         _check(draft, changes)
     drafts.save(draft.id, draft.version, changes)
     stays = button in ("remove", "template", "keep", "attach", "show") or (button == "next" and (files or own))
-    person = text_of(form, "person")
-    return f"{here}?person={person}" if stays and person.isdecimal() else here if stays else None
+    if not stays:
+        return None
+    return here if form.person is None else f"{here}?person={form.person}"
 
 
 def _check(draft: Draft, changes: Mapping[str, Any]) -> None:
@@ -204,7 +191,7 @@ def _check(draft: Draft, changes: Mapping[str, Any]) -> None:
         raise errors.TemplateError(f"There is no field {', '.join(unknown)}: use one of those below the text.")
 
 
-def _store(settings: Settings, upload: Any) -> str:
+def _store(settings: Settings, upload: FileField) -> str:
     """Keep an uploaded file; its id. Raises UnreadableFile, TooLarge."""
     place = uploads.new_part(settings)
     try:

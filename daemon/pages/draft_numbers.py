@@ -22,8 +22,10 @@ from daemon.contacts.phone_repair import Kind
 from daemon.i18n import languages
 from daemon.i18n.languages import N_
 from daemon.models import Draft
+from daemon.pages import forms
+from daemon.pages.forms import Posted
 from daemon.pages.shell import only
-from daemon.pages.steps import CONTEXTS, PATH, Form, get_step, load, post_step, text_of
+from daemon.pages.steps import CONTEXTS, PATH, get_step, load, post_step
 from daemon.server.visitors import in_db
 from daemon.states import Role
 
@@ -48,22 +50,19 @@ async def look(request: web.Request) -> web.StreamResponse:
 @routes.post(PATH + "/numbers")
 async def decide(request: web.Request) -> web.StreamResponse:
     """The country; or a decision on one row, or on all of a group."""
-    return await post_step(request, "numbers", _decide)
+    return await post_step(request, "numbers", forms.Decision, _decide)
 
 
-def _numbers(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
+def _numbers(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
     people, chosen = drafts.people(draft), drafts.decisions(draft)
-    group = text_of(entered, "group") if entered else query.get("group", "")
-    group = group if group in GROUPS else ""
-    page = text_of(entered, "page") if entered else query.get("page", "")
-    at = int(page) if page.isdecimal() and len(page) < 7 else 0
+    shown = entered or query
+    group = shown.text("group") if shown.text("group") in GROUPS else ""
+    at = shown.index("page")
     grouped: dict[str, list[Candidate]] = {}
     for each in people:
         grouped.setdefault(each.group, []).append(each)
     rows = grouped.get(group, [])
-    entries = (
-        {f"number-{each.position}": text_of(entered, f"number-{each.position}") for each in rows} if entered else {}
-    )
+    entries = entered.texts(f"number-{each.position}" for each in rows) if entered else {}
     good = [each.number for each in people if each.number]
     return {
         "total": len(people),
@@ -76,7 +75,7 @@ def _numbers(settings: Settings, draft: Draft, entered: Form | None, query: Mapp
         "entries": entries,
         "page": at,
         "last": max(0, (len(rows) - 1) // PAGE),
-        "country": text_of(entered, "country") if entered and "country" in entered else chosen.country,
+        "country": entered.text("country") if "country" in entered else chosen.country,
         "countries": countries(languages.language.get()),
     }
 
@@ -106,18 +105,17 @@ def countries(language: str) -> list[tuple[str, str]]:
     return sorted(named, key=lambda each: each[1].casefold())
 
 
-def _decide(settings: Settings, draft: Draft, form: Form) -> str | None:
-    button = text_of(form, "go") or "next"
-    what, _, which = button.partition(":")
+def _decide(settings: Settings, draft: Draft, form: forms.Decision) -> str | None:
+    what, which = form.go.what, form.go.which
     before = draft.data.get("numbers") or {}
     changed = dict(before)
-    country = text_of(form, "country") if "country" in form else before.get("country", "")
+    country = form.country if form.country is not None else before.get("country", "")
     if country and country not in phonenumbers.SUPPORTED_REGIONS:
         raise errors.InvalidInput("Choose one of the countries in the list.")
     if country != before.get("country", ""):
         changed |= {"country": country, "accepted": [], "left": []}  # those were about other suggestions
     here = f"/app/drafts/{draft.id}/numbers"
-    group = text_of(form, "group")
+    group = form.group
     if what in ("next", "leave", "country"):
         drafts.save(draft.id, draft.version, {"numbers": changed | ({"seen": True} if what == "next" else {})})
         return here if what == "country" else None
@@ -129,10 +127,9 @@ def _decide(settings: Settings, draft: Draft, form: Form) -> str | None:
         fixes = dict(changed.get("fixes", {}))
         fixes.pop(which, None)
         if what != "undo":
-            fixes[which] = _typed(form, which, country) if what == "accept" else ""
+            fixes[which] = _typed(form.number.get(which, ""), which, country) if what == "accept" else ""
         drafts.save(draft.id, draft.version, {"numbers": changed | {"fixes": fixes}})
-        page = text_of(form, "page")
-        return f"{here}?group={group if group in GROUPS else ''}&page={page if page.isdecimal() else 0}#row-{which}"
+        return f"{here}?group={group if group in GROUPS else ''}&page={form.page}#row-{which}"
     return f"{here}?group={group}" if group in GROUPS else here
 
 
@@ -148,9 +145,8 @@ def _of_group(draft: Draft, changed: Mapping[str, Any], what: str, group: str) -
     return {"accepted": sorted(accepted), "left": sorted(left), "fixes": fixes}
 
 
-def _typed(form: Form, position: str, country: str) -> str:
+def _typed(text: str, position: str, country: str) -> str:
     """The number that a person typed, or accepted, for a row. Raises InvalidNumber."""
-    text = text_of(form, f"number-{position}")
     try:
         return phone.normalise(text, country)
     except errors.InvalidNumber as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -15,14 +14,15 @@ from daemon.contacts import columns as column_mapping
 from daemon.contacts import importer, lists
 from daemon.formats.tabular import Row
 from daemon.models import Draft
+from daemon.pages import forms
+from daemon.pages.forms import Posted
 from daemon.pages.shell import only, show
-from daemon.pages.steps import CONTEXTS, PATH, TITLES, Form, files_of, get_step, load, post_step, text_of
-from daemon.server.visitors import SETTINGS, caller, in_db, posted, require_key
+from daemon.pages.steps import CONTEXTS, PATH, TITLES, get_step, load, post_step
+from daemon.server.visitors import SETTINGS, caller, in_db, require_key
 from daemon.states import Role
 
 routes = web.RouteTableDef()
 
-MAX_FILE = 32 * 1024 * 1024
 SAMPLES = 3
 SAMPLE_ROWS = 50
 SAMPLE_LENGTH = 40
@@ -34,22 +34,17 @@ ROLES = ("field", "number", "file", "ignore")
 @only(Role.OPERATOR)
 async def new(request: web.Request) -> web.StreamResponse:
     """The drafts, to be gone on with, and the button that begins another, with `?template=` or for `?list=`."""
-    context = await in_db(request, _new, dict(request.query))
+    context = await in_db(request, _new, Posted(request.query))
     return show(request, "new.html", context | {"fresh_id": secrets.token_hex(16)})
 
 
-def _new(query: Form) -> dict[str, Any]:
-    template, kept = _chosen(query, "template"), _chosen(query, "list")
+def _new(query: Posted) -> dict[str, Any]:
+    template, kept = query.index("template"), query.index("list")
     return {
         "drafts": _drafts(),
         "template": templates.find(template) if template else None,
         "list": lists.listed(kept) if kept else None,
     }
-
-
-def _chosen(form: Form, name: str) -> int:
-    text = text_of(form, name)
-    return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 def _drafts() -> list[dict[str, Any]]:
@@ -66,19 +61,17 @@ def _drafts() -> list[dict[str, Any]]:
 async def begin(request: web.Request) -> web.StreamResponse:
     """Begin a draft; its id comes from the page, so that a double click begins one."""
     require_key(request)
-    form = await posted(request)
-    wished = text_of(form, "id")
-    draft_id = wished if len(wished) == 32 and set(wished) <= set("0123456789abcdef") else secrets.token_hex(16)
-    draft = await in_db(request, _begin, request.app[SETTINGS], draft_id, caller(request), form)
+    form = (await forms.read(request)).parsed(forms.NewDraft)
+    draft = await in_db(request, _begin, request.app[SETTINGS], caller(request), form)
     raise web.HTTPSeeOther(f"/app/drafts/{draft.id}")
 
 
-def _begin(settings: Settings, draft_id: str, who: str, form: Form) -> Draft:
-    template, kept = _chosen(form, "template"), _chosen(form, "list")
+def _begin(settings: Settings, who: str, form: forms.NewDraft) -> Draft:
+    template, kept = form.template, form.list
     found = templates.find(template) if template else None
     data = {"text": found.text, "attachments": found.attachments} if found else {}
     origin = f"template {template} list {kept}" if template or kept else ""
-    draft = drafts.begin(draft_id, who, data=data, origin=origin)
+    draft = drafts.begin(form.id, who, data=data, origin=origin)
     if kept and not drafts.ready(draft, "people"):
         return drafts.take_list(settings, draft, kept)
     return draft
@@ -121,36 +114,32 @@ async def people(request: web.Request) -> web.StreamResponse:
 @routes.post(PATH + "/people")
 async def take_people(request: web.Request) -> web.StreamResponse:
     """A file, what was pasted, a list, or another sheet of the workbook; none of them keeps what is there."""
-    return await post_step(request, "people", _take_people)
+    return await post_step(request, "people", forms.People, _take_people)
 
 
-def _people(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
+def _people(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
     source = draft.data.get("source") or {}
     return {
         "source": source,
         "lists": lists.lists(),
-        "pasted": text_of(entered, "pasted") if entered else "",
-        "chosen_list": text_of(entered, "list") if entered else query.get("list", ""),
+        "pasted": entered.text("pasted"),
+        "chosen_list": (entered or query).text("list"),
         "max_rows": drafts.MAX_ROWS,
     }
 
 
-def _take_people(settings: Settings, draft: Draft, form: Form) -> str | None:
-    files, button = files_of(form, "file"), text_of(form, "go")
-    base = f"/app/drafts/{draft.id}"
-    if files:
-        data = files[0].file.read(MAX_FILE + 1)
-        if len(data) > MAX_FILE:
-            raise errors.TooLarge("The contacts file is larger than 32 MB: split it, or save it as CSV.")
-        taken = drafts.take_file(settings, draft, data, files[0].filename)
+def _take_people(settings: Settings, draft: Draft, form: forms.People) -> str | None:
+    button, base = form.go.what, f"/app/drafts/{draft.id}"
+    if form.file is not None:
+        taken = drafts.take_file(settings, draft, forms.contacts(form.file), form.file.filename)
         several = len(taken.data["source"]["sheets"]) > 1
         return f"{base}/people" if several and button != "leave" else None
-    if text_of(form, "pasted").strip():
-        drafts.take_text(settings, draft, text_of(form, "pasted"))
-    elif text_of(form, "list"):
-        drafts.take_list(settings, draft, _chosen(form, "list"))
-    elif text_of(form, "sheet").isdecimal():
-        drafts.choose_sheet(settings, draft, int(text_of(form, "sheet")))
+    if form.pasted.strip():
+        drafts.take_text(settings, draft, form.pasted)
+    elif form.list is not None:
+        drafts.take_list(settings, draft, form.list)
+    elif form.sheet is not None:
+        drafts.choose_sheet(settings, draft, form.sheet)
     elif not drafts.ready(draft, "people") and button != "leave":
         raise errors.InvalidInput("Choose a file, paste numbers or choose a list.")
     return None
@@ -169,10 +158,10 @@ async def columns(request: web.Request) -> web.StreamResponse:
 @routes.post(PATH + "/columns")
 async def map_columns(request: web.Request) -> web.StreamResponse:
     """Keep what each column is."""
-    return await post_step(request, "columns", _map_columns)
+    return await post_step(request, "columns", forms.Columns, _map_columns)
 
 
-def _columns(settings: Settings, draft: Draft, entered: Form | None, query: Mapping[str, str]) -> dict[str, Any]:
+def _columns(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
     rows, chosen = drafts.rows(draft), draft.data["columns"]
     width = len(chosen["names"])
     header = chosen["header"]
@@ -185,15 +174,14 @@ def _columns(settings: Settings, draft: Draft, entered: Form | None, query: Mapp
         found.append({
             "title": _cell(rows[header], at) if header is not None else "",
             "samples": [cell[:SAMPLE_LENGTH] for cell in dict.fromkeys(cells)][:SAMPLES],
-            "role": _role(entered, at) or role or ("field" if chosen["names"][at] else "ignore"),
-            "name": text_of(entered, f"name-{at}") if entered else chosen["names"][at] or names[at],
+            "role": _role(entered.text(f"role-{at}")) or role or ("field" if chosen["names"][at] else "ignore"),
+            "name": entered.text(f"name-{at}") if entered else chosen["names"][at] or names[at],
         })  # fmt: skip
     heads = [(at, row.position, " · ".join(filter(None, row.cells))[:60]) for at, row in enumerate(rows[:HEADERS])]
     return {"columns": found, "heads": heads, "header": header, "rows": len(body), "roles": ROLES}
 
 
-def _role(entered: Form | None, at: int) -> str:
-    role = text_of(entered, f"role-{at}") if entered else ""
+def _role(role: str) -> str:
     return role if role in ROLES else ""
 
 
@@ -201,26 +189,26 @@ def _cell(row: Row, at: int) -> str:
     return row.cells[at] if at < len(row.cells) else ""
 
 
-def _map_columns(settings: Settings, draft: Draft, form: Form) -> str | None:
+def _map_columns(settings: Settings, draft: Draft, form: forms.Columns) -> str | None:
     rows, before = drafts.rows(draft), draft.data["columns"]
     width = len(before["names"])
-    header = _header(form, len(rows))
-    if text_of(form, "go") == "header":
+    header = form.header if form.header is not None and form.header < min(len(rows), HEADERS) else None
+    if form.go.what == "header":
         changed = {**before, "header": header, "sure": False}
         names = importer.field_names(rows[header].cells if header is not None else [], width)
         kept = zip(before["names"], names, strict=True)
         changed["names"] = [new if old else "" for old, new in kept]
         drafts.save(draft.id, draft.version, {"columns": changed})
         return f"/app/drafts/{draft.id}/columns"
-    roles = [_role(form, at) or "ignore" for at in range(width)]
-    if text_of(form, "go") == "leave" and roles.count("number") != 1:
+    roles = [_role(form.role.get(str(at), "")) or "ignore" for at in range(width)]
+    if form.go.what == "leave" and roles.count("number") != 1:
         return None
     if roles.count("number") != 1:
         raise errors.InvalidInput("Say of one column, and of one only, that it holds the telephone numbers.")
     if roles.count("file") > 1:
         raise errors.InvalidInput("Only one column can name each one's file.")
     phone = roles.index("number")
-    names = [text_of(form, f"name-{at}").strip() if role == "field" else "" for at, role in enumerate(roles)]
+    names = [form.name.get(str(at), "").strip() if role == "field" else "" for at, role in enumerate(roles)]
     for at, role in enumerate(roles):
         if role == "field" and not names[at]:
             raise errors.InvalidInput(f"Give column {at + 1} a name, or ignore it.")
@@ -232,11 +220,6 @@ def _map_columns(settings: Settings, draft: Draft, form: Form) -> str | None:
         changes["numbers"] = {"country": draft.data["numbers"].get("country", "")}
     drafts.save(draft.id, draft.version, changes)
     return None
-
-
-def _header(form: Form, count: int) -> int | None:
-    text = text_of(form, "header")
-    return int(text) if text.isdecimal() and len(text) < 9 and int(text) < min(count, HEADERS) else None
 
 
 CONTEXTS["people"] = _people

@@ -19,11 +19,11 @@ from daemon.delivery import evidence, job_moves, replies
 from daemon.formats import template
 from daemon.i18n.languages import N_, gettext
 from daemon.models import Job, Message
-from daemon.pages import chart
+from daemon.pages import chart, forms
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import job_view, message_view, name_columns
 from daemon.pages.words import MEANINGS, MOVES, WHO, rate, seconds
-from daemon.server.visitors import SETTINGS, caller, in_db, posted, require_key
+from daemon.server.visitors import SETTINGS, caller, in_db, require_key
 from daemon.states import JobState, State
 
 routes = web.RouteTableDef()
@@ -143,10 +143,8 @@ def _query(**values: object) -> str:
 async def clone(request: web.Request) -> web.StreamResponse:
     """Make a draft of the campaign; its id comes from the page, so that a double click makes one."""
     require_key(request)
-    form = await posted(request)
-    wished, people = str(form.get("id", "")), str(form.get("people", "all"))
-    draft_id = wished if len(wished) == 32 and set(wished) <= set("0123456789abcdef") else secrets.token_hex(16)
-    given = (int(request.match_info["id"]), draft_id, people, caller(request))
+    form = (await forms.read(request)).parsed(forms.CloneJob)
+    given = (int(request.match_info["id"]), form.id, form.people, caller(request))
     draft = await in_db(request, cloning.clone, *given)
     raise web.HTTPSeeOther(f"/app/drafts/{draft.id}/message")
 

@@ -14,14 +14,14 @@ from daemon.config import Settings
 from daemon.contacts import importer, list_entries, lists, naming, uploads
 from daemon.i18n.languages import N_
 from daemon.models import KeyScope, Upload
+from daemon.pages import forms
 from daemon.pages.shell import number, only, show
-from daemon.server.visitors import SETTINGS, in_db, posted
+from daemon.server.visitors import SETTINGS, in_db
 from daemon.states import Role
 
 routes = web.RouteTableDef()
 
 ID = r"{id:\d{1,18}}"
-MAX_CONTACTS = 32 * 1024 * 1024
 REJECTED_SHOWN = 50
 COLUMNS_SHOWN = 5
 COUNTS = ("added", "present", "updated", "duplicates", "removed")
@@ -63,25 +63,23 @@ async def _new(
 @only(Role.OPERATOR)
 async def create(request: web.Request) -> web.StreamResponse:
     """A new list: of a file, pasted numbers, another list, or nobody yet."""
-    fields = await posted(request)
-    form = {name: str(fields.get(name, "")) for name in ("name", "numbers", "list", "key")}
+    entered = await forms.read(request)
     upload: Upload | None = None
     try:
-        upload = await in_db(request, _given, request.app[SETTINGS], fields.get("file"), form["numbers"])
-        found = await in_db(request, _people, upload, form["list"])
-        given = (form["name"], found, form["key"][:64] or None, KeyScope.LIST_FORM)
+        form = entered.parsed(forms.NewList)
+        upload = await in_db(request, _given, request.app[SETTINGS], form.file, form.numbers)
+        found = await in_db(request, _people, upload, form.list)
+        given = (form.name, found, form.key or None, KeyScope.LIST_FORM)
         made, added = await in_db(request, lists.create_list, *given)
     except (errors.InvalidInput, errors.NotFound, errors.TooLarge) as error:
-        return await _new(request, form, str(error), upload)
+        return await _new(request, entered.texts(("name", "numbers", "list", "key")), str(error), upload)
     raise _to_list(made.id, added, upload)
 
 
-def _given(settings: Settings, file: Any, pasted: str) -> Upload | None:
+def _given(settings: Settings, file: FileField | None, pasted: str) -> Upload | None:
     """What a form brings, a file or pasted numbers, read and kept; or None. Raises TooLarge, UnreadableFile."""
-    if isinstance(file, FileField) and file.filename:
-        data, name = file.file.read(MAX_CONTACTS + 1), file.filename
-        if len(data) > MAX_CONTACTS:
-            raise errors.TooLarge("The contacts file is larger than 32 MB: split it, or save it as CSV.")
+    if file is not None:
+        data, name = forms.contacts(file), file.filename
     elif pasted.strip():
         data, name = pasted.encode("utf-8", "ignore"), "pasted.txt"
     else:
@@ -89,10 +87,10 @@ def _given(settings: Settings, file: Any, pasted: str) -> Upload | None:
     return uploads.find(uploads.add_contacts(data, name, settings.default_country)["upload_id"])
 
 
-def _people(upload: Upload | None, list_id: str) -> importer.ContactList:
+def _people(upload: Upload | None, list_id: int) -> importer.ContactList:
     if upload is not None:
         return lists.from_upload(upload.id)
-    return lists.from_list(int(list_id)) if list_id.isdecimal() and len(list_id) < 19 else importer.ContactList()
+    return lists.from_list(list_id) if list_id else importer.ContactList()
 
 
 def _to_list(list_id: int, added: lists.Added, upload: Upload | None) -> web.HTTPSeeOther:
@@ -163,15 +161,14 @@ def _rejected(upload: Upload | None) -> dict[str, Any] | None:
 @only(Role.OPERATOR)
 async def add(request: web.Request) -> web.StreamResponse:
     """Put the people of a file, or pasted ones, on the list."""
-    fields, list_id = await posted(request), int(request.match_info["id"])
-    pasted = str(fields.get("numbers", ""))
+    form, list_id = (await forms.read(request)).parsed(forms.AddToList), int(request.match_info["id"])
     try:
-        upload = await in_db(request, _given, request.app[SETTINGS], fields.get("file"), pasted)
+        upload = await in_db(request, _given, request.app[SETTINGS], form.file, form.numbers)
         if upload is None:
             raise errors.InvalidInput("There is nobody to add: choose a contacts file or paste telephone numbers.")
-        added = await in_db(request, lists.add_people, list_id, await in_db(request, _people, upload, ""))
+        added = await in_db(request, lists.add_people, list_id, await in_db(request, _people, upload, 0))
     except (errors.InvalidInput, errors.TooLarge) as error:
-        return await _one(request, str(error), "add", 422, {"numbers": pasted})
+        return await _one(request, str(error), "add", 422, {"numbers": form.numbers})
     raise _to_list(list_id, added, upload)
 
 
@@ -179,28 +176,26 @@ async def add(request: web.Request) -> web.StreamResponse:
 @only(Role.OPERATOR)
 async def remove(request: web.Request) -> web.StreamResponse:
     """Take people off the list, once that was asked."""
-    fields, list_id = await posted(request), int(request.match_info["id"])
-    ids = [int(str(each)) for each in fields.getall("id", []) if str(each).isdecimal() and len(str(each)) < 19]
-    if not ids:
+    form, list_id = (await forms.read(request)).parsed(forms.RemoveFromList), int(request.match_info["id"])
+    if not form.id:
         return await _one(request, "Nobody is chosen: tick the people to remove.", "people", 422)
-    if not fields.get("sure"):
+    if not form.sure:
         row = await in_db(request, lists.listed, list_id)
-        people = await in_db(request, list_entries.some, list_id, ids)
+        people = await in_db(request, list_entries.some, list_id, form.id)
         return show(request, "list_remove.html", {"list": row, "people": people, "columns": row.columns})
-    count = await in_db(request, lists.remove_people, list_id, ids)
+    count = await in_db(request, lists.remove_people, list_id, form.id)
     raise web.HTTPSeeOther(f"/app/lists/{list_id}?removed={count}#people")
 
 
 @routes.post(f"/app/lists/{ID}/rename")
 @only(Role.OPERATOR)
 async def rename(request: web.Request) -> web.StreamResponse:
-    fields, list_id = await posted(request), int(request.match_info["id"])
-    name, at = str(fields.get("name", "")), str(fields.get("updated_at", ""))
+    form, list_id = (await forms.read(request)).parsed(forms.RenameList), int(request.match_info["id"])
     try:
-        await in_db(request, lists.rename_list, list_id, name, int(at) if at.isdecimal() and len(at) < 19 else 0)
+        await in_db(request, lists.rename_list, list_id, form.name, form.updated_at)
     except (errors.InvalidInput, errors.IllegalMove) as error:
         status = 409 if isinstance(error, errors.IllegalMove) else 422
-        return await _one(request, str(error), "name", status, {"name": name})
+        return await _one(request, str(error), "name", status, {"name": form.name})
     raise web.HTTPSeeOther(f"/app/lists/{list_id}?done=renamed")
 
 

@@ -14,9 +14,10 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.auth import sessions, users
+from daemon.pages import forms
 from daemon.pages.shell import own_path, show
 from daemon.server import access
-from daemon.server.visitors import API_KEY, authorized, in_db, posted, require, same, visitor
+from daemon.server.visitors import API_KEY, authorized, in_db, require, same, visitor
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -40,18 +41,18 @@ async def login(request: web.Request) -> web.StreamResponse:
         raise errors.TooLarge("This is not the login form.")
     if not access.from_our_page(request):
         raise errors.Forbidden("This login form came from another site: open the page itself and log in there.")
-    form = await posted(request)
-    goal, name = own_path(str(form.get("next", ""))), str(form.get("name", "")).strip()
-    if "key" in form:
+    form = (await forms.read(request)).parsed(forms.Login)
+    goal, name = own_path(form.next), form.name
+    if form.by_key:
         key, name = request.app[API_KEY], ""
-        enter = partial(sessions.by_key, right=same(str(form["key"]).strip(), key), key=key)
+        enter = partial(sessions.by_key, right=same(form.key, key), key=key)
     else:
-        enter = partial(sessions.by_password, name=name, password=str(form.get("password", "")))
+        enter = partial(sessions.by_password, name=name, password=form.password)
     try:
         async with request.app[ONE_BY_ONE]:
             opened = await in_db(request, partial(enter, access.origin_of(request, name)))
     except (errors.Unauthorized, errors.TooManyTries) as error:
-        return await _form(request, goal, name, error, by_key="key" in form)
+        return await _form(request, goal, name, error, by_key=form.by_key)
     await _end(request)  # the session that was open before, if any
     response = web.HTTPSeeOther(goal)
     access.let_in(request, response, opened)

@@ -19,11 +19,12 @@ from daemon.auth import users
 from daemon.contacts import masking
 from daemon.i18n import languages
 from daemon.i18n.languages import N_
+from daemon.pages import forms
 from daemon.pages.words import iso, size, tone, words
 from daemon.server import access
 from daemon.server.problems import ERROR_PAGE, to_login
 from daemon.server.secure import STYLE_HASH
-from daemon.server.visitors import Visitor, authorized, in_db, posted, require, visitor
+from daemon.server.visitors import Visitor, authorized, in_db, require, visitor
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -165,18 +166,18 @@ async def static(request: web.Request) -> web.StreamResponse:
 @routes.post("/app/language")
 async def speak(request: web.Request) -> web.StreamResponse:
     """The reader chooses a language; it is kept in a cookie of its own, also for the login page."""
-    form = await posted(request)
-    response, who = web.HTTPSeeOther(own_path(str(form.get("next", "")))), visitor.get()
-    if (chosen := str(form.get("language", ""))) in languages.LANGUAGES:
-        access.set_language(request, response, chosen)
+    form = (await forms.read(request)).parsed(forms.Language)
+    response, who = web.HTTPSeeOther(own_path(form.next)), visitor.get()
+    if form.language in languages.LANGUAGES:
+        access.set_language(request, response, form.language)
         if who is not None and who.user_id is not None and who.fresh:
-            await in_db(request, users.speak, who.user_id, chosen)
+            await in_db(request, users.speak, who.user_id, form.language)
     raise response
 
 
 def number(request: web.Request, name: str) -> int | None:
-    text = request.query.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 19 else None
+    """A whole number of the address; None where there is none."""
+    return forms.Posted(request.query).number(name)
 
 
 def own_path(path: str) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from aiohttp import web
-from aiohttp.web_request import FileField
 
 from daemon import errors
 from daemon.campaigns import drafts
 from daemon.config import Settings
 from daemon.i18n.languages import N_
 from daemon.models import Draft
+from daemon.pages import forms
+from daemon.pages.forms import Posted
 from daemon.pages.shell import show
 from daemon.server.problems import PROBLEMS
-from daemon.server.visitors import SETTINGS, in_db, posted, require_key
+from daemon.server.visitors import SETTINGS, in_db, require_key
 
 PATH = r"/app/drafts/{id:[0-9a-f]{1,32}}"
 TITLES = {
@@ -30,9 +31,11 @@ TITLES = {
 SHOWN_AGAIN = (errors.InvalidInput, errors.DraftChanged, errors.NotFound, errors.TooLarge)
 """What is wrong with what was entered: the step is shown again with it."""
 
-Form = Mapping[str, Any]
-Context = Callable[[Settings, Draft, Form | None, Mapping[str, str]], dict[str, Any]]
-CONTEXTS: dict[str, Context] = {}  # what each step's template needs beside the frame; entered: a form that was refused
+Context = Callable[[Settings, Draft, Posted, Posted], dict[str, Any]]
+CONTEXTS: dict[str, Context] = {}
+"""What each step's template needs beside the frame; its third argument is the form that was refused, empty without
+one, its fourth what the address says."""
+Entered = TypeVar("Entered", bound=forms.Step)
 
 
 async def load(request: web.Request) -> Draft:
@@ -44,10 +47,11 @@ async def load(request: web.Request) -> Draft:
 
 
 async def show_step(
-    request: web.Request, draft: Draft, step: str, entered: Form | None = None, error: Exception | None = None
+    request: web.Request, draft: Draft, step: str, entered: Posted | None = None, error: Exception | None = None
 ) -> web.Response:
     """The step's page; with an error what was entered is in it, and nothing is saved."""
-    context = await in_db(request, _context, request.app[SETTINGS], draft, step, entered, dict(request.query))
+    shown = (entered or Posted(), Posted(request.query))
+    context = await in_db(request, _context, request.app[SETTINGS], draft, step, *shown)
     status = 200
     if error is not None:
         status = next(PROBLEMS[kind][0] for kind in type(error).__mro__ if kind in PROBLEMS)
@@ -55,9 +59,7 @@ async def show_step(
     return show(request, f"draft_{step}.html", context | {"error": str(error or ""), "changed": changed}, status)
 
 
-def _context(
-    settings: Settings, draft: Draft, step: str, entered: Form | None, query: Mapping[str, str]
-) -> dict[str, Any]:
+def _context(settings: Settings, draft: Draft, step: str, entered: Posted, query: Posted) -> dict[str, Any]:
     line, open_ = [], True
     for name in drafts.STEPS:
         done = drafts.ready(draft, name)
@@ -77,23 +79,19 @@ async def get_step(request: web.Request, step: str) -> web.StreamResponse:
 
 
 async def post_step(
-    request: web.Request, step: str, work: Callable[[Settings, Draft, Form], str | None]
+    request: web.Request, step: str, model: type[Entered], work: Callable[[Settings, Draft, Entered], str | None]
 ) -> web.StreamResponse:
     """Save what was entered, and go where its button says. `work` returns where to, or None for that."""
     require_key(request)
-    draft, form = await load(request), await posted(request)
-    draft.version = _version(form, draft.version)
+    draft, entered = await load(request), await forms.read(request)
     try:
+        form = entered.parsed(model)
+        if form.version is not None:  # the one that the page had when it was shown
+            draft.version = form.version
         goal = await in_db(request, work, request.app[SETTINGS], draft, form)
     except SHOWN_AGAIN as error:
-        return await show_step(request, await load(request), step, form, error)
-    return await go(request, goal or _goal(draft, step, str(form.get("go", "next"))))
-
-
-def _version(form: Form, newest: int) -> int:
-    """The version that the page had when it was shown."""
-    text = str(form.get("version", ""))
-    return int(text) if text.isdecimal() and len(text) < 10 else newest
+        return await show_step(request, await load(request), step, entered, error)
+    return await go(request, goal or _goal(draft, step, form.go.what))
 
 
 def _goal(draft: Draft, step: str, button: str) -> str:
@@ -108,22 +106,3 @@ async def go(request: web.Request, path: str) -> web.StreamResponse:
     if "application/json" in request.headers.get("Accept", ""):
         return web.json_response({"next": path})
     raise web.HTTPSeeOther(path)
-
-
-def text_of(form: Form, name: str) -> str:
-    """What stands in a field of the form, without what the other end of a form adds."""
-    value = form.get(name, "")
-    return value.replace("\r\n", "\n") if isinstance(value, str) else ""
-
-
-def whole(form: Form, name: str, least: int, most: int, what: str) -> int:
-    """A whole number of the form. Raises InvalidInput."""
-    text = text_of(form, name).strip()
-    if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
-        raise errors.InvalidInput(f"{what} is a whole number, {least:,} to {most:,}.")
-    return int(text)
-
-
-def files_of(form: Any, name: str) -> list[FileField]:
-    """The files that were chosen in a field."""
-    return [each for each in form.getall(name, []) if isinstance(each, FileField) and each.filename]

@@ -7,13 +7,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
-from aiohttp.web_request import FileField
 
 from daemon import errors
 from daemon.contacts import suppression
 from daemon.i18n.languages import N_
+from daemon.pages import forms
+from daemon.pages.forms import Posted
 from daemon.pages.shell import only, show
-from daemon.server.visitors import SETTINGS, caller, in_db, posted
+from daemon.server.visitors import SETTINGS, caller, in_db
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -36,7 +37,7 @@ async def listed(request: web.Request) -> web.StreamResponse:
 
 async def _page(
     request: web.Request,
-    form: dict[str, str] | None = None,
+    form: Posted | None = None,
     errors_by_form: dict[str, str] | None = None,
     imported: suppression.Imported | None = None,
     status: int = 200,
@@ -46,7 +47,7 @@ async def _page(
     cursor = (request.query.get("cursor") or None) if reading else None
     context = await in_db(request, _context, search, cursor)
     context |= {
-        "form": {"number": "", "reason": "", "numbers": "", "why": ""} | (form or {}),
+        "form": (form or Posted()).texts(("number", "reason", "numbers", "why")),
         "errors": {"add": "", "import": ""} | (errors_by_form or {}),
         "imported": _imported(imported) if imported else None,
         "done": DONE.get(request.query.get("done", ""), "") if reading else "",
@@ -83,13 +84,13 @@ def _imported(done: suppression.Imported) -> dict[str, Any]:
 @only(Role.OPERATOR)
 async def add(request: web.Request) -> web.StreamResponse:
     """Put one number on the list; one that is there stays as it is."""
-    form = await _form(request)
-    reason = form.get("reason", "").strip() or suppression.ASKED
+    entered = await forms.read(request)
     try:
-        given = (request.app[SETTINGS], form.get("number", ""), reason, caller(request))
+        form = entered.parsed(forms.NewSuppression)
+        given = (request.app[SETTINGS], form.number, form.reason or suppression.ASKED, caller(request))
         await in_db(request, suppression.suppress, *given)
     except errors.InvalidInput as error:
-        return await _page(request, form, {"add": str(error)}, status=422)
+        return await _page(request, entered, {"add": str(error)}, status=422)
     raise web.HTTPSeeOther("/app/suppressions?done=added")
 
 
@@ -97,18 +98,18 @@ async def add(request: web.Request) -> web.StreamResponse:
 @only(Role.OPERATOR)
 async def import_list(request: web.Request) -> web.StreamResponse:
     """Add everybody of a file or of a pasted list, and say what became of each. A repeat adds only who is missing."""
-    fields = await posted(request)
-    settings, who, file = request.app[SETTINGS], caller(request), fields.get("file")
-    form = {name: str(fields.get(name, "")) for name in ("numbers", "why")}
-    reason = form["why"].strip() or suppression.ASKED
+    entered = await forms.read(request)
+    settings, who = request.app[SETTINGS], caller(request)
     try:
-        if isinstance(file, FileField) and file.filename:
-            data = await asyncio.to_thread(file.file.read)
-            done = await in_db(request, suppression.import_file, settings, data, file.filename, reason, who)
+        form = entered.parsed(forms.ImportSuppressions)
+        reason = form.why or suppression.ASKED
+        if form.file is not None:
+            data = await asyncio.to_thread(form.file.file.read)
+            done = await in_db(request, suppression.import_file, settings, data, form.file.filename, reason, who)
         else:
-            done = await in_db(request, suppression.import_text, settings, form["numbers"], reason, who)
+            done = await in_db(request, suppression.import_text, settings, form.numbers, reason, who)
     except (errors.InvalidInput, errors.TooLarge) as error:
-        return await _page(request, form, {"import": str(error)}, status=422)
+        return await _page(request, entered, {"import": str(error)}, status=422)
     return await _page(request, imported=done)
 
 
@@ -133,8 +134,8 @@ async def _ask(request: web.Request, number: str, why: str = "", error: str = ""
 @routes.post("/app/suppressions/remove")
 @only(Role.ADMIN)
 async def remove(request: web.Request) -> web.StreamResponse:
-    form = await _form(request)
-    number, why = form.get("number", ""), form.get("why", "").strip()
+    form = (await forms.read(request)).parsed(forms.RemoveSuppression)
+    number, why = form.number, form.why
     if not why:
         return await _ask(request, number, error=N_("Write why: the reason is kept."))
     try:
@@ -144,7 +145,3 @@ async def remove(request: web.Request) -> web.StreamResponse:
     except errors.InvalidInput as error:
         return await _ask(request, number, why, str(error))
     raise web.HTTPSeeOther("/app/suppressions?done=removed")
-
-
-async def _form(request: web.Request) -> dict[str, str]:
-    return {name: str(value) for name, value in (await posted(request)).items()}

@@ -6,7 +6,6 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.web_request import FileField
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daemon import errors
 from daemon.campaigns import templates
@@ -15,16 +14,17 @@ from daemon.contacts import naming, uploads
 from daemon.formats import template as message_text
 from daemon.i18n.languages import N_
 from daemon.models import Attachment, Template
+from daemon.pages import forms
+from daemon.pages.forms import AskedTemplate
 from daemon.pages.shell import only, show
 from daemon.pages.words import formatted
-from daemon.server.visitors import SETTINGS, in_db, posted, require
+from daemon.server.visitors import SETTINGS, in_db, require
 from daemon.states import Role
 
 routes = web.RouteTableDef()
 
 ID = r"{id:\d{1,18}}"
 SHOWN = 400  # characters of a text in the list
-MOST_SAMPLES = 100
 DONE = {
     "saved": N_("The template is saved."),
     "deleted": N_("The template is deleted."),
@@ -77,7 +77,9 @@ async def _form(
         "files": files,
         "error": error,
         "late": status == 409,
-        "preview": await in_db(request, _preview, Draft(text=values["text"], attachments=len(files), samples={})),
+        "preview": await in_db(
+            request, _preview, AskedTemplate(text=values["text"], attachments=len(files), samples={})
+        ),
         "max_text": message_text.MAX_TEXT,
         "max_caption": message_text.MAX_CAPTION,
         "max_name": naming.MAX_NAME,
@@ -127,19 +129,12 @@ async def save(request: web.Request) -> web.StreamResponse:
 
 async def _entered(request: web.Request) -> dict[str, Any]:
     """The form as it was filled in; a file that came with it (without our script) is kept first."""
-    form = await posted(request)
-    ids = [str(each) for each in form.getall("attachments", [])]
-    file = form.get("file")
-    if isinstance(file, FileField) and file.filename:
-        found = await in_db(request, _take, request.app[SETTINGS], file)
-        ids.append(found["attachment_id"])
-    at = str(form.get("updated_at", ""))
-    return {
-        "name": str(form.get("name", "")),
-        "text": str(form.get("text", "")).replace("\r\n", "\n"),
-        "attachments": ids,
-        "updated_at": int(at) if at.isdecimal() and len(at) < 19 else 0,
-    }
+    form = (await forms.read(request)).parsed(forms.KeepTemplate)
+    ids = form.attachments
+    if form.file is not None:
+        found = await in_db(request, _take, request.app[SETTINGS], form.file)
+        ids = [*ids, found["attachment_id"]]
+    return {"name": form.name, "text": form.text, "attachments": ids, "updated_at": form.updated_at}
 
 
 def _take(settings: Settings, file: FileField) -> dict[str, Any]:
@@ -174,30 +169,15 @@ async def delete(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther("/app/templates?done=deleted")
 
 
-class Draft(BaseModel):
-    """The body of POST /app/templates/preview. samples: what a field shall hold in the preview."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    text: str = ""
-    attachments: int = Field(0, ge=0)
-    samples: dict[str, str] = Field({}, max_length=MOST_SAMPLES)
-
-
 @routes.post("/app/templates/preview")
 async def preview(request: web.Request) -> web.StreamResponse:
     """The text as somebody would get it, its length, the fields it uses, and what is wrong with it."""
     require(request, Role.OPERATOR)
-    try:
-        draft = Draft.model_validate_json(await request.read())
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "The body"
-        raise errors.InvalidInput(f"{place}: {first['msg'].lower()}.") from None
-    return web.json_response(await in_db(request, _preview, draft))
+    asked = await forms.body(request, AskedTemplate)
+    return web.json_response(await in_db(request, _preview, asked))
 
 
-def _preview(draft: Draft) -> dict[str, Any]:
+def _preview(draft: AskedTemplate) -> dict[str, Any]:
     """A field without a sample shows its name in brackets."""
     limit = message_text.MAX_CAPTION if draft.attachments else message_text.MAX_TEXT
     shown, fields, error = draft.text, [], ""

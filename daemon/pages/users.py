@@ -12,9 +12,10 @@ from daemon import errors
 from daemon.auth import passwords, sessions, users
 from daemon.i18n.languages import N_
 from daemon.models import Session, User
+from daemon.pages import forms
 from daemon.pages.shell import ROLES, members, only, show
 from daemon.server import access
-from daemon.server.visitors import Visitor, caller, in_db, posted, require, visitor
+from daemon.server.visitors import Visitor, caller, in_db, require, visitor
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -86,12 +87,11 @@ def _done(request: web.Request) -> dict[str, Any]:
 @routes.post("/app/users")
 @only(Role.ADMIN)
 async def add(request: web.Request) -> web.StreamResponse:
-    form = await _form(request)
-    name, role, password = form.get("name", ""), form.get("role", ""), form.get("password", "")
+    form = await _form(request, forms.NewUser)
     try:
-        await in_db(request, users.create, name, users.role_of(role), password, caller(request))
+        await in_db(request, users.create, form.name, users.role_of(form.role), form.password, caller(request))
     except errors.InvalidInput as error:
-        return await _people(request, {"name": name, "role": role}, str(error))
+        return await _people(request, {"name": form.name, "role": form.role}, str(error))
     raise web.HTTPSeeOther("/app/users?done=added")
 
 
@@ -119,14 +119,14 @@ async def _one(request: web.Request, error: str = "") -> web.StreamResponse:
 @routes.post(f"/app/users/{ID}/role")
 @only(Role.ADMIN)
 async def change_role(request: web.Request) -> web.StreamResponse:
-    role = users.role_of((await _form(request)).get("role", ""))
+    role = users.role_of((await _form(request, forms.Role)).role)
     return await _change(request, "role", partial(users.change_role, role=role))
 
 
 @routes.post(f"/app/users/{ID}/password")
 @only(Role.ADMIN)
 async def change_password(request: web.Request) -> web.StreamResponse:
-    password = (await _form(request)).get("password", "")
+    password = (await _form(request, forms.Password)).password
     try:
         return await _change(request, "password", partial(users.set_password, password=password))
     except errors.InvalidInput as error:
@@ -198,16 +198,15 @@ async def _me(request: web.Request, error: str = "", place: str = "") -> web.Str
 @members
 async def own_password(request: web.Request) -> web.StreamResponse:
     """Whoever knows the present password may change it. All sessions end; this browser gets a new one."""
-    who, form = require(request, Role.VIEWER), await _form(request)
+    who, form = require(request, Role.VIEWER), await _form(request, forms.OwnPassword)
     if who.user_id is None:
         raise errors.IllegalMove("The API key is no user's password: it is changed where the daemon is set up.")
-    new = form.get("new", "")
-    if new != form.get("again", ""):
+    if form.new != form.again:
         return await _me(request, N_("The two are not the same: write the new password twice."), "again")
     try:
         origin = access.origin_of(request, who.name)
-        was = await in_db(request, partial(sessions.confirm, origin, who.user_id, form.get("password", "")))
-        await in_db(request, partial(users.set_password, who.user_id, new, who.name, was))
+        was = await in_db(request, partial(sessions.confirm, origin, who.user_id, form.password))
+        await in_db(request, partial(users.set_password, who.user_id, form.new, who.name, was))
     except errors.Unauthorized:
         return await _me(request, N_("This is not your present password."), "password")
     except errors.InvalidInput as error:
@@ -228,7 +227,5 @@ async def log_out_everywhere(request: web.Request) -> web.StreamResponse:
     raise response
 
 
-async def _form(request: web.Request) -> dict[str, str]:
-    if request.content_length is None or request.content_length > FORM_BYTES:
-        raise errors.TooLarge("This is not a form of this page.")
-    return {name: str(value) for name, value in (await posted(request)).items()}
+async def _form(request: web.Request, model: type[forms.Model]) -> forms.Model:
+    return (await forms.read(request, FORM_BYTES)).parsed(model)

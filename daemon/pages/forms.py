@@ -1,0 +1,497 @@
+"""What the page's forms send: each form a model, and the one reader that fills it in.
+
+A model's fields say how they are read (a line, a whole number, a choice, files …); what stands in a form beside them is
+ignored. What a person typed and nobody can read is refused with one sentence, which tells what is asked for; what the
+page itself put there (ids, pages, versions) and cannot be read any more counts as not given.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+from aiohttp import web
+from aiohttp.web_request import FileField
+from multidict import MultiDict, MultiDictProxy, MultiMapping
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from daemon import errors
+from daemon.accounts import commands
+from daemon.campaigns import create, drafts
+from daemon.formats import template as message_text
+from daemon.server.visitors import posted
+
+MAX_CONTACTS = 32 * 1024 * 1024
+MAX_SAMPLES = 100
+MOST_DIGITS = 18  # of a number that the databases can hold
+NO_HOURS = "off"  # what stands in the form for quiet hours that are switched off
+LONGEST_NONCE = 40
+LONGEST_KEY = 64
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Posted:
+    """The fields of a form, or of an address, as they came: what a refused form is shown again with."""
+
+    def __init__(self, fields: MultiMapping[Any] | None = None) -> None:
+        self._fields = fields if fields is not None else MultiDictProxy[Any](MultiDict())
+
+    def __bool__(self) -> bool:
+        return bool(self._fields)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._fields
+
+    def text(self, name: str) -> str:
+        """What stands in the field; "" where there is none."""
+        return _text(self._fields.getall(name, []))
+
+    def index(self, name: str) -> int:
+        """The page, row or person that the field names, from 0; 0 where it names none."""
+        return _number(self._fields.getall(name, []))
+
+    def number(self, name: str) -> int | None:
+        """The whole number in the field; None where there is none."""
+        return _perhaps(self._fields.getall(name, []))
+
+    def texts(self, names: Iterable[str]) -> dict[str, str]:
+        return {name: self.text(name) for name in names}
+
+    def parsed(self, model: type[Model]) -> Model:
+        """The form's model. Raises InvalidInput."""
+        given: dict[str, Any] = {}
+        for name, field in model.model_fields.items():
+            sent_as = field.alias or name
+            if any(isinstance(each, Each) for each in field.metadata):
+                start = f"{sent_as}-"
+                rows = {key.removeprefix(start): key for key in self._fields if key.startswith(start)}
+                given[sent_as] = {row: self._fields.getall(key) for row, key in rows.items()}
+            else:
+                given[sent_as] = self._fields.getall(sent_as, [])
+        return _checked(lambda: model.model_validate(given))
+
+
+async def read(request: web.Request, most_bytes: int | None = None) -> Posted:
+    """The form that came. Raises MalformedRequest, TooLarge."""
+    if most_bytes is not None and (request.content_length is None or request.content_length > most_bytes):
+        raise errors.TooLarge("This is not a form of this page.")
+    return Posted(await posted(request))
+
+
+async def body(request: web.Request, model: type[Model]) -> Model:
+    """What our script sends as JSON. Raises InvalidInput."""
+    sent = await request.read()
+    return _checked(lambda: model.model_validate_json(sent))
+
+
+def _checked(validate: Callable[[], Model]) -> Model:
+    try:
+        return validate()
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "The body"
+        raise errors.InvalidInput(f"{place}: {first['msg'].lower()}.") from None
+
+
+# How a field is read: each takes all values that came under its name
+
+
+@dataclass(frozen=True)
+class Each:
+    """Marks a field that stands for several of one name, a dash and a row: `role-0`, `role-1` …"""
+
+
+def _text(values: list[Any]) -> str:
+    first = values[0] if values else ""
+    return first.replace("\r\n", "\n") if isinstance(first, str) else ""
+
+
+def _line(values: list[Any]) -> str:
+    return _text(values).strip()
+
+
+def _number(values: list[Any]) -> int:
+    text = _text(values)
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else 0
+
+
+def _perhaps(values: list[Any]) -> int | None:
+    text = _text(values)
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
+
+
+def _fresh_id(values: list[Any]) -> str:
+    text = _text(values)
+    return text if len(text) == 32 and set(text) <= set("0123456789abcdef") else secrets.token_hex(16)
+
+
+def _files(values: list[Any]) -> list[FileField]:
+    return [each for each in values if isinstance(each, FileField) and each.filename]
+
+
+def _rows(values: Mapping[str, list[Any]]) -> dict[str, str]:
+    return {row: _text(each) for row, each in values.items()}
+
+
+def _pressed(values: list[Any]) -> Pressed:
+    what, _, which = (_text(values) or "next").partition(":")
+    return Pressed(what, which)
+
+
+def _seconds(values: list[Any]) -> float:
+    try:
+        seconds = float(_line(values).replace(",", "."))
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= create.MAX_DELAY_S:
+        raise errors.InvalidInput(f"The pause is a number of seconds, 0 to {create.MAX_DELAY_S:,}.")
+    return seconds
+
+
+def _moment(values: list[Any]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(_text(values)).replace(tzinfo=None)
+    except ValueError:
+        return None
+
+
+def _cap(values: list[Any]) -> int | None:
+    text = _line(values)
+    if text and (not text.isdecimal() or len(text) > 9):
+        raise errors.InvalidInput("A cap is a whole number of messages, 0 for no cap; empty: as the settings say.")
+    return int(text) if text else None
+
+
+def _hours(values: list[Any]) -> str | None:
+    text = _line(values)
+    return "" if text.lower() == NO_HOURS else text or None
+
+
+def _zone(values: list[Any]) -> str | None:
+    return _line(values) or None
+
+
+LIMITS: dict[str, Callable[[list[Any]], int | str | None]] = {
+    "hourly_cap": _cap,
+    "daily_cap": _cap,
+    "quiet_hours": _hours,
+    "timezone": _zone,
+}
+"""The limits of an account's own, and how each is read; None leaves it to the settings."""
+
+
+def whole(least: int, most: int, what: str, empty: int | None = None) -> BeforeValidator:
+    """A whole number that a person types; empty: what an empty field means, None where it has to be filled in."""
+
+    def parse(values: list[Any]) -> int:
+        text = _line(values)
+        if not text and empty is not None:
+            return empty
+        if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
+            raise errors.InvalidInput(f"{what} is a whole number, {least:,} to {most:,}.")
+        return int(text)
+
+    return BeforeValidator(parse)
+
+
+def cut(most: int) -> BeforeValidator:
+    """A text of the page's own, such as a nonce: no more of it is looked at than that."""
+    return BeforeValidator(lambda values: _text(values)[:most])
+
+
+def is_(value: str) -> BeforeValidator:
+    """Whether that is what was chosen."""
+    return BeforeValidator(lambda values: _text(values) == value)
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """The button that was pressed, and which row or file it is about: `accept:17`. Enter alone means `next`."""
+
+    what: str
+    which: str = ""
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Line = Annotated[str, BeforeValidator(_line)]
+Number = Annotated[int, BeforeValidator(_number)]
+"""A number that the page put there itself: an id, a page, a time. 0 where it cannot be read."""
+Perhaps = Annotated[int | None, BeforeValidator(_perhaps)]
+"""As Number; None where it is not given or cannot be read."""
+DraftId = Annotated[str, BeforeValidator(_fresh_id)]
+"""The id that a page made for a new draft, so that a double click makes one; a fresh one where it cannot be used."""
+Given = Annotated[bool, BeforeValidator(bool)]
+Button = Annotated[Pressed, BeforeValidator(_pressed)]
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+Cap = Annotated[int | None, BeforeValidator(_cap)]
+Hours = Annotated[str | None, BeforeValidator(_hours)]
+Zone = Annotated[str | None, BeforeValidator(_zone)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+"""A day and a time of it on the wall; None where they cannot be read."""
+Files = Annotated[list[FileField], BeforeValidator(_files)]
+File = Annotated[FileField | None, BeforeValidator(lambda values: next(iter(_files(values)), None))]
+Texts = Annotated[list[str], BeforeValidator(lambda values: [str(each) for each in values])]
+Numbers = Annotated[list[int], BeforeValidator(lambda values: [n for each in values if (n := _number([each]))])]
+Rows = Annotated[dict[str, str], Each(), BeforeValidator(_rows)]
+
+
+class Form(BaseModel):
+    """A form; fields that it does not know are ignored."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+
+# The forms
+
+
+class Language(Form):
+    """The language that the reader chooses, and where to go on."""
+
+    language: Text
+    next: Text
+
+
+class Login(Form):
+    """A name and its password, or the API key alone: `by_key` says which form it was."""
+
+    next: Text
+    name: Line
+    password: Text
+    key: Line
+    by_key: Given = Field(alias="key")
+
+
+class NewUser(Form):
+    name: Text
+    role: Text
+    password: Text
+
+
+class Role(Form):
+    role: Text
+
+
+class Password(Form):
+    password: Text
+
+
+class OwnPassword(Form):
+    """The present password, and the new one twice."""
+
+    password: Text
+    new: Text
+    again: Text
+
+
+class LinkAccount(Form):
+    """A telephone number to be linked by a code; or, with the button `qr`, the QR code again."""
+
+    number: Line
+    qr: Given
+
+    @property
+    def what(self) -> commands.What:
+        return commands.What.LINK_BY_QR if self.qr else commands.What.LINK_BY_CODE
+
+
+class AccountLimits(Form):
+    """An account's own limits; an empty field leaves it to the settings. quiet_hours: NO_HOURS for none. was: what
+    stood in each of them when the page was shown."""
+
+    hourly_cap: Cap
+    daily_cap: Cap
+    quiet_hours: Hours
+    timezone: Zone
+    was: Rows
+
+    def changes(self) -> dict[str, int | str | None]:
+        """The fields that were changed in it. Those that were not may have been changed by somebody else since."""
+        asked = {name: (getattr(self, name), parse) for name, parse in LIMITS.items()}
+        return {
+            name: value
+            for name, (value, parse) in asked.items()
+            if name not in self.was or value != parse([self.was[name]])
+        }
+
+
+class NewSuppression(Form):
+    number: Text
+    reason: Line
+
+
+class ImportSuppressions(Form):
+    """A file, or a text with numbers in it, and why they are put on the list."""
+
+    file: File
+    numbers: Text
+    why: Line
+
+
+class RemoveSuppression(Form):
+    number: Text
+    why: Line
+
+
+class NewList(Form):
+    """A name, and people: of a file, pasted, of another list, or none. key: made by the page for a double click."""
+
+    name: Text
+    file: File
+    numbers: Text
+    list: Number
+    key: Annotated[str, cut(LONGEST_KEY)]
+
+
+class AddToList(Form):
+    file: File
+    numbers: Text
+
+
+class RemoveFromList(Form):
+    """Those who are ticked; sure: whether that was asked."""
+
+    id: Numbers
+    sure: Given
+
+
+class RenameList(Form):
+    """updated_at: when the list was last changed, as the page was shown."""
+
+    name: Text
+    updated_at: Number
+
+
+class KeepTemplate(Form):
+    """A template; file: one that comes along where our script does not run. updated_at: as in RenameList."""
+
+    name: Text
+    text: Text
+    attachments: Texts
+    file: File
+    updated_at: Number
+
+
+class CloneJob(Form):
+    id: DraftId
+    people: Annotated[str, BeforeValidator(lambda values: _text(values) if values else "all")]
+
+
+class NewDraft(Form):
+    """What it begins with, a template and a list; 0 for none."""
+
+    id: DraftId
+    template: Number
+    list: Number
+
+
+class Step(Form):
+    """A step of a draft: version is the draft's when the page was shown, go the button."""
+
+    version: Perhaps
+    go: Button
+
+
+class People(Step):
+    """Where the people come from: a file, a text, a list, or another sheet of the workbook."""
+
+    file: File
+    pasted: Text
+    list: Annotated[int | None, BeforeValidator(lambda values: _number(values) if _text(values) else None)]
+    sheet: Perhaps
+
+
+class Columns(Step):
+    """What each column is, by its index, and its name. header: index of the row of titles, None for none."""
+
+    header: Perhaps
+    role: Rows
+    name: Rows
+
+
+class Decision(Step):
+    """The country, and a person's numbers by row. group, page: what was shown. country: None where it was not asked."""
+
+    country: Annotated[str | None, BeforeValidator(lambda values: _text(values) if values else None)]
+    group: Text
+    page: Number
+    number: Rows
+
+
+class Message(Step):
+    """The text; files for all, and each one's own; person: whose message was shown."""
+
+    text: Text
+    optional: Annotated[bool, is_("yes")]
+    file: Files
+    own: Files
+    template: Number
+    template_name: Text
+    person: Perhaps
+
+
+class When(Step):
+    """Name, beginning, window, cap, pauses and account."""
+
+    name: Text
+    account: Text
+    delay_min: Seconds
+    delay_max: Seconds
+    opens: Line = Field(alias="from")
+    closes: Line = Field(alias="to")
+    daily_cap: Annotated[int, whole(1, create.MAX_DAILY_CAP, "The most messages a day", empty=0)]
+    zone: Text
+    later: Annotated[bool, is_("at")] = Field(alias="start")
+    at: Moment
+
+
+class DryRun(Step):
+    """Who got a campaign so many days ago, and whether they stay all the same."""
+
+    days: Annotated[int, whole(1, drafts.MAX_RECENT_DAYS, "The number of days")]
+    keep: Annotated[bool, is_("keep")] = Field(alias="recent")
+
+
+class Test(Form):
+    """A test to oneself. row: of the sheet, whose message it is; nonce: made by the page for a double click."""
+
+    number: Text
+    row: Perhaps
+    nonce: Annotated[str, cut(LONGEST_NONCE)]
+
+
+class Start(Form):
+    version: Perhaps
+
+
+# What our script asks while somebody writes
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AskedMessage(Body):
+    """A draft's message. index: of the person, from 0. find: somebody's name or number, "" for nobody."""
+
+    text: str = Field("", max_length=4 * message_text.MAX_TEXT)
+    index: int = Field(0, ge=0)
+    find: str = Field("", max_length=200)
+
+
+class AskedTemplate(Body):
+    """A template's text. samples: what a field shall hold in the preview."""
+
+    text: str = ""
+    attachments: int = Field(0, ge=0)
+    samples: dict[str, str] = Field({}, max_length=MAX_SAMPLES)
+
+
+def contacts(file: FileField) -> bytes:
+    """A contacts file. Raises TooLarge."""
+    data = file.file.read(MAX_CONTACTS + 1)
+    if len(data) > MAX_CONTACTS:
+        raise errors.TooLarge("The contacts file is larger than 32 MB: split it, or save it as CSV.")
+    return data
