@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from daemon.i18n.instants import LATEST_MS, instant
+
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 SLOWER = 3  # after a restriction, pauses are this many times as long
@@ -107,10 +109,10 @@ def opening(now_ms: int, paced: Opening, rules: Rules, nth_newest: Callable[[int
 
 def quiet_until(at_ms: int, rules: Rules) -> int:
     """The end (ms) of the quiet hours that `at_ms` lies in, or `at_ms` itself."""
-    if rules.quiet is None:
+    if rules.quiet is None or at_ms > LATEST_MS:
         return at_ms
     start, end = rules.quiet
-    local = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(rules.zone))
+    local = instant(at_ms, ZoneInfo(rules.zone))
     now = local.time()
     inside = start <= now < end if start <= end else (now >= start or now < end)
     if not inside:
@@ -199,7 +201,7 @@ def quiet_from(at_ms: int, rules: Rules) -> float:
 
 def _offset(at_ms: int, zone: str) -> int:
     """The zone's offset from UTC (ms) at that time."""
-    offset = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).utcoffset()
+    offset = instant(at_ms, ZoneInfo(zone)).utcoffset()
     return round(offset.total_seconds() * 1000) if offset else 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -18,6 +17,7 @@ from daemon.api.schemas.people import Imported, Suppress, Suppressed, Suppressio
 from daemon.campaigns import report
 from daemon.contacts import suppression
 from daemon.errors import NotFound
+from daemon.i18n.instants import instant
 from daemon.server.scopes import Scope
 
 HEAD = ["number", "reason", "source", "created_at", "confirmed_at"]
@@ -89,4 +89,4 @@ def _line(row: dict[str, Any]) -> list[int | str]:
 
 
 def _iso(at: int | None) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds") if at else ""
+    return instant(at).isoformat(timespec="seconds") if at else ""

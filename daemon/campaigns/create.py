@@ -26,6 +26,7 @@ from daemon.states import JobState
 log = structlog.get_logger()
 
 MAX_DELAY_S = 24 * 3600
+LONGEST_AHEAD_MS = 3_653 * 86_400_000  # ten years
 LEAST_TIME_MS = 100_000_000_000  # of 1973: below it somebody has given seconds, and would send at once
 MAX_DAILY_CAP = 1_000_000
 MAX_ATTACHMENTS = 30  # WhatsApp's limit for files at once, see docs/whatsapp-web.md
@@ -110,6 +111,8 @@ def check(settings: Settings, order: Order) -> Checked:
         raise errors.InvalidInput("account is the name of an account: letters, digits, - and _ (32 at most).")
     if order.schedule_at is not None and order.schedule_at < LEAST_TIME_MS:
         raise errors.InvalidInput("schedule_at is in milliseconds since 1970, or a date such as 2030-01-31T09:00:00Z.")
+    if order.schedule_at is not None and order.schedule_at > clock.now_ms() + LONGEST_AHEAD_MS:
+        raise errors.InvalidInput("schedule_at is at most ten years from now.")
     _check_terms(order)
     audience = _audience(settings, order)
     delays = _delays(settings, order)

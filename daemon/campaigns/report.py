@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from daemon.contacts import masking
 from daemon.formats import tabular
+from daemon.i18n.instants import instant
 from daemon.models import Message
 
 REPORTED = ("state", "attempts", "reason", "sent_at", "delivered_at", "read_at")
@@ -46,7 +46,7 @@ def line(row: Message, columns: Sequence[str]) -> list[int | str]:
             row.state,
             row.attempts,
             row.error or "",
-            *(datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds") if at else "" for at in times),
+            *(instant(at).isoformat(timespec="milliseconds") if at else "" for at in times),
         ]
     )
     return seen

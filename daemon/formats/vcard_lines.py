@@ -64,7 +64,7 @@ def contents(card: str) -> dict[str, list[Line]]:
         if named := _read(text):
             found.setdefault(named[0], []).append(named[1])
     if not ended:
-        raise ValueError("The card is cut off.")
+        raise ValueError("cut off")
     return found
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from contextvars import ContextVar
-from datetime import datetime
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -19,6 +18,8 @@ from babel.dates import format_date, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
+
+from daemon.i18n.instants import instant
 
 FOLDER = Path(__file__).parent / "locale"
 LANGUAGES = {"en": "English", "es": "Español", "pt": "Português", "hi": "हिन्दी", "ar": "العربية"}
@@ -127,7 +128,7 @@ _ENDS = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"])")
 
 def moment(ms: int, show: str = "minutes") -> str:
     """A time in the reader's zone and format. show: "minutes" or "seconds", the precision."""
-    at = datetime.fromtimestamp(ms / 1000, ZoneInfo(zone.get()))
+    at = instant(ms, ZoneInfo(zone.get()))
     day = format_date(at, "medium", locale=language.get())
     clock = format_time(at, "medium" if show == "seconds" else "short", at.tzinfo, language.get())
     return f"{day}, {clock} UTC" if zone.get() == "UTC" else f"{day}, {clock}"

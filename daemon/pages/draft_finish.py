@@ -17,6 +17,7 @@ from daemon.config import Settings
 from daemon.contacts import importer, uploads
 from daemon.db import clock
 from daemon.i18n import languages
+from daemon.i18n.instants import instant
 from daemon.models import Draft, Job
 from daemon.pages import forms
 from daemon.pages.forms import Posted
@@ -53,7 +54,7 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> d
     rules = limits.rules_of(settings, kept.get("account") or settings.account)
     zone = languages.zone.get()
     window = (kept.get("window") or "-").partition("-")
-    at = datetime.fromtimestamp(kept["at"] / 1000, ZoneInfo(kept.get("zone") or zone)) if kept.get("at") else None
+    at = instant(kept["at"], ZoneInfo(kept.get("zone") or zone)) if kept.get("at") else None
     values = {
         "name": draft.name,
         "start": "at" if at else "now",
@@ -69,7 +70,7 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> d
     if entered:
         values |= entered.texts(values)
     known = [row.name for row in directory.every() if row.name != settings.account]
-    account_now = datetime.fromtimestamp(clock.now_ms() / 1000, ZoneInfo(rules.zone)).strftime("%H:%M")
+    account_now = instant(clock.now_ms(), ZoneInfo(rules.zone)).strftime("%H:%M")
     return {
         "values": values,
         "accounts": [settings.account, *known],
@@ -111,6 +112,8 @@ def _instant(local: datetime | None, zone: str) -> int:
     at = round(local.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
     if at < clock.now_ms():
         raise errors.InvalidInput("This time has passed: choose a later one, or begin at once.")
+    if at > clock.now_ms() + create.LONGEST_AHEAD_MS:
+        raise errors.InvalidInput("This time is more than ten years away: choose an earlier one.")
     return at
 
 

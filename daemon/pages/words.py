@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
 from daemon.accounts import pacing
 from daemon.campaigns import progress
+from daemon.i18n.instants import instant
 from daemon.i18n.languages import N_, amount, gettext, ngettext
 from daemon.states import IN_HAND, OUT, AccountState, JobState, State
 
@@ -141,7 +141,7 @@ def _marked(text: str, depth: int = 0) -> Markup:
 
 
 def iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return instant(ms).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def words(state: str) -> str:

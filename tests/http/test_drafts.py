@@ -630,15 +630,15 @@ async def test_a_time_is_taken_in_the_zone_that_is_said(member: Client) -> None:
     base = await with_message(
         member,
         start="at",
-        at="2040-05-04T09:30",
+        at="2035-05-04T09:30",
         zone="Asia/Kolkata",
         daily_cap="50",
         **{"from": "09:00", "to": "18:00"},
     )
     when = draft_of(base).data["when"]
-    assert "2040-05-04T04:00:00+00:00" == datetime.fromtimestamp(when["at"] / 1000, UTC).isoformat()
+    assert "2035-05-04T04:00:00+00:00" == datetime.fromtimestamp(when["at"] / 1000, UTC).isoformat()
     assert ("09:00-18:00", 50, 1.0, 3.0) == (when["window"], when["daily_cap"], when["delay_min"], when["delay_max"])
-    assert 'value="2040-05-04T09:30"' in await look(member, f"{base}/when")
+    assert 'value="2035-05-04T09:30"' in await look(member, f"{base}/when")
     await check(member, base)
     await post(member, f"{base}/start", go="start")
     job = Job.get()
@@ -655,7 +655,7 @@ async def test_a_time_is_taken_in_the_zone_that_is_said(member: Client) -> None:
     [
         ({"start": "at", "at": "2001-01-01T00:00", "zone": "UTC"}, "has passed"),
         ({"start": "at", "at": "", "zone": "UTC"}, "Give the day and the time"),
-        ({"start": "at", "at": "2040-01-01T00:00", "zone": "Mars"}, "one of the time zones"),
+        ({"start": "at", "at": "2035-01-01T00:00", "zone": "Mars"}, "one of the time zones"),
         ({"from": "09:00"}, "Give both times"),
         ({"from": "09:00", "to": "09:00"}, "two different ones"),
         ({"daily_cap": "0"}, "is a whole number"),
