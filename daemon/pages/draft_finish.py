@@ -12,7 +12,7 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import drafts, dry_run
+from daemon.campaigns import create, drafts, dry_run
 from daemon.config import Settings
 from daemon.contacts import importer, uploads
 from daemon.db import clock
