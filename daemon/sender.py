@@ -10,17 +10,17 @@ import structlog
 
 from daemon import process
 from daemon.config import Settings
-from daemon.delivery.engine import Sender
+from daemon.delivery.engine import Engine
 from daemon.transports import registry
 
 
 async def _main(settings: Settings) -> int:
     structlog.contextvars.bind_contextvars(account=settings.account)
-    sender = Sender(settings, registry.make_transport(settings))
+    engine = Engine(settings, registry.make_transport(settings))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, sender.stop)
-    return await sender.run()
+        loop.add_signal_handler(number, engine.stop)
+    return await engine.run()
 
 
 def main() -> int:

@@ -99,11 +99,23 @@ def write() -> Iterator[None]:
     """
     outermost, committing = not proxy.database.in_transaction(), False
     try:
-        with proxy.database.atomic():
+        with proxy.database.atomic(), _untold_unless_made():
             yield
             committing = outermost
     except AWAY as error:
         raise _busy(error, committing) from error
+
+
+@contextmanager
+def _untold_unless_made() -> Iterator[None]:
+    """A part of a transaction that is undone takes what it had to tell with it; see `after_commit`."""
+    waiting = proxy.database.obj._state.commit_callbacks
+    told = len(waiting)
+    try:
+        yield
+    except BaseException:
+        del waiting[told:]
+        raise
 
 
 @contextmanager

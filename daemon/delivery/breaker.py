@@ -70,6 +70,11 @@ class Failures:
         """Whether it is time to ask for somebody who is known to be there."""
         return len(self._refused) >= LIMIT or bool(self._refused and self._holds)
 
+    @property
+    def on_trial(self) -> bool:
+        """Whether nothing has gone through since a hold."""
+        return self._holds > 0
+
     def hold(self) -> tuple[int, dict[int, int]]:
         """Begin a hold: how long it lasts (ms), and how many attempts each message is to be given back."""
         counted = {message_id: count for message_id, count in self._run.items() if count}

@@ -28,7 +28,7 @@ LOOK_AGAIN_MS = 1_000
 
 
 def claim(
-    account: str, limit: int, now: int, lease_ms: int, rules: pacing.Rules, known_only: bool = False
+    account: str, limit: int, now: int, lease_ms: int, rules: pacing.Rules, known_only: bool = False, in_hand: int = 0
 ) -> list[Message]:
     """Lease up to `limit` due messages of one job to the caller, oldest due first.
 
@@ -36,7 +36,8 @@ def claim(
     extend() it or lose it. Running jobs of an account take turns; people on the suppression list are
     skipped here, and so are those who got as many messages as one person may (rules.person_cap); nothing
     is claimed before the account's pace, caps and quiet hours allow it.
-    known_only: those whom this account has written to before, with success.
+    known_only: those whom this account has written to before, with success. in_hand: how many messages the caller
+    has claimed before and not handed over yet: an account's cap has no room for these any more.
     """
     if not _anything_due(account, now, rules.zone, known_only):
         return []
@@ -46,14 +47,15 @@ def claim(
         with write():
             pace.require_owner(account)
             opens, own = pace.opening_and_rules(account, now, rules)
-            if opens.at > now:
+            room = _room_of_account(account, limit, in_hand, now, own)
+            if opens.at > now or not room:
                 return []
             # First a job that nobody is changing just now; only where there is no other one, wait for it.
             due: dict[str, Any] = {"account": account, "now": now, "zone": rules.zone}
             job = _next_job(known_only, skip=True, **due) or _next_job(known_only, skip=False, **due)
             if job is None:
                 return []
-            room = _room(job, limit, now, own.zone)
+            room = _room(job, room, now, own.zone)
             claimed = _claim_from(job, room, now, now + lease_ms, token, known_only, own) if room else []
         if claimed:
             return claimed
@@ -148,6 +150,14 @@ def _next_due(known_only: bool) -> Any:
         .limit(param("limit"))
     )
     return locked(due.where(eligibility.known(Message)) if known_only else due, skip=True)
+
+
+def _room_of_account(account: str, limit: int, in_hand: int, now: int, rules: pacing.Rules) -> int:
+    """How many of `limit` messages the account's caps allow; that they allow one is known."""
+    if limit + in_hand <= 1:
+        return limit
+    left = [cap - handovers.count(account, now - window_ms, now) for cap, window_ms, _ in rules.windows()]
+    return max(min([limit, *(room - in_hand for room in left)]), 0)
 
 
 def _room(job: Job, limit: int, now: int, zone: str) -> int:

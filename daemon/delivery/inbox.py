@@ -27,7 +27,7 @@ from daemon.delivery import opened_chats, replies
 from daemon.models import Purpose
 from daemon.states import E164
 from daemon.telemetry import unforeseen
-from daemon.transports.protocol import Heard, Outgoing, Transport, Unread, always
+from daemon.transports.protocol import Heard, Inbox, Outgoing, Transport, Unread, always
 
 log = structlog.get_logger()
 
@@ -69,7 +69,7 @@ class Listening:
     """One account's ears.
 
     What was heard is kept here until it is stored: WhatsApp shows it only once. in_db: runs database work and returns
-    its result, as `Sender._db` does. gap: the pause after a message. held: whether the account is this sender's.
+    its result, as a `DatabaseThread` does. gap: the pause after a message. held: whether the account is this sender's.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Listening:
     ) -> None:
         self._held = held
         self._account, self._transport, self._in_db, self._gap = settings.account, transport, in_db, gap
+        self._inbox = transport if isinstance(transport, Inbox) else None
         self._further = optout.more(settings.stop_words)
         self._confirmation = settings.stop_confirm.strip()
         self._delay_ms = (round(settings.delay_min * 1000), round(settings.delay_max * 1000))
@@ -108,7 +109,8 @@ class Listening:
 
         Raises DatabaseBusy: it is kept, and nothing may be submitted before it is stored.
         """
-        self._kept.extend(await self._transport.overheard())
+        if self._inbox:
+            self._kept.extend(await self._inbox.overheard())
         await self._store()
 
     async def finish(self, within_s: float) -> None:
@@ -147,8 +149,10 @@ class Listening:
     async def _listen(self, guarded: Guard, graced: Guard) -> None:
         """Look at all chats; read some of those that may be answers. What is left over has its turn soon."""
         self._more = False
+        if self._inbox is None:
+            return
         try:
-            unread: list[Unread] = await guarded(self._transport.unread())
+            unread: list[Unread] = await guarded(self._inbox.unread())
         except errors.AccountUnready:
             return
         await self.overheard()
@@ -157,7 +161,7 @@ class Listening:
         for task in before[:CHATS] + new[:CHATS]:
             look = Look.at(task.chat)
             try:
-                known = await self._read(task, graced)
+                known = await self._read(self._inbox, task, graced)
             except errors.AccountUnready:
                 continue
             except errors.BrowserLost:
@@ -226,15 +230,15 @@ class Listening:
         before, until = self._settled.get(look, (0, now + AGAIN_S))
         self._settled[look] = before + count, until
 
-    async def _read(self, task: Task, graced: Guard) -> bool:
+    async def _read(self, inbox: Inbox, task: Task, graced: Guard) -> bool:
         """Open a chat, read it, store what stands there; whether it is known whose chat it is."""
         chat = task.chat
         landmarks = await self._in_db(replies.landmarks, self._account, chat, clock.now_ms)
         if task.entry is None:
             task.entry = await self._in_db(opened_chats.begin, self._account, chat, clock.now_ms)
         self._read_at[chat.title] = time.monotonic()
-        heard = await graced(self._transport.read(replace(chat, landmarks=landmarks)))
-        self._kept.extend(await self._transport.overheard())
+        heard = await graced(inbox.read(replace(chat, landmarks=landmarks)))
+        self._kept.extend(await inbox.overheard())
         if heard is None:
             await self._store()
             await self._failed_again(task)

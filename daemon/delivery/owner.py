@@ -26,8 +26,8 @@ LOOK_S = 0.25  # between two looks at whether the owner lives
 class Owning:
     """One sender's claim to its account.
 
-    in_db: runs database work and returns its result, as `Sender._db` does. clock: seconds that also pass while this
-    machine sleeps. tenure: what it owns; None before and after.
+    in_db: runs database work and returns its result, as a `DatabaseThread` does. clock: seconds that also pass while
+    this machine sleeps. tenure: what it owns; None before and after.
     """
 
     def __init__(self, settings: Settings, in_db: Callable[..., Awaitable[Any]], clock: Callable[[], float]) -> None:

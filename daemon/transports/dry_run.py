@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 from daemon import errors
 from daemon.config import Settings
 from daemon.files import durable
-from daemon.states import E164, AccountState, Ack, Finding
-from daemon.transports.protocol import Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, always
+from daemon.states import AccountState, Ack, Finding
+from daemon.transports.protocol import Health, Lookup, Mark, Outgoing, Receipt, always
 
 
 class DryRunTransport:
@@ -26,6 +26,7 @@ class DryRunTransport:
 
     concurrency = 1
     exclusive = True
+    paced = True
 
     def __init__(self, settings: Settings) -> None:
         self._journal = settings.data_dir / "dryrun.jsonl"
@@ -74,30 +75,6 @@ class DryRunTransport:
                         receipt = Receipt(f"dryrun-{file.tell() - len(line)}", Ack.SENT)
                         return Lookup(Finding.SENT, "the journal has it", receipt)
         return Lookup(Finding.ABSENT, "the journal does not have it")
-
-    async def unread(self) -> list[Unread]:
-        return []
-
-    async def read(self, chat: Unread) -> Heard | None:
-        return None
-
-    async def overheard(self) -> list[Heard]:
-        return []
-
-    async def screenshot(self) -> bytes:
-        raise errors.NotOffered("A dry run has no browser, so there is nothing to be seen.")
-
-    async def link(self, number: E164 | None) -> None:
-        raise errors.NotOffered("A dry run is linked to no phone: set WASENDER_TRANSPORT=browser for that.")
-
-    async def log_out(self) -> None:
-        raise errors.NotOffered("A dry run is linked to no phone, so there is nothing to log out of.")
-
-    async def reload(self) -> None:
-        raise errors.NotOffered("A dry run has no page to load.")
-
-    async def worn_out(self) -> str | None:
-        return None
 
     async def close(self) -> None:
         self._lock.release(force=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from daemon.states import E164, AccountState, Ack, Finding, Hold, Kind
 
@@ -156,13 +156,15 @@ def always() -> bool:
 
 
 class Transport(Protocol):
-    """A way to send messages for one account.
+    """A way to send messages for one account. What only some can do beside that is a protocol of its own, below.
 
-    Every method is a coroutine and may be cancelled; a cancelled `prepare` leaves nothing sent.
+    Every method is a coroutine and may be cancelled; a cancelled `prepare` leaves nothing sent. With a concurrency of 1
+    it does one thing at a time; else everything may be called while messages are in flight.
     """
 
     concurrency: int  #: how many messages it takes at once (browser 1, Cloud API many)
     exclusive: bool  #: whether, once started, it is the only one on its account: what others held is then dead
+    paced: bool  #: whether it writes as a person does, so with the pauses of one; caps and quiet hours hold anyway
 
     async def start(self) -> None:
         """Bring it up, cleaning away what a previous life left. Does not wait for a login.
@@ -192,11 +194,18 @@ class Transport(Protocol):
         Sends nothing. Raises AccountUnready, BrowserLost; says UNKNOWN when it cannot tell.
         """
 
+    async def close(self) -> None:
+        """Leave no process behind. Safe to call twice and after BrowserLost; takes under 5 s."""
+
+
+@runtime_checkable
+class Inbox(Protocol):
+    """It can read what people have answered; also while the account is held, as long as it shows its chats."""
+
     async def unread(self) -> list[Unread]:
         """All chats with something unread. Opens none; what stands in the one that is open is then `overheard`.
 
-        As `read`, never called while a message is in hand; also while the account is held, as long as the page shows
-        its chats. Both raise AccountUnready, BrowserLost."""
+        Both this and `read` raise AccountUnready, BrowserLost."""
 
     async def read(self, chat: Unread) -> Heard | None:
         """Open the chat, which tells its other side that it was read, and read it back to one of its
@@ -205,9 +214,10 @@ class Transport(Protocol):
     async def overheard(self) -> list[Heard]:
         """What stood in chats that were open for another reason, since the last call: also in the one of `prepare`."""
 
-    async def screenshot(self) -> bytes:
-        """A picture (PNG) of what it drives. Raises NotOffered, BrowserLost; as do the next three, which like
-        it and `worn_out` are never called while a message is in hand."""
+
+@runtime_checkable
+class Linkable(Protocol):
+    """It is linked to a telephone; both raise NotOffered, BrowserLost."""
 
     async def link(self, number: E164 | None) -> None:
         """From now on link by a code for that number (E.164), which `health` then reports; None: by the QR code.
@@ -217,14 +227,21 @@ class Transport(Protocol):
     async def log_out(self) -> None:
         """End the link to the phone. Raises AccountUnready when there is none."""
 
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """It drives something that can be seen; both raise NotOffered, BrowserLost."""
+
+    async def screenshot(self) -> bytes:
+        """A picture (PNG) of what it drives."""
+
     async def reload(self) -> None:
         """Load the page anew."""
 
+
+@runtime_checkable
+class Wears(Protocol):
+    """It wears out with use."""
+
     async def worn_out(self) -> str | None:
-        """Why it should be closed and started again before the next message; None when it need not be.
-
-        Never called while a message is in hand.
-        """
-
-    async def close(self) -> None:
-        """Leave no process behind. Safe to call twice and after BrowserLost; takes under 5 s."""
+        """Why it should be closed and started again before the next message; None when it need not be."""

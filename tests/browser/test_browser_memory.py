@@ -17,8 +17,8 @@ from daemon.accounts import directory
 from daemon.campaigns import create
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.delivery import engine, job_moves
-from daemon.delivery.engine import Sender
+from daemon.delivery import job_moves, timing
+from daemon.delivery.engine import Engine
 from daemon.models import Job
 from daemon.states import JobState
 from daemon.transports.browser import processes
@@ -125,7 +125,7 @@ class Noting(BrowserTransport):
         return await super().prepare(message)
 
 
-async def run_out(running: Sender, job: Job) -> int:
+async def run_out(running: Engine, job: Job) -> int:
     """Send until the job is completed; returns the sender's exit code."""
     task = asyncio.create_task(running.run())
     try:
@@ -142,15 +142,15 @@ async def test_the_sender_starts_chrome_anew_between_messages_and_never_during_o
     database: str, make_settings: Any, people: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ceiling that is always passed, asked about at each step: each message has a Chrome of its own, to its end."""
-    monkeypatch.setattr(engine, "WEAR_S", 0.0)
-    monkeypatch.setattr(engine, "LOOK_S", 0.05)
+    monkeypatch.setattr(timing, "WEAR_S", 0.0)
+    monkeypatch.setattr(timing, "LOOK_S", 0.05)
     with StandIn.start(tmp_path / "standin", **QUICK) as standin, structlog.testing.capture_logs() as logs:
         settings = make_settings(transport="browser", whatsapp_url=standin.url, browser_memory_mb=1)
         directory.open_account(settings.account, clock.now_ms())
         numbers = [person.number for person in people(3)]
         job = job_moves.job(create.create(settings, create.Order("Hi", numbers=numbers), "test")["job_id"])
         transport = Noting(settings)
-        code = await run_out(Sender(settings, transport), job)
+        code = await run_out(Engine(settings, transport), job)
         record = standin.record()
 
     events = [entry["event"] for entry in logs]

@@ -15,7 +15,7 @@ from daemon.campaigns import create
 from daemon.contacts.suppression import page
 from daemon.db import clock, connection
 from daemon.delivery import inbox, job_moves
-from daemon.delivery.engine import Sender
+from daemon.delivery.engine import Engine
 from daemon.models import Job, Message, Reply
 from daemon.states import AccountState, JobState
 from daemon.transports.protocol import Heard, Outgoing, Unread
@@ -277,7 +277,7 @@ def test_a_reply_while_a_campaign_runs(campaign: tuple[Driving, config.Settings]
         return job_moves.job(made["job_id"])
 
     async def run() -> None:
-        sender = Sender(settings, driving.transport)
+        sender = Engine(settings, driving.transport)
         task = asyncio.create_task(sender.run())
         try:
             first = queue(stops, answers, last[0])

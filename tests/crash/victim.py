@@ -23,8 +23,8 @@ import psycopg
 from daemon import config, sender
 from daemon.db import clock, connection, inspection, postgres, proxy, sqlite
 from daemon.delivery import claim as claiming
-from daemon.delivery import engine, inbox, moves, replies
 from daemon.delivery import enqueue as enqueueing
+from daemon.delivery import inbox, moves, replies, timing
 from daemon.transports import registry
 from daemon.transports.dry_run import DryRunTransport
 from daemon.transports.protocol import Mark, Outgoing, Receipt
@@ -252,8 +252,8 @@ def on_commits(pass_by: Callable[[str], None], begins: Callable[[], None]) -> No
 
 def quicken() -> None:
     """Waits of seconds are for people and networks; here a thousand lives have to fit into minutes."""
-    engine.LOOK_S = engine.LOOK_AGAIN_S = engine.POLL_S = 0.02
-    engine.STOP_GRACE_S = 1.0
+    timing.LOOK_S = timing.LOOK_AGAIN_S = timing.POLL_S = 0.02
+    timing.STOP_GRACE_S = 1.0
     inbox.EVERY_S, inbox.STORE_AGAIN_S = 0.05, 0.02
 
 

@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from daemon import errors
 from daemon.accounts import directory
 from daemon.campaigns import create
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.delivery import counters, engine, job_moves
-from daemon.delivery.engine import Sender
+from daemon.delivery import counters, job_moves, timing
+from daemon.delivery.engine import Engine
 from daemon.models import Job
 from daemon.states import JobState
 from tests.conftest import BACKENDS
@@ -69,9 +68,9 @@ class Bench:
         return job_moves.job(answer["job_id"])
 
     @asynccontextmanager
-    async def sending(self, transport: ScriptedTransport) -> AsyncIterator[tuple[Sender, asyncio.Task[int]]]:
+    async def sending(self, transport: ScriptedTransport) -> AsyncIterator[tuple[Engine, asyncio.Task[int]]]:
         """A sender that runs; at the end it is stopped, and must have ended in order if the test did not await it."""
-        running = Sender(self.settings, transport, Random(1))
+        running = Engine(self.settings, transport, Random(1))
         task = asyncio.create_task(running.run())
         try:
             yield running, task
@@ -91,21 +90,9 @@ class Bench:
 def bench(database: str, make_settings: Any, people: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """See `Bench`; the sender's waits are made short, and counters and histories are checked at the end."""
     quick = {"POLL_S": 0.005, "LOOK_S": 0.005, "LOOK_AGAIN_S": 0.005, "REPORT_S": 0.02, "STOP_GRACE_S": 0.2}
+    quick["RESTART_S"] = 0.0
     for name, seconds in quick.items():
-        monkeypatch.setattr(engine, name, seconds)
-    original = Sender._count_restart
-
-    async def at_once(self: Sender, error: errors.BrowserLost) -> None:
-        async def no_pause(_seconds: float) -> None:
-            await asyncio.sleep(0)
-
-        self._pause, kept = no_pause, self._pause  # type: ignore[method-assign]
-        try:
-            await original(self, error)
-        finally:
-            self._pause = kept  # type: ignore[method-assign]
-
-    monkeypatch.setattr(Sender, "_count_restart", at_once)
+        monkeypatch.setattr(timing, name, seconds)
     directory.open_account("default", clock.now_ms())
     yield Bench(make_settings, people)
     assert [] == counters.miscounted()

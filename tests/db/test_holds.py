@@ -12,7 +12,8 @@ from daemon import errors
 from daemon.accounts import directory, pacing
 from daemon.campaigns import create, progress
 from daemon.db import clock
-from daemon.delivery import breaker, claim, counters, engine, evidence, job_moves, moves
+from daemon.delivery import breaker, claim, counters, evidence, job_moves, moves, timing
+from daemon.delivery.duties import doubts, send
 from daemon.models import Account, Event, Message
 from daemon.states import AccountState, Finding, Hold, JobState, State
 from daemon.transports.protocol import ChatRow, Health, Lookup
@@ -142,7 +143,7 @@ async def test_known_chats_go_on_where_only_new_ones_are_barred(bench: Any, monk
         assert ["pending", "pending", "pending", "sent"] == states(job)
         rested = Message.get((Message.number == numbers[2]) & (Message.job == job))
         assert 0 == rested.attempts
-        assert engine.BARRED_MS * 0.9 < rested.not_before - clock.now_ms()
+        assert send.BARRED_MS * 0.9 < rested.not_before - clock.now_ms()
         shown = progress.progress(bench.settings, job_moves.job(job.id))
         assert "written to before" in shown["reason"]
         transport.health_now = READY
@@ -190,7 +191,7 @@ async def test_a_worn_out_transport_is_started_anew_between_messages(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never while one is in hand, and it does not count as a breakdown."""
-    monkeypatch.setattr(engine, "WEAR_S", 0.0)
+    monkeypatch.setattr(timing, "WEAR_S", 0.0)
     job = bench.queue(3)
     transport = ScriptedTransport(worn_out=["Chrome uses too much memory."] * 3)
     with structlog.testing.capture_logs() as lines:
@@ -209,7 +210,7 @@ async def test_uncertain_messages_keep_what_the_chat_looked_like(bench: Any) -> 
     seen = Lookup(
         Finding.UNKNOWN, "It cannot be read.", rows=(ChatRow(True, "Hello", "sent"),), screenshot=b"\x89PNG\0\xff"
     )
-    transport = ScriptedTransport(hand_over=[errors.SubmitUnknown("no tick")], look_up=[seen] * engine.LOOKS)
+    transport = ScriptedTransport(hand_over=[errors.SubmitUnknown("no tick")], look_up=[seen] * doubts.LOOKS)
     async with bench.sending(transport):
         message = await until(lambda: Message.get_or_none(Message.state == State.UNCERTAIN), "it is uncertain")
     kept = evidence.newest(message.id)

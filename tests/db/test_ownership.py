@@ -14,7 +14,7 @@ from daemon import errors
 from daemon.accounts import commands, directory, limits, ownership, pace, pacing
 from daemon.db import clock
 from daemon.delivery import claim, moves
-from daemon.delivery.engine import Sender
+from daemon.delivery.engine import Engine
 from daemon.models import Account, Event, Message
 from daemon.states import AccountState, Finding, Hold, State
 from daemon.transports.protocol import Health, Lookup, Mark, Outgoing, Receipt, always
@@ -51,7 +51,7 @@ async def refused(bench: Any, transport: ScriptedTransport, data_dir: Path) -> N
     """A second sender of the account, started and turned away."""
     settings = bench.settings.model_copy(update={"data_dir": data_dir})
     with pytest.raises(errors.AccountInUse, match=r"account .*default"):
-        await asyncio.wait_for(Sender(settings, transport).run(), 10)
+        await asyncio.wait_for(Engine(settings, transport).run(), 10)
     assert [] == transport.out
 
 
@@ -284,9 +284,9 @@ async def test_a_hold_outlives_a_sender_whose_browser_does_not_come_up(bench: An
     """It ends while it is coming up; the next one holds all the same."""
     now = clock.now_ms()
     directory.report("default", Health(AccountState.HELD, Hold.FAILURES, now + 3_600_000, "x"), now)
-    monkeypatch.setattr("daemon.delivery.engine.MAX_RESTARTS", 2)
+    monkeypatch.setattr("daemon.delivery.upkeep.MAX_RESTARTS", 2)
     for _ in range(2):
-        assert 1 == await Sender(bench.settings, ScriptedTransport(start=[errors.BrowserLost("no Chrome")] * 2)).run()
+        assert 1 == await Engine(bench.settings, ScriptedTransport(start=[errors.BrowserLost("no Chrome")] * 2)).run()
     bench.queue(1)
     transport = ScriptedTransport()
     async with bench.sending(transport):
@@ -296,16 +296,16 @@ async def test_a_hold_outlives_a_sender_whose_browser_does_not_come_up(bench: An
 
 async def test_a_hold_is_not_longer_because_the_clock_is_set_back(bench: Any, monkeypatch: pytest.MonkeyPatch):
     """It ends when its time has passed, or when the clock has reached its end, whatever comes first."""
-    sender = Sender(bench.settings, ScriptedTransport())
-    sender._hold = Health(AccountState.HELD, Hold.FAILURES, NOW + 1000, "x")
+    standing = Engine(bench.settings, ScriptedTransport()).context.standing
+    standing.hold = Health(AccountState.HELD, Hold.FAILURES, NOW + 1000, "x")
     passed = [0.0]
-    monkeypatch.setattr("daemon.delivery.engine.time.monotonic", lambda: passed[0])
-    assert not sender._is_over(NOW + 1000, NOW)
-    assert sender._is_over(NOW + 1000, NOW + 1000)
+    monkeypatch.setattr("daemon.delivery.timing.monotonic", lambda: passed[0])
+    assert not standing.is_over(NOW + 1000, NOW)
+    assert standing.is_over(NOW + 1000, NOW + 1000)
     passed[0] = 0.9
-    assert not sender._is_over(NOW + 1000, NOW - YEAR_MS)
+    assert not standing.is_over(NOW + 1000, NOW - YEAR_MS)
     passed[0] = 1.0
-    assert sender._is_over(NOW + 1000, NOW - YEAR_MS)
+    assert standing.is_over(NOW + 1000, NOW - YEAR_MS)
 
 
 class Asking(ScriptedTransport):

@@ -14,7 +14,8 @@ import pytest
 from daemon import errors
 from daemon.contacts import suppression
 from daemon.db import clock, connection, postgres, proxy
-from daemon.delivery import engine
+from daemon.delivery import timing
+from daemon.delivery.engine import Engine
 from daemon.states import JobState
 from daemon.transports.dry_run import DryRunTransport
 from tests.support.hand import Hand, job_state
@@ -161,12 +162,12 @@ async def test_a_sender_asks_for_the_time_on_its_database_thread_only(hand: Hand
         return real()
 
     monkeypatch.setattr(clock, "now_ms", now_ms)
-    running = engine.Sender(settings, DryRunTransport(settings))
-    monkeypatch.setattr(engine, "POLL_S", 0.01)
+    running = Engine(settings, DryRunTransport(settings))
+    monkeypatch.setattr(timing, "POLL_S", 0.01)
 
     async def end() -> None:
-        while await running._db(job_state, job) is not JobState.COMPLETED:
-            await running._pause(0.01)
+        while await running.context.db(job_state, job) is not JobState.COMPLETED:
+            await running.context.waits.pause(0.01)
         running.stop()
 
     code, _ = await asyncio.wait_for(asyncio.gather(running.run(), end()), 20)

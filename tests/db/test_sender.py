@@ -13,9 +13,9 @@ from daemon.accounts import directory, limits, pacing
 from daemon.campaigns import create, lifecycle, progress
 from daemon.db import clock
 from daemon.delivery import claim as claiming
-from daemon.delivery import engine, job_moves
+from daemon.delivery import job_moves, timing, upkeep
 from daemon.delivery import moves as message_moves
-from daemon.delivery.engine import Sender
+from daemon.delivery.engine import Engine
 from daemon.models import Event, Job, Message
 from daemon.states import AccountState, Finding, Hold, JobState, State
 from daemon.transports.protocol import Health, Lookup, Mark
@@ -239,10 +239,10 @@ async def test_a_browser_lost_during_a_lookup_is_started_anew_and_asked_again(be
 async def test_a_browser_that_does_not_stay_up_ends_the_process(bench):
     """supervisord then starts sender and Chrome anew; everybody keeps their place."""
     bench.queue(1)
-    transport = ScriptedTransport(start=[errors.BrowserLost("no")] * engine.MAX_RESTARTS)
+    transport = ScriptedTransport(start=[errors.BrowserLost("no")] * upkeep.MAX_RESTARTS)
     async with bench.sending(transport) as (_, task):
         assert 1 == await asyncio.wait_for(task, 10)
-    assert engine.MAX_RESTARTS == transport.count("start")
+    assert upkeep.MAX_RESTARTS == transport.count("start")
     assert (State.PENDING, 0) == (only().state, only().attempts)
 
 
@@ -262,7 +262,7 @@ async def test_what_a_restart_cannot_mend_is_raised_at_start(bench, error):
     bench.queue(1)
     transport = ScriptedTransport(start=[error])
     with pytest.raises(type(error)):
-        await Sender(bench.settings, transport).run()
+        await Engine(bench.settings, transport).run()
     assert "close" == transport.calls[-1][0]
     assert State.PENDING == only().state
 
@@ -294,7 +294,7 @@ async def test_stop_while_a_message_is_prepared_releases_it(bench):
 
 async def test_stop_lets_a_hand_over_finish(bench, monkeypatch):
     """It has a grace; what is confirmed in it is written down."""
-    monkeypatch.setattr(engine, "STOP_GRACE_S", 10.0)
+    monkeypatch.setattr(timing, "STOP_GRACE_S", 10.0)
     bench.queue(2)
     hang = Hang()
     transport = ScriptedTransport(hand_over=[hang])
@@ -546,7 +546,7 @@ class Asking(ScriptedTransport):
 def boot_clock(monkeypatch):
     """The clock that leases are trusted by; it stands still until it is moved."""
     now = [1000.0]
-    monkeypatch.setattr(engine, "_clock", lambda: now[0])
+    monkeypatch.setattr(timing, "clock", lambda: now[0])
     return now
 
 

@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 import peewee
@@ -33,8 +32,9 @@ from daemon.campaigns import create, lifecycle
 from daemon.contacts import suppression
 from daemon.db import clock, connection, proxy, sqlite
 from daemon.delivery import claim as claiming
-from daemon.delivery import counters, engine, job_moves, moves
-from daemon.delivery.engine import Sender
+from daemon.delivery import counters, job_moves, moves, timing
+from daemon.delivery.duties import doubts
+from daemon.delivery.engine import Engine
 from daemon.models import Job, Message, Suppression
 from daemon.states import OUT, UNFINISHED, AccountState, Ack, Finding, Hold, JobState, State
 from daemon.transports.protocol import Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread
@@ -50,7 +50,7 @@ DELAY_S, LONG_S, EVERY = 30, 120, 3  # the shortest pause, what is added to a lo
 LEASE_S = 600.0
 STRIDE_S = 30.0  # so often the rules are looked at
 PATIENCE_S = 72 * HOUR_S  # so long after the last trouble everybody must have got theirs
-QUICK = {"POLL_S": 30.0, "LOOK_S": 30.0, "REPORT_S": 120.0, "LOOKS": 2}  # nobody hurries, and polls cost real time
+QUICK = {"POLL_S": 30.0, "LOOK_S": 30.0, "REPORT_S": 120.0}  # nobody hurries, and polls cost real time
 
 PROFILES: list[dict[str, Any]] = [
     {},
@@ -144,7 +144,7 @@ class Life:
 
     account: str
     phone: Phone
-    sender: Sender
+    sender: Engine
     task: asyncio.Task[int] | None = None
     dead: bool = False
 
@@ -176,6 +176,7 @@ class Phone:
 
     concurrency = 1
     exclusive = True
+    paced = True
 
     def __init__(self, world: World, account: str) -> None:
         self.world, self.account, self.dead = world, account, False
@@ -462,8 +463,8 @@ class World:
 
     def start(self, account: str) -> Life:
         phone = Phone(self, account)
-        life = Life(account, phone, Sender(self.settings[account], phone, Random(1)))
-        life.sender._threads = AtOnce()  # type: ignore[assignment]
+        life = Life(account, phone, Engine(self.settings[account], phone, Random(1)))
+        life.sender.context.db.threads = AtOnce()
 
         async def live() -> int:
             LIFE.set(life)
@@ -538,10 +539,11 @@ class World:
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(sqlite.PRAGMAS, "synchronous", "off")
             patch.setattr(clock, "now_ms", self.now_ms)
-            boot_clock = {"clock_gettime": lambda _: self.passed_s(), "CLOCK_BOOTTIME": 7}
-            patch.setattr(engine, "time", SimpleNamespace(monotonic=self.passed_s, **boot_clock))
+            patch.setattr(timing, "monotonic", self.passed_s)
+            patch.setattr(timing, "clock", self.passed_s)
+            patch.setattr(doubts, "LOOKS", 2)
             for name, seconds in QUICK.items():
-                patch.setattr(engine, name, seconds)
+                patch.setattr(timing, name, seconds)
             connection.connect(self.settings["default"].db_url)
             try:
                 self.make_faulty(patch)

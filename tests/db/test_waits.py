@@ -8,8 +8,8 @@ import pytest
 
 from daemon import errors
 from daemon.db import clock
-from daemon.delivery import engine, moves
-from daemon.delivery.engine import Sender
+from daemon.delivery import endings, moves, upkeep
+from daemon.delivery.engine import Engine
 from daemon.models import Event, Message
 from daemon.states import JobState, State
 from tests.support.hand import job_state, states
@@ -41,14 +41,14 @@ async def test_who_breaks_the_browser_is_given_up_over_several_lives(bench):
     while job_state(job) != JobState.COMPLETED:
         assert len(transports) < 6, "it never ends"
         transports.append(Breaks(first))
-        life = Sender(bench.settings, transports[-1])
+        life = Engine(bench.settings, transports[-1])
         task = asyncio.create_task(life.run())
         await until(lambda task=task: task.done() or job_state(job) == JobState.COMPLETED, "it ends")
         life.stop()
         await task
     lost = sum(one.count("prepare") for one in transports) - 2
     assert ["failed", "sent", "sent"] == states(job)
-    assert bench.settings.max_attempts + engine.LOSSES - 1 == lost
+    assert bench.settings.max_attempts + upkeep.LOSSES - 1 == lost
 
 
 async def test_the_second_loss_counts_also_in_another_life(bench):
@@ -76,7 +76,7 @@ async def test_a_chat_in_use_is_come_back_to(bench):
         await until(lambda: len(transport.out) == 1, "the other one gets theirs")
     message = Message.get()
     assert (State.PENDING, 0) == (message.state, message.attempts)
-    assert began + engine.IN_USE_MS <= message.not_before <= clock.now_ms() + engine.IN_USE_MS
+    assert began + endings.IN_USE_MS <= message.not_before <= clock.now_ms() + endings.IN_USE_MS
     assert str(IN_USE) == message.events.order_by(Event.id.desc()).get().why
 
 

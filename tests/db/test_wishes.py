@@ -12,7 +12,7 @@ from daemon.accounts import commands, directory, pace, pacing, status
 from daemon.accounts import limits as account_limits
 from daemon.accounts.commands import What
 from daemon.db import clock
-from daemon.delivery import command_duty
+from daemon.delivery.duties import commands as command_duty
 from daemon.models import Account, Job, Picture
 from daemon.states import AccountState, Finding, JobState
 from daemon.transports.protocol import Health, Lookup

@@ -34,6 +34,7 @@ class ScriptedTransport:
 
     concurrency = 1
     exclusive = True
+    paced = True
 
     def __init__(self, **script: list[Any]) -> None:
         self.script = script

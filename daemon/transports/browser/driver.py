@@ -55,10 +55,11 @@ def _mapped() -> Iterator[None]:
 
 
 class BrowserTransport:
-    """WhatsApp Web in a Chrome of our own; implements `transports.Transport`."""
+    """WhatsApp Web in a Chrome of our own; implements `Transport` and every capability of `transports.protocol`."""
 
     concurrency = 1
     exclusive = True  # by the lock on the profile
+    paced = True
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -117,26 +118,26 @@ class BrowserTransport:
         return await self._run("look_up", lambda operation: page.look_up(message, mark, operation), LOOK_UP_S)
 
     async def unread(self) -> list[Unread]:
-        """See Transport.unread."""
+        """See Inbox.unread."""
         page = self._alive()
         return await self._run("unread", page.incoming.unread, LISTEN_S)
 
     async def read(self, chat: Unread) -> Heard | None:
-        """See Transport.read."""
+        """See Inbox.read."""
         page = self._alive()
         return await self._run("read", lambda operation: page.read(chat, operation), LISTEN_S)
 
     async def overheard(self) -> list[Heard]:
-        """See Transport.overheard."""
+        """See Inbox.overheard."""
         return drained(self._heard)
 
     async def screenshot(self) -> bytes:
-        """See Transport.screenshot."""
+        """See Inspectable.screenshot."""
         page = self._alive()
         return await self._run("screenshot", lambda _: page.picture(), PICTURE_S)
 
     async def link(self, number: E164 | None) -> None:
-        """See Transport.link."""
+        """See Linkable.link."""
         page = self._alive()
         if number is None:
             await self._run("link", lambda _: page.linking.by_qr(), LINK_S)
@@ -144,17 +145,17 @@ class BrowserTransport:
             await self._run("link", lambda operation: page.linking.by_code(number, operation), LINK_S)
 
     async def log_out(self) -> None:
-        """See Transport.log_out."""
+        """See Linkable.log_out."""
         page = self._alive()
         await self._run("log_out", page.linking.log_out, LINK_S)
 
     async def reload(self) -> None:
-        """See Transport.reload."""
+        """See Inspectable.reload."""
         page = self._alive()
         await self._run("reload", lambda _: page.open(), LINK_S)
 
     async def worn_out(self) -> str | None:
-        """See Transport.worn_out. None, too, while Chrome does not run: `health` tells of that."""
+        """See Wears.worn_out. None, too, while Chrome does not run: `health` tells of that."""
         ceiling = self._settings.browser_memory_mb
         if not ceiling or not self._chrome.alive():
             return None

@@ -1,0 +1,119 @@
+"""Group commit: moves of messages that become ready at about the same time share a transaction.
+
+A transaction holds the lock of one job only (see `moves`), so it is one for each job. Each move is in a savepoint of
+its own: the refusal of one leaves the others. Where no other lane could join, nothing waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from daemon import errors
+from daemon.db import clock
+from daemon.db.connection import write
+from daemon.delivery import moves, timing
+from daemon.delivery.db_thread import DatabaseThread
+from daemon.delivery.lanes import Lanes
+from daemon.models import Message
+
+
+@dataclass
+class Entry:
+    """One move that waits. outcome: an exception, or None for done."""
+
+    move: Callable[..., None]
+    message: Message
+    rest: tuple[Any, ...]
+    done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    refused: Exception | None = None
+
+
+class Batches:
+    """The moves of one sender's messages, on their way to the database."""
+
+    def __init__(self, db: DatabaseThread, lanes: Lanes) -> None:
+        self._db, self._lanes = db, lanes
+        self._waiting: list[Entry] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._flush: asyncio.Task[None] | None = None
+
+    async def run(self, move: Callable[..., None], message: Message, *rest: Any) -> None:
+        """Make the move, with others where there are any. Raises what the move raises.
+
+        It waits GATHER_S at most before the transaction begins, and as long as one is under way.
+        """
+        if self._lanes.at_work <= 1:
+            await self._db(move, message, *rest)
+            return
+        entry = Entry(move, message, rest)
+        self._waiting.append(entry)
+        if self._flush is None:
+            if len(self._waiting) >= self._lanes.at_work:
+                self._begin()
+            elif self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(timing.GATHER_S, self._begin)
+        await entry.done
+
+    def _begin(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._flush is None and self._waiting:
+            self._flush = asyncio.create_task(self._write_all())
+
+    async def _write_all(self) -> None:
+        """Write until nobody waits: what has become ready meanwhile need not wait for more."""
+        try:
+            while self._waiting:
+                entries, self._waiting = self._waiting, []
+                entries.sort(key=lambda entry: (entry.message.job_id, entry.message.number, entry.message.id))
+                for _, group in groupby(entries, key=lambda entry: entry.message.job_id):
+                    await self._write(list(group))
+        finally:
+            self._flush = None
+
+    async def _write(self, entries: list[Entry]) -> None:
+        failed: BaseException | None = None
+        try:
+            await self._db(together, entries, clock.now_ms)
+        except BaseException as error:  # whoever waits for it has to know
+            failed = error
+        for entry in entries:
+            if entry.done.done():
+                continue  # given up
+            outcome = failed or entry.refused
+            if outcome is None:
+                entry.done.set_result(None)
+            else:
+                entry.done.set_exception(outcome)
+        if isinstance(failed, asyncio.CancelledError):
+            raise failed
+
+
+def together(entries: list[Entry], now: int) -> None:
+    """Make these moves of one job's messages in one transaction; `refused` says which were not made, and why.
+
+    They come in the order of their numbers: everybody locks persons in that order. Raises DatabaseBusy, AccountLost:
+    none was made then, and the messages in memory are what they were.
+    """
+    before = [dict(entry.message.__data__) for entry in entries]
+    try:
+        with write():
+            moves.job_state(entries[0].message.job_id)
+            for entry in entries:
+                try:
+                    with write():
+                        entry.move(entry.message, *(now if given is clock.now_ms else given for given in entry.rest))
+                except (errors.AccountLost, errors.DatabaseBusy, errors.DatabaseUnusable):
+                    raise
+                except Exception as error:  # it is this one's alone
+                    entry.refused = error
+    except BaseException:
+        for entry, values in zip(entries, before, strict=True):
+            entry.message.__data__.clear()
+            entry.message.__data__.update(values)
+        raise

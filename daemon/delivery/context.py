@@ -1,0 +1,76 @@
+"""What an engine's duties share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from daemon import errors
+from daemon.accounts import directory, limits, pace, pacing
+from daemon.config import Settings
+from daemon.db import clock
+from daemon.delivery.batches import Batches
+from daemon.delivery.db_thread import DatabaseThread
+from daemon.delivery.endings import Endings
+from daemon.delivery.inbox import Listening
+from daemon.delivery.lanes import Lanes
+from daemon.delivery.standing import Standing
+from daemon.delivery.trouble import Trouble
+from daemon.delivery.upkeep import Upkeep
+from daemon.delivery.waits import Stopping, Waits
+from daemon.telemetry.unforeseen import Unforeseen
+from daemon.transports.protocol import Transport
+
+# Not a matter of the message in hand: the engine, or the process, has to act.
+OURS = (
+    Stopping,
+    errors.DatabaseBusy,
+    errors.DatabaseUnusable,
+    errors.SetupError,
+    errors.AccountInUse,
+    errors.AccountLost,
+)
+
+
+@dataclass
+class Context:
+    """One account's sender: its settings and transport, and the services that every duty uses."""
+
+    settings: Settings
+    transport: Transport
+    dice: Random
+    waits: Waits = field(default_factory=Waits)
+    unforeseen: Unforeseen = field(default_factory=Unforeseen)
+
+    def __post_init__(self) -> None:
+        settings, transport = self.settings, self.transport
+        self.account = settings.account
+        self.rules = limits.rules(settings)
+        self.lease_ms = round(settings.lease_s * 1000)
+        self.db = DatabaseThread(settings, self.waits)
+        self.owning = self.db.owning
+        self.upkeep = Upkeep(transport, self.waits)
+        self.standing = Standing(self.account, transport, self.db, self.waits, self.upkeep)
+        self.lanes = Lanes(settings, transport.concurrency)
+        self.batches = Batches(self.db, self.lanes)
+        self.trouble = Trouble(self.account, self.db, self.standing)
+        self.endings = Endings(settings, self.db, self.lanes, self.batches, self.standing, self.trouble)
+        self.listening = Listening(settings, transport, self.db, self.gap, self.owning.holds)
+
+    def begin_anew(self) -> None:
+        """The transport has come up, in a life that knows nothing of the one before."""
+        self.standing.look_soon()
+        self.listening.begin_anew()
+
+    async def gap(self, delay_ms: tuple[int, int]) -> pacing.Gap:
+        """The pause after the next message, of a job or of settings with these delays."""
+        streak, slow = await self.db(directory.pace, self.account, clock.now_ms)
+        return pacing.gap(pacing.slowed(delay_ms, slow), streak, self.rules, self.dice)
+
+    async def set_pace(self, gap: pacing.Gap) -> None:
+        """The pause begins now."""
+        await self.db(pace.set_pace, self.account, clock.now_ms, gap)
+
+    def opens(self, now: int) -> bool:
+        """Whether pace, caps and quiet hours let something out now; on the database's thread."""
+        return pace.opening(self.account, now, self.rules).at <= now

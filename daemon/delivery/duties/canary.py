@@ -1,0 +1,127 @@
+"""Does the account still work? Asked by a message to oneself, and by chats with people who are surely there."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import structlog
+
+from daemon import errors
+from daemon.accounts import directory, handovers
+from daemon.db import clock
+from daemon.delivery import canary, compose, eligibility, timing
+from daemon.delivery.context import Context
+from daemon.models import Message, Purpose
+from daemon.states import AccountState, Finding, Hold
+from daemon.transports.protocol import Health, Mark
+
+log = structlog.get_logger()
+
+
+class Canary:
+    """Asks before others are written to; where the answer is no, the account holds."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def run(self) -> bool:
+        """Ask, if there is reason to."""
+        context = self._context
+        if not context.standing.open:
+            return False
+        if context.trouble.suspect:
+            await self._ask_for_somebody()
+            return True
+        if context.settings.canary and context.standing.ready and await context.db(self._due, clock.now_ms):
+            await self._fly()
+            return True
+        return False
+
+    async def _ask_for_somebody(self) -> None:
+        """One after the other is said not to be on WhatsApp: ask for somebody who is. Where they are not found either,
+        the account is to blame; and where nobody is known, it may be."""
+        context, life = self._context, self._context.upkeep.life
+        known = await context.db(eligibility.surely_there, context.account)
+        works = None
+        try:
+            for message in known:
+                works = works or await self._is_there(message)
+            if not known and context.settings.canary:
+                if not await context.db(context.opens, clock.now_ms):
+                    await context.waits.pause(timing.POLL_S)
+                    return
+                works = await self._fly()
+                if works is None:
+                    return
+        except errors.AccountUnready:
+            context.standing.look_soon()
+            return
+        except errors.BrowserLost as error:
+            context.upkeep.lost(error, life)
+            return
+        log.info("account.checked", works=works)
+        if works:
+            context.trouble.success()
+        elif works is None:
+            await context.trouble.hold(
+                "One number after the other is said not to be on WhatsApp, and nobody is known who is: it may be the "
+                "account's trouble. Set WASENDER_CANARY to the account's own number, by which that can be told. Until "
+                "then one number is tried at a time."
+            )
+        else:
+            await context.trouble.hold(
+                "One number after the other is said not to be on WhatsApp, even those that are: it is the account's "
+                "trouble. Nobody has lost their place; it is tried again with one number."
+            )
+        await context.trouble.keep()
+
+    async def _is_there(self, message: Message) -> bool:
+        """Whether WhatsApp shows the chat with somebody who surely has it, and our message in it."""
+        context = self._context
+        try:
+            outgoing = await context.db(compose.outgoing, context.settings, message, False)
+        except (errors.InvalidInput, errors.NotFound):
+            return False
+        looking = context.transport.look_up(outgoing, Mark.loads(message.mark or ""))
+        found = await context.waits.unless_stopped(looking)
+        return found.finding is Finding.SENT
+
+    def _due(self, now: int) -> bool:
+        context = self._context
+        due = context.standing.linked_anew or directory.canary_due(context.account, canary.EVERY_MS, now)
+        return due and context.opens(now)
+
+    async def _fly(self) -> bool | None:
+        """Write to oneself before others are written to; hold when it does not come through as written.
+
+        Returns whether it did, None where that cannot be told now.
+        """
+        context, settings, life = self._context, self._context.settings, self._context.upkeep.life
+        began = timing.monotonic()
+        now = await context.db(clock.now_ms)
+        gap = await context.gap((round(settings.delay_min * 1000), round(settings.delay_max * 1000)))
+        await context.set_pace(gap)
+        try:
+            outgoing = canary.message(settings.canary, now)
+            mine = (context.account, outgoing.number, Purpose.CANARY, clock.now_ms)
+            counted = [partial(context.db, what, *mine) for what in (handovers.keep_own, handovers.undo_own)]
+            flying = canary.fly(context.transport, outgoing, context.owning.holds, *counted)
+            wrong = await context.waits.unless_stopped(flying)
+        except errors.LeaseLost:
+            return None  # nothing has left; whether the account is ours yet shows at the next claim
+        except errors.AccountUnready:
+            context.standing.look_soon()
+            return None
+        except errors.BrowserLost as error:
+            context.upkeep.lost(error, life)
+            return None
+        if wrong is None:
+            context.standing.linked_anew = False
+            await context.db(directory.canary_confirmed, context.account, clock.now_ms)
+            log.info("canary.confirmed", elapsed_ms=round((timing.monotonic() - began) * 1000))
+        else:
+            log.error("canary.failed", why=wrong)
+            detail = f"The message to the account itself did not come through as it was written. {wrong}"
+            context.standing.hold = Health(AccountState.HELD, Hold.CANARY, now + canary.AGAIN_MS, detail)
+            await context.standing.report()
+        return wrong is None

@@ -1,0 +1,78 @@
+"""What a person asks of the account's sender is granted between two messages."""
+
+from __future__ import annotations
+
+from daemon import errors
+from daemon.accounts import commands
+from daemon.db import clock
+from daemon.delivery import timing
+from daemon.delivery.context import Context
+from daemon.transports.protocol import Inspectable, Linkable
+
+ASK_S = 1.0  # how often it looks whether there is a wish, at most
+
+
+class Commands:
+    """One account's wishes, and the transport that can grant them."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._asked_at = 0.0
+
+    async def run(self) -> bool:
+        """Grant a wish if there is one."""
+        context, life = self._context, self._context.upkeep.life
+        if timing.monotonic() - self._asked_at < ASK_S:
+            return False
+        self._asked_at = timing.monotonic()
+        if not await context.db(commands.waiting, context.account):
+            return False
+        if context.lanes.sending:  # it needs the transport for itself: nothing new is claimed before that
+            await context.lanes.one_ends()
+            self._asked_at = 0.0
+            return True
+        wish = await context.db(commands.take, context.account, context.lanes.empty, clock.now_ms)
+        if wish is None:
+            return False
+        try:
+            await self._grant(wish)
+        except errors.BrowserLost as error:
+            context.upkeep.lost(error, life)
+        context.standing.look_soon()
+        return True
+
+    async def _grant(self, wish: commands.Wish) -> None:
+        context = self._context
+        try:
+            picture = await context.waits.unless_stopped(self._do(wish))
+        except errors.BrowserLost:
+            await context.db(commands.fail, context.account, wish, commands.BROKEN, clock.now_ms)
+            raise
+        except errors.TransportError as error:
+            await context.db(commands.fail, context.account, wish, str(error), clock.now_ms)
+        except Exception:  # stopped, or something that ends the sender
+            await context.db(commands.fail, context.account, wish, commands.STOPPED, clock.now_ms)
+            raise
+        else:
+            await context.db(commands.fulfil, context.account, wish, clock.now_ms, picture)
+
+    async def _do(self, wish: commands.Wish) -> bytes | None:
+        """Returns the picture, where one was asked for. Raises NotOffered where the transport cannot do it."""
+        transport = self._context.transport
+        if wish.what is commands.What.SCREENSHOT:
+            if not isinstance(transport, Inspectable):
+                raise errors.NotOffered("A dry run has no browser, so there is nothing to be seen.")
+            return await transport.screenshot()
+        if wish.what is commands.What.RELOAD:
+            if not isinstance(transport, Inspectable):
+                raise errors.NotOffered("A dry run has no page to load.")
+            await transport.reload()
+        elif wish.what is commands.What.LOG_OUT:
+            if not isinstance(transport, Linkable):
+                raise errors.NotOffered("A dry run is linked to no phone, so there is nothing to log out of.")
+            await transport.log_out()
+        elif not isinstance(transport, Linkable):
+            raise errors.NotOffered("A dry run is linked to no phone: set WASENDER_TRANSPORT=browser for that.")
+        else:
+            await transport.link(wish.number)
+        return None

@@ -1,0 +1,106 @@
+"""What became of a message that may be out: only the chat can tell, and its lane waits until it has."""
+
+from __future__ import annotations
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from daemon import errors
+from daemon.delivery import compose, moves, timing
+from daemon.delivery.context import OURS, Context
+from daemon.delivery.lanes import Doubt, Lane
+from daemon.states import AccountState, Finding, Hold
+from daemon.transports.protocol import Health, Mark
+
+log = structlog.get_logger()
+
+LOOKS = 3  # that many looks that tell nothing make a message uncertain
+
+
+class Doubts:
+    """Settles the doubtful messages, each in its lane; where that leaves no lane free, nothing else is done."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lanes = context.lanes
+
+    async def run(self) -> bool:
+        """Look into the chats of those that nobody looks for yet, as many at once as there are lanes."""
+        if not self._context.standing.usable:
+            return False
+        waiting = [(lane, lane.doubt) for lane in self._lanes.doubtful if lane.task is None and lane.doubt]
+        begun = waiting[: max(self._lanes.concurrency - self._lanes.at_work, 0)]
+        for lane, doubt in begun:
+            self._lanes.start(lane, self._find_out(lane, doubt))
+        if begun and not self._lanes.free:
+            await self._lanes.one_ends()
+        return bool(begun)
+
+    async def _find_out(self, lane: Lane, doubt: Doubt) -> None:
+        """Consult the chat; what it is about is sent no more before that is settled."""
+        self._lanes.extend_deadline(lane)
+        message = lane.message
+        with bound_contextvars(job_id=message.job_id, message_id=message.id, attempt=message.attempts):
+            try:
+                await self._consult(lane, doubt)
+            except (errors.InvalidInput, errors.NotFound) as error:  # what it was cannot be put together any more
+                await self._lose_blindly(lane, str(error))
+            except OURS:
+                raise
+            except Exception as error:  # the chat can tell nothing of what cannot be looked for
+                kind = self._context.unforeseen.tell(error, "look up")
+                doubt.looks += 1
+                if doubt.looks < LOOKS:
+                    await self._context.waits.pause(timing.LOOK_AGAIN_S)
+                else:
+                    await self._lose_blindly(lane, f"Looking for it failed in a way that nobody foresaw ({kind}).")
+
+    async def _consult(self, lane: Lane, doubt: Doubt) -> None:
+        context, message, life = self._context, lane.message, self._context.upkeep.life
+        outgoing = await context.db(compose.outgoing, context.settings, message, False)
+        looking = context.transport.look_up(outgoing, Mark.loads(message.mark or ""))
+        try:
+            found = await context.waits.unless_stopped(looking, lane.left_s)
+        except errors.BrowserLost as error:
+            context.upkeep.lost(error, life)
+            return
+        except errors.AccountUnready:
+            context.standing.look_soon()
+            await context.waits.pause(timing.LOOK_S)
+            return
+        log.info("message.looked_up", finding=found.finding, evidence=found.evidence)
+        doubt.looks += 1
+        endings = context.endings
+        if found.finding is Finding.SENT and found.receipt:
+            await endings.move(lane, moves.confirm, found.receipt)
+        elif found.finding is Finding.FAILED:
+            await endings.retry(lane, "WhatsApp says that it was not sent")
+        elif found.finding is Finding.ABSENT and doubt.crashed and not context.upkeep.breaks_it(message.id):
+            await endings.move(lane, moves.requeue, found.evidence)
+        elif found.finding is Finding.ABSENT:
+            await endings.retry(lane, f"it never appeared in the chat: {found.evidence}")
+        elif found.finding is Finding.WAITING:
+            doubt.looks = 0
+            await self._stuck()
+            await context.waits.pause(timing.LOOK_AGAIN_S)
+        elif doubt.looks >= LOOKS:
+            await endings.move(lane, moves.lose, found.evidence, found)
+        else:
+            await context.waits.pause(timing.LOOK_AGAIN_S)
+
+    async def _stuck(self) -> None:
+        """A message waits for its tick. Where other lanes go on the account does, too."""
+        if not self._lanes.free:
+            detail = "A message waits for WhatsApp's tick; sending goes on when it has come."
+            self._context.standing.hold = Health(AccountState.HELD, Hold.STUCK_ON_CLOCK, detail=detail)
+            await self._context.standing.report()
+
+    async def _lose_blindly(self, lane: Lane, why: str) -> None:
+        """Nobody can tell, and there is nothing to show; where not even that can be written, others go on first."""
+        try:
+            await self._context.endings.move(lane, moves.lose, why)
+        except OURS:
+            raise
+        except Exception as error:
+            self._context.unforeseen.tell(error, "lose")
+            self._context.endings.drop(lane)

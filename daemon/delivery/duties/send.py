@@ -1,0 +1,175 @@
+"""Messages are claimed for the lanes that are free, and each goes through its lane."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from daemon import errors
+from daemon.accounts import pacing
+from daemon.db import clock
+from daemon.delivery import claim, compose, moves, timing
+from daemon.delivery.context import OURS, Context
+from daemon.delivery.lanes import Doubt, Lane
+from daemon.delivery.waits import Stopping
+from daemon.models import Message
+from daemon.transports.protocol import Mark, Outgoing
+
+log = structlog.get_logger()
+
+BARRED_MS = 3_600_000  # how long a chat that the account may not start rests, while others go on
+
+
+class Send:
+    """Fills the free lanes. What a failure means is decided by its phase: before `moves.submit` nothing has left,
+    after it only the chat can tell."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lanes, self._endings = context.lanes, context.endings
+
+    async def run(self) -> bool:
+        """Claim for the free lanes, in one transaction; where none is free, wait for one."""
+        if not self._context.standing.open:
+            return False
+        claimed = await self._claim()
+        for message in claimed:
+            self._lanes.start(lane := self._lanes.open(message), self._send(lane))
+        if self._lanes.at_work and not self._room():
+            await self._lanes.one_ends()
+            return True
+        return bool(claimed)
+
+    def _room(self) -> int:
+        """How many messages may be claimed now; while the account is on trial, one at a time."""
+        if self._context.trouble.on_trial:
+            return min(self._lanes.free, 1) if self._lanes.empty else 0
+        return self._lanes.free
+
+    async def _claim(self) -> list[Message]:
+        context, room = self._context, self._room()
+        if not room:
+            return []
+        terms = (room, clock.now_ms, context.lease_ms, context.rules, not context.standing.ready, self._lanes.claimed)
+        asked_at = timing.clock()  # before the round trip: a slow answer must not buy time
+        claimed = await context.db(claim.claim, context.account, *terms)
+        for message in claimed:
+            self._lanes.open(message)
+        self._lanes.trust(claimed, asked_at)
+        return claimed
+
+    async def _send(self, lane: Lane) -> None:
+        message = lane.message
+        lane.life = self._context.upkeep.life
+        with bound_contextvars(job_id=message.job_id, message_id=message.id, attempt=message.attempts):
+            await self._through(lane)
+
+    async def _through(self, lane: Lane) -> None:
+        context, endings, message = self._context, self._endings, lane.message
+        gap = pacing.Gap(message.job.delay_max_ms, pacing.Why.PAUSE, 0)
+        try:
+            gap = await self._gap(message)
+            outgoing = await context.db(compose.outgoing, context.settings, message)
+            self._lanes.extend_deadline(lane, sum(file.size for file in outgoing.attachments))
+            mark = await self._prepare(lane, outgoing)
+            await context.listening.overheard()
+            await context.batches.run(moves.submit, message, mark, clock.now_ms, gap, context.rules)
+            lane.out = True
+        except errors.Undeliverable as error:  # says WhatsApp
+            await endings.move(lane, moves.fail, str(error))
+            await context.trouble.refused(message)
+            await context.set_pace(gap)
+        except (errors.AttachmentLost, errors.IllegalMove, errors.LeaseLost, errors.DatabaseBusy) as error:
+            await self._not_now(lane, error)
+        except errors.AccountUnready as error:
+            barred = isinstance(error, errors.ChatBarred) and context.standing.health.known_chats
+            await endings.move(lane, moves.release, str(error), BARRED_MS if barred else 0)
+            context.standing.look_soon()  # before the next claim
+        except (errors.InvalidInput, errors.NotFound) as error:
+            await endings.move(lane, moves.fail, str(error))
+            await context.set_pace(gap)
+        except errors.BrowserLost as error:
+            await endings.give_back_after_loss(lane)
+            context.upkeep.lost(error, lane.life)
+        except errors.ChatInUse as error:
+            await endings.wait_for_person(lane, str(error))
+            await context.set_pace(gap)
+        except errors.NotSubmitted as error:
+            await endings.retry(lane, str(error))
+            await context.set_pace(gap)
+        except Stopping:
+            await endings.move(lane, moves.release, "the sender was stopped")
+        except OURS:
+            raise
+        except Exception as error:  # nothing has left
+            kind = context.unforeseen.tell(error, "prepare")
+            await endings.retry(lane, f"Preparing it failed in a way that nobody foresaw ({kind}).")
+            await context.set_pace(gap)
+        else:
+            endings.files_found()
+            await self._hand_over(lane, outgoing, mark, gap)
+
+    async def _not_now(self, lane: Lane, error: errors.DaemonError) -> None:
+        """Nothing has left, and it is not for want of trying: what it was claimed for does not hold any more."""
+        if isinstance(error, errors.AttachmentLost):
+            await self._endings.without_file(lane, str(error))
+        elif isinstance(error, errors.IllegalMove):
+            await self._endings.move(lane, moves.release, str(error))
+        elif isinstance(error, errors.DatabaseBusy):
+            await self._endings.move(lane, moves.withdraw, str(error))
+        else:
+            self._endings.drop(lane)
+            log.error("lease.lost")
+
+    async def _gap(self, message: Message) -> pacing.Gap:
+        """The pause after it; a transport that is no person's keyboard has none."""
+        if not self._context.transport.paced:
+            return pacing.Gap(0, pacing.Why.READY, 0)
+        return await self._context.gap((message.job.delay_min_ms, message.job.delay_max_ms))
+
+    async def _prepare(self, lane: Lane, outgoing: Outgoing) -> Mark:
+        try:
+            return await self._context.waits.unless_stopped(self._context.transport.prepare(outgoing), lane.left_s)
+        except TimeoutError:
+            raise errors.NotSubmitted("It was not ready to be sent within its time.") from None
+
+    async def _hand_over(self, lane: Lane, outgoing: Outgoing, mark: Mark, gap: pacing.Gap) -> None:
+        context, message = self._context, lane.message
+        started, context.upkeep.used = timing.monotonic(), True
+        try:
+            handing = context.transport.hand_over(outgoing, mark, partial(self._holds, lane))
+            receipt = await context.waits.within_grace(handing, lane.left_s)
+            context.upkeep.works(message.id)
+            context.trouble.success()
+            await self._endings.move(lane, moves.confirm, receipt, gap)
+            await context.trouble.keep()
+        except Stopping:
+            return  # stays `sending`: the next life looks it up
+        except errors.LeaseLost as error:  # this process slept; where nobody took over, it is queued again
+            await self._endings.move(lane, moves.requeue, str(error))
+            return
+        except errors.NotSubmitted as error:
+            await self._endings.retry(lane, str(error))
+        except errors.BrowserLost as error:
+            lane.doubt = Doubt(crashed=True)
+            context.upkeep.lost_with(message.id)
+            context.upkeep.lost(error, lane.life)
+        except (errors.TransportError, TimeoutError) as error:
+            log.warning("message.doubtful", why=str(error) or "It was not sent within its time.")
+            lane.doubt = Doubt(crashed=False)
+        except OURS:
+            raise
+        except Exception as error:  # it may be out
+            log.warning("message.doubtful", why=context.unforeseen.tell(error, "hand over"))
+            lane.doubt = Doubt(crashed=False)
+        else:
+            log.debug("message.handed_over", elapsed_ms=round((timing.monotonic() - started) * 1000))
+            return
+        # Anew, from the end of the send: a slow send must not eat up the pause after it.
+        await context.set_pace(gap)
+
+    def _holds(self, lane: Lane) -> bool:
+        """Whether message and account are surely still ours; asked right before the click, by whatever thread."""
+        return timing.clock() < lane.trusted_until and self._context.owning.holds()

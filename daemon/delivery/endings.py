@@ -1,0 +1,115 @@
+"""How a message leaves its lane: by one move of the outbox, whatever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.config import Settings
+from daemon.db import clock
+from daemon.delivery import job_moves, moves
+from daemon.delivery.batches import Batches
+from daemon.delivery.breaker import Verdict
+from daemon.delivery.db_thread import DatabaseThread
+from daemon.delivery.lanes import Lane, Lanes
+from daemon.delivery.standing import Standing
+from daemon.delivery.trouble import Trouble
+from daemon.delivery.upkeep import LOSSES
+from daemon.states import Hold
+
+log = structlog.get_logger()
+
+IN_USE_MS, IN_USE_MOST_MS = 300_000, 3_600_000  # how long a message waits for a person who writes in that chat
+IN_USE_END_MS = 86_400_000  # after so long it fails: somebody has left that text there
+
+
+class Endings:
+    """The moves that end a message's time in hand."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        db: DatabaseThread,
+        lanes: Lanes,
+        batches: Batches,
+        standing: Standing,
+        trouble: Trouble,
+    ) -> None:
+        self._settings, self._db, self._lanes, self._batches = settings, db, lanes, batches
+        self._standing, self._trouble = standing, trouble
+        self._fileless: int | None = None  # the job of the last recipient whose own file was missing
+
+    async def move(self, lane: Lane, move: Callable[..., None], what: Any, *rest: Any) -> None:
+        """End it with this move; a lost lease changes nothing. Raises DatabaseBusy: it could not be written down, and
+        when its lease has run out it is rescued or looked up."""
+        try:
+            await self._db.persist(partial(self._batches.run, move, lane.message, what, clock.now_ms, *rest))
+        except errors.LeaseLost:
+            log.error("lease.lost")
+        except errors.DatabaseBusy:
+            self._lanes.close(lane)
+            raise
+        self.drop(lane)
+
+    def drop(self, lane: Lane) -> None:
+        """It is not ours any more."""
+        self._lanes.close(lane)
+        if lane.doubt and (self._lanes.free or not self._lanes.doubtful):
+            if self._standing.hold and self._standing.hold.hold is Hold.STUCK_ON_CLOCK:
+                self._standing.hold = None
+            self._standing.look_soon()
+
+    async def retry(self, lane: Lane, why: str) -> None:
+        """Count the attempt, unless a run of these says that the account is to blame: it holds then."""
+        most, wait_ms = self._settings.max_attempts, round(self._settings.retry_after_s * 1000)
+        verdict = self._trouble.judge(lane.message, why, most)
+        await self.move(lane, moves.retry, why, most, wait_ms, verdict is Verdict.COUNT)
+        if verdict is Verdict.HOLD:
+            await self._trouble.hold(
+                f"Message after message could not be sent. {why} It is tried again with one message."
+            )
+        await self._trouble.keep()
+
+    async def give_back_after_loss(self, lane: Lane) -> None:
+        """A browser that dies is not the recipient's fault, unless it dies again and again with the same message.
+
+        Counted in the history: this process, too, ends when its browser is lost too often.
+        """
+        once, again = "the browser broke down before anything left", "the browser broke down each time it was tried"
+        count, _ = await self._db(moves.put_aside, lane.message, once, again)
+        if count + 1 >= LOSSES:
+            await self.retry(lane, again)
+        else:
+            await self.move(lane, moves.release, once)
+
+    async def wait_for_person(self, lane: Lane, why: str) -> None:
+        """Somebody writes in the recipient's chat: come back later, and give up when that text stays for a day."""
+        now = await self._db(clock.now_ms)
+        _, begun = await self._db(moves.put_aside, lane.message, why)
+        waited_ms = max(now - begun, 0) if begun else 0
+        if waited_ms >= IN_USE_END_MS:
+            await self.move(lane, moves.fail, why)
+        else:
+            await self.move(lane, moves.release, why, min(max(waited_ms, IN_USE_MS), IN_USE_MOST_MS))
+
+    async def without_file(self, lane: Lane, why: str) -> None:
+        """A file is not there, or not as it was uploaded. The job waits for a person; everybody keeps their place.
+
+        Where it is one recipient's own file, only they go without; when the next one's is missing, too, the job waits.
+        """
+        message = lane.message
+        own = message.attachments is not None
+        if own and self._fileless != message.job_id:
+            self._fileless = message.job_id
+            await self.move(lane, moves.fail, why)
+        else:
+            await self._db(job_moves.suspend, message.job_id, why)
+            await self.move(lane, moves.release, why)
+
+    def files_found(self) -> None:
+        """The next recipient whose own file is missing is the first again."""
+        self._fileless = None

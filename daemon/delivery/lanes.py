@@ -1,0 +1,169 @@
+"""The messages that a sender has in hand: each in a lane of its own, with its lease, its deadline and its doubt.
+
+As many messages are in flight as the transport takes at once (`Transport.concurrency`): the browser has one lane. A
+message that is stuck or doubtful blocks its own lane and no other. What an earlier sender left behind may need more
+lanes than there are; then no new message is claimed until enough of it is settled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from daemon import errors
+from daemon.config import Settings
+from daemon.delivery import timing
+from daemon.models import Message
+
+
+@dataclass
+class Doubt:
+    """The message may be out. crashed: by a crash, of the transport or of a sender; looks: into the chat, so far."""
+
+    crashed: bool
+    looks: int = 0
+
+
+@dataclass(eq=False)
+class Lane:
+    """One message in hand.
+
+    deadline (monotonic): its lease is renewed until then; past it somebody else may rescue it. trusted_until (by
+    `timing.clock`): so long it is surely ours. out: whether it may have left. life: which life of the transport it is
+    in. task: what is being done with it.
+    """
+
+    message: Message
+    deadline: float
+    trusted_until: float = 0.0
+    doubt: Doubt | None = None
+    out: bool = False
+    life: int = 0
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def left_s(self) -> float:
+        return max(self.deadline - timing.monotonic(), 0.0)
+
+
+class Lanes:
+    """A sender's lanes. concurrency: how many messages may be in flight at once."""
+
+    def __init__(self, settings: Settings, concurrency: int) -> None:
+        self.concurrency = concurrency
+        self._lease_s, self._send_timeout_s = settings.lease_s, settings.send_timeout_s
+        self._lanes: dict[int, Lane] = {}  # by message id
+        self._working: set[asyncio.Task[None]] = set()
+        self._ended: list[asyncio.Task[None]] = []
+
+    def open(self, message: Message) -> Lane:
+        """Take the message in hand. Where it is already, that lane goes on, under the lease it has now."""
+        lane = self._lanes.get(message.id)
+        if lane is None:
+            lane = self._lanes[message.id] = Lane(message, 0.0)
+        elif lane.task is None:
+            lane.message = message
+        else:
+            lane.message.lease = message.lease
+        self.extend_deadline(lane)
+        return lane
+
+    def extend_deadline(self, lane: Lane, size: int = 0) -> None:
+        """Keep the lease alive for one more send, but not for ever. size: of what is to be uploaded, in bytes."""
+        send_s = 2 * self._send_timeout_s + timing.SPARE_S + size / timing.UPLOAD_BYTES_S
+        lane.deadline = timing.monotonic() + send_s
+
+    def close(self, lane: Lane) -> None:
+        """The message is not in hand any more."""
+        if self._lanes.get(lane.message.id) is lane:
+            del self._lanes[lane.message.id]
+
+    # What there is
+
+    @property
+    def free(self) -> int:
+        """How many more messages may be claimed."""
+        return max(self.concurrency - len(self._lanes), 0)
+
+    @property
+    def empty(self) -> bool:
+        return not self._lanes
+
+    @property
+    def at_work(self) -> int:
+        return len(self._working)
+
+    @property
+    def claimed(self) -> int:
+        """How many messages are in hand and have not left yet: no cap counts them so far."""
+        return sum(not lane.out for lane in self._lanes.values())
+
+    @property
+    def sending(self) -> int:
+        """How many messages are on their way, and not doubtful."""
+        return sum(lane.doubt is None for lane in self._lanes.values())
+
+    @property
+    def doubtful(self) -> list[Lane]:
+        return [lane for lane in self._lanes.values() if lane.doubt]
+
+    # What is done in them
+
+    def start(self, lane: Lane, work: Coroutine[Any, Any, None]) -> None:
+        """Do this with the lane's message; what it raises is raised by `reap`."""
+        task = lane.task = asyncio.create_task(work)
+        self._working.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            lane.task = None
+            self._working.discard(task)
+            self._ended.append(task)
+
+        task.add_done_callback(ended)
+
+    async def one_ends(self) -> None:
+        """Wait for a lane to end what it does. Where others may go on beside it, the wait lasts LOOK_S at most."""
+        if self._working and not self._ended:
+            limit_s = timing.LOOK_S if self.concurrency > 1 else None
+            await asyncio.wait(self._working, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)  # those that ended with it, too
+        self.reap()
+
+    def reap(self) -> None:
+        """Raise what ended a lane's work, the worst first: a busy database may be asked again."""
+        found = [task.exception() for task in self._ended if not task.cancelled()]
+        self._ended.clear()
+        found.sort(key=lambda error: isinstance(error, errors.DatabaseBusy))
+        for error in found:
+            if error is not None:
+                raise error
+
+    async def end(self, within_s: float) -> None:
+        """The sender ends: wait for what the lanes do, which ends with it, and cancel what does not in time."""
+        if self._working:
+            await asyncio.wait(self._working, timeout=within_s)
+        await self.cancel()
+        self.reap()
+
+    async def cancel(self) -> None:
+        """Give up at once whatever is being done."""
+        working = list(self._working)
+        for task in working:
+            task.cancel()
+        if working:
+            await asyncio.wait(working, timeout=timing.STOP_GRACE_S)
+
+    # Leases
+
+    def to_renew(self) -> list[Message]:
+        """Those whose leases are to be kept alive now."""
+        now = timing.monotonic()
+        return [lane.message for lane in self._lanes.values() if now < lane.deadline]
+
+    def trust(self, messages: Iterable[Message], asked_at: float) -> None:
+        """The database has renewed these leases. asked_at: by `timing.clock`, before it was asked."""
+        for message in messages:
+            if lane := self._lanes.get(message.id):
+                lane.trusted_until = asked_at + self._lease_s

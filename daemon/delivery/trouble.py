@@ -1,0 +1,75 @@
+"""The account's failures in a row, kept over restarts, and the hold that follows from them; see `breaker`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import structlog
+
+from daemon.accounts import directory
+from daemon.db import clock
+from daemon.delivery import moves
+from daemon.delivery.breaker import Failures, Verdict
+from daemon.delivery.db_thread import DatabaseThread
+from daemon.delivery.standing import Standing
+from daemon.models import Message
+from daemon.states import AccountState, Hold
+from daemon.transports.protocol import Health
+
+log = structlog.get_logger()
+
+
+class Trouble:
+    """One account's failures, and what is done about them."""
+
+    def __init__(self, account: str, db: DatabaseThread, standing: Standing) -> None:
+        self._account, self._db, self._standing = account, db, standing
+        self._failures = Failures()
+        self._kept: dict[str, Any] | None = None
+
+    async def load(self) -> None:
+        """The account is ours: go on from what earlier senders have kept."""
+        self._kept = await self._db(directory.failing, self._account)
+        self._failures = Failures.loads(self._kept)
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it is time to ask for somebody who is known to be there."""
+        return self._failures.suspect
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether it was held and nothing has gone through since: then one message is tried at a time."""
+        return self._failures.on_trial
+
+    def success(self) -> None:
+        self._failures.success()
+
+    def judge(self, message: Message, why: str, most: int) -> Verdict:
+        """What one more failure means. What was in flight when the hold began is excused, and holds no further."""
+        if self._standing.hold and self._standing.hold.hold is Hold.FAILURES:
+            return Verdict.EXCUSE
+        return self._failures.note(message.id, why, message.attempts >= most)
+
+    async def refused(self, message: Message) -> None:
+        """WhatsApp says that this one cannot be reached."""
+        self._failures.refuse(message.id, await self._db(clock.now_ms))
+        await self.keep()
+
+    async def hold(self, detail: str) -> None:
+        """The account's trouble: it holds for a while, and whoever failed by it gets their place and attempts back."""
+        lasts_ms, counted = self._failures.hold()
+        until_ms = await self._db(clock.now_ms) + lasts_ms
+        self._standing.hold = Health(AccountState.HELD, Hold.FAILURES, until_ms, detail)
+        # Before anybody reads that the account holds: then everybody has their place already.
+        forgiving = partial(self._db, moves.forgive, counted, "the account was to blame", clock.now_ms)
+        log.warning("account.forgiven", count=await self._db.persist(forgiving))
+        await self._standing.report()
+
+    async def keep(self) -> None:
+        """Slow ones are a run, too: what was counted outlives this process."""
+        run = self._failures.dumps()
+        if run != self._kept:
+            await self._db(directory.keep_failing, self._account, run)
+            self._kept = run
