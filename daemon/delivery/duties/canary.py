@@ -12,7 +12,7 @@ from daemon.db import clock
 from daemon.delivery import canary, compose, eligibility, timing
 from daemon.delivery.context import Context
 from daemon.models import Message, Purpose
-from daemon.states import AccountState, Finding, Hold
+from daemon.states import E164, AccountState, Finding, Hold
 from daemon.transports.protocol import Health, Mark
 
 log = structlog.get_logger()
@@ -102,7 +102,7 @@ class Canary:
         gap = await context.gap((round(settings.delay_min * 1000), round(settings.delay_max * 1000)))
         await context.set_pace(gap)
         try:
-            outgoing = canary.message(settings.canary, now)
+            outgoing = canary.message(E164(settings.canary), now)
             mine = (context.account, outgoing.number, Purpose.CANARY, clock.now_ms)
             counted = [partial(context.db, what, *mine) for what in (handovers.keep_own, handovers.undo_own)]
             flying = canary.fly(context.transport, outgoing, context.owning.holds, *counted)
