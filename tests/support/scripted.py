@@ -26,7 +26,8 @@ class Hang:
 
 
 class ScriptedTransport:
-    """See `Transport`; it has every capability. Outcomes are taken in order from `script[method]`; when it is used up, all goes well.
+    """See `Transport`; it has every capability. Outcomes are taken in order from `script[method]`; when it is used up,
+    all goes well.
 
     An outcome is what to return, an exception to raise, a `Hang`, or a function of no arguments that gives one.
     `calls` holds every call as (method, number).
