@@ -12,12 +12,15 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial, wraps
 from typing import Any, Protocol
 
 import jinja2
 from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 
 from daemon import errors
 
@@ -48,6 +51,10 @@ RESERVED = frozenset({"and", "or", "not", "in", "is", "if", "elif", "else", "end
 FIRST_PROBLEMS = 20
 
 _MAX_NODES = 2_000
+# The most characters that one filling-in handles in filters, joins and the text itself: without it every placeholder
+# could cost a whole text.
+_MAX_WORK = 16 * MAX_TEXT
+_CONCAT = "joined by ~"  # the filter that stands for `~` once a tree was checked; nobody can write its name
 _MARKS = re.compile(r"\{\{|\{%")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _ALLOWED = {  # allowed nodes and their names; everything else is refused
@@ -142,12 +149,12 @@ def compile(text: str) -> Template:
     try:
         tree = _ENVIRONMENT.parse(text)
         names = _checked(tree)
-        body = _ENVIRONMENT.from_string(tree)
+        body = _ENVIRONMENT.from_string(_Joins().visit(tree))
     except jinja2.TemplateSyntaxError as error:
         raise errors.TemplateError(f"Line {error.lineno} of the message: {_explained(error.message or '')}") from None
     except (RecursionError, SyntaxError, MemoryError, ValueError, OverflowError):
         raise errors.TemplateError("The message's placeholders are too deeply nested: simplify them.") from None
-    return Template(text, frozenset(names), body.render)
+    return Template(text, frozenset(names), partial(_filled, body))
 
 
 def render(template: Template, fields: Mapping[str, str], number: str, limit: int = MAX_TEXT) -> str:
@@ -203,6 +210,8 @@ def _rendered(template: Template, fields: Mapping[str, str], number: str, limit:
         context: dict[str, Any] = {}
         for name in template.fields:
             value = number if name == NUMBER else fields.get(name, "")
+            if len(value) > MAX_TEXT:
+                return "", set(), f"The field {name} has more than {MAX_TEXT:,} characters."
             context[name] = value if value.strip() else _Missing(name, holes)
         try:
             text = template._body(context)
@@ -223,6 +232,57 @@ def _rendered(template: Template, fields: Mapping[str, str], number: str, limit:
         beside = " beside an attachment" if limit == MAX_CAPTION else ""
         return "", set(), f"The message has {length:,} characters; {limit:,} are allowed{beside}."
     return text, set(), ""
+
+
+def _filled(body: jinja2.Template, context: dict[str, Any]) -> str:
+    """The text. Raises TemplateError once it, or the work on it, is more than any message needs."""
+    _left.set(_MAX_WORK)
+    parts = []
+    for part in body.root_render_func(body.new_context(context)):
+        _spend(len(part))
+        parts.append(part)
+    return "".join(parts)
+
+
+_left: ContextVar[int] = ContextVar("left", default=_MAX_WORK)  # of the work on the text being filled in
+
+
+def _spend(characters: int) -> None:
+    left = _left.get() - characters
+    _left.set(left)
+    if left < 0:
+        raise errors.TemplateError(f"The message has more than {MAX_TEXT:,} characters.")
+
+
+def _counted(work: Callable[..., object]) -> Callable[..., object]:
+    """A filter whose work counts."""
+
+    @wraps(work)
+    def counted(value: object, *args: object, **kwargs: object) -> object:
+        if isinstance(value, str):
+            _spend(len(value))
+        return work(value, *args, **kwargs)
+
+    return counted
+
+
+def _concat(*values: object) -> str:
+    """What `~` does, bounded as `_replace` is."""
+    texts = []
+    for value in values:
+        texts.append(str(value))
+        _spend(len(texts[-1]))
+    if sum(map(len, texts)) > MAX_TEXT:
+        raise errors.TemplateError(f"The message has more than {MAX_TEXT:,} characters.")
+    return "".join(texts)
+
+
+class _Joins(NodeTransformer):
+    """Puts a filter in the place of each `~`: Jinja's own joins without a bound."""
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:
+        first, *others = (self.visit(each) for each in node.nodes)
+        return nodes.Filter(first, _CONCAT, others, [], None, None, lineno=node.lineno)
 
 
 def _checked(tree: nodes.Template) -> set[str]:
@@ -367,7 +427,8 @@ def _environment() -> ImmutableSandboxedEnvironment:
     )
     environment.globals.clear()
     environment.filters.clear()
-    environment.filters.update(_FILTERS)
+    environment.filters.update({name: _counted(work) for name, work in _FILTERS.items()})
+    environment.filters[_CONCAT] = _concat
     return environment
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass, field
 
 import pytest
@@ -217,3 +218,44 @@ def test_any_text_is_filled_in_or_refused(text: str, value: str) -> None:
         filled(text, a=value, b=value)
     except errors.TemplateError as error:
         assert str(error)
+
+
+BIG = "x" * 60_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ " + " ~ ".join(["a"] * 900) + " }}",
+        "{{ a }}" * 900,
+        "{{ " + "(" * 30 + "a" + " ~ a)" * 30 + " | upper }}",
+        "{% if " + " ~ ".join(["a"] * 900) + " == 'x' %}y{% endif %}{{ a }}",
+        "Hi {{ a }}" + "{% if a | upper | lower == 'x' %}y{% endif %}" * 200,
+        "{{ a | default(" + " ~ ".join(["a"] * 900) + ") }}",
+    ],
+)
+def test_neither_work_nor_output_grows_with_what_is_joined(text: str) -> None:
+    """A text of some kilobytes and a long field: refused after a few texts' worth of work, however they are joined."""
+    compiled = message_text.compile(text)
+    tracemalloc.start()
+    try:
+        with pytest.raises(errors.TemplateError, match="more than 65,536 characters"):
+            message_text.render(compiled, {"a": BIG}, "+4915123456789")
+        assert tracemalloc.get_traced_memory()[1] < 12_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_field_that_is_longer_than_any_message_is_named() -> None:
+    """Before anything is done with it."""
+    with pytest.raises(errors.TemplateError, match="The field a has more than 65,536"):
+        message_text.render(message_text.compile("{{ a | truncate(5) }}"), {"a": "x" * 70_000}, "+4915123456789")
+
+
+def test_texts_are_joined_as_before() -> None:
+    """With a name, a text in quotes, a filter and a field that is missing."""
+    compiled = message_text.compile("{{ 'Dear ' ~ a | upper ~ '!' ~ (b ~ c | default('-')) }}")
+
+    assert "Dear ANNA!b-" == message_text.render(compiled, {"a": "Anna", "b": "b"}, "+4915123456789")
+    with pytest.raises(errors.TemplateError, match="The field b is missing"):
+        message_text.render(compiled, {"a": "Anna"}, "+4915123456789")
