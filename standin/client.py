@@ -1,4 +1,4 @@
-"""A small client for tests: starts the stand-in, throws its switches, waits for its events."""
+"""A small client for tests: starts the stand-in, changes its switches, waits for its events."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class StandIn:
         self.stop()
 
     def stop(self, *, kill: bool = False) -> None:
-        """End the process, by SIGTERM or as if the machine fell over."""
+        """End the process, by SIGTERM, or by SIGKILL as if the machine had crashed."""
         if self.process is None or self.process.poll() is not None:
             return
         if kill:
@@ -61,7 +61,7 @@ class StandIn:
     # -- what a test does --------------------------------------------------------------------------------------
 
     def set(self, **switches: Any) -> None:
-        """Throw switches; open pages follow at once."""
+        """Change switches; open pages follow at once."""
         self._call("POST", "/_standin/switches", switches)
 
     def switches(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class StandIn:
                     raise
                 if time.monotonic() > deadline:
                     raise TimeoutError("no page showed a QR code") from error
-                # Any new event is a reason to look again.
+                # Any new event is a reason to try again.
                 events = self.events(after=after, timeout=1.0)
                 after = events[-1]["n"] if events else after
             else:
@@ -115,7 +115,7 @@ class StandIn:
     # -- what a test sees --------------------------------------------------------------------------------------
 
     def record(self) -> dict[str, Any]:
-        """`{"messages": [...], "violations": [...]}`: what was really delivered, what was done wrong."""
+        """`{"messages": [...], "violations": [...]}`: what was really delivered, and what the driver did wrong."""
         return dict(self._call("GET", "/_standin/record"))
 
     def messages(self) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""What `scripts/start --demo` does once wasender runs: link, upload the sample, send it, print the report.
+"""What `scripts/start --demo` does once wasender is running: link, upload the sample, send it, print the report.
 
-Run as `python -m standin.demo PID`, PID being supervisord's. It uses only what any client has: the
-REST API and the key file; of the stand-in it uses the "phone" that scans the QR code, and its record.
+Run as `python -m standin.demo PID`, where PID is supervisord's. It only uses what any client has, the REST API
+and the key file; of the stand-in it uses the "phone" that scans the QR code, and its record.
 Exit code 0 when the report and the stand-in's record agree on every recipient.
 """
 

@@ -1,4 +1,4 @@
-"""What is live: open pages, whoever waits for an event, and ticks still to come."""
+"""Live state: open pages, callers that wait for an event, and ticks still to come."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Hub:
     # -- pages -------------------------------------------------------------------------------------------------
 
     def open_page(self, page: str) -> asyncio.Queue[str]:
-        """Register a page; returns the queue of what it is to be told."""
+        """Register a page; returns the queue of events for it."""
         self._pages[page] = asyncio.Queue()
         return self._pages[page]
 
@@ -37,7 +37,7 @@ class Hub:
             self._codes.pop(page, None)
 
     def push(self, kind: str, detail: Any, *, besides: str | None = None) -> None:
-        """Tell every open page, besides the one that knows already."""
+        """Tell every open page, except the one that already knows."""
         line = json.dumps({"kind": kind, "detail": detail})
         for page, queue in self._pages.items():
             if page != besides:
@@ -112,7 +112,7 @@ class Hub:
         return False
 
     def progress(self, message_id: str) -> None:
-        """Let the ticks of a message the server has come one after the other."""
+        """Let the ticks of a message that the server has arrive one after the other."""
         waits = [self.world.switches[name] for name in ("ack_ms", "delivered_ms", "read_ms")]
         total = 0
         for ack, wait_ms in enumerate(waits, start=1):
@@ -136,13 +136,13 @@ class Hub:
         self.spawn(run())
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine on the side; stop() cancels it."""
+        """Run a coroutine in the background; stop() cancels it."""
         task: asyncio.Task[None] = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
-        """Let waiting requests go and drop what was still to come."""
+        """Release waiting requests and drop everything that was still to come."""
         self.closing.set()
         for queue in self._pages.values():
             queue.put_nowait("")

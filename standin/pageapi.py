@@ -1,4 +1,4 @@
-"""The routes the page itself talks to; a driver or a test has no business here."""
+"""The routes that the page itself uses; drivers and tests must not."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
             try:
                 line = await asyncio.wait_for(queue.get(), 5.0)
             except TimeoutError:
-                line = ""  # a comment line finds out whether the page is still there
+                line = ""  # an SSE comment line, to find out whether the page is still there
             await response.write(f"data: {line}\n\n".encode() if line else b":\n\n")
     except ConnectionError:
         pass

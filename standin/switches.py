@@ -9,13 +9,13 @@ from typing import Any
 DEFAULTS: dict[str, Any] = {
     # how the page is built
     "generation": "B",  # DOM generation, B or C
-    "build": "now",  # older: roles and test ids that builds of before had
-    "labels": True,  # whether buttons and ticks have labels for screen readers, else only what their icons tell
+    "build": "now",  # older: roles and test ids of earlier builds
+    "labels": True,  # whether buttons and ticks have labels for screen readers, or only their icons
     "locale": "en",  # en or pt
     "missing": [],  # parts left out: attach menu logout send composer search newchat tabs title rows ticks list caption
     "file_input": "created",  # created (on click) or persistent
     "composer_lines": "mixed",  # mixed: <br> when typed, <p> when pasted; br: always <br>; p: always <p>
-    "attach_menu": "menuitem",  # menuitem: entries with role and label; plain: <li role=button> without, as older ones
+    "attach_menu": "menuitem",  # menuitem: entries with role and label; plain: <li role=button> without, as once
     "title_marks": False,  # U+202A..U+202C around titles that are numbers
     "read_more_chars": None,  # longer own texts are cut
     "virtualize": False,  # far rows are empty shells
@@ -31,7 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "qr_next_ms": 20_000,
     "qr_refs": 6,
     "link_code_ms": 195_000,
-    "link_codes": 6,  # so many one after the other, then they have expired
+    "link_codes": 6,  # how many are shown one after the other before they expire
     "auto_scan_ms": None,
     "linked": False,  # any profile counts as linked
     # opening chats
@@ -45,7 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "rows_ms": 50,  # None: the messages of a chat are never painted
     "notice": True,  # a new chat shows that it is encrypted (row: in a row as messages have), else nothing
     "names": {},  # number: saved name
-    "archived": [],  # numbers whose chats are in no list, also when somebody writes in them
+    "archived": [],  # numbers whose chats are in no list, even when somebody writes in them
     "group_names": [],
     # sending
     "enter_is_send": True,

@@ -39,13 +39,13 @@ class World:
         self._db = sqlite3.connect(data / "standin.sqlite", isolation_level=None)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")  # survives a killed process; a power cut is not our case
+        self._db.execute("PRAGMA synchronous=NORMAL")  # survives a killed process; power cuts do not matter here
         self._db.executescript(SCHEMA)
         stored = {row["name"]: json.loads(row["value"]) for row in self._db.execute("SELECT * FROM switches")}
         self.switches: dict[str, Any] = switches.DEFAULTS | stored
 
     def close(self) -> None:
-        """Close the file; the object is of no use afterwards."""
+        """Close the file; the object cannot be used afterwards."""
         self._db.close()
 
     # -- switches ----------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ class World:
         file: dict[str, Any] | None = None,
         quoted: str | None = None,
     ) -> dict[str, Any]:
-        """Add one row to a chat; a received one counts as unread. The same id twice is one row."""
+        """Add one row to a chat; a received one counts as unread. Adding the same id again does nothing."""
         id = id or secrets.token_hex(16).upper()  # made on a phone: no 3EB0 in front
         self._db.execute("INSERT OR IGNORE INTO chats (number) VALUES (?)", (number,))
         if name:
@@ -159,7 +159,7 @@ class World:
         return self._db.execute(sql, (entry["id"], json.dumps(body))).rowcount == 1
 
     def violate(self, what: str, detail: str) -> None:
-        """Keep something a careful driver never does."""
+        """Record something that a careful driver never does."""
         body = {"what": what, "detail": detail, "at_ms": now_ms()}
         self._db.execute("INSERT INTO violations VALUES (?)", (json.dumps(body),))
 

@@ -1,4 +1,4 @@
-"""The REST API: each endpoint is declared once, with what it takes, answers and may refuse (`endpoint.py`)."""
+"""The REST API: each endpoint is declared once, with its input, answer and errors (`endpoint.py`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts: how they stand, their limits, linking them, and what is asked of their senders."""
+"""Accounts: their state and limits, linking them, and commands to their senders."""
 
 from __future__ import annotations
 
@@ -37,45 +37,45 @@ def account(caller: Caller, *, name: AccountName) -> Account:
 
 @endpoint.patch("/accounts/{name}", scope=Scope.ADMIN, errors=(NotFound,), tag="accounts")
 def limit_account(caller: Caller, *, name: AccountName, body: Limits) -> Account:
-    """Set caps and quiet hours of the account's own: they hold from the next message on."""
+    """Set the account's own caps and quiet hours. They apply from the next message on."""
     limits.set_limits(name, body.model_dump(exclude_unset=True), caller.name)
     return Account.model_validate(_report(caller, name))
 
 
 @endpoint.post("/accounts/{name}/screenshot", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="accounts")
 def ask_screenshot(caller: Caller, *, name: AccountName) -> AccountAsked:
-    """Have the account's sender take a picture of its browser, for `GET /accounts/{name}/screenshot.png`."""
+    """Ask the account's sender for a screenshot of its browser, for `GET /accounts/{name}/screenshot.png`."""
     return _asked(caller, name, commands.What.SCREENSHOT)
 
 
 @endpoint.post("/accounts/{name}/reload", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="accounts")
 def ask_reload(caller: Caller, *, name: AccountName) -> AccountAsked:
-    """Have it load the page of WhatsApp Web anew."""
+    """Ask the account's sender to reload WhatsApp Web."""
     return _asked(caller, name, commands.What.RELOAD)
 
 
 @endpoint.post("/accounts/{name}/logout", scope=Scope.ADMIN, errors=(NotFound, IllegalMove), tag="accounts")
 def ask_logout(caller: Caller, *, name: AccountName) -> AccountAsked:
-    """Have it end the link to the phone."""
+    """Ask the account's sender to unlink the phone."""
     return _asked(caller, name, commands.What.LOG_OUT)
 
 
 @endpoint.post("/accounts/{name}/link", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="accounts")
 def ask_link(caller: Caller, *, name: AccountName, body: Link | None = None) -> AccountAsked:
-    """Link by a code for the phone's `number`, which `link_code` then gives; without a number by the QR code again."""
+    """Link with a code for the phone's `number`, read from `link_code`; without a number, with the QR code again."""
     number = (body.number if body else None) or None
     return _asked(caller, name, commands.What.LINK_BY_CODE if number else commands.What.LINK_BY_QR, number)
 
 
 @endpoint.get("/accounts/{name}/screenshot.png", scope=Scope.CONTROL, errors=(NotFound,), tag="accounts")
 def account_screenshot(caller: Caller, *, name: AccountName) -> Png:
-    """The newest picture of its browser, which may show chats; not found when none was taken in the last day."""
+    """The newest screenshot of the browser, which may show chats; not found if none was taken in the last day."""
     return Png(commands.screenshot(name, clock.now_ms()))
 
 
 @endpoint.get("/accounts/{name}/link_code", scope=Scope.CONTROL, errors=(NotFound,), tag="accounts")
 def link_code(caller: Caller, *, name: AccountName) -> LinkCode:
-    """The code to enter on the phone; not found while there is none."""
+    """The code to enter on the phone; not found if there is none."""
     row = directory.find(name)
     if not row.link_code or not directory.alive(row, clock.now_ms()):
         raise NotFound(f"Account {row.name} shows no code now: POST /accounts/{row.name}/link asks for one.")
@@ -84,7 +84,7 @@ def link_code(caller: Caller, *, name: AccountName) -> LinkCode:
 
 @endpoint.get("/accounts/{name}/qr.svg", scope=Scope.CONTROL, errors=(NotFound,), tag="accounts")
 def qr(caller: Caller, *, name: AccountName) -> Svg:
-    """The QR code to scan; not found while there is none. Whoever scans it links their phone."""
+    """The QR code to scan; not found if there is none. Whoever scans it links their phone."""
     row = directory.find(name)
     if row.state != AccountState.NEEDS_LINK or not row.qr or not directory.alive(row, clock.now_ms()):
         raise NotFound(f"Account {row.name} shows no QR code now: it is {row.state}.")

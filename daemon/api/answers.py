@@ -1,4 +1,4 @@
-"""What an endpoint may answer with, beside a model: a picture, a text, a download that is written as it is read."""
+"""What an endpoint may answer with, other than a model: a picture, a text, or a download written while it is read."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Answer(BaseModel):
-    """Base of all models that are answered. Fields are added over time, never renamed or taken away."""
+    """Base of all models in answers. Fields may be added over time, but are never renamed or removed."""
 
     model_config = ConfigDict(json_schema_mode_override="serialization", serialize_by_alias=True, validate_by_name=True)
 
     def http_status(self) -> int:
-        """The HTTP status it goes out with."""
+        """The HTTP status of the response."""
         return 200
 
 
 @dataclass
 class Blob:
-    """Bytes of one kind, never kept by a browser: they may show whom and what."""
+    """Bytes of one content type, never cached by a browser, because they may show people or texts."""
 
     data: bytes
     media_type: ClassVar[str]
-    content_type: ClassVar[str | None] = None  # where it says more than the media type
+    content_type: ClassVar[str | None] = None  # if it is more than the media type
 
 
 class Png(Blob):
@@ -53,10 +53,10 @@ class Html(Blob):
 
 @dataclass
 class Download:
-    """A file to be saved, in parts that are read one by one while they are written.
+    """A file to be saved, in parts that are read one by one while they are sent.
 
-    What is refused has to be refused before the first part. An empty part lets other work have its turn. size: in
-    bytes, where the parts tell it before the first one that is not empty.
+    Errors can only be raised before the first part. An empty part lets other work have a turn. size: in bytes, if it is
+    known before the first part that is not empty.
     """
 
     filename: str

@@ -1,4 +1,4 @@
-"""JSON that comes in: read, checked against its model, and refused in a sentence that names the field."""
+"""JSON bodies: read, checked against their model, and refused with a sentence that names the field."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ SHOWN = 40  # characters of a field's name in a sentence
 
 
 async def read(request: web.Request, model: type[BaseModel], required: bool) -> BaseModel | None:
-    """The request's JSON body; None where there is none and none is needed.
+    """The request's JSON body; None if there is none and it is optional.
 
-    Raises MalformedRequest when it cannot be read, InvalidInput when it does not say what it should.
+    Raises MalformedRequest when it cannot be read, InvalidInput when it does not fit the model.
     """
     try:
         data = await request.read()
@@ -42,10 +42,10 @@ async def read(request: web.Request, model: type[BaseModel], required: bool) -> 
 
 
 def validated(validate: Callable[[], T], name: str, says: str | None = None, known: str = "") -> T:
-    """What `validate` returns, or its first complaint as a sentence.
+    """What `validate` returns, or its first error as a sentence.
 
-    name: what it is about, unless it says so itself. says: what it has to be. known: the fields that are possible.
-    Raises MalformedRequest for what is no JSON, else InvalidInput.
+    name: of the value, unless the error names it. says: what the value has to be. known: the possible fields.
+    Raises MalformedRequest for invalid JSON, otherwise InvalidInput.
     """
     try:
         return validate()

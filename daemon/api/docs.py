@@ -1,4 +1,4 @@
-"""The API's own description: as OpenAPI for programs, and as a page for people, which needs nothing from elsewhere."""
+"""The API's description: as OpenAPI for programs, and as a page for people, which loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
 TEMPLATES.filters["text"] = lambda text: Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
-SAMPLES = {"name": "default"}  # what stands in a path's place; 1 for the others
+SAMPLES = {"name": "default"}  # values for path parameters in examples; 1 for all others
 NO_END = frozenset({"/events"})
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One operation as the page shows it. parameters: (name, where, required, what it is)."""
+    """One operation as the page shows it. parameters: (name, where, required, description)."""
 
     id: str
     method: str
@@ -52,7 +52,7 @@ def openapi_document(caller: Caller) -> Document:
 
 @endpoint.get("/docs", scope=Open.ALWAYS, tag="docs")
 async def docs(caller: Caller, request: web.Request) -> Html:
-    """The API as a page, with a line to try for each operation."""
+    """The API as a page, with a `curl` line for each operation."""
     document = _document()
     page = TEMPLATES.get_template("docs.html").render(
         info=document["info"],
@@ -103,7 +103,7 @@ def _fields(operation: dict[str, Any]) -> Iterator[tuple[str, str, bool, str]]:
 
 
 def _described(one: dict[str, Any]) -> str:
-    """A parameter or field in a few words: its kind, and what it is."""
+    """A parameter or field in a few words: its type and description."""
     schema = one.get("schema", one)
     words = " or ".join(dict.fromkeys(filter(None, map(_kind, _choices(schema)))))
     said = one.get("description") or next(
@@ -113,7 +113,7 @@ def _described(one: dict[str, Any]) -> str:
 
 
 def _choices(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """All that a value may be, but nothing at all."""
+    """All alternatives for a value, except null."""
     for each in schema.get("anyOf", []):
         yield from _choices({"description": schema["description"]} | each if "description" in schema else each)
     if "anyOf" not in schema and schema.get("type") != "null" and schema.get("const") != "":

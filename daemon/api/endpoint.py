@@ -1,15 +1,16 @@
-"""An endpoint is declared once: its address, scope, errors, and by its signature what it takes and answers.
+"""An endpoint is declared once: its path, scope and errors, and by its signature its input and answer.
 
     @endpoint.post("/pause/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
     def pause(caller: Caller, *, job_id: JobId) -> JobChanged:
         \"\"\"Pause a job. The message in hand is finished.\"\"\"
 
-A parameter that the path names comes from there, `body` is the JSON body, a form of `forms.py` the multipart body, and
-whatever else stands behind the `*` comes from the query. A function is called on a thread of the database; one that is
-`async`, which also takes the request, is not. The docstring is the documentation: `openapi.py` reads the same registry.
+A parameter named in the path comes from there, `body` is the JSON body, a form of `forms.py` is the multipart body, and
+every other parameter after the `*` comes from the query. A plain function runs on a database thread; an `async` one,
+which also takes the request, runs on the event loop. The docstring is the documentation: `openapi.py` reads the same
+registry.
 
-A write with a JSON answer is repeated safely by its Idempotency-Key: its work is one transaction, and the answer is
-kept in it. Work that takes long before it writes asks for `once: Once`, and begins that transaction by itself.
+With an Idempotency-Key, a write with a JSON answer can be repeated safely: its work is one transaction, in which the
+answer is stored, too. Work that takes long before it writes asks for `once: Once` and begins that transaction itself.
 """
 
 from __future__ import annotations
@@ -43,12 +44,12 @@ class Open(Enum):
     """Endpoints that answer without a key."""
 
     ALWAYS = "always"
-    STATUS = "status"  #: while the setting OPEN_STATUS stands; a key that is given has to be right
+    STATUS = "status"  #: as long as OPEN_STATUS is set; a key that is sent anyway has to be right
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks. name: under which changes are recorded. known: whether they have a key or have logged in."""
+    """Who sent the request. name: recorded with changes. known: whether they have a key or are logged in."""
 
     name: str
     known: bool
@@ -61,8 +62,8 @@ class Parameter:
 
     name: str
     adapter: TypeAdapter[Any]
-    says: str | None  # what it has to be
-    pattern: str | None  # of a part of the path
+    says: str | None  # what it has to be, for error messages
+    pattern: str | None  # regular expression of a path segment
     default: Any = inspect.Parameter.empty
 
     @property
@@ -70,7 +71,7 @@ class Parameter:
         return self.default is inspect.Parameter.empty
 
     def parse(self, given: Sequence[str]) -> Any:
-        """The value of what was given under its name. Raises InvalidInput."""
+        """The value of what was given. Raises InvalidInput."""
         if len(given) > 1:
             raise errors.InvalidInput(f"{self.name} is given more than once.")
         if not given or (given[0] == "" and not self.required):
@@ -97,7 +98,7 @@ class Endpoint:
     form: tuple[str, type[forms.Form]] | None
     answer: type[Any]
     takes_once: bool
-    statuses: dict[int, str] = field(default_factory=dict)  # beside 200, and what they mean
+    statuses: dict[int, str] = field(default_factory=dict)  # other than 200, and what they mean
 
     @property
     def name(self) -> str:
@@ -110,7 +111,7 @@ class Endpoint:
 
     @property
     def pattern(self) -> str:
-        """The path as the router takes it."""
+        """The path in the router's notation."""
         pattern = self.path
         for each in self.in_path:
             pattern = pattern.replace(f"{{{each.name}}}", f"{{{each.name}:{each.pattern or '[^{}/]+'}}}")
@@ -118,7 +119,7 @@ class Endpoint:
 
     @property
     def possible(self) -> tuple[type[errors.DaemonError], ...]:
-        """The errors it may raise: those that are declared, and those that come of how it is declared."""
+        """The errors it may raise: the declared ones, and those implied by its scope and input."""
         implied: list[type[errors.DaemonError]] = [errors.DatabaseBusy, errors.DatabaseUnusable]
         if self.scope is not Open.ALWAYS:
             implied.append(errors.Unauthorized)
@@ -151,7 +152,7 @@ class Endpoint:
             raise
 
     def _admit(self, request: web.Request) -> Caller:
-        """Who asks. Raises Unauthorized, Forbidden."""
+        """The caller. Raises Unauthorized, Forbidden."""
         settings = request.app[SETTINGS]
         if isinstance(self.scope, Scope):
             require(request, least_role(self.scope))
@@ -171,7 +172,7 @@ class Endpoint:
         return await writing.respond(request, made)
 
     def _run(self, who: Caller, once: Once | None, given: dict[str, Any]) -> Any:
-        """On a thread of the database."""
+        """Run the work, on a database thread."""
         if once is None:
             return self.work(who, **given)
         once.look()
@@ -181,7 +182,7 @@ class Endpoint:
 
 
 def undeclared(endpoint: Endpoint, error: errors.DaemonError) -> None:
-    """A handler has raised what it does not declare. It is answered like any other; tests fail over it."""
+    """Log that a handler raised an error it does not declare. It is answered like any other error; tests fail on it."""
     log.error("request.undeclared_error", operation=endpoint.name, error=type(error).__name__)
 
 
@@ -189,7 +190,7 @@ REGISTRY: list[Endpoint] = []
 
 
 def routes() -> list[web.RouteDef]:
-    """The routes of all that is declared."""
+    """The routes of all declared endpoints."""
     return [
         web.get(each.pattern, each.serve) if each.method == "GET" else web.route(each.method, each.pattern, each.serve)
         for each in REGISTRY
@@ -205,7 +206,7 @@ def _declare(
     errors: tuple[type[errors.DaemonError], ...] = (),
     statuses: dict[int, str] | None = None,
 ) -> Callable[[Work], Work]:
-    """statuses: those that an answer may have beside 200, and what they mean."""
+    """statuses: those an answer may have other than 200, and what they mean."""
 
     def declare(work: Work) -> Work:
         REGISTRY.append(_read(work, method, path, scope, errors, tag, statuses or {}))
@@ -230,7 +231,7 @@ def _read(
     tag: str,
     statuses: dict[int, str],
 ) -> Endpoint:
-    """The declaration that a function's signature makes. Raises TypeError for one that says too little."""
+    """The declaration made from a function's signature. Raises TypeError if type hints are missing."""
     hints = get_type_hints(work, include_extras=True)
     answer = hints.get("return")
     if not (isinstance(answer, type) and issubclass(answer, (Answer, Blob, Download, EventStream))) or not work.__doc__:

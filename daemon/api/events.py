@@ -1,4 +1,4 @@
-"""The event stream: what changes, as it changes. It keeps open pages true, too."""
+"""The event stream: changes as they happen. It also keeps open pages up to date."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from daemon.server.feed import FEED, STREAMS
 from daemon.server.scopes import Scope
 from daemon.server.visitors import in_db
 
-PING_S = 15.0  # shorter than any proxy's patience
-LOOK_S = 15.0  # how long somebody still hears who has been logged out meanwhile
+PING_S = 15.0  # shorter than the idle timeout of usual proxies
+LOOK_S = 15.0  # how often it is checked that the reader is still logged in
 
 
 @endpoint.get("/events", scope=Scope.READ, errors=(NotFound,), tag="events")
 async def events(caller: Caller, request: web.Request, *, job: OfJob | None = None) -> EventStream:
-    """Server-sent events `job` and `account`: everything as it is now, then what changes.
+    """Server-sent events `job` and `account`: first the present state of everything, then changes.
 
-    The data are JSON: a job as `GET /status/{job_id}` shows it, an account as `GET /accounts/{name}`, without its
-    limits. With `job` only that job and its account, however old it is. `ping` says that nothing has changed, but that
-    the connection stands.
+    The data are JSON: a job as in `GET /status/{job_id}`, an account as in `GET /accounts/{name}`, without its limits.
+    With `job` only that job, however old it is, and its account. A `ping` means that nothing has changed and the
+    connection is alive.
     """
     if job is not None:
         await in_db(request, job_moves.job, job)

@@ -1,4 +1,4 @@
-"""Files that come as multipart/form-data: read as they arrive, into memory or onto the disk, up to a limit."""
+"""Files sent as multipart/form-data: read as they arrive, into memory or onto the disk, up to a limit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ContactsFile:
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file of any kind, in the part `file`; it lies at `path` until the request has ended, or is moved away."""
+    """A file of any kind, in the part `file`; it is at `path` until the request ends, unless it is moved."""
 
     filename: str
     path: Path
@@ -39,7 +39,7 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class ImportForm:
-    """Who is put on the suppression list: a file, or a text with numbers in it."""
+    """Numbers for the suppression list: a file, or a text."""
 
     file: ContactsFile | None
     numbers: str
@@ -51,7 +51,7 @@ Form = ContactsFile | StoredFile | ImportForm
 
 @asynccontextmanager
 async def read(request: web.Request, kind: type[Form]) -> AsyncIterator[Form]:
-    """What the form holds; what was stored for it is gone afterwards. Raises MalformedRequest, TooLarge."""
+    """The form's content; temporary files are deleted afterwards. Raises MalformedRequest, TooLarge."""
     if kind is ImportForm:
         yield await _import_form(request)
     elif kind is ContactsFile:

@@ -1,4 +1,4 @@
-"""Whether the process is alive, whether it can send, and its numbers."""
+"""Whether the process is alive, whether it can send, and metrics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def health(caller: Caller) -> Health:
 
 @endpoint.get("/ready", scope=Open.ALWAYS, tag="health", statuses={503: "No account can send now"})
 def ready(caller: Caller) -> Ready:
-    """Whether an account can send. Callers with a key are told what it waits for."""
+    """Whether an account can send. Callers with a key also see what it waits for."""
     rows, now = directory.every(), clock.now_ms()
     if any(directory.can_send(row, now) for row in rows):
         return Ready(ready=True, reason=None, accounts=None)
@@ -44,5 +44,5 @@ def ready(caller: Caller) -> Ready:
 
 @endpoint.get("/metrics", scope=Scope.READ, tag="health")
 def metrics(caller: Caller) -> Metrics:
-    """Numbers of messages, jobs and accounts by their states, for Prometheus."""
+    """Counts of messages, jobs and accounts by state, for Prometheus."""
     return Metrics(exposition())

@@ -1,4 +1,4 @@
-"""Jobs: send, look, pause, resume, stop, retry, and what each recipient got, as files."""
+"""Jobs: send, status, pause, resume, stop, retry, and reports as files."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ ForExcel = Annotated[Flag, Field(description="Mark the file as UTF-8, which Exce
 def send(caller: Caller, *, body: Send, once: Once) -> Queued:
     """Send a message to many people.
 
-    Bad numbers never sink the good ones; each is named in `rejected`. With an `Idempotency-Key` a repeat gets the first
-    answer, and nobody is written to twice.
+    Invalid numbers do not stop the valid ones; each is listed in `rejected`. With an `Idempotency-Key`, a repeated
+    request gets the first answer, and nobody gets the message twice.
     """
     settings = caller.settings
     order = create.Order(text=body.message, **body.model_dump(exclude={"message"}))
@@ -50,41 +50,41 @@ def send(caller: Caller, *, body: Send, once: Once) -> Queued:
 
 @endpoint.get("/status/{job_id}", scope=Open.STATUS, errors=(NotFound,), tag="jobs")
 def status(caller: Caller, *, job_id: JobId) -> Job:
-    """How far a job has come. Without a key: states and counts only, unless the installation closes that, too."""
+    """A job's progress. Without a key: states and counts only, unless the installation requires a key for that, too."""
     return _job(caller, job_moves.job(job_id))
 
 
 @endpoint.get("/jobs", scope=Open.STATUS, tag="jobs")
 def jobs(caller: Caller, *, cursor: Cursor | None = None, limit: Limit = queries.PAGE) -> Jobs:
-    """Jobs, newest first, a page at a time. Without a key as `GET /status/{job_id}`."""
+    """Jobs, newest first, a page at a time. Without a key, as limited as `GET /status/{job_id}`."""
     rows, after = queries.jobs(cursor, limit)
     return Jobs(jobs=[_job(caller, row) for row in rows], next_cursor=after)
 
 
 @endpoint.post("/pause/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
 def pause(caller: Caller, *, job_id: JobId) -> JobChanged:
-    """Pause a job. The message in hand is finished."""
+    """Pause a job. The message being sent is finished first."""
     lifecycle.pause(job_id, caller.name)
     return _changed(caller, job_id, "The job is paused; the message in hand is finished.")
 
 
 @endpoint.post("/resume/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
 def resume(caller: Caller, *, job_id: JobId) -> JobChanged:
-    """Let a paused job go on; before its time it waits for that."""
+    """Resume a paused job. If it is scheduled for later, it waits for that time."""
     lifecycle.resume(job_id, caller.name)
     return _changed(caller, job_id, "The job goes on.")
 
 
 @endpoint.post("/stop/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
 def stop(caller: Caller, *, job_id: JobId) -> JobChanged:
-    """End a job for good. What is still queued is cancelled."""
+    """Stop a job permanently. Messages that are still queued are cancelled."""
     lifecycle.stop(job_id, caller.name)
     return _changed(caller, job_id, "The job is stopped; what was still queued is cancelled.")
 
 
 @endpoint.post("/retry/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
 def retry(caller: Caller, *, job_id: JobId, search: Found = "") -> JobChanged:
-    """Queue the failed messages of a job again; with `search` those that it finds."""
+    """Queue a job's failed messages again; with `search`, only those that match."""
     lifecycle.retry(job_id, caller.name, search)
     return _changed(caller, job_id, "The failed messages are queued again.")
 
@@ -108,14 +108,14 @@ def job_messages(
 def report(
     caller: Caller, *, job_id: JobId, state: InState | None = None, search: Found = "", excel: ForExcel = False
 ) -> Csv:
-    """A job's recipients in file order, and what became of each, as CSV."""
+    """A job's recipients in file order, with the outcome of each, as CSV."""
     row, selection = job_moves.job(job_id), recipients.Selection(state, search)
     return Csv(job_report.filename(job_id, state, "csv"), _csv(row, _lines(row, selection), excel))
 
 
 @endpoint.get("/jobs/{job_id}/report.xlsx", scope=Scope.READ, errors=(NotFound,), tag="jobs")
 def spreadsheet(caller: Caller, *, job_id: JobId, state: InState | None = None, search: Found = "") -> Xlsx:
-    """The same as a spreadsheet for Excel and its like."""
+    """The same report as an Excel file."""
     row, selection = job_moves.job(job_id), recipients.Selection(state, search)
     made = Xlsx(job_report.filename(job_id, state, "xlsx"), iter(()))
     made.parts = _workbook(row, _lines(row, selection), made)
@@ -124,13 +124,13 @@ def spreadsheet(caller: Caller, *, job_id: JobId, state: InState | None = None, 
 
 @endpoint.get("/jobs/{job_id}/rejected.csv", scope=Scope.READ, errors=(NotFound,), tag="jobs")
 def rejected(caller: Caller, *, job_id: JobId) -> Csv:
-    """The rows that were refused when the job was made, each with its reason, as CSV."""
+    """The rows that were rejected when the job was created, with the reason for each, as CSV."""
     text = masking.text(job_report.as_csv([job_report.REJECTED, *job_moves.job(job_id).rejected]))
     return Csv(f"job-{job_id}-rejected.csv", iter([text.encode()]))
 
 
 def _lines(job: Row, selection: recipients.Selection) -> Iterator[list[list[int | str]]]:
-    """The lines of those selected, a batch at a time; a batch may be empty."""
+    """The lines of the selected recipients, a batch at a time; a batch may be empty."""
     cursor: int | None = None
     while True:
         page = recipients.page(job, selection, cursor, limit=MAX_LIMIT)
@@ -141,7 +141,7 @@ def _lines(job: Row, selection: recipients.Selection) -> Iterator[list[list[int 
 
 
 def _csv(job: Row, batches: Iterator[list[list[int | str]]], excel: bool) -> Iterator[bytes]:
-    first = next(batches)  # what cannot be selected is refused before the answer begins
+    first = next(batches)  # an invalid selection has to be refused before the answer begins
     yield ((job_report.EXCEL_MARK if excel else "") + _text([job_report.head(job.columns)])).encode()
     yield _text(first).encode()
     for lines in batches:
@@ -169,7 +169,7 @@ def _queued(answer: dict[str, Any]) -> Queued:
 
 
 def _job(caller: Caller, row: Row) -> Job:
-    """All of it for those who have a key; states and counts for others."""
+    """The whole job for callers with a key, states and counts for others."""
     found = progress.progress(caller.settings, row)
     hidden = {} if caller.known else dict.fromkeys(("name", "account", "reason", "code"))
     return Job.model_validate(found | hidden)

@@ -46,7 +46,7 @@ def lists(caller: Caller) -> Lists:
 
 @endpoint.post("/lists", scope=Scope.SEND, errors=(NotFound,), tag="lists")
 def make_list(caller: Caller, *, body: NewList, once: Once) -> ListMade:
-    """Make a list, of people from one source, or an empty one."""
+    """Create a list, with people from one source, or empty."""
     found = _people(caller.settings, body, may_be_nobody=True)
 
     def made() -> ListMade:
@@ -64,13 +64,13 @@ def one_list(caller: Caller, *, list_id: ListId) -> ContactList:
 
 @endpoint.put("/lists/{list_id}", scope=Scope.SEND, errors=(NotFound, IllegalMove), tag="lists")
 def rename_list(caller: Caller, *, list_id: ListId, body: ListName) -> ContactList:
-    """Give a list another name. With `updated_at` it is refused when somebody has changed the list since."""
+    """Rename a list. With `updated_at`, this is refused if somebody has changed the list since."""
     return _list(contact_lists.rename_list(list_id, body.name, body.updated_at))
 
 
 @endpoint.delete("/lists/{list_id}", scope=Scope.SEND, errors=(NotFound,), tag="lists")
 def forget_list(caller: Caller, *, list_id: ListId) -> Done:
-    """Forget a list and who is on it. Jobs keep their recipients."""
+    """Delete a list and its entries. Jobs keep their recipients."""
     contact_lists.delete_list(list_id)
     return Done()
 
@@ -79,7 +79,7 @@ def forget_list(caller: Caller, *, list_id: ListId) -> Done:
 def list_entries(
     caller: Caller, *, list_id: ListId, search: Found = "", cursor: Cursor | None = None, limit: Limit = list_rows.PAGE
 ) -> Entries:
-    """Who is on a list, in the order they were added, a page at a time."""
+    """The people on a list, in the order they were added, a page at a time."""
     rows, after = list_rows.entries(list_id, search, cursor, limit)
     found = [Entry(id=each.id, number=each.number, fields=each.fields) for each in rows]
     return Entries(entries=found, next_cursor=after)
@@ -87,14 +87,14 @@ def list_entries(
 
 @endpoint.post("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound,), tag="lists")
 def add_to_list(caller: Caller, *, list_id: ListId, body: People, once: Once) -> Added:
-    """Put people on a list. Who is on it already gets the fields that are new or differ."""
+    """Add people to a list. Those already on it get the fields that are new or different."""
     found = _people(caller.settings, body, may_be_nobody=False)
     return once.run(lambda: _added(contact_lists.add_people(list_id, found)))
 
 
 @endpoint.delete("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound,), tag="lists")
 def take_off_list(caller: Caller, *, list_id: ListId, body: TakeOff, once: Once) -> Removed:
-    """Take people off a list, by the ids of their entries or by their numbers; who is not on it is not counted."""
+    """Remove people from a list, by the ids of their entries or by number. Only those on the list are counted."""
     found = importer.parse_numbers(body.numbers, caller.settings.default_country)
     if found.rejected:
         raise InvalidInput(f"numbers, index {found.rejected[0].position}: {found.rejected[0].reason}")
@@ -115,7 +115,7 @@ def _parts(list_id: int, excel: bool) -> Iterator[bytes]:
 
 
 def _people(settings: Settings, body: People, may_be_nobody: bool) -> importer.ContactList:
-    """Who is meant. Raises InvalidInput, NotFound."""
+    """The people given in the body. Raises InvalidInput, NotFound."""
     given = [each for each in (body.upload_id, body.numbers, body.recipients, body.list_id) if each is not None]
     if not given and may_be_nobody:
         return importer.ContactList()

@@ -1,4 +1,4 @@
-"""Messages of all jobs: found by state, looked at one by one, and decided on."""
+"""Messages of all jobs: by state, one by one, and decisions about uncertain ones."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def messages_everywhere(
     cursor: Cursor | None = None,
     limit: Limit = queries.PAGE,
 ) -> Messages:
-    """Messages of all jobs in one state, oldest first: at first those that a person has to decide on."""
+    """Messages of all jobs in one state, oldest first; by default those that need a person's decision."""
     rows, after = queries.messages_everywhere(state, cursor, limit)
     return Messages(messages=[describe(row) for row in rows], next_cursor=after)
 
 
 @endpoint.get("/messages/{message_id}", scope=Scope.READ, errors=(NotFound,), tag="messages")
 def message(caller: Caller, *, message_id: MessageId) -> MessageHistory:
-    """One message, all that happened to it, and what its chat looked like when nobody knew what had become of it."""
+    """One message with its history, and what its chat looked like if it was uncertain."""
     row, events = queries.message(message_id)
     seen = evidence.newest(message_id)
     return MessageHistory(
@@ -50,13 +50,13 @@ def message(caller: Caller, *, message_id: MessageId) -> MessageHistory:
 
 @endpoint.get("/messages/{message_id}/screenshot.png", scope=Scope.CONTROL, errors=(NotFound,), tag="messages")
 def message_screenshot(caller: Caller, *, message_id: MessageId) -> Png:
-    """The picture of that chat; not found when none was taken."""
+    """The screenshot of the chat of an uncertain message; not found if none was taken."""
     return Png(evidence.screenshot(message_id))
 
 
 @endpoint.post("/messages/{message_id}/decide", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="messages")
 def decide(caller: Caller, *, message_id: MessageId, body: Decide) -> MessageDecided:
-    """Say what became of an uncertain message: it was sent, or it is to be sent again."""
+    """Decide about an uncertain message: it was sent, or it is to be sent again."""
     row = lifecycle.settle(message_id, body.sent, caller.name)
     return MessageDecided(**describe(row).model_dump())
 

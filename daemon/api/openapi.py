@@ -56,7 +56,7 @@ another request with the same key gets 409. Times are UTC epoch milliseconds. Pa
 
 
 def document(endpoints: Iterable[Endpoint], version: str) -> Json:
-    """The document. Raises pydantic's ValidationError when it is no OpenAPI."""
+    """The document. Raises pydantic's ValidationError when it is not valid OpenAPI."""
     declared = list(endpoints)
     paths: dict[str, Json] = {}
     for each in declared:
@@ -68,7 +68,7 @@ def document(endpoints: Iterable[Endpoint], version: str) -> Json:
         "paths": paths,
         "components": {"schemas": _schemas(declared), "securitySchemes": SCHEMES},
     }
-    OpenAPI.model_validate(made)  # its own dump would turn whole numbers into fractions
+    OpenAPI.model_validate(made)  # not dumped from the model, which would turn integers into floats
     return made
 
 
@@ -91,7 +91,7 @@ def _operation(each: Endpoint) -> Json:
 
 
 def _security(scope: Scope | Open) -> list[Json]:
-    """Which keys it takes, with the scope they need; an empty choice where none is needed."""
+    """The keys it accepts, with the scope they need; an empty choice if none is needed."""
     if scope is Open.ALWAYS:
         return []
     needed = [scope.value] if isinstance(scope, Scope) else [Scope.READ.value]
@@ -127,7 +127,7 @@ def _schema(one: Declared) -> Json:
         schema = schema["$defs"][schema["$ref"].rpartition("/")[2]]
     schema = {name: value for name, value in schema.items() if name not in ("title", "description")}
     if not one.required and (schema.get("type") != "string" or "pattern" in schema or "enum" in schema):
-        schema = {"anyOf": [schema, {"const": ""}]}  # an empty text is as if it were not there
+        schema = {"anyOf": [schema, {"const": ""}]}  # an empty value counts as absent
     if not one.required and one.default is not None:
         schema["default"] = str(one.default).lower() if isinstance(one.default, bool) else one.default
     return schema | ({"description": description} if description else {})
@@ -148,7 +148,7 @@ def _responses(each: Endpoint) -> dict[str, Json]:
         str(status): {"description": text, "content": _content(each.answer)} for status, text in meanings.items()
     }
     problem = {PROBLEM_TYPE: {"schema": _reference(Problem)}}
-    refusals: dict[int, list[str]] = {400: ["malformed-request"]}  # of what is not HTTP, too
+    refusals: dict[int, list[str]] = {400: ["malformed-request"]}  # also for what is not HTTP
     for error in each.possible:
         status, slug = next(PROBLEMS[c] for c in error.__mro__ if c in PROBLEMS)
         if slug not in refusals.setdefault(status, []):
@@ -165,7 +165,7 @@ def _content(answer: type[Any]) -> Json:
         return {JSON: {"schema": _reference(answer)}}
     if answer.media_type == JSON:
         return {JSON: {"schema": {"type": "object"}}}
-    if issubclass(answer, EventStream):  # the schema is that of one event
+    if issubclass(answer, EventStream):  # the schema describes one event
         event = {"type": "object", "properties": {"event": TEXT, "data": TEXT}, "required": ["data"]}
         return {answer.media_type: {"schema": event}}
     return {answer.media_type: {"schema": TEXT if answer.media_type.startswith("text/") else BINARY}}

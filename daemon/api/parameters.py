@@ -1,4 +1,4 @@
-"""The types of what stands in paths, queries and headers: each with its schema, and the sentence for what is wrong."""
+"""The types of path, query and header parameters: each with its schema and the sentence for invalid values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 MAX_LIMIT = 1000
 MAX_ID = 10**18 - 1
 BEGINS = "Where the page begins: `next_cursor` of the page before."
-MAX_CHARS = 1_000  # of a text in a query; what each is searched in may take less
+MAX_CHARS = 1_000  # of a text in a query; a search may accept less
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -26,7 +26,7 @@ class Says:
 
 @dataclass(frozen=True)
 class Pattern:
-    """The form of a path's part, as a regular expression: what has another one is not found."""
+    """A regular expression for a path segment; a segment that does not match is answered 404."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""What people answer."""
+"""Replies from recipients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The suppression list: who must not be written to. Not for viewers: a search would give numbers away."""
+"""The suppression list: who must not be messaged. Not for viewers, because a search would reveal numbers."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ def suppressions(
 
 @endpoint.post("/suppressions", scope=Scope.CONTROL, tag="suppressions")
 def suppress(caller: Caller, *, body: Suppress) -> Suppressed:
-    """Never write to this number again. Who is on the list already stays there as they are."""
+    """Never message this number again. A number that is already on the list keeps its entry."""
     return Suppressed.model_validate(suppression.suppress(caller.settings, body.number, body.reason, caller.name))
 
 
 @endpoint.delete("/suppressions", scope=Scope.ADMIN, errors=(NotFound,), tag="suppressions")
 def unsuppress(caller: Caller, *, body: Unsuppress) -> Done:
-    """Take a number off the list; who did it and why is kept."""
+    """Remove a number from the list. Who did it and why is recorded."""
     suppression.remove(caller.settings, body.number, body.reason, caller.name)
     return Done()
 
 
 @endpoint.post("/suppressions/import", scope=Scope.CONTROL, tag="suppressions")
 def import_suppressions(caller: Caller, *, form: ImportForm) -> Imported:
-    """Add everybody of a contacts file (`file`) or of a text (`numbers`), for one `reason`."""
+    """Add all numbers of a contacts file (`file`) or of a text (`numbers`), with one `reason`."""
     settings, reason = caller.settings, form.reason or suppression.ASKED
     if form.file is not None:
         done = suppression.import_file(settings, form.file.data, form.file.filename, reason, caller.name)

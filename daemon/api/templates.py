@@ -1,4 +1,4 @@
-"""Templates: texts kept for reuse."""
+"""Templates: texts saved for reuse."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def templates(caller: Caller) -> Templates:
 
 @endpoint.post("/templates", scope=Scope.SEND, errors=(NotFound,), tag="templates")
 def keep_template(caller: Caller, *, body: NewTemplate) -> Template:
-    """Keep a text under a name."""
+    """Save a text under a name."""
     return _template(saved_templates.keep(body.name, body.text, body.attachments))
 
 
@@ -35,13 +35,13 @@ def template(caller: Caller, *, template_id: TemplateId) -> Template:
 
 @endpoint.put("/templates/{template_id}", scope=Scope.SEND, errors=(NotFound, IllegalMove), tag="templates")
 def change_template(caller: Caller, *, template_id: TemplateId, body: NewTemplate) -> Template:
-    """Save a template anew. With `updated_at` it is refused when somebody has changed the template since."""
+    """Change a template. With `updated_at`, this is refused if somebody has changed the template since."""
     return _template(saved_templates.change(template_id, body.name, body.text, body.attachments, body.updated_at))
 
 
 @endpoint.delete("/templates/{template_id}", scope=Scope.SEND, errors=(NotFound,), tag="templates")
 def forget_template(caller: Caller, *, template_id: TemplateId) -> Done:
-    """Forget a template. Jobs made from it keep their text."""
+    """Delete a template. Jobs created from it keep their text."""
     saved_templates.delete(template_id)
     return Done()
 

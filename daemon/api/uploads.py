@@ -1,4 +1,4 @@
-"""Uploads: contacts files and attachments, which are named by their ids ever after."""
+"""Uploads: contacts files and attachments, which are referred to by their ids afterwards."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from daemon.server.scopes import Scope
 
 @endpoint.post("/upload", scope=Scope.SEND, tag="uploads")
 def upload(caller: Caller, *, file: ContactsFile) -> Upload:
-    """Upload a contacts file (CSV, XLSX, TXT, vCard), to be sent to by its `upload_id`."""
+    """Upload a contacts file (CSV, XLSX, TXT, vCard); send to it by its `upload_id`."""
     found = uploads.add_contacts(file.data, file.filename, caller.settings.default_country)
     return Upload.model_validate(found | {"rejected": rejected_rows(found["rejected"])})
 
 
 @endpoint.post("/upload_attachment", scope=Scope.SEND, tag="uploads")
 def upload_attachment(caller: Caller, *, file: StoredFile) -> Attachment:
-    """Upload a picture, video, audio file or document, to be sent along by its `attachment_id`."""
+    """Upload a picture, video, audio file or document; attach it to messages by its `attachment_id`."""
     return Attachment.model_validate(uploads.add_attachment(caller.settings, file.path, file.filename))
 
 

@@ -1,4 +1,4 @@
-"""What an endpoint returned, as the response that goes out."""
+"""Turns what an endpoint returned into the response."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JSON = "application/json"
 
 
 async def respond(request: web.Request, made: Answer | Blob | Download) -> web.StreamResponse:
-    """The response; that of a download has gone out when this returns."""
+    """The response; that of a download has been sent when this returns."""
     if isinstance(made, Answer):
         return web.Response(text=made.model_dump_json(), status=made.http_status(), content_type=JSON)
     if isinstance(made, Blob):
@@ -24,12 +24,12 @@ async def respond(request: web.Request, made: Answer | Blob | Download) -> web.S
 
 
 def as_json(answer: Any) -> web.Response:
-    """An answer that was kept."""
+    """A stored answer as a response."""
     return web.Response(text=json.dumps(answer, ensure_ascii=False), content_type=JSON)
 
 
 async def _send(request: web.Request, file: Download) -> web.StreamResponse:
-    """Write a download part by part; what its first part refuses is answered as an error."""
+    """Send a download part by part; an error raised by its first part is answered as usual."""
     part = await in_db(request, next, file.parts, None)
     while part == b"":
         part = await in_db(request, next, file.parts, None)

@@ -1,7 +1,7 @@
-"""What `scripts/start` asks before it starts supervisord: can this work here? One clear line if not.
+"""Checks made by `scripts/start` before it starts supervisord. If something is wrong, it prints one clear line.
 
-Run as `python -m daemon.preflight`; prints the data folder, the page's address and where the key is, a line each.
-With `--wait PID` it waits until the http process answers, as long as supervisord, process PID, lives.
+Run as `python -m daemon.ops.preflight`; prints the data folder, the page's address and where the key is, a line each.
+With `--wait PID` it waits until the http process answers, as long as supervisord (process PID) is running.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PATIENCE_S = 30
 
 
 def check(settings: Settings) -> None:
-    """Raises SetupError or ConfigError for the first thing that would keep wasender from running."""
+    """Raises SetupError or ConfigError for the first thing that would stop wasender from running."""
     config.prepare_data_dir(settings)
     config.api_key(settings)
     _check_port(settings)
@@ -42,7 +42,7 @@ def _check_port(settings: Settings) -> None:
 
 
 def wait_for_http(settings: Settings, pid: int) -> None:
-    """Return when the http process answers. Raises SetupError when supervisord (`pid`) is gone or it takes too long."""
+    """Wait until the http process answers. Raises SetupError when supervisord (`pid`) is gone or it takes too long."""
     log = settings.data_dir / "wasender.log"
     give_up = time.monotonic() + PATIENCE_S
     while True:
@@ -58,7 +58,7 @@ def wait_for_http(settings: Settings, pid: int) -> None:
 
 
 def address(settings: Settings) -> str:
-    """Where the http process listens, as a browser writes it."""
+    """The address of the http process, for a browser."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{settings.port}"
 

@@ -1,5 +1,5 @@
-"""What is there for a while only: seen to in the http process once an hour, whatever the senders are busy with, and
-also where none runs any more."""
+"""Deletes data that is only kept for a while. Runs in the http process once an hour, so that it does not depend on
+senders, which may be busy or no longer exist."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ EVERY_S = 3_600
 
 
 def prune() -> None:
-    """Delete what is too old: chats as they looked, pictures of browsers, replies, answers to requests. What was being
-    sent when the last sender of an account went away does not stay so for ever either."""
+    """Delete old evidence, screenshots, replies and stored answers. Also settle messages that were being sent when the
+    last sender of their account went away: they would stay in that state for ever."""
     now = clock.now_ms()
     for work in (rescue.rescue, evidence.prune, commands.prune, replies.prune, create.forget_answers):
         work(now)
 
 
 async def run(in_thread: Callable[..., Any]) -> None:
-    """At once and then every hour, for ever."""
+    """Prune at once and then every hour, until cancelled."""
     while True:
         try:
             await in_thread(prune)

@@ -1,7 +1,7 @@
-"""A transport that sends nothing: a rehearsal of everything but WhatsApp.
+"""A transport that sends nothing: it exercises everything except WhatsApp.
 
-What a hand-over would have sent is appended to DATA_DIR/dryrun.jsonl (a number's SHA-256, never the number
-or the text), so a look-up after a crash is answered from there as it would be from a chat.
+What a hand-over would have sent is appended to DATA_DIR/dryrun.jsonl (the number's SHA-256, never the number or the
+text), so that a look-up after a crash can be answered from there, as it would be from a chat.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class DryRunTransport:
         return Health(AccountState.READY, detail="Dry run: nothing leaves this machine.")
 
     async def prepare(self, message: Outgoing) -> Mark:
-        """The mark is the length of the journal: what comes after it is new."""
+        """The mark is the length of the journal; everything after it is new."""
         return Mark(str(self._size()))
 
     async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
@@ -59,7 +59,7 @@ class DryRunTransport:
                     durable.sync(self._journal.parent)  # the journal's name
             except OSError:
                 whole = False
-            if not whole:  # the disk is full: half a line is no message
+            if not whole:  # the disk is full: half a line does not count as a message
                 with contextlib.suppress(OSError):
                     file.truncate(at)
                 raise errors.NotSubmitted("The journal of the dry run cannot be written to: make room on the disk.")

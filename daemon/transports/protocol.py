@@ -1,4 +1,4 @@
-"""A way to send messages for one account, as the sender knows it."""
+"""What the sender needs from a way to send messages for one account."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class Mark:
-    """What the chat looked like just before the hand-over: enough to know later what is new in it.
+    """What the chat looked like just before the hand-over: enough to tell later what is new in it.
 
-    last_own: id of the newest message of ours among those that were loaded, None when there was none. name: what the
-    chat is called where that is not the number: by it a reply is recognised in the list of chats. last: id of the
-    newest message of anybody; None in an empty chat, and in marks of versions that did not note it.
+    last_own: id of our newest message among those that were loaded, None if there was none. name: the chat's title if
+    it is not the number; replies are recognised by it in the list of chats. last: id of the newest message from either
+    side; None in an empty chat, and in marks of older versions.
     """
 
     last_own: str | None
@@ -63,7 +63,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class ChatRow:
-    """A message as it stands in the chat. own: None where that cannot be seen; ack: of ours, as the page says it."""
+    """A message in the chat. own: whether it is ours, None if unclear; ack: of our own, as the page shows it."""
 
     own: bool | None
     text: str
@@ -74,7 +74,7 @@ class ChatRow:
 class Lookup:
     """Outcome of `look_up`. evidence: one sentence for a person, without numbers or message text.
 
-    rows, oldest first, and screenshot (PNG): what a person may judge by when the finding is UNKNOWN.
+    rows (oldest first) and screenshot (PNG): what a person can decide by when the finding is UNKNOWN.
     """
 
     finding: Finding
@@ -86,12 +86,12 @@ class Lookup:
 
 @dataclass(frozen=True)
 class Unread:
-    """A chat that has unread messages, as the list of chats shows it; nothing was opened for that.
+    """A chat with unread messages, as shown in the list of chats, without opening it.
 
-    title: its name or number; "" where only the number is known, as of archived chats. number: E.164 where the title is
-    one. count: of unread messages; 0 of a chat that is to be read once more. preview: the newest message, mostly "" as
-    most rows of the list do not show it. landmarks: ids of rows that stand in it, if it is whose we think: read back to
-    one of them, nothing is missed.
+    title: name or number; "" if only the number is known, as for archived chats. number: E.164, if the title is one.
+    count: of unread messages; 0 for a chat that has to be read again. preview: the newest message, often "" because
+    most rows of the list do not show it. landmarks: ids of rows known to be in the chat, if it is the one we think it
+    is: whoever reads back to one of them has missed nothing.
     """
 
     title: str = field(repr=False)
@@ -103,7 +103,7 @@ class Unread:
 
 @dataclass(frozen=True)
 class Said:
-    """A message in a chat. key: its id there. own: certainly ours. text: "" for a picture, a voice message and such."""
+    """A message in a chat. key: its id there. own: whether it is certainly ours. text: "" for pictures, voice, etc."""
 
     key: str
     own: bool
@@ -112,10 +112,10 @@ class Said:
 
 @dataclass(frozen=True)
 class Heard:
-    """What stands in a chat that is or was open: its newest rows, oldest first, without what they quote.
+    """The newest rows of a chat that is or was open, oldest first, without quoted text.
 
-    number: E.164 where its title is one, or it was opened for them; None where only a name is known. A contact may be
-    saved under any title: where rows of ours stand in the chat, they say whose it is.
+    number: E.164, if the title is one or the chat was opened by number; None if only a name is known. A contact can be
+    saved under any title, so our own rows in the chat are better proof of whose it is.
     """
 
     number: E164 | None = field(repr=False)
@@ -143,7 +143,7 @@ class Health:
 
     @property
     def usable(self) -> bool:
-        """Whether chats can be opened and read, and some messages sent."""
+        """Whether chats can be opened and read, and at least some messages be sent."""
         return self.state is AccountState.READY or self.known_chats
 
     def __repr__(self) -> str:
@@ -151,7 +151,7 @@ class Health:
 
 
 def always() -> bool:
-    """There is no lease that could run out."""
+    """For a hand-over without a lease: it is always held."""
     return True
 
 

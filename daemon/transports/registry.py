@@ -1,4 +1,4 @@
-"""The transport that the settings name."""
+"""Makes the transport that is chosen in the settings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from daemon.transports.protocol import Transport
 
 
 def make_transport(settings: Settings) -> Transport:
-    """The transport that the settings name. Raises ConfigError."""
-    # Imported here: Selenium is a second of start-up that only the browser needs.
+    """The transport that is chosen in the settings. Raises ConfigError."""
+    # Imported here because Selenium takes a second to import, and only the browser transport needs it.
     if settings.transport == "browser":
         from daemon.transports.browser.driver import BrowserTransport
 

@@ -1,5 +1,5 @@
-"""The models of what comes in and goes out, one for each thing, wherever it is shown.
+"""The models of requests and answers: one for each thing, wherever it appears.
 
-Coming in, a field that is not known is refused, so that no misspelt option is passed over in silence. Going out, fields
-are added over time, and never renamed or taken away. Times are UTC epoch milliseconds.
+In requests unknown fields are refused, so that no misspelt option is ignored silently. In answers fields may be added
+over time, but are never renamed or removed. Times are UTC epoch milliseconds.
 """

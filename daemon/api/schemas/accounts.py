@@ -11,7 +11,7 @@ from daemon.api.schemas.common import Body, Time, example
 
 
 class Limits(Body):
-    """An account's own limits: what is not named stays; null is what the settings say."""
+    """An account's own limits. Fields that are left out stay as they are; null means the default of the settings."""
 
     model_config = example(daily_cap=200, quiet_hours="21:00-08:00")
 
@@ -22,7 +22,7 @@ class Limits(Body):
 
 
 class Link(Body):
-    """How to link: by a code for the phone's number, or by the QR code where none is given."""
+    """How to link: with a code for the phone's number, or with the QR code if no number is given."""
 
     model_config = example(number="+4915110000000")
 
@@ -30,7 +30,7 @@ class Link(Body):
 
 
 class Wish(Answer):
-    """What was last asked of an account's sender."""
+    """The last command to an account's sender."""
 
     what: str
     stage: str
@@ -41,7 +41,7 @@ class Wish(Answer):
 
 
 class LimitsInForce(Answer):
-    """What limits an account, whoever has set it."""
+    """The limits in force for an account, its own and those of the settings."""
 
     hourly_cap: int
     daily_cap: int
@@ -86,7 +86,7 @@ class Account(Answer):
 
 
 class AccountAsked(Account):
-    """The account after something was asked of its sender, which does it when no message is in hand."""
+    """The account after a command to its sender, which carries it out when no message is being sent."""
 
     success: Literal[True] = True
     message: str
@@ -99,7 +99,7 @@ class Accounts(Answer):
 
 
 class LinkCode(Answer):
-    """What to enter on the phone to link it."""
+    """The code to enter on the phone to link it."""
 
     code: str
     number: str | None

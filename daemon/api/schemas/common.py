@@ -1,4 +1,4 @@
-"""What the models of several things have in common."""
+"""What several models have in common."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from daemon.api.parameters import MAX_ID
 
 MAX_TIME = 253_402_300_799_999  # the end of the year 9999
 _DATE = TypeAdapter(AwareDatetime)
-_NO_DATE = re.compile(r"[\d.\s+-]*")  # pydantic would take a text of digits for seconds
+_NO_DATE = re.compile(r"[\d.\s+-]*")  # pydantic would read a text of digits as seconds
 
 
 class Body(BaseModel):
-    """Base of what comes in."""
+    """Base of all request bodies."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 def example(**fields: Any) -> ConfigDict:
-    """A body as it may be, for the documentation."""
+    """An example of a body, for the documentation."""
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 def _instant(value: Any) -> Any:
-    """UTC epoch ms of a date with its zone, or of such a number."""
+    """UTC epoch ms from an ISO 8601 date with time zone, or from such a number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float) and value.is_integer():
@@ -75,7 +75,7 @@ def absent(value: Any) -> bool:
 
 
 class Problem(Answer):
-    """An error, as RFC 9457 has it."""
+    """An error in the format of RFC 9457."""
 
     type: str = Field(
         description="Stable: a program may tell errors apart by it.", examples=["urn:wasender:problem:not-found"]
@@ -92,7 +92,7 @@ class Done(Answer):
 
 
 class Rejected(Answer):
-    """A row that was left out, and why. Of a file `row` is its line, of a list `index` counts from 0."""
+    """A row that was left out, and why. For a file, `row` is its line; for a list, `index` counts from 0."""
 
     row: int | None = Field(None, exclude_if=absent)
     index: int | None = Field(None, exclude_if=absent)

@@ -28,7 +28,7 @@ class Waiting(Answer):
 
 
 class Ready(Answer):
-    """Whether an account can send; what it waits for is told to callers with a key."""
+    """Whether an account can send; callers with a key also see what it waits for."""
 
     ready: bool
     reason: str | None = Field(None, exclude_if=absent)

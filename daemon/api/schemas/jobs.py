@@ -1,4 +1,4 @@
-"""What is sent, jobs, and the messages of which they are made."""
+"""Sending, jobs, and their messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Seconds = Annotated[float, Field(ge=0, le=create.MAX_DELAY_S, strict=True)]
 
 
 class Send(Body):
-    """A campaign: who gets which message, when and how fast. Recipients come from exactly one source."""
+    """A campaign: who gets which message, when and how fast. Give the recipients in exactly one way."""
 
     model_config = example(numbers=["+4915110000000"], message="Hello")
 
@@ -34,7 +34,7 @@ class Send(Body):
 
 
 class Decide(Body):
-    """What became of an uncertain message: it was sent, or it is to be sent again."""
+    """The decision about an uncertain message: it was sent, or it is to be sent again."""
 
     model_config = example(sent=True)
 
@@ -42,7 +42,7 @@ class Decide(Body):
 
 
 class Queued(Done):
-    """What became of POST /send."""
+    """The outcome of POST /send."""
 
     message: str
     job_id: int
@@ -56,7 +56,7 @@ Status = Literal["scheduled", "pending", "running", "paused", "stopped", "comple
 
 
 class Job(Answer):
-    """A campaign and how far it has come. Each message is counted once, in the state it is in."""
+    """A campaign and its progress. Each message is counted once, in its present state."""
 
     job_id: int
     name: str | None = Field(description="null for callers without a key; so are `account` and `reason`.")
@@ -85,7 +85,7 @@ class Job(Answer):
 
 
 class JobChanged(Job):
-    """The job as it is after a change."""
+    """The job after a change."""
 
     success: Literal[True] = True
     message: str
@@ -134,7 +134,7 @@ class Move(Answer):
 
 
 class ChatRow(Answer):
-    """A message in a chat, as it was seen. own: whether it was ours, null where nobody could tell."""
+    """A message as it was seen in a chat. own: whether it was ours, null if that was unclear."""
 
     own: bool | None
     text: str
@@ -142,7 +142,7 @@ class ChatRow(Answer):
 
 
 class Evidence(Answer):
-    """What a chat looked like when nobody could tell whether a message had gone out."""
+    """What the chat looked like when it was unclear whether the message had gone out."""
 
     at: Time
     finding: str
@@ -151,13 +151,13 @@ class Evidence(Answer):
 
 
 class MessageHistory(Message):
-    """A message and all that happened to it."""
+    """A message and its history."""
 
     timeline: list[Move]
     evidence: Evidence | None
 
 
 class MessageDecided(Message):
-    """The message after a person has decided."""
+    """The message after the decision."""
 
     success: Literal[True] = True

@@ -1,4 +1,4 @@
-"""What is kept for reuse: uploads, templates, lists."""
+"""Uploads, templates and lists."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Upload(Answer):
 
 
 class Attachment(Answer):
-    """A file that messages can take along."""
+    """A file that can be attached to messages."""
 
     attachment_id: str
     filename: str
@@ -40,7 +40,7 @@ class Attachment(Answer):
 
 
 class NewTemplate(Body):
-    """A text to keep."""
+    """A text to save as a template."""
 
     model_config = example(name="Spring sale", text="Hi {{ name }}")
 
@@ -53,7 +53,7 @@ class NewTemplate(Body):
 
 
 class Template(Answer):
-    """A text kept for reuse."""
+    """A text saved for reuse."""
 
     id: int
     name: str
@@ -70,7 +70,7 @@ class Templates(Answer):
 
 
 class People(Body):
-    """People for a list: exactly one of these."""
+    """People for a list, given in exactly one of these ways."""
 
     model_config = example(numbers=["+4915110000000"])
 
@@ -81,7 +81,7 @@ class People(Body):
 
 
 class NewList(People):
-    """A list to make; without people it is empty."""
+    """A list to create; without people it is empty."""
 
     model_config = example(name="Guests", numbers=["+4915110000000"])
 
@@ -89,7 +89,7 @@ class NewList(People):
 
 
 class ListName(Body):
-    """A list's other name."""
+    """A list's new name."""
 
     model_config = example(name="Friends")
 
@@ -98,7 +98,7 @@ class ListName(Body):
 
 
 class TakeOff(Body):
-    """Who is taken off a list: by the ids of their entries, by their numbers, or both."""
+    """Who to remove from a list: by the ids of their entries, by number, or both."""
 
     model_config = example(numbers=["+4915110000000"])
 
@@ -124,7 +124,7 @@ class Lists(Answer):
 
 
 class Added(Done):
-    """What became of people who were put on a list."""
+    """The outcome of adding people to a list."""
 
     added: int
     already_there: int
@@ -138,7 +138,7 @@ class ListMade(ContactList, Added):
 
 
 class Entry(Answer):
-    """Somebody on a list."""
+    """A person on a list."""
 
     id: int
     number: str
@@ -146,13 +146,13 @@ class Entry(Answer):
 
 
 class Entries(Answer):
-    """A page of those on a list."""
+    """A page of the people on a list."""
 
     entries: list[Entry]
     next_cursor: int | None
 
 
 class Removed(Done):
-    """How many were taken off a list."""
+    """How many people were removed from a list."""
 
     removed: int

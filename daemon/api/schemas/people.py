@@ -1,4 +1,4 @@
-"""Who must not be written to, and what people answer."""
+"""The suppression list, and replies."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Suppression(Answer):
 
 
 class Suppressed(Suppression):
-    """The entry, be it new or old."""
+    """The entry, whether it is new or was there before."""
 
     success: Literal[True] = True
 
@@ -53,7 +53,7 @@ class Suppressions(Answer):
 
 
 class Imported(Done):
-    """What became of a list that was imported."""
+    """The outcome of an import."""
 
     added: int
     present: int
@@ -64,7 +64,7 @@ class Imported(Done):
 
 
 class Reply(Answer):
-    """What somebody has answered."""
+    """A reply from a recipient."""
 
     id: int
     account: str

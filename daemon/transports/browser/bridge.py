@@ -1,4 +1,4 @@
-"""The page as something to ask: one round trip each, real keys, and what its selectors found."""
+"""The link between our code and the page: questions with one round trip each, real key presses, selectors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CTRL, SHIFT = 2, 8  #: as the DevTools protocol counts them
 
 
 class Operation:
-    """Tells the thread that nobody waits for its work any more."""
+    """Tells the driver's thread when its work is no longer wanted."""
 
     def __init__(self) -> None:
         self._abandoned = threading.Event()
@@ -48,11 +48,11 @@ class Abandoned(Exception):
 
 
 class Interrupted(Exception):
-    """The page went away under a script: it reloads, or shows an alert."""
+    """The page disappeared while a script was running: it reloads, or shows an alert."""
 
 
 def mask(text: str, limit: int = 120) -> str:
-    """A dialog's words for a person: one line, no digits, cut."""
+    """A dialog's text to be shown to a person: one line, without digits, shortened."""
     line = re.sub(r"\d", "#", " ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
@@ -65,8 +65,8 @@ class Surface:
         self._driver = driver
         self._script_s = script_s
         self.url = base_url
-        self.own: tuple[str, ...] = ()  #: names of the files in hand, which are never taken for the page's words
-        self.born = 0.0  #: which life of the page the last `observe` saw
+        self.own: tuple[str, ...] = ()  #: names of the files being sent, which must not be taken for text of the page
+        self.born = 0.0  #: start time of the page that the last `observe` saw; changes when the page is reloaded
         selectors = tomllib.loads((HERE / "selectors.toml").read_text())
         self.dismiss: list[dict[str, Any]] = selectors.pop("dismiss")  #: dialogs that need no person
         self.text: dict[str, str] = selectors["text"]  #: regexes of states
@@ -77,12 +77,12 @@ class Surface:
         self._hits: dict[str, int] = {}
 
     def open(self, path: str = "/") -> None:
-        """Load WhatsApp anew; returns at once."""
+        """Load WhatsApp; returns at once."""
         with contextlib.suppress(TimeoutException):
             self._driver.get(self.url + path)
 
     def observe(self) -> dict[str, Any]:
-        """All that tells in which state the page is."""
+        """Everything that shows the state of the page."""
         look: dict[str, Any] = self.ask("observe")
         self.born = look["born"]
         return look
@@ -131,15 +131,15 @@ class Surface:
         self._driver.execute_cdp_cmd("Input.dispatchKeyEvent", event | {"type": "keyUp"})
 
     def type(self, text: str) -> None:
-        """Insert `text` at the caret, as an input method would: any sign of Unicode."""
+        """Insert `text` at the caret, as an input method would; takes any Unicode character."""
         self._driver.execute_cdp_cmd("Input.insertText", {"text": text})
 
     def picture(self) -> bytes | None:
-        """What Chrome shows now, as PNG; None when it cannot be had."""
+        """A screenshot (PNG); None when it cannot be taken."""
         with contextlib.suppress(WebDriverException):
             return self._driver.get_screenshot_as_png()
         return None
 
     def keep_choosers_shut(self, shut: bool) -> None:
-        """Have Chrome swallow the system's file choosers, which nobody could close."""
+        """Have Chrome suppress the system's file choosers, which nobody could close."""
         self._driver.execute_cdp_cmd("Page.setInterceptFileChooserDialog", {"enabled": shut})

@@ -1,4 +1,4 @@
-"""A chat that was opened, and by what it was proved to be the right one."""
+"""An open chat, with the proof that it is the right one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 class Chat:
     """An open chat that is proved to be the one with `digits`.
 
-    rows: how its rows came to rest (for the page's `settled`). left: `Screens.left` at the time.
-    draft: what stood in its composer.
+    rows: its rows once they stopped changing (for the page's `settled`). left: `Screens.left` at that time.
+    draft: the text that was in its composer.
     """
 
     digits: str

@@ -1,4 +1,4 @@
-"""The right chat, and no other: how it is opened, and how it is proved."""
+"""Opening a chat, and proving that it is the right one."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from daemon.transports.browser.leftovers import Leftovers, new_marker
 from daemon.transports.browser.screens import LINK, OPEN_MS, Screens
 
 log = structlog.get_logger()
-NAVIGATE_S = 90.0  #: how long WhatsApp may take to start anew
-ANCHOR_REST_S = 600.0  #: how long a way to open chats that did not work is left alone
+NAVIGATE_S = 90.0  #: how long WhatsApp may take to load
+ANCHOR_REST_S = 600.0  #: how long a way to open chats is not tried again after it has failed
 
 
 class Chats:
-    """Opens chats. WhatsApp's own pages link to a chat by an address; so do we, and have it proved."""
+    """Opens chats, as links on WhatsApp's own pages do, and proves that the right one is open."""
 
     def __init__(self, surface: Surface, screens: Screens, leftovers: Leftovers) -> None:
         self._surface = surface
@@ -34,7 +34,7 @@ class Chats:
         self.proved: Chat | None = None  #: the last one
 
     def open(self, number: E164, operation: Operation) -> Chat:
-        """Open the chat with `number` and prove that it is this one.
+        """Open the chat with `number` and prove that it is the right one.
 
         Raises Undeliverable, AccountUnready, NotSubmitted.
         """
@@ -79,8 +79,8 @@ class Chats:
         return self._arrived(answer)
 
     def _prove_by_marker(self, digits: str, operation: Operation) -> dict[str, Any] | None:
-        """Ask WhatsApp to put a word of ours into the draft of the number's chat: it then stands in the
-        composer of that chat and of no other."""
+        """Ask WhatsApp to put a marker word into the draft of the number's chat: it is then in the composer of that
+        chat and of no other."""
         marker = new_marker()
         operation.check()
         before = self._surface.ask("chatNow", digits=digits)
@@ -134,7 +134,7 @@ class Chats:
         return self._arrived(answer) if answer["outcome"] == "proved" else None
 
     def _by_address(self, digits: str, operation: Operation) -> dict[str, Any] | None:
-        """Load WhatsApp anew with the chat in its address: slow, but it needs nothing of the page."""
+        """Reload WhatsApp with the chat in the address: slow, but it depends on nothing in the page."""
         marker = new_marker()
         born = self._surface.observe()["born"]
         self._surface.open(f"/send?phone={digits}&text={marker}")
@@ -149,7 +149,7 @@ class Chats:
                     time.sleep(0.05)
                     continue
                 answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
-                # A page that was loaded for this chat alone has been asked for no other.
+                # A page that was just loaded for this chat has not been asked for any other.
                 answer = self._after_dialogs(answer, digits, marker, operation, alone=True)
                 if answer["outcome"] in ("timeout", "busy"):
                     continue
@@ -170,9 +170,9 @@ class Chats:
         *,
         alone: bool = False,
     ) -> dict[str, Any]:
-        """Answer the dialogs that come up instead of the chat. Raises Undeliverable, AccountUnready.
+        """Handle dialogs that appear instead of the chat. Raises Undeliverable, AccountUnready.
 
-        ask: asks for the chat anew. alone: no answer about another number can be on its way.
+        ask: asks for the chat again. alone: no answer about another number can still arrive.
         """
         nameless = alone
         for _ in range(6):
@@ -183,7 +183,7 @@ class Chats:
             if answer["outcome"] == "busy":
                 answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
                 if answer["outcome"] == "busy":
-                    # Else its answer would come while the next person's chat is opened.
+                    # Otherwise its answer would arrive while the next person's chat is being opened.
                     self._surface.ask("clickInDialog", text=self._surface.text["starting_chat"], labels=["^cancel$"])
                     raise errors.NotSubmitted("WhatsApp does not open the chat: its server does not answer.")
                 continue
@@ -192,8 +192,8 @@ class Chats:
             dialog = answer["dialog"]
             if dialog["invalid"]:
                 self._surface.ask("acceptDialog", text=self._surface.text["invalid_number"])
-                # It may be the late answer about somebody else's number. Where it names none, as older builds do not,
-                # it is about this one when the same question gets the same answer once more.
+                # It may be a late answer about somebody else's number. If it names no number, as in older builds, it
+                # is taken to be about this one only if asking again gives the same answer.
                 if dialog["number"] == digits or (dialog["number"] is None and nameless):
                     raise errors.Undeliverable("The number is not on WhatsApp.")
                 nameless = nameless or dialog["number"] is None
@@ -215,14 +215,14 @@ class Chats:
         return None
 
     def barred_now(self, chat: dict[str, Any] | None, digits: str) -> errors.ChatBarred | None:
-        """Why this account may not write in the chat that is open (as `observe` saw it); None when it may."""
+        """Why the account may not write in the open chat (as `observe` saw it); None if it may."""
         if chat is None or chat["composer"] or chat["bar"] not in (Hold.RESTRICTED, Hold.MONTHLY_CAP):
             return None
         self._screens.note_bar(Hold(chat["bar"]), digits, chat["title"])
         return errors.ChatBarred("WhatsApp does not let this account start new chats.")
 
     def _without_composer(self, chat: dict[str, Any], digits: str) -> None:
-        """Raises what it means that nothing can be written in the chat."""
+        """Raises the error that fits a chat in which nothing can be written."""
         if chat["bar"] == "blocked":
             raise errors.Undeliverable("This contact is blocked in WhatsApp.")
         if barred := self.barred_now(chat, digits):

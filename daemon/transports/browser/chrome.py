@@ -1,4 +1,4 @@
-"""Chrome's life: one browser for one account, started on what a killed life left, ended to the last process."""
+"""Starting and stopping Chrome: one browser for one account, cleaned up after crashes, ended to the last process."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ PACKAGES = "On Debian: apt install chromium chromium-driver"
 CHROMES = ("chromium", "google-chrome-stable", "google-chrome", "chromium-browser", "chrome")
 DRIVERS = ("/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver")
 
-UP_S = 45.0  #: for Chrome to come up
+UP_S = 45.0  #: how long Chrome may take to start
 COMMAND_S = 60.0  #: longest single exchange with the driver
 SCRIPT_S = 30.0  #: longest run of a script in the page; a page that hangs longer is lost
-QUIT_S = 2.0  #: for Chrome to write its profile when asked to quit
+QUIT_S = 2.0  #: how long Chrome may take to write its profile when asked to quit
 
 ARGUMENTS = (
     "--lang=en-US",
@@ -59,7 +59,7 @@ ARGUMENTS = (
     "--disable-quic",
     "--disable-features=Translate,MediaRouter,OptimizationHints",
     "--hide-crash-restore-bubble",
-    "--password-store=basic",  # a desktop keyring would ask, or be locked
+    "--password-store=basic",  # a desktop keyring might prompt or be locked
     "--mute-audio",
     "--no-first-run",
     "--no-default-browser-check",
@@ -73,10 +73,10 @@ PREFERENCES = {
 
 
 class _Options(uc.ChromeOptions):  # type: ignore[misc]
-    """Keeps two arguments of uc's away.
+    """Drops two arguments that undetected-chromedriver (uc) adds.
 
-    --no-sandbox, which it adds whatever it is told: the sandbox stays on except for root, where Chrome refuses.
-    --user-data-dir, which `_Launch` gives: uc drops or mangles it when the path has "headless" or "lang" in it.
+    --no-sandbox, which it always adds: the sandbox stays on, except for root, where Chrome refuses to start with it.
+    --user-data-dir, which `_Launch` adds: uc drops or mangles it if the path contains "headless" or "lang".
     """
 
     def add_argument(self, argument: str) -> None:
@@ -86,19 +86,19 @@ class _Options(uc.ChromeOptions):  # type: ignore[misc]
 
 
 class _Driver(uc.Chrome):  # type: ignore[misc]
-    """uc's Chrome without its clean-up of last resort: `Chrome.stop` ends what it started."""
+    """uc's Chrome without its own clean-up: `Chrome.stop` ends everything that was started."""
 
     def quit(self) -> None:
-        """Nothing: uc kills the driver here and leaves the rest to chance."""
+        """Does nothing: uc would only kill the driver here, and leave the other processes."""
 
     def __del__(self) -> None:
-        """Nothing."""
+        """Does nothing, like `quit`."""
 
 
 @dataclass
 class _Launch:
-    """Stands for the module `subprocess` inside uc while it starts Chrome, which it does with pipes that nobody
-    reads (Chrome would block on a full one) and on a port that it hopes to be free still.
+    """Replaces the module `subprocess` inside uc while it starts Chrome. uc would use pipes that nobody reads (Chrome
+    would block when one is full) and a port that it only hopes is still free.
     """
 
     options: _Options
@@ -106,7 +106,7 @@ class _Launch:
     environment: dict[str, str]
     arguments: list[str]
     log: Path
-    check: Callable[[], None]  # raises when nobody wants Chrome any more
+    check: Callable[[], None]  # raises when Chrome is no longer wanted
     process: subprocess.Popen[bytes] | None = None
 
     PIPE = subprocess.PIPE
@@ -148,7 +148,7 @@ class _Launch:
         return errors.BrowserLost(f"Chrome ended as soon as it was started (exit code {code}). {words}")
 
 
-_launch_lock = threading.Lock()  # uc.subprocess is one for the process
+_launch_lock = threading.Lock()  # uc.subprocess is global in the process
 
 
 def find_chrome(setting: str = "") -> Path:
@@ -190,8 +190,8 @@ class Chrome:
         self.profile = data / "profiles" / settings.account
         self._drivers = data / "drivers" / settings.account
         digest = hashlib.sha256(str(self.profile).encode()).hexdigest()[:16]
-        # Short, and the same in every life: Chrome's socket in it must stay under 108 bytes, and what a killed
-        # life left can be found.
+        # Short, because the path of Chrome's socket in it must stay under 108 bytes; and the same after every restart,
+        # so that what a killed process left behind is found.
         self.temp = Path(tempfile.gettempdir()) / f"wasender-{os.getuid()}-{digest}"
         self.lock = filelock.FileLock(self.profile.with_name(f"{settings.account}.lock"), thread_local=False)
         self.driver: WebDriver | None = None
@@ -200,10 +200,10 @@ class Chrome:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, check: Callable[[], None] = lambda: None) -> WebDriver:
-        """Bring Chrome up with an empty page.
+        """Start Chrome with an empty page.
 
-        check: called between the steps; what it raises ends the start, and is passed on.
-        Raises AccountInUse, SetupError; whatever Selenium raises when Chrome does not come up.
+        check: called between the steps; an exception from it aborts the start and is passed on.
+        Raises AccountInUse, SetupError, and whatever Selenium raises when Chrome does not start.
         """
         began = time.monotonic()
         chrome, chromedriver = find_chrome(self._settings.chrome), find_chromedriver(self._settings.chromedriver)
@@ -233,7 +233,7 @@ class Chrome:
         return self.driver
 
     def stop(self) -> None:
-        """Ask Chrome to quit, so that it writes its profile; then leave nothing behind. Takes under 5 s."""
+        """Ask Chrome to quit, so that it writes its profile; then end all processes. Takes under 5 s."""
         if self.driver is not None and self.pid is not None:
             with contextlib.suppress(WebDriverException, urllib3.exceptions.HTTPError, OSError):
                 self._client_timeout(QUIT_S)
@@ -242,15 +242,15 @@ class Chrome:
         self.kill()
 
     def kill(self) -> int:
-        """SIGKILL every process that is ours by this profile, also what a previous life left.
+        """SIGKILL every process of ours that uses this profile, including those left over from a previous run.
 
-        Without the lock nothing: they are another sender's. Returns how many there were.
+        Does nothing without the profile's lock: they belong to another sender then. Returns how many there were.
         """
         if not self.lock.is_locked:
             return 0
         ended: set[int] = set()
         until = time.monotonic() + processes.GONE_S
-        # Again, until nobody is left: one of them may have started another before its end.
+        # Repeat until there are none: a process may have started another one just before it was killed.
         while found := processes.marked(self.profile, self._drivers, self.temp):
             ended |= {process.pid for process in found}
             processes.end(found, max(0.0, until - time.monotonic()))
@@ -263,7 +263,7 @@ class Chrome:
         return len(ended)
 
     def release(self) -> None:
-        """After `kill`: forget the driver, remove temporary files, give the profile free."""
+        """After `kill`: forget the driver, remove temporary files and release the profile's lock."""
         self._hang_up()
         self.driver = self.pid = self._display = self._process = None
         self._remove_stale()
@@ -274,7 +274,7 @@ class Chrome:
         return self.pid is not None and not processes.gone(self.pid)
 
     def memory_mib(self) -> int:
-        """What Chrome with its helpers, its driver and its display use, in MiB. Any thread may ask."""
+        """The memory used by Chrome with its helpers, driver and display, in MiB. Any thread may call this."""
         started = (process.pid for process in self._started())
         return processes.memory(processes.family(*started)) >> 20
 
@@ -296,7 +296,8 @@ class Chrome:
             ) from error
 
     def _must_be_alone(self) -> None:
-        """Two browsers would destroy the profile; one that is not ours is not ended either. Raises AccountInUse."""
+        """Make sure that no other browser uses the profile: two would destroy it, and we do not kill one that is not
+        ours. Raises AccountInUse."""
         if others := processes.strangers(self.profile):
             raise errors.AccountInUse(
                 f"A browser that wasender did not start (process {others[0]}) has the profile {self.profile} open: "
@@ -304,10 +305,7 @@ class Chrome:
             )
 
     def _remove_stale(self) -> int:
-        """Remove Chrome's locks on the profile, which it leaves when it is killed, and its temporary folder.
-
-        Returns how many of these there were.
-        """
+        """Remove the profile locks and temporary folder that a killed Chrome leaves. Returns how many there were."""
         count = 0
         for name in SINGLETONS:
             with contextlib.suppress(FileNotFoundError):
@@ -317,7 +315,7 @@ class Chrome:
             display.clean(self.temp)
             shutil.rmtree(self.temp, ignore_errors=True)
             count += 1
-        # 4 MiB of each life, which only a longer one would clear away: hundreds of restarts would fill the disk.
+        # 4 MiB for each start, which Chrome only clears away after running for a while: many restarts fill the disk.
         shutil.rmtree(self.profile / "BrowserMetrics", ignore_errors=True)
         return count
 
@@ -327,11 +325,11 @@ class Chrome:
         try:
             stored = json.loads(path.read_bytes())
         except (OSError, ValueError):
-            stored = None  # new, or cut off by a kill: the login is not in this file
+            stored = None  # new, or truncated by a kill; the login is not in this file
         if not isinstance(stored, dict):
             stored = {}
         _merge(stored, PREFERENCES)
-        # Without it Chrome takes the last exit for a clean one, and uc leaves the file alone.
+        # With no exit type, Chrome assumes a clean exit, and uc does not touch the file.
         stored["profile"].pop("exit_type", None)
         fresh = path.with_suffix(".wasender")
         fresh.write_text(json.dumps(stored))
@@ -340,11 +338,11 @@ class Chrome:
     def _make_temp(self) -> None:
         try:
             self.temp.mkdir(mode=0o700)
-        except OSError:  # somebody else's is in its place
+        except OSError:  # there is one of another user
             self.temp = Path(tempfile.mkdtemp(prefix="wasender-"))
 
     def _copy_driver(self, chrome: Path, chromedriver: Path) -> tuple[Path, str]:
-        """uc patches the driver in place: give it a copy of ours, made anew when the system's has changed."""
+        """A copy of the driver for uc, which patches it in place; copied again when the system's driver has changed."""
         self._drivers.mkdir(parents=True, exist_ok=True, mode=0o700)
         copy, stamp = self._drivers / "chromedriver", self._drivers / "origin.json"
         origin = {"chrome": _fingerprint(chrome), "chromedriver": _fingerprint(chromedriver)}
@@ -358,7 +356,7 @@ class Chrome:
         fresh = self._drivers / "chromedriver.new"
         shutil.copyfile(chromedriver, fresh)
         fresh.chmod(0o700)
-        durable.keep(fresh, copy)  # before the stamp: half a driver with a stamp would be used for ever
+        durable.keep(fresh, copy)  # before the stamp: otherwise an incomplete copy could be used for ever
         written = stamp.with_suffix(".new")
         written.write_text(json.dumps({"origin": origin, "version": version}))
         durable.keep(written, stamp)
@@ -400,9 +398,9 @@ class Chrome:
         options.page_load_strategy = "none"
         for argument in ARGUMENTS:
             options.add_argument(argument)
-        if os.getuid() == 0:  # containers, where /dev/shm is often 64 MiB
+        if os.getuid() == 0:  # usually a container, where /dev/shm is often only 64 MiB
             options.add_argument("--disable-dev-shm-usage")
-        uc_patcher.Patcher.data_path = str(self._drivers)  # else it makes a folder in HOME
+        uc_patcher.Patcher.data_path = str(self._drivers)  # otherwise it makes a folder in HOME
         launch = _Launch(options, self.profile, environment, arguments, self.temp / "chrome.log", check)
         with _launch_lock, warnings.catch_warnings():
             uc.subprocess = launch
@@ -444,7 +442,7 @@ class Chrome:
             self.driver.command_executor.client_config.timeout = seconds  # type: ignore[union-attr]
 
     def _started(self) -> list[subprocess.Popen[bytes]]:
-        """Chrome, its display and its driver, as far as they have been started."""
+        """Chrome, its display and its driver, as far as they were started."""
         xvfb = self._display.process if self._display else None
         return [process for process in (self._process, xvfb, self._service_process()) if process is not None]
 
@@ -453,7 +451,7 @@ class Chrome:
         return getattr(service, "process", None)
 
     def _hang_up(self) -> None:
-        """Close what leads to the driver now, rather than when Python next looks for garbage."""
+        """Close the connections to the driver now, instead of at the next garbage collection."""
         if self.driver is not None:
             self.driver.command_executor.close()  # type: ignore[union-attr]
         process = self._service_process()

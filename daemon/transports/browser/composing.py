@@ -1,4 +1,4 @@
-"""What a message is made of in the page: boxes with text in them, and files with a caption."""
+"""Composing a message on the page: text boxes, and files with a caption."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 TEXT_MAX = 65_536
 CAPTION_MAX = 1_024
-FILES_MAX = 30  #: in one pick
+FILES_MAX = 30  #: WhatsApp's limit for files at once
 
 _PICKER = {Kind.PHOTO: "media", Kind.VIDEO: "media", Kind.AUDIO: "audio", Kind.DOCUMENT: "document"}
 _REFUSALS = {
@@ -47,7 +47,7 @@ class Parcel:
         return "composer" if self.group == "text" else "caption"
 
     def wants(self) -> list[dict[str, Any]]:
-        """How its rows in the chat can be told: one for each file, or one for the text."""
+        """What its rows in the chat are recognised by: one entry for each file, or one for the text."""
         if not self.files:
             return [{"text": self.text, "names": [], "media": False}]
         texts = [self.text] + [""] * (len(self.files) - 1)
@@ -58,18 +58,18 @@ class Parcel:
 
 
 def shown_name(file: Attachment) -> str:
-    """The name the recipient sees: the last part of the file's, short enough for every file system."""
+    """The file name the recipient sees, without folders and short enough for every file system."""
     return filenames.short(Path(file.filename).name) or "file"
 
 
 def own_names(message: Outgoing) -> tuple[str, ...]:
-    """What of the message's files the page may show as words: their names, with and without the ending."""
+    """File names that the page may show as text, with and without their extension."""
     names = [shown_name(file) for file in message.attachments]
     return tuple(dict.fromkeys([*names, *(Path(name).stem for name in names)]))
 
 
 def plan(message: Outgoing) -> list[Parcel]:
-    """Cut a message into what can leave with one click each. Raises Undeliverable."""
+    """Split a message into parts that can each be sent with one click. Raises Undeliverable."""
     text = typable(message.text)
     if len(text) > TEXT_MAX:
         raise errors.Undeliverable(f"The text is longer than {TEXT_MAX} characters.")
@@ -92,7 +92,7 @@ def plan(message: Outgoing) -> list[Parcel]:
 
 
 def typable(text: str) -> str:
-    """The text as an editor can take it: one kind of line end, no tabs or other control characters."""
+    """The text in a form the editor accepts: `\\n` line ends, no tabs or other control characters."""
     text = re.sub(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]", "\n", text).replace("\t", "    ")
     return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", "", text)
 
@@ -123,9 +123,9 @@ class Box:
         raise errors.NotSubmitted("An old draft could not be removed from the chat.")
 
     def fill(self, text: str, rows: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Put `text` into the empty box and read it back. Returns what the page says of the chat then.
+        """Put `text` into the empty box and read it back. Returns what the page says about the chat after that.
 
-        rows: what the page's `settled` shall wait for besides.
+        rows: what the page's `settled` should wait for as well.
         """
         ways = (
             [self._by_lines, self._by_paste, self._surface.type]
@@ -140,13 +140,13 @@ class Box:
             if back["same"]:
                 return back
             log.warning("composer.differed", way=way.__name__.strip("_"), length=back["length"], expected=len(text))
-        if back["close"]:  # all lines are there, only empty ones differ
+        if back["close"]:  # all lines are there; only empty lines differ
             return back
         self.clear()
         raise errors.NotSubmitted("WhatsApp's box does not take the text as it is.")
 
     def _by_lines(self, text: str) -> None:
-        """Line by line with Shift+Enter between, as people do. A plain Enter would send half a message."""
+        """Line by line, with Shift+Enter between them, as people do. A plain Enter would send half a message."""
         for index, line in enumerate(text.split("\n")):
             if index:
                 self._surface.key("Enter", "Enter", 13, modifiers=SHIFT, text="\r")
@@ -164,19 +164,19 @@ class Attacher:
     """Gives files to the page."""
 
     def __init__(self, surface: Surface, screens: Screens, temp: Path) -> None:
-        """temp: a private folder, for files under the name the recipient shall see."""
+        """temp: a private folder for copies of files under the name the recipient should see."""
         self._surface = surface
         self._screens = screens
         self._temp = temp / "files"
 
     def forget(self) -> None:
-        """Remove what was made for earlier messages."""
+        """Remove the copies made for earlier messages."""
         shutil.rmtree(self._temp, ignore_errors=True)
 
     def attach(self, parcel: Parcel, parcels: list[Parcel], operation: Operation) -> None:
-        """Choose the files and write the caption; the preview then stands ready to be sent.
+        """Choose the files and write the caption; the preview is then ready to be sent.
 
-        Files or text that do not fit into this parcel become further ones behind it.
+        Files or text that do not fit into this parcel are put into further ones after it.
         """
         paths = [self._named(file) for file in parcel.files]
         before = self._surface.ask("screenText", everywhere=True).splitlines()
@@ -228,7 +228,7 @@ class Attacher:
         raise errors.PartMissing("WhatsApp's menu for attachments is not as expected.", [part])
 
     def _named(self, file: Attachment) -> Path:
-        """A path to the file that ends in the name the recipient shall see. Raises NotSubmitted."""
+        """A path to the file that ends in the name the recipient should see. Raises NotSubmitted."""
         name = shown_name(file)
         path = file.path.resolve()
         if not path.is_file():
@@ -243,7 +243,7 @@ class Attacher:
                 os.link(path, link)
             except OSError:  # another file system
                 shutil.copyfile(path, link)
-        except OSError as error:  # of this file or this disk: Chrome is as it was
+        except OSError as error:  # a problem with this file or disk, not with Chrome
             reason = error.strerror or type(error).__name__
             raise errors.NotSubmitted(f"The attachment's file cannot be made ready ({reason}).") from error
         return link

@@ -1,4 +1,4 @@
-"""The display Chrome draws on: the user's own if it answers, else an Xvfb that belongs to us."""
+"""The display Chrome draws on: the user's own if it answers, otherwise an Xvfb that we start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from daemon import errors
 
 SCREEN = "1920x1080x24"
-OPTIONS = ("-nolisten", "tcp", "-noreset")  # else it starts anew whenever its last client has gone
+OPTIONS = ("-nolisten", "tcp", "-noreset")  # noreset: otherwise it restarts whenever its last client has gone
 SOCKETS = Path("/tmp/.X11-unix")  # noqa: S108 (where X servers listen)
 _START_S = 10.0
 _NUMBER = "display"  # file in the private folder: who finds it there later knows which socket was ours
@@ -49,7 +49,7 @@ class Display:
         self.variables = {"DISPLAY": f":{number}", "XAUTHORITY": str(cookie)}
 
     def close(self) -> None:
-        """End it, by TERM so that it removes its socket; safe to call twice."""
+        """Stop it with SIGTERM, so that it removes its socket; safe to call twice."""
         self.process.terminate()
         try:
             self.process.wait(1)
@@ -59,7 +59,7 @@ class Display:
 
 
 def clean(folder: Path) -> None:
-    """Remove the socket of the display that had this private folder, if it was killed and has no successor there."""
+    """Remove the socket of a killed display that used this private folder, unless another display uses it now."""
     try:
         number = int((folder / _NUMBER).read_text())
         if not answers(f":{number}"):
@@ -70,7 +70,7 @@ def clean(folder: Path) -> None:
 
 def _read_number(reader: int) -> str:
     text = b""
-    # To the line's end: Xvfb dies of SIGPIPE when its second write finds the pipe closed.
+    # Read to the end of the line: Xvfb dies of SIGPIPE if the pipe is closed before its second write.
     while not text.endswith(b"\n") and select.select([reader], [], [], _START_S)[0]:
         part = os.read(reader, 16)
         if not part:
@@ -107,7 +107,7 @@ def answers(display: str) -> bool:
 
 
 def write_cookie(path: Path) -> None:
-    """Write an X authority file that fits any display number: only who can read it may draw or look."""
+    """Write an X authority file for any display number: only processes that can read it have access to the display."""
     fields = (b"", b"", b"MIT-MAGIC-COOKIE-1", secrets.token_bytes(16))
     record = b"\xff\xff" + b"".join(len(field).to_bytes(2, "big") + field for field in fields)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -1,7 +1,7 @@
 """The transport that sends through WhatsApp Web in a Chrome of our own.
 
-Everything that touches the driver runs on one thread, each operation with a deadline: a page or a driver that
-hangs is killed, which frees the thread.
+Everything that touches the driver runs on one thread, each operation with a deadline. If the page or the driver hangs,
+Chrome is killed, which frees the thread.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from daemon.transports.protocol import Health, Heard, Lookup, Mark, Outgoing, Re
 log = structlog.get_logger()
 T = TypeVar("T")
 
-START_S = 60.0  #: deadlines of the operations, of their work on the driver's thread
+START_S = 60.0  #: deadlines of the operations on the driver's thread
 HEALTH_S = 60.0
 PREPARE_S = 150.0
 LOOK_UP_S = 150.0
@@ -39,12 +39,12 @@ PICTURE_S = 20.0
 LINK_S = 90.0
 LISTEN_S = 90.0
 LOSE_S = 3.5  #: how long the thread may take to notice that Chrome was killed
-UPLOAD_BYTES_S = 64 * 1024  #: slowest upload still waited for, bytes a second
+UPLOAD_BYTES_S = 64 * 1024  #: slowest upload that is still waited for, bytes per second
 
 
 @contextlib.contextmanager
 def _mapped() -> Iterator[None]:
-    """What the driver raises when Chrome or it is gone, hung or confused becomes BrowserLost."""
+    """Turn whatever Selenium raises when Chrome or the driver is gone or hangs into BrowserLost."""
     try:
         yield
     except Abandoned:
@@ -66,9 +66,9 @@ class BrowserTransport:
         self._chrome = chrome.Chrome(settings)
         self._page: Page | None = None
         self._thread: ThreadPoolExecutor | None = None
-        self._last: Future[Any] | None = None  # what the thread does or did
+        self._last: Future[Any] | None = None  # the operation that the thread runs, or ran last
         self._operation = Operation()
-        self._heard: deque[Heard] = deque()  # noted in this browser's page or in an earlier one's, and not asked for
+        self._heard: deque[Heard] = deque()  # noted, and not yet asked for; survives a restart of Chrome
 
     async def start(self) -> None:
         """See Transport.start. May be called again after BrowserLost."""
@@ -155,7 +155,7 @@ class BrowserTransport:
         await self._run("reload", lambda _: page.open(), LINK_S)
 
     async def worn_out(self) -> str | None:
-        """See Wears.worn_out. None, too, while Chrome does not run: `health` tells of that."""
+        """See Wears.worn_out. Also None while Chrome is not running: `health` reports that."""
         ceiling = self._settings.browser_memory_mb
         if not ceiling or not self._chrome.alive():
             return None
@@ -204,7 +204,7 @@ class BrowserTransport:
             await self._lose()
             raise errors.BrowserLost(f"Chrome did not answer for {deadline_s:.0f} s.") from None
         except asyncio.CancelledError:
-            operation.abandon()  # the thread stops at its next step; the next operation waits for that
+            operation.abandon()  # the thread stops at its next step, and the next operation waits for that
             raise
         except errors.BrowserLost as error:
             log.error("browser.lost", operation=name, reason=str(error))
@@ -224,7 +224,7 @@ class BrowserTransport:
         except asyncio.CancelledError:
             if not last.cancelled():
                 raise
-        except Exception:  # noqa: S110 (it was the previous caller's)
+        except Exception:  # noqa: S110 (the previous caller has got it)
             pass
 
     def _submit(self, work: Callable[[Operation], T]) -> Future[T]:
@@ -243,19 +243,19 @@ class BrowserTransport:
     async def _lose(self) -> None:
         """Kill Chrome and wait until the thread has noticed.
 
-        While it is starting Chrome it may be about to start one more process: killed as often as that takes.
+        While Chrome is starting, the thread may be about to start one more process, so this is repeated as necessary.
         """
         self._page = None
         self._operation.abandon()
         last = self._last
         if last is not None and not last.done():
             ended = asyncio.wrap_future(last)
-            ended.add_done_callback(lambda one: one.cancelled() or one.exception())  # it was its caller's
+            ended.add_done_callback(lambda one: one.cancelled() or one.exception())  # its caller has got the exception
             until = time.monotonic() + LOSE_S
             while not ended.done() and time.monotonic() < until:
                 await asyncio.to_thread(self._chrome.kill)
                 await asyncio.wait({ended}, timeout=0.1)
-            if not ended.done() and self._thread is not None:  # never seen; a new thread, rather than none
+            if not ended.done() and self._thread is not None:  # should not happen: use a new thread rather than none
                 self._thread.shutdown(wait=False, cancel_futures=True)
                 self._thread = None
         self._last = None

@@ -1,7 +1,7 @@
-"""What comes in: unread chats, and what stands in those that are open anyway.
+"""Incoming messages: unread chats, and the rows of chats that are open anyway.
 
-A chat that is open when a message arrives in it counts as read at once, so its rows are read before another chat takes
-its place. Opening one tells its other side that it was read: that is done only where somebody asks for it by `read`.
+A message that arrives in the open chat counts as read at once, so the chat's rows are read before another chat is
+opened. Opening a chat tells the other side that it was read, so this only happens when asked for with `read`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from daemon.transports.protocol import Heard, Said, Unread
 log = structlog.get_logger()
 
 OPEN_MS = 5_000
-ALIKE = 3  #: chats of one title that are opened to find the one with the landmarks
-MOST_ROWS = 600  #: that a chat is read back, at most
-BACK_S = 25.0  #: and how long that may take
-OLDER_MS = 700  #: for older rows to come
+ALIKE = 3  #: how many chats of the same title are opened to find the one with the landmarks
+MOST_ROWS = 600  #: how far a chat is read back, at most
+BACK_S = 25.0  #: how long that may take
+OLDER_MS = 700  #: how long to wait for older rows to load
 
 
 class Incoming:
@@ -36,21 +36,21 @@ class Incoming:
 
     def __init__(self, surface: Surface, screens: Screens, chats: Chats) -> None:
         self._surface, self._screens, self._chats = surface, screens, chats
-        self.notes: deque[Heard] = deque()  #: oldest first; whoever takes them may keep them beyond this page
+        self.notes: deque[Heard] = deque()  #: oldest first; the caller may keep them when the page is gone
         self._reading: tuple[str, str | None] | None = None  # title and digits of the chat that `read` opened
         self._hidden = 0
 
     def note(self, digits: str, rows: list[dict[str, Any]]) -> None:
-        """These stand in the chat of `digits`, which is proved to be theirs."""
+        """Note these rows of the chat with `digits`, which is proved to be theirs."""
         self._reading = None
         if any(not row["own"] for row in rows):
             self.notes.append(_heard(digits, rows))
 
     def overhear(self) -> None:
-        """Note what stands in the open chat, whichever it is: a person may have opened another one.
+        """Note the rows of the open chat, whichever it is: a person may have opened another one.
 
-        It is noted as somebody's only where its title is their number, and the chat was opened for them; whose it is
-        else, rows of ours tell.
+        The number is only noted if the title is that number and the chat was opened for it; otherwise our own rows in
+        the chat have to show whose it is.
         """
         found = self._surface.ask("heard")
         proved = self._chats.proved
@@ -62,8 +62,8 @@ class Incoming:
             self.notes.append(_heard(number, found["rows"]))
 
     def catch_up(self, chat: Chat, rows: list[dict[str, Any]], operation: Operation) -> bool:
-        """None of ours is among the rows of an open chat that the page has loaded: they have written more than that
-        since. Read on to where ours stand, and note it; whether anything had to be loaded for that."""
+        """For an open chat in which none of the loaded rows is ours, because the other side has written more since:
+        read back to our own rows and note them all. Returns whether anything had to be loaded for that."""
         if not rows or any(row["own"] for row in rows):
             return False
         read = self._back(frozenset(), 0, operation)
@@ -88,9 +88,9 @@ class Incoming:
         return [Unread(row["title"], _e164(row["number"]), row["count"], row["preview"]) for row in found["chats"]]
 
     def _require_chats(self, operation: Operation) -> None:
-        """The page shows its chats, and what comes in. Raises AccountUnready.
+        """Make sure that the page shows its chats. Raises AccountUnready.
 
-        The account may be held: who must not send can listen all the same.
+        The account may be on hold: it can still receive messages when it must not send any.
         """
         health, look = self._screens.look(operation, idle=False)
         if not (health.usable or (health.state is AccountState.HELD and look["main"])):
@@ -101,11 +101,11 @@ class Incoming:
         self._require_chats(operation)
         try:
             self.overhear()
-            self._chats.proved = self._reading = None  # whatever opens now, nothing is to be sent into it
+            self._chats.proved = self._reading = None  # nothing must be sent into the chat that opens now
             if not chat.title or (chat.number and not chat.count):
                 return self._read_number(re.sub(r"\D", "", chat.number or ""), chat, operation)
             first: Heard | None = None
-            for nth in range(1 if chat.count else ALIKE):  # of those that are unread the first is the next one
+            for nth in range(1 if chat.count else ALIKE):  # the first unread one is the next to read
                 heard = self._read_listed(chat, nth, operation)
                 if heard and (chat.count or chat.landmarks & {said.key for said in heard.rows}):
                     return heard
@@ -127,18 +127,18 @@ class Incoming:
         return _heard(found["number"], read["rows"])
 
     def _read_number(self, digits: str, chat: Unread, operation: Operation) -> Heard | None:
-        """Open it as a recipient's chat is opened: it is in no list, or far down and read already."""
+        """Open it by number, like a recipient's chat: it is in no list, or far down in it and already read."""
         try:
             self._chats.open(E164(f"+{digits}"), operation)
-        except errors.ChatBarred:  # its rows can be read all the same, if it is this one
+        except errors.ChatBarred:  # its rows can still be read, if it is the right one
             if not self._surface.ask("chatNow", digits=digits)["number"]:
                 return None
         read = self._back(chat.landmarks, chat.count, operation)
         return None if read is None else _heard(digits, read["rows"])
 
     def _back(self, landmarks: frozenset[str], count: int, operation: Operation) -> dict[str, Any] | None:
-        """The rows of the open chat, from one of the landmarks on and from all `count` unread ones; without landmarks
-        from a row of ours on. Those above are loaded as far as that takes."""
+        """The rows of the open chat, back to one of the landmarks and to all `count` unread ones; without landmarks,
+        back to a row of ours. Older rows are loaded as far as necessary."""
         until = time.monotonic() + BACK_S
         while True:
             operation.check()
@@ -159,7 +159,7 @@ class Incoming:
 
 
 def drained(notes: deque[Heard]) -> list[Heard]:
-    """All that is in it; it is empty then."""
+    """All notes; the queue is empty afterwards."""
     found = []
     while notes:
         found.append(notes.popleft())
@@ -175,5 +175,5 @@ def _e164(digits: str | None) -> E164 | None:
 
 
 def name_of(title: str | None, digits: str) -> str | None:
-    """What a chat is called where that is not its number."""
+    """The chat's title, unless it is the number."""
     return None if title is None or re.sub(r"\D", "", title) == digits else title

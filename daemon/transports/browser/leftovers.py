@@ -1,7 +1,7 @@
-"""Text in composers that was never sent: ours is taken away again, a person's is left as it is.
+"""Unsent text in composers: ours is removed, a person's is left alone.
 
-WhatsApp keeps what stands in a composer with the chat, over restarts, too. What is ours is known by what was written
-there; where nothing is known any more, because another life wrote it, by the message that is to go to that chat.
+WhatsApp keeps a composer's text with the chat, even over restarts. We recognise our own text because we remember what
+was written where; after a restart, by comparing it with the message that is to go to that chat.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-KEPT = 500  #: chats of which it is remembered what of ours may still stand in them
+KEPT = 500  #: for how many chats we remember our unsent text
 _MARKER = re.compile(r"ws[0-9a-f]{10}")
 
 
 def new_marker() -> str:
-    """A word that stands in no chat; it proves which one WhatsApp has opened."""
+    """A word that is in no chat yet, to prove which one WhatsApp has opened."""
     return "ws" + secrets.token_hex(5)
 
 
 @dataclass
 class Written:
-    """What is being composed: in which chat, and whether files wait in a preview over it."""
+    """What is being composed: in which chat, and whether files are waiting in a preview."""
 
     chat: Chat
     text: str
@@ -45,7 +45,7 @@ class Written:
 
 
 class Leftovers:
-    """What of ours may stand in composers. All methods run on the driver's thread."""
+    """Our text that may still be in composers. All methods run on the driver's thread."""
 
     def __init__(self, surface: Surface) -> None:
         self._surface = surface
@@ -53,7 +53,7 @@ class Leftovers:
         self._written: Written | None = None
 
     def began(self, chat: Chat, text: str, *, files: bool) -> None:
-        """From now on `text` may stand in the composer of `chat`, which is open."""
+        """Remember that `text` may be in the composer of `chat`, which is open, from now on."""
         self._written = Written(chat, text, files)
         self._texts[chat.digits] = text
         self._texts.move_to_end(chat.digits)
@@ -67,21 +67,21 @@ class Leftovers:
             self._written = None
 
     def ours(self, digits: str, draft: str, text: str | None = None) -> bool:
-        """Whether `draft`, found in the chat of `digits`, is nobody's but ours. text: what is to go there now."""
+        """Whether `draft`, found in the chat with `digits`, is certainly ours. text: the message to be sent there."""
         found = _plain(_MARKER.sub("", draft))
         written = self._texts.get(digits)
         if not found or (written is not None and _plain(written).startswith(found)):
             return True
         if text is None:
             return False
-        # Of another life: all of it, or as many whole lines as were written before that life ended.
+        # From before a restart: the whole text, or as many whole lines as were written before the process ended.
         lines = text.splitlines()
         return any(found == _plain("\n".join(lines[:count])) for count in range(2, len(lines))) or found == _plain(text)
 
     def clear(self, left: int) -> None:
-        """What was composed last will not be sent: take it away, if it still stands in the open chat as it was.
+        """Remove what was composed last and will not be sent, if it is still unchanged in the open chat.
 
-        left: `Screens.left` now. Where the chat is not open any more, it is taken away when it is opened next.
+        left: `Screens.left` now. If the chat is no longer open, the text is removed when it is opened next.
         """
         written, self._written = self._written, None
         if written is None:
@@ -98,10 +98,10 @@ class Leftovers:
                 log.info("composer.cleared")
 
     def without_marker(self, digits: str, before: str | None, after: str) -> str:
-        """Take our marker out of the composer of the chat of `digits`, which it has proved.
+        """Remove our marker from the composer of the chat with `digits`, which it has proved.
 
-        before: what stood in the composer when WhatsApp was asked, where that was this chat; after: what stands there
-        now. Text of a person stays: WhatsApp puts the marker behind it, or in its place. Returns what is left.
+        before: the composer's text when WhatsApp was asked, if this chat was open then; after: its text now. A person's
+        text stays: WhatsApp puts the marker after it, or in its place. Returns what is left.
         """
         rest = _MARKER.sub("", after)
         theirs = rest if _plain(rest) else before or ""

@@ -1,7 +1,7 @@
 """Linking WhatsApp Web to a phone by a code instead of the QR code, and logging it out again.
 
-WhatsApp changes the code by itself every three minutes or so; `screens` reads it with every look, and asks for
-another one where it has expired, as long as somebody may be at it.
+WhatsApp changes the code by itself about every three minutes. `screens` reads it each time it looks at the page, and
+requests a new one if it has expired, as long as somebody may still want to use it.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from daemon.transports.browser.screens import Screens
 log = structlog.get_logger()
 
 LANDING_S = 30.0  #: how long the page may take to show its QR code again
-FIELD_MS = 8_000  #: how long the field for the number may take to come
-CODE_MS = 15_000  #: and the code, from WhatsApp's servers
+FIELD_MS = 8_000  #: how long the field for the number may take to appear
+CODE_MS = 15_000  #: how long the code may take to arrive from WhatsApp's servers
 LOG_OUT_MS = 15_000  #: how long logging out may take
 BY_PHONE = "On the phone open WhatsApp, then Linked devices, tap this device and then Log out."
 
 
 class Linking:
-    """What a person asks of the page when nothing is being sent. All methods run on the driver's thread."""
+    """Linking and logging out, while nothing is being sent. All methods run on the driver's thread."""
 
     def __init__(self, surface: Surface, screens: Screens) -> None:
         self._surface = surface
         self._screens = screens
 
     def by_code(self, number: E164, operation: Operation) -> None:
-        """Have WhatsApp show a code for `number` (E.164); returns when it is there for `Screens.look` to read.
+        """Have WhatsApp show a code for `number` (E.164); returns when `Screens.look` can read it.
 
-        Raises AccountUnready (linked already, or the page does not get as far), NotOffered.
+        Raises AccountUnready (already linked, or the page does not get that far), NotOffered.
         """
         with _calm():
             self._to_landing(operation)
@@ -60,7 +60,7 @@ class Linking:
             self._surface.open()
 
     def log_out(self, operation: Operation) -> None:
-        """Log this device out by WhatsApp's own menu. Raises AccountUnready, NotOffered."""
+        """Log this device out with WhatsApp's own menu. Raises AccountUnready, NotOffered."""
         with _calm():
             look = self._surface.observe()
             if look["qr"] or look["qr_screen"] or look["link_code"] or look["link_entry"]:
@@ -73,7 +73,7 @@ class Linking:
             log.info("page.logged_out")
 
     def _to_landing(self, operation: Operation) -> None:
-        """The page with the QR code, loaded anew where it stands on another step of linking."""
+        """Go to the page with the QR code, reloading if it shows another step of linking."""
         until = time.monotonic() + LANDING_S
         reloaded = False
         while True:
@@ -102,7 +102,7 @@ class Linking:
 
 @contextlib.contextmanager
 def _calm() -> Iterator[None]:
-    """A page that loads anew under it is a reason to try again."""
+    """If the page reloads in the meantime, the person is asked to try again."""
     try:
         yield
     except Interrupted:

@@ -1,9 +1,9 @@
-"""The processes a browser consists of: found by what they carry, weighed, ended to the last one.
+"""The processes of a browser: finding them, measuring their memory, ending every one.
 
-Those of a previous life are told from other people's processes by two things together: the name of a program that we
-start, and a mark of ours. That is `MARKER` in the environment that Chrome and the display inherit. The driver is a copy
-of our own, and Chrome's helpers, which write over their environment, name a folder of ours. A name or a path alone
-proves nothing: a backup of the profile has its path, and another person's browser our names.
+Processes left over from a previous run are told from other processes by two things together: the name of a program
+that we start, and a mark of ours. For Chrome and the display that is `MARKER` in their environment. The driver is our
+own copy, and Chrome's helpers, which overwrite their environment, have a folder of ours in their arguments. A name or a
+path alone proves nothing: a backup program also has the profile's path, and other people's browsers the same names.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from pathlib import Path
 import psutil
 
 MARKER = "WASENDER_PROFILE"  #: environment variable that every process we start inherits; value: the profile folder
-GONE_S = 2.0  #: for what was killed to be gone
-ASK_S = 0.5  #: for a display to end when asked
+GONE_S = 2.0  #: how long killed processes may take to disappear
+ASK_S = 0.5  #: how long a display may take to end when asked
 _PR_SET_CHILD_SUBREAPER = 36
 _OURS_BY_NAME = ("chrom", "xvfb", "cat")  # beginnings, as /proc has them: chrome, chromium, chromedriver, crashpad
 
 
 def adopt_orphans() -> None:
-    """Have grandchildren whose parent died become our children, so that none escapes `close`."""
+    """Make grandchildren whose parent has died our own children, so that none escapes `close`."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def marked(profile: Path, *paths: Path) -> list[psutil.Process]:
-    """Living processes of this user that are ours (see above) by `profile` or one of `paths`, and their children."""
+    """Running processes of this user that are ours (see above) by `profile` or one of `paths`, and their children."""
     everyone = list(psutil.process_iter())
     return _families({process.pid for process in everyone if _carries(process, [profile, *paths])}, everyone)
 
 
 def family(*roots: int) -> list[psutil.Process]:
-    """The living ones of the processes `roots`, and all their children."""
+    """Those of the processes `roots` that are still running, and all their children."""
     return _families(set(roots), list(psutil.process_iter()))
 
 
 def _families(roots: set[int], everyone: list[psutil.Process]) -> list[psutil.Process]:
-    """Those of `everyone` that are among `roots` or descend from one of them; never we ourselves."""
+    """Those of `everyone` that are among `roots` or descend from one of them; never this process."""
     children: dict[int, list[int]] = {}
     for process in everyone:
         try:
@@ -60,12 +60,12 @@ def _families(roots: set[int], everyone: list[psutil.Process]) -> list[psutil.Pr
 
 
 def strangers(profile: Path) -> list[int]:
-    """Ids of this user's browsers that run on `profile` and are not ours: a person has opened it."""
+    """Ids of this user's browsers that run on `profile` and are not ours, because a person has opened it."""
     return [process.pid for process in psutil.process_iter() if _is_strange(process, profile)]
 
 
 def _carries(process: psutil.Process, paths: list[Path]) -> bool:
-    """Whether it is one of ours; the first of the paths is the profile."""
+    """Whether the process is one of ours; the first of the paths is the profile."""
     try:
         if not _name(process).startswith(_OURS_BY_NAME) or not _is_mine(process):
             return False
@@ -118,9 +118,9 @@ def _is_a_strangers(helper: psutil.Process, profile: Path) -> bool:
 
 
 def _arguments(process: psutil.Process) -> list[str]:
-    """A process's arguments, from what /proc says."""
+    """A process's arguments, from /proc."""
     arguments = (_proc(process) / "cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
-    if len(arguments) == 1:  # Chrome's helpers write theirs anew as one text, over their environment
+    if len(arguments) == 1:  # Chrome's helpers rewrite theirs as one text, over their environment
         return re.split(r" (?=--)", arguments[0])
     return arguments
 
@@ -132,7 +132,7 @@ def _names(argument: str, path: str) -> bool:
 
 
 def memory(processes: Iterable[psutil.Process]) -> int:
-    """What ending them would give back, in bytes; of what several have in common each counts its part."""
+    """The memory that ending the processes would free, in bytes; shared memory is counted proportionally."""
     return sum(map(_share, processes))
 
 
@@ -145,7 +145,7 @@ def _share(process: psutil.Process) -> int:
 
 
 def _own(process: psutil.Process) -> int:
-    """For where a sandbox or an old kernel hides the shares: what is in no file. 0 when it has just ended."""
+    """Anonymous memory, for where a sandbox or an old kernel hides the proportional size. 0 if it has just ended."""
     try:
         resident = process.memory_info()
     except psutil.Error:
@@ -154,9 +154,9 @@ def _own(process: psutil.Process) -> int:
 
 
 def end(processes: Collection[psutil.Process], timeout_s: float = GONE_S) -> None:
-    """SIGKILL them, and wait up to `timeout_s` until they are gone.
+    """SIGKILL the processes, and wait up to `timeout_s` until they are gone.
 
-    A display is asked first (SIGTERM): killed, it would leave its socket behind.
+    A display gets SIGTERM first: if it were killed, it would leave its socket behind.
     """
     until = time.monotonic() + timeout_s
     displays = [process for process in processes if _name(process).startswith("xvfb")]
@@ -185,10 +185,10 @@ def _name(process: psutil.Process) -> str:
 
 
 def reap(timeout_s: float = 1.0) -> None:
-    """Collect dead children of browser kind that nobody waits for (adopted ones: crashpad, zygotes).
+    """Collect dead children that belonged to a browser and that nobody waits for (adopted: crashpad, zygotes).
 
-    Waits up to `timeout_s` for those that are dying: on a busy machine that takes a while in which they carry
-    nothing any more, so that `marked` does not find them; and their own children become ours only then.
+    Waits up to `timeout_s` for those that are dying. On a busy machine that takes a while; during it they no longer
+    have an environment, so `marked` does not find them, and only afterwards do their own children become ours.
     """
     until = time.monotonic() + timeout_s
     while ending := [child for child in psutil.Process().children() if _is_ending(child)]:
@@ -203,7 +203,7 @@ def reap(timeout_s: float = 1.0) -> None:
 
 
 def _is_ending(child: psutil.Process) -> bool:
-    """Whether it is of browser kind, and dead or past the moment at which it gave back its memory."""
+    """Whether it belonged to a browser, and is dead or has already freed its memory."""
     try:
         return child.name().lower().startswith(_OURS_BY_NAME) and not child.cmdline()
     except psutil.ZombieProcess:
@@ -228,6 +228,6 @@ def wait_gone(pid: int, timeout_s: float) -> None:
 
 
 def environment(profile: Path, **more: str) -> dict[str, str]:
-    """Our own environment with the marker and `more`, without the API key and other settings of ours."""
+    """Our own environment with the marker and `more`, but without the API key and our other settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WASENDER_")}
     return kept | {MARKER: str(profile)} | more
