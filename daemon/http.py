@@ -84,7 +84,10 @@ async def _beside(app: web.Application) -> AsyncIterator[None]:
     async def in_thread(work: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(app[visitors.THREADS], work, *arguments)
 
-    tasks = [asyncio.create_task(each(in_thread)) for each in (app[feed.FEED].run, retention.run)]
+    tasks = [
+        asyncio.create_task(each(in_thread))
+        for each in (app[feed.FEED].run, partial(retention.run, app[visitors.SETTINGS]))
+    ]
     yield
     for task in tasks:
         task.cancel()

@@ -14,7 +14,7 @@ from daemon.db.clock import AHEAD_MS, lately
 from daemon.db.connection import write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import tuples
-from daemon.models import Handover, Message, Purpose
+from daemon.models import Account, Handover, Message, Purpose
 from daemon.states import E164
 
 
@@ -135,6 +135,13 @@ def often(cap: int, since: int, now: int) -> Any:
     """A query of the numbers that have got at least `cap` campaign messages since `since`."""
     theirs = Handover.select(Handover.number).where(lately(Handover.at, since, now), _counts())
     return theirs.group_by(Handover.number).having(peewee.fn.COUNT(Handover.id) >= cap)
+
+
+def reached(since: int, now: int) -> Any:
+    """A query of the numbers that got a campaign message since then, from whatever account."""
+    accounts = Account.select(Account.name)  # there is an index by account and time
+    theirs = (Handover.account.in_(accounts), lately(Handover.at, since, now), _counts())
+    return Handover.select(Handover.number).where(*theirs)
 
 
 def _counts() -> Any:

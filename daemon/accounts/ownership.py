@@ -198,6 +198,12 @@ def guarded(owned: bool) -> tuple[Any, ...]:
     return (*mine, Account.owner == param("owner")) if owned else mine
 
 
+def require(name: str) -> None:
+    """Until the transaction ends nobody takes the account over. Raises AccountLost where somebody has."""
+    if token(name) is not None and not locked(Account.select(Account.name).where(guard(name))).first():
+        raise lost(name)
+
+
 def check(changed: int, name: str) -> None:
     """Raises AccountLost if a guarded write has found no row."""
     if not changed and token(name) is not None:

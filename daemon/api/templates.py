@@ -8,7 +8,8 @@ from daemon.api.parameters import TemplateId
 from daemon.api.schemas.common import Done
 from daemon.api.schemas.library import NewTemplate, Template, Templates
 from daemon.campaigns import templates as saved_templates
-from daemon.errors import IllegalMove, NotFound
+from daemon.contacts import uploads
+from daemon.errors import AttachmentLost, IllegalMove, NotFound
 from daemon.models import Template as Row
 from daemon.server.scopes import Scope
 
@@ -21,9 +22,10 @@ def templates(caller: Caller) -> Templates:
     return Templates(templates=[_template(row) for row in saved_templates.every()])
 
 
-@endpoint.post("/templates", scope=Scope.SEND, errors=(NotFound,), tag="templates")
+@endpoint.post("/templates", scope=Scope.SEND, errors=(NotFound, AttachmentLost), tag="templates")
 def keep_template(caller: Caller, *, body: NewTemplate) -> Template:
     """Save a text under a name."""
+    uploads.intact(caller.settings, body.attachments)
     return _template(saved_templates.keep(body.name, body.text, body.attachments))
 
 
@@ -33,9 +35,12 @@ def template(caller: Caller, *, template_id: TemplateId) -> Template:
     return _template(saved_templates.find(template_id))
 
 
-@endpoint.put("/templates/{template_id}", scope=Scope.SEND, errors=(NotFound, IllegalMove), tag="templates")
+@endpoint.put(
+    "/templates/{template_id}", scope=Scope.SEND, errors=(NotFound, IllegalMove, AttachmentLost), tag="templates"
+)
 def change_template(caller: Caller, *, template_id: TemplateId, body: NewTemplate) -> Template:
     """Change a template. With `updated_at`, this is refused if somebody has changed the template since."""
+    uploads.intact(caller.settings, body.attachments)
     return _template(saved_templates.change(template_id, body.name, body.text, body.attachments, body.updated_at))
 
 

@@ -42,7 +42,6 @@ REASONS = {  # code of a reason → what the page calls those it is about
 }
 BATCH = 500
 TEST = "Test: "  # how the page names a test to oneself
-_GOT_IT = sorted({State.SENDING, State.SENT, State.DELIVERED, State.READ, State.UNCERTAIN})
 _QUEUED = sorted({State.PENDING, State.CLAIMED})
 _TRIES = 10
 
@@ -184,18 +183,13 @@ def _among(query: Any, column: Any, values: Iterable[E164 | None]) -> set[E164]:
 
 def _lately(since: int) -> set[str]:
     """Numbers that got a campaign since, or are in the queue of one made since; tests to oneself aside."""
-    real = _real()
-    got = lately(Message.submitted_at, since, clock.now_ms()), Message.state.in_(_GOT_IT)
-    found: set[str] = set()
-    for account in directory.every():  # by account and time: there is an index for that
-        sent = Message.select(Message.number).join(Job).where(Message.account == account.name, *got, real)
-        found |= {number for (number,) in tuples(sent)}
+    now = clock.now_ms()
     open_jobs = [*sorted(MAY_RUN), JobState.SCHEDULED, JobState.PAUSED]
     queued = Message.select(Message.number).join(Job)
     queued = queued.where(
-        Message.state.in_(_QUEUED), Job.state.in_(open_jobs), lately(Job.created_at, since, clock.now_ms()), real
+        Message.state.in_(_QUEUED), Job.state.in_(open_jobs), lately(Job.created_at, since, now), _real()
     )
-    return found | {number for (number,) in tuples(queued)}
+    return {number for query in (handovers.reached(since, now), queued) for (number,) in tuples(query)}
 
 
 def _often(rules: pacing.Rules, numbers: Iterable[E164 | None]) -> set[E164]:

@@ -11,9 +11,13 @@ from typing import Any
 
 import phonenumbers
 
+from daemon.states import QUOTED
+
 hidden: ContextVar[bool] = ContextVar("hidden", default=False)  # whether numbers are masked for the reader
 
 DOT = "•"
+LEFT_OUT = "[…]"
+_QUOTATION = re.compile(QUOTED.format("[^\u2068\u2069]*"))
 LEAST, MOST = 7, 40  # digits; no number has more than 15, but a slip of the pen may add some
 _BETWEEN = r"[^\S\r\n]|[().\-/\u00b7\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 _CANDIDATE = re.compile(
@@ -35,8 +39,9 @@ def phone(number: str) -> str:
 
 
 def text(value: str) -> str:
-    """The text as the reader may see it."""
-    return _CANDIDATE.sub(_hide, value) if hidden.get() else value
+    """The text as the reader may see it: without numbers, and without what a page was seen to say, which may be
+    anything of a chat."""
+    return _CANDIDATE.sub(_hide, _QUOTATION.sub(LEFT_OUT, value)) if hidden.get() else value
 
 
 def tree(value: Any) -> Any:

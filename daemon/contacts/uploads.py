@@ -6,6 +6,7 @@ and kind in the database. Limits and kinds: docs/whatsapp-web.md.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mimetypes
 import secrets
@@ -13,6 +14,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from daemon import errors
 from daemon.config import Settings
@@ -38,6 +41,9 @@ MEDIA_TYPES = {  # ours, because `mimetypes` takes .3gp for audio and knows many
     "oga": "audio/ogg", "opus": "audio/ogg", "wav": "audio/wav",
 }  # fmt: skip
 MAX_NAME = 120
+KEEP_PART_MS = 3_600_000  # no upload is without a byte for so long
+
+log = structlog.get_logger()
 
 
 def add_contacts(data: bytes, filename: str, default_country: str) -> dict[str, Any]:
@@ -124,6 +130,22 @@ def new_part(settings: Settings) -> Path:
     place = attachment_path(settings, f"{secrets.token_hex(8)}.part")
     durable.make_folder(place.parent)
     return place
+
+
+def sweep(settings: Settings, now: int) -> int:
+    """Remove what uploads have left that ended in the middle, with their process; returns how many.
+
+    One to which bytes still come is newer than KEEP_PART_MS. now: by the clock of this machine, as the files are.
+    """
+    swept = 0
+    for part in attachment_path(settings, "").glob("*.part"):
+        with contextlib.suppress(OSError):  # it has ended in order meanwhile, or cannot be removed now
+            if not clock.within(int(part.stat().st_mtime * 1000), now, KEEP_PART_MS):
+                part.unlink()
+                swept += 1
+    if swept:
+        log.info("upload.swept", count=swept)
+    return swept
 
 
 def mimetype_of(filename: str) -> str:

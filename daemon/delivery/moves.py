@@ -11,7 +11,7 @@ import peewee
 import structlog
 
 from daemon import errors
-from daemon.accounts import handovers, pace, pacing
+from daemon.accounts import handovers, ownership, pace, pacing
 from daemon.accounts.pace import NO_RULES
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
@@ -124,7 +124,7 @@ def forgive(attempts: Mapping[int, int], why: str, now: int) -> int:
     """Give each of these messages so many attempts back: it was the account's trouble. Who waits keeps their place, who
     has failed gets it back, also in a job that is completed meanwhile; in one that was stopped nobody does.
 
-    Returns how many it was.
+    Returns how many it was. Raises AccountLost where another sender owns the account by now: it judges for itself.
     """
     count = 0
     for message_id, given in sorted(attempts.items()):
@@ -134,6 +134,7 @@ def forgive(attempts: Mapping[int, int], why: str, now: int) -> int:
             message = Message.get_or_none(Message.id == message_id)  # as it is now that the job is locked
             if message is None or state is JobState.STOPPED or message.state not in (State.PENDING, State.FAILED):
                 continue
+            ownership.require(message.account)
             left = max(0, message.attempts - given)
             if message.state == State.PENDING:
                 Message.update(attempts=left).where(Message.id == message_id).execute()

@@ -4,6 +4,7 @@ senders, which may be busy or no longer exist."""
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ import structlog
 
 from daemon.accounts import commands
 from daemon.campaigns import create
+from daemon.config import Settings
+from daemon.contacts import uploads
 from daemon.db import clock
 from daemon.delivery import evidence, replies, rescue
 
@@ -19,19 +22,21 @@ log = structlog.get_logger()
 EVERY_S = 3_600
 
 
-def prune() -> None:
-    """Delete old evidence, screenshots, replies and stored answers. Also settle messages that were being sent when the
-    last sender of their account went away: they would stay in that state for ever."""
+def prune(settings: Settings) -> None:
+    """Delete old evidence, screenshots, replies, stored answers, and what interrupted uploads have left. Also settle
+    messages that were being sent when the last sender of their account went away: they would stay in that state for
+    ever."""
     now = clock.now_ms()
     for work in (rescue.rescue, evidence.prune, commands.prune, replies.prune, create.forget_answers):
         work(now)
+    uploads.sweep(settings, time.time_ns() // 1_000_000)
 
 
-async def run(in_thread: Callable[..., Any]) -> None:
+async def run(settings: Settings, in_thread: Callable[..., Any]) -> None:
     """Prune at once and then every hour, until cancelled."""
     while True:
         try:
-            await in_thread(prune)
+            await in_thread(prune, settings)
         except Exception:
             log.exception("pruning.failed")
         await asyncio.sleep(EVERY_S)

@@ -168,6 +168,8 @@ def _keep(settings: Settings, draft: Draft, form: forms.Message) -> str | None:
     if button == "template" and form.template:
         kept = templates.find(form.template)
         changes["text"], changes["attachments"] = kept.text, kept.attachments or draft.data.get("attachments", [])
+    if button in ("keep", "next"):
+        _see_to_files(settings, draft, changes)
     if button == "keep":
         templates.keep(form.template_name, changes["text"], draft.data.get("attachments", []))
     if button == "next" and not files and not own:
@@ -177,6 +179,13 @@ def _keep(settings: Settings, draft: Draft, form: forms.Message) -> str | None:
     if not stays:
         return None
     return here if form.person is None else f"{here}?person={form.person}"
+
+
+def _see_to_files(settings: Settings, draft: Draft, changes: Mapping[str, Any]) -> None:
+    """That a file is damaged is said while it can be uploaded again. Raises AttachmentLost."""
+    kept = {**draft.data, **changes}
+    own = kept.get("files", {}).values() if drafts.own_files(draft) else ()
+    uploads.intact(settings, list(dict.fromkeys([*kept.get("attachments", []), *own])))
 
 
 def _check(draft: Draft, changes: Mapping[str, Any]) -> None:

@@ -106,6 +106,7 @@ def _or_none(attachment_id: str) -> list[Attachment]:
 async def create(request: web.Request) -> web.StreamResponse:
     values = await _entered(request)
     try:
+        await in_db(request, uploads.intact, request.app[SETTINGS], values["attachments"])
         await in_db(request, templates.keep, values["name"], values["text"], values["attachments"])
     except (errors.InvalidInput, errors.NotFound) as error:
         return await _form(request, values, error=str(error), status=422)
@@ -119,6 +120,7 @@ async def save(request: web.Request) -> web.StreamResponse:
     row = await in_db(request, templates.find, int(request.match_info["id"]))
     given = (row.id, values["name"], values["text"], values["attachments"], values["updated_at"])
     try:
+        await in_db(request, uploads.intact, request.app[SETTINGS], values["attachments"])
         await in_db(request, templates.change, *given)
     except errors.IllegalMove as error:
         return await _form(request, values, row, str(error), 409)

@@ -79,6 +79,7 @@ EVENTS: dict[str, str] = {
     "reply.deleted": "replies older than 90 days were deleted (count)",
     "evidence.deleted": "evidence that is no longer needed was deleted (count)",
     "picture.deleted": "screenshots older than a day were deleted (count)",
+    "upload.swept": "what interrupted uploads had left was removed (count)",
     "pruning.failed": "old data could not be deleted; it is tried again in an hour",
     "suppression.added": "a number must not be messaged any more (source)",
     "suppression.imported": "a list of numbers was added (added, present, rejected, who)",

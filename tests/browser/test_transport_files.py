@@ -217,3 +217,31 @@ def test_a_long_caption_goes_as_a_message(driving: Driving, tmp_path: Path) -> N
     picture, text = driving.got(number)
     assert ([sent(file)], "") == (seen(picture), picture["text"])
     assert ("long " * 300).strip() == text["text"].strip()
+
+
+@pytest.mark.parametrize("menu", ["menuitem", "plain"])
+def test_a_menu_that_was_left_open(driving: Driving, tmp_path: Path, menu: str) -> None:
+    """A person has opened it, or a sender died over it: the file goes out all the same, and the next one, too."""
+    driving.set(attach_menu=menu)
+    number, file = a_number(), an_attachment(tmp_path, Kind.DOCUMENT)
+    driving.prepare(Outgoing(number, "open"))
+    page = driving.transport._page
+    assert page is not None
+    assert page._surface.ask("click", name="attach")
+
+    for text in ("first", "second"):
+        driving.send(number, text, file)
+
+    assert [[sent(file)]] * 2 == [seen(message) for message in driving.got(number)]
+
+
+def test_another_document_is_not_ours(driving: Driving, tmp_path: Path) -> None:
+    """A look-up goes by the name: one that somebody has sent from the phone meanwhile proves nothing."""
+    number = a_number()
+    mark = driving.prepare(Outgoing(number, "x"))
+    paper, other = (an_attachment(tmp_path, Kind.DOCUMENT, name.encode(), name) for name in ("ours.pdf", "other.pdf"))
+    driving.send(number, "", other)
+
+    look = [driving.run(driving.transport.look_up(Outgoing(number, "", (file,)), mark)) for file in (paper, other)]
+
+    assert [Finding.UNKNOWN, Finding.SENT] == [each.finding for each in look]

@@ -10,7 +10,7 @@ from daemon.auth import lockout, sessions
 from daemon.campaigns import dry_run, lifecycle, progress
 from daemon.db import clock
 from daemon.delivery import moves
-from daemon.models import Job, Message, Picture, Session
+from daemon.models import Job, Kind, Message, Picture, Session
 from daemon.states import AccountState, Hold, JobState, State
 from daemon.transports.protocol import Health
 from tests.conftest import NOW
@@ -187,3 +187,22 @@ def test_a_dry_run_leaves_nobody_out_for_it(hand: Hand, clock, monkeypatch):
     assert set() == dry_run._often(rules, [number])
     assert set() == dry_run._lately(clock() - DAY_MS)
     assert [State.SENT] == [row.state for row in Message.select()]
+
+
+def test_a_dry_run_goes_by_what_has_left(hand: Hand, clock, monkeypatch):
+    """Whoever may have got one, whatever became of the message since; not who provably did not, nor a test's."""
+    job = hand.queue(1)
+    message = hand.submit(hand.claim_one())
+    moves.lose(message, "who knows", clock())
+    lifecycle.settle(message.id, False, "test")
+    lifecycle.stop(job.id, "test")
+    hand.queue(1, first=1)
+    moves.fail(hand.submit(hand.claim_one()), "WhatsApp refused it", clock())
+    test = hand.queue(1, first=2)
+    Job.update(kind=Kind.TEST).where(Job.id == test.id).execute()
+    hand.send_all()
+    monkeypatch.setattr(dry_run.clock, "now_ms", clock)
+    assert State.CANCELLED == fresh(message).state
+    assert {message.number} == dry_run._lately(clock() - DAY_MS)
+    clock.advance(DAY_MS)
+    assert set() == dry_run._lately(clock() - DAY_MS)

@@ -73,6 +73,24 @@ async def test_a_second_sender_sends_nothing_and_the_first_goes_on(bench: Any, t
     assert 0 == second.count("look_up")
 
 
+def test_who_lost_the_account_gives_no_attempts_back(hand: Hand, place: ownership.Place):
+    """The new owner judges for itself whether the account was to blame, and may have failed them for good."""
+    hand.queue(2)
+    failed, waiting = hand.claim_one(), hand.claim_one()
+    moves.fail(failed, "not on WhatsApp", hand.clock())
+    moves.retry(waiting, "the box is not there", hand.clock(), 3, 0)
+    given = {failed.id: 1, waiting.id: 1}
+    mine = own(place)
+    Account.update(owner="another").execute()
+    for message in (failed, waiting):
+        with ownership.by(mine), pytest.raises(errors.AccountLost):
+            moves.forgive({message.id: 1}, "the account was to blame", hand.clock())
+    assert [(State.FAILED, 1), (State.PENDING, 1)] == [(m.state, m.attempts) for m in map(fresh, (failed, waiting))]
+    Account.update(owner=mine.token).execute()
+    with ownership.by(mine):
+        assert 2 == moves.forgive(given, "the account was to blame", hand.clock())
+
+
 async def test_a_refused_sender_does_not_touch_the_row(bench: Any, tmp_path: Path):
     """Neither where the lease tells it nor where the transport's lock does: the page goes on showing the living one."""
     first = ScriptedTransport()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from daemon import config
 from daemon.campaigns import drafts
 from daemon.contacts import uploads
-from daemon.models import Attachment, Job
+from daemon.models import Attachment, Job, Template
+from daemon.ops import retention
 from tests.http.conftest import form
 from tests.http.test_drafts import (
     check,
@@ -166,3 +168,46 @@ def test_a_file_is_read_once_for_all_who_get_it(settings: Any, database: str, tm
         uploads.intact(settings, [found["attachment_id"]])
         os.link(kept(settings, found["attachment_id"]), tmp_path / str(number))
     assert (1, 2) == (uploads._digest.cache_info().misses, uploads._digest.cache_info().hits)
+
+
+@pytest.mark.parametrize("damage", ["missing", "of another content"])
+async def test_a_template_is_not_saved_with_such_a_file(api, member, settings, damage):  # noqa: F811
+    """Said while it can be uploaded again, not when a campaign is made of it; in the API and on the page."""
+    words, harm = DAMAGES[damage]
+    one = await api.post("/upload_attachment", data=form(b"x" * 5_000, "a.pdf"))
+    body = {"name": "Sale", "text": "Hi", "attachments": [one["attachment_id"]]}
+    made = await api.post("/templates", body)
+    harm(kept(settings, one["attachment_id"]))
+    said = f"The file a.pdf {words}: upload it again."
+    assert said == (await api.post("/templates", body | {"name": "B"}, 422))["detail"]
+    assert said == (await api.ask("PUT", f"/templates/{made['id']}", 422, json=body | {"text": "Bye"}))["detail"]
+    response = await send(member, "/app/templates/new", name="C", text="Hi", attachments=one["attachment_id"])
+    assert (422, True) == (response.status, said in await response.text())
+    assert [("Sale", "Hi")] == [(row.name, row.text) for row in Template.select()]
+
+
+async def test_a_draft_goes_on_only_without_such_a_file(member, settings):  # noqa: F811
+    """Where the message is written, not first in the dry run; nor does it become a template."""
+    base = await with_message(member)
+    await post(member, f"{base}/message", [("file", b"x" * 5_000, "plan.pdf")], text="Hi", go="attach")
+    DAMAGES["cut"][1](kept(settings, Attachment.get().id))
+    for go in ("next", "keep"):
+        said = await refused(member, f"{base}/message", 422, text="Hi", template_name="Plan", go=go)
+        assert "The file plan.pdf is damaged: upload it again." == said
+    await post(member, f"{base}/message", text="Hi", go=f"remove:{Attachment.get().id}")
+    await post(member, f"{base}/message", text="Hi", go="next")
+    assert 0 == Template.select().count()
+
+
+async def test_what_a_killed_upload_has_left_is_swept(settings: Any, database: str) -> None:
+    """At the start and every hour; an upload that bytes still come for is left alone, and so is what was kept."""
+    old, ahead, young = (uploads.new_part(settings) for _ in range(3))
+    whole = kept(settings, "0" * 16)
+    now = time.time()
+    for place, age in ((old, 3_601), (ahead, -120), (young, 3_500), (whole, 1e6)):
+        place.write_bytes(b"x")
+        os.utime(place, (now - age, now - age))
+    retention.prune(settings)
+    assert {young.name, whole.name} == {place.name for place in whole.parent.iterdir()}
+    young.unlink()
+    assert 0 == uploads.sweep(settings, round(now * 1000))

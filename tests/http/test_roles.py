@@ -14,16 +14,28 @@ from aiohttp.test_utils import TestClient
 from daemon import errors, models, pages
 from daemon.accounts import directory, limits, pacing
 from daemon.auth import passwords, sessions, users
-from daemon.campaigns import create
+from daemon.campaigns import create, lifecycle
 from daemon.campaigns.create import Order
 from daemon.config import Settings
 from daemon.contacts import uploads
 from daemon.db import clock
 from daemon.delivery import claim, moves
-from daemon.models import Account, ContactList, Draft, Evidence, ListEntry, Reply, Session, Suppression, Template
+from daemon.models import (
+    Account,
+    ContactList,
+    Draft,
+    Event,
+    Evidence,
+    ListEntry,
+    Message,
+    Reply,
+    Session,
+    Suppression,
+    Template,
+)
 from daemon.server import access
 from daemon.server.visitors import COOKIE, SAFE
-from daemon.states import AccountState, Role
+from daemon.states import QUOTED, AccountState, Hold, Role
 from daemon.transports.protocol import Health, Mark
 from tests.http.conftest import KEY
 
@@ -288,6 +300,29 @@ async def test_a_viewer_sees_no_number_anywhere(client: Client, settings: Settin
     told += " /messages /messages/{id} /replies /status/{id} /jobs/{id}/messages /jobs/{id}/rejected.csv"
     told += " /jobs/{id}/report.csv /jobs/{id}/report.xlsx"
     assert {f"GET {path}" for path in told.split()} <= set(shown[Role.OPERATOR])
+
+
+WORDS = "Anna wrote: see you at the clinic"  # of a page that this program does not know
+
+
+async def test_a_viewer_does_not_read_what_a_page_says(client: Client, settings: Settings) -> None:
+    """A dialog or a page that nobody knows may show a chat: the hold is told, its words are for those who act on it."""
+    ids = fill(settings)
+    held = Health(AccountState.HELD, Hold.UNKNOWN_DIALOG, detail=QUOTED.format(WORDS))
+    directory.report("default", held, clock.now_ms())
+    message = Message.get()
+    lifecycle.settle(message.id, False, "test")
+    Message.update(error=f"It was not sent. {QUOTED.format(WORDS)}").execute()
+    Event.update(why=QUOTED.format(WORDS)).execute()
+    shown: dict[Role, set[str]] = {}
+    for role in (Role.VIEWER, Role.OPERATOR):
+        answers = {route: await fetch(client, route, session_of(role), ids) for route in [*SEEN, "GET /ready"]}
+        shown[role] = {route for route, answer in answers.items() if "clinic" in answer.decode(errors="replace")}
+
+    told = "/app /app/jobs/{id} /app/messages/{id} /app/accounts /events /accounts /accounts/{name} /jobs /status/{id}"
+    told += " /jobs/{id}/messages /messages/{id} /ready"
+    assert set() == shown[Role.VIEWER]
+    assert {f"GET {path}" for path in told.split()} <= shown[Role.OPERATOR]
 
 
 async def test_a_viewer_still_knows_one_from_another(client: Client, settings: Settings) -> None:

@@ -21,6 +21,7 @@ from selenium.common.exceptions import (
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from daemon import errors
+from daemon.states import QUOTED
 
 log = structlog.get_logger()
 
@@ -52,9 +53,9 @@ class Interrupted(Exception):
 
 
 def mask(text: str, limit: int = 120) -> str:
-    """A dialog's text to be shown to a person: one line, without digits, shortened."""
-    line = re.sub(r"\d", "#", " ".join(text.split()))
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    """A dialog's text to be shown to a person: one line, without digits, shortened, marked as a quotation (`QUOTED`)."""
+    line = re.sub(r"\d", "#", " ".join(re.sub("[\u2068\u2069]", "", text).split()))
+    return QUOTED.format(line if len(line) <= limit else line[: limit - 1] + "…")
 
 
 class Surface:

@@ -49,10 +49,10 @@ class Parcel:
     def wants(self) -> list[dict[str, Any]]:
         """What its rows in the chat are recognised by: one entry for each file, or one for the text."""
         if not self.files:
-            return [{"text": self.text, "names": [], "media": False}]
+            return [{"text": self.text, "names": [], "media": False, "named": False}]
         texts = [self.text] + [""] * (len(self.files) - 1)
         return [
-            {"text": text, "names": [shown_name(file)], "media": True}
+            {"text": text, "names": [shown_name(file)], "media": True, "named": self.group == "document"}
             for text, file in zip(texts, self.files, strict=True)
         ]
 

@@ -192,7 +192,7 @@ class Screens:
         self._reload_later()
         if look["dialogs"]:
             return Health(AccountState.HELD, Hold.UNKNOWN_DIALOG, detail=mask(look["dialogs"][0]["text"]))
-        detail = mask("Instead of WhatsApp Web the page shows: " + (look["text"] or "nothing"))
+        detail = "Instead of WhatsApp Web the page shows: " + (mask(look["text"], 80) if look["text"] else "nothing")
         return Health(AccountState.HELD, Hold.UNREACHABLE, detail=detail)
 
     def _linking(self, look: dict[str, Any]) -> Health:

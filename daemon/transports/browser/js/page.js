@@ -433,11 +433,12 @@ function parse(row) {
   };
 }
 
-// Whether a row holds what we sent: "yes", "no" or "unclear". want: {text, names, media}
+// Whether a row holds what we sent: "yes", "no" or "unclear". want: {text, names, media, named}; named: its name is in the row
 function fits(message, want) {
   const expected = canonical(want.text);
   if (want.media) {
     const named = want.names.some((name) => canonical(message.all + message.labels()).includes(canonical(name)));
+    if (!expected && want.named && !named) return message.media || message.text === null ? "unclear" : "no"; // another document, or its name is cut
     if (!expected) return named || message.media ? "yes" : message.text === null ? "unclear" : "no";
   }
   if (message.text === null) {
@@ -743,6 +744,7 @@ function accepts(input, kind) {
 
 const inputFor = (kind) => [...document.querySelectorAll("input[type=file]")].filter((input) => accepts(input, kind)).at(-1) ?? null;
 
+const MENU = "[role=menu], [role=application]";
 const OUTSIDE_MENU = "#side, #pane-side, header, [data-id], [role=row]";
 
 // Open the attach menu, choose the entry of `kind` and return the file input that belongs to it.
@@ -751,10 +753,9 @@ async function chooseInput({ kind, wait_ms }) {
   const known = new Set(document.querySelectorAll("input[type=file]"));
   const attach = await until(() => one("attach"), wait_ms);
   if (!attach) return { why: "attach" };
-  attach.click();
   const label = rx(S.menu[kind]);
   const named = (name) => !!name && label.test(clean(name).trim());
-  const entry = await until(() => {
+  const offered = () => {
     for (const choice of S.find.menu_entry) {
       for (const el of matches(choice, document)) {
         if (!visible(el) || el.closest(OUTSIDE_MENU) || el.closest(lists())) continue;
@@ -765,11 +766,17 @@ async function chooseInput({ kind, wait_ms }) {
       }
     }
     return null;
-  }, 3000);
-  if (!entry) {
-    attach.click(); // put the menu away
-    return { why: "entry" };
+  };
+  // The menu may stand open, as somebody has left it: then it is used as it is. Where that does not show, the first
+  // click has put it away. Two clicks without an entry leave it as it was.
+  let entry = offered();
+  entry = entry?.closest(MENU) ? entry : null;
+  for (const ms of [3000, 1000]) {
+    if (entry) break;
+    attach.click();
+    entry = await until(offered, ms);
   }
+  if (!entry) return { why: "entry" };
   entry.click();
   const input = await until(() => {
     const found = inputFor(kind);
