@@ -10,8 +10,6 @@ E164 = NewType("E164", str)
 whatever is given one, or reads one from the database, does not look at it again."""
 
 QUOTED = "\u2068{}\u2069"  # words read off a WhatsApp page, inside a sentence of ours: hidden from viewers
-    "\u2068{}\u2069"  # what a page of WhatsApp's was seen to say, in a sentence of ours; who may only look reads it not
-)
 
 
 class State(StrEnum):

@@ -112,13 +112,13 @@ def in_the_sender(brake: Brake) -> None:
 
 
 def in_http(brake: Brake) -> None:
-    create = creating.create
+    check = creating.check  # the first thing that any order comes to
 
-    def create_with_brake(*arguments: Any) -> Any:
+    def check_with_brake(*arguments: Any) -> Any:
         brake.pass_by("request_begun")
-        return create(*arguments)
+        return check(*arguments)
 
-    creating.create = create_with_brake
+    creating.check = check_with_brake
     on_commits(brake.pass_by, lambda: None)
 
 
