@@ -53,7 +53,7 @@ class Interrupted(Exception):
 
 
 def mask(text: str, limit: int = 120) -> str:
-    """A dialog's text to be shown to a person: one line, without digits, shortened, marked as a quotation (`QUOTED`)."""
+    """A dialog's text to be shown to a person: one line, without digits, shortened, marked as a quotation."""
     line = re.sub(r"\d", "#", " ".join(re.sub("[\u2068\u2069]", "", text).split()))
     return QUOTED.format(line if len(line) <= limit else line[: limit - 1] + "…")
 
