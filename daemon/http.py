@@ -19,7 +19,7 @@ from daemon.api import endpoint
 from daemon.config import Settings
 from daemon.db import connection
 from daemon.ops import retention
-from daemon.server import access, feed, problems, secure, visitors
+from daemon.server import access, connections, feed, problems, secure, visitors
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ STOP_S = 3.0  # for requests that are under way at SIGTERM; event streams are en
 def make_app(settings: Settings, key: str) -> web.Application:
     """The whole application; the database must be connected."""
     app = web.Application(
-        middlewares=[visitors.speak, access.conceal, problems.problems, access.identify],
+        middlewares=[visitors.speak, access.conceal, problems.problems, access.identify, connections.bound],
         client_max_size=settings.max_upload_mb * 1024 * 1024 + OVERHEAD,
     )
     app[visitors.SETTINGS] = settings
@@ -97,9 +97,14 @@ async def _serve(settings: Settings, key: str) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(make_app(settings, key), access_log=None, shutdown_timeout=STOP_S)
+    runner = web.AppRunner(
+        make_app(settings, key),
+        access_log=None,
+        shutdown_timeout=STOP_S,
+        keepalive_timeout=connections.KEEP_ALIVE_S,
+    )
     await runner.setup()
-    site = web.TCPSite(runner, settings.host, settings.port)
+    site = connections.Site(runner, settings.host, settings.port)
     try:
         await site.start()
     except OSError as error:
@@ -109,8 +114,10 @@ async def _serve(settings: Settings, key: str) -> int:
             "stop what uses it, or set WASENDER_PORT."
         ) from error
     log.info("http.listening", url=site.name)
+    watching = asyncio.create_task(site.watch())
     await stop.wait()
     log.info("process.stopping")
+    watching.cancel()
     await runner.cleanup()
     return 0
 

@@ -70,8 +70,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             request.content.feed_eof()
             response.force_close()
     except web.HTTPRequestEntityTooLarge:
-        limit = request.app[SETTINGS].max_upload_mb
-        response = problem(request, 413, "too-large", f"The request is too large: {limit} MB is the limit.")
+        limit = f"{request.app[SETTINGS].max_upload_mb} MB"
+        if visitors.visitor.get() is None:
+            limit = "without a key or a login 4 KB"
+        response = problem(request, 413, "too-large", f"The request is too large: {limit} is the limit.")
     except web.HTTPError as error:
         response = problem(request, error.status, _slug(error.reason), _sentence(request, error))
         if "Allow" in error.headers:

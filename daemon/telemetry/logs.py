@@ -24,6 +24,8 @@ EVENTS: dict[str, str] = {
     "database.upgraded": "the schema was brought up to date without losing a row (steps, rows)",
     "database.copy_removed": "the upgraded database is sound, so the copy made before was deleted (file)",
     "http.listening": "the http process accepts requests (url)",
+    "connection.refused": "more connections than there may be at a time were turned away (count, open)",
+    "connection.not_accepted": "connections could not be taken, as of files that may be open (count, open)",
     "request.finished": "an HTTP request was answered (method, route, status, elapsed_ms)",
     "request.malformed": "a request that is not valid HTTP (status)",
     "request.undeclared_error": "an endpoint raised an error that it does not declare (operation, error)",
