@@ -381,7 +381,8 @@ class ListEntry(Table):
 
 
 class Upload(Table):
-    """A contacts file as it was read: contacts as [row, number, fields], rejected as [row, value, reason]."""
+    """A contacts file as it was read: contacts as [row, number, fields], rejected as [row, value, reason,
+    code] (code: since there are codes)."""
 
     id = peewee.CharField(primary_key=True, max_length=32)
     filename = peewee.TextField()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import NewType
 
+# A telephone number as `+`, country code and number, digits only. `contacts.phone` makes one of what people write;
+# whatever is given one, or reads one from the database, does not look at it again.
 E164 = NewType("E164", str)
-"""A telephone number as `+`, country code and number, digits only. `contacts.phone` makes one of what people write;
-whatever is given one, or reads one from the database, does not look at it again."""
 
 QUOTED = "\u2068{}\u2069"  # words read off a WhatsApp page, inside a sentence of ours: hidden from viewers
 

@@ -65,9 +65,5 @@ def ask(settings: Settings, name: str, what: commands.What, who: str, now: int, 
         raise errors.IllegalMove(f"Account {name} is linked already: log it out first.")
     if what is commands.What.LOG_OUT and account.state == AccountState.NEEDS_LINK:
         raise errors.IllegalMove(f"Account {name} is not linked: there is nothing to log out of.")
-    if number is not None:
-        found = importer.parse_numbers([number], settings.default_country)
-        if found.rejected:
-            raise errors.InvalidNumber(found.rejected[0].reason)
-        number = found.contacts[0].number
-    return commands.ask(name, what, who, now, number)
+    of_phone = None if number is None else importer.one(number, settings.default_country)
+    return commands.ask(name, what, who, now, of_phone)

@@ -125,7 +125,7 @@ def spreadsheet(caller: Caller, *, job_id: JobId, state: InState | None = None, 
 @endpoint.get("/jobs/{job_id}/rejected.csv", scope=Scope.READ, errors=(NotFound,), tag="jobs")
 def rejected(caller: Caller, *, job_id: JobId) -> Csv:
     """The rows that were rejected when the job was created, with the reason for each, as CSV."""
-    text = masking.text(job_report.as_csv([job_report.REJECTED, *job_moves.job(job_id).rejected]))
+    text = masking.text(job_report.as_csv([job_report.REJECTED, *(row[:3] for row in job_moves.job(job_id).rejected)]))
     return Csv(f"job-{job_id}-rejected.csv", iter([text.encode()]))
 
 

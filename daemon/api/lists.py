@@ -133,6 +133,6 @@ def _list(row: contact_lists.Listed) -> ContactList:
 
 
 def _added(added: contact_lists.Added) -> Added:
-    rejected = [Rejected.model_validate(each.__dict__) for each in added.rejected]
+    rejected = [Rejected.of(each) for each in added.rejected]
     counts: dict[str, Any] = {"added": added.added, "already_there": added.present, "updated": added.updated}
     return Added(**counts, duplicates_removed=added.duplicates, rejected=rejected)

@@ -56,7 +56,7 @@ def import_suppressions(caller: Caller, *, form: ImportForm) -> Imported:
         done = suppression.import_file(settings, form.file.data, form.file.filename, reason, caller.name)
     else:
         done = suppression.import_text(settings, form.numbers, reason, caller.name)
-    rejected = [Rejected.model_validate({**each.__dict__, "row": each.position}) for each in done.rejected]
+    rejected = [Rejected.of(each, row=each.position) for each in done.rejected]
     return Imported(
         added=done.added,
         present=done.present,

@@ -218,10 +218,10 @@ def _audience(settings: Settings, order: Order) -> Audience:
         values: Sequence[object] = order.numbers if order.numbers is not None else order.recipients or ()
         found = importer.parse_numbers(values, settings.default_country)
         people = found.contacts
-        rejected = [[r.position, r.value, r.reason] for r in found.rejected]
+        rejected = [each.stored() for each in found.rejected]
         duplicates, place, source, columns, note = found.duplicates, "index", "", found.columns, ""
     if not people:
-        reasons = "; ".join(f"{place} {position}: {reason}" for position, _, reason in rejected[:3])
+        reasons = "; ".join(f"{place} {position}: {reason}" for position, _, reason, *_ in rejected[:3])
         raise errors.InvalidInput("There is nobody to write to. " + (reasons or "Add at least one telephone number."))
     return Audience(people, rejected, duplicates, place, source, note, columns)
 

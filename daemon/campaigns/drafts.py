@@ -368,7 +368,7 @@ def _stale() -> errors.DraftChanged:
 
 def _order(draft: Draft, audience: Sequence[Sequence[Any]], found: Mapping[str, Any]) -> create.Order:
     data = draft.data
-    rejected = [[row, value, f"{reason}"] for row, value, _, reason in found["left_out"]]
+    rejected = [[row, value, reason, code] for row, value, code, reason in found["left_out"]]
     chosen = create.Audience(
         people=[importer.Contact(*each) for each in audience],
         rejected=rejected,

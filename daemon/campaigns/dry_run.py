@@ -19,7 +19,8 @@ from daemon.accounts import directory, handovers, limits, pace, pacing
 from daemon.campaigns import create, drafts
 from daemon.config import Settings
 from daemon.contacts import importer, uploads
-from daemon.contacts.columns import LEFT_OUT, Candidate
+from daemon.contacts.columns import Candidate
+from daemon.contacts.reasons import Fault
 from daemon.db import clock
 from daemon.db.clock import lately
 from daemon.db.proxy import tuples
@@ -101,7 +102,7 @@ def _sort(
     landlines = again = 0
     for each in people:
         if each.number is None:
-            code, reason = ("left_out" if each.reason == LEFT_OUT else "bad_number"), each.reason
+            code, reason = ("left_out" if each.why and each.why.code is Fault.LEFT_OUT else "bad_number"), each.reason
         elif each.number in seen:
             code, reason = "duplicate", "This number stands further up already."
         elif each.number in opted_out:
@@ -304,10 +305,8 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
     if not people:
         raise errors.DraftChanged("Something was changed after the dry run: look at it once more, then send a test.")
     row = next((each for each in people if each[0] == position), people[0])
-    found = importer.parse_numbers([number], drafts.decisions(draft).country or settings.default_country)
-    if found.rejected:
-        raise errors.InvalidNumber(found.rejected[0].reason)
-    person = importer.Contact(1, found.contacts[0].number, row[2], row[3])
+    to = importer.one(number, drafts.decisions(draft).country or settings.default_country)
+    person = importer.Contact(1, to, row[2], row[3])
     text = draft.data.get("text", "")
     if text.strip():
         rendered = message_text.render(message_text.compile(text), row[2], row[1])

@@ -14,15 +14,13 @@ from typing import Any
 from daemon import errors
 from daemon.contacts import phone_repair
 from daemon.contacts.phone_repair import Diagnosis, Kind
+from daemon.contacts.reasons import Fault, Reason, because
 from daemon.formats import tabular
 from daemon.formats.tabular import Row
-from daemon.i18n.languages import N_
 from daemon.states import E164
 
 REASON = "wasender_reason"
 """Title of the column that a download of rejected rows has beside the sheet's own; ignored when it comes back."""
-NOT_ACCEPTED = N_("The suggestion for this number was not accepted.")
-LEFT_OUT = N_("You left this row out.")
 LANDLINE = "landline"
 """The group of those who can be written to, but are probably not on WhatsApp."""
 
@@ -30,6 +28,14 @@ _FILE = re.compile(
     r"(?i)[^/\\\n]{1,120}\.(?:pdf|docx?|xlsx?|pptx?|odt|txt|csv|zip|jpe?g|png|webp|mp4|3gp|mov|mp3|ogg|opus|m4a|vcf)"
 )
 _SAMPLE = 200
+_FAULTS = {  # the code where the doctor has no more to say than the kind
+    Kind.MISSING: Fault.MISSING,
+    Kind.COUNTRY: Fault.NO_COUNTRY,
+    Kind.ROUNDED: Fault.ROUNDED,
+    Kind.SEVERAL: Fault.SEVERAL,
+    Kind.EXTENSION: Fault.EXTENSION,
+    Kind.SIGNS: Fault.LETTERS,
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Decisions:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A row, and whether it is written to: then `number` is E.164, else None and `reason` a sentence.
+    """A row, and whether it is written to: then `number` is E.164, else None and `why` says the reason.
 
     cell: the number as it stands in the sheet. group: what the numbers step shows it under. own: whether a person
     decided on this very row. file: name of their own attachment, "" for none.
@@ -70,9 +76,14 @@ class Candidate:
     found: Diagnosis
     group: str
     number: E164 | None
-    reason: str = ""
+    why: Reason | None = None
     own: bool = False
     file: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The sentence of `why`, "" for none."""
+        return str(self.why or "")
 
 
 def candidates(rows: Sequence[Row], columns: Columns, decisions: Decisions) -> list[Candidate]:
@@ -90,19 +101,21 @@ def _candidate(row: Row, columns: Columns, used: Mapping[int, str], decisions: D
     fix = decisions.fixes.get(str(row.position))
     group = LANDLINE if found.kind is Kind.GOOD and found.landline else found.kind.value
     number: E164 | None = found.number
-    reason = "" if found.number else why(found)
+    reason = None if found.number else why(found)
     if fix is not None:
-        number, reason = E164(fix) if fix else None, "" if fix else LEFT_OUT
+        number, reason = E164(fix) if fix else None, None if fix else because(Fault.LEFT_OUT)
     elif group in decisions.left:
-        number, reason = None, LEFT_OUT
+        number, reason = None, because(Fault.LEFT_OUT)
     elif group in decisions.accepted and found.suggestion:
-        number, reason = found.suggestion, ""
+        number, reason = found.suggestion, None
     return Candidate(row.position, cell, fields, found, group, number, reason, fix is not None, file)
 
 
-def why(found: Diagnosis) -> str:
+def why(found: Diagnosis) -> Reason:
     """Why a row without a number is not written to."""
-    return NOT_ACCEPTED if found.suggestion else found.reason or phone_repair.REASONS[found.kind]
+    if found.suggestion:
+        return because(Fault.NOT_ACCEPTED)
+    return found.why or because(_FAULTS.get(found.kind, Fault.DOUBTFUL), sentence=phone_repair.REASONS[found.kind])
 
 
 def column_names(names: Sequence[str], taken_by: Sequence[int]) -> None:

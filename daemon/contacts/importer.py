@@ -1,7 +1,8 @@
-"""A file or a list from the API → recipients and rejected rows, each with its place and a reason.
+"""A file, a pasted text or a list from the API → recipients and rejected rows, each with its place and a reason.
 
-Pure functions of their arguments. Every row with anything in it is counted once:
-`total == len(contacts) + len(rejected) + duplicates`. How numbers are read: see `numbers`.
+The one reader: whatever comes in goes through `_Collector`, whose word on a number is `phone.read`; a draft's sheet, in
+which a person decides row by row, asks the same (`columns`). Pure functions of their arguments. Every row with anything
+in it is counted once: `total == len(contacts) + len(rejected) + duplicates`.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from daemon import errors
-from daemon.contacts import phone
+from daemon.contacts import phone, reasons
+from daemon.contacts.reasons import Fault, Reason, because
 from daemon.formats import csv, tabular, template, vcard, xlsx
 from daemon.formats.tabular import Row
 from daemon.states import E164
@@ -62,11 +65,30 @@ class Contact:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that cannot be written to. position: as in Contact; reason: a sentence a person can act on."""
+    """A row that cannot be written to. position: as in Contact; value: what stands there instead of a number."""
 
     position: int
     value: str
-    reason: str
+    why: Reason
+
+    @property
+    def reason(self) -> str:
+        """A sentence a person can act on."""
+        return str(self.why)
+
+    @property
+    def code(self) -> str:
+        """The same for a program."""
+        return self.why.code.value
+
+    def stored(self) -> list[Any]:
+        """As JSON keeps it; `restored` is the way back."""
+        return [self.position, self.value, self.reason, self.code]
+
+
+def restored(rows: Iterable[Sequence[Any]]) -> list[Rejected]:
+    """Rejected rows that were stored, also by versions that kept no code."""
+    return [Rejected(place, value, reasons.kept(reason, *code)) for place, value, reason, *code in rows]
 
 
 @dataclass(frozen=True)
@@ -85,19 +107,19 @@ class ContactList:
         return len(self.contacts) + len(self.rejected) + self.duplicates
 
 
-def read(data: bytes, filename: str, default_country: str) -> ContactList:
+def read(data: bytes, filename: str, default_country: str, trusted: bool = False) -> ContactList:
     """The contacts of a CSV, XLSX, TXT or vCard file, told apart by content; duplicates are left out.
 
-    default_country: ISO code of numbers written without a country, or "".
+    default_country, trusted: as in `phone.read`.
     Raises UnreadableFile: one sentence with what to do.
     """
     tabular.refuse_foreign(data, filename)
     if tabular.is_zip(data):
-        return _from_rows(xlsx.sheet_rows(data, filename), filename, default_country)
+        return _from_rows(xlsx.sheet_rows(data, filename), filename, default_country, trusted)
     text = csv.decode(data, filename)
     if vcard.is_vcard(text):
-        return _from_cards(vcard.read(text), default_country)
-    return _from_rows(_text_rows(text, filename, default_country), filename, default_country)
+        return _from_cards(vcard.read(text), default_country, trusted)
+    return _from_rows(_text_rows(text, filename, default_country), filename, default_country, trusted)
 
 
 def _text_rows(text: str, filename: str, default_country: str) -> list[Row]:
@@ -173,39 +195,30 @@ def parse_numbers(values: Sequence[object], default_country: str) -> ContactList
     values: anything that JSON can hold; what is no number is rejected by its index. Field names are made identifiers
     (`field_name`); a recipient keeps only the fields it came with.
     """
-    collected = _Collector(default_country)
+    collected = _Collector(default_country, trusted=True)
     for position, value in enumerate(values):
         given: Mapping[object, object] = value if isinstance(value, Mapping) else {"number": value}
         shown = given.get("number")
-        try:
-            number = _listed(_number_text(shown), default_country)
-            taken = {"number"}
-            fields = {
-                _unique(field_name(str(name), "field"), taken): tabular.clean(_scalar(content, str(name)))
-                for name, content in given.items()
-                if name != "number"
-            }
-        except errors.InvalidInput as error:
-            collected.reject(position, _shown(shown), str(error))
+        fields, taken, wrong = {}, {"number"}, None
+        for name, content in given.items():
+            if name != "number":
+                if (text := _scalar(content)) is None:
+                    wrong = wrong or because(Fault.FIELD_NOT_TEXT, name=str(name))
+                fields[_unique(field_name(str(name), "field"), taken)] = tabular.clean(text or "")
+        if (number := _number_text(shown)) is None:
+            collected.reject(position, _shown(shown), because(Fault.NOT_TEXT))
         else:
-            collected.accept(position, number, fields)
+            collected.add(position, number, fields, wrong)
     columns = dict.fromkeys(name for contact in collected.contacts for name in contact.fields)
     return collected.result(list(columns), None)
 
 
-def _listed(value: str, default_country: str) -> E164:
-    """A number that a program gave: with + it is taken as it is, if it can be one at all."""
-    try:
-        return phone.normalise(value, default_country)
-    except errors.InvalidNumber:
-        if number := phone.as_given(value):
-            return number
-        raise
-
-
-def normalise(value: str, default_country: str) -> str:
-    """The number in E.164. Raises InvalidNumber."""
-    return phone.normalise(value, default_country)
+def one(value: str, default_country: str) -> E164:
+    """A single number that somebody has written for themselves or somebody they know. Raises InvalidNumber."""
+    found = parse_numbers([value], default_country)
+    if found.rejected:
+        raise errors.InvalidNumber(found.rejected[0].reason)
+    return found.contacts[0].number
 
 
 def field_name(title: str, fallback: str) -> str:
@@ -223,36 +236,34 @@ def field_name(title: str, fallback: str) -> str:
 class _Collector:
     """Sorts rows into contacts, rejected and duplicates."""
 
-    def __init__(self, default_country: str) -> None:
+    def __init__(self, default_country: str, trusted: bool) -> None:
         self.contacts: list[Contact] = []
         self._rejected: list[Rejected] = []
         self._duplicates = 0
         self._seen: set[E164] = set()
-        self._country = default_country
+        self._country, self._trusted = default_country, trusted
 
-    def add(self, position: int, value: str, fields: dict[str, str]) -> None:
-        try:
-            number = phone.normalise(value, self._country)
-        except errors.InvalidNumber as error:
-            self.reject(position, value, str(error))
-        else:
-            self.accept(position, number, fields)
-
-    def accept(self, position: int, number: E164, fields: dict[str, str]) -> None:
-        if number in self._seen:
+    def add(self, position: int, value: str, fields: dict[str, str], wrong: Reason | None = None) -> None:
+        """wrong: what is the matter with the row beside its number, if anything is."""
+        number = phone.read(value, self._country, self._trusted)
+        if isinstance(number, Reason):
+            self.reject(position, value, number)
+        elif wrong:
+            self.reject(position, value, wrong)
+        elif number in self._seen:
             self._duplicates += 1
-            return
-        self._seen.add(number)
-        self.contacts.append(Contact(position, number, fields))
+        else:
+            self._seen.add(number)
+            self.contacts.append(Contact(position, number, fields))
 
-    def reject(self, position: int, value: str, reason: str) -> None:
-        self._rejected.append(Rejected(position, tabular.clean(value)[:MAX_SHOWN], reason))
+    def reject(self, position: int, value: str, why: Reason) -> None:
+        self._rejected.append(Rejected(position, tabular.clean(value)[:MAX_SHOWN], why))
 
     def result(self, columns: list[str], phone_column: str | None) -> ContactList:
         return ContactList(self.contacts, self._rejected, self._duplicates, columns, phone_column)
 
 
-def _from_rows(rows: list[Row], filename: str, default_country: str) -> ContactList:
+def _from_rows(rows: list[Row], filename: str, default_country: str, trusted: bool) -> ContactList:
     if not rows:
         raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
     width = max(len(row.cells) for row in rows)
@@ -272,20 +283,20 @@ def _from_rows(rows: list[Row], filename: str, default_country: str) -> ContactL
         for column in range(width)
         if column != phone
     }
-    collected = _Collector(default_country)
+    collected = _Collector(default_country, trusted)
     for row in rows[0 if header is None else header + 1 :]:
         fields = {name: tabular.plain(_cell(row.cells, column)) for column, name in names.items()}
         collected.add(row.position, _cell(row.cells, phone), fields)
     return collected.result(list(names.values()), _cell(titles, phone) or f"column_{phone + 1}")
 
 
-def _from_cards(cards: Iterable[vcard.Card], default_country: str) -> ContactList:
-    collected = _Collector(default_country)
+def _from_cards(cards: Iterable[vcard.Card], default_country: str, trusted: bool) -> ContactList:
+    collected = _Collector(default_country, trusted)
     for card in cards:
         if card.broken:
-            collected.reject(card.position, card.fields["name"], "This card cannot be read: export it again.")
+            collected.reject(card.position, card.fields["name"], because(Fault.CARD_BROKEN))
         elif not card.numbers:
-            collected.reject(card.position, card.fields["name"], "This card has no telephone number.")
+            collected.reject(card.position, card.fields["name"], because(Fault.CARD_WITHOUT_NUMBER))
         else:
             fields = {name: tabular.clean(text) for name, text in card.fields.items()}
             collected.add(card.position, _best(card, default_country), fields)
@@ -384,26 +395,26 @@ def _unique(name: str, taken: set[str]) -> str:
     return found
 
 
-def _scalar(value: object, name: str) -> str:
-    """Text, number or nothing as text. Raises InvalidInput."""
+def _scalar(value: object) -> str | None:
+    """Text, number or nothing as text; None for anything else."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, int | float) and abs(value) < _HUGE:  # false for NaN
         return str(value)
-    raise errors.InvalidInput(f"The field {name} must be text or a number.")
+    return None
 
 
-def _number_text(value: object) -> str:
-    """A telephone number as JSON may hold it, as text. Raises InvalidInput."""
+def _number_text(value: object) -> str | None:
+    """A telephone number as JSON may hold it, as text; None for what cannot be one."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _HUGE:
         return str(value)
-    raise errors.InvalidInput('The number must be text: write it as "+", country code and number.')
+    return None
 
 
 def _shown(value: object) -> str:

@@ -78,8 +78,7 @@ def from_upload(upload_id: str) -> importer.ContactList:
     """An uploaded file's people, to be put on a list. Raises NotFound."""
     row = uploads.find(upload_id)
     found = [importer.Contact(*each) for each in row.contacts]
-    rejected = [importer.Rejected(*each) for each in row.rejected]
-    return importer.ContactList(found, rejected, row.duplicates, row.columns, row.phone_column)
+    return importer.ContactList(found, importer.restored(row.rejected), row.duplicates, row.columns, row.phone_column)
 
 
 def create_list(

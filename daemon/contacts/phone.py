@@ -19,6 +19,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 from daemon import errors
+from daemon.contacts.reasons import Fault, Reason, because
 from daemon.states import E164
 
 MIN_INTERNATIONAL = 11
@@ -50,54 +51,70 @@ _MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 _LONGEST = 100
 _LONGEST_LINK = 2_000
 
-_PARSE_REASONS = {
-    NumberParseException.INVALID_COUNTRY_CODE: "does not start with a country code that exists",
-    NumberParseException.NOT_A_NUMBER: "is not a telephone number",
-    NumberParseException.TOO_SHORT_AFTER_IDD: "is too short",
-    NumberParseException.TOO_SHORT_NSN: "is too short",
-    NumberParseException.TOO_LONG: "is too long",
+_NOT_PARSED = {
+    NumberParseException.INVALID_COUNTRY_CODE: Fault.UNKNOWN_COUNTRY,
+    NumberParseException.NOT_A_NUMBER: Fault.NOT_A_NUMBER,
+    NumberParseException.TOO_SHORT_AFTER_IDD: Fault.TOO_SHORT,
+    NumberParseException.TOO_SHORT_NSN: Fault.TOO_SHORT,
+    NumberParseException.TOO_LONG: Fault.TOO_LONG,
 }
-_LENGTH_REASONS = {
-    ValidationResult.TOO_SHORT: "has too few digits",
-    ValidationResult.TOO_LONG: "has too many digits",
-    ValidationResult.INVALID_LENGTH: "has the wrong number of digits",
-    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "lacks the area code",
+_WRONG_LENGTH = {
+    ValidationResult.TOO_SHORT: Fault.TOO_FEW_DIGITS,
+    ValidationResult.TOO_LONG: Fault.TOO_MANY_DIGITS,
+    ValidationResult.INVALID_LENGTH: Fault.WRONG_LENGTH,
+    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: Fault.NO_AREA,
 }
+
+
+class _Refused(Exception):
+    """It is no number that can be written to."""
+
+    def __init__(self, code: Fault, **values: str) -> None:
+        super().__init__(code)
+        self.reason = because(code, **values)
+
+
+def read(value: str, default_country: str, trusted: bool = False) -> E164 | Reason:
+    """The number, or why it is none that can be written to: every way in decides by this.
+
+    default_country: ISO code (`DE`) of numbers written without a country, or "". trusted: whether one with `+` that is
+    well-formed by E.164 (8 to 15 digits) is taken whether or not any numbering plan has it: of programs, which have it
+    from a system of theirs, and where it is about who must not be written to.
+    """
+    try:
+        return _read(value, default_country)
+    except _Refused as refused:
+        return (as_given(value) if trusted else None) or refused.reason
 
 
 def normalise(value: str, default_country: str) -> E164:
-    """The number in E.164 (`+919876543210`).
+    """As `read`. Raises InvalidNumber: one sentence that starts with "The number" or "This" and says what to change."""
+    found = read(value, default_country)
+    if isinstance(found, Reason):
+        raise errors.InvalidNumber(str(found))
+    return found
 
-    default_country: ISO code (`DE`) of numbers written without a country, or "".
-    Raises InvalidNumber: one sentence that starts with "The number" or "This" and says what to change.
-    """
+
+def _read(value: str, default_country: str) -> E164:
     text = _cleaned(value)
     if text.startswith("+"):
         return _international(text)
     if text.startswith("0") or default_country:
         if not default_country:
-            raise errors.InvalidNumber(
-                "The number has no country code: write it with +, or set WASENDER_DEFAULT_COUNTRY."
-            )
+            raise _Refused(Fault.NO_COUNTRY)
         return _national(text, default_country.upper())
     if _digits(text) >= MIN_INTERNATIONAL and (number := _parsed("+" + text)):
         return _e164(number)
     if _digits(text) < SHORTEST:
-        raise errors.InvalidNumber("The number is too short.")
-    raise errors.InvalidNumber(
-        "The number is not valid with its first digits as the country code: write it with + and the right one, "
-        "or set WASENDER_DEFAULT_COUNTRY."
-    )
+        raise _Refused(Fault.TOO_SHORT)
+    raise _Refused(Fault.NO_COUNTRY_IN_FRONT)
 
 
 def as_given(value: str) -> E164 | None:
-    """A number with `+` that is well-formed by E.164 (8 to 15 digits), whether or not any numbering plan has it.
-
-    For callers of the API, who took it from a system of theirs; None when it is not even that.
-    """
+    """A number with `+` of 8 to 15 digits, whether or not any numbering plan has it; None when it is not even that."""
     try:
         text = _cleaned(value)
-    except errors.InvalidNumber:
+    except _Refused:
         return None
     digits = "".join(filter(str.isdigit, text))
     return E164(f"+{digits}") if text.startswith("+") and 8 <= len(digits) <= 15 and digits[0] != "0" else None
@@ -112,9 +129,7 @@ def resemblance(value: str, default_country: str) -> float:
         return 0.5 if _ROUNDED.fullmatch(value) else 0
     if len(value) > _LONGEST or (_DECIMAL.fullmatch(value) and not _FLOAT.fullmatch(value)):
         return 0
-    try:
-        normalise(value, default_country)
-    except errors.InvalidNumber:
+    if isinstance(read(value, default_country), Reason):
         shaped = _ROUNDED.fullmatch(value) or (_SIGNS.fullmatch(value) and not _DATE.fullmatch(value))
         return 0.5 if shaped and _digits(value) <= 32 else 0
     return 0.9 if value.isdigit() and not value.startswith("0") else 1
@@ -144,9 +159,7 @@ def _national(text: str, country: str) -> E164:
         return _e164(abroad)
     if not abroad or phonenumbers.number_type(home) in _MOBILE:
         return _e164(home)
-    raise errors.InvalidNumber(
-        f"The number could be {_e164(abroad)} or {_e164(home)}: write it with + and the country code."
-    )
+    raise _Refused(Fault.AMBIGUOUS, abroad=_e164(abroad), home=_e164(home))
 
 
 def _parsed(text: str, country: str | None = None) -> PhoneNumber | None:
@@ -158,60 +171,54 @@ def _parsed(text: str, country: str | None = None) -> PhoneNumber | None:
 
 
 def _valid(text: str, country: str | None) -> E164:
-    """As E.164; raises InvalidNumber with the reason in words."""
+    """As E.164; raises _Refused with the reason."""
     try:
         number = phonenumbers.parse(text, country)
     except NumberParseException as error:
-        raise errors.InvalidNumber(f"The number {_PARSE_REASONS[error.error_type]}.") from None
+        raise _Refused(_NOT_PARSED[error.error_type]) from None
     if phonenumbers.is_valid_number(number):
         return _e164(number)
-    reason = _LENGTH_REASONS.get(phonenumbers.is_possible_number_with_reason(number))
-    if reason:
-        problem = f"{reason} for country code +{number.country_code}"
-    elif _digits(text) < SHORTEST:
-        problem = "is too short"
-    else:
-        problem = f"is not one that country code +{number.country_code} hands out: check its digits"
-    raise errors.InvalidNumber(f"The number {problem}.{_suggestion(number)}")
+    code = _WRONG_LENGTH.get(phonenumbers.is_possible_number_with_reason(number))
+    suggested = {"suggestion": meant} if (meant := _suggestion(number)) else {}
+    if code is None and _digits(text) < SHORTEST:
+        raise _Refused(Fault.TOO_SHORT, **suggested)
+    raise _Refused(code or Fault.UNASSIGNED, country=str(number.country_code), **suggested)
 
 
-def _suggestion(number: PhoneNumber) -> str:
+def _suggestion(number: PhoneNumber) -> E164 | None:
     """For numbers from before Mexico dropped its mobile 1 and Brazil added its mobile 9."""
     national = str(number.national_number)
     changed = {52: national.removeprefix("1"), 55: f"{national[:2]}9{national[2:]}"}.get(number.country_code or 0)
     fixed = _parsed(f"+{number.country_code}{changed}") if changed else None
-    return f" Did you mean {_e164(fixed)}?" if fixed else ""
+    return _e164(fixed) if fixed else None
 
 
 def _cleaned(value: str) -> str:
-    """The bare number: digits and separators, with + in front if international. Raises InvalidNumber."""
+    """The bare number: digits and separators, with + in front if international. Raises _Refused."""
     text = value.strip() if len(value) <= _LONGEST_LINK else "x" * _LONGEST
     if not _PLAIN.fullmatch(text):
         text = _unwrapped(text)
     if len(text) >= _LONGEST:
-        raise errors.InvalidNumber("This is too long for a telephone number.")
+        raise _Refused(Fault.TEXT_TOO_LONG)
     if _ROUNDED.fullmatch(text):
-        raise errors.InvalidNumber(
-            "The spreadsheet rounded this number and its last digits are lost: "
-            "format the column as text and enter it again."
-        )
+        raise _Refused(Fault.ROUNDED)
     if whole := _FLOAT.fullmatch(text):
         text = whole[1]
     if not text:
-        raise errors.InvalidNumber("The number is missing.")
+        raise _Refused(Fault.MISSING)
     if _FRACTION.fullmatch(text):
-        raise errors.InvalidNumber("This has decimals: a telephone number is a whole number.")
+        raise _Refused(Fault.DECIMALS)
     if _DATE.fullmatch(text):
-        raise errors.InvalidNumber("This is a date, not a telephone number.")
+        raise _Refused(Fault.DATE)
     text = _PREFIX.sub("+", text, count=1) if _PREFIX.match(text) else text
     if text.count("+") > 1 or len([part for part in _BETWEEN_TWO.split(text) if _digits(part) >= SHORTEST]) > 1:
-        raise errors.InvalidNumber("This holds more than one number: keep one, or give each its own row.")
+        raise _Refused(Fault.SEVERAL)
     if _EXTENSION.search(text):
-        raise errors.InvalidNumber("The number has an extension, which WhatsApp cannot reach: give a direct number.")
+        raise _Refused(Fault.EXTENSION)
     if not _SIGNS.fullmatch(text):
-        raise errors.InvalidNumber("This holds letters or signs that are not part of a telephone number.")
+        raise _Refused(Fault.LETTERS)
     if _digits(text) > 20:
-        raise errors.InvalidNumber("The number is too long: is it two numbers in one cell?")
+        raise _Refused(Fault.TOO_MANY)
     return text
 
 

@@ -1,6 +1,6 @@
 """The number doctor: what is wrong with a cell that should hold a telephone number, and what it was most likely.
 
-Pure. `numbers.normalise` decides what can be written to as it stands; here its other half is done: what spreadsheets
+Pure. `phone.read` decides what can be written to as it stands; here its other half is done: what spreadsheets
 and people have done to a number is named (`Kind`), and where it can be undone there is a suggestion, which a person
 accepts. A suggestion is never taken by itself: a message to a stranger is worse than one more question.
 """
@@ -19,8 +19,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
-from daemon import errors
 from daemon.contacts import phone
+from daemon.contacts.reasons import Fault, Reason, because
 from daemon.i18n.languages import N_
 from daemon.states import E164
 
@@ -102,6 +102,10 @@ _LANDLINE = {PhoneNumberType.FIXED_LINE, PhoneNumberType.VOIP, PhoneNumberType.P
 _WITHOUT_ZERO = frozenset({"IN", "AR"})
 """Countries that dial a zero, and do not write it."""
 _LEAST_DIGITS = 7
+_COUNTRY_WANTED = frozenset({  # what a number is refused for that lacks nothing but its country's code
+    Fault.NO_COUNTRY, Fault.NO_COUNTRY_IN_FRONT, Fault.UNKNOWN_COUNTRY, Fault.AMBIGUOUS, Fault.TOO_FEW_DIGITS,
+    Fault.TOO_MANY_DIGITS, Fault.WRONG_LENGTH, Fault.NO_AREA, Fault.UNASSIGNED,
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -109,27 +113,31 @@ class Diagnosis:
     """What a cell comes to.
 
     number: E.164, what it can be written to as it stands; None when a person has to decide.
-    suggestion: E.164, what it most likely was, or is known to WhatsApp as. reason: a sentence where the kind's own
-    (`REASONS`) does not say it all, else "". landline: probably not on WhatsApp.
+    suggestion: E.164, what it most likely was, or is known to WhatsApp as. why: where the kind's own sentence
+    (`REASONS`) does not say it all, else None. landline: probably not on WhatsApp.
     """
 
     kind: Kind
     number: E164 | None = None
     suggestion: E164 | None = None
-    reason: str = ""
+    why: Reason | None = None
     landline: bool = False
+
+    @property
+    def reason(self) -> str:
+        """The sentence of `why`, "" for none."""
+        return str(self.why or "")
 
 
 @lru_cache(200_000)
 def diagnose(value: str, country: str) -> Diagnosis:
     """What is wrong with a cell. country: ISO code of numbers written without one, or ""."""
     text = _visible(value)
-    if not any(map(str.isdigit, text)):
-        return Diagnosis(Kind.SIGNS if text else Kind.MISSING, reason=N_("There are no digits in it.") if text else "")
-    try:
-        number = phone.normalise(value[:SHOWN], country)
-    except errors.InvalidNumber as error:
-        return _repaired(text, country, str(error))
+    number = phone.read(value, country)  # all of it, not only what is shown: what is cut off may be another number
+    if isinstance(number, Reason):
+        if any(map(str.isdigit, text)):
+            return _repaired(text, country, number)
+        return Diagnosis(Kind.SIGNS, why=because(Fault.NO_DIGITS)) if text else Diagnosis(Kind.MISSING)
     landline = _type(number) in _LANDLINE
     if argentine := _with_nine(number):
         return Diagnosis(Kind.MOBILE_RULE, number, argentine, landline=landline)
@@ -154,7 +162,7 @@ def _damage(value: str, text: str, number: E164, country: str) -> Kind:
     return Kind.GOOD if digits.startswith("0") or not _has_zero(number, country) else Kind.NO_ZERO
 
 
-def _repaired(text: str, country: str, why: str) -> Diagnosis:
+def _repaired(text: str, country: str, why: Reason) -> Diagnosis:
     """What a cell that cannot be read most likely was."""
     if scientific := _SCIENTIFIC.fullmatch(text):
         return _whole(scientific[1], scientific[2], country)
@@ -166,10 +174,10 @@ def _repaired(text: str, country: str, why: str) -> Diagnosis:
         if found := way(text, country):
             return found
     if len("".join(filter(str.isdigit, text))) < _LEAST_DIGITS:
-        return Diagnosis(Kind.INVALID, reason=N_("This is too short for a telephone number."))
-    if not country and not text.startswith("+") and "country code" in why:
+        return Diagnosis(Kind.INVALID, why=because(Fault.TOO_SHORT))
+    if not country and not text.startswith("+") and why.code in _COUNTRY_WANTED:
         return Diagnosis(Kind.COUNTRY)
-    return Diagnosis(Kind.INVALID, reason=why)
+    return Diagnosis(Kind.INVALID, why=why)
 
 
 def _whole(mantissa: str, exponent: str, country: str) -> Diagnosis:
@@ -181,16 +189,13 @@ def _whole(mantissa: str, exponent: str, country: str) -> Diagnosis:
         return Diagnosis(Kind.ROUNDED)
     lost = int(exponent) - (len(digits) - 2 if "." in digits else 0)
     number = _read(str(int(whole)), country) if lost <= 0 and int(exponent) < SHOWN else None
-    reason = "" if number else N_("Its last digits are lost: format the column as text and enter the number again.")
-    return Diagnosis(Kind.ROUNDED, suggestion=number, reason=reason)
+    return Diagnosis(Kind.ROUNDED, suggestion=number, why=None if number else because(Fault.DIGITS_LOST))
 
 
 def _as_seen(text: str, country: str) -> Diagnosis | None:
     """Once quotes and what a spreadsheet puts around a text are gone."""
-    try:
-        return Diagnosis(Kind.SIGNS, suggestion=phone.normalise(text, country))
-    except errors.InvalidNumber:
-        return None
+    number = phone.read(text, country)
+    return None if isinstance(number, Reason) else Diagnosis(Kind.SIGNS, suggestion=number)
 
 
 def _one_of_several(text: str, country: str) -> Diagnosis | None:
@@ -266,7 +271,8 @@ def _likelier(text: str, country: str) -> Diagnosis | None:
     abroad, home = _valid("+" + digits), _parsed_valid(text, country)
     if not abroad or not home or abroad == home:
         return None
-    return Diagnosis(Kind.AMBIGUOUS, suggestion=home if _type(home) in _MOBILE else abroad, reason=f"{abroad} / {home}")
+    both = because(Fault.AMBIGUOUS, abroad=abroad, home=home, sentence=f"{abroad} / {home}")
+    return Diagnosis(Kind.AMBIGUOUS, suggestion=home if _type(home) in _MOBILE else abroad, why=both)
 
 
 def guess_country(values: Iterable[str]) -> str:
@@ -303,11 +309,11 @@ def _invisible(value: str) -> bool:
 
 
 def _read(text: str, country: str) -> E164 | None:
-    """As `numbers.normalise`; None where that refuses it."""
-    try:
-        return phone.normalise(text, country)
-    except errors.InvalidNumber:
+    """As `phone.read`; None where that refuses it."""
+    number = phone.read(text, country)
+    if isinstance(number, Reason):
         return _valid("+" + text) if text.isdecimal() and not text.startswith("0") else None
+    return number
 
 
 def _parsed(text: str, country: str) -> phonenumbers.PhoneNumber | None:
@@ -318,17 +324,20 @@ def _parsed(text: str, country: str) -> phonenumbers.PhoneNumber | None:
 
 
 def _parsed_valid(text: str, country: str) -> E164 | None:
-    number = _parsed(text, country) if country else None
-    if number is None or not phonenumbers.is_valid_number(number):
-        return None
-    return E164(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    return _good(_parsed(text, country)) if country else None
 
 
 def _valid(text: str) -> E164 | None:
-    number = _parsed(text, "")
+    return _good(_parsed(text, ""))
+
+
+def _good(number: phonenumbers.PhoneNumber | None) -> E164 | None:
+    """The number in E.164, if it is valid, and is itself when it is read again: a few that are valid as they are
+    parsed are not valid as they are written out."""
     if number is None or not phonenumbers.is_valid_number(number):
         return None
-    return E164(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    found = E164(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    return found if phone.read(found, "") == found else None
 
 
 def _type(number: E164 | None) -> int:

@@ -58,7 +58,7 @@ def add_contacts(data: bytes, filename: str, default_country: str) -> dict[str, 
         columns=found.columns,
         phone_column=found.phone_column,
         contacts=[[c.position, c.number, c.fields] for c in found.contacts],
-        rejected=[[r.position, r.value, r.reason] for r in found.rejected],
+        rejected=[each.stored() for each in found.rejected],
     )
     with write():
         upload.save(force_insert=True)
@@ -92,7 +92,10 @@ def describe(upload: Upload) -> dict[str, Any]:
 
 
 def rejected_rows(rejected: Sequence[Sequence[Any]], place: str = "row") -> list[dict[str, Any]]:
-    return [{place: position, "value": value, "reason": reason} for position, value, reason in rejected]
+    return [
+        {place: each.position, "value": each.value, "reason": each.reason, "code": each.code}
+        for each in importer.restored(rejected)
+    ]
 
 
 def add_attachment(settings: Settings, part: Path, filename: str) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def _upload(upload_id: str) -> dict[str, Any] | None:
 def _rejected(upload: Upload | None) -> dict[str, Any] | None:
     if upload is None or not upload.rejected:
         return None
-    shown = [{"row": row, "value": value, "reason": reason} for row, value, reason in upload.rejected[:REJECTED_SHOWN]]
+    shown = uploads.rejected_rows(upload.rejected[:REJECTED_SHOWN])
     return {"count": len(upload.rejected), "shown": shown}
 
 

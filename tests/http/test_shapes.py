@@ -71,10 +71,10 @@ async def test_a_row_that_was_left_out_looks_the_same_everywhere(api: Caller) ->
     found.append(("row", imported["rejected"]))
     for place, rejected in found:
         (row,) = rejected
-        assert {place, "position", "value", "reason"} == set(row)
+        assert {place, "position", "value", "reason", "code"} == set(row)
         assert ("12", row[place]) == (row["value"], row["position"])
     listed = await api.post("/lists", {"name": "Guests", "numbers": ["+4915110000000", "12"]})
-    assert {"position", "value", "reason"} == set(listed["rejected"][0])
+    assert {"position", "value", "reason", "code"} == set(listed["rejected"][0])
     assert imported["already_there"] == imported["present"]
     assert imported["duplicates_removed"] == imported["duplicates"]
 

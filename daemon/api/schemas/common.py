@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from daemon.api.answers import Answer
 from daemon.api.parameters import MAX_ID
+from daemon.contacts import importer
 
 MAX_TIME = 253_402_300_799_999  # the end of the year 9999
 _DATE = TypeAdapter(AwareDatetime)
@@ -98,4 +99,11 @@ class Rejected(Answer):
     index: int | None = Field(None, exclude_if=absent)
     position: int = Field(description="Whichever of both there is.")
     value: str
-    reason: str
+    reason: str = Field(description="For a person.")
+    code: str = Field("other", description="The same for a program, such as `missing` or `too_few_digits`.")
+
+    @classmethod
+    def of(cls, found: importer.Rejected, row: int | None = None) -> Rejected:
+        return cls(
+            row=row, index=None, position=found.position, value=found.value, reason=found.reason, code=found.code
+        )

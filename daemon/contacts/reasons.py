@@ -1,0 +1,111 @@
+"""Why somebody is not written to: a code, and what is filled into its sentence. The sentence is made where it is shown.
+
+Whoever decides by a reason looks at its code, never at the words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """What is the matter with a row. The words stand in the API as `code`: they are added to, never changed."""
+
+    MISSING = "missing"
+    NOT_TEXT = "not_text"  #: JSON that is neither text nor a number
+    FIELD_NOT_TEXT = "field_not_text"  #: name
+    TEXT_TOO_LONG = "text_too_long"
+    ROUNDED = "rounded"  #: 4.9151E+12
+    DIGITS_LOST = "digits_lost"  #: likewise, and nobody can bring them back
+    DECIMALS = "decimals"
+    DATE = "date"
+    SEVERAL = "several"  #: numbers in one cell
+    EXTENSION = "extension"
+    LETTERS = "letters"
+    NO_DIGITS = "no_digits"
+    TOO_MANY = "too_many"  #: digits, more than any number has
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    NO_COUNTRY = "no_country"
+    NO_COUNTRY_IN_FRONT = "no_country_in_front"  #: the first digits are no country code with which it is valid
+    AMBIGUOUS = "ambiguous"  #: abroad, home: both are valid
+    UNKNOWN_COUNTRY = "unknown_country"
+    NOT_A_NUMBER = "not_a_number"
+    TOO_FEW_DIGITS = "too_few_digits"  #: country, as of the next four
+    TOO_MANY_DIGITS = "too_many_digits"
+    WRONG_LENGTH = "wrong_length"
+    NO_AREA = "no_area"
+    UNASSIGNED = "unassigned"
+    CARD_BROKEN = "card_broken"
+    CARD_WITHOUT_NUMBER = "card_without_number"
+    NOT_ACCEPTED = "not_accepted"  #: there is a suggestion, and nobody has said yes to it
+    LEFT_OUT = "left_out"  #: a person has left the row out
+    DOUBTFUL = "doubtful"  #: damaged in one of the ways that the number doctor knows
+    OTHER = "other"  #: of a version that kept the sentence only
+
+
+SENTENCES: dict[Fault, str] = {
+    Fault.MISSING: "The number is missing.",
+    Fault.NOT_TEXT: 'The number must be text: write it as "+", country code and number.',
+    Fault.FIELD_NOT_TEXT: "The field {name} must be text or a number.",
+    Fault.TEXT_TOO_LONG: "This is too long for a telephone number.",
+    Fault.ROUNDED: "The spreadsheet rounded this number and its last digits are lost: format the column as text and "
+    "enter it again.",
+    Fault.DIGITS_LOST: "Its last digits are lost: format the column as text and enter the number again.",
+    Fault.DECIMALS: "This has decimals: a telephone number is a whole number.",
+    Fault.DATE: "This is a date, not a telephone number.",
+    Fault.SEVERAL: "This holds more than one number: keep one, or give each its own row.",
+    Fault.EXTENSION: "The number has an extension, which WhatsApp cannot reach: give a direct number.",
+    Fault.LETTERS: "This holds letters or signs that are not part of a telephone number.",
+    Fault.NO_DIGITS: "There are no digits in it.",
+    Fault.TOO_MANY: "The number is too long: is it two numbers in one cell?",
+    Fault.TOO_SHORT: "The number is too short.",
+    Fault.TOO_LONG: "The number is too long.",
+    Fault.NO_COUNTRY: "The number has no country code: write it with +, or set WASENDER_DEFAULT_COUNTRY.",
+    Fault.NO_COUNTRY_IN_FRONT: "The number is not valid with its first digits as the country code: write it with + and "
+    "the right one, or set WASENDER_DEFAULT_COUNTRY.",
+    Fault.AMBIGUOUS: "The number could be {abroad} or {home}: write it with + and the country code.",
+    Fault.UNKNOWN_COUNTRY: "The number does not start with a country code that exists.",
+    Fault.NOT_A_NUMBER: "The number is not a telephone number.",
+    Fault.TOO_FEW_DIGITS: "The number has too few digits for country code +{country}.",
+    Fault.TOO_MANY_DIGITS: "The number has too many digits for country code +{country}.",
+    Fault.WRONG_LENGTH: "The number has the wrong number of digits for country code +{country}.",
+    Fault.NO_AREA: "The number lacks the area code for country code +{country}.",
+    Fault.UNASSIGNED: "The number is not one that country code +{country} hands out: check its digits.",
+    Fault.CARD_BROKEN: "This card cannot be read: export it again.",
+    Fault.CARD_WITHOUT_NUMBER: "This card has no telephone number.",
+    Fault.NOT_ACCEPTED: "The suggestion for this number was not accepted.",
+    Fault.LEFT_OUT: "You left this row out.",
+    Fault.DOUBTFUL: "{sentence}",
+    Fault.OTHER: "{sentence}",
+}
+SUGGESTED = "Did you mean {suggestion}?"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A code, and by name what stands in its sentence. suggestion: in E.164, the number that was probably meant; a
+    reason that was kept has its words in `sentence`, as they were said."""
+
+    code: Fault
+    values: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        """The sentence, which a person can act on; English, as all that is kept or logged."""
+        given = dict(self.values)
+        if "sentence" in given:
+            return given["sentence"]
+        asked = " " + SUGGESTED.format(**given) if "suggestion" in given else ""
+        return SENTENCES[self.code].format(**given) + asked
+
+
+def because(code: Fault, **values: str) -> Reason:
+    """That reason, with what is filled in."""
+    return Reason(code, tuple(values.items()))
+
+
+def kept(sentence: str, code: str | None = None) -> Reason:
+    """A reason as it was stored. Versions before the codes have stored the sentence only."""
+    known = code in Fault.__members__.values()
+    return because(Fault(code) if known and code else Fault.OTHER, sentence=sentence)
