@@ -313,7 +313,7 @@ def _read(text: str, country: str) -> E164 | None:
     number = phone.read(text, country)
     if isinstance(number, Reason):
         return _valid("+" + text) if text.isdecimal() and not text.startswith("0") else None
-    return number
+    return number if phone.read(number, "") == number else None
 
 
 def _parsed(text: str, country: str) -> phonenumbers.PhoneNumber | None:
