@@ -61,7 +61,7 @@ def sentences(path: Path) -> Iterator[tuple[int, str]]:
     """The sentences for people in one file: (line, text), with `{name}` for what is filled in."""
     tree = ast.parse(path.read_text())
     parts = {id(each) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for each in ast.walk(node)}
-    docs = {id(node.body[0].value) for node in ast.walk(tree) if _has_docstring(node)}
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
     docs |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "description"}
     yield from _fragments(tree)
     for node in ast.walk(tree):
@@ -95,11 +95,6 @@ def _inner(node: ast.JoinedStr, tree: ast.Module) -> bool:
         other is not node and isinstance(other, ast.JoinedStr) and any(each is node for each in ast.walk(other))
         for other in ast.walk(tree)
     )
-
-
-def _has_docstring(node: ast.AST) -> bool:
-    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    return isinstance(node, kinds) and bool(node.body) and ast.get_docstring(node, clean=False) is not None
 
 
 def template(node: ast.JoinedStr) -> str:
