@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 from datetime import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -232,6 +233,9 @@ def prepare_data_dir(settings: Settings) -> None:
     folder = settings.data_dir
     try:
         durable.make_folder(folder)
+        found = folder.stat()
+        if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
+            folder.chmod(0o700)  # made by somebody else's tool; one such as /tmp is not ours to close
         probe = folder / f".writable-{os.getpid()}"
         probe.touch()
         probe.unlink()

@@ -52,8 +52,10 @@ def _network(address: str) -> str:
     except ValueError:
         return "unknown"
     if isinstance(found, ipaddress.IPv6Address):
-        return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
+        if found.ipv4_mapped is None:
+            return "127.0.0.1" if found.is_loopback else str(ipaddress.ip_network((found, 64), strict=False))
+        found = found.ipv4_mapped
+    return "127.0.0.1" if found.is_loopback else str(found)  # a program here may call from any of 127.0.0.0/8
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def _unchanged(user: User) -> User:
 
 
 def _digest(token: str, key: str = "") -> str:
-    return hashlib.sha256(f"{token}\n{key}".encode()).hexdigest()
+    return hashlib.sha256(f"{token}\n{key}".encode(errors="surrogatepass")).hexdigest()
 
 
 def _sweep(now: int) -> None:

@@ -47,7 +47,10 @@ async def job(request: web.Request) -> web.StreamResponse:
 
 
 def _selection(request: web.Request) -> Selection:
-    return Selection(request.query.get("state") or None, " ".join(request.query.get("search", "").split()))
+    state = request.query.get("state") or None
+    if state is not None and state not in set(State):
+        raise errors.InvalidInput(f"state is one of {', '.join(State)}.")
+    return Selection(state, " ".join(request.query.get("search", "").split()))
 
 
 def _job_page(

@@ -46,7 +46,10 @@ def to_login(request: web.Request) -> web.HTTPException:
     """A redirect to the login, and from there back to this page, or to the page whose form was sent."""
     if request.method in SAFE:
         return web.HTTPFound("/app/login?" + urlencode({"next": request.path_qs}))
-    before = urlsplit(request.headers.get("Referer", ""))
+    try:
+        before = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:  # such as http://[
+        before = urlsplit("/app")
     goal = f"{before.path}?{before.query}" if before.query else before.path
     return web.HTTPSeeOther("/app/login?" + urlencode({"next": goal}))
 

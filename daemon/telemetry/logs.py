@@ -15,6 +15,10 @@ from typing import Any
 
 import structlog
 
+from daemon.telemetry import unforeseen
+
+MOST_CAUSES = 5
+
 EVENTS: dict[str, str] = {
     "process.started": "the process is up (pid, version)",
     "process.stopping": "a signal or an error is ending the process",
@@ -159,6 +163,23 @@ class _Stdout:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _without_its_text(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """An exception as its types, from the one raised to what caused it, and its frames. Its text and the source
+    lines of a traceback may hold a number, a name or a message."""
+    given = event.pop("exc_info", None)
+    error = given if isinstance(given, BaseException) else given[1] if isinstance(given, tuple) else None
+    if error is None and given:
+        error = sys.exc_info()[1]
+    if error is None:
+        return event
+    kinds: list[str] = []
+    each: BaseException | None = error
+    while each is not None and len(kinds) < MOST_CAUSES:
+        kinds.append(type(each).__name__)
+        each = each.__cause__ or each.__context__
+    return {**event, "exception": " from ".join(kinds), "frames": unforeseen.frames(error)}
+
+
 def configure(process: str, level: str = "info", style: str = "json") -> None:
     """Send structlog and the standard library's warnings to stdout, as JSON lines or in a readable format."""
     out = _Stdout()
@@ -167,7 +188,7 @@ def configure(process: str, level: str = "info", style: str = "json") -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         lambda _logger, _method, event: {"process": process, **event},
-        structlog.processors.format_exc_info,
+        _without_its_text,
     ]
     last: Any = (
         structlog.processors.JSONRenderer()

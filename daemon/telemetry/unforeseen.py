@@ -36,7 +36,7 @@ def kind(error: Exception) -> str:
     return f"{type(error).__name__}, {places[-1].partition(' in ')[0]}" if places else type(error).__name__
 
 
-def frames(error: Exception) -> list[str]:
+def frames(error: BaseException) -> list[str]:
     """The places it came through; the one that raised it comes last."""
     stack = traceback.extract_tb(error.__traceback__)[-FRAMES:]
     return [f"{Path(frame.filename).name} line {frame.lineno} in {frame.name}" for frame in stack]

@@ -171,3 +171,16 @@ def test_processes_that_start_at_once_agree_on_the_key(tmp_path):
     assert [0] * 4 == [maker.returncode for maker in makers]
     assert {(tmp_path / "api_key").read_text().strip()} == keys
     assert ["api_key"] == [path.name for path in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o777, 0o750, 0o701])
+def test_a_data_folder_that_others_can_read_is_closed(tmp_path: Path, mode: int) -> None:
+    """One that was there before; a folder that all share, such as /tmp, is left as it is."""
+    folder = tmp_path / "given"
+    folder.mkdir()
+    folder.chmod(mode)
+    config.prepare_data_dir(config.load(_env_file=None, data_dir=folder))
+    assert 0o700 == folder.stat().st_mode & 0o7777
+    folder.chmod(0o1777)
+    config.prepare_data_dir(config.load(_env_file=None, data_dir=folder))
+    assert 0o1777 == folder.stat().st_mode & 0o7777

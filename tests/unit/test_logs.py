@@ -9,6 +9,8 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
+import pytest
+
 from daemon import states
 from daemon.delivery import history, job_moves
 from daemon.telemetry import logs
@@ -95,7 +97,8 @@ def test_every_line_is_one_json_object():
     assert (7, 1, 2) == (lines[0]["message_id"], lines[0]["job_id"], lines[0]["attempt"])
     assert "Grüße an\nalle" == lines[1]["why"]
     for line in lines[2:4]:
-        assert "ZeroDivisionError" in line["exception"]
+        assert "ZeroDivisionError" == line["exception"]
+        assert line["frames"]
 
 
 def test_the_level_is_kept():
@@ -108,3 +111,27 @@ def test_for_people_it_is_text():
     """No colours where nobody looks at a terminal."""
     lines = run("info", "console")
     assert "message.confirmed" in lines[0] and "\x1b" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        ValueError("+4915123456789"),
+        KeyError("secret"),
+        RuntimeError("Dear Anna"),
+        UnicodeEncodeError("utf-8", "secret", 0, 1, "Anna"),
+    ],
+)
+def test_an_exception_is_told_without_its_text(raised: Exception) -> None:
+    """Its type, that of its cause, and where it came through."""
+    try:
+        try:
+            raise LookupError("secret Anna +4915123456789")
+        except LookupError as cause:
+            raise raised from cause
+    except Exception as error:
+        found = logs._without_its_text(None, "error", {"event": "x", "exc_info": error})
+
+    assert f"{type(raised).__name__} from LookupError" == found["exception"]
+    assert not [word for word in ("secret", "Anna", "4915") if word in str(found)]
+    assert found["frames"]

@@ -1,0 +1,47 @@
+"""Requests that no browser makes: refused in a sentence or answered, never a 500."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from daemon.auth import lockout
+from daemon.server.visitors import COOKIE, LANGUAGE_COOKIE, ZONE_COOKIE
+from tests.http.conftest import KEY, Caller
+
+PAGE = {"Accept": "text/html"}
+
+
+@pytest.mark.parametrize("referer", ["http://[", "http://[::1", "//[", "\\\\", "http://a]b/"])
+async def test_a_referer_that_is_no_address_leads_to_the_login(client: Any, referer: str) -> None:
+    answer = await client.post("/app/logout", headers=PAGE | {"Referer": referer}, allow_redirects=False)
+
+    assert 303 == answer.status
+    assert answer.headers["Location"].startswith("/app/login")
+
+
+@pytest.mark.parametrize("name", [COOKIE, LANGUAGE_COOKIE, ZONE_COOKIE, "wasender_browser"])
+@pytest.mark.parametrize("value", ["\udcff\udc80", "\udcc3", "a.\udcff", "\u00e9"])
+async def test_raw_bytes_in_a_cookie_are_no_session(client: Any, name: str, value: str) -> None:
+    for method, path in (("GET", "/app/login"), ("GET", "/jobs"), ("GET", "/accounts")):
+        answer = await client.request(method, path, headers=PAGE | {"Cookie": f"{name}={value}"})
+        assert answer.status < 500
+
+
+@pytest.mark.parametrize("state", ["foo", "SENT", "sent,failed", "\u0000", "9" * 40])
+async def test_a_state_that_there_is_not_is_refused(api: Caller, client: Any, state: str) -> None:
+    """On the campaign's page and on a message's."""
+    job = await api.post("/send", {"numbers": ["+4915110000000"], "message": "Hi"})
+    await client.post("/app/login", data={"key": KEY}, headers={"Sec-Fetch-Site": "same-origin"})
+    (message,) = (await api.get(f"/jobs/{job['job_id']}/messages"))["messages"]
+    for path in (f"/app/jobs/{job['job_id']}", f"/app/messages/{message['id']}"):
+        answer = await client.get(path, params={"state": state}, headers=PAGE)
+        assert 422 == answer.status
+        assert "state is one of" in await answer.text()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "127.255.255.254", "::ffff:127.9.9.9", "::1"])
+def test_this_machine_is_one_address(address: str) -> None:
+    """Whichever of its loopback addresses somebody guesses from."""
+    assert lockout.counters(lockout.Try("127.0.0.1"), "") == lockout.counters(lockout.Try(address), "")
