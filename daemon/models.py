@@ -127,9 +127,11 @@ class Job(Table):
     pending = peewee.IntegerField(default=0)
     claimed = peewee.IntegerField(default=0)
     sending = peewee.IntegerField(default=0)
+    accepted = peewee.IntegerField(default=0)
     sent = peewee.IntegerField(default=0)
     delivered = peewee.IntegerField(default=0)
     read = peewee.IntegerField(default=0)
+    expired = peewee.IntegerField(default=0)
     failed = peewee.IntegerField(default=0)
     uncertain = peewee.IntegerField(default=0)
     skipped = peewee.IntegerField(default=0)
@@ -152,6 +154,7 @@ class Message(Table):
     attachments = Json(null=True)  # ids of this recipient's own files, None for the job's
     state = peewee.CharField(default=State.PENDING)
     attempts = peewee.IntegerField(default=0)
+    submissions = peewee.IntegerField(default=0)  # how often it was handed over, ever: which one a receipt is of
     not_before = peewee.BigIntegerField(default=0)
     lease = peewee.CharField(null=True)
     lease_until = peewee.BigIntegerField(null=True)
@@ -159,10 +162,12 @@ class Message(Table):
     error = peewee.TextField(null=True)
     transport_id = peewee.TextField(null=True)
     submitted_at = peewee.BigIntegerField(null=True)
+    accepted_at = peewee.BigIntegerField(null=True)
+    expires_at = peewee.BigIntegerField(null=True)  # not delivered until then it has expired; None once that is settled
     sent_at = peewee.BigIntegerField(null=True)
     delivered_at = peewee.BigIntegerField(null=True)
     read_at = peewee.BigIntegerField(null=True)
-    ended_at = peewee.BigIntegerField(null=True)  # since when it is failed, uncertain, skipped or cancelled
+    ended_at = peewee.BigIntegerField(null=True)  # since when it is in one of states.NOT_OUT
 
     class Meta:
         indexes = (
@@ -186,6 +191,11 @@ Message.add_index(  # finds whose chat a row belongs to
 )
 
 
+Message.add_index(  # whose time to live ends
+    Message.index(Message.expires_at).where(Message.expires_at.is_null(False))
+)
+
+
 class Handover(Table):
     """Something has left this machine, or may have: what the caps count."""
 
@@ -195,6 +205,7 @@ class Handover(Table):
     at = peewee.BigIntegerField()
     kind = peewee.CharField(max_length=16)  # see Purpose
     message = peewee.ForeignKeyField(Message, null=True, on_delete="SET NULL")  # None: not from a job
+    missed = peewee.BooleanField(default=False)  # it left, and the person did not get it
 
     class Meta:
         indexes = ((("account", "at"), False), (("number", "at"), False))
@@ -211,7 +222,7 @@ class Event(Table):
     source = peewee.CharField(null=True)  # None: it was enqueued
     target = peewee.CharField()
     why = peewee.TextField(null=True)
-    lease = peewee.CharField(null=True)  # the lease under which its sender made the move
+    lease = peewee.CharField(null=True)  # the lease under which its sender made the move, or which a receipt ended
 
 
 class Evidence(Table):

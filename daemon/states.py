@@ -18,9 +18,11 @@ class State(StrEnum):
     PENDING = "pending"  #: queued; the sender claims it
     CLAIMED = "claimed"  #: leased by a sender; nothing has left this machine
     SENDING = "sending"  #: may be out; the sender confirms it, or checks the chat
+    ACCEPTED = "accepted"  #: WhatsApp took it, no tick yet; receipts move it on, or its time to live ends
     SENT = "sent"  #: WhatsApp's server ticked it
     DELIVERED = "delivered"
     READ = "read"
+    EXPIRED = "expired"  #: its time to live ran out and it was not delivered
     FAILED = "failed"  #: permanent, or all attempts used; a person may retry
     UNCERTAIN = "uncertain"  #: nobody can tell whether it went out; a person decides
     SKIPPED = "skipped"  #: must not be sent (opted out)
@@ -29,15 +31,24 @@ class State(StrEnum):
 
 UNFINISHED = frozenset({State.PENDING, State.CLAIMED, State.SENDING})
 IN_HAND = frozenset({State.CLAIMED, State.SENDING})
-OUT = frozenset({State.SENT, State.DELIVERED, State.READ})
-NOT_OUT = frozenset({State.FAILED, State.UNCERTAIN, State.SKIPPED, State.CANCELLED})
+OUT = frozenset({State.SENT, State.DELIVERED, State.READ})  # ticked
+TAKEN = OUT | {State.ACCEPTED}  # WhatsApp has it: nothing is left to do here
+REACHED = TAKEN | {State.SENDING, State.UNCERTAIN}  # the person got it, or may have
+NOT_OUT = frozenset({State.FAILED, State.EXPIRED, State.UNCERTAIN, State.SKIPPED, State.CANCELLED})
+PUT_BACK = frozenset({State.PENDING, State.CLAIMED, State.SKIPPED, State.CANCELLED})  # and perhaps handed over before
+_ON_THE_WAY = frozenset({State.SENDING, State.UNCERTAIN, State.ACCEPTED, State.SENT})
 MOVES: dict[str, tuple[frozenset[State], State]] = {  # name: (from, to): the only moves a message makes
     "claim": (frozenset({State.PENDING}), State.CLAIMED),
     "release": (frozenset({State.CLAIMED}), State.PENDING),  # not attempted: the attempt is given back
     "submit": (frozenset({State.CLAIMED}), State.SENDING),
+    "accept": (frozenset({State.SENDING}), State.ACCEPTED),
     "confirm": (frozenset({State.SENDING}), State.SENT),
-    "deliver": (frozenset({State.SENT}), State.DELIVERED),
-    "read": (frozenset({State.SENT, State.DELIVERED}), State.READ),
+    # By receipt, before the answer or long after it, in any order: of all that come, the one furthest down counts.
+    "expire": (_ON_THE_WAY, State.EXPIRED),
+    "tick": (_ON_THE_WAY - {State.SENT} | PUT_BACK, State.SENT),
+    "bounce": (_ON_THE_WAY | {State.EXPIRED}, State.FAILED),  # it was taken, and not delivered after all
+    "deliver": (_ON_THE_WAY | {State.EXPIRED, State.FAILED} | PUT_BACK, State.DELIVERED),
+    "read": (_ON_THE_WAY | {State.EXPIRED, State.FAILED, State.DELIVERED} | PUT_BACK, State.READ),
     "retry": (IN_HAND, State.PENDING),  # the attempt failed, another is due later
     "requeue": (frozenset({State.SENDING}), State.PENDING),  # a crash; the chat proves it never went out
     "fail": (IN_HAND, State.FAILED),
@@ -125,9 +136,20 @@ class Kind(StrEnum):
 class Ack(StrEnum):
     """How far WhatsApp says a message has come (docs/whatsapp-web.md, "Ticks")."""
 
+    ACCEPTED = "accepted"  #: it was taken, and has no tick yet
     SENT = "sent"  #: one tick: the server has it
     DELIVERED = "delivered"
     READ = "read"
+
+
+class Status(StrEnum):
+    """What a receipt says of a message, beside the answer to its hand-over."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"  #: it was taken, and not delivered after all
+    EXPIRED = "expired"  #: it was not delivered in its time to live
 
 
 class Finding(StrEnum):
@@ -136,5 +158,7 @@ class Finding(StrEnum):
     SENT = "sent"  #: there is a row of ours, newer than the mark, with this content and a tick
     WAITING = "waiting"  #: there is such a row, still on the clock
     FAILED = "failed"  #: there is such a row, and WhatsApp says it was not sent
-    ABSENT = "absent"  #: proved: the history is loaded back to the mark, and there is no such row in it
+    #: Proved: the history is loaded back to the mark, and there is no such row in it. The message is queued again then;
+    #: a transport without a history (where only a refusal proves that nothing was sent) never says so.
+    ABSENT = "absent"
     UNKNOWN = "unknown"  #: cannot tell

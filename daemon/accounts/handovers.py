@@ -35,9 +35,34 @@ def undo(message: int) -> None:
 
 @Prepared
 def _undo() -> Any:
+    return Handover.delete().where(Handover.id == _newest_of_message())
+
+
+def miss(message: int) -> None:
+    """The message's last hand-over has left, so that it counts for the account, but the person did not get it, so that
+    it does not count for them; part of the caller's transaction."""
+    _miss(message=message)
+
+
+@Prepared
+def _miss() -> Any:
+    return Handover.update(missed=True).where(Handover.id == _newest_of_message())
+
+
+def arrive(account: str, number: E164, purpose: Purpose, at: int, message: int) -> None:
+    """The person got it after all, whatever was said of its last hand-over; part of the caller's transaction."""
+    if not _arrive(message=message).rowcount:
+        keep(account, number, purpose, at, message)
+
+
+@Prepared
+def _arrive() -> Any:
+    return Handover.update(missed=False).where(Handover.id == _newest_of_message())
+
+
+def _newest_of_message() -> Any:
     other = Handover.alias()
-    newest = other.select(peewee.fn.MAX(other.id)).where(other.message == param("message"))
-    return Handover.delete().where(Handover.id == newest)
+    return other.select(peewee.fn.MAX(other.id)).where(other.message == param("message"))
 
 
 def keep_own(account: str, number: E164, purpose: Purpose, now: int) -> None:
@@ -146,4 +171,4 @@ def reached(since: int, now: int) -> Any:
 
 def _counts() -> Any:
     """SQL: whether a hand-over counts towards how often a person may be messaged."""
-    return Handover.kind == Purpose.CAMPAIGN.value
+    return (Handover.kind == Purpose.CAMPAIGN.value) & ~Handover.missed

@@ -16,7 +16,7 @@ from daemon.states import State
 PEOPLE: dict[str, frozenset[State]] = {  # who of them; nobody is in two of these who may have got it already
     "all": frozenset(State),
     "failed": frozenset({State.FAILED}),
-    "unreached": frozenset({State.FAILED, State.CANCELLED}),
+    "unreached": frozenset({State.FAILED, State.EXPIRED, State.CANCELLED}),
 }
 
 

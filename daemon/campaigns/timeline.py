@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -28,12 +29,13 @@ class Stretch:
 
     at: int
     out: int = 0
+    accepted: int = 0  # taken by WhatsApp, without a tick yet
     failed: int = 0
-    other: int = 0  # uncertain, skipped, cancelled
+    other: int = 0  # uncertain, expired, skipped, cancelled
 
     @property
     def total(self) -> int:
-        return self.out + self.failed + self.other
+        return self.out + self.accepted + self.failed + self.other
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,12 @@ def course(job: Job, now: int) -> Course:
     for state in sorted(NOT_OUT):
         if getattr(job, state):
             others[state] = _counted(job, Message.ended_at, fine, (Message.state == state) & (Message.ended_at > 0))
-    found: dict[int, dict[str, int]] = defaultdict(lambda: {"out": 0, "failed": 0, "other": 0})
-    for name, counts in [("out", sent.items()), *((_kind(state), rows) for state, rows in others.items())]:
+    counted = [(_kind(state), rows) for state, rows in others.items()]
+    if job.accepted:
+        taken = (Message.state == State.ACCEPTED) & (Message.accepted_at > 0)
+        counted.append(("accepted", _counted(job, Message.accepted_at, fine, taken)))
+    found: dict[int, dict[str, int]] = defaultdict(lambda: {"out": 0, "accepted": 0, "failed": 0, "other": 0})
+    for name, counts in [("out", _still_out(job, sent, fine)), *counted]:
         for at, count in counts:
             # What a person settles long after the end is counted at the end.
             found[min(max(at, begun), ended) // width * width][name] += count
@@ -99,6 +105,15 @@ def _width(ms: int) -> int:
 
 def _kind(state: str) -> str:
     return "failed" if state == State.FAILED else "other"
+
+
+def _still_out(job: Job, sent: Mapping[int, int], width: int) -> list[tuple[int, int]]:
+    """Those of the sent ones of which no receipt has told since that they were not delivered."""
+    left = Counter(sent)
+    if job.failed or job.expired:
+        late = Message.state.in_([State.FAILED.value, State.EXPIRED.value]) & (Message.sent_at > 0)
+        left.subtract(dict(_counted(job, Message.sent_at, width, late)))
+    return sorted((+left).items())
 
 
 def _counted(job: Job, column: Any, width: int, which: Any) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from daemon.accounts import handovers, pacing
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import database, on_postgres
 from daemon.models import UNCAPPED, Job, Message, Suppression
-from daemon.states import E164, OUT
+from daemon.states import E164, OUT, TAKEN
 
 PERSON = 0x7065_7273  # any number that is ours: the advisory locks of those who are about to write to one person
 SURELY_THERE = 3  # that many are asked for where nobody seems to be there
@@ -18,11 +18,11 @@ OPTED_OUT = "is on the suppression list"
 
 
 def known(message: Any) -> Any:
-    """Whether the account has written to the message's recipient before, and WhatsApp's server ticked it."""
+    """Whether the account has written to the message's recipient before, and WhatsApp took it."""
     earlier = Message.alias()
     return peewee.fn.EXISTS(
         earlier.select(peewee.Value(1)).where(
-            earlier.account == message.account, earlier.number == message.number, earlier.state.in_(sorted(OUT))
+            earlier.account == message.account, earlier.number == message.number, earlier.state.in_(sorted(TAKEN))
         )
     )
 

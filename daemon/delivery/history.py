@@ -10,16 +10,19 @@ import structlog
 from daemon.db.connection import after_commit
 from daemon.db.prepared import Prepared, param
 from daemon.models import Event, Message
-from daemon.states import IN_HAND, State
+from daemon.states import State
 
 log = structlog.get_logger()
 
+RECEIPT = "receipt"  #: who moved it, where that was neither a sender nor a person
 REQUEUED = frozenset({State.PENDING, State.CANCELLED})
 LOGGED = {  # move -> its event, see logs.EVENTS
     "claim": "message.claimed",
     "release": "message.released",
     "submit": "message.submitted",
+    "accept": "message.accepted",
     "confirm": "message.confirmed",
+    "tick": "message.ticked",
     "retry": "message.retried",
     "requeue": "message.requeued",
     "fail": "message.failed",
@@ -28,6 +31,8 @@ LOGGED = {  # move -> its event, see logs.EVENTS
     "cancel": "message.cancelled",
     "deliver": "message.delivered",
     "read": "message.read",
+    "bounce": "message.bounced",
+    "expire": "message.expired",
     "reinstate": "message.reinstated",
     "settle": "message.settled",
     "resend": "message.resent",
@@ -45,15 +50,22 @@ def ended_by(message_id: int, lease: str, target: State) -> bool:
 
     A stop in between makes `cancelled` of what was `pending`; to the sender both are the same.
     """
-    if target in IN_HAND:
-        return False
     there = REQUEUED if target in REQUEUED else {target}
-    made = Event.select().where(Event.message == message_id, Event.lease == lease, Event.target.in_(there))
+    made = Event.select().where(*_under(message_id, lease), Event.who == "sender", Event.target.in_(there))
     return bool(made.exists())
 
 
+def settled(message_id: int, lease: str) -> bool:
+    """Whether a receipt has taken the message out of the hand that held this lease."""
+    return bool(Event.select().where(*_under(message_id, lease), Event.who == RECEIPT).exists())
+
+
+def _under(message_id: int, lease: str) -> tuple[Any, ...]:
+    return Event.message == message_id, Event.lease == lease
+
+
 def announce(message: Message, name: str, why: str | None) -> None:
-    say = log.warning if name in ("fail", "lose", "retry") else log.info
+    say = log.warning if name in ("fail", "lose", "retry", "bounce", "expire") else log.info
     details = {"why": why} if why else {}
     after_commit(
         partial(say, LOGGED[name], job_id=message.job_id, message_id=message.id, attempt=message.attempts, **details)

@@ -24,6 +24,8 @@ from daemon.transports.protocol import Lookup, Mark, Receipt
 log = structlog.get_logger()
 MANY_EVENTS = 200  # of one message: more than a day of coming back to it makes
 LONGEST_WAIT_MS = pacing.DAY_MS  # before another try; what waits for longer was put off while the clock was ahead
+_UNTRIED = {"error": None, "accepted_at": None, "expires_at": None, "sent_at": None}
+ANEW: dict[str, Any] = {"attempts": 0, "not_before": 0, **_UNTRIED}  # queued as if it had never been tried
 NEVER_LEFT = frozenset({"requeue", "retry", "fail", "cancel"})  # moves out of `sending` that say so: proved, or certain
 
 
@@ -41,7 +43,9 @@ def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacin
             eligibility.lock_person(message.number)
         if why := eligibility.barred(message.job, message, now, rules):
             raise errors.IllegalMove(f"message {message.id}: the recipient {why}")
-        apply(message, "submit", None, "sender", now, mark=mark.dumps(), submitted_at=now)
+        again: dict[str, Any] = {} if message.transport_id is None else {"transport_id": None}
+        changes = {"mark": mark.dumps(), "submitted_at": now, "submissions": message.submissions + 1}
+        apply(message, "submit", None, "sender", now, **changes, **again)
         handovers.keep(message.account, message.number, Purpose(message.job.kind), now, message.id)
         pace.set_pace(message.account, now, gap)
 
@@ -57,18 +61,41 @@ def _job_state_of() -> Any:
 
 
 def confirm(message: Message, receipt: Receipt, now: int, gap: pacing.Gap | None = None) -> None:
-    """WhatsApp's server has it: `sent`, and on to `delivered` or `read` where the receipt says so.
+    """WhatsApp's server has it: `sent`, and on to `delivered` or `read` where the receipt says so. Where it was only
+    taken it is `accepted`: nobody holds it any more, and what comes next are receipts.
 
-    gap: the pause from now on, for a sender; the one that `submit` set has run since.
+    gap: the pause from now on, for a sender; the one that `submit` set has run since. A message that a receipt has
+    moved on meanwhile stays as it is.
     """
     with moving(message):
-        apply(message, "confirm", None, "sender", now, sent_at=now, error=None, transport_id=receipt.transport_id)
+        known = {"transport_id": receipt.transport_id}
+        if receipt.ack is Ack.ACCEPTED:
+            changes = {"accepted_at": now, "expires_at": receipt.expires_at, "error": receipt.reason}
+            apply(message, "accept", receipt.reason, "sender", now, **changes, **known)
+        else:
+            apply(message, "confirm", None, "sender", now, sent_at=now, error=None, **known)
         if receipt.ack in (Ack.DELIVERED, Ack.READ):
             apply(message, "deliver", None, "sender", now, delivered_at=now)
         if receipt.ack is Ack.READ:
             apply(message, "read", None, "sender", now, read_at=now)
         if gap:
             pace.set_pace(message.account, now, gap)
+    _learn(message, receipt)
+
+
+def _learn(message: Message, receipt: Receipt) -> None:
+    """Keep what the answer alone tells, where a receipt was faster: by its id later ones are matched."""
+    told: dict[str, Any] = {}
+    if message.transport_id is None:
+        told["transport_id"] = receipt.transport_id
+    if message.expires_at is None and message.state == State.SENT and receipt.expires_at is not None:
+        told["expires_at"] = receipt.expires_at
+    if not told:
+        return
+    same = (Message.id == message.id, Message.submissions == message.submissions, Message.state == message.state)
+    with write():
+        Message.update(told).where(*same).execute()
+    message.__data__.update(told)
 
 
 def release(message: Message, why: str, now: int, wait_ms: int = 0) -> None:
@@ -141,7 +168,7 @@ def forgive(attempts: Mapping[int, int], why: str, now: int) -> int:
             else:
                 if state is JobState.COMPLETED:
                     _reopen(message.job_id)
-                apply(message, "reinstate", why, "sender", now, attempts=left, not_before=0, error=None)
+                apply(message, "reinstate", why, "sender", now, **ANEW | {"attempts": left})
             count += 1
     return count
 
@@ -187,9 +214,8 @@ def extend(messages: Iterable[Message], until: int) -> list[Message]:
 
 def decide(message: Message, name: str, who: str, now: int) -> None:
     """A person's decision: `settle` (it was sent) or `resend` (send it again)."""
-    changes: dict[str, Any] = {"sent_at": now} if name == "settle" else {"attempts": 0, "not_before": 0, "error": None}
     with moving(message):
-        apply(message, name, None, who, now, **changes)
+        apply(message, name, None, who, now, **{"sent_at": now} if name == "settle" else ANEW)
 
 
 def cancel_pending(job: Job, who: str, now: int) -> int:
@@ -200,7 +226,7 @@ def cancel_pending(job: Job, who: str, now: int) -> int:
 def resend_failed(job: Job, who: str, now: int, only: Any = None) -> int:
     """Queue a job's failed messages again, those that meet the condition `only`, their attempts anew; returns how
     many."""
-    return _sweep(job, "resend", State.FAILED, None, who, now, only, attempts=0, not_before=0, error=None)
+    return _sweep(job, "resend", State.FAILED, None, who, now, only, **ANEW)
 
 
 def _sweep(
@@ -227,6 +253,11 @@ class _MadeBefore(Exception):
     """The history has this move, made under this very lease: it was committed and the answer was lost."""
 
 
+class _SettledMeanwhile(Exception):
+    """A receipt has moved it on while it was in this hand: what became of it is known, and the late answer changes
+    nothing."""
+
+
 @contextmanager
 def moving(message: Message) -> Iterator[None]:
     """One transaction that moves the message; rolled back, the message in memory is what it was, too."""
@@ -238,6 +269,9 @@ def moving(message: Message) -> Iterator[None]:
         message.__data__.update(Message.get_by_id(message.id).__data__)
         message.lease = message.lease_until = None  # another one's, if it has any
         history.announce(message, *made.args)
+    except _SettledMeanwhile:
+        message.__data__.update(Message.get_by_id(message.id).__data__)
+        message.lease = message.lease_until = None  # as above
     except BaseException:
         message.__data__.update(before)
         raise
@@ -258,14 +292,17 @@ def apply(message: Message, name: str, why: str | None, who: str, at: int, **cha
         states = {"source": source.value, "target": target.value}
         changed = _change(held is not None, tuple(changes), id=message.id, held=held, **states, **changes).rowcount
     if changed != 1:
-        if held and who == "sender" and history.ended_by(message.id, held, target):
-            raise _MadeBefore(name, why)
+        if held and who == "sender" and target not in IN_HAND:
+            if history.ended_by(message.id, held, target):
+                raise _MadeBefore(name, why)
+            if history.settled(message.id, held):
+                raise _SettledMeanwhile
         refused = errors.LeaseLost if held else errors.IllegalMove
         raise refused(f"message {message.id}: {name} is not allowed from where it is now")
     if source is State.SENDING and name in NEVER_LEFT:
         handovers.undo(message.id)
         _look_again(id=message.job_id)
-    by = held if who == "sender" else None
+    by = held if who in ("sender", history.RECEIPT) else None
     history.record(
         message=message.id, at=at, who=who, move=name, source=source.value, target=target.value, why=why, lease=by
     )

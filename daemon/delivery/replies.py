@@ -20,7 +20,7 @@ from daemon.contacts import optout, suppression
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import tuples
 from daemon.models import Job, Message, OldStop, Reply, Suppression
-from daemon.states import E164, State
+from daemon.states import E164, REACHED, State
 from daemon.transports.protocol import Heard, Said, Unread
 
 log = structlog.get_logger()
@@ -32,7 +32,7 @@ PAGE = 50
 LONGEST = 4_000  # characters of a reply that are kept
 WROTE_STOP = "wrote STOP"
 LANDMARKS = 3  # rows of each kind by which a chat is known again
-REACHED = (State.SENDING, State.SENT, State.DELIVERED, State.READ, State.UNCERTAIN)  # got it, or may have
+ANSWERABLE = sorted({*REACHED, State.EXPIRED})  # that one expired is nobody's proof that they did not get it
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _last_to(account: str, number: E164, since: int, reached: bool = False) -> M
     """
     theirs = [Message.account == account, Message.number == number, Message.submitted_at > since]
     if reached:
-        theirs.append(Message.state.in_(REACHED))
+        theirs.append(Message.state.in_(ANSWERABLE))
     found: Message | None = Message.select().where(*theirs).order_by(Message.submitted_at.desc()).first()
     return found
 

@@ -15,7 +15,7 @@ from daemon.campaigns import create
 from daemon.config import Settings
 from daemon.contacts import uploads
 from daemon.db import clock
-from daemon.delivery import evidence, replies, rescue
+from daemon.delivery import evidence, receipts, replies, rescue
 
 log = structlog.get_logger()
 
@@ -24,10 +24,17 @@ EVERY_S = 3_600
 
 def prune(settings: Settings) -> None:
     """Delete old evidence, screenshots, replies, stored answers, and what interrupted uploads have left. Also settle
-    messages that were being sent when the last sender of their account went away: they would stay in that state for
-    ever."""
+    messages that were being sent when the last sender of their account went away, and those accepted and never
+    delivered: they would stay in that state for ever."""
     now = clock.now_ms()
-    for work in (rescue.rescue, evidence.prune, commands.prune, replies.prune, create.forget_answers):
+    for work in (
+        rescue.rescue,
+        receipts.expire_due,
+        evidence.prune,
+        commands.prune,
+        replies.prune,
+        create.forget_answers,
+    ):
         work(now)
     uploads.sweep(settings, time.time_ns() // 1_000_000)
 

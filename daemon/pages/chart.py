@@ -15,7 +15,7 @@ HEIGHT = 100
 STEP, BAR = 10, 8  # a bar and its gap, a bar alone
 FEWEST_BARS = 12  # with fewer there is room left at the end, so that one bar is not a wall
 LEAST = 2  # however few there are beside many, they are seen
-KINDS = {"out": "out", "failed": "failed", "other": "rest"}
+KINDS = {"out": "out", "accepted": "accepted", "failed": "failed", "other": "rest"}
 """Parts of a bar from below: an attribute of Stretch, and the class that colours it."""
 
 

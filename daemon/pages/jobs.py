@@ -33,7 +33,7 @@ DECISIONS_SHOWN = 20
 PEOPLE = {  # whom a clone is for, see cloning.PEOPLE
     "all": N_("everybody again"),
     "failed": N_("those who failed"),
-    "unreached": N_("those who failed or were cancelled"),
+    "unreached": N_("those whose message failed, expired or was cancelled"),
 }
 
 
@@ -91,6 +91,7 @@ def _drawn(went: Course) -> dict[str, Any] | None:
         "bars": chart.bars(went.stretches, gettext("Outcomes over time, as in the table below")),
         "highest": chart.highest(went.stretches),
         "rows": [each for each in went.stretches if each.total],
+        "accepted": any(each.accepted for each in went.stretches),
         "others": any(each.other for each in went.stretches),
         "failed": any(each.failed for each in went.stretches),
         "begins": went.stretches[0].at,

@@ -14,25 +14,28 @@ from daemon.states import IN_HAND, OUT, AccountState, JobState, State
 
 BAR = (  # parts of the progress bar, from the left
     ("out", OUT),
+    ("accepted", frozenset({State.ACCEPTED})),
     ("failed", frozenset({State.FAILED})),
     ("uncertain", frozenset({State.UNCERTAIN})),
-    ("left-out", frozenset({State.SKIPPED, State.CANCELLED})),
+    ("left-out", frozenset({State.EXPIRED, State.SKIPPED, State.CANCELLED})),
     ("in-hand", IN_HAND),
 )
 TONES: dict[str, str] = {  # of a status chip, which says the state in words as well
     **dict.fromkeys(OUT | {JobState.COMPLETED, AccountState.READY}, "good"),
-    **dict.fromkeys({State.CLAIMED, State.SENDING, JobState.RUNNING}, "busy"),
+    **dict.fromkeys({State.CLAIMED, State.SENDING, State.ACCEPTED, JobState.RUNNING}, "busy"),
     **dict.fromkeys({State.FAILED, AccountState.BANNED}, "bad"),
     **dict.fromkeys({State.UNCERTAIN, AccountState.HELD, AccountState.OFFLINE, AccountState.NEEDS_LINK}, "warn"),
-    **dict.fromkeys({progress.WAITING, JobState.PAUSED}, "warn"),
+    **dict.fromkeys({State.EXPIRED, progress.WAITING, JobState.PAUSED}, "warn"),
 }
 LABELS: dict[str, str] = {
     "pending": N_("pending"),
     "claimed": N_("claimed"),
     "sending": N_("sending"),
+    "accepted": N_("accepted"),
     "sent": N_("sent"),
     "delivered": N_("delivered"),
     "read": N_("read"),
+    "expired": N_("expired"),
     "failed": N_("failed"),
     "uncertain": N_("uncertain"),
     "skipped": N_("skipped"),
@@ -58,9 +61,11 @@ MEANINGS = {
     State.PENDING: N_("waits for its turn"),
     State.CLAIMED: N_("is being prepared, nothing has left yet"),
     State.SENDING: N_("is on its way to WhatsApp"),
+    State.ACCEPTED: N_("WhatsApp has taken it and not reported yet that it is sent"),
     State.SENT: N_("WhatsApp has it"),
     State.DELIVERED: N_("it is on the recipient's phone"),
     State.READ: N_("the recipient has opened it"),
+    State.EXPIRED: N_("WhatsApp has taken it and could not deliver it in time"),
     State.FAILED: N_("could not be sent"),
     State.UNCERTAIN: N_("nobody can tell whether it went out: you decide"),
     State.SKIPPED: N_("was not to be sent"),
@@ -89,9 +94,13 @@ MOVES = {
     "claim": N_("taken in hand"),
     "release": N_("put back untried"),
     "submit": N_("handed over to WhatsApp"),
+    "accept": N_("taken by WhatsApp"),
     "confirm": N_("WhatsApp's server has it"),
+    "tick": N_("WhatsApp's server has it"),
     "deliver": N_("arrived on the phone"),
     "read": N_("opened by the recipient"),
+    "bounce": N_("not delivered after all"),
+    "expire": N_("not delivered in time"),
     "retry": N_("tried in vain, will be tried again"),
     "requeue": N_("proved not to have gone out, queued again"),
     "fail": N_("given up"),
@@ -103,7 +112,13 @@ MOVES = {
     "resend": N_("queued again"),
 }
 """What each move of a message (models.MOVES) is called in its history."""
-WHO = {"sender": N_("the sender"), "rescue": N_("the rescue"), "page": N_("the page"), "api": N_("the API")}
+WHO = {
+    "sender": N_("the sender"),
+    "rescue": N_("the rescue"),
+    "receipt": N_("a receipt from WhatsApp"),
+    "page": N_("the page"),
+    "api": N_("the API"),
+}
 """Who made a move, where it was not a user."""
 MINUTELY = 600  # messages an hour, from which on they are counted by the minute
 NAMES = frozenset({

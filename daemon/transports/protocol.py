@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from daemon.states import E164, AccountState, Ack, Finding, Hold, Kind
+from daemon.states import E164, AccountState, Ack, Finding, Hold, Kind, Status
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,33 @@ class Mark:
 
 @dataclass(frozen=True)
 class Receipt:
-    """WhatsApp's server has the message. transport_id: the id it has there (an opaque text)."""
+    """The answer to a hand-over: WhatsApp has the message. transport_id: the id it has there (an opaque text).
+
+    reason: why it is held, where it is only accepted. expires_at: UTC epoch ms, when its time to live ends.
+    """
 
     transport_id: str
     ack: Ack
+    reason: str | None = None
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True)
+class StatusUpdate:
+    """What WhatsApp reports of a message beside the answer to its hand-over: before it, late, more than once, in any
+    order.
+
+    at: when that was, UTC epoch ms. message_id: ours; submission: which of its hand-overs (`Message.submissions`), None
+    where that is not told. transport_id: the id it has there; one of both ids is given. reason: a sentence for a
+    person.
+    """
+
+    status: Status
+    at: int
+    transport_id: str | None = None
+    message_id: int | None = None
+    submission: int | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +208,8 @@ class Transport(Protocol):
 
         held: asked at the last moment before anything leaves; where it says no, the message may be somebody
         else's by now, and LeaseLost is raised. Raises NotSubmitted only where it is certain that nothing was
-        sent; else SubmitUnknown (no tick within the deadline) or BrowserLost.
+        sent; else SubmitUnknown (no tick within the deadline) or BrowserLost. Where WhatsApp's "yes" is no tick the
+        receipt says `Ack.ACCEPTED`; what follows comes as `StatusUpdate`.
         """
 
     async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:

@@ -10,9 +10,22 @@ from daemon.accounts import pace, pacing
 from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import connection, proxy
-from daemon.delivery import counters, job_moves, moves, rescue
+from daemon.delivery import counters, job_moves, moves, receipts, rescue
 from daemon.models import Event, Job, Message
-from daemon.states import IN_HAND, JOB_MOVES, MOVES, OPEN, OUT, UNFINISHED, Ack, JobState, State
+from daemon.states import (
+    IN_HAND,
+    JOB_MOVES,
+    MOVES,
+    NOT_OUT,
+    OPEN,
+    OUT,
+    REACHED,
+    TAKEN,
+    UNFINISHED,
+    Ack,
+    JobState,
+    State,
+)
 from daemon.transports.protocol import Mark, Receipt
 from tests.support.hand import LEASE_MS, MARK, Hand, everything, fresh, job_state, states
 
@@ -21,6 +34,7 @@ ACKS = {  # move: the call that makes it, given a message and the time
     "release": lambda m, now: moves.release(m, "why", now),
     "submit": lambda m, now: moves.submit(m, MARK, now, pacing.Gap(0, pacing.Why.PAUSE, 1)),
     "confirm": lambda m, now: moves.confirm(m, RECEIPT, now),
+    "accept": lambda m, now: moves.confirm(m, Receipt("id-1", Ack.ACCEPTED), now),
     "retry": lambda m, now: moves.retry(m, "why", now, 3, 1000),
     "requeue": lambda m, now: moves.requeue(m, "why", now),
     "fail": lambda m, now: moves.fail(m, "why", now),
@@ -59,13 +73,16 @@ def test_only_pending_messages_are_claimed(hand: Hand, state):
 
 
 def test_the_groups_of_states_fit_the_table():
-    """What is in a hand comes from a claim; what is out never comes back; final states have no move but a
-    person's, and the one that gives back what an account's trouble has failed."""
+    """What is in a hand comes from a claim; what WhatsApp has taken never comes back to the queue; final states have no
+    move but a person's, those by receipt, and the one that gives back what an account's trouble has failed."""
+    by_receipt = set(receipts.MOVE.values())
     assert IN_HAND < UNFINISHED
-    assert not OUT & UNFINISHED
-    assert not [name for name, (sources, target) in MOVES.items() if sources & OUT and target not in OUT]
+    assert OUT < TAKEN < REACHED and not TAKEN & UNFINISHED and not REACHED & (NOT_OUT - {State.UNCERTAIN})
+    leaving = {name for name, (sources, target) in MOVES.items() if sources & TAKEN and target not in TAKEN}
+    assert {"bounce", "expire"} == leaving
+    assert not [name for name in by_receipt if MOVES[name][1] in UNFINISHED]
     leaving = {name for name, (sources, _) in MOVES.items() if sources - UNFINISHED - OUT}
-    assert {"settle", "resend", "reinstate"} == leaving
+    assert {"settle", "resend", "reinstate"} == leaving - by_receipt
     assert JobState.STOPPED not in OPEN
     assert not [name for name, (sources, _) in JOB_MOVES.items() if JobState.STOPPED in sources]
 
@@ -254,7 +271,7 @@ def test_what_was_not_tried_costs_no_attempt(hand: Hand, clock, move):
     assert (0, State.PENDING) == (Message.get().attempts, Message.get().state)
 
 
-@pytest.mark.parametrize("ending", ["confirm", "fail", "lose", "retry", "release", "requeue"])
+@pytest.mark.parametrize("ending", ["confirm", "accept", "fail", "lose", "retry", "release", "requeue"])
 def test_stop_cancels_what_waits_and_lets_the_one_in_hand_end(hand: Hand, clock, ending):
     """What is out counts as what became of it; what would be queued again is cancelled."""
     job = hand.queue(3)
@@ -265,7 +282,7 @@ def test_stop_cancels_what_waits_and_lets_the_one_in_hand_end(hand: Hand, clock,
     assert ["cancelled", "cancelled"] == states(job)[1:]
     ACKS[ending](message, clock())
 
-    expected = {"confirm": "sent", "fail": "failed", "lose": "uncertain"}.get(ending, "cancelled")
+    expected = {"confirm": "sent", "accept": "accepted", "fail": "failed", "lose": "uncertain"}.get(ending, "cancelled")
     assert [expected, "cancelled", "cancelled"] == states(job)
     assert JobState.STOPPED == job_state(job)
     assert [] == hand.claim()
@@ -273,6 +290,10 @@ def test_stop_cancels_what_waits_and_lets_the_one_in_hand_end(hand: Hand, clock,
 
 def last_confirmed(hand: Hand, message: Message) -> None:
     hand.confirm(hand.submit(message))
+
+
+def last_accepted(hand: Hand, message: Message) -> None:
+    hand.confirm(hand.submit(message), Ack.ACCEPTED)
 
 
 def last_failed(hand: Hand, message: Message) -> None:
@@ -300,7 +321,8 @@ def last_ends_while_paused(hand: Hand, message: Message) -> None:
 
 
 @pytest.mark.parametrize(
-    "end", [last_confirmed, last_failed, last_lost, last_out_of_tries, last_skipped, last_ends_while_paused]
+    "end",
+    [last_confirmed, last_accepted, last_failed, last_lost, last_out_of_tries, last_skipped, last_ends_while_paused],
 )
 def test_a_job_is_completed_when_nobody_is_left_whatever_the_outcome(hand: Hand, clock, end):
     """Not before the last one, and with the time."""

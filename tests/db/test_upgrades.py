@@ -104,7 +104,9 @@ def test_what_has_left_counts_against_the_caps_after_the_upgrade(nothing: str, o
     """Each message that may be out has its hand-over; one that failed or waits has none."""
     connection.connect(nothing)
     found = models.Handover.select().order_by(models.Handover.id).dicts()
-    assert [{"id": 1, "account": "k2", "number": "k2", "at": 2, "kind": "campaign", "message": 2}] == list(found)
+    assert [
+        {"id": 1, "account": "k2", "number": "k2", "at": 2, "kind": "campaign", "message": 2, "missed": False}
+    ] == list(found)
     connection.close()
 
 

@@ -10,10 +10,11 @@ from daemon.accounts import pacing
 from daemon.campaigns import create, lifecycle
 from daemon.config import Settings
 from daemon.contacts import suppression
-from daemon.delivery import claim, job_moves, moves
+from daemon.delivery import claim, job_moves, moves, receipts
+from daemon.delivery.receipts import Outcome
 from daemon.models import Account, Event, Job, Message
-from daemon.states import Ack, JobState, State
-from daemon.transports.protocol import Mark, Receipt
+from daemon.states import Ack, JobState, State, Status
+from daemon.transports.protocol import Mark, Receipt, StatusUpdate
 
 LEASE_MS = 60_000
 MARK = Mark("true_491@c.us_A1")
@@ -49,6 +50,12 @@ class Hand:
     def confirm(self, message: Message, ack: Ack = Ack.SENT) -> Message:
         moves.confirm(message, Receipt("id-1", ack), self.clock())
         return message
+
+    def receipt(self, message: Message, status: Status, **told: Any) -> Outcome:
+        """WhatsApp reports that of the message's last hand-over, unless `told` says another one."""
+        told = {"message_id": message.id, "submission": fresh(message).submissions, "at": self.clock()} | told
+        (outcome,) = receipts.take(message.account, [StatusUpdate(status, **told)], self.clock())
+        return outcome
 
     def send_all(self) -> list[str]:
         """Send until nothing is due; returns the numbers in order."""
@@ -86,10 +93,14 @@ class Hand:
         if state is State.CLAIMED:
             return message
         self.submit(message)
-        if state in (State.SENT, State.DELIVERED, State.READ):
+        if state in (State.ACCEPTED, State.SENT, State.DELIVERED, State.READ):
             self.confirm(message, Ack(state.value))
         elif state is State.FAILED:
             moves.fail(message, "no", self.clock())
+        elif state is State.EXPIRED:
+            self.confirm(message, Ack.ACCEPTED)
+            self.receipt(message, Status.EXPIRED)
+            return fresh(message)
         elif state is State.UNCERTAIN:
             moves.lose(message, "who knows", self.clock())
         return message

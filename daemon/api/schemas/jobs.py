@@ -68,9 +68,11 @@ class Job(Answer):
     pending: int
     claimed: int
     sending: int
+    accepted: int = Field(description="WhatsApp took them and has not reported yet that they are sent.")
     sent: int
     delivered: int
     read: int
+    expired: int = Field(description="WhatsApp took them and did not deliver them in their time to live.")
     failed: int
     uncertain: int
     skipped: int
@@ -110,6 +112,7 @@ class Message(Answer):
     attempts: int
     error: str | None
     not_before: Time
+    accepted_at: Time | None
     sent_at: Time | None
     delivered_at: Time | None
     read_at: Time | None

@@ -1,0 +1,163 @@
+"""What WhatsApp reports of messages after their hand-over, or before the answer to it came: receipts move them on.
+
+Receipts come late, more than once and in any order, so the order does not matter: of all that are told of a hand-over
+the one furthest down counts (sent, expired, failed, delivered, read). Of an earlier hand-over than the last one it
+counts only that the person got it: what they have need not go out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+from functools import partial
+from typing import Any
+
+import structlog
+
+from daemon.accounts import handovers
+from daemon.db.connection import after_commit, write
+from daemon.db.proxy import locked, tuples
+from daemon.delivery import history, moves
+from daemon.models import Event, Job, Message, Purpose
+from daemon.states import MOVES, PUT_BACK, State, Status
+from daemon.transports.protocol import StatusUpdate
+
+log = structlog.get_logger()
+
+MOVE = {
+    Status.SENT: "tick",
+    Status.DELIVERED: "deliver",
+    Status.READ: "read",
+    Status.FAILED: "bounce",
+    Status.EXPIRED: "expire",
+}
+ARRIVED = frozenset({Status.DELIVERED, Status.READ})
+MISSED = frozenset({Status.FAILED, Status.EXPIRED})
+FIELDS = {Status.SENT: ("sent_at",), Status.DELIVERED: ("sent_at", "delivered_at")}
+FIELDS[Status.READ] = (*FIELDS[Status.DELIVERED], "read_at")
+SENTENCES = {
+    Status.FAILED: "WhatsApp took the message and did not deliver it.",
+    Status.EXPIRED: "WhatsApp did not deliver the message in its time to live.",
+}
+EXPIRY_GRACE_MS = 3_600_000  # so long after its time to live a receipt may still be on its way
+MANY = 500
+
+
+class Outcome(Enum):
+    """What came of a receipt."""
+
+    MOVED = auto()  #: the message is in another state now
+    KNOWN = auto()  #: it told nothing new, or nothing that counts any more
+    UNMATCHED = auto()  #: it is of no message of the account
+
+
+def take(account: str, updates: Sequence[StatusUpdate], now: int) -> list[Outcome]:
+    """Apply what was reported to the account, all in one transaction; to repeat it changes nothing.
+
+    Raises DatabaseBusy: nothing is applied then.
+    """
+    with write():
+        found = [_find(account, update) for update in updates]
+        for job_id in sorted({job_id for job_id, _ in filter(None, found)}):  # in one order, as others may lock them
+            moves.job_state(job_id)
+        ids = [message_id for _, message_id in filter(None, found)]
+        list(locked(Message.select(Message.id).where(Message.id.in_(ids)).order_by(Message.id)))
+        return [_take(update, match[1] if match else None, now) for update, match in zip(updates, found, strict=True)]
+
+
+def expire_due(now: int) -> int:
+    """Messages that were accepted or sent, and not delivered in their time to live, have expired; returns how many.
+
+    Nobody promises a receipt for that. One that comes nevertheless still counts.
+    """
+    late = (Message.expires_at < now - EXPIRY_GRACE_MS, Message.state.in_([State.ACCEPTED.value, State.SENT.value]))
+    moved = 0
+    while True:
+        due = tuples(Message.select(Message.account, Message.id).where(*late).order_by(Message.id).limit(MANY))
+        for account, message_id in due:
+            moved += take(account, [StatusUpdate(Status.EXPIRED, now, message_id=message_id)], now) == [Outcome.MOVED]
+        if len(due) < MANY:
+            return moved
+
+
+def _find(account: str, update: StatusUpdate) -> tuple[int, int] | None:
+    """(job, message) that it is of: by our own id, else by WhatsApp's."""
+    if update.message_id is not None:
+        this = Message.id == update.message_id
+    elif update.transport_id is not None:
+        this = Message.transport_id == update.transport_id
+    else:
+        return None
+    query = Message.select(Message.job, Message.id).where(this, Message.account == account)
+    rows = tuples(query.order_by(Message.id.desc()).limit(1))
+    return rows[0] if rows else None
+
+
+def _take(update: StatusUpdate, message_id: int | None, now: int) -> Outcome:
+    message = None if message_id is None else Message.get_or_none(Message.id == message_id)
+    if message is None:
+        after_commit(partial(log.warning, "receipt.unmatched", status=update.status.value))
+        return Outcome.UNMATCHED
+    latest = update.submission is None or update.submission == message.submissions
+    adopted = _adopt(message, update) if latest else {}
+    at = min(update.at, now)
+    if _counts(message, update, latest):
+        _move(message, update, at, now, adopted)
+        return Outcome.MOVED
+    told = adopted if message.state in PUT_BACK else adopted | _earlier_times(message, update.status, at)
+    if latest and told:
+        Message.update(told).where(Message.id == message.id).execute()
+    return Outcome.KNOWN
+
+
+def _counts(message: Message, update: StatusUpdate, latest: bool) -> bool:
+    """Whether it moves the message on."""
+    state = State(message.state)
+    if state not in MOVES[MOVE[update.status]][0]:
+        return False
+    if not latest and (update.status not in ARRIVED or (update.submission or 0) > message.submissions):
+        return False
+    if state in PUT_BACK:
+        sent = update.status in ARRIVED or not _undone(message)
+        return message.submissions > 0 and sent
+    return True
+
+
+def _undone(message: Message) -> bool:
+    """Whether its last hand-over is known to have come to nothing: that it was sent before is no news then."""
+    last = Event.select(Event.id).where(Event.message == message.id, Event.move == "submit").order_by(Event.id.desc())
+    ends = (State.FAILED.value, State.EXPIRED.value)
+    after = Event.select().where(Event.message == message.id, Event.id > last.limit(1), Event.target.in_(ends))
+    return bool(after.exists())
+
+
+def _move(message: Message, update: StatusUpdate, at: int, now: int, adopted: dict[str, Any]) -> None:
+    changes: dict[str, Any] = adopted | _earlier_times(message, update.status, at)
+    missed = update.status in MISSED
+    why = (update.reason or SENTENCES[update.status]) if missed else None
+    if update.status is not Status.SENT and message.expires_at is not None:
+        changes["expires_at"] = None
+    moves.apply(message, MOVE[update.status], why, history.RECEIPT, now, error=why, **changes)
+    if missed:
+        handovers.miss(message.id)
+    else:
+        kind = Job.select(Job.kind).where(Job.id == message.job_id).scalar()
+        left_at = message.submitted_at or at
+        handovers.arrive(message.account, message.number, Purpose(kind), left_at, message.id)
+
+
+def _earlier_times(message: Message, status: Status, at: int) -> dict[str, int]:
+    """When it was sent, delivered and read at the latest, where that is not known to have been before."""
+    times = {name: getattr(message, name) for name in FIELDS.get(status, ())}
+    return {name: at for name, known in times.items() if known is None or at < known}
+
+
+def _adopt(message: Message, update: StatusUpdate) -> dict[str, Any]:
+    """WhatsApp's id, where the answer that would have told it has not come."""
+    if update.transport_id is None or update.transport_id == message.transport_id:
+        return {}
+    if message.transport_id is None:
+        return {"transport_id": update.transport_id}
+    if update.submission is not None and message.submitted_at is not None:
+        after_commit(partial(log.error, "message.doubled", job_id=message.job_id, message_id=message.id))
+    return {}
