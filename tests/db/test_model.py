@@ -67,7 +67,7 @@ NEVER = {  # after any step, each of these finds nothing; plain SQL, as they are
     " AND (pending + claimed + sending = 0) != (state = 'completed')",
     "a stopped job has people waiting": "SELECT id FROM job WHERE state = 'stopped' AND pending > 0",
     "something may be out, and the caps do not know": "SELECT id FROM message"
-    " WHERE state IN ('sending', 'sent', 'delivered', 'read', 'uncertain')"
+    " WHERE state IN ('sending', 'accepted', 'sent', 'delivered', 'read', 'uncertain')"
     " AND NOT EXISTS (SELECT 1 FROM handover WHERE handover.message_id = message.id)",
     "an end without its time": "SELECT id FROM job"
     " WHERE (state IN ('completed', 'stopped')) != (completed_at IS NOT NULL)",
