@@ -49,6 +49,12 @@ def _miss() -> Any:
     return Handover.update(missed=True).where(Handover.id == _newest_of_message())
 
 
+def missed(message: int) -> bool:
+    """Whether its last hand-over has left and is known to have come to nothing."""
+    newest = Handover.select(Handover.missed).where(Handover.message == message).order_by(Handover.id.desc())
+    return bool(newest.limit(1).scalar())
+
+
 def arrive(account: str, number: E164, purpose: Purpose, at: int, message: int) -> None:
     """The person got it after all, whatever was said of its last hand-over; part of the caller's transaction."""
     if not _arrive(message=message).rowcount:

@@ -18,7 +18,7 @@ from daemon.accounts import handovers
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
 from daemon.delivery import history, moves
-from daemon.models import Event, Job, Message, Purpose
+from daemon.models import Job, Message, Purpose
 from daemon.states import MOVES, PUT_BACK, State, Status
 from daemon.transports.protocol import StatusUpdate
 
@@ -104,6 +104,8 @@ def _take(update: StatusUpdate, message_id: int | None, now: int) -> Outcome:
     if _counts(message, update, latest):
         _move(message, update, at, now, adopted)
         return Outcome.MOVED
+    if latest and update.status in MISSED and message.state in PUT_BACK:
+        handovers.miss(message.id)
     told = adopted if message.state in PUT_BACK else adopted | _earlier_times(message, update.status, at)
     if latest and told:
         Message.update(told).where(Message.id == message.id).execute()
@@ -118,17 +120,9 @@ def _counts(message: Message, update: StatusUpdate, latest: bool) -> bool:
     if not latest and (update.status not in ARRIVED or (update.submission or 0) > message.submissions):
         return False
     if state in PUT_BACK:
-        sent = update.status in ARRIVED or not _undone(message)
+        sent = update.status in ARRIVED or not handovers.missed(message.id)  # what came to nothing since is no news
         return message.submissions > 0 and sent
     return True
-
-
-def _undone(message: Message) -> bool:
-    """Whether its last hand-over is known to have come to nothing: that it was sent before is no news then."""
-    last = Event.select(Event.id).where(Event.message == message.id, Event.move == "submit").order_by(Event.id.desc())
-    ends = (State.FAILED.value, State.EXPIRED.value)
-    after = Event.select().where(Event.message == message.id, Event.id > last.limit(1), Event.target.in_(ends))
-    return bool(after.exists())
 
 
 def _move(message: Message, update: StatusUpdate, at: int, now: int, adopted: dict[str, Any]) -> None:

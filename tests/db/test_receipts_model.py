@@ -22,8 +22,8 @@ from daemon.accounts import directory, pacing
 from daemon.campaigns import create, lifecycle
 from daemon.db import clock, connection, proxy, sqlite
 from daemon.delivery import claim, counters, moves, receipts, rescue
-from daemon.delivery.receipts import ARRIVED, Outcome
-from daemon.models import Job, Message
+from daemon.delivery.receipts import ARRIVED, MISSED, Outcome
+from daemon.models import Handover, Job, Message
 from daemon.states import PUT_BACK, REACHED, TAKEN, UNFINISHED, Ack, JobState, State, Status
 from daemon.transports.protocol import Mark, Receipt, StatusUpdate
 from tests.conftest import NOW
@@ -130,30 +130,63 @@ class Reports(RuleBasedStateMachine):
         else:
             getattr(moves, how)(message, "why", self.now)
 
-    @rule(which=WHICH, status=STATUS, twice=st.booleans(), by_id=st.booleans(), ago=st.integers(0, 5_000))
-    def receive(self, which: int, status: Status, twice: bool, by_id: bool, ago: int) -> None:
-        """Of any hand-over that there has been."""
+    @rule(which=WHICH, told=st.lists(st.tuples(STATUS, WHICH, st.booleans()), min_size=2, max_size=6), ago=WHICH)
+    def receive(self, which: int, told: list[tuple[Status, int, bool]], ago: int) -> None:
+        """Of any hand-over that one of them has had, each report twice."""
         if not self.told:
             return
-        message_id, submission = sorted(self.told)[which % len(self.told)]
-        message = Message.get_by_id(message_id)
-        self.report(message, submission, status, by_id, ago)
-        if twice:
+        message_ids = sorted({message_id for message_id, _ in self.told})
+        message_id = message_ids[which % len(message_ids)]
+        for status, of, by_id in told:
+            message = Message.get_by_id(message_id)
+            if not message.submissions:
+                return
+            submission = message.submissions if of % 3 else 1 + of % message.submissions
+            self.report(message, submission, status, by_id, ago)
             before = everything()
             self.report(message, submission, status, by_id, ago)
             assert before == everything()
+            self.what_was_told_counts()
+
+    @rule(which=WHICH, early=STATUS, how=ANSWERS, again=st.booleans(), late=STATUS)
+    def a_life(self, which: int, early: Status, how: str, again: bool, late: Status) -> None:
+        """The everyday path, so that a random walk gets far enough: handed over, answered, reported on, sent again by a
+        person, and reported on once more."""
+        self.hand_over(1)
+        if not self.in_hand:
+            return
+        message = self.in_hand[-1]
+        if which % 3 == 0:
+            self.report(message, message.submissions, early)
+        self.answer(len(self.in_hand) - 1, how)
+        row = Message.get_by_id(message.id)
+        self.report(row, row.submissions, early)
+        if again:
+            with suppress(errors.IllegalMove):
+                lifecycle.retry(row.job_id, "person")
+            with suppress(errors.IllegalMove):
+                lifecycle.settle(row.id, False, "person")
+        if which % 2:
+            self.hand_over(1)
+        self.report(Message.get_by_id(row.id), 1, late)
 
     def report(self, message: Message, submission: int, status: Status, by_id: bool = False, ago: int = 0) -> None:
         known = (message.id, submission)
         wamid = f"wamid.{message.id}.{submission}"
         told = {"transport_id": wamid} if by_id else {"message_id": message.id, "submission": submission}
         (outcome,) = receipts.take("default", [StatusUpdate(status, self.now - ago, **told)], self.now)
-        if outcome is not Outcome.UNMATCHED and known in self.told:
+        kept = self.kept(message) if outcome is Outcome.KNOWN and status in MISSED else True
+        if outcome is not Outcome.UNMATCHED and known in self.told and kept:
             self.told[known] = max(self.told[known], RANK[status])
             if status in ARRIVED:
                 self.arrived.add(message.id)
         if by_id:
             assert (outcome is Outcome.UNMATCHED) == (wamid != message.transport_id)
+
+    def kept(self, message: Message) -> bool:
+        """Whether it is remembered that a hand-over failed: not where it is said never to have left at all."""
+        row = Message.get_by_id(message.id)
+        return row.state not in PUT_BACK or Handover.select().where(Handover.message == message.id).exists()
 
     @rule(ms=st.sampled_from([1, 1_000, LEASE_MS + 1]))
     def wait(self, ms: int) -> None:
