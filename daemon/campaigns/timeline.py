@@ -29,9 +29,9 @@ class Stretch:
 
     at: int
     out: int = 0
-    accepted: int = 0  # taken by WhatsApp, without a tick yet
     failed: int = 0
     other: int = 0  # uncertain, expired, skipped, cancelled
+    accepted: int = 0  # taken by WhatsApp, without a tick yet
 
     @property
     def total(self) -> int:
