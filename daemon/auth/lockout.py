@@ -66,6 +66,16 @@ class _Taken:
     before: dict[str, int]
 
 
+def look(counters: list[tuple[str, int]], origin: Try) -> None:
+    """Whether an attempt would be accepted now, without counting it. Raises TooManyTries."""
+    now = clock.now_ms()
+    rows = {row.key: row for row in LoginFailure.select().where(LoginFailure.key.in_([key for key, _ in counters]))}
+    left = max(_locked_ms(rows[key], limit, now) if key in rows else 0 for key, limit in counters)
+    if left > 0:
+        log.warning("login.refused", address=origin.address, reason="locked")
+        raise errors.TooManyTries(left)
+
+
 def take_try(counters: list[tuple[str, int]], origin: Try) -> _Taken:
     """Count an attempt as failed before the password is checked, so that many parallel attempts do not get round the
     limit. Raises TooManyTries."""

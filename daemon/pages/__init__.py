@@ -33,3 +33,4 @@ routes: list[web.AbstractRouteDef] = [
 ]
 set_up = shell.set_up
 ONE_BY_ONE = login.ONE_BY_ONE
+Queue = login.Queue

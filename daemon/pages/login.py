@@ -13,7 +13,7 @@ from functools import partial
 from aiohttp import web
 
 from daemon import errors
-from daemon.auth import sessions, users
+from daemon.auth import lockout, sessions, users
 from daemon.pages import forms
 from daemon.pages.shell import own_path, show
 from daemon.server import access
@@ -23,7 +23,31 @@ from daemon.states import Role
 routes = web.RouteTableDef()
 
 LOGIN_BYTES = 4096
-ONE_BY_ONE = web.AppKey("one_by_one", asyncio.Semaphore)  # however many knock, one thread looks at passwords
+MOST_WAITING = 50
+FULL_MS = 5_000  # until somebody for whom there was no place may try again
+
+
+class Queue:
+    """However many knock, one thread looks at passwords, and only so many wait for it."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Semaphore(1)
+        self._waiting = 0
+
+    async def __aenter__(self) -> None:
+        if self._waiting >= MOST_WAITING:
+            raise errors.TooManyTries(FULL_MS)
+        self._waiting += 1
+        try:
+            await self._turn.acquire()
+        finally:
+            self._waiting -= 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self._turn.release()
+
+
+ONE_BY_ONE = web.AppKey("one_by_one", Queue)
 
 
 @routes.get("/app/login")
@@ -48,9 +72,12 @@ async def login(request: web.Request) -> web.StreamResponse:
         enter = partial(sessions.by_key, right=same(form.key, key), key=key)
     else:
         enter = partial(sessions.by_password, name=name, password=form.password)
+    origin = access.origin_of(request, name)
     try:
+        # Before the queue: whoever is locked out does not keep others waiting.
+        await in_db(request, lockout.look, lockout.counters(origin, name), origin)
         async with request.app[ONE_BY_ONE]:
-            opened = await in_db(request, partial(enter, access.origin_of(request, name)))
+            opened = await in_db(request, partial(enter, origin))
     except (errors.Unauthorized, errors.TooManyTries) as error:
         return await _form(request, goal, name, error, by_key=form.by_key)
     await _end(request)  # the session that was open before, if any

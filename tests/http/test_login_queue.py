@@ -1,0 +1,50 @@
+"""The queue in front of the passwords: the locked-out do not enter it, and it has an end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from daemon import errors
+from daemon.auth import lockout
+from daemon.pages import login
+from tests.http.conftest import KEY
+
+SAME = {"Sec-Fetch-Site": "same-origin"}
+
+
+async def test_whoever_is_locked_out_does_not_wait(client: Any) -> None:
+    """While somebody's password is being looked at for long."""
+    for _ in range(lockout.TRIES):
+        assert 401 == (await client.post("/app/login", data={"key": "wrong"}, headers=SAME)).status
+    async with client.app[login.ONE_BY_ONE]:
+        for data in ({"key": "wrong"}, {"key": KEY}, {"name": "anna", "password": "x" * 12}):
+            answer = await asyncio.wait_for(client.post("/app/login", data=data, headers=SAME), 20)
+            assert 429 == answer.status
+            assert int(answer.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("most", [1, 3, 7])
+async def test_only_so_many_wait(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """One more is told to come back; once they had their turn there is a place again."""
+    monkeypatch.setattr(login, "MOST_WAITING", most)
+    queue, entered = login.Queue(), 0
+
+    async def enter() -> None:
+        nonlocal entered
+        async with queue:
+            entered += 1
+
+    async with queue:
+        waiting = [asyncio.create_task(enter()) for _ in range(most)]
+        await asyncio.sleep(0)
+        with pytest.raises(errors.TooManyTries):
+            await enter()
+        waiting.pop().cancel()
+        await asyncio.sleep(0)
+        waiting.append(asyncio.create_task(enter()))
+    await asyncio.gather(*waiting)
+    await enter()
+    assert most + 1 == entered
