@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.api.schemas.library import Entry
 from daemon.contacts import masking
 
 
@@ -107,3 +108,14 @@ def test_others_see_numbers_as_they_are() -> None:
 
     assert "+4915110000012" == masking.phone("+4915110000012") == masking.text("+4915110000012")
     assert {"a": ["+4915110000012"]} == masking.tree({"a": ["+4915110000012"]})
+
+
+def test_a_field_of_numbers_is_masked_whatever_stands_in_it() -> None:
+    """Because it is one; the pattern, which goes through any text, is the net behind it."""
+    entry = Entry(id=1, number="4915112", fields={"name": "Ada", "other": "call +4915110000012"})
+    assert "4915112" == masking.text("4915112")
+    dumped = entry.model_dump()
+    assert "•••••12" == dumped["number"]
+    assert "call +49•••••••••12" == masking.tree(dumped)["fields"]["other"]
+    masking.hidden.set(False)
+    assert "4915112" == entry.model_dump()["number"]

@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     TypeAdapter,
     ValidationError,
     WithJsonSchema,
@@ -20,7 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from daemon.api.answers import Answer
 from daemon.api.parameters import MAX_ID
-from daemon.contacts import importer
+from daemon.contacts import importer, masking
 
 MAX_TIME = 253_402_300_799_999  # the end of the year 9999
 _DATE = TypeAdapter(AwareDatetime)
@@ -66,6 +67,7 @@ Instant = Annotated[
 ]
 Amount = Annotated[int, Field(ge=0, strict=True)]
 Id = Annotated[int, Field(ge=0, le=MAX_ID, strict=True)]
+Phone = Annotated[str, PlainSerializer(masking.phone, return_type=str)]  # masked for whoever may only look
 Time = Annotated[int, Field(description="UTC epoch milliseconds.")]
 Items = Annotated[list[Any], Field(description="Each is judged on its own: a bad one never sinks the good ones.")]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Amount, Body, Done, Instant, Items, Rejected, Time, example
+from daemon.api.schemas.common import Amount, Body, Done, Instant, Items, Phone, Rejected, Time, example
 from daemon.campaigns import create
 from daemon.states import State
 
@@ -106,7 +106,7 @@ class Message(Answer):
     id: int
     job_id: int
     row: int = Field(description="Where it stood in the file or list.")
-    number: str
+    number: Phone
     fields: dict[str, str]
     state: State
     attempts: int

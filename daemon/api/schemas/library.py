@@ -5,14 +5,14 @@ from __future__ import annotations
 from pydantic import Field, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Body, Done, Id, Items, Rejected, Time, example
+from daemon.api.schemas.common import Body, Done, Id, Items, Phone, Rejected, Time, example
 
 
 class UploadRow(Answer):
     """One of the first rows of a contacts file."""
 
     row: int
-    number: str
+    number: Phone
     fields: dict[str, str]
 
 
@@ -141,7 +141,7 @@ class Entry(Answer):
     """A person on a list."""
 
     id: int
-    number: str
+    number: Phone
     fields: dict[str, str]
 
 

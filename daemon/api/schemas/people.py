@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Body, Done, Rejected, Time, example
+from daemon.api.schemas.common import Body, Done, Phone, Rejected, Time, example
 from daemon.contacts import suppression
 
 
@@ -32,7 +32,7 @@ class Unsuppress(Body):
 class Suppression(Answer):
     """Somebody who must not be written to."""
 
-    number: str
+    number: Phone
     reason: str
     source: str
     created_at: Time
@@ -68,7 +68,7 @@ class Reply(Answer):
 
     id: int
     account: str
-    number: str
+    number: Phone
     text: str
     at: Time
     stop: bool = Field(description="Whether it asks not to be written to any more.")
