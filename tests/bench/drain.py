@@ -1,7 +1,8 @@
-"""Drain a queue with several sender processes on one database, and count what became of every message.
+"""Drain a queue and count what became of every message; the disk is written to as in production.
 
-Run as `python -m tests.bench.drain [--database sqlite|postgresql] [--messages 20000] [--senders 8]`. Each sender has an
-account and a job of its own and the dry-run transport; the disk is written to as in production.
+Run as `python -m tests.bench.drain [--database sqlite|postgresql] [--messages N] [--senders N]`. Without `--senders`
+one sender has one lane first, then 200, on a transport that takes LATENCY_S for each message, on both databases, and
+the ratio is printed. With it so many senders have an account and a job of their own each, and the dry-run transport.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from tests.support.postgres import Server
 from tests.support.rig import ROOT, eventually
 
 FIRST = 491_511_000_000
+LANES = (1, 200)
+LATENCY_S = 0.02  # of the transport with lanes
+ONE_LANE = 200  # messages at most, where they go one after the other
 
 
 def fill(url: str, folder: Path, messages: int, senders: int) -> None:
@@ -45,19 +49,20 @@ def fill(url: str, folder: Path, messages: int, senders: int) -> None:
 
 
 @contextmanager
-def running(url: str, folder: Path, senders: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """So many real sender processes, which end with exit code 0 when they are told to."""
+def running(url: str, folder: Path, senders: int, lanes: int | None) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """So many real sender processes, which end with exit code 0 when they are told to. lanes: see `drain`."""
     settings = {"DATA_DIR": folder, "DATABASE_URL": url, "TRANSPORT": "dryrun", "DELAY_MIN": 0, "DELAY_MAX": 0}
     settings |= {"LONG_PAUSE_EVERY": 0, "LOG_LEVEL": "warning"}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WASENDER_")}
     environment |= {f"WASENDER_{name}": str(value) for name, value in settings.items()} | {"PYTHONPATH": str(ROOT)}
+    environment |= {"MANY_LANES": str(lanes), "MANY_LATENCY_S": str(LATENCY_S)}
     with ExitStack() as stack:
         processes = []
         for n in range(senders):
             log = stack.enter_context((folder / f"sender-{n}.log").open("wb"))
             processes.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "daemon.sender"],
+                    [sys.executable, "-m", "tests.support.many" if lanes else "daemon.sender"],
                     env=environment | {"WASENDER_ACCOUNT": f"account-{n}"},
                     cwd=folder,
                     stdout=log,
@@ -90,36 +95,52 @@ def check(folder: Path, messages: int) -> None:
     assert (messages, messages) == (len(out), sum(out.values()))
 
 
-def drain(url: str, folder: Path, messages: int, senders: int, timeout: float) -> float:
-    """Seconds from the start of the processes to the last message's tick; the database is connected to."""
+def drain(url: str, folder: Path, messages: int, senders: int, timeout: float, lanes: int | None = None) -> float:
+    """Seconds from the start of the processes to the last message's tick; the database is connected to.
+
+    lanes: of each sender, on a transport that takes as many at once; None: the dry run.
+    """
     fill(url, folder, messages, senders)
     began = time.monotonic()
-    with running(url, folder, senders):
+    with running(url, folder, senders, lanes):
         drained(timeout)
         took = time.monotonic() - began
     check(folder, messages)
     return took
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.drain", description=__doc__.splitlines()[0])
-    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
-    parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--senders", type=int, default=8)
-    options = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
+def measured(database: str, messages: int, senders: int, lanes: int | None = None) -> float:
+    """Messages a second, on a fresh database."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = f"sqlite:///{folder / 'wasender.db'}"
-        if options.database == "postgresql":
+        if database == "postgresql":
             url = stack.enter_context(Server(durable=True)).new_database()
         connection.connect(url)
         stack.callback(connection.close)
-        took = drain(url, folder, options.messages, options.senders, timeout=1200)
-    rate = options.messages / took
+        took = drain(url, folder, messages, senders, 1200, lanes)
+    rate = messages / took
+    with_lanes = f", lanes each: {lanes}" if lanes else ""
     print(
-        f"{options.database}: {options.messages} messages, {options.senders} senders: {took:.1f} s, {rate:.0f} a second"
+        f"{database}: {messages} messages, senders: {senders}{with_lanes}: {took:.1f} s, {rate:.0f} a second",
+        flush=True,
     )
+    return rate
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.drain", description=__doc__.splitlines()[0])
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), action="append")
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--senders", type=int)
+    options = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
+    for database in options.database or ("sqlite", "postgresql"):
+        if options.senders:
+            measured(database, options.messages, options.senders)
+            continue
+        one, many = (measured(database, min(options.messages, ONE_LANE * n), 1, n) for n in LANES)
+        print(f"{database}: {LANES[1]} lanes are {many / one:.1f} times as fast as one", flush=True)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from daemon.states import State
 from tests.crash.disks import FailingDisk, SmallDisk
 from tests.crash.plan import FAST, Plan
 from tests.crash.tally import Tally, handed_over, weigh
-from tests.crash.victim import ANSWERS, MARKS, STEPS
+from tests.crash.victim import ANSWERS, LANES, MARKS, STEPS
 from tests.support.rig import ROOT, eventually
 
 T = TypeVar("T")
@@ -53,10 +53,12 @@ def up(migrator, db):
 
 @dataclass(frozen=True)
 class Place:
-    """A fresh database. url: None is SQLite in the round's own folder; restart: of the server, where there is one."""
+    """A fresh database. url: None is SQLite in the round's own folder; restart: of the server, where there is one;
+    lanes: of the senders on it."""
 
     url: str | None = None
     restart: Callable[[], None] | None = None
+    lanes: int = 1
 
 
 def play(plans: list[Plan], folder: Path, place: Place) -> Tally:
@@ -83,7 +85,7 @@ class Campaign:
             "PYTHONPATH": str(ROOT), "WASENDER_DATA_DIR": str(self._data), "WASENDER_TRANSPORT": "dryrun",
             "WASENDER_DELAY_MIN": "0", "WASENDER_DELAY_MAX": "0", "WASENDER_LONG_PAUSE_EVERY": "0",
             "WASENDER_LEASE_S": str(LEASE_S), "WASENDER_RETRY_AFTER_S": "0", "WASENDER_MAX_ATTEMPTS": "3",
-            "WASENDER_DATABASE_URL": place.url or "",
+            "WASENDER_DATABASE_URL": place.url or "", LANES: str(place.lanes), "MANY_LATENCY_S": "0.01",
         }  # fmt: skip
         self._answers = FAST[plans[0].kind].answers if plans[0].kind in FAST else False
         if self._answers:
@@ -91,9 +93,12 @@ class Campaign:
         settings = config.load(_env_file=None, data_dir=self._data, database_url=place.url or "", transport="dryrun")
         connection.connect(settings.db_url)
         stack.callback(connection.close)
-        self._numbers = [f"+4930231{n:05d}" for n in range(sum(plan.allowance for plan in plans) + LAST)]
+        self._numbers = [f"+4930231{n:05d}" for n in range(self._allowance(plans) + LAST)]
         order = create.Order(text="Hello", numbers=self._numbers, delay_min=0, delay_max=0)
         self._job_id: int = create.create(settings, order, "crash")["job_id"]
+
+    def _allowance(self, plans: list[Plan]) -> int:
+        return sum(plan.allowance_with(1 if self._answers else self._place.lanes) for plan in plans)
 
     def play(self) -> Tally:
         crashes = uncertain = 0

@@ -69,6 +69,10 @@ class Plan:
         """How many messages the sender in which it is planted may claim: enough to come by, and to go on."""
         return 8 if self.point == ANY_TIME else self.nth + 2
 
+    def allowance_with(self, lanes: int) -> int:
+        """As `allowance`, where there are so many lanes: enough to fill them."""
+        return self.allowance if lanes == 1 else lanes + self.allowance
+
     def __str__(self) -> str:
         return f"{self.kind}@{self.point}#{self.nth}"
 

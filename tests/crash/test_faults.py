@@ -50,6 +50,19 @@ def test_faults_neither_lose_nor_double(database: str, kinds: list[str], request
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_faults_with_many_messages_in_flight(database: str, request: pytest.FixtureRequest) -> None:
+    """Two hundred lanes: a kill while they are handed over; the next life looks them up."""
+    if database == "postgresql":
+        request.getfixturevalue("postgresql")
+
+    whole = played(database, [[Plan("after_click", 3, "kill")]], lanes=200)
+
+    assert [] == whole.wrong
+    assert (1, whole.messages, 0, 0) == (whole.crashes, whole.delivered_once, whole.duplicates, whole.lost)
+    assert whole.messages > 200
+
+
 def test_a_sender_that_slept_through_its_lease_neither_writes_nor_sends() -> None:
     """SIGSTOP with a message in hand; another one takes over; the one that wakes finds its lease gone."""
     whole = played("sqlite", [[Plan("before_click", 2, "stop")]])
@@ -58,10 +71,10 @@ def test_a_sender_that_slept_through_its_lease_neither_writes_nor_sends() -> Non
     assert (1, whole.messages) == (whole.crashes, whole.delivered_once)
 
 
-def played(database: str, rounds: list[list[Plan]]) -> Tally:
+def played(database: str, rounds: list[list[Plan]], lanes: int = 1) -> Tally:
     tallies: dict[str, Tally] = {}
     with ExitStack() as stack:
-        harness.run(FAST, rounds, harness.fast_play(harness.fresh_places(database, stack)), tallies)
+        harness.run(FAST, rounds, harness.fast_play(harness.fresh_places(database, stack, lanes)), tallies)
     whole = Tally()
     for tally in tallies.values():
         whole.add(tally)

@@ -32,12 +32,14 @@ from tests.crash import disks
 from tests.crash.answers import Answering
 from tests.crash.plan import Plan
 from tests.db.steps import watch_statements
+from tests.support.many import Many
 
 BUSY_S = 0.2  # instead of 10: a database that is locked for longer than that is a matter of a second
 LASTS_S = 0.6
 CLOCK_MS = 3_600_000
 STEPS = "steps"  # a folder beside the data folder: the schema's steps, instead of the program's own
 ANSWERS = "CRASH_ANSWERS"  # in the environment: everybody answers STOP
+LANES = "MANY_LANES"  # in the environment: how many messages are in flight at once
 MARKS = ("struck", "tried", "awake", "lived", "restarted")
 
 
@@ -47,7 +49,8 @@ class Fault:
     def __init__(self, plan: Plan, data: Path) -> None:
         self._plan, self._left, self._data = plan, plan.nth, data
         self._struck, self._until, self._begun = False, 0.0, 0
-        self.allowance = plan.allowance
+        self.allowance = plan.allowance_with(int(os.environ.get(LANES, "1")))
+        self.at_once = max(self.allowance // plan.allowance, 1)  # so that the claim is made often enough to be struck
         self.strikes_statements = plan.point == "statement"
         self.clock_ms = 0
 
@@ -152,12 +155,12 @@ def plant(fault: Fault) -> None:
     sqlite.BUSY_TIMEOUT_S = BUSY_S  # type: ignore[assignment]
     claim, now_ms = claiming.claim, clock.now_ms
 
-    def claim_with_fault(*arguments: Any) -> Any:
+    def claim_with_fault(account: str, limit: int, *arguments: Any) -> Any:
         fault.come_round()
         fault.pass_by("before_claim")
         if fault.allowance == 0:
             return []
-        claimed = claim(*arguments)
+        claimed = claim(account, min(limit, fault.at_once), *arguments)
         if claimed:
             fault.allowance -= len(claimed)
             fault.pass_by("after_claim")
@@ -184,8 +187,11 @@ def plant(fault: Fault) -> None:
 
 
 def transport() -> type[DryRunTransport]:
-    """The dry-run transport; where the round is about replies, with people who answer."""
-    return Answering if os.environ.get(ANSWERS) else DryRunTransport
+    """The dry-run transport; where the round is about replies, with people who answer, and else with many lanes where
+    they are asked for."""
+    if os.environ.get(ANSWERS):
+        return Answering
+    return Many if int(os.environ.get(LANES, "1")) > 1 else DryRunTransport
 
 
 def plan_of_reads(fault: Fault) -> None:
