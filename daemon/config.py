@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="Database; empty: SQLite in the data folder.")
     host: str = Field("127.0.0.1", description="Address the http process listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port the http process listens on.")
-    api_key: str = Field("", repr=False, description="Key for the API; empty: made at first start in `api_key`.")
+    api_key: str = Field("", repr=False, description="Key for the API; empty: generated at first start, in `api_key`.")
     open_status: bool = Field(True, description="Answer `GET /status/{id}` and `GET /jobs` without a key (counts).")
     transport: Literal["browser", "cloud", "dryrun"] = Field(
         "browser", description="`browser`: WhatsApp Web; `dryrun`: nothing is sent."
@@ -61,21 +61,23 @@ class Settings(BaseSettings):
     account: str = Field("default", description="The account that this sender drives.")
     delay_min: float = Field(4, ge=0, le=DAY_S, description="Shortest pause between two messages of an account.")
     delay_max: float = Field(8, ge=0, le=DAY_S, description="Longest pause between two messages of an account.")
-    long_pause_every: int = Field(10, ge=0, description="A longer pause after so many messages; 0: never.")
+    long_pause_every: int = Field(
+        10, ge=0, description="Number of messages after which there is a longer pause; 0: never."
+    )
     long_pause_min: float = Field(20, ge=0, le=DAY_S, description="Shortest long pause (added to the ordinary one).")
     long_pause_max: float = Field(40, ge=0, le=DAY_S, description="Longest long pause.")
-    max_attempts: int = Field(3, ge=1, description="Tries for a message before it has failed.")
+    max_attempts: int = Field(3, ge=1, description="Attempts before a message has failed.")
     retry_after_s: float = Field(
-        30, ge=0, le=DAY_S, description="Wait before the second try; doubles with each further one."
+        30, ge=0, le=DAY_S, description="Wait before the second attempt; doubles with each further one."
     )
-    lease_s: float = Field(60, ge=5, le=DAY_S, description="How long a claimed message stays a dead sender's.")
+    lease_s: float = Field(60, ge=5, le=DAY_S, description="Seconds before a crashed sender's message is released.")
     send_timeout_s: float = Field(90, ge=5, le=DAY_S, description="How long a message may wait for WhatsApp's tick.")
     canary: str = Field(
-        "", description="Own number, to which a test message goes after linking and every hour; empty: none."
+        "", description="The account's own number, which gets a test message after linking and every hour; empty: none."
     )
     stop_words: str = Field(
         "",
-        description="Further words (commas between) by which a reply asks not to be written to; see docs/replies.md.",
+        description="More words (separated by commas) that count as an opt-out in a reply; see docs/replies.md.",
     )
     stop_confirm: str = Field(
         "", max_length=1_000, description="Text that is sent once to somebody whose reply said STOP; empty: none."
@@ -95,8 +97,10 @@ class Settings(BaseSettings):
     quiet_hours: str = Field("", description="No sending between these times, such as `21:00-08:00`.")
     timezone: str = Field("UTC", description="Time zone of the quiet hours, such as `Europe/Berlin`.")
     max_upload_mb: int = Field(64, ge=1, description="Largest file that may be uploaded.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
-    log_format: Literal["json", "console"] = Field("json", description="`json`: a line each; `console`: for people.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum log level.")
+    log_format: Literal["json", "console"] = Field(
+        "json", description="`json`: one line per event; `console`: for people."
+    )
 
     @field_validator("headless", "transport", "log_level", "log_format", mode="before")
     @classmethod
