@@ -73,11 +73,11 @@ class Settings(BaseSettings):
     lease_s: float = Field(60, ge=5, le=DAY_S, description="Seconds before a crashed sender's message is released.")
     send_timeout_s: float = Field(90, ge=5, le=DAY_S, description="How long a message may wait for WhatsApp's tick.")
     canary: str = Field(
-        "", description="The account's own number, which gets a test message after linking and every hour; empty: none."
+        "", description="Own number, which gets a test message after linking and every hour; empty: none."
     )
     stop_words: str = Field(
         "",
-        description="More words (separated by commas) that count as an opt-out in a reply; see docs/replies.md.",
+        description="More opt-out words, separated by commas; see docs/replies.md.",
     )
     stop_confirm: str = Field(
         "", max_length=1_000, description="Text that is sent once to somebody whose reply said STOP; empty: none."
