@@ -271,11 +271,11 @@ class PostgresReports(Reports):
 
 
 class TestReports(Reports.TestCase):
-    settings = settings(QUICK, max_examples=40)
+    settings = settings(QUICK, max_examples=12, stateful_step_count=25)
 
 
 class TestPostgresReports(PostgresReports.TestCase):
-    settings = settings(QUICK, max_examples=8)
+    settings = settings(QUICK, max_examples=4, stateful_step_count=25)
 
     @pytest.fixture(autouse=True)
     def _server(self, postgresql: postgres.Server) -> None:
