@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from daemon import errors
 from daemon.campaigns import drafts
+from daemon.campaigns.draft_content import (
+    ChosenColumns,
+    ChosenNumbers,
+    Content,
+    SheetSize,
+    Source,
+    SourceKind,
+    When,
+)
+from daemon.campaigns.drafts import Draft
 from daemon.contacts import uploads
 from daemon.delivery import job_moves
 from daemon.formats import tabular
 from daemon.formats.tabular import Row
-from daemon.models import Draft, Job, Message
+from daemon.models import Job, Message
 from daemon.states import State
 
 PEOPLE: dict[str, frozenset[State]] = {  # who of them; nobody is in two of these who may have got it already
@@ -46,31 +54,30 @@ def clone(job_id: int, draft_id: str, people: str, who: str) -> Draft:
     return drafts.begin(draft_id, who, job.name, data, [("", sheet)], f"campaign {job_id} {people}")
 
 
-def _data(job: Job, height: int, files: dict[str, str], all_have_one: bool) -> dict[str, Any]:
-    return {
-        "source": {"kind": "campaign", "name": job.name, "sheet": 0, "sheets": [["", height]]},
-        "columns": {
-            "phone": 0,
-            "header": 0,
-            "names": ["", *job.columns, *([""] if files else [])],
-            "files": len(job.columns) + 1 if files else None,
-            "sure": True,
-        },
-        "numbers": {"country": "", "seen": True},
-        "text": job.text,
-        "attachments": job.attachments,
-        "files": {name.casefold(): file_id for file_id, name in files.items()},
-        "files_optional": bool(files) and not all_have_one,
-        "when": {
-            "account": job.account,
-            "delay_min": job.delay_min_ms / 1000,
-            "delay_max": job.delay_max_ms / 1000,
-            "window": job.window,
-            "daily_cap": job.daily_cap,
-            "at": None,
-        },
-        "cloned_from": job.id,
-    }
+def _data(job: Job, height: int, files: dict[str, str], all_have_one: bool) -> Content:
+    return Content(
+        source=Source(kind=SourceKind.CAMPAIGN, name=job.name, sheets=(SheetSize("", height),)),
+        columns=ChosenColumns(
+            phone=0,
+            header=0,
+            names=("", *job.columns, *([""] if files else [])),
+            files=len(job.columns) + 1 if files else None,
+            sure=True,
+        ),
+        numbers=ChosenNumbers(seen=True),
+        text=job.text,
+        attachments=tuple(job.attachments),
+        files={name.casefold(): file_id for file_id, name in files.items()},
+        files_optional=bool(files) and not all_have_one,
+        when=When(
+            account=job.account,
+            delay_min=job.delay_min_ms / 1000,
+            delay_max=job.delay_max_ms / 1000,
+            window=job.window,
+            daily_cap=job.daily_cap,
+        ),
+        cloned_from=job.id,
+    )
 
 
 def _own(job: Job, row: Message) -> str:

@@ -115,9 +115,9 @@ def check(settings: Settings, order: Order) -> Checked:
         raise errors.InvalidInput("schedule_at is at most ten years from now.")
     _check_terms(order)
     audience = _audience(settings, order)
-    delays = _delays(settings, order)
+    pause = delays(settings, order.delay_min, order.delay_max)
     _check_text(settings, order, audience)
-    return Checked(order, audience, delays)
+    return Checked(order, audience, pause)
 
 
 def _digest(order: Order) -> str:
@@ -140,7 +140,7 @@ def _check_terms(order: Order) -> None:
 
 def store(settings: Settings, checked: Checked, who: str) -> dict[str, Any]:
     """Make the job and queue its messages, in one transaction; returns the API's answer. Raises KeyReused."""
-    order, audience, delays = checked.order, checked.audience, checked.delays
+    order, audience, pause = checked.order, checked.audience, checked.delays
     now = clock.now_ms()
     scheduled = order.schedule_at is not None and order.schedule_at > now
     with write():
@@ -152,8 +152,8 @@ def store(settings: Settings, checked: Checked, who: str) -> dict[str, Any]:
             text=order.text,
             attachments=list(order.attachments),
             state=JobState.SCHEDULED if scheduled else JobState.PENDING,
-            delay_min_ms=delays[0],
-            delay_max_ms=delays[1],
+            delay_min_ms=pause[0],
+            delay_max_ms=pause[1],
             schedule_at=order.schedule_at,
             created_at=now,
             total=0,
@@ -226,10 +226,11 @@ def _audience(settings: Settings, order: Order) -> Audience:
     return Audience(people, rejected, duplicates, place, source, note, columns)
 
 
-def _delays(settings: Settings, order: Order) -> tuple[int, int]:
-    low = settings.delay_min if order.delay_min is None else order.delay_min
-    high = max(low, settings.delay_max) if order.delay_max is None else order.delay_max
-    if order.delay_min is None:
+def delays(settings: Settings, delay_min: float | None, delay_max: float | None) -> tuple[int, int]:
+    """The shortest and longest pause in ms, of those in seconds; None for the settings'. Raises InvalidInput."""
+    low = settings.delay_min if delay_min is None else delay_min
+    high = max(low, settings.delay_max) if delay_max is None else delay_max
+    if delay_min is None:
         low = min(low, high)
     if not 0 <= low <= high <= MAX_DELAY_S:
         raise errors.InvalidInput(f"delay_min and delay_max are seconds, 0 to {MAX_DELAY_S}, the smaller one first.")

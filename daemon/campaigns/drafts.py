@@ -9,23 +9,39 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 
 import structlog
 
 from daemon import errors
-from daemon.campaigns import create
+from daemon.campaigns import create, draft_content
+from daemon.campaigns.draft_content import (
+    Changes,
+    ChosenColumns,
+    ChosenNumbers,
+    Content,
+    Reason,
+    Report,
+    SelfTest,
+    SheetSize,
+    Source,
+    SourceKind,
+    When,
+)
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
 from daemon.contacts import importer, lists, phone_repair, uploads
 from daemon.contacts.columns import Candidate, Columns, Decisions
+from daemon.contacts.importer import Contact
 from daemon.db import clock
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.formats.tabular import Row
-from daemon.models import Answer, Attachment, Draft, KeyScope
+from daemon.models import Answer, Attachment, KeyScope
+from daemon.models import Draft as DraftRow
 
 log = structlog.get_logger()
 
@@ -37,22 +53,40 @@ RECENT_DAYS = 7
 MAX_RECENT_DAYS = 365
 _PEOPLE = frozenset({"source", "columns", "numbers"})
 """What decides who is written to; with each change of it the people are counted anew."""
-_LIGHT = [each for name, each in Draft._meta.fields.items() if name not in ("sheet", "audience", "report")]
+_LIGHT = [each for name, each in DraftRow._meta.fields.items() if name not in ("sheet", "audience", "report")]
 
 Sheets = Sequence[tuple[str, Sequence[Row]]]
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A draft without its rows, people and report. version: grows with each save; job_id: the job that it became."""
+
+    id: str
+    name: str
+    data: Content
+    version: int
+    created_by: str
+    updated_at: int
+    job_id: int | None
+
+
+def _read(row: DraftRow) -> Draft:
+    data = draft_content.load(row.data)
+    return Draft(row.id, row.name, data, row.version, row.created_by, row.updated_at, row.job_id)
+
+
 def listed() -> list[Draft]:
     """The drafts that no job has come of, latest change first; without their people."""
-    query = Draft.select(*_LIGHT).where(Draft.job.is_null()).order_by(Draft.updated_at.desc(), Draft.id)
-    return [row for row in query if not row.data.get("started")]
+    query = DraftRow.select(*_LIGHT).where(DraftRow.job.is_null()).order_by(DraftRow.updated_at.desc(), DraftRow.id)
+    return [draft for row in query if not (draft := _read(row)).data.started]
 
 
 def begin(
     draft_id: str,
     who: str,
     name: str = "",
-    data: Mapping[str, Any] | None = None,
+    data: Content | None = None,
     sheets: Sheets = (),
     origin: str = "",
 ) -> Draft:
@@ -65,13 +99,13 @@ def begin(
     now = clock.now_ms()
     values: dict[str, Any] = {"created_by": who[:64], "created_at": now, "updated_at": now, "name": name[:MAX_NAME]}
     values["version"] = 1 + secrets.randbelow(FIRST_VERSION)
-    content = {**(data or {}), "stamp": _stamp()} | ({"origin": origin} if origin else {})
+    content = draft_content.dump((data or Content()).model_copy(update={"stamp": _stamp(), "origin": origin}))
     with write():
-        made = Draft.insert(id=draft_id, data=content, sheet=_kept(sheets), **values).on_conflict_ignore()
+        made = DraftRow.insert(id=draft_id, data=content, sheet=_kept(sheets), **values).on_conflict_ignore()
         if made.execute() is not None:
             after_commit(partial(log.info, "draft.begun", draft_id=draft_id))
     draft = find(draft_id)
-    if draft.data.get("origin", "") == origin:
+    if draft.data.origin == origin:
         return draft
     other = hashlib.sha256(f"{draft_id} {origin}".encode()).hexdigest()[:32]
     return begin(other, who, name, data, sheets, origin)
@@ -79,39 +113,47 @@ def begin(
 
 def find(draft_id: str) -> Draft:
     """The draft by that id, without its rows, people and report. Raises NotFound."""
-    row = Draft.select(*_LIGHT).where(Draft.id == draft_id).first()
+    row = DraftRow.select(*_LIGHT).where(DraftRow.id == draft_id).first()
     if row is None:
         raise errors.NotFound("There is no such draft: it was discarded. Begin a new campaign.")
-    found: Draft = row
-    return found
+    return _read(row)
+
+
+def _locked(draft_id: str) -> Draft:
+    """The draft, locked until the transaction ends. Raises NotFound."""
+    row = locked(DraftRow.select(*_LIGHT).where(DraftRow.id == draft_id)).first()
+    return _read(row) if row is not None else find(draft_id)
 
 
 def discard(draft_id: str, who: str) -> None:
     """Forget the draft. Nothing happens when it is gone already, or has become a campaign."""
     with write():
-        if Draft.delete().where(Draft.id == draft_id, Draft.job.is_null()).execute():
+        if DraftRow.delete().where(DraftRow.id == draft_id, DraftRow.job.is_null()).execute():
             after_commit(partial(log.info, "draft.discarded", draft_id=draft_id, who=who))
 
 
-def save(
-    draft_id: str, version: int, changes: Mapping[str, Any], name: str | None = None, sheets: Sheets | None = None
-) -> Draft:
+def save(draft_id: str, version: int, changes: Changes, name: str | None = None, sheets: Sheets | None = None) -> Draft:
     """Put the changes in, where the draft is still as the caller has read it. What changes nothing leaves the version,
     and so the dry run, as they are. Raises NotFound, DraftChanged.
     """
     with write():
-        row: Draft = locked(Draft.select(*_LIGHT).where(Draft.id == draft_id)).first() or find(draft_id)
+        row = _locked(draft_id)
         _refuse_late(row, version)
-        data = {**row.data, **changes}
+        data = row.data.model_copy(update=dict(changes))
         new_name = row.name if name is None else name.strip()[:MAX_NAME]
         if data == row.data and new_name == row.name and sheets is None:
             return row
-        if sheets is not None or any(data.get(key) != row.data.get(key) for key in _PEOPLE):
-            data["stamp"] = _stamp()
-        values: dict[str, Any] = {"data": data, "name": new_name, "version": version + 1, "updated_at": clock.now_ms()}
+        if sheets is not None or any(getattr(data, key) != getattr(row.data, key) for key in _PEOPLE):
+            data = data.model_copy(update={"stamp": _stamp()})
+        values: dict[str, Any] = {
+            "data": draft_content.dump(data),
+            "name": new_name,
+            "version": version + 1,
+            "updated_at": clock.now_ms(),
+        }
         if sheets is not None:
             values["sheet"] = _kept(sheets)
-        Draft.update(audience=None, **values).where(Draft.id == draft_id).execute()
+        DraftRow.update(audience=None, **values).where(DraftRow.id == draft_id).execute()
     return find(draft_id)
 
 
@@ -120,11 +162,11 @@ def _stamp() -> str:
     return secrets.token_hex(8)
 
 
-def remember(draft_id: str, test: Mapping[str, Any]) -> None:
+def remember(draft_id: str, test: SelfTest) -> None:
     """Keep where test messages go; it is no part of the campaign, so nothing else changes."""
     with write():
-        row = locked(Draft.select(*_LIGHT).where(Draft.id == draft_id)).first() or find(draft_id)
-        Draft.update(data={**row.data, "test": dict(test)}).where(Draft.id == draft_id).execute()
+        data = _locked(draft_id).data.model_copy(update={"test": test})
+        DraftRow.update(data=draft_content.dump(data)).where(DraftRow.id == draft_id).execute()
 
 
 def _refuse_late(row: Draft, version: int) -> None:
@@ -144,7 +186,7 @@ def take_file(settings: Settings, draft: Draft, data: bytes, filename: str) -> D
     """Read a contacts file into the draft, and guess what its columns are. Raises UnreadableFile, DraftChanged."""
     name = uploads.safe_name(filename)
     sheets = importer.sheets(data, name, settings.default_country, MAX_ROWS)
-    return _take(settings, draft, {"kind": "file", "name": name}, sheets)
+    return _take(settings, draft, Source(kind=SourceKind.FILE, name=name), sheets)
 
 
 def take_text(settings: Settings, draft: Draft, text: str) -> Draft:
@@ -152,7 +194,7 @@ def take_text(settings: Settings, draft: Draft, text: str) -> Draft:
     if not text.strip():
         raise errors.InvalidInput("Paste at least one telephone number.")
     sheets = importer.sheets(text.encode("utf-8", "ignore"), "What you pasted", settings.default_country, MAX_ROWS)
-    return _take(settings, draft, {"kind": "pasted", "name": ""}, sheets)
+    return _take(settings, draft, Source(kind=SourceKind.PASTED), sheets)
 
 
 def take_list(settings: Settings, draft: Draft, list_id: int) -> Draft:
@@ -165,29 +207,30 @@ def take_list(settings: Settings, draft: Draft, list_id: int) -> Draft:
         raise errors.InvalidInput(f"The list has more than {MAX_ROWS:,} people: split it.")
     rows = [Row(0, ["number", *kept.columns])]
     rows += [Row(each.position, [each.number, *(each.fields.get(c, "") for c in kept.columns)]) for each in people]
-    return _take(settings, draft, {"kind": "list", "name": kept.name, "list": list_id}, [("", rows)])
+    return _take(settings, draft, Source(kind=SourceKind.LIST, name=kept.name, list_id=list_id), [("", rows)])
 
 
-def _take(settings: Settings, draft: Draft, source: dict[str, Any], sheets: Sheets) -> Draft:
-    counts = [[title, len(rows)] for title, rows in sheets]
-    changes = {"source": source | {"sheet": 0, "sheets": counts}, **_guesses(settings, list(sheets[0][1]))}
-    name = draft.name or source["name"].rpartition(".")[0] or source["name"]
+def _take(settings: Settings, draft: Draft, source: Source, sheets: Sheets) -> Draft:
+    sizes = tuple(SheetSize(title, len(rows)) for title, rows in sheets)
+    changes = _guesses(settings, list(sheets[0][1]))
+    changes["source"] = source.model_copy(update={"sheets": sizes})
+    name = draft.name or source.name.rpartition(".")[0] or source.name
     return save(draft.id, draft.version, changes, name, sheets)
 
 
 def choose_sheet(settings: Settings, draft: Draft, sheet: int) -> Draft:
     """Take another sheet of the workbook. Raises InvalidInput, DraftChanged."""
-    source = draft.data.get("source") or {}
-    if not 0 <= sheet < len(source.get("sheets", [])):
+    source = draft.data.source
+    if source is None or not 0 <= sheet < len(source.sheets):
         raise errors.InvalidInput("Choose one of the workbook's sheets.")
-    if sheet == source["sheet"]:
+    if sheet == source.sheet:
         return draft
-    changed = {"source": source | {"sheet": sheet}}
-    changed |= _guesses(settings, _sheet(draft.id, draft.data["stamp"], sheet))
+    changed = _guesses(settings, _sheet(draft.id, draft.data.stamp, sheet))
+    changed["source"] = source.model_copy(update={"sheet": sheet})
     return save(draft.id, draft.version, changed)
 
 
-def _guesses(settings: Settings, sheet: list[Row]) -> dict[str, Any]:
+def _guesses(settings: Settings, sheet: list[Row]) -> Changes:
     """What columns and country most likely are."""
     width = max(len(row.cells) for row in sheet)
     found = importer.layout(sheet, settings.default_country)
@@ -196,19 +239,19 @@ def _guesses(settings: Settings, sheet: list[Row]) -> dict[str, Any]:
     titles = sheet[found.header].cells if found.header is not None else []
     ignored = empty | {at for at, title in enumerate(titles) if title == column_mapping.REASON}
     names = ["" if at in ignored or at in (found.phone, files) else name for at, name in enumerate(found.names)]
-    columns = {"phone": found.phone, "header": found.header, "names": names, "files": files, "sure": False}
+    columns = ChosenColumns(phone=found.phone, header=found.header, names=tuple(names), files=files)
     cells = [row.cells[found.phone] for row in sheet if found.phone is not None and found.phone < len(row.cells)]
     country = phone_repair.guess_country(cells[:2_000]) or settings.default_country
-    return {"columns": columns, "numbers": {"country": country}}
+    return {"columns": columns, "numbers": ChosenNumbers(country=country)}
 
 
 def rows(draft: Draft) -> list[Row]:
     """The rows of the chosen sheet. Raises DraftChanged when they were changed since."""
-    return _sheet(draft.id, draft.data["stamp"], (draft.data.get("source") or {}).get("sheet", 0))
+    return _sheet(draft.id, draft.data.stamp, draft.data.source.sheet if draft.data.source else 0)
 
 
 def _sheet(draft_id: str, stamp: str, sheet: int) -> list[Row]:
-    kept = Draft.select(Draft.sheet, Draft.data).where(Draft.id == draft_id).first()
+    kept = DraftRow.select(DraftRow.sheet, DraftRow.data).where(DraftRow.id == draft_id).first()
     if kept is None or kept.data.get("stamp") != stamp or kept.sheet is None:
         raise errors.DraftChanged("This draft was changed meanwhile: load it anew.")
     return column_mapping.restored(kept.sheet[sheet][1])
@@ -220,34 +263,35 @@ def _kept(sheets: Sheets) -> list[Any] | None:
 
 def people(draft: Draft) -> list[Candidate]:
     """Every row of the sheet with what becomes of it; [] before the columns are known."""
-    return _people(draft.id, draft.data["stamp"]) if ready(draft, "columns") else []
+    return _people(draft.id, draft.data.stamp) if ready(draft, "columns") else []
 
 
 @lru_cache(4)
 def _people(draft_id: str, stamp: str) -> list[Candidate]:
     draft = find(draft_id)
-    if draft.data["stamp"] != stamp:
+    if draft.data.stamp != stamp:
         raise errors.DraftChanged("This draft was changed meanwhile: load it anew.")
     return column_mapping.candidates(rows(draft), columns(draft), decisions(draft))
 
 
 def columns(draft: Draft) -> Columns:
     """What is chosen of the columns."""
-    chosen = draft.data["columns"]
-    return Columns(chosen["phone"], chosen["names"], chosen["header"], chosen["files"])
+    chosen = draft.data.columns
+    if chosen is None or chosen.phone is None:
+        raise errors.InvalidInput("Say first which column holds the telephone numbers.")
+    return Columns(chosen.phone, list(chosen.names), chosen.header, chosen.files)
 
 
 def decisions(draft: Draft) -> Decisions:
     """What is chosen of the numbers."""
-    chosen = draft.data.get("numbers") or {}
-    groups = {name: frozenset(chosen.get(name, ())) for name in ("accepted", "left")}
-    return Decisions(chosen.get("country", ""), chosen.get("fixes", {}), **groups)
+    chosen = draft.data.numbers
+    return Decisions(chosen.country, chosen.fixes, frozenset(chosen.accepted), frozenset(chosen.left))
 
 
 def fields(draft: Draft) -> list[str]:
     """Names that the message may use, without the number, in the sheet's order."""
-    chosen = draft.data.get("columns") or {"names": []}
-    return [name for at, name in enumerate(chosen["names"]) if name and at != chosen["phone"]]
+    chosen = draft.data.columns or ChosenColumns()
+    return [name for at, name in enumerate(chosen.names) if name and at != chosen.phone]
 
 
 # Steps
@@ -257,16 +301,21 @@ def ready(draft: Draft, step: str) -> bool:
     """Whether all that the step asks for is there."""
     data = draft.data
     if step == "people":
-        return bool(data.get("source"))
+        return data.source is not None
     if step == "columns":
-        return bool(data.get("source")) and bool(data["columns"]["sure"]) and data["columns"]["phone"] is not None
+        return (
+            data.source is not None
+            and data.columns is not None
+            and data.columns.sure
+            and data.columns.phone is not None
+        )
     if step == "message":
-        return "text" in data and bool(data["text"].strip() or data.get("attachments") or own_files(draft))
+        return data.text is not None and bool(data.text.strip() or data.attachments or own_files(draft))
     if step == "when":
-        return "when" in data
+        return data.when is not None
     if step == "check":
         return bool(audience_frozen(draft))
-    return bool(data.get("numbers", {}).get("seen")) if step == "numbers" else False
+    return data.numbers.seen if step == "numbers" else False
 
 
 def reached(draft: Draft) -> str:
@@ -276,45 +325,44 @@ def reached(draft: Draft) -> str:
 
 def own_files(draft: Draft) -> bool:
     """Whether each one gets a file of their own."""
-    return (draft.data.get("columns") or {}).get("files") is not None
+    return draft.data.columns is not None and draft.data.columns.files is not None
 
 
-def report(draft: Draft) -> dict[str, Any] | None:
+def report(draft: Draft) -> Report | None:
     """What the latest dry run found, whether it still holds or not."""
-    row = Draft.select(Draft.report).where(Draft.id == draft.id).first()
-    return row.report if row else None
+    row = DraftRow.select(DraftRow.report).where(DraftRow.id == draft.id).first()
+    return Report.model_validate(row.report) if row and row.report else None
 
 
-def audience_frozen(draft: Draft) -> list[list[Any]] | None:
-    """Who will get it, [row, number, fields, attachments] each, if nothing was changed after the dry run."""
-    row = Draft.select(Draft.report, Draft.audience, Draft.version).where(Draft.id == draft.id).first()
+def audience_frozen(draft: Draft) -> list[Contact] | None:
+    """Who will get it, if nothing was changed after the dry run."""
+    row = DraftRow.select(DraftRow.report, DraftRow.audience, DraftRow.version).where(DraftRow.id == draft.id).first()
     if row is None or row.audience is None or row.report is None or row.report["version"] != draft.version:
         return None
-    found: list[list[Any]] = row.audience
-    return found
+    return [Contact(*each) for each in row.audience]
 
 
-def freeze(draft: Draft, audience: Sequence[Sequence[Any]], found: Mapping[str, Any]) -> None:
+def freeze(draft: Draft, audience: Sequence[Contact], found: Report) -> None:
     """Keep what the dry run found, if the draft is still the one that it looked at. Raises DraftChanged."""
     with write():
-        row = locked(Draft.select(*_LIGHT).where(Draft.id == draft.id)).first() or find(draft.id)
-        _refuse_late(row, draft.version)
-        values = {"audience": list(audience), "report": {**found, "version": draft.version}}
-        Draft.update(**values).where(Draft.id == draft.id).execute()
+        _refuse_late(_locked(draft.id), draft.version)
+        people = [[each.position, each.number, each.fields, each.attachments] for each in audience]
+        values = {"audience": people, "report": found.model_dump(mode="json")}
+        DraftRow.update(**values).where(DraftRow.id == draft.id).execute()
 
 
 # Attachments
 
 
-def attach(draft: Draft, ids: Sequence[str], own: bool) -> dict[str, Any]:
+def attach(draft: Draft, ids: Sequence[str], own: bool) -> Changes:
     """The change that adds uploaded files: to everybody's, or to those that rows name.
 
     Raises NotFound, InvalidInput.
     """
     files = uploads.attachments(ids)
     if own:
-        return {"files": {**draft.data.get("files", {}), **{file.filename.casefold(): file.id for file in files}}}
-    together = list(dict.fromkeys([*draft.data.get("attachments", []), *ids]))
+        return {"files": {**draft.data.files, **{file.filename.casefold(): file.id for file in files}}}
+    together = tuple(dict.fromkeys([*draft.data.attachments, *ids]))
     if reason := create.unfit([file.kind for file in uploads.attachments(together)]):
         raise errors.InvalidInput(reason)
     return {"attachments": together}
@@ -322,7 +370,7 @@ def attach(draft: Draft, ids: Sequence[str], own: bool) -> dict[str, Any]:
 
 def attached(draft: Draft) -> list[Attachment]:
     """The files that everybody gets."""
-    return uploads.attachments(draft.data.get("attachments", []))
+    return uploads.attachments(draft.data.attachments)
 
 
 # Start
@@ -344,15 +392,16 @@ def start(settings: Settings, draft_id: str, version: int, who: str) -> int:
         raise _stale()
     checked = create.check(settings, _order(draft, audience, found))
     with write():
-        row: Draft = locked(Draft.select(*_LIGHT).where(Draft.id == draft_id)).first() or find(draft_id)
+        row = _locked(draft_id)
         if row.job_id:  # by a second press of the button, a moment ago
             return int(row.job_id)
         _refuse_late(row, version)
         if report(row) != found:  # a new dry run has frozen others
             raise _stale()
         job_id = int(create.store(settings, checked, who)["job_id"])
-        values = {"job": job_id, "sheet": None, "audience": None, "data": {**row.data, "started": True}}
-        Draft.update(**values).where(Draft.id == draft_id).execute()
+        data = draft_content.dump(row.data.model_copy(update={"started": True}))
+        values = {"job": job_id, "sheet": None, "audience": None, "data": data}
+        DraftRow.update(**values).where(DraftRow.id == draft_id).execute()
     return job_id
 
 
@@ -366,28 +415,31 @@ def _stale() -> errors.DraftChanged:
     return errors.DraftChanged("Something was changed after the dry run: look at it once more, then start.")
 
 
-def _order(draft: Draft, audience: Sequence[Sequence[Any]], found: Mapping[str, Any]) -> create.Order:
+def _order(draft: Draft, audience: Sequence[Contact], found: Report) -> create.Order:
     data = draft.data
-    rejected = [[row, value, reason, code] for row, value, code, reason in found["left_out"]]
+    rejected = [[each.row, each.value, each.details, each.reason.value] for each in found.left_out]
     chosen = create.Audience(
-        people=[importer.Contact(*each) for each in audience],
+        people=list(audience),
         rejected=rejected,
-        duplicates=found["counts"].get("duplicate", 0),
+        duplicates=found.counts.get(Reason.DUPLICATE, 0),
         place="row",
         source=draft.name,
         columns=fields(draft),
     )
-    own = {"key": draft.id, "scope": KeyScope.DRAFT, "cloned_from": data.get("cloned_from")}
-    return create.Order(text=data.get("text", ""), audience=chosen, **own, **terms(draft))
+    return replace(order(draft), audience=chosen, key=draft.id, scope=KeyScope.DRAFT, cloned_from=data.cloned_from)
 
 
-def terms(draft: Draft) -> dict[str, Any]:
-    """Files, name, time, pace and limits, as `campaigns.Order` takes them."""
-    when = draft.data.get("when") or {}
-    names = ("account", "delay_min", "delay_max", "window", "daily_cap")
-    return {
-        "attachments": draft.data.get("attachments", []),
-        "name": draft.name,
-        "schedule_at": when.get("at"),
-        **{name: when.get(name) for name in names},
-    }
+def order(draft: Draft) -> create.Order:
+    """The order that the draft comes to, without its people: text, files, name, time, pace and limits."""
+    data, when = draft.data, draft.data.when or When()
+    return create.Order(
+        text=data.text or "",
+        attachments=list(data.attachments),
+        name=draft.name,
+        account=when.account,
+        delay_min=when.delay_min,
+        delay_max=when.delay_max,
+        schedule_at=when.at,
+        window=when.window,
+        daily_cap=when.daily_cap,
+    )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import peewee
@@ -17,29 +18,37 @@ import peewee
 from daemon import errors
 from daemon.accounts import directory, handovers, limits, pace, pacing
 from daemon.campaigns import create, drafts
+from daemon.campaigns.draft_content import Exclusion, Forecast, Notes, Reason, Recent, Report, SelfTest, When
+from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
 from daemon.contacts import importer, uploads
 from daemon.contacts.columns import Candidate
+from daemon.contacts.importer import Contact
 from daemon.contacts.reasons import Fault
 from daemon.db import clock
 from daemon.db.clock import lately
 from daemon.db.proxy import tuples
 from daemon.formats import template as message_text
 from daemon.i18n.languages import N_
-from daemon.models import UNCAPPED, Draft, Handover, Job, KeyScope, Kind, Message, Suppression
+from daemon.models import UNCAPPED, Attachment, Handover, Job, KeyScope, Kind, Message, Suppression
 from daemon.states import E164, MAY_RUN, JobState, State
 
-REASONS = {  # code of a reason → what the page calls those it is about
-    "bad_number": N_("Number that cannot be used"),
-    "left_out": N_("Left out by you"),
-    "duplicate": N_("Twice in this list"),
-    "opted_out": N_("Does not want to hear from you"),
-    "recent": N_("Got a campaign lately"),
-    "too_often": N_("Got as many messages as one person may"),
-    "missing_field": N_("A field of the message is empty"),
-    "too_long": N_("Message too long"),
-    "unfit": N_("Message does not fit"),
-    "attachment": N_("Attachment missing or too large"),
+REASONS = {  # what the page calls those it is about
+    Reason.BAD_NUMBER: N_("Number that cannot be used"),
+    Reason.LEFT_OUT: N_("Left out by you"),
+    Reason.DUPLICATE: N_("Twice in this list"),
+    Reason.OPTED_OUT: N_("Does not want to hear from you"),
+    Reason.RECENT: N_("Got a campaign lately"),
+    Reason.TOO_OFTEN: N_("Got as many messages as one person may"),
+    Reason.MISSING_FIELD: N_("A field of the message is empty"),
+    Reason.TOO_LONG: N_("Message too long"),
+    Reason.UNFIT: N_("Message does not fit"),
+    Reason.ATTACHMENT: N_("Attachment missing or too large"),
+}
+TROUBLES = {
+    message_text.Trouble.MISSING: Reason.MISSING_FIELD,
+    message_text.Trouble.TOO_LONG: Reason.TOO_LONG,
+    message_text.Trouble.UNFIT: Reason.UNFIT,
 }
 BATCH = 500
 TEST = "Test: "  # how the page names a test to oneself
@@ -47,95 +56,112 @@ _QUEUED = sorted({State.PENDING, State.CLAIMED})
 _TRIES = 10
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """starts, ends: UTC epoch ms, None when nothing would ever go out. why: what the first message waits for. jobs,
-    messages: what is queued for the account beside this."""
-
-    starts: int | None
-    why: pacing.Why
-    ends: int | None
-    jobs: int
-    messages: int
-
-
 def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave_out_recent: bool) -> Draft:
     """Look at everybody and freeze what is found. Raises InvalidInput, TemplateError, NotFound, DraftChanged."""
     if not 1 <= recent_days <= drafts.MAX_RECENT_DAYS:
         raise errors.InvalidInput(f"Give a number of days, 1 to {drafts.MAX_RECENT_DAYS}.")
-    recent = {"days": recent_days, "leave_out": leave_out_recent}
-    draft = drafts.save(draft_id, version, {"recent": recent})
+    draft = drafts.save(draft_id, version, {"recent": Recent(days=recent_days, leave_out=leave_out_recent)})
     for step in ("people", "columns", "message", "when"):
         if not drafts.ready(draft, step):
             raise errors.InvalidInput("Something is missing yet: go through the steps before the dry run.")
-    audience, left_out, warnings = _sort(settings, draft, drafts.people(draft))
-    counts: dict[str, int] = {}
-    for _, _, code, _ in left_out:
-        counts[code] = counts.get(code, 0) + 1
-    found = {
-        "at": clock.now_ms(),
-        "total": len(audience) + len(left_out),
-        "people": len(audience),
-        "counts": {code: counts[code] for code in REASONS if code in counts},
-        "left_out": left_out,
-        "warnings": warnings,
-        **forecast(settings, draft, len(audience)).__dict__,
-    }
+    audience, left_out, notes = _sort(settings, draft, drafts.people(draft))
+    counts = Counter(each.reason for each in left_out)
+    found = Report(
+        at=clock.now_ms(),
+        total=len(audience) + len(left_out),
+        people=len(audience),
+        counts={reason: counts[reason] for reason in Reason if reason in counts},
+        left_out=tuple(left_out),
+        warnings=notes,
+        version=draft.version,
+        **dict(forecast(settings, draft, len(audience))),
+    )
     drafts.freeze(draft, audience, found)
     return draft
 
 
+@dataclass(frozen=True)
+class _Trouble:
+    """Why somebody cannot get it: the reason, and a sentence."""
+
+    reason: Reason
+    details: str
+
+
 def _sort(
     settings: Settings, draft: Draft, people: Sequence[Candidate]
-) -> tuple[list[list[Any]], list[list[Any]], dict[str, int]]:
-    """(who gets it, who does not: [row, value, code, sentence], how many are to be looked at)."""
+) -> tuple[list[Contact], list[Exclusion], Notes]:
+    """Who gets it, who does not, and how many are to be looked at."""
     numbers = {each.number for each in people if each.number}
-    opted_out = _among(Suppression.select(Suppression.number), Suppression.number, numbers)
-    recent = draft.data["recent"]
-    lately = _lately(clock.now_ms() - recent["days"] * pacing.DAY_MS) & numbers
-    often = _often(limits.rules(settings), numbers)
-    sentence = f"They got a campaign, or are queued for one, in the last {recent['days']} days."
+    recent = draft.data.recent or Recent(days=drafts.RECENT_DAYS, leave_out=True)
+    lately = _lately(clock.now_ms() - recent.days * pacing.DAY_MS) & numbers
     message = _Message(settings, draft)
-    audience: list[list[Any]] = []
-    left_out: list[list[Any]] = []
-    seen: set[str] = set()
+    checks = _Checks(
+        message,
+        _among(Suppression.select(Suppression.number), Suppression.number, numbers),
+        lately if recent.leave_out else frozenset(),
+        _often(limits.rules(settings), numbers),
+        f"They got a campaign, or are queued for one, in the last {recent.days} days.",
+    )
+    audience: list[Contact] = []
+    left_out: list[Exclusion] = []
     landlines = again = 0
     for each in people:
-        if each.number is None:
-            code, reason = ("left_out" if each.why and each.why.code is Fault.LEFT_OUT else "bad_number"), each.reason
-        elif each.number in seen:
-            code, reason = "duplicate", "This number stands further up already."
-        elif each.number in opted_out:
-            code, reason = "opted_out", "The number is on the suppression list."
-        elif each.number in lately and recent["leave_out"]:
-            code, reason = "recent", sentence
-        elif each.number in often:
-            code, reason = "too_often", "They got as many messages lately as one person may get."
+        trouble = checks.trouble(each)
+        if trouble is not None or each.number is None:
+            found = trouble or _Trouble(Reason.BAD_NUMBER, each.reason)
+            value = each.number or each.cell[: importer.MAX_SHOWN]
+            left_out.append(Exclusion(each.position, value, found.reason, found.details))
         else:
-            code, reason = message.trouble(each)
-        if each.number:
-            seen.add(each.number)
-        if code or each.number is None:
-            left_out.append([each.position, each.number or each.cell[: importer.MAX_SHOWN], code, reason])
-        else:
-            audience.append([each.position, each.number, each.fields, message.own_files(each)])
+            audience.append(Contact(each.position, each.number, each.fields, message.own_files(each)))
             landlines += each.found.landline
             again += each.number in lately
-    return audience, left_out, {"recent": again, "landline": landlines}
+    return audience, left_out, Notes(recent=again, landline=landlines)
+
+
+class _Checks:
+    """What may keep somebody out, looked at in order; the first that does is the reason."""
+
+    def __init__(
+        self,
+        message: _Message,
+        opted_out: Collection[str],
+        recent: Collection[str],
+        often: Collection[str],
+        lately: str,
+    ) -> None:
+        self._message, self._seen = message, set[str]()
+        self._by_number = (
+            (Reason.OPTED_OUT, opted_out, "The number is on the suppression list."),
+            (Reason.RECENT, recent, lately),
+            (Reason.TOO_OFTEN, often, "They got as many messages lately as one person may get."),
+        )
+
+    def trouble(self, who: Candidate) -> _Trouble | None:
+        if who.number is None:
+            by_person = who.why is not None and who.why.code is Fault.LEFT_OUT
+            return _Trouble(Reason.LEFT_OUT if by_person else Reason.BAD_NUMBER, who.reason)
+        if who.number in self._seen:
+            return _Trouble(Reason.DUPLICATE, "This number stands further up already.")
+        self._seen.add(who.number)
+        for reason, numbers, details in self._by_number:
+            if who.number in numbers:
+                return _Trouble(reason, details)
+        return self._message.trouble(who)
 
 
 class _Message:
     """The draft's message, held against one after the other."""
 
     def __init__(self, settings: Settings, draft: Draft) -> None:
-        self._common = list(draft.data.get("attachments", []))
+        self._common = list(draft.data.attachments)
         self._own = drafts.own_files(draft)
-        self._by_name: Mapping[str, str] = draft.data.get("files", {})
-        self._optional = bool(draft.data.get("files_optional"))
+        self._by_name: Mapping[str, str] = draft.data.files
+        self._optional = draft.data.files_optional
         rows = uploads.attachments([*self._common, *set(self._by_name.values())])
         self._kinds = {row.id: row.kind for row in rows}
         self._lost = {row.id: reason for row in rows if (reason := _lost(settings, row))}
-        text = draft.data.get("text", "")
+        text = draft.data.text or ""
         self._template = message_text.compile(text) if text.strip() else None
 
     def own_files(self, who: Candidate) -> list[str] | None:
@@ -143,29 +169,27 @@ class _Message:
         mine = self._by_name.get(who.file.casefold()) if self._own and who.file else None
         return [*self._common, mine] if mine else None
 
-    def trouble(self, who: Candidate) -> tuple[str, str]:
-        """(code, sentence) of why it cannot be sent to them; ("", "") when it can."""
+    def trouble(self, who: Candidate) -> _Trouble | None:
+        """Why it cannot be sent to them."""
         if self._own and not who.file and not self._optional:
-            return "attachment", "The row names no file."
+            return _Trouble(Reason.ATTACHMENT, "The row names no file.")
         if self._own and who.file and who.file.casefold() not in self._by_name:
-            return "attachment", f"The file {who.file[:80]} was not uploaded."
+            return _Trouble(Reason.ATTACHMENT, f"The file {who.file[:80]} was not uploaded.")
         files = self.own_files(who) or self._common
         if lost := next((each for each in files if each in self._lost), None):
-            return "attachment", self._lost[lost]
+            return _Trouble(Reason.ATTACHMENT, self._lost[lost])
         if reason := create.unfit([self._kinds[each] for each in files]):
-            return "unfit", reason
+            return _Trouble(Reason.UNFIT, reason)
         if self._template is None:
-            return ("", "") if files else ("unfit", "There is neither a text nor a file for them.")
+            return None if files else _Trouble(Reason.UNFIT, "There is neither a text nor a file for them.")
         limit = message_text.MAX_CAPTION if files else message_text.MAX_TEXT
-        person = importer.Contact(who.position, who.number or E164(""), who.fields)
+        person = Contact(who.position, who.number or E164(""), who.fields)
         for problem in message_text.problems(self._template, [person], limit, 1).first:
-            if problem.missing:
-                return "missing_field", problem.reason
-            return ("too_long" if "are allowed" in problem.reason else "unfit"), problem.reason
-        return "", ""
+            return _Trouble(TROUBLES[problem.kind], problem.reason)
+        return None
 
 
-def _lost(settings: Settings, row: Any) -> str:
+def _lost(settings: Settings, row: Attachment) -> str:
     """What is wrong with an attachment's file, as a sentence; "" for nothing."""
     try:
         uploads.check(settings, row)
@@ -212,30 +236,33 @@ def _real() -> Any:
 def forecast(settings: Settings, draft: Draft, people: int) -> Forecast:
     """When the first and the last message go out, with the pace, windows and caps as they are now, and those who are
     queued for the account already: running jobs take turns."""
-    when, now = draft.data["when"], clock.now_ms()
-    account, rules = when["account"], limits.rules_of(settings, when["account"])
-    terms = pacing.Terms(pacing.window(when.get("window")), when.get("daily_cap") or 0)
-    others = [job for job in _others(account, max(now, when.get("at") or 0)) if job.pending]
+    when, now = draft.data.when or When(), clock.now_ms()
+    account = when.account or settings.account
+    rules = limits.rules_of(settings, account)
+    terms = pacing.Terms(pacing.window(when.window), when.daily_cap)
+    others = [job for job in _others(account, max(now, when.at or 0)) if job.pending]
     queued = sum(job.pending for job in others)
-    opens = _opens(account, max(now, when.get("at") or now), now, rules, terms)
+    opens = _opens(account, max(now, when.at or now), now, rules, terms)
     if opens is None or not people:
-        return Forecast(None, pacing.Why.READY, None, len(others), queued)
+        return Forecast(starts=None, why=pacing.Why.READY, ends=None, jobs=len(others), messages=queued)
     streak, slow = directory.pace(account, now)
-    delays = pacing.slowed((round(when["delay_min"] * 1000), round(when["delay_max"] * 1000)), slow)
+    pause = create.delays(settings, when.delay_min, when.delay_max)
+    delays = pacing.slowed(pause, slow)
     alone = pacing.eta(people, opens, delays, streak, pacing.narrowed(rules, terms))
     shared = people + sum(min(people, job.pending) for job in others)
     past = handovers.times(account, now - pacing.DAY_MS, now) if rules.windows() else []
     window_only = pacing.narrowed(rules, pacing.Terms(terms.window))
     together = pacing.eta(shared, opens, delays, streak, window_only, past)
-    return Forecast(opens.at, opens.why, max(alone or 0, together or 0), len(others), queued)
+    ends = max(alone or 0, together or 0)
+    return Forecast(starts=opens.at, why=opens.why, ends=ends, jobs=len(others), messages=queued)
 
 
-def current(settings: Settings, draft: Draft) -> tuple[dict[str, Any] | None, list[list[Any]] | None]:
+def current(settings: Settings, draft: Draft) -> tuple[Report | None, list[Contact] | None]:
     """(the latest report, who will get it; None when something was changed after the dry run). While it holds, its
     times are those of now: limits, time zone and queue may have changed since it was made."""
     found, audience = drafts.report(draft), drafts.audience_frozen(draft)
     if found is not None and audience:
-        found = found | forecast(settings, draft, len(audience)).__dict__
+        found = found.model_copy(update=dict(forecast(settings, draft, len(audience))))
     return found, audience
 
 
@@ -273,7 +300,7 @@ class Preview:
     missing: tuple[str, ...] = ()
 
 
-def preview(text: str, who: importer.Contact | None, fields: Collection[str], captioned: bool) -> Preview:
+def preview(text: str, who: Contact | None, fields: Collection[str], captioned: bool) -> Preview:
     """The text filled in for `who`, or as it stands where there is nobody."""
     if not text.strip():
         return Preview("", "")
@@ -304,24 +331,30 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
     people = drafts.audience_frozen(draft)
     if not people:
         raise errors.DraftChanged("Something was changed after the dry run: look at it once more, then send a test.")
-    row = next((each for each in people if each[0] == position), people[0])
+    row = next((each for each in people if each.position == position), people[0])
     to = importer.one(number, drafts.decisions(draft).country or settings.default_country)
-    person = importer.Contact(1, to, row[2], row[3])
-    text = draft.data.get("text", "")
+    person = Contact(1, to, row.fields, row.attachments)
+    text = draft.data.text or ""
     if text.strip():
-        rendered = message_text.render(message_text.compile(text), row[2], row[1])
+        rendered = message_text.render(message_text.compile(text), row.fields, row.number)
         text = text if "{{" in rendered or "{%" in rendered else rendered  # what a name says is no placeholder
-    order = drafts.terms(draft) | {
-        "name": TEST + draft.name,
-        "kind": Kind.TEST,
-        "scope": KeyScope.TEST,
-        "schedule_at": None,
-        "window": None,
-        "daily_cap": None,
-    }
     audience = create.Audience([person], [], 0, "row", columns=drafts.fields(draft))
-    asked = json.dumps([draft_id, draft.version, nonce, person.number, row, text])
+    asked = json.dumps(
+        [draft_id, draft.version, nonce, person.number, [row.position, row.number, row.fields, row.attachments], text]
+    )
     key = hashlib.sha256(asked.encode()).hexdigest()
-    answer = create.create(settings, create.Order(text=text, audience=audience, key=key, **order), who)
-    drafts.remember(draft_id, {"number": person.number, "job": answer["job_id"]})
+    order = replace(
+        drafts.order(draft),
+        text=text,
+        audience=audience,
+        key=key,
+        scope=KeyScope.TEST,
+        kind=Kind.TEST,
+        name=TEST + draft.name,
+        schedule_at=None,
+        window=None,
+        daily_cap=None,
+    )
+    answer = create.create(settings, order, who)
+    drafts.remember(draft_id, SelfTest(number=person.number, job=answer["job_id"]))
     return int(answer["job_id"])

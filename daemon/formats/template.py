@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial, wraps
 from typing import Any, Protocol
 
@@ -91,6 +92,14 @@ class Template:
     _body: Callable[[dict[str, Any]], str] | None = field(repr=False, compare=False)
 
 
+class Trouble(StrEnum):
+    """Why a text cannot be sent to somebody."""
+
+    MISSING = "missing"  #: a field is empty
+    TOO_LONG = "too_long"
+    UNFIT = "unfit"  #: anything else: it is blank, or cannot be filled in
+
+
 @dataclass(frozen=True)
 class Problem:
     """A recipient who cannot get the text. missing: fields absent or empty; reason: a sentence."""
@@ -99,6 +108,7 @@ class Problem:
     number: str
     missing: tuple[str, ...]
     reason: str
+    kind: Trouble
 
 
 @dataclass(frozen=True)
@@ -164,9 +174,9 @@ def render(template: Template, fields: Mapping[str, str], number: str, limit: in
     Raises TemplateError when a field is missing or empty, or the result is blank or too long. The error goes to logs
     and history, so it does not name the recipient.
     """
-    text, _, reason = _rendered(template, fields, number, limit)
-    if reason:
-        raise errors.TemplateError(reason)
+    text, wrong = _rendered(template, fields, number, limit)
+    if wrong:
+        raise errors.TemplateError(wrong.reason)
     return text
 
 
@@ -180,11 +190,11 @@ def problems(
     template = compile(text) if isinstance(text, str) else text
     count, found = 0, []
     for recipient in recipients:
-        _, missing, reason = _rendered(template, recipient.fields, recipient.number, limit)
-        if reason:
+        _, wrong = _rendered(template, recipient.fields, recipient.number, limit)
+        if wrong:
             count += 1
             if count <= first:
-                found.append(Problem(recipient.position, recipient.number, tuple(sorted(missing)), reason))
+                found.append(Problem(recipient.position, recipient.number, wrong.missing, wrong.reason, wrong.kind))
     return Problems(count, found)
 
 
@@ -203,35 +213,40 @@ def check(text: str | Template, recipients: Iterable[Recipient], limit: int = MA
     raise errors.TemplateError(f"The message does not fit {who}, by position: {places}{more}.")
 
 
-def _rendered(template: Template, fields: Mapping[str, str], number: str, limit: int) -> tuple[str, set[str], str]:
-    """(text, missing fields, reason); the text is good if the reason is ""."""
+@dataclass(frozen=True)
+class _Wrong:
+    reason: str
+    kind: Trouble = Trouble.UNFIT
+    missing: tuple[str, ...] = ()
+
+
+def _rendered(template: Template, fields: Mapping[str, str], number: str, limit: int) -> tuple[str, _Wrong | None]:
+    """The text, or what is wrong with it."""
     text, holes = template.text, set[str]()
     if template._body:
         context: dict[str, Any] = {}
         for name in template.fields:
             value = number if name == NUMBER else fields.get(name, "")
             if len(value) > MAX_TEXT:
-                return "", set(), f"The field {name} has more than {MAX_TEXT:,} characters."
+                return "", _Wrong(f"The field {name} has more than {MAX_TEXT:,} characters.")
             context[name] = value if value.strip() else _Missing(name, holes)
         try:
             text = template._body(context)
         except errors.TemplateError as error:
-            return "", set(), str(error)
+            return "", _Wrong(str(error))
         except (jinja2.TemplateError, TypeError, ValueError, IndexError) as error:
-            return "", set(), f"The message cannot be filled in: {_sentence(str(error))}"
+            return "", _Wrong(f"The message cannot be filled in: {_sentence(str(error))}")
     if holes:
         names = ", ".join(sorted(holes))
-        return (
-            "",
-            holes,
-            f"The fields {names} are missing." if len(holes) > 1 else f"The field {names} is missing.",
-        )
+        reason = f"The fields {names} are missing." if len(holes) > 1 else f"The field {names} is missing."
+        return "", _Wrong(reason, Trouble.MISSING, tuple(sorted(holes)))
     if not text.strip():
-        return "", set(), "The message is blank for this recipient."
+        return "", _Wrong("The message is blank for this recipient.")
     if len(text) * 2 > limit and (length := _length(text)) > limit:
         beside = " beside an attachment" if limit == MAX_CAPTION else ""
-        return "", set(), f"The message has {length:,} characters; {limit:,} are allowed{beside}."
-    return text, set(), ""
+        reason = f"The message has {length:,} characters; {limit:,} are allowed{beside}."
+        return "", _Wrong(reason, Trouble.TOO_LONG)
+    return text, None
 
 
 def _filled(body: jinja2.Template, context: dict[str, Any]) -> str:

@@ -12,13 +12,13 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import create, drafts, dry_run
+from daemon.campaigns import create, drafts, dry_run, queries
+from daemon.campaigns.draft_content import Recent, Report, When
+from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
-from daemon.contacts import importer, uploads
 from daemon.db import clock
 from daemon.i18n import languages
 from daemon.i18n.instants import instant
-from daemon.models import Draft, Job
 from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only
@@ -50,22 +50,23 @@ async def set_time(request: web.Request) -> web.StreamResponse:
 
 
 def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
-    kept = draft.data.get("when") or {}
-    rules = limits.rules_of(settings, kept.get("account") or settings.account)
+    kept = draft.data.when or When()
+    account = kept.account or settings.account
+    rules = limits.rules_of(settings, account)
     zone = languages.zone.get()
-    window = (kept.get("window") or "-").partition("-")
-    at = instant(kept["at"], ZoneInfo(kept.get("zone") or zone)) if kept.get("at") else None
+    window = (kept.window or "-").partition("-")
+    at = instant(kept.at, ZoneInfo(kept.zone or zone)) if kept.at else None
     values = {
         "name": draft.name,
         "start": "at" if at else "now",
         "at": at.strftime("%Y-%m-%dT%H:%M") if at else "",
-        "zone": kept.get("zone") or zone,
+        "zone": kept.zone or zone,
         "from": window[0],
         "to": window[2],
-        "daily_cap": str(kept.get("daily_cap") or ""),
-        "delay_min": f"{kept.get('delay_min', settings.delay_min):g}",
-        "delay_max": f"{kept.get('delay_max', settings.delay_max):g}",
-        "account": kept.get("account") or settings.account,
+        "daily_cap": str(kept.daily_cap or ""),
+        "delay_min": f"{settings.delay_min if kept.delay_min is None else kept.delay_min:g}",
+        "delay_max": f"{settings.delay_max if kept.delay_max is None else kept.delay_max:g}",
+        "account": account,
     }
     if entered:
         values |= entered.texts(values)
@@ -87,7 +88,7 @@ def _set_time(settings: Settings, draft: Draft, form: forms.When) -> str | None:
     return None
 
 
-def _chosen(settings: Settings, form: forms.When) -> dict[str, Any]:
+def _chosen(settings: Settings, form: forms.When) -> When:
     account, low, high = form.account or settings.account, form.delay_min, form.delay_max
     if account != settings.account and account not in {row.name for row in directory.every()}:
         raise errors.InvalidInput("Choose one of the accounts in the list.")
@@ -99,8 +100,15 @@ def _chosen(settings: Settings, form: forms.When) -> dict[str, Any]:
         pacing.window(window)
     except ValueError:
         raise errors.InvalidInput("Give both times of the window, two different ones, or neither.") from None
-    chosen = {"account": account, "delay_min": low, "delay_max": high, "window": window, "daily_cap": form.daily_cap}
-    return chosen | {"zone": form.zone, "at": _instant(form.at, form.zone) if form.later else None}
+    return When(
+        account=account,
+        delay_min=low,
+        delay_max=high,
+        window=window,
+        daily_cap=form.daily_cap,
+        zone=form.zone,
+        at=_instant(form.at, form.zone) if form.later else None,
+    )
 
 
 def _instant(local: datetime | None, zone: str) -> int:
@@ -140,16 +148,16 @@ def _run(settings: Settings, draft: Draft, form: forms.DryRun) -> str | None:
 
 def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
     found, audience = dry_run.current(settings, draft)
-    recent = draft.data.get("recent") or {"days": drafts.RECENT_DAYS, "leave_out": True}
-    test = draft.data.get("test") or {}
-    job = Job.get_or_none(Job.id == test["job"]) if test.get("job") else None
-    context = {
+    recent = draft.data.recent or Recent(days=drafts.RECENT_DAYS, leave_out=True)
+    test = draft.data.test
+    (job,) = queries.some_jobs({test.job} if test else ()) or (None,)
+    context: dict[str, Any] = {
         "found": found,
         "valid": audience is not None,
-        "days": entered.text("days") if "days" in entered else str(recent["days"]),
-        "leave_out": entered.text("recent") != "keep" if "recent" in entered else recent["leave_out"],
+        "days": entered.text("days") if "days" in entered else str(recent.days),
+        "leave_out": entered.text("recent") != "keep" if "recent" in entered else recent.leave_out,
         "reasons": dry_run.REASONS,
-        "test_number": entered.text("number") if "number" in entered else test.get("number", ""),
+        "test_number": entered.text("number") if "number" in entered else test.number if test else "",
         "test_job": job_view(settings, job) if job else None,
         "nonce": secrets.token_hex(8),
         "waits": WAITS,
@@ -158,18 +166,23 @@ def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
     if found is None or audience is None:
         return context
     names = name_columns(drafts.fields(draft))
-    context["lasts"] = lasts(found["ends"] - found["starts"]) if found["ends"] else ""
-    context["people"] = [(row, _called(fields, names), number) for row, number, fields, _ in audience[:PAGE]]
+    context["lasts"] = _lasts(found)
+    context["people"] = [(each.position, _called(each.fields, names), each.number) for each in audience[:PAGE]]
     reason, page = query.text("reason"), query.index("page")
     window = slice(page * PAGE, (page + 1) * PAGE)
     if reason == "people":
-        rows = [(row, number, _called(fields, names)) for row, number, fields, _ in audience[window]]
+        rows = [(each.position, each.number, _called(each.fields, names)) for each in audience[window]]
         context["shown"] = {"reason": reason, "rows": rows, "page": page, "last": (len(audience) - 1) // PAGE}
-    elif reason in found["counts"]:
-        all_rows = [(row, value, text) for row, value, code, text in found["left_out"] if code == reason]
+    elif reason in found.counts:
+        all_rows = [(each.row, each.value, each.details) for each in found.left_out if each.reason == reason]
         last = (len(all_rows) - 1) // PAGE
         context["shown"] = {"reason": reason, "rows": all_rows[window], "page": page, "last": last}
     return context
+
+
+def _lasts(found: Report) -> str:
+    """How long it takes, in words; "" where it would never end."""
+    return lasts(found.ends - found.starts) if found.ends and found.starts else ""
 
 
 def _called(fields: Mapping[str, str], names: list[str]) -> str:
@@ -206,22 +219,21 @@ async def confirm(request: web.Request) -> web.StreamResponse:
 def _start(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
     found, audience = dry_run.current(settings, draft)
     audience = audience or []
-    files = uploads.attachments(draft.data.get("attachments", []))
-    when = draft.data.get("when") or {}
+    files = drafts.attached(draft)
+    when = draft.data.when or When()
     first = audience[0] if audience else None
-    text = draft.data.get("text", "")
-    who = importer.Contact(*first) if first else None
-    shown = dry_run.preview(text, who, drafts.fields(draft), bool(files) or drafts.own_files(draft)).text
+    text = draft.data.text or ""
+    shown = dry_run.preview(text, first, drafts.fields(draft), bool(files) or drafts.own_files(draft)).text
     return {
         "found": found,
         "audience": len(audience),
         "files": files,
-        "own": sum(ids is not None for *_, ids in audience),
+        "own": sum(each.attachments is not None for each in audience),
         "when_": when,
-        "account_zone": limits.rules_of(settings, when.get("account") or settings.account).zone,
+        "account_zone": limits.rules_of(settings, when.account or settings.account).zone,
         "text": text,
         "html": formatted(shown),
-        "lasts": lasts(found["ends"] - found["starts"]) if found and found["ends"] else "",
+        "lasts": _lasts(found) if found else "",
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -11,11 +11,12 @@ from aiohttp.web_request import FileField
 
 from daemon import errors
 from daemon.campaigns import create, drafts, dry_run, templates
+from daemon.campaigns.draft_content import Changes
+from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
 from daemon.contacts import importer, uploads
 from daemon.contacts.columns import Candidate
 from daemon.formats import template
-from daemon.models import Draft
 from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only
@@ -46,7 +47,7 @@ async def keep(request: web.Request) -> web.StreamResponse:
 
 
 def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
-    text = entered.text("text") if entered else draft.data.get("text", "")
+    text = entered.text("text") if entered else draft.data.text or ""
     people = _reachable(draft)
     index = (entered or query).index("person")
     names = drafts.fields(draft)
@@ -58,7 +59,7 @@ def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
         "fields": ["number", *names],
         "files": files,
         "own": _own(draft, people) if own else None,
-        "optional": bool(draft.data.get("files_optional")),
+        "optional": draft.data.files_optional,
         "templates": templates.every(),
         "template_name": entered.text("template_name"),
         "max_mb": settings.max_upload_mb,
@@ -75,7 +76,7 @@ def _reachable(draft: Draft) -> list[Candidate]:
 
 def _own(draft: Draft, people: Sequence[Candidate]) -> dict[str, Any]:
     """The files that rows name: which are there, which are missing, and who names none."""
-    have = draft.data.get("files", {})
+    have = draft.data.files
     wanted = dict.fromkeys(each.file for each in people if each.file)
     missing = [name for name in wanted if name.casefold() not in have]
     found = {"wanted": len(wanted), "missing": missing[:FILES_SHOWN], "more": max(0, len(missing) - FILES_SHOWN)}
@@ -135,7 +136,7 @@ def _preview(draft: Draft, asked: forms.AskedMessage) -> dict[str, Any]:
     if asked.find.strip():
         found = _find(people, asked.find.strip().casefold(), index)
         index, missed = (index, True) if found is None else (found, False)
-    captioned = bool(draft.data.get("attachments")) or drafts.own_files(draft)
+    captioned = bool(draft.data.attachments) or drafts.own_files(draft)
     return _shown(asked.text, people, index, drafts.fields(draft), captioned) | {"missed": missed}
 
 
@@ -153,7 +154,7 @@ def _find(people: Sequence[Candidate], wanted: str, after: int) -> int | None:
 def _keep(settings: Settings, draft: Draft, form: forms.Message) -> str | None:
     button, which = form.go.what, form.go.which
     here = f"/app/drafts/{draft.id}/message"
-    changes: dict[str, Any] = {"text": form.text}
+    changes: Changes = {"text": form.text}
     if drafts.own_files(draft):
         changes["files_optional"] = form.optional
     files, own = form.file, form.own
@@ -164,16 +165,16 @@ def _keep(settings: Settings, draft: Draft, form: forms.Message) -> str | None:
     if own:
         changes |= drafts.attach(draft, [_store(settings, each) for each in own], own=True)
     if button == "remove":
-        changes["attachments"] = [each for each in draft.data.get("attachments", []) if each != which]
+        changes["attachments"] = tuple(each for each in draft.data.attachments if each != which)
     if button == "template" and form.template:
         kept = templates.find(form.template)
-        changes["text"], changes["attachments"] = kept.text, kept.attachments or draft.data.get("attachments", [])
+        changes["text"], changes["attachments"] = kept.text, tuple(kept.attachments) or draft.data.attachments
     if button in ("keep", "next"):
         _see_to_files(settings, draft, changes)
     if button == "keep":
-        templates.keep(form.template_name, changes["text"], draft.data.get("attachments", []))
+        templates.keep(form.template_name, changes["text"], draft.data.attachments)
     if button == "next" and not files and not own:
-        _check(draft, changes)
+        _check(draft, changes["text"])
     drafts.save(draft.id, draft.version, changes)
     stays = button in ("remove", "template", "keep", "attach", "show") or (button == "next" and (files or own))
     if not stays:
@@ -181,18 +182,17 @@ def _keep(settings: Settings, draft: Draft, form: forms.Message) -> str | None:
     return here if form.person is None else f"{here}?person={form.person}"
 
 
-def _see_to_files(settings: Settings, draft: Draft, changes: Mapping[str, Any]) -> None:
+def _see_to_files(settings: Settings, draft: Draft, changes: Changes) -> None:
     """That a file is damaged is said while it can be uploaded again. Raises AttachmentLost."""
-    kept = {**draft.data, **changes}
-    own = kept.get("files", {}).values() if drafts.own_files(draft) else ()
-    uploads.intact(settings, list(dict.fromkeys([*kept.get("attachments", []), *own])))
+    kept = draft.data.model_copy(update=dict(changes))
+    own = kept.files.values() if drafts.own_files(draft) else ()
+    uploads.intact(settings, list(dict.fromkeys([*kept.attachments, *own])))
 
 
-def _check(draft: Draft, changes: Mapping[str, Any]) -> None:
+def _check(draft: Draft, text: str) -> None:
     """What is wrong with the text itself is said now; whom it does not fit, by the dry run."""
-    text = changes["text"]
     if not text.strip():
-        if not draft.data.get("attachments") and not drafts.own_files(draft):
+        if not draft.data.attachments and not drafts.own_files(draft):
             raise errors.InvalidInput("Write a message, or add an attachment.")
         return
     unknown = sorted(template.compile(text).fields - {*drafts.fields(draft), template.NUMBER})

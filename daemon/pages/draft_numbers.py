@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -15,13 +14,14 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.campaigns import drafts
+from daemon.campaigns.draft_content import ChosenNumbers
+from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
 from daemon.contacts import columns, phone, phone_repair
 from daemon.contacts.columns import LANDLINE, Candidate
 from daemon.contacts.phone_repair import Kind
 from daemon.i18n import languages
 from daemon.i18n.languages import N_
-from daemon.models import Draft
 from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only
@@ -107,42 +107,42 @@ def countries(language: str) -> list[tuple[str, str]]:
 
 def _decide(settings: Settings, draft: Draft, form: forms.Decision) -> str | None:
     what, which = form.go.what, form.go.which
-    before = draft.data.get("numbers") or {}
-    changed = dict(before)
-    country = form.country if form.country is not None else before.get("country", "")
+    before = changed = draft.data.numbers
+    country = form.country if form.country is not None else before.country
     if country and country not in phonenumbers.SUPPORTED_REGIONS:
         raise errors.InvalidInput("Choose one of the countries in the list.")
-    if country != before.get("country", ""):
-        changed |= {"country": country, "accepted": [], "left": []}  # those were about other suggestions
+    if country != before.country:  # what was accepted or left was about other suggestions
+        changed = before.model_copy(update={"country": country, "accepted": (), "left": ()})
     here = f"/app/drafts/{draft.id}/numbers"
     group = form.group
     if what in ("next", "leave", "country"):
-        drafts.save(draft.id, draft.version, {"numbers": changed | ({"seen": True} if what == "next" else {})})
+        changed = changed.model_copy(update={"seen": changed.seen or what == "next"})
+        drafts.save(draft.id, draft.version, {"numbers": changed})
         return here if what == "country" else None
     if what in ("accept-all", "leave-all", "undo-all") and which in GROUPS:
-        changed |= _of_group(draft, changed, what, which)
-        drafts.save(draft.id, draft.version, {"numbers": changed})
+        drafts.save(draft.id, draft.version, {"numbers": _of_group(draft, changed, what, which)})
         return here + (f"?group={which}" if group else "")
     if what in ("accept", "leave-out", "undo"):
-        fixes = dict(changed.get("fixes", {}))
+        fixes = dict(changed.fixes)
         fixes.pop(which, None)
         if what != "undo":
             fixes[which] = _typed(form.number.get(which, ""), which, country) if what == "accept" else ""
-        drafts.save(draft.id, draft.version, {"numbers": changed | {"fixes": fixes}})
+        drafts.save(draft.id, draft.version, {"numbers": changed.model_copy(update={"fixes": fixes})})
         return f"{here}?group={group if group in GROUPS else ''}&page={form.page}#row-{which}"
     return f"{here}?group={group}" if group in GROUPS else here
 
 
-def _of_group(draft: Draft, changed: Mapping[str, Any], what: str, group: str) -> dict[str, Any]:
+def _of_group(draft: Draft, changed: ChosenNumbers, what: str, group: str) -> ChosenNumbers:
     """The decision on all of a group; what was said of its rows one by one gives way to it."""
     mine = {str(each.position) for each in drafts.people(draft) if each.group == group}
-    accepted, left = (set(changed.get(name, ())) - {group} for name in ("accepted", "left"))
+    accepted, left = set(changed.accepted) - {group}, set(changed.left) - {group}
     if what == "accept-all":
         accepted.add(group)
     elif what == "leave-all":
         left.add(group)
-    fixes = {position: fix for position, fix in changed.get("fixes", {}).items() if position not in mine}
-    return {"accepted": sorted(accepted), "left": sorted(left), "fixes": fixes}
+    fixes = {position: fix for position, fix in changed.fixes.items() if position not in mine}
+    said = {"accepted": tuple(sorted(accepted)), "left": tuple(sorted(left)), "fixes": fixes}
+    return changed.model_copy(update=said)
 
 
 def _typed(text: str, position: str, country: str) -> str:
@@ -177,8 +177,8 @@ async def _download(request: web.Request, name: str) -> web.StreamResponse:
 
 def _rejected(draft: Draft, all_of_them: bool) -> list[list[str]]:
     if all_of_them:
-        found = drafts.report(draft) or {"left_out": []}
-        reasons = {row: reason for row, _, _, reason in found["left_out"]}
+        found = drafts.report(draft)
+        reasons = {each.row: each.details for each in found.left_out} if found else {}
     else:
         reasons = {each.position: each.reason for each in drafts.people(draft) if each.number is None}
     return columns.returned(drafts.rows(draft), drafts.columns(draft), reasons)

@@ -9,11 +9,12 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.campaigns import drafts, templates
+from daemon.campaigns.draft_content import Changes, ChosenColumns, ChosenNumbers, Content
+from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
 from daemon.contacts import importer, lists
 from daemon.formats.tabular import Row
-from daemon.models import Draft
 from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only, show
@@ -51,8 +52,8 @@ def _drafts() -> list[dict[str, Any]]:
     found = []
     for row in drafts.listed():
         step = drafts.reached(row)
-        source = row.data.get("source") or {}
-        count = sum(rows for at, (_, rows) in enumerate(source.get("sheets", [])) if at == source["sheet"])
+        source = row.data.source
+        count = source.sheets[source.sheet].rows if source else 0
         found.append({"draft": row, "step": step, "title": TITLES[step], "rows": count, "source": source})
     return found
 
@@ -69,7 +70,7 @@ async def begin(request: web.Request) -> web.StreamResponse:
 def _begin(settings: Settings, who: str, form: forms.NewDraft) -> Draft:
     template, kept = form.template, form.list
     found = templates.find(template) if template else None
-    data = {"text": found.text, "attachments": found.attachments} if found else {}
+    data = Content(text=found.text, attachments=tuple(found.attachments)) if found else None
     origin = f"template {template} list {kept}" if template or kept else ""
     draft = drafts.begin(form.id, who, data=data, origin=origin)
     if kept and not drafts.ready(draft, "people"):
@@ -118,9 +119,8 @@ async def take_people(request: web.Request) -> web.StreamResponse:
 
 
 def _people(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
-    source = draft.data.get("source") or {}
     return {
-        "source": source,
+        "source": draft.data.source,
         "lists": lists.lists(),
         "pasted": entered.text("pasted"),
         "chosen_list": (entered or query).text("list"),
@@ -132,7 +132,7 @@ def _take_people(settings: Settings, draft: Draft, form: forms.People) -> str | 
     button, base = form.go.what, f"/app/drafts/{draft.id}"
     if form.file is not None:
         taken = drafts.take_file(settings, draft, forms.contacts(form.file), form.file.filename)
-        several = len(taken.data["source"]["sheets"]) > 1
+        several = taken.data.source is not None and len(taken.data.source.sheets) > 1
         return f"{base}/people" if several and button != "leave" else None
     if form.pasted.strip():
         drafts.take_text(settings, draft, form.pasted)
@@ -162,20 +162,20 @@ async def map_columns(request: web.Request) -> web.StreamResponse:
 
 
 def _columns(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
-    rows, chosen = drafts.rows(draft), draft.data["columns"]
-    width = len(chosen["names"])
-    header = chosen["header"]
+    rows, chosen = drafts.rows(draft), draft.data.columns or ChosenColumns()
+    width = len(chosen.names)
+    header = chosen.header
     body = rows[0 if header is None else header + 1 :]
     names = importer.field_names(rows[header].cells if header is not None else [], width)
     found = []
     for at in range(width):
         cells = [cell for row in body[:SAMPLE_ROWS] if (cell := _cell(row, at))]
-        role = "number" if at == chosen["phone"] else "file" if at == chosen["files"] else ""
+        role = "number" if at == chosen.phone else "file" if at == chosen.files else ""
         found.append({
             "title": _cell(rows[header], at) if header is not None else "",
             "samples": [cell[:SAMPLE_LENGTH] for cell in dict.fromkeys(cells)][:SAMPLES],
-            "role": _role(entered.text(f"role-{at}")) or role or ("field" if chosen["names"][at] else "ignore"),
-            "name": entered.text(f"name-{at}") if entered else chosen["names"][at] or names[at],
+            "role": _role(entered.text(f"role-{at}")) or role or ("field" if chosen.names[at] else "ignore"),
+            "name": entered.text(f"name-{at}") if entered else chosen.names[at] or names[at],
         })  # fmt: skip
     heads = [(at, row.position, " · ".join(filter(None, row.cells))[:60]) for at, row in enumerate(rows[:HEADERS])]
     return {"columns": found, "heads": heads, "header": header, "rows": len(body), "roles": ROLES}
@@ -190,14 +190,13 @@ def _cell(row: Row, at: int) -> str:
 
 
 def _map_columns(settings: Settings, draft: Draft, form: forms.Columns) -> str | None:
-    rows, before = drafts.rows(draft), draft.data["columns"]
-    width = len(before["names"])
+    rows, before = drafts.rows(draft), draft.data.columns or ChosenColumns()
+    width = len(before.names)
     header = form.header if form.header is not None and form.header < min(len(rows), HEADERS) else None
     if form.go.what == "header":
-        changed = {**before, "header": header, "sure": False}
-        names = importer.field_names(rows[header].cells if header is not None else [], width)
-        kept = zip(before["names"], names, strict=True)
-        changed["names"] = [new if old else "" for old, new in kept]
+        fresh = importer.field_names(rows[header].cells if header is not None else [], width)
+        kept = tuple(new if old else "" for old, new in zip(before.names, fresh, strict=True))
+        changed = before.model_copy(update={"header": header, "sure": False, "names": kept})
         drafts.save(draft.id, draft.version, {"columns": changed})
         return f"/app/drafts/{draft.id}/columns"
     roles = [_role(form.role.get(str(at), "")) or "ignore" for at in range(width)]
@@ -214,10 +213,10 @@ def _map_columns(settings: Settings, draft: Draft, form: forms.Columns) -> str |
             raise errors.InvalidInput(f"Give column {at + 1} a name, or ignore it.")
     column_mapping.column_names(names, [phone])
     files = roles.index("file") if "file" in roles else None
-    changed = {"phone": phone, "header": header, "names": names, "files": files, "sure": True}
-    changes: dict[str, Any] = {"columns": changed}
-    if (phone, header) != (before["phone"], before["header"]):  # what was decided was about other cells
-        changes["numbers"] = {"country": draft.data["numbers"].get("country", "")}
+    changed = ChosenColumns(phone=phone, header=header, names=tuple(names), files=files, sure=True)
+    changes: Changes = {"columns": changed}
+    if (phone, header) != (before.phone, before.header):  # what was decided was about other cells
+        changes["numbers"] = ChosenNumbers(country=draft.data.numbers.country)
     drafts.save(draft.id, draft.version, changes)
     return None
 

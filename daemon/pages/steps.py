@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from aiohttp import web
 
 from daemon import errors
 from daemon.campaigns import drafts
+from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
 from daemon.i18n.languages import N_
-from daemon.models import Draft
 from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import show
@@ -87,7 +88,7 @@ async def post_step(
     try:
         form = entered.parsed(model)
         if form.version is not None:  # the one that the page had when it was shown
-            draft.version = form.version
+            draft = replace(draft, version=form.version)
         goal = await in_db(request, work, request.app[SETTINGS], draft, form)
     except SHOWN_AGAIN as error:
         return await show_step(request, await load(request), step, entered, error)

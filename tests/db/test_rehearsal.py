@@ -10,10 +10,13 @@ import pytest
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
 from daemon.campaigns import create, drafts, dry_run, lifecycle
+from daemon.campaigns.draft_content import Changes, ChosenNumbers, Notes, Report, When
+from daemon.campaigns.drafts import Draft
 from daemon.contacts import suppression
 from daemon.db import clock
 from daemon.delivery import claim, moves
-from daemon.models import Draft, Job, Kind, Message
+from daemon.models import Draft as DraftRow
+from daemon.models import Job, Kind, Message
 from daemon.states import Ack
 from daemon.transports.protocol import Mark, Receipt
 
@@ -27,9 +30,10 @@ def prepared(database: str, settings: Any) -> Draft:
     directory.open_account("default", clock.now_ms())
     draft = drafts.begin(secrets.token_hex(16), "test")
     draft = drafts.take_text(settings, draft, "\n".join(NUMBERS))
-    columns = draft.data["columns"] | {"sure": True}
-    when = {"account": "default", "delay_min": 1, "delay_max": 1, "window": None, "daily_cap": 0, "at": None}
-    changes = {"columns": columns, "numbers": {"country": "", "seen": True}, "text": "Hi", "when": when}
+    assert draft.data.columns is not None
+    columns = draft.data.columns.model_copy(update={"sure": True})
+    when = When(account="default", delay_min=1, delay_max=1)
+    changes: Changes = {"columns": columns, "numbers": ChosenNumbers(seen=True), "text": "Hi", "when": when}
     return drafts.save(draft.id, draft.version, changes, "Spring")
 
 
@@ -44,7 +48,7 @@ def send_to(settings: Any, number: str, **order: Any) -> None:
     moves.confirm(message, Receipt("id", Ack.SENT), now)
 
 
-def rehearse(settings: Any, draft: Draft, days: int = 7, leave_out: bool = True) -> dict[str, Any]:
+def rehearse(settings: Any, draft: Draft, days: int = 7, leave_out: bool = True) -> Report:
     fresh = drafts.find(draft.id)
     dry_run.run(settings, draft.id, fresh.version, days, leave_out)
     found = drafts.report(fresh)
@@ -56,14 +60,14 @@ def test_a_draft_is_begun_once(database: str) -> None:
     """The same id again is the draft that is there, with what is in it."""
     first = drafts.begin("b" * 32, "test", "One")
     again = drafts.begin("b" * 32, "test", "Two")
-    assert (first.id, "One", 1) == (again.id, again.name, Draft.select().count())
+    assert (first.id, "One", 1) == (again.id, again.name, DraftRow.select().count())
 
 
 def test_the_report_and_the_people_are_frozen_and_started_once(prepared: Draft, settings: Any) -> None:
     """Two starts are one job, for exactly those who were found."""
     suppression.suppress(settings, NUMBERS[0], "asked", "test")
     found = rehearse(settings, prepared)
-    assert (3, {"opted_out": 1}) == (found["people"], found["counts"])
+    assert (3, {"opted_out": 1}) == (found.people, found.counts)
     draft = drafts.find(prepared.id)
     jobs = {drafts.start(settings, draft.id, draft.version, "test") for _ in range(2)}
 
@@ -79,29 +83,33 @@ def test_whoever_got_a_campaign_lately_is_left_out_or_not(prepared: Draft, setti
     send_to(settings, NUMBERS[0], name=dry_run.TEST + "x")
     send_to(settings, NUMBERS[1], kind=Kind.TEST)
     create.create(settings, create.Order("x", numbers=[NUMBERS[2]]), "test")
-    assert {"recent": 2} == rehearse(settings, prepared)["counts"]
-    assert {} == rehearse(settings, prepared, leave_out=False)["counts"]
+    assert {"recent": 2} == rehearse(settings, prepared).counts
+    assert {} == rehearse(settings, prepared, leave_out=False).counts
 
 
 def test_who_is_queued_in_a_paused_job_counts_as_one_who_gets_it(prepared: Draft, settings: Any) -> None:
     """It goes on when somebody resumes it."""
     job_id = create.create(settings, create.Order("x", numbers=[NUMBERS[2]]), "test")["job_id"]
     lifecycle.pause(job_id, "test")
-    assert {"recent": 1} == rehearse(settings, prepared)["counts"]
+    assert {"recent": 1} == rehearse(settings, prepared).counts
 
 
 def test_whoever_got_as_many_as_one_may_is_told_before(prepared: Draft, make_settings: Any, settings: Any) -> None:
     """They would be skipped when their turn comes: the dry run says it now."""
     send_to(settings, NUMBERS[0])
     capped = make_settings(frequency_cap="1/7")
-    assert {"too_often": 1} == rehearse(capped, prepared, leave_out=False)["counts"]
+    assert {"too_often": 1} == rehearse(capped, prepared, leave_out=False).counts
 
 
 def test_a_change_between_the_look_and_the_freeze_freezes_nothing(prepared: Draft, settings: Any) -> None:
     """What was looked at is not what is there any more."""
+    found = Report(
+        at=0, total=0, people=0, counts={}, left_out=(), warnings=Notes(), version=prepared.version, starts=None,
+        why=pacing.Why.READY, ends=None, jobs=0, messages=0,
+    )  # fmt: skip
     drafts.save(prepared.id, prepared.version, {"text": "Other"})
     with pytest.raises(errors.DraftChanged, match="was changed meanwhile"):
-        drafts.freeze(prepared, [], {})
+        drafts.freeze(prepared, [], found)
     assert drafts.report(prepared) is None
 
 
@@ -112,14 +120,14 @@ def test_the_forecast_is_when_the_last_one_really_goes_out(prepared: Draft, sett
     found = rehearse(settings, prepared)
     draft = drafts.find(prepared.id)
     mine = drafts.start(settings, draft.id, draft.version, "test")
-    now = began = found["starts"]
+    now = began = found.starts
     last = 0
     while claimed := claim.claim("default", 1, now, 60_000, limits.rules(settings)):
         moves.submit(claimed[0], Mark(None), now, pacing.Gap(1000, pacing.Why.PAUSE, 1))
         moves.confirm(claimed[0], Receipt("id", Ack.SENT), now)
         last = now if claimed[0].job_id == mine else last
         now += 1000
-    assert (7_000, 7_000) == (last - began, found["ends"] - began)
+    assert (7_000, 7_000) == (last - began, found.ends - began)
 
 
 def test_what_is_shown_is_reckoned_with_the_limits_as_they_are_now(prepared: Draft, settings: Any) -> None:
@@ -131,7 +139,7 @@ def test_what_is_shown_is_reckoned_with_the_limits_as_they_are_now(prepared: Dra
     stored = drafts.report(draft)
     assert found and stored and people
     assert 4 == len(people)
-    assert found["ends"] - found["starts"] >= 3 * DAY_MS > stored["ends"] - stored["starts"]
+    assert found.ends - found.starts >= 3 * DAY_MS > stored.ends - stored.starts
     drafts.save(draft.id, draft.version, {"text": "Other"})
     assert (stored, None) == dry_run.current(settings, drafts.find(draft.id))
 
@@ -139,7 +147,8 @@ def test_what_is_shown_is_reckoned_with_the_limits_as_they_are_now(prepared: Dra
 def test_a_window_within_the_quiet_hours_never_opens(prepared: Draft, make_settings: Any) -> None:
     """The dry run says so instead of a time."""
     settings = make_settings(quiet_hours="20:00-08:00")
-    when = prepared.data["when"] | {"window": "21:00-23:00"}
+    assert prepared.data.when is not None
+    when = prepared.data.when.model_copy(update={"window": "21:00-23:00"})
     drafts.save(prepared.id, prepared.version, {"when": when})
     found = rehearse(settings, prepared)
-    assert (None, None) == (found["starts"], found["ends"])
+    assert (None, None) == (found.starts, found.ends)

@@ -13,10 +13,13 @@ import pytest
 from daemon import errors
 from daemon.accounts import directory
 from daemon.campaigns import create, drafts, dry_run
+from daemon.campaigns.draft_content import Changes, ChosenNumbers, SelfTest, When
+from daemon.campaigns.drafts import Draft
 from daemon.contacts import lists
 from daemon.contacts.importer import Contact, ContactList
 from daemon.db import clock, connection
-from daemon.models import Answer, Draft, Job, KeyScope, Kind, Message
+from daemon.models import Answer, Job, KeyScope, Kind, Message
+from daemon.models import Draft as DraftRow
 from tests.db.test_rehearsal import (
     NUMBERS,
     prepared,
@@ -57,7 +60,7 @@ def test_a_draft_that_is_saved_while_it_starts_is_not_started(
     meanwhile(lambda: drafts.save(rehearsed.id, rehearsed.version, {"text": "Corrected"}))
     with pytest.raises(errors.DraftChanged):
         drafts.start(settings, rehearsed.id, rehearsed.version, "test")
-    assert (0, "Corrected") == (Job.select().count(), drafts.find(rehearsed.id).data["text"])
+    assert (0, "Corrected") == (Job.select().count(), drafts.find(rehearsed.id).data.text)
 
 
 def test_a_draft_that_is_discarded_while_it_starts_is_not_started(
@@ -67,7 +70,7 @@ def test_a_draft_that_is_discarded_while_it_starts_is_not_started(
     meanwhile(lambda: drafts.discard(rehearsed.id, "another tab"))
     with pytest.raises(errors.NotFound, match="discarded"):
         drafts.start(settings, rehearsed.id, rehearsed.version, "test")
-    assert (0, 0) == (Job.select().count(), Draft.select().count())
+    assert (0, 0) == (Job.select().count(), DraftRow.select().count())
 
 
 def test_a_new_dry_run_while_it_starts_counts(
@@ -125,8 +128,8 @@ def test_starts_and_saves_at_once_agree(prepared: Draft, settings: Any) -> None:
             one, saved, other = threads.map(attempt, (start, save, start))
         begun = {each for each in (one, other) if isinstance(each, int)}
         assert len(begun) + isinstance(saved, Draft) == 1
-        assert {draft.id} == {row.id for row in Draft.select().where(Draft.job.in_(sorted(begun)))} or not begun
-    assert Job.select().count() == Draft.select().where(Draft.job.is_null(False)).count()
+        assert {draft.id} == {row.id for row in DraftRow.select().where(DraftRow.job.in_(sorted(begun)))} or not begun
+    assert Job.select().count() == DraftRow.select().where(DraftRow.job.is_null(False)).count()
 
 
 def test_a_tab_from_before_another_dry_run_starts_nothing(rehearsed: Draft, settings: Any) -> None:
@@ -143,10 +146,10 @@ def walk(settings: Any, draft_id: str, numbers: list[str]) -> Draft:
     """A draft for these numbers, up to its dry run; its people are looked at on the way, as the page does."""
     draft = drafts.begin(draft_id, "test")
     draft = drafts.take_text(settings, draft, "\n".join(numbers))
-    draft = drafts.save(draft.id, draft.version, {"columns": draft.data["columns"] | {"sure": True}})
+    draft = drafts.save(draft.id, draft.version, {"columns": draft.data.columns.model_copy(update={"sure": True})})
     assert numbers == [each.number for each in drafts.people(draft)]
-    when = {"account": "default", "delay_min": 1, "delay_max": 1, "window": None, "daily_cap": 0, "at": None}
-    changes = {"numbers": {"country": "", "seen": True}, "text": "Hi", "when": when}
+    when = When(account="default", delay_min=1, delay_max=1)
+    changes: Changes = {"numbers": ChosenNumbers(seen=True), "text": "Hi", "when": when}
     return drafts.save(draft.id, draft.version, changes, "Spring")
 
 
@@ -168,7 +171,7 @@ def test_a_tab_of_a_discarded_draft_changes_nothing_in_the_next_one(database: st
     new = walk(settings, "a" * 32, NUMBERS[2:])
     with pytest.raises(errors.DraftChanged):
         drafts.save(old.id, old.version, {"text": "Of the old tab"})
-    assert "Hi" == drafts.find(new.id).data["text"]
+    assert "Hi" == drafts.find(new.id).data.text
 
 
 # Keys
@@ -227,4 +230,4 @@ def test_another_number_under_the_same_form_is_another_test(rehearsed: Draft, se
 
     assert (first != second, second) == (True, again)
     assert NUMBERS[:2] == [message.number for message in Message.select().order_by(Message.id)]
-    assert {"number": NUMBERS[1], "job": second} == drafts.find(rehearsed.id).data["test"]
+    assert SelfTest(number=NUMBERS[1], job=second) == drafts.find(rehearsed.id).data.test

@@ -12,6 +12,7 @@ import pytest
 
 from daemon import config
 from daemon.campaigns import drafts
+from daemon.campaigns.draft_content import Reason
 from daemon.contacts import uploads
 from daemon.models import Attachment, Job, Template
 from daemon.ops import retention
@@ -153,8 +154,9 @@ async def test_the_dry_run_looks_at_the_content_too(member, settings):  # noqa: 
     await post(member, f"{base}/when", name="Spring", delay_min="1", delay_max="3", start="now")
     DAMAGES["of another content"][1](kept(settings, Attachment.get().id))
     await check(member, base)
-    left_out = (drafts.report(draft_of(base)) or {})["left_out"]
-    reasons = {reason for *_, code, reason in left_out if code == "attachment"}
+    found = drafts.report(draft_of(base))
+    assert found is not None
+    reasons = {each.details for each in found.left_out if each.reason is Reason.ATTACHMENT}
     assert {"The file plan.pdf is damaged: upload it again."} == reasons
 
 

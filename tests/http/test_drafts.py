@@ -19,6 +19,7 @@ from aiohttp.test_utils import TestClient
 
 from daemon.accounts import directory, limits
 from daemon.campaigns import create, drafts, dry_run, templates
+from daemon.campaigns.draft_content import Content
 from daemon.config import Settings
 from daemon.contacts import columns, lists, suppression, uploads
 from daemon.contacts.importer import ContactList
@@ -145,7 +146,7 @@ async def check(client: Client, base: str, **fields: str) -> str:
     return await look(client, f"{base}/check")
 
 
-def draft_of(base: str) -> Draft:
+def draft_of(base: str) -> drafts.Draft:
     return drafts.find(base.rpartition("/")[2])
 
 
@@ -223,11 +224,11 @@ async def test_two_tabs_do_not_undo_each_other(member: Client) -> None:
     assert 409 == response.status
     assert "in another tab" in text and "Load what is saved" in text
     assert "From the second tab" in text
-    assert "From the first tab" == draft_of(base).data["text"]
+    assert "From the first tab" == draft_of(base).data.text
     newer = re.search(r'name="version" value="(\d+)"', text)
     assert newer
     await post(member, f"{base}/message", text="From the second tab", go="next", version=newer[1])
-    assert "From the second tab" == draft_of(base).data["text"]
+    assert "From the second tab" == draft_of(base).data.text
 
 
 async def test_saving_what_is_saved_changes_nothing(member: Client) -> None:
@@ -292,7 +293,8 @@ async def test_a_hostile_file_gets_a_clear_sentence(member: Client, data: bytes,
     base = await begin(member)
     said = await refused(member, f"{base}/people", 422, [("file", data, name)], go="next")
     assert wanted in said
-    assert {} == {k: v for k, v in draft_of(base).data.items() if k != "stamp"}
+    data = draft_of(base).data
+    assert Content(stamp=data.stamp) == data
 
 
 async def test_a_zip_bomb_is_not_unpacked(member: Client) -> None:
@@ -389,7 +391,7 @@ async def test_columns_are_guessed_and_can_be_changed(member: Client) -> None:
     """Another column of numbers, another name, one ignored."""
     people = "id,home,mobile\n1,+493023125001,+4915112345678\n2,+442079460011,+447911123456\n"
     base = await with_people(member, people)
-    assert 2 == draft_of(base).data["columns"]["phone"]
+    assert 2 == draft_of(base).data.columns.phone
     await map_columns(member, base, role__0="ignore", role__1="number", role__2="field", name__2="cell")
 
     draft = draft_of(base)
@@ -563,7 +565,7 @@ async def test_a_mistake_in_the_text_is_said_before_the_next_step(member: Client
     for text, wanted in (("Hi {{ nme }}", "There is no field nme"), ("", "Write a message"), ("{{ name", "opened")):
         assert wanted in await refused(member, f"{base}/message", 422, text=text, go="next")
     await post(member, f"{base}/message", text="{{ name", go="leave")
-    assert "{{ name" == draft_of(base).data["text"]
+    assert "{{ name" == draft_of(base).data.text
 
 
 async def test_attachments_are_added_and_removed(member: Client) -> None:
@@ -575,7 +577,7 @@ async def test_attachments_are_added_and_removed(member: Client) -> None:
     assert ["one.jpg", "two.mp4"] == [file.filename for file in drafts.attached(draft_of(base))]
     said = await refused(member, f"{base}/message", 422, [("file", b"%PDF", "x.pdf")], text="Look", go="attach")
     assert "cannot be mixed" in said
-    first = draft_of(base).data["attachments"][0]
+    first = draft_of(base).data.attachments[0]
     await post(member, f"{base}/message", text="Look", go=f"remove:{first}")
     assert ["two.mp4"] == [file.filename for file in drafts.attached(draft_of(base))]
     assert 1_024 == (await preview(member, base, text="x"))["limit"]
@@ -585,7 +587,7 @@ async def test_each_one_gets_a_file_of_their_own(member: Client) -> None:
     """The column names it; whoever's is missing is left out, unless it is said that they get none."""
     people = "name,phone,invoice\nAnna,+493023125001,anna.pdf\nBen,+442079460011,Ben.PDF\nCem,+33612345678,\n"
     base = await with_columns(member, people)
-    assert 2 == draft_of(base).data["columns"]["files"]
+    assert 2 == draft_of(base).data.columns.files
     await post(member, f"{base}/numbers", go="next")
     page = await look(member, f"{base}/message")
     assert "<b>0</b> of 2 files" in page and "1 row names none" in page
@@ -613,13 +615,13 @@ async def test_templates_are_used_and_kept(member: Client) -> None:
     base = await with_columns(member)
     await post(member, f"{base}/numbers", go="next")
     await post(member, f"{base}/message", text="", template=str(kept.id), go="template")
-    assert "Hello {{ name }}" == draft_of(base).data["text"]
+    assert "Hello {{ name }}" == draft_of(base).data.text
     await post(member, f"{base}/message", text="Bye {{ name }}", template_name="Autumn", go="keep")
     assert {"Spring", "Autumn"} == {row.name for row in templates.every()}
     said = await refused(member, f"{base}/message", 422, text="x", template_name="Spring", go="keep")
     assert "Spring" in said
     other = await post(member, "/app/drafts", template=str(kept.id))
-    assert "Hello {{ name }}" == draft_of(other).data["text"]
+    assert "Hello {{ name }}" == draft_of(other).data.text
 
 
 # Time
@@ -635,14 +637,14 @@ async def test_a_time_is_taken_in_the_zone_that_is_said(member: Client) -> None:
         daily_cap="50",
         **{"from": "09:00", "to": "18:00"},
     )
-    when = draft_of(base).data["when"]
-    assert "2035-05-04T04:00:00+00:00" == datetime.fromtimestamp(when["at"] / 1000, UTC).isoformat()
-    assert ("09:00-18:00", 50, 1.0, 3.0) == (when["window"], when["daily_cap"], when["delay_min"], when["delay_max"])
+    when = draft_of(base).data.when
+    assert "2035-05-04T04:00:00+00:00" == datetime.fromtimestamp(when.at / 1000, UTC).isoformat()
+    assert ("09:00-18:00", 50, 1.0, 3.0) == (when.window, when.daily_cap, when.delay_min, when.delay_max)
     assert 'value="2035-05-04T09:30"' in await look(member, f"{base}/when")
     await check(member, base)
     await post(member, f"{base}/start", go="start")
     job = Job.get()
-    assert (when["at"], "09:00-18:00", 50, JobState.SCHEDULED) == (
+    assert (when.at, "09:00-18:00", 50, JobState.SCHEDULED) == (
         job.schedule_at,
         job.window,
         job.daily_cap,
@@ -764,19 +766,22 @@ async def test_the_dry_run_reckons_with_the_queue_the_pace_and_the_window(
     directory.open_account("default", clock.now_ms())
     base = await with_message(member, delay_min="60", delay_max="60")
     await check(member, base)
-    alone = drafts.report(draft_of(base)) or {}
+    alone = drafts.report(draft_of(base))
+    assert alone is not None
     numbers = [person.number for person in people(30)]
     create.create(settings, create.Order("x", numbers=numbers), "test")
     await check(member, base)
-    shared = drafts.report(draft_of(base)) or {}
-    assert (0, 0, 1, 30) == (alone["jobs"], alone["messages"], shared["jobs"], shared["messages"])
-    assert 60_000 == alone["ends"] - alone["starts"]
-    assert 180_000 == shared["ends"] - shared["starts"]
+    shared = drafts.report(draft_of(base))
+    assert shared is not None
+    assert (0, 0, 1, 30) == (alone.jobs, alone.messages, shared.jobs, shared.messages)
+    assert 60_000 == alone.ends - alone.starts
+    assert 180_000 == shared.ends - shared.starts
 
     await post(member, f"{base}/when", name="x", delay_min="60", delay_max="60", start="now", daily_cap="1")
     await check(member, base)
-    capped = drafts.report(draft_of(base)) or {}
-    assert DAY_MS == capped["ends"] - capped["starts"]
+    capped = drafts.report(draft_of(base))
+    assert capped is not None
+    assert DAY_MS == capped.ends - capped.starts
 
 
 async def test_where_nobody_is_left_there_is_nothing_to_start(member: Client, settings: Settings) -> None:

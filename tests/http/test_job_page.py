@@ -17,6 +17,7 @@ from daemon.accounts import directory, pacing
 from daemon.api import events
 from daemon.campaigns import create, drafts, dry_run, lifecycle
 from daemon.campaigns.create import Order
+from daemon.campaigns.draft_content import When
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.delivery import claim, job_moves, moves
@@ -349,8 +350,8 @@ async def test_a_clone_is_a_draft_with_all_of_it(member: Client, settings: Setti
     draft = await clone(member, job_id, "all")
 
     assert "Hi {{ name }}" in await look(member, f"/app/drafts/{draft.id}/message")
-    when = {"account": "default", "delay_min": 2, "delay_max": 5, "window": "08:00-20:00", "daily_cap": 50, "at": None}
-    assert when == draft.data["when"]
+    when = When(account="default", delay_min=2, delay_max=5, window="08:00-20:00", daily_cap=50)
+    assert when == draft.data.when
     found = drafts.people(draft)
     originals = list(Message.select().where(Message.job == job_id).order_by(Message.id))
     assert [(row.number, row.fields) for row in originals] == [(each.number, each.fields) for each in found]
