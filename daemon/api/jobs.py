@@ -19,11 +19,11 @@ from daemon.api.uploads import rejected_rows
 from daemon.campaigns import create, lifecycle, progress, queries, recipients
 from daemon.campaigns import report as job_report
 from daemon.campaigns.idempotency import Once
+from daemon.campaigns.queries import JobRow
 from daemon.contacts import masking
 from daemon.delivery import job_moves
 from daemon.errors import AttachmentLost, IllegalMove, NotFound
 from daemon.formats.workbook import Workbook
-from daemon.models import Job as Row
 from daemon.server.scopes import Scope
 from daemon.states import State
 
@@ -129,7 +129,7 @@ def rejected(caller: Caller, *, job_id: JobId) -> Csv:
     return Csv(f"job-{job_id}-rejected.csv", iter([text.encode()]))
 
 
-def _lines(job: Row, selection: recipients.Selection) -> Iterator[list[list[int | str]]]:
+def _lines(job: JobRow, selection: recipients.Selection) -> Iterator[list[list[int | str]]]:
     """The lines of the selected recipients, a batch at a time; a batch may be empty."""
     cursor: int | None = None
     while True:
@@ -140,7 +140,7 @@ def _lines(job: Row, selection: recipients.Selection) -> Iterator[list[list[int 
             return
 
 
-def _csv(job: Row, batches: Iterator[list[list[int | str]]], excel: bool) -> Iterator[bytes]:
+def _csv(job: JobRow, batches: Iterator[list[list[int | str]]], excel: bool) -> Iterator[bytes]:
     first = next(batches)  # an invalid selection has to be refused before the answer begins
     yield ((job_report.EXCEL_MARK if excel else "") + _text([job_report.head(job.columns)])).encode()
     yield _text(first).encode()
@@ -152,7 +152,7 @@ def _text(lines: Sequence[Sequence[int | str]]) -> str:
     return job_report.as_csv(lines, plain=NUMBER_AT)
 
 
-def _workbook(job: Row, batches: Iterator[list[list[int | str]]], made: Xlsx) -> Iterator[bytes]:
+def _workbook(job: JobRow, batches: Iterator[list[list[int | str]]], made: Xlsx) -> Iterator[bytes]:
     with tempfile.TemporaryFile() as file, closing(Workbook(file, "Recipients", job_report.head(job.columns))) as book:
         for lines in batches:
             book.add(lines)
@@ -168,7 +168,7 @@ def _queued(answer: dict[str, Any]) -> Queued:
     return Queued.model_validate(answer | {"rejected": rejected_rows(answer["rejected"])})
 
 
-def _job(caller: Caller, row: Row) -> Job:
+def _job(caller: Caller, row: JobRow) -> Job:
     """The whole job for callers with a key, states and counts for others."""
     found = progress.progress(caller.settings, row)
     hidden = {} if caller.known else dict.fromkeys(("name", "account", "reason", "code"))

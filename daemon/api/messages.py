@@ -12,10 +12,9 @@ from daemon.api.endpoint import Caller
 from daemon.api.parameters import Cursor, Limit, MessageId
 from daemon.api.schemas.jobs import Decide, Evidence, Message, MessageDecided, MessageHistory, Messages, Move
 from daemon.campaigns import lifecycle, queries
+from daemon.campaigns.queries import EventRow, MessageRow
 from daemon.delivery import evidence
 from daemon.errors import IllegalMove, NotFound
-from daemon.models import Event
-from daemon.models import Message as Row
 from daemon.server.scopes import Scope
 from daemon.states import State
 
@@ -61,11 +60,11 @@ def decide(caller: Caller, *, message_id: MessageId, body: Decide) -> MessageDec
     return MessageDecided(**describe(row).model_dump())
 
 
-def describe(row: Row) -> Message:
+def describe(row: MessageRow) -> Message:
     """One message as the API shows it."""
     return Message.model_validate({name: getattr(row, name) for name in NAMES})
 
 
-def _move(row: Event) -> Move:
+def _move(row: EventRow) -> Move:
     shown = {"at": row.at, "who": row.who, "move": row.move, "from": row.source, "to": row.target, "why": row.why}
     return Move.model_validate(shown)

@@ -8,9 +8,9 @@ from daemon.api.parameters import TemplateId
 from daemon.api.schemas.common import Done
 from daemon.api.schemas.library import NewTemplate, Template, Templates
 from daemon.campaigns import templates as saved_templates
+from daemon.campaigns.templates import TemplateRow
 from daemon.contacts import uploads
 from daemon.errors import AttachmentLost, IllegalMove, NotFound
-from daemon.models import Template as Row
 from daemon.server.scopes import Scope
 
 NAMES = tuple(Template.model_fields)
@@ -51,5 +51,5 @@ def forget_template(caller: Caller, *, template_id: TemplateId) -> Done:
     return Done()
 
 
-def _template(row: Row) -> Template:
+def _template(row: TemplateRow) -> Template:
     return Template.model_validate({name: getattr(row, name) for name in NAMES})

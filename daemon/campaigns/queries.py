@@ -8,6 +8,11 @@ from daemon import errors
 from daemon.models import Event, Job, Message
 from daemon.states import State
 
+JobRow = Job
+MessageRow = Message
+EventRow = Event
+"""Jobs, messages and their history as this room hands them out: to be read; only delivery/ writes them."""
+
 PAGE = 100
 
 

@@ -18,6 +18,9 @@ from daemon.models import Template
 
 log = structlog.get_logger()
 
+TemplateRow = Template
+"""A template as this room hands it out."""
+
 MAX_ATTACHMENTS = 30  # of one message
 
 

@@ -25,6 +25,9 @@ from daemon.transports.protocol import Heard, Said, Unread
 
 log = structlog.get_logger()
 
+ReplyRow = Reply
+"""A reply as this room hands it out."""
+
 ANSWERS_MS = 30 * pacing.DAY_MS  # so long after a message of ours what comes is taken for its answer, and is shown
 KEEP_MS = 90 * pacing.DAY_MS
 CONFIRM_WITHIN_MS = 3_600_000  # later nobody is told any more that nothing more comes

@@ -9,11 +9,11 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.accounts import commands, directory, limits, status
+from daemon.accounts.directory import AccountRow
 from daemon.campaigns import by_account
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.i18n.languages import N_
-from daemon.models import Account
 from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import members, only, show
@@ -66,7 +66,7 @@ def _accounts(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _view(settings: Settings, row: Account, now: int) -> dict[str, Any]:
+def _view(settings: Settings, row: AccountRow, now: int) -> dict[str, Any]:
     """The account as its card shows it."""
     report = status.report(settings, row, now)
     alive, state = report["alive"], row.state
@@ -93,7 +93,7 @@ def _view(settings: Settings, row: Account, now: int) -> dict[str, Any]:
     }
 
 
-def _code(row: Account) -> dict[str, Any]:
+def _code(row: AccountRow) -> dict[str, Any]:
     code = row.link_code or ""
     return {"parts": [code[:4], code[4:]], "number": row.link_number, "at": row.link_code_at}
 
@@ -106,7 +106,7 @@ def _uses(report: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _own(row: Account) -> dict[str, str]:
+def _own(row: AccountRow) -> dict[str, str]:
     """The account's own limits as the form shows them: empty where the settings decide."""
     shown = {name: "" if (value := getattr(row, name)) is None else str(value) for name in forms.LIMITS}
     shown |= {"quiet_hours": forms.NO_HOURS} if row.quiet_hours == "" else {}

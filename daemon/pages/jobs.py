@@ -10,6 +10,7 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.campaigns import cloning, queries, recipients
+from daemon.campaigns.queries import JobRow, MessageRow
 from daemon.campaigns.recipients import Page, Selection
 from daemon.campaigns.timeline import Course, course
 from daemon.config import Settings
@@ -18,7 +19,6 @@ from daemon.db import clock
 from daemon.delivery import evidence, job_moves, replies
 from daemon.formats import template
 from daemon.i18n.languages import N_, gettext
-from daemon.models import Job, Message
 from daemon.pages import chart, forms
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import job_view, message_view, name_columns
@@ -80,7 +80,7 @@ def _job_page(
     }
 
 
-def _group(row: Job, name: str) -> int:
+def _group(row: JobRow, name: str) -> int:
     return sum(getattr(row, state) for state in cloning.PEOPLE[name])
 
 
@@ -99,7 +99,7 @@ def _drawn(went: Course) -> dict[str, Any] | None:
     }
 
 
-def _recipients(row: Job, selection: Selection, cursor: int | None, before: int | None) -> dict[str, Any]:
+def _recipients(row: JobRow, selection: Selection, cursor: int | None, before: int | None) -> dict[str, Any]:
     """The table and what leads around in it. A search that cannot be made is told beside its field."""
     error, searched = None, selection
     try:
@@ -223,7 +223,7 @@ def _decisions(cursor: int | None, job_id: int | None) -> dict[str, Any]:
     }
 
 
-def _text(row: Message) -> str:
+def _text(row: MessageRow) -> str:
     """What the message says, for who has to find it in the chat."""
     text = row.job.text
     return template.render(template.compile(text), row.fields, row.number) if text.strip() else ""

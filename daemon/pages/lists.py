@@ -12,8 +12,8 @@ from aiohttp.web_request import FileField
 from daemon import errors
 from daemon.config import Settings
 from daemon.contacts import importer, list_entries, lists, naming, uploads
+from daemon.contacts.uploads import UploadRow
 from daemon.i18n.languages import N_
-from daemon.models import KeyScope, Upload
 from daemon.pages import forms
 from daemon.pages.shell import number, only, show
 from daemon.server.visitors import SETTINGS, in_db
@@ -47,7 +47,7 @@ async def new(request: web.Request) -> web.StreamResponse:
 
 
 async def _new(
-    request: web.Request, form: dict[str, str], error: str = "", upload: Upload | None = None
+    request: web.Request, form: dict[str, str], error: str = "", upload: UploadRow | None = None
 ) -> web.StreamResponse:
     context = {
         "form": form,
@@ -64,19 +64,19 @@ async def _new(
 async def create(request: web.Request) -> web.StreamResponse:
     """A new list: of a file, pasted numbers, another list, or nobody yet."""
     entered = await forms.read(request)
-    upload: Upload | None = None
+    upload: UploadRow | None = None
     try:
         form = entered.parsed(forms.NewList)
         upload = await in_db(request, _given, request.app[SETTINGS], form.file, form.numbers)
         found = await in_db(request, _people, upload, form.list)
-        given = (form.name, found, form.key or None, KeyScope.LIST_FORM)
+        given = (form.name, found, form.key or None, lists.FORM)
         made, added = await in_db(request, lists.create_list, *given)
     except (errors.InvalidInput, errors.NotFound, errors.TooLarge) as error:
         return await _new(request, entered.texts(("name", "numbers", "list", "key")), str(error), upload)
     raise _to_list(made.id, added, upload)
 
 
-def _given(settings: Settings, file: FileField | None, pasted: str) -> Upload | None:
+def _given(settings: Settings, file: FileField | None, pasted: str) -> UploadRow | None:
     """What a form brings, a file or pasted numbers, read and kept; or None. Raises TooLarge, UnreadableFile."""
     if file is not None:
         data, name = forms.contacts(file), file.filename
@@ -87,13 +87,13 @@ def _given(settings: Settings, file: FileField | None, pasted: str) -> Upload | 
     return uploads.find(uploads.add_contacts(data, name, settings.default_country)["upload_id"])
 
 
-def _people(upload: Upload | None, list_id: int) -> importer.ContactList:
+def _people(upload: UploadRow | None, list_id: int) -> importer.ContactList:
     if upload is not None:
         return lists.from_upload(upload.id)
     return lists.from_list(list_id) if list_id else importer.ContactList()
 
 
-def _to_list(list_id: int, added: lists.Added, upload: Upload | None) -> web.HTTPSeeOther:
+def _to_list(list_id: int, added: lists.Added, upload: UploadRow | None) -> web.HTTPSeeOther:
     """Back to the list, which says what became of those who were given."""
     said = {"added": added.added, "present": added.present, "updated": added.updated, "duplicates": added.duplicates}
     query: dict[str, object] = {name: count for name, count in said.items() if count or name == "added"}
@@ -150,7 +150,7 @@ def _upload(upload_id: str) -> dict[str, Any] | None:
         return None
 
 
-def _rejected(upload: Upload | None) -> dict[str, Any] | None:
+def _rejected(upload: UploadRow | None) -> dict[str, Any] | None:
     if upload is None or not upload.rejected:
         return None
     shown = uploads.rejected_rows(upload.rejected[:REJECTED_SHOWN])

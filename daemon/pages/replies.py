@@ -10,7 +10,7 @@ from aiohttp import web
 from daemon.contacts import suppression
 from daemon.db import clock
 from daemon.delivery import job_moves, replies
-from daemon.models import Reply
+from daemon.delivery.replies import ReplyRow
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import name_columns
 from daemon.server.visitors import in_db
@@ -44,7 +44,7 @@ def _page(cursor: int | None, stops: bool, job_id: int | None) -> dict[str, Any]
     }
 
 
-def _view(row: Reply, listed: set[E164]) -> dict[str, Any]:
+def _view(row: ReplyRow, listed: set[E164]) -> dict[str, Any]:
     message = row.message
     names = name_columns(message.job.columns) if message else []
     return replies.describe(row) | {

@@ -9,11 +9,12 @@ from aiohttp.web_request import FileField
 
 from daemon import errors
 from daemon.campaigns import templates
+from daemon.campaigns.templates import TemplateRow
 from daemon.config import Settings
 from daemon.contacts import naming, uploads
+from daemon.contacts.uploads import AttachmentRow
 from daemon.formats import template as message_text
 from daemon.i18n.languages import N_
-from daemon.models import Attachment, Template
 from daemon.pages import forms
 from daemon.pages.forms import AskedTemplate
 from daemon.pages.shell import only, show
@@ -63,12 +64,12 @@ async def edit(request: web.Request) -> web.StreamResponse:
     return await _form(request, _values(row), row)
 
 
-def _values(row: Template) -> dict[str, Any]:
+def _values(row: TemplateRow) -> dict[str, Any]:
     return {"name": row.name, "text": row.text, "attachments": row.attachments, "updated_at": row.updated_at}
 
 
 async def _form(
-    request: web.Request, values: dict[str, Any], row: Template | None = None, error: str = "", status: int = 200
+    request: web.Request, values: dict[str, Any], row: TemplateRow | None = None, error: str = "", status: int = 200
 ) -> web.StreamResponse:
     files = await in_db(request, _known_files, values["attachments"])
     context = {
@@ -89,12 +90,12 @@ async def _form(
     return show(request, "template.html", context, status)
 
 
-def _known_files(ids: list[str]) -> list[Attachment]:
+def _known_files(ids: list[str]) -> list[AttachmentRow]:
     """The form's attachments that there are."""
     return [row for each in ids for row in _or_none(each)]
 
 
-def _or_none(attachment_id: str) -> list[Attachment]:
+def _or_none(attachment_id: str) -> list[AttachmentRow]:
     try:
         return uploads.attachments([attachment_id])
     except errors.NotFound:

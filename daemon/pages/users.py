@@ -10,8 +10,9 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.auth import passwords, sessions, users
+from daemon.auth.sessions import SessionRow
+from daemon.auth.users import UserRow
 from daemon.i18n.languages import N_
-from daemon.models import Session, User
 from daemon.pages import forms
 from daemon.pages.shell import ROLES, members, only, show
 from daemon.server import access
@@ -58,7 +59,7 @@ async def _people(request: web.Request, form: dict[str, str] | None = None, erro
     return show(request, "users.html", context, 422 if error else 200)
 
 
-def _view(row: User, open_now: list[Session]) -> dict[str, Any]:
+def _view(row: UserRow, open_now: list[SessionRow]) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
@@ -71,7 +72,7 @@ def _view(row: User, open_now: list[Session]) -> dict[str, Any]:
     }
 
 
-def _sessions(rows: list[Session], who: Visitor | None) -> list[dict[str, Any]]:
+def _sessions(rows: list[SessionRow], who: Visitor | None) -> list[dict[str, Any]]:
     mine = who.session if who else None
     return [{"created_at": row.created_at, "seen_at": row.seen_at, "mine": row.id == mine} for row in rows]
 

@@ -6,10 +6,11 @@ import hashlib
 from typing import Any
 
 from daemon.accounts import directory
+from daemon.accounts.directory import AccountRow
 from daemon.campaigns import progress
+from daemon.campaigns.queries import JobRow, MessageRow
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.models import Account, Job, Message
 from daemon.pages.words import BAR, MEANINGS, NAMES, STATUSES, TONES, WAITS, lasts, words
 from daemon.states import IN_HAND, JOB_MOVES, AccountState, JobState, State
 
@@ -29,7 +30,7 @@ def account_views(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def account_view(row: Account, now: int) -> dict[str, Any]:
+def account_view(row: AccountRow, now: int) -> dict[str, Any]:
     """The account in words. qr: changes whenever there is another code to draw, None without one."""
     alive, ready = directory.alive(row, now), directory.can_send(row, now)
     slow = (
@@ -50,7 +51,7 @@ def account_view(row: Account, now: int) -> dict[str, Any]:
     }
 
 
-def job_view(settings: Settings, row: Job) -> dict[str, Any]:
+def job_view(settings: Settings, row: JobRow) -> dict[str, Any]:
     """A job as pages show it: its progress, the bar's parts and what may be done with it."""
     found = progress.progress(settings, row)
     found["done"] = row.total - sum(found[state] for state in (State.PENDING, *IN_HAND))
@@ -79,7 +80,7 @@ def _bar(found: dict[str, Any]) -> list[dict[str, str]]:
     return parts
 
 
-def message_view(row: Message, columns: list[str]) -> dict[str, Any]:
+def message_view(row: MessageRow, columns: list[str]) -> dict[str, Any]:
     who = " ".join(filter(None, (row.fields.get(name, "") for name in columns)))
     return {
         "id": row.id,

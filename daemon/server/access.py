@@ -16,8 +16,9 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.auth import lockout, sessions, users
+from daemon.auth.sessions import SessionRow
+from daemon.auth.users import UserRow
 from daemon.contacts import masking
-from daemon.models import Session, User
 from daemon.server.visitors import (
     API_KEY,
     COOKIE,
@@ -65,8 +66,8 @@ async def _who(request: web.Request) -> Visitor | None:
     return _visitor(row, fresh)
 
 
-def _visitor(row: Session, fresh: bool) -> Visitor:
-    user: User | None = row.user
+def _visitor(row: SessionRow, fresh: bool) -> Visitor:
+    user: UserRow | None = row.user
     name = user.name if user else "page"
     return Visitor(name, users.role_of(row.role), row.id, user.id if user else None, row.csrf, fresh)
 

@@ -13,10 +13,10 @@ import structlog
 from aiohttp import web
 
 from daemon.accounts import directory, pacing, status
+from daemon.accounts.directory import AccountRow
 from daemon.campaigns import progress, queries
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.models import Account
 
 log = structlog.get_logger()
 
@@ -95,7 +95,7 @@ def look(settings: Settings, everything: bool, watched: Collection[int]) -> list
     return jobs + [("account", _described(account, now)) for account in directory.every()]
 
 
-def _described(account: Account, now: int) -> dict[str, Any]:
+def _described(account: AccountRow, now: int) -> dict[str, Any]:
     """The account without its heartbeat, which changes every few seconds, but with a value that changes whenever the
     QR code does."""
     code = hashlib.sha256(account.qr.encode()).hexdigest()[:8] if account.qr else None
