@@ -227,7 +227,7 @@ def load(**overrides: Any) -> Settings:
         lines = []
         for problem in error.errors():
             name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else ""
-            text = problem["msg"].removeprefix("Value error, ")
+            text = str(problem.get("ctx", {}).get("error") or problem["msg"])  # ours as we said it, or pydantic's
             lines.append(f"{name}: {text}" if name else text)
         raise errors.ConfigError("\n".join(lines)) from None
 

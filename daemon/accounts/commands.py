@@ -6,6 +6,7 @@ command that nobody took within WAIT_MS expires, so that nothing happens long af
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
@@ -98,7 +99,7 @@ def ask(name: str, what: What, who: str, now: int, number: E164 | None = None) -
 def waiting(name: str) -> bool:
     """Whether a command waits to be taken; only reads, so the sender needs no write lock to find out."""
     row = _wish(name=name).fetchone()
-    return bool(row and row[0] and f'"stage":"{Stage.ASKED.value}"' in row[0])
+    return bool(row and row[0]) and Stage(json.loads(row[0])["stage"]) is Stage.ASKED
 
 
 @Prepared

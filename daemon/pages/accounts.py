@@ -71,9 +71,8 @@ def _view(settings: Settings, row: AccountRow, now: int) -> dict[str, Any]:
     report = status.report(settings, row, now)
     alive, state = report["alive"], row.state
     unlinked = alive and state == AccountState.NEEDS_LINK
-    view = account_view(row, now)
+    view = account_view(row, now, slow=False)  # the card says that with its end
     return view | {
-        "sentence": view["sentence"].removesuffix(view["slow"]).strip(),  # the card says it with its end
         "alive": alive,
         "unlinked": unlinked,
         "linked": alive and state in status.LINKED,

@@ -14,6 +14,8 @@ from daemon.db import clock
 from daemon.pages.words import BAR, MEANINGS, NAMES, STATUSES, TONES, WAITS, lasts, words
 from daemon.states import IN_HAND, JOB_MOVES, AccountState, JobState, State
 
+SLOW = "After the restriction it sends at a third of its pace for a day."
+
 
 def account_views(settings: Settings) -> list[dict[str, Any]]:
     now = clock.now_ms()
@@ -30,22 +32,18 @@ def account_views(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def account_view(row: AccountRow, now: int) -> dict[str, Any]:
-    """The account in words. qr: changes whenever there is another code to draw, None without one."""
+def account_view(row: AccountRow, now: int, slow: bool = True) -> dict[str, Any]:
+    """The account in words. slow: say also that it sends slowly for a while. qr: changes whenever there is another
+    code to draw, None without one."""
     alive, ready = directory.alive(row, now), directory.can_send(row, now)
-    slow = (
-        "After the restriction it sends at a third of its pace for a day."
-        if directory.slow(row.slow_until, now)
-        else ""
-    )
-    sentence = f"Linked and ready to send. {row.detail or ''} {slow}" if ready else progress.explain(row, now)
+    ending = SLOW if slow and directory.slow(row.slow_until, now) else ""
+    sentence = f"Linked and ready to send. {row.detail or ''} {ending}" if ready else progress.explain(row, now)
     code = row.qr if alive and row.state == AccountState.NEEDS_LINK else None
     return {
         "name": row.name,
         "state": row.state if alive else "not running",
         "tone": TONES.get(row.state, "plain") if alive else "bad",
         "sentence": sentence.strip(),
-        "slow": slow,
         "qr": hashlib.sha256(code.encode()).hexdigest()[:12] if code else None,
         "until": row.until if alive else None,
     }
