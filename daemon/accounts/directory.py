@@ -18,8 +18,8 @@ from daemon.transports.protocol import Health
 
 log = structlog.get_logger()
 
+# An account as this room hands it out: to be read; only accounts/ and delivery/ write it.
 AccountRow = Account
-"""An account as this room hands it out: to be read; only accounts/ and delivery/ write it."""
 OWN_HOLDS = frozenset({Hold.FAILURES, Hold.CANARY})  # the sender's own conclusions, which a restart must not lose
 RESTRICTIONS = frozenset({Hold.RESTRICTED, Hold.TEMPORARY_BAN})  # after these an account sends slowly for a while
 SILENT_AFTER_MS = 15_000  # a sender reports at least every few seconds; after this it counts as dead

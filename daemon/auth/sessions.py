@@ -37,8 +37,8 @@ from daemon.states import Role
 
 log = structlog.get_logger()
 
+# A session as this room hands it out.
 SessionRow = Session
-"""A session as this room hands it out."""
 SESSION_MS = 14 * 24 * 60 * MINUTE_MS  # from the login on; using it does not prolong it
 IDLE_MS = 3 * 24 * 60 * MINUTE_MS
 SEEN_EVERY_MS = MINUTE_MS  # how often the time of last use is updated

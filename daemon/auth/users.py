@@ -22,8 +22,8 @@ from daemon.states import Role
 
 log = structlog.get_logger()
 
+# A user as this room hands it out.
 UserRow = User
-"""A user as this room hands it out."""
 
 LONGEST_NAME = 64
 NAMES = 0x6E61_6D65  # PostgreSQL advisory lock held while a name is taken; the number is arbitrary

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict
 from daemon import errors
 from daemon.accounts import pacing
 
+# Of what is kept; those before it had no number, and the same fields.
 FORMAT = 1
-"""Of what is kept; those before it had no number, and the same fields."""
 
 
 class Part(BaseModel):

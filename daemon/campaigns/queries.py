@@ -10,8 +10,8 @@ from daemon.states import State
 
 JobRow = Job
 MessageRow = Message
+# Jobs, messages and their history as this room hands them out: to be read; only delivery/ writes them.
 EventRow = Event
-"""Jobs, messages and their history as this room hands them out: to be read; only delivery/ writes them."""
 
 PAGE = 100
 

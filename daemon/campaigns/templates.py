@@ -18,8 +18,8 @@ from daemon.models import Template
 
 log = structlog.get_logger()
 
+# A template as this room hands it out.
 TemplateRow = Template
-"""A template as this room hands it out."""
 
 MAX_ATTACHMENTS = 30  # of one message
 

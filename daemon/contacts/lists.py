@@ -23,8 +23,8 @@ from daemon.states import E164
 
 log = structlog.get_logger()
 
+# Who gives the key of a new list, where it is the page: no caller of the API can give one of those.
 FORM = KeyScope.LIST_FORM
-"""Who gives the key of a new list, where it is the page: no caller of the API can give one of those."""
 
 
 @dataclass(frozen=True)

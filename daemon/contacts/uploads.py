@@ -29,8 +29,8 @@ from daemon.states import Kind
 from daemon.transports.protocol import Attachment as File
 
 UploadRow = Upload
+# A contacts file that was read, and a file that can be sent, as this room hands them out.
 AttachmentRow = Attachment
-"""A contacts file that was read, and a file that can be sent, as this room hands them out."""
 
 PREVIEW = 20
 MEDIA_LIMIT = 16 * 1024 * 1024  # above it WhatsApp takes a photo or video only as a document

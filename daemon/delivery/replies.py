@@ -25,8 +25,8 @@ from daemon.transports.protocol import Heard, Said, Unread
 
 log = structlog.get_logger()
 
+# A reply as this room hands it out.
 ReplyRow = Reply
-"""A reply as this room hands it out."""
 
 ANSWERS_MS = 30 * pacing.DAY_MS  # so long after a message of ours what comes is taken for its answer, and is shown
 KEEP_MS = 90 * pacing.DAY_MS

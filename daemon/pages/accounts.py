@@ -71,7 +71,7 @@ def _view(settings: Settings, row: AccountRow, now: int) -> dict[str, Any]:
     report = status.report(settings, row, now)
     alive, state = report["alive"], row.state
     unlinked = alive and state == AccountState.NEEDS_LINK
-    view = account_view(row, now, slow=False)  # the card says that with its end
+    view = account_view(row, now, with_pace=False)  # the card says that with its end
     return view | {
         "alive": alive,
         "unlinked": unlinked,

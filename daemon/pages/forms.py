@@ -174,13 +174,13 @@ def _zone(values: list[Any]) -> str | None:
     return _line(values) or None
 
 
+# The limits of an account's own, and how each is read; None leaves it to the settings.
 LIMITS: dict[str, Callable[[list[Any]], int | str | None]] = {
     "hourly_cap": _cap,
     "daily_cap": _cap,
     "quiet_hours": _hours,
     "timezone": _zone,
 }
-"""The limits of an account's own, and how each is read; None leaves it to the settings."""
 
 
 def whole(least: int, most: int, what: str, empty: int | None = None) -> BeforeValidator:
@@ -217,20 +217,20 @@ class Pressed:
 
 Text = Annotated[str, BeforeValidator(_text)]
 Line = Annotated[str, BeforeValidator(_line)]
+# A number that the page put there itself: an id, a page, a time. 0 where it cannot be read.
 Number = Annotated[int, BeforeValidator(_number)]
-"""A number that the page put there itself: an id, a page, a time. 0 where it cannot be read."""
+# As Number; None where it is not given or cannot be read.
 Perhaps = Annotated[int | None, BeforeValidator(_perhaps)]
-"""As Number; None where it is not given or cannot be read."""
+# The id that a page made for a new draft, so that a double click makes one; a fresh one where it cannot be used.
 DraftId = Annotated[str, BeforeValidator(_fresh_id)]
-"""The id that a page made for a new draft, so that a double click makes one; a fresh one where it cannot be used."""
 Given = Annotated[bool, BeforeValidator(bool)]
 Button = Annotated[Pressed, BeforeValidator(_pressed)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Cap = Annotated[int | None, BeforeValidator(_cap)]
 Hours = Annotated[str | None, BeforeValidator(_hours)]
 Zone = Annotated[str | None, BeforeValidator(_zone)]
+# A day and a time of it on the wall; None where they cannot be read.
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
-"""A day and a time of it on the wall; None where they cannot be read."""
 Files = Annotated[list[FileField], BeforeValidator(_files)]
 File = Annotated[FileField | None, BeforeValidator(lambda values: next(iter(_files(values)), None))]
 Texts = Annotated[list[str], BeforeValidator(lambda values: [str(each) for each in values])]

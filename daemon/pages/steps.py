@@ -29,13 +29,13 @@ TITLES = {
     "check": N_("Dry run"),
     "start": N_("Start"),
 }
+# What is wrong with what was entered: the step is shown again with it.
 SHOWN_AGAIN = (errors.InvalidInput, errors.DraftChanged, errors.NotFound, errors.TooLarge)
-"""What is wrong with what was entered: the step is shown again with it."""
 
 Context = Callable[[Settings, Draft, Posted, Posted], dict[str, Any]]
+# What each step's template needs beside the frame; its third argument is the form that was refused, empty without
+# one, its fourth what the address says.
 CONTEXTS: dict[str, Context] = {}
-"""What each step's template needs beside the frame; its third argument is the form that was refused, empty without
-one, its fourth what the address says."""
 Entered = TypeVar("Entered", bound=forms.Step)
 
 

@@ -32,12 +32,12 @@ def account_views(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def account_view(row: AccountRow, now: int, slow: bool = True) -> dict[str, Any]:
-    """The account in words. slow: say also that it sends slowly for a while. qr: changes whenever there is another
+def account_view(row: AccountRow, now: int, with_pace: bool = True) -> dict[str, Any]:
+    """The account in words. with_pace: say also that it sends slowly for a while. qr: changes whenever there is another
     code to draw, None without one."""
     alive, ready = directory.alive(row, now), directory.can_send(row, now)
-    ending = SLOW if slow and directory.slow(row.slow_until, now) else ""
-    sentence = f"Linked and ready to send. {row.detail or ''} {ending}" if ready else progress.explain(row, now)
+    slow = SLOW if with_pace and directory.slow(row.slow_until, now) else ""
+    sentence = f"Linked and ready to send. {row.detail or ''} {slow}" if ready else progress.explain(row, now)
     code = row.qr if alive and row.state == AccountState.NEEDS_LINK else None
     return {
         "name": row.name,
