@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from daemon.accounts import limits as account_limits
 from daemon.accounts.commands import What
 from daemon.db import clock
 from daemon.delivery.duties import commands as command_duty
+from daemon.delivery.engine import Engine
 from daemon.models import Account, Job, Picture
 from daemon.states import AccountState, Finding, JobState
+from daemon.transports.dry_run import DryRunTransport
 from daemon.transports.protocol import Health, Lookup
 from tests.support.hand import account, job_state
 from tests.support.scripted import RECEIPT, Hang, ScriptedTransport, until
@@ -359,3 +362,22 @@ def test_limits_that_make_no_sense_are_refused(hand, limits, said):
     assert (None, None, None, None) == tuple(
         getattr(account(), name) for name in ("hourly_cap", "daily_cap", "quiet_hours", "timezone")
     )
+
+
+async def test_what_a_transport_cannot_do_is_said(quick):
+    """A dry run has no browser and no phone: whoever asks for them is told so."""
+    quick.queue(1)
+    running = Engine(quick.settings, DryRunTransport(quick.settings))
+    task = asyncio.create_task(running.run())
+    try:
+        for what, number in (
+            (What.SCREENSHOT, None),
+            (What.RELOAD, None),
+            (What.LOG_OUT, None),
+            (What.LINK_BY_QR, None),
+        ):
+            outcome = await granted(what, number)
+            assert ("failed", True) == (outcome["stage"], outcome["outcome"].startswith("A dry run "))
+    finally:
+        running.stop()
+        assert 0 == await task
