@@ -14,23 +14,21 @@ from daemon.states import AccountState
 from daemon.transports.protocol import Heard, Outgoing, Unread
 from standin.client import StandIn
 from standin.phone import formatted as shown
-from tests.browser.test_incoming import (
+from tests.support.driving import ONCE, Driving, a_number
+from tests.support.incoming import (
     away,
-    driving,  # noqa: F401
     overheard,
     said,
-    shared,  # noqa: F401
-    standin,  # noqa: F401
     the,
     unread,
     until_shown,
 )
-from tests.support.driving import ONCE, Driving, a_number
 
+ELSEWHERE = True  # see `driving`
 MANY = 40  # some three views of the list
 
 
-def read(driving: Driving, chat: Unread) -> Heard:  # noqa: F811
+def read(driving: Driving, chat: Unread) -> Heard:
     heard = driving.run(driving.transport.read(chat))
     assert heard is not None
     return heard
@@ -40,7 +38,7 @@ def texts(heard: Heard) -> list[str]:
     return [each.text for each in heard.rows if not each.own]
 
 
-def click(driving: Driving, title: str, other: bool = False) -> None:  # noqa: F811
+def click(driving: Driving, title: str, other: bool = False) -> None:
     """A person opens a chat in the list; other: the one of that title that is not open."""
     page = driving.transport._page
     assert page is not None
@@ -58,8 +56,8 @@ def a_number_of_kind(hidden: bool) -> str:
 
 @pytest.mark.parametrize("missing", [[], ["tabs"]])
 def test_all_of_many_unread_chats_are_seen_and_read(
-    driving: Driving,  # noqa: F811
-    standin: StandIn,  # noqa: F811
+    driving: Driving,
+    standin: StandIn,
     missing: list[str],
 ) -> None:
     """Also those that are not in view; by the list's filter, or by going down the list. Then all is as it was."""
@@ -84,8 +82,8 @@ def test_all_of_many_unread_chats_are_seen_and_read(
 
 @pytest.mark.parametrize("more", [12, 70])
 def test_a_stop_far_up_is_heard_before_the_next_message(
-    driving: Driving,  # noqa: F811
-    standin: StandIn,  # noqa: F811
+    driving: Driving,
+    standin: StandIn,
     more: int,
 ) -> None:
     """They have written more since than the page loads of a chat at once; the message can be sent all the same."""
@@ -107,8 +105,8 @@ def test_a_stop_far_up_is_heard_before_the_next_message(
 
 @pytest.mark.parametrize("virtualize", [False, True])
 def test_an_unread_chat_is_read_back_to_a_row_that_is_known(
-    driving: Driving,  # noqa: F811
-    standin: StandIn,  # noqa: F811
+    driving: Driving,
+    standin: StandIn,
     virtualize: bool,
 ) -> None:
     """Past what we wrote by hand since, and past rows that are empty shells until they come into view."""
@@ -129,7 +127,7 @@ def test_an_unread_chat_is_read_back_to_a_row_that_is_known(
 
 
 @ONCE
-def test_an_archived_chat_is_read(driving: Driving, standin: StandIn) -> None:  # noqa: F811
+def test_an_archived_chat_is_read(driving: Driving, standin: StandIn) -> None:
     """It is in no list; the page's own database knows that it is unread, and mostly whose it is."""
     number, hidden = a_number_of_kind(False), a_number_of_kind(True)
     for each in (number, hidden):
@@ -156,8 +154,8 @@ def test_an_archived_chat_is_read(driving: Driving, standin: StandIn) -> None:  
 @ONCE
 @pytest.mark.parametrize("held", [{"restricted": True}, {"unknown_dialog": "Something nobody knows"}])
 def test_it_listens_while_the_account_is_held(
-    driving: Driving,  # noqa: F811
-    standin: StandIn,  # noqa: F811
+    driving: Driving,
+    standin: StandIn,
     held: dict[str, Any],
 ) -> None:
     """The page shows its chats: who must not send can read all the same."""
@@ -172,7 +170,7 @@ def test_it_listens_while_the_account_is_held(
 
 
 @ONCE
-def test_a_read_that_was_given_up_is_made_up_for(driving: Driving, standin: StandIn) -> None:  # noqa: F811
+def test_a_read_that_was_given_up_is_made_up_for(driving: Driving, standin: StandIn) -> None:
     """SIGTERM comes while the rows are on their way: the chat is unread no more, and is opened once more by its number,
     or by its name."""
     number, named = a_number(), a_number()
@@ -205,8 +203,8 @@ def test_a_read_that_was_given_up_is_made_up_for(driving: Driving, standin: Stan
 
 @ONCE
 def test_of_several_chats_of_one_name_the_one_with_our_row_is_read_again(
-    driving: Driving,  # noqa: F811
-    standin: StandIn,  # noqa: F811
+    driving: Driving,
+    standin: StandIn,
 ) -> None:
     """Nothing else tells them apart."""
     ours, private = a_number(), a_number()
@@ -222,8 +220,8 @@ def test_of_several_chats_of_one_name_the_one_with_our_row_is_read_again(
 
 @ONCE
 def test_what_comes_into_a_chat_that_was_opened_to_be_read_is_overheard(
-    driving: Driving,  # noqa: F811
-    standin: StandIn,  # noqa: F811
+    driving: Driving,
+    standin: StandIn,
 ) -> None:
     """It is still open then, so nothing of it is ever unread."""
     number = a_number()
@@ -240,8 +238,8 @@ def test_what_comes_into_a_chat_that_was_opened_to_be_read_is_overheard(
 
 @ONCE
 def test_rows_of_a_chat_that_a_person_opened_are_nobodys_by_its_title(
-    driving: Driving,  # noqa: F811
-    standin: StandIn,  # noqa: F811
+    driving: Driving,
+    standin: StandIn,
 ) -> None:
     """Neither of the one that was proved last, nor of the number that the title shows: it was not opened for them."""
     proved, other = a_number(), a_number()
@@ -256,7 +254,7 @@ def test_rows_of_a_chat_that_a_person_opened_are_nobodys_by_its_title(
 
 
 @ONCE
-def test_two_chats_of_one_name_are_told_apart_by_our_rows(driving: Driving, standin: StandIn) -> None:  # noqa: F811
+def test_two_chats_of_one_name_are_told_apart_by_our_rows(driving: Driving, standin: StandIn) -> None:
     """The title of the other one is the proved one's: what stands there is not booked on that."""
     one, other = a_number(), a_number()
     driving.set(names={one: "Kim again", other: "Kim again"})
@@ -275,7 +273,7 @@ def test_two_chats_of_one_name_are_told_apart_by_our_rows(driving: Driving, stan
 
 
 @ONCE
-def test_a_contact_that_is_saved_under_anothers_number(driving: Driving, standin: StandIn) -> None:  # noqa: F811
+def test_a_contact_that_is_saved_under_anothers_number(driving: Driving, standin: StandIn) -> None:
     """Our row in the chat says whose it is; it is read along."""
     one, two = a_number(), a_number()
     driving.send(two, "seed two")
@@ -289,7 +287,7 @@ def test_a_contact_that_is_saved_under_anothers_number(driving: Driving, standin
 
 
 @ONCE
-def test_what_was_noted_outlives_the_browser(driving: Driving, standin: StandIn) -> None:  # noqa: F811
+def test_what_was_noted_outlives_the_browser(driving: Driving, standin: StandIn) -> None:
     """Chrome dies before anybody has asked for it."""
     number = a_number()
     driving.send(number, "hello")

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from daemon.accounts import directory, limits
@@ -60,7 +59,7 @@ def visitor(browser: Visitor, standin: StandIn) -> Iterator[Visitor]:
     browser.log_in()
     standin.logout()
     browser.open("/app/accounts")
-    browser.until(lambda: browser.driver.find_element(By.CSS_SELECTOR, f"{CARD} .chip").text == "needs link", SLOW_S)
+    browser.reads(f"{CARD} .chip", "needs link", SLOW_S)
     browser.driver.get_log("browser")
     yield browser
     said = [line["message"] for line in browser.driver.get_log("browser") if line["level"] == "SEVERE"]
@@ -68,8 +67,8 @@ def visitor(browser: Visitor, standin: StandIn) -> Iterator[Visitor]:
 
 
 def shown_code(visitor: Visitor) -> str:
-    parts = visitor.until(lambda: visitor.driver.find_elements(By.CSS_SELECTOR, f"{CARD} .pairing b"), SLOW_S)
-    return "".join(part.text for part in parts)
+    visitor.find(f"{CARD} .pairing b", SLOW_S)
+    return "".join(visitor.texts(f"{CARD} .pairing b"))
 
 
 def is_ready(visitor: Visitor) -> None:
@@ -77,7 +76,7 @@ def is_ready(visitor: Visitor) -> None:
 
 
 def make_ready(visitor: Visitor, standin: StandIn) -> None:
-    visitor.until(lambda: visitor.find(f"{CARD} img.qr"), SLOW_S)
+    visitor.find(f"{CARD} img.qr", SLOW_S)
     standin.scan()
     is_ready(visitor)
 
@@ -85,7 +84,7 @@ def make_ready(visitor: Visitor, standin: StandIn) -> None:
 def test_a_person_links_by_the_qr_code(visitor: Visitor, standin: StandIn) -> None:
     """It is drawn anew when WhatsApp changes it, and goes when the phone has scanned it; without a reload."""
     drawn = "return document.querySelector('img.qr').naturalWidth"
-    first = visitor.until(lambda: visitor.find(f"{CARD} img.qr").get_attribute("src"), SLOW_S)
+    first = visitor.find(f"{CARD} img.qr", SLOW_S).get_attribute("src")
     visitor.until(lambda: visitor.driver.execute_script(drawn) > 100)
     standin.set(qr_first_ms=400, qr_next_ms=20_000)
     standin.reload()
@@ -98,7 +97,7 @@ def test_a_person_links_by_the_qr_code(visitor: Visitor, standin: StandIn) -> No
 
 def test_a_person_links_by_a_code(visitor: Visitor, standin: StandIn, instance: Instance) -> None:
     """Number, code, phone; all by the keyboard. The code is in no log and not in the database afterwards."""
-    field = visitor.until(lambda: visitor.find("#number-default"), SLOW_S)
+    field = visitor.find("#number-default", SLOW_S)
     field.send_keys("123", Keys.ENTER)
     visitor.reads("#link-error-default", "too short")
     assert "123" == visitor.find("#number-default").get_attribute("value")
@@ -123,17 +122,17 @@ def test_a_person_links_by_a_code(visitor: Visitor, standin: StandIn, instance: 
 
 def test_the_way_back_to_the_qr_code(visitor: Visitor) -> None:
     """A code that is not wanted gives way."""
-    visitor.until(lambda: visitor.find("#number-default"), SLOW_S).send_keys(OURS, Keys.ENTER)
+    visitor.find("#number-default", SLOW_S).send_keys(OURS, Keys.ENTER)
     shown_code(visitor)
     visitor.press("Use the QR code instead", CARD)
-    visitor.until(lambda: visitor.find(f"{CARD} img.qr"), SLOW_S)
+    visitor.find(f"{CARD} img.qr", SLOW_S)
     visitor.gone(".pairing")
 
 
 def test_a_picture_of_the_browser(visitor: Visitor) -> None:
     """Asked for with a button; it appears by itself, with its time."""
     visitor.press("Picture of the browser", CARD)
-    visitor.until(lambda: visitor.find(f"{CARD} img.screenshot"), SLOW_S)
+    visitor.find(f"{CARD} img.screenshot", SLOW_S)
     width = "return document.querySelector('img.screenshot').naturalWidth"
     visitor.until(lambda: visitor.driver.execute_script(width) > 300)
     visitor.reads(CARD, "The picture is here.")
@@ -155,7 +154,7 @@ def test_a_person_logs_out_after_a_question(visitor: Visitor, standin: StandIn) 
     visitor.press("Log out", "#ask")
     standin.wait("logout.confirmed", SLOW_S)
     visitor.reads(CARD, "This device is logged out", SLOW_S)
-    visitor.until(lambda: visitor.find(f"{CARD} img.qr"), SLOW_S)
+    visitor.find(f"{CARD} img.qr", SLOW_S)
     assert not visitor.button("Log out of WhatsApp", CARD).is_enabled()
 
 
@@ -206,15 +205,14 @@ def test_on_a_phone_everything_is_there_and_nothing_overflows(visitor: Visitor, 
     """360 pixels wide, one card below the other; also with the code and the open form."""
     visitor.size(360, 740)
     visitor.open("/app/accounts")
-    visitor.until(lambda: visitor.find("#number-default"), SLOW_S).send_keys(OURS, Keys.ENTER)
+    visitor.find("#number-default", SLOW_S).send_keys(OURS, Keys.ENTER)
     shown_code(visitor)
     visitor.find(f"{CARD} summary").click()
     fits = "return document.documentElement.scrollWidth <= innerWidth"
     assert visitor.driver.execute_script(fits)
-    parts = visitor.driver.find_elements(By.CSS_SELECTOR, ".pairing b")
-    assert 1 == len({part.rect["y"] for part in parts})
+    assert 1 == len(set(visitor.read_all(".pairing b", lambda part: part.rect["y"])))
     visitor.press("Use the QR code instead", CARD)
-    visitor.until(lambda: visitor.find(f"{CARD} img.qr"), SLOW_S)
+    visitor.find(f"{CARD} img.qr", SLOW_S)
     assert visitor.driver.execute_script(fits)
 
 

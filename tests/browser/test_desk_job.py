@@ -90,7 +90,7 @@ def lose() -> Message:
 
 def people(visitor: Visitor) -> list[str]:
     """Whom the table shows."""
-    return [each.text for each in visitor.driver.find_elements(By.CSS_SELECTOR, "#recipients .person b")]
+    return visitor.texts("#recipients .person b")
 
 
 def marked(visitor: Visitor) -> None:
@@ -117,7 +117,7 @@ def test_progress_is_seen_without_a_reload(visitor: Visitor, settings: Settings)
     visitor.reads("#rate-now", "a minute")
     visitor.reads("#recipients", "failed 1")
     visitor.find("#course-table td")
-    drawn = [each.get_attribute("class") for each in visitor.driver.find_elements(By.CSS_SELECTOR, ".chart path")]
+    drawn = visitor.read_all(".chart path", lambda each: each.get_attribute("class"))
     assert ["out", "failed"] == drawn
     now = clock.now_ms()
     pace.set_pace("default", now, pacing.Gap(90_000, pacing.Why.LONG_PAUSE, 0))
@@ -324,14 +324,14 @@ def test_a_spreadsheet_is_downloaded_and_read(visitor: Visitor, settings: Settin
     job_id = make_job(settings, recipients=people)
     fail("=SUM(A1) is no reason.")
     visitor.open(f"/app/jobs/{job_id}")
-    visitor.driver.find_element(By.LINK_TEXT, "Download the report (Excel)").click()
+    visitor.link("Download the report (Excel)").click()
     rows = read(visitor, f"job-{job_id}-report.xlsx")
     assert ["=1+1", "Ada", "@home"] == [row["name"].value for row in rows]
     assert {"s"} == {row[title].data_type for row in rows for title in ("name", "number", "state")}
     assert "=SUM(A1) is no reason." == rows[0]["reason"].value
     visitor.find("#filter-pending").click()
     visitor.find("#filter-pending[aria-current]")
-    visitor.driver.find_element(By.LINK_TEXT, "Download these (Excel)").click()
+    visitor.link("Download these (Excel)").click()
     assert ["Ada", "@home"] == [row["name"].value for row in read(visitor, f"job-{job_id}-pending.xlsx")]
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
@@ -147,13 +146,14 @@ def test_several_people_are_removed_by_the_keyboard(visitor: Visitor) -> None:
     made = guests(4)
     visitor.open(f"/app/lists/{made.id}")
     assert not visitor.find("#remove").is_enabled()
-    for box in visitor.driver.find_elements(By.CSS_SELECTOR, "input[name=id][type=checkbox]")[:3]:
-        visitor.driver.execute_script("arguments[0].focus()", box)
+    for row in (1, 2, 3):
+        box = visitor.find(f"tr:nth-of-type({row}) input[name=id][type=checkbox]")
+        visitor.driver.execute_script("arguments[0].focus()", box.now)
         box.send_keys(Keys.SPACE)
     visitor.reads("#remove", "(3)")
     visitor.find("#remove").send_keys(Keys.ENTER)
     visitor.reads("main", "Remove 3 people from this list?")
-    visitor.driver.find_element(By.CSS_SELECTOR, "main button.danger").send_keys(Keys.ENTER)
+    visitor.find("main button.danger").send_keys(Keys.ENTER)
 
     visitor.reads("#said", "3 people removed.")
     assert ["Person 3"] == [each.fields["name"] for each in lists.people(made.id)]

@@ -18,65 +18,13 @@ from daemon.delivery import inbox, job_moves
 from daemon.delivery.engine import Engine
 from daemon.models import Job, Message, Reply
 from daemon.states import AccountState, JobState
-from daemon.transports.protocol import Heard, Outgoing, Unread
+from daemon.transports.protocol import Outgoing, Unread
 from standin.client import StandIn
 from standin.phone import formatted as shown
 from tests.support.driving import ONCE, Driving, a_number
+from tests.support.incoming import away, overheard, said, the, unread, until_shown
 
-
-@pytest.fixture(scope="module", params=["B", "C"])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driving]:
-    """One browser for the module and generation."""
-    driving = Driving(tmp_path_factory.mktemp("driving"), generation=request.param)
-    try:
-        driving.start()
-        yield driving
-    finally:
-        driving.close()
-
-
-@pytest.fixture
-def driving(shared: Driving) -> Iterator[Driving]:
-    """The shared browser, with a chat of its own open and nothing unread; a new one where a test has lost it."""
-    shared.ensure()
-    shared.send(a_number(), "elsewhere")
-    overheard(shared)
-    yield shared
-    shared.reset()
-
-
-@pytest.fixture
-def standin(driving: Driving) -> StandIn:
-    return driving.standin
-
-
-def overheard(driving: Driving) -> list[Heard]:
-    return driving.run(driving.transport.overheard())
-
-
-def unread(driving: Driving, *titles: str) -> list[Unread]:
-    """The unread chats, once these are among them, less those of earlier tests."""
-    for _ in range(100):
-        found = driving.run(driving.transport.unread())
-        if set(titles) <= {chat.title for chat in found}:
-            return found
-        driving.run(asyncio.sleep(0.05))
-    raise AssertionError(f"never unread: {titles}, but {[chat.title for chat in found]}")
-
-
-def the(driving: Driving, title: str) -> Unread:
-    return next(chat for chat in unread(driving, title) if chat.title == title)
-
-
-def said(heard: Heard | None) -> list[tuple[bool, str]]:
-    assert heard is not None
-    return [(each.own, each.text) for each in heard.rows]
-
-
-def away(driving: Driving) -> None:
-    """Have another chat open."""
-    driving.send(a_number(), "elsewhere")
-    overheard(driving)
+ELSEWHERE = True  # see `driving`
 
 
 def test_an_unread_chat_is_seen_and_read(driving: Driving, standin: StandIn) -> None:
@@ -204,17 +152,6 @@ def test_what_stands_in_the_chat_is_overheard_by_prepare(driving: Driving, stand
     assert [(number, [(True, "hello"), (False, "Unsubscribe")])] == [
         (each.number, said(each)) for each in overheard(driving)
     ]
-
-
-def until_shown(driving: Driving, text: str) -> None:
-    """Wait for a row of the open chat."""
-    page_ = driving.transport._page
-    assert page_ is not None
-    for _ in range(100):
-        if any(row["text"] == text for row in page_._surface.ask("newestRows", count=3)):
-            return
-        driving.run(asyncio.sleep(0.02))
-    raise AssertionError(f"not shown: {text}")
 
 
 def test_nothing_is_sent_into_a_chat_that_was_opened_to_be_read(driving: Driving, standin: StandIn) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,37 +10,14 @@ import pytest
 
 from daemon import errors
 from daemon.states import AccountState, Kind
-from daemon.transports.browser import whatsapp_web
+from daemon.transports.browser import ticks
 from daemon.transports.browser.bridge import Operation
 from daemon.transports.browser.whatsapp_web import Page
-from daemon.transports.protocol import Outgoing
-from standin.client import StandIn
-from tests.browser.test_transport_files import a_png, an_attachment
+from daemon.transports.protocol import Health, Outgoing
+from tests.support.attachments import a_png, an_attachment
 from tests.support.driving import Driving, a_number
 
-
-@pytest.fixture(scope="module", params=["B"])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driving]:
-    """One browser for the module."""
-    driving = Driving(tmp_path_factory.mktemp("driving"), generation=request.param)
-    try:
-        driving.start()
-        yield driving
-    finally:
-        driving.close()
-
-
-@pytest.fixture
-def driving(shared: Driving) -> Iterator[Driving]:
-    """The shared browser, on a page as at the start; a new one where a test has lost it."""
-    shared.ensure()
-    yield shared
-    shared.reset()
-
-
-@pytest.fixture
-def standin(driving: Driving) -> StandIn:
-    return driving.standin
+pytestmark = pytest.mark.parametrize("shared", ["B"], indirect=True, scope="module")
 
 
 def page(driving: Driving) -> Page:
@@ -230,7 +206,7 @@ def test_an_equal_message_of_theirs_is_no_receipt(driving: Driving, monkeypatch:
 
 def test_a_send_button_that_does_nothing(driving: Driving, monkeypatch: pytest.MonkeyPatch) -> None:
     """The text still stands in the composer: it is taken back, and only then is it certain that nothing was sent."""
-    monkeypatch.setattr(whatsapp_web, "IGNORED_S", 0.3)
+    monkeypatch.setattr(ticks, "IGNORED_S", 0.3)
     message = Outgoing(a_number(), "not taken")
     mark = driving.prepare(message)
     script = """
@@ -264,14 +240,20 @@ def test_a_message_of_which_a_part_is_out(driving: Driving, tmp_path: Path, monk
     assert [""] == [each["text"] for each in driving.got(message.number)]
 
 
+def look(driving: Driving) -> Health:
+    """How the page is, while a message is in hand."""
+    looking = driving.transport._run("look", lambda operation: page(driving).screens.look(operation, idle=False), 30)
+    return driving.run(looking)[0]
+
+
 def test_what_was_composed_before_the_chats_had_gone_is_void(driving: Driving) -> None:
     """Another window had WhatsApp meanwhile: whatever stands in the composer now, it is prepared anew."""
     message = Outgoing(a_number(), "stale")
     mark = driving.prepare(message)
-    driving.set(conflict=True)
-    driving.until(AccountState.HELD)
-    driving.set(conflict=False)
-    driving.until(AccountState.READY)
+    for conflict in (True, False):
+        driving.set(conflict=conflict)
+        # Asked for its health, the transport would discard what is prepared; a look alone does not.
+        assert any(look(driving).usable is not conflict for _ in range(500))
 
     with pytest.raises(errors.NotSubmitted, match="gone from the screen"):
         driving.run(driving.transport.hand_over(message, mark))

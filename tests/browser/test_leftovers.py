@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,30 +15,6 @@ from standin.client import StandIn
 from tests.support.driving import Driving, a_number
 
 HALF = "half a sentence by a person"
-
-
-@pytest.fixture(scope="module", params=["B", "C"])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driving]:
-    """One browser for the module and generation."""
-    driving = Driving(tmp_path_factory.mktemp("driving"), generation=request.param)
-    try:
-        driving.start()
-        yield driving
-    finally:
-        driving.close()
-
-
-@pytest.fixture
-def driving(shared: Driving) -> Iterator[Driving]:
-    """The shared browser, on a page as at the start."""
-    shared.ensure()
-    yield shared
-    shared.reset()
-
-
-@pytest.fixture
-def standin(driving: Driving) -> StandIn:
-    return driving.standin
 
 
 def drafts(driving: Driving) -> dict[str, str]:

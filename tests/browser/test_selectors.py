@@ -15,7 +15,7 @@ from daemon.transports.browser.bridge import HERE
 from daemon.transports.browser.screens import LINK
 from daemon.transports.browser.whatsapp_web import Page
 from daemon.transports.protocol import Outgoing
-from tests.browser.test_transport_files import an_attachment
+from tests.support.attachments import an_attachment
 from tests.support.driving import Driving, a_number
 
 SELECTORS = tomllib.loads((HERE / "selectors.toml").read_text())

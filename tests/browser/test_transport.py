@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,30 +14,6 @@ from daemon.states import AccountState, Ack, Finding, Hold
 from daemon.transports.protocol import Mark, Outgoing
 from standin.client import StandIn
 from tests.support.driving import ONCE, Driving, a_number
-
-
-@pytest.fixture(scope="module", params=["B", "C"])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driving]:
-    """One browser for the module and generation."""
-    driving = Driving(tmp_path_factory.mktemp("driving"), generation=request.param)
-    try:
-        driving.start()
-        yield driving
-    finally:
-        driving.close()
-
-
-@pytest.fixture
-def driving(shared: Driving) -> Iterator[Driving]:
-    """The shared browser, on a page as at the start; a new one where a test has lost it."""
-    shared.ensure()
-    yield shared
-    shared.reset()
-
-
-@pytest.fixture
-def standin(driving: Driving) -> StandIn:
-    return driving.standin
 
 
 @pytest.mark.parametrize(

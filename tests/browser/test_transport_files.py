@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,53 +11,10 @@ from daemon import errors
 from daemon.states import AccountState, Finding, Hold, Kind
 from daemon.transports.protocol import Attachment, Mark, Outgoing
 from standin.client import StandIn
+from tests.support.attachments import a_png, an_attachment
 from tests.support.driving import ONCE, Driving, a_number
 
-MIMES = {Kind.PHOTO: "image/png", Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mpeg", Kind.DOCUMENT: "application/pdf"}
-NAMES = {Kind.PHOTO: "photo.png", Kind.VIDEO: "film.mp4", Kind.AUDIO: "song.mp3", Kind.DOCUMENT: "Offer 2026 – ä.pdf"}
 VIA = {Kind.PHOTO: "media", Kind.VIDEO: "media", Kind.AUDIO: "audio", Kind.DOCUMENT: "document"}
-
-
-def a_png(shade: int) -> bytes:
-    """A picture of one pixel."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
-
-    header = chunk(b"IHDR", b"\0\0\0\1\0\0\0\1\x08\0\0\0\0")
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes([0, shade]))) + chunk(b"IEND", b"")
-
-
-@pytest.fixture(scope="module", params=["B", "C"])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driving]:
-    """One browser for the module and generation."""
-    driving = Driving(tmp_path_factory.mktemp("driving"), generation=request.param)
-    try:
-        driving.start()
-        yield driving
-    finally:
-        driving.close()
-
-
-@pytest.fixture
-def driving(shared: Driving) -> Iterator[Driving]:
-    """The shared browser, on a page as at the start; a new one where a test has lost it."""
-    shared.ensure()
-    yield shared
-    shared.reset()
-
-
-@pytest.fixture
-def standin(driving: Driving) -> StandIn:
-    return driving.standin
-
-
-def an_attachment(folder: Path, kind: Kind, content: bytes | None = None, name: str | None = None) -> Attachment:
-    """A stored file, under a name that is not the one to be seen."""
-    content = a_png(7) if content is None and kind is Kind.PHOTO else content if content is not None else b"%PDF-1.4 x"
-    path = folder / hashlib.sha256(content).hexdigest()[:16]
-    path.write_bytes(content)
-    return Attachment(path, name or NAMES[kind], kind, MIMES[kind], len(content))
 
 
 def seen(message: dict[str, object]) -> list[tuple[str, str, str]]:

@@ -38,11 +38,6 @@ def driving(shared: Driving) -> Iterator[Driving]:
     shared.reset()
 
 
-@pytest.fixture
-def standin(driving: Driving) -> StandIn:
-    return driving.standin
-
-
 def test_linking(shared: Driving) -> None:
     """A code to scan, renewed when it has expired, never in the repr; after the scan the account is ready."""
     standin = shared.standin

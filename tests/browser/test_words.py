@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +15,6 @@ from standin.client import StandIn
 from tests.support.driving import Driving, a_number
 
 STATES = "Your account is restricted. You can't start new chats right now. You've reached the monthly limit."
-
-
-@pytest.fixture(scope="module", params=["B", "C"])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driving]:
-    """One browser for the module and generation."""
-    driving = Driving(tmp_path_factory.mktemp("driving"), generation=request.param)
-    try:
-        driving.start()
-        yield driving
-    finally:
-        driving.close()
-
-
-@pytest.fixture
-def driving(shared: Driving) -> Iterator[Driving]:
-    """The shared browser, on a page as at the start."""
-    shared.ensure()
-    yield shared
-    shared.reset()
-
-
-@pytest.fixture
-def standin(driving: Driving) -> StandIn:
-    return driving.standin
 
 
 def script(driving: Driving, code: str, *given: Any) -> Any:

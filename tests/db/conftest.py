@@ -11,16 +11,20 @@ from typing import Any
 import pytest
 
 from daemon.accounts import directory
+from daemon.auth import passwords
 from daemon.campaigns import create
+from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
-from daemon.db import clock
-from daemon.delivery import counters, job_moves, timing
+from daemon.db import clock as db_clock
+from daemon.delivery import counters, inbox, job_moves, moves, timing
 from daemon.delivery.engine import Engine
 from daemon.models import Job
-from daemon.states import JobState
+from daemon.states import Ack, JobState
+from daemon.transports.protocol import Receipt
 from tests.conftest import BACKENDS
 from tests.support.hand import Hand, broken_histories, job_state
 from tests.support.postgres import Server
+from tests.support.rehearsing import prepare
 from tests.support.scripted import ScriptedTransport, until
 
 
@@ -93,7 +97,39 @@ def bench(database: str, make_settings: Any, people: Any, monkeypatch: pytest.Mo
     quick["RESTART_S"] = 0.0
     for name, seconds in quick.items():
         monkeypatch.setattr(timing, name, seconds)
-    directory.open_account("default", clock.now_ms())
+    directory.open_account("default", db_clock.now_ms())
     yield Bench(make_settings, people)
     assert [] == counters.miscounted()
     assert [] == broken_histories()
+
+
+@pytest.fixture
+def still_logins(database: str, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cheap passwords, and time that stands still."""
+    monkeypatch.setattr(passwords, "COST", (4, 1, 1))
+    monkeypatch.setattr(db_clock, "now_ms", clock)
+
+
+@pytest.fixture
+def wrote(hand: Hand) -> Hand:
+    """The account has written to ONE and TWO; the rows' ids are A and B."""
+    hand.queue(2)
+    for key in ("A", "B"):
+        message = hand.submit(hand.claim_one())
+        moves.confirm(message, Receipt(key, Ack.SENT), hand.clock())
+        hand.clock.advance(1)
+    return hand
+
+
+@pytest.fixture
+def ears(bench: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The bench of a sender that listens all the time."""
+    monkeypatch.setattr(inbox, "EVERY_S", 0.03)
+    bench.set(stop_confirm="You are off the list.")
+    return bench
+
+
+@pytest.fixture
+def prepared(database: str, settings: Any) -> Draft:
+    """A draft for four people, up to its dry run."""
+    return prepare(settings)

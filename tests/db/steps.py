@@ -7,6 +7,7 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,16 @@ ROWS = 3  # in each table
 ENDS = ("failed", "sent", "pending")  # of the messages, in order
 
 Table = list[dict[str, Any]]
+
+#: A process that opens a database once it is told to.
+STARTER = """
+import sys
+from daemon.db import connection
+print("ready", flush=True)
+sys.stdin.readline()
+connection.connect(sys.argv[1])
+connection.close()
+"""
 
 
 def steps_until(last: str, folder: Path) -> Path:
@@ -129,8 +140,11 @@ def shape() -> Any:
     return [sorted(proxy.database.execute_sql(question).fetchall(), key=str) for question in questions]
 
 
-def die_at(url: str, at: int) -> None:
-    """Bring the database up to date, in a process that is killed before its statement number `at`, counted from 1."""
+def die_at(url: str, at: int, passed_on: Connection | None = None) -> None:
+    """Bring the database up to date, in a process that is killed before its statement number `at`, counted from 1.
+
+    passed_on: is told how many statements there were, where it was not killed.
+    """
     passed = 0
 
     def strike(*_: Any) -> None:
@@ -143,6 +157,8 @@ def die_at(url: str, at: int) -> None:
     watch_statements(strike)
     connection.connect(url)
     connection.close()
+    if passed_on:
+        passed_on.send(passed)
 
 
 def watch_statements(tell: Callable[..., None]) -> None:

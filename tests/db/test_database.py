@@ -16,15 +16,7 @@ from playhouse.schema_diff import diff_models
 
 from daemon import errors, models
 from daemon.db import connection, proxy, sqlite
-
-STARTER = """
-import sys
-from daemon.db import connection
-print("ready", flush=True)
-sys.stdin.readline()
-connection.connect(sys.argv[1])
-connection.close()
-"""
+from tests.db.steps import STARTER
 
 
 @pytest.fixture

@@ -16,19 +16,17 @@ from daemon.delivery import inbox, moves, opened_chats, replies
 from daemon.models import Message, OpenedChat, Reply
 from daemon.states import AccountState, Ack, Finding, Hold
 from daemon.transports.protocol import Health, Heard, Lookup, Receipt, Unread
-from tests.db.test_replies import (
+from tests.support.hand import Hand, account, states
+from tests.support.hearing import (
     DAY_MS,
     ONE,
     TWO,
     Chats,
-    ears,  # noqa: F401
     own,
     take,
     texts,
     theirs,
-    wrote,  # noqa: F401
 )
-from tests.support.hand import Hand, account, states
 from tests.support.scripted import Hang, until
 
 STOP = Heard(ONE, (own("id-1"), theirs("1", "STOP")))
@@ -79,7 +77,7 @@ async def test_what_is_overheard_while_the_database_is_busy_is_stored_later(
 
 
 async def test_an_unread_chat_that_was_read_while_the_database_is_busy(
-    ears: Any,  # noqa: F811
+    ears: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is not unread any more: what stood there is stored from memory."""
@@ -96,7 +94,7 @@ async def test_an_unread_chat_that_was_read_while_the_database_is_busy(
 
 
 @pytest.mark.parametrize("lets_go", [True, False])
-async def test_sigterm_in_a_read(ears: Any, lets_go: bool) -> None:  # noqa: F811
+async def test_sigterm_in_a_read(ears: Any, lets_go: bool) -> None:
     """It is finished within the grace; else the next life reads the chat once more, though it is unread no more."""
     await ears.run_out(Chats(), ears.queue(1))
     hang = Hang(STOP)
@@ -120,7 +118,7 @@ async def test_sigterm_in_a_read(ears: Any, lets_go: bool) -> None:  # noqa: F81
 
 
 async def test_what_waits_in_memory_is_stored_at_the_end(
-    ears: Any,  # noqa: F811
+    ears: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The sender is stopped while the database is busy: there is a moment left to store it."""
@@ -137,7 +135,7 @@ async def test_what_waits_in_memory_is_stored_at_the_end(
     assert ({ONE}, ["STOP"]) == (suppression.among([ONE]), texts())
 
 
-async def test_the_chat_that_was_open_when_a_sender_died_is_read_once_more(ears: Any) -> None:  # noqa: F811
+async def test_the_chat_that_was_open_when_a_sender_died_is_read_once_more(ears: Any) -> None:
     """What came into it counted as read at once, and nobody had heard it yet: the one written to last."""
     await ears.run_out(Chats(), ears.queue(2))
     transport = Chats()
@@ -148,7 +146,7 @@ async def test_the_chat_that_was_open_when_a_sender_died_is_read_once_more(ears:
     assert [("reread", TWO)] == transport.order("reread")
 
 
-async def test_a_chat_that_cannot_be_read_to_its_end_is_given_up(ears: Any) -> None:  # noqa: F811
+async def test_a_chat_that_cannot_be_read_to_its_end_is_given_up(ears: Any) -> None:
     """After three tries, and the log says so; the others are read all the same."""
     await ears.run_out(Chats(), ears.queue(2))
     transport = Chats(read=[errors.NotSubmitted("it does not open")])
@@ -183,7 +181,7 @@ async def test_what_cannot_be_stored_at_all_blocks_nobody(bench: Any, monkeypatc
     assert ["sent", "skipped"] == states(job)
 
 
-def test_an_optout_waits_for_no_job(wrote: Hand, backend: str) -> None:  # noqa: F811
+def test_an_optout_waits_for_no_job(wrote: Hand, backend: str) -> None:
     """Whoever holds a job for long, as the stop of a large one does, delays no STOP."""
     if backend != "postgresql":
         pytest.skip("SQLite has one lock for all")
@@ -203,7 +201,7 @@ def test_an_optout_waits_for_no_job(wrote: Hand, backend: str) -> None:  # noqa:
     assert replies.Taken(1, False) == take(wrote, ONE, own("A"), theirs("1", "STOP"))
 
 
-def test_an_optout_is_stored_while_another_job_is_locked(wrote: Hand, backend: str) -> None:  # noqa: F811
+def test_an_optout_is_stored_while_another_job_is_locked(wrote: Hand, backend: str) -> None:
     """With the reply, at once."""
     if backend != "postgresql":
         pytest.skip("SQLite has one lock for all")
@@ -220,7 +218,7 @@ def test_an_optout_is_stored_while_another_job_is_locked(wrote: Hand, backend: s
 
 
 @pytest.mark.parametrize("page_holds", [True, False])
-async def test_it_listens_while_the_account_is_held(ears: Any, page_holds: bool) -> None:  # noqa: F811
+async def test_it_listens_while_the_account_is_held(ears: Any, page_holds: bool) -> None:
     """Whether the page or the sender itself holds it; nothing is sent meanwhile, not even that it was heard."""
     await ears.run_out(Chats(), ears.queue(1))
     held = Health(AccountState.HELD, Hold.RESTRICTED if page_holds else Hold.FAILURES, clock.now_ms() + DAY_MS, "x")
@@ -235,7 +233,7 @@ async def test_it_listens_while_the_account_is_held(ears: Any, page_holds: bool)
     assert [] == transport.out
 
 
-async def test_it_listens_while_a_message_waits_for_its_tick(ears: Any) -> None:  # noqa: F811
+async def test_it_listens_while_a_message_waits_for_its_tick(ears: Any) -> None:
     """The clock may stand for hours."""
     transport = Chats(
         hand_over=[errors.SubmitUnknown("no tick")],
@@ -255,7 +253,7 @@ async def test_it_listens_while_a_message_waits_for_its_tick(ears: Any) -> None:
 
 
 async def test_forty_chats_are_read_without_waiting_between_them(
-    ears: Any,  # noqa: F811
+    ears: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A backlog after a pause: three at a time, with a turn for the queue in between, in one go."""
@@ -269,7 +267,7 @@ async def test_forty_chats_are_read_without_waiting_between_them(
         await until(lambda: suppression.count() == 40, "all are on the list")
 
 
-async def test_two_chats_of_one_name_that_look_alike(ears: Any) -> None:  # noqa: F811
+async def test_two_chats_of_one_name_that_look_alike(ears: Any) -> None:
     """The first one is private; the other one is read as well."""
     await ears.run_out(Chats(), ears.queue(1))
     Message.update(mark='{"last_own": null, "name": "Kim"}').execute()
@@ -293,7 +291,7 @@ async def test_two_chats_of_one_name_that_look_alike(ears: Any) -> None:  # noqa
     assert {ONE} == suppression.among([ONE])
 
 
-async def test_a_second_message_that_looks_like_the_first_is_read_as_well(ears: Any) -> None:  # noqa: F811
+async def test_a_second_message_that_looks_like_the_first_is_read_as_well(ears: Any) -> None:
     """It came before the next look at the list."""
     await ears.run_out(Chats(), ears.queue(1))
     transport = Chats()
@@ -311,7 +309,7 @@ async def test_a_second_message_that_looks_like_the_first_is_read_as_well(ears: 
         await until(suppression.count, "they are on the list")
 
 
-async def test_of_two_in_a_look_both_are_told(ears: Any) -> None:  # noqa: F811
+async def test_of_two_in_a_look_both_are_told(ears: Any) -> None:
     """The second one's answer says nothing of a stop, so it must not hide the first."""
     await ears.run_out(Chats(), ears.queue(2))
     transport = Chats()
@@ -326,19 +324,19 @@ async def test_of_two_in_a_look_both_are_told(ears: Any) -> None:  # noqa: F811
 # Whose it is, and what it answers
 
 
-def test_rows_of_ours_beat_a_title(wrote: Hand) -> None:  # noqa: F811
+def test_rows_of_ours_beat_a_title(wrote: Hand) -> None:
     """A contact may be saved under another's number, and two under one name."""
     assert replies.Taken(1, True) == take(wrote, ONE, own("B"), theirs("1", "STOP"))
     assert ({TWO}, [TWO]) == (suppression.among([ONE, TWO]), [row.number for row in Reply.select()])
 
 
-def test_a_title_counts_where_no_row_of_ours_is_to_be_seen(wrote: Hand) -> None:  # noqa: F811
+def test_a_title_counts_where_no_row_of_ours_is_to_be_seen(wrote: Hand) -> None:
     """They were deleted on the phone: to miss somebody who opts out is worse."""
     assert replies.Taken(1, True) == take(wrote, ONE, own("by hand"), theirs("1", "STOP"))
     assert {ONE} == suppression.among([ONE, TWO])
 
 
-def test_a_reply_answers_what_has_reached_them(wrote: Hand) -> None:  # noqa: F811
+def test_a_reply_answers_what_has_reached_them(wrote: Hand) -> None:
     """Not the campaign that failed for them."""
     first = Message.get(Message.number == ONE)
     wrote.queue(1, name="failed")
@@ -347,7 +345,7 @@ def test_a_reply_answers_what_has_reached_them(wrote: Hand) -> None:  # noqa: F8
     assert [first.id, first.id] == [row.message_id for row in Reply.select()]
 
 
-def test_a_reply_answers_what_stands_before_it(wrote: Hand) -> None:  # noqa: F811
+def test_a_reply_answers_what_stands_before_it(wrote: Hand) -> None:
     """Of two campaigns that reached them, each reply its own."""
     first = Message.get(Message.number == ONE)
     wrote.queue(1)
@@ -357,7 +355,7 @@ def test_a_reply_answers_what_stands_before_it(wrote: Hand) -> None:  # noqa: F8
     assert [first.id, second.id] == [row.message_id for row in Reply.select().order_by(Reply.id)]
 
 
-def test_a_stop_that_was_lifted_does_not_come_back(wrote: Hand) -> None:  # noqa: F811
+def test_a_stop_that_was_lifted_does_not_come_back(wrote: Hand) -> None:
     """Not when its reply is deleted after 90 days either, though its row stands in the chat for good."""
     rows = (own("A"), theirs("1", "STOP"))
     take(wrote, ONE, *rows)
@@ -372,13 +370,13 @@ def test_a_stop_that_was_lifted_does_not_come_back(wrote: Hand) -> None:  # noqa
     assert [] == texts()
 
 
-def test_halves_of_a_sign_are_stored(wrote: Hand) -> None:  # noqa: F811
+def test_halves_of_a_sign_are_stored(wrote: Hand) -> None:
     """A text that was cut within an emoji cannot be written as UTF-8."""
     take(wrote, ONE, own("A"), theirs("k\ud83d", "Hi \ud83d"))
     assert ["Hi ?"] == texts()
 
 
-def test_by_what_a_chat_is_known_again(wrote: Hand) -> None:  # noqa: F811
+def test_by_what_a_chat_is_known_again(wrote: Hand) -> None:
     """Rows of ours and of theirs, of whoever it may be."""
     take(wrote, ONE, own("A"), theirs("1", "Hi"))
     now = wrote.clock()
@@ -388,7 +386,7 @@ def test_by_what_a_chat_is_known_again(wrote: Hand) -> None:  # noqa: F811
     assert set() == replies.landmarks("other", Unread(ONE, ONE, 1), now)
 
 
-def test_what_was_opened_is_known_until_it_is_stored(wrote: Hand) -> None:  # noqa: F811
+def test_what_was_opened_is_known_until_it_is_stored(wrote: Hand) -> None:
     """The newest one beyond that: it may still be open."""
     first = opened_chats.begin("default", Unread("Kim", None, 2), 1)
     second = opened_chats.begin("default", Unread(ONE, ONE, 2), 2)

@@ -8,126 +8,61 @@ more than a minute ahead of a clock that was set back. All of it is stored, so a
 
 from __future__ import annotations
 
-import atexit
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, time
-from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import peewee
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from daemon import config, errors
 from daemon.accounts import directory, pace, pacing
-from daemon.campaigns import create, lifecycle
+from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import clock, connection, proxy, sqlite
 from daemon.delivery import claim, counters, job_moves, moves, rescue
-from daemon.models import Event, Job, Message, Suppression
-from daemon.states import MOVES, OPEN, OUT, UNFINISHED, Ack, JobState, State
-from daemon.transports.protocol import Mark, Receipt
+from daemon.models import Job, Message, Suppression
+from daemon.states import OPEN, OUT, UNFINISHED, JobState, State
+from daemon.transports.protocol import Mark
 from tests.conftest import NOW
 from tests.support import postgres
 from tests.support.hand import broken_histories, everything
+from tests.support.queue_desk import PEOPLE, Desk
+from tests.support.queue_rules import (
+    HOUR_MS,
+    LEASE_MS,
+    NEVER,
+    Book,
+    Died,
+    Sender,
+    blank_file,
+    commit_ends_with,
+    end,
+    lost,
+    somebody,
+    suppressed,
+    tries,
+)
 
-LEASE_MS = 10_000
-MAX_ATTEMPTS = 3
-HOUR_MS = 3_600_000
 WHO = st.integers(0, 2)
 STEPS = st.sampled_from(["claim", "submit", "click"])
-PEOPLE = [f"+491511{n:07}" for n in range(12)]
 RULES = [
     pacing.Rules(),
     pacing.Rules(long_pause_every=3, long_pause_ms=(20_000, 20_000)),
     pacing.Rules(hourly_cap=2),
     pacing.Rules(daily_cap=6, hourly_cap=3, quiet=(time(11), time(12, 30))),
 ]
-_MOVES = ", ".join(f"('{name}', '{source}', '{to}')" for name, (sources, to) in MOVES.items() for source in sources)
-NEVER = {  # after any step, each of these finds nothing; plain SQL, as they are asked very often
-    "a counter differs from the rows": "SELECT job.id FROM job LEFT JOIN message ON message.job_id = job.id"
-    " GROUP BY job.id HAVING job.total != count(message.id) OR "
-    + " OR ".join(f"job.{state} != count(*) FILTER (WHERE message.state = '{state}')" for state in State),
-    "a move is not in the table": "SELECT move, source, target FROM event WHERE move != 'enqueue'"
-    f" AND (move, source, target) NOT IN (VALUES {_MOVES})",
-    "a person's decision was taken by the daemon": "SELECT id FROM event"
-    " WHERE move IN ('settle', 'resend') AND who != 'person'",
-    "a lease without a hand, or a hand without a lease": "SELECT id FROM message"
-    " WHERE (lease IS NOT NULL) != (state IN ('claimed', 'sending')) OR (lease IS NULL) != (lease_until IS NULL)",
-    "attempts are out of range": f"SELECT id FROM message WHERE attempts NOT BETWEEN 0 AND {MAX_ATTEMPTS}",
-    "a job is completed with people left, or not without": "SELECT id FROM job WHERE state != 'stopped'"
-    " AND (pending + claimed + sending = 0) != (state = 'completed')",
-    "a stopped job has people waiting": "SELECT id FROM job WHERE state = 'stopped' AND pending > 0",
-    "something may be out, and the caps do not know": "SELECT id FROM message"
-    " WHERE state IN ('sending', 'accepted', 'sent', 'delivered', 'read', 'uncertain')"
-    " AND NOT EXISTS (SELECT 1 FROM handover WHERE handover.message_id = message.id)",
-    "an end without its time": "SELECT id FROM job"
-    " WHERE (state IN ('completed', 'stopped')) != (completed_at IS NOT NULL)",
-}
 
 
-class Died(Exception):
-    """The process is no more."""
-
-
-@contextmanager
-def commit_ends_with(error: Exception, made: bool) -> Iterator[None]:
-    """The next COMMIT raises the error, after it was made or instead."""
-    opened = proxy.database.obj
-    real = opened.commit
-
-    def commit() -> None:
-        opened.commit = real
-        if made:
-            real()
-        raise error
-
-    opened.commit = commit
-    try:
-        yield
-    finally:
-        opened.commit = real
-
-
-class Sender:
-    """What a process that sends believes to hold. sole: nobody else drives its account while it lives."""
-
-    def __init__(self, account: str, sole: bool) -> None:
-        self.account, self.sole = account, sole
-        self.alive = True
-        self.hand: list[Message] = []
-        self.doubtful: set[int] = set()  # another life has left it in doubt whether they went out
-        self.to_click: set[int] = set()  # submitted, and the button is not pressed yet
-
-    def holds(self, state: State) -> list[Message]:
-        return [message for message in self.hand if message.state == state]
-
-
-class Book:
-    """What an account has handed over, and how it is paced, by the model."""
-
-    def __init__(self) -> None:
-        self.gap_ms, self.streak = 0, 0
-        self.paced_at = 0  # by the clock
-        self.passed_at = 0  # by the time that has really passed
-        self.jumped_at = 0  # how far the clock had jumped ahead by then
-        self.submitted: dict[int, list[int]] = {}  # message: when it was handed over and may have left
-
-
-def somebody(state: State | None = None) -> Callable[[Any], Any]:
-    """The rule is for when a sender lives, or holds a message in that state."""
-    return precondition(lambda self: any(s.alive and (state is None or s.holds(state)) for s in self.senders))
-
-
-class Queue(RuleBasedStateMachine):
+class Queue(Desk):
     """Two accounts: one whose sender is alone on it, and one with two; and a person with all the buttons."""
 
     server: postgres.Server | None = None
@@ -170,62 +105,6 @@ class Queue(RuleBasedStateMachine):
                 shutil.rmtree(self.folder)
                 if self.server:
                     self.server.drop(self.settings.db_url)
-
-    # A person, and the clock
-
-    @precondition(lambda self: Job.select().count() < 5)
-    @rule(
-        account=st.sampled_from(["default", "other"]),
-        numbers=st.lists(st.sampled_from(PEOPLE), min_size=1, max_size=3, unique=True),
-        later=st.sampled_from([0, 5_000, HOUR_MS]),
-    )
-    def order(self, account: str, numbers: list[str], later: int) -> None:
-        order = create.Order("Hi", numbers=numbers, account=account, schedule_at=self.now + later if later else None)
-        job_id = create.create(self.settings, order, "person")["job_id"]
-        self.asked |= {(job_id, number) for number in numbers}
-
-    @rule(ms=st.sampled_from([1, 1_000, 6_000, 11_000, 30_000, HOUR_MS]))
-    def wait(self, ms: int) -> None:
-        self.now += ms
-        self.passed += ms
-
-    @rule(ms=st.sampled_from([-2 * HOUR_MS, -7_000, -1_000, 3_000, HOUR_MS]))
-    def set_the_clock(self, ms: int) -> None:
-        self.now += ms
-        self.jumped += max(0, ms)
-
-    @rule(which=st.integers(0, 9), name=st.sampled_from(["pause", "resume", "resume", "stop", "retry"]))
-    def press(self, which: int, name: str) -> None:
-        jobs = list(Job.select().order_by(Job.id))
-        job = jobs[which % len(jobs)]
-        try:
-            getattr(lifecycle, name)(job.id, "person")
-        except errors.IllegalMove:
-            assert job.state == job_moves.job(job.id).state
-        else:
-            assert job.state in OPEN or (name, job.state) == ("retry", JobState.COMPLETED)
-
-    @rule(number=st.sampled_from(PEOPLE), wanted=st.booleans())
-    def opt(self, number: str, wanted: bool) -> None:
-        if not wanted:
-            suppression.suppress(self.settings, number, "asked", "person")
-        elif suppressed(number):
-            suppression.remove(self.settings, number, "asked", "person")
-
-    @precondition(lambda self: Message.select().where(Message.state == State.UNCERTAIN).exists())
-    @rule(sent=st.booleans())
-    def decide(self, sent: bool) -> None:
-        message = Message.get(Message.state == State.UNCERTAIN)
-        try:
-            lifecycle.settle(message.id, sent, "person")
-        except errors.IllegalMove:
-            assert not sent and JobState.STOPPED == job_moves.job(message.job_id).state
-            return
-        if sent:
-            self.settled.add(message.id)
-        else:  # where two drive the account, the one that fell silent may yet wake and send
-            self.again[message.id] += message.id in self.shown or message.account == "other"
-            self.shown.discard(message.id)
 
     # Senders
 
@@ -566,49 +445,6 @@ class Queue(RuleBasedStateMachine):
             assert told <= (message.id in self.shown | self.settled), "it is called sent and never was"
             if message.id in self.shown:
                 assert told or message.state == State.UNCERTAIN, "it was sent and is called something else"
-
-
-@cache
-def blank_file() -> Path:
-    """A SQLite file with the schema: to make one takes longer than a whole walk."""
-    folder = tempfile.TemporaryDirectory(prefix="wasender-blank-")
-    atexit.register(folder.cleanup)
-    file = Path(folder.name) / "wasender.db"
-    connection.connect(f"sqlite:///{file}")
-    connection.close()
-    return file
-
-
-def tries(message: Message) -> range:
-    """How many attempts its history allows: whether one of them was excused it does not tell."""
-    most = excused = 0
-    for event in Event.select().where(Event.message == message).order_by(Event.id):
-        most += {"claim": 1, "release": -1, "requeue": -1, "resend": -most}.get(event.move, 0)
-        excused += event.move == "retry" or (event.move == "cancel" and event.source != State.PENDING)
-        excused = 0 if event.move == "resend" else excused
-    return range(most - excused, most + 1)
-
-
-def suppressed(number: str) -> bool:
-    return Suppression.get_or_none(Suppression.number == number) is not None
-
-
-def lost(message: Message) -> bool:
-    """Whether somebody else has it now, or nobody."""
-    return bool(Message.get_by_id(message.id).lease != message.lease)
-
-
-def end(how: str, message: Message, now: int, gap: pacing.Gap | None) -> None:
-    """One of the moves that end a message's time in hand."""
-    acks = {"confirm": Ack.SENT, "deliver": Ack.DELIVERED, "read": Ack.READ}
-    if how in acks:
-        moves.confirm(message, Receipt("x", acks[how]), now, gap)
-    elif how in ("retry", "excuse"):
-        moves.retry(message, "no", now, MAX_ATTEMPTS, 30_000, counted=how == "retry")
-    elif how == "bar":
-        moves.release(message, "not now", now, wait_ms=HOUR_MS)
-    else:
-        getattr(moves, how)(message, "why", now)
 
 
 class PostgresQueue(Queue):

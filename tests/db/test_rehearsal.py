@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 import pytest
 
 from daemon import errors
-from daemon.accounts import directory, limits, pacing
+from daemon.accounts import limits, pacing
 from daemon.campaigns import create, drafts, dry_run, lifecycle
-from daemon.campaigns.draft_content import Changes, ChosenNumbers, Notes, Report, When
+from daemon.campaigns.draft_content import Notes, Report
 from daemon.campaigns.drafts import Draft
 from daemon.contacts import suppression
-from daemon.db import clock
 from daemon.delivery import claim, moves
 from daemon.models import Draft as DraftRow
 from daemon.models import Job, Kind, Message
 from daemon.states import Ack
 from daemon.transports.protocol import Mark, Receipt
+from tests.support.rehearsing import NUMBERS, rehearse, send_to
 
-NUMBERS = [f"+491511{n:07}" for n in range(4)]
 DAY_MS = 24 * 3_600_000
-
-
-@pytest.fixture
-def prepared(database: str, settings: Any) -> Draft:
-    """A draft for four people, up to its dry run."""
-    directory.open_account("default", clock.now_ms())
-    draft = drafts.begin(secrets.token_hex(16), "test")
-    draft = drafts.take_text(settings, draft, "\n".join(NUMBERS))
-    assert draft.data.columns is not None
-    columns = draft.data.columns.model_copy(update={"sure": True})
-    when = When(account="default", delay_min=1, delay_max=1)
-    changes: Changes = {"columns": columns, "numbers": ChosenNumbers(seen=True), "text": "Hi", "when": when}
-    return drafts.save(draft.id, draft.version, changes, "Spring")
-
-
-def send_to(settings: Any, number: str, **order: Any) -> None:
-    """A campaign that this person has got."""
-    job_id = create.create(settings, create.Order("x", numbers=[number], **order), "test")["job_id"]
-    message = Message.get(Message.job == job_id)
-    now = clock.now_ms()
-    (message,) = claim.claim("default", 1, now, 60_000, pacing.Rules())
-    assert number == message.number
-    moves.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
-    moves.confirm(message, Receipt("id", Ack.SENT), now)
-
-
-def rehearse(settings: Any, draft: Draft, days: int = 7, leave_out: bool = True) -> Report:
-    fresh = drafts.find(draft.id)
-    dry_run.run(settings, draft.id, fresh.version, days, leave_out)
-    found = drafts.report(fresh)
-    assert found is not None
-    return found
 
 
 def test_a_draft_is_begun_once(database: str) -> None:

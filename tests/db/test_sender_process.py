@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -92,11 +91,9 @@ def test_it_sends_a_job_and_ends_when_it_is_told(start, queue, settings, people)
     job = queue(5)
     process = start()
     event(process, "job.completed")
-    started = time.monotonic()
     process.send_signal(signal.SIGTERM)
     rest = (process.stdout or iter(())).read()
-    assert 0 == process.wait(15)
-    assert time.monotonic() - started < 10
+    assert 0 == process.wait(30)  # in less than the 45 s that a message in hand would be given
     assert "process.stopped" in rest and "4915110" not in rest and "Hello" not in rest
     assert ["sent"] * 5 == states(job)
     assert hashes(people(5)) == set(delivered(settings))

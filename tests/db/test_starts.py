@@ -20,13 +20,7 @@ from daemon.contacts.importer import Contact, ContactList
 from daemon.db import clock, connection
 from daemon.models import Answer, Job, KeyScope, Kind, Message
 from daemon.models import Draft as DraftRow
-from tests.db.test_rehearsal import (
-    NUMBERS,
-    prepared,
-    rehearse,
-)
-
-__all__ = ["prepared"]
+from tests.support.rehearsing import NUMBERS, rehearse
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,11 @@ from daemon import errors, models
 from daemon.db import connection, inspection, postgres, proxy, schema, sqlite
 from tests.crash.disks import SmallDisk
 from tests.db import steps
-from tests.db.steps import STEPS
-from tests.db.test_database import STARTER
+from tests.db.steps import STARTER, STEPS
 
 LOSES = 'def up(migrator, db):\n    db.execute_sql("DELETE FROM event WHERE id = 1")\n'
 DANGLES = "def up(migrator, db):\n    db.execute_sql('UPDATE message SET job_id = 99')\n"
+KILLS = 24  #: so many at most, unless EVERY_STATEMENT is set
 REBUILDS = """
 from peewee import IntegerField
 def up(migrator, db):
@@ -110,23 +111,61 @@ def test_what_has_left_counts_against_the_caps_after_the_upgrade(nothing: str, o
     connection.close()
 
 
-def test_an_upgrade_killed_at_any_statement_completes(nothing: str, old: Any) -> None:
-    """SIGKILL before each statement in turn: whatever is left is whole, and the next start goes on from it."""
+def some_of(total: int) -> list[int]:
+    """The statements to kill before: all of them if EVERY_STATEMENT is set, else KILLS at most.
+
+    The first two and the last few, among which is the COMMIT, and others at equal distances between them.
+    """
+    if os.environ.get("EVERY_STATEMENT") or total <= KILLS:
+        return list(range(1, total + 1))
+    ends = [1, 2, *range(total - 4, total + 1)]
+    inner = KILLS - len(ends)
+    return sorted({*ends, *(2 + (total - 7) * n // inner for n in range(1, inner + 1))})
+
+
+@pytest.mark.parametrize("total", [7, KILLS, KILLS + 1, 100, 1_000])
+def test_the_short_form_stays_short(total: int) -> None:
+    """However many steps there are, and with what is decisive in it."""
+    chosen = some_of(total)
+
+    assert len(chosen) <= KILLS
+    assert {1, 2, total - 1, total} <= set(chosen) <= set(range(1, total + 1))
+    assert max(b - a for a, b in pairwise(chosen)) <= total / (KILLS - 8) + 1
+
+
+def test_an_upgrade_killed_at_any_statement_completes(
+    backend: str, nothing: str, old: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """SIGKILL before a statement: whatever is left is whole, and the next start goes on from it."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["tests.db.steps"])
-    killed = 0
-    while True:
-        process = processes.Process(target=steps.die_at, args=(nothing, killed + 1))
+
+    def upgrade(url: str, die_before: int, *more: Any) -> int | None:
+        process = processes.Process(target=steps.die_at, args=(url, die_before, *more))
         process.start()
         process.join(60)
-        if process.exitcode == 0:
+        return process.exitcode
+
+    if backend == "sqlite":
+        other = f"sqlite:///{tmp_path / 'other.db'}"
+    else:
+        other = request.getfixturevalue("postgresql").new_database(migrated=False)
+    steps.build(other, steps.steps_until(STEPS[0], tmp_path / "again"))
+    assert -signal.SIGKILL == upgrade(other, 40)  # what it leaves, as a copy of the file, is not made once more
+    hear, tell = processes.Pipe(duplex=False)
+    assert 0 == upgrade(other, 0, tell)
+    total = hear.recv()
+    assert total > 40
+
+    for at in some_of(total):
+        if not (ended := upgrade(nothing, at)):
+            assert at > total - 4  # killed behind the COMMIT, the one before has left nothing to do
             break
-        assert -signal.SIGKILL == process.exitcode
-        killed += 1
+        assert -signal.SIGKILL == ended
         _open_as_it_is(nothing)
-        assert old == steps.rows(old), f"killed before statement {killed}"
+        assert old == steps.rows(old), f"killed before statement {at}"
         connection.close()
-    assert killed > 40
+    assert 0 == upgrade(nothing, 0)
     connection.connect(nothing)
     assert old == steps.rows(old)
     assert not diff_models(proxy.database.obj, models.TABLES)

@@ -11,7 +11,7 @@ from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
 from daemon.api import endpoint
-from daemon.auth import sessions
+from daemon.auth import passwords, sessions
 from daemon.config import Settings
 from daemon.http import make_app
 from daemon.server.access import TOKEN_HEADER
@@ -93,6 +93,22 @@ def _endpoints_declare_their_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator
 async def client(settings: Settings, database: str, aiohttp_client: Callable[..., Awaitable[Any]]) -> Any:
     """The application on a port of its own."""
     return await aiohttp_client(make_app(settings, KEY))
+
+
+@pytest.fixture
+async def member(settings: Settings, database: str, aiohttp_client: Callable[..., Awaitable[Any]]) -> Any:
+    """A browser that has logged in with the key."""
+    browser = await aiohttp_client(make_app(settings, KEY))
+    headers = {"Accept": "text/html", "Origin": f"http://{browser.host}:{browser.port}"}
+    response = await browser.post("/app/login", data={"key": KEY}, headers=headers, allow_redirects=False)
+    assert 303 == response.status
+    return browser
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords that cost no time."""
+    monkeypatch.setattr(passwords, "COST", (4, 1, 1))
 
 
 @pytest.fixture

@@ -17,10 +17,9 @@ from daemon.contacts import uploads
 from daemon.models import Attachment, Job, Template
 from daemon.ops import retention
 from tests.http.conftest import form
-from tests.http.test_drafts import (
+from tests.support.drafting import (
     check,
     draft_of,
-    member,  # noqa: F401
     post,
     refused,
     send,
@@ -99,7 +98,7 @@ async def test_what_was_uploaded_survives_a_power_cut(api, settings, disk, monke
     assert [True] == at_that_time
 
 
-async def test_files_of_a_draft_and_of_a_template_survive_it_too(member, settings, disk):  # noqa: F811
+async def test_files_of_a_draft_and_of_a_template_survive_it_too(member, settings, disk):
     """Three ways lead in, and all end in the same place."""
     base = await with_message(member)
     await post(member, f"{base}/message", [("file", b"x" * 5_000, "draft.pdf")], text="Hi", go="next")
@@ -134,7 +133,7 @@ async def test_a_file_that_is_not_what_was_uploaded_is_not_queued(api, settings,
 
 
 @pytest.mark.parametrize("damage", ["missing", "of another content"])
-async def test_a_draft_does_not_start_with_such_a_file(member, settings, damage):  # noqa: F811
+async def test_a_draft_does_not_start_with_such_a_file(member, settings, damage):
     """The dry run was right, then the file was damaged: the start says so, and nothing is queued."""
     words, harm = DAMAGES[damage]
     base = await with_message(member)
@@ -147,7 +146,7 @@ async def test_a_draft_does_not_start_with_such_a_file(member, settings, damage)
     assert 0 == Job.select().count()
 
 
-async def test_the_dry_run_looks_at_the_content_too(member, settings):  # noqa: F811
+async def test_the_dry_run_looks_at_the_content_too(member, settings):
     """Half a file of the right size is none."""
     base = await with_message(member)
     await post(member, f"{base}/message", [("file", b"x" * 5_000, "plan.pdf")], text="Hi", go="next")
@@ -173,7 +172,7 @@ def test_a_file_is_read_once_for_all_who_get_it(settings: Any, database: str, tm
 
 
 @pytest.mark.parametrize("damage", ["missing", "of another content"])
-async def test_a_template_is_not_saved_with_such_a_file(api, member, settings, damage):  # noqa: F811
+async def test_a_template_is_not_saved_with_such_a_file(api, member, settings, damage):
     """Said while it can be uploaded again, not when a campaign is made of it; in the API and on the page."""
     words, harm = DAMAGES[damage]
     one = await api.post("/upload_attachment", data=form(b"x" * 5_000, "a.pdf"))
@@ -188,7 +187,7 @@ async def test_a_template_is_not_saved_with_such_a_file(api, member, settings, d
     assert [("Sale", "Hi")] == [(row.name, row.text) for row in Template.select()]
 
 
-async def test_a_draft_goes_on_only_without_such_a_file(member, settings):  # noqa: F811
+async def test_a_draft_goes_on_only_without_such_a_file(member, settings):
     """Where the message is written, not first in the dry run; nor does it become a template."""
     base = await with_message(member)
     await post(member, f"{base}/message", [("file", b"x" * 5_000, "plan.pdf")], text="Hi", go="attach")

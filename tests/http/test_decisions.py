@@ -17,7 +17,7 @@ from daemon.models import Evidence, Message
 from daemon.states import Finding, Role
 from daemon.transports.protocol import ChatRow, Lookup, Mark
 from tests.http.conftest import Caller
-from tests.http.test_roles import session_of
+from tests.support.signing_in import session_of
 
 PICTURE = b"\x89PNG\r\n\x1a\n\0picture"
 SEEN = Lookup(

@@ -14,7 +14,7 @@ from daemon.contacts import suppression
 from daemon.models import ContactList, Job, KeptAnswer, Message, Suppression, Template
 from daemon.states import Role
 from tests.http.conftest import KEY, Caller
-from tests.http.test_roles import session_of
+from tests.support.signing_in import session_of
 
 NUMBERS = ["+4915110000000", "+4915110000001"]
 SEND = {"numbers": NUMBERS, "message": "Hi"}

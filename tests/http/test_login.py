@@ -1,4 +1,4 @@
-"""Getting in and out: by password or key, the cookie, the token, the lock-out, sessions that end, users' pages."""
+"""Logging in and out, the lock-out, and the token that every change needs."""
 
 from __future__ import annotations
 
@@ -8,41 +8,21 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, FormData
-from aiohttp.test_utils import TestClient
 from yarl import URL
 
 from daemon import errors
 from daemon.api import events
-from daemon.auth import lockout, passwords, sessions, users
+from daemon.auth import sessions, users
 from daemon.campaigns import create
 from daemon.campaigns.create import Order
 from daemon.config import Settings
 from daemon.delivery import job_moves
-from daemon.models import Event, Message, Session
+from daemon.models import Session
 from daemon.server import access
 from daemon.server.visitors import COOKIE, LANGUAGE_COOKIE
 from daemon.states import Role
 from tests.http.conftest import KEY, Caller
-
-HTML = {"Accept": "text/html"}
-GOOD = "correct horse"
-Client = TestClient[Any, Any]
-
-
-@pytest.fixture(autouse=True)
-def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords that cost no time."""
-    monkeypatch.setattr(passwords, "COST", (4, 1, 1))
-
-
-def origin(client: Client, scheme: str = "http") -> dict[str, str]:
-    return {"Origin": f"{scheme}://{client.host}:{client.port}"}
-
-
-async def submit(client: Client, path: str, headers: dict[str, str] | None = None, **fields: str) -> ClientResponse:
-    """A form that our own page sends."""
-    given = HTML | origin(client) | (headers or {})
-    return await client.post(path, data=fields, headers=given, allow_redirects=False)
+from tests.support.signing_in import GOOD, HTML, Client, anna, look, origin, someone, submit
 
 
 async def bare(client: Client, path: str, data: object, headers: dict[str, str]) -> ClientResponse:
@@ -52,23 +32,6 @@ async def bare(client: Client, path: str, data: object, headers: dict[str, str])
 
 async def log_in(client: Client, name: str = "Anna", password: str = GOOD, **fields: str) -> ClientResponse:
     return await submit(client, "/app/login", name=name, password=password, **fields)
-
-
-async def look(client: Client, path: str, status: int = 200) -> str:
-    response = await client.get(path, headers=HTML, allow_redirects=False)
-    assert status == response.status
-    return await response.text()
-
-
-def anna(role: Role = Role.OPERATOR) -> int:
-    return int(users.create("Anna", role, GOOD, "test").id)
-
-
-def someone(client: Client, user_id: int | None = None) -> str:
-    """Put a session into the browser; its cookie."""
-    opened = sessions.open_session(users.find(user_id) if user_id else None, KEY)
-    client.session.cookie_jar.update_cookies({COOKIE: opened.token}, client.make_url("/"))
-    return opened.token
 
 
 # In
@@ -386,189 +349,3 @@ async def test_a_busy_database_lets_nobody_in_and_says_so(client: Client, monkey
 
     monkeypatch.setattr(sessions, "session", busy)
     assert 503 == (await client.get("/app", headers=HTML)).status
-
-
-# Users
-
-
-async def test_an_administrator_adds_a_user_who_then_gets_in(client: Client) -> None:
-    """The list has them, and says who is logged in."""
-    someone(client)
-
-    added = await submit(client, "/app/users", name="Ben", role="viewer", password=GOOD)
-    text = await look(client, added.headers["Location"])
-
-    assert 303 == added.status
-    assert "The user is added and can log in." in text
-    assert "<bdi>Ben</bdi>" in text
-    ben = users.named("ben")
-    assert ben is not None and "viewer" == ben.role
-    sessions.by_password(lockout.Try("192.0.2.1"), "Ben", GOOD)
-    assert "1 session, last used" in re.sub(r"\s+", " ", await look(client, "/app/users"))
-
-
-@pytest.mark.parametrize(
-    ("fields", "says"),
-    [
-        ({"name": "", "role": "viewer", "password": GOOD}, "The name is 1 to 64"),
-        ({"name": "Ben", "role": "viewer", "password": "short"}, "at least 10"),
-        ({"name": "Ben", "role": "owner", "password": GOOD}, "The role is one of"),
-        ({"name": "Ben"}, "The role is one of"),
-        ({"name": "page", "role": "viewer", "password": GOOD}, "taken by the program"),
-    ],
-)
-async def test_what_cannot_be_a_user_is_said_in_the_form(client: Client, fields: dict[str, str], says: str) -> None:
-    """What was written stays, except the password."""
-    someone(client)
-
-    response = await submit(client, "/app/users", **fields)
-
-    text = await response.text()
-    assert 422 == response.status
-    assert says in text
-    assert f'name="name" value="{fields["name"]}"' in text
-    assert GOOD not in text
-    assert [] == users.every()
-
-
-async def test_a_user_is_changed_on_their_own_page(client: Client) -> None:
-    """Role, password, access, sessions: each ends where one can see what was done."""
-    someone(client)
-    user_id = anna()
-    page = f"/app/users/{user_id}"
-    sessions.open_session(users.find(user_id))
-
-    for path, fields, done in (
-        ("/sessions/end", {}, "ended"),
-        ("/role", {"role": "admin"}, "role"),
-        ("/password", {"password": "another good one"}, "password"),
-        ("/disable", {}, "disabled"),
-        ("/enable", {}, "enabled"),
-    ):
-        response = await submit(client, page + path, **fields)
-        assert (303, f"{page}?done={done}") == (response.status, response.headers["Location"])
-        assert 'role="status"' in await look(client, f"{page}?done={done}")
-
-    assert "admin" == users.find(user_id).role
-    assert [] == sessions.sessions(user_id)
-    assert sessions.by_password(lockout.Try("192.0.2.1"), "Anna", "another good one")
-
-
-async def test_nobody_takes_their_own_way_in_away(client: Client) -> None:
-    """Another administrator has to do it; or the key."""
-    user_id = anna(Role.ADMIN)
-    someone(client, user_id)
-
-    for path, fields in (("role", {"role": "viewer"}), ("disable", {}), ("password", {"password": "another one 1"})):
-        assert 409 == (await submit(client, f"/app/users/{user_id}/{path}", **fields)).status
-
-    assert ("admin", None) == (users.find(user_id).role, users.find(user_id).disabled_at)
-
-
-async def test_a_user_that_is_not_there_is_not_found(client: Client) -> None:
-    """404 as a page."""
-    someone(client)
-
-    await look(client, "/app/users/999", 404)
-    assert 404 == (await submit(client, "/app/users/999/disable")).status
-
-
-async def test_everybody_who_came_with_the_key_is_logged_out_at_once(client: Client) -> None:
-    """The one who presses it as well."""
-    someone(client)
-    sessions.open_session(None, KEY)
-
-    response = await submit(client, "/app/users/key/sessions/end")
-
-    assert 303 == response.status
-    assert {} == sessions.everybody()
-
-
-# One's own
-
-
-async def test_a_user_changes_the_own_password_and_stays_in(client: Client) -> None:
-    """In this browser only."""
-    user_id = anna(Role.VIEWER)
-    someone(client, user_id)
-    sessions.open_session(users.find(user_id))
-
-    response = await submit(client, "/app/me/password", password=GOOD, new="another good one", again="another good one")
-
-    assert (303, "/app/me?done=own") == (response.status, response.headers["Location"])
-    assert "Your password is changed" in await look(client, "/app/me?done=own")
-    assert 1 == len(sessions.sessions(user_id))
-
-
-@pytest.mark.parametrize(
-    ("fields", "place", "says"),
-    [
-        (
-            {"password": "wrong one", "new": "another good one", "again": "another good one"},
-            "password",
-            "not your present",
-        ),
-        ({"password": GOOD, "new": "another good one", "again": "another good two"}, "again", "not the same"),
-        ({"password": GOOD, "new": "short", "again": "short"}, "new", "at least 10"),
-    ],
-)
-async def test_a_mistake_with_the_own_password_is_said_at_its_field(
-    client: Client, fields: dict[str, str], place: str, says: str
-) -> None:
-    """And changes nothing."""
-    user_id = anna(Role.VIEWER)
-    someone(client, user_id)
-
-    response = await submit(client, "/app/me/password", **fields)
-
-    found = re.search(rf'id="{place}-error"[^>]*>([^<]*)<', await response.text())
-    assert 422 == response.status
-    assert found and says in found[1]
-    assert passwords.matches(GOOD, users.find(user_id).password)
-
-
-async def test_the_key_has_no_password_to_change(client: Client) -> None:
-    """It is changed where the daemon is set up."""
-    someone(client)
-
-    assert "Present password" not in await look(client, "/app/me")
-    assert 409 == (await submit(client, "/app/me/password", password=KEY, new=GOOD, again=GOOD)).status
-
-
-async def test_logging_out_everywhere(client: Client) -> None:
-    """All of one's own sessions, and nobody else's."""
-    user_id = anna(Role.VIEWER)
-    someone(client, user_id)
-    sessions.open_session(users.find(user_id))
-    sessions.open_session(None, KEY)
-
-    response = await submit(client, "/app/me/logout")
-
-    assert (303, "/app/login") == (response.status, response.headers["Location"])
-    assert {None: 1} == {who: len(rows) for who, rows in sessions.everybody().items()}
-
-
-async def test_the_history_says_who_did_it(client: Client, api: Caller, settings: Settings) -> None:
-    """A user's name; `page` for whoever came with the key, `api` for a program."""
-    by_page = sessions.session(sessions.open_session(None, KEY).token, KEY)
-    assert by_page is not None
-    made = []
-    for who in (anna(), None, "api"):
-        job_id = int(create.create(settings, Order("Hi", numbers=["+4915110000012"]), "test")["job_id"])
-        if who == "api":
-            await api.post(f"/stop/{job_id}")
-        else:
-            someone(client, who)  # type: ignore[arg-type]
-            await client.post(f"/stop/{job_id}", headers=origin(client))
-        last = Event.select().join(Message).where(Message.job == job_id).order_by(Event.id.desc()).get()
-        made.append(last.who)
-
-    assert ["Anna", "page", "api"] == made
-
-
-def test_tls_of_our_own_is_noticed() -> None:
-    """Whatever the Origin says."""
-    own, without = (type("Request", (), {"secure": secure, "headers": {}})() for secure in (True, False))
-
-    assert access.behind_tls(own)
-    assert not access.behind_tls(without)

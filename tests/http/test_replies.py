@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.accounts import directory, pacing
-from daemon.auth import passwords, sessions, users
+from daemon.auth import sessions, users
 from daemon.campaigns import create
 from daemon.contacts import suppression
 from daemon.db import clock
@@ -46,12 +46,6 @@ async def look(client: Any, path: str, role: Role = Role.OPERATOR) -> str:
     response = await client.get(path, headers=HTML | {"Cookie": f"{COOKIE}={token}"})
     assert 200 == response.status
     return str(await response.text())
-
-
-@pytest.fixture(autouse=True)
-def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords that cost no time."""
-    monkeypatch.setattr(passwords, "COST", (4, 1, 1))
 
 
 async def test_replies_come_newest_first_with_what_they_answer(api: Any, job_id: int) -> None:

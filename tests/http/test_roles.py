@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient
 
 from daemon import errors, models, pages
 from daemon.accounts import directory, limits, pacing
-from daemon.auth import passwords, sessions, users
+from daemon.auth import users
 from daemon.campaigns import create, lifecycle
 from daemon.campaigns.create import Order
 from daemon.config import Settings
@@ -34,10 +34,11 @@ from daemon.models import (
     Template,
 )
 from daemon.server import access
-from daemon.server.visitors import COOKIE, SAFE
+from daemon.server.visitors import SAFE
 from daemon.states import QUOTED, AccountState, Hold, Role
 from daemon.transports.protocol import Health, Mark
 from tests.http.conftest import KEY
+from tests.support.signing_in import session_of
 
 PAGES = Path(pages.__file__).parent
 Client = TestClient[Any, Any]
@@ -112,12 +113,6 @@ NOBODY = {"id": "999999", "name": "nobody", "part": "link"}  # nothing is stored
 OTHERWISE = {"/app/drafts/": {"id": "f" * 32}}
 
 
-@pytest.fixture(autouse=True)
-def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords that cost no time."""
-    monkeypatch.setattr(passwords, "COST", (4, 1, 1))
-
-
 def routes(client: Client) -> list[str]:
     """Every address, as method and path; HEAD is its GET."""
     every = client.app.router.routes()
@@ -131,18 +126,6 @@ def _shape(route: Any) -> str:
 
 def _heads(every: Any) -> set[str]:
     return {f"HEAD {_shape(each)}" for each in every if each.resource}
-
-
-def session_of(role: Role | None) -> dict[str, str]:
-    """The headers of a browser that somebody with that role has just logged in with; None: a stranger's."""
-    if role is None:
-        return {}
-    word = users.word(role)
-    user = users.named(f"the {word}") or users.create(f"the {word}", role, "correct horse", "test")
-    opened = sessions.open_session(user)
-    row = sessions.session(opened.token, KEY)
-    assert row is not None
-    return {"Cookie": f"{COOKIE}={opened.token}", access.TOKEN_HEADER: row.csrf, "Sec-Fetch-Site": "same-origin"}
 
 
 async def ask(client: Client, route: str, headers: dict[str, str], **where: str) -> tuple[int, str]:

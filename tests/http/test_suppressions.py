@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
-from daemon.auth import passwords, sessions, users
+from daemon.auth import sessions, users
 from daemon.contacts import suppression
 from daemon.db import clock, proxy
 from daemon.http import make_app
@@ -47,12 +47,6 @@ async def browser(settings: Any, database: str, aiohttp_client: Callable[..., Aw
         return client
 
     return make
-
-
-@pytest.fixture(autouse=True)
-def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords that cost no time."""
-    monkeypatch.setattr(passwords, "COST", (4, 1, 1))
 
 
 async def submit(client: Client, path: str, data: Any, follow: bool = True) -> ClientResponse:

@@ -13,7 +13,7 @@ import pytest
 
 from daemon import config
 from daemon.states import AccountState
-from daemon.transports.browser import whatsapp_web
+from daemon.transports.browser import reading, ticks, whatsapp_web
 from daemon.transports.browser.driver import BrowserTransport
 from daemon.transports.protocol import Attachment, Health, Mark, Outgoing, Receipt
 from standin.client import StandIn
@@ -46,7 +46,8 @@ class Driving:
             data_dir=folder / "data", whatsapp_url=self.standin.url, send_timeout_s=5, headless=headless
         )
         # The stand-in's rows come at once, unless a test has them come late.
-        whatsapp_web.STABLE_S, whatsapp_web.EMPTY_S, whatsapp_web.BLANK_MAX_MS = 0.7, 1.5, 1_500
+        reading.STABLE_S, reading.EMPTY_S = 0.7, 1.5
+        ticks.SHARED_ROW_S, whatsapp_web.BLANK_MAX_MS = 0.7, 1_500
         self.runner = asyncio.Runner()
         self.transport = BrowserTransport(self.settings)
 

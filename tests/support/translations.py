@@ -63,6 +63,7 @@ def sentences(path: Path) -> Iterator[tuple[int, str]]:
     parts = {id(each) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for each in ast.walk(node)}
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
     docs |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "description"}
+    docs |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # beneath a name, as in a module
     yield from _fragments(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr) and not (id(node) in parts and _inner(node, tree)):

@@ -26,7 +26,7 @@ from daemon.transports.protocol import Health
 from tests.support.rig import ROOT, eventually, free_port
 
 KEY = "a-key-for-tests-0123456789"
-WAIT_S = 10.0
+WAIT_S = 20.0  #: a machine that does other things as well takes its time
 
 
 class Instance:
@@ -90,6 +90,39 @@ class Instance:
             return False
 
 
+class Part:
+    """A part of the page, looked up anew for every use: the page may put another in its place at any time.
+
+    What it is asked and told are WebElement's names: `click`, `send_keys`, `text`, `get_attribute`, …
+    """
+
+    def __init__(self, visitor: Visitor, locate: Callable[[], WebElement | None]) -> None:
+        self._visitor, self._locate = visitor, locate
+
+    @property
+    def now(self) -> WebElement:
+        """The element that is there now, waited for; scripts take it as an argument."""
+        found: WebElement = self._visitor.until(self._locate)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        if not callable(getattr(WebElement, name)):
+            return self._anew(lambda element: getattr(element, name))
+        return lambda *given: self._anew(lambda element: getattr(element, name)(*given))
+
+    def _anew(self, use: Callable[[WebElement], Any]) -> Any:
+        def ask() -> list[Any] | None:
+            element = self._locate()
+            return None if element is None else [use(element)]  # a list: the answer itself may be false
+
+        return self._visitor.until(ask)[0]
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.now == (other.now if isinstance(other, Part) else other))
+
+    __hash__ = None  # type: ignore[assignment]  # it may be another one each time
+
+
 class Visitor:
     """A person with a browser; `with Visitor(instance) as visitor`. Waits, and never sleeps."""
 
@@ -129,8 +162,8 @@ class Visitor:
     def log_in(self) -> None:
         self.open("/app/login")
         if self.driver.current_url.endswith("/app/login"):
-            for summary in self.driver.find_elements(By.CSS_SELECTOR, "details.other:not([open]) summary"):
-                summary.click()  # there are users: their form comes first
+            # Where there are users, their form comes first.
+            self.read_all("details.other:not([open]) summary", lambda summary: summary.click())
             self.find("#key").send_keys(KEY)
             self.find("form:has(#key) button").click()
             self.until(lambda: self.path() == "/app")
@@ -143,14 +176,31 @@ class Visitor:
         ignored = (NoSuchElementException, StaleElementReferenceException)
         return WebDriverWait(self.driver, timeout, 0.05, ignored).until(lambda _: ask())
 
-    def find(self, selector: str) -> WebElement:
-        """The first visible element, waited for."""
+    def find(self, selector: str, timeout: float = WAIT_S) -> Part:
+        """The first visible one, waited for."""
 
         def visible() -> WebElement | None:
             return next((e for e in self.driver.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed()), None)
 
-        found: WebElement = self.until(visible)
-        return found
+        self.until(visible, timeout)
+        return Part(self, visible)
+
+    def link(self, words: str) -> Part:
+        """The visible link with exactly these words."""
+
+        def named() -> WebElement | None:
+            return next((e for e in self.driver.find_elements(By.LINK_TEXT, words) if e.is_displayed()), None)
+
+        return Part(self, named)
+
+    def read_all(self, selector: str, ask: Callable[[WebElement], Any]) -> list[Any]:
+        """What each of them answers, of those that are there now; anew where one goes meanwhile."""
+        return list(
+            self.until(lambda: [[ask(each) for each in self.driver.find_elements(By.CSS_SELECTOR, selector)]])[0]
+        )
+
+    def texts(self, selector: str) -> list[str]:
+        return self.read_all(selector, lambda each: each.text)
 
     def gone(self, selector: str) -> None:
         """Wait until nothing of it is to be seen."""
@@ -163,8 +213,8 @@ class Visitor:
         """Wait until the element's text has it in."""
         self.until(lambda: wanted in self.driver.find_element(By.CSS_SELECTOR, selector).text, timeout)
 
-    def button(self, words: str, within: str = "body") -> WebElement:
-        """The visible button with exactly these words."""
+    def button(self, words: str, within: str = "body") -> Part:
+        """The visible button with exactly these words, waited for."""
 
         def named() -> WebElement | None:
             for each in self.driver.find_elements(By.CSS_SELECTOR, f"{within} button"):
@@ -172,22 +222,22 @@ class Visitor:
                     return each
             return None
 
-        found: WebElement = self.until(named)
-        return found
+        self.until(named)
+        return Part(self, named)
 
     def press(self, words: str, within: str = "body") -> None:
-        self.until(lambda: self.button(words, within).is_enabled())
-        self.button(words, within).click()
+        button = self.button(words, within)
+        self.until(button.is_enabled)
+        button.click()
 
     def fill(self, field: str, text: str) -> None:
         """Put a text, emoji and all, into a field as a paste would."""
-        element = self.find(f"#{field}")
-        self.driver.execute_script(
+        script = (
             "arguments[0].focus(); arguments[0].value = arguments[1];"
-            "arguments[0].dispatchEvent(new Event('input', {bubbles: true}))",
-            element,
-            text,
+            "arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
         )
+        element = self.find(f"#{field}")
+        self.until(lambda: [self.driver.execute_script(script, element.now, text)])
 
     def begin_campaign(self, file: Path) -> None:
         """A new draft with the people of that file, columns and numbers as they are guessed, up to the message."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from daemon.states import Ack, Finding
-from daemon.transports.browser.whatsapp_web import _verdict
+from daemon.transports.browser.reading import Row, verdict_of
 
 
-def row(key: str, *fits: str, own: bool | None = True, ack: str | None = "sent") -> dict[str, Any]:
+def row(key: str, *fits: str, own: bool | None = True, ack: str | None = "sent") -> Row:
     return {"id": key, "own": own, "ack": ack, "fits": list(fits), "shell": False}
 
 
@@ -33,13 +31,13 @@ def row(key: str, *fits: str, own: bool | None = True, ack: str | None = "sent")
     ],
     ids=lambda value: value.value if isinstance(value, Finding) else None,
 )
-def test_findings(rows: list[dict[str, Any]], wanted: int, finding: Finding) -> None:
+def test_findings(rows: list[Row], wanted: int, finding: Finding) -> None:
     """A row stands for one part, the least of the parts' ticks is the message's, and what is unclear proves nothing."""
-    assert finding is _verdict(rows, wanted).finding
+    assert finding is verdict_of(rows, wanted).finding
 
 
 def test_the_receipt_is_of_the_part_that_has_come_least_far() -> None:
     """Its id is that of the last part."""
-    receipt = _verdict([row("a", "yes", "no", ack="read"), row("b", "no", "yes", ack="delivered")], 2).receipt
+    receipt = verdict_of([row("a", "yes", "no", ack="read"), row("b", "no", "yes", ack="delivered")], 2).receipt
 
     assert receipt and ("b", Ack.DELIVERED) == (receipt.transport_id, receipt.ack)

@@ -22,11 +22,17 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 
 from daemon import errors
 from daemon.states import QUOTED
+from daemon.transports.browser.looks import Look
 
 log = structlog.get_logger()
 
 HERE = Path(__file__).parent
 CTRL, SHIFT = 2, 8  #: as the DevTools protocol counts them
+#: The files of js/ in the order in which they are one script: "use strict" is in the first, what starts it in the last.
+SCRIPTS = (
+    *("dom", "text", "screen", "dialogs", "rows", "side", "chat", "composer"),
+    *("send", "attachments", "history", "incoming", "linking", "commands"),
+)
 
 
 class Operation:
@@ -73,7 +79,7 @@ class Surface:
         self.text: dict[str, str] = selectors["text"]  #: regexes of states
         self.parts = {*selectors["find"], "tick"}  #: what the page can be asked for by name
         data = json.dumps(selectors, ensure_ascii=False, default=str)
-        code = "".join((HERE / "js" / name).read_text() for name in ("page.js", "incoming.js", "linking.js"))
+        code = "\n".join((HERE / "js" / f"{name}.js").read_text() for name in SCRIPTS)
         self._script = f"{code}\nconst S = {data};\nrun(arguments[0], arguments[1], arguments[arguments.length - 1]);"
         self._hits: dict[str, int] = {}
 
@@ -82,9 +88,9 @@ class Surface:
         with contextlib.suppress(TimeoutException):
             self._driver.get(self.url + path)
 
-    def observe(self) -> dict[str, Any]:
+    def observe(self) -> Look:
         """Everything that shows the state of the page."""
-        look: dict[str, Any] = self.ask("observe")
+        look: Look = self.ask("observe")
         self.born = look["born"]
         return look
 

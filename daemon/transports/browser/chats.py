@@ -200,7 +200,7 @@ class Chats:
                 log.info("chat.answer_of_another")
                 answer = ask() if ask else {"outcome": "timeout"}
                 continue
-            if not self._screens.dismiss({"dialogs": [dialog]}, idle=False):
+            if not self._screens.dismiss([dialog], idle=False):
                 self._screens.require_usable(operation)  # names the dialog
                 continue
             answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)

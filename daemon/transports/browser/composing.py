@@ -202,7 +202,7 @@ class Attacher:
                     self._surface.ask("acceptDialog", text=beginning(answer["dialog"]))
                 self._surface.ask("leavePreview")
                 raise errors.Undeliverable(_REFUSALS[answer["why"]])
-            if answer["why"] == "dialog" and not self._screens.dismiss({"dialogs": [answer["dialog"]]}, idle=False):
+            if answer["why"] == "dialog" and not self._screens.dismiss([answer["dialog"]], idle=False):
                 self._screens.require_usable(operation)
             if time.monotonic() > until:
                 raise errors.NotSubmitted("WhatsApp shows no preview of the attachment.")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from daemon import errors
 from daemon.states import AccountState, Hold
-from daemon.transports.browser.bridge import Interrupted, Operation, Surface, mask
+from daemon.transports.browser import screen_rules
+from daemon.transports.browser.bridge import Interrupted, Operation, Surface
+from daemon.transports.browser.looks import Dialog, Look
+from daemon.transports.browser.screen_rules import Heal, Seen, Verdict, first, judge
 from daemon.transports.protocol import Health
 
 log = structlog.get_logger()
@@ -24,7 +26,6 @@ RECONNECT_S = 10.0  #: between two clicks on "Reconnect"
 RELOAD_S, RELOAD_MAX_S = 5.0, 120.0  #: between two reloads of a page that does not come
 UPDATE_S = 3600.0  #: between two refreshes for an update
 CHANGED_S, CHANGED_MAX_S = 600.0, 3600.0  #: between two reloads in the hope of a build that we know
-UNKNOWN_SCREEN_S = 60.0  #: how long the page may show nothing we know
 LINK_S = 900.0  #: how long a code that was asked for is renewed when it has expired; then the QR code comes back
 PROBE_S, PROBE_MAX_S = 30.0, 900.0  #: between two looks whether a new chat may be started again
 OPEN_MS = 8_000  #: how long a chat may take to open before another way is tried
@@ -95,12 +96,12 @@ class Screens:
         self._changed: list[str] = []  # what the self-check misses
         self._changed_in = 0.0  # and in which life of the page
 
-    def look(self, operation: Operation, *, idle: bool) -> tuple[Health, dict[str, Any]]:
+    def look(self, operation: Operation, *, idle: bool) -> tuple[Health, Look]:
         """Look, heal what can be healed, look again. idle: nothing is in hand, so the page may be reloaded."""
         look = self._surface.observe()
         for _ in range(4):
             operation.check()
-            if not self.dismiss(look, idle=idle):
+            if not self.dismiss(look["dialogs"], idle=idle):
                 break
             time.sleep(0.05)
             look = self._surface.observe()
@@ -111,9 +112,9 @@ class Screens:
             health = self._judge(look, idle=idle)
         return health, look
 
-    def dismiss(self, look: dict[str, Any], *, idle: bool) -> bool:
+    def dismiss(self, dialogs: list[Dialog], *, idle: bool) -> bool:
         """Put away one dialog that needs no person. True when something was clicked."""
-        for dialog in look["dialogs"]:
+        for dialog in dialogs:
             if dialog["invalid"]:
                 return bool(self._surface.ask("acceptDialog", text=self._surface.text["invalid_number"]))
             if dialog["waiting"] or _is_state(self._surface.text, dialog["text"]):
@@ -130,75 +131,92 @@ class Screens:
                     return True
         return False
 
-    def _judge(self, look: dict[str, Any], *, idle: bool) -> Health:
-        said, main = set(look["said"]), bool(look["main"])
-        if look["error_page"]:
-            self._reload_later()
-            return Health(AccountState.OFFLINE, detail=f"WhatsApp Web cannot be reached ({look['error_page']}).")
-        if "banned" in said:
-            seconds = seconds_of(look["duration"] or "")
-            until = int((time.time() + seconds) * 1000) if seconds else None
-            detail = "WhatsApp has banned this account for a time. Learn more on the phone."
-            return Health(AccountState.BANNED, Hold.TEMPORARY_BAN, until, detail)
-        if "conflict" in said:
-            return self._conflict()
-        self.since.conflict = None
-        if "offline" in said or look["offline_icon"] or not look["online"] or ("reconnecting" in said and main):
-            if idle and self.since.may("reconnect", RECONNECT_S, 8 * RECONNECT_S):
-                self._surface.ask("click", name="reconnect")
-            return Health(AccountState.OFFLINE, detail="WhatsApp Web has no connection to its servers.")
-        if not main:
-            return self._judge_start(look, said)
+    def _judge(self, look: Look, *, idle: bool) -> Health:
+        """What the look means for the account; what may heal it is done."""
+        seconds = seconds_of(look["duration"] or "")
+        seen = Seen(look, until=int((time.time() + seconds) * 1000) if seconds else None)
+        verdict = first(screen_rules.ANYWHERE, seen)
+        if verdict is None or verdict.heal is Heal.RECONNECT:
+            self.since.conflict = None
+        if verdict is None:
+            verdict = self._judge_main(seen, idle=idle) if look["main"] else self._judge_start(seen)
+        return self._heal(verdict, look, idle=idle)
+
+    def _judge_start(self, seen: Seen) -> Verdict:
+        """The screens before, or instead of, the chats."""
+        self.left += 1
+        since = self.since.unknown
+        unknown_s = time.monotonic() - since if since is not None else 0.0
+        verdict = judge(screen_rules.START, replace(seen, unknown_s=unknown_s))
+        if verdict.known:
+            self.since.unknown = None
+        elif since is None:
+            self.since.unknown = time.monotonic()
+        if verdict.health.state is AccountState.NEEDS_LINK:
+            self._checked = False
+        return verdict
+
+    def _judge_main(self, seen: Seen, *, idle: bool) -> Verdict:
         for what in ("reload", "reconnect", "link_code"):
             self.since.over(what)
         self.since.unknown = self.since.linking = None
-        return self._judge_main(look, said, idle=idle)
+        verdict = first(screen_rules.ACCOUNT, seen)
+        if verdict is None:
+            self._examine(seen.look, idle=idle)
+            verdict = judge(
+                screen_rules.PARTS, replace(seen, bar=self._bar.hold if self._bar else None, changed=self._changed)
+            )
+        if verdict.health.state is AccountState.READY:
+            self.since.over("new_build")
+        elif idle and (dialog := seen.unknown_dialog) and verdict.health.hold is Hold.UNKNOWN_DIALOG:
+            log.warning("page.dialog_unknown", buttons=len(dialog["buttons"]))
+        return verdict
 
-    def _judge_start(self, look: dict[str, Any], said: set[str]) -> Health:
-        """The screens before, or instead of, the chats."""
-        self.left += 1
-        if look["link_code"] or look["link_entry"] or look["link_expired"]:
-            return self._linking(look)
-        if look["qr"] or look["qr_screen"] or look["qr_reload"]:
-            self.since.unknown = None
-            self._checked = False
-            if look["qr_reload"] and self.since.may("qr_reload", 2.0, 30.0):
-                self._surface.ask("click", name="qr_reload")
-                log.info("page.qr_reloaded")
-            elif look["qr"] and not look["qr_reload"]:
-                self.since.over("qr_reload")
-            detail = "WhatsApp logged this device out: link it again." if "logged_out" in said else None
-            return Health(AccountState.NEEDS_LINK, detail=detail, qr=None if look["qr_reload"] else look["qr"])
-        if "logging_out" in said:
-            return Health(AccountState.LOADING, detail="WhatsApp is logging this device out.")
-        screens = {
-            "unsupported": (Hold.UNSUPPORTED_BROWSER, "WhatsApp Web does not support this browser: update Chromium."),
-            "deprecated": (Hold.APP_TOO_OLD, "WhatsApp on the phone is too old: update it there."),
-            "terms": (Hold.TERMS, "WhatsApp wants something confirmed on the phone: open WhatsApp there."),
-        }
-        for name, (hold, detail) in screens.items():
-            if name in said and not (look["progress"] or look["splash"]):
-                return Health(AccountState.HELD, hold, detail=detail)
-        if "unreachable" in said:
-            self._reload_later()
-            detail = "WhatsApp Web does not load: its service is unavailable, or this network blocks it."
-            return Health(AccountState.HELD, Hold.UNREACHABLE, detail=detail)
-        if look["splash"] or look["progress"] or "loading" in said or "reconnecting" in said:
-            self.since.unknown = None
-            return Health(AccountState.LOADING)
-        known_since = self.since.unknown = self.since.unknown or time.monotonic()
-        if time.monotonic() - known_since < UNKNOWN_SCREEN_S:
-            return Health(AccountState.LOADING)
-        self._reload_later()
-        if look["dialogs"]:
-            return Health(AccountState.HELD, Hold.UNKNOWN_DIALOG, detail=mask(look["dialogs"][0]["text"]))
-        detail = "Instead of WhatsApp Web the page shows: " + (mask(look["text"], 80) if look["text"] else "nothing")
-        return Health(AccountState.HELD, Hold.UNREACHABLE, detail=detail)
+    def _examine(self, look: Look, *, idle: bool) -> None:
+        """Ask what one look cannot tell: is the bar still there, are the parts that sending needs?"""
+        if self._bar and self._still_barred(self._bar, look, idle=idle):
+            return
+        if self._changed and look["born"] != self._changed_in:  # a new build may have come with the reload
+            self._changed, self._checked = [], False
+        if not self._checked:
+            self._self_check()
+        if self._changed:  # a part that cannot be looked for from here stays missing until the page comes anew
+            known = [name for name in self._changed if name in self._surface.parts]
+            gone = self._surface.ask("missing", names=known)
+            self._changed = [name for name in self._changed if name in gone or name not in known]
 
-    def _linking(self, look: dict[str, Any]) -> Health:
-        """The steps of linking by a code. Where nobody is at it any more, the QR code comes back."""
-        self.since.unknown = None
-        self._checked = False
+    # -- healing -----------------------------------------------------------------------------------------------
+
+    def _heal(self, verdict: Verdict, look: Look, *, idle: bool) -> Health:
+        """Do what the verdict names, where it is time for it. Returns how the account is then."""
+        match verdict.heal:
+            case Heal.RELOAD:
+                self._reload_later()
+            case Heal.TAKE_WINDOW:
+                self._take_window()
+            case Heal.RENEW_QR:
+                self._renew_qr(look)
+            case Heal.RENEW_CODE:
+                self._renew_code(look)
+            case Heal.RECONNECT if idle and self.since.may("reconnect", RECONNECT_S, 8 * RECONNECT_S):
+                self._surface.ask("click", name="reconnect")
+            case Heal.NEW_BUILD if idle and self.since.may("new_build", CHANGED_S, CHANGED_MAX_S, at_once=False):
+                self._surface.open()
+            case Heal.ACCEPT_UPDATE if idle and self.since.may("update", UPDATE_S, UPDATE_S):
+                log.info("page.update_accepted")
+                self._surface.open()
+                return Health(AccountState.LOADING)
+        return verdict.health
+
+    def _renew_qr(self, look: Look) -> None:
+        if look["qr_reload"] and self.since.may("qr_reload", 2.0, 30.0):
+            self._surface.ask("click", name="qr_reload")
+            log.info("page.qr_reloaded")
+        elif look["qr"] and not look["qr_reload"]:
+            self.since.over("qr_reload")
+
+    def _renew_code(self, look: Look) -> None:
+        """The code of a linking expires. Where nobody is at it any more, the QR code comes back."""
         began = self.since.linking
         if began is None or time.monotonic() - began > LINK_S:
             self.since.linking = None
@@ -208,48 +226,9 @@ class Screens:
         elif self.since.may("link_code", 2.0, 30.0):
             self._surface.ask("click", name="link_renew")
             log.info("page.code_renewed")
-        return Health(AccountState.NEEDS_LINK, link_code=None if look["link_expired"] else look["link_code"])
 
-    def _judge_main(self, look: dict[str, Any], said: set[str], *, idle: bool) -> Health:
-        cap = look["cap_used"]
-        seconds = seconds_of(look["duration"] or "")
-        until = int((time.time() + seconds) * 1000) if seconds else None
-        if "monthly_cap" in said or "fail_cap" in said or (cap and cap[0] >= cap[1]):
-            return _no_new_chats(Hold.MONTHLY_CAP, until)
-        if "restricted" in said and "new_chats_only" in said:
-            return _no_new_chats(Hold.RESTRICTED, until)
-        if "restricted" in said:
-            return Health(AccountState.HELD, Hold.RESTRICTED, until, "WhatsApp has restricted this account.")
-        unknown = [dialog for dialog in look["dialogs"] if not dialog["waiting"]]
-        if unknown:
-            if idle:
-                log.warning("page.dialog_unknown", buttons=len(unknown[0]["buttons"]))
-            return Health(AccountState.HELD, Hold.UNKNOWN_DIALOG, detail=mask(unknown[0]["text"]))
-        if self._bar and (held := self._probe_bar(self._bar, look, idle=idle)):
-            return held
-        if not self._checked:
-            self._self_check()
-        if self._changed and look["born"] != self._changed_in:  # a new build may have come with the reload
-            self._changed, self._checked = [], False
-            return self._judge_main(look, said, idle=idle)
-        if self._changed:  # a part that cannot be looked for from here stays missing until the page comes anew
-            known = [name for name in self._changed if name in self._surface.parts]
-            gone = self._surface.ask("missing", names=known)
-            self._changed = [name for name in self._changed if name in gone or name not in known]
-        if self._changed:
-            if idle and self.since.may("new_build", CHANGED_S, CHANGED_MAX_S, at_once=False):
-                self._surface.open()
-            names = ", ".join(self._changed)
-            return Health(AccountState.HELD, Hold.PAGE_CHANGED, detail=f"WhatsApp Web has changed; not found: {names}.")
-        if idle and "update_banner" in said and self.since.may("update", UPDATE_S, UPDATE_S):
-            log.info("page.update_accepted")
-            self._surface.open()
-            return Health(AccountState.LOADING)
-        self.since.over("new_build")
-        detail = "The phone has not been online for a while." if "phone_offline" in said else None
-        return Health(AccountState.READY, detail=detail)
-
-    def _conflict(self) -> Health:
+    def _take_window(self) -> None:
+        """Another window has WhatsApp; after a while we take it back."""
         since, now = self.since, time.monotonic()
         since.conflict = since.conflict or now
         if now - since.conflict >= since.conflict_wait and self._surface.ask("click", name="use_here"):
@@ -257,15 +236,14 @@ class Screens:
             since.conflict = None
             since.conflict_wait = min(since.conflict_wait * 2, CONFLICT_MAX_S)
         self.left += 1
-        return Health(AccountState.HELD, Hold.CONFLICT, detail="WhatsApp Web is open in another window.")
 
     def _reload_later(self) -> None:
         if self.since.may("reload", RELOAD_S, RELOAD_MAX_S):
             log.info("page.reloaded")
             self._surface.open()
 
-    def _probe_bar(self, bar: Bar, look: dict[str, Any], *, idle: bool) -> Health | None:
-        """A chat could not be written in: is that still so? None when it is over."""
+    def _still_barred(self, bar: Bar, look: Look, *, idle: bool) -> bool:
+        """A chat could not be written in: is that still so?"""
         # Of another chat a composer says nothing: those that the other side knows keep theirs.
         chat = look["chat"] if look["chat"] and look["chat"]["title"] == bar.title else None
         if idle and self.since.may("probe", PROBE_S, PROBE_MAX_S):
@@ -280,8 +258,8 @@ class Screens:
             log.info("page.bar_cleared", reason=bar.hold)
             self._bar = None
             self.since.over("probe")
-            return None
-        return _no_new_chats(bar.hold, None)
+            return False
+        return True
 
     def _self_check(self) -> None:
         """Once in a life, before any recipient is touched: is what sending needs where we look for it?"""
@@ -298,11 +276,11 @@ class Screens:
         self._changed, self._changed_in = missing, self._surface.born
         log.error("page.self_checked", missing=missing)
 
-    def require_usable(self, operation: Operation, *, offline_ok: bool = False) -> dict[str, Any]:
-        """What `observe` saw. Raises AccountUnready."""
+    def require_usable(self, operation: Operation, *, offline_ok: bool = False) -> tuple[AccountState, Look]:
+        """How the account is, and the look that told it. Raises AccountUnready."""
         health, look = self.look(operation, idle=False)
         if health.usable or (offline_ok and health.state is AccountState.OFFLINE):
-            return look | {"state": health.state}
+            return health.state, look
         raise errors.AccountUnready(health.detail or f"The account is {health.state}.")
 
     def note_bar(self, hold: Hold, digits: str, title: str | None) -> None:
@@ -317,17 +295,9 @@ class Screens:
         return self._bar is not None and self._bar.digits == digits
 
 
-def _no_new_chats(hold: Hold, until: int | None) -> Health:
-    detail = {
-        Hold.RESTRICTED: "WhatsApp has restricted this account: it can't start new chats.",
-        Hold.MONTHLY_CAP: "No new chats can be started this month.",
-    }[hold]
-    return Health(AccountState.HELD, hold, until, detail, known_chats=True)
-
-
-def beginning(dialog: dict[str, Any]) -> str:
+def beginning(dialog: Dialog) -> str:
     """A regex that finds this dialog again by its first words. Special signs are left open."""
-    first: str = next((line for line in dialog["text"].splitlines() if line.strip()), "")
+    first = next((line for line in dialog["text"].splitlines() if line.strip()), "")
     return re.sub(r"[^\w ]", ".", first[:40])
 
 

@@ -1,6 +1,6 @@
 """WhatsApp Web's page as a transport uses it: prepare, hand over, look up.
 
-The looking is done by `page.js`, by the selectors of `selectors.toml`; here are the decisions. Nothing is
+The looking is done by the scripts of `js/`, by the selectors of `selectors.toml`; here are the decisions. Nothing is
 typed before the open chat is proved to be the recipient's, and the call that clicks "Send" looks once more.
 """
 
@@ -10,7 +10,7 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from daemon import errors
-from daemon.states import E164, AccountState, Ack, Finding
+from daemon.states import E164, AccountState, Ack
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface, mask
 from daemon.transports.browser.chat import Chat
 from daemon.transports.browser.chats import Chats
@@ -27,24 +27,17 @@ from daemon.transports.browser.composing import Attacher, Box, Parcel, own_names
 from daemon.transports.browser.incoming import Incoming, name_of
 from daemon.transports.browser.leftovers import Leftovers
 from daemon.transports.browser.linking import Linking
+from daemon.transports.browser.looking_back import Handed, LookingBack
 from daemon.transports.browser.screens import Screens
-from daemon.transports.protocol import ChatRow, Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread
+from daemon.transports.browser.ticks import Clicked, TickWait, Todo
+from daemon.transports.protocol import Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread
 
 log = structlog.get_logger()
 
-SLICE_MS = 2_000  #: longest wait inside the page while waiting for a tick
 EMPTY_MS = 150  #: how long a list without messages must stay so to count as empty
 BLANK_MS = 150  #: the same when the list shows nothing at all, not even a date or a notice
 BLANK_MAX_MS = 8_000  #: the same when the list of chats says that there are messages
-LATE_ROWS_S = 0.12  #: how long a message without a clock is looked at again in a chat that was empty
-LOOK_BACK_S = 60.0
-IGNORED_S = 5.0  #: how long the text may stay in the composer after the click on Send
-STABLE_S = 2.0  #: how long a complete history must stay as it is before something counts as absent
-EVIDENCE_ROWS = 12  #: how many of the chat a person sees who has to decide
-EMPTY_S = 15.0  #: the same when the chat shows nothing at all: its messages may come late, or never in this page
 SETTLE_S = 10.0  #: how long a page that loads anew under a preparation may take to show why
-
-_ACKS = {"sent": Ack.SENT, "delivered": Ack.DELIVERED, "read": Ack.READ}
 
 
 @dataclass
@@ -72,7 +65,8 @@ class Page:
         self._composer = Box(self._surface, "composer")
         self._attacher = Attacher(self._surface, self.screens, temp)
         self._prepared: Prepared | None = None
-        self._handed: tuple[Outgoing, Mark, float] | None = None  # the last hand-over, and the page's life it was in
+        self._handed: Handed | None = None
+        self._looking_back = LookingBack(self._surface, self.screens, self.chats, self.incoming)
         self._attach_seen = True
         self._looked = False  # at the page as a whole, since something was prepared
 
@@ -159,7 +153,7 @@ class Page:
         self._surface.own = own_names(message)
         parcels = plan(message)
         with self._before_anything_left(message.number, operation):
-            look = self.screens.require_usable(operation)
+            _, look = self.screens.require_usable(operation)
             if look["preview"] and not self._surface.ask("leavePreview"):
                 self._surface.open()
                 raise errors.NotSubmitted("An attachment of before was still waiting in the page; it loads anew.")
@@ -296,48 +290,20 @@ class Page:
             raise errors.NotSubmitted(f"The message was not sent. {why}")
         return self._await_tick(parcel, clicked, until, operation)
 
-    def _await_tick(self, parcel: Parcel, clicked: dict[str, Any], until: float, operation: Operation) -> Receipt:
-        began = time.monotonic()
-        seen_waiting, confirmed, ignored = False, clicked["count"] > 0, False
-        some_since: float | None = None
+    def _await_tick(self, parcel: Parcel, clicked: Clicked, until: float, operation: Operation) -> Receipt:
+        tick = TickWait(clicked, typed=parcel.where == "composer", until=until, clock=time.monotonic)
         while True:
-            left_ms = max(int((until - time.monotonic()) * 1000), 0)
-            answer = self._surface.ask(
-                "awaitRow", before=clicked["before"], wants=parcel.wants(), wait_ms=min(SLICE_MS, left_ms)
-            )
+            answer = self._surface.ask("awaitRow", before=clicked["before"], wants=parcel.wants(), wait_ms=tick.wait_ms)
             operation.check()
-            found = [row for row in answer["found"] if row]
-            acks = [row["ack"] for row in found]
-            seen_waiting |= "pending" in acks
-            if "failed" in acks:
-                time.sleep(0.4)  # it may be on its way to a second try
-                again = self._surface.ask("awaitRow", before=clicked["before"], wants=parcel.wants(), wait_ms=0)
-                if any(row and row["ack"] == "failed" for row in again["found"]):
-                    raise errors.NotSubmitted("WhatsApp reports that the message was not sent.")
-                continue
-            ticked = bool(found) and all(ack in _ACKS for ack in acks)
-            if ticked and len(found) < len(answer["found"]):  # several files may share one row
-                some_since = some_since or time.monotonic()
-                ticked = time.monotonic() - some_since > STABLE_S
-            if ticked and not confirmed and not seen_waiting:
-                # The chat was empty: older rows, ticked long ago, may have come only now. Ours follows them.
-                confirmed = True
-                time.sleep(LATE_ROWS_S)
-                continue
-            if ticked:
-                ack = min((_ACKS[ack] for ack in acks), key=list(Ack).index)
-                return Receipt(found[-1]["id"], ack)
-            if not found and not ignored and parcel.where == "composer" and time.monotonic() - began > IGNORED_S:
-                ignored = True
-                if answer["draft"] and self._take_back(parcel, clicked):
-                    raise errors.NotSubmitted("WhatsApp did not react to the Send button.")
-            if answer["born"] != clicked["born"]:
-                raise errors.SubmitUnknown("The page was loaded anew before WhatsApp's tick came.")
-            if time.monotonic() >= until:
-                what = "is still on the clock" if found else "does not show up in the chat"
-                raise errors.SubmitUnknown(f"The message {what}.")
+            outcome = tick.step(answer)
+            if isinstance(outcome, Receipt):
+                return outcome
+            if outcome is Todo.TAKE_BACK and self._take_back(parcel, clicked):
+                raise errors.NotSubmitted("WhatsApp did not react to the Send button.")
+            if tick.pause_s:
+                time.sleep(tick.pause_s)
 
-    def _take_back(self, parcel: Parcel, clicked: dict[str, Any]) -> bool:
+    def _take_back(self, parcel: Parcel, clicked: Clicked) -> bool:
         """The text still stands in the composer: remove it. True when it is certain that it was not sent."""
         back = self._surface.ask("readBack", where="composer", text=parcel.text, wait_ms=0)
         if not (back["same"] or back["close"]):
@@ -349,164 +315,8 @@ class Page:
         answer = self._surface.ask("awaitRow", before=clicked["before"], wants=parcel.wants(), wait_ms=1_000)
         return not any(answer["found"]) and answer["fresh"] == 0
 
-    # -- looking back ------------------------------------------------------------------------------------------
-
     def look_up(self, message: Outgoing, mark: Mark, operation: Operation) -> Lookup:
         """See Transport.look_up."""
         self.discard()
         self._surface.own = own_names(message)
-        found = self._find(message, mark, operation)
-        if found.finding is not Finding.UNKNOWN:
-            return found
-        return replace(found, rows=self._newest_rows(message.number), screenshot=self._surface.picture())
-
-    def _newest_rows(self, number: E164) -> tuple[ChatRow, ...]:
-        """The rows of the recipient's chat; none where it cannot be proved that it is the open one."""
-        with contextlib.suppress(Interrupted):
-            if self._shows(re.sub(r"\D", "", number)):
-                return tuple(ChatRow(**row) for row in self._surface.ask("newestRows", count=EVIDENCE_ROWS))
-        return ()
-
-    def _shows(self, digits: str) -> bool:
-        """Whether the open chat is still the one that was proved to be theirs."""
-        at, proved = self._surface.ask("chatNow", digits=digits), self.chats.proved
-        return proved is not None and (proved.digits, proved.title, proved.left) == (
-            digits,
-            at["title"],
-            self.screens.left,
-        )
-
-    def _find(self, message: Outgoing, mark: Mark, operation: Operation) -> Lookup:
-        try:
-            return self._look_up(message, mark, operation)
-        except (Interrupted, StaleElementReferenceException):
-            return Lookup(Finding.UNKNOWN, "The page was loaded anew during the look into the chat.")
-        except errors.NotSubmitted as error:
-            return Lookup(Finding.UNKNOWN, str(error))
-        except errors.Undeliverable:
-            # Whatever WhatsApp says of the number now, the message may have reached it before.
-            return Lookup(
-                Finding.UNKNOWN,
-                "WhatsApp does not open the chat now (not on WhatsApp, or blocked): what is in it cannot be seen.",
-            )
-
-    def _look_up(self, message: Outgoing, mark: Mark, operation: Operation) -> Lookup:
-        digits = re.sub(r"\D", "", message.number)
-        online = self.screens.require_usable(operation, offline_ok=True)["state"] is not AccountState.OFFLINE
-        self._surface.ask("leavePreview")
-        proved = True
-        if not online:
-            if not self._shows(digits):
-                raise errors.AccountUnready("WhatsApp Web has no connection to its servers.")
-        else:
-            try:
-                self.incoming.overhear()
-                self.chats.open(message.number, operation)
-            except errors.AccountUnready:
-                if not self.screens.barred(digits):
-                    raise  # with a bar in place of the composer the rows can be read all the same
-                proved = bool(self._surface.ask("chatNow", digits=digits)["number"])
-        wants = [want for parcel in plan(message) for want in parcel.wants()]
-        same_life = self._handed == (message, mark, self._surface.born)
-        return self._read_back_to(mark, wants, digits, operation, online=online, same_life=same_life, proved=proved)
-
-    def _read_back_to(
-        self,
-        mark: Mark,
-        wants: list[dict[str, Any]],
-        digits: str,
-        operation: Operation,
-        *,
-        online: bool,
-        same_life: bool,
-        proved: bool,
-    ) -> Lookup:
-        """Read the rows after the mark, loading older ones until it is reached (or the beginning is).
-
-        An entirely empty chat proves nothing in the life of the page that was handed the message (same_life):
-        its rows may never come there. A chat that is not proved to be theirs (proved) is by the mark's row in it.
-        """
-        anchored = mark.last is not None or mark.last_own is not None
-        turned = False  # whether older rows than those of the first page have come
-        until = time.monotonic() + LOOK_BACK_S
-        self._surface.ask("settled", max_ms=8_000, quiet_ms=200, empty_ms=1_000)
-        stable_since: float | None = None
-        last: object = None
-        while True:
-            operation.check()
-            history = self._surface.ask(
-                "history", last=mark.last, last_own=mark.last_own, wants=wants, wait_ms=1_000, digits=digits
-            )
-            verdict = _verdict(history["rows"], len(wants))
-            if verdict.finding in (Finding.SENT, Finding.WAITING, Finding.FAILED) and (
-                history["reached"] or (proved and not anchored and not turned)
-            ):
-                return verdict
-            if verdict.finding is Finding.UNKNOWN and history["reached"]:
-                return verdict
-            sign = (history["count"], history["first"], history["last"], history["loading"], history["painted"])
-            if sign != last or history["loading"]:
-                last, stable_since = sign, time.monotonic()
-            calm_s = time.monotonic() - stable_since if stable_since is not None else 0.0
-            calm = calm_s >= STABLE_S
-            if not history["painted"]:
-                calm = calm_s >= EMPTY_S
-                if calm and (history["listed"] or same_life):
-                    if same_life and online:
-                        log.info("page.reloaded")
-                        self._surface.open()
-                    return Lookup(Finding.UNKNOWN, "The chat shows nothing at all: it may not have been loaded.")
-            if history["reached"]:
-                complete = True
-            else:
-                older = self._surface.ask("older", wait_ms=500)
-                complete = older["top"] and not older["came"] and not older["loading"]
-                turned |= older["came"]
-            if complete and calm:
-                break
-            if time.monotonic() > until:
-                return Lookup(Finding.UNKNOWN, "The chat's history could not be loaded as far as needed.")
-            time.sleep(0.05)
-        with contextlib.suppress(Interrupted):
-            self._surface.ask("newest")
-        if not proved and not history["reached"]:
-            return Lookup(Finding.UNKNOWN, "The chat that is open cannot be proved to be the right one.")
-        if anchored and not history["reached"]:
-            return Lookup(Finding.UNKNOWN, "The message that was the last one before is not in the chat any more.")
-        if verdict.finding is Finding.UNKNOWN:
-            return verdict
-        if verdict.finding is not Finding.ABSENT or history["near"]:
-            return Lookup(Finding.UNKNOWN, "A message like it is in the chat, but it may be an older one.")
-        if not (online and self.screens.look(operation, idle=False)[0].usable):
-            return Lookup(Finding.UNKNOWN, "It is not in the chat, but WhatsApp Web is offline.")
-        return verdict
-
-
-def _verdict(rows: list[dict[str, Any]], wanted: int) -> Lookup:
-    """What the rows after the mark say of a message that shows in `wanted` rows."""
-    order = {"failed": 0, "pending": 1, "sent": 2, "delivered": 3, "read": 4}
-    unclear = any(
-        (row["own"] is None and "yes" in row["fits"]) or (row["own"] is not False and "unclear" in row["fits"])
-        for row in rows
-    )
-    best: list[dict[str, Any] | None] = []
-    used: set[str] = set()
-    for index in range(wanted):
-        hits = [row for row in rows if row["own"] and row["fits"][index] == "yes" and row["id"] not in used]
-        hit = max(hits, key=lambda row: order.get(row["ack"] or "pending", 1), default=None)
-        if hit:
-            used.add(hit["id"])
-        best.append(hit)
-    found = [row for row in best if row]
-    if not found:
-        if unclear:
-            return Lookup(Finding.UNKNOWN, "There is a message in the chat whose content cannot be read.")
-        return Lookup(Finding.ABSENT, "The chat is loaded and the message is not in it.")
-    if len(found) < wanted:
-        return Lookup(Finding.UNKNOWN, f"Only {len(found)} of the message's {wanted} parts are in the chat.")
-    worst = min((row["ack"] or "pending" for row in found), key=lambda ack: order[ack])
-    if worst == "failed":
-        return Lookup(Finding.FAILED, "It is in the chat, and WhatsApp says that it was not sent.")
-    if worst == "pending":
-        return Lookup(Finding.WAITING, "It is in the chat, on the clock.")
-    return Lookup(Finding.SENT, "It is in the chat, with WhatsApp's tick.", Receipt(found[-1]["id"], _ACKS[worst]))
+        return self._looking_back.look_up(message, mark, operation, self._handed)

@@ -1,4 +1,4 @@
-// What comes in: which chats are unread, and what stands in them. Sent along with page.js, whose helpers it uses.
+// What comes in: which chats are unread, and what stands in them.
 
 const AT_HAND = 12; // rows of a chat that is open for another reason, at least
 const LIST_MS = 12000; // for one walk through the list of chats

@@ -1,4 +1,4 @@
-// Linking this device by a code, and logging it out. One script with page.js, whose helpers it uses.
+// Linking this device by a code, and logging it out.
 
 // What `observe` tells of it. The code is a credential: it is looked at, and never part of an error.
 function linking() {

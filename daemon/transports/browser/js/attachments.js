@@ -1,0 +1,99 @@
+// Giving files to the page, and the preview in which they wait to be sent.
+
+// No file input may open the system's chooser: nobody could close that window.
+function guardInputs() {
+  const quiet = function (original) {
+    return function (...given) {
+      return this.type === "file" ? undefined : original.apply(this, given);
+    };
+  };
+  const proto = HTMLInputElement.prototype;
+  if (!Object.hasOwn(proto, "click")) {
+    proto.click = quiet(HTMLElement.prototype.click);
+    proto.showPicker = quiet(proto.showPicker);
+  }
+}
+
+function accepts(input, kind) {
+  const accept = (input.accept ?? "").toLowerCase().replace(/\s/g, "");
+  if (kind === "media") return accept.includes("video/mp4") || accept.includes("video/*");
+  if (kind === "audio") return accept.includes("audio/") && !accept.includes("image/");
+  return accept === "*" || accept === "*/*";
+}
+
+const inputFor = (kind) => [...document.querySelectorAll("input[type=file]")].filter((input) => accepts(input, kind)).at(-1) ?? null;
+const OUTSIDE_MENU = "#side, #pane-side, header, [data-id], [role=row]";
+const MENU = "[role=menu], [role=application]";
+
+// Open the attach menu, choose the entry of `kind` and return the file input that belongs to it.
+async function chooseInput({ kind, wait_ms }) {
+  guardInputs();
+  const known = new Set(document.querySelectorAll("input[type=file]"));
+  const attach = await until(() => one("attach"), wait_ms);
+  if (!attach) return { why: "attach" };
+  const label = rx(S.menu[kind]);
+  const named = (name) => !!name && label.test(clean(name).trim());
+  const offered = () => {
+    for (const choice of S.find.menu_entry) {
+      for (const el of matches(choice, document)) {
+        if (!visible(el) || el.closest(OUTSIDE_MENU) || el.closest(lists())) continue;
+        if ([el.ariaLabel, el.title, words(el)].some(named)) return el;
+        // The words may be one part among others; a click on it reaches whatever listens above it.
+        const part = [...el.querySelectorAll("*")].find((one) => !one.closest("svg") && !one.childElementCount && named(one.textContent));
+        if (part) return part;
+      }
+    }
+    return null;
+  };
+  // The menu may stand open, as somebody has left it: then it is used as it is. Where that does not show, the first
+  // click has put it away. Two clicks without an entry leave it as it was.
+  let entry = offered();
+  entry = entry?.closest(MENU) ? entry : null;
+  for (const ms of [3000, 1000]) {
+    if (entry) break;
+    attach.click();
+    entry = await until(offered, ms);
+  }
+  if (!entry) return { why: "entry" };
+  entry.click();
+  const input = await until(() => {
+    const found = inputFor(kind);
+    return found && (!known.has(found) || null) ? found : null;
+  }, 700) ?? (await until(() => inputFor(kind), 1500));
+  if (!input) return { why: "input" };
+  return { input, multiple: input.multiple };
+}
+
+// After the files were given: wait for the preview, or for the page's reason against them.
+async function awaitPreview({ wait_ms, before_text }) {
+  const refused = (text) => ["too_large", "unsupported_file", "empty_file"].find((name) => says(name, text));
+  const found = await until(() => {
+    const dialog = dialogs().find((one) => !one.waiting);
+    const why = dialog ? refused(dialog.text) : null;
+    if (why) return { why, dialog: shown(dialog) };
+    if (dialog) return { why: "dialog", dialog: shown(dialog) };
+    const old = [...before_text];
+    for (const line of screenText({ everywhere: true }).split("\n")) {
+      const at = old.indexOf(line);
+      if (at >= 0) old.splice(at, 1); // it stood there already
+      else if (refused(line)) return { why: refused(line) };
+    }
+    return previewSend() ? { preview: true } : null;
+  }, wait_ms);
+  return found ?? { why: "timeout" };
+}
+
+function previewSend() {
+  return one("send_preview", { ok: (el) => !el.closest("#main footer") && !el.closest("#side") && !el.closest("[role=dialog][aria-modal=true] [role=menu]") });
+}
+
+const previewOpen = () => !!previewSend() && !!(captionBox() || one("preview_close", { ok: (el) => !el.closest("#side") }));
+
+// Leave a preview that stands open from before. True when none is left.
+async function leavePreview() {
+  if (!previewOpen()) return true;
+  clickFirst("preview_close", { ok: (el) => !el.closest("#side") });
+  await until(() => !previewOpen() || dialogs().length, 1500);
+  if (dialogs().some((dialog) => says("discard", dialog.text))) clickInDialog({ text: S.text.discard, labels: ["^discard", "^(yes|ok)$"] });
+  return !!(await until(() => !previewOpen(), 2000));
+}

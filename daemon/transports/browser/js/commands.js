@@ -1,0 +1,17 @@
+// What can be asked for, each in one round trip. The last file of the script: it starts `run`, which answers.
+
+const COMMANDS = {
+  observe, clickInDialog, acceptDialog, openChat, arrive, ready, chatNow: ({ digits }) => chatNow(digits), focus, selectAll,
+  newestRows, paste, readBack, send, awaitRow, chooseInput, awaitPreview, leavePreview, history, older, newest, openPanel, pickResult,
+  awaitPaint, unread, heard, readRows, openListed, missing, screenText, click: ({ name }) => clickFirst(name), settled,
+  canonical: ({ text }) => canonical(text), title, openEntry, submitNumber, logOut,
+};
+
+async function run(name, given, done) {
+  own = (given?.own ?? []).map(oneLine).filter((each) => each.length > 3).sort((a, b) => b.length - a.length);
+  try {
+    done({ value: (await COMMANDS[name](given ?? {})) ?? null, hits });
+  } catch (error) {
+    done({ error: String(error?.stack ?? error).slice(0, 500), hits });
+  }
+}

@@ -1,0 +1,132 @@
+"""Has a message reached its chat? The look that settles what a crash, a reload or a silent page has left open."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from selenium.common.exceptions import StaleElementReferenceException
+
+from daemon import errors
+from daemon.states import E164, AccountState, Finding
+from daemon.transports.browser.bridge import Interrupted, Operation, Surface
+from daemon.transports.browser.chats import Chats
+from daemon.transports.browser.composing import plan
+from daemon.transports.browser.incoming import Incoming
+from daemon.transports.browser.reading import Older, Reading
+from daemon.transports.browser.screens import Screens
+from daemon.transports.protocol import ChatRow, Lookup, Mark, Outgoing
+
+log = structlog.get_logger()
+
+EVIDENCE_ROWS = 12  #: how many of the chat a person sees who has to decide
+
+#: The last hand-over, and the life of the page that it was in.
+Handed = tuple[Outgoing, Mark, float]
+
+
+class LookingBack:
+    """Opens the recipient's chat and reads it back to the mark."""
+
+    def __init__(self, surface: Surface, screens: Screens, chats: Chats, incoming: Incoming) -> None:
+        self._surface = surface
+        self._screens = screens
+        self._chats = chats
+        self._incoming = incoming
+
+    def look_up(self, message: Outgoing, mark: Mark, operation: Operation, handed: Handed | None) -> Lookup:
+        """See Transport.look_up. handed: the last that this page was handed."""
+        found = self._find(message, mark, operation, handed)
+        if found.finding is not Finding.UNKNOWN:
+            return found
+        return replace(found, rows=self._newest_rows(message.number), screenshot=self._surface.picture())
+
+    def _newest_rows(self, number: E164) -> tuple[ChatRow, ...]:
+        """The rows of the recipient's chat; none where it cannot be proved that it is the open one."""
+        with contextlib.suppress(Interrupted):
+            if self._shows(re.sub(r"\D", "", number)):
+                return tuple(ChatRow(**row) for row in self._surface.ask("newestRows", count=EVIDENCE_ROWS))
+        return ()
+
+    def _shows(self, digits: str) -> bool:
+        """Whether the open chat is still the one that was proved to be theirs."""
+        at, proved = self._surface.ask("chatNow", digits=digits), self._chats.proved
+        return proved is not None and (proved.digits, proved.title, proved.left) == (
+            digits,
+            at["title"],
+            self._screens.left,
+        )
+
+    def _find(self, message: Outgoing, mark: Mark, operation: Operation, handed: Handed | None) -> Lookup:
+        try:
+            return self._look_up(message, mark, operation, handed)
+        except (Interrupted, StaleElementReferenceException):
+            return Lookup(Finding.UNKNOWN, "The page was loaded anew during the look into the chat.")
+        except errors.NotSubmitted as error:
+            return Lookup(Finding.UNKNOWN, str(error))
+        except errors.Undeliverable:
+            # Whatever WhatsApp says of the number now, the message may have reached it before.
+            return Lookup(
+                Finding.UNKNOWN,
+                "WhatsApp does not open the chat now (not on WhatsApp, or blocked): what is in it cannot be seen.",
+            )
+
+    def _look_up(self, message: Outgoing, mark: Mark, operation: Operation, handed: Handed | None) -> Lookup:
+        digits = re.sub(r"\D", "", message.number)
+        state, _ = self._screens.require_usable(operation, offline_ok=True)
+        online = state is not AccountState.OFFLINE
+        self._surface.ask("leavePreview")
+        proved = True
+        if not online:
+            if not self._shows(digits):
+                raise errors.AccountUnready("WhatsApp Web has no connection to its servers.")
+        else:
+            try:
+                self._incoming.overhear()
+                self._chats.open(message.number, operation)
+            except errors.AccountUnready:
+                if not self._screens.barred(digits):
+                    raise  # with a bar in place of the composer the rows can be read all the same
+                proved = bool(self._surface.ask("chatNow", digits=digits)["number"])
+        wants = [want for parcel in plan(message) for want in parcel.wants()]
+        same_life = handed == (message, mark, self._surface.born)
+        reading = Reading(mark, len(wants), same_life=same_life, proved=proved, clock=time.monotonic)
+        found = self._read(reading, mark, wants, digits, operation, may_reload=same_life and online)
+        if found.finding is Finding.ABSENT and not (online and self._screens.look(operation, idle=False)[0].usable):
+            return Lookup(Finding.UNKNOWN, "It is not in the chat, but WhatsApp Web is offline.")
+        return found
+
+    def _read(
+        self,
+        reading: Reading,
+        mark: Mark,
+        wants: list[dict[str, Any]],
+        digits: str,
+        operation: Operation,
+        *,
+        may_reload: bool,
+    ) -> Lookup:
+        """Read the rows after the mark, loading older ones until it is reached (or the beginning is)."""
+        self._surface.ask("settled", max_ms=8_000, quiet_ms=200, empty_ms=1_000)
+        older: Older | None = None
+        while True:
+            operation.check()
+            history = self._surface.ask(
+                "history", last=mark.last, last_own=mark.last_own, wants=wants, wait_ms=1_000, digits=digits
+            )
+            outcome = reading.step(history, older)
+            if outcome:
+                break
+            older = None if history["reached"] else self._surface.ask("older", wait_ms=500)
+            time.sleep(0.05)
+        if outcome.blank and may_reload:
+            log.info("page.reloaded")
+            self._surface.open()
+        if outcome.read_through:
+            with contextlib.suppress(Interrupted):
+                self._surface.ask("newest")
+        return outcome.lookup

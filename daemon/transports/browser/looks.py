@@ -1,0 +1,41 @@
+"""What the page answers when it is asked how it is."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class Dialog(TypedDict):
+    """A dialog over the page. waiting: it goes by itself. invalid: it refuses a number, which is `number`."""
+
+    text: str
+    buttons: list[str]
+    waiting: bool
+    invalid: bool
+    number: str | None
+
+
+class Look(TypedDict):
+    """What the page answers to "observe"."""
+
+    url: str
+    error_page: str | None  # the code of Chrome's own page for what it cannot reach
+    born: float  # which life of the page it is
+    online: bool
+    splash: bool
+    progress: bool
+    main: bool  # the chats are there
+    qr: str | None
+    qr_reload: bool
+    qr_screen: bool
+    link_code: str | None
+    link_entry: bool
+    link_expired: bool
+    offline_icon: bool
+    dialogs: list[Dialog]
+    said: list[str]  # names of the texts in selectors.toml that the page says
+    duration: str | None
+    cap_used: tuple[int, int] | None
+    preview: bool
+    chat: dict[str, Any] | None
+    text: str

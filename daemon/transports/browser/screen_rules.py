@@ -1,0 +1,240 @@
+"""What a look at the page means for the account, as rules in order: the first that applies decides.
+
+Nothing here touches the page: what may heal it is named in the verdict, and done by `screens.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from daemon.states import AccountState, Hold
+from daemon.transports.browser.bridge import mask
+from daemon.transports.browser.looks import Dialog, Look
+from daemon.transports.protocol import Health
+
+UNKNOWN_SCREEN_S = 60.0  #: how long the page may show nothing we know
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that the rules judge by: a look, and what was known before it.
+
+    until: when what the page speaks of ends, UTC epoch ms. unknown_s: how long it has shown nothing we know. bar: why
+    a chat could not be written in. changed: the parts that were looked for and not found.
+    """
+
+    look: Look
+    until: int | None = None
+    unknown_s: float = 0.0
+    bar: Hold | None = None
+    changed: Sequence[str] = ()
+
+    def says(self, *names: str) -> bool:
+        """Whether the page says any of these."""
+        return not set(names).isdisjoint(self.look["said"])
+
+    @property
+    def unknown_dialog(self) -> Dialog | None:
+        """A dialog that waits for an answer."""
+        return next((dialog for dialog in self.look["dialogs"] if not dialog["waiting"]), None)
+
+
+class Heal(Enum):
+    """What may help without a person. Most of it waits its time, or until nothing is in hand."""
+
+    RELOAD = auto()
+    RECONNECT = auto()
+    TAKE_WINDOW = auto()
+    RENEW_QR = auto()
+    RENEW_CODE = auto()
+    NEW_BUILD = auto()  # load the page anew in the hope of a build that we know
+    ACCEPT_UPDATE = auto()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """known: false while the page shows nothing that we know."""
+
+    health: Health
+    heal: Heal | None = None
+    known: bool = True
+
+
+Rule = tuple[Callable[[Seen], bool], Callable[[Seen], Verdict]]
+
+
+def first(rules: Sequence[Rule], seen: Seen) -> Verdict | None:
+    """The verdict of the first rule that applies."""
+    return next((verdict(seen) for applies, verdict in rules if applies(seen)), None)
+
+
+def judge(rules: Sequence[Rule], seen: Seen) -> Verdict:
+    """The same by START or PARTS, whose last rule takes what is left."""
+    return next(verdict(seen) for applies, verdict in rules if applies(seen))
+
+
+def _held(hold: Hold, detail: str, heal: Heal | None = None) -> Callable[[Seen], Verdict]:
+    return lambda seen: Verdict(Health(AccountState.HELD, hold, detail=detail), heal)
+
+
+def _no_new_chats(hold: Hold, until: int | None = None) -> Verdict:
+    detail = {
+        Hold.RESTRICTED: "WhatsApp has restricted this account: it can't start new chats.",
+        Hold.MONTHLY_CAP: "No new chats can be started this month.",
+    }[hold]
+    return Verdict(Health(AccountState.HELD, hold, until, detail, known_chats=True))
+
+
+# -- whatever is on the screen -----------------------------------------------------------------------------------------
+
+
+def _offline(seen: Seen) -> bool:
+    return (
+        seen.says("offline")
+        or seen.look["offline_icon"]
+        or not seen.look["online"]
+        or (seen.says("reconnecting") and seen.look["main"])
+    )
+
+
+ANYWHERE: list[Rule] = [
+    (
+        lambda seen: bool(seen.look["error_page"]),
+        lambda seen: Verdict(
+            Health(AccountState.OFFLINE, detail=f"WhatsApp Web cannot be reached ({seen.look['error_page']})."),
+            Heal.RELOAD,
+        ),
+    ),
+    (
+        lambda seen: seen.says("banned"),
+        lambda seen: Verdict(
+            Health(
+                AccountState.BANNED,
+                Hold.TEMPORARY_BAN,
+                seen.until,
+                "WhatsApp has banned this account for a time. Learn more on the phone.",
+            )
+        ),
+    ),
+    (
+        lambda seen: seen.says("conflict"),
+        _held(Hold.CONFLICT, "WhatsApp Web is open in another window.", Heal.TAKE_WINDOW),
+    ),
+    (
+        _offline,
+        lambda seen: Verdict(
+            Health(AccountState.OFFLINE, detail="WhatsApp Web has no connection to its servers."), Heal.RECONNECT
+        ),
+    ),
+]
+
+# -- before, or instead of, the chats ----------------------------------------------------------------------------------
+
+
+def _linking(seen: Seen) -> Verdict:
+    code = None if seen.look["link_expired"] else seen.look["link_code"]
+    return Verdict(Health(AccountState.NEEDS_LINK, link_code=code), Heal.RENEW_CODE)
+
+
+def _needs_link(seen: Seen) -> Verdict:
+    detail = "WhatsApp logged this device out: link it again." if seen.says("logged_out") else None
+    qr = None if seen.look["qr_reload"] else seen.look["qr"]
+    return Verdict(Health(AccountState.NEEDS_LINK, detail=detail, qr=qr), Heal.RENEW_QR)
+
+
+def _stands(name: str) -> Callable[[Seen], bool]:
+    """The page says it, and is not on its way to something else."""
+    return lambda seen: seen.says(name) and not (seen.look["progress"] or seen.look["splash"])
+
+
+def _unknown(seen: Seen) -> Verdict:
+    if seen.unknown_s < UNKNOWN_SCREEN_S:
+        return Verdict(Health(AccountState.LOADING), known=False)
+    if seen.look["dialogs"]:
+        hold, detail = Hold.UNKNOWN_DIALOG, mask(seen.look["dialogs"][0]["text"])
+    else:
+        hold, shown = Hold.UNREACHABLE, seen.look["text"]
+        detail = "Instead of WhatsApp Web the page shows: " + (mask(shown, 80) if shown else "nothing")
+    return Verdict(Health(AccountState.HELD, hold, detail=detail), Heal.RELOAD, known=False)
+
+
+START: list[Rule] = [
+    (lambda seen: bool(seen.look["link_code"] or seen.look["link_entry"] or seen.look["link_expired"]), _linking),
+    (lambda seen: bool(seen.look["qr"] or seen.look["qr_screen"] or seen.look["qr_reload"]), _needs_link),
+    (
+        lambda seen: seen.says("logging_out"),
+        lambda seen: Verdict(Health(AccountState.LOADING, detail="WhatsApp is logging this device out.")),
+    ),
+    (
+        _stands("unsupported"),
+        _held(Hold.UNSUPPORTED_BROWSER, "WhatsApp Web does not support this browser: update Chromium."),
+    ),
+    (_stands("deprecated"), _held(Hold.APP_TOO_OLD, "WhatsApp on the phone is too old: update it there.")),
+    (
+        _stands("terms"),
+        _held(Hold.TERMS, "WhatsApp wants something confirmed on the phone: open WhatsApp there."),
+    ),
+    (
+        lambda seen: seen.says("unreachable"),
+        _held(
+            Hold.UNREACHABLE,
+            "WhatsApp Web does not load: its service is unavailable, or this network blocks it.",
+            Heal.RELOAD,
+        ),
+    ),
+    (
+        lambda seen: seen.look["splash"] or seen.look["progress"] or seen.says("loading", "reconnecting"),
+        lambda seen: Verdict(Health(AccountState.LOADING)),
+    ),
+    (lambda seen: True, _unknown),
+]
+
+# -- with the chats on the screen --------------------------------------------------------------------------------------
+
+
+def _monthly_cap(seen: Seen) -> bool:
+    cap = seen.look["cap_used"]
+    return seen.says("monthly_cap", "fail_cap") or bool(cap and cap[0] >= cap[1])
+
+
+def _dialog(seen: Seen) -> Verdict:
+    dialog = seen.unknown_dialog
+    return Verdict(Health(AccountState.HELD, Hold.UNKNOWN_DIALOG, detail=mask(dialog["text"] if dialog else "")))
+
+
+def _changed(seen: Seen) -> Verdict:
+    detail = f"WhatsApp Web has changed; not found: {', '.join(seen.changed)}."
+    return Verdict(Health(AccountState.HELD, Hold.PAGE_CHANGED, detail=detail), Heal.NEW_BUILD)
+
+
+def _ready(seen: Seen) -> Verdict:
+    detail = "The phone has not been online for a while." if seen.says("phone_offline") else None
+    return Verdict(
+        Health(AccountState.READY, detail=detail), Heal.ACCEPT_UPDATE if seen.says("update_banner") else None
+    )
+
+
+#: What the page says of the account, by one look.
+ACCOUNT: list[Rule] = [
+    (_monthly_cap, lambda seen: _no_new_chats(Hold.MONTHLY_CAP, seen.until)),
+    (
+        lambda seen: seen.says("restricted") and seen.says("new_chats_only"),
+        lambda seen: _no_new_chats(Hold.RESTRICTED, seen.until),
+    ),
+    (
+        lambda seen: seen.says("restricted"),
+        lambda seen: Verdict(
+            Health(AccountState.HELD, Hold.RESTRICTED, seen.until, "WhatsApp has restricted this account.")
+        ),
+    ),
+    (lambda seen: seen.unknown_dialog is not None, _dialog),
+]
+
+#: Where it says nothing: what is known of its chats and parts, which may take more than a look.
+PARTS: list[Rule] = [
+    (lambda seen: seen.bar is not None, lambda seen: _no_new_chats(seen.bar or Hold.RESTRICTED)),
+    (lambda seen: bool(seen.changed), _changed),
+    (lambda seen: True, _ready),
+]

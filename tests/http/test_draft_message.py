@@ -1,0 +1,174 @@
+"""A new campaign's message and its time."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from daemon.campaigns import drafts, templates
+from daemon.contacts import uploads
+from daemon.models import Job, Message
+from daemon.states import JobState
+from tests.support.drafting import (
+    Client,
+    _origin,
+    check,
+    draft_of,
+    look,
+    post,
+    refused,
+    send,
+    with_columns,
+    with_message,
+)
+
+# Message
+
+
+async def preview(client: Client, base: str, status: int = 200, **body: Any) -> dict[str, Any]:
+    page = await look(client, f"{base}/message")
+    token = re.search(r'name="csrf" value="(\w+)"', page)
+    headers = _origin(client) | ({"X-CSRF-Token": token[1]} if token else {})
+    response = await client.post(f"{base}/preview", json=body, headers=headers)
+    assert status == response.status
+    answer: dict[str, Any] = await response.json(content_type=None)
+    return answer
+
+
+async def test_the_preview_is_what_each_one_gets(member: Client) -> None:
+    """By its place, or found by a name or a number; WhatsApp's marks are shown as it does."""
+    base = await with_columns(member)
+    await post(member, f"{base}/numbers", go="next")
+    found = await preview(member, base, text="*Hi* _{{ name }}_ ~you~ ```x```", index=1)
+    assert "<strong>Hi</strong> <em>Ben</em> <s>you</s> <code>x</code>" == found["html"]
+    assert ("Ben, +442079460011", 1, 3) == (found["who"], found["index"], found["total"])
+    assert 1 == (await preview(member, base, text="x", find="ben"))["index"]
+    assert 1 == (await preview(member, base, text="x", find="7946"))["index"]
+    assert (await preview(member, base, text="x", find="nobody"))["missed"]
+    assert 2 == (await preview(member, base, text="👋"))["length"]
+    assert "There is no field who" in (await preview(member, base, text="{{ who }}"))["error"]
+    assert "is opened with {{" in (await preview(member, base, text="{{ name"))["error"]
+    missing = await preview(member, base, text="In {{ city }}")
+    assert (1, 3) == (missing["problems"], missing["first"][0]["row"])
+    await preview(member, base, 422, text=1)
+
+
+async def test_a_mistake_in_the_text_is_said_before_the_next_step(member: Client) -> None:
+    """What was written is still there, also when it is left for later."""
+    base = await with_columns(member)
+    await post(member, f"{base}/numbers", go="next")
+    for text, wanted in (("Hi {{ nme }}", "There is no field nme"), ("", "Write a message"), ("{{ name", "opened")):
+        assert wanted in await refused(member, f"{base}/message", 422, text=text, go="next")
+    await post(member, f"{base}/message", text="{{ name", go="leave")
+    assert "{{ name" == draft_of(base).data.text
+
+
+async def test_attachments_are_added_and_removed(member: Client) -> None:
+    """Several that go together; what does not is refused, and the text is kept meanwhile."""
+    base = await with_columns(member)
+    await post(member, f"{base}/numbers", go="next")
+    files = [("file", b"\xff\xd8\xff1", "one.jpg"), ("file", b"\x00\x00", "two.mp4")]
+    await post(member, f"{base}/message", files, text="Look", go="attach")
+    assert ["one.jpg", "two.mp4"] == [file.filename for file in drafts.attached(draft_of(base))]
+    said = await refused(member, f"{base}/message", 422, [("file", b"%PDF", "x.pdf")], text="Look", go="attach")
+    assert "cannot be mixed" in said
+    first = draft_of(base).data.attachments[0]
+    await post(member, f"{base}/message", text="Look", go=f"remove:{first}")
+    assert ["two.mp4"] == [file.filename for file in drafts.attached(draft_of(base))]
+    assert 1_024 == (await preview(member, base, text="x"))["limit"]
+
+
+async def test_each_one_gets_a_file_of_their_own(member: Client) -> None:
+    """The column names it; whoever's is missing is left out, unless it is said that they get none."""
+    people = "name,phone,invoice\nAnna,+493023125001,anna.pdf\nBen,+442079460011,Ben.PDF\nCem,+33612345678,\n"
+    base = await with_columns(member, people)
+    assert 2 == draft_of(base).data.columns.files
+    await post(member, f"{base}/numbers", go="next")
+    page = await look(member, f"{base}/message")
+    assert "<b>0</b> of 2 files" in page and "1 row names none" in page
+    await post(member, f"{base}/message", [("own", b"%PDF-1", "ANNA.pdf")], text="Hi {{ name }}", go="attach")
+    await post(member, f"{base}/message", text="Hi {{ name }}", go="next")
+    await post(member, f"{base}/when", name="x", delay_min="1", delay_max="3", start="now")
+    report = await check(member, base)
+    assert "1 person will get it" in report and "Attachment missing or too large <b>2</b>" in report
+    assert "Ben.PDF was not uploaded" in await look(member, f"{base}/check?reason=attachment")
+
+    await post(
+        member, f"{base}/message", [("own", b"%PDF-2", "ben.pdf")], text="Hi {{ name }}", optional="yes", go="attach"
+    )
+    assert "3 people will get it" in await check(member, base)
+    await post(member, f"{base}/start", go="start")
+    names = []
+    for message in Message.select().order_by(Message.id):
+        names.append([file.filename for file in uploads.attachments(message.attachments or [])])
+    assert [["ANNA.pdf"], ["ben.pdf"], []] == names
+
+
+async def test_templates_are_used_and_kept(member: Client) -> None:
+    """From the message step, and from the templates' page into a new draft."""
+    kept = templates.keep("Spring", "Hello {{ name }}")
+    base = await with_columns(member)
+    await post(member, f"{base}/numbers", go="next")
+    await post(member, f"{base}/message", text="", template=str(kept.id), go="template")
+    assert "Hello {{ name }}" == draft_of(base).data.text
+    await post(member, f"{base}/message", text="Bye {{ name }}", template_name="Autumn", go="keep")
+    assert {"Spring", "Autumn"} == {row.name for row in templates.every()}
+    said = await refused(member, f"{base}/message", 422, text="x", template_name="Spring", go="keep")
+    assert "Spring" in said
+    other = await post(member, "/app/drafts", template=str(kept.id))
+    assert "Hello {{ name }}" == draft_of(other).data.text
+
+
+# Time
+
+
+async def test_a_time_is_taken_in_the_zone_that_is_said(member: Client) -> None:
+    """And stored as UTC, with window, cap and pauses."""
+    base = await with_message(
+        member,
+        start="at",
+        at="2035-05-04T09:30",
+        zone="Asia/Kolkata",
+        daily_cap="50",
+        **{"from": "09:00", "to": "18:00"},
+    )
+    when = draft_of(base).data.when
+    assert "2035-05-04T04:00:00+00:00" == datetime.fromtimestamp(when.at / 1000, UTC).isoformat()
+    assert ("09:00-18:00", 50, 1.0, 3.0) == (when.window, when.daily_cap, when.delay_min, when.delay_max)
+    assert 'value="2035-05-04T09:30"' in await look(member, f"{base}/when")
+    await check(member, base)
+    await post(member, f"{base}/start", go="start")
+    job = Job.get()
+    assert (when.at, "09:00-18:00", 50, JobState.SCHEDULED) == (
+        job.schedule_at,
+        job.window,
+        job.daily_cap,
+        job.state,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"start": "at", "at": "2001-01-01T00:00", "zone": "UTC"}, "has passed"),
+        ({"start": "at", "at": "", "zone": "UTC"}, "Give the day and the time"),
+        ({"start": "at", "at": "2035-01-01T00:00", "zone": "Mars"}, "one of the time zones"),
+        ({"from": "09:00"}, "Give both times"),
+        ({"from": "09:00", "to": "09:00"}, "two different ones"),
+        ({"daily_cap": "0"}, "is a whole number"),
+        ({"delay_min": "9"}, "the shorter one first"),
+        ({"delay_min": "x"}, "is a number of seconds"),
+        ({"account": "nobody"}, "one of the accounts"),
+    ],
+)
+async def test_times_that_make_no_sense_are_refused(member: Client, changes: dict[str, str], wanted: str) -> None:
+    """With what was entered still there."""
+    base = await with_message(member)
+    fields = {"name": "Still here", "delay_min": "1", "delay_max": "3", "start": "now"} | changes
+    response = await send(member, f"{base}/when", **fields)
+    text = await response.text()
+    assert 422 == response.status
+    assert wanted in text and 'value="Still here"' in text

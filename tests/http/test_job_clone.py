@@ -1,0 +1,99 @@
+"""A clone of a campaign."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import ClientResponse
+
+from daemon.campaigns import drafts, dry_run, lifecycle
+from daemon.campaigns.draft_content import When
+from daemon.config import Settings
+from daemon.db import clock
+from daemon.delivery import moves
+from daemon.models import Draft, Job, Message
+from tests.support.job_page import HTML, Client, campaign, fail_one, look, send_one, take
+
+
+async def post(client: Client, path: str, **fields: str) -> ClientResponse:
+    origin = {"Origin": f"http://{client.host}:{client.port}"}
+    return await client.post(path, data=fields, headers=HTML | origin, allow_redirects=False)
+
+
+# A clone
+
+
+async def clone(member: Client, job_id: int, people: str, draft_id: str = "a" * 32) -> Draft:
+    response = await post(member, f"/app/jobs/{job_id}/clone", id=draft_id, people=people)
+    assert (303, f"/app/drafts/{draft_id}/message") == (response.status, response.headers["Location"])
+    return drafts.find(draft_id)
+
+
+async def test_a_clone_is_a_draft_with_all_of_it(member: Client, settings: Settings) -> None:
+    """Text, pace, window, cap and people; started, it remembers what it comes from."""
+    job_id = campaign(settings, 3, delay_min=2, delay_max=5, window="08:00-20:00", daily_cap=50)
+
+    draft = await clone(member, job_id, "all")
+
+    assert "Hi {{ name }}" in await look(member, f"/app/drafts/{draft.id}/message")
+    when = When(account="default", delay_min=2, delay_max=5, window="08:00-20:00", daily_cap=50)
+    assert when == draft.data.when
+    found = drafts.people(draft)
+    originals = list(Message.select().where(Message.job == job_id).order_by(Message.id))
+    assert [(row.number, row.fields) for row in originals] == [(each.number, each.fields) for each in found]
+    draft = dry_run.run(settings, draft.id, draft.version, 7, False)
+    made = drafts.start(settings, draft.id, draft.version, "test")
+    assert (job_id, 3, "Greeting") == (Job.get_by_id(made).cloned_from, Job.get_by_id(made).total, draft.name)
+    assert f'href="/app/jobs/{job_id}"' in await look(member, f"/app/jobs/{made}")
+
+
+async def test_a_clone_for_those_who_did_not_get_it(member: Client, settings: Settings) -> None:
+    """Failed ones, or also cancelled ones; never somebody who got it, or may have."""
+    job_id = campaign(settings, 6)
+    send_one()
+    fail_one()
+    moves.lose(take(), "unknown", clock.now_ms())
+    lifecycle.stop(job_id, "test")
+
+    failed = drafts.people(await clone(member, job_id, "failed", "b" * 32))
+    unreached = drafts.people(await clone(member, job_id, "unreached", "c" * 32))
+
+    assert ["Person 1"] == [each.fields["name"] for each in failed]
+    assert ["Person 1", "Person 3", "Person 4", "Person 5"] == [each.fields["name"] for each in unreached]
+
+
+async def test_a_double_click_makes_one_clone(member: Client, settings: Settings) -> None:
+    """The page gives the draft its id."""
+    job_id = campaign(settings)
+    (draft_id,) = re.findall(r'name="id" value="([0-9a-f]{32})"', await look(member, f"/app/jobs/{job_id}"))
+
+    for _ in range(2):
+        await clone(member, job_id, "all", draft_id)
+
+    assert 1 == Draft.select().count()
+
+
+async def test_other_people_chosen_after_back_are_another_draft(member: Client, settings: Settings) -> None:
+    """The form still has the id of the first one, which has everybody in it."""
+    job_id = campaign(settings, 3)
+    fail_one()
+    lifecycle.stop(job_id, "test")
+    await clone(member, job_id, "all")
+    wheres = {
+        (await post(member, f"/app/jobs/{job_id}/clone", id="a" * 32, people="failed")).headers["Location"]
+        for _ in range(2)
+    }
+    (where,) = wheres
+    made = drafts.find(where.split("/")[3])
+    assert 1 == len(drafts.people(made))
+    assert (3, 2) == (len(drafts.people(drafts.find("a" * 32))), Draft.select().count())
+
+
+async def test_a_clone_for_nobody_is_refused(member: Client, settings: Settings) -> None:
+    """With what to do."""
+    job_id = campaign(settings)
+
+    for people in ("failed", "everyone"):
+        assert 422 == (await post(member, f"/app/jobs/{job_id}/clone", id="d" * 32, people=people)).status
+    assert 404 == (await post(member, "/app/jobs/999/clone", people="all")).status
+    assert 0 == Draft.select().count()

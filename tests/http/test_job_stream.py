@@ -1,0 +1,125 @@
+"""What a page that watches jobs is told as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+
+from daemon.accounts import directory
+from daemon.api import events
+from daemon.campaigns import lifecycle
+from daemon.config import Settings
+from daemon.db import clock
+from daemon.models import Job
+from daemon.pages import jobs
+from daemon.server import feed
+from daemon.states import AccountState, State
+from daemon.transports.protocol import Health
+from tests.support.job_page import Client, campaign
+
+# The stream
+
+
+async def heard(response: ClientResponse, count: int) -> list[tuple[str, dict[str, Any]]]:
+    """The next events of a stream that say something."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    kind = ""
+    while len(found) < count:
+        line = (await asyncio.wait_for(response.content.readline(), 5)).decode().strip()
+        if line.startswith("event:"):
+            kind = line.removeprefix("event:").strip()
+        elif line.startswith("data:") and kind != "ping":
+            found.append((kind, json.loads(line.removeprefix("data:"))))
+    return found
+
+
+async def test_a_job_can_be_watched_alone_however_old_it_is(
+    member: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its changes come, others' do not; nor those of accounts that it does not use."""
+    monkeypatch.setattr(feed, "WATCHED_JOBS", 1)
+    old, new = campaign(settings), campaign(settings)
+    for name in ("default", "other"):
+        directory.open_account(name, clock.now_ms())
+    async with member.get(f"/events?job={old}") as response:
+        first = await heard(response, 2)
+        lifecycle.pause(new, "test")
+        directory.report("other", Health(AccountState.READY), clock.now_ms())
+        await asyncio.sleep(2.5 * feed.POLL_S)
+        lifecycle.pause(old, "test")
+        ((kind, state),) = await heard(response, 1)
+
+    assert [("job", old), ("account", "default")] == [(k, s.get("job_id", s.get("name"))) for k, s in first]
+    assert ("job", old, "paused") == (kind, state["job_id"], state["status"])
+
+
+async def test_who_watches_everything_hears_of_the_newest_jobs(member: Client, settings: Settings) -> None:
+    """As before, also while others watch one."""
+    job_ids = [campaign(settings) for _ in range(2)]
+    async with member.get(f"/events?job={job_ids[0]}") as one, member.get("/events") as every:
+        assert job_ids[0] == (await heard(one, 1))[0][1]["job_id"]
+        assert {*job_ids} == {state["job_id"] for _, state in await heard(every, 2)}
+
+
+async def test_a_job_that_is_not_there_cannot_be_watched(member: Client) -> None:
+    """404, so that the page does not wait for ever."""
+    assert 404 == (await member.get("/events?job=999")).status
+
+
+async def test_the_clock_alone_is_no_change(settings: Settings, database: str) -> None:
+    """An idle page is not fetched again and again because its end moves on with the time."""
+    job_id = campaign(settings)
+    directory.open_account("default", clock.now_ms())
+    directory.report("default", Health(AccountState.READY), clock.now_ms())
+    Job.update(state="running", started_at=clock.now_ms()).execute()
+    looks = 0
+    given: list[dict[str, Any]] = []
+
+    async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        changes = work(*arguments)
+        given.extend(state for kind, state in changes if kind == "job")
+        await asyncio.sleep(0.002)
+        return changes
+
+    told = feed.Feed(lambda everything, watched: feed.look(settings, everything, watched))
+    feed_task = asyncio.create_task(told.run(in_thread))
+    try:
+        async with told.listen(job_id) as queue:
+            kinds = [(await asyncio.wait_for(queue.get(), 5))[0] for _ in range(2)]
+            while looks < 3:
+                await asyncio.sleep(0.01)
+            assert queue.empty()
+    finally:
+        feed_task.cancel()
+
+    assert ["job", "account"] == kinds
+    assert len({state["eta"] for state in given}) == len(given)
+
+
+async def test_a_quiet_stream_says_that_it_stands(
+    member: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By which a page knows a dead connection."""
+    monkeypatch.setattr(events, "LOOK_S", 0.1)
+    job_id = campaign(settings)
+    async with member.get(f"/events?job={job_id}") as response:
+        await heard(response, 1)
+        while True:
+            line = (await asyncio.wait_for(response.content.readline(), 5)).decode().strip()
+            if line == "event: ping":
+                break
+
+
+def test_all_groups_of_a_clone_have_words() -> None:
+    """Those of the core."""
+    from daemon.campaigns import cloning
+
+    assert set(cloning.PEOPLE) == set(jobs.PEOPLE)
+    assert State.UNCERTAIN not in cloning.PEOPLE["unreached"]

@@ -1,0 +1,24 @@
+"""Somebody who logs in, rightly or not."""
+
+from __future__ import annotations
+
+import pytest
+
+from daemon import errors
+from daemon.auth import sessions, users
+from daemon.auth.lockout import Try
+from daemon.models import User
+from daemon.states import Role
+
+KEY = "the-key-of-this-test"
+GOOD = "correct horse"
+HOME, ELSEWHERE = Try("192.0.2.1"), Try("198.51.100.7")
+
+
+def anna(role: Role = Role.OPERATOR) -> User:
+    return users.create("Anna", role, GOOD, "test")
+
+
+def wrong(origin: Try = HOME, name: str = "Anna") -> None:
+    with pytest.raises(errors.Unauthorized):
+        sessions.by_password(origin, name, "wrong password")

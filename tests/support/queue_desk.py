@@ -1,0 +1,88 @@
+"""What a person with all the buttons does to the queue at random, and what happens to its clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from daemon import config, errors
+from daemon.campaigns import create, lifecycle
+from daemon.contacts import suppression
+from daemon.delivery import job_moves
+from daemon.models import Job, Message
+from daemon.states import OPEN, JobState, State
+from tests.support.queue_rules import (
+    HOUR_MS,
+    suppressed,
+)
+
+PEOPLE = [f"+491511{n:07}" for n in range(12)]
+
+
+class Desk(RuleBasedStateMachine):
+    """A part of the machine that the queue is driven by."""
+
+    settings: config.Settings
+    now: int
+    passed: int
+    jumped: int
+    asked: set[tuple[int, str]]
+    settled: set[int]
+    shown: set[int]
+    again: Counter[int]
+
+    @precondition(lambda self: Job.select().count() < 5)
+    @rule(
+        account=st.sampled_from(["default", "other"]),
+        numbers=st.lists(st.sampled_from(PEOPLE), min_size=1, max_size=3, unique=True),
+        later=st.sampled_from([0, 5_000, HOUR_MS]),
+    )
+    def order(self, account: str, numbers: list[str], later: int) -> None:
+        order = create.Order("Hi", numbers=numbers, account=account, schedule_at=self.now + later if later else None)
+        job_id = create.create(self.settings, order, "person")["job_id"]
+        self.asked |= {(job_id, number) for number in numbers}
+
+    @rule(ms=st.sampled_from([1, 1_000, 6_000, 11_000, 30_000, HOUR_MS]))
+    def wait(self, ms: int) -> None:
+        self.now += ms
+        self.passed += ms
+
+    @rule(ms=st.sampled_from([-2 * HOUR_MS, -7_000, -1_000, 3_000, HOUR_MS]))
+    def set_the_clock(self, ms: int) -> None:
+        self.now += ms
+        self.jumped += max(0, ms)
+
+    @rule(which=st.integers(0, 9), name=st.sampled_from(["pause", "resume", "resume", "stop", "retry"]))
+    def press(self, which: int, name: str) -> None:
+        jobs = list(Job.select().order_by(Job.id))
+        job = jobs[which % len(jobs)]
+        try:
+            getattr(lifecycle, name)(job.id, "person")
+        except errors.IllegalMove:
+            assert job.state == job_moves.job(job.id).state
+        else:
+            assert job.state in OPEN or (name, job.state) == ("retry", JobState.COMPLETED)
+
+    @rule(number=st.sampled_from(PEOPLE), wanted=st.booleans())
+    def opt(self, number: str, wanted: bool) -> None:
+        if not wanted:
+            suppression.suppress(self.settings, number, "asked", "person")
+        elif suppressed(number):
+            suppression.remove(self.settings, number, "asked", "person")
+
+    @precondition(lambda self: Message.select().where(Message.state == State.UNCERTAIN).exists())
+    @rule(sent=st.booleans())
+    def decide(self, sent: bool) -> None:
+        message = Message.get(Message.state == State.UNCERTAIN)
+        try:
+            lifecycle.settle(message.id, sent, "person")
+        except errors.IllegalMove:
+            assert not sent and JobState.STOPPED == job_moves.job(message.job_id).state
+            return
+        if sent:
+            self.settled.add(message.id)
+        else:  # where two drive the account, the one that fell silent may yet wake and send
+            self.again[message.id] += message.id in self.shown or message.account == "other"
+            self.shown.discard(message.id)

@@ -1,0 +1,118 @@
+"""What a look at WhatsApp's page means for the account, and which of two things that it shows counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from daemon.states import AccountState, Hold
+from daemon.transports.browser import screen_rules
+from daemon.transports.browser.looks import Dialog, Look
+from daemon.transports.browser.screen_rules import ACCOUNT, ANYWHERE, PARTS, START, Heal, Rule, Seen, first
+
+
+def look(**shown: Any) -> Look:
+    """A page that shows nothing, but for `shown`."""
+    nothing = Look(
+        url="https://web.whatsapp.com/", error_page=None, born=1.0, online=True, splash=False, progress=False,
+        main=False, qr=None, qr_reload=False, qr_screen=False, link_code=None, link_entry=False, link_expired=False,
+        offline_icon=False, dialogs=[], said=[], duration=None, cap_used=None, preview=False, chat=None, text="",
+    )  # fmt: skip
+    return Look(**(nothing | shown))  # type: ignore[typeddict-item]
+
+
+def dialog(text: str, *, waiting: bool = False) -> Dialog:
+    return Dialog(text=text, buttons=["OK"], waiting=waiting, invalid=False, number=None)
+
+
+def seen(
+    *said: str, unknown_s: float = 0.0, bar: Hold | None = None, changed: tuple[str, ...] = (), **shown: Any
+) -> Seen:
+    return Seen(look(said=list(said), **shown), until=9_000, unknown_s=unknown_s, bar=bar, changed=changed)
+
+
+@pytest.mark.parametrize(
+    ("rules", "what", "state", "hold", "heal"),
+    [
+        (ANYWHERE, seen("banned", error_page="ERR_X"), AccountState.OFFLINE, None, Heal.RELOAD),
+        (ANYWHERE, seen("banned", "conflict"), AccountState.BANNED, Hold.TEMPORARY_BAN, None),
+        (ANYWHERE, seen("conflict", "offline"), AccountState.HELD, Hold.CONFLICT, Heal.TAKE_WINDOW),
+        (ANYWHERE, seen("offline"), AccountState.OFFLINE, None, Heal.RECONNECT),
+        (ANYWHERE, seen(offline_icon=True), AccountState.OFFLINE, None, Heal.RECONNECT),
+        (ANYWHERE, seen(online=False), AccountState.OFFLINE, None, Heal.RECONNECT),
+        (ANYWHERE, seen("reconnecting", main=True), AccountState.OFFLINE, None, Heal.RECONNECT),
+        (START, seen(link_code="ABCD1234", qr="q"), AccountState.NEEDS_LINK, None, Heal.RENEW_CODE),
+        (START, seen(link_expired=True), AccountState.NEEDS_LINK, None, Heal.RENEW_CODE),
+        (START, seen("logging_out", qr="q"), AccountState.NEEDS_LINK, None, Heal.RENEW_QR),
+        (START, seen("logging_out", "unsupported"), AccountState.LOADING, None, None),
+        (START, seen("unsupported"), AccountState.HELD, Hold.UNSUPPORTED_BROWSER, None),
+        (START, seen("deprecated"), AccountState.HELD, Hold.APP_TOO_OLD, None),
+        (START, seen("terms"), AccountState.HELD, Hold.TERMS, None),
+        (START, seen("terms", splash=True), AccountState.LOADING, None, None),
+        (START, seen("unreachable", "loading"), AccountState.HELD, Hold.UNREACHABLE, Heal.RELOAD),
+        (START, seen("reconnecting"), AccountState.LOADING, None, None),
+        (START, seen(progress=True, unknown_s=999), AccountState.LOADING, None, None),
+        (START, seen(unknown_s=59), AccountState.LOADING, None, None),
+        (START, seen(unknown_s=60), AccountState.HELD, Hold.UNREACHABLE, Heal.RELOAD),
+        (START, seen(unknown_s=60, dialogs=[dialog("?")]), AccountState.HELD, Hold.UNKNOWN_DIALOG, Heal.RELOAD),
+        (ACCOUNT, seen("monthly_cap", "restricted"), AccountState.HELD, Hold.MONTHLY_CAP, None),
+        (ACCOUNT, seen(cap_used=(30, 30)), AccountState.HELD, Hold.MONTHLY_CAP, None),
+        (ACCOUNT, seen("restricted", dialogs=[dialog("?")]), AccountState.HELD, Hold.RESTRICTED, None),
+        (ACCOUNT, seen(dialogs=[dialog("?")]), AccountState.HELD, Hold.UNKNOWN_DIALOG, None),
+        (PARTS, seen(bar=Hold.RESTRICTED, changed=("send",)), AccountState.HELD, Hold.RESTRICTED, None),
+        (PARTS, seen("update_banner", changed=("send",)), AccountState.HELD, Hold.PAGE_CHANGED, Heal.NEW_BUILD),
+        (PARTS, seen("update_banner"), AccountState.READY, None, Heal.ACCEPT_UPDATE),
+        (PARTS, seen(), AccountState.READY, None, None),
+    ],
+)  # fmt: skip
+def test_what_counts(rules: list[Rule], what: Seen, state: AccountState, hold: Hold | None, heal: Heal | None) -> None:
+    """The first rule that applies."""
+    verdict = first(rules, what)
+
+    assert verdict and (state, hold, heal) == (verdict.health.state, verdict.health.hold, verdict.heal)
+
+
+@pytest.mark.parametrize(
+    ("rules", "what"),
+    [
+        (ANYWHERE, seen()),
+        (ANYWHERE, seen("reconnecting")),  # before the chats that is how it loads
+        (ACCOUNT, seen(cap_used=(29, 30))),
+        (ACCOUNT, seen(dialogs=[dialog("Starting chat", waiting=True)])),
+    ],
+)
+def test_what_says_nothing_of_the_account(rules: list[Rule], what: Seen) -> None:
+    """The next list decides."""
+    assert first(rules, what) is None
+
+
+@pytest.mark.parametrize(
+    ("what", "known_chats", "until"),
+    [
+        (seen("restricted", "new_chats_only"), True, 9_000),
+        (seen("restricted"), False, 9_000),
+        (seen("fail_cap"), True, 9_000),
+    ],
+)
+def test_what_bars_new_chats_only_lets_the_others_go_on(what: Seen, known_chats: bool, until: int) -> None:
+    """And the time that WhatsApp names is kept."""
+    verdict = first(ACCOUNT, what)
+
+    assert verdict and (known_chats, until) == (verdict.health.known_chats, verdict.health.until_ms)
+
+
+@pytest.mark.parametrize("rules", [START, PARTS], ids=["start", "parts"])
+def test_a_list_that_decides_has_a_last_rule_for_everything(rules: list[Rule]) -> None:
+    """So judging by it always ends in a verdict."""
+    assert rules[-1][0](seen())
+    assert screen_rules.judge(rules, seen()) == rules[-1][1](seen())
+
+
+def test_a_credential_that_has_expired_is_not_shown() -> None:
+    """Neither code: nobody could link with it."""
+    expired = first(START, seen(link_code="ABCD1234", link_expired=True))
+    reload = first(START, seen(qr="payload", qr_reload=True))
+
+    assert expired and expired.health.link_code is None
+    assert reload and reload.health.qr is None
