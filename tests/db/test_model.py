@@ -19,7 +19,7 @@ from random import Random
 
 import peewee
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
@@ -35,7 +35,7 @@ from daemon.transports.protocol import Mark
 from tests.conftest import NOW
 from tests.support import postgres
 from tests.support.hand import broken_histories, everything
-from tests.support.queue_desk import PEOPLE, Desk
+from tests.support.queue_desk import PEOPLE, QUICK, Desk
 from tests.support.queue_rules import (
     HOUR_MS,
     LEASE_MS,
@@ -449,17 +449,6 @@ class Queue(Desk):
 
 class PostgresQueue(Queue):
     """The same on PostgreSQL."""
-
-
-QUICK = settings(
-    max_examples=60,
-    stateful_step_count=50,
-    deadline=None,
-    phases=[Phase.generate],  # no shrinking: it would take minutes, and the steps are few
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 class TestQueue(Queue.TestCase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
@@ -19,6 +20,15 @@ from tests.support.queue_rules import (
 )
 
 PEOPLE = [f"+491511{n:07}" for n in range(12)]
+QUICK = settings(
+    max_examples=60,
+    stateful_step_count=50,
+    deadline=None,
+    phases=[Phase.generate],  # no shrinking: it would take minutes, and the steps are few
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 class Desk(RuleBasedStateMachine):
