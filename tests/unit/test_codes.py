@@ -12,7 +12,6 @@ CUTS = {"startswith", "endswith", "removeprefix", "removesuffix", "partition", "
 ALLOWED = {
     "db/connection.py",  # what a database's driver says: some of it has no code
     "formats/template.py",  # Jinja's words about a mistake in a text
-    "contacts/phone_repair.py",  # the number reader's own reason, until its errors have a code
     "server/visitors.py",  # the scheme of the header Authorization
 }
 
