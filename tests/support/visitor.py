@@ -44,7 +44,7 @@ class Instance:
 
     def __enter__(self) -> Instance:
         self.start("http")
-        eventually(self.answers, 20, "the http process answers")
+        eventually(self.answers, 60, "the http process answers")
         connection.connect(f"sqlite:///{self.folder / 'data' / 'wasender.db'}")
         return self
 
