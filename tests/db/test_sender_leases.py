@@ -317,6 +317,7 @@ async def test_a_claim_that_was_answered_late_is_not_trusted_longer(bench, boot_
         return claimed
 
     monkeypatch.setattr(claiming, "claim", slow)
+    monkeypatch.setattr(timing, "REPORT_S", 60.0)  # no heartbeat comes in between and renews the lease
     bench.queue(1)
     transport = Asking()
     async with bench.sending(transport):
