@@ -12,7 +12,7 @@ from daemon.accounts import directory, ownership
 from daemon.config import Settings
 from daemon.db import clock, connection
 from daemon.delivery import moves, rescue, timing
-from daemon.delivery.context import Context
+from daemon.delivery.context import OURS, Context
 from daemon.delivery.duties import Duty
 from daemon.delivery.duties.canary import Canary
 from daemon.delivery.duties.commands import Commands
@@ -27,6 +27,8 @@ from daemon.states import AccountState
 from daemon.transports.protocol import Health, Transport
 
 log = structlog.get_logger()
+
+MOST_CRASHES = 5
 
 
 class Engine:
@@ -45,6 +47,7 @@ class Engine:
             Send(context),
         ]
         self._rescued_at = 0.0
+        self._crashes = 0  # steps in a row that failed for a reason that nobody foresaw
 
     def stop(self) -> None:
         """Finish or release the messages in hand, close the transport, and let `run` return."""
@@ -62,11 +65,7 @@ class Engine:
             # Only now: nobody else drives the account, and the transport's lock may prove it.
             await self._take_over_all()
             while not stop.is_set():
-                try:
-                    await self._step()
-                except errors.DatabaseBusy as error:
-                    log.warning("database.busy", reason=str(error))
-                    await context.waits.pause(timing.LOOK_S)
+                await self._step_or_pause()
         except errors.BrowserLost:
             return 1
         except Stopping:
@@ -119,6 +118,25 @@ class Engine:
         except errors.DatabaseBusy as error:
             log.warning("database.busy", reason=str(error))
         connection.close()
+
+    async def _step_or_pause(self) -> None:
+        """A step; one that fails is tried again, also for a reason that nobody foresaw, but not for ever: after
+        MOST_CRASHES in a row the error is raised, the process ends, and supervisord starts another one."""
+        try:
+            await self._step()
+        except errors.DatabaseBusy as error:
+            log.warning("database.busy", reason=str(error))
+        except (*OURS, errors.BrowserLost):
+            raise
+        except Exception as error:
+            self._crashes += 1
+            self.context.unforeseen.tell(error, "step")
+            if self._crashes >= MOST_CRASHES:
+                raise
+        else:
+            self._crashes = 0
+            return
+        await self.context.waits.pause(timing.LOOK_S)
 
     async def _step(self) -> None:
         """Look, then do what the first duty finds that has something to do; wait where none has."""

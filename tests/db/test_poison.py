@@ -12,7 +12,8 @@ import structlog.testing
 from daemon import errors
 from daemon.campaigns import lifecycle, progress
 from daemon.contacts import uploads
-from daemon.delivery import breaker, canary, job_moves, moves, replies
+from daemon.delivery import breaker, canary, claim, engine, job_moves, moves, replies, rescue
+from daemon.delivery.engine import Engine
 from daemon.models import Attachment, Message
 from daemon.states import AccountState, Finding, Hold, JobState
 from daemon.transports.protocol import Heard, Lookup, Said
@@ -226,3 +227,43 @@ async def test_what_may_be_out_is_looked_for_without_its_file(bench: Any, file: 
     async with bench.sending(ScriptedTransport()):
         await until(lambda: job_state(again) == JobState.PAUSED, "the rest waits")
     assert ["uncertain", "pending"] == states(again)
+
+
+@pytest.mark.parametrize("work", ["health", "claim", "rescue"])
+async def test_the_loop_outlives_what_nobody_foresaw(bench: Any, monkeypatch: pytest.MonkeyPatch, work: str) -> None:
+    """A look, a claim or a rescue that fails is made again; each is one line with its kind, and the campaign ends."""
+    job, failures = bench.queue(2), [unforeseen() for _ in range(engine.MOST_CRASHES - 1)]
+    transport = ScriptedTransport(health=failures if work == "health" else [])
+    if work != "health":
+        module = {"claim": claim, "rescue": rescue}[work]
+        original = getattr(module, work)
+
+        def fail_first(*arguments: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return original(*arguments)
+
+        monkeypatch.setattr(module, work, fail_first)
+    bench.set(lease_s=0.5)
+    with structlog.testing.capture_logs() as lines:
+        await bench.run_out(transport, job)
+        if work == "rescue":
+            async with bench.sending(ScriptedTransport()):
+                await until(lambda: not failures, "the rescue is made")
+
+    assert ["sent", "sent"] == states(job)
+    assert engine.MOST_CRASHES - 1 == len(crashes(lines))
+    assert SECRET not in str(lines)
+
+
+async def test_the_loop_ends_where_it_never_works_again(bench: Any) -> None:
+    """Then supervisord starts another process; the one that ended has closed its transport and given the account up."""
+    transport = ScriptedTransport()
+    transport.health_now = unforeseen()
+    sender = Engine(bench.settings, transport)
+    with pytest.raises(KeyError):
+        await sender.run()
+
+    assert engine.MOST_CRASHES == transport.count("health")
+    assert "close" == transport.calls[-1][0]
+    assert account().owner is None
