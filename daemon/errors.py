@@ -82,7 +82,7 @@ class TooManyTries(DaemonError):
     def __init__(self, left_ms: int) -> None:
         self.left_ms = left_ms
         self.left_s = -(-left_ms // 1000)
-        super().__init__(f"There were too many wrong tries: wait {self.left_s} seconds, then try again.")
+        super().__init__(f"Too many failed attempts: wait {self.left_s} seconds, then try again.")
 
 
 class MalformedRequest(DaemonError):

@@ -55,7 +55,7 @@ def _refuse_malformed(
     log.warning("request.malformed", status=status)
     if request.writer is not None and request.writer.output_size:
         raise ConnectionResetError("A part of the answer is out already.")
-    body = problems.problem_body(status, "malformed-request", "This is not a request that HTTP allows.")
+    body = problems.problem_body(status, "malformed-request", "This is not a valid HTTP request.")
     response = web.json_response(body, status=status, content_type=problems.PROBLEM_TYPE)
     response.force_close()
     return response

@@ -53,17 +53,17 @@ class Stage(StrEnum):
 
 
 DONE = {
-    What.SCREENSHOT: N_("The picture is here."),
-    What.LOG_OUT: N_("This device is logged out; link it again to send."),
-    What.LINK_BY_CODE: N_("WhatsApp shows a code: enter it on the phone."),
-    What.LINK_BY_QR: N_("WhatsApp shows its QR code again."),
-    What.RELOAD: N_("The page is loaded anew."),
+    What.SCREENSHOT: N_("The screenshot is ready."),
+    What.LOG_OUT: N_("This device is logged out. Link it again to send."),
+    What.LINK_BY_CODE: N_("WhatsApp shows a code. Enter it on the phone."),
+    What.LINK_BY_QR: N_("WhatsApp shows the QR code again."),
+    What.RELOAD: N_("WhatsApp Web was reloaded."),
 }
-UNTOLD = N_("Nobody can tell what came of it: its sender has ended over it. Ask again.")
-BUSY = N_("The sender was busy and did not come to it within a minute. Ask again.")
-BROKEN = N_("The browser broke down over it. Ask again.")
-SILENT = N_("Nobody took it: the sender of this account does not run.")
-STOPPED = N_("The sender was stopped meanwhile. Ask again when it runs.")
+UNTOLD = N_("The sender stopped before finishing. Try again.")
+BUSY = N_("The sender was busy for more than a minute. Try again.")
+BROKEN = N_("The browser crashed while doing this. Try again.")
+SILENT = N_("The sender of this account is not running.")
+STOPPED = N_("The sender was stopped. Try again when it is running.")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def ask(name: str, what: What, who: str, now: int, number: E164 | None = None) -
         present = describe(row, now)
         stage = present["stage"] if present else None
         if stage == Stage.TAKEN:
-            raise errors.IllegalMove(f"The sender of account {name} is at it: wait until its last task has ended.")
+            raise errors.IllegalMove(f"The sender of account {name} is busy: wait until its last task has finished.")
         if stage == Stage.ASKED and (row.wish["what"], row.wish.get("number")) == (what, number):
             return row
         row.wish = {"id": secrets.token_hex(4), "what": what, "who": who, "at": now, "stage": Stage.ASKED}
@@ -195,7 +195,7 @@ def screenshot(name: str, now: int) -> bytes:
     directory.find(name)
     row = Picture.get_or_none(Picture.account == name, lately(Picture.at, now - KEEP_MS - 1, now))
     if row is None:
-        raise errors.NotFound(f"There is no picture of the browser of account {name}: ask for one first.")
+        raise errors.NotFound(f"There is no screenshot of the browser of account {name}: request one first.")
     return bytes(row.png)
 
 

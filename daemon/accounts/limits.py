@@ -46,13 +46,13 @@ def _hours(text: str) -> str:
         return ""
     found = hours(re.sub(r"\s", "", text).replace("–", "-"))
     if found is None or found[0] == found[1]:
-        raise errors.InvalidInput("Quiet hours are written as 21:00-08:00: two different times of 24 hours.")
+        raise errors.InvalidInput("Write quiet hours as 21:00-08:00: two different times, in 24-hour format.")
     return f"{found[0]:%H:%M}-{found[1]:%H:%M}"
 
 
 def _zone(text: str) -> str:
     if not known_zone(text.strip()) or len(text.strip()) > MAX_ZONE:
-        raise errors.InvalidInput("This time zone is not known: use a name such as Europe/Berlin.")
+        raise errors.InvalidInput("This time zone is unknown: use a name such as Europe/Berlin.")
     return text.strip()
 
 

@@ -62,7 +62,7 @@ def ask(settings: Settings, name: str, what: commands.What, who: str, now: int, 
     """
     account = directory.find(name)
     if what in (commands.What.LINK_BY_CODE, commands.What.LINK_BY_QR) and account.state in LINKED:
-        raise errors.IllegalMove(f"Account {name} is linked already: log it out first.")
+        raise errors.IllegalMove(f"Account {name} is already linked: log it out first.")
     if what is commands.What.LOG_OUT and account.state == AccountState.NEEDS_LINK:
         raise errors.IllegalMove(f"Account {name} is not linked: there is nothing to log out of.")
     of_phone = None if number is None else importer.one(number, settings.default_country)

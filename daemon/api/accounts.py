@@ -18,7 +18,7 @@ from daemon.errors import IllegalMove, NotFound
 from daemon.server.scopes import Scope
 from daemon.states import AccountState
 
-ASKED = "Its sender is asked for it: GET /accounts/{name} says what comes of it."
+ASKED = "Request queued. Check GET /accounts/{name} for the outcome."
 
 
 @endpoint.get("/accounts", scope=Scope.READ, tag="accounts")

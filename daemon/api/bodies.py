@@ -28,7 +28,7 @@ async def read(request: web.Request, model: type[BaseModel], required: bool) -> 
     try:
         data = await request.read()
     except (BadHttpMessage, aiohttp.ClientPayloadError, web.RequestPayloadError):
-        raise errors.MalformedRequest("The body cannot be read: its encoding is not what its headers say.") from None
+        raise errors.MalformedRequest("The body cannot be read: its encoding does not match its headers.") from None
     if not data and not required:
         return None
     if (request.charset or "utf-8").lower() not in CHARSETS:
@@ -55,7 +55,7 @@ def validated(validate: Callable[[], T], name: str, says: str | None = None, kno
             raise errors.MalformedRequest(f"The body is not valid JSON: {first['ctx']['error']}.") from None
         place = ".".join(str(part) for part in first["loc"][:2]) or name
         if first["type"] == "extra_forbidden":
-            raise errors.InvalidInput(f"The field {place[:SHOWN]} is unknown: {known} are possible.") from None
+            raise errors.InvalidInput(f"The field {place[:SHOWN]} is unknown: use {known}.") from None
         wrong = f" {says}" if says is not None else f": {first['msg'].lower()}"
         raise errors.InvalidInput(f"{place}{wrong}.") from None
 
@@ -66,7 +66,7 @@ def once(request: web.Request, method: str, path: str, caller: str, given: dict[
     if key is None:
         return Once(f"{method} {path}", caller, None, "")
     if not valid_key(key) or len(request.headers.getall(KEY_HEADER)) > 1:
-        raise errors.InvalidInput("The Idempotency-Key is 1 to 255 characters long, all of them ASCII.")
+        raise errors.InvalidInput("The Idempotency-Key must be 1 to 255 ASCII characters.")
     asked = {
         name: each.model_dump(mode="json") if isinstance(each, BaseModel) else each for name, each in given.items()
     }

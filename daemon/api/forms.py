@@ -116,4 +116,4 @@ async def _chunks(form: MultipartReader, part: BodyPartReader) -> AsyncIterator[
             yield bytes(chunk)
         await form.next()  # raises when no boundary follows
     except BROKEN:
-        raise errors.MalformedRequest("The upload ends in the middle of the file: send it again.") from None
+        raise errors.MalformedRequest("The upload was cut off: send the file again.") from None

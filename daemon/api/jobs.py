@@ -65,21 +65,21 @@ def jobs(caller: Caller, *, cursor: Cursor | None = None, limit: Limit = queries
 def pause(caller: Caller, *, job_id: JobId) -> JobChanged:
     """Pause a job. The message being sent is finished first."""
     lifecycle.pause(job_id, caller.name)
-    return _changed(caller, job_id, "The job is paused; the message in hand is finished.")
+    return _changed(caller, job_id, "The job is paused; the message being sent is finished first.")
 
 
 @endpoint.post("/resume/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
 def resume(caller: Caller, *, job_id: JobId) -> JobChanged:
     """Resume a paused job. If it is scheduled for later, it waits for that time."""
     lifecycle.resume(job_id, caller.name)
-    return _changed(caller, job_id, "The job goes on.")
+    return _changed(caller, job_id, "The job is resumed.")
 
 
 @endpoint.post("/stop/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
 def stop(caller: Caller, *, job_id: JobId) -> JobChanged:
     """Stop a job permanently. Messages that are still queued are cancelled."""
     lifecycle.stop(job_id, caller.name)
-    return _changed(caller, job_id, "The job is stopped; what was still queued is cancelled.")
+    return _changed(caller, job_id, "The job is stopped; queued messages are cancelled.")
 
 
 @endpoint.post("/retry/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")

@@ -120,7 +120,7 @@ def _people(settings: Settings, body: People, may_be_nobody: bool) -> importer.C
     if not given and may_be_nobody:
         return importer.ContactList()
     if len(given) != 1:
-        raise InvalidInput("Give the people once: as upload_id, numbers, recipients or list_id.")
+        raise InvalidInput("Give the people in exactly one way: as upload_id, numbers, recipients or list_id.")
     if body.upload_id is not None:
         return contact_lists.from_upload(body.upload_id)
     if body.list_id is not None:

@@ -25,13 +25,13 @@ MEMORY = 2**27
 def check(password: str, name: str) -> None:
     """Raises InvalidInput when the password is not acceptable for a user of that name."""
     if len(password) < SHORTEST:
-        raise errors.InvalidInput(f"The password is too short: it has at least {SHORTEST} characters.")
+        raise errors.InvalidInput(f"The password is too short: use at least {SHORTEST} characters.")
     if len(password) > LONGEST:
-        raise errors.InvalidInput(f"The password is too long: it has at most {LONGEST} characters.")
+        raise errors.InvalidInput(f"The password is too long: use at most {LONGEST} characters.")
     if plain(password).casefold() == plain(name).casefold():
-        raise errors.InvalidInput("The password must not be the name.")
+        raise errors.InvalidInput("The password must not be the same as the name.")
     if len(set(plain(password))) == 1:
-        raise errors.InvalidInput("The password must not be one sign over and over.")
+        raise errors.InvalidInput("The password must not be one character repeated.")
 
 
 def plain(text: str) -> str:

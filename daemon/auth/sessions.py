@@ -43,7 +43,7 @@ SESSION_MS = 14 * 24 * 60 * MINUTE_MS  # from the login on; using it does not pr
 IDLE_MS = 3 * 24 * 60 * MINUTE_MS
 SEEN_EVERY_MS = MINUTE_MS  # how often the time of last use is updated
 WRONG_PASSWORD = "The name or the password is wrong, or the user is disabled."  # noqa: S105 (a sentence)
-WRONG_KEY = "This is not the key: copy the whole line, without spaces around it."
+WRONG_KEY = "Wrong API key: copy the whole line, without spaces around it."
 
 
 @dataclass(frozen=True)

@@ -54,16 +54,16 @@ def _one_by_one() -> None:
 def _checked(name: str) -> str:
     name = " ".join(unicodedata.normalize("NFC", name).split())
     if not name or len(name) > LONGEST_NAME:
-        raise errors.InvalidInput(f"The name is 1 to {LONGEST_NAME} characters long.")
+        raise errors.InvalidInput(f"The name must be 1 to {LONGEST_NAME} characters long.")
     if not name.isprintable():
-        raise errors.InvalidInput("The name has signs in it that cannot be seen.")
+        raise errors.InvalidInput("The name contains invisible characters.")
     if name.casefold() in RESERVED:
-        raise errors.InvalidInput(f"The name {name} is taken by the program: choose another one.")
+        raise errors.InvalidInput(f"The name {name} is reserved: choose another one.")
     return name
 
 
 def _taken(name: str) -> errors.InvalidInput:
-    return errors.InvalidInput(f"There is a user {name} already: choose another name.")
+    return errors.InvalidInput(f"There is already a user called {name}: choose another name.")
 
 
 def same_name(name: str) -> str:
@@ -146,6 +146,6 @@ def _change(user_id: int, what: str, who: str, was: User | None = None, **change
     with write():
         known = User.password == was.password if was else True
         if not User.update(**changes).where(User.id == user_id, known).execute():
-            raise errors.Unauthorized("This is not your present password.")
+            raise errors.Unauthorized("This is not your current password.")
         Session.delete().where(Session.user == user_id).execute()
         after_commit(partial(log.info, "user.changed", user_id=user_id, what=what, who=who))

@@ -40,9 +40,9 @@ def clone(job_id: int, draft_id: str, people: str, who: str) -> Draft:
     states = sorted(PEOPLE[people])
     count = sum(getattr(job, state) for state in states)
     if not count:
-        raise errors.InvalidInput("Nobody is in this group: choose other people.")
+        raise errors.InvalidInput("This group is empty: choose other people.")
     if count > drafts.MAX_ROWS:
-        raise errors.InvalidInput(f"These are more than {drafts.MAX_ROWS:,} people: choose fewer.")
+        raise errors.InvalidInput(f"This is more than {drafts.MAX_ROWS:,} people: choose fewer.")
     query = Message.select().where(Message.job == job_id, Message.state.in_(states)).order_by(Message.id)
     rows = list(query)
     files = _own_files(job, rows)

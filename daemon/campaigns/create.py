@@ -208,7 +208,7 @@ def _audience(settings: Settings, order: Order) -> Audience:
         return order.audience
     given = [source for source in (order.numbers, order.recipients, order.upload_id) if source is not None]
     if len(given) != 1:
-        raise errors.InvalidInput("Give the recipients once: as numbers, as recipients, or as upload_id.")
+        raise errors.InvalidInput("Give the recipients in exactly one way: as numbers, as recipients, or as upload_id.")
     if order.upload_id is not None:
         upload = uploads.find(order.upload_id)
         people = [importer.Contact(row, number, fields) for row, number, fields in upload.contacts]
@@ -271,5 +271,8 @@ def unfit(kinds: Sequence[str]) -> str | None:
 def _note(account: str, now: int) -> str:
     row = Account.get_or_none(Account.name == account)
     if directory.can_send(row, now):
-        return f"Account {account} is linked: sending begins at once, at its pace."
-    return f"Sending begins by itself once account {account} can send: GET /accounts/{account} says what it waits for."
+        return f"Account {account} is linked: sending starts right away, at its pace."
+    return (
+        f"Sending starts automatically once account {account} can send: GET /accounts/{account} shows what it waits "
+        "for."
+    )

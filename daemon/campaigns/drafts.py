@@ -115,7 +115,7 @@ def find(draft_id: str) -> Draft:
     """The draft by that id, without its rows, people and report. Raises NotFound."""
     row = DraftRow.select(*_LIGHT).where(DraftRow.id == draft_id).first()
     if row is None:
-        raise errors.NotFound("There is no such draft: it was discarded. Begin a new campaign.")
+        raise errors.NotFound("This draft was discarded. Start a new campaign.")
     return _read(row)
 
 
@@ -171,11 +171,11 @@ def remember(draft_id: str, test: SelfTest) -> None:
 
 def _refuse_late(row: Draft, version: int) -> None:
     if row.job_id:
-        raise errors.DraftChanged(f"This draft has become campaign {row.job_id}: it cannot be changed any more.")
+        raise errors.DraftChanged(f"This draft was started as campaign {row.job_id}: it can no longer be changed.")
     if row.version != version:
         raise errors.DraftChanged(
-            "This draft was changed meanwhile, in another tab or by somebody else. Below is what you entered: "
-            "save it once more to put it in the place of theirs, or load what is saved."
+            "This draft was changed in another tab or by somebody else. Your input is below: save it again to "
+            "overwrite their changes, or load the saved version."
         )
 
 
@@ -202,7 +202,7 @@ def take_list(settings: Settings, draft: Draft, list_id: int) -> Draft:
     kept = lists.listed(list_id)
     people = lists.people(list_id)
     if not people:
-        raise errors.InvalidInput(f"Nobody is on the list {kept.name}: choose another one, or a file.")
+        raise errors.InvalidInput(f"The list {kept.name} is empty: choose another one, or a file.")
     if len(people) > MAX_ROWS:
         raise errors.InvalidInput(f"The list has more than {MAX_ROWS:,} people: split it.")
     rows = [Row(0, ["number", *kept.columns])]
@@ -253,7 +253,7 @@ def rows(draft: Draft) -> list[Row]:
 def _sheet(draft_id: str, stamp: str, sheet: int) -> list[Row]:
     kept = DraftRow.select(DraftRow.sheet, DraftRow.data).where(DraftRow.id == draft_id).first()
     if kept is None or kept.data.get("stamp") != stamp or kept.sheet is None:
-        raise errors.DraftChanged("This draft was changed meanwhile: load it anew.")
+        raise errors.DraftChanged("This draft was changed in the meantime: reload it.")
     return column_mapping.restored(kept.sheet[sheet][1])
 
 
@@ -270,7 +270,7 @@ def people(draft: Draft) -> list[Candidate]:
 def _people(draft_id: str, stamp: str) -> list[Candidate]:
     draft = find(draft_id)
     if draft.data.stamp != stamp:
-        raise errors.DraftChanged("This draft was changed meanwhile: load it anew.")
+        raise errors.DraftChanged("This draft was changed in the meantime: reload it.")
     return column_mapping.candidates(rows(draft), columns(draft), decisions(draft))
 
 
@@ -412,7 +412,7 @@ def _started(draft_id: str) -> int | None:
 
 
 def _stale() -> errors.DraftChanged:
-    return errors.DraftChanged("Something was changed after the dry run: look at it once more, then start.")
+    return errors.DraftChanged("Something was changed after the dry run: check it again, then start.")
 
 
 def _order(draft: Draft, audience: Sequence[Contact], found: Report) -> create.Order:

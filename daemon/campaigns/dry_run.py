@@ -34,13 +34,13 @@ from daemon.models import UNCAPPED, Attachment, Handover, Job, KeyScope, Kind, M
 from daemon.states import E164, MAY_RUN, JobState, State
 
 REASONS = {  # what the page calls those it is about
-    Reason.BAD_NUMBER: N_("Number that cannot be used"),
-    Reason.LEFT_OUT: N_("Left out by you"),
-    Reason.DUPLICATE: N_("Twice in this list"),
-    Reason.OPTED_OUT: N_("Does not want to hear from you"),
-    Reason.RECENT: N_("Got a campaign lately"),
-    Reason.TOO_OFTEN: N_("Got as many messages as one person may"),
-    Reason.MISSING_FIELD: N_("A field of the message is empty"),
+    Reason.BAD_NUMBER: N_("Unusable number"),
+    Reason.LEFT_OUT: N_("Excluded by you"),
+    Reason.DUPLICATE: N_("Duplicate"),
+    Reason.OPTED_OUT: N_("Opted out"),
+    Reason.RECENT: N_("Got a campaign recently"),
+    Reason.TOO_OFTEN: N_("Reached the per-person limit"),
+    Reason.MISSING_FIELD: N_("A field used in the message is empty"),
     Reason.TOO_LONG: N_("Message too long"),
     Reason.UNFIT: N_("Message does not fit"),
     Reason.ATTACHMENT: N_("Attachment missing or too large"),
@@ -63,7 +63,7 @@ def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave
     draft = drafts.save(draft_id, version, {"recent": Recent(days=recent_days, leave_out=leave_out_recent)})
     for step in ("people", "columns", "message", "when"):
         if not drafts.ready(draft, step):
-            raise errors.InvalidInput("Something is missing yet: go through the steps before the dry run.")
+            raise errors.InvalidInput("Something is still missing: complete the steps before the dry run.")
     audience, left_out, notes = _sort(settings, draft, drafts.people(draft))
     counts = Counter(each.reason for each in left_out)
     found = Report(
@@ -101,7 +101,7 @@ def _sort(
         _among(Suppression.select(Suppression.number), Suppression.number, numbers),
         lately if recent.leave_out else frozenset(),
         _often(limits.rules(settings), numbers),
-        f"They got a campaign, or are queued for one, in the last {recent.days} days.",
+        f"They got a campaign in the last {recent.days} days, or are queued for one.",
     )
     audience: list[Contact] = []
     left_out: list[Exclusion] = []
@@ -134,7 +134,7 @@ class _Checks:
         self._by_number = (
             (Reason.OPTED_OUT, opted_out, "The number is on the suppression list."),
             (Reason.RECENT, recent, lately),
-            (Reason.TOO_OFTEN, often, "They got as many messages lately as one person may get."),
+            (Reason.TOO_OFTEN, often, "They have reached the per-person limit."),
         )
 
     def trouble(self, who: Candidate) -> _Trouble | None:
@@ -142,7 +142,7 @@ class _Checks:
             by_person = who.why is not None and who.why.code is Fault.LEFT_OUT
             return _Trouble(Reason.LEFT_OUT if by_person else Reason.BAD_NUMBER, who.reason)
         if who.number in self._seen:
-            return _Trouble(Reason.DUPLICATE, "This number stands further up already.")
+            return _Trouble(Reason.DUPLICATE, "Duplicate of an earlier row.")
         self._seen.add(who.number)
         for reason, numbers, details in self._by_number:
             if who.number in numbers:
@@ -181,7 +181,7 @@ class _Message:
         if reason := create.unfit([self._kinds[each] for each in files]):
             return _Trouble(Reason.UNFIT, reason)
         if self._template is None:
-            return None if files else _Trouble(Reason.UNFIT, "There is neither a text nor a file for them.")
+            return None if files else _Trouble(Reason.UNFIT, "There is neither a text nor a file to send them.")
         limit = message_text.MAX_CAPTION if files else message_text.MAX_TEXT
         person = Contact(who.position, who.number or E164(""), who.fields)
         for problem in message_text.problems(self._template, [person], limit, 1).first:
@@ -330,7 +330,7 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
     draft = drafts.find(draft_id)
     people = drafts.audience_frozen(draft)
     if not people:
-        raise errors.DraftChanged("Something was changed after the dry run: look at it once more, then send a test.")
+        raise errors.DraftChanged("Something was changed after the dry run: check it again, then send a test.")
     row = next((each for each in people if each.position == position), people[0])
     to = importer.one(number, drafts.decisions(draft).country or settings.default_country)
     person = Contact(1, to, row.fields, row.attachments)

@@ -46,7 +46,7 @@ def retry(job_id: int, who: str, search: str = "") -> tuple[Job, int]:
         chosen = recipients.where(found, recipients.Selection(State.FAILED, search)) if search.strip() else None
         count = found.failed if chosen is None else Message.select().where(chosen).count()
         if not count:
-            raise errors.IllegalMove(f"Job {job_id} has no failed messages that this search finds.")
+            raise errors.IllegalMove(f"Job {job_id} has no failed messages that match this search.")
         if found.state == JobState.COMPLETED:
             found = job_moves.move(job_id, "retry", who)
         elif found.state not in JOB_MOVES["retry"][0]:
@@ -62,7 +62,7 @@ def settle(message_id: int, sent: bool, who: str) -> Message:
         found = job_moves.job_to_move(queries.message(message_id)[0].job_id)
         row, _ = queries.message(message_id)
         if row.state != State.UNCERTAIN:
-            raise errors.IllegalMove(f"Message {message_id} is {row.state}; only an uncertain one needs a decision.")
+            raise errors.IllegalMove(f"Message {message_id} is {row.state}: only uncertain messages need a decision.")
         if not sent:
             if found.state == JobState.COMPLETED:
                 job_moves.move(found.id, "retry", who)

@@ -89,18 +89,18 @@ def _to_link(account: Account) -> str:
 def explain(account: Account, now: int) -> str:
     """Why the account cannot send, as a sentence for a person."""
     if not directory.alive(account, now):
-        return f"The sender of account {account.name} does not run."
+        return f"The sender of account {account.name} is not running."
     words = {
         AccountState.STARTING: "The sender is starting its browser.",
         AccountState.LOADING: "WhatsApp Web is loading.",
         AccountState.NEEDS_LINK: f"WhatsApp is not linked: {_to_link(account)}",
-        AccountState.OFFLINE: "WhatsApp's servers cannot be reached; sending goes on when they can.",
-        AccountState.BANNED: "WhatsApp has banned this account for now.",
+        AccountState.OFFLINE: "WhatsApp's servers cannot be reached; sending resumes when they can.",
+        AccountState.BANNED: "WhatsApp has temporarily banned this account.",
     }
     text = words.get(
-        AccountState(account.state), f"The account is held: {(account.hold or 'unknown').replace('_', ' ')}."
+        AccountState(account.state), f"The account is on hold: {(account.hold or 'unknown').replace('_', ' ')}."
     )
-    goes_on = "People it has written to before still get their messages." if account.known_chats else ""
+    goes_on = "People it has messaged before still get their messages." if account.known_chats else ""
     return " ".join(filter(None, (text, account.detail, goes_on)))
 
 

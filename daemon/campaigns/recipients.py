@@ -118,7 +118,7 @@ def _phrases(search: str) -> list[str]:
     """What has to be found: a number as one, else each word. Raises InvalidInput."""
     text = " ".join(search.split())
     if len(text) > MAX_SEARCH:
-        raise errors.InvalidInput(f"A search text is at most {MAX_SEARCH} characters long.")
+        raise errors.InvalidInput(f"A search text can be at most {MAX_SEARCH} characters long.")
     if masking.hidden.get() and re.search(rf"\d{{{HIDDEN_DIGITS}}}", _BETWEEN_DIGITS.sub("", text)):
         raise errors.InvalidInput("Numbers are hidden from you, so they cannot be searched for: search for a name.")
     return [text] if _digits(text) else text.split()

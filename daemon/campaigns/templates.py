@@ -33,7 +33,7 @@ def find(template_id: int) -> Template:
     """The template by that id. Raises NotFound."""
     row = Template.get_or_none(Template.id == template_id)
     if row is None:
-        raise errors.NotFound(f"There is no template {template_id}: it was deleted, or never kept.")
+        raise errors.NotFound(f"There is no template {template_id}: it was deleted or never saved.")
     found: Template = row
     return found
 

@@ -44,7 +44,7 @@ def one(query: Any, list_id: int) -> ContactList:
     """The list that the query finds. Raises NotFound."""
     row = query.first()
     if row is None:
-        raise errors.NotFound(f"There is no contact list {list_id}: it was deleted, or never made.")
+        raise errors.NotFound(f"There is no contact list {list_id}: it was deleted or never created.")
     found: ContactList = row
     return found
 

@@ -14,9 +14,9 @@ def one_line(name: str, what: str) -> str:
     if not plain:
         raise errors.InvalidInput(f"The {what} needs a name.")
     if len(plain) > MAX_NAME:
-        raise errors.InvalidInput(f"The name of a {what} is up to {MAX_NAME} characters long.")
+        raise errors.InvalidInput(f"The name of a {what} can be up to {MAX_NAME} characters long.")
     return plain
 
 
 def taken(what: str, name: str) -> errors.InvalidInput:
-    return errors.InvalidInput(f"There is a {what} named {name} already: choose another name.")
+    return errors.InvalidInput(f"There is already a {what} called {name}: choose another name.")

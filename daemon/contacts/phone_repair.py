@@ -49,42 +49,43 @@ class Kind(StrEnum):
 
 
 TITLES: dict[Kind, str] = {
-    Kind.GOOD: N_("Fine as they are"),
+    Kind.GOOD: N_("OK"),
     Kind.ROUNDED: N_("Shortened by the spreadsheet"),
-    Kind.DECIMAL: N_("With .0 at the end"),
-    Kind.NO_PLUS: N_("The plus is lost"),
-    Kind.NO_ZERO: N_("The leading zero is lost"),
-    Kind.PREFIX: N_("Dialling prefix instead of plus"),
-    Kind.TRUNK: N_("A zero too many"),
+    Kind.DECIMAL: N_("Ends in .0"),
+    Kind.NO_PLUS: N_("Missing +"),
+    Kind.NO_ZERO: N_("Missing leading 0"),
+    Kind.PREFIX: N_("Dialling prefix instead of +"),
+    Kind.TRUNK: N_("Extra 0"),
     Kind.SEVERAL: N_("Several numbers in one cell"),
-    Kind.SIGNS: N_("Other signs in the number"),
-    Kind.EXTENSION: N_("With an extension"),
-    Kind.MOBILE_RULE: N_("The country writes mobile numbers differently"),
+    Kind.SIGNS: N_("Extra text in the number"),
+    Kind.EXTENSION: N_("With extension"),
+    Kind.MOBILE_RULE: N_("Different notation for mobiles"),
     Kind.AMBIGUOUS: N_("Could be two different numbers"),
     Kind.COUNTRY: N_("No country code"),
     Kind.MISSING: N_("No number"),
-    Kind.INVALID: N_("Not a number that exists"),
+    Kind.INVALID: N_("Invalid number"),
 }
 REASONS: dict[Kind, str] = {
     Kind.ROUNDED: N_(
-        "A spreadsheet shows long numbers as 4.9E+12. Where the last digits are gone nobody can bring them back: "
-        "format the column as text and enter the number again."
+        "Spreadsheets show long numbers as 4.9E+12. Digits that were lost cannot be restored: format the column as "
+        "text and enter the number again."
     ),
-    Kind.DECIMAL: N_("A spreadsheet took the number for an amount and added a decimal."),
-    Kind.NO_PLUS: N_("A spreadsheet drops the plus. With it these digits are a valid number."),
-    Kind.NO_ZERO: N_("A spreadsheet drops a leading zero. With it these digits are a valid number."),
-    Kind.PREFIX: N_("00, 011 and the like are dialled before a country code; WhatsApp wants a plus."),
-    Kind.TRUNK: N_("The zero in brackets, or behind the country code, is dialled only within the country."),
-    Kind.SEVERAL: N_("The mobile one is taken, or the first one that can be read."),
-    Kind.SIGNS: N_("Letters, digits of another script or invisible signs stand between the digits."),
-    Kind.EXTENSION: N_("WhatsApp cannot reach an extension. This is the number in front of it."),
+    Kind.DECIMAL: N_("A spreadsheet treated the number as an amount and added a decimal."),
+    Kind.NO_PLUS: N_("The spreadsheet removed the +. We put it back."),
+    Kind.NO_ZERO: N_("The spreadsheet removed the leading 0. We put it back."),
+    Kind.PREFIX: N_("Prefixes such as 00 or 011 are dialled before a country code; WhatsApp needs a + instead."),
+    Kind.TRUNK: N_("The 0 in brackets or after the country code is only dialled within the country."),
+    Kind.SEVERAL: N_("We use the mobile number, or else the first valid one."),
+    Kind.SIGNS: N_("There are letters, digits of another script or invisible characters between the digits."),
+    Kind.EXTENSION: N_("WhatsApp cannot reach an extension. We use the number before it."),
     Kind.MOBILE_RULE: N_(
-        "Brazil puts a 9 before mobile numbers, Mexico has dropped its 1, and Argentina's mobiles have a 9 behind +54."
+        "Mobile numbers have a 9 after the area code in Brazil and after +54 in Argentina; Mexico no longer uses the "
+        "1 after +52."
     ),
-    Kind.AMBIGUOUS: N_("Valid numbers of two countries. This is the likelier one: look at each."),
-    Kind.COUNTRY: N_("Choose above which country these numbers are of, or correct them one by one."),
+    Kind.AMBIGUOUS: N_("Valid in two countries. This is the likelier one: check each."),
+    Kind.COUNTRY: N_("Choose a default country above, or correct them one by one."),
     Kind.MISSING: N_("The cell is empty."),
-    Kind.INVALID: N_("Correct the digits, or leave the row out."),
+    Kind.INVALID: N_("Correct the digits, or exclude the row."),
 }  # fmt: skip
 
 _INVISIBLE = ("Cf", "Cc", "Zl", "Zp")

@@ -178,7 +178,8 @@ def attachments(ids: Sequence[str]) -> list[Attachment]:
     missing = [wanted for wanted in ids if wanted not in known]
     if missing:
         raise errors.NotFound(
-            f"There is no attachment {missing[0][:32]!r}: POST /upload_attachment the file and use the id it answers."
+            f"There is no attachment {missing[0][:32]!r}: POST /upload_attachment the file and use the id in the "
+            "answer."
         )
     return [known[wanted] for wanted in ids]
 
@@ -222,8 +223,8 @@ def files(settings: Settings, ids: Sequence[str], to_send: bool = True) -> tuple
         rows = attachments(ids)
     except errors.NotFound:
         raise errors.AttachmentLost(
-            "An attachment of this campaign is not stored any more: restore it from a backup, or stop this campaign "
-            "and make a new one."
+            "An attachment of this campaign is no longer stored: restore it from a backup, or stop this campaign and "
+            "create a new one."
         ) from None
     for row in rows if to_send else ():
         _must_be_there(settings, row)
@@ -237,8 +238,8 @@ def _must_be_there(settings: Settings, row: Attachment) -> None:
         check(settings, row)
     except errors.AttachmentLost as error:
         raise type(error)(
-            f"The file of attachment {row.id} is missing or damaged: put it back from a backup and resume this "
-            "campaign, or stop it and make a new one."
+            f"The file of attachment {row.id} is missing or damaged: restore it from a backup and resume this "
+            "campaign, or stop it and create a new one."
         ) from None
 
 

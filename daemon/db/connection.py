@@ -141,7 +141,9 @@ def _busy(error: Exception, committing: bool) -> errors.DatabaseBusy:
         proxy.database.close()
     reason = " ".join(str(error).split())
     if lost and committing:
-        return errors.DatabaseBusy(f"The database broke off ({reason}); look whether the change was made.")
+        return errors.DatabaseBusy(
+            f"The connection to the database broke ({reason}): check whether the change was made."
+        )
     return errors.DatabaseBusy(f"The database did not answer ({reason}): try again.")
 
 

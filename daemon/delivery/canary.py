@@ -50,5 +50,5 @@ async def fly(
     except (errors.AccountUnready, errors.BrowserLost, errors.LeaseLost):
         raise
     except Exception as error:  # it does not work as it should, whatever it is
-        return f"It failed in a way that nobody foresaw ({unforeseen.Unforeseen().tell(error, 'canary')})."
+        return f"It failed unexpectedly ({unforeseen.Unforeseen().tell(error, 'canary')})."
     return None if found.finding is Finding.SENT else found.evidence

@@ -143,7 +143,7 @@ class Engine:
         context = self.context
         context.lanes.reap()
         if context.upkeep.broken:
-            await context.standing.report(Health(AccountState.STARTING, detail="The browser is started anew."))
+            await context.standing.report(Health(AccountState.STARTING, detail="The browser is restarting."))
             await context.upkeep.restart()
             context.begin_anew()
         if not await context.standing.look():

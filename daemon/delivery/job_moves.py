@@ -75,10 +75,10 @@ MOVED = {
 
 def refusal(found: Job, name: str) -> errors.IllegalMove:
     hint = {
-        JobState.STOPPED: "a stopped job stays stopped; create a new one for those who are left",
-        JobState.COMPLETED: "nobody is left to send to",
+        JobState.STOPPED: "a stopped job stays stopped; create a new one for the remaining people",
+        JobState.COMPLETED: "all messages have been handled",
         JobState.PAUSED: "resume it instead",
-        JobState.SCHEDULED: "it begins by itself at its time",
-    }.get(JobState(found.state), "it goes on by itself, also after a login")
+        JobState.SCHEDULED: "it starts by itself at the scheduled time",
+    }.get(JobState(found.state), "it resumes by itself, even after a login")
     verb = "resume" if name == "reschedule" else name
     return errors.IllegalMove(f"Job {found.id} is {found.state}, so it cannot {verb}: {hint}.")

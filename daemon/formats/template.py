@@ -151,7 +151,7 @@ def compile(text: str) -> Template:
     if not text.strip():
         raise errors.TemplateError("The message is empty: write a text.")
     if _LONE_SURROGATE.search(text):
-        raise errors.TemplateError("The message holds half of an emoji: enter it again.")
+        raise errors.TemplateError("The message contains half of an emoji: enter it again.")
     if _length(text) > MAX_TEXT:
         raise errors.TemplateError(f"The message has more than {MAX_TEXT:,} characters: shorten it.")
     if not _MARKS.search(text):

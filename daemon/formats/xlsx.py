@@ -62,9 +62,7 @@ def _sheet_records(sheet: Any, filename: str) -> Iterator[tuple[int, list[str]]]
     for position, values in enumerate(sheet.iter_rows(values_only=True), 1):
         width += len(values)
         if position > _SHEET_ROWS or width > _SHEET_CELLS:
-            raise errors.UnreadableFile(
-                f"{filename} has cells far outside of any list: copy the list to a new workbook."
-            )
+            raise errors.UnreadableFile(f"{filename} has cells far outside the list: copy the list to a new workbook.")
         yield position, [_cell_text(value) for value in values]
 
 

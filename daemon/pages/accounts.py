@@ -25,15 +25,15 @@ from daemon.states import AccountState, Role
 routes = web.RouteTableDef()
 
 ASKED = {
-    commands.What.SCREENSHOT: N_("Picture of the browser"),
+    commands.What.SCREENSHOT: N_("Screenshot of the browser"),
     commands.What.LOG_OUT: N_("Log out"),
-    commands.What.LINK_BY_CODE: N_("Code for a telephone number"),
+    commands.What.LINK_BY_CODE: N_("Code for a phone number"),
     commands.What.LINK_BY_QR: N_("Back to the QR code"),
-    commands.What.RELOAD: N_("Load the page anew"),
+    commands.What.RELOAD: N_("Reload WhatsApp Web"),
 }
 UNDER_WAY = {
-    commands.Stage.ASKED: N_("Its sender comes to it when no message is in hand."),
-    commands.Stage.TAKEN: N_("Its sender is at it."),
+    commands.Stage.ASKED: N_("Waiting until the current message is finished."),
+    commands.Stage.TAKEN: N_("In progress."),
 }
 BAD = (commands.Stage.FAILED, commands.Stage.MISSED)
 

@@ -99,7 +99,7 @@ def _chosen(settings: Settings, form: forms.When) -> When:
     try:
         pacing.window(window)
     except ValueError:
-        raise errors.InvalidInput("Give both times of the window, two different ones, or neither.") from None
+        raise errors.InvalidInput("Enter two different times, or leave both empty.") from None
     return When(
         account=account,
         delay_min=low,
@@ -116,10 +116,10 @@ def _instant(local: datetime | None, zone: str) -> int:
     if zone not in available_timezones():
         raise errors.InvalidInput("Choose one of the time zones in the list.")
     if local is None:
-        raise errors.InvalidInput("Give the day and the time at which it begins.")
+        raise errors.InvalidInput("Enter the day and time to start.")
     at = round(local.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
     if at < clock.now_ms():
-        raise errors.InvalidInput("This time has passed: choose a later one, or begin at once.")
+        raise errors.InvalidInput("This time has passed: choose a later one, or start right away.")
     if at > clock.now_ms() + create.LONGEST_AHEAD_MS:
         raise errors.InvalidInput("This time is more than ten years away: choose an earlier one.")
     return at

@@ -197,7 +197,7 @@ def _check(draft: Draft, text: str) -> None:
         return
     unknown = sorted(template.compile(text).fields - {*drafts.fields(draft), template.NUMBER})
     if unknown:
-        raise errors.TemplateError(f"There is no field {', '.join(unknown)}: use one of those below the text.")
+        raise errors.TemplateError(f"There is no field {', '.join(unknown)}: use one of those listed below the text.")
 
 
 def _store(settings: Settings, upload: FileField) -> str:

@@ -36,7 +36,7 @@ GROUPS = (*(kind.value for kind in Kind if kind is not Kind.GOOD), LANDLINE)
 TITLES: dict[str, str] = {**{kind.value: text for kind, text in phone_repair.TITLES.items()}, LANDLINE: N_("Landlines")}
 REASONS: dict[str, str] = {
     **{kind.value: text for kind, text in phone_repair.REASONS.items()},
-    LANDLINE: N_("A landline is probably not on WhatsApp. They are written to all the same."),
+    LANDLINE: N_("Landlines are probably not on WhatsApp. They are messaged anyway."),
 }
 
 

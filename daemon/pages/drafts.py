@@ -203,9 +203,9 @@ def _map_columns(settings: Settings, draft: Draft, form: forms.Columns) -> str |
     if form.go.what == "leave" and roles.count("number") != 1:
         return None
     if roles.count("number") != 1:
-        raise errors.InvalidInput("Say of one column, and of one only, that it holds the telephone numbers.")
+        raise errors.InvalidInput("Choose exactly one column as the phone number.")
     if roles.count("file") > 1:
-        raise errors.InvalidInput("Only one column can name each one's file.")
+        raise errors.InvalidInput("Only one column can be the personal attachment.")
     phone = roles.index("number")
     names = [form.name.get(str(at), "").strip() if role == "field" else "" for at, role in enumerate(roles)]
     for at, role in enumerate(roles):

@@ -161,7 +161,7 @@ def _moment(values: list[Any]) -> datetime | None:
 def _cap(values: list[Any]) -> int | None:
     text = _line(values)
     if text and (not text.isdecimal() or len(text) > 9):
-        raise errors.InvalidInput("A cap is a whole number of messages, 0 for no cap; empty: as the settings say.")
+        raise errors.InvalidInput("A cap is a whole number of messages, 0 for no cap. Leave it empty for the default.")
     return int(text) if text else None
 
 

@@ -31,7 +31,7 @@ routes = web.RouteTableDef()
 ROWS_SHOWN = 50
 DECISIONS_SHOWN = 20
 PEOPLE = {  # whom a clone is for, see cloning.PEOPLE
-    "all": N_("everybody again"),
+    "all": N_("everybody"),
     "failed": N_("those who failed"),
     "unreached": N_("those whose message failed, expired or was cancelled"),
 }

@@ -27,7 +27,7 @@ COLUMNS_SHOWN = 5
 COUNTS = ("added", "present", "updated", "duplicates", "removed")
 DONE = {
     "deleted": N_("The list is deleted."),
-    "renamed": N_("The list has its new name."),
+    "renamed": N_("The list is renamed."),
 }
 
 
@@ -165,7 +165,7 @@ async def add(request: web.Request) -> web.StreamResponse:
     try:
         upload = await in_db(request, _given, request.app[SETTINGS], form.file, form.numbers)
         if upload is None:
-            raise errors.InvalidInput("There is nobody to add: choose a contacts file or paste telephone numbers.")
+            raise errors.InvalidInput("There is nobody to add: choose a contacts file or paste phone numbers.")
         added = await in_db(request, lists.add_people, list_id, await in_db(request, _people, upload, 0))
     except (errors.InvalidInput, errors.TooLarge) as error:
         return await _one(request, str(error), "add", 422, {"numbers": form.numbers})
@@ -178,7 +178,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
     """Take people off the list, once that was asked."""
     form, list_id = (await forms.read(request)).parsed(forms.RemoveFromList), int(request.match_info["id"])
     if not form.id:
-        return await _one(request, "Nobody is chosen: tick the people to remove.", "people", 422)
+        return await _one(request, "Nobody is selected: tick the people to remove.", "people", 422)
     if not form.sure:
         row = await in_db(request, lists.listed, list_id)
         people = await in_db(request, list_entries.some, list_id, form.id)

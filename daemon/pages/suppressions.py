@@ -22,9 +22,9 @@ routes = web.RouteTableDef()
 REJECTED_SHOWN = 50
 SOURCES = {suppression.REPLY: N_("their reply"), "page": N_("this page"), "api": N_("the API")}
 DONE = {
-    "added": N_("The number is on the list. Nothing more goes out to it."),
-    "removed": N_("The number is off the list. The next campaign may write to it again."),
-    "gone": N_("The number was not on the list any more."),
+    "added": N_("The number is on the list. It gets no more messages."),
+    "removed": N_("The number is off the list. Campaigns may message it again."),
+    "gone": N_("The number was no longer on the list."),
 }
 
 
@@ -137,7 +137,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
     form = (await forms.read(request)).parsed(forms.RemoveSuppression)
     number, why = form.number, form.why
     if not why:
-        return await _ask(request, number, error=N_("Write why: the reason is kept."))
+        return await _ask(request, number, error=N_("Enter a reason: it is kept."))
     try:
         await in_db(request, suppression.remove, request.app[SETTINGS], number, why, caller(request))
     except errors.NotFound:  # in another tab, or by a second click

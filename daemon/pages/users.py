@@ -24,9 +24,9 @@ routes = web.RouteTableDef()
 FORM_BYTES = 8192
 ID = r"{id:\d{1,18}}"
 MEANINGS = {
-    Role.VIEWER: N_("sees campaigns and reports, with telephone numbers masked; changes nothing"),
+    Role.VIEWER: N_("sees campaigns and reports, with phone numbers masked; cannot change anything"),
     Role.OPERATOR: N_("runs campaigns, links the phone, keeps lists, templates and the suppression list"),
-    Role.ADMIN: N_("runs campaigns, and decides about users, limits of accounts, and what cannot be undone"),
+    Role.ADMIN: N_("can also manage users and account limits, and do what cannot be undone"),
 }
 DONE = {
     "added": N_("The user is added and can log in."),
@@ -34,7 +34,7 @@ DONE = {
     "password": N_("The password is changed; the user has to log in again."),
     "disabled": N_("The user is disabled and logged out."),
     "enabled": N_("The user can log in again."),
-    "ended": N_("All sessions are ended."),
+    "ended": N_("All sessions were ended."),
     "own": N_("Your password is changed. All your other sessions are ended."),
 }
 
@@ -166,7 +166,7 @@ async def _change(request: web.Request, done: str, change: Callable[..., None]) 
     """Change a user that is not oneself: nobody takes their own way in away by mistake."""
     user_id = int(request.match_info["id"])
     if require(request, Role.ADMIN).user_id == user_id:
-        raise errors.IllegalMove("This is you: another administrator, or whoever has the API key, has to do it.")
+        raise errors.IllegalMove("This is you: another administrator, or somebody with the API key, has to do it.")
     await in_db(request, partial(change, user_id, who=caller(request)))
     raise web.HTTPSeeOther(f"/app/users/{user_id}?done={done}")
 
@@ -201,15 +201,15 @@ async def own_password(request: web.Request) -> web.StreamResponse:
     """Whoever knows the present password may change it. All sessions end; this browser gets a new one."""
     who, form = require(request, Role.VIEWER), await _form(request, forms.OwnPassword)
     if who.user_id is None:
-        raise errors.IllegalMove("The API key is no user's password: it is changed where the daemon is set up.")
+        raise errors.IllegalMove("The API key is not a user's password: change it in the settings of the daemon.")
     if form.new != form.again:
-        return await _me(request, N_("The two are not the same: write the new password twice."), "again")
+        return await _me(request, N_("The two passwords differ: enter the new password twice."), "again")
     try:
         origin = access.origin_of(request, who.name)
         was = await in_db(request, partial(sessions.confirm, origin, who.user_id, form.password))
         await in_db(request, partial(users.set_password, who.user_id, form.new, who.name, was))
     except errors.Unauthorized:
-        return await _me(request, N_("This is not your present password."), "password")
+        return await _me(request, N_("This is not your current password."), "password")
     except errors.InvalidInput as error:
         return await _me(request, str(error), "new")
     opened = await in_db(request, sessions.open_session, await in_db(request, users.find, who.user_id))

@@ -14,7 +14,7 @@ from daemon.db import clock
 from daemon.pages.words import BAR, MEANINGS, NAMES, STATUSES, TONES, WAITS, lasts, words
 from daemon.states import IN_HAND, JOB_MOVES, AccountState, JobState, State
 
-SLOW = "After the restriction it sends at a third of its pace for a day."
+SLOW = "After a restriction it sends at a third of its usual speed for a day."
 
 
 def account_views(settings: Settings) -> list[dict[str, Any]]:

@@ -68,16 +68,16 @@ MEANINGS = {
     State.EXPIRED: N_("WhatsApp has taken it and could not deliver it in time"),
     State.FAILED: N_("could not be sent"),
     State.UNCERTAIN: N_("nobody can tell whether it went out: you decide"),
-    State.SKIPPED: N_("was not to be sent"),
+    State.SKIPPED: N_("skipped on purpose"),
     State.CANCELLED: N_("the campaign was stopped first"),
 }
 STATUSES = {
-    JobState.SCHEDULED: N_("It begins by itself at its time."),
+    JobState.SCHEDULED: N_("It starts by itself at the scheduled time."),
     JobState.PENDING: N_("It waits for its turn."),
     JobState.RUNNING: N_("Messages are going out."),
     JobState.PAUSED: N_("Nothing is sent until you resume."),
-    JobState.STOPPED: N_("It was stopped; what was still queued is cancelled."),
-    JobState.COMPLETED: N_("Nobody is left to send to."),
+    JobState.STOPPED: N_("It was stopped; queued messages were cancelled."),
+    JobState.COMPLETED: N_("All messages have been handled."),
 }
 WAITS = {
     pacing.Why.READY: N_("due now"),
@@ -86,13 +86,13 @@ WAITS = {
     pacing.Why.HOURLY_CAP: N_("the hourly limit is reached"),
     pacing.Why.DAILY_CAP: N_("the daily limit is reached"),
     pacing.Why.QUIET_HOURS: N_("quiet hours"),
-    pacing.Why.JOB_WINDOW: N_("it waits for its window"),
-    pacing.Why.JOB_CAP: N_("its own daily limit is reached"),
+    pacing.Why.JOB_WINDOW: N_("waiting for its sending hours"),
+    pacing.Why.JOB_CAP: N_("the campaign's daily limit is reached"),
 }
 MOVES = {
-    "enqueue": N_("put in the queue"),
-    "claim": N_("taken in hand"),
-    "release": N_("put back untried"),
+    "enqueue": N_("queued"),
+    "claim": N_("picked up by the sender"),
+    "release": N_("put back without an attempt"),
     "submit": N_("handed over to WhatsApp"),
     "accept": N_("taken by WhatsApp"),
     "confirm": N_("WhatsApp's server has it"),
@@ -101,22 +101,22 @@ MOVES = {
     "read": N_("opened by the recipient"),
     "bounce": N_("not delivered after all"),
     "expire": N_("not delivered in time"),
-    "retry": N_("tried in vain, will be tried again"),
-    "requeue": N_("proved not to have gone out, queued again"),
-    "fail": N_("given up"),
+    "retry": N_("failed, will retry"),
+    "requeue": N_("it did not go out, queued again"),
+    "fail": N_("failed permanently"),
     "lose": N_("nobody can tell whether it went out"),
-    "skip": N_("left out"),
+    "skip": N_("skipped"),
     "cancel": N_("cancelled"),
-    "reinstate": N_("queued again, as the account was to blame"),
-    "settle": N_("declared to have been sent"),
+    "reinstate": N_("queued again: the account was the problem"),
+    "settle": N_("marked as sent"),
     "resend": N_("queued again"),
 }
 """What each move of a message (models.MOVES) is called in its history."""
 WHO = {
     "sender": N_("the sender"),
-    "rescue": N_("the rescue"),
+    "rescue": N_("automatic recovery"),
     "receipt": N_("a receipt from WhatsApp"),
-    "page": N_("the page"),
+    "page": N_("API-key login"),
     "api": N_("the API"),
 }
 """Who made a move, where it was not a user."""

@@ -67,7 +67,7 @@ async def posted(request: web.Request) -> MultiDictProxy[str | bytes | bytearray
     try:
         return await request.post()
     except (ValueError, LookupError, RuntimeError, BadHttpMessage):  # bad end, charset, encoding, headers
-        raise errors.MalformedRequest("The form ends in the middle: send it again.") from None
+        raise errors.MalformedRequest("The form was cut off: send it again.") from None
 
 
 def authorized(_request: web.Request) -> bool:
@@ -97,7 +97,7 @@ def require(_request: web.Request, least: Role) -> Visitor:
             "Send the API key in the header X-API-KEY; it is in the file api_key in the data folder."
         )
     if not who.fresh:
-        raise errors.StalePage("This page was opened before your latest login: load it anew, then try again.")
+        raise errors.StalePage("This page was opened before your latest login: reload it, then try again.")
     if who.role < least:
         role, needed = who.role.name.lower(), least.name.lower()
         raise errors.Forbidden(f"Your role, {role}, does not allow this: ask an administrator for the role {needed}.")

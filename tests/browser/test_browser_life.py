@@ -111,7 +111,7 @@ def test_a_hung_page_is_given_up(driving: Driving, monkeypatch: pytest.MonkeyPat
     driving.start()
     driving.standin.set(hang=True)
 
-    with pytest.raises(errors.BrowserLost, match="page of WhatsApp Web does not answer"):
+    with pytest.raises(errors.BrowserLost, match="WhatsApp Web does not respond"):
         while True:
             driving.health()
 

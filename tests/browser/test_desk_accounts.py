@@ -131,11 +131,11 @@ def test_the_way_back_to_the_qr_code(visitor: Visitor) -> None:
 
 def test_a_picture_of_the_browser(visitor: Visitor) -> None:
     """Asked for with a button; it appears by itself, with its time."""
-    visitor.press("Picture of the browser", CARD)
+    visitor.press("Screenshot of the browser", CARD)
     visitor.find(f"{CARD} img.screenshot", SLOW_S)
     width = "return document.querySelector('img.screenshot').naturalWidth"
     visitor.until(lambda: visitor.driver.execute_script(width) > 300)
-    visitor.reads(CARD, "The picture is here.")
+    visitor.reads(CARD, "The screenshot is ready.")
     assert "It may show chats" in visitor.text(CARD)
     assert b"\x89PNG" == bytes(Picture.get_by_id("default").png)[:4]
 
@@ -168,7 +168,7 @@ def test_a_person_changes_the_caps(visitor: Visitor) -> None:
     assert "03:00-03:01" == visitor.find("#quiet-default").get_attribute("placeholder")
     visitor.find("#daily-default").send_keys("200")
     visitor.find("#quiet-default").send_keys("late", Keys.ENTER)
-    visitor.reads("#limits-error-default", "written as 21:00-08:00")
+    visitor.reads("#limits-error-default", "quiet hours as 21:00-08:00")
     assert "200" == visitor.find("#daily-default").get_attribute("value")
     visitor.find("#quiet-default").clear()
     visitor.find("#quiet-default").send_keys("22:00-07:30")

@@ -81,12 +81,12 @@ def draft(visitor: Visitor) -> Draft:
 def test_from_a_damaged_spreadsheet_to_the_report(visitor: Visitor, instance: Instance, damaged: Path) -> None:
     """The doctor's suggestions are taken, the dry run says who is left out, a test is sent, and it goes out."""
     visitor.open("/app/new")
-    visitor.press("Begin a new one")
+    visitor.press("Start a new campaign")
     visitor.find("#file").send_keys(str(damaged))
     visitor.press("Next: columns")
     visitor.find(".columns-table")
     visitor.press("Next: numbers")
-    visitor.reads("#counts", "4 of 7 can be written to")
+    visitor.reads("#counts", "4 of 7 can be messaged")
     use(visitor, "accept-all:rounded")
     visitor.reads("#counts", "5 of 7")
     visitor.find("a[href$='group=several']").click()
@@ -114,8 +114,8 @@ def test_from_a_damaged_spreadsheet_to_the_report(visitor: Visitor, instance: In
     visitor.rehearse("Spring")
 
     visitor.reads("#report", "4 people will get it")
-    visitor.reads(".outcomes", "A field of the message is empty 1")
-    visitor.reads(".outcomes", "Twice in this list 1")
+    visitor.reads(".outcomes", "A field used in the message is empty 1")
+    visitor.reads(".outcomes", "Duplicate 1")
     instance.report(Health(AccountState.READY))
     visitor.fill("number", "+49 151 99999999")
     visitor.press("Send it to me")
@@ -138,7 +138,7 @@ def test_a_draft_is_left_and_gone_on_with(visitor: Visitor, damaged: Path) -> No
     """Save and leave; the list has it, and leads to where one was, with all that was entered."""
     visitor.begin_campaign(damaged)
     visitor.fill("text", "Half a thought")
-    visitor.press("Save and leave")
+    visitor.press("Save and close")
     visitor.until(lambda: visitor.path() == "/app/new")
     visitor.find("article.draft .primary").click()
     visitor.find("#delay_min")
@@ -236,7 +236,7 @@ def test_a_login_that_ended_loses_nothing(visitor: Visitor, damaged: Path) -> No
 def test_the_keyboard_alone_is_enough(visitor: Visitor, damaged: Path) -> None:
     """Enter in a field goes on, Tab reaches every button in order, and an error gets the focus."""
     visitor.open("/app/new")
-    visitor.button("Begin a new one").send_keys(Keys.ENTER)
+    visitor.button("Start a new campaign").send_keys(Keys.ENTER)
     visitor.find("#pasted").send_keys("+493023125001")
     visitor.button("Next: columns").send_keys(Keys.ENTER)
     visitor.find("[name=name-0], .columns-table select").send_keys(Keys.TAB)
@@ -264,7 +264,7 @@ def test_a_script_in_a_name_does_not_run(visitor: Visitor, tmp_path: Path) -> No
     file.write_text(f"{EVIL};phone\n{EVIL};+493023125091\n{EVIL};{EVIL}\n{EVIL};1\n")
     hit = "return [window.hit, document.querySelectorAll('main img, main script').length]"
     visitor.open("/app/new")
-    visitor.press("Begin a new one")
+    visitor.press("Start a new campaign")
     visitor.find("#file").send_keys(str(file))
     for words, there in (("columns", ".columns-table"), ("numbers", "#counts"), ("message", "#text")):
         visitor.press(f"Next: {words}")
@@ -300,7 +300,7 @@ def test_a_file_that_is_no_list_is_refused_in_place(
     file = tmp_path / name
     file.write_bytes(data)
     visitor.open("/app/new")
-    visitor.press("Begin a new one")
+    visitor.press("Start a new campaign")
     visitor.find("#file").send_keys(str(file))
     visitor.press("Next: columns")
     visitor.reads("#step-error", said)
@@ -334,7 +334,7 @@ def test_a_phone_needs_no_sideways_scrolling(visitor: Visitor, tmp_path: Path) -
     visitor.press("Next: time")
     visitor.find("#delay_min")
     visitor.press("Next: dry run")
-    visitor.press("Do the dry run")
+    visitor.press("Run the dry run")
     visitor.find("#report")
     base = visitor.path().rpartition("/")[0]
     visitor.size(360, 740)

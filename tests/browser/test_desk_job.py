@@ -239,12 +239,12 @@ def test_pause_resume_and_stop_say_what_they_do(visitor: Visitor, settings: Sett
     visitor.press("Resume")
     visitor.reads("#summary .chip", "running")
     visitor.press("Stop")
-    assert "3 queued messages are cancelled. This cannot be undone" in visitor.find("#ask-more").text
+    assert "3 queued messages will be cancelled. This cannot be undone" in visitor.find("#ask-more").text
     visitor.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
     visitor.gone("#ask")
     assert "running" == Job.get_by_id(job_id).state
     visitor.press("Stop")
-    visitor.press("Stop for good", "#ask")
+    visitor.press("Stop permanently", "#ask")
     visitor.reads("#summary .chip", "stopped")
     visitor.reads("#course", "uncertain, skipped or cancelled")
 
@@ -255,13 +255,13 @@ def test_failed_ones_are_sent_again_all_or_those_found(visitor: Visitor, setting
     for _ in range(3):
         fail()
     visitor.open(f"/app/jobs/{job_id}?search=person+2")
-    visitor.press("Retry 1 failed one")
-    assert "Send to 1 recipient again who failed and was found for “person 2”?" == visitor.find("#ask-question").text
+    visitor.press("Retry 1 failed message")
+    assert "Retry 1 failed message found for “person 2”?" == visitor.find("#ask-question").text
     visitor.press("Send again", "#ask")
     visitor.reads("#summary", "2 of 3 done")
     assert (1, 2) == (Job.get_by_id(job_id).pending, Job.get_by_id(job_id).failed)
     visitor.press("Retry failed")
-    assert "Send to 2 recipients again who failed?" == visitor.find("#ask-question").text
+    assert "Retry 2 failed messages?" == visitor.find("#ask-question").text
     visitor.press("Send again", "#ask")
     visitor.reads("#summary", "0 of 3 done")
 
@@ -355,7 +355,7 @@ def test_the_keyboard_alone_steers_a_campaign(visitor: Visitor, settings: Settin
     walk(visitor, "Stop")
     press(visitor, Keys.ENTER)
     visitor.find("#ask")
-    walk(visitor, "Stop for good")
+    walk(visitor, "Stop permanently")
     press(visitor, Keys.ENTER)
     visitor.reads("#summary .chip", "stopped")
     visitor.driver.execute_script("document.getElementById('search').focus()")
@@ -400,7 +400,7 @@ def test_two_tabs_tell_the_same(visitor: Visitor, settings: Settings) -> None:
         visitor.driver.switch_to.window(first)
         visitor.reads("#summary .chip", "paused")
         visitor.press("Stop")
-        visitor.press("Stop for good", "#ask")
+        visitor.press("Stop permanently", "#ask")
         visitor.reads("#summary .chip", "stopped")
         visitor.driver.switch_to.window(second)
         visitor.reads("#summary .chip", "stopped")

@@ -101,7 +101,7 @@ def test_from_the_key_to_a_user_of_ones_own(visitor: Visitor) -> None:
     visitor.fill("name", "Anna Schmidt")
     visitor.fill("new-password", GOOD)
     visitor.find("input[value=admin]").click()
-    visitor.press("Add the user")
+    visitor.press("Add user")
     visitor.reads("[role=status].good", "The user is added")
 
     visitor.press("Log out")
@@ -120,12 +120,12 @@ def test_a_wrong_password_is_said_at_its_field_and_then_locks(visitor: Visitor) 
         assert ("Anna", "password") == (visitor.find("#name").get_attribute("value"), focused(visitor))
 
     enter(visitor, "Anna", GOOD)
-    visitor.reads("#password-error", "too many wrong tries")
+    visitor.reads("#password-error", "Too many failed attempts")
     assert "seconds" in visitor.text("#password-error")
     visitor.find("summary").click()
     visitor.find("#key").send_keys(KEY)
     visitor.press("Log in", "details")
-    visitor.reads("#key-error", "too many wrong tries")
+    visitor.reads("#key-error", "Too many failed attempts")
 
     LoginFailure.delete().execute()
     visitor.find("#key").send_keys(KEY)
@@ -226,7 +226,7 @@ def test_everything_works_with_the_keyboard(visitor: Visitor) -> None:
     outline = "return getComputedStyle(document.activeElement).outlineStyle"
     assert "solid" == visitor.driver.execute_script(outline)
     keys(visitor, Keys.TAB)
-    assert "Add the user" == focused(visitor)
+    assert "Add user" == focused(visitor)
     keys(visitor, Keys.ENTER)
     visitor.reads("[role=status].good", "The user is added")
     ben = users.named("Ben")
@@ -248,7 +248,7 @@ def test_a_second_press_does_not_send_the_form_twice(visitor: Visitor) -> None:
     visitor.fill("new-password", GOOD)
 
     twice = "arguments[0].click(); arguments[0].click()"
-    visitor.driver.execute_script(twice, visitor.button("Add the user").now)
+    visitor.driver.execute_script(twice, visitor.button("Add user").now)
 
     visitor.reads("[role=status].good", "The user is added")
     assert ["Ben"] == [row.name for row in users.every()]

@@ -86,13 +86,13 @@ def focused(visitor: Visitor) -> str:
 def test_a_number_is_added_and_taken_off_by_keyboard(visitor: Visitor) -> None:
     """No mouse: a mistake is told and the focus stands where it is mended; taking off wants a reason."""
     visitor.open("/app/suppressions")
-    assert "Nobody is on the list yet" in visitor.text("main")
+    assert "The list is empty" in visitor.text("main")
     visitor.find("#number").send_keys("12", Keys.ENTER)
     visitor.reads("#add-error", "The number")
     assert "number" == focused(visitor)
     visitor.find("#number").send_keys(Keys.CONTROL, "a")
     visitor.find("#number").send_keys("+49 1511 0000001", Keys.TAB, "wrote a letter", Keys.ENTER)
-    visitor.reads(".note.good", "Nothing more goes out to it.")
+    visitor.reads(".note.good", "It gets no more messages.")
     assert "wrote a letter" in visitor.text(".suppressed")
     link = visitor.find(".suppressed .more a")
     assert f"Remove {ONE}" == link.get_attribute("aria-label")

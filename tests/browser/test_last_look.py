@@ -231,7 +231,7 @@ def test_a_message_of_which_a_part_is_out(driving: Driving, tmp_path: Path, monk
     mark = driving.prepare(message)
 
     def refuse(*_: Any) -> None:
-        raise errors.NotSubmitted("The box to write in has gone.")
+        raise errors.NotSubmitted("The text box has disappeared.")
 
     monkeypatch.setattr(page(driving)._composer, "fill", refuse)
     with pytest.raises(errors.SubmitUnknown, match="Only a part"):

@@ -91,7 +91,7 @@ def test_a_persons_text_stays_and_the_message_waits(
         driving.send(a_number(), "elsewhere")
 
     for _ in range(2):
-        with pytest.raises(errors.ChatInUse, match="begun to write"):
+        with pytest.raises(errors.ChatInUse, match="started to write"):
             driving.prepare(Outgoing(number, "campaign"))
         kept = drafts(driving)
         driving.health()

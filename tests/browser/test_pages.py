@@ -90,7 +90,7 @@ def test_pause_resume_and_stop(visitor: Visitor, instance: Instance, settings: S
     visitor.press("Cancel", "#ask")
     assert "running" == visitor.text("#summary .chip")
     visitor.press("Stop")
-    visitor.press("Stop for good", "#ask")
+    visitor.press("Stop permanently", "#ask")
     visitor.reads("#summary .chip", "stopped")
     visitor.reads("#recipients", "cancelled 3")
     assert [False] * 4 == [visitor.button(each).is_enabled() for each in ("Pause", "Resume", "Stop", "Retry failed")]
@@ -211,7 +211,7 @@ def test_the_keyboard_alone_is_enough(visitor: Visitor) -> None:
     body = visitor.driver.find_element(By.TAG_NAME, "body")
     body.send_keys(Keys.TAB)
     active = visitor.driver.switch_to.active_element
-    assert "Skip to the content" == active.text
+    assert "Skip to content" == active.text
     active.send_keys(Keys.ENTER)
     assert "main" == visitor.driver.switch_to.active_element.get_attribute("id")
     visitor.driver.switch_to.active_element.send_keys(Keys.TAB)
@@ -241,6 +241,6 @@ def test_logging_out(visitor: Visitor) -> None:
     visitor.until(lambda: visitor.path() == "/app/login")
     visitor.open("/app/new")
     visitor.find("#key").send_keys("wrong", Keys.ENTER)
-    assert "This is not the key" in visitor.find("#key-error").text
+    assert "Wrong API key" in visitor.find("#key-error").text
     visitor.find("#key").send_keys("a-key-for-tests-0123456789", Keys.ENTER)
     visitor.until(lambda: visitor.path() == "/app/new")

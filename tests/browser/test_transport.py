@@ -141,7 +141,7 @@ def test_a_chat_that_moved_on_is_not_sent_to(driving: Driving, standin: StandIn)
     standin.own(message.number, "from the phone")
     driving.run(driving.transport.health())
 
-    with pytest.raises(errors.NotSubmitted, match="changed meanwhile"):
+    with pytest.raises(errors.NotSubmitted, match="changed in the meantime"):
         driving.run(driving.transport.hand_over(message, mark))
 
     assert [] == driving.got(message.number)

@@ -200,7 +200,7 @@ class Campaign:
             self._wrong.append(f"the one that woke wrote or sent: {before} became {self._written()}")
 
     def _finish(self) -> None:
-        """One more sender, until nobody is left to send to; and until every STOP is heeded, where it may be."""
+        """One more sender, until all messages have been handled; and until every STOP is heeded, where it may be."""
         if not self._done() or (self._answers and self._unheard()):
             process = self._start(PATIENT)
             try:

@@ -120,7 +120,7 @@ def test_a_dead_sender_is_not_alive_because_its_clock_was_ahead(hand: Hand, cloc
     directory.report("default", Health(AccountState.HELD, Hold.RESTRICTED), clock() + ahead)
     directory.report("default", Health(AccountState.READY), clock() + ahead)
     assert not directory.can_send(account(), clock())
-    assert "does not run" in progress.explain(account(), clock())
+    assert "is not running" in progress.explain(account(), clock())
     assert (ahead < 0) == directory.pace("default", clock())[1]
     assert (ahead < 0) == (directory.describe(account(), clock())["slow_until"] is not None)
 

@@ -121,7 +121,7 @@ async def test_a_hold_for_failures_outlives_its_sender(bench: Any, monkeypatch: 
 
 def know(settings: Any, *numbers: str) -> None:
     """The account has written to them before."""
-    earlier = create.create(settings, create.Order("Earlier", numbers=numbers), "test")["job_id"]
+    earlier = create.create(settings, create.Order("Previous", numbers=numbers), "test")["job_id"]
     for message in claim.claim("default", len(numbers), clock.now_ms(), 60_000, pacing.Rules()):
         assert message.job_id == earlier
         moves.submit(message, MARK, clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
@@ -181,7 +181,7 @@ async def test_other_holds_do_not_slow_the_account_down(bench: Any) -> None:
 async def test_a_chat_without_a_box_is_not_a_wrong_number(bench: Any) -> None:
     """Only WhatsApp's own dialog says that a number is not there."""
     job = bench.queue(1)
-    why = "The chat has no box to write in."
+    why = "The chat has no text box."
     await bench.run_out(ScriptedTransport(prepare=[errors.NotSubmitted(why)]), job)
     moves = [event.move for event in Event.select().order_by(Event.id)]
     assert ["enqueue", "claim", "retry", "claim", "submit", "confirm"] == moves

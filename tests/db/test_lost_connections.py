@@ -265,7 +265,7 @@ class TestACommitWithoutAnAnswer:
     def test_the_error_says_whether_it_is_known(self, hand: Hand, backend):
         """A person who has pressed a button reads it."""
         job = hand.queue(1)
-        words = "look whether the change was made" if backend == "postgresql" else "try again"
+        words = "check whether the change was made" if backend == "postgresql" else "try again"
         with pytest.raises(errors.DatabaseBusy, match=words), lost_answer(committed=True):
             lifecycle.pause(job.id, "test")
         assert JobState.PAUSED == job_state(job)

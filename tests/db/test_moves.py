@@ -426,7 +426,7 @@ def test_an_uncertain_message_of_a_stopped_job_is_not_sent_again(hand: Hand, clo
 def test_only_an_uncertain_message_needs_a_decision(hand: Hand, state):
     """All others are decided."""
     message = hand.bring(state)
-    with pytest.raises(errors.IllegalMove, match="only an uncertain one"):
+    with pytest.raises(errors.IllegalMove, match="only uncertain messages"):
         lifecycle.settle(message.id, True, "page")
 
 

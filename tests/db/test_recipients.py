@@ -219,7 +219,7 @@ def test_those_found_are_retried_and_nobody_else(hand, job):
     assert [0, 4] == found(job, "", State.PENDING)
     assert 3 == job_moves.job(job.id).failed
     assert [5, 5] == [job_moves.job(job.id + other).failed for other in (-1, 1)]
-    with pytest.raises(errors.IllegalMove, match="this search finds"):
+    with pytest.raises(errors.IllegalMove, match="match this search"):
         lifecycle.retry(job.id, "test", "anna")
 
 

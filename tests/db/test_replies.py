@@ -336,7 +336,7 @@ async def test_a_confirmation_that_may_be_out_is_never_repeated(ears: Any) -> No
 async def test_a_confirmation_that_surely_was_not_sent_is_tried_three_times(ears: Any) -> None:
     """Nothing has left by then."""
     transport = await stopped(ears)
-    transport.script["prepare"] = [errors.NotSubmitted("no box")] * 5
+    transport.script["prepare"] = [errors.NotSubmitted("no text box")] * 5
     async with ears.sending(transport):
         await until(lambda: transport.count("unread") > 12, "it goes on")
     assert (inbox.TRIES, []) == (transport.count("prepare"), transport.out)

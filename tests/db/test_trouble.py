@@ -48,7 +48,7 @@ async def test_an_account_that_finds_nobody_any_more_holds_and_nobody_is_lost(be
         transport.script["prepare"].clear()
         await until(lambda: job_state(job) == JobState.COMPLETED, "it goes on by itself")
 
-    assert ("failures", True) == (held.hold, "even those that are" in held.detail)
+    assert ("failures", True) == (held.hold, "even of those that are" in held.detail)
     assert ["sent"] * 40 == states(job)
     assert {1} == {message.attempts for message in Message.select()}
     assert 5 <= Event.select().where(Event.move == "reinstate").count()
@@ -88,7 +88,7 @@ async def test_slow_refusals_are_a_run_too(bench: Any) -> None:
 async def test_slow_failures_are_a_run_too(bench: Any) -> None:
     """A page that does not take the text, one message at a time: the third who would fail for good does not."""
     jobs = []
-    broken = [errors.NotSubmitted("WhatsApp's box does not take the text as it is.")]
+    broken = [errors.NotSubmitted("WhatsApp's text box does not accept the text unchanged.")]
     for n in range(2):
         jobs.append(bench.queue(1, first=n))
         await bench.run_out(ScriptedTransport(prepare=broken * 10), jobs[-1])
@@ -110,7 +110,7 @@ async def test_where_nobody_is_known_it_holds_and_says_what_to_do(bench: Any) ->
         await until(lambda: transport.count("prepare") > tried, "one more is tried")
         transport.script["prepare"].clear()
         await until(lambda: job_state(job) == JobState.COMPLETED, "it goes on")
-    assert "Set WASENDER_CANARY" in held.detail
+    assert "set WASENDER_CANARY" in held.detail
     assert ["sent"] * 8 == states(job)
 
 

@@ -58,7 +58,7 @@ async def test_a_picture_of_the_browser(quick):
         assert b"\x89PNG one" == commands.screenshot("default", clock.now_ms())
         await granted(What.SCREENSHOT)
         assert b"\x89PNG two" == commands.screenshot("default", clock.now_ms())
-    assert ("screenshot", "done", "anna", "The picture is here.") == tuple(
+    assert ("screenshot", "done", "anna", "The screenshot is ready.") == tuple(
         first[name] for name in ("what", "stage", "who", "outcome")
     )
     assert 1 == Picture.select().count()
@@ -212,7 +212,7 @@ def test_a_sender_that_died_over_it(hand):
     """Nobody can tell what came of it; it may be asked for again."""
     commands.ask("default", What.LOG_OUT, "anna", NOW)
     commands.take("default", True, NOW)
-    with pytest.raises(errors.IllegalMove, match="is at it"):
+    with pytest.raises(errors.IllegalMove, match="is busy"):
         commands.ask("default", What.SCREENSHOT, "anna", NOW + 1000)
     late = NOW + commands.WORK_MS + 1
     assert ("failed", commands.UNTOLD) == tuple(
@@ -259,7 +259,7 @@ def test_nobody_is_asked_for_what_makes_no_sense(hand):
     with pytest.raises(errors.NotFound):
         status.ask(hand.settings, "nobody", What.SCREENSHOT, "anna", NOW)
     directory.report("default", Health(AccountState.READY), NOW)
-    with pytest.raises(errors.IllegalMove, match="linked already"):
+    with pytest.raises(errors.IllegalMove, match="already linked"):
         status.ask(hand.settings, "default", What.LINK_BY_CODE, "anna", NOW, OURS)
     directory.report("default", UNLINKED, NOW)
     with pytest.raises(errors.IllegalMove, match="not linked"):
@@ -349,7 +349,7 @@ def test_limits_are_stored_as_they_are_meant(hand, limits, stored):
         ({"daily_cap": 1_000_001}, "1000000"),
         ({"quiet_hours": "21-8"}, "21:00-08:00"),
         ({"quiet_hours": "08:00-08:00"}, "two different times"),
-        ({"quiet_hours": "25:00-08:00"}, "24 hours"),
+        ({"quiet_hours": "25:00-08:00"}, "24-hour"),
         ({"timezone": "Berlin"}, "Europe/Berlin"),
         ({"timezone": "../etc/passwd"}, "Europe/Berlin"),
     ],

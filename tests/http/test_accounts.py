@@ -195,14 +195,14 @@ async def test_what_cannot_be_asked_is_refused_at_once(api: Caller) -> None:
     for path in ("screenshot", "logout", "link", "reload"):
         await api.post(f"/accounts/nobody/{path}", None, 404)
     report(READY)
-    assert "linked already" in (await api.post("/accounts/default/link", {"number": OURS}, 409))["detail"]
+    assert "already linked" in (await api.post("/accounts/default/link", {"number": OURS}, 409))["detail"]
     report(UNLINKED)
     assert "not linked" in (await api.post("/accounts/default/logout", None, 409))["detail"]
     await api.post("/accounts/default/link", {"number": "12"}, 422)
     await api.post("/accounts/default/link", {"number": 12}, 422)
     await api.post("/accounts/default/reload")
     commands.take("default", True, clock.now_ms())
-    assert "is at it" in (await api.post("/accounts/default/screenshot", None, 409))["detail"]
+    assert "is busy" in (await api.post("/accounts/default/screenshot", None, 409))["detail"]
 
 
 async def test_roles(browse: Any) -> None:
@@ -246,7 +246,7 @@ async def test_accounts_stand_side_by_side(browse: Any) -> None:
     assert ["asleep", "default", "shop"] == re.findall(r'<section class="card desk-account" id="account-(\w+)"', text)
     assert "Linked and ready to send." in text
     assert "0 of 5" in text and "<progress" in text
-    assert "The sender of account asleep does not run." in text
+    assert "The sender of account asleep is not running." in text
     assert re.search(r"/accounts/shop/qr\.svg\?v=\w+", text)
     assert "payload" not in text
 
@@ -256,10 +256,10 @@ async def test_a_hold_says_why_and_counts_down(browse: Any) -> None:
     until = clock.now_ms() + 3 * 3_600_000
     report(Health(AccountState.HELD, Hold.RESTRICTED, until, "WhatsApp has restricted this account.", known_chats=True))
     text = await look(browse())
-    assert "The account is held: restricted. WhatsApp has restricted this account." in text
-    assert "People it has written to before still get their messages." in text
+    assert "The account is on hold: restricted. WhatsApp has restricted this account." in text
+    assert "People it has messaged before still get their messages." in text
     assert f'data-until="{until}"' in text
-    assert "a third of its pace until" in text
+    assert "a third of its usual speed until" in text
 
 
 async def test_the_code_is_shown_to_who_may_link(browse: Any) -> None:
@@ -323,7 +323,7 @@ async def test_the_limits_form(browse: Any) -> None:
         row().timezone,
     )
     text = await look(client, "/app/accounts?saved=default")
-    assert "Saved. It holds from the next message on." in text
+    assert "Saved. Changes apply from the next message." in text
     shown = {name: attribute(text, f"{name}-default", "value") for name in ("hourly", "daily", "quiet", "zone")}
     assert {"hourly": "10", "daily": "", "quiet": "off", "zone": "Europe/Berlin"} == shown
 
@@ -333,7 +333,7 @@ async def test_the_limits_form(browse: Any) -> None:
     [
         ({"hourly_cap": "many"}, "a whole number of messages"),
         ({"daily_cap": "-3"}, "a whole number of messages"),
-        ({"quiet_hours": "9 to 5"}, "written as 21:00-08:00"),
+        ({"quiet_hours": "9 to 5"}, "quiet hours as 21:00-08:00"),
         ({"timezone": "Berlin"}, "such as Europe/Berlin"),
     ],
 )
@@ -375,10 +375,10 @@ async def test_what_came_of_a_wish_is_told(browse: Any) -> None:
     report(READY)
     client = browse()
     commands.ask("default", commands.What.SCREENSHOT, "Anna", clock.now_ms())
-    assert "Its sender comes to it when no message is in hand." in await look(client)
+    assert "Waiting until the current message is finished." in await look(client)
     grant(PICTURE)
     text = await look(client)
-    assert "The picture is here." in text
+    assert "The screenshot is ready." in text
     assert re.search(r'src="/accounts/default/screenshot\.png\?v=\d+"', text)
     commands.ask("default", commands.What.LOG_OUT, "Anna", clock.now_ms() - commands.WAIT_MS - 1)
     assert commands.BUSY in await look(client)

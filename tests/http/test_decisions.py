@@ -22,7 +22,7 @@ from tests.support.signing_in import session_of
 PICTURE = b"\x89PNG\r\n\x1a\n\0picture"
 SEEN = Lookup(
     Finding.UNKNOWN,
-    "The message that was the last one before is not in the chat any more.",
+    "The message that was last before is no longer in the chat.",
     rows=(ChatRow(True, "See you at <b>nine</b>", "read"), ChatRow(False, "Thanks", None), ChatRow(None, "?", None)),
     screenshot=PICTURE,
 )
@@ -83,7 +83,7 @@ async def test_the_page_shows_each_case_with_its_evidence(api: Caller, lost: lis
     assert "Hi Ada" in text
     assert "See you at &lt;b&gt;nine&lt;/b&gt;" in text
     assert f'src="/messages/{lost[0].id}/screenshot.png"' in text
-    assert "There is no picture of the chat" in text
+    assert "There is no screenshot" in text
     assert 2 == text.count("It was sent</button>") == text.count("Send again</button>")
     assert "2 messages need your decision" in await api.text("/app")
     assert "See you at" in await api.text(f"/app/messages/{lost[0].id}")

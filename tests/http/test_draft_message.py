@@ -154,10 +154,10 @@ async def test_a_time_is_taken_in_the_zone_that_is_said(member: Client) -> None:
     ("changes", "wanted"),
     [
         ({"start": "at", "at": "2001-01-01T00:00", "zone": "UTC"}, "has passed"),
-        ({"start": "at", "at": "", "zone": "UTC"}, "Give the day and the time"),
+        ({"start": "at", "at": "", "zone": "UTC"}, "Enter the day and time"),
         ({"start": "at", "at": "2035-01-01T00:00", "zone": "Mars"}, "one of the time zones"),
-        ({"from": "09:00"}, "Give both times"),
-        ({"from": "09:00", "to": "09:00"}, "two different ones"),
+        ({"from": "09:00"}, "Enter two different times"),
+        ({"from": "09:00", "to": "09:00"}, "two different times"),
         ({"daily_cap": "0"}, "is a whole number"),
         ({"delay_min": "9"}, "the shorter one first"),
         ({"delay_min": "x"}, "is a number of seconds"),

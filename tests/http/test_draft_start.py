@@ -54,8 +54,8 @@ async def test_the_dry_run_says_who_will_not_get_it_and_why(member: Client, sett
     assert "1 person will get it" in report
     counts = dict(re.findall(r"</span>([^<>]+) <b>(\d+)</b></a>", report))
     assert {
-        "Will get it": "1", "Number that cannot be used": "1", "Twice in this list": "1",
-        "Does not want to hear from you": "1", "Got a campaign lately": "1", "A field of the message is empty": "1",
+        "Will get it": "1", "Unusable number": "1", "Duplicate": "1",
+        "Opted out": "1", "Got a campaign recently": "1", "A field used in the message is empty": "1",
     } == counts  # fmt: skip
     assert "The field city is missing." in await look(member, f"{base}/check?reason=missing_field")
     table = list(csv.reader(io.StringIO(await look(member, f"{base}/left-out.csv"))))
@@ -149,7 +149,7 @@ async def test_where_nobody_is_left_there_is_nothing_to_start(member: Client, se
     suppression.suppress(settings, "+493023125001", "asked", "test")
     base = await with_message(member, people="name,phone\nAnna,+493023125001\n")
     report = await check(member, base)
-    assert "0 people will get it" in report and "Nobody is left to write to" in report
+    assert "0 people will get it" in report and "There is nobody to message" in report
     await look(member, f"{base}/start", 303)
 
 
@@ -177,7 +177,7 @@ async def test_starting_twice_makes_one_job(member: Client) -> None:
     assert {f"/app/jobs/{Job.get().id}"} == goals
     for step in ("people", "message", "check"):
         assert goals == {(await member.get(f"{base}/{step}", allow_redirects=False)).headers["Location"]}
-    assert "No draft is left open" in await look(member, "/app/new")
+    assert "No drafts" in await look(member, "/app/new")
     row = Draft.get()
     assert (None, None) == (row.sheet, row.audience)
 
@@ -224,6 +224,6 @@ async def test_an_account_that_is_ready_is_said_to_be(member: Client) -> None:
     directory.open_account("default", clock.now_ms())
     directory.report("default", Health(AccountState.READY), clock.now_ms())
     base = await with_message(member)
-    assert "If it is started now" in await check(member, base)
+    assert "If started now" in await check(member, base)
     assert AccountState.READY == Account.get().state
     assert dry_run.TEST not in await look(member, f"{base}/check")

@@ -31,8 +31,8 @@ async def test_from_a_file_to_a_job(member: Client) -> None:
     base = await with_message(member)
     report = await check(member, base)
     assert "2 people will get it" in report
-    assert "Twice in this list <b>1</b>" in report
-    assert "Number that cannot be used <b>1</b>" in report
+    assert "Duplicate <b>1</b>" in report
+    assert "Unusable number <b>1</b>" in report
 
     where = await post(member, f"{base}/start", go="start")
 
@@ -62,8 +62,8 @@ async def test_a_draft_is_left_and_come_back_to(member: Client) -> None:
 async def test_no_draft_is_no_dead_end(member: Client) -> None:
     """An empty list says what a campaign is made of."""
     page = await look(member, "/app/new")
-    assert "No draft is left open" in page
-    assert "Begin a new one" in page
+    assert "No drafts" in page
+    assert "Start a new campaign" in page
 
 
 async def test_a_double_click_begins_one_draft(member: Client) -> None:
@@ -81,7 +81,7 @@ async def test_discarding_asks_first(member: Client) -> None:
     assert 1 == Draft.select().count()
     await post(member, f"{base}/discard")
     assert 0 == Draft.select().count()
-    assert "it was discarded" in await look(member, base, 404)
+    assert "was discarded" in await look(member, base, 404)
     await post(member, f"{base}/discard", again=True)
 
 
@@ -95,7 +95,7 @@ async def test_two_tabs_do_not_undo_each_other(member: Client) -> None:
     response = await send(member, f"{base}/message", text="From the second tab", go="next", version=version)
     text = await response.text()
     assert 409 == response.status
-    assert "in another tab" in text and "Load what is saved" in text
+    assert "in another tab" in text and "Load the saved version" in text
     assert "From the second tab" in text
     assert "From the first tab" == draft_of(base).data.text
     newer = re.search(r'name="version" value="(\d+)"', text)

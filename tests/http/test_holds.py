@@ -53,7 +53,7 @@ async def test_where_known_chats_go_on_it_says_so(api: Caller, name: str) -> Non
     report(TROUBLES[name])
 
     assert (await api.get("/accounts/default"))["known_chats"]
-    assert "People it has written to before still get their messages." in await api.text("/app")
+    assert "People it has messaged before still get their messages." in await api.text("/app")
 
 
 async def test_the_reduced_pace_after_a_restriction_is_shown_and_reckoned_with(api: Caller, settings: Settings) -> None:
@@ -66,7 +66,7 @@ async def test_the_reduced_pace_after_a_restriction_is_shown_and_reckoned_with(a
     report(Health(AccountState.READY))
 
     after, account = await api.get(f"/status/{job_id}"), await api.get("/accounts/default")
-    assert "a third of its pace" in await api.text("/app")
+    assert "a third of its usual speed" in await api.text("/app")
     assert account["slow_until"] == Account.get().slow_until
     longer = (pacing.SLOWER - 1) * 600_000
     assert longer - 60_000 < after["eta"] - before["eta"] < longer + 60_000

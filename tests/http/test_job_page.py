@@ -105,8 +105,8 @@ async def test_the_confirmations_say_how_many(member: Client, settings: Settings
 
     text = html.unescape(await look(member, f"/app/jobs/{job_id}"))
 
-    assert 'data-more="3 queued messages are cancelled. This cannot be undone' in text
-    assert 'data-ask="Send to 1 recipient again who failed?"' in text
+    assert 'data-more="3 queued messages will be cancelled. This cannot be undone' in text
+    assert 'data-ask="Retry 1 failed message?"' in text
 
 
 # Whom it shows
@@ -152,7 +152,7 @@ async def test_a_search_finds_numbers_and_says_when_it_finds_nobody(member: Clie
     assert [11] == rows(await look(member, f"/app/jobs/{job_id}?search=0000011"))
     assert [11] == rows(await look(member, f"/app/jobs/{job_id}?search=01511+000+0011"))
     nobody = await look(member, f"/app/jobs/{job_id}?search=999999")
-    assert "Nobody is found." in nobody
+    assert "No match." in nobody
     assert f"/app/jobs/{job_id}" == link(nobody, "Clear")
 
 
@@ -163,7 +163,7 @@ async def test_a_search_that_cannot_be_is_told_beside_its_field(member: Client, 
     text = await look(member, f"/app/jobs/{job_id}?search={'x' * 201}")
 
     assert re.search(r'<input id="search"[^>]*aria-invalid="true"', text)
-    assert "A search text is at most 200 characters long." in text
+    assert "A search text can be at most 200 characters long." in text
     assert [0, 1, 2] == rows(text)
 
 
@@ -188,7 +188,7 @@ async def test_those_found_can_be_retried(member: Client, settings: Settings) ->
     (path,) = re.findall(r'data-post="(/retry/\d+\?[^"]+)"', text)
     answer = await member.post(path, headers={"Origin": f"http://{member.host}:{member.port}"})
 
-    assert "Retry 3 failed ones" in text
+    assert "Retry 3 failed messages" in text
     assert 200 == answer.status
     assert (3, 9) == (Job.get_by_id(job_id).pending, Job.get_by_id(job_id).failed)
 
@@ -212,10 +212,10 @@ async def test_the_history_says_in_words_what_happened(member: Client, settings:
 
     text = plain(await look(member, f"/app/messages/{message.id}"))
 
-    said = ["put in the queue", "taken in hand", "handed over to WhatsApp", "given up by the sender"]
+    said = ["queued", "picked up by the sender", "handed over to WhatsApp", "failed permanently by the sender"]
     places = [text.index(each) for each in said]
     assert sorted(places) == places
-    assert "1 try so far." in text
+    assert "1 attempt so far." in text
     assert "This number is not on WhatsApp." in text[places[-1] :]
 
 

@@ -253,7 +253,7 @@ async def test_ready_says_what_it_waits_for(api, stranger):
     directory.report("default", Health(AccountState.READY), clock.now_ms())
     assert (await stranger.get("/ready"))["ready"]
     directory.report("default", Health(AccountState.READY), clock.now_ms() - 60_000)
-    assert "does not run" in (await api.get("/ready", 503))["reason"]
+    assert "is not running" in (await api.get("/ready", 503))["reason"]
     assert {"status": "ok"} == await stranger.get("/health")
 
 

@@ -95,7 +95,7 @@ async def test_a_template_from_its_making_to_its_end(api):
         ({"name": "A", "text": "  "}, "The message is empty"),
         ({"name": " \t ", "text": "Hi"}, "needs a name"),
         ({"name": "x" * 121, "text": "Hi"}, "up to 120 characters"),
-        ({"name": "Taken", "text": "Another text"}, "There is a template named Taken already"),
+        ({"name": "Taken", "text": "Another text"}, "There is already a template called Taken"),
         ({"name": "A", "text": "Hi {% for x in y %}{% endfor %}"}, "a loop cannot be used"),
         ({"name": "A"}, "text: field required"),
     ],
@@ -149,11 +149,11 @@ async def test_a_list_from_its_making_to_its_end(api):
     ("body", "status", "words"),
     [
         ({"name": "A", "numbers": ["12"]}, 422, "None of these telephone numbers can be used"),
-        ({"name": "A", "numbers": [], "list_id": 1}, 422, "once"),
+        ({"name": "A", "numbers": [], "list_id": 1}, 422, "exactly one way"),
         ({"name": "A", "list_id": 99}, 404, "no contact list 99"),
         ({"name": "A", "upload_id": "99"}, 404, "no upload"),
         ({"name": ""}, 422, "needs a name"),
-        ({"name": "Taken"}, 422, "There is a list named Taken already"),
+        ({"name": "Taken"}, 422, "There is already a list called Taken"),
     ],
 )
 async def test_a_list_that_cannot_be_made_says_why(api, body, status, words):
@@ -221,7 +221,7 @@ async def test_pages_are_for_those_who_have_logged_in(stranger):
 async def test_empty_shelves_say_what_to_do(desk):
     """No dead end."""
     assert "Write the first template" in await desk.look("/app/templates")
-    assert "Make the first list" in await desk.look("/app/lists")
+    assert "Create your first list" in await desk.look("/app/lists")
 
 
 async def test_a_template_is_written_changed_and_deleted(desk):
@@ -289,7 +289,7 @@ async def test_a_list_of_a_file_with_bad_rows(desk):
     """Those who can be written to are on it; the others are told of, with row and reason."""
     response = await desk.submit("/app/lists/new", name="Guests", file=("guests.csv", GUESTS))
     text = await desk.look(response.headers["Location"])
-    assert "2 people added." in text and "1 duplicate was left out." in text
+    assert "2 people added." in text and "1 duplicate was skipped." in text
     assert "1 row was rejected" in text and "too short" in text
     made = ContactList.get()
     assert [("+493023125001", {"name": "Anna"}), ("+442079460011", {"name": "Ben"})] == [
@@ -304,7 +304,7 @@ async def test_a_list_is_made_once_by_a_form_that_is_sent_twice(desk):
         response = await desk.submit("/app/lists/new", name="Guests", numbers="+493023125001", key=key)
         assert (303, True) == (response.status, "added=1" in response.headers["Location"])
     assert 1 == ContactList.select().count()
-    await desk.refused("/app/lists/new", 422, "There is a list named Guests already", name="Guests", key="other")
+    await desk.refused("/app/lists/new", 422, "There is already a list called Guests", name="Guests", key="other")
 
 
 async def test_a_list_begins_with_another_one(desk):
@@ -321,7 +321,7 @@ async def test_people_are_added_with_what_became_of_them(desk):
     pasted = "phone;name;city\n+4915110000001;Anna;\n+4915110000002;Ben;Bonn\n+4915110000003;Eve;Ulm\n12;Tom;\n"
     response = await desk.submit(f"/app/lists/{made.id}/add", numbers=pasted)
     text = await desk.look(response.headers["Location"])
-    for words in ("1 person added.", "1 was on the list already.", "1 got new fields.", "1 row was rejected"):
+    for words in ("1 person added.", "1 was already on the list.", "1 got new fields.", "1 row was rejected"):
         assert words in text
     assert {"name": "Ben", "city": "Bonn"} == lists.people(made.id)[1].fields
     await desk.refused(f"/app/lists/{made.id}/add", 422, "There is nobody to add", numbers="")
@@ -337,7 +337,7 @@ async def test_people_are_removed_after_a_question(desk):
     response = await desk.submit(f"/app/lists/{made.id}/remove", id=ids[:2], sure="yes")
     assert "2 people removed." in await desk.look(response.headers["Location"].partition("#")[0])
     assert ["Eve"] == [each.fields["name"] for each in lists.people(made.id)]
-    await desk.refused(f"/app/lists/{made.id}/remove", 422, "Nobody is chosen")
+    await desk.refused(f"/app/lists/{made.id}/remove", 422, "Nobody is selected")
 
 
 async def test_two_tabs_with_one_list(desk):

@@ -81,7 +81,7 @@ async def test_the_key_makes_an_administrator_called_api_key(client: Client) -> 
 
     text = await look(client, "/app/users")
     assert "<bdi>API key</bdi>" in text
-    assert "No user yet" in text
+    assert "No users yet" in text
 
 
 async def test_a_login_form_of_another_site_is_refused(client: Client) -> None:
@@ -144,7 +144,7 @@ async def test_the_sixth_try_is_refused_with_the_time_left(client: Client) -> No
     text = await response.text()
     assert 429 == response.status
     assert 50 < int(response.headers["Retry-After"]) <= 60
-    assert re.search(r"There were too many wrong tries\.\s+Try again in \d\d seconds\.", text)
+    assert re.search(r"Too many failed attempts\.\s+Try again in \d\d seconds\.", text)
     assert COOKIE not in response.cookies
     assert 429 == (await submit(client, "/app/login", key=KEY)).status
 
@@ -212,7 +212,7 @@ async def test_a_cookie_without_the_token_changes_nothing(client: Client, settin
         response = await client.post(f"/stop/{job_id}", headers=origin(client) | {access.TOKEN_HEADER: token})
         answer = await response.json(content_type=None)
         assert (403, "urn:wasender:problem:stale-page") == (response.status, answer["type"])
-        assert "load it anew" in answer["detail"]
+        assert "reload it" in answer["detail"]
     assert "pending" == job_moves.job(job_id).state
 
     assert 200 == (await client.post(f"/stop/{job_id}", headers=origin(client))).status

@@ -109,7 +109,7 @@ async def test_a_wrong_key_gets_the_same_page_with_a_sentence(visitor: Client) -
 
     text = await response.text()
     assert 401 == response.status
-    assert "This is not the key" in text
+    assert "Wrong API key" in text
     assert 'value="/app/new"' in text
     assert COOKIE not in response.cookies
 
@@ -223,7 +223,7 @@ async def test_a_silent_sender_shows_no_code(member: Client) -> None:
 
     text = await look(member, "/app")
 
-    assert "does not run" in text
+    assert "is not running" in text
     assert "qr.svg" not in text
 
 
@@ -271,7 +271,7 @@ async def test_recipients_are_shown_a_page_at_a_time(member: Client, settings: S
 
     assert (50, 10) == (first.count("<tr id="), second.count("<tr id="))
     assert "Person 50" in second
-    assert "Nobody is failed now." in await look(member, f"/app/jobs/{job_id}?state=failed")
+    assert "No failed messages." in await look(member, f"/app/jobs/{job_id}?state=failed")
     assert len(first) < 100_000
 
 

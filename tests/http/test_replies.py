@@ -108,7 +108,7 @@ async def test_the_button_carries_what_the_api_takes(client: Any, api: Any, job_
 
 async def test_without_replies_the_page_says_when_there_will_be_any(client: Any) -> None:
     """Also with the filter."""
-    assert "No reply yet" in await look(client, "/app/replies")
+    assert "No replies yet" in await look(client, "/app/replies")
     assert "Nobody has asked to stop" in await look(client, "/app/replies?show=stop")
 
 

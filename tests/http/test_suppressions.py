@@ -204,7 +204,7 @@ async def test_a_number_is_added_on_the_page(browser: Any) -> None:
 
     right = await (await submit(client, "/app/suppressions", {"number": "+49 1511 0000001", "reason": ""})).text()
 
-    assert "Nothing more goes out to it." in right
+    assert "It gets no more messages." in right
     assert ONE in right and "the operator" in right and suppression.ASKED in right
 
 
@@ -215,7 +215,7 @@ async def test_a_file_is_imported_on_the_page(browser: Any) -> None:
     data.add_field("why", "old list")
     text = await (await submit(client, "/app/suppressions/import", data)).text()
 
-    for words in ("2 numbers added", "0 were there already", "1 came twice", "1 row was refused", "12345"):
+    for words in ("2 numbers added", "0 were already there", "1 was a duplicate", "1 row was refused", "12345"):
         assert words in text
     assert "the operator: optouts.csv" in text
     refused = await submit(client, "/app/suppressions/import", FormData({"numbers": "", "why": "kept"}))
@@ -234,14 +234,14 @@ async def test_taking_somebody_off_is_for_administrators_with_a_reason(browser: 
     assert where in await look(admin, "/app/suppressions")
     assert "Only" not in await look(admin, where)
     empty = await submit(admin, "/app/suppressions/remove", {"number": ONE, "why": "  "})
-    assert 422 == empty.status and "the reason is kept" in await empty.text()
+    assert 422 == empty.status and "it is kept" in await empty.text()
     assert 1 == suppression.count()
 
     done = await (await submit(admin, "/app/suppressions/remove", {"number": ONE, "why": "called us"})).text()
 
     assert "off the list" in done and "called us" in done and "by the admin" in done
     again = await (await submit(admin, "/app/suppressions/remove", {"number": ONE, "why": "called us"})).text()
-    assert "was not on the list any more" in again
+    assert "was no longer on the list" in again
     assert 404 == (await admin.get(where, headers=HTML)).status
 
 
@@ -261,7 +261,7 @@ async def test_the_page_searches_and_pages(browser: Any, settings: Any) -> None:
 async def test_the_empty_list_says_what_it_is_for(browser: Any) -> None:
     """And nothing is there to be searched or exported."""
     text = await look(await browser(Role.OPERATOR), "/app/suppressions")
-    assert "Nobody is on the list yet" in text
+    assert "The list is empty" in text
     assert "export.csv" not in text and 'type="search"' not in text
 
 

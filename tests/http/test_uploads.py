@@ -60,7 +60,7 @@ async def test_an_upload_that_ends_in_the_middle_is_refused(api, settings, path)
     """Half a list of contacts is no list; half a picture is not kept."""
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n+4915110000000\n+49151'
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    assert "middle" in (await api.post(path, None, 400, data=body, headers=headers))["detail"]
+    assert "cut off" in (await api.post(path, None, 400, data=body, headers=headers))["detail"]
     assert 0 == Attachment.select().count()
 
 

@@ -38,11 +38,11 @@ async def test_an_administrator_adds_a_user_who_then_gets_in(client: Client) -> 
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"name": "", "role": "viewer", "password": GOOD}, "The name is 1 to 64"),
+        ({"name": "", "role": "viewer", "password": GOOD}, "The name must be 1 to 64"),
         ({"name": "Ben", "role": "viewer", "password": "short"}, "at least 10"),
         ({"name": "Ben", "role": "owner", "password": GOOD}, "The role is one of"),
         ({"name": "Ben"}, "The role is one of"),
-        ({"name": "page", "role": "viewer", "password": GOOD}, "taken by the program"),
+        ({"name": "page", "role": "viewer", "password": GOOD}, "is reserved"),
     ],
 )
 async def test_what_cannot_be_a_user_is_said_in_the_form(client: Client, fields: dict[str, str], says: str) -> None:
@@ -134,9 +134,9 @@ async def test_a_user_changes_the_own_password_and_stays_in(client: Client) -> N
         (
             {"password": "wrong one", "new": "another good one", "again": "another good one"},
             "password",
-            "not your present",
+            "not your current",
         ),
-        ({"password": GOOD, "new": "another good one", "again": "another good two"}, "again", "not the same"),
+        ({"password": GOOD, "new": "another good one", "again": "another good two"}, "again", "two passwords differ"),
         ({"password": GOOD, "new": "short", "again": "short"}, "new", "at least 10"),
     ],
 )
@@ -159,7 +159,7 @@ async def test_the_key_has_no_password_to_change(client: Client) -> None:
     """It is changed where the daemon is set up."""
     someone(client)
 
-    assert "Present password" not in await look(client, "/app/me")
+    assert "Current password" not in await look(client, "/app/me")
     assert 409 == (await submit(client, "/app/me/password", password=KEY, new=GOOD, again=GOOD)).status
 
 

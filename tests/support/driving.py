@@ -103,7 +103,7 @@ class Driving:
         )
 
     def reload(self) -> None:
-        """Load the page anew, as WhatsApp does for an update."""
+        """Reload WhatsApp Web, as WhatsApp does for an update."""
         self.standin.forget()
         self.standin.reload()
         self.standin.wait("page.main")

@@ -242,7 +242,7 @@ class Visitor:
     def begin_campaign(self, file: Path) -> None:
         """A new draft with the people of that file, columns and numbers as they are guessed, up to the message."""
         self.open("/app/new")
-        self.press("Begin a new one")
+        self.press("Start a new campaign")
         self.find("#file").send_keys(str(file))
         for words, there in (("columns", ".columns-table"), ("numbers", "#counts"), ("message", "#text")):
             self.press(f"Next: {words}")
@@ -259,7 +259,7 @@ class Visitor:
         if name:
             self.fill("name", name)
         self.press("Next: dry run")
-        self.press("Do the dry run")
+        self.press("Run the dry run")
         self.find("#report")
 
     def start(self) -> int:

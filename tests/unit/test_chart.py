@@ -26,7 +26,7 @@ def parts(svg: str) -> dict[str, list[tuple[int, float, float]]]:
 
 def test_bars_are_stacked_from_the_ground_in_proportion():
     """The highest one fills the height; sent stand below failed, those below the rest."""
-    found = parts(chart.bars([Stretch(0, 30, 15, 5), Stretch(1, 20), Stretch(2)], "Over time"))
+    found = parts(chart.bars([Stretch(0, 30, 15, 5), Stretch(1, 20), Stretch(2)], "Messages sent"))
 
     assert {
         "out": [(0, 40.0, 60.0), (1, 60.0, 40.0)],
@@ -37,7 +37,7 @@ def test_bars_are_stacked_from_the_ground_in_proportion():
 
 def test_few_are_seen_beside_many():
     """One failure among 100,000 is a line, taken from the height of the many."""
-    found = parts(chart.bars([Stretch(0, 99_999, 1)], "Over time"))
+    found = parts(chart.bars([Stretch(0, 99_999, 1)], "Messages sent"))
 
     assert {"out": [(0, 2.0, 98.0)], "failed": [(0, 0.0, 2.0)]} == found
 

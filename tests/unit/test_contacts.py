@@ -247,7 +247,7 @@ def test_a_titled_column_of_bad_numbers_is_rejected_row_by_row(title: str) -> No
 
 
 def test_order_numbers_are_nobodys_telephone() -> None:
-    """Valid by chance, but there is a column that says it holds the telephone numbers."""
+    """Valid by chance, but there is a column that says it holds Phone numbers."""
     found = read("Order;Phone\n4930231250;12345\n4930231251123;99\n", country="DE")
 
     assert ("Phone", 0, 2) == (found.phone_column, len(found.contacts), len(found.rejected))

@@ -17,7 +17,7 @@ from daemon.delivery.breaker import (
     cause_of,
 )
 
-WHY = "The chat has no box to write in."
+WHY = "The chat has no text box."
 
 
 def held() -> Failures:

@@ -109,7 +109,7 @@ def test_a_sentence_with_something_filled_in_is_found_by_its_pattern(monkeypatch
     """The core says it in English, the page in the reader's language; also several in a row, and one in another."""
     known = {
         "There is no job {job_id}: GET /jobs lists them.": "No hay trabajo {job_id}: GET /jobs los muestra.",
-        "The account is held: {_0}.": "La cuenta está retenida: {_0}.",
+        "The account is on hold: {_0}.": "La cuenta está retenida: {_0}.",
         "page changed": "la página cambió",
         "It is too late.": "Es tarde.",
     }
@@ -123,7 +123,7 @@ def test_a_sentence_with_something_filled_in_is_found_by_its_pattern(monkeypatch
 
     assert "No hay trabajo 7: GET /jobs los muestra." == languages.say("There is no job 7: GET /jobs lists them.")
     assert "La cuenta está retenida: la página cambió. Es tarde." == languages.say(
-        "The account is held: page changed. It is too late."
+        "The account is on hold: page changed. It is too late."
     )
     assert "Nobody knows this one." == languages.say("Nobody knows this one.")
     languages._said.cache_clear()

@@ -126,7 +126,7 @@ def test_a_mark_that_has_gone_leaves_it_open(clock: Monotonic) -> None:
     outcome = read_calmly(begun(clock), clock, history(reached=False), AT_TOP)
 
     assert outcome and Finding.UNKNOWN is outcome.lookup.finding
-    assert "not in the chat any more" in outcome.lookup.evidence
+    assert "no longer in the chat" in outcome.lookup.evidence
 
 
 def test_a_chat_that_is_not_proved_is_so_by_the_mark_only(clock: Monotonic) -> None:

@@ -64,14 +64,14 @@ class Canary:
             context.trouble.success()
         elif works is None:
             await context.trouble.hold(
-                "One number after the other is said not to be on WhatsApp, and nobody is known who is: it may be the "
-                "account's trouble. Set WASENDER_CANARY to the account's own number, by which that can be told. Until "
-                "then one number is tried at a time."
+                "WhatsApp says of one number after another that it is not on WhatsApp. That may be a problem with the "
+                "account: set WASENDER_CANARY to the account's own number, so that this can be checked. Until then "
+                "one number is tried at a time."
             )
         else:
             await context.trouble.hold(
-                "One number after the other is said not to be on WhatsApp, even those that are: it is the account's "
-                "trouble. Nobody has lost their place; it is tried again with one number."
+                "WhatsApp says of one number after another that it is not on WhatsApp, even of those that are: the "
+                "problem is the account. No recipient is lost; one number is tried again later."
             )
         await context.trouble.keep()
 
@@ -121,7 +121,7 @@ class Canary:
             log.info("canary.confirmed", elapsed_ms=round((timing.monotonic() - began) * 1000))
         else:
             log.error("canary.failed", why=wrong)
-            detail = f"The message to the account itself did not come through as it was written. {wrong}"
+            detail = f"The message to the account itself did not arrive as it was written. {wrong}"
             context.standing.hold = Health(AccountState.HELD, Hold.CANARY, now + canary.AGAIN_MS, detail)
             await context.standing.report()
         return wrong is None

@@ -61,7 +61,7 @@ class Commands:
         transport = self._context.transport
         if wish.what is commands.What.SCREENSHOT:
             if not isinstance(transport, Inspectable):
-                raise errors.NotOffered("A dry run has no browser, so there is nothing to be seen.")
+                raise errors.NotOffered("A dry run has no browser, so there is nothing to show.")
             return await transport.screenshot()
         if wish.what is commands.What.RELOAD:
             if not isinstance(transport, Inspectable):
@@ -69,10 +69,10 @@ class Commands:
             await transport.reload()
         elif wish.what is commands.What.LOG_OUT:
             if not isinstance(transport, Linkable):
-                raise errors.NotOffered("A dry run is linked to no phone, so there is nothing to log out of.")
+                raise errors.NotOffered("A dry run is not linked to a phone, so there is nothing to log out of.")
             await transport.log_out()
         elif not isinstance(transport, Linkable):
-            raise errors.NotOffered("A dry run is linked to no phone: set WASENDER_TRANSPORT=browser for that.")
+            raise errors.NotOffered("A dry run is not linked to a phone: set WASENDER_TRANSPORT=browser for that.")
         else:
             await transport.link(wish.number)
         return None

@@ -53,7 +53,7 @@ class Doubts:
                 if doubt.looks < LOOKS:
                     await self._context.waits.pause(timing.LOOK_AGAIN_S)
                 else:
-                    await self._lose_blindly(lane, f"Looking for it failed in a way that nobody foresaw ({kind}).")
+                    await self._lose_blindly(lane, f"Looking for it failed unexpectedly ({kind}).")
 
     async def _consult(self, lane: Lane, doubt: Doubt) -> None:
         context, message, life = self._context, lane.message, self._context.upkeep.life
@@ -91,7 +91,7 @@ class Doubts:
     async def _stuck(self) -> None:
         """A message waits for its tick. Where other lanes go on the account does, too."""
         if not self._lanes.free:
-            detail = "A message waits for WhatsApp's tick; sending goes on when it has come."
+            detail = "A message is waiting for WhatsApp's tick; sending resumes when it comes."
             self._context.standing.hold = Health(AccountState.HELD, Hold.STUCK_ON_CLOCK, detail=detail)
             await self._context.standing.report()
 

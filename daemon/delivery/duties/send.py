@@ -105,7 +105,7 @@ class Send:
             raise
         except Exception as error:  # nothing has left
             kind = context.unforeseen.tell(error, "prepare")
-            await endings.retry(lane, f"Preparing it failed in a way that nobody foresaw ({kind}).")
+            await endings.retry(lane, f"Preparing it failed unexpectedly ({kind}).")
             await context.set_pace(gap)
         else:
             endings.files_found()

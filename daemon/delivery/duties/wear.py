@@ -38,7 +38,7 @@ class Wear:
             return True
         if why:
             log.info("transport.renewed", reason=why)
-            await context.standing.report(Health(AccountState.STARTING, detail="The browser is started anew."))
+            await context.standing.report(Health(AccountState.STARTING, detail="The browser is restarting."))
             await context.transport.close()
             await upkeep.bring_up()
             context.begin_anew()

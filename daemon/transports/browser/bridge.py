@@ -102,7 +102,7 @@ class Surface:
         except TimeoutException as error:
             if time.monotonic() - began < 0.9 * self._script_s:  # the driver calls a reload a timeout, too
                 raise Interrupted("loaded anew") from error
-            raise errors.BrowserLost("The page of WhatsApp Web does not answer.") from error
+            raise errors.BrowserLost("WhatsApp Web does not respond.") from error
         except (JavascriptException, UnexpectedAlertPresentException) as error:
             raise Interrupted(str(error.msg).splitlines()[0] if error.msg else type(error).__name__) from error
         if not isinstance(answer, dict):

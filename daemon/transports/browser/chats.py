@@ -72,7 +72,7 @@ class Chats:
             return answer
 
         answer = self._after_dialogs(ask(again=False), digits, None, operation, ask)
-        if answer["outcome"] == "ignored":
+        if answer["outcome"] == "Ignore":
             return None
         if answer["outcome"] in ("named", "unchanged", "timeout"):
             return self._prove_by_marker(digits, operation)
@@ -99,7 +99,7 @@ class Chats:
             if marker in (now["draft"] or ""):
                 self._unmarked(now, digits, before)
             raise
-        if answer["outcome"] in ("ignored", "timeout"):
+        if answer["outcome"] in ("Ignore", "timeout"):
             return None
         return self._unmarked(self._arrived(answer), digits, before)
 
@@ -145,7 +145,7 @@ class Chats:
                 look = self._surface.observe()
                 if look["born"] == born or not look["main"]:
                     if look["error_page"] or look["qr"]:
-                        raise errors.AccountUnready("WhatsApp Web did not come back after it was loaded anew.")
+                        raise errors.AccountUnready("WhatsApp Web did not come back after a reload.")
                     time.sleep(0.05)
                     continue
                 answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
@@ -230,4 +230,4 @@ class Chats:
         self._no_composer.add(digits)
         if len(self._no_composer) > 2:  # one chat may be special; several in a row mean that the page has changed
             self._screens.note_changed(["composer"])
-        raise errors.NotSubmitted("The chat has no box to write in.")
+        raise errors.NotSubmitted("The chat has no text box.")

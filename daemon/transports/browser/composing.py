@@ -110,7 +110,7 @@ class Box:
         for attempt in range(3):
             state = self._surface.ask("focus", where=self._where, wait_ms=3_000)
             if state is None:
-                raise errors.NotSubmitted("The box to write in has gone.")
+                raise errors.NotSubmitted("The text box has disappeared.")
             if not state["text"].strip("\n"):
                 return
             if attempt:
@@ -143,7 +143,7 @@ class Box:
         if back["close"]:  # all lines are there; only empty lines differ
             return back
         self.clear()
-        raise errors.NotSubmitted("WhatsApp's box does not take the text as it is.")
+        raise errors.NotSubmitted("WhatsApp's text box does not accept the text unchanged.")
 
     def _by_lines(self, text: str) -> None:
         """Line by line, with Shift+Enter between them, as people do. A plain Enter would send half a message."""
@@ -232,7 +232,7 @@ class Attacher:
         name = shown_name(file)
         path = file.path.resolve()
         if not path.is_file():
-            raise errors.NotSubmitted("The attachment's file is not there.")
+            raise errors.NotSubmitted("The attachment's file is missing.")
         if path.name == name:
             return path
         folder = self._temp / secrets.token_hex(6)

@@ -220,7 +220,7 @@ class BrowserTransport:
         except TimeoutError:
             log.error("browser.hung", operation=name, elapsed_ms=int((chrome.SCRIPT_S + chrome.COMMAND_S) * 1000))
             await self._lose()
-            raise errors.BrowserLost("Chrome is still busy with an operation that was given up.") from None
+            raise errors.BrowserLost("Chrome is still busy with an operation that was cancelled.") from None
         except asyncio.CancelledError:
             if not last.cancelled():
                 raise

@@ -69,7 +69,7 @@ class Linking:
             answer = self._surface.ask("logOut", wait_ms=LOG_OUT_MS)
             if "why" in answer:
                 log.warning("page.part_missing", name=answer["why"], group="log_out")
-                raise errors.NotOffered(f"WhatsApp Web offers no way to log out as it is now. {BY_PHONE}")
+                raise errors.NotOffered(f"WhatsApp Web shows no way to log out at the moment. {BY_PHONE}")
             log.info("page.logged_out")
 
     def _to_landing(self, operation: Operation) -> None:
@@ -106,4 +106,4 @@ def _calm() -> Iterator[None]:
     try:
         yield
     except Interrupted:
-        raise errors.AccountUnready("The page of WhatsApp Web changed meanwhile: try again.") from None
+        raise errors.AccountUnready("WhatsApp Web changed in the meantime: try again.") from None

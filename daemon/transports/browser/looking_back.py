@@ -65,14 +65,14 @@ class LookingBack:
         try:
             return self._look_up(message, mark, operation, handed)
         except (Interrupted, StaleElementReferenceException):
-            return Lookup(Finding.UNKNOWN, "The page was loaded anew during the look into the chat.")
+            return Lookup(Finding.UNKNOWN, "The page was reloaded while the chat was being checked.")
         except errors.NotSubmitted as error:
             return Lookup(Finding.UNKNOWN, str(error))
         except errors.Undeliverable:
             # Whatever WhatsApp says of the number now, the message may have reached it before.
             return Lookup(
                 Finding.UNKNOWN,
-                "WhatsApp does not open the chat now (not on WhatsApp, or blocked): what is in it cannot be seen.",
+                "WhatsApp does not open the chat now (not on WhatsApp, or blocked), so it cannot be checked.",
             )
 
     def _look_up(self, message: Outgoing, mark: Mark, operation: Operation, handed: Handed | None) -> Lookup:

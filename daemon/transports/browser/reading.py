@@ -87,7 +87,7 @@ class Reading:
         if not history["painted"]:
             calm = calm_s >= EMPTY_S
             if calm and (history["listed"] or self._same_life):
-                what = "The chat shows nothing at all: it may not have been loaded."
+                what = "The chat shows nothing at all: it may not have loaded."
                 return Outcome(Lookup(Finding.UNKNOWN, what), blank=True)
         at_top = older is not None and older["top"] and not older["came"] and not older["loading"]
         if calm and (history["reached"] or at_top):
@@ -116,11 +116,11 @@ class Reading:
         if not self._proved and not history["reached"]:
             return Lookup(Finding.UNKNOWN, "The chat that is open cannot be proved to be the right one.")
         if self._anchored and not history["reached"]:
-            return Lookup(Finding.UNKNOWN, "The message that was the last one before is not in the chat any more.")
+            return Lookup(Finding.UNKNOWN, "The message that was last before is no longer in the chat.")
         if verdict.finding is Finding.UNKNOWN:
             return verdict
         if verdict.finding is not Finding.ABSENT or history["near"]:
-            return Lookup(Finding.UNKNOWN, "A message like it is in the chat, but it may be an older one.")
+            return Lookup(Finding.UNKNOWN, "A similar message is in the chat, but it may be an older one.")
         return verdict
 
 

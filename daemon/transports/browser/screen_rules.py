@@ -114,7 +114,7 @@ ANYWHERE: list[Rule] = [
                 AccountState.BANNED,
                 Hold.TEMPORARY_BAN,
                 seen.until,
-                "WhatsApp has banned this account for a time. Learn more on the phone.",
+                "WhatsApp has temporarily banned this account. Details are shown on the phone.",
             )
         ),
     ),

@@ -94,7 +94,7 @@ class TickWait:
             if answer["draft"]:
                 return Todo.TAKE_BACK
         if answer["born"] != self._born:
-            raise errors.SubmitUnknown("The page was loaded anew before WhatsApp's tick came.")
+            raise errors.SubmitUnknown("The page was reloaded before WhatsApp's tick came.")
         if self._clock() >= self._until:
             what = "is still on the clock" if found else "does not show up in the chat"
             raise errors.SubmitUnknown(f"The message {what}.")

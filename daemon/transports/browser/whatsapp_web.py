@@ -78,7 +78,7 @@ class Page:
         """What Chrome shows now, as PNG. Raises TransportError."""
         shown = self._surface.picture()
         if shown is None:
-            raise errors.TransportError("Chrome gave no picture: try again.")
+            raise errors.TransportError("Chrome could not take a screenshot: try again.")
         return shown
 
     def health(self, operation: Operation) -> Health:
@@ -156,7 +156,7 @@ class Page:
             _, look = self.screens.require_usable(operation)
             if look["preview"] and not self._surface.ask("leavePreview"):
                 self._surface.open()
-                raise errors.NotSubmitted("An attachment of before was still waiting in the page; it loads anew.")
+                raise errors.NotSubmitted("An earlier attachment was still on the page; the page is reloaded.")
             self.incoming.overhear()
             chat = self.chats.open(message.number, operation)
             rows = {"max_ms": 8_000, "quiet_ms": 60, "empty_ms": EMPTY_MS, "blank_ms": BLANK_MS, "before": chat.rows}
@@ -164,7 +164,7 @@ class Page:
             first = parcels[0]
             if chat.draft and not self.leftovers.ours(chat.digits, chat.draft, message.text):
                 raise errors.ChatInUse(
-                    "Somebody has begun to write in this chat: send or delete that text in WhatsApp."
+                    "Somebody has started to write in this chat: send or delete that text in WhatsApp."
                 )
             self.leftovers.began(chat, "" if first.files else first.text, files=bool(first.files))
             if first.files:
@@ -195,7 +195,7 @@ class Page:
         if not back["painted"] and not self._surface.ask("awaitPaint", digits=chat.digits, wait_ms=BLANK_MAX_MS):
             self.discard()
             self._surface.open()
-            raise errors.NotSubmitted("The chat does not show its messages; the page is loaded anew.")
+            raise errors.NotSubmitted("The chat does not show its messages; the page is reloaded.")
         rows = {"max_ms": 2_000, "quiet_ms": 60, "empty_ms": EMPTY_MS}
         again: dict[str, Any] = self._surface.ask("readBack", where="composer", text=text, wait_ms=500, rows=rows)
         return again
@@ -213,7 +213,7 @@ class Page:
         if prepared is None or (prepared.message, prepared.mark) != (message, mark):
             raise errors.NotSubmitted("The message was not prepared.")
         if prepared.chat.left != self.screens.left:
-            raise errors.NotSubmitted("The chat has gone from the screen since the message was prepared.")
+            raise errors.NotSubmitted("The chat has disappeared from the screen since the message was prepared.")
         self._handed = (message, mark, self._surface.born)
         until = time.monotonic() + wait_s
         receipts: list[Receipt] = []
@@ -272,15 +272,15 @@ class Page:
                 enter_ok=bool(parcel.text),
             )
         except Interrupted as error:
-            raise errors.SubmitUnknown("The page was loaded anew while Send was being clicked.") from error
+            raise errors.SubmitUnknown("The page was reloaded while Send was being clicked.") from error
         if clicked.get("enter"):
             log.warning("page.part_missing", name="send", group=parcel.group)
             self._surface.key("Enter", "Enter", 13, text="\r")
         elif not clicked["clicked"]:
             reasons = {
-                "title": "Another chat was opened meanwhile.",
-                "text": "The text was changed meanwhile.",
-                "rows": "The chat changed meanwhile.",
+                "title": "Another chat was opened in the meantime.",
+                "text": "The text was changed in the meantime.",
+                "rows": "The chat changed in the meantime.",
                 "dialog": "A dialog came up.",
                 "busy": "The page is busy.",
                 "no_button": "There is no Send button.",

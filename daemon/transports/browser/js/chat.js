@@ -55,7 +55,7 @@ async function openChat({ digits, href, marker, wait_ms, again = false }) {
   const before = title();
   // It may be there already; that the click opens nothing else is to be proved all the same.
   if (!marker && !again && before?.sure && isNumber(before.text, digits)) return { outcome: "unchanged" };
-  if (!clickLink(href)) return { outcome: "ignored" };
+  if (!clickLink(href)) return { outcome: "Ignore" };
   return arrive({ digits, marker, wait_ms, before: before?.text ?? null });
 }
 
