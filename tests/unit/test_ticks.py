@@ -120,7 +120,7 @@ def test_nothing_else_is_taken_back(clock: Monotonic, typed: bool, answer: NewRo
 @pytest.mark.parametrize("ack", [None, "pending"])
 def test_a_page_that_loads_anew_before_the_tick_leaves_it_open(clock: Monotonic, ack: str | None) -> None:
     """It may be out, or not."""
-    with pytest.raises(errors.SubmitUnknown, match="loaded anew"):
+    with pytest.raises(errors.SubmitUnknown, match="reloaded"):
         waiting(clock).step(seen(ack, born=LIFE + 1))
 
 
