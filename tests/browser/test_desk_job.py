@@ -289,7 +289,7 @@ def test_a_history_leads_on_to_the_next_recipient(visitor: Visitor, settings: Se
     message = fail()
     visitor.open(f"/app/jobs/{job_id}?state=failed")
     visitor.find("#recipients .more a").click()
-    visitor.reads("#details", "given up by the sender")
+    visitor.reads("#details", "failed permanently by the sender")
     visitor.press("Close", "#details")
     visitor.open(f"/app/messages/{message.id}")
     visitor.find("a[rel=next]").click()

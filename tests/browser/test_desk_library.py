@@ -205,7 +205,7 @@ def test_a_list_is_renamed_and_deleted(visitor: Visitor) -> None:
     visitor.open(f"/app/lists/{made.id}")
     visitor.fill("name", "Taken")
     visitor.press("Rename")
-    visitor.reads("#name-error", "There is a list named Taken already")
+    visitor.reads("#name-error", "There is already a list called Taken")
     visitor.fill("name", "Friends")
     visitor.press("Rename")
     visitor.reads("h1", "Friends")

@@ -148,7 +148,7 @@ def test_replies_lead_to_the_campaign_and_to_the_list(visitor: Visitor, job_id: 
     visitor.reads(".replies", "May I bring my dog? 🐕")
     assert "on the suppression list" in visitor.text("li.stop")
     visitor.press("Suppress this person")
-    assert "Write to Anna Schäfer no more?" == visitor.find("#ask-question").text
+    assert "Stop messaging Anna Schäfer?" == visitor.find("#ask-question").text
     visitor.press("Cancel", "#ask")
     assert 1 == suppression.count()
     visitor.press("Suppress this person")

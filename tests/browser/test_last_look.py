@@ -278,7 +278,7 @@ def test_a_page_that_came_anew_shows_no_tick(driving: Driving, monkeypatch: pyte
     driving.set(ack_stuck=True)
     mark = driving.prepare(message)
     monkeypatch.setattr(surface, "ask", load_first)
-    with pytest.raises(errors.SubmitUnknown, match="loaded anew"):
+    with pytest.raises(errors.SubmitUnknown, match="reloaded"):
         driving.run(driving.transport.hand_over(message, mark))
     driving.set(ack_stuck=False)
     driving.until(AccountState.READY)

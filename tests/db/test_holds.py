@@ -145,7 +145,7 @@ async def test_known_chats_go_on_where_only_new_ones_are_barred(bench: Any, monk
         assert 0 == rested.attempts
         assert send.BARRED_MS * 0.9 < rested.not_before - clock.now_ms()
         shown = progress.progress(bench.settings, job_moves.job(job.id))
-        assert "written to before" in shown["reason"]
+        assert "messaged before" in shown["reason"]
         transport.health_now = READY
         Message.update(not_before=0).where(Message.id == rested).execute()
         await until(lambda: job_state(job) == JobState.COMPLETED, "all get theirs")

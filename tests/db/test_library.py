@@ -129,13 +129,13 @@ def test_a_name_is_there_once() -> None:
     templates.keep("Sale", "Hi")
     template = templates.keep("Thanks", "Hi")
 
-    with pytest.raises(errors.InvalidInput, match="There is a list named Guests already"):
+    with pytest.raises(errors.InvalidInput, match="There is already a list called Guests"):
         lists.create_list(" Guests ", crowd(1))
-    with pytest.raises(errors.InvalidInput, match="There is a list named Guests already"):
+    with pytest.raises(errors.InvalidInput, match="There is already a list called Guests"):
         lists.rename_list(other.id, "Guests")
-    with pytest.raises(errors.InvalidInput, match="There is a template named Sale already"):
+    with pytest.raises(errors.InvalidInput, match="There is already a template called Sale"):
         templates.change(template.id, "Sale", "Hi")
-    with pytest.raises(errors.InvalidInput, match="There is a template named Sale already"):
+    with pytest.raises(errors.InvalidInput, match="There is already a template called Sale"):
         templates.keep("Sale", "Another")
     assert (2, 2) == (ContactList.select().count(), Template.select().count())
 
