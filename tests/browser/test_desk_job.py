@@ -246,7 +246,7 @@ def test_pause_resume_and_stop_say_what_they_do(visitor: Visitor, settings: Sett
     visitor.press("Stop")
     visitor.press("Stop permanently", "#ask")
     visitor.reads("#summary .chip", "stopped")
-    visitor.reads("#course", "uncertain, skipped or cancelled")
+    visitor.reads("#course", "uncertain, expired, skipped or cancelled")
 
 
 def test_failed_ones_are_sent_again_all_or_those_found(visitor: Visitor, settings: Settings) -> None:
