@@ -110,7 +110,7 @@ def test_back_to_the_qr_code_and_to_another_number(driving: Driving) -> None:
 
 def test_a_number_that_whatsapp_does_not_take(driving: Driving) -> None:
     """It says so, and the QR code is there again."""
-    with pytest.raises(errors.AccountUnready, match="does not take this number: Invalid phone number"):
+    with pytest.raises(errors.AccountUnready, match="does not take this number: \u2068Invalid phone number"):
         driving.run(driving.transport.link("+4912"))
     driving.until(AccountState.NEEDS_LINK, lambda health: health.qr is not None)
 
