@@ -255,7 +255,7 @@ def test_what_was_composed_before_the_chats_had_gone_is_void(driving: Driving) -
         # Asked for its health, the transport would discard what is prepared; a look alone does not.
         assert any(look(driving).usable is not conflict for _ in range(500))
 
-    with pytest.raises(errors.NotSubmitted, match="gone from the screen"):
+    with pytest.raises(errors.NotSubmitted, match="from the screen since"):
         driving.run(driving.transport.hand_over(message, mark))
 
     assert [] == driving.got(message.number)

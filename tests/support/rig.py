@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-LINKED = ("daemon", "tests", ".venv", "requirements.lock", "requirements-test.lock", "README.md")
+LINKED = ("daemon", "standin", "tests", ".venv", "requirements.lock", "requirements-test.lock", "README.md")
 POLL_S = 0.05
 T = TypeVar("T")
 
