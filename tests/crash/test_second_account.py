@@ -16,7 +16,7 @@ OWN = {"environment": 'WASENDER_ACCOUNT="second"'}
 
 def shown() -> str:
     """The lines that the page tells to add."""
-    page = (ROOT / "daemon" / "ui" / "accounts.html").read_text()
+    page = (ROOT / "daemon" / "pages" / "templates" / "accounts.html").read_text()
     found = re.search(r"<pre[^>]*>(.*?)</pre>", page, re.S)
     assert found
     return html.unescape(found[1])
