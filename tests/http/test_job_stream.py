@@ -48,9 +48,11 @@ async def test_a_job_can_be_watched_alone_however_old_it_is(
         directory.open_account(name, clock.now_ms())
     async with member.get(f"/events?job={old}") as response:
         first = await heard(response, 2)
-        lifecycle.pause(new, "test")
         directory.report("other", Health(AccountState.READY), clock.now_ms())
-        await asyncio.sleep(2.5 * feed.POLL_S)
+        lifecycle.pause(new, "test")
+        async with member.get("/events") as every:  # when it has heard of both, the first has had its chance
+            while ("paused", new) not in [(s.get("status"), s.get("job_id")) for _, s in await heard(every, 1)]:
+                pass
         lifecycle.pause(old, "test")
         ((kind, state),) = await heard(response, 1)
 
