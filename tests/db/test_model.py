@@ -299,6 +299,7 @@ class Queue(Desk):
         except errors.DatabaseBusy:
             if made:
                 self.handed_over(sender, message, gap)
+                message.state = State.SENDING  # so it stands in the database, for what takes it back
             self.ended(sender, message, lambda: moves.withdraw(message, "no answer", self.now))
         except errors.IllegalMove:
             self.ended(sender, message, lambda: end("release", message, self.now, None))

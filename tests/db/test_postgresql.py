@@ -13,7 +13,7 @@ import pytest
 
 from daemon import errors
 from daemon.contacts import suppression
-from daemon.db import clock, connection, postgres, proxy
+from daemon.db import clock, connection, postgres, proxy, schema
 from daemon.delivery import timing
 from daemon.delivery.engine import Engine
 from daemon.states import JobState
@@ -50,29 +50,38 @@ def test_a_newer_database_is_left_as_it_is(admin, database_url):
     assert (None,) == admin.execute("SELECT to_regclass('event')").fetchone()
 
 
-def test_whoever_starts_while_another_one_migrates_waits(admin, database_url):
+@pytest.fixture
+def upgrading(postgresql: Server) -> Iterator[tuple[psycopg.Connection[Any], str]]:
+    """A database without tables, and the connection of somebody who is making them."""
+    url = postgresql.new_database(migrated=False)
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", (schema.LOCK,))
+        yield other, url
+    postgresql.drop(url)
+
+
+def test_whoever_starts_while_another_one_migrates_waits(upgrading):
     """http and sender of several hosts may be brought up to date at once."""
-    admin.execute("SELECT pg_advisory_lock(%s)", (connection.MIGRATING,))
+    other, url = upgrading
 
     def connect() -> None:
-        connection.connect(database_url)
+        connection.connect(url)
         connection.close()
 
     with ThreadPoolExecutor(1) as threads:
         connecting = threads.submit(connect)
         waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        eventually(lambda: admin.execute(waits).fetchone(), 10, "it waits")
+        eventually(lambda: other.execute(waits).fetchone(), 10, "it waits")
         assert not connecting.done()
-        admin.execute("SELECT pg_advisory_unlock_all()")
+        other.execute("SELECT pg_advisory_unlock_all()")
         connecting.result()
 
 
-def test_a_migration_that_takes_long_elsewhere_is_busy_and_not_broken(admin, database_url, monkeypatch):
+def test_a_migration_that_takes_long_elsewhere_is_busy_and_not_broken(upgrading, monkeypatch):
     """The process ends and is started again by supervisord."""
-    monkeypatch.setattr(postgres, "SESSION", postgres.SESSION.replace("'10s'", "'50ms'"))
-    admin.execute("SELECT pg_advisory_lock(%s)", (connection.MIGRATING,))
+    monkeypatch.setattr(schema, "WAIT_S", 0.05)
     with pytest.raises(errors.DatabaseBusy, match="try again"):
-        connection.connect(database_url)
+        connection.connect(upgrading[1])
     assert proxy.database.is_closed()
 
 

@@ -204,7 +204,7 @@ def test_two_decisions_on_one_message(hand: Hand, start, until_it_waits, clock):
         lifecycle.settle(lost.id, True, "one")
         deciding = start(lifecycle.settle, lost.id, False, "other")
         until_it_waits(deciding)
-    with pytest.raises(errors.IllegalMove, match="is sent; only an uncertain one"):
+    with pytest.raises(errors.IllegalMove, match="is sent: only uncertain messages need a decision"):
         deciding.result()
 
 

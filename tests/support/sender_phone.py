@@ -19,6 +19,7 @@ from daemon.transports.protocol import Health, Heard, Lookup, Mark, Outgoing, Re
 if TYPE_CHECKING:
     from tests.support.sender_world import World
 
+TICKS = [Ack.SENT, Ack.DELIVERED, Ack.READ]
 MEANWHILE = ["pause", "stop", "suppress"]  # what a person may do during a call
 
 
@@ -195,7 +196,7 @@ class Phone:
             await self.takes(90)
             raise errors.SubmitUnknown("no tick comes")
         await self.takes(1)
-        return Receipt(row.id, list(Ack)[len(self.world.chats[message.number]) % 3])
+        return Receipt(row.id, TICKS[len(self.world.chats[message.number]) % 3])
 
     async def unread(self) -> list[Unread]:
         return []

@@ -301,7 +301,7 @@ class World:
                 self.until_over(self.story(script))
             finally:
                 self.put_away()
-        assert [] == self.broken
+        assert [] == self.broken, self.broken
 
     def until_over(self, story: Coroutine[Any, Any, None]) -> None:
         self.loop.set_exception_handler(lambda _loop, _context: None)  # dead processes' tasks have nobody to ask
