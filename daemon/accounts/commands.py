@@ -21,6 +21,7 @@ from daemon.db.clock import lately, within
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
+from daemon.i18n.coded import WORDS, Coded
 from daemon.i18n.languages import N_
 from daemon.models import Account, Picture
 from daemon.states import E164
@@ -52,18 +53,59 @@ class Stage(StrEnum):
     MISSED = "missed"  #: no sender took it in time
 
 
-DONE = {
-    What.SCREENSHOT: N_("The screenshot is ready."),
-    What.LOG_OUT: N_("This device is logged out. Link it again to send."),
-    What.LINK_BY_CODE: N_("WhatsApp shows a code. Enter it on the phone."),
-    What.LINK_BY_QR: N_("WhatsApp shows the QR code again."),
-    What.RELOAD: N_("WhatsApp Web was reloaded."),
+class Code(StrEnum):
+    """What came of a command. The words stand in the API as `code`: they are added to, never changed."""
+
+    PICTURE_READY = "picture_ready"
+    LOGGED_OUT = "logged_out"
+    CODE_SHOWN = "code_shown"
+    QR_SHOWN = "qr_shown"
+    RELOADED = "reloaded"
+    UNTOLD = "sender_ended"  #: in the middle of it: nobody knows what came of it
+    BUSY = "sender_busy"
+    BROKEN = "browser_crashed"
+    SILENT = "sender_not_running"
+    STOPPED = "sender_stopped"
+    NOT_OFFERED = "not_offered"  #: in the transport's words, as the next one
+    REFUSED = "refused"
+    OTHER = "other"  #: of a version that kept the sentence only
+
+
+SENTENCES: dict[Code, str] = {
+    Code.PICTURE_READY: N_("The screenshot is ready."),
+    Code.LOGGED_OUT: N_("This device is logged out. Link it again to send."),
+    Code.CODE_SHOWN: N_("WhatsApp shows a code. Enter it on the phone."),
+    Code.QR_SHOWN: N_("WhatsApp shows the QR code again."),
+    Code.RELOADED: N_("WhatsApp Web was reloaded."),
+    Code.UNTOLD: N_("The sender stopped before finishing. Try again."),
+    Code.BUSY: N_("The sender was busy for more than a minute. Try again."),
+    Code.BROKEN: N_("The browser crashed while doing this. Try again."),
+    Code.SILENT: N_("The sender of this account is not running."),
+    Code.STOPPED: N_("The sender was stopped. Try again when it is running."),
+    Code.NOT_OFFERED: "{sentence}",
+    Code.REFUSED: "{sentence}",
+    Code.OTHER: "{sentence}",
 }
-UNTOLD = N_("The sender stopped before finishing. Try again.")
-BUSY = N_("The sender was busy for more than a minute. Try again.")
-BROKEN = N_("The browser crashed while doing this. Try again.")
-SILENT = N_("The sender of this account is not running.")
-STOPPED = N_("The sender was stopped. Try again when it is running.")
+DONE = {
+    What.SCREENSHOT: Code.PICTURE_READY,
+    What.LOG_OUT: Code.LOGGED_OUT,
+    What.LINK_BY_CODE: Code.CODE_SHOWN,
+    What.LINK_BY_QR: Code.QR_SHOWN,
+    What.RELOAD: Code.RELOADED,
+}
+
+
+class Outcome(Coded):
+    """What came of a command: a code, and the transport's words where it has none of its own."""
+
+    SENTENCES = SENTENCES
+    OTHER = Code.OTHER
+
+
+def refused(error: errors.TransportError) -> Outcome:
+    """What came of a command that the transport did not carry out."""
+    code = Code.NOT_OFFERED if isinstance(error, errors.NotOffered) else Code.REFUSED
+    return Outcome(code, ((WORDS, str(error)),))
 
 
 @dataclass(frozen=True)
@@ -82,8 +124,8 @@ def ask(name: str, what: What, who: str, now: int, number: E164 | None = None) -
     """
     with write():
         row = _row(name)
-        present = describe(row, now)
-        stage = present["stage"] if present else None
+        present = last(row, now)
+        stage = present.stage if present else None
         if stage == Stage.TAKEN:
             raise errors.IllegalMove(f"The sender of account {name} is busy: wait until its last task has finished.")
         if stage == Stage.ASKED and (row.wish["what"], row.wish.get("number")) == (what, number):
@@ -135,7 +177,7 @@ def fulfil(name: str, wish: Wish, now: int, picture: bytes | None = None) -> Non
     with write():
         if picture is not None:
             _keep(name, picture, now)
-        _end(name, wish, Stage.DONE, DONE[wish.what], now, **changes)
+        _end(name, wish, Stage.DONE, Outcome(DONE[wish.what]), now, **changes)
 
 
 def _keep(name: str, png: bytes, now: int) -> None:
@@ -152,42 +194,60 @@ def prune(now: int) -> int:
     return gone
 
 
-def fail(name: str, wish: Wish, why: str, now: int) -> None:
+def fail(name: str, wish: Wish, why: Outcome, now: int) -> None:
     """Store that the command could not be carried out, and why."""
     _end(name, wish, Stage.FAILED, why, now)
 
 
-def _end(name: str, wish: Wish, stage: Stage, outcome: str, now: int, **changes: Any) -> None:
+def _end(name: str, wish: Wish, stage: Stage, outcome: Outcome, now: int, **changes: Any) -> None:
     with write():
         row = _row(name)
         if row.wish and row.wish["id"] == wish.id:  # otherwise another one was asked for in the meantime
             ended = {key: value for key, value in row.wish.items() if key != "number"}
-            changes["wish"] = ended | {"stage": stage, "outcome": outcome, "ended_at": now}
+            changes["wish"] = ended | {"stage": stage, "ended_at": now, **outcome.stored()}
         if changes:
             ownership.check(Account.update(changes).where(ownership.guard(name)).execute(), name)
-        told = {"what": wish.what.value, "stage": stage.value, "why": outcome}
+        told = {"what": wish.what.value, "stage": stage.value, "why": str(outcome)}
         after_commit(partial(log.info, "wish.ended", account=name, **told))
 
 
-def describe(account: Account, now: int) -> dict[str, Any] | None:
-    """The account's last command: what, stage, at, ended_at, who, and its outcome as a sentence; None if none."""
+@dataclass(frozen=True)
+class Asked:
+    """An account's last command as its readers see it. who: asked for it; at, ended_at: UTC ms; outcome: None while
+    it is not ended."""
+
+    what: What
+    stage: Stage
+    who: str
+    at: int
+    ended_at: int | None
+    outcome: Outcome | None
+
+
+def last(account: Account, now: int) -> Asked | None:
+    """The account's last command; None if there was none. One that nobody took, or told the end of, has ended."""
     wish = account.wish
     if wish is None:
         return None
-    stage, outcome, ended_at = Stage(wish["stage"]), wish.get("outcome"), wish.get("ended_at")
+    stage, ended_at = Stage(wish["stage"]), wish.get("ended_at")
+    outcome = None
+    if "code" in wish or "outcome" in wish:  # before there were codes, `outcome` was the sentence
+        outcome = Outcome.restored(wish.get("code"), wish.get("values"), wish.get("outcome") or "")
     if stage is Stage.ASKED and not within(wish["at"], now, WAIT_MS + 1):
         stage, ended_at = Stage.MISSED, wish["at"] + WAIT_MS
-        outcome = BUSY if directory.alive(account, now) else SILENT
+        outcome = Outcome(Code.BUSY if directory.alive(account, now) else Code.SILENT)
     elif stage is Stage.TAKEN and not within(wish["taken_at"], now, WORK_MS + 1):
-        stage, outcome, ended_at = Stage.FAILED, UNTOLD, wish["taken_at"] + WORK_MS
-    return {
-        "what": wish["what"],
-        "stage": stage.value,
-        "who": wish["who"],
-        "at": wish["at"],
-        "ended_at": ended_at,
-        "outcome": outcome,
-    }
+        stage, outcome, ended_at = Stage.FAILED, Outcome(Code.UNTOLD), wish["taken_at"] + WORK_MS
+    return Asked(What(wish["what"]), stage, wish["who"], wish["at"], ended_at, outcome)
+
+
+def describe(account: Account, now: int) -> dict[str, Any] | None:
+    """The account's last command as the API shows it: the outcome as a code, and beside it as a sentence."""
+    found = last(account, now)
+    if found is None:
+        return None
+    outcome = found.outcome
+    return vars(found) | {"outcome": outcome and str(outcome), "code": outcome and outcome.code}
 
 
 def screenshot(name: str, now: int) -> bytes:

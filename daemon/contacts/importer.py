@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daemon import errors
-from daemon.contacts import phone, reasons
+from daemon.contacts import phone
 from daemon.contacts.reasons import Fault, Reason, because
 from daemon.formats import csv, tabular, template, vcard, xlsx
 from daemon.formats.tabular import Row
@@ -83,12 +83,13 @@ class Rejected:
 
     def stored(self) -> list[Any]:
         """As JSON keeps it; `restored` is the way back."""
-        return [self.position, self.value, self.reason, self.code]
+        return [self.position, self.value, self.reason, self.code, dict(self.why.values)]
 
 
 def restored(rows: Iterable[Sequence[Any]]) -> list[Rejected]:
-    """Rejected rows that were stored, also by versions that kept no code."""
-    return [Rejected(place, value, reasons.kept(reason, *code)) for place, value, reason, *code in rows]
+    """Rejected rows that were stored, also by versions that kept no values, or no code."""
+    padded = ([*row, None, None][:5] for row in rows)
+    return [Rejected(place, value, Reason.restored(code, values, said)) for place, value, said, code, values in padded]
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
-"""Why somebody is not written to: a code, and what is filled into its sentence. The sentence is made where it is shown.
-
-Whoever decides by a reason looks at its code, never at the words.
-"""
+"""Why somebody is not written to: a code, and what is filled into its sentence."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
+
+from daemon.i18n.coded import Coded
 
 
 class Fault(StrEnum):
@@ -83,29 +82,17 @@ SENTENCES: dict[Fault, str] = {
 SUGGESTED = "Did you mean {suggestion}?"
 
 
-@dataclass(frozen=True)
-class Reason:
-    """A code, and by name what stands in its sentence. suggestion: in E.164, the number that was probably meant; a
-    reason that was kept has its words in `sentence`, as they were said."""
+class Reason(Coded):
+    """Why a row is not written to. suggestion, among the values: in E.164, the number that was probably meant."""
 
-    code: Fault
-    values: tuple[tuple[str, str], ...] = ()
+    SENTENCES = SENTENCES
+    OTHER = Fault.OTHER
 
-    def __str__(self) -> str:
-        """The sentence, which a person can act on; English, as all that is kept or logged."""
-        given = dict(self.values)
-        if "sentence" in given:
-            return given["sentence"]
-        asked = " " + SUGGESTED.format(**given) if "suggestion" in given else ""
-        return SENTENCES[self.code].format(**given) + asked
+    def texts(self) -> Sequence[str]:
+        asked = (SUGGESTED,) if any(name == "suggestion" for name, _ in self.values) else ()
+        return (SENTENCES[Fault(self.code)], *asked)
 
 
 def because(code: Fault, **values: str) -> Reason:
     """That reason, with what is filled in."""
     return Reason(code, tuple(values.items()))
-
-
-def kept(sentence: str, code: str | None = None) -> Reason:
-    """A reason as it was stored. Versions before the codes have stored the sentence only."""
-    known = code in Fault.__members__.values()
-    return because(Fault(code) if known and code else Fault.OTHER, sentence=sentence)

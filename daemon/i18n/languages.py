@@ -19,6 +19,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
+from daemon.i18n.coded import Coded
 from daemon.i18n.instants import instant
 
 FOLDER = Path(__file__).parent / "locale"
@@ -75,13 +76,14 @@ def ngettext(one: str, many: str, count: int) -> str:
     return translations(language.get()).ngettext(one, many, count)
 
 
-def say(sentence: str) -> str:
-    """A sentence of the program (an error, a reason) in the reader's language, or unchanged if it has no translation.
+def say(reason: str | Coded) -> str:
+    """A reason or an error in the reader's language, in English if it has no translation.
 
-    The core, the database and the log are in English; only pages translate. A sentence that contains values is
-    recognised by its pattern; a text of several sentences is translated sentence by sentence.
+    What has a code is translated by it, and then filled in. Of what has none (an error, or what an earlier version has
+    stored) there is only the English sentence: one that contains values is recognised by its pattern; a text of several
+    sentences is translated sentence by sentence.
     """
-    return _said(language.get(), sentence)
+    return reason.said(gettext, say) if isinstance(reason, Coded) else _said(language.get(), reason)
 
 
 @lru_cache(4096)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from daemon.accounts.directory import AccountRow
 from daemon.campaigns import by_account
 from daemon.config import Settings
 from daemon.db import clock
+from daemon.i18n.coded import Coded
 from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.forms import Posted
@@ -87,7 +89,7 @@ def _view(settings: Settings, row: AccountRow, now: int) -> dict[str, Any]:
         "jobs": by_account.jobs(row),
         "limits": report["limits"],
         "own": _own(row),
-        "wish": _wish(report["wish"]),
+        "wish": _wish(commands.last(row, now)),
         "picture_at": report["screenshot_at"],
     }
 
@@ -117,19 +119,23 @@ def _was(field: str) -> str:
     return f"was-{field}"
 
 
-def _wish(wish: dict[str, Any] | None) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Asked:
+    """The last command as the card shows it. sentence: what came of it, or how far it is; at: UTC ms."""
+
+    title: str
+    sentence: str | Coded
+    at: int
+    open: bool
+    bad: bool
+
+
+def _wish(wish: commands.Asked | None) -> Asked | None:
     if wish is None:
         return None
-    stage = commands.Stage(wish["stage"])
-    sentence = wish["outcome"] or UNDER_WAY[stage]
-    at = wish["ended_at"] or wish["at"]
-    return {
-        "title": ASKED[wish["what"]],
-        "sentence": sentence,
-        "at": at,
-        "open": stage in UNDER_WAY,
-        "bad": stage in BAD,
-    }
+    sentence = wish.outcome or UNDER_WAY[wish.stage]
+    under_way, bad = wish.stage in UNDER_WAY, wish.stage in BAD
+    return Asked(ASKED[wish.what], sentence, wish.ended_at or wish.at, under_way, bad)
 
 
 @routes.get("/app/accounts/{name}/{part:link|limits}")

@@ -153,7 +153,7 @@ def _upload(upload_id: str) -> dict[str, Any] | None:
 def _rejected(upload: UploadRow | None) -> dict[str, Any] | None:
     if upload is None or not upload.rejected:
         return None
-    shown = uploads.rejected_rows(upload.rejected[:REJECTED_SHOWN])
+    shown = importer.restored(upload.rejected[:REJECTED_SHOWN])
     return {"count": len(upload.rejected), "shown": shown}
 
 

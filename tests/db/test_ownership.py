@@ -230,7 +230,10 @@ WRITES: dict[str, Callable[[Hand], object]] = {
     "take a wish": lambda hand: commands.take("default", True, NOW),
     "grant a wish": lambda hand: commands.fulfil("default", commands.Wish("1", commands.What.LINK_BY_QR, None), NOW),
     "fail a wish": lambda hand: commands.fail(
-        "default", commands.Wish(row()["wish"]["id"], commands.What.RELOAD, None), "", NOW
+        "default",
+        commands.Wish(row()["wish"]["id"], commands.What.RELOAD, None),
+        commands.Outcome(commands.Code.BROKEN),
+        NOW,
     ),
 }
 

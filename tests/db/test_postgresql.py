@@ -13,7 +13,7 @@ import pytest
 
 from daemon import errors
 from daemon.contacts import suppression
-from daemon.db import clock, connection, postgres, proxy, schema
+from daemon.db import clock, connection, proxy, schema
 from daemon.delivery import timing
 from daemon.delivery.engine import Engine
 from daemon.states import JobState

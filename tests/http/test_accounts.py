@@ -143,7 +143,8 @@ async def test_what_is_asked_of_a_sender_and_what_came_of_it(api: Caller, path: 
     assert (True, what, "asked", "api") == (asked["success"], *(asked["wish"][n] for n in ("what", "stage", "who")))
     assert what == grant()
     done = (await api.get("/accounts/default"))["wish"]
-    assert ("done", commands.DONE[commands.What(what)]) == (done["stage"], done["outcome"])
+    code = commands.DONE[commands.What(what)]
+    assert ("done", commands.SENTENCES[code], code) == (done["stage"], done["outcome"], done["code"])
 
 
 async def test_a_picture_is_there_once_it_was_taken(api: Caller) -> None:
@@ -381,7 +382,7 @@ async def test_what_came_of_a_wish_is_told(browse: Any) -> None:
     assert "The screenshot is ready." in text
     assert re.search(r'src="/accounts/default/screenshot\.png\?v=\d+"', text)
     commands.ask("default", commands.What.LOG_OUT, "Anna", clock.now_ms() - commands.WAIT_MS - 1)
-    assert commands.BUSY in await look(client)
+    assert commands.SENTENCES[commands.Code.BUSY] in await look(client)
 
 
 async def test_the_account_is_named_by_its_job(browse: Any, settings: Any) -> None:

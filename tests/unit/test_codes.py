@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from daemon.accounts.commands import Code, Outcome
+from daemon.contacts.reasons import Fault, Reason, because
+from daemon.i18n import languages
+from daemon.i18n.coded import Coded
+from daemon.i18n.languages import say
 
 ROOT = Path(__file__).parents[2] / "daemon"
 WORDS = re.compile(r"[A-Za-z]{2,}[,.]? [A-Za-z]{2,}|[A-Z][a-z]+ ")
@@ -41,3 +51,65 @@ def test_no_branch_reads_english() -> None:
 
 def test_what_is_allowed_is_still_there() -> None:
     assert sorted(ALLOWED) == sorted(name for name in ALLOWED if found(ROOT / name))
+
+
+# What is said by code: it is translated by it, and filled in afterwards.
+
+KINDS: list[type[Coded]] = [Outcome, Reason]
+
+
+@pytest.fixture
+def spanish(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The reader's language; sentences are not recognised by their patterns."""
+    token = languages.language.set("es")
+    monkeypatch.setattr(languages, "patterns", lambda name: [])
+    languages._said.cache_clear()
+    yield
+    languages.language.reset(token)
+    languages._said.cache_clear()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_code_has_a_sentence(kind: type[Coded]) -> None:
+    """And so has what is of another version."""
+    assert set(type(kind.OTHER)) == set(kind.SENTENCES)
+    assert "Of tomorrow." == str(kind.restored("of_tomorrow", {"sentence": "Of tomorrow."}))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_code_comes_back_as_it_was_stored(kind: type[Coded]) -> None:
+    """With what its sentence is filled with."""
+    for code, text in kind.SENTENCES.items():
+        places = [name for _, name, *_ in Formatter().parse(text) if name]
+        reason = kind(code, tuple((name, f"<{name}>") for name in places))
+        kept = reason.stored()
+        assert (reason, str(reason)) == (back := kind.restored(kept["code"], kept["values"]), str(back))
+
+
+def test_values_of_another_version_do_not_fit() -> None:
+    """What it has said is shown."""
+    assert "It was said." == str(Reason.restored("too_few_digits", {"land": "49"}, "It was said."))
+    assert Fault.TOO_FEW_DIGITS is Reason.restored("too_few_digits", None, "It was said.").code
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (because(Fault.TOO_FEW_DIGITS, country="49"), "El número tiene muy pocas cifras para el código de país +49."),
+        (Outcome(Code.SILENT), "Nadie lo atendió: el proceso de envío de esta cuenta no está en marcha."),
+        (because(Fault.FIELD_NOT_TEXT, name="It is stopped."), None),
+        (because(Fault.MISSING, suggestion="+4915110000012"), None),
+    ],
+)
+def test_a_reason_is_translated_by_its_code(spanish: None, reason: Coded, said: str | None) -> None:
+    """Not by its English sentence; what it is filled with is left as it is."""
+    shown = say(reason)
+    assert shown != str(reason)
+    assert all(value in shown for _, value in reason.values)
+    assert said in (None, shown)
+
+
+def test_words_without_a_code_are_translated_as_a_sentence(spanish: None) -> None:
+    """Of a transport, or of an earlier version."""
+    kept = Outcome.restored(None, None, "The sender of this account is not running.")
+    assert say(Outcome(Code.SILENT)) == say(kept)

@@ -37,7 +37,8 @@ class Wish(Answer):
     who: str
     at: Time
     ended_at: Time | None
-    outcome: str | None
+    outcome: str | None = Field(description="What came of it, for a person; null while it is not ended.")
+    code: str | None = Field(description="The same for a program, such as `reloaded` or `sender_busy`.")
 
 
 class LimitsInForce(Answer):

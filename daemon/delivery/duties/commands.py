@@ -46,12 +46,14 @@ class Commands:
         try:
             picture = await context.waits.unless_stopped(self._do(wish))
         except errors.BrowserLost:
-            await context.db(commands.fail, context.account, wish, commands.BROKEN, clock.now_ms)
+            await context.db(commands.fail, context.account, wish, commands.Outcome(commands.Code.BROKEN), clock.now_ms)
             raise
         except errors.TransportError as error:
-            await context.db(commands.fail, context.account, wish, str(error), clock.now_ms)
+            await context.db(commands.fail, context.account, wish, commands.refused(error), clock.now_ms)
         except Exception:  # stopped, or something that ends the sender
-            await context.db(commands.fail, context.account, wish, commands.STOPPED, clock.now_ms)
+            await context.db(
+                commands.fail, context.account, wish, commands.Outcome(commands.Code.STOPPED), clock.now_ms
+            )
             raise
         else:
             await context.db(commands.fulfil, context.account, wish, clock.now_ms, picture)
