@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import secrets
 import stat
 from datetime import time
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -25,11 +27,16 @@ from daemon.files import durable
 PREFIX = "WASENDER_"
 ENV_FILE = "wasender.env"
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
-_PLACEHOLDER = re.compile(
-    r"(your|my|the)(secret|api|master|admin|own)*(key|token|secret|password)?(goes)?(here)?"
-    r"|(secret|api|master|admin)*(key|token|secret|password)|(changeme)+|placeholder|example|x+"
+_PLACEHOLDER = re.compile(  # words of instructions and nothing else
+    r"(your|my|our|the|this|that|an?|some|secret|api|master|admin|own|access|key|token|password|goes|here|now|please"
+    r"|changed?|me|before|replace|with|insert|put|enter|paste|use|set|to|it|must|be|placeholder|example|sample|default"
+    r"|dummy|todo|fixme|long|random|secure|string|text|value|x)+"
 )
-SHORTEST_KEY = 6
+FEW_DIGITS = 4  # behind the words of a placeholder, they hide nothing
+SHORTEST_KEY = 20
+KEY_ADVICE = f"use a random text of at least {SHORTEST_KEY} characters, no placeholder"
+Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+_HOST_NAME = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 DAY_S = 86_400
 _FREQUENCY = re.compile(r" *([1-9]\d{0,2}) */ *([1-9]\d?|[12]\d\d|3[0-5]\d|36[0-5]) *")
 _WINDOW = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)")
@@ -46,6 +53,16 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="Database; empty: SQLite in the data folder.")
     host: str = Field("127.0.0.1", description="Address the http process listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port the http process listens on.")
+    allowed_hosts: str = Field(
+        "",
+        description="Names of this server, separated by commas; `.example.org`: all below it. loca"
+        "lhost and IP addresses always work.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks of web servers in front, separated by commas; `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` of others are ignored.",
+    )
     api_key: str = Field("", repr=False, description="Key for the API; empty: generated at first start, in `api_key`.")
     open_status: bool = Field(True, description="Answer `GET /status/{id}` and `GET /jobs` without a key (counts).")
     transport: Literal["browser", "cloud", "dryrun"] = Field(
@@ -124,13 +141,31 @@ class Settings(BaseSettings):
             raise ValueError("use letters, digits, - and _ (32 at most)")
         return value
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts_are_names(cls, value: str) -> str:
+        for name in _parts(value):
+            if not _HOST_NAME.fullmatch(_ascii(name)):
+                raise ValueError("write names without port or path, such as wasender.example.org, or .example.org")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, value: str) -> str:
+        for part in _parts(value):
+            try:
+                network = ipaddress.ip_network(part)
+            except ValueError:
+                raise ValueError("write addresses such as 127.0.0.1, or networks such as 10.0.0.0/8") from None
+            if not network.prefixlen:
+                raise ValueError(f"{part} trusts everybody: write the addresses of your own web servers")
+        return value
+
     @field_validator("api_key")
     @classmethod
     def _key_is_secret(cls, value: str) -> str:
-        # Digits behind "my secret key" hide nothing; behind a word alone they may be somebody's choice.
-        plain = re.sub(r"[^a-z]" if re.match(r"(?i)your|my|the", value) else r"[^a-z0-9]", "", value.lower())
-        if value and (_PLACEHOLDER.fullmatch(plain) or len(value) < SHORTEST_KEY):
-            raise ValueError("use a long random text, no placeholder; or unset it and one is made")
+        if value and weak_key(value):
+            raise ValueError(f"{KEY_ADVICE}; or unset it and one is made")
         return value
 
     @field_validator("default_country")
@@ -189,6 +224,16 @@ class Settings(BaseSettings):
         """The database in use: `database_url`, or the SQLite file in the data folder."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'wasender.db'}"
 
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """The names of `allowed_hosts`, as a browser sends them; one that begins with a dot stands for all below."""
+        return frozenset(_ascii(name) for name in _parts(self.allowed_hosts))
+
+    @cached_property
+    def proxies(self) -> Networks:
+        """The networks of `trusted_proxies`."""
+        return tuple(ipaddress.ip_network(part) for part in _parts(self.trusted_proxies))
+
     @property
     def person_cap(self) -> tuple[int, int]:
         """Most messages to one person, and within how many days; (0, 0): no cap."""
@@ -208,6 +253,27 @@ def hours(text: str) -> tuple[time, time] | None:
         return None
     hour, minute, end_hour, end_minute = map(int, match.groups())
     return time(hour, minute), time(end_hour, end_minute)
+
+
+def _parts(text: str) -> list[str]:
+    return [part for part in re.split(r"[\s,]+", text) if part]
+
+
+def _ascii(name: str) -> str:
+    """A host's name as a browser sends it: letters of other scripts in their ASCII form; "" for none."""
+    dot = "." if name.startswith(("*.", ".")) else ""
+    plain = name.removeprefix("*").strip(".").lower()
+    try:
+        return dot + (plain if plain.isascii() else plain.encode("idna").decode())
+    except UnicodeError:
+        return ""
+
+
+def weak_key(key: str) -> bool:
+    """Whether a key is one that anybody could guess: short, one character repeated, or a placeholder."""
+    words = bool(re.match(r"(?i)your|my|the", key)) or sum(map(str.isdigit, key)) <= FEW_DIGITS
+    plain = re.sub(r"[^a-z]" if words else r"[^a-z0-9]", "", key.lower())
+    return len(key) < SHORTEST_KEY or len(set(key)) == 1 or bool(_PLACEHOLDER.fullmatch(plain))
 
 
 def known_zone(name: str) -> bool:
@@ -251,16 +317,36 @@ def prepare_data_dir(settings: Settings) -> None:
 
 
 def api_key(settings: Settings) -> str:
-    """The key clients must send: the setting, or the one kept in DATA_DIR/api_key (made once, mode 0600)."""
+    """The key clients must send: the setting, or the one kept in DATA_DIR/api_key (made once, mode 0600).
+
+    Raises SetupError when other users of the machine can read it, or when it is no secret.
+    """
     if settings.api_key:
+        if f"{PREFIX}API_KEY" not in os.environ:
+            _only_ours(Path(ENV_FILE))
         return settings.api_key
     path = settings.data_dir / "api_key"
     if not path.exists():
         _make_key(path)
-    key = path.read_text().strip()
+    _only_ours(path)
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.SetupError(f"{path} cannot be read ({type(error).__name__}): delete it and start again.") from None
     if not key:
         raise errors.SetupError(f"{path} is empty: delete it and start again.")
+    if weak_key(key):
+        raise errors.SetupError(f"The key in {path} can be guessed: {KEY_ADVICE}; or delete the file and one is made.")
     return key
+
+
+def _only_ours(path: Path) -> None:
+    """Raises SetupError when everybody on the machine can read or change the file with the key."""
+    if path.exists() and path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+        raise errors.SetupError(
+            f"Every user of this machine can read the API key in {path}: run chmod 600 {path}, and replace the key if "
+            "somebody may have read it."
+        )
 
 
 def _make_key(path: Path) -> None:

@@ -5,11 +5,13 @@ DaemonError
 ├── SetupError             the machine lacks something (Chromium, a display, a writable folder)
 ├── AccountInUse           another sender already drives this account
 ├── DatabaseUnusable       the database is corrupt, read-only or newer than this program
-├── DatabaseBusy           the database is locked, full or unreachable for now; nothing was changed
+├── DatabaseBusy           the database is locked or unreachable for now; nothing was changed
+│   └── DiskFull           there is no room left for what is to be stored; nothing was changed
 ├── Unauthorized           no key, or not the right one
 ├── Forbidden              logged in, but the role does not allow it
 │   └── StalePage          the page was made for another login: its token is not this session's
-├── TooManyTries           too many wrong passwords or keys; the text says how long to wait
+├── TooManyTries           too many wrong passwords; the text says how long to wait
+├── UnknownHost            the request is for a name that is not ours
 ├── MalformedRequest       a request that cannot be read at all
 ├── NotFound               no job, message, upload, attachment or account by that id
 ├── InvalidInput           what the caller gave cannot be used; says what to change
@@ -64,6 +66,13 @@ class DatabaseBusy(DaemonError):
     """The database did not take a change; nothing was changed."""
 
 
+class DiskFull(DatabaseBusy):
+    """The disk of the database or of the data folder is full."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The disk is full ({reason}): make room on it, then try again; nothing was changed.")
+
+
 class Unauthorized(DaemonError):
     """The request carries no API key, or a wrong one."""
 
@@ -76,8 +85,17 @@ class StalePage(Forbidden):
     """The token that our pages send along is missing, or belongs to another session."""
 
 
+class UnknownHost(DaemonError):
+    """The Host header is no name of this installation; host: what it says."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"This server is not called {host}: add the name to WASENDER_ALLOWED_HOSTS, or use its IP address."
+        )
+
+
 class TooManyTries(DaemonError):
-    """Too many wrong passwords or keys; no more are taken for `left_ms`."""
+    """Too many wrong passwords; no more are taken for `left_ms`."""
 
     def __init__(self, left_ms: int) -> None:
         self.left_ms = left_ms

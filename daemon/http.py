@@ -19,7 +19,7 @@ from daemon.api import endpoint
 from daemon.config import Settings
 from daemon.db import connection
 from daemon.ops import retention
-from daemon.server import access, connections, feed, problems, secure, visitors
+from daemon.server import access, connections, feed, hosts, problems, secure, visitors
 
 log = structlog.get_logger()
 
@@ -31,7 +31,14 @@ STOP_S = 3.0  # for requests that are under way at SIGTERM; event streams are en
 def make_app(settings: Settings, key: str) -> web.Application:
     """The whole application; the database must be connected."""
     app = web.Application(
-        middlewares=[visitors.speak, access.conceal, problems.problems, access.identify, connections.bound],
+        middlewares=[
+            visitors.speak,
+            access.conceal,
+            problems.problems,
+            hosts.known,
+            access.identify,
+            connections.bound,
+        ],
         client_max_size=settings.max_upload_mb * 1024 * 1024 + OVERHEAD,
     )
     app[visitors.SETTINGS] = settings

@@ -19,6 +19,7 @@ from daemon import config
 from daemon.api import endpoint, openapi
 from daemon.api.answers import Document, Html
 from daemon.api.endpoint import Caller, Endpoint, Open
+from daemon.server import proxies
 from daemon.server.scopes import Scope
 
 TEMPLATES = jinja2.Environment(
@@ -53,10 +54,10 @@ def openapi_document(caller: Caller) -> Document:
 @endpoint.get("/docs", scope=Open.ALWAYS, tag="docs")
 async def docs(caller: Caller, request: web.Request) -> Html:
     """The API as a page, with a `curl` line for each operation."""
-    document = _document()
+    document, here = _document(), f"{proxies.scheme(request)}://{request.host}"
     page = TEMPLATES.get_template("docs.html").render(
         info=document["info"],
-        groups=[(tag, [*_group(tag["name"], f"{request.scheme}://{request.host}")]) for tag in document["tags"]],
+        groups=[(tag, [*_group(tag["name"], here)]) for tag in document["tags"]],
         schemas=document["components"]["schemas"],
         described=_described,
     )

@@ -33,6 +33,7 @@ from daemon.api.answers import Answer, Blob, Download, EventStream
 from daemon.api.parameters import Pattern, Says
 from daemon.campaigns.idempotency import Once, Replay
 from daemon.config import Settings
+from daemon.server import hosts
 from daemon.server.scopes import Scope, least_role
 from daemon.server.visitors import SAFE, SETTINGS, authorized, caller, given_key, in_db, require
 
@@ -121,6 +122,10 @@ class Endpoint:
     def possible(self) -> tuple[type[errors.DaemonError], ...]:
         """The errors it may raise: the declared ones, and those implied by its scope and input."""
         implied: list[type[errors.DaemonError]] = [errors.DatabaseBusy, errors.DatabaseUnusable]
+        if self.path not in hosts.EXEMPT:
+            implied.append(errors.UnknownHost)
+        if self.method not in SAFE:
+            implied.append(errors.DiskFull)
         if self.scope is not Open.ALWAYS:
             implied.append(errors.Unauthorized)
         if isinstance(self.scope, Scope):

@@ -37,8 +37,10 @@ def counters(origin: Try, name: str) -> list[tuple[str, int]]:
     """The counters that a failed attempt adds to: (key, attempts until it is locked)."""
     if origin.known:
         return [("browser:" + _short(origin.known), TRIES)]
-    counters = [("address:" + _network(origin.address), TRIES)]
-    return [*counters, ("name:" + _short(users.same_name(name)), NAME_TRIES)] if name else counters
+    return [
+        ("address:" + _network(origin.address), TRIES),
+        ("name:" + _short(users.same_name(name)), NAME_TRIES),
+    ]
 
 
 def _short(text: str) -> str:

@@ -12,8 +12,9 @@ make it longer. Attempts are counted
 - by *browser*: one that has logged in before has a mark, signed for that name, and only counts against that mark.
   Other people's guesses do not affect it, and its own are limited in the same way.
 - by *name*, against guesses from many addresses: NAME_TRIES. A single address is slowed down long before it reaches
-  that number, so it cannot lock a name out. Many addresses together can, except for browsers that have the mark. The
-  login with the API key has no name, so the owner can always use it."""
+  that number, so it cannot lock a name out. Many addresses together can, except for browsers that have the mark.
+
+The login with the API key is neither counted nor locked, so the owner can always use it."""
 
 from __future__ import annotations
 
@@ -67,12 +68,13 @@ def by_password(origin: Try, name: str, password: str) -> Opened:
 
 
 def by_key(origin: Try, right: bool, key: str) -> Opened:
-    """Log in with the API key; right: whether the given key is correct. Raises Unauthorized, TooManyTries."""
-    taken = lockout.take_try(lockout.counters(origin, ""), origin)
+    """Log in with the API key; right: whether the given key is correct. Raises Unauthorized.
+
+    Tries are not counted: the key cannot be guessed, and the owner must never be locked out.
+    """
     if not right:
         log.warning("login.refused", address=origin.address, reason="wrong")
         raise errors.Unauthorized(WRONG_KEY)
-    lockout.give_back(taken)
     return open_session(None, key)
 
 

@@ -8,7 +8,6 @@ our SameSite cookie sends it with a POST; a token in a second cookie would add n
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
 from aiohttp import web
 
@@ -66,24 +65,28 @@ async def login(request: web.Request) -> web.StreamResponse:
     if not access.from_our_page(request):
         raise errors.Forbidden("This login form came from another site: open the page itself and log in there.")
     form = (await forms.read(request)).parsed(forms.Login)
-    goal, name = own_path(form.next), form.name
-    if form.by_key:
-        key, name = request.app[API_KEY], ""
-        enter = partial(sessions.by_key, right=same(form.key, key), key=key)
-    else:
-        enter = partial(sessions.by_password, name=name, password=form.password)
+    goal, name = own_path(form.next), "" if form.by_key else form.name
     origin = access.origin_of(request, name)
     try:
-        # Before the queue: whoever is locked out does not keep others waiting.
-        await in_db(request, lockout.look, lockout.counters(origin, name), origin)
-        async with request.app[ONE_BY_ONE]:
-            opened = await in_db(request, partial(enter, origin))
+        opened = await (_by_key(request, origin, form.key) if form.by_key else _by_password(request, origin, form))
     except (errors.Unauthorized, errors.TooManyTries) as error:
         return await _form(request, goal, name, error, by_key=form.by_key)
     await _end(request)  # the session that was open before, if any
     response = web.HTTPSeeOther(goal)
     access.let_in(request, response, opened)
     raise response
+
+
+async def _by_key(request: web.Request, origin: lockout.Try, given: str) -> sessions.Opened:
+    key = request.app[API_KEY]
+    return await in_db(request, sessions.by_key, origin, same(given, key), key)
+
+
+async def _by_password(request: web.Request, origin: lockout.Try, form: forms.Login) -> sessions.Opened:
+    # Before the queue: whoever is locked out does not keep others waiting.
+    await in_db(request, lockout.look, lockout.counters(origin, form.name), origin)
+    async with request.app[ONE_BY_ONE]:
+        return await in_db(request, sessions.by_password, origin, form.name, form.password)
 
 
 async def _form(

@@ -19,6 +19,7 @@ from daemon.auth import lockout, sessions, users
 from daemon.auth.sessions import SessionRow
 from daemon.auth.users import UserRow
 from daemon.contacts import masking
+from daemon.server import proxies
 from daemon.server.visitors import (
     API_KEY,
     COOKIE,
@@ -96,8 +97,8 @@ def from_our_page(request: web.Request) -> bool:
 
 
 def behind_tls(request: web.Request) -> bool:
-    """Whether the browser uses TLS, be it only to a proxy in front of us: the Origin of its forms shows it."""
-    return request.secure or request.headers.get("Origin", "").startswith("https://")
+    """Whether the browser uses TLS, so that its cookies are for TLS only."""
+    return proxies.scheme(request) == "https"
 
 
 async def still_in(request: web.Request) -> bool:
@@ -154,11 +155,10 @@ def _set(
 
 
 def origin_of(request: web.Request, name: str) -> lockout.Try:
-    """Where a login attempt as `name` ("": with the API key) comes from. X-Forwarded-For is not used: anybody can
-    send one."""
+    """Where a login attempt as `name` comes from."""
     nonce = request.cookies.get(BROWSER_COOKIE, "").partition(".")[0]
     known = bool(nonce) and same(request.cookies[BROWSER_COOKIE], _marked(request, nonce, name))
-    return lockout.Try(request.remote or "", nonce if known else None)
+    return lockout.Try(proxies.address(request), nonce if known else None)
 
 
 def _marked(request: web.Request, nonce: str, name: str) -> str:

@@ -6,12 +6,12 @@ import pytest
 
 from daemon import errors
 from daemon.accounts import commands, directory, pacing, status
-from daemon.auth import lockout, sessions
+from daemon.auth import lockout, passwords, sessions, users
 from daemon.campaigns import dry_run, lifecycle, progress
 from daemon.db import clock
 from daemon.delivery import moves
 from daemon.models import Job, Kind, Message, Picture, Session
-from daemon.states import AccountState, Hold, JobState, State
+from daemon.states import AccountState, Hold, JobState, Role, State
 from daemon.transports.protocol import Health
 from tests.conftest import NOW
 from tests.support.hand import Hand, account, fresh, job_state
@@ -126,19 +126,21 @@ def test_a_dead_sender_is_not_alive_because_its_clock_was_ahead(hand: Hand, cloc
 
 
 def test_a_lock_out_does_not_last_until_then(database, monkeypatch):
-    """The right key is taken, and wrong ones are counted from the beginning."""
-    now = [clock.now_ms() + YEAR_MS]
+    """The right password is taken, and wrong ones are counted from the beginning."""
+    now, origin = [clock.now_ms() + YEAR_MS], lockout.Try("127.0.0.1")
     monkeypatch.setattr(clock, "now_ms", lambda: now[0])
+    monkeypatch.setattr(passwords, "COST", (4, 1, 1))
+    users.create("Anna", Role.VIEWER, "a good long one", "test")
     for _ in range(lockout.TRIES):
         with pytest.raises(errors.Unauthorized):
-            sessions.by_key(lockout.Try("127.0.0.1"), False, "key")
+            sessions.by_password(origin, "Anna", "wrong")
     with pytest.raises(errors.TooManyTries):
-        sessions.by_key(lockout.Try("127.0.0.1"), True, "key")
+        sessions.by_password(origin, "Anna", "a good long one")
     now[0] -= YEAR_MS
     for _ in range(lockout.TRIES - 1):
         with pytest.raises(errors.Unauthorized):
-            sessions.by_key(lockout.Try("127.0.0.1"), False, "key")
-    sessions.by_key(lockout.Try("127.0.0.1"), True, "key")
+            sessions.by_password(origin, "Anna", "wrong")
+    sessions.by_password(origin, "Anna", "a good long one")
 
 
 def test_a_session_from_then_has_ended(database, monkeypatch):

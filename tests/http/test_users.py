@@ -12,6 +12,7 @@ from daemon.campaigns.create import Order
 from daemon.config import Settings
 from daemon.models import Event, Message
 from daemon.server import access
+from daemon.server.visitors import SETTINGS
 from daemon.states import Role
 from tests.http.conftest import KEY, Caller
 from tests.support.signing_in import GOOD, Client, anna, look, origin, someone, submit
@@ -194,9 +195,10 @@ async def test_the_history_says_who_did_it(client: Client, api: Caller, settings
     assert ["Anna", "page", "api"] == made
 
 
-def test_tls_of_our_own_is_noticed() -> None:
+def test_tls_of_our_own_is_noticed(settings: Settings) -> None:
     """Whatever the Origin says."""
-    own, without = (type("Request", (), {"secure": secure, "headers": {}})() for secure in (True, False))
+    said = {"headers": {}, "remote": "127.0.0.1", "app": {SETTINGS: settings}}
+    own, without = (type("Request", (), {"secure": secure, **said})() for secure in (True, False))
 
     assert access.behind_tls(own)
     assert not access.behind_tls(without)

@@ -71,14 +71,84 @@ def test_every_problem_is_reported_at_once(monkeypatch):
     assert "short" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "key",
-    ["YOUR_SECRET_KEY", "your-api-key-goes-here", "changeme-changeme-changeme", "my secret key 123", "x" * 15],
-)
-def test_a_placeholder_or_short_key_is_refused(key):
-    """The predecessor shipped with YOUR_SECRET_KEY; whoever left it there had an open relay."""
-    with pytest.raises(errors.ConfigError, match="WASENDER_API_KEY: use a long random text"):
+WEAK = [
+    "YOUR_SECRET_KEY", "your-api-key-goes-here", "changeme-changeme-changeme", "my secret key 123", "x" * 15,
+    "a-long-random-secret-text", "<insert-your-api-key-here>", "please_change_this_key_now", "0" * 40,
+    "PLEASE-CHANGE-ME-2026-PLEASE", "your-super-secret", "k3Jq9_xW2mP7sLdR4tV",
+    "replace with a secure random string", "todo: set api key before use",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", WEAK)
+def test_a_placeholder_or_short_key_is_refused(key, tmp_path):
+    """The predecessor shipped with YOUR_SECRET_KEY; whoever left it there had an open relay. In the key's file, too."""
+    with pytest.raises(errors.ConfigError, match="WASENDER_API_KEY: use a random text of at least 20 characters"):
         load(api_key=key)
+    (tmp_path / "api_key").write_text(key + "\n")
+    (tmp_path / "api_key").chmod(0o600)
+    with pytest.raises(errors.SetupError, match="can be guessed: use a random text of at least 20 characters"):
+        config.api_key(load(data_dir=tmp_path))
+
+
+@pytest.mark.parametrize(
+    "key", ["k3Jq9_xW2mP7sLdR4tV8", "test-key-0123456789abcdef", "9f86d081884c7d659a2f", "correct horse battery staple"]
+)
+def test_a_long_key_of_ones_own_is_taken(key):
+    """Whatever it is made of."""
+    assert key == load(api_key=key).api_key
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o666])
+def test_a_key_that_everybody_can_read_is_refused(mode, tmp_path, monkeypatch):
+    """In the data folder and in wasender.env; one that is set otherwise leaves the file alone."""
+    key = "k3Jq9_xW2mP7sLdR4tV8"
+    (tmp_path / "api_key").write_text(key)
+    (tmp_path / "api_key").chmod(mode)
+    with pytest.raises(errors.SetupError, match=r"run chmod 600 .*api_key"):
+        config.api_key(load(data_dir=tmp_path))
+    monkeypatch.chdir(tmp_path)
+    env = tmp_path / config.ENV_FILE
+    env.write_text(f"WASENDER_API_KEY={key}\n")
+    env.chmod(mode)
+    with pytest.raises(errors.SetupError, match=r"run chmod 600 wasender\.env"):
+        config.api_key(config.load())
+    monkeypatch.setenv("WASENDER_API_KEY", key)
+    assert key == config.api_key(config.load())
+    monkeypatch.delenv("WASENDER_API_KEY")
+    (tmp_path / "api_key").chmod(0o600)
+    env.write_text("WASENDER_PORT=9001\n")
+    assert key == config.api_key(config.load(data_dir=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("given", "hosts"),
+    [
+        ("", set()),
+        ("send.example.org", {"send.example.org"}),
+        (" Send.Example.org. , b ", {"send.example.org", "b"}),
+        ("*.lan.example .x.example", {".lan.example", ".x.example"}),
+        ("b\u00fccher.example", {"xn--bcher-kva.example"}),
+    ],
+)
+def test_names_of_this_server(given, hosts):
+    """As a browser sends them."""
+    assert hosts == load(allowed_hosts=given).hosts
+
+
+@pytest.mark.parametrize(
+    "given", ["*", "https://a.example", "a.example:80", "a.example/app", "a..b", "a b/c", "\u00fc" * 70]
+)
+def test_what_is_no_name_is_refused(given):
+    """It would never match."""
+    with pytest.raises(errors.ConfigError, match="WASENDER_ALLOWED_HOSTS: write names without port or path"):
+        load(allowed_hosts=given)
+
+
+@pytest.mark.parametrize("given", ["proxy.example", "127.0.0.1:80", "10.0.0.1/8", "0.0.0.0/0", "::/0", "*"])
+def test_what_is_no_proxys_address_is_refused(given):
+    """Nor is everybody."""
+    with pytest.raises(errors.ConfigError, match=r"WASENDER_TRUSTED_PROXIES: .*write .*addresses"):
+        load(trusted_proxies=given)
 
 
 def test_a_key_is_not_in_what_is_printed():
@@ -139,13 +209,15 @@ def test_a_key_is_made_once_and_for_its_owner_only(tmp_path):
 
 def test_a_key_that_is_set_is_used_and_none_is_made(tmp_path):
     """Nothing is written."""
-    assert "0123456789abcdef" == config.api_key(load(data_dir=tmp_path, api_key="0123456789abcdef"))
+    assert "0123456789abcdef-0123456789" == config.api_key(
+        load(data_dir=tmp_path, api_key="0123456789abcdef-0123456789")
+    )
     assert [] == list(tmp_path.iterdir())
 
 
 def test_an_empty_key_file_is_told(tmp_path):
     """Somebody has emptied it; an empty key would let everyone in."""
-    (tmp_path / "api_key").write_text("\n")
+    (tmp_path / "api_key").touch(0o600)
     with pytest.raises(errors.SetupError, match="is empty"):
         config.api_key(load(data_dir=tmp_path))
 
