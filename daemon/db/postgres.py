@@ -15,6 +15,10 @@ SESSION = f"""SELECT set_config('default_transaction_isolation', 'read committed
     set_config('idle_in_transaction_session_timeout', '60s', false), -- a client whose machine died holds no locks
     CASE current_setting('synchronous_commit') -- `submit` relies on it: what has committed survives a power cut
         WHEN 'off' THEN set_config('synchronous_commit', 'local', false) END"""
+# What is left is to go through an index in its order, and to look the rows of another table up one by one.
+IN_ORDER = "SELECT " + ", ".join(
+    f"set_config('enable_{way}', 'off', true)" for way in ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin")
+)
 AWAY = (peewee.OperationalError, peewee.InterfaceError)
 
 

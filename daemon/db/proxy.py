@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import peewee
 
-from daemon.db.postgres import Postgres
+from daemon.db.postgres import IN_ORDER, Postgres
 
 database = peewee.DatabaseProxy()
 
@@ -26,3 +28,18 @@ def locked(query: Any, skip: bool = False) -> Any:
     On SQLite this adds nothing: the transaction has locked the whole database.
     """
     return query.for_update(skip_locked=skip) if on_postgres() else query
+
+
+@contextmanager
+def in_order() -> Iterator[None]:
+    """A part of a transaction, or one of its own, in which PostgreSQL follows the queue's indices row by row.
+
+    Left to itself it sorts all that waits, to find the first, when its statistics are missing or of yesterday. It lasts
+    until the outermost transaction ends. SQLite has no statistics, so it does that in any case; nothing is begun there.
+    """
+    if not on_postgres():
+        yield
+        return
+    with database.atomic():
+        database.execute_sql(IN_ORDER)
+        yield

@@ -13,9 +13,8 @@ from daemon.accounts import handovers, pace, pacing
 from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
-from daemon.db.proxy import locked
+from daemon.db.proxy import in_order, locked
 from daemon.delivery import counters, eligibility, moves
-from daemon.delivery.enqueue import BATCH
 from daemon.delivery.moves import LONGEST_WAIT_MS
 from daemon.models import Account, Job, Message
 from daemon.states import JOB_MOVES, MAY_RUN, JobState, State
@@ -44,7 +43,7 @@ def claim(
     pace.follow_clock(account, now)
     token = secrets.token_hex(8)
     for _ in range(SKIPS_PER_CLAIM):
-        with write():
+        with write(), in_order():
             pace.require_owner(account)
             opens, own = pace.opening_and_rules(account, now, rules)
             room = _room_of_account(account, limit, in_hand, now, own)
@@ -68,23 +67,35 @@ def _anything_due(account: str, now: int, zone: str, known_only: bool) -> bool:
     for (job_id,) in _scheduled(account=account, now=now).fetchall():
         _open(job_id, now)
     due = {"account": account, "now": now, "zone": zone, "farthest": now + FARTHEST_MS}
-    return _waiting(known_only, **due).fetchone() is not None
+    with in_order():
+        return _waiting(known_only, **due).fetchone() is not None
 
 
 def _due_again(account: str, now: int) -> None:
     """Messages that were put off while the clock was ahead are due now: no wait is as long as theirs."""
-    for job_id, message_id in _put_off(account=account, farthest=now + LONGEST_WAIT_MS + AHEAD_MS).fetchall():
+    with in_order():
+        jobs = _put_off(account=account, farthest=now + LONGEST_WAIT_MS + AHEAD_MS).fetchall()
+    for (job_id,) in jobs:
         with write():
             moves.job_state(job_id)
-            mine = (Message.id == message_id) & (Message.state == State.PENDING)
-            Message.update(not_before=now).where(mine, Message.not_before > now + LONGEST_WAIT_MS).execute()
+            waiting = (Message.job == job_id, Message.state == State.PENDING)
+            Message.update(not_before=now).where(*waiting, Message.not_before > now + LONGEST_WAIT_MS).execute()
 
 
 @Prepared
 def _put_off() -> Any:
-    late = (Message.state == State.PENDING.value, Message.not_before > param("farthest"))
     mine = (Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)))
-    return Message.select(Message.job, Message.id).join(Job).where(*mine, *late).limit(BATCH)
+    latest = _queued().order_by(Message.not_before.desc(), Message.id.desc()).limit(1)
+    return Job.select(Job.id).where(*mine, peewee.Expression(latest, peewee.OP.GT, param("farthest")))
+
+
+def _queued() -> Any:
+    """When the messages of a job that wait are due.
+
+    To be asked for the first one in order, and compared: of what only has to exist PostgreSQL makes a join, which may
+    begin with all messages.
+    """
+    return Message.select(Message.not_before).where(Message.job == Job.id, Message.state == State.PENDING.value)
 
 
 @Prepared
@@ -104,14 +115,12 @@ def _open(job_id: int, now: int) -> None:
 
 def _job_with_work(known_only: bool, *columns: Any) -> Any:
     """The runnable job of the account that has somebody due and has waited longest for its turn."""
-    somebody = Message.select(peewee.Value(1)).where(
-        Message.job == Job.id, Message.state == State.PENDING.value, Message.not_before <= param("now")
-    )
-    if known_only:
-        somebody = somebody.where(eligibility.known(Message))
+    waiting = _queued().where(eligibility.known(Message)) if known_only else _queued()
+    first = waiting.order_by(Message.not_before, Message.id).limit(1)
+    due = peewee.Expression(first, peewee.OP.LTE, param("now"))
     return (
         Job.select(*columns)
-        .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), _open_now(), peewee.fn.EXISTS(somebody))
+        .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), _open_now(), due)
         .order_by(_had_its_turn(), Job.id)
         .limit(1)
     )
