@@ -1,7 +1,8 @@
 """Commands from a person to an account's sender, which alone may touch its browser: take a screenshot, link, log out.
 
 A command is stored in the account's row. The sender takes it when no message is in hand, and stores the outcome. A
-command that nobody took within WAIT_MS expires, so that nothing happens long after it was asked for.
+command that nobody took within WAIT_MS (a reload: RELOAD_WAIT_MS) expires, so that nothing happens long after it was
+asked for.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from daemon.states import E164
 log = structlog.get_logger()
 
 WAIT_MS = 60_000  # how long a command may wait to be taken
+RELOAD_WAIT_MS = 600_000  # the same for a reload: it does no harm later, and is granted after the longest send
 KEEP_MS = 24 * 3_600_000  # how long a screenshot is kept; it may show chats, so no longer than it is useful
 WORK_MS = 180_000  # longer than any transport takes; after that the sender must have died while carrying it out
 
@@ -138,6 +140,10 @@ def ask(name: str, what: What, who: str, now: int, number: E164 | None = None) -
     return row
 
 
+def _patience_ms(wish: dict[str, Any]) -> int:
+    return RELOAD_WAIT_MS if wish["what"] == What.RELOAD else WAIT_MS
+
+
 def waiting(name: str) -> bool:
     """Whether a command waits to be taken; only reads, so the sender needs no write lock to find out."""
     row = _wish(name=name).fetchone()
@@ -152,15 +158,15 @@ def _wish() -> Any:
 def take(name: str, idle: bool, now: int) -> Wish | None:
     """Take the account's waiting command, to be carried out by the caller; None when there is none.
 
-    idle: whether no message is in doubt; if one is, only a screenshot may be taken.
+    idle: whether no message is in doubt; while one is, nobody logs out, which would take the proof away.
     """
     with write():
         row = _row(name)
         wish = row.wish
-        if wish is None or wish["stage"] != Stage.ASKED or not within(wish["at"], now, WAIT_MS + 1):
+        if wish is None or wish["stage"] != Stage.ASKED or not within(wish["at"], now, _patience_ms(wish) + 1):
             return None
         what = What(wish["what"])
-        if not idle and what is not What.SCREENSHOT:
+        if not idle and what is What.LOG_OUT:
             return None
         taken = Account.update(wish=wish | {"stage": Stage.TAKEN, "taken_at": now})
         ownership.check(taken.where(ownership.guard(name)).execute(), name)
@@ -233,8 +239,8 @@ def last(account: Account, now: int) -> Asked | None:
     outcome = None
     if "code" in wish or "outcome" in wish:  # before there were codes, `outcome` was the sentence
         outcome = Outcome.restored(wish.get("code"), wish.get("values"), wish.get("outcome") or "")
-    if stage is Stage.ASKED and not within(wish["at"], now, WAIT_MS + 1):
-        stage, ended_at = Stage.MISSED, wish["at"] + WAIT_MS
+    if stage is Stage.ASKED and not within(wish["at"], now, _patience_ms(wish) + 1):
+        stage, ended_at = Stage.MISSED, wish["at"] + _patience_ms(wish)
         outcome = Outcome(Code.BUSY if directory.alive(account, now) else Code.SILENT)
     elif stage is Stage.TAKEN and not within(wish["taken_at"], now, WORK_MS + 1):
         stage, outcome, ended_at = Stage.FAILED, Outcome(Code.UNTOLD), wish["taken_at"] + WORK_MS

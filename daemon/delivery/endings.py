@@ -59,9 +59,7 @@ class Endings:
         """It is not ours any more."""
         self._lanes.close(lane)
         if lane.doubt and (self._lanes.free or not self._lanes.doubtful):
-            if self._standing.hold and self._standing.hold.hold is Hold.STUCK_ON_CLOCK:
-                self._standing.hold = None
-            self._standing.look_soon()
+            self._standing.no_longer(Hold.STUCK_ON_CLOCK)
 
     async def retry(self, lane: Lane, why: str) -> None:
         """Count the attempt, unless a run of these says that the account is to blame: it holds then."""

@@ -20,10 +20,19 @@ from daemon.models import Message
 
 @dataclass
 class Doubt:
-    """The message may be out. crashed: by a crash, of the transport or of a sender; looks: into the chat, so far."""
+    """The message may be out.
+
+    crashed: by a crash, of the transport or of a sender. looks: into the chat, so far. The rest in monotonic seconds:
+    next_look: not before. clock_since: since when it is seen waiting for its tick; reloaded_at: when the page was
+    loaded anew for that. aside: that did not help, and others go on beside it.
+    """
 
     crashed: bool
     looks: int = 0
+    next_look: float = 0.0
+    clock_since: float | None = None
+    reloaded_at: float | None = None
+    aside: bool = False
 
 
 @dataclass(eq=False)
@@ -42,6 +51,11 @@ class Lane:
     out: bool = False
     life: int = 0
     task: asyncio.Task[None] | None = None
+
+    @property
+    def aside(self) -> bool:
+        """Whether others go on beside it now."""
+        return self.task is None and self.doubt is not None and self.doubt.aside
 
     @property
     def left_s(self) -> float:
@@ -85,11 +99,16 @@ class Lanes:
     @property
     def free(self) -> int:
         """How many more messages may be claimed."""
-        return max(self.concurrency - len(self._lanes), 0)
+        return max(self.concurrency - sum(not lane.aside for lane in self._lanes.values()), 0)
 
     @property
     def empty(self) -> bool:
         return not self._lanes
+
+    @property
+    def clear(self) -> bool:
+        """Whether nothing is in hand but what others go on beside."""
+        return all(lane.aside for lane in self._lanes.values())
 
     @property
     def at_work(self) -> int:

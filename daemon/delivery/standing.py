@@ -9,7 +9,7 @@ from daemon.delivery import timing
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.upkeep import Upkeep
 from daemon.delivery.waits import Waits
-from daemon.states import AccountState
+from daemon.states import AccountState, Hold
 from daemon.transports.protocol import Health, Transport
 
 
@@ -50,6 +50,12 @@ class Standing:
     def look_soon(self) -> None:
         """What was seen last may have changed: look again before anything else."""
         self._looked_at = 0.0
+
+    def no_longer(self, hold: Hold) -> None:
+        """The sender's own hold is over, if it is this one."""
+        if self.hold and self.hold.hold is hold:
+            self.hold = None
+        self.look_soon()
 
     async def look(self) -> bool:
         """See to it that `health` is LOOK_S old at most; False when the transport broke down over it."""

@@ -10,7 +10,7 @@ import structlog
 from daemon.accounts import directory
 from daemon.db import clock
 from daemon.delivery import moves
-from daemon.delivery.breaker import Failures, Verdict
+from daemon.delivery.breaker import FIRST_HOLD_MS, LONGEST_HOLD_MS, Failures, Verdict
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.standing import Standing
 from daemon.models import Message
@@ -27,6 +27,7 @@ class Trouble:
         self._account, self._db, self._standing = account, db, standing
         self._failures = Failures()
         self._kept: dict[str, Any] | None = None
+        self._stuck: set[int] = set()  # since the last success: messages that wait for a tick beside others
 
     async def load(self) -> None:
         """The account is ours: go on from what earlier senders have kept."""
@@ -45,6 +46,19 @@ class Trouble:
 
     def success(self) -> None:
         self._failures.success()
+        self._stuck.clear()
+
+    async def stuck(self, message: Message) -> None:
+        """It waits for its tick, whatever was done about it. One may; where none has gone through between it and the
+        next, the account is to blame, and holds before one more is tried."""
+        self._stuck.add(message.id)
+        self._standing.no_longer(Hold.STUCK_ON_CLOCK)
+        if len(self._stuck) > 1:
+            lasts_ms = min(FIRST_HOLD_MS * 2 ** (len(self._stuck) - 2), LONGEST_HOLD_MS)
+            until_ms = await self._db(clock.now_ms) + lasts_ms
+            detail = "Message after message waits for WhatsApp's tick. One more is tried when this hold ends."
+            self._standing.hold = Health(AccountState.HELD, Hold.STUCK_ON_CLOCK, until_ms, detail)
+        await self._standing.report()
 
     def judge(self, message: Message, why: str, most: int) -> Verdict:
         """What one more failure means. What was in flight when the hold began is excused, and holds no further."""

@@ -10,11 +10,18 @@ from daemon.delivery import compose, moves, timing
 from daemon.delivery.context import OURS, Context
 from daemon.delivery.lanes import Doubt, Lane
 from daemon.states import AccountState, Finding, Hold
-from daemon.transports.protocol import Health, Mark
+from daemon.transports.protocol import Health, Inspectable, Lookup, Mark
 
 log = structlog.get_logger()
 
 LOOKS = 3  # that many looks that tell nothing make a message uncertain
+# A message that waits for its tick, past its deadline: after RELOAD_AFTER_S the page is loaded anew; where it waits
+# SETTLE_S later still, others go on, and it is looked at now and then. A page that loads anew may take all of the rest
+# of the two minutes within which the others are served.
+RELOAD_AFTER_S, SETTLE_S = 15.0, 10.0
+ASIDE_S = 60.0  # between two looks at it then
+AGAIN_S = 180.0  # between two more reloads for it, while the account holds over it
+GIVE_UP_S, GIVE_UP_HELD_S = 300.0, 3600.0  # until a person decides; the latter while the account itself is to blame
 
 
 class Doubts:
@@ -28,7 +35,12 @@ class Doubts:
         """Look into the chats of those that nobody looks for yet, as many at once as there are lanes."""
         if not self._context.standing.usable:
             return False
-        waiting = [(lane, lane.doubt) for lane in self._lanes.doubtful if lane.task is None and lane.doubt]
+        now = timing.monotonic()
+        waiting = [
+            (lane, lane.doubt)
+            for lane in self._lanes.doubtful
+            if lane.task is None and lane.doubt and lane.doubt.next_look <= now
+        ]
         begun = waiting[: max(self._lanes.concurrency - self._lanes.at_work, 0)]
         for lane, doubt in begun:
             self._lanes.start(lane, self._find_out(lane, doubt))
@@ -72,6 +84,8 @@ class Doubts:
         doubt.looks += 1
         endings = context.endings
         if found.finding is Finding.SENT and found.receipt:
+            if doubt.aside:
+                context.trouble.success()
             await endings.move(lane, moves.confirm, found.receipt)
         elif found.finding is Finding.FAILED:
             await endings.retry(lane, "WhatsApp says that it was not sent")
@@ -81,14 +95,56 @@ class Doubts:
             await endings.retry(lane, f"it never appeared in the chat: {found.evidence}")
         elif found.finding is Finding.WAITING:
             doubt.looks = 0
-            await self._stuck()
-            await context.waits.pause(timing.LOOK_AGAIN_S)
+            await self._wait_for_tick(lane, doubt, found)
         elif doubt.looks >= LOOKS:
             await endings.move(lane, moves.lose, found.evidence, found)
         else:
             await context.waits.pause(timing.LOOK_AGAIN_S)
 
-    async def _stuck(self) -> None:
+    async def _wait_for_tick(self, lane: Lane, doubt: Doubt, found: Lookup) -> None:
+        """It is in the chat, on the clock. Time, a page that is loaded anew, or a person ends that."""
+        now = timing.monotonic()
+        if doubt.clock_since is None:
+            doubt.clock_since = now
+        if doubt.aside:
+            await self._wait_aside(lane, doubt, found, now)
+            return
+        await self._hold_for_tick()
+        if doubt.reloaded_at is None and now - doubt.clock_since >= RELOAD_AFTER_S:
+            await self._reload(doubt)
+        elif doubt.reloaded_at is not None and now - doubt.reloaded_at >= SETTLE_S:
+            log.warning("message.set_aside")
+            doubt.aside, doubt.next_look = True, now + ASIDE_S
+            await self._context.trouble.stuck(lane.message)
+            return
+        await self._context.waits.pause(timing.LOOK_AGAIN_S)
+
+    async def _wait_aside(self, lane: Lane, doubt: Doubt, found: Lookup, now: float) -> None:
+        hold = self._context.standing.hold
+        blamed = hold is not None and hold.hold is Hold.STUCK_ON_CLOCK
+        doubt.next_look = now + ASIDE_S
+        if now - (doubt.clock_since or now) >= (GIVE_UP_HELD_S if blamed else GIVE_UP_S):
+            why = "It is in the chat without WhatsApp's tick, also after WhatsApp Web was loaded anew."
+            await self._context.endings.move(lane, moves.lose, why, found)
+        elif blamed and now - (doubt.reloaded_at or 0.0) >= AGAIN_S:
+            await self._reload(doubt)
+            doubt.next_look = 0.0
+
+    async def _reload(self, doubt: Doubt) -> None:
+        """Load the page anew, where there is one; in a way, it has been also where there is none."""
+        context, life = self._context, self._context.upkeep.life
+        doubt.reloaded_at = timing.monotonic()
+        if not isinstance(context.transport, Inspectable) or context.lanes.at_work > 1:
+            return
+        try:
+            await context.waits.unless_stopped(context.transport.reload())
+        except errors.BrowserLost as error:
+            context.upkeep.lost(error, life)
+        except errors.TransportError as error:
+            log.warning("page.not_reloaded", reason=str(error))
+        context.standing.look_soon()
+
+    async def _hold_for_tick(self) -> None:
         """A message waits for its tick. Where other lanes go on the account does, too."""
         if not self._lanes.free:
             detail = "A message is waiting for WhatsApp's tick; sending resumes when it comes."

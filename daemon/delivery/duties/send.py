@@ -45,7 +45,7 @@ class Send:
     def _room(self) -> int:
         """How many messages may be claimed now; while the account is on trial, one at a time."""
         if self._context.trouble.on_trial:
-            return min(self._lanes.free, 1) if self._lanes.empty else 0
+            return min(self._lanes.free, 1) if self._lanes.clear else 0
         return self._lanes.free
 
     async def _claim(self) -> list[Message]:
