@@ -21,6 +21,7 @@ from daemon.campaigns import report as job_report
 from daemon.campaigns.idempotency import Once
 from daemon.campaigns.queries import JobRow
 from daemon.contacts import masking
+from daemon.db import clock
 from daemon.delivery import job_moves
 from daemon.errors import AttachmentLost, IllegalMove, NotFound
 from daemon.formats.workbook import Workbook
@@ -64,28 +65,28 @@ def jobs(caller: Caller, *, cursor: Cursor | None = None, limit: Limit = queries
 @endpoint.post("/pause/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
 def pause(caller: Caller, *, job_id: JobId) -> JobChanged:
     """Pause a job. The message being sent is finished first."""
-    lifecycle.pause(job_id, caller.name)
+    lifecycle.pause(job_id, caller.name, clock.now_ms())
     return _changed(caller, job_id, "The job is paused; the message being sent is finished first.")
 
 
 @endpoint.post("/resume/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
 def resume(caller: Caller, *, job_id: JobId) -> JobChanged:
     """Resume a paused job. If it is scheduled for later, it waits for that time."""
-    lifecycle.resume(job_id, caller.name)
+    lifecycle.resume(job_id, caller.name, clock.now_ms())
     return _changed(caller, job_id, "The job is resumed.")
 
 
 @endpoint.post("/stop/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
 def stop(caller: Caller, *, job_id: JobId) -> JobChanged:
     """Stop a job permanently. Messages that are still queued are cancelled."""
-    lifecycle.stop(job_id, caller.name)
+    lifecycle.stop(job_id, caller.name, clock.now_ms())
     return _changed(caller, job_id, "The job is stopped; queued messages are cancelled.")
 
 
 @endpoint.post("/retry/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
 def retry(caller: Caller, *, job_id: JobId, search: Found = "") -> JobChanged:
     """Queue a job's failed messages again; with `search`, only those that match."""
-    lifecycle.retry(job_id, caller.name, search)
+    lifecycle.retry(job_id, caller.name, clock.now_ms(), search)
     return _changed(caller, job_id, "The failed messages are queued again.")
 
 

@@ -13,6 +13,7 @@ from daemon.api.parameters import Cursor, Limit, MessageId
 from daemon.api.schemas.jobs import Decide, Evidence, Message, MessageDecided, MessageHistory, Messages, Move
 from daemon.campaigns import lifecycle, queries
 from daemon.campaigns.queries import EventRow, MessageRow
+from daemon.db import clock
 from daemon.delivery import evidence
 from daemon.errors import IllegalMove, NotFound
 from daemon.server.scopes import Scope
@@ -56,7 +57,7 @@ def message_screenshot(caller: Caller, *, message_id: MessageId) -> Png:
 @endpoint.post("/messages/{message_id}/decide", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="messages")
 def decide(caller: Caller, *, message_id: MessageId, body: Decide) -> MessageDecided:
     """Decide about an uncertain message: it was sent, or it is to be sent again."""
-    row = lifecycle.settle(message_id, body.sent, caller.name)
+    row = lifecycle.settle(message_id, body.sent, caller.name, clock.now_ms())
     return MessageDecided(**describe(row).model_dump())
 
 

@@ -8,7 +8,6 @@ import structlog
 
 from daemon import errors
 from daemon.campaigns import queries, recipients
-from daemon.db import clock
 from daemon.db.connection import after_commit, write
 from daemon.delivery import job_moves, moves
 from daemon.models import Job, Message
@@ -17,24 +16,24 @@ from daemon.states import JOB_MOVES, JobState, State
 log = structlog.get_logger()
 
 
-def pause(job_id: int, who: str) -> Job:
+def pause(job_id: int, who: str, now: int) -> Job:
     """Stop claiming; the message in hand is finished. Raises NotFound, IllegalMove."""
-    return job_moves.move(job_id, "pause", who)
+    return job_moves.move(job_id, "pause", who, now)
 
 
-def resume(job_id: int, who: str) -> Job:
+def resume(job_id: int, who: str, now: int) -> Job:
     """Go on where it was paused, or wait for its time again if it has not begun. Raises NotFound, IllegalMove."""
     found = job_moves.job(job_id)
-    early = found.started_at is None and found.schedule_at is not None and found.schedule_at > clock.now_ms()
-    return job_moves.move(job_id, "reschedule" if early else "resume", who)
+    early = found.started_at is None and found.schedule_at is not None and found.schedule_at > now
+    return job_moves.move(job_id, "reschedule" if early else "resume", who, now)
 
 
-def stop(job_id: int, who: str) -> Job:
+def stop(job_id: int, who: str, now: int) -> Job:
     """End it for good: what is still queued is cancelled. Raises NotFound, IllegalMove."""
-    return job_moves.move(job_id, "stop", who)
+    return job_moves.move(job_id, "stop", who, now)
 
 
-def retry(job_id: int, who: str, search: str = "") -> tuple[Job, int]:
+def retry(job_id: int, who: str, now: int, search: str = "") -> tuple[Job, int]:
     """Queue its failed messages again, those that the text finds (`recipients.Selection`); returns how many.
 
     Raises NotFound, IllegalMove (none failed), InvalidInput (a text that cannot be searched for).
@@ -48,15 +47,15 @@ def retry(job_id: int, who: str, search: str = "") -> tuple[Job, int]:
         if not count:
             raise errors.IllegalMove(f"Job {job_id} has no failed messages that match this search.")
         if found.state == JobState.COMPLETED:
-            found = job_moves.move(job_id, "retry", who)
+            found = job_moves.move(job_id, "retry", who, now)
         elif found.state not in JOB_MOVES["retry"][0]:
             raise job_moves.refusal(found, "retry")
-        moves.resend_failed(found, who, clock.now_ms(), chosen)
+        moves.resend_failed(found, who, now, chosen)
         after_commit(partial(log.info, "job.retried", account=found.account, job_id=job_id, count=count))
     return job_moves.job(job_id), count
 
 
-def settle(message_id: int, sent: bool, who: str) -> Message:
+def settle(message_id: int, sent: bool, who: str, now: int) -> Message:
     """A person's decision on an uncertain message: it was sent, or it is sent again. Raises IllegalMove."""
     with write():
         found = job_moves.job_to_move(queries.message(message_id)[0].job_id)
@@ -65,8 +64,8 @@ def settle(message_id: int, sent: bool, who: str) -> Message:
             raise errors.IllegalMove(f"Message {message_id} is {row.state}: only uncertain messages need a decision.")
         if not sent:
             if found.state == JobState.COMPLETED:
-                job_moves.move(found.id, "retry", who)
+                job_moves.move(found.id, "retry", who, now)
             elif found.state == JobState.STOPPED:
                 raise job_moves.refusal(found, "send again")
-        moves.decide(row, "settle" if sent else "resend", who, clock.now_ms())
+        moves.decide(row, "settle" if sent else "resend", who, now)
     return row

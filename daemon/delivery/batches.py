@@ -13,7 +13,6 @@ from itertools import groupby
 from typing import Any
 
 from daemon import errors
-from daemon.db import clock
 from daemon.db.connection import write
 from daemon.delivery import moves, timing
 from daemon.delivery.db_thread import DatabaseThread
@@ -27,7 +26,8 @@ class Entry:
 
     move: Callable[..., None]
     message: Message
-    rest: tuple[Any, ...]
+    what: tuple[Any, ...]
+    terms: dict[str, Any]
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     refused: Exception | None = None
 
@@ -41,15 +41,15 @@ class Batches:
         self._timer: asyncio.TimerHandle | None = None
         self._flush: asyncio.Task[None] | None = None
 
-    async def run(self, move: Callable[..., None], message: Message, *rest: Any) -> None:
-        """Make the move, with others where there are any. Raises what the move raises.
+    async def run(self, move: Callable[..., None], message: Message, *what: Any, **terms: Any) -> None:
+        """Make the move now, with others where there are any. Raises what the move raises.
 
         It waits GATHER_S at most before the transaction begins, and as long as one is under way.
         """
         if self._lanes.at_work <= 1:
-            await self._db(move, message, *rest)
+            await self._db.timed(move, message, *what, **terms)
             return
-        entry = Entry(move, message, rest)
+        entry = Entry(move, message, what, terms)
         self._waiting.append(entry)
         if self._flush is None:
             if len(self._waiting) >= self._lanes.at_work:
@@ -79,7 +79,7 @@ class Batches:
     async def _write(self, entries: list[Entry]) -> None:
         failed: BaseException | None = None
         try:
-            await self._db(together, entries, clock.now_ms)
+            await self._db.timed(together, entries)
         except BaseException as error:  # whoever waits for it has to know
             failed = error
         for entry in entries:
@@ -107,7 +107,7 @@ def together(entries: list[Entry], now: int) -> None:
             for entry in entries:
                 try:
                     with write():
-                        entry.move(entry.message, *(now if given is clock.now_ms else given for given in entry.rest))
+                        entry.move(entry.message, *entry.what, now=now, **entry.terms)
                 except (errors.AccountLost, errors.DatabaseBusy, errors.DatabaseUnusable):
                     raise
                 except Exception as error:  # it is this one's alone

@@ -8,7 +8,6 @@ from random import Random
 from daemon import errors
 from daemon.accounts import directory, limits, pace, pacing
 from daemon.config import Settings
-from daemon.db import clock
 from daemon.delivery.batches import Batches
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.endings import Endings
@@ -64,12 +63,12 @@ class Context:
 
     async def gap(self, delay_ms: tuple[int, int]) -> pacing.Gap:
         """The pause after the next message, of a job or of settings with these delays."""
-        streak, slow = await self.db(directory.pace, self.account, clock.now_ms)
+        streak, slow = await self.db.timed(directory.pace, self.account)
         return pacing.gap(pacing.slowed(delay_ms, slow), streak, self.rules, self.dice)
 
     async def set_pace(self, gap: pacing.Gap) -> None:
         """The pause begins now."""
-        await self.db(pace.set_pace, self.account, clock.now_ms, gap)
+        await self.db.timed(pace.set_pace, self.account, gap=gap)
 
     def opens(self, now: int) -> bool:
         """Whether pace, caps and quiet hours let something out now; on the database's thread."""

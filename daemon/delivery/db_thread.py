@@ -23,33 +23,43 @@ T = TypeVar("T")
 
 
 class DatabaseThread:
-    """Calling it runs one piece of work there. owning: under whose ownership; ousted: why the account is lost."""
+    """Work that is run there, one piece after another. owning: under whose ownership; ousted: why the account is
+    lost."""
 
     def __init__(self, settings: Settings, waits: Waits) -> None:
         self.threads: Executor = ThreadPoolExecutor(1, thread_name_prefix="db")
-        self.owning = Owning(settings, self, timing.clock)
+        self.owning = Owning(settings, self.timed, timing.clock)
         self.ousted: errors.AccountLost | None = None
         self._waits, self._patience_s = waits, settings.lease_s
 
-    async def __call__(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Run one piece of database work on the database thread.
-
-        `clock.now_ms` among the arguments stands for the time at which the work begins: it may be the database
-        that has to be asked for it, and only that thread may ask. Raises AccountLost, and the sender ends then.
-        """
+    async def call(self, work: Callable[..., T], *arguments: Any, **options: Any) -> T:
+        """Run one piece of database work there. Raises AccountLost, and the sender ends then."""
         context = contextvars.copy_context()  # the log's ids go along
 
-        def call() -> T:
+        def run() -> T:
             with connection.available(), ownership.by(self.owning.tenure):
-                return work(*(given() if given is clock.now_ms else given for given in arguments))
+                return work(*arguments, **options)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.threads, context.run, call)
+            return await asyncio.get_running_loop().run_in_executor(self.threads, context.run, run)
         except errors.AccountLost as error:
             self.owning.lost(error)
             self.ousted = error
             self._waits.stop.set()  # whoever goes on after this error: not for long
             raise
+
+    async def timed(self, work: Callable[..., T], *arguments: Any, **options: Any) -> T:
+        """Like `call`, with `now=` the time at which the work begins: it may be the database that has to be asked for
+        it, and only its thread may ask."""
+
+        def at_once(*given: Any, **others: Any) -> T:
+            return work(*given, now=clock.now_ms(), **others)
+
+        return await self.call(at_once, *arguments, **options)
+
+    async def now(self) -> int:
+        """The time, UTC epoch ms."""
+        return await self.call(clock.now_ms)
 
     async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
         """The outcome of `write`; it is known and must be written down, so a busy database is asked again.

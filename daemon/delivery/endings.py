@@ -10,7 +10,6 @@ import structlog
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.db import clock
 from daemon.delivery import job_moves, moves
 from daemon.delivery.batches import Batches
 from daemon.delivery.breaker import Verdict
@@ -43,11 +42,11 @@ class Endings:
         self._standing, self._trouble = standing, trouble
         self._fileless: int | None = None  # the job of the last recipient whose own file was missing
 
-    async def move(self, lane: Lane, move: Callable[..., None], what: Any, *rest: Any) -> None:
+    async def move(self, lane: Lane, move: Callable[..., None], what: Any, **terms: Any) -> None:
         """End it with this move; a lost lease changes nothing. Raises DatabaseBusy: it could not be written down, and
         when its lease has run out it is rescued or looked up."""
         try:
-            await self._db.persist(partial(self._batches.run, move, lane.message, what, clock.now_ms, *rest))
+            await self._db.persist(partial(self._batches.run, move, lane.message, what, **terms))
         except errors.LeaseLost:
             log.error("lease.lost")
         except errors.DatabaseBusy:
@@ -65,7 +64,8 @@ class Endings:
         """Count the attempt, unless a run of these says that the account is to blame: it holds then."""
         most, wait_ms = self._settings.max_attempts, round(self._settings.retry_after_s * 1000)
         verdict = self._trouble.judge(lane.message, why, most)
-        await self.move(lane, moves.retry, why, most, wait_ms, verdict is Verdict.COUNT)
+        counted = verdict is Verdict.COUNT
+        await self.move(lane, moves.retry, why, max_attempts=most, wait_ms=wait_ms, counted=counted)
         if verdict is Verdict.HOLD:
             await self._trouble.hold(
                 f"Message after message could not be sent. {why} It is tried again with one message."
@@ -78,7 +78,7 @@ class Endings:
         Counted in the history: this process, too, ends when its browser is lost too often.
         """
         once, again = "the browser broke down before anything left", "the browser broke down each time it was tried"
-        count, _ = await self._db(moves.put_aside, lane.message, once, again)
+        count, _ = await self._db.call(moves.put_aside, lane.message, once, again)
         if count + 1 >= LOSSES:
             await self.retry(lane, again)
         else:
@@ -86,13 +86,14 @@ class Endings:
 
     async def wait_for_person(self, lane: Lane, why: str) -> None:
         """Somebody writes in the recipient's chat: come back later, and give up when that text stays for a day."""
-        now = await self._db(clock.now_ms)
-        _, begun = await self._db(moves.put_aside, lane.message, why)
+        now = await self._db.now()
+        _, begun = await self._db.call(moves.put_aside, lane.message, why)
         waited_ms = max(now - begun, 0) if begun else 0
         if waited_ms >= IN_USE_END_MS:
             await self.move(lane, moves.fail, why)
         else:
-            await self.move(lane, moves.release, why, min(max(waited_ms, IN_USE_MS), IN_USE_MOST_MS))
+            wait_ms = min(max(waited_ms, IN_USE_MS), IN_USE_MOST_MS)
+            await self.move(lane, moves.release, why, wait_ms=wait_ms)
 
     async def without_file(self, lane: Lane, why: str) -> None:
         """A file is not there, or not as it was uploaded. The job waits for a person; everybody keeps their place.
@@ -105,7 +106,7 @@ class Endings:
             self._fileless = message.job_id
             await self.move(lane, moves.fail, why)
         else:
-            await self._db(job_moves.suspend, message.job_id, why)
+            await self._db.timed(job_moves.suspend, message.job_id, why)
             await self.move(lane, moves.release, why)
 
     def files_found(self) -> None:

@@ -10,7 +10,7 @@ import structlog
 from daemon import errors
 from daemon.accounts import directory, ownership
 from daemon.config import Settings
-from daemon.db import clock, connection
+from daemon.db import connection
 from daemon.delivery import moves, rescue, timing
 from daemon.delivery.context import OURS, Context
 from daemon.delivery.duties import Duty
@@ -100,7 +100,7 @@ class Engine:
         """Own the account from now on, and say that its sender is coming up."""
         context = self.context
         if await context.owning.obtain(sole, context.waits.pause_or_stop):
-            context.standing.hold = await context.db(directory.open_account, context.account, clock.now_ms)
+            context.standing.hold = await context.db.timed(directory.open_account, context.account)
             await context.trouble.load()
 
     async def _bring_up(self) -> None:
@@ -157,7 +157,7 @@ class Engine:
     async def _rescue(self) -> None:
         """Once in a lease's time: take back what no living sender holds, of any account."""
         if timing.monotonic() - self._rescued_at >= self.context.settings.lease_s:
-            await self.context.db(rescue.rescue, clock.now_ms)
+            await self.context.db.timed(rescue.rescue)
             await self._take_over(sole=False, proved=self.context.transport.exclusive)
 
     async def _take_over_all(self) -> None:
@@ -173,7 +173,7 @@ class Engine:
         """
         context = self.context
         self._rescued_at = timing.monotonic()
-        taken: list[Message] = await context.db(rescue.take_over, context.account, clock.now_ms, context.lease_ms, sole)
+        taken = await context.db.timed(rescue.take_over, context.account, lease_ms=context.lease_ms, sole=sole)
         for message in taken:
             lane = context.lanes.open(message)
             lane.out = True
@@ -193,10 +193,10 @@ class Engine:
                 continue
             mine = context.lanes.to_renew()
             try:
-                await context.db(self._renew, clock.now_ms)
+                await context.db.timed(self._renew)
                 if mine:
                     asked_at = timing.clock()
-                    context.lanes.trust(await context.db(self._extend, mine, clock.now_ms), asked_at)
+                    context.lanes.trust(await context.db.timed(self._extend, mine), asked_at)
             except errors.DatabaseBusy as error:
                 log.warning("lease.extend_failed", reason=str(error))
             except errors.AccountLost:

@@ -22,8 +22,8 @@ from daemon import errors
 from daemon.accounts import handovers, limits, pace, pacing
 from daemon.config import Settings
 from daemon.contacts import optout
-from daemon.db import clock
 from daemon.delivery import opened_chats, replies
+from daemon.delivery.db_thread import DatabaseThread
 from daemon.models import Purpose
 from daemon.states import E164
 from daemon.telemetry import unforeseen
@@ -68,20 +68,20 @@ class Task:
 class Listening:
     """One account's ears.
 
-    What was heard is kept here until it is stored: WhatsApp shows it only once. in_db: runs database work and returns
-    its result, as a `DatabaseThread` does. gap: the pause after a message. held: whether the account is this sender's.
+    What was heard is kept here until it is stored: WhatsApp shows it only once. gap: the pause after a
+    message. held: whether the account is this sender's.
     """
 
     def __init__(
         self,
         settings: Settings,
         transport: Transport,
-        in_db: Callable[..., Awaitable[Any]],
+        db: DatabaseThread,
         gap: Callable[[tuple[int, int]], Awaitable[pacing.Gap]],
         held: Callable[[], bool] = always,
     ) -> None:
         self._held = held
-        self._account, self._transport, self._in_db, self._gap = settings.account, transport, in_db, gap
+        self._account, self._transport, self._db, self._gap = settings.account, transport, db, gap
         self._inbox = transport if isinstance(transport, Inbox) else None
         self._further = optout.more(settings.stop_words)
         self._confirmation = settings.stop_confirm.strip()
@@ -141,7 +141,7 @@ class Listening:
                 self._looked_at = time.monotonic()
             if time.monotonic() - self._pruned_at >= PRUNE_S:
                 self._pruned_at = time.monotonic()
-                await self._in_db(replies.prune, clock.now_ms)
+                await self._db.timed(replies.prune)
             return True
         self._rested = True
         return tell and self._untold and await self._tell(guarded, graced)
@@ -177,17 +177,17 @@ class Listening:
 
     async def _unfinished(self) -> list[Task]:
         """Chats that were opened before and not read to the end; after a start also those that may have been open."""
-        rows = await self._in_db(opened_chats.unfinished, self._account, self._latest)
+        rows = await self._db.call(opened_chats.unfinished, self._account, self._latest)
         found = [Task(chat, entry) for entry, chat in rows]
         if self._latest:
-            number = await self._in_db(replies.last_written, self._account)
+            number = await self._db.call(replies.last_written, self._account)
             if number and number not in {task.chat.number for task in found}:
                 found.append(Task(Unread("", number, 0)))
             for task in found:  # an entry from here on, so that none is forgotten where this look comes to no end
                 if task.entry is None:
-                    task.entry = await self._in_db(opened_chats.begin, self._account, task.chat, clock.now_ms)
+                    task.entry = await self._db.timed(opened_chats.begin, self._account, task.chat)
                 else:
-                    await self._in_db(opened_chats.reopen, task.entry)
+                    await self._db.call(opened_chats.reopen, task.entry)
             self._latest = False
         return found
 
@@ -217,7 +217,7 @@ class Listening:
                 new.insert(0, chat)
         if not new:
             return []
-        worth = await self._in_db(replies.worth_opening, self._account, new, self._further, clock.now_ms)
+        worth = await self._db.timed(replies.worth_opening, self._account, new, self._further)
         for look, count in (Counter(map(Look.at, new)) - Counter(map(Look.at, worth))).items():
             self._settle(look, count, now)
 
@@ -233,9 +233,9 @@ class Listening:
     async def _read(self, inbox: Inbox, task: Task, graced: Guard) -> bool:
         """Open a chat, read it, store what stands there; whether it is known whose chat it is."""
         chat = task.chat
-        landmarks = await self._in_db(replies.landmarks, self._account, chat, clock.now_ms)
+        landmarks = await self._db.timed(replies.landmarks, self._account, chat)
         if task.entry is None:
-            task.entry = await self._in_db(opened_chats.begin, self._account, chat, clock.now_ms)
+            task.entry = await self._db.timed(opened_chats.begin, self._account, chat)
         self._read_at[chat.title] = time.monotonic()
         heard = await graced(inbox.read(replace(chat, landmarks=landmarks)))
         self._kept.extend(await inbox.overheard())
@@ -247,7 +247,7 @@ class Listening:
         taken = await self._store()
         if not taken.proved:
             log.warning("reply.unproved")
-        await self._in_db(opened_chats.end, self._account, task.entry)
+        await self._db.call(opened_chats.end, self._account, task.entry)
         return taken.proved
 
     async def _failed_again(self, task: Task) -> None:
@@ -257,14 +257,14 @@ class Listening:
         self._failed[task.entry] += 1
         if self._failed[task.entry] >= TRIES:
             log.warning("reply.given_up", tries=TRIES)
-            await self._in_db(opened_chats.forget, task.entry)
+            await self._db.call(opened_chats.forget, task.entry)
 
     async def _store(self) -> replies.Taken:
         """Store all that was heard; what came of the last of it. Raises DatabaseBusy: it is kept, and stored later."""
         taken = replies.Taken()
         while self._kept:
             try:
-                taken = await self._in_db(replies.take, self._account, self._kept[0], self._further, clock.now_ms)
+                taken = await self._db.timed(replies.take, self._account, self._kept[0], self._further)
             except errors.DatabaseBusy:
                 self._untold = bool(self._confirmation)  # a part of it may be stored
                 log.warning("reply.kept", count=len(self._kept))
@@ -280,31 +280,31 @@ class Listening:
 
     async def _tell(self, guarded: Guard, graced: Guard) -> bool:
         """Tell one of those who wrote STOP, when the account's pace allows it."""
-        waiting: list[E164] = await self._in_db(replies.to_confirm, self._account, clock.now_ms)
+        waiting: list[E164] = await self._db.timed(replies.to_confirm, self._account)
         number = next((each for each in waiting if self._tries[each] < TRIES), None)
         if number is None:
             self._untold = False
             return False
-        if not await self._in_db(self._may_write, clock.now_ms):
+        if not await self._db.timed(self._may_write):
             return False
         self._tries[number] += 1
         gap = await self._gap(self._delay_ms)
-        await self._in_db(pace.set_pace, self._account, clock.now_ms, gap)
+        await self._db.timed(pace.set_pace, self._account, gap=gap)
         outgoing = Outgoing(number, self._confirmation)
         left: tuple[Any, ...] = ()
         try:
             mark = await guarded(self._transport.prepare(outgoing))
             await self.overheard()
-            if not await self._in_db(replies.confirm, self._account, number, clock.now_ms):
+            if not await self._db.timed(replies.confirm, self._account, number):
                 return True
-            left = (self._account, number, Purpose.CONFIRMATION, clock.now_ms)
-            await self._in_db(handovers.keep_own, *left)
+            left = (self._account, number, Purpose.CONFIRMATION)
+            await self._db.timed(handovers.keep_own, *left)
             await graced(self._transport.hand_over(outgoing, mark, self._held))
         except errors.BrowserLost:
             raise
         except (errors.TransportError, errors.LeaseLost) as error:
             if left and isinstance(error, errors.NotSubmitted | errors.LeaseLost):
-                await self._in_db(handovers.undo_own, *left)
+                await self._db.timed(handovers.undo_own, *left)
             log.warning("suppression.not_confirmed", why=str(error))
         else:
             log.info("suppression.confirmed")

@@ -8,7 +8,6 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.db import clock
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.delivery import moves
@@ -36,7 +35,7 @@ def _job(query: Any, job_id: int) -> Job:
     return found
 
 
-def suspend(job_id: int, why: str) -> None:
+def suspend(job_id: int, why: str, now: int) -> None:
     """Pause it because something of its own is missing; `why`, a sentence, says what a person has to do.
 
     Nothing happens where it is paused, stopped or completed already.
@@ -44,12 +43,12 @@ def suspend(job_id: int, why: str) -> None:
     with write():
         found = job_to_move(job_id)
         if found.state in JOB_MOVES["pause"][0]:
-            move(job_id, "pause", "sender", why)
+            move(job_id, "pause", "sender", now, why)
 
 
-def move(job_id: int, name: str, who: str, why: str | None = None) -> Job:
+def move(job_id: int, name: str, who: str, now: int, why: str | None = None) -> Job:
+    """Make the move, with its messages. Raises NotFound, and IllegalMove, which says what to do."""
     sources, target = JOB_MOVES[name]
-    now = clock.now_ms()
     with write():
         found = job_to_move(job_id)
         if found.state not in sources:

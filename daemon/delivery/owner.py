@@ -16,7 +16,6 @@ import structlog
 from daemon import errors
 from daemon.accounts import ownership
 from daemon.config import Settings
-from daemon.db import clock
 
 log = structlog.get_logger()
 
@@ -26,13 +25,13 @@ LOOK_S = 0.25  # between two looks at whether the owner lives
 class Owning:
     """One sender's claim to its account.
 
-    in_db: runs database work and returns its result, as a `DatabaseThread` does. clock: seconds that also pass while
+    timed: runs database work that needs the time, `DatabaseThread.timed`. clock: seconds that also pass while
     this machine sleeps. tenure: what it owns; None before and after.
     """
 
-    def __init__(self, settings: Settings, in_db: Callable[..., Awaitable[Any]], clock: Callable[[], float]) -> None:
+    def __init__(self, settings: Settings, timed: Callable[..., Awaitable[Any]], clock: Callable[[], float]) -> None:
         self._account, self._folder, self._lease_s = settings.account, settings.data_dir, settings.lease_s
-        self._in_db, self._clock = in_db, clock
+        self._timed, self._clock = timed, clock
         self._until = 0.0  # until when (by the clock) it is surely ours
         self.tenure: ownership.Tenure | None = None
 
@@ -50,7 +49,9 @@ class Owning:
         while True:
             asked_at = self._clock()  # before the round trip: a slow answer must not buy time
             watched = seen if time.monotonic() - since > self._lease_s else None
-            found = await self._in_db(ownership.take, self._account, place, clock.now_ms, lease_ms, sole, watched)
+            found = await self._timed(
+                ownership.take, self._account, place, lease_ms=lease_ms, sole=sole, watched=watched
+            )
             if isinstance(found, ownership.Tenure):
                 self.tenure, self._until = found, asked_at + self._lease_s
                 log.info("account.taken", proved=found.proved)

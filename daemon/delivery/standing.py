@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from daemon import errors
 from daemon.accounts import directory
-from daemon.db import clock
 from daemon.delivery import timing
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.upkeep import Upkeep
@@ -70,7 +69,7 @@ class Standing:
         self._looked_at = timing.monotonic()
         self.linked_anew |= self.health.state is AccountState.NEEDS_LINK
         self._upkeep.seen(self.health.usable)
-        if self.hold and self.hold.until_ms and self.is_over(self.hold.until_ms, await self._db(clock.now_ms)):
+        if self.hold and self.hold.until_ms and self.is_over(self.hold.until_ms, await self._db.now()):
             self.hold = None
         await self.report()
         return True
@@ -87,5 +86,5 @@ class Standing:
             health = self.hold if self.hold and self.health.usable else self.health
         key = (health, health.qr)
         if key != self._reported or timing.monotonic() - self._reported_at >= timing.REPORT_S:
-            await self._db(directory.report, self._account, health, clock.now_ms)
+            await self._db.timed(directory.report, self._account, health)
             self._reported, self._reported_at = key, timing.monotonic()

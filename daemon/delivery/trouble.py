@@ -8,7 +8,6 @@ from typing import Any
 import structlog
 
 from daemon.accounts import directory
-from daemon.db import clock
 from daemon.delivery import moves
 from daemon.delivery.breaker import FIRST_HOLD_MS, LONGEST_HOLD_MS, Failures, Verdict
 from daemon.delivery.db_thread import DatabaseThread
@@ -31,7 +30,7 @@ class Trouble:
 
     async def load(self) -> None:
         """The account is ours: go on from what earlier senders have kept."""
-        self._kept = await self._db(directory.failing, self._account)
+        self._kept = await self._db.call(directory.failing, self._account)
         self._failures = Failures.loads(self._kept)
 
     @property
@@ -68,16 +67,16 @@ class Trouble:
 
     async def refused(self, message: Message) -> None:
         """WhatsApp says that this one cannot be reached."""
-        self._failures.refuse(message.id, await self._db(clock.now_ms))
+        self._failures.refuse(message.id, await self._db.now())
         await self.keep()
 
     async def hold(self, detail: str) -> None:
         """The account's trouble: it holds for a while, and whoever failed by it gets their place and attempts back."""
         lasts_ms, counted = self._failures.hold()
-        until_ms = await self._db(clock.now_ms) + lasts_ms
+        until_ms = await self._db.now() + lasts_ms
         self._standing.hold = Health(AccountState.HELD, Hold.FAILURES, until_ms, detail)
         # Before anybody reads that the account holds: then everybody has their place already.
-        forgiving = partial(self._db, moves.forgive, counted, "the account was to blame", clock.now_ms)
+        forgiving = partial(self._db.timed, moves.forgive, counted, "the account was to blame")
         log.warning("account.forgiven", count=await self._db.persist(forgiving))
         await self._standing.report()
 
@@ -85,5 +84,5 @@ class Trouble:
         """Slow ones are a run, too: what was counted outlives this process."""
         run = self._failures.dumps()
         if run != self._kept:
-            await self._db(directory.keep_failing, self._account, run)
+            await self._db.call(directory.keep_failing, self._account, run)
             self._kept = run

@@ -155,7 +155,7 @@ def test_an_old_campaign_is_live_as_well(visitor: Visitor, settings: Settings) -
         make_job(settings, 1)
     visitor.open(f"/app/jobs/{job_id}")
     visitor.reads("#summary .chip", "pending")
-    lifecycle.pause(job_id, "test")
+    lifecycle.pause(job_id, "test", clock.now_ms())
     visitor.reads("#summary .chip", "paused", 5)
 
 
@@ -165,12 +165,12 @@ def test_what_happens_to_others_does_not_stir_the_page(visitor: Visitor, setting
     visitor.open(f"/app/jobs/{job_id}")
     visitor.reads("#summary .chip", "pending")
     fetched = f"return performance.getEntriesByName(location.origin + '/app/jobs/{job_id}').length"
-    lifecycle.pause(job_id, "test")
+    lifecycle.pause(job_id, "test", clock.now_ms())
     visitor.reads("#summary .chip", "paused")
     before = visitor.until(lambda: visitor.driver.execute_script(fetched))
-    lifecycle.pause(other, "test")
+    lifecycle.pause(other, "test", clock.now_ms())
     directory.open_account("second", clock.now_ms())
-    lifecycle.resume(job_id, "test")
+    lifecycle.resume(job_id, "test", clock.now_ms())
     visitor.reads("#summary .chip", "running")
 
     # One for the resumption (it may be told twice: the state, and then what it waits for), none for the rest.
@@ -189,7 +189,7 @@ def test_a_lost_connection_is_told_and_nothing_is_missed(
     visitor.reads("#connection", "Connection lost")
     send(2)
     lose()
-    lifecycle.pause(job_id, "test")
+    lifecycle.pause(job_id, "test", clock.now_ms())
     visitor.press("Resume") if visitor.button("Resume").is_enabled() else visitor.press("Pause")
     visitor.reads("#action-error", "cannot be reached")
     instance.start("http")

@@ -12,6 +12,7 @@ from daemon.auth import sessions, users
 from daemon.campaigns import create, lifecycle
 from daemon.campaigns.create import Order
 from daemon.config import Settings
+from daemon.db import clock
 from daemon.delivery import job_moves
 from daemon.models import LoginFailure, Session, User
 from daemon.server.visitors import COOKIE
@@ -200,7 +201,7 @@ def test_a_viewer_sees_masked_numbers_and_nothing_to_press(visitor: Visitor, job
     visitor.open(f"/app/jobs/{job_id}")
 
     visitor.reads("#main", "+49•••••••••12")
-    lifecycle.pause(job_id, "test")
+    lifecycle.pause(job_id, "test", clock.now_ms())
     visitor.reads("#main", "paused")
     source = visitor.driver.page_source
     assert "15110000012" not in source and "2345678" not in source

@@ -118,7 +118,7 @@ def test_rows_move_without_losing_the_place(visitor: Visitor, instance: Instance
     visitor.driver.execute_script("arguments[0].focus(); arguments[0].scrollIntoView()", link.now)
     top = "return Math.round(arguments[0].getBoundingClientRect().top)"
     place = visitor.driver.execute_script(top, link.now)
-    lifecycle.stop(job_id, "test")
+    lifecycle.stop(job_id, "test", clock.now_ms())
 
     visitor.reads(f"#message-{row.id}", "cancelled")
     visitor.find(".chart")  # it has grown above
@@ -227,7 +227,7 @@ def test_a_lost_connection_is_said_and_mended(visitor: Visitor, instance: Instan
     visitor.reads("#summary .chip", "pending")
     instance.stop("http")
     visitor.find("#connection")
-    lifecycle.pause(job_id, "test")
+    lifecycle.pause(job_id, "test", clock.now_ms())
     instance.start("http")
 
     visitor.gone("#connection")

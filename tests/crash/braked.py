@@ -83,23 +83,23 @@ def in_the_sender(brake: Brake) -> None:
     claim, submit, confirm = claiming.claim, moves.submit, moves.confirm
     confirming = False
 
-    def claim_with_brake(*arguments: Any) -> Any:
+    def claim_with_brake(*arguments: Any, **terms: Any) -> Any:
         if brake.holds():
             return []
         brake.pass_by("before_claim")
-        return claim(*arguments)
+        return claim(*arguments, **terms)
 
-    def submit_with_brake(*arguments: Any) -> None:
+    def submit_with_brake(*arguments: Any, **terms: Any) -> None:
         brake.pass_by("composed")
-        submit(*arguments)
+        submit(*arguments, **terms)
         brake.pass_by("before_click")
 
-    def confirm_with_brake(*arguments: Any) -> None:
+    def confirm_with_brake(*arguments: Any, **terms: Any) -> None:
         nonlocal confirming
         brake.pass_by("after_tick")
         confirming = True
         try:
-            confirm(*arguments)
+            confirm(*arguments, **terms)
         finally:
             confirming = False
 
@@ -114,7 +114,7 @@ def in_the_sender(brake: Brake) -> None:
 def in_http(brake: Brake) -> None:
     check = creating.check  # the first thing that any order comes to
 
-    def check_with_brake(*arguments: Any) -> Any:
+    def check_with_brake(*arguments: Any, **terms: Any) -> Any:
         brake.pass_by("request_begun")
         return check(*arguments)
 

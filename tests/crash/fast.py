@@ -25,7 +25,7 @@ import psutil
 from daemon import config, errors
 from daemon.campaigns import create, lifecycle
 from daemon.contacts import suppression
-from daemon.db import connection, inspection, proxy
+from daemon.db import clock, connection, inspection, proxy
 from daemon.delivery import counters, job_moves
 from daemon.models import Event, Message
 from daemon.states import State
@@ -237,7 +237,7 @@ class Campaign:
         handed = self._handed_over()
         doubtful = _ask(lambda: list(Message.select().where(Message.state == State.UNCERTAIN)))
         for message in doubtful:
-            lifecycle.settle(message.id, handed[message.number] > 0, "a person")
+            lifecycle.settle(message.id, handed[message.number] > 0, "a person", clock.now_ms())
         return len(doubtful)
 
     def _revenants(self) -> list[str]:

@@ -155,12 +155,12 @@ def plant(fault: Fault) -> None:
     sqlite.BUSY_TIMEOUT_S = BUSY_S  # type: ignore[assignment]
     claim, now_ms = claiming.claim, clock.now_ms
 
-    def claim_with_fault(account: str, limit: int, *arguments: Any) -> Any:
+    def claim_with_fault(account: str, limit: int, **terms: Any) -> Any:
         fault.come_round()
         fault.pass_by("before_claim")
         if fault.allowance == 0:
             return []
-        claimed = claim(account, min(limit, fault.at_once), *arguments)
+        claimed = claim(account, min(limit, fault.at_once), **terms)
         if claimed:
             fault.allowance -= len(claimed)
             fault.pass_by("after_claim")
@@ -203,9 +203,9 @@ def plan_of_reads(fault: Fault) -> None:
         fault.pass_by(point)
         return fault.struck and not struck and fault.kind == "replies_term"
 
-    def take_with_fault(*given: Any) -> replies.Taken:
+    def take_with_fault(*given: Any, **terms: Any) -> replies.Taken:
         fault.pass_by("before_take")
-        taken = take(*given)
+        taken = take(*given, **terms)
         fault.pass_by("after_take")
         return taken
 

@@ -32,7 +32,7 @@ def test_it_is_uncertain_after_a_day_of_silence(hand: Hand, clock):
     assert (State.UNCERTAIN, last.why) == (fresh(message).state, fresh(message).error)
     assert JobState.COMPLETED == job_state(message.job)
     assert 0 == rescue.rescue(clock())
-    lifecycle.settle(message.id, True, "test")
+    lifecycle.settle(message.id, True, "test", hand.clock())
     assert State.SENT == fresh(message).state
 
 
@@ -65,7 +65,7 @@ def test_a_lease_from_while_the_clock_was_ahead_has_run_out(hand: Hand, clock, s
 
 def test_a_stopped_jobs_message_ends_as_well(hand: Hand, clock):
     message = sending(hand)
-    lifecycle.stop(message.job_id, "test")
+    lifecycle.stop(message.job_id, "test", hand.clock())
     clock.advance(2 * DAY_MS)
     assert 1 == rescue.rescue(clock())
     assert (State.UNCERTAIN, JobState.STOPPED) == (fresh(message).state, job_state(message.job))

@@ -96,7 +96,7 @@ def test_a_job_that_may_not_run_never_blocks_another(hand, clock, how):
     blocked = hand.queue(2, schedule_at=at)
     hand.queue(2, first=50)
     if how != "scheduled":
-        {"paused": lifecycle.pause, "stopped": lifecycle.stop}[how](blocked.id, "test")
+        {"paused": lifecycle.pause, "stopped": lifecycle.stop}[how](blocked.id, "test", hand.clock())
 
     assert ["+4915110000050", "+4915110000051"] == hand.send_all()
     assert {"cancelled" if how == "stopped" else "pending"} == set(states(blocked))
@@ -106,9 +106,9 @@ def test_a_paused_job_goes_on_where_it_was(hand):
     """After resume those who are left get it, in order, and nobody twice."""
     job = hand.queue(4)
     sent = [hand.confirm(hand.submit(hand.claim_one())).number]
-    lifecycle.pause(job.id, "test")
+    lifecycle.pause(job.id, "test", hand.clock())
     assert [] == hand.claim()
-    lifecycle.resume(job.id, "test")
+    lifecycle.resume(job.id, "test", hand.clock())
 
     assert [f"+491511{n:07}" for n in range(4)] == sent + hand.send_all()
     assert JobState.COMPLETED == job_state(job)
@@ -130,13 +130,13 @@ def test_a_scheduled_job_opens_at_its_time(hand, clock):
 def test_a_scheduled_job_that_is_paused_over_its_time_waits_for_a_person(hand, clock):
     """Resumed before its time it waits for it again; after it, it runs at once."""
     early, late = (hand.queue(1, first=n, schedule_at=clock() + HOUR_MS) for n in (0, 50))
-    lifecycle.pause(early.id, "test")
-    lifecycle.pause(late.id, "test")
-    assert JobState.SCHEDULED == JobState(lifecycle.resume(early.id, "test").state)
+    lifecycle.pause(early.id, "test", hand.clock())
+    lifecycle.pause(late.id, "test", hand.clock())
+    assert JobState.SCHEDULED == JobState(lifecycle.resume(early.id, "test", hand.clock()).state)
     clock.advance(HOUR_MS)
 
     assert ["+4915110000000"] == hand.send_all()
-    assert JobState.RUNNING == JobState(lifecycle.resume(late.id, "test").state)
+    assert JobState.RUNNING == JobState(lifecycle.resume(late.id, "test", hand.clock()).state)
     assert ["+4915110000050"] == hand.send_all()
 
 

@@ -97,9 +97,9 @@ def test_a_job_that_has_begun_goes_on_where_its_time_lies_ahead_again(hand: Hand
     job = hand.queue(1, schedule_at=clock() + 1000)
     clock.advance(2000)
     message = hand.submit(hand.claim_one())
-    lifecycle.pause(job.id, "test")
+    lifecycle.pause(job.id, "test", hand.clock())
     clock.advance(-5000)
-    assert JobState.RUNNING == lifecycle.resume(job.id, "test").state
+    assert JobState.RUNNING == lifecycle.resume(job.id, "test", hand.clock()).state
     hand.confirm(message)
     assert JobState.COMPLETED == job_state(job)
 
@@ -196,8 +196,8 @@ def test_a_dry_run_goes_by_what_has_left(hand: Hand, clock, monkeypatch):
     job = hand.queue(1)
     message = hand.submit(hand.claim_one())
     moves.lose(message, "who knows", clock())
-    lifecycle.settle(message.id, False, "test")
-    lifecycle.stop(job.id, "test")
+    lifecycle.settle(message.id, False, "test", hand.clock())
+    lifecycle.stop(job.id, "test", hand.clock())
     hand.queue(1, first=1)
     moves.fail(hand.submit(hand.claim_one()), "WhatsApp refused it", clock())
     test = hand.queue(1, first=2)

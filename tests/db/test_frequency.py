@@ -11,7 +11,7 @@ import pytest
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
 from daemon.campaigns import lifecycle
-from daemon.db import connection
+from daemon.db import clock, connection
 from daemon.delivery import claim, moves
 from daemon.models import Event, Kind, Message
 from daemon.states import Ack, State
@@ -97,7 +97,7 @@ def test_what_may_have_left_counts_and_nothing_else(capped: Hand, state: State, 
     message = capped.claim_one()
     if state is State.CANCELLED:
         moves.release(message, "back", capped.clock())
-        lifecycle.stop(first.id, "test")
+        lifecycle.stop(first.id, "test", clock.now_ms())
     elif state is not State.CLAIMED:
         capped.submit(message)
         if state is State.FAILED:

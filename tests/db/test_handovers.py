@@ -63,7 +63,7 @@ def test_what_is_sent_again_counts_twice(hand: Hand) -> None:
     job = hand.queue(3)
     message = hand.submit(hand.claim_one())
     moves.lose(message, "who knows", hand.clock())
-    lifecycle.settle(message.id, False, "test")
+    lifecycle.settle(message.id, False, "test", hand.clock())
     hand.clock.advance(1)
 
     assert 1 == len(hand.send_all())
@@ -78,7 +78,7 @@ def test_it_does_not_stand_in_its_own_way(hand: Hand) -> None:
     hand.queue(1)
     message = hand.submit(hand.claim_one())
     moves.lose(message, "who knows", hand.clock())
-    lifecycle.settle(message.id, False, "test")
+    lifecycle.settle(message.id, False, "test", hand.clock())
     assert [message.number] == hand.send_all()
 
     hand.rules = replace(hand.rules, person_cap=2)
@@ -119,7 +119,7 @@ def test_a_stop_while_it_is_handed_over_does_so_too(hand: Hand) -> None:
     """It is cancelled instead of queued again."""
     job = hand.queue(1)
     message = hand.submit(hand.claim_one())
-    lifecycle.stop(job.id, "test")
+    lifecycle.stop(job.id, "test", hand.clock())
     moves.requeue(message, "it is not in the chat", hand.clock())
 
     assert State.CANCELLED == fresh(message).state
@@ -131,7 +131,7 @@ def test_only_the_last_hand_over_is_given_back(hand: Hand) -> None:
     hand.queue(1)
     message = hand.submit(hand.claim_one())
     moves.lose(message, "who knows", hand.clock())
-    lifecycle.settle(message.id, False, "test")
+    lifecycle.settle(message.id, False, "test", hand.clock())
     hand.clock.advance(5)
     moves.requeue(hand.submit(hand.claim_one()), "it is not in the chat", hand.clock())
 

@@ -37,12 +37,12 @@ def busy_once(monkeypatch: pytest.MonkeyPatch, times: int = 1) -> list[str]:
     story: list[str] = []
     real = replies.take
 
-    def take_when_free(*given: Any) -> replies.Taken:
+    def take_when_free(*given: Any, **terms: Any) -> replies.Taken:
         if len(story) < times:
             story.append("busy")
             raise errors.DatabaseBusy("locked")
         story.append("stored")
-        return real(*given)
+        return real(*given, **terms)
 
     monkeypatch.setattr(replies, "take", take_when_free)
     return story
@@ -165,11 +165,11 @@ async def test_what_cannot_be_stored_at_all_blocks_nobody(bench: Any, monkeypatc
     """It is said in the log, once."""
     real, refused = replies.take, []
 
-    def take_or_refuse(name: str, heard: Heard, *rest: Any) -> replies.Taken:
+    def take_or_refuse(name: str, heard: Heard, *rest: Any, **terms: Any) -> replies.Taken:
         if heard.number == ONE:
             refused.append(heard)
             raise errors.InvalidInput("the database cannot store this")
-        return real(name, heard, *rest)
+        return real(name, heard, *rest, **terms)
 
     monkeypatch.setattr(replies, "take", take_or_refuse)
     transport = Chats()

@@ -166,7 +166,7 @@ def test_a_job_that_is_paused_or_stopped_while_lanes_are_in_flight(start, queue,
     job = queue(400)
     process = start(MANY_LATENCY_S=1)
     eventually(lambda: count(State.SENDING) >= LANES, 30, "all lanes are in flight")
-    getattr(lifecycle, button)(job.id, "test")
+    getattr(lifecycle, button)(job.id, "test", clock.now_ms())
     eventually(lambda: not count(State.SENDING, State.CLAIMED), 30, "the lanes are empty")
     ended(process)
     assert delivered(settings).total() == count(State.SENT) < 400

@@ -53,7 +53,7 @@ def test_after_a_restart_of_the_server_reads_and_transactions_just_work(hand: Ha
     postgresql.restart()
     assert job.id == job_moves.job(job.id).id
     postgresql.restart()
-    lifecycle.pause(job.id, "test")
+    lifecycle.pause(job.id, "test", hand.clock())
     assert JobState.PAUSED == job_state(job)
 
 
@@ -75,7 +75,7 @@ def test_while_the_server_is_down_everything_is_busy(hand: Hand, postgresql: Ser
             with pytest.raises(errors.DatabaseBusy, match="did not answer"), connection.available():
                 job_moves.job(job.id)
             with pytest.raises(errors.DatabaseBusy, match="did not answer"):
-                lifecycle.pause(job.id, "test")
+                lifecycle.pause(job.id, "test", hand.clock())
     finally:
         postgresql.start()
     assert ["+4915110000000"] == hand.send_all()
@@ -86,12 +86,12 @@ def test_a_transaction_that_is_cut_off_has_changed_nothing(hand: Hand, throw_out
     job = hand.queue(1)
     told: list[str] = []
     with pytest.raises(errors.DatabaseBusy, match="did not answer"), connection.write():
-        lifecycle.pause(job.id, "test")
+        lifecycle.pause(job.id, "test", hand.clock())
         connection.after_commit(lambda: told.append("paused"))
         throw_out()
         suppression.page()[0]
     assert JobState.PENDING == job_state(job)
-    lifecycle.pause(job.id, "test")
+    lifecycle.pause(job.id, "test", hand.clock())
     assert [] == told
 
 
@@ -216,7 +216,7 @@ class TestACommitWithoutAnAnswer:
         message = hand.claim_one()
         with pytest.raises(errors.DatabaseBusy), lost_answer(committed=True):
             message_moves.release(message, "why", clock())
-        lifecycle.stop(job.id, "test")
+        lifecycle.stop(job.id, "test", hand.clock())
         message_moves.release(message, "why", clock())
         assert State.CANCELLED == message.state == fresh(message).state
 
@@ -267,7 +267,7 @@ class TestACommitWithoutAnAnswer:
         job = hand.queue(1)
         words = "check whether the change was made" if backend == "postgresql" else "try again"
         with pytest.raises(errors.DatabaseBusy, match=words), lost_answer(committed=True):
-            lifecycle.pause(job.id, "test")
+            lifecycle.pause(job.id, "test", hand.clock())
         assert JobState.PAUSED == job_state(job)
 
     def test_a_job_that_was_made_without_an_answer_is_answered_to_its_key(self, hand: Hand, settings):

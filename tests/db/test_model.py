@@ -183,7 +183,7 @@ class Queue(Desk):
             if what == "opt out":
                 suppression.suppress(self.settings, message.number, "asked", "person")
             elif job_moves.job(message.job_id).state in OPEN:
-                getattr(lifecycle, what)(message.job_id, "person")
+                getattr(lifecycle, what)(message.job_id, "person", clock.now_ms())
             self.submit_with(sender, pause)
 
     @somebody(State.CLAIMED)
@@ -404,7 +404,7 @@ class Queue(Desk):
     def run_to_the_end(self) -> None:
         """All live and are well, and nobody presses anything any more."""
         for job in Job.select().where(Job.state == JobState.PAUSED):
-            lifecycle.resume(job.id, "person")
+            lifecycle.resume(job.id, "person", clock.now_ms())
         for sender in self.senders:
             if not sender.alive:
                 self.revive(sender)

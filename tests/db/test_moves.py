@@ -144,7 +144,7 @@ def test_submit_is_refused_when_a_person_was_faster(hand: Hand, clock, how):
     """Paused or stopped between claim and submit: nothing goes out, and the attempt does not count."""
     job = hand.queue(1)
     message = hand.claim_one()
-    how(job.id, "test")
+    how(job.id, "test", clock())
     with pytest.raises(errors.IllegalMove, match=f"job {job.id} is"):
         hand.submit(message)
     moves.release(message, "a person was faster", clock())
@@ -237,7 +237,7 @@ def test_rescue_of_a_stopped_job_cancels(hand: Hand, clock):
     """It must not be queued in a job that has ended."""
     job = hand.queue(2)
     hand.claim_one()
-    lifecycle.stop(job.id, "test")
+    lifecycle.stop(job.id, "test", hand.clock())
     rescue.rescue(clock() + LEASE_MS + 1)
     assert ["cancelled", "cancelled"] == states(job)
 
@@ -278,7 +278,7 @@ def test_stop_cancels_what_waits_and_lets_the_one_in_hand_end(hand: Hand, clock,
     message = hand.claim_one()
     if ending != "release":
         hand.submit(message)
-    lifecycle.stop(job.id, "test")
+    lifecycle.stop(job.id, "test", hand.clock())
     assert ["cancelled", "cancelled"] == states(job)[1:]
     ACKS[ending](message, clock())
 
@@ -316,7 +316,7 @@ def last_skipped(hand: Hand, message: Message) -> None:
 
 def last_ends_while_paused(hand: Hand, message: Message) -> None:
     hand.submit(message)
-    lifecycle.pause(message.job_id, "test")
+    lifecycle.pause(message.job_id, "test", hand.clock())
     hand.confirm(message)
 
 
@@ -341,9 +341,9 @@ def job_in(hand: Hand, state: JobState) -> Job:
         return job
     moves.fail(hand.claim_one(), "no", hand.clock())
     if state is JobState.PAUSED:
-        lifecycle.pause(job.id, "test")
+        lifecycle.pause(job.id, "test", hand.clock())
     elif state is JobState.STOPPED:
-        lifecycle.stop(job.id, "test")
+        lifecycle.stop(job.id, "test", hand.clock())
     elif state is JobState.COMPLETED:
         hand.send_all()
     return job_moves.job(job.id)
@@ -358,14 +358,14 @@ def test_a_person_may_move_a_job_as_the_table_says(hand: Hand, state, name):
     sources, target = JOB_MOVES[name]
     before = everything()
     if state in sources:
-        getattr(lifecycle, name)(job.id, "test")
+        getattr(lifecycle, name)(job.id, "test", hand.clock())
         kept = name == "retry" and state is JobState.PAUSED  # queued again, and still paused
         assert (state if kept else target) == job_state(job)
     else:
         with pytest.raises(
             errors.IllegalMove, match=rf"[Jj]ob {job.id} (is {state}, so it cannot {name}|has no failed)"
         ):
-            getattr(lifecycle, name)(job.id, "test")
+            getattr(lifecycle, name)(job.id, "test", hand.clock())
         assert before == everything()
 
 
@@ -376,7 +376,7 @@ def test_retry_queues_all_that_failed_with_their_attempts_anew(hand: Hand, clock
         moves.fail(hand.submit(hand.claim_one()), "no", clock())
     hand.send_all()
     assert JobState.COMPLETED == job_state(job)
-    reopened, count = lifecycle.retry(job.id, "test")
+    reopened, count = lifecycle.retry(job.id, "test", hand.clock())
 
     assert (2, JobState.RUNNING, None) == (count, reopened.state, reopened.completed_at)
     assert [(0, None), (0, None)] == proxy.tuples(
@@ -391,7 +391,7 @@ def test_an_uncertain_message_was_sent_when_a_person_says_so(hand: Hand, clock):
     job = hand.queue(1)
     message = hand.submit(hand.claim_one())
     moves.lose(message, "cannot tell", clock())
-    settled = lifecycle.settle(message.id, True, "page")
+    settled = lifecycle.settle(message.id, True, "page", hand.clock())
     assert (State.SENT, clock()) == (settled.state, fresh(message).sent_at)
     assert ("page", "settle") == proxy.tuples(Event.select(Event.who, Event.move).order_by(Event.id.desc()))[0]
     assert JobState.COMPLETED == job_state(job)
@@ -405,7 +405,7 @@ def test_an_uncertain_message_is_sent_again_only_when_a_person_says_so(hand: Han
     clock.advance(100 * LEASE_MS)
     rescue.rescue(clock())
     assert [] == hand.claim()
-    lifecycle.settle(message.id, False, "page")
+    lifecycle.settle(message.id, False, "page", hand.clock())
     assert JobState.RUNNING == job_state(job)
     assert [message.number] == hand.send_all()
 
@@ -414,11 +414,11 @@ def test_an_uncertain_message_of_a_stopped_job_is_not_sent_again(hand: Hand, clo
     """Stopped is for good; that it was sent can still be said."""
     job = hand.queue(1)
     message = hand.submit(hand.claim_one())
-    lifecycle.stop(job.id, "test")
+    lifecycle.stop(job.id, "test", hand.clock())
     moves.lose(message, "cannot tell", clock())
     with pytest.raises(errors.IllegalMove, match="stays stopped"):
-        lifecycle.settle(message.id, False, "page")
-    lifecycle.settle(message.id, True, "page")
+        lifecycle.settle(message.id, False, "page", hand.clock())
+    lifecycle.settle(message.id, True, "page", hand.clock())
     assert ["sent"] == states(job)
 
 
@@ -427,7 +427,7 @@ def test_only_an_uncertain_message_needs_a_decision(hand: Hand, state):
     """All others are decided."""
     message = hand.bring(state)
     with pytest.raises(errors.IllegalMove, match="only uncertain messages"):
-        lifecycle.settle(message.id, True, "page")
+        lifecycle.settle(message.id, True, "page", hand.clock())
 
 
 def test_the_check_of_the_counters_finds_a_difference(hand: Hand):

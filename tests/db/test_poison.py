@@ -12,6 +12,7 @@ import structlog.testing
 from daemon import errors
 from daemon.campaigns import lifecycle, progress
 from daemon.contacts import uploads
+from daemon.db import clock
 from daemon.delivery import breaker, canary, claim, engine, job_moves, moves, replies, rescue
 from daemon.delivery.engine import Engine
 from daemon.models import Attachment, Message
@@ -87,10 +88,10 @@ async def test_what_cannot_be_written_down_is_left_to_a_person(bench: Any, monke
     job = bench.queue(2)
     real = moves.confirm
 
-    def confirm(message: Message, *rest: Any) -> None:
+    def confirm(message: Message, *rest: Any, **terms: Any) -> None:
         if message.number == FIRST:
             raise unforeseen()
-        real(message, *rest)
+        real(message, *rest, **terms)
 
     monkeypatch.setattr(moves, "confirm", confirm)
     transport = ScriptedTransport(look_up=[Lookup(Finding.SENT, "it is in the chat", RECEIPT)] * 5)
@@ -120,7 +121,7 @@ async def test_somebody_whose_answer_breaks_the_code_does_not_stop_the_account(
 ) -> None:
     """What is heard between two messages is nobody's failure who is to get one."""
 
-    def take(*_: Any) -> None:
+    def take(*_: Any, **__: Any) -> None:
         raise unforeseen()
 
     monkeypatch.setattr(replies, "take", take)
@@ -177,7 +178,7 @@ async def test_a_job_whose_file_is_gone_waits_for_a_person(bench: Any, file: Any
         assert "missing or damaged: restore it" in shown["reason"]
         assert {0} == {message.attempts for message in Message.select().where(Message.job == job)}
         place.with_name("away").rename(place)
-        lifecycle.resume(job.id, "test")
+        lifecycle.resume(job.id, "test", clock.now_ms())
         await until(lambda: job_state(job) == JobState.COMPLETED, "it goes on")
     assert ["sent"] * 3 == states(job)
     assert job_moves.job(job.id).reason is None
@@ -238,10 +239,10 @@ async def test_the_loop_outlives_what_nobody_foresaw(bench: Any, monkeypatch: py
         module = {"claim": claim, "rescue": rescue}[work]
         original = getattr(module, work)
 
-        def fail_first(*arguments: Any) -> Any:
+        def fail_first(*arguments: Any, **terms: Any) -> Any:
             if failures:
                 raise failures.pop()
-            return original(*arguments)
+            return original(*arguments, **terms)
 
         monkeypatch.setattr(module, work, fail_first)
     with structlog.testing.capture_logs() as lines:

@@ -175,7 +175,7 @@ async def test_a_sender_asks_for_the_time_on_its_database_thread_only(hand: Hand
     monkeypatch.setattr(timing, "POLL_S", 0.01)
 
     async def end() -> None:
-        while await running.context.db(job_state, job) is not JobState.COMPLETED:
+        while await running.context.db.call(job_state, job) is not JobState.COMPLETED:
             await running.context.waits.pause(0.01)
         running.stop()
 

@@ -157,8 +157,8 @@ def test_jobs_may_be_made_while_a_sender_claims(hand: Hand, clock, database):
             for n in range(10):
                 job = hand.queue(2, first=1000 + 10 * n)
                 with suppress(errors.IllegalMove):  # the sender may have been faster
-                    lifecycle.pause(job.id, "test")
-                    lifecycle.resume(job.id, "test")
+                    lifecycle.pause(job.id, "test", hand.clock())
+                    lifecycle.resume(job.id, "test", hand.clock())
             return 20
         finally:
             connection.close()

@@ -93,7 +93,7 @@ def test_pause_waits_for_a_submit_that_is_just_being_made(hand: Hand, start, unt
     message = hand.claim_one()
     with connection.write():
         hand.submit(message)
-        pausing = start(lifecycle.pause, job.id, "test")
+        pausing = start(lifecycle.pause, job.id, "test", hand.clock())
         until_it_waits(pausing)
     assert JobState.PAUSED == pausing.result().state
     assert State.SENDING == fresh(message).state
@@ -104,7 +104,7 @@ def test_what_is_given_back_while_the_job_is_stopped_is_cancelled(hand: Hand, st
     job = hand.queue(2)
     message = hand.claim_one()
     with connection.write():
-        lifecycle.stop(job.id, "test")
+        lifecycle.stop(job.id, "test", hand.clock())
         releasing = start(moves.release, message, "why", clock())
         until_it_waits(releasing)
     releasing.result()
@@ -116,7 +116,7 @@ def test_stop_and_claim_at_once(hand: Hand, start, until_it_waits):
     job = hand.queue(3)
     with connection.write():
         message = hand.claim_one()
-        stopping = start(lifecycle.stop, job.id, "test")
+        stopping = start(lifecycle.stop, job.id, "test", hand.clock())
         until_it_waits(stopping)
     stopping.result()
     assert ["claimed", "cancelled", "cancelled"] == states(job)
@@ -127,7 +127,7 @@ def test_claim_and_stop_at_once(hand: Hand, start, until_it_waits):
     """What was stopped first is not claimed."""
     job = hand.queue(3)
     with connection.write():
-        lifecycle.stop(job.id, "test")
+        lifecycle.stop(job.id, "test", hand.clock())
         claiming = start(hand.claim, 3)
         until_it_waits(claiming)
     assert [] == claiming.result()
@@ -173,7 +173,7 @@ def test_retry_while_the_last_message_ends(hand: Hand, start, until_it_waits, cl
     hand.submit(last)
     with connection.write():
         hand.confirm(last)
-        retrying = start(lifecycle.retry, job.id, "test")
+        retrying = start(lifecycle.retry, job.id, "test", hand.clock())
         until_it_waits(retrying)
     reopened, count = retrying.result()
     assert (JobState.RUNNING, 1) == (reopened.state, count)
@@ -188,7 +188,7 @@ def test_a_decision_while_the_last_message_ends(hand: Hand, start, until_it_wait
     moves.lose(lost, "who knows", clock())
     with connection.write():
         hand.confirm(last)
-        deciding = start(lifecycle.settle, lost.id, False, "test")
+        deciding = start(lifecycle.settle, lost.id, False, "test", hand.clock())
         until_it_waits(deciding)
     deciding.result()
     assert JobState.RUNNING == job_state(job)
@@ -201,8 +201,8 @@ def test_two_decisions_on_one_message(hand: Hand, start, until_it_waits, clock):
     lost = hand.submit(hand.claim_one())
     moves.lose(lost, "who knows", clock())
     with connection.write():
-        lifecycle.settle(lost.id, True, "one")
-        deciding = start(lifecycle.settle, lost.id, False, "other")
+        lifecycle.settle(lost.id, True, "one", hand.clock())
+        deciding = start(lifecycle.settle, lost.id, False, "other", hand.clock())
         until_it_waits(deciding)
     with pytest.raises(errors.IllegalMove, match="is sent: only uncertain messages need a decision"):
         deciding.result()
@@ -316,12 +316,12 @@ def test_a_circle_of_locks_is_busy_and_not_broken(hand: Hand, rival, start):
     proxy.database.execute_sql("SET deadlock_timeout = '50ms'")
     rival.execute("SELECT 1 FROM job WHERE id = %s FOR UPDATE", (second.id,))
     with pytest.raises(errors.DatabaseBusy, match="deadlock detected"), connection.write():
-        lifecycle.pause(first.id, "test")
+        lifecycle.pause(first.id, "test", hand.clock())
         crossing = start(rival.execute, "SELECT 1 FROM job WHERE id = %s FOR UPDATE", (first.id,))
-        lifecycle.pause(second.id, "test")
+        lifecycle.pause(second.id, "test", hand.clock())
     crossing.result()
     rival.rollback()
-    lifecycle.pause(second.id, "test")
+    lifecycle.pause(second.id, "test", hand.clock())
     assert [JobState.PENDING, JobState.PAUSED] == [job_state(first), job_state(second)]
 
 
@@ -331,9 +331,9 @@ def test_a_lock_that_is_held_for_long_is_busy_and_not_broken(hand: Hand, rival):
     proxy.database.execute_sql("SET lock_timeout = '50ms'")
     rival.execute("SELECT 1 FROM job WHERE id = %s FOR UPDATE", (job.id,))
     with pytest.raises(errors.DatabaseBusy):
-        lifecycle.pause(job.id, "test")
+        lifecycle.pause(job.id, "test", hand.clock())
     rival.rollback()
-    lifecycle.pause(job.id, "test")
+    lifecycle.pause(job.id, "test", hand.clock())
 
 
 class TestOnEveryDatabase:
@@ -384,14 +384,14 @@ class TestOnEveryDatabase:
             for _ in range(15):
                 for button in (lifecycle.pause, lifecycle.resume, lifecycle.retry):
                     try:
-                        button(job.id, "test")
+                        button(job.id, "test", hand.clock())
                     except errors.IllegalMove:
                         pass
 
         pressing, *sending = [start(press), *(start(send) for _ in range(4))]
         pressing.result()
         if job_state(job) is JobState.PAUSED:
-            lifecycle.resume(job.id, "test")
+            lifecycle.resume(job.id, "test", hand.clock())
         pressed.set()
         assert 40 <= sum(each.result() for each in sending)
         assert set(states(job)) <= {"sent", "failed", "uncertain"}

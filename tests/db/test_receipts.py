@@ -42,7 +42,7 @@ def test_an_accepted_message_holds_no_lease_and_keeps_no_job_open(hand: Hand, cl
     assert 0 == rescue.rescue(clock() + 9 * LEASE_MS)
     assert [] == hand.claim()
     with pytest.raises(errors.IllegalMove):
-        lifecycle.retry(row.job_id, "test")
+        lifecycle.retry(row.job_id, "test", hand.clock())
     assert State.ACCEPTED == fresh(message).state
 
 
@@ -72,7 +72,7 @@ def test_receipts_end_alike_in_whatever_order_they_come(hand: Hand, clock, state
 def lifecycle_end(message: Message) -> None:
     """Nobody else of that job is claimed by what comes next."""
     if job_state(message.job) not in (JobState.COMPLETED, JobState.STOPPED):
-        lifecycle.stop(message.job_id, "test")
+        lifecycle.stop(message.job_id, "test", db_clock.now_ms())
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -233,7 +233,7 @@ def sent_again(hand: Hand) -> Message:
     hand.queue(1)
     message = hand.submit(hand.claim_one())
     moves.lose(message, "cannot tell", hand.clock())
-    lifecycle.settle(message.id, False, "person")
+    lifecycle.settle(message.id, False, "person", hand.clock())
     return fresh(message)
 
 
@@ -260,7 +260,7 @@ def test_what_failed_since_may_be_sent_again_though_it_was_sent(hand: Hand, cloc
     message = accepted(hand)
     hand.receipt(message, Status.SENT)
     hand.receipt(message, Status.FAILED)
-    lifecycle.retry(message.job_id, "person")
+    lifecycle.retry(message.job_id, "person", hand.clock())
     assert (None,) * 3 == times(message)
     before = everything()
     assert Outcome.KNOWN == hand.receipt(message, Status.SENT)
@@ -299,7 +299,7 @@ def test_a_second_hand_over_does_not_keep_the_first_ones_id(hand: Hand, clock):
     """Else a receipt of the first one were taken for one of the second."""
     message = accepted(hand)
     hand.receipt(message, Status.FAILED)
-    lifecycle.retry(message.job_id, "person")
+    lifecycle.retry(message.job_id, "person", hand.clock())
     message = hand.submit(hand.claim_one())
     (outcome,) = receipts.take("default", [StatusUpdate(Status.FAILED, clock(), transport_id="wamid.1")], clock())
     assert (Outcome.UNMATCHED, State.SENDING, None) == (outcome, fresh(message).state, fresh(message).transport_id)
@@ -338,7 +338,7 @@ def test_the_counters_of_a_completed_job_move_and_it_stays_completed(hand: Hand,
     job = hand.queue(3)
     for _ in range(2):
         hand.confirm(hand.submit(hand.claim_one()), Ack.ACCEPTED)
-    lifecycle.stop(job.id, "test")
+    lifecycle.stop(job.id, "test", hand.clock())
     ended = job_moves.job(job.id).completed_at
     clock.advance(1_000)
     first, second, _ = Message.select().order_by(Message.id)

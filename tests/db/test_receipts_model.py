@@ -164,9 +164,9 @@ class Reports(RuleBasedStateMachine):
         self.report(row, row.submissions, early)
         if again:
             with suppress(errors.IllegalMove):
-                lifecycle.retry(row.job_id, "person")
+                lifecycle.retry(row.job_id, "person", clock.now_ms())
             with suppress(errors.IllegalMove):
-                lifecycle.settle(row.id, False, "person")
+                lifecycle.settle(row.id, False, "person", clock.now_ms())
         if which % 2:
             self.hand_over(1)
         self.report(Message.get_by_id(row.id), 1, late)
@@ -212,14 +212,14 @@ class Reports(RuleBasedStateMachine):
     def press(self, which: int, name: str) -> None:
         jobs = list(Job.select().order_by(Job.id))
         with suppress(errors.IllegalMove):
-            getattr(lifecycle, name)(jobs[which % len(jobs)].id, "person")
+            getattr(lifecycle, name)(jobs[which % len(jobs)].id, "person", clock.now_ms())
 
     @rule(which=WHICH, sent=st.booleans())
     def decide(self, which: int, sent: bool) -> None:
         undecided = list(Message.select().where(Message.state == State.UNCERTAIN).order_by(Message.id))
         if undecided:
             with suppress(errors.IllegalMove):
-                lifecycle.settle(undecided[which % len(undecided)].id, sent, "person")
+                lifecycle.settle(undecided[which % len(undecided)].id, sent, "person", clock.now_ms())
 
     # What holds
 
@@ -245,7 +245,7 @@ class Reports(RuleBasedStateMachine):
     def run_to_the_end(self) -> None:
         """Every answer comes, and nobody presses anything any more."""
         for job in Job.select().where(Job.state == JobState.PAUSED):
-            lifecycle.resume(job.id, "person")
+            lifecycle.resume(job.id, "person", clock.now_ms())
         for _ in range(50):
             while self.in_hand:
                 self.answered(self.in_hand.pop(), "accept")

@@ -95,7 +95,7 @@ def test_the_titles_of_columns_are_not_searched(job, search, wanted):
 
 def test_a_reason_is_found(hand, job):
     """Those who failed for it can be picked out."""
-    lifecycle.pause(job.id - 1, "test")
+    lifecycle.pause(job.id - 1, "test", hand.clock())
     hand.submit(first := hand.claim_one())
     moves.fail(first, "This number is not on WhatsApp.", hand.clock())
 
@@ -106,7 +106,7 @@ def test_a_reason_is_found(hand, job):
 
 def test_a_state_and_a_text_together(hand, job):
     """Both have to hold; counts are those of the text alone."""
-    lifecycle.pause(job.id - 1, "test")
+    lifecycle.pause(job.id - 1, "test", hand.clock())
     hand.submit(first := hand.claim_one())
     moves.fail(first, "no", hand.clock())
     now = job_moves.job(job.id)
@@ -213,14 +213,14 @@ def test_those_found_are_retried_and_nobody_else(hand, job):
         moves.fail(message, "no", hand.clock())
     assert JobState.COMPLETED == job_moves.job(job.id).state
 
-    _, count = lifecycle.retry(job.id, "test", "anna")
+    _, count = lifecycle.retry(job.id, "test", hand.clock(), "anna")
 
     assert 2 == count
     assert [0, 4] == found(job, "", State.PENDING)
     assert 3 == job_moves.job(job.id).failed
     assert [5, 5] == [job_moves.job(job.id + other).failed for other in (-1, 1)]
     with pytest.raises(errors.IllegalMove, match="match this search"):
-        lifecycle.retry(job.id, "test", "anna")
+        lifecycle.retry(job.id, "test", hand.clock(), "anna")
 
 
 def test_the_course_counts_each_outcome_in_its_time(hand):
@@ -259,7 +259,7 @@ def test_the_course_of_a_stopped_job_ends_with_it(hand):
     assert [] == timeline.course(job_moves.job(job.id), hand.clock()).stretches
     hand.confirm(hand.submit(hand.claim_one()))
     hand.clock.advance(60_000)
-    lifecycle.stop(job.id, "test")
+    lifecycle.stop(job.id, "test", hand.clock())
     hand.clock.advance(10**9)
 
     went = timeline.course(job_moves.job(job.id), hand.clock())
@@ -275,7 +275,7 @@ def test_a_failure_that_is_retried_is_no_outcome_any_more(hand):
     moves.fail(message, "no", hand.clock())
     assert 1 == timeline.course(job_moves.job(job.id), hand.clock()).stretches[0].failed
 
-    lifecycle.retry(job.id, "test")
+    lifecycle.retry(job.id, "test", hand.clock())
 
     assert [] == [each for each in timeline.course(job_moves.job(job.id), hand.clock()).stretches if each.total]
     assert Message.get_by_id(message.id).ended_at is None

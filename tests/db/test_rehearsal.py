@@ -12,6 +12,7 @@ from daemon.campaigns import create, drafts, dry_run, lifecycle
 from daemon.campaigns.draft_content import Notes, Report
 from daemon.campaigns.drafts import Draft
 from daemon.contacts import suppression
+from daemon.db import clock as db_clock
 from daemon.delivery import claim, moves
 from daemon.models import Draft as DraftRow
 from daemon.models import Job, Kind, Message
@@ -56,7 +57,7 @@ def test_whoever_got_a_campaign_lately_is_left_out_or_not(prepared: Draft, setti
 def test_who_is_queued_in_a_paused_job_counts_as_one_who_gets_it(prepared: Draft, settings: Any) -> None:
     """It goes on when somebody resumes it."""
     job_id = create.create(settings, create.Order("x", numbers=[NUMBERS[2]]), "test")["job_id"]
-    lifecycle.pause(job_id, "test")
+    lifecycle.pause(job_id, "test", db_clock.now_ms())
     assert {"recent": 1} == rehearse(settings, prepared).counts
 
 

@@ -88,7 +88,7 @@ async def test_a_job_paused_or_stopped_while_a_message_is_prepared_sends_nothing
     transport = ScriptedTransport(prepare=[hang])
     async with bench.sending(transport):
         await asyncio.wait_for(hang.entered.wait(), 10)
-        how(job.id, "test")
+        how(job.id, "test", clock.now_ms())
         hang.let_go()
         await until(lambda: only().state == expected)
     assert 0 == transport.count("hand_over")
@@ -144,10 +144,10 @@ async def test_what_no_living_sender_holds_is_taken_back_also_later(bench):
     """A message whose outcome could not be written down is looked up once its lease has run out."""
     bench.queue(1)
     transport = ScriptedTransport(look_up=[SENT])
-    lifecycle.pause(1, "test")
+    lifecycle.pause(1, "test", clock.now_ms())
     async with bench.sending(transport) as (running, _):
         await until(lambda: transport.count("health") > 2)
-        lifecycle.resume(1, "test")
+        lifecycle.resume(1, "test", clock.now_ms())
         await until(lambda: transport.out)
         await until(lambda: only().state == State.SENT)
         mark = Mark("before").dumps()
@@ -165,11 +165,11 @@ async def test_a_busy_database_at_submit_costs_nothing(bench, monkeypatch):
     job = bench.queue(1)
     real, refused = message_moves.submit, []
 
-    def submit(*given: Any) -> None:
+    def submit(*given: Any, **terms: Any) -> None:
         if not refused:
             refused.append(given)
             raise errors.DatabaseBusy("The database did not take the change: try again.")
-        real(*given)
+        real(*given, **terms)
 
     monkeypatch.setattr(message_moves, "submit", submit)
     transport = ScriptedTransport()
@@ -183,11 +183,11 @@ async def test_an_outcome_is_written_down_when_the_database_answers_again(bench,
     job = bench.queue(1)
     real, refused = message_moves.confirm, []
 
-    def confirm(*given: Any) -> None:
+    def confirm(*given: Any, **terms: Any) -> None:
         if len(refused) < 3:
             refused.append(given)
             raise errors.DatabaseBusy("The database did not take the change: try again.")
-        real(*given)
+        real(*given, **terms)
 
     monkeypatch.setattr(message_moves, "confirm", confirm)
     transport = ScriptedTransport()
@@ -201,11 +201,11 @@ async def test_a_database_that_is_away_for_a_while_stops_nothing_for_good(bench,
     job = bench.queue(1)
     real, refused = claiming.claim, []
 
-    def claim(*given: Any) -> list[Message]:
+    def claim(*given: Any, **terms: Any) -> list[Message]:
         if len(refused) < 3:
             refused.append(given)
             raise errors.DatabaseBusy("The database did not take the change: try again.")
-        return real(*given)
+        return real(*given, **terms)
 
     monkeypatch.setattr(claiming, "claim", claim)
     await bench.run_out(ScriptedTransport(), job)
@@ -311,8 +311,8 @@ async def test_a_claim_that_was_answered_late_is_not_trusted_longer(bench, boot_
     bench.set(lease_s=600)
     real = claiming.claim
 
-    def slow(*given: Any) -> list[Message]:
-        claimed = real(*given)
+    def slow(*given: Any, **terms: Any) -> list[Message]:
+        claimed = real(*given, **terms)
         boot_clock[0] += 601
         return claimed
 
@@ -329,8 +329,8 @@ async def test_a_renewal_that_was_answered_late_is_not_trusted_longer(bench, boo
     """The same of the heartbeat's."""
     real, renewed = message_moves.extend, []
 
-    def slow(*given: Any) -> list[Message]:
-        kept = real(*given)
+    def slow(*given: Any, **terms: Any) -> list[Message]:
+        kept = real(*given, **terms)
         boot_clock[0] += 6
         renewed.append(kept)
         return kept

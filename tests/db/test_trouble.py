@@ -150,7 +150,7 @@ def test_a_stopped_campaign_is_not_opened_again(hand: Hand) -> None:
         moves.fail(message, "not on WhatsApp", hand.clock())
         given[message.id] = 1
         if state is not JobState.COMPLETED:
-            (lifecycle.stop if state is JobState.STOPPED else lifecycle.pause)(job.id, "test")
+            (lifecycle.stop if state is JobState.STOPPED else lifecycle.pause)(job.id, "test", hand.clock())
         assert state == job_state(job)
     assert 2 == moves.forgive(given | {999: 1}, "the account was to blame", hand.clock())
     stopped, paused, completed = Job.select().order_by(Job.id)
@@ -161,7 +161,7 @@ def test_a_stopped_campaign_is_not_opened_again(hand: Hand) -> None:
     assert (0, None, None) == (found.attempts, found.error, found.ended_at)
     assert 0 == moves.forgive({found.id: 5}, "again", hand.clock()) - 1
     assert (State.PENDING, 0) == (fresh(found).state, fresh(found).attempts)
-    lifecycle.stop(completed.id, "test")
+    lifecycle.stop(completed.id, "test", hand.clock())
     assert clock.now_ms()
 
 

@@ -153,9 +153,9 @@ def test_a_clock_that_was_set_back_does_not_shut_a_job_for_ever(hand, clock):
 def test_a_paused_job_in_its_window_stays_paused(hand, clock):
     """The window opens nothing that a person has closed."""
     job = hand.queue(1, window="09:00-18:00")
-    lifecycle.pause(job.id, "test")
+    lifecycle.pause(job.id, "test", hand.clock())
     assert [] == hand.claim()
-    lifecycle.resume(job.id, "test")
+    lifecycle.resume(job.id, "test", hand.clock())
     assert 1 == len(hand.claim())
 
 
@@ -166,7 +166,7 @@ def test_progress_says_what_a_job_waits_for(hand, clock, settings):
     shown = progress.progress(settings, window)
     assert ("job_window", NOW + 4 * HOUR_MS) == (shown["next_reason"], shown["next_send_at"])
     assert NOW + 4 * HOUR_MS == shown["eta"]
-    lifecycle.stop(window.id, "test")
+    lifecycle.stop(window.id, "test", hand.clock())
 
     capped = hand.queue(3, first=50, daily_cap=1)
     hand.confirm(hand.submit(hand.claim_one()))

@@ -53,7 +53,7 @@ async def test_a_clone_for_those_who_did_not_get_it(member: Client, settings: Se
     send_one()
     fail_one()
     moves.lose(take(), "unknown", clock.now_ms())
-    lifecycle.stop(job_id, "test")
+    lifecycle.stop(job_id, "test", clock.now_ms())
 
     failed = drafts.people(await clone(member, job_id, "failed", "b" * 32))
     unreached = drafts.people(await clone(member, job_id, "unreached", "c" * 32))
@@ -77,7 +77,7 @@ async def test_other_people_chosen_after_back_are_another_draft(member: Client, 
     """The form still has the id of the first one, which has everybody in it."""
     job_id = campaign(settings, 3)
     fail_one()
-    lifecycle.stop(job_id, "test")
+    lifecycle.stop(job_id, "test", clock.now_ms())
     await clone(member, job_id, "all")
     wheres = {
         (await post(member, f"/app/jobs/{job_id}/clone", id="a" * 32, people="failed")).headers["Location"]

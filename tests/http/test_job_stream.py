@@ -49,11 +49,11 @@ async def test_a_job_can_be_watched_alone_however_old_it_is(
     async with member.get(f"/events?job={old}") as response:
         first = await heard(response, 2)
         directory.report("other", Health(AccountState.READY), clock.now_ms())
-        lifecycle.pause(new, "test")
+        lifecycle.pause(new, "test", clock.now_ms())
         async with member.get("/events") as every:  # when it has heard of both, the first has had its chance
             while ("paused", new) not in [(s.get("status"), s.get("job_id")) for _, s in await heard(every, 1)]:
                 pass
-        lifecycle.pause(old, "test")
+        lifecycle.pause(old, "test", clock.now_ms())
         ((kind, state),) = await heard(response, 1)
 
     assert [("job", old), ("account", "default")] == [(k, s.get("job_id", s.get("name"))) for k, s in first]

@@ -370,7 +370,7 @@ async def test_events_tell_everything_then_what_changes(member: Client, settings
     directory.open_account("default", clock.now_ms())
     async with member.get("/events") as response:
         known = dict([await read_event(response), await read_event(response)])
-        lifecycle.pause(job_id, "test")
+        lifecycle.pause(job_id, "test", clock.now_ms())
         kind, state = await read_event(response)
 
     assert "text/event-stream" == response.content_type

@@ -294,7 +294,7 @@ async def test_a_viewer_does_not_read_what_a_page_says(client: Client, settings:
     held = Health(AccountState.HELD, Hold.UNKNOWN_DIALOG, detail=QUOTED.format(WORDS))
     directory.report("default", held, clock.now_ms())
     message = Message.get()
-    lifecycle.settle(message.id, False, "test")
+    lifecycle.settle(message.id, False, "test", clock.now_ms())
     Message.update(error=f"It was not sent. {QUOTED.format(WORDS)}").execute()
     Event.update(why=QUOTED.format(WORDS)).execute()
     shown: dict[Role, set[str]] = {}

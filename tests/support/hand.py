@@ -10,6 +10,7 @@ from daemon.accounts import pacing
 from daemon.campaigns import create, lifecycle
 from daemon.config import Settings
 from daemon.contacts import suppression
+from daemon.db import clock as db_clock
 from daemon.delivery import claim, job_moves, moves, receipts
 from daemon.delivery.receipts import Outcome
 from daemon.models import Account, Event, Job, Message
@@ -81,7 +82,7 @@ class Hand:
         if state is State.PENDING:
             return message
         if state is State.CANCELLED:
-            lifecycle.stop(message.job_id, "test")
+            lifecycle.stop(message.job_id, "test", db_clock.now_ms())
             return fresh(message)
         if state is State.SKIPPED:
             suppression.suppress(self.settings, message.number, "asked", "test")

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from daemon import config, errors
 from daemon.campaigns import create, lifecycle
 from daemon.contacts import suppression
+from daemon.db import clock
 from daemon.delivery import job_moves
 from daemon.models import Job, Message
 from daemon.states import OPEN, JobState, State
@@ -69,7 +70,7 @@ class Desk(RuleBasedStateMachine):
         jobs = list(Job.select().order_by(Job.id))
         job = jobs[which % len(jobs)]
         try:
-            getattr(lifecycle, name)(job.id, "person")
+            getattr(lifecycle, name)(job.id, "person", clock.now_ms())
         except errors.IllegalMove:
             assert job.state == job_moves.job(job.id).state
         else:
@@ -87,7 +88,7 @@ class Desk(RuleBasedStateMachine):
     def decide(self, sent: bool) -> None:
         message = Message.get(Message.state == State.UNCERTAIN)
         try:
-            lifecycle.settle(message.id, sent, "person")
+            lifecycle.settle(message.id, sent, "person", clock.now_ms())
         except errors.IllegalMove:
             assert not sent and JobState.STOPPED == job_moves.job(message.job_id).state
             return

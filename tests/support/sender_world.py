@@ -123,9 +123,9 @@ class World:
     def watch(self, patch: pytest.MonkeyPatch) -> None:
         claim, submit, set_pace = claiming.claim, moves.submit, pace.set_pace
 
-        def watched_claim(account: str, limit: int, now: int, *terms: Any) -> list[Message]:
+        def watched_claim(account: str, limit: int, now: int, **terms: Any) -> list[Message]:
             unwanted = {row.number for row in Suppression.select()}
-            claimed = claim(account, limit, now, *terms)
+            claimed = claim(account, limit, now, **terms)
             if claimed:
                 self.may_claim(account, now)
             for message in claimed:
@@ -133,8 +133,8 @@ class World:
                 self.hold(job_moves.job(message.job_id).state == JobState.RUNNING, "a job that does not run goes on")
             return claimed
 
-        def watched_submit(message: Message, mark: Mark, now: int, gap: Any, *terms: Any) -> None:
-            submit(message, mark, now, gap, *terms)
+        def watched_submit(message: Message, mark: Mark, now: int, gap: Any, **terms: Any) -> None:
+            submit(message, mark, now, gap, **terms)
             state = job_moves.job(message.job_id).state
             self.hold(state == JobState.RUNNING, f"a job that is {state} sends")
             self.hold(not suppressed(message.number), "somebody who opted out is written to")
@@ -262,7 +262,7 @@ class World:
             elif button == "unsuppress":
                 suppression.remove(self.settings["default"], number, "asked", "person")
             else:
-                getattr(lifecycle, button)(job_id, "person")
+                getattr(lifecycle, button)(job_id, "person", clock.now_ms())
         except (errors.IllegalMove, errors.NotFound):
             pass  # it is not there now
 
@@ -277,7 +277,7 @@ class World:
         message = Message.get_or_none(Message.state == State.UNCERTAIN)
         if message is None or (not sent and message.job.state == JobState.STOPPED):
             return
-        lifecycle.settle(message.id, sent, "person")
+        lifecycle.settle(message.id, sent, "person", clock.now_ms())
         if sent:
             self.settled.add(message.id)
         else:
@@ -342,7 +342,7 @@ class World:
         for account in self.accounts.values():
             account.health = HEALTH["online"]
         for job in Job.select().where(Job.state == JobState.PAUSED):
-            lifecycle.resume(job.id, "person")
+            lifecycle.resume(job.id, "person", clock.now_ms())
         give_up = self.passed_s() + PATIENCE_S
         while Message.select().where(Message.state.in_(UNFINISHED)).exists():
             self.the_books_are_in_order()

@@ -8,7 +8,6 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory, handovers
-from daemon.db import clock
 from daemon.delivery import canary, compose, eligibility, timing
 from daemon.delivery.context import Context
 from daemon.models import Message, Purpose
@@ -32,7 +31,7 @@ class Canary:
         if context.trouble.suspect:
             await self._ask_for_somebody()
             return True
-        if context.settings.canary and context.standing.ready and await context.db(self._due, clock.now_ms):
+        if context.settings.canary and context.standing.ready and await context.db.timed(self._due):
             await self._fly()
             return True
         return False
@@ -41,13 +40,13 @@ class Canary:
         """One after the other is said not to be on WhatsApp: ask for somebody who is. Where they are not found either,
         the account is to blame; and where nobody is known, it may be."""
         context, life = self._context, self._context.upkeep.life
-        known = await context.db(eligibility.surely_there, context.account)
+        known = await context.db.call(eligibility.surely_there, context.account)
         works = None
         try:
             for message in known:
                 works = works or await self._is_there(message)
             if not known and context.settings.canary:
-                if not await context.db(context.opens, clock.now_ms):
+                if not await context.db.timed(context.opens):
                     await context.waits.pause(timing.POLL_S)
                     return
                 works = await self._fly()
@@ -79,7 +78,7 @@ class Canary:
         """Whether WhatsApp shows the chat with somebody who surely has it, and our message in it."""
         context = self._context
         try:
-            outgoing = await context.db(compose.outgoing, context.settings, message, False)
+            outgoing = await context.db.call(compose.outgoing, context.settings, message, False)
         except (errors.InvalidInput, errors.NotFound):
             return False
         looking = context.transport.look_up(outgoing, Mark.loads(message.mark or ""))
@@ -98,13 +97,13 @@ class Canary:
         """
         context, settings, life = self._context, self._context.settings, self._context.upkeep.life
         began = timing.monotonic()
-        now = await context.db(clock.now_ms)
+        now = await context.db.now()
         gap = await context.gap((round(settings.delay_min * 1000), round(settings.delay_max * 1000)))
         await context.set_pace(gap)
         try:
             outgoing = canary.message(E164(settings.canary), now)
-            mine = (context.account, outgoing.number, Purpose.CANARY, clock.now_ms)
-            counted = [partial(context.db, what, *mine) for what in (handovers.keep_own, handovers.undo_own)]
+            mine = (context.account, outgoing.number, Purpose.CANARY)
+            counted = [partial(context.db.timed, what, *mine) for what in (handovers.keep_own, handovers.undo_own)]
             flying = canary.fly(context.transport, outgoing, context.owning.holds, *counted)
             wrong = await context.waits.unless_stopped(flying)
         except errors.LeaseLost:
@@ -117,7 +116,7 @@ class Canary:
             return None
         if wrong is None:
             context.standing.linked_anew = False
-            await context.db(directory.canary_confirmed, context.account, clock.now_ms)
+            await context.db.timed(directory.canary_confirmed, context.account)
             log.info("canary.confirmed", elapsed_ms=round((timing.monotonic() - began) * 1000))
         else:
             log.error("canary.failed", why=wrong)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from daemon import errors
 from daemon.accounts import commands
-from daemon.db import clock
 from daemon.delivery import timing
 from daemon.delivery.context import Context
 from daemon.transports.protocol import Inspectable, Linkable
@@ -25,13 +24,13 @@ class Commands:
         if timing.monotonic() - self._asked_at < ASK_S:
             return False
         self._asked_at = timing.monotonic()
-        if not await context.db(commands.waiting, context.account):
+        if not await context.db.call(commands.waiting, context.account):
             return False
         if context.lanes.sending:  # it needs the transport for itself: nothing new is claimed before that
             await context.lanes.one_ends()
             self._asked_at = 0.0
             return True
-        wish = await context.db(commands.take, context.account, context.lanes.empty, clock.now_ms)
+        wish = await context.db.timed(commands.take, context.account, context.lanes.empty)
         if wish is None:
             return False
         try:
@@ -46,17 +45,15 @@ class Commands:
         try:
             picture = await context.waits.unless_stopped(self._do(wish))
         except errors.BrowserLost:
-            await context.db(commands.fail, context.account, wish, commands.Outcome(commands.Code.BROKEN), clock.now_ms)
+            await context.db.timed(commands.fail, context.account, wish, commands.Outcome(commands.Code.BROKEN))
             raise
         except errors.TransportError as error:
-            await context.db(commands.fail, context.account, wish, commands.refused(error), clock.now_ms)
+            await context.db.timed(commands.fail, context.account, wish, commands.refused(error))
         except Exception:  # stopped, or something that ends the sender
-            await context.db(
-                commands.fail, context.account, wish, commands.Outcome(commands.Code.STOPPED), clock.now_ms
-            )
+            await context.db.timed(commands.fail, context.account, wish, commands.Outcome(commands.Code.STOPPED))
             raise
         else:
-            await context.db(commands.fulfil, context.account, wish, clock.now_ms, picture)
+            await context.db.timed(commands.fulfil, context.account, wish, picture=picture)
 
     async def _do(self, wish: commands.Wish) -> bytes | None:
         """Returns the picture, where one was asked for. Raises NotOffered where the transport cannot do it."""

@@ -69,7 +69,7 @@ class Doubts:
 
     async def _consult(self, lane: Lane, doubt: Doubt) -> None:
         context, message, life = self._context, lane.message, self._context.upkeep.life
-        outgoing = await context.db(compose.outgoing, context.settings, message, False)
+        outgoing = await context.db.call(compose.outgoing, context.settings, message, False)
         looking = context.transport.look_up(outgoing, Mark.loads(message.mark or ""))
         try:
             found = await context.waits.unless_stopped(looking, lane.left_s)
@@ -97,7 +97,7 @@ class Doubts:
             doubt.looks = 0
             await self._wait_for_tick(lane, doubt, found)
         elif doubt.looks >= LOOKS:
-            await endings.move(lane, moves.lose, found.evidence, found)
+            await endings.move(lane, moves.lose, found.evidence, found=found)
         else:
             await context.waits.pause(timing.LOOK_AGAIN_S)
 

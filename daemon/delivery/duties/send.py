@@ -9,7 +9,6 @@ from structlog.contextvars import bound_contextvars
 
 from daemon import errors
 from daemon.accounts import pacing
-from daemon.db import clock
 from daemon.delivery import claim, compose, moves, timing
 from daemon.delivery.context import OURS, Context
 from daemon.delivery.lanes import Doubt, Lane
@@ -52,9 +51,16 @@ class Send:
         context, room = self._context, self._room()
         if not room:
             return []
-        terms = (room, clock.now_ms, context.lease_ms, context.rules, not context.standing.ready, self._lanes.claimed)
         asked_at = timing.clock()  # before the round trip: a slow answer must not buy time
-        claimed = await context.db(claim.claim, context.account, *terms)
+        claimed = await context.db.timed(
+            claim.claim,
+            context.account,
+            room,
+            lease_ms=context.lease_ms,
+            rules=context.rules,
+            known_only=not context.standing.ready,
+            in_hand=self._lanes.claimed,
+        )
         for message in claimed:
             self._lanes.open(message)
         self._lanes.trust(claimed, asked_at)
@@ -71,11 +77,11 @@ class Send:
         gap = pacing.Gap(message.job.delay_max_ms, pacing.Why.PAUSE, 0)
         try:
             gap = await self._gap(message)
-            outgoing = await context.db(compose.outgoing, context.settings, message)
+            outgoing = await context.db.call(compose.outgoing, context.settings, message)
             self._lanes.extend_deadline(lane, sum(file.size for file in outgoing.attachments))
             mark = await self._prepare(lane, outgoing)
             await context.listening.overheard()
-            await context.batches.run(moves.submit, message, mark, clock.now_ms, gap, context.rules)
+            await context.batches.run(moves.submit, message, mark, gap=gap, rules=context.rules)
             lane.out = True
         except errors.Undeliverable as error:  # says WhatsApp
             await endings.move(lane, moves.fail, str(error))
@@ -85,7 +91,7 @@ class Send:
             await self._not_now(lane, error)
         except errors.AccountUnready as error:
             barred = isinstance(error, errors.ChatBarred) and context.standing.health.known_chats
-            await endings.move(lane, moves.release, str(error), BARRED_MS if barred else 0)
+            await endings.move(lane, moves.release, str(error), wait_ms=BARRED_MS if barred else 0)
             context.standing.look_soon()  # before the next claim
         except (errors.InvalidInput, errors.NotFound) as error:
             await endings.move(lane, moves.fail, str(error))
@@ -143,7 +149,7 @@ class Send:
             receipt = await context.waits.within_grace(handing, lane.left_s)
             context.upkeep.works(message.id)
             context.trouble.success()
-            await self._endings.move(lane, moves.confirm, receipt, gap)
+            await self._endings.move(lane, moves.confirm, receipt, gap=gap)
             await context.trouble.keep()
         except Stopping:
             return  # stays `sending`: the next life looks it up

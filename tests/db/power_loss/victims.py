@@ -29,7 +29,7 @@ from daemon.accounts import pacing
 from daemon.campaigns import create as creating
 from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
-from daemon.db import connection, proxy
+from daemon.db import clock, connection, proxy
 from daemon.delivery import claim, counters, moves
 from daemon.models import Account, Event, Job, Message, Suppression
 from daemon.states import Ack
@@ -58,7 +58,7 @@ def work(settings: config.Settings) -> Iterator[None]:
         yield
         other = create(settings, [next(numbers) for _ in range(2)])
         yield
-        lifecycle.pause(other, "test")
+        lifecycle.pause(other, "test", clock.now_ms())
         yield
         for end in ENDS:
             (message,) = claim.claim("default", 1, NOW, 60_000, pacing.Rules())
@@ -67,14 +67,14 @@ def work(settings: config.Settings) -> Iterator[None]:
             yield
             end(message)
             yield
-        lifecycle.settle(message.id, True, "test")
+        lifecycle.settle(message.id, True, "test", clock.now_ms())
         yield
-        lifecycle.retry(job, "test")
+        lifecycle.retry(job, "test", clock.now_ms())
         yield
         suppression.suppress(settings, next(numbers), "asked", "test")
         yield
         for each in (job, other):
-            lifecycle.stop(each, "test")
+            lifecycle.stop(each, "test", clock.now_ms())
             yield
 
 
