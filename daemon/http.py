@@ -17,7 +17,7 @@ from aiohttp import web, web_protocol
 from daemon import config, errors, pages, process
 from daemon.api import endpoint
 from daemon.config import Settings
-from daemon.db import connection
+from daemon.db import clock, connection
 from daemon.ops import retention
 from daemon.server import access, connections, feed, hosts, problems, secure, visitors
 
@@ -88,11 +88,14 @@ async def _threads(app: web.Application) -> AsyncIterator[None]:
 async def _beside(app: web.Application) -> AsyncIterator[None]:
     """What runs beside the requests."""
 
-    async def in_thread(work: Any, *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(app[visitors.THREADS], work, *arguments)
+    async def timed(work: Any, *arguments: Any) -> Any:
+        def at_once() -> Any:
+            return work(*arguments, now=clock.now_ms())
+
+        return await asyncio.get_running_loop().run_in_executor(app[visitors.THREADS], at_once)
 
     tasks = [
-        asyncio.create_task(each(in_thread))
+        asyncio.create_task(each(timed))
         for each in (app[feed.FEED].run, partial(retention.run, app[visitors.SETTINGS]))
     ]
     yield

@@ -33,6 +33,7 @@ from daemon.api.answers import Answer, Blob, Download, EventStream
 from daemon.api.parameters import Pattern, Says
 from daemon.campaigns.idempotency import Once, Replay
 from daemon.config import Settings
+from daemon.db import clock
 from daemon.server import hosts
 from daemon.server.scopes import Scope, least_role
 from daemon.server.visitors import SAFE, SETTINGS, authorized, caller, given_key, in_db, require
@@ -180,10 +181,11 @@ class Endpoint:
         """Run the work, on a database thread."""
         if once is None:
             return self.work(who, **given)
-        once.look()
+        now = clock.now_ms()
+        once.look(now)
         if self.takes_once:
             return self.work(who, once=once, **given)
-        return once.run(partial(self.work, who, **given))
+        return once.run(partial(self.work, who, **given), now)
 
 
 def undeclared(endpoint: Endpoint, error: errors.DaemonError) -> None:

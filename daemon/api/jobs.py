@@ -43,10 +43,10 @@ def send(caller: Caller, *, body: Send, once: Once) -> Queued:
     Invalid numbers do not stop the valid ones; each is listed in `rejected`. With an `Idempotency-Key`, a repeated
     request gets the first answer, and nobody gets the message twice.
     """
-    settings = caller.settings
+    settings, now = caller.settings, clock.now_ms()
     order = create.Order(text=body.message, **body.model_dump(exclude={"message"}))
-    checked = create.check(settings, order)
-    return once.run(lambda: _queued(create.store(settings, checked, caller.name)))
+    checked = create.check(settings, order, now)
+    return once.run(lambda: _queued(create.store(settings, checked, caller.name, now)), now)
 
 
 @endpoint.get("/status/{job_id}", scope=Open.STATUS, errors=(NotFound,), tag="jobs")
@@ -171,10 +171,11 @@ def _queued(answer: dict[str, Any]) -> Queued:
 
 def _job(caller: Caller, row: JobRow) -> Job:
     """The whole job for callers with a key, states and counts for others."""
-    found = progress.progress(caller.settings, row)
+    found = progress.progress(caller.settings, row, clock.now_ms())
     hidden = {} if caller.known else dict.fromkeys(("name", "account", "reason", "code"))
     return Job.model_validate(found | hidden)
 
 
 def _changed(caller: Caller, job_id: int, message: str) -> JobChanged:
-    return JobChanged.model_validate(progress.progress(caller.settings, job_moves.job(job_id)) | {"message": message})
+    found = progress.progress(caller.settings, job_moves.job(job_id), clock.now_ms())
+    return JobChanged.model_validate(found | {"message": message})

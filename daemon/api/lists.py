@@ -31,6 +31,7 @@ from daemon.config import Settings
 from daemon.contacts import importer
 from daemon.contacts import list_entries as list_rows
 from daemon.contacts import lists as contact_lists
+from daemon.db import clock
 from daemon.errors import IllegalMove, InvalidInput, NotFound
 from daemon.server.scopes import Scope
 
@@ -53,7 +54,7 @@ def make_list(caller: Caller, *, body: NewList, once: Once) -> ListMade:
         row, added = contact_lists.create_list(body.name, found)
         return ListMade.model_validate({**row.__dict__, **_added(added).model_dump()})
 
-    return once.run(made)
+    return once.run(made, clock.now_ms())
 
 
 @endpoint.get("/lists/{list_id}", scope=Scope.SEND, errors=(NotFound,), tag="lists")
@@ -89,7 +90,7 @@ def list_entries(
 def add_to_list(caller: Caller, *, list_id: ListId, body: People, once: Once) -> Added:
     """Add people to a list. Those already on it get the fields that are new or different."""
     found = _people(caller.settings, body, may_be_nobody=False)
-    return once.run(lambda: _added(contact_lists.add_people(list_id, found)))
+    return once.run(lambda: _added(contact_lists.add_people(list_id, found)), clock.now_ms())
 
 
 @endpoint.delete("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound,), tag="lists")
@@ -99,7 +100,7 @@ def take_off_list(caller: Caller, *, list_id: ListId, body: TakeOff, once: Once)
     if found.rejected:
         raise InvalidInput(f"numbers, index {found.rejected[0].position}: {found.rejected[0].reason}")
     numbers = [each.number for each in found.contacts]
-    return once.run(lambda: Removed(removed=contact_lists.remove_people(list_id, body.ids, numbers)))
+    return once.run(lambda: Removed(removed=contact_lists.remove_people(list_id, body.ids, numbers)), clock.now_ms())
 
 
 @endpoint.get("/lists/{list_id}/export.csv", scope=Scope.SEND, errors=(NotFound,), tag="lists")

@@ -10,6 +10,7 @@ from daemon.api.schemas.library import NewTemplate, Template, Templates
 from daemon.campaigns import templates as saved_templates
 from daemon.campaigns.templates import TemplateRow
 from daemon.contacts import uploads
+from daemon.db import clock
 from daemon.errors import AttachmentLost, IllegalMove, NotFound
 from daemon.server.scopes import Scope
 
@@ -26,7 +27,7 @@ def templates(caller: Caller) -> Templates:
 def keep_template(caller: Caller, *, body: NewTemplate) -> Template:
     """Save a text under a name."""
     uploads.intact(caller.settings, body.attachments)
-    return _template(saved_templates.keep(body.name, body.text, body.attachments))
+    return _template(saved_templates.keep(body.name, body.text, clock.now_ms(), body.attachments))
 
 
 @endpoint.get("/templates/{template_id}", scope=Scope.SEND, errors=(NotFound,), tag="templates")
@@ -41,7 +42,9 @@ def template(caller: Caller, *, template_id: TemplateId) -> Template:
 def change_template(caller: Caller, *, template_id: TemplateId, body: NewTemplate) -> Template:
     """Change a template. With `updated_at`, this is refused if somebody has changed the template since."""
     uploads.intact(caller.settings, body.attachments)
-    return _template(saved_templates.change(template_id, body.name, body.text, body.attachments, body.updated_at))
+    now = clock.now_ms()
+    row = saved_templates.change(template_id, body.name, body.text, now, body.attachments, body.updated_at)
+    return _template(row)
 
 
 @endpoint.delete("/templates/{template_id}", scope=Scope.SEND, errors=(NotFound,), tag="templates")

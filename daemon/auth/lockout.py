@@ -10,7 +10,6 @@ import structlog
 
 from daemon import errors
 from daemon.auth import users
-from daemon.db import clock
 from daemon.db.clock import within
 from daemon.db.connection import write
 from daemon.db.proxy import locked
@@ -68,9 +67,8 @@ class _Taken:
     before: dict[str, int]
 
 
-def look(counters: list[tuple[str, int]], origin: Try) -> None:
+def look(counters: list[tuple[str, int]], origin: Try, now: int) -> None:
     """Whether an attempt would be accepted now, without counting it. Raises TooManyTries."""
-    now = clock.now_ms()
     rows = {row.key: row for row in LoginFailure.select().where(LoginFailure.key.in_([key for key, _ in counters]))}
     left = max(_locked_ms(rows[key], limit, now) if key in rows else 0 for key, limit in counters)
     if left > 0:
@@ -78,10 +76,9 @@ def look(counters: list[tuple[str, int]], origin: Try) -> None:
         raise errors.TooManyTries(left)
 
 
-def take_try(counters: list[tuple[str, int]], origin: Try) -> _Taken:
+def take_try(counters: list[tuple[str, int]], origin: Try, now: int) -> _Taken:
     """Count an attempt as failed before the password is checked, so that many parallel attempts do not get round the
     limit. Raises TooManyTries."""
-    now = clock.now_ms()
     with write():
         for key, _ in counters:
             LoginFailure.insert(key=key, count=0, at=now).on_conflict_ignore().execute()

@@ -29,7 +29,6 @@ import structlog
 from daemon import errors
 from daemon.auth import lockout, passwords, users
 from daemon.auth.lockout import FORGET_MS, LONGEST_LOCK_MIN, MINUTE_MS, Try
-from daemon.db import clock
 from daemon.db.clock import AHEAD_MS, lately
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
@@ -55,19 +54,19 @@ class Opened:
     user: User | None
 
 
-def by_password(origin: Try, name: str, password: str) -> Opened:
+def by_password(origin: Try, name: str, password: str, now: int) -> Opened:
     """Log in as a user. Raises Unauthorized, TooManyTries."""
-    taken = lockout.take_try(lockout.counters(origin, name), origin)
+    taken = lockout.take_try(lockout.counters(origin, name), origin, now)
     user = users.named(name)
     usable = user is not None and user.disabled_at is None
     if not passwords.matches(password, user.password if user and usable else None) or user is None:
         log.warning("login.refused", address=origin.address, reason="wrong")
         raise errors.Unauthorized(WRONG_PASSWORD)
     lockout.give_back(taken)
-    return open_session(user)
+    return open_session(user, now)
 
 
-def by_key(origin: Try, right: bool, key: str) -> Opened:
+def by_key(origin: Try, right: bool, key: str, now: int) -> Opened:
     """Log in with the API key; right: whether the given key is correct. Raises Unauthorized.
 
     Tries are not counted: the key cannot be guessed, and the owner must never be locked out.
@@ -75,29 +74,29 @@ def by_key(origin: Try, right: bool, key: str) -> Opened:
     if not right:
         log.warning("login.refused", address=origin.address, reason="wrong")
         raise errors.Unauthorized(WRONG_KEY)
-    return open_session(None, key)
+    return open_session(None, now, key)
 
 
-def confirm(origin: Try, user_id: int, password: str) -> User:
+def confirm(origin: Try, user_id: int, password: str, now: int) -> User:
     """Ask somebody who is logged in for their password again; returns the user as of the check.
 
     Raises Unauthorized, TooManyTries, NotFound.
     """
     user = users.find(user_id)
-    taken = lockout.take_try(lockout.counters(origin, user.name), origin)
+    taken = lockout.take_try(lockout.counters(origin, user.name), origin, now)
     if not passwords.matches(password, user.password):
         raise errors.Unauthorized(WRONG_PASSWORD)
     lockout.give_back(taken)
     return user
 
 
-def open_session(user: User | None, key: str = "") -> Opened:
+def open_session(user: User | None, now: int, key: str = "") -> Opened:
     """A new session for the user, or for the API key if None.
 
     user: as it was when the password was checked. Raises Unauthorized when the password was changed or the user
     disabled since then: that ended all their sessions, and this one would escape it.
     """
-    token, now = secrets.token_urlsafe(32), clock.now_ms()
+    token = secrets.token_urlsafe(32)
     with write():
         row = _unchanged(user) if user else None
         _sweep(now)
@@ -135,9 +134,8 @@ def _sweep(now: int) -> None:
     LoginFailure.delete().where((LoginFailure.at < now - longest) | (LoginFailure.at > now + AHEAD_MS)).execute()
 
 
-def session(token: str, key: str) -> Session | None:
+def session(token: str, key: str, now: int) -> Session | None:
     """The session of a cookie, with its user, and marked as used; None when it has ended."""
-    now = clock.now_ms()
     found = (
         Session.select(Session, User)
         .left_outer_join(User)
@@ -164,21 +162,21 @@ def _alive(now: int) -> tuple[Any, Any]:
     return lately(Session.expires_at, now, now + SESSION_MS), lately(Session.seen_at, now - IDLE_MS, now)
 
 
-def still_open(session_id: str) -> bool:
+def still_open(session_id: str, now: int) -> bool:
     """Whether the session is still open."""
-    return bool(Session.select().where(Session.id == session_id, *_alive(clock.now_ms())).exists())
+    return bool(Session.select().where(Session.id == session_id, *_alive(now)).exists())
 
 
-def sessions(user_id: int | None) -> list[Session]:
+def sessions(user_id: int | None, now: int) -> list[Session]:
     """The open sessions of a user, or of the API key if None; most recently used first."""
     of = Session.user.is_null() if user_id is None else Session.user == user_id
-    return list(Session.select().where(of, *_alive(clock.now_ms())).order_by(Session.seen_at.desc(), Session.id))
+    return list(Session.select().where(of, *_alive(now)).order_by(Session.seen_at.desc(), Session.id))
 
 
-def everybody() -> dict[int | None, list[Session]]:
+def everybody(now: int) -> dict[int | None, list[Session]]:
     """All open sessions by user id; those of the API key under None."""
     found: dict[int | None, list[Session]] = {}
-    for row in Session.select().where(*_alive(clock.now_ms())).order_by(Session.seen_at.desc(), Session.id):
+    for row in Session.select().where(*_alive(now)).order_by(Session.seen_at.desc(), Session.id):
         found.setdefault(row.user_id, []).append(row)
     return found
 

@@ -14,7 +14,6 @@ import structlog
 
 from daemon import errors
 from daemon.auth import passwords
-from daemon.db import clock
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import database, on_postgres
 from daemon.models import Session, User
@@ -30,7 +29,7 @@ NAMES = 0x6E61_6D65  # PostgreSQL advisory lock held while a name is taken; the 
 RESERVED = frozenset({"api", "api key", "page", "sender", "daemon", "wasender"})  # have other meanings in the history
 
 
-def create(name: str, role: Role, password: str, who: str) -> User:
+def create(name: str, role: Role, password: str, who: str, now: int) -> User:
     """Create a user. Raises InvalidInput, which says what is wrong with the name or the password."""
     name = _checked(name)
     passwords.check(password, name)
@@ -39,7 +38,7 @@ def create(name: str, role: Role, password: str, who: str) -> User:
         _one_by_one()
         if named(name) is not None:
             raise _taken(name)
-        row: User = User.create(name=name, role=word(role), password=stored, created_at=clock.now_ms())
+        row: User = User.create(name=name, role=word(role), password=stored, created_at=now)
         after_commit(partial(log.info, "user.created", user_id=row.id, role=word(role), who=who))
     return row
 
@@ -111,10 +110,10 @@ def set_password(user_id: int, password: str, who: str, was: User | None = None)
     _change(user_id, "password", who, was, password=passwords.conceal(password))
 
 
-def disable(user_id: int, who: str) -> None:
+def disable(user_id: int, who: str, now: int) -> None:
     """Stop the user from logging in. Raises NotFound."""
     if find(user_id).disabled_at is None:
-        _change(user_id, "disabled", who, disabled_at=clock.now_ms())
+        _change(user_id, "disabled", who, disabled_at=now)
 
 
 def enable(user_id: int, who: str) -> None:

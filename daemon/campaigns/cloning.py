@@ -28,7 +28,7 @@ PEOPLE: dict[str, frozenset[State]] = {  # who of them; nobody is in two of thes
 }
 
 
-def clone(job_id: int, draft_id: str, people: str, who: str) -> Draft:
+def clone(job_id: int, draft_id: str, people: str, who: str, now: int) -> Draft:
     """A draft of the job by an id of the caller's choosing; the same id again, for the same people, is the draft that
     is there.
 
@@ -51,7 +51,7 @@ def clone(job_id: int, draft_id: str, people: str, who: str) -> Draft:
         cells = [row.number, *(tabular.harmless(str(row.fields.get(name, ""))) for name in job.columns)]
         sheet.append(Row(row.row, [*cells, files.get(_own(job, row), "")] if files else cells))
     data = _data(job, len(sheet), files, all(_own(job, row) for row in rows))
-    return drafts.begin(draft_id, who, job.name, data, [("", sheet)], f"campaign {job_id} {people}")
+    return drafts.begin(draft_id, who, now, job.name, data, [("", sheet)], f"campaign {job_id} {people}")
 
 
 def _data(job: Job, height: int, files: dict[str, str], all_have_one: bool) -> Content:

@@ -16,7 +16,6 @@ from daemon import errors
 from daemon.accounts import directory, pacing
 from daemon.config import ACCOUNT_NAME, Settings
 from daemon.contacts import importer, uploads
-from daemon.db import clock
 from daemon.db.connection import after_commit, write
 from daemon.delivery import enqueue
 from daemon.formats import template as message_text
@@ -86,7 +85,7 @@ class Checked:
     delays: tuple[int, int]
 
 
-def create(settings: Settings, order: Order, who: str) -> dict[str, Any]:
+def create(settings: Settings, order: Order, who: str, now: int) -> dict[str, Any]:
     """Check everything, then queue one message for each recipient, all or nothing.
 
     Returns the API's answer; a repeat with the same Idempotency-Key gets the first one.
@@ -94,16 +93,16 @@ def create(settings: Settings, order: Order, who: str) -> dict[str, Any]:
     """
     if (answer := _answered(order)) is not None:
         return answer
-    checked = check(settings, order)
+    checked = check(settings, order, now)
     try:
-        return store(settings, checked, who)
+        return store(settings, checked, who, now)
     except peewee.IntegrityError:  # on PostgreSQL the same request may get as far as this twice at once
         if (answer := _answered(order)) is not None:
             return answer
         raise
 
 
-def check(settings: Settings, order: Order) -> Checked:
+def check(settings: Settings, order: Order, now: int) -> Checked:
     """Find everything that is wrong with an order before anything is stored, and outside of a transaction: with many
     people it takes a while. Raises as `create`.
     """
@@ -111,7 +110,7 @@ def check(settings: Settings, order: Order) -> Checked:
         raise errors.InvalidInput("account is the name of an account: letters, digits, - and _ (32 at most).")
     if order.schedule_at is not None and order.schedule_at < LEAST_TIME_MS:
         raise errors.InvalidInput("schedule_at is in milliseconds since 1970, or a date such as 2030-01-31T09:00:00Z.")
-    if order.schedule_at is not None and order.schedule_at > clock.now_ms() + LONGEST_AHEAD_MS:
+    if order.schedule_at is not None and order.schedule_at > now + LONGEST_AHEAD_MS:
         raise errors.InvalidInput("schedule_at is at most ten years from now.")
     _check_terms(order)
     audience = _audience(settings, order)
@@ -138,10 +137,9 @@ def _check_terms(order: Order) -> None:
         raise errors.InvalidInput(f"daily_cap is a number of messages, 0 (no cap) to {MAX_DAILY_CAP:,}.")
 
 
-def store(settings: Settings, checked: Checked, who: str) -> dict[str, Any]:
+def store(settings: Settings, checked: Checked, who: str, now: int) -> dict[str, Any]:
     """Make the job and queue its messages, in one transaction; returns the API's answer. Raises KeyReused."""
     order, audience, pause = checked.order, checked.audience, checked.delays
-    now = clock.now_ms()
     scheduled = order.schedule_at is not None and order.schedule_at > now
     with write():
         if (answer := _answered(order)) is not None:

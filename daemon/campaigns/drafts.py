@@ -36,7 +36,6 @@ from daemon.contacts import columns as column_mapping
 from daemon.contacts import importer, lists, phone_repair, uploads
 from daemon.contacts.columns import Candidate, Columns, Decisions
 from daemon.contacts.importer import Contact
-from daemon.db import clock
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.formats.tabular import Row
@@ -85,6 +84,7 @@ def listed() -> list[Draft]:
 def begin(
     draft_id: str,
     who: str,
+    now: int,
     name: str = "",
     data: Content | None = None,
     sheets: Sheets = (),
@@ -96,7 +96,6 @@ def begin(
     draft of that id (the form was changed, after Back) comes another draft, with an id of its own. Its versions begin
     anywhere: a tab that still shows a discarded draft of the same id has read none of them.
     """
-    now = clock.now_ms()
     values: dict[str, Any] = {"created_by": who[:64], "created_at": now, "updated_at": now, "name": name[:MAX_NAME]}
     values["version"] = 1 + secrets.randbelow(FIRST_VERSION)
     content = draft_content.dump((data or Content()).model_copy(update={"stamp": _stamp(), "origin": origin}))
@@ -108,7 +107,7 @@ def begin(
     if draft.data.origin == origin:
         return draft
     other = hashlib.sha256(f"{draft_id} {origin}".encode()).hexdigest()[:32]
-    return begin(other, who, name, data, sheets, origin)
+    return begin(other, who, now, name, data, sheets, origin)
 
 
 def find(draft_id: str) -> Draft:
@@ -132,7 +131,9 @@ def discard(draft_id: str, who: str) -> None:
             after_commit(partial(log.info, "draft.discarded", draft_id=draft_id, who=who))
 
 
-def save(draft_id: str, version: int, changes: Changes, name: str | None = None, sheets: Sheets | None = None) -> Draft:
+def save(
+    draft_id: str, version: int, changes: Changes, now: int, name: str | None = None, sheets: Sheets | None = None
+) -> Draft:
     """Put the changes in, where the draft is still as the caller has read it. What changes nothing leaves the version,
     and so the dry run, as they are. Raises NotFound, DraftChanged.
     """
@@ -149,7 +150,7 @@ def save(draft_id: str, version: int, changes: Changes, name: str | None = None,
             "data": draft_content.dump(data),
             "name": new_name,
             "version": version + 1,
-            "updated_at": clock.now_ms(),
+            "updated_at": now,
         }
         if sheets is not None:
             values["sheet"] = _kept(sheets)
@@ -182,22 +183,22 @@ def _refuse_late(row: Draft, version: int) -> None:
 # People
 
 
-def take_file(settings: Settings, draft: Draft, data: bytes, filename: str) -> Draft:
+def take_file(settings: Settings, draft: Draft, data: bytes, filename: str, now: int) -> Draft:
     """Read a contacts file into the draft, and guess what its columns are. Raises UnreadableFile, DraftChanged."""
     name = uploads.safe_name(filename)
     sheets = importer.sheets(data, name, settings.default_country, MAX_ROWS)
-    return _take(settings, draft, Source(kind=SourceKind.FILE, name=name), sheets)
+    return _take(settings, draft, Source(kind=SourceKind.FILE, name=name), sheets, now)
 
 
-def take_text(settings: Settings, draft: Draft, text: str) -> Draft:
+def take_text(settings: Settings, draft: Draft, text: str, now: int) -> Draft:
     """Read what was pasted: numbers or rows, one in each line. Raises InvalidInput, DraftChanged."""
     if not text.strip():
         raise errors.InvalidInput("Paste at least one telephone number.")
     sheets = importer.sheets(text.encode("utf-8", "ignore"), "What you pasted", settings.default_country, MAX_ROWS)
-    return _take(settings, draft, Source(kind=SourceKind.PASTED), sheets)
+    return _take(settings, draft, Source(kind=SourceKind.PASTED), sheets, now)
 
 
-def take_list(settings: Settings, draft: Draft, list_id: int) -> Draft:
+def take_list(settings: Settings, draft: Draft, list_id: int, now: int) -> Draft:
     """Take the people of a kept list. Raises NotFound, InvalidInput (nobody is on it), DraftChanged."""
     kept = lists.listed(list_id)
     people = lists.people(list_id)
@@ -207,18 +208,18 @@ def take_list(settings: Settings, draft: Draft, list_id: int) -> Draft:
         raise errors.InvalidInput(f"The list has more than {MAX_ROWS:,} people: split it.")
     rows = [Row(0, ["number", *kept.columns])]
     rows += [Row(each.position, [each.number, *(each.fields.get(c, "") for c in kept.columns)]) for each in people]
-    return _take(settings, draft, Source(kind=SourceKind.LIST, name=kept.name, list_id=list_id), [("", rows)])
+    return _take(settings, draft, Source(kind=SourceKind.LIST, name=kept.name, list_id=list_id), [("", rows)], now)
 
 
-def _take(settings: Settings, draft: Draft, source: Source, sheets: Sheets) -> Draft:
+def _take(settings: Settings, draft: Draft, source: Source, sheets: Sheets, now: int) -> Draft:
     sizes = tuple(SheetSize(title, len(rows)) for title, rows in sheets)
     changes = _guesses(settings, list(sheets[0][1]))
     changes["source"] = source.model_copy(update={"sheets": sizes})
     name = draft.name or source.name.rpartition(".")[0] or source.name
-    return save(draft.id, draft.version, changes, name, sheets)
+    return save(draft.id, draft.version, changes, now, name, sheets)
 
 
-def choose_sheet(settings: Settings, draft: Draft, sheet: int) -> Draft:
+def choose_sheet(settings: Settings, draft: Draft, sheet: int, now: int) -> Draft:
     """Take another sheet of the workbook. Raises InvalidInput, DraftChanged."""
     source = draft.data.source
     if source is None or not 0 <= sheet < len(source.sheets):
@@ -227,7 +228,7 @@ def choose_sheet(settings: Settings, draft: Draft, sheet: int) -> Draft:
         return draft
     changed = _guesses(settings, _sheet(draft.id, draft.data.stamp, sheet))
     changed["source"] = source.model_copy(update={"sheet": sheet})
-    return save(draft.id, draft.version, changed)
+    return save(draft.id, draft.version, changed, now)
 
 
 def _guesses(settings: Settings, sheet: list[Row]) -> Changes:
@@ -376,7 +377,7 @@ def attached(draft: Draft) -> list[Attachment]:
 # Start
 
 
-def start(settings: Settings, draft_id: str, version: int, who: str) -> int:
+def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -> int:
     """Make the job of what the dry run has frozen; asked again, the same job. Returns its id.
 
     Everything is checked first, as that takes a while; then the draft is locked, looked at once more, and becomes the
@@ -390,7 +391,7 @@ def start(settings: Settings, draft_id: str, version: int, who: str) -> int:
     audience, found = audience_frozen(draft), report(draft)
     if not audience or found is None:
         raise _stale()
-    checked = create.check(settings, _order(draft, audience, found))
+    checked = create.check(settings, _order(draft, audience, found), now)
     with write():
         row = _locked(draft_id)
         if row.job_id:  # by a second press of the button, a moment ago
@@ -398,7 +399,7 @@ def start(settings: Settings, draft_id: str, version: int, who: str) -> int:
         _refuse_late(row, version)
         if report(row) != found:  # a new dry run has frozen others
             raise _stale()
-        job_id = int(create.store(settings, checked, who)["job_id"])
+        job_id = int(create.store(settings, checked, who, now)["job_id"])
         data = draft_content.dump(row.data.model_copy(update={"started": True}))
         values = {"job": job_id, "sheet": None, "audience": None, "data": data}
         DraftRow.update(**values).where(DraftRow.id == draft_id).execute()

@@ -25,7 +25,6 @@ from daemon.contacts import importer, uploads
 from daemon.contacts.columns import Candidate
 from daemon.contacts.importer import Contact
 from daemon.contacts.reasons import Fault
-from daemon.db import clock
 from daemon.db.clock import lately
 from daemon.db.proxy import tuples
 from daemon.formats import template as message_text
@@ -56,25 +55,25 @@ _QUEUED = sorted({State.PENDING, State.CLAIMED})
 _TRIES = 10
 
 
-def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave_out_recent: bool) -> Draft:
+def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave_out_recent: bool, now: int) -> Draft:
     """Look at everybody and freeze what is found. Raises InvalidInput, TemplateError, NotFound, DraftChanged."""
     if not 1 <= recent_days <= drafts.MAX_RECENT_DAYS:
         raise errors.InvalidInput(f"Give a number of days, 1 to {drafts.MAX_RECENT_DAYS}.")
-    draft = drafts.save(draft_id, version, {"recent": Recent(days=recent_days, leave_out=leave_out_recent)})
+    draft = drafts.save(draft_id, version, {"recent": Recent(days=recent_days, leave_out=leave_out_recent)}, now)
     for step in ("people", "columns", "message", "when"):
         if not drafts.ready(draft, step):
             raise errors.InvalidInput("Something is still missing: complete the steps before the dry run.")
-    audience, left_out, notes = _sort(settings, draft, drafts.people(draft))
+    audience, left_out, notes = _sort(settings, draft, drafts.people(draft), now)
     counts = Counter(each.reason for each in left_out)
     found = Report(
-        at=clock.now_ms(),
+        at=now,
         total=len(audience) + len(left_out),
         people=len(audience),
         counts={reason: counts[reason] for reason in Reason if reason in counts},
         left_out=tuple(left_out),
         warnings=notes,
         version=draft.version,
-        **dict(forecast(settings, draft, len(audience))),
+        **dict(forecast(settings, draft, len(audience), now)),
     )
     drafts.freeze(draft, audience, found)
     return draft
@@ -89,18 +88,18 @@ class _Trouble:
 
 
 def _sort(
-    settings: Settings, draft: Draft, people: Sequence[Candidate]
+    settings: Settings, draft: Draft, people: Sequence[Candidate], now: int
 ) -> tuple[list[Contact], list[Exclusion], Notes]:
     """Who gets it, who does not, and how many are to be looked at."""
     numbers = {each.number for each in people if each.number}
     recent = draft.data.recent or Recent(days=drafts.RECENT_DAYS, leave_out=True)
-    lately = _lately(clock.now_ms() - recent.days * pacing.DAY_MS) & numbers
+    lately = _lately(now - recent.days * pacing.DAY_MS, now) & numbers
     message = _Message(settings, draft)
     checks = _Checks(
         message,
         _among(Suppression.select(Suppression.number), Suppression.number, numbers),
         lately if recent.leave_out else frozenset(),
-        _often(limits.rules(settings), numbers),
+        _often(limits.rules(settings), numbers, now),
         f"They got a campaign in the last {recent.days} days, or are queued for one.",
     )
     audience: list[Contact] = []
@@ -206,9 +205,8 @@ def _among(query: Any, column: Any, values: Iterable[E164 | None]) -> set[E164]:
     return found
 
 
-def _lately(since: int) -> set[str]:
+def _lately(since: int, now: int) -> set[str]:
     """Numbers that got a campaign since, or are in the queue of one made since; tests to oneself aside."""
-    now = clock.now_ms()
     open_jobs = [*sorted(MAY_RUN), JobState.SCHEDULED, JobState.PAUSED]
     queued = Message.select(Message.number).join(Job)
     queued = queued.where(
@@ -217,11 +215,10 @@ def _lately(since: int) -> set[str]:
     return {number for query in (handovers.reached(since, now), queued) for (number,) in tuples(query)}
 
 
-def _often(rules: pacing.Rules, numbers: Iterable[E164 | None]) -> set[E164]:
+def _often(rules: pacing.Rules, numbers: Iterable[E164 | None], now: int) -> set[E164]:
     """Those who have got as many messages as one person may: they would be skipped when their turn comes."""
     if not rules.person_cap:
         return set()
-    now = clock.now_ms()
     return _among(handovers.often(rules.person_cap, now - rules.person_window_ms, now), Handover.number, numbers)
 
 
@@ -233,10 +230,10 @@ def _real() -> Any:
 # When
 
 
-def forecast(settings: Settings, draft: Draft, people: int) -> Forecast:
+def forecast(settings: Settings, draft: Draft, people: int, now: int) -> Forecast:
     """When the first and the last message go out, with the pace, windows and caps as they are now, and those who are
     queued for the account already: running jobs take turns."""
-    when, now = draft.data.when or When(), clock.now_ms()
+    when = draft.data.when or When()
     account = when.account or settings.account
     rules = limits.rules_of(settings, account)
     terms = pacing.Terms(pacing.window(when.window), when.daily_cap)
@@ -257,12 +254,12 @@ def forecast(settings: Settings, draft: Draft, people: int) -> Forecast:
     return Forecast(starts=opens.at, why=opens.why, ends=ends, jobs=len(others), messages=queued)
 
 
-def current(settings: Settings, draft: Draft) -> tuple[Report | None, list[Contact] | None]:
+def current(settings: Settings, draft: Draft, now: int) -> tuple[Report | None, list[Contact] | None]:
     """(the latest report, who will get it; None when something was changed after the dry run). While it holds, its
     times are those of now: limits, time zone and queue may have changed since it was made."""
     found, audience = drafts.report(draft), drafts.audience_frozen(draft)
     if found is not None and audience:
-        found = found.model_copy(update=dict(forecast(settings, draft, len(audience))))
+        found = found.model_copy(update=dict(forecast(settings, draft, len(audience), now)))
     return found, audience
 
 
@@ -321,7 +318,7 @@ def preview(text: str, who: Contact | None, fields: Collection[str], captioned: 
     return Preview(message_text.render(template, who.fields, who.number, limit), "")
 
 
-def send_test(settings: Settings, draft_id: str, number: str, position: int, nonce: str, who: str) -> int:
+def send_test(settings: Settings, draft_id: str, number: str, position: int, nonce: str, who: str, now: int) -> int:
     """Send the message of one of those who will get it to a number of one's own, as a small job. Returns its id.
 
     nonce: of the form; the same one again, for the same number and message, is the same test.
@@ -355,6 +352,6 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
         window=None,
         daily_cap=None,
     )
-    answer = create.create(settings, order, who)
+    answer = create.create(settings, order, who, now)
     drafts.remember(draft_id, SelfTest(number=person.number, job=answer["job_id"]))
     return int(answer["job_id"])

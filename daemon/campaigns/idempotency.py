@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import peewee
 
 from daemon import errors
-from daemon.db import clock
 from daemon.db.connection import write
 from daemon.models import KeptAnswer
 
@@ -47,9 +46,9 @@ class Once:
     digest: str
     dump: Callable[[Any], Any] = lambda answer: answer  # an answer as JSON
 
-    def look(self) -> None:
+    def look(self, now: int) -> None:
         """Raises Replay when this request was answered before, KeyReused when another one had its key."""
-        row = self._row() if self.key else None
+        row = self._row(now) if self.key else None
         if row is None:
             return
         if row.request not in (self.digest, ""):
@@ -58,7 +57,7 @@ class Once:
             )
         raise Replay(row.response)
 
-    def run(self, work: Callable[[], T]) -> T:
+    def run(self, work: Callable[[], T], now: int) -> T:
         """Do the work and keep its answer, in one transaction; the work must not wait for anything in it.
 
         Raises what the work raises, Replay and KeyReused.
@@ -67,19 +66,19 @@ class Once:
             return work()
         try:
             with write():
-                self.look()
-                self._reserve(clock.now_ms())
+                self.look(now)
+                self._reserve(now)
                 answer = work()
                 KeptAnswer.update(response=self.dump(answer)).where(*self._mine()).execute()
         except peewee.IntegrityError:
-            self.look()  # the same request was served at the same time, and came first
+            self.look(now)  # the same request was served at the same time, and came first
             raise
         return answer
 
-    def _row(self) -> Any:
+    def _row(self, now: int) -> Any:
         callers = KeptAnswer.caller.in_([self.caller, ANYBODY])
         mine = (KeptAnswer.operation == self.operation, callers, KeptAnswer.key == self.key)
-        return KeptAnswer.get_or_none(*mine, KeptAnswer.created_at > clock.now_ms() - KEEP_MS)
+        return KeptAnswer.get_or_none(*mine, KeptAnswer.created_at > now - KEEP_MS)
 
     def _mine(self) -> tuple[Any, ...]:
         return (

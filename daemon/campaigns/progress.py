@@ -9,7 +9,6 @@ import peewee
 from daemon.accounts import directory, handovers, pace, pacing
 from daemon.accounts import limits as account_limits
 from daemon.config import Settings
-from daemon.db import clock
 from daemon.db.proxy import tuples
 from daemon.delivery import eligibility
 from daemon.models import Account, Job
@@ -18,9 +17,8 @@ from daemon.states import MAY_RUN, AccountState, JobState, State
 WAITING = "waiting_for_login"
 
 
-def progress(settings: Settings, found: Job) -> dict[str, Any]:
+def progress(settings: Settings, found: Job, now: int) -> dict[str, Any]:
     """The job as `GET /status/{id}` shows it; each message is counted once, in the state it is in."""
-    now = clock.now_ms()
     account = Account.get_or_none(Account.name == found.account)
     status, reason = _derive(found, account, now)
     limits = account_limits.own_rules(account, account_limits.rules(settings))

@@ -10,7 +10,7 @@ import structlog
 
 from daemon import errors
 from daemon.contacts import naming, uploads
-from daemon.db import clock, versions
+from daemon.db import versions
 from daemon.db.connection import write
 from daemon.db.proxy import locked
 from daemon.formats import template as message_text
@@ -38,13 +38,12 @@ def find(template_id: int) -> Template:
     return found
 
 
-def keep(name: str, text: str, attachments: Sequence[str] = ()) -> Template:
+def keep(name: str, text: str, now: int, attachments: Sequence[str] = ()) -> Template:
     """Keep a text under a name; the very same one again is the one that is there (a form that was sent twice).
 
     Raises InvalidInput (the name is taken), TemplateError (a mistake in the text), NotFound (an attachment).
     """
     values = _checked(name, text, attachments)
-    now = clock.now_ms()
     try:
         with write():
             made = Template.create(**values, created_at=now, updated_at=now)
@@ -58,7 +57,7 @@ def keep(name: str, text: str, attachments: Sequence[str] = ()) -> Template:
 
 
 def change(
-    template_id: int, name: str, text: str, attachments: Sequence[str] = (), updated_at: int | None = None
+    template_id: int, name: str, text: str, now: int, attachments: Sequence[str] = (), updated_at: int | None = None
 ) -> Template:
     """Save a template anew. updated_at: of what the caller has read, None to save over whatever is there.
 
@@ -71,7 +70,7 @@ def change(
             if values.items() <= row.__data__.items():
                 return _found(row)
             versions.refuse_late("template", row, updated_at)
-            Template.update(**values, updated_at=versions.later(row)).where(Template.id == template_id).execute()
+            Template.update(**values, updated_at=versions.later(row, now)).where(Template.id == template_id).execute()
     except peewee.IntegrityError:
         raise naming.taken("template", values["name"]) from None
     log.info("template.saved", template_id=template_id)

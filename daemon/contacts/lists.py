@@ -147,7 +147,9 @@ def remove_people(list_id: int, ids: Sequence[int] = (), numbers: Sequence[E164]
                 gone = ListEntry.delete().where(ListEntry.list == list_id, column.in_(list(batch)))
                 count += gone.execute()
         if count:
-            ContactList.update(updated_at=versions.later(row)).where(ContactList.id == list_id).execute()
+            ContactList.update(updated_at=versions.later(row, clock.now_ms())).where(
+                ContactList.id == list_id
+            ).execute()
             after_commit(partial(log.info, "list.changed", list_id=list_id, added=0, updated=0, removed=count))
     return count
 
@@ -160,7 +162,9 @@ def rename_list(list_id: int, name: str, updated_at: int | None = None) -> Liste
             row = _list_to_change(list_id)
             if row.name != name:
                 versions.refuse_late("list", row, updated_at)
-                ContactList.update(name=name, updated_at=versions.later(row)).where(ContactList.id == list_id).execute()
+                ContactList.update(name=name, updated_at=versions.later(row, clock.now_ms())).where(
+                    ContactList.id == list_id
+                ).execute()
     except peewee.IntegrityError:
         raise naming.taken("list", name) from None
     return listed(list_id)
@@ -191,7 +195,9 @@ def _put(row: ContactList, found: importer.ContactList) -> Added:
                 updated += 1
     columns = list(dict.fromkeys([*row.columns, *found.columns]))
     if added or updated or columns != row.columns:
-        ContactList.update(columns=columns, updated_at=versions.later(row)).where(ContactList.id == row.id).execute()
+        ContactList.update(columns=columns, updated_at=versions.later(row, clock.now_ms())).where(
+            ContactList.id == row.id
+        ).execute()
         after_commit(partial(log.info, "list.changed", list_id=row.id, added=added, updated=updated, removed=0))
     return Added(added, present, updated, found.duplicates, found.rejected)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from daemon import errors
-from daemon.db import clock
 
 
 def refuse_late(what: str, row: Any, updated_at: int | None) -> None:
@@ -15,6 +14,6 @@ def refuse_late(what: str, row: Any, updated_at: int | None) -> None:
         )
 
 
-def later(row: Any) -> int:
+def later(row: Any, now: int) -> int:
     """The `updated_at` for a change made now; no two versions of a row have the same one."""
-    return max(clock.now_ms(), int(row.updated_at) + 1)
+    return max(now, int(row.updated_at) + 1)

@@ -14,7 +14,6 @@ from daemon.accounts import commands
 from daemon.campaigns import create
 from daemon.config import Settings
 from daemon.contacts import uploads
-from daemon.db import clock
 from daemon.delivery import evidence, receipts, replies, rescue
 
 log = structlog.get_logger()
@@ -22,11 +21,10 @@ log = structlog.get_logger()
 EVERY_S = 3_600
 
 
-def prune(settings: Settings) -> None:
+def prune(settings: Settings, now: int) -> None:
     """Delete old evidence, screenshots, replies, stored answers, and what interrupted uploads have left. Also settle
     messages that were being sent when the last sender of their account went away, and those accepted and never
     delivered: they would stay in that state for ever."""
-    now = clock.now_ms()
     for work in (
         rescue.rescue,
         receipts.expire_due,
@@ -36,14 +34,14 @@ def prune(settings: Settings) -> None:
         create.forget_answers,
     ):
         work(now)
-    uploads.sweep(settings, time.time_ns() // 1_000_000)
+    uploads.sweep(settings, time.time_ns() // 1_000_000)  # files have the time of this machine
 
 
-async def run(settings: Settings, in_thread: Callable[..., Any]) -> None:
-    """Prune at once and then every hour, until cancelled."""
+async def run(settings: Settings, timed: Callable[..., Any]) -> None:
+    """Prune at once and then every hour, until cancelled. timed: runs work on a database thread, with the time."""
     while True:
         try:
-            await in_thread(prune, settings)
+            await timed(prune, settings)
         except Exception:
             log.exception("pruning.failed")
         await asyncio.sleep(EVERY_S)

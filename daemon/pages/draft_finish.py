@@ -25,7 +25,7 @@ from daemon.pages.shell import only
 from daemon.pages.steps import CONTEXTS, PATH, get_step, go, load, post_step, show_step
 from daemon.pages.views import job_view, name_columns
 from daemon.pages.words import WAITS, formatted, lasts
-from daemon.server.visitors import SETTINGS, caller, in_db, require_key
+from daemon.server.visitors import SETTINGS, caller, require_key, timed
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -83,12 +83,12 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> d
     }
 
 
-def _set_time(settings: Settings, draft: Draft, form: forms.When) -> str | None:
-    drafts.save(draft.id, draft.version, {"when": _chosen(settings, form)}, form.name)
+def _set_time(settings: Settings, draft: Draft, form: forms.When, now: int) -> str | None:
+    drafts.save(draft.id, draft.version, {"when": _chosen(settings, form, now)}, now, form.name)
     return None
 
 
-def _chosen(settings: Settings, form: forms.When) -> When:
+def _chosen(settings: Settings, form: forms.When, now: int) -> When:
     account, low, high = form.account or settings.account, form.delay_min, form.delay_max
     if account != settings.account and account not in {row.name for row in directory.every()}:
         raise errors.InvalidInput("Choose one of the accounts in the list.")
@@ -107,20 +107,20 @@ def _chosen(settings: Settings, form: forms.When) -> When:
         window=window,
         daily_cap=form.daily_cap,
         zone=form.zone,
-        at=_instant(form.at, form.zone) if form.later else None,
+        at=_instant(form.at, form.zone, now) if form.later else None,
     )
 
 
-def _instant(local: datetime | None, zone: str) -> int:
+def _instant(local: datetime | None, zone: str, now: int) -> int:
     """The time that was entered, as UTC ms. Raises InvalidInput."""
     if zone not in available_timezones():
         raise errors.InvalidInput("Choose one of the time zones in the list.")
     if local is None:
         raise errors.InvalidInput("Enter the day and time to start.")
     at = round(local.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
-    if at < clock.now_ms():
+    if at < now:
         raise errors.InvalidInput("This time has passed: choose a later one, or start right away.")
-    if at > clock.now_ms() + create.LONGEST_AHEAD_MS:
+    if at > now + create.LONGEST_AHEAD_MS:
         raise errors.InvalidInput("This time is more than ten years away: choose an earlier one.")
     return at
 
@@ -141,13 +141,13 @@ async def run(request: web.Request) -> web.StreamResponse:
     return await post_step(request, "check", forms.DryRun, _run)
 
 
-def _run(settings: Settings, draft: Draft, form: forms.DryRun) -> str | None:
-    dry_run.run(settings, draft.id, draft.version, form.days, not form.keep)
+def _run(settings: Settings, draft: Draft, form: forms.DryRun, now: int) -> str | None:
+    dry_run.run(settings, draft.id, draft.version, form.days, not form.keep, now)
     return f"/app/drafts/{draft.id}/check"
 
 
 def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
-    found, audience = dry_run.current(settings, draft)
+    found, audience = dry_run.current(settings, draft, clock.now_ms())
     recent = draft.data.recent or Recent(days=drafts.RECENT_DAYS, leave_out=True)
     test = draft.data.test
     (job,) = queries.some_jobs({test.job} if test else ()) or (None,)
@@ -200,7 +200,7 @@ async def test(request: web.Request) -> web.StreamResponse:
     try:
         form = entered.parsed(forms.Test)
         arguments = (draft.id, form.number, -1 if form.row is None else form.row, form.nonce, caller(request))
-        await in_db(request, dry_run.send_test, request.app[SETTINGS], *arguments)
+        await timed(request, dry_run.send_test, request.app[SETTINGS], *arguments)
     except (errors.InvalidInput, errors.DraftChanged) as error:
         return await show_step(request, draft, "check", entered, error)
     return await go(request, f"/app/drafts/{draft.id}/check#test")
@@ -217,7 +217,7 @@ async def confirm(request: web.Request) -> web.StreamResponse:
 
 
 def _start(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
-    found, audience = dry_run.current(settings, draft)
+    found, audience = dry_run.current(settings, draft, clock.now_ms())
     audience = audience or []
     files = drafts.attached(draft)
     when = draft.data.when or When()
@@ -245,7 +245,7 @@ async def start(request: web.Request) -> web.StreamResponse:
     draft = await load(request)
     arguments = (draft.id, -1 if form.version is None else form.version, caller(request))
     try:
-        job_id = await in_db(request, drafts.start, request.app[SETTINGS], *arguments)
+        job_id = await timed(request, drafts.start, request.app[SETTINGS], *arguments)
     except (errors.InvalidInput, errors.DraftChanged, errors.NotFound) as error:
         return await show_step(request, await load(request), "check", None, error)
     return await go(request, f"/app/jobs/{job_id}")

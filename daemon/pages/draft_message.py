@@ -151,7 +151,7 @@ def _find(people: Sequence[Candidate], wanted: str, after: int) -> int | None:
     return None
 
 
-def _keep(settings: Settings, draft: Draft, form: forms.Message) -> str | None:
+def _keep(settings: Settings, draft: Draft, form: forms.Message, now: int) -> str | None:
     button, which = form.go.what, form.go.which
     here = f"/app/drafts/{draft.id}/message"
     changes: Changes = {"text": form.text}
@@ -172,10 +172,10 @@ def _keep(settings: Settings, draft: Draft, form: forms.Message) -> str | None:
     if button in ("keep", "next"):
         _see_to_files(settings, draft, changes)
     if button == "keep":
-        templates.keep(form.template_name, changes["text"], draft.data.attachments)
+        templates.keep(form.template_name, changes["text"], now, draft.data.attachments)
     if button == "next" and not files and not own:
         _check(draft, changes["text"])
-    drafts.save(draft.id, draft.version, changes)
+    drafts.save(draft.id, draft.version, changes, now)
     stays = button in ("remove", "template", "keep", "attach", "show") or (button == "next" and (files or own))
     if not stays:
         return None

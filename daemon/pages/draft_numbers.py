@@ -105,7 +105,7 @@ def countries(language: str) -> list[tuple[str, str]]:
     return sorted(named, key=lambda each: each[1].casefold())
 
 
-def _decide(settings: Settings, draft: Draft, form: forms.Decision) -> str | None:
+def _decide(settings: Settings, draft: Draft, form: forms.Decision, now: int) -> str | None:
     what, which = form.go.what, form.go.which
     before = changed = draft.data.numbers
     country = form.country if form.country is not None else before.country
@@ -117,17 +117,17 @@ def _decide(settings: Settings, draft: Draft, form: forms.Decision) -> str | Non
     group = form.group
     if what in ("next", "leave", "country"):
         changed = changed.model_copy(update={"seen": changed.seen or what == "next"})
-        drafts.save(draft.id, draft.version, {"numbers": changed})
+        drafts.save(draft.id, draft.version, {"numbers": changed}, now)
         return here if what == "country" else None
     if what in ("accept-all", "leave-all", "undo-all") and which in GROUPS:
-        drafts.save(draft.id, draft.version, {"numbers": _of_group(draft, changed, what, which)})
+        drafts.save(draft.id, draft.version, {"numbers": _of_group(draft, changed, what, which)}, now)
         return here + (f"?group={which}" if group else "")
     if what in ("accept", "leave-out", "undo"):
         fixes = dict(changed.fixes)
         fixes.pop(which, None)
         if what != "undo":
             fixes[which] = _typed(form.number.get(which, ""), which, country) if what == "accept" else ""
-        drafts.save(draft.id, draft.version, {"numbers": changed.model_copy(update={"fixes": fixes})})
+        drafts.save(draft.id, draft.version, {"numbers": changed.model_copy(update={"fixes": fixes})}, now)
         return f"{here}?group={group if group in GROUPS else ''}&page={form.page}#row-{which}"
     return f"{here}?group={group}" if group in GROUPS else here
 

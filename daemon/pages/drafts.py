@@ -19,7 +19,7 @@ from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only, show
 from daemon.pages.steps import CONTEXTS, PATH, TITLES, get_step, load, post_step
-from daemon.server.visitors import SETTINGS, caller, in_db, require_key
+from daemon.server.visitors import SETTINGS, caller, in_db, require_key, timed
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -63,18 +63,18 @@ async def begin(request: web.Request) -> web.StreamResponse:
     """Begin a draft; its id comes from the page, so that a double click begins one."""
     require_key(request)
     form = (await forms.read(request)).parsed(forms.NewDraft)
-    draft = await in_db(request, _begin, request.app[SETTINGS], caller(request), form)
+    draft = await timed(request, _begin, request.app[SETTINGS], caller(request), form)
     raise web.HTTPSeeOther(f"/app/drafts/{draft.id}")
 
 
-def _begin(settings: Settings, who: str, form: forms.NewDraft) -> Draft:
+def _begin(settings: Settings, who: str, form: forms.NewDraft, now: int) -> Draft:
     template, kept = form.template, form.list
     found = templates.find(template) if template else None
     data = Content(text=found.text, attachments=tuple(found.attachments)) if found else None
     origin = f"template {template} list {kept}" if template or kept else ""
-    draft = drafts.begin(form.id, who, data=data, origin=origin)
+    draft = drafts.begin(form.id, who, now, data=data, origin=origin)
     if kept and not drafts.ready(draft, "people"):
-        return drafts.take_list(settings, draft, kept)
+        return drafts.take_list(settings, draft, kept, now)
     return draft
 
 
@@ -128,18 +128,18 @@ def _people(settings: Settings, draft: Draft, entered: Posted, query: Posted) ->
     }
 
 
-def _take_people(settings: Settings, draft: Draft, form: forms.People) -> str | None:
+def _take_people(settings: Settings, draft: Draft, form: forms.People, now: int) -> str | None:
     button, base = form.go.what, f"/app/drafts/{draft.id}"
     if form.file is not None:
-        taken = drafts.take_file(settings, draft, forms.contacts(form.file), form.file.filename)
+        taken = drafts.take_file(settings, draft, forms.contacts(form.file), form.file.filename, now)
         several = taken.data.source is not None and len(taken.data.source.sheets) > 1
         return f"{base}/people" if several and button != "leave" else None
     if form.pasted.strip():
-        drafts.take_text(settings, draft, form.pasted)
+        drafts.take_text(settings, draft, form.pasted, now)
     elif form.list is not None:
-        drafts.take_list(settings, draft, form.list)
+        drafts.take_list(settings, draft, form.list, now)
     elif form.sheet is not None:
-        drafts.choose_sheet(settings, draft, form.sheet)
+        drafts.choose_sheet(settings, draft, form.sheet, now)
     elif not drafts.ready(draft, "people") and button != "leave":
         raise errors.InvalidInput("Choose a file, paste numbers or choose a list.")
     return None
@@ -189,7 +189,7 @@ def _cell(row: Row, at: int) -> str:
     return row.cells[at] if at < len(row.cells) else ""
 
 
-def _map_columns(settings: Settings, draft: Draft, form: forms.Columns) -> str | None:
+def _map_columns(settings: Settings, draft: Draft, form: forms.Columns, now: int) -> str | None:
     rows, before = drafts.rows(draft), draft.data.columns or ChosenColumns()
     width = len(before.names)
     header = form.header if form.header is not None and form.header < min(len(rows), HEADERS) else None
@@ -197,7 +197,7 @@ def _map_columns(settings: Settings, draft: Draft, form: forms.Columns) -> str |
         fresh = importer.field_names(rows[header].cells if header is not None else [], width)
         kept = tuple(new if old else "" for old, new in zip(before.names, fresh, strict=True))
         changed = before.model_copy(update={"header": header, "sure": False, "names": kept})
-        drafts.save(draft.id, draft.version, {"columns": changed})
+        drafts.save(draft.id, draft.version, {"columns": changed}, now)
         return f"/app/drafts/{draft.id}/columns"
     roles = [_role(form.role.get(str(at), "")) or "ignore" for at in range(width)]
     if form.go.what == "leave" and roles.count("number") != 1:
@@ -217,7 +217,7 @@ def _map_columns(settings: Settings, draft: Draft, form: forms.Columns) -> str |
     changes: Changes = {"columns": changed}
     if (phone, header) != (before.phone, before.header):  # what was decided was about other cells
         changes["numbers"] = ChosenNumbers(country=draft.data.numbers.country)
-    drafts.save(draft.id, draft.version, changes)
+    drafts.save(draft.id, draft.version, changes, now)
     return None
 
 

@@ -23,7 +23,7 @@ from daemon.pages import chart, forms
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import job_view, message_view, name_columns
 from daemon.pages.words import MEANINGS, MOVES, WHO, rate, seconds
-from daemon.server.visitors import SETTINGS, caller, in_db, require_key
+from daemon.server.visitors import SETTINGS, caller, in_db, require_key, timed
 from daemon.states import JobState, State
 
 routes = web.RouteTableDef()
@@ -149,7 +149,7 @@ async def clone(request: web.Request) -> web.StreamResponse:
     require_key(request)
     form = (await forms.read(request)).parsed(forms.CloneJob)
     given = (int(request.match_info["id"]), form.id, form.people, caller(request))
-    draft = await in_db(request, cloning.clone, *given)
+    draft = await timed(request, cloning.clone, *given)
     raise web.HTTPSeeOther(f"/app/drafts/{draft.id}/message")
 
 

@@ -16,7 +16,7 @@ from daemon.auth import lockout, sessions, users
 from daemon.pages import forms
 from daemon.pages.shell import own_path, show
 from daemon.server import access
-from daemon.server.visitors import API_KEY, authorized, in_db, require, same, visitor
+from daemon.server.visitors import API_KEY, authorized, in_db, require, same, timed, visitor
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -79,14 +79,14 @@ async def login(request: web.Request) -> web.StreamResponse:
 
 async def _by_key(request: web.Request, origin: lockout.Try, given: str) -> sessions.Opened:
     key = request.app[API_KEY]
-    return await in_db(request, sessions.by_key, origin, same(given, key), key)
+    return await timed(request, sessions.by_key, origin, same(given, key), key)
 
 
 async def _by_password(request: web.Request, origin: lockout.Try, form: forms.Login) -> sessions.Opened:
     # Before the queue: whoever is locked out does not keep others waiting.
-    await in_db(request, lockout.look, lockout.counters(origin, form.name), origin)
+    await timed(request, lockout.look, lockout.counters(origin, form.name), origin)
     async with request.app[ONE_BY_ONE]:
-        return await in_db(request, sessions.by_password, origin, form.name, form.password)
+        return await timed(request, sessions.by_password, origin, form.name, form.password)
 
 
 async def _form(

@@ -17,7 +17,7 @@ from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import show
 from daemon.server.problems import PROBLEMS
-from daemon.server.visitors import SETTINGS, in_db, require_key
+from daemon.server.visitors import SETTINGS, in_db, require_key, timed
 
 PATH = r"/app/drafts/{id:[0-9a-f]{1,32}}"
 TITLES = {
@@ -80,16 +80,17 @@ async def get_step(request: web.Request, step: str) -> web.StreamResponse:
 
 
 async def post_step(
-    request: web.Request, step: str, model: type[Entered], work: Callable[[Settings, Draft, Entered], str | None]
+    request: web.Request, step: str, model: type[Entered], work: Callable[[Settings, Draft, Entered, int], str | None]
 ) -> web.StreamResponse:
-    """Save what was entered, and go where its button says. `work` returns where to, or None for that."""
+    """Save what was entered, and go where its button says. `work` also gets the time, as `now`, and
+    returns where to, or None for that."""
     require_key(request)
     draft, entered = await load(request), await forms.read(request)
     try:
         form = entered.parsed(model)
         if form.version is not None:  # the one that the page had when it was shown
             draft = replace(draft, version=form.version)
-        goal = await in_db(request, work, request.app[SETTINGS], draft, form)
+        goal = await timed(request, work, request.app[SETTINGS], draft, form)
     except SHOWN_AGAIN as error:
         return await show_step(request, await load(request), step, entered, error)
     return await go(request, goal or _goal(draft, step, form.go.what))

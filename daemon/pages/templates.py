@@ -19,7 +19,7 @@ from daemon.pages import forms
 from daemon.pages.forms import AskedTemplate
 from daemon.pages.shell import only, show
 from daemon.pages.words import formatted
-from daemon.server.visitors import SETTINGS, in_db, require
+from daemon.server.visitors import SETTINGS, in_db, require, timed
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -108,7 +108,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     values = await _entered(request)
     try:
         await in_db(request, uploads.intact, request.app[SETTINGS], values["attachments"])
-        await in_db(request, templates.keep, values["name"], values["text"], values["attachments"])
+        await timed(request, templates.keep, values["name"], values["text"], attachments=values["attachments"])
     except (errors.InvalidInput, errors.NotFound) as error:
         return await _form(request, values, error=str(error), status=422)
     raise web.HTTPSeeOther("/app/templates?done=saved")
@@ -119,10 +119,17 @@ async def create(request: web.Request) -> web.StreamResponse:
 async def save(request: web.Request) -> web.StreamResponse:
     values = await _entered(request)
     row = await in_db(request, templates.find, int(request.match_info["id"]))
-    given = (row.id, values["name"], values["text"], values["attachments"], values["updated_at"])
     try:
         await in_db(request, uploads.intact, request.app[SETTINGS], values["attachments"])
-        await in_db(request, templates.change, *given)
+        await timed(
+            request,
+            templates.change,
+            row.id,
+            values["name"],
+            values["text"],
+            attachments=values["attachments"],
+            updated_at=values["updated_at"],
+        )
     except errors.IllegalMove as error:
         return await _form(request, values, row, str(error), 409)
     except (errors.InvalidInput, errors.NotFound) as error:

@@ -12,11 +12,12 @@ from daemon import errors
 from daemon.auth import passwords, sessions, users
 from daemon.auth.sessions import SessionRow
 from daemon.auth.users import UserRow
+from daemon.db import clock
 from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.shell import ROLES, members, only, show
 from daemon.server import access
-from daemon.server.visitors import Visitor, caller, in_db, require, visitor
+from daemon.server.visitors import Visitor, caller, in_db, require, timed, visitor
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -47,7 +48,7 @@ async def people(request: web.Request) -> web.StreamResponse:
 
 
 async def _people(request: web.Request, form: dict[str, str] | None = None, error: str = "") -> web.StreamResponse:
-    rows, open_now = await in_db(request, users.every), await in_db(request, sessions.everybody)
+    rows, open_now = await in_db(request, users.every), await timed(request, sessions.everybody)
     context = {
         "users": [_view(row, open_now.get(row.id, [])) for row in rows],
         "by_key": _sessions(open_now.get(None, []), visitor.get()),
@@ -90,7 +91,7 @@ def _done(request: web.Request) -> dict[str, Any]:
 async def add(request: web.Request) -> web.StreamResponse:
     form = await _form(request, forms.NewUser)
     try:
-        await in_db(request, users.create, form.name, users.role_of(form.role), form.password, caller(request))
+        await timed(request, users.create, form.name, users.role_of(form.role), form.password, caller(request))
     except errors.InvalidInput as error:
         return await _people(request, {"name": form.name, "role": form.role}, str(error))
     raise web.HTTPSeeOther("/app/users?done=added")
@@ -105,7 +106,7 @@ async def one(request: web.Request) -> web.StreamResponse:
 
 async def _one(request: web.Request, error: str = "") -> web.StreamResponse:
     row = await in_db(request, users.find, int(request.match_info["id"]))
-    open_now, who = await in_db(request, sessions.sessions, row.id), visitor.get()
+    open_now, who = await timed(request, sessions.sessions, row.id), visitor.get()
     context = {
         "user": _view(row, open_now),
         "sessions": _sessions(open_now, who),
@@ -137,7 +138,11 @@ async def change_password(request: web.Request) -> web.StreamResponse:
 @routes.post(f"/app/users/{ID}/disable")
 @only(Role.ADMIN)
 async def disable(request: web.Request) -> web.StreamResponse:
-    return await _change(request, "disabled", users.disable)
+    return await _change(request, "disabled", _disable)
+
+
+def _disable(user_id: int, who: str) -> None:
+    users.disable(user_id, who, clock.now_ms())
 
 
 @routes.post(f"/app/users/{ID}/enable")
@@ -183,7 +188,7 @@ async def me(request: web.Request) -> web.StreamResponse:
 
 async def _me(request: web.Request, error: str = "", place: str = "") -> web.StreamResponse:
     who = require(request, Role.VIEWER)
-    rows = await in_db(request, sessions.sessions, who.user_id)
+    rows = await timed(request, sessions.sessions, who.user_id)
     context = {
         "label": ROLES[who.role],
         "meaning": MEANINGS[who.role],
@@ -206,13 +211,13 @@ async def own_password(request: web.Request) -> web.StreamResponse:
         return await _me(request, N_("The two passwords differ: enter the new password twice."), "again")
     try:
         origin = access.origin_of(request, who.name)
-        was = await in_db(request, partial(sessions.confirm, origin, who.user_id, form.password))
+        was = await timed(request, sessions.confirm, origin, who.user_id, form.password)
         await in_db(request, partial(users.set_password, who.user_id, form.new, who.name, was))
     except errors.Unauthorized:
         return await _me(request, N_("This is not your current password."), "password")
     except errors.InvalidInput as error:
         return await _me(request, str(error), "new")
-    opened = await in_db(request, sessions.open_session, await in_db(request, users.find, who.user_id))
+    opened = await timed(request, sessions.open_session, await in_db(request, users.find, who.user_id))
     response = web.HTTPSeeOther("/app/me?done=own")
     access.let_in(request, response, opened)
     raise response

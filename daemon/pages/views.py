@@ -51,13 +51,14 @@ def account_view(row: AccountRow, now: int, with_pace: bool = True) -> dict[str,
 
 def job_view(settings: Settings, row: JobRow) -> dict[str, Any]:
     """A job as pages show it: its progress, the bar's parts and what may be done with it."""
-    found = progress.progress(settings, row)
+    now = clock.now_ms()
+    found = progress.progress(settings, row, now)
     found["done"] = row.total - sum(found[state] for state in (State.PENDING, *IN_HAND))
     found["sentence"] = found["reason"] or STATUSES[JobState(row.state)]
     found["meaning"] = STATUSES[JobState(row.state)]
     found["waits_for"] = WAITS.get(found["next_reason"], words(found["next_reason"] or ""))
     found["bar"] = _bar(found)
-    found["left"] = lasts(found["eta"] - clock.now_ms()) if found["eta"] else ""
+    found["left"] = lasts(found["eta"] - now) if found["eta"] else ""
     found["may"] = {
         "pause": row.state in JOB_MOVES["pause"][0],
         "resume": row.state in JOB_MOVES["resume"][0],

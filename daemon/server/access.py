@@ -28,9 +28,9 @@ from daemon.server.visitors import (
     Handler,
     Visitor,
     given_key,
-    in_db,
     posted,
     same,
+    timed,
     visitor,
 )
 from daemon.states import Role
@@ -60,7 +60,7 @@ async def _who(request: web.Request) -> Visitor | None:
     token = request.cookies.get(COOKIE, "")
     if not 0 < len(token) <= LONGEST_COOKIE or not (request.method in SAFE or from_our_page(request)):
         return None
-    row = await in_db(request, sessions.session, token, key)
+    row = await timed(request, sessions.session, token, key)
     if row is None:
         return None
     fresh = request.method in SAFE or same(await _token(request), row.csrf)
@@ -105,7 +105,7 @@ async def still_in(request: web.Request) -> bool:
     """Whether the reader of an event stream is still logged in."""
     who = visitor.get()
     try:
-        return who is not None and (who.session is None or await in_db(request, sessions.still_open, who.session))
+        return who is not None and (who.session is None or await timed(request, sessions.still_open, who.session))
     except errors.DatabaseBusy:  # unknown for now: the next check will tell
         return True
 

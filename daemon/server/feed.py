@@ -16,7 +16,6 @@ from daemon.accounts import directory, pacing, status
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns import progress, queries
 from daemon.config import Settings
-from daemon.db import clock
 
 log = structlog.get_logger()
 
@@ -37,7 +36,7 @@ class Listener:
 class Feed:
     """Looks for changes while anybody listens, and gives each listener those it has not had."""
 
-    def __init__(self, look: Callable[[bool, frozenset[int]], list[Change]]) -> None:
+    def __init__(self, look: Callable[[bool, frozenset[int], int], list[Change]]) -> None:
         self._look = look
         self._listeners: dict[asyncio.Queue[Change], Listener] = {}
         self._wanted = asyncio.Event()
@@ -55,13 +54,13 @@ class Feed:
             if not self._listeners:
                 self._wanted.clear()
 
-    async def run(self, in_thread: Callable[..., Any]) -> None:
-        """Look for changes and pass them on, until cancelled."""
+    async def run(self, timed: Callable[..., Any]) -> None:
+        """Look for changes and pass them on, until cancelled. timed: runs work on a database thread, with the time."""
         while True:
             await self._wanted.wait()
             try:
                 watched = {listener.job_id for listener in self._listeners.values()}
-                changes = await in_thread(self._look, None in watched, frozenset(watched - {None}))
+                changes = await timed(self._look, None in watched, frozenset(watched - {None}))
             except Exception:
                 log.exception("feed.failed")  # listeners keep waiting; the next look may succeed
                 changes = []
@@ -86,12 +85,11 @@ def _lasting(state: dict[str, Any]) -> dict[str, Any]:
     return state | {"eta": None} | due
 
 
-def look(settings: Settings, everything: bool, watched: Collection[int]) -> list[Change]:
+def look(settings: Settings, everything: bool, watched: Collection[int], now: int) -> list[Change]:
     """The present state of the watched jobs and of all accounts; with `everything` also of the newest jobs."""
-    now = clock.now_ms()
     rows = queries.jobs(None, WATCHED_JOBS)[0] if everything else []
     rows += queries.some_jobs(frozenset(watched) - {row.id for row in rows})
-    jobs: list[Change] = [("job", progress.progress(settings, row)) for row in rows]
+    jobs: list[Change] = [("job", progress.progress(settings, row, now)) for row in rows]
     return jobs + [("account", _described(account, now)) for account in directory.every()]
 
 

@@ -19,6 +19,7 @@ from multidict import MultiDictProxy
 
 from daemon import errors
 from daemon.config import Settings
+from daemon.db import clock
 from daemon.db.connection import available
 from daemon.i18n import languages
 from daemon.states import Role
@@ -45,6 +46,16 @@ async def in_db(request: web.Request, work: Callable[..., T], *arguments: Any) -
             return context.run(work, *arguments)
 
     return await loop.run_in_executor(request.app[THREADS], call)
+
+
+async def timed(request: web.Request, work: Callable[..., T], *arguments: Any, **options: Any) -> T:
+    """Like `in_db`, with `now=` the time at which the work begins: it may be the database that has to be asked for
+    it."""
+
+    def at_once() -> T:
+        return work(*arguments, now=clock.now_ms(), **options)
+
+    return await in_db(request, at_once)
 
 
 @dataclass(frozen=True)

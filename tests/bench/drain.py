@@ -24,7 +24,7 @@ import structlog
 
 from daemon import config
 from daemon.campaigns import create
-from daemon.db import connection, proxy
+from daemon.db import clock, connection, proxy
 from daemon.delivery import counters
 from daemon.models import Event, Job, Message
 from daemon.states import JobState, State
@@ -45,7 +45,7 @@ def fill(url: str, folder: Path, messages: int, senders: int) -> None:
     for n in range(senders):
         people = [{"number": f"+{FIRST + i}", "name": f"Person {i}"} for i in range(n, messages, senders)]
         order = create.Order("Hello {{ name }}", recipients=people, account=f"account-{n}")
-        create.create(settings, order, "test")
+        create.create(settings, order, "test", clock.now_ms())
 
 
 @contextmanager

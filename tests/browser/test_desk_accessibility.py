@@ -75,7 +75,9 @@ def _fill(settings: Settings, running: Instance) -> None:
         Health(AccountState.HELD, Hold.RESTRICTED, clock.now_ms() + 90_000, "It can't start.", known_chats=True)
     )
     running.report(Health(AccountState.NEEDS_LINK, qr="2@secret,a,b,c,d"), "shop")
-    create.create(settings, create.Order("Hi {{ name }}, *soon*", recipients=PEOPLE, name="Spring"), "test")
+    create.create(
+        settings, create.Order("Hi {{ name }}, *soon*", recipients=PEOPLE, name="Spring"), "test", clock.now_ms()
+    )
     for number, message in enumerate(claim.claim("default", 3, clock.now_ms(), 60_000, pacing.Rules())):
         moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
         ends = [
@@ -84,17 +86,17 @@ def _fill(settings: Settings, running: Instance) -> None:
             lambda m: moves.fail(m, "The number is not on WhatsApp.", clock.now_ms()),
         ]
         ends[number](message)
-    cloning.clone(1, DRAFT, "all", "test")
+    cloning.clone(1, DRAFT, "all", "test", clock.now_ms())
     draft = drafts.find(DRAFT)
-    dry_run.run(settings, DRAFT, draft.version, 7, leave_out_recent=False)
-    templates.keep("Reminder", "Dear {{ name }}")
+    dry_run.run(settings, DRAFT, draft.version, 7, leave_out_recent=False, now=clock.now_ms())
+    templates.keep("Reminder", "Dear {{ name }}", clock.now_ms())
     found = importer.read(b"phone,name\n+4930231250,Ann\n+4930231251,Bo\n", "people.csv", "")
     lists.create_list("Patients", found)
     suppression.suppress(settings, "+4930231250", "asked for it", "test")
     Reply.create(
         account="default", number="+49302312500", text="STOP", at=clock.now_ms(), key="B1", stop=True, message=1
     )
-    users.create("vera", Role.VIEWER, "a-long-password", "test")
+    users.create("vera", Role.VIEWER, "a-long-password", "test", clock.now_ms())
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from daemon.campaigns import templates
 from daemon.contacts import importer, list_entries, lists, uploads
+from daemon.db import clock
 from daemon.models import ContactList, ListEntry, Template
 from tests.support.visitor import Instance, Visitor
 
@@ -97,9 +98,9 @@ def test_a_template_is_written_used_changed_and_deleted(visitor: Visitor, tmp_pa
 
 def test_two_tabs_with_one_template(visitor: Visitor) -> None:
     """The later one keeps what was entered, and leads to what is saved."""
-    row = templates.keep("Sale", "Hi")
+    row = templates.keep("Sale", "Hi", clock.now_ms())
     visitor.open(f"/app/templates/{row.id}")
-    templates.change(row.id, "Sale", "The first tab's")
+    templates.change(row.id, "Sale", "The first tab's", clock.now_ms())
     visitor.fill("text", "The second tab's")
     visitor.press("Save")
 
@@ -218,7 +219,7 @@ def test_a_list_is_renamed_and_deleted(visitor: Visitor) -> None:
 
 def test_a_script_in_a_name_does_not_run(visitor: Visitor) -> None:
     """Neither in names nor in texts, fields, previews, questions or reasons."""
-    row = templates.keep(EVIL, f"*{EVIL}*")
+    row = templates.keep(EVIL, f"*{EVIL}*", clock.now_ms())
     people = [importer.Contact(1, "+4915110000001", {"name": EVIL})]
     made, _ = lists.create_list(EVIL, importer.ContactList(people, columns=["name"]))
     hit = "return [window.hit, document.querySelectorAll('main img').length]"
@@ -236,7 +237,7 @@ def test_a_script_in_a_name_does_not_run(visitor: Visitor) -> None:
 def test_a_phone_needs_no_sideways_scrolling(visitor: Visitor) -> None:
     """360 px are enough, also for long names and many fields."""
     long = "Verylongwordwithoutanyspace" * 4
-    row = templates.keep(long, "{{ " + "very_long_field" * 4 + " }} " + long)
+    row = templates.keep(long, "{{ " + "very_long_field" * 4 + " }} " + long, clock.now_ms())
     fields = {f"field_{n}": long[:40] for n in range(8)}
     made = guests(3, **fields)
     lists.create_list(long, importer.ContactList())

@@ -56,16 +56,16 @@ def job_id(instance: Instance) -> int:
     settings = Settings(_env_file=None, data_dir=instance.folder / "data")
     person = {"number": "+4915110000012", "name": "Anna", "work": "0171 2345678"}
     order = Order("Hi {{ name }}, call 0171 2345678", recipients=[person], name="Greeting")
-    return int(create.create(settings, order, "test")["job_id"])
+    return int(create.create(settings, order, "test", clock.now_ms())["job_id"])
 
 
 def anna(role: Role = Role.OPERATOR) -> User:
-    return users.create("Anna", role, GOOD, "test")
+    return users.create("Anna", role, GOOD, "test", clock.now_ms())
 
 
 def become(visitor: Visitor, user: User | None) -> None:
     """Log in without the form."""
-    token = sessions.open_session(user, KEY).token
+    token = sessions.open_session(user, clock.now_ms(), KEY).token
     visitor.driver.add_cookie({"name": COOKIE, "value": token, "path": "/", "httpOnly": True, "sameSite": "Strict"})
 
 
@@ -192,7 +192,7 @@ def test_a_form_of_an_older_login_says_what_to_do(visitor: Visitor) -> None:
     visitor.press("Log out everywhere")
 
     visitor.reads("#main", "This page was opened before your latest login")
-    assert 1 == len(sessions.sessions(user.id))
+    assert 1 == len(sessions.sessions(user.id, clock.now_ms()))
 
 
 def test_a_viewer_sees_masked_numbers_and_nothing_to_press(visitor: Visitor, job_id: int) -> None:
@@ -258,7 +258,7 @@ def test_a_second_press_does_not_send_the_form_twice(visitor: Visitor) -> None:
 @pytest.mark.parametrize("path", ["/app/login", "/app/users", "/app/users/{id}", "/app/me"])
 def test_on_a_phone_nothing_is_cut_off(visitor: Visitor, path: str) -> None:
     """At 360 pixels, with the longest name there is."""
-    user = users.create("Wilhelmina" * 6, Role.OPERATOR, GOOD, "test")
+    user = users.create("Wilhelmina" * 6, Role.OPERATOR, GOOD, "test", clock.now_ms())
     if path != "/app/login":
         become(visitor, None if "users" in path else user)
     visitor.size(360, 740)

@@ -210,7 +210,7 @@ def test_a_reply_while_a_campaign_runs(campaign: tuple[Driving, config.Settings]
     stops, answers, last = a_number(), a_number(), [a_number() for _ in range(4)]
 
     def queue(*numbers: str) -> Job:
-        made = create.create(settings, create.Order("Hello", numbers=numbers), "test")
+        made = create.create(settings, create.Order("Hello", numbers=numbers), "test", clock.now_ms())
         return job_moves.job(made["job_id"])
 
     async def run() -> None:

@@ -116,7 +116,7 @@ def in_http(brake: Brake) -> None:
 
     def check_with_brake(*arguments: Any, **terms: Any) -> Any:
         brake.pass_by("request_begun")
-        return check(*arguments)
+        return check(*arguments, **terms)
 
     creating.check = check_with_brake
     on_commits(brake.pass_by, lambda: None)

@@ -68,7 +68,9 @@ class Bench:
 
     def queue(self, count: int = 1, **order: Any) -> Job:
         numbers = [person.number for person in self.people(count, order.pop("first", 0))]
-        answer = create.create(self.settings, create.Order("Hello", numbers=numbers, **order), "test")
+        answer = create.create(
+            self.settings, create.Order("Hello", numbers=numbers, **order), "test", db_clock.now_ms()
+        )
         return job_moves.job(answer["job_id"])
 
     @asynccontextmanager

@@ -130,29 +130,29 @@ def test_a_lock_out_does_not_last_until_then(database, monkeypatch):
     now, origin = [clock.now_ms() + YEAR_MS], lockout.Try("127.0.0.1")
     monkeypatch.setattr(clock, "now_ms", lambda: now[0])
     monkeypatch.setattr(passwords, "COST", (4, 1, 1))
-    users.create("Anna", Role.VIEWER, "a good long one", "test")
+    users.create("Anna", Role.VIEWER, "a good long one", "test", clock.now_ms())
     for _ in range(lockout.TRIES):
         with pytest.raises(errors.Unauthorized):
-            sessions.by_password(origin, "Anna", "wrong")
+            sessions.by_password(origin, "Anna", "wrong", clock.now_ms())
     with pytest.raises(errors.TooManyTries):
-        sessions.by_password(origin, "Anna", "a good long one")
+        sessions.by_password(origin, "Anna", "a good long one", clock.now_ms())
     now[0] -= YEAR_MS
     for _ in range(lockout.TRIES - 1):
         with pytest.raises(errors.Unauthorized):
-            sessions.by_password(origin, "Anna", "wrong")
-    sessions.by_password(origin, "Anna", "a good long one")
+            sessions.by_password(origin, "Anna", "wrong", clock.now_ms())
+    sessions.by_password(origin, "Anna", "a good long one", clock.now_ms())
 
 
 def test_a_session_from_then_has_ended(database, monkeypatch):
     """It would be open for a year and two weeks; the next login takes it away."""
     now = [clock.now_ms() + YEAR_MS]
     monkeypatch.setattr(clock, "now_ms", lambda: now[0])
-    opened = sessions.by_key(lockout.Try("127.0.0.1"), True, "key")
-    assert sessions.session(opened.token, "key")
+    opened = sessions.by_key(lockout.Try("127.0.0.1"), True, "key", clock.now_ms())
+    assert sessions.session(opened.token, "key", clock.now_ms())
     now[0] -= YEAR_MS
-    assert sessions.session(opened.token, "key") is None
-    assert [] == sessions.sessions(None)
-    sessions.by_key(lockout.Try("127.0.0.1"), True, "key")
+    assert sessions.session(opened.token, "key", clock.now_ms()) is None
+    assert [] == sessions.sessions(None, clock.now_ms())
+    sessions.by_key(lockout.Try("127.0.0.1"), True, "key", clock.now_ms())
     assert 1 == Session.select().count()
 
 
@@ -179,19 +179,19 @@ def test_a_picture_from_then_is_not_kept(hand: Hand, clock):
     assert ["default"] == [row.account for row in Picture.select()]
 
 
-def test_a_dry_run_leaves_nobody_out_for_it(hand: Hand, clock, monkeypatch):
+def test_a_dry_run_leaves_nobody_out_for_it(hand: Hand, clock):
     """Neither as one who got a campaign lately nor as one who got enough."""
     hand.queue(1)
     clock.advance(YEAR_MS)
     (number,) = hand.send_all()
     clock.advance(-YEAR_MS)
     rules = pacing.Rules(person_cap=1, person_window_ms=7 * DAY_MS)
-    assert set() == dry_run._often(rules, [number])
-    assert set() == dry_run._lately(clock() - DAY_MS)
+    assert set() == dry_run._often(rules, [number], clock())
+    assert set() == dry_run._lately(clock() - DAY_MS, clock())
     assert [State.SENT] == [row.state for row in Message.select()]
 
 
-def test_a_dry_run_goes_by_what_has_left(hand: Hand, clock, monkeypatch):
+def test_a_dry_run_goes_by_what_has_left(hand: Hand, clock):
     """Whoever may have got one, whatever became of the message since; not who provably did not, nor a test's."""
     job = hand.queue(1)
     message = hand.submit(hand.claim_one())
@@ -203,8 +203,7 @@ def test_a_dry_run_goes_by_what_has_left(hand: Hand, clock, monkeypatch):
     test = hand.queue(1, first=2)
     Job.update(kind=Kind.TEST).where(Job.id == test.id).execute()
     hand.send_all()
-    monkeypatch.setattr(dry_run.clock, "now_ms", clock)
     assert State.CANCELLED == fresh(message).state
-    assert {message.number} == dry_run._lately(clock() - DAY_MS)
+    assert {message.number} == dry_run._lately(clock() - DAY_MS, clock())
     clock.advance(DAY_MS)
-    assert set() == dry_run._lately(clock() - DAY_MS)
+    assert set() == dry_run._lately(clock() - DAY_MS, clock())

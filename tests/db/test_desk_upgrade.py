@@ -12,7 +12,7 @@ import pytest
 
 from daemon import errors
 from daemon.campaigns import drafts
-from daemon.db import connection, inspection, proxy
+from daemon.db import clock, connection, inspection, proxy
 from daemon.models import Answer, Job, KeptAnswer, Kind
 from tests.support.postgres import Server
 
@@ -102,6 +102,6 @@ def test_keys_of_callers_are_kept_and_those_of_the_page_are_theirs_no_more(earli
     kept = {("send", "order-17", 1), ("list", "k", None), ("draft", DRAFT, 2), ("send", f"draft:{OTHER}", 3)}
     assert kept == {(row.scope, row.key, row.response.get("job_id")) for row in Answer.select()}
     assert {"order-17", f"draft:{OTHER}"} == {row.key for row in KeptAnswer.select()}
-    assert 2 == drafts.start(settings, DRAFT, 3, "test")
+    assert 2 == drafts.start(settings, DRAFT, 3, "test", clock.now_ms())
     with pytest.raises(errors.DraftChanged):
-        drafts.start(settings, OTHER, 3, "test")
+        drafts.start(settings, OTHER, 3, "test", clock.now_ms())

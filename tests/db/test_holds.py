@@ -48,7 +48,7 @@ async def test_trouble_holds_the_account_and_nobody_pays_for_it(bench: Any, name
             await until(lambda: ["pending"] * 3 == states(job), "the one in hand is given back")
             assert [0, 0, 0] == attempts()
             assert (health.hold, health.detail, health.until_ms) == (held.hold, held.detail, held.until)
-            shown = progress.progress(bench.settings, job_moves.job(job.id))
+            shown = progress.progress(bench.settings, job_moves.job(job.id), clock.now_ms())
             assert progress.WAITING == shown["status"]
             assert (health.detail or "scan the QR code") in shown["reason"]
             assert not directory.can_send(held, clock.now_ms())
@@ -121,7 +121,7 @@ async def test_a_hold_for_failures_outlives_its_sender(bench: Any, monkeypatch: 
 
 def know(settings: Any, *numbers: str) -> None:
     """The account has written to them before."""
-    earlier = create.create(settings, create.Order("Previous", numbers=numbers), "test")["job_id"]
+    earlier = create.create(settings, create.Order("Previous", numbers=numbers), "test", clock.now_ms())["job_id"]
     for message in claim.claim("default", len(numbers), clock.now_ms(), 60_000, pacing.Rules()):
         assert message.job_id == earlier
         moves.submit(message, MARK, clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
@@ -144,7 +144,7 @@ async def test_known_chats_go_on_where_only_new_ones_are_barred(bench: Any, monk
         rested = Message.get((Message.number == numbers[2]) & (Message.job == job))
         assert 0 == rested.attempts
         assert send.BARRED_MS * 0.9 < rested.not_before - clock.now_ms()
-        shown = progress.progress(bench.settings, job_moves.job(job.id))
+        shown = progress.progress(bench.settings, job_moves.job(job.id), clock.now_ms())
         assert "messaged before" in shown["reason"]
         transport.health_now = READY
         Message.update(not_before=0).where(Message.id == rested).execute()

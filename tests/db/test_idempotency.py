@@ -31,23 +31,23 @@ def work() -> dict[str, Any]:
 def replayed(one: Once) -> Any:
     """The first answer, which is what the request gets."""
     with pytest.raises(Replay) as again:
-        one.run(work)
+        one.run(work, clock.now_ms())
     return again.value.response
 
 
 def test_the_first_answer_is_that_of_all(database: str) -> None:
     """By operation, caller and key; without a key the work is simply done."""
-    first = once().run(work)
+    first = once().run(work, clock.now_ms())
 
     assert first == replayed(once())
     with pytest.raises(Replay):
-        once().look()
+        once().look(clock.now_ms())
     for other in (once("other"), once(caller="Ada"), once(operation="POST /others"), once(None), once(None)):
-        other.look()
-        assert first != other.run(work)
+        other.look(clock.now_ms())
+        assert first != other.run(work, clock.now_ms())
     assert 6 == Template.select().count()
     with pytest.raises(errors.KeyReused):
-        once(asked="another").run(work)
+        once(asked="another").run(work, clock.now_ms())
 
 
 def test_what_fails_is_not_kept(database: str) -> None:
@@ -59,9 +59,9 @@ def test_what_fails_is_not_kept(database: str) -> None:
 
     for _ in range(2):
         with pytest.raises(errors.IllegalMove):
-            once().run(fails)
+            once().run(fails, clock.now_ms())
     assert (0, 0) == (Template.select().count(), KeptAnswer.select().count())
-    once().run(work)
+    once().run(work, clock.now_ms())
 
 
 @pytest.mark.parametrize("ends", ["commits", "fails"])
@@ -70,7 +70,7 @@ def test_of_two_at_once_the_second_waits_for_the_first(database: str, ends: str)
 
     def rival() -> Any:
         try:
-            return once().run(work)
+            return once().run(work, clock.now_ms())
         except Replay as replay:
             return replay.response
         finally:
@@ -87,7 +87,7 @@ def test_of_two_at_once_the_second_waits_for_the_first(database: str, ends: str)
     answers = []
     with ThreadPoolExecutor(1) as threads:
         try:
-            answers.append(once().run(first))
+            answers.append(once().run(first, clock.now_ms()))
         except errors.IllegalMove:
             pass
         answers.append(second[0].result(30))
@@ -98,12 +98,12 @@ def test_of_two_at_once_the_second_waits_for_the_first(database: str, ends: str)
 
 def test_keys_are_forgotten_after_seven_days(database: str) -> None:
     """Whoever keeps the next answer deletes those that are too old."""
-    once().run(work)
+    once().run(work, clock.now_ms())
     KeptAnswer.update(created_at=clock.now_ms() - idempotency.KEEP_MS).execute()
-    once("other").run(work)
+    once("other").run(work, clock.now_ms())
 
     assert ["other"] == [row.key for row in KeptAnswer.select()]
-    assert 3 == once().run(work)["id"]
+    assert 3 == once().run(work, clock.now_ms())["id"]
 
 
 @pytest.mark.parametrize(

@@ -126,30 +126,30 @@ def test_a_name_is_there_once() -> None:
     """For templates and lists, made or renamed."""
     lists.create_list("Guests", crowd(1))
     other, _ = lists.create_list("Others", crowd(1))
-    templates.keep("Sale", "Hi")
-    template = templates.keep("Thanks", "Hi")
+    templates.keep("Sale", "Hi", clock.now_ms())
+    template = templates.keep("Thanks", "Hi", clock.now_ms())
 
     with pytest.raises(errors.InvalidInput, match="There is already a list called Guests"):
         lists.create_list(" Guests ", crowd(1))
     with pytest.raises(errors.InvalidInput, match="There is already a list called Guests"):
         lists.rename_list(other.id, "Guests")
     with pytest.raises(errors.InvalidInput, match="There is already a template called Sale"):
-        templates.change(template.id, "Sale", "Hi")
+        templates.change(template.id, "Sale", "Hi", clock.now_ms())
     with pytest.raises(errors.InvalidInput, match="There is already a template called Sale"):
-        templates.keep("Sale", "Another")
+        templates.keep("Sale", "Another", clock.now_ms())
     assert (2, 2) == (ContactList.select().count(), Template.select().count())
 
 
 def test_a_change_has_a_later_time_also_within_one_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else two tabs could not be told apart."""
     monkeypatch.setattr(clock, "now_ms", lambda: 1_000)
-    first = templates.keep("Sale", "Hi")
-    second = templates.change(first.id, "Sale", "Hello", updated_at=first.updated_at)
+    first = templates.keep("Sale", "Hi", clock.now_ms())
+    second = templates.change(first.id, "Sale", "Hello", clock.now_ms(), updated_at=first.updated_at)
 
     assert first.updated_at < second.updated_at
     with pytest.raises(errors.IllegalMove, match="since you opened it"):
-        templates.change(first.id, "Sale", "Bye", updated_at=first.updated_at)
-    assert "Hello" == templates.change(first.id, "Sale", "Hello", updated_at=first.updated_at).text
+        templates.change(first.id, "Sale", "Bye", clock.now_ms(), updated_at=first.updated_at)
+    assert "Hello" == templates.change(first.id, "Sale", "Hello", clock.now_ms(), updated_at=first.updated_at).text
 
 
 def at_once(*works: Any) -> list[Any]:
@@ -184,9 +184,12 @@ def test_the_same_people_added_twice_at_once_are_there_once() -> None:
 
 def test_of_two_saves_at_once_one_is_told() -> None:
     """Neither undoes the other in silence."""
-    row = templates.keep("Sale", "Hi")
+    row = templates.keep("Sale", "Hi", clock.now_ms())
     results = at_once(
-        *[lambda text=text: templates.change(row.id, "Sale", text, (), row.updated_at) for text in ("A", "B")]
+        *[
+            lambda text=text: templates.change(row.id, "Sale", text, clock.now_ms(), (), row.updated_at)
+            for text in ("A", "B")
+        ]
     )
 
     refused = [each for each in results if isinstance(each, errors.IllegalMove)]

@@ -10,6 +10,7 @@ import pytest
 from daemon import errors
 from daemon.auth import lockout, sessions, users
 from daemon.auth.lockout import MINUTE_MS, Try
+from daemon.db import clock as db_clock
 from daemon.db import connection
 from daemon.models import LoginFailure
 from daemon.states import Role
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("still_logins")
 def locked_ms(origin: Try = HOME, name: str = "Anna", password: str = GOOD) -> int:
     """For how long a try, even with the right password, is refused."""
     with pytest.raises(errors.TooManyTries) as refused:
-        sessions.by_password(origin, name, password)
+        sessions.by_password(origin, name, password, db_clock.now_ms())
     return refused.value.left_ms
 
 
@@ -38,7 +39,7 @@ def test_five_wrong_tries_lock_even_the_right_password_out(clock: Any) -> None:
     clock.advance(MINUTE_MS - 1)
     assert 1 == locked_ms()
     clock.advance(1)
-    assert sessions.by_password(HOME, "Anna", GOOD)
+    assert sessions.by_password(HOME, "Anna", GOOD, clock())
 
 
 def test_the_wait_doubles_up_to_an_hour(clock: Any) -> None:
@@ -64,7 +65,7 @@ def test_trying_while_it_is_locked_makes_nothing_worse(clock: Any) -> None:
         locked_ms()
     clock.advance(MINUTE_MS)
 
-    assert sessions.by_password(HOME, "Anna", GOOD)
+    assert sessions.by_password(HOME, "Anna", GOOD, clock())
 
 
 def test_a_quarter_of_an_hour_without_a_try_is_forgiven(clock: Any) -> None:
@@ -76,7 +77,7 @@ def test_a_quarter_of_an_hour_without_a_try_is_forgiven(clock: Any) -> None:
     for _ in range(4):
         wrong()
 
-    assert sessions.by_password(HOME, "Anna", GOOD)
+    assert sessions.by_password(HOME, "Anna", GOOD, clock())
 
 
 def test_one_address_does_not_lock_another_out() -> None:
@@ -86,8 +87,8 @@ def test_one_address_does_not_lock_another_out() -> None:
         wrong()
 
     locked_ms()
-    assert sessions.by_key(HOME, True, KEY)
-    assert sessions.by_password(ELSEWHERE, "Anna", GOOD)
+    assert sessions.by_key(HOME, True, KEY, db_clock.now_ms())
+    assert sessions.by_password(ELSEWHERE, "Anna", GOOD, db_clock.now_ms())
 
 
 def test_one_address_cannot_lock_a_name_out_however_long_it_tries(clock: Any) -> None:
@@ -105,19 +106,19 @@ def test_one_address_cannot_lock_a_name_out_however_long_it_tries(clock: Any) ->
 
     assert 25 < tries < 40
     assert highest <= lockout.NAME_TRIES // 2
-    assert sessions.by_password(ELSEWHERE, "Anna", GOOD)
+    assert sessions.by_password(ELSEWHERE, "Anna", GOOD, clock())
 
 
 def test_many_addresses_lock_a_name_out_but_not_the_key() -> None:
     """A botnet gets twenty tries; the owner still comes in with the key, and others with their names."""
     anna()
-    users.create("Ben", Role.VIEWER, GOOD, "test")
+    users.create("Ben", Role.VIEWER, GOOD, "test", db_clock.now_ms())
     for n in range(20):
         wrong(Try(f"203.0.113.{n}"))
 
     assert MINUTE_MS == locked_ms(ELSEWHERE)
-    assert sessions.by_key(ELSEWHERE, True, KEY)
-    assert sessions.by_password(ELSEWHERE, "Ben", GOOD)
+    assert sessions.by_key(ELSEWHERE, True, KEY, db_clock.now_ms())
+    assert sessions.by_password(ELSEWHERE, "Ben", GOOD, db_clock.now_ms())
 
 
 def test_a_browser_that_was_here_before_is_counted_by_itself() -> None:
@@ -129,7 +130,7 @@ def test_a_browser_that_was_here_before_is_counted_by_itself() -> None:
     for _ in range(5):
         wrong(HOME, "Ben")
 
-    assert sessions.by_password(known, "Anna", GOOD)
+    assert sessions.by_password(known, "Anna", GOOD, db_clock.now_ms())
     for _ in range(5):
         wrong(known)
     assert MINUTE_MS == locked_ms(known)
@@ -138,10 +139,10 @@ def test_a_browser_that_was_here_before_is_counted_by_itself() -> None:
 def test_a_right_login_forgives_the_name_but_not_the_address() -> None:
     """With an account of one's own one does not guess others' passwords without end."""
     anna()
-    users.create("Ben", Role.VIEWER, GOOD, "test")
+    users.create("Ben", Role.VIEWER, GOOD, "test", db_clock.now_ms())
     for _ in range(4):
         wrong(HOME, "Ben")
-    assert sessions.by_password(HOME, "Anna", GOOD)
+    assert sessions.by_password(HOME, "Anna", GOOD, db_clock.now_ms())
     wrong(HOME, "Ben")
 
     locked_ms(HOME, "Anna")
@@ -154,8 +155,8 @@ def test_a_right_login_does_not_begin_a_lock_anew(clock: Any) -> None:
         wrong()
     clock.advance(MINUTE_MS)
 
-    assert sessions.by_password(HOME, "Anna", GOOD)
-    assert sessions.by_password(HOME, "Anna", GOOD)
+    assert sessions.by_password(HOME, "Anna", GOOD, clock())
+    assert sessions.by_password(HOME, "Anna", GOOD, clock())
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_what_counts_as_one_address(first: str, second: str, same: bool) -> None
     if same:
         locked_ms(Try(second))
     else:
-        assert sessions.by_password(Try(second), "Anna", GOOD)
+        assert sessions.by_password(Try(second), "Anna", GOOD, db_clock.now_ms())
 
 
 def test_many_tries_at_once_get_no_more_than_one_by_one() -> None:
@@ -187,7 +188,7 @@ def test_many_tries_at_once_get_no_more_than_one_by_one() -> None:
 
     def guess(_: int) -> str:
         try:
-            sessions.by_password(HOME, "Anna", "wrong password")
+            sessions.by_password(HOME, "Anna", "wrong password", db_clock.now_ms())
         except errors.DaemonError as error:
             return type(error).__name__
         finally:
@@ -213,8 +214,8 @@ def test_confirming_the_own_password_is_limited_too() -> None:
     user = anna()
     for _ in range(5):
         with pytest.raises(errors.Unauthorized):
-            sessions.confirm(HOME, user.id, "wrong password")
+            sessions.confirm(HOME, user.id, "wrong password", db_clock.now_ms())
 
     with pytest.raises(errors.TooManyTries, match="wait 60 seconds"):
-        sessions.confirm(HOME, user.id, GOOD)
-    sessions.confirm(ELSEWHERE, user.id, GOOD)
+        sessions.confirm(HOME, user.id, GOOD, db_clock.now_ms())
+    sessions.confirm(ELSEWHERE, user.id, GOOD, db_clock.now_ms())

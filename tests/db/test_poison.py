@@ -173,7 +173,7 @@ async def test_a_job_whose_file_is_gone_waits_for_a_person(bench: Any, file: Any
     async with bench.sending(transport):
         await until(lambda: job_state(job) == JobState.PAUSED, "it is paused")
         await until(lambda: job_state(other) == JobState.COMPLETED, "the other one goes on")
-        shown = progress.progress(bench.settings, job_moves.job(job.id))
+        shown = progress.progress(bench.settings, job_moves.job(job.id), clock.now_ms())
         assert ("paused", 3) == (shown["status"], shown["pending"])
         assert "missing or damaged: restore it" in shown["reason"]
         assert {0} == {message.attempts for message in Message.select().where(Message.job == job)}

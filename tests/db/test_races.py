@@ -296,8 +296,8 @@ def test_the_same_idempotency_key_at_once(hand: Hand, start, until_it_waits, set
     answer: dict[str, Any] = {}
     try:
         with connection.write():
-            answer = creating.create(settings, order, "test")
-            repeating = start(creating.create, settings, order, "test")
+            answer = creating.create(settings, order, "test", hand.clock())
+            repeating = start(creating.create, settings, order, "test", hand.clock())
             until_it_waits(repeating)
             if first == "is rolled back":
                 raise ZeroDivisionError
@@ -351,7 +351,7 @@ class TestOnEveryDatabase:
 
         def create() -> dict[str, Any]:
             together.wait()
-            return creating.create(settings, order, "test")
+            return creating.create(settings, order, "test", hand.clock())
 
         answers = [each.result() for each in [start(create) for _ in range(4)]]
         assert [answers[0]] * 4 == answers

@@ -78,7 +78,9 @@ class Reports(RuleBasedStateMachine):
     @rule()
     def order(self) -> None:
         if Job.select().count() < 4:
-            create.create(self.settings, create.Order("Hi", numbers=PEOPLE[:3], account="default"), "person")
+            create.create(
+                self.settings, create.Order("Hi", numbers=PEOPLE[:3], account="default"), "person", clock.now_ms()
+            )
 
     @rule(count=st.integers(1, 3))
     def hand_over(self, count: int) -> None:

@@ -25,8 +25,8 @@ DAY_MS = 24 * 3_600_000
 
 def test_a_draft_is_begun_once(database: str) -> None:
     """The same id again is the draft that is there, with what is in it."""
-    first = drafts.begin("b" * 32, "test", "One")
-    again = drafts.begin("b" * 32, "test", "Two")
+    first = drafts.begin("b" * 32, "test", db_clock.now_ms(), "One")
+    again = drafts.begin("b" * 32, "test", db_clock.now_ms(), "Two")
     assert (first.id, "One", 1) == (again.id, again.name, DraftRow.select().count())
 
 
@@ -36,27 +36,27 @@ def test_the_report_and_the_people_are_frozen_and_started_once(prepared: Draft, 
     found = rehearse(settings, prepared)
     assert (3, {"opted_out": 1}) == (found.people, found.counts)
     draft = drafts.find(prepared.id)
-    jobs = {drafts.start(settings, draft.id, draft.version, "test") for _ in range(2)}
+    jobs = {drafts.start(settings, draft.id, draft.version, "test", db_clock.now_ms()) for _ in range(2)}
 
     assert [job.id for job in Job.select()] == list(jobs)
     numbers = [message.number for message in Message.select().order_by(Message.id)]
     assert NUMBERS[1:] == numbers
     with pytest.raises(errors.DraftChanged, match="was started as campaign"):
-        drafts.save(draft.id, draft.version, {"text": "Other"})
+        drafts.save(draft.id, draft.version, {"text": "Other"}, db_clock.now_ms())
 
 
 def test_whoever_got_a_campaign_lately_is_left_out_or_not(prepared: Draft, settings: Any) -> None:
     """As is wished; a test to oneself does not count, whatever else is called so does, and so does one in a queue."""
     send_to(settings, NUMBERS[0], name=dry_run.TEST + "x")
     send_to(settings, NUMBERS[1], kind=Kind.TEST)
-    create.create(settings, create.Order("x", numbers=[NUMBERS[2]]), "test")
+    create.create(settings, create.Order("x", numbers=[NUMBERS[2]]), "test", db_clock.now_ms())
     assert {"recent": 2} == rehearse(settings, prepared).counts
     assert {} == rehearse(settings, prepared, leave_out=False).counts
 
 
 def test_who_is_queued_in_a_paused_job_counts_as_one_who_gets_it(prepared: Draft, settings: Any) -> None:
     """It goes on when somebody resumes it."""
-    job_id = create.create(settings, create.Order("x", numbers=[NUMBERS[2]]), "test")["job_id"]
+    job_id = create.create(settings, create.Order("x", numbers=[NUMBERS[2]]), "test", db_clock.now_ms())["job_id"]
     lifecycle.pause(job_id, "test", db_clock.now_ms())
     assert {"recent": 1} == rehearse(settings, prepared).counts
 
@@ -74,7 +74,7 @@ def test_a_change_between_the_look_and_the_freeze_freezes_nothing(prepared: Draf
         at=0, total=0, people=0, counts={}, left_out=(), warnings=Notes(), version=prepared.version, starts=None,
         why=pacing.Why.READY, ends=None, jobs=0, messages=0,
     )  # fmt: skip
-    drafts.save(prepared.id, prepared.version, {"text": "Other"})
+    drafts.save(prepared.id, prepared.version, {"text": "Other"}, db_clock.now_ms())
     with pytest.raises(errors.DraftChanged, match="was changed in"):
         drafts.freeze(prepared, [], found)
     assert drafts.report(prepared) is None
@@ -82,11 +82,11 @@ def test_a_change_between_the_look_and_the_freeze_freezes_nothing(prepared: Draf
 
 def test_the_forecast_is_when_the_last_one_really_goes_out(prepared: Draft, settings: Any, clock: Any) -> None:
     """Beside another job that takes turns, at a second each, as a sender would do it."""
-    other = create.create(settings, create.Order("x", numbers=[f"+4915119{n:06}" for n in range(9)]), "test")
+    other = create.create(settings, create.Order("x", numbers=[f"+4915119{n:06}" for n in range(9)]), "test", clock())
     Job.update(delay_min_ms=1000, delay_max_ms=1000).where(Job.id == other["job_id"]).execute()
     found = rehearse(settings, prepared)
     draft = drafts.find(prepared.id)
-    mine = drafts.start(settings, draft.id, draft.version, "test")
+    mine = drafts.start(settings, draft.id, draft.version, "test", clock())
     now = began = found.starts
     last = 0
     while claimed := claim.claim("default", 1, now, 60_000, limits.rules(settings)):
@@ -102,13 +102,13 @@ def test_what_is_shown_is_reckoned_with_the_limits_as_they_are_now(prepared: Dra
     rehearse(settings, prepared)
     draft = drafts.find(prepared.id)
     limits.set_limits("default", {"daily_cap": 1}, "test")
-    found, people = dry_run.current(settings, draft)
+    found, people = dry_run.current(settings, draft, db_clock.now_ms())
     stored = drafts.report(draft)
     assert found and stored and people
     assert 4 == len(people)
     assert found.ends - found.starts >= 3 * DAY_MS > stored.ends - stored.starts
-    drafts.save(draft.id, draft.version, {"text": "Other"})
-    assert (stored, None) == dry_run.current(settings, drafts.find(draft.id))
+    drafts.save(draft.id, draft.version, {"text": "Other"}, db_clock.now_ms())
+    assert (stored, None) == dry_run.current(settings, drafts.find(draft.id), db_clock.now_ms())
 
 
 def test_a_window_within_the_quiet_hours_never_opens(prepared: Draft, make_settings: Any) -> None:
@@ -116,6 +116,6 @@ def test_a_window_within_the_quiet_hours_never_opens(prepared: Draft, make_setti
     settings = make_settings(quiet_hours="20:00-08:00")
     assert prepared.data.when is not None
     when = prepared.data.when.model_copy(update={"window": "21:00-23:00"})
-    drafts.save(prepared.id, prepared.version, {"when": when})
+    drafts.save(prepared.id, prepared.version, {"when": when}, db_clock.now_ms())
     found = rehearse(settings, prepared)
     assert (None, None) == (found.starts, found.ends)

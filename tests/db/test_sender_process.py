@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from daemon.campaigns import create
-from daemon.db import proxy
+from daemon.db import clock, proxy
 from daemon.delivery import counters, job_moves
 from daemon.models import Account, Event, Job, Message
 from daemon.states import JobState
@@ -58,7 +58,7 @@ def queue(database: str, settings: Any, people: Any) -> Iterator[Callable[..., J
 
     def queue(count: int, **order: Any) -> Job:
         numbers = [person.number for person in people(count)]
-        answer = create.create(settings, create.Order("Hello", numbers=numbers, **order), "test")
+        answer = create.create(settings, create.Order("Hello", numbers=numbers, **order), "test", clock.now_ms())
         return job_moves.job(answer["job_id"])
 
     yield queue

@@ -62,7 +62,7 @@ def test_a_short_longest_pause_alone_takes_the_shortest_along(hand, make_setting
     settings = make_settings(delay_min=4, delay_max=8)
     numbers = ["+4915110000000"]
     asked = [
-        create.check(settings, create.Order("Hi", numbers=numbers, **given)).delays
+        create.check(settings, create.Order("Hi", numbers=numbers, **given), hand.clock()).delays
         for given in ({"delay_max": 1}, {"delay_min": 9}, {})
     ]
     assert [(1_000, 1_000), (9_000, 9_000), (4_000, 8_000)] == asked
@@ -74,10 +74,10 @@ def test_a_text_under_a_picture_is_measured_as_a_caption(hand, tmp_path):
     part.write_bytes(b"\x89PNG")
     picture = uploads.add_attachment(hand.settings, part, "picture.png")["attachment_id"]
     numbers = ["+4915110000000"]
-    create.check(hand.settings, create.Order("x" * 1_100, numbers=numbers))
+    create.check(hand.settings, create.Order("x" * 1_100, numbers=numbers), hand.clock())
 
     with pytest.raises(errors.TemplateError, match=r"1.?024"):
-        create.check(hand.settings, create.Order("x" * 1_100, numbers=numbers, attachments=[picture]))
+        create.check(hand.settings, create.Order("x" * 1_100, numbers=numbers, attachments=[picture]), hand.clock())
 
 
 def test_only_the_account_that_heard_the_stop_confirms_it(hand, clock):

@@ -51,9 +51,9 @@ def test_a_draft_that_is_saved_while_it_starts_is_not_started(
     rehearsed: Draft, settings: Any, meanwhile: Callable[[Callable[[], object]], None]
 ) -> None:
     """Whoever saved was told that it is saved: the old text must not go out then."""
-    meanwhile(lambda: drafts.save(rehearsed.id, rehearsed.version, {"text": "Corrected"}))
+    meanwhile(lambda: drafts.save(rehearsed.id, rehearsed.version, {"text": "Corrected"}, clock.now_ms()))
     with pytest.raises(errors.DraftChanged):
-        drafts.start(settings, rehearsed.id, rehearsed.version, "test")
+        drafts.start(settings, rehearsed.id, rehearsed.version, "test", clock.now_ms())
     assert (0, "Corrected") == (Job.select().count(), drafts.find(rehearsed.id).data.text)
 
 
@@ -63,7 +63,7 @@ def test_a_draft_that_is_discarded_while_it_starts_is_not_started(
     """It is gone, and so is the campaign."""
     meanwhile(lambda: drafts.discard(rehearsed.id, "another tab"))
     with pytest.raises(errors.NotFound, match="discarded"):
-        drafts.start(settings, rehearsed.id, rehearsed.version, "test")
+        drafts.start(settings, rehearsed.id, rehearsed.version, "test", clock.now_ms())
     assert (0, 0) == (Job.select().count(), DraftRow.select().count())
 
 
@@ -71,10 +71,10 @@ def test_a_new_dry_run_while_it_starts_counts(
     rehearsed: Draft, settings: Any, meanwhile: Callable[[Callable[[], object]], None]
 ) -> None:
     """It has frozen other people under the same version."""
-    create.create(settings, create.Order("x", numbers=[NUMBERS[0]]), "test")
+    create.create(settings, create.Order("x", numbers=[NUMBERS[0]]), "test", clock.now_ms())
     meanwhile(lambda: rehearse(settings, rehearsed))
     with pytest.raises(errors.DraftChanged, match="dry run"):
-        drafts.start(settings, rehearsed.id, rehearsed.version, "test")
+        drafts.start(settings, rehearsed.id, rehearsed.version, "test", clock.now_ms())
     assert 1 == Job.select().count()
 
 
@@ -91,16 +91,18 @@ def test_a_start_that_breaks_off_leaves_the_draft_as_it_was(
     with monkeypatch.context() as patched:
         patched.setattr(create, "store", broken)
         with pytest.raises(errors.DatabaseBusy):
-            drafts.start(settings, rehearsed.id, rehearsed.version, "test")
+            drafts.start(settings, rehearsed.id, rehearsed.version, "test", clock.now_ms())
     assert 0 == Job.select().count()
-    job_id = drafts.start(settings, rehearsed.id, rehearsed.version, "test")
+    job_id = drafts.start(settings, rehearsed.id, rehearsed.version, "test", clock.now_ms())
     assert [job_id] == [job.id for job in Job.select()]
 
 
 def test_starts_and_saves_at_once_agree(prepared: Draft, settings: Any) -> None:
     """However they fall: a save that is confirmed is in no campaign that was begun from the text before it."""
     for _ in range(8):
-        draft = drafts.begin(secrets.token_hex(16), "test", "Spring", prepared.data, [("", drafts.rows(prepared))])
+        draft = drafts.begin(
+            secrets.token_hex(16), "test", clock.now_ms(), "Spring", prepared.data, [("", drafts.rows(prepared))]
+        )
         rehearse(settings, draft, leave_out=False)
         draft = drafts.find(draft.id)
 
@@ -113,10 +115,10 @@ def test_starts_and_saves_at_once_agree(prepared: Draft, settings: Any) -> None:
                 connection.close()
 
         def start(draft: Draft = draft) -> int:
-            return drafts.start(settings, draft.id, draft.version, "test")
+            return drafts.start(settings, draft.id, draft.version, "test", clock.now_ms())
 
         def save(draft: Draft = draft) -> Draft:
-            return drafts.save(draft.id, draft.version, {"text": "Corrected"})
+            return drafts.save(draft.id, draft.version, {"text": "Corrected"}, clock.now_ms())
 
         with ThreadPoolExecutor(3) as threads:
             one, saved, other = threads.map(attempt, (start, save, start))
@@ -129,22 +131,24 @@ def test_starts_and_saves_at_once_agree(prepared: Draft, settings: Any) -> None:
 def test_a_tab_from_before_another_dry_run_starts_nothing(rehearsed: Draft, settings: Any) -> None:
     """It shows a text that has been changed since, however ready the draft is again."""
     seen = rehearsed.version
-    drafts.save(rehearsed.id, seen, {"text": "Something else"})
+    drafts.save(rehearsed.id, seen, {"text": "Something else"}, clock.now_ms())
     rehearse(settings, rehearsed)
     with pytest.raises(errors.DraftChanged):
-        drafts.start(settings, rehearsed.id, seen, "the first tab")
+        drafts.start(settings, rehearsed.id, seen, "the first tab", clock.now_ms())
     assert 0 == Job.select().count()
 
 
 def walk(settings: Any, draft_id: str, numbers: list[str]) -> Draft:
     """A draft for these numbers, up to its dry run; its people are looked at on the way, as the page does."""
-    draft = drafts.begin(draft_id, "test")
-    draft = drafts.take_text(settings, draft, "\n".join(numbers))
-    draft = drafts.save(draft.id, draft.version, {"columns": draft.data.columns.model_copy(update={"sure": True})})
+    draft = drafts.begin(draft_id, "test", clock.now_ms())
+    draft = drafts.take_text(settings, draft, "\n".join(numbers), clock.now_ms())
+    draft = drafts.save(
+        draft.id, draft.version, {"columns": draft.data.columns.model_copy(update={"sure": True})}, clock.now_ms()
+    )
     assert numbers == [each.number for each in drafts.people(draft)]
     when = When(account="default", delay_min=1, delay_max=1)
     changes: Changes = {"numbers": ChosenNumbers(seen=True), "text": "Hi", "when": when}
-    return drafts.save(draft.id, draft.version, changes, "Spring")
+    return drafts.save(draft.id, draft.version, changes, clock.now_ms(), "Spring")
 
 
 def test_an_id_that_is_used_again_brings_nobody_back(database: str, settings: Any) -> None:
@@ -154,7 +158,7 @@ def test_an_id_that_is_used_again_brings_nobody_back(database: str, settings: An
     drafts.discard("a" * 32, "test")
     draft = walk(settings, "a" * 32, NUMBERS[2:])
     rehearse(settings, draft)
-    drafts.start(settings, draft.id, drafts.find(draft.id).version, "test")
+    drafts.start(settings, draft.id, drafts.find(draft.id).version, "test", clock.now_ms())
     assert NUMBERS[2:] == [message.number for message in Message.select().order_by(Message.id)]
 
 
@@ -164,7 +168,7 @@ def test_a_tab_of_a_discarded_draft_changes_nothing_in_the_next_one(database: st
     drafts.discard(old.id, "test")
     new = walk(settings, "a" * 32, NUMBERS[2:])
     with pytest.raises(errors.DraftChanged):
-        drafts.save(old.id, old.version, {"text": "Of the old tab"})
+        drafts.save(old.id, old.version, {"text": "Of the old tab"}, clock.now_ms())
     assert "Hi" == drafts.find(new.id).data.text
 
 
@@ -175,11 +179,12 @@ def test_a_callers_key_is_not_the_pages(rehearsed: Draft, settings: Any) -> None
     """A job planted under what the page would call its own is neither started nor sent as a test."""
     keys = [f"draft:{rehearsed.id}", f"test:{rehearsed.id}:n", f"list:{rehearsed.id}"]
     planted = {
-        create.create(settings, create.Order("Planted", numbers=[NUMBERS[0]], key=key), "api")["job_id"] for key in keys
+        create.create(settings, create.Order("Planted", numbers=[NUMBERS[0]], key=key), "api", clock.now_ms())["job_id"]
+        for key in keys
     }
     lists.create_list("Guests", ContactList([Contact(1, NUMBERS[0], {})]), rehearsed.id)
-    tested = dry_run.send_test(settings, rehearsed.id, NUMBERS[1], 1, "n", "test")
-    started = drafts.start(settings, rehearsed.id, rehearsed.version, "test")
+    tested = dry_run.send_test(settings, rehearsed.id, NUMBERS[1], 1, "n", "test", clock.now_ms())
+    started = drafts.start(settings, rehearsed.id, rehearsed.version, "test", clock.now_ms())
 
     assert not planted & {tested, started}
     assert (Kind.TEST, Kind.CAMPAIGN) == (Job.get_by_id(tested).kind, Job.get_by_id(started).kind)
@@ -192,7 +197,7 @@ def test_a_key_of_a_list_is_not_one_of_a_campaign(database: str, settings: Any) 
     """Each kind of request has its own, and so have the page's form and the API."""
     people = ContactList([Contact(1, NUMBERS[0], {})])
     made, _ = lists.create_list("Guests", people, "k")
-    create.create(settings, create.Order("x", numbers=[NUMBERS[0]], key="k"), "api")
+    create.create(settings, create.Order("x", numbers=[NUMBERS[0]], key="k"), "api", clock.now_ms())
     other, _ = lists.create_list("Friends", people, "k", KeyScope.LIST_FORM)
     assert made.id != other.id
     assert made == lists.create_list("Guests", people, "k")[0]
@@ -201,9 +206,9 @@ def test_a_key_of_a_list_is_not_one_of_a_campaign(database: str, settings: Any) 
 def test_the_same_key_for_other_attachments_is_told(database: str, settings: Any) -> None:
     """It is another message."""
     order = create.Order("x", numbers=[NUMBERS[0]], key="k")
-    create.create(settings, order, "test")
+    create.create(settings, order, "test", clock.now_ms())
     with pytest.raises(errors.KeyReused):
-        create.create(settings, replace(order, attachments=["f" * 32]), "test")
+        create.create(settings, replace(order, attachments=["f" * 32]), "test", clock.now_ms())
 
 
 def test_the_same_key_for_the_same_people_with_other_fields_is_another_list(database: str) -> None:
@@ -218,9 +223,9 @@ def test_the_same_key_for_the_same_people_with_other_fields_is_another_list(data
 
 def test_another_number_under_the_same_form_is_another_test(rehearsed: Draft, settings: Any) -> None:
     """After Back the form is the same one, and the number was mended; the same once more is the same test."""
-    first = dry_run.send_test(settings, rehearsed.id, NUMBERS[0], 1, "n", "test")
-    second = dry_run.send_test(settings, rehearsed.id, NUMBERS[1], 1, "n", "test")
-    again = dry_run.send_test(settings, rehearsed.id, NUMBERS[1], 1, "n", "test")
+    first = dry_run.send_test(settings, rehearsed.id, NUMBERS[0], 1, "n", "test", clock.now_ms())
+    second = dry_run.send_test(settings, rehearsed.id, NUMBERS[1], 1, "n", "test", clock.now_ms())
+    again = dry_run.send_test(settings, rehearsed.id, NUMBERS[1], 1, "n", "test", clock.now_ms())
 
     assert (first != second, second) == (True, again)
     assert NUMBERS[:2] == [message.number for message in Message.select().order_by(Message.id)]

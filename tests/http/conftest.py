@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient
 from daemon.api import endpoint
 from daemon.auth import passwords, sessions
 from daemon.config import Settings
+from daemon.db import clock
 from daemon.http import make_app
 from daemon.server.access import TOKEN_HEADER
 from daemon.server.visitors import COOKIE, SAFE
@@ -71,7 +72,7 @@ def _pages_send_their_token(monkeypatch: pytest.MonkeyPatch) -> None:
     async def with_token(self: TestClient[Any, Any], method: str, path: Any, **what: Any) -> ClientResponse:
         cookie = {each.key: each.value for each in self.session.cookie_jar}.get(COOKIE)
         headers = dict(what.pop("headers", None) or {})
-        if cookie and method not in SAFE and (found := sessions.session(cookie, KEY)):
+        if cookie and method not in SAFE and (found := sessions.session(cookie, KEY, clock.now_ms())):
             headers.setdefault(TOKEN_HEADER, found.csrf)
         return await send(self, method, path, headers=headers, **what)
 

@@ -18,7 +18,7 @@ from tests.support.scripted import until
 
 async def test_a_message_without_a_sender_becomes_uncertain_when_http_starts(database, settings, aiohttp_client: Any):
     directory.open_account("default", 1)
-    create.create(settings, create.Order("Hello", numbers=["+4915110000000"]), "test")
+    create.create(settings, create.Order("Hello", numbers=["+4915110000000"]), "test", clock.now_ms())
     long_ago = clock.now_ms() - 2 * pacing.DAY_MS
     Message.update(not_before=0).execute()
     (message,) = claim.claim("default", 1, long_ago, 1, pacing.Rules())

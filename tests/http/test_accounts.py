@@ -52,8 +52,8 @@ def browse(client: Client, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(passwords, "COST", (4, 1, 1))
 
     def enter(role: Role = Role.ADMIN) -> Client:
-        user = users.create("Anna", role, "correct horse", "test")
-        opened = sessions.open_session(user, KEY)
+        user = users.create("Anna", role, "correct horse", "test", clock.now_ms())
+        opened = sessions.open_session(user, clock.now_ms(), KEY)
         client.session.cookie_jar.update_cookies({COOKIE: opened.token}, client.make_url("/"))
         return client
 
@@ -219,7 +219,7 @@ async def test_roles(browse: Any) -> None:
         await caller.post(f"/accounts/default/{path}", None, 403)
     anna = users.every()[0]
     users.change_role(anna.id, Role.OPERATOR, "test")
-    opened = sessions.open_session(users.find(anna.id), KEY)
+    opened = sessions.open_session(users.find(anna.id), clock.now_ms(), KEY)
     client.session.cookie_jar.update_cookies({COOKIE: opened.token}, client.make_url("/"))
     await caller.post("/accounts/default/reload")
     await caller.post("/accounts/default/logout", None, 403)
@@ -389,7 +389,7 @@ async def test_the_account_is_named_by_its_job(browse: Any, settings: Any) -> No
     """With how many are left."""
     report(READY)
     order = create.Order("Hi", numbers=["+4915110000000", "+4915110000001"], name="Spring")
-    job_id = create.create(settings, order, "test")["job_id"]
+    job_id = create.create(settings, order, "test", clock.now_ms())["job_id"]
     text = await look(browse())
     assert f'<a href="/app/jobs/{job_id}"><bdi>Spring</bdi></a>' in text
     assert "2 left" in text

@@ -14,6 +14,7 @@ from daemon import config
 from daemon.campaigns import drafts
 from daemon.campaigns.draft_content import Reason
 from daemon.contacts import uploads
+from daemon.db import clock
 from daemon.models import Attachment, Job, Template
 from daemon.ops import retention
 from tests.http.conftest import form
@@ -208,7 +209,7 @@ async def test_what_a_killed_upload_has_left_is_swept(settings: Any, database: s
     for place, age in ((old, 3_601), (ahead, -120), (young, 3_500), (whole, 1e6)):
         place.write_bytes(b"x")
         os.utime(place, (now - age, now - age))
-    retention.prune(settings)
+    retention.prune(settings, clock.now_ms())
     assert {young.name, whole.name} == {place.name for place in whole.parent.iterdir()}
     young.unlink()
     assert 0 == uploads.sweep(settings, round(now * 1000))

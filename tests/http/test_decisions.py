@@ -34,7 +34,9 @@ def lost(settings: Settings) -> list[Message]:
     """Two uncertain messages of two jobs; of the first one's chat there is a picture."""
     found = []
     for person, seen in zip(PEOPLE, (SEEN, None), strict=True):
-        create.create(settings, create.Order("Hi {{ name }}", recipients=[person], name="Visit"), "test")
+        create.create(
+            settings, create.Order("Hi {{ name }}", recipients=[person], name="Visit"), "test", clock.now_ms()
+        )
         (message,) = claim.claim("default", 1, clock.now_ms(), 60_000, pacing.Rules())
         moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
         moves.lose(message, seen.evidence if seen else "Its sender fell silent.", clock.now_ms(), seen)
@@ -104,7 +106,7 @@ async def test_of_a_stopped_campaign_nothing_is_sent_again(
     api: Caller, settings: Settings, lost: list[Message]
 ) -> None:
     """But it can still be said that it was sent."""
-    create.create(settings, create.Order("Hi", numbers=["+4930231252", "+4930231253"]), "test")
+    create.create(settings, create.Order("Hi", numbers=["+4930231252", "+4930231253"]), "test", clock.now_ms())
     (message, _) = claim.claim("default", 2, clock.now_ms(), 60_000, pacing.Rules())
     moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
     moves.lose(message, "Who knows.", clock.now_ms())

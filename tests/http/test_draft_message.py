@@ -10,6 +10,7 @@ import pytest
 
 from daemon.campaigns import drafts, templates
 from daemon.contacts import uploads
+from daemon.db import clock
 from daemon.models import Job, Message
 from daemon.states import JobState
 from tests.support.drafting import (
@@ -109,7 +110,7 @@ async def test_each_one_gets_a_file_of_their_own(member: Client) -> None:
 
 async def test_templates_are_used_and_kept(member: Client) -> None:
     """From the message step, and from the templates' page into a new draft."""
-    kept = templates.keep("Spring", "Hello {{ name }}")
+    kept = templates.keep("Spring", "Hello {{ name }}", clock.now_ms())
     base = await with_columns(member)
     await post(member, f"{base}/numbers", go="next")
     await post(member, f"{base}/message", text="", template=str(kept.id), go="template")

@@ -47,7 +47,7 @@ async def test_the_dry_run_says_who_will_not_get_it_and_why(member: Client, sett
     )
     suppression.suppress(settings, "+33612345678", "asked", "test")
     earlier = create.Order("x", numbers=["+34612345678"])
-    create.create(settings, earlier, "test")
+    create.create(settings, earlier, "test", clock.now_ms())
     base = await with_message(member, "In {{ city }}", people)
     report = await check(member, base)
 
@@ -129,7 +129,7 @@ async def test_the_dry_run_reckons_with_the_queue_the_pace_and_the_window(
     alone = drafts.report(draft_of(base))
     assert alone is not None
     numbers = [person.number for person in people(30)]
-    create.create(settings, create.Order("x", numbers=numbers), "test")
+    create.create(settings, create.Order("x", numbers=numbers), "test", clock.now_ms())
     await check(member, base)
     shared = drafts.report(draft_of(base))
     assert shared is not None
@@ -187,9 +187,9 @@ async def test_a_start_whose_answer_was_lost_is_not_made_twice(member: Client, s
     base = await with_message(member)
     await check(member, base)
     draft = draft_of(base)
-    first = drafts.start(settings, draft.id, draft.version, "test")
+    first = drafts.start(settings, draft.id, draft.version, "test", clock.now_ms())
     Draft.update(job=None).where(Draft.id == draft.id).execute()
-    assert first == drafts.start(settings, draft.id, draft.version, "test")
+    assert first == drafts.start(settings, draft.id, draft.version, "test", clock.now_ms())
     assert 1 == Job.select().count()
 
 

@@ -41,8 +41,8 @@ async def test_a_clone_is_a_draft_with_all_of_it(member: Client, settings: Setti
     found = drafts.people(draft)
     originals = list(Message.select().where(Message.job == job_id).order_by(Message.id))
     assert [(row.number, row.fields) for row in originals] == [(each.number, each.fields) for each in found]
-    draft = dry_run.run(settings, draft.id, draft.version, 7, False)
-    made = drafts.start(settings, draft.id, draft.version, "test")
+    draft = dry_run.run(settings, draft.id, draft.version, 7, False, clock.now_ms())
+    made = drafts.start(settings, draft.id, draft.version, "test", clock.now_ms())
     assert (job_id, 3, "Greeting") == (Job.get_by_id(made).cloned_from, Job.get_by_id(made).total, draft.name)
     assert f'href="/app/jobs/{job_id}"' in await look(member, f"/app/jobs/{made}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -82,16 +83,16 @@ async def test_the_clock_alone_is_no_change(settings: Settings, database: str) -
     looks = 0
     given: list[dict[str, Any]] = []
 
-    async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+    async def timed(work: Callable[..., Any], *arguments: Any) -> Any:
         nonlocal looks
         looks += 1
-        changes = work(*arguments)
+        changes = work(*arguments, now=clock.now_ms())
         given.extend(state for kind, state in changes if kind == "job")
         await asyncio.sleep(0.002)
         return changes
 
-    told = feed.Feed(lambda everything, watched: feed.look(settings, everything, watched))
-    feed_task = asyncio.create_task(told.run(in_thread))
+    told = feed.Feed(partial(feed.look, settings))
+    feed_task = asyncio.create_task(told.run(timed))
     try:
         async with told.listen(job_id) as queue:
             kinds = [(await asyncio.wait_for(queue.get(), 5))[0] for _ in range(2)]

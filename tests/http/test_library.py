@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient
 from daemon.campaigns import templates
 from daemon.config import Settings
 from daemon.contacts import importer, list_entries, lists, uploads
+from daemon.db import clock
 from daemon.http import make_app
 from daemon.models import ContactList, ListEntry, Template
 from tests.http.conftest import KEY
@@ -253,7 +254,7 @@ async def test_a_refused_template_keeps_what_was_entered(desk):
 
 async def test_two_tabs_with_one_template(desk):
     """The later one gets its text back and is told."""
-    row = templates.keep("Sale", "Hi")
+    row = templates.keep("Sale", "Hi", clock.now_ms())
     await desk.submit(f"/app/templates/{row.id}", name="Sale", text="First", updated_at=row.updated_at)
     fields = {"name": "Sale", "text": "Second", "updated_at": row.updated_at}
     text = await desk.refused(f"/app/templates/{row.id}", 409, "since you opened it", **fields)
@@ -356,7 +357,7 @@ async def test_two_tabs_with_one_list(desk):
 
 async def test_what_people_wrote_stays_text(desk):
     """In names, fields, texts and searches."""
-    row = templates.keep(EVIL, EVIL)
+    row = templates.keep(EVIL, EVIL, clock.now_ms())
     made, _ = lists.create_list(EVIL, guests(EVIL))
     for path in (
         "/app/templates",

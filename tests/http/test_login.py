@@ -17,6 +17,7 @@ from daemon.auth import lockout, sessions, users
 from daemon.campaigns import create
 from daemon.campaigns.create import Order
 from daemon.config import Settings
+from daemon.db import clock
 from daemon.delivery import job_moves
 from daemon.models import Session
 from daemon.server import access
@@ -108,7 +109,7 @@ async def test_a_new_login_ends_the_one_before(client: Client) -> None:
     await log_in(client)
     await submit(client, "/app/login", key=KEY)
 
-    assert {None: 1} == {who: len(rows) for who, rows in sessions.everybody().items()}
+    assert {None: 1} == {who: len(rows) for who, rows in sessions.everybody(clock.now_ms()).items()}
 
 
 async def test_a_long_form_is_not_read(client: Client) -> None:
@@ -201,9 +202,9 @@ async def test_a_forged_mark_is_worth_nothing(client: Client, mark: str) -> None
 
 async def test_a_cookie_without_the_token_changes_nothing(client: Client, settings: Settings) -> None:
     """Whether it is missing, wrong, or of another session; the answer says what to do."""
-    job_id = int(create.create(settings, Order("Hi", numbers=["+4915110000012"]), "test")["job_id"])
+    job_id = int(create.create(settings, Order("Hi", numbers=["+4915110000012"]), "test", clock.now_ms())["job_id"])
     someone(client, anna())
-    other = sessions.session(sessions.open_session(None, KEY).token, KEY)
+    other = sessions.session(sessions.open_session(None, clock.now_ms(), KEY).token, KEY, clock.now_ms())
     assert other is not None
 
     for token in ("", "0" * 64, other.csrf):
@@ -220,7 +221,7 @@ async def test_a_cookie_without_the_token_changes_nothing(client: Client, settin
 async def test_the_token_may_come_in_a_field_of_the_form(client: Client, kind: str) -> None:
     """So pages work without a script, also those that send a file."""
     token = someone(client, anna())
-    session = sessions.session(token, KEY)
+    session = sessions.session(token, KEY, clock.now_ms())
     assert session is not None
     form = FormData({"csrf": session.csrf})
     if kind == "multipart":
@@ -229,7 +230,7 @@ async def test_the_token_may_come_in_a_field_of_the_form(client: Client, kind: s
     response = await bare(client, "/app/logout", form, HTML | origin(client))
 
     assert (303, "/app/login") == (response.status, response.headers["Location"])
-    assert sessions.session(token, KEY) is None
+    assert sessions.session(token, KEY, clock.now_ms()) is None
 
 
 async def test_what_is_no_form_has_no_token(client: Client) -> None:
@@ -238,7 +239,7 @@ async def test_what_is_no_form_has_no_token(client: Client) -> None:
     for kind in ("multipart/form-data", "multipart/form-data; boundary=x", "application/json", "text/plain"):
         headers = origin(client) | {"Content-Type": kind}
         assert 403 == (await bare(client, "/app/logout", b'{"csrf": "x"}', headers)).status
-    assert sessions.session(token, KEY)
+    assert sessions.session(token, KEY, clock.now_ms())
 
 
 async def test_the_key_in_the_header_needs_no_token(client: Client, api: Caller) -> None:
@@ -261,7 +262,7 @@ async def test_a_cookie_beside_a_wrong_key_does_not_count(client: Client) -> Non
 async def test_the_token_is_in_every_page(client: Client) -> None:
     """For scripts in the head, for forms in a field; strangers get none."""
     token = someone(client, anna(Role.ADMIN))
-    session = sessions.session(token, KEY)
+    session = sessions.session(token, KEY, clock.now_ms())
     assert session is not None
 
     text = await look(client, "/app/users")
@@ -289,7 +290,7 @@ async def test_logging_out_ends_the_session_itself(client: Client) -> None:
 async def test_a_session_that_has_ended_leads_to_the_login_and_back(client: Client) -> None:
     """A page to itself; a form to the page it stood on; a script gets 401."""
     token = someone(client, anna())
-    session = sessions.session(token, KEY)
+    session = sessions.session(token, KEY, clock.now_ms())
     assert session is not None
     Session.update(expires_at=1).execute()
     page = f"http://{client.host}:{client.port}/app/me?x=1"
@@ -313,7 +314,7 @@ async def test_an_open_event_stream_ends_with_its_session(client: Client, monkey
     someone(client, user_id)
 
     async with client.get("/events") as response:
-        users.disable(user_id, "test")
+        users.disable(user_id, "test", clock.now_ms())
         await asyncio.wait_for(response.content.read(), 10)
 
     assert 401 == (await client.get("/events")).status

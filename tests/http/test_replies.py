@@ -27,7 +27,7 @@ def job_id(settings: Any, database: str) -> int:
     """A campaign that two people have got."""
     people = [{"number": ONE, "name": "Anna <b>"}, {"number": TWO, "name": "Ben"}]
     order = create.Order("Hi {{ name }}", recipients=people, name="Spring & more")
-    made = int(create.create(settings, order, "test")["job_id"])
+    made = int(create.create(settings, order, "test", clock.now_ms())["job_id"])
     directory.open_account("default", clock.now_ms())
     for n in range(2):
         (message,) = claim.claim("default", 1, clock.now_ms(), 60_000, pacing.Rules())
@@ -41,8 +41,8 @@ def answer(number: str, key: str, text: str, now: int | None = None) -> None:
 
 
 async def look(client: Any, path: str, role: Role = Role.OPERATOR) -> str:
-    user = users.named("reader") or users.create("reader", role, "correct horse", "test")
-    token = sessions.open_session(user).token
+    user = users.named("reader") or users.create("reader", role, "correct horse", "test", clock.now_ms())
+    token = sessions.open_session(user, clock.now_ms()).token
     response = await client.get(path, headers=HTML | {"Cookie": f"{COOKIE}={token}"})
     assert 200 == response.status
     return str(await response.text())

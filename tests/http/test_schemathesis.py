@@ -32,12 +32,12 @@ def fill(settings: Settings) -> None:
     directory.open_account("default", now)
     for name in "ABC":
         order = create.Order("Hi {{ name }}", recipients=[{"number": "+4915110000000", "name": name}], name=name)
-        create.create(settings, order, "test")
+        create.create(settings, order, "test", clock.now_ms())
     (message,) = claim.claim("default", 1, now, 60_000, pacing.Rules())
     moves.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
     moves.lose(message, "Nobody can tell.", now)
     directory.report("default", Health(AccountState.NEEDS_LINK, qr="2@payload", link_code="ABCD1234"), now)
-    templates.keep("Sale", "Hi {{ name }}")
+    templates.keep("Sale", "Hi {{ name }}", clock.now_ms())
     lists.create_list("Guests", ContactList([Contact(1, "+4915110000001", {"name": "Ada"})], columns=["name"]))
     suppression.suppress(settings, "+4915110000009", "asked", "test")
 

@@ -42,8 +42,8 @@ async def browser(settings: Any, database: str, aiohttp_client: Callable[..., Aw
 
     async def make(role: Role) -> Client:
         client = await aiohttp_client(make_app(settings, KEY))
-        user = users.create(f"the {users.word(role)}", role, "correct horse", "test")
-        client.session.cookie_jar.update_cookies({COOKIE: sessions.open_session(user).token})
+        user = users.create(f"the {users.word(role)}", role, "correct horse", "test", clock.now_ms())
+        client.session.cookie_jar.update_cookies({COOKIE: sessions.open_session(user, clock.now_ms()).token})
         return client
 
     return make

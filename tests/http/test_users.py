@@ -10,6 +10,7 @@ from daemon.auth import lockout, passwords, sessions, users
 from daemon.campaigns import create
 from daemon.campaigns.create import Order
 from daemon.config import Settings
+from daemon.db import clock
 from daemon.models import Event, Message
 from daemon.server import access
 from daemon.server.visitors import SETTINGS
@@ -32,7 +33,7 @@ async def test_an_administrator_adds_a_user_who_then_gets_in(client: Client) -> 
     assert "<bdi>Ben</bdi>" in text
     ben = users.named("ben")
     assert ben is not None and "viewer" == ben.role
-    sessions.by_password(lockout.Try("192.0.2.1"), "Ben", GOOD)
+    sessions.by_password(lockout.Try("192.0.2.1"), "Ben", GOOD, clock.now_ms())
     assert "1 session, last used" in re.sub(r"\s+", " ", await look(client, "/app/users"))
 
 
@@ -65,7 +66,7 @@ async def test_a_user_is_changed_on_their_own_page(client: Client) -> None:
     someone(client)
     user_id = anna()
     page = f"/app/users/{user_id}"
-    sessions.open_session(users.find(user_id))
+    sessions.open_session(users.find(user_id), clock.now_ms())
 
     for path, fields, done in (
         ("/sessions/end", {}, "ended"),
@@ -79,8 +80,8 @@ async def test_a_user_is_changed_on_their_own_page(client: Client) -> None:
         assert 'role="status"' in await look(client, f"{page}?done={done}")
 
     assert "admin" == users.find(user_id).role
-    assert [] == sessions.sessions(user_id)
-    assert sessions.by_password(lockout.Try("192.0.2.1"), "Anna", "another good one")
+    assert [] == sessions.sessions(user_id, clock.now_ms())
+    assert sessions.by_password(lockout.Try("192.0.2.1"), "Anna", "another good one", clock.now_ms())
 
 
 async def test_nobody_takes_their_own_way_in_away(client: Client) -> None:
@@ -105,12 +106,12 @@ async def test_a_user_that_is_not_there_is_not_found(client: Client) -> None:
 async def test_everybody_who_came_with_the_key_is_logged_out_at_once(client: Client) -> None:
     """The one who presses it as well."""
     someone(client)
-    sessions.open_session(None, KEY)
+    sessions.open_session(None, clock.now_ms(), KEY)
 
     response = await submit(client, "/app/users/key/sessions/end")
 
     assert 303 == response.status
-    assert {} == sessions.everybody()
+    assert {} == sessions.everybody(clock.now_ms())
 
 
 # One's own
@@ -120,13 +121,13 @@ async def test_a_user_changes_the_own_password_and_stays_in(client: Client) -> N
     """In this browser only."""
     user_id = anna(Role.VIEWER)
     someone(client, user_id)
-    sessions.open_session(users.find(user_id))
+    sessions.open_session(users.find(user_id), clock.now_ms())
 
     response = await submit(client, "/app/me/password", password=GOOD, new="another good one", again="another good one")
 
     assert (303, "/app/me?done=own") == (response.status, response.headers["Location"])
     assert "Your password is changed" in await look(client, "/app/me?done=own")
-    assert 1 == len(sessions.sessions(user_id))
+    assert 1 == len(sessions.sessions(user_id, clock.now_ms()))
 
 
 @pytest.mark.parametrize(
@@ -168,22 +169,22 @@ async def test_logging_out_everywhere(client: Client) -> None:
     """All of one's own sessions, and nobody else's."""
     user_id = anna(Role.VIEWER)
     someone(client, user_id)
-    sessions.open_session(users.find(user_id))
-    sessions.open_session(None, KEY)
+    sessions.open_session(users.find(user_id), clock.now_ms())
+    sessions.open_session(None, clock.now_ms(), KEY)
 
     response = await submit(client, "/app/me/logout")
 
     assert (303, "/app/login") == (response.status, response.headers["Location"])
-    assert {None: 1} == {who: len(rows) for who, rows in sessions.everybody().items()}
+    assert {None: 1} == {who: len(rows) for who, rows in sessions.everybody(clock.now_ms()).items()}
 
 
 async def test_the_history_says_who_did_it(client: Client, api: Caller, settings: Settings) -> None:
     """A user's name; `page` for whoever came with the key, `api` for a program."""
-    by_page = sessions.session(sessions.open_session(None, KEY).token, KEY)
+    by_page = sessions.session(sessions.open_session(None, clock.now_ms(), KEY).token, KEY, clock.now_ms())
     assert by_page is not None
     made = []
     for who in (anna(), None, "api"):
-        job_id = int(create.create(settings, Order("Hi", numbers=["+4915110000012"]), "test")["job_id"])
+        job_id = int(create.create(settings, Order("Hi", numbers=["+4915110000012"]), "test", clock.now_ms())["job_id"])
         if who == "api":
             await api.post(f"/stop/{job_id}")
         else:

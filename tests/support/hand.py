@@ -34,7 +34,7 @@ class Hand:
             {"number": person.number, **person.fields} for person in self.people(count, order.pop("first", 0))
         ]
         order = {"text": "Hello {{ name }}", "recipients": recipients} | order
-        answer = create.create(self.settings, create.Order(**order), "test")
+        answer = create.create(self.settings, create.Order(**order), "test", db_clock.now_ms())
         return job_moves.job(answer["job_id"])
 
     def claim(self, limit: int = 1, account: str = "default") -> list[Message]:

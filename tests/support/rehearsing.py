@@ -20,7 +20,7 @@ NUMBERS = [f"+491511{n:07}" for n in range(4)]
 
 def send_to(settings: Any, number: str, **order: Any) -> None:
     """A campaign that this person has got."""
-    job_id = create.create(settings, create.Order("x", numbers=[number], **order), "test")["job_id"]
+    job_id = create.create(settings, create.Order("x", numbers=[number], **order), "test", clock.now_ms())["job_id"]
     message = Message.get(Message.job == job_id)
     now = clock.now_ms()
     (message,) = claim.claim("default", 1, now, 60_000, pacing.Rules())
@@ -31,7 +31,7 @@ def send_to(settings: Any, number: str, **order: Any) -> None:
 
 def rehearse(settings: Any, draft: Draft, days: int = 7, leave_out: bool = True) -> Report:
     fresh = drafts.find(draft.id)
-    dry_run.run(settings, draft.id, fresh.version, days, leave_out)
+    dry_run.run(settings, draft.id, fresh.version, days, leave_out, clock.now_ms())
     found = drafts.report(fresh)
     assert found is not None
     return found
@@ -40,10 +40,10 @@ def rehearse(settings: Any, draft: Draft, days: int = 7, leave_out: bool = True)
 def prepare(settings: Any) -> Draft:
     """A draft for four people, up to its dry run."""
     directory.open_account("default", clock.now_ms())
-    draft = drafts.begin(secrets.token_hex(16), "test")
-    draft = drafts.take_text(settings, draft, "\n".join(NUMBERS))
+    draft = drafts.begin(secrets.token_hex(16), "test", clock.now_ms())
+    draft = drafts.take_text(settings, draft, "\n".join(NUMBERS), clock.now_ms())
     assert draft.data.columns is not None
     columns = draft.data.columns.model_copy(update={"sure": True})
     when = When(account="default", delay_min=1, delay_max=1)
     changes: Changes = {"columns": columns, "numbers": ChosenNumbers(seen=True), "text": "Hi", "when": when}
-    return drafts.save(draft.id, draft.version, changes, "Spring")
+    return drafts.save(draft.id, draft.version, changes, clock.now_ms(), "Spring")

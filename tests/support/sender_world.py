@@ -268,9 +268,9 @@ class World:
 
     def order(self, account: str, numbers: list[str]) -> None:
         text = f"Message {Job.select().count()}"
-        job_id = create.create(self.settings[account], create.Order(text, numbers=numbers, account=account), "person")[
-            "job_id"
-        ]
+        job_id = create.create(
+            self.settings[account], create.Order(text, numbers=numbers, account=account), "person", clock.now_ms()
+        )["job_id"]
         self.asked |= {(job_id, number) for number in numbers}
 
     def decide(self, sent: bool) -> None:

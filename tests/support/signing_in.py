@@ -8,6 +8,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
 from daemon.auth import sessions, users
+from daemon.db import clock
 from daemon.server import access
 from daemon.server.visitors import COOKIE
 from daemon.states import Role
@@ -35,12 +36,12 @@ async def look(client: Client, path: str, status: int = 200) -> str:
 
 
 def anna(role: Role = Role.OPERATOR) -> int:
-    return int(users.create("Anna", role, GOOD, "test").id)
+    return int(users.create("Anna", role, GOOD, "test", clock.now_ms()).id)
 
 
 def someone(client: Client, user_id: int | None = None) -> str:
     """Put a session into the browser; its cookie."""
-    opened = sessions.open_session(users.find(user_id) if user_id else None, KEY)
+    opened = sessions.open_session(users.find(user_id) if user_id else None, clock.now_ms(), KEY)
     client.session.cookie_jar.update_cookies({COOKIE: opened.token}, client.make_url("/"))
     return opened.token
 
@@ -50,8 +51,8 @@ def session_of(role: Role | None) -> dict[str, str]:
     if role is None:
         return {}
     word = users.word(role)
-    user = users.named(f"the {word}") or users.create(f"the {word}", role, "correct horse", "test")
-    opened = sessions.open_session(user)
-    row = sessions.session(opened.token, KEY)
+    user = users.named(f"the {word}") or users.create(f"the {word}", role, "correct horse", "test", clock.now_ms())
+    opened = sessions.open_session(user, clock.now_ms())
+    row = sessions.session(opened.token, KEY, clock.now_ms())
     assert row is not None
     return {"Cookie": f"{COOKIE}={opened.token}", access.TOKEN_HEADER: row.csrf, "Sec-Fetch-Site": "same-origin"}

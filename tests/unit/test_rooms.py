@@ -109,3 +109,53 @@ def test_no_test_is_another_ones_helper() -> None:
     imports = re.compile(r"^\s*from (tests(?:\.\w+)*\.test_\w+) import|^\s*import (tests\S*\.test_\w+)", re.M)
 
     assert {} == {path.name: found for path in files("tests") if (found := imports.findall(path.read_text()))}
+
+
+ON_THE_EDGE = {"api", "pages", "server", "http.py", "sender.py", "process.py"}  # they ask the clock, and pass on `now`
+CLOCKS = {"now_ms", "time", "time_ns", "now", "utcnow", "today"}
+OF_CLOCKS = {"clock", "db_clock", "time", "datetime", "date"}
+OWN_TIME = {
+    "db/clock.py": "the clock itself",
+    "delivery/db_thread.py": "the sender's edge: its database thread asks the clock for all that it runs",
+    "ops/retention.py": "files have the time of this machine, not of the database",
+    "transports/browser/screens.py": "WhatsApp's page tells how long, by the time of this machine",
+    **dict.fromkeys(("contacts/lists.py", "contacts/suppression.py", "contacts/uploads.py"), "not passed on yet"),
+}
+
+
+def clocks_in(tree: ast.Module) -> list[int]:
+    """The lines on which a clock that tells the time of day is asked, or handed on to be asked later."""
+    asked = [
+        node.lineno for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in CLOCKS
+        and isinstance(node.value, ast.Name) and node.value.id in OF_CLOCKS
+    ]  # fmt: skip
+    imported = [
+        node.lineno for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module in ("daemon.db.clock", "time")
+        and any(alias.name in ("now_ms", "time", "time_ns") for alias in node.names)
+    ]  # fmt: skip
+    return sorted(asked + imported)
+
+
+def test_below_the_edge_the_time_is_an_argument() -> None:
+    """So one piece of work has one time, and a test can be at any."""
+    below = [path for path in files("daemon") if path.relative_to(DAEMON).parts[0] not in ON_THE_EDGE]
+    found = {str(path.relative_to(DAEMON)): clocks_in(ast.parse(path.read_text())) for path in below}
+
+    assert set(OWN_TIME) == {path for path, lines in found.items() if lines}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "clock.now_ms()",
+        "work(clock.now_ms)",
+        "from daemon.db.clock import now_ms",
+        "time.time_ns() // 1_000_000",
+        "datetime.now(UTC)",
+    ],
+)
+def test_a_clock_is_seen(code: str) -> None:
+    """However it is asked."""
+    assert [1] == clocks_in(ast.parse(code))
