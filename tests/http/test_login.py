@@ -327,7 +327,7 @@ async def test_a_stream_outlives_a_busy_database(client: Client, monkeypatch: An
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def busy(_: str) -> bool:
+    def busy(_: str, now: int) -> bool:
         loop.call_soon_threadsafe(asked.set)
         raise errors.DatabaseBusy("busy")
 
@@ -343,7 +343,7 @@ async def test_a_busy_database_lets_nobody_in_and_says_so(client: Client, monkey
     """503, as everywhere."""
     someone(client, anna())
 
-    def busy(*_: Any) -> None:
+    def busy(*_: Any, **__: Any) -> None:
         raise errors.DatabaseBusy("busy")
 
     monkeypatch.setattr(sessions, "session", busy)
