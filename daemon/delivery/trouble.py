@@ -54,7 +54,7 @@ class Trouble:
         self._standing.no_longer(Hold.STUCK_ON_CLOCK)
         if len(self._stuck) > 1:
             lasts_ms = min(FIRST_HOLD_MS * 2 ** (len(self._stuck) - 2), LONGEST_HOLD_MS)
-            until_ms = await self._db(clock.now_ms) + lasts_ms
+            until_ms = await self._db.now() + lasts_ms
             detail = "Message after message waits for WhatsApp's tick. One more is tried when this hold ends."
             self._standing.hold = Health(AccountState.HELD, Hold.STUCK_ON_CLOCK, until_ms, detail)
         await self._standing.report()

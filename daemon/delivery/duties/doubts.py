@@ -125,7 +125,7 @@ class Doubts:
         doubt.next_look = now + ASIDE_S
         if now - (doubt.clock_since or now) >= (GIVE_UP_HELD_S if blamed else GIVE_UP_S):
             why = "It is in the chat without WhatsApp's tick, also after WhatsApp Web was loaded anew."
-            await self._context.endings.move(lane, moves.lose, why, found)
+            await self._context.endings.move(lane, moves.lose, why, found=found)
         elif blamed and now - (doubt.reloaded_at or 0.0) >= AGAIN_S:
             await self._reload(doubt)
             doubt.next_look = 0.0
