@@ -20,7 +20,6 @@ from daemon.campaigns import create, lifecycle, progress, queries, recipients
 from daemon.campaigns import report as job_report
 from daemon.campaigns.idempotency import Once
 from daemon.campaigns.queries import JobRow
-from daemon.contacts import masking
 from daemon.db import clock
 from daemon.delivery import job_moves
 from daemon.errors import AttachmentLost, IllegalMove, NotFound
@@ -126,7 +125,7 @@ def spreadsheet(caller: Caller, *, job_id: JobId, state: InState | None = None, 
 @endpoint.get("/jobs/{job_id}/rejected.csv", scope=Scope.READ, errors=(NotFound,), tag="jobs")
 def rejected(caller: Caller, *, job_id: JobId) -> Csv:
     """The rows that were rejected when the job was created, with the reason for each, as CSV."""
-    text = masking.text(job_report.as_csv([job_report.REJECTED, *(row[:3] for row in job_moves.job(job_id).rejected)]))
+    text = job_report.as_csv(job_report.rejected(job_moves.job(job_id).rejected))
     return Csv(f"job-{job_id}-rejected.csv", iter([text.encode()]))
 
 

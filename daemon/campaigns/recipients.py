@@ -24,7 +24,6 @@ from daemon.states import State
 PAGE = 100
 MAX_SEARCH = 200
 SOME_DIGITS = 3  # with fewer of them a word beside others, such as 7 in "room 7", is not a part of a number
-HIDDEN_DIGITS = 3  # so many in a row would help to find out a number that is masked for the reader
 
 _BETWEEN_DIGITS = re.compile(r"[\s()+./\u00a0\u2010-\u2015-]")
 _STRUCTURE = ("{", "}", ",", ":")
@@ -119,8 +118,7 @@ def _phrases(search: str) -> list[str]:
     text = " ".join(search.split())
     if len(text) > MAX_SEARCH:
         raise errors.InvalidInput(f"A search text can be at most {MAX_SEARCH} characters long.")
-    if masking.hidden.get() and re.search(rf"\d{{{HIDDEN_DIGITS}}}", _BETWEEN_DIGITS.sub("", text)):
-        raise errors.InvalidInput("Numbers are hidden from you, so they cannot be searched for: search for a name.")
+    masking.searchable(text)
     return [text] if _digits(text) else text.split()
 
 
@@ -133,7 +131,7 @@ def _digits(text: str) -> str:
 def _found_by(phrase: str, columns: list[str], alone: bool) -> Any:
     parts = [_contains(_values(phrase, columns), json.dumps(phrase, ensure_ascii=False)[1:-1])]
     parts.append(_contains(Message.error, phrase))
-    if not masking.hidden.get() and (alone or len(_digits(phrase)) >= SOME_DIGITS):
+    if alone or len(_digits(phrase)) >= SOME_DIGITS:
         parts += [_like(Message.number, pattern) for pattern in _number_patterns(phrase)]
     return reduce(or_, parts)
 

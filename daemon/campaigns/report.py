@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from daemon.contacts import masking
 from daemon.formats import tabular
@@ -19,7 +20,7 @@ EXCEL_MARK = "\ufeff"
 
 def head(columns: Sequence[str]) -> list[str]:
     """The titles of the report's columns; `columns` are the names of the recipients' fields."""
-    return ["row", "number", *_titles(columns), *REPORTED]
+    return ["row", "number", *map(masking.title, _titles(columns)), *REPORTED]
 
 
 def _titles(columns: Sequence[str]) -> list[str]:
@@ -38,18 +39,22 @@ def line(row: Message, columns: Sequence[str]) -> list[int | str]:
     """One recipient as the reader may see them: whole numbers and texts, times in ISO 8601 (UTC)."""
     times = (row.sent_at, row.delivered_at, row.read_at)
     fields: Mapping[str, str] = row.fields
-    seen: list[int | str] = masking.tree(
-        [
-            row.row,
-            row.number,
-            *(fields.get(name, "") for name in columns),
-            row.state,
-            row.attempts,
-            row.error or "",
-            *(instant(at).isoformat(timespec="milliseconds") if at else "" for at in times),
-        ]
-    )
-    return seen
+    return [
+        row.row,
+        masking.phone(row.number),
+        *(masking.text(fields.get(name, "")) for name in columns),
+        row.state,
+        row.attempts,
+        masking.text(row.error or ""),
+        *(instant(at).isoformat(timespec="milliseconds") if at else "" for at in times),
+    ]
+
+
+def rejected(rows: Iterable[Sequence[Any]]) -> Iterator[list[int | str]]:
+    """The rows that a job rejected, as the reader may see them; from the titles on."""
+    yield list(REJECTED)
+    for place, value, reason, *_ in rows:
+        yield [place, masking.value(value), masking.text(reason)]
 
 
 def as_csv(rows: Iterable[Sequence[int | str]], plain: int | None = None) -> str:

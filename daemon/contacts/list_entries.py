@@ -14,6 +14,7 @@ from typing import Any
 import peewee
 
 from daemon import errors
+from daemon.contacts import masking
 from daemon.db.proxy import database
 from daemon.formats import tabular
 from daemon.models import ContactList, ListEntry
@@ -56,7 +57,7 @@ def entries(
 
     search: a part of the number (however it is written) or of any field, in whatever case. Raises NotFound.
     """
-    wanted, columns = tabular.clean(search).casefold(), find(list_id).columns
+    wanted, columns = tabular.clean(masking.searchable(search)).casefold(), find(list_id).columns
     digits = "".join(filter(str.isdigit, wanted)) if wanted and _IN_NUMBERS.issuperset(wanted) else ""
     # The fields are stored as JSON: what may also be a title of theirs or a sign of JSON's is looked at again here.
     doubtful = bool(wanted) and (bool(_IN_JSON & set(wanted)) or any(wanted in name for name in columns))

@@ -17,7 +17,7 @@ import structlog
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.contacts import importer, uploads
+from daemon.contacts import importer, masking, uploads
 from daemon.db import clock
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
@@ -171,7 +171,7 @@ def page(search: str = "", cursor: str | None = None, limit: int = PAGE) -> tupl
 
 def _matching(search: str) -> Any:
     query = Suppression.select()
-    text = " ".join(search.split())
+    text = masking.searchable(" ".join(search.split()))
     if not text:
         return query
     digits = "".join(sign for sign in text if sign.isdecimal())

@@ -14,7 +14,7 @@ from daemon.campaigns.queries import JobRow, MessageRow
 from daemon.campaigns.recipients import Page, Selection
 from daemon.campaigns.timeline import Course, course
 from daemon.config import Settings
-from daemon.contacts import uploads
+from daemon.contacts import masking, uploads
 from daemon.db import clock
 from daemon.delivery import evidence, job_moves, replies
 from daemon.formats import template
@@ -173,7 +173,7 @@ def _message_page(settings: Settings, message_id: int, selection: Selection) -> 
     return {
         "job": job_view(settings, found),
         "message": message_view(row, name_columns(found.columns)),
-        "fields": row.fields,
+        "fields": masking.fields(row.fields),
         "evidence": evidence.newest(message_id),
         "events": [
             {

@@ -197,11 +197,10 @@ def test_who_sees_no_numbers_cannot_find_them_out(job):
     """A search for digits would tell them one by one; names are found as ever."""
     masking.hidden.set(True)
     try:
-        for search in ("+49151", "151", "0 1 5 1", "anna 123"):
+        for search in ("+49151", "151", "0 1 5 1", "anna 123", "49", "5", "anna 5", "٥", "１", "④", "²"):
             with pytest.raises(errors.InvalidInput, match="hidden"):
                 found(job, search)
         assert [0, 4] == found(job, "anna")
-        assert [] == found(job, "49")
     finally:
         masking.hidden.set(False)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Body, Time, example
+from daemon.api.schemas.common import Body, Phone, Time, example
 
 
 class Limits(Body):
@@ -103,5 +103,5 @@ class LinkCode(Answer):
     """The code to enter on the phone to link it."""
 
     code: str
-    number: str | None
+    number: Phone | None
     at: Time | None

@@ -67,7 +67,10 @@ Instant = Annotated[
 ]
 Amount = Annotated[int, Field(ge=0, strict=True)]
 Id = Annotated[int, Field(ge=0, le=MAX_ID, strict=True)]
-Phone = Annotated[str, PlainSerializer(masking.phone, return_type=str)]  # masked for whoever may only look
+# Masked for whoever may only look: a number, what stands in its place, and a contact's fields.
+Phone = Annotated[str, PlainSerializer(masking.phone, return_type=str)]
+Value = Annotated[str, PlainSerializer(masking.value, return_type=str)]
+Fields = Annotated[dict[str, str], PlainSerializer(masking.fields, return_type=dict[str, str])]
 Time = Annotated[int, Field(description="UTC epoch milliseconds.")]
 Items = Annotated[list[Any], Field(description="Each is judged on its own: a bad one never sinks the good ones.")]
 
@@ -100,7 +103,7 @@ class Rejected(Answer):
     row: int | None = Field(None, exclude_if=absent)
     index: int | None = Field(None, exclude_if=absent)
     position: int = Field(description="Whichever of both there is.")
-    value: str
+    value: Value
     reason: str = Field(description="For a person.")
     code: str = Field("other", description="The same for a program, such as `missing` or `too_few_digits`.")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Amount, Body, Done, Instant, Items, Phone, Rejected, Time, example
+from daemon.api.schemas.common import Amount, Body, Done, Fields, Instant, Items, Phone, Rejected, Time, example
 from daemon.campaigns import create
 from daemon.states import State
 
@@ -107,7 +107,7 @@ class Message(Answer):
     job_id: int
     row: int = Field(description="Where it stood in the file or list.")
     number: Phone
-    fields: dict[str, str]
+    fields: Fields
     state: State
     attempts: int
     error: str | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Body, Done, Id, Items, Phone, Rejected, Time, example
+from daemon.api.schemas.common import Body, Done, Fields, Id, Items, Phone, Rejected, Time, example
 
 
 class UploadRow(Answer):
@@ -13,7 +13,7 @@ class UploadRow(Answer):
 
     row: int
     number: Phone
-    fields: dict[str, str]
+    fields: Fields
 
 
 class Upload(Answer):
@@ -142,7 +142,7 @@ class Entry(Answer):
 
     id: int
     number: Phone
-    fields: dict[str, str]
+    fields: Fields
 
 
 class Entries(Answer):
