@@ -126,6 +126,7 @@ def stored(language: str) -> Catalog:
 def update(language: str, wanted: Catalog) -> Catalog:
     """The language's catalog with all that there is now: new messages empty, old ones gone."""
     catalog = stored(language)
+    wanted.creation_date = catalog.creation_date  # else each update would conflict with every other one
     catalog.update(wanted, no_fuzzy_matching=True)
     catalog.obsolete.clear()
     with (languages.FOLDER / f"{language}.po").open("wb") as file:
