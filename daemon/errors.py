@@ -6,7 +6,7 @@ DaemonError
 ├── AccountInUse           another sender already drives this account
 ├── DatabaseUnusable       the database is corrupt, read-only or newer than this program
 ├── DatabaseBusy           the database is locked or unreachable for now; nothing was changed
-│   └── DiskFull           there is no room left for what is to be stored; nothing was changed
+│   └── DiskFull           there is no room left on the disk for what is to be stored
 ├── Unauthorized           no key, or not the right one
 ├── Forbidden              logged in, but the role does not allow it
 │   └── StalePage          the page was made for another login: its token is not this session's
@@ -69,8 +69,8 @@ class DatabaseBusy(DaemonError):
 class DiskFull(DatabaseBusy):
     """The disk of the database or of the data folder is full."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"The disk is full ({reason}): make room on it, then try again; nothing was changed.")
+    def __init__(self) -> None:
+        super().__init__("The disk is full: make room where wasender keeps its data, then try again.")
 
 
 class Unauthorized(DaemonError):

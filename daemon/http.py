@@ -44,6 +44,7 @@ def make_app(settings: Settings, key: str) -> web.Application:
     app[visitors.SETTINGS] = settings
     app[visitors.API_KEY] = key
     app[pages.ONE_BY_ONE] = pages.Queue()
+    app[connections.ANONYMOUS] = endpoint.anonymous_limits()
     app[feed.FEED] = feed.Feed(partial(feed.look, settings))
     app.on_response_prepare.append(secure.secure)
     feed.set_up(app)

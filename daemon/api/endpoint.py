@@ -18,7 +18,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
@@ -101,6 +101,7 @@ class Endpoint:
     answer: type[Any]
     takes_once: bool
     statuses: dict[int, str] = field(default_factory=dict)  # other than 200, and what they mean
+    anonymous_bytes: int | None = None  # the longest body of somebody without a key; None: that of a login
 
     @property
     def name(self) -> str:
@@ -204,6 +205,11 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
+def anonymous_limits() -> dict[Any, int]:
+    """The handlers that take a longer body than others from somebody without a key, each with its limit in bytes."""
+    return {each.serve: each.anonymous_bytes for each in REGISTRY if each.anonymous_bytes is not None}
+
+
 def _declare(
     method: str,
     path: str,
@@ -212,11 +218,14 @@ def _declare(
     tag: str,
     errors: tuple[type[errors.DaemonError], ...] = (),
     statuses: dict[int, str] | None = None,
+    anonymous_bytes: int | None = None,
 ) -> Callable[[Work], Work]:
-    """statuses: those an answer may have other than 200, and what they mean."""
+    """statuses: those an answer may have other than 200, and what they mean. anonymous_bytes: the longest body of
+    somebody without a key, where it may be longer than that of a login, as for one that is checked by its signature."""
 
     def declare(work: Work) -> Work:
-        REGISTRY.append(_read(work, method, path, scope, errors, tag, statuses or {}))
+        declared = _read(work, method, path, scope, errors, tag, statuses or {})
+        REGISTRY.append(replace(declared, anonymous_bytes=anonymous_bytes))
         return work
 
     return declare

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,12 @@ from daemon import errors
 from daemon.db import inspection, proxy, schema, sqlite
 from daemon.db.postgres import AWAY, POSTGRES, Postgres
 from daemon.db.sqlite import PRAGMAS, SQLITE, Sqlite
+
+_FULL = re.compile(r"disk is full|No space left on device|Disk quota exceeded", re.IGNORECASE)
+_TOO_LONG = re.compile(  # of a statement that would never be taken, however often it is tried
+    r"too many SQL variables|Expression tree is too large|parser stack overflow|pattern too complex|too many terms"
+    r"|stack depth limit exceeded|number of parameters must be between"
+)
 
 
 def connect(url: str) -> None:
@@ -92,7 +99,8 @@ def _open(url: str) -> peewee.Database:
 
 @contextmanager
 def write() -> Iterator[None]:
-    """One transaction that writes. Raises DatabaseBusy when the database is locked, full or unreachable.
+    """One transaction that writes. Raises DatabaseBusy when the database is locked or unreachable, DiskFull when it is
+    full, InvalidInput when a statement is too long for it.
 
     In that case nothing was changed, unless the connection broke during COMMIT: the error's text says so, and
     the caller has to check before repeating the work.
@@ -103,7 +111,7 @@ def write() -> Iterator[None]:
             yield
             committing = outermost
     except AWAY as error:
-        raise _busy(error, committing) from error
+        raise _refused(error, committing) from error
 
 
 @contextmanager
@@ -120,12 +128,11 @@ def _untold_unless_made() -> Iterator[None]:
 
 @contextmanager
 def available() -> Iterator[None]:
-    """Database work that need not be one transaction. Raises DatabaseBusy when the database is locked, full or
-    unreachable."""
+    """Database work that need not be one transaction. Raises as `write` does."""
     try:
         yield
     except AWAY as error:
-        raise _busy(error, False) from error
+        raise _refused(error, False) from error
     except peewee.DatabaseError as error:
         if type(error) is peewee.DatabaseError and not proxy.on_postgres():  # SQLite has come across a damaged page
             raise inspection.unusable(str(error)) from error
@@ -134,12 +141,16 @@ def available() -> Iterator[None]:
         raise errors.InvalidInput(f"The database cannot store this ({error}).") from error
 
 
-def _busy(error: Exception, committing: bool) -> errors.DatabaseBusy:
+def _refused(error: Exception, committing: bool) -> errors.DaemonError:
     """The error for the caller; a broken connection is closed, so that the next piece of work opens a new one."""
     lost = proxy.on_postgres() and proxy.database.obj.lost()
     if lost and not proxy.database.in_transaction():
         proxy.database.close()
     reason = " ".join(str(error).split())
+    if _FULL.search(reason):
+        return errors.DiskFull()
+    if _TOO_LONG.search(reason):
+        return errors.InvalidInput("This is too much for the database at once: use fewer words or ids.")
     if lost and committing:
         return errors.DatabaseBusy(
             f"The connection to the database broke ({reason}): check whether the change was made."

@@ -27,6 +27,7 @@ MOST = 1_000  # connections at a time
 SPARE_FILES = 64  # for the database, uploads and static files
 TICK_S = 1.0
 ANONYMOUS_BYTES = 4 * 1024  # of a stranger's body
+ANONYMOUS: web.AppKey[dict[Any, int]] = web.AppKey("anonymous")  # the limit of handlers that have another
 ANONYMOUS_LINGER_S = 1.0  # for the rest of a longer one, so that the answer can be read
 
 
@@ -175,9 +176,10 @@ def open_files() -> int:
 
 @web.middleware
 async def bound(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A stranger's body: no more of it is read than that of a login."""
+    """A stranger's body: no more of it is read than that of a login, unless the route's handler has another limit."""
     if visitor.get() is None and request.can_read_body:
-        request._client_max_size = ANONYMOUS_BYTES
-        if (request.content_length or ANONYMOUS_BYTES + 1) > ANONYMOUS_BYTES and request.protocol is not None:
+        most = request.app[ANONYMOUS].get(request.match_info.handler, ANONYMOUS_BYTES)
+        request._client_max_size = most
+        if (request.content_length or most + 1) > most and request.protocol is not None:
             request.protocol._lingering_time = ANONYMOUS_LINGER_S
     return await handler(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from daemon.server.visitors import COOKIE, SAFE, SETTINGS, Handler
 log = structlog.get_logger()
 
 ERROR_PAGE: web.AppKey[Callable[[web.Request, dict[str, Any], int], web.Response]] = web.AppKey("error_page")
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 PROBLEM_TYPE = "application/problem+json"
 PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API: a client may match on it
     errors.Unauthorized: (401, "unauthorized"),
@@ -77,7 +79,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPRequestEntityTooLarge:
         limit = f"{request.app[SETTINGS].max_upload_mb} MB"
         if visitors.visitor.get() is None:
-            limit = "without a key or a login 4 KB"
+            limit = f"without a key or a login {request._client_max_size // 1024} KB"
         response = problem(request, 413, "too-large", f"The request is too large: {limit} is the limit.")
     except web.HTTPError as error:
         response = problem(request, error.status, _slug(error.reason), _sentence(request, error))
@@ -85,14 +87,24 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             response.headers["Allow"] = error.headers["Allow"]
     except (ConnectionResetError, web.HTTPException):  # the client has gone; a redirect
         raise
+    except OSError as error:
+        if error.errno not in FULL:
+            response = _failed(request)
+        else:
+            response = problem(request, *PROBLEMS[errors.DiskFull], str(errors.DiskFull()))
     except Exception:
-        log.exception("request.failed", method=request.method, route=_route(request))
-        response = problem(request, 500, "internal-error", "Something unexpected happened: see the server's log.")
+        response = _failed(request)
     elapsed_ms = round((time.monotonic() - started) * 1000)
     log.debug(
         "request.finished", method=request.method, route=_route(request), status=response.status, elapsed_ms=elapsed_ms
     )
     return response
+
+
+def _failed(request: web.Request) -> web.Response:
+    """What nobody foresaw, within an `except`."""
+    log.exception("request.failed", method=request.method, route=_route(request))
+    return problem(request, 500, "internal-error", "Something unexpected happened: see the server's log.")
 
 
 def problem(request: web.Request, status: int, slug: str, detail: str) -> web.Response:
