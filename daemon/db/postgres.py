@@ -16,7 +16,8 @@ SESSION = f"""SELECT set_config('default_transaction_isolation', 'read committed
     CASE current_setting('synchronous_commit') -- `submit` relies on it: what has committed survives a power cut
         WHEN 'off' THEN set_config('synchronous_commit', 'local', false) END"""
 # What is left is to go through an index in its order, and to look the rows of another table up one by one.
-IN_ORDER = "SELECT " + ", ".join(
+# A plan without alternative seems so dear that it would be compiled first (`jit`), for longer than it takes.
+IN_ORDER = "SELECT set_config('jit', 'off', true), " + ", ".join(
     f"set_config('enable_{way}', 'off', true)" for way in ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin")
 )
 AWAY = (peewee.OperationalError, peewee.InterfaceError)

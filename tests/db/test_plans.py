@@ -99,4 +99,5 @@ def test_a_claim_reads_what_it_takes_and_no_more(fill, monkeypatch, counted):
     with reading(monkeypatch) as reads:
         claimed = claim.claim("default", 5, NOW, 60_000, pacing.Rules())
     assert 5 == len(claimed)
+    assert not reads.compiled
     assert 0 < reads.rows < A_FEW, reads

@@ -23,6 +23,7 @@ class Reads:
 
     by_table: Counter[str] = field(default_factory=Counter)
     instructions: int = 0
+    compiled: int = 0  # queries that PostgreSQL has compiled, which takes longer than most of them
 
     @property
     def rows(self) -> int:
@@ -54,6 +55,7 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reads]:
                 (plan,) = real(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params).fetchone()
                 savepoint.rollback()
             _count(plan[0]["Plan"], reads.by_table)
+            reads.compiled += "JIT" in plan[0]
         return real(sql, params)
 
     with monkeypatch.context() as patched:
