@@ -7,6 +7,7 @@ DaemonError
 ├── DatabaseUnusable       the database is corrupt, read-only or newer than this program
 ├── DatabaseBusy           the database is locked or unreachable for now; nothing was changed
 │   └── DiskFull           there is no room left on the disk for what is to be stored
+├── ReadingBusy            too many files wait to be read; this one was not
 ├── Unauthorized           no key, or not the right one
 ├── Forbidden              logged in, but the role does not allow it
 │   └── StalePage          the page was made for another login: its token is not this session's
@@ -71,6 +72,10 @@ class DiskFull(DatabaseBusy):
 
     def __init__(self) -> None:
         super().__init__("The disk is full: make room where wasender keeps its data, then try again.")
+
+
+class ReadingBusy(DaemonError):
+    """So many files wait to be read that no further one is taken; nothing was changed."""
 
 
 class Unauthorized(DaemonError):

@@ -17,6 +17,7 @@ from aiohttp import web, web_protocol
 from daemon import config, errors, pages, process
 from daemon.api import endpoint
 from daemon.config import Settings
+from daemon.contacts import file_reading
 from daemon.db import clock, connection
 from daemon.ops import retention
 from daemon.server import access, connections, feed, hosts, problems, secure, visitors
@@ -130,6 +131,7 @@ async def _serve(settings: Settings, key: str) -> int:
     log.info("process.stopping")
     watching.cancel()
     await runner.cleanup()
+    await asyncio.to_thread(file_reading.READER.stop)
     return 0
 
 

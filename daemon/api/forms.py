@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import BadHttpMessage
 
 from daemon import errors
-from daemon.contacts import uploads
+from daemon.contacts import file_reading, uploads
+from daemon.contacts.file_reading import File
 from daemon.server.visitors import SETTINGS, posted
 
 CHUNK = 256 * 1024
-MAX_CONTACTS = 32 * 1024 * 1024
+IN_MEMORY = 1024 * 1024  # of a contacts file; a larger one goes onto the disk
 # What aiohttp raises about a form that it cannot read: LookupError is about its charset, RuntimeError its encoding.
 BROKEN = (ValueError, LookupError, RuntimeError, BadHttpMessage)
 
 
 @dataclass(frozen=True)
 class ContactsFile:
-    """A contacts file, in the part `file`."""
+    """A contacts file, in the part `file`; it is open until the request ends."""
 
-    filename: str
-    data: bytes
+    file: File
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class StoredFile:
 class ImportForm:
     """Numbers for the suppression list: a file, or a text."""
 
-    file: ContactsFile | None
+    file: File | None
     numbers: str
     reason: str
 
@@ -55,7 +56,8 @@ async def read(request: web.Request, kind: type[Form]) -> AsyncIterator[Form]:
     if kind is ImportForm:
         yield await _import_form(request)
     elif kind is ContactsFile:
-        yield await _contacts_file(request)
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as kept:
+            yield ContactsFile(await _contacts_file(request, kept))
     else:
         place = uploads.new_part(request.app[SETTINGS])
         try:
@@ -64,14 +66,14 @@ async def read(request: web.Request, kind: type[Form]) -> AsyncIterator[Form]:
             place.unlink(missing_ok=True)
 
 
-async def _contacts_file(request: web.Request) -> ContactsFile:
+async def _contacts_file(request: web.Request, place: IO[bytes]) -> File:
     form, part = await _file_part(request)
-    data = bytearray()
+    size = 0
     async for chunk in _chunks(form, part):
-        data += chunk
-        if len(data) > MAX_CONTACTS:
-            raise errors.TooLarge("The contacts file is larger than 32 MB: split it, or save it as CSV.")
-    return ContactsFile(part.filename or "contacts", bytes(data))
+        size += len(chunk)
+        file_reading.refuse_large(size)
+        place.write(chunk)
+    return File(part.filename or "contacts", place)
 
 
 async def _stored_file(request: web.Request, place: Path) -> StoredFile:
@@ -90,7 +92,7 @@ async def _import_form(request: web.Request) -> ImportForm:
     form = await posted(request)
     given, file = form.get("file"), None
     if isinstance(given, web.FileField):
-        file = ContactsFile(given.filename, await asyncio.to_thread(given.file.read))
+        file = File(given.filename, given.file)
     return ImportForm(file, str(form.get("numbers", "")), str(form.get("reason", "")).strip())
 
 

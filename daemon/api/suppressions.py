@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+from aiohttp import web
 from pydantic import Field
 
 from daemon.api import endpoint
@@ -15,10 +16,11 @@ from daemon.api.parameters import MAX_LIMIT, Flag, Limit, Search, TextCursor
 from daemon.api.schemas.common import Done, Rejected
 from daemon.api.schemas.people import Imported, Suppress, Suppressed, Suppressions, Unsuppress
 from daemon.campaigns import report
-from daemon.contacts import suppression
-from daemon.errors import NotFound
+from daemon.contacts import file_reading, suppression
+from daemon.errors import NotFound, ReadingBusy
 from daemon.i18n.instants import instant
 from daemon.server.scopes import Scope
+from daemon.server.visitors import in_db
 
 HEAD = ["number", "reason", "source", "created_at", "confirmed_at"]
 
@@ -48,14 +50,15 @@ def unsuppress(caller: Caller, *, body: Unsuppress) -> Done:
     return Done()
 
 
-@endpoint.post("/suppressions/import", scope=Scope.CONTROL, tag="suppressions")
-def import_suppressions(caller: Caller, *, form: ImportForm) -> Imported:
+@endpoint.post("/suppressions/import", scope=Scope.CONTROL, errors=(ReadingBusy,), tag="suppressions")
+async def import_suppressions(caller: Caller, request: web.Request, *, form: ImportForm) -> Imported:
     """Add all numbers of a contacts file (`file`) or of a text (`numbers`), with one `reason`."""
     settings, reason = caller.settings, form.reason or suppression.ASKED
     if form.file is not None:
-        done = suppression.import_file(settings, form.file.data, form.file.filename, reason, caller.name)
+        found = await file_reading.contacts(form.file, settings.default_country, trusted=True)
+        done = await in_db(request, suppression.import_found, found, form.file.name, reason, caller.name)
     else:
-        done = suppression.import_text(settings, form.numbers, reason, caller.name)
+        done = await in_db(request, suppression.import_text, settings, form.numbers, reason, caller.name)
     rejected = [Rejected.of(each, row=each.position) for each in done.rejected]
     return Imported(
         added=done.added,

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from aiohttp import web
+
 from daemon.api import endpoint
 from daemon.api.endpoint import Caller
 from daemon.api.forms import ContactsFile, StoredFile
 from daemon.api.schemas.common import Rejected
 from daemon.api.schemas.library import Attachment, Upload
-from daemon.contacts import uploads
+from daemon.contacts import file_reading, uploads
+from daemon.errors import ReadingBusy
 from daemon.server.scopes import Scope
+from daemon.server.visitors import in_db
 
 
-@endpoint.post("/upload", scope=Scope.SEND, tag="uploads")
-def upload(caller: Caller, *, file: ContactsFile) -> Upload:
+@endpoint.post("/upload", scope=Scope.SEND, errors=(ReadingBusy,), tag="uploads")
+async def upload(caller: Caller, request: web.Request, *, file: ContactsFile) -> Upload:
     """Upload a contacts file (CSV, XLSX, TXT, vCard); send to it by its `upload_id`."""
-    found = uploads.add_contacts(file.data, file.filename, caller.settings.default_country)
+    people = await file_reading.contacts(file.file, caller.settings.default_country)
+    found = await in_db(request, uploads.add_contacts, people, file.file.name)
     return Upload.model_validate(found | {"rejected": rejected_rows(found["rejected"])})
 
 

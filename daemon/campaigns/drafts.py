@@ -183,19 +183,15 @@ def _refuse_late(row: Draft, version: int) -> None:
 # People
 
 
-def take_file(settings: Settings, draft: Draft, data: bytes, filename: str, now: int) -> Draft:
-    """Read a contacts file into the draft, and guess what its columns are. Raises UnreadableFile, DraftChanged."""
-    name = uploads.safe_name(filename)
-    sheets = importer.sheets(data, name, settings.default_country, MAX_ROWS)
-    return _take(settings, draft, Source(kind=SourceKind.FILE, name=name), sheets, now)
+def take_sheets(settings: Settings, draft: Draft, sheets: Sheets, now: int, filename: str | None = None) -> Draft:
+    """Take what a contacts file holds into the draft, and guess what its columns are. Raises DraftChanged.
 
-
-def take_text(settings: Settings, draft: Draft, text: str, now: int) -> Draft:
-    """Read what was pasted: numbers or rows, one in each line. Raises InvalidInput, DraftChanged."""
-    if not text.strip():
-        raise errors.InvalidInput("Paste at least one telephone number.")
-    sheets = importer.sheets(text.encode("utf-8", "ignore"), "What you pasted", settings.default_country, MAX_ROWS)
-    return _take(settings, draft, Source(kind=SourceKind.PASTED), sheets, now)
+    filename: None for what was pasted.
+    """
+    source = Source(kind=SourceKind.PASTED)
+    if filename is not None:
+        source = Source(kind=SourceKind.FILE, name=uploads.safe_name(filename))
+    return _take(settings, draft, source, sheets, now)
 
 
 def take_list(settings: Settings, draft: Draft, list_id: int, now: int) -> Draft:

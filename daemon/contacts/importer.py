@@ -8,7 +8,7 @@ in it is counted once: `total == len(contacts) + len(rejected) + duplicates`.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from daemon.states import E164
 
 MAX_SHOWN = 200
 """Characters of a rejected value that are kept."""
+MAX_REJECTED = 100_000
 MAX_FIELD_NAME = 64
 
 _SAMPLE_ROWS = 200
@@ -123,10 +124,10 @@ def read(data: bytes, filename: str, default_country: str, trusted: bool = False
     return _from_rows(_text_rows(text, filename, default_country), filename, default_country, trusted)
 
 
-def _text_rows(text: str, filename: str, default_country: str) -> list[Row]:
-    rows = csv.text_rows(text, filename)
+def _text_rows(text: str, filename: str, default_country: str, most: int | None = None) -> list[Row]:
+    rows = csv.text_rows(text, filename, most)
     if not _has_phone_column(rows, default_country):
-        rows = csv.other_rows(text, filename, lambda found: _has_phone_column(found, default_country)) or rows
+        rows = csv.other_rows(text, filename, lambda found: _has_phone_column(found, default_country), most) or rows
     return rows
 
 
@@ -153,11 +154,12 @@ def sheets(data: bytes, filename: str, default_country: str, most_rows: int) -> 
         return found
     text = csv.decode(data, filename)
     cards = vcard.is_vcard(text)
-    rows = _card_rows(text, default_country) if cards else _text_rows(text, filename, default_country)
+    if cards:
+        rows = tabular.bounded(_card_rows(text, default_country), filename, most_rows)
+    else:
+        rows = _text_rows(text, filename, default_country, most_rows)
     if not rows:
         raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
-    if len(rows) > most_rows:
-        raise errors.UnreadableFile(f"{filename} has more than {most_rows:,} rows: split it.")
     return [("", rows)]
 
 
@@ -175,13 +177,11 @@ def field_names(titles: list[str], width: int) -> list[str]:
     return [_unique(field_name(_cell(titles, column), f"column_{column + 1}"), taken) for column in range(width)]
 
 
-def _card_rows(text: str, default_country: str) -> list[Row]:
+def _card_rows(text: str, default_country: str) -> Iterator[tuple[int, list[str]]]:
     titles = ["name", "first_name", "last_name", "org", "title", "email"]
-    rows = [Row(0, ["TEL", *titles])]
+    yield 0, ["TEL", *titles]
     for card in vcard.read(text):
-        fields = [tabular.clean(card.fields.get(name, "")) for name in titles]
-        rows.append(Row(card.position, [_best(card, default_country), *fields]))
-    return rows
+        yield card.position, [_best(card, default_country), *(card.fields.get(name, "") for name in titles)]
 
 
 def _best(card: vcard.Card, default_country: str) -> str:
@@ -258,6 +258,12 @@ class _Collector:
             self.contacts.append(Contact(position, number, fields))
 
     def reject(self, position: int, value: str, why: Reason) -> None:
+        """Raises InvalidInput when there are too many."""
+        if len(self._rejected) == MAX_REJECTED:
+            raise errors.InvalidInput(
+                f"More than {MAX_REJECTED:,} rows have no telephone number that can be used: see that the numbers are "
+                "in a column of their own, with + and the country code."
+            )
         self._rejected.append(Rejected(position, tabular.clean(value)[:MAX_SHOWN], why))
 
     def result(self, columns: list[str], phone_column: str | None) -> ContactList:

@@ -29,7 +29,6 @@ log = structlog.get_logger()
 PAGE = 100
 BATCH = 500
 LONGEST_REASON = 500
-MAX_FILE = 32 * 1024 * 1024
 REPLY = "reply"  # the source of whoever wrote STOP
 ASKED = "asked not to be written to"  # where nobody gives another reason
 REMOVALS_SHOWN = 20
@@ -81,11 +80,8 @@ def _await_submits() -> None:
         list(locked(Job.select(Job.id).where(Job.state.in_(OPEN)).order_by(Job.id)))
 
 
-def import_file(settings: Settings, data: bytes, filename: str, reason: str, who: str) -> Imported:
-    """Add everybody of a contacts file (CSV, XLSX, TXT, vCard). Raises UnreadableFile, InvalidInput, TooLarge."""
-    if len(data) > MAX_FILE:
-        raise errors.TooLarge("The file is larger than 32 MB: split it, or save it as CSV.")
-    found = importer.read(data, filename, settings.default_country, trusted=True)
+def import_found(found: importer.ContactList, filename: str, reason: str, who: str) -> Imported:
+    """Add everybody whom a contacts file was found to hold. Raises InvalidInput."""
     return _import(found, _reason(reason), f"{who}: {uploads.safe_name(filename)}", who)
 
 

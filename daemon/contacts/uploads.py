@@ -50,9 +50,8 @@ KEEP_PART_MS = 3_600_000  # no upload is without a byte for so long
 log = structlog.get_logger()
 
 
-def add_contacts(data: bytes, filename: str, default_country: str) -> dict[str, Any]:
-    """Read and keep a contacts file. Returns the upload as the API shows it. Raises UnreadableFile."""
-    found = importer.read(data, filename, default_country)
+def add_contacts(found: importer.ContactList, filename: str) -> dict[str, Any]:
+    """Keep what was found in a contacts file. Returns the upload as the API shows it."""
     upload = Upload(
         id=secrets.token_hex(8),
         filename=safe_name(filename),

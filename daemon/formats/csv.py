@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import charset_normalizer
 
 from daemon import errors
-from daemon.formats import xlsx
+from daemon.formats import tabular
 from daemon.formats.tabular import CONTROLS, SAVE_AS, Row
 
 DELIMITERS = (";", "\t", ",", "|", "^", "~")
@@ -76,10 +76,10 @@ def _code_page(data: bytes) -> str:
     return "cp1252" if any(match.encoding == "cp1252" for match in as_good) else best.encoding
 
 
-def text_rows(text: str, filename: str) -> list[Row]:
+def text_rows(text: str, filename: str, most: int | None = None) -> list[Row]:
     """Rows of delimited or one-per-line text; blank lines, and `#` comments in a .txt, are left out.
 
-    Raises UnreadableFile.
+    Raises UnreadableFile, at the first row above `most` (as in `tabular.bounded`) or another limit.
     """
     delimiter, skipped = "", 0
     if marked := _SEPARATOR_LINE.match(text):
@@ -88,26 +88,25 @@ def text_rows(text: str, filename: str) -> list[Row]:
     delimiter = delimiter or _delimiter(text)
     if delimiter == '"' or delimiter in "\r\n":
         delimiter = ","
+    swallowed = re.compile(_SWALLOWED.format(re.escape(delimiter)))
+    comments = filename.lower().endswith(".txt")
+
+    def wanted(records: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+        for line, cells in records:
+            if any("\n" in cell and swallowed.search(cell) for cell in cells):
+                raise _unclosed(line + skipped, filename)
+            if not (comments and cells and cells[0].lstrip().startswith("#")):
+                yield line + skipped, cells
+
     try:
-        records = list(_records(text, delimiter, strict=True))
+        return tabular.bounded(wanted(_records(text, delimiter, strict=True)), filename, most)
     except csv.Error:
         # Either a harmless `"Anna" Maria`, or a quotation mark that was never closed, which would swallow
         # every row up to the next one.
-        records = list(_lenient(text, delimiter, filename, skipped))
-    swallowed = re.compile(_SWALLOWED.format(re.escape(delimiter)))
-    for line, cells in records:
-        if any("\n" in cell and swallowed.search(cell) for cell in cells):
-            raise _unclosed(line + skipped, filename)
-    comments = filename.lower().endswith(".txt")
-    rows = (
-        (line + skipped, cells)
-        for line, cells in records
-        if not (comments and cells and cells[0].lstrip().startswith("#"))
-    )
-    return xlsx.bounded(rows, filename)
+        return tabular.bounded(wanted(_lenient(text, delimiter, filename, skipped)), filename, most)
 
 
-def other_rows(text: str, filename: str, accept: Callable[[list[Row]], bool]) -> list[Row]:
+def other_rows(text: str, filename: str, accept: Callable[[list[Row]], bool], most: int | None = None) -> list[Row]:
     """Rows of a file without a usual delimiter: columns aligned by spaces, or separated by a colon (not in times), any
     other punctuation, or a space.
 
@@ -121,7 +120,7 @@ def other_rows(text: str, filename: str, accept: Callable[[list[Row]], bool]) ->
         try:
             cut = _cut(head, pattern)
             if _even(cut) and accept(text_rows(cut, filename)):
-                return text_rows(_cut(text, pattern), filename)
+                return text_rows(_cut(text, pattern), filename, most)
         except (csv.Error, errors.UnreadableFile):
             continue
     return []

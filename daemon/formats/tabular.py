@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from daemon import errors
@@ -31,7 +32,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20
 SAVE_AS = "save it as .xlsx or .csv and upload that"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """position: line (text) or row (XLSX) in the file, from 1. cells: trimmed, without trailing empty ones."""
 
@@ -45,6 +46,33 @@ def clean(text: str) -> str:
         return text.strip()
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(CONTROLS)
     return text.encode("utf-8", "ignore").decode("utf-8").strip()
+
+
+def bounded(records: Iterable[tuple[int, list[str]]], filename: str, most: int | None = None) -> list[Row]:
+    """Cleaned rows that are not empty, at most `most` (MAX_ROWS).
+
+    Raises UnreadableFile at the first thing above a limit.
+    """
+    rows: list[Row] = []
+    most = MAX_ROWS if most is None else most
+    for position, raw in records:
+        cells = [clean(cell) for cell in raw]
+        while cells and not cells[-1]:
+            cells.pop()
+        if not cells:
+            continue
+        if len(cells) > MAX_COLUMNS:
+            raise errors.UnreadableFile(
+                f"Row {position} of {filename} has more than {MAX_COLUMNS} columns: remove some."
+            )
+        if max(map(len, cells)) > MAX_CELL:
+            raise errors.UnreadableFile(
+                f"Row {position} of {filename} has a cell of more than {MAX_CELL:,} characters."
+            )
+        if len(rows) == most:
+            raise errors.UnreadableFile(f"{filename} has more than {len(rows):,} rows: split it.")
+        rows.append(Row(position, cells))
+    return rows
 
 
 def harmless(text: str) -> str:

@@ -6,7 +6,7 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, time
 from typing import Any
 
@@ -14,7 +14,7 @@ import openpyxl
 
 from daemon import errors
 from daemon.formats import tabular
-from daemon.formats.tabular import MAX_CELL, MAX_COLUMNS, MAX_ROWS, SAVE_AS, Row
+from daemon.formats.tabular import SAVE_AS, Row
 
 MAX_UNPACKED = 200 * 1024 * 1024
 MAX_RATIO = 500
@@ -36,7 +36,7 @@ def sheets(
     most_rows: limit for all sheets together.
     """
     _check_archive(data, filename)
-    left = MAX_ROWS if most_rows is None else most_rows
+    left = tabular.MAX_ROWS if most_rows is None else most_rows
     found: list[tuple[str, list[Row]]] = []
     try:
         with warnings.catch_warnings():
@@ -44,7 +44,7 @@ def sheets(
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
             for sheet in sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible"):
                 sheet.reset_dimensions()  # the size stated in the file is often wrong
-                if rows := bounded(_sheet_records(sheet, filename), filename, left):
+                if rows := tabular.bounded(_sheet_records(sheet, filename), filename, left):
                     found.append((str(sheet.title), rows))
                     left -= len(rows)
                     if only_first:
@@ -103,26 +103,3 @@ def _check_parts(parts: list[zipfile.ZipInfo], filename: str) -> None:
         raise errors.UnreadableFile(f"{filename} unpacks to far more than a list of contacts: split it, or use .csv.")
     if not any(re.fullmatch(r"xl/worksheets/[^/]+\.xml", part.filename) for part in parts):
         raise errors.UnreadableFile(f"{filename} is an archive, but not an .xlsx workbook: {SAVE_AS}.")
-
-
-def bounded(records: Iterable[tuple[int, list[str]]], filename: str, most: int | None = None) -> list[Row]:
-    """Cleaned rows that are not empty. Raises UnreadableFile above a limit."""
-    rows: list[Row] = []
-    for position, raw in records:
-        cells = [tabular.clean(cell) for cell in raw]
-        while cells and not cells[-1]:
-            cells.pop()
-        if not cells:
-            continue
-        if len(cells) > MAX_COLUMNS:
-            raise errors.UnreadableFile(
-                f"Row {position} of {filename} has more than {MAX_COLUMNS} columns: remove some."
-            )
-        if max(map(len, cells)) > MAX_CELL:
-            raise errors.UnreadableFile(
-                f"Row {position} of {filename} has a cell of more than {MAX_CELL:,} characters."
-            )
-        if len(rows) == (MAX_ROWS if most is None else most):
-            raise errors.UnreadableFile(f"{filename} has more than {len(rows):,} rows: split it.")
-        rows.append(Row(position, cells))
-    return rows

@@ -10,10 +10,10 @@ from aiohttp import web
 from daemon import errors
 from daemon.campaigns import drafts, templates
 from daemon.campaigns.draft_content import Changes, ChosenColumns, ChosenNumbers, Content
-from daemon.campaigns.drafts import Draft
+from daemon.campaigns.drafts import Draft, Sheets
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
-from daemon.contacts import importer, lists
+from daemon.contacts import file_reading, importer, lists, uploads
 from daemon.formats.tabular import Row
 from daemon.pages import forms
 from daemon.pages.forms import Posted
@@ -28,6 +28,7 @@ SAMPLES = 3
 SAMPLE_ROWS = 50
 SAMPLE_LENGTH = 40
 HEADERS = 6
+PASTED = "What you pasted"  # instead of a file's name, in sentences
 ROLES = ("field", "number", "file", "ignore")
 
 
@@ -115,7 +116,7 @@ async def people(request: web.Request) -> web.StreamResponse:
 @routes.post(PATH + "/people")
 async def take_people(request: web.Request) -> web.StreamResponse:
     """A file, what was pasted, a list, or another sheet of the workbook; none of them keeps what is there."""
-    return await post_step(request, "people", forms.People, _take_people)
+    return await post_step(request, "people", forms.People, _take_people, _read_people)
 
 
 def _people(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
@@ -128,14 +129,25 @@ def _people(settings: Settings, draft: Draft, entered: Posted, query: Posted) ->
     }
 
 
-def _take_people(settings: Settings, draft: Draft, form: forms.People, now: int) -> str | None:
+async def _read_people(request: web.Request, form: forms.People) -> Sheets:
+    """The sheets of the file, or of what was pasted; none for a list."""
+    if form.file is not None:
+        given = file_reading.File(uploads.safe_name(form.file.filename), form.file.file)
+    elif form.pasted.strip():
+        given = file_reading.File(PASTED, form.pasted.encode("utf-8", "ignore"))
+    else:
+        return []
+    return await file_reading.sheets(given, request.app[SETTINGS].default_country, drafts.MAX_ROWS)
+
+
+def _take_people(settings: Settings, draft: Draft, form: forms.People, sheets: Sheets, now: int) -> str | None:
     button, base = form.go.what, f"/app/drafts/{draft.id}"
     if form.file is not None:
-        taken = drafts.take_file(settings, draft, forms.contacts(form.file), form.file.filename, now)
+        taken = drafts.take_sheets(settings, draft, sheets, now, form.file.filename)
         several = taken.data.source is not None and len(taken.data.source.sheets) > 1
         return f"{base}/people" if several and button != "leave" else None
     if form.pasted.strip():
-        drafts.take_text(settings, draft, form.pasted, now)
+        drafts.take_sheets(settings, draft, sheets, now)
     elif form.list is not None:
         drafts.take_list(settings, draft, form.list, now)
     elif form.sheet is not None:

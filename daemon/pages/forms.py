@@ -24,7 +24,6 @@ from daemon.campaigns import create, drafts
 from daemon.formats import template as message_text
 from daemon.server.visitors import posted
 
-MAX_CONTACTS = 32 * 1024 * 1024
 MAX_SAMPLES = 100
 MOST_DIGITS = 18  # of a number that the databases can hold
 NO_HOURS = "off"  # what stands in the form for quiet hours that are switched off
@@ -487,11 +486,3 @@ class AskedTemplate(Body):
     text: str = ""
     attachments: int = Field(0, ge=0)
     samples: dict[str, str] = Field({}, max_length=MAX_SAMPLES)
-
-
-def contacts(file: FileField) -> bytes:
-    """A contacts file. Raises TooLarge."""
-    data = file.file.read(MAX_CONTACTS + 1)
-    if len(data) > MAX_CONTACTS:
-        raise errors.TooLarge("The contacts file is larger than 32 MB: split it, or save it as CSV.")
-    return data

@@ -10,8 +10,7 @@ from aiohttp import web
 from aiohttp.web_request import FileField
 
 from daemon import errors
-from daemon.config import Settings
-from daemon.contacts import importer, list_entries, lists, naming, uploads
+from daemon.contacts import file_reading, importer, list_entries, lists, naming, uploads
 from daemon.contacts.uploads import UploadRow
 from daemon.i18n.languages import N_
 from daemon.pages import forms
@@ -67,24 +66,32 @@ async def create(request: web.Request) -> web.StreamResponse:
     upload: UploadRow | None = None
     try:
         form = entered.parsed(forms.NewList)
-        upload = await in_db(request, _given, request.app[SETTINGS], form.file, form.numbers)
+        upload = await _given(request, form.file, form.numbers)
         found = await in_db(request, _people, upload, form.list)
         given = (form.name, found, form.key or None, lists.FORM)
         made, added = await in_db(request, lists.create_list, *given)
-    except (errors.InvalidInput, errors.NotFound, errors.TooLarge) as error:
+    except (errors.InvalidInput, errors.NotFound, errors.TooLarge, errors.ReadingBusy) as error:
         return await _new(request, entered.texts(("name", "numbers", "list", "key")), str(error), upload)
     raise _to_list(made.id, added, upload)
 
 
-def _given(settings: Settings, file: FileField | None, pasted: str) -> UploadRow | None:
-    """What a form brings, a file or pasted numbers, read and kept; or None. Raises TooLarge, UnreadableFile."""
+async def _given(request: web.Request, file: FileField | None, pasted: str) -> UploadRow | None:
+    """What a form brings, a file or pasted numbers, read and kept; or None.
+
+    Raises TooLarge, UnreadableFile, ReadingBusy.
+    """
     if file is not None:
-        data, name = forms.contacts(file), file.filename
+        given = file_reading.File(file.filename, file.file)
     elif pasted.strip():
-        data, name = pasted.encode("utf-8", "ignore"), "pasted.txt"
+        given = file_reading.File("pasted.txt", pasted.encode("utf-8", "ignore"))
     else:
         return None
-    return uploads.find(uploads.add_contacts(data, name, settings.default_country)["upload_id"])
+    found = await file_reading.contacts(given, request.app[SETTINGS].default_country)
+    return await in_db(request, _kept, found, given.name)
+
+
+def _kept(found: importer.ContactList, name: str) -> UploadRow:
+    return uploads.find(uploads.add_contacts(found, name)["upload_id"])
 
 
 def _people(upload: UploadRow | None, list_id: int) -> importer.ContactList:
@@ -163,11 +170,11 @@ async def add(request: web.Request) -> web.StreamResponse:
     """Put the people of a file, or pasted ones, on the list."""
     form, list_id = (await forms.read(request)).parsed(forms.AddToList), int(request.match_info["id"])
     try:
-        upload = await in_db(request, _given, request.app[SETTINGS], form.file, form.numbers)
+        upload = await _given(request, form.file, form.numbers)
         if upload is None:
             raise errors.InvalidInput("There is nobody to add: choose a contacts file or paste phone numbers.")
         added = await in_db(request, lists.add_people, list_id, await in_db(request, _people, upload, 0))
-    except (errors.InvalidInput, errors.TooLarge) as error:
+    except (errors.InvalidInput, errors.TooLarge, errors.ReadingBusy) as error:
         return await _one(request, str(error), "add", 422, {"numbers": form.numbers})
     raise _to_list(list_id, added, upload)
 

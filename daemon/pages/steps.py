@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -30,7 +30,7 @@ TITLES = {
     "start": N_("Start"),
 }
 # What is wrong with what was entered: the step is shown again with it.
-SHOWN_AGAIN = (errors.InvalidInput, errors.DraftChanged, errors.NotFound, errors.TooLarge)
+SHOWN_AGAIN = (errors.InvalidInput, errors.DraftChanged, errors.NotFound, errors.TooLarge, errors.ReadingBusy)
 
 Context = Callable[[Settings, Draft, Posted, Posted], dict[str, Any]]
 # What each step's template needs beside the frame; its third argument is the form that was refused, empty without
@@ -80,17 +80,25 @@ async def get_step(request: web.Request, step: str) -> web.StreamResponse:
 
 
 async def post_step(
-    request: web.Request, step: str, model: type[Entered], work: Callable[[Settings, Draft, Entered, int], str | None]
+    request: web.Request,
+    step: str,
+    model: type[Entered],
+    work: Callable[..., str | None],
+    read: Callable[[web.Request, Entered], Awaitable[object]] | None = None,
 ) -> web.StreamResponse:
-    """Save what was entered, and go where its button says. `work` also gets the time, as `now`, and
-    returns where to, or None for that."""
+    """Save what was entered, and go where its button says.
+
+    work: of the settings, the draft, the form, what `read` has found, and the time as `now`; on a database thread. It
+    returns where to go, or None for where the button says. read: reads what the form brings, off the database threads.
+    """
     require_key(request)
     draft, entered = await load(request), await forms.read(request)
     try:
         form = entered.parsed(model)
         if form.version is not None:  # the one that the page had when it was shown
             draft = replace(draft, version=form.version)
-        goal = await timed(request, work, request.app[SETTINGS], draft, form)
+        found = () if read is None else (await read(request, form),)
+        goal = await timed(request, work, request.app[SETTINGS], draft, form, *found)
     except SHOWN_AGAIN as error:
         return await show_step(request, await load(request), step, entered, error)
     return await go(request, goal or _goal(draft, step, form.go.what))

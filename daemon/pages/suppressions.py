@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from daemon import errors
-from daemon.contacts import suppression
+from daemon.contacts import file_reading, suppression
 from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.forms import Posted
@@ -104,11 +103,12 @@ async def import_list(request: web.Request) -> web.StreamResponse:
         form = entered.parsed(forms.ImportSuppressions)
         reason = form.why or suppression.ASKED
         if form.file is not None:
-            data = await asyncio.to_thread(form.file.file.read)
-            done = await in_db(request, suppression.import_file, settings, data, form.file.filename, reason, who)
+            given = file_reading.File(form.file.filename, form.file.file)
+            found = await file_reading.contacts(given, settings.default_country, trusted=True)
+            done = await in_db(request, suppression.import_found, found, given.name, reason, who)
         else:
             done = await in_db(request, suppression.import_text, settings, form.numbers, reason, who)
-    except (errors.InvalidInput, errors.TooLarge) as error:
+    except (errors.InvalidInput, errors.TooLarge, errors.ReadingBusy) as error:
         return await _page(request, entered, {"import": str(error)}, status=422)
     return await _page(request, imported=done)
 

@@ -40,6 +40,7 @@ PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API
     errors.TransportError: (502, "transport-error"),
     errors.DatabaseBusy: (503, "database-busy"),
     errors.DiskFull: (507, "disk-full"),
+    errors.ReadingBusy: (503, "reading-busy"),
     errors.DatabaseUnusable: (500, "database-unusable"),
     errors.ConfigError: (500, "misconfigured"),
     errors.SetupError: (500, "machine-not-ready"),

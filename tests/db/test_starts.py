@@ -20,6 +20,7 @@ from daemon.contacts.importer import Contact, ContactList
 from daemon.db import clock, connection
 from daemon.models import Answer, Job, KeyScope, Kind, Message
 from daemon.models import Draft as DraftRow
+from tests.support.contacts import pasted
 from tests.support.rehearsing import NUMBERS, rehearse
 
 
@@ -141,7 +142,7 @@ def test_a_tab_from_before_another_dry_run_starts_nothing(rehearsed: Draft, sett
 def walk(settings: Any, draft_id: str, numbers: list[str]) -> Draft:
     """A draft for these numbers, up to its dry run; its people are looked at on the way, as the page does."""
     draft = drafts.begin(draft_id, "test", clock.now_ms())
-    draft = drafts.take_text(settings, draft, "\n".join(numbers), clock.now_ms())
+    draft = drafts.take_sheets(settings, draft, pasted(numbers), clock.now_ms())
     draft = drafts.save(
         draft.id, draft.version, {"columns": draft.data.columns.model_copy(update={"sure": True})}, clock.now_ms()
     )

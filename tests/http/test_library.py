@@ -18,6 +18,7 @@ from daemon.db import clock
 from daemon.http import make_app
 from daemon.models import ContactList, ListEntry, Template
 from tests.http.conftest import KEY
+from tests.support.contacts import read
 
 Client = TestClient[Any, Any]
 HTML = {"Accept": "text/html"}
@@ -194,7 +195,7 @@ async def test_an_export_is_harmless_and_comes_back_as_it_was(api):
     text = await api.text(f"/lists/{made.id}/export.csv")
     assert text.startswith("whatsapp_number,name,note\r\n")
     assert "'=1+1" in text and "''=2" in text and ",'-5" in text
-    upload = uploads.add_contacts(text.encode(), "list.csv", "")
+    upload = uploads.add_contacts(read(text), "list.csv")
     again, _ = lists.create_list("Again", lists.from_upload(upload["upload_id"]))
     assert lists.people(made.id) == lists.people(again.id)
     assert (await api.text(f"/lists/{made.id}/export.csv?excel=1")).startswith("\ufeff")
@@ -205,7 +206,7 @@ async def test_an_export_is_read_by_its_column_of_ours(api):
     """Also where another one holds telephone numbers and is called mobile."""
     people = [importer.Contact(n, f"+491511000000{n}", {"mobile": f"+4915220000{n:03}"}) for n in range(1, 6)]
     made, _ = lists.create_list("Guests", importer.ContactList(people, columns=["mobile"]))
-    upload = uploads.add_contacts((await api.text(f"/lists/{made.id}/export.csv")).encode(), "list.csv", "")
+    upload = uploads.add_contacts(read(await api.text(f"/lists/{made.id}/export.csv")), "list.csv")
     assert [each.number for each in people] == [each.number for each in lists.from_upload(upload["upload_id"]).contacts]
 
 

@@ -38,6 +38,7 @@ from daemon.server.visitors import SAFE
 from daemon.states import QUOTED, AccountState, Hold, Role
 from daemon.transports.protocol import Health, Mark
 from tests.http.conftest import KEY
+from tests.support import contacts
 from tests.support.signing_in import session_of
 
 PAGES = Path(pages.__file__).parent
@@ -240,9 +241,8 @@ def fill(settings: Settings) -> dict[str, str]:
     Reply.create(
         account="default", number=NUMBER, text=f"My other one is {spelled}", at=now, key="k", message=message.id
     )
-    upload = uploads.add_contacts(
-        f"name;phone;work\nAnna;{NUMBER};{spelled}\nBen;{NUMBER}99999999;x\n".encode(), "people.csv", ""
-    )
+    found = contacts.read(f"name;phone;work\nAnna;{NUMBER};{spelled}\nBen;{NUMBER}99999999;x\n")
+    upload = uploads.add_contacts(found, "people.csv")
     Template.create(name=f"For {NUMBER}", text=f"Call {spelled}", created_at=now, updated_at=now)
     people = ContactList.create(name="Friends", columns=["work"], created_at=now, updated_at=now)
     ListEntry.create(list=people, number=NUMBER, fields={"work": spelled})

@@ -14,6 +14,7 @@ from daemon.delivery import claim, moves
 from daemon.models import Message
 from daemon.states import Ack
 from daemon.transports.protocol import Mark, Receipt
+from tests.support.contacts import pasted
 
 NUMBERS = [f"+491511{n:07}" for n in range(4)]
 
@@ -41,7 +42,7 @@ def prepare(settings: Any) -> Draft:
     """A draft for four people, up to its dry run."""
     directory.open_account("default", clock.now_ms())
     draft = drafts.begin(secrets.token_hex(16), "test", clock.now_ms())
-    draft = drafts.take_text(settings, draft, "\n".join(NUMBERS), clock.now_ms())
+    draft = drafts.take_sheets(settings, draft, pasted(NUMBERS), clock.now_ms())
     assert draft.data.columns is not None
     columns = draft.data.columns.model_copy(update={"sure": True})
     when = When(account="default", delay_min=1, delay_max=1)

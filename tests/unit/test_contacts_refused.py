@@ -69,7 +69,7 @@ def test_a_thousand_columns_are_refused() -> None:
 
 def test_too_many_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the limit the file is refused, not cut."""
-    monkeypatch.setattr("daemon.formats.xlsx.MAX_ROWS", 10)
+    monkeypatch.setattr("daemon.formats.tabular.MAX_ROWS", 10)
 
     assert "more than 10 rows" in refusal(f"{ANNA}\n" * 11)
     assert 10 == read(f"{ANNA}\n" * 10).total

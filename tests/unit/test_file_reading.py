@@ -1,0 +1,219 @@
+"""The process in which files are read: it stays for the next file, and no file takes more than it may."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import resource
+import signal
+import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from daemon import errors
+from daemon.contacts import file_reading, importer
+from daemon.contacts.file_reading import File, Reader
+from daemon.contacts.importer import ContactList
+from tests.support.contacts import ANNA, BEN
+from tests.support.scripted import until
+
+MEMORY = 512 << 20  # of the process, in these tests
+PEOPLE = f"name,phone\nAnna,{ANNA}\nBen,{BEN}\nNobody,1\n".encode()
+
+
+@pytest.fixture
+async def reader(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reader]:
+    """A process of the test's own, which has read a file."""
+    made = Reader(memory=MEMORY, cpu_s=3, patience=20)
+    monkeypatch.setattr(file_reading, "READER", made)
+    await file_reading.contacts(File("first.csv", PEOPLE), "")
+    yield made
+    await asyncio.to_thread(made.stop)
+
+
+def pid(of: Reader) -> int:
+    assert of._process is not None
+    return of._process.pid
+
+
+def told(found: ContactList) -> dict[str, object]:
+    """What was found, with rejected rows as they are stored."""
+    return vars(found) | {"rejected": [each.stored() for each in found.rejected]}
+
+
+def workbook(xml: bytes, shared: bytes = b"") -> bytes:
+    """A workbook whose one sheet holds that."""
+    main = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    place = b'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
+    kinds = b"application/vnd.openxmlformats-officedocument.spreadsheetml."
+    of = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
+    parts = {
+        "[Content_Types].xml": b'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+        b'<Override PartName="/xl/workbook.xml" ContentType="' + kinds + b'sheet.main+xml"/>'
+        b'<Override PartName="/xl/sharedStrings.xml" ContentType="' + kinds + b'sharedStrings+xml"/>'
+        b'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="' + kinds + b'worksheet+xml"/></Types>',
+        "_rels/.rels": b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        b'<Relationship Id="a" Type="' + of + b'officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": b"<workbook " + main + b" " + place + b'><sheets><sheet name="S" sheetId="1" r:id="a"/>'
+        b"</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": b"<Relationships "
+        b'xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        b'<Relationship Id="a" Type="' + of + b'worksheet" Target="worksheets/sheet1.xml"/>'
+        b'<Relationship Id="b" Type="' + of + b'sharedStrings" Target="sharedStrings.xml"/></Relationships>',
+        "xl/sharedStrings.xml": b"<sst " + main + b">" + shared + b"</sst>",
+        "xl/worksheets/sheet1.xml": b"<worksheet " + main + b"><sheetData>" + xml + b"</sheetData></worksheet>",
+    }
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return made.getvalue()
+
+
+async def test_it_finds_what_the_reader_finds(reader):
+    """Contacts, rejected rows with their codes, columns; and sheets as they are."""
+    content = io.BytesIO(PEOPLE)
+    content.seek(7)
+    assert told(importer.read(PEOPLE, "a.csv", "")) == told(await file_reading.contacts(File("a.csv", content), ""))
+    assert importer.sheets(PEOPLE, "a.csv", "", 9) == await file_reading.sheets(File("a.csv", PEOPLE), "", 9)
+    people = await file_reading.contacts(File("a.csv", b"phone\n0171 3920011\n+4917\n+88888888\n"), "DE", trusted=True)
+    assert ["+491713920011", "+88888888"] == [each.number for each in people.contacts]
+
+
+async def test_many_rows_come_in_batches(reader):
+    """All of them, in order."""
+    data = "\n".join(f"N{n},+491511{n:07}" if n % 7 else f"N{n},{n}" for n in range(6_007)).encode()
+    found = await file_reading.contacts(File("a.csv", data), "")
+    assert told(importer.read(data, "a.csv", "")) == told(found)
+    assert (5_148, 859) == (len(found.contacts), len(found.rejected))
+
+
+async def test_one_process_serves_file_after_file(reader):
+    """Also after one that it refuses."""
+    first = pid(reader)
+    for data, words in ((b"", "a.csv is empty"), (b"%PDF-1.7", "a.csv is a PDF")):
+        with pytest.raises(errors.UnreadableFile, match=words):
+            await file_reading.contacts(File("a.csv", data), "")
+    assert 2 == len((await file_reading.contacts(File("a.csv", PEOPLE), "")).contacts)
+    assert first == pid(reader)
+
+
+HOSTILE = {
+    "lines of one letter": (b"a\n" * 1_100_000, "more than 1,000,000 rows"),
+    "one line of numbers": (b"+4915110000000;" * 100_000, "columns"),
+    "rejected rows": (b"phone\n+4915110000000\n" + b"1\n" * 100_002, "More than 100,000 rows"),
+    "rows in a workbook": (workbook(b"<row/>" * 1_700_000), "far outside|more than 1,000,000|too long|more rows"),
+    "cells in a workbook": (workbook(b"<row>" + b"<c/>" * 2_000_000 + b"</row>"), "columns|too long|too much"),
+    "strings in a workbook": (workbook(b"", b"<si/>" * 2_000_000), "strings|empty|too long|too much"),
+    "letters in a workbook": (
+        workbook(b'<row><c t="s"><v>0</v></c></row>' * 300_000, b"<si><t>" + b"x" * 32_000 + b"</t></si>"),
+        "too much memory|too long|No column|characters",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_a_hostile_file_takes_no_more_than_it_may(reader, name):
+    """One sentence, at the first excess; what asked has not grown, and the next file is read."""
+    data, words = HOSTILE[name]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(errors.InvalidInput, match=words):
+        await file_reading.contacts(File("list", data), "")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10  # KiB
+    assert 2 == len((await file_reading.contacts(File("a.csv", PEOPLE), "")).contacts)
+
+
+async def test_a_file_that_takes_too_much_memory_is_refused():
+    """By the limit of the process, whatever in the file needs it."""
+    reader = Reader(memory=96 << 20)
+    try:
+        with pytest.raises(errors.UnreadableFile, match="takes too much memory to read: split it"):
+            await reader.ask("sheets", File("a.csv", b"a,b,c,d,e\n" * 300_000), default_country="", most_rows=10**6)
+    finally:
+        await asyncio.to_thread(reader.stop)
+
+
+async def test_a_file_that_takes_too_much_work_is_refused():
+    """Its process is ended after so many seconds of work, and another one reads the next file."""
+    reader = Reader(cpu_s=1, patience=60)
+    data = workbook(b"<row><c><v>1</v></c></row>" * 300_000)
+    try:
+        with pytest.raises(errors.UnreadableFile, match="takes too long to read: split it"):
+            await reader.ask("contacts", File("a.xlsx", data), default_country="")
+        answer = await reader.ask("contacts", File("a.csv", PEOPLE), default_country="")
+        assert 2 == len(answer.contacts)
+    finally:
+        await asyncio.to_thread(reader.stop)
+
+
+async def test_a_process_that_does_not_answer_is_ended(reader):
+    """After a while by the clock, however little it works."""
+    reader._cpu_s, reader._patience = 1, 1
+    stopped = pid(reader)
+    os.kill(stopped, signal.SIGSTOP)
+    with pytest.raises(errors.UnreadableFile, match="takes too long to read"):
+        await file_reading.contacts(File("a.csv", PEOPLE), "")
+    reader._cpu_s, reader._patience = 3, 20
+    assert 2 == len((await file_reading.contacts(File("a.csv", PEOPLE), "")).contacts)
+    assert stopped != pid(reader)
+    with pytest.raises(ProcessLookupError):
+        os.kill(stopped, 0)  # reaped
+
+
+async def test_a_process_that_was_killed_is_replaced(reader):
+    """Between two files nobody notices; in the middle of one, that one is to be uploaded again."""
+    os.kill(pid(reader), signal.SIGKILL)
+    await until(lambda: reader._process is None or reader._process.poll() is not None)
+    assert 2 == len((await file_reading.contacts(File("a.csv", PEOPLE), "")).contacts)
+    os.kill(pid(reader), signal.SIGSTOP)
+    asked = asyncio.create_task(file_reading.contacts(File("a.csv", PEOPLE), ""))
+    await until(lambda: reader._waiting == 1)
+    os.kill(pid(reader), signal.SIGKILL)
+    with pytest.raises(errors.UnreadableFile):
+        await asked
+    assert 2 == len((await file_reading.contacts(File("a.csv", PEOPLE), "")).contacts)
+
+
+async def test_the_queue_is_bounded(reader):
+    """So many wait, each is answered in the end; one more is told to come again."""
+    os.kill(pid(reader), signal.SIGSTOP)
+    asked = [asyncio.create_task(file_reading.contacts(File("a.csv", PEOPLE), "")) for _ in range(file_reading.PLACES)]
+    await until(lambda: reader._waiting == file_reading.PLACES)
+    with pytest.raises(errors.ReadingBusy, match="try again"):
+        await file_reading.contacts(File("a.csv", PEOPLE), "")
+    os.kill(pid(reader), signal.SIGCONT)
+    assert [2] * file_reading.PLACES == [len(found.contacts) for found in await asyncio.gather(*asked)]
+
+
+async def test_a_large_file_is_not_taken(reader, monkeypatch):
+    """Whoever did not look before."""
+    monkeypatch.setattr(file_reading, "MAX_FILE", 10)
+    with pytest.raises(errors.TooLarge, match="32 MB"):
+        await file_reading.contacts(File("a.csv", io.BytesIO(PEOPLE)), "")
+
+
+async def test_what_nobody_foresaw_is_logged_by_its_kind(reader):
+    """Without the file's name or content; the process goes on."""
+    with capture_logs() as logs, pytest.raises(RuntimeError):
+        await reader.ask("nothing that there is", File("Anna.csv", PEOPLE))
+    assert ["KeyError, file_reading_process.py"] == [each["kind"].partition(" line")[0] for each in logs]
+    assert "Anna" not in str(logs)
+    assert 2 == len((await file_reading.contacts(File("a.csv", PEOPLE), "")).contacts)
+
+
+async def test_the_process_knows_no_settings(reader, monkeypatch):
+    """Neither the key nor the address of the database: a file could take it over."""
+    environment = Path(f"/proc/{pid(reader)}/environ").read_bytes().split(b"\0")
+    assert {"PATH"} <= {name.decode().partition("=")[0] for name in environment} <= set(file_reading.ENVIRONMENT) | {""}
+
+
+async def test_it_ends_with_the_process_that_asks(reader):
+    """No process is left behind."""
+    was = pid(reader)
+    await asyncio.to_thread(reader.stop)
+    with pytest.raises(ProcessLookupError):
+        os.kill(was, 0)
