@@ -12,6 +12,7 @@ import structlog
 
 from daemon import config
 from daemon.config import Settings
+from daemon.contacts import file_reading
 from daemon.contacts.importer import Contact
 from daemon.db import clock as db_clock
 from daemon.db import connection, sqlite
@@ -42,6 +43,13 @@ def _plain_logs() -> None:
     structlog.configure(
         processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer(key_order=["event"])]
     )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _the_process_that_reads_files_ends() -> Iterator[None]:
+    """All tests share it, as far as it is not about itself."""
+    yield
+    file_reading.READER.stop()
 
 
 @pytest.fixture(autouse=True)

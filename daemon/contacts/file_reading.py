@@ -142,6 +142,8 @@ class Reader:
             code = self._end()
             if answer is None:
                 raise self._died(file.name, late.is_set() or code == -signal.SIGXCPU)
+        if "starved" in answer.end:
+            raise self._died(file.name, False)
         _raise(answer.end)
         return answer
 

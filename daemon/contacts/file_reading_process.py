@@ -22,7 +22,6 @@ from daemon.telemetry import unforeseen
 
 NICE = 5  # sending and answering come first
 BATCH = 2_000
-TOO_MUCH = "{} takes too much memory to read: split it, or save it as .csv."
 Frame = dict[str, Any]
 T = TypeVar("T")
 
@@ -66,7 +65,7 @@ def _answer(sink: IO[bytes], what: str, data: bytes, name: str, options: dict[st
     except errors.DaemonError as error:
         end = {"refused": type(error).__name__, "arguments": error.args, "attributes": vars(error)}
     except MemoryError:
-        end = {"refused": errors.UnreadableFile.__name__, "arguments": [TOO_MUCH.format(name)], "attributes": {}}
+        end = {"starved": True}
     except Exception as error:
         end = {"crashed": unforeseen.kind(error)}
     _send(sink, {"end": end})

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from typing import Any
 
 import pytest
 
-from daemon.contacts import uploads
-from daemon.http import make_app
-from daemon.models import Attachment
+from daemon.contacts import file_reading, uploads
+from daemon.http import DB_THREADS, make_app
+from daemon.models import Attachment, Upload
 from tests.http.conftest import KEY, Caller, form
+from tests.support.scripted import until
 
 
 async def test_a_contacts_file_is_shown_as_it_was_read(api):
@@ -141,3 +144,36 @@ async def test_an_attachment_above_the_limit_is_refused(make_settings, database,
     assert "1 MB" in problem["detail"] and "WASENDER_MAX_UPLOAD_MB" in problem["detail"]
     assert [] == list((settings.data_dir / "attachments").iterdir())
     await api.post("/upload_attachment", data=form(b"x" * (1024 * 1024), "x.png"))
+
+
+async def test_others_are_served_while_files_are_read(api, settings, member):
+    """However many are uploaded at once, no database thread waits for them; page and API."""
+    await api.post("/upload", data=form(b"+4915110000000", "first.txt"))
+    process = file_reading.READER._process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    try:
+        uploading = [
+            asyncio.create_task(api.post("/upload", data=form(b"+4915110000000", "list.txt")))
+            for _ in range(DB_THREADS + 2)
+        ]
+        pasted = {"numbers": "+4915110000001", "reason": "asked"}
+        blocked = form(b"+4915110000002", "left.csv")
+        uploading.append(asyncio.create_task(api.post("/suppressions/import", data=blocked)))
+        await until(lambda: file_reading.READER._waiting == len(uploading))
+        await api.get("/jobs")
+        assert 1 == (await api.post("/suppressions/import", data=pasted))["added"]
+        assert 200 == (await member.get("/app/lists", headers={"Accept": "text/html"})).status
+        assert not any(each.done() for each in uploading)
+    finally:
+        process.send_signal(signal.SIGCONT)
+    *found, left = await asyncio.gather(*uploading)
+    assert ([1] * len(found), 1) == ([each["unique"] for each in found], left["added"])
+
+
+async def test_a_file_that_finds_no_place_is_refused(api, monkeypatch):
+    """503 with what to do; nothing is kept of it."""
+    monkeypatch.setattr(file_reading, "PLACES", 0)
+    refused = await api.post("/upload", None, 503, data=form(b"+4915110000000", "list.txt"))
+    assert ("urn:wasender:problem:reading-busy", True) == (refused["type"], "try again" in refused["detail"])
+    assert 0 == Upload.select().count()
