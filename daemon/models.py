@@ -11,7 +11,7 @@ from typing import Any, cast
 import peewee
 
 from daemon.db.proxy import database
-from daemon.states import E164, AccountState, State
+from daemon.states import E164, AccountState, PersonKey, State
 
 
 class Kind(StrEnum):
@@ -49,6 +49,12 @@ def _telephone(**options: Any) -> peewee.CharField[E164]:
     """A column of numbers in E.164: what is read from it needs no second look."""
     field: Any = peewee.CharField(max_length=20, **options)
     return cast("peewee.CharField[E164]", field)
+
+
+def _person() -> peewee.CharField[PersonKey]:
+    """A column of keys (`contacts.person`) by which rows about the same person are found."""
+    field: Any = peewee.CharField(max_length=140, null=True)
+    return cast("peewee.CharField[PersonKey]", field)
 
 
 class Table(peewee.Model):
@@ -150,6 +156,7 @@ class Message(Table):
     account = peewee.CharField(max_length=32)
     row = peewee.IntegerField()  # its position in the file or list
     number = _telephone()
+    person = _person()
     fields = Json(default=dict)
     attachments = Json(null=True)  # ids of this recipient's own files, None for the job's
     state = peewee.CharField(default=State.PENDING)
@@ -175,14 +182,14 @@ class Message(Table):
             (("job", "state", "not_before", "id"), False),  # the claim
             (("account", "state"), False),  # rescue
             (("account", "submitted_at"), False),  # caps
-            (("account", "number"), False),  # known chats
+            (("account", "person"), False),  # known chats
             (("job", "sent_at"), False),  # rate and chart
             (("job", "id"), False),  # pages of its recipients
         )
 
 
-Message.add_index(  # for the cap per person; only messages that may have left, so that queueing stays cheap
-    Message.index(Message.number, Message.submitted_at).where(Message.submitted_at.is_null(False))
+Message.add_index(  # whom we have written to; only messages that may have left, so that queueing stays cheap
+    Message.index(Message.person, Message.submitted_at).where(Message.submitted_at.is_null(False))
 )
 
 
@@ -202,13 +209,14 @@ class Handover(Table):
     id = peewee.AutoField()
     account = peewee.CharField(max_length=32)
     number = _telephone()
+    person = _person()
     at = peewee.BigIntegerField()
     kind = peewee.CharField(max_length=16)  # see Purpose
     message = peewee.ForeignKeyField(Message, null=True, on_delete="SET NULL")  # None: not from a job
     missed = peewee.BooleanField(default=False)  # it left, and the person did not get it
 
     class Meta:
-        indexes = ((("account", "at"), False), (("number", "at"), False))
+        indexes = ((("account", "at"), False), (("person", "at"), False))
 
 
 class Event(Table):
@@ -240,13 +248,17 @@ class Suppression(Table):
     """Somebody who must not be written to."""
 
     number = _telephone(primary_key=True)
+    person = _person()
     reason = peewee.TextField()
     source = peewee.CharField()
     created_at = peewee.BigIntegerField()
     confirmed_at = peewee.BigIntegerField(null=True)  # when they were told that they are on it
 
     class Meta:
-        indexes = ((("created_at", "number"), False),)  # pages, newest first
+        indexes = (
+            (("created_at", "number"), False),  # pages, newest first
+            (("person",), False),
+        )
 
 
 class Removal(Table):
@@ -271,6 +283,7 @@ class Reply(Table):
     id = peewee.AutoField()
     account = peewee.CharField(max_length=32)
     number = _telephone()
+    person = _person()
     text = peewee.TextField()
     at = peewee.BigIntegerField()  # when it was seen
     key = peewee.CharField(max_length=64)  # the row's id in the chat, so that nothing is stored twice
@@ -278,7 +291,7 @@ class Reply(Table):
     message = peewee.ForeignKeyField(Message, null=True, on_delete="SET NULL")  # the last one they got before it
 
     class Meta:
-        indexes = ((("account", "key"), True), (("at",), False))
+        indexes = ((("account", "key"), True), (("at",), False), (("account", "person"), False))
 
 
 class OldStop(Table):
@@ -300,11 +313,12 @@ class OpenedChat(Table):
     account = peewee.CharField(max_length=32)
     title = peewee.TextField()
     number = peewee.CharField(max_length=20)  # E.164; "" where only the title is known
+    person = _person()  # "" likewise
     at = peewee.BigIntegerField()
     stored = peewee.BooleanField(default=False)
 
     class Meta:
-        indexes = ((("account", "number"), False),)
+        indexes = ((("account", "person"), False),)
 
 
 class User(Table):
@@ -385,10 +399,11 @@ class ListEntry(Table):
     id = peewee.AutoField()
     list = peewee.ForeignKeyField(ContactList, backref="entries", on_delete="CASCADE", index=False)
     number = _telephone()
+    person = _person()
     fields = Json(default=dict)
 
     class Meta:
-        indexes = ((("list", "number"), True), (("list", "id"), False))
+        indexes = ((("list", "number"), True), (("list", "id"), False), (("list", "person"), False))
 
 
 class Upload(Table):

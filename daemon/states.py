@@ -9,6 +9,10 @@ from typing import NewType
 # whatever is given one, or reads one from the database, does not look at it again.
 E164 = NewType("E164", str)
 
+# Who somebody is, whichever way their number is written: `contacts.person` makes it. It is kept with every row that
+# is about a person, and compared instead of the number; the number as it was given is written to and shown.
+PersonKey = NewType("PersonKey", str)
+
 QUOTED = "\u2068{}\u2069"  # words read off a WhatsApp page, inside a sentence of ours: hidden from viewers
 
 

@@ -10,22 +10,23 @@ from typing import Any
 
 import peewee
 
+from daemon.contacts.person import Person
 from daemon.db.clock import AHEAD_MS, lately
 from daemon.db.connection import write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import tuples
 from daemon.models import Account, Handover, Message, Purpose
-from daemon.states import E164
+from daemon.states import E164, PersonKey
 
 
 def keep(account: str, number: E164, purpose: Purpose, at: int, message: int | None = None) -> None:
     """Count a hand-over that begins now; part of the caller's transaction."""
-    _keep(account=account, number=number, kind=purpose.value, at=at, message=message)
+    _keep(account=account, number=number, person=Person(number).key, kind=purpose.value, at=at, message=message)
 
 
 @Prepared
 def _keep() -> Any:
-    return Handover.insert({name: param(name) for name in ("account", "number", "kind", "at", "message")})
+    return Handover.insert({name: param(name) for name in ("account", "number", "person", "kind", "at", "message")})
 
 
 def undo(message: int) -> None:
@@ -79,7 +80,7 @@ def keep_own(account: str, number: E164, purpose: Purpose, now: int) -> None:
 
 def undo_own(account: str, number: E164, purpose: Purpose, now: int) -> None:
     """Like `undo`, for the last hand-over of this purpose, which belongs to no job."""
-    mine = (Handover.account == account, Handover.number == number, Handover.kind == purpose)
+    mine = (Handover.account == account, Handover.person == Person(number).key, Handover.kind == purpose)
     with write():
         newest = Handover.select(peewee.fn.MAX(Handover.id)).where(*mine, lately(Handover.at, 0, now)).scalar()
         Handover.delete().where(Handover.id == newest).execute()
@@ -147,32 +148,32 @@ def _of_job() -> tuple[Any, ...]:
     return *_of_account(), Message.job == param("job")
 
 
-def got(number: E164, since: int, now: int, but: int) -> int:
-    """How many campaign messages this number was sent since `since`, from any account.
+def got(person: PersonKey, since: int, now: int, but: int) -> int:
+    """How many campaign messages this person was sent since `since`, from any account.
 
     but: the id of a message that is not counted, because it is the one to be sent.
     """
-    return int(_got(number=number, since=since, ahead=now + AHEAD_MS, but=but).fetchone()[0])
+    return int(_got(person=person, since=since, ahead=now + AHEAD_MS, but=but).fetchone()[0])
 
 
 @Prepared
 def _got() -> Any:
-    theirs = (Handover.number == param("number"), Handover.at > param("since"), Handover.at <= param("ahead"))
+    theirs = (Handover.person == param("person"), Handover.at > param("since"), Handover.at <= param("ahead"))
     another = Handover.message.is_null() | (Handover.message != param("but"))
     return Handover.select(peewee.fn.COUNT(Handover.id)).where(*theirs, _counts(), another)
 
 
 def often(cap: int, since: int, now: int) -> Any:
-    """A query of the numbers that have got at least `cap` campaign messages since `since`."""
-    theirs = Handover.select(Handover.number).where(lately(Handover.at, since, now), _counts())
-    return theirs.group_by(Handover.number).having(peewee.fn.COUNT(Handover.id) >= cap)
+    """A query of the people (their keys) who have got at least `cap` campaign messages since `since`."""
+    theirs = Handover.select(Handover.person).where(lately(Handover.at, since, now), _counts())
+    return theirs.group_by(Handover.person).having(peewee.fn.COUNT(Handover.id) >= cap)
 
 
 def reached(since: int, now: int) -> Any:
-    """A query of the numbers that got a campaign message since then, from whatever account."""
+    """A query of the people (their keys) who got a campaign message since then, from whatever account."""
     accounts = Account.select(Account.name)  # there is an index by account and time
     theirs = (Handover.account.in_(accounts), lately(Handover.at, since, now), _counts())
-    return Handover.select(Handover.number).where(*theirs)
+    return Handover.select(Handover.person).where(*theirs)
 
 
 def _counts() -> Any:

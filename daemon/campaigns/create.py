@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from daemon import errors
 from daemon.accounts import directory, pacing
 from daemon.config import ACCOUNT_NAME, Settings
 from daemon.contacts import importer, uploads
+from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
 from daemon.delivery import enqueue
 from daemon.formats import template as message_text
@@ -203,7 +204,7 @@ def forget_answers(now: int) -> int:
 
 def _audience(settings: Settings, order: Order) -> Audience:
     if order.audience is not None and order.audience.people:
-        return order.audience
+        return _once_each(order.audience)
     given = [source for source in (order.numbers, order.recipients, order.upload_id) if source is not None]
     if len(given) != 1:
         raise errors.InvalidInput("Give the recipients in exactly one way: as numbers, as recipients, or as upload_id.")
@@ -221,7 +222,14 @@ def _audience(settings: Settings, order: Order) -> Audience:
     if not people:
         reasons = "; ".join(f"{place} {position}: {reason}" for position, _, reason, *_ in rejected[:3])
         raise errors.InvalidInput("There is nobody to write to. " + (reasons or "Add at least one telephone number."))
-    return Audience(people, rejected, duplicates, place, source, note, columns)
+    return _once_each(Audience(people, rejected, duplicates, place, source, note, columns))
+
+
+def _once_each(audience: Audience) -> Audience:
+    """The audience with each person once: what was kept by earlier versions may hold somebody in two notations."""
+    people = list({Person(each.number).key: each for each in reversed(audience.people)}.values())[::-1]
+    left = len(audience.people) - len(people)
+    return replace(audience, people=people, duplicates=audience.duplicates + left) if left else audience
 
 
 def delays(settings: Settings, delay_min: float | None, delay_max: float | None) -> tuple[int, int]:

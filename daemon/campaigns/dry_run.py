@@ -24,13 +24,14 @@ from daemon.config import Settings
 from daemon.contacts import importer, uploads
 from daemon.contacts.columns import Candidate
 from daemon.contacts.importer import Contact
+from daemon.contacts.person import Person
 from daemon.contacts.reasons import Fault
 from daemon.db.clock import lately
 from daemon.db.proxy import tuples
 from daemon.formats import template as message_text
 from daemon.i18n.languages import N_
 from daemon.models import UNCAPPED, Attachment, Handover, Job, KeyScope, Kind, Message, Suppression
-from daemon.states import E164, MAY_RUN, JobState, State
+from daemon.states import E164, MAY_RUN, JobState, PersonKey, State
 
 REASONS = {  # what the page calls those it is about
     Reason.BAD_NUMBER: N_("Unusable number"),
@@ -91,22 +92,23 @@ def _sort(
     settings: Settings, draft: Draft, people: Sequence[Candidate], now: int
 ) -> tuple[list[Contact], list[Exclusion], Notes]:
     """Who gets it, who does not, and how many are to be looked at."""
-    numbers = {each.number for each in people if each.number}
+    keys = [Person(each.number).key if each.number else None for each in people]
+    everybody = set(filter(None, keys))
     recent = draft.data.recent or Recent(days=drafts.RECENT_DAYS, leave_out=True)
-    lately = _lately(now - recent.days * pacing.DAY_MS, now) & numbers
+    lately = _lately(now - recent.days * pacing.DAY_MS, now) & everybody
     message = _Message(settings, draft)
     checks = _Checks(
         message,
-        _among(Suppression.select(Suppression.number), Suppression.number, numbers),
+        _among(Suppression.select(Suppression.person), Suppression.person, everybody),
         lately if recent.leave_out else frozenset(),
-        _often(limits.rules(settings), numbers, now),
+        _often(limits.rules(settings), everybody, now),
         f"They got a campaign in the last {recent.days} days, or are queued for one.",
     )
     audience: list[Contact] = []
     left_out: list[Exclusion] = []
     landlines = again = 0
-    for each in people:
-        trouble = checks.trouble(each)
+    for each, person in zip(people, keys, strict=True):
+        trouble = checks.trouble(each, person)
         if trouble is not None or each.number is None:
             found = trouble or _Trouble(Reason.BAD_NUMBER, each.reason)
             value = each.number or each.cell[: importer.MAX_SHOWN]
@@ -114,7 +116,7 @@ def _sort(
         else:
             audience.append(Contact(each.position, each.number, each.fields, message.own_files(each)))
             landlines += each.found.landline
-            again += each.number in lately
+            again += person in lately
     return audience, left_out, Notes(recent=again, landline=landlines)
 
 
@@ -124,27 +126,28 @@ class _Checks:
     def __init__(
         self,
         message: _Message,
-        opted_out: Collection[str],
-        recent: Collection[str],
-        often: Collection[str],
+        opted_out: Collection[PersonKey],
+        recent: Collection[PersonKey],
+        often: Collection[PersonKey],
         lately: str,
     ) -> None:
-        self._message, self._seen = message, set[str]()
-        self._by_number = (
+        self._message, self._seen = message, set[PersonKey]()
+        self._by_person = (
             (Reason.OPTED_OUT, opted_out, "The number is on the suppression list."),
             (Reason.RECENT, recent, lately),
             (Reason.TOO_OFTEN, often, "They have reached the per-person limit."),
         )
 
-    def trouble(self, who: Candidate) -> _Trouble | None:
-        if who.number is None:
+    def trouble(self, who: Candidate, person: PersonKey | None) -> _Trouble | None:
+        """person: who that is; None where there is no number."""
+        if person is None:
             by_person = who.why is not None and who.why.code is Fault.LEFT_OUT
             return _Trouble(Reason.LEFT_OUT if by_person else Reason.BAD_NUMBER, who.reason)
-        if who.number in self._seen:
+        if person in self._seen:
             return _Trouble(Reason.DUPLICATE, "Duplicate of an earlier row.")
-        self._seen.add(who.number)
-        for reason, numbers, details in self._by_number:
-            if who.number in numbers:
+        self._seen.add(person)
+        for reason, people, details in self._by_person:
+            if person in people:
                 return _Trouble(reason, details)
         return self._message.trouble(who)
 
@@ -197,29 +200,29 @@ def _lost(settings: Settings, row: Attachment) -> str:
     return ""
 
 
-def _among(query: Any, column: Any, values: Iterable[E164 | None]) -> set[E164]:
-    """Those of the values that the query finds."""
-    found: set[E164] = set()
-    for batch in peewee.chunked(sorted(filter(None, values)), BATCH):
-        found |= {number for (number,) in tuples(query.where(column.in_(batch)))}
+def _among(query: Any, column: Any, people: Iterable[PersonKey]) -> set[PersonKey]:
+    """Those of the people whom the query finds."""
+    found: set[PersonKey] = set()
+    for batch in peewee.chunked(sorted(people), BATCH):
+        found |= {person for (person,) in tuples(query.where(column.in_(batch)))}
     return found
 
 
-def _lately(since: int, now: int) -> set[str]:
-    """Numbers that got a campaign since, or are in the queue of one made since; tests to oneself aside."""
+def _lately(since: int, now: int) -> set[PersonKey]:
+    """Those who got a campaign since, or are in the queue of one made since; tests to oneself aside."""
     open_jobs = [*sorted(MAY_RUN), JobState.SCHEDULED, JobState.PAUSED]
-    queued = Message.select(Message.number).join(Job)
+    queued = Message.select(Message.person).join(Job)
     queued = queued.where(
         Message.state.in_(_QUEUED), Job.state.in_(open_jobs), lately(Job.created_at, since, now), _real()
     )
-    return {number for query in (handovers.reached(since, now), queued) for (number,) in tuples(query)}
+    return {person for query in (handovers.reached(since, now), queued) for (person,) in tuples(query)}
 
 
-def _often(rules: pacing.Rules, numbers: Iterable[E164 | None], now: int) -> set[E164]:
+def _often(rules: pacing.Rules, people: Iterable[PersonKey], now: int) -> set[PersonKey]:
     """Those who have got as many messages as one person may: they would be skipped when their turn comes."""
     if not rules.person_cap:
         return set()
-    return _among(handovers.often(rules.person_cap, now - rules.person_window_ms, now), Handover.number, numbers)
+    return _among(handovers.often(rules.person_cap, now - rules.person_window_ms, now), Handover.person, people)
 
 
 def _real() -> Any:

@@ -17,6 +17,7 @@ import peewee
 
 from daemon import errors
 from daemon.contacts import masking
+from daemon.contacts.person import meant
 from daemon.db.proxy import on_postgres, tuples
 from daemon.models import Job, Message
 from daemon.states import State
@@ -132,7 +133,10 @@ def _found_by(phrase: str, columns: list[str], alone: bool) -> Any:
     parts = [_contains(_values(phrase, columns), json.dumps(phrase, ensure_ascii=False)[1:-1])]
     parts.append(_contains(Message.error, phrase))
     if alone or len(_digits(phrase)) >= SOME_DIGITS:
-        parts += [_like(Message.number, pattern) for pattern in _number_patterns(phrase)]
+        for pattern in _number_patterns(phrase):  # in either notation
+            parts += [_like(Message.number, pattern), _like(Message.person, pattern)]
+        if people := list(meant(_digits(phrase))):
+            parts.append(Message.person.in_(people))
     return reduce(or_, parts)
 
 

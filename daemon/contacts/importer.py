@@ -14,10 +14,11 @@ from typing import Any
 
 from daemon import errors
 from daemon.contacts import phone
+from daemon.contacts.person import Person
 from daemon.contacts.reasons import Fault, Reason, because
 from daemon.formats import csv, tabular, template, vcard, xlsx
 from daemon.formats.tabular import Row
-from daemon.states import E164
+from daemon.states import E164, PersonKey
 
 MAX_SHOWN = 200
 """Characters of a rejected value that are kept."""
@@ -241,7 +242,7 @@ class _Collector:
         self.contacts: list[Contact] = []
         self._rejected: list[Rejected] = []
         self._duplicates = 0
-        self._seen: set[E164] = set()
+        self._seen: set[PersonKey] = set()
         self._country, self._trusted = default_country, trusted
 
     def add(self, position: int, value: str, fields: dict[str, str], wrong: Reason | None = None) -> None:
@@ -251,10 +252,10 @@ class _Collector:
             self.reject(position, value, number)
         elif wrong:
             self.reject(position, value, wrong)
-        elif number in self._seen:
+        elif (person := Person(number).key) in self._seen:
             self._duplicates += 1
         else:
-            self._seen.add(number)
+            self._seen.add(person)
             self.contacts.append(Contact(position, number, fields))
 
     def reject(self, position: int, value: str, why: Reason) -> None:

@@ -15,6 +15,7 @@ import peewee
 
 from daemon import errors
 from daemon.contacts import masking
+from daemon.contacts.person import Person, meant
 from daemon.db.proxy import database
 from daemon.formats import tabular
 from daemon.models import ContactList, ListEntry
@@ -90,12 +91,14 @@ def _matching(search: str, digits: str) -> Any:
     fields = ListEntry.fields.cast("TEXT")
     found = [fields.contains(json.dumps(each, ensure_ascii=False)[1:-1]) for each in sorted(written)]
     if digits:
-        found.append(ListEntry.number.contains(digits))
+        found += [ListEntry.number.contains(digits), ListEntry.person.contains(digits)]
+        found.append(ListEntry.person.in_(list(meant(digits))))
     return reduce(or_, found)
 
 
 def _matches(row: Entry, wanted: str, digits: str) -> bool:
-    if digits and digits in row.number:
+    key = Person(row.number).key
+    if digits and (digits in row.number or digits in key or key in meant(digits)):
         return True
     return any(wanted in value.casefold() for value in row.fields.values())
 

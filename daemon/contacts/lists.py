@@ -14,12 +14,13 @@ import structlog
 
 from daemon import errors
 from daemon.contacts import importer, list_entries, naming, uploads
+from daemon.contacts.person import Person
 from daemon.db import clock, versions
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked, tuples
 from daemon.models import Answer, ContactList, KeyScope, ListEntry
-from daemon.states import E164
+from daemon.states import E164, PersonKey
 
 log = structlog.get_logger()
 
@@ -142,7 +143,7 @@ def remove_people(list_id: int, ids: Sequence[int] = (), numbers: Sequence[E164]
     count = 0
     with write():
         row = _list_to_change(list_id)
-        for column, values in ((ListEntry.id, ids), (ListEntry.number, numbers)):
+        for column, values in ((ListEntry.id, ids), (ListEntry.person, [Person(each).key for each in numbers])):
             for batch in peewee.chunked(values, list_entries.BATCH):
                 gone = ListEntry.delete().where(ListEntry.list == list_id, column.in_(list(batch)))
                 count += gone.execute()
@@ -180,13 +181,15 @@ def delete_list(list_id: int) -> None:
 
 def _put(row: ContactList, found: importer.ContactList) -> Added:
     """Put people on the list; part of the caller's transaction, which holds the list."""
-    known = _known(row, [each.number for each in found.contacts])
-    new = [(row.id, each.number, _said(each)) for each in found.contacts if each.number not in known]
+    people = {Person(each.number).key: each for each in found.contacts}
+    known = _known(row, list(people))
+    new = [(row.id, each.number, key, _said(each)) for key, each in people.items() if key not in known]
     for batch in peewee.chunked(new, list_entries.BATCH):
-        ListEntry.insert_many(batch, [ListEntry.list, ListEntry.number, ListEntry.fields]).execute()
+        columns = [ListEntry.list, ListEntry.number, ListEntry.person, ListEntry.fields]
+        ListEntry.insert_many(batch, columns).execute()
     added, present, updated = len(new), 0, 0
-    for each in found.contacts:
-        if entry := known.get(each.number):
+    for key, each in people.items():
+        if entry := known.get(key):
             fields = entry.fields | _said(each)
             if fields == entry.fields:
                 present += 1
@@ -202,12 +205,12 @@ def _put(row: ContactList, found: importer.ContactList) -> Added:
     return Added(added, present, updated, found.duplicates, found.rejected)
 
 
-def _known(row: ContactList, numbers: Sequence[E164]) -> dict[str, list_entries.Entry]:
-    """Those of the list that have one of these numbers. Many are not asked for by number, but looked up in all."""
+def _known(row: ContactList, people: Sequence[PersonKey]) -> dict[PersonKey, list_entries.Entry]:
+    """Those of these people who are on the list. Many are not asked for one by one, but looked up in all."""
     query = list_entries.of(row.id)
-    if len(numbers) <= list_entries.BATCH:
-        query = query.where(ListEntry.number.in_(numbers))
-    return {each.number: each for each in list_entries.read(query)}
+    if len(people) <= list_entries.BATCH:
+        query = query.where(ListEntry.person.in_(people))
+    return {Person(each.number).key: each for each in list_entries.read(query)}
 
 
 @Prepared

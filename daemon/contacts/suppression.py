@@ -18,11 +18,12 @@ import structlog
 from daemon import errors
 from daemon.config import Settings
 from daemon.contacts import importer, masking, uploads
+from daemon.contacts.person import Person, meant
 from daemon.db import clock
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
 from daemon.models import Job, Removal, Suppression
-from daemon.states import E164, OPEN
+from daemon.states import E164, OPEN, PersonKey
 
 log = structlog.get_logger()
 
@@ -53,7 +54,7 @@ def suppress(settings: Settings, number: str, reason: str, who: str) -> dict[str
     plain, told = _one_number(settings, number), _reason(reason)
     with write():
         put(plain, told, who, clock.now_ms())
-        entry = describe(Suppression.get_by_id(plain))
+        entry = find(plain)
     _await_submits()
     return entry
 
@@ -64,11 +65,20 @@ def put(number: E164, reason: str, source: str, now: int) -> bool:
     It waits for nobody: a job may be locked for long, and an opt-out must not be lost over that. Once it has committed,
     claims and submits see it.
     """
-    row = {"number": number, "reason": reason, "source": source, "created_at": now}
+    person = Person(number).key
+    if _present([person]):
+        return False
+    row = {"number": number, "person": person, "reason": reason, "source": source, "created_at": now}
     added = bool(Suppression.insert(**row).on_conflict_ignore().as_rowcount().execute())
     if added:
         after_commit(partial(log.info, "suppression.added", source=source))
     return added
+
+
+def _present(people: Iterable[PersonKey]) -> set[PersonKey]:
+    """Those of the people who are on the list and stay there: a removal that has begun is waited for."""
+    theirs = Suppression.select(Suppression.person).where(Suppression.person.in_(list(people)))
+    return {person for (person,) in tuples(locked(theirs.order_by(Suppression.number)))}
 
 
 def _await_submits() -> None:
@@ -100,10 +110,14 @@ def _import(found: importer.ContactList, reason: str, source: str, who: str) -> 
     """In small transactions: a sender waits for none of them, and a repeat adds only what is missing."""
     now, added = clock.now_ms(), 0
     numbers = sorted(contact.number for contact in found.contacts)  # in one order, as others may add them, too
+    alike = {"reason": reason, "source": source, "created_at": now}
     for batch in peewee.chunked(numbers, BATCH):
-        rows = [{"number": number, "reason": reason, "source": source, "created_at": now} for number in batch]
         with write():
-            added += Suppression.insert_many(rows).on_conflict_ignore().as_rowcount().execute()
+            keys = {number: Person(number).key for number in batch}
+            there = _present(keys.values())
+            rows = [{"number": number, "person": key, **alike} for number, key in keys.items() if key not in there]
+            if rows:
+                added += Suppression.insert_many(rows).on_conflict_ignore().as_rowcount().execute()
     _await_submits()
     done = Imported(added, len(numbers) - added, found.duplicates, found.rejected)
     log.info("suppression.imported", added=added, present=done.present, rejected=len(done.rejected), who=who)
@@ -111,38 +125,44 @@ def _import(found: importer.ContactList, reason: str, source: str, who: str) -> 
 
 
 def remove(settings: Settings, number: str, why: str, who: str) -> None:
-    """Take a number off the list; who did it and why is kept. Raises InvalidNumber, InvalidInput, NotFound."""
+    """Take a person off the list, by either notation of their number; who did it and why is kept.
+
+    Raises InvalidNumber, InvalidInput, NotFound.
+    """
     plain, told = _one_number(settings, number), _reason(why)
     with write():
-        row = locked(Suppression.select().where(Suppression.number == plain)).first()
-        if row is None:
+        rows = list(locked(Suppression.select().where(Suppression.person == Person(plain).key)))
+        if not rows:
             raise errors.NotFound("This number is not on the suppression list.")
-        Removal.create(
-            number=plain,
-            reason=row.reason,
-            source=row.source,
-            created_at=row.created_at,
-            removed_at=clock.now_ms(),
-            removed_by=who,
-            why=told,
-        )
-        Suppression.delete().where(Suppression.number == plain).execute()
+        for row in rows:
+            Removal.create(
+                number=row.number,
+                reason=row.reason,
+                source=row.source,
+                created_at=row.created_at,
+                removed_at=clock.now_ms(),
+                removed_by=who,
+                why=told,
+            )
+        # Those that were seen and no others: in another notation they may have asked again at this moment.
+        Suppression.delete().where(Suppression.number.in_([row.number for row in rows])).execute()
         after_commit(partial(log.info, "suppression.removed", who=who))
 
 
 def find(number: E164) -> dict[str, Any]:
-    """The entry of a number in E.164. Raises NotFound."""
-    row = Suppression.get_or_none(Suppression.number == number)
-    if row is None:
+    """The entry of the person with this number (E.164), who may be listed in another notation. Raises NotFound."""
+    rows = list(Suppression.select().where(Suppression.person == Person(number).key).order_by(Suppression.created_at))
+    if not rows:
         raise errors.NotFound("This number is not on the suppression list.")
-    return describe(row)
+    return describe(next((row for row in rows if row.number == number), rows[0]))
 
 
 def among(numbers: Iterable[E164]) -> set[E164]:
-    """Those of the numbers (E.164) that are on the list."""
-    wanted = set(numbers)
-    rows = Suppression.select(Suppression.number).where(Suppression.number.in_(sorted(wanted)))
-    return {number for (number,) in tuples(rows)}
+    """Those of the numbers (E.164) whose people are on the list."""
+    wanted = {number: Person(number).key for number in numbers}
+    rows = Suppression.select(Suppression.person).where(Suppression.person.in_(sorted(set(wanted.values()))))
+    listed = {person for (person,) in tuples(rows)}
+    return {number for number, person in wanted.items() if person in listed}
 
 
 def count() -> int:
@@ -172,7 +192,9 @@ def _matching(search: str) -> Any:
         return query
     digits = "".join(sign for sign in text if sign.isdecimal())
     if digits and not any(sign.isalpha() for sign in text):
-        return query.where(Suppression.number.contains(re.sub(r"^00?(?=[1-9])", "", digits)))
+        part = re.sub(r"^00?(?=[1-9])", "", digits)
+        columns = Suppression.number.contains(part) | Suppression.person.contains(part)
+        return query.where(columns | Suppression.person.in_(list(meant(digits))))
     return query.where(Suppression.reason.contains(text) | Suppression.source.contains(text))
 
 

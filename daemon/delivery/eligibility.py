@@ -10,7 +10,7 @@ from daemon.accounts import handovers, pacing
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import database, on_postgres
 from daemon.models import UNCAPPED, Job, Message, Suppression
-from daemon.states import E164, OUT, TAKEN
+from daemon.states import OUT, TAKEN, PersonKey
 
 PERSON = 0x7065_7273  # any number that is ours: the advisory locks of those who are about to write to one person
 SURELY_THERE = 3  # that many are asked for where nobody seems to be there
@@ -22,7 +22,7 @@ def known(message: Any) -> Any:
     earlier = Message.alias()
     return peewee.fn.EXISTS(
         earlier.select(peewee.Value(1)).where(
-            earlier.account == message.account, earlier.number == message.number, earlier.state.in_(sorted(TAKEN))
+            earlier.account == message.account, earlier.person == message.person, earlier.state.in_(sorted(TAKEN))
         )
     )
 
@@ -43,26 +43,26 @@ def terms(job: Job) -> pacing.Terms:
 
 def barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> str | None:
     """Why this person may not be written to now; None when they may."""
-    if _opted_out(number=message.number).fetchone():
+    if _opted_out(person=message.person).fetchone():
         return OPTED_OUT
     if not rules.person_cap or job.kind in UNCAPPED:
         return None
-    got = handovers.got(message.number, now - rules.person_window_ms, now, message.id)
+    got = handovers.got(message.person, now - rules.person_window_ms, now, message.id)
     if got < rules.person_cap:
         return None
     days = rules.person_window_ms // pacing.DAY_MS
     return f"got {got} message{'s' * (got != 1)} within {days} day{'s' * (days != 1)}"
 
 
-def lock_person(number: E164) -> None:
+def lock_person(person: PersonKey) -> None:
     """Wait for who else is about to write to this person: each of two accounts would not see the other's message."""
     if on_postgres():  # on SQLite the transaction has locked the whole database already
-        database.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (PERSON, number))
+        database.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (PERSON, person))
 
 
 @Prepared
 def _opted_out() -> Any:
-    return Suppression.select(peewee.Value(1)).where(Suppression.number == param("number"))
+    return Suppression.select(peewee.Value(1)).where(Suppression.person == param("person"))
 
 
 def surely_there(account: str) -> list[Message]:
@@ -70,7 +70,7 @@ def surely_there(account: str) -> list[Message]:
     WhatsApp."""
     mine = (Message.account == account, Message.state.in_(sorted(OUT)), Message.submitted_at.is_null(False))
     newest = Message.select(Message, Job).join(Job).where(*mine, Message.mark.is_null(False))
-    found: dict[str, Message] = {}
+    found: dict[PersonKey, Message] = {}
     for message in newest.order_by(Message.submitted_at.desc()).limit(SURELY_THERE):
-        found.setdefault(message.number, message)
+        found.setdefault(message.person, message)
     return list(found.values())

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import peewee
 
+from daemon.contacts.person import Person
 from daemon.formats.template import Recipient
 from daemon.models import Event, Job, Message
-from daemon.states import State
+from daemon.states import E164, State
 
 BATCH = 500
 
@@ -21,6 +22,7 @@ def enqueue(job: Job, recipients: Iterable[Recipient], who: str, at: int) -> Non
             "account": job.account,
             "row": r.position,
             "number": r.number,
+            "person": Person(E164(r.number)).key,
             "fields": dict(r.fields),
             "attachments": getattr(r, "attachments", None),
         }

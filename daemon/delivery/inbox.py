@@ -22,6 +22,7 @@ from daemon import errors
 from daemon.accounts import handovers, limits, pace, pacing
 from daemon.config import Settings
 from daemon.contacts import optout
+from daemon.contacts.person import Person
 from daemon.delivery import opened_chats, replies
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.models import Purpose
@@ -181,7 +182,8 @@ class Listening:
         found = [Task(chat, entry) for entry, chat in rows]
         if self._latest:
             number = await self._db.call(replies.last_written, self._account)
-            if number and number not in {task.chat.number for task in found}:
+            known = {Person(task.chat.number).key for task in found if task.chat.number}
+            if number and Person(number).key not in known:
                 found.append(Task(Unread("", number, 0)))
             for task in found:  # an entry from here on, so that none is forgotten where this look comes to no end
                 if task.entry is None:

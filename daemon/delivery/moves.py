@@ -40,7 +40,7 @@ def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacin
         if state not in MAY_RUN:
             raise errors.IllegalMove(f"job {message.job_id} is {state}")
         if rules.person_cap:
-            eligibility.lock_person(message.number)
+            eligibility.lock_person(message.person)
         if why := eligibility.barred(message.job, message, now, rules):
             raise errors.IllegalMove(f"message {message.id}: the recipient {why}")
         again: dict[str, Any] = {} if message.transport_id is None else {"transport_id": None}

@@ -6,9 +6,10 @@ in between, the next one reads it once more.
 
 from __future__ import annotations
 
+from daemon.contacts.person import Person
 from daemon.db.connection import write
 from daemon.models import OpenedChat
-from daemon.states import E164
+from daemon.states import E164, PersonKey
 from daemon.transports.protocol import Unread
 
 MOST = 20  # of an account that are read again
@@ -16,13 +17,15 @@ MOST = 20  # of an account that are read again
 
 def begin(account: str, chat: Unread, now: int) -> int:
     """Commit that this chat is being opened; returns the entry's id."""
-    same = [OpenedChat.account == account, OpenedChat.number == (chat.number or "")]
+    person = Person(chat.number).key if chat.number else PersonKey("")
+    same = [OpenedChat.account == account, OpenedChat.person == person]
     if not chat.number:
         same.append(OpenedChat.title == chat.title)
     with write():
         row = OpenedChat.get_or_none(*same)
         if row is None:
-            return int(OpenedChat.create(account=account, title=chat.title, number=chat.number or "", at=now).id)
+            number = chat.number or ""
+            return int(OpenedChat.create(account=account, title=chat.title, number=number, person=person, at=now).id)
         OpenedChat.update(at=now, stored=False).where(OpenedChat.id == row.id).execute()
         return int(row.id)
 

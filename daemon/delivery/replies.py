@@ -17,10 +17,11 @@ import structlog
 
 from daemon.accounts import pacing
 from daemon.contacts import optout, suppression
+from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import tuples
 from daemon.models import Job, Message, OldStop, Reply, Suppression
-from daemon.states import E164, REACHED, State
+from daemon.states import E164, REACHED, PersonKey, State
 from daemon.transports.protocol import Heard, Said, Unread
 
 log = structlog.get_logger()
@@ -61,7 +62,7 @@ def worth_opening(account: str, chats: Iterable[Unread], further: frozenset[str]
 
 def _worth(account: str, chat: Unread, since: int, asks: bool) -> bool:
     if chat.number is not None:
-        return _last_to(account, chat.number, 0 if asks else since) is not None
+        return _last_to(account, Person(chat.number).key, 0 if asks else since) is not None
     return asks or _is_called(account, chat.title, since)
 
 
@@ -70,7 +71,7 @@ def _is_called(account: str, title: str, since: int) -> bool:
     return bool(_called(account, title, since, 1))
 
 
-def _called(account: str, title: str, since: int, limit: int = 20) -> list[str]:
+def _called(account: str, title: str, since: int, limit: int = 20) -> list[E164]:
     """Numbers of recipients since then who have that name."""
     named = json.dumps(title, ensure_ascii=False)
     ours = (Message.account == account, Message.submitted_at > since)
@@ -79,12 +80,12 @@ def _called(account: str, title: str, since: int, limit: int = 20) -> list[str]:
     return list(dict.fromkeys(number for (number,) in tuples(query.limit(limit))))
 
 
-def _last_to(account: str, number: E164, since: int, reached: bool = False) -> Message | None:
-    """The newest message that the account has tried to send to the number since then.
+def _last_to(account: str, person: PersonKey, since: int, reached: bool = False) -> Message | None:
+    """The newest message that the account has tried to send to that person since then.
 
     reached: of those only that they have got, or may have: what failed is not answered.
     """
-    theirs = [Message.account == account, Message.number == number, Message.submitted_at > since]
+    theirs = [Message.account == account, Message.person == person, Message.submitted_at > since]
     if reached:
         theirs.append(Message.state.in_(ANSWERABLE))
     found: Message | None = Message.select().where(*theirs).order_by(Message.submitted_at.desc()).first()
@@ -96,17 +97,19 @@ def take(account: str, heard: Heard, further: frozenset[str], now: int) -> Taken
     that, in a transaction that waits for nothing: the next claim, and the next submit, see it.
 
     A chat is theirs whose messages of ours stand in it, by their ids; only where none does is it the number's that
-    its title shows. A STOP is heeded also where no message of ours went to within ANSWERS_MS: it stands in the chat of
-    somebody that a campaign is about to write to. To repeat it changes nothing. Raises DatabaseBusy.
+    its title shows, which may be in another notation than it was given to us in. A STOP is heeded also where no message
+    of ours went to within ANSWERS_MS: it stands in the chat of somebody that a campaign is about to write to. To repeat
+    it changes nothing. Raises DatabaseBusy.
     """
     since = now - ANSWERS_MS
     sent = _sent(account, [said.key for said in heard.rows if said.own])
     number = _whose(sent, heard.number)
     if number is None:
         return Taken(proved=False)
-    recent = [message for message in sent if message.number == number and (message.submitted_at or 0) > since]
+    person = Person(number).key
+    recent = [message for message in sent if message.person == person and (message.submitted_at or 0) > since]
     ours = {str(message.transport_id): message for message in recent}
-    newest = _last_to(account, number, since, reached=True)
+    newest = _last_to(account, person, since, reached=True)
     fresh = [
         (said, optout.asks_to_stop(said.text, further), message)
         for said, message in _unknown(account, _answers(heard.rows, ours, newest))
@@ -126,17 +129,18 @@ def _sent(account: str, keys: Sequence[str]) -> list[Message]:
     """Messages that the account has sent and whose rows these are, oldest first."""
     if not keys:
         return []
-    columns = (Message.id, Message.job, Message.number, Message.transport_id, Message.submitted_at)
+    columns = (Message.id, Message.job, Message.number, Message.person, Message.transport_id, Message.submitted_at)
     mine = (Message.account == account, Message.transport_id.in_(list(keys)), Message.submitted_at.is_null(False))
     return list(Message.select(*columns).where(*mine).order_by(Message.submitted_at))
 
 
 def _whose(sent: Iterable[Message], shown: E164 | None) -> E164 | None:
-    """The number of the chat with these messages in it; shown: what its title says, which a contact's name may be."""
-    numbers = {message.number for message in sent}
-    if not numbers or shown in numbers:
-        return shown
-    return numbers.pop() if len(numbers) == 1 else None
+    """The number of the chat with these messages in it, as it was given; of several notations the last one that was
+    written to. shown: what its title says, which a contact's name may be."""
+    numbers = {message.person: message.number for message in sent}
+    if shown is not None and (not numbers or Person(shown).key in numbers):
+        return numbers.get(Person(shown).key, shown)
+    return next(iter(numbers.values())) if len(numbers) == 1 else None
 
 
 def _answers(
@@ -184,6 +188,7 @@ def _store(account: str, number: E164, said: Said, stop: bool, answered: Message
     row = Reply.create(
         account=account,
         number=number,
+        person=Person(number).key,
         text=_storable(said.text)[:LONGEST],
         at=now,
         key=_key(said),
@@ -199,10 +204,10 @@ def landmarks(account: str, chat: Unread, now: int) -> frozenset[str]:
     one of these has missed nothing since."""
     numbers = [chat.number] if chat.number else _called(account, chat.title, now - ANSWERS_MS)
     found: set[str] = set()
-    for number in numbers:
-        mine = (Message.account == account, Message.number == number, Message.transport_id.is_null(False))
+    for person in {Person(number).key for number in numbers}:
+        mine = (Message.account == account, Message.person == person, Message.transport_id.is_null(False))
         sent = Message.select(Message.transport_id).where(*mine).order_by(Message.submitted_at.desc())
-        said = Reply.select(Reply.key).where(Reply.account == account, Reply.number == number).order_by(Reply.id.desc())
+        said = Reply.select(Reply.key).where(Reply.account == account, Reply.person == person).order_by(Reply.id.desc())
         found |= {key for query in (sent, said) for (key,) in tuples(query.limit(LANDMARKS))}
     return frozenset(found)
 
@@ -223,7 +228,7 @@ def to_confirm(account: str, now: int) -> list[E164]:
 def _unconfirmed(account: str, now: int) -> tuple[Any, ...]:
     since = now - CONFIRM_WITHIN_MS
     said_so = Reply.select(peewee.Value(1)).where(
-        Reply.account == account, Reply.number == Suppression.number, Reply.stop, Reply.at > since
+        Reply.account == account, Reply.person == Suppression.person, Reply.stop, Reply.at > since
     )
     return (
         Suppression.source == suppression.REPLY,

@@ -180,8 +180,8 @@ async def test_confirmations_of_stops_count(bench: Any) -> None:
     now = clock.now_ms()
     for n in range(12):
         number = f"+49151100000{n:02}"
-        Suppression.create(number=number, reason="wrote STOP", source="reply", created_at=now)
-        Reply.create(account="default", number=number, text="STOP", at=now, key=f"k{n}", stop=True)
+        Suppression.create(number=number, person=number, reason="wrote STOP", source="reply", created_at=now)
+        Reply.create(account="default", number=number, person=number, text="STOP", at=now, key=f"k{n}", stop=True)
     transport = ScriptedTransport(hand_over=[errors.NotSubmitted("no")])
     async with bench.sending(transport):
         await until(lambda: len(transport.out) >= 2, "two are told")
@@ -218,7 +218,7 @@ QUERIES: dict[str, tuple[Any, dict[str, Any], str]] = {
     "use of an account": (handovers._count, {}, "handover_account_at"),
     "cap of a job": (handovers._nth_of_job, {"job": 1, "before": 5}, "handover_account_at"),
     "use of a job": (handovers._count_of_job, {"job": 1}, "handover_account_at"),
-    "cap of a person": (handovers._got, {"but": 1}, "handover_number_at"),
+    "cap of a person": (handovers._got, {"but": 1}, "handover_person_at"),
     "given back": (handovers._undo, {"message": 1}, "handover_message_id"),
 }
 
@@ -231,7 +231,7 @@ def test_every_question_is_answered_by_an_index(hand: Hand, name: str, monkeypat
     with monkeypatch.context() as patch:
         real = proxy.database.obj.execute_sql
         patch.setattr(proxy.database.obj, "execute_sql", lambda *given: asked.append(given) or real(*given))
-        query(account="default", number=OWN, since=0, ahead=hand.clock(), **values)
+        query(account="default", person=OWN, since=0, ahead=hand.clock(), **values)
     found = plan(*asked[0], proxy.on_postgres())
 
     assert index in found

@@ -83,9 +83,9 @@ def test_a_text_under_a_picture_is_measured_as_a_caption(hand, tmp_path):
 def test_only_the_account_that_heard_the_stop_confirms_it(hand, clock):
     """Somebody writes STOP to one account and thanks to another."""
     number = "+4915110000000"
-    Suppression.create(number=number, reason="wrote STOP", source=suppression.REPLY, created_at=clock())
+    Suppression.create(number=number, person=number, reason="wrote STOP", source=suppression.REPLY, created_at=clock())
     for account, stop in (("default", True), ("other", False)):
-        Reply.create(account=account, number=number, text="…", at=clock(), key=account, stop=stop)
+        Reply.create(account=account, number=number, person=number, text="…", at=clock(), key=account, stop=stop)
 
     assert ([number], []) == (replies.to_confirm("default", clock()), replies.to_confirm("other", clock()))
     assert not replies.confirm("other", number, clock())
@@ -95,7 +95,7 @@ def test_a_job_begins_with_its_first_message_and_once(hand, clock):
     """Not with those who are skipped before it."""
     job = hand.queue(3)
     for number in [person.number for person in hand.people(2)]:
-        Suppression.create(number=number, reason="asked", source="test", created_at=clock())
+        Suppression.create(number=number, person=number, reason="asked", source="test", created_at=clock())
     with capture_logs() as told:
         skipped = hand.claim(2)
         began = [each["event"] for each in told].count("job.began")

@@ -236,7 +236,7 @@ def fill(settings: Settings) -> dict[str, str]:
         message=message.id, at=now, finding=f"The chat of {NUMBER} was open.", rows=rows, screenshot=PICTURE
     )
     moves.lose(message, f"the chat of {NUMBER} could not be read", now)
-    Suppression.create(number=NUMBER, reason=f"called from {spelled}", source="test", created_at=now)
+    Suppression.create(number=NUMBER, person=NUMBER, reason=f"called from {spelled}", source="test", created_at=now)
     Account.update(link_number=NUMBER, detail=f"Linked to {NUMBER}.").execute()
     Reply.create(
         account="default", number=NUMBER, text=f"My other one is {spelled}", at=now, key="k", message=message.id
@@ -245,7 +245,7 @@ def fill(settings: Settings) -> dict[str, str]:
     upload = uploads.add_contacts(found, "people.csv")
     Template.create(name=f"For {NUMBER}", text=f"Call {spelled}", created_at=now, updated_at=now)
     people = ContactList.create(name="Friends", columns=["work"], created_at=now, updated_at=now)
-    ListEntry.create(list=people, number=NUMBER, fields={"work": spelled})
+    ListEntry.create(list=people, number=NUMBER, person=NUMBER, fields={"work": spelled})
     Draft.create(id="ab" * 16, name=f"To {NUMBER}", created_by="test", created_at=now, updated_at=now)
     return {"jobs": str(job_id), "messages": str(message.id), "uploads": str(upload["upload_id"]), "drafts": "ab" * 16}
 

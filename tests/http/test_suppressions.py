@@ -28,10 +28,8 @@ Client = TestClient[Any, Any]
 
 def fill(count: int, at: int = 1_790_000_000_000) -> None:
     """So many numbers, each a moment older than the one before, in tens of the same moment."""
-    rows = [
-        {"number": f"+4915{n:09}", "reason": "asked", "source": "test", "created_at": at - n // 10}
-        for n in range(count)
-    ]
+    numbers, alike = [f"+4915{n:09}" for n in range(count)], {"reason": "asked", "source": "test"}
+    rows = [{"number": each, "person": each, "created_at": at - n // 10, **alike} for n, each in enumerate(numbers)]
     for start in range(0, count, 500):
         Suppression.insert_many(rows[start : start + 500]).execute()
 
