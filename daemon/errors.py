@@ -21,6 +21,7 @@ DaemonError
 │   │   ├── AttachmentMissing  its file is not there
 │   │   └── AttachmentDamaged  its file has been changed
 │   ├── UnreadableFile     a contacts file or an attachment that cannot be read
+│   ├── ChoosePhoneColumn  it is not certain which column of a file has the telephone numbers
 │   └── TemplateError      a message text with a mistake or with a field that is missing
 ├── TooLarge               a body or a file above its limit
 ├── IllegalMove            the job or message is in a state that forbids it
@@ -42,9 +43,18 @@ DaemonError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class DaemonError(Exception):
-    """Base of all; its text is one sentence for the person who has to act on it."""
+    """Base of all; its text is one sentence for the person who has to act on it.
+
+    members: what a program needs to know beside it, as JSON.
+    """
+
+    @property
+    def members(self) -> dict[str, object]:
+        return {}
 
 
 class ConfigError(DaemonError):
@@ -130,6 +140,28 @@ class AttachmentLost(InvalidInput):
 
 class UnreadableFile(InvalidInput):
     """The uploaded file cannot be read."""
+
+
+class ChoosePhoneColumn(InvalidInput):
+    """It is not certain which column of a file has the telephone numbers: a person has to say.
+
+    candidates: what the columns are called that it could be. rows: of the file, as (position, cells). upload_id: under
+    which it is kept, if it is.
+    """
+
+    def __init__(
+        self, candidates: Sequence[str], rows: Sequence[tuple[int, list[str]]] = (), upload_id: str | None = None
+    ) -> None:
+        self.candidates, self.rows, self.upload_id = list(candidates), rows, upload_id
+        named = " or ".join(f'"{each[:60]}"' for each in self.candidates)
+        super().__init__(
+            f"It is not clear which column has the telephone numbers, {named}: say which with phone_column."
+        )
+
+    @property
+    def members(self) -> dict[str, object]:
+        kept: dict[str, object] = {"upload_id": self.upload_id} if self.upload_id else {}
+        return {"candidates": self.candidates, **kept}
 
 
 class AttachmentMissing(AttachmentLost):

@@ -419,6 +419,8 @@ class Upload(Table):
     phone_column = peewee.TextField(null=True)
     contacts = Json()
     rejected = Json()
+    sheet = Json(null=True)  # its rows as [row, cells], where a person has to say which column has the numbers
+    candidates = Json(null=True)  # what those columns are called
 
 
 class Attachment(Table):

@@ -19,15 +19,20 @@ from daemon.server.visitors import SETTINGS, posted
 
 CHUNK = 256 * 1024
 IN_MEMORY = 1024 * 1024  # of a contacts file; a larger one goes onto the disk
+LONGEST_FIELD = 4 * 1024
 # What aiohttp raises about a form that it cannot read: LookupError is about its charset, RuntimeError its encoding.
 BROKEN = (ValueError, LookupError, RuntimeError, BadHttpMessage)
 
 
 @dataclass(frozen=True)
 class ContactsFile:
-    """A contacts file, in the part `file`; it is open until the request ends."""
+    """A contacts file, in the part `file`; it is open until the request ends.
+
+    phone_column: what its column of numbers is called, None where nobody says.
+    """
 
     file: File
+    phone_column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,12 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class ImportForm:
-    """Numbers for the suppression list: a file, or a text."""
+    """Numbers for the suppression list: a file, or a text. phone_column: as of ContactsFile."""
 
     file: File | None
     numbers: str
     reason: str
+    phone_column: str | None = None
 
 
 Form = ContactsFile | StoredFile | ImportForm
@@ -57,7 +63,7 @@ async def read(request: web.Request, kind: type[Form]) -> AsyncIterator[Form]:
         yield await _import_form(request)
     elif kind is ContactsFile:
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as kept:
-            yield ContactsFile(await _contacts_file(request, kept))
+            yield await _contacts_file(request, kept)
     else:
         place = uploads.new_part(request.app[SETTINGS])
         try:
@@ -66,14 +72,15 @@ async def read(request: web.Request, kind: type[Form]) -> AsyncIterator[Form]:
             place.unlink(missing_ok=True)
 
 
-async def _contacts_file(request: web.Request, place: IO[bytes]) -> File:
-    form, part = await _file_part(request)
+async def _contacts_file(request: web.Request, place: IO[bytes]) -> ContactsFile:
+    fields: dict[str, str] = {}
+    form, part = await _file_part(request, fields)
     size = 0
-    async for chunk in _chunks(form, part):
+    async for chunk in _chunks(form, part, fields):
         size += len(chunk)
         file_reading.refuse_large(size)
         place.write(chunk)
-    return File(part.filename or "contacts", place)
+    return ContactsFile(File(part.filename or "contacts", place), fields.get("phone_column") or None)
 
 
 async def _stored_file(request: web.Request, place: Path) -> StoredFile:
@@ -90,20 +97,25 @@ async def _stored_file(request: web.Request, place: Path) -> StoredFile:
 
 async def _import_form(request: web.Request) -> ImportForm:
     form = await posted(request)
-    given, file = form.get("file"), None
-    if isinstance(given, web.FileField):
-        file = File(given.filename, given.file)
-    return ImportForm(file, str(form.get("numbers", "")), str(form.get("reason", "")).strip())
+    sent, file = form.get("file"), None
+    if isinstance(sent, web.FileField):
+        file = File(sent.filename, sent.file)
+    given = {name: str(form.get(name, "")) for name in ("numbers", "reason", "phone_column")}
+    return ImportForm(file, given["numbers"], given["reason"].strip(), given["phone_column"].strip() or None)
 
 
-async def _file_part(request: web.Request) -> tuple[MultipartReader, BodyPartReader]:
-    """The multipart form, and its part `file`. Raises MalformedRequest."""
+async def _file_part(
+    request: web.Request, fields: dict[str, str] | None = None
+) -> tuple[MultipartReader, BodyPartReader]:
+    """The multipart form, and its part `file`. fields: filled with the texts before it. Raises MalformedRequest."""
     if request.content_type == "multipart/form-data":
         try:
             form = await request.multipart()
             async for part in form:
                 if isinstance(part, BodyPartReader) and part.name == "file":
                     return form, part
+                if isinstance(part, BodyPartReader) and fields is not None:
+                    await _field(part, fields)
         except BROKEN:
             pass
     raise errors.MalformedRequest(
@@ -111,11 +123,24 @@ async def _file_part(request: web.Request) -> tuple[MultipartReader, BodyPartRea
     )
 
 
-async def _chunks(form: MultipartReader, part: BodyPartReader) -> AsyncIterator[bytes]:
-    """The part's bytes, all of them. Raises MalformedRequest."""
+async def _field(part: BodyPartReader, fields: dict[str, str]) -> None:
+    """Keep the text of a part, as far as one is that long. Raises what BROKEN holds."""
+    data = await part.read_chunk(LONGEST_FIELD)
+    while await part.read_chunk(CHUNK):
+        pass
+    fields.setdefault(part.name or "", data.decode("utf-8", "replace").strip())
+
+
+async def _chunks(
+    form: MultipartReader, part: BodyPartReader, fields: dict[str, str] | None = None
+) -> AsyncIterator[bytes]:
+    """The part's bytes, all of them. fields: filled with the texts behind it. Raises MalformedRequest."""
     try:
         while chunk := await part.read_chunk(CHUNK):
             yield bytes(chunk)
-        await form.next()  # raises when no boundary follows
+        after = await form.next()  # raises when no boundary follows
+        while fields is not None and isinstance(after, BodyPartReader):
+            await _field(after, fields)
+            after = await form.next()
     except BROKEN:
         raise errors.MalformedRequest("The upload was cut off: send the file again.") from None

@@ -22,7 +22,7 @@ from daemon.campaigns.idempotency import Once
 from daemon.campaigns.queries import JobRow
 from daemon.db import clock
 from daemon.delivery import job_moves
-from daemon.errors import AttachmentLost, IllegalMove, NotFound
+from daemon.errors import AttachmentLost, ChoosePhoneColumn, IllegalMove, NotFound
 from daemon.formats.workbook import Workbook
 from daemon.server.scopes import Scope
 from daemon.states import State
@@ -35,7 +35,7 @@ InState = Annotated[State, Field(description="Only those in this state.")]
 ForExcel = Annotated[Flag, Field(description="Mark the file as UTF-8, which Excel needs.")]
 
 
-@endpoint.post("/send", scope=Scope.SEND, errors=(NotFound, AttachmentLost), tag="jobs")
+@endpoint.post("/send", scope=Scope.SEND, errors=(NotFound, AttachmentLost, ChoosePhoneColumn), tag="jobs")
 def send(caller: Caller, *, body: Send, once: Once) -> Queued:
     """Send a message to many people.
 

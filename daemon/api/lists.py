@@ -32,7 +32,7 @@ from daemon.contacts import importer
 from daemon.contacts import list_entries as list_rows
 from daemon.contacts import lists as contact_lists
 from daemon.db import clock
-from daemon.errors import IllegalMove, InvalidInput, NotFound
+from daemon.errors import ChoosePhoneColumn, IllegalMove, InvalidInput, NotFound
 from daemon.server.scopes import Scope
 
 Found = Annotated[Search, Field(description="Only those with this text in their number or a field.")]
@@ -45,7 +45,7 @@ def lists(caller: Caller) -> Lists:
     return Lists(lists=[_list(row) for row in contact_lists.lists()])
 
 
-@endpoint.post("/lists", scope=Scope.SEND, errors=(NotFound,), tag="lists")
+@endpoint.post("/lists", scope=Scope.SEND, errors=(NotFound, ChoosePhoneColumn), tag="lists")
 def make_list(caller: Caller, *, body: NewList, once: Once) -> ListMade:
     """Create a list, with people from one source, or empty."""
     found = _people(caller.settings, body, may_be_nobody=True)
@@ -86,7 +86,7 @@ def list_entries(
     return Entries(entries=found, next_cursor=after)
 
 
-@endpoint.post("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound,), tag="lists")
+@endpoint.post("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound, ChoosePhoneColumn), tag="lists")
 def add_to_list(caller: Caller, *, list_id: ListId, body: People, once: Once) -> Added:
     """Add people to a list. Those already on it get the fields that are new or different."""
     found = _people(caller.settings, body, may_be_nobody=False)
@@ -123,7 +123,7 @@ def _people(settings: Settings, body: People, may_be_nobody: bool) -> importer.C
     if len(given) != 1:
         raise InvalidInput("Give the people in exactly one way: as upload_id, numbers, recipients or list_id.")
     if body.upload_id is not None:
-        return contact_lists.from_upload(body.upload_id)
+        return contact_lists.from_upload(body.upload_id, settings.default_country, body.phone_column)
     if body.list_id is not None:
         return contact_lists.from_list(body.list_id)
     return importer.parse_numbers(body.numbers or body.recipients or [], settings.default_country)

@@ -44,9 +44,12 @@ Json = dict[str, Any]
 BINARY: Json = {"type": "string", "format": "binary"}
 TEXT: Json = {"type": "string"}
 FORMS: dict[type[Any], Json] = {
-    ContactsFile: {"type": "object", "properties": {"file": BINARY}, "required": ["file"]},
+    ContactsFile: {"type": "object", "properties": {"file": BINARY, "phone_column": TEXT}, "required": ["file"]},
     StoredFile: {"type": "object", "properties": {"file": BINARY}, "required": ["file"]},
-    ImportForm: {"type": "object", "properties": {"file": BINARY, "numbers": TEXT, "reason": TEXT}},
+    ImportForm: {
+        "type": "object",
+        "properties": {"file": BINARY, "phone_column": TEXT, "numbers": TEXT, "reason": TEXT},
+    },
 }
 DESCRIPTION = """Send a message to many people over WhatsApp, and see what became of each.
 

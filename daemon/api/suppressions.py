@@ -17,7 +17,7 @@ from daemon.api.schemas.common import Done, Rejected
 from daemon.api.schemas.people import Imported, Suppress, Suppressed, Suppressions, Unsuppress
 from daemon.campaigns import report
 from daemon.contacts import file_reading, suppression
-from daemon.errors import NotFound, ReadingBusy
+from daemon.errors import ChoosePhoneColumn, NotFound, ReadingBusy
 from daemon.i18n.instants import instant
 from daemon.server.scopes import Scope
 from daemon.server.visitors import in_db
@@ -50,12 +50,16 @@ def unsuppress(caller: Caller, *, body: Unsuppress) -> Done:
     return Done()
 
 
-@endpoint.post("/suppressions/import", scope=Scope.CONTROL, errors=(ReadingBusy,), tag="suppressions")
+@endpoint.post("/suppressions/import", scope=Scope.CONTROL, errors=(ReadingBusy, ChoosePhoneColumn), tag="suppressions")
 async def import_suppressions(caller: Caller, request: web.Request, *, form: ImportForm) -> Imported:
-    """Add all numbers of a contacts file (`file`) or of a text (`numbers`), with one `reason`."""
+    """Add all numbers of a contacts file (`file`) or of a text (`numbers`), with one `reason`.
+
+    phone_column: as of POST /upload.
+    """
     settings, reason = caller.settings, form.reason or suppression.ASKED
     if form.file is not None:
-        found = await file_reading.contacts(form.file, settings.default_country, trusted=True)
+        country, column = settings.default_country, form.phone_column
+        found = await file_reading.contacts(form.file, country, trusted=True, phone_column=column)
         done = await in_db(request, suppression.import_found, found, form.file.name, reason, caller.name)
     else:
         done = await in_db(request, suppression.import_text, settings, form.numbers, reason, caller.name)

@@ -13,16 +13,25 @@ from daemon.api.forms import ContactsFile, StoredFile
 from daemon.api.schemas.common import Rejected
 from daemon.api.schemas.library import Attachment, Upload
 from daemon.contacts import file_reading, uploads
-from daemon.errors import ReadingBusy
+from daemon.errors import ChoosePhoneColumn, ReadingBusy
 from daemon.server.scopes import Scope
 from daemon.server.visitors import in_db
 
 
-@endpoint.post("/upload", scope=Scope.SEND, errors=(ReadingBusy,), tag="uploads")
+@endpoint.post("/upload", scope=Scope.SEND, errors=(ReadingBusy, ChoosePhoneColumn), tag="uploads")
 async def upload(caller: Caller, request: web.Request, *, file: ContactsFile) -> Upload:
-    """Upload a contacts file (CSV, XLSX, TXT, vCard); send to it by its `upload_id`."""
-    people = await file_reading.contacts(file.file, caller.settings.default_country)
-    found = await in_db(request, uploads.add_contacts, people, file.file.name)
+    """Upload a contacts file (CSV, XLSX, TXT, vCard); send to it by its `upload_id`.
+
+    Where it is not certain which column has the telephone numbers, the answer is 422 `choose-phone-column` with the
+    `candidates` and an `upload_id`: repeat the request with one of them as `phone_column`, or give it beside the
+    `upload_id` wherever that is used.
+    """
+    country, name = caller.settings.default_country, file.file.name
+    try:
+        people = await file_reading.contacts(file.file, country, phone_column=file.phone_column)
+    except ChoosePhoneColumn as doubt:
+        raise await in_db(request, uploads.in_doubt, doubt, name) from None
+    found = await in_db(request, uploads.add_contacts, people, name)
     return Upload.model_validate(found | {"rejected": rejected_rows(found["rejected"])})
 
 

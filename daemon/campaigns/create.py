@@ -49,6 +49,7 @@ class Order:
     numbers: Sequence[object] | None = None
     recipients: Sequence[Mapping[str, object]] | None = None
     upload_id: str | None = None
+    phone_column: str | None = None
     attachments: Sequence[str] = ()
     delay_min: float | None = None
     delay_max: float | None = None
@@ -123,7 +124,11 @@ def check(settings: Settings, order: Order, now: int) -> Checked:
 def _digest(order: Order) -> str:
     """What makes a request the same one again."""
     asked = {name: value for name, value in order.__dict__.items() if name not in UNASKED}
-    for name in ("window", "daily_cap"):  # unknown to the versions that kept the digests of earlier requests
+    for name in (
+        "window",
+        "daily_cap",
+        "phone_column",
+    ):  # unknown to the versions that kept the digests of earlier requests
         if asked[name] is None:
             del asked[name]
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
@@ -208,8 +213,10 @@ def _audience(settings: Settings, order: Order) -> Audience:
     given = [source for source in (order.numbers, order.recipients, order.upload_id) if source is not None]
     if len(given) != 1:
         raise errors.InvalidInput("Give the recipients in exactly one way: as numbers, as recipients, or as upload_id.")
+    if order.phone_column is not None and order.upload_id is None:
+        raise errors.InvalidInput("phone_column names a column of an upload: give its upload_id, too.")
     if order.upload_id is not None:
-        upload = uploads.find(order.upload_id)
+        upload = uploads.chosen(order.upload_id, settings.default_country, order.phone_column)
         people = [importer.Contact(row, number, fields) for row, number, fields in upload.contacts]
         rejected, duplicates, place = upload.rejected, upload.duplicates, "row"
         source, columns, note = upload.filename, upload.columns, ""

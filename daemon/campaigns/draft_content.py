@@ -50,13 +50,15 @@ class Source(Part):
 
 
 class ChosenColumns(Part):
-    """What each column is, see contacts.columns.Columns. sure: whether a person has said so."""
+    """What each column is, see contacts.columns.Columns. sure: whether a person has said so. doubt: the columns that
+    may have the numbers, where it is not certain which."""
 
     phone: int | None = None
     header: int | None = None
     names: tuple[str, ...] = ()
     files: int | None = None
     sure: bool = False
+    doubt: tuple[int, ...] = ()
 
 
 class ChosenNumbers(Part):

@@ -33,7 +33,7 @@ from daemon.campaigns.draft_content import (
 )
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
-from daemon.contacts import importer, lists, phone_repair, uploads
+from daemon.contacts import importer, lists, phone_column, phone_repair, uploads
 from daemon.contacts.columns import Candidate, Columns, Decisions
 from daemon.contacts.importer import Contact
 from daemon.db.connection import after_commit, write
@@ -47,6 +47,8 @@ log = structlog.get_logger()
 MAX_ROWS = 200_000
 MAX_NAME = 120
 FIRST_VERSION = 100_000_000
+SAMPLED = 50  # rows that are looked through for the few cells that are shown
+SAMPLES = 3
 STEPS = ("people", "columns", "numbers", "message", "when", "check", "start")
 RECENT_DAYS = 7
 MAX_RECENT_DAYS = 365
@@ -204,12 +206,15 @@ def take_list(settings: Settings, draft: Draft, list_id: int, now: int) -> Draft
         raise errors.InvalidInput(f"The list has more than {MAX_ROWS:,} people: split it.")
     rows = [Row(0, ["number", *kept.columns])]
     rows += [Row(each.position, [each.number, *(each.fields.get(c, "") for c in kept.columns)]) for each in people]
-    return _take(settings, draft, Source(kind=SourceKind.LIST, name=kept.name, list_id=list_id), [("", rows)], now)
+    source = Source(kind=SourceKind.LIST, name=kept.name, list_id=list_id)
+    return _take(settings, draft, source, [("", rows)], now, phone=0)
 
 
-def _take(settings: Settings, draft: Draft, source: Source, sheets: Sheets, now: int) -> Draft:
+def _take(
+    settings: Settings, draft: Draft, source: Source, sheets: Sheets, now: int, phone: int | None = None
+) -> Draft:
     sizes = tuple(SheetSize(title, len(rows)) for title, rows in sheets)
-    changes = _guesses(settings, list(sheets[0][1]))
+    changes = _guesses(settings, list(sheets[0][1]), phone)
     changes["source"] = source.model_copy(update={"sheets": sizes})
     name = draft.name or source.name.rpartition(".")[0] or source.name
     return save(draft.id, draft.version, changes, now, name, sheets)
@@ -227,16 +232,39 @@ def choose_sheet(settings: Settings, draft: Draft, sheet: int, now: int) -> Draf
     return save(draft.id, draft.version, changed, now)
 
 
-def _guesses(settings: Settings, sheet: list[Row]) -> Changes:
-    """What columns and country most likely are."""
+def choose_phone_column(settings: Settings, draft: Draft, column: int, now: int) -> Draft:
+    """Take this column of those that may have the numbers. Raises InvalidInput, DraftChanged."""
+    before = draft.data.columns
+    if before is None or column not in before.doubt:
+        raise errors.InvalidInput("Choose the column that has the phone numbers.")
+    return save(draft.id, draft.version, _guesses(settings, rows(draft), column), now)
+
+
+def doubtful_columns(draft: Draft) -> list[tuple[int, str, list[str]]]:
+    """The columns that may have the numbers, where nobody has said which: (index, title, the first few cells)."""
+    chosen = draft.data.columns
+    if chosen is None or chosen.phone is not None or not chosen.doubt:
+        return []
+    sheet = rows(draft)
+    heading = sheet[chosen.header].cells if chosen.header is not None else []
+    called = phone_column.labels(heading, len(chosen.names))
+    body = sheet[0 if chosen.header is None else chosen.header + 1 :][:SAMPLED]
+    cells = {at: [phone_column.cell_at(row.cells, at) for row in body] for at in chosen.doubt}
+    return [(at, called[at], list(filter(None, cells[at]))[:SAMPLES]) for at in chosen.doubt]
+
+
+def _guesses(settings: Settings, sheet: list[Row], phone: int | None = None) -> Changes:
+    """What columns and country most likely are. phone: the column of numbers, where a person has said it."""
     width = max(len(row.cells) for row in sheet)
     found = importer.layout(sheet, settings.default_country)
+    if phone is not None:
+        found = replace(found, phone=phone)
     empty = column_mapping.empty_columns(sheet, found.header, width)
     files = column_mapping.files_column(sheet, found.header, width, found.phone)
     titles = sheet[found.header].cells if found.header is not None else []
     ignored = empty | {at for at, title in enumerate(titles) if title == column_mapping.REASON}
     names = ["" if at in ignored or at in (found.phone, files) else name for at, name in enumerate(found.names)]
-    columns = ChosenColumns(phone=found.phone, header=found.header, names=tuple(names), files=files)
+    columns = ChosenColumns(phone=found.phone, header=found.header, names=tuple(names), files=files, doubt=found.doubt)
     cells = [row.cells[found.phone] for row in sheet if found.phone is not None and found.phone < len(row.cells)]
     country = phone_repair.guess_country(cells[:2_000]) or settings.default_country
     return {"columns": columns, "numbers": ChosenNumbers(country=country)}

@@ -13,6 +13,7 @@ from typing import Any
 
 from daemon import errors
 from daemon.contacts import phone_repair
+from daemon.contacts.phone_column import Places, cell_at
 from daemon.contacts.phone_repair import Diagnosis, Kind
 from daemon.contacts.reasons import Fault, Reason, because
 from daemon.formats import tabular
@@ -90,18 +91,19 @@ def candidates(rows: Sequence[Row], columns: Columns, decisions: Decisions) -> l
     """Every row below the titles."""
     used = {at: name for at, name in enumerate(columns.names) if name and at != columns.phone}
     start = 0 if columns.header is None else columns.header + 1
-    return [_candidate(row, columns, used, decisions) for row in rows[start:]]
+    places = Places.of([] if columns.header is None else rows[columns.header].cells, columns.phone)
+    return [_candidate(row, columns, places, used, decisions) for row in rows[start:]]
 
 
-def _candidate(row: Row, columns: Columns, used: Mapping[int, str], decisions: Decisions) -> Candidate:
-    cell = _cell(row.cells, columns.phone)
+def _candidate(row: Row, columns: Columns, places: Places, used: Mapping[int, str], decisions: Decisions) -> Candidate:
+    cell = places.cell(row.cells, decisions.country)
     found = phone_repair.diagnose(cell, decisions.country)
-    fields = {name: tabular.plain(_cell(row.cells, at)) for at, name in used.items()}
-    file = "" if columns.files is None else tabular.plain(_cell(row.cells, columns.files))
+    fields = {name: tabular.plain(cell_at(row.cells, at)) for at, name in used.items()}
+    file = "" if columns.files is None else tabular.plain(cell_at(row.cells, columns.files))
     fix = decisions.fixes.get(str(row.position))
     group = LANDLINE if found.kind is Kind.GOOD and found.landline else found.kind.value
     number: E164 | None = found.number
-    reason = None if found.number else why(found)
+    reason = None if found.number else why(found).elsewhere(places.elsewhere(row.cells, decisions.country))
     if fix is not None:
         number, reason = E164(fix) if fix else None, None if fix else because(Fault.LEFT_OUT)
     elif group in decisions.left:
@@ -140,7 +142,7 @@ def files_column(rows: Sequence[Row], header: int | None, width: int, phone: int
     """The column whose cells are names of files, if there is one."""
     sample = rows[0 if header is None else header + 1 :][:_SAMPLE]
     for column in range(width):
-        cells = [cell for row in sample if (cell := _cell(row.cells, column))]
+        cells = [cell for row in sample if (cell := cell_at(row.cells, column))]
         if column != phone and cells and sum(bool(_FILE.fullmatch(cell)) for cell in cells) > len(cells) / 2:
             return column
     return None
@@ -150,7 +152,7 @@ def empty_columns(rows: Sequence[Row], header: int | None, width: int) -> set[in
     """Indices of the columns in which no row below the titles has anything."""
     left = set(range(width))
     for row in rows[0 if header is None else header + 1 :]:
-        left -= {at for at in left if _cell(row.cells, at)}
+        left -= {at for at in left if cell_at(row.cells, at)}
         if not left:
             break
     return left
@@ -161,14 +163,14 @@ def returned(rows: Sequence[Row], columns: Columns, rejected: Mapping[int, str])
     corrected and read again."""
     start = 0 if columns.header is None else columns.header + 1
     width = len(columns.names)
-    titles = [_cell(rows[start - 1].cells, at) if start else "" for at in range(width)]
+    titles = [cell_at(rows[start - 1].cells, at) if start else "" for at in range(width)]
     titles = [title or name or ("number" if at == columns.phone else f"column_{at + 1}")
               for at, (title, name) in enumerate(zip(titles, columns.names, strict=True))]  # fmt: skip
     kept = [at for at in range(width) if titles[at] != REASON]
     table = [[*(tabular.harmless(titles[at]) for at in kept), REASON]]
     for row in rows[start:]:
         if (reason := rejected.get(row.position)) is not None:
-            table.append([*(tabular.harmless(_cell(row.cells, at)) for at in kept), tabular.harmless(reason)])
+            table.append([*(tabular.harmless(cell_at(row.cells, at)) for at in kept), tabular.harmless(reason)])
     return table
 
 
@@ -179,7 +181,3 @@ def stored(rows: Sequence[Row]) -> list[list[Any]]:
 
 def restored(kept: Sequence[Sequence[Any]]) -> list[Row]:
     return [Row(position, cells) for position, cells in kept]
-
-
-def _cell(cells: Sequence[str], column: int) -> str:
-    return cells[column] if column < len(cells) else ""

@@ -240,9 +240,12 @@ READER = Reader()
 """The one of this process."""
 
 
-async def contacts(file: File, default_country: str, trusted: bool = False) -> ContactList:
-    """What `importer.read` finds in a file. Raises UnreadableFile, TooLarge, ReadingBusy."""
-    answer = await READER.ask("contacts", file, default_country=default_country, trusted=trusted)
+async def contacts(
+    file: File, default_country: str, trusted: bool = False, phone_column: str | None = None
+) -> ContactList:
+    """What `importer.read` finds in a file. Raises UnreadableFile, ChoosePhoneColumn, TooLarge, ReadingBusy."""
+    options = {"default_country": default_country, "trusted": trusted, "phone_column": phone_column}
+    answer = await READER.ask("contacts", file, **options)
     return ContactList(answer.contacts, importer.restored(answer.rejected), **answer.end["found"])
 
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daemon import errors
-from daemon.contacts import phone
+from daemon.contacts import number_list, phone
+from daemon.contacts import phone_column as phone_columns
 from daemon.contacts.person import Person
+from daemon.contacts.phone_column import Places, cell_at
 from daemon.contacts.reasons import Fault, Reason, because
 from daemon.formats import csv, tabular, template, vcard, xlsx
 from daemon.formats.tabular import Row
@@ -25,30 +27,7 @@ MAX_SHOWN = 200
 MAX_REJECTED = 100_000
 MAX_FIELD_NAME = 64
 
-_SAMPLE_ROWS = 200
-_SAMPLE_CELLS = 4_000
-_HEADER_ROWS = 10
 _HUGE = 10**20
-_LEAST_RESEMBLANCE = 0.4
-_NEARLY = 0.2
-_TITLE_WORDS = [  # of a column's title; the later the better, the empty line stands for any other word
-    set(line.split())
-    for line in (
-        "order invoice customer fax id zip postal children iban vat date",
-        "",
-        "number numero número nummer numéro nr contact номер",
-        "phone tel telephone telefono teléfono telefone telefon téléphone telefoon fone rufnummer "
-        "телефон 电话 電話 फ़ोन फोन هاتف טלפון τηλέφωνο",
-        "mobile mob mobil handy cell cellphone celular cellulare móvil movil portable gsm hp natel "
-        "мобильный 手机 मोबाइल جوال נייד κινητό",
-        "whatsapp wa zap whats",
-    )
-]
-
-_TELEPHONE = 3
-"""Rank from which a title's word says that the column holds telephone numbers."""
-_TITLE_LENGTH = 4
-"""Words; more are a sentence, not a title."""
 
 
 @dataclass(frozen=True)
@@ -110,36 +89,46 @@ class ContactList:
         return len(self.contacts) + len(self.rejected) + self.duplicates
 
 
-def read(data: bytes, filename: str, default_country: str, trusted: bool = False) -> ContactList:
+def read(
+    data: bytes, filename: str, default_country: str, trusted: bool = False, phone_column: str | None = None
+) -> ContactList:
     """The contacts of a CSV, XLSX, TXT or vCard file, told apart by content; duplicates are left out.
 
-    default_country, trusted: as in `phone.read`.
-    Raises UnreadableFile: one sentence with what to do.
+    default_country, trusted: as in `phone.read`. phone_column: what the column of numbers is called, where a person has
+    said so. Raises UnreadableFile: one sentence with what to do; ChoosePhoneColumn when it is not certain which it is.
     """
     tabular.refuse_foreign(data, filename)
     if tabular.is_zip(data):
-        return _from_rows(xlsx.sheet_rows(data, filename), filename, default_country, trusted)
-    text = csv.decode(data, filename)
-    if vcard.is_vcard(text):
-        return _from_cards(vcard.read(text), default_country, trusted)
-    return _from_rows(_text_rows(text, filename, default_country), filename, default_country, trusted)
+        rows = xlsx.sheet_rows(data, filename)
+    else:
+        text = csv.decode(data, filename)
+        if vcard.is_vcard(text):
+            return _from_cards(vcard.read(text), default_country, trusted)
+        rows = _text_rows(text, filename, default_country)
+    return from_rows(rows, filename, default_country, trusted, phone_column)
 
 
 def _text_rows(text: str, filename: str, default_country: str, most: int | None = None) -> list[Row]:
+    if listed := number_list.numbers(text):
+        return tabular.bounded(((place, [number]) for place, number in enumerate(listed, 1)), filename, most)
     rows = csv.text_rows(text, filename, most)
-    if not _has_phone_column(rows, default_country):
-        rows = csv.other_rows(text, filename, lambda found: _has_phone_column(found, default_country), most) or rows
-    return rows
+
+    def fits(found: list[Row]) -> bool:
+        return phone_columns.plausible(found, default_country)
+
+    return rows if fits(rows) else csv.other_rows(text, filename, fits, most) or rows
 
 
 @dataclass(frozen=True)
 class Layout:
     """What a sheet's columns are taken for. header: index of the row of titles, None for none; phone: of the column
-    of numbers, None where nothing looks like one; names: field names, one for each column, unique."""
+    of numbers, None where nothing looks like one, or where it could be any of `doubt`; names: field names, one for each
+    column, unique."""
 
     header: int | None
     phone: int | None
     names: list[str]
+    doubt: tuple[int, ...] = ()
 
 
 def sheets(data: bytes, filename: str, default_country: str, most_rows: int) -> list[tuple[str, list[Row]]]:
@@ -167,15 +156,18 @@ def sheets(data: bytes, filename: str, default_country: str, most_rows: int) -> 
 def layout(rows: list[Row], default_country: str) -> Layout:
     """What the columns of a sheet most likely are."""
     width = max((len(row.cells) for row in rows), default=0)
-    phone = _likeliest_column(rows, width, default_country)
-    header = _header(rows, phone or 0) if rows else None
-    return Layout(header, phone, field_names([] if header is None else rows[header].cells, width))
+    found = phone_columns.choose(rows, default_country)
+    header = found.header
+    if header is None and found.phone is None and not found.doubt and len(rows) > 1:
+        header = 0
+    titles = [] if header is None else rows[header].cells
+    return Layout(header, found.phone, field_names(titles, width), found.doubt)
 
 
 def field_names(titles: list[str], width: int) -> list[str]:
     """Names for so many columns by their titles, each of them once."""
     taken = {"number"}
-    return [_unique(field_name(_cell(titles, column), f"column_{column + 1}"), taken) for column in range(width)]
+    return [_unique(field_name(cell_at(titles, column), f"column_{column + 1}"), taken) for column in range(width)]
 
 
 def _card_rows(text: str, default_country: str) -> Iterator[tuple[int, list[str]]]:
@@ -247,7 +239,12 @@ class _Collector:
 
     def add(self, position: int, value: str, fields: dict[str, str], wrong: Reason | None = None) -> None:
         """wrong: what is the matter with the row beside its number, if anything is."""
-        number = phone.read(value, self._country, self._trusted)
+        self.take(position, value, phone.read(value, self._country, self._trusted), fields, wrong)
+
+    def take(
+        self, position: int, value: str, number: E164 | Reason, fields: dict[str, str], wrong: Reason | None = None
+    ) -> None:
+        """As `add`, where the value was read already."""
         if isinstance(number, Reason):
             self.reject(position, value, number)
         elif wrong:
@@ -271,31 +268,44 @@ class _Collector:
         return ContactList(self.contacts, self._rejected, self._duplicates, columns, phone_column)
 
 
-def _from_rows(rows: list[Row], filename: str, default_country: str, trusted: bool) -> ContactList:
+def from_rows(
+    rows: list[Row], filename: str, default_country: str, trusted: bool = False, phone_column: str | None = None
+) -> ContactList:
+    """The contacts of a sheet. Arguments and errors: as of `read`."""
     if not rows:
         raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
     width = max(len(row.cells) for row in rows)
-    phone = _likeliest_column(rows, width, default_country)
-    if phone is None:
-        if len(rows) == 1 and any(_title_rank(rows, column) > 1 for column in range(width)):
-            raise errors.UnreadableFile(f"{filename} has only a header, no contacts: add a row for each person.")
+    if phone_column:
+        found = phone_columns.chosen_by(rows, default_country, phone_column)
+    else:
+        found = phone_columns.choose(rows, default_country)
+    titles = [] if found.header is None else rows[found.header].cells
+    called = phone_columns.labels(titles, width)
+    if found.doubt:
+        raise errors.ChoosePhoneColumn([called[at] for at in found.doubt], [(row.position, row.cells) for row in rows])
+    if found.header is not None and found.header == len(rows) - 1:
+        raise errors.UnreadableFile(f"{filename} has only a header, no contacts: add a row for each person.")
+    if found.phone is None:
         raise errors.UnreadableFile(
             f"No column of {filename} looks like telephone numbers: put them in a column of their own, "
             "with + and the country code."
         )
-    header = _header(rows, phone)
-    titles = [] if header is None else rows[header].cells
     taken = {"number"}
     names = {
-        column: _unique(field_name(_cell(titles, column), f"column_{column + 1}"), taken)
+        column: _unique(field_name(cell_at(titles, column), f"column_{column + 1}"), taken)
         for column in range(width)
-        if column != phone
+        if column != found.phone
     }
+    places = Places.of(titles, found.phone)
     collected = _Collector(default_country, trusted)
-    for row in rows[0 if header is None else header + 1 :]:
-        fields = {name: tabular.plain(_cell(row.cells, column)) for column, name in names.items()}
-        collected.add(row.position, _cell(row.cells, phone), fields)
-    return collected.result(list(names.values()), _cell(titles, phone) or f"column_{phone + 1}")
+    for row in rows[0 if found.header is None else found.header + 1 :]:
+        fields = {name: tabular.plain(cell_at(row.cells, column)) for column, name in names.items()}
+        cell = places.cell(row.cells, default_country)
+        number = phone.read(cell, default_country, trusted)
+        if isinstance(number, Reason):
+            number = number.elsewhere(places.elsewhere(row.cells, default_country))
+        collected.take(row.position, cell, number, fields)
+    return collected.result(list(names.values()), cell_at(titles, found.phone) or f"column_{found.phone + 1}")
 
 
 def _from_cards(cards: Iterable[vcard.Card], default_country: str, trusted: bool) -> ContactList:
@@ -313,84 +323,6 @@ def _from_cards(cards: Iterable[vcard.Card], default_country: str, trusted: bool
         for name in contact.fields.keys() - used.keys():
             del contact.fields[name]
     return collected.result(list(used), "TEL")
-
-
-def _has_phone_column(rows: list[Row], default_country: str) -> bool:
-    width = max((len(row.cells) for row in rows), default=0)
-    return width > 0 and _phone_column(rows, width, default_country) is not None
-
-
-def _likeliest_column(rows: list[Row], width: int, default_country: str) -> int | None:
-    """The column of numbers: by what is in it, or by its title where nothing in it says so."""
-    phone = _phone_column(rows, width, default_country)
-    if phone is None or _title_rank(rows[:_HEADER_ROWS], phone) == 0:
-        titled = _titled_column(rows, width)
-        phone = phone if titled is None else titled
-    return phone
-
-
-def _titled_column(rows: list[Row], width: int) -> int | None:
-    """The column that the header calls a telephone, whatever is in it: its rows are rejected with their reasons."""
-    heads = rows[:_HEADER_ROWS]
-    ranks = {column: _title_rank(heads, column) for column in range(width)}
-    titled = [
-        column
-        for column, rank in ranks.items()
-        if rank >= _TELEPHONE
-        and (title := next(cell for row in heads if (cell := _cell(row.cells, column))))
-        and len(title.split()) <= _TITLE_LENGTH
-        and any(_cell(row.cells, column) for row in rows[1:])
-    ]
-    return max(titled, key=lambda column: (ranks[column], -column), default=None)
-
-
-def _phone_column(rows: list[Row], width: int, default_country: str) -> int | None:
-    """The column whose cells are telephone numbers, by a sample over the whole file; None if there is none.
-
-    Among columns that are nearly as good, the title decides, then the share, then the place.
-    """
-    wanted = max(20, min(_SAMPLE_ROWS, _SAMPLE_CELLS // width))
-    sample = rows[:: max(1, len(rows) // wanted)]
-    shares: dict[int, float] = {}
-    for column in range(width):
-        marks = [phone.resemblance(cell, default_country) for row in sample if (cell := _cell(row.cells, column))]
-        if len(marks) > 1 and marks[0] == 0:
-            marks = marks[1:]  # a title, it seems, which says nothing about the cells below
-        if marks and sum(marks) / len(marks) >= _LEAST_RESEMBLANCE:
-            shares[column] = sum(marks) / len(sample)
-    if not shares:
-        return None
-    best = max(shares.values())
-    near = [column for column, share in shares.items() if share >= best - _NEARLY]
-    heads = rows[: min(_HEADER_ROWS, len(rows))]
-    return max(near, key=lambda column: (_title_rank(heads, column), shares[column], -column))
-
-
-def _title_rank(heads: list[Row], column: int) -> int:
-    title = next((cell for row in heads if (cell := _cell(row.cells, column))), "").lower()
-    words = set("".join(sign if sign.isalpha() or unicodedata.combining(sign) else " " for sign in title).split())
-    ranks = [rank for rank, known in enumerate(_TITLE_WORDS) if words & known]
-    if 0 in ranks and max(ranks) < _TELEPHONE:
-        return 0
-    return max(ranks, default=1)
-
-
-def _header(rows: list[Row], phone: int) -> int | None:
-    """Index of the header row (rows above it are a heading, which is left out), or None."""
-    for index, row in enumerate(rows[:_HEADER_ROWS]):
-        if cell := _cell(row.cells, phone):
-            if _is_title(cell):
-                return index
-            return 0 if index else None
-    return 0 if len(rows) > 1 else None
-
-
-def _is_title(cell: str) -> bool:
-    return sum(map(str.isdigit, cell)) < 5 and not phone.resemblance(cell, "")
-
-
-def _cell(cells: list[str], column: int) -> str:
-    return cells[column] if column < len(cells) else ""
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -78,9 +78,9 @@ def from_list(list_id: int) -> importer.ContactList:
     return importer.ContactList(people(list_id), columns=list_entries.find(list_id).columns)
 
 
-def from_upload(upload_id: str) -> importer.ContactList:
-    """An uploaded file's people, to be put on a list. Raises NotFound."""
-    row = uploads.find(upload_id)
+def from_upload(upload_id: str, default_country: str = "", phone_column: str | None = None) -> importer.ContactList:
+    """An uploaded file's people, to be put on a list. Arguments and errors: as of `uploads.chosen`."""
+    row = uploads.chosen(upload_id, default_country, phone_column)
     found = [importer.Contact(*each) for each in row.contacts]
     return importer.ContactList(found, importer.restored(row.rejected), row.duplicates, row.columns, row.phone_column)
 

@@ -47,6 +47,7 @@ _SIGNS = re.compile(r"[\d\s().\-/+‐-―−]*")
 _PREFIX = re.compile(r"[(\s]*(?:\+[+\s]*(?:00)?|00)")
 _DECIMAL = re.compile(r"-.*|[1-9]\d{0,2}[.,]\d{3,}")
 _MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
+_LANDLINE = {PhoneNumberType.FIXED_LINE, PhoneNumberType.VOIP, PhoneNumberType.PAGER, PhoneNumberType.UAN}
 
 _LONGEST = 100
 _LONGEST_LINK = 2_000
@@ -118,6 +119,18 @@ def as_given(value: str) -> E164 | None:
         return None
     digits = "".join(filter(str.isdigit, text))
     return E164(f"+{digits}") if text.startswith("+") and 8 <= len(digits) <= 15 and digits[0] != "0" else None
+
+
+def is_mobile(number: E164) -> bool:
+    """Whether the numbering plan says that it is a mobile's, or cannot tell mobiles from others."""
+    found = _parsed(number)
+    return found is not None and phonenumbers.number_type(found) in _MOBILE
+
+
+def is_landline(number: E164) -> bool:
+    """Whether the numbering plan says that it is one that takes no WhatsApp but in rare cases."""
+    found = _parsed(number)
+    return found is not None and phonenumbers.number_type(found) in _LANDLINE
 
 
 def resemblance(value: str, default_country: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from daemon.i18n.coded import Coded
@@ -80,17 +80,27 @@ SENTENCES: dict[Fault, str] = {
     Fault.OTHER: "{sentence}",
 }
 SUGGESTED = "Did you mean {suggestion}?"
+ELSEWHERE = "This row has a number in the column {other}: move it, or choose that column."
 
 
 class Reason(Coded):
-    """Why a row is not written to. suggestion, among the values: in E.164, the number that was probably meant."""
+    """Why a row is not written to. suggestion, among the values: in E.164, the number that was probably meant; other:
+    the title of another column in which the row has a number."""
 
     SENTENCES = SENTENCES
     OTHER = Fault.OTHER
 
+    def said(self, translate: Callable[[str], str], say: Callable[[str], str]) -> str:
+        told, given = super().said(translate, say), dict(self.values)
+        return f"{told} {translate(ELSEWHERE).format(**given)}" if "other" in given else told
+
     def texts(self) -> Sequence[str]:
         asked = (SUGGESTED,) if any(name == "suggestion" for name, _ in self.values) else ()
         return (SENTENCES[Fault(self.code)], *asked)
+
+    def elsewhere(self, column: str) -> Reason:
+        """The same, naming another column in which the row has a number; "" for none."""
+        return Reason(self.code, (*self.values, ("other", column))) if column else self
 
 
 def because(code: Fault, **values: str) -> Reason:

@@ -17,7 +17,7 @@ import structlog
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.contacts import importer, masking, uploads
+from daemon.contacts import importer, masking, number_list, uploads
 from daemon.contacts.person import Person, meant
 from daemon.db import clock
 from daemon.db.connection import after_commit, write
@@ -96,8 +96,8 @@ def import_found(found: importer.ContactList, filename: str, reason: str, who: s
 
 
 def import_text(settings: Settings, text: str, reason: str, who: str) -> Imported:
-    """Add the numbers of a text that was pasted: one on each line, or commas between. Raises InvalidInput."""
-    values = [part.strip() for part in re.split(r"[\n\r,;\t]", text) if part.strip()]
+    """Add the numbers of a text that was pasted: one on each line, or commas or blanks between. Raises InvalidInput."""
+    values = number_list.numbers(text) or number_list.apart(text)
     if not values:
         raise errors.InvalidInput("There is nothing to import: choose a file, or paste at least one telephone number.")
     found = importer.parse_numbers(values, settings.default_country)

@@ -24,6 +24,7 @@ from daemon.db import clock
 from daemon.db.connection import write
 from daemon.files import durable
 from daemon.formats import filenames
+from daemon.formats.tabular import Row
 from daemon.models import Attachment, Upload
 from daemon.states import Kind
 from daemon.transports.protocol import Attachment as File
@@ -52,20 +53,57 @@ log = structlog.get_logger()
 
 def add_contacts(found: importer.ContactList, filename: str) -> dict[str, Any]:
     """Keep what was found in a contacts file. Returns the upload as the API shows it."""
-    upload = Upload(
-        id=secrets.token_hex(8),
-        filename=safe_name(filename),
-        created_at=clock.now_ms(),
-        total=found.total,
-        duplicates=found.duplicates,
-        columns=found.columns,
-        phone_column=found.phone_column,
-        contacts=[[c.position, c.number, c.fields] for c in found.contacts],
-        rejected=[each.stored() for each in found.rejected],
-    )
+    return describe(_keep(filename, _read(found)))
+
+
+def in_doubt(doubt: errors.ChoosePhoneColumn, filename: str) -> errors.ChoosePhoneColumn:
+    """Keep a file of which a person has to say where its numbers are; the error that says so, with its id."""
+    unread = {"total": 0, "duplicates": 0, "columns": [], "contacts": [], "rejected": []}
+    upload = _keep(filename, unread | {"sheet": doubt.rows, "candidates": doubt.candidates})
+    return errors.ChoosePhoneColumn(doubt.candidates, doubt.rows, upload.id)
+
+
+def _read(found: importer.ContactList) -> dict[str, Any]:
+    """What an upload keeps of what was found in it."""
+    return {
+        "total": found.total,
+        "duplicates": found.duplicates,
+        "columns": found.columns,
+        "phone_column": found.phone_column,
+        "contacts": [[c.position, c.number, c.fields] for c in found.contacts],
+        "rejected": [each.stored() for each in found.rejected],
+    }
+
+
+def _keep(filename: str, values: dict[str, Any]) -> Upload:
+    upload = Upload(id=secrets.token_hex(8), filename=safe_name(filename), created_at=clock.now_ms(), **values)
     with write():
         upload.save(force_insert=True)
-    return describe(upload)
+    return upload
+
+
+def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Upload:
+    """An upload that was read, for one in doubt with that column of numbers; what is chosen stays chosen.
+
+    Raises NotFound, ChoosePhoneColumn (there is doubt, and nothing said), InvalidInput.
+    """
+    upload = find(upload_id)
+    if upload.sheet is None:
+        if phone_column and phone_column.casefold() != (upload.phone_column or "").casefold():
+            raise errors.InvalidInput(
+                f'This upload was read with the column "{upload.phone_column}": to choose another one, POST /upload '
+                "the file again with phone_column."
+            )
+        return upload
+    if not phone_column:
+        if upload.phone_column is None:
+            raise errors.ChoosePhoneColumn(upload.candidates, upload_id=upload.id)
+        return upload
+    rows = [Row(position, cells) for position, cells in upload.sheet]
+    values = _read(importer.from_rows(rows, upload.filename, default_country, phone_column=phone_column))
+    with write():
+        Upload.update(**values).where(Upload.id == upload_id).execute()
+    return find(upload_id)
 
 
 def find(upload_id: str) -> Upload:

@@ -126,6 +126,7 @@ def _people(settings: Settings, draft: Draft, entered: Posted, query: Posted) ->
         "pasted": entered.text("pasted"),
         "chosen_list": (entered or query).text("list"),
         "max_rows": drafts.MAX_ROWS,
+        "doubtful": drafts.doubtful_columns(draft),
     }
 
 
@@ -145,16 +146,26 @@ def _take_people(settings: Settings, draft: Draft, form: forms.People, sheets: S
     if form.file is not None:
         taken = drafts.take_sheets(settings, draft, sheets, now, form.file.filename)
         several = taken.data.source is not None and len(taken.data.source.sheets) > 1
-        return f"{base}/people" if several and button != "leave" else None
+        return f"{base}/people" if (several or _asks(taken)) and button != "leave" else None
+    taken = draft
     if form.pasted.strip():
-        drafts.take_sheets(settings, draft, sheets, now)
+        taken = drafts.take_sheets(settings, draft, sheets, now)
     elif form.list is not None:
-        drafts.take_list(settings, draft, form.list, now)
-    elif form.sheet is not None:
-        drafts.choose_sheet(settings, draft, form.sheet, now)
+        taken = drafts.take_list(settings, draft, form.list, now)
+    elif form.sheet is not None and draft.data.source is not None and form.sheet != draft.data.source.sheet:
+        taken = drafts.choose_sheet(settings, draft, form.sheet, now)
+    elif form.phone_column is not None:
+        taken = drafts.choose_phone_column(settings, draft, form.phone_column, now)
     elif not drafts.ready(draft, "people") and button != "leave":
         raise errors.InvalidInput("Choose a file, paste numbers or choose a list.")
-    return None
+    elif _asks(draft) and button != "leave":
+        raise errors.InvalidInput("Choose the column that has the phone numbers.")
+    return f"{base}/people" if _asks(taken) and button != "leave" else None
+
+
+def _asks(draft: Draft) -> bool:
+    """Whether a person has to say which column has the numbers."""
+    return draft.data.columns is not None and draft.data.columns.phone is None and bool(draft.data.columns.doubt)
 
 
 # Columns

@@ -394,10 +394,12 @@ class Step(Form):
 
 
 class People(Step):
-    """Where the people come from: a file, a text, a list, or another sheet of the workbook."""
+    """Where the people come from: a file, a text, a list, or another sheet of the workbook; and the column that has the
+    numbers, where that was asked."""
 
     file: File
     pasted: Text
+    phone_column: Perhaps
     list: Annotated[int | None, BeforeValidator(lambda values: _number(values) if _text(values) else None)]
     sheet: Perhaps
 

@@ -36,6 +36,7 @@ PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API
     errors.TooLarge: (413, "too-large"),
     errors.UnknownHost: (421, "unknown-host"),
     errors.InvalidInput: (422, "invalid-input"),
+    errors.ChoosePhoneColumn: (422, "choose-phone-column"),
     errors.AttachmentLost: (422, "attachment-lost"),
     errors.TransportError: (502, "transport-error"),
     errors.DatabaseBusy: (503, "database-busy"),
@@ -71,7 +72,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         response = problem(request, *PROBLEMS[errors.Unauthorized], str(error))
     except errors.DaemonError as error:
         status, slug = next(PROBLEMS[c] for c in type(error).__mro__ if c in PROBLEMS)
-        response = problem(request, status, slug, str(error))
+        response = problem(request, status, slug, str(error), error.members)
         if isinstance(error, errors.TooManyTries):
             response.headers["Retry-After"] = str(error.left_s)
         if request.content.exception() is not None:  # it is unclear where the next request would begin
@@ -108,7 +109,9 @@ def _failed(request: web.Request) -> web.Response:
     return problem(request, 500, "internal-error", "Something unexpected happened: see the server's log.")
 
 
-def problem(request: web.Request, status: int, slug: str, detail: str) -> web.Response:
+def problem(
+    request: web.Request, status: int, slug: str, detail: str, members: dict[str, object] | None = None
+) -> web.Response:
     """The error as RFC 9457 problem+json, or as a page if the browser asked for one."""
     title = HTTPStatus(status).phrase
     if _wants_page(request):
@@ -119,7 +122,7 @@ def problem(request: web.Request, status: int, slug: str, detail: str) -> web.Re
         request
     ):  # it is the page that asks, and shows this to a person
         detail = languages.say(detail)
-    body = problem_body(status, slug, detail)
+    body = problem_body(status, slug, detail) | (members or {})
     return web.json_response(body, status=status, content_type=PROBLEM_TYPE, headers=headers)
 
 

@@ -89,6 +89,10 @@ class Problem(Answer):
     title: str
     status: int
     detail: str = Field(description="What is wrong and what to do about it, for a person.")
+    candidates: list[str] | None = Field(
+        None, description="With `choose-phone-column`: the columns that may have the telephone numbers."
+    )
+    upload_id: str | None = Field(None, description="With `choose-phone-column`: the upload, if it is kept.")
 
 
 class Done(Answer):

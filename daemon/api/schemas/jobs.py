@@ -23,6 +23,9 @@ class Send(Body):
     numbers: Items | None = None
     recipients: Items | None = Field(None, description="Objects with `number` and any fields for the text.")
     upload_id: StrictStr | None = Field(None, description="A contacts file, from POST /upload.")
+    phone_column: StrictStr | None = Field(
+        None, description="The column of the upload that has the numbers, where POST /upload could not tell."
+    )
     attachments: list[StrictStr] = Field([], description="Ids from POST /upload_attachment, in order.")
     delay_min: Seconds | None = None
     delay_max: Seconds | None = None

@@ -75,6 +75,9 @@ class People(Body):
     model_config = example(numbers=["+4915110000000"])
 
     upload_id: StrictStr | None = None
+    phone_column: StrictStr | None = Field(
+        None, description="The column of the upload that has the numbers, where POST /upload could not tell."
+    )
     numbers: Items | None = None
     recipients: Items | None = None
     list_id: Id | None = None
