@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from daemon.contacts.importer import Contact
 from daemon.db import clock as db_clock
 from daemon.db import connection, sqlite
 from tests.support import postgres
+from tests.support.blank import blank_file
 
 ROOT = Path(__file__).resolve().parents[1]
 BACKENDS = ["sqlite", "postgresql"]  # tests/db runs on each, see its conftest
@@ -94,6 +96,8 @@ def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str
     """A connected, migrated, empty database; yields its URL, for other processes."""
     # No test in this process pulls the plug, and waiting for the disk would take most of its time.
     monkeypatch.setitem(sqlite.PRAGMAS, "synchronous", "off")
+    if database_url.startswith("sqlite"):
+        shutil.copy(blank_file(), database_url.removeprefix("sqlite:///"))
     connection.connect(database_url)
     yield database_url
     connection.close()

@@ -34,6 +34,7 @@ from daemon.states import OPEN, OUT, UNFINISHED, JobState, State
 from daemon.transports.protocol import Mark
 from tests.conftest import NOW
 from tests.support import postgres
+from tests.support.blank import blank_file
 from tests.support.hand import broken_histories, everything
 from tests.support.queue_desk import PEOPLE, QUICK, Desk
 from tests.support.queue_rules import (
@@ -43,7 +44,6 @@ from tests.support.queue_rules import (
     Book,
     Died,
     Sender,
-    blank_file,
     commit_ends_with,
     end,
     lost,

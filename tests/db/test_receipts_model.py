@@ -28,9 +28,10 @@ from daemon.states import PUT_BACK, REACHED, TAKEN, UNFINISHED, Ack, JobState, S
 from daemon.transports.protocol import Mark, Receipt, StatusUpdate
 from tests.conftest import NOW
 from tests.support import postgres
+from tests.support.blank import blank_file
 from tests.support.hand import broken_histories, everything
 from tests.support.queue_desk import PEOPLE, QUICK
-from tests.support.queue_rules import LEASE_MS, NEVER, blank_file
+from tests.support.queue_rules import LEASE_MS, NEVER
 
 RANK = {Status.SENT: 1, Status.EXPIRED: 2, Status.FAILED: 3, Status.DELIVERED: 4, Status.READ: 5}
 TOLD_STATE = {0: None} | {rank: State(status.value) for status, rank in RANK.items()}

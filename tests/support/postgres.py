@@ -79,9 +79,8 @@ class Server:
         """The URL of a fresh database."""
         name = f"test_{next(self._numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            quick = " STRATEGY FILE_COPY" if connection.info.server_version >= 150_000 else ""
             source = TEMPLATE if migrated else "template0"
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {source}{quick}")  # type: ignore[arg-type, unused-ignore]
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {source}")  # type: ignore[arg-type, unused-ignore]
         return self.url(name)
 
     def drop(self, url: str) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from hypothesis.stateful import precondition
 
 from daemon.accounts import pacing
-from daemon.db import connection, proxy
+from daemon.db import proxy
 from daemon.delivery import moves
 from daemon.models import Event, Message, Suppression
 from daemon.states import MOVES, Ack, State
@@ -96,17 +92,6 @@ class Book:
 def somebody(state: State | None = None) -> Callable[[Any], Any]:
     """The rule is for when a sender lives, or holds a message in that state."""
     return precondition(lambda self: any(s.alive and (state is None or s.holds(state)) for s in self.senders))
-
-
-@cache
-def blank_file() -> Path:
-    """A SQLite file with the schema: to make one takes longer than a whole walk."""
-    folder = tempfile.TemporaryDirectory(prefix="wasender-blank-")
-    atexit.register(folder.cleanup)
-    file = Path(folder.name) / "wasender.db"
-    connection.connect(f"sqlite:///{file}")
-    connection.close()
-    return file
 
 
 def tries(message: Message) -> range:

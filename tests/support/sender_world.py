@@ -30,8 +30,9 @@ from daemon.states import OUT, UNFINISHED, JobState, State
 from daemon.transports.protocol import Mark, Outgoing
 from tests.conftest import NOW
 from tests.support import postgres
+from tests.support.blank import blank_file
 from tests.support.hand import broken_histories
-from tests.support.queue_rules import NEVER, blank_file
+from tests.support.queue_rules import NEVER
 from tests.support.sender_phone import HEALTH, LIFE, Account, AtOnce, Killed, Life, Loop, Phone, Row, die
 
 ACCOUNTS = ("default", "other")
