@@ -86,9 +86,15 @@ def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -
         yield f"sqlite:///{tmp_path / 'data' / 'wasender.db'}"
     else:
         server: postgres.Server = request.getfixturevalue("postgresql")
-        url = server.new_database()
+        fresh = "fresh_database" in request.fixturenames
+        url = server.new_database() if fresh else server.lend()
         yield url
-        server.drop(url)
+        (server.drop if fresh else server.take_back)(url)
+
+
+@pytest.fixture
+def fresh_database() -> None:
+    """For tests of what outlasts the rows, as the planner's statistics: their database is a new one."""
 
 
 @pytest.fixture

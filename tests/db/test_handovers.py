@@ -21,6 +21,8 @@ from tests.support.scripted import RECEIPT, ScriptedTransport, until
 HOUR_MS, DAY_MS = pacing.HOUR_MS, pacing.DAY_MS
 OWN = "+4915119999999"
 
+pytestmark = pytest.mark.usefixtures("fresh_database")
+
 
 def kinds() -> list[str]:
     return [row.kind for row in Handover.select().order_by(Handover.id)]

@@ -30,7 +30,7 @@ from daemon.contacts import suppression
 from daemon.db import clock, connection, proxy, sqlite
 from daemon.delivery import claim, counters, job_moves, moves, rescue
 from daemon.models import Job, Message, Suppression
-from daemon.states import OPEN, OUT, UNFINISHED, JobState, State
+from daemon.states import JOB_MOVES, OUT, UNFINISHED, JobState, State
 from daemon.transports.protocol import Mark
 from tests.conftest import NOW
 from tests.support import postgres
@@ -70,7 +70,7 @@ class Queue(Desk):
     @initialize(rules=st.sampled_from(RULES))
     def begin(self, rules: pacing.Rules) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="wasender-model-"))
-        url = self.server.new_database() if self.server else ""
+        url = self.server.lend() if self.server else ""
         self.settings = config.load(_env_file=None, data_dir=self.folder, transport="dryrun", database_url=url)
         self.patch = pytest.MonkeyPatch()
         self.patch.setitem(sqlite.PRAGMAS, "synchronous", "off")
@@ -104,7 +104,7 @@ class Queue(Desk):
                 self.patch.undo()
                 shutil.rmtree(self.folder)
                 if self.server:
-                    self.server.drop(self.settings.db_url)
+                    self.server.take_back(self.settings.db_url)
 
     # Senders
 
@@ -182,7 +182,7 @@ class Queue(Desk):
         for message in sender.holds(State.CLAIMED)[:1]:
             if what == "opt out":
                 suppression.suppress(self.settings, message.number, "asked", "person")
-            elif job_moves.job(message.job_id).state in OPEN:
+            elif job_moves.job(message.job_id).state in JOB_MOVES[what][0]:
                 getattr(lifecycle, what)(message.job_id, "person", clock.now_ms())
             self.submit_with(sender, pause)
 

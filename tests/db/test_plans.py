@@ -19,6 +19,8 @@ QUEUED = 20_000
 A_FEW = 500  # rows that a claim may look at, those of a hundred jobs among them
 DUE = NOW - 1_000
 
+pytestmark = pytest.mark.usefixtures("fresh_database")
+
 
 @pytest.fixture
 def fill(database: str) -> Callable[..., Job]:

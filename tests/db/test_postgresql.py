@@ -22,6 +22,8 @@ from tests.support.hand import Hand, job_state
 from tests.support.postgres import USER, Server
 from tests.support.rig import eventually
 
+pytestmark = pytest.mark.usefixtures("fresh_database")
+
 
 @pytest.fixture
 def backend() -> str:

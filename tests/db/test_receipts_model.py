@@ -48,7 +48,7 @@ class Reports(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="wasender-receipts-"))
-        url = self.server.new_database() if self.server else ""
+        url = self.server.lend() if self.server else ""
         self.settings = config.load(_env_file=None, data_dir=self.folder, transport="dryrun", database_url=url)
         self.patch = pytest.MonkeyPatch()
         self.patch.setitem(sqlite.PRAGMAS, "synchronous", "off")
@@ -74,7 +74,7 @@ class Reports(RuleBasedStateMachine):
             self.patch.undo()
             shutil.rmtree(self.folder)
             if self.server:
-                self.server.drop(self.settings.db_url)
+                self.server.take_back(self.settings.db_url)
 
     @rule()
     def order(self) -> None:

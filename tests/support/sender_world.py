@@ -52,7 +52,7 @@ class World:
     def __init__(self, profile: dict[str, Any], trouble: dict[str, list[str]], server: postgres.Server | None) -> None:
         self.server = server
         self.folder = Path(tempfile.mkdtemp(prefix="wasender-world-"))
-        url = server.new_database() if server else ""
+        url = server.lend() if server else ""
         if not server:
             shutil.copy(blank_file(), self.folder / "wasender.db")
         rules = {"delay_min": DELAY_S, "delay_max": 2 * DELAY_S, "long_pause_every": 0, "lease_s": LEASE_S, **profile}
@@ -318,7 +318,7 @@ class World:
         connection.close()
         shutil.rmtree(self.folder)
         if self.server:
-            self.server.drop(self.settings["default"].db_url)
+            self.server.take_back(self.settings["default"].db_url)
 
     async def story(self, script: list[tuple[float, str, int]]) -> None:
         self.order("default", PEOPLE[:4])
