@@ -11,7 +11,6 @@ from daemon.db.sqlite import BUSY_TIMEOUT_S
 # A dead network is noticed within half a minute instead of a quarter of an hour. Options in the URL take precedence.
 POSTGRES = {"connect_timeout": BUSY_TIMEOUT_S, "keepalives_idle": 30, "tcp_user_timeout": 30_000, "encoding": "utf8"}
 SESSION = f"""SELECT set_config('default_transaction_isolation', 'read committed', false),
-    set_config('jit', 'off', false), -- it would compile IN_ORDER's plans, which look costly, for 100 ms
     set_config('lock_timeout', '{BUSY_TIMEOUT_S}s', false), -- as long as SQLite waits
     set_config('idle_in_transaction_session_timeout', '60s', false), -- a client whose machine died holds no locks
     CASE current_setting('synchronous_commit') -- `submit` relies on it: what has committed survives a power cut
