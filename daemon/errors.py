@@ -25,7 +25,7 @@ DaemonError
 │   └── TemplateError      a message text with a mistake or with a field that is missing
 ├── TooLarge               a body or a file above its limit
 ├── IllegalMove            the job or message is in a state that forbids it
-│   ├── DraftChanged       the draft was changed since the caller read it
+│   ├── EditConflict       what the caller wants to change was changed since they read it
 │   └── KeyReused          the Idempotency-Key was used before with another request
 ├── LeaseLost              this sender no longer holds the message: it must not write
 │   └── AccountLost        another sender owns the account now: this one stops
@@ -184,8 +184,8 @@ class IllegalMove(DaemonError):
     """The job or message is in a state that forbids the move."""
 
 
-class DraftChanged(IllegalMove):
-    """Somebody, or another tab, has saved the draft since it was read; or it has been started."""
+class EditConflict(IllegalMove):
+    """Somebody, or another tab, has changed since what the caller wants to change; or a draft has been started."""
 
 
 class KeyReused(IllegalMove):

@@ -89,6 +89,7 @@ class Account(Table):
     daily_cap = peewee.IntegerField(null=True)
     quiet_hours = peewee.CharField(null=True, max_length=11)
     timezone = peewee.CharField(null=True, max_length=64)
+    limits_version = peewee.IntegerField(default=1)  # of these four, see db/versions.py
     wish = Json(null=True)  # what a person asks its sender to do: {what, at, …}
     link_number = peewee.CharField(null=True, max_length=20)  # phone to link by a code instead of the QR code
     link_code = peewee.CharField(null=True, max_length=16)  # a credential, like `qr`
@@ -331,6 +332,7 @@ class User(Table):
     language = peewee.CharField(null=True, max_length=8)
     created_at = peewee.BigIntegerField()
     disabled_at = peewee.BigIntegerField(null=True)
+    version = peewee.IntegerField(default=1)  # see db/versions.py
 
 
 class Session(Table):
@@ -355,8 +357,7 @@ class LoginFailure(Table):
 
 
 class Draft(Table):
-    """A campaign being prepared. data: the form as last saved; version: grows with each save, so that a save from an
-    outdated tab is noticed."""
+    """A campaign being prepared. data: the form as last saved; version: see db/versions.py."""
 
     id = peewee.CharField(primary_key=True, max_length=32)
     name = peewee.TextField(default="")
@@ -381,6 +382,7 @@ class Template(Table):
     attachments = Json(default=list)
     created_at = peewee.BigIntegerField()
     updated_at = peewee.BigIntegerField()
+    version = peewee.IntegerField(default=1)
 
 
 class ContactList(Table):
@@ -391,6 +393,7 @@ class ContactList(Table):
     columns = Json(default=list)
     created_at = peewee.BigIntegerField()
     updated_at = peewee.BigIntegerField()
+    version = peewee.IntegerField(default=1)
 
 
 class ListEntry(Table):

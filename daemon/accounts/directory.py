@@ -184,4 +184,5 @@ def describe(account: Account, now: int) -> dict[str, Any]:
         "daily_cap": account.daily_cap,
         "quiet_hours": account.quiet_hours,
         "timezone": account.timezone,
+        "version": account.limits_version,
     }

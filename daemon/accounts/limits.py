@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 import structlog
 
 from daemon import errors
 from daemon.accounts import directory, pacing
 from daemon.config import Settings, hours, known_zone
+from daemon.db import versions
 from daemon.db.connection import after_commit, write
+from daemon.db.proxy import locked
 from daemon.models import Account
 
 log = structlog.get_logger()
@@ -21,18 +23,30 @@ MAX_CAP = 1_000_000
 MAX_ZONE = 64
 
 
-def set_limits(name: str, changes: Mapping[str, Any], who: str) -> Account:
-    """Set the account's own limits: hourly_cap, daily_cap, quiet_hours, timezone; None to use the settings.
+class Limits(TypedDict, total=False):
+    """Limits of an account's own; None leaves one to the settings. A cap of 0 means no cap, quiet hours of "" none."""
 
-    A cap of 0 means no cap, quiet hours of "" none. Effective from the next claim on. Raises NotFound, InvalidInput.
+    hourly_cap: int | None
+    daily_cap: int | None
+    quiet_hours: str | None
+    timezone: str | None
+
+
+def set_limits(name: str, limits: Limits, who: str, version: int | None = None) -> Account:
+    """Set those of the account's own limits that are given. Effective from the next claim on.
+
+    version: `limits_version` of what the caller has read, None to set whatever is there. Raises NotFound, InvalidInput,
+    and EditConflict when somebody has changed a limit since.
     """
-    checked = {field: value if value is None else LIMITS[field](value) for field, value in changes.items()}
+    checked = {field: value if value is None else CHECKS[field](value) for field, value in limits.items()}
     with write():
-        row = directory.find(name)
-        if checked:
-            Account.update(checked).where(Account.name == name).execute()
-            after_commit(partial(log.info, "account.limited", account=name, who=who, limits=sorted(checked)))
-    return directory.find(row.name)
+        row = locked(Account.select().where(Account.name == name)).first() or directory.find(name)
+        changed = {field: value for field, value in checked.items() if getattr(row, field) != value}
+        if changed:
+            versions.check("account", row.limits_version, version)
+            Account.update(**changed, limits_version=row.limits_version + 1).where(Account.name == name).execute()
+            after_commit(partial(log.info, "account.limited", account=name, who=who, limits=sorted(changed)))
+    return directory.find(name)
 
 
 def _cap(value: int) -> int:
@@ -56,7 +70,7 @@ def _zone(text: str) -> str:
     return text.strip()
 
 
-LIMITS: dict[str, Callable[[Any], Any]] = {
+CHECKS: dict[str, Callable[[Any], Any]] = {
     "hourly_cap": _cap,
     "daily_cap": _cap,
     "quiet_hours": _hours,

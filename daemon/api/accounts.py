@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, cast
 
 import segno
 
@@ -35,10 +35,14 @@ def account(caller: Caller, *, name: AccountName) -> Account:
     return Account.model_validate(_report(caller, name))
 
 
-@endpoint.patch("/accounts/{name}", scope=Scope.ADMIN, errors=(NotFound,), tag="accounts")
+@endpoint.patch("/accounts/{name}", scope=Scope.ADMIN, errors=(NotFound, IllegalMove), tag="accounts")
 def limit_account(caller: Caller, *, name: AccountName, body: Limits) -> Account:
-    """Set the account's own caps and quiet hours. They apply from the next message on."""
-    limits.set_limits(name, body.model_dump(exclude_unset=True), caller.name)
+    """Set the account's own caps and quiet hours. They apply from the next message on.
+
+    With `version`, this is refused if somebody has changed them since.
+    """
+    given = cast(limits.Limits, body.model_dump(exclude_unset=True, exclude={"version"}))
+    limits.set_limits(name, given, caller.name, body.version)
     return Account.model_validate(_report(caller, name))
 
 

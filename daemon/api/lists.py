@@ -31,7 +31,7 @@ from daemon.config import Settings
 from daemon.contacts import importer
 from daemon.contacts import list_entries as list_rows
 from daemon.contacts import lists as contact_lists
-from daemon.db import clock
+from daemon.db import clock, versions
 from daemon.errors import ChoosePhoneColumn, IllegalMove, InvalidInput, NotFound
 from daemon.server.scopes import Scope
 
@@ -65,8 +65,9 @@ def one_list(caller: Caller, *, list_id: ListId) -> ContactList:
 
 @endpoint.put("/lists/{list_id}", scope=Scope.SEND, errors=(NotFound, IllegalMove), tag="lists")
 def rename_list(caller: Caller, *, list_id: ListId, body: ListName) -> ContactList:
-    """Rename a list. With `updated_at`, this is refused if somebody has changed the list since."""
-    return _list(contact_lists.rename_list(list_id, body.name, body.updated_at))
+    """Rename a list. With `version`, this is refused if somebody has changed the list since."""
+    seen = versions.seen(contact_lists.listed(list_id), body.version, body.updated_at)
+    return _list(contact_lists.rename_list(list_id, body.name, seen))
 
 
 @endpoint.delete("/lists/{list_id}", scope=Scope.SEND, errors=(NotFound,), tag="lists")

@@ -10,7 +10,7 @@ from daemon.api.schemas.library import NewTemplate, Template, Templates
 from daemon.campaigns import templates as saved_templates
 from daemon.campaigns.templates import TemplateRow
 from daemon.contacts import uploads
-from daemon.db import clock
+from daemon.db import clock, versions
 from daemon.errors import AttachmentLost, IllegalMove, NotFound
 from daemon.server.scopes import Scope
 
@@ -40,10 +40,11 @@ def template(caller: Caller, *, template_id: TemplateId) -> Template:
     "/templates/{template_id}", scope=Scope.SEND, errors=(NotFound, IllegalMove, AttachmentLost), tag="templates"
 )
 def change_template(caller: Caller, *, template_id: TemplateId, body: NewTemplate) -> Template:
-    """Change a template. With `updated_at`, this is refused if somebody has changed the template since."""
+    """Change a template. With `version`, this is refused if somebody has changed the template since."""
     uploads.intact(caller.settings, body.attachments)
     now = clock.now_ms()
-    row = saved_templates.change(template_id, body.name, body.text, now, body.attachments, body.updated_at)
+    seen = versions.seen(saved_templates.find(template_id), body.version, body.updated_at)
+    row = saved_templates.change(template_id, body.name, body.text, now, body.attachments, seen)
     return _template(row)
 
 

@@ -14,8 +14,9 @@ import structlog
 
 from daemon import errors
 from daemon.auth import passwords
+from daemon.db import versions
 from daemon.db.connection import after_commit, write
-from daemon.db.proxy import database, on_postgres
+from daemon.db.proxy import database, locked, on_postgres
 from daemon.models import Session, User
 from daemon.states import Role
 
@@ -95,31 +96,31 @@ def named(name: str) -> User | None:
     return next((row for row in every() if same_name(row.name) == wanted), None)
 
 
-def change_role(user_id: int, role: Role, who: str) -> None:
-    """Change the user's role. Raises NotFound."""
-    if find(user_id).role != word(role):
-        _change(user_id, "role", who, role=word(role))
+def change_role(user_id: int, role: Role, who: str, version: int | None = None) -> None:
+    """Change the user's role. version: of what the caller has read, None to change whatever is there.
 
-
-def set_password(user_id: int, password: str, who: str, was: User | None = None) -> None:
-    """Set a new password. was: the user as of when the current password was checked.
-
-    Raises NotFound, InvalidInput, and Unauthorized when the password was changed since `was`.
+    Raises NotFound, and EditConflict when somebody has changed the user since.
     """
+    if find(user_id).role != word(role):
+        _change(user_id, "role", who, version, role=word(role))
+
+
+def set_password(user_id: int, password: str, who: str, version: int | None = None) -> None:
+    """Set a new password. version: as with the role. Raises NotFound, InvalidInput, EditConflict."""
     passwords.check(password, find(user_id).name)
-    _change(user_id, "password", who, was, password=passwords.conceal(password))
+    _change(user_id, "password", who, version, password=passwords.conceal(password))
 
 
-def disable(user_id: int, who: str, now: int) -> None:
-    """Stop the user from logging in. Raises NotFound."""
+def disable(user_id: int, who: str, now: int, version: int | None = None) -> None:
+    """Stop the user from logging in. version: as with the role. Raises NotFound, EditConflict."""
     if find(user_id).disabled_at is None:
-        _change(user_id, "disabled", who, disabled_at=now)
+        _change(user_id, "disabled", who, version, disabled_at=now)
 
 
-def enable(user_id: int, who: str) -> None:
-    """Let the user log in again, with the same password. Raises NotFound."""
+def enable(user_id: int, who: str, version: int | None = None) -> None:
+    """Let the user log in again, with the same password. version: as with the role. Raises NotFound, EditConflict."""
     if find(user_id).disabled_at is not None:
-        _change(user_id, "enabled", who, disabled_at=None)
+        _change(user_id, "enabled", who, version, disabled_at=None)
 
 
 def speak(user_id: int, language: str) -> None:
@@ -141,10 +142,10 @@ def role_of(name: str) -> Role:
         raise errors.InvalidInput(f"The role is one of {', '.join(map(word, Role))}.") from None
 
 
-def _change(user_id: int, what: str, who: str, was: User | None = None, **changes: Any) -> None:
+def _change(user_id: int, what: str, who: str, version: int | None, **changes: Any) -> None:
     with write():
-        known = User.password == was.password if was else True
-        if not User.update(**changes).where(User.id == user_id, known).execute():
-            raise errors.Unauthorized("This is not your current password.")
+        row = locked(User.select().where(User.id == user_id)).first() or find(user_id)
+        versions.check("user", row.version, version)
+        User.update(**changes, version=row.version + 1).where(User.id == user_id).execute()
         Session.delete().where(Session.user == user_id).execute()
         after_commit(partial(log.info, "user.changed", user_id=user_id, what=what, who=who))

@@ -1,8 +1,7 @@
 """Campaigns in the making: kept on the server step by step, to be left and come back to, until one is started.
 
-A save names the version that its caller has read, so of two tabs the later one is told instead of undoing in silence
-what the other has saved. A start uses the people that the dry run (`rehearsal`) has frozen, and makes one job however
-often it is asked for.
+A save names the version that its caller has read (`db/versions.py`). A start uses the people that the dry run has
+frozen, and makes one job however often it is asked for.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ from daemon.contacts import columns as column_mapping
 from daemon.contacts import importer, lists, phone_column, phone_repair, uploads
 from daemon.contacts.columns import Candidate, Columns, Decisions
 from daemon.contacts.importer import Contact
+from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.formats.tabular import Row
@@ -137,7 +137,7 @@ def save(
     draft_id: str, version: int, changes: Changes, now: int, name: str | None = None, sheets: Sheets | None = None
 ) -> Draft:
     """Put the changes in, where the draft is still as the caller has read it. What changes nothing leaves the version,
-    and so the dry run, as they are. Raises NotFound, DraftChanged.
+    and so the dry run, as they are. Raises NotFound, EditConflict.
     """
     with write():
         row = _locked(draft_id)
@@ -174,19 +174,15 @@ def remember(draft_id: str, test: SelfTest) -> None:
 
 def _refuse_late(row: Draft, version: int) -> None:
     if row.job_id:
-        raise errors.DraftChanged(f"This draft was started as campaign {row.job_id}: it can no longer be changed.")
-    if row.version != version:
-        raise errors.DraftChanged(
-            "This draft was changed in another tab or by somebody else. Your input is below: save it again to "
-            "overwrite their changes, or load the saved version."
-        )
+        raise errors.EditConflict(f"This draft was started as campaign {row.job_id}: it can no longer be changed.")
+    versions.check("draft", row.version, version)
 
 
 # People
 
 
 def take_sheets(settings: Settings, draft: Draft, sheets: Sheets, now: int, filename: str | None = None) -> Draft:
-    """Take what a contacts file holds into the draft, and guess what its columns are. Raises DraftChanged.
+    """Take what a contacts file holds into the draft, and guess what its columns are. Raises EditConflict.
 
     filename: None for what was pasted.
     """
@@ -197,7 +193,7 @@ def take_sheets(settings: Settings, draft: Draft, sheets: Sheets, now: int, file
 
 
 def take_list(settings: Settings, draft: Draft, list_id: int, now: int) -> Draft:
-    """Take the people of a kept list. Raises NotFound, InvalidInput (nobody is on it), DraftChanged."""
+    """Take the people of a kept list. Raises NotFound, InvalidInput (nobody is on it), EditConflict."""
     kept = lists.listed(list_id)
     people = lists.people(list_id)
     if not people:
@@ -221,7 +217,7 @@ def _take(
 
 
 def choose_sheet(settings: Settings, draft: Draft, sheet: int, now: int) -> Draft:
-    """Take another sheet of the workbook. Raises InvalidInput, DraftChanged."""
+    """Take another sheet of the workbook. Raises InvalidInput, EditConflict."""
     source = draft.data.source
     if source is None or not 0 <= sheet < len(source.sheets):
         raise errors.InvalidInput("Choose one of the workbook's sheets.")
@@ -271,14 +267,14 @@ def _guesses(settings: Settings, sheet: list[Row], phone: int | None = None) -> 
 
 
 def rows(draft: Draft) -> list[Row]:
-    """The rows of the chosen sheet. Raises DraftChanged when they were changed since."""
+    """The rows of the chosen sheet. Raises EditConflict when they were changed since."""
     return _sheet(draft.id, draft.data.stamp, draft.data.source.sheet if draft.data.source else 0)
 
 
 def _sheet(draft_id: str, stamp: str, sheet: int) -> list[Row]:
     kept = DraftRow.select(DraftRow.sheet, DraftRow.data).where(DraftRow.id == draft_id).first()
     if kept is None or kept.data.get("stamp") != stamp or kept.sheet is None:
-        raise errors.DraftChanged("This draft was changed in the meantime: reload it.")
+        raise errors.EditConflict("This draft was changed in the meantime: reload it.")
     return column_mapping.restored(kept.sheet[sheet][1])
 
 
@@ -295,7 +291,7 @@ def people(draft: Draft) -> list[Candidate]:
 def _people(draft_id: str, stamp: str) -> list[Candidate]:
     draft = find(draft_id)
     if draft.data.stamp != stamp:
-        raise errors.DraftChanged("This draft was changed in the meantime: reload it.")
+        raise errors.EditConflict("This draft was changed in the meantime: reload it.")
     return column_mapping.candidates(rows(draft), columns(draft), decisions(draft))
 
 
@@ -368,7 +364,7 @@ def audience_frozen(draft: Draft) -> list[Contact] | None:
 
 
 def freeze(draft: Draft, audience: Sequence[Contact], found: Report) -> None:
-    """Keep what the dry run found, if the draft is still the one that it looked at. Raises DraftChanged."""
+    """Keep what the dry run found, if the draft is still the one that it looked at. Raises EditConflict."""
     with write():
         _refuse_late(_locked(draft.id), draft.version)
         people = [[each.position, each.number, each.fields, each.attachments] for each in audience]
@@ -405,7 +401,7 @@ def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -
     """Make the job of what the dry run has frozen; asked again, the same job. Returns its id.
 
     Everything is checked first, as that takes a while; then the draft is locked, looked at once more, and becomes the
-    job in one transaction. Raises DraftChanged when anything was changed after the dry run, NotFound when the draft
+    job in one transaction. Raises EditConflict when anything was changed after the dry run, NotFound when the draft
     was discarded.
     """
     draft = find(draft_id)
@@ -436,8 +432,8 @@ def _started(draft_id: str) -> int | None:
     return int(made.response["job_id"]) if made else None
 
 
-def _stale() -> errors.DraftChanged:
-    return errors.DraftChanged("Something was changed after the dry run: check it again, then start.")
+def _stale() -> errors.EditConflict:
+    return errors.EditConflict("Something was changed after the dry run: check it again, then start.")
 
 
 def _order(draft: Draft, audience: Sequence[Contact], found: Report) -> create.Order:

@@ -57,7 +57,7 @@ _TRIES = 10
 
 
 def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave_out_recent: bool, now: int) -> Draft:
-    """Look at everybody and freeze what is found. Raises InvalidInput, TemplateError, NotFound, DraftChanged."""
+    """Look at everybody and freeze what is found. Raises InvalidInput, TemplateError, NotFound, EditConflict."""
     if not 1 <= recent_days <= drafts.MAX_RECENT_DAYS:
         raise errors.InvalidInput(f"Give a number of days, 1 to {drafts.MAX_RECENT_DAYS}.")
     draft = drafts.save(draft_id, version, {"recent": Recent(days=recent_days, leave_out=leave_out_recent)}, now)
@@ -325,12 +325,12 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
     """Send the message of one of those who will get it to a number of one's own, as a small job. Returns its id.
 
     nonce: of the form; the same one again, for the same number and message, is the same test.
-    Raises InvalidNumber, InvalidInput, DraftChanged.
+    Raises InvalidNumber, InvalidInput, EditConflict.
     """
     draft = drafts.find(draft_id)
     people = drafts.audience_frozen(draft)
     if not people:
-        raise errors.DraftChanged("Something was changed after the dry run: check it again, then send a test.")
+        raise errors.EditConflict("Something was changed after the dry run: check it again, then send a test.")
     row = next((each for each in people if each.position == position), people[0])
     to = importer.one(number, drafts.decisions(draft).country or settings.default_country)
     person = Contact(1, to, row.fields, row.attachments)

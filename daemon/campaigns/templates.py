@@ -57,11 +57,11 @@ def keep(name: str, text: str, now: int, attachments: Sequence[str] = ()) -> Tem
 
 
 def change(
-    template_id: int, name: str, text: str, now: int, attachments: Sequence[str] = (), updated_at: int | None = None
+    template_id: int, name: str, text: str, now: int, attachments: Sequence[str] = (), version: int | None = None
 ) -> Template:
-    """Save a template anew. updated_at: of what the caller has read, None to save over whatever is there.
+    """Save a template anew. version: of what the caller has read, None to save over whatever is there.
 
-    Raises NotFound, InvalidInput, TemplateError, and IllegalMove when somebody has changed it since.
+    Raises NotFound, InvalidInput, TemplateError, and EditConflict when somebody has changed it since.
     """
     values = _checked(name, text, attachments)
     try:
@@ -69,8 +69,9 @@ def change(
             row = locked(Template.select().where(Template.id == template_id)).first() or find(template_id)
             if values.items() <= row.__data__.items():
                 return _found(row)
-            versions.refuse_late("template", row, updated_at)
-            Template.update(**values, updated_at=versions.later(row, now)).where(Template.id == template_id).execute()
+            versions.check("template", row.version, version)
+            values |= {"version": row.version + 1, "updated_at": versions.later(row, now)}
+            Template.update(**values).where(Template.id == template_id).execute()
     except peewee.IntegrityError:
         raise naming.taken("template", values["name"]) from None
     log.info("template.saved", template_id=template_id)

@@ -38,6 +38,7 @@ class Listed:
     people: int
     created_at: int
     updated_at: int
+    version: int
 
 
 @dataclass(frozen=True)
@@ -148,24 +149,20 @@ def remove_people(list_id: int, ids: Sequence[int] = (), numbers: Sequence[E164]
                 gone = ListEntry.delete().where(ListEntry.list == list_id, column.in_(list(batch)))
                 count += gone.execute()
         if count:
-            ContactList.update(updated_at=versions.later(row, clock.now_ms())).where(
-                ContactList.id == list_id
-            ).execute()
+            _change(row, clock.now_ms())
             after_commit(partial(log.info, "list.changed", list_id=list_id, added=0, updated=0, removed=count))
     return count
 
 
-def rename_list(list_id: int, name: str, updated_at: int | None = None) -> Listed:
-    """Give a list another name. updated_at: as with templates. Raises NotFound, InvalidInput, IllegalMove."""
+def rename_list(list_id: int, name: str, version: int | None = None) -> Listed:
+    """Give a list another name. version: as with templates. Raises NotFound, InvalidInput, EditConflict."""
     name = naming.one_line(name, "list")
     try:
         with write():
             row = _list_to_change(list_id)
             if row.name != name:
-                versions.refuse_late("list", row, updated_at)
-                ContactList.update(name=name, updated_at=versions.later(row, clock.now_ms())).where(
-                    ContactList.id == list_id
-                ).execute()
+                versions.check("list", row.version, version)
+                _change(row, clock.now_ms(), name=name)
     except peewee.IntegrityError:
         raise naming.taken("list", name) from None
     return listed(list_id)
@@ -198,9 +195,7 @@ def _put(row: ContactList, found: importer.ContactList) -> Added:
                 updated += 1
     columns = list(dict.fromkeys([*row.columns, *found.columns]))
     if added or updated or columns != row.columns:
-        ContactList.update(columns=columns, updated_at=versions.later(row, clock.now_ms())).where(
-            ContactList.id == row.id
-        ).execute()
+        _change(row, clock.now_ms(), columns=columns)
         after_commit(partial(log.info, "list.changed", list_id=row.id, added=added, updated=updated, removed=0))
     return Added(added, present, updated, found.duplicates, found.rejected)
 
@@ -227,8 +222,14 @@ def _list_to_change(list_id: int) -> ContactList:
     return list_entries.one(locked(ContactList.select().where(ContactList.id == list_id)), list_id)
 
 
+def _change(row: ContactList, now: int, **changes: Any) -> None:
+    """Change a list that is locked, to its next version."""
+    changes |= {"version": row.version + 1, "updated_at": versions.later(row, now)}
+    ContactList.update(changes).where(ContactList.id == row.id).execute()
+
+
 def _listed(row: ContactList, count: int) -> Listed:
-    return Listed(row.id, row.name, row.columns, count, row.created_at, row.updated_at)
+    return Listed(row.id, row.name, row.columns, count, row.created_at, row.updated_at, row.version)
 
 
 def _refuse_nobody(found: importer.ContactList) -> None:

@@ -48,14 +48,19 @@ async def overview(request: web.Request) -> web.StreamResponse:
 
 
 async def _overview(
-    request: web.Request, name: str = "", form: Posted | None = None, error: str = "", part: str = ""
+    request: web.Request,
+    name: str = "",
+    form: Posted | None = None,
+    error: errors.DaemonError | None = None,
+    part: str = "",
 ) -> web.StreamResponse:
     """The page, with what was wrong in the form of one account: part is `limits` or `link`."""
     context = await in_db(request, _accounts, request.app[SETTINGS])
-    typed = (form or Posted()).texts((*forms.LIMITS, *map(_was, forms.LIMITS), "number"))
-    context |= {"wrong": {"name": name, "part": part, "form": typed, "error": error}}
+    typed = (form or Posted()).texts((*forms.LIMITS, "number"))
+    late = isinstance(error, errors.EditConflict)
+    context |= {"wrong": {"name": name, "part": part, "form": typed, "error": str(error or ""), "late": late}}
     context |= {"saved": request.query.get("saved", "")}
-    return show(request, "accounts.html", context, 422 if error else 200)
+    return show(request, "accounts.html", context, 200 if error is None else 409 if late else 422)
 
 
 def _accounts(settings: Settings) -> dict[str, Any]:
@@ -89,6 +94,7 @@ def _view(settings: Settings, row: AccountRow, now: int) -> dict[str, Any]:
         "jobs": by_account.jobs(row),
         "limits": report["limits"],
         "own": _own(row),
+        "version": row.limits_version,
         "wish": _wish(commands.last(row, now)),
         "picture_at": report["screenshot_at"],
     }
@@ -111,12 +117,7 @@ def _own(row: AccountRow) -> dict[str, str]:
     """The account's own limits as the form shows them: empty where the settings decide."""
     shown = {name: "" if (value := getattr(row, name)) is None else str(value) for name in forms.LIMITS}
     shown |= {"quiet_hours": forms.NO_HOURS} if row.quiet_hours == "" else {}
-    return shown | {_was(name): value for name, value in shown.items()}
-
-
-def _was(field: str) -> str:
-    """The form's field that says what stood in another one when the page was shown."""
-    return f"was-{field}"
+    return shown
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ async def link(request: web.Request) -> web.StreamResponse:
         arguments = (request.app[SETTINGS], name, wish.what, caller(request), await in_db(request, clock.now_ms))
         await in_db(request, status.ask, *arguments, None if wish.qr else wish.number)
     except (errors.InvalidInput, errors.IllegalMove) as error:
-        return await _overview(request, name, form, str(error), "link")
+        return await _overview(request, name, form, error, "link")
     raise web.HTTPSeeOther(f"/app/accounts#account-{quote(name)}")
 
 
@@ -165,8 +166,14 @@ async def limit(request: web.Request) -> web.StreamResponse:
     """Caps and quiet hours; what is left empty is as the settings say."""
     name, form = request.match_info["name"], await forms.read(request)
     try:
-        changes = form.parsed(forms.AccountLimits).changes()
-        await in_db(request, limits.set_limits, name, changes, caller(request))
-    except errors.InvalidInput as error:
-        return await _overview(request, name, form, str(error), "limits")
+        asked = form.parsed(forms.AccountLimits)
+        given = limits.Limits(
+            hourly_cap=asked.hourly_cap,
+            daily_cap=asked.daily_cap,
+            quiet_hours=asked.quiet_hours,
+            timezone=asked.timezone,
+        )
+        await in_db(request, limits.set_limits, name, given, caller(request), asked.version)
+    except (errors.InvalidInput, errors.EditConflict) as error:
+        return await _overview(request, name, form, error, "limits")
     raise web.HTTPSeeOther(f"/app/accounts?saved={quote(name)}#account-{quote(name)}")

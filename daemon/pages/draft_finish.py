@@ -201,7 +201,7 @@ async def test(request: web.Request) -> web.StreamResponse:
         form = entered.parsed(forms.Test)
         arguments = (draft.id, form.number, -1 if form.row is None else form.row, form.nonce, caller(request))
         await timed(request, dry_run.send_test, request.app[SETTINGS], *arguments)
-    except (errors.InvalidInput, errors.DraftChanged) as error:
+    except (errors.InvalidInput, errors.EditConflict) as error:
         return await show_step(request, draft, "check", entered, error)
     return await go(request, f"/app/drafts/{draft.id}/check#test")
 
@@ -241,12 +241,12 @@ def _start(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
 async def start(request: web.Request) -> web.StreamResponse:
     """Make it a campaign; pressed twice, or again from the browser's history, it is the same one."""
     require_key(request)
-    form = (await forms.read(request)).parsed(forms.Start)
+    form = (await forms.read(request)).parsed(forms.Versioned)
     draft = await load(request)
     arguments = (draft.id, -1 if form.version is None else form.version, caller(request))
     try:
         job_id = await timed(request, drafts.start, request.app[SETTINGS], *arguments)
-    except (errors.InvalidInput, errors.DraftChanged, errors.NotFound) as error:
+    except (errors.InvalidInput, errors.EditConflict, errors.NotFound) as error:
         return await show_step(request, await load(request), "check", None, error)
     return await go(request, f"/app/jobs/{job_id}")
 

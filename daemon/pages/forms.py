@@ -263,17 +263,23 @@ class Login(Form):
     by_key: Given = Field(alias="key")
 
 
+class Versioned(Form):
+    """version: of what is changed, when the page was shown; see db/versions.py."""
+
+    version: Perhaps
+
+
 class NewUser(Form):
     name: Text
     role: Text
     password: Text
 
 
-class Role(Form):
+class Role(Versioned):
     role: Text
 
 
-class Password(Form):
+class Password(Versioned):
     password: Text
 
 
@@ -296,24 +302,13 @@ class LinkAccount(Form):
         return commands.What.LINK_BY_QR if self.qr else commands.What.LINK_BY_CODE
 
 
-class AccountLimits(Form):
-    """An account's own limits; an empty field leaves it to the settings. quiet_hours: NO_HOURS for none. was: what
-    stood in each of them when the page was shown."""
+class AccountLimits(Versioned):
+    """An account's own limits; an empty field leaves it to the settings. quiet_hours: NO_HOURS for none."""
 
     hourly_cap: Cap
     daily_cap: Cap
     quiet_hours: Hours
     timezone: Zone
-    was: Rows
-
-    def changes(self) -> dict[str, int | str | None]:
-        """The fields that were changed in it. Those that were not may have been changed by somebody else since."""
-        asked = {name: (getattr(self, name), parse) for name, parse in LIMITS.items()}
-        return {
-            name: value
-            for name, (value, parse) in asked.items()
-            if name not in self.was or value != parse([self.was[name]])
-        }
 
 
 class NewSuppression(Form):
@@ -356,21 +351,17 @@ class RemoveFromList(Form):
     sure: Given
 
 
-class RenameList(Form):
-    """updated_at: when the list was last changed, as the page was shown."""
-
+class RenameList(Versioned):
     name: Text
-    updated_at: Number
 
 
-class KeepTemplate(Form):
-    """A template; file: one that comes along where our script does not run. updated_at: as in RenameList."""
+class KeepTemplate(Versioned):
+    """A template; file: one that comes along where our script does not run."""
 
     name: Text
     text: Text
     attachments: Texts
     file: File
-    updated_at: Number
 
 
 class CloneJob(Form):
@@ -386,10 +377,9 @@ class NewDraft(Form):
     list: Number
 
 
-class Step(Form):
-    """A step of a draft: version is the draft's when the page was shown, go the button."""
+class Step(Versioned):
+    """A step of a draft; go: the button."""
 
-    version: Perhaps
     go: Button
 
 
@@ -461,10 +451,6 @@ class Test(Form):
     number: Text
     row: Perhaps
     nonce: Annotated[str, cut(LONGEST_NONCE)]
-
-
-class Start(Form):
-    version: Perhaps
 
 
 # What our script asks while somebody writes

@@ -125,7 +125,7 @@ async def _one(
     context |= {
         "error": error,
         "place": place,
-        "late": status == 409,
+        "conflict": status == 409,
         "entered": {"name": context["list"].name, "numbers": ""} | (entered or {}),
         "done": DONE.get(request.query.get("done", ""), ""),
         "said": {name: number(request, name) for name in COUNTS},
@@ -199,9 +199,9 @@ async def remove(request: web.Request) -> web.StreamResponse:
 async def rename(request: web.Request) -> web.StreamResponse:
     form, list_id = (await forms.read(request)).parsed(forms.RenameList), int(request.match_info["id"])
     try:
-        await in_db(request, lists.rename_list, list_id, form.name, form.updated_at)
-    except (errors.InvalidInput, errors.IllegalMove) as error:
-        status = 409 if isinstance(error, errors.IllegalMove) else 422
+        await in_db(request, lists.rename_list, list_id, form.name, form.version)
+    except (errors.InvalidInput, errors.EditConflict) as error:
+        status = 409 if isinstance(error, errors.EditConflict) else 422
         return await _one(request, str(error), "name", status, {"name": form.name})
     raise web.HTTPSeeOther(f"/app/lists/{list_id}?done=renamed")
 

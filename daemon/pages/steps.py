@@ -30,7 +30,7 @@ TITLES = {
     "start": N_("Start"),
 }
 # What is wrong with what was entered: the step is shown again with it.
-SHOWN_AGAIN = (errors.InvalidInput, errors.DraftChanged, errors.NotFound, errors.TooLarge, errors.ReadingBusy)
+SHOWN_AGAIN = (errors.InvalidInput, errors.EditConflict, errors.NotFound, errors.TooLarge, errors.ReadingBusy)
 
 Context = Callable[[Settings, Draft, Posted, Posted], dict[str, Any]]
 # What each step's template needs beside the frame; its third argument is the form that was refused, empty without
@@ -56,8 +56,8 @@ async def show_step(
     status = 200
     if error is not None:
         status = next(PROBLEMS[kind][0] for kind in type(error).__mro__ if kind in PROBLEMS)
-    changed = isinstance(error, errors.DraftChanged)
-    return show(request, f"draft_{step}.html", context | {"error": str(error or ""), "changed": changed}, status)
+    conflict = isinstance(error, errors.EditConflict)
+    return show(request, f"draft_{step}.html", context | {"error": str(error or ""), "conflict": conflict}, status)
 
 
 def _context(settings: Settings, draft: Draft, step: str, entered: Posted, query: Posted) -> dict[str, Any]:

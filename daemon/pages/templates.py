@@ -53,7 +53,7 @@ def _short(text: str) -> Any:
 @only(Role.OPERATOR)
 async def new(request: web.Request) -> web.StreamResponse:
     """The form of a new template."""
-    return await _form(request, {"name": "", "text": "", "attachments": [], "updated_at": 0})
+    return await _form(request, {"name": "", "text": "", "attachments": [], "version": None})
 
 
 @routes.get(f"/app/templates/{ID}")
@@ -65,7 +65,7 @@ async def edit(request: web.Request) -> web.StreamResponse:
 
 
 def _values(row: TemplateRow) -> dict[str, Any]:
-    return {"name": row.name, "text": row.text, "attachments": row.attachments, "updated_at": row.updated_at}
+    return {"name": row.name, "text": row.text, "attachments": row.attachments, "version": row.version}
 
 
 async def _form(
@@ -77,7 +77,7 @@ async def _form(
         "form": values,
         "files": files,
         "error": error,
-        "late": status == 409,
+        "conflict": status == 409,
         "preview": await in_db(
             request, _preview, AskedTemplate(text=values["text"], attachments=len(files), samples={})
         ),
@@ -128,10 +128,11 @@ async def save(request: web.Request) -> web.StreamResponse:
             values["name"],
             values["text"],
             attachments=values["attachments"],
-            updated_at=values["updated_at"],
+            version=values["version"],
         )
-    except errors.IllegalMove as error:
-        return await _form(request, values, row, str(error), 409)
+    except errors.EditConflict as error:
+        row = await in_db(request, templates.find, row.id)
+        return await _form(request, values | {"version": row.version}, row, str(error), 409)
     except (errors.InvalidInput, errors.NotFound) as error:
         return await _form(request, values, row, str(error), 422)
     raise web.HTTPSeeOther("/app/templates?done=saved")
@@ -144,7 +145,7 @@ async def _entered(request: web.Request) -> dict[str, Any]:
     if form.file is not None:
         found = await in_db(request, _take, request.app[SETTINGS], form.file)
         ids = [*ids, found["attachment_id"]]
-    return {"name": form.name, "text": form.text, "attachments": ids, "updated_at": form.updated_at}
+    return {"name": form.name, "text": form.text, "attachments": ids, "version": form.version}
 
 
 def _take(settings: Settings, file: FileField) -> dict[str, Any]:

@@ -63,6 +63,7 @@ async def _people(request: web.Request, form: dict[str, str] | None = None, erro
 def _view(row: UserRow, open_now: list[SessionRow]) -> dict[str, Any]:
     return {
         "id": row.id,
+        "version": row.version,
         "name": row.name,
         "role": row.role,
         "meaning": MEANINGS[users.role_of(row.role)],
@@ -104,7 +105,7 @@ async def one(request: web.Request) -> web.StreamResponse:
     return await _one(request)
 
 
-async def _one(request: web.Request, error: str = "") -> web.StreamResponse:
+async def _one(request: web.Request, error: str = "", status: int = 422) -> web.StreamResponse:
     row = await in_db(request, users.find, int(request.match_info["id"]))
     open_now, who = await timed(request, sessions.sessions, row.id), visitor.get()
     context = {
@@ -113,24 +114,25 @@ async def _one(request: web.Request, error: str = "") -> web.StreamResponse:
         "roles": _roles(),
         "own": who is not None and who.user_id == row.id,
         "error": error,
+        "conflict": status == 409,
         **_done(request),
     }
-    return show(request, "user.html", context, 422 if error else 200)
+    return show(request, "user.html", context, status if error else 200)
 
 
 @routes.post(f"/app/users/{ID}/role")
 @only(Role.ADMIN)
 async def change_role(request: web.Request) -> web.StreamResponse:
-    role = users.role_of((await _form(request, forms.Role)).role)
-    return await _change(request, "role", partial(users.change_role, role=role))
+    form = await _form(request, forms.Role)
+    return await _change(request, form, "role", partial(users.change_role, role=users.role_of(form.role)))
 
 
 @routes.post(f"/app/users/{ID}/password")
 @only(Role.ADMIN)
 async def change_password(request: web.Request) -> web.StreamResponse:
-    password = (await _form(request, forms.Password)).password
+    form = await _form(request, forms.Password)
     try:
-        return await _change(request, "password", partial(users.set_password, password=password))
+        return await _change(request, form, "password", partial(users.set_password, password=form.password))
     except errors.InvalidInput as error:
         return await _one(request, str(error))
 
@@ -138,17 +140,17 @@ async def change_password(request: web.Request) -> web.StreamResponse:
 @routes.post(f"/app/users/{ID}/disable")
 @only(Role.ADMIN)
 async def disable(request: web.Request) -> web.StreamResponse:
-    return await _change(request, "disabled", _disable)
+    return await _change(request, await _form(request, forms.Versioned), "disabled", _disable)
 
 
-def _disable(user_id: int, who: str) -> None:
-    users.disable(user_id, who, clock.now_ms())
+def _disable(user_id: int, who: str, version: int | None) -> None:
+    users.disable(user_id, who, clock.now_ms(), version)
 
 
 @routes.post(f"/app/users/{ID}/enable")
 @only(Role.ADMIN)
 async def enable(request: web.Request) -> web.StreamResponse:
-    return await _change(request, "enabled", users.enable)
+    return await _change(request, await _form(request, forms.Versioned), "enabled", users.enable)
 
 
 @routes.post(f"/app/users/{ID}/sessions/end")
@@ -167,12 +169,17 @@ async def end_key_sessions(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther("/app/users?done=ended")
 
 
-async def _change(request: web.Request, done: str, change: Callable[..., None]) -> web.StreamResponse:
+async def _change(
+    request: web.Request, form: forms.Versioned, done: str, change: Callable[..., None]
+) -> web.StreamResponse:
     """Change a user that is not oneself: nobody takes their own way in away by mistake."""
     user_id = int(request.match_info["id"])
     if require(request, Role.ADMIN).user_id == user_id:
         raise errors.IllegalMove("This is you: another administrator, or somebody with the API key, has to do it.")
-    await in_db(request, partial(change, user_id, who=caller(request)))
+    try:
+        await in_db(request, partial(change, user_id, who=caller(request), version=form.version))
+    except errors.EditConflict as error:
+        return await _one(request, str(error), 409)
     raise web.HTTPSeeOther(f"/app/users/{user_id}?done={done}")
 
 
@@ -212,8 +219,8 @@ async def own_password(request: web.Request) -> web.StreamResponse:
     try:
         origin = access.origin_of(request, who.name)
         was = await timed(request, sessions.confirm, origin, who.user_id, form.password)
-        await in_db(request, partial(users.set_password, who.user_id, form.new, who.name, was))
-    except errors.Unauthorized:
+        await in_db(request, partial(users.set_password, who.user_id, form.new, who.name, was.version))
+    except (errors.Unauthorized, errors.EditConflict):  # wrong, or changed a moment ago
         return await _me(request, N_("This is not your current password."), "password")
     except errors.InvalidInput as error:
         return await _me(request, str(error), "new")

@@ -103,5 +103,5 @@ def test_keys_of_callers_are_kept_and_those_of_the_page_are_theirs_no_more(earli
     assert kept == {(row.scope, row.key, row.response.get("job_id")) for row in Answer.select()}
     assert {"order-17", f"draft:{OTHER}"} == {row.key for row in KeptAnswer.select()}
     assert 2 == drafts.start(settings, DRAFT, 3, "test", clock.now_ms())
-    with pytest.raises(errors.DraftChanged):
+    with pytest.raises(errors.EditConflict):
         drafts.start(settings, OTHER, 3, "test", clock.now_ms())

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Any
-
 import pytest
 
 from daemon import errors
 from daemon.campaigns import templates
 from daemon.contacts import importer, list_entries, lists
-from daemon.db import clock, connection
+from daemon.db import clock
 from daemon.models import Answer, ContactList, ListEntry, Template
+from tests.support.at_once import at_once
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -140,39 +138,6 @@ def test_a_name_is_there_once() -> None:
     assert (2, 2) == (ContactList.select().count(), Template.select().count())
 
 
-def test_a_change_has_a_later_time_also_within_one_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else two tabs could not be told apart."""
-    monkeypatch.setattr(clock, "now_ms", lambda: 1_000)
-    first = templates.keep("Sale", "Hi", clock.now_ms())
-    second = templates.change(first.id, "Sale", "Hello", clock.now_ms(), updated_at=first.updated_at)
-
-    assert first.updated_at < second.updated_at
-    with pytest.raises(errors.IllegalMove, match="since you opened it"):
-        templates.change(first.id, "Sale", "Bye", clock.now_ms(), updated_at=first.updated_at)
-    assert "Hello" == templates.change(first.id, "Sale", "Hello", clock.now_ms(), updated_at=first.updated_at).text
-
-
-def at_once(*works: Any) -> list[Any]:
-    """What each of them returns or raises, all begun together."""
-    start, results = threading.Barrier(len(works)), [None] * len(works)
-
-    def run(place: int, work: Any) -> None:
-        try:
-            start.wait(10)
-            results[place] = work()
-        except errors.DaemonError as error:
-            results[place] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=each) for each in enumerate(works)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    return results
-
-
 def test_the_same_people_added_twice_at_once_are_there_once() -> None:
     """The second waits for the first, and finds them."""
     made, _ = lists.create_list("Guests", importer.ContactList())
@@ -180,22 +145,6 @@ def test_the_same_people_added_twice_at_once_are_there_once() -> None:
 
     assert [0, 0, 300] == sorted(each.added for each in results)
     assert 300 == lists.listed(made.id).people
-
-
-def test_of_two_saves_at_once_one_is_told() -> None:
-    """Neither undoes the other in silence."""
-    row = templates.keep("Sale", "Hi", clock.now_ms())
-    results = at_once(
-        *[
-            lambda text=text: templates.change(row.id, "Sale", text, clock.now_ms(), (), row.updated_at)
-            for text in ("A", "B")
-        ]
-    )
-
-    refused = [each for each in results if isinstance(each, errors.IllegalMove)]
-    saved = [each for each in results if isinstance(each, Template)]
-    assert (1, 1) == (len(refused), len(saved))
-    assert saved[0].text == templates.find(row.id).text
 
 
 def test_one_form_sent_twice_at_once_makes_one_list() -> None:

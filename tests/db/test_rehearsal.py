@@ -41,7 +41,7 @@ def test_the_report_and_the_people_are_frozen_and_started_once(prepared: Draft, 
     assert [job.id for job in Job.select()] == list(jobs)
     numbers = [message.number for message in Message.select().order_by(Message.id)]
     assert NUMBERS[1:] == numbers
-    with pytest.raises(errors.DraftChanged, match="was started as campaign"):
+    with pytest.raises(errors.EditConflict, match="was started as campaign"):
         drafts.save(draft.id, draft.version, {"text": "Other"}, db_clock.now_ms())
 
 
@@ -75,7 +75,7 @@ def test_a_change_between_the_look_and_the_freeze_freezes_nothing(prepared: Draf
         why=pacing.Why.READY, ends=None, jobs=0, messages=0,
     )  # fmt: skip
     drafts.save(prepared.id, prepared.version, {"text": "Other"}, db_clock.now_ms())
-    with pytest.raises(errors.DraftChanged, match="was changed in"):
+    with pytest.raises(errors.EditConflict, match="was changed in"):
         drafts.freeze(prepared, [], found)
     assert drafts.report(prepared) is None
 

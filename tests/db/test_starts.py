@@ -53,7 +53,7 @@ def test_a_draft_that_is_saved_while_it_starts_is_not_started(
 ) -> None:
     """Whoever saved was told that it is saved: the old text must not go out then."""
     meanwhile(lambda: drafts.save(rehearsed.id, rehearsed.version, {"text": "Corrected"}, clock.now_ms()))
-    with pytest.raises(errors.DraftChanged):
+    with pytest.raises(errors.EditConflict):
         drafts.start(settings, rehearsed.id, rehearsed.version, "test", clock.now_ms())
     assert (0, "Corrected") == (Job.select().count(), drafts.find(rehearsed.id).data.text)
 
@@ -74,7 +74,7 @@ def test_a_new_dry_run_while_it_starts_counts(
     """It has frozen other people under the same version."""
     create.create(settings, create.Order("x", numbers=[NUMBERS[0]]), "test", clock.now_ms())
     meanwhile(lambda: rehearse(settings, rehearsed))
-    with pytest.raises(errors.DraftChanged, match="dry run"):
+    with pytest.raises(errors.EditConflict, match="dry run"):
         drafts.start(settings, rehearsed.id, rehearsed.version, "test", clock.now_ms())
     assert 1 == Job.select().count()
 
@@ -110,7 +110,7 @@ def test_starts_and_saves_at_once_agree(prepared: Draft, settings: Any) -> None:
         def attempt(work: Callable[[], Any]) -> Any:
             try:
                 return work()
-            except errors.DraftChanged as error:
+            except errors.EditConflict as error:
                 return error
             finally:
                 connection.close()
@@ -134,7 +134,7 @@ def test_a_tab_from_before_another_dry_run_starts_nothing(rehearsed: Draft, sett
     seen = rehearsed.version
     drafts.save(rehearsed.id, seen, {"text": "Something else"}, clock.now_ms())
     rehearse(settings, rehearsed)
-    with pytest.raises(errors.DraftChanged):
+    with pytest.raises(errors.EditConflict):
         drafts.start(settings, rehearsed.id, seen, "the first tab", clock.now_ms())
     assert 0 == Job.select().count()
 
@@ -168,7 +168,7 @@ def test_a_tab_of_a_discarded_draft_changes_nothing_in_the_next_one(database: st
     old = walk(settings, "a" * 32, NUMBERS[:2])
     drafts.discard(old.id, "test")
     new = walk(settings, "a" * 32, NUMBERS[2:])
-    with pytest.raises(errors.DraftChanged):
+    with pytest.raises(errors.EditConflict):
         drafts.save(old.id, old.version, {"text": "Of the old tab"}, clock.now_ms())
     assert "Hi" == drafts.find(new.id).data.text
 

@@ -349,20 +349,6 @@ async def test_a_mistake_in_the_limits_is_said_in_the_open_form(browse: Any, fie
     assert (None, None, None, None) == (row().hourly_cap, row().daily_cap, row().quiet_hours, row().timezone)
 
 
-async def test_of_two_who_change_limits_neither_undoes_the_others(browse: Any) -> None:
-    """What a form leaves as it was shown is not saved over what somebody else has set since."""
-    report(READY)
-    client, shown = browse(), {"hourly_cap": "", "daily_cap": "", "quiet_hours": "", "timezone": ""}
-    was = {f"was-{name}": value for name, value in shown.items()}
-    limits.set_limits("default", {"daily_cap": 7, "timezone": "Asia/Kolkata"}, "test")  # in another tab
-    sent = await submit(client, "/app/accounts/default/limits", **shown | was | {"hourly_cap": "3"})
-
-    assert 303 == sent.status
-    assert (3, 7, "Asia/Kolkata") == (row().hourly_cap, row().daily_cap, row().timezone)
-    page = await look(client, "/app/accounts")
-    assert all(f'name="{name}"' in page for name in was)
-
-
 async def test_only_an_administrator_limits(browse: Any) -> None:
     """An operator is refused."""
     report(READY)

@@ -235,7 +235,7 @@ async def test_a_template_is_written_changed_and_deleted(desk):
     assert f'href="/app/new?template={row.id}"' in text
     page = await desk.look(f"/app/templates/{row.id}")
     assert "<strong>Hi</strong> [name]" in page
-    response = await desk.submit(f"/app/templates/{row.id}", name="Sale", text="Bye", updated_at=row.updated_at)
+    response = await desk.submit(f"/app/templates/{row.id}", name="Sale", text="Bye", version=row.version)
     assert (303, "Bye") == (response.status, Template.get().text)
     assert "cannot be undone" in await desk.look(f"/app/templates/{row.id}/delete")
     for _ in range(2):  # a double click
@@ -256,8 +256,8 @@ async def test_a_refused_template_keeps_what_was_entered(desk):
 async def test_two_tabs_with_one_template(desk):
     """The later one gets its text back and is told."""
     row = templates.keep("Sale", "Hi", clock.now_ms())
-    await desk.submit(f"/app/templates/{row.id}", name="Sale", text="First", updated_at=row.updated_at)
-    fields = {"name": "Sale", "text": "Second", "updated_at": row.updated_at}
+    await desk.submit(f"/app/templates/{row.id}", name="Sale", text="First", version=row.version)
+    fields = {"name": "Sale", "text": "Second", "version": row.version}
     text = await desk.refused(f"/app/templates/{row.id}", 409, "since you opened it", **fields)
     assert "Second</textarea>" in text
     assert "First" == Template.get().text
@@ -269,7 +269,7 @@ async def test_a_file_comes_with_the_form_where_there_is_no_script(desk):
     row = Template.get()
     assert ["map.pdf"] == [each.filename for each in uploads.attachments(row.attachments)]
     assert "map.pdf" in await desk.look(f"/app/templates/{row.id}")
-    await desk.submit(f"/app/templates/{row.id}", name="Sale", text="Hi", updated_at=row.updated_at)
+    await desk.submit(f"/app/templates/{row.id}", name="Sale", text="Hi", version=row.version)
     assert [] == Template.get().attachments
 
 
@@ -346,7 +346,7 @@ async def test_two_tabs_with_one_list(desk):
     """A name is not changed over a change that its reader has not seen; deleting it twice is deleting it."""
     made, _ = lists.create_list("Guests", guests("Anna"))
     lists.rename_list(made.id, "Friends")
-    fields = {"name": "People", "updated_at": made.updated_at}
+    fields = {"name": "People", "version": made.version}
     await desk.refused(f"/app/lists/{made.id}/rename", 409, "since you opened it", **fields)
     assert "Friends" == lists.listed(made.id).name
     assert "It has 1 person." in await desk.look(f"/app/lists/{made.id}/delete")

@@ -64,7 +64,7 @@ def test_a_number_in_its_range() -> None:
 @pytest.mark.parametrize("given", ["", "x", "9" * 19, "-1", "1.0"])
 def test_what_the_page_put_there_and_cannot_be_read(given: str) -> None:
     found = form(("version", given), ("id", given), ("template", given), ("list", given))
-    assert found.parsed(forms.Start).version is None
+    assert found.parsed(forms.Versioned).version is None
     begun = found.parsed(forms.NewDraft)
     assert (0, 0, 32) == (begun.template, begun.list, len(begun.id))
 
@@ -95,12 +95,14 @@ def test_rows_of_a_form() -> None:
     assert ({"0": "number", "1": "field"}, {"1": "city"}) == (found.role, found.name)
 
 
-def test_only_the_limits_that_were_changed() -> None:
-    was = [("was-hourly_cap", "10"), ("was-daily_cap", ""), ("was-quiet_hours", "off"), ("was-timezone", "")]
-    now = [("hourly_cap", "10"), ("daily_cap", "50"), ("quiet_hours", "OFF"), ("timezone", "")]
-    assert {"daily_cap": 50} == form(*was, *now).parsed(forms.AccountLimits).changes()
-    every = {"hourly_cap": 10, "daily_cap": 50, "quiet_hours": "", "timezone": None}
-    assert every == form(*now).parsed(forms.AccountLimits).changes()
+def test_the_limits_of_an_account() -> None:
+    """Empty: as the settings say; off: none. A version that cannot be read is not given."""
+    given = [("hourly_cap", "10"), ("daily_cap", ""), ("quiet_hours", "OFF"), ("timezone", " Europe/Berlin ")]
+    found = form(*given, ("version", "7")).parsed(forms.AccountLimits)
+    assert (10, None, "", "Europe/Berlin", 7) == (
+        found.hourly_cap, found.daily_cap, found.quiet_hours, found.timezone, found.version
+    )  # fmt: skip
+    assert form(*given, ("version", "x")).parsed(forms.AccountLimits).version is None
 
 
 def test_a_cap_that_is_none() -> None:

@@ -30,7 +30,6 @@ EXCEPTIONS = {
     "accounts.directory.describe": ROW,
     "accounts.directory.failing": KEPT,
     "accounts.directory.keep_failing": KEPT,
-    "accounts.limits.set_limits": "only the limits that are changed, each checked by LIMITS",
 }
 
 

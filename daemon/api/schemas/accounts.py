@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Body, Phone, Time, example
+from daemon.api.schemas.common import Body, Phone, Seen, Time, example
 
 
 class Limits(Body):
@@ -19,6 +19,7 @@ class Limits(Body):
     daily_cap: Annotated[int, Field(strict=True)] | None = None
     quiet_hours: StrictStr | None = Field(None, description="Such as `21:00-08:00`; an empty text for none.")
     timezone: StrictStr | None = Field(None, description="Such as `Europe/Berlin`.")
+    version: Seen = None
 
 
 class Link(Body):
@@ -78,6 +79,7 @@ class Account(Answer):
     daily_cap: int | None
     quiet_hours: str | None
     timezone: str | None
+    version: int = Field(description="Of its own limits; grows with each change to them.")
     limits: LimitsInForce
     used: Used
     opens_at: Time | None

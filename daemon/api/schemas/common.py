@@ -67,6 +67,10 @@ Instant = Annotated[
 ]
 Amount = Annotated[int, Field(ge=0, strict=True)]
 Id = Annotated[int, Field(ge=0, le=MAX_ID, strict=True)]
+Seen = Annotated[
+    Id | None, Field(description="Version of what the caller has read: the change is refused if there is a later one.")
+]
+SeenAt = Annotated[Id | None, Field(description="The same, said by `updated_at` instead of `version`.")]
 # Masked for whoever may only look: a number, what stands in its place, and a contact's fields.
 Phone = Annotated[str, PlainSerializer(masking.phone, return_type=str)]
 Value = Annotated[str, PlainSerializer(masking.value, return_type=str)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Body, Done, Fields, Id, Items, Phone, Rejected, Time, example
+from daemon.api.schemas.common import Body, Done, Fields, Id, Items, Phone, Rejected, Seen, SeenAt, Time, example
 
 
 class UploadRow(Answer):
@@ -47,9 +47,8 @@ class NewTemplate(Body):
     name: StrictStr
     text: StrictStr
     attachments: list[StrictStr] = []
-    updated_at: Id | None = Field(
-        None, description="Of what the caller has read: the change is refused if it is older."
-    )
+    version: Seen = None
+    updated_at: SeenAt = None
 
 
 class Template(Answer):
@@ -61,6 +60,7 @@ class Template(Answer):
     attachments: list[str]
     created_at: Time
     updated_at: Time
+    version: int = Field(description="Grows with each change.")
 
 
 class Templates(Answer):
@@ -97,7 +97,8 @@ class ListName(Body):
     model_config = example(name="Friends")
 
     name: StrictStr
-    updated_at: Id | None = None
+    version: Seen = None
+    updated_at: SeenAt = None
 
 
 class TakeOff(Body):
@@ -118,6 +119,7 @@ class ContactList(Answer):
     people: int
     created_at: Time
     updated_at: Time
+    version: int = Field(description="Grows with each change.")
 
 
 class Lists(Answer):
