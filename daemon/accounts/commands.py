@@ -247,15 +247,6 @@ def last(account: Account, now: int) -> Asked | None:
     return Asked(What(wish["what"]), stage, wish["who"], wish["at"], ended_at, outcome)
 
 
-def describe(account: Account, now: int) -> dict[str, Any] | None:
-    """The account's last command as the API shows it: the outcome as a code, and beside it as a sentence."""
-    found = last(account, now)
-    if found is None:
-        return None
-    outcome = found.outcome
-    return vars(found) | {"outcome": outcome and str(outcome), "code": outcome and outcome.code}
-
-
 def screenshot(name: str, now: int) -> bytes:
     """The newest screenshot (PNG) of the account's browser, at most a day old. Raises NotFound."""
     directory.find(name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 import structlog
 
@@ -85,13 +86,25 @@ def _kept(health: Health, now: int) -> dict[str, Any]:
     return {"kept_hold": None} if health.usable else {}
 
 
-def failing(name: str) -> dict[str, Any] | None:
+class Failing(TypedDict, total=False):
+    """A run of failures, as JSON; `delivery/breaker.py` says what it means. Pairs: message id, count or time."""
+
+    cause: str
+    holds: int
+    failed: list[int]
+    spent: list[int]
+    excused: list[int]
+    run: list[tuple[int, int]]
+    refused: list[tuple[int, int]]
+
+
+def failing(name: str) -> Failing | None:
     """The run of failures that the last sender stored, see `delivery/breaker.py`."""
     row = Account.get_or_none(Account.name == name)
     return row.failing if row else None
 
 
-def keep_failing(name: str, run: dict[str, Any] | None) -> None:
+def keep_failing(name: str, run: Failing | None) -> None:
     """Store the account's run of failures for the next sender."""
     with write():
         ownership.check(Account.update(failing=run).where(ownership.guard(name)).execute(), name)
@@ -163,26 +176,54 @@ def can_send(account: Account | None, now: int) -> bool:
     return account is not None and account.state == AccountState.READY and alive(account, now)
 
 
-def describe(account: Account, now: int) -> dict[str, Any]:
-    """The account as the API shows it, without credentials: only `qr.svg` and `link_code` give those."""
-    return {
-        "name": account.name,
-        "state": account.state,
-        "alive": alive(account, now),
-        "hold": account.hold,
-        "detail": account.detail,
-        "until": account.until,
-        "can_send": can_send(account, now),
-        "seen_at": account.seen_at or None,
-        "next_send_at": account.next_send_at or None,
-        "next_reason": account.next_reason,
-        "known_chats": account.known_chats,
-        "slow_until": account.slow_until if slow(account.slow_until, now) else None,
-        "canary_at": account.canary_at or None,
-        "link_code_at": account.link_code_at,
-        "hourly_cap": account.hourly_cap,
-        "daily_cap": account.daily_cap,
-        "quiet_hours": account.quiet_hours,
-        "timezone": account.timezone,
-        "version": account.limits_version,
-    }
+@dataclass(frozen=True)
+class Described:
+    """An account without its credentials: only `qr.svg` and `link_code` give those. Times are UTC ms.
+
+    hourly_cap to timezone: its own limits, None where the settings decide; version: of these, see `db/versions.py`.
+    """
+
+    name: str
+    state: str
+    alive: bool
+    hold: str | None
+    detail: str | None
+    until: int | None
+    can_send: bool
+    seen_at: int | None
+    next_send_at: int | None
+    next_reason: str
+    known_chats: bool
+    slow_until: int | None
+    canary_at: int | None
+    link_code_at: int | None
+    hourly_cap: int | None
+    daily_cap: int | None
+    quiet_hours: str | None
+    timezone: str | None
+    version: int
+
+
+def describe(account: Account, now: int) -> Described:
+    """The account as it is shown."""
+    return Described(
+        name=account.name,
+        state=account.state,
+        alive=alive(account, now),
+        hold=account.hold,
+        detail=account.detail,
+        until=account.until,
+        can_send=can_send(account, now),
+        seen_at=account.seen_at or None,
+        next_send_at=account.next_send_at or None,
+        next_reason=account.next_reason,
+        known_chats=account.known_chats,
+        slow_until=account.slow_until if slow(account.slow_until, now) else None,
+        canary_at=account.canary_at or None,
+        link_code_at=account.link_code_at,
+        hourly_cap=account.hourly_cap,
+        daily_cap=account.daily_cap,
+        quiet_hours=account.quiet_hours,
+        timezone=account.timezone,
+        version=account.limits_version,
+    )

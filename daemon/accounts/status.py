@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from daemon import errors
 from daemon.accounts import commands, directory, handovers, pace, pacing
 from daemon.accounts import limits as account_limits
+from daemon.accounts.directory import Described
 from daemon.config import Settings
 from daemon.contacts import importer
 from daemon.db.clock import within
@@ -21,38 +22,93 @@ def rules(settings: Settings, account: Account) -> pacing.Rules:
     return account_limits.own_rules(account, account_limits.rules(settings))
 
 
-def report(settings: Settings, account: Account, now: int) -> dict[str, Any]:
-    """The account as `GET /accounts/{name}` shows it.
+@dataclass(frozen=True)
+class InForce:
+    """The limits in force, wherever they come from; quiet_hours: "" for none."""
 
-    limits: the limits in force, wherever they come from. used: hand-overs of the last hour and the last 24 hours,
-    which is what the caps count. opens_at: when the next message may go out, None: now; opens_why: what it waits for.
-    """
+    hourly_cap: int
+    daily_cap: int
+    quiet_hours: str
+    timezone: str
+
+
+@dataclass(frozen=True)
+class Used:
+    """Hand-overs of the last hour and the last 24 hours, which is what the caps count."""
+
+    hour: int
+    day: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """The last command, for readers outside: its outcome as a sentence, and beside it as a code."""
+
+    what: str
+    stage: str
+    who: str
+    at: int
+    ended_at: int | None
+    outcome: str | None
+    code: str | None
+
+
+@dataclass(frozen=True)
+class Seen(Described):
+    """An account with its last command, and the time of the screenshot if there is one."""
+
+    wish: Told | None
+    screenshot_at: int | None
+
+
+@dataclass(frozen=True)
+class Report(Seen):
+    """An account as `GET /accounts/{name}` shows it. opens_at: when the next message may go out, UTC ms, None: now;
+    opens_why: what it waits for."""
+
+    limits: InForce
+    used: Used
+    opens_at: int | None
+    opens_why: pacing.Why
+
+
+def report(settings: Settings, account: Account, now: int) -> Report:
+    """All that is known of the account, limits and their use included."""
     limits = rules(settings, account)
     opens = pace.opening(account.name, now, account_limits.rules(settings))
-    return directory.describe(account, now) | {
-        "limits": {
-            "hourly_cap": limits.hourly_cap,
-            "daily_cap": limits.daily_cap,
-            "quiet_hours": "-".join(f"{at:%H:%M}" for at in limits.quiet or ()),
-            "timezone": limits.zone,
-        },
-        "used": {
-            "hour": handovers.count(account.name, now - pacing.HOUR_MS, now),
-            "day": handovers.count(account.name, now - pacing.DAY_MS, now),
-        },
-        "opens_at": opens.at if opens.at > now else None,
-        "opens_why": opens.why,
-        **asked(account, now),
-    }
+    return Report(
+        **vars(seen(account, now)),
+        limits=InForce(
+            hourly_cap=limits.hourly_cap,
+            daily_cap=limits.daily_cap,
+            quiet_hours="-".join(f"{at:%H:%M}" for at in limits.quiet or ()),
+            timezone=limits.zone,
+        ),
+        used=Used(
+            hour=handovers.count(account.name, now - pacing.HOUR_MS, now),
+            day=handovers.count(account.name, now - pacing.DAY_MS, now),
+        ),
+        opens_at=opens.at if opens.at > now else None,
+        opens_why=opens.why,
+    )
 
 
-def asked(account: Account, now: int) -> dict[str, Any]:
-    """The last command, and the time of the screenshot if there is one."""
+def seen(account: Account, now: int) -> Seen:
+    """The account, its last command, and the time of the screenshot."""
     at = account.screenshot_at
-    return {
-        "wish": commands.describe(account, now),
-        "screenshot_at": at if at and within(at, now, commands.KEEP_MS + 1) else None,
-    }
+    there = at and within(at, now, commands.KEEP_MS + 1)
+    described = vars(directory.describe(account, now))
+    return Seen(**described, wish=told(account, now), screenshot_at=at if there else None)
+
+
+def told(account: Account, now: int) -> Told | None:
+    """The last command, None if there was none."""
+    found = commands.last(account, now)
+    if found is None:
+        return None
+    outcome = found.outcome
+    said = {"outcome": str(outcome), "code": outcome.code} if outcome else {"outcome": None, "code": None}
+    return Told(found.what, found.stage, found.who, found.at, found.ended_at, **said)
 
 
 def ask(settings: Settings, name: str, what: commands.What, who: str, now: int, number: str | None = None) -> Account:

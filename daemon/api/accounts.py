@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any, cast
+from typing import cast
 
 import segno
 
@@ -26,7 +26,7 @@ def all_accounts(caller: Caller) -> Accounts:
     """All accounts, by name."""
     now = clock.now_ms()
     shown = [status.report(caller.settings, row, now) for row in directory.every()]
-    return Accounts.model_validate({"accounts": shown})
+    return Accounts(accounts=[Account.model_validate(each) for each in shown])
 
 
 @endpoint.get("/accounts/{name}", scope=Scope.READ, errors=(NotFound,), tag="accounts")
@@ -97,10 +97,10 @@ def qr(caller: Caller, *, name: AccountName) -> Svg:
     return Svg(picture.getvalue())
 
 
-def _report(caller: Caller, name: str) -> dict[str, Any]:
+def _report(caller: Caller, name: str) -> status.Report:
     return status.report(caller.settings, directory.find(name), clock.now_ms())
 
 
 def _asked(caller: Caller, name: str, what: commands.What, number: str | None = None) -> AccountAsked:
     status.ask(caller.settings, name, what, caller.name, clock.now_ms(), number)
-    return AccountAsked.model_validate(_report(caller, name) | {"message": ASKED})
+    return AccountAsked.model_validate(vars(_report(caller, name)) | {"message": ASKED})

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict
 class Answer(BaseModel):
     """Base of all models in answers. Fields may be added over time, but are never renamed or removed."""
 
-    model_config = ConfigDict(json_schema_mode_override="serialization", serialize_by_alias=True, validate_by_name=True)
+    model_config = ConfigDict(
+        json_schema_mode_override="serialization", serialize_by_alias=True, validate_by_name=True, from_attributes=True
+    )
 
     def http_status(self) -> int:
         """The HTTP status of the response."""

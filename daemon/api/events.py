@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import asdict
 
 from aiohttp import web
 from aiohttp_sse import sse_response
@@ -16,7 +17,7 @@ from daemon.contacts import masking
 from daemon.delivery import job_moves
 from daemon.errors import NotFound
 from daemon.server.access import still_in
-from daemon.server.feed import FEED, STREAMS
+from daemon.server.feed import FEED, STREAMS, kind_of
 from daemon.server.scopes import Scope
 from daemon.server.visitors import in_db
 
@@ -48,11 +49,11 @@ async def events(caller: Caller, request: web.Request, *, job: OfJob | None = No
                     if not await still_in(request):
                         break
                 try:
-                    kind, state = await asyncio.wait_for(queue.get(), LOOK_S)
+                    change = await asyncio.wait_for(queue.get(), LOOK_S)
                 except TimeoutError:
                     await stream.send("", event="ping")
                     continue
-                await stream.send(json.dumps(masking.tree(state)), event=kind)
+                await stream.send(json.dumps(masking.tree(asdict(change))), event=kind_of(change))
         finally:
             request.app[STREAMS].discard(task)
     return stream

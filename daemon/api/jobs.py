@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ from daemon.campaigns import create, lifecycle, progress, queries, recipients
 from daemon.campaigns import report as job_report
 from daemon.campaigns.idempotency import Once
 from daemon.campaigns.queries import JobRow
+from daemon.contacts import uploads
 from daemon.db import clock
 from daemon.delivery import job_moves
 from daemon.errors import AttachmentLost, ChoosePhoneColumn, IllegalMove, NotFound
@@ -164,17 +165,24 @@ def _workbook(job: JobRow, batches: Iterator[list[list[int | str]]], made: Xlsx)
             yield chunk
 
 
-def _queued(answer: dict[str, Any]) -> Queued:
-    return Queued.model_validate(answer | {"rejected": rejected_rows(answer["rejected"])})
+def _queued(created: create.Created) -> Queued:
+    return Queued(
+        message="The job is scheduled." if created.scheduled else "The job is queued.",
+        job_id=created.job_id,
+        total_numbers=created.total,
+        duplicates_removed=created.duplicates,
+        rejected=rejected_rows(uploads.rejected_rows(created.left_out, created.place)),
+        note=created.note,
+    )
 
 
 def _job(caller: Caller, row: JobRow) -> Job:
     """The whole job for callers with a key, states and counts for others."""
     found = progress.progress(caller.settings, row, clock.now_ms())
     hidden = {} if caller.known else dict.fromkeys(("name", "account", "reason", "code"))
-    return Job.model_validate(found | hidden)
+    return Job.model_validate(vars(found) | hidden)
 
 
 def _changed(caller: Caller, job_id: int, message: str) -> JobChanged:
     found = progress.progress(caller.settings, job_moves.job(job_id), clock.now_ms())
-    return JobChanged.model_validate(found | {"message": message})
+    return JobChanged.model_validate(vars(found) | {"message": message})

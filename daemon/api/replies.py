@@ -9,7 +9,7 @@ from pydantic import Field
 from daemon.api import endpoint
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import Cursor, Flag, Limit, OfJob
-from daemon.api.schemas.people import Replies
+from daemon.api.schemas.people import Replies, Reply
 from daemon.db import clock
 from daemon.delivery import replies as stored_replies
 from daemon.server.scopes import Scope
@@ -28,4 +28,5 @@ def replies(
 ) -> Replies:
     """Replies of the last 30 days, newest first, a page at a time."""
     rows, after = stored_replies.page(cursor, clock.now_ms(), stop, job_id, limit)
-    return Replies.model_validate({"replies": [stored_replies.describe(row) for row in rows], "next_cursor": after})
+    found = [Reply.model_validate(stored_replies.describe(row)) for row in rows]
+    return Replies(replies=found, next_cursor=after)

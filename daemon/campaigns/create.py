@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
@@ -87,20 +87,34 @@ class Checked:
     delays: tuple[int, int]
 
 
-def create(settings: Settings, order: Order, who: str, now: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Created:
+    """A job that was made. left_out: rows that were rejected, as they are stored; place: what their position is called;
+    note: what happens next, for a person."""
+
+    job_id: int
+    scheduled: bool = False
+    total: int = 0
+    duplicates: int = 0
+    left_out: list[list[Any]] = field(default_factory=list)
+    place: str = "row"
+    note: str = ""
+
+
+def create(settings: Settings, order: Order, who: str, now: int) -> Created:
     """Check everything, then queue one message for each recipient, all or nothing.
 
-    Returns the API's answer; a repeat with the same Idempotency-Key gets the first one.
+    A repeat with the same key gets the job that is there.
     Raises InvalidInput (nobody left to write to, a mistake in the text…), NotFound, KeyReused.
     """
-    if (answer := _answered(order)) is not None:
-        return answer
+    if (before := _answered(order)) is not None:
+        return before
     checked = check(settings, order, now)
     try:
         return store(settings, checked, who, now)
     except peewee.IntegrityError:  # on PostgreSQL the same request may get as far as this twice at once
-        if (answer := _answered(order)) is not None:
-            return answer
+        if (before := _answered(order)) is not None:
+            return before
         raise
 
 
@@ -143,13 +157,13 @@ def _check_terms(order: Order) -> None:
         raise errors.InvalidInput(f"daily_cap is a number of messages, 0 (no cap) to {MAX_DAILY_CAP:,}.")
 
 
-def store(settings: Settings, checked: Checked, who: str, now: int) -> dict[str, Any]:
-    """Make the job and queue its messages, in one transaction; returns the API's answer. Raises KeyReused."""
+def store(settings: Settings, checked: Checked, who: str, now: int) -> Created:
+    """Make the job and queue its messages, in one transaction. Raises KeyReused."""
     order, audience, pause = checked.order, checked.audience, checked.delays
     scheduled = order.schedule_at is not None and order.schedule_at > now
     with write():
-        if (answer := _answered(order)) is not None:
-            return answer
+        if (before := _answered(order)) is not None:
+            return before
         job = Job.create(
             account=order.account or settings.account,
             name=((order.name or "").strip() or audience.source or "Campaign")[:120],
@@ -169,35 +183,36 @@ def store(settings: Settings, checked: Checked, who: str, now: int) -> dict[str,
             cloned_from=order.cloned_from,
         )
         enqueue.enqueue(job, audience.people, who, now)
-        answer = {
-            "success": True,
-            "message": "The job is scheduled." if scheduled else "The job is queued.",
-            "job_id": job.id,
-            "total_numbers": len(audience.people),
-            "duplicates_removed": audience.duplicates,
-            "rejected": uploads.rejected_rows(audience.rejected, audience.place),
-            "note": audience.note or _note(job.account, now),
-        }
+        created = Created(
+            job_id=job.id,
+            scheduled=scheduled,
+            total=len(audience.people),
+            duplicates=audience.duplicates,
+            left_out=audience.rejected,
+            place=audience.place,
+            note=audience.note or _note(job.account, now),
+        )
         if order.key:
-            Answer.create(scope=order.scope, key=order.key, request=_digest(order), response=answer, created_at=now)
+            kept = {"scope": order.scope, "key": order.key, "request": _digest(order), "response": vars(created)}
+            Answer.create(**kept, created_at=now)
         counts = {"total": len(audience.people), "duplicates": audience.duplicates}
         after_commit(
             partial(
                 log.info, "job.created", account=job.account, job_id=job.id, rejected=len(audience.rejected), **counts
             )
         )
-    return answer
+    return created
 
 
-def _answered(order: Order) -> dict[str, Any] | None:
-    """What the same request was answered; None when it comes for the first time or has no key. Raises KeyReused."""
+def _answered(order: Order) -> Created | None:
+    """What came of the same request; None when it comes for the first time or has no key. Raises KeyReused."""
     row = Answer.get_or_none(Answer.scope == order.scope, Answer.key == order.key) if order.key else None
     if row is None:
         return None
     if row.request != _digest(order):
         raise errors.KeyReused("This Idempotency-Key was used for a different request: use a new key for a new job.")
-    answer: dict[str, Any] = row.response
-    return answer
+    kept = row.response  # an earlier version kept other fields, of which only the job's id is of use
+    return Created(**{each.name: kept[each.name] for each in fields(Created) if each.name in kept})
 
 
 def forget_answers(now: int) -> int:

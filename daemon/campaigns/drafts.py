@@ -419,7 +419,7 @@ def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -
         _refuse_late(row, version)
         if report(row) != found:  # a new dry run has frozen others
             raise _stale()
-        job_id = int(create.store(settings, checked, who, now)["job_id"])
+        job_id = create.store(settings, checked, who, now).job_id
         data = draft_content.dump(row.data.model_copy(update={"started": True}))
         values = {"job": job_id, "sheet": None, "audience": None, "data": data}
         DraftRow.update(**values).where(DraftRow.id == draft_id).execute()

@@ -355,6 +355,6 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
         window=None,
         daily_cap=None,
     )
-    answer = create.create(settings, order, who, now)
-    drafts.remember(draft_id, SelfTest(number=person.number, job=answer["job_id"]))
-    return int(answer["job_id"])
+    created = create.create(settings, order, who, now)
+    drafts.remember(draft_id, SelfTest(number=person.number, job=created.job_id))
+    return created.job_id

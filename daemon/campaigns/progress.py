@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import peewee
 
@@ -17,31 +17,68 @@ from daemon.states import MAY_RUN, AccountState, JobState, State
 WAITING = "waiting_for_login"
 
 
-def progress(settings: Settings, found: Job, now: int) -> dict[str, Any]:
-    """The job as `GET /status/{id}` shows it; each message is counted once, in the state it is in."""
+@dataclass(frozen=True)
+class Progress:
+    """A job as `GET /status/{id}` shows it; each message is counted once, in the state it is in. Times are UTC ms.
+
+    status: as stored, or WAITING; code: why it waits, for a program. next_reason: what the next message waits for;
+    eta: when the job will be done.
+    """
+
+    job_id: int
+    name: str
+    status: str
+    reason: str | None
+    code: str | None
+    account: str
+    total: int
+    pending: int
+    claimed: int
+    sending: int
+    accepted: int
+    sent: int
+    delivered: int
+    read: int
+    expired: int
+    failed: int
+    uncertain: int
+    skipped: int
+    cancelled: int
+    next_send_at: int | None
+    next_reason: str | None
+    eta: int | None
+    schedule_at: int | None
+    created_at: int
+    started_at: int | None
+    completed_at: int | None
+
+
+def progress(settings: Settings, found: Job, now: int) -> Progress:
+    """How the job stands now."""
     account = Account.get_or_none(Account.name == found.account)
     status, reason = _derive(found, account, now)
     limits = account_limits.own_rules(account, account_limits.rules(settings))
     active = found.state in MAY_RUN and found.pending > 0
     opens = _opening(found, now, limits) if active else None
     eta = _eta(found, now, limits, opens) if opens is not None else None
-    return {
-        "job_id": found.id,
-        "name": found.name,
-        "status": status,
-        "reason": reason,
-        "code": code(account, now) if found.state in MAY_RUN and not directory.can_send(account, now) else None,
-        "account": found.account,
-        "total": found.total,
+    told = opens if opens and _tells(status, opens) else None
+    return Progress(
+        job_id=found.id,
+        name=found.name,
+        status=status,
+        reason=reason,
+        code=code(account, now) if found.state in MAY_RUN and not directory.can_send(account, now) else None,
+        account=found.account,
+        total=found.total,
+        next_send_at=told.at if told else None,
+        next_reason=told.why if told else None,
+        eta=eta if status != WAITING else None,
+        schedule_at=found.schedule_at,
+        created_at=found.created_at,
+        started_at=found.started_at,
+        completed_at=found.completed_at,
         **{state.value: getattr(found, state.value) for state in State},
-        "next_send_at": opens.at if opens and _tells(status, opens) else None,
-        "next_reason": opens.why if opens and _tells(status, opens) else None,
-        "eta": eta if status != WAITING else None,
-        "schedule_at": found.schedule_at,
-        "created_at": found.created_at,
-        "started_at": found.started_at,
-        "completed_at": found.completed_at,
-    }
+    )
 
 
 def _tells(status: str, opens: pacing.Opening) -> bool:

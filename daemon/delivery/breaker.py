@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
-from typing import Any
+
+from daemon.accounts.directory import Failing
 
 LIMIT = 5  # so many recipients in a row
 SPENT = 3  # or so many who used up their last attempt
@@ -89,21 +90,28 @@ class Failures:
         self._cause, self._run, self._failed, self._spent, self._holds = "", {}, set(), set(), 0
         self._refused = {}
 
-    def dumps(self) -> dict[str, Any] | None:
+    def dumps(self) -> Failing | None:
         """All of it, for `loads`; None when there is nothing to remember."""
         if not (self._failed or self._refused or self._holds):
             return None
-        sets = {"failed": sorted(self._failed), "spent": sorted(self._spent), "excused": sorted(self._excused)}
-        runs = {"run": sorted(self._run.items()), "refused": sorted(self._refused.items())}
-        return {"cause": self._cause, "holds": self._holds, **sets, **runs}
+        return Failing(
+            cause=self._cause,
+            holds=self._holds,
+            failed=sorted(self._failed),
+            spent=sorted(self._spent),
+            excused=sorted(self._excused),
+            run=sorted(self._run.items()),
+            refused=sorted(self._refused.items()),
+        )
 
     @classmethod
-    def loads(cls, kept: dict[str, Any] | None) -> Failures:
+    def loads(cls, kept: Failing | None) -> Failures:
         """What `dumps` gave; a part that is missing counts as empty."""
         made, kept = cls(), kept or {}
         made._cause, made._holds = kept.get("cause", ""), kept.get("holds", 0)
-        made._failed, made._spent, made._excused = (set(kept.get(name, ())) for name in ("failed", "spent", "excused"))
-        made._run, made._refused = (dict(kept.get(name, ())) for name in ("run", "refused"))
+        made._failed, made._spent = set(kept.get("failed", ())), set(kept.get("spent", ()))
+        made._excused = set(kept.get("excused", ()))
+        made._run, made._refused = dict(kept.get("run", ())), dict(kept.get("refused", ()))
         return made
 
 

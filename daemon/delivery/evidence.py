@@ -6,8 +6,8 @@ DECIDED_MS after the look, once nobody has to decide by it any more, and after K
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import peewee
 import structlog
@@ -33,8 +33,27 @@ def keep(message_id: int, found: Lookup, now: int) -> None:
     Evidence.create(message=message_id, at=now, finding=found.evidence, rows=rows, screenshot=found.screenshot)
 
 
-def newest(message_id: int) -> dict[str, Any] | None:
-    """The last look into the chat as the API shows it, None when none was kept. For a viewer without what it shows."""
+@dataclass(frozen=True)
+class Row:
+    """A message as it was seen in a chat. own: whether it was ours, None where that was unclear."""
+
+    own: bool | None
+    text: str
+    ack: str | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a chat looked like. at: UTC ms; screenshot: the picture's path in the API."""
+
+    at: int
+    finding: str
+    rows: list[Row]
+    screenshot: str | None
+
+
+def newest(message_id: int) -> Look | None:
+    """The last look into the chat, None when none was kept. For a viewer without what it shows."""
     columns = (Evidence.id, Evidence.at, Evidence.finding, Evidence.rows, Evidence.screenshot.is_null(False))
     row = Evidence.select(*columns).where(Evidence.message == message_id).order_by(Evidence.id.desc()).tuples().first()
     if row is None:
@@ -42,12 +61,8 @@ def newest(message_id: int) -> dict[str, Any] | None:
     _, at, finding, rows, pictured = row
     if masking.hidden.get():
         rows, pictured = [], False
-    return {
-        "at": at,
-        "finding": finding,
-        "rows": [{"own": own, "text": text, "ack": ack} for own, text, ack in rows],
-        "screenshot": f"/messages/{message_id}/screenshot.png" if pictured else None,
-    }
+    picture = f"/messages/{message_id}/screenshot.png" if pictured else None
+    return Look(at, finding, [Row(*each) for each in rows], picture)
 
 
 def screenshot(message_id: int) -> bytes:

@@ -277,19 +277,33 @@ def count(job_id: int, now: int) -> int:
     return int(answers.count())
 
 
-def describe(row: Reply) -> dict[str, Any]:
-    """One reply as the API shows it."""
+@dataclass(frozen=True)
+class Answered:
+    """A reply with the message that it answers, if that is known. at: UTC ms; stop: whether it asks for no more."""
+
+    id: int
+    account: str
+    number: E164
+    text: str
+    at: int
+    stop: bool
+    message_id: int | None
+    job_id: int | None
+
+
+def describe(row: Reply) -> Answered:
+    """One reply as it is shown."""
     message = row.message
-    return {
-        "id": row.id,
-        "account": row.account,
-        "number": row.number,
-        "text": row.text,
-        "at": row.at,
-        "stop": row.stop,
-        "message_id": message.id if message else None,
-        "job_id": message.job_id if message else None,
-    }
+    return Answered(
+        id=row.id,
+        account=row.account,
+        number=row.number,
+        text=row.text,
+        at=row.at,
+        stop=row.stop,
+        message_id=message.id if message else None,
+        job_id=message.job_id if message else None,
+    )
 
 
 def prune(now: int) -> int:

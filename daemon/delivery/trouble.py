@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import structlog
 
@@ -25,7 +24,7 @@ class Trouble:
     def __init__(self, account: str, db: DatabaseThread, standing: Standing) -> None:
         self._account, self._db, self._standing = account, db, standing
         self._failures = Failures()
-        self._kept: dict[str, Any] | None = None
+        self._kept: directory.Failing | None = None
         self._stuck: set[int] = set()  # since the last success: messages that wait for a tick beside others
 
     async def load(self) -> None:

@@ -76,7 +76,7 @@ def _accounts(settings: Settings) -> dict[str, Any]:
 def _view(settings: Settings, row: AccountRow, now: int) -> dict[str, Any]:
     """The account as its card shows it."""
     report = status.report(settings, row, now)
-    alive, state = report["alive"], row.state
+    alive, state = report.alive, row.state
     unlinked = alive and state == AccountState.NEEDS_LINK
     view = account_view(row, now, with_pace=False)  # the card says that with its end
     return view | {
@@ -84,19 +84,19 @@ def _view(settings: Settings, row: AccountRow, now: int) -> dict[str, Any]:
         "unlinked": unlinked,
         "linked": alive and state in status.LINKED,
         "code": _code(row) if unlinked and row.link_code else None,
-        "slow_until": report["slow_until"],
-        "canary_at": report["canary_at"],
+        "slow_until": report.slow_until,
+        "canary_at": report.canary_at,
         "uses": _uses(report),
-        "opens_at": report["opens_at"],
-        "waits_for": WAITS[report["opens_why"]],
-        "due": report["opens_at"] is None,
-        "sends": report["can_send"] or (alive and row.known_chats),
+        "opens_at": report.opens_at,
+        "waits_for": WAITS[report.opens_why],
+        "due": report.opens_at is None,
+        "sends": report.can_send or (alive and row.known_chats),
         "jobs": by_account.jobs(row),
-        "limits": report["limits"],
+        "limits": report.limits,
         "own": _own(row),
         "version": row.limits_version,
         "wish": _wish(commands.last(row, now)),
-        "picture_at": report["screenshot_at"],
+        "picture_at": report.screenshot_at,
     }
 
 
@@ -105,11 +105,11 @@ def _code(row: AccountRow) -> dict[str, Any]:
     return {"parts": [code[:4], code[4:]], "number": row.link_number, "at": row.link_code_at}
 
 
-def _uses(report: dict[str, Any]) -> list[dict[str, Any]]:
+def _uses(report: status.Report) -> list[dict[str, Any]]:
     """What was sent in the last day and hour, against the caps; 0 for none."""
     return [
-        {"title": N_("Sent in the last 24 hours"), "used": report["used"]["day"], "cap": report["limits"]["daily_cap"]},
-        {"title": N_("Sent in the last hour"), "used": report["used"]["hour"], "cap": report["limits"]["hourly_cap"]},
+        {"title": N_("Sent in the last 24 hours"), "used": report.used.day, "cap": report.limits.daily_cap},
+        {"title": N_("Sent in the last hour"), "used": report.used.hour, "cap": report.limits.hourly_cap},
     ]
 
 

@@ -47,7 +47,7 @@ def _page(cursor: int | None, stops: bool, job_id: int | None) -> dict[str, Any]
 def _view(row: ReplyRow, listed: set[E164]) -> dict[str, Any]:
     message = row.message
     names = name_columns(message.job.columns) if message else []
-    return replies.describe(row) | {
+    return vars(replies.describe(row)) | {
         "who": " ".join(filter(None, (message.fields.get(name, "") for name in names))) if message else "",
         "job_name": message.job.name if message else "",
         "listed": row.number in listed,

@@ -52,7 +52,7 @@ def account_view(row: AccountRow, now: int, with_pace: bool = True) -> dict[str,
 def job_view(settings: Settings, row: JobRow) -> dict[str, Any]:
     """A job as pages show it: its progress, the bar's parts and what may be done with it."""
     now = clock.now_ms()
-    found = progress.progress(settings, row, now)
+    found = dict(vars(progress.progress(settings, row, now)))
     found["done"] = row.total - sum(found[state] for state in (State.PENDING, *IN_HAND))
     found["sentence"] = found["reason"] or STATUSES[JobState(row.state)]
     found["meaning"] = STATUSES[JobState(row.state)]

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -15,6 +15,7 @@ from aiohttp import web
 from daemon.accounts import directory, pacing, status
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns import progress, queries
+from daemon.campaigns.progress import Progress
 from daemon.config import Settings
 
 log = structlog.get_logger()
@@ -22,15 +23,32 @@ log = structlog.get_logger()
 POLL_S = 0.4
 WATCHED_JOBS = 50
 
-Change = tuple[str, dict[str, Any]]  # ("job", progress) or ("account", description)
+
+@dataclass(frozen=True)
+class AccountSeen(status.Seen):
+    """An account without its heartbeat, which changes every few seconds; qr: another value for every QR code."""
+
+    qr: str | None
+
+
+Change = Progress | AccountSeen
+
+
+def kind_of(change: Change) -> str:
+    """The event's name: `job` or `account`."""
+    return "job" if isinstance(change, Progress) else "account"
+
+
+def _key(change: Change) -> tuple[str, int | str]:
+    return kind_of(change), change.job_id if isinstance(change, Progress) else change.name
 
 
 @dataclass
 class Listener:
-    """One event stream: of a job and its account, or of everything. seen: what was last sent, by kind and id."""
+    """One event stream: of a job and its account, or of everything. seen: what was sent last, by `_key`."""
 
     job_id: int | None
-    seen: dict[tuple[str, Any], dict[str, Any]] = field(default_factory=dict)
+    seen: dict[tuple[str, int | str], Change] = field(default_factory=dict)
 
 
 class Feed:
@@ -64,40 +82,39 @@ class Feed:
             except Exception:
                 log.exception("feed.failed")  # listeners keep waiting; the next look may succeed
                 changes = []
-            accounts_of = {state["job_id"]: state["account"] for kind, state in changes if kind == "job"}
+            accounts_of = {each.job_id: each.account for each in changes if isinstance(each, Progress)}
             for queue, listener in self._listeners.items():
-                for kind, state in changes:
-                    key = (kind, state.get("job_id", state.get("name")))
+                for change in changes:
+                    key = _key(change)
                     own = listener.job_id is None or key in (
                         ("job", listener.job_id),
                         ("account", accounts_of.get(listener.job_id)),
                     )
-                    lasting = _lasting(state)
+                    lasting = _lasting(change)
                     if own and listener.seen.get(key) != lasting:
                         listener.seen[key] = lasting
-                        queue.put_nowait((kind, state))
+                        queue.put_nowait(change)
             await asyncio.sleep(POLL_S)
 
 
-def _lasting(state: dict[str, Any]) -> dict[str, Any]:
+def _lasting(change: Change) -> Change:
     """The state without what only changes with the clock: the estimated end, and the time of a send that is due."""
-    due = {"next_send_at": None} if state.get("next_reason") == pacing.Why.READY else {}
-    return state | {"eta": None} | due
+    due = change.next_reason == pacing.Why.READY
+    shown = replace(change, next_send_at=None if due else change.next_send_at)
+    return replace(shown, eta=None) if isinstance(shown, Progress) else shown
 
 
 def look(settings: Settings, everything: bool, watched: Collection[int], now: int) -> list[Change]:
     """The present state of the watched jobs and of all accounts; with `everything` also of the newest jobs."""
     rows = queries.jobs(None, WATCHED_JOBS)[0] if everything else []
     rows += queries.some_jobs(frozenset(watched) - {row.id for row in rows})
-    jobs: list[Change] = [("job", progress.progress(settings, row, now)) for row in rows]
-    return jobs + [("account", _described(account, now)) for account in directory.every()]
+    jobs = [progress.progress(settings, row, now) for row in rows]
+    return [*jobs, *(_seen(account, now) for account in directory.every())]
 
 
-def _described(account: AccountRow, now: int) -> dict[str, Any]:
-    """The account without its heartbeat, which changes every few seconds, but with a value that changes whenever the
-    QR code does."""
+def _seen(account: AccountRow, now: int) -> AccountSeen:
     code = hashlib.sha256(account.qr.encode()).hexdigest()[:8] if account.qr else None
-    return directory.describe(account, now) | status.asked(account, now) | {"seen_at": None, "qr": code}
+    return AccountSeen(**vars(status.seen(account, now)) | {"seen_at": None, "qr": code})
 
 
 FEED = web.AppKey("feed", Feed)

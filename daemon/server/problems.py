@@ -6,7 +6,7 @@ import errno
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlencode, urlsplit
 
 import structlog
@@ -130,7 +130,16 @@ def _wants_page(request: web.Request) -> bool:
     return "text/html" in request.headers.get("Accept", "") and request.path.startswith("/app")
 
 
-def problem_body(status: int, slug: str, detail: str) -> dict[str, Any]:
+class Problem(TypedDict):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def problem_body(status: int, slug: str, detail: str) -> Problem:
     """The members of RFC 9457."""
     title = HTTPStatus(status).phrase
     return {"type": f"urn:wasender:problem:{slug}", "title": title, "status": status, "detail": detail}

@@ -148,9 +148,7 @@ async def test_the_sender_starts_chrome_anew_between_messages_and_never_during_o
         settings = make_settings(transport="browser", whatsapp_url=standin.url, browser_memory_mb=1)
         directory.open_account(settings.account, clock.now_ms())
         numbers = [person.number for person in people(3)]
-        job = job_moves.job(
-            create.create(settings, create.Order("Hi", numbers=numbers), "test", clock.now_ms())["job_id"]
-        )
+        job = job_moves.job(create.create(settings, create.Order("Hi", numbers=numbers), "test", clock.now_ms()).job_id)
         transport = Noting(settings)
         code = await run_out(Engine(settings, transport), job)
         record = standin.record()

@@ -63,7 +63,7 @@ def settings(instance: Instance) -> Settings:
 def make_job(settings: Settings, count: int = 3, **order: Any) -> int:
     people = [{"number": f"+491511{n:07}", "name": f"Person {n}"} for n in range(count)]
     given = {"text": "Hi {{ name }}", "recipients": people, "name": "Greeting"} | order
-    return int(create.create(settings, Order(**given), "test", clock.now_ms())["job_id"])
+    return int(create.create(settings, Order(**given), "test", clock.now_ms()).job_id)
 
 
 def take() -> Message:

@@ -56,7 +56,7 @@ def job_id(instance: Instance) -> int:
     settings = Settings(_env_file=None, data_dir=instance.folder / "data")
     person = {"number": "+4915110000012", "name": "Anna", "work": "0171 2345678"}
     order = Order("Hi {{ name }}, call 0171 2345678", recipients=[person], name="Greeting")
-    return int(create.create(settings, order, "test", clock.now_ms())["job_id"])
+    return int(create.create(settings, order, "test", clock.now_ms()).job_id)
 
 
 def anna(role: Role = Role.OPERATOR) -> User:

@@ -60,7 +60,7 @@ def job_id(settings: Settings) -> int:
     """A campaign that two people have got and answered: one with thanks, the other with STOP."""
     people = [{"number": ONE, "name": "Anna Schäfer"}, {"number": TWO, "name": "Ben"}]
     order = create.Order("Hi {{ name }}", recipients=people, name="Spring appointments")
-    made = int(create.create(settings, order, "test", clock.now_ms())["job_id"])
+    made = int(create.create(settings, order, "test", clock.now_ms()).job_id)
     directory.open_account("default", clock.now_ms())
     for number in (ONE, TWO):
         (message,) = claim.claim("default", 1, clock.now_ms(), 60_000, pacing.Rules())

@@ -211,7 +211,7 @@ def test_a_reply_while_a_campaign_runs(campaign: tuple[Driving, config.Settings]
 
     def queue(*numbers: str) -> Job:
         made = create.create(settings, create.Order("Hello", numbers=numbers), "test", clock.now_ms())
-        return job_moves.job(made["job_id"])
+        return job_moves.job(made.job_id)
 
     async def run() -> None:
         sender = Engine(settings, driving.transport)

@@ -71,7 +71,7 @@ def contacts(count: int, name: str = "Person") -> list[dict[str, object]]:
 
 def make_job(settings: Settings, count: int = 3, **order: object) -> int:
     given = {"text": "Hi {{ name }}", "recipients": contacts(count), "name": "Greeting"} | order
-    return int(create.create(settings, Order(**given), "test", clock.now_ms())["job_id"])  # type: ignore[arg-type]
+    return int(create.create(settings, Order(**given), "test", clock.now_ms()).job_id)  # type: ignore[arg-type]
 
 
 def test_pause_resume_and_stop(visitor: Visitor, instance: Instance, settings: Settings) -> None:

@@ -95,7 +95,7 @@ class Campaign:
         stack.callback(connection.close)
         self._numbers = [f"+4930231{n:05d}" for n in range(self._allowance(plans) + LAST)]
         order = create.Order(text="Hello", numbers=self._numbers, delay_min=0, delay_max=0)
-        self._job_id: int = create.create(settings, order, "crash", clock.now_ms())["job_id"]
+        self._job_id: int = create.create(settings, order, "crash", clock.now_ms()).job_id
 
     def _allowance(self, plans: list[Plan]) -> int:
         return sum(plan.allowance_with(1 if self._answers else self._place.lanes) for plan in plans)

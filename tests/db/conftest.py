@@ -71,7 +71,7 @@ class Bench:
         answer = create.create(
             self.settings, create.Order("Hello", numbers=numbers, **order), "test", db_clock.now_ms()
         )
-        return job_moves.job(answer["job_id"])
+        return job_moves.job(answer.job_id)
 
     @asynccontextmanager
     async def sending(self, transport: ScriptedTransport) -> AsyncIterator[tuple[Engine, asyncio.Task[int]]]:

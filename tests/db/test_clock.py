@@ -31,7 +31,7 @@ def test_what_left_while_the_clock_was_ahead_uses_up_no_cap(hand: Hand, clock, r
     clock.advance(-YEAR_MS)
     hand.rules = pacing.Rules(**rules)
     hand.queue(3)
-    assert {"hour": 0, "day": 0} == status.report(hand.settings, account(), clock())["used"]
+    assert {"hour": 0, "day": 0} == status.report(hand.settings, account(), clock()).used
     assert (3 if "person_cap" in rules else 2) == len(hand.send_all())
 
 
@@ -122,7 +122,7 @@ def test_a_dead_sender_is_not_alive_because_its_clock_was_ahead(hand: Hand, cloc
     assert not directory.can_send(account(), clock())
     assert "is not running" in progress.explain(account(), clock())
     assert (ahead < 0) == directory.pace("default", clock())[1]
-    assert (ahead < 0) == (directory.describe(account(), clock())["slow_until"] is not None)
+    assert (ahead < 0) == (directory.describe(account(), clock()).slow_until is not None)
 
 
 def test_a_lock_out_does_not_last_until_then(database, monkeypatch):
@@ -162,8 +162,8 @@ def test_a_wish_from_then_is_in_nobodys_way(hand: Hand, clock, taken):
     commands.ask("default", commands.What.RELOAD, "test", clock() + YEAR_MS)
     if taken:
         assert commands.take("default", True, clock() + YEAR_MS)
-    shown = commands.describe(account(), clock())
-    assert (commands.Stage.FAILED if taken else commands.Stage.MISSED) == shown["stage"]
+    shown = status.told(account(), clock())
+    assert (commands.Stage.FAILED if taken else commands.Stage.MISSED) == (shown and shown.stage)
     assert commands.take("default", True, clock()) is None
     commands.ask("default", commands.What.RELOAD, "test", clock())
     assert commands.take("default", True, clock())

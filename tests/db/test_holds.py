@@ -49,8 +49,8 @@ async def test_trouble_holds_the_account_and_nobody_pays_for_it(bench: Any, name
             assert [0, 0, 0] == attempts()
             assert (health.hold, health.detail, health.until_ms) == (held.hold, held.detail, held.until)
             shown = progress.progress(bench.settings, job_moves.job(job.id), clock.now_ms())
-            assert progress.WAITING == shown["status"]
-            assert (health.detail or "scan the QR code") in shown["reason"]
+            assert progress.WAITING == shown.status
+            assert (health.detail or "scan the QR code") in shown.reason
             assert not directory.can_send(held, clock.now_ms())
             transport.health_now = READY
             await until(lambda: job_state(job) == JobState.COMPLETED, "it goes on by itself")
@@ -121,7 +121,7 @@ async def test_a_hold_for_failures_outlives_its_sender(bench: Any, monkeypatch: 
 
 def know(settings: Any, *numbers: str) -> None:
     """The account has written to them before."""
-    earlier = create.create(settings, create.Order("Previous", numbers=numbers), "test", clock.now_ms())["job_id"]
+    earlier = create.create(settings, create.Order("Previous", numbers=numbers), "test", clock.now_ms()).job_id
     for message in claim.claim("default", len(numbers), clock.now_ms(), 60_000, pacing.Rules()):
         assert message.job_id == earlier
         moves.submit(message, MARK, clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
@@ -145,7 +145,7 @@ async def test_known_chats_go_on_where_only_new_ones_are_barred(bench: Any, monk
         assert 0 == rested.attempts
         assert send.BARRED_MS * 0.9 < rested.not_before - clock.now_ms()
         shown = progress.progress(bench.settings, job_moves.job(job.id), clock.now_ms())
-        assert "messaged before" in shown["reason"]
+        assert "messaged before" in shown.reason
         transport.health_now = READY
         Message.update(not_before=0).where(Message.id == rested).execute()
         await until(lambda: job_state(job) == JobState.COMPLETED, "all get theirs")
@@ -164,8 +164,8 @@ async def test_after_a_restriction_the_pace_is_reduced(bench: Any) -> None:
     row = account()
     assert 10_000 * pacing.SLOWER == row.next_send_at - row.paced_at
     shown = directory.describe(row, clock.now_ms())
-    assert pacing.SLOW_MS * 0.99 < shown["slow_until"] - clock.now_ms() <= pacing.SLOW_MS
-    assert None is directory.describe(row, row.slow_until)["slow_until"]
+    assert pacing.SLOW_MS * 0.99 < shown.slow_until - clock.now_ms() <= pacing.SLOW_MS
+    assert None is directory.describe(row, row.slow_until).slow_until
     assert (1, False) == directory.pace("default", row.slow_until)
 
 
@@ -215,8 +215,8 @@ async def test_uncertain_messages_keep_what_the_chat_looked_like(bench: Any) -> 
         message = await until(lambda: Message.get_or_none(Message.state == State.UNCERTAIN), "it is uncertain")
     kept = evidence.newest(message.id)
     assert kept
-    assert ("It cannot be read.", [{"own": True, "text": "Hello", "ack": "sent"}]) == (kept["finding"], kept["rows"])
-    assert f"/messages/{message.id}/screenshot.png" == kept["screenshot"]
+    assert ("It cannot be read.", [{"own": True, "text": "Hello", "ack": "sent"}]) == (kept.finding, kept.rows)
+    assert f"/messages/{message.id}/screenshot.png" == kept.screenshot
     assert b"\x89PNG\0\xff" == evidence.screenshot(message.id)
     assert counters.miscounted() == []
 

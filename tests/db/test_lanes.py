@@ -58,7 +58,7 @@ def queue(database: str, settings: Any, people: Any) -> Iterator[Callable[..., J
     def queue(count: int, **order: Any) -> Job:
         numbers = [person.number for person in people(count)]
         return job_moves.job(
-            create.create(settings, create.Order("Hello", numbers=numbers, **order), "test", clock.now_ms())["job_id"]
+            create.create(settings, create.Order("Hello", numbers=numbers, **order), "test", clock.now_ms()).job_id
         )
 
     yield queue

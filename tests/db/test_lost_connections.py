@@ -275,4 +275,4 @@ class TestACommitWithoutAnAnswer:
         order = create.Order("Hello", numbers=["+4915110000000"], key="same")
         with pytest.raises(errors.DatabaseBusy), lost_answer(committed=True):
             create.create(settings, order, "test", hand.clock())
-        assert 1 == create.create(settings, order, "test", hand.clock())["job_id"] == Job.select().count()
+        assert 1 == create.create(settings, order, "test", hand.clock()).job_id == Job.select().count()

@@ -174,8 +174,8 @@ async def test_a_job_whose_file_is_gone_waits_for_a_person(bench: Any, file: Any
         await until(lambda: job_state(job) == JobState.PAUSED, "it is paused")
         await until(lambda: job_state(other) == JobState.COMPLETED, "the other one goes on")
         shown = progress.progress(bench.settings, job_moves.job(job.id), clock.now_ms())
-        assert ("paused", 3) == (shown["status"], shown["pending"])
-        assert "missing or damaged: restore it" in shown["reason"]
+        assert ("paused", 3) == (shown.status, shown.pending)
+        assert "missing or damaged: restore it" in shown.reason
         assert {0} == {message.attempts for message in Message.select().where(Message.job == job)}
         place.with_name("away").rename(place)
         lifecycle.resume(job.id, "test", clock.now_ms())

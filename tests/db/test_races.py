@@ -293,7 +293,7 @@ def test_a_confirm_that_a_rescue_is_ahead_of_is_refused(hand: Hand, start, until
 def test_the_same_idempotency_key_at_once(hand: Hand, start, until_it_waits, settings, first):
     """One job, and both are answered alike; when the first one fails, the second one is it."""
     order = creating.Order("Hello", numbers=["+4915110000000"], key="same")
-    answer: dict[str, Any] = {}
+    answer: creating.Created | None = None
     try:
         with connection.write():
             answer = creating.create(settings, order, "test", hand.clock())
@@ -305,7 +305,7 @@ def test_the_same_idempotency_key_at_once(hand: Hand, start, until_it_waits, set
         pass
     if first == "commits":
         assert answer == repeating.result()
-    assert [repeating.result()["job_id"]] == [job.id for job in Job.select()]
+    assert [repeating.result().job_id] == [job.id for job in Job.select()]
     assert 1 == Answer.select().count()
 
 
@@ -349,7 +349,7 @@ class TestOnEveryDatabase:
         order = creating.Order("Hello", numbers=["+4915110000000"], key="same")
         together = Barrier(4)
 
-        def create() -> dict[str, Any]:
+        def create() -> creating.Created:
             together.wait()
             return creating.create(settings, order, "test", hand.clock())
 

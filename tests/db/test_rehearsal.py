@@ -56,7 +56,7 @@ def test_whoever_got_a_campaign_lately_is_left_out_or_not(prepared: Draft, setti
 
 def test_who_is_queued_in_a_paused_job_counts_as_one_who_gets_it(prepared: Draft, settings: Any) -> None:
     """It goes on when somebody resumes it."""
-    job_id = create.create(settings, create.Order("x", numbers=[NUMBERS[2]]), "test", db_clock.now_ms())["job_id"]
+    job_id = create.create(settings, create.Order("x", numbers=[NUMBERS[2]]), "test", db_clock.now_ms()).job_id
     lifecycle.pause(job_id, "test", db_clock.now_ms())
     assert {"recent": 1} == rehearse(settings, prepared).counts
 
@@ -83,7 +83,7 @@ def test_a_change_between_the_look_and_the_freeze_freezes_nothing(prepared: Draf
 def test_the_forecast_is_when_the_last_one_really_goes_out(prepared: Draft, settings: Any, clock: Any) -> None:
     """Beside another job that takes turns, at a second each, as a sender would do it."""
     other = create.create(settings, create.Order("x", numbers=[f"+4915119{n:06}" for n in range(9)]), "test", clock())
-    Job.update(delay_min_ms=1000, delay_max_ms=1000).where(Job.id == other["job_id"]).execute()
+    Job.update(delay_min_ms=1000, delay_max_ms=1000).where(Job.id == other.job_id).execute()
     found = rehearse(settings, prepared)
     draft = drafts.find(prepared.id)
     mine = drafts.start(settings, draft.id, draft.version, "test", clock())

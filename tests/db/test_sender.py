@@ -41,8 +41,8 @@ async def test_it_waits_for_the_login_however_long_it_takes_and_then_sends(bench
     async with bench.sending(transport):
         await until(lambda: transport.count("health") > 50, "it keeps looking")
         shown = progress.progress(bench.settings, job_moves.job(job.id), clock.now_ms())
-        assert (progress.WAITING, 2, None) == (shown["status"], shown["pending"], shown["eta"])
-        assert "scan the QR code" in shown["reason"]
+        assert (progress.WAITING, 2, None) == (shown.status, shown.pending, shown.eta)
+        assert "scan the QR code" in shown.reason
         assert "2@secret" == account().qr
         assert 0 == transport.count("prepare")
 
@@ -71,7 +71,7 @@ async def test_an_account_that_cannot_send_keeps_everybody_in_the_queue(bench, s
         await until(lambda: account().state == state.state)
         assert (state.hold, state.until_ms, state.detail) == (account().hold, account().until, account().detail)
         shown = progress.progress(bench.settings, job_moves.job(job.id), clock.now_ms())
-        assert progress.WAITING == shown["status"] and shown["reason"]
+        assert progress.WAITING == shown.status and shown.reason
         transport.health_now = Health(AccountState.READY)
         await until(lambda: job_state(job) == JobState.COMPLETED)
     assert 1 == only().attempts
@@ -193,7 +193,7 @@ async def test_a_message_on_the_clock_holds_the_account_until_its_tick_comes(ben
     async with bench.sending(transport):
         await asyncio.wait_for(hang.entered.wait(), 10)
         assert (AccountState.HELD, Hold.STUCK_ON_CLOCK) == (account().state, account().hold)
-        assert progress.WAITING == progress.progress(bench.settings, job_moves.job(job.id), clock.now_ms())["status"]
+        assert progress.WAITING == progress.progress(bench.settings, job_moves.job(job.id), clock.now_ms()).status
         assert 1 == transport.count("prepare")
         hang.let_go()
         await until(lambda: job_state(job) == JobState.COMPLETED)

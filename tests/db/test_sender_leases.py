@@ -221,7 +221,7 @@ async def test_the_pause_is_counted_from_the_end_of_a_send(bench):
         sent_at = Message.get_by_id(2).sent_at
         await until(lambda: 1_000_000 <= account().next_send_at - sent_at < 1_010_000)
         assert ("long_pause", 0) == (account().next_reason, account().streak)
-        assert "long_pause" == progress.progress(bench.settings, job_moves.job(1), clock.now_ms())["next_reason"]
+        assert "long_pause" == progress.progress(bench.settings, job_moves.job(1), clock.now_ms()).next_reason
 
 
 async def test_single_failures_do_not_hold_the_account(bench):
@@ -259,7 +259,7 @@ async def test_people_get_their_own_text(bench):
 
     order = create.Order("Dear {{ name }}, you have {{ number }}", recipients=recipients)
     answer = create.create(bench.settings, order, "test", clock.now_ms())
-    await bench.run_out(Noting(), job_moves.job(answer["job_id"]))
+    await bench.run_out(Noting(), job_moves.job(answer.job_id))
     assert [(FIRST, f"Dear Ada, you have {FIRST}", ()), (SECOND, f"Dear Bo, you have {SECOND}", ())] == texts
 
 

@@ -59,7 +59,7 @@ def queue(database: str, settings: Any, people: Any) -> Iterator[Callable[..., J
     def queue(count: int, **order: Any) -> Job:
         numbers = [person.number for person in people(count)]
         answer = create.create(settings, create.Order("Hello", numbers=numbers, **order), "test", clock.now_ms())
-        return job_moves.job(answer["job_id"])
+        return job_moves.job(answer.job_id)
 
     yield queue
     assert [] == counters.miscounted()

@@ -85,7 +85,7 @@ def test_a_start_that_breaks_off_leaves_the_draft_as_it_was(
     """The campaign and the draft's tie to it are one transaction: the next start makes one campaign."""
     store = create.store
 
-    def broken(*given: Any) -> dict[str, Any]:
+    def broken(*given: Any) -> create.Created:
         store(*given)
         raise errors.DatabaseBusy("It went away.")
 
@@ -180,7 +180,7 @@ def test_a_callers_key_is_not_the_pages(rehearsed: Draft, settings: Any) -> None
     """A job planted under what the page would call its own is neither started nor sent as a test."""
     keys = [f"draft:{rehearsed.id}", f"test:{rehearsed.id}:n", f"list:{rehearsed.id}"]
     planted = {
-        create.create(settings, create.Order("Planted", numbers=[NUMBERS[0]], key=key), "api", clock.now_ms())["job_id"]
+        create.create(settings, create.Order("Planted", numbers=[NUMBERS[0]], key=key), "api", clock.now_ms()).job_id
         for key in keys
     }
     lists.create_list("Guests", ContactList([Contact(1, NUMBERS[0], {})]), rehearsed.id)

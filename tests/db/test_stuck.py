@@ -169,7 +169,7 @@ async def test_a_person_is_served_while_it_waits(quick: Any, monkeypatch: pytest
     async with quick.sending(transport):
         await until(lambda: account().hold == Hold.STUCK_ON_CLOCK, "it holds")
         commands.ask("default", what, "anna", clock.now_ms(), number)
-        await until(lambda: (commands.describe(account(), clock.now_ms()) or {})["stage"] == "done", "it is granted")
+        await until(lambda: commands.last(account(), clock.now_ms()).stage == "done", "it is granted")
 
 
 async def test_a_person_links_while_a_message_is_in_doubt(quick: Any) -> None:
@@ -192,6 +192,6 @@ def test_a_reload_waits_for_the_longest_send(hand: Any) -> None:
     for what, stage in ((What.RELOAD, "asked"), (What.SCREENSHOT, "missed")):
         row = commands.ask("default", what, "anna", now)
         later = now + commands.WAIT_MS + 1
-        assert stage == (commands.describe(row, later) or {})["stage"]
+        assert stage == commands.last(row, later).stage
         assert (stage == "asked") == (commands.take("default", True, later) is not None)
         now = later + commands.WORK_MS + 1

@@ -165,15 +165,15 @@ def test_progress_says_what_a_job_waits_for(hand, clock, settings):
     directory.report("default", Health(AccountState.READY), clock())
     window = hand.queue(1, window="14:00-18:00")
     shown = progress.progress(settings, window, hand.clock())
-    assert ("job_window", NOW + 4 * HOUR_MS) == (shown["next_reason"], shown["next_send_at"])
-    assert NOW + 4 * HOUR_MS == shown["eta"]
+    assert ("job_window", NOW + 4 * HOUR_MS) == (shown.next_reason, shown.next_send_at)
+    assert NOW + 4 * HOUR_MS == shown.eta
     lifecycle.stop(window.id, "test", hand.clock())
 
     capped = hand.queue(3, first=50, daily_cap=1)
     hand.confirm(hand.submit(hand.claim_one()))
     shown = progress.progress(settings, job_moves.job(capped.id), hand.clock())
-    assert ("job_cap", NOW + DAY_MS) == (shown["next_reason"], shown["next_send_at"])
-    assert NOW + 2 * DAY_MS == shown["eta"]
+    assert ("job_cap", NOW + DAY_MS) == (shown.next_reason, shown.next_send_at)
+    assert NOW + 2 * DAY_MS == shown.eta
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_own_attachments_go_out_instead_of_the_jobs(database, settings, tmp_path
     people = [Contact(1, "+493023125001", {}, [ids[1]]), Contact(2, "+493023125002", {})]
     audience = create.Audience(people, [], 0, "row")
     order = create.Order("Hi", audience=audience, attachments=[ids[0]])
-    job_id = create.create(settings, order, "test", db_clock.now_ms())["job_id"]
+    job_id = create.create(settings, order, "test", db_clock.now_ms()).job_id
 
     rows = list(Message.select(Message, Job).join(Job).where(Message.job == job_id).order_by(Message.id))
     names = [[file.filename for file in compose.outgoing(settings, row).attachments] for row in rows]

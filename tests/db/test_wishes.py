@@ -36,18 +36,20 @@ def quick(bench: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return bench
 
 
-def told() -> dict[str, Any]:
-    """The account's last wish, as it is told now."""
-    return commands.describe(account(), clock.now_ms()) or {}
+def told(row: Account | None = None, now: int | None = None) -> status.Told:
+    """The account's last wish, as it is told now, or then."""
+    found = status.told(row or account(), clock.now_ms() if now is None else now)
+    assert found is not None
+    return found
 
 
 def ask(what: What, number: str | None = None) -> None:
     commands.ask("default", what, "anna", clock.now_ms(), number)
 
 
-async def granted(what: What, number: str | None = None) -> dict[str, Any]:
+async def granted(what: What, number: str | None = None) -> status.Told:
     ask(what, number)
-    return await until(lambda: told()["stage"] not in ("asked", "taken") and told(), "it has an outcome")
+    return await until(lambda: told().stage not in ("asked", "taken") and told(), "it has an outcome")
 
 
 async def test_a_picture_of_the_browser(quick):
@@ -72,7 +74,7 @@ async def test_a_code_for_a_number_and_the_way_back(quick):
     async with quick.sending(transport):
         await until(lambda: account().qr)
         transport.health_now = WITH_CODE
-        assert "done" == (await granted(What.LINK_BY_CODE, OURS))["stage"]
+        assert "done" == (await granted(What.LINK_BY_CODE, OURS)).stage
         await until(lambda: account().link_code)
         assert (CODE, OURS, None) == (account().link_code, account().link_number, account().qr)
         assert account().link_code_at
@@ -128,8 +130,8 @@ async def test_what_cannot_be_done_says_why(quick):
     transport = ScriptedTransport(log_out=[errors.NotOffered("There is no way. Use the phone.")])
     ask(What.LOG_OUT)
     await quick.run_out(transport, job)
-    assert ("failed", "There is no way. Use the phone.") == (told()["stage"], told()["outcome"])
-    assert "not_offered" == told()["code"]
+    assert ("failed", "There is no way. Use the phone.") == (told().stage, told().outcome)
+    assert "not_offered" == told().code
 
 
 async def test_a_browser_lost_over_it_is_started_anew(quick):
@@ -138,7 +140,7 @@ async def test_a_browser_lost_over_it_is_started_anew(quick):
     transport = ScriptedTransport(screenshot=[errors.BrowserLost("gone")])
     ask(What.SCREENSHOT)
     await quick.run_out(transport, job)
-    assert ("failed", "browser_crashed") == (told()["stage"], told()["code"])
+    assert ("failed", "browser_crashed") == (told().stage, told().code)
     assert 2 == transport.count("start")
 
 
@@ -153,7 +155,7 @@ async def test_nothing_is_granted_while_a_message_is_in_hand(quick):
         await until(lambda: transport.count("health") > 0)
         assert 0 == transport.count("log_out")
         hang.let_go()
-        await until(lambda: told()["stage"] == "done")
+        await until(lambda: told().stage == "done")
     assert JobState.COMPLETED == job_state(job)
     order = [name for name, _ in transport.order("hand_over", "log_out")]
     assert ["hand_over", "log_out"] == order
@@ -167,13 +169,13 @@ async def test_while_a_message_is_doubtful_only_a_picture_may_be_taken(quick):
     job = quick.queue(1)
     async with quick.sending(transport):
         await until(lambda: transport.count("look_up") > 1)
-        assert "done" == (await granted(What.SCREENSHOT))["stage"]
+        assert "done" == (await granted(What.SCREENSHOT)).stage
         looks = transport.count("look_up")
         ask(What.LOG_OUT)
         await until(lambda: transport.count("look_up") > looks + 5)
-        assert ("asked", 0) == (told()["stage"], transport.count("log_out"))
+        assert ("asked", 0) == (told().stage, transport.count("log_out"))
         transport.script["look_up"] = [Lookup(Finding.SENT, "it is there", RECEIPT)]
-        await until(lambda: told()["stage"] == "done")
+        await until(lambda: told().stage == "done")
     assert JobState.COMPLETED == job_state(job)
 
 
@@ -184,18 +186,18 @@ async def test_stopping_the_sender_ends_a_wish(quick):
     async with quick.sending(transport):
         ask(What.SCREENSHOT)
         await hang.entered.wait()
-    assert ("failed", "sender_stopped") == (told()["stage"], told()["code"])
+    assert ("failed", "sender_stopped") == (told().stage, told().code)
 
 
 def test_a_wish_that_nobody_takes_is_void_after_a_minute(hand):
     """It says why; a sender that comes up later does nothing about it."""
     row = commands.ask("default", What.LOG_OUT, "anna", NOW)
-    assert "asked" == (commands.describe(row, NOW + commands.WAIT_MS) or {})["stage"]
+    assert "asked" == told(row, NOW + commands.WAIT_MS).stage
     late = NOW + commands.WAIT_MS + 1
-    said = commands.describe(account(), late) or {}
-    assert ("missed", "sender_not_running", NOW + commands.WAIT_MS) == (said["stage"], said["code"], said["ended_at"])
+    said = told(now=late)
+    assert ("missed", "sender_not_running", NOW + commands.WAIT_MS) == (said.stage, said.code, said.ended_at)
     directory.seen("default", late)
-    assert "sender_busy" == (commands.describe(account(), late) or {})["code"]
+    assert "sender_busy" == told(now=late).code
     assert commands.waiting("default")
 
     assert commands.take("default", True, late) is None
@@ -215,8 +217,8 @@ def test_an_outcome_that_another_version_stored_is_shown(hand, kept, code, outco
     wish = {"id": "1", "what": "reload", "who": "anna", "at": NOW, "stage": "done", "ended_at": NOW, **kept}
     row = account()
     row.wish = wish
-    said = commands.describe(row, NOW) or {}
-    assert (code, outcome) == (said["code"], said["outcome"])
+    said = told(row, NOW)
+    assert (code, outcome) == (said.code, said.outcome)
 
 
 def test_a_wish_is_taken_once(hand):
@@ -234,9 +236,9 @@ def test_a_sender_that_died_over_it(hand):
     with pytest.raises(errors.IllegalMove, match="is busy"):
         commands.ask("default", What.SCREENSHOT, "anna", NOW + 1000)
     late = NOW + commands.WORK_MS + 1
-    assert ("failed", "sender_ended") == tuple((commands.describe(account(), late) or {})[n] for n in ("stage", "code"))
+    assert ("failed", "sender_ended") == (told(now=late).stage, told(now=late).code)
     commands.ask("default", What.SCREENSHOT, "anna", late)
-    assert "asked" == (commands.describe(account(), late) or {})["stage"]
+    assert "asked" == told(now=late).stage
 
 
 def test_the_same_wish_twice_is_one(hand):
@@ -394,7 +396,7 @@ async def test_what_a_transport_cannot_do_is_said(quick):
             (What.LINK_BY_QR, None),
         ):
             outcome = await granted(what, number)
-            assert ("failed", True) == (outcome["stage"], outcome["outcome"].startswith("A dry run "))
+            assert ("failed", True) == (outcome.stage, (outcome.outcome or "").startswith("A dry run "))
     finally:
         running.stop()
         assert 0 == await task

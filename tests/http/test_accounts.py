@@ -375,7 +375,7 @@ async def test_the_account_is_named_by_its_job(browse: Any, settings: Any) -> No
     """With how many are left."""
     report(READY)
     order = create.Order("Hi", numbers=["+4915110000000", "+4915110000001"], name="Spring")
-    job_id = create.create(settings, order, "test", clock.now_ms())["job_id"]
+    job_id = create.create(settings, order, "test", clock.now_ms()).job_id
     text = await look(browse())
     assert f'<a href="/app/jobs/{job_id}"><bdi>Spring</bdi></a>' in text
     assert "2 left" in text

@@ -28,7 +28,7 @@ async def test_every_trouble_says_why_and_until_when(api: Caller, settings: Sett
     """The same words for a monitor, a program and a person."""
     health = TROUBLES[name]
     report(health)
-    job_id = create.create(settings, create.Order("Hi", numbers=["+4930231250"]), "test", clock.now_ms())["job_id"]
+    job_id = create.create(settings, create.Order("Hi", numbers=["+4930231250"]), "test", clock.now_ms()).job_id
     said = health.detail or "scan the QR code"
 
     ready = await api.get("/ready", 503)
@@ -59,7 +59,7 @@ async def test_where_known_chats_go_on_it_says_so(api: Caller, name: str) -> Non
 async def test_the_reduced_pace_after_a_restriction_is_shown_and_reckoned_with(api: Caller, settings: Settings) -> None:
     """On the page, in the API, and in when a campaign will end."""
     order = create.Order("Hi", numbers=["+4930231250", "+4930231251"], delay_min=600, delay_max=600)
-    job_id = create.create(settings, order, "test", clock.now_ms())["job_id"]
+    job_id = create.create(settings, order, "test", clock.now_ms()).job_id
     report(Health(AccountState.READY))
     before = await api.get(f"/status/{job_id}")
     report(TROUBLES["restricted"])

@@ -87,7 +87,7 @@ async def test_the_clock_alone_is_no_change(settings: Settings, database: str) -
         nonlocal looks
         looks += 1
         changes = work(*arguments, now=clock.now_ms())
-        given.extend(state for kind, state in changes if kind == "job")
+        given.extend(each for each in changes if feed.kind_of(each) == "job")
         await asyncio.sleep(0.002)
         return changes
 
@@ -95,7 +95,7 @@ async def test_the_clock_alone_is_no_change(settings: Settings, database: str) -
     feed_task = asyncio.create_task(told.run(timed))
     try:
         async with told.listen(job_id) as queue:
-            kinds = [(await asyncio.wait_for(queue.get(), 5))[0] for _ in range(2)]
+            kinds = [feed.kind_of(await asyncio.wait_for(queue.get(), 5)) for _ in range(2)]
             while looks < 3:
                 await asyncio.sleep(0.01)
             assert queue.empty()
@@ -103,7 +103,7 @@ async def test_the_clock_alone_is_no_change(settings: Settings, database: str) -
         feed_task.cancel()
 
     assert ["job", "account"] == kinds
-    assert len({state["eta"] for state in given}) == len(given)
+    assert len({state.eta for state in given}) == len(given)
 
 
 async def test_a_quiet_stream_says_that_it_stands(

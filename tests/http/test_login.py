@@ -202,7 +202,7 @@ async def test_a_forged_mark_is_worth_nothing(client: Client, mark: str) -> None
 
 async def test_a_cookie_without_the_token_changes_nothing(client: Client, settings: Settings) -> None:
     """Whether it is missing, wrong, or of another session; the answer says what to do."""
-    job_id = int(create.create(settings, Order("Hi", numbers=["+4915110000012"]), "test", clock.now_ms())["job_id"])
+    job_id = int(create.create(settings, Order("Hi", numbers=["+4915110000012"]), "test", clock.now_ms()).job_id)
     someone(client, anna())
     other = sessions.session(sessions.open_session(None, clock.now_ms(), KEY).token, KEY, clock.now_ms())
     assert other is not None

@@ -60,7 +60,7 @@ async def look(client: Client, path: str, status: int = 200) -> str:
 
 def campaign(settings: Settings, text: str = "Hi {{ name }}", **fields: Any) -> int:
     person = {"number": "+493023125001", "name": "Anna"} | fields
-    return int(create.create(settings, Order(text, recipients=[person]), "test", clock.now_ms())["job_id"])
+    return int(create.create(settings, Order(text, recipients=[person]), "test", clock.now_ms()).job_id)
 
 
 def uncertain(settings: Settings) -> int:
@@ -263,7 +263,7 @@ async def test_a_job_page_says_where_it_stands(member: Client, settings: Setting
 async def test_recipients_are_shown_a_page_at_a_time(member: Client, settings: Settings) -> None:
     """50 at most, the rest behind a link, by state; each page below 100 KB."""
     people = [{"number": f"+491511{n:07}", "name": f"Person {n}"} for n in range(60)]
-    job_id = create.create(settings, Order("Hi", recipients=people), "test", clock.now_ms())["job_id"]
+    job_id = create.create(settings, Order("Hi", recipients=people), "test", clock.now_ms()).job_id
 
     first = await look(member, f"/app/jobs/{job_id}?state=pending")
     following = re.findall(rf'href="(/app/jobs/{job_id}\?cursor=\d+&amp;state=pending)#', first)

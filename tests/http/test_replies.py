@@ -27,7 +27,7 @@ def job_id(settings: Any, database: str) -> int:
     """A campaign that two people have got."""
     people = [{"number": ONE, "name": "Anna <b>"}, {"number": TWO, "name": "Ben"}]
     order = create.Order("Hi {{ name }}", recipients=people, name="Spring & more")
-    made = int(create.create(settings, order, "test", clock.now_ms())["job_id"])
+    made = int(create.create(settings, order, "test", clock.now_ms()).job_id)
     directory.open_account("default", clock.now_ms())
     for n in range(2):
         (message,) = claim.claim("default", 1, clock.now_ms(), 60_000, pacing.Rules())

@@ -227,7 +227,7 @@ def fill(settings: Settings) -> dict[str, str]:
         recipients=[person, {"number": "x" + NUMBER + "00000"}],
         name=f"To {spelled}",
     )
-    job_id = int(create.create(settings, order, "test", clock.now_ms())["job_id"])
+    job_id = int(create.create(settings, order, "test", clock.now_ms()).job_id)
     directory.report("default", Health(AccountState.READY), now)
     (message,) = claim.claim("default", 1, now, 60_000, limits.rules(settings))
     moves.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))

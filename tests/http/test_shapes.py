@@ -82,7 +82,7 @@ async def test_a_row_that_was_left_out_looks_the_same_everywhere(api: Caller) ->
 async def test_a_message_looks_the_same_everywhere(api: Caller, settings: Any) -> None:
     """In its job, among all, alone, and decided on."""
     order = create.Order("Hi {{ name }}", recipients=[{"number": "+4915110000000", "name": "Ada"}])
-    job_id = create.create(settings, order, "test", clock.now_ms())["job_id"]
+    job_id = create.create(settings, order, "test", clock.now_ms()).job_id
     (message,) = claim.claim("default", 1, clock.now_ms(), 60_000, pacing.Rules())
     moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 0))
     moves.lose(message, "Nobody can tell.", clock.now_ms())

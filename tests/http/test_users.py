@@ -184,7 +184,7 @@ async def test_the_history_says_who_did_it(client: Client, api: Caller, settings
     assert by_page is not None
     made = []
     for who in (anna(), None, "api"):
-        job_id = int(create.create(settings, Order("Hi", numbers=["+4915110000012"]), "test", clock.now_ms())["job_id"])
+        job_id = int(create.create(settings, Order("Hi", numbers=["+4915110000012"]), "test", clock.now_ms()).job_id)
         if who == "api":
             await api.post(f"/stop/{job_id}")
         else:

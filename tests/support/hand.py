@@ -35,7 +35,7 @@ class Hand:
         ]
         order = {"text": "Hello {{ name }}", "recipients": recipients} | order
         answer = create.create(self.settings, create.Order(**order), "test", db_clock.now_ms())
-        return job_moves.job(answer["job_id"])
+        return job_moves.job(answer.job_id)
 
     def claim(self, limit: int = 1, account: str = "default") -> list[Message]:
         return claim.claim(account, limit, self.clock(), LEASE_MS, self.rules)

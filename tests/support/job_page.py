@@ -29,7 +29,7 @@ async def look(client: Client, path: str, status: int = 200) -> str:
 def campaign(settings: Settings, count: int = 3, **order: Any) -> int:
     people = [{"number": f"+491511{n:07}", "name": f"Person {n}", "city": "Bonn"} for n in range(count)]
     given = {"text": "Hi {{ name }}", "recipients": people, "name": "Greeting"} | order
-    return int(create.create(settings, Order(**given), "test", clock.now_ms())["job_id"])
+    return int(create.create(settings, Order(**given), "test", clock.now_ms()).job_id)
 
 
 def take() -> Message:

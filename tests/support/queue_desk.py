@@ -52,7 +52,7 @@ class Desk(RuleBasedStateMachine):
     )
     def order(self, account: str, numbers: list[str], later: int) -> None:
         order = create.Order("Hi", numbers=numbers, account=account, schedule_at=self.now + later if later else None)
-        job_id = create.create(self.settings, order, "person", clock.now_ms())["job_id"]
+        job_id = create.create(self.settings, order, "person", clock.now_ms()).job_id
         self.asked |= {(job_id, number) for number in numbers}
 
     @rule(ms=st.sampled_from([1, 1_000, 6_000, 11_000, 30_000, HOUR_MS]))

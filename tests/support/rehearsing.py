@@ -21,7 +21,7 @@ NUMBERS = [f"+491511{n:07}" for n in range(4)]
 
 def send_to(settings: Any, number: str, **order: Any) -> None:
     """A campaign that this person has got."""
-    job_id = create.create(settings, create.Order("x", numbers=[number], **order), "test", clock.now_ms())["job_id"]
+    job_id = create.create(settings, create.Order("x", numbers=[number], **order), "test", clock.now_ms()).job_id
     message = Message.get(Message.job == job_id)
     now = clock.now_ms()
     (message,) = claim.claim("default", 1, now, 60_000, pacing.Rules())

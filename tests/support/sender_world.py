@@ -271,7 +271,7 @@ class World:
         text = f"Message {Job.select().count()}"
         job_id = create.create(
             self.settings[account], create.Order(text, numbers=numbers, account=account), "person", clock.now_ms()
-        )["job_id"]
+        ).job_id
         self.asked |= {(job_id, number) for number in numbers}
 
     def decide(self, sent: bool) -> None:

@@ -79,7 +79,7 @@ def work(settings: config.Settings) -> Iterator[None]:
 
 
 def create(settings: config.Settings, numbers: list[str]) -> int:
-    job_id: int = creating.create(settings, creating.Order("Hello", numbers=numbers), "test", clock.now_ms())["job_id"]
+    job_id: int = creating.create(settings, creating.Order("Hello", numbers=numbers), "test", clock.now_ms()).job_id
     return job_id
 
 
