@@ -164,7 +164,7 @@ def test_the_later_of_two_tabs_is_told(visitor: Visitor, damaged: Path) -> None:
 
     visitor.fill("text", "From the first tab")
     visitor.press("Next: time")
-    visitor.reads("#step-error", "in another tab")
+    visitor.reads("#step-error", "since you opened it")
     assert "From the first tab" == visitor.find("#text").get_attribute("value")
     assert "From the second tab" == draft(visitor).data["text"]
     visitor.press("Next: time")

@@ -127,8 +127,8 @@ def test_who_knew_the_old_password_does_not_set_another_one_over_the_new() -> No
     user = anna()
     was = sessions.confirm(HOME, user.id, GOOD, db_clock.now_ms())
     users.set_password(user.id, "set by an administrator", "test")
-    with pytest.raises(errors.Unauthorized):
-        users.set_password(user.id, "of the one who knew the old", "Anna", was)
+    with pytest.raises(errors.EditConflict):
+        users.set_password(user.id, "of the one who knew the old", "Anna", was.version)
     assert sessions.by_password(HOME, "Anna", "set by an administrator", db_clock.now_ms())
 
 

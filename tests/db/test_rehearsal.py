@@ -75,7 +75,7 @@ def test_a_change_between_the_look_and_the_freeze_freezes_nothing(prepared: Draf
         why=pacing.Why.READY, ends=None, jobs=0, messages=0,
     )  # fmt: skip
     drafts.save(prepared.id, prepared.version, {"text": "Other"}, db_clock.now_ms())
-    with pytest.raises(errors.EditConflict, match="was changed in"):
+    with pytest.raises(errors.EditConflict, match="since you opened it"):
         drafts.freeze(prepared, [], found)
     assert drafts.report(prepared) is None
 

@@ -95,7 +95,7 @@ async def test_two_tabs_do_not_undo_each_other(member: Client) -> None:
     response = await send(member, f"{base}/message", text="From the second tab", go="next", version=version)
     text = await response.text()
     assert 409 == response.status
-    assert "in another tab" in text and "Load the saved version" in text
+    assert "since you opened it" in text and "Open the saved version" in text
     assert "From the second tab" in text
     assert "From the first tab" == draft_of(base).data.text
     newer = re.search(r'name="version" value="(\d+)"', text)
