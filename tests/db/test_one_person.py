@@ -141,7 +141,7 @@ def test_a_request_names_a_person_once(hand: Hand, one: E164, other: E164) -> No
     """The first notation is the one that is written to."""
     answer = create.create(hand.settings, create.Order("Hello", numbers=[one, other]), "test", hand.clock())
 
-    assert (1, 1, []) == (answer["total_numbers"], answer["duplicates_removed"], answer["rejected"])
+    assert (1, 1, []) == (answer.total, answer.duplicates, answer.rejected)
     assert [one] == hand.send_all()
 
 
@@ -160,5 +160,5 @@ def test_an_upload_from_before_names_a_person_once(hand: Hand) -> None:
     Upload.update(contacts=contacts).execute()
     answer = create.create(hand.settings, create.Order("Hello", upload_id=uploaded["upload_id"]), "test", hand.clock())
 
-    assert (2, 1) == (answer["total_numbers"], answer["duplicates_removed"])
+    assert (2, 1) == (answer.total, answer.duplicates)
     assert [FORMER, "+4915110000000"] == hand.send_all()
