@@ -21,7 +21,7 @@ from daemon.pages.forms import Posted
 from daemon.pages.shell import members, only, show
 from daemon.pages.views import account_view, account_views
 from daemon.pages.words import WAITS
-from daemon.server.visitors import SETTINGS, caller, in_db
+from daemon.server.visitors import SETTINGS, caller, in_db, timed
 from daemon.states import AccountState, Role
 
 routes = web.RouteTableDef()
@@ -152,9 +152,9 @@ async def link(request: web.Request) -> web.StreamResponse:
     """By a code for the number in the form, or without one by the QR code again."""
     name, form = request.match_info["name"], await forms.read(request)
     try:
-        wish = form.parsed(forms.LinkAccount)
-        arguments = (request.app[SETTINGS], name, wish.what, caller(request), await in_db(request, clock.now_ms))
-        await in_db(request, status.ask, *arguments, None if wish.qr else wish.number)
+        asked = form.parsed(forms.LinkAccount)
+        number = None if asked.qr else asked.number
+        await timed(request, status.ask, request.app[SETTINGS], name, asked.what, caller(request), number=number)
     except (errors.InvalidInput, errors.IllegalMove) as error:
         return await _overview(request, name, form, error, "link")
     raise web.HTTPSeeOther(f"/app/accounts#account-{quote(name)}")
