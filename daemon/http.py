@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 DB_THREADS = 4
 OVERHEAD = 1024 * 1024  # of a multipart body around its file
-STOP_S = 3.0  # for requests that are under way at SIGTERM; event streams are ended at once
+STOP_S = 3.0  # for requests in progress at SIGTERM; event streams end at once
 
 
 def make_app(settings: Settings, key: str) -> web.Application:
@@ -60,7 +60,8 @@ def make_app(settings: Settings, key: str) -> web.Application:
 def _refuse_malformed(
     _handler: web_protocol.RequestHandler, request: web.BaseRequest, status: int = 500, *_: Any
 ) -> web.StreamResponse:
-    """What is not HTTP: aiohttp's own answer and log line would repeat the bytes, which may be a key or a text."""
+    """Refuse what is not HTTP. aiohttp's own answer and log line would repeat the bytes, which may be a key or a
+    text."""
     log.warning("request.malformed", status=status)
     if request.writer is not None and request.writer.output_size:
         raise ConnectionResetError("A part of the answer is out already.")
@@ -88,7 +89,7 @@ async def _threads(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _beside(app: web.Application) -> AsyncIterator[None]:
-    """What runs beside the requests."""
+    """Tasks that run beside the requests."""
 
     async def timed(work: Any, *arguments: Any) -> Any:
         def at_once() -> Any:

@@ -22,7 +22,7 @@ def run(name: str, work: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
 
     A DaemonError is one line in the log, not a traceback.
     """
-    os.umask(0o077)  # all that is written is for its owner only: numbers, texts, a WhatsApp login
+    os.umask(0o077)  # all files are for their owner only: they hold numbers, texts, a WhatsApp login
     logs.configure(name)
     try:
         settings = config.load()

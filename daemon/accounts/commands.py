@@ -111,7 +111,7 @@ def refused(error: errors.TransportError) -> Outcome:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Command:
     """A command that a sender has taken. number: E.164, for LINK_BY_CODE."""
 
     id: str
@@ -136,54 +136,58 @@ def ask(name: str, what: What, who: str, now: int, number: E164 | None = None) -
         if number is not None:
             row.wish["number"] = number
         Account.update(wish=row.wish).where(Account.name == name).execute()
-        after_commit(partial(log.info, "wish.made", account=name, what=what.value, who=who))
+        after_commit(partial(log.info, "command.asked", account=name, what=what.value, who=who))
     return row
 
 
-def _patience_ms(wish: dict[str, Any]) -> int:
-    return RELOAD_WAIT_MS if wish["what"] == What.RELOAD else WAIT_MS
+def _patience_ms(command: dict[str, Any]) -> int:
+    return RELOAD_WAIT_MS if command["what"] == What.RELOAD else WAIT_MS
 
 
 def waiting(name: str) -> bool:
     """Whether a command waits to be taken; only reads, so the sender needs no write lock to find out."""
-    row = _wish(name=name).fetchone()
+    row = _stored(name=name).fetchone()
     return bool(row and row[0]) and Stage(json.loads(row[0])["stage"]) is Stage.ASKED
 
 
 @Prepared
-def _wish() -> Any:
+def _stored() -> Any:
     return Account.select(Account.wish).where(Account.name == param("name"))
 
 
-def take(name: str, idle: bool, now: int) -> Wish | None:
+def take(name: str, idle: bool, now: int) -> Command | None:
     """Take the account's waiting command, to be carried out by the caller; None when there is none.
 
     idle: whether no message is in doubt; while one is, nobody logs out, which would take the proof away.
     """
     with write():
         row = _row(name)
-        wish = row.wish
-        if wish is None or wish["stage"] != Stage.ASKED or not within(wish["at"], now, _patience_ms(wish) + 1):
+        command = row.wish
+        if (
+            command is None
+            or command["stage"] != Stage.ASKED
+            or not within(command["at"], now, _patience_ms(command) + 1)
+        ):
             return None
-        what = What(wish["what"])
+        what = What(command["what"])
         if not idle and what is What.LOG_OUT:
             return None
-        taken = Account.update(wish=wish | {"stage": Stage.TAKEN, "taken_at": now})
+        taken = Account.update(wish=command | {"stage": Stage.TAKEN, "taken_at": now})
         ownership.check(taken.where(ownership.guard(name)).execute(), name)
-    return Wish(wish["id"], what, wish.get("number"))
+    return Command(command["id"], what, command.get("number"))
 
 
-def fulfil(name: str, wish: Wish, now: int, picture: bytes | None = None) -> None:
+def fulfil(name: str, command: Command, now: int, picture: bytes | None = None) -> None:
     """Store that the command was carried out. picture: the PNG of a SCREENSHOT."""
     changes: dict[str, Any] = {}
-    if wish.what is What.SCREENSHOT:
+    if command.what is What.SCREENSHOT:
         changes = {"screenshot_at": now}
-    elif wish.what in (What.LINK_BY_CODE, What.LINK_BY_QR):
-        changes = {"link_number": wish.number}
+    elif command.what in (What.LINK_BY_CODE, What.LINK_BY_QR):
+        changes = {"link_number": command.number}
     with write():
         if picture is not None:
             _keep(name, picture, now)
-        _end(name, wish, Stage.DONE, Outcome(DONE[wish.what]), now, **changes)
+        _end(name, command, Stage.DONE, Outcome(DONE[command.what]), now, **changes)
 
 
 def _keep(name: str, png: bytes, now: int) -> None:
@@ -200,21 +204,21 @@ def prune(now: int) -> int:
     return gone
 
 
-def fail(name: str, wish: Wish, why: Outcome, now: int) -> None:
+def fail(name: str, command: Command, why: Outcome, now: int) -> None:
     """Store that the command could not be carried out, and why."""
-    _end(name, wish, Stage.FAILED, why, now)
+    _end(name, command, Stage.FAILED, why, now)
 
 
-def _end(name: str, wish: Wish, stage: Stage, outcome: Outcome, now: int, **changes: Any) -> None:
+def _end(name: str, command: Command, stage: Stage, outcome: Outcome, now: int, **changes: Any) -> None:
     with write():
         row = _row(name)
-        if row.wish and row.wish["id"] == wish.id:  # otherwise another one was asked for in the meantime
+        if row.wish and row.wish["id"] == command.id:  # otherwise another one was asked for in the meantime
             ended = {key: value for key, value in row.wish.items() if key != "number"}
             changes["wish"] = ended | {"stage": stage, "ended_at": now, **outcome.stored()}
         if changes:
             ownership.check(Account.update(changes).where(ownership.guard(name)).execute(), name)
-        told = {"what": wish.what.value, "stage": stage.value, "why": str(outcome)}
-        after_commit(partial(log.info, "wish.ended", account=name, **told))
+        told = {"what": command.what.value, "stage": stage.value, "why": str(outcome)}
+        after_commit(partial(log.info, "command.ended", account=name, **told))
 
 
 @dataclass(frozen=True)
@@ -232,19 +236,19 @@ class Asked:
 
 def last(account: Account, now: int) -> Asked | None:
     """The account's last command; None if there was none. One that nobody took, or told the end of, has ended."""
-    wish = account.wish
-    if wish is None:
+    command = account.wish
+    if command is None:
         return None
-    stage, ended_at = Stage(wish["stage"]), wish.get("ended_at")
+    stage, ended_at = Stage(command["stage"]), command.get("ended_at")
     outcome = None
-    if "code" in wish or "outcome" in wish:  # before there were codes, `outcome` was the sentence
-        outcome = Outcome.restored(wish.get("code"), wish.get("values"), wish.get("outcome") or "")
-    if stage is Stage.ASKED and not within(wish["at"], now, _patience_ms(wish) + 1):
-        stage, ended_at = Stage.MISSED, wish["at"] + _patience_ms(wish)
+    if "code" in command or "outcome" in command:  # before there were codes, `outcome` was the sentence
+        outcome = Outcome.restored(command.get("code"), command.get("values"), command.get("outcome") or "")
+    if stage is Stage.ASKED and not within(command["at"], now, _patience_ms(command) + 1):
+        stage, ended_at = Stage.MISSED, command["at"] + _patience_ms(command)
         outcome = Outcome(Code.BUSY if directory.alive(account, now) else Code.SILENT)
-    elif stage is Stage.TAKEN and not within(wish["taken_at"], now, WORK_MS + 1):
-        stage, outcome, ended_at = Stage.FAILED, Outcome(Code.UNTOLD), wish["taken_at"] + WORK_MS
-    return Asked(What(wish["what"]), stage, wish["who"], wish["at"], ended_at, outcome)
+    elif stage is Stage.TAKEN and not within(command["taken_at"], now, WORK_MS + 1):
+        stage, outcome, ended_at = Stage.FAILED, Outcome(Code.UNTOLD), command["taken_at"] + WORK_MS
+    return Asked(What(command["what"]), stage, command["who"], command["at"], ended_at, outcome)
 
 
 def screenshot(name: str, now: int) -> bytes:

@@ -51,13 +51,13 @@ def _miss() -> Any:
 
 
 def missed(message: int) -> bool:
-    """Whether its last hand-over has left and is known to have come to nothing."""
+    """Whether its last hand-over left this machine but is known not to have reached the person."""
     newest = Handover.select(Handover.missed).where(Handover.message == message).order_by(Handover.id.desc())
     return bool(newest.limit(1).scalar())
 
 
 def arrive(account: str, number: E164, purpose: Purpose, at: int, message: int) -> None:
-    """The person got it after all, whatever was said of its last hand-over; part of the caller's transaction."""
+    """The person did get it, whatever was said about its last hand-over; part of the caller's transaction."""
     if not _arrive(message=message).rowcount:
         keep(account, number, purpose, at, message)
 
@@ -170,7 +170,7 @@ def often(cap: int, since: int, now: int) -> Any:
 
 
 def reached(since: int, now: int) -> Any:
-    """A query of the people (their keys) who got a campaign message since then, from whatever account."""
+    """A query of the people (their keys) who got a campaign message since then, from any account."""
     accounts = Account.select(Account.name)  # there is an index by account and time
     theirs = (Handover.account.in_(accounts), lately(Handover.at, since, now), _counts())
     return Handover.select(Handover.person).where(*theirs)

@@ -112,9 +112,9 @@ def told(account: Account, now: int) -> Told | None:
 
 
 def ask(settings: Settings, name: str, what: commands.What, who: str, now: int, number: str | None = None) -> Account:
-    """Ask the account's sender for something. number: of the phone to be linked, for LINK_BY_CODE, in any notation.
+    """Send the account's sender a command. number: of the phone to link, for LINK_BY_CODE, in any notation.
 
-    Raises NotFound, InvalidNumber, IllegalMove (linked already, not linked, or the sender is busy with a command).
+    Raises NotFound, InvalidNumber, IllegalMove (already linked, not linked, or the sender is busy with a command).
     """
     account = directory.find(name)
     if what in (commands.What.LINK_BY_CODE, commands.What.LINK_BY_QR) and account.state in LINKED:

@@ -1,4 +1,4 @@
-"""A campaign once more: a draft with the text, files, pace and people of a job, to be changed and started."""
+"""Duplicate a campaign: a draft with the text, files, pace and recipients of a job, to be changed and started."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from daemon.formats.tabular import Row
 from daemon.models import Job, Message
 from daemon.states import State
 
-PEOPLE: dict[str, frozenset[State]] = {  # who of them; nobody is in two of these who may have got it already
+PEOPLE: dict[str, frozenset[State]] = {  # which recipients; nobody who may have got the message is in two of them
     "all": frozenset(State),
     "failed": frozenset({State.FAILED}),
     "unreached": frozenset({State.FAILED, State.EXPIRED, State.CANCELLED}),
@@ -29,10 +29,10 @@ PEOPLE: dict[str, frozenset[State]] = {  # who of them; nobody is in two of thes
 
 
 def clone(job_id: int, draft_id: str, people: str, who: str, now: int) -> Draft:
-    """A draft of the job by an id of the caller's choosing; the same id again, for the same people, is the draft that
-    is there.
+    """A draft made of the job, under an id that the caller chooses. Asked again with the same id and the same people,
+    it returns the draft that exists.
 
-    people: one of PEOPLE. Raises NotFound, InvalidInput (nobody is in that group, or too many are).
+    people: one of PEOPLE. Raises NotFound, InvalidInput (that group is empty or too large).
     """
     if people not in PEOPLE:
         raise errors.InvalidInput(f"people is one of {', '.join(PEOPLE)}.")
@@ -86,7 +86,7 @@ def _own(job: Job, row: Message) -> str:
 
 
 def _own_files(job: Job, rows: list[Message]) -> dict[str, str]:
-    """The recipients' own files: a name for each id, no two alike."""
+    """The recipients' own files: a different name for each id."""
     ids = list(dict.fromkeys(own for row in rows if (own := _own(job, row))))
     names: dict[str, str] = {}
     taken: set[str] = set()

@@ -27,11 +27,11 @@ log = structlog.get_logger()
 
 MAX_DELAY_S = 24 * 3600
 LONGEST_AHEAD_MS = 3_653 * 86_400_000  # ten years
-LEAST_TIME_MS = 100_000_000_000  # of 1973: below it somebody has given seconds, and would send at once
+LEAST_TIME_MS = 100_000_000_000  # in 1973: anything smaller was meant in seconds, and would be sent at once
 MAX_DAILY_CAP = 1_000_000
 MAX_ATTACHMENTS = 30  # WhatsApp's limit for files at once, see docs/whatsapp-web.md
 ANSWERS_MS = 7 * pacing.DAY_MS
-UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # what no request says
+UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # not part of a request
 MEDIA = frozenset({"photo", "video"})
 
 
@@ -39,10 +39,10 @@ MEDIA = frozenset({"photo", "video"})
 class Order:
     """What a caller asks for: who gets which message, when and how fast. Exactly one source of recipients.
 
-    delay_*: seconds, None for the settings' pace. schedule_at: UTC epoch ms. key: the Idempotency-Key; scope: who
-    gives it, so that no caller can give one of the page's own, whatever they write.
-    window: such as 09:00-18:00, in the account's zone. daily_cap: most messages of this job in 24 hours.
-    audience: people who were chosen before (a draft's dry run), beside whom the key does not look at anything.
+    delay_*: seconds, None for the pace of the settings. schedule_at: UTC epoch ms. key: the Idempotency-Key; scope:
+    what kind of caller it belongs to, so that a caller's key never equals one of the page's own. window: such as
+    09:00-18:00, in the account's time zone. daily_cap: the most messages of this job in 24 hours. audience: people
+    chosen earlier by a draft's dry run; the key ignores them.
     """
 
     text: str
@@ -112,7 +112,7 @@ def create(settings: Settings, order: Order, who: str, now: int) -> Created:
     checked = check(settings, order, now)
     try:
         return store(settings, checked, who, now)
-    except peewee.IntegrityError:  # on PostgreSQL the same request may get as far as this twice at once
+    except peewee.IntegrityError:  # on PostgreSQL the same request may get here twice at once
         if (before := _answered(order)) is not None:
             return before
         raise
@@ -136,13 +136,9 @@ def check(settings: Settings, order: Order, now: int) -> Checked:
 
 
 def _digest(order: Order) -> str:
-    """What makes a request the same one again."""
+    """A hash of everything that makes two requests the same."""
     asked = {name: value for name, value in order.__dict__.items() if name not in UNASKED}
-    for name in (
-        "window",
-        "daily_cap",
-        "phone_column",
-    ):  # unknown to the versions that kept the digests of earlier requests
+    for name in ("window", "daily_cap", "phone_column"):  # earlier versions stored digests without them
         if asked[name] is None:
             del asked[name]
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
@@ -205,19 +201,19 @@ def store(settings: Settings, checked: Checked, who: str, now: int) -> Created:
 
 
 def _answered(order: Order) -> Created | None:
-    """What came of the same request; None when it comes for the first time or has no key. Raises KeyReused."""
+    """The job that the same request made; None if it comes for the first time or has no key. Raises KeyReused."""
     row = Answer.get_or_none(Answer.scope == order.scope, Answer.key == order.key) if order.key else None
     if row is None:
         return None
     if row.request != _digest(order):
         raise errors.KeyReused("This Idempotency-Key was used for a different request: use a new key for a new job.")
-    kept = row.response  # an earlier version kept other fields, of which only the job's id is of use
+    kept = row.response  # earlier versions stored other fields, of which only the job's id is useful
     return Created(**{each.name: kept[each.name] for each in fields(Created) if each.name in kept})
 
 
 def forget_answers(now: int) -> int:
-    """Delete the answers to those requests that nobody repeats any more, as rejected numbers stand in them; returns
-    how many. A started draft knows its job by itself."""
+    """Delete answers that nobody repeats any more, because they contain rejected numbers; returns how many. A started
+    draft knows its job without them."""
     with write():
         return int(Answer.delete().where(Answer.created_at < now - ANSWERS_MS).execute())
 
@@ -266,7 +262,7 @@ def delays(settings: Settings, delay_min: float | None, delay_max: float | None)
 
 
 def _check_text(settings: Settings, order: Order, audience: Audience) -> None:
-    """Everything about the message that could go wrong later goes wrong here, before anybody got it."""
+    """Report now everything about the message that could go wrong later, before anybody has got it."""
     own = {tuple(person.attachments) for person in audience.people if person.attachments is not None}
     for ids in {tuple(order.attachments), *own}:
         if reason := unfit([row.kind for row in uploads.intact(settings, ids)]):
@@ -283,7 +279,7 @@ def _check_text(settings: Settings, order: Order, audience: Audience) -> None:
 
 
 def files_of(person: importer.Contact, common: Sequence[str]) -> Sequence[str]:
-    """Ids of the attachments that this one gets, where `common` are those of all."""
+    """Ids of the attachments for this person, where `common` are the ones for everybody."""
     return common if person.attachments is None else person.attachments
 
 

@@ -1,7 +1,7 @@
-"""What a draft holds, typed, and how it is kept as JSON.
+"""The content of a draft, typed, and how it is stored as JSON.
 
-What was kept by earlier versions is loaded as well: a field that it has not yet has its default here, one that is
-known no more is left out. FORMAT grows when a field changes its meaning; `load` then brings earlier ones up to date.
+Content stored by earlier versions can still be loaded: a field that is missing gets its default, an unknown one is
+ignored. FORMAT is raised when a field changes its meaning; `load` then converts older content.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Source(Part):
 
 
 class ChosenColumns(Part):
-    """What each column is, see contacts.columns.Columns. sure: whether a person has said so. doubt: the columns that
-    may have the numbers, where it is not certain which."""
+    """What each column is, see contacts.columns.Columns. sure: whether a person has confirmed it. doubt: the columns
+    that may hold the numbers, if that is uncertain."""
 
     phone: int | None = None
     header: int | None = None
@@ -62,7 +62,8 @@ class ChosenColumns(Part):
 
 
 class ChosenNumbers(Part):
-    """What a person said to the numbers, see contacts.columns.Decisions. seen: whether they have gone on."""
+    """What a person decided about the numbers, see contacts.columns.Decisions. seen: whether they have moved on to the
+    next step."""
 
     country: str = ""
     seen: bool = False
@@ -72,8 +73,8 @@ class ChosenNumbers(Part):
 
 
 class When(Part):
-    """When and how fast. delay_*: seconds, None for the settings' pace; at: UTC ms, None for at once; zone: in which
-    `at` was given; daily_cap: 0 for none."""
+    """When and how fast. delay_*: seconds, None for the pace of the settings; at: UTC ms, None to start right away;
+    zone: the time zone in which `at` was entered; daily_cap: 0 for none."""
 
     account: str | None = None
     delay_min: float | None = None
@@ -85,7 +86,7 @@ class When(Part):
 
 
 class Recent(Part):
-    """Whether those who got a campaign in so many days are left out."""
+    """Whether to leave out people who got a campaign in the last `days` days."""
 
     days: int
     leave_out: bool
@@ -99,10 +100,10 @@ class SelfTest(Part):
 
 
 class Content(Part):
-    """All of a draft but its name, rows and people. None: nobody has come to that step yet.
+    """Everything in a draft except its name, rows and people. None: that step has not been reached yet.
 
-    files: ids of each one's own, by casefolded name; stamp: names the people as they are now; origin: what the draft
-    was made of; started: whether it has become a job.
+    files: ids of personal attachments, by casefolded file name; stamp: identifies the current people; origin: what the
+    draft was made from; started: whether it has become a job.
     """
 
     source: Source | None = None
@@ -122,7 +123,7 @@ class Content(Part):
 
 
 class Changes(TypedDict, total=False):
-    """What a save changes of the content."""
+    """The parts of the content that a save changes."""
 
     source: Source
     columns: ChosenColumns
@@ -137,7 +138,7 @@ class Changes(TypedDict, total=False):
 
 
 def load(kept: Mapping[str, Any]) -> Content:
-    """What `dump` has kept, or an earlier version. Raises InvalidInput when a later one has."""
+    """Content as `dump` or an earlier version stored it. Raises InvalidInput if a newer version stored it."""
     if kept.get("format", 0) > FORMAT:
         raise errors.InvalidInput("This draft was kept by a newer wasender: go on with it there, or discard it.")
     values = {name: value for name, value in kept.items() if value is not None}
@@ -147,7 +148,7 @@ def load(kept: Mapping[str, Any]) -> Content:
 
 
 def dump(content: Content) -> dict[str, Any]:
-    """As JSON."""
+    """The content as JSON."""
     return {"format": FORMAT, **content.model_dump(mode="json", exclude_defaults=True)}
 
 
@@ -170,7 +171,8 @@ class Reason(StrEnum):
 
 
 class Exclusion(NamedTuple):
-    """Somebody who does not get it. value: their number, or what stands in its place; details: a sentence."""
+    """Somebody who will not get the message. value: their number, or the cell's text if there is none; details: a
+    sentence."""
 
     row: int
     value: str
@@ -179,15 +181,15 @@ class Exclusion(NamedTuple):
 
 
 class Notes(Part):
-    """How many of those who get it may be looked at once more: got a campaign lately, have a landline."""
+    """How many recipients deserve a second look: got a campaign recently, have a landline."""
 
     recent: int = 0
     landline: int = 0
 
 
 class Forecast(Part):
-    """starts, ends: UTC epoch ms, None when nothing would ever go out. why: what the first message waits for. jobs,
-    messages: what is queued for the account beside this."""
+    """starts, ends: UTC epoch ms, None if nothing would ever be sent. why: what the first message waits for. jobs,
+    messages: what else is queued for the account."""
 
     starts: int | None
     why: pacing.Why
@@ -197,7 +199,8 @@ class Forecast(Part):
 
 
 class Report(Forecast):
-    """What the dry run found. at: when; people: how many get it; version: of the draft that it looked at."""
+    """The result of a dry run. at: when it ran; people: how many get the message; version: the version of the draft it
+    looked at."""
 
     at: int
     total: int

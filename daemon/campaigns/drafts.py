@@ -1,4 +1,4 @@
-"""Campaigns in the making: kept on the server step by step, to be left and come back to, until one is started.
+"""Campaigns in preparation, stored on the server step by step, to be left and resumed until they are started.
 
 A save names the version that its caller has read (`db/versions.py`). A start uses the people that the dry run has
 frozen, and makes one job however often it is asked for.
@@ -61,7 +61,7 @@ Sheets = Sequence[tuple[str, Sequence[Row]]]
 
 @dataclass(frozen=True)
 class Draft:
-    """A draft without its rows, people and report. version: grows with each save; job_id: the job that it became."""
+    """A draft without its rows, people and report. version: grows with each save; job_id: the job made from it."""
 
     id: str
     name: str
@@ -78,7 +78,7 @@ def _read(row: DraftRow) -> Draft:
 
 
 def listed() -> list[Draft]:
-    """The drafts that no job has come of, latest change first; without their people."""
+    """Drafts that have not become a job, most recently changed first, without their people."""
     query = DraftRow.select(*_LIGHT).where(DraftRow.job.is_null()).order_by(DraftRow.updated_at.desc(), DraftRow.id)
     return [draft for row in query if not (draft := _read(row)).data.started]
 
@@ -92,11 +92,12 @@ def begin(
     sheets: Sheets = (),
     origin: str = "",
 ) -> Draft:
-    """A new draft by an id of the caller's choosing; the same id again is the draft that is there (a double click).
+    """A new draft, under an id that the caller chooses. Asked again with the same id (a double click), it returns the
+    draft that exists.
 
-    data, sheets: what it begins with, as `save` takes them. origin: what it is made of; from another one than the
-    draft of that id (the form was changed, after Back) comes another draft, with an id of its own. Its versions begin
-    anywhere: a tab that still shows a discarded draft of the same id has read none of them.
+    data, sheets: its first content, as `save` takes them. origin: what it is made from; if the existing draft has
+    another origin (the form was changed after going Back), a new draft with its own id is made. Version numbers start
+    at a random value, so that a tab which still shows a discarded draft of the same id cannot match one.
     """
     values: dict[str, Any] = {"created_by": who[:64], "created_at": now, "updated_at": now, "name": name[:MAX_NAME]}
     values["version"] = 1 + secrets.randbelow(FIRST_VERSION)
@@ -127,7 +128,7 @@ def _locked(draft_id: str) -> Draft:
 
 
 def discard(draft_id: str, who: str) -> None:
-    """Forget the draft. Nothing happens when it is gone already, or has become a campaign."""
+    """Delete the draft. Does nothing if it is gone already, or has become a campaign."""
     with write():
         if DraftRow.delete().where(DraftRow.id == draft_id, DraftRow.job.is_null()).execute():
             after_commit(partial(log.info, "draft.discarded", draft_id=draft_id, who=who))
@@ -136,9 +137,8 @@ def discard(draft_id: str, who: str) -> None:
 def save(
     draft_id: str, version: int, changes: Changes, now: int, name: str | None = None, sheets: Sheets | None = None
 ) -> Draft:
-    """Put the changes in, where the draft is still as the caller has read it. What changes nothing leaves the version,
-    and so the dry run, as they are. Raises NotFound, EditConflict.
-    """
+    """Save the changes if the draft is still the one the caller has read. If nothing changes, the version, and so the
+    dry run, stays valid. Raises NotFound, EditConflict."""
     with write():
         row = _locked(draft_id)
         _refuse_late(row, version)
@@ -161,12 +161,13 @@ def save(
 
 
 def _stamp() -> str:
-    """A name for the people as they are now; never the same twice, as what is worked out of them is kept under it."""
+    """An identifier for the current people, never used twice, because results computed from them are cached under
+    it."""
     return secrets.token_hex(8)
 
 
 def remember(draft_id: str, test: SelfTest) -> None:
-    """Keep where test messages go; it is no part of the campaign, so nothing else changes."""
+    """Remember where test messages go. It is not part of the campaign, so nothing else changes."""
     with write():
         data = _locked(draft_id).data.model_copy(update={"test": test})
         DraftRow.update(data=draft_content.dump(data)).where(DraftRow.id == draft_id).execute()
@@ -193,7 +194,7 @@ def take_sheets(settings: Settings, draft: Draft, sheets: Sheets, now: int, file
 
 
 def take_list(settings: Settings, draft: Draft, list_id: int, now: int) -> Draft:
-    """Take the people of a kept list. Raises NotFound, InvalidInput (nobody is on it), EditConflict."""
+    """Use the people of a saved list. Raises NotFound, InvalidInput (the list is empty), EditConflict."""
     kept = lists.listed(list_id)
     people = lists.people(list_id)
     if not people:
@@ -217,7 +218,7 @@ def _take(
 
 
 def choose_sheet(settings: Settings, draft: Draft, sheet: int, now: int) -> Draft:
-    """Take another sheet of the workbook. Raises InvalidInput, EditConflict."""
+    """Use another sheet of the workbook. Raises InvalidInput, EditConflict."""
     source = draft.data.source
     if source is None or not 0 <= sheet < len(source.sheets):
         raise errors.InvalidInput("Choose one of the workbook's sheets.")
@@ -250,7 +251,7 @@ def doubtful_columns(draft: Draft) -> list[tuple[int, str, list[str]]]:
 
 
 def _guesses(settings: Settings, sheet: list[Row], phone: int | None = None) -> Changes:
-    """What columns and country most likely are. phone: the column of numbers, where a person has said it."""
+    """The most likely columns and country."""
     width = max(len(row.cells) for row in sheet)
     found = importer.layout(sheet, settings.default_country)
     if phone is not None:
@@ -283,7 +284,7 @@ def _kept(sheets: Sheets) -> list[Any] | None:
 
 
 def people(draft: Draft) -> list[Candidate]:
-    """Every row of the sheet with what becomes of it; [] before the columns are known."""
+    """Every row of the sheet and what it becomes; [] until the columns are known."""
     return _people(draft.id, draft.data.stamp) if ready(draft, "columns") else []
 
 
@@ -296,7 +297,7 @@ def _people(draft_id: str, stamp: str) -> list[Candidate]:
 
 
 def columns(draft: Draft) -> Columns:
-    """What is chosen of the columns."""
+    """The chosen columns."""
     chosen = draft.data.columns
     if chosen is None or chosen.phone is None:
         raise errors.InvalidInput("Say first which column holds the telephone numbers.")
@@ -304,13 +305,13 @@ def columns(draft: Draft) -> Columns:
 
 
 def decisions(draft: Draft) -> Decisions:
-    """What is chosen of the numbers."""
+    """What was decided about the numbers."""
     chosen = draft.data.numbers
     return Decisions(chosen.country, chosen.fixes, frozenset(chosen.accepted), frozenset(chosen.left))
 
 
 def fields(draft: Draft) -> list[str]:
-    """Names that the message may use, without the number, in the sheet's order."""
+    """Names that the message may use, without the number, in the order of the sheet."""
     chosen = draft.data.columns or ChosenColumns()
     return [name for at, name in enumerate(chosen.names) if name and at != chosen.phone]
 
@@ -319,7 +320,7 @@ def fields(draft: Draft) -> list[str]:
 
 
 def ready(draft: Draft, step: str) -> bool:
-    """Whether all that the step asks for is there."""
+    """Whether everything that the step needs is there."""
     data = draft.data
     if step == "people":
         return data.source is not None
@@ -345,12 +346,12 @@ def reached(draft: Draft) -> str:
 
 
 def own_files(draft: Draft) -> bool:
-    """Whether each one gets a file of their own."""
+    """Whether each person gets a personal attachment."""
     return draft.data.columns is not None and draft.data.columns.files is not None
 
 
 def report(draft: Draft) -> Report | None:
-    """What the latest dry run found, whether it still holds or not."""
+    """The result of the latest dry run, whether it still holds or not."""
     row = DraftRow.select(DraftRow.report).where(DraftRow.id == draft.id).first()
     return Report.model_validate(row.report) if row and row.report else None
 
@@ -364,7 +365,7 @@ def audience_frozen(draft: Draft) -> list[Contact] | None:
 
 
 def freeze(draft: Draft, audience: Sequence[Contact], found: Report) -> None:
-    """Keep what the dry run found, if the draft is still the one that it looked at. Raises EditConflict."""
+    """Store what the dry run found, if the draft is still the one it looked at. Raises EditConflict."""
     with write():
         _refuse_late(_locked(draft.id), draft.version)
         people = [[each.position, each.number, each.fields, each.attachments] for each in audience]
@@ -398,11 +399,11 @@ def attached(draft: Draft) -> list[Attachment]:
 
 
 def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -> int:
-    """Make the job of what the dry run has frozen; asked again, the same job. Returns its id.
+    """Make a job from what the dry run has frozen; asked again, it returns the same job. Returns its id.
 
-    Everything is checked first, as that takes a while; then the draft is locked, looked at once more, and becomes the
-    job in one transaction. Raises EditConflict when anything was changed after the dry run, NotFound when the draft
-    was discarded.
+    Everything is checked first, because that takes a while. Then, in one transaction, the draft is locked, checked
+    again and turned into the job. Raises EditConflict when anything was changed after the dry run, NotFound when the
+    draft was discarded.
     """
     draft = find(draft_id)
     if job_id := draft.job_id or _started(draft_id):
@@ -414,7 +415,7 @@ def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -
     checked = create.check(settings, _order(draft, audience, found), now)
     with write():
         row = _locked(draft_id)
-        if row.job_id:  # by a second press of the button, a moment ago
+        if row.job_id:  # the button was pressed twice
             return int(row.job_id)
         _refuse_late(row, version)
         if report(row) != found:  # a new dry run has frozen others
@@ -427,7 +428,7 @@ def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -
 
 
 def _started(draft_id: str) -> int | None:
-    """The job that was made of a draft which has lost it since."""
+    """The job of a draft that has lost its reference to it."""
     made = Answer.get_or_none(Answer.scope == KeyScope.DRAFT, Answer.key == draft_id)
     return int(made.response["job_id"]) if made else None
 
@@ -451,7 +452,7 @@ def _order(draft: Draft, audience: Sequence[Contact], found: Report) -> create.O
 
 
 def order(draft: Draft) -> create.Order:
-    """The order that the draft comes to, without its people: text, files, name, time, pace and limits."""
+    """The order that the draft amounts to, without its people: text, files, name, time, pace and limits."""
     data, when = draft.data, draft.data.when or When()
     return create.Order(
         text=data.text or "",

@@ -1,7 +1,7 @@
-"""The dry run of a draft: every message is rendered, and it is said who will get it, who will not and why, and when.
+"""The dry run of a draft: renders every message and reports who will get it, who will not and why, and when.
 
-What it finds is frozen in the draft: a start uses these people and no others. Opting out still counts afterwards, as
-it is looked at when a message is claimed.
+Its result is frozen in the draft: a start uses these people and no others. Opting out later still counts, because that
+is checked when a message is claimed.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ TROUBLES = {
     message_text.Trouble.UNFIT: Reason.UNFIT,
 }
 BATCH = 500
-TEST = "Test: "  # how the page names a test to oneself
+TEST = "Test: "  # how the page names a test message
 _QUEUED = sorted({State.PENDING, State.CLAIMED})
 _TRIES = 10
 
 
 def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave_out_recent: bool, now: int) -> Draft:
-    """Look at everybody and freeze what is found. Raises InvalidInput, TemplateError, NotFound, EditConflict."""
+    """Check everybody and freeze the result. Raises InvalidInput, TemplateError, NotFound, EditConflict."""
     if not 1 <= recent_days <= drafts.MAX_RECENT_DAYS:
         raise errors.InvalidInput(f"Give a number of days, 1 to {drafts.MAX_RECENT_DAYS}.")
     draft = drafts.save(draft_id, version, {"recent": Recent(days=recent_days, leave_out=leave_out_recent)}, now)
@@ -82,7 +82,7 @@ def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave
 
 @dataclass(frozen=True)
 class _Trouble:
-    """Why somebody cannot get it: the reason, and a sentence."""
+    """Why somebody cannot get the message: the reason, and a sentence."""
 
     reason: Reason
     details: str
@@ -91,7 +91,7 @@ class _Trouble:
 def _sort(
     settings: Settings, draft: Draft, people: Sequence[Candidate], now: int
 ) -> tuple[list[Contact], list[Exclusion], Notes]:
-    """Who gets it, who does not, and how many are to be looked at."""
+    """Who gets the message, who does not, and how many deserve a second look."""
     keys = [Person(each.number).key if each.number else None for each in people]
     everybody = set(filter(None, keys))
     recent = draft.data.recent or Recent(days=drafts.RECENT_DAYS, leave_out=True)
@@ -121,7 +121,7 @@ def _sort(
 
 
 class _Checks:
-    """What may keep somebody out, looked at in order; the first that does is the reason."""
+    """Reasons to leave somebody out, in the order in which they are checked; the first that applies is reported."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class _Checks:
 
 
 class _Message:
-    """The draft's message, held against one after the other."""
+    """The draft's message, checked against one person after another."""
 
     def __init__(self, settings: Settings, draft: Draft) -> None:
         self._common = list(draft.data.attachments)
@@ -167,12 +167,12 @@ class _Message:
         self._template = message_text.compile(text) if text.strip() else None
 
     def own_files(self, who: Candidate) -> list[str] | None:
-        """Ids of the attachments of this one, None for those of all."""
+        """Ids of this person's attachments; None if they get the common ones."""
         mine = self._by_name.get(who.file.casefold()) if self._own and who.file else None
         return [*self._common, mine] if mine else None
 
     def trouble(self, who: Candidate) -> _Trouble | None:
-        """Why it cannot be sent to them."""
+        """Why the message cannot be sent to this person."""
         if self._own and not who.file and not self._optional:
             return _Trouble(Reason.ATTACHMENT, "The row names no file.")
         if self._own and who.file and who.file.casefold() not in self._by_name:
@@ -201,7 +201,7 @@ def _lost(settings: Settings, row: Attachment) -> str:
 
 
 def _among(query: Any, column: Any, people: Iterable[PersonKey]) -> set[PersonKey]:
-    """Those of the people whom the query finds."""
+    """Those of the people that the query finds."""
     found: set[PersonKey] = set()
     for batch in peewee.chunked(sorted(people), BATCH):
         found |= {person for (person,) in tuples(query.where(column.in_(batch)))}
@@ -209,7 +209,7 @@ def _among(query: Any, column: Any, people: Iterable[PersonKey]) -> set[PersonKe
 
 
 def _lately(since: int, now: int) -> set[PersonKey]:
-    """Those who got a campaign since, or are in the queue of one made since; tests to oneself aside."""
+    """People who got a campaign since then, or are queued in one created since then. Test messages do not count."""
     open_jobs = [*sorted(MAY_RUN), JobState.SCHEDULED, JobState.PAUSED]
     queued = Message.select(Message.person).join(Job)
     queued = queued.where(
@@ -219,14 +219,14 @@ def _lately(since: int, now: int) -> set[PersonKey]:
 
 
 def _often(rules: pacing.Rules, people: Iterable[PersonKey], now: int) -> set[PersonKey]:
-    """Those who have got as many messages as one person may: they would be skipped when their turn comes."""
+    """People who have reached the per-person limit: they would be skipped when their turn comes."""
     if not rules.person_cap:
         return set()
     return _among(handovers.often(rules.person_cap, now - rules.person_window_ms, now), Handover.person, people)
 
 
 def _real() -> Any:
-    """Whether a job is more than a test message to oneself."""
+    """Whether a job is a campaign, not a test message."""
     return Job.kind.not_in(sorted(UNCAPPED))
 
 
@@ -234,8 +234,8 @@ def _real() -> Any:
 
 
 def forecast(settings: Settings, draft: Draft, people: int, now: int) -> Forecast:
-    """When the first and the last message go out, with the pace, windows and caps as they are now, and those who are
-    queued for the account already: running jobs take turns."""
+    """When the first and the last message will be sent, with the present pace, windows and caps, and with the other
+    messages queued for the account: running jobs take turns."""
     when = draft.data.when or When()
     account = when.account or settings.account
     rules = limits.rules_of(settings, account)
@@ -258,8 +258,8 @@ def forecast(settings: Settings, draft: Draft, people: int, now: int) -> Forecas
 
 
 def current(settings: Settings, draft: Draft, now: int) -> tuple[Report | None, list[Contact] | None]:
-    """(the latest report, who will get it; None when something was changed after the dry run). While it holds, its
-    times are those of now: limits, time zone and queue may have changed since it was made."""
+    """(the latest report, who will get the message; None if something was changed after the dry run). As long as it
+    holds, its times are recalculated: limits, time zone and queue may have changed since the dry run."""
     found, audience = drafts.report(draft), drafts.audience_frozen(draft)
     if found is not None and audience:
         found = found.model_copy(update=dict(forecast(settings, draft, len(audience), now)))
@@ -267,13 +267,13 @@ def current(settings: Settings, draft: Draft, now: int) -> tuple[Report | None, 
 
 
 def _others(account: str, until: int) -> Iterator[Job]:
-    """The account's jobs that take turns with one that begins then."""
+    """The account's jobs that would take turns with one starting then."""
     begun = Job.state.in_(sorted(MAY_RUN)) | ((Job.state == JobState.SCHEDULED) & (Job.schedule_at <= until))
     return iter(Job.select().where(Job.account == account, begun))
 
 
 def _opens(account: str, begins: int, now: int, rules: pacing.Rules, terms: pacing.Terms) -> pacing.Opening | None:
-    """When the account and the draft's window both let the first one out; None when they never agree."""
+    """When both the account and the draft's window allow the first message; None if they never agree."""
     found = pace.opening(account, now, rules)
     if begins > found.at:
         found = pacing.Opening(begins, pacing.Why.READY)
@@ -293,7 +293,7 @@ def _opens(account: str, begins: int, now: int, rules: pacing.Rules, terms: paci
 
 @dataclass(frozen=True)
 class Preview:
-    """A message as one of them gets it. error: why the text is wrong or cannot be sent to them, else ""."""
+    """The message as one person would get it. error: why the text is wrong or cannot be sent to them, else ""."""
 
     text: str
     error: str
@@ -301,7 +301,7 @@ class Preview:
 
 
 def preview(text: str, who: Contact | None, fields: Collection[str], captioned: bool) -> Preview:
-    """The text filled in for `who`, or as it stands where there is nobody."""
+    """The text filled in for `who`; the raw text if there is nobody."""
     if not text.strip():
         return Preview("", "")
     try:
@@ -322,10 +322,10 @@ def preview(text: str, who: Contact | None, fields: Collection[str], captioned: 
 
 
 def send_test(settings: Settings, draft_id: str, number: str, position: int, nonce: str, who: str, now: int) -> int:
-    """Send the message of one of those who will get it to a number of one's own, as a small job. Returns its id.
+    """Send one recipient's message to a number of one's own, as a small job. Returns its id.
 
-    nonce: of the form; the same one again, for the same number and message, is the same test.
-    Raises InvalidNumber, InvalidInput, EditConflict.
+    nonce: made by the form; the same one again, with the same number and message, is the same test. Raises
+    InvalidNumber, InvalidInput, EditConflict.
     """
     draft = drafts.find(draft_id)
     people = drafts.audience_frozen(draft)
@@ -337,7 +337,7 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
     text = draft.data.text or ""
     if text.strip():
         rendered = message_text.render(message_text.compile(text), row.fields, row.number)
-        text = text if "{{" in rendered or "{%" in rendered else rendered  # what a name says is no placeholder
+        text = text if "{{" in rendered or "{%" in rendered else rendered  # braces in a name are no placeholders
     audience = create.Audience([person], [], 0, "row", columns=drafts.fields(draft))
     asked = json.dumps(
         [draft_id, draft.version, nonce, person.number, [row.position, row.number, row.fields, row.attachments], text]

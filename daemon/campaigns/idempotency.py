@@ -1,7 +1,8 @@
-"""A write that is asked for twice with one Idempotency-Key happens once, and both are answered the same.
+"""A write that is requested twice with one Idempotency-Key happens once, and both requests get the same answer.
 
-The answer is kept in the transaction of the work itself: after a crash either both are there or neither. Keys belong
-to an operation and a caller, so two callers never meet. Only success is kept: what was refused may be tried again.
+The answer is stored in the transaction of the work itself: after a crash there are either both or neither. Keys belong
+to an operation and a caller, so two callers cannot collide. Only success is stored: a refused request may be tried
+again.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 LONGEST_KEY = 255
 KEEP_MS = 7 * 24 * 3_600_000
-ANYBODY = ""  # the caller of answers that were kept before callers were told apart
+ANYBODY = ""  # the caller of answers stored before callers were told apart
 
 
 class Replay(Exception):
@@ -35,9 +36,9 @@ class Replay(Exception):
 
 @dataclass(frozen=True)
 class Once:
-    """One request and the key it came with; without a key the work is simply done.
+    """One request and its Idempotency-Key; without a key the work is simply done.
 
-    operation: such as `POST /send`. digest: of all that was asked, see `digest`.
+    operation: such as `POST /send`. digest: of the whole request, see `digest`.
     """
 
     operation: str
@@ -47,7 +48,7 @@ class Once:
     dump: Callable[[Any], Any] = lambda answer: answer  # an answer as JSON
 
     def look(self, now: int) -> None:
-        """Raises Replay when this request was answered before, KeyReused when another one had its key."""
+        """Raises Replay if this request was answered before, KeyReused if the key was used for another one."""
         row = self._row(now) if self.key else None
         if row is None:
             return
@@ -58,7 +59,7 @@ class Once:
         raise Replay(row.response)
 
     def run(self, work: Callable[[], T], now: int) -> T:
-        """Do the work and keep its answer, in one transaction; the work must not wait for anything in it.
+        """Do the work and store its answer, in one transaction; the work must not wait for anything.
 
         Raises what the work raises, Replay and KeyReused.
         """
@@ -71,7 +72,7 @@ class Once:
                 answer = work()
                 KeptAnswer.update(response=self.dump(answer)).where(*self._mine()).execute()
         except peewee.IntegrityError:
-            self.look(now)  # the same request was served at the same time, and came first
+            self.look(now)  # the same request arrived at the same time, and was first
             raise
         return answer
 
@@ -88,7 +89,7 @@ class Once:
         )
 
     def _reserve(self, now: int) -> None:
-        """Whoever asks the same on PostgreSQL meanwhile waits here for the end of this transaction."""
+        """On PostgreSQL, the same request arriving meanwhile waits here until this transaction ends."""
         KeptAnswer.delete().where(KeptAnswer.created_at <= now - KEEP_MS).execute()
         KeptAnswer.create(
             operation=self.operation,
@@ -101,10 +102,10 @@ class Once:
 
 
 def valid_key(key: str) -> bool:
-    """Whether a caller may use it."""
+    """Whether a caller may use this key."""
     return 0 < len(key) <= LONGEST_KEY and key.isascii()
 
 
 def digest(*asked: Any) -> str:
-    """What makes a request the same one again: SHA-256 of all that it says, in whatever order its fields stand."""
+    """SHA-256 of the whole request, independent of the order of its fields."""
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()

@@ -22,21 +22,22 @@ def pause(job_id: int, who: str, now: int) -> Job:
 
 
 def resume(job_id: int, who: str, now: int) -> Job:
-    """Go on where it was paused, or wait for its time again if it has not begun. Raises NotFound, IllegalMove."""
+    """Continue where it was paused, or wait for its start time again if it has not begun. Raises NotFound,
+    IllegalMove."""
     found = job_moves.job(job_id)
     early = found.started_at is None and found.schedule_at is not None and found.schedule_at > now
     return job_moves.move(job_id, "reschedule" if early else "resume", who, now)
 
 
 def stop(job_id: int, who: str, now: int) -> Job:
-    """End it for good: what is still queued is cancelled. Raises NotFound, IllegalMove."""
+    """End it for good: queued messages are cancelled. Raises NotFound, IllegalMove."""
     return job_moves.move(job_id, "stop", who, now)
 
 
 def retry(job_id: int, who: str, now: int, search: str = "") -> tuple[Job, int]:
-    """Queue its failed messages again, those that the text finds (`recipients.Selection`); returns how many.
+    """Queue its failed messages again, or only those that the search finds (`recipients.Selection`); returns how many.
 
-    Raises NotFound, IllegalMove (none failed), InvalidInput (a text that cannot be searched for).
+    Raises NotFound, IllegalMove (none failed), InvalidInput (a search that is not possible).
     """
     with write():
         found = job_moves.job_to_move(job_id)

@@ -1,4 +1,4 @@
-"""What is known of a running job: its status, what it waits for, when it will be done."""
+"""How a job is doing: its status, what it waits for, and when it will be done."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Progress:
 
 
 def progress(settings: Settings, found: Job, now: int) -> Progress:
-    """How the job stands now."""
+    """The job's present state."""
     account = Account.get_or_none(Account.name == found.account)
     status, reason = _derive(found, account, now)
     limits = account_limits.own_rules(account, account_limits.rules(settings))
@@ -82,13 +82,13 @@ def progress(settings: Settings, found: Job, now: int) -> Progress:
 
 
 def _tells(status: str, opens: pacing.Opening) -> bool:
-    """Whether what it waits for is the job's to tell: before it has begun, only what is its own."""
+    """Whether to show what the job waits for: before it has begun, only its own window and cap."""
     own = opens.why in (pacing.Why.JOB_WINDOW, pacing.Why.JOB_CAP)
     return status == JobState.RUNNING or (status == JobState.PENDING and own)
 
 
 def _opening(found: Job, now: int, limits: pacing.Rules) -> pacing.Opening:
-    """When the job's next message may go out, as far as account and job are concerned; its turn aside."""
+    """When the account and the job's own limits allow its next message, ignoring turns between jobs."""
     opens = pace.opening(found.account, now, limits)
     if not found.window and not found.daily_cap:
         return opens
@@ -140,7 +140,7 @@ def explain(account: Account, now: int) -> str:
 
 
 def code(account: Account | None, now: int) -> str:
-    """What keeps it from sending, for a program: its state, `held.` with the hold, `no_sender` or `sender_stopped`."""
+    """Why the account cannot send, for a program: its state, `held.` with the hold, `no_sender` or `sender_stopped`."""
     if account is None:
         return "no_sender"
     if not directory.alive(account, now):

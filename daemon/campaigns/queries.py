@@ -17,7 +17,7 @@ PAGE = 100
 
 
 def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[Job], int | None]:
-    """Jobs, newest first, from below the cursor; and the cursor of the next page."""
+    """Jobs older than the cursor, newest first; and the cursor of the next page."""
     query = Job.select().order_by(Job.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(Job.id < cursor)
@@ -26,15 +26,14 @@ def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[Job], int | None]:
 
 
 def some_jobs(ids: Collection[int]) -> list[Job]:
-    """The jobs by those ids, as far as there are any."""
+    """The jobs with these ids, as far as they exist."""
     return list(Job.select().where(Job.id.in_(sorted(ids)))) if ids else []
 
 
 def messages_everywhere(
     state: str, cursor: int | None, limit: int = PAGE, job_id: int | None = None
 ) -> tuple[list[Message], int | None]:
-    """Messages of all jobs, or of one, in one state, oldest first, from behind the cursor; and the cursor of the next
-    page."""
+    """Messages in one state, of all jobs or of one, oldest first, after the cursor; and the cursor of the next page."""
     if state not in set(State):
         raise errors.InvalidInput(f"state is one of {', '.join(State)}.")
     jobs_with_any = Job.select(Job.id).where(getattr(Job, state) > 0)

@@ -1,6 +1,6 @@
-"""The recipients of one job: those in one state, those a text finds, a page at a time in file order.
+"""The recipients of one job: filtered by state or by a search, a page at a time in file order.
 
-Pages are asked for by the id they begin behind or end before, so the last of a million costs what the first does.
+Pages are addressed by the id they start after or end before, so the last of a million costs no more than the first.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Page:
-    """Some recipients, in file order. before, after: the cursors of the pages on either side, None where none is."""
+    """Some recipients, in file order. before, after: cursors of the neighbouring pages, None if there is none."""
 
     rows: list[Message]
     before: int | None
@@ -54,9 +54,9 @@ class Page:
 def page(
     job: Job, selection: Selection, after: int | None = None, before: int | None = None, limit: int = PAGE
 ) -> Page:
-    """The recipients behind the id `after`, or those that end before the id `before`, or the first ones.
+    """The recipients after the id `after`, those before the id `before`, or the first ones.
 
-    Raises InvalidInput (no such state, a text that cannot be searched for).
+    Raises InvalidInput (no such state, or a search that is not possible).
     """
     chosen = where(job, selection, after)
     if selection.state and not getattr(job, selection.state):
@@ -76,7 +76,7 @@ def page(
 
 
 def counts(job: Job, selection: Selection) -> dict[str, int]:
-    """How many recipients in each state the text finds; the selection's own state is left aside."""
+    """How many recipients the search finds in each state, whatever state is selected."""
     if not selection.search.strip():
         return {state.value: getattr(job, state.value) for state in State}
     state = peewee.fn.COALESCE(Message.state, "")  # not the column: SQLite would follow its index, row by row
@@ -115,7 +115,7 @@ def _end(job: Job, edge: Any) -> Any:
 
 
 def _phrases(search: str) -> list[str]:
-    """What has to be found: a number as one, else each word. Raises InvalidInput."""
+    """What to search for: a number as one phrase, otherwise each word. Raises InvalidInput."""
     text = " ".join(search.split())
     if len(text) > MAX_SEARCH:
         raise errors.InvalidInput(f"A search text can be at most {MAX_SEARCH} characters long.")
@@ -124,7 +124,7 @@ def _phrases(search: str) -> list[str]:
 
 
 def _digits(text: str) -> str:
-    """The digits of what may be a part of a number, "" for anything else."""
+    """The digits of what may be part of a number, "" for anything else."""
     plain = _BETWEEN_DIGITS.sub("", text)
     return "".join(str(unicodedata.decimal(sign)) for sign in plain) if plain.isdecimal() else ""
 
@@ -170,8 +170,8 @@ def _values(phrase: str, columns: list[str]) -> Any:
 
 
 def _contains(column: Any, text: str) -> Any:
-    """Whether it is in there, in capitals or small letters. Each database is asked for no more of that than needed:
-    SQLite knows the capitals of English only, and PostgreSQL is slow with those of all languages."""
+    """Whether the text contains it, ignoring case. Each database gets no more work than it needs: SQLite only knows
+    English capitals, and PostgreSQL is slow with those of all languages."""
     spelled, kind = {text}, "LIKE"
     if not text.isascii() and not on_postgres():
         spelled |= {text.lower(), text.upper(), text.title()}

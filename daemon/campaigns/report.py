@@ -1,4 +1,4 @@
-"""A job's report as a table, for CSV and spreadsheets: what stands in which column. Pure."""
+"""A job's report as a table, for CSV and spreadsheets. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def head(columns: Sequence[str]) -> list[str]:
 
 
 def _titles(columns: Sequence[str]) -> list[str]:
-    """The fields' titles: `_field` is added to one that is a title of the report's own, until no other has it."""
+    """The fields' titles; `_field` is appended to one that clashes with a column of the report, until it is unique."""
     taken, titles = {"row", "number", *REPORTED}, []
     for name in columns:
         title = name

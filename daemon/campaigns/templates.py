@@ -1,4 +1,4 @@
-"""Message texts kept for reuse."""
+"""Saved message texts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def find(template_id: int) -> Template:
 
 
 def keep(name: str, text: str, now: int, attachments: Sequence[str] = ()) -> Template:
-    """Keep a text under a name; the very same one again is the one that is there (a form that was sent twice).
+    """Save a text under a name. Saving the very same one again returns the one that exists (a form sent twice).
 
     Raises InvalidInput (the name is taken), TemplateError (a mistake in the text), NotFound (an attachment).
     """
@@ -59,7 +59,7 @@ def keep(name: str, text: str, now: int, attachments: Sequence[str] = ()) -> Tem
 def change(
     template_id: int, name: str, text: str, now: int, attachments: Sequence[str] = (), version: int | None = None
 ) -> Template:
-    """Save a template anew. version: of what the caller has read, None to save over whatever is there.
+    """Change a template. version: of what the caller has read, None to overwrite whatever is there.
 
     Raises NotFound, InvalidInput, TemplateError, and EditConflict when somebody has changed it since.
     """
@@ -79,7 +79,7 @@ def change(
 
 
 def delete(template_id: int) -> None:
-    """Forget a template; campaigns made from it keep their text. Raises NotFound."""
+    """Delete a template; campaigns made from it keep their text. Raises NotFound."""
     with write():
         if not Template.delete().where(Template.id == template_id).execute():
             find(template_id)
@@ -87,7 +87,7 @@ def delete(template_id: int) -> None:
 
 
 def _checked(name: str, text: str, attachments: Sequence[str]) -> dict[str, Any]:
-    """What a template's row holds. Raises InvalidInput, TemplateError, NotFound."""
+    """The values of a template's row. Raises InvalidInput, TemplateError, NotFound."""
     ids = list(dict.fromkeys(attachments))
     if len(ids) > MAX_ATTACHMENTS:
         raise errors.InvalidInput(f"A message takes up to {MAX_ATTACHMENTS} attachments.")

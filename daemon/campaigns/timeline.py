@@ -1,4 +1,4 @@
-"""How a job went over time: its outcomes in equal stretches, and how fast it sends."""
+"""A job over time: its outcomes in equal intervals, and how fast it sends."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from daemon.states import MAY_RUN, NOT_OUT, State
 SECOND_MS = 1_000
 HOUR_MS = 3_600 * SECOND_MS
 WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
-STRETCHES = 48  # at most so many are told apart
-FINER = 12  # the average looks at stretches so many times shorter, to leave the breaks out
-NOW_MS = 5 * 60 * SECOND_MS  # the rate "now" is that of so long
-BREAK_MS = 10 * 60 * SECOND_MS  # whatever is longer is no pause between two messages
+STRETCHES = 48  # the most intervals shown
+FINER = 12  # the average uses intervals this many times shorter, to leave out breaks
+NOW_MS = 5 * 60 * SECOND_MS  # the period of the rate "now"
+BREAK_MS = 10 * 60 * SECOND_MS  # anything longer is not a pause between two messages
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """What came of how many messages in the `width_ms` from `at` on."""
+    """How many messages had which outcome in the `width_ms` from `at` on."""
 
     at: int
     out: int = 0
@@ -40,7 +40,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Course:
-    """A job's stretches, without a gap from its first outcome to its last or to now; per hour: messages sent."""
+    """A job's intervals, without a gap from its first outcome to its last or to now; per hour: messages sent."""
 
     width_ms: int
     stretches: list[Stretch]
@@ -49,9 +49,9 @@ class Course:
 
 
 def course(job: Job, now: int) -> Course:
-    """What came of a job's messages from its start to its end, or to now while it runs.
+    """The outcomes of a job's messages from its start to its end, or to now while it runs.
 
-    Two grouped queries over (job, sent_at) and (job, state): 100,000 messages take some hundredths of a second.
+    Two grouped queries over (job, sent_at) and (job, state): a few hundredths of a second for 100,000 messages.
     """
     begun, ended = _ends(job, now)
     width = _width(ended - begun)
@@ -68,7 +68,7 @@ def course(job: Job, now: int) -> Course:
     found: dict[int, dict[str, int]] = defaultdict(lambda: {"out": 0, "accepted": 0, "failed": 0, "other": 0})
     for name, counts in [("out", _still_out(job, sent, fine)), *counted]:
         for at, count in counts:
-            # What a person settles long after the end is counted at the end.
+            # What a person settles long after the end counts at the end.
             found[min(max(at, begun), ended) // width * width][name] += count
     stretches = []
     if found:
@@ -97,7 +97,7 @@ def _newest_other(job: Job) -> int | None:
 
 
 def _width(ms: int) -> int:
-    """The shortest of the usual widths (ms) that needs no more than STRETCHES."""
+    """The shortest of the usual widths (ms) that needs at most STRETCHES intervals."""
     fitting = (width * SECOND_MS for width in WIDTHS_S if ms < (STRETCHES - 1) * width * SECOND_MS)
     day = WIDTHS_S[-1] * SECOND_MS
     return next(fitting, day * (1 + ms // (day * (STRETCHES - 1))))
@@ -108,7 +108,7 @@ def _kind(state: str) -> str:
 
 
 def _still_out(job: Job, sent: Mapping[int, int], width: int) -> list[tuple[int, int]]:
-    """Those of the sent ones of which no receipt has told since that they were not delivered."""
+    """Sent messages, without those that a later receipt reported as not delivered."""
     left = Counter(sent)
     if job.failed or job.expired:
         late = Message.state.in_([State.FAILED.value, State.EXPIRED.value]) & (Message.sent_at > 0)
@@ -117,7 +117,7 @@ def _still_out(job: Job, sent: Mapping[int, int], width: int) -> list[tuple[int,
 
 
 def _counted(job: Job, column: Any, width: int, which: Any) -> list[tuple[int, int]]:
-    """How many of the job's messages have that time in each stretch: (beginning, count), in order."""
+    """How many of the job's messages have that time in each interval: (start, count), in order."""
     stretch = column / width
     query = Message.select(stretch, peewee.fn.COUNT(peewee.SQL("*"))).where(Message.job == job.id, which)
     return sorted((int(n) * width, count) for n, count in tuples(query.group_by(peewee.SQL("1"))))
@@ -132,7 +132,7 @@ def _now(job: Job, now: int) -> float | None:
 
 
 def _average(sent: dict[int, int], fine: int) -> float | None:
-    """Messages an hour between the first and the last, what is longer than a break left out."""
+    """Messages per hour between the first and the last, ignoring breaks."""
     at = sorted(sent)
     gaps = [later - earlier for earlier, later in pairwise(at)]
     breaks = [gap - fine for gap in gaps if gap > max(BREAK_MS, 2 * fine)]

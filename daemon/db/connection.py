@@ -116,7 +116,7 @@ def write() -> Iterator[None]:
 
 @contextmanager
 def _untold_unless_made() -> Iterator[None]:
-    """A part of a transaction that is undone takes what it had to tell with it; see `after_commit`."""
+    """If part of a transaction is undone, what it would have reported is dropped as well; see `after_commit`."""
     waiting = proxy.database.obj._state.commit_callbacks
     told = len(waiting)
     try:
@@ -134,7 +134,7 @@ def available() -> Iterator[None]:
     except AWAY as error:
         raise _refused(error, False) from error
     except peewee.DatabaseError as error:
-        if type(error) is peewee.DatabaseError and not proxy.on_postgres():  # SQLite has come across a damaged page
+        if type(error) is peewee.DatabaseError and not proxy.on_postgres():  # SQLite found a damaged page
             raise inspection.unusable(str(error)) from error
         if not isinstance(error, peewee.DataError):
             raise

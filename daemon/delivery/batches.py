@@ -1,7 +1,7 @@
-"""Group commit: moves of messages that become ready at about the same time share a transaction.
+"""Group commit: moves that become ready at about the same time share a transaction.
 
-A transaction holds the lock of one job only (see `moves`), so it is one for each job. Each move is in a savepoint of
-its own: the refusal of one leaves the others. Where no other lane could join, nothing waits.
+A transaction locks one job only (see `moves`), so there is one per job. Each move has its own savepoint: if one is
+refused, the others are still made. If no other lane could join, nothing waits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from daemon.models import Message
 
 @dataclass
 class Entry:
-    """One move that waits. outcome: an exception, or None for done."""
+    """One waiting move. refused: why it was not made, None for done."""
 
     move: Callable[..., None]
     message: Message
@@ -42,9 +42,9 @@ class Batches:
         self._flush: asyncio.Task[None] | None = None
 
     async def run(self, move: Callable[..., None], message: Message, *what: Any, **terms: Any) -> None:
-        """Make the move now, with others where there are any. Raises what the move raises.
+        """Make the move, together with others if there are any. Raises what the move raises.
 
-        It waits GATHER_S at most before the transaction begins, and as long as one is under way.
+        It waits at most GATHER_S before its transaction begins, and while another one is under way.
         """
         if self._lanes.at_work <= 1:
             await self._db.timed(move, message, *what, **terms)
@@ -66,7 +66,7 @@ class Batches:
             self._flush = asyncio.create_task(self._write_all())
 
     async def _write_all(self) -> None:
-        """Write until nobody waits: what has become ready meanwhile need not wait for more."""
+        """Write until nothing waits: what became ready meanwhile goes out in the next transaction."""
         try:
             while self._waiting:
                 entries, self._waiting = self._waiting, []
@@ -80,7 +80,7 @@ class Batches:
         failed: BaseException | None = None
         try:
             await self._db.timed(together, entries)
-        except BaseException as error:  # whoever waits for it has to know
+        except BaseException as error:  # those who wait for it must be told
             failed = error
         for entry in entries:
             if entry.done.done():
@@ -110,7 +110,7 @@ def together(entries: list[Entry], now: int) -> None:
                         entry.move(entry.message, *entry.what, now=now, **entry.terms)
                 except (errors.AccountLost, errors.DatabaseBusy, errors.DatabaseUnusable):
                     raise
-                except Exception as error:  # it is this one's alone
+                except Exception as error:  # it concerns this move only
                     entry.refused = error
     except BaseException:
         for entry, values in zip(entries, before, strict=True):

@@ -1,12 +1,12 @@
-"""Failures in a row: are they the recipients' or the account's? A circuit breaker; pure.
+"""Failures in a row: are the recipients to blame, or the account? A circuit breaker; pure.
 
-A recipient's own failure stands alone: others get their message before and after it. When several different
-recipients fail in a row for one cause, the account or the page is to blame: it holds, and they keep their attempts,
-also those who had used them up. After the hold a single message is tried; only when one has gone through is the account
-trusted again.
+A recipient's own failure stands alone: people before and after it get their message. If several different recipients
+fail in a row for the same cause, the account or the page is to blame: the account holds, and they keep their attempts,
+even those who had used them up. After the hold a single message is tried; the account is trusted again only once one
+has gone through.
 
-That WhatsApp refuses somebody ("not on WhatsApp") is an answer, and mostly a true one. A run of refusals is suspect,
-however slowly it comes: then the account is asked for somebody who is known to be there, see `sender`.
+When WhatsApp says that somebody is "not on WhatsApp", that is usually true. But a run of such refusals is suspicious,
+however slowly it builds up: then the account looks for somebody who is known to be there, see `duties/canary.py`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from enum import Enum, auto
 
 from daemon.accounts.directory import Failing
 
-LIMIT = 5  # so many recipients in a row
-SPENT = 3  # or so many who used up their last attempt
+LIMIT = 5  # this many recipients in a row
+SPENT = 3  # or this many who used up their last attempt
 FIRST_HOLD_MS, LONGEST_HOLD_MS = 600_000, 3_600_000
-REFUSED_MS = 3 * 24 * 3_600_000  # a refusal that is older belongs to no run
+REFUSED_MS = 3 * 24 * 3_600_000  # older refusals do not belong to a run
 
 
 class Verdict(Enum):
@@ -37,7 +37,7 @@ class Failures:
         self._cause = ""
         self._run: dict[int, int] = {}  # message id: how many of its attempts were counted in this run
         self._failed: set[int] = set()  # since the last success, for any cause
-        self._spent: set[int] = set()  # of the run: those who have no attempt left
+        self._spent: set[int] = set()  # those of the run who have no attempt left
         self._excused: set[int] = set()
         self._holds = 0  # since the last success
         self._refused: dict[int, int] = {}  # message id: when (ms); since the last success
@@ -61,14 +61,14 @@ class Failures:
         return verdict
 
     def refuse(self, message_id: int, now_ms: int) -> None:
-        """WhatsApp says that this one cannot be reached; other causes are no run any more."""
+        """WhatsApp says that this person cannot be reached; this ends a run of any other cause."""
         self._cause, self._run, self._spent = "", {}, set()
         self._refused = {known: at for known, at in self._refused.items() if 0 <= now_ms - at < REFUSED_MS}
         self._refused[message_id] = now_ms
 
     @property
     def suspect(self) -> bool:
-        """Whether it is time to ask for somebody who is known to be there."""
+        """Whether to look for somebody who is known to be there."""
         return len(self._refused) >= LIMIT or bool(self._refused and self._holds)
 
     @property
@@ -86,12 +86,12 @@ class Failures:
         return min(FIRST_HOLD_MS * 2 ** (self._holds - 1), LONGEST_HOLD_MS), counted
 
     def success(self) -> None:
-        """A message has gone through, or somebody who is known to be there was: the account works."""
+        """A message has gone through, or somebody known to be there was found: the account works."""
         self._cause, self._run, self._failed, self._spent, self._holds = "", {}, set(), set(), 0
         self._refused = {}
 
     def dumps(self) -> Failing | None:
-        """All of it, for `loads`; None when there is nothing to remember."""
+        """Everything, for `loads`; None when there is nothing to remember."""
         if not (self._failed or self._refused or self._holds):
             return None
         return Failing(

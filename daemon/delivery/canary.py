@@ -1,4 +1,4 @@
-"""The canary: a message to oneself that shows whether WhatsApp Web still is as this program knows it."""
+"""The canary: a message to the account itself that shows whether WhatsApp Web still works as this program expects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AGAIN_MS = 600_000  # after one that failed
 
 
 def message(number: E164, now_ms: int) -> Outgoing:
-    """What goes to the account's own number: unlike any before it, with all that is hard to type."""
+    """The text for the account's own number: never the same twice, and with everything that is hard to type."""
     at = datetime.fromtimestamp(now_ms / 1000, UTC)
     return Outgoing(
         number,
@@ -32,9 +32,9 @@ async def fly(
 ) -> str | None:
     """Send it and read it back from the chat. Returns what is wrong, None when all is well.
 
-    held: whether the account is ours; where it is not any more, LeaseLost is raised. leaving: called right before it
-    is handed over; stayed: when it is certain then that nothing has left.
-    Raises AccountUnready, BrowserLost: they say nothing about the page.
+    held: whether the account is still ours; if not, LeaseLost is raised. leaving: called right before the hand-over;
+    stayed: called if it is then certain that nothing has left. Raises AccountUnready, BrowserLost: they say nothing
+    about the page.
     """
     try:
         mark = await transport.prepare(outgoing)
@@ -49,6 +49,6 @@ async def fly(
         return str(error)
     except (errors.AccountUnready, errors.BrowserLost, errors.LeaseLost):
         raise
-    except Exception as error:  # it does not work as it should, whatever it is
+    except Exception as error:  # something does not work as it should
         return f"It failed unexpectedly ({unforeseen.Unforeseen().tell(error, 'canary')})."
     return None if found.finding is Finding.SENT else found.evidence

@@ -72,7 +72,7 @@ def _anything_due(account: str, now: int, zone: str, known_only: bool) -> bool:
 
 
 def _due_again(account: str, now: int) -> None:
-    """Messages that were put off while the clock was ahead are due now: no wait is as long as theirs."""
+    """Messages that were postponed while the clock was ahead are due now: no real wait is that long."""
     with in_order():
         jobs = _put_off(account=account, farthest=now + LONGEST_WAIT_MS + AHEAD_MS).fetchall()
     for (job_id,) in jobs:
@@ -110,11 +110,11 @@ def _open(job_id: int, now: int) -> None:
     with write():
         if Job.update(state=target).where(Job.id == job_id, Job.state.in_(sources)).execute():
             after_commit(partial(log.info, "job.opened", job_id=job_id))
-            counters.end_if_done(job_id, now)  # where all of it was decided before its time
+            counters.end_if_done(job_id, now)  # if everything was decided before its start time
 
 
 def _job_with_work(known_only: bool, *columns: Any) -> Any:
-    """The runnable job of the account that has somebody due and has waited longest for its turn."""
+    """The runnable job of the account that has a message due and has waited longest for its turn."""
     waiting = _queued().where(eligibility.known(Message)) if known_only else _queued()
     first = waiting.order_by(Message.not_before, Message.id).limit(1)
     due = peewee.Expression(first, peewee.OP.LTE, param("now"))
@@ -127,7 +127,8 @@ def _job_with_work(known_only: bool, *columns: Any) -> Any:
 
 
 def _had_its_turn() -> Any:
-    """When the job last had its turn; a time ahead of now is none, else all others would go first until then."""
+    """When the job last had its turn. A time in the future counts as never; otherwise all others would go first until
+    then."""
     return peewee.Case(None, [(Job.claimed_at > param("now"), 0)], Job.claimed_at)
 
 
@@ -179,7 +180,7 @@ def _room(job: Job, limit: int, now: int, zone: str) -> int:
     if opens.at <= now and job.daily_cap:
         left = handovers.count_of_job(job.account, job.id, now - pacing.DAY_MS, now)
         room = min(limit, job.daily_cap - left - job.claimed)
-    if opens.at > now or room <= 0:  # with the cap's last ones in hand it is soon seen what becomes of them
+    if opens.at > now or room <= 0:  # the last messages under the cap are in hand: their outcome is known soon
         _put_aside(id=job.id, at=max(opens.at, now + LOOK_AGAIN_MS), zone=zone)
         return 0
     return room

@@ -1,4 +1,4 @@
-"""A claimed message as the transport takes it: text rendered, attachments found."""
+"""A claimed message in the form that the transport takes: text rendered, attachments found."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _compiled = lru_cache(8)(template.compile)  # a job's text is the same for every
 
 
 def outgoing(settings: Settings, message: Message, to_send: bool = True) -> Outgoing:
-    """What the recipient is to get: the job's text with their fields, and their own files or the job's.
+    """What the recipient gets: the job's text with their fields, and their own files or the job's.
 
-    to_send: the files have to be there; to look for it in the chat their names will do. Raises AttachmentLost.
+    to_send: the files must exist; to look for the message in the chat, their names are enough. Raises AttachmentLost.
     """
     text = message.job.text
     if text.strip():

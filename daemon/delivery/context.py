@@ -1,4 +1,4 @@
-"""What an engine's duties share."""
+"""What the duties of an engine share."""
 
 from __future__ import annotations
 
@@ -57,19 +57,19 @@ class Context:
         self.listening = Listening(settings, transport, self.db, self.gap, self.owning.holds)
 
     def begin_anew(self) -> None:
-        """The transport has come up, in a life that knows nothing of the one before."""
+        """The transport has come up again and knows nothing of its life before."""
         self.standing.look_soon()
         self.listening.begin_anew()
 
     async def gap(self, delay_ms: tuple[int, int]) -> pacing.Gap:
-        """The pause after the next message, of a job or of settings with these delays."""
+        """The pause after the next message, for a job or settings with these delays."""
         streak, slow = await self.db.timed(directory.pace, self.account)
         return pacing.gap(pacing.slowed(delay_ms, slow), streak, self.rules, self.dice)
 
     async def set_pace(self, gap: pacing.Gap) -> None:
-        """The pause begins now."""
+        """Start the pause now."""
         await self.db.timed(pace.set_pace, self.account, gap=gap)
 
     def opens(self, now: int) -> bool:
-        """Whether pace, caps and quiet hours let something out now; on the database's thread."""
+        """Whether pace, caps and quiet hours allow a message now; on the database thread."""
         return pace.opening(self.account, now, self.rules).at <= now

@@ -1,4 +1,4 @@
-"""A job's counters: they move by deltas with the messages, and are compared, never recounted."""
+"""A job's counters: they change by deltas together with the messages, and are checked, never recounted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 def shift(job_id: int, deltas: Mapping[State, int], at: int) -> None:
-    """Move the job's counters, and complete it when nobody is left to send."""
+    """Change the job's counters, and complete the job when no message is left to send."""
     changes = {state.value: delta for state, delta in deltas.items() if delta}
     if not changes:
         return

@@ -1,4 +1,4 @@
-"""The database as a sender reaches it: on one thread of its own, and only as long as the account is its own."""
+"""The database as the sender reaches it: on a thread of its own, and only while it owns the account."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class DatabaseThread:
-    """Work that is run there, one piece after another. owning: under whose ownership; ousted: why the account is
+    """Runs work there, one piece after another. owning: the ownership it runs under; ousted: why the account was
     lost."""
 
     def __init__(self, settings: Settings, waits: Waits) -> None:
@@ -33,8 +33,8 @@ class DatabaseThread:
         self._waits, self._patience_s = waits, settings.lease_s
 
     async def call(self, work: Callable[..., T], *arguments: Any, **options: Any) -> T:
-        """Run one piece of database work there. Raises AccountLost, and the sender ends then."""
-        context = contextvars.copy_context()  # the log's ids go along
+        """Run one piece of database work there. Raises AccountLost, which ends the sender."""
+        context = contextvars.copy_context()  # keeps the ids for the log
 
         def run() -> T:
             with connection.available(), ownership.by(self.owning.tenure):
@@ -45,12 +45,12 @@ class DatabaseThread:
         except errors.AccountLost as error:
             self.owning.lost(error)
             self.ousted = error
-            self._waits.stop.set()  # whoever goes on after this error: not for long
+            self._waits.stop.set()  # whoever ignores this error stops soon
             raise
 
     async def timed(self, work: Callable[..., T], *arguments: Any, **options: Any) -> T:
-        """Like `call`, with `now=` the time at which the work begins: it may be the database that has to be asked for
-        it, and only its thread may ask."""
+        """Like `call`, with `now=` the time at which the work begins. The time may have to be read from the database,
+        which only its thread may do."""
 
         def at_once(*given: Any, **others: Any) -> T:
             return work(*given, now=clock.now_ms(), **others)
@@ -62,9 +62,9 @@ class DatabaseThread:
         return await self.call(clock.now_ms)
 
     async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """The outcome of `write`; it is known and must be written down, so a busy database is asked again.
+        """Call `write` again while the database is busy: its outcome is known and must be stored.
 
-        Gives up after a lease's time; the message is then still `sending` and will be looked up.
+        Gives up after the length of a lease; the message is then still `sending` and will be looked up.
         """
         give_up = timing.monotonic() + self._patience_s
         while True:

@@ -1,4 +1,4 @@
-"""Who may be written to now: suppression, the frequency cap, known chats, a job's own window and cap."""
+"""Who may be messaged now: suppression, per-person limit, known chats, a job's own window and cap."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from daemon.db.proxy import database, on_postgres
 from daemon.models import UNCAPPED, Job, Message, Suppression
 from daemon.states import OUT, TAKEN, PersonKey
 
-PERSON = 0x7065_7273  # any number that is ours: the advisory locks of those who are about to write to one person
-SURELY_THERE = 3  # that many are asked for where nobody seems to be there
+PERSON = 0x7065_7273  # an arbitrary number: the advisory locks of senders about to message one person
+SURELY_THERE = 3  # this many are looked up when nobody seems to be there
 OPTED_OUT = "is on the suppression list"
 
 
 def known(message: Any) -> Any:
-    """Whether the account has written to the message's recipient before, and WhatsApp took it."""
+    """Whether the account has messaged this recipient before and WhatsApp took it."""
     earlier = Message.alias()
     return peewee.fn.EXISTS(
         earlier.select(peewee.Value(1)).where(
@@ -28,7 +28,7 @@ def known(message: Any) -> Any:
 
 
 def job_opening(job: Job, now: int, zone: str) -> pacing.Opening:
-    """The earliest time that the job's own window and daily cap allow, and which of them it waits for."""
+    """The earliest time that the job's own window and daily cap allow, and which of the two it waits for."""
 
     def nth_newest(n: int, since: int) -> int | None:
         return handovers.nth_newest_of_job(job.account, job.id, n, since, now)
@@ -37,12 +37,12 @@ def job_opening(job: Job, now: int, zone: str) -> pacing.Opening:
 
 
 def terms(job: Job) -> pacing.Terms:
-    """What limits the job beside its account."""
+    """The job's own limits, in addition to its account's."""
     return pacing.Terms(pacing.window(job.window), job.daily_cap)
 
 
 def barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> str | None:
-    """Why this person may not be written to now; None when they may."""
+    """Why this person may not be messaged now; None if they may."""
     if _opted_out(person=message.person).fetchone():
         return OPTED_OUT
     if not rules.person_cap or job.kind in UNCAPPED:
@@ -55,7 +55,7 @@ def barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> str | N
 
 
 def lock_person(person: PersonKey) -> None:
-    """Wait for who else is about to write to this person: each of two accounts would not see the other's message."""
+    """Wait for anybody else who is about to message this person: two accounts would not see each other's message."""
     if on_postgres():  # on SQLite the transaction has locked the whole database already
         database.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (PERSON, person))
 
@@ -66,7 +66,7 @@ def _opted_out() -> Any:
 
 
 def surely_there(account: str) -> list[Message]:
-    """The account's last messages that WhatsApp's server ticked, to different people, the newest first: these are on
+    """The account's last messages that WhatsApp's server ticked, to different people, newest first: these people are on
     WhatsApp."""
     mine = (Message.account == account, Message.state.in_(sorted(OUT)), Message.submitted_at.is_null(False))
     newest = Message.select(Message, Job).join(Job).where(*mine, Message.mark.is_null(False))

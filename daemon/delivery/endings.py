@@ -1,4 +1,4 @@
-"""How a message leaves its lane: by one move of the outbox, whatever it is."""
+"""How a message leaves its lane: always by one move."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from daemon.states import Hold
 
 log = structlog.get_logger()
 
-IN_USE_MS, IN_USE_MOST_MS = 300_000, 3_600_000  # how long a message waits for a person who writes in that chat
-IN_USE_END_MS = 86_400_000  # after so long it fails: somebody has left that text there
+IN_USE_MS, IN_USE_MOST_MS = 300_000, 3_600_000  # how long a message waits while a person types in that chat
+IN_USE_END_MS = 86_400_000  # after this long it fails: somebody has left that text there
 
 
 class Endings:
-    """The moves that end a message's time in hand."""
+    """The moves that end a message's time in its lane."""
 
     def __init__(
         self,
@@ -43,8 +43,8 @@ class Endings:
         self._fileless: int | None = None  # the job of the last recipient whose own file was missing
 
     async def move(self, lane: Lane, move: Callable[..., None], what: Any, **terms: Any) -> None:
-        """End it with this move; a lost lease changes nothing. Raises DatabaseBusy: it could not be written down, and
-        when its lease has run out it is rescued or looked up."""
+        """End it with this move; a lost lease changes nothing. Raises DatabaseBusy if it could not be stored; once its
+        lease has run out, the message is rescued or looked up."""
         try:
             await self._db.persist(partial(self._batches.run, move, lane.message, what, **terms))
         except errors.LeaseLost:
@@ -55,13 +55,13 @@ class Endings:
         self.drop(lane)
 
     def drop(self, lane: Lane) -> None:
-        """It is not ours any more."""
+        """Let go of it: it is no longer ours."""
         self._lanes.close(lane)
         if lane.doubt and (self._lanes.free or not self._lanes.doubtful):
             self._standing.no_longer(Hold.STUCK_ON_CLOCK)
 
     async def retry(self, lane: Lane, why: str) -> None:
-        """Count the attempt, unless a run of these says that the account is to blame: it holds then."""
+        """Count the attempt, unless a run of failures shows that the account is to blame: then the account holds."""
         most, wait_ms = self._settings.max_attempts, round(self._settings.retry_after_s * 1000)
         verdict = self._trouble.judge(lane.message, why, most)
         counted = verdict is Verdict.COUNT
@@ -73,9 +73,9 @@ class Endings:
         await self._trouble.keep()
 
     async def give_back_after_loss(self, lane: Lane) -> None:
-        """A browser that dies is not the recipient's fault, unless it dies again and again with the same message.
+        """A browser crash is not the recipient's fault, unless it happens again and again with the same message.
 
-        Counted in the history: this process, too, ends when its browser is lost too often.
+        Counted in the history, because this process also ends when its browser crashes too often.
         """
         once, again = "the browser broke down before anything left", "the browser broke down each time it was tried"
         count, _ = await self._db.call(moves.put_aside, lane.message, once, again)
@@ -85,7 +85,7 @@ class Endings:
             await self.move(lane, moves.release, once)
 
     async def wait_for_person(self, lane: Lane, why: str) -> None:
-        """Somebody writes in the recipient's chat: come back later, and give up when that text stays for a day."""
+        """Somebody is typing in the recipient's chat: come back later, and give up if that text stays for a day."""
         now = await self._db.now()
         _, begun = await self._db.call(moves.put_aside, lane.message, why)
         waited_ms = max(now - begun, 0) if begun else 0
@@ -96,9 +96,9 @@ class Endings:
             await self.move(lane, moves.release, why, wait_ms=wait_ms)
 
     async def without_file(self, lane: Lane, why: str) -> None:
-        """A file is not there, or not as it was uploaded. The job waits for a person; everybody keeps their place.
+        """A file is missing or was changed since its upload. The job waits for a person; everybody keeps their place.
 
-        Where it is one recipient's own file, only they go without; when the next one's is missing, too, the job waits.
+        If it is one recipient's own file, only they are skipped; if the next one's is missing as well, the job waits.
         """
         message = lane.message
         own = message.attachments is not None
@@ -110,5 +110,5 @@ class Endings:
             await self.move(lane, moves.release, why)
 
     def files_found(self) -> None:
-        """The next recipient whose own file is missing is the first again."""
+        """Start counting missing personal files again."""
         self._fileless = None

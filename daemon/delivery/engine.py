@@ -36,7 +36,7 @@ class Engine:
 
     def __init__(self, settings: Settings, transport: Transport, dice: Random | None = None) -> None:
         self.context = context = Context(settings, transport, dice or Random())
-        # What a person asks comes first. The doubtful go before what is new: with one lane nothing else is sent then.
+        # A person's commands come first. Doubtful messages go before new ones: with one lane nothing else is sent then.
         self._duties: list[Duty] = [
             Commands(context),
             Inbox(context, held=True),
@@ -47,7 +47,7 @@ class Engine:
             Send(context),
         ]
         self._rescued_at = 0.0
-        self._crashes = 0  # steps in a row that failed for a reason that nobody foresaw
+        self._crashes = 0  # steps in a row that failed for an unforeseen reason
 
     def stop(self) -> None:
         """Finish or release the messages in hand, close the transport, and let `run` return."""
@@ -80,12 +80,12 @@ class Engine:
         return 0
 
     async def _end(self, heartbeat: asyncio.Task[None]) -> None:
-        """Whatever ended it: let the lanes end, close the transport, and give the account up."""
+        """However it ended: let the lanes finish, close the transport, and give up the account."""
         context = self.context
         context.waits.stop.set()
         try:
             await context.lanes.end(2 * timing.STOP_GRACE_S)
-        except errors.DatabaseBusy as error:  # the next life looks it up
+        except errors.DatabaseBusy as error:  # the next sender looks it up
             log.warning("database.busy", reason=str(error))
         except (errors.AccountLost, Stopping):
             pass
@@ -97,7 +97,7 @@ class Engine:
             context.db.close(self._sign_off)
 
     async def _own(self, sole: bool | None) -> None:
-        """Own the account from now on, and say that its sender is coming up."""
+        """Take the account, and report that its sender is starting."""
         context = self.context
         if await context.owning.obtain(sole, context.waits.pause_or_stop):
             context.standing.hold = await context.db.timed(directory.open_account, context.account)
@@ -108,7 +108,7 @@ class Engine:
         self.context.begin_anew()
 
     def _sign_off(self) -> None:
-        """From now on nobody drives the account; on the database thread, whose connection ends with it."""
+        """Report that nobody drives the account any more; on the database thread, whose connection then ends."""
         tenure = self.context.owning.tenure
         try:
             if tenure:
@@ -120,8 +120,8 @@ class Engine:
         connection.close()
 
     async def _step_or_pause(self) -> None:
-        """A step; one that fails is tried again, also for a reason that nobody foresaw, but not for ever: after
-        MOST_CRASHES in a row the error is raised, the process ends, and supervisord starts another one."""
+        """Take a step. One that fails is tried again, even for an unforeseen reason, but not for ever: after
+        MOST_CRASHES in a row the error is raised, the process ends, and supervisord starts a new one."""
         try:
             await self._step()
         except errors.DatabaseBusy as error:
@@ -139,7 +139,7 @@ class Engine:
         await self.context.waits.pause(timing.LOOK_S)
 
     async def _step(self) -> None:
-        """Look, then do what the first duty finds that has something to do; wait where none has."""
+        """Look at the account, then run the first duty that has something to do; wait if none has."""
         context = self.context
         context.lanes.reap()
         if context.upkeep.broken:
@@ -155,21 +155,21 @@ class Engine:
         await context.waits.pause(timing.POLL_S if context.standing.open else timing.LOOK_S)
 
     async def _rescue(self) -> None:
-        """Once in a lease's time: take back what no living sender holds, of any account."""
+        """Once per lease: take back messages that no living sender holds, of any account."""
         if timing.monotonic() - self._rescued_at >= self.context.settings.lease_s:
             await self.context.db.timed(rescue.rescue)
             await self._take_over(sole=False, proved=self.context.transport.exclusive)
 
     async def _take_over_all(self) -> None:
-        """What an earlier sender of this account held, now that it is ours: that one has ended, or lost its lease."""
+        """Take over what an earlier sender of this account held: it has ended, or lost its lease."""
         tenure, exclusive = self.context.owning.tenure, self.context.transport.exclusive
         proved = tenure is not None and tenure.proved
         await self._take_over(exclusive or not proved, exclusive and proved)
 
     async def _take_over(self, sole: bool, proved: bool) -> None:
-        """What a dead sender of this account held as `sending` becomes doubtful here.
+        """A message that a dead sender of this account held as `sending` becomes doubtful here.
 
-        Where its death is not proved it may only sleep, and send when it wakes: a person decides then.
+        If its death is not proved, it may only be suspended and send when it wakes: then a person decides.
         """
         context = self.context
         self._rescued_at = timing.monotonic()
@@ -177,7 +177,7 @@ class Engine:
         for message in taken:
             lane = context.lanes.open(message)
             lane.out = True
-            if lane.task:  # ours all the time, and its lease could not be renewed: it goes on
+            if lane.task:  # it was ours all along, only its lease could not be renewed: it continues
                 continue
             if proved:
                 lane.doubt = lane.doubt or Doubt(crashed=True)
@@ -185,7 +185,7 @@ class Engine:
                 await context.endings.move(lane, moves.lose, "its sender fell silent while it was sending")
 
     async def _beat(self) -> None:
-        """Renew the leases of what is in hand, six times within a lease, and say that the sender lives."""
+        """Renew the leases of the messages in hand, six times within a lease, and report that the sender is alive."""
         context = self.context
         while True:
             await asyncio.sleep(min(context.settings.lease_s / 6, timing.REPORT_S))
@@ -200,7 +200,7 @@ class Engine:
             except errors.DatabaseBusy as error:
                 log.warning("lease.extend_failed", reason=str(error))
             except errors.AccountLost:
-                return  # the database thread has seen to the rest
+                return  # the database thread has done the rest
 
     def _renew(self, now: int) -> None:
         with connection.write():

@@ -15,7 +15,7 @@ BATCH = 500
 
 
 def enqueue(job: Job, recipients: Iterable[Recipient], who: str, at: int) -> None:
-    """Store one pending message for each recipient; the caller's transaction makes it whole with the job."""
+    """Store one pending message for each recipient, in the transaction that creates the job."""
     rows = [
         {
             "job": job,

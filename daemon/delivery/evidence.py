@@ -1,7 +1,7 @@
-"""What a chat looked like when nobody could tell whether a message had gone out: kept for the person who decides.
+"""What a chat looked like when it was unclear whether a message had gone out: kept for the person who decides.
 
-It shows what a person has written, to whom only those who may decide: viewers read the finding alone. It is deleted
-DECIDED_MS after the look, once nobody has to decide by it any more, and after KEEP_MS whatever became of it.
+It shows what people have written, and only to those who may decide: viewers see the finding alone. It is deleted
+DECIDED_MS after the look once the decision is made, and after KEEP_MS in any case.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def screenshot(message_id: int) -> bytes:
 
 
 def prune(now: int) -> int:
-    """Delete what has been of use; returns how many looks."""
+    """Delete evidence that is no longer needed; returns how many looks."""
     undecided = Message.select(peewee.Value(1)).where(Message.id == Evidence.message, Message.state == State.UNCERTAIN)
     decided = (Evidence.at < now - DECIDED_MS) & ~peewee.fn.EXISTS(undecided)
     with write():

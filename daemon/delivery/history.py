@@ -46,17 +46,15 @@ def record() -> Any:
 
 
 def ended_by(message_id: int, lease: str, target: State) -> bool:
-    """Whether the holder of this lease has brought the message there itself, and so out of its hand.
-
-    A stop in between makes `cancelled` of what was `pending`; to the sender both are the same.
-    """
+    """Whether the holder of this lease has itself brought the message to that state. If the job was stopped in between,
+    `pending` has become `cancelled`; to the sender both are the same."""
     there = REQUEUED if target in REQUEUED else {target}
     made = Event.select().where(*_under(message_id, lease), Event.who == "sender", Event.target.in_(there))
     return bool(made.exists())
 
 
 def settled(message_id: int, lease: str) -> bool:
-    """Whether a receipt has taken the message out of the hand that held this lease."""
+    """Whether a receipt has settled the message while this lease held it."""
     return bool(Event.select().where(*_under(message_id, lease), Event.who == RECEIPT).exists())
 
 

@@ -1,10 +1,9 @@
-"""The sender listens between two messages: what people have answered, and who wants nothing more.
+"""Replies: between two messages, the sender reads what people have answered and who has opted out.
 
-Whoever wrote STOP may be told so once. That message goes to somebody who is on the suppression list, so it is no
-message of a campaign, and it cannot become one: its text is a setting, its number comes from an entry that a reply to
-this account has made less than an hour ago (`replies.to_confirm`), and no address of the API or page leads here. That
-it goes out is committed before it does (`replies.confirm`), for good: after a crash it may never have arrived, but
-nobody gets it twice.
+Whoever wrote STOP may get one confirmation. It goes to somebody on the suppression list, so it is not a message of a
+campaign and cannot become one: its text is a setting, its number comes from an entry that a reply to this account made
+less than an hour ago (`replies.to_confirm`), and no address of the API or page leads here. It is committed before it is
+sent (`replies.confirm`), for good: after a crash it may never have arrived, but nobody gets it twice.
 """
 
 from __future__ import annotations
@@ -33,20 +32,20 @@ from daemon.transports.protocol import Heard, Inbox, Outgoing, Transport, Unread
 log = structlog.get_logger()
 
 EVERY_S = 20.0  # between two looks at the list of chats
-CHATS = 3  # unread ones that are opened in one look, at most: a sender has to send, too
-AGAIN_S = 600.0  # until a chat that stays unread, though it was looked at, is looked at anew
+CHATS = 3  # the most unread chats opened in one look: a sender has to send, too
+AGAIN_S = 600.0  # until a chat that stays unread after a look is looked at again
 PRUNE_S = 3600.0
-STORE_AGAIN_S = 0.25  # between two tries to store what was heard, while the sender ends
-TRIES = 3  # to tell somebody that nothing more comes, while nothing has left; to read a chat that was opened before
+STORE_AGAIN_S = 0.25  # between two attempts to store replies while the sender ends
+TRIES = 3  # to confirm an opt-out while nothing has left; to read a chat that was opened before
 
-OF_THE_CHAT = (errors.TransportError, LookupError, ValueError, TypeError, AttributeError)  # also mistakes of ours
+OF_THE_CHAT = (errors.TransportError, LookupError, ValueError, TypeError, AttributeError)  # including bugs of ours
 
 Guard = Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a chat looks in the list; there may be several that look alike."""
+    """How a chat looks in the list; several may look alike."""
 
     title: str
     number: E164 | None
@@ -60,17 +59,17 @@ class Look:
 
 @dataclass
 class Task:
-    """A chat to be read. entry: of `reading`, where it was opened before."""
+    """A chat to read. entry: its entry in `opened_chats`, if it was opened before."""
 
     chat: Unread
     entry: int | None = None
 
 
 class Listening:
-    """One account's ears.
+    """Reads one account's replies.
 
-    What was heard is kept here until it is stored: WhatsApp shows it only once. gap: the pause after a
-    message. held: whether the account is this sender's.
+    What was read is kept here until it is stored, because WhatsApp shows it as unread only once. gap: the pause after a
+    message. held: whether this sender owns the account.
     """
 
     def __init__(
@@ -88,25 +87,26 @@ class Listening:
         self._confirmation = settings.stop_confirm.strip()
         self._delay_ms = (round(settings.delay_min * 1000), round(settings.delay_max * 1000))
         self._rules = limits.rules(settings)
-        self._kept: deque[Heard] = deque()  # heard, and not stored yet
-        self._settled: dict[Look, tuple[int, float]] = {}  # how many chats of that look need not be opened, until when
-        self._opened: Counter[Look] = Counter()  # in the last look, in vain: it may be unread no more, or still be so
+        self._kept: deque[Heard] = deque()  # read, and not stored yet
+        self._settled: dict[Look, tuple[int, float]] = {}  # how many chats of that look to skip, and until when
+        self._opened: Counter[Look] = Counter()  # opened in vain in the last look
         self._before: Counter[Look] = Counter()  # the unread chats of the last look
         self._read_at: dict[str, float] = {}  # title of an unread chat: when one of that title was read last
-        self._latest = True  # whether the chat that was open last is to be read once more
-        self._more, self._rested = False, False  # chats were left over by the last look; others had their turn since
+        self._latest = True  # whether to read the chat that was open last once more
+        self._more, self._rested = False, False  # the last look left chats over; other duties had their turn since
         self._tries: Counter[str] = Counter()
-        self._failed: Counter[int] = Counter()  # entry of `reading`: in vain
-        self._untold = bool(self._confirmation)  # whether somebody may have to be told
+        self._failed: Counter[int] = Counter()  # entry of `opened_chats`: how often it could not be read
+        self._untold = bool(self._confirmation)  # whether an opt-out may have to be confirmed
         self._unforeseen = unforeseen.Unforeseen()
         self._looked_at = self._pruned_at = float("-inf")
 
     def begin_anew(self) -> None:
-        """The page has come up: what came into the chat that was open before may not have been heard."""
+        """The page has come up: messages in the chat that was open before may have been missed."""
         self._latest = True
 
     async def overheard(self) -> None:
-        """Store what stood in chats that were opened for another reason; right before `submit` asks who may get it.
+        """Store what was read in chats that were opened for another reason, right before `submit` checks who may be
+        messaged.
 
         Raises DatabaseBusy: it is kept, and nothing may be submitted before it is stored.
         """
@@ -115,8 +115,8 @@ class Listening:
         await self._store()
 
     async def finish(self, within_s: float) -> None:
-        """The sender ends: what was heard is stored still, if the database takes it in that time. What is not, is read
-        again by the next life, as long as its chat is one of those in `reading`, or was written to last."""
+        """The sender is ending: store what was read, if the database takes it in time. The rest is read again by the
+        next sender, as long as its chat is in `opened_chats` or was messaged last."""
         try:
             async with asyncio.timeout(within_s):
                 while True:
@@ -128,17 +128,18 @@ class Listening:
             pass
 
     async def turn(self, guarded: Guard, graced: Guard, tell: bool = True) -> bool:
-        """Nothing is in hand, or the account is held: listen, if it is time to; whether anything was done.
+        """Read replies if it is time to, while nothing is in hand or the account is held; returns whether anything was
+        done.
 
-        guarded: runs what may be given up when the sender is stopped; graced: likewise, after a moment. tell: whether
-        somebody may be told that nothing more comes. Raises BrowserLost, DatabaseBusy, and what they raise.
+        guarded: runs work that may be dropped when the sender is stopped; graced: likewise, after a moment. tell:
+        whether opt-outs may be confirmed. Raises BrowserLost, DatabaseBusy, and what guarded and graced raise.
         """
         await self._store()
         if time.monotonic() - self._looked_at >= EVERY_S or (self._more and self._rested):
             self._rested = False
             try:
                 await self._listen(guarded, graced)
-            finally:  # counted from its end: however long it takes, there is time to send in between
+            finally:  # counted from its end, so that there is always time to send in between
                 self._looked_at = time.monotonic()
             if time.monotonic() - self._pruned_at >= PRUNE_S:
                 self._pruned_at = time.monotonic()
@@ -148,7 +149,7 @@ class Listening:
         return tell and self._untold and await self._tell(guarded, graced)
 
     async def _listen(self, guarded: Guard, graced: Guard) -> None:
-        """Look at all chats; read some of those that may be answers. What is left over has its turn soon."""
+        """Look at the list of chats and read some that may be answers. The rest gets its turn soon."""
         self._more = False
         if self._inbox is None:
             return
@@ -167,7 +168,7 @@ class Listening:
                 continue
             except errors.BrowserLost:
                 raise
-            except OF_THE_CHAT as error:  # the others are read all the same
+            except OF_THE_CHAT as error:  # the others are still read
                 log.warning("reply.unread", why=self._why(error))
                 await self._failed_again(task)
                 known = False
@@ -185,7 +186,7 @@ class Listening:
             known = {Person(task.chat.number).key for task in found if task.chat.number}
             if number and Person(number).key not in known:
                 found.append(Task(Unread("", number, 0)))
-            for task in found:  # an entry from here on, so that none is forgotten where this look comes to no end
+            for task in found:  # an entry for each, so that none is forgotten if this look is cut off
                 if task.entry is None:
                     task.entry = await self._db.timed(opened_chats.begin, self._account, task.chat)
                 else:
@@ -194,11 +195,10 @@ class Listening:
         return found
 
     async def _wanted(self, unread: list[Unread]) -> list[Unread]:
-        """Those of the unread chats that are to be opened: first where somebody is seen to ask for a stop, then those
-        that were read longest ago."""
+        """Which unread chats to open: first those whose preview asks to stop, then those read longest ago."""
         looks = Counter(Look.at(chat) for chat in unread)
         now = time.monotonic()
-        for look, opened in self._opened.items():  # in vain: how many of these are still there as they were?
+        for look, opened in self._opened.items():  # how many of those opened in vain are still there unchanged?
             self._settle(look, min(opened, max(0, looks[look] - (self._before[look] - opened))), now)
         self._opened.clear()
         self._before = looks
@@ -211,7 +211,7 @@ class Listening:
         self._read_at = {title: at for title, at in self._read_at.items() if title in titles}
         left = Counter({look: count for look, (count, _) in self._settled.items()})
         new: list[Unread] = []
-        for chat in reversed(unread):  # the newest of those that look alike was not looked at yet, if any was not
+        for chat in reversed(unread):  # of those that look alike, the newest is the one not looked at yet
             look = Look.at(chat)
             if left[look]:
                 left[look] -= 1
@@ -233,7 +233,7 @@ class Listening:
         self._settled[look] = before + count, until
 
     async def _read(self, inbox: Inbox, task: Task, graced: Guard) -> bool:
-        """Open a chat, read it, store what stands there; whether it is known whose chat it is."""
+        """Open a chat, read it and store its messages; returns whether it is known whose chat it is."""
         chat = task.chat
         landmarks = await self._db.timed(replies.landmarks, self._account, chat)
         if task.entry is None:
@@ -253,7 +253,7 @@ class Listening:
         return taken.proved
 
     async def _failed_again(self, task: Task) -> None:
-        """It cannot be read, or only in part, and may be unread no more: it is tried TRIES times."""
+        """It could not be read, or only in part, and may not be unread any more: it is tried TRIES times."""
         if task.entry is None:
             return
         self._failed[task.entry] += 1
@@ -262,18 +262,19 @@ class Listening:
             await self._db.call(opened_chats.forget, task.entry)
 
     async def _store(self) -> replies.Taken:
-        """Store all that was heard; what came of the last of it. Raises DatabaseBusy: it is kept, and stored later."""
+        """Store everything that was read; returns the result of the last part. Raises DatabaseBusy: it is kept and
+        stored later."""
         taken = replies.Taken()
         while self._kept:
             try:
                 taken = await self._db.timed(replies.take, self._account, self._kept[0], self._further)
             except errors.DatabaseBusy:
-                self._untold = bool(self._confirmation)  # a part of it may be stored
+                self._untold = bool(self._confirmation)  # part of it may be stored
                 log.warning("reply.kept", count=len(self._kept))
                 raise
             except (errors.DatabaseUnusable, errors.AccountLost):
                 raise
-            except Exception as error:  # it would fail each time, and block all others
+            except Exception as error:  # it would fail every time and block all others
                 self._unforeseen.tell(error, "listen")
                 log.error("reply.refused")
             self._untold |= taken.opted_out and bool(self._confirmation)
@@ -281,7 +282,7 @@ class Listening:
         return taken
 
     async def _tell(self, guarded: Guard, graced: Guard) -> bool:
-        """Tell one of those who wrote STOP, when the account's pace allows it."""
+        """Confirm one opt-out, when the account's pace allows it."""
         waiting: list[E164] = await self._db.timed(replies.to_confirm, self._account)
         number = next((each for each in waiting if self._tries[each] < TRIES), None)
         if number is None:

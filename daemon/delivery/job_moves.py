@@ -23,7 +23,7 @@ def job(job_id: int) -> Job:
 
 
 def job_to_move(job_id: int) -> Job:
-    """The job, and nobody else moves it or its messages until the transaction ends. Raises NotFound."""
+    """The job, locked with its messages until the transaction ends. Raises NotFound."""
     return _job(locked(Job.select().where(Job.id == job_id)), job_id)
 
 

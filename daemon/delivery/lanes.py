@@ -1,8 +1,8 @@
 """The messages that a sender has in hand: each in a lane of its own, with its lease, its deadline and its doubt.
 
-As many messages are in flight as the transport takes at once (`Transport.concurrency`): the browser has one lane. A
-message that is stuck or doubtful blocks its own lane and no other. What an earlier sender left behind may need more
-lanes than there are; then no new message is claimed until enough of it is settled.
+There are as many messages in flight as the transport takes at once (`Transport.concurrency`): the browser has one lane.
+A message that is stuck or doubtful blocks only its own lane. What an earlier sender left behind may need more lanes
+than there are; then no new message is claimed until enough of it is settled.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Lanes:
         self._ended: list[asyncio.Task[None]] = []
 
     def open(self, message: Message) -> Lane:
-        """Take the message in hand. Where it is already, that lane goes on, under the lease it has now."""
+        """Take the message in hand. If it already is, its lane continues under the new lease."""
         lane = self._lanes.get(message.id)
         if lane is None:
             lane = self._lanes[message.id] = Lane(message, 0.0)
@@ -85,12 +85,12 @@ class Lanes:
         return lane
 
     def extend_deadline(self, lane: Lane, size: int = 0) -> None:
-        """Keep the lease alive for one more send, but not for ever. size: of what is to be uploaded, in bytes."""
+        """Keep the lease alive for one more send, but not for ever. size: bytes to upload."""
         send_s = 2 * self._send_timeout_s + timing.SPARE_S + size / timing.UPLOAD_BYTES_S
         lane.deadline = timing.monotonic() + send_s
 
     def close(self, lane: Lane) -> None:
-        """The message is not in hand any more."""
+        """Let go of the message."""
         if self._lanes.get(lane.message.id) is lane:
             del self._lanes[lane.message.id]
 
@@ -107,7 +107,7 @@ class Lanes:
 
     @property
     def clear(self) -> bool:
-        """Whether nothing is in hand but what others go on beside."""
+        """Whether nothing is in hand except what others may pass."""
         return all(lane.aside for lane in self._lanes.values())
 
     @property
@@ -131,7 +131,7 @@ class Lanes:
     # What is done in them
 
     def start(self, lane: Lane, work: Coroutine[Any, Any, None]) -> None:
-        """Do this with the lane's message; what it raises is raised by `reap`."""
+        """Run this work in the lane; what it raises is raised by `reap`."""
         task = lane.task = asyncio.create_task(work)
         self._working.add(task)
 
@@ -143,7 +143,7 @@ class Lanes:
         task.add_done_callback(ended)
 
     async def one_ends(self) -> None:
-        """Wait for a lane to end what it does. Where others may go on beside it, the wait lasts LOOK_S at most."""
+        """Wait until the work of one lane ends; LOOK_S at most if others may pass it."""
         if self._working and not self._ended:
             limit_s = timing.LOOK_S if self.concurrency > 1 else None
             await asyncio.wait(self._working, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
@@ -160,14 +160,14 @@ class Lanes:
                 raise error
 
     async def end(self, within_s: float) -> None:
-        """The sender ends: wait for what the lanes do, which ends with it, and cancel what does not in time."""
+        """The sender is ending: wait for the lanes' work, and cancel what does not end in time."""
         if self._working:
             await asyncio.wait(self._working, timeout=within_s)
         await self.cancel()
         self.reap()
 
     async def cancel(self) -> None:
-        """Give up at once whatever is being done."""
+        """Cancel all work at once."""
         working = list(self._working)
         for task in working:
             task.cancel()
@@ -177,7 +177,7 @@ class Lanes:
     # Leases
 
     def to_renew(self) -> list[Message]:
-        """Those whose leases are to be kept alive now."""
+        """The messages whose leases are to be kept alive now."""
         now = timing.monotonic()
         return [lane.message for lane in self._lanes.values() if now < lane.deadline]
 

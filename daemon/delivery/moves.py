@@ -22,18 +22,18 @@ from daemon.states import IN_HAND, JOB_MOVES, MAY_RUN, MOVES, NOT_OUT, Ack, JobS
 from daemon.transports.protocol import Lookup, Mark, Receipt
 
 log = structlog.get_logger()
-MANY_EVENTS = 200  # of one message: more than a day of coming back to it makes
-LONGEST_WAIT_MS = pacing.DAY_MS  # before another try; what waits for longer was put off while the clock was ahead
+MANY_EVENTS = 200  # of one message: more than a day of postponing it makes
+LONGEST_WAIT_MS = pacing.DAY_MS  # before another attempt; anything longer was stored while the clock was ahead
 _UNTRIED = {"error": None, "accepted_at": None, "expires_at": None, "sent_at": None}
 ANEW: dict[str, Any] = {"attempts": 0, "not_before": 0, **_UNTRIED}  # queued as if it had never been tried
 NEVER_LEFT = frozenset({"requeue", "retry", "fail", "cancel"})  # moves out of `sending` that say so: proved, or certain
 
 
 def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacing.Rules = NO_RULES) -> None:
-    """Commit that the message may be out from now on, with what the chat looks like, and pace the account.
+    """Commit that the message may be out from now on, with the chat's last message as its mark, and pace the account.
 
-    Raises LeaseLost when it, or the account, is no longer ours; IllegalMove when its job was paused or stopped, or the
-    person opted out or got as many messages as one may (rules.person_cap), since the claim: release() it then.
+    Raises LeaseLost when it, or the account, is no longer ours; IllegalMove when, since the claim, its job was paused
+    or stopped, or the person opted out or reached the per-person limit (rules.person_cap): release() it then.
     """
     with moving(message):
         state = job_state(message.job_id)
@@ -51,7 +51,7 @@ def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacin
 
 
 def job_state(job_id: int) -> JobState:
-    """The job's state, which holds until the transaction ends; the first thing it does, see above."""
+    """The job's state, locked until the transaction ends; must come first in it, see above."""
     return JobState(_job_state_of(id=job_id).fetchone()[0])
 
 
@@ -61,11 +61,11 @@ def _job_state_of() -> Any:
 
 
 def confirm(message: Message, receipt: Receipt, now: int, gap: pacing.Gap | None = None) -> None:
-    """WhatsApp's server has it: `sent`, and on to `delivered` or `read` where the receipt says so. Where it was only
-    taken it is `accepted`: nobody holds it any more, and what comes next are receipts.
+    """WhatsApp's server has it: `sent`, and on to `delivered` or `read` if the receipt says so. If it was only taken,
+    it is `accepted`: nobody holds it any more, and receipts follow.
 
-    gap: the pause from now on, for a sender; the one that `submit` set has run since. A message that a receipt has
-    moved on meanwhile stays as it is.
+    gap: the pause that begins now; the one that `submit` set has run since then. A message that a receipt has moved on
+    meanwhile stays as it is.
     """
     with moving(message):
         known = {"transport_id": receipt.transport_id}
@@ -84,7 +84,7 @@ def confirm(message: Message, receipt: Receipt, now: int, gap: pacing.Gap | None
 
 
 def _learn(message: Message, receipt: Receipt) -> None:
-    """Keep what the answer alone tells, where a receipt was faster: by its id later ones are matched."""
+    """A receipt was faster: keep what only the answer tells, the id by which later receipts are matched."""
     told: dict[str, Any] = {}
     if message.transport_id is None:
         told["transport_id"] = receipt.transport_id
@@ -99,17 +99,15 @@ def _learn(message: Message, receipt: Receipt) -> None:
 
 
 def release(message: Message, why: str, now: int, wait_ms: int = 0) -> None:
-    """Give a claimed message back untried, not due again before `wait_ms` from now.
-
-    Whoever opted out meanwhile is skipped at the next claim.
-    """
+    """Put a claimed message back untried, due again in `wait_ms`. If the person has opted out meanwhile, they are
+    skipped at the next claim."""
     changes: dict[str, Any] = {"not_before": now + wait_ms} if wait_ms else {}
     back_to_queue(message, "release", why, now, attempts=message.attempts - 1, **changes)
 
 
 def put_aside(message: Message, *whys: str) -> tuple[int, int]:
-    """How often in a row the message went back to the queue for one of these reasons, and since when (UTC epoch ms;
-    0: it did not)."""
+    """How often in a row the message went back to the queue for one of these reasons, and since when (UTC epoch ms; 0:
+    never)."""
     count = begun = 0
     for event in Event.select().where(Event.message == message).order_by(Event.id.desc()).limit(MANY_EVENTS):
         if event.move in ("release", "retry") and event.why in whys:
@@ -120,8 +118,8 @@ def put_aside(message: Message, *whys: str) -> tuple[int, int]:
 
 
 def withdraw(message: Message, why: str, now: int) -> None:
-    """As release(), when the answer to submit() never came and nothing was handed over: whether it was committed
-    or not, the message is queued again."""
+    """Like release(), when submit() got no answer and nothing was handed over: whether it was committed or not, the
+    message is queued again."""
     with moving(message):
         job_state(message.job_id)
         held = (Message.id == message.id) & (Message.lease == message.lease)
@@ -130,14 +128,14 @@ def withdraw(message: Message, why: str, now: int) -> None:
 
 
 def requeue(message: Message, why: str, now: int) -> None:
-    """A crash in `sending`, and the chat proves that it never went out: queue it again, attempt given back."""
+    """A crash in `sending`, and the chat proves that it was never sent: queue it again and give the attempt back."""
     back_to_queue(message, "requeue", why, now, attempts=message.attempts - 1)
 
 
 def retry(message: Message, why: str, now: int, max_attempts: int, wait_ms: int, counted: bool = True) -> None:
-    """Tried in vain: due again after a wait that doubles with each attempt, or failed when none is left.
+    """The attempt failed: due again after a wait that doubles each time, or failed when no attempt is left.
 
-    counted: whether the recipient may be to blame; else the attempt is given back.
+    counted: whether the recipient may be to blame; otherwise the attempt is given back.
     """
     if counted and message.attempts >= max_attempts:
         fail(message, why, now)
@@ -148,10 +146,10 @@ def retry(message: Message, why: str, now: int, max_attempts: int, wait_ms: int,
 
 
 def forgive(attempts: Mapping[int, int], why: str, now: int) -> int:
-    """Give each of these messages so many attempts back: it was the account's trouble. Who waits keeps their place, who
-    has failed gets it back, also in a job that is completed meanwhile; in one that was stopped nobody does.
+    """Give these messages their attempts back: the account was to blame. Waiting ones keep their place; failed ones are
+    queued again, even if their job has completed since, but not if it was stopped. Returns how many were changed.
 
-    Returns how many it was. Raises AccountLost where another sender owns the account by now: it judges for itself.
+    Raises AccountLost if another sender owns the account by now: it makes its own judgement.
     """
     count = 0
     for message_id, given in sorted(attempts.items()):
@@ -180,13 +178,13 @@ def _reopen(job_id: int) -> None:
 
 
 def fail(message: Message, why: str, now: int) -> None:
-    """This recipient will not get this message, for the reason given."""
+    """This recipient will not get the message, for the reason given."""
     with moving(message):
         apply(message, "fail", why, "sender", now, error=why)
 
 
 def lose(message: Message, why: str, now: int, found: Lookup | None = None) -> None:
-    """Nobody can tell whether it went out: a person decides, by what the chat looked like (`found`)."""
+    """It is unclear whether it was sent: a person decides, with what the chat looked like (`found`)."""
     with moving(message):
         apply(message, "lose", why, "sender", now, error=why)
         if found:
@@ -194,7 +192,7 @@ def lose(message: Message, why: str, now: int, found: Lookup | None = None) -> N
 
 
 def back_to_queue(message: Message, name: str, why: str, now: int, who: str = "sender", **changes: Any) -> None:
-    """Back to the queue, or cancelled when the job was stopped meanwhile."""
+    """Back to the queue, or cancelled if the job was stopped meanwhile."""
     with moving(message):
         if job_state(message.job_id) is JobState.STOPPED:
             name, changes = "cancel", {"attempts": changes.get("attempts", message.attempts)}
@@ -219,12 +217,12 @@ def decide(message: Message, name: str, who: str, now: int) -> None:
 
 
 def cancel_pending(job: Job, who: str, now: int) -> int:
-    """Cancel all that is still queued of a stopped job; returns how many."""
+    """Cancel everything that is still queued of a stopped job; returns how many."""
     return _sweep(job, "cancel", State.PENDING, "the job was stopped", who, now)
 
 
 def resend_failed(job: Job, who: str, now: int, only: Any = None) -> int:
-    """Queue a job's failed messages again, those that meet the condition `only`, their attempts anew; returns how
+    """Queue a job's failed messages again, those that meet the condition `only`, with fresh attempts; returns how
     many."""
     return _sweep(job, "resend", State.FAILED, None, who, now, only, **ANEW)
 
@@ -250,17 +248,17 @@ def _sweep(
 
 
 class _MadeBefore(Exception):
-    """The history has this move, made under this very lease: it was committed and the answer was lost."""
+    """The history already has this move under this very lease: it was committed, and the answer was lost."""
 
 
 class _SettledMeanwhile(Exception):
-    """A receipt has moved it on while it was in this hand: what became of it is known, and the late answer changes
+    """A receipt has settled the message while it was in this hand: its outcome is known, and the late answer changes
     nothing."""
 
 
 @contextmanager
 def moving(message: Message) -> Iterator[None]:
-    """One transaction that moves the message; rolled back, the message in memory is what it was, too."""
+    """One transaction that moves the message; if it is rolled back, the message in memory is restored as well."""
     before = dict(message.__data__)
     try:
         with write():

@@ -1,7 +1,7 @@
-"""Chats that are opened to be read: WhatsApp counts them as read at once, so nothing there would show them again.
+"""Chats that are opened to be read: WhatsApp marks them as read at once, so they would not show as unread again.
 
-That a chat is about to be opened is committed before it is; that its rows are stored, after. Whatever ends the sender
-in between, the next one reads it once more.
+Before a chat is opened, that is committed; after its messages are stored, that is, too. If the sender ends in between,
+the next one reads it again.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from daemon.models import OpenedChat
 from daemon.states import E164, PersonKey
 from daemon.transports.protocol import Unread
 
-MOST = 20  # of an account that are read again
+MOST = 20  # the most chats of an account that are read again
 
 
 def begin(account: str, chat: Unread, now: int) -> int:
-    """Commit that this chat is being opened; returns the entry's id."""
+    """Commit that this chat is about to be opened; returns the entry's id."""
     person = Person(chat.number).key if chat.number else PersonKey("")
     same = [OpenedChat.account == account, OpenedChat.person == person]
     if not chat.number:
@@ -31,27 +31,27 @@ def begin(account: str, chat: Unread, now: int) -> int:
 
 
 def reopen(entry: int) -> None:
-    """It is to be read once more, whether or not it was stored before."""
+    """Read it once more, whether or not it was stored before."""
     with write():
         OpenedChat.update(stored=False).where(OpenedChat.id == entry).execute()
 
 
 def end(account: str, entry: int) -> None:
-    """All that stood in it is stored. It stays noted until another one is: it is still open, and what comes in now is
-    counted as read as well."""
+    """Everything in it is stored. The entry stays until another chat is done: this one is still open, and what comes in
+    now is marked as read as well."""
     with write():
         OpenedChat.delete().where(OpenedChat.account == account, OpenedChat.stored).execute()
         OpenedChat.update(stored=True).where(OpenedChat.id == entry).execute()
 
 
 def forget(entry: int) -> None:
-    """It was not opened after all, or cannot be any more."""
+    """Drop the entry: the chat was not opened after all, or cannot be any more."""
     with write():
         OpenedChat.delete().where(OpenedChat.id == entry).execute()
 
 
 def unfinished(account: str, latest: bool) -> list[tuple[int, Unread]]:
-    """What was opened and not stored, oldest first, each with its entry's id; latest: also the one that was open
+    """Chats that were opened and not stored, oldest first, each with its entry's id; latest: also the one opened
     last."""
     query = OpenedChat.select().where(OpenedChat.account == account)
     if not latest:

@@ -1,8 +1,8 @@
-"""The sender's side of owning its account: it is obtained at the start, renewed while it runs, and lost at worst.
+"""The sender's side of owning its account: take it at the start, renew it while running, and possibly lose it.
 
-Waiting for another owner ends within a lease's time: by its sign-off, by a lease that ran out, by a row that did not
-change for a whole lease (the account is ours then), or, mostly, by a heartbeat of that owner: it lives, and this
-sender is refused.
+Waiting for another owner lasts at most one lease. It ends when that owner signs off, its lease runs out, its row has
+not changed for a whole lease (then the account is ours), or, most often, when its heartbeat shows that it is alive:
+then this sender is refused.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Owning:
         self.tenure: ownership.Tenure | None = None
 
     async def obtain(self, sole: bool | None, pause: Callable[[float], Awaitable[None]]) -> bool:
-        """Own the account; whether it has become ours in this call. sole: see `ownership.take`; with None it stays as
-        it is where the transport's lock will tell more. pause: waits, and raises what ends the wait.
+        """Take the account; returns whether this call made it ours. sole: see `ownership.take`; with None the row is
+        left alone if the transport's lock will tell more. pause: waits, and raises what ends the wait.
 
-        Raises AccountInUse when another sender drives it.
+        Raises AccountInUse when another sender drives the account.
         """
         if self.tenure:
             return False
@@ -80,12 +80,12 @@ class Owning:
         return self.tenure is not None and self._clock() < self._until
 
     def lost(self, error: errors.AccountLost) -> None:
-        """Another sender owns it: from now on nothing of this one leaves."""
+        """Another sender owns the account: from now on this one sends nothing."""
         if self.holds():
             log.error("account.lost", reason=str(error))
         self._until = 0.0
 
     def end(self) -> None:
-        """This process drives the account no more."""
+        """This process no longer drives the account."""
         if self.tenure:
             ownership.forget(self.tenure)

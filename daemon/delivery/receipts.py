@@ -1,8 +1,8 @@
-"""What WhatsApp reports of messages after their hand-over, or before the answer to it came: receipts move them on.
+"""Receipts: what WhatsApp reports about messages after their hand-over, or even before the answer to it.
 
-Receipts come late, more than once and in any order, so the order does not matter: of all that are told of a hand-over
-the one furthest down counts (sent, expired, failed, delivered, read). Of an earlier hand-over than the last one it
-counts only that the person got it: what they have need not go out again.
+Receipts come late, more than once and in any order, so the order does not matter: of all receipts for one hand-over the
+one furthest along counts (sent, expired, failed, delivered, read). For an earlier hand-over than the last, only the
+fact that the person got it counts: then it need not be sent again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MANY = 500
 
 
 class Outcome(Enum):
-    """What came of a receipt."""
+    """The effect of a receipt."""
 
     MOVED = auto()  #: the message is in another state now
     KNOWN = auto()  #: it told nothing new, or nothing that counts any more
@@ -52,9 +52,9 @@ class Outcome(Enum):
 
 
 def take(account: str, updates: Sequence[StatusUpdate], now: int) -> list[Outcome]:
-    """Apply what was reported to the account, all in one transaction; to repeat it changes nothing.
+    """Apply the receipts of an account, all in one transaction; repeating it changes nothing.
 
-    Raises DatabaseBusy: nothing is applied then.
+    Raises DatabaseBusy: then none was applied.
     """
     with write():
         found = [_find(account, update) for update in updates]
@@ -66,10 +66,8 @@ def take(account: str, updates: Sequence[StatusUpdate], now: int) -> list[Outcom
 
 
 def expire_due(now: int) -> int:
-    """Messages that were accepted or sent, and not delivered in their time to live, have expired; returns how many.
-
-    Nobody promises a receipt for that. One that comes nevertheless still counts.
-    """
+    """Expire messages that were accepted or sent but not delivered within their time to live; returns how many.
+    WhatsApp may never send a receipt for that. One that comes later still counts."""
     late = (Message.expires_at < now - EXPIRY_GRACE_MS, Message.state.in_([State.ACCEPTED.value, State.SENT.value]))
     moved = 0
     while True:
@@ -81,7 +79,7 @@ def expire_due(now: int) -> int:
 
 
 def _find(account: str, update: StatusUpdate) -> tuple[int, int] | None:
-    """(job, message) that it is of: by our own id, else by WhatsApp's."""
+    """The (job, message) of a receipt: by our own id, otherwise by WhatsApp's."""
     if update.message_id is not None:
         this = Message.id == update.message_id
     elif update.transport_id is not None:
@@ -147,7 +145,7 @@ def _earlier_times(message: Message, status: Status, at: int) -> dict[str, int]:
 
 
 def _adopt(message: Message, update: StatusUpdate) -> dict[str, Any]:
-    """WhatsApp's id, where the answer that would have told it has not come."""
+    """WhatsApp's id, if the answer that would have told it has not come."""
     if update.transport_id is None or update.transport_id == message.transport_id:
         return {}
     if message.transport_id is None:

@@ -1,7 +1,7 @@
-"""What people answer: kept for a while beside the message it answers, and heeded when it says STOP.
+"""Replies: stored for a while next to the message they answer, and acted on if they say STOP.
 
-Only chats count that a message of ours has gone to within ANSWERS_MS. Nothing of other chats is kept, nor are they
-opened for it: an account's phone has private chats, too.
+Only chats count to which we sent a message within ANSWERS_MS. Nothing else is stored, and no other chat is opened for
+it: an account's phone has private chats, too.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ log = structlog.get_logger()
 # A reply as this room hands it out.
 ReplyRow = Reply
 
-ANSWERS_MS = 30 * pacing.DAY_MS  # so long after a message of ours what comes is taken for its answer, and is shown
+ANSWERS_MS = 30 * pacing.DAY_MS  # this long after our message, incoming messages count as answers and are shown
 KEEP_MS = 90 * pacing.DAY_MS
-CONFIRM_WITHIN_MS = 3_600_000  # later nobody is told any more that nothing more comes
+CONFIRM_WITHIN_MS = 3_600_000  # after this an opt-out is no longer confirmed
 PAGE = 50
-LONGEST = 4_000  # characters of a reply that are kept
+LONGEST = 4_000  # characters of a reply that are stored
 WROTE_STOP = "wrote STOP"
-LANDMARKS = 3  # rows of each kind by which a chat is known again
-ANSWERABLE = sorted({*REACHED, State.EXPIRED})  # that one expired is nobody's proof that they did not get it
+LANDMARKS = 3  # messages of each kind by which a chat is recognised
+ANSWERABLE = sorted({*REACHED, State.EXPIRED})  # an expired message may still have been delivered
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What came of rows that were seen. new: replies that were stored; opted_out: whether one put somebody on the
+    """The result of reading a chat. new: replies that were stored; opted_out: whether one put somebody on the
     suppression list; proved: whether it is known whose chat it is."""
 
     new: int = 0
@@ -50,11 +50,11 @@ class Taken:
 
 
 def worth_opening(account: str, chats: Iterable[Unread], further: frozenset[str], now: int) -> list[Unread]:
-    """Those of the unread chats that are, as far as the list of chats tells, of somebody we have written to.
+    """The unread chats that, as far as the list shows, are with people we have messaged.
 
-    A chat with a name is recognised by what it was called when we wrote, or by a field of the recipient. Where the
-    list shows that somebody asks us to stop, the message may be older, and the name another one by now.
-    further: of the settings (`stopwords.more`).
+    A chat with a name is recognised by what it was called when we wrote, or by a field of the recipient. If the preview
+    asks us to stop, the message may be older and the name may have changed since. further: additional stop words of the
+    settings.
     """
     since = now - ANSWERS_MS
     return [chat for chat in chats if _worth(account, chat, since, optout.asks_to_stop(chat.preview, further))]
@@ -93,13 +93,16 @@ def _last_to(account: str, person: PersonKey, since: int, reached: bool = False)
 
 
 def take(account: str, heard: Heard, further: frozenset[str], now: int) -> Taken:
-    """Store what is new in a chat, with the message it answers. Whoever says STOP is on the suppression list before
-    that, in a transaction that waits for nothing: the next claim, and the next submit, see it.
+    """Store what is new in a chat, with the message it answers.
 
-    A chat is theirs whose messages of ours stand in it, by their ids; only where none does is it the number's that
-    its title shows, which may be in another notation than it was given to us in. A STOP is heeded also where no message
-    of ours went to within ANSWERS_MS: it stands in the chat of somebody that a campaign is about to write to. To repeat
-    it changes nothing. Raises DatabaseBusy.
+    Whoever says STOP is put on the suppression list first, in a transaction that waits for nothing: the next claim and
+    the next submit see it.
+
+    A chat belongs to the person whose messages of ours are in it, by their ids. Only if there are none, it belongs to
+    the number in its title, which may be written differently than we got it. STOP also counts if no message of ours
+    went there within ANSWERS_MS: a campaign may be about to message that person.
+
+    Repeating it changes nothing. Raises DatabaseBusy.
     """
     since = now - ANSWERS_MS
     sent = _sent(account, [said.key for said in heard.rows if said.own])
@@ -180,7 +183,7 @@ def _key(said: Said) -> str:
 
 
 def _storable(text: str) -> str:
-    """Without what no database takes: zero bytes, and halves of a sign that a text was cut in."""
+    """The text without what no database stores: zero bytes, and halves of a character that was cut in two."""
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
@@ -220,7 +223,8 @@ def last_written(account: str) -> E164 | None:
 
 
 def to_confirm(account: str, now: int) -> list[E164]:
-    """Numbers of those whose reply to this account put them on the list a short while ago, and who were not told."""
+    """Numbers of people whose reply to this account put them on the list a short while ago, and who got no
+    confirmation."""
     rows = Suppression.select(Suppression.number).where(*_unconfirmed(account, now)).order_by(Suppression.created_at)
     return [number for (number,) in tuples(rows.limit(20))]
 
@@ -239,9 +243,9 @@ def _unconfirmed(account: str, now: int) -> tuple[Any, ...]:
 
 
 def confirm(account: str, number: E164, now: int) -> bool:
-    """Commit that this person is told now; False when they were told, or are not to be told any more.
+    """Commit that this person gets the confirmation now; False if they got it already, or should not get it any more.
 
-    Before the hand-over, as with any message; but nothing ever takes it back: who comes second gets False.
+    This comes before the hand-over, as with any message, but nothing ever undoes it: a second caller gets False.
     """
     with write():
         due = Suppression.update(confirmed_at=now).where(Suppression.number == number, *_unconfirmed(account, now))
@@ -307,7 +311,7 @@ def describe(row: Reply) -> Answered:
 
 
 def prune(now: int) -> int:
-    """Delete what is older than KEEP_MS; returns how many. Of a STOP the row's id is kept, without who wrote it."""
+    """Delete replies older than KEEP_MS; returns how many. Of a STOP the row's id is kept, without who wrote it."""
     old = Reply.at < now - KEEP_MS
     with write():
         stops = Reply.select(Reply.account, Reply.key).where(old, Reply.stop)

@@ -1,4 +1,4 @@
-"""What a dead sender held: queued again, or looked up in the chat, by which phase it died in."""
+"""Messages of a dead sender: queued again, or looked up in the chat, depending on the phase in which it died."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from daemon.states import IN_HAND, State
 
 log = structlog.get_logger()
 
-LONGEST_LEASE_MS = pacing.DAY_MS  # that the settings allow
-SILENCE_MS = pacing.DAY_MS  # of a sender that was sending; then a person decides
+LONGEST_LEASE_MS = pacing.DAY_MS  # the longest that the settings allow
+SILENCE_MS = pacing.DAY_MS  # silence of a sender that was sending; after that a person decides
 
 
 def take_over(account: str, now: int, lease_ms: int, sole: bool) -> list[Message]:
-    """Rescue what a dead sender of the account held: claimed messages are queued again at once, the
-    `sending` ones come back, leased to the caller, to be looked up in the chat.
+    """Rescue what a dead sender of the account held: claimed messages are queued again at once; `sending` ones are
+    returned, leased to the caller, to be looked up in the chat.
 
-    sole: the caller alone may drive the account (it holds its lock), so leases that still run are dead too.
+    sole: only the caller can drive the account (it holds its lock), so leases that still run are dead, too.
     """
     dead = (Message.account == account) & Message.state.in_(IN_HAND)
     if not sole:
@@ -93,5 +93,5 @@ def _dead(dead: Any) -> list[Message]:
 
 
 def _give_back(message: Message, why: str, now: int) -> None:
-    """Release another one's message; so the history must not say that its sender did it."""
+    """Release another sender's message; the history must not say that its sender did it."""
     moves.back_to_queue(message, "release", why, now, "rescue", attempts=message.attempts - 1)

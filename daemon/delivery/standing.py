@@ -1,4 +1,4 @@
-"""What the account can do: as its transport says, and as its sender has decided."""
+"""What the account can do, as its transport reports and as its sender has decided."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ class Standing:
         return self.health.state is AccountState.READY
 
     def look_soon(self) -> None:
-        """What was seen last may have changed: look again before anything else."""
+        """Something may have changed: look again before anything else."""
         self._looked_at = 0.0
 
     def no_longer(self, hold: Hold) -> None:
-        """The sender's own hold is over, if it is this one."""
+        """End the sender's own hold, if it is this one."""
         if self.hold and self.hold.hold is hold:
             self.hold = None
         self.look_soon()
 
     async def look(self) -> bool:
-        """See to it that `health` is LOOK_S old at most; False when the transport broke down over it."""
+        """Make sure that `health` is at most LOOK_S old; False when the transport broke down meanwhile."""
         if timing.monotonic() - self._looked_at < timing.LOOK_S:
             return True
         life = self._upkeep.life
@@ -75,13 +75,13 @@ class Standing:
         return True
 
     def is_over(self, until_ms: int, now: int) -> bool:
-        """Whether the sender's own hold has ended; it grows no longer where the clock is set back meanwhile."""
+        """Whether the sender's own hold has ended; it does not get longer if the clock is set back."""
         if self._timed is not self.hold:
             self._timed, self._lasts_until = self.hold, timing.monotonic() + (until_ms - now) / 1000
         return until_ms <= now or timing.monotonic() >= self._lasts_until
 
     async def report(self, health: Health | None = None) -> None:
-        """Store what the account can do, when it changed and every REPORT_S."""
+        """Store what the account can do, when it changes and every REPORT_S."""
         if health is None:
             health = self.hold if self.hold and self.health.usable else self.health
         key = (health, health.qr)

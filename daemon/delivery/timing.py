@@ -1,4 +1,4 @@
-"""How long a sender waits for what, and the clocks that it waits by."""
+"""How long a sender waits for what, and its clocks."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 
 POLL_S = 0.25  # how often an idle sender looks for work
 LOOK_S = 1.0  # how often it looks at the account, at most
-REPORT_S = 5.0  # how often it says that it lives, when nothing has changed
-LOOK_AGAIN_S = 2.0  # between two looks into a chat that did not settle the matter
+REPORT_S = 5.0  # how often it reports when nothing has changed
+LOOK_AGAIN_S = 2.0  # between two looks into a chat while the first was inconclusive
 STOP_GRACE_S = 4.0  # for the messages in hand after SIGTERM; closing Chrome takes up to 5 s more
 RESTART_S = 0.5  # before the transport's first restart in a row; each one after it waits twice as long
-STEADY_S = 60.0  # so long without trouble, and earlier restarts no longer count
-WEAR_S, IDLE_WEAR_S = 30.0, 3600.0  # between two questions whether the transport is worn out
+STEADY_S = 60.0  # after this long without trouble earlier restarts no longer count
+WEAR_S, IDLE_WEAR_S = 30.0, 3600.0  # between two checks whether the transport is worn out
 GATHER_S = 0.01  # how long a move waits for others to share its transaction
-SPARE_S = 120.0  # of a message's time in its lane, beside twice the time that a send may take
+SPARE_S = 120.0  # of a message's time in its lane, in addition to twice the time of a send
 UPLOAD_BYTES_S = 64 * 1024  # slowest upload still waited for, bytes a second
 
 
@@ -22,5 +22,5 @@ def monotonic() -> float:
 
 
 def clock() -> float:
-    """Seconds that go on while this process or its machine sleeps, and that no clock change moves."""
+    """Seconds that also pass while this process or its machine sleeps, and that setting the clock does not change."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,4 +1,4 @@
-"""The account's failures in a row, kept over restarts, and the hold that follows from them; see `breaker`."""
+"""The account's failures in a row, kept across restarts, and the hold that follows from them; see `breaker`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 class Trouble:
-    """One account's failures, and what is done about them."""
+    """One account's failures and what is done about them."""
 
     def __init__(self, account: str, db: DatabaseThread, standing: Standing) -> None:
         self._account, self._db, self._standing = account, db, standing
@@ -28,13 +28,13 @@ class Trouble:
         self._stuck: set[int] = set()  # since the last success: messages that wait for a tick beside others
 
     async def load(self) -> None:
-        """The account is ours: go on from what earlier senders have kept."""
+        """Continue from what earlier senders stored; called once the account is ours."""
         self._kept = await self._db.call(directory.failing, self._account)
         self._failures = Failures.loads(self._kept)
 
     @property
     def suspect(self) -> bool:
-        """Whether it is time to ask for somebody who is known to be there."""
+        """Whether to look for somebody who is known to be there."""
         return self._failures.suspect
 
     @property
@@ -59,28 +59,29 @@ class Trouble:
         await self._standing.report()
 
     def judge(self, message: Message, why: str, most: int) -> Verdict:
-        """What one more failure means. What was in flight when the hold began is excused, and holds no further."""
+        """What one more failure means. Messages that were in flight when the hold began are excused, and do not extend
+        it."""
         if self._standing.hold and self._standing.hold.hold is Hold.FAILURES:
             return Verdict.EXCUSE
         return self._failures.note(message.id, why, message.attempts >= most)
 
     async def refused(self, message: Message) -> None:
-        """WhatsApp says that this one cannot be reached."""
+        """WhatsApp says that this person cannot be reached."""
         self._failures.refuse(message.id, await self._db.now())
         await self.keep()
 
     async def hold(self, detail: str) -> None:
-        """The account's trouble: it holds for a while, and whoever failed by it gets their place and attempts back."""
+        """The account is to blame: it holds for a while, and whoever failed gets their place and attempts back."""
         lasts_ms, counted = self._failures.hold()
         until_ms = await self._db.now() + lasts_ms
         self._standing.hold = Health(AccountState.HELD, Hold.FAILURES, until_ms, detail)
-        # Before anybody reads that the account holds: then everybody has their place already.
+        # Before the hold is reported: whoever reads it finds everybody in their place.
         forgiving = partial(self._db.timed, moves.forgive, counted, "the account was to blame")
         log.warning("account.forgiven", count=await self._db.persist(forgiving))
         await self._standing.report()
 
     async def keep(self) -> None:
-        """Slow ones are a run, too: what was counted outlives this process."""
+        """Store the count: a run may build up slowly, so it must outlive this process."""
         run = self._failures.dumps()
         if run != self._kept:
             await self._db.call(directory.keep_failing, self._account, run)

@@ -1,4 +1,4 @@
-"""The transport's lives: it is brought up, and started anew when it breaks down, until that happens too often."""
+"""The transport's lives: it is started, and restarted when it breaks down, until that happens too often."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from daemon.transports.protocol import Transport
 
 log = structlog.get_logger()
 
-MAX_RESTARTS = 5  # of the transport in a row; then supervisord starts all anew
-LOSSES = 2  # that many browsers lost with the same message, and each counts as a try
+MAX_RESTARTS = 5  # of the transport in a row; then supervisord restarts the process
+LOSSES = 2  # after this many browsers lost with the same message, each counts as an attempt
 
 
 class Upkeep:
-    """One transport. broken: why it has to be started anew, None while it runs. life: counts its starts. used: whether
+    """One transport. broken: why it has to be restarted, None while it runs. life: counts its starts. used: whether
     anything was sent since it was last renewed."""
 
     def __init__(self, transport: Transport, waits: Waits) -> None:
@@ -31,7 +31,7 @@ class Upkeep:
         self._lost_with: Counter[int] = Counter()  # message id: how often it broke down while that was handed over
 
     def lost(self, error: errors.BrowserLost, life: int) -> None:
-        """It broke down in that life; whoever notices it later, when it was started anew, tells nothing new."""
+        """It broke down in that life; later reports from before the restart add nothing."""
         if life == self.life and self.broken is None:
             self.broken = error
 
@@ -39,7 +39,7 @@ class Upkeep:
         self._lost_with[message_id] += 1
 
     def breaks_it(self, message_id: int) -> bool:
-        """Whether it is this very message that it breaks down over."""
+        """Whether it is this very message that breaks it."""
         return self._lost_with[message_id] >= LOSSES
 
     def works(self, message_id: int) -> None:
@@ -48,7 +48,7 @@ class Upkeep:
         self._lost_with.pop(message_id, None)
 
     def seen(self, usable: bool) -> None:
-        """Earlier restarts no longer count once it has been usable for a while."""
+        """Earlier restarts stop counting once it has been usable for a while."""
         if not usable:
             self._steady_since = timing.monotonic()
         elif timing.monotonic() - self._steady_since > timing.STEADY_S:
@@ -70,7 +70,7 @@ class Upkeep:
                 return
 
     async def restart(self) -> None:
-        """Start it anew after it broke down. Raises as `bring_up` does."""
+        """Start it again after it broke down. Raises as `bring_up` does."""
         if self.broken:
             await self._count(self.broken)
             await self.bring_up()

@@ -1,4 +1,4 @@
-"""Waiting, which ends at the latest when the sender is told to stop."""
+"""Waits that end at the latest when the sender is told to stop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Stopping(Exception):
 
 
 class Waits:
-    """stop: set once the sender is to end."""
+    """stop: set when the sender is to end."""
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()

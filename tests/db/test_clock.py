@@ -157,7 +157,7 @@ def test_a_session_from_then_has_ended(database, monkeypatch):
 
 
 @pytest.mark.parametrize("taken", [False, True])
-def test_a_wish_from_then_is_in_nobodys_way(hand: Hand, clock, taken):
+def test_a_command_from_then_is_in_nobodys_way(hand: Hand, clock, taken):
     """Neither one that waits nor one that its sender died over; another one may be asked for at once."""
     commands.ask("default", commands.What.RELOAD, "test", clock() + YEAR_MS)
     if taken:

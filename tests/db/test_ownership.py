@@ -227,11 +227,13 @@ WRITES: dict[str, Callable[[Hand], object]] = {
     "canary": lambda hand: directory.canary_confirmed("default", NOW),
     "pace": lambda hand: pace.set_pace("default", NOW, GAP),
     "claim": lambda hand: hand.claim(),
-    "take a wish": lambda hand: commands.take("default", True, NOW),
-    "grant a wish": lambda hand: commands.fulfil("default", commands.Wish("1", commands.What.LINK_BY_QR, None), NOW),
-    "fail a wish": lambda hand: commands.fail(
+    "take a command": lambda hand: commands.take("default", True, NOW),
+    "grant a command": lambda hand: commands.fulfil(
+        "default", commands.Command("1", commands.What.LINK_BY_QR, None), NOW
+    ),
+    "fail a command": lambda hand: commands.fail(
         "default",
-        commands.Wish(row()["wish"]["id"], commands.What.RELOAD, None),
+        commands.Command(row()["wish"]["id"], commands.What.RELOAD, None),
         commands.Outcome(commands.Code.BROKEN),
         NOW,
     ),
@@ -277,7 +279,7 @@ def test_leaving_an_account_that_was_lost_changes_nothing(hand: Hand, place):
 
 
 def test_a_person_may_write_whoever_owns_it(hand: Hand, place):
-    """Limits and wishes are a person's columns."""
+    """Limits and commands are a person's columns."""
     own(place)
     limits.set_limits("default", {"daily_cap": 5}, "test")
     commands.ask("default", commands.What.RELOAD, "test", NOW)

@@ -357,7 +357,7 @@ async def test_only_an_administrator_limits(browse: Any) -> None:
     assert row().hourly_cap is None
 
 
-async def test_what_came_of_a_wish_is_told(browse: Any) -> None:
+async def test_what_came_of_a_command_is_told(browse: Any) -> None:
     """Under way, done with its picture, or void with the reason."""
     report(READY)
     client = browse()

@@ -1,4 +1,4 @@
-"""What a sender does, a file for each duty; the engine goes through them in order (see `engine`)."""
+"""What a sender does, one file per duty; the engine goes through them in order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Duty(Protocol):
-    """One thing that a sender has to see to."""
+    """One thing that a sender takes care of."""
 
     async def run(self) -> bool:
-        """Do it if there is something to do; True: there was, and the duties before it have their turn again."""
+        """Do it if there is something to do; True if there was: then the duties before it get their turn again."""

@@ -1,4 +1,4 @@
-"""Does the account still work? Asked by a message to oneself, and by chats with people who are surely there."""
+"""Does the account still work? Checked by a message to itself, and by chats with people who are known to be there."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ log = structlog.get_logger()
 
 
 class Canary:
-    """Asks before others are written to; where the answer is no, the account holds."""
+    """Checks before others are messaged; if the account does not work, it holds."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     async def run(self) -> bool:
-        """Ask, if there is reason to."""
+        """Check if there is reason to."""
         context = self._context
         if not context.standing.open:
             return False
@@ -37,8 +37,8 @@ class Canary:
         return False
 
     async def _ask_for_somebody(self) -> None:
-        """One after the other is said not to be on WhatsApp: ask for somebody who is. Where they are not found either,
-        the account is to blame; and where nobody is known, it may be."""
+        """Several people in a row are said not to be on WhatsApp: look for somebody who is. If they are not found
+        either, the account is to blame; if nobody is known, it may be."""
         context, life = self._context, self._context.upkeep.life
         known = await context.db.call(eligibility.surely_there, context.account)
         works = None
@@ -75,7 +75,7 @@ class Canary:
         await context.trouble.keep()
 
     async def _is_there(self, message: Message) -> bool:
-        """Whether WhatsApp shows the chat with somebody who surely has it, and our message in it."""
+        """Whether WhatsApp shows the chat with somebody known to be there, and our message in it."""
         context = self._context
         try:
             outgoing = await context.db.call(compose.outgoing, context.settings, message, False)
@@ -91,9 +91,9 @@ class Canary:
         return due and context.opens(now)
 
     async def _fly(self) -> bool | None:
-        """Write to oneself before others are written to; hold when it does not come through as written.
+        """Send a message to the account itself before others are messaged; hold if it does not arrive as written.
 
-        Returns whether it did, None where that cannot be told now.
+        Returns whether it did, None if that is unclear for now.
         """
         context, settings, life = self._context, self._context.settings, self._context.upkeep.life
         began = timing.monotonic()
@@ -107,7 +107,7 @@ class Canary:
             flying = canary.fly(context.transport, outgoing, context.owning.holds, *counted)
             wrong = await context.waits.unless_stopped(flying)
         except errors.LeaseLost:
-            return None  # nothing has left; whether the account is ours yet shows at the next claim
+            return None  # nothing has left; the next claim shows whether the account is still ours
         except errors.AccountUnready:
             context.standing.look_soon()
             return None

@@ -1,4 +1,4 @@
-"""What a person asks of the account's sender is granted between two messages."""
+"""Commands from a person to the account's sender, carried out between two messages."""
 
 from __future__ import annotations
 
@@ -8,70 +8,70 @@ from daemon.delivery import timing
 from daemon.delivery.context import Context
 from daemon.transports.protocol import Inspectable, Linkable
 
-ASK_S = 1.0  # how often it looks whether there is a wish, at most
+ASK_S = 1.0  # the shortest time between two looks for a command
 
 
 class Commands:
-    """One account's wishes, and the transport that can grant them."""
+    """One account's commands, and the transport that carries them out."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._asked_at = 0.0
 
     async def run(self) -> bool:
-        """Grant a wish if there is one."""
+        """Carry out a command if there is one."""
         context, life = self._context, self._context.upkeep.life
         if timing.monotonic() - self._asked_at < ASK_S:
             return False
         self._asked_at = timing.monotonic()
         if not await context.db.call(commands.waiting, context.account):
             return False
-        if context.lanes.sending:  # it needs the transport for itself: nothing new is claimed before that
+        if context.lanes.sending:  # a command needs the transport for itself: nothing new is claimed before
             await context.lanes.one_ends()
             self._asked_at = 0.0
             return True
-        wish = await context.db.timed(commands.take, context.account, context.lanes.empty)
-        if wish is None:
+        command = await context.db.timed(commands.take, context.account, context.lanes.empty)
+        if command is None:
             return False
         try:
-            await self._grant(wish)
+            await self._carry_out(command)
         except errors.BrowserLost as error:
             context.upkeep.lost(error, life)
         context.standing.look_soon()
         return True
 
-    async def _grant(self, wish: commands.Wish) -> None:
+    async def _carry_out(self, command: commands.Command) -> None:
         context = self._context
         try:
-            picture = await context.waits.unless_stopped(self._do(wish))
+            picture = await context.waits.unless_stopped(self._do(command))
         except errors.BrowserLost:
-            await context.db.timed(commands.fail, context.account, wish, commands.Outcome(commands.Code.BROKEN))
+            await context.db.timed(commands.fail, context.account, command, commands.Outcome(commands.Code.BROKEN))
             raise
         except errors.TransportError as error:
-            await context.db.timed(commands.fail, context.account, wish, commands.refused(error))
-        except Exception:  # stopped, or something that ends the sender
-            await context.db.timed(commands.fail, context.account, wish, commands.Outcome(commands.Code.STOPPED))
+            await context.db.timed(commands.fail, context.account, command, commands.refused(error))
+        except Exception:  # the sender was stopped, or is about to end
+            await context.db.timed(commands.fail, context.account, command, commands.Outcome(commands.Code.STOPPED))
             raise
         else:
-            await context.db.timed(commands.fulfil, context.account, wish, picture=picture)
+            await context.db.timed(commands.fulfil, context.account, command, picture=picture)
 
-    async def _do(self, wish: commands.Wish) -> bytes | None:
+    async def _do(self, command: commands.Command) -> bytes | None:
         """Returns the picture, where one was asked for. Raises NotOffered where the transport cannot do it."""
         transport = self._context.transport
-        if wish.what is commands.What.SCREENSHOT:
+        if command.what is commands.What.SCREENSHOT:
             if not isinstance(transport, Inspectable):
                 raise errors.NotOffered("A dry run has no browser, so there is nothing to show.")
             return await transport.screenshot()
-        if wish.what is commands.What.RELOAD:
+        if command.what is commands.What.RELOAD:
             if not isinstance(transport, Inspectable):
                 raise errors.NotOffered("A dry run has no page to load.")
             await transport.reload()
-        elif wish.what is commands.What.LOG_OUT:
+        elif command.what is commands.What.LOG_OUT:
             if not isinstance(transport, Linkable):
                 raise errors.NotOffered("A dry run is not linked to a phone, so there is nothing to log out of.")
             await transport.log_out()
         elif not isinstance(transport, Linkable):
             raise errors.NotOffered("A dry run is not linked to a phone: set WASENDER_TRANSPORT=browser for that.")
         else:
-            await transport.link(wish.number)
+            await transport.link(command.number)
         return None

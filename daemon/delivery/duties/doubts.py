@@ -14,7 +14,7 @@ from daemon.transports.protocol import Health, Inspectable, Lookup, Mark
 
 log = structlog.get_logger()
 
-LOOKS = 3  # that many looks that tell nothing make a message uncertain
+LOOKS = 3  # after this many inconclusive looks a message is uncertain
 # A message that waits for its tick, past its deadline: after RELOAD_AFTER_S the page is loaded anew; where it waits
 # SETTLE_S later still, others go on, and it is looked at now and then. A page that loads anew may take all of the rest
 # of the two minutes within which the others are served.
@@ -25,14 +25,14 @@ GIVE_UP_S, GIVE_UP_HELD_S = 300.0, 3600.0  # until a person decides; the latter 
 
 
 class Doubts:
-    """Settles the doubtful messages, each in its lane; where that leaves no lane free, nothing else is done."""
+    """Settles doubtful messages, each in its lane; if that leaves no lane free, nothing else is done."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._lanes = context.lanes
 
     async def run(self) -> bool:
-        """Look into the chats of those that nobody looks for yet, as many at once as there are lanes."""
+        """Look into the chats of doubtful messages, as many at once as there are free lanes."""
         if not self._context.standing.usable:
             return False
         now = timing.monotonic()
@@ -49,17 +49,17 @@ class Doubts:
         return bool(begun)
 
     async def _find_out(self, lane: Lane, doubt: Doubt) -> None:
-        """Consult the chat; what it is about is sent no more before that is settled."""
+        """Look into the chat; until that is settled the message is not sent again."""
         self._lanes.extend_deadline(lane)
         message = lane.message
         with bound_contextvars(job_id=message.job_id, message_id=message.id, attempt=message.attempts):
             try:
                 await self._consult(lane, doubt)
-            except (errors.InvalidInput, errors.NotFound) as error:  # what it was cannot be put together any more
+            except (errors.InvalidInput, errors.NotFound) as error:  # its text or files can no longer be reconstructed
                 await self._lose_blindly(lane, str(error))
             except OURS:
                 raise
-            except Exception as error:  # the chat can tell nothing of what cannot be looked for
+            except Exception as error:  # what cannot be looked for cannot be found
                 kind = self._context.unforeseen.tell(error, "look up")
                 doubt.looks += 1
                 if doubt.looks < LOOKS:
@@ -152,7 +152,7 @@ class Doubts:
             await self._context.standing.report()
 
     async def _lose_blindly(self, lane: Lane, why: str) -> None:
-        """Nobody can tell, and there is nothing to show; where not even that can be written, others go on first."""
+        """It stays unclear, and there is nothing to show; if even that cannot be stored, others go first."""
         try:
             await self._context.endings.move(lane, moves.lose, why)
         except OURS:

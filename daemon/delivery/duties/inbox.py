@@ -1,4 +1,4 @@
-"""Replies are looked for, if it is time to: also while the account is held."""
+"""Read replies when it is time to, also while the account is held."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from daemon.delivery.context import OURS, Context
 
 
 class Inbox:
-    """held: whether it listens while the account is held, or while messages go out; only then somebody may be told
-    that nothing more comes."""
+    """held: whether to read while the account is held, or while messages go out; only then may opt-outs be
+    confirmed."""
 
     def __init__(self, context: Context, held: bool) -> None:
         self._context, self._held = context, held
 
     async def run(self) -> bool:
-        """Listen, if it is time to."""
+        """Read replies if it is time to."""
         context, life = self._context, self._context.upkeep.life
         if not (context.standing.held if self._held else context.standing.open):
             return False
@@ -27,6 +27,6 @@ class Inbox:
             return True
         except OURS:
             raise
-        except Exception as error:  # whoever wrote it must not keep others from getting their message
+        except Exception as error:  # one person's reply must not stop other people's messages
             context.unforeseen.tell(error, "listen")
             return True

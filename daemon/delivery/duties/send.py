@@ -1,4 +1,4 @@
-"""Messages are claimed for the lanes that are free, and each goes through its lane."""
+"""Claim messages for the free lanes, and send each through its lane."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from daemon.transports.protocol import Mark, Outgoing
 
 log = structlog.get_logger()
 
-BARRED_MS = 3_600_000  # how long a chat that the account may not start rests, while others go on
+BARRED_MS = 3_600_000  # how long a chat that the account may not start is skipped
 
 
 class Send:
@@ -83,7 +83,7 @@ class Send:
             await context.listening.overheard()
             await context.batches.run(moves.submit, message, mark, gap=gap, rules=context.rules)
             lane.out = True
-        except errors.Undeliverable as error:  # says WhatsApp
+        except errors.Undeliverable as error:  # WhatsApp says so
             await endings.move(lane, moves.fail, str(error))
             await context.trouble.refused(message)
             await context.set_pace(gap)
@@ -118,7 +118,7 @@ class Send:
             await self._hand_over(lane, outgoing, mark, gap)
 
     async def _not_now(self, lane: Lane, error: errors.DaemonError) -> None:
-        """Nothing has left, and it is not for want of trying: what it was claimed for does not hold any more."""
+        """Nothing has left, and not because sending failed: a condition of the claim no longer holds."""
         if isinstance(error, errors.AttachmentLost):
             await self._endings.without_file(lane, str(error))
         elif isinstance(error, errors.IllegalMove):
@@ -130,7 +130,7 @@ class Send:
             log.error("lease.lost")
 
     async def _gap(self, message: Message) -> pacing.Gap:
-        """The pause after it; a transport that is no person's keyboard has none."""
+        """The pause after it; a transport that is not a person's keyboard needs none."""
         if not self._context.transport.paced:
             return pacing.Gap(0, pacing.Why.READY, 0)
         return await self._context.gap((message.job.delay_min_ms, message.job.delay_max_ms))
@@ -152,8 +152,8 @@ class Send:
             await self._endings.move(lane, moves.confirm, receipt, gap=gap)
             await context.trouble.keep()
         except Stopping:
-            return  # stays `sending`: the next life looks it up
-        except errors.LeaseLost as error:  # this process slept; where nobody took over, it is queued again
+            return  # stays `sending`: the next sender looks it up
+        except errors.LeaseLost as error:  # this process was suspended; if nobody took over, it is queued again
             await self._endings.move(lane, moves.requeue, str(error))
             return
         except errors.NotSubmitted as error:
@@ -173,9 +173,9 @@ class Send:
         else:
             log.debug("message.handed_over", elapsed_ms=round((timing.monotonic() - started) * 1000))
             return
-        # Anew, from the end of the send: a slow send must not eat up the pause after it.
+        # Again, from the end of the send: a slow send must not use up the pause after it.
         await context.set_pace(gap)
 
     def _holds(self, lane: Lane) -> bool:
-        """Whether message and account are surely still ours; asked right before the click, by whatever thread."""
+        """Whether message and account are surely still ours; asked right before the click, on any thread."""
         return timing.clock() < lane.trusted_until and self._context.owning.holds()

@@ -1,4 +1,4 @@
-"""A transport that says it is worn out is started anew, while nothing is in hand."""
+"""Restart a transport that says it is worn out, while nothing is in hand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 
 class Wear:
-    """Asks the transport now and then, more often while it is used."""
+    """Asks the transport now and then, more often while it is in use."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -22,12 +22,12 @@ class Wear:
         self._asked_at = timing.monotonic()
 
     async def run(self) -> bool:
-        """Start the transport anew if it says that it needs it."""
+        """Restart the transport if it says that it needs it."""
         context, upkeep = self._context, self._context.upkeep
         wait_s = timing.WEAR_S if upkeep.used else timing.IDLE_WEAR_S
         if self._transport is None or not context.standing.open or timing.monotonic() - self._asked_at < wait_s:
             return False
-        if context.lanes.sending:  # let them end first
+        if context.lanes.sending:  # wait for them first
             await context.lanes.one_ends()
             return True
         self._asked_at, life = timing.monotonic(), upkeep.life

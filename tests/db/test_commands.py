@@ -31,13 +31,13 @@ NOW = 1_767_261_600_000
 
 @pytest.fixture
 def quick(bench: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A bench whose senders look for wishes all the time."""
+    """A bench whose senders look for commands all the time."""
     monkeypatch.setattr(command_duty, "ASK_S", 0.0)
     return bench
 
 
 def told(row: Account | None = None, now: int | None = None) -> status.Told:
-    """The account's last wish, as it is told now, or then."""
+    """The account's last command, as it is told now, or then."""
     found = status.told(row or account(), clock.now_ms() if now is None else now)
     assert found is not None
     return found
@@ -103,7 +103,7 @@ async def test_a_sender_that_ends_takes_its_codes_along(quick):
 
 
 async def test_no_log_line_holds_a_code_or_a_whole_number(quick):
-    """Whatever is wished and reported."""
+    """Whatever is asked for and reported."""
     transport = ScriptedTransport()
     with structlog.testing.capture_logs() as lines:
         for transport.health_now in (UNLINKED, WITH_CODE):
@@ -111,7 +111,7 @@ async def test_no_log_line_holds_a_code_or_a_whole_number(quick):
                 await until(lambda: account().state == AccountState.NEEDS_LINK)
                 await granted(What.LINK_BY_CODE, OURS)
                 await until(lambda: account().qr or account().link_code)
-    assert {"wish.made", "wish.ended", "account.changed"} <= {line["event"] for line in lines}
+    assert {"command.asked", "command.ended", "account.changed"} <= {line["event"] for line in lines}
     assert not [secret for secret in (CODE, "2@secret", OURS[1:]) if secret in str(lines)]
 
 
@@ -135,7 +135,7 @@ async def test_what_cannot_be_done_says_why(quick):
 
 
 async def test_a_browser_lost_over_it_is_started_anew(quick):
-    """The wish says so, and the sender goes on."""
+    """The command says so, and the sender goes on."""
     job = quick.queue(1)
     transport = ScriptedTransport(screenshot=[errors.BrowserLost("gone")])
     ask(What.SCREENSHOT)
@@ -179,7 +179,7 @@ async def test_while_a_message_is_doubtful_only_a_picture_may_be_taken(quick):
     assert JobState.COMPLETED == job_state(job)
 
 
-async def test_stopping_the_sender_ends_a_wish(quick):
+async def test_stopping_the_sender_ends_a_command(quick):
     """It says that it was stopped."""
     hang = Hang()
     transport = ScriptedTransport(screenshot=[hang])
@@ -189,7 +189,7 @@ async def test_stopping_the_sender_ends_a_wish(quick):
     assert ("failed", "sender_stopped") == (told().stage, told().code)
 
 
-def test_a_wish_that_nobody_takes_is_void_after_a_minute(hand):
+def test_a_command_that_nobody_takes_is_void_after_a_minute(hand):
     """It says why; a sender that comes up later does nothing about it."""
     row = commands.ask("default", What.LOG_OUT, "anna", NOW)
     assert "asked" == told(row, NOW + commands.WAIT_MS).stage
@@ -221,7 +221,7 @@ def test_an_outcome_that_another_version_stored_is_shown(hand, kept, code, outco
     assert (code, outcome) == (said.code, said.outcome)
 
 
-def test_a_wish_is_taken_once(hand):
+def test_a_command_is_taken_once(hand):
     """Two senders that are up at once do not both log out."""
     commands.ask("default", What.LOG_OUT, "anna", NOW)
     assert commands.take("default", True, NOW)
@@ -241,7 +241,7 @@ def test_a_sender_that_died_over_it(hand):
     assert "asked" == told(now=late).stage
 
 
-def test_the_same_wish_twice_is_one(hand):
+def test_the_same_command_twice_is_one(hand):
     """A double click; another one takes its place while it waits."""
     first = commands.ask("default", What.SCREENSHOT, "anna", NOW).wish
     assert first == commands.ask("default", What.SCREENSHOT, "anna", NOW + 500).wish
@@ -250,7 +250,7 @@ def test_the_same_wish_twice_is_one(hand):
     assert taken and What.RELOAD is taken.what
 
 
-def test_an_outcome_of_an_earlier_wish_does_not_cover_a_later_one(hand):
+def test_an_outcome_of_an_earlier_command_does_not_cover_a_later_one(hand):
     """The slow sender's word comes too late."""
     commands.ask("default", What.RELOAD, "anna", NOW)
     slow = commands.take("default", True, NOW)
