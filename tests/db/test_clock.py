@@ -31,7 +31,7 @@ def test_what_left_while_the_clock_was_ahead_uses_up_no_cap(hand: Hand, clock, r
     clock.advance(-YEAR_MS)
     hand.rules = pacing.Rules(**rules)
     hand.queue(3)
-    assert {"hour": 0, "day": 0} == status.report(hand.settings, account(), clock()).used
+    assert status.Used(0, 0) == status.report(hand.settings, account(), clock()).used
     assert (3 if "person_cap" in rules else 2) == len(hand.send_all())
 
 

@@ -60,9 +60,8 @@ async def test_a_picture_of_the_browser(quick):
         assert b"\x89PNG one" == commands.screenshot("default", clock.now_ms())
         await granted(What.SCREENSHOT)
         assert b"\x89PNG two" == commands.screenshot("default", clock.now_ms())
-    assert ("screenshot", "done", "anna", "The screenshot is ready.") == tuple(
-        first[name] for name in ("what", "stage", "who", "outcome")
-    )
+    expected = ("screenshot", "done", "anna", "The screenshot is ready.")
+    assert expected == (first.what, first.stage, first.who, first.outcome)
     assert 1 == Picture.select().count()
     assert account().screenshot_at
 

@@ -201,7 +201,7 @@ def test_the_page_shows_what_the_caps_count(hand: Hand) -> None:
     handovers.keep_own("default", OWN, Purpose.CANARY, hand.clock())
     account = directory.find("default")
 
-    assert {"hour": 3, "day": 3} == status.report(hand.settings, account, hand.clock()).used
+    assert status.Used(3, 3) == status.report(hand.settings, account, hand.clock()).used
     assert 3 == len(handovers.times("default", hand.clock() - DAY_MS, hand.clock()))
     assert 2 == len(handovers.times("default", hand.clock() - DAY_MS, hand.clock(), Job.get().id))
 

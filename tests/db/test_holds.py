@@ -215,7 +215,7 @@ async def test_uncertain_messages_keep_what_the_chat_looked_like(bench: Any) -> 
         message = await until(lambda: Message.get_or_none(Message.state == State.UNCERTAIN), "it is uncertain")
     kept = evidence.newest(message.id)
     assert kept
-    assert ("It cannot be read.", [{"own": True, "text": "Hello", "ack": "sent"}]) == (kept.finding, kept.rows)
+    assert ("It cannot be read.", [evidence.Row(True, "Hello", "sent")]) == (kept.finding, kept.rows)
     assert f"/messages/{message.id}/screenshot.png" == kept.screenshot
     assert b"\x89PNG\0\xff" == evidence.screenshot(message.id)
     assert counters.miscounted() == []
