@@ -50,11 +50,13 @@ def make_list(caller: Caller, *, body: NewList, once: Once) -> ListMade:
     """Create a list, with people from one source, or empty."""
     found = _people(caller.settings, body, may_be_nobody=True)
 
+    now = clock.now_ms()
+
     def made() -> ListMade:
-        row, added = contact_lists.create_list(body.name, found)
+        row, added = contact_lists.create_list(body.name, found, now)
         return ListMade.model_validate({**row.__dict__, **_added(added).model_dump()})
 
-    return once.run(made, clock.now_ms())
+    return once.run(made, now)
 
 
 @endpoint.get("/lists/{list_id}", scope=Scope.SEND, errors=(NotFound,), tag="lists")
@@ -67,7 +69,7 @@ def one_list(caller: Caller, *, list_id: ListId) -> ContactList:
 def rename_list(caller: Caller, *, list_id: ListId, body: ListName) -> ContactList:
     """Rename a list. With `version`, this is refused if somebody has changed the list since."""
     seen = versions.seen(contact_lists.listed(list_id), body.version, body.updated_at)
-    return _list(contact_lists.rename_list(list_id, body.name, seen))
+    return _list(contact_lists.rename_list(list_id, body.name, clock.now_ms(), seen))
 
 
 @endpoint.delete("/lists/{list_id}", scope=Scope.SEND, errors=(NotFound,), tag="lists")
@@ -91,7 +93,8 @@ def list_entries(
 def add_to_list(caller: Caller, *, list_id: ListId, body: People, once: Once) -> Added:
     """Add people to a list. Those already on it get the fields that are new or different."""
     found = _people(caller.settings, body, may_be_nobody=False)
-    return once.run(lambda: _added(contact_lists.add_people(list_id, found)), clock.now_ms())
+    now = clock.now_ms()
+    return once.run(lambda: _added(contact_lists.add_people(list_id, found, now)), now)
 
 
 @endpoint.delete("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound,), tag="lists")
@@ -101,7 +104,8 @@ def take_off_list(caller: Caller, *, list_id: ListId, body: TakeOff, once: Once)
     if found.rejected:
         raise InvalidInput(f"numbers, index {found.rejected[0].position}: {found.rejected[0].reason}")
     numbers = [each.number for each in found.contacts]
-    return once.run(lambda: Removed(removed=contact_lists.remove_people(list_id, body.ids, numbers)), clock.now_ms())
+    now = clock.now_ms()
+    return once.run(lambda: Removed(removed=contact_lists.remove_people(list_id, now, body.ids, numbers)), now)
 
 
 @endpoint.get("/lists/{list_id}/export.csv", scope=Scope.SEND, errors=(NotFound,), tag="lists")

@@ -17,10 +17,11 @@ from daemon.api.schemas.common import Done, Rejected
 from daemon.api.schemas.people import Imported, Suppress, Suppressed, Suppressions, Unsuppress
 from daemon.campaigns import report
 from daemon.contacts import file_reading, suppression
+from daemon.db import clock
 from daemon.errors import ChoosePhoneColumn, NotFound, ReadingBusy
 from daemon.i18n.instants import instant
 from daemon.server.scopes import Scope
-from daemon.server.visitors import in_db
+from daemon.server.visitors import timed
 
 HEAD = ["number", "reason", "source", "created_at", "confirmed_at"]
 
@@ -40,13 +41,15 @@ def suppressions(
 @endpoint.post("/suppressions", scope=Scope.CONTROL, tag="suppressions")
 def suppress(caller: Caller, *, body: Suppress) -> Suppressed:
     """Never message this number again. A number that is already on the list keeps its entry."""
-    return Suppressed.model_validate(suppression.suppress(caller.settings, body.number, body.reason, caller.name))
+    return Suppressed.model_validate(
+        suppression.suppress(caller.settings, body.number, body.reason, caller.name, clock.now_ms())
+    )
 
 
 @endpoint.delete("/suppressions", scope=Scope.ADMIN, errors=(NotFound,), tag="suppressions")
 def unsuppress(caller: Caller, *, body: Unsuppress) -> Done:
     """Remove a number from the list. Who did it and why is recorded."""
-    suppression.remove(caller.settings, body.number, body.reason, caller.name)
+    suppression.remove(caller.settings, body.number, body.reason, caller.name, clock.now_ms())
     return Done()
 
 
@@ -60,9 +63,9 @@ async def import_suppressions(caller: Caller, request: web.Request, *, form: Imp
     if form.file is not None:
         country, column = settings.default_country, form.phone_column
         found = await file_reading.contacts(form.file, country, trusted=True, phone_column=column)
-        done = await in_db(request, suppression.import_found, found, form.file.name, reason, caller.name)
+        done = await timed(request, suppression.import_found, found, form.file.name, reason, caller.name)
     else:
-        done = await in_db(request, suppression.import_text, settings, form.numbers, reason, caller.name)
+        done = await timed(request, suppression.import_text, settings, form.numbers, reason, caller.name)
     rejected = [Rejected.of(each, row=each.position) for each in done.rejected]
     return Imported(
         added=done.added,

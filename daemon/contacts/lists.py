@@ -15,7 +15,7 @@ import structlog
 from daemon import errors
 from daemon.contacts import importer, list_entries, naming, uploads
 from daemon.contacts.person import Person
-from daemon.db import clock, versions
+from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked, tuples
@@ -87,14 +87,14 @@ def from_upload(upload_id: str, default_country: str = "", phone_column: str | N
 
 
 def create_list(
-    name: str, found: importer.ContactList, key: str | None = None, scope: KeyScope = KeyScope.LIST
+    name: str, found: importer.ContactList, now: int, key: str | None = None, scope: KeyScope = KeyScope.LIST
 ) -> tuple[Listed, Added]:
     """A new list of these people, who may be nobody yet.
 
     key: of the form or request (scope) that asks, so that its repeat gets the list that it has made.
     Raises InvalidInput (the name is taken, or there is nobody good among those given).
     """
-    name, now = naming.one_line(name, "list"), clock.now_ms()
+    name = naming.one_line(name, "list")
     asked = [name, found.columns, [[each.number, each.fields] for each in found.contacts]]
     digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
     _refuse_nobody(found)
@@ -103,7 +103,7 @@ def create_list(
             if (before := _made_before(scope, key, digest, found)) is not None:
                 return before
             row = ContactList.create(name=name, created_at=now, updated_at=now)
-            added = _put(row, found)
+            added = _put(row, found, now)
             if key:
                 response = {"list_id": row.id, "added": added.added, "duplicates": added.duplicates}
                 kept = Answer.insert(scope=scope, key=key, request=digest, response=response, created_at=now)
@@ -129,17 +129,17 @@ def _made_before(
     return listed(row.id), Added(**counts, rejected=found.rejected)
 
 
-def add_people(list_id: int, found: importer.ContactList) -> Added:
+def add_people(list_id: int, found: importer.ContactList, now: int) -> Added:
     """Put people on a list. Who is on it already gets the fields that are new or differ; an empty one erases nothing.
 
     Raises NotFound, InvalidInput (there is nobody good among those given).
     """
     _refuse_nobody(found)
     with write():
-        return _put(_list_to_change(list_id), found)
+        return _put(_list_to_change(list_id), found, now)
 
 
-def remove_people(list_id: int, ids: Sequence[int] = (), numbers: Sequence[E164] = ()) -> int:
+def remove_people(list_id: int, now: int, ids: Sequence[int] = (), numbers: Sequence[E164] = ()) -> int:
     """Take people off a list, by their entries' ids or their numbers (E.164); returns how many. Raises NotFound."""
     count = 0
     with write():
@@ -149,12 +149,12 @@ def remove_people(list_id: int, ids: Sequence[int] = (), numbers: Sequence[E164]
                 gone = ListEntry.delete().where(ListEntry.list == list_id, column.in_(list(batch)))
                 count += gone.execute()
         if count:
-            _change(row, clock.now_ms())
+            _change(row, now)
             after_commit(partial(log.info, "list.changed", list_id=list_id, added=0, updated=0, removed=count))
     return count
 
 
-def rename_list(list_id: int, name: str, version: int | None = None) -> Listed:
+def rename_list(list_id: int, name: str, now: int, version: int | None = None) -> Listed:
     """Give a list another name. version: as with templates. Raises NotFound, InvalidInput, EditConflict."""
     name = naming.one_line(name, "list")
     try:
@@ -162,7 +162,7 @@ def rename_list(list_id: int, name: str, version: int | None = None) -> Listed:
             row = _list_to_change(list_id)
             if row.name != name:
                 versions.check("list", row.version, version)
-                _change(row, clock.now_ms(), name=name)
+                _change(row, now, name=name)
     except peewee.IntegrityError:
         raise naming.taken("list", name) from None
     return listed(list_id)
@@ -176,7 +176,7 @@ def delete_list(list_id: int) -> None:
     log.info("list.deleted", list_id=list_id)
 
 
-def _put(row: ContactList, found: importer.ContactList) -> Added:
+def _put(row: ContactList, found: importer.ContactList, now: int) -> Added:
     """Put people on the list; part of the caller's transaction, which holds the list."""
     people = {Person(each.number).key: each for each in found.contacts}
     known = _known(row, list(people))
@@ -195,7 +195,7 @@ def _put(row: ContactList, found: importer.ContactList) -> Added:
                 updated += 1
     columns = list(dict.fromkeys([*row.columns, *found.columns]))
     if added or updated or columns != row.columns:
-        _change(row, clock.now_ms(), columns=columns)
+        _change(row, now, columns=columns)
         after_commit(partial(log.info, "list.changed", list_id=row.id, added=added, updated=updated, removed=0))
     return Added(added, present, updated, found.duplicates, found.rejected)
 

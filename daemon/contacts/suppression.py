@@ -19,7 +19,6 @@ from daemon import errors
 from daemon.config import Settings
 from daemon.contacts import importer, masking, number_list, uploads
 from daemon.contacts.person import Person, meant
-from daemon.db import clock
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
 from daemon.models import Job, Removal, Suppression
@@ -45,7 +44,7 @@ class Imported:
     rejected: list[importer.Rejected] = field(default_factory=list)
 
 
-def suppress(settings: Settings, number: str, reason: str, who: str) -> dict[str, Any]:
+def suppress(settings: Settings, number: str, reason: str, who: str, now: int) -> dict[str, Any]:
     """Never write to this number again: from when this returns nothing more is handed over.
 
     Who is on the list stays there as they are. Raises InvalidNumber, InvalidInput; DatabaseBusy also where the number
@@ -53,7 +52,7 @@ def suppress(settings: Settings, number: str, reason: str, who: str) -> dict[str
     """
     plain, told = _one_number(settings, number), _reason(reason)
     with write():
-        put(plain, told, who, clock.now_ms())
+        put(plain, told, who, now)
         entry = find(plain)
     _await_submits()
     return entry
@@ -90,12 +89,12 @@ def _await_submits() -> None:
         list(locked(Job.select(Job.id).where(Job.state.in_(OPEN)).order_by(Job.id)))
 
 
-def import_found(found: importer.ContactList, filename: str, reason: str, who: str) -> Imported:
+def import_found(found: importer.ContactList, filename: str, reason: str, who: str, now: int) -> Imported:
     """Add everybody whom a contacts file was found to hold. Raises InvalidInput."""
-    return _import(found, _reason(reason), f"{who}: {uploads.safe_name(filename)}", who)
+    return _import(found, _reason(reason), f"{who}: {uploads.safe_name(filename)}", who, now)
 
 
-def import_text(settings: Settings, text: str, reason: str, who: str) -> Imported:
+def import_text(settings: Settings, text: str, reason: str, who: str, now: int) -> Imported:
     """Add the numbers of a text that was pasted: one on each line, or commas or blanks between. Raises InvalidInput."""
     values = number_list.numbers(text) or number_list.apart(text)
     if not values:
@@ -103,12 +102,12 @@ def import_text(settings: Settings, text: str, reason: str, who: str) -> Importe
     found = importer.parse_numbers(values, settings.default_country)
     counted = [replace(each, position=each.position + 1) for each in found.rejected]  # as a person counts
     found = replace(found, rejected=counted)
-    return _import(found, _reason(reason), f"{who}: a pasted list", who)
+    return _import(found, _reason(reason), f"{who}: a pasted list", who, now)
 
 
-def _import(found: importer.ContactList, reason: str, source: str, who: str) -> Imported:
+def _import(found: importer.ContactList, reason: str, source: str, who: str, now: int) -> Imported:
     """In small transactions: a sender waits for none of them, and a repeat adds only what is missing."""
-    now, added = clock.now_ms(), 0
+    added = 0
     numbers = sorted(contact.number for contact in found.contacts)  # in one order, as others may add them, too
     alike = {"reason": reason, "source": source, "created_at": now}
     for batch in peewee.chunked(numbers, BATCH):
@@ -124,7 +123,7 @@ def _import(found: importer.ContactList, reason: str, source: str, who: str) -> 
     return done
 
 
-def remove(settings: Settings, number: str, why: str, who: str) -> None:
+def remove(settings: Settings, number: str, why: str, who: str, now: int) -> None:
     """Take a person off the list, by either notation of their number; who did it and why is kept.
 
     Raises InvalidNumber, InvalidInput, NotFound.
@@ -140,7 +139,7 @@ def remove(settings: Settings, number: str, why: str, who: str) -> None:
                 reason=row.reason,
                 source=row.source,
                 created_at=row.created_at,
-                removed_at=clock.now_ms(),
+                removed_at=now,
                 removed_by=who,
                 why=told,
             )

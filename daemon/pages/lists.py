@@ -15,7 +15,7 @@ from daemon.contacts.uploads import UploadRow
 from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.shell import number, only, show
-from daemon.server.visitors import SETTINGS, in_db
+from daemon.server.visitors import SETTINGS, in_db, timed
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -68,8 +68,8 @@ async def create(request: web.Request) -> web.StreamResponse:
         form = entered.parsed(forms.NewList)
         upload = await _given(request, form.file, form.numbers)
         found = await in_db(request, _people, upload, form.list)
-        given = (form.name, found, form.key or None, lists.FORM)
-        made, added = await in_db(request, lists.create_list, *given)
+        key = form.key or None
+        made, added = await timed(request, lists.create_list, form.name, found, key=key, scope=lists.FORM)
     except (errors.InvalidInput, errors.NotFound, errors.TooLarge, errors.ReadingBusy) as error:
         return await _new(request, entered.texts(("name", "numbers", "list", "key")), str(error), upload)
     raise _to_list(made.id, added, upload)
@@ -173,7 +173,7 @@ async def add(request: web.Request) -> web.StreamResponse:
         upload = await _given(request, form.file, form.numbers)
         if upload is None:
             raise errors.InvalidInput("There is nobody to add: choose a contacts file or paste phone numbers.")
-        added = await in_db(request, lists.add_people, list_id, await in_db(request, _people, upload, 0))
+        added = await timed(request, lists.add_people, list_id, await in_db(request, _people, upload, 0))
     except (errors.InvalidInput, errors.TooLarge, errors.ReadingBusy) as error:
         return await _one(request, str(error), "add", 422, {"numbers": form.numbers})
     raise _to_list(list_id, added, upload)
@@ -190,7 +190,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
         row = await in_db(request, lists.listed, list_id)
         people = await in_db(request, list_entries.some, list_id, form.id)
         return show(request, "list_remove.html", {"list": row, "people": people, "columns": row.columns})
-    count = await in_db(request, lists.remove_people, list_id, form.id)
+    count = await timed(request, lists.remove_people, list_id, ids=form.id)
     raise web.HTTPSeeOther(f"/app/lists/{list_id}?removed={count}#people")
 
 
@@ -199,7 +199,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
 async def rename(request: web.Request) -> web.StreamResponse:
     form, list_id = (await forms.read(request)).parsed(forms.RenameList), int(request.match_info["id"])
     try:
-        await in_db(request, lists.rename_list, list_id, form.name, form.version)
+        await timed(request, lists.rename_list, list_id, form.name, version=form.version)
     except (errors.InvalidInput, errors.EditConflict) as error:
         status = 409 if isinstance(error, errors.EditConflict) else 422
         return await _one(request, str(error), "name", status, {"name": form.name})

@@ -13,7 +13,7 @@ from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only, show
-from daemon.server.visitors import SETTINGS, caller, in_db
+from daemon.server.visitors import SETTINGS, caller, in_db, timed
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -87,7 +87,7 @@ async def add(request: web.Request) -> web.StreamResponse:
     try:
         form = entered.parsed(forms.NewSuppression)
         given = (request.app[SETTINGS], form.number, form.reason or suppression.ASKED, caller(request))
-        await in_db(request, suppression.suppress, *given)
+        await timed(request, suppression.suppress, *given)
     except errors.InvalidInput as error:
         return await _page(request, entered, {"add": str(error)}, status=422)
     raise web.HTTPSeeOther("/app/suppressions?done=added")
@@ -105,9 +105,9 @@ async def import_list(request: web.Request) -> web.StreamResponse:
         if form.file is not None:
             given = file_reading.File(form.file.filename, form.file.file)
             found = await file_reading.contacts(given, settings.default_country, trusted=True)
-            done = await in_db(request, suppression.import_found, found, given.name, reason, who)
+            done = await timed(request, suppression.import_found, found, given.name, reason, who)
         else:
-            done = await in_db(request, suppression.import_text, settings, form.numbers, reason, who)
+            done = await timed(request, suppression.import_text, settings, form.numbers, reason, who)
     except (errors.InvalidInput, errors.TooLarge, errors.ReadingBusy) as error:
         return await _page(request, entered, {"import": str(error)}, status=422)
     return await _page(request, imported=done)
@@ -139,7 +139,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
     if not why:
         return await _ask(request, number, error=N_("Enter a reason: it is kept."))
     try:
-        await in_db(request, suppression.remove, request.app[SETTINGS], number, why, caller(request))
+        await timed(request, suppression.remove, request.app[SETTINGS], number, why, caller(request))
     except errors.NotFound:  # in another tab, or by a second click
         raise web.HTTPSeeOther("/app/suppressions?done=gone") from None
     except errors.InvalidInput as error:

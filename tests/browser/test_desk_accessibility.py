@@ -91,8 +91,8 @@ def _fill(settings: Settings, running: Instance) -> None:
     dry_run.run(settings, DRAFT, draft.version, 7, leave_out_recent=False, now=clock.now_ms())
     templates.keep("Reminder", "Dear {{ name }}", clock.now_ms())
     found = importer.read(b"phone,name\n+4930231250,Ann\n+4930231251,Bo\n", "people.csv", "")
-    lists.create_list("Patients", found)
-    suppression.suppress(settings, "+4930231250", "asked for it", "test")
+    lists.create_list("Patients", found, clock.now_ms())
+    suppression.suppress(settings, "+4930231250", "asked for it", "test", clock.now_ms())
     Reply.create(
         account="default", number="+49302312500", text="STOP", at=clock.now_ms(), key="B1", stop=True, message=1
     )

@@ -49,7 +49,7 @@ def visitor(browser: Visitor) -> Iterator[Visitor]:
 
 def guests(count: int, **fields: str) -> lists.Listed:
     people = [importer.Contact(n, f"+491511{n:07}", {"name": f"Person {n}", **fields}) for n in range(count)]
-    return lists.create_list("Guests", importer.ContactList(people, columns=["name", *fields]))[0]
+    return lists.create_list("Guests", importer.ContactList(people, columns=["name", *fields]), clock.now_ms())[0]
 
 
 def test_a_template_is_written_used_changed_and_deleted(visitor: Visitor, tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_double_click_makes_one_list(visitor: Visitor) -> None:
 def test_a_list_is_renamed_and_deleted(visitor: Visitor) -> None:
     """A name that is taken is refused beside its field; deleting asks, and says how many."""
     made = guests(2)
-    lists.create_list("Taken", importer.ContactList())
+    lists.create_list("Taken", importer.ContactList(), clock.now_ms())
     visitor.open(f"/app/lists/{made.id}")
     visitor.fill("name", "Taken")
     visitor.press("Rename")
@@ -221,7 +221,7 @@ def test_a_script_in_a_name_does_not_run(visitor: Visitor) -> None:
     """Neither in names nor in texts, fields, previews, questions or reasons."""
     row = templates.keep(EVIL, f"*{EVIL}*", clock.now_ms())
     people = [importer.Contact(1, "+4915110000001", {"name": EVIL})]
-    made, _ = lists.create_list(EVIL, importer.ContactList(people, columns=["name"]))
+    made, _ = lists.create_list(EVIL, importer.ContactList(people, columns=["name"]), clock.now_ms())
     hit = "return [window.hit, document.querySelectorAll('main img').length]"
     for path in ("/app/templates", f"/app/templates/{row.id}", "/app/lists", f"/app/lists/{made.id}"):
         visitor.open(path)
@@ -240,7 +240,7 @@ def test_a_phone_needs_no_sideways_scrolling(visitor: Visitor) -> None:
     row = templates.keep(long, "{{ " + "very_long_field" * 4 + " }} " + long, clock.now_ms())
     fields = {f"field_{n}": long[:40] for n in range(8)}
     made = guests(3, **fields)
-    lists.create_list(long, importer.ContactList())
+    lists.create_list(long, importer.ContactList(), clock.now_ms())
     (first, *_), _ = list_entries.entries(made.id)
     visitor.size(360, 740)
     for path in (

@@ -125,7 +125,9 @@ def test_a_file_is_imported_and_its_mistakes_are_told(visitor: Visitor, tmp_path
 
 def test_pasted_numbers_and_a_search(visitor: Visitor, settings: Settings) -> None:
     """What is found stays found on the next page; and a search without a hit says so."""
-    suppression.import_text(settings, "\n".join(f"+491512{n:07}" for n in range(60)), "old list", "test")
+    suppression.import_text(
+        settings, "\n".join(f"+491512{n:07}" for n in range(60)), "old list", "test", clock.now_ms()
+    )
     visitor.open("/app/suppressions")
     visitor.fill("numbers", f"{ONE}\n{TWO}")
     visitor.press("Import")
@@ -176,7 +178,9 @@ def test_a_new_reply_appears_by_itself(visitor: Visitor, settings: Settings, job
 )
 def test_on_a_phone(visitor: Visitor, settings: Settings, job_id: int, path: str) -> None:
     """Nothing is wider than 360 pixels, also with long words."""
-    suppression.suppress(settings, ONE, "a" * 200, "a-very-long-user-name-without-any-space-in-it-at-all")
+    suppression.suppress(
+        settings, ONE, "a" * 200, "a-very-long-user-name-without-any-space-in-it-at-all", clock.now_ms()
+    )
     visitor.size(360, 740)
     visitor.open(f"/app/{path}")
     visitor.find("h1")

@@ -150,8 +150,8 @@ def test_a_job_is_claimed_by_the_sender_of_its_account_only(hand):
 def test_people_on_the_suppression_list_are_skipped_at_claim(hand, settings):
     """Also when they opted out after the job was made; the next one is claimed in the same go."""
     job = hand.queue(3)
-    suppression.suppress(settings, "+4915110000000", "asked", "test")
-    suppression.suppress(settings, "+4915110000001", "asked", "test")
+    suppression.suppress(settings, "+4915110000000", "asked", "test", hand.clock())
+    suppression.suppress(settings, "+4915110000001", "asked", "test", hand.clock())
 
     claimed = hand.claim_one()
 
@@ -165,7 +165,7 @@ def test_hundreds_who_opted_out_hold_nobody_up(hand, settings, people):
     count = claim.SKIPS_PER_CLAIM + 5
     job = hand.queue(count + 1)
     for person in people(count):
-        suppression.suppress(settings, person.number, "asked", "test")
+        suppression.suppress(settings, person.number, "asked", "test", hand.clock())
 
     assert [] == hand.claim()
     assert [f"+491511{count:07}"] == hand.send_all()
@@ -176,7 +176,7 @@ def test_whoever_opts_out_between_claim_and_submit_gets_nothing(hand, settings, 
     """Submit refuses, the message is released, and the next claim skips it."""
     job = hand.queue(1)
     message = hand.claim_one()
-    suppression.suppress(settings, message.number, "asked", "test")
+    suppression.suppress(settings, message.number, "asked", "test", hand.clock())
 
     with pytest.raises(errors.IllegalMove, match="suppression list"):
         hand.submit(message)

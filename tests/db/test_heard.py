@@ -196,7 +196,7 @@ def test_an_optout_waits_for_no_job(wrote: Hand, backend: str) -> None:
             take(wrote, ONE, own("A"), theirs("1", "STOP"))
         assert {ONE} == suppression.among([ONE])
         with pytest.raises(errors.DatabaseBusy):
-            suppression.suppress(wrote.settings, TWO, "asked", "anna")
+            suppression.suppress(wrote.settings, TWO, "asked", "anna", clock.now_ms())
         assert {TWO} == suppression.among([TWO])
     assert replies.Taken(1, False) == take(wrote, ONE, own("A"), theirs("1", "STOP"))
 
@@ -359,7 +359,7 @@ def test_a_stop_that_was_lifted_does_not_come_back(wrote: Hand) -> None:
     """Not when its reply is deleted after 90 days either, though its row stands in the chat for good."""
     rows = (own("A"), theirs("1", "STOP"))
     take(wrote, ONE, *rows)
-    suppression.remove(wrote.settings, ONE, "asked to get it again", "admin")
+    suppression.remove(wrote.settings, ONE, "asked to get it again", "admin", clock.now_ms())
     wrote.clock.advance(replies.KEEP_MS + 1)
     assert 1 == replies.prune(wrote.clock())
     assert replies.Taken() == take(wrote, ONE, *rows)

@@ -181,7 +181,7 @@ def test_who_opts_out_after_the_claim_is_not_written_to_and_others_of_the_batch_
     process = start(MANY_PREPARE_S=3)
     eventually(lambda: count(State.CLAIMED) == LANES, 30, "all are claimed")
     for number in numbers[:3]:
-        suppression.suppress(settings, number, "asked", "test")
+        suppression.suppress(settings, number, "asked", "test", clock.now_ms())
     completed(job)
     ended(process)
     assert ["skipped"] * 3 == [state_of(number) for number in numbers[:3]]

@@ -34,9 +34,9 @@ def found(list_id: int, search: str) -> list[str]:
 
 def test_many_are_added_and_only_the_new_ones() -> None:
     """More than one batch; in file order; the second time nothing changes, not even the list's own time."""
-    made, added = lists.create_list("Guests", crowd(1200))
-    again = lists.add_people(made.id, crowd(1200))
-    more = lists.add_people(made.id, crowd(10, first=1195, city="Bonn"))
+    made, added = lists.create_list("Guests", crowd(1200), clock.now_ms())
+    again = lists.add_people(made.id, crowd(1200), clock.now_ms())
+    more = lists.add_people(made.id, crowd(10, first=1195, city="Bonn"), clock.now_ms())
 
     assert (1200, 0, 0) == (added.added, added.present, added.updated)
     assert (0, 1200, 0) == (again.added, again.present, again.updated)
@@ -49,9 +49,9 @@ def test_many_are_added_and_only_the_new_ones() -> None:
 
 def test_an_empty_field_erases_nothing() -> None:
     """What is said replaces, what is not said stays."""
-    made, _ = lists.create_list("Guests", crowd(1, city="Bonn"))
+    made, _ = lists.create_list("Guests", crowd(1, city="Bonn"), clock.now_ms())
     person = importer.Contact(1, "+4915110000000", {"name": "Anna", "city": "", "age": "7"})
-    lists.add_people(made.id, importer.ContactList([person], columns=["name", "city", "age"]))
+    lists.add_people(made.id, importer.ContactList([person], columns=["name", "city", "age"]), clock.now_ms())
 
     assert {"name": "Anna", "city": "Bonn", "age": "7"} == lists.people(made.id)[0].fields
 
@@ -80,25 +80,25 @@ def test_search_looks_at_numbers_and_what_the_fields_hold(search: str, names: li
     given = [("Anna Schäfer", "Bonn"), ('Ben "quoted"', "Bonn"), ("Zoë 100%", ""), ("Jo", "schäferstadt")]
     given += [("Name Name", ""), ("back\\slash", "")]
     people = [importer.Contact(n, f"+491511000000{n}", {"name": name, "city": c}) for n, (name, c) in enumerate(given)]
-    made, _ = lists.create_list("Guests", importer.ContactList(people, columns=["name", "city"]))
-    lists.create_list("Others", crowd(20, first=500))
+    made, _ = lists.create_list("Guests", importer.ContactList(people, columns=["name", "city"]), clock.now_ms())
+    lists.create_list("Others", crowd(20, first=500), clock.now_ms())
 
     assert names == found(made.id, search)
 
 
 def test_lists_know_how_many_they_hold() -> None:
     """Also those who hold nobody, by name."""
-    lists.create_list("b", crowd(3))
-    lists.create_list("A", crowd(2))
-    lists.create_list("c", importer.ContactList())
+    lists.create_list("b", crowd(3), clock.now_ms())
+    lists.create_list("A", crowd(2), clock.now_ms())
+    lists.create_list("c", importer.ContactList(), clock.now_ms())
 
     assert [("A", 2), ("b", 3), ("c", 0)] == [(each.name, each.people) for each in lists.lists()]
 
 
 def test_deleting_a_list_forgets_its_people_and_no_others() -> None:
     """Nothing of it is left."""
-    made, _ = lists.create_list("Guests", crowd(700))
-    lists.create_list("Others", crowd(3))
+    made, _ = lists.create_list("Guests", crowd(700), clock.now_ms())
+    lists.create_list("Others", crowd(3), clock.now_ms())
     lists.delete_list(made.id)
 
     assert 3 == ListEntry.select().count()
@@ -110,27 +110,27 @@ def test_deleting_a_list_forgets_its_people_and_no_others() -> None:
 
 def test_only_the_lists_own_people_are_removed() -> None:
     """Ids of another list's people do nothing here."""
-    made, _ = lists.create_list("Guests", crowd(3))
-    other, _ = lists.create_list("Others", crowd(3))
+    made, _ = lists.create_list("Guests", crowd(3), clock.now_ms())
+    other, _ = lists.create_list("Others", crowd(3), clock.now_ms())
     ids = [each.id for each in list_entries.entries(other.id)[0]]
 
-    assert 0 == lists.remove_people(made.id, ids)
+    assert 0 == lists.remove_people(made.id, clock.now_ms(), ids)
     assert [] == list_entries.some(made.id, ids)
-    assert 2 == lists.remove_people(made.id, numbers=["+4915110000000", "+4915110000001", "+49999"])
+    assert 2 == lists.remove_people(made.id, clock.now_ms(), numbers=["+4915110000000", "+4915110000001", "+49999"])
     assert (1, 3) == (lists.listed(made.id).people, lists.listed(other.id).people)
 
 
 def test_a_name_is_there_once() -> None:
     """For templates and lists, made or renamed."""
-    lists.create_list("Guests", crowd(1))
-    other, _ = lists.create_list("Others", crowd(1))
+    lists.create_list("Guests", crowd(1), clock.now_ms())
+    other, _ = lists.create_list("Others", crowd(1), clock.now_ms())
     templates.keep("Sale", "Hi", clock.now_ms())
     template = templates.keep("Thanks", "Hi", clock.now_ms())
 
     with pytest.raises(errors.InvalidInput, match="There is already a list called Guests"):
-        lists.create_list(" Guests ", crowd(1))
+        lists.create_list(" Guests ", crowd(1), clock.now_ms())
     with pytest.raises(errors.InvalidInput, match="There is already a list called Guests"):
-        lists.rename_list(other.id, "Guests")
+        lists.rename_list(other.id, "Guests", clock.now_ms())
     with pytest.raises(errors.InvalidInput, match="There is already a template called Sale"):
         templates.change(template.id, "Sale", "Hi", clock.now_ms())
     with pytest.raises(errors.InvalidInput, match="There is already a template called Sale"):
@@ -140,8 +140,8 @@ def test_a_name_is_there_once() -> None:
 
 def test_the_same_people_added_twice_at_once_are_there_once() -> None:
     """The second waits for the first, and finds them."""
-    made, _ = lists.create_list("Guests", importer.ContactList())
-    results = at_once(*[lambda: lists.add_people(made.id, crowd(300))] * 3)
+    made, _ = lists.create_list("Guests", importer.ContactList(), clock.now_ms())
+    results = at_once(*[lambda: lists.add_people(made.id, crowd(300), clock.now_ms())] * 3)
 
     assert [0, 0, 300] == sorted(each.added for each in results)
     assert 300 == lists.listed(made.id).people
@@ -149,7 +149,7 @@ def test_the_same_people_added_twice_at_once_are_there_once() -> None:
 
 def test_one_form_sent_twice_at_once_makes_one_list() -> None:
     """Both are led to it, or one is told that the name is taken: never a second list."""
-    results = at_once(*[lambda: lists.create_list("Guests", crowd(50), "key")] * 2)
+    results = at_once(*[lambda: lists.create_list("Guests", crowd(50), clock.now_ms(), "key")] * 2)
 
     assert 1 == ContactList.select().count()
     assert 1 == Answer.select().count()
@@ -158,10 +158,10 @@ def test_one_form_sent_twice_at_once_makes_one_list() -> None:
 
 def test_a_form_that_was_changed_since_makes_another_list() -> None:
     """After Back, with another name; or with the same one, when the list is gone."""
-    first, _ = lists.create_list("Guests", crowd(2), "key")
-    second, _ = lists.create_list("Friends", crowd(2), "key")
+    first, _ = lists.create_list("Guests", crowd(2), clock.now_ms(), "key")
+    second, _ = lists.create_list("Friends", crowd(2), clock.now_ms(), "key")
     assert ("Friends", True) == (second.name, first.id != second.id)
     lists.delete_list(second.id)
 
-    third, added = lists.create_list("Friends", crowd(2), "key")
+    third, added = lists.create_list("Friends", crowd(2), clock.now_ms(), "key")
     assert (2, 2) == (third.people, added.added)

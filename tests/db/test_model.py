@@ -181,7 +181,7 @@ class Queue(Desk):
         self.claim_with(sender, 1)
         for message in sender.holds(State.CLAIMED)[:1]:
             if what == "opt out":
-                suppression.suppress(self.settings, message.number, "asked", "person")
+                suppression.suppress(self.settings, message.number, "asked", "person", clock.now_ms())
             elif job_moves.job(message.job_id).state in JOB_MOVES[what][0]:
                 getattr(lifecycle, what)(message.job_id, "person", clock.now_ms())
             self.submit_with(sender, pause)

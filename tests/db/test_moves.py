@@ -310,7 +310,7 @@ def last_out_of_tries(hand: Hand, message: Message) -> None:
 
 def last_skipped(hand: Hand, message: Message) -> None:
     moves.release(message, "later", hand.clock())
-    suppression.suppress(hand.settings, message.number, "asked", "test")
+    suppression.suppress(hand.settings, message.number, "asked", "test", hand.clock())
     hand.claim()
 
 

@@ -44,7 +44,7 @@ def test_every_row_about_a_person_has_their_key(hand: Hand) -> None:
 @either
 def test_who_opted_out_is_not_written_to_under_the_other_notation(hand: Hand, one: E164, other: E164) -> None:
     """Looked at when a message is claimed."""
-    suppression.suppress(hand.settings, one, "asked", "test")
+    suppression.suppress(hand.settings, one, "asked", "test", hand.clock())
     job = hand.queue(recipients=[{"number": other}, {"number": "+4915110000000"}], text="Hello")
 
     assert ["+4915110000000"] == hand.send_all()
@@ -57,7 +57,7 @@ def test_nor_who_opts_out_while_the_message_is_in_hand(hand: Hand, one: E164, ot
     """Looked at once more when it is submitted."""
     hand.queue(recipients=[{"number": other}], text="Hello")
     message = hand.claim_one()
-    suppression.suppress(hand.settings, one, "asked", "test")
+    suppression.suppress(hand.settings, one, "asked", "test", hand.clock())
 
     with pytest.raises(errors.IllegalMove, match="suppression list"):
         hand.submit(message)
@@ -67,7 +67,7 @@ def test_nor_who_opts_out_while_the_message_is_in_hand(hand: Hand, one: E164, ot
 
 def test_a_landline_is_not_the_mobile_that_looks_like_it(hand: Hand) -> None:
     """In Brazil only what begins with 6 to 9 was given a ninth digit."""
-    suppression.suppress(hand.settings, LANDLINE, "asked", "test")
+    suppression.suppress(hand.settings, LANDLINE, "asked", "test", hand.clock())
     hand.queue(recipients=[{"number": MOBILE}], text="Hello")
 
     assert [MOBILE] == hand.send_all()
@@ -76,9 +76,9 @@ def test_a_landline_is_not_the_mobile_that_looks_like_it(hand: Hand) -> None:
 @either
 def test_the_list_has_a_person_once(hand: Hand, one: E164, other: E164) -> None:
     """Added one by one, imported, or by STOP: who is on it stays there as they are."""
-    first = suppression.suppress(hand.settings, one, "by letter", "anna")
-    again = suppression.suppress(hand.settings, other, "by phone", "ben")
-    done = suppression.import_text(hand.settings, f"{other}\n{one}\n+4915110000000", "old list", "ben")
+    first = suppression.suppress(hand.settings, one, "by letter", "anna", hand.clock())
+    again = suppression.suppress(hand.settings, other, "by phone", "ben", hand.clock())
+    done = suppression.import_text(hand.settings, f"{other}\n{one}\n+4915110000000", "old list", "ben", hand.clock())
 
     assert (one, "by letter", "anna") == (again["number"], again["reason"], again["source"])
     assert first == again == suppression.find(other) == suppression.find(one)
@@ -91,8 +91,8 @@ def test_the_list_has_a_person_once(hand: Hand, one: E164, other: E164) -> None:
 @either
 def test_a_person_is_taken_off_by_either_notation(hand: Hand, one: E164, other: E164) -> None:
     """With the entry as it was in the trace."""
-    suppression.suppress(hand.settings, one, "by letter", "anna")
-    suppression.remove(hand.settings, other, "wants news again", "ben")
+    suppression.suppress(hand.settings, one, "by letter", "anna", hand.clock())
+    suppression.remove(hand.settings, other, "wants news again", "ben", hand.clock())
 
     assert [] == listed()
     assert [(one, "by letter")] == [(row.number, row.reason) for row in Removal.select()]
@@ -109,7 +109,7 @@ def test_two_entries_from_before_are_taken_off_together(hand: Hand) -> None:
     Suppression.insert_many(rows).execute()
 
     assert ["wrote STOP", "by letter"] == [suppression.find(number)["reason"] for number in (FORMER, TODAY)]
-    suppression.remove(hand.settings, FORMER, "a mistake", "ben")
+    suppression.remove(hand.settings, FORMER, "a mistake", "ben", hand.clock())
     assert [] == listed()
     assert {(FORMER, "wrote STOP"), (TODAY, "by letter")} == {(row.number, row.reason) for row in Removal.select()}
 

@@ -158,7 +158,7 @@ def test_a_stricter_durability_is_left_as_it_is(admin, database_url):
 def test_what_a_text_cannot_hold_is_the_callers_mistake(hand: Hand, settings):
     """A zero byte, which SQLite takes."""
     with pytest.raises(errors.InvalidInput, match="cannot store"), connection.available():
-        suppression.suppress(settings, "+4915110000000", "asked\0twice", "test")
+        suppression.suppress(settings, "+4915110000000", "asked\0twice", "test", hand.clock())
     assert [] == suppression.page()[0]
 
 

@@ -216,7 +216,7 @@ def test_whoever_opts_out_while_a_message_is_submitted_is_answered_after_it(
     message = hand.claim_one()
     with connection.write():
         hand.submit(message)
-        leaving = start(suppression.suppress, settings, message.number, "asked", "test")
+        leaving = start(suppression.suppress, settings, message.number, "asked", "test", hand.clock())
         until_it_waits(leaving)
     leaving.result()
     assert State.SENDING == fresh(message).state
@@ -227,7 +227,7 @@ def test_submit_sees_an_opt_out_that_is_just_being_made(hand: Hand, start, until
     hand.queue(1)
     message = hand.claim_one()
     with connection.write():
-        suppression.suppress(settings, message.number, "asked", "test")
+        suppression.suppress(settings, message.number, "asked", "test", hand.clock())
         sending = start(hand.submit, message)
         until_it_waits(sending)
     with pytest.raises(errors.IllegalMove, match="suppression list"):

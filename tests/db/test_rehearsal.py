@@ -32,7 +32,7 @@ def test_a_draft_is_begun_once(database: str) -> None:
 
 def test_the_report_and_the_people_are_frozen_and_started_once(prepared: Draft, settings: Any) -> None:
     """Two starts are one job, for exactly those who were found."""
-    suppression.suppress(settings, NUMBERS[0], "asked", "test")
+    suppression.suppress(settings, NUMBERS[0], "asked", "test", db_clock.now_ms())
     found = rehearse(settings, prepared)
     assert (3, {"opted_out": 1}) == (found.people, found.counts)
     draft = drafts.find(prepared.id)

@@ -11,7 +11,7 @@ import structlog.testing
 from daemon import errors
 from daemon.accounts import pacing
 from daemon.contacts import suppression
-from daemon.db import connection, proxy
+from daemon.db import clock, connection, proxy
 from daemon.delivery import inbox, moves, replies
 from daemon.models import Event, Message, Reply, Suppression
 from daemon.states import Ack, JobState, State
@@ -85,7 +85,7 @@ def test_stop_puts_them_on_the_list(wrote: Hand, words: str) -> None:
 
 def test_who_is_on_the_list_already_stays_there_as_they_are(wrote: Hand) -> None:
     """The reply is kept, nobody is told."""
-    suppression.suppress(wrote.settings, ONE, "asked by letter", "anna")
+    suppression.suppress(wrote.settings, ONE, "asked by letter", "anna", clock.now_ms())
     assert replies.Taken(1, False) == take(wrote, ONE, own("A"), theirs("1", "STOP"))
     (row,) = suppression.page()[0]
     assert ("asked by letter", "anna") == (row["reason"], row["source"])
@@ -96,7 +96,7 @@ def test_whoever_was_taken_off_by_a_person_is_not_put_back_by_the_same_reply(wro
     """It was heeded once; a new one counts."""
     rows = (own("A"), theirs("1", "STOP"))
     take(wrote, ONE, *rows)
-    suppression.remove(wrote.settings, ONE, "by mistake, they say", "admin")
+    suppression.remove(wrote.settings, ONE, "by mistake, they say", "admin", clock.now_ms())
     assert replies.Taken() == take(wrote, ONE, *rows)
     assert replies.Taken(1, True) == take(wrote, ONE, *rows, theirs("2", "stop"))
 
@@ -359,8 +359,8 @@ async def test_a_confirmation_waits_for_the_accounts_pace(ears: Any) -> None:
 
 def test_nobody_else_can_be_confirmed(wrote: Hand) -> None:
     """Not who was put there by a person or a list, not by another account, not an hour later, not twice."""
-    suppression.suppress(wrote.settings, TWO, "asked", "reply")
-    suppression.import_text(wrote.settings, STRANGER, "old list", "test")
+    suppression.suppress(wrote.settings, TWO, "asked", "reply", clock.now_ms())
+    suppression.import_text(wrote.settings, STRANGER, "old list", "test", clock.now_ms())
     take(wrote, ONE, own("A"), theirs("1", "STOP"))
     now = wrote.clock()
     Suppression.update(created_at=now).execute()

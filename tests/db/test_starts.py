@@ -183,7 +183,7 @@ def test_a_callers_key_is_not_the_pages(rehearsed: Draft, settings: Any) -> None
         create.create(settings, create.Order("Planted", numbers=[NUMBERS[0]], key=key), "api", clock.now_ms()).job_id
         for key in keys
     }
-    lists.create_list("Guests", ContactList([Contact(1, NUMBERS[0], {})]), rehearsed.id)
+    lists.create_list("Guests", ContactList([Contact(1, NUMBERS[0], {})]), clock.now_ms(), rehearsed.id)
     tested = dry_run.send_test(settings, rehearsed.id, NUMBERS[1], 1, "n", "test", clock.now_ms())
     started = drafts.start(settings, rehearsed.id, rehearsed.version, "test", clock.now_ms())
 
@@ -197,11 +197,11 @@ def test_a_callers_key_is_not_the_pages(rehearsed: Draft, settings: Any) -> None
 def test_a_key_of_a_list_is_not_one_of_a_campaign(database: str, settings: Any) -> None:
     """Each kind of request has its own, and so have the page's form and the API."""
     people = ContactList([Contact(1, NUMBERS[0], {})])
-    made, _ = lists.create_list("Guests", people, "k")
+    made, _ = lists.create_list("Guests", people, clock.now_ms(), "k")
     create.create(settings, create.Order("x", numbers=[NUMBERS[0]], key="k"), "api", clock.now_ms())
-    other, _ = lists.create_list("Friends", people, "k", KeyScope.LIST_FORM)
+    other, _ = lists.create_list("Friends", people, clock.now_ms(), "k", KeyScope.LIST_FORM)
     assert made.id != other.id
-    assert made == lists.create_list("Guests", people, "k")[0]
+    assert made == lists.create_list("Guests", people, clock.now_ms(), "k")[0]
 
 
 def test_the_same_key_for_other_attachments_is_told(database: str, settings: Any) -> None:
@@ -214,9 +214,13 @@ def test_the_same_key_for_other_attachments_is_told(database: str, settings: Any
 
 def test_the_same_key_for_the_same_people_with_other_fields_is_another_list(database: str) -> None:
     """What was corrected after Back is not thrown away in silence."""
-    lists.create_list("Guests", ContactList([Contact(1, NUMBERS[0], {"name": "Ana"})], columns=["name"]), "k")
+    lists.create_list(
+        "Guests", ContactList([Contact(1, NUMBERS[0], {"name": "Ana"})], columns=["name"]), clock.now_ms(), "k"
+    )
     with pytest.raises(errors.InvalidInput, match="already"):
-        lists.create_list("Guests", ContactList([Contact(1, NUMBERS[0], {"name": "Anna"})], columns=["name"]), "k")
+        lists.create_list(
+            "Guests", ContactList([Contact(1, NUMBERS[0], {"name": "Anna"})], columns=["name"]), clock.now_ms(), "k"
+        )
 
 
 # A test to oneself

@@ -52,10 +52,10 @@ def a_template() -> Edited:
 
 
 def a_list() -> Edited:
-    made, _ = lists.create_list("Guests", importer.ContactList())
+    made, _ = lists.create_list("Guests", importer.ContactList(), clock.now_ms())
 
     def save(value: str, version: int | None) -> object:
-        return lists.rename_list(made.id, value, version)
+        return lists.rename_list(made.id, value, clock.now_ms(), version)
 
     return Edited("list", save, lambda: ((now := lists.listed(made.id)).name, now.version))
 
@@ -155,10 +155,10 @@ def test_every_change_of_a_user_is_seen_by_the_next() -> None:
 
 def test_every_change_of_a_list_is_seen_by_the_next() -> None:
     """Also people put on it or taken off it."""
-    made, _ = lists.create_list("Guests", importer.ContactList())
-    lists.add_people(made.id, importer.ContactList([importer.Contact(1, "+4915110000000", {})]))
+    made, _ = lists.create_list("Guests", importer.ContactList(), clock.now_ms())
+    lists.add_people(made.id, importer.ContactList([importer.Contact(1, "+4915110000000", {})]), clock.now_ms())
     added = lists.listed(made.id).version
-    lists.remove_people(made.id, numbers=["+4915110000000"])
+    lists.remove_people(made.id, clock.now_ms(), numbers=["+4915110000000"])
 
     assert [made.version + 1, made.version + 2] == [added, lists.listed(made.id).version]
 

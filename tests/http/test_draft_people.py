@@ -15,6 +15,7 @@ from daemon.campaigns import drafts
 from daemon.campaigns.draft_content import Content
 from daemon.contacts import columns, lists
 from daemon.contacts.importer import ContactList
+from daemon.db import clock
 from tests.support.drafting import (
     CSV,
     Client,
@@ -119,7 +120,7 @@ async def test_numbers_or_rows_are_pasted(member: Client, pasted: str, numbers: 
 
 async def test_a_kept_list_is_chosen(member: Client, people: Any) -> None:
     """Its people with their fields; /app/new?list= begins with it."""
-    kept, _ = lists.create_list("Friends", ContactList(people(3), columns=["name"]))
+    kept, _ = lists.create_list("Friends", ContactList(people(3), columns=["name"]), clock.now_ms())
     base = await begin(member)
     await post(member, f"{base}/people", list=str(kept.id), go="next")
     await map_columns(member, base)

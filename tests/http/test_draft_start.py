@@ -45,7 +45,7 @@ async def test_the_dry_run_says_who_will_not_get_it_and_why(member: Client, sett
         "name,phone,city\nAnna,+493023125001,Berlin\nBen,+442079460011,\nCem,+33612345678,Paris\n"
         "Dan,12345,Rome\nAnna,+493023125001,Berlin\nEva,+34612345678,Madrid\n"
     )
-    suppression.suppress(settings, "+33612345678", "asked", "test")
+    suppression.suppress(settings, "+33612345678", "asked", "test", clock.now_ms())
     earlier = create.Order("x", numbers=["+34612345678"])
     create.create(settings, earlier, "test", clock.now_ms())
     base = await with_message(member, "In {{ city }}", people)
@@ -146,7 +146,7 @@ async def test_the_dry_run_reckons_with_the_queue_the_pace_and_the_window(
 
 async def test_where_nobody_is_left_there_is_nothing_to_start(member: Client, settings: Settings) -> None:
     """The report says so; the last step stays closed."""
-    suppression.suppress(settings, "+493023125001", "asked", "test")
+    suppression.suppress(settings, "+493023125001", "asked", "test", clock.now_ms())
     base = await with_message(member, people="name,phone\nAnna,+493023125001\n")
     report = await check(member, base)
     assert "0 people will get it" in report and "There is nobody to message" in report
@@ -198,7 +198,7 @@ async def test_whoever_opts_out_after_the_dry_run_gets_nothing(member: Client, s
     directory.open_account("default", clock.now_ms())
     base = await with_message(member)
     await check(member, base)
-    suppression.suppress(settings, "+493023125001", "asked", "test")
+    suppression.suppress(settings, "+493023125001", "asked", "test", clock.now_ms())
     await post(member, f"{base}/start", go="start")
     claimed = claim.claim("default", 5, clock.now_ms(), 60_000, limits.rules(settings))
     assert ["+442079460011"] == [message.number for message in claimed]
@@ -206,7 +206,7 @@ async def test_whoever_opts_out_after_the_dry_run_gets_nothing(member: Client, s
 
 async def test_a_list_changed_after_the_dry_run_changes_nobody(member: Client, people: Any) -> None:
     """What was looked at is what is sent."""
-    kept, _ = lists.create_list("Friends", ContactList(people(2), columns=["name"]))
+    kept, _ = lists.create_list("Friends", ContactList(people(2), columns=["name"]), clock.now_ms())
     base = await begin(member)
     await post(member, f"{base}/people", list=str(kept.id), go="next")
     await map_columns(member, base)
@@ -214,7 +214,7 @@ async def test_a_list_changed_after_the_dry_run_changes_nobody(member: Client, p
     await post(member, f"{base}/message", text="Hi", go="next")
     await post(member, f"{base}/when", name="x", delay_min="1", delay_max="3", start="now")
     await check(member, base)
-    lists.add_people(kept.id, ContactList(people(3, 50), columns=["name"]))
+    lists.add_people(kept.id, ContactList(people(3, 50), columns=["name"]), clock.now_ms())
     await post(member, f"{base}/start", go="start")
     assert 2 == Job.get().total
 

@@ -175,14 +175,14 @@ async def test_a_repeat_with_the_same_key_makes_one_list(api):
 
 async def test_pages_of_a_list_hold_everybody_once(api):
     """From cursor to cursor, also while somebody is removed in between."""
-    made, _ = lists.create_list("Guests", guests(*"ABCDEFG"))
+    made, _ = lists.create_list("Guests", guests(*"ABCDEFG"), clock.now_ms())
     seen, cursor = [], ""
     while cursor is not None:
         page = await api.get(f"/lists/{made.id}/entries?limit=2&cursor={cursor}")
         seen += [each["fields"]["name"] for each in page["entries"]]
         cursor = page["next_cursor"]
         if seen == ["A", "B"]:
-            lists.remove_people(made.id, [page["entries"][1]["id"]])
+            lists.remove_people(made.id, clock.now_ms(), [page["entries"][1]["id"]])
     assert list("ABCDEFG") == seen
     for limit in ("0", "1001", "x"):
         await api.get(f"/lists/{made.id}/entries?limit={limit}", 422)
@@ -191,12 +191,12 @@ async def test_pages_of_a_list_hold_everybody_once(api):
 async def test_an_export_is_harmless_and_comes_back_as_it_was(api):
     """No cell is a formula, and the file that was exported makes the same list again."""
     nasty = guests("=1+1", "'=2", "+3", 'Zoë, "the" Great', "@x", "", note="-5")
-    made, _ = lists.create_list("Guests", nasty)
+    made, _ = lists.create_list("Guests", nasty, clock.now_ms())
     text = await api.text(f"/lists/{made.id}/export.csv")
     assert text.startswith("whatsapp_number,name,note\r\n")
     assert "'=1+1" in text and "''=2" in text and ",'-5" in text
     upload = uploads.add_contacts(read(text), "list.csv")
-    again, _ = lists.create_list("Again", lists.from_upload(upload["upload_id"]))
+    again, _ = lists.create_list("Again", lists.from_upload(upload["upload_id"]), clock.now_ms())
     assert lists.people(made.id) == lists.people(again.id)
     assert (await api.text(f"/lists/{made.id}/export.csv?excel=1")).startswith("\ufeff")
     await api.get("/lists/99/export.csv", 404)
@@ -205,7 +205,7 @@ async def test_an_export_is_harmless_and_comes_back_as_it_was(api):
 async def test_an_export_is_read_by_its_column_of_ours(api):
     """Also where another one holds telephone numbers and is called mobile."""
     people = [importer.Contact(n, f"+491511000000{n}", {"mobile": f"+4915220000{n:03}"}) for n in range(1, 6)]
-    made, _ = lists.create_list("Guests", importer.ContactList(people, columns=["mobile"]))
+    made, _ = lists.create_list("Guests", importer.ContactList(people, columns=["mobile"]), clock.now_ms())
     upload = uploads.add_contacts(read(await api.text(f"/lists/{made.id}/export.csv")), "list.csv")
     assert [each.number for each in people] == [each.number for each in lists.from_upload(upload["upload_id"]).contacts]
 
@@ -311,7 +311,7 @@ async def test_a_list_is_made_once_by_a_form_that_is_sent_twice(desk):
 
 async def test_a_list_begins_with_another_one(desk):
     """A copy: what happens to one does not reach the other."""
-    first, _ = lists.create_list("Guests", guests("Anna"))
+    first, _ = lists.create_list("Guests", guests("Anna"), clock.now_ms())
     await desk.submit("/app/lists/new", name="Copy", list=first.id)
     lists.delete_list(first.id)
     assert [("Copy", 1)] == [(each.name, each.people) for each in lists.lists()]
@@ -319,7 +319,7 @@ async def test_a_list_begins_with_another_one(desk):
 
 async def test_people_are_added_with_what_became_of_them(desk):
     """New, there already, with new fields, and rejected."""
-    made, _ = lists.create_list("Guests", guests("Anna", "Ben"))
+    made, _ = lists.create_list("Guests", guests("Anna", "Ben"), clock.now_ms())
     pasted = "phone;name;city\n+4915110000001;Anna;\n+4915110000002;Ben;Bonn\n+4915110000003;Eve;Ulm\n12;Tom;\n"
     response = await desk.submit(f"/app/lists/{made.id}/add", numbers=pasted)
     text = await desk.look(response.headers["Location"])
@@ -332,7 +332,7 @@ async def test_people_are_added_with_what_became_of_them(desk):
 
 async def test_people_are_removed_after_a_question(desk):
     """One or several; nobody is gone before Remove was said."""
-    made, _ = lists.create_list("Guests", guests("Anna", "Ben", "Eve"))
+    made, _ = lists.create_list("Guests", guests("Anna", "Ben", "Eve"), clock.now_ms())
     ids = [each.id for each in list_entries.entries(made.id)[0]]
     text = await desk.refused(f"/app/lists/{made.id}/remove", 200, "Remove 2 people from this list?", id=ids[:2])
     assert "Anna" in text and "Eve" not in text and 3 == lists.listed(made.id).people
@@ -344,8 +344,8 @@ async def test_people_are_removed_after_a_question(desk):
 
 async def test_two_tabs_with_one_list(desk):
     """A name is not changed over a change that its reader has not seen; deleting it twice is deleting it."""
-    made, _ = lists.create_list("Guests", guests("Anna"))
-    lists.rename_list(made.id, "Friends")
+    made, _ = lists.create_list("Guests", guests("Anna"), clock.now_ms())
+    lists.rename_list(made.id, "Friends", clock.now_ms())
     fields = {"name": "People", "version": made.version}
     await desk.refused(f"/app/lists/{made.id}/rename", 409, "since you opened it", **fields)
     assert "Friends" == lists.listed(made.id).name
@@ -359,7 +359,7 @@ async def test_two_tabs_with_one_list(desk):
 async def test_what_people_wrote_stays_text(desk):
     """In names, fields, texts and searches."""
     row = templates.keep(EVIL, EVIL, clock.now_ms())
-    made, _ = lists.create_list(EVIL, guests(EVIL))
+    made, _ = lists.create_list(EVIL, guests(EVIL), clock.now_ms())
     for path in (
         "/app/templates",
         f"/app/templates/{row.id}",
@@ -377,7 +377,7 @@ async def test_what_people_wrote_stays_text(desk):
 async def test_pages_are_small_and_have_nothing_inline(desk, people):
     """Below 100 KB with 50 people a page, and no style or script in them."""
     many = importer.ContactList(people(500), columns=["name"])
-    made, _ = lists.create_list("Guests", many)
+    made, _ = lists.create_list("Guests", many, clock.now_ms())
     text = await desk.look(f"/app/lists/{made.id}")
     assert len(text.encode()) < 100_000
     assert 50 == text.count('class="pick"')
@@ -387,5 +387,5 @@ async def test_pages_are_small_and_have_nothing_inline(desk, people):
 
 async def test_a_foreign_upload_is_no_report(desk):
     """An id of nobody's in the address shows nothing, and breaks nothing."""
-    made, _ = lists.create_list("Guests", guests("Anna"))
+    made, _ = lists.create_list("Guests", guests("Anna"), clock.now_ms())
     assert 'id="rejected"' not in await desk.look(f"/app/lists/{made.id}?added=1&upload=0123")

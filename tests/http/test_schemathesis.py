@@ -38,8 +38,10 @@ def fill(settings: Settings) -> None:
     moves.lose(message, "Nobody can tell.", now)
     directory.report("default", Health(AccountState.NEEDS_LINK, qr="2@payload", link_code="ABCD1234"), now)
     templates.keep("Sale", "Hi {{ name }}", clock.now_ms())
-    lists.create_list("Guests", ContactList([Contact(1, "+4915110000001", {"name": "Ada"})], columns=["name"]))
-    suppression.suppress(settings, "+4915110000009", "asked", "test")
+    lists.create_list(
+        "Guests", ContactList([Contact(1, "+4915110000001", {"name": "Ada"})], columns=["name"]), clock.now_ms()
+    )
+    suppression.suppress(settings, "+4915110000009", "asked", "test", clock.now_ms())
 
 
 @pytest.fixture

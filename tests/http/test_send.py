@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from daemon.contacts import suppression
-from daemon.db import proxy
+from daemon.db import clock, proxy
 from daemon.http import make_app
 from daemon.models import Job, Message, Suppression
 from tests.http.conftest import KEY, Caller, form
@@ -190,7 +190,7 @@ async def test_delays_are_kept_with_the_job(api):
 
 async def test_whoever_opted_out_may_be_in_the_list(api, settings):
     """They are skipped when their turn comes; the rest get it."""
-    suppression.suppress(settings, NUMBERS[0], "asked", "test")
+    suppression.suppress(settings, NUMBERS[0], "asked", "test", clock.now_ms())
     answer = await api.post("/send", {"numbers": NUMBERS, "message": "Hi"})
     assert 3 == answer["total_numbers"]
     assert 1 == Suppression.select().count()

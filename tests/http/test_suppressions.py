@@ -103,8 +103,8 @@ async def test_a_cursor_that_is_none_of_ours_is_refused(api: Any) -> None:
 )
 async def test_search(api: Any, settings: Any, search: str, found: list[str]) -> None:
     """By a part of the number, as people write it, or by words of the reason or the source."""
-    suppression.suppress(settings, ONE, "asked", "test")
-    suppression.suppress(settings, TWO, "left the newsletter", "test")
+    suppression.suppress(settings, ONE, "asked", "test", clock.now_ms())
+    suppression.suppress(settings, TWO, "left the newsletter", "test", clock.now_ms())
 
     answer = await api.get("/suppressions", params={"search": search})
 
@@ -164,7 +164,7 @@ async def test_what_cannot_be_imported_changes_nothing(api: Any) -> None:
 
 async def test_the_export_can_be_imported_again(api: Any, settings: Any) -> None:
     """With reasons that a spreadsheet cannot take for formulas."""
-    suppression.suppress(settings, ONE, "=1+1", "test")
+    suppression.suppress(settings, ONE, "=1+1", "test", clock.now_ms())
     fill(2_100)
     text = await api.text("/suppressions/export.csv")
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -222,7 +222,7 @@ async def test_a_file_is_imported_on_the_page(browser: Any) -> None:
 
 async def test_taking_somebody_off_is_for_administrators_with_a_reason(browser: Any, settings: Any) -> None:
     """It asks first; without a reason nothing happens; done twice, it says so."""
-    suppression.suppress(settings, ONE, "asked", "test")
+    suppression.suppress(settings, ONE, "asked", "test", clock.now_ms())
     where = "/app/suppressions/remove?number=%2B4915110000001"
     operator, admin = await browser(Role.OPERATOR), await browser(Role.ADMIN)
     assert "/app/suppressions/remove" not in await look(operator, "/app/suppressions")
@@ -246,7 +246,7 @@ async def test_taking_somebody_off_is_for_administrators_with_a_reason(browser: 
 async def test_the_page_searches_and_pages(browser: Any, settings: Any) -> None:
     """A search is kept from page to page; what is found nowhere is said."""
     fill(120)
-    suppression.suppress(settings, "+447900000001", "<b>bold</b>", "test")
+    suppression.suppress(settings, "+447900000001", "<b>bold</b>", "test", clock.now_ms())
     client = await browser(Role.OPERATOR)
     first = await look(client, "/app/suppressions?search=4915")
     assert "cursor=" in first and "search=4915" in first and "+447900000001" not in first

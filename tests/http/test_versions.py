@@ -63,12 +63,12 @@ def a_template() -> Page:
 
 
 def a_list() -> Page:
-    made, _ = lists.create_list("Guests", importer.ContactList())
+    made, _ = lists.create_list("Guests", importer.ContactList(), clock.now_ms())
     return Page(
         f"/app/lists/{made.id}",
         f"/app/lists/{made.id}/rename",
         {"name": "Mine"},
-        lambda: lists.rename_list(made.id, "Theirs"),
+        lambda: lists.rename_list(made.id, "Theirs", clock.now_ms()),
         lambda: lists.listed(made.id).name,
         "Mine",
         'value="Mine"',

@@ -85,7 +85,7 @@ class Hand:
             lifecycle.stop(message.job_id, "test", db_clock.now_ms())
             return fresh(message)
         if state is State.SKIPPED:
-            suppression.suppress(self.settings, message.number, "asked", "test")
+            suppression.suppress(self.settings, message.number, "asked", "test", db_clock.now_ms())
             self.claim(1)
             for other in Message.select().where(Message.state == State.CLAIMED):
                 moves.release(other, "not this one", self.clock())

@@ -79,9 +79,9 @@ class Desk(RuleBasedStateMachine):
     @rule(number=st.sampled_from(PEOPLE), wanted=st.booleans())
     def opt(self, number: str, wanted: bool) -> None:
         if not wanted:
-            suppression.suppress(self.settings, number, "asked", "person")
+            suppression.suppress(self.settings, number, "asked", "person", clock.now_ms())
         elif suppressed(number):
-            suppression.remove(self.settings, number, "asked", "person")
+            suppression.remove(self.settings, number, "asked", "person", clock.now_ms())
 
     @precondition(lambda self: Message.select().where(Message.state == State.UNCERTAIN).exists())
     @rule(sent=st.booleans())

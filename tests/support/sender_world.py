@@ -259,9 +259,9 @@ class World:
     def press(self, button: str, job_id: int, number: str) -> None:
         try:
             if button == "suppress":
-                suppression.suppress(self.settings["default"], number, "asked", "person")
+                suppression.suppress(self.settings["default"], number, "asked", "person", clock.now_ms())
             elif button == "unsuppress":
-                suppression.remove(self.settings["default"], number, "asked", "person")
+                suppression.remove(self.settings["default"], number, "asked", "person", clock.now_ms())
             else:
                 getattr(lifecycle, button)(job_id, "person", clock.now_ms())
         except (errors.IllegalMove, errors.NotFound):

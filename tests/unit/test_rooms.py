@@ -119,7 +119,7 @@ OWN_TIME = {
     "delivery/db_thread.py": "the sender's edge: its database thread asks the clock for all that it runs",
     "ops/retention.py": "files have the time of this machine, not of the database",
     "transports/browser/screens.py": "WhatsApp's page tells how long, by the time of this machine",
-    **dict.fromkeys(("contacts/lists.py", "contacts/suppression.py", "contacts/uploads.py"), "not passed on yet"),
+    "contacts/uploads.py": "the time of an upload is not passed on yet",
 }
 
 

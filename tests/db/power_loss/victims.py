@@ -71,7 +71,7 @@ def work(settings: config.Settings) -> Iterator[None]:
         yield
         lifecycle.retry(job, "test", clock.now_ms())
         yield
-        suppression.suppress(settings, next(numbers), "asked", "test")
+        suppression.suppress(settings, next(numbers), "asked", "test", clock.now_ms())
         yield
         for each in (job, other):
             lifecycle.stop(each, "test", clock.now_ms())
