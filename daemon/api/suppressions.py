@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from aiohttp import web
 from pydantic import Field
@@ -14,7 +14,7 @@ from daemon.api.endpoint import Caller
 from daemon.api.forms import ImportForm
 from daemon.api.parameters import MAX_LIMIT, Flag, Limit, Search, TextCursor
 from daemon.api.schemas.common import Done, Rejected
-from daemon.api.schemas.people import Imported, Suppress, Suppressed, Suppressions, Unsuppress
+from daemon.api.schemas.people import Imported, Suppress, Suppressed, Suppression, Suppressions, Unsuppress
 from daemon.campaigns import report
 from daemon.contacts import file_reading, suppression
 from daemon.db import clock
@@ -35,7 +35,7 @@ def suppressions(
 ) -> Suppressions:
     """The list, newest first, a page at a time."""
     rows, after = suppression.page(search, cursor, limit)
-    return Suppressions.model_validate({"suppressions": rows, "next_cursor": after})
+    return Suppressions(suppressions=[Suppression.model_validate(row) for row in rows], next_cursor=after)
 
 
 @endpoint.post("/suppressions", scope=Scope.CONTROL, tag="suppressions")
@@ -93,9 +93,8 @@ def _parts(excel: bool) -> Iterator[bytes]:
             return
 
 
-def _line(row: dict[str, Any]) -> list[int | str]:
-    times = [_iso(row[name]) for name in ("created_at", "confirmed_at")]
-    return [row["number"], row["reason"], row["source"], *times]
+def _line(row: suppression.Entry) -> list[int | str]:
+    return [row.number, row.reason, row.source, _iso(row.created_at), _iso(row.confirmed_at)]
 
 
 def _iso(at: int | None) -> str:

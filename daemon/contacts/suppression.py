@@ -7,8 +7,8 @@ switches that off.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
@@ -44,7 +44,31 @@ class Imported:
     rejected: list[importer.Rejected] = field(default_factory=list)
 
 
-def suppress(settings: Settings, number: str, reason: str, who: str, now: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Entry:
+    """Somebody on the list. created_at, confirmed_at (when they were told so): UTC ms."""
+
+    number: E164
+    reason: str
+    source: str
+    created_at: int
+    confirmed_at: int | None
+
+
+@dataclass(frozen=True)
+class Removed:
+    """Somebody who was on the list, and why they were taken off. Times are UTC ms."""
+
+    number: E164
+    reason: str
+    source: str
+    created_at: int
+    removed_at: int
+    removed_by: str
+    why: str
+
+
+def suppress(settings: Settings, number: str, reason: str, who: str, now: int) -> Entry:
     """Never write to this number again: from when this returns nothing more is handed over.
 
     Who is on the list stays there as they are. Raises InvalidNumber, InvalidInput; DatabaseBusy also where the number
@@ -148,12 +172,12 @@ def remove(settings: Settings, number: str, why: str, who: str, now: int) -> Non
         after_commit(partial(log.info, "suppression.removed", who=who))
 
 
-def find(number: E164) -> dict[str, Any]:
+def find(number: E164) -> Entry:
     """The entry of the person with this number (E.164), who may be listed in another notation. Raises NotFound."""
     rows = list(Suppression.select().where(Suppression.person == Person(number).key).order_by(Suppression.created_at))
     if not rows:
         raise errors.NotFound("This number is not on the suppression list.")
-    return describe(next((row for row in rows if row.number == number), rows[0]))
+    return _entry(next((row for row in rows if row.number == number), rows[0]))
 
 
 def among(numbers: Iterable[E164]) -> set[E164]:
@@ -169,7 +193,7 @@ def count() -> int:
     return int(Suppression.select().count())
 
 
-def page(search: str = "", cursor: str | None = None, limit: int = PAGE) -> tuple[list[dict[str, Any]], str | None]:
+def page(search: str = "", cursor: str | None = None, limit: int = PAGE) -> tuple[list[Entry], str | None]:
     """The list, newest first, from behind the cursor; and the cursor of the next page. Raises InvalidInput.
 
     search: a part of the number, in whichever way it is written, or of the reason or the source.
@@ -181,7 +205,7 @@ def page(search: str = "", cursor: str | None = None, limit: int = PAGE) -> tupl
     rows = list(query.order_by(Suppression.created_at.desc(), Suppression.number.desc()).limit(limit + 1))
     last = rows[limit - 1] if len(rows) > limit else None
     after = f"{last.created_at}.{last.number.removeprefix('+')}" if last else None
-    return [describe(row) for row in rows[:limit]], after
+    return [_entry(row) for row in rows[:limit]], after
 
 
 def _matching(search: str) -> Any:
@@ -204,32 +228,14 @@ def _place(cursor: str) -> tuple[int, str]:
     return int(at), f"+{digits}"
 
 
-def every() -> Iterator[dict[str, Any]]:
-    """All of it, newest first, a page at a time."""
-    after: str | None = None
-    while True:
-        rows, after = page("", after, 1_000)
-        yield from rows
-        if after is None:
-            return
-
-
-def removals() -> list[dict[str, Any]]:
+def removals() -> list[Removed]:
     """Who was taken off the list last, newest first."""
     rows = Removal.select().order_by(Removal.id.desc()).limit(REMOVALS_SHOWN)
-    names = ("number", "reason", "source", "created_at", "removed_at", "removed_by", "why")
-    return [{name: getattr(row, name) for name in names} for row in rows]
+    return [Removed(**{each.name: getattr(row, each.name) for each in fields(Removed)}) for row in rows]
 
 
-def describe(row: Suppression) -> dict[str, Any]:
-    """One entry as the API shows it."""
-    return {
-        "number": row.number,
-        "reason": row.reason,
-        "source": row.source,
-        "created_at": row.created_at,
-        "confirmed_at": row.confirmed_at,
-    }
+def _entry(row: Suppression) -> Entry:
+    return Entry(**{each.name: getattr(row, each.name) for each in fields(Entry)})
 
 
 def _reason(text: str) -> str:

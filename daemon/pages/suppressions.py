@@ -58,7 +58,7 @@ async def _page(
 def _context(search: str, cursor: str | None) -> dict[str, Any]:
     rows, after = suppression.page(search, cursor, suppression.PAGE // 2)
     return {
-        "rows": [row | {"from": SOURCES.get(row["source"])} for row in rows],
+        "rows": [vars(row) | {"from": SOURCES.get(row.source)} for row in rows],
         "total": suppression.count(),
         "removals": suppression.removals(),
         "search": search,
@@ -123,7 +123,7 @@ async def ask_remove(request: web.Request) -> web.StreamResponse:
 async def _ask(request: web.Request, number: str, why: str = "", error: str = "") -> web.StreamResponse:
     row = await in_db(request, suppression.find, number)
     context = {
-        "row": row | {"from": SOURCES.get(row["source"])},
+        "row": vars(row) | {"from": SOURCES.get(row.source)},
         "why": why,
         "error": error,
         "longest": suppression.LONGEST_REASON,

@@ -108,7 +108,7 @@ def test_two_entries_from_before_are_taken_off_together(hand: Hand) -> None:
     ]
     Suppression.insert_many(rows).execute()
 
-    assert ["wrote STOP", "by letter"] == [suppression.find(number)["reason"] for number in (FORMER, TODAY)]
+    assert ["wrote STOP", "by letter"] == [suppression.find(number).reason for number in (FORMER, TODAY)]
     suppression.remove(hand.settings, FORMER, "a mistake", "ben", hand.clock())
     assert [] == listed()
     assert {(FORMER, "wrote STOP"), (TODAY, "by letter")} == {(row.number, row.reason) for row in Removal.select()}
@@ -133,7 +133,7 @@ def test_the_list_is_searched_in_either_notation(hand: Hand, entry: str, search:
     suppression.put(E164(entry), "asked", "test", hand.clock())
     suppression.put(E164("+5511912345678"), "asked", "test", hand.clock())
 
-    assert [entry] == [row["number"] for row in suppression.page(search)[0]]
+    assert [entry] == [row.number for row in suppression.page(search)[0]]
 
 
 @either

@@ -74,9 +74,7 @@ def test_stop_puts_them_on_the_list(wrote: Hand, words: str) -> None:
     (row,) = suppression.page()[0]
 
     assert replies.Taken(1, True) == taken
-    assert (ONE, "wrote STOP", "reply", None) == tuple(
-        row[name] for name in ("number", "reason", "source", "confirmed_at")
-    )
+    assert (ONE, "wrote STOP", "reply", None) == (row.number, row.reason, row.source, row.confirmed_at)
     assert ["reply.received", "suppression.added"] == sorted(line["event"] for line in lines)
     assert ONE not in str(lines) and words not in str(lines)
     (reply,) = Reply.select()
@@ -88,7 +86,7 @@ def test_who_is_on_the_list_already_stays_there_as_they_are(wrote: Hand) -> None
     suppression.suppress(wrote.settings, ONE, "asked by letter", "anna", clock.now_ms())
     assert replies.Taken(1, False) == take(wrote, ONE, own("A"), theirs("1", "STOP"))
     (row,) = suppression.page()[0]
-    assert ("asked by letter", "anna") == (row["reason"], row["source"])
+    assert ("asked by letter", "anna") == (row.reason, row.source)
     assert [] == replies.to_confirm("default", wrote.clock())
 
 
@@ -300,7 +298,7 @@ async def test_it_is_confirmed_once(ears: Any) -> None:
     assert [(ONE, "You are off the list.", ())] == sent
     assert ([ONE], []) == (transport.out, again.out)
     (row,) = suppression.page()[0]
-    assert row["confirmed_at"] >= row["created_at"]
+    assert row.confirmed_at >= row.created_at
 
 
 async def test_without_the_setting_nobody_is_told(ears: Any) -> None:

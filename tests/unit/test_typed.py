@@ -19,10 +19,6 @@ from tests.conftest import ROOT
 ROW = "an entry as the API and the page show it: the schemas of api/ check its fields"
 KEPT = "JSON of the database, which only the one who wrote it reads"
 EXCEPTIONS = {
-    "contacts.suppression.suppress": ROW,
-    "contacts.suppression.find": ROW,
-    "contacts.suppression.page": ROW,
-    "contacts.suppression.removals": ROW,
     "contacts.uploads.add_contacts": ROW,
     "contacts.uploads.rejected_rows": ROW,
     "contacts.uploads.add_attachment": ROW,
