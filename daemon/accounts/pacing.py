@@ -92,15 +92,15 @@ def gap(delay_ms: tuple[int, int], streak: int, rules: Rules, dice: random.Rando
     return Gap(ms, Why.PAUSE, streak + 1)
 
 
-def opening(now_ms: int, paced: Opening, rules: Rules, nth_newest: Callable[[int, int], int | None]) -> Opening:
-    """The earliest time that pace, caps and quiet hours all allow, never before `now_ms`.
+def opening(now: int, paced: Opening, rules: Rules, nth_newest: Callable[[int, int], int | None]) -> Opening:
+    """The earliest time that pace, caps and quiet hours all allow, never before `now`.
 
     nth_newest: (n, since_ms) -> time in ms of the n-th newest hand-over after since_ms, None when
     there are fewer.
     """
-    found = paced if paced.at > now_ms else Opening(now_ms, Why.READY)
+    found = paced if paced.at > now else Opening(now, Why.READY)
     for cap, window_ms, why in rules.windows():
-        oldest_that_counts = nth_newest(cap, now_ms - window_ms)
+        oldest_that_counts = nth_newest(cap, now - window_ms)
         if oldest_that_counts is not None and oldest_that_counts + window_ms > found.at:
             found = Opening(oldest_that_counts + window_ms, why)
     wakes_at = quiet_until(found.at, rules)
@@ -143,19 +143,19 @@ class Terms:
     daily_cap: int = 0
 
 
-def job_opening(now_ms: int, terms: Terms, zone: str, nth_newest: Callable[[int, int], int | None]) -> Opening:
+def job_opening(now: int, terms: Terms, zone: str, nth_newest: Callable[[int, int], int | None]) -> Opening:
     """The earliest time that a job's own hours and cap allow. nth_newest: as in `opening`, for the job's messages."""
-    found = Opening(now_ms, Why.READY)
+    found = Opening(now, Why.READY)
     if terms.daily_cap:
-        oldest_that_counts = nth_newest(terms.daily_cap, now_ms - DAY_MS)
+        oldest_that_counts = nth_newest(terms.daily_cap, now - DAY_MS)
         if oldest_that_counts is not None:
-            found = Opening(max(now_ms, oldest_that_counts + DAY_MS), Why.JOB_CAP)
+            found = Opening(max(now, oldest_that_counts + DAY_MS), Why.JOB_CAP)
     if terms.window:
         start, end = terms.window
         opens_at = quiet_until(found.at, Rules(quiet=(end, start), zone=zone))
         if opens_at > found.at:
             return Opening(opens_at, Why.JOB_WINDOW)
-    return found if found.at > now_ms else Opening(now_ms, Why.READY)
+    return found if found.at > now else Opening(now, Why.READY)
 
 
 def narrowed(rules: Rules, terms: Terms) -> Rules:

@@ -60,11 +60,11 @@ class Failures:
         self._run[message_id] = self._run.get(message_id, 0) + (verdict is Verdict.COUNT)
         return verdict
 
-    def refuse(self, message_id: int, now_ms: int) -> None:
+    def refuse(self, message_id: int, now: int) -> None:
         """WhatsApp says that this person cannot be reached; this ends a run of any other cause."""
         self._cause, self._run, self._spent = "", {}, set()
-        self._refused = {known: at for known, at in self._refused.items() if 0 <= now_ms - at < REFUSED_MS}
-        self._refused[message_id] = now_ms
+        self._refused = {known: at for known, at in self._refused.items() if 0 <= now - at < REFUSED_MS}
+        self._refused[message_id] = now
 
     @property
     def suspect(self) -> bool:

@@ -14,9 +14,9 @@ EVERY_MS = 3_600_000  # between two of them
 AGAIN_MS = 600_000  # after one that failed
 
 
-def message(number: E164, now_ms: int) -> Outgoing:
+def message(number: E164, now: int) -> Outgoing:
     """The text for the account's own number: never the same twice, and with everything that is hard to type."""
-    at = datetime.fromtimestamp(now_ms / 1000, UTC)
+    at = datetime.fromtimestamp(now / 1000, UTC)
     return Outgoing(
         number,
         f"wasender canary, {at:%Y-%m-%d %H:%M:%S} UTC 🐤\nA second line: äßé ñ 中文 हिन्दी العربية 👩‍👧\nThe last line.",
