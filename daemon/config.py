@@ -114,6 +114,13 @@ class Settings(BaseSettings):
     quiet_hours: str = Field("", description="No sending between these times, such as `21:00-08:00`.")
     timezone: str = Field("UTC", description="Time zone of the quiet hours, such as `Europe/Berlin`.")
     max_upload_mb: int = Field(64, ge=1, description="Largest file that may be uploaded.")
+    max_stored_mb: int = Field(2048, ge=1, description="Most MB of uploads and attachments in all.")
+    keep_unused_days: int = Field(
+        30,
+        ge=1,
+        le=3650,
+        description="Days after which unused uploads and attachments, and drafts of started campaigns, are deleted.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum log level.")
     log_format: Literal["json", "console"] = Field(
         "json", description="`json`: one line per event; `console`: for people."

@@ -24,6 +24,7 @@ DaemonError
 │   ├── ChoosePhoneColumn  it is not certain which column of a file has the telephone numbers
 │   └── TemplateError      a message text with a mistake or with a field that is missing
 ├── TooLarge               a body or a file above its limit
+│   └── StorageFull        there is no room left for it among the files that are kept
 ├── IllegalMove            the job or message is in a state that forbids it
 │   ├── EditConflict       what the caller wants to change was changed since they read it
 │   └── KeyReused          the Idempotency-Key was used before with another request
@@ -178,6 +179,16 @@ class TemplateError(InvalidInput):
 
 class TooLarge(DaemonError):
     """A request body or a file is above its limit."""
+
+
+class StorageFull(TooLarge):
+    """All uploads and attachments together would be above their limit. limit: MB; days: how long unused ones stay."""
+
+    def __init__(self, limit: int, days: int) -> None:
+        super().__init__(
+            f"Uploads and attachments take {limit:,} MB, which is all they may: raise WASENDER_MAX_STORED_MB, or wait "
+            f"until unused ones are deleted, {days} days after they came."
+        )
 
 
 class IllegalMove(DaemonError):

@@ -424,6 +424,11 @@ class Upload(Table):
     rejected = Json()
     sheet = Json(null=True)  # its rows as [row, cells], where a person has to say which column has the numbers
     candidates = Json(null=True)  # what those columns are called
+    size = peewee.BigIntegerField(constraints=[peewee.SQL("DEFAULT 0")])  # characters of its rows
+    used_at = peewee.BigIntegerField(constraints=[peewee.SQL("DEFAULT 0")])  # by a campaign; before the first: stored
+
+    class Meta:
+        indexes = ((("used_at", "size"), False),)  # without it SQLite goes through all contacts for either
 
 
 class Attachment(Table):
@@ -436,6 +441,7 @@ class Attachment(Table):
     size = peewee.BigIntegerField()
     sha256 = peewee.CharField(max_length=64)
     created_at = peewee.BigIntegerField()
+    used_at = peewee.BigIntegerField(null=True)  # by a campaign, which keeps it; None: by none yet
 
 
 class KeyScope(StrEnum):

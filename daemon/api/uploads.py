@@ -30,8 +30,8 @@ async def upload(caller: Caller, request: web.Request, *, file: ContactsFile) ->
     try:
         people = await file_reading.contacts(file.file, country, phone_column=file.phone_column)
     except ChoosePhoneColumn as doubt:
-        raise await in_db(request, uploads.in_doubt, doubt, name) from None
-    found = await in_db(request, uploads.add_contacts, people, name)
+        raise await in_db(request, uploads.in_doubt, caller.settings, doubt, name) from None
+    found = await in_db(request, uploads.add_contacts, caller.settings, people, name)
     return Upload.model_validate(found | {"rejected": rejected_rows(found["rejected"])})
 
 

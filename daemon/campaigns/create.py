@@ -15,7 +15,7 @@ import structlog
 from daemon import errors
 from daemon.accounts import directory, pacing
 from daemon.config import ACCOUNT_NAME, Settings
-from daemon.contacts import importer, uploads
+from daemon.contacts import importer, stored, uploads
 from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
 from daemon.delivery import enqueue
@@ -157,9 +157,11 @@ def store(settings: Settings, checked: Checked, who: str, now: int) -> Created:
     """Make the job and queue its messages, in one transaction. Raises KeyReused."""
     order, audience, pause = checked.order, checked.audience, checked.delays
     scheduled = order.schedule_at is not None and order.schedule_at > now
+    files = _files(order, audience)
     with write():
         if (before := _answered(order)) is not None:
             return before
+        stored.use(order.upload_id, files, now)
         job = Job.create(
             account=order.account or settings.account,
             name=((order.name or "").strip() or audience.source or "Campaign")[:120],
@@ -276,6 +278,11 @@ def _check_text(settings: Settings, order: Order, audience: Audience) -> None:
         message_text.check(
             template, [p for p in audience.people if not files_of(p, order.attachments)], message_text.MAX_TEXT
         )
+
+
+def _files(order: Order, audience: Audience) -> set[str]:
+    """Ids of all attachments that anybody gets."""
+    return {*order.attachments, *(each for person in audience.people for each in person.attachments or ())}
 
 
 def files_of(person: importer.Contact, common: Sequence[str]) -> Sequence[str]:

@@ -101,6 +101,12 @@ class Once:
         )
 
 
+def prune(now: int) -> int:
+    """Delete the answers that are no longer given; returns how many."""
+    with write():
+        return int(KeptAnswer.delete().where(KeptAnswer.created_at <= now - KEEP_MS).execute())
+
+
 def valid_key(key: str) -> bool:
     """Whether a caller may use this key."""
     return 0 < len(key) <= LONGEST_KEY and key.isascii()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import mimetypes
 import secrets
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ import structlog
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.contacts import importer
+from daemon.contacts import importer, stored
+from daemon.contacts.stored import attachment_path
 from daemon.db import clock
 from daemon.db.connection import write
 from daemon.files import durable
@@ -51,15 +53,18 @@ KEEP_PART_MS = 3_600_000  # no upload is without a byte for so long
 log = structlog.get_logger()
 
 
-def add_contacts(found: importer.ContactList, filename: str) -> dict[str, Any]:
-    """Keep what was found in a contacts file. Returns the upload as the API shows it."""
-    return describe(_keep(filename, _read(found)))
+def add_contacts(settings: Settings, found: importer.ContactList, filename: str) -> dict[str, Any]:
+    """Keep what was found in a contacts file. Returns the upload as the API shows it. Raises StorageFull."""
+    return describe(_keep(settings, filename, _read(found)))
 
 
-def in_doubt(doubt: errors.ChoosePhoneColumn, filename: str) -> errors.ChoosePhoneColumn:
-    """Keep a file of which a person has to say where its numbers are; the error that says so, with its id."""
+def in_doubt(settings: Settings, doubt: errors.ChoosePhoneColumn, filename: str) -> errors.ChoosePhoneColumn:
+    """Keep a file of which a person has to say where its numbers are; the error that says so, with its id.
+
+    Raises StorageFull.
+    """
     unread = {"total": 0, "duplicates": 0, "columns": [], "contacts": [], "rejected": []}
-    upload = _keep(filename, unread | {"sheet": doubt.rows, "candidates": doubt.candidates})
+    upload = _keep(settings, filename, unread | {"sheet": doubt.rows, "candidates": doubt.candidates})
     return errors.ChoosePhoneColumn(doubt.candidates, doubt.rows, upload.id)
 
 
@@ -75,11 +80,20 @@ def _read(found: importer.ContactList) -> dict[str, Any]:
     }
 
 
-def _keep(filename: str, values: dict[str, Any]) -> Upload:
-    upload = Upload(id=secrets.token_hex(8), filename=safe_name(filename), created_at=clock.now_ms(), **values)
+def _keep(settings: Settings, filename: str, values: dict[str, Any]) -> Upload:
+    now, size = clock.now_ms(), _size(values)
+    stored.room(settings, size)
+    named = {"id": secrets.token_hex(8), "filename": safe_name(filename)}
+    upload = Upload(**named, created_at=now, used_at=now, size=size, **values)
     with write():
         upload.save(force_insert=True)
     return upload
+
+
+def _size(values: dict[str, Any]) -> int:
+    """What an upload's rows take, in characters of JSON."""
+    rows = (values.get(name) or [] for name in ("contacts", "rejected", "sheet"))
+    return sum(len(json.dumps(each, ensure_ascii=False)) for each in rows)
 
 
 def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Upload:
@@ -102,7 +116,7 @@ def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Up
     rows = [Row(position, cells) for position, cells in upload.sheet]
     values = _read(importer.from_rows(rows, upload.filename, default_country, phone_column=phone_column))
     with write():
-        Upload.update(**values).where(Upload.id == upload_id).execute()
+        Upload.update(**values, size=upload.size + _size(values)).where(Upload.id == upload_id).execute()
     return find(upload_id)
 
 
@@ -142,11 +156,12 @@ def rejected_rows(rejected: Sequence[Sequence[Any]], place: str = "row") -> list
 def add_attachment(settings: Settings, part: Path, filename: str) -> dict[str, Any]:
     """Keep the file at `part` (moved, not copied; see `new_part`) as an attachment, also through a power cut.
 
-    Raises UnreadableFile when it is empty.
+    Raises UnreadableFile when it is empty, StorageFull.
     """
     size = part.stat().st_size
     if not size:
         raise errors.UnreadableFile("The file is empty: choose one with content.")
+    stored.room(settings, size)
     name = safe_name(filename)
     mimetype = mimetype_of(name)
     with part.open("rb") as file:
@@ -278,11 +293,6 @@ def _must_be_there(settings: Settings, row: Attachment) -> None:
             f"The file of attachment {row.id} is missing or damaged: restore it from a backup and resume this "
             "campaign, or stop it and create a new one."
         ) from None
-
-
-def attachment_path(settings: Settings, attachment_id: str) -> Path:
-    """Where an attachment's bytes lie; the id is ours, not the caller's."""
-    return settings.data_dir.resolve() / "attachments" / attachment_id
 
 
 def safe_name(filename: str) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 import structlog
 
 from daemon.accounts import commands
-from daemon.campaigns import create
+from daemon.campaigns import create, idempotency, leftovers
 from daemon.config import Settings
-from daemon.contacts import uploads
+from daemon.contacts import stored, uploads
 from daemon.delivery import evidence, receipts, replies, rescue
 
 log = structlog.get_logger()
@@ -22,9 +22,9 @@ EVERY_S = 3_600
 
 
 def prune(settings: Settings, now: int) -> None:
-    """Delete old evidence, screenshots, replies, stored answers, and what interrupted uploads have left. Also settle
-    messages that were being sent when the last sender of their account went away, and those accepted and never
-    delivered: they would stay in that state for ever."""
+    """Delete old evidence, screenshots, replies, stored answers, started drafts, files that nobody uses, and what
+    interrupted uploads have left. Also settle messages that were being sent when the last sender of their account went
+    away, and those accepted and never delivered: they would stay in that state for ever."""
     for work in (
         rescue.rescue,
         receipts.expire_due,
@@ -32,8 +32,11 @@ def prune(settings: Settings, now: int) -> None:
         commands.prune,
         replies.prune,
         create.forget_answers,
+        idempotency.prune,
     ):
         work(now)
+    leftovers.forget_started(settings, now)
+    stored.prune(settings, leftovers.attachments, now)
     uploads.sweep(settings, time.time_ns() // 1_000_000)  # files have the time of this machine
 
 

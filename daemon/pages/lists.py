@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.web_request import FileField
 
 from daemon import errors
+from daemon.config import Settings
 from daemon.contacts import file_reading, importer, list_entries, lists, naming, uploads
 from daemon.contacts.uploads import UploadRow
 from daemon.i18n.languages import N_
@@ -87,11 +88,11 @@ async def _given(request: web.Request, file: FileField | None, pasted: str) -> U
     else:
         return None
     found = await file_reading.contacts(given, request.app[SETTINGS].default_country)
-    return await in_db(request, _kept, found, given.name)
+    return await in_db(request, _kept, request.app[SETTINGS], found, given.name)
 
 
-def _kept(found: importer.ContactList, name: str) -> UploadRow:
-    return uploads.find(uploads.add_contacts(found, name)["upload_id"])
+def _kept(settings: Settings, found: importer.ContactList, name: str) -> UploadRow:
+    return uploads.find(uploads.add_contacts(settings, found, name)["upload_id"])
 
 
 def _people(upload: UploadRow | None, list_id: int) -> importer.ContactList:

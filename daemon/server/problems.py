@@ -34,6 +34,7 @@ PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API
     errors.LeaseLost: (409, "lease-lost"),
     errors.AccountInUse: (409, "account-in-use"),
     errors.TooLarge: (413, "too-large"),
+    errors.StorageFull: (507, "storage-full"),
     errors.UnknownHost: (421, "unknown-host"),
     errors.InvalidInput: (422, "invalid-input"),
     errors.ChoosePhoneColumn: (422, "choose-phone-column"),

@@ -188,25 +188,25 @@ async def test_pages_of_a_list_hold_everybody_once(api):
         await api.get(f"/lists/{made.id}/entries?limit={limit}", 422)
 
 
-async def test_an_export_is_harmless_and_comes_back_as_it_was(api):
+async def test_an_export_is_harmless_and_comes_back_as_it_was(api, settings):
     """No cell is a formula, and the file that was exported makes the same list again."""
     nasty = guests("=1+1", "'=2", "+3", 'Zoë, "the" Great', "@x", "", note="-5")
     made, _ = lists.create_list("Guests", nasty, clock.now_ms())
     text = await api.text(f"/lists/{made.id}/export.csv")
     assert text.startswith("whatsapp_number,name,note\r\n")
     assert "'=1+1" in text and "''=2" in text and ",'-5" in text
-    upload = uploads.add_contacts(read(text), "list.csv")
+    upload = uploads.add_contacts(settings, read(text), "list.csv")
     again, _ = lists.create_list("Again", lists.from_upload(upload["upload_id"]), clock.now_ms())
     assert lists.people(made.id) == lists.people(again.id)
     assert (await api.text(f"/lists/{made.id}/export.csv?excel=1")).startswith("\ufeff")
     await api.get("/lists/99/export.csv", 404)
 
 
-async def test_an_export_is_read_by_its_column_of_ours(api):
+async def test_an_export_is_read_by_its_column_of_ours(api, settings):
     """Also where another one holds telephone numbers and is called mobile."""
     people = [importer.Contact(n, f"+491511000000{n}", {"mobile": f"+4915220000{n:03}"}) for n in range(1, 6)]
     made, _ = lists.create_list("Guests", importer.ContactList(people, columns=["mobile"]), clock.now_ms())
-    upload = uploads.add_contacts(read(await api.text(f"/lists/{made.id}/export.csv")), "list.csv")
+    upload = uploads.add_contacts(settings, read(await api.text(f"/lists/{made.id}/export.csv")), "list.csv")
     assert [each.number for each in people] == [each.number for each in lists.from_upload(upload["upload_id"]).contacts]
 
 

@@ -177,3 +177,19 @@ async def test_a_file_that_finds_no_place_is_refused(api, monkeypatch):
     refused = await api.post("/upload", None, 503, data=form(b"+4915110000000", "list.txt"))
     assert ("urn:wasender:problem:reading-busy", True) == (refused["type"], "try again" in refused["detail"])
     assert 0 == Upload.select().count()
+
+
+async def test_all_files_together_have_a_limit(make_settings, database, aiohttp_client):
+    """507 with the setting; whatever comes first takes the room, contacts files and attachments alike."""
+    settings = make_settings(max_stored_mb=1, keep_unused_days=7)
+    api: Any = Caller(await aiohttp_client(make_app(settings, KEY)), KEY)
+    await api.post("/upload_attachment", data=form(b"x" * 1_030_000, "x.png"))
+    contacts = b"number\n" + b"".join(b"+4915110%06d\n" % n for n in range(500))
+    await api.post("/upload", data=form(contacts, "a.csv"))
+    for path, name, data in (("/upload", "b.csv", contacts), ("/upload_attachment", "y.png", b"x" * 20_000)):
+        problem = await api.post(path, None, 507, data=form(data, name))
+        assert "urn:wasender:problem:storage-full" == problem["type"]
+        assert "WASENDER_MAX_STORED_MB" in problem["detail"] and "7 days" in problem["detail"]
+    assert (1, 1) == (Attachment.select().count(), Upload.select().count())
+    assert 1 == len(list((settings.data_dir / "attachments").iterdir()))
+    await api.post("/upload_attachment", data=form(b"x", "z.png"))

@@ -1,0 +1,75 @@
+"""The room that uploads and attachments take: a limit for all of them, and those that nobody uses go after a while."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import partial
+from pathlib import Path
+
+import peewee
+import structlog
+
+from daemon import errors
+from daemon.config import Settings
+from daemon.db.connection import after_commit, write
+from daemon.models import Attachment, Upload
+
+log = structlog.get_logger()
+
+MB = 1024 * 1024
+DAY_MS = 24 * 3_600_000
+
+
+def room(settings: Settings, size: int) -> None:
+    """See that a file of `size` bytes still fits in. Raises StorageFull.
+
+    Of files that come at the same moment each may find the room that is left, so the limit may be passed by as many.
+    """
+    if taken() + size > settings.max_stored_mb * MB:
+        raise errors.StorageFull(settings.max_stored_mb, settings.keep_unused_days)
+
+
+def taken() -> int:
+    """Bytes that all uploads and attachments take."""
+    sums = (table.select(peewee.fn.SUM(table.size)).scalar() for table in (Upload, Attachment))
+    return sum(int(each or 0) for each in sums)
+
+
+def use(upload_id: str | None, attachments: Collection[str], now: int) -> None:
+    """Part of the transaction that makes a campaign of them: its attachments stay for good, and the upload for a while
+    from now on. Raises AttachmentMissing when one was deleted meanwhile."""
+    if upload_id is not None:
+        Upload.update(used_at=now).where(Upload.id == upload_id).execute()
+    if attachments:
+        found = Attachment.update(used_at=now).where(Attachment.id.in_(sorted(attachments))).execute()
+        if found != len(set(attachments)):
+            raise errors.AttachmentMissing("An attachment was deleted in the meantime: upload it again.")
+
+
+def prune(settings: Settings, kept: Callable[[], set[str]], now: int) -> tuple[int, int]:
+    """Delete the uploads and attachments that nobody has used in KEEP_UNUSED_DAYS; returns how many of each.
+
+    kept: ids of attachments that are needed though no campaign has them yet.
+    """
+    before = now - settings.keep_unused_days * DAY_MS
+    with write():
+        uploads = int(Upload.delete().where(Upload.used_at < before).execute())
+        unused = Attachment.select(Attachment.id).where(Attachment.used_at.is_null(), Attachment.created_at < before)
+        ids = {row.id for row in unused}
+        ids -= kept() if ids else set()
+        for batch in peewee.chunked(sorted(ids), 500):
+            Attachment.delete().where(Attachment.id.in_(list(batch))).execute()
+        after_commit(partial(_remove, settings, ids))
+        if uploads or ids:
+            after_commit(partial(log.info, "upload.forgotten", uploads=uploads, attachments=len(ids)))
+    return uploads, len(ids)
+
+
+def attachment_path(settings: Settings, attachment_id: str) -> Path:
+    """Where an attachment's bytes lie; the id is ours, not the caller's."""
+    return settings.data_dir.resolve() / "attachments" / attachment_id
+
+
+def _remove(settings: Settings, ids: Collection[str]) -> None:
+    for each in ids:
+        attachment_path(settings, each).unlink(missing_ok=True)

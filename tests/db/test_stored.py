@@ -1,0 +1,124 @@
+"""Files that nobody uses, and drafts that have become a campaign, go after a while; what anything needs stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon import errors
+from daemon.campaigns import create, drafts, idempotency, leftovers, templates
+from daemon.campaigns.create import Order
+from daemon.campaigns.draft_content import Content
+from daemon.contacts import stored, uploads
+from daemon.contacts.stored import DAY_MS
+from daemon.models import Attachment, Draft, Job, KeptAnswer, Upload
+from daemon.ops import retention
+from tests.support.contacts import read
+from tests.support.hand import Hand
+
+NUMBER = "+4915110000000"
+
+
+def file(settings: Any, folder: Path, name: str) -> str:
+    """An attachment of that name; its id."""
+    part = folder / "part"
+    part.write_bytes(name.encode())
+    found: str = uploads.add_attachment(settings, part, name)["attachment_id"]
+    return found
+
+
+def left(settings: Any) -> set[str]:
+    """Names of the attachments that are there; their files are there, too, and no others."""
+    rows = list(Attachment.select())
+    assert {row.id for row in rows} == {place.name for place in (settings.data_dir / "attachments").iterdir()}
+    return {row.filename for row in rows}
+
+
+def test_attachments_that_nothing_needs_go(hand: Hand, settings: Any, tmp_path: Path) -> None:
+    """Those of a template, of a draft, for all or for one, and of a campaign, for all or for one, stay."""
+    names = ("unused", "template", "draft", "draft's own", "job", "job's own")
+    ids = {name: file(settings, tmp_path, name) for name in names}
+    templates.keep("Kept", "Hi", hand.clock(), [ids["template"]])
+    content = Content(attachments=(ids["draft"],), files={"a.pdf": ids["draft's own"]})
+    drafts.begin("ab" * 16, "test", hand.clock(), "Open", content)
+    hand.queue(1, attachments=[ids["job"]])
+    people = [create.importer.Contact(1, NUMBER, {}, [ids["job's own"]])]
+    audience = create.Audience(people, [], 0, "row")
+    create.create(settings, Order("Hi", audience=audience), "test", hand.clock())
+
+    hand.clock.advance(30 * DAY_MS)
+    assert (0, 0) == stored.prune(settings, leftovers.attachments, hand.clock())
+    assert (0, 1) == stored.prune(settings, leftovers.attachments, hand.clock() + 1)
+    assert set(names) - {"unused"} == left(settings)
+    assert (0, 0) == stored.prune(settings, leftovers.attachments, hand.clock() + 1)
+
+
+def test_an_attachment_that_has_just_gone_is_in_no_campaign(hand: Hand, settings: Any, tmp_path: Path) -> None:
+    """It was there when the order was checked."""
+    order = Order("Hi", numbers=[NUMBER], attachments=[file(settings, tmp_path, "late")])
+    checked = create.check(settings, order, hand.clock())
+    hand.clock.advance(31 * DAY_MS)
+    stored.prune(settings, leftovers.attachments, hand.clock())
+    with pytest.raises(errors.AttachmentMissing, match="upload it again"):
+        create.store(settings, checked, "test", hand.clock())
+    assert 0 == Job.select().count()
+
+
+def test_an_upload_goes_a_while_after_it_was_last_sent_to(hand: Hand, settings: Any) -> None:
+    """Its people are in the campaigns that were made of it."""
+    kept, gone = (
+        uploads.add_contacts(settings, read(f"number\n{NUMBER}\n"), name)["upload_id"] for name in ("a.csv", "b.csv")
+    )
+    hand.clock.advance(20 * DAY_MS)
+    create.create(settings, Order("Hi", upload_id=kept), "test", hand.clock())
+    hand.clock.advance(11 * DAY_MS)
+    assert (1, 0) == stored.prune(settings, leftovers.attachments, hand.clock())
+    assert [kept] == [row.id for row in Upload.select()]
+    with pytest.raises(errors.NotFound, match="POST /upload"):
+        uploads.find(gone)
+    hand.clock.advance(20 * DAY_MS)
+    assert (1, 0) == stored.prune(settings, leftovers.attachments, hand.clock())
+
+
+def test_room_is_counted_over_both_tables(hand: Hand, make_settings: Any, tmp_path: Path) -> None:
+    """A file may take what is left to the byte; what is deleted makes room again."""
+    settings = make_settings(max_stored_mb=1)
+    file(settings, tmp_path, "x" * 100)
+    uploads.add_contacts(settings, read(f"number\n{NUMBER}\n"), "a.csv")
+    taken = stored.taken()
+    assert 100 + len(f'[[2, "{NUMBER}", {{}}]][][]') == taken
+    stored.room(settings, stored.MB - taken)
+    with pytest.raises(errors.StorageFull, match="1 MB"):
+        stored.room(settings, stored.MB - taken + 1)
+    hand.clock.advance(31 * DAY_MS)
+    stored.prune(settings, leftovers.attachments, hand.clock())
+    assert 0 == stored.taken()
+
+
+def test_a_draft_goes_a_while_after_its_campaign_was_made(hand: Hand, make_settings: Any) -> None:
+    """Not one that is still open, however old; nor one of which a campaign was made today."""
+    settings = make_settings(keep_unused_days=3)
+    old, new = hand.queue(1), None
+    for name in ("open", "old", "new"):
+        drafts.begin(name, "test", hand.clock())
+    hand.clock.advance(3 * DAY_MS)
+    new = hand.queue(1, first=10)
+    for name, job in (("old", old), ("new", new)):
+        Draft.update(job=job.id).where(Draft.id == name).execute()
+    assert 0 == leftovers.forget_started(settings, hand.clock())
+    assert 1 == leftovers.forget_started(settings, hand.clock() + 1)
+    assert {"open", "new"} == {row.id for row in Draft.select()}
+    assert 2 == Job.select().count()
+
+
+def test_callers_answers_go_when_they_are_no_longer_given(hand: Hand, settings: Any) -> None:
+    """By the hourly work, also where no caller comes with another key."""
+    once = idempotency.Once("POST /send", "api", "k", "digest")
+    assert "done" == once.run(lambda: "done", hand.clock())
+    hand.clock.advance(idempotency.KEEP_MS)
+    retention.prune(settings, hand.clock() - 1)
+    assert 1 == KeptAnswer.select().count()
+    retention.prune(settings, hand.clock())
+    assert 0 == KeptAnswer.select().count()
