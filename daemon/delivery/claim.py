@@ -11,7 +11,7 @@ import structlog
 
 from daemon.accounts import handovers, pace, pacing
 from daemon.db.clock import AHEAD_MS
-from daemon.db.connection import after_commit, write
+from daemon.db.connection import after_commit, available, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import in_order, locked
 from daemon.delivery import counters, eligibility, moves
@@ -67,13 +67,13 @@ def _anything_due(account: str, now: int, zone: str, known_only: bool) -> bool:
     for (job_id,) in _scheduled(account=account, now=now).fetchall():
         _open(job_id, now)
     due = {"account": account, "now": now, "zone": zone, "farthest": now + FARTHEST_MS}
-    with in_order():
+    with available(), in_order():
         return _waiting(known_only, **due).fetchone() is not None
 
 
 def _due_again(account: str, now: int) -> None:
     """Messages that were postponed while the clock was ahead are due now: no real wait is that long."""
-    with in_order():
+    with available(), in_order():
         jobs = _put_off(account=account, farthest=now + LONGEST_WAIT_MS + AHEAD_MS).fetchall()
     for (job_id,) in jobs:
         with write():
