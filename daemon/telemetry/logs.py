@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import sys
-from collections.abc import Callable
+import threading
+import warnings
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from daemon.telemetry import unforeseen
 
+log = structlog.get_logger()
+
 MOST_CAUSES = 5
+FOREIGN = "library.logged"
+CUTS = (500, 100, 20)  # characters that are left of each text of a line that is too long, less and less
 
 EVENTS: dict[str, str] = {
     "process.started": "the process is up (pid, version)",
@@ -25,6 +32,10 @@ EVENTS: dict[str, str] = {
     "process.stopped": "the process ended properly (exit_code)",
     "process.refused": "the process cannot run with this configuration or machine (reason)",
     "process.crashed": "an unexpected exception ended the process (exception)",
+    "thread.crashed": "an unexpected exception ended a thread (exception)",
+    "cleanup.failed": "an unexpected exception while something was cleaned up (exception)",
+    "library.logged": "what a library logs, without texts (logger, place, template)",
+    "library.warned": "a warning of Python's or of a library, without its text (kind, place)",
     "database.upgraded": "the schema was brought up to date without losing a row (steps, rows)",
     "database.copy_removed": "the upgraded database is sound, so the copy made before was deleted (file)",
     "http.listening": "the http process accepts requests (url)",
@@ -151,26 +162,89 @@ EVENTS: dict[str, str] = {
 
 
 class _Stdout:
-    """Standard output that ignores a closed pipe. When supervisord has died nobody reads it any more; logging must not
-    fail then, because the process still has to shut down properly before its successor can start."""
+    """Standard output, a line at a time. Several processes write to one pipe, and supervisord passes on what it finds
+    there: only what is written at once, and is no longer than PIPE_BUF, stays in one piece.
+
+    A closed pipe is ignored. When supervisord has died nobody reads it any more; logging must not fail then, because
+    the process still has to shut down properly before its successor can start.
+    """
 
     def __init__(self) -> None:
         self._gone = False
+        self._one_by_one = threading.RLock()  # reentrant: a signal handler may log, too
 
     def write(self, text: str) -> None:
-        self._unless_gone(sys.stdout.write, text)
+        """Write a line, with its end, or several."""
+        with self._one_by_one:
+            if self._gone:
+                return
+            try:
+                sys.stdout.write(text)
+                sys.stdout.flush()
+            except BrokenPipeError:
+                self._gone = True
+                os.kill(os.getpid(), signal.SIGTERM)
 
     def flush(self) -> None:
-        self._unless_gone(sys.stdout.flush)
+        """Nothing is kept back."""
 
-    def _unless_gone(self, work: Callable[..., object], *arguments: str) -> None:
-        if self._gone:
-            return
-        try:
-            work(*arguments)
-        except BrokenPipeError:
-            self._gone = True
-            os.kill(os.getpid(), signal.SIGTERM)
+
+class _Line:
+    """An event as one line of JSON that fits into a pipe at once: texts and lists are cut until it does."""
+
+    def __init__(self) -> None:
+        self._json = structlog.processors.JSONRenderer()
+
+    def __call__(self, logger: Any, method: str, event: dict[str, Any]) -> str:
+        line = str(self._json(logger, method, dict(event)))
+        for longest in CUTS:
+            if len(line) < select.PIPE_BUF:  # it is ASCII, and its end is to come
+                return line
+            cut = {name: _cut(value, longest) for name, value in event.items()}
+            line = str(self._json(logger, method, cut | {"cut": True}))
+        kept = {name: event[name] for name in ("process", "event", "level", "timestamp") if name in event}
+        return str(self._json(logger, method, kept | {"cut": True}))
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_cut(each, longest) for each in value[: longest // CUTS[-1]]]
+    if isinstance(value, (bool, int, float)) or value is None:
+        return value
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+class _Template(logging.Filter):
+    """Leaves of a library's message what stands in its source: the text before its arguments were put in. A message
+    that came without arguments may be made of anything, and is left out."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = record.msg if record.args else "", None
+        return True
+
+
+def _of_a_library(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """What the standard library's logging is given: who logs and where, in place of the message."""
+    record: logging.LogRecord = event["_record"]
+    place = f"{record.filename} line {record.lineno} in {record.funcName}"
+    text = {"template": event["event"]} if event["event"] else {}
+    return {**event, "event": FOREIGN, "logger": record.name, "place": place, **text}
+
+
+def _warned(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
+    """In place of `warnings.showwarning`: a warning about a file may repeat what stands in it."""
+    log.warning("library.warned", kind=category.__name__, place=f"{Path(filename).name} line {lineno}")
+
+
+def _hook() -> None:
+    """Exceptions that nothing caught, and warnings, go to the log without their texts, too, not to stderr."""
+    sys.excepthook = lambda _kind, error, _trace: log.error("process.crashed", exc_info=error)
+    threading.excepthook = lambda met: log.error("thread.crashed", exc_info=met.exc_value)
+    sys.unraisablehook = lambda met: log.error("cleanup.failed", exc_info=met.exc_value)
+    warnings.showwarning = _warned
 
 
 def _without_its_text(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -193,6 +267,7 @@ def _without_its_text(_logger: Any, _method: str, event: dict[str, Any]) -> dict
 def configure(process: str, level: str = "info", style: str = "json") -> None:
     """Send structlog and the standard library's warnings to stdout, as JSON lines or in a readable format."""
     out = _Stdout()
+    foreign: Any = _of_a_library
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -200,22 +275,20 @@ def configure(process: str, level: str = "info", style: str = "json") -> None:
         lambda _logger, _method, event: {"process": process, **event},
         _without_its_text,
     ]
-    last: Any = (
-        structlog.processors.JSONRenderer()
-        if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
-    )
+    last: Any = _Line() if style == "json" else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
     structlog.configure(
         processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(out),  # type: ignore[arg-type]
+        logger_factory=structlog.WriteLoggerFactory(out),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[foreign, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
         )
     )
+    handler.addFilter(_Template())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    _hook()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import select
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -33,7 +38,7 @@ try:
 except ZeroDivisionError:
     log.exception("process.crashed")
     logging.getLogger("asyncio").exception("Task exception was never retrieved")
-logging.getLogger("aiohttp").warning("something %s", "odd")
+logging.getLogger("aiohttp").warning("something %s", "Anna")
 logging.getLogger("aiohttp").info("chatter")
 """
 
@@ -69,7 +74,7 @@ def _is_log(node: ast.expr) -> bool:
 
 def test_every_event_in_the_code_is_listed_and_every_listed_one_is_used():
     """EVENTS is what somebody who ships the logs builds on."""
-    used = names_in_code() | set(history.LOGGED.values()) | set(job_moves.MOVED.values())
+    used = names_in_code() | {logs.FOREIGN} | set(history.LOGGED.values()) | set(job_moves.MOVED.values())
     assert sorted(logs.EVENTS) == sorted(used)
 
 
@@ -88,7 +93,9 @@ def test_every_line_is_one_json_object():
     """Also a traceback, also what a library logs; with the time, level, event, process and account."""
     lines = [json.loads(line) for line in run()]
     assert ["message.confirmed", "message.failed", "process.crashed"] == [line["event"] for line in lines[:3]]
-    assert ["Task exception was never retrieved", "something odd"] == [line["event"] for line in lines[3:]]
+    assert [("asyncio", None), ("aiohttp", "something %s")] == [
+        (line["logger"], line.get("template")) for line in lines[3:] if line["event"] == logs.FOREIGN
+    ]
     assert ["info", "warning", "error", "error", "warning"] == [line["level"] for line in lines]
     assert {("sender", "shop")} == {(line["process"], line["account"]) for line in lines}
     for line in lines:
@@ -104,7 +111,7 @@ def test_every_line_is_one_json_object():
 def test_the_level_is_kept():
     """Debug shows more, error less."""
     assert "message.handed_over" == json.loads(run("debug")[0])["event"]
-    assert {"error"} == {json.loads(line)["level"] for line in run("error") if "something odd" not in line}
+    assert {"error"} == {json.loads(line)["level"] for line in run("error") if "something" not in line}
 
 
 def test_for_people_it_is_text():
@@ -135,3 +142,122 @@ def test_an_exception_is_told_without_its_text(raised: Exception) -> None:
     assert f"{type(raised).__name__} from LookupError" == found["exception"]
     assert not [word for word in ("secret", "Anna", "4915") if word in str(found)]
     assert found["frames"]
+
+
+TEXTS = """
+import asyncio, logging, sys, threading, warnings
+from daemon.telemetry import logs
+logs.configure("http")
+SECRET = "Dear Anna +4915123456789"
+
+class Fails:
+    def __del__(self): raise ValueError(SECRET)
+    def __repr__(self): return SECRET
+
+def fail(*_): raise KeyError(SECRET)
+
+async def main():
+    asyncio.get_running_loop().call_soon(fail, SECRET)
+    asyncio.create_task(asyncio.to_thread(fail), name=SECRET)
+    asyncio.get_running_loop().call_exception_handler({"message": SECRET, "future": SECRET})
+    await asyncio.sleep(0.05)
+
+asyncio.run(main())
+thread = threading.Thread(target=fail, name=SECRET)
+thread.start()
+thread.join()
+del thread
+Fails()
+warnings.warn(SECRET)
+logging.getLogger("a.library").error("cannot read %r", SECRET)
+logging.getLogger("a.library").error(f"cannot read 100% of {SECRET}")
+logging.getLogger("a.library").error(SECRET, exc_info=ValueError(SECRET))
+raise RuntimeError(SECRET) from ValueError(SECRET)
+"""
+
+
+def test_no_way_out_leads_past_the_log() -> None:
+    """Whatever Python or a library has to say, of tasks, threads, warnings and what nobody caught: no texts, and
+    nothing on stderr; but where it was, and of which type."""
+    done = subprocess.run(
+        [sys.executable, "-c", TEXTS], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
+    )
+
+    assert ("", 1) == (done.stderr, done.returncode)
+    assert not [word for word in ("Anna", "4915", "Dear") if word in done.stdout]
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    once = ("thread.crashed", "cleanup.failed", "library.warned", "process.crashed")
+    assert {logs.FOREIGN: 6} | dict.fromkeys(once, 1) == Counter(line["event"] for line in lines)
+    assert "RuntimeError from ValueError" == lines[-1]["exception"]
+    assert all(line.get("place") or line.get("frames") for line in lines)
+
+
+# Lines of several processes in one pipe
+
+WRITER = """
+import random, sys
+import structlog
+from daemon.telemetry import logs
+logs.configure(sys.argv[1])
+log, dice = structlog.get_logger(), random.Random(sys.argv[1])
+for number in range(int(sys.argv[2])):
+    length = dice.choice((10, 500, 3_900, 4_100, 9_000, 100_000))
+    log.info("message.failed", number=number, why="\u00e4" * (length // 6), list=["x" * 200] * dice.choice((1, 60)))
+"""
+MANY = 400
+
+
+def whole(lines: list[str], writers: list[str]) -> None:
+    """Every line is one event; none is missing, none longer than a pipe takes at once."""
+    found = [json.loads(line) for line in lines]
+    assert Counter(dict.fromkeys(writers, MANY)) == Counter(line["process"] for line in found)
+    for name in writers:
+        assert list(range(MANY)) == [line["number"] for line in found if line["process"] == name]
+    assert max(map(len, lines)) < select.PIPE_BUF
+    assert {True, None} == {line.get("cut") for line in found}
+
+
+def test_lines_of_two_processes_in_one_pipe_stay_whole() -> None:
+    """However long they would be, and while the pipe is full."""
+    out, end = os.pipe()
+    names = ["http", "sender", "other"]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", WRITER, name, str(MANY)], stdout=end, cwd=ROOT) for name in names
+    ]
+    os.close(end)
+    with os.fdopen(out) as lines:
+        whole(lines.read().splitlines(), names)
+    assert [0, 0, 0] == [each.wait(30) for each in processes]
+
+
+SUPERVISED = """
+[supervisord]
+nodaemon=true
+silent=true
+logfile={folder}/supervisord.log
+pidfile={folder}/supervisord.pid
+"""
+PROGRAM = """
+[program:{name}]
+command={python} {script} {name} {many}
+directory={root}
+autorestart=false
+startsecs=0
+stdout_logfile=/dev/fd/1
+stdout_logfile_maxbytes=0
+"""
+
+
+def test_lines_that_supervisord_passes_on_stay_whole(tmp_path: Path) -> None:
+    """It reads a pipe of each program as far as it is filled, and writes that."""
+    (tmp_path / "writer.py").write_text(WRITER)
+    names, config = ["http", "sender"], SUPERVISED.format(folder=tmp_path)
+    for name in names:
+        config += PROGRAM.format(name=name, python=sys.executable, script=tmp_path / "writer.py", many=MANY, root=ROOT)
+    (tmp_path / "supervisord.conf").write_text(config)
+    command = [Path(sys.executable).with_name("supervisord"), "-c", tmp_path / "supervisord.conf"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
+        lines = list(islice(process.stdout or (), len(names) * MANY))
+        process.terminate()
+    whole([line.rstrip("\n") for line in lines], names)
