@@ -12,10 +12,15 @@ import hmac
 import os
 import unicodedata
 
+from zxcvbn import zxcvbn
+
 from daemon import errors
 
 SHORTEST = 10
 LONGEST = 256
+ESTIMATED = 72  # characters that are looked at; more of them would take long
+FEW = 3  # letters beside the name's own, which do not make it another word
+SAFE_GUESSES = 1_000_000  # zxcvbn's bound of what holds where tries are slowed down, as they are here
 COST = (15, 8, 3)  # log2 n, r, p: 32 MiB and a few tenths of a second for each attempt
 SALT_BYTES = 16
 HASH_BYTES = 32
@@ -32,6 +37,22 @@ def check(password: str, name: str) -> None:
         raise errors.InvalidInput("The password must not be the same as the name.")
     if len(set(plain(password))) == 1:
         raise errors.InvalidInput("The password must not be one character repeated.")
+    if _guessed(plain(password), plain(name)):
+        raise errors.InvalidInput(
+            "The password is among the first that are tried: a common one, a name, or a pattern on the keyboard. Use "
+            "several words that do not belong together."
+        )
+
+
+def _guessed(password: str, name: str) -> bool:
+    """Whether somebody who knows the name and what people choose needs fewer than SAFE_GUESSES tries."""
+    known = [name, *name.split(), "wasender", "whatsapp"]
+    left = password.casefold()
+    for word in known:
+        left = left.replace(word.casefold(), "") if len(word) >= FEW else left
+    if sum(map(str.isalpha, left)) < FEW and left != password.casefold():
+        return True
+    return int(zxcvbn(password[:ESTIMATED], user_inputs=known)["guesses"]) < SAFE_GUESSES
 
 
 def plain(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.auth import passwords
+from daemon.auth import lookalikes, passwords
 from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import database, locked, on_postgres
@@ -39,6 +39,8 @@ def create(name: str, role: Role, password: str, who: str, now: int) -> User:
         _one_by_one()
         if named(name) is not None:
             raise _taken(name)
+        if any(lookalikes.alike(name, row.name) for row in every()):
+            raise errors.InvalidInput("The name looks like that of another user: choose one that can be told apart.")
         row: User = User.create(name=name, role=word(role), password=stored, created_at=now)
         after_commit(partial(log.info, "user.created", user_id=row.id, role=word(role), who=who))
     return row
@@ -57,7 +59,7 @@ def _checked(name: str) -> str:
         raise errors.InvalidInput(f"The name must be 1 to {LONGEST_NAME} characters long.")
     if not name.isprintable():
         raise errors.InvalidInput("The name contains invisible characters.")
-    if name.casefold() in RESERVED:
+    if any(lookalikes.alike(name, each) for each in RESERVED):
         raise errors.InvalidInput(f"The name {name} is reserved: choose another one.")
     return name
 

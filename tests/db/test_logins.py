@@ -59,6 +59,57 @@ def test_a_name_is_taken_once_in_whatever_case() -> None:
     assert ["Anna Schmidt"] == [row.name for row in users.every()]
 
 
+@pytest.mark.parametrize(
+    ("name", "looks_like"),
+    [
+        ("\u0410nn\u0430", "Anna"),  # Cyrillic
+        ("\uff21\uff4e\uff4e\uff41", "Anna"),  # full width
+        ("\U0001d400nna", "Anna"),  # mathematical bold
+        ("An\ufe0fna", "Anna"),  # a variation selector
+        ("\u0391\u039d\u039d\u0391", "ANNA"),  # Greek
+        ("lan", "Ian"),
+        ("Pau1", "Paul"),
+        ("rnodern", "modern"),
+        ("\u041eleg", "Oleg"),
+        ("\u0406van", "ivan"),
+        ("Jose\u0301", "Jos\u00e9"),
+        ("\u0430pi", None),
+        ("P\u0430g\u0435", None),
+        ("\uff57asender", None),
+    ],
+)
+def test_a_name_that_looks_like_another_is_refused(name: str, looks_like: str | None) -> None:
+    """Of a user, or of those that have a meaning in the history."""
+    if looks_like:
+        users.create(looks_like, Role.VIEWER, GOOD, "test", db_clock.now_ms())
+
+    with pytest.raises(errors.InvalidInput, match=r"looks like|already|reserved"):
+        users.create(name, Role.VIEWER, GOOD, "test", db_clock.now_ms())
+
+
+def test_names_that_can_be_told_apart_are_taken() -> None:
+    """However close, in whatever scripts."""
+    names = [
+        "Anna",
+        "Hanna",
+        "Ann",
+        "Ben",
+        "B\u00e9n",
+        "user 1",
+        "user 2",
+        "\u0410\u043d\u044f",
+        "\u5c0f\u660e",
+        "Mia",
+        "Mila",
+        "Jos\u00e9",
+        "Jose",
+    ]
+    for name in names:
+        users.create(name, Role.VIEWER, GOOD, "test", db_clock.now_ms())
+
+    assert set(names) == {row.name for row in users.every()}
+
+
 @pytest.mark.parametrize("name", ["", "   ", "x" * 65, "API", "page", "sender", "a\u200bb", "a\x00b"])
 def test_a_name_that_would_mislead_is_refused(name: str) -> None:
     """Empty, too long, invisible, or one that the history uses for something else."""

@@ -98,3 +98,26 @@ def test_a_user_that_does_not_exist_has_no_password(monkeypatch: pytest.MonkeyPa
     """Not even the one whose hash is what stands in for theirs."""
     monkeypatch.setattr(passwords, "_hash", lambda *_: bytes(passwords.HASH_BYTES))
     assert not passwords.matches("whatever it is", None)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password123", "1234567890", "qwertyuiop", "iloveyou12", "Password1!", "P@ssw0rd123", "q1w2e3r4t5y6",
+        "abcdefghij", "superman123", "letmein1234", "aaaaabbbbb", "1qaz2wsx3edc", "0987654321",
+        "Anna Schmidt", "annaschmidt", "Schmidt123", "schmidt anna", "annaannaanna", "wasender2026", "whatsapp123",
+    ],
+)  # fmt: skip
+def test_what_is_tried_first_is_refused(password: str) -> None:
+    """Common passwords, patterns on the keyboard, the name in whatever order and with digits behind it."""
+    with pytest.raises(errors.InvalidInput, match=r"The password (is among the first|must not be)"):
+        passwords.check(password, "Anna Schmidt")
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["a good long one", "gülle-1234", "x9$kd!02jd", "Brücke Zebra Nagel", "काला घोड़ा नदी", "kiwi soap " * 25],
+)
+def test_what_nobody_else_chooses_is_taken(password: str) -> None:
+    """In whatever language, and however long."""
+    passwords.check(password, "Anna Schmidt")
