@@ -58,10 +58,16 @@ def make_app(settings: Settings, key: str) -> web.Application:
 
 
 def _refuse_malformed(
-    _handler: web_protocol.RequestHandler, request: web.BaseRequest, status: int = 500, *_: Any
+    _handler: web_protocol.RequestHandler,
+    request: web.BaseRequest,
+    status: int = 500,
+    error: BaseException | None = None,
+    _message: str | None = None,
 ) -> web.StreamResponse:
     """Refuse what is not HTTP. aiohttp's own answer and log line would repeat the bytes, which may be a key or a
     text."""
+    if isinstance(error, UnicodeError):  # bytes that it could not repeat, such as those of an Expect header
+        status = 400
     log.warning("request.malformed", status=status)
     if request.writer is not None and request.writer.output_size:
         raise ConnectionResetError("A part of the answer is out already.")

@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 from daemon import errors
 from daemon.contacts import file_reading, uploads
 from daemon.contacts.file_reading import File
-from daemon.server.visitors import SETTINGS, posted
+from daemon.server.visitors import SETTINGS, posted, readable
 
 CHUNK = 256 * 1024
 IN_MEMORY = 1024 * 1024  # of a contacts file; a larger one goes onto the disk
@@ -80,7 +80,8 @@ async def _contacts_file(request: web.Request, place: IO[bytes]) -> ContactsFile
         size += len(chunk)
         file_reading.refuse_large(size)
         place.write(chunk)
-    return ContactsFile(File(part.filename or "contacts", place), fields.get("phone_column") or None)
+    filename = readable(part.filename or "contacts")
+    return ContactsFile(File(filename, place), fields.get("phone_column") or None)
 
 
 async def _stored_file(request: web.Request, place: Path) -> StoredFile:
@@ -92,7 +93,7 @@ async def _stored_file(request: web.Request, place: Path) -> StoredFile:
             if size > max_mb * 1024 * 1024:
                 raise errors.TooLarge(f"The file is larger than {max_mb} MB, the limit set by WASENDER_MAX_UPLOAD_MB.")
             file.write(chunk)
-    return StoredFile(part.filename or "file", place)
+    return StoredFile(readable(part.filename or "file"), place)
 
 
 async def _import_form(request: web.Request) -> ImportForm:

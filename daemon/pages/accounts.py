@@ -59,7 +59,7 @@ async def _overview(
     typed = (form or Posted()).texts((*forms.LIMITS, "number"))
     late = isinstance(error, errors.EditConflict)
     context |= {"wrong": {"name": name, "part": part, "form": typed, "error": str(error or ""), "late": late}}
-    context |= {"saved": request.query.get("saved", "")}
+    context |= {"saved": forms.asked(request).text("saved")}
     return show(request, "accounts.html", context, 200 if error is None else 409 if late else 422)
 
 

@@ -36,7 +36,7 @@ ROLES = ("field", "number", "file", "ignore")
 @only(Role.OPERATOR)
 async def new(request: web.Request) -> web.StreamResponse:
     """The drafts, to be gone on with, and the button that begins another, with `?template=` or for `?list=`."""
-    context = await in_db(request, _new, Posted(request.query))
+    context = await in_db(request, _new, forms.asked(request))
     return show(request, "new.html", context | {"fresh_id": secrets.token_hex(16)})
 
 

@@ -73,6 +73,11 @@ class Posted:
         return _checked(lambda: model.model_validate(given))
 
 
+def asked(request: web.Request) -> Posted:
+    """What stands behind the question mark of the address."""
+    return Posted(request.query)
+
+
 async def read(request: web.Request, most_bytes: int | None = None) -> Posted:
     """The form that came. Raises MalformedRequest, TooLarge."""
     if most_bytes is not None and (request.content_length is None or request.content_length > most_bytes):

@@ -47,10 +47,10 @@ async def job(request: web.Request) -> web.StreamResponse:
 
 
 def _selection(request: web.Request) -> Selection:
-    state = request.query.get("state") or None
+    state = forms.asked(request).text("state") or None
     if state is not None and state not in set(State):
         raise errors.InvalidInput(f"state is one of {', '.join(State)}.")
-    return Selection(state, " ".join(request.query.get("search", "").split()))
+    return Selection(state, " ".join(forms.asked(request).text("search").split()))
 
 
 def _job_page(

@@ -36,7 +36,7 @@ DONE = {
 async def every(request: web.Request) -> web.StreamResponse:
     """All lists with their counts."""
     rows = await in_db(request, lists.lists)
-    return show(request, "lists.html", {"lists": rows, "done": DONE.get(request.query.get("done", ""), "")})
+    return show(request, "lists.html", {"lists": rows, "done": DONE.get(forms.asked(request).text("done"), "")})
 
 
 @routes.get("/app/lists/new")
@@ -120,15 +120,15 @@ async def one(request: web.Request) -> web.StreamResponse:
 async def _one(
     request: web.Request, error: str = "", place: str = "", status: int = 200, entered: dict[str, str] | None = None
 ) -> web.StreamResponse:
-    arguments = (int(request.match_info["id"]), request.query.get("q", ""), number(request, "cursor"))
+    arguments = (int(request.match_info["id"]), forms.asked(request).text("q"), number(request, "cursor"))
     context = await in_db(request, _list_page, *arguments)
-    upload_id = request.query.get("upload", "")
+    upload_id = forms.asked(request).text("upload")
     context |= {
         "error": error,
         "place": place,
         "conflict": status == 409,
         "entered": {"name": context["list"].name, "numbers": ""} | (entered or {}),
-        "done": DONE.get(request.query.get("done", ""), ""),
+        "done": DONE.get(forms.asked(request).text("done"), ""),
         "said": {name: number(request, name) for name in COUNTS},
         "upload": await in_db(request, _upload, upload_id) if upload_id else None,
         "max_name": naming.MAX_NAME,

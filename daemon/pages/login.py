@@ -51,7 +51,7 @@ ONE_BY_ONE = web.AppKey("one_by_one", Queue)
 
 @routes.get("/app/login")
 async def login_page(request: web.Request) -> web.StreamResponse:
-    goal = own_path(request.query.get("next", ""))
+    goal = own_path(forms.asked(request).text("next"))
     if authorized(request):
         raise web.HTTPFound(goal)
     return await _form(request, goal)

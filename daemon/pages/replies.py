@@ -11,6 +11,7 @@ from daemon.contacts import suppression
 from daemon.db import clock
 from daemon.delivery import job_moves, replies
 from daemon.delivery.replies import ReplyRow
+from daemon.pages import forms
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import name_columns
 from daemon.server.visitors import in_db
@@ -23,7 +24,7 @@ routes = web.RouteTableDef()
 @members
 async def answers(request: web.Request) -> web.StreamResponse:
     """Newest first; `?show=stop` those that say STOP, `?job=` those to one campaign, a page at a time."""
-    stops = request.query.get("show") == "stop"
+    stops = forms.asked(request).text("show") == "stop"
     arguments = (number(request, "cursor"), stops, number(request, "job"))
     return show(request, "replies.html", await in_db(request, _page, *arguments))
 

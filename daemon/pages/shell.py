@@ -177,7 +177,7 @@ async def speak(request: web.Request) -> web.StreamResponse:
 
 def number(request: web.Request, name: str) -> int | None:
     """A whole number of the address; None where there is none."""
-    return forms.Posted(request.query).number(name)
+    return forms.asked(request).number(name)
 
 
 def own_path(path: str) -> str:

@@ -51,7 +51,7 @@ async def show_step(
     request: web.Request, draft: Draft, step: str, entered: Posted | None = None, error: Exception | None = None
 ) -> web.Response:
     """The step's page; with an error what was entered is in it, and nothing is saved."""
-    shown = (entered or Posted(), Posted(request.query))
+    shown = (entered or Posted(), forms.asked(request))
     context = await in_db(request, _context, request.app[SETTINGS], draft, step, *shown)
     status = 200
     if error is not None:

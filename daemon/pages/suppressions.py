@@ -42,14 +42,14 @@ async def _page(
     status: int = 200,
 ) -> web.StreamResponse:
     reading = request.method == "GET"
-    search = " ".join(request.query.get("search", "").split())[:100] if reading else ""
-    cursor = (request.query.get("cursor") or None) if reading else None
+    search = " ".join(forms.asked(request).text("search").split())[:100] if reading else ""
+    cursor = (forms.asked(request).text("cursor") or None) if reading else None
     context = await in_db(request, _context, search, cursor)
     context |= {
         "form": (form or Posted()).texts(("number", "reason", "numbers", "why")),
         "errors": {"add": "", "import": ""} | (errors_by_form or {}),
         "imported": _imported(imported) if imported else None,
-        "done": DONE.get(request.query.get("done", ""), "") if reading else "",
+        "done": DONE.get(forms.asked(request).text("done"), "") if reading else "",
         "longest": suppression.LONGEST_REASON,
     }
     return show(request, "suppressions.html", context, status)
@@ -117,7 +117,7 @@ async def import_list(request: web.Request) -> web.StreamResponse:
 @only(Role.ADMIN)
 async def ask_remove(request: web.Request) -> web.StreamResponse:
     """The question before a number is taken off, and the reason."""
-    return await _ask(request, request.query.get("number", ""))
+    return await _ask(request, forms.asked(request).text("number"))
 
 
 async def _ask(request: web.Request, number: str, why: str = "", error: str = "") -> web.StreamResponse:

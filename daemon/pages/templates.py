@@ -41,7 +41,7 @@ async def every(request: web.Request) -> web.StreamResponse:
         {"id": row.id, "name": row.name, "html": _short(row.text), "files": len(row.attachments), "at": row.updated_at}
         for row in rows
     ]
-    done = DONE.get(request.query.get("done", ""), "")
+    done = DONE.get(forms.asked(request).text("done"), "")
     return show(request, "templates.html", {"templates": views, "done": done})
 
 
@@ -85,7 +85,7 @@ async def _form(
         "max_caption": message_text.MAX_CAPTION,
         "max_name": naming.MAX_NAME,
         "max_upload_mb": request.app[SETTINGS].max_upload_mb,
-        "done": DONE.get(request.query.get("done", ""), ""),
+        "done": DONE.get(forms.asked(request).text("done"), ""),
     }
     return show(request, "template.html", context, status)
 

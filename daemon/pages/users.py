@@ -84,7 +84,7 @@ def _roles() -> list[tuple[str, str, str]]:
 
 
 def _done(request: web.Request) -> dict[str, Any]:
-    return {"done": DONE.get(request.query.get("done", ""), ""), "shortest": passwords.SHORTEST}
+    return {"done": DONE.get(forms.asked(request).text("done"), ""), "shortest": passwords.SHORTEST}
 
 
 @routes.post("/app/users")

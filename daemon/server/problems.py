@@ -58,7 +58,7 @@ def to_login(request: web.Request) -> web.HTTPException:
     except ValueError:  # such as http://[
         before = urlsplit("/app")
     goal = f"{before.path}?{before.query}" if before.query else before.path
-    return web.HTTPSeeOther("/app/login?" + urlencode({"next": goal}))
+    return web.HTTPSeeOther("/app/login?" + urlencode({"next": goal}, errors="replace"))
 
 
 @web.middleware

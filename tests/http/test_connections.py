@@ -9,7 +9,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from itertools import islice, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -30,26 +33,24 @@ sys.exit(http.main())
 
 
 @contextmanager
-def process(environment: dict[str, str], folder: Path, more: str = "", **changes: float) -> Iterator[tuple[int, Path]]:
-    """A real http process; its port and its log."""
-    log = folder / "http.log"
+def process(
+    environment: dict[str, str], folder: Path, more: str = "", **changes: float
+) -> Iterator[tuple[int, Iterator[dict[str, Any]]]]:
+    """A real http process; its port and the lines of its log from then on."""
     program = RUN.format(changes=SHORT | changes, more=more)
-    with log.open("wb") as out, ExitStack() as stack:
+    with (folder / "errors.log").open("wb") as out, ExitStack() as stack:
         started = subprocess.Popen(
             [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=out, cwd=folder, text=True,
             env=environment | {"WASENDER_PORT": "0", "WASENDER_API_KEY": KEY},
         )  # fmt: skip
         stack.enter_context(started)
         stack.callback(started.kill)
-        for line in started.stdout or ():
-            found = json.loads(line)
-            if found["event"] == "http.listening":
-                break
-        else:
-            raise AssertionError("it did not start")
-        yield int(found["url"].rpartition(":")[2]), log
+        lines = (json.loads(line) for line in started.stdout or ())
+        url = next(line["url"] for line in lines if line["event"] == "http.listening")
+        yield int(url.rpartition(":")[2]), lines
         started.terminate()
-        log.write_text("".join(started.stdout or ()))
+        for _ in lines:  # to its end: it must not wait for a reader
+            pass
 
 
 @pytest.fixture
@@ -163,6 +164,28 @@ async def test_accepts_that_fail_are_told_together(monkeypatch: pytest.MonkeyPat
             await asyncio.sleep(0)
         watching.cancel()
     assert [("connection.not_accepted", 500)] == [(each["event"], each["count"]) for each in logs]
+
+
+def test_at_its_limit_of_files_it_says_so_once_a_second(
+    environment: dict[str, str], tmp_path: Path, database: str
+) -> None:
+    """However often asyncio tries; whoever is connected is served, and everybody once there is room."""
+    more = "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))"
+    changes = {"MOST": 500, "SPARE_FILES": -1_000, "TICK_S": 1.0, "HEADERS_S": 60.0}  # the cap does not come first
+    with process(environment, tmp_path, more, **changes) as (port, lines), ExitStack() as stack:
+        first = stack.enter_context(opened(port))
+        for _ in range(80):
+            stack.enter_context(opened(port))
+        met: list[dict[str, Any]] = []
+        while len(met) < 2:
+            met += [line for line in islice(lines, 1) if line["event"] == "connection.not_accepted"]
+        times = [datetime.fromisoformat(line["timestamp"]).timestamp() for line in met]
+        assert all(later - earlier > 0.9 for earlier, later in pairwise(times))
+        assert met[0]["count"] > 1 and met[0]["open"] < 64
+        first.sendall(ALIVE)
+        assert b"200 OK" in rest(first)
+        stack.close()
+        assert b"200 OK" in rest(opened(port, ALIVE))
 
 
 def test_as_many_files_as_the_system_allows(environment: dict[str, str], tmp_path: Path, database: str) -> None:

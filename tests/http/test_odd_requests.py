@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from tests.http.conftest import KEY, Caller
 PAGE = {"Accept": "text/html"}
 
 
-@pytest.mark.parametrize("referer", ["http://[", "http://[::1", "//[", "\\\\", "http://a]b/"])
+@pytest.mark.parametrize(
+    "referer", ["http://[", "http://[::1", "//[", "\\\\", "http://a]b/", "\udcc3", "http://a/\udcff?\udc80"]
+)
 async def test_a_referer_that_is_no_address_leads_to_the_login(client: Any, referer: str) -> None:
     answer = await client.post("/app/logout", headers=PAGE | {"Referer": referer}, allow_redirects=False)
 
@@ -45,3 +48,33 @@ async def test_a_state_that_there_is_not_is_refused(api: Caller, client: Any, st
 def test_this_machine_is_one_address(address: str) -> None:
     """Whichever of its loopback addresses somebody guesses from."""
     assert lockout.counters(lockout.Try("127.0.0.1"), "") == lockout.counters(lockout.Try(address), "")
+
+
+@pytest.mark.parametrize("filename", [b"\xc3", b"\xff\xfe.csv", b"caf\xe9.csv", b"\xed\xa0\x80"])
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [("/app/suppressions/import", True), ("/app/lists/new", True), ("/upload", False), ("/upload_attachment", False)],
+)
+async def test_a_files_name_in_no_utf8_is_shown_as_it_may_be(
+    client: Any, filename: bytes, path: str, page: bool
+) -> None:
+    """In a sentence about the file, on a page and in JSON, and where it is stored."""
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="%b"\r\n\r\na,b\na,b\n\r\n--x--\r\n' % filename
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=x"} | (PAGE if page else {})
+    answer = await client.post(path, data=body, headers=headers | {"X-API-KEY": KEY}, allow_redirects=False)
+
+    assert answer.status in (200, 303, 422)
+    await answer.text()
+
+
+@pytest.mark.parametrize("expected", [b"\xff", b"\xed\xa0\x80", b"100-continue \xc3", b"anything"])
+async def test_an_expectation_that_nobody_knows_is_refused(client: Any, expected: bytes) -> None:
+    """aiohttp repeats it in its answer, which it cannot where it is no text."""
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: %b\r\n\r\n" % expected)
+    answer = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+
+    assert answer.split(b" ", 2)[1] in (b"400", b"417")

@@ -11,37 +11,12 @@ from typing import Any
 
 import pytest
 
-from daemon.accounts import directory, pacing
-from daemon.campaigns import create, templates
 from daemon.config import Settings
-from daemon.contacts import lists, suppression
-from daemon.contacts.importer import Contact, ContactList
-from daemon.db import clock
-from daemon.delivery import claim, moves
-from daemon.states import AccountState
-from daemon.transports.protocol import Health, Mark
 from tests.conftest import ROOT
 from tests.http.conftest import KEY
+from tests.support.filling import fill
 
 EXAMPLES = 1  # for each operation; the others come from the document itself and do not depend on chance
-
-
-def fill(settings: Settings) -> None:
-    """Something to be found in each place, by the names and ids that are tried first."""
-    now = clock.now_ms()
-    directory.open_account("default", now)
-    for name in "ABC":
-        order = create.Order("Hi {{ name }}", recipients=[{"number": "+4915110000000", "name": name}], name=name)
-        create.create(settings, order, "test", clock.now_ms())
-    (message,) = claim.claim("default", 1, now, 60_000, pacing.Rules())
-    moves.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
-    moves.lose(message, "Nobody can tell.", now)
-    directory.report("default", Health(AccountState.NEEDS_LINK, qr="2@payload", link_code="ABCD1234"), now)
-    templates.keep("Sale", "Hi {{ name }}", clock.now_ms())
-    lists.create_list(
-        "Guests", ContactList([Contact(1, "+4915110000001", {"name": "Ada"})], columns=["name"]), clock.now_ms()
-    )
-    suppression.suppress(settings, "+4915110000009", "asked", "test", clock.now_ms())
 
 
 @pytest.fixture
