@@ -44,6 +44,18 @@ async def test_a_state_that_there_is_not_is_refused(api: Caller, client: Any, st
         assert "state is one of" in await answer.text()
 
 
+@pytest.mark.parametrize("words", [["a"] * 100, ["\u00e9"] * 99, [*"0123456789", "x"] * 9])
+@pytest.mark.parametrize("path", ["/app/jobs/{}", "/jobs/{}/report.csv"])
+async def test_more_words_than_a_search_takes_are_refused(api: Caller, path: str, words: list[str]) -> None:
+    """Not with "the database is busy: try again"."""
+    job = await api.post("/send", {"recipients": [{"number": "+4915110000000", "name": "Ada"}], "message": "Hi"})
+
+    answer = await api.send("GET", path.format(job["job_id"]), params={"search": " ".join(words)}, headers=PAGE)
+
+    assert 422 == answer.status
+    assert "use fewer words" in await answer.text()
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "127.255.255.254", "::ffff:127.9.9.9", "::1"])
 def test_this_machine_is_one_address(address: str) -> None:
     """Whichever of its loopback addresses somebody guesses from."""
