@@ -109,7 +109,7 @@ def export(list_id: int) -> Iterator[str]:
     Raises NotFound with the first part.
     """
     columns, cursor = find(list_id).columns, None
-    yield _csv([[NUMBER_TITLE, *columns]])
+    yield _csv([[NUMBER_TITLE, *map(tabular.harmless, columns)]])
     while True:
         rows, cursor = entries(list_id, cursor=cursor, limit=2 * BATCH)
         yield _csv([[row.number, *(tabular.harmless(row.fields.get(name, "")) for name in columns)] for row in rows])

@@ -28,7 +28,13 @@ _SIGNATURES = (
     (b"\x7fELF", "a program"),
     (b"MZ\x90", "a program"),
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also full-width
+# What a spreadsheet takes for a formula: these signs, also full-width, small, raised, and the minus of typesetters.
+_SIGNS = r"=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a\u207b\u207c\u208a\u208b\u208c\u2212"
+# Where a cell begins: also behind what parts the cells in other countries, where quotation marks in a row do not help.
+_BEGINS = r"(?:^|(?<=[;|\t\r\n\uff1b]))"
+_FORMULA = rf"'*[ \"\u00a0]{{0,8}}[{_SIGNS}\t\r]"
+_UNSAFE = re.compile(rf"{_BEGINS}(?={_FORMULA})")
+_MADE_SAFE = re.compile(rf"{_BEGINS}'(?={_FORMULA})")
 SAVE_AS = "save it as .xlsx or .csv and upload that"
 
 
@@ -75,14 +81,19 @@ def bounded(records: Iterable[tuple[int, list[str]]], filename: str, most: int |
     return rows
 
 
+def formula(text: str) -> bool:
+    """Whether a spreadsheet may take a cell that begins like this for a formula."""
+    return _UNSAFE.match(text) is not None
+
+
 def harmless(text: str) -> str:
-    """The text as a cell that no spreadsheet takes for a formula; `plain` undoes it."""
-    return "'" + text if text.lstrip("'").startswith(FORMULA) else text
+    """The text as a cell that no spreadsheet takes for a formula, whatever parts the cells there; `plain` undoes it."""
+    return _UNSAFE.sub("'", text)
 
 
 def plain(cell: str) -> str:
     """The original text of a cell written by `harmless`."""
-    return cell[1:] if cell[:1] == "'" and cell.lstrip("'").startswith(FORMULA) else cell
+    return _MADE_SAFE.sub("", cell)
 
 
 def is_zip(data: bytes) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import IO, BinaryIO
 from xml.sax.saxutils import escape
 
-from daemon.formats.tabular import FORMULA
+from daemon.formats import tabular
 
 ROWS_PER_SHEET = 1_000_000  # Excel's limit is 1,048,576
 MAX_CELL = 32_767  # characters, Excel's limit
@@ -114,7 +114,7 @@ def _cell(place: str, value: object, style: int) -> str:
     text = str(value)
     if not text:
         return ""
-    if not style and text.startswith(FORMULA):
+    if not style and tabular.formula(text):
         style = _TEXT
     text = escape(_ESCAPED.sub("_x005F_", _ILLEGAL.sub("", text[:MAX_CELL]))).replace("\r", "_x000D_")
     styled = f' s="{style}"' if style else ""
