@@ -14,6 +14,7 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory, pacing
+from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.config import ACCOUNT_NAME, Settings
 from daemon.contacts import importer, stored, uploads
 from daemon.contacts.person import Person
@@ -268,7 +269,7 @@ def _check_text(settings: Settings, order: Order, audience: Audience) -> None:
     own = {tuple(person.attachments) for person in audience.people if person.attachments is not None}
     for ids in {tuple(order.attachments), *own}:
         if reason := unfit([row.kind for row in uploads.intact(settings, ids)]):
-            raise errors.InvalidInput(reason)
+            raise errors.InvalidInput(str(reason))
     if not order.text.strip() and not order.attachments and not own:
         raise errors.InvalidInput("The message is empty: write a text or add an attachment.")
     if order.text.strip():
@@ -290,12 +291,12 @@ def files_of(person: importer.Contact, common: Sequence[str]) -> Sequence[str]:
     return common if person.attachments is None else person.attachments
 
 
-def unfit(kinds: Sequence[str]) -> str | None:
-    """Why these kinds of attachments cannot go in one message, as a sentence; None when they can."""
+def unfit(kinds: Sequence[str]) -> Details | None:
+    """Why these kinds of attachments cannot go in one message; None when they can."""
     if len(kinds) > MAX_ATTACHMENTS:
-        return f"A message takes up to {MAX_ATTACHMENTS} attachments."
+        return details(Detail.TOO_MANY_FILES, most=str(MAX_ATTACHMENTS))
     if len(set(kinds)) > 1 and not set(kinds) <= MEDIA:
-        return "Photos and videos can go together; other kinds of attachments cannot be mixed in one message."
+        return details(Detail.MIXED_FILES)
     return None
 
 

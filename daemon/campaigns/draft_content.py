@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple, TypedDict
+from typing import Annotated, Any, NamedTuple, TypedDict
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer
 
 from daemon import errors
 from daemon.accounts import pacing
+from daemon.campaigns import exclusions
+from daemon.i18n.coded import Coded
 
 # Of what is kept; those before it had no number, and the same fields.
 FORMAT = 1
@@ -171,13 +173,12 @@ class Reason(StrEnum):
 
 
 class Exclusion(NamedTuple):
-    """Somebody who will not get the message. value: their number, or the cell's text if there is none; details: a
-    sentence."""
+    """Somebody who will not get the message. value: their number, or the cell's text if there is none."""
 
     row: int
     value: str
     reason: Reason
-    details: str
+    details: Annotated[InstanceOf[Coded], BeforeValidator(exclusions.restored), PlainSerializer(exclusions.kept)]
 
 
 class Notes(Part):

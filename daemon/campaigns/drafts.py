@@ -386,7 +386,7 @@ def attach(draft: Draft, ids: Sequence[str], own: bool) -> Changes:
         return {"files": {**draft.data.files, **{file.filename.casefold(): file.id for file in files}}}
     together = tuple(dict.fromkeys([*draft.data.attachments, *ids]))
     if reason := create.unfit([file.kind for file in uploads.attachments(together)]):
-        raise errors.InvalidInput(reason)
+        raise errors.InvalidInput(str(reason))
     return {"attachments": together}
 
 
@@ -439,7 +439,7 @@ def _stale() -> errors.EditConflict:
 
 def _order(draft: Draft, audience: Sequence[Contact], found: Report) -> create.Order:
     data = draft.data
-    rejected = [[each.row, each.value, each.details, each.reason.value] for each in found.left_out]
+    rejected = [[each.row, each.value, str(each.details), *each.details.stored().values()] for each in found.left_out]
     chosen = create.Audience(
         people=list(audience),
         rejected=rejected,

@@ -20,15 +20,17 @@ from daemon.accounts import directory, handovers, limits, pace, pacing
 from daemon.campaigns import create, drafts
 from daemon.campaigns.draft_content import Exclusion, Forecast, Notes, Reason, Recent, Report, SelfTest, When
 from daemon.campaigns.drafts import Draft
+from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.config import Settings
 from daemon.contacts import importer, uploads
 from daemon.contacts.columns import Candidate
 from daemon.contacts.importer import Contact
 from daemon.contacts.person import Person
-from daemon.contacts.reasons import Fault
+from daemon.contacts.reasons import Fault, because
 from daemon.db.clock import lately
 from daemon.db.proxy import tuples
 from daemon.formats import template as message_text
+from daemon.i18n.coded import Coded
 from daemon.i18n.languages import N_
 from daemon.models import UNCAPPED, Attachment, Handover, Job, KeyScope, Kind, Message, Suppression
 from daemon.states import E164, MAY_RUN, JobState, PersonKey, State
@@ -82,10 +84,10 @@ def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave
 
 @dataclass(frozen=True)
 class _Trouble:
-    """Why somebody cannot get the message: the reason, and a sentence."""
+    """Why somebody cannot get the message."""
 
     reason: Reason
-    details: str
+    details: Coded
 
 
 def _sort(
@@ -102,7 +104,7 @@ def _sort(
         _among(Suppression.select(Suppression.person), Suppression.person, everybody),
         lately if recent.leave_out else frozenset(),
         _often(limits.rules(settings), everybody, now),
-        f"They got a campaign in the last {recent.days} days, or are queued for one.",
+        details(Detail.LATELY, days=str(recent.days)),
     )
     audience: list[Contact] = []
     left_out: list[Exclusion] = []
@@ -110,7 +112,7 @@ def _sort(
     for each, person in zip(people, keys, strict=True):
         trouble = checks.trouble(each, person)
         if trouble is not None or each.number is None:
-            found = trouble or _Trouble(Reason.BAD_NUMBER, each.reason)
+            found = trouble or _Trouble(Reason.BAD_NUMBER, _of_number(each))
             value = each.number or each.cell[: importer.MAX_SHOWN]
             left_out.append(Exclusion(each.position, value, found.reason, found.details))
         else:
@@ -129,26 +131,26 @@ class _Checks:
         opted_out: Collection[PersonKey],
         recent: Collection[PersonKey],
         often: Collection[PersonKey],
-        lately: str,
+        lately: Details,
     ) -> None:
         self._message, self._seen = message, set[PersonKey]()
         self._by_person = (
-            (Reason.OPTED_OUT, opted_out, "The number is on the suppression list."),
+            (Reason.OPTED_OUT, opted_out, details(Detail.SUPPRESSED)),
             (Reason.RECENT, recent, lately),
-            (Reason.TOO_OFTEN, often, "They have reached the per-person limit."),
+            (Reason.TOO_OFTEN, often, details(Detail.CAPPED)),
         )
 
     def trouble(self, who: Candidate, person: PersonKey | None) -> _Trouble | None:
         """person: who that is; None where there is no number."""
         if person is None:
             by_person = who.why is not None and who.why.code is Fault.LEFT_OUT
-            return _Trouble(Reason.LEFT_OUT if by_person else Reason.BAD_NUMBER, who.reason)
+            return _Trouble(Reason.LEFT_OUT if by_person else Reason.BAD_NUMBER, _of_number(who))
         if person in self._seen:
-            return _Trouble(Reason.DUPLICATE, "Duplicate of an earlier row.")
+            return _Trouble(Reason.DUPLICATE, details(Detail.REPEATED))
         self._seen.add(person)
-        for reason, people, details in self._by_person:
+        for reason, people, told in self._by_person:
             if person in people:
-                return _Trouble(reason, details)
+                return _Trouble(reason, told)
         return self._message.trouble(who)
 
 
@@ -174,30 +176,48 @@ class _Message:
     def trouble(self, who: Candidate) -> _Trouble | None:
         """Why the message cannot be sent to this person."""
         if self._own and not who.file and not self._optional:
-            return _Trouble(Reason.ATTACHMENT, "The row names no file.")
+            return _Trouble(Reason.ATTACHMENT, details(Detail.NO_FILE))
         if self._own and who.file and who.file.casefold() not in self._by_name:
-            return _Trouble(Reason.ATTACHMENT, f"The file {who.file[:80]} was not uploaded.")
+            return _Trouble(Reason.ATTACHMENT, details(Detail.NOT_UPLOADED, file=who.file[:80]))
         files = self.own_files(who) or self._common
         if lost := next((each for each in files if each in self._lost), None):
             return _Trouble(Reason.ATTACHMENT, self._lost[lost])
         if reason := create.unfit([self._kinds[each] for each in files]):
             return _Trouble(Reason.UNFIT, reason)
         if self._template is None:
-            return None if files else _Trouble(Reason.UNFIT, "There is neither a text nor a file to send them.")
+            return None if files else _Trouble(Reason.UNFIT, details(Detail.NOTHING))
         limit = message_text.MAX_CAPTION if files else message_text.MAX_TEXT
         person = Contact(who.position, who.number or E164(""), who.fields)
         for problem in message_text.problems(self._template, [person], limit, 1).first:
-            return _Trouble(TROUBLES[problem.kind], problem.reason)
+            return _Trouble(TROUBLES[problem.kind], _of_text(problem, bool(files)))
         return None
 
 
-def _lost(settings: Settings, row: Attachment) -> str:
-    """What is wrong with an attachment's file, as a sentence; "" for nothing."""
+def _of_number(who: Candidate) -> Coded:
+    return who.why or because(Fault.NOT_A_NUMBER)
+
+
+def _of_text(problem: message_text.Problem, captioned: bool) -> Details:
+    """What is wrong with the text for one of them."""
+    if problem.missing:
+        several = len(problem.missing) > 1
+        return details(Detail.FIELDS_EMPTY if several else Detail.FIELD_EMPTY, names=", ".join(problem.missing))
+    if problem.kind is message_text.Trouble.TOO_LONG:
+        limit = message_text.MAX_CAPTION if captioned else message_text.MAX_TEXT
+        code = Detail.CAPTION_LONG if captioned else Detail.TEXT_LONG
+        return details(code, length=f"{problem.length:,}", limit=f"{limit:,}")
+    return details(Detail.TEXT_UNFIT, sentence=problem.reason)
+
+
+def _lost(settings: Settings, row: Attachment) -> Details | None:
+    """What is wrong with an attachment's file; None for nothing."""
     try:
         uploads.check(settings, row)
-    except errors.AttachmentLost as error:
-        return str(error)
-    return ""
+    except errors.AttachmentMissing:
+        return details(Detail.FILE_MISSING, file=row.filename)
+    except errors.AttachmentLost:
+        return details(Detail.FILE_DAMAGED, file=row.filename)
+    return None
 
 
 def _among(query: Any, column: Any, people: Iterable[PersonKey]) -> set[PersonKey]:

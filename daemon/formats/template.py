@@ -102,13 +102,15 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """A recipient who cannot get the text. missing: fields absent or empty; reason: a sentence."""
+    """A recipient who cannot get the text. missing: fields absent or empty; reason: a sentence; length: of the text, in
+    UTF-16 units, where it is too long."""
 
     position: int
     number: str
     missing: tuple[str, ...]
     reason: str
     kind: Trouble
+    length: int = 0
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,8 @@ def problems(
         if wrong:
             count += 1
             if count <= first:
-                found.append(Problem(recipient.position, recipient.number, wrong.missing, wrong.reason, wrong.kind))
+                place = (recipient.position, recipient.number)
+                found.append(Problem(*place, wrong.missing, wrong.reason, wrong.kind, wrong.length))
     return Problems(count, found)
 
 
@@ -218,6 +221,7 @@ class _Wrong:
     reason: str
     kind: Trouble = Trouble.UNFIT
     missing: tuple[str, ...] = ()
+    length: int = 0
 
 
 def _rendered(template: Template, fields: Mapping[str, str], number: str, limit: int) -> tuple[str, _Wrong | None]:
@@ -245,7 +249,7 @@ def _rendered(template: Template, fields: Mapping[str, str], number: str, limit:
     if len(text) * 2 > limit and (length := _length(text)) > limit:
         beside = " beside an attachment" if limit == MAX_CAPTION else ""
         reason = f"The message has {length:,} characters; {limit:,} are allowed{beside}."
-        return "", _Wrong(reason, Trouble.TOO_LONG)
+        return "", _Wrong(reason, Trouble.TOO_LONG, length=length)
     return text, None
 
 

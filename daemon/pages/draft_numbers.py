@@ -178,7 +178,7 @@ async def _download(request: web.Request, name: str) -> web.StreamResponse:
 def _rejected(draft: Draft, all_of_them: bool) -> list[list[str]]:
     if all_of_them:
         found = drafts.report(draft)
-        reasons = {each.row: each.details for each in found.left_out} if found else {}
+        reasons = {each.row: str(each.details) for each in found.left_out} if found else {}
     else:
         reasons = {each.position: each.reason for each in drafts.people(draft) if each.number is None}
     return columns.returned(drafts.rows(draft), drafts.columns(draft), reasons)

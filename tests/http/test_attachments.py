@@ -156,7 +156,7 @@ async def test_the_dry_run_looks_at_the_content_too(member, settings):
     await check(member, base)
     found = drafts.report(draft_of(base))
     assert found is not None
-    reasons = {each.details for each in found.left_out if each.reason is Reason.ATTACHMENT}
+    reasons = {str(each.details) for each in found.left_out if each.reason is Reason.ATTACHMENT}
     assert {"The file plan.pdf is damaged: upload it again."} == reasons
 
 

@@ -7,10 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
 
 from daemon.accounts.commands import Code, Outcome
+from daemon.campaigns import exclusions
+from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.contacts.reasons import Fault, Reason, because
 from daemon.i18n import languages
 from daemon.i18n.coded import Coded
@@ -55,7 +58,7 @@ def test_what_is_allowed_is_still_there() -> None:
 
 # What is said by code: it is translated by it, and filled in afterwards.
 
-KINDS: list[type[Coded]] = [Outcome, Reason]
+KINDS: list[type[Coded]] = [Outcome, Reason, Details]
 
 
 @pytest.fixture
@@ -86,6 +89,27 @@ def test_every_code_comes_back_as_it_was_stored(kind: type[Coded]) -> None:
         assert (reason, str(reason)) == (back := kind.restored(kept["code"], kept["values"]), str(back))
 
 
+def test_no_code_of_an_exclusion_is_one_of_a_number() -> None:
+    """By the code alone it is known which of both was stored."""
+    assert not {code.value for code in Detail} & {code.value for code in Fault}
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ("They got a campaign in the last 7 days, or are queued for one.", None),
+        ({"code": "lately", "values": {"days": "7"}}, details(Detail.LATELY, days="7")),
+        ({"code": "too_few_digits", "values": {"country": "49"}}, because(Fault.TOO_FEW_DIGITS, country="49")),
+        ({"code": "of_tomorrow", "values": {"sentence": "It flew."}}, details(Detail.UNTOLD, sentence="It flew.")),
+    ],
+)
+def test_why_somebody_was_left_out_is_read_as_any_version_kept_it(kept: Any, said: Coded | None) -> None:
+    """A sentence, before there were codes."""
+    found = exclusions.restored(kept)
+    assert (said or details(Detail.UNTOLD, sentence=kept)) == found
+    assert found == exclusions.restored(exclusions.kept(found)) == exclusions.restored(found)
+
+
 def test_values_of_another_version_do_not_fit() -> None:
     """What it has said is shown."""
     assert "It was said." == str(Reason.restored("too_few_digits", {"land": "49"}, "It was said."))
@@ -97,6 +121,9 @@ def test_values_of_another_version_do_not_fit() -> None:
     [
         (because(Fault.TOO_FEW_DIGITS, country="49"), "El número tiene muy pocas cifras para el código de país +49."),
         (Outcome(Code.SILENT), "Nadie lo atendió: el proceso de envío de esta cuenta no está en marcha."),
+        (details(Detail.LATELY, days="7"), None),
+        (details(Detail.NOT_UPLOADED, file="The row names no file."), None),
+        (details(Detail.FIELDS_EMPTY, names="name, city"), None),
         (because(Fault.FIELD_NOT_TEXT, name="It is stopped."), None),
         (because(Fault.MISSING, suggestion="+4915110000012"), None),
     ],

@@ -22,6 +22,7 @@ from daemon.campaigns.draft_content import (
     SourceKind,
     When,
 )
+from daemon.campaigns.exclusions import Detail, details
 
 FULL = Content(
     source=Source(
@@ -91,5 +92,7 @@ def test_a_report_of_an_earlier_version() -> None:
         "messages": 0, "version": 5,
     }  # fmt: skip
     found = Report.model_validate(kept)
-    assert ((Exclusion(2, "+49151", Reason.RECENT, "Lately."),), {Reason.RECENT: 1}) == (found.left_out, found.counts)
+    told = details(Detail.UNTOLD, sentence="Lately.")
+    assert ((Exclusion(2, "+49151", Reason.RECENT, told),), {Reason.RECENT: 1}) == (found.left_out, found.counts)
+    assert "Lately." == str(told)
     assert kept == found.model_dump(mode="json")

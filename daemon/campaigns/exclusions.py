@@ -1,0 +1,82 @@
+"""Why somebody does not get a message: a code, and what is filled into its sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from daemon.contacts import reasons
+from daemon.i18n.coded import WORDS, Coded
+
+
+class Detail(StrEnum):
+    """What keeps somebody out, beside the faults of a number (`contacts.reasons`). The words are kept with drafts and
+    jobs: they are added to, never changed."""
+
+    REPEATED = "repeated"
+    SUPPRESSED = "suppressed"
+    LATELY = "lately"  #: days
+    CAPPED = "capped"
+    NO_FILE = "no_file"
+    NOT_UPLOADED = "not_uploaded"  #: file
+    FILE_MISSING = "file_missing"  #: file
+    FILE_DAMAGED = "file_damaged"  #: file
+    TOO_MANY_FILES = "too_many_files"  #: most
+    MIXED_FILES = "mixed_files"
+    NOTHING = "nothing_to_send"
+    FIELD_EMPTY = "field_empty"  #: names
+    FIELDS_EMPTY = "fields_empty"  #: names
+    TEXT_LONG = "text_long"  #: length, limit
+    CAPTION_LONG = "caption_long"  #: length, limit
+    TEXT_UNFIT = "text_unfit"  #: in the words of whoever fills it in
+    UNTOLD = "untold"  #: of a version that kept the sentence only
+
+
+SENTENCES: dict[Detail, str] = {
+    Detail.REPEATED: "Duplicate of an earlier row.",
+    Detail.SUPPRESSED: "The number is on the suppression list.",
+    Detail.LATELY: "They got a campaign in the last {days} days, or are queued for one.",
+    Detail.CAPPED: "They have reached the per-person limit.",
+    Detail.NO_FILE: "The row names no file.",
+    Detail.NOT_UPLOADED: "The file {file} was not uploaded.",
+    Detail.FILE_MISSING: "The file {file} is no longer there: upload it again.",
+    Detail.FILE_DAMAGED: "The file {file} is damaged: upload it again.",
+    Detail.TOO_MANY_FILES: "A message takes up to {most} attachments.",
+    Detail.MIXED_FILES: "Photos and videos can go together; other kinds of attachments cannot be mixed in one message.",
+    Detail.NOTHING: "There is neither a text nor a file to send them.",
+    Detail.FIELD_EMPTY: "The field {names} is missing.",
+    Detail.FIELDS_EMPTY: "The fields {names} are missing.",
+    Detail.TEXT_LONG: "The message has {length} characters; {limit} are allowed.",
+    Detail.CAPTION_LONG: "The message has {length} characters; {limit} are allowed beside an attachment.",
+    Detail.TEXT_UNFIT: "{sentence}",
+    Detail.UNTOLD: "{sentence}",
+}
+
+
+class Details(Coded):
+    """What keeps somebody out, where it is not their number."""
+
+    SENTENCES = SENTENCES
+    OTHER = Detail.UNTOLD
+
+
+def details(code: Detail, **values: str) -> Details:
+    """That, with what is filled in."""
+    return Details(code, tuple(values.items()))
+
+
+def kept(found: Coded) -> dict[str, Any] | str:
+    """As a draft keeps it, see `restored`."""
+    return str(found) if found.code is Detail.UNTOLD else found.stored()
+
+
+def restored(found: Coded | Mapping[str, Any] | str) -> Coded:
+    """What was kept with a draft: a code with its values, or the sentence of a version before the codes."""
+    if isinstance(found, Coded):
+        return found
+    if isinstance(found, str):
+        return details(Detail.UNTOLD, **{WORDS: found})
+    code, values = found["code"], found["values"]
+    of_number = code in reasons.SENTENCES
+    return reasons.Reason.restored(code, values) if of_number else Details.restored(code, values)
