@@ -106,7 +106,7 @@ def ended(process: subprocess.Popen[bytes]) -> None:
 def test_two_hundred_are_in_flight_at_once_and_everybody_gets_it_once(start, queue, settings, people):
     """They are claimed and moved in batches: moves by the thousand share a few transactions."""
     job = queue(600)
-    process = start(MANY_LATENCY_S=1)
+    process = start(MANY_LATENCY_S=3)
     completed(job)
     ended(process)
     assert LANES == in_flight(settings)
@@ -136,7 +136,7 @@ def test_the_stuck_and_the_doubtful_leave_the_others_alone(start, queue, setting
 def test_a_kill_with_all_lanes_in_flight_loses_nobody(start, queue, settings, people):
     """No more are looked up than were in flight; everybody gets it once."""
     job = queue(400)
-    process = start(MANY_LATENCY_S=2)
+    process = start(MANY_LATENCY_S=60)
     eventually(lambda: count(State.SENDING) == LANES, 30, "all lanes are in flight")
     process.kill()
     process.wait()
@@ -152,7 +152,7 @@ def test_a_kill_with_all_lanes_in_flight_loses_nobody(start, queue, settings, pe
 def test_a_term_with_lanes_in_flight_leaves_none_in_doubt(start, queue, settings, people):
     """They have their moment to end; who was claimed only is queued again."""
     job = queue(500)
-    process = start(MANY_LATENCY_S=0.5)
+    process = start(MANY_LATENCY_S=3)
     eventually(lambda: count(State.SENDING) >= LANES, 30, "all lanes are in flight")
     ended(process)
     assert 0 == count(State.SENDING, State.CLAIMED)
@@ -166,7 +166,7 @@ def test_a_term_with_lanes_in_flight_leaves_none_in_doubt(start, queue, settings
 def test_a_job_that_is_paused_or_stopped_while_lanes_are_in_flight(start, queue, settings, button):
     """What is in flight is confirmed, and nothing more leaves."""
     job = queue(400)
-    process = start(MANY_LATENCY_S=1)
+    process = start(MANY_LATENCY_S=3)
     eventually(lambda: count(State.SENDING) >= LANES, 30, "all lanes are in flight")
     getattr(lifecycle, button)(job.id, "test", clock.now_ms())
     eventually(lambda: not count(State.SENDING, State.CLAIMED), 30, "the lanes are empty")
