@@ -199,11 +199,10 @@ class _Line:
         line = str(self._json(logger, method, dict(event)))
         for longest in CUTS:
             if len(line) < select.PIPE_BUF:  # it is ASCII, and its end is to come
-                return line
+                break
             cut = {name: _cut(value, longest) for name, value in event.items()}
             line = str(self._json(logger, method, cut | {"cut": True}))
-        kept = {name: event[name] for name in ("process", "event", "level", "timestamp") if name in event}
-        return str(self._json(logger, method, kept | {"cut": True}))
+        return line
 
 
 def _cut(value: Any, longest: int) -> Any:

@@ -230,6 +230,19 @@ def test_lines_of_two_processes_in_one_pipe_stay_whole() -> None:
     assert [0, 0, 0] == [each.wait(30) for each in processes]
 
 
+@pytest.mark.parametrize("names", [1, 5, 25])
+@pytest.mark.parametrize("value", ["x" * 100_000, "\u00e4" * 50_000, ["x" * 200] * 900, {"a": "x" * 9_000}])
+def test_a_line_that_is_too_long_keeps_the_beginnings(names: int, value: object) -> None:
+    """Of every field, as much as there is room for."""
+    event = {"event": "x", "number": 7} | {f"name{n}": value for n in range(names)}
+
+    line = logs._Line()(None, "info", event)
+
+    assert len(line) < select.PIPE_BUF
+    assert set(json.loads(line)) == {*event, "cut"}
+    assert 7 == json.loads(line)["number"]
+
+
 SUPERVISED = """
 [supervisord]
 nodaemon=true
