@@ -83,6 +83,8 @@ async def _by_key(request: web.Request, origin: lockout.Try, given: str) -> sess
 
 
 async def _by_password(request: web.Request, origin: lockout.Try, form: forms.Login) -> sessions.Opened:
+    if not form.name or not form.password:  # a form that is not filled in costs no turn
+        raise errors.Unauthorized(sessions.WRONG_PASSWORD)
     # Before the queue: whoever is locked out does not keep others waiting.
     await timed(request, lockout.look, lockout.counters(origin, form.name), origin)
     async with request.app[ONE_BY_ONE]:

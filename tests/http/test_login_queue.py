@@ -53,3 +53,12 @@ async def test_only_so_many_wait(monkeypatch: pytest.MonkeyPatch, most: int) -> 
     await asyncio.gather(*waiting)
     await enter()
     assert most + 1 == entered
+
+
+@pytest.mark.parametrize("data", [{}, {"name": "anna"}, {"password": "x" * 12}, {"name": " ", "password": "x" * 12}])
+async def test_a_form_that_is_not_filled_in_costs_no_turn(client: Any, data: dict[str, str]) -> None:
+    """It is wrong without a look at any password."""
+    async with client.app[login.ONE_BY_ONE]:
+        answer = await asyncio.wait_for(client.post("/app/login", data=data, headers=SAME), 20)
+
+    assert 401 == answer.status
