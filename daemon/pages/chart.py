@@ -13,8 +13,8 @@ from daemon.campaigns.timeline import Stretch
 
 HEIGHT = 100
 STEP, BAR = 10, 8  # a bar and its gap, a bar alone
-FEWEST_BARS = 12  # with fewer there is room left at the end, so that one bar is not a wall
-LEAST = 2  # however few there are beside many, they are seen
+FEWEST_BARS = 12  # with fewer bars, room is left at the end so that one bar does not fill the whole width
+LEAST = 2  # the smallest height, so that even one message is visible
 KINDS = {"out": "out", "accepted": "accepted", "failed": "failed", "other": "rest"}
 """Parts of a bar from below: an attribute of Stretch, and the class that colours it."""
 
@@ -50,7 +50,7 @@ def _outlines(stretches: Sequence[Stretch]) -> list[tuple[str, str]]:
 
 
 def _heights(stretch: Stretch, most: int) -> list[float]:
-    """The heights of the bar's parts; what is raised to be seen is taken from the highest one."""
+    """The heights of the bar's parts; what is added to make a small part visible is taken from the highest one."""
     counts = [getattr(stretch, kind) for kind in KINDS]
     heights = [max(LEAST, round(HEIGHT * count / most, 1)) if count else 0.0 for count in counts]
     over = round(sum(heights) - HEIGHT, 1)

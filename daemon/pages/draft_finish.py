@@ -1,4 +1,4 @@
-"""New campaign, the last steps: when, the dry run, a test to oneself, the start."""
+"""New campaign, the last steps: when to send, the dry run, a test message, the start."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def when(request: web.Request) -> web.StreamResponse:
 
 @routes.post(PATH + "/when")
 async def set_time(request: web.Request) -> web.StreamResponse:
-    """Keep them."""
+    """Save the name, time, window, cap, pauses and account."""
     return await post_step(request, "when", forms.When, _set_time)
 
 
@@ -131,13 +131,13 @@ def _instant(local: datetime | None, zone: str, now: int) -> int:
 @routes.get(PATH + "/check")
 @only(Role.OPERATOR)
 async def check(request: web.Request) -> web.StreamResponse:
-    """What the dry run found; `?reason=` shows those it is about, a page at a time."""
+    """What the dry run found; `?reason=` lists the rows with that reason, a page at a time."""
     return await get_step(request, "check")
 
 
 @routes.post(PATH + "/check")
 async def run(request: web.Request) -> web.StreamResponse:
-    """Look at everybody, and freeze what is found."""
+    """Check every recipient, and freeze the result."""
     return await post_step(request, "check", forms.DryRun, _run)
 
 
@@ -181,7 +181,7 @@ def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
 
 
 def _lasts(found: Report) -> str:
-    """How long it takes, in words; "" where it would never end."""
+    """How long it takes, in words; "" if it would never end."""
     return lasts(found.ends - found.starts) if found.ends and found.starts else ""
 
 
@@ -189,12 +189,12 @@ def _called(fields: Mapping[str, str], names: list[str]) -> str:
     return " ".join(filter(None, (fields.get(name, "") for name in names)))
 
 
-# A test to oneself
+# A test message
 
 
 @routes.post(PATH + "/test")
 async def test(request: web.Request) -> web.StreamResponse:
-    """Send one of the messages to oneself."""
+    """Send one of the messages to a number of one's own."""
     require_key(request)
     draft, entered = await load(request), await forms.read(request)
     try:
@@ -212,7 +212,7 @@ async def test(request: web.Request) -> web.StreamResponse:
 @routes.get(PATH + "/start")
 @only(Role.OPERATOR)
 async def confirm(request: web.Request) -> web.StreamResponse:
-    """Who, what and when, once more; nothing has been sent yet."""
+    """A summary of who gets what and when, before anything is sent."""
     return await get_step(request, "start")
 
 
@@ -239,7 +239,7 @@ def _start(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
 
 @routes.post(PATH + "/start")
 async def start(request: web.Request) -> web.StreamResponse:
-    """Make it a campaign; pressed twice, or again from the browser's history, it is the same one."""
+    """Start the campaign. Pressing it twice, or going back in the browser, does not start a second one."""
     require_key(request)
     form = (await forms.read(request)).parsed(forms.Versioned)
     draft = await load(request)

@@ -1,4 +1,4 @@
-"""New campaign, message: text with fields, how it looks for each one, attachments for all or for each."""
+"""New campaign, message: the text with its fields, a preview for each recipient, shared and personal attachments."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ FILES_SHOWN = 20
 @routes.get(PATH + "/message")
 @only(Role.OPERATOR)
 async def look(request: web.Request) -> web.StreamResponse:
-    """The text and its attachments; `?person=` is whose message is shown, from 0."""
+    """The text and its attachments; `?person=` is the index (from 0) of the recipient in the preview."""
     return await get_step(request, "message")
 
 
 @routes.post(PATH + "/message")
 async def keep(request: web.Request) -> web.StreamResponse:
-    """Keep the text; add or remove an attachment; use or keep a template."""
+    """Save the text; add or remove an attachment; use or save a template."""
     return await post_step(request, "message", forms.Message, _keep)
 
 
@@ -70,12 +70,12 @@ def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
 
 
 def _reachable(draft: Draft) -> list[Candidate]:
-    """Those who have a number: the ones that a message can be shown for."""
+    """The people with a number, for whom a message can be previewed."""
     return [each for each in drafts.people(draft) if each.number]
 
 
 def _own(draft: Draft, people: Sequence[Candidate]) -> dict[str, Any]:
-    """The files that rows name: which are there, which are missing, and who names none."""
+    """The files named in the rows: how many are uploaded, which are missing, and how many rows name none."""
     have = draft.data.files
     wanted = dict.fromkeys(each.file for each in people if each.file)
     missing = [name for name in wanted if name.casefold() not in have]
@@ -123,7 +123,7 @@ def _who(who: Candidate, names: Sequence[str]) -> str:
 
 @routes.post(PATH + "/preview")
 async def preview(request: web.Request) -> web.StreamResponse:
-    """The message as one of them would get it, while it is being written; nothing is kept."""
+    """The message as one recipient would get it, while it is being written; nothing is saved."""
     require_key(request)
     asked = await forms.body(request, forms.AskedMessage)
     draft = await load(request)
@@ -141,7 +141,7 @@ def _preview(draft: Draft, asked: forms.AskedMessage) -> dict[str, Any]:
 
 
 def _find(people: Sequence[Candidate], wanted: str, after: int) -> int | None:
-    """Index of the next one behind `after`, round the end, who has it in a field or the number."""
+    """Index of the next person after `after` whose number or fields contain the text; the search wraps around."""
     digits = "".join(filter(str.isdigit, wanted))
     for step in range(1, len(people) + 1):
         each = people[(after + step) % len(people)]
@@ -183,14 +183,14 @@ def _keep(settings: Settings, draft: Draft, form: forms.Message, now: int) -> st
 
 
 def _see_to_files(settings: Settings, draft: Draft, changes: Changes) -> None:
-    """That a file is damaged is said while it can be uploaded again. Raises AttachmentLost."""
+    """Report a damaged file now, while it can be uploaded again. Raises AttachmentLost."""
     kept = draft.data.model_copy(update=dict(changes))
     own = kept.files.values() if drafts.own_files(draft) else ()
     uploads.intact(settings, list(dict.fromkeys([*kept.attachments, *own])))
 
 
 def _check(draft: Draft, text: str) -> None:
-    """What is wrong with the text itself is said now; whom it does not fit, by the dry run."""
+    """Report mistakes in the text itself; the dry run reports who cannot get it."""
     if not text.strip():
         if not draft.data.attachments and not drafts.own_files(draft):
             raise errors.InvalidInput("Write a message, or add an attachment.")
@@ -201,7 +201,7 @@ def _check(draft: Draft, text: str) -> None:
 
 
 def _store(settings: Settings, upload: FileField) -> str:
-    """Keep an uploaded file; its id. Raises UnreadableFile, TooLarge."""
+    """Store an uploaded file; returns its id. Raises UnreadableFile, TooLarge."""
     place = uploads.new_part(settings)
     try:
         with place.open("wb") as file:

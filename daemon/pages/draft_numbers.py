@@ -1,4 +1,4 @@
-"""New campaign, numbers: what is wrong with them by kind, old beside new, and what a person says to it."""
+"""New campaign, numbers: problems by kind, the old number beside the new one, and what the person decides."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ REASONS: dict[str, str] = {
 @routes.get(PATH + "/numbers")
 @only(Role.OPERATOR)
 async def look(request: web.Request) -> web.StreamResponse:
-    """The groups, or `?group=` with its rows a page at a time."""
+    """The groups of problems, or with `?group=` the rows of one group, a page at a time."""
     return await get_step(request, "numbers")
 
 
 @routes.post(PATH + "/numbers")
 async def decide(request: web.Request) -> web.StreamResponse:
-    """The country; or a decision on one row, or on all of a group."""
+    """Set the default country, or decide about one row or a whole group."""
     return await post_step(request, "numbers", forms.Decision, _decide)
 
 
@@ -111,7 +111,7 @@ def _decide(settings: Settings, draft: Draft, form: forms.Decision, now: int) ->
     country = form.country if form.country is not None else before.country
     if country and country not in phonenumbers.SUPPORTED_REGIONS:
         raise errors.InvalidInput("Choose one of the countries in the list.")
-    if country != before.country:  # what was accepted or left was about other suggestions
+    if country != before.country:  # earlier decisions were about other suggestions
         changed = before.model_copy(update={"country": country, "accepted": (), "left": ()})
     here = f"/app/drafts/{draft.id}/numbers"
     group = form.group
@@ -133,7 +133,7 @@ def _decide(settings: Settings, draft: Draft, form: forms.Decision, now: int) ->
 
 
 def _of_group(draft: Draft, changed: ChosenNumbers, what: str, group: str) -> ChosenNumbers:
-    """The decision on all of a group; what was said of its rows one by one gives way to it."""
+    """The decision about a whole group; it replaces decisions about its single rows."""
     mine = {str(each.position) for each in drafts.people(draft) if each.group == group}
     accepted, left = set(changed.accepted) - {group}, set(changed.left) - {group}
     if what == "accept-all":
@@ -146,7 +146,7 @@ def _of_group(draft: Draft, changed: ChosenNumbers, what: str, group: str) -> Ch
 
 
 def _typed(text: str, position: str, country: str) -> str:
-    """The number that a person typed, or accepted, for a row. Raises InvalidNumber."""
+    """The number that a person entered or accepted for a row. Raises InvalidNumber."""
     try:
         return phone.normalise(text, country)
     except errors.InvalidNumber as error:
@@ -156,14 +156,14 @@ def _typed(text: str, position: str, country: str) -> str:
 @routes.get(PATH + "/rejected.csv")
 @only(Role.OPERATOR)
 async def rejected(request: web.Request) -> web.StreamResponse:
-    """The rows whose number is no good, as a file that can be corrected and read again."""
+    """The rows with an unusable number, as a file that can be corrected and uploaded again."""
     return await _download(request, "rejected.csv")
 
 
 @routes.get(PATH + "/left-out.csv")
 @only(Role.OPERATOR)
 async def left_out(request: web.Request) -> web.StreamResponse:
-    """The rows of all whom the dry run leaves out, likewise."""
+    """The rows of everybody that the dry run excludes, in the same form."""
     return await _download(request, "left-out.csv")
 
 

@@ -1,4 +1,4 @@
-"""New campaign: the drafts there are, and the first steps of one: its people, and what its columns are."""
+"""New campaign: the list of drafts, and the first steps of one: its people and its columns."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ SAMPLES = 3
 SAMPLE_ROWS = 50
 SAMPLE_LENGTH = 40
 HEADERS = 6
-PASTED = "What you pasted"  # instead of a file's name, in sentences
+PASTED = "What you pasted"  # in sentences, in place of a file's name
 ROLES = ("field", "number", "file", "ignore")
 
 
 @routes.get("/app/new")
 @only(Role.OPERATOR)
 async def new(request: web.Request) -> web.StreamResponse:
-    """The drafts, to be gone on with, and the button that begins another, with `?template=` or for `?list=`."""
+    """The drafts that can be continued, and the button for a new one (from `?template=` or `?list=`)."""
     context = await in_db(request, _new, forms.asked(request))
     return show(request, "new.html", context | {"fresh_id": secrets.token_hex(16)})
 
@@ -61,7 +61,7 @@ def _drafts() -> list[dict[str, Any]]:
 
 @routes.post("/app/drafts")
 async def begin(request: web.Request) -> web.StreamResponse:
-    """Begin a draft; its id comes from the page, so that a double click begins one."""
+    """Create a draft. Its id comes from the page, so that a double click creates only one."""
     require_key(request)
     form = (await forms.read(request)).parsed(forms.NewDraft)
     draft = await timed(request, _begin, request.app[SETTINGS], caller(request), form)
@@ -82,14 +82,14 @@ def _begin(settings: Settings, who: str, form: forms.NewDraft, now: int) -> Draf
 @routes.get(PATH)
 @only(Role.OPERATOR)
 async def resume(request: web.Request) -> web.StreamResponse:
-    """To the first step that is not done."""
+    """Go to the first step that is not done."""
     draft = await load(request)
     raise web.HTTPSeeOther(f"/app/drafts/{draft.id}/{await in_db(request, drafts.reached, draft)}")
 
 
 @routes.post(PATH + "/discard")
 async def discard(request: web.Request) -> web.StreamResponse:
-    """Forget a draft; its button asks first."""
+    """Delete a draft; its button asks first."""
     require_key(request)
     await in_db(request, drafts.discard, request.match_info["id"], caller(request))
     raise web.HTTPSeeOther("/app/new")
@@ -98,7 +98,7 @@ async def discard(request: web.Request) -> web.StreamResponse:
 @routes.get(PATH + "/discard")
 @only(Role.OPERATOR)
 async def ask_discard(request: web.Request) -> web.StreamResponse:
-    """The question before a draft is forgotten."""
+    """Ask before a draft is deleted."""
     draft = await load(request)
     return show(request, "draft_discard.html", {"draft": draft})
 
@@ -115,7 +115,7 @@ async def people(request: web.Request) -> web.StreamResponse:
 
 @routes.post(PATH + "/people")
 async def take_people(request: web.Request) -> web.StreamResponse:
-    """A file, what was pasted, a list, or another sheet of the workbook; none of them keeps what is there."""
+    """Use a file, a pasted text, a list, or another sheet of the workbook; without any of these the people stay."""
     return await post_step(request, "people", forms.People, _take_people, _read_people)
 
 
@@ -131,7 +131,7 @@ def _people(settings: Settings, draft: Draft, entered: Posted, query: Posted) ->
 
 
 async def _read_people(request: web.Request, form: forms.People) -> Sheets:
-    """The sheets of the file, or of what was pasted; none for a list."""
+    """The sheets of the file or of the pasted text; none for a list."""
     if form.file is not None:
         given = file_reading.File(uploads.safe_name(form.file.filename), form.file.file)
     elif form.pasted.strip():
@@ -180,7 +180,7 @@ async def columns(request: web.Request) -> web.StreamResponse:
 
 @routes.post(PATH + "/columns")
 async def map_columns(request: web.Request) -> web.StreamResponse:
-    """Keep what each column is."""
+    """Save what each column is."""
     return await post_step(request, "columns", forms.Columns, _map_columns)
 
 
@@ -238,7 +238,7 @@ def _map_columns(settings: Settings, draft: Draft, form: forms.Columns, now: int
     files = roles.index("file") if "file" in roles else None
     changed = ChosenColumns(phone=phone, header=header, names=tuple(names), files=files, sure=True)
     changes: Changes = {"columns": changed}
-    if (phone, header) != (before.phone, before.header):  # what was decided was about other cells
+    if (phone, header) != (before.phone, before.header):  # earlier decisions were about other cells
         changes["numbers"] = ChosenNumbers(country=draft.data.numbers.country)
     drafts.save(draft.id, draft.version, changes, now)
     return None

@@ -26,14 +26,14 @@ from daemon.server.visitors import posted
 
 MAX_SAMPLES = 100
 MOST_DIGITS = 18  # of a number that the databases can hold
-NO_HOURS = "off"  # what stands in the form for quiet hours that are switched off
+NO_HOURS = "off"  # what the form shows for quiet hours that are switched off
 LONGEST_NONCE = 40
 LONGEST_KEY = 64
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class Posted:
-    """The fields of a form, or of an address, as they came: what a refused form is shown again with."""
+    """The fields of a form or query as they were sent; a refused form is shown again with them."""
 
     def __init__(self, fields: MultiMapping[Any] | None = None) -> None:
         self._fields = fields if fields is not None else MultiDictProxy[Any](MultiDict())
@@ -45,15 +45,15 @@ class Posted:
         return name in self._fields
 
     def text(self, name: str) -> str:
-        """What stands in the field; "" where there is none."""
+        """The text of the field; "" if there is none."""
         return _text(self._fields.getall(name, []))
 
     def index(self, name: str) -> int:
-        """The page, row or person that the field names, from 0; 0 where it names none."""
+        """The page, row or person that the field names, from 0; 0 if it names none."""
         return _number(self._fields.getall(name, []))
 
     def number(self, name: str) -> int | None:
-        """The whole number in the field; None where there is none."""
+        """The whole number in the field; None if there is none."""
         return _perhaps(self._fields.getall(name, []))
 
     def texts(self, names: Iterable[str]) -> dict[str, str]:
@@ -74,12 +74,12 @@ class Posted:
 
 
 def asked(request: web.Request) -> Posted:
-    """What stands behind the question mark of the address."""
+    """The query of the address."""
     return Posted(request.query)
 
 
 async def read(request: web.Request, most_bytes: int | None = None) -> Posted:
-    """The form that came. Raises MalformedRequest, TooLarge."""
+    """The form that was sent. Raises MalformedRequest, TooLarge."""
     if most_bytes is not None and (request.content_length is None or request.content_length > most_bytes):
         raise errors.TooLarge("This is not a form of this page.")
     return Posted(await posted(request))
@@ -100,12 +100,12 @@ def _checked(validate: Callable[[], Model]) -> Model:
         raise errors.InvalidInput(f"{place}: {first['msg'].lower()}.") from None
 
 
-# How a field is read: each takes all values that came under its name
+# How a field is read: each function gets all values sent under its name
 
 
 @dataclass(frozen=True)
 class Each:
-    """Marks a field that stands for several of one name, a dash and a row: `role-0`, `role-1` …"""
+    """Marks a field that stands for several with a row number: `role-0`, `role-1` …"""
 
 
 def _text(values: list[Any]) -> str:
@@ -178,7 +178,7 @@ def _zone(values: list[Any]) -> str | None:
     return _line(values) or None
 
 
-# The limits of an account's own, and how each is read; None leaves it to the settings.
+# An account's own limits, and how each is read; None: as in the settings.
 LIMITS: dict[str, Callable[[list[Any]], int | str | None]] = {
     "hourly_cap": _cap,
     "daily_cap": _cap,
@@ -202,7 +202,7 @@ def whole(least: int, most: int, what: str, empty: int | None = None) -> BeforeV
 
 
 def cut(most: int) -> BeforeValidator:
-    """A text of the page's own, such as a nonce: no more of it is looked at than that."""
+    """A text that the page itself set, such as a nonce, cut to a maximum length."""
     return BeforeValidator(lambda values: _text(values)[:most])
 
 
@@ -213,7 +213,7 @@ def is_(value: str) -> BeforeValidator:
 
 @dataclass(frozen=True)
 class Pressed:
-    """The button that was pressed, and which row or file it is about: `accept:17`. Enter alone means `next`."""
+    """The button that was pressed, and the row or file it belongs to: `accept:17`. The Enter key means `next`."""
 
     what: str
     which: str = ""
@@ -225,7 +225,7 @@ Line = Annotated[str, BeforeValidator(_line)]
 Number = Annotated[int, BeforeValidator(_number)]
 # As Number; None where it is not given or cannot be read.
 Perhaps = Annotated[int | None, BeforeValidator(_perhaps)]
-# The id that a page made for a new draft, so that a double click makes one; a fresh one where it cannot be used.
+# The id that a page set for a new draft, so that a double click makes only one; a new one if it cannot be used.
 DraftId = Annotated[str, BeforeValidator(_fresh_id)]
 Given = Annotated[bool, BeforeValidator(bool)]
 Button = Annotated[Pressed, BeforeValidator(_pressed)]
@@ -233,7 +233,7 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 Cap = Annotated[int | None, BeforeValidator(_cap)]
 Hours = Annotated[str | None, BeforeValidator(_hours)]
 Zone = Annotated[str | None, BeforeValidator(_zone)]
-# A day and a time of it on the wall; None where they cannot be read.
+# A date and a local time; None if they cannot be read.
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 Files = Annotated[list[FileField], BeforeValidator(_files)]
 File = Annotated[FileField | None, BeforeValidator(lambda values: next(iter(_files(values)), None))]
@@ -252,7 +252,7 @@ class Form(BaseModel):
 
 
 class Language(Form):
-    """The language that the reader chooses, and where to go on."""
+    """The chosen language, and the page to return to."""
 
     language: Text
     next: Text
@@ -350,7 +350,7 @@ class AddToList(Form):
 
 
 class RemoveFromList(Form):
-    """Those who are ticked; sure: whether that was asked."""
+    """The people who are ticked; sure: whether the question was answered."""
 
     id: Numbers
     sure: Given
@@ -361,7 +361,7 @@ class RenameList(Versioned):
 
 
 class KeepTemplate(Versioned):
-    """A template; file: one that comes along where our script does not run."""
+    """A template; file: an attachment sent with the form, where our script does not run."""
 
     name: Text
     text: Text
@@ -375,7 +375,7 @@ class CloneJob(Form):
 
 
 class NewDraft(Form):
-    """What it begins with, a template and a list; 0 for none."""
+    """The template and the list that it starts with; 0 for none."""
 
     id: DraftId
     template: Number
@@ -444,21 +444,21 @@ class When(Step):
 
 
 class DryRun(Step):
-    """Who got a campaign so many days ago, and whether they stay all the same."""
+    """In how many days somebody counts as contacted recently, and whether those people are kept."""
 
     days: Annotated[int, whole(1, drafts.MAX_RECENT_DAYS, "The number of days")]
     keep: Annotated[bool, is_("keep")] = Field(alias="recent")
 
 
 class Test(Form):
-    """A test to oneself. row: of the sheet, whose message it is; nonce: made by the page for a double click."""
+    """A test message. row: of the sheet, whose details are used; nonce: set by the page against double clicks."""
 
     number: Text
     row: Perhaps
     nonce: Annotated[str, cut(LONGEST_NONCE)]
 
 
-# What our script asks while somebody writes
+# What our script asks while somebody is writing
 
 
 class Body(BaseModel):
@@ -474,7 +474,7 @@ class AskedMessage(Body):
 
 
 class AskedTemplate(Body):
-    """A template's text. samples: what a field shall hold in the preview."""
+    """A template's text. samples: the value of each field in the preview."""
 
     text: str = ""
     attachments: int = Field(0, ge=0)

@@ -40,7 +40,7 @@ PEOPLE = {  # whom a clone is for, see cloning.PEOPLE
 @routes.get(r"/app/jobs/{id:\d{1,18}}")
 @members
 async def job(request: web.Request) -> web.StreamResponse:
-    """One campaign and its recipients, those of `?state=` that `?search=` finds, a page at a time."""
+    """One campaign and its recipients, filtered by `?state=` and `?search=`, a page at a time."""
     places = (number(request, "cursor"), number(request, "before"))
     arguments = (request.app[SETTINGS], int(request.match_info["id"]), _selection(request), *places)
     return show(request, "job.html", await in_db(request, _job_page, *arguments))
@@ -100,7 +100,7 @@ def _drawn(went: Course) -> dict[str, Any] | None:
 
 
 def _recipients(row: JobRow, selection: Selection, cursor: int | None, before: int | None) -> dict[str, Any]:
-    """The table and what leads around in it. A search that cannot be made is told beside its field."""
+    """The table of recipients with its filters and pages. An invalid search is explained beside its field."""
     error, searched = None, selection
     try:
         counts = recipients.counts(row, selection)
@@ -138,14 +138,14 @@ def _recipients(row: JobRow, selection: Selection, cursor: int | None, before: i
 
 
 def _query(**values: object) -> str:
-    """`?…` of those values that there are, "" for none."""
+    """The values that are set, as a query (`?…`); "" if none is."""
     given = {name: value for name, value in values.items() if value}
     return f"?{urlencode(given)}" if given else ""
 
 
 @routes.post(r"/app/jobs/{id:\d{1,18}}/clone")
 async def clone(request: web.Request) -> web.StreamResponse:
-    """Make a draft of the campaign; its id comes from the page, so that a double click makes one."""
+    """Duplicate the campaign as a draft. Its id comes from the page, so that a double click makes only one."""
     require_key(request)
     form = (await forms.read(request)).parsed(forms.CloneJob)
     given = (int(request.match_info["id"]), form.id, form.people, caller(request))
@@ -156,7 +156,7 @@ async def clone(request: web.Request) -> web.StreamResponse:
 @routes.get(r"/app/messages/{id:\d{1,18}}")
 @members
 async def message(request: web.Request) -> web.StreamResponse:
-    """What happened to one recipient; `?state=` and `?search=` say who comes before and after."""
+    """What happened to one recipient; `?state=` and `?search=` decide who comes before and after."""
     arguments = (request.app[SETTINGS], int(request.match_info["id"]), _selection(request))
     return show(request, "message.html", await in_db(request, _message_page, *arguments))
 
@@ -224,6 +224,6 @@ def _decisions(cursor: int | None, job_id: int | None) -> dict[str, Any]:
 
 
 def _text(row: MessageRow) -> str:
-    """What the message says, for who has to find it in the chat."""
+    """The text of the message, for the person who looks for it in the chat."""
     text = row.job.text
     return template.render(template.compile(text), row.fields, row.number) if text.strip() else ""

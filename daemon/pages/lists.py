@@ -1,4 +1,4 @@
-"""Contact lists: all of them, one with its people, and what is done to it."""
+"""Contact lists: the overview, one list with its people, and the changes to it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def _new(
 @routes.post("/app/lists/new")
 @only(Role.OPERATOR)
 async def create(request: web.Request) -> web.StreamResponse:
-    """A new list: of a file, pasted numbers, another list, or nobody yet."""
+    """Create a list from a file, pasted numbers or another list, or an empty one."""
     entered = await forms.read(request)
     upload: UploadRow | None = None
     try:
@@ -77,7 +77,7 @@ async def create(request: web.Request) -> web.StreamResponse:
 
 
 async def _given(request: web.Request, file: FileField | None, pasted: str) -> UploadRow | None:
-    """What a form brings, a file or pasted numbers, read and kept; or None.
+    """The file or pasted numbers of a form, read and stored; None if there is neither.
 
     Raises TooLarge, UnreadableFile, ReadingBusy.
     """
@@ -102,7 +102,7 @@ def _people(upload: UploadRow | None, list_id: int) -> importer.ContactList:
 
 
 def _to_list(list_id: int, added: lists.Added, upload: UploadRow | None) -> web.HTTPSeeOther:
-    """Back to the list, which says what became of those who were given."""
+    """Redirect to the list, which shows how many were added."""
     said = {"added": added.added, "present": added.present, "updated": added.updated, "duplicates": added.duplicates}
     query: dict[str, object] = {name: count for name, count in said.items() if count or name == "added"}
     if upload is not None and upload.rejected:
@@ -151,7 +151,7 @@ def _list_page(list_id: int, search: str, cursor: int | None) -> dict[str, Any]:
 
 
 def _upload(upload_id: str) -> dict[str, Any] | None:
-    """The rejected rows of what was added, as far as they are shown."""
+    """The rejected rows of what was added, as many as are shown."""
     try:
         return _rejected(uploads.find(upload_id))
     except errors.NotFound:
@@ -168,7 +168,7 @@ def _rejected(upload: UploadRow | None) -> dict[str, Any] | None:
 @routes.post(f"/app/lists/{ID}/add")
 @only(Role.OPERATOR)
 async def add(request: web.Request) -> web.StreamResponse:
-    """Put the people of a file, or pasted ones, on the list."""
+    """Add the people of a file or of a pasted text to the list."""
     form, list_id = (await forms.read(request)).parsed(forms.AddToList), int(request.match_info["id"])
     try:
         upload = await _given(request, form.file, form.numbers)
@@ -183,7 +183,7 @@ async def add(request: web.Request) -> web.StreamResponse:
 @routes.post(f"/app/lists/{ID}/remove")
 @only(Role.OPERATOR)
 async def remove(request: web.Request) -> web.StreamResponse:
-    """Take people off the list, once that was asked."""
+    """Remove people from the list, after asking."""
     form, list_id = (await forms.read(request)).parsed(forms.RemoveFromList), int(request.match_info["id"])
     if not form.id:
         return await _one(request, "Nobody is selected: tick the people to remove.", "people", 422)
@@ -210,7 +210,7 @@ async def rename(request: web.Request) -> web.StreamResponse:
 @routes.get(f"/app/lists/{ID}/delete")
 @only(Role.OPERATOR)
 async def ask_delete(request: web.Request) -> web.StreamResponse:
-    """The question before it is deleted."""
+    """Ask before the list is deleted."""
     row = await in_db(request, lists.listed, int(request.match_info["id"]))
     return show(request, "list_delete.html", {"list": row})
 
@@ -220,6 +220,6 @@ async def ask_delete(request: web.Request) -> web.StreamResponse:
 async def delete(request: web.Request) -> web.StreamResponse:
     try:
         await in_db(request, lists.delete_list, int(request.match_info["id"]))
-    except errors.NotFound:  # in another tab, or by a second click: it is gone, as was wished
+    except errors.NotFound:  # deleted in another tab, or by a second click
         pass
     raise web.HTTPSeeOther("/app/lists?done=deleted")

@@ -23,11 +23,11 @@ routes = web.RouteTableDef()
 
 LOGIN_BYTES = 4096
 MOST_WAITING = 50
-FULL_MS = 5_000  # until somebody for whom there was no place may try again
+FULL_MS = 5_000  # until somebody who found the queue full may try again
 
 
 class Queue:
-    """However many knock, one thread looks at passwords, and only so many wait for it."""
+    """One thread checks passwords, however many people log in, and only a limited number wait for it."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Semaphore(1)
@@ -59,7 +59,7 @@ async def login_page(request: web.Request) -> web.StreamResponse:
 
 @routes.post("/app/login")
 async def login(request: web.Request) -> web.StreamResponse:
-    """Whoever gives the right password or key gets a session; others the same page again."""
+    """With the right password or key a session is opened; otherwise the same page is shown again."""
     if request.content_length is None or request.content_length > LOGIN_BYTES:
         raise errors.TooLarge("This is not the login form.")
     if not access.from_our_page(request):
@@ -85,7 +85,7 @@ async def _by_key(request: web.Request, origin: lockout.Try, given: str) -> sess
 async def _by_password(request: web.Request, origin: lockout.Try, form: forms.Login) -> sessions.Opened:
     if not form.name or not form.password:  # a form that is not filled in costs no turn
         raise errors.Unauthorized(sessions.WRONG_PASSWORD)
-    # Before the queue: whoever is locked out does not keep others waiting.
+    # Before the queue, so that somebody who is locked out does not keep others waiting.
     await timed(request, lockout.look, lockout.counters(origin, form.name), origin)
     async with request.app[ONE_BY_ONE]:
         return await timed(request, sessions.by_password, origin, form.name, form.password)

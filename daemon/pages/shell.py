@@ -30,7 +30,11 @@ from daemon.states import Role
 routes = web.RouteTableDef()
 
 HERE = Path(__file__).parent
-STATIC = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}  # machines differ about .js
+STATIC = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}  # the type of .js depends on the machine
 OWN_PATH = re.compile(r"/app(?:[/?][\w/?=&%.-]*)?", re.A)
 
 NAVIGATION = (  # name that a template gives as `here`, address, words, and who may go there
@@ -68,7 +72,7 @@ def set_up(app: web.Application) -> None:
     )
     environment.globals.update(csrf_field=csrf_field, may=may)
     environment.install_gettext_callables(languages.gettext, languages.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    # In the page itself: it can be read as soon as it has come, without a second question to the server.
+    # Inside the page, so that no second request is needed before it can be read.
     style = "\n".join(path.read_text() for path in sorted((HERE / "static").glob("*.css")))
     environment.globals["style"] = _Style(style)
     app[STYLE_HASH] = f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
@@ -76,12 +80,12 @@ def set_up(app: web.Application) -> None:
 
 
 def members(page: Page) -> Page:
-    """Whoever is not logged in is sent to the login, and from there back."""
+    """Send a visitor who is not logged in to the login, and back afterwards."""
     return only(Role.VIEWER)(page)
 
 
 def only(least: Role) -> Callable[[Page], Page]:
-    """As `members`, for those who have at least this role."""
+    """As `members`, and only for those with at least this role."""
 
     def guard(page: Page) -> Page:
         async def guarded(request: web.Request) -> web.StreamResponse:
@@ -106,14 +110,14 @@ class _Style:
 
 
 def _as_seen(value: Any) -> Any:
-    """Whatever a template writes: no number slips through where a template forgot the filter `phone`."""
+    """Mask every value that a template writes, in case it forgot the filter `phone`."""
     if isinstance(value, Markup):
         return Markup(masking.text(value))  # noqa: S704 (it was safe before)
     return masking.text(value) if isinstance(value, str) else value
 
 
 def csrf_field() -> Markup:
-    """What every form that posts has in it: the session's token."""
+    """The hidden field with the session's token, for every form that posts."""
     who = visitor.get()
     return Markup('<input type="hidden" name="csrf" value="{}">').format(who.csrf) if who else Markup("")
 
@@ -165,7 +169,7 @@ async def static(request: web.Request) -> web.StreamResponse:
 
 @routes.post("/app/language")
 async def speak(request: web.Request) -> web.StreamResponse:
-    """The reader chooses a language; it is kept in a cookie of its own, also for the login page."""
+    """Set the reader's language. It is kept in a cookie, so that the login page uses it, too."""
     form = (await forms.read(request)).parsed(forms.Language)
     response, who = web.HTTPSeeOther(own_path(form.next)), visitor.get()
     if form.language in languages.LANGUAGES:
@@ -176,7 +180,7 @@ async def speak(request: web.Request) -> web.StreamResponse:
 
 
 def number(request: web.Request, name: str) -> int | None:
-    """A whole number of the address; None where there is none."""
+    """A whole number from the query; None if there is none."""
     return forms.asked(request).number(name)
 
 

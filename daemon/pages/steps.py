@@ -29,7 +29,7 @@ TITLES = {
     "check": N_("Dry run"),
     "start": N_("Start"),
 }
-# What is wrong with what was entered: the step is shown again with it.
+# Errors in what was entered: the step is shown again with the sentence.
 SHOWN_AGAIN = (errors.InvalidInput, errors.EditConflict, errors.NotFound, errors.TooLarge, errors.ReadingBusy)
 
 Context = Callable[[Settings, Draft, Posted, Posted], dict[str, Any]]
@@ -40,7 +40,7 @@ Entered = TypeVar("Entered", bound=forms.Step)
 
 
 async def load(request: web.Request) -> Draft:
-    """The draft of the address; whoever comes back to one that was started is led to its campaign."""
+    """The draft in the address. A draft that was started redirects to its campaign."""
     draft = await in_db(request, drafts.find, request.match_info["id"])
     if draft.job_id:
         raise web.HTTPSeeOther(f"/app/jobs/{draft.job_id}")
@@ -50,7 +50,7 @@ async def load(request: web.Request) -> Draft:
 async def show_step(
     request: web.Request, draft: Draft, step: str, entered: Posted | None = None, error: Exception | None = None
 ) -> web.Response:
-    """The step's page; with an error what was entered is in it, and nothing is saved."""
+    """The step's page. With an error it shows what was entered, and nothing is saved."""
     shown = (entered or Posted(), forms.asked(request))
     context = await in_db(request, _context, request.app[SETTINGS], draft, step, *shown)
     status = 200
@@ -71,7 +71,7 @@ def _context(settings: Settings, draft: Draft, step: str, entered: Posted, query
 
 
 async def get_step(request: web.Request, step: str) -> web.StreamResponse:
-    """The page of a step; one that lies behind what is done yet leads to the first that is to be done."""
+    """The page of a step; a step that is too far ahead redirects to the first one that is not done."""
     draft = await load(request)
     first = await in_db(request, drafts.reached, draft)
     if drafts.STEPS.index(step) > drafts.STEPS.index(first):
@@ -112,7 +112,7 @@ def _goal(draft: Draft, step: str, button: str) -> str:
 
 
 async def go(request: web.Request, path: str) -> web.StreamResponse:
-    """To the next page: by a redirect, or as an address for our script, which stays where it is if that never comes."""
+    """Go to the next page: by a redirect, or as an address for our script, which stays if no answer comes."""
     if "application/json" in request.headers.get("Accept", ""):
         return web.json_response({"next": path})
     raise web.HTTPSeeOther(path)

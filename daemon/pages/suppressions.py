@@ -1,4 +1,4 @@
-"""The suppression list: who is on it and why, adding, importing, and taking off with a reason."""
+"""The suppression list: who is on it and why, adding, importing, and removing with a reason."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DONE = {
 @routes.get("/app/suppressions")
 @only(Role.OPERATOR)
 async def listed(request: web.Request) -> web.StreamResponse:
-    """The list, newest first: those that `?search=` finds, a page at a time."""
+    """The list, newest first, filtered by `?search=`, a page at a time."""
     return await _page(request)
 
 
@@ -82,7 +82,7 @@ def _imported(done: suppression.Imported) -> dict[str, Any]:
 @routes.post("/app/suppressions")
 @only(Role.OPERATOR)
 async def add(request: web.Request) -> web.StreamResponse:
-    """Put one number on the list; one that is there stays as it is."""
+    """Add one number to the list; an entry that exists stays unchanged."""
     entered = await forms.read(request)
     try:
         form = entered.parsed(forms.NewSuppression)
@@ -96,7 +96,7 @@ async def add(request: web.Request) -> web.StreamResponse:
 @routes.post("/app/suppressions/import")
 @only(Role.OPERATOR)
 async def import_list(request: web.Request) -> web.StreamResponse:
-    """Add everybody of a file or of a pasted list, and say what became of each. A repeat adds only who is missing."""
+    """Add everybody in a file or a pasted list, and show the result. A repeat adds only those who are missing."""
     entered = await forms.read(request)
     settings, who = request.app[SETTINGS], caller(request)
     try:
@@ -116,7 +116,7 @@ async def import_list(request: web.Request) -> web.StreamResponse:
 @routes.get("/app/suppressions/remove")
 @only(Role.ADMIN)
 async def ask_remove(request: web.Request) -> web.StreamResponse:
-    """The question before a number is taken off, and the reason."""
+    """Ask for a reason before a number is removed."""
     return await _ask(request, forms.asked(request).text("number"))
 
 
@@ -140,7 +140,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
         return await _ask(request, number, error=N_("Enter a reason: it is kept."))
     try:
         await timed(request, suppression.remove, request.app[SETTINGS], number, why, caller(request))
-    except errors.NotFound:  # in another tab, or by a second click
+    except errors.NotFound:  # removed in another tab, or by a second click
         raise web.HTTPSeeOther("/app/suppressions?done=gone") from None
     except errors.InvalidInput as error:
         return await _ask(request, number, why, str(error))

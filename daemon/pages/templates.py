@@ -1,4 +1,4 @@
-"""Texts kept for reuse: their list, the form of one with a preview as WhatsApp shows it, and the end of one."""
+"""Saved message texts: the overview, the form with a preview as WhatsApp shows it, and deleting."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from daemon.states import Role
 routes = web.RouteTableDef()
 
 ID = r"{id:\d{1,18}}"
-SHOWN = 400  # characters of a text in the list
+SHOWN = 400  # characters of a text that the overview shows
 DONE = {
     "saved": N_("The template is saved."),
     "deleted": N_("The template is deleted."),
@@ -59,7 +59,7 @@ async def new(request: web.Request) -> web.StreamResponse:
 @routes.get(f"/app/templates/{ID}")
 @only(Role.OPERATOR)
 async def edit(request: web.Request) -> web.StreamResponse:
-    """The form of one that is kept."""
+    """The form of a saved template."""
     row = await in_db(request, templates.find, int(request.match_info["id"]))
     return await _form(request, _values(row), row)
 
@@ -91,7 +91,7 @@ async def _form(
 
 
 def _known_files(ids: list[str]) -> list[AttachmentRow]:
-    """The form's attachments that there are."""
+    """Those of the form's attachments that still exist."""
     return [row for each in ids for row in _or_none(each)]
 
 
@@ -139,7 +139,7 @@ async def save(request: web.Request) -> web.StreamResponse:
 
 
 async def _entered(request: web.Request) -> dict[str, Any]:
-    """The form as it was filled in; a file that came with it (without our script) is kept first."""
+    """The form as it was filled in; a file sent with it (without our script) is stored first."""
     form = (await forms.read(request)).parsed(forms.KeepTemplate)
     ids = form.attachments
     if form.file is not None:
@@ -149,7 +149,7 @@ async def _entered(request: web.Request) -> dict[str, Any]:
 
 
 def _take(settings: Settings, file: FileField) -> dict[str, Any]:
-    """Keep a file of a form. Raises TooLarge, UnreadableFile."""
+    """Store a file of a form. Raises TooLarge, UnreadableFile."""
     place = uploads.new_part(settings)
     try:
         with place.open("wb") as target:
@@ -165,7 +165,7 @@ def _take(settings: Settings, file: FileField) -> dict[str, Any]:
 @routes.get(f"/app/templates/{ID}/delete")
 @only(Role.OPERATOR)
 async def ask_delete(request: web.Request) -> web.StreamResponse:
-    """The question before it is deleted."""
+    """Ask before the template is deleted."""
     row = await in_db(request, templates.find, int(request.match_info["id"]))
     return show(request, "template_delete.html", {"template": row})
 
@@ -175,7 +175,7 @@ async def ask_delete(request: web.Request) -> web.StreamResponse:
 async def delete(request: web.Request) -> web.StreamResponse:
     try:
         await in_db(request, templates.delete, int(request.match_info["id"]))
-    except errors.NotFound:  # in another tab, or by a second click: it is gone, as was wished
+    except errors.NotFound:  # deleted in another tab, or by a second click
         pass
     raise web.HTTPSeeOther("/app/templates?done=deleted")
 

@@ -20,7 +20,7 @@ BAR = (  # parts of the progress bar, from the left
     ("left-out", frozenset({State.EXPIRED, State.SKIPPED, State.CANCELLED})),
     ("in-hand", IN_HAND),
 )
-TONES: dict[str, str] = {  # of a status chip, which says the state in words as well
+TONES: dict[str, str] = {  # colours of a status chip, which also names the state
     **dict.fromkeys(OUT | {JobState.COMPLETED, AccountState.READY}, "good"),
     **dict.fromkeys({State.CLAIMED, State.SENDING, State.ACCEPTED, JobState.RUNNING}, "busy"),
     **dict.fromkeys({State.FAILED, AccountState.BANNED}, "bad"),
@@ -120,7 +120,7 @@ WHO = {
     "api": N_("the API"),
 }
 """Who made a move, where it was not a user."""
-MINUTELY = 600  # messages an hour, from which on they are counted by the minute
+MINUTELY = 600  # messages an hour above which the rate is shown per minute
 NAMES = frozenset({
     "name", "names", "fullname", "firstname", "lastname", "forename", "surname", "first", "last", "nome", "sobrenome",
     "nombre", "apellido", "nom", "prénom", "prenom", "vorname", "nachname", "cognome", "navn", "namn", "naam", "imię",
@@ -136,7 +136,7 @@ _DEEPEST = 6
 
 
 def formatted(text: str) -> Markup:
-    """The text as WhatsApp shows it: *bold*, _italic_, ~struck~, `code`; all else stays text."""
+    """The text as WhatsApp shows it: *bold*, _italic_, ~struck~, `code`; everything else is plain text."""
     parts, at = [], 0
     for code in _CODE.finditer(text):
         parts += [_marked(text[at : code.start()]), Markup("<code>{}</code>").format(code[1] or code[2])]
@@ -160,7 +160,7 @@ def iso(ms: int) -> str:
 
 
 def words(state: str) -> str:
-    """What a state is called, to be translated."""
+    """The name of a state, to be translated."""
     return LABELS.get(state, state.replace("_", " "))
 
 
@@ -177,7 +177,7 @@ def seconds(ms: int) -> str:
 
 
 def lasts(ms: int) -> str:
-    """A duration in the reader's words, as exactly as anybody wants to know it."""
+    """A duration in the reader's language, rounded to what is useful."""
     minutes = round(ms / 60_000)
     if ms < 60_000:
         return gettext("less than a minute")
@@ -191,7 +191,7 @@ def lasts(ms: int) -> str:
 
 
 def rate(per_hour: float) -> str:
-    """How fast messages go out, in the reader's words."""
+    """How fast messages go out, in the reader's language."""
     if per_hour >= MINUTELY:
         count = round(per_hour / 60)
         return _counted(ngettext("%(count)s message a minute", "%(count)s messages a minute", count), count)

@@ -1,4 +1,4 @@
-// What all pages share: times in the reader's zone, questions, actions, and parts that stay true by themselves.
+// What all pages share: times in the reader's zone, dialogs, actions, and parts that update themselves.
 
 export const $ = (id) => document.getElementById(id);
 
@@ -23,7 +23,7 @@ export async function call(path, body, headers = {}) {
 }
 
 // The session's token, without which a cookie changes nothing (docs/security.md). After a login in another tab there
-// is a new one: it is fetched, and what stands in this tab goes on.
+// is a new one: it is fetched, and this tab goes on as it was.
 
 const STALE = "urn:wasender:problem:stale-page";
 
@@ -56,7 +56,7 @@ function toLogin() {
   location.assign("/app/login?" + new URLSearchParams({ next: location.pathname + location.search }));
 }
 
-/** Show an error where it belongs and bring the reader there; an empty text takes it away. */
+/** Show an error at its place and move the focus there; an empty text removes it. */
 export function tell(id, text) {
   const place = $(id);
   place.hidden = !text;
@@ -80,7 +80,7 @@ export function ask(question, more, verb, danger = false) {
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
 }
 
-// Times: the browser knows the zone; the server is told, and writes them so the next time.
+// Times: the browser knows the zone and tells the server, which uses it from the next page on.
 
 const language = document.documentElement.lang;
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -112,7 +112,7 @@ function count(root = document) {
   }
 }
 
-// Live parts: what differs is taken over in place, so focus, selection and scroll stay where they are. What a reader
+// Live parts: only what differs is replaced, so focus, selection and scroll position stay. What a reader
 // has opened stays open, and a part with data-keep (a form with what was wrong in it) stays as it is.
 
 function adopt(old, fresh) {
@@ -155,7 +155,7 @@ export async function refresh() {
       $("action-error").hidden = false;
     }
   } catch {
-    // The event stream says when the server is back; what it has said meanwhile is not forgotten.
+    // The event stream tells when the server is back; changes that it announced meanwhile are kept.
   }
   setTimeout(() => {
     looking = false;
@@ -188,7 +188,7 @@ function listen() {
   stream.addEventListener("account", refresh);
 }
 
-/** Listen anew where the connection died unnoticed, as it does when a computer has slept. */
+/** Connect again if the connection died unnoticed, for example while the computer slept. */
 function lookAlive() {
   if (document.hidden || Date.now() - heard < SILENT_MS) return;
   $("connection").hidden = false;
@@ -252,8 +252,8 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-// A form is sent once, however often its button is pressed; a page that comes back from the browser's memory is asked
-// for again: it may belong to a session that has ended.
+// A form is sent once, however often its button is pressed; a page restored from the browser's cache is loaded
+// again, because its session may have ended.
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -266,7 +266,7 @@ addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 
-// On a phone the navigation scrolls: where one is stands in view.
+// On a phone the navigation scrolls: keep the current page's entry visible.
 const here = document.querySelector(".top nav [aria-current]");
 if (here) here.parentElement.scrollLeft += here.getBoundingClientRect().left - here.parentElement.getBoundingClientRect().left;
 

@@ -3,7 +3,7 @@
 
 import { $, call, renewToken, tell, token } from "./app.js";
 
-// Saving: the form goes out as it would without us, but a lost connection leaves everything where it is.
+// Saving: the form is sent as it would be without this script, but a lost connection leaves the page as it is.
 
 let saving = false;
 
@@ -43,7 +43,7 @@ function follow(answer, response) {
   } else location.assign(here);
 }
 
-/** What was refused comes back as the whole page, with what was entered in it and the reason. */
+/** A refused form comes back as the whole page, with the input and the reason. */
 function show(text) {
   const fresh = new DOMParser().parseFromString(text, "text/html");
   const step = fresh.getElementById("step-error");
@@ -68,7 +68,7 @@ document.addEventListener(
   true, // before those who only count how often a form was sent
 );
 
-// Files that were chosen go up at once.
+// Chosen files are uploaded at once.
 document.addEventListener("change", (event) => {
   const wish = event.target.dataset?.submit;
   if (wish && event.target.files?.length) save(event.target.form, event.target.form.querySelector(`button[value=${wish}]`));

@@ -1,4 +1,4 @@
-// People of a list: all of a page are chosen at once, and the button says how many are.
+// People of a list: select the whole page at once; the button shows how many are selected.
 
 import { $ } from "./app.js";
 

@@ -1,4 +1,4 @@
-// The form of a template: preview, length and fields while one writes; attachments are uploaded as they are chosen.
+// The form of a template: preview, length and fields while writing; attachments are uploaded when they are chosen.
 
 import { $, call, tell } from "./app.js";
 
