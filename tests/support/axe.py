@@ -10,8 +10,9 @@ from typing import Any
 from tests.support.visitor import Visitor
 
 RUN = """
-const done = arguments[0];
-const run = axe.run(document, { resultTypes: ["violations"] });
+const [rule, done] = arguments;
+const only = rule ? { runOnly: [rule] } : {};
+const run = axe.run(document, { resultTypes: ["violations"], ...only });
 run.then((found) => done(found.violations), (error) => done(String(error)));
 """
 
@@ -24,10 +25,10 @@ def script() -> str:
     return (Path(spec.submodule_search_locations[0]) / "axe.min.js").read_text()
 
 
-def violations(visitor: Visitor) -> list[str]:
-    """What axe-core finds wrong with the page as it is now: rule, help, and the elements."""
+def violations(visitor: Visitor, rule: str = "") -> list[str]:
+    """What axe-core finds wrong with the page as it is now, by all its rules or that one: rule, help, the elements."""
     visitor.driver.execute_script(script())
-    found: Any = visitor.driver.execute_async_script(RUN)
+    found: Any = visitor.driver.execute_async_script(RUN, rule)
     assert isinstance(found, list), found
     return [
         f"{each['id']} ({each['impact']}): {each['help']}: "
