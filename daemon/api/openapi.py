@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
-from openapi_pydantic import OpenAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -59,20 +58,18 @@ another request with the same key gets 409. Times are UTC epoch milliseconds. Pa
 
 
 def document(endpoints: Iterable[Endpoint], version: str) -> Json:
-    """The document. Raises pydantic's ValidationError when it is not valid OpenAPI."""
+    """The document; a test holds it against the specification."""
     declared = list(endpoints)
     paths: dict[str, Json] = {}
     for each in declared:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
-    made = {
+    return {
         "openapi": "3.1.1",
         "info": {"title": "wasender", "version": version, "description": DESCRIPTION},
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {"schemas": _schemas(declared), "securitySchemes": SCHEMES},
     }
-    OpenAPI.model_validate(made)  # not dumped from the model, which would turn integers into floats
-    return made
 
 
 def _operation(each: Endpoint) -> Json:
