@@ -56,7 +56,7 @@ async def _overview(
 ) -> web.StreamResponse:
     """The page, with what was wrong in the form of one account: part is `limits` or `link`."""
     context = await in_db(request, _accounts, request.app[SETTINGS])
-    typed = (form or Posted()).texts((*forms.LIMITS, "number"))
+    typed = (form or Posted()).texts((*limits.CHECKS, "number"))
     late = isinstance(error, errors.EditConflict)
     context |= {"wrong": {"name": name, "part": part, "form": typed, "error": str(error or ""), "late": late}}
     context |= {"saved": forms.asked(request).text("saved")}
@@ -115,7 +115,7 @@ def _uses(report: status.Report) -> list[dict[str, Any]]:
 
 def _own(row: AccountRow) -> dict[str, str]:
     """The account's own limits as the form shows them: empty where the settings decide."""
-    shown = {name: "" if (value := getattr(row, name)) is None else str(value) for name in forms.LIMITS}
+    shown = {name: "" if (value := getattr(row, name)) is None else str(value) for name in limits.CHECKS}
     shown |= {"quiet_hours": forms.NO_HOURS} if row.quiet_hours == "" else {}
     return shown
 

@@ -178,15 +178,6 @@ def _zone(values: list[Any]) -> str | None:
     return _line(values) or None
 
 
-# An account's own limits, and how each is read; None: as in the settings.
-LIMITS: dict[str, Callable[[list[Any]], int | str | None]] = {
-    "hourly_cap": _cap,
-    "daily_cap": _cap,
-    "quiet_hours": _hours,
-    "timezone": _zone,
-}
-
-
 def whole(least: int, most: int, what: str, empty: int | None = None) -> BeforeValidator:
     """A whole number that a person types; empty: what an empty field means, None where it has to be filled in."""
 
