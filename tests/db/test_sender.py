@@ -133,7 +133,7 @@ async def test_a_message_that_breaks_the_browser_each_time_does_not_block_the_ot
     transport = ScriptedTransport(**{phase: [errors.BrowserLost("Chrome has died")] * 2}, look_up=[ABSENT] * 2)
     async with bench.sending(transport):
         await until(lambda: transport.out == [SECOND], "the second one gets theirs")
-    first = Message.get()
+    first = Message.get(Message.number == FIRST)
     assert (State.PENDING, 1) == (first.state, first.attempts)
     assert "retry" == moves(first)[-1]
 
