@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from daemon import errors
 from daemon.campaigns.idempotency import Once, digest, valid_key
+from daemon.server import json_bodies
 
 T = TypeVar("T")
 
@@ -25,6 +26,7 @@ async def read(request: web.Request, model: type[BaseModel], required: bool) -> 
 
     Raises MalformedRequest when it cannot be read, InvalidInput when it does not fit the model.
     """
+    json_bodies.refuse_large(request.content_length or 0)
     try:
         data = await request.read()
     except (BadHttpMessage, aiohttp.ClientPayloadError, web.RequestPayloadError):
@@ -33,30 +35,39 @@ async def read(request: web.Request, model: type[BaseModel], required: bool) -> 
         return None
     if (request.charset or "utf-8").lower() not in CHARSETS:
         raise errors.MalformedRequest("The body is not UTF-8: send JSON in UTF-8.")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise errors.MalformedRequest("The body is not UTF-8: send JSON in UTF-8.") from None
-    known = ", ".join(model.model_fields)
-    return validated(lambda: model.model_validate_json(text or "null"), "The body", known=known)
+    given = json_bodies.parse(data, request.content_type, _most_values(model))
+    _refuse_unknown(given, model)
+    return validated(lambda: model.model_validate(given), "The body")
 
 
-def validated(validate: Callable[[], T], name: str, says: str | None = None, known: str = "") -> T:
+def _most_values(model: type[BaseModel]) -> int:
+    lists = any("list" in str(each.annotation) for each in model.model_fields.values())
+    return json_bodies.MOST_VALUES if lists else json_bodies.FEW_VALUES
+
+
+def _refuse_unknown(given: object, model: type[BaseModel]) -> None:
+    """Raise InvalidInput at the first field that the model does not know; pydantic would make an error of each."""
+    unknown = (
+        next((name for name in given if name not in model.model_fields), None) if isinstance(given, dict) else None
+    )
+    if unknown is not None:
+        raise errors.InvalidInput(f"The field {unknown[:SHOWN]} is unknown: use {', '.join(model.model_fields)}.")
+
+
+def validated(validate: Callable[[], T], name: str, says: str | None = None) -> T:
     """What `validate` returns, or its first error as a sentence.
 
-    name: of the value, unless the error names it. says: what the value has to be. known: the possible fields.
-    Raises MalformedRequest for invalid JSON, otherwise InvalidInput.
+    name: of the value, unless the error names it. says: what the value has to be. Raises InvalidInput.
     """
     try:
         return validate()
     except ValidationError as error:
         first = error.errors()[0]
-        if first["type"] == "json_invalid":
-            raise errors.MalformedRequest(f"The body is not valid JSON: {first['ctx']['error']}.") from None
         place = ".".join(str(part) for part in first["loc"][:2]) or name
-        if first["type"] == "extra_forbidden":
-            raise errors.InvalidInput(f"The field {place[:SHOWN]} is unknown: use {known}.") from None
-        wrong = f" {says}" if says is not None else f": {first['msg'].lower()}"
+        if first["type"] == "too_long":
+            most = first["ctx"]["max_length"]
+            raise errors.InvalidInput(f"{place} takes up to {most:,} entries: give fewer at a time.") from None
+        wrong = f" {says}" if says is not None else f": {first['msg'][:1].lower()}{first['msg'][1:]}"
         raise errors.InvalidInput(f"{place}{wrong}.") from None
 
 

@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 PAGE = 100
 BATCH = 500
+MOST_PASTED = 100_000
 LONGEST_REASON = 500
 REPLY = "reply"  # the source of whoever wrote STOP
 ASKED = "asked not to be written to"  # where nobody gives another reason
@@ -120,6 +121,8 @@ def import_found(found: importer.ContactList, filename: str, reason: str, who: s
 
 def import_text(settings: Settings, text: str, reason: str, who: str, now: int) -> Imported:
     """Add the numbers of a text that was pasted: one on each line, or commas or blanks between. Raises InvalidInput."""
+    if sum(map(text.count, "\n\r,;\t ")) > MOST_PASTED:
+        raise errors.InvalidInput(f"This is more than {MOST_PASTED:,} numbers: upload it as a file instead.")
     values = number_list.numbers(text) or number_list.apart(text)
     if not values:
         raise errors.InvalidInput("There is nothing to import: choose a file, or paste at least one telephone number.")

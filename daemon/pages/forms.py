@@ -22,6 +22,7 @@ from daemon import errors
 from daemon.accounts import commands
 from daemon.campaigns import create, drafts
 from daemon.formats import template as message_text
+from daemon.server import json_bodies
 from daemon.server.visitors import posted
 
 MAX_SAMPLES = 100
@@ -86,9 +87,9 @@ async def read(request: web.Request, most_bytes: int | None = None) -> Posted:
 
 
 async def body(request: web.Request, model: type[Model]) -> Model:
-    """What our script sends as JSON. Raises InvalidInput."""
-    sent = await request.read()
-    return _checked(lambda: model.model_validate_json(sent))
+    """What our script sends as JSON. Raises MalformedRequest, InvalidInput, TooLarge."""
+    given = json_bodies.parse(await request.read(), most=json_bodies.FEW_VALUES)
+    return _checked(lambda: model.model_validate(given))
 
 
 def _checked(validate: Callable[[], Model]) -> Model:

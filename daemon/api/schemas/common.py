@@ -12,7 +12,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    NaiveDatetime,
     PlainSerializer,
+    StrictStr,
     TypeAdapter,
     ValidationError,
     WithJsonSchema,
@@ -21,10 +23,13 @@ from pydantic_core import PydanticCustomError
 
 from daemon.api.answers import Answer
 from daemon.api.parameters import MAX_ID
+from daemon.campaigns import create
 from daemon.contacts import importer, masking
+from daemon.formats import tabular
 
 MAX_TIME = 253_402_300_799_999  # the end of the year 9999
 _DATE = TypeAdapter(AwareDatetime)
+_NAIVE = TypeAdapter(NaiveDatetime)
 _NO_DATE = re.compile(r"[\d.\s+-]*")  # pydantic would read a text of digits as seconds
 
 
@@ -48,6 +53,11 @@ def _instant(value: Any) -> Any:
     if isinstance(value, str) and not _NO_DATE.fullmatch(value):
         with suppress(ValidationError):
             return round(_DATE.validate_python(value).timestamp() * 1000)
+        with suppress(ValidationError):
+            _NAIVE.validate_python(value)
+            raise PydanticCustomError(
+                "instant", "the time zone is missing: add one, such as 2030-01-31T09:00+01:00, or Z for UTC"
+            )
     raise PydanticCustomError("instant", "input should be milliseconds since 1970, or a date such as 2030-01-31T09:00Z")
 
 
@@ -76,7 +86,20 @@ Phone = Annotated[str, PlainSerializer(masking.phone, return_type=str)]
 Value = Annotated[str, PlainSerializer(masking.value, return_type=str)]
 Fields = Annotated[dict[str, str], PlainSerializer(masking.fields, return_type=dict[str, str])]
 Time = Annotated[int, Field(description="UTC epoch milliseconds.")]
-Items = Annotated[list[Any], Field(description="Each is judged on its own: a bad one never sinks the good ones.")]
+Items = Annotated[
+    list[Any],
+    Field(description="Each is judged on its own: a bad one never sinks the good ones.", max_length=tabular.MAX_ROWS),
+]
+Ids = Annotated[list[Id], Field(max_length=tabular.MAX_ROWS, fail_fast=True)]
+Numbers = Annotated[list[StrictStr], Field(max_length=tabular.MAX_ROWS, fail_fast=True)]
+Attachments = Annotated[
+    list[StrictStr],
+    Field(
+        description="Ids from POST /upload_attachment, in order.",
+        max_length=create.MAX_ATTACHMENTS,
+        fail_fast=True,
+    ),
+]
 
 
 def absent(value: Any) -> bool:

@@ -7,7 +7,19 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Amount, Body, Done, Fields, Instant, Items, Phone, Rejected, Time, example
+from daemon.api.schemas.common import (
+    Amount,
+    Attachments,
+    Body,
+    Done,
+    Fields,
+    Instant,
+    Items,
+    Phone,
+    Rejected,
+    Time,
+    example,
+)
 from daemon.campaigns import create
 from daemon.states import State
 
@@ -26,7 +38,7 @@ class Send(Body):
     phone_column: StrictStr | None = Field(
         None, description="The column of the upload that has the numbers, where POST /upload could not tell."
     )
-    attachments: list[StrictStr] = Field([], description="Ids from POST /upload_attachment, in order.")
+    attachments: Attachments = []
     delay_min: Seconds | None = None
     delay_max: Seconds | None = None
     name: StrictStr | None = None

@@ -5,7 +5,22 @@ from __future__ import annotations
 from pydantic import Field, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Body, Done, Fields, Id, Items, Phone, Rejected, Seen, SeenAt, Time, example
+from daemon.api.schemas.common import (
+    Attachments,
+    Body,
+    Done,
+    Fields,
+    Id,
+    Ids,
+    Items,
+    Numbers,
+    Phone,
+    Rejected,
+    Seen,
+    SeenAt,
+    Time,
+    example,
+)
 
 
 class UploadRow(Answer):
@@ -27,6 +42,9 @@ class Upload(Answer):
     rejected: list[Rejected]
     columns: list[str]
     phone_column: str | None
+    sheet: str | None = Field(description="Of a workbook: the one that was read.")
+    hidden_rows: int = Field(description="Rows of it that are hidden or filtered out, and were left out.")
+    hidden_columns: int
     preview: list[UploadRow]
 
 
@@ -46,7 +64,7 @@ class NewTemplate(Body):
 
     name: StrictStr
     text: StrictStr
-    attachments: list[StrictStr] = []
+    attachments: Attachments = []
     version: Seen = None
     updated_at: SeenAt = None
 
@@ -106,8 +124,8 @@ class TakeOff(Body):
 
     model_config = example(numbers=["+4915110000000"])
 
-    ids: list[Id] = []
-    numbers: list[StrictStr] = []
+    ids: Ids = []
+    numbers: Numbers = []
 
 
 class ContactList(Answer):
