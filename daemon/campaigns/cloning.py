@@ -17,7 +17,7 @@ from daemon.campaigns.drafts import Draft
 from daemon.contacts import uploads
 from daemon.delivery import job_moves
 from daemon.formats import tabular
-from daemon.formats.tabular import Row
+from daemon.formats.tabular import Row, Sheet
 from daemon.models import Job, Message
 from daemon.states import State
 
@@ -51,7 +51,7 @@ def clone(job_id: int, draft_id: str, people: str, who: str, now: int) -> Draft:
         cells = [row.number, *(tabular.harmless(str(row.fields.get(name, ""))) for name in job.columns)]
         sheet.append(Row(row.row, [*cells, files.get(_own(job, row), "")] if files else cells))
     data = _data(job, len(sheet), files, all(_own(job, row) for row in rows))
-    return drafts.begin(draft_id, who, now, job.name, data, [("", sheet)], f"campaign {job_id} {people}")
+    return drafts.begin(draft_id, who, now, job.name, data, [Sheet("", sheet)], f"campaign {job_id} {people}")
 
 
 def _data(job: Job, height: int, files: dict[str, str], all_have_one: bool) -> Content:

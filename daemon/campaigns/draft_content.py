@@ -39,6 +39,8 @@ class SourceKind(StrEnum):
 class SheetSize(NamedTuple):
     title: str
     rows: int
+    hidden_rows: int = 0
+    hidden_columns: int = 0
 
 
 class Source(Part):

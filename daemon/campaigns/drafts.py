@@ -32,13 +32,13 @@ from daemon.campaigns.draft_content import (
 )
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
-from daemon.contacts import importer, lists, phone_column, phone_repair, uploads
+from daemon.contacts import importer, lists, phone_column, phone_repair, sheet_choice, uploads
 from daemon.contacts.columns import Candidate, Columns, Decisions
 from daemon.contacts.importer import Contact
 from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
-from daemon.formats.tabular import Row
+from daemon.formats.tabular import Row, Sheet
 from daemon.models import Answer, Attachment, KeyScope
 from daemon.models import Draft as DraftRow
 
@@ -56,7 +56,7 @@ _PEOPLE = frozenset({"source", "columns", "numbers"})
 """What decides who is written to; with each change of it the people are counted anew."""
 _LIGHT = [each for name, each in DraftRow._meta.fields.items() if name not in ("sheet", "audience", "report")]
 
-Sheets = Sequence[tuple[str, Sequence[Row]]]
+Sheets = Sequence[Sheet]
 
 
 @dataclass(frozen=True)
@@ -204,15 +204,16 @@ def take_list(settings: Settings, draft: Draft, list_id: int, now: int) -> Draft
     rows = [Row(0, ["number", *kept.columns])]
     rows += [Row(each.position, [each.number, *(each.fields.get(c, "") for c in kept.columns)]) for each in people]
     source = Source(kind=SourceKind.LIST, name=kept.name, list_id=list_id)
-    return _take(settings, draft, source, [("", rows)], now, phone=0)
+    return _take(settings, draft, source, [Sheet("", rows)], now, phone=0)
 
 
 def _take(
     settings: Settings, draft: Draft, source: Source, sheets: Sheets, now: int, phone: int | None = None
 ) -> Draft:
-    sizes = tuple(SheetSize(title, len(rows)) for title, rows in sheets)
-    changes = _guesses(settings, list(sheets[0][1]), phone)
-    changes["source"] = source.model_copy(update={"sheets": sizes})
+    sizes = tuple(SheetSize(each.title, len(each.rows), each.hidden_rows, each.hidden_columns) for each in sheets)
+    at = sheet_choice.likeliest(sheets, settings.default_country)
+    changes = _guesses(settings, sheets[at].rows, phone)
+    changes["source"] = source.model_copy(update={"sheets": sizes, "sheet": at})
     name = draft.name or source.name.rpartition(".")[0] or source.name
     return save(draft.id, draft.version, changes, now, name, sheets)
 
@@ -280,7 +281,7 @@ def _sheet(draft_id: str, stamp: str, sheet: int) -> list[Row]:
 
 
 def _kept(sheets: Sheets) -> list[Any] | None:
-    return [[title, column_mapping.stored(found)] for title, found in sheets] or None
+    return [[each.title, column_mapping.stored(each.rows)] for each in sheets] or None
 
 
 def people(draft: Draft) -> list[Candidate]:

@@ -28,7 +28,7 @@ import daemon
 from daemon import errors
 from daemon.contacts import importer
 from daemon.contacts.importer import Contact, ContactList
-from daemon.formats.tabular import Row
+from daemon.formats.tabular import Row, Sheet
 
 log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ class _Answer:
 
     contacts: list[Any] = field(default_factory=list)
     rejected: list[Any] = field(default_factory=list)
-    sheets: list[tuple[str, list[Row]]] = field(default_factory=list)
+    sheets: list[Sheet] = field(default_factory=list)
     end: dict[str, Any] = field(default_factory=dict)
 
     def take(self, frame: dict[str, Any]) -> bool:
@@ -81,9 +81,9 @@ class _Answer:
         self.contacts += [Contact(*each) for each in frame.get("contacts", ())]
         self.rejected += frame.get("rejected", ())
         if "sheet" in frame:
-            self.sheets.append((frame["sheet"], []))
+            self.sheets.append(Sheet(**frame["sheet"], rows=[]))
         if "rows" in frame:
-            self.sheets[-1][1].extend(Row(*each) for each in frame["rows"])
+            self.sheets[-1].rows.extend(Row(*each) for each in frame["rows"])
         self.end = frame.get("end", {})
         return bool(self.end)
 
@@ -249,7 +249,7 @@ async def contacts(
     return ContactList(answer.contacts, importer.restored(answer.rejected), **answer.end["found"])
 
 
-async def sheets(file: File, default_country: str, most_rows: int) -> list[tuple[str, list[Row]]]:
+async def sheets(file: File, default_country: str, most_rows: int) -> list[Sheet]:
     """What `importer.sheets` finds in a file. Raises UnreadableFile, TooLarge, ReadingBusy."""
     answer = await READER.ask("sheets", file, default_country=default_country, most_rows=most_rows)
     return answer.sheets

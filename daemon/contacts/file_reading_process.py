@@ -90,9 +90,9 @@ def _sheets(data: bytes, name: str, options: Frame) -> tuple[Frame, Iterator[Fra
     found = importer.sheets(data, name, **options)
 
     def frames() -> Iterator[Frame]:
-        for title, rows in found:
-            yield {"sheet": title}
-            for part in _parts(rows):
+        for sheet in found:
+            yield {"sheet": {name: value for name, value in vars(sheet).items() if name != "rows"}}
+            for part in _parts(sheet.rows):
                 yield {"rows": [[row.position, row.cells] for row in part]}
 
     return {}, frames()

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from daemon import errors
-from daemon.contacts import number_list, phone
+from daemon.contacts import number_list, phone, sheet_choice
 from daemon.contacts import phone_column as phone_columns
 from daemon.contacts.person import Person
 from daemon.contacts.phone_column import Places, cell_at
 from daemon.contacts.reasons import Fault, Reason, because
 from daemon.formats import csv, tabular, template, vcard, xlsx
-from daemon.formats.tabular import Row
+from daemon.formats.tabular import Row, Sheet
 from daemon.states import E164, PersonKey
 
 MAX_SHOWN = 200
@@ -75,13 +75,17 @@ def restored(rows: Iterable[Sequence[Any]]) -> list[Rejected]:
 
 @dataclass(frozen=True)
 class ContactList:
-    """What was found. columns: the field names, in file order; phone_column: title of the column of numbers."""
+    """What was found. columns: the field names, in file order; phone_column: title of the column of numbers; sheet: of
+    a workbook, the one that was read; hidden_*: what is hidden in it, and left out."""
 
     contacts: list[Contact] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     duplicates: int = 0
     columns: list[str] = field(default_factory=list)
     phone_column: str | None = None
+    sheet: str | None = None
+    hidden_rows: int = 0
+    hidden_columns: int = 0
 
     @property
     def total(self) -> int:
@@ -90,21 +94,28 @@ class ContactList:
 
 
 def read(
-    data: bytes, filename: str, default_country: str, trusted: bool = False, phone_column: str | None = None
+    data: bytes,
+    filename: str,
+    default_country: str,
+    trusted: bool = False,
+    phone_column: str | None = None,
+    sheet: str | None = None,
 ) -> ContactList:
     """The contacts of a CSV, XLSX, TXT or vCard file, told apart by content; duplicates are left out.
 
-    default_country, trusted: as in `phone.read`. phone_column: what the column of numbers is called, where a person has
-    said so. Raises UnreadableFile: one sentence with what to do; ChoosePhoneColumn when it is not certain which it is.
+    default_country, trusted: as in `phone.read`. phone_column: what the column of numbers is called, sheet: the title of
+    a workbook's sheet, where a person has said so. Raises UnreadableFile: one sentence with what to do;
+    ChoosePhoneColumn when it is not certain which column it is.
     """
     tabular.refuse_foreign(data, filename)
     if tabular.is_zip(data):
-        rows = xlsx.sheet_rows(data, filename)
-    else:
-        text = csv.decode(data, filename)
-        if vcard.is_vcard(text):
-            return _from_cards(vcard.read(text), default_country, trusted)
-        rows = _text_rows(text, filename, default_country)
+        chosen = sheet_choice.people_sheet(xlsx.sheets(data, filename), filename, default_country, sheet)
+        found = from_rows(chosen.rows, filename, default_country, trusted, phone_column)
+        return replace(found, sheet=chosen.title, hidden_rows=chosen.hidden_rows, hidden_columns=chosen.hidden_columns)
+    text = csv.decode(data, filename)
+    if vcard.is_vcard(text):
+        return _from_cards(vcard.read(text), default_country, trusted)
+    rows = _text_rows(text, filename, default_country)
     return from_rows(rows, filename, default_country, trusted, phone_column)
 
 
@@ -131,8 +142,8 @@ class Layout:
     doubt: tuple[int, ...] = ()
 
 
-def sheets(data: bytes, filename: str, default_country: str, most_rows: int) -> list[tuple[str, list[Row]]]:
-    """(title, rows as they are) of each sheet of a workbook, or of the one list that another file is.
+def sheets(data: bytes, filename: str, default_country: str, most_rows: int) -> list[Sheet]:
+    """Each sheet of a workbook, or the one list that another file is; rows as they are.
 
     A vCard file becomes a list with a row of titles. Raises UnreadableFile.
     """
@@ -141,7 +152,7 @@ def sheets(data: bytes, filename: str, default_country: str, most_rows: int) -> 
         found = xlsx.sheets(data, filename, most_rows)
         if not found:
             raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
-        return found
+        return sheet_choice.solved(found, filename)
     text = csv.decode(data, filename)
     cards = vcard.is_vcard(text)
     if cards:
@@ -150,7 +161,7 @@ def sheets(data: bytes, filename: str, default_country: str, most_rows: int) -> 
         rows = _text_rows(text, filename, default_country, most_rows)
     if not rows:
         raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
-    return [("", rows)]
+    return [Sheet("", rows)]
 
 
 def layout(rows: list[Row], default_country: str) -> Layout:
@@ -194,6 +205,10 @@ def parse_numbers(values: Sequence[object], default_country: str) -> ContactList
         given: Mapping[object, object] = value if isinstance(value, Mapping) else {"number": value}
         shown = given.get("number")
         fields, taken, wrong = {}, {"number"}, None
+        if len(given) > tabular.MAX_COLUMNS:
+            raise errors.InvalidInput(
+                f"Entry {position} has more than {tabular.MAX_COLUMNS} fields: leave out what no message needs."
+            )
         for name, content in given.items():
             if name != "number":
                 if (text := _scalar(content)) is None:

@@ -11,6 +11,11 @@ from daemon import errors
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 200
 MAX_CELL = 32_767
+NOTHING = frozenset({
+    "#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#N/D", "#NV", "N/A", "n/a", "<NA>",
+    "NaN", "nan", "NAN", "NaT", "NULL", "null", "(null)", "\\N", "None", "undefined", "-", "--", "\u2013", "\u2014",
+})  # fmt: skip
+"""What programs and people write where there is nothing; `Null` and `Nan` are names."""
 CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r"} | {0xFEFF: None}
 _SIGNATURES = (
     (b"%PDF", "a PDF"),
@@ -46,6 +51,20 @@ class Row:
     cells: list[str]
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """What is seen of a sheet, or all of a file that has none: title "". hidden_*: rows and columns with something in
+    them that are hidden or filtered out, and are left out; visible: whether the sheet itself is; unsolved: the first
+    cell with a formula without a result, as a program writes it that does not calculate; "" for none."""
+
+    title: str
+    rows: list[Row]
+    hidden_rows: int = 0
+    hidden_columns: int = 0
+    visible: bool = True
+    unsolved: str = ""
+
+
 def clean(text: str) -> str:
     """The text trimmed, with `\\n` line ends, without control characters and unpaired surrogates."""
     if text.isascii() and text.isprintable():
@@ -62,7 +81,7 @@ def bounded(records: Iterable[tuple[int, list[str]]], filename: str, most: int |
     rows: list[Row] = []
     most = MAX_ROWS if most is None else most
     for position, raw in records:
-        cells = [clean(cell) for cell in raw]
+        cells = ["" if (text := clean(cell)) in NOTHING else text for cell in raw]
         while cells and not cells[-1]:
             cells.pop()
         if not cells:

@@ -6,76 +6,77 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator
-from datetime import date, datetime, time
-from typing import Any
+from typing import IO, Any
 
 import openpyxl
+from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
 
 from daemon import errors
-from daemon.formats import tabular
-from daemon.formats.tabular import SAVE_AS, Row
+from daemon.formats import number_format, tabular
+from daemon.formats.number_format import Looks
+from daemon.formats.tabular import SAVE_AS, Sheet
+from daemon.formats.xlsx_sheet import SheetReader, Styles
 
 MAX_UNPACKED = 200 * 1024 * 1024
 MAX_RATIO = 500
 MAX_PARTS = 10_000
-_SHEET_ROWS = 1_048_576
-_SHEET_CELLS = 20_000_000
+_EAST_ASIAN_DATES = {*range(27, 37), *range(50, 59)}
+_COUNTED = {  # what openpyxl makes an object of, and how many of them a part may have
+    "sharedStrings.xml": (re.compile(rb"<(?:\w+:)?si[\s/>]"), 2_000_000),
+    "styles.xml": (re.compile(rb"<(?:\w+:)?(?:xf|font|fill|border|numFmt|dxf)[\s/>]"), 200_000),
+}
 
 
-def sheet_rows(data: bytes, filename: str) -> list[Row]:
-    """Rows of the first sheet that is not empty, visible sheets first. Raises UnreadableFile."""
-    return next((rows for _, rows in sheets(data, filename, only_first=True)), [])
-
-
-def sheets(
-    data: bytes, filename: str, most_rows: int | None = None, only_first: bool = False
-) -> list[tuple[str, list[Row]]]:
-    """(title, rows) of each sheet that is not empty, visible ones first. Raises UnreadableFile.
+def sheets(data: bytes, filename: str, most_rows: int | None = None) -> list[Sheet]:
+    """What is seen of each sheet that is not empty, visible sheets first. Raises UnreadableFile.
 
     most_rows: limit for all sheets together.
     """
     _check_archive(data, filename)
     left = tabular.MAX_ROWS if most_rows is None else most_rows
-    found: list[tuple[str, list[Row]]] = []
+    found: list[Sheet] = []
+    hidden = 0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they concern styles and extensions, which we do not read
-            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-            for sheet in sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible"):
-                sheet.reset_dimensions()  # the size stated in the file is often wrong
-                if rows := tabular.bounded(_sheet_records(sheet, filename), filename, left):
-                    found.append((str(sheet.title), rows))
-                    left -= len(rows)
-                    if only_first:
-                        break
-            return found
+            book: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+            styles = _styles(book)
+            for each in sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible"):
+                with each._get_source() as source:
+                    reader = SheetReader(styles, filename)
+                    sheet = reader.read(source, str(each.title), each.sheet_state == "visible", left)
+                hidden += sheet.hidden_rows
+                if sheet.rows or sheet.unsolved:
+                    found.append(sheet)
+                    left -= len(sheet.rows)
     except errors.UnreadableFile:
+        raise
+    except MemoryError:
         raise
     except Exception as error:  # openpyxl lets through whatever its XML parser, zipfile and its own code raise
         raise errors.UnreadableFile(f"{filename} is damaged: open it in a spreadsheet, {SAVE_AS}.") from error
+    if hidden and not found:
+        raise errors.UnreadableFile(f"All rows of {filename} are hidden: show them, or remove the filter.")
+    return found
 
 
-def _sheet_records(sheet: Any, filename: str) -> Iterator[tuple[int, list[str]]]:
-    width = 0
-    # openpyxl fills every gap, so a tiny file with one cell far to the right would take minutes.
-    for position, values in enumerate(sheet.iter_rows(values_only=True), 1):
-        width += len(values)
-        if position > _SHEET_ROWS or width > _SHEET_CELLS:
-            raise errors.UnreadableFile(f"{filename} has cells far outside the list: copy the list to a new workbook.")
-        yield position, [_cell_text(value) for value in values]
+def _styles(book: Any) -> Styles:
+    """How cells look."""
+    codes = list(book._number_formats)
+    formats = []
+    for style in book._cell_styles:
+        number = style.numFmtId
+        if number >= BUILTIN_FORMATS_MAX_SIZE:
+            formats.append((-1, codes[number - BUILTIN_FORMATS_MAX_SIZE]))
+        else:
+            number = 14 if number in _EAST_ASIAN_DATES else number
+            formats.append((number, BUILTIN_FORMATS.get(number, "General")))
+    locale = number_format.locale_of(codes, book.properties.language or "")
+    return Styles(formats, Looks(locale, book.epoch), _strings(book))
 
 
-def _cell_text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return str(value).upper() if isinstance(value, bool) else str(value)
+def _strings(book: Any) -> list[str]:
+    return list(next((sheet._shared_strings for sheet in book.worksheets), ()))
 
 
 def _check_archive(data: bytes, filename: str) -> None:
@@ -88,6 +89,9 @@ def _check_archive(data: bytes, filename: str) -> None:
                 with archive.open(part) as file:
                     if b"<!DOCTYPE" in file.read(4096):  # could define entities that expand without limit
                         raise errors.UnreadableFile(f"{filename} was not written by a spreadsheet: {SAVE_AS}.")
+                if (counted := _COUNTED.get(part.filename.rpartition("/")[2])) is not None:
+                    with archive.open(part) as file:
+                        _refuse_many(file, *counted, filename)
     except errors.UnreadableFile:
         raise
     except Exception as error:  # zipfile lets through whatever its decompressors raise
@@ -103,3 +107,15 @@ def _check_parts(parts: list[zipfile.ZipInfo], filename: str) -> None:
         raise errors.UnreadableFile(f"{filename} unpacks to far more than a list of contacts: split it, or use .csv.")
     if not any(re.fullmatch(r"xl/worksheets/[^/]+\.xml", part.filename) for part in parts):
         raise errors.UnreadableFile(f"{filename} is an archive, but not an .xlsx workbook: {SAVE_AS}.")
+
+
+def _refuse_many(file: IO[bytes], what: re.Pattern[bytes], most: int, filename: str) -> None:
+    """Raise UnreadableFile at the first thing above the limit."""
+    count, before = 0, b""
+    while chunk := file.read(1 << 20):
+        count += len(what.findall(before + chunk))
+        before = chunk[-1:] if chunk.endswith(b"<") else b""
+        if count > most:
+            raise errors.UnreadableFile(
+                f"{filename} has more than {most:,} texts or styles: copy the list to a new workbook, or use .csv."
+            )

@@ -91,8 +91,8 @@ async def test_every_way_in_reads_a_number_alike(api: Any, case: Case, settings:
     assert case.read == outcome([each["number"] for each in found["preview"]], found["rejected"])
     sent = await api.post("/send", {"message": "Hi", "upload_id": found["upload_id"]})
     assert found["rejected"] == sent["rejected"]
-    ((_, rows),) = importer.sheets(table(case.cell), "guests.csv", "", 10)
-    person, _ = columns.candidates(rows, Columns(1, ["name", ""], 0), Decisions())
+    (sheet,) = importer.sheets(table(case.cell), "guests.csv", "", 10)
+    person, _ = columns.candidates(sheet.rows, Columns(1, ["name", ""], 0), Decisions())
     assert (case.read if case.read.startswith("+") else None) == person.number
     assert (person.number is None) == (person.why is not None)
 

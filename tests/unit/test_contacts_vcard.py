@@ -76,8 +76,8 @@ def test_a_card_whose_first_number_is_damaged_is_read_by_its_next(damaged: str) 
     )
     card += "END:VCARD\n"
     assert [ANNA] == [each.number for each in read(card, "anna.vcf").contacts]
-    ((_, rows),) = importer.sheets(card.encode(), "anna.vcf", "", 10)
-    assert ANNA == rows[1].cells[0]
+    (sheet,) = importer.sheets(card.encode(), "anna.vcf", "", 10)
+    assert ANNA == sheet.rows[1].cells[0]
 
 
 def test_vcards() -> None:
