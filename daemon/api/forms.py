@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 from daemon import errors
 from daemon.contacts import file_reading, uploads
 from daemon.contacts.file_reading import File
+from daemon.contacts.importer import Said
 from daemon.server.visitors import SETTINGS, posted, readable
 
 CHUNK = 256 * 1024
@@ -26,13 +28,12 @@ BROKEN = (ValueError, LookupError, RuntimeError, BadHttpMessage)
 
 @dataclass(frozen=True)
 class ContactsFile:
-    """A contacts file, in the part `file`; it is open until the request ends.
-
-    phone_column: what its column of numbers is called, None where nobody says.
+    """A contacts file, in the part `file`; it is open until the request ends. said: in parts of their own, or in the
+    query.
     """
 
     file: File
-    phone_column: str | None = None
+    said: Said
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,12 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class ImportForm:
-    """Numbers for the suppression list: a file, or a text. phone_column: as of ContactsFile."""
+    """Numbers for the suppression list: a file, or a text. said: as of ContactsFile."""
 
     file: File | None
     numbers: str
     reason: str
-    phone_column: str | None = None
+    said: Said
 
 
 Form = ContactsFile | StoredFile | ImportForm
@@ -73,7 +74,7 @@ async def read(request: web.Request, kind: type[Form]) -> AsyncIterator[Form]:
 
 
 async def _contacts_file(request: web.Request, place: IO[bytes]) -> ContactsFile:
-    fields: dict[str, str] = {}
+    fields = dict(request.query)
     form, part = await _file_part(request, fields)
     size = 0
     async for chunk in _chunks(form, part, fields):
@@ -81,7 +82,11 @@ async def _contacts_file(request: web.Request, place: IO[bytes]) -> ContactsFile
         file_reading.refuse_large(size)
         place.write(chunk)
     filename = readable(part.filename or "contacts")
-    return ContactsFile(File(filename, place), fields.get("phone_column") or None)
+    return ContactsFile(File(filename, place), _said(fields))
+
+
+def _said(given: Mapping[str, str]) -> Said:
+    return Said(**{each.name: given.get(each.name, "").strip() or None for each in dataclasses.fields(Said)})
 
 
 async def _stored_file(request: web.Request, place: Path) -> StoredFile:
@@ -101,8 +106,8 @@ async def _import_form(request: web.Request) -> ImportForm:
     sent, file = form.get("file"), None
     if isinstance(sent, web.FileField):
         file = File(sent.filename, sent.file)
-    given = {name: str(form.get(name, "")) for name in ("numbers", "reason", "phone_column")}
-    return ImportForm(file, given["numbers"], given["reason"].strip(), given["phone_column"].strip() or None)
+    given = {**request.query, **{name: value for name, value in form.items() if isinstance(value, str)}}
+    return ImportForm(file, given.get("numbers", ""), given.get("reason", "").strip(), _said(given))
 
 
 async def _file_part(

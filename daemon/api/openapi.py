@@ -17,6 +17,7 @@ from daemon.api.endpoint import Parameter as Declared
 from daemon.api.forms import ContactsFile, ImportForm, StoredFile
 from daemon.api.schemas.common import Problem
 from daemon.campaigns.idempotency import LONGEST_KEY
+from daemon.formats import encodings
 from daemon.server.problems import PROBLEM_TYPE, PROBLEMS
 from daemon.server.scopes import Scope
 
@@ -42,12 +43,17 @@ TAGS = {
 Json = dict[str, Any]
 BINARY: Json = {"type": "string", "format": "binary"}
 TEXT: Json = {"type": "string"}
+SAID: Json = {
+    "phone_column": TEXT,
+    "sheet": TEXT | {"description": "The title of a workbook's sheet, where several have people."},
+    "encoding": TEXT | {"description": f"Of a text, where it was not recognised: {', '.join(encodings.CHOICES)}."},
+}
 FORMS: dict[type[Any], Json] = {
-    ContactsFile: {"type": "object", "properties": {"file": BINARY, "phone_column": TEXT}, "required": ["file"]},
+    ContactsFile: {"type": "object", "properties": {"file": BINARY, **SAID}, "required": ["file"]},
     StoredFile: {"type": "object", "properties": {"file": BINARY}, "required": ["file"]},
     ImportForm: {
         "type": "object",
-        "properties": {"file": BINARY, "phone_column": TEXT, "numbers": TEXT, "reason": TEXT},
+        "properties": {"file": BINARY, **SAID, "numbers": TEXT, "reason": TEXT},
     },
 }
 DESCRIPTION = """Send a message to many people over WhatsApp, and see what became of each.

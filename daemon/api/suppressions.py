@@ -57,12 +57,11 @@ def unsuppress(caller: Caller, *, body: Unsuppress) -> Done:
 async def import_suppressions(caller: Caller, request: web.Request, *, form: ImportForm) -> Imported:
     """Add all numbers of a contacts file (`file`) or of a text (`numbers`), with one `reason`.
 
-    phone_column: as of POST /upload.
+    phone_column, sheet, encoding: as of POST /upload.
     """
     settings, reason = caller.settings, form.reason or suppression.ASKED
     if form.file is not None:
-        country, column = settings.default_country, form.phone_column
-        found = await file_reading.contacts(form.file, country, trusted=True, phone_column=column)
+        found = await file_reading.contacts(form.file, settings.default_country, trusted=True, said=form.said)
         done = await timed(request, suppression.import_found, found, form.file.name, reason, caller.name)
     else:
         done = await timed(request, suppression.import_text, settings, form.numbers, reason, caller.name)

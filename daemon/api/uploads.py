@@ -28,7 +28,7 @@ async def upload(caller: Caller, request: web.Request, *, file: ContactsFile) ->
     """
     country, name = caller.settings.default_country, file.file.name
     try:
-        people = await file_reading.contacts(file.file, country, phone_column=file.phone_column)
+        people = await file_reading.contacts(file.file, country, said=file.said)
     except ChoosePhoneColumn as doubt:
         raise await in_db(request, uploads.in_doubt, caller.settings, doubt, name) from None
     found = await in_db(request, uploads.add_contacts, caller.settings, people, name)

@@ -44,13 +44,16 @@ class SheetSize(NamedTuple):
 
 
 class Source(Part):
-    """Where the people come from. name: of the file, list or campaign; sheet: index of the chosen one of sheets."""
+    """Where the people come from. name: of the file, list or campaign; sheet: index of the chosen one of sheets;
+    encoding: of a text file, encoding_sure: whether it is more than a guess."""
 
     kind: SourceKind
     name: str = ""
     list_id: int | None = None
     sheet: int = 0
     sheets: tuple[SheetSize, ...] = ()
+    encoding: str | None = None
+    encoding_sure: bool = True
 
 
 class ChosenColumns(Part):

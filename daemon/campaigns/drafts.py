@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -49,6 +50,7 @@ MAX_NAME = 120
 FIRST_VERSION = 100_000_000
 SAMPLED = 50  # rows that are looked through for the few cells that are shown
 SAMPLES = 3
+WORDS = 5
 STEPS = ("people", "columns", "numbers", "message", "when", "check", "start")
 RECENT_DAYS = 7
 MAX_RECENT_DAYS = 365
@@ -213,7 +215,8 @@ def _take(
     sizes = tuple(SheetSize(each.title, len(each.rows), each.hidden_rows, each.hidden_columns) for each in sheets)
     at = sheet_choice.likeliest(sheets, settings.default_country)
     changes = _guesses(settings, sheets[at].rows, phone)
-    changes["source"] = source.model_copy(update={"sheets": sizes, "sheet": at})
+    read = {"encoding": sheets[at].encoding, "encoding_sure": sheets[at].encoding_sure}
+    changes["source"] = source.model_copy(update={"sheets": sizes, "sheet": at, **read})
     name = draft.name or source.name.rpartition(".")[0] or source.name
     return save(draft.id, draft.version, changes, now, name, sheets)
 
@@ -249,6 +252,12 @@ def doubtful_columns(draft: Draft) -> list[tuple[int, str, list[str]]]:
     body = sheet[0 if chosen.header is None else chosen.header + 1 :][:SAMPLED]
     cells = {at: [phone_column.cell_at(row.cells, at) for row in body] for at in chosen.doubt}
     return [(at, called[at], list(filter(None, cells[at]))[:SAMPLES]) for at in chosen.doubt]
+
+
+def encoded_words(draft: Draft) -> list[str]:
+    """Cells that show whether a text was read in the right encoding: the first few with anything else than ASCII."""
+    cells = (cell[:40] for row in rows(draft) for cell in row.cells if not cell.isascii())
+    return list(islice(dict.fromkeys(islice(cells, SAMPLED)), WORDS))
 
 
 def _guesses(settings: Settings, sheet: list[Row], phone: int | None = None) -> Changes:

@@ -27,7 +27,7 @@ import structlog
 import daemon
 from daemon import errors
 from daemon.contacts import importer
-from daemon.contacts.importer import Contact, ContactList
+from daemon.contacts.importer import Contact, ContactList, Said
 from daemon.formats.tabular import Row, Sheet
 
 log = structlog.get_logger()
@@ -241,15 +241,16 @@ READER = Reader()
 
 
 async def contacts(
-    file: File, default_country: str, trusted: bool = False, phone_column: str | None = None
+    file: File, default_country: str, trusted: bool = False, said: Said = importer.NOTHING_SAID
 ) -> ContactList:
-    """What `importer.read` finds in a file. Raises UnreadableFile, ChoosePhoneColumn, TooLarge, ReadingBusy."""
-    options = {"default_country": default_country, "trusted": trusted, "phone_column": phone_column}
+    """What `importer.read` finds in a file. Raises InvalidInput and what is under it, TooLarge, ReadingBusy."""
+    options = {"default_country": default_country, "trusted": trusted, "said": vars(said)}
     answer = await READER.ask("contacts", file, **options)
     return ContactList(answer.contacts, importer.restored(answer.rejected), **answer.end["found"])
 
 
-async def sheets(file: File, default_country: str, most_rows: int) -> list[Sheet]:
-    """What `importer.sheets` finds in a file. Raises UnreadableFile, TooLarge, ReadingBusy."""
-    answer = await READER.ask("sheets", file, default_country=default_country, most_rows=most_rows)
+async def sheets(file: File, default_country: str, most_rows: int, encoding: str | None = None) -> list[Sheet]:
+    """What `importer.sheets` finds in a file. Raises InvalidInput and what is under it, TooLarge, ReadingBusy."""
+    options = {"default_country": default_country, "most_rows": most_rows, "encoding": encoding}
+    answer = await READER.ask("sheets", file, **options)
     return answer.sheets

@@ -78,7 +78,8 @@ def _send(sink: IO[bytes], frame: Frame) -> None:
 
 
 def _contacts(data: bytes, name: str, options: Frame) -> tuple[Frame, Iterator[Frame]]:
-    found = importer.read(data, name, **options)
+    said = importer.Said(**options.pop("said"))
+    found = importer.read(data, name, said=said, **options)
     kept = ("contacts", "rejected")
     rest = {each: value for each, value in vars(found).items() if each not in kept}
     people = ({"contacts": [[c.position, c.number, c.fields] for c in part]} for part in _parts(found.contacts))

@@ -76,7 +76,8 @@ def restored(rows: Iterable[Sequence[Any]]) -> list[Rejected]:
 @dataclass(frozen=True)
 class ContactList:
     """What was found. columns: the field names, in file order; phone_column: title of the column of numbers; sheet: of
-    a workbook, the one that was read; hidden_*: what is hidden in it, and left out."""
+    a workbook, the one that was read; hidden_*: what is hidden in it, and left out; encoding, encoding_sure: as of
+    `tabular.Sheet`."""
 
     contacts: list[Contact] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
@@ -86,6 +87,8 @@ class ContactList:
     sheet: str | None = None
     hidden_rows: int = 0
     hidden_columns: int = 0
+    encoding: str | None = None
+    encoding_sure: bool = True
 
     @property
     def total(self) -> int:
@@ -93,30 +96,39 @@ class ContactList:
         return len(self.contacts) + len(self.rejected) + self.duplicates
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a person has said about a file. phone_column: what the column of numbers is called; sheet: the title of a
+    workbook's sheet; encoding: of a text."""
+
+    phone_column: str | None = None
+    sheet: str | None = None
+    encoding: str | None = None
+
+
+NOTHING_SAID = Said()
+
+
 def read(
-    data: bytes,
-    filename: str,
-    default_country: str,
-    trusted: bool = False,
-    phone_column: str | None = None,
-    sheet: str | None = None,
+    data: bytes, filename: str, default_country: str, trusted: bool = False, said: Said = NOTHING_SAID
 ) -> ContactList:
     """The contacts of a CSV, XLSX, TXT or vCard file, told apart by content; duplicates are left out.
 
-    default_country, trusted: as in `phone.read`. phone_column: what the column of numbers is called, sheet: the title of
-    a workbook's sheet, where a person has said so. Raises UnreadableFile: one sentence with what to do;
-    ChoosePhoneColumn when it is not certain which column it is.
+    default_country, trusted: as in `phone.read`. Raises UnreadableFile: one sentence with what to do; ChoosePhoneColumn
+    when it is not certain which column it is; InvalidInput.
     """
     tabular.refuse_foreign(data, filename)
     if tabular.is_zip(data):
-        chosen = sheet_choice.people_sheet(xlsx.sheets(data, filename), filename, default_country, sheet)
-        found = from_rows(chosen.rows, filename, default_country, trusted, phone_column)
-        return replace(found, sheet=chosen.title, hidden_rows=chosen.hidden_rows, hidden_columns=chosen.hidden_columns)
-    text = csv.decode(data, filename)
-    if vcard.is_vcard(text):
-        return _from_cards(vcard.read(text), default_country, trusted)
-    rows = _text_rows(text, filename, default_country)
-    return from_rows(rows, filename, default_country, trusted, phone_column)
+        sheet = sheet_choice.people_sheet(xlsx.sheets(data, filename), filename, default_country, said.sheet)
+        found = from_rows(sheet.rows, filename, default_country, trusted, said.phone_column)
+        return replace(found, sheet=sheet.title, hidden_rows=sheet.hidden_rows, hidden_columns=sheet.hidden_columns)
+    decoded = csv.decode(data, filename, said.encoding)
+    if vcard.is_vcard(decoded.text):
+        found = _from_cards(vcard.read(decoded.text), default_country, trusted)
+    else:
+        rows = _text_rows(decoded.text, filename, default_country)
+        found = from_rows(rows, filename, default_country, trusted, said.phone_column)
+    return replace(found, encoding=decoded.encoding, encoding_sure=decoded.sure)
 
 
 def _text_rows(text: str, filename: str, default_country: str, most: int | None = None) -> list[Row]:
@@ -142,7 +154,9 @@ class Layout:
     doubt: tuple[int, ...] = ()
 
 
-def sheets(data: bytes, filename: str, default_country: str, most_rows: int) -> list[Sheet]:
+def sheets(
+    data: bytes, filename: str, default_country: str, most_rows: int, encoding: str | None = None
+) -> list[Sheet]:
     """Each sheet of a workbook, or the one list that another file is; rows as they are.
 
     A vCard file becomes a list with a row of titles. Raises UnreadableFile.
@@ -153,15 +167,14 @@ def sheets(data: bytes, filename: str, default_country: str, most_rows: int) -> 
         if not found:
             raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
         return sheet_choice.solved(found, filename)
-    text = csv.decode(data, filename)
-    cards = vcard.is_vcard(text)
-    if cards:
-        rows = tabular.bounded(_card_rows(text, default_country), filename, most_rows)
+    decoded = csv.decode(data, filename, encoding)
+    if vcard.is_vcard(decoded.text):
+        rows = tabular.bounded(_card_rows(decoded.text, default_country), filename, most_rows)
     else:
-        rows = _text_rows(text, filename, default_country, most_rows)
+        rows = _text_rows(decoded.text, filename, default_country, most_rows)
     if not rows:
         raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
-    return [Sheet("", rows)]
+    return [Sheet("", rows, encoding=decoded.encoding, encoding_sure=decoded.sure)]
 
 
 def layout(rows: list[Row], default_country: str) -> Layout:

@@ -55,7 +55,7 @@ log = structlog.get_logger()
 
 def add_contacts(settings: Settings, found: importer.ContactList, filename: str) -> dict[str, Any]:
     """Keep what was found in a contacts file. Returns the upload as the API shows it. Raises StorageFull."""
-    return describe(_keep(settings, filename, _read(found))) | _left_out(found)
+    return describe(_keep(settings, filename, _read(found))) | _reading(found)
 
 
 def in_doubt(settings: Settings, doubt: errors.ChoosePhoneColumn, filename: str) -> errors.ChoosePhoneColumn:
@@ -120,9 +120,10 @@ def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Up
     return find(upload_id)
 
 
-def _left_out(found: importer.ContactList) -> dict[str, Any]:
-    """What a workbook has beside what was read."""
-    return {"sheet": found.sheet, "hidden_rows": found.hidden_rows, "hidden_columns": found.hidden_columns}
+def _reading(found: importer.ContactList) -> dict[str, Any]:
+    """How the file was read, and what was left out."""
+    names = ("sheet", "hidden_rows", "hidden_columns", "encoding", "encoding_sure")
+    return {name: getattr(found, name) for name in names}
 
 
 def find(upload_id: str) -> Upload:

@@ -11,11 +11,10 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
-
-import charset_normalizer
+from dataclasses import dataclass, replace
 
 from daemon import errors
-from daemon.formats import tabular
+from daemon.formats import encodings, tabular
 from daemon.formats.tabular import CONTROLS, SAVE_AS, Row
 
 DELIMITERS = (";", "\t", ",", "|", "^", "~")
@@ -35,45 +34,56 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_WINDOWS = [f"cp125{n}" for n in range(8)]
 
 
-def decode(data: bytes, filename: str) -> str:
-    """The file's text, decoded by its BOM, as UTF-16 (recognised by NULs), as UTF-8, or by the likeliest legacy code
-    page (cp1252 in doubt).
+@dataclass(frozen=True)
+class Decoded:
+    """A file's text, and the encoding it was read in; sure: as of `encodings.Guess`."""
 
-    Raises UnreadableFile when it is not text.
+    text: str
+    encoding: str
+    sure: bool = True
+
+
+def decode(data: bytes, filename: str, encoding: str | None = None) -> Decoded:
+    """The file's text, in the encoding that is given, or else by its BOM, as UTF-16 (recognised by NULs), as UTF-8, or
+    in the likeliest one of eight bits.
+
+    Raises UnreadableFile when it is not text, and when it is not in that encoding; InvalidInput for an unknown one.
     """
-    text = _decoded(data)
-    head = text[:_SAMPLE_CHARS]
+    found = _decoded(data) if encoding is None else _as_told(data, filename, encoding)
+    head = found.text[:_SAMPLE_CHARS]
     strange = sum((sign < " " and sign not in "\t\n\r\0\x1a") or sign == "\ufffd" for sign in head)
     if strange > max(8, len(head) // 50):
         raise errors.UnreadableFile(f"{filename} is not a text file: {SAVE_AS}.")
-    return text.translate(CONTROLS)
+    return replace(found, text=found.text.translate(CONTROLS))
 
 
-def _decoded(data: bytes) -> str:
+def _as_told(data: bytes, filename: str, encoding: str) -> Decoded:
+    chosen = encodings.known(encoding)
+    if chosen is None:
+        raise errors.InvalidInput(
+            f"There is no encoding {encoding[:40]!r} to choose: use one of {', '.join(encodings.CHOICES)}."
+        )
+    try:
+        return Decoded(data.decode(chosen), chosen)
+    except UnicodeDecodeError:
+        raise errors.UnreadableFile(f"{filename} is not in the encoding {chosen}: choose another one.") from None
+
+
+def _decoded(data: bytes) -> Decoded:
     for bom, encoding in _BOMS:
         if data.startswith(bom):
-            return data[len(bom) :].decode(encoding, "replace")
+            return Decoded(data[len(bom) :].decode(encoding, "replace"), encoding)
     even, odd = data[:4096:2].count(0), data[1:4096:2].count(0)
     if max(even, odd) > len(data[:4096]) // 20 and min(even, odd) <= max(even, odd) // 20:
-        return data.decode("utf-16-le" if odd > even else "utf-16-be", "replace")
+        wide = "utf-16-le" if odd > even else "utf-16-be"
+        return Decoded(data.decode(wide, "replace"), wide)
     try:
-        return data.decode("utf-8")
+        return Decoded(data.decode("utf-8"), "utf-8")
     except UnicodeDecodeError:
-        return data.decode(_code_page(data), "replace")
-
-
-def _code_page(data: bytes) -> str:
-    """The encoding of 8-bit text, judged by the lines that have non-ASCII bytes."""
-    telling = b"\n".join(line[:1000] for line in data[: 4 << 20].splitlines() if not line.isascii())[:20_000]
-    matches = charset_normalizer.from_bytes(telling, cp_isolation=_WINDOWS)
-    best = matches.best() or charset_normalizer.from_bytes(telling).best()
-    if best is None or "cp1252" in best.could_be_from_charset:
-        return "cp1252"
-    as_good = (m for m in matches if m.chaos <= best.chaos and m.coherence >= best.coherence)
-    return "cp1252" if any(match.encoding == "cp1252" for match in as_good) else best.encoding
+        guess = encodings.guess(data)
+        return Decoded(data.decode(guess.encoding, "replace"), guess.encoding, guess.sure)
 
 
 def text_rows(text: str, filename: str, most: int | None = None) -> list[Row]:

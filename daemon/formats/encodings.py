@@ -1,7 +1,8 @@
 """8-bit text → its likeliest encoding, judged by the words that it makes, and whether anything else is as likely.
 
-A list of names is too short for statistics. But what is read in a wrong encoding has signs within words, capitals behind
-small letters, words of two scripts, or ideographs that nobody uses; each costs points, and the cheapest reading wins.
+A list of names is too short for statistics. But what is read in a wrong encoding has signs within words, capitals
+behind small letters, words of two scripts, or ideographs that nobody uses; each costs points, and the cheapest reading
+wins.
 """
 
 from __future__ import annotations

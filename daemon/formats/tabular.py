@@ -55,7 +55,8 @@ class Row:
 class Sheet:
     """What is seen of a sheet, or all of a file that has none: title "". hidden_*: rows and columns with something in
     them that are hidden or filtered out, and are left out; visible: whether the sheet itself is; unsolved: the first
-    cell with a formula without a result, as a program writes it that does not calculate; "" for none."""
+    cell with a formula without a result, as a program writes it that does not calculate; "" for none. encoding: of a
+    text, the one that it was read in; encoding_sure: whether that is more than a guess."""
 
     title: str
     rows: list[Row]
@@ -63,6 +64,8 @@ class Sheet:
     hidden_columns: int = 0
     visible: bool = True
     unsolved: str = ""
+    encoding: str | None = None
+    encoding_sure: bool = True
 
 
 def clean(text: str) -> str:

@@ -24,6 +24,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from daemon import errors
+from daemon.formats import template_faults
 
 MAX_TEXT = 65_536
 """Longest message, in UTF-16 units as WhatsApp counts (an emoji is two)."""
@@ -160,10 +161,10 @@ def compile(text: str) -> Template:
         return Template(text, frozenset(), None)
     try:
         tree = _ENVIRONMENT.parse(text)
-        names = _checked(tree)
+        names = _checked(tree, text)
         body = _ENVIRONMENT.from_string(_Joins().visit(tree))
     except jinja2.TemplateSyntaxError as error:
-        raise errors.TemplateError(f"Line {error.lineno} of the message: {_explained(error.message or '')}") from None
+        raise _unreadable(text, error.lineno, error.message or "") from None
     except (RecursionError, SyntaxError, MemoryError, ValueError, OverflowError):
         raise errors.TemplateError("The message's placeholders are too deeply nested: simplify them.") from None
     return Template(text, frozenset(names), partial(_filled, body))
@@ -238,8 +239,8 @@ def _rendered(template: Template, fields: Mapping[str, str], number: str, limit:
             text = template._body(context)
         except errors.TemplateError as error:
             return "", _Wrong(str(error))
-        except (jinja2.TemplateError, TypeError, ValueError, IndexError) as error:
-            return "", _Wrong(f"The message cannot be filled in: {_sentence(str(error))}")
+        except (jinja2.TemplateError, TypeError, ValueError, IndexError):
+            return "", _Wrong("The message cannot be filled in with these fields: simplify its placeholders.")
     if holes:
         names = ", ".join(sorted(holes))
         reason = f"The fields {names} are missing." if len(holes) > 1 else f"The field {names} is missing."
@@ -304,13 +305,15 @@ class _Joins(NodeTransformer):
         return nodes.Filter(first, _CONCAT, others, [], None, None, lineno=node.lineno)
 
 
-def _checked(tree: nodes.Template) -> set[str]:
+def _checked(tree: nodes.Template, text: str) -> set[str]:
     """The names the tree uses. Raises TemplateError for a node that is not in the allow-list."""
     names = set()
     for count, node in enumerate(_walk(tree), 1):
         if count > _MAX_NODES:
             raise errors.TemplateError("The message has too many placeholders: simplify it.")
         if type(node) not in _ALLOWED or _forbidden(node):
+            if found := template_faults.first(text):
+                raise errors.TemplateError(f"Line {found[0]} of the message: {found[1]}")
             raise errors.TemplateError(
                 f"Line {node.lineno} of the message: {_described(node)} cannot be used; "
                 "only {{ field }}, {{ field | filter }} and {% if field %} can."
@@ -378,20 +381,17 @@ def _described(node: nodes.Node) -> str:
     return _DESCRIPTIONS.get(type(node), f"{type(node).__name__!r}")
 
 
-def _explained(message: str) -> str:
-    """Jinja's error message, reworded for somebody who is writing a message."""
-    if "end of print statement" in message and "end of template" in message:
-        return "a placeholder is opened with {{ but not closed with }}."
-    if "end of statement block" in message and "end of template" in message:
-        return "a tag is opened with {% but not closed with %}."
+def _unreadable(text: str, line: int, message: str) -> errors.TemplateError:
+    """The error for a text that is no template, in words for who writes it. message: Jinja's."""
+    if found := template_faults.first(text):
+        line, wrong = found
+        return errors.TemplateError(f"Line {line} of the message: {wrong}")
     if "needs to be closed is 'if'" in message:
-        return "an {% if %} has no {% endif %}."
-    return _sentence(message)
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()[:300]
-    return text if text.endswith((".", "!", "?")) else text + "."
+        return errors.TemplateError(f"Line {line} of the message: an {{% if %}} has no {{% endif %}}.")
+    return errors.TemplateError(
+        f"Line {line} of the message: a placeholder cannot be read; only {{{{ field }}}}, {{{{ field | filter }}}} and "
+        "{% if field %} can be used."
+    )
 
 
 def _length(text: str) -> int:

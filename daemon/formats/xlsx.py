@@ -8,19 +8,20 @@ import warnings
 import zipfile
 from typing import IO, Any
 
-import openpyxl
+from openpyxl.reader.excel import ExcelReader
 from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
 
 from daemon import errors
 from daemon.formats import number_format, tabular
 from daemon.formats.number_format import Looks
 from daemon.formats.tabular import SAVE_AS, Sheet
-from daemon.formats.xlsx_sheet import SheetReader, Styles
+from daemon.formats.xlsx_sheet import SheetReader, Styles, shared_strings
 
 MAX_UNPACKED = 200 * 1024 * 1024
 MAX_RATIO = 500
 MAX_PARTS = 10_000
 _EAST_ASIAN_DATES = {*range(27, 37), *range(50, 59)}
+SHARED_STRINGS = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
 _COUNTED = {  # what openpyxl makes an object of, and how many of them a part may have
     "sharedStrings.xml": (re.compile(rb"<(?:\w+:)?si[\s/>]"), 2_000_000),
     "styles.xml": (re.compile(rb"<(?:\w+:)?(?:xf|font|fill|border|numFmt|dxf)[\s/>]"), 200_000),
@@ -39,8 +40,10 @@ def sheets(data: bytes, filename: str, most_rows: int | None = None) -> list[She
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they concern styles and extensions, which we do not read
-            book: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-            styles = _styles(book)
+            reading = _WithoutStrings(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+            reading.read()
+            book: Any = reading.wb
+            styles = _styles(book, reading.strings)
             for each in sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible"):
                 with each._get_source() as source:
                     reader = SheetReader(styles, filename)
@@ -60,7 +63,20 @@ def sheets(data: bytes, filename: str, most_rows: int | None = None) -> list[She
     return found
 
 
-def _styles(book: Any) -> Styles:
+class _WithoutStrings(ExcelReader):
+    """openpyxl's, with our own reader of shared strings: an object for each takes ten times as long."""
+
+    strings: list[str]
+
+    def read_strings(self) -> None:
+        self.shared_strings = self.strings = []
+        parts: list[Any] = [each for each in self.package.Override if each.ContentType == SHARED_STRINGS]
+        for part in parts[:1]:
+            with self.archive.open(part.PartName[1:]) as source:
+                self.shared_strings = self.strings = shared_strings(source)
+
+
+def _styles(book: Any, strings: list[str]) -> Styles:
     """How cells look."""
     codes = list(book._number_formats)
     formats = []
@@ -72,11 +88,7 @@ def _styles(book: Any) -> Styles:
             number = 14 if number in _EAST_ASIAN_DATES else number
             formats.append((number, BUILTIN_FORMATS.get(number, "General")))
     locale = number_format.locale_of(codes, book.properties.language or "")
-    return Styles(formats, Looks(locale, book.epoch), _strings(book))
-
-
-def _strings(book: Any) -> list[str]:
-    return list(next((sheet._shared_strings for sheet in book.worksheets), ()))
+    return Styles(formats, Looks(locale, book.epoch), strings)
 
 
 def _check_archive(data: bytes, filename: str) -> None:

@@ -19,6 +19,7 @@ _LAST_ROW = 1_048_576
 _MOST_CELLS = 20_000_000  # also empty ones
 _MOST_PARTS = 200_000  # of a row, which has 16,384 cells at most
 _MOST_MERGED = 1_000_000
+_MOST_TEXT = 200 << 20  # characters of all cells: a long text may stand in many of them, and be there only once
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class SheetReader:
 
     def __init__(self, styles: Styles, filename: str) -> None:
         self._styles, self._filename = styles, filename
-        self._row = self._column = self._cells = 0
+        self._row = self._column = self._cells = self._characters = 0
         self._hidden_columns: set[int] = set()
         self._hidden_rows: set[int] = set()
         self._merged: list[tuple[int, int, int]] = []  # column, first row, last row
@@ -117,6 +118,11 @@ class SheetReader:
                 continue
             seen = not hidden and self._column - 1 not in self._hidden_columns
             text = self._text(each, reference or f"in row {self._row}", seen)
+            self._characters += len(text)
+            if self._characters > _MOST_TEXT:
+                raise errors.UnreadableFile(
+                    f"{self._filename} unpacks to far more than a list of contacts: split it, or use .csv."
+                )
             if text:
                 if self._column > MAX_COLUMNS:
                     return self._row, [*cells, *[text] * (MAX_COLUMNS + 1)]  # `bounded` refuses it
@@ -179,6 +185,22 @@ class SheetReader:
                     raise self._far_outside()
                 row.cells.extend([""] * (column + 1 - len(row.cells)))
                 row.cells[column] = row.cells[column] or text
+
+
+def shared_strings(source: IO[bytes]) -> list[str]:
+    """The texts that cells refer to by their numbers."""
+    found: list[str] = []
+    path: list[Element] = []
+    for event, element in iterparse(source, ("start", "end")):  # noqa: S314 (as above)
+        if event == "start":
+            path.append(element)
+            continue
+        path.pop()
+        if element.tag.endswith("}si"):
+            found.append(_inline(element))
+            element.clear()
+            path[-1].clear()
+    return found
 
 
 def _inline(element: Element) -> str:

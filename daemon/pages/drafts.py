@@ -9,11 +9,12 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.campaigns import drafts, templates
-from daemon.campaigns.draft_content import Changes, ChosenColumns, ChosenNumbers, Content
+from daemon.campaigns.draft_content import Changes, ChosenColumns, ChosenNumbers, Content, Source
 from daemon.campaigns.drafts import Draft, Sheets
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
 from daemon.contacts import file_reading, importer, lists, uploads
+from daemon.formats import encodings
 from daemon.formats.tabular import Row
 from daemon.pages import forms
 from daemon.pages.forms import Posted
@@ -120,13 +121,16 @@ async def take_people(request: web.Request) -> web.StreamResponse:
 
 
 def _people(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
+    source = draft.data.source
     return {
-        "source": draft.data.source,
+        "source": source,
         "lists": lists.lists(),
         "pasted": entered.text("pasted"),
         "chosen_list": (entered or query).text("list"),
         "max_rows": drafts.MAX_ROWS,
         "doubtful": drafts.doubtful_columns(draft),
+        "encodings": encodings.CHOICES,
+        "words": [] if source is None or source.encoding_sure else drafts.encoded_words(draft),
     }
 
 
@@ -137,16 +141,19 @@ async def _read_people(request: web.Request, form: forms.People) -> Sheets:
     elif form.pasted.strip():
         given = file_reading.File(PASTED, form.pasted.encode("utf-8", "ignore"))
     else:
+        if form.encoding:
+            raise errors.InvalidInput("Choose the file again, together with its encoding.")
         return []
-    return await file_reading.sheets(given, request.app[SETTINGS].default_country, drafts.MAX_ROWS)
+    country, encoding = request.app[SETTINGS].default_country, form.encoding or None
+    return await file_reading.sheets(given, country, drafts.MAX_ROWS, encoding)
 
 
 def _take_people(settings: Settings, draft: Draft, form: forms.People, sheets: Sheets, now: int) -> str | None:
     button, base = form.go.what, f"/app/drafts/{draft.id}"
     if form.file is not None:
         taken = drafts.take_sheets(settings, draft, sheets, now, form.file.filename)
-        several = taken.data.source is not None and len(taken.data.source.sheets) > 1
-        return f"{base}/people" if (several or _asks(taken)) and button != "leave" else None
+        stays = _asks(taken) or (taken.data.source is not None and _tells(taken.data.source))
+        return f"{base}/people" if stays and button != "leave" else None
     taken = draft
     if form.pasted.strip():
         taken = drafts.take_sheets(settings, draft, sheets, now)
@@ -161,6 +168,12 @@ def _take_people(settings: Settings, draft: Draft, form: forms.People, sheets: S
     elif _asks(draft) and button != "leave":
         raise errors.InvalidInput("Choose the column that has the phone numbers.")
     return f"{base}/people" if _asks(taken) and button != "leave" else None
+
+
+def _tells(source: Source) -> bool:
+    """Whether there is something to see or to choose about how the file was read."""
+    sheet = source.sheets[source.sheet]
+    return len(source.sheets) > 1 or not source.encoding_sure or bool(sheet.hidden_rows or sheet.hidden_columns)
 
 
 def _asks(draft: Draft) -> bool:

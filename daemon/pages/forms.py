@@ -387,6 +387,7 @@ class People(Step):
     file: File
     pasted: Text
     phone_column: Perhaps
+    encoding: Line
     list: Annotated[int | None, BeforeValidator(lambda values: _number(values) if _text(values) else None)]
     sheet: Perhaps
 

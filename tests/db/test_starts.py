@@ -18,6 +18,7 @@ from daemon.campaigns.drafts import Draft
 from daemon.contacts import lists
 from daemon.contacts.importer import Contact, ContactList
 from daemon.db import clock, connection
+from daemon.formats.tabular import Sheet
 from daemon.models import Answer, Job, KeyScope, Kind, Message
 from daemon.models import Draft as DraftRow
 from tests.support.contacts import pasted
@@ -102,7 +103,7 @@ def test_starts_and_saves_at_once_agree(prepared: Draft, settings: Any) -> None:
     """However they fall: a save that is confirmed is in no campaign that was begun from the text before it."""
     for _ in range(8):
         draft = drafts.begin(
-            secrets.token_hex(16), "test", clock.now_ms(), "Spring", prepared.data, [("", drafts.rows(prepared))]
+            secrets.token_hex(16), "test", clock.now_ms(), "Spring", prepared.data, [Sheet("", drafts.rows(prepared))]
         )
         rehearse(settings, draft, leave_out=False)
         draft = drafts.find(draft.id)

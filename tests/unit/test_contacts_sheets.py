@@ -1,4 +1,4 @@
-"""Workbooks as they are seen: what is hidden, what cells show, merged cells, formulas, and which sheet has the people."""
+"""Workbooks as they are seen: what is hidden, what cells show, merged cells, formulas, which sheet has the people."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def test_doubt_is_asked_and_the_answer_taken(text: str, country: str, columns: l
         read(text, country=country)
     assert columns == asked.value.candidates
     for column in columns:
-        found = importer.read(text.encode(), "list.csv", country, phone_column=column)
+        found = importer.read(text.encode(), "list.csv", country, said=importer.Said(column))
         assert column == found.phone_column or column.startswith("column_")
         assert 6 == found.total
 
@@ -151,8 +151,8 @@ def test_columns_that_fill_each_others_gaps_are_no_doubt(text: str, column: str,
 
 def test_a_draft_names_the_other_column_too() -> None:
     """As the file does; an emergency contact is not offered."""
-    ((_, rows),) = importer.sheets(b"name;Telefon;Handy\nA;030 231250 10;\nB;;0171 3920011\n", "a.csv", "DE", 10)
-    first, second = candidates(rows, Columns(2, ["name", "", ""], 0), Decisions("DE"))
+    (sheet,) = importer.sheets(b"name;Telefon;Handy\nA;030 231250 10;\nB;;0171 3920011\n", "a.csv", "DE", 10)
+    first, second = candidates(sheet.rows, Columns(2, ["name", "", ""], 0), Decisions("DE"))
     assert first.reason.endswith("This row has a number in the column Telefon: move it, or choose that column.")
     assert "+491713920011" == second.number
 
@@ -169,10 +169,10 @@ def test_of_a_persons_several_columns_the_mobile_is_taken() -> None:
     """Exports spread a person's numbers over columns of one title: the first mobile, else the first there is."""
     wanted = ["+447911123451", "+447911123454", "+447911123455", "+447911123456"]
     assert wanted == [each.number for each in read(GOOGLE).contacts]
-    ((_, rows),) = importer.sheets(GOOGLE.encode(), "a.csv", "", 10)
-    found = importer.layout(rows, "")
+    (sheet,) = importer.sheets(GOOGLE.encode(), "a.csv", "", 10)
+    found = importer.layout(sheet.rows, "")
     assert found.phone is not None
-    people = candidates(rows, Columns(found.phone, found.names, found.header), Decisions())
+    people = candidates(sheet.rows, Columns(found.phone, found.names, found.header), Decisions())
     assert wanted == [each.number for each in people]
 
 
@@ -193,8 +193,8 @@ def test_of_a_persons_several_columns_the_mobile_is_taken() -> None:
 def test_each_number_of_a_line_is_a_person(text: str) -> None:
     wanted = ["+12025550101", "+12025550102", "+12025550103"]
     assert wanted == [each.number for each in read(text, "list.txt").contacts]
-    ((_, rows),) = importer.sheets(text.encode(), "What you pasted", "", 10)
-    assert wanted == [each.number for each in candidates(rows, Columns(0, [""]), Decisions())]
+    (sheet,) = importer.sheets(text.encode(), "What you pasted", "", 10)
+    assert wanted == [each.number for each in candidates(sheet.rows, Columns(0, [""]), Decisions())]
 
 
 def test_two_numbers_on_each_line_may_be_one_persons() -> None:

@@ -45,6 +45,8 @@ class Upload(Answer):
     sheet: str | None = Field(description="Of a workbook: the one that was read.")
     hidden_rows: int = Field(description="Rows of it that are hidden or filtered out, and were left out.")
     hidden_columns: int
+    encoding: str | None = Field(description="Of a text: the one that it was read in.")
+    encoding_sure: bool = Field(description="false: a guess; if names are wrong, upload it with `encoding`.")
     preview: list[UploadRow]
 
 
