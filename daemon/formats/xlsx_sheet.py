@@ -120,8 +120,9 @@ class SheetReader:
             text = self._text(each, reference or f"in row {self._row}", seen)
             self._characters += len(text)
             if self._characters > _MOST_TEXT:
+                filename = self._filename
                 raise errors.UnreadableFile(
-                    f"{self._filename} unpacks to far more than a list of contacts: split it, or use .csv."
+                    f"{filename} unpacks to far more than a list of contacts: split it, or use .csv."
                 )
             if text:
                 if self._column > MAX_COLUMNS:

@@ -9,7 +9,7 @@ import pytest
 
 from daemon import errors
 from daemon.contacts import importer
-from daemon.contacts.importer import ContactList
+from daemon.contacts.importer import ContactList, Said
 from tests.support.contacts import ANNA, BEN, CID, numbers_of, refusal
 from tests.support.workbooks import book, saved
 
@@ -17,7 +17,7 @@ PEOPLE = [["name", "phone"], ["Anna", ANNA], ["Ben", BEN], ["Cid", CID]]
 
 
 def read(made: Any, country: str = "", sheet: str | None = None) -> ContactList:
-    return importer.read(saved(made), "list.xlsx", country, sheet=sheet)
+    return importer.read(saved(made), "list.xlsx", country, said=Said(sheet=sheet))
 
 
 # Hidden

@@ -132,7 +132,9 @@ async def test_a_file_that_takes_too_much_memory_is_refused():
     reader = Reader(memory=96 << 20)
     try:
         with pytest.raises(errors.UnreadableFile, match="takes too much memory to read: split it"):
-            await reader.ask("sheets", File("a.csv", b"a,b,c,d,e\n" * 300_000), default_country="", most_rows=10**6)
+            await reader.ask(
+                "sheets", File("a.csv", b"a,b,c,d,e\n" * 300_000), default_country="", most_rows=10**6, encoding=None
+            )
     finally:
         await asyncio.to_thread(reader.stop)
 
@@ -143,8 +145,8 @@ async def test_a_file_that_takes_too_much_work_is_refused():
     data = workbook(b"<row><c><v>1</v></c></row>" * 300_000)
     try:
         with pytest.raises(errors.UnreadableFile, match="takes too long to read: split it"):
-            await reader.ask("contacts", File("a.xlsx", data), default_country="")
-        answer = await reader.ask("contacts", File("a.csv", PEOPLE), default_country="")
+            await reader.ask("contacts", File("a.xlsx", data), default_country="", said={})
+        answer = await reader.ask("contacts", File("a.csv", PEOPLE), default_country="", said={})
         assert 2 == len(answer.contacts)
     finally:
         await asyncio.to_thread(reader.stop)

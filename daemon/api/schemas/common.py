@@ -30,6 +30,7 @@ from daemon.formats import tabular
 MAX_TIME = 253_402_300_799_999  # the end of the year 9999
 _DATE = TypeAdapter(AwareDatetime)
 _NAIVE = TypeAdapter(NaiveDatetime)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _NO_DATE = re.compile(r"[\d.\s+-]*")  # pydantic would read a text of digits as seconds
 
 
@@ -53,6 +54,7 @@ def _instant(value: Any) -> Any:
     if isinstance(value, str) and not _NO_DATE.fullmatch(value):
         with suppress(ValidationError):
             return round(_DATE.validate_python(value).timestamp() * 1000)
+    if isinstance(value, str) and (_DAY.fullmatch(value) or not _NO_DATE.fullmatch(value)):
         with suppress(ValidationError):
             _NAIVE.validate_python(value)
             raise PydanticCustomError(
