@@ -31,6 +31,7 @@ from tests.support.drafting import (
     with_message,
     with_people,
 )
+from tests.support.workbooks import book, saved
 
 # People
 
@@ -80,16 +81,16 @@ async def test_formulas_are_text(member: Client) -> None:
 
 async def test_a_sheet_of_a_workbook_can_be_chosen(member: Client) -> None:
     """With several that have something in them; choosing another one reads its columns anew."""
-    book = openpyxl.Workbook()
-    book.active.title = "Old"
-    book.active.append(["phone", "name"])
-    book.active.append(["+493023125001", "Anna"])
-    other = book.create_sheet("New & <b>good")
+    made = openpyxl.Workbook()
+    made.active.title = "Old"
+    made.active.append(["phone", "name"])
+    made.active.append(["+493023125001", "Anna"])
+    other = made.create_sheet("New & <b>good")
     for row in (["city", "mobile"], ["Berlin", "+4915112345678"], ["Leeds", "+442079460011"]):
         other.append(row)
-    book.create_sheet("Empty")
+    made.create_sheet("Empty")
     data = io.BytesIO()
-    book.save(data)
+    made.save(data)
     base = await begin(member)
     assert f"{base}/people" == await post(member, f"{base}/people", [("file", data.getvalue(), "book.xlsx")], go="next")
     page = await look(member, f"{base}/people")
@@ -288,3 +289,30 @@ async def test_ten_thousand_rows_are_shown_a_page_at_a_time(member: Client) -> N
     page = await look(member, f"{base}/numbers?group=decimal&page=1")
     assert 50 == page.count('<tr id="row-')
     assert len(page.encode()) < 100_000
+
+
+async def test_a_guessed_encoding_is_shown_and_can_be_changed(member: Client) -> None:
+    """The step stays, with the words that show it; the same file with another encoding is right."""
+    data = "name;phone\nZieliński;+48512345678\n".encode("cp1250")
+    base = await begin(member)
+    assert f"{base}/people" == await post(member, f"{base}/people", [("file", data, "list.csv")], go="next")
+    page = await look(member, f"{base}/people")
+    assert "The encoding is a guess (cp1252)" in page and "Zieliñski" in page
+    assert "Choose the file again" in await refused(member, f"{base}/people", 422, encoding="cp1250", go="next")
+    chosen = [("file", data, "list.csv")]
+    assert f"{base}/columns" == await post(member, f"{base}/people", chosen, encoding="cp1250", go="next")
+    await map_columns(member, base)
+    assert ["Zieliński"] == [each.fields["name"] for each in drafts.people(draft_of(base))]
+
+
+async def test_what_is_hidden_in_the_file_is_told(member: Client) -> None:
+    """And the sheet that has the people is chosen, wherever it stands."""
+    made = book([["How to use this list"]], [["name", "phone"], ["Ann", "+447700900101"], ["Bob", "+447700900102"]])
+    made.worksheets[1].row_dimensions[3].hidden = True
+    base = await begin(member)
+    assert f"{base}/people" == await post(member, f"{base}/people", [("file", saved(made), "list.xlsx")], go="next")
+    page = await look(member, f"{base}/people")
+    assert "1 row that is hidden or filtered out in the file is left out." in page
+    assert f"{base}/columns" == await post(member, f"{base}/people", go="next")
+    await map_columns(member, base)
+    assert ["+447700900101"] == [each.number for each in drafts.people(draft_of(base))]

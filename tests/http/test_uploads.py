@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
 from typing import Any
 
 import pytest
+from aiohttp import FormData
 
 from daemon.contacts import file_reading, uploads
 from daemon.http import DB_THREADS, make_app
 from daemon.models import Attachment, Upload
 from tests.http.conftest import KEY, Caller, form
 from tests.support.scripted import until
+from tests.support.workbooks import book, saved
 
 
 async def test_a_contacts_file_is_shown_as_it_was_read(api):
@@ -193,3 +196,40 @@ async def test_all_files_together_have_a_limit(make_settings, database, aiohttp_
     assert (1, 1) == (Attachment.select().count(), Upload.select().count())
     assert 1 == len(list((settings.data_dir / "attachments").iterdir()))
     await api.post("/upload_attachment", data=form(b"x", "z.png"))
+
+
+async def test_what_is_hidden_in_a_workbook_is_told(api):
+    """It is left out; so is the other sheet, and a title says which one was read."""
+    made = book([["How to use this list"]], [["name", "old", "phone"], ["Ann", "+447700900109", "+447700900101"]])
+    sheet = made.worksheets[1]
+    sheet.append(["Bob", "+447700900108", "+447700900102"])
+    sheet.row_dimensions[3].hidden = sheet.column_dimensions["B"].hidden = True
+    found = await api.post("/upload", data=form(saved(made), "list.xlsx"))
+    assert ("Sheet2", 1, 1, None) == tuple(found[key] for key in ("sheet", "hidden_rows", "hidden_columns", "encoding"))
+    assert [("+447700900101", {"name": "Ann"})] == [(each["number"], each["fields"]) for each in found["preview"]]
+
+
+@pytest.mark.parametrize("where", ["query", "before", "after"])
+async def test_an_encoding_that_was_guessed_is_told_and_can_be_given(api, where):
+    """In the query, or in a part of its own before or behind the file."""
+    data = "name;phone\nZieliński;+48512345678\n".encode("cp1250")
+    found = await api.post("/upload", data=form(data, "list.csv"))
+    assert ("cp1252", False) == (found["encoding"], found["encoding_sure"])
+    given = FormData(quote_fields=False)
+    if where == "before":
+        given.add_field("encoding", "windows-1250")
+    given.add_field("file", io.BytesIO(data), filename="list.csv", content_type="application/octet-stream")
+    if where == "after":
+        given.add_field("encoding", "cp1250")
+    again = await api.post("/upload" + ("?encoding=cp1250" if where == "query" else ""), data=given)
+    assert ("cp1250", True) == (again["encoding"], again["encoding_sure"])
+    assert {"name": "Zieliński"} == again["preview"][0]["fields"]
+
+
+async def test_an_encoding_that_is_none_is_refused(api):
+    """With those that there are; and several sheets with people are asked about."""
+    refused = await api.post("/upload?encoding=klingon", None, 422, data=form(b"+447700900101", "list.csv"))
+    assert "cp1252" in refused["detail"]
+    made = saved(book([["phone"], ["+447700900101"]], [["phone"], ["+447700900102"]]))
+    assert "say which one" in (await api.post("/upload", None, 422, data=form(made, "list.xlsx")))["detail"]
+    assert 1 == (await api.post("/upload?sheet=Sheet2", data=form(made, "list.xlsx")))["unique"]
