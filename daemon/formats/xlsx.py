@@ -123,10 +123,11 @@ def _check_parts(parts: list[zipfile.ZipInfo], filename: str) -> None:
 
 def _refuse_many(file: IO[bytes], what: re.Pattern[bytes], most: int, filename: str) -> None:
     """Raise UnreadableFile at the first thing above the limit."""
-    count, before = 0, b""
+    count, rest = 0, b""
     while chunk := file.read(1 << 20):
-        count += len(what.findall(before + chunk))
-        before = chunk[-1:] if chunk.endswith(b"<") else b""
+        whole, mark, cut = (rest + chunk).rpartition(b"<")  # a tag may go on in the next chunk
+        count += len(what.findall(whole))
+        rest = mark + cut[:64]
         if count > most:
             raise errors.UnreadableFile(
                 f"{filename} has more than {most:,} texts or styles: copy the list to a new workbook, or use .csv."
