@@ -48,6 +48,7 @@ MEDIA_TYPES = {  # ours, because `mimetypes` takes .3gp for audio and knows many
     "oga": "audio/ogg", "opus": "audio/ogg", "wav": "audio/wav",
 }  # fmt: skip
 MAX_NAME = 120
+JOINERS = "\u200c\u200d"  # invisible, but emoji, Persian and Indian words are others without them
 KEEP_PART_MS = 3_600_000  # no upload is without a byte for so long
 
 log = structlog.get_logger()
@@ -304,7 +305,8 @@ def _must_be_there(settings: Settings, row: Attachment) -> None:
 def safe_name(filename: str) -> str:
     """The last part of a client's file name, without what a file system or a log could trip over."""
     name = filename.replace("\\", "/").rsplit("/", 1)[-1]
-    name = "".join(sign for sign in name if sign.isprintable() and sign not in '<>:"|?*').strip(". ")
+    name = "".join(sign for sign in name if sign in JOINERS or (sign.isprintable() and sign not in '<>:"|?*'))
+    name = name.strip(". " + JOINERS)
     if len(name) > MAX_NAME:
         stem, dot, ending = name.rpartition(".")
         name = (stem[: MAX_NAME - len(ending) - 1] + dot + ending) if dot and len(ending) < 12 else name[:MAX_NAME]

@@ -98,13 +98,15 @@ def text_rows(text: str, filename: str, most: int | None = None) -> list[Row]:
     delimiter = delimiter or _delimiter(text)
     if delimiter == '"' or delimiter in "\r\n":
         delimiter = ","
-    swallowed = re.compile(_SWALLOWED.format(re.escape(delimiter)))
+    number = re.compile(_SWALLOWED.format(re.escape(delimiter)))
     comments = filename.lower().endswith(".txt")
 
     def wanted(records: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+        widths: set[int] = set()
         for line, cells in records:
-            if any("\n" in cell and swallowed.search(cell) for cell in cells):
+            if any("\n" in cell and number.search(cell) for cell in cells) and _swallowed(cells, delimiter, widths):
                 raise _unclosed(line + skipped, filename)
+            widths.add(len(cells))
             if not (comments and cells and cells[0].lstrip().startswith("#")):
                 yield line + skipped, cells
 
@@ -171,10 +173,38 @@ def _records(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, 
         line = reader.line_num + 1
 
 
+def _swallowed(cells: list[str], delimiter: str, widths: set[int]) -> bool:
+    """Whether a cell of several lines is the end of one row, whole rows, and the beginning of another, each as wide as
+    others: then a quotation mark was not closed. A note of several lines is not so regular."""
+    for at, cell in enumerate(cells):
+        first, *others = [line.count(delimiter) for line in cell.split("\n")]
+        behind = len(cells) - 1 - at
+        for width in widths if others else ():
+            *between, last = others
+            if first == width - 1 - at and last == width - 1 - behind and set(between) <= {width - 1}:
+                return True
+    return False
+
+
+def _with_doubled_quotes(text: str, delimiter: str) -> str:
+    """The text with `"Anna "Annie" One"` written as CSV has it, where it is clear what the quotation marks are."""
+    edge = re.escape(delimiter)
+    cell = re.compile(rf'(?m)(^|{edge})( ?)"([^\r\n]{{1,1000}}?)"(?= ?(?:{edge}|\r|$))')
+    opens = re.compile(rf'{edge} ?"')
+
+    def doubled(found: re.Match[str]) -> str:
+        inner = found[3].replace('""', '"')
+        if '"' not in inner or opens.search(inner):
+            return found[0]
+        return found[1] + found[2] + '"' + inner.replace('"', '""') + '"'
+
+    return cell.sub(doubled, text)
+
+
 def _lenient(text: str, delimiter: str, filename: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
     line = 0
     try:
-        for line, cells in _records(text, delimiter, strict=False):
+        for line, cells in _records(_with_doubled_quotes(text, delimiter), delimiter, strict=False):
             if any("\n" in cell or "\r" in cell for cell in cells):
                 raise _unclosed(line + skipped, filename)
             yield line, cells

@@ -136,8 +136,8 @@ def _number(value: int | float, section: str, looks: Looks) -> str:
     if any(token["exponent"] for token in places) or "/" in section:  # fractions, too
         return plain(value)
     bare = all(token["digits"] or not _literal(token).strip() for token in tokens)
-    if bare and abs(value) >= LONG and float(value).is_integer():
-        return plain(value)
+    if bare and value >= LONG and float(value).is_integer():
+        return plain(value).rjust(sum(token["digits"].partition(".")[0].count("0") for token in places), "0")
     mark = "".join(_literal(each) for each in tokens)
     exact = Decimal(str(value)) * (100 ** mark.count("%")) / (1000 ** len(places[-1]["scale"] or ""))
     pattern = "".join(token["digits"] for token in places)

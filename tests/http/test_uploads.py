@@ -109,6 +109,11 @@ async def test_an_attachment_is_kept_by_id(api, settings, filename, kind):
         ("x" * 300 + ".pdf", "x" * 116 + ".pdf"),
         ("ท" * 100 + ".pdf", "ท" * 45 + ".pdf"),
         ("🎁" * 60, "🎁" * 35),
+        ("👨\u200d👩\u200d👧 Familie.pdf", "👨\u200d👩\u200d👧 Familie.pdf"),
+        ("می\u200cخواهم.pdf", "می\u200cخواهم.pdf"),
+        ("क्\u200dष.pdf", "क्\u200dष.pdf"),
+        ("a\u202egpj.exe", "agpj.exe"),
+        ("\u200d", "file"),
         ("." + "é" * 100, "é" * 70),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import openpyxl
@@ -22,4 +24,13 @@ def book(*sheets: list[list[Any]]) -> Any:
 def saved(made: Any) -> bytes:
     file = io.BytesIO()
     made.save(file)
+    return file.getvalue()
+
+
+def rezipped(data: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
+    """A workbook with some of its parts changed."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            target.writestr(name, change(name, source.read(name)))
     return file.getvalue()

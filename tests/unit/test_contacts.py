@@ -159,6 +159,35 @@ def test_an_unclosed_quote_swallows_nobody(text: str) -> None:
     assert "Line 3 of list.csv has a quotation mark that is not closed" in refusal(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'name,note,phone\nAnn,"order: 1234567, 7654321\nthanks",{ANNA}\nBob,ok,{BEN}\n',
+        f'name;note;phone\nAnn;"Rückruf:\n030 231250 10; ab 9 Uhr";{ANNA}\nBob;ok;{BEN}\n',
+        f'note;phone\n"call 030 231250 10;\n030 231250 11";{ANNA}\nok;{BEN}\n',
+        f'phone,note\n{ANNA},"a, b, c\n+49 30 231250, 7654321,\nd"\n{BEN},ok\n',
+    ],
+)
+def test_a_note_of_several_lines_may_hold_numbers(text: str) -> None:
+    """It is no row that was swallowed: its lines are not as wide as rows are."""
+    found = read(text)
+    assert [ANNA, BEN] == numbers_of(found)
+    assert "\n" in found.contacts[0].fields["note"] and "ok" == found.contacts[1].fields["note"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ('"Anna "Annie" One"', 'Anna "Annie" One'),
+        ('"Anna ""Annie"" "One""', 'Anna "Annie" "One"'),
+        ('"5" nail"', '5" nail'),
+    ],
+)
+def test_quotation_marks_within_a_cell_stay(cell: str, name: str) -> None:
+    """Also where a program did not double them."""
+    assert name == read(f"name,phone\n{cell},{ANNA}\nBob,{BEN}\n").contacts[0].fields["name"]
+
+
 def test_ragged_rows_and_trailing_delimiters() -> None:
     """Short rows get empty fields, long ones a numbered column, empty columns at the end vanish."""
     found = read(f"Name;Phone;City;;;\nAnna;{ANNA};;;;\nBen;{BEN}\nCid;{CID};Rome;x;;\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from daemon import errors
 from daemon.contacts import importer
 from daemon.contacts.importer import ContactList
+from tests.support.workbooks import rezipped, saved
 
 ANNA, BEN = "+4915123456789", "+919876543210"
 
@@ -26,20 +26,6 @@ def workbook(*sheets: list[list[Any]]) -> bytes:
         for row in rows:
             sheet.append(row)
     return saved(book)
-
-
-def saved(book: Any) -> bytes:
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()
-
-
-def rezipped(data: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in source.namelist():
-            target.writestr(name, change(name, source.read(name)))
-    return file.getvalue()
 
 
 def read(data: bytes, filename: str = "list.xlsx", country: str = "") -> ContactList:

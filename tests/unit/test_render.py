@@ -117,7 +117,7 @@ def test_missing_and_empty_fields_are_errors_that_name_them() -> None:
         ("{% if age > '18' %}x{% endif %}", 1, "comparison"),
         ("{% if age == 18 %}x{% endif %}", 1, "quotes"),
         ("{{ self }}", 1, "'self'"),
-        ("{{ }}", 1, "expression"),
+        ("{{ }}", 1, "empty"),
         ("{{ name if name }}", 1, "else"),
     ],
 )
