@@ -126,6 +126,8 @@ class Hold(StrEnum):
     UNREACHABLE = "unreachable"  #: the page itself does not load
     FAILURES = "failures"  #: too many messages in a row failed for the same reason
     CANARY = "canary"  #: the message to oneself did not arrive as it was written
+    CHECKPOINT = "checkpoint"  #: WhatsApp wants a security check, which needs a person at the browser
+    LANGUAGE = "language"  #: the page is not in English, though it was asked for
 
 
 class Kind(StrEnum):

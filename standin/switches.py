@@ -13,7 +13,9 @@ DEFAULTS: dict[str, Any] = {
     "labels": True,  # whether buttons and ticks have labels for screen readers, or only their icons
     "locale": "en",  # en or pt
     "missing": [],  # parts left out: attach menu logout send composer search newchat tabs title rows ticks list caption
-    "file_input": "created",  # created (on click) or persistent
+    "file_input": "created",  # created (on click), persistent, or menu (they live in the open menu)
+    "send_slot": "voice",  # without text: voice (a microphone), or disabled (Send, which cannot be clicked)
+    "cookie_decides": False,  # whether the language cookie wins over `locale`
     "composer_lines": "mixed",  # mixed: <br> when typed, <p> when pasted; br: always <br>; p: always <p>
     "attach_menu": "menuitem",  # menuitem: entries with role and label; plain: <li role=button> without, as once
     "title_marks": False,  # U+202A..U+202C around titles that are numbers
@@ -30,6 +32,10 @@ DEFAULTS: dict[str, Any] = {
     "qr_first_ms": 60_000,
     "qr_next_ms": 20_000,
     "qr_refs": 6,
+    "qr_button": "inside",  # of an expired code, its button: inside [data-ref], or beside it
+    "boot_stuck": False,  # the served page stays as it is until it is loaded anew
+    "too_many": False,  # WhatsApp allows no attempt to link
+    "passkey": None,  # after a scan, or in place of the code: prompt or step; None: no passkey is asked for
     "link_code_ms": 195_000,
     "link_codes": 6,  # how many are shown one after the other before they expire
     "auto_scan_ms": None,
@@ -43,7 +49,9 @@ DEFAULTS: dict[str, Any] = {
     "anchor_works": True,
     "search_works": True,
     "rows_ms": 50,  # None: the messages of a chat are never painted
-    "notice": True,  # a new chat shows that it is encrypted (row: in a row as messages have), else nothing
+    # a new chat shows that it is encrypted, else nothing. row: in a row as messages have; bare: in one without test ids
+    "notice": True,
+    "notices": [],  # words of further ones, in rows below the messages, under ids that the next page does not know
     "names": {},  # number: saved name
     "archived": [],  # numbers whose chats are in no list, even when somebody writes in them
     "group_names": [],
@@ -61,6 +69,9 @@ DEFAULTS: dict[str, Any] = {
     # abnormal states
     "promo_dialog": False,
     "unknown_dialog": None,
+    "whats_new": None,  # None, close (it has an X), or only (nothing but Continue)
+    "checkpoint": None,  # a security check over the chats: prompt, step, words (no ids), captcha
+    "sticky": False,  # what fills the screen stays until the page is loaded anew
     "update_modal": False,
     "conflict": False,
     "offline": False,
@@ -79,7 +90,9 @@ CHOICES: dict[str, set[str]] = {
     "build": {"now", "older"},
     "locale": {"en", "pt"},
     "spinner": {"role", "element", "label", "icon", "testid"},
-    "file_input": {"created", "persistent"},
+    "file_input": {"created", "persistent", "menu"},
+    "send_slot": {"voice", "disabled"},
+    "qr_button": {"inside", "beside"},
     "composer_lines": {"mixed", "br", "p"},
     "attach_menu": {"menuitem", "plain"},
     "invalid_text": {"new", "old"},

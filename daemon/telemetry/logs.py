@@ -149,6 +149,8 @@ EVENTS: dict[str, str] = {
     "page.update_accepted": "WhatsApp Web asked to be reloaded for its update",
     "page.window_taken": "WhatsApp was moved back to this window from another one (elapsed_ms)",
     "page.reloaded": "the page did not load or showed nothing, and is reloaded",
+    "page.looked_anew": "what the page shows has lasted: it is loaded anew to see whether it is over (state, hold)",
+    "page.foreign": "the page is not in English: English is asked for, and it is loaded anew (language)",
     "page.not_reloaded": "the page could not be loaded anew (reason)",
     "account.bar_seen": "WhatsApp says that the account may not start chats (reason)",
     "chat.opened": "the right chat is open (way, proof, elapsed_ms)",

@@ -2,6 +2,7 @@
 
 import { dialog } from "./dialogs.js";
 import { icon } from "./icons.js";
+import { passkeyScreen } from "./landing.js";
 import { h } from "./util.js";
 import { post, setSwitch, state, violation } from "./world.js";
 
@@ -70,6 +71,7 @@ export function banners() {
   return parts;
 }
 
+const pressed = (event) => event.target.closest("button") && void violation("checkpoint.clicked");
 const open = {};
 
 function keep(name, wanted, show) {
@@ -87,6 +89,20 @@ export function surprises(main) {
     { label: "Not now", onclick: () => setSwitch("promo_dialog", false) }, { label: "Turn on", main: true, onclick: () => setSwitch("promo_dialog", false) },
   ], { title: "Turn on background sync" }));
   keep("unknown", main && s.unknown_dialog !== null, () => dialog(s.unknown_dialog, [{ label: "Continue", main: true, onclick: () => setSwitch("unknown_dialog", null) }]));
+  keep("news", main && s.whats_new !== null, () => {
+    const gone = () => setSwitch("whats_new", null);
+    const close = dialog("Chat themes, polls with pictures, and more.", [{ label: "Continue", main: true, onclick: gone }], { title: "What's new on WhatsApp Web" });
+    if (s.whats_new === "close") document.querySelector(".dialog:last-of-type")?.prepend(h("button", { "aria-label": "Close", onclick: () => { close(); gone(); } }, icon("ic-close")));
+    return close;
+  });
+  keep("checkpoint", main && s.checkpoint !== null, () => {
+    const what = s.checkpoint === "captcha" ? h("div", { "data-testid": "captcha-challenge" }, "Choose all pictures with a bridge", h("button", { onclick: pressed }, "Continue"))
+      : passkeyScreen(s.checkpoint === "words" ? "prompt" : s.checkpoint, s.checkpoint !== "words");
+    what.addEventListener("click", pressed);
+    const node = h("div", { class: "backdrop" }, h("div", { role: "dialog", "aria-modal": "true", class: "dialog" }, what));
+    document.getElementById("app").append(node);
+    return () => node.remove();
+  });
   keep("update", main && s.update_modal === true, () => dialog("WhatsApp will refresh in 1 min", [
     { label: "Refresh now", main: true, onclick: async () => { await setSwitch("update_modal", false); location.reload(); } },
   ], { title: "A new version of WhatsApp is available." }));

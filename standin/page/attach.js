@@ -6,7 +6,7 @@ import { icon } from "./icons.js";
 import { send } from "./outgoing.js";
 import { h, sizeText } from "./util.js";
 import { w } from "./words.js";
-import { gen, has, older, report, said, state } from "./world.js";
+import { gen, has, older, report, said, state, testid } from "./world.js";
 
 const MAX_CAPTION = 1024;
 const MAX_FILES = 30;
@@ -55,15 +55,18 @@ export function attachButton(onfiles) {
       if (holder.querySelector(".menu")) return close();
       if (!has("menu")) return undefined;
       const full = state.switches.attach_menu === "menuitem";
+      const living = state.switches.file_input === "menu";
       const rows = ENTRIES.map((entry) => h("li", {
-        role: full ? "menuitem" : "button", tabindex: "0", "aria-label": full ? label(entry) : null, onclick: () => {
+        role: full ? "menuitem" : "button", tabindex: "0", "data-testid": ["media", "document"].includes(entry) ? testid(`mi-attach-${entry}`) : null, "aria-label": full ? label(entry) : null, onclick: () => {
           close();
+          if (living) return; // its input is gone with the menu
           const kept = document.querySelector(".file-inputs")?.children[KEPT.indexOf(entry)];
           if (kept) kept.click();
           else if (entry in ACCEPT) choose(entry, onfiles);
         },
       }, full ? h("span", { class: "dot" }) : h("span", { "aria-hidden": "true" }, icon("plus-rounded")), h("span", {}, label(entry))));
-      return void holder.append(h("div", { role: "application", class: "menu" }, h("ul", full ? { role: "menu" } : {}, rows)));
+      const inputs = living ? KEPT.map((via) => input(via, (files) => { close(); onfiles(files, via); })) : [];
+      return void holder.append(h("div", { role: "application", class: "menu" }, h("ul", full ? { role: "menu" } : {}, rows), inputs));
     },
   }, icon("plus-rounded"));
   holder.append(button);

@@ -7,7 +7,7 @@ import { forgetAll, keepChats, keepToken, token } from "./session.js";
 import { h, sleep } from "./util.js";
 import { connect, on, PAGE, post, report, state } from "./world.js";
 
-const app = document.getElementById("app");
+const app = h("div", { id: "app" }); // takes the place of the served page
 const BUILD = ["generation", "locale", "missing", "file_input", "title_marks", "virtualize", "history_page", "names", "search_works", "build", "labels"];
 const FOOTER = ["restricted", "monthly_cap"];
 let landing = null;
@@ -75,10 +75,11 @@ function differ(before, names) {
 
 // Switches were thrown while the page is open.
 function follow(before) {
-  document.documentElement.lang = state.switches.locale;
+  speak();
   hangIfAsked();
-  landing?.offline();
+  landing?.follow();
   if (!ready) return;
+  if (state.switches.sticky && state.screen !== "MAIN") return;
   const full = fullScreen();
   if (full ? full.name !== state.screen || differ(before, ["temp_ban"]) : state.screen !== "MAIN") return showMain();
   if (full) return;
@@ -88,12 +89,22 @@ function follow(before) {
   surprises(true);
 }
 
+const begin = () => document.getElementById("wa_web_initial_startup")?.replaceWith(app);
+
+// The language cookie, where it decides.
+function speak() {
+  const asked = /(?:^|; )wa_web_lang_pref=(\w+)/.exec(document.cookie)?.[1];
+  if (asked && state.switches.cookie_decides) state.switches.locale = asked;
+  document.documentElement.lang = state.switches.locale;
+}
+
 async function boot() {
   listenForAnchors();
   stayHere();
   void report("page.loaded", { path: location.pathname });
   await connect();
-  if (navigator.userAgent.includes("HeadlessChrome")) return app.replaceChildren(h("div", { class: "fullscreen" }, h("h1", {}, "WhatsApp works with Google Chrome 100+")));
+  speak();
+  if (navigator.userAgent.includes("HeadlessChrome")) return begin(), app.replaceChildren(h("div", { class: "fullscreen" }, h("h1", {}, "WhatsApp works with Google Chrome 100+")));
   hangIfAsked();
   state.token = await token();
   on("switches", follow);
@@ -101,6 +112,7 @@ async function boot() {
   on("reload", () => location.reload());
   on("logout", () => { if (state.token) void leave(); });
   on("linked", async ({ token: granted }) => {
+    if (landing && state.switches.passkey) await landing.passkey();
     landing?.stop();
     landing = null;
     await remember(granted);
@@ -108,6 +120,8 @@ async function boot() {
   });
   takeMutex(PAGE, () => { if (ready) showMain(); });
   await sleep(state.switches.boot_ms);
+  if (state.switches.boot_stuck) return;
+  begin();
   const { linked, token: granted } = await post("boot", { token: state.token });
   if (!linked) {
     if (state.token) return leave();

@@ -23,7 +23,8 @@ export function composer(chat, title, onfiles) {
   const closed = closedText(chat);
   if (closed) {
     const details = h("button", {}, state.switches.restricted ? "Show details" : "See details");
-    return { node: h("footer", { class: "footer closed" }, h("span", {}, closed), details), editor: null, dispose() {} };
+    const name = state.switches.restricted ? testid("reachout-timelock-compose-bar") : null;
+    return { node: h("footer", { class: "footer closed", "data-testid": name }, h("span", {}, closed), details), editor: null, dispose() {} };
   }
   const slot = h("div", { class: "slot" });
   let reported = null;
@@ -41,13 +42,15 @@ export function composer(chat, title, onfiles) {
     const kind = editor.text.trim() ? "send" : "voice";
     if (slot.dataset.kind === kind) return;
     slot.dataset.kind = kind;
-    if (kind === "voice") {
+    if (kind === "voice" && state.switches.send_slot === "disabled") {
+      slot.replaceChildren(h("button", { disabled: true, "aria-disabled": "true", "aria-label": w("send"), "data-testid": testid("compose-btn-send") }, icon("wds-ic-send-filled")));
+    } else if (kind === "voice") {
       slot.replaceChildren(h("button", {
         "aria-label": w("voice"), "data-tab": "11", onclick: () => violation("voice.clicked", chat.number),
       }, icon("mic-outlined")));
     } else if (has("send")) {
       slot.replaceChildren(h(older() ? "div" : "button", {
-        role: older() ? "button" : null, "aria-label": said(w("send")), "data-tab": "11", onclick: () => submit("click"),
+        role: older() ? "button" : null, "aria-label": said(w("send")), "data-tab": "11", "data-testid": testid("compose-btn-send"), onclick: () => submit("click"),
       },
         icon("wds-ic-send-filled", { nameC: "ic-send-filled" })));
     } else slot.replaceChildren();

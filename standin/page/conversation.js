@@ -131,9 +131,7 @@ export class Conversation {
     if (!this.notice && state.switches.notice) {
       const words = h("span", {}, w("encrypted"));
       // as a row it looks like a message from outside, under an id that the next page does not know
-      const inside = state.switches.notice === "row" ? h("div", { "data-id": hex(20), "data-testid": testid("conv-msg-notice") },
-        h("div", { "data-testid": testid("system_message") }, h("div", { "data-testid": "msg-notification-container" }, words))) : words;
-      this.notice = h("div", { class: "day" }, inside);
+      this.notice = h("div", { class: "day" }, ["row", "bare"].includes(state.switches.notice) ? this.noticeRow(words) : words);
       this.list.prepend(this.notice);
     }
     if (!this.day && this.messages.length) {
@@ -152,6 +150,15 @@ export class Conversation {
       }
       before = node;
     });
+    this.extra ??= state.switches.notices.map((text) => this.noticeRow(h("span", {}, text)));
+    this.list.append(...this.extra);
+  }
+
+  // A notice in a row as messages have; bare: told apart by nothing but what it lacks.
+  noticeRow(words) {
+    const bare = state.switches.notice === "bare";
+    return h("div", { "data-id": hex(20), "data-testid": bare ? null : testid("conv-msg-notice") },
+      h("div", { "data-testid": bare ? null : testid("system_message") }, h("div", { "data-testid": bare ? null : "msg-notification-container" }, words)));
   }
 
   // What turns while older rows are on their way, as builds have it.

@@ -22,9 +22,9 @@ const SHAPES = {
   "wds-ic-send-filled": "send", "ic-send-filled": "send", "mic-outlined": "mic", "plus-rounded": "plus",
   "msg-time": "clock", "msg-check": "check", "msg-dblcheck": "double", "message-fail": "fail",
   "ic-chatlist-clock": "clock", "status-check": "check", "status-dblcheck": "double",
-  "wds-ic-pending": "clock", "wds-ic-delivered": "check", "wds-ic-read": "double", "wds-ic-error": "fail",
+  "wds-ic-status-pending": "clock", "wds-ic-delivered": "check", "wds-ic-read": "double", "wds-ic-error": "fail",
   "new-chat-outline": "chat", "more-refreshed": "more", "search-refreshed-thin": "search", "document-refreshed": "file",
-  back: "tail", x: "fail", "alert-computer": "alert", "alert-update": "alert", "tail-out": "tail", "tail-in": "tail",
+  back: "tail", x: "fail", "ic-close": "fail", "alert-computer": "alert", "alert-update": "alert", "tail-out": "tail", "tail-in": "tail",
 };
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -16,10 +16,38 @@ export class Landing {
       h("h1", {}, "Scan to log in"),
       h("ol", {}, h("li", {}, "Open WhatsApp on your phone"), h("li", {}, "Tap Linked devices, then Link device"), h("li", {}, "Scan the QR code to confirm")),
       h("div", { role: "button", tabindex: "0", class: "link", "data-testid": older() ? "link_device_qr_phone_number_link" : "link-device-qrcode-alt-linking-hint", onclick: () => this.phone() }, "Log in with phone number"));
+    if (state.switches.too_many) setTimeout(() => this.tooMany());
     this.node = h("div", { class: "landing" },
       params.has("post_logout") ? h("div", { class: "banner", role: "alert" }, "You have been logged out. To log back in, you will need to verify your phone number.") : null,
       h("div", { class: "card two" }, this.text, this.right));
     void this.cycle();
+  }
+
+  follow() {
+    this.offline();
+    if (state.switches.too_many && !this.refused) this.tooMany();
+    this.passed?.();
+  }
+
+  tooMany() {
+    this.refused = true;
+    this.live = false;
+    this.stopped = true; // the QR codes
+    this.away(h("div", {}, h("h1", {}, "Too many attempts"), h("p", {}, "There were too many attempts to link a device. Please try again later.")));
+  }
+
+  // WhatsApp asks for a passkey; resolves when the switch says that it was given.
+  async passkey() {
+    this.live = false;
+    this.stopped = true;
+    const draw = () => this.node.replaceChildren(passkeyScreen(state.switches.passkey));
+    for (;;) {
+      if (!state.switches.passkey) return;
+      draw();
+      void report("passkey.shown", { step: state.switches.passkey });
+      await new Promise((done) => { this.passed = done; });
+      this.passed = null;
+    }
   }
 
   stop() {
@@ -36,8 +64,12 @@ export class Landing {
     if (this.stopped) return;
     this.live = false;
     void report("qr.idle");
-    const button = h(older() ? "div" : "button", { role: older() ? "button" : null, class: "qr-reload", onclick: () => { button.remove(); void this.cycle(); } }, h("div", {}, "Click to reload QR code"));
-    this.box.append(button);
+    const beside = state.switches.qr_button === "beside"; // the payload stays, and is stale
+    const button = h(older() ? "div" : "button", {
+      role: older() ? "button" : null, class: "qr-reload", "data-testid": beside ? "link_device_qr_expired_refresh_button" : null,
+      onclick: () => { button.remove(); void this.cycle(); },
+    }, h("div", {}, beside ? "Select to renew" : "Click to reload QR code"));
+    (beside ? this.right : this.box).append(button);
   }
 
   async show(n) {
@@ -105,6 +137,8 @@ export class Landing {
 
   // The code changes by itself a few times; then it has expired, and a click makes another one.
   async codes(number) {
+    if (state.switches.too_many) return this.tooMany();
+    if (state.switches.passkey) return this.passkey();
     const place = h("div", { class: "codes" });
     this.away(h("div", { class: "phone", "data-testid": testid("link-device-phone-number-code-view") }, h("h1", {}, "Enter code on phone"),
       h("p", {}, `Linking WhatsApp account +${number}`), place,
@@ -123,6 +157,17 @@ export class Landing {
     if (state.switches.generation === "C") place.replaceChildren(h("div", { class: "code" }, "Code expired"), h("button", { class: "main", onclick: again }, h("div", {}, "Click to generate new code")));
     else dialog("Code expired", [{ label: "Generate new code", main: true, testid: "popup-controls-ok", onclick: again }]);
   }
+}
+
+// What asks for a passkey, in its steps; also shown as a dialog in the middle of a session.
+export function passkeyScreen(step, marked = true) {
+  const id = (name) => (marked ? name : null);
+  const body = step === "prompt"
+    ? [h("p", {}, "Quick security check with Passkey"), h("button", { class: "main", "data-testid": id("shortcake_passkey_continue_button") }, h("div", {}, "Continue"))]
+    : [h("p", {}, "Waiting for your phone")];
+  return h("div", { class: "card", "data-testid": id("shortcake_passkey_screen") },
+    h("div", { "data-testid": id("shortcake_passkey_prompt_card") }, body),
+    h("button", { "data-testid": id("shortcake_cancel_button") }, h("div", {}, "Log out of WhatsApp Web")));
 }
 
 export function loading() {

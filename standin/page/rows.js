@@ -90,7 +90,7 @@ export function tick(message, inList = false) {
     ? ["ic-chatlist-clock", "status-check", "status-dblcheck", "status-dblcheck"][ack]
     : ["msg-time", "msg-check", "msg-dblcheck", "msg-dblcheck"][ack];
   // generation C names them one step too high: "delivered" is one tick
-  const nameC = ["wds-ic-pending", "wds-ic-delivered", "wds-ic-read", "wds-ic-read"][ack];
+  const nameC = ["wds-ic-status-pending", "wds-ic-delivered", "wds-ic-read", "wds-ic-read"][ack];
   const node = icon(nameB, { nameC, label, color: ack === 3 ? BLUE : GREY });
   if (gen() === "B" && ack === 3) node.classList.add("x1q15gih");
   return node;

@@ -173,11 +173,8 @@ def test_in_another_language(driving: Driving, standin: StandIn) -> None:
     """The badge is told by its number where its words are strange."""
     number = a_number()
     driving.set(locale="pt")
-    driving.reload()
     standin.incoming(number, "oi")
     assert 1 == the(driving, shown(number)).count
-    driving.set(locale="en")
-    driving.reload()
 
 
 @ONCE

@@ -10,7 +10,7 @@ import structlog
 
 from daemon import errors
 from daemon.states import AccountState
-from daemon.transports.browser import screens
+from daemon.transports.browser import patience, screens
 from daemon.transports.protocol import Health
 from tests.support.driving import Driving
 
@@ -88,10 +88,15 @@ def test_the_code_changes_and_an_expired_one_is_renewed(driving: Driving) -> Non
 
 
 def test_a_code_that_nobody_enters_gives_way_to_the_qr_code(driving: Driving, monkeypatch: Any) -> None:
-    """WhatsApp is not asked for codes for ever."""
+    """WhatsApp is not asked for codes for ever; while they change, the page is left alone."""
+    driving.set(link_code_ms=300, link_codes=2)
     driving.run(driving.transport.link(OURS))
-    code_of(driving)
+    first = code_of(driving)
     monkeypatch.setattr(screens, "LINK_S", 0.0)
+    monkeypatch.setattr(patience, "LINKING_S", 1.5)
+    driving.standin.forget()
+    code_of(driving, first)
+    driving.standin.wait("code.expired")
 
     driving.until(AccountState.NEEDS_LINK, lambda health: health.qr is not None and health.link_code is None)
 

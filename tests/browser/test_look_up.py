@@ -112,9 +112,23 @@ def test_what_is_ours_behind_our_last_one_is_new(driving: Driving, standin: Stan
     assert (Finding.SENT, sent) == (look.finding, look.receipt)
 
 
-def test_a_notice_is_no_message(driving: Driving) -> None:
-    """Its id is another one after a reload, so no mark is made of it; and nobody wrote it."""
-    driving.set(notice="row")
+@pytest.mark.parametrize(
+    ("notice", "notices"),
+    [
+        ("row", []),
+        ("bare", []),
+        ("row", ["Your security code with Kim changed. Tap to learn more."]),
+        (
+            "bare",
+            ["Disappearing messages are on. New messages will disappear from this chat 7 days after they're sent."],
+        ),
+        ("bare", ["This business uses a secure service from Meta.", "You started using a new device."]),
+    ],
+    ids=["encrypted", "no test ids", "security code", "disappearing", "two more"],
+)
+def test_a_notice_is_no_message(driving: Driving, notice: str, notices: list[str]) -> None:
+    """Its id is another one after a reload, so no mark is made of it; nobody wrote it; and the page has not changed."""
+    driving.set(notice=notice, notices=notices)
     driving.reload()
     message = Outgoing(a_number(), "first contact")
 
@@ -125,7 +139,7 @@ def test_a_notice_is_no_message(driving: Driving) -> None:
     driving.reload()
     sent = found(driving, message, mark)
 
-    assert (None, None) == (mark.last_own, mark.last if driving.quick["generation"] == "C" else None)
+    assert (None, None) == (mark.last_own, mark.last)
     assert [Finding.ABSENT, Finding.SENT] == [absent, sent]
 
 

@@ -29,7 +29,7 @@ def sent(file: Attachment) -> tuple[str, str, str]:
 
 
 @pytest.mark.parametrize("kind", [Kind.PHOTO, Kind.VIDEO, Kind.DOCUMENT])
-@pytest.mark.parametrize("inputs", ["created", "persistent"])
+@pytest.mark.parametrize("inputs", ["created", "persistent", "menu"])
 def test_a_file_with_a_caption(driving: Driving, standin: StandIn, tmp_path: Path, kind: Kind, inputs: str) -> None:
     """The bytes, the name and the caption arrive by the way that belongs to the kind; never as a sticker."""
     driving.set(file_input=inputs)

@@ -16,14 +16,15 @@ def look(**shown: Any) -> Look:
     """A page that shows nothing, but for `shown`."""
     nothing = Look(
         url="https://web.whatsapp.com/", error_page=None, born=1.0, online=True, splash=False, progress=False,
-        main=False, qr=None, qr_reload=False, qr_screen=False, link_code=None, link_entry=False, link_expired=False,
-        offline_icon=False, dialogs=[], said=[], duration=None, cap_used=None, preview=False, chat=None, text="",
+        percent=None, lang="en", main=False, qr=None, qr_reload=False, qr_screen=False, link_code=None,
+        link_entry=False, link_expired=False, passkey=None, offline_icon=False, dialogs=[], said=[], duration=None,
+        cap_used=None, preview=False, chat=None, text="",
     )  # fmt: skip
     return Look(**(nothing | shown))  # type: ignore[typeddict-item]
 
 
-def dialog(text: str, *, waiting: bool = False) -> Dialog:
-    return Dialog(text=text, buttons=["OK"], waiting=waiting, invalid=False, number=None)
+def dialog(text: str, *, waiting: bool = False, guarded: bool = False) -> Dialog:
+    return Dialog(text=text, buttons=["OK"], waiting=waiting, invalid=False, number=None, guarded=guarded)
 
 
 def seen(
@@ -60,8 +61,20 @@ def seen(
         (ACCOUNT, seen(cap_used=(30, 30)), AccountState.HELD, Hold.MONTHLY_CAP, None),
         (ACCOUNT, seen("restricted", dialogs=[dialog("?")]), AccountState.HELD, Hold.RESTRICTED, None),
         (ACCOUNT, seen(dialogs=[dialog("?")]), AccountState.HELD, Hold.UNKNOWN_DIALOG, None),
-        (PARTS, seen(bar=Hold.RESTRICTED, changed=("send",)), AccountState.HELD, Hold.RESTRICTED, None),
-        (PARTS, seen("update_banner", changed=("send",)), AccountState.HELD, Hold.PAGE_CHANGED, Heal.NEW_BUILD),
+        (START, seen("too_many", qr_screen=True), AccountState.NEEDS_LINK, None, None),
+        (START, seen("too_many", link_entry=True), AccountState.NEEDS_LINK, None, None),
+        (START, seen(passkey="prompt shortcake_passkey_screen", qr="q"), AccountState.NEEDS_LINK, None, None),
+        (START, seen("passkey", qr_screen=True), AccountState.NEEDS_LINK, None, None),
+        (START, seen("passkey", qr="q"), AccountState.NEEDS_LINK, None, Heal.RENEW_QR),  # of it there is only talk
+        (ACCOUNT, seen(passkey="step shortcake_passkey_screen"), AccountState.HELD, Hold.CHECKPOINT, None),
+        (ACCOUNT, seen("passkey", dialogs=[dialog("?")]), AccountState.HELD, Hold.CHECKPOINT, None),
+        (ACCOUNT, seen("checkpoint", dialogs=[dialog("?")]), AccountState.HELD, Hold.CHECKPOINT, None),
+        (ACCOUNT, seen("restricted", dialogs=[dialog("?", guarded=True)]), AccountState.HELD, Hold.CHECKPOINT, None),
+        (ACCOUNT, seen(lang="pt-BR"), AccountState.HELD, Hold.LANGUAGE, None),
+        (ACCOUNT, seen("restricted", lang="ar"), AccountState.HELD, Hold.LANGUAGE, None),
+        (ACCOUNT, seen(lang="de", dialogs=[dialog("?")]), AccountState.HELD, Hold.LANGUAGE, None),
+        (PARTS, seen(bar=Hold.RESTRICTED, changed=("send",)), AccountState.HELD, Hold.RESTRICTED, Heal.PROBE),
+        (PARTS, seen("update_banner", changed=("send",)), AccountState.HELD, Hold.PAGE_CHANGED, None),
         (PARTS, seen("update_banner"), AccountState.READY, None, Heal.ACCEPT_UPDATE),
         (PARTS, seen(), AccountState.READY, None, None),
     ],
@@ -79,6 +92,10 @@ def test_what_counts(rules: list[Rule], what: Seen, state: AccountState, hold: H
         (ANYWHERE, seen()),
         (ANYWHERE, seen("reconnecting")),  # before the chats that is how it loads
         (ACCOUNT, seen(cap_used=(29, 30))),
+        (ACCOUNT, seen("passkey", "checkpoint")),  # words somewhere, and no dialog
+        (ACCOUNT, seen(lang="en-US")),
+        (ACCOUNT, seen(lang="EN")),
+        (ACCOUNT, seen(lang="")),  # it does not say
         (ACCOUNT, seen(dialogs=[dialog("Starting chat", waiting=True)])),
     ],
 )
@@ -116,3 +133,37 @@ def test_a_credential_that_has_expired_is_not_shown() -> None:
 
     assert expired and expired.health.link_code is None
     assert reload and reload.health.qr is None
+
+
+@pytest.mark.parametrize(
+    ("rules", "what", "linking"),
+    [
+        (START, seen(qr="payload"), "QR payload"),
+        (START, seen(qr="payload", qr_reload=True), "QR None"),
+        (START, seen(qr_screen=True), None),  # nothing to scan yet
+        (START, seen(link_entry=True), "code None"),
+        (START, seen(link_code="ABCD1234"), "code ABCD1234"),
+        (START, seen(passkey="prompt"), "passkey prompt"),
+        (START, seen(passkey="step 12"), "passkey step 12"),
+        (START, seen("too_many"), "too many attempts"),
+        (START, seen(progress=True), None),
+        (ACCOUNT, seen(passkey="prompt shortcake_passkey_screen"), None),  # nobody is at it yet
+        (ACCOUNT, seen(passkey="step 12"), "passkey step 12"),
+    ],
+)
+def test_who_may_be_linking(rules: list[Rule], what: Seen, linking: str | None) -> None:
+    """What they have come to is told apart from what comes next: while it changes, the page is left alone."""
+    verdict = first(rules, what)
+
+    assert verdict and linking == verdict.linking
+
+
+@pytest.mark.parametrize(
+    ("rules", "what"), [(START, seen(passkey="prompt")), (ACCOUNT, seen(passkey="prompt")), (START, seen("passkey"))]
+)
+def test_a_passkey_is_called_by_its_name(rules: list[Rule], what: Seen) -> None:
+    """With what the person does about it."""
+    verdict = first(rules, what)
+
+    assert verdict and verdict.health.detail
+    assert "passkey" in verdict.health.detail and "docs/install.md" in verdict.health.detail

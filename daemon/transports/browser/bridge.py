@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 HERE = Path(__file__).parent
 CTRL, SHIFT = 2, 8  #: as the DevTools protocol counts them
+LANGUAGE_COOKIE, YEAR_S = "wa_web_lang_pref", 31_536_000
 #: The files of js/ in the order in which they are one script: "use strict" is in the first, what starts it in the last.
 SCRIPTS = (
     *("dom", "text", "screen", "dialogs", "rows", "side", "chat", "composer"),
@@ -84,7 +85,12 @@ class Surface:
         self._hits: dict[str, int] = {}
 
     def open(self, path: str = "/") -> None:
-        """Load WhatsApp; returns at once."""
+        """Load WhatsApp, in English; returns at once."""
+        with contextlib.suppress(WebDriverException):  # a page that does not come in English says so
+            expires = int(time.time()) + YEAR_S
+            self._driver.execute_cdp_cmd(
+                "Network.setCookie", {"name": LANGUAGE_COOKIE, "value": "en", "url": self.url, "expires": expires}
+            )
         with contextlib.suppress(TimeoutException):
             self._driver.get(self.url + path)
 

@@ -15,6 +15,7 @@ import structlog
 
 from daemon import errors
 from daemon.states import E164
+from daemon.transports.browser import screen_rules
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface, mask
 from daemon.transports.browser.screens import Screens
 
@@ -84,6 +85,7 @@ class Linking:
                 continue
             if look["main"]:
                 raise errors.AccountUnready("The account is linked already: log it out first.")
+            self._refuse("passkey" if look["passkey"] else "too_many" if "too_many" in look["said"] else "")
             if (look["link_code"] or look["link_entry"] or look["link_expired"]) and not reloaded:
                 self._surface.open()
                 reloaded = True
@@ -93,7 +95,15 @@ class Linking:
                 raise errors.AccountUnready("WhatsApp Web does not show its QR code now: try again in a minute.")
             time.sleep(0.1)
 
+    def _refuse(self, why: str) -> None:
+        """Say why WhatsApp links nobody now. The page stays: a person may go on with it."""
+        if why == "passkey":
+            raise errors.AccountUnready(screen_rules.PASSKEY)
+        if why == "too_many":
+            raise errors.AccountUnready(screen_rules.TOO_MANY)
+
     def _need(self, answer: dict[str, str]) -> None:
+        self._refuse(answer.get("why", ""))
         if "why" in answer:
             log.warning("page.part_missing", name=answer["why"], group="link")
             self._surface.open()

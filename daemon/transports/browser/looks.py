@@ -6,13 +6,15 @@ from typing import Any, TypedDict
 
 
 class Dialog(TypedDict):
-    """A dialog over the page. waiting: it goes by itself. invalid: it refuses a number, which is `number`."""
+    """A dialog over the page. waiting: it goes by itself. invalid: it refuses a number, which is `number`. guarded: it
+    has parts of WhatsApp's check of who links or uses this device, so it is never clicked away."""
 
     text: str
     buttons: list[str]
     waiting: bool
     invalid: bool
     number: str | None
+    guarded: bool
 
 
 class Look(TypedDict):
@@ -24,6 +26,8 @@ class Look(TypedDict):
     online: bool
     splash: bool
     progress: bool
+    percent: float | None  # how far it says that it has come
+    lang: str  # of the page, as a tag like "en"; "" where it does not say
     main: bool  # the chats are there
     qr: str | None
     qr_reload: bool
@@ -31,6 +35,7 @@ class Look(TypedDict):
     link_code: str | None
     link_entry: bool
     link_expired: bool
+    passkey: str | None  # which step of the check by passkey is on the screen
     offline_icon: bool
     dialogs: list[Dialog]
     said: list[str]  # names of the texts in selectors.toml that the page says

@@ -6,7 +6,7 @@ Nothing here touches the page: what may heal it is named in the verdict, and don
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from daemon.states import AccountState, Hold
@@ -15,6 +15,7 @@ from daemon.transports.browser.looks import Dialog, Look
 from daemon.transports.protocol import Health
 
 UNKNOWN_SCREEN_S = 60.0  #: how long the page may show nothing we know
+PROMPT = "prompt"  #: the step of the check by passkey that waits for a person's click
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,22 @@ class Heal(Enum):
     TAKE_WINDOW = auto()
     RENEW_QR = auto()
     RENEW_CODE = auto()
-    NEW_BUILD = auto()  # load the page anew in the hope of a build that we know
+    PROBE = auto()  # see whether the chat that could not be written in can be
     ACCEPT_UPDATE = auto()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """known: false while the page shows nothing that we know."""
+    """What is not over in its time is looked at anew by a reload, see `patience`.
+
+    known: false while the page shows nothing that we know. linking: where somebody may be linking on this page, what
+    shows how far they are: it is left alone while that changes.
+    """
 
     health: Health
     heal: Heal | None = None
     known: bool = True
+    linking: str | None = None
 
 
 Rule = tuple[Callable[[Seen], bool], Callable[[Seen], Verdict]]
@@ -130,18 +136,41 @@ ANYWHERE: list[Rule] = [
     ),
 ]
 
+PASSKEY = (
+    "WhatsApp wants a passkey before it links this device. That works only in a browser that a person sees, with the "
+    "phone nearby: see docs/install.md, Linking with a passkey."
+)
+TOO_MANY = "WhatsApp allows no more attempts to link for now: wait a few hours, then try once more."
+CHECKPOINT = (
+    "WhatsApp wants a security check (a passkey) before this device goes on. That works only in a browser that a "
+    "person sees, with the phone nearby: see docs/install.md, Linking with a passkey."
+)
+
 # -- before, or instead of, the chats ----------------------------------------------------------------------------------
 
 
 def _linking(seen: Seen) -> Verdict:
     code = None if seen.look["link_expired"] else seen.look["link_code"]
-    return Verdict(Health(AccountState.NEEDS_LINK, link_code=code), Heal.RENEW_CODE)
+    return Verdict(Health(AccountState.NEEDS_LINK, link_code=code), Heal.RENEW_CODE, linking=f"code {code}")
 
 
 def _needs_link(seen: Seen) -> Verdict:
     detail = "WhatsApp logged this device out: link it again." if seen.says("logged_out") else None
     qr = None if seen.look["qr_reload"] else seen.look["qr"]
-    return Verdict(Health(AccountState.NEEDS_LINK, detail=detail, qr=qr), Heal.RENEW_QR)
+    linking = f"QR {qr}" if seen.look["qr"] or seen.look["qr_reload"] else None  # a page without one is still loading
+    return Verdict(Health(AccountState.NEEDS_LINK, detail=detail, qr=qr), Heal.RENEW_QR, linking=linking)
+
+
+def _asks_passkey(seen: Seen) -> bool:
+    return bool(seen.look["passkey"]) or (seen.says("passkey") and not seen.look["qr"])
+
+
+def _passkey(seen: Seen) -> Verdict:
+    return Verdict(Health(AccountState.NEEDS_LINK, detail=PASSKEY), linking=f"passkey {seen.look['passkey']}")
+
+
+def _too_many(seen: Seen) -> Verdict:
+    return Verdict(Health(AccountState.NEEDS_LINK, detail=TOO_MANY), linking="too many attempts")
 
 
 def _stands(name: str) -> Callable[[Seen], bool]:
@@ -161,6 +190,8 @@ def _unknown(seen: Seen) -> Verdict:
 
 
 START: list[Rule] = [
+    (lambda seen: seen.says("too_many"), _too_many),
+    (_asks_passkey, _passkey),
     (lambda seen: bool(seen.look["link_code"] or seen.look["link_entry"] or seen.look["link_expired"]), _linking),
     (lambda seen: bool(seen.look["qr"] or seen.look["qr_screen"] or seen.look["qr_reload"]), _needs_link),
     (
@@ -206,7 +237,31 @@ def _dialog(seen: Seen) -> Verdict:
 
 def _changed(seen: Seen) -> Verdict:
     detail = f"WhatsApp Web has changed; not found: {', '.join(seen.changed)}."
-    return Verdict(Health(AccountState.HELD, Hold.PAGE_CHANGED, detail=detail), Heal.NEW_BUILD)
+    return Verdict(Health(AccountState.HELD, Hold.PAGE_CHANGED, detail=detail))
+
+
+def _barred(seen: Seen) -> Verdict:
+    return replace(_no_new_chats(seen.bar or Hold.RESTRICTED), heal=Heal.PROBE)
+
+
+def _checkpoint(seen: Seen) -> Verdict:
+    """While it waits for a person's first click a reload does no harm; later it would end what they do."""
+    step = seen.look["passkey"]
+    linking = None if step is None or step.startswith(PROMPT) else f"passkey {step}"
+    return Verdict(Health(AccountState.HELD, Hold.CHECKPOINT, detail=CHECKPOINT), linking=linking)
+
+
+def _foreign(seen: Seen) -> Verdict:
+    detail = (
+        f"WhatsApp Web comes in another language ({seen.look['lang'][:12]}), and sending relies on its English words: "
+        "choose English in its settings (Settings, then Language)."
+    )
+    return Verdict(Health(AccountState.HELD, Hold.LANGUAGE, detail=detail))
+
+
+def is_foreign(look: Look) -> bool:
+    """Whether the page says that it is not in English."""
+    return bool(look["lang"]) and look["lang"].lower().split("-")[0] != "en"
 
 
 def _ready(seen: Seen) -> Verdict:
@@ -218,6 +273,15 @@ def _ready(seen: Seen) -> Verdict:
 
 #: What the page says of the account, by one look.
 ACCOUNT: list[Rule] = [
+    (
+        lambda seen: (
+            seen.look["passkey"] is not None
+            or any(dialog["guarded"] for dialog in seen.look["dialogs"])
+            or (seen.unknown_dialog is not None and seen.says("passkey", "checkpoint"))
+        ),
+        _checkpoint,
+    ),
+    (lambda seen: is_foreign(seen.look), _foreign),
     (_monthly_cap, lambda seen: _no_new_chats(Hold.MONTHLY_CAP, seen.until)),
     (
         lambda seen: seen.says("restricted") and seen.says("new_chats_only"),
@@ -234,7 +298,7 @@ ACCOUNT: list[Rule] = [
 
 #: Where it says nothing: what is known of its chats and parts, which may take more than a look.
 PARTS: list[Rule] = [
-    (lambda seen: seen.bar is not None, lambda seen: _no_new_chats(seen.bar or Hold.RESTRICTED)),
+    (lambda seen: seen.bar is not None, _barred),
     (lambda seen: bool(seen.changed), _changed),
     (lambda seen: True, _ready),
 ]

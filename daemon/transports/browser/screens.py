@@ -14,6 +14,7 @@ from daemon.states import AccountState, Hold
 from daemon.transports.browser import screen_rules
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface
 from daemon.transports.browser.looks import Dialog, Look
+from daemon.transports.browser.patience import Ends, Patience
 from daemon.transports.browser.screen_rules import Heal, Seen, Verdict, first, judge
 from daemon.transports.protocol import Health
 
@@ -21,13 +22,14 @@ log = structlog.get_logger()
 
 LINK = "https://web.whatsapp.com/send?phone="  #: the form the app's click listener knows, whatever serves the page
 CONFLICT_S = 30.0  #: how long another window may keep WhatsApp before we take it back: a person may be at it
-CONFLICT_MAX_S = 900.0
+CONFLICT_MAX_S = 240.0
 RECONNECT_S = 10.0  #: between two clicks on "Reconnect"
 RELOAD_S, RELOAD_MAX_S = 5.0, 120.0  #: between two reloads of a page that does not come
 UPDATE_S = 3600.0  #: between two refreshes for an update
-CHANGED_S, CHANGED_MAX_S = 600.0, 3600.0  #: between two reloads in the hope of a build that we know
-LINK_S = 900.0  #: how long a code that was asked for is renewed when it has expired; then the QR code comes back
-PROBE_S, PROBE_MAX_S = 30.0, 900.0  #: between two looks whether a new chat may be started again
+LINK_S = 900.0  #: how long a code that was asked for is renewed when it has expired
+PROBE_S, PROBE_MAX_S = 30.0, 120.0  #: between two looks whether a new chat may be started again
+ANEW_S = 60.0  #: how long a page that is loaded anew, to see whether a hold is over, may take to show it
+ENGLISH = 2  #: so many pages are asked for in English before the account holds
 OPEN_MS = 8_000  #: how long a chat may take to open before another way is tried
 
 
@@ -42,10 +44,10 @@ class Since:
     next: dict[str, float] = field(default_factory=dict)
     wait: dict[str, float] = field(default_factory=dict)
 
-    def may(self, what: str, first: float, most: float, *, at_once: bool = True) -> bool:
-        """True at most every `first` seconds, doubling up to `most`; not the first time unless `at_once`."""
+    def may(self, what: str, first: float, most: float) -> bool:
+        """True at most every `first` seconds, doubling up to `most`."""
         now = time.monotonic()
-        if now < self.next.setdefault(what, 0.0 if at_once else now + first):
+        if now < self.next.get(what, 0.0):
             return False
         wait = self.wait.get(what, first)
         self.next[what], self.wait[what] = now + wait, min(wait * 2, most)
@@ -95,10 +97,16 @@ class Screens:
         self._checked = False
         self._changed: list[str] = []  # what the self-check misses
         self._changed_in = 0.0  # and in which life of the page
+        self._patience, self._ends = Patience(), Ends()
+        self._looked_past: tuple[Health, float] | None = None  # the hold that the page was loaded anew for, and when
+        self._asked_english = 0
+        self._asked_in = 0.0  # the last life of the page that was asked
 
     def look(self, operation: Operation, *, idle: bool) -> tuple[Health, Look]:
         """Look, heal what can be healed, look again. idle: nothing is in hand, so the page may be reloaded."""
         look = self._surface.observe()
+        if idle and self._ask_english(look):
+            return Health(AccountState.LOADING), look
         for _ in range(4):
             operation.check()
             if not self.dismiss(look["dialogs"], idle=idle):
@@ -110,14 +118,37 @@ class Screens:
             time.sleep(0.4)
             look = self._surface.observe()
             health = self._judge(look, idle=idle)
-        return health, look
+        return self.not_yet_over(health), look
+
+    def _ask_english(self, look: Look) -> bool:
+        """Load a page that is not in English anew, asking for it; ENGLISH times, before anybody has begun on it."""
+        if not screen_rules.is_foreign(look):
+            self._asked_english = 0 if look["lang"] else self._asked_english
+            return False
+        if self._asked_english >= ENGLISH or look["born"] == self._asked_in:
+            return False
+        self._asked_english += 1
+        self._asked_in = look["born"]
+        log.warning("page.foreign", language=look["lang"][:12])
+        self._surface.open()
+        return True
+
+    def not_yet_over(self, health: Health) -> Health:
+        """While the page comes anew to show whether a hold is over, it is not: nobody is told of a change."""
+        if self._looked_past is None:
+            return health
+        held, since = self._looked_past
+        if health.state is AccountState.LOADING and time.monotonic() - since < ANEW_S:
+            return replace(held, known_chats=False)
+        self._looked_past = None
+        return health
 
     def dismiss(self, dialogs: list[Dialog], *, idle: bool) -> bool:
         """Put away one dialog that needs no person. True when something was clicked."""
         for dialog in dialogs:
             if dialog["invalid"]:
                 return bool(self._surface.ask("acceptDialog", text=self._surface.text["invalid_number"]))
-            if dialog["waiting"] or _is_state(self._surface.text, dialog["text"]):
+            if dialog["waiting"] or dialog["guarded"] or _is_state(self._surface.text, dialog["text"]):
                 continue
             for entry in self._surface.dismiss:
                 if not re.search(entry["text"], dialog["text"], re.I):
@@ -133,8 +164,7 @@ class Screens:
 
     def _judge(self, look: Look, *, idle: bool) -> Health:
         """What the look means for the account; what may heal it is done."""
-        seconds = seconds_of(look["duration"] or "")
-        seen = Seen(look, until=int((time.time() + seconds) * 1000) if seconds else None)
+        seen = Seen(look, until=self._ends.until(look, seconds_of(look["duration"] or ""), _now_ms()))
         verdict = first(screen_rules.ANYWHERE, seen)
         if verdict is None or verdict.heal is Heal.RECONNECT:
             self.since.conflict = None
@@ -166,9 +196,7 @@ class Screens:
             verdict = judge(
                 screen_rules.PARTS, replace(seen, bar=self._bar.hold if self._bar else None, changed=self._changed)
             )
-        if verdict.health.state is AccountState.READY:
-            self.since.over("new_build")
-        elif idle and (dialog := seen.unknown_dialog) and verdict.health.hold is Hold.UNKNOWN_DIALOG:
+        if idle and (dialog := seen.unknown_dialog) and verdict.health.hold is Hold.UNKNOWN_DIALOG:
             log.warning("page.dialog_unknown", buttons=len(dialog["buttons"]))
         return verdict
 
@@ -200,13 +228,21 @@ class Screens:
                 self._renew_code(look)
             case Heal.RECONNECT if idle and self.since.may("reconnect", RECONNECT_S, 8 * RECONNECT_S):
                 self._surface.ask("click", name="reconnect")
-            case Heal.NEW_BUILD if idle and self.since.may("new_build", CHANGED_S, CHANGED_MAX_S, at_once=False):
-                self._surface.open()
             case Heal.ACCEPT_UPDATE if idle and self.since.may("update", UPDATE_S, UPDATE_S):
                 log.info("page.update_accepted")
                 self._surface.open()
                 return Health(AccountState.LOADING)
+        if idle and self._patience.is_over(verdict, look, time.monotonic(), _now_ms()):
+            return self._look_anew(verdict.health)
         return verdict.health
+
+    def _look_anew(self, health: Health) -> Health:
+        """Load the page anew, to see whether this is over."""
+        log.info("page.looked_anew", state=health.state, hold=health.hold)
+        if health.hold:
+            self._looked_past = health, time.monotonic()
+        self._surface.open()
+        return replace(health, known_chats=False)
 
     def _renew_qr(self, look: Look) -> None:
         if look["qr_reload"] and self.since.may("qr_reload", 2.0, 30.0):
@@ -216,13 +252,12 @@ class Screens:
             self.since.over("qr_reload")
 
     def _renew_code(self, look: Look) -> None:
-        """The code of a linking expires. Where nobody is at it any more, the QR code comes back."""
+        """The code of a linking expires. It is renewed while who asked for it may still be at it."""
         began = self.since.linking
-        if began is None or time.monotonic() - began > LINK_S:
-            self.since.linking = None
-            self._reload_later()
-        elif not look["link_expired"]:
+        if not look["link_expired"]:
             self.since.over("link_code")
+        elif began is None or time.monotonic() - began > LINK_S:
+            self.since.linking = None
         elif self.since.may("link_code", 2.0, 30.0):
             self._surface.ask("click", name="link_renew")
             log.info("page.code_renewed")
@@ -231,7 +266,9 @@ class Screens:
         """Another window has WhatsApp; after a while we take it back."""
         since, now = self.since, time.monotonic()
         since.conflict = since.conflict or now
-        if now - since.conflict >= since.conflict_wait and self._surface.ask("click", name="use_here"):
+        if now - since.conflict >= since.conflict_wait:
+            if not self._surface.ask("click", name="use_here"):
+                self._surface.open()  # the newest page has it
             log.info("page.window_taken", elapsed_ms=int((now - since.conflict) * 1000))
             since.conflict = None
             since.conflict_wait = min(since.conflict_wait * 2, CONFLICT_MAX_S)
@@ -293,6 +330,10 @@ class Screens:
     def barred(self, digits: str) -> bool:
         """Whether that was the chat of `digits`."""
         return self._bar is not None and self._bar.digits == digits
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def beginning(dialog: Dialog) -> str:

@@ -25,7 +25,8 @@ const inputFor = (kind) => [...document.querySelectorAll("input[type=file]")].fi
 const OUTSIDE_MENU = "#side, #pane-side, header, [data-id], [role=row]";
 const MENU = "[role=menu], [role=application]";
 
-// Open the attach menu, choose the entry of `kind` and return the file input that belongs to it.
+// Open the attach menu and return the file input of `kind`. In some builds it lives in the open menu: it is taken then as
+// it is, since a click on the entry closes the menu and takes it away. In others that click makes it.
 async function chooseInput({ kind, wait_ms }) {
   guardInputs();
   const known = new Set(document.querySelectorAll("input[type=file]"));
@@ -34,6 +35,8 @@ async function chooseInput({ kind, wait_ms }) {
   const label = rx(S.menu[kind]);
   const named = (name) => !!name && label.test(clean(name).trim());
   const offered = () => {
+    const known = S.find[`menu_${kind}`] && one(`menu_${kind}`);
+    if (known) return known;
     for (const choice of S.find.menu_entry) {
       for (const el of matches(choice, document)) {
         if (!visible(el) || el.closest(OUTSIDE_MENU) || el.closest(lists())) continue;
@@ -49,11 +52,15 @@ async function chooseInput({ kind, wait_ms }) {
   // click has put it away. Two clicks without an entry leave it as it was.
   let entry = offered();
   entry = entry?.closest(MENU) ? entry : null;
+  if (entry) known.clear(); // what is there may have come with the menu
   for (const ms of [3000, 1000]) {
     if (entry) break;
     attach.click();
     entry = await until(offered, ms);
   }
+  const inMenu = () => [...document.querySelectorAll("input[type=file]")].findLast((input) => !known.has(input) && accepts(input, kind));
+  const there = entry ? await until(inMenu, 60) : inMenu();
+  if (there) return { input: there, multiple: there.multiple };
   if (!entry) return { why: "entry" };
   entry.click();
   const input = await until(() => {

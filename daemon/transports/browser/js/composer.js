@@ -18,7 +18,7 @@ function bar() {
   const skip = (el) => el.matches(ROWS) || el.matches(lists()) || !visible(el) || above(el);
   const text = words(main, skip);
   if (says("monthly_cap", text)) return "monthly_cap";
-  if (says("restricted", text)) return "restricted";
+  if (one("restricted_bar", { root: main }) || says("restricted", text)) return "restricted";
   return says("blocked", text) ? "blocked" : null;
 }
 

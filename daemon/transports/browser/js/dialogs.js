@@ -8,10 +8,13 @@ function dialogs() {
       const text = theirs(words(el).replace(/\s*\n\s*/g, "\n").trim(), [...own, ...chatName()]).trim();
       const buttons = all("dialog_buttons", { root: el }).map((button) => clean(button.textContent || button.ariaLabel || "").trim());
       const waiting = says("starting_chat", text) && !buttons.some((label) => /^ok$/i.test(label));
-      return { el, text, buttons, waiting };
+      const guarded = ["passkey", "checkpoint"].some((name) => el.matches(selectorOf(name)) || !!one(name, { root: el, hidden: true }));
+      return { el, text, buttons, waiting, guarded };
     })
     .filter((dialog) => dialog.text || dialog.buttons.length);
 }
+
+const selectorOf = (name) => S.find[name].filter((choice) => typeof choice === "string").join(", ");
 
 // The number that a dialog names, as digits; null when it names none.
 function numberIn(text) {
@@ -19,7 +22,7 @@ function numberIn(text) {
   return found ? digitsOf(found[0]) : null;
 }
 
-const shown = (dialog) => ({ text: dialog.text, buttons: dialog.buttons, waiting: dialog.waiting, invalid: says("invalid_number", dialog.text), number: numberIn(dialog.text) });
+const shown = (dialog) => ({ text: dialog.text, buttons: dialog.buttons, waiting: dialog.waiting, invalid: says("invalid_number", dialog.text), number: numberIn(dialog.text), guarded: dialog.guarded });
 
 // Click the button with one of `labels` (regexes) in the first dialog whose text matches `text`.
 function clickInDialog({ text, labels }) {

@@ -38,7 +38,6 @@ function all(name, { root = document, ok = null, hidden = false } = {}) {
 }
 
 const one = (name, options) => all(name, options)[0] ?? null;
-const matchesText = (name) => S.find[name].some((choice) => typeof choice !== "string" && matches(choice, document).some(visible));
 
 function clickFirst(name, options) {
   const el = one(name, options);

@@ -133,11 +133,9 @@ function storedChats() {
 
 /* -- what stands in a chat ----------------------------------------------------------------------------- */
 
-// Whose a row is that cannot be told is taken for theirs. Notices are nobody's.
-const isNotice = ({ el }) => el.matches(S.row.notice) || !!el.querySelector(S.row.notice);
+// Whose a row is that cannot be told is taken for theirs.
 const saidIn = (messages) =>
   direct(messages)
-    .filter((row) => !isNotice(row))
     .filter((row) => !row.shell && (row.text?.trim() || row.media || row.own))
     .map((row) => ({ key: row.id, own: row.own === true, text: (row.text ?? "").trim() }));
 

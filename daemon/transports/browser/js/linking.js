@@ -25,6 +25,9 @@ async function submitNumber({ digits, wait_ms }) {
   const refusal = () => clean(one("link_error")?.textContent ?? "").trim();
   const found = await until(() => {
     if (linking().link_code) return {};
+    const text = screenText();
+    if (says("too_many", text)) return { why: "too_many" };
+    if (one("passkey") || says("passkey", text)) return { why: "passkey" };
     return refusal() ? { refused: refusal() } : null;
   }, wait_ms);
   return found ?? { why: "link_code" };

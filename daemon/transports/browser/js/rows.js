@@ -6,10 +6,25 @@ function messageId(row) {
   return token ?? raw;
 }
 
-function rowElements() {
+function everyRow() {
   const found = all("row", { hidden: true }).filter((el) => messageId(el));
   return found.filter((el) => !found.some((other) => other !== el && other.contains(el)));
 }
+
+const CLOCK = /\p{Nd}{1,2}\s?[:.h\u066b]\s?\p{Nd}{2}/iu; // every message shows when it was sent
+
+// Whether a row is a notice of the chat (encryption, a security code, messages that disappear): nobody wrote it, and its
+// id may be another one in each life of the page. Where its test ids are missing it is told by all that it lacks.
+function isNotice(row) {
+  const has = (selector) => row.matches(selector) || !!row.querySelector(selector);
+  if (has(S.row.bubble)) return false;
+  if (has(S.row.notice)) return true;
+  if (!row.textContent.trim() || has(S.row.text) || has(S.row.media) || has(S.row.own) || has(S.row.theirs)) return false;
+  return !CLOCK.test(clean(row.textContent)) && !row.querySelector("svg title");
+}
+
+// The rows of messages.
+const rowElements = () => everyRow().filter((row) => !isNotice(row));
 
 function inQuote(el, row) {
   const quote = el.closest(S.row.quoted);
@@ -47,16 +62,19 @@ function ackOf(row) {
     const state = S.ack.icons[el.dataset.icon];
     if (state) return state === "delivered" && isBlue(el) ? "read" : state;
   }
-  for (const el of pick(row, "svg title")) {
-    const state = S.ack.titles[el.textContent.trim()];
-    if (state) return state === "delivered" && isBlue(el.closest("svg")) ? "read" : state;
+  const named = [
+    ...pick(row, "svg title").map((el) => [el.textContent.trim(), el.closest("svg")]),
+    ...pick(row, "[data-testid]").map((el) => [el.dataset.testid, el]),
+  ];
+  for (const [name, el] of named) {
+    const state = S.ack.titles[name];
+    if (state) return state === "delivered" && isBlue(el) ? "read" : state;
   }
   return null;
 }
 
 function isOwn(row, ack) {
   if (ack) return true;
-  if (row.matches(S.row.notice) || row.querySelector(S.row.notice)) return false;
   if (pick(row, S.row.you).length || pick(row, "span").some((el) => !el.childElementCount && !el.closest(S.row.text) && says("you", el.textContent.trim()))) return true;
   if (row.matches(S.row.own) || pick(row, S.row.own).length) return true;
   if (row.matches(S.row.theirs) || pick(row, S.row.theirs).length) return false;
@@ -130,9 +148,9 @@ function fits(message, want) {
   return "no";
 }
 
-// The id of the newest message of anybody. Notices are none: their ids may differ in each life of the page.
+// The id of the newest message of anybody.
 function newestOfAnybody() {
-  const row = rowElements().findLast((each) => !each.matches(S.row.notice) && !each.querySelector(S.row.notice));
+  const row = rowElements().at(-1);
   return row ? messageId(row) : null;
 }
 
@@ -175,8 +193,12 @@ async function settled({ max_ms, quiet_ms, empty_ms, blank_ms = empty_ms, before
 // What can be seen to be missing only in a chat with messages: their ids, or the ticks of ours.
 function lost() {
   const rows = rowElements();
-  const texts = [...document.querySelectorAll("#main .copyable-text, #main .selectable-text, #main [data-testid=selectable-text]")];
-  if (!rows.length) return texts.some((el) => visible(el) && !el.closest("header, footer, [contenteditable]")) ? ["row"] : [];
+  if (!rows.length) {
+    const texts = [...document.querySelectorAll("#main .copyable-text, #main .selectable-text, #main [data-testid=selectable-text]")];
+    const notices = everyRow();
+    const said = (el) => visible(el) && !el.closest(`header, footer, [contenteditable], ${S.row.notice}`) && !notices.some((row) => row.contains(el));
+    return texts.some(said) ? ["row"] : [];
+  }
   const own = rows.slice(-20).map(parse).filter((message) => message.own && !message.shell);
   return own.length && own.every((message) => !message.ack) ? ["tick"] : [];
 }

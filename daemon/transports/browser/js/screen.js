@@ -1,7 +1,7 @@
 // What the page itself says, as opposed to what people write in it, and the look that tells its state.
 
 const ROWS = "#pane-side [role=grid], [role=row], [role=listitem], [role=tablist], #main [data-id], #main header, [contenteditable=true], [contenteditable='']";
-const lists = () => S.find.list.filter((choice) => typeof choice === "string").join(", ");
+const lists = () => selectorOf("list");
 
 let own = []; // names of the files of the message in hand: ours, and never WhatsApp's words
 
@@ -41,6 +41,21 @@ function screenText({ everywhere = false } = {}) {
   return theirs(words(document.body, skip).replace(/[ \t]+/g, " ").replace(/\n\s*/g, "\n").trim());
 }
 
+// Whether the page loads, and how far it says that it has come.
+function progress(text) {
+  const el = one("progress");
+  const told = Number(el?.getAttribute("value") ?? el?.getAttribute("aria-valuenow") ?? /(\d+)\s*%/.exec(text)?.[1] ?? NaN);
+  return { progress: !!el, percent: Number.isNaN(told) ? null : told };
+}
+
+// The check by passkey: "prompt" while it waits for a person's click, then what shows how far it is. Null: there is none.
+function passkey() {
+  const parts = all("passkey");
+  if (!parts.length) return null;
+  const step = one("passkey_continue") ? "prompt" : "step";
+  return [step, ...parts.map((el) => el.dataset.testid || el.id), oneLine(words(parts[0])).slice(0, 200)].join(" ");
+}
+
 function observe() {
   const text = screenText();
   const qr = one("qr");
@@ -54,13 +69,15 @@ function observe() {
     born: performance.timeOrigin,
     online: navigator.onLine,
     splash: !!one("splash"),
-    progress: !!one("progress"),
+    ...progress(text),
+    lang: document.documentElement.lang.trim(),
     main: !!main,
     qr: qr ? qr.getAttribute("data-ref") : null,
-    qr_reload: qr ? !!one("qr_reload", { root: document, ok: (el) => qr.contains(el) }) : !!matchesText("qr_reload"),
+    qr_reload: !!one("qr_reload"),
     qr_screen: !!one("qr_screen") || says("qr_title", text),
     ...linking(),
     link_expired: says("link_expired", text),
+    passkey: passkey(),
     offline_icon: !!one("offline_icon"),
     dialogs: dialogs().map(shown),
     said,

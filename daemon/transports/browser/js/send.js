@@ -7,7 +7,8 @@ const rightTitle = (want) => {
 
 // The one call that sends: look once more at everything, click, and remember which rows were there.
 async function send({ where, want, last_own, ids, text, enter_ok }) {
-  const find = () => (where === "caption" ? previewSend() : one("send"));
+  const enabled = (el) => !el.disabled && el.ariaDisabled !== "true"; // without text a build shows it all the same
+  const find = () => (where === "caption" ? previewSend() : one("send", { ok: enabled }));
   await until(() => find() || (where === "composer" && !composer() && bar()), 3000);
   const button = find();
   const open = dialogs().filter((dialog) => !dialog.waiting);

@@ -1,0 +1,227 @@
+"""What builds of the page since the summer of 2026 show: each is told apart, and answered as a person would."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon import errors
+from daemon.states import AccountState, Hold, Kind
+from daemon.transports.browser import patience, screens
+from daemon.transports.protocol import Outgoing
+from standin.client import StandIn
+from standin.switches import DEFAULTS
+from tests.support.attachments import an_attachment
+from tests.support.driving import Driving, a_number
+
+OURS = "+4915112345678"
+
+
+@pytest.fixture(scope="module", params=["C"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driving]:
+    """One browser for the module: these are facts of the newer generation."""
+    driving = Driving(tmp_path_factory.mktemp("driving"), generation=request.param)
+    try:
+        driving.start()
+        yield driving
+    finally:
+        driving.close()
+
+
+@pytest.fixture
+def unlinked(driving: Driving) -> Iterator[Driving]:
+    """The same on the page with the QR code."""
+    driving.set(linked=False)
+    driving.standin.logout()
+    driving.until(AccountState.NEEDS_LINK, lambda health: health.qr is not None)
+    driving.standin.forget()
+    yield driving
+    driving.set(too_many=False, passkey=None, linked=True)
+    driving.run(driving.transport.reload())
+    driving.until(AccountState.READY)
+
+
+def ask(driving: Driving, command: str, **given: Any) -> Any:
+    page = driving.transport._page
+    assert page is not None
+    return driving.run(driving.transport._run(command, lambda _: page._surface.ask(command, **given), 30))
+
+
+def test_a_menu_that_somebody_left_open(driving: Driving, tmp_path: Path) -> None:
+    """The inputs in it are used, and the entry, which would take them away, is not clicked."""
+    driving.set(file_input="menu")
+    driving.reload()
+    number, file = a_number(), an_attachment(tmp_path, Kind.PHOTO)
+    driving.prepare(Outgoing(number, "text"))
+    assert ask(driving, "click", name="attach")
+
+    driving.send(number, "see here", file)
+
+    assert ["see here"] == [each["text"] for each in driving.got(number)]
+
+
+def test_a_send_button_that_is_there_without_a_text(driving: Driving) -> None:
+    """Disabled it is not clicked; with a text it is."""
+    driving.set(send_slot="disabled")
+    driving.reload()
+    number = a_number()
+
+    driving.send(number, "now enabled")
+
+    assert ["now enabled"] == [each["text"] for each in driving.got(number)]
+
+
+@pytest.mark.parametrize("build", ["close", "only"])
+def test_the_news_are_closed(driving: Driving, standin: StandIn, build: str) -> None:
+    """By Continue, which in some builds is all there is; also when they come up before a message."""
+    driving.set(whats_new=build)
+    driving.until(AccountState.READY, lambda _: standin.switches()["whats_new"] is None)
+    driving.set(whats_new=build)
+    driving.send(a_number(), "all the same")
+
+    assert standin.switches()["whats_new"] is None
+
+
+@pytest.mark.parametrize("kind", ["prompt", "step", "words", "captcha"])
+def test_a_security_check_in_a_session(driving: Driving, kind: str) -> None:
+    """It holds the account, and nothing in it is clicked; when a person has passed it, all goes on."""
+    driving.set(checkpoint=kind)
+    held = driving.until(AccountState.HELD)
+    with pytest.raises(errors.AccountUnready):
+        driving.prepare(Outgoing(a_number(), "not now"))
+    driving.set(checkpoint=None)
+    driving.until(AccountState.READY)
+
+    assert Hold.CHECKPOINT is held.hold
+    assert held.detail and "passkey" in held.detail
+
+
+@pytest.mark.parametrize("step", ["prompt", "step"])
+def test_a_passkey_while_linking(unlinked: Driving, standin: StandIn, step: str) -> None:
+    """After a scan: the account waits for the person, in these words, and the page is left to them."""
+    unlinked.set(passkey=step)
+    standin.scan()
+    standin.wait("passkey.shown")
+    health = unlinked.until(AccountState.NEEDS_LINK, lambda health: "passkey" in (health.detail or ""))
+    for _ in range(5):
+        unlinked.health()
+    loaded = [event for event in standin.events() if event["event"] == "page.loaded"]
+    unlinked.set(passkey=None)
+    unlinked.until(AccountState.READY)
+
+    assert (None, None, []) == (health.qr, health.hold, loaded)
+
+
+def test_a_passkey_in_place_of_the_code(unlinked: Driving, standin: StandIn) -> None:
+    """Who asked for the code is told why there is none; the page stays for them."""
+    unlinked.set(passkey="prompt")
+    with pytest.raises(errors.AccountUnready, match="passkey"):
+        unlinked.run(unlinked.transport.link(OURS))
+    standin.wait("passkey.shown")
+
+    assert "passkey" in (unlinked.health().detail or "")
+
+
+def test_too_many_attempts(unlinked: Driving) -> None:
+    """There is no code to show, and none is asked for again."""
+    unlinked.set(too_many=True)
+    health = unlinked.until(AccountState.NEEDS_LINK, lambda health: health.qr is None)
+    with pytest.raises(errors.AccountUnready, match="no more attempts"):
+        unlinked.run(unlinked.transport.link(OURS))
+
+    assert health.detail and "wait a few hours" in health.detail
+
+
+def test_an_expired_code_whose_payload_stays(unlinked: Driving, standin: StandIn) -> None:
+    """It is told by the button beside it, is not shown to anybody, and is renewed by that button."""
+    unlinked.set(qr_button="beside", qr_first_ms=500, qr_refs=1)
+    unlinked.run(unlinked.transport.reload())
+    first = unlinked.until(AccountState.NEEDS_LINK, lambda health: health.qr is not None).qr
+    standin.wait("qr.idle")
+    unlinked.set(qr_first_ms=60_000)
+
+    second = unlinked.until(AccountState.NEEDS_LINK, lambda health: health.qr not in (None, first)).qr
+
+    assert first and second
+
+
+def test_a_page_in_another_language_is_asked_for_english(driving: Driving) -> None:
+    """By the cookie; where that does not help, the account holds and says so, and answers are read all the same."""
+    driving.set(locale="pt", cookie_decides=True)
+    driving.run(driving.transport.reload())
+    driving.until(AccountState.READY)
+    driving.set(cookie_decides=False, locale="pt")
+    held = driving.until(AccountState.HELD)
+    with pytest.raises(errors.AccountUnready):
+        driving.prepare(Outgoing(a_number(), "not now"))
+    driving.standin.incoming(number := a_number(), "oi")
+    heard = driving.run(driving.transport.unread())
+    driving.set(locale="en")
+    driving.until(AccountState.READY)
+
+    assert Hold.LANGUAGE is held.hold and "(pt)" in (held.detail or "")
+    assert number in [chat.number for chat in heard]
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes minutes takes a second."""
+    for name, seconds in {"FIRST_S": 1.0, "SECOND_S": 1.5, "LATER_S": 1.5}.items():
+        monkeypatch.setattr(patience, name, seconds)
+
+
+@pytest.mark.parametrize(
+    ("switch", "state"),
+    [
+        ({"tos_block": True}, AccountState.HELD),
+        ({"deprecated": True}, AccountState.HELD),
+        ({"temp_ban": 2}, AccountState.BANNED),
+    ],
+    ids=["terms", "too old", "ban"],
+)
+def test_a_screen_that_stays_until_it_is_loaded_anew(
+    driving: Driving, soon: None, switch: dict[str, Any], state: AccountState
+) -> None:
+    """It is, after a while, by itself; meanwhile nobody is told of a change."""
+    driving.set(sticky=True, **switch)
+    driving.until(state)
+    driving.set(**{name: DEFAULTS[name] for name in switch})
+    shown = set()
+    for _ in range(300):
+        shown.add(driving.health().state)
+        if AccountState.READY in shown:
+            break
+        driving.run(asyncio.sleep(0.05))
+
+    assert {state, AccountState.READY} == shown
+
+
+def test_a_served_page_that_stays_as_it_is(driving: Driving, soon: None) -> None:
+    """It is loaded anew, more than once where necessary."""
+    driving.set(boot_stuck=True)
+    driving.run(driving.transport.reload())
+    driving.until(AccountState.LOADING)
+    driving.standin.forget()
+    for _ in range(2):
+        driving.until(
+            AccountState.LOADING, lambda _: any(e["event"] == "page.loaded" for e in driving.standin.events())
+        )
+        driving.standin.forget()
+    driving.set(boot_stuck=False)
+
+    driving.until(AccountState.READY)
+
+
+def test_another_window_without_a_button_to_take_it_back(driving: Driving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page is loaded anew: the newest has it."""
+    page = driving.transport._page
+    assert page is not None
+    page.screens.since.conflict_wait = 0.0
+    monkeypatch.setitem(page._surface.text, "conflict", "whatsapp is open")
+    driving.set(conflict=True)
+    driving.until(AccountState.READY)
+    page.screens.since.conflict_wait = screens.CONFLICT_S
