@@ -105,6 +105,14 @@ class Picture(Table):
     png = peewee.BlobField()
 
 
+class PageCheck(Table):
+    """How the page of an account's browser was built, for a person who sends it to those who mend selectors."""
+
+    account = peewee.CharField(primary_key=True, max_length=32)
+    at = peewee.BigIntegerField()
+    body = Json()
+
+
 class Job(Table):
     """One campaign. It has a counter for each message state, updated in the same transaction as the messages."""
 
@@ -486,6 +494,7 @@ class KeptAnswer(Table):
 
 
 TABLES = [
-    Account, Picture, Job, Message, Handover, Event, Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User,
-    Session, LoginFailure, Draft, Template, ContactList, ListEntry, Upload, Attachment, Answer, KeptAnswer,
+    Account, Picture, PageCheck, Job, Message, Handover, Event, Evidence, Suppression, Removal, Reply, OldStop,
+    OpenedChat, User, Session, LoginFailure, Draft, Template, ContactList, ListEntry, Upload, Attachment, Answer,
+    KeptAnswer,
 ]  # fmt: skip

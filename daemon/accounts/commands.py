@@ -24,7 +24,7 @@ from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
 from daemon.i18n.coded import WORDS, Coded
 from daemon.i18n.languages import N_
-from daemon.models import Account, Picture
+from daemon.models import Account, PageCheck, Picture
 from daemon.states import E164
 
 log = structlog.get_logger()
@@ -43,6 +43,7 @@ class What(StrEnum):
     LINK_BY_CODE = "link_by_code"
     LINK_BY_QR = "link_by_qr"
     RELOAD = "reload"
+    CHECK_PAGE = "check_page"
 
 
 class Stage(StrEnum):
@@ -63,6 +64,7 @@ class Code(StrEnum):
     CODE_SHOWN = "code_shown"
     QR_SHOWN = "qr_shown"
     RELOADED = "reloaded"
+    PAGE_CHECKED = "page_checked"
     UNTOLD = "sender_ended"  #: in the middle of it: nobody knows what came of it
     BUSY = "sender_busy"
     BROKEN = "browser_crashed"
@@ -79,6 +81,7 @@ SENTENCES: dict[Code, str] = {
     Code.CODE_SHOWN: N_("WhatsApp shows a code. Enter it on the phone."),
     Code.QR_SHOWN: N_("WhatsApp shows the QR code again."),
     Code.RELOADED: N_("WhatsApp Web was reloaded."),
+    Code.PAGE_CHECKED: N_("The page was checked. The result is ready to be downloaded."),
     Code.UNTOLD: N_("The sender stopped before finishing. Try again."),
     Code.BUSY: N_("The sender was busy for more than a minute. Try again."),
     Code.BROKEN: N_("The browser crashed while doing this. Try again."),
@@ -94,6 +97,7 @@ DONE = {
     What.LINK_BY_CODE: Code.CODE_SHOWN,
     What.LINK_BY_QR: Code.QR_SHOWN,
     What.RELOAD: Code.RELOADED,
+    What.CHECK_PAGE: Code.PAGE_CHECKED,
 }
 
 
@@ -177,16 +181,19 @@ def take(name: str, idle: bool, now: int) -> Command | None:
     return Command(command["id"], what, command.get("number"))
 
 
-def fulfil(name: str, command: Command, now: int, picture: bytes | None = None) -> None:
-    """Store that the command was carried out. picture: the PNG of a SCREENSHOT."""
+def fulfil(name: str, command: Command, now: int, found: bytes | dict[str, Any] | None = None) -> None:
+    """Store that the command was carried out. found: the PNG of a SCREENSHOT, the structure of CHECK_PAGE."""
     changes: dict[str, Any] = {}
     if command.what is What.SCREENSHOT:
         changes = {"screenshot_at": now}
     elif command.what in (What.LINK_BY_CODE, What.LINK_BY_QR):
         changes = {"link_number": command.number}
     with write():
-        if picture is not None:
-            _keep(name, picture, now)
+        if isinstance(found, bytes):
+            _keep(name, found, now)
+        elif found is not None:
+            PageCheck.delete().where(PageCheck.account == name).execute()
+            PageCheck.create(account=name, at=now, body=found)
         _end(name, command, Stage.DONE, Outcome(DONE[command.what]), now, **changes)
 
 
@@ -196,8 +203,9 @@ def _keep(name: str, png: bytes, now: int) -> None:
 
 
 def prune(now: int) -> int:
-    """Delete screenshots that are too old to be shown; returns how many."""
+    """Delete screenshots and checks that are too old to be shown; returns how many screenshots."""
     with write():
+        PageCheck.delete().where(~lately(PageCheck.at, now - KEEP_MS - 1, now)).execute()
         gone = int(Picture.delete().where(~lately(Picture.at, now - KEEP_MS - 1, now)).execute())
         if gone:
             after_commit(partial(log.info, "picture.deleted", count=gone))
@@ -258,6 +266,25 @@ def screenshot(name: str, now: int) -> bytes:
     if row is None:
         raise errors.NotFound(f"There is no screenshot of the browser of account {name}: request one first.")
     return bytes(row.png)
+
+
+def page_check(name: str, now: int) -> PageCheck:
+    """The newest check of the page of the account's browser, at most a day old. Raises NotFound."""
+    directory.find(name)
+    row: PageCheck | None = PageCheck.get_or_none(*_checked(name, now))
+    if row is None:
+        raise errors.NotFound(f"The page of account {name} was not checked in the last day: request that first.")
+    return row
+
+
+def page_checked_at(name: str, now: int) -> int | None:
+    """When that was; None if there is none."""
+    row = PageCheck.select(PageCheck.at).where(*_checked(name, now)).tuples().first()
+    return row[0] if row else None
+
+
+def _checked(name: str, now: int) -> tuple[Any, Any]:
+    return PageCheck.account == name, lately(PageCheck.at, now - KEEP_MS - 1, now)
 
 
 def _row(name: str) -> Account:

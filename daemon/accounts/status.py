@@ -55,10 +55,11 @@ class Told:
 
 @dataclass(frozen=True)
 class Seen(Described):
-    """An account with its last command, and the time of the screenshot if there is one."""
+    """An account with its last command, and the times of the screenshot and the page check if there are any."""
 
     wish: Told | None
     screenshot_at: int | None
+    page_check_at: int | None
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,12 @@ def seen(account: Account, now: int) -> Seen:
     at = account.screenshot_at
     there = at and within(at, now, commands.KEEP_MS + 1)
     described = vars(directory.describe(account, now))
-    return Seen(**described, wish=told(account, now), screenshot_at=at if there else None)
+    return Seen(
+        **described,
+        wish=told(account, now),
+        screenshot_at=at if there else None,
+        page_check_at=commands.page_checked_at(account.name, now),
+    )
 
 
 def told(account: Account, now: int) -> Told | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import cast
 
 import segno
 
 from daemon.accounts import commands, directory, limits, status
 from daemon.api import endpoint
-from daemon.api.answers import Png, Svg
+from daemon.api.answers import Document, Png, Svg
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import AccountName
 from daemon.api.schemas.accounts import Account, AccountAsked, Accounts, Limits, Link, LinkCode
@@ -56,6 +57,23 @@ def ask_screenshot(caller: Caller, *, name: AccountName) -> AccountAsked:
 def ask_reload(caller: Caller, *, name: AccountName) -> AccountAsked:
     """Ask the account's sender to reload WhatsApp Web."""
     return _asked(caller, name, commands.What.RELOAD)
+
+
+@endpoint.post("/accounts/{name}/page_check", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="accounts")
+def ask_page_check(caller: Caller, *, name: AccountName) -> AccountAsked:
+    """Ask the account's sender how WhatsApp's page is built, for `GET /accounts/{name}/page_check.json`."""
+    return _asked(caller, name, commands.What.CHECK_PAGE)
+
+
+@endpoint.get("/accounts/{name}/page_check.json", scope=Scope.CONTROL, errors=(NotFound,), tag="accounts")
+def account_page_check(caller: Caller, *, name: AccountName) -> Document:
+    """How the page was built, to be sent to those who mend `selectors.toml`: no names, numbers or texts of people.
+
+    Which selectors find something, the ids and icons present, language, build, and dialogs with all words masked but
+    WhatsApp's own. Not found if none was asked for in the last day.
+    """
+    row = commands.page_check(name, clock.now_ms())
+    return Document(json.dumps({"at": row.at, **row.body}, ensure_ascii=False, indent=1).encode())
 
 
 @endpoint.post("/accounts/{name}/logout", scope=Scope.ADMIN, errors=(NotFound, IllegalMove), tag="accounts")

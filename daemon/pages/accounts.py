@@ -32,6 +32,7 @@ ASKED = {
     commands.What.LINK_BY_CODE: N_("Code for a phone number"),
     commands.What.LINK_BY_QR: N_("Back to the QR code"),
     commands.What.RELOAD: N_("Reload WhatsApp Web"),
+    commands.What.CHECK_PAGE: N_("Check the page"),
 }
 UNDER_WAY = {
     commands.Stage.ASKED: N_("Waiting until the current message is finished."),
@@ -97,6 +98,7 @@ def _view(settings: Settings, row: AccountRow, now: int) -> dict[str, Any]:
         "version": row.limits_version,
         "wish": _wish(commands.last(row, now)),
         "picture_at": report.screenshot_at,
+        "checked_at": report.page_check_at,
     }
 
 

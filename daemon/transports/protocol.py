@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from daemon.states import E164, AccountState, Ack, Finding, Hold, Kind, Status
 
@@ -254,13 +254,16 @@ class Linkable(Protocol):
 
 @runtime_checkable
 class Inspectable(Protocol):
-    """It drives something that can be seen; both raise NotOffered, BrowserLost."""
+    """It drives something that can be seen; all raise NotOffered, BrowserLost."""
 
     async def screenshot(self) -> bytes:
         """A picture (PNG) of what it drives."""
 
     async def reload(self) -> None:
         """Load the page anew."""
+
+    async def structure(self) -> dict[str, Any]:
+        """How the page is built, as JSON: no names, numbers or texts of people."""
 
 
 @runtime_checkable

@@ -98,6 +98,8 @@ function speak() {
   document.documentElement.lang = state.switches.locale;
 }
 
+window.Debug = { VERSION: "2.3000.0" };
+
 async function boot() {
   listenForAnchors();
   stayHere();

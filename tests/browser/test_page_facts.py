@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from daemon import errors
 from daemon.states import AccountState, Hold, Kind
-from daemon.transports.browser import patience, screens
+from daemon.transports.browser import patience, screens, selectors
 from daemon.transports.protocol import Outgoing
 from standin.client import StandIn
 from standin.switches import DEFAULTS
@@ -225,3 +226,52 @@ def test_another_window_without_a_button_to_take_it_back(driving: Driving, monke
     driving.set(conflict=True)
     driving.until(AccountState.READY)
     page.screens.since.conflict_wait = screens.CONFLICT_S
+
+
+def test_selectors_from_the_data_folder(driving: Driving) -> None:
+    """A newer file is used from the next time the page is loaded; one that the browser does not understand is not."""
+    path = driving.settings.data_dir / selectors.NAME
+    page = driving.transport._page
+    assert page is not None
+    newer = selectors.BUILT_IN.read_text().replace(selectors.built_in().date.isoformat(), "2099-01-01", 1)
+    used = []
+    try:
+        for text in (newer, newer.replace('chat = ["#main"]', 'chat = ["#main[["]'), newer):
+            path.write_text(text)
+            driving.run(driving.transport.reload())
+            driving.until(AccountState.READY)
+            used.append(page._surface.selectors.own)
+    finally:
+        path.unlink()
+        driving.run(driving.transport.reload())
+        driving.until(AccountState.READY)
+
+    assert [True, False, True] == used
+    assert not page._surface.selectors.own
+
+
+def test_a_check_of_the_page_tells_its_structure(driving: Driving, tmp_path: Path) -> None:
+    """What finds something and what is there; nothing of who is written to, and what."""
+    number, other = a_number(), a_number()
+    driving.set(names={other: "Zebulon Pym"}, notice="row")
+    driving.send(number, "Wombats are coming", an_attachment(tmp_path, Kind.PHOTO, name="zebra-crossing.png"))
+    driving.standin.incoming(other, "A quokka, call 030 1234567")
+    driving.prepare(Outgoing(other, "An axolotl draft"))
+    driving.set(unknown_dialog="Zebulon, please confirm +49 30 7654321.")
+    driving.until(AccountState.HELD)
+
+    found = driving.run(driving.transport.structure())
+
+    driving.set(unknown_dialog=None)
+    told = json.dumps(found).lower()
+    for secret in ("zebulon", "pym", "wombat", "quokka", "axolotl", "zebra", number[5:], "1234567", "7654321"):
+        assert secret not in told
+    assert ("en", "2.3000.0", "C", True) == tuple(
+        found[name] for name in ("language", "build", "generation", "chats_shown")
+    )
+    assert found["selectors"]["hits"]["logged_in"][0] == 1 == found["selectors"]["hits"]["composer"][0]
+    assert {"pane-side", "main", "app"} <= found["ids"].keys()
+    assert {"conv-msg-#", "conversation-info-header"} <= found["test_ids"].keys()
+    assert "plus-rounded" in found["drawings"]
+    assert [("…, please confirm #.", ["Continue"])] == [(one["text"], one["buttons"]) for one in found["dialogs"]]
+    assert 1 == found["rows"]["notices"]

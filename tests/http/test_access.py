@@ -37,6 +37,8 @@ CLOSED = [
     ("GET", "/accounts/default/qr.svg"),
     ("GET", "/accounts/default/link_code"),
     ("GET", "/accounts/default/screenshot.png"),
+    ("GET", "/accounts/default/page_check.json"),
+    ("POST", "/accounts/default/page_check"),
     ("PATCH", "/accounts/default"),
     ("POST", "/accounts/default/link"),
     ("POST", "/accounts/default/logout"),

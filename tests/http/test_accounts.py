@@ -38,11 +38,11 @@ def row(name: str = "default") -> Account:
     return directory.find(name)
 
 
-def grant(picture: bytes | None = None) -> str:
+def grant(found: bytes | dict[str, Any] | None = None) -> str:
     """Do as a sender would; returns what was asked for."""
     wish = commands.take("default", True, clock.now_ms())
     assert wish
-    commands.fulfil("default", wish, clock.now_ms(), picture)
+    commands.fulfil("default", wish, clock.now_ms(), found)
     return wish.what.value
 
 
@@ -134,6 +134,7 @@ async def test_own_limits_decide_what_a_job_is_told(api: Caller) -> None:
         ("screenshot", None, "screenshot"),
         ("reload", None, "reload"),
         ("logout", None, "logout"),
+        ("page_check", None, "check_page"),
     ],
 )
 async def test_what_is_asked_of_a_sender_and_what_came_of_it(api: Caller, path: str, body: Any, what: str) -> None:
@@ -161,6 +162,20 @@ async def test_a_picture_is_there_once_it_was_taken(api: Caller) -> None:
     )
     assert PICTURE == await response.read()
     assert (await api.get("/accounts/default"))["screenshot_at"]
+
+
+async def test_a_check_of_the_page_is_there_once_it_was_made(api: Caller) -> None:
+    """To be downloaded, for a day."""
+    report(READY)
+    await api.get("/accounts/default/page_check.json", 404)
+    await api.get("/accounts/nobody/page_check.json", 404)
+    for language in ("en", "pt"):
+        await api.post("/accounts/default/page_check")
+        grant({"language": language})
+    shown = await api.get("/accounts/default/page_check.json")
+    assert ("pt", shown["at"]) == (shown["language"], (await api.get("/accounts/default"))["page_check_at"])
+    commands.prune(shown["at"] + commands.KEEP_MS + 1)
+    await api.get("/accounts/default/page_check.json", 404)
 
 
 async def test_a_code_for_a_number_comes_only_when_it_is_asked_for(api: Caller) -> None:
@@ -193,7 +208,7 @@ async def test_without_a_number_the_qr_code_comes_back(api: Caller, body: Any) -
 
 async def test_what_cannot_be_asked_is_refused_at_once(api: Caller) -> None:
     """Each with its reason."""
-    for path in ("screenshot", "logout", "link", "reload"):
+    for path in ("screenshot", "logout", "link", "reload", "page_check"):
         await api.post(f"/accounts/nobody/{path}", None, 404)
     report(READY)
     assert "already linked" in (await api.post("/accounts/default/link", {"number": OURS}, 409))["detail"]

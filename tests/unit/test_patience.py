@@ -13,7 +13,7 @@ from daemon.transports.browser.looks import Look
 from daemon.transports.browser.patience import Ends, Patience
 from daemon.transports.browser.screen_rules import ACCOUNT, ANYWHERE, PARTS, START, Heal, Rule, Seen, Verdict, first
 from daemon.transports.protocol import Health
-from tests.unit.test_screen_rules import look
+from tests.support.screens import look
 
 NOW_MS = 1_767_261_600_000
 HOUR_S = 3600

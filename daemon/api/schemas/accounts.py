@@ -86,6 +86,7 @@ class Account(Answer):
     opens_why: str
     wish: Wish | None
     screenshot_at: Time | None
+    page_check_at: Time | None = Field(description="Of `GET /accounts/{name}/page_check.json`.")
 
 
 class AccountAsked(Account):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from daemon import errors
 from daemon.accounts import commands
 from daemon.delivery import timing
 from daemon.delivery.context import Context
 from daemon.transports.protocol import Inspectable, Linkable
 
+SEEN = (commands.What.SCREENSHOT, commands.What.CHECK_PAGE)
 ASK_S = 1.0  # the shortest time between two looks for a command
 
 
@@ -43,7 +46,7 @@ class Commands:
     async def _carry_out(self, command: commands.Command) -> None:
         context = self._context
         try:
-            picture = await context.waits.unless_stopped(self._do(command))
+            found = await context.waits.unless_stopped(self._do(command))
         except errors.BrowserLost:
             await context.db.timed(commands.fail, context.account, command, commands.Outcome(commands.Code.BROKEN))
             raise
@@ -53,20 +56,20 @@ class Commands:
             await context.db.timed(commands.fail, context.account, command, commands.Outcome(commands.Code.STOPPED))
             raise
         else:
-            await context.db.timed(commands.fulfil, context.account, command, picture=picture)
+            await context.db.timed(commands.fulfil, context.account, command, found=found)
 
-    async def _do(self, command: commands.Command) -> bytes | None:
-        """Returns the picture, where one was asked for. Raises NotOffered where the transport cannot do it."""
-        transport = self._context.transport
-        if command.what is commands.What.SCREENSHOT:
+    async def _do(self, command: commands.Command) -> bytes | dict[str, Any] | None:
+        """Returns what was asked to be seen. Raises NotOffered where the transport cannot do it."""
+        transport, what = self._context.transport, command.what
+        if what in SEEN:
             if not isinstance(transport, Inspectable):
                 raise errors.NotOffered("A dry run has no browser, so there is nothing to show.")
-            return await transport.screenshot()
-        if command.what is commands.What.RELOAD:
+            return await (transport.screenshot() if what is commands.What.SCREENSHOT else transport.structure())
+        if what is commands.What.RELOAD:
             if not isinstance(transport, Inspectable):
                 raise errors.NotOffered("A dry run has no page to load.")
             await transport.reload()
-        elif command.what is commands.What.LOG_OUT:
+        elif what is commands.What.LOG_OUT:
             if not isinstance(transport, Linkable):
                 raise errors.NotOffered("A dry run is not linked to a phone, so there is nothing to log out of.")
             await transport.log_out()

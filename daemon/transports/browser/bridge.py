@@ -7,7 +7,6 @@ import json
 import re
 import threading
 import time
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +21,18 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 
 from daemon import errors
 from daemon.states import QUOTED
+from daemon.transports.browser import selectors
 from daemon.transports.browser.looks import Look
 
 log = structlog.get_logger()
 
 HERE = Path(__file__).parent
 CTRL, SHIFT = 2, 8  #: as the DevTools protocol counts them
-LANGUAGE_COOKIE, YEAR_S = "wa_web_lang_pref", 31_536_000
+LANGUAGE_COOKIE = "wa_web_lang_pref"
 #: The files of js/ in the order in which they are one script: "use strict" is in the first, what starts it in the last.
 SCRIPTS = (
     *("dom", "text", "screen", "dialogs", "rows", "side", "chat", "composer"),
-    *("send", "attachments", "history", "incoming", "linking", "commands"),
+    *("send", "attachments", "history", "incoming", "linking", "structure", "commands"),
 )
 
 
@@ -68,34 +68,58 @@ def mask(text: str, limit: int = 120) -> str:
 class Surface:
     """One driver's WhatsApp Web page. All methods run on the driver's thread."""
 
-    def __init__(self, driver: WebDriver, base_url: str, script_s: float) -> None:
-        """script_s: the driver's timeout of scripts."""
+    def __init__(self, driver: WebDriver, base_url: str, script_s: float, folder: Path | None = None) -> None:
+        """script_s: the driver's timeout of scripts. folder: where a newer selectors.toml may be."""
         self._driver = driver
         self._script_s = script_s
         self.url = base_url
         self.own: tuple[str, ...] = ()  #: names of the files being sent, which must not be taken for text of the page
         self.born = 0.0  #: start time of the page that the last `observe` saw; changes when the page is reloaded
-        selectors = tomllib.loads((HERE / "selectors.toml").read_text())
-        self.dismiss: list[dict[str, Any]] = selectors.pop("dismiss")  #: dialogs that need no person
-        self.text: dict[str, str] = selectors["text"]  #: regexes of states
-        self.parts = {*selectors["find"], "tick"}  #: what the page can be asked for by name
-        data = json.dumps(selectors, ensure_ascii=False, default=str)
-        code = "\n".join((HERE / "js" / f"{name}.js").read_text() for name in SCRIPTS)
-        self._script = f"{code}\nconst S = {data};\nrun(arguments[0], arguments[1], arguments[arguments.length - 1]);"
+        self._folder = folder
+        self._code = "\n".join((HERE / "js" / f"{name}.js").read_text() for name in SCRIPTS)
+        self._refused: selectors.Selectors | None = None  # of the data folder: the page does not understand it
         self._hits: dict[str, int] = {}
+        self._use(selectors.in_use(folder))
+
+    def _use(self, found: selectors.Selectors) -> None:
+        self.selectors = found  #: what is looked for, and where it is from
+        self.dismiss = found.dismiss  #: dialogs that need no person
+        self.text: dict[str, str] = found.data["text"]  #: regexes of states
+        self.parts = {*found.data["find"], "tick"}  #: what the page can be asked for by name
+        data = json.dumps({name: part for name, part in found.data.items() if name != "dismiss"}, ensure_ascii=False)
+        end = "run(arguments[0], arguments[1], arguments[arguments.length - 1]);"
+        self._script = f"{self._code}\nconst S = {data};\n{end}"
+        self._verified = not found.own
+        log.info("page.selectors_used", date=found.date.isoformat(), own=found.own)
+
+    def _take_newest(self) -> None:
+        """A file that came since the page was loaded last is used from now on."""
+        newest = selectors.in_use(self._folder)
+        if newest not in (self.selectors, self._refused):
+            self._use(newest)
+
+    def _verify(self) -> None:
+        """Whether the page understands what the data folder's file asks for; otherwise our own is used."""
+        faulty = self.ask("faulty")
+        self._verified = True
+        if faulty:
+            log.error("page.selectors_refused", reason=f"The page does not understand {', '.join(faulty[:5])}.")
+            self._refused = self.selectors
+            self._use(selectors.built_in())
 
     def open(self, path: str = "/") -> None:
-        """Load WhatsApp, in English; returns at once."""
+        """Load WhatsApp, in English, and look at it by the newest selectors; returns at once."""
+        self._take_newest()
         with contextlib.suppress(WebDriverException):  # a page that does not come in English says so
-            expires = int(time.time()) + YEAR_S
-            self._driver.execute_cdp_cmd(
-                "Network.setCookie", {"name": LANGUAGE_COOKIE, "value": "en", "url": self.url, "expires": expires}
-            )
+            cookie = {"name": LANGUAGE_COOKIE, "value": "en", "url": self.url}
+            self._driver.execute_cdp_cmd("Network.setCookie", cookie)
         with contextlib.suppress(TimeoutException):
             self._driver.get(self.url + path)
 
     def observe(self) -> Look:
         """Everything that shows the state of the page."""
+        if not self._verified:
+            self._verify()
         look: Look = self.ask("observe")
         self.born = look["born"]
         return look

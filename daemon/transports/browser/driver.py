@@ -87,7 +87,8 @@ class BrowserTransport:
     def _start(self, operation: Operation) -> Page:
         driver = self._chrome.start(operation.check)
         operation.check()
-        page = Page(driver, self._settings.whatsapp_url, self._chrome.temp, chrome.SCRIPT_S)
+        folder = self._settings.data_dir
+        page = Page(driver, self._settings.whatsapp_url, self._chrome.temp, chrome.SCRIPT_S, folder)
         page.incoming.notes = self._heard
         page.open()
         return page
@@ -153,6 +154,11 @@ class BrowserTransport:
         """See Inspectable.reload."""
         page = self._alive()
         await self._run("reload", lambda _: page.open(), LINK_S)
+
+    async def structure(self) -> dict[str, Any]:
+        """See Inspectable.structure."""
+        page = self._alive()
+        return await self._run("structure", lambda _: page.structure(), PICTURE_S)
 
     async def worn_out(self) -> str | None:
         """See Wears.worn_out. Also None while Chrome is not running: `health` reports that."""

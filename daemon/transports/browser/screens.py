@@ -98,7 +98,8 @@ class Screens:
         self._changed: list[str] = []  # what the self-check misses
         self._changed_in = 0.0  # and in which life of the page
         self._patience, self._ends = Patience(), Ends()
-        self._looked_past: tuple[Health, float] | None = None  # the hold that the page was loaded anew for, and when
+        # The hold that the page was loaded anew for, when, and in which life of it.
+        self._looked_past: tuple[Health, float, float] | None = None
         self._asked_english = 0
         self._asked_in = 0.0  # the last life of the page that was asked
 
@@ -137,10 +138,11 @@ class Screens:
         """While the page comes anew to show whether a hold is over, it is not: nobody is told of a change."""
         if self._looked_past is None:
             return health
-        held, since = self._looked_past
+        held, since, born = self._looked_past
         if health.state is AccountState.LOADING and time.monotonic() - since < ANEW_S:
             return replace(held, known_chats=False)
-        self._looked_past = None
+        if self._surface.born != born:  # else it is the page that goes
+            self._looked_past = None
         return health
 
     def dismiss(self, dialogs: list[Dialog], *, idle: bool) -> bool:
@@ -240,7 +242,7 @@ class Screens:
         """Load the page anew, to see whether this is over."""
         log.info("page.looked_anew", state=health.state, hold=health.hold)
         if health.hold:
-            self._looked_past = health, time.monotonic()
+            self._looked_past = health, time.monotonic(), self._surface.born
         self._surface.open()
         return replace(health, known_chats=False)
 

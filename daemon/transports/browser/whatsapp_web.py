@@ -20,6 +20,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 
 from daemon import errors
 from daemon.states import E164, AccountState, Ack
+from daemon.transports.browser import structure
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface, mask
 from daemon.transports.browser.chat import Chat
 from daemon.transports.browser.chats import Chats
@@ -54,9 +55,11 @@ class Prepared:
 class Page:
     """The WhatsApp Web page in one driver. All methods run on the driver's thread."""
 
-    def __init__(self, driver: WebDriver, base_url: str, temp: Path, script_s: float) -> None:
-        """temp: a private folder, for attachments. script_s: the driver's timeout of scripts."""
-        self._surface = Surface(driver, base_url, script_s)
+    def __init__(
+        self, driver: WebDriver, base_url: str, temp: Path, script_s: float, folder: Path | None = None
+    ) -> None:
+        """temp: a private folder, for attachments. script_s: the driver's timeout of scripts. folder: see Surface."""
+        self._surface = Surface(driver, base_url, script_s, folder)
         self.screens = Screens(self._surface)
         self.leftovers = Leftovers(self._surface)
         self.chats = Chats(self._surface, self.screens, self.leftovers)
@@ -80,6 +83,13 @@ class Page:
         if shown is None:
             raise errors.TransportError("Chrome could not take a screenshot: try again.")
         return shown
+
+    def structure(self) -> dict[str, Any]:
+        """See Inspectable.structure. Raises TransportError."""
+        try:
+            return structure.told(self._surface.ask("structure"), self._surface.selectors)
+        except Interrupted:
+            raise errors.TransportError("WhatsApp Web changed in the meantime: try again.") from None
 
     def health(self, operation: Operation) -> Health:
         """See Transport.health."""

@@ -39,6 +39,22 @@ function all(name, { root = document, ok = null, hidden = false } = {}) {
 
 const one = (name, options) => all(name, options)[0] ?? null;
 
+// Which of the selectors and patterns this browser does not understand, by name.
+function faulty() {
+  const works = (ask, what) => {
+    try {
+      ask(what);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const css = (selector) => works((text) => document.createDocumentFragment().querySelector(text), selector);
+  const choice = (one) => (typeof one === "string" ? css(one) : css(one.css) && (!one.closest || css(one.closest)) && [one.text, one.title].every((text) => !text || works(rx, text)));
+  const bad = (section, test) => Object.entries(S[section]).filter(([, value]) => !test(value)).map(([name]) => `${section}.${name}`);
+  return [...bad("find", (choices) => choices.every(choice)), ...bad("row", css), ...bad("text", (text) => works(rx, text)), ...bad("menu", (text) => works(rx, text))];
+}
+
 function clickFirst(name, options) {
   const el = one(name, options);
   el?.click();
