@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from daemon.states import AccountState, Ack, Kind
+from daemon import errors
+from daemon.states import AccountState, Ack, Hold, Kind
 from daemon.transports.browser.bridge import HERE
 from daemon.transports.browser.screens import LINK
 from daemon.transports.browser.whatsapp_web import Page
@@ -66,7 +67,11 @@ def before_the_link(driving: Driving) -> Iterator[str]:
     driving.run(driving.transport.link("+442079460011"))
     driving.standin.wait("code.expired")
     yield "expired code"
-    driving.set(link_code_ms=195_000, build="older")
+    driving.set(passkey="prompt")
+    with pytest.raises(errors.AccountUnready):
+        driving.run(driving.transport.link("+442079460011"))
+    yield "passkey"
+    driving.set(passkey=None, link_code_ms=195_000, build="older")
     driving.run(driving.transport.link(None))
     driving.until(AccountState.NEEDS_LINK, lambda health: health.qr is not None)
     yield "QR code of an older build"
@@ -82,6 +87,11 @@ def before_the_link(driving: Driving) -> Iterator[str]:
         driving.run(driving.transport.reload())
         driving.standin.wait("qr.idle")
         yield f"expired QR code, {build}"
+    driving.set(qr_button="beside")
+    driving.standin.forget()
+    driving.run(driving.transport.reload())
+    driving.standin.wait("qr.idle")
+    yield "expired QR code whose payload stays"
     driving.set(boot_ms=3_000)
     driving.run(driving.transport.reload())
     yield "splash"
@@ -152,7 +162,14 @@ def chats(driving: Driving, folder: Path) -> Iterator[str]:
         driving.prepare(Outgoing(number, "text"))
         ask(driving, "older", wait_ms=100)
         yield f"older rows come, {kind}"
-    driving.set(history_page=50, history_ms=0, offline=True)
+    driving.set(history_page=50, history_ms=0, restricted=True)
+    with pytest.raises(errors.ChatBarred):
+        driving.prepare(Outgoing(a_number(), "cold"))
+    yield "restricted"
+    driving.set(restricted=False, checkpoint="captcha")
+    driving.until(AccountState.HELD, lambda health: health.hold is Hold.CHECKPOINT)
+    yield "captcha"
+    driving.set(checkpoint=None, offline=True)
     driving.until(AccountState.OFFLINE)
     yield "offline"
     driving.set(offline=False, conflict=True)
