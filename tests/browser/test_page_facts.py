@@ -273,5 +273,7 @@ def test_a_check_of_the_page_tells_its_structure(driving: Driving, tmp_path: Pat
     assert {"pane-side", "main", "app"} <= found["ids"].keys()
     assert {"conv-msg-#", "conversation-info-header"} <= found["test_ids"].keys()
     assert "plus-rounded" in found["drawings"]
-    assert [("…, please confirm #. Continue", ["Continue"])] == [(one["text"], one["buttons"]) for one in found["dialogs"]]
+    assert [("…, please confirm #. Continue", ["Continue"])] == [
+        (one["text"], one["buttons"]) for one in found["dialogs"]
+    ]
     assert 1 == found["rows"]["notices"]

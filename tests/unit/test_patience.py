@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from daemon.states import AccountState, Hold
+from daemon.transports.browser import patience as patience_module
+from daemon.transports.browser.bridge import Surface
 from daemon.transports.browser.looks import Look
 from daemon.transports.browser.patience import Ends, Patience
 from daemon.transports.browser.screen_rules import ACCOUNT, ANYWHERE, PARTS, START, Heal, Rule, Seen, Verdict, first
+from daemon.transports.browser.screens import Screens
 from daemon.transports.protocol import Health
 from tests.support.screens import look
 
@@ -35,7 +38,7 @@ def reloads(
     patience, born, found = patience or Patience(), 0.0, []
     for now in range(seconds):
         at = shown(now) if shown else look()
-        if patience.is_over(show(now), Look(**(at | {"born": born})), now, NOW_MS + now * 1000):  # type: ignore[typeddict-item]
+        if patience.is_over(show(now), born, at["percent"], now, NOW_MS + now * 1000):
             found.append(now)
             born += 1
     return found
@@ -137,7 +140,7 @@ def test_a_page_between_two_reloads_begins_nothing_anew() -> None:
     patience, found, born = Patience(), [], 0.0
     for now in range(1_000):
         verdict = LOADING if found and now - last < 8 else held()
-        if patience.is_over(verdict, look(born=born), now, NOW_MS):
+        if patience.is_over(verdict, born, None, now, NOW_MS):
             found.append(now)
             last, born = now, born + 1
     assert [60, 188, 406, 624, 842] == found
@@ -150,9 +153,7 @@ def test_trouble_that_comes_back_at_once_is_the_same(fine_s: int, next_s: int) -
     assert [60, 181] == reloads(lambda _: held(), 200, patience)
     begun = 200 + fine_s
     found = [
-        now
-        for now in range(200, 1_200)
-        if patience.is_over(READY if now < begun else held(), look(born=9.0), now, NOW_MS)
+        now for now in range(200, 1_200) if patience.is_over(READY if now < begun else held(), 9.0, None, now, NOW_MS)
     ]
     assert begun + next_s == found[0]
 
@@ -185,3 +186,21 @@ def test_a_page_that_came_anew_names_its_own_end() -> None:
     ends.until(look(duration="1 hour", born=1.0), 3_600, NOW_MS)
 
     assert NOW_MS + 4_200_000 == ends.until(look(duration="1 hour", born=2.0), 3_600, NOW_MS + 600_000)
+
+
+def test_a_page_that_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its script fails each time: it is loaded anew like one that stays as it is."""
+
+    class Page:
+        born = 1.0
+        opened = 0
+
+        def open(self) -> None:
+            self.opened += 1
+
+    page = Page()
+    screens = Screens(cast(Surface, page))
+    assert (AccountState.LOADING, 0) == (screens.unseen().state, page.opened)
+    monkeypatch.setattr(patience_module, "FIRST_S", 0.0)
+
+    assert (AccountState.LOADING, 1) == (screens.unseen().state, page.opened)

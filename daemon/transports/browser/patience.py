@@ -28,8 +28,8 @@ class Patience:
         self._reloaded_at: float | None = None
         self._good_since: float | None = None
 
-    def is_over(self, verdict: Verdict, look: Look, now: float, now_ms: int) -> bool:
-        """Whether the page is to be loaded anew now; the answer True is counted as done."""
+    def is_over(self, verdict: Verdict, born: float, percent: float | None, now: float, now_ms: int) -> bool:
+        """Whether the page is to be loaded anew now; the answer True is counted as done. born, percent: see Look."""
         health = verdict.health
         if health.state is AccountState.READY:
             self._what = None
@@ -38,10 +38,10 @@ class Patience:
                 self._tries = 0
             return False
         self._good_since = None
-        what = (health.state, health.hold, verdict.linking, look["born"])
+        what = (health.state, health.hold, verdict.linking, born)
         if what != self._what:
             self._what, self._since, self._life_since, self._best = what, now, now, None
-        self._note_progress(health.state, look["percent"], now)
+        self._note_progress(health.state, percent, now)
         if verdict.heal in OTHERWISE:
             return False
         if self._reloaded_at is not None and now - self._reloaded_at < FIRST_S:

@@ -234,7 +234,15 @@ class Screens:
                 log.info("page.update_accepted")
                 self._surface.open()
                 return Health(AccountState.LOADING)
-        if idle and self._patience.is_over(verdict, look, time.monotonic(), _now_ms()):
+        return self._outlast(verdict, look["born"], look["percent"]) if idle else verdict.health
+
+    def unseen(self) -> Health:
+        """The page could not be looked at: it loads, or its script fails, which is not waited for any longer."""
+        loading = Verdict(Health(AccountState.LOADING))
+        return self.not_yet_over(self._outlast(loading, self._surface.born, None))
+
+    def _outlast(self, verdict: Verdict, born: float, percent: float | None) -> Health:
+        if self._patience.is_over(verdict, born, percent, time.monotonic(), _now_ms()):
             return self._look_anew(verdict.health)
         return verdict.health
 

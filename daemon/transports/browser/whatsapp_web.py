@@ -99,7 +99,7 @@ class Page:
         try:
             return self.screens.look(operation, idle=True)[0]
         except Interrupted:
-            return self.screens.not_yet_over(Health(AccountState.LOADING))
+            return self.screens.unseen()
 
     def read(self, chat: Unread, operation: Operation) -> Heard | None:
         """See Transport.read."""

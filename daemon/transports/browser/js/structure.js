@@ -1,4 +1,4 @@
-// How the page is built, for those who mend selectors.toml. What stands in it leaves only as far as bridge.py lets it.
+// How the page is built, for those who mend selectors.toml. What stands in it leaves only as far as structure.py lets it.
 
 const countBy = (names) => names.reduce((counts, name) => ({ ...counts, [name]: (counts[name] ?? 0) + 1 }), {});
 
