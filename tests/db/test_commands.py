@@ -69,7 +69,7 @@ async def test_a_picture_of_the_browser(quick):
 async def test_how_the_page_is_built(quick):
     """The sender looks it up, and it is kept for the one who asked."""
     async with quick.sending(ScriptedTransport(structure=[{"language": "en", "ids": {"app": 1}}])):
-        assert "page_checked" == (await granted(What.CHECK_PAGE))["code"]
+        assert "page_checked" == (await granted(What.CHECK_PAGE)).code
     assert {"language": "en", "ids": {"app": 1}} == commands.page_check("default", clock.now_ms()).body
 
 

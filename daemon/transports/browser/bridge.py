@@ -103,7 +103,7 @@ class Surface:
         faulty = self.ask("faulty")
         self._verified = True
         if faulty:
-            log.error("page.selectors_refused", reason=f"The page does not understand {', '.join(faulty[:5])}.")
+            log.error("page.selectors_refused", reason=", ".join(faulty[:5]))
             self._refused = self.selectors
             self._use(selectors.built_in())
 

@@ -1,6 +1,10 @@
 // How the page is built, for those who mend selectors.toml. What stands in it leaves only as far as structure.py lets it.
 
-const countBy = (names) => names.reduce((counts, name) => ({ ...counts, [name]: (counts[name] ?? 0) + 1 }), {});
+function countBy(names) {
+  const counts = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}
 
 function structure() {
   const every = [...document.querySelectorAll("body *")];
