@@ -97,7 +97,7 @@ class ChatRow:
 class Lookup:
     """Outcome of `look_up`. evidence: one sentence for a person, without numbers or message text.
 
-    rows (oldest first) and screenshot (PNG): what a person can decide by when the finding is UNKNOWN.
+    rows (oldest first) and screenshot (PNG): what a person can decide by when the finding is UNKNOWN or WAITING.
     """
 
     finding: Finding

@@ -165,6 +165,7 @@ def test_the_clock_then_the_tick(driving: Driving, standin: StandIn) -> None:
     sent = driving.run(driving.transport.look_up(message, mark))
 
     assert [Finding.WAITING, Finding.WAITING, Finding.SENT] == [waiting.finding, offline.finding, sent.finding]
+    assert (message.text, "pending") == (waiting.rows[-1].text, waiting.rows[-1].ack)
     assert sent.receipt and sent.receipt.transport_id == driving.got(message.number)[0]["id"]
     assert 1 == len(driving.got(message.number))
 

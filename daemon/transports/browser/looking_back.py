@@ -41,7 +41,7 @@ class LookingBack:
     def look_up(self, message: Outgoing, mark: Mark, operation: Operation, handed: Handed | None) -> Lookup:
         """See Transport.look_up. handed: the last that this page was handed."""
         found = self._find(message, mark, operation, handed)
-        if found.finding is not Finding.UNKNOWN:
+        if found.finding not in (Finding.UNKNOWN, Finding.WAITING):
             return found
         return replace(found, rows=self._newest_rows(message.number), screenshot=self._surface.picture())
 
