@@ -20,6 +20,7 @@ from daemon.contacts import importer, stored, uploads
 from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
 from daemon.delivery import enqueue
+from daemon.formats import placeholders
 from daemon.formats import template as message_text
 from daemon.models import Account, Answer, Job, KeyScope, Kind
 from daemon.states import JobState
@@ -189,7 +190,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int) -> Created:
             duplicates=audience.duplicates,
             left_out=audience.rejected,
             place=audience.place,
-            note=audience.note or _note(job.account, now),
+            note=" ".join([audience.note or _note(job.account, now), *_warnings(order.text, audience)]),
         )
         if order.key:
             kept = {"scope": order.scope, "key": order.key, "request": _digest(order), "response": vars(created)}
@@ -298,6 +299,10 @@ def unfit(kinds: Sequence[str]) -> Details | None:
     if len(set(kinds)) > 1 and not set(kinds) <= MEDIA:
         return details(Detail.MIXED_FILES)
     return None
+
+
+def _warnings(text: str, audience: Audience) -> list[str]:
+    return [str(each) for each in placeholders.foreign(text, audience.columns)]
 
 
 def _note(account: str, now: int) -> str:

@@ -29,7 +29,9 @@ from daemon.contacts.person import Person
 from daemon.contacts.reasons import Fault, because
 from daemon.db.clock import lately
 from daemon.db.proxy import tuples
+from daemon.formats import placeholders
 from daemon.formats import template as message_text
+from daemon.formats.placeholders import Foreign
 from daemon.i18n.coded import Coded
 from daemon.i18n.languages import N_
 from daemon.models import UNCAPPED, Attachment, Handover, Job, KeyScope, Kind, Message, Suppression
@@ -313,15 +315,22 @@ def _opens(account: str, begins: int, now: int, rules: pacing.Rules, terms: paci
 
 @dataclass(frozen=True)
 class Preview:
-    """The message as one person would get it. error: why the text is wrong or cannot be sent to them, else ""."""
+    """The message as one person would get it. error: why the text is wrong or cannot be sent to them, else "". foreign:
+    other tools' placeholders in it."""
 
     text: str
     error: str
     missing: tuple[str, ...] = ()
+    foreign: tuple[Foreign, ...] = ()
 
 
 def preview(text: str, who: Contact | None, fields: Collection[str], captioned: bool) -> Preview:
     """The text filled in for `who`; the raw text if there is nobody."""
+    found = _filled_in(text, who, fields, captioned)
+    return replace(found, foreign=tuple(placeholders.foreign(text, [*fields, message_text.NUMBER])))
+
+
+def _filled_in(text: str, who: Contact | None, fields: Collection[str], captioned: bool) -> Preview:
     if not text.strip():
         return Preview("", "")
     try:

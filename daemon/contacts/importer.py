@@ -198,13 +198,20 @@ def _card_rows(text: str, default_country: str) -> Iterator[tuple[int, list[str]
     titles = ["name", "first_name", "last_name", "org", "title", "email"]
     yield 0, ["TEL", *titles]
     for card in vcard.read(text):
-        yield card.position, [_best(card, default_country), *(card.fields.get(name, "") for name in titles)]
+        yield card.position, [" / ".join(_best(card, default_country)), *(card.fields.get(name, "") for name in titles)]
 
 
-def _best(card: vcard.Card, default_country: str) -> str:
-    """The card's number to write to: a good one, the likeliest mobile first; "" where it has none."""
-    good = (number for number in card.numbers if phone.resemblance(number, default_country) > 0.5)
-    return next(good, card.numbers[0] if card.numbers else "")
+def _best(card: vcard.Card, default_country: str) -> list[str]:
+    """The card's number to write to: a good one, a mobile or the preferred one first; several mobiles that nothing
+    tells apart; none where it has none."""
+    good: dict[E164, tuple[str, tuple[int, int]]] = {}
+    for text, rank in zip(card.numbers, card.ranks, strict=True):
+        if not isinstance(number := phone.read(text, default_country), Reason):
+            good.setdefault(number, (text, rank))
+    best = min((rank for _, rank in good.values()), default=None)
+    equal = {number: text for number, (text, rank) in good.items() if rank == best}
+    mobile = [text for number, text in equal.items() if not phone.is_landline(number)]
+    return mobile or [*equal.values(), *card.numbers][:1]
 
 
 def parse_numbers(values: Sequence[object], default_country: str) -> ContactList:
@@ -345,7 +352,11 @@ def _from_cards(cards: Iterable[vcard.Card], default_country: str, trusted: bool
             collected.reject(card.position, card.fields["name"], because(Fault.CARD_WITHOUT_NUMBER))
         else:
             fields = {name: tabular.clean(text) for name, text in card.fields.items()}
-            collected.add(card.position, _best(card, default_country), fields)
+            best = _best(card, default_country)
+            if len(best) > 1:
+                collected.reject(card.position, " / ".join(best), because(Fault.SEVERAL_MOBILES))
+            else:
+                collected.add(card.position, best[0], fields)
     used = dict.fromkeys(name for contact in collected.contacts for name, text in contact.fields.items() if text)
     for contact in collected.contacts:
         for name in contact.fields.keys() - used.keys():

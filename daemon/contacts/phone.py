@@ -1,7 +1,8 @@
 """Text as people and spreadsheets write it → a telephone number in E.164, or the reason why not.
 
-A number with `+` or `00` needs only a possible length for its country: numbering plans open new ranges before
-libraries know them, and whether it exists WhatsApp tells. What a number without them means:
+A number with `+` or `00` needs only a length that mobiles of its country have: numbering plans open new ranges before
+libraries know them, and whether it exists WhatsApp tells. A 0 behind the country code is left away where that makes it
+valid. WhatsApp's ids of chats are numbers only where they are made of one (`…@c.us`). What a number without them means:
 
 1. It starts with 0, or `default_country` is set: it is a number of the default country, if valid there.
 2. At least 11 digits that are a valid number behind a `+`: the country code is taken to be there already.
@@ -14,9 +15,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
+from phonenumbers import (
+    NumberParseException,
+    PhoneMetadata,
+    PhoneNumber,
+    PhoneNumberFormat,
+    PhoneNumberType,
+    ValidationResult,
+)
 
 from daemon import errors
 from daemon.contacts.reasons import Fault, Reason, because
@@ -32,19 +41,27 @@ SHORTEST_UNKNOWN = 9
 
 _PLAIN = re.compile(r"\+?[0-9][0-9 ().-]*")
 _LINK = re.compile(
-    r"(?i)(?:https?://)?(?:www\.)?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=)(?:\+|%2b)?(\d+)(?:[/?&#].*)?"
+    r"(?i)(?:https?://)?(?:www\.)?(?:wa\.me/|(?:(?:api|web)\.whatsapp\.com|whatsapp:/)/?send/?\?phone=)"
+    r"(?:\+|%2b)?(\d+)(?:[/?&#].*)?"
 )
-_CHAT_ID = re.compile(r"(?i)(\d+)(?::\d+)?@(?:c\.us|s\.whatsapp\.net)")
+_NO_NUMBER = re.compile(r"(?i)(?:https?://)?(?:www\.)?(?:wa\.me|(?:api|web)\.whatsapp\.com|whatsapp:/)/.*")
+_GROUP_LINK = re.compile(r"(?i)(?:https?://)?chat\.whatsapp\.com/.*")
+_CHAT_ID = re.compile(r"(?i)(\d+)(?:\.\d+)?(?::\d+)?@(?:c\.us|s\.whatsapp\.net)")
+_ANY_CHAT_ID = re.compile(
+    r"(?i)(?:\S*@([a-z.]*\b(?:lid|g\.us|c\.us|s\.whatsapp\.net|broadcast|newsletter))|(lid)\W*\d+)\W*"
+)
+_CHATS = {"lid": Fault.HIDDEN_ID, "g.us": Fault.GROUP, "broadcast": Fault.BROADCAST, "newsletter": Fault.BROADCAST}
 _LABEL = re.compile(r"(?i)(?:tel|telephone|telefon|phone|mobile?|mob|cell|handy|whatsapp|wa)\b[.:\s]*")
 _FORMULA_TEXT = re.compile(r'="(.*)"')
 _FLOAT = re.compile(r"(\+?\d{7,15})[.,]0+")
 _FRACTION = re.compile(r"\+?\d{7,}[.,]\d{1,2}")
-_ROUNDED = re.compile(r"(?i)[+-]?\d(?:[.,]\d+)?E\+?\d+")
+_ROUNDED = re.compile(r"(?i)[+-]?(\d)(?:[.,](\d+))?E\+?(\d{1,9})")
+_CARRIER = re.compile(r"(?i)^\(?0\s*-?x{1,2}\s*-?\(?(\d\d)\)?")  # (0xx11): any carrier's code, as Brazilians write it
 _DATE = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}(?:[T ].*)?|\d{1,2}([-/.])\d{1,2}\2(?:19|20)\d\d(?: .*)?")
 _EXTENSION = re.compile(r"(?i)(?:;?\s*ext(?:ension|n)?|durchwahl|ramal|poste|anexo|[x#])[\s.:=]*\d{1,7}\s*")
 _BETWEEN_TWO = re.compile(r"(?i)[/;,|&\n]|:::|\b(?:or|and|oder|und|ou|et|y)\b")
 _SIGNS = re.compile(r"[\d\s().\-/+‐-―−]*")
-_PREFIX = re.compile(r"[(\s]*(?:\+[+\s]*(?:00)?|00)")
+_PREFIX = re.compile(r"[(\s]*(?:\+[+\s]*(?:00)?|00[\s+]*)")
 _DECIMAL = re.compile(r"-.*|[1-9]\d{0,2}[.,]\d{3,}")
 _MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 _LANDLINE = {PhoneNumberType.FIXED_LINE, PhoneNumberType.VOIP, PhoneNumberType.PAGER, PhoneNumberType.UAN}
@@ -112,11 +129,17 @@ def _read(value: str, default_country: str) -> E164:
 
 
 def as_given(value: str) -> E164 | None:
-    """A number with `+` of 8 to 15 digits, whether or not any numbering plan has it; None when it is not even that."""
+    """A number with `+` of 8 to 15 digits, whether or not any numbering plan has it; None when it is not even that, or
+    has a 0 behind its country's code that belongs to no number."""
     try:
         text = _cleaned(value)
+        number = phonenumbers.parse(text) if text.startswith("+") else None
+        if number is not None:
+            _without_zero(text, number)
     except _Refused:
         return None
+    except NumberParseException:  # of no country
+        pass
     digits = "".join(filter(str.isdigit, text))
     return E164(f"+{digits}") if text.startswith("+") and 8 <= len(digits) <= 15 and digits[0] != "0" else None
 
@@ -154,10 +177,54 @@ def _international(text: str) -> E164:
         number = phonenumbers.parse(text)
     except NumberParseException:
         return _valid(text, None)  # has the words for it
-    possible = phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
-    if possible and _digits(text) >= SHORTEST_UNKNOWN and not _suggestion(number):
+    if phonenumbers.is_valid_number(number):
         return _e164(number)
-    return _valid(text, None)
+    if (plain := _without_zero(text, number)) is not None:
+        return plain
+    possible = phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
+    if not possible or _digits(text) < SHORTEST_UNKNOWN or _suggestion(number):
+        return _valid(text, None)
+    _refuse_length(number)
+    return _e164(number)
+
+
+def _without_zero(text: str, number: PhoneNumber) -> E164 | None:
+    """The number without the 0 that is dialled within its country; None where there is none. Raises _Refused."""
+    code = str(number.country_code)
+    rest = "".join(filter(str.isdigit, text)).removeprefix(code)
+    if not rest.startswith("0") or _begin_with_zero(number.country_code or 0):
+        return None
+    plain = _parsed(f"+{code}{rest[1:]}")
+    if plain is None and str(number.national_number) == rest[1:] and not number.italian_leading_zero:
+        return None  # it was left away in reading, as the country's people dial it
+    if plain is None:
+        raise _Refused(Fault.ZERO, country=code)
+    return _e164(plain)
+
+
+@lru_cache(512)
+def _begin_with_zero(code: int) -> bool:
+    """Whether numbers behind this country code may begin with 0."""
+    examples = (
+        phonenumbers.example_number_for_type(region, kind)
+        for region in phonenumbers.region_codes_for_country_code(code)
+        for kind in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE)
+    )
+    return any(example is not None and example.italian_leading_zero for example in examples)
+
+
+def _refuse_length(number: PhoneNumber) -> None:
+    """Raise _Refused where no mobile of the country has so many digits."""
+    region = phonenumbers.region_code_for_country_code(number.country_code or 0)
+    metadata = PhoneMetadata.metadata_for_region(region, None)
+    described = (metadata.mobile, metadata.general_desc) if metadata else ()
+    lengths = next((each.possible_length for each in described if each and each.possible_length), ())
+    digits = len(phonenumbers.national_significant_number(number))
+    if not lengths or digits in lengths or lengths == (-1,):
+        return
+    few, many = digits < min(lengths), digits > max(lengths)
+    code = Fault.TOO_FEW_DIGITS if few else Fault.TOO_MANY_DIGITS if many else Fault.WRONG_LENGTH
+    raise _Refused(code, country=str(number.country_code))
 
 
 def _national(text: str, country: str) -> E164:
@@ -213,8 +280,8 @@ def _cleaned(value: str) -> str:
         text = _unwrapped(text)
     if len(text) >= _LONGEST:
         raise _Refused(Fault.TEXT_TOO_LONG)
-    if _ROUNDED.fullmatch(text):
-        raise _Refused(Fault.ROUNDED)
+    if rounded := _ROUNDED.fullmatch(text):
+        raise _Refused(Fault.ROUNDED if len(rounded[2] or "") < int(rounded[3]) else Fault.SCIENTIFIC)
     if whole := _FLOAT.fullmatch(text):
         text = whole[1]
     if not text:
@@ -244,10 +311,23 @@ def _unwrapped(text: str) -> str:
     ).strip()
     if quoted := _FORMULA_TEXT.fullmatch(text):
         text = quoted[1].strip()
-    text = text.strip("'\"").strip()
+    text = text.strip("'\"`").strip()
     if linked := _LINK.fullmatch(text) or _CHAT_ID.fullmatch(text):
         return "+" + linked[1]
+    _refuse_chats(text)
+    text = _CARRIER.sub(r"0\1 ", text)
     return _LABEL.sub("", text, count=1) if _LABEL.match(text) else text
+
+
+def _refuse_chats(text: str) -> None:
+    """Raise _Refused for links and ids of WhatsApp's that lead to no telephone number."""
+    if _GROUP_LINK.fullmatch(text):
+        raise _Refused(Fault.GROUP)
+    if _NO_NUMBER.fullmatch(text):
+        raise _Refused(Fault.LINK)
+    if found := _ANY_CHAT_ID.fullmatch(text):
+        kind = (found[1] or found[2]).lower()
+        raise _Refused(next((code for end, code in _CHATS.items() if kind.endswith(end)), Fault.GROUP))
 
 
 def _digits(text: str) -> int:

@@ -96,6 +96,7 @@ _EXTENSION = re.compile(
 )
 _APART = re.compile(r"(?i)[/;,|&\n]|:::|\b(?:or|and|oder|und|ou|et|y|o)\b")
 _DIALLED = re.compile(r"\+?\s*(?:8\s*~?\s*10|0011|011|010|009|00)[\s.\-/]*(?=[1-9])")
+_MEXICAN = re.compile(r"04[45](\d{10})")
 _FRACTION = re.compile(r".*\d[.,]\d{1,2}")
 _LOOKALIKES = str.maketrans("OolI|", "00111")
 _MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
@@ -103,6 +104,8 @@ _LANDLINE = {PhoneNumberType.FIXED_LINE, PhoneNumberType.VOIP, PhoneNumberType.P
 _WITHOUT_ZERO = frozenset({"IN", "AR"})
 """Countries that dial a zero, and do not write it."""
 _LEAST_DIGITS = 7
+_CHATS = frozenset({Fault.HIDDEN_ID, Fault.GROUP, Fault.BROADCAST, Fault.LINK})
+"""What digits are in is no number, and is not made one."""
 _COUNTRY_WANTED = frozenset({  # what a number is refused for that lacks nothing but its country's code
     Fault.NO_COUNTRY, Fault.NO_COUNTRY_IN_FRONT, Fault.UNKNOWN_COUNTRY, Fault.AMBIGUOUS, Fault.TOO_FEW_DIGITS,
     Fault.TOO_MANY_DIGITS, Fault.WRONG_LENGTH, Fault.NO_AREA, Fault.UNASSIGNED,
@@ -136,6 +139,8 @@ def diagnose(value: str, country: str) -> Diagnosis:
     text = _visible(value)
     number = phone.read(value, country)  # all of it, not only what is shown: what is cut off may be another number
     if isinstance(number, Reason):
+        if number.code in _CHATS:
+            return Diagnosis(Kind.INVALID, why=number)
         if any(map(str.isdigit, text)):
             return _repaired(text, country, number)
         return Diagnosis(Kind.SIGNS, why=because(Fault.NO_DIGITS)) if text else Diagnosis(Kind.MISSING)
@@ -168,8 +173,8 @@ def _repaired(text: str, country: str, why: Reason) -> Diagnosis:
     if scientific := _SCIENTIFIC.fullmatch(text):
         return _whole(scientific[1], scientific[2], country)
     ways = (
-        _as_seen, _one_of_several, _without_extension, _dialled, _with_other_signs, _mobile_rule, _with_plus, _likelier,
-        _with_zero,
+        _as_seen, _one_of_several, _without_extension, _dialled, _former_prefix, _with_other_signs, _mobile_rule,
+        _with_plus, _likelier, _with_zero,
     )  # fmt: skip
     for way in ways:
         if found := way(text, country):
@@ -219,6 +224,13 @@ def _dialled(text: str, country: str) -> Diagnosis | None:
     found = _DIALLED.match(text)
     number = _valid("+" + text[found.end() :]) if found else None
     return Diagnosis(Kind.PREFIX, suggestion=number) if number else None
+
+
+def _former_prefix(text: str, country: str) -> Diagnosis | None:
+    """Without 044 and 045, which Mexicans dialled before mobiles until 2019."""
+    found = _MEXICAN.fullmatch("".join(filter(str.isdigit, text))) if country == "MX" else None
+    number = _valid("+52" + found[1]) if found else None
+    return Diagnosis(Kind.MOBILE_RULE, suggestion=number) if number else None
 
 
 def _with_other_signs(text: str, country: str) -> Diagnosis | None:

@@ -36,6 +36,13 @@ class Fault(StrEnum):
     WRONG_LENGTH = "wrong_length"
     NO_AREA = "no_area"
     UNASSIGNED = "unassigned"
+    ZERO = "zero"  #: country; behind its code
+    SCIENTIFIC = "scientific"  #: 4.915112345678E+12, with all digits
+    HIDDEN_ID = "hidden_id"  #: WhatsApp's @lid
+    GROUP = "group"
+    BROADCAST = "broadcast"  #: or a channel
+    LINK = "link"  #: of WhatsApp's, without a number in it
+    SEVERAL_MOBILES = "several_mobiles"  #: of one card
     CARD_BROKEN = "card_broken"
     CARD_WITHOUT_NUMBER = "card_without_number"
     NOT_ACCEPTED = "not_accepted"  #: there is a suggestion, and nobody has said yes to it
@@ -72,6 +79,14 @@ SENTENCES: dict[Fault, str] = {
     Fault.WRONG_LENGTH: "The number has the wrong number of digits for country code +{country}.",
     Fault.NO_AREA: "The number lacks the area code for country code +{country}.",
     Fault.UNASSIGNED: "The number is not one that country code +{country} hands out: check its digits.",
+    Fault.ZERO: "The number has a 0 behind country code +{country} that is not part of it: remove it and check the "
+    "digits.",
+    Fault.SCIENTIFIC: "The spreadsheet shows this number in scientific notation: format the column as text.",
+    Fault.HIDDEN_ID: "This is WhatsApp's hidden id of somebody (@lid), not a telephone number.",
+    Fault.GROUP: "This is a WhatsApp group, not a telephone number.",
+    Fault.BROADCAST: "This is a broadcast list or a channel, not a telephone number.",
+    Fault.LINK: "This WhatsApp link has no telephone number in it.",
+    Fault.SEVERAL_MOBILES: "This card has several mobile numbers and none is preferred: keep the one to write to.",
     Fault.CARD_BROKEN: "This card cannot be read: export it again.",
     Fault.CARD_WITHOUT_NUMBER: "This card has no telephone number.",
     Fault.NOT_ACCEPTED: "The suggestion for this number was not accepted.",

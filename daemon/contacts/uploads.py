@@ -25,7 +25,7 @@ from daemon.contacts.stored import attachment_path
 from daemon.db import clock
 from daemon.db.connection import write
 from daemon.files import durable
-from daemon.formats import filenames
+from daemon.formats import filenames, media
 from daemon.formats.tabular import Row
 from daemon.models import Attachment, Upload
 from daemon.states import Kind
@@ -47,6 +47,8 @@ MEDIA_TYPES = {  # ours, because `mimetypes` takes .3gp for audio and knows many
     "aac": "audio/aac", "amr": "audio/amr", "m4a": "audio/mp4", "mp3": "audio/mpeg", "ogg": "audio/ogg",
     "oga": "audio/ogg", "opus": "audio/ogg", "wav": "audio/wav",
 }  # fmt: skip
+# (content, ending) of ISO media files, of which both begin alike: the ending tells.
+ALIKE = {("video/mp4", each) for each in ("audio/mp4", "video/3gpp", "video/quicktime")} | {("audio/mp4", "video/mp4")}
 MAX_NAME = 120
 JOINERS = "\u200c\u200d"  # invisible, but emoji, Persian and Indian words are others without them
 KEEP_PART_MS = 3_600_000  # no upload is without a byte for so long
@@ -169,9 +171,9 @@ def add_attachment(settings: Settings, part: Path, filename: str) -> dict[str, A
     if not size:
         raise errors.UnreadableFile("The file is empty: choose one with content.")
     stored.room(settings, size)
-    name = safe_name(filename)
-    mimetype = mimetype_of(name)
     with part.open("rb") as file:
+        name, mimetype = by_content(safe_name(filename), file.read(media.HEAD))
+        file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     attachment = Attachment(
         id=secrets.token_hex(8),
@@ -218,6 +220,28 @@ def mimetype_of(filename: str) -> str:
     """By the ending, the same on every machine for what WhatsApp takes as a photo, video or audio."""
     ending = Path(filename).suffix[1:].lower()
     return MEDIA_TYPES.get(ending) or mimetypes.guess_type(filename)[0] or "application/octet-stream"
+
+
+def by_content(filename: str, head: bytes) -> tuple[str, str]:
+    """(name, media type) of a file that begins so: WhatsApp takes it for what it is, whatever it is called.
+
+    A photo, video or audio under another ending gets one of its own behind it, as browsers go by endings; what is
+    something else, and only called like one, is a document. The ending counts where the content does not tell.
+    """
+    called, found = mimetype_of(filename), media.sniff(head)
+    shown = PHOTOS | VIDEOS | AUDIOS
+    if found is None or (found, called) in ALIKE:
+        return filename, called
+    if found not in shown:
+        return filename, found if called in shown or called.startswith("image/") else called
+    if _medium(found) == _medium(called):
+        return filename, found
+    ending = next(ending for ending, kind in MEDIA_TYPES.items() if kind == found)
+    return safe_name(f"{filename}.{ending}"), found
+
+
+def _medium(mimetype: str) -> int | None:
+    return next((at for at, kinds in enumerate((PHOTOS, VIDEOS, AUDIOS)) if mimetype in kinds), None)
 
 
 def kind_of(mimetype: str, size: int) -> Kind:

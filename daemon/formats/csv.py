@@ -22,7 +22,7 @@ _SAMPLE_CHARS = 64 * 1024
 _EVEN = 0.9
 _UNIT = "\x1f"
 _ALIGNED = re.compile(r'"[^"\n]*"|(?<=\S)([ \t\xa0]{2,})(?=\S)')
-_COLON = re.compile(r'"[^"\n]*"|://|(?<!\d)(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?!\d)|(:)')
+_COLON = re.compile(r'"[^"\n]*"|\S+@\S+|://|(?<!\d)(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?!\d)|(:)')
 _AREA_CODE = re.compile(r"(?:^|\s)[+(0][\d()]{1,6}[ \t\xa0]{2,}\d", re.MULTILINE)
 _IN_NUMBERS = " -/."
 _SEPARATOR_LINE = re.compile(r'(?i)"?sep=(.)"?[ \t]*(\r\n|\r|\n|$)')
@@ -146,12 +146,12 @@ def _other_signs(head: str) -> Iterator[re.Pattern[str]]:
     first = next((line for line in head.splitlines() if line.strip()), "")
     signs = [sign for sign in dict.fromkeys(first) if unicodedata.category(sign)[0] in "PS"]
     for sign in [*signs, " "]:
-        if sign in DELIMITERS or sign in "\"'+()":
+        if sign in DELIMITERS or sign in "\"'+()@":
             continue
         part = re.escape(sign)
         dash = sign in _IN_NUMBERS or unicodedata.category(sign) == "Pd"
         if not dash or not re.search(rf"\d\)? ?{part} ?\(?\d", head):
-            yield re.compile(r'"[^"\n]*"|(?<=\S)( +)(?=\S)' if sign == " " else rf'"[^"\n]*"|({part})')
+            yield re.compile(r'"[^"\n]*"|(?<=\S)( +)(?=\S)' if sign == " " else rf'"[^"\n]*"|\S+@\S+|({part})')
 
 
 def _cut(text: str, pattern: re.Pattern[str]) -> str:

@@ -320,7 +320,22 @@ def _checked(tree: nodes.Template, text: str) -> set[str]:
             )
         if isinstance(node, nodes.Name):
             names.add(node.name)
+    _refuse_constants(tree)
     return names
+
+
+def _refuse_constants(tree: nodes.Template) -> None:
+    """Raise TemplateError for a placeholder without a field, such as `{{ 1 }}`: everybody would get that 1. Braces in
+    quotes may stand there: they are how braces are written."""
+    outputs = (node for node in _walk(tree) if isinstance(node, nodes.Output))
+    for placeholder in (each for output in outputs for each in output.nodes):
+        signs = isinstance(placeholder, nodes.Const) and not any(map(str.isalnum, str(placeholder.value)))
+        named = any(isinstance(node, nodes.Name) for node in _walk(placeholder))
+        if not isinstance(placeholder, nodes.TemplateData) and not named and not signs:
+            raise errors.TemplateError(
+                f"Line {placeholder.lineno} of the message: a placeholder has no field in it; write the name of a "
+                "column, such as {{ name }}, not a number or a text in quotes."
+            )
 
 
 def _walk(node: nodes.Node) -> Iterator[nodes.Node]:

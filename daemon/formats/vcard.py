@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from daemon.formats import vcard_lines
 from daemon.formats.vcard_lines import Line
@@ -12,16 +12,19 @@ from daemon.formats.vcard_lines import Line
 _CARD = re.compile(r"(?ims)^[ \t]*BEGIN:VCARD[ \t]*$.*?(?:^[ \t]*END:VCARD[ \t]*$|\Z|(?=^[ \t]*BEGIN:VCARD))")
 _START = re.compile(r"(?i)\s*BEGIN:VCARD\s*?$", re.MULTILINE)
 _NOT_FOR_TALK = {"FAX", "PAGER", "MODEM"}
+_NOT_PREFERRED = 101  # PREF is 1 to 100
 _MOBILE = {"CELL", "MOBILE", "IPHONE", "WHATSAPP"}
 
 
 @dataclass(frozen=True)
 class Card:
-    """position: of the card in the file, from 1. numbers: as written, mobiles first, no fax. broken: unreadable."""
+    """position: of the card in the file, from 1. numbers: as written, mobiles first, of each kind the preferred ones
+    first, no fax. ranks: of each of them, equal where nothing tells two of them apart. broken: unreadable."""
 
     position: int
     fields: dict[str, str]
     numbers: list[str]
+    ranks: list[tuple[int, int]] = field(default_factory=list)
     broken: bool = False
 
 
@@ -54,8 +57,8 @@ def _read(position: int, contents: dict[str, list[Line]]) -> Card:
         "title": _first(contents, "title"),
         "email": _first(contents, "email"),
     }
-    ranked = sorted(contents.get("tel", []), key=_rank)
-    return Card(position, fields, [_number(line) for line in ranked if _rank(line) < 3])
+    ranked = [line for line in sorted(contents.get("tel", []), key=_rank) if _rank(line)[0] < 3]
+    return Card(position, fields, [_number(line) for line in ranked], [_rank(line) for line in ranked])
 
 
 def _first(contents: dict[str, list[Line]], name: str) -> str:
@@ -74,10 +77,12 @@ def _number(line: Line) -> str:
     return "+" + waid[0] if waid else line.value.strip()
 
 
-def _rank(line: Line) -> int:
-    """0 known to WhatsApp, 1 mobile, 2 any other telephone, 3 no telephone."""
-    if "WAID" in line.params:
-        return 0
+def _rank(line: Line) -> tuple[int, int]:
+    """0 known to WhatsApp, 1 mobile, 2 any other telephone, 3 no telephone; and the preference, 1 the most."""
     listed = [*line.singletonparams, *line.params.get("TYPE", [])]
     kinds = {kind.strip().upper() for kinds in listed for kind in kinds.split(",")}
-    return 1 if kinds & _MOBILE else 3 if kinds & _NOT_FOR_TALK else 2
+    given = next(iter(line.params.get("PREF", [])), "")
+    preference = int(given) if given.isdecimal() and len(given) < 4 else 1 if "PREF" in kinds else _NOT_PREFERRED
+    if "WAID" in line.params:
+        return 0, preference
+    return 1 if kinds & _MOBILE else 3 if kinds & _NOT_FOR_TALK else 2, preference

@@ -17,6 +17,7 @@ from daemon.campaigns.draft_content import Recent, Report, When
 from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
 from daemon.db import clock
+from daemon.formats import placeholders
 from daemon.i18n import languages
 from daemon.i18n.instants import instant
 from daemon.pages import forms
@@ -161,6 +162,7 @@ def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
         "test_job": job_view(settings, job) if job else None,
         "nonce": secrets.token_hex(8),
         "waits": WAITS,
+        "foreign": placeholders.foreign(draft.data.text or "", drafts.fields(draft)),
         "shown": None,
     }
     if found is None or audience is None:

@@ -17,6 +17,7 @@ from daemon.config import Settings
 from daemon.contacts import importer, uploads
 from daemon.contacts.columns import Candidate
 from daemon.formats import template
+from daemon.i18n import languages
 from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only
@@ -97,6 +98,7 @@ def _shown(text: str, people: Sequence[Candidate], index: int, names: Sequence[s
         "length": len(found.text.encode("utf-16-le", "surrogatepass")) // 2,
         "limit": limit,
         "error": found.error,
+        "warning": " ".join(languages.say(str(each)) for each in found.foreign),
         "who": _who(who, names) if who else "",
         "index": index,
         "total": len(people),

@@ -173,3 +173,15 @@ async def test_times_that_make_no_sense_are_refused(member: Client, changes: dic
     text = await response.text()
     assert 422 == response.status
     assert wanted in text and 'value="Still here"' in text
+
+
+async def test_other_tools_placeholders_are_warned_of(member: Client) -> None:
+    """While the text is written, in the step, and in the dry run; the column that is meant stands beside it."""
+    base = await with_message(member, "Hi {name}, {{ name }}")
+    shown = await preview(member, base, text="Dear [city] {Hi|Hello}")
+    assert '"[city]" is sent as it is written: write {{ city }} for that column.' in shown["warning"]
+    assert "does not choose between words" in shown["warning"]
+    assert "" == (await preview(member, base, text="Dear {{ city }}"))["warning"]
+    wanted = "is sent as it is written: write {{ name }} for that column."
+    assert wanted in await look(member, f"{base}/message")
+    assert wanted in await check(member, base)

@@ -257,3 +257,12 @@ async def test_whoever_can_be_written_to_can_be_suppressed(api):
     again = await api.post("/suppressions", {"number": "+1234567890", "reason": "other"})
     assert "asked" == again["reason"]
     await api.ask("DELETE", "/suppressions", json={"number": "+1234567890"})
+
+
+async def test_other_tools_placeholders_are_warned_of(api):
+    """They are sent as they stand, which is hardly meant; a constant is no placeholder at all."""
+    people = [{"number": NUMBERS[0], "name": "Ann"}]
+    sent = await api.post("/send", {"recipients": people, "message": "Hi %name%"})
+    assert sent["note"].endswith('"%name%" is sent as it is written: write {{ name }} for that column.')
+    refused = await api.post("/send", {"recipients": people, "message": "Hi {{1}}"}, 422)
+    assert "a placeholder has no field in it" in refused["detail"]

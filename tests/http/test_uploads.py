@@ -122,6 +122,32 @@ async def test_a_file_name_is_never_a_path(settings, filename, kept):
     assert kept == uploads.safe_name(filename)
 
 
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+
+
+@pytest.mark.parametrize(
+    ("filename", "data", "kept", "kind"),
+    [
+        ("iphone.jpg", HEIC, "iphone.jpg", "document"),
+        ("scan.png", b"%PDF-1.7 ...", "scan.png", "document"),
+        ("movie.mp4", b"\x1aE\xdf\xa3webm", "movie.mp4", "document"),
+        ("moved.jpg", b"GIF89a", "moved.jpg", "document"),
+        ("page.jpg", b"<!DOCTYPE html><p>404", "page.jpg", "document"),
+        ("note.mp3", b"this is no song at all", "note.mp3", "document"),
+        ("photo.png", b"\xff\xd8\xff\xe0jpeg", "photo.png", "photo"),
+        ("photo", b"\x89PNG\r\n\x1a\n...", "photo.png", "photo"),
+        ("download.bin", b"\0\0\0\x18ftypisom", "download.bin.mp4", "video"),
+        ("voice.txt", b"OggS....OpusHead", "voice.txt.ogg", "audio"),
+        ("song.m4a", b"\0\0\0\x18ftypmp42", "song.m4a", "audio"),
+        ("offer.docx", b"PK\x03\x04", "offer.docx", "document"),
+    ],
+)
+async def test_a_kind_is_by_the_content(api, filename, data, kept, kind):
+    """Not by what a file is called; a medium gets the ending that browsers know it by."""
+    found = await api.post("/upload_attachment", data=form(data, filename))
+    assert (kept, kind) == (found["filename"], found["kind"])
+
+
 @pytest.mark.parametrize("ending", sorted(uploads.MEDIA_TYPES))
 async def test_a_kind_does_not_depend_on_the_machine(monkeypatch, ending):
     """What WhatsApp knows is found by a table of ours, not by /etc/mime.types."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.contacts import importer
+from daemon.contacts import importer, phone_repair
 from tests.support.contacts import ANNA, BEN, CID, numbers_of, read
 
 # Text and vCard
@@ -88,6 +88,37 @@ def test_vcards() -> None:
     assert [1, 2, 3, 4, 7] == [each.position for each in found.contacts]
     assert ["Anna Muster", "Jörg Müller"] == [each.fields["name"] for each in found.contacts[:2]]
     assert ("ACME, Sales", "anna@example.org") == (found.contacts[0].fields["org"], found.contacts[0].fields["email"])
+
+
+def card(*lines: str) -> str:
+    return "\n".join(["BEGIN:VCARD", "VERSION:3.0", "FN:Ann", *lines, "END:VCARD", ""])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ('TEL;VALUE=uri;PREF=2;TYPE="voice,cell":tel:+44-7911-123451', f'TEL;VALUE=uri;PREF=1;TYPE="cell":tel:{ANNA}'),
+        ("TEL;TYPE=CELL:+447911123451", f"TEL;TYPE=CELL,PREF:{ANNA}"),
+        ("TEL;CELL:+447911123451", f"TEL;CELL;PREF:{ANNA}"),
+        ("TEL;TYPE=HOME;TYPE=PREF:+442079460011", f"TEL;TYPE=CELL:{ANNA}"),
+        ("TEL:+442079460011", f"TEL:{ANNA}"),
+        (f"TEL;TYPE=CELL:{ANNA}", "TEL;TYPE=CELL:0151 23456789"),
+        (f"TEL;TYPE=CELL:{ANNA}", "TEL;TYPE=CELL:0049 151 23456789"),
+        ("TEL;TYPE=CELL:+447911123451", f"TEL;TYPE=CELL;waid=4915123456789:{ANNA}"),
+    ],
+)
+def test_of_several_numbers_the_mobile_or_the_preferred_one(lines: tuple[str, ...]) -> None:
+    assert [ANNA] == [each.number for each in read(card(*lines), "ann.vcf").contacts]
+
+
+def test_of_several_mobiles_a_person_chooses() -> None:
+    """The row is left out with both, and in a draft there is a suggestion."""
+    text = card(f"TEL;TYPE=CELL:{ANNA}", "TEL;TYPE=CELL:+447911123451")
+    found = read(text, "ann.vcf")
+    assert [(f"{ANNA} / +447911123451", "several_mobiles")] == [(each.value, each.code) for each in found.rejected]
+    ((_, rows),) = importer.sheets(text.encode(), "ann.vcf", "", 10)
+    diagnosed = phone_repair.diagnose(rows[1].cells[0], "")
+    assert (phone_repair.Kind.SEVERAL, ANNA) == (diagnosed.kind, diagnosed.suggestion)
 
 
 def test_a_broken_card_is_rejected_and_the_rest_read() -> None:

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon import errors
-from daemon.contacts import phone
+from daemon.contacts import importer, phone, phone_repair
+from daemon.contacts.phone_repair import Kind
+from daemon.contacts.reasons import Fault, Reason
 from tests.support import growth
 
 
@@ -94,6 +96,123 @@ def test_the_default_countrys_own_code_without_plus_is_understood(value: str, co
 def test_a_number_with_plus_needs_only_a_possible_length(value: str) -> None:
     """Ranges that no library knows yet are WhatsApp's to judge."""
     assert "+" + value.removeprefix("+").removeprefix("00") == phone.normalise(value, "")
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("+974 0 5512 3456", "+97455123456"),
+        ("+65 0 8123 4567", "+6581234567"),
+        ("+34 0 612 345 678", "+34612345678"),
+        ("+57 0 310 987 6543", "+573109876543"),
+        ("+1 0 202 555 0123", "+12025550123"),
+        ("+234 0 803 123 4567", "+2348031234567"),
+        ("+221 0 70 123 45 67", "+221701234567"),
+        ("+43 0 664 1234567", "+436641234567"),
+        ("+61 0 412 345 678", "+61412345678"),
+        ("+358 0 41 2345678", "+358412345678"),
+        ("+39 06 1234 5678", "+390612345678"),
+        ("+225 07 12 34 56 78", "+2250712345678"),
+    ],
+)
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_zero_behind_the_country_code_is_never_sent_to(value: str, number: str, trusted: bool) -> None:
+    """It is left away where that makes it valid, whoever sends it; where numbers begin with 0 it stays."""
+    assert number == phone.read(value, "", trusted)
+    if "+" + "".join(filter(str.isdigit, value)) != number:
+        assert Kind.TRUNK is phone_repair.diagnose(value, "").kind
+
+
+@pytest.mark.parametrize("value", ["+56 0 9 1234 5678", "+974 0 1234 56", "+65 0 1111 1111"])
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_zero_that_cannot_be_explained_is_refused(value: str, trusted: bool) -> None:
+    found = phone.read(value, "", trusted)
+    assert isinstance(found, Reason)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "+44 7911 12345", "+44 7911 1234567", "+91 98765 0000", "+91 98765 000011", "+1 202 555 012", "+62 812 3450",
+        "+86 139 0013 800", "+49 171 39200", "+33 6 39 98 00 0", "+7 912 345 67 0", "+971 50 123 456", "+92 300 123456",
+        "+234 803 123 456", "+20 10 1234 567", "+966 50 123 456", "+34 612 345 6789", "+351 912 345 6789",
+    ],
+)  # fmt: skip
+def test_a_digit_too_few_or_many_for_mobiles_is_not_good(value: str) -> None:
+    """It is refused with the country, and nobody is asked to accept a guess."""
+    found = phone_repair.diagnose(value, "")
+    assert (None, Kind.INVALID) == (found.number, found.kind)
+    assert "digits for country code" in found.reason
+
+
+CHATS = [
+    ("493023125123456@lid", Fault.HIDDEN_ID),
+    ("184512345678901:7@lid", Fault.HIDDEN_ID),
+    ("4915123456789@hosted.lid", Fault.HIDDEN_ID),
+    ("lid:493023125001", Fault.HIDDEN_ID),
+    ("120363000000000001@g.us", Fault.GROUP),
+    ("447700900107-1600000000@g.us", Fault.GROUP),
+    ("4915123456789@g.us", Fault.GROUP),
+    ("https://chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv", Fault.GROUP),
+    ("status@broadcast", Fault.BROADCAST),
+    ("4915123456789@broadcast", Fault.BROADCAST),
+    ("120363000000000001@newsletter", Fault.BROADCAST),
+    ("https://wa.me/message/ABCDEFGHIJKLM1", Fault.LINK),
+    ("wa.me/qr/4915123456789", Fault.LINK),
+]
+
+
+@pytest.mark.parametrize(("value", "code"), CHATS)
+@pytest.mark.parametrize("country", ["", "DE"])
+def test_a_chats_id_is_no_number(value: str, code: Fault, country: str) -> None:
+    """Neither as it is nor as a suggestion, not even where it is about who must not be written to."""
+    found = phone.read(value, country, trusted=True)
+    assert isinstance(found, Reason)
+    assert code is found.code
+    diagnosed = phone_repair.diagnose(value, country)
+    assert (None, None) == (diagnosed.number, diagnosed.suggestion)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "447911123456@c.us", "447911123456:12@s.whatsapp.net", "447911123456.0:3@s.whatsapp.net", "wa.me/+447911123456",
+        "whatsapp://send?phone=447911123456", "https://api.whatsapp.com/send/?phone=447911123456&text=x",
+        "00+447911123456",
+    ],
+)  # fmt: skip
+def test_what_is_made_of_a_number_is_read(value: str) -> None:
+    assert "+447911123456" == phone.read(value, "")
+
+
+@pytest.mark.parametrize(
+    "text", ["493023125123456@lid\n493023125123457@lid\n", "49302312500@lid:1\n49302312501@lid:2\n"]
+)
+def test_a_file_of_hidden_ids_is_nobody(text: str) -> None:
+    """No sign in them separates a number from the rest."""
+    with pytest.raises(errors.UnreadableFile):
+        importer.read(text.encode(), "lids.txt", "DE")
+
+
+@pytest.mark.parametrize(
+    ("value", "country", "number"),
+    [
+        ("044 55 5000 0101", "MX", "+525550000101"),
+        ("045 33 1234 5678", "MX", "+523312345678"),
+        ("1.2025550101E+10", "", "+12025550101"),
+        ("4,915112345671E+12", "", "+4915112345671"),
+    ],
+)
+def test_a_suggestion_needs_a_person(value: str, country: str, number: str) -> None:
+    found = phone_repair.diagnose(value, country)
+    assert (None, number) == (found.number, found.suggestion)
+    assert "lost" not in str(phone.read(value, country))
+
+
+def test_a_brazilian_placeholder_for_the_carrier_is_left_away() -> None:
+    assert {"+5511987654321"} == {
+        phone.read(value, "BR") for value in ("(0xx11) 98765-4321", "0xx11 98765-4321", "(0x11)987654321")
+    }
 
 
 def test_a_well_formed_number_may_be_taken_as_it_is() -> None:

@@ -118,6 +118,8 @@ function preview(found) {
   $("counter").classList.toggle("warn-text", found.length > found.limit);
   $("text-error").hidden = !found.error;
   $("text-error").textContent = found.error;
+  $("text-warning").hidden = !found.warning;
+  $("text-warning").textContent = found.warning;
   $("text").setAttribute("aria-invalid", String(Boolean(found.error)));
   $("who").firstElementChild.textContent = found.who;
   if ($("which")) $("which").textContent = found.index + 1;
