@@ -14,13 +14,13 @@ from daemon.api.answers import Csv, Xlsx
 from daemon.api.endpoint import Caller, Open
 from daemon.api.messages import describe
 from daemon.api.parameters import MAX_LIMIT, Cursor, Flag, JobId, Limit, Search
+from daemon.api.schemas.common import Rejected
 from daemon.api.schemas.jobs import Job, JobChanged, Jobs, Messages, Queued, Send
-from daemon.api.uploads import rejected_rows
 from daemon.campaigns import create, lifecycle, progress, queries, recipients
 from daemon.campaigns import report as job_report
 from daemon.campaigns.idempotency import Once
 from daemon.campaigns.queries import JobRow
-from daemon.contacts import uploads
+from daemon.contacts import importer
 from daemon.db import clock
 from daemon.delivery import job_moves
 from daemon.errors import AttachmentLost, ChoosePhoneColumn, IllegalMove, NotFound
@@ -171,7 +171,7 @@ def _queued(created: create.Created) -> Queued:
         job_id=created.job_id,
         total_numbers=created.total,
         duplicates_removed=created.duplicates,
-        rejected=rejected_rows(uploads.rejected_rows(created.left_out, created.place)),
+        rejected=[Rejected.of(each, **{created.place: each.position}) for each in importer.restored(created.left_out)],
         note=created.note,
     )
 

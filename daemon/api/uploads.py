@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
 from aiohttp import web
 
 from daemon.api import endpoint
 from daemon.api.endpoint import Caller
 from daemon.api.forms import ContactsFile, StoredFile
 from daemon.api.schemas.common import Rejected
-from daemon.api.schemas.library import Attachment, Upload
-from daemon.contacts import file_reading, uploads
+from daemon.api.schemas.library import Attachment, Upload, UploadRow
+from daemon.contacts import file_reading, importer, uploads
+from daemon.db import clock
 from daemon.errors import ChoosePhoneColumn, ReadingBusy
 from daemon.server.scopes import Scope
-from daemon.server.visitors import in_db
+from daemon.server.visitors import timed
+
+PREVIEW = 20
 
 
 @endpoint.post("/upload", scope=Scope.SEND, errors=(ReadingBusy, ChoosePhoneColumn), tag="uploads")
@@ -30,17 +30,32 @@ async def upload(caller: Caller, request: web.Request, *, file: ContactsFile) ->
     try:
         people = await file_reading.contacts(file.file, country, said=file.said)
     except ChoosePhoneColumn as doubt:
-        raise await in_db(request, uploads.in_doubt, caller.settings, doubt, name) from None
-    found = await in_db(request, uploads.add_contacts, caller.settings, people, name)
-    return Upload.model_validate(found | {"rejected": rejected_rows(found["rejected"])})
+        raise await timed(request, uploads.in_doubt, caller.settings, doubt, name) from None
+    return _upload(await timed(request, uploads.add_contacts, caller.settings, people, name), people)
 
 
 @endpoint.post("/upload_attachment", scope=Scope.SEND, tag="uploads")
 def upload_attachment(caller: Caller, *, file: StoredFile) -> Attachment:
     """Upload a picture, video, audio file or document; attach it to messages by its `attachment_id`."""
-    return Attachment.model_validate(uploads.add_attachment(caller.settings, file.path, file.filename))
+    row = uploads.add_attachment(caller.settings, file.path, file.filename, clock.now_ms())
+    return Attachment(attachment_id=row.id, filename=row.filename, size=row.size, kind=row.kind)
 
 
-def rejected_rows(rows: Iterable[Mapping[str, Any]]) -> list[Rejected]:
-    """Rows that were left out, as every endpoint shows them."""
-    return [Rejected.model_validate({"position": row.get("row", row.get("index")), **row}) for row in rows]
+def _upload(row: uploads.UploadRow, found: importer.ContactList) -> Upload:
+    """The upload, and how its file was read; its preview holds the first contacts only."""
+    return Upload(
+        upload_id=row.id,
+        filename=row.filename,
+        total=row.total,
+        unique=len(row.contacts),
+        duplicates=row.duplicates,
+        rejected=[Rejected.of(each, row=each.position) for each in importer.restored(row.rejected)],
+        columns=row.columns,
+        phone_column=row.phone_column,
+        sheet=found.sheet,
+        hidden_rows=found.hidden_rows,
+        hidden_columns=found.hidden_columns,
+        encoding=found.encoding,
+        encoding_sure=found.encoding_sure,
+        preview=[UploadRow(row=at, number=number, fields=fields) for at, number, fields in row.contacts[:PREVIEW]],
+    )

@@ -119,6 +119,18 @@ def import_found(found: importer.ContactList, filename: str, reason: str, who: s
     return _import(found, _reason(reason), f"{who}: {uploads.safe_name(filename)}", who, now)
 
 
+def import_upload(settings: Settings, upload_id: str, phone_column: str, reason: str, who: str, now: int) -> Imported:
+    """Add everybody of a file that was kept until a person said which column has the numbers.
+
+    Raises NotFound, ChoosePhoneColumn, InvalidInput.
+    """
+    upload = uploads.find(upload_id)
+    if upload.sheet is None or not phone_column:
+        uploads.chosen(upload_id, settings.default_country, None)
+    found = uploads.found_in(upload, settings.default_country, phone_column, trusted=True)
+    return import_found(found, upload.filename, reason, who, now)
+
+
 def import_text(settings: Settings, text: str, reason: str, who: str, now: int) -> Imported:
     """Add the numbers of a text that was pasted: one on each line, or commas or blanks between. Raises InvalidInput."""
     if sum(map(text.count, "\n\r,;\t ")) > MOST_PASTED:

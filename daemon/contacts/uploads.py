@@ -35,7 +35,6 @@ UploadRow = Upload
 # A contacts file that was read, and a file that can be sent, as this room hands them out.
 AttachmentRow = Attachment
 
-PREVIEW = 20
 MEDIA_LIMIT = 16 * 1024 * 1024  # above it WhatsApp takes a photo or video only as a document
 PHOTOS = frozenset({"image/jpeg", "image/png", "image/webp"})
 VIDEOS = frozenset({"video/mp4", "video/3gpp", "video/quicktime"})
@@ -56,18 +55,18 @@ KEEP_PART_MS = 3_600_000  # no upload is without a byte for so long
 log = structlog.get_logger()
 
 
-def add_contacts(settings: Settings, found: importer.ContactList, filename: str) -> dict[str, Any]:
-    """Keep what was found in a contacts file. Returns the upload as the API shows it. Raises StorageFull."""
-    return describe(_keep(settings, filename, _read(found))) | _reading(found)
+def add_contacts(settings: Settings, found: importer.ContactList, filename: str, now: int) -> Upload:
+    """Keep what was found in a contacts file. Raises StorageFull."""
+    return _keep(settings, filename, _read(found), now)
 
 
-def in_doubt(settings: Settings, doubt: errors.ChoosePhoneColumn, filename: str) -> errors.ChoosePhoneColumn:
+def in_doubt(settings: Settings, doubt: errors.ChoosePhoneColumn, filename: str, now: int) -> errors.ChoosePhoneColumn:
     """Keep a file of which a person has to say where its numbers are; the error that says so, with its id.
 
     Raises StorageFull.
     """
     unread = {"total": 0, "duplicates": 0, "columns": [], "contacts": [], "rejected": []}
-    upload = _keep(settings, filename, unread | {"sheet": doubt.rows, "candidates": doubt.candidates})
+    upload = _keep(settings, filename, unread | {"sheet": doubt.rows, "candidates": doubt.candidates}, now)
     return errors.ChoosePhoneColumn(doubt.candidates, doubt.rows, upload.id)
 
 
@@ -83,8 +82,8 @@ def _read(found: importer.ContactList) -> dict[str, Any]:
     }
 
 
-def _keep(settings: Settings, filename: str, values: dict[str, Any]) -> Upload:
-    now, size = clock.now_ms(), _size(values)
+def _keep(settings: Settings, filename: str, values: dict[str, Any], now: int) -> Upload:
+    size = _size(values)
     stored.room(settings, size)
     named = {"id": secrets.token_hex(8), "filename": safe_name(filename)}
     upload = Upload(**named, created_at=now, used_at=now, size=size, **values)
@@ -116,17 +115,19 @@ def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Up
         if upload.phone_column is None:
             raise errors.ChoosePhoneColumn(upload.candidates, upload_id=upload.id)
         return upload
-    rows = [Row(position, cells) for position, cells in upload.sheet]
-    values = _read(importer.from_rows(rows, upload.filename, default_country, phone_column=phone_column))
+    values = _read(found_in(upload, default_country, phone_column))
     with write():
         Upload.update(**values, size=upload.size + _size(values)).where(Upload.id == upload_id).execute()
     return find(upload_id)
 
 
-def _reading(found: importer.ContactList) -> dict[str, Any]:
-    """How the file was read, and what was left out."""
-    names = ("sheet", "hidden_rows", "hidden_columns", "encoding", "encoding_sure")
-    return {name: getattr(found, name) for name in names}
+def found_in(upload: Upload, default_country: str, phone_column: str, trusted: bool = False) -> importer.ContactList:
+    """What the rows of an upload in doubt hold with that column of numbers. Arguments: as of `importer.read`.
+
+    Raises InvalidInput.
+    """
+    rows = [Row(position, cells) for position, cells in upload.sheet or ()]
+    return importer.from_rows(rows, upload.filename, default_country, trusted, phone_column)
 
 
 def find(upload_id: str) -> Upload:
@@ -138,31 +139,7 @@ def find(upload_id: str) -> Upload:
     return upload
 
 
-def describe(upload: Upload) -> dict[str, Any]:
-    """The upload as the API shows it; the preview holds the first contacts only, the upload holds all."""
-    return {
-        "upload_id": upload.id,
-        "filename": upload.filename,
-        "total": upload.total,
-        "unique": len(upload.contacts),
-        "duplicates": upload.duplicates,
-        "rejected": rejected_rows(upload.rejected),
-        "columns": upload.columns,
-        "phone_column": upload.phone_column,
-        "preview": [
-            {"row": row, "number": number, "fields": fields} for row, number, fields in upload.contacts[:PREVIEW]
-        ],
-    }
-
-
-def rejected_rows(rejected: Sequence[Sequence[Any]], place: str = "row") -> list[dict[str, Any]]:
-    return [
-        {place: each.position, "value": each.value, "reason": each.reason, "code": each.code}
-        for each in importer.restored(rejected)
-    ]
-
-
-def add_attachment(settings: Settings, part: Path, filename: str) -> dict[str, Any]:
+def add_attachment(settings: Settings, part: Path, filename: str, now: int) -> Attachment:
     """Keep the file at `part` (moved, not copied; see `new_part`) as an attachment, also through a power cut.
 
     Raises UnreadableFile when it is empty, StorageFull.
@@ -182,7 +159,7 @@ def add_attachment(settings: Settings, part: Path, filename: str) -> dict[str, A
         mimetype=mimetype,
         size=size,
         sha256=digest,
-        created_at=clock.now_ms(),
+        created_at=now,
     )
     # On the disk before anybody hears of it: a power cut must not leave a campaign with half of a file.
     place = attachment_path(settings, attachment.id)
@@ -190,7 +167,7 @@ def add_attachment(settings: Settings, part: Path, filename: str) -> dict[str, A
     durable.keep(part, place)
     with write():
         attachment.save(force_insert=True)
-    return {"attachment_id": attachment.id, "filename": name, "size": size, "kind": attachment.kind}
+    return attachment
 
 
 def new_part(settings: Settings) -> Path:

@@ -163,9 +163,9 @@ def _keep(settings: Settings, draft: Draft, form: forms.Message, now: int) -> st
     if len(files) > create.MAX_ATTACHMENTS:
         raise errors.InvalidInput(f"A message takes up to {create.MAX_ATTACHMENTS} attachments.")
     if files:
-        changes |= drafts.attach(draft, [_store(settings, each) for each in files], own=False)
+        changes |= drafts.attach(draft, [_store(settings, each, now) for each in files], own=False)
     if own:
-        changes |= drafts.attach(draft, [_store(settings, each) for each in own], own=True)
+        changes |= drafts.attach(draft, [_store(settings, each, now) for each in own], own=True)
     if button == "remove":
         changes["attachments"] = tuple(each for each in draft.data.attachments if each != which)
     if button == "template" and form.template:
@@ -202,7 +202,7 @@ def _check(draft: Draft, text: str) -> None:
         raise errors.TemplateError(f"There is no field {', '.join(unknown)}: use one of those listed below the text.")
 
 
-def _store(settings: Settings, upload: FileField) -> str:
+def _store(settings: Settings, upload: FileField, now: int) -> str:
     """Store an uploaded file; returns its id. Raises UnreadableFile, TooLarge."""
     place = uploads.new_part(settings)
     try:
@@ -210,7 +210,7 @@ def _store(settings: Settings, upload: FileField) -> str:
             shutil.copyfileobj(upload.file, file)
         if place.stat().st_size > settings.max_upload_mb * 1024 * 1024:
             raise errors.TooLarge(f"{upload.filename} is larger than {settings.max_upload_mb} MB.")
-        return str(uploads.add_attachment(settings, place, upload.filename)["attachment_id"])
+        return uploads.add_attachment(settings, place, upload.filename, now).id
     finally:
         place.unlink(missing_ok=True)
 

@@ -313,7 +313,14 @@ class NewSuppression(Form):
     reason: Line
 
 
-class ImportSuppressions(Form):
+class Asked(Form):
+    """The answer to which column of a file has the numbers. upload: under which the file is kept meanwhile."""
+
+    upload: Line
+    phone_column: Text
+
+
+class ImportSuppressions(Asked):
     """A file, or a text with numbers in it, and why they are put on the list."""
 
     file: File
@@ -326,7 +333,7 @@ class RemoveSuppression(Form):
     why: Line
 
 
-class NewList(Form):
+class NewList(Asked):
     """A name, and people: of a file, pasted, of another list, or none. key: made by the page for a double click."""
 
     name: Text
@@ -336,7 +343,7 @@ class NewList(Form):
     key: Annotated[str, cut(LONGEST_KEY)]
 
 
-class AddToList(Form):
+class AddToList(Asked):
     file: File
     numbers: Text
 

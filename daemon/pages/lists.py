@@ -10,11 +10,11 @@ from aiohttp import web
 from aiohttp.web_request import FileField
 
 from daemon import errors
-from daemon.config import Settings
 from daemon.contacts import file_reading, importer, list_entries, lists, naming, uploads
 from daemon.contacts.uploads import UploadRow
 from daemon.i18n.languages import N_
 from daemon.pages import forms
+from daemon.pages.asking import doubt, said
 from daemon.pages.shell import number, only, show
 from daemon.server.visitors import SETTINGS, in_db, timed
 from daemon.states import Role
@@ -47,13 +47,14 @@ async def new(request: web.Request) -> web.StreamResponse:
 
 
 async def _new(
-    request: web.Request, form: dict[str, str], error: str = "", upload: UploadRow | None = None
+    request: web.Request, form: dict[str, str], error: Exception | None = None, upload: UploadRow | None = None
 ) -> web.StreamResponse:
     context = {
         "form": form,
         "lists": await in_db(request, lists.lists),
         "max_name": naming.MAX_NAME,
-        "error": error,
+        "error": said(error),
+        "doubt": doubt(error),
         "upload": _rejected(upload),
     }
     return show(request, "list_new.html", context, 422 if error else 200)
@@ -67,32 +68,34 @@ async def create(request: web.Request) -> web.StreamResponse:
     upload: UploadRow | None = None
     try:
         form = entered.parsed(forms.NewList)
-        upload = await _given(request, form.file, form.numbers)
+        upload = await _given(request, form, form.file, form.numbers)
         found = await in_db(request, _people, upload, form.list)
         key = form.key or None
         made, added = await timed(request, lists.create_list, form.name, found, key=key, scope=lists.FORM)
     except (errors.InvalidInput, errors.NotFound, errors.TooLarge, errors.ReadingBusy) as error:
-        return await _new(request, entered.texts(("name", "numbers", "list", "key")), str(error), upload)
+        return await _new(request, entered.texts(("name", "numbers", "list", "key")), error, upload)
     raise _to_list(made.id, added, upload)
 
 
-async def _given(request: web.Request, file: FileField | None, pasted: str) -> UploadRow | None:
+async def _given(request: web.Request, asked: forms.Asked, file: FileField | None, pasted: str) -> UploadRow | None:
     """The file or pasted numbers of a form, read and stored; None if there is neither.
 
-    Raises TooLarge, UnreadableFile, ReadingBusy.
+    Raises TooLarge, UnreadableFile, ChoosePhoneColumn, ReadingBusy.
     """
+    country = request.app[SETTINGS].default_country
+    if file is None and asked.upload:
+        return await in_db(request, uploads.chosen, asked.upload, country, asked.phone_column or None)
     if file is not None:
         given = file_reading.File(file.filename, file.file)
     elif pasted.strip():
         given = file_reading.File("pasted.txt", pasted.encode("utf-8", "ignore"))
     else:
         return None
-    found = await file_reading.contacts(given, request.app[SETTINGS].default_country)
-    return await in_db(request, _kept, request.app[SETTINGS], found, given.name)
-
-
-def _kept(settings: Settings, found: importer.ContactList, name: str) -> UploadRow:
-    return uploads.find(uploads.add_contacts(settings, found, name)["upload_id"])
+    try:
+        found = await file_reading.contacts(given, country)
+    except errors.ChoosePhoneColumn as unsure:
+        raise await timed(request, uploads.in_doubt, request.app[SETTINGS], unsure, given.name) from None
+    return await timed(request, uploads.add_contacts, request.app[SETTINGS], found, given.name)
 
 
 def _people(upload: UploadRow | None, list_id: int) -> importer.ContactList:
@@ -118,13 +121,18 @@ async def one(request: web.Request) -> web.StreamResponse:
 
 
 async def _one(
-    request: web.Request, error: str = "", place: str = "", status: int = 200, entered: dict[str, str] | None = None
+    request: web.Request,
+    error: Exception | str = "",
+    place: str = "",
+    status: int = 200,
+    entered: dict[str, str] | None = None,
 ) -> web.StreamResponse:
     arguments = (int(request.match_info["id"]), forms.asked(request).text("q"), number(request, "cursor"))
     context = await in_db(request, _list_page, *arguments)
     upload_id = forms.asked(request).text("upload")
     context |= {
-        "error": error,
+        "error": said(error),
+        "doubt": doubt(error),
         "place": place,
         "conflict": status == 409,
         "entered": {"name": context["list"].name, "numbers": ""} | (entered or {}),
@@ -171,12 +179,12 @@ async def add(request: web.Request) -> web.StreamResponse:
     """Add the people of a file or of a pasted text to the list."""
     form, list_id = (await forms.read(request)).parsed(forms.AddToList), int(request.match_info["id"])
     try:
-        upload = await _given(request, form.file, form.numbers)
+        upload = await _given(request, form, form.file, form.numbers)
         if upload is None:
             raise errors.InvalidInput("There is nobody to add: choose a contacts file or paste phone numbers.")
         added = await timed(request, lists.add_people, list_id, await in_db(request, _people, upload, 0))
     except (errors.InvalidInput, errors.TooLarge, errors.ReadingBusy) as error:
-        return await _one(request, str(error), "add", 422, {"numbers": form.numbers})
+        return await _one(request, error, "add", 422, {"numbers": form.numbers})
     raise _to_list(list_id, added, upload)
 
 

@@ -8,9 +8,10 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from daemon import errors
-from daemon.contacts import file_reading, suppression
+from daemon.contacts import file_reading, suppression, uploads
 from daemon.i18n.languages import N_
 from daemon.pages import forms
+from daemon.pages.asking import doubt, said
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only, show
 from daemon.server.visitors import SETTINGS, caller, in_db, timed
@@ -40,6 +41,7 @@ async def _page(
     errors_by_form: dict[str, str] | None = None,
     imported: suppression.Imported | None = None,
     status: int = 200,
+    asked: errors.ChoosePhoneColumn | None = None,
 ) -> web.StreamResponse:
     reading = request.method == "GET"
     search = " ".join(forms.asked(request).text("search").split())[:100] if reading else ""
@@ -49,6 +51,7 @@ async def _page(
         "form": (form or Posted()).texts(("number", "reason", "numbers", "why")),
         "errors": {"add": "", "import": ""} | (errors_by_form or {}),
         "imported": _imported(imported) if imported else None,
+        "doubt": asked,
         "done": DONE.get(forms.asked(request).text("done"), "") if reading else "",
         "longest": suppression.LONGEST_REASON,
     }
@@ -104,12 +107,18 @@ async def import_list(request: web.Request) -> web.StreamResponse:
         reason = form.why or suppression.ASKED
         if form.file is not None:
             given = file_reading.File(form.file.filename, form.file.file)
-            found = await file_reading.contacts(given, settings.default_country, trusted=True)
+            try:
+                found = await file_reading.contacts(given, settings.default_country, trusted=True)
+            except errors.ChoosePhoneColumn as unsure:
+                raise await timed(request, uploads.in_doubt, settings, unsure, given.name) from None
             done = await timed(request, suppression.import_found, found, given.name, reason, who)
+        elif form.upload:
+            asked = (form.upload, form.phone_column)
+            done = await timed(request, suppression.import_upload, settings, *asked, reason, who)
         else:
             done = await timed(request, suppression.import_text, settings, form.numbers, reason, who)
     except (errors.InvalidInput, errors.TooLarge, errors.ReadingBusy) as error:
-        return await _page(request, entered, {"import": str(error)}, status=422)
+        return await _page(request, entered, {"import": said(error)}, status=422, asked=doubt(error))
     return await _page(request, imported=done)
 
 

@@ -143,12 +143,12 @@ async def _entered(request: web.Request) -> dict[str, Any]:
     form = (await forms.read(request)).parsed(forms.KeepTemplate)
     ids = form.attachments
     if form.file is not None:
-        found = await in_db(request, _take, request.app[SETTINGS], form.file)
-        ids = [*ids, found["attachment_id"]]
+        found = await timed(request, _take, request.app[SETTINGS], form.file)
+        ids = [*ids, found.id]
     return {"name": form.name, "text": form.text, "attachments": ids, "version": form.version}
 
 
-def _take(settings: Settings, file: FileField) -> dict[str, Any]:
+def _take(settings: Settings, file: FileField, now: int) -> AttachmentRow:
     """Store a file of a form. Raises TooLarge, UnreadableFile."""
     place = uploads.new_part(settings)
     try:
@@ -157,7 +157,7 @@ def _take(settings: Settings, file: FileField) -> dict[str, Any]:
                 target.write(chunk)
                 if target.tell() > settings.max_upload_mb * 1024 * 1024:
                     raise errors.TooLarge(f"The file is larger than {settings.max_upload_mb} MB.")
-        return uploads.add_attachment(settings, place, file.filename)
+        return uploads.add_attachment(settings, place, file.filename, now)
     finally:
         place.unlink(missing_ok=True)
 

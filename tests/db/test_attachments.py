@@ -20,7 +20,7 @@ def upload(settings: Any, folder: Path) -> Path:
     """One uploaded file; where its bytes lie."""
     part = folder / "part"
     part.write_bytes(b"%PDF-1.4 a plan")
-    uploads.add_attachment(settings, part, "plan.pdf")
+    uploads.add_attachment(settings, part, "plan.pdf", now=0)
     (place,) = (settings.data_dir / "attachments").iterdir()
     return place
 

@@ -156,10 +156,10 @@ def test_a_file_names_a_person_once(one: E164, other: E164) -> None:
 def test_an_upload_from_before_names_a_person_once(hand: Hand) -> None:
     """It was read by a version that took two notations for two people."""
     found = importer.read(f"name,phone\nAnna,{TODAY}\nBen,+4915110000000\n".encode(), "people.csv", "")
-    uploaded = uploads.add_contacts(hand.settings, found, "people.csv")
+    uploaded = uploads.add_contacts(hand.settings, found, "people.csv", hand.clock())
     contacts: Any = [[2, FORMER, {"name": "Anna"}], [3, TODAY, {"name": "Anna"}], [4, "+4915110000000", {}]]
     Upload.update(contacts=contacts).execute()
-    answer = create.create(hand.settings, create.Order("Hello", upload_id=uploaded["upload_id"]), "test", hand.clock())
+    answer = create.create(hand.settings, create.Order("Hello", upload_id=uploaded.id), "test", hand.clock())
 
     assert (2, 1) == (answer.total, answer.duplicates)
     assert [FORMER, "+4915110000000"] == hand.send_all()

@@ -150,7 +150,7 @@ def file(bench: Any, tmp_path: Path) -> Callable[[str], str]:
     def add(name: str) -> str:
         part = tmp_path / f"{name}.part"
         part.write_bytes(name.encode())
-        added: str = uploads.add_attachment(bench.settings, part, name)["attachment_id"]
+        added: str = uploads.add_attachment(bench.settings, part, name, now=0).id
         return added
 
     return add

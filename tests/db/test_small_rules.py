@@ -72,7 +72,7 @@ def test_a_text_under_a_picture_is_measured_as_a_caption(hand, tmp_path):
     """Found out before anybody got it: what fits a message does not fit there."""
     part = tmp_path / "part"
     part.write_bytes(b"\x89PNG")
-    picture = uploads.add_attachment(hand.settings, part, "picture.png")["attachment_id"]
+    picture = uploads.add_attachment(hand.settings, part, "picture.png", hand.clock()).id
     numbers = ["+4915110000000"]
     create.check(hand.settings, create.Order("x" * 1_100, numbers=numbers), hand.clock())
 

@@ -195,7 +195,7 @@ def test_own_attachments_go_out_instead_of_the_jobs(database, settings, tmp_path
     for name in ("all.pdf", "anna.pdf"):
         place = tmp_path / name
         place.write_bytes(b"%PDF-1.4")
-        ids.append(uploads.add_attachment(settings, place, name)["attachment_id"])
+        ids.append(uploads.add_attachment(settings, place, name, now=0).id)
     people = [Contact(1, "+493023125001", {}, [ids[1]]), Contact(2, "+493023125002", {})]
     audience = create.Audience(people, [], 0, "row")
     order = create.Order("Hi", audience=audience, attachments=[ids[0]])

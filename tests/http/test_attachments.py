@@ -164,11 +164,11 @@ def test_a_file_is_read_once_for_all_who_get_it(settings: Any, database: str, tm
     """As long as nobody writes to it; a link to it, as the browser makes them, is no change."""
     part = uploads.new_part(settings)
     part.write_bytes(b"x" * 1_000)
-    found = uploads.add_attachment(settings, part, "a.pdf")
+    found = uploads.add_attachment(settings, part, "a.pdf", now=0)
     uploads._digest.cache_clear()
     for number in range(3):
-        uploads.intact(settings, [found["attachment_id"]])
-        os.link(kept(settings, found["attachment_id"]), tmp_path / str(number))
+        uploads.intact(settings, [found.id])
+        os.link(kept(settings, found.id), tmp_path / str(number))
     assert (1, 2) == (uploads._digest.cache_info().misses, uploads._digest.cache_info().hits)
 
 

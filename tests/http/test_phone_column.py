@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from aiohttp import FormData
 
-from daemon.models import Message, Suppression
+from daemon.models import ListEntry, Message, Suppression
 from tests.http.conftest import form
-from tests.support.drafting import Client, begin, draft_of, look, post, refused
+from tests.support.drafting import Client, begin, draft_of, look, post, refused, send
 
 DOUBTFUL = "Buyer;Seller\n" + "".join(f"+49171392{n:04};+49171393{n:04}\n" for n in range(10, 16))
 
@@ -97,3 +98,38 @@ async def test_the_page_asks_before_it_goes_on(member: Client) -> None:
     assert f"{base}/columns" == await post(member, f"{base}/people", go="next", phone_column="1")
     assert 1 == draft_of(base).data.columns.phone
     assert 'name="phone_column"' not in await look(member, f"{base}/people")
+
+
+async def test_the_page_of_a_list_asks_in_its_form(member: Client) -> None:
+    """A new list, and people who are added to it: the file is kept until the column is chosen."""
+    for path in ("/app/lists/new", "/app/lists/1/add"):
+        form = {"name": "Guests", "key": "k"} if path.endswith("new") else {}
+        asked = await send(member, path, [("file", DOUBTFUL.encode(), "people.csv")], again=True, **form)
+        text = await asked.text()
+        assert 422 == asked.status
+        assert "More than one column could have the phone numbers. Choose one." in text
+        assert "<option>Buyer</option>" in text
+        upload = re.search(r'name="upload" value="(\w+)"', text)
+        assert upload
+        column = "Buyer" if form else "Seller"
+        answer = {"upload": upload[1], "phone_column": column}
+        done = await send(member, path, again=True, **form, **answer)
+        assert 303 == done.status
+        assert "added=6" in done.headers["Location"]
+    numbers = {row.number for row in ListEntry.select()}
+    assert 12 == len(numbers)
+
+
+async def test_the_page_of_the_suppression_list_asks_in_its_form(member: Client) -> None:
+    path = "/app/suppressions/import"
+    asked = await send(member, path, [("file", DOUBTFUL.encode(), "left.csv")], again=True)
+    text = await asked.text()
+    assert 422 == asked.status
+    assert 0 == Suppression.select().count()
+    upload = re.search(r'name="upload" value="(\w+)"', text)
+    assert upload
+    again = await send(member, path, again=True, upload=upload[1], phone_column="")
+    assert "Choose one." in await again.text()
+    done = await send(member, path, again=True, upload=upload[1], phone_column="Seller")
+    assert 200 == done.status
+    assert {f"+49171393{n:04}" for n in range(10, 16)} == {row.number for row in Suppression.select()}

@@ -242,12 +242,12 @@ def fill(settings: Settings) -> dict[str, str]:
         account="default", number=NUMBER, text=f"My other one is {spelled}", at=now, key="k", message=message.id
     )
     found = contacts.read(f"name;phone;work\nAnna;{NUMBER};{spelled}\nBen;{NUMBER}99999999;x\n")
-    upload = uploads.add_contacts(settings, found, "people.csv")
+    upload = uploads.add_contacts(settings, found, "people.csv", now)
     Template.create(name=f"For {NUMBER}", text=f"Call {spelled}", created_at=now, updated_at=now)
     people = ContactList.create(name="Friends", columns=["work"], created_at=now, updated_at=now)
     ListEntry.create(list=people, number=NUMBER, person=NUMBER, fields={"work": spelled})
     Draft.create(id="ab" * 16, name=f"To {NUMBER}", created_by="test", created_at=now, updated_at=now)
-    return {"jobs": str(job_id), "messages": str(message.id), "uploads": str(upload["upload_id"]), "drafts": "ab" * 16}
+    return {"jobs": str(job_id), "messages": str(message.id), "uploads": str(upload.id), "drafts": "ab" * 16}
 
 
 def digits(data: bytes) -> str:

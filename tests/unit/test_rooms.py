@@ -119,7 +119,6 @@ OWN_TIME = {
     "delivery/db_thread.py": "the sender's edge: its database thread asks the clock for all that it runs",
     "ops/retention.py": "files have the time of this machine, not of the database",
     "transports/browser/screens.py": "WhatsApp's page tells how long, by the time of this machine",
-    "contacts/uploads.py": "the time of an upload is not passed on yet",
 }
 
 

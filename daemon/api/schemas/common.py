@@ -141,7 +141,7 @@ class Rejected(Answer):
     code: str = Field("other", description="The same for a program, such as `missing` or `too_few_digits`.")
 
     @classmethod
-    def of(cls, found: importer.Rejected, row: int | None = None) -> Rejected:
+    def of(cls, found: importer.Rejected, row: int | None = None, index: int | None = None) -> Rejected:
         return cls(
-            row=row, index=None, position=found.position, value=found.value, reason=found.reason, code=found.code
+            row=row, index=index, position=found.position, value=found.value, reason=found.reason, code=found.code
         )
