@@ -114,8 +114,9 @@ def read(
 ) -> ContactList:
     """The contacts of a CSV, XLSX, TXT or vCard file, told apart by content; duplicates are left out.
 
-    default_country, trusted: as in `phone.read`. Raises UnreadableFile: one sentence with what to do; ChoosePhoneColumn
-    when it is not certain which column it is; InvalidInput.
+    default_country, trusted: as in `phone.read`; where it is trusted, each telephone number of a person counts. Raises
+    UnreadableFile: one sentence with what to do; ChoosePhoneColumn when it is not certain which column it is;
+    InvalidInput.
     """
     tabular.refuse_foreign(data, filename)
     if tabular.is_zip(data):
@@ -335,6 +336,10 @@ def from_rows(
     collected = _Collector(default_country, trusted)
     for row in rows[0 if found.header is None else found.header + 1 :]:
         fields = {name: tabular.plain(cell_at(row.cells, column)) for column, name in names.items()}
+        if trusted and (cells := places.every(row.cells)):  # of whom must not be written to no number is left out
+            for cell in cells:
+                collected.add(row.position, cell, fields)
+            continue
         cell = places.cell(row.cells, default_country)
         number = phone.read(cell, default_country, trusted)
         if isinstance(number, Reason):
@@ -353,10 +358,11 @@ def _from_cards(cards: Iterable[vcard.Card], default_country: str, trusted: bool
         else:
             fields = {name: tabular.clean(text) for name, text in card.fields.items()}
             best = _best(card, default_country)
-            if len(best) > 1:
+            if len(best) > 1 and not trusted:
                 collected.reject(card.position, " / ".join(best), because(Fault.SEVERAL_MOBILES))
-            else:
-                collected.add(card.position, best[0], fields)
+                continue
+            for number in card.numbers if trusted else best:
+                collected.add(card.position, number, fields)
     used = dict.fromkeys(name for contact in collected.contacts for name, text in contact.fields.items() if text)
     for contact in collected.contacts:
         for name in contact.fields.keys() - used.keys():

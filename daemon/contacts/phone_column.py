@@ -171,6 +171,10 @@ class Places:
         found = (cell for way in ways for cell, number in read if way(number))
         return next(found, own or next(iter(filled), ""))
 
+    def every(self, cells: Sequence[str]) -> list[str]:
+        """What stands in all columns of the person's telephone numbers."""
+        return [cell for at in (self.column, *self.more, *self.others) if (cell := cell_at(cells, at))]
+
     def elsewhere(self, cells: Sequence[str], country: str) -> str:
         """The title of another column in which the row has a number, "" for none."""
         found = (at for at in self.others if not isinstance(phone.read(cell_at(cells, at), country), Reason))

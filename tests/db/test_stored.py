@@ -69,7 +69,7 @@ def test_an_attachment_that_has_just_gone_is_in_no_campaign(hand: Hand, settings
 def test_an_upload_goes_a_while_after_it_was_last_sent_to(hand: Hand, settings: Any) -> None:
     """Its people are in the campaigns that were made of it."""
     kept, gone = (
-        uploads.add_contacts(settings, read(f"number\n{NUMBER}\n"), name)["upload_id"] for name in ("a.csv", "b.csv")
+        uploads.add_contacts(settings, read(f"number\n{NUMBER}\n"), name, hand.clock()).id for name in ("a.csv", "b.csv")
     )
     hand.clock.advance(20 * DAY_MS)
     create.create(settings, Order("Hi", upload_id=kept), "test", hand.clock())
@@ -86,7 +86,7 @@ def test_room_is_counted_over_both_tables(hand: Hand, make_settings: Any, tmp_pa
     """A file may take what is left to the byte; what is deleted makes room again."""
     settings = make_settings(max_stored_mb=1)
     file(settings, tmp_path, "x" * 100)
-    uploads.add_contacts(settings, read(f"number\n{NUMBER}\n"), "a.csv")
+    uploads.add_contacts(settings, read(f"number\n{NUMBER}\n"), "a.csv", hand.clock())
     taken = stored.taken()
     assert 100 + len(f'[[2, "{NUMBER}", {{}}]][][]') == taken
     stored.room(settings, stored.MB - taken)

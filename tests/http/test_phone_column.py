@@ -133,3 +133,13 @@ async def test_the_page_of_the_suppression_list_asks_in_its_form(member: Client)
     done = await send(member, path, again=True, upload=upload[1], phone_column="Seller")
     assert 200 == done.status
     assert {f"+49171393{n:04}" for n in range(10, 16)} == {row.number for row in Suppression.select()}
+
+
+async def test_the_suppression_import_leaves_out_no_number_of_a_person(api: Any) -> None:
+    """Of a row with several telephone columns and of a card with several numbers each counts; what is none is named."""
+    rows = "Name;Telefon;Handy;Fax\nA;+4930231250;;+4930231259\nB;+4930231251;+491713920011;\nC;;12345;\nD;;;\n"
+    done = await api.post("/suppressions/import", data=form(rows.encode(), "left.csv"))
+    assert {"+4930231250", "+4930231251", "+491713920011"} == {row.number for row in Suppression.select()}
+    assert [("12345", 4), ("", 5)] == [(each["value"], each["row"]) for each in done["rejected"]]
+    card = "BEGIN:VCARD\nVERSION:3.0\nFN:E\nTEL;TYPE=CELL:+447911123451\nTEL;TYPE=CELL:+447911123452\nEND:VCARD\n"
+    assert 2 == (await api.post("/suppressions/import", data=form(card.encode(), "left.vcf")))["added"]
