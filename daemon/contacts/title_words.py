@@ -169,11 +169,12 @@ WORDS: dict[Means, str] = {  # single words, split by blanks
         "nödfall hätä alarm sos acil darurat экстренный экстренной طوارئ חירום आपातकालीन 紧急 緊急 비상"
     ),
     Means.LATER: (
-        "alternate alternative alternativ alternativo alternativa alternatif alt second secondary secondo "
-        "secondaire secundario secundário secundaria zweite zweites zweit sekundär other andere anderes otro "
-        "otra outro outra autre altro old former previous früher anterior ancien backup additional zusätzlich "
-        "adicional weitere weiteres extra дополнительный доп другой старый اخر أخرى بديل נוסף वैकल्पिक 备用 其他 "
-        "その他 기타"
+        "billing shipping delivery facturación envío entrega livraison facturation lieferung alternate "
+        "alternative alternativ alternativo alternativa alternatif alt second secondary secondo secondaire "
+        "secundario secundário secundaria zweite zweites zweit sekundär other andere anderes otro otra outro "
+        "outra autre altro old former previous früher anterior ancien backup additional zusätzlich adicional "
+        "weitere weiteres extra дополнительный доп другой старый اخر أخرى بديل נוסף वैकल्पिक 备用 其他 その他 "
+        "기타"
     ),
     Means.FIRST: (
         "main primary principal principale principali haupt hauptnummer prinzipal primario primär primaire first "
