@@ -22,6 +22,8 @@ _SAMPLE_CHARS = 64 * 1024
 _EVEN = 0.9
 _UNIT = "\x1f"
 _ALIGNED = re.compile(r'"[^"\n]*"|(?<=\S)([ \t\xa0]{2,})(?=\S)')
+_WITH_AT = r"\S+@\S+|"  # addresses of e-mail and chats are not cut
+_CHAT_IDS = re.compile(r"(?i)\d@(?:[a-z.]*\blid|[gc]\.us|s\.whatsapp\.net|broadcast|newsletter)\b")
 _COLON = re.compile(r'"[^"\n]*"|\S+@\S+|://|(?<!\d)(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?!\d)|(:)')
 _AREA_CODE = re.compile(r"(?:^|\s)[+(0][\d()]{1,6}[ \t\xa0]{2,}\d", re.MULTILINE)
 _IN_NUMBERS = " -/."
@@ -146,12 +148,16 @@ def _other_signs(head: str) -> Iterator[re.Pattern[str]]:
     first = next((line for line in head.splitlines() if line.strip()), "")
     signs = [sign for sign in dict.fromkeys(first) if unicodedata.category(sign)[0] in "PS"]
     for sign in [*signs, " "]:
-        if sign in DELIMITERS or sign in "\"'+()@":
+        if sign in DELIMITERS or sign in "\"'+()" or (sign == "@" and _CHAT_IDS.search(head)):
             continue
         part = re.escape(sign)
         dash = sign in _IN_NUMBERS or unicodedata.category(sign) == "Pd"
         if not dash or not re.search(rf"\d\)? ?{part} ?\(?\d", head):
-            yield re.compile(r'"[^"\n]*"|(?<=\S)( +)(?=\S)' if sign == " " else rf'"[^"\n]*"|\S+@\S+|({part})')
+            yield re.compile(
+                r'"[^"\n]*"|(?<=\S)( +)(?=\S)'
+                if sign == " "
+                else rf'"[^"\n]*"|{"" if sign == "@" else _WITH_AT}({part})'
+            )
 
 
 def _cut(text: str, pattern: re.Pattern[str]) -> str:
