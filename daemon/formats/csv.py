@@ -22,9 +22,9 @@ _SAMPLE_CHARS = 64 * 1024
 _EVEN = 0.9
 _UNIT = "\x1f"
 _ALIGNED = re.compile(r'"[^"\n]*"|(?<=\S)([ \t\xa0]{2,})(?=\S)')
-_WITH_AT = r"\S+@\S+|"  # addresses of e-mail and chats are not cut
+_WITH_AT = r"[^\s@]{1,80}@\S{1,200}|"  # addresses of e-mail and chats are not cut
 _CHAT_IDS = re.compile(r"(?i)\d@(?:[a-z.]*\blid|[gc]\.us|s\.whatsapp\.net|broadcast|newsletter)\b")
-_COLON = re.compile(r'"[^"\n]*"|\S+@\S+|://|(?<!\d)(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?!\d)|(:)')
+_COLON = re.compile(r'"[^"\n]*"|[^\s@]{1,80}@\S{1,200}|://|(?<!\d)(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?!\d)|(:)')
 _AREA_CODE = re.compile(r"(?:^|\s)[+(0][\d()]{1,6}[ \t\xa0]{2,}\d", re.MULTILINE)
 _IN_NUMBERS = " -/."
 _SEPARATOR_LINE = re.compile(r'(?i)"?sep=(.)"?[ \t]*(\r\n|\r|\n|$)')
