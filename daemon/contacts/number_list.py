@@ -12,6 +12,7 @@ _SHAPE = re.compile(r"[\d\s().\-/+‐-―−]+")
 _MOST_DIGITS = 20
 _LEAST_BARE = 10  # digits of numbers between which only blanks stand
 _LEAST_DIGITS = 5
+_LOOKED_AT = 20  # lines, of which one at least has several numbers
 _MANY = 3  # numbers on a line, where there are several lines: two may be one person's
 
 
@@ -24,6 +25,8 @@ def numbers(text: str) -> list[str]:
     lines = [line for line in lines if line and not line.startswith("#")]
     if len(lines) > 1 and sum(map(str.isdigit, lines[0])) < _LEAST_DIGITS and not _APART.search(lines[0]):
         lines = lines[1:]
+    if len(lines) > 1 and not any(_APART.search(line) for line in lines[:_LOOKED_AT]):
+        return []
     rows = []
     for line in lines:
         parts = _parts(line)
