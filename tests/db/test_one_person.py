@@ -80,7 +80,7 @@ def test_the_list_has_a_person_once(hand: Hand, one: E164, other: E164) -> None:
     again = suppression.suppress(hand.settings, other, "by phone", "ben", hand.clock())
     done = suppression.import_text(hand.settings, f"{other}\n{one}\n+4915110000000", "old list", "ben", hand.clock())
 
-    assert (one, "by letter", "anna") == (again["number"], again["reason"], again["source"])
+    assert (one, "by letter", "anna") == (again.number, again.reason, again.source)
     assert first == again == suppression.find(other) == suppression.find(one)
     assert not suppression.put(other, "wrote STOP", "reply", hand.clock())
     assert (1, 1, 1) == (done.added, done.present, done.duplicates)
@@ -141,7 +141,7 @@ def test_a_request_names_a_person_once(hand: Hand, one: E164, other: E164) -> No
     """The first notation is the one that is written to."""
     answer = create.create(hand.settings, create.Order("Hello", numbers=[one, other]), "test", hand.clock())
 
-    assert (1, 1, []) == (answer.total, answer.duplicates, answer.rejected)
+    assert (1, 1, []) == (answer.total, answer.duplicates, answer.left_out)
     assert [one] == hand.send_all()
 
 
