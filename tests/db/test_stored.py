@@ -13,6 +13,7 @@ from daemon.campaigns.create import Order
 from daemon.campaigns.draft_content import Content
 from daemon.contacts import stored, uploads
 from daemon.contacts.stored import DAY_MS
+from daemon.db import clock as db_clock
 from daemon.models import Attachment, Draft, Job, KeptAnswer, Upload
 from daemon.ops import retention
 from tests.support.contacts import read
@@ -25,7 +26,7 @@ def file(settings: Any, folder: Path, name: str) -> str:
     """An attachment of that name; its id."""
     part = folder / "part"
     part.write_bytes(name.encode())
-    found: str = uploads.add_attachment(settings, part, name)["attachment_id"]
+    found: str = uploads.add_attachment(settings, part, name, db_clock.now_ms()).id
     return found
 
 
@@ -69,7 +70,8 @@ def test_an_attachment_that_has_just_gone_is_in_no_campaign(hand: Hand, settings
 def test_an_upload_goes_a_while_after_it_was_last_sent_to(hand: Hand, settings: Any) -> None:
     """Its people are in the campaigns that were made of it."""
     kept, gone = (
-        uploads.add_contacts(settings, read(f"number\n{NUMBER}\n"), name, hand.clock()).id for name in ("a.csv", "b.csv")
+        uploads.add_contacts(settings, read(f"number\n{NUMBER}\n"), name, hand.clock()).id
+        for name in ("a.csv", "b.csv")
     )
     hand.clock.advance(20 * DAY_MS)
     create.create(settings, Order("Hi", upload_id=kept), "test", hand.clock())
