@@ -28,8 +28,9 @@ from phonenumbers import (
 )
 
 from daemon import errors
+from daemon.contacts.person import Person
 from daemon.contacts.reasons import Fault, Reason, because
-from daemon.states import E164
+from daemon.states import E164, PersonKey
 
 MIN_INTERNATIONAL = 11
 """Digits from which a number without `+` may be read as one with its country code."""
@@ -61,6 +62,7 @@ _DATE = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}(?:[T ].*)?|\d{1,2}([-/.])\d{1,
 _EXTENSION = re.compile(r"(?i)(?:;?\s*ext(?:ension|n)?|durchwahl|ramal|poste|anexo|[x#])[\s.:=]*\d{1,7}\s*")
 _BETWEEN_TWO = re.compile(r"(?i)[/;,|&\n]|:::|\b(?:or|and|oder|und|ou|et|y)\b")
 _SIGNS = re.compile(r"[\d\s().\-/+‐-―−]*")
+_MEXICAN = re.compile(r"^\+520?(?:1|4[45])(?=\d{10}$)")  # 044 and 045 were dialled before mobiles, 01 before others
 _PREFIX = re.compile(r"[(\s]*(?:\+[+\s]*(?:00)?|00[\s+]*)")
 _DECIMAL = re.compile(r"-.*|[1-9]\d{0,2}[.,]\d{3,}")
 _MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
@@ -179,10 +181,12 @@ def _international(text: str) -> E164:
         return _valid(text, None)  # has the words for it
     if phonenumbers.is_valid_number(number):
         return _e164(number)
+    if today(number):
+        return _valid(text, None)  # says which
     if (plain := _without_zero(text, number)) is not None:
         return plain
     possible = phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
-    if not possible or _digits(text) < SHORTEST_UNKNOWN or _suggestion(number):
+    if not possible or _digits(text) < SHORTEST_UNKNOWN:
         return _valid(text, None)
     _refuse_length(number)
     return _e164(number)
@@ -259,18 +263,18 @@ def _valid(text: str, country: str | None) -> E164:
     if phonenumbers.is_valid_number(number):
         return _e164(number)
     code = _WRONG_LENGTH.get(phonenumbers.is_possible_number_with_reason(number))
-    suggested = {"suggestion": meant} if (meant := _suggestion(number)) else {}
+    suggested = {"suggestion": meant} if (meant := today(number)) else {}
     if code is None and _digits(text) < SHORTEST:
         raise _Refused(Fault.TOO_SHORT, **suggested)
     raise _Refused(code or Fault.UNASSIGNED, country=str(number.country_code), **suggested)
 
 
-def _suggestion(number: PhoneNumber) -> E164 | None:
-    """For numbers from before Mexico dropped its mobile 1 and Brazil added its mobile 9."""
-    national = str(number.national_number)
-    changed = {52: national.removeprefix("1"), 55: f"{national[:2]}9{national[2:]}"}.get(number.country_code or 0)
-    fixed = _parsed(f"+{number.country_code}{changed}") if changed else None
-    return _e164(fixed) if fixed else None
+def today(number: PhoneNumber) -> E164 | None:
+    """For a number in a notation that its country has given up, also with a prefix that was dialled then: the one of
+    today; None where there is none, or where that is not valid."""
+    given = _e164(number)
+    key = Person(E164(_MEXICAN.sub("+52", given))).key
+    return E164(key) if key != PersonKey(given) and _parsed(key) else None
 
 
 def _cleaned(value: str) -> str:

@@ -249,20 +249,10 @@ def _with_other_signs(text: str, country: str) -> Diagnosis | None:
 
 
 def _mobile_rule(text: str, country: str) -> Diagnosis | None:
-    """Brazil's ninth digit, Mexico's former 1; Argentina's 15 where phonenumbers does not see it."""
+    """Brazil's ninth digit, Mexico's former 1, Argentina's 15 where phonenumbers does not see it, and the like."""
     number = _parsed(text, country)
-    if number is None:
-        return None
-    national = str(number.national_number)
-    ways = {
-        52: [national.removeprefix("1")],
-        55: [f"{national[:2]}9{national[2:]}"],
-        54: ["9" + national.replace("15", "", 1), "9" + national],
-    }
-    for way in ways.get(number.country_code or 0, []):
-        if found := _valid(f"+{number.country_code}{way}"):
-            return Diagnosis(Kind.MOBILE_RULE, suggestion=found)
-    return None
+    found = phone.today(number) if number is not None else None
+    return Diagnosis(Kind.MOBILE_RULE, suggestion=found) if found else None
 
 
 def _with_plus(text: str, country: str) -> Diagnosis | None:
@@ -360,9 +350,8 @@ def _type(number: E164 | None) -> int:
 
 def _with_nine(number: E164) -> E164 | None:
     """For a number that is Argentine without the mobile 9: the mobile it may be."""
-    if not number.startswith("+54") or number.startswith("+549"):
-        return None
-    return _valid("+549" + number[3:])
+    found = _parsed(number, "") if number.startswith("+54") else None
+    return phone.today(found) if found else None
 
 
 def _has_zero(number: E164, country: str) -> bool:

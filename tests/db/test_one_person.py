@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from daemon import errors
-from daemon.campaigns import create
-from daemon.contacts import importer, suppression, uploads
-from daemon.delivery import moves
-from daemon.models import Handover, Message, Removal, Suppression, Upload
+from daemon.accounts import handovers, pacing
+from daemon.campaigns import create, recipients
+from daemon.contacts import importer, list_entries, lists, suppression, uploads
+from daemon.contacts.person import Person
+from daemon.db import proxy
+from daemon.delivery import claim, eligibility, moves, opened_chats, replies
+from daemon.models import ContactList, Handover, Message, Removal, Suppression
 from daemon.states import E164, State
-from tests.support.hand import Hand, states
+from daemon.transports.protocol import Unread
+from tests.support.hand import LEASE_MS, MARK, Hand, states
 
 PAIRS = {  # as it was written before, and as it is today
     "Brazil": (E164("+551187654321"), E164("+5511987654321")),
@@ -22,6 +28,7 @@ PAIRS = {  # as it was written before, and as it is today
     "Ivory Coast": (E164("+22507123456"), E164("+2250707123456")),
 }
 FORMER, TODAY = PAIRS["Brazil"]
+GAP = pacing.Gap(0, pacing.Why.PAUSE, 1)
 LANDLINE, MOBILE = E164("+551132345678"), E164("+5511932345678")  # somebody's landline, and somebody else's mobile
 
 either = pytest.mark.parametrize(("one", "other"), [*PAIRS.values(), (TODAY, FORMER)], ids=[*PAIRS, "Brazil, turned"])
@@ -155,11 +162,141 @@ def test_a_file_names_a_person_once(one: E164, other: E164) -> None:
 
 def test_an_upload_from_before_names_a_person_once(hand: Hand) -> None:
     """It was read by a version that took two notations for two people."""
-    found = importer.read(f"name,phone\nAnna,{TODAY}\nBen,+4915110000000\n".encode(), "people.csv", "")
-    uploaded = uploads.add_contacts(hand.settings, found, "people.csv", hand.clock())
-    contacts: Any = [[2, FORMER, {"name": "Anna"}], [3, TODAY, {"name": "Anna"}], [4, "+4915110000000", {}]]
-    Upload.update(contacts=contacts).execute()
+    people = [importer.Contact(n, number, {}) for n, number in enumerate([FORMER, TODAY, E164("+4915110000000")])]
+    uploaded = uploads.add_contacts(hand.settings, importer.ContactList(people), "people.csv", hand.clock())
     answer = create.create(hand.settings, create.Order("Hello", upload_id=uploaded.id), "test", hand.clock())
 
     assert (2, 1) == (answer.total, answer.duplicates)
     assert [FORMER, "+4915110000000"] == hand.send_all()
+
+
+def test_people_who_were_frozen_before_get_it_once(hand: Hand) -> None:
+    """A dry run of an earlier version may have found somebody twice."""
+    people = [importer.Contact(n, number, {}) for n, number in enumerate([TODAY, FORMER])]
+    audience = create.Audience(people, [], 0, "row")
+    create.create(hand.settings, create.Order("Hello", audience=audience), "test", hand.clock())
+
+    assert [TODAY] == hand.send_all()
+
+
+@either
+def test_the_cap_counts_a_person_not_a_number(hand: Hand, one: E164, other: E164) -> None:
+    """When a message is claimed, and again when it is submitted."""
+    hand.rules = pacing.Rules(person_cap=1, person_window_ms=7 * pacing.DAY_MS)
+    for number, sent in ((one, [one]), (other, [])):
+        hand.queue(recipients=[{"number": number}], text="Hello")
+        assert sent == hand.send_all()
+    assert "got 1 message within 7 days" == Message.get(Message.number == other).error
+
+
+def test_two_messages_in_hand_do_not_pass_the_cap_together(hand: Hand) -> None:
+    """One for each notation, claimed before either left."""
+    hand.rules = pacing.Rules(person_cap=1, person_window_ms=7 * pacing.DAY_MS)
+    for number in (FORMER, TODAY):
+        hand.queue(recipients=[{"number": number}], text="Hello")
+    first, second = hand.claim_one(), hand.claim_one()
+    moves.submit(first, MARK, hand.clock(), GAP, hand.rules)
+
+    with pytest.raises(errors.IllegalMove, match="got 1 message"):
+        moves.submit(second, MARK, hand.clock(), GAP, hand.rules)
+    moves.release(second, "the cap", hand.clock())
+    hand.confirm(first)
+
+
+@either
+def test_whom_we_have_written_to_is_known_in_either_notation(hand: Hand, one: E164, other: E164) -> None:
+    """Where WhatsApp lets an account write in existing chats only."""
+    hand.queue(recipients=[{"number": one}], text="Hello")
+    hand.send_all()
+    hand.queue(recipients=[{"number": "+4915110000000"}, {"number": other}], text="Again")
+    claimed = claim.claim("default", 5, hand.clock(), LEASE_MS, hand.rules, known_only=True)
+
+    assert [other] == [message.number for message in claimed]
+
+
+@either
+def test_a_list_has_a_person_once(hand: Hand, one: E164, other: E164) -> None:
+    """Who is on it gets what is new of them; either notation takes them off."""
+    made, _ = lists.create_list("Guests", people(one, name="Anna"))
+    added = lists.add_people(made.id, people(other, city="Bonn"))
+
+    assert (0, 0, 1) == (added.added, added.present, added.updated)
+    (entry,) = lists.people(made.id)
+    assert (one, {"name": "Anna", "city": "Bonn"}) == (entry.number, entry.fields)
+    assert 1 == lists.remove_people(made.id, numbers=[other])
+    assert [] == lists.people(made.id)
+
+
+def people(number: E164, **fields: str) -> importer.ContactList:
+    return importer.ContactList([importer.Contact(1, number, fields)], columns=list(fields))
+
+
+def test_many_people_are_looked_up_by_person_as_well(hand: Hand) -> None:
+    """More than are asked for one by one."""
+    made, _ = lists.create_list("Guests", people(FORMER, name="Anna"))
+    crowd = [importer.Contact(n, E164(f"+491511{n:07}"), {}) for n in range(list_entries.BATCH)]
+    found = importer.ContactList([*crowd, importer.Contact(1_000, TODAY, {"name": "Anna"})], columns=["name"])
+    added = lists.add_people(made.id, found)
+
+    assert (len(crowd), 1, 0) == (added.added, added.present, added.updated)
+
+
+SEARCHES = [
+    (FORMER, "+55 11 98765-4321"), (FORMER, "98765-4321"), (FORMER, "(011) 98765-4321"), (FORMER, "8765-4321"),
+    (TODAY, "+55 11 8765-4321"), (TODAY, "11 8765-4321"), (TODAY, "551187654321"),
+    ("+525550000101", "+52 1 55 5000 0101"), ("+5215550000101", "55 5000 0101"), ("+5491166773399", "011 15 6677 3399"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "search"), SEARCHES)
+def test_recipients_and_lists_are_searched_in_either_notation(hand: Hand, number: str, search: str) -> None:
+    """A part of it in the notation it was given in or in today's, and all of it in the former one."""
+    others = ["+5511912345678", "+551132345678"]
+    job = hand.queue(recipients=[{"number": each} for each in [number, *others]], text="Hello")
+    made, _ = lists.create_list("Guests", people(E164(number), name="Anna"))
+    for other in others:
+        lists.add_people(made.id, people(E164(other), name="Somebody else"))
+
+    assert [number] == [row.number for row in recipients.page(job, recipients.Selection(search=search)).rows]
+    assert [number] == [row.number for row in list_entries.entries(made.id, search)[0]]
+
+
+QUESTIONS: dict[str, tuple[Callable[[], Any], str]] = {  # asked of tables that grow, and the index that answers
+    "who opted out": (lambda: eligibility._opted_out(person=TODAY), "suppression_person"),
+    "whom an import has there": (lambda: suppression._present([TODAY]), "suppression_person"),
+    "who of these opted out": (lambda: suppression.among([FORMER]), "suppression_person"),
+    "who may be written to again": (lambda: handovers.got(Person(TODAY).key, 0, 1, 1), "handover_person_at"),
+    "who was written to": (lambda: replies._last_to("default", Person(TODAY).key, 0), "message_.*person"),
+    "what stands in a chat": (lambda: replies.landmarks("default", Unread("", TODAY, 0), 1), "reply_account_person"),
+    "which chat was opened": (lambda: opened_chats.begin("default", Unread("", TODAY, 0), 1), "opened_chat_account_p"),
+    "who is on a list": (lambda: lists._known(ContactList(id=1), [Person(TODAY).key]), "list_entry_list_id_person"),
+    "who is known": (
+        lambda: list(Message.select().where(Message.job == 1, eligibility.known(Message))), "message_account_person"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_who_somebody_is_is_answered_by_an_index(hand: Hand, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what the database says it would do."""
+    ask, index = QUESTIONS[name]
+    asked: list[tuple[str, Any]] = []
+    real = proxy.database.obj.execute_sql
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            proxy.database.obj, "execute_sql", lambda sql, values=None: asked.append((sql, values)) or real(sql, values)
+        )
+        ask()
+    found = "\n".join(plan(sql, values) for sql, values in asked if sql.startswith("SELECT"))
+
+    assert re.search(index, found), found
+
+
+def plan(sql: str, values: Any) -> str:
+    if not proxy.on_postgres():
+        rows = proxy.database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+        return "\n".join(row[3] for row in rows)
+    with proxy.database.atomic():
+        for way in ("seqscan", "bitmapscan", "sort"):  # of a small table PostgreSQL reads all else
+            proxy.database.execute_sql(f"SET LOCAL enable_{way} = off")
+        return "\n".join(row[0] for row in proxy.database.execute_sql(f"EXPLAIN {sql}", values).fetchall())

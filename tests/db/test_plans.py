@@ -40,7 +40,7 @@ def fill(database: str) -> Callable[..., Job]:
             numbers = f"WITH n AS (SELECT generate_series({first}, {first + count - 1}) AS i)"
         number = "'+491511' || substr(CAST(10000000 + i AS TEXT), 2)"
         values = {"job_id": job.id, "account": "'default'", "row": "i", "number": number, "fields": "'{}'"}
-        values |= {"state": f"'{state.value}'", "attempts": 0, "submissions": 0, "not_before": DUE}
+        values |= {"person": number, "state": f"'{state.value}'", "attempts": 0, "submissions": 0, "not_before": DUE}
         columns = ", ".join(f'"{name}"' for name in values)
         proxy.database.execute_sql(
             f'INSERT INTO "message" ({columns}) {numbers} SELECT {", ".join(map(str, values.values()))} FROM n'

@@ -38,11 +38,11 @@ def rehearse(settings: Any, draft: Draft, days: int = 7, leave_out: bool = True)
     return found
 
 
-def prepare(settings: Any) -> Draft:
-    """A draft for four people, up to its dry run."""
+def prepare(settings: Any, numbers: list[str] = NUMBERS) -> Draft:
+    """A draft for four people, or those with these numbers, up to its dry run."""
     directory.open_account("default", clock.now_ms())
     draft = drafts.begin(secrets.token_hex(16), "test", clock.now_ms())
-    draft = drafts.take_sheets(settings, draft, pasted(NUMBERS), clock.now_ms())
+    draft = drafts.take_sheets(settings, draft, pasted(numbers), clock.now_ms())
     assert draft.data.columns is not None
     columns = draft.data.columns.model_copy(update={"sure": True})
     when = When(account="default", delay_min=1, delay_max=1)
