@@ -40,7 +40,7 @@ def suppressions(
 
 @endpoint.post("/suppressions", scope=Scope.CONTROL, tag="suppressions")
 def suppress(caller: Caller, *, body: Suppress) -> Suppressed:
-    """Never message this number again. A number that is already on the list keeps its entry."""
+    """Never message this number again, in whichever notation. A person who is already on the list keeps their entry."""
     return Suppressed.model_validate(
         suppression.suppress(caller.settings, body.number, body.reason, caller.name, clock.now_ms())
     )
@@ -48,7 +48,7 @@ def suppress(caller: Caller, *, body: Suppress) -> Suppressed:
 
 @endpoint.delete("/suppressions", scope=Scope.ADMIN, errors=(NotFound,), tag="suppressions")
 def unsuppress(caller: Caller, *, body: Unsuppress) -> Done:
-    """Remove a number from the list. Who did it and why is recorded."""
+    """Remove a person from the list, by any notation of their number. Who did it and why is recorded."""
     suppression.remove(caller.settings, body.number, body.reason, caller.name, clock.now_ms())
     return Done()
 

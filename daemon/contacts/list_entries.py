@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -60,6 +61,7 @@ def entries(
     """
     wanted, columns = tabular.clean(masking.searchable(search)).casefold(), find(list_id).columns
     digits = "".join(filter(str.isdigit, wanted)) if wanted and _IN_NUMBERS.issuperset(wanted) else ""
+    digits = re.sub(r"^00?(?=[1-9])", "", digits)  # as it is dialled
     # The fields are stored as JSON: what may also be a title of theirs or a sign of JSON's is looked at again here.
     doubtful = bool(wanted) and (bool(_IN_JSON & set(wanted)) or any(wanted in name for name in columns))
     rows: list[Entry] = []

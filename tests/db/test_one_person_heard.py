@@ -121,7 +121,7 @@ def test_the_dry_run_knows_a_person_in_either_notation(settings: Any, database: 
     kept = rehearse(settings.model_copy(update={"frequency_cap": "1/7"}), draft, leave_out=False)
     assert ({"duplicate": 1, "too_often": 1}, 0) == (kept.counts, kept.warnings.recent)
 
-    suppression.suppress(settings, one, "asked", "test")
+    suppression.suppress(settings, one, "asked", "test", clock.now_ms())
     assert {"duplicate": 1, "opted_out": 1} == rehearse(settings, draft).counts
 
 

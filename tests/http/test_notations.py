@@ -1,0 +1,56 @@
+"""One person in two notations, by the API: sent to once, suppressed and found by either."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from daemon.models import Message
+
+SAO_PAULO = ("+551187654321", "+5511987654321")
+REQUESTS: list[tuple[list[Any], int, int]] = [  # numbers, people, duplicates
+    (["+5511987654321", "+551187654321"], 1, 1),
+    (["+5215550000101", "+525550000101", "+541166773399", "+5491166773399"], 2, 2),
+    (["+22997123456", "+2290197123456", "+22507123456", "+2250707123456", "+551132345678"], 3, 2),
+]
+
+
+@pytest.mark.parametrize(("numbers", "people", "duplicates"), REQUESTS)
+@pytest.mark.parametrize("shape", ["numbers", "recipients"])
+async def test_a_request_is_for_people(api: Any, shape: str, numbers: list[Any], people: int, duplicates: int) -> None:
+    """As many as there are; the first notation of each is written to and answered."""
+    given = numbers if shape == "numbers" else [{"number": number} for number in numbers]
+    answer = await api.post("/send", {shape: given, "message": "hi"})
+    rows = (await api.get(f"/jobs/{answer['job_id']}/messages"))["messages"]
+
+    assert (people, duplicates, []) == (answer["total_numbers"], answer["duplicates_removed"], answer["rejected"])
+    assert [row["number"] for row in rows] == [number for number in numbers if number in {r["number"] for r in rows}]
+    assert "person" not in rows[0]
+
+
+@pytest.mark.parametrize(("one", "other"), [SAO_PAULO, SAO_PAULO[::-1]])
+async def test_a_person_is_suppressed_found_and_removed_by_either_notation(api: Any, one: str, other: str) -> None:
+    """The names of the answer stay, and so does the number as it was given."""
+    first = await api.post("/suppressions", {"number": one, "reason": "asked"})
+    again = await api.post("/suppressions", {"number": other, "reason": "asked again"})
+    assert {"number", "reason", "source", "created_at", "confirmed_at"} == set(first)
+    assert (one, first) == (first["number"], again)
+
+    found = await api.get("/suppressions", params={"search": other})
+    assert [one] == [row["number"] for row in found["suppressions"]]
+    job = await api.post("/send", {"numbers": [other], "message": "hi"})
+    assert [other] == [row.number for row in Message.select().where(Message.job == job["job_id"])]
+    await api.ask("DELETE", "/suppressions", json={"number": other, "reason": "wants news again"})
+    assert [] == (await api.get("/suppressions"))["suppressions"]
+
+
+async def test_a_list_takes_a_person_once_and_gives_them_up_by_either_notation(api: Any) -> None:
+    """Added, found, removed."""
+    former, today = SAO_PAULO
+    made = await api.post("/lists", {"name": "Guests", "numbers": [today, former, "+4915110000000"]})
+    place = f"/lists/{made['id']}/entries"
+
+    assert (2, 1) == (made["added"], made["duplicates"])
+    assert [today] == [row["number"] for row in (await api.get(f"{place}?search=1187654321"))["entries"]]
+    assert {"removed": 1} == await api.ask("DELETE", place, json={"numbers": [former]})
