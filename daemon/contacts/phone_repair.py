@@ -80,7 +80,7 @@ REASONS: dict[Kind, str] = {
     Kind.EXTENSION: N_("WhatsApp cannot reach an extension. We use the number before it."),
     Kind.MOBILE_RULE: N_(
         "Mobile numbers have a 9 after the area code in Brazil and after +54 in Argentina; Mexico no longer uses the "
-        "1 after +52."
+        "1 after +52. Numbers of Benin, Côte d'Ivoire, Gabon and Vietnam have another length now."
     ),
     Kind.AMBIGUOUS: N_("Valid in two countries. This is the likelier one: check each."),
     Kind.COUNTRY: N_("Choose a default country above, or correct them one by one."),

@@ -36,6 +36,8 @@ NEVER = {  # after any step, each of these finds nothing; plain SQL, as they are
     "something may be out, and the caps do not know": "SELECT id FROM message"
     " WHERE state IN ('sending', 'accepted', 'sent', 'delivered', 'read', 'uncertain')"
     " AND NOT EXISTS (SELECT 1 FROM handover WHERE handover.message_id = message.id)",
+    "a message without who it is for": "SELECT id FROM message WHERE person IS NULL OR person = ''",
+    "somebody opted out, and nobody knows who": "SELECT number FROM suppression WHERE person IS NULL OR person = ''",
     "an end without its time": "SELECT id FROM job"
     " WHERE (state IN ('completed', 'stopped')) != (completed_at IS NOT NULL)",
 }
