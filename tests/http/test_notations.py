@@ -34,7 +34,7 @@ async def test_a_person_is_suppressed_found_and_removed_by_either_notation(api: 
     """The names of the answer stay, and so does the number as it was given."""
     first = await api.post("/suppressions", {"number": one, "reason": "asked"})
     again = await api.post("/suppressions", {"number": other, "reason": "asked again"})
-    assert {"number", "reason", "source", "created_at", "confirmed_at"} == set(first)
+    assert {"success", "number", "reason", "source", "created_at", "confirmed_at"} == set(first)
     assert (one, first) == (first["number"], again)
 
     found = await api.get("/suppressions", params={"search": other})
@@ -51,6 +51,6 @@ async def test_a_list_takes_a_person_once_and_gives_them_up_by_either_notation(a
     made = await api.post("/lists", {"name": "Guests", "numbers": [today, former, "+4915110000000"]})
     place = f"/lists/{made['id']}/entries"
 
-    assert (2, 1) == (made["added"], made["duplicates"])
+    assert (2, 1) == (made["added"], made["duplicates_removed"])
     assert [today] == [row["number"] for row in (await api.get(f"{place}?search=1187654321"))["entries"]]
     assert {"removed": 1} == await api.ask("DELETE", place, json={"numbers": [former]})
