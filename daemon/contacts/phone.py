@@ -57,7 +57,7 @@ _FORMULA_TEXT = re.compile(r'="(.*)"')
 _FLOAT = re.compile(r"(\+?\d{7,15})[.,]0+")
 _FRACTION = re.compile(r"\+?\d{7,}[.,]\d{1,2}")
 _ROUNDED = re.compile(r"(?i)[+-]?(\d)(?:[.,](\d+))?E\+?(\d{1,9})")
-_CARRIER = re.compile(r"(?i)^\(?0\s*-?x{1,2}\s*-?\(?(\d\d)\)?")  # (0xx11): any carrier's code, as Brazilians write it
+_CARRIER = re.compile(r"(?i)^\(?0\s*-?(?:x{1,2}|\*\*)\s*-?\(?(\d\d)\)?")  # (0xx11): of any carrier, in Brazil
 _DATE = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}(?:[T ].*)?|\d{1,2}([-/.])\d{1,2}\2(?:19|20)\d\d(?: .*)?")
 _EXTENSION = re.compile(r"(?i)(?:;?\s*ext(?:ension|n)?|durchwahl|ramal|poste|anexo|[x#])[\s.:=]*\d{1,7}\s*")
 _BETWEEN_TWO = re.compile(r"(?i)[/;,|&\n]|:::|\b(?:or|and|oder|und|ou|et|y)\b")

@@ -96,7 +96,6 @@ _EXTENSION = re.compile(
 )
 _APART = re.compile(r"(?i)[/;,|&\n]|:::|\b(?:or|and|oder|und|ou|et|y|o)\b")
 _DIALLED = re.compile(r"\+?\s*(?:8\s*~?\s*10|0011|011|010|009|00)[\s.\-/]*(?=[1-9])")
-_MEXICAN = re.compile(r"04[45](\d{10})")
 _FRACTION = re.compile(r".*\d[.,]\d{1,2}")
 _LOOKALIKES = str.maketrans("OolI|", "00111")
 _MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
@@ -173,7 +172,7 @@ def _repaired(text: str, country: str, why: Reason) -> Diagnosis:
     if scientific := _SCIENTIFIC.fullmatch(text):
         return _whole(scientific[1], scientific[2], country)
     ways = (
-        _as_seen, _one_of_several, _without_extension, _dialled, _former_prefix, _with_other_signs, _mobile_rule,
+        _as_seen, _one_of_several, _without_extension, _dialled, _with_other_signs, _mobile_rule,
         _with_plus, _likelier, _with_zero,
     )  # fmt: skip
     for way in ways:
@@ -224,13 +223,6 @@ def _dialled(text: str, country: str) -> Diagnosis | None:
     found = _DIALLED.match(text)
     number = _valid("+" + text[found.end() :]) if found else None
     return Diagnosis(Kind.PREFIX, suggestion=number) if number else None
-
-
-def _former_prefix(text: str, country: str) -> Diagnosis | None:
-    """Without 044 and 045, which Mexicans dialled before mobiles until 2019."""
-    found = _MEXICAN.fullmatch("".join(filter(str.isdigit, text))) if country == "MX" else None
-    number = _valid("+52" + found[1]) if found else None
-    return Diagnosis(Kind.MOBILE_RULE, suggestion=number) if number else None
 
 
 def _with_other_signs(text: str, country: str) -> Diagnosis | None:
