@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from daemon import errors
 from daemon.accounts import commands, directory, limits, status
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns import by_account
+from daemon.campaigns.queries import JobRow
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.i18n.coded import Coded
@@ -19,7 +21,7 @@ from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import members, only, show
-from daemon.pages.views import account_view, account_views
+from daemon.pages.views import AccountView, account_view, account_views
 from daemon.pages.words import WAITS
 from daemon.server.visitors import SETTINGS, caller, in_db, timed
 from daemon.states import AccountState, Role
@@ -74,52 +76,22 @@ def _accounts(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _view(settings: Settings, row: AccountRow, now: int) -> dict[str, Any]:
-    """The account as its card shows it."""
-    report = status.report(settings, row, now)
-    alive, state = report.alive, row.state
-    unlinked = alive and state == AccountState.NEEDS_LINK
-    view = account_view(row, now, with_pace=False)  # the card says that with its end
-    return view | {
-        "alive": alive,
-        "unlinked": unlinked,
-        "linked": alive and state in status.LINKED,
-        "code": _code(row) if unlinked and row.link_code else None,
-        "slow_until": report.slow_until,
-        "canary_at": report.canary_at,
-        "uses": _uses(report),
-        "opens_at": report.opens_at,
-        "waits_for": WAITS[report.opens_why],
-        "due": report.opens_at is None,
-        "sends": report.can_send or (alive and row.known_chats),
-        "jobs": by_account.jobs(row),
-        "limits": report.limits,
-        "own": _own(row),
-        "version": row.limits_version,
-        "wish": _wish(commands.last(row, now)),
-        "picture_at": report.screenshot_at,
-        "checked_at": report.page_check_at,
-    }
+@dataclass(frozen=True)
+class Code:
+    """The code that links a phone, in the two parts in which WhatsApp shows it; at: when it came, UTC ms."""
+
+    parts: tuple[str, str]
+    number: str | None
+    at: int | None
 
 
-def _code(row: AccountRow) -> dict[str, Any]:
-    code = row.link_code or ""
-    return {"parts": [code[:4], code[4:]], "number": row.link_number, "at": row.link_code_at}
+@dataclass(frozen=True)
+class Use:
+    """How many messages were sent in a stretch of time, against its cap; 0 for none."""
 
-
-def _uses(report: status.Report) -> list[dict[str, Any]]:
-    """What was sent in the last day and hour, against the caps; 0 for none."""
-    return [
-        {"title": N_("Sent in the last 24 hours"), "used": report.used.day, "cap": report.limits.daily_cap},
-        {"title": N_("Sent in the last hour"), "used": report.used.hour, "cap": report.limits.hourly_cap},
-    ]
-
-
-def _own(row: AccountRow) -> dict[str, str]:
-    """The account's own limits as the form shows them: empty where the settings decide."""
-    shown = {name: "" if (value := getattr(row, name)) is None else str(value) for name in limits.CHECKS}
-    shown |= {"quiet_hours": forms.NO_HOURS} if row.quiet_hours == "" else {}
-    return shown
+    title: str
+    used: int
+    cap: int
 
 
 @dataclass(frozen=True)
@@ -131,6 +103,77 @@ class Asked:
     at: int
     open: bool
     bad: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card(AccountView):
+    """The account as its card shows it. sends: whether anything may go out; own: its own limits as the form shows them;
+    version: of those."""
+
+    alive: bool
+    unlinked: bool
+    linked: bool
+    code: Code | None
+    slow_until: int | None
+    canary_at: int | None
+    uses: tuple[Use, ...]
+    opens_at: int | None
+    waits_for: str
+    due: bool
+    sends: bool
+    jobs: Sequence[JobRow]
+    limits: status.InForce
+    own: Mapping[str, str]
+    version: int
+    wish: Asked | None
+    picture_at: int | None
+    checked_at: int | None
+
+
+def _view(settings: Settings, row: AccountRow, now: int) -> Card:
+    report = status.report(settings, row, now)
+    alive, state = report.alive, row.state
+    unlinked = alive and state == AccountState.NEEDS_LINK
+    return Card(
+        **vars(account_view(row, now, with_pace=False)),  # the card says that with its end
+        alive=alive,
+        unlinked=unlinked,
+        linked=alive and state in status.LINKED,
+        code=_code(row) if unlinked and row.link_code else None,
+        slow_until=report.slow_until,
+        canary_at=report.canary_at,
+        uses=_uses(report),
+        opens_at=report.opens_at,
+        waits_for=WAITS[report.opens_why],
+        due=report.opens_at is None,
+        sends=report.can_send or (alive and row.known_chats),
+        jobs=by_account.jobs(row),
+        limits=report.limits,
+        own=_own(row),
+        version=row.limits_version,
+        wish=_wish(commands.last(row, now)),
+        picture_at=report.screenshot_at,
+        checked_at=report.page_check_at,
+    )
+
+
+def _code(row: AccountRow) -> Code:
+    code = row.link_code or ""
+    return Code((code[:4], code[4:]), row.link_number, row.link_code_at)
+
+
+def _uses(report: status.Report) -> tuple[Use, ...]:
+    return (
+        Use(N_("Sent in the last 24 hours"), report.used.day, report.limits.daily_cap),
+        Use(N_("Sent in the last hour"), report.used.hour, report.limits.hourly_cap),
+    )
+
+
+def _own(row: AccountRow) -> dict[str, str]:
+    """The account's own limits as the form shows them: empty where the settings decide."""
+    shown = {name: "" if (value := getattr(row, name)) is None else str(value) for name in limits.CHECKS}
+    shown |= {"quiet_hours": forms.NO_HOURS} if row.quiet_hours == "" else {}
+    return shown
 
 
 def _wish(wish: commands.Asked | None) -> Asked | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -45,11 +46,21 @@ def _page(cursor: int | None, stops: bool, job_id: int | None) -> dict[str, Any]
     }
 
 
-def _view(row: ReplyRow, listed: set[E164]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ReplyView(replies.Answered):
+    """A reply as the page shows it. who: the name of who sent it; listed: whether they are on the suppression list."""
+
+    who: str
+    job_name: str
+    listed: bool
+
+
+def _view(row: ReplyRow, listed: set[E164]) -> ReplyView:
     message = row.message
     names = name_columns(message.job.columns) if message else []
-    return vars(replies.describe(row)) | {
-        "who": " ".join(filter(None, (message.fields.get(name, "") for name in names))) if message else "",
-        "job_name": message.job.name if message else "",
-        "listed": row.number in listed,
-    }
+    return ReplyView(
+        **vars(replies.describe(row)),
+        who=" ".join(filter(None, (message.fields.get(name, "") for name in names))) if message else "",
+        job_name=message.job.name if message else "",
+        listed=row.number in listed,
+    )

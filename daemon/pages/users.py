@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -60,23 +61,47 @@ async def _people(request: web.Request, form: dict[str, str] | None = None, erro
     return show(request, "users.html", context, 422 if error else 200)
 
 
-def _view(row: UserRow, open_now: list[SessionRow]) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "version": row.version,
-        "name": row.name,
-        "role": row.role,
-        "meaning": MEANINGS[users.role_of(row.role)],
-        "disabled_at": row.disabled_at,
-        "created_at": row.created_at,
-        "sessions": len(open_now),
-        "seen_at": open_now[0].seen_at if open_now else None,
-    }
+@dataclass(frozen=True)
+class UserView:
+    """A user as the pages show them. sessions: how many are open; seen_at: when one of them was last used. UTC ms."""
+
+    id: int
+    version: int
+    name: str
+    role: str
+    meaning: str
+    disabled_at: int | None
+    created_at: int
+    sessions: int
+    seen_at: int | None
 
 
-def _sessions(rows: list[SessionRow], who: Visitor | None) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class SessionView:
+    """An open session; times in UTC ms. mine: whether it is the reader's own."""
+
+    created_at: int
+    seen_at: int
+    mine: bool
+
+
+def _view(row: UserRow, open_now: list[SessionRow]) -> UserView:
+    return UserView(
+        id=row.id,
+        version=row.version,
+        name=row.name,
+        role=row.role,
+        meaning=MEANINGS[users.role_of(row.role)],
+        disabled_at=row.disabled_at,
+        created_at=row.created_at,
+        sessions=len(open_now),
+        seen_at=open_now[0].seen_at if open_now else None,
+    )
+
+
+def _sessions(rows: list[SessionRow], who: Visitor | None) -> list[SessionView]:
     mine = who.session if who else None
-    return [{"created_at": row.created_at, "seen_at": row.seen_at, "mine": row.id == mine} for row in rows]
+    return [SessionView(row.created_at, row.seen_at, row.id == mine) for row in rows]
 
 
 def _roles() -> list[tuple[str, str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from dataclasses import dataclass
 
 from daemon.accounts import directory
 from daemon.accounts.directory import AccountRow
@@ -17,82 +17,132 @@ from daemon.states import IN_HAND, JOB_MOVES, AccountState, JobState, State
 SLOW = "After a restriction it sends at a third of its usual speed for a day."
 
 
-def account_views(settings: Settings) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class AccountView:
+    """An account in words. tone: how a chip is coloured; qr: changes whenever there is another code to draw, None
+    without one; until: UTC ms."""
+
+    name: str
+    state: str
+    tone: str
+    sentence: str
+    qr: str | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A part of a progress bar; at, width: in percent of the whole."""
+
+    name: str
+    at: str
+    width: str
+
+
+@dataclass(frozen=True)
+class JobView(progress.Progress):
+    """A job as pages show it: its progress, the bar's parts and what may be done with it."""
+
+    done: int
+    sentence: str
+    meaning: str
+    waits_for: str
+    bar: list[Bar]
+    left: str
+    may: dict[str, bool]
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """A recipient as tables show them. who: their name; again_at: when the next attempt is, UTC ms; at: when it was
+    sent."""
+
+    id: int
+    row: int
+    who: str
+    number: str
+    state: str
+    meaning: str
+    attempts: int
+    error: str | None
+    again_at: int | None
+    at: int | None
+
+
+def account_views(settings: Settings) -> list[AccountView]:
     now = clock.now_ms()
     known = [account_view(row, now) for row in directory.every()]
-    return known or [
-        {
-            "name": settings.account,
-            "state": "not started",
-            "tone": "bad",
-            "sentence": "No sender has started yet: scripts/start runs it beside this page.",
-            "qr": None,
-            "until": None,
-        }
-    ]
+    absent = "No sender has started yet: scripts/start runs it beside this page."
+    return known or [AccountView(settings.account, "not started", "bad", absent)]
 
 
-def account_view(row: AccountRow, now: int, with_pace: bool = True) -> dict[str, Any]:
-    """The account in words. with_pace: say also that it sends slowly for a while. qr: changes whenever there is another
-    code to draw, None without one."""
+def account_view(row: AccountRow, now: int, with_pace: bool = True) -> AccountView:
+    """The account in words. with_pace: say also that it sends slowly for a while."""
     alive, ready = directory.alive(row, now), directory.can_send(row, now)
     slow = SLOW if with_pace and directory.slow(row.slow_until, now) else ""
     sentence = f"Linked and ready to send. {row.detail or ''} {slow}" if ready else progress.explain(row, now)
     code = row.qr if alive and row.state == AccountState.NEEDS_LINK else None
-    return {
-        "name": row.name,
-        "state": row.state if alive else "not running",
-        "tone": TONES.get(row.state, "plain") if alive else "bad",
-        "sentence": sentence.strip(),
-        "qr": hashlib.sha256(code.encode()).hexdigest()[:12] if code else None,
-        "until": row.until if alive else None,
-    }
+    return AccountView(
+        name=row.name,
+        state=row.state if alive else "not running",
+        tone=TONES.get(row.state, "plain") if alive else "bad",
+        sentence=sentence.strip(),
+        qr=hashlib.sha256(code.encode()).hexdigest()[:12] if code else None,
+        until=row.until if alive else None,
+    )
 
 
-def job_view(settings: Settings, row: JobRow) -> dict[str, Any]:
-    """A job as pages show it: its progress, the bar's parts and what may be done with it."""
+def job_view(settings: Settings, row: JobRow) -> JobView:
+    """A job as pages show it."""
     now = clock.now_ms()
-    found = dict(vars(progress.progress(settings, row, now)))
-    found["done"] = row.total - sum(found[state] for state in (State.PENDING, *IN_HAND))
-    found["sentence"] = found["reason"] or STATUSES[JobState(row.state)]
-    found["meaning"] = STATUSES[JobState(row.state)]
-    found["waits_for"] = WAITS.get(found["next_reason"], words(found["next_reason"] or ""))
-    found["bar"] = _bar(found)
-    found["left"] = lasts(found["eta"] - now) if found["eta"] else ""
-    found["may"] = {
-        "pause": row.state in JOB_MOVES["pause"][0],
-        "resume": row.state in JOB_MOVES["resume"][0],
-        "stop": row.state in JOB_MOVES["stop"][0],
-        "retry": row.failed > 0 and row.state in JOB_MOVES["retry"][0],
-        "resend": row.state != JobState.STOPPED,
-    }
-    return found
+    found = progress.progress(settings, row, now)
+    meaning = STATUSES[JobState(row.state)]
+    return JobView(
+        **vars(found),
+        done=row.total - sum(getattr(found, state) for state in (State.PENDING, *IN_HAND)),
+        sentence=found.reason or meaning,
+        meaning=meaning,
+        waits_for=_waits_for(found.next_reason or ""),
+        bar=_bar(found),
+        left=lasts(found.eta - now) if found.eta else "",
+        may={
+            "pause": row.state in JOB_MOVES["pause"][0],
+            "resume": row.state in JOB_MOVES["resume"][0],
+            "stop": row.state in JOB_MOVES["stop"][0],
+            "retry": row.failed > 0 and row.state in JOB_MOVES["retry"][0],
+            "resend": row.state != JobState.STOPPED,
+        },
+    )
 
 
-def _bar(found: dict[str, Any]) -> list[dict[str, str]]:
-    """Parts of the progress bar, in percent of its width."""
+def _waits_for(reason: str) -> str:
+    """What the next message waits for, in words; a reason of a newer version as it is called."""
+    return next((told for why, told in WAITS.items() if why == reason), words(reason))
+
+
+def _bar(found: progress.Progress) -> list[Bar]:
     parts, at = [], 0.0
     for name, states in BAR:
-        width = 100 * sum(found[state] for state in states) / max(1, found["total"])
-        parts.append({"name": name, "at": f"{at:.4g}", "width": f"{width:.4g}"})
+        width = 100 * sum(getattr(found, state) for state in states) / max(1, found.total)
+        parts.append(Bar(name, f"{at:.4g}", f"{width:.4g}"))
         at += width
     return parts
 
 
-def message_view(row: MessageRow, columns: list[str]) -> dict[str, Any]:
-    who = " ".join(filter(None, (row.fields.get(name, "") for name in columns)))
-    return {
-        "id": row.id,
-        "row": row.row,
-        "who": who,
-        "number": row.number,
-        "state": row.state,
-        "meaning": MEANINGS[State(row.state)],
-        "attempts": row.attempts,
-        "error": row.error,
-        "again_at": row.not_before if row.state == State.PENDING and row.not_before > clock.now_ms() else None,
-        "at": row.sent_at,
-    }
+def message_view(row: MessageRow, columns: list[str]) -> MessageView:
+    waits = row.state == State.PENDING and row.not_before > clock.now_ms()
+    return MessageView(
+        id=row.id,
+        row=row.row,
+        who=" ".join(filter(None, (row.fields.get(name, "") for name in columns))),
+        number=row.number,
+        state=row.state,
+        meaning=MEANINGS[State(row.state)],
+        attempts=row.attempts,
+        error=row.error,
+        again_at=row.not_before if waits else None,
+        at=row.sent_at,
+    )
 
 
 def name_columns(columns: list[str]) -> list[str]:

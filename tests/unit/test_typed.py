@@ -127,3 +127,9 @@ Alias = dict[str, Any]
 def test_an_untyped_mapping_is_seen(hint: Any, expected: bool) -> None:
     """However it is wrapped or called."""
     assert expected == untyped(hint)
+
+
+def test_what_pages_share_of_a_row_is_a_record() -> None:
+    """An account, a job and a message as any page shows them; only a whole template's context is a mapping."""
+    shared = [*functions("daemon.pages.views"), *functions("daemon.pages.words")]
+    assert [] == [name for name, each in shared if any(map(untyped, get_type_hints(each).values()))]
