@@ -178,7 +178,10 @@ def delete_list(list_id: int) -> None:
 
 def _put(row: ContactList, found: importer.ContactList, now: int) -> Added:
     """Put people on the list; part of the caller's transaction, which holds the list."""
-    people = {Person(each.number).key: each for each in found.contacts}
+    people: dict[PersonKey, importer.Contact] = {}
+    for each in found.contacts:
+        people.setdefault(Person(each.number).key, each)
+    duplicates = found.duplicates + len(found.contacts) - len(people)
     known = _known(row, list(people))
     new = [(row.id, each.number, key, _said(each)) for key, each in people.items() if key not in known]
     for batch in peewee.chunked(new, list_entries.BATCH):
@@ -197,7 +200,7 @@ def _put(row: ContactList, found: importer.ContactList, now: int) -> Added:
     if added or updated or columns != row.columns:
         _change(row, now, columns=columns)
         after_commit(partial(log.info, "list.changed", list_id=row.id, added=added, updated=updated, removed=0))
-    return Added(added, present, updated, found.duplicates, found.rejected)
+    return Added(added, present, updated, duplicates, found.rejected)
 
 
 def _known(row: ContactList, people: Sequence[PersonKey]) -> dict[PersonKey, list_entries.Entry]:

@@ -235,6 +235,23 @@ def test_submit_sees_an_opt_out_that_is_just_being_made(hand: Hand, start, until
     moves.release(message, "opted out", clock())
 
 
+@pytest.mark.parametrize("number", ["+5511987654321", "+551187654321"], ids=["same", "former"])
+def test_who_writes_stop_while_they_are_taken_off_is_on_the_list(start, until_it_waits, settings, database, number):
+    """In whichever notation: the entry that was there is going, and must not be taken for this one."""
+    suppression.suppress(settings, "+5511987654321", "asked", "test", 1)
+
+    def stop() -> bool:
+        with connection.write():
+            return suppression.put(number, "wrote STOP", "reply", 3)
+
+    with connection.write():
+        suppression.remove(settings, "+5511987654321", "wants news again", "test", 2)
+        writing = start(stop)
+        until_it_waits(writing)
+    assert writing.result()
+    assert [(number, "wrote STOP")] == [(row.number, row.reason) for row in suppression.page()[0]]
+
+
 def test_two_take_over_at_once(hand: Hand, start, until_it_waits, clock):
     """The second one finds nothing left to rescue, and no error."""
     hand.queue(3)
