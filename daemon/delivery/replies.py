@@ -248,8 +248,8 @@ def confirm(account: str, number: E164, now: int) -> bool:
     This comes before the hand-over, as with any message, but nothing ever undoes it: a second caller gets False.
     """
     with write():
-        due = Suppression.update(confirmed_at=now).where(Suppression.number == number, *_unconfirmed(account, now))
-        return bool(due.execute())
+        theirs = Suppression.person == Person(number).key
+        return bool(Suppression.update(confirmed_at=now).where(theirs, *_unconfirmed(account, now)).execute())
 
 
 def page(

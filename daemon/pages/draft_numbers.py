@@ -19,6 +19,7 @@ from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
 from daemon.contacts import columns, phone, phone_repair
 from daemon.contacts.columns import LANDLINE, Candidate
+from daemon.contacts.person import Person
 from daemon.contacts.phone_repair import Kind
 from daemon.i18n import languages
 from daemon.i18n.languages import N_
@@ -63,7 +64,7 @@ def _numbers(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
         grouped.setdefault(each.group, []).append(each)
     rows = grouped.get(group, [])
     entries = entered.texts(f"number-{each.position}" for each in rows) if entered else {}
-    good = [each.number for each in people if each.number]
+    good = [Person(each.number).key for each in people if each.number]
     return {
         "total": len(people),
         "usable": len(good),

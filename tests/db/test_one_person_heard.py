@@ -103,6 +103,16 @@ async def test_who_wrote_stop_under_the_former_number_is_told_once(ears: Any) ->
     assert [TODAY] == [row.person for row in Suppression.select()]
 
 
+def test_two_entries_of_one_person_are_confirmed_together(hand: Hand) -> None:
+    """As two at once may make them: nobody is told twice."""
+    alike = {"person": TODAY, "reason": "wrote STOP", "source": "reply", "created_at": hand.clock()}
+    Suppression.insert_many([{"number": number, **alike} for number in (FORMER, TODAY)]).execute()
+    Reply.create(account="default", number=FORMER, person=TODAY, text="STOP", at=hand.clock(), key="k", stop=True)
+
+    assert {FORMER, TODAY} == set(replies.to_confirm("default", hand.clock()))
+    assert [True, False] == [replies.confirm("default", number, hand.clock()) for number in (TODAY, FORMER)]
+
+
 # The dry run
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from daemon.campaigns import create
+from daemon.db import clock
 from daemon.models import Message
+from tests.support.drafting import look, map_columns, with_people
 
 SAO_PAULO = ("+551187654321", "+5511987654321")
 REQUESTS: list[tuple[list[Any], int, int]] = [  # numbers, people, duplicates
@@ -54,3 +58,17 @@ async def test_a_list_takes_a_person_once_and_gives_them_up_by_either_notation(a
     assert (2, 1) == (made["added"], made["duplicates_removed"])
     assert [today] == [row["number"] for row in (await api.get(f"{place}?search=1187654321"))["entries"]]
     assert 1 == (await api.ask("DELETE", place, json={"numbers": [former]}))["removed"]
+
+
+async def test_the_page_counts_and_finds_people(member: Any, settings: Any) -> None:
+    """A sheet's duplicates before the dry run; a campaign's recipients by the notation somebody has before them."""
+    sheet = "name;phone\nAnna;+54 11 6677-3399\nAnna;+54 9 11 6677-3399\nBen;+4915110000001\n"
+    base = await with_people(member, sheet)
+    await map_columns(member, base)
+    assert "1 is a duplicate" in await look(member, f"{base}/numbers")
+
+    order = create.Order("Hello", recipients=[{"number": SAO_PAULO[0], "name": "Ana"}, {"number": "+5511912345678"}])
+    job_id = create.create(settings, order, "test", clock.now_ms()).job_id
+    for search in ("+55 11 98765-4321", "11 8765-4321"):
+        page = await look(member, f"/app/jobs/{job_id}?search={quote(search)}")
+        assert SAO_PAULO[0] in page and "+5511912345678" not in page
