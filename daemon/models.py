@@ -139,6 +139,7 @@ class Job(Table):
     opens_zone = peewee.CharField(null=True, max_length=64)  # time zone that opens_at is for; void when it changes
     cloned_from = peewee.IntegerField(null=True)
     kind = peewee.CharField(default=Kind.CAMPAIGN, max_length=16)
+    tally_ms = peewee.IntegerField(default=1_000)  # how long a stretch of its tallies is
     pending = peewee.IntegerField(default=0)
     claimed = peewee.IntegerField(default=0)
     sending = peewee.IntegerField(default=0)
@@ -172,6 +173,7 @@ class Message(Table):
     attempts = peewee.IntegerField(default=0)
     submissions = peewee.IntegerField(default=0)  # how often it was handed over, ever: which one a receipt is of
     not_before = peewee.BigIntegerField(default=0)
+    known = peewee.BooleanField(default=False)  # the account has written to them before, and WhatsApp took it
     lease = peewee.CharField(null=True)
     lease_until = peewee.BigIntegerField(null=True)
     mark = peewee.TextField(null=True)
@@ -207,9 +209,34 @@ Message.add_index(  # finds whose chat a row belongs to
 )
 
 
+Message.add_index(  # the claim while an account may write to those only whom it has written to before
+    Message.index(Message.job, Message.state, Message.not_before, Message.id, name="message_known", where=Message.known)
+)
+
+
+Message.add_index(  # rescue
+    Message.index(Message.lease_until).where(Message.lease_until.is_null(False))
+)
+
+
 Message.add_index(  # whose time to live ends
     Message.index(Message.expires_at).where(Message.expires_at.is_null(False))
 )
+
+
+class Tally(Table):
+    """What came of how many of a job's messages in the `Job.tally_ms` from `at` on, see delivery/tallies.py."""
+
+    job_id: int
+    job = peewee.ForeignKeyField(Job, on_delete="CASCADE", index=False)
+    at = peewee.BigIntegerField()
+    out = peewee.IntegerField(constraints=[peewee.SQL("DEFAULT 0")])
+    accepted = peewee.IntegerField(constraints=[peewee.SQL("DEFAULT 0")])
+    failed = peewee.IntegerField(constraints=[peewee.SQL("DEFAULT 0")])
+    other = peewee.IntegerField(constraints=[peewee.SQL("DEFAULT 0")])
+
+    class Meta:
+        primary_key = peewee.CompositeKey("job", "at")
 
 
 class Handover(Table):
@@ -226,6 +253,19 @@ class Handover(Table):
 
     class Meta:
         indexes = ((("account", "at"), False), (("person", "at"), False))
+
+
+class Minute(Table):
+    """How many hand-overs of an account, for which of its jobs (0: for none), began in the minute from `at` on: so that
+    nobody counts those of a day one by one."""
+
+    account = peewee.CharField(max_length=32)
+    at = peewee.BigIntegerField()
+    job = peewee.IntegerField()
+    count = peewee.IntegerField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("account", "at", "job")
 
 
 class Event(Table):
@@ -494,7 +534,7 @@ class KeptAnswer(Table):
 
 
 TABLES = [
-    Account, Picture, PageCheck, Job, Message, Handover, Event, Evidence, Suppression, Removal, Reply, OldStop,
-    OpenedChat, User, Session, LoginFailure, Draft, Template, ContactList, ListEntry, Upload, Attachment, Answer,
-    KeptAnswer,
+    Account, Picture, PageCheck, Job, Message, Tally, Handover, Minute, Event, Evidence, Suppression, Removal, Reply,
+    OldStop, OpenedChat, User, Session, LoginFailure, Draft, Template, ContactList, ListEntry, Upload, Attachment,
+    Answer, KeptAnswer,
 ]  # fmt: skip

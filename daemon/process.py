@@ -11,7 +11,7 @@ import structlog
 
 from daemon import config, errors
 from daemon.config import Settings
-from daemon.db import connection
+from daemon.db import connection, presence
 from daemon.telemetry import logs
 
 log = structlog.get_logger()
@@ -28,10 +28,12 @@ def run(name: str, work: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
         settings = config.load()
         logs.configure(name, settings.log_level, settings.log_format)
         config.prepare_data_dir(settings)
-        connection.connect(settings.db_url)
-        connection.close()
-        log.info("process.started", pid=os.getpid(), version=config.release())
-        code = asyncio.run(work(settings))
+        with presence.present(settings.db_url) as seat:
+            connection.connect(settings.db_url, seat.sound)
+            connection.close()
+            seat.share()
+            log.info("process.started", pid=os.getpid(), version=config.release())
+            code = asyncio.run(work(settings))
     except errors.DaemonError as error:
         log.error("process.refused", reason=str(error))
         code = 1

@@ -76,6 +76,7 @@ class JobState(StrEnum):
     COMPLETED = "completed"  #: no recipient is left to send, whatever the outcomes
 
 
+FILLING = "filling"  # a job whose recipients are still being stored: there is none yet for anybody but delivery/enqueue
 MAY_RUN = frozenset({JobState.PENDING, JobState.RUNNING})
 OPEN = frozenset({JobState.SCHEDULED, JobState.PENDING, JobState.RUNNING, JobState.PAUSED})
 JOB_MOVES: dict[str, tuple[frozenset[JobState], JobState]] = {

@@ -15,12 +15,16 @@ from daemon.db.clock import AHEAD_MS, lately
 from daemon.db.connection import write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import tuples
-from daemon.models import Account, Handover, Message, Purpose
+from daemon.models import Account, Handover, Message, Minute, Purpose
 from daemon.states import E164, PersonKey
 
+MINUTE_MS = 60_000
+KEPT_MS = 3 * 86_400_000  # no cap looks back for longer than a day
 
-def keep(account: str, number: E164, purpose: Purpose, at: int, message: int | None = None) -> None:
-    """Count a hand-over that begins now; part of the caller's transaction."""
+
+def keep(account: str, number: E164, purpose: Purpose, at: int, message: int | None = None, job: int = 0) -> None:
+    """Count a hand-over that begins now; part of the caller's transaction. job: of the message."""
+    _tick(account=account, at=at // MINUTE_MS * MINUTE_MS, job=job, by=1)
     _keep(account=account, number=number, person=Person(number).key, kind=purpose.value, at=at, message=message)
 
 
@@ -29,14 +33,28 @@ def _keep() -> Any:
     return Handover.insert({name: param(name) for name in ("account", "number", "person", "kind", "at", "message")})
 
 
-def undo(message: int) -> None:
-    """Uncount the message's last hand-over, which never left; part of the caller's transaction."""
-    _undo(message=message)
+@Prepared
+def _tick() -> Any:
+    new = Minute.insert({name: param(name) for name in ("account", "at", "job")} | {"count": param("by")})
+    mine = [Minute.account, Minute.at, Minute.job]
+    return new.on_conflict(conflict_target=mine, update={Minute.count: Minute.count + peewee.EXCLUDED["count"]})
+
+
+def undo(message: int, job: int) -> None:
+    """Uncount the message's last hand-over, which never left; part of the caller's transaction. job: of the message."""
+    for handover, account, at in _last(message=message).fetchall():
+        _forget(handover, account, at, job)
+
+
+def _forget(handover: int, account: str, at: int, job: int = 0) -> None:
+    Handover.delete().where(Handover.id == handover).execute()
+    _tick(account=account, at=at // MINUTE_MS * MINUTE_MS, job=job, by=-1)
 
 
 @Prepared
-def _undo() -> Any:
-    return Handover.delete().where(Handover.id == _newest_of_message())
+def _last() -> Any:
+    newest = Handover.id == _newest_of_message()
+    return Handover.select(Handover.id, Handover.account, Handover.at).where(newest)
 
 
 def miss(message: int) -> None:
@@ -56,10 +74,10 @@ def missed(message: int) -> bool:
     return bool(newest.limit(1).scalar())
 
 
-def arrive(account: str, number: E164, purpose: Purpose, at: int, message: int) -> None:
+def arrive(account: str, number: E164, purpose: Purpose, at: int, message: int, job: int) -> None:
     """The person did get it, whatever was said about its last hand-over; part of the caller's transaction."""
     if not _arrive(message=message).rowcount:
-        keep(account, number, purpose, at, message)
+        keep(account, number, purpose, at, message, job)
 
 
 @Prepared
@@ -82,70 +100,83 @@ def undo_own(account: str, number: E164, purpose: Purpose, now: int) -> None:
     """Like `undo`, for the last hand-over of this purpose, which belongs to no job."""
     mine = (Handover.account == account, Handover.person == Person(number).key, Handover.kind == purpose)
     with write():
-        newest = Handover.select(peewee.fn.MAX(Handover.id)).where(*mine, lately(Handover.at, 0, now)).scalar()
-        Handover.delete().where(Handover.id == newest).execute()
+        own = Handover.select(Handover.id, Handover.account, Handover.at).where(*mine, lately(Handover.at, 0, now))
+        for handover, _, at in tuples(own.order_by(Handover.id.desc()).limit(1)):
+            _forget(handover, account, at)
 
 
-def nth_newest(account: str, n: int, since: int, now: int) -> int | None:
-    """The time of the account's n-th newest hand-over since `since`; None when there are fewer."""
-    row = _nth_newest(account=account, since=since, ahead=now + AHEAD_MS, before=n - 1).fetchone()
-    return row[0] if row else None
+def nth_newest(account: str, n: int, since: int, now: int, job: int | None = None) -> int | None:
+    """The time of the n-th newest hand-over since `since` of the account, or of one of its jobs; None when there are
+    fewer."""
+    left = n
+    for begins, number in _counted(account, since, now, job):
+        if left <= number:
+            of_job = {} if job is None else {"job": job}
+            span = _span(begins, since, now)
+            row = _nth_within(job is not None, account=account, **span, **of_job, before=left - 1).fetchone()
+            return row[0] if row else None
+        left -= number
+    return None
+
+
+def count(account: str, since: int, now: int, job: int | None = None) -> int:
+    """How many hand-overs the account, or one of its jobs, had since `since`."""
+    return sum(number for _, number in _counted(account, since, now, job))
+
+
+def by_minute(account: str, since: int, now: int, job: int | None = None) -> list[tuple[int, int]]:
+    """The hand-overs since `since` of the account, or of one of its jobs: the minutes (beginning, how many), oldest
+    first."""
+    return [(max(begins, since + 1), number) for begins, number in reversed(_counted(account, since, now, job))]
+
+
+def _counted(account: str, since: int, now: int, job: int | None) -> list[tuple[int, int]]:
+    """The minutes since then in which there were any, newest first. Where one lies only in part in that time, its
+    hand-overs are counted one by one."""
+    of_job = {} if job is None else {"job": job}
+    span = {"first": since - MINUTE_MS, "ahead": now + AHEAD_MS}
+    found = []
+    for begins, number in _minutes(job is not None, account=account, **span, **of_job).fetchall():
+        if begins <= since or begins + MINUTE_MS - 1 > now + AHEAD_MS:
+            within = _within(job is not None, account=account, **_span(begins, since, now), **of_job)
+            number = within.fetchone()[0]
+        if number > 0:
+            found.append((begins, int(number)))
+    return found
+
+
+def _span(begins: int, since: int, now: int) -> dict[str, int]:
+    return {"since": max(since, begins - 1), "ahead": min(begins + MINUTE_MS - 1, now + AHEAD_MS)}
 
 
 @Prepared
-def _nth_newest() -> Any:
-    return _newest_first().where(*_of_account()).limit(1).offset(param("before"))
-
-
-def count(account: str, since: int, now: int) -> int:
-    """How many hand-overs the account had since `since`."""
-    return int(_count(account=account, since=since, ahead=now + AHEAD_MS).fetchone()[0])
-
-
-@Prepared
-def _count() -> Any:
-    return Handover.select(peewee.fn.COUNT(Handover.id)).where(*_of_account())
-
-
-def times(account: str, since: int, now: int, job: int | None = None) -> list[int]:
-    """The times of the hand-overs since `since` of the account, or of one of its jobs; oldest first."""
-    query = Handover.select(Handover.at).where(Handover.account == account, lately(Handover.at, since, now))
-    if job is not None:
-        query = query.join(Message).where(Message.job == job)
-    return [at for (at,) in tuples(query.order_by(Handover.at))]
-
-
-def nth_newest_of_job(account: str, job: int, n: int, since: int, now: int) -> int | None:
-    """Like `nth_newest`, for one of the account's jobs."""
-    row = _nth_of_job(account=account, job=job, since=since, ahead=now + AHEAD_MS, before=n - 1).fetchone()
-    return row[0] if row else None
+def _minutes(of_job: bool) -> Any:
+    number = Minute.count if of_job else peewee.fn.SUM(Minute.count)
+    mine = (Minute.account == param("account"), Minute.at > param("first"), Minute.at <= param("ahead"))
+    query = Minute.select(Minute.at, number).where(*mine).order_by(Minute.at.desc())
+    return query.where(Minute.job == param("job")) if of_job else query.group_by(Minute.at)
 
 
 @Prepared
-def _nth_of_job() -> Any:
-    return _newest_first().join(Message).where(*_of_job()).limit(1).offset(param("before"))
-
-
-def count_of_job(account: str, job: int, since: int, now: int) -> int:
-    """How many hand-overs one of the account's jobs had since `since`."""
-    return int(_count_of_job(account=account, job=job, since=since, ahead=now + AHEAD_MS).fetchone()[0])
+def _nth_within(of_job: bool) -> Any:
+    return _some(Handover.at, of_job).order_by(Handover.at.desc()).limit(1).offset(param("before"))
 
 
 @Prepared
-def _count_of_job() -> Any:
-    return Handover.select(peewee.fn.COUNT(Handover.id)).join(Message).where(*_of_job())
+def _within(of_job: bool) -> Any:
+    return _some(peewee.fn.COUNT(Handover.id), of_job)
 
 
-def _newest_first() -> Any:
-    return Handover.select(Handover.at).order_by(Handover.at.desc())
+def _some(what: Any, of_job: bool) -> Any:
+    mine = (Handover.account == param("account"), Handover.at > param("since"), Handover.at <= param("ahead"))
+    query = Handover.select(what).where(*mine)
+    return query.join(Message).where(Message.job == param("job")) if of_job else query
 
 
-def _of_account() -> tuple[Any, ...]:
-    return Handover.account == param("account"), Handover.at > param("since"), Handover.at <= param("ahead")
-
-
-def _of_job() -> tuple[Any, ...]:
-    return *_of_account(), Message.job == param("job")
+def forget_minutes(now: int) -> int:
+    """Delete the counts that no cap looks back to; returns how many."""
+    with write():
+        return int(Minute.delete().where(Minute.at < now - KEPT_MS).execute())
 
 
 def got(person: PersonKey, since: int, now: int, but: int) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import peewee
@@ -60,11 +63,30 @@ def _count_from_now(owned: bool) -> Any:
     )
 
 
+_set: ContextVar[list[dict[str, Any]] | None] = ContextVar("set", default=None)  # what was set last, in a batch
+
+
+@contextmanager
+def batch() -> Iterator[Callable[[], None]]:
+    """A transaction of many moves of one account: what one has set already the next need not. Gives what to call when a
+    move was undone, as it may have taken that with it."""
+    last: list[dict[str, Any]] = []
+    token = _set.set(last)
+    try:
+        yield last.clear
+    finally:
+        _set.reset(token)
+
+
 def set_pace(account: str, now: int, gap: pacing.Gap) -> None:
     """Let the account's next message wait for `gap`, counted from now. Raises AccountLost."""
-    owner = ownership.token(account)
-    values = {"at": now + gap.ms, "why": gap.why.value, "streak": gap.streak, "now": now}
-    ownership.check(_pace(owner is not None, account=account, owner=owner, **values).rowcount, account)
+    owner, last = ownership.token(account), _set.get()
+    values = {"at": now + gap.ms, "why": gap.why.value, "streak": gap.streak, "now": now, "account": account}
+    if last == [values]:
+        return
+    ownership.check(_pace(owner is not None, owner=owner, **values).rowcount, account)
+    if last is not None:
+        last[:] = [values]
 
 
 @Prepared

@@ -259,21 +259,31 @@ class _Pace:
 
 
 def eta(
-    pending: int, starts: Opening, delay_ms: tuple[int, int], streak: int, rules: Rules, past: Sequence[int] = ()
+    pending: int,
+    starts: Opening,
+    delay_ms: tuple[int, int],
+    streak: int,
+    rules: Rules,
+    past: Sequence[tuple[int, int]] = (),
 ) -> int | None:
     """When (ms) the last of `pending` messages will go out at the mean pace; None when none is left.
 
-    past: times of the hand-overs of the last 24 hours, oldest first, for the caps. The calculation goes from one wait
-    (for a cap or quiet hours) to the next, not from message to message, so its cost depends on the number of waits.
+    past: the hand-overs of the last 24 hours, oldest first, for the caps: (when, how many from then on). The
+    calculation goes from one wait (for a cap or quiet hours) to the next, not from message to message, so its cost
+    depends on the number of waits.
     """
     if pending <= 0:
         return None
     pace = _Pace(sum(delay_ms) // 2, sum(rules.long_pause_ms) // 2, rules.long_pause_every)
     streak = min(streak, max(0, pace.every - 1))
     caps = rules.windows()
-    runs = [_Run(index, at, 0) for index, at in enumerate(past)] if caps else []
+    runs: list[_Run] = []
+    index = 0
+    for when, number in past if caps else ():
+        runs.append(_Run(index, when, 0))
+        index += number
     bases = [0] * len(caps)  # for each cap, the run of the message that has to be a whole window ago
-    at, index = starts.at, len(runs)
+    at = starts.at
     end = index + pending
     while True:
         for n, (cap, window_ms, _) in enumerate(caps):

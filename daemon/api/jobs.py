@@ -46,7 +46,8 @@ def send(caller: Caller, *, body: Send, once: Once) -> Queued:
     settings, now = caller.settings, clock.now_ms()
     order = create.Order(text=body.message, **body.model_dump(exclude={"message"}))
     checked = create.check(settings, order, now)
-    return once.run(lambda: _queued(create.store(settings, checked, caller.name, now)), now)
+    with create.filled(settings, checked, caller.name, now) as job:
+        return once.run(lambda: _queued(create.store(settings, checked, caller.name, now, job)), now)
 
 
 @endpoint.get("/status/{job_id}", scope=Open.STATUS, errors=(NotFound,), tag="jobs")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
@@ -23,7 +24,7 @@ from daemon.delivery import enqueue
 from daemon.formats import placeholders
 from daemon.formats import template as message_text
 from daemon.models import Account, Answer, Job, KeyScope, Kind
-from daemon.states import JobState
+from daemon.states import FILLING, JobState
 
 log = structlog.get_logger()
 
@@ -113,7 +114,8 @@ def create(settings: Settings, order: Order, who: str, now: int) -> Created:
         return before
     checked = check(settings, order, now)
     try:
-        return store(settings, checked, who, now)
+        with filled(settings, checked, who, now) as job:
+            return store(settings, checked, who, now, job)
     except peewee.IntegrityError:  # on PostgreSQL the same request may get here twice at once
         if (before := _answered(order)) is not None:
             return before
@@ -155,21 +157,35 @@ def _check_terms(order: Order) -> None:
         raise errors.InvalidInput(f"daily_cap is a number of messages, 0 (no cap) to {MAX_DAILY_CAP:,}.")
 
 
-def store(settings: Settings, checked: Checked, who: str, now: int) -> Created:
-    """Make the job and queue its messages, in one transaction. Raises KeyReused."""
+@contextmanager
+def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator[Job | None]:
+    """Store the messages of a large order first, chunk by chunk; it becomes a job by `store`, and is deleted where that
+    has not been called at the end. None for a small one, which `store` does whole.
+
+    Not to be called in a transaction. Raises DatabaseBusy.
+    """
+    people = checked.audience.people
+    if len(people) <= enqueue.CHUNK:
+        yield None
+        return
+    job = _job(settings, checked, FILLING, now)
+    try:
+        enqueue.fill(job, people, who, now)
+        yield job
+    finally:
+        with suppress(errors.DatabaseBusy):  # it is swept then; and a job that was opened is none to be discarded
+            enqueue.discard(job.id)
+
+
+def _job(settings: Settings, checked: Checked, state: str, now: int) -> Job:
     order, audience, pause = checked.order, checked.audience, checked.delays
-    scheduled = order.schedule_at is not None and order.schedule_at > now
-    files = _files(order, audience)
     with write():
-        if (before := _answered(order)) is not None:
-            return before
-        stored.use(order.upload_id, files, now)
-        job = Job.create(
+        return Job.create(
             account=order.account or settings.account,
             name=((order.name or "").strip() or audience.source or "Campaign")[:120],
             text=order.text,
             attachments=list(order.attachments),
-            state=JobState.SCHEDULED if scheduled else JobState.PENDING,
+            state=state,
             delay_min_ms=pause[0],
             delay_max_ms=pause[1],
             schedule_at=order.schedule_at,
@@ -182,7 +198,27 @@ def store(settings: Settings, checked: Checked, who: str, now: int) -> Created:
             kind=order.kind,
             cloned_from=order.cloned_from,
         )
-        enqueue.enqueue(job, audience.people, who, now)
+
+
+def store(settings: Settings, checked: Checked, who: str, now: int, job: Job | None = None) -> Created:
+    """Make the job and queue its messages, in one transaction. Raises KeyReused.
+
+    job: of `filled`, which has its messages already.
+    """
+    order, audience = checked.order, checked.audience
+    scheduled = order.schedule_at is not None and order.schedule_at > now
+    state = JobState.SCHEDULED if scheduled else JobState.PENDING
+    files = _files(order, audience)
+    asked = _digest(order) if order.key else ""  # it takes a while, so not in the transaction
+    with write():
+        if (before := _answered(order)) is not None:
+            return before
+        stored.use(order.upload_id, files, now)
+        if job is None:
+            job = _job(settings, checked, state, now)
+            enqueue.enqueue(job, audience.people, who, now)
+        else:
+            enqueue.open_job(job, state, now)
         created = Created(
             job_id=job.id,
             scheduled=scheduled,
@@ -193,7 +229,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int) -> Created:
             note=" ".join([audience.note or _note(job.account, now), *_warnings(order.text, audience)]),
         )
         if order.key:
-            kept = {"scope": order.scope, "key": order.key, "request": _digest(order), "response": vars(created)}
+            kept = {"scope": order.scope, "key": order.key, "request": asked, "response": vars(created)}
             Answer.create(**kept, created_at=now)
         counts = {"total": len(audience.people), "duplicates": audience.duplicates}
         after_commit(

@@ -411,9 +411,9 @@ def attached(draft: Draft) -> list[Attachment]:
 def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -> int:
     """Make a job from what the dry run has frozen; asked again, it returns the same job. Returns its id.
 
-    Everything is checked first, because that takes a while. Then, in one transaction, the draft is locked, checked
-    again and turned into the job. Raises EditConflict when anything was changed after the dry run, NotFound when the
-    draft was discarded.
+    Everything is checked first, and many messages are stored, because that takes a while. Then, in one transaction,
+    the draft is locked, checked again and turned into the job. Raises EditConflict when anything was changed after the
+    dry run, NotFound when the draft was discarded.
     """
     draft = find(draft_id)
     if job_id := draft.job_id or _started(draft_id):
@@ -423,14 +423,14 @@ def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -
     if not audience or found is None:
         raise _stale()
     checked = create.check(settings, _order(draft, audience, found), now)
-    with write():
+    with create.filled(settings, checked, who, now) as job, write():
         row = _locked(draft_id)
         if row.job_id:  # the button was pressed twice
             return int(row.job_id)
         _refuse_late(row, version)
         if report(row) != found:  # a new dry run has frozen others
             raise _stale()
-        job_id = create.store(settings, checked, who, now).job_id
+        job_id = create.store(settings, checked, who, now, job).job_id
         data = draft_content.dump(row.data.model_copy(update={"started": True}))
         values = {"job": job_id, "sheet": None, "audience": None, "data": data}
         DraftRow.update(**values).where(DraftRow.id == draft_id).execute()

@@ -272,7 +272,7 @@ def forecast(settings: Settings, draft: Draft, people: int, now: int) -> Forecas
     delays = pacing.slowed(pause, slow)
     alone = pacing.eta(people, opens, delays, streak, pacing.narrowed(rules, terms))
     shared = people + sum(min(people, job.pending) for job in others)
-    past = handovers.times(account, now - pacing.DAY_MS, now) if rules.windows() else []
+    past = handovers.by_minute(account, now - pacing.DAY_MS, now) if rules.windows() else []
     window_only = pacing.narrowed(rules, pacing.Terms(terms.window))
     together = pacing.eta(shared, opens, delays, streak, window_only, past)
     ends = max(alone or 0, together or 0)

@@ -100,7 +100,7 @@ def _eta(found: Job, now: int, limits: pacing.Rules, opens: pacing.Opening) -> i
     streak, slow = directory.pace(found.account, now)
     limits = pacing.narrowed(limits, eligibility.terms(found))
     own = found.id if found.daily_cap else None
-    done = handovers.times(found.account, now - pacing.DAY_MS, now, own) if limits.windows() else []
+    done = handovers.by_minute(found.account, now - pacing.DAY_MS, now, own) if limits.windows() else []
     delays = pacing.slowed((found.delay_min_ms, found.delay_max_ms), slow)
     return pacing.eta(found.pending, opens, delays, streak, limits, done)
 

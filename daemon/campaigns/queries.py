@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from daemon import errors
 from daemon.models import Event, Job, Message
-from daemon.states import State
+from daemon.states import FILLING, State
 
 JobRow = Job
 MessageRow = Message
@@ -18,7 +18,7 @@ PAGE = 100
 
 def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[Job], int | None]:
     """Jobs older than the cursor, newest first; and the cursor of the next page."""
-    query = Job.select().order_by(Job.id.desc()).limit(limit + 1)
+    query = Job.select().where(Job.state != FILLING).order_by(Job.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(Job.id < cursor)
     rows = list(query)
@@ -27,7 +27,7 @@ def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[Job], int | None]:
 
 def some_jobs(ids: Collection[int]) -> list[Job]:
     """The jobs with these ids, as far as they exist."""
-    return list(Job.select().where(Job.id.in_(sorted(ids)))) if ids else []
+    return list(Job.select().where(Job.id.in_(sorted(ids)), Job.state != FILLING)) if ids else []
 
 
 def messages_everywhere(
@@ -48,7 +48,7 @@ def messages_everywhere(
 
 def message(message_id: int) -> tuple[Message, list[Event]]:
     """One message and its history, oldest first. Raises NotFound."""
-    row = Message.get_or_none(Message.id == message_id)
+    row = Message.select().join(Job).where(Message.id == message_id, Job.state != FILLING).first()
     if row is None:
         raise errors.NotFound(f"There is no message {message_id}.")
     return row, list(Event.select().where(Event.message == message_id).order_by(Event.id))

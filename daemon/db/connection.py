@@ -24,15 +24,16 @@ _TOO_LONG = re.compile(  # of a statement that would never be taken, however oft
 )
 
 
-def connect(url: str) -> None:
+def connect(url: str, sound: bool = False) -> None:
     """Bind the models to the database at `url` and bring its schema up to date.
 
+    sound: another process that has it open has looked at it, see `presence`.
     Raises DatabaseUnusable (corrupt, unreachable, or newer than this program); nothing is overwritten.
     """
     close()
     opened = _open(url)
     if url.startswith(SQLITE):
-        inspection.judge(Path(url.removeprefix(SQLITE)))
+        inspection.judge(Path(url.removeprefix(SQLITE)), sound)
     proxy.database.initialize(opened)
     try:
         _connect()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import peewee
 
 from daemon.db import proxy
+
+# What the drivers raise becomes peewee's, as in its own `execute_sql`, which takes one row only.
+_RAISED = peewee.ExceptionWrapper(
+    {name: getattr(peewee, name) for name in ("OperationalError", "InterfaceError", "IntegrityError", "DataError")}
+    | {name: getattr(peewee, name) for name in ("ProgrammingError", "InternalError", "DatabaseError")}
+)
 
 
 class Prepared:
@@ -24,11 +30,24 @@ class Prepared:
         self._built: dict[tuple[Any, ...], tuple[str, list[Any]]] = {}
 
     def __call__(self, *shape: Any, **values: Any) -> Any:
+        sql, places = self._statement(shape)
+        return proxy.database.execute_sql(sql, [values[p.name] if isinstance(p, _Place) else p for p in places])
+
+    def many(self, rows: Iterable[Mapping[str, Any]], *shape: Any, **values: Any) -> None:
+        """Execute it once for each of the rows, whose values come beside those that all have."""
+        sql, places = self._statement(shape)
+        bound = [
+            [(row[p.name] if p.name in row else values[p.name]) if isinstance(p, _Place) else p for p in places]
+            for row in rows
+        ]
+        with _RAISED:
+            proxy.database.cursor().executemany(sql, bound)
+
+    def _statement(self, shape: tuple[Any, ...]) -> tuple[str, list[Any]]:
         key = (proxy.on_postgres(), *shape)
         if key not in self._built:
             self._built[key] = proxy.database.get_sql_context().sql(self._build(*shape)).query()
-        sql, places = self._built[key]
-        return proxy.database.execute_sql(sql, [values[p.name] if isinstance(p, _Place) else p for p in places])
+        return self._built[key]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from daemon import errors
+from daemon.accounts import pace
 from daemon.db.connection import write
 from daemon.delivery import moves, timing
 from daemon.delivery.db_thread import DatabaseThread
@@ -102,7 +103,7 @@ def together(entries: list[Entry], now: int) -> None:
     """
     before = [dict(entry.message.__data__) for entry in entries]
     try:
-        with write():
+        with write(), pace.batch() as undone:
             moves.job_state(entries[0].message.job_id)
             for entry in entries:
                 try:
@@ -112,6 +113,7 @@ def together(entries: list[Entry], now: int) -> None:
                     raise
                 except Exception as error:  # it concerns this move only
                     entry.refused = error
+                    undone()
     except BaseException:
         for entry, values in zip(entries, before, strict=True):
             entry.message.__data__.clear()

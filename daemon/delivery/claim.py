@@ -115,7 +115,7 @@ def _open(job_id: int, now: int) -> None:
 
 def _job_with_work(known_only: bool, *columns: Any) -> Any:
     """The runnable job of the account that has a message due and has waited longest for its turn."""
-    waiting = _queued().where(eligibility.known(Message)) if known_only else _queued()
+    waiting = _queued().where(Message.known, eligibility.known(Message)) if known_only else _queued()
     first = waiting.order_by(Message.not_before, Message.id).limit(1)
     due = peewee.Expression(first, peewee.OP.LTE, param("now"))
     return (
@@ -159,7 +159,7 @@ def _next_due(known_only: bool) -> Any:
         .order_by(Message.not_before, Message.id)
         .limit(param("limit"))
     )
-    return locked(due.where(eligibility.known(Message)) if known_only else due, skip=True)
+    return locked(due.where(Message.known, eligibility.known(Message)) if known_only else due, skip=True)
 
 
 def _room_of_account(account: str, limit: int, in_hand: int, now: int, rules: pacing.Rules) -> int:
@@ -178,7 +178,7 @@ def _room(job: Job, limit: int, now: int, zone: str) -> int:
     opens = eligibility.job_opening(job, now, zone)
     room = limit
     if opens.at <= now and job.daily_cap:
-        left = handovers.count_of_job(job.account, job.id, now - pacing.DAY_MS, now)
+        left = handovers.count(job.account, now - pacing.DAY_MS, now, job.id)
         room = min(limit, job.daily_cap - left - job.claimed)
     if opens.at > now or room <= 0:  # the last messages under the cap are in hand: their outcome is known soon
         _put_aside(id=job.id, at=max(opens.at, now + LOOK_AGAIN_MS), zone=zone)

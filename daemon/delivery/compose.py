@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
+import peewee
+
+from daemon import errors
 from daemon.config import Settings
 from daemon.contacts import uploads
 from daemon.formats import template
@@ -23,3 +27,17 @@ def outgoing(settings: Settings, message: Message, to_send: bool = True) -> Outg
         text = template.render(_compiled(text), message.fields, message.number)
     ids = message.job.attachments if message.attachments is None else message.attachments
     return Outgoing(message.number, text, uploads.files(settings, ids, to_send))
+
+
+def several(settings: Settings, messages: Sequence[Message]) -> list[Outgoing | Exception]:
+    """As `outgoing` to send, for all of them at once; for one that cannot be put together, why. What is wrong with the
+    database is raised."""
+    found: list[Outgoing | Exception] = []
+    for message in messages:
+        try:
+            found.append(outgoing(settings, message))
+        except (errors.DatabaseBusy, errors.DatabaseUnusable, peewee.PeeweeException):
+            raise
+        except Exception as error:  # it is this one's alone
+            found.append(error)
+    return found

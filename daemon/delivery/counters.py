@@ -13,8 +13,9 @@ import structlog
 from daemon.db.connection import after_commit
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import tuples
+from daemon.delivery import tallies
 from daemon.models import Job, Message
-from daemon.states import JOB_MOVES, UNFINISHED, State
+from daemon.states import FILLING, JOB_MOVES, UNFINISHED, State
 
 log = structlog.get_logger()
 
@@ -50,11 +51,12 @@ def _complete() -> Any:
 
 
 def miscounted() -> list[int]:
-    """Ids of the jobs whose counters differ from their messages; empty unless something is wrong."""
+    """Ids of the jobs whose counters or tallies differ from their messages; empty unless something is wrong."""
     found = []
-    for job in Job.select():
+    for job in Job.select().where(Job.state != FILLING):
         query = Message.select(Message.state, peewee.fn.COUNT(Message.id)).where(Message.job == job)
         rows: Counter[str] = Counter(dict(tuples(query.group_by(Message.state))))
-        if any(rows[state.value] != getattr(job, state.value) for state in State) or sum(rows.values()) != job.total:
+        differs = any(rows[state.value] != getattr(job, state.value) for state in State)
+        if differs or sum(rows.values()) != job.total or tallies.mistaken(job):
             found.append(job.id)
     return found

@@ -10,15 +10,17 @@ from daemon.accounts import handovers, pacing
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import database, on_postgres
 from daemon.models import UNCAPPED, Job, Message, Suppression
-from daemon.states import OUT, TAKEN, PersonKey
+from daemon.states import OUT, TAKEN, UNFINISHED, PersonKey, State
 
 PERSON = 0x7065_7273  # an arbitrary number: the advisory locks of senders about to message one person
 SURELY_THERE = 3  # this many are looked up when nobody seems to be there
+MAY_GO = UNFINISHED | {State.FAILED, State.UNCERTAIN}  # a message may still be sent, or sent again
 OPTED_OUT = "is on the suppression list"
 
 
 def known(message: Any) -> Any:
-    """Whether the account has messaged this recipient before and WhatsApp took it."""
+    """Whether the account has messaged this recipient before and WhatsApp took it. `Message.known` says so, too, for
+    the index; it stays set when it turns out later that nothing was delivered."""
     earlier = Message.alias()
     return peewee.fn.EXISTS(
         earlier.select(peewee.Value(1)).where(
@@ -27,11 +29,23 @@ def known(message: Any) -> Any:
     )
 
 
+def now_known(message: Message) -> None:
+    """WhatsApp has taken a message to them: what may still be sent to them is found by that, see `claim`; part of the
+    transaction of the move."""
+    _now_known(account=message.account, person=message.person)
+
+
+@Prepared
+def _now_known() -> Any:
+    theirs = (Message.account == param("account"), Message.person == param("person"), ~Message.known)
+    return Message.update(known=True).where(*theirs, Message.state.in_(sorted(MAY_GO)))
+
+
 def job_opening(job: Job, now: int, zone: str) -> pacing.Opening:
     """The earliest time that the job's own window and daily cap allow, and which of the two it waits for."""
 
     def nth_newest(n: int, since: int) -> int | None:
-        return handovers.nth_newest_of_job(job.account, job.id, n, since, now)
+        return handovers.nth_newest(job.account, n, since, now, job.id)
 
     return pacing.job_opening(now, terms(job), zone, nth_newest)
 

@@ -1,37 +1,149 @@
-"""Queue the recipients of a job."""
+"""Queue the recipients of a job: a few in the transaction that makes the job, many in chunks before it begins.
+
+SQLite has one writer at a time. So a large job is filled in transactions of CHUNK messages, between which senders get
+their turn; until the last one it is in no state that there is for anybody else (`states.FILLING`): it is not shown, and
+nothing of it is claimed. `open_job` makes a job of it in one more transaction, together with the answer to whoever
+asked for it. What is not opened is deleted: at once, or, when its process died, by `sweep`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
 
 import peewee
+import structlog
 
+from daemon import errors
 from daemon.contacts.person import Person
+from daemon.db.connection import write
+from daemon.db.prepared import Prepared, param
+from daemon.db.proxy import in_order, on_postgres, tuples
+from daemon.delivery import eligibility
 from daemon.formats.template import Recipient
 from daemon.models import Event, Job, Message
-from daemon.states import E164, State
+from daemon.states import E164, FILLING, JobState, State
 
-BATCH = 500
+log = structlog.get_logger()
+
+CHUNK = 1_000  # some tens of milliseconds of the write lock
+GAP_S = 0.03  # between two chunks: longer than SQLite's waiters sleep before they look again (25 ms)
+ABANDONED_MS = 600_000  # after so long without a new chunk nobody is filling it any more
+
+Row = dict[str, Any]
 
 
 def enqueue(job: Job, recipients: Iterable[Recipient], who: str, at: int) -> None:
     """Store one pending message for each recipient, in the transaction that creates the job."""
-    rows = [
-        {
-            "job": job,
-            "account": job.account,
-            "row": r.position,
-            "number": r.number,
-            "person": Person(E164(r.number)).key,
-            "fields": dict(r.fields),
-            "attachments": getattr(r, "attachments", None),
-        }
-        for r in recipients
-    ]
-    for batch in peewee.chunked(rows, BATCH):
-        Message.insert_many(batch).execute()
-    created = Message.select(
-        Message.id, peewee.Value(at), peewee.Value(who), peewee.Value("enqueue"), peewee.Value(State.PENDING.value)
-    ).where(Message.job == job)
-    Event.insert_from(created, [Event.message, Event.at, Event.who, Event.move, Event.target]).execute()
+    rows = list(_rows(recipients))
+    _add(job, rows, who, at)
     Job.update(pending=len(rows), total=len(rows)).where(Job.id == job.id).execute()
+
+
+def fill(job: Job, recipients: Iterable[Recipient], who: str, now: int) -> None:
+    """Store the messages of a job that is FILLING, chunk by chunk. Raises DatabaseBusy: `discard` it then."""
+    rows, begun = _rows(recipients), time.monotonic()
+    while chunk := list(islice(rows, CHUNK)):
+        at = now + round(1_000 * (time.monotonic() - begun))
+        with write():
+            mine = Job.update(created_at=at, total=Job.total + len(chunk)).where(_is_filling(job.id))
+            if not mine.execute():
+                raise _swept()
+            _add(job, chunk, who, at)
+        if len(chunk) == CHUNK and not on_postgres():
+            time.sleep(GAP_S)
+
+
+def open_job(job: Job, state: JobState, at: int) -> None:
+    """All are in it: from here on it is a job like any other. Part of the caller's transaction. Raises DatabaseBusy."""
+    whole = {"state": state, "created_at": at, "pending": Job.total}
+    if not Job.update(whole).where(_is_filling(job.id)).execute():
+        raise _swept()
+
+
+def discard(job_id: int) -> None:
+    """Delete a job that was not opened, in chunks as well."""
+    while True:
+        with write():
+            if not Job.select().where(_is_filling(job_id)).exists():
+                return
+            some = Message.select(Message.id).where(Message.job == job_id).order_by(Message.id).limit(CHUNK)
+            if not Message.delete().where(Message.id.in_(some)).execute():
+                Job.delete().where(Job.id == job_id).execute()
+                return
+        if not on_postgres():
+            time.sleep(GAP_S)
+
+
+def sweep(now: int) -> int:
+    """Delete the jobs that died while they were being filled: nobody was told that they are queued. Returns how many.
+
+    One of a time that is ahead of now is of a clock that was.
+    """
+    silent = (Job.created_at < now - ABANDONED_MS) | (Job.created_at > now + ABANDONED_MS)
+    dead = [job_id for (job_id,) in tuples(Job.select(Job.id).where(Job.state == FILLING, silent))]
+    for job_id in dead:
+        discard(job_id)
+        log.warning("job.discarded", job_id=job_id)
+    return len(dead)
+
+
+def _swept() -> errors.DatabaseBusy:
+    return errors.DatabaseBusy("Storing the campaign was interrupted for too long: start it again.")
+
+
+def _is_filling(job_id: int) -> Any:
+    return (Job.id == job_id) & (Job.state == FILLING)
+
+
+def _rows(recipients: Iterable[Recipient]) -> Iterator[Row]:
+    for each in recipients:
+        own = getattr(each, "attachments", None)
+        yield {
+            "row": each.position,
+            "number": each.number,
+            "person": Person(E164(each.number)).key,
+            "fields": _json(dict(each.fields)),
+            "attachments": None if own is None else _json(own),
+        }
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _add(job: Job, rows: list[Row], who: str, at: int) -> None:
+    with in_order():  # else PostgreSQL may go through all messages there are, for each chunk
+        newest = Message.select(peewee.fn.MAX(Message.id)).where(Message.job == job.id).scalar() or 0
+        _insert.many(rows, job=job.id, account=job.account)
+        _flag(job=job.id, after=newest)
+        _record(job=job.id, after=newest, at=at, who=who)
+
+
+@Prepared
+def _insert() -> Any:
+    names = ("job", "account", "row", "number", "person", "fields", "attachments")
+    return Message.insert({name: param(name) for name in names})
+
+
+@Prepared
+def _flag() -> Any:
+    """Those whom the account has written to. Whoever becomes one in this very moment is found when they are next."""
+    theirs = (Message.job == param("job"), Message.id > param("after"))
+    return Message.update(known=True).where(*theirs, eligibility.known(Message))
+
+
+@Prepared
+def _record() -> Any:
+    theirs = (Message.job == param("job"), Message.id > param("after"))
+    line: Mapping[Any, Any] = {
+        Event.message: Message.id,
+        Event.at: param("at"),
+        Event.who: param("who"),
+        Event.move: peewee.Value("enqueue"),
+        Event.target: peewee.Value(State.PENDING.value),
+    }
+    return Event.insert_from(Message.select(*line.values()).where(*theirs), list(line))

@@ -12,7 +12,7 @@ from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.delivery import moves
 from daemon.models import Job
-from daemon.states import JOB_MOVES, JobState
+from daemon.states import FILLING, JOB_MOVES, JobState
 
 log = structlog.get_logger()
 
@@ -28,7 +28,7 @@ def job_to_move(job_id: int) -> Job:
 
 
 def _job(query: Any, job_id: int) -> Job:
-    row = query.first()
+    row = query.where(Job.state != FILLING).first()
     if row is None:
         raise errors.NotFound(f"There is no job {job_id}: GET /jobs lists them.")
     found: Job = row

@@ -69,7 +69,7 @@ class Lanes:
         self.concurrency = concurrency
         self._lease_s, self._send_timeout_s = settings.lease_s, settings.send_timeout_s
         self._lanes: dict[int, Lane] = {}  # by message id
-        self._working: set[asyncio.Task[None]] = set()
+        self._working: dict[asyncio.Task[None], Lane] = {}
         self._ended: list[asyncio.Task[None]] = []
 
     def open(self, message: Message) -> Lane:
@@ -107,8 +107,8 @@ class Lanes:
 
     @property
     def clear(self) -> bool:
-        """Whether nothing is in hand except what others may pass."""
-        return all(lane.aside for lane in self._lanes.values())
+        """Whether nothing is in hand except what others may pass, and what was in hand has been dealt with."""
+        return all(lane.aside for lane in (*self._lanes.values(), *self._working.values()))
 
     @property
     def at_work(self) -> int:
@@ -133,11 +133,11 @@ class Lanes:
     def start(self, lane: Lane, work: Coroutine[Any, Any, None]) -> None:
         """Run this work in the lane; what it raises is raised by `reap`."""
         task = lane.task = asyncio.create_task(work)
-        self._working.add(task)
+        self._working[task] = lane
 
         def ended(task: asyncio.Task[None]) -> None:
             lane.task = None
-            self._working.discard(task)
+            self._working.pop(task, None)
             self._ended.append(task)
 
         task.add_done_callback(ended)

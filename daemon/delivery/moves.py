@@ -16,9 +16,9 @@ from daemon.accounts.pace import NO_RULES
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
-from daemon.delivery import counters, eligibility, evidence, history
+from daemon.delivery import counters, eligibility, evidence, history, tallies
 from daemon.models import Event, Job, Message, Purpose
-from daemon.states import IN_HAND, JOB_MOVES, MAY_RUN, MOVES, NOT_OUT, Ack, JobState, State
+from daemon.states import IN_HAND, JOB_MOVES, MAY_RUN, MOVES, NOT_OUT, TAKEN, Ack, JobState, State
 from daemon.transports.protocol import Lookup, Mark, Receipt
 
 log = structlog.get_logger()
@@ -46,7 +46,7 @@ def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacin
         again: dict[str, Any] = {} if message.transport_id is None else {"transport_id": None}
         changes = {"mark": mark.dumps(), "submitted_at": now, "submissions": message.submissions + 1}
         apply(message, "submit", None, "sender", now, **changes, **again)
-        handovers.keep(message.account, message.number, Purpose(message.job.kind), now, message.id)
+        handovers.keep(message.account, message.number, Purpose(message.job.kind), now, message.id, message.job_id)
         pace.set_pace(message.account, now, gap)
 
 
@@ -242,6 +242,7 @@ def _sweep(
         history, [Event.message, Event.at, Event.who, Event.move, Event.source, Event.target, Event.why]
     ).execute()
     changes["ended_at"] = now if target in NOT_OUT else None
+    tallies.swept(job.id, rows, source, target, now)
     count: int = Message.update(state=target, **changes).where(rows).execute()
     counters.shift(job.id, {source: -count, target: count}, now)
     return count
@@ -276,7 +277,7 @@ def moving(message: Message) -> Iterator[None]:
 
 
 def apply(message: Message, name: str, why: str | None, who: str, at: int, **changes: Any) -> None:
-    """One move of one message: guarded by state and lease, with history and counters. Needs a transaction."""
+    """One move of one message: guarded by state and lease, with history, counters and tallies. Needs a transaction."""
     sources, target = MOVES[name]
     source = State(message.state)
     held = message.lease
@@ -298,8 +299,11 @@ def apply(message: Message, name: str, why: str | None, who: str, at: int, **cha
         refused = errors.LeaseLost if held else errors.IllegalMove
         raise refused(f"message {message.id}: {name} is not allowed from where it is now")
     if source is State.SENDING and name in NEVER_LEFT:
-        handovers.undo(message.id)
+        handovers.undo(message.id, message.job_id)
         _look_again(id=message.job_id)
+    tallies.moved(message, target, changes)
+    if target in TAKEN and source not in TAKEN:
+        eligibility.now_known(message)
     by = held if who in ("sender", history.RECEIPT) else None
     history.record(
         message=message.id, at=at, who=who, move=name, source=source.value, target=target.value, why=why, lease=by

@@ -17,7 +17,7 @@ import structlog
 from daemon.accounts import handovers
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
-from daemon.delivery import history, moves
+from daemon.delivery import history, moves, tallies
 from daemon.models import Job, Message, Purpose
 from daemon.states import MOVES, PUT_BACK, State, Status
 from daemon.transports.protocol import StatusUpdate
@@ -106,6 +106,7 @@ def _take(update: StatusUpdate, message_id: int | None, now: int) -> Outcome:
         handovers.miss(message.id)
     told = adopted if message.state in PUT_BACK else adopted | _earlier_times(message, update.status, at)
     if latest and told:
+        tallies.moved(message, State(message.state), told)
         Message.update(told).where(Message.id == message.id).execute()
     return Outcome.KNOWN
 
@@ -135,7 +136,7 @@ def _move(message: Message, update: StatusUpdate, at: int, now: int, adopted: di
     else:
         kind = Job.select(Job.kind).where(Job.id == message.job_id).scalar()
         left_at = message.submitted_at or at
-        handovers.arrive(message.account, message.number, Purpose(kind), left_at, message.id)
+        handovers.arrive(message.account, message.number, Purpose(kind), left_at, message.id, message.job_id)
 
 
 def _earlier_times(message: Message, status: Status, at: int) -> dict[str, int]:

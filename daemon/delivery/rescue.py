@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from typing import Any
 
 import structlog
@@ -33,10 +34,10 @@ def take_over(account: str, now: int, lease_ms: int, sole: bool) -> list[Message
     token = secrets.token_hex(8)
     doubtful: list[Message] = []
     released = 0
-    for job_id in _jobs_of(dead):
+    for job_id, ids in _by_job(dead):
         with write():
             moves.job_state(job_id)
-            for message in _dead(dead & (Message.job == job_id)):
+            for message in _dead(dead & Message.id.in_(ids)):
                 if message.state == State.CLAIMED:
                     _give_back(message, "its sender died before anything left", now)
                     released += 1
@@ -59,10 +60,10 @@ def rescue(now: int) -> int:
     abandoned = (Message.state == State.SENDING) & _ran_out(now, SILENCE_MS) & Message.account.not_in(living)
     dead = ((Message.state == State.CLAIMED) & _ran_out(now)) | abandoned
     moved = 0
-    for job_id in _jobs_of(dead):
+    for job_id, ids in _by_job(dead):
         with write():
             moves.job_state(job_id)
-            for message in _dead(dead & (Message.job == job_id)):
+            for message in _dead(dead & Message.id.in_(ids)):
                 if message.state == State.CLAIMED:
                     _give_back(message, "its lease ran out before anything left", now)
                 else:
@@ -83,8 +84,12 @@ def _abandon(message: Message, now: int) -> None:
         moves.apply(message, "lose", why, "rescue", now, error=why)
 
 
-def _jobs_of(dead: Any) -> list[int]:
-    return [job_id for (job_id,) in tuples(Message.select(Message.job).where(dead).distinct().order_by(Message.job))]
+def _by_job(dead: Any) -> list[tuple[int, list[int]]]:
+    """The messages by job, in order. Only what is in hand has a lease, so the queue is not gone through."""
+    ids: dict[int, list[int]] = defaultdict(list)
+    for job_id, message_id in tuples(Message.select(Message.job, Message.id).where(Message.lease_until > 0, dead)):
+        ids[job_id].append(message_id)
+    return sorted(ids.items())
 
 
 def _dead(dead: Any) -> list[Message]:

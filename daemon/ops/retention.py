@@ -10,11 +10,11 @@ from typing import Any
 
 import structlog
 
-from daemon.accounts import commands
+from daemon.accounts import commands, handovers
 from daemon.campaigns import create, idempotency, leftovers
 from daemon.config import Settings
 from daemon.contacts import stored, uploads
-from daemon.delivery import evidence, receipts, replies, rescue
+from daemon.delivery import enqueue, evidence, receipts, replies, rescue, tallies
 
 log = structlog.get_logger()
 
@@ -23,8 +23,9 @@ EVERY_S = 3_600
 
 def prune(settings: Settings, now: int) -> None:
     """Delete old evidence, screenshots, replies, stored answers, started drafts, files that nobody uses, and what
-    interrupted uploads have left. Also settle messages that were being sent when the last sender of their account went
-    away, and those accepted and never delivered: they would stay in that state for ever."""
+    interrupted uploads and orders have left. Also settle messages that were being sent when the last sender of their
+    account went away, and those accepted and never delivered: they would stay in that state for ever. What is counted
+    by the second is put together where it is drawn no finer than by the minute."""
     for work in (
         rescue.rescue,
         receipts.expire_due,
@@ -33,8 +34,11 @@ def prune(settings: Settings, now: int) -> None:
         replies.prune,
         create.forget_answers,
         idempotency.prune,
+        enqueue.sweep,
+        handovers.forget_minutes,
     ):
         work(now)
+    tallies.lengthen()
     leftovers.forget_started(settings, now)
     stored.prune(settings, leftovers.attachments, now)
     uploads.sweep(settings, time.time_ns() // 1_000_000)  # files have the time of this machine

@@ -55,6 +55,7 @@ EVENTS: dict[str, str] = {
     "draft.discarded": "a draft was deleted (draft_id, who)",
     "draft.forgotten": "drafts of campaigns that were started long ago were deleted (count)",
     "job.created": "a job was queued (total, duplicates, rejected)",
+    "job.discarded": "one whose process died while its recipients were being stored; nobody was told it is queued",
     "job.opened": "a scheduled job's time has come",
     "job.began": "its first message was claimed",
     "job.paused": "a person paused it, or its sender did because part of the job is missing (who, why)",

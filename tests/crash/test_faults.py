@@ -50,13 +50,24 @@ def test_faults_neither_lose_nor_double(database: str, kinds: list[str], request
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_faults_with_many_messages_in_flight(database: str, request: pytest.FixtureRequest) -> None:
-    """Two hundred lanes: a kill while they are handed over; the next life looks them up."""
+@pytest.mark.parametrize(
+    ("database", "fault"),
+    [
+        ("sqlite", Plan("after_click", 3, "kill")),
+        ("postgresql", Plan("after_click", 3, "kill")),
+        ("sqlite", Plan("before_commit", 2, "locked")),
+        ("sqlite", Plan("before_click", 2, "stop")),
+        ("postgresql", Plan("before_commit", 2, "restart")),
+    ],
+    ids=lambda given: given if isinstance(given, str) else given.kind,
+)
+def test_faults_with_many_messages_in_flight(database: str, fault: Plan, request: pytest.FixtureRequest) -> None:
+    """Two hundred lanes, struck while they are handed over or written down: the next life looks up what a dead one had
+    in hand, the same one goes on after a database that was away, and one that slept finds its lease gone."""
     if database == "postgresql":
         request.getfixturevalue("postgresql")
 
-    whole = played(database, [[Plan("after_click", 3, "kill")]], lanes=200)
+    whole = played(database, [[fault]], lanes=200)
 
     assert [] == whole.wrong
     assert (1, whole.messages, 0, 0) == (whole.crashes, whole.delivered_once, whole.duplicates, whole.lost)

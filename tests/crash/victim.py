@@ -232,8 +232,8 @@ def on_commits(pass_by: Callable[[str], None], begins: Callable[[], None]) -> No
 
         return noted
 
-    def connect_with_points(url: str) -> None:
-        connect(url)
+    def connect_with_points(*arguments: Any) -> None:
+        connect(*arguments)
         opened = proxy.database.obj
         commit, begin = opened.commit, opened.begin
 

@@ -390,9 +390,13 @@ def test_limits_that_make_no_sense_are_refused(hand, limits, said):
 
 
 async def test_what_a_transport_cannot_do_is_said(quick):
-    """A dry run has no browser and no phone: whoever asks for them is told so."""
+    """Whichever has no browser and no phone: who asks for them is told so, and not that it is a dry run."""
+
+    class Interface(DryRunTransport):
+        """Sends in earnest, and has no page."""
+
     quick.queue(1)
-    running = Engine(quick.settings, DryRunTransport(quick.settings))
+    running = Engine(quick.settings, Interface(quick.settings))
     task = asyncio.create_task(running.run())
     try:
         for what, number in (
@@ -402,7 +406,10 @@ async def test_what_a_transport_cannot_do_is_said(quick):
             (What.LINK_BY_QR, None),
         ):
             outcome = await granted(what, number)
-            assert ("failed", True) == (outcome.stage, (outcome.outcome or "").startswith("A dry run "))
+            assert ("failed", True) == (
+                outcome.stage,
+                (outcome.outcome or "").startswith("This account sends without "),
+            )
     finally:
         running.stop()
         assert 0 == await task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -202,8 +203,9 @@ def test_the_page_shows_what_the_caps_count(hand: Hand) -> None:
     account = directory.find("default")
 
     assert status.Used(3, 3) == status.report(hand.settings, account, hand.clock()).used
-    assert 3 == len(handovers.times("default", hand.clock() - DAY_MS, hand.clock()))
-    assert 2 == len(handovers.times("default", hand.clock() - DAY_MS, hand.clock(), Job.get().id))
+    assert 3 == sum(number for _, number in handovers.by_minute("default", hand.clock() - DAY_MS, hand.clock()))
+    of_job = handovers.by_minute("default", hand.clock() - DAY_MS, hand.clock(), Job.get().id)
+    assert 2 == sum(number for _, number in of_job)
 
 
 def plan(query: str, values: tuple[Any, ...], postgres: bool) -> str:
@@ -216,12 +218,14 @@ def plan(query: str, values: tuple[Any, ...], postgres: bool) -> str:
 
 
 QUERIES: dict[str, tuple[Any, dict[str, Any], str]] = {
-    "cap of an account": (handovers._nth_newest, {"before": 5}, "handover_account_at"),
-    "use of an account": (handovers._count, {}, "handover_account_at"),
-    "cap of a job": (handovers._nth_of_job, {"job": 1, "before": 5}, "handover_account_at"),
-    "use of a job": (handovers._count_of_job, {"job": 1}, "handover_account_at"),
+    "minutes of an account": (partial(handovers._minutes, False), {"first": 0}, "minute_"),
+    "minutes of a job": (partial(handovers._minutes, True), {"first": 0, "job": 1}, "minute_"),
+    "cap of an account": (partial(handovers._nth_within, False), {"before": 5}, "handover_account_at"),
+    "use of an account": (partial(handovers._within, False), {}, "handover_account_at"),
+    "cap of a job": (partial(handovers._nth_within, True), {"job": 1, "before": 5}, "handover_account_at"),
+    "use of a job": (partial(handovers._within, True), {"job": 1}, "handover_account_at"),
     "cap of a person": (handovers._got, {"but": 1}, "handover_person_at"),
-    "given back": (handovers._undo, {"message": 1}, "handover_message_id"),
+    "given back": (handovers._last, {"message": 1}, "handover_message_id"),
 }
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from daemon.accounts import directory, pacing
-from daemon.db import proxy
-from daemon.delivery import claim
-from daemon.models import Job, Message
+from daemon.accounts import directory, limits, pacing
+from daemon.campaigns import progress, timeline
+from daemon.db import connection, proxy
+from daemon.delivery import claim, eligibility, enqueue, rescue
+from daemon.models import Account, Job, Message, Tally
 from daemon.states import JobState, State
 from tests.conftest import NOW
 from tests.support.plans import reading
@@ -102,4 +103,98 @@ def test_a_claim_reads_what_it_takes_and_no_more(fill, monkeypatch, counted):
         claimed = claim.claim("default", 5, NOW, 60_000, pacing.Rules())
     assert 5 == len(claimed)
     assert not reads.compiled
+    assert 0 < reads.rows < A_FEW, reads
+
+
+@pytest.mark.parametrize("counted", [fresh, half_sent_and_fresh])
+def test_rescue_reads_what_is_in_hand(fill, monkeypatch, counted):
+    """Once in a lease's time, by every sender: not the queue."""
+    counted(fill)
+    claim.claim("default", 5, NOW, 60_000, pacing.Rules())
+    with reading(monkeypatch) as reads:
+        assert 5 == rescue.rescue(NOW + 100_000)
+    assert 0 < reads.rows < A_FEW, reads
+
+
+@pytest.fixture
+def known(fill: Callable[..., Job]) -> list[str]:
+    """A job of QUEUED people: the account has written to its last three; another job's people have got it all."""
+    fill(QUEUED, State.SENT, first=QUEUED)
+    job = fill(QUEUED)
+    newest = Message.select(Message.number).where(Message.job == job).order_by(Message.id.desc()).limit(3)
+    numbers = sorted(number for (number,) in proxy.tuples(newest))
+    for message in list(Message.select().where(Message.number.in_(numbers))):
+        eligibility.now_known(message)
+    earlier = Message.select(Message.id).where(Message.job != job).limit(3)
+    for number, (message_id,) in zip(numbers, list(proxy.tuples(earlier)), strict=True):
+        same = {"number": number, "person": Message.get(Message.number == number).person}
+        Message.update(same).where(Message.id == message_id).execute()
+    analyze()
+    return numbers
+
+
+def test_while_only_known_people_may_be_written_to_the_others_are_not_looked_at(known, monkeypatch):
+    """Twenty thousand wait, and are not asked about four times a second."""
+    found = []
+    for _ in range(3):
+        with reading(monkeypatch) as reads:
+            claimed = claim.claim("default", 1, NOW, 60_000, pacing.Rules(), known_only=True)
+        found += [message.number for message in claimed]
+        assert 0 < reads.rows < A_FEW, reads
+    assert known == sorted(found)
+    with reading(monkeypatch) as reads:
+        assert [] == claim.claim("default", 1, NOW, 60_000, pacing.Rules(), known_only=True)
+    assert 0 < reads.rows < A_FEW, reads
+
+
+@pytest.mark.parametrize("own_cap", [0, 50_000])
+@pytest.mark.parametrize("cap", [QUEUED - 1, 10 * QUEUED])
+def test_progress_and_claims_with_caps_do_not_count_a_days_hand_overs(fill, make_settings, monkeypatch, cap, own_cap):
+    """They are counted by the minute; of the one that decides the moment they are looked at one by one."""
+    job, sent = fill(10), fill(QUEUED, State.SENT, first=QUEUED)
+    Job.update(daily_cap=own_cap).where(Job.id == job.id).execute()
+    every = 80_000_000 // QUEUED  # through most of a day
+    proxy.database.execute_sql(
+        "INSERT INTO handover (account, number, person, at, kind, message_id) SELECT account, number, person, "
+        f"{NOW} - (id - id / {QUEUED} * {QUEUED}) * {every}, 'campaign', id FROM message WHERE job_id = {sent.id}"
+    )
+    proxy.database.execute_sql(
+        "INSERT INTO minute (account, at, job, count) SELECT account, at / 60000 * 60000, 7, COUNT(*) FROM handover "
+        "GROUP BY 1, 2"
+    )
+    analyze()
+    Account.update(state="ready", seen_at=NOW).execute()
+    found, settings = Job.get_by_id(job.id), make_settings(daily_cap=cap, hourly_cap=cap)
+    with reading(monkeypatch) as reads:
+        shown = progress.progress(settings, found, NOW)
+    assert shown.eta is not None
+    assert 0 < reads.rows < QUEUED // 2, reads
+    with reading(monkeypatch) as reads:
+        claimed = claim.claim("default", 5, NOW, 60_000, limits.rules(settings))
+    assert (5 if cap > QUEUED else 0) == len(claimed)
+    assert 0 < reads.rows < QUEUED // 2, reads
+
+
+@pytest.mark.parametrize("counted", [never, before, fresh])
+def test_a_chunk_of_a_new_job_costs_what_it_holds(fill, people, monkeypatch, counted):
+    """However many messages there are already, of whom some are asked whether they are known."""
+    counted(fill)
+    fill(QUEUED, State.SENT, first=2 * QUEUED)
+    job = fill(1, first=9_000_000)
+    with reading(monkeypatch) as reads, connection.write():
+        enqueue.enqueue(job, people(100, first=8_000_000), "test", NOW)
+    assert 0 < reads.rows < QUEUED // 2, reads
+
+
+def test_a_jobs_page_draws_from_its_tallies(fill, monkeypatch):
+    """However many were sent: not one of them is looked at, but for those of the last five minutes."""
+    job = fill(QUEUED, State.SENT)
+    Message.update(sent_at=NOW - 7_200_000 + Message.row).where(Message.job == job).execute()
+    Job.update(state=JobState.RUNNING, started_at=NOW - 7_200_000).where(Job.id == job.id).execute()
+    for second in range(20):
+        Tally.create(job=job, at=NOW - 7_200_000 + second * 1_000, out=1_000)
+    analyze()
+    with reading(monkeypatch) as reads:
+        went = timeline.course(Job.get_by_id(job.id), NOW)
+    assert QUEUED == sum(stretch.out for stretch in went.stretches)
     assert 0 < reads.rows < A_FEW, reads

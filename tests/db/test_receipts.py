@@ -214,10 +214,10 @@ def test_nothing_is_applied_when_the_database_breaks_off(hand: Hand, clock, monk
     updates = [StatusUpdate(Status.SENT, clock(), message_id=each.id) for each in messages]
     before, real = everything(), handovers.arrive
 
-    def broken(account: str, number: str, purpose: object, at: int, message: int) -> None:
+    def broken(account: str, number: str, purpose: object, at: int, message: int, job: int) -> None:
         if message == messages[1].id:
             raise peewee.OperationalError("disk full")
-        real(account, number, purpose, at, message)
+        real(account, number, purpose, at, message, job)
 
     monkeypatch.setattr(handovers, "arrive", broken)
     with pytest.raises(errors.DatabaseBusy):

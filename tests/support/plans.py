@@ -50,7 +50,7 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reads]:
     real = proxy.database.obj.execute_sql
 
     def execute_sql(sql: str, params: Any = None) -> Any:
-        if sql.startswith(("SELECT", "WITH", "UPDATE", "DELETE")) and ("FROM" in sql or "SET" in sql):
+        if sql.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")) and ("FROM" in sql or "SET" in sql):
             with proxy.database.atomic() as savepoint:  # where it is made, under the settings of its transaction
                 (plan,) = real(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params).fetchone()
                 savepoint.rollback()

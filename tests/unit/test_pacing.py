@@ -196,7 +196,7 @@ def test_the_eta_is_what_a_simulation_comes_to(pending, delay, every, long_ms, h
     past = [NOW - (sent - n) * 60_000 for n in range(sent)]
     starts = pacing.opening(NOW, READY, rules, nth_newest_of(past))
     expected = simulated(pending, starts, delay, streak, rules, past)
-    assert expected == pacing.eta(pending, starts, (delay, delay), streak, rules, past)
+    assert expected == pacing.eta(pending, starts, (delay, delay), streak, rules, [(at, 1) for at in past])
 
 
 @settings(max_examples=40, deadline=None)

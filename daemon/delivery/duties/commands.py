@@ -63,18 +63,20 @@ class Commands:
         transport, what = self._context.transport, command.what
         if what in SEEN:
             if not isinstance(transport, Inspectable):
-                raise errors.NotOffered("A dry run has no browser, so there is nothing to show.")
+                raise errors.NotOffered("This account sends without a browser, so there is nothing to show.")
             return await (transport.screenshot() if what is commands.What.SCREENSHOT else transport.structure())
         if what is commands.What.RELOAD:
             if not isinstance(transport, Inspectable):
-                raise errors.NotOffered("A dry run has no page to load.")
+                raise errors.NotOffered("This account sends without a page, so there is none to load.")
             await transport.reload()
         elif what is commands.What.LOG_OUT:
             if not isinstance(transport, Linkable):
-                raise errors.NotOffered("A dry run is not linked to a phone, so there is nothing to log out of.")
+                raise errors.NotOffered("This account sends without a linked phone, so there is nothing to log out of.")
             await transport.log_out()
         elif not isinstance(transport, Linkable):
-            raise errors.NotOffered("A dry run is not linked to a phone: set WASENDER_TRANSPORT=browser for that.")
+            raise errors.NotOffered(
+                "This account sends without a linked phone: set WASENDER_TRANSPORT=browser to link one."
+            )
         else:
             await transport.link(command.number)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
@@ -34,8 +35,8 @@ class Send:
         if not self._context.standing.open:
             return False
         claimed = await self._claim()
-        for message in claimed:
-            self._lanes.start(lane := self._lanes.open(message), self._send(lane))
+        for message, composed in zip(claimed, await self._compose(claimed), strict=True):
+            self._lanes.start(lane := self._lanes.open(message), self._send(lane, composed))
         if self._lanes.at_work and not self._room():
             await self._lanes.one_ends()
             return True
@@ -66,18 +67,28 @@ class Send:
         self._lanes.trust(claimed, asked_at)
         return claimed
 
-    async def _send(self, lane: Lane) -> None:
+    async def _compose(self, claimed: list[Message]) -> Sequence[Outgoing | Exception]:
+        """What is to be sent, or why it cannot be, which is for its lane to deal with."""
+        if not claimed:
+            return []
+        try:
+            return await self._context.db.call(compose.several, self._context.settings, claimed)
+        except errors.DatabaseBusy as error:
+            return [error] * len(claimed)
+
+    async def _send(self, lane: Lane, composed: Outgoing | Exception) -> None:
         message = lane.message
         lane.life = self._context.upkeep.life
         with bound_contextvars(job_id=message.job_id, message_id=message.id, attempt=message.attempts):
-            await self._through(lane)
+            await self._through(lane, composed)
 
-    async def _through(self, lane: Lane) -> None:
+    async def _through(self, lane: Lane, outgoing: Outgoing | Exception) -> None:
         context, endings, message = self._context, self._endings, lane.message
         gap = pacing.Gap(message.job.delay_max_ms, pacing.Why.PAUSE, 0)
         try:
             gap = await self._gap(message)
-            outgoing = await context.db.call(compose.outgoing, context.settings, message)
+            if isinstance(outgoing, Exception):
+                raise outgoing
             self._lanes.extend_deadline(lane, sum(file.size for file in outgoing.attachments))
             mark = await self._prepare(lane, outgoing)
             await context.listening.overheard()

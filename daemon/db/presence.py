@@ -1,0 +1,100 @@
+"""Which processes have the SQLite file open, and whether the last of them closed it in order.
+
+A file that was not is read through before anybody writes to it (`inspection.judge`), which takes a while where it is
+large: so the first process to come does it, alone, and those that come beside it wait and take its word. Beside the
+file lie `<file>-in-use`, which every process holds locked as long as it lives, and `<file>-closed`, which says how long
+the file was and when it was last changed when the last one left it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from daemon.db.sqlite import SQLITE
+from daemon.files import durable
+
+SOUND = b"sound\n"  # stands in the lock file while those who have it locked are sure of the database
+
+
+class Seat:
+    """A process's place at the file. sound: another process that is there has looked at it. lock: the open lock file,
+    None where there is none to be had."""
+
+    def __init__(self, file: Path, lock: int | None) -> None:
+        self._file, self._lock = file, lock
+        self.sound = False
+
+    def take(self) -> None:
+        """Be alone at it, or beside others who are sure of it; wait for one who is just finding out."""
+        while self._lock is not None:
+            with suppress(BlockingIOError):
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.ftruncate(self._lock, 0)
+                return
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
+            if os.pread(self._lock, len(SOUND), 0) == SOUND:
+                self.sound = True
+                return
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # the one before has found it damaged, or died over it
+
+    def share(self) -> None:
+        """The database is open and sound: let others in."""
+        if self._lock is not None and not self.sound:
+            os.pwrite(self._lock, SOUND, 0)
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+    def leave(self) -> None:
+        """The last one out, with every connection closed, notes how the file is."""
+        if self._lock is None:
+            return
+        with suppress(OSError):  # others are there, or it cannot be noted, and the next start reads it through
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _pending(self._file):
+                part = self._file.with_name(f"{self._file.name}-closed.part")
+                part.write_text(json.dumps(_look(self._file)))
+                durable.keep(part, _note(self._file))
+        os.close(self._lock)  # and so unlocks it
+
+
+@contextmanager
+def present(url: str) -> Iterator[Seat]:
+    """Have a seat at the database at `url` while this process lives. Nobody needs one at PostgreSQL, and in a folder
+    that cannot be written to there is none: opening the database says what is wrong with it."""
+    file, lock = Path(url.removeprefix(SQLITE)), None
+    if url.startswith(SQLITE):
+        with suppress(OSError):
+            lock = os.open(file.with_name(f"{file.name}-in-use"), os.O_RDWR | os.O_CREAT, 0o600)
+    seat = Seat(file, lock)
+    try:
+        seat.take()
+        yield seat
+    finally:
+        seat.leave()
+
+
+def closed_in_order(file: Path) -> bool:
+    """Whether the last process left the file as it is now, with nothing pending in its -wal."""
+    try:
+        known: object = json.loads(_note(file).read_text())
+    except (OSError, ValueError):
+        return False
+    return known == _look(file) and not _pending(file)
+
+
+def _look(file: Path) -> dict[str, int]:
+    found = file.stat()
+    return {"size": found.st_size, "mtime_ns": found.st_mtime_ns}
+
+
+def _pending(file: Path) -> bool:
+    wal = file.with_name(file.name + "-wal")
+    return wal.exists() and wal.stat().st_size > 0
+
+
+def _note(file: Path) -> Path:
+    return file.with_name(f"{file.name}-closed")

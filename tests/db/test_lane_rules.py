@@ -1,0 +1,240 @@
+"""The rules of many lanes: what counts when several fail at once, one on trial, caps, and a database that fails in the
+middle of a batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+import pytest
+
+from daemon import errors
+from daemon.accounts import ownership, pace, pacing
+from daemon.contacts import suppression
+from daemon.db import proxy
+from daemon.delivery import batches, breaker, compose, moves
+from daemon.models import Event, Message
+from daemon.states import Ack, Hold, State
+from daemon.transports.protocol import Receipt
+from tests.support.hand import MARK, Hand, account, everything, fresh, states
+from tests.support.scripted import Hang, ScriptedTransport, until
+
+LANES = 8
+NO_COMPOSER = errors.NotSubmitted("The box to write in is not there.")
+GAP = pacing.Gap(0, pacing.Why.READY, 0)
+
+
+def wide(**script: list[Any]) -> ScriptedTransport:
+    """A transport that takes LANES messages at once."""
+    transport = ScriptedTransport(**script)
+    transport.concurrency = LANES
+    return transport
+
+
+def pending() -> list[int]:
+    """The attempts of those that wait."""
+    return [message.attempts for message in Message.select().where(Message.state == State.PENDING)]
+
+
+async def test_what_fails_after_the_hold_has_begun_is_excused(bench, monkeypatch):
+    """Five fail for one cause, and the account holds; three more that were on their way fail for it, too. That is no
+    second hold, and nobody has lost an attempt."""
+    prepared = [Hang(NO_COMPOSER) for _ in range(LANES)]
+    bench.set(max_attempts=2)
+    job = bench.queue(LANES)
+    transport = wide(prepare=[*prepared])
+    async with bench.sending(transport) as (running, _):
+        for each in prepared:
+            await each.entered.wait()
+        for each in prepared[: breaker.LIMIT]:
+            each.let_go()
+        await until(lambda: account().hold == Hold.FAILURES, "it holds")
+        ends = account().until
+        for each in prepared[breaker.LIMIT :]:
+            each.let_go()
+        await until(lambda: len(pending()) == LANES, "all wait again")
+        await until(lambda: running.context.lanes.empty, "the lanes are empty")
+        assert (ends, [0] * LANES) == (account().until, pending())
+        assert 1 == running.context.trouble._failures._holds
+    assert ["pending"] * LANES == states(job)
+    whys = {event.why for event in Event.select().where(Event.move == "retry")}
+    assert {str(NO_COMPOSER)} == whys
+
+
+async def test_on_trial_one_message_goes_at_a_time_until_one_has_gone_through(bench, monkeypatch):
+    """Eight lanes are free, and one is used: it fails, and the account holds anew; the next goes through, and then all
+    lanes are used."""
+    monkeypatch.setattr(breaker, "FIRST_HOLD_MS", 1)
+    monkeypatch.setattr(breaker, "LONGEST_HOLD_MS", 1)
+    failing = [NO_COMPOSER] * breaker.LIMIT
+    first, second = Hang(NO_COMPOSER), Hang()
+    others = [Hang() for _ in range(LANES)]
+    bench.set(max_attempts=9, retry_after_s=60)  # who has failed is not due again in here
+    bench.queue(breaker.LIMIT)
+    transport = wide(prepare=[*failing, first, second, *others])
+    async with bench.sending(transport) as (running, _):
+        await until(lambda: running.context.trouble.on_trial and running.context.lanes.clear, "it is on trial")
+        job = bench.queue(3 * LANES, first=100)
+        await first.entered.wait()
+        asked = transport.count("health")
+        await until(lambda: transport.count("health") > asked + 3, "it has gone round a few times")
+        assert (1, breaker.LIMIT + 1) == (running.context.lanes.at_work, transport.count("prepare"))
+        first.let_go()
+        await second.entered.wait()
+        assert (1, breaker.LIMIT + 2) == (running.context.lanes.at_work, transport.count("prepare"))
+        second.let_go()
+        for each in others:
+            await each.entered.wait()
+        assert (LANES, False) == (running.context.lanes.at_work, running.context.trouble.on_trial)
+        for each in others:
+            each.let_go()
+        await until(lambda: states(job).count("sent") == 3 * LANES - 1, "all but the one that failed are sent")
+
+
+def test_a_jobs_cap_has_room_for_a_part_of_the_batch(hand: Hand, clock):
+    """What is claimed and not handed over yet takes room; what turns out never to have left gives it back."""
+    job = hand.queue(20, daily_cap=5)
+    first = hand.claim(3)
+    assert 3 == len(first)
+    second = hand.claim(10)
+    assert (2, []) == (len(second), hand.claim(10))
+    for message in first:
+        hand.submit(message)
+    clock.advance(2_000)
+    assert [] == hand.claim(10)
+    moves.release(second[0], "back", clock())
+    clock.advance(2_000)
+    (third,) = hand.claim(10)
+    moves.requeue(first[0], "it never left", clock())
+    assert 1 == len(hand.claim(10))
+    hand.submit(third)
+    clock.advance(2_000)
+    assert [] == hand.claim(10)
+    assert 15 == states(job).count("pending")
+
+
+async def test_no_batch_of_a_sender_passes_a_jobs_cap(bench):
+    """Eight lanes, five that may go today."""
+    job = bench.queue(20, daily_cap=5)
+    transport = wide()
+    async with bench.sending(transport):
+        await until(lambda: states(job).count("sent") == 5, "five are sent")
+        asked = transport.count("health")
+        await until(lambda: transport.count("health") > asked + 3, "it has gone round a few times")
+    assert 5 == transport.count("hand_over")
+
+
+@pytest.fixture
+def sending(hand: Hand) -> list[Message]:
+    """Five messages on their way, in the order of their numbers, claimed under one lease."""
+    hand.queue(5)
+    return [hand.submit(message) for message in hand.claim(5)]
+
+
+async def entries(sending: list[Message]) -> list[batches.Entry]:
+    return [
+        batches.Entry(moves.confirm, message, (Receipt(f"id-{message.id}", Ack.SENT),), {"gap": GAP})
+        for message in sending
+    ]
+
+
+async def test_a_database_that_fails_in_the_middle_has_made_none_of_the_batch(hand, sending, clock, monkeypatch):
+    """The messages in memory are what they were, so the same batch is made whole when it is back."""
+    waiting = await entries(sending)
+    before, kept = everything(), [dict(message.__data__) for message in sending]
+    real, made = proxy.database.obj.execute_sql, []
+
+    def execute_sql(sql: str, params: Any = None) -> Any:
+        made.append(sql)
+        if sum("UPDATE" in each and '"message"' in each for each in made) == 3:
+            raise peewee.OperationalError("database is locked")
+        return real(sql, params)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(proxy.database.obj, "execute_sql", execute_sql)
+        with pytest.raises(errors.DatabaseBusy):
+            batches.together(waiting, clock())
+    assert before == everything()
+    assert kept == [dict(message.__data__) for message in sending]
+    assert [None] * 5 == [each.refused for each in waiting]
+    batches.together(waiting, clock())
+    assert ["sent"] * 5 == [fresh(message).state for message in sending] == [message.state for message in sending]
+
+
+async def test_an_account_that_is_lost_in_the_middle_has_made_none_of_the_batch(hand, sending, clock, monkeypatch):
+    """Another sender owns it: nothing of this one counts any more."""
+    waiting = await entries(sending)
+    before, real, made = everything(), pace.set_pace, []
+
+    def lost(name: str, now: int, gap: pacing.Gap) -> None:
+        made.append(name)
+        if len(made) == 4:
+            raise ownership.lost(name)
+        real(name, now, gap)
+
+    monkeypatch.setattr(pace, "set_pace", lost)
+    with pytest.raises(errors.AccountLost):
+        batches.together(waiting, clock())
+    assert before == everything()
+
+
+async def test_one_that_is_refused_leaves_the_others_of_the_batch(hand, clock):
+    """Two of five have opted out since the claim: three are on their way, and those two as they were."""
+    hand.queue(5)
+    claimed = hand.claim(5)
+    for message in claimed[1:4:2]:
+        suppression.suppress(hand.settings, message.number, "asked", "test", clock())
+    waiting = [batches.Entry(moves.submit, message, (MARK,), {"gap": GAP}) for message in claimed]
+    batches.together(waiting, clock())
+    assert [False, True, False, True, False] == [isinstance(each.refused, errors.IllegalMove) for each in waiting]
+    assert ["sending", "claimed", "sending", "claimed", "sending"] == [message.state for message in claimed]
+    assert [message.state for message in claimed] == [fresh(message).state for message in claimed]
+
+
+async def test_a_batch_sets_the_pace_once(hand, sending, clock, monkeypatch):
+    """Of two hundred that are confirmed at once the last one's pause counts, and they are all the same; one whose move
+    was undone has not set it."""
+    waiting = await entries(sending)
+    paced = []
+    real = pace._pace
+
+    def counting(*shape: Any, **values: Any) -> Any:
+        paced.append(values["at"])
+        return real(*shape, **values)
+
+    monkeypatch.setattr(pace, "_pace", counting)
+    batches.together(waiting, clock())
+    assert ([clock()], clock()) == (paced, account().next_send_at)
+
+
+async def test_each_lane_has_its_own_reason_why_it_cannot_be_composed(bench, monkeypatch):
+    """They are put together in one go: one whose text cannot be made fails, and the others of the batch are sent."""
+    job = bench.queue(LANES)
+    (odd,) = Message.select().where(Message.job == job).order_by(Message.id).limit(1).offset(2)
+    real = compose.outgoing
+
+    def outgoing(settings: Any, message: Message, to_send: bool = True) -> Any:
+        if message.id == odd.id:
+            raise errors.InvalidInput("Its text cannot be put together.")
+        return real(settings, message, to_send)
+
+    monkeypatch.setattr(compose, "outgoing", outgoing)
+    transport = wide()
+    async with bench.sending(transport):
+        await until(lambda: states(job).count("sent") == LANES - 1, "the others are sent")
+        await until(lambda: fresh(odd).state == State.FAILED, "it has failed")
+    assert "Its text cannot be put together." == fresh(odd).error
+
+
+async def test_a_database_that_is_busy_while_they_are_composed_gives_all_of_them_back(bench, monkeypatch):
+    real, busy = compose.several, [errors.DatabaseBusy("The database is locked: try again.")]
+
+    def several(*given: Any) -> Any:
+        if busy:
+            raise busy.pop()
+        return real(*given)
+
+    monkeypatch.setattr(compose, "several", several)
+    job = bench.queue(LANES)
+    await bench.run_out(wide(), job)
+    assert (["sent"] * LANES, [1] * LANES) == (states(job), [message.attempts for message in Message.select()])
