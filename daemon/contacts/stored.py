@@ -18,6 +18,7 @@ log = structlog.get_logger()
 
 MB = 1024 * 1024
 DAY_MS = 24 * 3_600_000
+BATCH = 500  # ids in one statement
 
 
 def room(settings: Settings, size: int) -> None:
@@ -40,10 +41,10 @@ def use(upload_id: str | None, attachments: Collection[str], now: int) -> None:
     from now on. Raises AttachmentMissing when one was deleted meanwhile."""
     if upload_id is not None:
         Upload.update(used_at=now).where(Upload.id == upload_id).execute()
-    if attachments:
-        found = Attachment.update(used_at=now).where(Attachment.id.in_(sorted(attachments))).execute()
-        if found != len(set(attachments)):
-            raise errors.AttachmentMissing("An attachment was deleted in the meantime: upload it again.")
+    ids = sorted(set(attachments))
+    batches = (Attachment.id.in_(list(batch)) for batch in peewee.chunked(ids, BATCH))
+    if sum(Attachment.update(used_at=now).where(chosen).execute() for chosen in batches) != len(ids):
+        raise errors.AttachmentMissing("An attachment was deleted in the meantime: upload it again.")
 
 
 def prune(settings: Settings, kept: Callable[[], set[str]], now: int) -> tuple[int, int]:
@@ -57,7 +58,7 @@ def prune(settings: Settings, kept: Callable[[], set[str]], now: int) -> tuple[i
         unused = Attachment.select(Attachment.id).where(Attachment.used_at.is_null(), Attachment.created_at < before)
         ids = {row.id for row in unused}
         ids -= kept() if ids else set()
-        for batch in peewee.chunked(sorted(ids), 500):
+        for batch in peewee.chunked(sorted(ids), BATCH):
             Attachment.delete().where(Attachment.id.in_(list(batch))).execute()
         after_commit(partial(_remove, settings, ids))
         if uploads or ids:
