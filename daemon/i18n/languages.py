@@ -86,8 +86,19 @@ def say(reason: str | Coded) -> str:
     return reason.said(gettext, say) if isinstance(reason, Coded) else _said(language.get(), reason)
 
 
-@lru_cache(4096)
 def _said(name: str, text: str) -> str:
+    """The text in that language. One that is longer than any sentence of ours is made of what somebody has sent: it is
+    neither kept, nor tried against the patterns, which takes the cube of its length."""
+    return _found(name, text) if len(text) <= LONGEST_SENTENCE else _by_sentences(name, text)
+
+
+def _by_sentences(name: str, text: str) -> str:
+    parts = _ENDS.split(text)
+    return " ".join(_said(name, part) for part in parts) if len(parts) > 1 else text
+
+
+@lru_cache(4096)
+def _found(name: str, text: str) -> str:
     found = translations(name).gettext(text)
     if found != text or name == "en":
         return found
@@ -95,8 +106,7 @@ def _said(name: str, text: str) -> str:
         if match := pattern.fullmatch(text):
             values = {key: _said(name, value) for key, value in match.groupdict().items()}
             return _PLACE.sub(lambda place, values=values: values[place[1]], wanted)  # type: ignore[misc]
-    parts = _ENDS.split(text)
-    return " ".join(_said(name, part) for part in parts) if len(parts) > 1 else text
+    return _by_sentences(name, text)
 
 
 @lru_cache
@@ -123,6 +133,7 @@ def _pattern(message: str) -> re.Pattern[str]:
     return re.compile("".join([*parts, re.escape(message[at:])]), re.S)
 
 
+LONGEST_SENTENCE = 600
 _PLACE = re.compile(r"\{(\w+)\}")
 _VALUE = r"(?:(?![.!?]\s+[A-Z\"]).)+?"  # a value ends before the next sentence
 _ENDS = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"])")

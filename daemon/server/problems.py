@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 ERROR_PAGE: web.AppKey[Callable[[web.Request, dict[str, Any], int], web.Response]] = web.AppKey("error_page")
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+LONGEST_PATH = 100  # characters of it in a sentence
 PROBLEM_TYPE = "application/problem+json"
 PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API: a client may match on it
     errors.Unauthorized: (401, "unauthorized"),
@@ -147,10 +148,11 @@ def problem_body(status: int, slug: str, detail: str) -> Problem:
 
 
 def _sentence(request: web.Request, error: web.HTTPError) -> str:
+    path = request.path if len(request.path) <= LONGEST_PATH else f"{request.path[:LONGEST_PATH]}…"
     if error.status == 404:
-        return f"There is nothing at {request.path}: see the README for the addresses."
+        return f"There is nothing at {path}: see the README for the addresses."
     if error.status == 405:
-        return f"{request.method} is not possible at {request.path}."
+        return f"{request.method} is not possible at {path}."
     return f"{error.reason}."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from string import Formatter
 
@@ -118,7 +119,7 @@ def test_a_sentence_with_something_filled_in_is_found_by_its_pattern(monkeypatch
         catalog.add(message, string)
     monkeypatch.setattr(languages, "patterns", lambda _: [(languages._pattern(m), s) for m, s in known.items()])
     monkeypatch.setattr(languages, "translations", lambda _: _Known(known))
-    languages._said.cache_clear()
+    languages._found.cache_clear()
     languages.language.set("es")
 
     assert "No hay trabajo 7: GET /jobs los muestra." == languages.say("There is no job 7: GET /jobs lists them.")
@@ -126,7 +127,7 @@ def test_a_sentence_with_something_filled_in_is_found_by_its_pattern(monkeypatch
         "The account is on hold: page changed. It is too late."
     )
     assert "Nobody knows this one." == languages.say("Nobody knows this one.")
-    languages._said.cache_clear()
+    languages._found.cache_clear()
 
 
 class _Known:
@@ -158,3 +159,16 @@ def test_an_unknown_time_zone_is_utc(name: str) -> None:
     languages.set_zone(name)
 
     assert languages.moment(0).endswith("UTC")
+
+
+def test_a_text_that_somebody_has_sent_is_neither_searched_for_long_nor_kept():
+    """It may be made of what stands between the places of a pattern, three of which took minutes."""
+    languages.language.set("es")
+    kept = languages._found.cache_info().currsize
+    for start, middle in (("Job x is x", ", so it cannot is x"), ("The message does not fit x", ", by position: x")):
+        text = start + middle * (8_000 // len(middle)) + "!"
+        started = time.monotonic()
+        assert text == languages.say(text)
+        assert time.monotonic() - started < 2
+    assert kept == languages._found.cache_info().currsize
+    assert "El nombre" in languages.say("The name contains invisible characters. X" + "x" * 8_000)
