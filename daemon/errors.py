@@ -154,7 +154,7 @@ class ChoosePhoneColumn(InvalidInput):
         self, candidates: Sequence[str], rows: Sequence[tuple[int, list[str]]] = (), upload_id: str | None = None
     ) -> None:
         self.candidates, self.rows, self.upload_id = list(candidates), rows, upload_id
-        named = " or ".join(f'"{each[:60]}"' for each in self.candidates)
+        named = " or ".join(f'"{each[:60]}"' for each in self.candidates[:6])
         super().__init__(
             f"It is not clear which column has the telephone numbers, {named}: say which with phone_column."
         )

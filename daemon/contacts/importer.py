@@ -339,6 +339,8 @@ def from_rows(
         if trusted and (cells := places.every(row.cells)):  # of whom must not be written to no number is left out
             for cell in cells:
                 collected.add(row.position, cell, fields)
+            for column, cell in places.untold(row.cells, default_country):
+                collected.reject(row.position, cell, because(Fault.OTHER_COLUMN, column=called[column]))
             continue
         cell = places.cell(row.cells, default_country)
         number = phone.read(cell, default_country, trusted)

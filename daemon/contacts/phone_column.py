@@ -175,6 +175,18 @@ class Places:
         """What stands in all columns of the person's telephone numbers."""
         return [cell for at in (self.column, *self.more, *self.others) if (cell := cell_at(cells, at))]
 
+    def untold(self, cells: Sequence[str], country: str) -> list[tuple[int, str]]:
+        """(column, cell) of what is written as telephone numbers are in columns whose titles do not say whose it is."""
+        taken = {self.column, *self.more, *self.others}
+        return [
+            (at, cell)
+            for at, cell in enumerate(cells)
+            if at not in taken
+            and phone.resemblance(cell, country) == 1
+            and not cell.isdigit()
+            and titles.meaning(cell_at(self.heading, at)).rank not in (Rank.NEVER, Rank.RECORD)
+        ]
+
     def elsewhere(self, cells: Sequence[str], country: str) -> str:
         """The title of another column in which the row has a number, "" for none."""
         found = (at for at in self.others if not isinstance(phone.read(cell_at(cells, at), country), Reason))

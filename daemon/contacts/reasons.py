@@ -43,6 +43,7 @@ class Fault(StrEnum):
     BROADCAST = "broadcast"  #: or a channel
     LINK = "link"  #: of WhatsApp's, without a number in it
     SEVERAL_MOBILES = "several_mobiles"  #: of one card
+    OTHER_COLUMN = "other_column"  #: column; of a list of whom must not be written to
     CARD_BROKEN = "card_broken"
     CARD_WITHOUT_NUMBER = "card_without_number"
     NOT_ACCEPTED = "not_accepted"  #: there is a suggestion, and nobody has said yes to it
@@ -87,6 +88,7 @@ SENTENCES: dict[Fault, str] = {
     Fault.BROADCAST: "This is a broadcast list or a channel, not a telephone number.",
     Fault.LINK: "This WhatsApp link has no telephone number in it.",
     Fault.SEVERAL_MOBILES: "This card has several mobile numbers and none is preferred: keep the one to write to.",
+    Fault.OTHER_COLUMN: "The column {column} has a number, too, which was not taken: add it if it belongs to the list.",
     Fault.CARD_BROKEN: "This card cannot be read: export it again.",
     Fault.CARD_WITHOUT_NUMBER: "This card has no telephone number.",
     Fault.NOT_ACCEPTED: "The suggestion for this number was not accepted.",

@@ -137,9 +137,12 @@ async def test_the_page_of_the_suppression_list_asks_in_its_form(member: Client)
 
 async def test_the_suppression_import_leaves_out_no_number_of_a_person(api: Any) -> None:
     """Of a row with several telephone columns and of a card with several numbers each counts; what is none is named."""
-    rows = "Name;Telefon;Handy;Fax\nA;+4930231250;;+4930231259\nB;+4930231251;+491713920011;\nC;;12345;\nD;;;\n"
+    rows = "Name;Telefon;Handy;Fax;Bemerkung\nA;+4930231250;;+4930231259;\nB;+4930231251;+491713920011;;\n"
+    rows += "C;;12345;;\nD;;;;\nE;+4930231252;;;+49 30 231253\n"
     done = await api.post("/suppressions/import", data=form(rows.encode(), "left.csv"))
-    assert {"+4930231250", "+4930231251", "+491713920011"} == {row.number for row in Suppression.select()}
-    assert [("12345", 4), ("", 5)] == [(each["value"], each["row"]) for each in done["rejected"]]
+    taken = {"+4930231250", "+4930231251", "+491713920011", "+4930231252"}
+    assert taken == {row.number for row in Suppression.select()}
+    assert [("12345", 4), ("", 5), ("+49 30 231253", 6)] == [(each["value"], each["row"]) for each in done["rejected"]]
+    assert "The column Bemerkung has a number, too" in done["rejected"][-1]["reason"]
     card = "BEGIN:VCARD\nVERSION:3.0\nFN:E\nTEL;TYPE=CELL:+447911123451\nTEL;TYPE=CELL:+447911123452\nEND:VCARD\n"
     assert 2 == (await api.post("/suppressions/import", data=form(card.encode(), "left.vcf")))["added"]
