@@ -336,11 +336,12 @@ def from_rows(
     collected = _Collector(default_country, trusted)
     for row in rows[0 if found.header is None else found.header + 1 :]:
         fields = {name: tabular.plain(cell_at(row.cells, column)) for column, name in names.items()}
-        if trusted and (cells := places.every(row.cells)):  # of whom must not be written to no number is left out
-            for cell in cells:
-                collected.add(row.position, cell, fields)
-            for column, cell in places.untold(row.cells, default_country):
-                collected.reject(row.position, cell, because(Fault.OTHER_COLUMN, column=called[column]))
+        every = places.every(row.cells) if trusted else []  # of whom must not be written to no number is left out
+        for cell in every:
+            collected.add(row.position, cell, fields)
+        for column, cell in places.untold(row.cells, default_country) if trusted else ():
+            collected.reject(row.position, cell, because(Fault.OTHER_COLUMN, column=called[column]))
+        if every:
             continue
         cell = places.cell(row.cells, default_country)
         number = phone.read(cell, default_country, trusted)

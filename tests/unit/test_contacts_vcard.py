@@ -116,8 +116,8 @@ def test_of_several_mobiles_a_person_chooses() -> None:
     text = card(f"TEL;TYPE=CELL:{ANNA}", "TEL;TYPE=CELL:+447911123451")
     found = read(text, "ann.vcf")
     assert [(f"{ANNA} / +447911123451", "several_mobiles")] == [(each.value, each.code) for each in found.rejected]
-    ((_, rows),) = importer.sheets(text.encode(), "ann.vcf", "", 10)
-    diagnosed = phone_repair.diagnose(rows[1].cells[0], "")
+    (sheet,) = importer.sheets(text.encode(), "ann.vcf", "", 10)
+    diagnosed = phone_repair.diagnose(sheet.rows[1].cells[0], "")
     assert (phone_repair.Kind.SEVERAL, ANNA) == (diagnosed.kind, diagnosed.suggestion)
 
 
