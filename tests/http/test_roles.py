@@ -67,6 +67,8 @@ operator
   POST /send /upload /upload_attachment /pause/{id} /resume/{id} /stop/{id} /retry/{id} /messages/{id}/decide
   GET /messages/{id}/screenshot.png
   GET /accounts/{name}/link_code /accounts/{name}/qr.svg /accounts/{name}/screenshot.png
+  GET /accounts/{name}/page_check.json
+  POST /accounts/{name}/page_check
   POST /accounts/{name}/link /accounts/{name}/reload /accounts/{name}/screenshot /app/accounts/{name}/link
   GET POST /suppressions /app/suppressions
   POST /app/suppressions/import

@@ -18,6 +18,8 @@ TROUBLES = {
     "page changed": Health(AccountState.HELD, Hold.PAGE_CHANGED, detail="Not found: composer."),
     "terms": Health(AccountState.HELD, Hold.TERMS, detail="Open WhatsApp on the phone."),
     "unsupported": Health(AccountState.HELD, Hold.UNSUPPORTED_BROWSER, detail="Update Chromium."),
+    "checkpoint": Health(AccountState.HELD, Hold.CHECKPOINT, detail="WhatsApp wants a security check."),
+    "language": Health(AccountState.HELD, Hold.LANGUAGE, detail="The page is in another language."),
     "stuck on the clock": Health(AccountState.HELD, Hold.STUCK_ON_CLOCK, detail="A message waits for its tick."),
     "failures": Health(AccountState.HELD, Hold.FAILURES, SOON_MS, "Message after message could not be sent."),
     "canary": Health(AccountState.HELD, Hold.CANARY, SOON_MS, "It did not come through as it was written."),
