@@ -333,19 +333,20 @@ class RemoveSuppression(Form):
     why: Line
 
 
-class NewList(Asked):
-    """A name, and people: of a file, pasted, of another list, or none. key: made by the page for a double click."""
+class AddToList(Asked):
+    """A file, with its encoding where that was not recognised, or pasted numbers."""
+
+    file: File
+    encoding: Line
+    numbers: Text
+
+
+class NewList(AddToList):
+    """A name, and people: as of AddToList, of another list, or none. key: made by the page for a double click."""
 
     name: Text
-    file: File
-    numbers: Text
     list: Number
     key: Annotated[str, cut(LONGEST_KEY)]
-
-
-class AddToList(Asked):
-    file: File
-    numbers: Text
 
 
 class RemoveFromList(Form):

@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
-from aiohttp.web_request import FileField
 
 from daemon import errors
 from daemon.contacts import file_reading, importer, list_entries, lists, naming, uploads
 from daemon.contacts.uploads import UploadRow
+from daemon.formats import encodings
 from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.asking import doubt, said
@@ -53,6 +53,7 @@ async def _new(
         "form": form,
         "lists": await in_db(request, lists.lists),
         "max_name": naming.MAX_NAME,
+        "encodings": encodings.CHOICES,
         "error": said(error),
         "doubt": doubt(error),
         "upload": _rejected(upload),
@@ -68,7 +69,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     upload: UploadRow | None = None
     try:
         form = entered.parsed(forms.NewList)
-        upload = await _given(request, form, form.file, form.numbers)
+        upload = await _given(request, form)
         found = await in_db(request, _people, upload, form.list)
         key = form.key or None
         made, added = await timed(request, lists.create_list, form.name, found, key=key, scope=lists.FORM)
@@ -77,25 +78,38 @@ async def create(request: web.Request) -> web.StreamResponse:
     raise _to_list(made.id, added, upload)
 
 
-async def _given(request: web.Request, asked: forms.Asked, file: FileField | None, pasted: str) -> UploadRow | None:
+async def _given(request: web.Request, form: forms.AddToList) -> UploadRow | None:
     """The file or pasted numbers of a form, read and stored; None if there is neither.
 
     Raises TooLarge, UnreadableFile, ChoosePhoneColumn, ReadingBusy.
     """
     country = request.app[SETTINGS].default_country
-    if file is None and asked.upload:
-        return await in_db(request, uploads.chosen, asked.upload, country, asked.phone_column or None)
-    if file is not None:
-        given = file_reading.File(file.filename, file.file)
-    elif pasted.strip():
-        given = file_reading.File("pasted.txt", pasted.encode("utf-8", "ignore"))
+    if form.file is None and form.upload:
+        return await in_db(request, uploads.chosen, form.upload, country, form.phone_column or None)
+    if form.file is not None:
+        given = file_reading.File(form.file.filename, form.file.file)
+    elif form.numbers.strip():
+        given = file_reading.File("pasted.txt", form.numbers.encode("utf-8", "ignore"))
     else:
         return None
     try:
-        found = await file_reading.contacts(given, country)
+        said_of_it = importer.Said(encoding=form.encoding or None) if form.file is not None else importer.NOTHING_SAID
+        found = await file_reading.contacts(given, country, said=said_of_it)
     except errors.ChoosePhoneColumn as unsure:
         raise await timed(request, uploads.in_doubt, request.app[SETTINGS], unsure, given.name) from None
+    _refuse_guess(found, given.name)
     return await timed(request, uploads.add_contacts, request.app[SETTINGS], found, given.name)
+
+
+def _refuse_guess(found: importer.ContactList, filename: str) -> None:
+    """Raise UnreadableFile if nobody can be sure how names are written: they are not seen before they are kept."""
+    if not found.encoding_sure:
+        texts = (text for each in found.contacts for text in each.fields.values() if not text.isascii())
+        word, encoding = next(texts, "")[:40], found.encoding
+        raise errors.UnreadableFile(
+            f"The encoding of {filename} is a guess, {encoding}, by which it has the text {word}: choose the file "
+            "again, together with its encoding."
+        )
 
 
 def _people(upload: UploadRow | None, list_id: int) -> importer.ContactList:
@@ -140,6 +154,7 @@ async def _one(
         "said": {name: number(request, name) for name in COUNTS},
         "upload": await in_db(request, _upload, upload_id) if upload_id else None,
         "max_name": naming.MAX_NAME,
+        "encodings": encodings.CHOICES,
     }
     return show(request, "list.html", context, status)
 
@@ -179,7 +194,7 @@ async def add(request: web.Request) -> web.StreamResponse:
     """Add the people of a file or of a pasted text to the list."""
     form, list_id = (await forms.read(request)).parsed(forms.AddToList), int(request.match_info["id"])
     try:
-        upload = await _given(request, form, form.file, form.numbers)
+        upload = await _given(request, form)
         if upload is None:
             raise errors.InvalidInput("There is nobody to add: choose a contacts file or paste phone numbers.")
         added = await timed(request, lists.add_people, list_id, await in_db(request, _people, upload, 0))

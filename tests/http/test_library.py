@@ -41,14 +41,15 @@ class Desk:
         assert status == response.status
         return await response.text()
 
-    async def submit(self, path: str, file: tuple[str, str] | None = None, **fields: Any) -> ClientResponse:
+    async def submit(self, path: str, file: tuple[str, str | bytes] | None = None, **fields: Any) -> ClientResponse:
         """A form that our own page sends."""
         form = FormData()
         for name, value in {"csrf": self.csrf, **fields}.items():
             for each in value if isinstance(value, list) else [value]:
                 form.add_field(name, str(each))
         if file:
-            form.add_field("file", io.BytesIO(file[1].encode()), filename=file[0])
+            data = file[1] if isinstance(file[1], bytes) else file[1].encode()
+            form.add_field("file", io.BytesIO(data), filename=file[0])
         headers = HTML | {"Origin": f"http://{self.client.host}:{self.client.port}"}
         return await self.client.post(path, data=form, headers=headers, allow_redirects=False)
 
@@ -297,6 +298,19 @@ async def test_a_list_of_a_file_with_bad_rows(desk):
     assert [("+493023125001", {"name": "Anna"}), ("+442079460011", {"name": "Ben"})] == [
         (each.number, each.fields) for each in lists.people(made.id)
     ]
+
+
+async def test_a_list_of_a_file_whose_encoding_is_a_guess(desk):
+    """It is not kept before a person has said the encoding; then names are right, on a new list and on one there is."""
+    file = ("guests.csv", "name;phone\nZieliński;+48512345678\n".encode("cp1250"))
+    said = "The encoding of guests.csv is a guess, cp1252, by which it has the text Zieliñski"
+    await desk.refused("/app/lists/new", 422, said, name="Guests", file=file)
+    assert 0 == ContactList.select().count()
+    await desk.submit("/app/lists/new", name="Guests", file=file, encoding="cp1250")
+    made = ContactList.get()
+    assert [{"name": "Zieliński"}] == [each.fields for each in lists.people(made.id)]
+    await desk.refused(f"/app/lists/{made.id}/add", 422, said, file=file)
+    assert 303 == (await desk.submit(f"/app/lists/{made.id}/add", file=file, encoding="cp1250")).status
 
 
 async def test_a_list_is_made_once_by_a_form_that_is_sent_twice(desk):
