@@ -100,6 +100,8 @@ class Reader:
 
     async def ask(self, what: str, file: File, **options: Any) -> _Answer:
         """The process's answer. Raises what it refuses the file with, UnreadableFile, TooLarge, ReadingBusy."""
+        if self._stopping:
+            raise self._died(file.name, slow=False)
         if self._waiting >= PLACES:
             raise errors.ReadingBusy("Many files are being read at the moment: try again in a minute.")
         self._waiting += 1

@@ -219,3 +219,5 @@ async def test_it_ends_with_the_process_that_asks(reader):
     await asyncio.to_thread(reader.stop)
     with pytest.raises(ProcessLookupError):
         os.kill(was, 0)
+    with pytest.raises(errors.ReadingBusy, match="is being stopped"):
+        await file_reading.contacts(File("a.csv", PEOPLE), "")
