@@ -118,7 +118,10 @@ def _word_cost(word: str, rare: Callable[[str], bool] | None) -> float:
             cluster = 0 if sign.lower() in _VOWELS.get(script, sign.lower()) else cluster + 1
             cost += 1.5 * (cluster == _CLUSTER)
             cost += 1.5 * (rare is not None and not sign.isascii() and rare(sign))
-            cost += 2 * (sign.isupper() and before.islower())
+            follows = word[at + 1 : at + 2]
+            cost += 2 * (
+                sign.isupper() and (before.islower() or (at == 1 and not sign.isascii() and follows.islower()))
+            )
             cost += kind == "M" and (at == 0 or not (before.isalpha() or unicodedata.category(before)[0] == "M"))
         elif not sign.isascii():
             cost += 0.5 if sign in _QUIET and (at in (0, len(word) - 1) or sign in "’´·") else 3
