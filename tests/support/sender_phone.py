@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from daemon import errors
 from daemon.db import connection
+from daemon.delivery.duties import doubts
 from daemon.delivery.engine import Engine
 from daemon.models import Job
 from daemon.states import AccountState, Ack, Finding, Hold
@@ -114,6 +115,7 @@ class Phone:
     def __init__(self, world: World, account: str) -> None:
         self.world, self.account, self.dead = world, account, False
         self.prepared: Outgoing | None = None
+        self.on_the_clock: dict[tuple[str, str], float] = {}  # (number, text): since when it was seen there
 
     async def takes(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -152,7 +154,8 @@ class Phone:
         await self.takes(1)
         health = self.world.accounts[self.account].health
         chat = self.world.chats[message.number]
-        self.world.hold(not self.world.in_doubt(self.account), "it goes on before it knows what became of the last one")
+        doubtful = self.world.in_doubt(self.account) - self.set_aside()
+        self.world.hold(not doubtful, "it goes on before it knows what became of the last one")
         fault = "not submitted" if message.number in self.world.hopeless else self.next("prepare")
         self.meanwhile(fault, message)
         match fault:
@@ -198,6 +201,11 @@ class Phone:
         await self.takes(1)
         return Receipt(row.id, TICKS[len(self.world.chats[message.number]) % 3])
 
+    def set_aside(self) -> set[tuple[str, str]]:
+        """Those that were seen on the clock for so long that others may go on beside them."""
+        since = self.world.passed_s() - doubts.RELOAD_AFTER_S - doubts.SETTLE_S
+        return {key for key, seen_at in self.on_the_clock.items() if seen_at <= since}
+
     async def unread(self) -> list[Unread]:
         return []
 
@@ -219,6 +227,7 @@ class Phone:
         if row.refused:
             return Lookup(Finding.FAILED, "an error is beside it")
         if row.ticked_at > self.world.passed_s():
+            self.on_the_clock.setdefault((message.number, message.text), self.world.passed_s())
             return Lookup(Finding.WAITING, "it is on the clock")
         return Lookup(Finding.SENT, "it is in the chat", Receipt(row.id, Ack.SENT))
 

@@ -110,8 +110,10 @@ class World:
         mine = (Job.text == message.text) & (Message.number == message.number) & (Message.state == State.SENDING)
         return bool(Message.select().join(Job).where(mine).exists())
 
-    def in_doubt(self, account: str) -> bool:
-        return bool(Message.select().where(Message.account == account, Message.state == State.SENDING).exists())
+    def in_doubt(self, account: str) -> set[tuple[str, str]]:
+        """(number, text) of what may be out."""
+        sending = (Message.account == account, Message.state == State.SENDING)
+        return set(proxy.tuples(Message.select(Message.number, Job.text).join(Job).where(*sending)))
 
     def newest(self, message: Outgoing, mark: Mark) -> Row | None:
         """The row of this message behind the mark."""
