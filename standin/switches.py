@@ -62,6 +62,7 @@ DEFAULTS: dict[str, Any] = {
     "delivered_ms": None,
     "read_ms": None,
     "ack_stuck": False,
+    "stuck_numbers": [],  # what is sent to them stays on the clock
     "fail_numbers": [],
     "upload_ms": 0,
     "oversize_bytes": None,  # None: the real limits, 16 MB media and 2000 MiB documents

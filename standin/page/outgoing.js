@@ -42,8 +42,9 @@ function show(message, chat) {
 
 async function go(message) {
   const refused = () => state.switches.fail_numbers.some((number) => digits(number) === digits(message.number));
+  const stuck = () => state.switches.stuck_numbers.some((number) => digits(number) === digits(message.number));
   for (;;) {
-    while (state.switches.offline || state.switches.ack_stuck || state.switches.retrying || !state.connected) await changed();
+    while (stuck() || state.switches.offline || state.switches.ack_stuck || state.switches.retrying || !state.connected) await changed();
     if (refused()) return fail(message);
     if (await deliver(message)) break;
     await sleep(300);

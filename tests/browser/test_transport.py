@@ -147,6 +147,25 @@ def test_a_chat_that_moved_on_is_not_sent_to(driving: Driving, standin: StandIn)
     assert [] == driving.got(message.number)
 
 
+@ONCE
+@pytest.mark.parametrize(("kept", "finding"), [("resent", Finding.WAITING), ("lost", Finding.ABSENT)])
+def test_what_stays_on_the_clock_is_settled_by_a_reload(driving: Driving, kept: str, finding: Finding) -> None:
+    """As far as it can be: still waiting, or provably lost on the way; and others get theirs."""
+    message, other = Outgoing(a_number(), "never ticked"), a_number()
+    driving.set(stuck_numbers=[message.number], clock_survives=kept)
+    mark = driving.prepare(message)
+    with pytest.raises(errors.SubmitUnknown, match="on the clock"):
+        driving.run(driving.transport.hand_over(message, mark))
+    driving.run(driving.transport.reload())
+    driving.until(AccountState.READY)
+
+    look = driving.run(driving.transport.look_up(message, mark))
+    driving.send(other, "served")
+
+    assert (finding, 1) == (look.finding, len(driving.got(other)))
+    assert [] == driving.got(message.number)
+
+
 def test_the_clock_then_the_tick(driving: Driving, standin: StandIn) -> None:
     """Offline after the click: unknown, then seen waiting, then seen sent; and never clicked twice."""
     message = Outgoing(a_number(), "into the tunnel")
