@@ -7,15 +7,18 @@ import subprocess
 from pathlib import Path
 from types import TracebackType
 
+OF_A_MESSAGE_KB = 8  # with its history, in the file and in the log
+
 
 class SmallDisk:
-    """A file system of 8 MB at `folder`, so that it can really be full; SQLite's log alone takes 4."""
+    """A small file system at `folder`, so that it can really be full: 8 MB, of which SQLite's log alone takes 4, and
+    room for so many messages."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, messages: int = 0) -> None:
+        self._folder, self._kb = folder, 8192 + OF_A_MESSAGE_KB * messages
 
     def __enter__(self) -> SmallDisk:
-        _do("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(self._folder))
+        _do("mount", "-t", "tmpfs", "-o", f"size={self._kb}k", "tmpfs", str(self._folder))
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -77,7 +77,8 @@ class Campaign:
         self._disk: FailingDisk | None = None
         self._wrong: list[str] = []
         if plans[0].kind == "full":
-            stack.enter_context(SmallDisk(self._data))
+            messages = self._allowance(plans) + LAST if place.lanes > 1 else 0
+            stack.enter_context(SmallDisk(self._data, messages))
         elif plans[0].kind == "folder":
             self._disk = stack.enter_context(FailingDisk(self._data))
         theirs = {name: value for name, value in os.environ.items() if not name.startswith(config.PREFIX)}

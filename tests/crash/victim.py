@@ -160,7 +160,7 @@ def plant(fault: Fault) -> None:
         fault.pass_by("before_claim")
         if fault.allowance == 0:
             return []
-        claimed = claim(account, min(limit, fault.at_once), **terms)
+        claimed = claim(account, min(limit, fault.at_once, fault.allowance), **terms)
         if claimed:
             fault.allowance -= len(claimed)
             fault.pass_by("after_claim")
