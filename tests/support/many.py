@@ -71,7 +71,7 @@ class Many(DryRunTransport):
             await asyncio.sleep(self._latency_s)
             if what == "stall":
                 await asyncio.Event().wait()
-            receipt = await super().hand_over(message, mark)
+            receipt = await super().hand_over(message, mark, held)  # asked again: only now anything leaves
             if what == "hang":
                 await asyncio.Event().wait()
             if what == "ambiguous":
