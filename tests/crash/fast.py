@@ -76,6 +76,7 @@ class Campaign:
         self._data.mkdir()
         self._disk: FailingDisk | None = None
         self._wrong: list[str] = []
+        self._answers = FAST[plans[0].kind].answers if plans[0].kind in FAST else False
         if plans[0].kind == "full":
             messages = self._allowance(plans) + LAST if place.lanes > 1 else 0
             stack.enter_context(SmallDisk(self._data, messages))
@@ -88,7 +89,6 @@ class Campaign:
             "WASENDER_LEASE_S": str(LEASE_S), "WASENDER_RETRY_AFTER_S": "0", "WASENDER_MAX_ATTEMPTS": "3",
             "WASENDER_DATABASE_URL": place.url or "", LANES: str(place.lanes), "MANY_LATENCY_S": "0.01",
         }  # fmt: skip
-        self._answers = FAST[plans[0].kind].answers if plans[0].kind in FAST else False
         if self._answers:
             self._environment[ANSWERS] = "1"
         settings = config.load(_env_file=None, data_dir=self._data, database_url=place.url or "", transport="dryrun")
