@@ -229,7 +229,7 @@ def test_a_reply_while_a_campaign_runs(campaign: tuple[Driving, config.Settings]
     driving.runner.run(run())
 
     (row,) = page()[0]
-    assert (stops, "reply") == (row["number"], row["source"]) and row["confirmed_at"]
+    assert (stops, "reply") == (row.number, row.source) and row.confirmed_at
     assert ["Hello", "You get nothing more from us."] == [each["text"] for each in driving.got(stops)]
     assert ["Hello"] == [each["text"] for each in driving.got(answers)]
     assert "skipped" == Message.select().where(Message.number == stops).order_by(Message.id.desc()).get().state

@@ -80,7 +80,6 @@ def test_every_hold_and_a_page_that_stays(verdict: Verdict) -> None:
         (ACCOUNT, {"passkey": "prompt"}),
         (PARTS, {}),
     ],
-    ids=str,
 )
 def test_every_screen_that_stays(rules: list[Rule], shown: dict[str, Any]) -> None:
     """By the rules that tell it."""
