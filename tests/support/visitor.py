@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
@@ -26,6 +26,7 @@ from daemon.transports.protocol import Health
 from tests.support.rig import ROOT, eventually, free_port
 
 KEY = "a-key-for-tests-0123456789"
+GONE = "does not belong to the document"  # of an element: chromedriver says so, too, where one has just gone
 WAIT_S = 20.0  #: a machine that does other things as well takes its time
 
 
@@ -173,8 +174,17 @@ class Visitor:
 
     def until(self, ask: Callable[[], Any], timeout: float = WAIT_S) -> Any:
         """The first true answer; parts of the page may be replaced meanwhile."""
+
+        def answer(_: Any) -> Any:
+            try:
+                return ask()
+            except WebDriverException as error:
+                if GONE not in str(error):
+                    raise
+                return None
+
         ignored = (NoSuchElementException, StaleElementReferenceException)
-        return WebDriverWait(self.driver, timeout, 0.05, ignored).until(lambda _: ask())
+        return WebDriverWait(self.driver, timeout, 0.05, ignored).until(answer)
 
     def find(self, selector: str, timeout: float = WAIT_S) -> Part:
         """The first visible one, waited for."""

@@ -66,10 +66,10 @@ def spanish(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The reader's language; sentences are not recognised by their patterns."""
     token = languages.language.set("es")
     monkeypatch.setattr(languages, "patterns", lambda name: [])
-    languages._said.cache_clear()
+    languages._found.cache_clear()
     yield
     languages.language.reset(token)
-    languages._said.cache_clear()
+    languages._found.cache_clear()
 
 
 @pytest.mark.parametrize("kind", KINDS)
