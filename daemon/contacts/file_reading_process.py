@@ -18,6 +18,7 @@ from typing import IO, Any, TypeVar
 
 from daemon import errors
 from daemon.contacts import importer
+from daemon.formats import xlsx  # noqa: F401 (loaded before the first file comes)
 from daemon.telemetry import unforeseen
 
 NICE = 5  # sending and answering come first

@@ -21,16 +21,7 @@ from tests.support.driving import Driving, a_number
 
 OURS = "+4915112345678"
 
-
-@pytest.fixture(scope="module", params=["C"])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driving]:
-    """One browser for the module: these are facts of the newer generation."""
-    driving = Driving(tmp_path_factory.mktemp("driving"), generation=request.param)
-    try:
-        driving.start()
-        yield driving
-    finally:
-        driving.close()
+pytestmark = pytest.mark.parametrize("shared", ["C"], indirect=True, scope="module")  # the newer generation
 
 
 @pytest.fixture
