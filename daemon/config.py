@@ -233,8 +233,10 @@ class Settings(BaseSettings):
 
     @cached_property
     def hosts(self) -> frozenset[str]:
-        """The names of `allowed_hosts`, as a browser sends them; one that begins with a dot stands for all below."""
-        return frozenset(_ascii(name) for name in _parts(self.allowed_hosts))
+        """The names of `allowed_hosts`, as a browser sends them, and the one it listens on; one that begins with a dot
+        stands for all below."""
+        listens_on = [] if is_address(self.host) else [self.host]
+        return frozenset(_ascii(name) for name in (*_parts(self.allowed_hosts), *listens_on) if name)
 
     @cached_property
     def proxies(self) -> Networks:
@@ -264,6 +266,15 @@ def hours(text: str) -> tuple[time, time] | None:
 
 def _parts(text: str) -> list[str]:
     return [part for part in re.split(r"[\s,]+", text) if part]
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IP address, and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _ascii(name: str) -> str:

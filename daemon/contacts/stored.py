@@ -59,7 +59,9 @@ def prune(settings: Settings, kept: Callable[[], set[str]], now: int) -> tuple[i
         ids = {row.id for row in unused}
         ids -= kept() if ids else set()
         for batch in peewee.chunked(sorted(ids), BATCH):
-            Attachment.delete().where(Attachment.id.in_(list(batch))).execute()
+            theirs = (Attachment.id.in_(list(batch)), Attachment.used_at.is_null())  # somebody may just have used one
+            Attachment.delete().where(*theirs).execute()
+            ids -= {row.id for row in Attachment.select(Attachment.id).where(Attachment.id.in_(list(batch)))}
         after_commit(partial(_remove, settings, ids))
         if uploads or ids:
             after_commit(partial(log.info, "upload.forgotten", uploads=uploads, attachments=len(ids)))

@@ -93,10 +93,21 @@ def put(number: E164, reason: str, source: str, now: int) -> bool:
     if _present([person]):
         return False
     row = {"number": number, "person": person, "reason": reason, "source": source, "created_at": now}
-    added = bool(Suppression.insert(**row).on_conflict_ignore().as_rowcount().execute())
+    added = bool(_add([row]))
     if added:
         after_commit(partial(log.info, "suppression.added", source=source))
     return added
+
+
+def _add(rows: list[dict[str, Any]]) -> int:
+    """Add those whose number is not there. One that is there without a person, by a process of an earlier version, gets
+    theirs: else nobody would find it."""
+    insert = Suppression.insert_many(rows).on_conflict(
+        conflict_target=[Suppression.number],
+        update={Suppression.person: peewee.EXCLUDED.person},
+        where=Suppression.person.is_null(),
+    )
+    return int(insert.as_rowcount().execute())
 
 
 def _present(people: Iterable[PersonKey]) -> set[PersonKey]:
@@ -155,7 +166,7 @@ def _import(found: importer.ContactList, reason: str, source: str, who: str, now
             there = _present(keys.values())
             rows = [{"number": number, "person": key, **alike} for number, key in keys.items() if key not in there]
             if rows:
-                added += Suppression.insert_many(rows).on_conflict_ignore().as_rowcount().execute()
+                added += _add(rows)
     _await_submits()
     done = Imported(added, len(numbers) - added, found.duplicates, found.rejected)
     log.info("suppression.imported", added=added, present=done.present, rejected=len(done.rejected), who=who)

@@ -71,7 +71,7 @@ class Batches:
         try:
             while self._waiting:
                 entries, self._waiting = self._waiting, []
-                entries.sort(key=lambda entry: (entry.message.job_id, entry.message.number, entry.message.id))
+                entries.sort(key=lambda entry: (entry.message.job_id, entry.message.person, entry.message.id))
                 for _, group in groupby(entries, key=lambda entry: entry.message.job_id):
                     await self._write(list(group))
         finally:

@@ -7,10 +7,11 @@ from typing import Any
 import peewee
 
 from daemon.accounts import handovers, pacing
+from daemon.contacts.person import Person
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import database, on_postgres
 from daemon.models import UNCAPPED, Job, Message, Suppression
-from daemon.states import OUT, TAKEN, UNFINISHED, PersonKey, State
+from daemon.states import E164, OUT, TAKEN, UNFINISHED, PersonKey, State
 
 PERSON = 0x7065_7273  # an arbitrary number: the advisory locks of senders about to message one person
 SURELY_THERE = 3  # this many are looked up when nobody seems to be there
@@ -57,11 +58,13 @@ def terms(job: Job) -> pacing.Terms:
 
 def barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> str | None:
     """Why this person may not be messaged now; None if they may."""
-    if _opted_out(person=message.person).fetchone():
+    # A process of an earlier version, still running beside this one, writes rows without the person.
+    person = message.person or Person(E164(message.number)).key
+    if _opted_out(person=person).fetchone():
         return OPTED_OUT
     if not rules.person_cap or job.kind in UNCAPPED:
         return None
-    got = handovers.got(message.person, now - rules.person_window_ms, now, message.id)
+    got = handovers.got(person, now - rules.person_window_ms, now, message.id)
     if got < rules.person_cap:
         return None
     days = rules.person_window_ms // pacing.DAY_MS

@@ -57,7 +57,8 @@ class Endings:
     def drop(self, lane: Lane) -> None:
         """Let go of it: it is no longer ours."""
         self._lanes.close(lane)
-        if lane.doubt and (self._lanes.free or not self._lanes.doubtful):
+        timed = self._standing.hold is not None and self._standing.hold.until_ms  # over several: it has its own end
+        if lane.doubt and not timed and (self._lanes.free or not self._lanes.doubtful):
             self._standing.no_longer(Hold.STUCK_ON_CLOCK)
 
     async def retry(self, lane: Lane, why: str) -> None:

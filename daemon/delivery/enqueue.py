@@ -31,6 +31,7 @@ log = structlog.get_logger()
 
 CHUNK = 1_000  # some tens of milliseconds of the write lock
 GAP_S = 0.03  # between two chunks: longer than SQLite's waiters sleep before they look again (25 ms)
+GIVEN_UP = -1  # `pending` of one that is being deleted: whoever was filling it finds that it is theirs no more
 ABANDONED_MS = 600_000  # after so long without a new chunk nobody is filling it any more
 
 Row = dict[str, Any]
@@ -66,14 +67,20 @@ def open_job(job: Job, state: JobState, at: int) -> None:
 
 def discard(job_id: int) -> None:
     """Delete a job that was not opened, in chunks as well."""
+    _delete(job_id, Job.state == FILLING)
+
+
+def _delete(job_id: int, which: Any) -> bool:
+    """Delete the job if it is such a one; whether it was."""
+    with write():  # from this commit on it can neither be filled nor opened, however long the rest takes
+        if not Job.update(pending=GIVEN_UP).where(Job.id == job_id, which).execute():
+            return False
     while True:
         with write():
-            if not Job.select().where(_is_filling(job_id)).exists():
-                return
             some = Message.select(Message.id).where(Message.job == job_id).order_by(Message.id).limit(CHUNK)
             if not Message.delete().where(Message.id.in_(some)).execute():
-                Job.delete().where(Job.id == job_id).execute()
-                return
+                Job.delete().where(Job.id == job_id, Job.pending == GIVEN_UP).execute()
+                return True
         if not on_postgres():
             time.sleep(GAP_S)
 
@@ -84,11 +91,13 @@ def sweep(now: int) -> int:
     One of a time that is ahead of now is of a clock that was.
     """
     silent = (Job.created_at < now - ABANDONED_MS) | (Job.created_at > now + ABANDONED_MS)
-    dead = [job_id for (job_id,) in tuples(Job.select(Job.id).where(Job.state == FILLING, silent))]
-    for job_id in dead:
-        discard(job_id)
-        log.warning("job.discarded", job_id=job_id)
-    return len(dead)
+    dead = (Job.state == FILLING) & (silent | (Job.pending == GIVEN_UP))
+    count = 0
+    for (job_id,) in tuples(Job.select(Job.id).where(dead)):
+        if _delete(job_id, dead):
+            log.warning("job.discarded", job_id=job_id)
+            count += 1
+    return count
 
 
 def _swept() -> errors.DatabaseBusy:
@@ -96,7 +105,7 @@ def _swept() -> errors.DatabaseBusy:
 
 
 def _is_filling(job_id: int) -> Any:
-    return (Job.id == job_id) & (Job.state == FILLING)
+    return (Job.id == job_id) & (Job.state == FILLING) & (Job.pending == 0)
 
 
 def _rows(recipients: Iterable[Recipient]) -> Iterator[Row]:

@@ -24,7 +24,8 @@ class Doubt:
 
     crashed: by a crash, of the transport or of a sender. looks: into the chat, so far. The rest in monotonic seconds:
     next_look: not before. clock_since: since when it is seen waiting for its tick; reloaded_at: when the page was
-    loaded anew for that. aside: that did not help, and others go on beside it.
+    loaded anew for that; gone_since: since when it is not to be seen any more. aside: that did not help, and others go
+    on beside it.
     """
 
     crashed: bool
@@ -32,6 +33,7 @@ class Doubt:
     next_look: float = 0.0
     clock_since: float | None = None
     reloaded_at: float | None = None
+    gone_since: float | None = None
     aside: bool = False
 
 

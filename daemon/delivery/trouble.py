@@ -42,8 +42,19 @@ class Trouble:
         """Whether it was held and nothing has gone through since: then one message is tried at a time."""
         return self._failures.on_trial
 
+    @property
+    def many_stuck(self) -> bool:
+        """Whether message after message waits for its tick: it is the account's trouble, also between two holds."""
+        return len(self._stuck) > 1
+
     def success(self) -> None:
         self._failures.success()
+        self.arrived()
+
+    def arrived(self) -> None:
+        """WhatsApp ticks messages."""
+        if self.many_stuck:
+            self._standing.no_longer(Hold.STUCK_ON_CLOCK)
         self._stuck.clear()
 
     async def stuck(self, message: Message) -> None:
@@ -51,7 +62,7 @@ class Trouble:
         next, the account is to blame, and holds before one more is tried."""
         self._stuck.add(message.id)
         self._standing.no_longer(Hold.STUCK_ON_CLOCK)
-        if len(self._stuck) > 1:
+        if self.many_stuck:
             lasts_ms = min(FIRST_HOLD_MS * 2 ** (len(self._stuck) - 2), LONGEST_HOLD_MS)
             until_ms = await self._db.now() + lasts_ms
             detail = "Message after message waits for WhatsApp's tick. One more is tried when this hold ends."

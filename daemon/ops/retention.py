@@ -14,7 +14,7 @@ from daemon.accounts import commands, handovers
 from daemon.campaigns import create, idempotency, leftovers
 from daemon.config import Settings
 from daemon.contacts import stored, uploads
-from daemon.delivery import enqueue, evidence, receipts, replies, rescue, tallies
+from daemon.delivery import enqueue, evidence, person_keys, receipts, replies, rescue, tallies
 
 log = structlog.get_logger()
 
@@ -35,6 +35,7 @@ def prune(settings: Settings, now: int) -> None:
         create.forget_answers,
         idempotency.prune,
         enqueue.sweep,
+        person_keys.complete,
         handovers.forget_minutes,
     ):
         work(now)

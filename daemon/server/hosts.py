@@ -7,13 +7,13 @@ be rebound, and `localhost` is this machine in every browser.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection
 
 from aiohttp import web
 
 from daemon import errors
+from daemon.config import is_address
 from daemon.server.visitors import SETTINGS, Handler
 
 EXEMPT = frozenset({"/health"})  # a monitor may ask by any name; nothing is told there
@@ -38,15 +38,7 @@ def served(given: str, names: Collection[str]) -> bool:
     if found is None:
         return False
     host = found[1].removeprefix("[").removesuffix("]")
-    if _is_address(host):
+    if is_address(host):
         return True
     name = host.removesuffix(".")
     return name == "localhost" or name in names or any(each.startswith(".") and name.endswith(each) for each in names)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

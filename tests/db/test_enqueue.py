@@ -168,6 +168,43 @@ def test_one_that_was_swept_under_somebody_is_refused_and_not_half_there(hand: H
     assert (0, 0) == (Job.select().count(), stored())
 
 
+def test_one_that_is_being_swept_is_filled_and_opened_no_more(hand: Hand, between, clock):
+    """It is deleted in chunks, too; whoever was filling it comes in between."""
+    job = killed(hand)
+    clock.advance(enqueue.ABANDONED_MS + 60_000)
+    met: list[str] = []
+
+    def meanwhile() -> None:
+        if met:
+            return
+        met.append("it")
+        with pytest.raises(errors.DatabaseBusy, match="start it again"):
+            enqueue.fill(job, hand.people(CHUNK), "test", clock())
+        with pytest.raises(errors.DatabaseBusy, match="start it again"), connection.write():
+            enqueue.open_job(job, JobState.PENDING, clock())
+
+    between(meanwhile)
+    assert 1 == enqueue.sweep(clock())
+    assert (["it"], 0, 0) == (met, Job.select().count(), stored())
+
+
+def test_one_whose_sweeper_was_killed_is_swept_by_the_next(hand: Hand, between, clock):
+    """Also if its time has come again: the clock was set back."""
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    killed(hand)
+    between(die)
+    clock.advance(enqueue.ABANDONED_MS + 60_000)
+    with pytest.raises(KeyboardInterrupt):
+        enqueue.sweep(clock())
+    between(lambda: None)
+    clock.advance(-enqueue.ABANDONED_MS)
+    assert 1 == enqueue.sweep(clock())
+    assert (0, 0) == (Job.select().count(), stored())
+
+
 def test_one_that_was_swept_just_before_it_opens_is_refused(hand: Hand, clock, settings):
     checked = create.check(settings, order(hand.people(MANY)), clock())
     with (

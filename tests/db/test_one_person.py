@@ -14,7 +14,7 @@ from daemon.campaigns import create, recipients
 from daemon.contacts import importer, list_entries, lists, suppression, uploads
 from daemon.contacts.person import Person
 from daemon.db import proxy
-from daemon.delivery import claim, eligibility, moves, opened_chats, replies
+from daemon.delivery import claim, eligibility, moves, opened_chats, person_keys, replies
 from daemon.models import ContactList, Handover, Message, Removal, Suppression
 from daemon.states import E164, State
 from daemon.transports.protocol import Unread
@@ -300,3 +300,43 @@ def plan(sql: str, values: Any) -> str:
         for way in ("seqscan", "bitmapscan"):  # of a small table PostgreSQL reads all else
             proxy.database.execute_sql(f"SET LOCAL enable_{way} = off")
         return "\n".join(row[0] for row in proxy.database.execute_sql(f"EXPLAIN {sql}", values).fetchall())
+
+
+def without_person(table: Any) -> None:
+    """As a process of an earlier version writes, while it still runs beside this one."""
+    table.update(person=None).execute()
+
+
+def test_an_opt_out_that_an_earlier_version_stored_counts_once_it_is_said_again(hand: Hand) -> None:
+    """Its row has no person yet: a repeated STOP finds it, and is not taken for done."""
+    suppression.put(FORMER, "asked", "test", hand.clock())
+    without_person(Suppression)
+    hand.queue(recipients=[{"number": TODAY}], text="Hello")
+
+    assert suppression.put(FORMER, "asked again", "test", hand.clock())
+
+    assert [] == hand.send_all()
+    assert [("asked", TODAY)] == [(row.reason, row.person) for row in Suppression.select()]
+
+
+def test_rows_of_an_earlier_version_get_their_person(hand: Hand) -> None:
+    """Once: the next look finds none."""
+    hand.queue(recipients=[{"number": FORMER}], text="Hello")
+    hand.send_all()
+    suppression.put(FORMER, "asked", "test", hand.clock())
+    for table in (Message, Handover, Suppression):
+        without_person(table)
+
+    assert (3, 0) == (person_keys.complete(hand.clock()), person_keys.complete(hand.clock()))
+
+    assert [TODAY] * 3 == [row.person for table in (Message, Handover, Suppression) for row in table.select()]
+
+
+def test_a_message_that_an_earlier_version_queued_is_not_sent_to_who_opted_out(hand: Hand) -> None:
+    """Before anybody has said whose it is."""
+    job = hand.queue(recipients=[{"number": FORMER}], text="Hello")
+    without_person(Message)
+    suppression.put(TODAY, "asked", "test", hand.clock())
+
+    assert [] == hand.send_all()
+    assert [State.SKIPPED] == states(job)

@@ -48,7 +48,13 @@ class Clock(ScriptedTransport):
 @pytest.fixture
 def quick(bench: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Whatever takes a minute takes a moment; what takes longer does not come by itself."""
-    for name, seconds in {"RELOAD_AFTER_S": 0.02, "SETTLE_S": 0.02, "ASIDE_S": 0.01, "AGAIN_S": 0.05}.items():
+    for name, seconds in {
+        "RELOAD_AFTER_S": 0.02,
+        "SETTLE_S": 0.02,
+        "ASIDE_S": 0.01,
+        "AGAIN_S": 0.05,
+        "GONE_S": 0.02,
+    }.items():
         monkeypatch.setattr(doubts, name, seconds)
     monkeypatch.setattr(command_duty, "ASK_S", 0.0)
     return bench
@@ -147,6 +153,54 @@ async def test_when_its_hold_ends_one_more_is_tried(quick: Any, monkeypatch: pyt
     async with quick.sending(transport):
         await until(lambda: states(job)[2:] == ["sent"] * 3, "the others are served")
     assert 2 == states(job).count("sending")
+
+
+async def test_those_that_wait_are_not_given_up_while_the_account_is_to_blame(
+    quick: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two of its holds it is to blame as well."""
+    monkeypatch.setattr(trouble, "FIRST_HOLD_MS", 50)
+    monkeypatch.setattr(trouble, "LONGEST_HOLD_MS", 50)
+    job = quick.queue(4)
+    transport = Clock(*[person.number for person in quick.people(4)])
+    async with quick.sending(transport):
+        await until(lambda: account().until, "it holds with an end")
+        monkeypatch.setattr(doubts, "GIVE_UP_S", 0.0)
+        await until(lambda: states(job).count("sending") == 4, "one more is tried when the hold ends, and one more")
+        looks = transport.count("look_up")
+        await until(lambda: transport.count("look_up") > looks + 8, "all are looked at again")
+        assert ["sending"] * 4 == states(job)
+        transport.found = SENT
+        await until(lambda: job_state(job) == JobState.COMPLETED, "the ticks come")
+    assert ["sent"] * 4 == states(job)
+
+
+async def test_one_that_fails_does_not_end_the_hold_over_several(quick: Any) -> None:
+    """It has its own end, and a tick ends it."""
+    job = quick.queue(3)
+    transport = Clock(*[person.number for person in quick.people(3)])
+    async with quick.sending(transport):
+        await until(lambda: account().until, "it holds with an end")
+        transport.found = FAILED
+        await until(lambda: "sending" not in states(job), "both have failed")
+        assert (Hold.STUCK_ON_CLOCK, "pending") == (account().hold, states(job)[2])
+
+
+async def test_one_that_comes_back_after_a_reload_is_not_sent_again(
+    quick: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that was just loaded shows it late: only what stays away was lost on the way."""
+    monkeypatch.setattr(doubts, "GONE_S", 3600.0)
+    job = quick.queue(1)
+    transport = Clock(FIRST)
+    transport.script["reload"] = [lambda: setattr(transport, "found", ABSENT)]
+    async with quick.sending(transport):
+        await until(lambda: transport.count("reload"), "the page is loaded anew")
+        looks = transport.count("look_up")
+        await until(lambda: transport.count("look_up") > looks + 2, "it is looked for again")
+        transport.found = SENT
+        await until(lambda: job_state(job) == JobState.COMPLETED, "it is there")
+    assert ["enqueue", "claim", "submit", "confirm"] == moves(Message.get())
 
 
 async def test_one_between_that_goes_through_is_no_run(quick: Any) -> None:

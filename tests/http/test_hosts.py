@@ -59,6 +59,11 @@ def test_other_names_are_not(host: str) -> None:
     assert not served(host, NAMES)
 
 
+def test_the_name_it_listens_on_is_served(make_settings: Callable[..., Settings]) -> None:
+    """It is the address that `scripts/start` prints."""
+    assert served("server.lan:8080", make_settings(host="Server.lan").hosts)
+
+
 async def test_a_name_that_is_not_ours_is_refused(serve: Serve) -> None:
     """By every address but /health, with a key, too; in a sentence that names the setting. Pages as pages."""
     client = await serve(allowed_hosts="send.example.org")

@@ -21,6 +21,7 @@ LOOKS = 3  # after this many inconclusive looks a message is uncertain
 RELOAD_AFTER_S, SETTLE_S = 15.0, 10.0
 ASIDE_S = 60.0  # between two looks at it then
 AGAIN_S = 180.0  # between two more reloads for it, while the account holds over it
+GONE_S = 30.0  # so long it must be missing where it was seen before: a page that was just loaded may show it late
 GIVE_UP_S, GIVE_UP_HELD_S = 300.0, 3600.0  # until a person decides; the latter while the account itself is to blame
 
 
@@ -78,17 +79,24 @@ class Doubts:
             return
         except errors.AccountUnready:
             context.standing.look_soon()
+            if doubt.aside:
+                doubt.next_look = timing.monotonic() + ASIDE_S
             await context.waits.pause(timing.LOOK_S)
             return
         log.info("message.looked_up", finding=found.finding, evidence=found.evidence)
         doubt.looks += 1
         endings = context.endings
+        if found.finding is not Finding.ABSENT:
+            doubt.gone_since = None
         if found.finding is Finding.SENT and found.receipt:
+            context.trouble.arrived()
             if doubt.aside:
                 context.trouble.success()
             await endings.move(lane, moves.confirm, found.receipt)
         elif found.finding is Finding.FAILED:
             await endings.retry(lane, "WhatsApp says that it was not sent")
+        elif found.finding is Finding.ABSENT and self._may_come_back(doubt):
+            await context.waits.pause(timing.LOOK_AGAIN_S)
         elif found.finding is Finding.ABSENT and doubt.crashed and not context.upkeep.breaks_it(message.id):
             await endings.move(lane, moves.requeue, found.evidence)
         elif found.finding is Finding.ABSENT:
@@ -100,6 +108,14 @@ class Doubts:
             await endings.move(lane, moves.lose, found.evidence, found=found)
         else:
             await context.waits.pause(timing.LOOK_AGAIN_S)
+
+    def _may_come_back(self, doubt: Doubt) -> bool:
+        """Whether it was seen before, waiting for its tick, and is not missing for long enough yet."""
+        if doubt.clock_since is None:
+            return False
+        now = timing.monotonic()
+        doubt.gone_since = doubt.gone_since or now
+        return now - doubt.gone_since < GONE_S
 
     async def _wait_for_tick(self, lane: Lane, doubt: Doubt, found: Lookup) -> None:
         """It is in the chat, on the clock. Time, a page that is loaded anew, or a person ends that."""
@@ -120,13 +136,12 @@ class Doubts:
         await self._context.waits.pause(timing.LOOK_AGAIN_S)
 
     async def _wait_aside(self, lane: Lane, doubt: Doubt, found: Lookup, now: float) -> None:
-        hold = self._context.standing.hold
-        blamed = hold is not None and hold.hold is Hold.STUCK_ON_CLOCK
+        hold, blamed = self._context.standing.hold, self._context.trouble.many_stuck
         doubt.next_look = now + ASIDE_S
         if now - (doubt.clock_since or now) >= (GIVE_UP_HELD_S if blamed else GIVE_UP_S):
             why = "It is in the chat without WhatsApp's tick, also after WhatsApp Web was loaded anew."
             await self._context.endings.move(lane, moves.lose, why, found=found)
-        elif blamed and now - (doubt.reloaded_at or 0.0) >= AGAIN_S:
+        elif hold and hold.hold is Hold.STUCK_ON_CLOCK and now - (doubt.reloaded_at or 0.0) >= AGAIN_S:
             await self._reload(doubt)
             doubt.next_look = 0.0
 
