@@ -65,6 +65,13 @@ def take(account: str, updates: Sequence[StatusUpdate], now: int) -> list[Outcom
         return [_take(update, match[1] if match else None, now) for update, match in zip(updates, found, strict=True)]
 
 
+def of_another(message: Message, transport_id: str) -> bool:
+    """Whether WhatsApp's id is that of another message to the same person: one with the same text may have gone out
+    beside it."""
+    same = (Message.account == message.account, Message.person == message.person, Message.id != message.id)
+    return bool(Message.select().where(*same, Message.transport_id == transport_id).exists())
+
+
 def expire_due(now: int) -> int:
     """Expire messages that were accepted or sent but not delivered within their time to live; returns how many.
     WhatsApp may never send a receipt for that. One that comes later still counts."""

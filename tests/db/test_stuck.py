@@ -203,6 +203,19 @@ async def test_one_that_comes_back_after_a_reload_is_not_sent_again(
     assert ["enqueue", "claim", "submit", "confirm"] == moves(Message.get())
 
 
+async def test_the_tick_of_another_one_of_the_same_text_is_not_its_own(quick: Any) -> None:
+    """It went out beside it: a person decides about the one whose own row nobody has seen."""
+    first, second = quick.queue(1), quick.queue(1)
+    transport = Clock(FIRST)
+    async with quick.sending(transport):
+        await until(lambda: account().hold == Hold.STUCK_ON_CLOCK, "it holds")
+        transport.stuck.clear()
+        await until(lambda: states(second) == ["sent"], "the other one of that text goes out beside it")
+        transport.found = SENT
+        await until(lambda: job_state(first) == JobState.COMPLETED, "it ends")
+    assert ["uncertain"] == states(first)
+
+
 async def test_one_between_that_goes_through_is_no_run(quick: Any) -> None:
     """Two that wait for ever with a success between them hold nobody else up."""
     job = quick.queue(6)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 from structlog.contextvars import bound_contextvars
 
 from daemon import errors
-from daemon.delivery import compose, moves, timing
+from daemon.delivery import compose, moves, receipts, timing
 from daemon.delivery.context import OURS, Context
 from daemon.delivery.lanes import Doubt, Lane
 from daemon.states import AccountState, Finding, Hold
@@ -22,6 +24,7 @@ RELOAD_AFTER_S, SETTLE_S = 15.0, 10.0
 ASIDE_S = 60.0  # between two looks at it then
 AGAIN_S = 180.0  # between two more reloads for it, while the account holds over it
 GONE_S = 30.0  # so long it must be missing where it was seen before: a page that was just loaded may show it late
+OF_ANOTHER = "The only row with this text is that of another message to them."
 GIVE_UP_S, GIVE_UP_HELD_S = 300.0, 3600.0  # until a person decides; the latter while the account itself is to blame
 
 
@@ -83,6 +86,9 @@ class Doubts:
                 doubt.next_look = timing.monotonic() + ASIDE_S
             await context.waits.pause(timing.LOOK_S)
             return
+        row = found.receipt
+        if row is not None and await context.db.call(receipts.of_another, message, row.transport_id):
+            found = replace(found, finding=Finding.UNKNOWN, evidence=OF_ANOTHER, receipt=None)
         log.info("message.looked_up", finding=found.finding, evidence=found.evidence)
         doubt.looks += 1
         endings = context.endings
