@@ -55,8 +55,8 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="Port the http process listens on.")
     allowed_hosts: str = Field(
         "",
-        description="Names of this server, separated by commas; `.example.org`: all below it. loca"
-        "lhost and IP addresses always work.",
+        description="Names of this server, separated by commas; `.example.org`: all below it. "
+        "localhost, IP addresses and `WASENDER_HOST` always work.",
     )
     trusted_proxies: str = Field(
         "",
