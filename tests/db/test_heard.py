@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import psycopg
 import pytest
 import structlog.testing
 
@@ -29,6 +30,7 @@ from tests.support.hearing import (
 )
 from tests.support.scripted import Hang, until
 
+ROWS_ARE_LOCKED = pytest.mark.parametrize("backend", ["postgresql"])  # SQLite has one lock for all
 STOP = Heard(ONE, (own("id-1"), theirs("1", "STOP")))
 
 
@@ -181,12 +183,9 @@ async def test_what_cannot_be_stored_at_all_blocks_nobody(bench: Any, monkeypatc
     assert ["sent", "skipped"] == states(job)
 
 
-def test_an_optout_waits_for_no_job(wrote: Hand, backend: str) -> None:
+@ROWS_ARE_LOCKED
+def test_an_optout_waits_for_no_job(wrote: Hand) -> None:
     """Whoever holds a job for long, as the stop of a large one does, delays no STOP."""
-    if backend != "postgresql":
-        pytest.skip("SQLite has one lock for all")
-    import psycopg
-
     other = wrote.queue(1, first=50, account="sales")
     with psycopg.connect(wrote.settings.db_url) as rival:
         rival.execute("SELECT 1 FROM job WHERE id = %s FOR UPDATE", (other.id,))
@@ -201,12 +200,9 @@ def test_an_optout_waits_for_no_job(wrote: Hand, backend: str) -> None:
     assert replies.Taken(1, False) == take(wrote, ONE, own("A"), theirs("1", "STOP"))
 
 
-def test_an_optout_is_stored_while_another_job_is_locked(wrote: Hand, backend: str) -> None:
+@ROWS_ARE_LOCKED
+def test_an_optout_is_stored_while_another_job_is_locked(wrote: Hand) -> None:
     """With the reply, at once."""
-    if backend != "postgresql":
-        pytest.skip("SQLite has one lock for all")
-    import psycopg
-
     other = wrote.queue(1, first=50, account="sales")
     with psycopg.connect(wrote.settings.db_url) as rival:
         rival.execute("SELECT 1 FROM job WHERE id = %s FOR UPDATE", (other.id,))
