@@ -25,7 +25,7 @@ from daemon.transports.browser.driver import BrowserTransport
 from daemon.transports.protocol import Outgoing
 from tests.browser import restarts
 from tests.support.driving import Driving, a_number
-from tests.support.rig import ROOT, eventually, is_dead
+from tests.support.rig import ROOT, eventually, is_dead, words_of
 
 
 @pytest.fixture
@@ -138,13 +138,16 @@ def counted(logs: Iterable[Mapping[str, Any]], event: str) -> list[int]:
     return [entry["count"] for entry in logs if entry["event"] == event]
 
 
+def is_steady(words: list[str]) -> bool:
+    """A living process that is none of Chrome's helpers, by its command line."""
+    return bool(words) and not any(word.startswith("--type=") for word in words)
+
+
 def test_a_killed_sender_leaves_orphans_that_the_next_one_ends(driving: Driving) -> None:
     """SIGKILL of the whole sender process: the next life ends its Chrome, and only its own."""
     driving.start()
     # Chrome's helpers come and go; these two stay as long as it lives.
-    other = [
-        process for process in carriers(driving) if not any(word.startswith("--type=") for word in process.cmdline())
-    ]
+    other = [process for process in carriers(driving) if is_steady(words_of(process))]
     owner = restarts.start_owner(driving.settings, "second")
     owner.kill()
     owner.wait(5)
@@ -173,7 +176,7 @@ def test_helpers_that_have_lost_their_parent_are_found(driving: Driving) -> None
     driving.start()
     parents = {process.pid: process for process in carriers(driving) if process.children()}
     others = [process for process in carriers(driving) if process.pid not in parents]
-    helpers = [process for process in others if "--type=" in " ".join(process.cmdline())]
+    helpers = [process for process in others if "--type=" in " ".join(words_of(process))]
     for process in helpers:
         process.suspend()
     for process in parents.values():

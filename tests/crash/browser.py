@@ -21,10 +21,10 @@ import psutil
 from standin.client import StandIn
 from tests.crash import instance
 from tests.crash.braked import Brake, build_in
-from tests.crash.instance import Client, words_of
+from tests.crash.instance import Client
 from tests.crash.plan import ANY_TIME, Plan
 from tests.crash.tally import SENT, Tally, weigh
-from tests.support.rig import Rig, eventually, is_dead
+from tests.support.rig import Rig, eventually, is_dead, words_of
 
 # What the stand-in sees at these points; to the others the sender comes by itself, and is halted there.
 EVENTS = {"after_claim": "chat.opened", "after_click": "send.clicked", "received": "message.received"}

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from tests.support.rig import Rig, chrome_processes, eventually, is_dead
+from tests.support.rig import Rig, chrome_processes, eventually, is_dead, words_of
 
 PATIENCE_S = 90
 
@@ -62,14 +62,6 @@ def program(rig: Rig, name: str) -> psutil.Process:
         return next((child for child in orphans_of(rig) if words_of(child)[-1:] == [name]), None)
 
     return eventually(running, 20, f"{name} runs")
-
-
-def words_of(process: psutil.Process) -> list[str]:
-    """Its command line; none when it has ended."""
-    try:
-        return process.cmdline()
-    except psutil.NoSuchProcess:
-        return []
 
 
 def killer(rig: Rig, victim: str) -> Callable[[], None]:

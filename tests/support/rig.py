@@ -61,12 +61,20 @@ def chrome_processes(data_dir: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            ours = any(str(data_dir) in part for part in process.cmdline())
+            ours = any(str(data_dir) in part for part in words_of(process))
             if ours and process.name() not in {"python", "python3", "supervisord", "bash"}:
                 found.append(process)
-        except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return found
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; none when it has ended, also since it was found."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # a zombie, too
+        return []
 
 
 def is_dead(process: psutil.Process) -> bool:
@@ -138,10 +146,7 @@ class Rig:
     def chrome(self) -> psutil.Process | None:
         """Chrome's main process."""
         for process in chrome_processes(self.data):
-            try:
-                words = process.cmdline()
-            except psutil.NoSuchProcess:
-                continue
+            words = words_of(process)
             # Only the main process has a profile and no type.
             mine = any(word.startswith("--user-data-dir=") for word in words)
             if mine and "chrom" in process.name() and not any("--type=" in word for word in words):
