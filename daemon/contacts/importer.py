@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from daemon import errors
-from daemon.contacts import number_list, phone, sheet_choice
+from daemon.contacts import number_list, phone, several_numbers, sheet_choice
 from daemon.contacts import phone_column as phone_columns
 from daemon.contacts.person import Person
 from daemon.contacts.phone_column import Places, cell_at
@@ -114,14 +114,15 @@ def read(
 ) -> ContactList:
     """The contacts of a CSV, XLSX, TXT or vCard file, told apart by content; duplicates are left out.
 
-    default_country, trusted: as in `phone.read`; where it is trusted, each telephone number of a person counts. Raises
+    default_country: as in `phone.read`. trusted: it is about who must not be written to: each telephone number of a
+    person counts, and one that no numbering plan has is taken as it is written, and named as well. Raises
     UnreadableFile: one sentence with what to do; ChoosePhoneColumn when it is not certain which column it is;
     InvalidInput.
     """
     tabular.refuse_foreign(data, filename)
     if tabular.is_zip(data):
         sheet = sheet_choice.people_sheet(_workbook(data, filename), filename, default_country, said.sheet)
-        found = from_rows(sheet.rows, filename, default_country, trusted, said.phone_column)
+        found = from_rows(several_numbers.spread(sheet.rows), filename, default_country, trusted, said.phone_column)
         return replace(found, sheet=sheet.title, hidden_rows=sheet.hidden_rows, hidden_columns=sheet.hidden_columns)
     decoded = csv.decode(data, filename, said.encoding)
     if vcard.is_vcard(decoded.text):
@@ -142,7 +143,7 @@ def _workbook(data: bytes, filename: str, most_rows: int | None = None) -> list[
 def _text_rows(text: str, filename: str, default_country: str, most: int | None = None) -> list[Row]:
     if listed := number_list.numbers(text):
         return tabular.bounded(((place, [number]) for place, number in enumerate(listed, 1)), filename, most)
-    rows = csv.text_rows(text, filename, most)
+    rows = several_numbers.spread(csv.text_rows(text, filename, most))
 
     def fits(found: list[Row]) -> bool:
         return phone_columns.plausible(found, default_country)
@@ -174,7 +175,7 @@ def sheets(
         found = _workbook(data, filename, most_rows)
         if not found:
             raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
-        return sheet_choice.solved(found, filename)
+        return [replace(each, rows=several_numbers.spread(each.rows)) for each in sheet_choice.solved(found, filename)]
     decoded = csv.decode(data, filename, encoding)
     if vcard.is_vcard(decoded.text):
         rows = tabular.bounded(_card_rows(decoded.text, default_country), filename, most_rows)
@@ -222,13 +223,13 @@ def _best(card: vcard.Card, default_country: str) -> list[str]:
     return mobile or [*equal.values(), *card.numbers][:1]
 
 
-def parse_numbers(values: Sequence[object], default_country: str) -> ContactList:
+def parse_numbers(values: Sequence[object], default_country: str, opt_out: bool = False) -> ContactList:
     """The API's `numbers: [...]` and `recipients: [{number, ...fields}]`, order kept, duplicates left out.
 
     values: anything that JSON can hold; what is no number is rejected by its index. Field names are made identifiers
-    (`field_name`); a recipient keeps only the fields it came with.
+    (`field_name`); a recipient keeps only the fields it came with. opt_out: they must not be written to, as in `read`.
     """
-    collected = _Collector(default_country, trusted=True)
+    collected = _Collector(default_country, trusted=True, opt_out=opt_out)
     for position, value in enumerate(values):
         given: Mapping[object, object] = value if isinstance(value, Mapping) else {"number": value}
         shown = given.get("number")
@@ -273,16 +274,20 @@ def field_name(title: str, fallback: str) -> str:
 class _Collector:
     """Sorts rows into contacts, rejected and duplicates."""
 
-    def __init__(self, default_country: str, trusted: bool) -> None:
+    def __init__(self, default_country: str, trusted: bool = False, opt_out: bool = False) -> None:
         self.contacts: list[Contact] = []
         self._rejected: list[Rejected] = []
         self._duplicates = 0
         self._seen: set[PersonKey] = set()
-        self._country, self._trusted = default_country, trusted
+        self._country, self._trusted, self._opt_out = default_country, trusted, opt_out
 
     def add(self, position: int, value: str, fields: dict[str, str], wrong: Reason | None = None) -> None:
         """wrong: what is the matter with the row beside its number, if anything is."""
-        self.take(position, value, phone.read(value, self._country, self._trusted), fields, wrong)
+        number = phone.read(value, self._country, self._trusted)
+        if self._opt_out and isinstance(number, Reason) and (given := phone.as_given(value)):
+            self.reject(position, value, because(Fault.TAKEN_AS_WRITTEN))
+            number = given
+        self.take(position, value, number, fields, wrong)
 
     def take(
         self, position: int, value: str, number: E164 | Reason, fields: dict[str, str], wrong: Reason | None = None
@@ -340,7 +345,7 @@ def from_rows(
         if column != found.phone
     }
     places = Places.of(titles, found.phone)
-    collected = _Collector(default_country, trusted)
+    collected = _Collector(default_country, trusted, opt_out=trusted)
     for row in rows[0 if found.header is None else found.header + 1 :]:
         fields = {name: tabular.plain(cell_at(row.cells, column)) for column, name in names.items()}
         every = places.every(row.cells) if trusted else []  # of whom must not be written to no number is left out
@@ -351,7 +356,7 @@ def from_rows(
         if every:
             continue
         cell = places.cell(row.cells, default_country)
-        number = phone.read(cell, default_country, trusted)
+        number = several_numbers.read(cell, default_country)
         if isinstance(number, Reason):
             number = number.elsewhere(places.elsewhere(row.cells, default_country))
         collected.take(row.position, cell, number, fields)
@@ -359,7 +364,7 @@ def from_rows(
 
 
 def _from_cards(cards: Iterable[vcard.Card], default_country: str, trusted: bool) -> ContactList:
-    collected = _Collector(default_country, trusted)
+    collected = _Collector(default_country, trusted, opt_out=trusted)
     for card in cards:
         if card.broken:
             collected.reject(card.position, card.fields["name"], because(Fault.CARD_BROKEN))

@@ -41,6 +41,12 @@ def numbers(text: str) -> list[str]:
     return found if _alike(found) else []
 
 
+def in_cell(cell: str) -> list[str]:
+    """The numbers of a cell that holds nothing else, parted by commas and the like; [] for any other."""
+    found = [part for line in cell.splitlines() for part in _parts(line)]
+    return found if found and all(_number(part) for part in found) else []
+
+
 def apart(text: str) -> list[str]:
     """What stands between line ends, commas, semicolons and tabs, and numbers with a plus that follow each other."""
     return [part.strip() for line in text.splitlines() for part in _APART.split(line) if part.strip()]

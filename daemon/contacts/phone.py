@@ -40,6 +40,9 @@ SHORTEST = 7
 SHORTEST_UNKNOWN = 9
 """Digits, with country code, that a number in no known range needs to be tried."""
 
+QUICK_START = frozenset({"+1234567890", "+9876543210"})
+"""The numbers of the predecessor's first example, which programs still try: nobody has them."""
+
 _PLAIN = re.compile(r"\+?[0-9][0-9 ().-]*")
 _LINK = re.compile(
     r"(?i)(?:https?://)?(?:www\.)?(?:wa\.me/|(?:(?:api|web)\.whatsapp\.com|whatsapp:/)/?send/?\?phone=)"
@@ -84,6 +87,7 @@ _WRONG_LENGTH = {
     ValidationResult.INVALID_LENGTH: Fault.WRONG_LENGTH,
     ValidationResult.IS_POSSIBLE_LOCAL_ONLY: Fault.NO_AREA,
 }
+_LENGTHS = frozenset(_WRONG_LENGTH.values())
 
 
 class _Refused(Exception):
@@ -98,13 +102,20 @@ def read(value: str, default_country: str, trusted: bool = False) -> E164 | Reas
     """The number, or why it is none that can be written to: every way in decides by this.
 
     default_country: ISO code (`DE`) of numbers written without a country, or "". trusted: whether one with `+` that is
-    well-formed by E.164 (8 to 15 digits) is taken whether or not any numbering plan has it: of programs, which have it
-    from a system of theirs, and where it is about who must not be written to.
+    well-formed by E.164 (8 to 15 digits) is taken whether or not any numbering plan has it, if only it has as many
+    digits as its country's mobiles: of programs, which have it from a system of theirs.
     """
     try:
         return _read(value, default_country)
     except _Refused as refused:
-        return (as_given(value) if trusted else None) or refused.reason
+        given = as_given(value) if trusted else None
+        return refused.reason if given is None or _unlike_its_country(given, refused.reason) else given
+
+
+def _unlike_its_country(number: E164, why: Reason) -> bool:
+    """Whether it is refused for having a digit too few or too many, and is in no former notation."""
+    former = any(name == "suggestion" for name, _ in why.values)
+    return why.code in _LENGTHS and not former and number not in QUICK_START
 
 
 def normalise(value: str, default_country: str) -> E164:
@@ -123,9 +134,9 @@ def _read(value: str, default_country: str) -> E164:
         if not default_country:
             raise _Refused(Fault.NO_COUNTRY)
         return _national(text, default_country.upper())
-    if _digits(text) >= MIN_INTERNATIONAL and (number := _parsed("+" + text)):
+    if digits(text) >= MIN_INTERNATIONAL and (number := _parsed("+" + text)):
         return _e164(number)
-    if _digits(text) < SHORTEST:
+    if digits(text) < SHORTEST:
         raise _Refused(Fault.TOO_SHORT)
     raise _Refused(Fault.NO_COUNTRY_IN_FRONT)
 
@@ -144,6 +155,12 @@ def as_given(value: str) -> E164 | None:
         pass
     digits = "".join(filter(str.isdigit, text))
     return E164(f"+{digits}") if text.startswith("+") and 8 <= len(digits) <= 15 and digits[0] != "0" else None
+
+
+def is_chat(value: str) -> bool:
+    """Whether it is WhatsApp's id of somebody or of several, from which nobody can tell a number."""
+    found = read(value, "")
+    return isinstance(found, Reason) and found.code in (Fault.HIDDEN_ID, Fault.GROUP, Fault.BROADCAST)
 
 
 def is_mobile(number: E164) -> bool:
@@ -167,9 +184,10 @@ def resemblance(value: str, default_country: str) -> float:
         return 0.5 if _ROUNDED.fullmatch(value) else 0
     if len(value) > _LONGEST or (_DECIMAL.fullmatch(value) and not _FLOAT.fullmatch(value)):
         return 0
-    if isinstance(read(value, default_country), Reason):
+    if isinstance(found := read(value, default_country), Reason):
         shaped = _ROUNDED.fullmatch(value) or (_SIGNS.fullmatch(value) and not _DATE.fullmatch(value))
-        return 0.5 if shaped and _digits(value) <= 32 else 0
+        shaped = shaped or found.code == Fault.SEVERAL
+        return 0.5 if shaped and digits(value) <= 32 else 0
     return 0.9 if value.isdigit() and not value.startswith("0") else 1
 
 
@@ -186,7 +204,7 @@ def _international(text: str) -> E164:
     if (plain := _without_zero(text, number)) is not None:
         return plain
     possible = phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
-    if not possible or _digits(text) < SHORTEST_UNKNOWN:
+    if not possible or digits(text) < SHORTEST_UNKNOWN:
         return _valid(text, None)
     _refuse_length(number)
     return _e164(number)
@@ -235,7 +253,7 @@ def _national(text: str, country: str) -> E164:
     """Rules 1 to 3 of the module for a number without `+`."""
     home = _parsed(text, country)
     abroad = None
-    if _digits(text) >= MIN_INTERNATIONAL and not text.startswith("0"):
+    if digits(text) >= MIN_INTERNATIONAL and not text.startswith("0"):
         abroad = _parsed("+" + text)
     if not home:
         return _e164(abroad) if abroad else _valid(text, country)
@@ -264,7 +282,7 @@ def _valid(text: str, country: str | None) -> E164:
         return _e164(number)
     code = _WRONG_LENGTH.get(phonenumbers.is_possible_number_with_reason(number))
     suggested = {"suggestion": meant} if (meant := today(number)) else {}
-    if code is None and _digits(text) < SHORTEST:
+    if code is None and digits(text) < SHORTEST:
         raise _Refused(Fault.TOO_SHORT, **suggested)
     raise _Refused(code or Fault.UNASSIGNED, country=str(number.country_code), **suggested)
 
@@ -295,13 +313,13 @@ def _cleaned(value: str) -> str:
     if _DATE.fullmatch(text):
         raise _Refused(Fault.DATE)
     text = _PREFIX.sub("+", text, count=1) if _PREFIX.match(text) else text
-    if text.count("+") > 1 or len([part for part in _BETWEEN_TWO.split(text) if _digits(part) >= SHORTEST]) > 1:
+    if text.count("+") > 1 or len([part for part in _BETWEEN_TWO.split(text) if digits(part) >= SHORTEST]) > 1:
         raise _Refused(Fault.SEVERAL)
     if _EXTENSION.search(text):
         raise _Refused(Fault.EXTENSION)
     if not _SIGNS.fullmatch(text):
         raise _Refused(Fault.LETTERS)
-    if _digits(text) > 20:
+    if digits(text) > 20:
         raise _Refused(Fault.TOO_MANY)
     return text
 
@@ -334,7 +352,8 @@ def _refuse_chats(text: str) -> None:
         raise _Refused(next((code for end, code in _CHATS.items() if kind.endswith(end)), Fault.GROUP))
 
 
-def _digits(text: str) -> int:
+def digits(text: str) -> int:
+    """How many are in it."""
     return sum(map(str.isdigit, text))
 
 

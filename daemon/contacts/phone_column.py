@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from daemon import errors
-from daemon.contacts import phone, titles
+from daemon.contacts import phone, several_numbers, titles
 from daemon.contacts.reasons import Reason
 from daemon.contacts.titles import Rank, Title
 from daemon.formats.tabular import Row
@@ -47,7 +47,7 @@ class Choice:
 class _Column:
     """What a sample of a column's cells looks like. filled: how many hold something; likeness: sum of their
     resemblance to numbers; read: how many are a number; written: how many of those are not just digits; abroad: have
-    their country code marked as one."""
+    their country code marked as one; chats: are WhatsApp's ids that are no numbers."""
 
     at: int
     title: Title
@@ -57,6 +57,7 @@ class _Column:
     written: int = 0
     abroad: int = 0
     mobile: int = 0
+    chats: int = 0
     numbers: dict[int, E164] = field(default_factory=dict)
 
     @property
@@ -86,6 +87,9 @@ def choose(rows: Sequence[Row], default_country: str) -> Choice:
     used = [each for each in columns if each.filled]
     if chosen is None and len(used) == 1 and used[0].rank >= Rank.UNKNOWN and (doubt or _lines_of_numbers(rows)):
         chosen, doubt = used[0], []  # no other column has anything in it: there is nothing to ask
+    chats = [each for each in used if each.chats >= _MOST * each.filled]
+    if chosen is None and not doubt and len(chats) == 1:
+        chosen = chats[0]  # nobody can be written to, and each is told why
     return Choice(header, chosen.at if chosen else None, tuple(each.at for each in doubt))
 
 
@@ -166,14 +170,17 @@ class Places:
         if not self.more:
             return own
         filled = [cell for at in (self.column, *self.more) if (cell := cell_at(cells, at))]
-        read = [(cell, number) for cell in filled if not isinstance(number := phone.read(cell, country), Reason)]
+        read = [
+            (cell, number) for cell in filled if not isinstance(number := several_numbers.read(cell, country), Reason)
+        ]
         ways = (phone.is_mobile, lambda number: not phone.is_landline(number), lambda _: True)
         found = (cell for way in ways for cell, number in read if way(number))
         return next(found, own or next(iter(filled), ""))
 
     def every(self, cells: Sequence[str]) -> list[str]:
-        """What stands in all columns of the person's telephone numbers."""
-        return [cell for at in (self.column, *self.more, *self.others) if (cell := cell_at(cells, at))]
+        """What stands for each number in all columns of the person's telephone numbers."""
+        filled = [cell for at in (self.column, *self.more, *self.others) if (cell := cell_at(cells, at))]
+        return [number for cell in filled for number in several_numbers.every(cell)]
 
     def untold(self, cells: Sequence[str], country: str) -> list[tuple[int, str]]:
         """(column, cell) of what is written as telephone numbers are in columns whose titles do not say whose it is."""
@@ -189,7 +196,7 @@ class Places:
 
     def elsewhere(self, cells: Sequence[str], country: str) -> str:
         """The title of another column in which the row has a number, "" for none."""
-        found = (at for at in self.others if not isinstance(phone.read(cell_at(cells, at), country), Reason))
+        found = (at for at in self.others if not isinstance(several_numbers.read(cell_at(cells, at), country), Reason))
         return next((self.heading[at] for at in found), "")
 
 
@@ -263,6 +270,7 @@ def _looked_at(rows: Sequence[Row], width: int, header: int | None, country: str
         for (place, cell), mark in zip(cells, marks, strict=True):
             column.filled += 1
             column.likeness += mark
+            column.chats += not mark and phone.is_chat(cell)
             if mark > 0.5 and not isinstance(number := phone.read(cell, country), Reason):
                 column.read += 1
                 column.written += not cell.isdigit()

@@ -19,7 +19,7 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
-from daemon.contacts import phone
+from daemon.contacts import phone, several_numbers
 from daemon.contacts.reasons import Fault, Reason, because
 from daemon.i18n.languages import N_
 from daemon.states import E164
@@ -136,7 +136,7 @@ class Diagnosis:
 def diagnose(value: str, country: str) -> Diagnosis:
     """What is wrong with a cell. country: ISO code of numbers written without one, or ""."""
     text = _visible(value)
-    number = phone.read(value, country)  # all of it, not only what is shown: what is cut off may be another number
+    number = several_numbers.read(value, country)  # all of it: what is cut off of what is shown may be another number
     if isinstance(number, Reason):
         if number.code in _CHATS:
             return Diagnosis(Kind.INVALID, why=number)
@@ -144,6 +144,8 @@ def diagnose(value: str, country: str) -> Diagnosis:
             return _repaired(text, country, number)
         return Diagnosis(Kind.SIGNS, why=because(Fault.NO_DIGITS)) if text else Diagnosis(Kind.MISSING)
     landline = _type(number) in _LANDLINE
+    if several_numbers.parts(value) and isinstance(phone.read(value, country), Reason):
+        return Diagnosis(Kind.SEVERAL, number, landline=landline)
     if argentine := _with_nine(number):
         return Diagnosis(Kind.MOBILE_RULE, number, argentine, landline=landline)
     return Diagnosis(_damage(value, text, number, country), number, landline=landline)

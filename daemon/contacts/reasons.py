@@ -44,6 +44,7 @@ class Fault(StrEnum):
     LINK = "link"  #: of WhatsApp's, without a number in it
     SEVERAL_MOBILES = "several_mobiles"  #: of one card
     OTHER_COLUMN = "other_column"  #: column; of a list of whom must not be written to
+    TAKEN_AS_WRITTEN = "taken_as_written"  #: of a list of whom must not be written to: added, although no plan has it
     CARD_BROKEN = "card_broken"
     CARD_WITHOUT_NUMBER = "card_without_number"
     NOT_ACCEPTED = "not_accepted"  #: there is a suggestion, and nobody has said yes to it
@@ -89,6 +90,7 @@ SENTENCES: dict[Fault, str] = {
     Fault.LINK: "This WhatsApp link has no telephone number in it.",
     Fault.SEVERAL_MOBILES: "This card has several mobile numbers and none is preferred: keep the one to write to.",
     Fault.OTHER_COLUMN: "The column {column} has a number, too, which was not taken: add it if it belongs to the list.",
+    Fault.TAKEN_AS_WRITTEN: "No number of its country has so many digits: it was added as it is written. Check it.",
     Fault.CARD_BROKEN: "This card cannot be read: export it again.",
     Fault.CARD_WITHOUT_NUMBER: "This card has no telephone number.",
     Fault.NOT_ACCEPTED: "The suggestion for this number was not accepted.",

@@ -17,8 +17,9 @@ import structlog
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.contacts import importer, masking, number_list, uploads
+from daemon.contacts import importer, masking, number_list, phone, several_numbers, uploads
 from daemon.contacts.person import Person, meant
+from daemon.contacts.reasons import Fault
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
 from daemon.models import Job, Removal, Suppression
@@ -37,12 +38,18 @@ REMOVALS_SHOWN = 20
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of a list: how many were added, were there already or came twice in it, and what was refused."""
+    """What became of a list: how many were added, were there already or came twice in it. rejected: what was refused,
+    or added as it is written though its country has no such number."""
 
     added: int = 0
     present: int = 0
     duplicates: int = 0
     rejected: list[importer.Rejected] = field(default_factory=list)
+
+    @property
+    def refused(self) -> int:
+        """How many rows were not added."""
+        return sum(each.why.code != Fault.TAKEN_AS_WRITTEN for each in self.rejected)
 
 
 @dataclass(frozen=True)
@@ -149,7 +156,8 @@ def import_text(settings: Settings, text: str, reason: str, who: str, now: int) 
     values = number_list.numbers(text) or number_list.apart(text)
     if not values:
         raise errors.InvalidInput("There is nothing to import: choose a file, or paste at least one telephone number.")
-    found = importer.parse_numbers(values, settings.default_country)
+    values = [number for value in values for number in several_numbers.every(value)]
+    found = importer.parse_numbers(values, settings.default_country, opt_out=True)
     counted = [replace(each, position=each.position + 1) for each in found.rejected]  # as a person counts
     found = replace(found, rejected=counted)
     return _import(found, _reason(reason), f"{who}: a pasted list", who, now)
@@ -178,7 +186,7 @@ def remove(settings: Settings, number: str, why: str, who: str, now: int) -> Non
 
     Raises InvalidNumber, InvalidInput, NotFound.
     """
-    plain, told = _one_number(settings, number), _reason(why)
+    plain, told = _listed_number(settings, number), _reason(why)
     with write():
         rows = list(locked(Suppression.select().where(Suppression.person == Person(plain).key)))
         if not rows:
@@ -269,6 +277,16 @@ def _reason(text: str) -> str:
     if len(plain) > LONGEST_REASON:
         raise errors.InvalidInput(f"The reason is longer than {LONGEST_REASON} characters: shorten it.")
     return plain
+
+
+def _listed_number(settings: Settings, number: str) -> E164:
+    """As `_one_number`; also one that was added as it is written. Raises InvalidNumber."""
+    try:
+        return _one_number(settings, number)
+    except errors.InvalidNumber:
+        if given := phone.as_given(number):
+            return given
+        raise
 
 
 def _one_number(settings: Settings, number: str) -> E164:

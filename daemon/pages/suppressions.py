@@ -76,7 +76,8 @@ def _imported(done: suppression.Imported) -> dict[str, Any]:
         "added": done.added,
         "present": done.present,
         "duplicates": done.duplicates,
-        "rejected": len(done.rejected),
+        "rejected": done.refused,
+        "named": len(done.rejected),
         "rows": shown,
         "more": len(done.rejected) - len(shown),
     }
