@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
-from typing import Any
 
 import structlog
 from aiohttp import web, web_protocol
@@ -18,7 +17,7 @@ from daemon import config, errors, pages, process
 from daemon.api import endpoint
 from daemon.config import Settings
 from daemon.contacts import file_reading
-from daemon.db import clock, connection
+from daemon.db import connection
 from daemon.ops import retention
 from daemon.server import access, connections, feed, hosts, problems, secure, visitors
 
@@ -96,13 +95,7 @@ async def _threads(app: web.Application) -> AsyncIterator[None]:
 
 async def _beside(app: web.Application) -> AsyncIterator[None]:
     """Tasks that run beside the requests."""
-
-    async def timed(work: Any, *arguments: Any) -> Any:
-        def at_once() -> Any:
-            return work(*arguments, now=clock.now_ms())
-
-        return await asyncio.get_running_loop().run_in_executor(app[visitors.THREADS], at_once)
-
+    timed = partial(visitors.beside, app)
     tasks = [
         asyncio.create_task(each(timed))
         for each in (app[feed.FEED].run, partial(retention.run, app[visitors.SETTINGS]))

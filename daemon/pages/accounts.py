@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 from urllib.parse import quote
 
 from aiohttp import web
@@ -19,6 +19,7 @@ from daemon.db import clock
 from daemon.i18n.coded import Coded
 from daemon.i18n.languages import N_
 from daemon.pages import forms
+from daemon.pages.content import PageContent
 from daemon.pages.forms import Posted
 from daemon.pages.shell import members, only, show
 from daemon.pages.views import AccountView, account_view, account_views
@@ -58,22 +59,19 @@ async def _overview(
     part: str = "",
 ) -> web.StreamResponse:
     """The page, with what was wrong in the form of one account: part is `limits` or `link`."""
-    context = await in_db(request, _accounts, request.app[SETTINGS])
     typed = (form or Posted()).texts((*limits.CHECKS, "number"))
     late = isinstance(error, errors.EditConflict)
-    context |= {"wrong": {"name": name, "part": part, "form": typed, "error": str(error or ""), "late": late}}
-    context |= {"saved": forms.asked(request).text("saved")}
-    return show(request, "accounts.html", context, 200 if error is None else 409 if late else 422)
+    wrong = Wrong(name, part, typed, str(error or ""), late)
+    saved = forms.asked(request).text("saved")
+    content = await in_db(request, _accounts, request.app[SETTINGS], wrong, saved)
+    return show(request, content, 200 if error is None else 409 if late else 422)
 
 
-def _accounts(settings: Settings) -> dict[str, Any]:
+def _accounts(settings: Settings, wrong: Wrong, saved: str) -> Accounts:
     now = clock.now_ms()
     rows = directory.every()
-    return {
-        "accounts": [_view(settings, row, now) for row in rows],
-        "absent": [] if rows else account_views(settings),
-        "settings": settings,
-    }
+    absent = [] if rows else account_views(settings)
+    return Accounts([_view(settings, row, now) for row in rows], absent, settings, wrong, saved)
 
 
 @dataclass(frozen=True)
@@ -125,9 +123,36 @@ class Card(AccountView):
     limits: status.InForce
     own: Mapping[str, str]
     version: int
-    wish: Asked | None
+    command: Asked | None
     picture_at: int | None
     checked_at: int | None
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What was wrong in a form. name: of the account, part: `limits` or `link`; form: what was entered, by field; late:
+    whether somebody else has changed the limits since."""
+
+    name: str
+    part: str
+    form: dict[str, str]
+    error: str
+    late: bool
+
+
+@dataclass(frozen=True)
+class Accounts(PageContent):
+    """absent: in place of the accounts while no sender has ever started; saved: the account whose limits were just
+    saved."""
+
+    template: ClassVar = "accounts.html"
+    here: ClassVar = "accounts"
+
+    accounts: list[Card]
+    absent: list[AccountView]
+    settings: Settings
+    wrong: Wrong
+    saved: str
 
 
 def _view(settings: Settings, row: AccountRow, now: int) -> Card:
@@ -151,7 +176,7 @@ def _view(settings: Settings, row: AccountRow, now: int) -> Card:
         limits=report.limits,
         own=_own(row),
         version=row.limits_version,
-        wish=_wish(commands.last(row, now)),
+        command=_command(commands.last(row, now)),
         picture_at=report.screenshot_at,
         checked_at=report.page_check_at,
     )
@@ -176,12 +201,12 @@ def _own(row: AccountRow) -> dict[str, str]:
     return shown
 
 
-def _wish(wish: commands.Asked | None) -> Asked | None:
-    if wish is None:
+def _command(last: commands.Asked | None) -> Asked | None:
+    if last is None:
         return None
-    sentence = wish.outcome or UNDER_WAY[wish.stage]
-    under_way, bad = wish.stage in UNDER_WAY, wish.stage in BAD
-    return Asked(ASKED[wish.what], sentence, wish.ended_at or wish.at, under_way, bad)
+    sentence = last.outcome or UNDER_WAY[last.stage]
+    under_way, bad = last.stage in UNDER_WAY, last.stage in BAD
+    return Asked(ASKED[last.what], sentence, last.ended_at or last.at, under_way, bad)
 
 
 @routes.get("/app/accounts/{name}/{part:link|limits}")

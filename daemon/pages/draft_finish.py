@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from aiohttp import web
+from markupsafe import Markup
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
 from daemon.campaigns import create, drafts, dry_run, queries
-from daemon.campaigns.draft_content import Recent, Report, When
+from daemon.campaigns.draft_content import Reason, Recent, Report, When
 from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
+from daemon.contacts import uploads
+from daemon.contacts.importer import Contact
 from daemon.db import clock
 from daemon.formats import placeholders
 from daemon.i18n import languages
+from daemon.i18n.coded import Coded
 from daemon.i18n.instants import instant
 from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only
-from daemon.pages.steps import CONTEXTS, PATH, get_step, go, load, post_step, show_step
-from daemon.pages.views import job_view, name_columns
+from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, go, load, post_step, show_step
+from daemon.pages.views import JobView, job_view, name_columns
 from daemon.pages.words import WAITS, formatted, lasts
 from daemon.server.visitors import SETTINGS, caller, require_key, timed
 from daemon.states import Role
@@ -50,7 +55,22 @@ async def set_time(request: web.Request) -> web.StreamResponse:
     return await post_step(request, "when", forms.When, _set_time)
 
 
-def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
+@dataclass(frozen=True)
+class WhenStep(StepContent):
+    """values: of the form, by field; account_zone, account_now: its time zone, and what time it is there."""
+
+    template: ClassVar = "draft_when.html"
+
+    values: dict[str, str]
+    accounts: Sequence[str]
+    zones: Sequence[str]
+    account_zone: str
+    account_now: str
+    rules: pacing.Rules
+    settings: Settings
+
+
+def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> WhenStep:
     kept = draft.data.when or When()
     account = kept.account or settings.account
     rules = limits.rules_of(settings, account)
@@ -73,15 +93,15 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> d
         values |= entered.texts(values)
     known = [row.name for row in directory.every() if row.name != settings.account]
     account_now = instant(clock.now_ms(), ZoneInfo(rules.zone)).strftime("%H:%M")
-    return {
-        "values": values,
-        "accounts": [settings.account, *known],
-        "zones": sorted({zone, rules.zone, values["zone"], "UTC"}),
-        "account_zone": rules.zone,
-        "account_now": account_now,
-        "rules": rules,
-        "settings": settings,
-    }
+    return WhenStep(
+        values=values,
+        accounts=[settings.account, *known],
+        zones=sorted({zone, rules.zone, values["zone"], "UTC"}),
+        account_zone=rules.zone,
+        account_now=account_now,
+        rules=rules,
+        settings=settings,
+    )
 
 
 def _set_time(settings: Settings, draft: Draft, form: forms.When, now: int) -> str | None:
@@ -147,39 +167,86 @@ def _run(settings: Settings, draft: Draft, form: forms.DryRun, now: int) -> str 
     return f"/app/drafts/{draft.id}/check"
 
 
-def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
+@dataclass(frozen=True)
+class RowView:
+    """A row of the sheet. words: who that is, or why nothing is sent there."""
+
+    row: int
+    number: str
+    words: str | Coded
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page of the rows with that reason, or of those who will get it (`people`); page, last: from 0."""
+
+    reason: str
+    rows: list[RowView]
+    page: int
+    last: int
+
+
+@dataclass(frozen=True)
+class CheckStep(StepContent):
+    """found: the latest dry run; valid: whether it still holds; days, leave_out: as of the form; reasons, waits: in
+    words, by code; nonce: against double clicks; lasts: how long it takes, in words; people: whose details a test
+    message can use; shown: the rows that were asked for."""
+
+    template: ClassVar = "draft_check.html"
+
+    found: Report | None
+    valid: bool
+    days: str
+    leave_out: bool
+    reasons: Mapping[Reason, str]
+    test_number: str
+    test_job: JobView | None
+    nonce: str
+    waits: Mapping[pacing.Why, str]
+    foreign: Sequence[placeholders.Foreign]
+    lasts: str
+    people: list[RowView]
+    shown: Shown | None
+
+
+def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> CheckStep:
     found, audience = dry_run.current(settings, draft, clock.now_ms())
     recent = draft.data.recent or Recent(days=drafts.RECENT_DAYS, leave_out=True)
     test = draft.data.test
     (job,) = queries.some_jobs({test.job} if test else ()) or (None,)
-    context: dict[str, Any] = {
-        "found": found,
-        "valid": audience is not None,
-        "days": entered.text("days") if "days" in entered else str(recent.days),
-        "leave_out": entered.text("recent") != "keep" if "recent" in entered else recent.leave_out,
-        "reasons": dry_run.REASONS,
-        "test_number": entered.text("number") if "number" in entered else test.number if test else "",
-        "test_job": job_view(settings, job) if job else None,
-        "nonce": secrets.token_hex(8),
-        "waits": WAITS,
-        "foreign": placeholders.foreign(draft.data.text or "", drafts.fields(draft)),
-        "shown": None,
-    }
-    if found is None or audience is None:
-        return context
     names = name_columns(drafts.fields(draft))
-    context["lasts"] = _lasts(found)
-    context["people"] = [(each.position, _called(each.fields, names), each.number) for each in audience[:PAGE]]
+    return CheckStep(
+        found=found,
+        valid=found is not None and audience is not None,
+        days=entered.text("days") if "days" in entered else str(recent.days),
+        leave_out=entered.text("recent") != "keep" if "recent" in entered else recent.leave_out,
+        reasons=dry_run.REASONS,
+        test_number=entered.text("number") if "number" in entered else test.number if test else "",
+        test_job=job_view(settings, job) if job else None,
+        nonce=secrets.token_hex(8),
+        waits=WAITS,
+        foreign=placeholders.foreign(draft.data.text or "", drafts.fields(draft)),
+        lasts=_lasts(found) if found else "",
+        people=[_person(each, names) for each in (audience or ())[:PAGE]],
+        shown=_shown(found, audience, names, query) if found is not None and audience is not None else None,
+    )
+
+
+def _person(each: Contact, names: list[str]) -> RowView:
+    return RowView(each.position, each.number, _called(each.fields, names))
+
+
+def _shown(found: Report, audience: Sequence[Contact], names: list[str], query: Posted) -> Shown | None:
     reason, page = query.text("reason"), query.index("page")
     window = slice(page * PAGE, (page + 1) * PAGE)
     if reason == "people":
-        rows = [(each.position, each.number, _called(each.fields, names)) for each in audience[window]]
-        context["shown"] = {"reason": reason, "rows": rows, "page": page, "last": (len(audience) - 1) // PAGE}
-    elif reason in found.counts:
-        all_rows = [(each.row, each.value, each.details) for each in found.left_out if each.reason == reason]
-        last = (len(all_rows) - 1) // PAGE
-        context["shown"] = {"reason": reason, "rows": all_rows[window], "page": page, "last": last}
-    return context
+        rows = [_person(each, names) for each in audience[window]]
+        return Shown(reason, rows, page, (len(audience) - 1) // PAGE)
+    if reason not in found.counts:
+        return None
+    left_out = [each for each in found.left_out if each.reason == reason]
+    rows = [RowView(each.row, each.value, each.details) for each in left_out[window]]
+    return Shown(reason, rows, page, (len(left_out) - 1) // PAGE)
 
 
 def _lasts(found: Report) -> str:
@@ -218,7 +285,24 @@ async def confirm(request: web.Request) -> web.StreamResponse:
     return await get_step(request, "start")
 
 
-def _start(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
+@dataclass(frozen=True)
+class StartStep(StepContent):
+    """audience: how many get it, own: how many of these a file of their own; chosen: the time and pace; html: the first
+    one's message; lasts: how long it takes, in words."""
+
+    template: ClassVar = "draft_start.html"
+
+    found: Report | None
+    audience: int
+    files: Sequence[uploads.AttachmentRow]
+    own: int
+    chosen: When
+    account_zone: str
+    html: Markup
+    lasts: str
+
+
+def _start(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> StartStep:
     found, audience = dry_run.current(settings, draft, clock.now_ms())
     audience = audience or []
     files = drafts.attached(draft)
@@ -226,17 +310,16 @@ def _start(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
     first = audience[0] if audience else None
     text = draft.data.text or ""
     shown = dry_run.preview(text, first, drafts.fields(draft), bool(files) or drafts.own_files(draft)).text
-    return {
-        "found": found,
-        "audience": len(audience),
-        "files": files,
-        "own": sum(each.attachments is not None for each in audience),
-        "when_": when,
-        "account_zone": limits.rules_of(settings, when.account or settings.account).zone,
-        "text": text,
-        "html": formatted(shown),
-        "lasts": _lasts(found) if found else "",
-    }
+    return StartStep(
+        found=found,
+        audience=len(audience),
+        files=files,
+        own=sum(each.attachments is not None for each in audience),
+        chosen=when,
+        account_zone=limits.rules_of(settings, when.account or settings.account).zone,
+        html=formatted(shown),
+        lasts=_lasts(found) if found else "",
+    )
 
 
 @routes.post(PATH + "/start")
@@ -253,6 +336,6 @@ async def start(request: web.Request) -> web.StreamResponse:
     return await go(request, f"/app/jobs/{job_id}")
 
 
-CONTEXTS["when"] = _when
-CONTEXTS["check"] = _check
-CONTEXTS["start"] = _start
+CONTENTS["when"] = _when
+CONTENTS["check"] = _check
+CONTENTS["start"] = _start

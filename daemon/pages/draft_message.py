@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import ClassVar
 
 from aiohttp import web
 from aiohttp.web_request import FileField
+from markupsafe import Markup
 
 from daemon import errors
 from daemon.campaigns import create, drafts, dry_run, templates
 from daemon.campaigns.draft_content import Changes
 from daemon.campaigns.drafts import Draft
+from daemon.campaigns.templates import TemplateRow
 from daemon.config import Settings
 from daemon.contacts import importer, uploads
 from daemon.contacts.columns import Candidate
@@ -21,7 +24,7 @@ from daemon.i18n import languages
 from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only
-from daemon.pages.steps import CONTEXTS, PATH, get_step, load, post_step
+from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, load, post_step
 from daemon.pages.views import name_columns
 from daemon.pages.words import formatted
 from daemon.server.visitors import in_db, require_key
@@ -47,7 +50,66 @@ async def keep(request: web.Request) -> web.StreamResponse:
     return await post_step(request, "message", forms.Message, _keep)
 
 
-def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
+@dataclass(frozen=True)
+class OwnFiles:
+    """The files that the rows name. wanted, there: how many are named, and uploaded; missing: names of some that are
+    not, more: how many others; nameless: how many rows name none."""
+
+    wanted: int
+    there: int
+    missing: list[str]
+    more: int
+    nameless: int
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A row that cannot get the message, and why."""
+
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One person's message as WhatsApp shows it, for the page and, as JSON, for our script. index: of the person, of
+    total; problems: how many of those looked at cannot get it, first: the first few of these; missed: whether nobody
+    was found."""
+
+    html: Markup
+    length: int
+    limit: int
+    error: str
+    warning: str
+    who: str
+    index: int
+    total: int
+    problems: int
+    looked_at: int
+    first: list[LeftOut]
+    missed: bool = False
+
+
+@dataclass(frozen=True)
+class MessageStep(StepContent):
+    """fields: that the text may use; files: for everybody; own: None where the rows name no files; optional: whether
+    somebody without theirs gets the message; template_name: that was entered to save the text."""
+
+    template: ClassVar = "draft_message.html"
+
+    text: str
+    fields: Sequence[str]
+    files: Sequence[uploads.AttachmentRow]
+    own: OwnFiles | None
+    optional: bool
+    templates: Sequence[TemplateRow]
+    template_name: str
+    max_mb: int
+    max_caption: int
+    preview: Preview
+
+
+def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> MessageStep:
     text = entered.text("text") if entered else draft.data.text or ""
     people = _reachable(draft)
     index = (entered or query).index("person")
@@ -55,19 +117,18 @@ def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
     files = drafts.attached(draft)
     own = drafts.own_files(draft)
     shown = _shown(text, people, index, names, bool(files) or own)
-    return {
-        "text": text,
-        "fields": ["number", *names],
-        "files": files,
-        "own": _own(draft, people) if own else None,
-        "optional": draft.data.files_optional,
-        "templates": templates.every(),
-        "template_name": entered.text("template_name"),
-        "max_mb": settings.max_upload_mb,
-        "max_caption": template.MAX_CAPTION,
-        "max_text": template.MAX_TEXT,
-        "preview": shown,
-    }
+    return MessageStep(
+        text=text,
+        fields=["number", *names],
+        files=files,
+        own=_own(draft, people) if own else None,
+        optional=draft.data.files_optional,
+        templates=templates.every(),
+        template_name=entered.text("template_name"),
+        max_mb=settings.max_upload_mb,
+        max_caption=template.MAX_CAPTION,
+        preview=shown,
+    )
 
 
 def _reachable(draft: Draft) -> list[Candidate]:
@@ -75,16 +136,21 @@ def _reachable(draft: Draft) -> list[Candidate]:
     return [each for each in drafts.people(draft) if each.number]
 
 
-def _own(draft: Draft, people: Sequence[Candidate]) -> dict[str, Any]:
+def _own(draft: Draft, people: Sequence[Candidate]) -> OwnFiles:
     """The files named in the rows: how many are uploaded, which are missing, and how many rows name none."""
     have = draft.data.files
     wanted = dict.fromkeys(each.file for each in people if each.file)
     missing = [name for name in wanted if name.casefold() not in have]
-    found = {"wanted": len(wanted), "missing": missing[:FILES_SHOWN], "more": max(0, len(missing) - FILES_SHOWN)}
-    return found | {"there": len(wanted) - len(missing), "nameless": sum(not each.file for each in people)}
+    return OwnFiles(
+        wanted=len(wanted),
+        there=len(wanted) - len(missing),
+        missing=missing[:FILES_SHOWN],
+        more=max(0, len(missing) - FILES_SHOWN),
+        nameless=sum(not each.file for each in people),
+    )
 
 
-def _shown(text: str, people: Sequence[Candidate], index: int, names: Sequence[str], captioned: bool) -> dict[str, Any]:
+def _shown(text: str, people: Sequence[Candidate], index: int, names: Sequence[str], captioned: bool) -> Preview:
     """One person's message as WhatsApp shows it, and who cannot get it."""
     index = min(index, max(0, len(people) - 1))
     who = people[index] if people else None
@@ -93,19 +159,19 @@ def _shown(text: str, people: Sequence[Candidate], index: int, names: Sequence[s
     limit = template.MAX_CAPTION if captioned else template.MAX_TEXT
     looked_at = people[:MOST_LOOKED_AT]
     wrong = [] if found.error and not who else _problems(text, looked_at, limit)
-    return {
-        "html": formatted(found.text),
-        "length": len(found.text.encode("utf-16-le", "surrogatepass")) // 2,
-        "limit": limit,
-        "error": found.error,
-        "warning": " ".join(languages.say(str(each)) for each in found.foreign),
-        "who": _who(who, names) if who else "",
-        "index": index,
-        "total": len(people),
-        "problems": len(wrong),
-        "looked_at": len(looked_at),
-        "first": [{"row": each.position, "reason": each.reason} for each in wrong[:5]],
-    }
+    return Preview(
+        html=formatted(found.text),
+        length=len(found.text.encode("utf-16-le", "surrogatepass")) // 2,
+        limit=limit,
+        error=found.error,
+        warning=" ".join(languages.say(str(each)) for each in found.foreign),
+        who=_who(who, names) if who else "",
+        index=index,
+        total=len(people),
+        problems=len(wrong),
+        looked_at=len(looked_at),
+        first=[LeftOut(each.position, each.reason) for each in wrong[:5]],
+    )
 
 
 def _problems(text: str, people: Sequence[Candidate], limit: int) -> list[template.Problem]:
@@ -129,17 +195,17 @@ async def preview(request: web.Request) -> web.StreamResponse:
     require_key(request)
     asked = await forms.body(request, forms.AskedMessage)
     draft = await load(request)
-    return web.json_response(await in_db(request, _preview, draft, asked))
+    return web.json_response(asdict(await in_db(request, _preview, draft, asked)))
 
 
-def _preview(draft: Draft, asked: forms.AskedMessage) -> dict[str, Any]:
+def _preview(draft: Draft, asked: forms.AskedMessage) -> Preview:
     people = _reachable(draft)
     index, missed = asked.index, False
     if asked.find.strip():
         found = _find(people, asked.find.strip().casefold(), index)
         index, missed = (index, True) if found is None else (found, False)
     captioned = bool(draft.data.attachments) or drafts.own_files(draft)
-    return _shown(asked.text, people, index, drafts.fields(draft), captioned) | {"missed": missed}
+    return replace(_shown(asked.text, people, index, drafts.fields(draft), captioned), missed=missed)
 
 
 def _find(people: Sequence[Candidate], wanted: str, after: int) -> int | None:
@@ -215,4 +281,4 @@ def _store(settings: Settings, upload: FileField, now: int) -> str:
         place.unlink(missing_ok=True)
 
 
-CONTEXTS["message"] = _message
+CONTENTS["message"] = _message

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import ClassVar
 
 import babel
 import phonenumbers
@@ -26,7 +27,7 @@ from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only
-from daemon.pages.steps import CONTEXTS, PATH, get_step, load, post_step
+from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, load, post_step
 from daemon.server.visitors import in_db
 from daemon.states import Role
 
@@ -54,7 +55,45 @@ async def decide(request: web.Request) -> web.StreamResponse:
     return await post_step(request, "numbers", forms.Decision, _decide)
 
 
-def _numbers(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Group:
+    """The rows with the same problem. usable: how many have a number; suggestions: for how many there is one; accepted,
+    left: what was decided about all of them; example: one of them."""
+
+    name: str
+    title: str
+    reason: str
+    count: int
+    usable: int
+    suggestions: int
+    accepted: bool
+    left: bool
+    example: Candidate | None
+
+
+@dataclass(frozen=True)
+class NumbersStep(StepContent):
+    """usable, twice, left: how many of all have a number, have one that another row has, have none; group: whose rows
+    are shown, None for the overview; entries: numbers that were entered, by the name of their field; page, last: of its
+    rows, from 0."""
+
+    template: ClassVar = "draft_numbers.html"
+
+    total: int
+    usable: int
+    twice: int
+    left: int
+    groups: list[Group]
+    group: Group | None
+    rows: list[Candidate]
+    entries: dict[str, str]
+    page: int
+    last: int
+    country: str
+    countries: Sequence[tuple[str, str]]
+
+
+def _numbers(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> NumbersStep:
     people, chosen = drafts.people(draft), drafts.decisions(draft)
     shown = entered or query
     group = shown.text("group") if shown.text("group") in GROUPS else ""
@@ -65,36 +104,34 @@ def _numbers(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
     rows = grouped.get(group, [])
     entries = entered.texts(f"number-{each.position}" for each in rows) if entered else {}
     good = [Person(each.number).key for each in people if each.number]
-    return {
-        "total": len(people),
-        "usable": len(good),
-        "twice": len(good) - len(set(good)),
-        "left": sum(each.number is None for each in people),
-        "groups": [_group(name, grouped[name], chosen) for name in GROUPS if name in grouped],
-        "group": _group(group, rows, chosen) if group else None,
-        "rows": rows[at * PAGE : (at + 1) * PAGE],
-        "entries": entries,
-        "page": at,
-        "last": max(0, (len(rows) - 1) // PAGE),
-        "country": entered.text("country") if "country" in entered else chosen.country,
-        "countries": countries(languages.language.get()),
-    }
+    return NumbersStep(
+        total=len(people),
+        usable=len(good),
+        twice=len(good) - len(set(good)),
+        left=sum(each.number is None for each in people),
+        groups=[_group(name, grouped[name], chosen) for name in GROUPS if name in grouped],
+        group=_group(group, rows, chosen) if group else None,
+        rows=rows[at * PAGE : (at + 1) * PAGE],
+        entries=entries,
+        page=at,
+        last=max(0, (len(rows) - 1) // PAGE),
+        country=entered.text("country") if "country" in entered else chosen.country,
+        countries=countries(languages.language.get()),
+    )
 
 
-def _group(name: str, rows: list[Candidate], chosen: columns.Decisions) -> dict[str, Any]:
-    said = Counter("own" if each.own else "usable" if each.number else "open" for each in rows)
-    return {
-        "name": name,
-        "title": TITLES[name],
-        "reason": REASONS[name],
-        "count": len(rows),
-        "usable": sum(each.number is not None for each in rows),
-        "suggestions": sum(each.found.suggestion is not None for each in rows),
-        "open": said["open"],
-        "accepted": name in chosen.accepted,
-        "left": name in chosen.left,
-        "example": next((each for each in rows if each.found.suggestion or each.number), rows[0] if rows else None),
-    }
+def _group(name: str, rows: list[Candidate], chosen: columns.Decisions) -> Group:
+    return Group(
+        name=name,
+        title=TITLES[name],
+        reason=REASONS[name],
+        count=len(rows),
+        usable=sum(each.number is not None for each in rows),
+        suggestions=sum(each.found.suggestion is not None for each in rows),
+        accepted=name in chosen.accepted,
+        left=name in chosen.left,
+        example=next((each for each in rows if each.found.suggestion or each.number), rows[0] if rows else None),
+    )
 
 
 @lru_cache(16)
@@ -172,7 +209,10 @@ async def _download(request: web.Request, name: str) -> web.StreamResponse:
     draft = await load(request)
     text = io.StringIO()
     csv.writer(text).writerows(await in_db(request, _rejected, draft, name == "left-out.csv"))
-    headers = {"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": f'attachment; filename="{name}"'}
+    headers = {
+        "Content-Type": "text/csv; charset=utf-8",
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
     return web.Response(body=("\ufeff" + text.getvalue()).encode(), headers=headers)
 
 
@@ -185,4 +225,4 @@ def _rejected(draft: Draft, all_of_them: bool) -> list[list[str]]:
     return columns.returned(drafts.rows(draft), drafts.columns(draft), reasons)
 
 
-CONTEXTS["numbers"] = _numbers
+CONTENTS["numbers"] = _numbers

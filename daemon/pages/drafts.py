@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from aiohttp import web
 
@@ -11,15 +13,18 @@ from daemon import errors
 from daemon.campaigns import drafts, templates
 from daemon.campaigns.draft_content import Changes, ChosenColumns, ChosenNumbers, Content, Source
 from daemon.campaigns.drafts import Draft, Sheets
+from daemon.campaigns.templates import TemplateRow
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
 from daemon.contacts import file_reading, importer, lists, uploads
+from daemon.contacts.lists import Listed
 from daemon.formats import encodings
 from daemon.formats.tabular import Row
 from daemon.pages import forms
+from daemon.pages.content import PageContent
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only, show
-from daemon.pages.steps import CONTEXTS, PATH, TITLES, get_step, load, post_step
+from daemon.pages.steps import CONTENTS, PATH, TITLES, StepContent, get_step, load, post_step
 from daemon.server.visitors import SETTINGS, caller, in_db, require_key, timed
 from daemon.states import Role
 
@@ -33,31 +38,59 @@ PASTED = "What you pasted"  # in sentences, in place of a file's name
 ROLES = ("field", "number", "file", "ignore")
 
 
+@dataclass(frozen=True)
+class DraftView:
+    """A draft that can be continued. title: of the step that comes next; rows: of its sheet."""
+
+    draft: Draft
+    title: str
+    rows: int
+    source: Source | None
+
+
+@dataclass(frozen=True)
+class New(PageContent):
+    """starts_with, list: the template and the list that were chosen; fresh_id: of the draft that would be made."""
+
+    template: ClassVar = "new.html"
+    here: ClassVar = "new"
+
+    drafts: Sequence[DraftView]
+    starts_with: TemplateRow | None
+    list: Listed | None
+    fresh_id: str
+
+
+@dataclass(frozen=True)
+class Discard(PageContent):
+    """Whether the draft is to be deleted."""
+
+    template: ClassVar = "draft_discard.html"
+    here: ClassVar = "new"
+
+    draft: Draft
+
+
 @routes.get("/app/new")
 @only(Role.OPERATOR)
 async def new(request: web.Request) -> web.StreamResponse:
     """The drafts that can be continued, and the button for a new one (from `?template=` or `?list=`)."""
-    context = await in_db(request, _new, forms.asked(request))
-    return show(request, "new.html", context | {"fresh_id": secrets.token_hex(16)})
+    return show(request, await in_db(request, _new, forms.asked(request)))
 
 
-def _new(query: Posted) -> dict[str, Any]:
+def _new(query: Posted) -> New:
     template, kept = query.index("template"), query.index("list")
-    return {
-        "drafts": _drafts(),
-        "template": templates.find(template) if template else None,
-        "list": lists.listed(kept) if kept else None,
-    }
+    return New(
+        drafts=[_view(each) for each in drafts.listed()],
+        starts_with=templates.find(template) if template else None,
+        list=lists.listed(kept) if kept else None,
+        fresh_id=secrets.token_hex(16),
+    )
 
 
-def _drafts() -> list[dict[str, Any]]:
-    found = []
-    for row in drafts.listed():
-        step = drafts.reached(row)
-        source = row.data.source
-        count = source.sheets[source.sheet].rows if source else 0
-        found.append({"draft": row, "step": step, "title": TITLES[step], "rows": count, "source": source})
-    return found
+def _view(draft: Draft) -> DraftView:
+    source = draft.data.source
+    return DraftView(draft, TITLES[drafts.reached(draft)], source.sheets[source.sheet].rows if source else 0, source)
 
 
 @routes.post("/app/drafts")
@@ -101,7 +134,7 @@ async def discard(request: web.Request) -> web.StreamResponse:
 async def ask_discard(request: web.Request) -> web.StreamResponse:
     """Ask before a draft is deleted."""
     draft = await load(request)
-    return show(request, "draft_discard.html", {"draft": draft})
+    return show(request, Discard(draft))
 
 
 # People
@@ -120,18 +153,35 @@ async def take_people(request: web.Request) -> web.StreamResponse:
     return await post_step(request, "people", forms.People, _take_people, _read_people)
 
 
-def _people(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
+@dataclass(frozen=True)
+class PeopleStep(StepContent):
+    """pasted, chosen_list: what was entered; doubtful: columns that may have the numbers, as of
+    drafts.doubtful_columns; words: that show whether the encoding is right, where it is a guess."""
+
+    template: ClassVar = "draft_people.html"
+
+    source: Source | None
+    lists: Sequence[Listed]
+    pasted: str
+    chosen_list: str
+    max_rows: int
+    doubtful: Sequence[tuple[int, str, Sequence[str]]]
+    encodings: Sequence[str]
+    words: Sequence[str]
+
+
+def _people(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> PeopleStep:
     source = draft.data.source
-    return {
-        "source": source,
-        "lists": lists.lists(),
-        "pasted": entered.text("pasted"),
-        "chosen_list": (entered or query).text("list"),
-        "max_rows": drafts.MAX_ROWS,
-        "doubtful": drafts.doubtful_columns(draft),
-        "encodings": encodings.CHOICES,
-        "words": [] if source is None or source.encoding_sure else drafts.encoded_words(draft),
-    }
+    return PeopleStep(
+        source=source,
+        lists=lists.lists(),
+        pasted=entered.text("pasted"),
+        chosen_list=(entered or query).text("list"),
+        max_rows=drafts.MAX_ROWS,
+        doubtful=drafts.doubtful_columns(draft),
+        encodings=encodings.CHOICES,
+        words=[] if source is None or source.encoding_sure else drafts.encoded_words(draft),
+    )
 
 
 async def _read_people(request: web.Request, form: forms.People) -> Sheets:
@@ -197,7 +247,38 @@ async def map_columns(request: web.Request) -> web.StreamResponse:
     return await post_step(request, "columns", forms.Columns, _map_columns)
 
 
-def _columns(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ColumnView:
+    """A column of the sheet. samples: some of its cells; role: one of ROLES; name: in the message."""
+
+    title: str
+    samples: list[str]
+    role: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """A row that may have the titles. at: its index; position: in the file; text: the begin of it."""
+
+    at: int
+    position: int
+    text: str
+
+
+@dataclass(frozen=True)
+class ColumnsStep(StepContent):
+    """header: index of the row of titles, None for none; rows: how many rows of people there are."""
+
+    template: ClassVar = "draft_columns.html"
+
+    columns: list[ColumnView]
+    heads: list[Head]
+    header: int | None
+    rows: int
+
+
+def _columns(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> ColumnsStep:
     rows, chosen = drafts.rows(draft), draft.data.columns or ChosenColumns()
     width = len(chosen.names)
     header = chosen.header
@@ -207,14 +288,16 @@ def _columns(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
     for at in range(width):
         cells = [cell for row in body[:SAMPLE_ROWS] if (cell := _cell(row, at))]
         role = "number" if at == chosen.phone else "file" if at == chosen.files else ""
-        found.append({
-            "title": _cell(rows[header], at) if header is not None else "",
-            "samples": [cell[:SAMPLE_LENGTH] for cell in dict.fromkeys(cells)][:SAMPLES],
-            "role": _role(entered.text(f"role-{at}")) or role or ("field" if chosen.names[at] else "ignore"),
-            "name": entered.text(f"name-{at}") if entered else chosen.names[at] or names[at],
-        })  # fmt: skip
-    heads = [(at, row.position, " · ".join(filter(None, row.cells))[:60]) for at, row in enumerate(rows[:HEADERS])]
-    return {"columns": found, "heads": heads, "header": header, "rows": len(body), "roles": ROLES}
+        found.append(
+            ColumnView(
+                title=_cell(rows[header], at) if header is not None else "",
+                samples=[cell[:SAMPLE_LENGTH] for cell in dict.fromkeys(cells)][:SAMPLES],
+                role=_role(entered.text(f"role-{at}")) or role or ("field" if chosen.names[at] else "ignore"),
+                name=entered.text(f"name-{at}") if entered else chosen.names[at] or names[at],
+            )
+        )
+    heads = [Head(at, row.position, " · ".join(filter(None, row.cells))[:60]) for at, row in enumerate(rows[:HEADERS])]
+    return ColumnsStep(found, heads, header, len(body))
 
 
 def _role(role: str) -> str:
@@ -257,5 +340,5 @@ def _map_columns(settings: Settings, draft: Draft, form: forms.Columns, now: int
     return None
 
 
-CONTEXTS["people"] = _people
-CONTEXTS["columns"] = _columns
+CONTENTS["people"] = _people
+CONTENTS["columns"] = _columns

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from aiohttp import web
+from markupsafe import Markup
 
 from daemon import errors
 from daemon.campaigns import cloning, queries, recipients
-from daemon.campaigns.queries import JobRow, MessageRow
+from daemon.campaigns.queries import EventRow, JobRow, MessageRow
 from daemon.campaigns.recipients import Page, Selection
-from daemon.campaigns.timeline import Course, course
+from daemon.campaigns.timeline import Course, Stretch, course
 from daemon.config import Settings
 from daemon.contacts import masking, uploads
 from daemon.db import clock
@@ -20,8 +23,9 @@ from daemon.delivery import evidence, job_moves, replies
 from daemon.formats import template
 from daemon.i18n.languages import N_, gettext
 from daemon.pages import chart, forms
+from daemon.pages.content import Names, PageContent
 from daemon.pages.shell import members, number, show
-from daemon.pages.views import job_view, message_view, name_columns
+from daemon.pages.views import JobView, MessageView, job_view, message_view, name_columns
 from daemon.pages.words import MEANINGS, MOVES, WHO, rate, seconds
 from daemon.server.visitors import SETTINGS, caller, in_db, require_key, timed
 from daemon.states import JobState, State
@@ -37,13 +41,153 @@ PEOPLE = {  # whom a clone is for, see cloning.PEOPLE
 }
 
 
+@dataclass(frozen=True)
+class Filter:
+    """A state by which recipients can be filtered. query: of the page that does it."""
+
+    name: str
+    count: int
+    meaning: str
+    query: str
+
+
+@dataclass(frozen=True)
+class Recipients(Names):
+    """The table of recipients. state, search: what it is filtered by, query: the same as a query; found: how many the
+    search finds, selected: how many of those have the state, failed_found: how many have failed; everybody, first_page,
+    page_before, page_after: queries of these pages, None where there is none."""
+
+    state: str | None
+    search: str
+    search_error: str | None
+    query: str
+    found: int
+    selected: int
+    failed_found: int
+    filters: list[Filter]
+    everybody: str
+    first_page: str | None
+    page_before: str | None
+    page_after: str | None
+    messages: list[MessageView]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How fast a campaign sends, in words: now, None if it does not, and on average, None if nobody can say."""
+
+    now: str | None
+    average: str | None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The outcomes over time, as bars and as rows of a table; begins, ends: UTC ms."""
+
+    bars: Markup
+    highest: int
+    rows: list[Stretch]
+    accepted: bool
+    others: bool
+    failed: bool
+    begins: int
+    ends: int
+
+
+@dataclass(frozen=True)
+class JobPage(PageContent):
+    """replies, rejected: how many; delays: the shortest and the longest, in seconds; people: for whom it can be
+    duplicated, in words; clone_id: id of the draft that would be made."""
+
+    template: ClassVar = "job.html"
+    beside: ClassVar = (Recipients,)
+
+    job: JobView
+    replies: int
+    text: str
+    attachments: Sequence[uploads.AttachmentRow]
+    delays: tuple[str, str]
+    window: str | None
+    daily_cap: int
+    cloned_from: int | None
+    rejected: int
+    rates: Rates
+    course: Drawn | None
+    clone_id: str
+    people: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A move in the history of a message. state: it then had; who: made it, known: as a word of ours to be translated;
+    at: UTC ms."""
+
+    at: int
+    state: str
+    what: str
+    why: str | None
+    who: str
+    known: bool
+
+
+@dataclass(frozen=True)
+class MessagePage(PageContent):
+    """fields: of the recipient, masked for those who may not see them; query: by which `before` and `after` were
+    found."""
+
+    template: ClassVar = "message.html"
+
+    job: JobView
+    message: MessageView
+    fields: dict[str, str]
+    evidence: evidence.Look | None
+    events: list[Step]
+    query: str
+    before: int | None
+    after: int | None
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """The campaign of a message to decide about. resend: whether it may still be sent again."""
+
+    id: int
+    name: str
+    resend: bool
+
+
+@dataclass(frozen=True)
+class Case:
+    """A message that a person has to decide about. submitted_at: UTC ms; evidence: what its chat looked like."""
+
+    message: MessageView
+    campaign: Campaign
+    submitted_at: int | None
+    text: str
+    evidence: evidence.Look | None
+
+
+@dataclass(frozen=True)
+class Decisions(PageContent):
+    """of: the only campaign whose messages are shown; first_page, page_after: queries of these pages."""
+
+    template: ClassVar = "decisions.html"
+    here: ClassVar = "decisions"
+
+    cases: list[Case]
+    of: Campaign | None
+    first_page: str | None
+    page_after: str | None
+
+
 @routes.get(r"/app/jobs/{id:\d{1,18}}")
 @members
 async def job(request: web.Request) -> web.StreamResponse:
     """One campaign and its recipients, filtered by `?state=` and `?search=`, a page at a time."""
     places = (number(request, "cursor"), number(request, "before"))
     arguments = (request.app[SETTINGS], int(request.match_info["id"]), _selection(request), *places)
-    return show(request, "job.html", await in_db(request, _job_page, *arguments))
+    page, table = await in_db(request, _job_page, *arguments)
+    return show(request, page, 200, table)
 
 
 def _selection(request: web.Request) -> Selection:
@@ -55,51 +199,50 @@ def _selection(request: web.Request) -> Selection:
 
 def _job_page(
     settings: Settings, job_id: int, selection: Selection, cursor: int | None, before: int | None
-) -> dict[str, Any]:
+) -> tuple[JobPage, Recipients]:
     row = job_moves.job(job_id)
-    found = job_view(settings, row)
     went = course(row, clock.now_ms())
-    return {
-        "job": found,
-        "replies": replies.count(job_id, clock.now_ms()),
-        "text": row.text,
-        "attachments": uploads.attachments(row.attachments),
-        "delays": [seconds(row.delay_min_ms), seconds(row.delay_max_ms)],
-        "window": row.window,
-        "daily_cap": row.daily_cap,
-        "cloned_from": row.cloned_from,
-        "rejected": len(row.rejected),
-        "rates": {
-            "now": rate(went.per_hour_now) if went.per_hour_now else None,
-            "average": rate(went.per_hour) if went.per_hour is not None else None,
-        },
-        "course": _drawn(went),
-        "clone_id": secrets.token_hex(16),
-        "people": {name: words for name, words in PEOPLE.items() if _group(row, name)},
-        **_recipients(row, selection, cursor, before),
-    }
+    page = JobPage(
+        job=job_view(settings, row),
+        replies=replies.count(job_id, clock.now_ms()),
+        text=row.text,
+        attachments=uploads.attachments(row.attachments),
+        delays=(seconds(row.delay_min_ms), seconds(row.delay_max_ms)),
+        window=row.window,
+        daily_cap=row.daily_cap,
+        cloned_from=row.cloned_from,
+        rejected=len(row.rejected),
+        rates=Rates(
+            now=rate(went.per_hour_now) if went.per_hour_now else None,
+            average=rate(went.per_hour) if went.per_hour is not None else None,
+        ),
+        course=_drawn(went),
+        clone_id=secrets.token_hex(16),
+        people={name: words for name, words in PEOPLE.items() if _group(row, name)},
+    )
+    return page, _recipients(row, selection, cursor, before)
 
 
 def _group(row: JobRow, name: str) -> int:
     return sum(getattr(row, state) for state in cloning.PEOPLE[name])
 
 
-def _drawn(went: Course) -> dict[str, Any] | None:
+def _drawn(went: Course) -> Drawn | None:
     if not went.stretches:
         return None
-    return {
-        "bars": chart.bars(went.stretches, gettext("Outcomes over time, as in the table below")),
-        "highest": chart.highest(went.stretches),
-        "rows": [each for each in went.stretches if each.total],
-        "accepted": any(each.accepted for each in went.stretches),
-        "others": any(each.other for each in went.stretches),
-        "failed": any(each.failed for each in went.stretches),
-        "begins": went.stretches[0].at,
-        "ends": went.stretches[-1].at + went.width_ms,
-    }
+    return Drawn(
+        bars=chart.bars(went.stretches, gettext("Outcomes over time, as in the table below")),
+        highest=chart.highest(went.stretches),
+        rows=[each for each in went.stretches if each.total],
+        accepted=any(each.accepted for each in went.stretches),
+        others=any(each.other for each in went.stretches),
+        failed=any(each.failed for each in went.stretches),
+        begins=went.stretches[0].at,
+        ends=went.stretches[-1].at + went.width_ms,
+    )
 
 
-def _recipients(row: JobRow, selection: Selection, cursor: int | None, before: int | None) -> dict[str, Any]:
+def _recipients(row: JobRow, selection: Selection, cursor: int | None, before: int | None) -> Recipients:
     """The table of recipients with its filters and pages. An invalid search is explained beside its field."""
     error, searched = None, selection
     try:
@@ -111,30 +254,25 @@ def _recipients(row: JobRow, selection: Selection, cursor: int | None, before: i
     page = recipients.page(row, searched, cursor, before, ROWS_SHOWN) if selected else Page([], None, None)
     columns = name_columns(row.columns)
     query = {"state": searched.state, "search": searched.search}
-    return {
-        "state": searched.state,
-        "search": selection.search,
-        "search_error": error,
-        "query": _query(**query),
-        "found": sum(counts.values()),
-        "selected": selected,
-        "failed_found": counts[State.FAILED],
-        "filters": [
-            {
-                "name": each.value,
-                "count": counts[each],
-                "meaning": MEANINGS[each],
-                "query": _query(**query | {"state": each.value}),
-            }
+    return Recipients(
+        state=searched.state,
+        search=selection.search,
+        search_error=error,
+        query=_query(**query),
+        found=sum(counts.values()),
+        selected=selected,
+        failed_found=counts[State.FAILED],
+        filters=[
+            Filter(each.value, counts[each], MEANINGS[each], _query(**query | {"state": each.value}))
             for each in State
             if counts[each] or searched.state == each
         ],
-        "everybody": _query(search=searched.search),
-        "first_page": _query(**query) if page.before else None,
-        "page_before": _query(before=page.before, **query) if page.before else None,
-        "page_after": _query(cursor=page.after, **query) if page.after else None,
-        "messages": [message_view(each, columns) for each in page.rows],
-    }
+        everybody=_query(search=searched.search),
+        first_page=_query(**query) if page.before else None,
+        page_before=_query(before=page.before, **query) if page.before else None,
+        page_after=_query(cursor=page.after, **query) if page.after else None,
+        messages=[message_view(each, columns) for each in page.rows],
+    )
 
 
 def _query(**values: object) -> str:
@@ -158,10 +296,10 @@ async def clone(request: web.Request) -> web.StreamResponse:
 async def message(request: web.Request) -> web.StreamResponse:
     """What happened to one recipient; `?state=` and `?search=` decide who comes before and after."""
     arguments = (request.app[SETTINGS], int(request.match_info["id"]), _selection(request))
-    return show(request, "message.html", await in_db(request, _message_page, *arguments))
+    return show(request, await in_db(request, _message_page, *arguments))
 
 
-def _message_page(settings: Settings, message_id: int, selection: Selection) -> dict[str, Any]:
+def _message_page(settings: Settings, message_id: int, selection: Selection) -> MessagePage:
     row, events = queries.message(message_id)
     found = job_moves.job(row.job_id)
     row.job = found
@@ -170,28 +308,21 @@ def _message_page(settings: Settings, message_id: int, selection: Selection) -> 
     except errors.InvalidInput:
         selection = Selection()
         before, after = recipients.neighbours(row, selection)
-    return {
-        "job": job_view(settings, found),
-        "message": message_view(row, name_columns(found.columns)),
-        "fields": masking.fields(row.fields),
-        "evidence": evidence.newest(message_id),
-        "events": [
-            {
-                "at": each.at,
-                "state": each.target,
-                "what": MOVES.get(each.move, each.move),
-                "why": each.why,
-                "who": WHO.get(each.who, each.who),
-                "known": each.who in WHO,
-            }
-            for each in events
-        ],
-        "delivered_at": row.delivered_at,
-        "read_at": row.read_at,
-        "query": _query(state=selection.state, search=selection.search),
-        "before": before,
-        "after": after,
-    }
+    return MessagePage(
+        job=job_view(settings, found),
+        message=message_view(row, name_columns(found.columns)),
+        fields=masking.fields(row.fields),
+        evidence=evidence.newest(message_id),
+        events=[_step(each) for each in events],
+        query=_query(state=selection.state, search=selection.search),
+        before=before,
+        after=after,
+    )
+
+
+def _step(event: EventRow) -> Step:
+    what, who = MOVES.get(event.move, event.move), WHO.get(event.who, event.who)
+    return Step(event.at, event.target, what, event.why, who, event.who in WHO)
 
 
 @routes.get("/app/decisions")
@@ -199,28 +330,32 @@ def _message_page(settings: Settings, message_id: int, selection: Selection) -> 
 async def decisions(request: web.Request) -> web.StreamResponse:
     """The uncertain messages of all campaigns or of `?job=`, each with what its chat looked like."""
     arguments = (number(request, "cursor"), number(request, "job"))
-    return show(request, "decisions.html", await in_db(request, _decisions, *arguments))
+    return show(request, await in_db(request, _decisions, *arguments))
 
 
-def _decisions(cursor: int | None, job_id: int | None) -> dict[str, Any]:
+def _decisions(cursor: int | None, job_id: int | None) -> Decisions:
     of = job_moves.job(job_id) if job_id is not None else None
     rows, after = queries.messages_everywhere(State.UNCERTAIN, cursor, DECISIONS_SHOWN, job_id)
     cases = [
-        {
-            "message": message_view(row, name_columns(row.job.columns)),
-            "job": {"job_id": row.job_id, "name": row.job.name, "may": {"resend": row.job.state != JobState.STOPPED}},
-            "submitted_at": row.submitted_at,
-            "text": _text(row),
-            "evidence": evidence.newest(row.id),
-        }
+        Case(
+            message=message_view(row, name_columns(row.job.columns)),
+            campaign=_campaign(row.job),
+            submitted_at=row.submitted_at,
+            text=_text(row),
+            evidence=evidence.newest(row.id),
+        )
         for row in rows
     ]
-    return {
-        "cases": cases,
-        "of": {"id": of.id, "name": of.name} if of else None,
-        "first_page": _query(job=job_id) if cursor else None,
-        "page_after": _query(cursor=after, job=job_id) if after else None,
-    }
+    return Decisions(
+        cases=cases,
+        of=_campaign(of) if of else None,
+        first_page=_query(job=job_id) if cursor else None,
+        page_after=_query(cursor=after, job=job_id) if after else None,
+    )
+
+
+def _campaign(job: JobRow) -> Campaign:
+    return Campaign(job.id, job.name, job.state != JobState.STOPPED)
 
 
 def _text(row: MessageRow) -> str:

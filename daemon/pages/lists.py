@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from daemon import errors
 from daemon.contacts import file_reading, importer, list_entries, lists, naming, uploads
+from daemon.contacts.lists import Listed
 from daemon.contacts.uploads import UploadRow
 from daemon.formats import encodings
 from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.asking import doubt, said
-from daemon.pages.shell import number, only, show
+from daemon.pages.content import PageContent
+from daemon.pages.shell import only, show
 from daemon.server.visitors import SETTINGS, in_db, timed
 from daemon.states import Role
 
@@ -24,11 +28,113 @@ routes = web.RouteTableDef()
 ID = r"{id:\d{1,18}}"
 REJECTED_SHOWN = 50
 COLUMNS_SHOWN = 5
-COUNTS = ("added", "present", "updated", "duplicates", "removed")
 DONE = {
     "deleted": N_("The list is deleted."),
     "renamed": N_("The list is renamed."),
 }
+
+
+@dataclass(frozen=True)
+class Lists(PageContent):
+    template: ClassVar = "lists.html"
+    here: ClassVar = "lists"
+
+    lists: Sequence[Listed]
+    done: str
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What was entered in a form. list: the id of another list, as it was sent; key: see forms.NewList."""
+
+    name: str = ""
+    numbers: str = ""
+    list: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class RejectedRows:
+    """The rows of a file that nobody was made of: how many, and as many as are shown."""
+
+    count: int
+    shown: Sequence[importer.Rejected]
+
+
+@dataclass(frozen=True)
+class NewList(PageContent):
+    """doubt: which columns may have the numbers; upload: what was refused of the file."""
+
+    template: ClassVar = "list_new.html"
+    here: ClassVar = "lists"
+
+    form: Entered
+    lists: Sequence[Listed]
+    max_name: int
+    encodings: Sequence[str]
+    error: str
+    doubt: errors.ChoosePhoneColumn | None
+    upload: RejectedRows | None
+
+
+@dataclass(frozen=True)
+class Said:
+    """What has just been done, as the address says: how many people each; None where it says nothing."""
+
+    added: int | None
+    present: int | None
+    updated: int | None
+    duplicates: int | None
+    removed: int | None
+
+
+@dataclass(frozen=True)
+class OneList(PageContent):
+    """entries: the people of this page; cursor: of this page, None for the first; after: of the next one; columns: as
+    many as are shown, hidden: the others; place: the form that the error is about, entered: what was entered there;
+    doubt, upload: see NewList."""
+
+    template: ClassVar = "list.html"
+    here: ClassVar = "lists"
+
+    list: Listed
+    search: str
+    entries: Sequence[list_entries.Entry]
+    cursor: int | None
+    after: int | None
+    columns: Sequence[str]
+    hidden: Sequence[str]
+    error: str
+    doubt: errors.ChoosePhoneColumn | None
+    place: str
+    conflict: bool
+    entered: Entered
+    done: str
+    said: Said
+    upload: RejectedRows | None
+    max_name: int
+    encodings: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Removal(PageContent):
+    """Whether these people are to be removed."""
+
+    template: ClassVar = "list_remove.html"
+    here: ClassVar = "lists"
+
+    list: Listed
+    people: Sequence[list_entries.Entry]
+
+
+@dataclass(frozen=True)
+class Deletion(PageContent):
+    """Whether the list is to be deleted."""
+
+    template: ClassVar = "list_delete.html"
+    here: ClassVar = "lists"
+
+    list: Listed
 
 
 @routes.get("/app/lists")
@@ -36,29 +142,29 @@ DONE = {
 async def every(request: web.Request) -> web.StreamResponse:
     """All lists with their counts."""
     rows = await in_db(request, lists.lists)
-    return show(request, "lists.html", {"lists": rows, "done": DONE.get(forms.asked(request).text("done"), "")})
+    return show(request, Lists(rows, DONE.get(forms.asked(request).text("done"), "")))
 
 
 @routes.get("/app/lists/new")
 @only(Role.OPERATOR)
 async def new(request: web.Request) -> web.StreamResponse:
     """The form of a new list."""
-    return await _new(request, {"name": "", "numbers": "", "list": "", "key": secrets.token_hex(8)})
+    return await _new(request, Entered(key=secrets.token_hex(8)))
 
 
 async def _new(
-    request: web.Request, form: dict[str, str], error: Exception | None = None, upload: UploadRow | None = None
+    request: web.Request, form: Entered, error: Exception | None = None, upload: UploadRow | None = None
 ) -> web.StreamResponse:
-    context = {
-        "form": form,
-        "lists": await in_db(request, lists.lists),
-        "max_name": naming.MAX_NAME,
-        "encodings": encodings.CHOICES,
-        "error": said(error),
-        "doubt": doubt(error),
-        "upload": _rejected(upload),
-    }
-    return show(request, "list_new.html", context, 422 if error else 200)
+    content = NewList(
+        form=form,
+        lists=await in_db(request, lists.lists),
+        max_name=naming.MAX_NAME,
+        encodings=encodings.CHOICES,
+        error=said(error),
+        doubt=doubt(error),
+        upload=_rejected(upload),
+    )
+    return show(request, content, 422 if error else 200)
 
 
 @routes.post("/app/lists/new")
@@ -74,7 +180,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         key = form.key or None
         made, added = await timed(request, lists.create_list, form.name, found, key=key, scope=lists.FORM)
     except (errors.InvalidInput, errors.NotFound, errors.TooLarge, errors.ReadingBusy) as error:
-        return await _new(request, entered.texts(("name", "numbers", "list", "key")), error, upload)
+        return await _new(request, Entered(**entered.texts(("name", "numbers", "list", "key"))), error, upload)
     raise _to_list(made.id, added, upload)
 
 
@@ -120,8 +226,8 @@ def _people(upload: UploadRow | None, list_id: int) -> importer.ContactList:
 
 def _to_list(list_id: int, added: lists.Added, upload: UploadRow | None) -> web.HTTPSeeOther:
     """Redirect to the list, which shows how many were added."""
-    said = {"added": added.added, "present": added.present, "updated": added.updated, "duplicates": added.duplicates}
-    query: dict[str, object] = {name: count for name, count in said.items() if count or name == "added"}
+    told = {"added": added.added, "present": added.present, "updated": added.updated, "duplicates": added.duplicates}
+    query: dict[str, object] = {name: count for name, count in told.items() if count or name == "added"}
     if upload is not None and upload.rejected:
         query["upload"] = upload.id
     return web.HTTPSeeOther(f"/app/lists/{list_id}?{urlencode(query)}")
@@ -139,41 +245,37 @@ async def _one(
     error: Exception | str = "",
     place: str = "",
     status: int = 200,
-    entered: dict[str, str] | None = None,
+    name: str | None = None,
+    numbers: str = "",
 ) -> web.StreamResponse:
-    arguments = (int(request.match_info["id"]), forms.asked(request).text("q"), number(request, "cursor"))
-    context = await in_db(request, _list_page, *arguments)
-    upload_id = forms.asked(request).text("upload")
-    context |= {
-        "error": said(error),
-        "doubt": doubt(error),
-        "place": place,
-        "conflict": status == 409,
-        "entered": {"name": context["list"].name, "numbers": ""} | (entered or {}),
-        "done": DONE.get(forms.asked(request).text("done"), ""),
-        "said": {name: number(request, name) for name in COUNTS},
-        "upload": await in_db(request, _upload, upload_id) if upload_id else None,
-        "max_name": naming.MAX_NAME,
-        "encodings": encodings.CHOICES,
-    }
-    return show(request, "list.html", context, status)
+    """The list, with what was wrong in the form at `place`, and the name or numbers that were entered there."""
+    query, list_id = forms.asked(request), int(request.match_info["id"])
+    search, cursor, upload_id = query.text("q"), query.number("cursor"), query.text("upload")
+    row = await in_db(request, lists.listed, list_id)
+    entries, after = await in_db(request, list_entries.entries, list_id, search, cursor)
+    content = OneList(
+        list=row,
+        search=search,
+        entries=entries,
+        cursor=cursor,
+        after=after,
+        columns=row.columns[:COLUMNS_SHOWN],
+        hidden=row.columns[COLUMNS_SHOWN:],
+        error=said(error),
+        doubt=doubt(error),
+        place=place,
+        conflict=status == 409,
+        entered=Entered(row.name if name is None else name, numbers),
+        done=DONE.get(query.text("done"), ""),
+        said=Said(**{each.name: query.number(each.name) for each in fields(Said)}),
+        upload=await in_db(request, _upload, upload_id) if upload_id else None,
+        max_name=naming.MAX_NAME,
+        encodings=encodings.CHOICES,
+    )
+    return show(request, content, status)
 
 
-def _list_page(list_id: int, search: str, cursor: int | None) -> dict[str, Any]:
-    row = lists.listed(list_id)
-    entries, after = list_entries.entries(list_id, search, cursor)
-    return {
-        "list": row,
-        "search": search,
-        "entries": entries,
-        "cursor": cursor,
-        "after": after,
-        "columns": row.columns[:COLUMNS_SHOWN],
-        "hidden": row.columns[COLUMNS_SHOWN:],
-    }
-
-
-def _upload(upload_id: str) -> dict[str, Any] | None:
+def _upload(upload_id: str) -> RejectedRows | None:
     """The rejected rows of what was added, as many as are shown."""
     try:
         return _rejected(uploads.find(upload_id))
@@ -181,11 +283,10 @@ def _upload(upload_id: str) -> dict[str, Any] | None:
         return None
 
 
-def _rejected(upload: UploadRow | None) -> dict[str, Any] | None:
+def _rejected(upload: UploadRow | None) -> RejectedRows | None:
     if upload is None or not upload.rejected:
         return None
-    shown = importer.restored(upload.rejected[:REJECTED_SHOWN])
-    return {"count": len(upload.rejected), "shown": shown}
+    return RejectedRows(len(upload.rejected), importer.restored(upload.rejected[:REJECTED_SHOWN]))
 
 
 @routes.post(f"/app/lists/{ID}/add")
@@ -199,7 +300,7 @@ async def add(request: web.Request) -> web.StreamResponse:
             raise errors.InvalidInput("There is nobody to add: choose a contacts file or paste phone numbers.")
         added = await timed(request, lists.add_people, list_id, await in_db(request, _people, upload, 0))
     except (errors.InvalidInput, errors.TooLarge, errors.ReadingBusy) as error:
-        return await _one(request, error, "add", 422, {"numbers": form.numbers})
+        return await _one(request, error, "add", 422, numbers=form.numbers)
     raise _to_list(list_id, added, upload)
 
 
@@ -213,7 +314,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
     if not form.sure:
         row = await in_db(request, lists.listed, list_id)
         people = await in_db(request, list_entries.some, list_id, form.id)
-        return show(request, "list_remove.html", {"list": row, "people": people, "columns": row.columns})
+        return show(request, Removal(row, people))
     count = await timed(request, lists.remove_people, list_id, ids=form.id)
     raise web.HTTPSeeOther(f"/app/lists/{list_id}?removed={count}#people")
 
@@ -226,7 +327,7 @@ async def rename(request: web.Request) -> web.StreamResponse:
         await timed(request, lists.rename_list, list_id, form.name, version=form.version)
     except (errors.InvalidInput, errors.EditConflict) as error:
         status = 409 if isinstance(error, errors.EditConflict) else 422
-        return await _one(request, str(error), "name", status, {"name": form.name})
+        return await _one(request, str(error), "name", status, name=form.name)
     raise web.HTTPSeeOther(f"/app/lists/{list_id}?done=renamed")
 
 
@@ -235,7 +336,7 @@ async def rename(request: web.Request) -> web.StreamResponse:
 async def ask_delete(request: web.Request) -> web.StreamResponse:
     """Ask before the list is deleted."""
     row = await in_db(request, lists.listed, int(request.match_info["id"]))
-    return show(request, "list_delete.html", {"list": row})
+    return show(request, Deletion(row))
 
 
 @routes.post(f"/app/lists/{ID}/delete")

@@ -8,12 +8,15 @@ our SameSite cookie sends it with a POST; a token in a second cookie would add n
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from typing import ClassVar
 
 from aiohttp import web
 
 from daemon import errors
 from daemon.auth import lockout, sessions, users
 from daemon.pages import forms
+from daemon.pages.content import PageContent
 from daemon.pages.shell import own_path, show
 from daemon.server import access
 from daemon.server.visitors import API_KEY, authorized, in_db, require, same, timed, visitor
@@ -91,6 +94,21 @@ async def _by_password(request: web.Request, origin: lockout.Try, form: forms.Lo
         return await timed(request, sessions.by_password, origin, form.name, form.password)
 
 
+@dataclass(frozen=True)
+class LoginForm(PageContent):
+    """goal: where to go afterwards; wait_s: until the next try is allowed; by_key: which of the two forms was sent;
+    users: whether there are any."""
+
+    template: ClassVar = "login.html"
+
+    goal: str
+    name: str
+    wrong: bool
+    wait_s: int
+    by_key: bool
+    users: bool
+
+
 async def _form(
     request: web.Request,
     goal: str,
@@ -98,18 +116,12 @@ async def _form(
     error: errors.Unauthorized | errors.TooManyTries | None = None,
     by_key: bool = False,
 ) -> web.StreamResponse:
-    context = {
-        "goal": goal,
-        "name": name,
-        "wrong": isinstance(error, errors.Unauthorized),
-        "wait_s": error.left_s if isinstance(error, errors.TooManyTries) else 0,
-        "by_key": by_key,
-        "users": await in_db(request, users.any_yet),
-    }
-    status = 200 if error is None else 401 if context["wrong"] else 429
-    response = show(request, "login.html", context, status)
-    if context["wait_s"]:
-        response.headers["Retry-After"] = str(context["wait_s"])
+    wrong = isinstance(error, errors.Unauthorized)
+    wait_s = error.left_s if isinstance(error, errors.TooManyTries) else 0
+    form = LoginForm(goal, name, wrong, wait_s, by_key, await in_db(request, users.any_yet))
+    response = show(request, form, 200 if error is None else 401 if wrong else 429)
+    if wait_s:
+        response.headers["Retry-After"] = str(wait_s)
     return response
 
 

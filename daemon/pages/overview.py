@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 from aiohttp import web
 
 from daemon.campaigns import progress, queries
 from daemon.config import Settings
+from daemon.pages.content import PageContent
 from daemon.pages.shell import members, number, show
-from daemon.pages.views import account_views, job_view
+from daemon.pages.views import AccountView, JobView, account_views, job_view
 from daemon.server.visitors import SETTINGS, in_db
 from daemon.states import State
 
@@ -23,15 +25,25 @@ JOBS_SHOWN = 20
 async def overview(request: web.Request) -> web.StreamResponse:
     """The accounts and the campaigns."""
     settings = request.app[SETTINGS]
-    return show(request, "campaigns.html", await in_db(request, _overview, settings, number(request, "cursor")))
+    return show(request, await in_db(request, _overview, settings, number(request, "cursor")))
 
 
-def _overview(settings: Settings, cursor: int | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Overview(PageContent):
+    """undecided: how many messages a person has to decide about; cursor: of this page, None for the first; after: of
+    the next page."""
+
+    template: ClassVar = "campaigns.html"
+    here: ClassVar = "campaigns"
+
+    accounts: list[AccountView]
+    jobs: list[JobView]
+    undecided: int
+    cursor: int | None
+    after: int | None
+
+
+def _overview(settings: Settings, cursor: int | None) -> Overview:
     rows, after = queries.jobs(cursor, JOBS_SHOWN)
-    return {
-        "accounts": account_views(settings),
-        "jobs": [job_view(settings, row) for row in rows],
-        "undecided": progress.totals()[State.UNCERTAIN],
-        "cursor": cursor,
-        "after": after,
-    }
+    jobs = [job_view(settings, row) for row in rows]
+    return Overview(account_views(settings), jobs, progress.totals()[State.UNCERTAIN], cursor, after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from daemon.db import clock
 from daemon.delivery import job_moves, replies
 from daemon.delivery.replies import ReplyRow
 from daemon.pages import forms
+from daemon.pages.content import PageContent
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import name_columns
 from daemon.server.visitors import in_db
@@ -27,23 +28,7 @@ async def answers(request: web.Request) -> web.StreamResponse:
     """Newest first; `?show=stop` those that say STOP, `?job=` those to one campaign, a page at a time."""
     stops = forms.asked(request).text("show") == "stop"
     arguments = (number(request, "cursor"), stops, number(request, "job"))
-    return show(request, "replies.html", await in_db(request, _page, *arguments))
-
-
-def _page(cursor: int | None, stops: bool, job_id: int | None) -> dict[str, Any]:
-    rows, after = replies.page(cursor, clock.now_ms(), stops, job_id)
-    listed = suppression.among(row.number for row in rows)
-    given = {"job": job_id, "show": "stop" if stops else None}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    return {
-        "replies": [_view(row, listed) for row in rows],
-        "stops": stops,
-        "job": job_moves.job(job_id) if job_id is not None else None,
-        "cursor": cursor,
-        "first": urlencode(chosen),
-        "next": urlencode(chosen | {"cursor": after}) if after else "",
-        "only_job": urlencode({"job": job_id}) if job_id is not None else "",
-    }
+    return show(request, await in_db(request, _page, *arguments))
 
 
 @dataclass(frozen=True)
@@ -53,6 +38,39 @@ class ReplyView(replies.Answered):
     who: str
     job_name: str
     listed: bool
+
+
+@dataclass(frozen=True)
+class Replies(PageContent):
+    """stops: whether only those that say STOP are shown; campaign: the name of the only one whose replies are; first,
+    next: queries of these pages; only_job: the part of a query that names the campaign."""
+
+    template: ClassVar = "replies.html"
+    here: ClassVar = "replies"
+
+    replies: list[ReplyView]
+    stops: bool
+    campaign: str | None
+    cursor: int | None
+    first: str
+    next: str
+    only_job: str
+
+
+def _page(cursor: int | None, stops: bool, job_id: int | None) -> Replies:
+    rows, after = replies.page(cursor, clock.now_ms(), stops, job_id)
+    listed = suppression.among(row.number for row in rows)
+    given = {"job": job_id, "show": "stop" if stops else None}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return Replies(
+        replies=[_view(row, listed) for row in rows],
+        stops=stops,
+        campaign=job_moves.job(job_id).name if job_id is not None else None,
+        cursor=cursor,
+        first=urlencode(chosen),
+        next=urlencode(chosen | {"cursor": after}) if after else "",
+        only_job=urlencode({"job": job_id}) if job_id is not None else "",
+    )
 
 
 def _view(row: ReplyRow, listed: set[E164]) -> ReplyView:

@@ -6,8 +6,9 @@ import base64
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp_jinja2
 import jinja2
@@ -20,6 +21,7 @@ from daemon.contacts import masking
 from daemon.i18n import languages
 from daemon.i18n.languages import N_
 from daemon.pages import forms
+from daemon.pages.content import Names, PageContent
 from daemon.pages.words import iso, size, tone, words
 from daemon.server import access
 from daemon.server.problems import ERROR_PAGE, to_login
@@ -37,7 +39,7 @@ STATIC = {
 }  # the type of .js depends on the machine
 OWN_PATH = re.compile(r"/app(?:[/?][\w/?=&%.-]*)?", re.A)
 
-NAVIGATION = (  # name that a template gives as `here`, address, words, and who may go there
+NAVIGATION = (  # name (see PageContent.here), address, words, and who may go there
     ("campaigns", "/app", N_("Campaigns"), Role.VIEWER),
     ("new", "/app/new", N_("New campaign"), Role.OPERATOR),
     ("templates", "/app/templates", N_("Templates"), Role.OPERATOR),
@@ -76,7 +78,7 @@ def set_up(app: web.Application) -> None:
     style = "\n".join(path.read_text() for path in sorted((HERE / "static").glob("*.css")))
     environment.globals["style"] = _Style(style)
     app[STYLE_HASH] = f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
-    app[ERROR_PAGE] = lambda request, context, status: show(request, "error.html", context, status)
+    app[ERROR_PAGE] = _error
 
 
 def members(page: Page) -> Page:
@@ -128,26 +130,68 @@ def may(role: str) -> bool:
     return who is not None and who.role >= users.role_of(role)
 
 
-def frame(request: web.Request) -> dict[str, Any]:
-    """What every page has around its content."""
+@dataclass(frozen=True)
+class Reader:
+    """Who looks at the page. role: in a word; by_key: with the API key instead of a name of their own."""
+
+    name: str
+    role: str
+    by_key: bool
+    csrf: str
+
+
+@dataclass(frozen=True)
+class Frame(Names):
+    """What every page has around its content. reader: None for a stranger; here: see PageContent; address: of the
+    page."""
+
+    reader: Reader | None
+    version: str
+    navigation: list[tuple[str, str, str, Role]]
+    here: str
+    language: str
+    languages: dict[str, str]
+    direction: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Error(PageContent):
+    """In place of a page that cannot be shown: what went wrong, in a sentence, and the status of HTTP."""
+
+    template: ClassVar = "error.html"
+
+    detail: str
+    status: int
+
+
+def _error(request: web.Request, context: dict[str, Any], status: int) -> web.Response:
+    return show(request, Error(context["detail"], status), status)
+
+
+def _frame(request: web.Request, here: str) -> Frame:
     language, who = languages.language.get(), visitor.get()
-    return {
-        "reader": _described(who) if who else None,
-        "version": config.release(),
-        "navigation": [entry for entry in NAVIGATION if who is not None and entry[3] <= who.role],
-        "language": language,
-        "languages": languages.LANGUAGES,
-        "direction": "rtl" if language in languages.RIGHT_TO_LEFT else "ltr",
-        "address": request.path_qs,
-    }
+    return Frame(
+        reader=_reader(who) if who else None,
+        version=config.release(),
+        navigation=[entry for entry in NAVIGATION if who is not None and entry[3] <= who.role],
+        here=here,
+        language=language,
+        languages=languages.LANGUAGES,
+        direction="rtl" if language in languages.RIGHT_TO_LEFT else "ltr",
+        address=request.path_qs,
+    )
 
 
-def _described(who: Visitor) -> dict[str, Any]:
-    return {"name": who.name, "role": users.word(who.role), "by_key": who.user_id is None, "csrf": who.csrf}
+def _reader(who: Visitor) -> Reader:
+    return Reader(who.name, users.word(who.role), who.user_id is None, who.csrf)
 
 
-def show(request: web.Request, template: str, context: dict[str, Any] | None = None, status: int = 200) -> web.Response:
-    response = aiohttp_jinja2.render_template(template, request, frame(request) | (context or {}), status=status)
+def show(request: web.Request, content: PageContent, status: int = 200, *beside: Names) -> web.Response:
+    """The page with this content. beside: see PageContent."""
+    records = (_frame(request, content.here), *beside, content)
+    names = {name: value for each in records for name, value in vars(each).items()}
+    response = aiohttp_jinja2.render_template(content.template, request, names, status=status)
     response.headers["Referrer-Policy"] = "same-origin"  # with no-referrer a form would be sent without its Origin
     response.enable_compression()
     return response

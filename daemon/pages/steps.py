@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar
 
 from aiohttp import web
 
@@ -14,6 +14,7 @@ from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
 from daemon.i18n.languages import N_
 from daemon.pages import forms
+from daemon.pages.content import Names, PageContent
 from daemon.pages.forms import Posted
 from daemon.pages.shell import show
 from daemon.server.problems import PROBLEMS
@@ -32,10 +33,41 @@ TITLES = {
 # Errors in what was entered: the step is shown again with the sentence.
 SHOWN_AGAIN = (errors.InvalidInput, errors.EditConflict, errors.NotFound, errors.TooLarge, errors.ReadingBusy)
 
-Context = Callable[[Settings, Draft, Posted, Posted], dict[str, Any]]
-# What each step's template needs beside the frame; its third argument is the form that was refused, empty without
-# one, its fourth what the address says.
-CONTEXTS: dict[str, Context] = {}
+
+@dataclass(frozen=True)
+class Place:
+    """A step in the line of steps. open: whether one can go there."""
+
+    name: str
+    title: str
+    done: bool
+    open: bool
+
+
+@dataclass(frozen=True)
+class Around(Names):
+    """What all steps have around their content. base: the address of the draft; error: what was wrong in the form;
+    conflict: whether somebody else has changed the draft since it was shown."""
+
+    draft: Draft
+    step: str
+    line: list[Place]
+    base: str
+    error: str
+    conflict: bool
+
+
+@dataclass(frozen=True)
+class StepContent(PageContent):
+    """What one step has inside."""
+
+    here: ClassVar = "new"
+    beside: ClassVar = (Around,)
+
+
+# What each step has inside; the third argument is the form that was refused, empty without one, the fourth what the
+# address says.
+CONTENTS: dict[str, Callable[[Settings, Draft, Posted, Posted], StepContent]] = {}
 Entered = TypeVar("Entered", bound=forms.Step)
 
 
@@ -52,22 +84,28 @@ async def show_step(
 ) -> web.Response:
     """The step's page. With an error it shows what was entered, and nothing is saved."""
     shown = (entered or Posted(), forms.asked(request))
-    context = await in_db(request, _context, request.app[SETTINGS], draft, step, *shown)
+    content = await in_db(request, CONTENTS[step], request.app[SETTINGS], draft, *shown)
     status = 200
     if error is not None:
         status = next(PROBLEMS[kind][0] for kind in type(error).__mro__ if kind in PROBLEMS)
-    conflict = isinstance(error, errors.EditConflict)
-    return show(request, f"draft_{step}.html", context | {"error": str(error or ""), "conflict": conflict}, status)
+    around = Around(
+        draft=draft,
+        step=step,
+        line=await in_db(request, _line, draft),
+        base=f"/app/drafts/{draft.id}",
+        error=str(error or ""),
+        conflict=isinstance(error, errors.EditConflict),
+    )
+    return show(request, content, status, around)
 
 
-def _context(settings: Settings, draft: Draft, step: str, entered: Posted, query: Posted) -> dict[str, Any]:
+def _line(draft: Draft) -> list[Place]:
     line, open_ = [], True
     for name in drafts.STEPS:
         done = drafts.ready(draft, name)
-        line.append({"name": name, "title": TITLES[name], "done": done, "open": open_})
+        line.append(Place(name, TITLES[name], done, open_))
         open_ = open_ and done
-    frame = {"draft": draft, "step": step, "line": line, "base": f"/app/drafts/{draft.id}"}
-    return frame | CONTEXTS[step](settings, draft, entered, query)
+    return line
 
 
 async def get_step(request: web.Request, step: str) -> web.StreamResponse:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from daemon import errors
-from daemon.contacts import file_reading, suppression, uploads
+from daemon.contacts import file_reading, importer, suppression, uploads
 from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.asking import doubt, said
+from daemon.pages.content import PageContent
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only, show
 from daemon.server.visitors import SETTINGS, caller, in_db, timed
@@ -35,52 +37,82 @@ async def listed(request: web.Request) -> web.StreamResponse:
     return await _page(request)
 
 
+@dataclass(frozen=True)
+class Row(suppression.Entry):
+    """Somebody on the list as the page shows them. origin: the source in words, where there are any."""
+
+    origin: str | None
+
+
+@dataclass(frozen=True)
+class Listed(PageContent):
+    """form: what was entered, by field; imported: what the import did, rejected: as many of the rows that it names as
+    are shown; doubt: which columns may have the numbers; next: the query of the next page; longest: of a reason."""
+
+    template: ClassVar = "suppressions.html"
+    here: ClassVar = "suppressions"
+
+    rows: list[Row]
+    total: int
+    removals: list[suppression.Removed]
+    search: str
+    cursor: str | None
+    next: str
+    form: dict[str, str]
+    add_error: str
+    import_error: str
+    imported: suppression.Imported | None
+    rejected: list[importer.Rejected]
+    doubt: errors.ChoosePhoneColumn | None
+    done: str
+    longest: int
+
+
+@dataclass(frozen=True)
+class Asked(PageContent):
+    """Whether this entry is to be removed, and why. longest: of the reason."""
+
+    template: ClassVar = "suppression_remove.html"
+    here: ClassVar = "suppressions"
+
+    row: Row
+    why: str
+    error: str
+    longest: int
+
+
 async def _page(
     request: web.Request,
     form: Posted | None = None,
-    errors_by_form: dict[str, str] | None = None,
+    add_error: str = "",
+    import_error: errors.DaemonError | None = None,
     imported: suppression.Imported | None = None,
-    status: int = 200,
-    asked: errors.ChoosePhoneColumn | None = None,
 ) -> web.StreamResponse:
     reading = request.method == "GET"
     search = " ".join(forms.asked(request).text("search").split())[:100] if reading else ""
     cursor = (forms.asked(request).text("cursor") or None) if reading else None
-    context = await in_db(request, _context, search, cursor)
-    context |= {
-        "form": (form or Posted()).texts(("number", "reason", "numbers", "why")),
-        "errors": {"add": "", "import": ""} | (errors_by_form or {}),
-        "imported": _imported(imported) if imported else None,
-        "doubt": asked,
-        "done": DONE.get(forms.asked(request).text("done"), "") if reading else "",
-        "longest": suppression.LONGEST_REASON,
-    }
-    return show(request, "suppressions.html", context, status)
+    rows, after = await in_db(request, suppression.page, search, cursor, suppression.PAGE // 2)
+    content = Listed(
+        rows=[_row(each) for each in rows],
+        total=await in_db(request, suppression.count),
+        removals=await in_db(request, suppression.removals),
+        search=search,
+        cursor=cursor,
+        next=urlencode({"cursor": after} | ({"search": search} if search else {})) if after else "",
+        form=(form or Posted()).texts(("number", "reason", "numbers", "why")),
+        add_error=add_error,
+        import_error=said(import_error),
+        imported=imported,
+        rejected=imported.rejected[:REJECTED_SHOWN] if imported else [],
+        doubt=doubt(import_error),
+        done=DONE.get(forms.asked(request).text("done"), "") if reading else "",
+        longest=suppression.LONGEST_REASON,
+    )
+    return show(request, content, 422 if add_error or import_error else 200)
 
 
-def _context(search: str, cursor: str | None) -> dict[str, Any]:
-    rows, after = suppression.page(search, cursor, suppression.PAGE // 2)
-    return {
-        "rows": [vars(row) | {"from": SOURCES.get(row.source)} for row in rows],
-        "total": suppression.count(),
-        "removals": suppression.removals(),
-        "search": search,
-        "cursor": cursor,
-        "next": urlencode({"cursor": after} | ({"search": search} if search else {})) if after else "",
-    }
-
-
-def _imported(done: suppression.Imported) -> dict[str, Any]:
-    shown = done.rejected[:REJECTED_SHOWN]
-    return {
-        "added": done.added,
-        "present": done.present,
-        "duplicates": done.duplicates,
-        "rejected": done.refused,
-        "named": len(done.rejected),
-        "rows": shown,
-        "more": len(done.rejected) - len(shown),
-    }
+def _row(entry: suppression.Entry) -> Row:
+    return Row(**vars(entry), origin=SOURCES.get(entry.source))
 
 
 @routes.post("/app/suppressions")
@@ -93,7 +125,7 @@ async def add(request: web.Request) -> web.StreamResponse:
         given = (request.app[SETTINGS], form.number, form.reason or suppression.ASKED, caller(request))
         await timed(request, suppression.suppress, *given)
     except errors.InvalidInput as error:
-        return await _page(request, entered, {"add": str(error)}, status=422)
+        return await _page(request, entered, add_error=str(error))
     raise web.HTTPSeeOther("/app/suppressions?done=added")
 
 
@@ -119,7 +151,7 @@ async def import_list(request: web.Request) -> web.StreamResponse:
         else:
             done = await timed(request, suppression.import_text, settings, form.numbers, reason, who)
     except (errors.InvalidInput, errors.TooLarge, errors.ReadingBusy) as error:
-        return await _page(request, entered, {"import": said(error)}, status=422, asked=doubt(error))
+        return await _page(request, entered, import_error=error)
     return await _page(request, imported=done)
 
 
@@ -132,13 +164,7 @@ async def ask_remove(request: web.Request) -> web.StreamResponse:
 
 async def _ask(request: web.Request, number: str, why: str = "", error: str = "") -> web.StreamResponse:
     row = await in_db(request, suppression.find, number)
-    context = {
-        "row": vars(row) | {"from": SOURCES.get(row.source)},
-        "why": why,
-        "error": error,
-        "longest": suppression.LONGEST_REASON,
-    }
-    return show(request, "suppression_remove.html", context, 422 if error else 200)
+    return show(request, Asked(_row(row), why, error, suppression.LONGEST_REASON), 422 if error else 200)
 
 
 @routes.post("/app/suppressions/remove")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from aiohttp import web
 from aiohttp.web_request import FileField
+from markupsafe import Markup
 
 from daemon import errors
 from daemon.campaigns import templates
@@ -16,6 +19,7 @@ from daemon.contacts.uploads import AttachmentRow
 from daemon.formats import template as message_text
 from daemon.i18n.languages import N_
 from daemon.pages import forms
+from daemon.pages.content import PageContent
 from daemon.pages.forms import AskedTemplate
 from daemon.pages.shell import only, show
 from daemon.pages.words import formatted
@@ -32,20 +36,88 @@ DONE = {
 }
 
 
+@dataclass(frozen=True)
+class TemplateView:
+    """A template in the overview. html: its text, shortened; files: how many it has; at: when it was changed, UTC
+    ms."""
+
+    id: int
+    name: str
+    html: Markup
+    files: int
+    at: int
+
+
+@dataclass(frozen=True)
+class Templates(PageContent):
+    template: ClassVar = "templates.html"
+    here: ClassVar = "templates"
+
+    templates: list[TemplateView]
+    done: str
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A template as its form shows it. version: that was shown, None for a new one."""
+
+    name: str = ""
+    text: str = ""
+    attachments: Sequence[str] = ()
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A text as somebody would get it, for the page and, as JSON, for our script. fields: that it uses; error: what is
+    wrong with it."""
+
+    html: Markup
+    length: int
+    limit: int
+    fields: list[str]
+    error: str
+
+
+@dataclass(frozen=True)
+class TemplateForm(PageContent):
+    """saved: the template as it is stored, None for a new one; conflict: whether somebody has changed it since."""
+
+    template: ClassVar = "template.html"
+    here: ClassVar = "templates"
+
+    saved: TemplateRow | None
+    form: Entered
+    files: Sequence[AttachmentRow]
+    error: str
+    conflict: bool
+    preview: Preview
+    max_text: int
+    max_caption: int
+    max_name: int
+    max_upload_mb: int
+
+
+@dataclass(frozen=True)
+class Deletion(PageContent):
+    """Whether the template is to be deleted."""
+
+    template: ClassVar = "template_delete.html"
+    here: ClassVar = "templates"
+
+    saved: TemplateRow
+
+
 @routes.get("/app/templates")
 @only(Role.OPERATOR)
 async def every(request: web.Request) -> web.StreamResponse:
     """All templates."""
     rows = await in_db(request, templates.every)
-    views = [
-        {"id": row.id, "name": row.name, "html": _short(row.text), "files": len(row.attachments), "at": row.updated_at}
-        for row in rows
-    ]
-    done = DONE.get(forms.asked(request).text("done"), "")
-    return show(request, "templates.html", {"templates": views, "done": done})
+    views = [TemplateView(row.id, row.name, _short(row.text), len(row.attachments), row.updated_at) for row in rows]
+    return show(request, Templates(views, DONE.get(forms.asked(request).text("done"), "")))
 
 
-def _short(text: str) -> Any:
+def _short(text: str) -> Markup:
     return formatted(text if len(text) <= SHOWN else text[:SHOWN].rstrip() + "…")
 
 
@@ -53,7 +125,7 @@ def _short(text: str) -> Any:
 @only(Role.OPERATOR)
 async def new(request: web.Request) -> web.StreamResponse:
     """The form of a new template."""
-    return await _form(request, {"name": "", "text": "", "attachments": [], "version": None})
+    return await _form(request, Entered())
 
 
 @routes.get(f"/app/templates/{ID}")
@@ -61,36 +133,30 @@ async def new(request: web.Request) -> web.StreamResponse:
 async def edit(request: web.Request) -> web.StreamResponse:
     """The form of a saved template."""
     row = await in_db(request, templates.find, int(request.match_info["id"]))
-    return await _form(request, _values(row), row)
-
-
-def _values(row: TemplateRow) -> dict[str, Any]:
-    return {"name": row.name, "text": row.text, "attachments": row.attachments, "version": row.version}
+    return await _form(request, Entered(row.name, row.text, row.attachments, row.version), row)
 
 
 async def _form(
-    request: web.Request, values: dict[str, Any], row: TemplateRow | None = None, error: str = "", status: int = 200
+    request: web.Request, entered: Entered, row: TemplateRow | None = None, error: str = "", status: int = 200
 ) -> web.StreamResponse:
-    files = await in_db(request, _known_files, values["attachments"])
-    context = {
-        "template": row,
-        "form": values,
-        "files": files,
-        "error": error,
-        "conflict": status == 409,
-        "preview": await in_db(
-            request, _preview, AskedTemplate(text=values["text"], attachments=len(files), samples={})
-        ),
-        "max_text": message_text.MAX_TEXT,
-        "max_caption": message_text.MAX_CAPTION,
-        "max_name": naming.MAX_NAME,
-        "max_upload_mb": request.app[SETTINGS].max_upload_mb,
-        "done": DONE.get(forms.asked(request).text("done"), ""),
-    }
-    return show(request, "template.html", context, status)
+    files = await in_db(request, _known_files, entered.attachments)
+    asked = AskedTemplate(text=entered.text, attachments=len(files), samples={})
+    content = TemplateForm(
+        saved=row,
+        form=entered,
+        files=files,
+        error=error,
+        conflict=status == 409,
+        preview=await in_db(request, _preview, asked),
+        max_text=message_text.MAX_TEXT,
+        max_caption=message_text.MAX_CAPTION,
+        max_name=naming.MAX_NAME,
+        max_upload_mb=request.app[SETTINGS].max_upload_mb,
+    )
+    return show(request, content, status)
 
 
-def _known_files(ids: list[str]) -> list[AttachmentRow]:
+def _known_files(ids: Sequence[str]) -> list[AttachmentRow]:
     """Those of the form's attachments that still exist."""
     return [row for each in ids for row in _or_none(each)]
 
@@ -105,47 +171,41 @@ def _or_none(attachment_id: str) -> list[AttachmentRow]:
 @routes.post("/app/templates/new")
 @only(Role.OPERATOR)
 async def create(request: web.Request) -> web.StreamResponse:
-    values = await _entered(request)
+    entered = await _entered(request)
     try:
-        await in_db(request, uploads.intact, request.app[SETTINGS], values["attachments"])
-        await timed(request, templates.keep, values["name"], values["text"], attachments=values["attachments"])
+        await in_db(request, uploads.intact, request.app[SETTINGS], entered.attachments)
+        await timed(request, templates.keep, entered.name, entered.text, attachments=entered.attachments)
     except (errors.InvalidInput, errors.NotFound) as error:
-        return await _form(request, values, error=str(error), status=422)
+        return await _form(request, entered, error=str(error), status=422)
     raise web.HTTPSeeOther("/app/templates?done=saved")
 
 
 @routes.post(f"/app/templates/{ID}")
 @only(Role.OPERATOR)
 async def save(request: web.Request) -> web.StreamResponse:
-    values = await _entered(request)
+    entered = await _entered(request)
     row = await in_db(request, templates.find, int(request.match_info["id"]))
     try:
-        await in_db(request, uploads.intact, request.app[SETTINGS], values["attachments"])
-        await timed(
-            request,
-            templates.change,
-            row.id,
-            values["name"],
-            values["text"],
-            attachments=values["attachments"],
-            version=values["version"],
-        )
+        await in_db(request, uploads.intact, request.app[SETTINGS], entered.attachments)
+        changed = (row.id, entered.name, entered.text)
+        attached, version = entered.attachments, entered.version
+        await timed(request, templates.change, *changed, attachments=attached, version=version)
     except errors.EditConflict as error:
         row = await in_db(request, templates.find, row.id)
-        return await _form(request, values | {"version": row.version}, row, str(error), 409)
+        return await _form(request, replace(entered, version=row.version), row, str(error), 409)
     except (errors.InvalidInput, errors.NotFound) as error:
-        return await _form(request, values, row, str(error), 422)
+        return await _form(request, entered, row, str(error), 422)
     raise web.HTTPSeeOther("/app/templates?done=saved")
 
 
-async def _entered(request: web.Request) -> dict[str, Any]:
+async def _entered(request: web.Request) -> Entered:
     """The form as it was filled in; a file sent with it (without our script) is stored first."""
     form = (await forms.read(request)).parsed(forms.KeepTemplate)
     ids = form.attachments
     if form.file is not None:
         found = await timed(request, _take, request.app[SETTINGS], form.file)
         ids = [*ids, found.id]
-    return {"name": form.name, "text": form.text, "attachments": ids, "version": form.version}
+    return Entered(form.name, form.text, ids, form.version)
 
 
 def _take(settings: Settings, file: FileField, now: int) -> AttachmentRow:
@@ -167,7 +227,7 @@ def _take(settings: Settings, file: FileField, now: int) -> AttachmentRow:
 async def ask_delete(request: web.Request) -> web.StreamResponse:
     """Ask before the template is deleted."""
     row = await in_db(request, templates.find, int(request.match_info["id"]))
-    return show(request, "template_delete.html", {"template": row})
+    return show(request, Deletion(row))
 
 
 @routes.post(f"/app/templates/{ID}/delete")
@@ -185,13 +245,13 @@ async def preview(request: web.Request) -> web.StreamResponse:
     """The text as somebody would get it, its length, the fields it uses, and what is wrong with it."""
     require(request, Role.OPERATOR)
     asked = await forms.body(request, AskedTemplate)
-    return web.json_response(await in_db(request, _preview, asked))
+    return web.json_response(vars(await in_db(request, _preview, asked)))
 
 
-def _preview(draft: AskedTemplate) -> dict[str, Any]:
+def _preview(draft: AskedTemplate) -> Preview:
     """A field without a sample shows its name in brackets."""
     limit = message_text.MAX_CAPTION if draft.attachments else message_text.MAX_TEXT
-    shown, fields, error = draft.text, [], ""
+    shown, fields, error = draft.text, list[str](), ""
     if draft.text.strip():
         try:
             template = message_text.compile(draft.text)
@@ -201,4 +261,4 @@ def _preview(draft: AskedTemplate) -> dict[str, Any]:
         except errors.TemplateError as problem:
             error = str(problem)
     length = len(shown.encode("utf-16-le", "surrogatepass")) // 2
-    return {"html": formatted(shown), "length": length, "limit": limit, "fields": fields, "error": error}
+    return Preview(formatted(shown), length, limit, fields, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import ClassVar
 
 from aiohttp import web
 
@@ -16,6 +16,7 @@ from daemon.auth.users import UserRow
 from daemon.db import clock
 from daemon.i18n.languages import N_
 from daemon.pages import forms
+from daemon.pages.content import PageContent
 from daemon.pages.shell import ROLES, members, only, show
 from daemon.server import access
 from daemon.server.visitors import Visitor, caller, in_db, require, timed, visitor
@@ -48,19 +49,6 @@ async def people(request: web.Request) -> web.StreamResponse:
     return await _people(request)
 
 
-async def _people(request: web.Request, form: dict[str, str] | None = None, error: str = "") -> web.StreamResponse:
-    rows, open_now = await in_db(request, users.every), await timed(request, sessions.everybody)
-    context = {
-        "users": [_view(row, open_now.get(row.id, [])) for row in rows],
-        "by_key": _sessions(open_now.get(None, []), visitor.get()),
-        "roles": _roles(),
-        "form": form or {"name": "", "role": "operator"},
-        "error": error,
-        **_done(request),
-    }
-    return show(request, "users.html", context, 422 if error else 200)
-
-
 @dataclass(frozen=True)
 class UserView:
     """A user as the pages show them. sessions: how many are open; seen_at: when one of them was last used. UTC ms."""
@@ -85,6 +73,86 @@ class SessionView:
     mine: bool
 
 
+@dataclass(frozen=True)
+class RoleView:
+    """A role that can be given. word: as it is stored; label, meaning: as they are shown."""
+
+    word: str
+    label: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class NewUser:
+    """What was entered of a new user."""
+
+    name: str = ""
+    role: str = "operator"
+
+
+@dataclass(frozen=True)
+class Users(PageContent):
+    """by_key: sessions that were opened with the API key; shortest: length of a password."""
+
+    template: ClassVar = "users.html"
+    here: ClassVar = "users"
+
+    users: list[UserView]
+    by_key: list[SessionView]
+    roles: list[RoleView]
+    form: NewUser
+    error: str
+    done: str
+    shortest: int
+
+
+@dataclass(frozen=True)
+class OneUser(PageContent):
+    """own: whether the reader is that user; conflict: whether somebody else has changed them since."""
+
+    template: ClassVar = "user.html"
+    here: ClassVar = "users"
+
+    user: UserView
+    sessions: list[SessionView]
+    roles: list[RoleView]
+    own: bool
+    error: str
+    conflict: bool
+    done: str
+    shortest: int
+
+
+@dataclass(frozen=True)
+class Me(PageContent):
+    """The reader's own page. label, meaning: of their role; place: the field that the error is about."""
+
+    template: ClassVar = "me.html"
+    here: ClassVar = "me"
+
+    label: str
+    meaning: str
+    sessions: list[SessionView]
+    error: str
+    place: str
+    done: str
+    shortest: int
+
+
+async def _people(request: web.Request, form: NewUser | None = None, error: str = "") -> web.StreamResponse:
+    rows, open_now = await in_db(request, users.every), await timed(request, sessions.everybody)
+    content = Users(
+        users=[_view(row, open_now.get(row.id, [])) for row in rows],
+        by_key=_sessions(open_now.get(None, []), visitor.get()),
+        roles=_roles(),
+        form=form or NewUser(),
+        error=error,
+        done=_done(request),
+        shortest=passwords.SHORTEST,
+    )
+    return show(request, content, 422 if error else 200)
+
+
 def _view(row: UserRow, open_now: list[SessionRow]) -> UserView:
     return UserView(
         id=row.id,
@@ -104,12 +172,12 @@ def _sessions(rows: list[SessionRow], who: Visitor | None) -> list[SessionView]:
     return [SessionView(row.created_at, row.seen_at, row.id == mine) for row in rows]
 
 
-def _roles() -> list[tuple[str, str, str]]:
-    return [(users.word(role), ROLES[role], MEANINGS[role]) for role in Role]
+def _roles() -> list[RoleView]:
+    return [RoleView(users.word(role), ROLES[role], MEANINGS[role]) for role in Role]
 
 
-def _done(request: web.Request) -> dict[str, Any]:
-    return {"done": DONE.get(forms.asked(request).text("done"), ""), "shortest": passwords.SHORTEST}
+def _done(request: web.Request) -> str:
+    return DONE.get(forms.asked(request).text("done"), "")
 
 
 @routes.post("/app/users")
@@ -119,7 +187,7 @@ async def add(request: web.Request) -> web.StreamResponse:
     try:
         await timed(request, users.create, form.name, users.role_of(form.role), form.password, caller(request))
     except errors.InvalidInput as error:
-        return await _people(request, {"name": form.name, "role": form.role}, str(error))
+        return await _people(request, NewUser(form.name, form.role), str(error))
     raise web.HTTPSeeOther("/app/users?done=added")
 
 
@@ -133,16 +201,17 @@ async def one(request: web.Request) -> web.StreamResponse:
 async def _one(request: web.Request, error: str = "", status: int = 422) -> web.StreamResponse:
     row = await in_db(request, users.find, int(request.match_info["id"]))
     open_now, who = await timed(request, sessions.sessions, row.id), visitor.get()
-    context = {
-        "user": _view(row, open_now),
-        "sessions": _sessions(open_now, who),
-        "roles": _roles(),
-        "own": who is not None and who.user_id == row.id,
-        "error": error,
-        "conflict": status == 409,
-        **_done(request),
-    }
-    return show(request, "user.html", context, status if error else 200)
+    content = OneUser(
+        user=_view(row, open_now),
+        sessions=_sessions(open_now, who),
+        roles=_roles(),
+        own=who is not None and who.user_id == row.id,
+        error=error,
+        conflict=status == 409,
+        done=_done(request),
+        shortest=passwords.SHORTEST,
+    )
+    return show(request, content, status if error else 200)
 
 
 @routes.post(f"/app/users/{ID}/role")
@@ -221,15 +290,16 @@ async def me(request: web.Request) -> web.StreamResponse:
 async def _me(request: web.Request, error: str = "", place: str = "") -> web.StreamResponse:
     who = require(request, Role.VIEWER)
     rows = await timed(request, sessions.sessions, who.user_id)
-    context = {
-        "label": ROLES[who.role],
-        "meaning": MEANINGS[who.role],
-        "sessions": _sessions(rows, who),
-        "error": error,
-        "place": place,
-        **_done(request),
-    }
-    return show(request, "me.html", context, 422 if error else 200)
+    content = Me(
+        label=ROLES[who.role],
+        meaning=MEANINGS[who.role],
+        sessions=_sessions(rows, who),
+        error=error,
+        place=place,
+        done=_done(request),
+        shortest=passwords.SHORTEST,
+    )
+    return show(request, content, 422 if error else 200)
 
 
 @routes.post("/app/me/password")

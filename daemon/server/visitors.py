@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -38,24 +39,32 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 async def in_db(request: web.Request, work: Callable[..., T], *arguments: Any) -> T:
     """Run a piece of database work on the thread pool, so that the event loop never waits for the database."""
-    context = contextvars.copy_context()
-    loop = asyncio.get_running_loop()
-
-    def call() -> T:
-        with available():
-            return context.run(work, *arguments)
-
-    return await loop.run_in_executor(request.app[THREADS], call)
+    return await _on_thread(request.app, partial(work, *arguments))
 
 
 async def timed(request: web.Request, work: Callable[..., T], *arguments: Any, **options: Any) -> T:
     """Like `in_db`, with `now=` the time at which the work begins: it may be the database that has to be asked for
     it."""
+    return await beside(request.app, work, *arguments, **options)
+
+
+async def beside(app: web.Application, work: Callable[..., T], *arguments: Any, **options: Any) -> T:
+    """Like `timed`, for a task that runs beside the requests."""
 
     def at_once() -> T:
         return work(*arguments, now=clock.now_ms(), **options)
 
-    return await in_db(request, at_once)
+    return await _on_thread(app, at_once)
+
+
+async def _on_thread(app: web.Application, work: Callable[[], T]) -> T:
+    context = contextvars.copy_context()
+
+    def call() -> T:
+        with available():
+            return context.run(work)
+
+    return await asyncio.get_running_loop().run_in_executor(app[THREADS], call)
 
 
 @dataclass(frozen=True)
