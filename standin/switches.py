@@ -53,6 +53,8 @@ DEFAULTS: dict[str, Any] = {
     "notice": True,
     "notices": [],  # words of further ones, in rows below the messages, under ids that the next page does not know
     "names": {},  # number: saved name
+    "called": {},  # number: the notation of it under which WhatsApp knows that person
+    "title_ms": 0,  # how long after its text box a chat shows its name
     "archived": [],  # numbers whose chats are in no list, even when somebody writes in them
     "group_names": [],
     # sending
@@ -72,6 +74,7 @@ DEFAULTS: dict[str, Any] = {
     "unknown_dialog": None,
     "whats_new": None,  # None, close (it has an X), or only (nothing but Continue)
     "checkpoint": None,  # a security check over the chats: prompt, step, words (no ids), captcha
+    "checkpoint_hides": None,  # None: it stands over the chats; hidden: they are there unseen; replaced: they are gone
     "sticky": False,  # what fills the screen stays until the page is loaded anew
     "update_modal": False,
     "conflict": False,
@@ -86,7 +89,7 @@ DEFAULTS: dict[str, Any] = {
     "hang": False,
 }
 
-CHOICES: dict[str, set[str]] = {
+CHOICES: dict[str, set[str | None]] = {
     "generation": {"B", "C"},
     "build": {"now", "older"},
     "locale": {"en", "pt"},
@@ -98,6 +101,7 @@ CHOICES: dict[str, set[str]] = {
     "attach_menu": {"menuitem", "plain"},
     "invalid_text": {"new", "old"},
     "clock_survives": {"lost", "resent"},
+    "checkpoint_hides": {None, "hidden", "replaced"},
 }
 
 
@@ -105,7 +109,7 @@ def check(changes: dict[str, Any]) -> None:
     """Raise ValueError naming every unknown switch and every value outside its choices."""
     problems = [f"no such switch: {name}" for name in changes if name not in DEFAULTS]
     problems += [
-        f"{name}={changes[name]!r} is not one of {sorted(allowed)}"
+        f"{name}={changes[name]!r} is not one of {sorted(map(str, allowed))}"
         for name, allowed in CHOICES.items()
         if name in changes and changes[name] not in allowed
     ]

@@ -86,11 +86,12 @@ class World:
             "SELECT * FROM messages WHERE number = ? ORDER BY seq DESC LIMIT 1", (number,)
         ).fetchone()
         heard = self._db.execute("SELECT 1 FROM messages WHERE number = ? AND NOT own LIMIT 1", (number,)).fetchone()
+        called = {phone.plain(key): phone.plain(other) for key, other in self.switches["called"].items()}
         name = saved.get(number) or (row["name"] if row else None) or (number.removeprefix("group:") if group else None)
         return {
             "number": number,
             "jid": phone.jid(number),
-            "formatted": number if group else phone.formatted(number),
+            "formatted": number if group else phone.formatted(called.get(number, number)),
             "name": name,
             "group": group,
             "archived": number in {phone.plain(each) for each in self.switches["archived"]},

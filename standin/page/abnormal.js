@@ -37,6 +37,11 @@ export function fullScreen() {
   if (s.temp_ban !== null) {
     return screen("TEMP_BAN", "Your account is temporarily banned", `You'll be able to use WhatsApp again in ${timer(s.temp_ban)}`, [logout(), button("Learn more")]);
   }
+  if (s.checkpoint !== null && s.checkpoint_hides === "replaced") {
+    const node = h("div", { class: "fullscreen" }, passkeyScreen(s.checkpoint === "words" ? "prompt" : s.checkpoint, s.checkpoint !== "words"));
+    node.addEventListener("click", pressed);
+    return { name: "CHECKPOINT", node };
+  }
   if (s.deprecated) return screen("DEPRECATED_VERSION", "Update WhatsApp on your phone", "To log in, update WhatsApp on your phone to the latest version.", [logout(), button("Log in")]);
   if (s.tos_block) return screen("TOS_BLOCK", "Terms of service", "Open WhatsApp on your phone to review and accept the updated terms.", [logout()]);
   if (s.proxy_block) return screen("PROXYBLOCK", "Can't load WhatsApp", "Check your network, it may be blocking WhatsApp.", [button("Retry")]);
@@ -101,7 +106,11 @@ export function surprises(main) {
     what.addEventListener("click", pressed);
     const node = h("div", { class: "backdrop" }, h("div", { role: "dialog", "aria-modal": "true", class: "dialog" }, what));
     document.getElementById("app").append(node);
-    return () => node.remove();
+    if (s.checkpoint_hides === "hidden") document.querySelector(".app-wrapper-web").style.visibility = "hidden";
+    return () => {
+      node.remove();
+      document.querySelector(".app-wrapper-web")?.style.removeProperty("visibility");
+    };
   });
   keep("update", main && s.update_modal === true, () => dialog("WhatsApp will refresh in 1 min", [
     { label: "Refresh now", main: true, onclick: async () => { await setSwitch("update_modal", false); location.reload(); } },

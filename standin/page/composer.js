@@ -50,7 +50,7 @@ export function composer(chat, title, onfiles) {
       }, icon("mic-outlined")));
     } else if (has("send")) {
       slot.replaceChildren(h(older() ? "div" : "button", {
-        role: older() ? "button" : null, "aria-label": said(w("send")), "data-tab": "11", "data-testid": testid("compose-btn-send"), onclick: () => submit("click"),
+        role: older() ? "button" : null, "aria-label": said(w("send")), "data-tab": "11", "data-testid": state.switches.labels ? testid("compose-btn-send") : null, onclick: () => submit("click"),
       },
         icon("wds-ic-send-filled", { nameC: "ic-send-filled" })));
     } else slot.replaceChildren();

@@ -51,8 +51,17 @@ export class Conversation {
     return h("header", { "data-testid": testid("conversation-header") },
       h("div", { role: "button", class: "avatar", title: w("profile") }),
       h("div", { role: "button", tabindex: "0", class: "info", "data-testid": testid("conversation-info-header") },
-        h("div", {}, has("title") ? this.title : null),
+        h("div", {}, this.shownTitle()),
         h("div", {}, h("span", { title: below, class: "below" }, below))));
+  }
+
+  // The name may come later than the rest.
+  shownTitle() {
+    if (!has("title")) return null;
+    if (!state.switches.title_ms) return this.title;
+    const place = h("div", {});
+    void sleep(state.switches.title_ms).then(() => place.append(this.title));
+    return place;
   }
 
   retitle() {

@@ -78,14 +78,24 @@ def test_the_news_are_closed(driving: Driving, standin: StandIn, build: str) -> 
     assert standin.switches()["whats_new"] is None
 
 
-@pytest.mark.parametrize("kind", ["prompt", "step", "words", "captcha"])
-def test_a_security_check_in_a_session(driving: Driving, kind: str) -> None:
-    """It holds the account, and nothing in it is clicked; when a person has passed it, all goes on."""
-    driving.set(checkpoint=kind)
+@pytest.mark.parametrize(
+    ("kind", "hides"),
+    [
+        *((kind, None) for kind in ("prompt", "step", "words", "captcha")),
+        ("step", "hidden"),
+        ("captcha", "hidden"),
+        ("prompt", "replaced"),
+        ("words", "replaced"),
+    ],
+)
+def test_a_security_check_in_a_session(driving: Driving, kind: str, hides: str | None) -> None:
+    """It holds the account, also where it hides the chats, and nothing in it is clicked; when a person has passed it,
+    all goes on."""
+    driving.set(checkpoint=kind, checkpoint_hides=hides)
     held = driving.until(AccountState.HELD)
     with pytest.raises(errors.AccountUnready):
         driving.prepare(Outgoing(a_number(), "not now"))
-    driving.set(checkpoint=None)
+    driving.set(checkpoint=None, checkpoint_hides=None)
     driving.until(AccountState.READY)
 
     assert Hold.CHECKPOINT is held.hold

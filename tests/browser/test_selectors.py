@@ -195,8 +195,9 @@ def test_every_choice_finds_something(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("generation", ["B", "C"])
 def test_a_page_without_labels(generation: str, tmp_path: Path) -> None:
-    """Send, attach and ticks by their icons alone: by name in B, by the title of their drawing in C."""
-    driving = Driving(tmp_path / "driving", generation=generation, labels=False)
+    """Send, attach and ticks by their icons alone: by name in B, by the title of their drawing in C. Enter sends
+    nothing, so the button is found."""
+    driving = Driving(tmp_path / "driving", generation=generation, labels=False, enter_is_send=False)
     try:
         driving.start()
         number = a_number()

@@ -12,7 +12,7 @@ from daemon.formats import filenames
 from daemon.states import AccountState, Finding, Kind
 from daemon.transports.protocol import Attachment, Outgoing
 from standin.client import StandIn
-from tests.support.driving import Driving, a_number
+from tests.support.driving import ONCE, Driving, a_number
 
 STATES = "Your account is restricted. You can't start new chats right now. You've reached the monthly limit."
 
@@ -62,6 +62,26 @@ def test_a_dialog_that_names_somebody_else_is_put_away(driving: Driving, standin
         driving.prepare(Outgoing(missing, "nobody"))
 
     assert ["somebody"] == [each["text"] for each in driving.got(number)]
+
+
+@ONCE
+def test_a_number_not_on_whatsapp_by_another_notation_of_it(driving: Driving) -> None:
+    """WhatsApp names the person as they once were written: it is still the answer about them, not about another."""
+    driving.set(not_on_whatsapp=["+5511987654321"], called={"+5511987654321": "+551187654321"})
+
+    with pytest.raises(errors.Undeliverable, match="not on WhatsApp"):
+        driving.prepare(Outgoing("+5511987654321", "nobody"))
+
+
+@ONCE
+def test_a_name_that_comes_late(driving: Driving) -> None:
+    """A chat whose text box is there before its name has not changed: it is waited for."""
+    number = a_number()
+    driving.set(names={number: "Anna"}, title_ms=700)
+
+    driving.send(number, "for her")
+
+    assert ["for her"] == [each["text"] for each in driving.got(number)]
 
 
 # -- names of files --------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.contacts.person import Person, meant
+from daemon.formats import notations
 from daemon.states import E164
 
 FORMER = {  # as it was given → as it is written today
@@ -205,3 +206,20 @@ def test_a_search_for_anything_else_is_for_its_digits(searched: str) -> None:
     """They are looked for as they are."""
     assert not {f"+{searched}", searched} & set(meant(searched))
     assert [] == [key for key in meant(searched) if len(searched) < 6]
+
+
+@pytest.mark.parametrize(
+    ("number", "other", "one"),
+    [
+        ("5511987654321", "551187654321", True),
+        ("5215550000101", "525550000101", True),
+        ("541166773399", "5491166773399", True),
+        ("4915112345678", "4915112345678", True),
+        ("551132654321", "5511932654321", False),  # a landline
+        ("4915112345678", "4915112345679", False),
+        (None, "4915112345678", False),
+    ],
+)
+def test_two_numbers_of_a_page(number: str | None, other: str, one: bool) -> None:
+    """As WhatsApp shows them, as digits."""
+    assert one is notations.one_person(number, other)

@@ -44,9 +44,21 @@ from tests.support.screens import dialog, seen
         (START, seen("passkey", qr_screen=True), AccountState.NEEDS_LINK, None, None),
         (START, seen("passkey", qr="q"), AccountState.NEEDS_LINK, None, Heal.RENEW_QR),  # of it there is only talk
         (ACCOUNT, seen(passkey="step shortcake_passkey_screen"), AccountState.HELD, Hold.CHECKPOINT, None),
+        # Who links a device sees the same parts as who is asked in a session that hides its chats.
+        (START, seen(passkey="prompt", chats_hidden=True), AccountState.HELD, Hold.CHECKPOINT, None),
+        (START, seen(passkey="step", chats_hidden=True, linked=False), AccountState.HELD, Hold.CHECKPOINT, None),
+        (START, seen(passkey="step", linked=True), AccountState.HELD, Hold.CHECKPOINT, None),
+        (START, seen("passkey", linked=True), AccountState.HELD, Hold.CHECKPOINT, None),
+        (START, seen("checkpoint", linked=True), AccountState.HELD, Hold.CHECKPOINT, None),
+        (START, seen(dialogs=[dialog("?", guarded=True)]), AccountState.HELD, Hold.CHECKPOINT, None),
+        (START, seen(passkey="prompt", linked=False), AccountState.NEEDS_LINK, None, None),
+        (START, seen(passkey="prompt", qr_screen=True, linked=True), AccountState.NEEDS_LINK, None, None),
+        (START, seen("passkey", linked=True, link_entry=True), AccountState.NEEDS_LINK, None, None),
+        (START, seen("checkpoint", linked=False), AccountState.LOADING, None, None),
         (ACCOUNT, seen("passkey", dialogs=[dialog("?")]), AccountState.HELD, Hold.CHECKPOINT, None),
         (ACCOUNT, seen("checkpoint", dialogs=[dialog("?")]), AccountState.HELD, Hold.CHECKPOINT, None),
         (ACCOUNT, seen("restricted", dialogs=[dialog("?", guarded=True)]), AccountState.HELD, Hold.CHECKPOINT, None),
+        (ACCOUNT, seen(lang="unknown"), AccountState.HELD, Hold.LANGUAGE, None),
         (ACCOUNT, seen(lang="pt-BR"), AccountState.HELD, Hold.LANGUAGE, None),
         (ACCOUNT, seen("restricted", lang="ar"), AccountState.HELD, Hold.LANGUAGE, None),
         (ACCOUNT, seen(lang="de", dialogs=[dialog("?")]), AccountState.HELD, Hold.LANGUAGE, None),
@@ -72,6 +84,7 @@ def test_what_counts(rules: list[Rule], what: Seen, state: AccountState, hold: H
         (ACCOUNT, seen("passkey", "checkpoint")),  # words somewhere, and no dialog
         (ACCOUNT, seen(lang="en-US")),
         (ACCOUNT, seen(lang="EN")),
+        (ACCOUNT, seen(lang="en_GB")),
         (ACCOUNT, seen(lang="")),  # it does not say
         (ACCOUNT, seen(dialogs=[dialog("Starting chat", waiting=True)])),
     ],

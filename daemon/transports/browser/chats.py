@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
+from daemon.formats import notations
 from daemon.states import E164, Hold
 from daemon.transports.browser.bridge import Abandoned, Interrupted, Operation, Surface
 from daemon.transports.browser.chat import Chat
@@ -129,8 +130,8 @@ class Chats:
             answer = self._after_dialogs(answer, digits, None, operation)
         finally:
             with contextlib.suppress(Interrupted):
-                if self._surface.ask("missing", names=["panel_back"]) == []:
-                    self._surface.ask("click", name="panel_back")
+                if not self._surface.ask("leavePanel")["left"]:
+                    self._surface.key("Delete", "Delete", 46)
         return self._arrived(answer) if answer["outcome"] == "proved" else None
 
     def _by_address(self, digits: str, operation: Operation) -> dict[str, Any] | None:
@@ -184,7 +185,8 @@ class Chats:
                 answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
                 if answer["outcome"] == "busy":
                     # Otherwise its answer would arrive while the next person's chat is being opened.
-                    self._surface.ask("clickInDialog", text=self._surface.text["starting_chat"], labels=["^cancel$"])
+                    texts = self._surface.text
+                    self._surface.ask("clickInDialog", text=texts["starting_chat"], labels=[texts["put_away"]])
                     raise errors.NotSubmitted("WhatsApp does not open the chat: its server does not answer.")
                 continue
             if answer["outcome"] != "dialog":
@@ -193,8 +195,9 @@ class Chats:
             if dialog["invalid"]:
                 self._surface.ask("acceptDialog", text=self._surface.text["invalid_number"])
                 # It may be a late answer about somebody else's number. If it names no number, as in older builds, it
-                # is taken to be about this one only if asking again gives the same answer.
-                if dialog["number"] == digits or (dialog["number"] is None and nameless):
+                # is taken to be about this one only if asking again gives the same answer. WhatsApp may call them by
+                # another notation of their number than the one we asked for.
+                if notations.one_person(dialog["number"], digits) or (dialog["number"] is None and nameless):
                     raise errors.Undeliverable("The number is not on WhatsApp.")
                 nameless = nameless or dialog["number"] is None
                 log.info("chat.answer_of_another")

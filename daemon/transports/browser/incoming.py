@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
+from daemon.formats import notations
 from daemon.states import E164, AccountState
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface
 from daemon.transports.browser.chat import Chat
@@ -54,10 +55,11 @@ class Incoming:
         """
         found = self._surface.ask("heard")
         proved = self._chats.proved
-        opened = {self._reading[1]} if self._reading and self._reading[0] == found["title"] else set()
+        opened = [self._reading[1]] if self._reading and self._reading[0] == found["title"] else []
         if proved is not None and proved.left == self._screens.left:
-            opened.add(proved.digits)
-        number = found["number"] if found["number"] in opened else None
+            opened.append(proved.digits)
+        theirs = any(digits and notations.one_person(found["number"], digits) for digits in opened)
+        number = found["number"] if theirs else None
         if any(not row["own"] for row in found["rows"]):
             self.notes.append(_heard(number, found["rows"]))
 

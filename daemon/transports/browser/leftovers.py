@@ -19,7 +19,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from daemon import errors
 from daemon.transports.browser.bridge import Interrupted, Surface
 from daemon.transports.browser.chat import Chat
-from daemon.transports.browser.composing import Box
+from daemon.transports.browser.composing import Box, typable
 
 if TYPE_CHECKING:
     from daemon.transports.browser.chat import Chat
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 KEPT = 500  #: for how many chats we remember our unsent text
+_INVISIBLE = re.compile("[\u061c\u200b\u200c\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufe0e\ufe0f\ufeff]")
 _MARKER = re.compile(r"ws[0-9a-f]{10}")
 
 
@@ -75,7 +76,8 @@ class Leftovers:
         if text is None:
             return False
         # From before a restart: the whole text, or as many whole lines as were written before the process ended.
-        lines = text.splitlines()
+        text = typable(text)
+        lines = text.split("\n")
         return any(found == _plain("\n".join(lines[:count])) for count in range(2, len(lines))) or found == _plain(text)
 
     def clear(self, left: int) -> None:
@@ -115,4 +117,5 @@ class Leftovers:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split())
+    """As the page reads a composer back (js/text.js): without signs that nobody sees, one kind of apostrophe."""
+    return " ".join(re.sub("[\u2018\u2019\u02bc]", "'", _INVISIBLE.sub("", typable(text))).split())

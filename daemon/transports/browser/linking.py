@@ -56,7 +56,8 @@ class Linking:
     def by_qr(self) -> None:
         """Go back to the QR code."""
         with _calm():
-            if self._surface.observe()["main"]:
+            look = self._surface.observe()
+            if look["main"] or look["chats_hidden"]:
                 raise errors.AccountUnready("The account is linked already: log it out first.")
             self._surface.open()
 
@@ -83,7 +84,7 @@ class Linking:
                 look = self._surface.observe()
             except Interrupted:  # it is being loaded
                 continue
-            if look["main"]:
+            if look["main"] or look["chats_hidden"]:
                 raise errors.AccountUnready("The account is linked already: log it out first.")
             self._refuse("passkey" if look["passkey"] else "too_many" if "too_many" in look["said"] else "")
             if (look["link_code"] or look["link_entry"] or look["link_expired"]) and not reloaded:

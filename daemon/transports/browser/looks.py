@@ -29,6 +29,7 @@ class Look(TypedDict):
     percent: float | None  # how far it says that it has come
     lang: str  # of the page, as a tag like "en"; "" where it does not say
     main: bool  # the chats are there
+    chats_hidden: bool  # they are in the page, and not to be seen
     qr: str | None
     qr_reload: bool
     qr_screen: bool

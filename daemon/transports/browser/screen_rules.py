@@ -5,6 +5,7 @@ Nothing here touches the page: what may heal it is named in the verdict, and don
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -23,7 +24,8 @@ class Seen:
     """All that the rules judge by: a look, and what was known before it.
 
     until: when what the page speaks of ends, UTC epoch ms. unknown_s: how long it has shown nothing we know. bar: why
-    a chat could not be written in. changed: the parts that were looked for and not found.
+    a chat could not be written in. changed: the parts that were looked for and not found. linked: whether the page has
+    shown last that this device is linked, None where it has not shown it yet.
     """
 
     look: Look
@@ -31,6 +33,7 @@ class Seen:
     unknown_s: float = 0.0
     bar: Hold | None = None
     changed: Sequence[str] = ()
+    linked: bool | None = None
 
     def says(self, *names: str) -> bool:
         """Whether the page says any of these."""
@@ -161,8 +164,33 @@ def _needs_link(seen: Seen) -> Verdict:
     return Verdict(Health(AccountState.NEEDS_LINK, detail=detail, qr=qr), Heal.RENEW_QR, linking=linking)
 
 
+def may_link(look: Look) -> bool:
+    """Whether the page shows a step of linking by a code, of either kind."""
+    by_qr = look["qr"] or look["qr_screen"] or look["qr_reload"]
+    return bool(by_qr or look["link_code"] or look["link_entry"] or look["link_expired"])
+
+
 def _asks_passkey(seen: Seen) -> bool:
     return bool(seen.look["passkey"]) or (seen.says("passkey") and not seen.look["qr"])
+
+
+def _asks_in_session(seen: Seen) -> bool:
+    """A check of who uses this device, which hides the chats. The same parts are shown to who links one."""
+    guarded = any(dialog["guarded"] for dialog in seen.look["dialogs"])
+    if not (guarded or seen.look["passkey"] or seen.says("passkey", "checkpoint")):
+        return False
+    if seen.look["chats_hidden"]:
+        return True
+    if may_link(seen.look):
+        return False
+    return guarded if seen.linked is None else seen.linked
+
+
+def _checkpoint(seen: Seen) -> Verdict:
+    """While it waits for a person's first click a reload does no harm; later it would end what they do."""
+    step = seen.look["passkey"]
+    linking = None if step is None or step.startswith(PROMPT) else f"passkey {step}"
+    return Verdict(Health(AccountState.HELD, Hold.CHECKPOINT, detail=CHECKPOINT), linking=linking)
 
 
 def _passkey(seen: Seen) -> Verdict:
@@ -190,6 +218,7 @@ def _unknown(seen: Seen) -> Verdict:
 
 
 START: list[Rule] = [
+    (_asks_in_session, _checkpoint),
     (lambda seen: seen.says("too_many"), _too_many),
     (_asks_passkey, _passkey),
     (lambda seen: bool(seen.look["link_code"] or seen.look["link_entry"] or seen.look["link_expired"]), _linking),
@@ -244,13 +273,6 @@ def _barred(seen: Seen) -> Verdict:
     return replace(_no_new_chats(seen.bar or Hold.RESTRICTED), heal=Heal.PROBE)
 
 
-def _checkpoint(seen: Seen) -> Verdict:
-    """While it waits for a person's first click a reload does no harm; later it would end what they do."""
-    step = seen.look["passkey"]
-    linking = None if step is None or step.startswith(PROMPT) else f"passkey {step}"
-    return Verdict(Health(AccountState.HELD, Hold.CHECKPOINT, detail=CHECKPOINT), linking=linking)
-
-
 def _foreign(seen: Seen) -> Verdict:
     detail = (
         f"WhatsApp Web comes in another language ({seen.look['lang'][:12]}), and sending relies on its English words: "
@@ -261,7 +283,7 @@ def _foreign(seen: Seen) -> Verdict:
 
 def is_foreign(look: Look) -> bool:
     """Whether the page says that it is not in English."""
-    return bool(look["lang"]) and look["lang"].lower().split("-")[0] != "en"
+    return bool(look["lang"]) and re.split("[-_]", look["lang"].lower())[0] != "en"
 
 
 def _ready(seen: Seen) -> Verdict:

@@ -93,6 +93,7 @@ class Screens:
         self._surface = surface
         self.since = Since()
         self.left = 0  #: how often the chats have gone from the screen: what was open or composed is void then
+        self._linked: bool | None = None  # what the page has shown last, see Seen
         self._bar: Bar | None = None
         self._checked = False
         self._changed: list[str] = []  # what the self-check misses
@@ -166,7 +167,10 @@ class Screens:
 
     def _judge(self, look: Look, *, idle: bool) -> Health:
         """What the look means for the account; what may heal it is done."""
-        seen = Seen(look, until=self._ends.until(look, seconds_of(look["duration"] or ""), _now_ms()))
+        if look["main"] or screen_rules.may_link(look):
+            self._linked = look["main"]
+        until = self._ends.until(look, seconds_of(look["duration"] or ""), _now_ms())
+        seen = Seen(look, until=until, linked=self._linked)
         verdict = first(screen_rules.ANYWHERE, seen)
         if verdict is None or verdict.heal is Heal.RECONNECT:
             self.since.conflict = None

@@ -91,7 +91,7 @@ async function awaitPreview({ wait_ms, before_text }) {
 }
 
 function previewSend() {
-  return one("send_preview", { ok: (el) => !el.closest("#main footer") && !el.closest("#side") && !el.closest("[role=dialog][aria-modal=true] [role=menu]") });
+  return one("send_preview", { ok: (el) => !el.closest(MESSAGES) && !el.closest("#main footer") && !el.closest("#side") && !el.closest("[role=dialog][aria-modal=true] [role=menu]") });
 }
 
 const previewOpen = () => !!previewSend() && !!(captionBox() || one("preview_close", { ok: (el) => !el.closest("#side") }));

@@ -88,9 +88,9 @@ async function arrive({ digits, marker, wait_ms, before }) {
   return { ...found, ...(await ready({ digits })) };
 }
 
-// The chat is open: wait for its composer (or what stands in its place) and for its rows.
+// The chat is open: wait for its name, for its composer (or what stands in its place) and for its rows.
 async function ready({ digits }) {
-  await until(() => composer() || bar(), 5000);
+  await until(() => title() && (composer() || bar()), 5000);
   const rows = await settled({ max_ms: 8000, quiet_ms: 60, empty_ms: 40 });
   return { ...chatNow(digits), rows, lost: lost() };
 }

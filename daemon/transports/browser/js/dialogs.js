@@ -1,7 +1,8 @@
 // The dialogs over the page: what they say, and answering them.
 
 function dialogs() {
-  const found = all("dialog", { ok: (el) => !el.querySelector("[contenteditable=true]") });
+  all("dialog"); // notes which choice finds one; two that are open at once may be built differently
+  const found = [...new Set(S.find.dialog.flatMap((choice) => matches(choice, document)))].filter((el) => visible(el) && !el.closest(MESSAGES) && !el.querySelector("[contenteditable=true]"));
   return found
     .filter((el) => !found.some((other) => other !== el && other.contains(el)))
     .map((el) => {
@@ -40,11 +41,13 @@ function clickInDialog({ text, labels }) {
   return false;
 }
 
-// Answer a dialog with its OK (else its last) button and wait until it is gone.
+// Answer a dialog with its OK (else the button that puts it away, else its last) and wait until it is gone.
 async function acceptDialog({ text }) {
   const dialog = dialogs().find((one) => rx(text).test(one.text));
   if (!dialog) return false;
-  const button = one("dialog_ok", { root: dialog.el }) ?? all("dialog_buttons", { root: dialog.el }).at(-1);
+  const buttons = all("dialog_buttons", { root: dialog.el });
+  const away = buttons.find((el) => says("put_away", clean(el.textContent || el.ariaLabel || "").trim()));
+  const button = one("dialog_ok", { root: dialog.el }) ?? away ?? buttons.at(-1);
   button?.click();
   return !!(await until(() => !dialogs().some((one) => rx(text).test(one.text)), 3000));
 }

@@ -20,6 +20,7 @@ function matches(choice, root) {
   let found = [...root.querySelectorAll(choice.css)];
   if (choice.text) found = found.filter((el) => rx(choice.text).test(clean(el.textContent).trim()));
   if (choice.title) found = found.filter((el) => [...el.querySelectorAll("svg title")].some((t) => rx(choice.title).test(t.textContent.trim())));
+  if (choice.label) found = found.filter((el) => rx(choice.label).test(clean(el.ariaLabel ?? "").trim()));
   if (choice.closest) found = found.map((el) => el.closest(choice.closest) ?? el);
   return [...new Set(found)];
 }
@@ -50,13 +51,16 @@ function faulty() {
     }
   };
   const css = (selector) => works((text) => document.createDocumentFragment().querySelector(text), selector);
-  const choice = (one) => (typeof one === "string" ? css(one) : css(one.css) && (!one.closest || css(one.closest)) && [one.text, one.title].every((text) => !text || works(rx, text)));
+  const choice = (one) => (typeof one === "string" ? css(one) : css(one.css) && (!one.closest || css(one.closest)) && [one.text, one.title, one.label].every((text) => !text || works(rx, text)));
   const bad = (section, test) => Object.entries(S[section]).filter(([, value]) => !test(value)).map(([name]) => `${section}.${name}`);
   return [...bad("find", (choices) => choices.every(choice)), ...bad("row", css), ...bad("text", (text) => works(rx, text)), ...bad("menu", (text) => works(rx, text))];
 }
 
-function clickFirst(name, options) {
-  const el = one(name, options);
+// What people have sent may hold buttons, too: an answer that a business offers is sent by a click on it.
+const ours = (el) => !el.closest(MESSAGES);
+
+function clickFirst(name, { ok = ours, ...options } = {}) {
+  const el = one(name, { ok: (found) => ours(found) && ok(found), ...options });
   el?.click();
   return !!el;
 }

@@ -66,13 +66,16 @@ async function eachView(visit) {
   }
 }
 
-// Do that with the list's own filter for unread chats on, where the page has one: then it is short.
+// Do that with the list's own filter for unread chats on, where the page has one: then it is short. Another that a person
+// has left on would hide chats.
 async function amongUnread(work) {
   const filter = one("unread_filter");
   const back = one("all_filter");
   const chosen = (tab) => tab.ariaSelected === "true" || tab.ariaPressed === "true";
-  if (!filter || !back || !chosen(back)) return work();
-  filter.click();
+  if (!filter || !back) return work();
+  const tabs = (filter.closest("[role=tablist]") ?? filter.parentElement).querySelectorAll("[role=tab], button");
+  if (![...tabs].some(chosen)) return work();
+  if (!chosen(filter)) filter.click(); // a second click might put it out
   try {
     await until(() => chosen(filter), 1000);
     return await work();

@@ -36,7 +36,9 @@ async function submitNumber({ digits, wait_ms }) {
 // The menu's "Log out" and its question; or the button of a screen that has one. Resolves when the chats are gone.
 async function logOut({ wait_ms }) {
   const elsewhere = (el) => !el.closest("#main");
-  if (one("logged_in")) {
+  if (clickInDialog({ text: ".", labels: [S.text.log_out_all] })) {
+    // a security check offers it
+  } else if (one("logged_in")) {
     if (!clickFirst("menu", { ok: elsewhere })) return { why: "menu" };
     const entry = await until(() => one("log_out_entry", { ok: elsewhere }), 3000);
     if (!entry) {

@@ -200,5 +200,7 @@ function lost() {
     return texts.some(said) ? ["row"] : [];
   }
   const own = rows.slice(-20).map(parse).filter((message) => message.own && !message.shell);
-  return own.length && own.every((message) => !message.ack) ? ["tick"] : [];
+  // One that was deleted, or a call, has no tick, and no text either.
+  const sent = own.filter((message) => message.text !== null || message.media);
+  return (sent.length || own.length > 2) && own.every((message) => !message.ack) ? ["tick"] : [];
 }

@@ -1,6 +1,8 @@
 // What the page itself says, as opposed to what people write in it, and the look that tells its state.
 
-const ROWS = "#pane-side [role=grid], [role=row], [role=listitem], [role=tablist], #main [data-id], #main header, [contenteditable=true], [contenteditable='']";
+const MESSAGES = "#main [data-id], #main [data-testid^='conv-msg-'], #main [role=row]";
+const CHATS = "#pane-side [role=grid], #pane-side [data-testid=chat-list], #pane-side [data-testid^='list-item-'], [data-testid=cell-frame-container]";
+const ROWS = `${CHATS}, ${MESSAGES}, [role=row], [role=listitem], [role=tablist], #main header, [contenteditable=true], [contenteditable='']`;
 const lists = () => selectorOf("list");
 
 let own = []; // names of the files of the message in hand: ours, and never WhatsApp's words
@@ -56,6 +58,12 @@ function passkey() {
   return [step, ...parts.map((el) => el.dataset.testid || el.id), oneLine(words(parts[0])).slice(0, 200)].join(" ");
 }
 
+// A page that does not say its language: what the list of chats is called tells one that is not English.
+function spoken() {
+  const label = clean(one("list_of_chats")?.ariaLabel ?? "").trim();
+  return label && says("foreign", label) ? "unknown" : "";
+}
+
 function observe() {
   const text = screenText();
   const qr = one("qr");
@@ -70,8 +78,9 @@ function observe() {
     online: navigator.onLine,
     splash: !!one("splash"),
     ...progress(text),
-    lang: document.documentElement.lang.trim(),
+    lang: document.documentElement.lang.trim() || spoken(),
     main: !!main,
+    chats_hidden: !main && !!one("logged_in", { hidden: true }),
     qr: qr ? qr.getAttribute("data-ref") : null,
     qr_reload: !!one("qr_reload"),
     qr_screen: !!one("qr_screen") || says("qr_title", text),

@@ -25,7 +25,10 @@ async function send({ where, want, last_own, ids, text, enter_ok }) {
   if ((present.length || where !== "caption") && newestOwn() !== last_own) return { clicked: false, why: "rows" };
   const before = [...new Set([...ids, ...present])];
   if (button) button.click();
-  else if (!enter_ok || !el) return { clicked: false, why: "no_button" };
+  else {
+    el?.focus(); // the key goes to whatever has the caret
+    if (!enter_ok || !el?.contains(document.activeElement)) return { clicked: false, why: "no_button" };
+  }
   return { clicked: !!button, enter: !button, before, count: before.length, born: performance.timeOrigin };
 }
 

@@ -27,6 +27,17 @@ async function openPanel() {
   return { focused: document.activeElement === el, filled: !!(el.value ?? el.textContent) };
 }
 
+// What was typed into the search is no longer wanted: until it is gone the list shows what was found, and no news.
+function leavePanel() {
+  clickFirst("panel_back", { ok: (el) => !el.closest("#main") });
+  const el = one("search");
+  if (!(el?.value ?? el?.textContent)) return { left: true };
+  el.focus();
+  if (el.select) el.select();
+  else getSelection().selectAllChildren(el);
+  return { left: false };
+}
+
 // Click the result that is a contact (headings are rows too); the one that shows the number, else the first.
 async function pickResult({ digits, wait_ms }) {
   const heading = /^(chats|contacts|messages|not in your contacts|contacts on whatsapp|frequently contacted|new group|new contact|new community|.{0,20}no results.*)$/i;

@@ -1,6 +1,6 @@
 // What stands in an element, and how two texts are compared.
 
-const INVISIBLE = /[\u200b\u200c\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
+const INVISIBLE = /[\u061c\u200b\u200c\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
 const BLOCKS = new Set("ADDRESS ARTICLE ASIDE BLOCKQUOTE BUTTON DIV DL DT DD FOOTER FORM H1 H2 H3 H4 H5 H6 HEADER LI MAIN NAV OL P PRE SECTION TABLE TD TR UL".split(" "));
 
 const clean = (text) => text.replace(INVISIBLE, "").replace(/[\u00a0\u202f]/g, " ").replace(/[\u2018\u2019\u02bc]/g, "'");
