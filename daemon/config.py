@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import os
 import re
 import secrets
 import stat
+from collections.abc import Mapping
 from datetime import time
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -39,6 +41,7 @@ Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 _HOST_NAME = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 DAY_S = 86_400
 _FREQUENCY = re.compile(r" *([1-9]\d{0,2}) */ *([1-9]\d?|[12]\d\d|3[0-5]\d|36[0-5]) *")
+_SET_IN_FILE = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w-]*)[ \t]*=", re.MULTILINE)
 _WINDOW = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)")
 
 
@@ -314,6 +317,20 @@ def load(**overrides: Any) -> Settings:
             text = str(problem.get("ctx", {}).get("error") or problem["msg"])  # ours as we said it, or pydantic's
             lines.append(f"{name}: {text}" if name else text)
         raise errors.ConfigError("\n".join(lines)) from None
+
+
+def unknown_settings(environment: Mapping[str, str], file: Path = Path(ENV_FILE)) -> dict[str, str]:
+    """Names set in the environment or in the file that no setting has, each with the setting that was probably meant
+    ("" where none is near). Names that begin otherwise count only where they are a setting's but for a slip."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    written = {*environment, *(_SET_IN_FILE.findall(file.read_text("utf-8", "replace")) if file.is_file() else ())}
+    found = {}
+    for name in sorted({each.upper() for each in written} - known):
+        ours = name.startswith(PREFIX)
+        near = difflib.get_close_matches(name, sorted(known), 1, 0.6 if ours else 0.9)
+        if ours or near:
+            found[name] = near[0] if near else ""
+    return found
 
 
 def prepare_data_dir(settings: Settings) -> None:

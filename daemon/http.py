@@ -64,7 +64,9 @@ def _refuse_malformed(
     _message: str | None = None,
 ) -> web.StreamResponse:
     """Refuse what is not HTTP. aiohttp's own answer and log line would repeat the bytes, which may be a key or a
-    text."""
+    text. It also comes here when a browser has left a page whose stream is open: then there is nobody to answer."""
+    if isinstance(error, ConnectionError):
+        raise error
     if isinstance(error, UnicodeError):  # bytes that it could not repeat, such as those of an Expect header
         status = 400
     log.warning("request.malformed", status=status)

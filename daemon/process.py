@@ -27,6 +27,8 @@ def run(name: str, work: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
     try:
         settings = config.load()
         logs.configure(name, settings.log_level, settings.log_format)
+        for unknown, meant in config.unknown_settings(os.environ).items():
+            log.warning("setting.ignored", name=unknown, **({"meant": meant} if meant else {}))
         config.prepare_data_dir(settings)
         with presence.present(settings.db_url) as seat:
             connection.connect(settings.db_url, seat.sound)

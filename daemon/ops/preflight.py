@@ -6,6 +6,7 @@ With `--wait PID` it waits until the http process answers, as long as supervisor
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import time
@@ -66,6 +67,9 @@ def address(settings: Settings) -> str:
 def main() -> int:
     try:
         settings = config.load()
+        for name, meant in config.unknown_settings(os.environ).items():
+            hint = f": did you mean {meant}?" if meant else ": see the table in README.md."
+            print(f"wasender: there is no setting {name}{hint}", file=sys.stderr)  # noqa: T201
         if sys.argv[1:2] == ["--wait"]:
             wait_for_http(settings, int(sys.argv[2]))
             return 0

@@ -28,6 +28,7 @@ CUTS = (500, 100, 20)  # characters that are left of each text of a line that is
 
 EVENTS: dict[str, str] = {
     "process.started": "the process is up (pid, version)",
+    "setting.ignored": "no setting has this name, so what it is set to has no effect (name, meant: the nearest one)",
     "process.stopping": "a signal or an error is ending the process",
     "process.stopped": "the process ended properly (exit_code)",
     "process.refused": "the process cannot run with this configuration or machine (reason)",
@@ -149,7 +150,7 @@ EVENTS: dict[str, str] = {
     "page.logged_out": "this device was logged out at a person's request",
     "page.update_accepted": "WhatsApp Web asked to be reloaded for its update",
     "page.window_taken": "WhatsApp was moved back to this window from another one (elapsed_ms)",
-    "page.reloaded": "the page did not load or showed nothing, and is reloaded",
+    "page.reloaded": "the page did not load or showed nothing, and is reloaded (later ones of one trouble: debug)",
     "page.looked_anew": "what the page shows has lasted: it is loaded anew to see whether it is over (state, hold)",
     "page.foreign": "the page is not in English: English is asked for, and it is loaded anew (language)",
     "page.selectors_used": "what is looked for on the page (date, own: from the data folder)",

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import aiohttp_sse
 import pytest
-from aiohttp import ClientResponse
+import structlog.testing
+from aiohttp import ClientResponse, web_protocol
 
+from daemon import http
 from daemon.accounts import directory
 from daemon.api import events
 from daemon.campaigns import lifecycle
@@ -72,6 +75,35 @@ async def test_who_watches_everything_hears_of_the_newest_jobs(member: Client, s
 async def test_a_job_that_is_not_there_cannot_be_watched(member: Client) -> None:
     """404, so that the page does not wait for ever."""
     assert 404 == (await member.get("/events?job=999")).status
+
+
+async def test_a_page_that_is_left_is_no_malformed_request(
+    member: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leaving a page ends its stream in the middle: that is how everybody browses, and nothing for the log."""
+    met: list[BaseException | None] = []
+    refuse = http._refuse_malformed
+
+    def noted(handler: Any, request: Any, status: int = 500, error: BaseException | None = None, *more: Any) -> Any:
+        met.append(error)
+        return refuse(handler, request, status, error, *more)
+
+    monkeypatch.setattr(web_protocol.RequestHandler, "handle_error", noted)
+    member.server.runner.server.handler_cancellation = False  # as in the http process, and not in aiohttp's tests
+    # It goes between the look and the write:
+    monkeypatch.setattr(aiohttp_sse.EventSourceResponse, "is_connected", lambda _: True)
+    job_id = campaign(settings)
+    with structlog.testing.capture_logs() as lines:
+        response = await member.get(f"/events?job={job_id}")
+        await heard(response, 1)
+        response.close()
+        lifecycle.pause(job_id, "test", clock.now_ms())
+        async with asyncio.timeout(10):
+            while not met:
+                await asyncio.sleep(0.02)
+
+    assert [True] == [isinstance(each, ConnectionError) for each in met]
+    assert [] == [line for line in lines if line["event"] in ("request.malformed", "request.failed")]
 
 
 async def test_the_clock_alone_is_no_change(settings: Settings, database: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import stat
 import subprocess
@@ -23,6 +25,13 @@ settings = config.load(_env_file=None, data_dir=Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 print(config.api_key(settings), flush=True)
+"""
+
+STARTER = """
+from daemon import process
+async def work(settings):
+    return 0
+process.run("http", work)
 """
 
 
@@ -168,6 +177,51 @@ def test_settings_come_from_the_file_and_the_environment_comes_first(tmp_path, m
     Path(config.ENV_FILE).write_text("WASENDER_PORT=9001\nWASENDER_ACCOUNT=shop\n")
     monkeypatch.setenv("WASENDER_ACCOUNT", "other")
     assert (9001, "other") == (config.load().port, config.load().account)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("WASENDER_DELAYMIN", "WASENDER_DELAY_MIN"),
+        ("wasender_dely_max", "WASENDER_DELAY_MAX"),
+        ("WASENDR_PORT", "WASENDER_PORT"),
+        ("WASENDER_PIGEONS_OF_TRAFALGAR_SQUARE", ""),
+    ],
+)
+@pytest.mark.parametrize("in_file", [True, False])
+def test_a_name_that_no_setting_has_is_found_with_the_nearest_one(tmp_path, name, meant, in_file):
+    """In the environment and in the file; what belongs to others is left alone, and no value is looked at."""
+    file = tmp_path / "wasender.env"
+    line = f"export {name}=7" if in_file else ""
+    file.write_text(f"# {PREFIX}NOTE=1\nwasender_port=1\n{line}\nTZ=Europe/Berlin\nTEXT=a {PREFIX}PORTS=1\n")
+    environment = {"PATH": "/bin", "PORT": "1", "WASENDER_PORT": "1"} | ({} if in_file else {name: "7"})
+
+    assert {name.upper(): meant} == config.unknown_settings(environment, file)
+    assert {} == config.unknown_settings({}, tmp_path / "none.env")
+
+
+def test_a_misspelt_setting_is_told_at_the_start(tmp_path):
+    """By `scripts/start` and in the log of each process; it stops nothing."""
+    where = {
+        "WASENDER_DATA_DIR": str(tmp_path),
+        "WASENDER_TRANSPORT": "dryrun",
+        "WASENDER_PRT": "9",
+        "PYTHONPATH": ROOT,
+    }
+    environment = {"PATH": os.environ["PATH"], **{name: str(value) for name, value in where.items()}}
+    said = subprocess.run(
+        [sys.executable, "-m", "daemon.ops.preflight"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    logged = subprocess.run(
+        [sys.executable, "-c", STARTER], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+
+    assert (0, "wasender: there is no setting WASENDER_PRT: did you mean WASENDER_PORT?\n") == (
+        said.returncode,
+        said.stderr,
+    )
+    (line,) = [each for each in map(json.loads, logged.stdout.splitlines()) if each["event"] == "setting.ignored"]
+    assert ("warning", "WASENDER_PRT", "WASENDER_PORT") == (line["level"], line["name"], line["meant"])
 
 
 def test_quiet_hours_are_two_times():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
+import structlog.testing
 
 from daemon.states import AccountState, Hold
 from daemon.transports.browser import patience as patience_module
-from daemon.transports.browser.bridge import Surface
+from daemon.transports.browser import screens as screens_module
+from daemon.transports.browser.bridge import Operation, Surface
 from daemon.transports.browser.looks import Look
 from daemon.transports.browser.patience import Ends, Patience
 from daemon.transports.browser.screen_rules import ACCOUNT, ANYWHERE, PARTS, START, Heal, Rule, Seen, Verdict, first
@@ -203,3 +205,41 @@ def test_a_page_that_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(patience_module, "FIRST_S", 0.0)
 
     assert (AccountState.LOADING, 1) == (screens.unseen().state, page.opened)
+
+
+@pytest.mark.parametrize(("back_s", "told"), [(0, 1), (20, 1), (400, 2)])
+def test_a_page_that_cannot_be_reached_is_loaded_less_and_less_often_and_told_of_once(
+    monkeypatch: pytest.MonkeyPatch, back_s: int, told: int
+) -> None:
+    """Not every five seconds while offline, also if the chats are there for a moment in between."""
+    now = 1_000.0
+    monkeypatch.setattr(screens_module.time, "monotonic", lambda: now)
+
+    class Page:
+        born = 1.0
+        text: ClassVar[dict[str, str]] = {}
+        opened: ClassVar[list[float]] = []
+
+        def observe(self) -> Look:
+            return shown
+
+        def open(self) -> None:
+            self.opened.append(now)
+
+        def ask(self, *_: Any, **__: Any) -> list[str]:
+            return []
+
+    page = Page()
+    page.opened.clear()
+    screens = Screens(cast(Surface, page))
+    away, there = look(error_page="ERR_INTERNET_DISCONNECTED"), look(main=True)
+    with structlog.testing.capture_logs() as lines:
+        for second in range(1_300):
+            now = 1_000.0 + second
+            shown = there if 600 <= second < 600 + back_s else away
+            screens.look(Operation(), idle=True)
+
+    reloads = [line for line in lines if line["event"] == "page.reloaded"]
+    assert told == [line["log_level"] for line in reloads].count("info")
+    assert [0, 5, 15, 35, 75, 155, 275] == [at - 1_000 for at in page.opened[:7]]
+    assert len(page.opened) < 20

@@ -14,7 +14,7 @@ from daemon.states import AccountState, Hold
 from daemon.transports.browser import screen_rules
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface
 from daemon.transports.browser.looks import Dialog, Look
-from daemon.transports.browser.patience import Ends, Patience
+from daemon.transports.browser.patience import STEADY_S, Ends, Patience
 from daemon.transports.browser.screen_rules import Heal, Seen, Verdict, first, judge
 from daemon.transports.protocol import Health
 
@@ -57,6 +57,11 @@ class Since:
         """It is past: the next time begins anew."""
         self.next.pop(what, None)
         self.wait.pop(what, None)
+
+    def over_for(self, what: str, seconds: float) -> None:
+        """The same, if it has not come up for that long: one that comes and goes is still the same trouble."""
+        if time.monotonic() - self.next.get(what, 0.0) >= seconds:
+            self.over(what)
 
 
 @dataclass
@@ -193,8 +198,9 @@ class Screens:
         return verdict
 
     def _judge_main(self, seen: Seen, *, idle: bool) -> Verdict:
-        for what in ("reload", "reconnect", "link_code"):
+        for what in ("reconnect", "link_code"):
             self.since.over(what)
+        self.since.over_for("reload", STEADY_S)
         self.since.unknown = self.since.linking = None
         verdict = first(screen_rules.ACCOUNT, seen)
         if verdict is None:
@@ -289,8 +295,10 @@ class Screens:
         self.left += 1
 
     def _reload_later(self) -> None:
+        """Load a page anew that does not come. The log says it once: `account.changed` tells how long it lasts."""
         if self.since.may("reload", RELOAD_S, RELOAD_MAX_S):
-            log.info("page.reloaded")
+            say = log.info if self.since.wait["reload"] <= 2 * RELOAD_S else log.debug
+            say("page.reloaded")
             self._surface.open()
 
     def _still_barred(self, bar: Bar, look: Look, *, idle: bool) -> bool:
