@@ -33,15 +33,20 @@ class Prepared:
         sql, places = self._statement(shape)
         return proxy.database.execute_sql(sql, [values[p.name] if isinstance(p, _Place) else p for p in places])
 
-    def many(self, rows: Iterable[Mapping[str, Any]], *shape: Any, **values: Any) -> None:
-        """Execute it once for each of the rows, whose values come beside those that all have."""
+    def bound(self, rows: Iterable[Mapping[str, Any]], *shape: Any, **values: Any) -> Callable[[], None]:
+        """What executes it once for each of the rows, whose values come beside those that all have: all is made ready
+        now, so that the transaction in which it is called later takes no longer than the database does."""
         sql, places = self._statement(shape)
         bound = [
             [(row[p.name] if p.name in row else values[p.name]) if isinstance(p, _Place) else p for p in places]
             for row in rows
         ]
-        with _RAISED:
-            proxy.database.cursor().executemany(sql, bound)
+
+        def execute() -> None:
+            with _RAISED:
+                proxy.database.cursor().executemany(sql, bound)
+
+        return execute
 
     def _statement(self, shape: tuple[Any, ...]) -> tuple[str, list[Any]]:
         key = (proxy.on_postgres(), *shape)

@@ -1,16 +1,18 @@
 """Queue the recipients of a job: a few in the transaction that makes the job, many in chunks before it begins.
 
-SQLite has one writer at a time. So a large job is filled in transactions of CHUNK messages, between which senders get
-their turn; until the last one it is in no state that there is for anybody else (`states.FILLING`): it is not shown, and
-nothing of it is claimed. `open_job` makes a job of it in one more transaction, together with the answer to whoever
-asked for it. What is not opened is deleted: at once, or, when its process died, by `sweep`.
+SQLite has one writer at a time. So a large job is filled in many transactions, each as large as the database takes
+within HELD_S, between which senders get their turn; until the last one it is in no state that there is for anybody else
+(`states.FILLING`): it is not shown, and nothing of it is claimed. `open_job` makes a job of it in one more transaction,
+together with the answer to whoever asked for it. What is not opened is deleted: at once, or, when its process died, by
+`sweep`.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -29,8 +31,11 @@ from daemon.states import E164, FILLING, JobState, State
 
 log = structlog.get_logger()
 
-CHUNK = 1_000  # some tens of milliseconds of the write lock
-GAP_S = 0.03  # between two chunks: longer than SQLite's waiters sleep before they look again (25 ms)
+CHUNK = 500  # messages in the first transaction of a large job, and in the only one of a small job
+LEAST, MOST = 50, 1_000  # messages in a later one
+HELD_S = 0.02  # how long a transaction should hold the write lock; on a busy machine one may take several times as long
+# Between two of them: longer than SQLite's waiters sleep before they look again (25 ms, from 128 ms on 50 and 100).
+GAP_S = 0.03
 GIVEN_UP = -1  # `pending` of one that is being deleted: whoever was filling it finds that it is theirs no more
 ABANDONED_MS = 600_000  # after so long without a new chunk nobody is filling it any more
 
@@ -40,22 +45,45 @@ Row = dict[str, Any]
 def enqueue(job: Job, recipients: Iterable[Recipient], who: str, at: int) -> None:
     """Store one pending message for each recipient, in the transaction that creates the job."""
     rows = list(_rows(recipients))
-    _add(job, rows, who, at)
+    _add(job, _insert.bound(rows, job=job.id, account=job.account), who, at)
     Job.update(pending=len(rows), total=len(rows)).where(Job.id == job.id).execute()
+
+
+class _Chunks:
+    """The transactions of a large piece of work. size: how many messages the next one is for."""
+
+    def __init__(self) -> None:
+        self.size, self._first = CHUNK, True
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """The next one, once others have had their turn; the time that it takes decides about the size after it."""
+        alone = not on_postgres()
+        if alone and not self._first:
+            time.sleep(GAP_S)
+        self._first = False
+        with write():
+            begun = time.monotonic()
+            yield
+        self.size = next_size(self.size, time.monotonic() - begun) if alone else MOST
+
+
+def next_size(size: int, held_s: float) -> int:
+    """How many messages take HELD_S, if `size` have taken held_s; at most twice as many, because one may be lucky."""
+    return max(min(round(size * min(HELD_S / max(held_s, 1e-6), 2.0)), MOST), LEAST)
 
 
 def fill(job: Job, recipients: Iterable[Recipient], who: str, now: int) -> None:
     """Store the messages of a job that is FILLING, chunk by chunk. Raises DatabaseBusy: `discard` it then."""
-    rows, begun = _rows(recipients), time.monotonic()
-    while chunk := list(islice(rows, CHUNK)):
+    rows, chunks, begun = _rows(recipients), _Chunks(), time.monotonic()
+    while chunk := list(islice(rows, chunks.size)):
         at = now + round(1_000 * (time.monotonic() - begun))
-        with write():
+        store = _insert.bound(chunk, job=job.id, account=job.account)
+        with chunks.transaction():
             mine = Job.update(created_at=at, total=Job.total + len(chunk)).where(_is_filling(job.id))
             if not mine.execute():
                 raise _swept()
-            _add(job, chunk, who, at)
-        if len(chunk) == CHUNK and not on_postgres():
-            time.sleep(GAP_S)
+            _add(job, store, who, at)
 
 
 def open_job(job: Job, state: JobState, at: int) -> None:
@@ -75,14 +103,13 @@ def _delete(job_id: int, which: Any) -> bool:
     with write():  # from this commit on it can neither be filled nor opened, however long the rest takes
         if not Job.update(pending=GIVEN_UP).where(Job.id == job_id, which).execute():
             return False
+    chunks = _Chunks()
     while True:
-        with write():
-            some = Message.select(Message.id).where(Message.job == job_id).order_by(Message.id).limit(CHUNK)
+        with chunks.transaction():
+            some = Message.select(Message.id).where(Message.job == job_id).order_by(Message.id).limit(chunks.size)
             if not Message.delete().where(Message.id.in_(some)).execute():
                 Job.delete().where(Job.id == job_id, Job.pending == GIVEN_UP).execute()
                 return True
-        if not on_postgres():
-            time.sleep(GAP_S)
 
 
 def sweep(now: int) -> int:
@@ -124,10 +151,10 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _add(job: Job, rows: list[Row], who: str, at: int) -> None:
+def _add(job: Job, insert: Callable[[], None], who: str, at: int) -> None:
     with in_order():  # else PostgreSQL may go through all messages there are, for each chunk
         newest = Message.select(peewee.fn.MAX(Message.id)).where(Message.job == job.id).scalar() or 0
-        _insert.many(rows, job=job.id, account=job.account)
+        insert()
         _flag(job=job.id, after=newest)
         _record(job=job.id, after=newest, at=at, who=who)
 

@@ -112,7 +112,7 @@ def _put_together(job_id: int, length: int) -> None:
     for tally in Tally.select().where(Tally.job == job_id):
         sums[tally.at // length * length].update({kind: getattr(tally, kind) for kind in KINDS})
     Tally.delete().where(Tally.job == job_id).execute()
-    _store.many(({"at": at, **counts} for at, counts in sums.items()), job=job_id)
+    _store.bound(({"at": at, **counts} for at, counts in sums.items()), job=job_id)()
 
 
 @Prepared

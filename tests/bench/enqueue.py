@@ -2,7 +2,8 @@
 
 Run as `python -m tests.bench.enqueue [--database sqlite|postgresql] [--people N] [--whole]`. A sender's hand claims,
 submits and confirms one message after the other, first alone, then while another process stores a job for so many
-people. Printed are the longest of these rounds, and the ratio of the medians. --whole: in one transaction, as it was.
+people. Printed are the longest of these rounds, the ratio of the medians, and how long a transaction of the job took,
+in which SQLite is locked. --whole: in one transaction.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import multiprocessing
 import statistics
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +35,21 @@ from tests.support.postgres import Server
 
 ALONE = 500  # rounds
 LEASE_MS = 60_000
+PAUSE_S = 0.01  # between two rounds: the least that a transport takes
+
+
+@contextmanager
+def timed(held: list[float]) -> Iterator[None]:
+    """A transaction of the job that is being stored, whose time is kept, from the lock to the end of its COMMIT."""
+    with connection.write():
+        began = time.monotonic()
+        yield
+    held.append(time.monotonic() - began)
 
 
 def store(settings: Settings, people: int, whole: bool, begun: Any, took: Any) -> None:
-    """In a process of its own: check the order, then say so, and store it."""
+    """In a process of its own: check the order, then say so, and store it. took: seconds in all, the transactions, and
+    the median and longest of them."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))
     connection.connect(settings.db_url)
     if whole:
@@ -44,10 +58,12 @@ def store(settings: Settings, people: int, whole: bool, begun: Any, took: Any) -
     order = create.Order("Hello {{ name }}", recipients=recipients, account="another")
     checked = create.check(settings, order, clock.now_ms())
     begun.set()
+    held: list[float] = []
+    enqueue.write = partial(timed, held)
     began = time.monotonic()
     with create.filled(settings, checked, "bench", clock.now_ms()) as job:
         create.store(settings, checked, "bench", clock.now_ms(), job)
-    took.value = time.monotonic() - began
+    took[:] = [time.monotonic() - began, len(held), statistics.median(held), max(held)]
 
 
 def a_round() -> tuple[float, float]:
@@ -72,14 +88,18 @@ def measured(database: str, people: int, whole: bool) -> None:
         directory.open_account("account-0", clock.now_ms())
         numbers = [f"+{FIRST + n}" for n in range(20_000)]
         create.create(settings, create.Order("Hello", numbers=numbers, account="account-0"), "bench", clock.now_ms())
-        alone = [a_round() for _ in range(ALONE)]
-        begun, took = multiprocessing.Event(), multiprocessing.Value("d", 0.0)
+        alone = []
+        for _ in range(ALONE):
+            alone.append(a_round())
+            time.sleep(PAUSE_S)
+        begun, took = multiprocessing.Event(), multiprocessing.Array("d", 4)
         other = multiprocessing.Process(target=store, args=(settings, people, whole, begun, took))
         other.start()
         begun.wait()
         beside = []
         while other.is_alive():
             beside.append(a_round())
+            time.sleep(PAUSE_S)
         other.join()
     how = "in one transaction" if whole else "in chunks"
     ratio = statistics.median(each for _, each in beside) / statistics.median(each for _, each in alone)
@@ -87,8 +107,10 @@ def measured(database: str, people: int, whole: bool) -> None:
         [max(rounds) for rounds in zip(*alone, strict=True)],
         [max(rounds) for rounds in zip(*beside, strict=True)],
     )
+    seconds, count, middle, most = took
     print(
-        f"{database}: {people} people stored {how} in {took.value:.1f} s ({people / took.value:.0f} a second); "
+        f"{database}: {people} people stored {how} in {seconds:.1f} s ({people / seconds:.0f} a second), by "
+        f"{count:.0f} transactions of {1000 * middle:.0f} ms (the longest {1000 * most:.0f}); "
         f"meanwhile {len(beside)} messages went out, each {ratio:.1f} times as long as alone; the longest claim "
         f"{1000 * longest[1][0]:.0f} ms (alone {1000 * longest[0][0]:.0f}), the longest message "
         f"{1000 * longest[1][1]:.0f} ms (alone {1000 * longest[0][1]:.0f})",

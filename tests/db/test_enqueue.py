@@ -6,6 +6,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -27,8 +28,13 @@ MANY = 35  # three chunks and a half
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(enqueue, "CHUNK", CHUNK)
+    _chunks_of(CHUNK, monkeypatch)
     monkeypatch.setattr(enqueue, "GAP_S", 0.0)
+
+
+def _chunks_of(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CHUNK", "LEAST", "MOST"):
+        monkeypatch.setattr(enqueue, name, size)
 
 
 @pytest.fixture
@@ -96,7 +102,7 @@ def test_a_chunk_is_a_handful_of_statements_however_many_people_it_has(hand: Han
     """The statement is made once; what is in it is not built row by row while others wait for the lock."""
 
     def statements(size: int) -> int:
-        monkeypatch.setattr(enqueue, "CHUNK", size)
+        _chunks_of(size, monkeypatch)
         made: list[str] = []
         real = proxy.database.obj.execute_sql
         with monkeypatch.context() as patched:
@@ -107,6 +113,36 @@ def test_a_chunk_is_a_handful_of_statements_however_many_people_it_has(hand: Han
         return len(made)
 
     assert statements(5) == statements(40)
+
+
+def test_a_chunk_is_as_large_as_the_time_that_it_may_take(hand: Hand, between, monkeypatch):
+    """Where the database is slow the next ones are smaller, so that no claim waits for long; then they grow again.
+
+    Not on PostgreSQL, where nobody waits for another one's rows.
+    """
+    monkeypatch.setattr(enqueue, "LEAST", 2)
+    monkeypatch.setattr(enqueue, "MOST", 16)
+    monkeypatch.setattr(enqueue, "HELD_S", 0.0)
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(stored())
+        if stored() > CHUNK:
+            monkeypatch.setattr(enqueue, "HELD_S", 3_600.0)
+
+    between(look)
+    hand.queue(60)
+    sizes = [after - before for before, after in pairwise([0, *seen]) if after > before]
+    assert ([CHUNK, 16, 16, 16, 2] if proxy.on_postgres() else [CHUNK, 2, 4, 8, 16, 16, 4]) == sizes
+
+
+@pytest.mark.parametrize(
+    ("size", "held_s", "following"),
+    [(500, 0.02, 500), (500, 0.04, 250), (500, 2.0, 50), (500, 0.0, 1_000), (200, 0.001, 400), (1_000, 0.01, 1_000)],
+)
+def test_the_next_chunk_by_the_time_of_the_last(size: int, held_s: float, following: int, monkeypatch):
+    monkeypatch.undo()
+    assert following == enqueue.next_size(size, held_s)
 
 
 @pytest.mark.parametrize("error", [errors.DatabaseBusy("It is locked."), KeyboardInterrupt()])

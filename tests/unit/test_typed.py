@@ -21,7 +21,7 @@ PAGE = "what WhatsApp's page is made of, which a person sends on as it is; nobod
 EXCEPTIONS = {
     "campaigns.create.Order": "recipients as a caller sent them, each of which may be anything: importer judges them",
     "i18n.coded.Coded.stored": KEPT,
-    "db.prepared.Prepared.many": "the values of a row by parameter, which are whatever the statement takes",
+    "db.prepared.Prepared.bound": "the values of a row by parameter, which are whatever the statement takes",
     "accounts.commands.fulfil": PAGE,
     "transports.protocol.Inspectable.structure": PAGE,
 }

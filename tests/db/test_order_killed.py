@@ -1,0 +1,78 @@
+"""http is killed in the midst of a large order: a real process, SIGKILL, and the same request again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.db import proxy
+from daemon.delivery import enqueue
+from daemon.models import Event, Job, Message
+from daemon.states import FILLING, JobState
+from tests.support.hand import Hand
+from tests.support.rig import eventually
+
+MANY = 10_000
+KEY = "a-key-for-tests-0123456789"
+
+
+@contextmanager
+def http(environment: dict[str, str], folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process and its address; it is killed at the end."""
+    changes = {"WASENDER_PORT": "0", "WASENDER_API_KEY": KEY}
+    words = [sys.executable, "-m", "daemon.http"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment | changes, cwd=folder) as process:
+        try:
+            told = map(json.loads, process.stdout or ())
+            yield process, next(event["url"] for event in told if event["event"] == "http.listening")
+        finally:
+            process.kill()
+
+
+def order(url: str) -> dict[str, Any]:
+    """Its answer. Raises OSError where there is none."""
+    body = json.dumps({"numbers": [f"+491511{n:07}" for n in range(MANY)], "message": "Hello"}).encode()
+    headers = {"X-API-KEY": KEY, "Idempotency-Key": "an order", "Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/send", body, headers), timeout=60) as response:
+        return dict(json.load(response))
+
+
+def half_stored() -> bool:
+    return bool(0 < Message.select().count() < MANY)
+
+
+@pytest.mark.usefixtures("database")
+def test_an_order_whose_http_was_killed_is_no_job_until_it_is_repeated(environment, tmp_path, hand: Hand, clock):
+    """What was stored of it goes to nobody and is deleted; the same request makes one whole job, and only once."""
+    with http(environment, tmp_path) as (process, url), ThreadPoolExecutor(1) as client:
+        answer = client.submit(order, url)
+        eventually(half_stored, 60, "a part of it is stored")
+        process.kill()
+        process.wait(10)
+        with pytest.raises(OSError):
+            answer.result(60)
+    part = Message.select().count()
+    assert 0 < part < MANY
+    assert [(FILLING, part)] == [(job.state, job.total) for job in Job.select()]
+    assert [] == hand.claim(50)
+
+    with http(environment, tmp_path) as (_, url):
+        made = order(url)
+        assert made == order(url)
+    (job,) = Job.select().where(Job.state != FILLING)
+    assert (made["job_id"], JobState.PENDING, MANY, MANY) == (job.id, job.state, job.total, job.pending)
+    clock.now = max(job.created_at for job in Job.select()) + enqueue.ABANDONED_MS + 1
+    assert 1 == enqueue.sweep(clock())
+    assert [job.id] == [each.id for each in Job.select()]
+    rows = Message.select(Message.job, Message.number, Message.state).order_by(Message.id)
+    assert [(job.id, f"+491511{n:07}", "pending") for n in range(MANY)] == proxy.tuples(rows)
+    assert MANY == Event.select().count()
