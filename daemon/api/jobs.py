@@ -20,7 +20,6 @@ from daemon.campaigns import create, lifecycle, progress, queries, recipients
 from daemon.campaigns import report as job_report
 from daemon.campaigns.idempotency import Once
 from daemon.campaigns.queries import JobRow
-from daemon.contacts import importer
 from daemon.db import clock
 from daemon.delivery import job_moves
 from daemon.errors import AttachmentLost, ChoosePhoneColumn, IllegalMove, NotFound
@@ -172,7 +171,7 @@ def _queued(created: create.Created) -> Queued:
         job_id=created.job_id,
         total_numbers=created.total,
         duplicates_removed=created.duplicates,
-        rejected=[Rejected.of(each, **{created.place: each.position}) for each in importer.restored(created.left_out)],
+        rejected=[Rejected.of(each, **{created.place: each.position}) for each in created.left_out],
         note=created.note,
     )
 

@@ -28,5 +28,4 @@ def replies(
 ) -> Replies:
     """Replies of the last 30 days, newest first, a page at a time."""
     rows, after = stored_replies.page(cursor, clock.now_ms(), stop, job_id, limit)
-    found = [Reply.model_validate(stored_replies.describe(row)) for row in rows]
-    return Replies(replies=found, next_cursor=after)
+    return Replies(replies=[Reply.model_validate(row) for row in rows], next_cursor=after)

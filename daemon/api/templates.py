@@ -8,7 +8,6 @@ from daemon.api.parameters import TemplateId
 from daemon.api.schemas.common import Done
 from daemon.api.schemas.library import NewTemplate, Template, Templates
 from daemon.campaigns import templates as saved_templates
-from daemon.campaigns.templates import TemplateRow
 from daemon.contacts import uploads
 from daemon.db import clock, versions
 from daemon.errors import AttachmentLost, IllegalMove, NotFound
@@ -55,5 +54,5 @@ def forget_template(caller: Caller, *, template_id: TemplateId) -> Done:
     return Done()
 
 
-def _template(row: TemplateRow) -> Template:
+def _template(row: saved_templates.Template) -> Template:
     return Template.model_validate({name: getattr(row, name) for name in NAMES})

@@ -41,7 +41,7 @@ def upload_attachment(caller: Caller, *, file: StoredFile) -> Attachment:
     return Attachment(attachment_id=row.id, filename=row.filename, size=row.size, kind=row.kind)
 
 
-def _upload(row: uploads.UploadRow, found: importer.ContactList) -> Upload:
+def _upload(row: uploads.Upload, found: importer.ContactList) -> Upload:
     """The upload, and how its file was read; its preview holds the first contacts only."""
     return Upload(
         upload_id=row.id,
@@ -49,7 +49,7 @@ def _upload(row: uploads.UploadRow, found: importer.ContactList) -> Upload:
         total=row.total,
         unique=len(row.contacts),
         duplicates=row.duplicates,
-        rejected=[Rejected.of(each, row=each.position) for each in importer.restored(row.rejected)],
+        rejected=[Rejected.of(each, row=each.position) for each in row.rejected],
         columns=row.columns,
         phone_column=row.phone_column,
         sheet=found.sheet,
@@ -57,5 +57,7 @@ def _upload(row: uploads.UploadRow, found: importer.ContactList) -> Upload:
         hidden_columns=found.hidden_columns,
         encoding=found.encoding,
         encoding_sure=found.encoding_sure,
-        preview=[UploadRow(row=at, number=number, fields=fields) for at, number, fields in row.contacts[:PREVIEW]],
+        preview=[
+            UploadRow(row=each.position, number=each.number, fields=each.fields) for each in row.contacts[:PREVIEW]
+        ],
     )

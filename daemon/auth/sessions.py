@@ -29,21 +29,42 @@ import structlog
 from daemon import errors
 from daemon.auth import lockout, passwords, users
 from daemon.auth.lockout import FORGET_MS, LONGEST_LOCK_MIN, MINUTE_MS, Try
+from daemon.auth.users import User
 from daemon.db.clock import AHEAD_MS, lately
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
-from daemon.models import LoginFailure, Session, User
+from daemon.db.records import record
+from daemon.models import LoginFailure
+from daemon.models import Session as SessionRow
+from daemon.models import User as UserRow
 from daemon.states import Role
 
 log = structlog.get_logger()
 
-# A session as this room hands it out.
-SessionRow = Session
 SESSION_MS = 14 * 24 * 60 * MINUTE_MS  # from the login on; using it does not prolong it
 IDLE_MS = 3 * 24 * 60 * MINUTE_MS
 SEEN_EVERY_MS = MINUTE_MS  # how often the time of last use is updated
 WRONG_PASSWORD = "The name or the password is wrong, or the user is disabled."  # noqa: S105 (a sentence)
 WRONG_KEY = "Wrong API key: copy the whole line, without spaces around it."
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session with its user, None with the API key. id: as it is stored; csrf: the token of its forms."""
+
+    id: str
+    user: User | None
+    role: str
+    csrf: str
+
+
+@dataclass(frozen=True)
+class Login:
+    """A session as lists show it; times in UTC ms."""
+
+    id: str
+    created_at: int
+    seen_at: int
 
 
 @dataclass(frozen=True)
@@ -100,7 +121,7 @@ def open_session(user: User | None, now: int, key: str = "") -> Opened:
     with write():
         row = _unchanged(user) if user else None
         _sweep(now)
-        Session.create(
+        SessionRow.create(
             id=_digest(token, "" if user else key),
             user=row,
             role=row.role if row else users.word(Role.ADMIN),
@@ -110,12 +131,12 @@ def open_session(user: User | None, now: int, key: str = "") -> Opened:
             expires_at=now + SESSION_MS,
         )
         after_commit(partial(log.info, "login.opened", user_id=row.id if row else None))
-    return Opened(token, row)
+    return Opened(token, record(User, row) if row else None)
 
 
-def _unchanged(user: User) -> User:
+def _unchanged(user: User) -> UserRow:
     """The user's row, locked until the transaction ends. Raises Unauthorized."""
-    row: User | None = locked(User.select().where(User.id == user.id)).first()
+    row: UserRow | None = locked(UserRow.select().where(UserRow.id == user.id)).first()
     if row is None or row.password != user.password or row.disabled_at is not None:
         raise errors.Unauthorized(WRONG_PASSWORD)
     return row
@@ -128,68 +149,70 @@ def _digest(token: str, key: str = "") -> str:
 def _sweep(now: int) -> None:
     """Delete sessions that have ended and failed logins that no longer count, including those with a time from while
     the clock was ahead."""
-    alive = Session.select(Session.id).where(*_alive(now))
-    Session.delete().where(Session.id.not_in(alive)).execute()
+    alive = SessionRow.select(SessionRow.id).where(*_alive(now))
+    SessionRow.delete().where(SessionRow.id.not_in(alive)).execute()
     longest = FORGET_MS + LONGEST_LOCK_MIN * MINUTE_MS
     LoginFailure.delete().where((LoginFailure.at < now - longest) | (LoginFailure.at > now + AHEAD_MS)).execute()
 
 
 def session(token: str, key: str, now: int) -> Session | None:
     """The session of a cookie, with its user, and marked as used; None when it has ended."""
-    found = (
-        Session.select(Session, User)
-        .left_outer_join(User)
-        .where(Session.id.in_([_digest(token), _digest(token, key)]), *_alive(now))
+    row = (
+        SessionRow.select(SessionRow, UserRow)
+        .left_outer_join(UserRow)
+        .where(SessionRow.id.in_([_digest(token), _digest(token, key)]), *_alive(now))
         .first()
     )
-    if found is None:
+    if row is None:
         return None
-    row: Session = found
     if row.user is not None and (row.user.disabled_at is not None or row.user.role != row.role):
         return None
     if now - row.seen_at >= SEEN_EVERY_MS:
         try:
             with write():
-                Session.update(seen_at=now).where(Session.id == row.id).execute()
+                SessionRow.update(seen_at=now).where(SessionRow.id == row.id).execute()
         except errors.DatabaseBusy:  # the next request will update it
             pass
-    return row
+    return record(Session, row, user=record(User, row.user) if row.user else None)
 
 
 def _alive(now: int) -> tuple[Any, Any]:
     """SQL: the session has not ended. One opened or used while the clock was ahead counts as ended; otherwise it would
     last too long."""
-    return lately(Session.expires_at, now, now + SESSION_MS), lately(Session.seen_at, now - IDLE_MS, now)
+    return lately(SessionRow.expires_at, now, now + SESSION_MS), lately(SessionRow.seen_at, now - IDLE_MS, now)
 
 
 def still_open(session_id: str, now: int) -> bool:
     """Whether the session is still open."""
-    return bool(Session.select().where(Session.id == session_id, *_alive(now)).exists())
+    return bool(SessionRow.select().where(SessionRow.id == session_id, *_alive(now)).exists())
 
 
-def sessions(user_id: int | None, now: int) -> list[Session]:
+def sessions(user_id: int | None, now: int) -> list[Login]:
     """The open sessions of a user, or of the API key if None; most recently used first."""
-    of = Session.user.is_null() if user_id is None else Session.user == user_id
-    return list(Session.select().where(of, *_alive(now)).order_by(Session.seen_at.desc(), Session.id))
+    of = SessionRow.user.is_null() if user_id is None else SessionRow.user == user_id
+    rows = SessionRow.select().where(of, *_alive(now)).order_by(SessionRow.seen_at.desc(), SessionRow.id)
+    return [record(Login, row) for row in rows]
 
 
-def everybody(now: int) -> dict[int | None, list[Session]]:
+def everybody(now: int) -> dict[int | None, list[Login]]:
     """All open sessions by user id; those of the API key under None."""
-    found: dict[int | None, list[Session]] = {}
-    for row in Session.select().where(*_alive(now)).order_by(Session.seen_at.desc(), Session.id):
-        found.setdefault(row.user_id, []).append(row)
+    found: dict[int | None, list[Login]] = {}
+    for row in SessionRow.select().where(*_alive(now)).order_by(SessionRow.seen_at.desc(), SessionRow.id):
+        found.setdefault(row.user_id, []).append(record(Login, row))
     return found
 
 
 def close(session_id: str) -> None:
     """Log out."""
     with write():
-        Session.delete().where(Session.id == session_id).execute()
+        SessionRow.delete().where(SessionRow.id == session_id).execute()
         after_commit(partial(log.info, "login.ended"))
 
 
 def close_all(user_id: int | None) -> None:
     """End every session of a user, or of the API key if None."""
     with write():
-        Session.delete().where(Session.user.is_null() if user_id is None else Session.user == user_id).execute()
+        SessionRow.delete().where(
+            SessionRow.user.is_null() if user_id is None else SessionRow.user == user_id
+        ).execute()
         after_commit(partial(log.info, "login.ended", user_id=user_id))

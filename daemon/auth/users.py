@@ -7,6 +7,7 @@ When a user's role or password changes, or they are disabled, all their sessions
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -17,17 +18,31 @@ from daemon.auth import lookalikes, passwords
 from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import database, locked, on_postgres
-from daemon.models import Session, User
+from daemon.db.records import record
+from daemon.models import Session
+from daemon.models import User as UserRow
 from daemon.states import Role
 
 log = structlog.get_logger()
 
-# A user as this room hands it out.
-UserRow = User
-
 LONGEST_NAME = 64
 NAMES = 0x6E61_6D65  # PostgreSQL advisory lock held while a name is taken; the number is arbitrary
 RESERVED = frozenset({"api", "api key", "page", "sender", "daemon", "wasender"})  # have other meanings in the history
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who may use the page. password: as passwords.conceal stores it; times in UTC ms; version: see
+    db/versions.py."""
+
+    id: int
+    name: str
+    role: str
+    password: str = field(repr=False)
+    language: str | None
+    created_at: int
+    disabled_at: int | None
+    version: int
 
 
 def create(name: str, role: Role, password: str, who: str, now: int) -> User:
@@ -41,9 +56,9 @@ def create(name: str, role: Role, password: str, who: str, now: int) -> User:
             raise _taken(name)
         if any(lookalikes.alike(name, row.name) for row in every()):
             raise errors.InvalidInput("The name looks like that of another user: choose one that can be told apart.")
-        row: User = User.create(name=name, role=word(role), password=stored, created_at=now)
+        row = UserRow.create(name=name, role=word(role), password=stored, created_at=now)
         after_commit(partial(log.info, "user.created", user_id=row.id, role=word(role), who=who))
-    return row
+    return record(User, row)
 
 
 def _one_by_one() -> None:
@@ -75,21 +90,20 @@ def same_name(name: str) -> str:
 
 def every() -> list[User]:
     """All users, by name."""
-    return sorted(User.select(), key=lambda row: row.name.casefold())
+    return sorted((record(User, row) for row in UserRow.select()), key=lambda row: row.name.casefold())
 
 
 def any_yet() -> bool:
     """Whether there is a user who can log in."""
-    return bool(User.select().where(User.disabled_at.is_null()).exists())
+    return bool(UserRow.select().where(UserRow.disabled_at.is_null()).exists())
 
 
 def find(user_id: int) -> User:
     """The user with that id. Raises NotFound."""
-    row = User.get_or_none(User.id == user_id)
+    row = UserRow.get_or_none(UserRow.id == user_id)
     if row is None:
         raise errors.NotFound("There is no such user.")
-    found: User = row
-    return found
+    return record(User, row)
 
 
 def named(name: str) -> User | None:
@@ -128,7 +142,7 @@ def enable(user_id: int, who: str, version: int | None = None) -> None:
 def speak(user_id: int, language: str) -> None:
     """Store the user's language."""
     with write():
-        User.update(language=language).where(User.id == user_id).execute()
+        UserRow.update(language=language).where(UserRow.id == user_id).execute()
 
 
 def word(role: Role) -> str:
@@ -146,8 +160,8 @@ def role_of(name: str) -> Role:
 
 def _change(user_id: int, what: str, who: str, version: int | None, **changes: Any) -> None:
     with write():
-        row = locked(User.select().where(User.id == user_id)).first() or find(user_id)
+        row = locked(UserRow.select().where(UserRow.id == user_id)).first() or find(user_id)
         versions.check("user", row.version, version)
-        User.update(**changes, version=row.version + 1).where(User.id == user_id).execute()
+        UserRow.update(**changes, version=row.version + 1).where(UserRow.id == user_id).execute()
         Session.delete().where(Session.user == user_id).execute()
         after_commit(partial(log.info, "user.changed", user_id=user_id, what=what, who=who))

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from daemon.db.records import record
 from daemon.models import Account, Job
 from daemon.states import OPEN
 
 JOBS_SHOWN = 5
 
 
-def jobs(account: Account) -> list[Job]:
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign of an account. pending: how many messages wait."""
+
+    id: int
+    name: str
+    pending: int
+
+
+def jobs(account: Account) -> list[Campaign]:
     """Its campaigns that are not over, the newest first."""
     mine = Job.select().where(Job.account == account.name, Job.state.in_(sorted(OPEN)))
-    return list(mine.order_by(Job.id.desc()).limit(JOBS_SHOWN))
+    return [record(Campaign, row) for row in mine.order_by(Job.id.desc()).limit(JOBS_SHOWN)]

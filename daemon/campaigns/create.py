@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -50,7 +50,7 @@ class Order:
 
     text: str
     numbers: Sequence[object] | None = None
-    recipients: Sequence[Mapping[str, object]] | None = None
+    recipients: Sequence[object] | None = None
     upload_id: str | None = None
     phone_column: str | None = None
     attachments: Sequence[str] = ()
@@ -73,7 +73,7 @@ class Audience:
     """The people an order is for. place: what a rejected row's position is called."""
 
     people: list[importer.Contact]
-    rejected: list[list[Any]]
+    rejected: list[importer.Rejected]
     duplicates: int
     place: str
     source: str = ""
@@ -92,14 +92,14 @@ class Checked:
 
 @dataclass(frozen=True)
 class Created:
-    """A job that was made. left_out: rows that were rejected, as they are stored; place: what their position is called;
-    note: what happens next, for a person."""
+    """A job that was made. left_out: rows that were rejected; place: what their position is called; note: what happens
+    next, for a person."""
 
     job_id: int
     scheduled: bool = False
     total: int = 0
     duplicates: int = 0
-    left_out: list[list[Any]] = field(default_factory=list)
+    left_out: list[importer.Rejected] = field(default_factory=list)
     place: str = "row"
     note: str = ""
 
@@ -192,7 +192,7 @@ def _job(settings: Settings, checked: Checked, state: str, now: int) -> Job:
             created_at=now,
             total=0,
             columns=audience.columns,
-            rejected=audience.rejected,
+            rejected=[each.stored() for each in audience.rejected],
             window=order.window or None,
             daily_cap=order.daily_cap or 0,
             kind=order.kind,
@@ -229,7 +229,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, job: Job | N
             note=" ".join([audience.note or _note(job.account, now), *_warnings(order.text, audience)]),
         )
         if order.key:
-            kept = {"scope": order.scope, "key": order.key, "request": asked, "response": vars(created)}
+            kept = {"scope": order.scope, "key": order.key, "request": asked, "response": _kept(created)}
             Answer.create(**kept, created_at=now)
         counts = {"total": len(audience.people), "duplicates": audience.duplicates}
         after_commit(
@@ -240,6 +240,11 @@ def store(settings: Settings, checked: Checked, who: str, now: int, job: Job | N
     return created
 
 
+def _kept(created: Created) -> dict[str, Any]:
+    """As JSON, which `_answered` reads."""
+    return vars(created) | {"left_out": [each.stored() for each in created.left_out]}
+
+
 def _answered(order: Order) -> Created | None:
     """The job that the same request made; None if it comes for the first time or has no key. Raises KeyReused."""
     row = Answer.get_or_none(Answer.scope == order.scope, Answer.key == order.key) if order.key else None
@@ -247,7 +252,9 @@ def _answered(order: Order) -> Created | None:
         return None
     if row.request != _digest(order):
         raise errors.KeyReused("This Idempotency-Key was used for a different request: use a new key for a new job.")
-    kept = row.response  # earlier versions stored other fields, of which only the job's id is useful
+    kept = dict(row.response)  # earlier versions stored other fields, of which only the job's id is useful
+    if "left_out" in kept:
+        kept["left_out"] = importer.restored(kept["left_out"])
     return Created(**{each.name: kept[each.name] for each in fields(Created) if each.name in kept})
 
 
@@ -268,17 +275,15 @@ def _audience(settings: Settings, order: Order) -> Audience:
         raise errors.InvalidInput("phone_column names a column of an upload: give its upload_id, too.")
     if order.upload_id is not None:
         upload = uploads.chosen(order.upload_id, settings.default_country, order.phone_column)
-        people = [importer.Contact(row, number, fields) for row, number, fields in upload.contacts]
-        rejected, duplicates, place = upload.rejected, upload.duplicates, "row"
+        people, rejected, duplicates, place = upload.contacts, upload.rejected, upload.duplicates, "row"
         source, columns, note = upload.filename, upload.columns, ""
     else:
         values: Sequence[object] = order.numbers if order.numbers is not None else order.recipients or ()
         found = importer.parse_numbers(values, settings.default_country)
-        people = found.contacts
-        rejected = [each.stored() for each in found.rejected]
-        duplicates, place, source, columns, note = found.duplicates, "index", "", found.columns, ""
+        people, rejected, duplicates, place = found.contacts, found.rejected, found.duplicates, "index"
+        source, columns, note = "", found.columns, ""
     if not people:
-        reasons = "; ".join(f"{place} {position}: {reason}" for position, _, reason, *_ in rejected[:3])
+        reasons = "; ".join(f"{place} {each.position}: {each.reason}" for each in rejected[:3])
         raise errors.InvalidInput("There is nobody to write to. " + (reasons or "Add at least one telephone number."))
     return _once_each(Audience(people, rejected, duplicates, place, source, note, columns))
 

@@ -183,7 +183,9 @@ class Exclusion(NamedTuple):
     row: int
     value: str
     reason: Reason
-    details: Annotated[InstanceOf[Coded], BeforeValidator(exclusions.restored), PlainSerializer(exclusions.kept)]
+    details: Annotated[
+        InstanceOf[Coded], BeforeValidator(exclusions.restored), PlainSerializer(exclusions.kept, return_type=Any)
+    ]
 
 
 class Notes(Part):

@@ -40,7 +40,7 @@ from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.formats.tabular import Row, Sheet
-from daemon.models import Answer, Attachment, KeyScope
+from daemon.models import Answer, KeyScope
 from daemon.models import Draft as DraftRow
 
 log = structlog.get_logger()
@@ -400,7 +400,7 @@ def attach(draft: Draft, ids: Sequence[str], own: bool) -> Changes:
     return {"attachments": together}
 
 
-def attached(draft: Draft) -> list[Attachment]:
+def attached(draft: Draft) -> list[uploads.Attachment]:
     """The files that everybody gets."""
     return uploads.attachments(draft.data.attachments)
 
@@ -449,7 +449,7 @@ def _stale() -> errors.EditConflict:
 
 def _order(draft: Draft, audience: Sequence[Contact], found: Report) -> create.Order:
     data = draft.data
-    rejected = [[each.row, each.value, str(each.details), *each.details.stored().values()] for each in found.left_out]
+    rejected = [importer.Rejected(each.row, each.value, each.details) for each in found.left_out]
     chosen = create.Audience(
         people=list(audience),
         rejected=rejected,

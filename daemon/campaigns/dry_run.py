@@ -34,7 +34,7 @@ from daemon.formats import template as message_text
 from daemon.formats.placeholders import Foreign
 from daemon.i18n.coded import Coded
 from daemon.i18n.languages import N_
-from daemon.models import UNCAPPED, Attachment, Handover, Job, KeyScope, Kind, Message, Suppression
+from daemon.models import UNCAPPED, Handover, Job, KeyScope, Kind, Message, Suppression
 from daemon.states import E164, MAY_RUN, JobState, PersonKey, State
 
 REASONS = {  # what the page calls those it is about
@@ -211,7 +211,7 @@ def _of_text(problem: message_text.Problem, captioned: bool) -> Details:
     return details(Detail.TEXT_UNFIT, sentence=problem.reason)
 
 
-def _lost(settings: Settings, row: Attachment) -> Details | None:
+def _lost(settings: Settings, row: uploads.Attachment) -> Details | None:
     """What is wrong with an attachment's file; None for nothing."""
     try:
         uploads.check(settings, row)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
 
 from daemon.contacts import reasons
-from daemon.i18n.coded import WORDS, Coded
+from daemon.i18n.coded import WORDS, Coded, Stored
 
 
 class Detail(StrEnum):
@@ -66,12 +64,12 @@ def details(code: Detail, **values: str) -> Details:
     return Details(code, tuple(values.items()))
 
 
-def kept(found: Coded) -> dict[str, Any] | str:
+def kept(found: Coded) -> Stored | str:
     """As a draft keeps it, see `restored`."""
     return str(found) if found.code is Detail.UNTOLD else found.stored()
 
 
-def restored(found: Coded | Mapping[str, Any] | str) -> Coded:
+def restored(found: Coded | Stored | str) -> Coded:
     """What was kept with a draft: a code with its values, or the sentence of a version before the codes."""
     if isinstance(found, Coded):
         return found

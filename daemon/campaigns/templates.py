@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import peewee
@@ -13,29 +14,44 @@ from daemon.contacts import naming, uploads
 from daemon.db import versions
 from daemon.db.connection import write
 from daemon.db.proxy import locked
+from daemon.db.records import record
 from daemon.formats import template as message_text
-from daemon.models import Template
+from daemon.models import Template as TemplateRow
 
 log = structlog.get_logger()
-
-# A template as this room hands it out.
-TemplateRow = Template
 
 MAX_ATTACHMENTS = 30  # of one message
 
 
+@dataclass(frozen=True)
+class Template:
+    """A text kept for reuse. attachments: their ids; times in UTC ms; version: see db/versions.py."""
+
+    id: int
+    name: str
+    text: str
+    attachments: list[str]
+    created_at: int
+    updated_at: int
+    version: int
+
+
 def every() -> list[Template]:
     """All templates, by name."""
-    return sorted(Template.select(), key=lambda row: (row.name.casefold(), row.id))
+    rows = [record(Template, row) for row in TemplateRow.select()]
+    return sorted(rows, key=lambda row: (row.name.casefold(), row.id))
 
 
 def find(template_id: int) -> Template:
     """The template by that id. Raises NotFound."""
-    row = Template.get_or_none(Template.id == template_id)
+    return record(Template, _row(template_id))
+
+
+def _row(template_id: int) -> TemplateRow:
+    row: TemplateRow | None = TemplateRow.get_or_none(TemplateRow.id == template_id)
     if row is None:
         raise errors.NotFound(f"There is no template {template_id}: it was deleted or never saved.")
-    found: Template = row
-    return found
+    return row
 
 
 def keep(name: str, text: str, now: int, attachments: Sequence[str] = ()) -> Template:
@@ -46,14 +62,14 @@ def keep(name: str, text: str, now: int, attachments: Sequence[str] = ()) -> Tem
     values = _checked(name, text, attachments)
     try:
         with write():
-            made = Template.create(**values, created_at=now, updated_at=now)
+            made = TemplateRow.create(**values, created_at=now, updated_at=now)
     except peewee.IntegrityError:
-        there = Template.get_or_none(Template.name == values["name"])
+        there = TemplateRow.get_or_none(TemplateRow.name == values["name"])
         if there and (there.text, there.attachments) == (values["text"], values["attachments"]):
-            return _found(there)
+            return record(Template, there)
         raise naming.taken("template", values["name"]) from None
     log.info("template.saved", template_id=made.id)
-    return _found(made)
+    return record(Template, made)
 
 
 def change(
@@ -66,12 +82,12 @@ def change(
     values = _checked(name, text, attachments)
     try:
         with write():
-            row = locked(Template.select().where(Template.id == template_id)).first() or find(template_id)
+            row = locked(TemplateRow.select().where(TemplateRow.id == template_id)).first() or _row(template_id)
             if values.items() <= row.__data__.items():
-                return _found(row)
+                return record(Template, row)
             versions.check("template", row.version, version)
             values |= {"version": row.version + 1, "updated_at": versions.later(row, now)}
-            Template.update(**values).where(Template.id == template_id).execute()
+            TemplateRow.update(**values).where(TemplateRow.id == template_id).execute()
     except peewee.IntegrityError:
         raise naming.taken("template", values["name"]) from None
     log.info("template.saved", template_id=template_id)
@@ -81,7 +97,7 @@ def change(
 def delete(template_id: int) -> None:
     """Delete a template; campaigns made from it keep their text. Raises NotFound."""
     with write():
-        if not Template.delete().where(Template.id == template_id).execute():
+        if not TemplateRow.delete().where(TemplateRow.id == template_id).execute():
             find(template_id)
     log.info("template.deleted", template_id=template_id)
 
@@ -93,8 +109,3 @@ def _checked(name: str, text: str, attachments: Sequence[str]) -> dict[str, Any]
         raise errors.InvalidInput(f"A message takes up to {MAX_ATTACHMENTS} attachments.")
     uploads.attachments(ids)
     return {"name": naming.one_line(name, "template"), "text": message_text.compile(text).text, "attachments": ids}
-
-
-def _found(row: Any) -> Template:
-    found: Template = row
-    return found

@@ -20,6 +20,7 @@ from daemon.contacts.phone_column import Places, cell_at
 from daemon.contacts.reasons import Fault, Reason, because
 from daemon.formats import csv, tabular, template, vcard
 from daemon.formats.tabular import Row, Sheet
+from daemon.i18n.coded import Coded
 from daemon.states import E164, PersonKey
 
 MAX_SHOWN = 200
@@ -50,7 +51,7 @@ class Rejected:
 
     position: int
     value: str
-    why: Reason
+    why: Coded
 
     @property
     def reason(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from daemon.contacts.person import Person, meant
 from daemon.contacts.reasons import Fault
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
+from daemon.db.records import record
 from daemon.models import Job, Removal, Suppression
 from daemon.states import E164, OPEN, PersonKey
 
@@ -265,11 +266,11 @@ def _place(cursor: str) -> tuple[int, str]:
 def removals() -> list[Removed]:
     """Who was taken off the list last, newest first."""
     rows = Removal.select().order_by(Removal.id.desc()).limit(REMOVALS_SHOWN)
-    return [Removed(**{each.name: getattr(row, each.name) for each in fields(Removed)}) for row in rows]
+    return [record(Removed, row) for row in rows]
 
 
 def _entry(row: Suppression) -> Entry:
-    return Entry(**{each.name: getattr(row, each.name) for each in fields(Entry)})
+    return record(Entry, row)
 
 
 def _reason(text: str) -> str:

@@ -12,6 +12,7 @@ import json
 import mimetypes
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,16 +25,14 @@ from daemon.contacts import importer, stored
 from daemon.contacts.stored import attachment_path
 from daemon.db import clock
 from daemon.db.connection import write
+from daemon.db.records import record
 from daemon.files import durable
 from daemon.formats import filenames, media
 from daemon.formats.tabular import Row
-from daemon.models import Attachment, Upload
+from daemon.models import Attachment as AttachmentRow
+from daemon.models import Upload as UploadRow
 from daemon.states import Kind
 from daemon.transports.protocol import Attachment as File
-
-UploadRow = Upload
-# A contacts file that was read, and a file that can be sent, as this room hands them out.
-AttachmentRow = Attachment
 
 MEDIA_LIMIT = 16 * 1024 * 1024  # above it WhatsApp takes a photo or video only as a document
 PHOTOS = frozenset({"image/jpeg", "image/png", "image/webp"})
@@ -55,9 +54,49 @@ KEEP_PART_MS = 3_600_000  # no upload is without a byte for so long
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A contacts file as it was read. phone_column: title of the column of numbers; sheet: its rows, where a person has
+    to say which column that is; candidates: what those columns are called."""
+
+    id: str
+    filename: str
+    total: int
+    duplicates: int
+    columns: list[str]
+    phone_column: str | None
+    contacts: list[importer.Contact]
+    rejected: list[importer.Rejected]
+    sheet: list[Row] | None = None
+    candidates: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that can be sent. kind: what WhatsApp takes it as; size: in bytes; created_at: UTC ms."""
+
+    id: str
+    filename: str
+    kind: Kind
+    mimetype: str
+    size: int
+    sha256: str
+    created_at: int
+
+
 def add_contacts(settings: Settings, found: importer.ContactList, filename: str, now: int) -> Upload:
     """Keep what was found in a contacts file. Raises StorageFull."""
-    return _keep(settings, filename, _read(found), now)
+    upload_id = _keep(settings, filename, _read(found), now)
+    return Upload(
+        id=upload_id,
+        filename=safe_name(filename),
+        total=found.total,
+        duplicates=found.duplicates,
+        columns=found.columns,
+        phone_column=found.phone_column,
+        contacts=found.contacts,
+        rejected=found.rejected,
+    )
 
 
 def in_doubt(settings: Settings, doubt: errors.ChoosePhoneColumn, filename: str, now: int) -> errors.ChoosePhoneColumn:
@@ -66,8 +105,8 @@ def in_doubt(settings: Settings, doubt: errors.ChoosePhoneColumn, filename: str,
     Raises StorageFull.
     """
     unread = {"total": 0, "duplicates": 0, "columns": [], "contacts": [], "rejected": []}
-    upload = _keep(settings, filename, unread | {"sheet": doubt.rows, "candidates": doubt.candidates}, now)
-    return errors.ChoosePhoneColumn(doubt.candidates, doubt.rows, upload.id)
+    upload_id = _keep(settings, filename, unread | {"sheet": doubt.rows, "candidates": doubt.candidates}, now)
+    return errors.ChoosePhoneColumn(doubt.candidates, doubt.rows, upload_id)
 
 
 def _read(found: importer.ContactList) -> dict[str, Any]:
@@ -82,14 +121,14 @@ def _read(found: importer.ContactList) -> dict[str, Any]:
     }
 
 
-def _keep(settings: Settings, filename: str, values: dict[str, Any], now: int) -> Upload:
+def _keep(settings: Settings, filename: str, values: dict[str, Any], now: int) -> str:
+    """Store an upload; returns its id."""
     size = _size(values)
     stored.room(settings, size)
-    named = {"id": secrets.token_hex(8), "filename": safe_name(filename)}
-    upload = Upload(**named, created_at=now, used_at=now, size=size, **values)
+    upload_id = secrets.token_hex(8)
     with write():
-        upload.save(force_insert=True)
-    return upload
+        UploadRow.create(id=upload_id, filename=safe_name(filename), created_at=now, used_at=now, size=size, **values)
+    return upload_id
 
 
 def _size(values: dict[str, Any]) -> int:
@@ -113,11 +152,11 @@ def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Up
         return upload
     if not phone_column:
         if upload.phone_column is None:
-            raise errors.ChoosePhoneColumn(upload.candidates, upload_id=upload.id)
+            raise errors.ChoosePhoneColumn(upload.candidates or [], upload_id=upload.id)
         return upload
     values = _read(found_in(upload, default_country, phone_column))
     with write():
-        Upload.update(**values, size=upload.size + _size(values)).where(Upload.id == upload_id).execute()
+        UploadRow.update(**values, size=UploadRow.size + _size(values)).where(UploadRow.id == upload_id).execute()
     return find(upload_id)
 
 
@@ -126,17 +165,17 @@ def found_in(upload: Upload, default_country: str, phone_column: str, trusted: b
 
     Raises InvalidInput.
     """
-    rows = [Row(position, cells) for position, cells in upload.sheet or ()]
-    return importer.from_rows(rows, upload.filename, default_country, trusted, phone_column)
+    return importer.from_rows(upload.sheet or [], upload.filename, default_country, trusted, phone_column)
 
 
 def find(upload_id: str) -> Upload:
     """The upload by that id. Raises NotFound."""
-    row = Upload.get_or_none(Upload.id == upload_id)
+    row = UploadRow.get_or_none(UploadRow.id == upload_id)
     if row is None:
         raise errors.NotFound(f"There is no upload {upload_id[:32]!r}: POST /upload the contacts file first.")
-    upload: Upload = row
-    return upload
+    contacts = [importer.Contact(*each) for each in row.contacts]
+    sheet = None if row.sheet is None else [Row(position, cells) for position, cells in row.sheet]
+    return record(Upload, row, contacts=contacts, rejected=importer.restored(row.rejected), sheet=sheet)
 
 
 def add_attachment(settings: Settings, part: Path, filename: str, now: int) -> Attachment:
@@ -166,7 +205,7 @@ def add_attachment(settings: Settings, part: Path, filename: str, now: int) -> A
     durable.make_folder(place.parent)
     durable.keep(part, place)
     with write():
-        attachment.save(force_insert=True)
+        AttachmentRow.create(**vars(attachment))
     return attachment
 
 
@@ -234,7 +273,8 @@ def kind_of(mimetype: str, size: int) -> Kind:
 
 def attachments(ids: Sequence[str]) -> list[Attachment]:
     """The attachments by those ids, in order. Raises NotFound."""
-    known = {row.id: row for row in Attachment.select().where(Attachment.id.in_(list(ids)))} if ids else {}
+    rows = AttachmentRow.select().where(AttachmentRow.id.in_(list(ids))) if ids else ()
+    known = {row.id: record(Attachment, row, kind=Kind(row.kind)) for row in rows}
     missing = [wanted for wanted in ids if wanted not in known]
     if missing:
         raise errors.NotFound(
@@ -289,7 +329,7 @@ def files(settings: Settings, ids: Sequence[str], to_send: bool = True) -> tuple
     for row in rows if to_send else ():
         _must_be_there(settings, row)
     return tuple(
-        File(attachment_path(settings, row.id), row.filename, Kind(row.kind), row.mimetype, row.size) for row in rows
+        File(attachment_path(settings, row.id), row.filename, row.kind, row.mimetype, row.size) for row in rows
     )
 
 

@@ -20,14 +20,12 @@ from daemon.contacts import optout, suppression
 from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import tuples
+from daemon.db.records import record
 from daemon.models import Job, Message, OldStop, Reply, Suppression
 from daemon.states import E164, REACHED, PersonKey, State
 from daemon.transports.protocol import Heard, Said, Unread
 
 log = structlog.get_logger()
-
-# A reply as this room hands it out.
-ReplyRow = Reply
 
 ANSWERS_MS = 30 * pacing.DAY_MS  # this long after our message, incoming messages count as answers and are shown
 KEEP_MS = 90 * pacing.DAY_MS
@@ -47,6 +45,37 @@ class Taken:
     new: int = 0
     opted_out: bool = False
     proved: bool = True
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A reply, and of the message that it answers, if that is known: its campaign, and the fields of its recipient in
+    the order of `columns`. at: UTC ms; stop: whether it asks for no more."""
+
+    id: int
+    account: str
+    number: E164
+    text: str
+    at: int
+    stop: bool
+    message_id: int | None
+    job_id: int | None
+    job_name: str
+    columns: list[str]
+    fields: dict[str, str]
+
+
+def _answered(row: Reply) -> Answered:
+    message = row.message
+    return record(
+        Answered,
+        row,
+        message_id=message.id if message else None,
+        job_id=message.job_id if message else None,
+        job_name=message.job.name if message else "",
+        columns=message.job.columns if message else [],
+        fields=message.fields if message else {},
+    )
 
 
 def worth_opening(account: str, chats: Iterable[Unread], further: frozenset[str], now: int) -> list[Unread]:
@@ -254,8 +283,8 @@ def confirm(account: str, number: E164, now: int) -> bool:
 
 def page(
     cursor: int | None, now: int, stops: bool = False, job_id: int | None = None, limit: int = PAGE
-) -> tuple[list[Reply], int | None]:
-    """Replies of the last ANSWERS_MS, newest first, each with `message` and its `job`; and the next page's cursor.
+) -> tuple[list[Answered], int | None]:
+    """Replies of the last ANSWERS_MS, newest first, and the next page's cursor.
 
     stops: those that say STOP only. job_id: those that answer that campaign only.
     """
@@ -272,42 +301,13 @@ def page(
     if cursor is not None:
         query = query.where(Reply.id < cursor)
     rows = list(query.order_by(Reply.id.desc()).limit(limit + 1))
-    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+    return [_answered(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
 
 
 def count(job_id: int, now: int) -> int:
     """How many replies of the last ANSWERS_MS answer the campaign."""
     answers = Reply.select().join(Message).where(Message.job == job_id, Reply.at > now - ANSWERS_MS)
     return int(answers.count())
-
-
-@dataclass(frozen=True)
-class Answered:
-    """A reply with the message that it answers, if that is known. at: UTC ms; stop: whether it asks for no more."""
-
-    id: int
-    account: str
-    number: E164
-    text: str
-    at: int
-    stop: bool
-    message_id: int | None
-    job_id: int | None
-
-
-def describe(row: Reply) -> Answered:
-    """One reply as it is shown."""
-    message = row.message
-    return Answered(
-        id=row.id,
-        account=row.account,
-        number=row.number,
-        text=row.text,
-        at=row.at,
-        stop=row.stop,
-        message_id=message.id if message else None,
-        job_id=message.job_id if message else None,
-    )
 
 
 def prune(now: int) -> int:

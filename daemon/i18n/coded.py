@@ -8,10 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict
 
 WORDS = "sentence"
 """The value that holds a whole English sentence: of a version without codes, or of what has none (a transport)."""
+
+
+class Stored(TypedDict):
+    """A code and its values as JSON keeps them."""
+
+    code: str
+    values: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Coded:
         """The sentences it is made of, with places for the values."""
         return (self.SENTENCES[self.code],)
 
-    def stored(self) -> dict[str, Any]:
+    def stored(self) -> Stored:
         """As JSON, which `restored` reads."""
         return {"code": self.code.value, "values": dict(self.values)}
 

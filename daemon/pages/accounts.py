@@ -13,7 +13,6 @@ from daemon import errors
 from daemon.accounts import commands, directory, limits, status
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns import by_account
-from daemon.campaigns.queries import JobRow
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.i18n.coded import Coded
@@ -119,7 +118,7 @@ class Card(AccountView):
     waits_for: str
     due: bool
     sends: bool
-    jobs: Sequence[JobRow]
+    jobs: Sequence[by_account.Campaign]
     limits: status.InForce
     own: Mapping[str, str]
     version: int

@@ -294,7 +294,7 @@ class StartStep(StepContent):
 
     found: Report | None
     audience: int
-    files: Sequence[uploads.AttachmentRow]
+    files: Sequence[uploads.Attachment]
     own: int
     chosen: When
     account_zone: str

@@ -15,7 +15,7 @@ from daemon import errors
 from daemon.campaigns import create, drafts, dry_run, templates
 from daemon.campaigns.draft_content import Changes
 from daemon.campaigns.drafts import Draft
-from daemon.campaigns.templates import TemplateRow
+from daemon.campaigns.templates import Template
 from daemon.config import Settings
 from daemon.contacts import importer, uploads
 from daemon.contacts.columns import Candidate
@@ -99,10 +99,10 @@ class MessageStep(StepContent):
 
     text: str
     fields: Sequence[str]
-    files: Sequence[uploads.AttachmentRow]
+    files: Sequence[uploads.Attachment]
     own: OwnFiles | None
     optional: bool
-    templates: Sequence[TemplateRow]
+    templates: Sequence[Template]
     template_name: str
     max_mb: int
     max_caption: int

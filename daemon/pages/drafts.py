@@ -13,7 +13,7 @@ from daemon import errors
 from daemon.campaigns import drafts, templates
 from daemon.campaigns.draft_content import Changes, ChosenColumns, ChosenNumbers, Content, Source
 from daemon.campaigns.drafts import Draft, Sheets
-from daemon.campaigns.templates import TemplateRow
+from daemon.campaigns.templates import Template
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
 from daemon.contacts import file_reading, importer, lists, uploads
@@ -56,7 +56,7 @@ class New(PageContent):
     here: ClassVar = "new"
 
     drafts: Sequence[DraftView]
-    starts_with: TemplateRow | None
+    starts_with: Template | None
     list: Listed | None
     fresh_id: str
 

@@ -100,12 +100,13 @@ class JobPage(PageContent):
     duplicated, in words; clone_id: id of the draft that would be made."""
 
     template: ClassVar = "job.html"
+    here: ClassVar = "campaigns"
     beside: ClassVar = (Recipients,)
 
     job: JobView
     replies: int
     text: str
-    attachments: Sequence[uploads.AttachmentRow]
+    attachments: Sequence[uploads.Attachment]
     delays: tuple[str, str]
     window: str | None
     daily_cap: int
@@ -136,6 +137,7 @@ class MessagePage(PageContent):
     found."""
 
     template: ClassVar = "message.html"
+    here: ClassVar = "campaigns"
 
     job: JobView
     message: MessageView

@@ -13,7 +13,7 @@ from aiohttp import web
 from daemon import errors
 from daemon.contacts import file_reading, importer, list_entries, lists, naming, uploads
 from daemon.contacts.lists import Listed
-from daemon.contacts.uploads import UploadRow
+from daemon.contacts.uploads import Upload
 from daemon.formats import encodings
 from daemon.i18n.languages import N_
 from daemon.pages import forms
@@ -153,7 +153,7 @@ async def new(request: web.Request) -> web.StreamResponse:
 
 
 async def _new(
-    request: web.Request, form: Entered, error: Exception | None = None, upload: UploadRow | None = None
+    request: web.Request, form: Entered, error: Exception | None = None, upload: Upload | None = None
 ) -> web.StreamResponse:
     content = NewList(
         form=form,
@@ -172,7 +172,7 @@ async def _new(
 async def create(request: web.Request) -> web.StreamResponse:
     """Create a list from a file, pasted numbers or another list, or an empty one."""
     entered = await forms.read(request)
-    upload: UploadRow | None = None
+    upload: Upload | None = None
     try:
         form = entered.parsed(forms.NewList)
         upload = await _given(request, form)
@@ -184,7 +184,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     raise _to_list(made.id, added, upload)
 
 
-async def _given(request: web.Request, form: forms.AddToList) -> UploadRow | None:
+async def _given(request: web.Request, form: forms.AddToList) -> Upload | None:
     """The file or pasted numbers of a form, read and stored; None if there is neither.
 
     Raises TooLarge, UnreadableFile, ChoosePhoneColumn, ReadingBusy.
@@ -218,13 +218,13 @@ def _refuse_guess(found: importer.ContactList, filename: str) -> None:
         )
 
 
-def _people(upload: UploadRow | None, list_id: int) -> importer.ContactList:
+def _people(upload: Upload | None, list_id: int) -> importer.ContactList:
     if upload is not None:
         return lists.from_upload(upload.id)
     return lists.from_list(list_id) if list_id else importer.ContactList()
 
 
-def _to_list(list_id: int, added: lists.Added, upload: UploadRow | None) -> web.HTTPSeeOther:
+def _to_list(list_id: int, added: lists.Added, upload: Upload | None) -> web.HTTPSeeOther:
     """Redirect to the list, which shows how many were added."""
     told = {"added": added.added, "present": added.present, "updated": added.updated, "duplicates": added.duplicates}
     query: dict[str, object] = {name: count for name, count in told.items() if count or name == "added"}
@@ -283,10 +283,10 @@ def _upload(upload_id: str) -> RejectedRows | None:
         return None
 
 
-def _rejected(upload: UploadRow | None) -> RejectedRows | None:
+def _rejected(upload: Upload | None) -> RejectedRows | None:
     if upload is None or not upload.rejected:
         return None
-    return RejectedRows(len(upload.rejected), importer.restored(upload.rejected[:REJECTED_SHOWN]))
+    return RejectedRows(len(upload.rejected), upload.rejected[:REJECTED_SHOWN])
 
 
 @routes.post(f"/app/lists/{ID}/add")

@@ -11,7 +11,6 @@ from aiohttp import web
 from daemon.contacts import suppression
 from daemon.db import clock
 from daemon.delivery import job_moves, replies
-from daemon.delivery.replies import ReplyRow
 from daemon.pages import forms
 from daemon.pages.content import PageContent
 from daemon.pages.shell import members, number, show
@@ -36,7 +35,6 @@ class ReplyView(replies.Answered):
     """A reply as the page shows it. who: the name of who sent it; listed: whether they are on the suppression list."""
 
     who: str
-    job_name: str
     listed: bool
 
 
@@ -73,12 +71,6 @@ def _page(cursor: int | None, stops: bool, job_id: int | None) -> Replies:
     )
 
 
-def _view(row: ReplyRow, listed: set[E164]) -> ReplyView:
-    message = row.message
-    names = name_columns(message.job.columns) if message else []
-    return ReplyView(
-        **vars(replies.describe(row)),
-        who=" ".join(filter(None, (message.fields.get(name, "") for name in names))) if message else "",
-        job_name=message.job.name if message else "",
-        listed=row.number in listed,
-    )
+def _view(reply: replies.Answered, listed: set[E164]) -> ReplyView:
+    who = " ".join(filter(None, (reply.fields.get(name, "") for name in name_columns(reply.columns))))
+    return ReplyView(**vars(reply), who=who, listed=reply.number in listed)

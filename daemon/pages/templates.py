@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from daemon import errors
 from daemon.campaigns import templates
-from daemon.campaigns.templates import TemplateRow
+from daemon.campaigns.templates import Template
 from daemon.config import Settings
 from daemon.contacts import naming, uploads
-from daemon.contacts.uploads import AttachmentRow
+from daemon.contacts.uploads import Attachment
 from daemon.formats import template as message_text
 from daemon.i18n.languages import N_
 from daemon.pages import forms
@@ -86,9 +86,9 @@ class TemplateForm(PageContent):
     template: ClassVar = "template.html"
     here: ClassVar = "templates"
 
-    saved: TemplateRow | None
+    saved: Template | None
     form: Entered
-    files: Sequence[AttachmentRow]
+    files: Sequence[Attachment]
     error: str
     conflict: bool
     preview: Preview
@@ -105,7 +105,7 @@ class Deletion(PageContent):
     template: ClassVar = "template_delete.html"
     here: ClassVar = "templates"
 
-    saved: TemplateRow
+    saved: Template
 
 
 @routes.get("/app/templates")
@@ -137,7 +137,7 @@ async def edit(request: web.Request) -> web.StreamResponse:
 
 
 async def _form(
-    request: web.Request, entered: Entered, row: TemplateRow | None = None, error: str = "", status: int = 200
+    request: web.Request, entered: Entered, row: Template | None = None, error: str = "", status: int = 200
 ) -> web.StreamResponse:
     files = await in_db(request, _known_files, entered.attachments)
     asked = AskedTemplate(text=entered.text, attachments=len(files), samples={})
@@ -156,12 +156,12 @@ async def _form(
     return show(request, content, status)
 
 
-def _known_files(ids: Sequence[str]) -> list[AttachmentRow]:
+def _known_files(ids: Sequence[str]) -> list[Attachment]:
     """Those of the form's attachments that still exist."""
     return [row for each in ids for row in _or_none(each)]
 
 
-def _or_none(attachment_id: str) -> list[AttachmentRow]:
+def _or_none(attachment_id: str) -> list[Attachment]:
     try:
         return uploads.attachments([attachment_id])
     except errors.NotFound:
@@ -208,7 +208,7 @@ async def _entered(request: web.Request) -> Entered:
     return Entered(form.name, form.text, ids, form.version)
 
 
-def _take(settings: Settings, file: FileField, now: int) -> AttachmentRow:
+def _take(settings: Settings, file: FileField, now: int) -> Attachment:
     """Store a file of a form. Raises TooLarge, UnreadableFile."""
     place = uploads.new_part(settings)
     try:

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.auth import passwords, sessions, users
-from daemon.auth.sessions import SessionRow
-from daemon.auth.users import UserRow
+from daemon.auth.sessions import Login
+from daemon.auth.users import User
 from daemon.db import clock
 from daemon.i18n.languages import N_
 from daemon.pages import forms
@@ -153,7 +153,7 @@ async def _people(request: web.Request, form: NewUser | None = None, error: str 
     return show(request, content, 422 if error else 200)
 
 
-def _view(row: UserRow, open_now: list[SessionRow]) -> UserView:
+def _view(row: User, open_now: list[Login]) -> UserView:
     return UserView(
         id=row.id,
         version=row.version,
@@ -167,7 +167,7 @@ def _view(row: UserRow, open_now: list[SessionRow]) -> UserView:
     )
 
 
-def _sessions(rows: list[SessionRow], who: Visitor | None) -> list[SessionView]:
+def _sessions(rows: list[Login], who: Visitor | None) -> list[SessionView]:
     mine = who.session if who else None
     return [SessionView(row.created_at, row.seen_at, row.id == mine) for row in rows]
 

@@ -16,8 +16,7 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.auth import lockout, sessions, users
-from daemon.auth.sessions import SessionRow
-from daemon.auth.users import UserRow
+from daemon.auth.sessions import Session
 from daemon.contacts import masking
 from daemon.server import proxies
 from daemon.server.visitors import (
@@ -60,17 +59,17 @@ async def _who(request: web.Request) -> Visitor | None:
     token = request.cookies.get(COOKIE, "")
     if not 0 < len(token) <= LONGEST_COOKIE or not (request.method in SAFE or from_our_page(request)):
         return None
-    row = await timed(request, sessions.session, token, key)
-    if row is None:
+    session = await timed(request, sessions.session, token, key)
+    if session is None:
         return None
-    fresh = request.method in SAFE or same(await _token(request), row.csrf)
-    return _visitor(row, fresh)
+    fresh = request.method in SAFE or same(await _token(request), session.csrf)
+    return _visitor(session, fresh)
 
 
-def _visitor(row: SessionRow, fresh: bool) -> Visitor:
-    user: UserRow | None = row.user
+def _visitor(session: Session, fresh: bool) -> Visitor:
+    user = session.user
     name = user.name if user else "page"
-    return Visitor(name, users.role_of(row.role), row.id, user.id if user else None, row.csrf, fresh)
+    return Visitor(name, users.role_of(session.role), session.id, user.id if user else None, session.csrf, fresh)
 
 
 async def _token(request: web.Request) -> str:

@@ -59,11 +59,11 @@ def job_id(instance: Instance) -> int:
     return int(create.create(settings, order, "test", clock.now_ms()).job_id)
 
 
-def anna(role: Role = Role.OPERATOR) -> User:
+def anna(role: Role = Role.OPERATOR) -> users.User:
     return users.create("Anna", role, GOOD, "test", clock.now_ms())
 
 
-def become(visitor: Visitor, user: User | None) -> None:
+def become(visitor: Visitor, user: users.User | None) -> None:
     """Log in without the form."""
     token = sessions.open_session(user, clock.now_ms(), KEY).token
     visitor.driver.add_cookie({"name": COOKIE, "value": token, "path": "/", "httpOnly": True, "sameSite": "Strict"})

@@ -27,7 +27,7 @@ def test_a_name_is_taken_once_by_two_at_once(monkeypatch: pytest.MonkeyPatch) ->
     """Two administrators add Anna and anna: one of them is told that the name is taken."""
     looking, named = threading.Barrier(2), users.named
 
-    def slowly(name: str) -> User | None:
+    def slowly(name: str) -> users.User | None:
         found = named(name)
         with suppress(threading.BrokenBarrierError):
             looking.wait(1)  # both look before either writes, where they can
@@ -142,7 +142,7 @@ def test_what_was_right_when_it_was_given_opens_nothing_after_a_change(
     end with the change, and this one does not begin."""
     user, opening = anna(), sessions.open_session
 
-    def late(found: User | None, now: int, key: str = "") -> sessions.Opened:
+    def late(found: users.User | None, now: int, key: str = "") -> sessions.Opened:
         change(user)
         return opening(found, now, key)
 

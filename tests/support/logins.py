@@ -7,8 +7,8 @@ import pytest
 from daemon import errors
 from daemon.auth import sessions, users
 from daemon.auth.lockout import Try
+from daemon.auth.users import User
 from daemon.db import clock
-from daemon.models import User
 from daemon.states import Role
 
 KEY = "the-key-of-this-test"

@@ -16,11 +16,8 @@ import pytest
 import daemon
 from tests.conftest import ROOT
 
-KEPT = "JSON of the database, which only the one who wrote it reads"
 PAGE = "what WhatsApp's page is made of, which a person sends on as it is; nobody here reads it"
 EXCEPTIONS = {
-    "campaigns.create.Order": "recipients as a caller sent them, each of which may be anything: importer judges them",
-    "i18n.coded.Coded.stored": KEPT,
     "db.prepared.Prepared.bound": "the values of a row by parameter, which are whatever the statement takes",
     "accounts.commands.fulfil": PAGE,
     "transports.protocol.Inspectable.structure": PAGE,
