@@ -19,13 +19,13 @@ from daemon.campaigns.timeline import Course, Stretch, course
 from daemon.config import Settings
 from daemon.contacts import masking, uploads
 from daemon.db import clock
-from daemon.delivery import evidence, job_moves, replies
+from daemon.delivery import evidence, replies
 from daemon.formats import template
 from daemon.i18n.languages import N_, gettext
 from daemon.pages import chart, forms
 from daemon.pages.content import Names, PageContent
 from daemon.pages.shell import members, number, show
-from daemon.pages.views import JobView, MessageView, job_view, message_view, name_columns
+from daemon.pages.views import JobView, MessageView, campaign, job_view, message_view, name_columns
 from daemon.pages.words import MEANINGS, MOVES, WHO, rate, seconds
 from daemon.server.visitors import SETTINGS, caller, in_db, require_key, timed
 from daemon.states import JobState, State
@@ -202,7 +202,7 @@ def _selection(request: web.Request) -> Selection:
 def _job_page(
     settings: Settings, job_id: int, selection: Selection, cursor: int | None, before: int | None
 ) -> tuple[JobPage, Recipients]:
-    row = job_moves.job(job_id)
+    row = campaign(job_id)
     went = course(row, clock.now_ms())
     page = JobPage(
         job=job_view(settings, row),
@@ -303,7 +303,7 @@ async def message(request: web.Request) -> web.StreamResponse:
 
 def _message_page(settings: Settings, message_id: int, selection: Selection) -> MessagePage:
     row, events = queries.message(message_id)
-    found = job_moves.job(row.job_id)
+    found = campaign(row.job_id)
     row.job = found
     try:
         before, after = recipients.neighbours(row, selection)
@@ -336,7 +336,7 @@ async def decisions(request: web.Request) -> web.StreamResponse:
 
 
 def _decisions(cursor: int | None, job_id: int | None) -> Decisions:
-    of = job_moves.job(job_id) if job_id is not None else None
+    of = campaign(job_id) if job_id is not None else None
     rows, after = queries.messages_everywhere(State.UNCERTAIN, cursor, DECISIONS_SHOWN, job_id)
     cases = [
         Case(

@@ -10,11 +10,11 @@ from aiohttp import web
 
 from daemon.contacts import suppression
 from daemon.db import clock
-from daemon.delivery import job_moves, replies
+from daemon.delivery import replies
 from daemon.pages import forms
 from daemon.pages.content import PageContent
 from daemon.pages.shell import members, number, show
-from daemon.pages.views import name_columns
+from daemon.pages.views import campaign, name_columns
 from daemon.server.visitors import in_db
 from daemon.states import E164
 
@@ -63,7 +63,7 @@ def _page(cursor: int | None, stops: bool, job_id: int | None) -> Replies:
     return Replies(
         replies=[_view(row, listed) for row in rows],
         stops=stops,
-        campaign=job_moves.job(job_id).name if job_id is not None else None,
+        campaign=campaign(job_id).name if job_id is not None else None,
         cursor=cursor,
         first=urlencode(chosen),
         next=urlencode(chosen | {"cursor": after}) if after else "",

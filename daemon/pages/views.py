@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from daemon import errors
 from daemon.accounts import directory
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns import progress
 from daemon.campaigns.queries import JobRow, MessageRow
 from daemon.config import Settings
 from daemon.db import clock
+from daemon.delivery import job_moves
 from daemon.pages.words import BAR, MEANINGS, NAMES, STATUSES, TONES, WAITS, lasts, words
 from daemon.states import IN_HAND, JOB_MOVES, AccountState, JobState, State
 
@@ -90,6 +92,14 @@ def account_view(row: AccountRow, now: int, with_pace: bool = True) -> AccountVi
         qr=hashlib.sha256(code.encode()).hexdigest()[:12] if code else None,
         until=row.until if alive else None,
     )
+
+
+def campaign(job_id: int) -> JobRow:
+    """The campaign by that number. Raises NotFound, in words for a page."""
+    try:
+        return job_moves.job(job_id)
+    except errors.NotFound:
+        raise errors.NotFound(f"There is no campaign {job_id}.") from None
 
 
 def job_view(settings: Settings, row: JobRow) -> JobView:

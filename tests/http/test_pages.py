@@ -186,7 +186,7 @@ async def test_nothing_but_static_files_is_served_as_such(visitor: Client, path:
 async def test_an_unknown_page_says_so_as_a_page(member: Client) -> None:
     """404 as HTML for a browser, also for a campaign that does not exist."""
     assert "This page does not exist" in await look(member, "/app/nowhere", 404)
-    assert "There is no job 999" in await look(member, "/app/jobs/999", 404)
+    assert "There is no campaign 999" in await look(member, "/app/jobs/999", 404)
 
 
 async def test_the_first_visit_says_what_to_do(member: Client) -> None:

@@ -130,7 +130,13 @@ def test_an_untyped_mapping_is_seen(hint: Any, expected: bool) -> None:
     assert expected == untyped(hint)
 
 
-def test_what_pages_share_of_a_row_is_a_record() -> None:
-    """An account, a job and a message as any page shows them; only a whole template's context is a mapping."""
-    shared = [*functions("daemon.pages.views"), *functions("daemon.pages.words")]
-    assert [] == [name for name, each in shared if any(map(untyped, get_type_hints(each).values()))]
+def test_what_a_page_shows_is_typed() -> None:
+    """No function of the pages takes or returns such a mapping, not even among themselves: a page is given a record."""
+    found = [
+        f"{module}.{name}"
+        for module in modules("pages")
+        for name, each in vars(importlib.import_module(module)).items()
+        if inspect.isfunction(each) and each.__module__ == module and any(map(untyped, get_type_hints(each).values()))
+    ]
+
+    assert [] == found
