@@ -33,7 +33,7 @@ class StandIn:
         assert process.stdout
         line = process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the stand-in did not start, exit code {process.wait(5)}")
+            raise RuntimeError(f"the stand-in did not start, exit code {process.wait(60)}")
         standin = cls(json.loads(line)["url"], process)
         standin.forget()
         return standin
@@ -54,7 +54,7 @@ class StandIn:
             self.process.kill()
         else:
             self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
         if self.process.stdout:
             self.process.stdout.close()
 
@@ -132,7 +132,7 @@ class StandIn:
         events = self.events(after=0)
         self._after = events[-1]["n"] if events else 0
 
-    def wait(self, event: str, timeout: float = 10.0, **match: Any) -> dict[str, Any]:
+    def wait(self, event: str, timeout: float = 60.0, **match: Any) -> dict[str, Any]:
         """Return the next `event` whose details equal `match`; raises TimeoutError naming what came instead."""
         deadline = time.monotonic() + timeout
         seen: list[str] = []

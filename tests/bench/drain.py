@@ -74,7 +74,7 @@ def running(url: str, folder: Path, senders: int, lanes: int | None) -> Iterator
         for process in processes:
             process.terminate()
         logs = "\n".join((folder / f"sender-{n}.log").read_text()[-2000:] for n in range(senders))
-        assert {0} == {process.wait(30) for process in processes}, logs
+        assert {0} == {process.wait(60) for process in processes}, logs
 
 
 def drained(timeout: float) -> None:

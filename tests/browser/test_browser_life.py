@@ -150,7 +150,7 @@ def test_a_killed_sender_leaves_orphans_that_the_next_one_ends(driving: Driving)
     other = [process for process in carriers(driving) if is_steady(words_of(process))]
     owner = restarts.start_owner(driving.settings, "second")
     owner.kill()
-    owner.wait(5)
+    owner.wait(60)
     second = BrowserTransport(driving.settings.model_copy(update={"account": "second"}))
     profile = second._chrome.profile
     orphans = processes.marked(profile)
@@ -181,7 +181,7 @@ def test_helpers_that_have_lost_their_parent_are_found(driving: Driving) -> None
         process.suspend()
     for process in parents.values():
         process.kill()
-    eventually(lambda: all(is_dead(process) for process in parents.values()), 5, "Chrome and its zygotes are dead")
+    eventually(lambda: all(is_dead(process) for process in parents.values()), what="Chrome and its zygotes are dead")
     assert len(helpers) > 1
     assert not any(is_dead(process) for process in helpers)
 
@@ -195,8 +195,8 @@ def test_what_a_machine_that_fell_over_leaves_is_cleaned_and_counted(driving: Dr
     life = driving.transport._chrome
     owner = restarts.start_owner(driving.settings, "default", group=True)
     os.killpg(owner.pid, signal.SIGKILL)
-    owner.wait(5)
-    eventually(lambda: not carriers(driving), 5, "all are dead")
+    owner.wait(60)
+    eventually(lambda: not carriers(driving), what="all are dead")
     left = [name for name in chrome.SINGLETONS if (life.profile / name).is_symlink()]
     (life.temp / "of the dead").touch()
     assert [*chrome.SINGLETONS] == left

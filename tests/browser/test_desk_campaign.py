@@ -205,7 +205,7 @@ def test_a_lost_connection_loses_nothing(visitor: Visitor, instance: Instance, d
     visitor.reads("#step-error", "The server cannot be reached. Nothing is lost")
     assert "Written while the server was away" == visitor.find("#text").get_attribute("value")
     instance.start("http")
-    eventually(instance.answers, 20, "the http process answers")
+    eventually(instance.answers, what="the http process answers")
     visitor.press("Next: time")
     visitor.find("#delay_min")
     assert "Written while the server was away" == draft(visitor).data["text"]

@@ -224,7 +224,7 @@ def test_a_reply_while_a_campaign_runs(campaign: tuple[Driving, config.Settings]
             await wait_for(lambda: len(driving.got(stops)) == 2)
         finally:
             sender.stop()
-            assert 0 == await asyncio.wait_for(task, 30)
+            assert 0 == await asyncio.wait_for(task, 60)
 
     driving.runner.run(run())
 

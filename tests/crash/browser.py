@@ -110,7 +110,7 @@ class Campaign:
         client = Client(self._rig, f"order for {number}", [number])
         self._http.halt(point)
         client.start()
-        self._http.wait(20)
+        self._http.wait(60)
         return client
 
     def _striking(self, kind: str) -> tuple[Callable[[], None], Callable[[], list[str] | None]]:

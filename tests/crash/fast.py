@@ -135,7 +135,7 @@ class Campaign:
         try:
             eventually(lambda: _ended(process) or self._marked("struck"), PATIENCE_S, f"{plan} strikes")
             if plan.kind == "upgrade" or plan.kind.endswith("kill"):
-                assert -signal.SIGKILL == process.wait(5), f"{plan} did not strike"
+                assert -signal.SIGKILL == process.wait(60), f"{plan} did not strike"
             else:
                 assert self._marked("struck"), f"{plan} did not strike"
                 aftermath = {"stop": self._stopped, "folder": self._read_only, "restart": self._restarted}
@@ -143,7 +143,7 @@ class Campaign:
         finally:
             if not _ended(process):
                 process.kill()
-                process.wait(10)
+                process.wait(60)
 
     def _new_version(self) -> None:
         """The senders from now on are of a version with one more step of the schema, which touches every message."""
@@ -186,7 +186,7 @@ class Campaign:
     def _stopped(self, process: subprocess.Popen[bytes]) -> None:
         """Let the lease of a sender that does not move run out, let another take over, then wake it."""
         stopped = psutil.Process(process.pid)
-        eventually(lambda: stopped.status() == psutil.STATUS_STOPPED, 5, "it is stopped")
+        eventually(lambda: stopped.status() == psutil.STATUS_STOPPED, what="it is stopped")
         other = self._start(PATIENT, "rival")
         try:
             eventually(lambda: self._done() or _ended(other), TAKE_OVER_S, "another sender takes over")
@@ -263,10 +263,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if not _ended(process):
         process.terminate()
     try:
-        process.wait(15)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(10)
+        process.wait(60)
         raise
 
 

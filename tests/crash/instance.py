@@ -47,7 +47,7 @@ class Client(threading.Thread):
         """Wait for the answer and ask once more; what is wrong with it, which is nothing where there is one job."""
         self.join()
         assert self._answer, "the order was never answered"
-        eventually(self._rig.answers, 20, "http is back")  # it may have answered before it was killed
+        eventually(self._rig.answers, what="http is back")  # it may have answered before it was killed
         jobs = [job for job in self._rig.call("GET", "/jobs?limit=100")["jobs"] if job["name"] == self.key]
         wrong = [] if len(jobs) == 1 else [f"{len(jobs)} jobs of one order"]
         if self._ask() != self._answer:
@@ -61,7 +61,7 @@ def program(rig: Rig, name: str) -> psutil.Process:
     def running() -> psutil.Process | None:
         return next((child for child in orphans_of(rig) if words_of(child)[-1:] == [name]), None)
 
-    return eventually(running, 20, f"{name} runs")
+    return eventually(running, what=f"{name} runs")
 
 
 def killer(rig: Rig, victim: str) -> Callable[[], None]:
@@ -78,21 +78,21 @@ def killer(rig: Rig, victim: str) -> Callable[[], None]:
 
     def kill() -> None:
         process.kill()
-        eventually(lambda: is_dead(process), 10, "it is dead")
+        eventually(lambda: is_dead(process), what="it is dead")
 
     return kill
 
 
 def chrome(rig: Rig) -> psutil.Process:
     """Chrome's main process."""
-    return eventually(lambda: _unless_gone(rig.chrome), 20, "Chrome runs")
+    return eventually(lambda: _unless_gone(rig.chrome), what="Chrome runs")
 
 
 def _driver(rig: Rig) -> psutil.Process:
     def running() -> psutil.Process | None:
         return next((process for process in chrome_processes(rig.data) if "chromedriver" in process.name()), None)
 
-    return eventually(lambda: _unless_gone(running), 20, "chromedriver runs")
+    return eventually(lambda: _unless_gone(running), what="chromedriver runs")
 
 
 def _unless_gone(find: Callable[[], psutil.Process | None]) -> psutil.Process | None:
@@ -105,7 +105,7 @@ def _unless_gone(find: Callable[[], psutil.Process | None]) -> psutil.Process | 
 def start_again(rig: Rig, orphans: list[psutil.Process]) -> list[str]:
     """As a service manager does when supervisord has died: end all of its group, start it anew. What was wrong."""
     assert rig.daemon
-    rig.daemon.wait(10)
+    rig.daemon.wait(60)
     for orphan in orphans:
         orphan.terminate()
     _, stubborn = psutil.wait_procs(orphans, timeout=20)

@@ -49,7 +49,7 @@ def strike_in_an_order(rig: Rig, brake: Brake, plan: Plan, client: Client) -> li
     else:
         brake.halt(plan.point)
         client.start()
-        brake.wait(20)
+        brake.wait(60)
     kill()
     brake.release()
     wrong = instance.start_again(rig, orphans) if plan.kind == "supervisord" else []

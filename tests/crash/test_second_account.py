@@ -45,7 +45,7 @@ def test_both_accounts_run_and_each_sends_its_own(tmp_path: Path) -> None:
             found = rig.call("GET", "/accounts").get("accounts", [])
             return found if [True, True] == [each["can_send"] for each in found] else None
 
-        found = eventually(ready, 30, "both accounts can send")
+        found = eventually(ready, what="both accounts can send")
         assert ["default", "second"] == [each["name"] for each in found]
         rig.call("PATCH", "/accounts/default", {"hourly_cap": 1})
         numbers = [f"+49151100000{n:02}" for n in range(4)]
@@ -53,7 +53,7 @@ def test_both_accounts_run_and_each_sends_its_own(tmp_path: Path) -> None:
         other = rig.call("POST", "/send", {"numbers": numbers, "message": "Hi", "account": "second"})["job_id"]
 
         assert 4 == rig.finish(other)["sent"]
-        status = eventually(lambda: (s := rig.call("GET", f"/status/{first}"))["next_reason"] and s, 20, "it waits")
+        status = eventually(lambda: (s := rig.call("GET", f"/status/{first}"))["next_reason"] and s, what="it waits")
         assert (1, 3, "hourly_cap") == (status["sent"], status["pending"], status["next_reason"])
         used = {each["name"]: each["used"]["hour"] for each in rig.call("GET", "/accounts")["accounts"]}
         assert {"default": 1, "second": 4} == used

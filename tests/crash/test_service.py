@@ -50,9 +50,9 @@ def test_its_command_runs_in_the_foreground_and_logs_to_a_journal_socket(
         )
         theirs.close()
         try:
-            eventually(rig.answers, 20, "the http process answers")
+            eventually(rig.answers, what="the http process answers")
             process.send_signal(signal.SIGTERM)
-            assert 0 == process.wait(30)
+            assert 0 == process.wait(60)
         finally:
             process.kill()
         with ours.makefile() as journal:

@@ -77,11 +77,11 @@ def test_ctrl_c_leaves_nothing_behind(checkout: Path) -> None:
             return False
 
     eventually(healthy, 20)
-    eventually(lambda: chrome_processes(checkout), 20, "Chrome runs")
+    eventually(lambda: chrome_processes(checkout), what="Chrome runs")
 
     os.killpg(process.pid, signal.SIGINT)
 
-    process.wait(30)
+    process.wait(60)
     assert [] == chrome_processes(checkout)
     assert not (checkout / "run/supervisor.sock").exists()
 
@@ -102,7 +102,7 @@ def test_in_the_background_it_runs_until_it_is_shut_down(checkout: Path) -> None
         assert [] == [path for path in data.rglob("*") if path.stat().st_mode & 0o077]
     finally:
         subprocess.run([*control, "shutdown"], cwd=checkout, check=True, stdout=subprocess.DEVNULL)
-    eventually(lambda: not (checkout / "run/supervisord.pid").exists(), 30, "it is shut down")
+    eventually(lambda: not (checkout / "run/supervisord.pid").exists(), what="it is shut down")
 
 
 def test_a_relative_data_folder_is_the_callers(checkout: Path, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_relative_data_folder_is_the_callers(checkout: Path, tmp_path: Path) -
 
 def test_help_names_every_option(checkout: Path) -> None:
     """`--help` prints the usage and does nothing."""
-    out, _ = start(checkout, "--help").communicate(timeout=10)
+    out, _ = start(checkout, "--help").communicate(timeout=60)
 
     assert all(option in out for option in ("-d", "--demo", "--once", "--port", "--data"))
 

@@ -60,7 +60,7 @@ def test_a_killed_program_comes_back(rig: Rig, program: str) -> None:
     rig.kill(program)
 
     assert before != eventually(lambda: rig.pid(program) not in {0, before} and rig.pid(program), what="it is back")
-    eventually(lambda: len(ups_of(rig, program)) > ups, 30, "it does its work again")
+    eventually(lambda: len(ups_of(rig, program)) > ups, what="it does its work again")
 
 
 def test_stopping_the_sender_ends_chrome_and_keeps_the_rest(rig: Rig) -> None:
@@ -95,6 +95,6 @@ def test_ctrl_c_stops_everything(standin: StandIn, tmp_path_factory: pytest.Temp
 
         os.kill(rig.daemon.pid, signal.SIGINT)
 
-        assert 0 == rig.daemon.wait(30)
+        assert 0 == rig.daemon.wait(60)
         assert [] == [process for process in family if process.is_running()]
         assert [] == chrome_processes(rig.data)

@@ -82,7 +82,7 @@ def test_the_settings_hold_on_every_threads_connection(file):
     together = Barrier(3)
 
     def ask() -> list[Any]:
-        together.wait(10)  # so that each thread has a connection of its own
+        together.wait(60)  # so that each thread has a connection of its own
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         try:
             return [proxy.database.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in names]

@@ -194,7 +194,7 @@ def test_two_accounts_at_once_cannot_both_write(capped: Hand) -> None:
 
         def hand_over(message: Message, start: threading.Barrier = start) -> None:
             try:
-                start.wait(10)
+                start.wait(60)
                 moves.submit(message, Mark(None), capped.clock(), pacing.Gap(0, pacing.Why.PAUSE, 1), rules)
                 told.append("out")
             except errors.IllegalMove:

@@ -103,7 +103,7 @@ async def test_sigterm_in_a_read(ears: Any, lets_go: bool) -> None:
     transport = Chats(read=[hang])
     transport.unread_now[ONE] = Unread(ONE, ONE, 1), STOP
     async with ears.sending(transport) as (running, task):
-        await asyncio.wait_for(hang.entered.wait(), 5)
+        await asyncio.wait_for(hang.entered.wait(), 60)
         running.stop()
         if lets_go:
             hang.let_go()

@@ -137,11 +137,11 @@ def test_a_sender_goes_on_after_restarts_and_crashes_of_the_server(
     sender = subprocess.Popen([sys.executable, "-m", "daemon.sender"], env=environment, cwd=tmp_path, stdout=log)
     try:
         for n, how in enumerate([signal.SIGINT, signal.SIGQUIT, signal.SIGINT]):
-            eventually(lambda n=n: len(out()) > (n + 1) * 20, 30, "it sends")
+            eventually(lambda n=n: len(out()) > (n + 1) * 20, what="it sends")
             postgresql.restart(how)
         eventually(lambda: job_state(job) is JobState.COMPLETED, 60, "the job is completed")
         sender.terminate()
-        assert 0 == sender.wait(20), (tmp_path / "log").read_text()
+        assert 0 == sender.wait(60), (tmp_path / "log").read_text()
     finally:
         sender.kill()
         sender.wait()

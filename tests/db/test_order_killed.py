@@ -57,7 +57,7 @@ def test_an_order_whose_http_was_killed_is_no_job_until_it_is_repeated(environme
         answer = client.submit(order, url)
         eventually(half_stored, 60, "a part of it is stored")
         process.kill()
-        process.wait(10)
+        process.wait(60)
         with pytest.raises(OSError):
             answer.result(60)
     part = Message.select().count()

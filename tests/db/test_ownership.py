@@ -51,7 +51,7 @@ async def refused(bench: Any, transport: ScriptedTransport, data_dir: Path) -> N
     """A second sender of the account, started and turned away."""
     settings = bench.settings.model_copy(update={"data_dir": data_dir})
     with pytest.raises(errors.AccountInUse, match=r"account .*default"):
-        await asyncio.wait_for(Engine(settings, transport).run(), 10)
+        await asyncio.wait_for(Engine(settings, transport).run(), 60)
     assert [] == transport.out
 
 
@@ -64,7 +64,7 @@ async def test_a_second_sender_sends_nothing_and_the_first_goes_on(bench: Any, t
     other = tmp_path / "another"
     other.mkdir()
     async with bench.sending(first):
-        await asyncio.wait_for(hang.entered.wait(), 5)
+        await asyncio.wait_for(hang.entered.wait(), 60)
         await refused(bench, second, other if far else bench.settings.data_dir)
         assert {State.SENDING, State.PENDING} == {message.state for message in Message.select()}
         hang.let_go()
@@ -116,7 +116,7 @@ async def test_a_sender_that_lost_its_account_stops(bench: Any, tmp_path: Path):
     first = ScriptedTransport(prepare=[hang])
     with pytest.raises(errors.AccountLost, match="stops sending"):
         async with bench.sending(first) as (_, task):
-            await asyncio.wait_for(hang.entered.wait(), 5)
+            await asyncio.wait_for(hang.entered.wait(), 60)
             now = clock.now_ms()
             far = elsewhere(ownership.here(tmp_path))
             Account.update(owner_until=now - 1).execute()  # it slept for longer than a lease
@@ -125,7 +125,7 @@ async def test_a_sender_that_lost_its_account_stops(bench: Any, tmp_path: Path):
                 Account.update(owner="another", owner_until=now + LEASE_MS).execute()
             before = row()
             hang.let_go()
-            await asyncio.wait_for(asyncio.shield(task), 10)
+            await asyncio.wait_for(asyncio.shield(task), 60)
     assert [] == first.out
     assert before == row()
     assert {State.PENDING, State.CLAIMED} >= {message.state for message in Message.select()}

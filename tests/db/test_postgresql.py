@@ -73,7 +73,7 @@ def test_whoever_starts_while_another_one_migrates_waits(upgrading):
     with ThreadPoolExecutor(1) as threads:
         connecting = threads.submit(connect)
         waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        eventually(lambda: other.execute(waits).fetchone(), 10, "it waits")
+        eventually(lambda: other.execute(waits).fetchone(), what="it waits")
         assert not connecting.done()
         other.execute("SELECT pg_advisory_unlock_all()")
         connecting.result()
@@ -181,6 +181,6 @@ async def test_a_sender_asks_for_the_time_on_its_database_thread_only(hand: Hand
             await running.context.waits.pause(0.01)
         running.stop()
 
-    code, _ = await asyncio.wait_for(asyncio.gather(running.run(), end()), 20)
+    code, _ = await asyncio.wait_for(asyncio.gather(running.run(), end()), 60)
     assert 0 == code
     assert {True} == {name.startswith("db") for name in asked}

@@ -142,7 +142,7 @@ def test_a_wal_that_was_left_is_reason_enough(database_url, checks):
     life(database_url)
     before = file_of(database_url).stat()
     killed(database_url)
-    eventually(lambda: file_of(database_url).with_name("wasender.db-wal").stat().st_size, 1, "a -wal is left")
+    eventually(lambda: file_of(database_url).with_name("wasender.db-wal").stat().st_size, what="a -wal is left")
     assert before.st_size == file_of(database_url).stat().st_size
     life(database_url)
     assert 1 == len(checks)

@@ -123,7 +123,7 @@ def test_a_killed_sender_leaves_what_the_contract_says(hand: Hand, clock, databa
     victim = start(VICTIM, database)
     told(victim, "handed over")
     victim.kill()
-    assert -signal.SIGKILL == victim.wait(10)
+    assert -signal.SIGKILL == victim.wait(60)
     first, second, third = Message.select().order_by(Message.id)
     assert [State.SENDING, State.CLAIMED, State.PENDING] == [first.state, second.state, third.state]
 

@@ -68,7 +68,7 @@ def until_it_waits(database: str) -> Iterator[Callable[[Future[Any]], None]]:
                 assert not other.done(), "it did not wait"
                 return bool(observer.execute(WAITS).fetchone()[0])
 
-            eventually(waits, 10, "it waits for the lock")
+            eventually(waits, what="it waits for the lock")
 
         yield wait
 

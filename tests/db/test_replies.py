@@ -201,7 +201,7 @@ async def test_it_listens_between_two_messages_only(ears: Any) -> None:
     transport = Chats(hand_over=[hang, errors.SubmitUnknown("no tick")])
     ears.queue(2)
     async with ears.sending(transport):
-        await asyncio.wait_for(hang.entered.wait(), 5)
+        await asyncio.wait_for(hang.entered.wait(), 60)
         before = transport.count("unread")
         transport.answers(TWO, theirs("1", "STOP"))
         await until(lambda: account().seen_at, "it lives")

@@ -191,7 +191,7 @@ async def test_a_message_on_the_clock_holds_the_account_until_its_tick_comes(ben
     hang = Hang(SENT)
     transport.script["look_up"].append(hang)
     async with bench.sending(transport):
-        await asyncio.wait_for(hang.entered.wait(), 10)
+        await asyncio.wait_for(hang.entered.wait(), 60)
         assert (AccountState.HELD, Hold.STUCK_ON_CLOCK) == (account().state, account().hold)
         assert progress.WAITING == progress.progress(bench.settings, job_moves.job(job.id), clock.now_ms()).status
         assert 1 == transport.count("prepare")
@@ -226,7 +226,7 @@ async def test_a_browser_that_does_not_stay_up_ends_the_process(bench):
     bench.queue(1)
     transport = ScriptedTransport(start=[errors.BrowserLost("no")] * upkeep.MAX_RESTARTS)
     async with bench.sending(transport) as (_, task):
-        assert 1 == await asyncio.wait_for(task, 10)
+        assert 1 == await asyncio.wait_for(task, 60)
     assert upkeep.MAX_RESTARTS == transport.count("start")
     assert (State.PENDING, 0) == (only().state, only().attempts)
 

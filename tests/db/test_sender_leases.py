@@ -41,7 +41,7 @@ async def test_stop_while_a_message_is_prepared_releases_it(bench):
     hang = Hang()
     transport = ScriptedTransport(prepare=[hang])
     async with bench.sending(transport) as (running, task):
-        await asyncio.wait_for(hang.entered.wait(), 10)
+        await asyncio.wait_for(hang.entered.wait(), 60)
         running.stop()
         assert 0 == await asyncio.wait_for(task, 2)
     assert (State.PENDING, 0) == (only().state, only().attempts)
@@ -55,10 +55,10 @@ async def test_stop_lets_a_hand_over_finish(bench, monkeypatch):
     hang = Hang()
     transport = ScriptedTransport(hand_over=[hang])
     async with bench.sending(transport) as (running, task):
-        await asyncio.wait_for(hang.entered.wait(), 10)
+        await asyncio.wait_for(hang.entered.wait(), 60)
         running.stop()
         hang.let_go()
-        assert 0 == await asyncio.wait_for(task, 5)
+        assert 0 == await asyncio.wait_for(task, 60)
     assert ["sent", "pending"] == states(job_moves.job(1))
 
 
@@ -67,9 +67,9 @@ async def test_a_hand_over_that_outlasts_the_grace_is_looked_up_in_the_next_life
     job = bench.queue(2)
     hang = Hang()
     async with bench.sending(ScriptedTransport(hand_over=[hang])) as (running, task):
-        await asyncio.wait_for(hang.entered.wait(), 10)
+        await asyncio.wait_for(hang.entered.wait(), 60)
         running.stop()
-        assert 0 == await asyncio.wait_for(task, 5)
+        assert 0 == await asyncio.wait_for(task, 60)
     assert ["sending", "pending"] == states(job)
 
     transport = ScriptedTransport(look_up=[SENT])
@@ -87,7 +87,7 @@ async def test_a_job_paused_or_stopped_while_a_message_is_prepared_sends_nothing
     hang = Hang()
     transport = ScriptedTransport(prepare=[hang])
     async with bench.sending(transport):
-        await asyncio.wait_for(hang.entered.wait(), 10)
+        await asyncio.wait_for(hang.entered.wait(), 60)
         how(job.id, "test", clock.now_ms())
         hang.let_go()
         await until(lambda: only().state == expected)
@@ -101,7 +101,7 @@ async def test_a_sender_that_lost_its_lease_hands_nothing_over(bench):
     hang = Hang()
     transport = ScriptedTransport(prepare=[hang])
     async with bench.sending(transport):
-        await asyncio.wait_for(hang.entered.wait(), 10)
+        await asyncio.wait_for(hang.entered.wait(), 60)
         Message.update(lease="another", lease_until=clock.now_ms() + 3_600_000).execute()
         hang.let_go()
         await until(lambda: transport.count("health") > 10)
@@ -117,7 +117,7 @@ async def test_a_lease_lost_during_the_hand_over_is_not_written_over(bench):
     hang = Hang()
     transport = ScriptedTransport(hand_over=[hang])
     async with bench.sending(transport):
-        await asyncio.wait_for(hang.entered.wait(), 10)
+        await asyncio.wait_for(hang.entered.wait(), 60)
         Message.update(lease="another", lease_until=clock.now_ms() + 3_600_000).execute()
         hang.let_go()
         await until(lambda: transport.out)
@@ -132,7 +132,7 @@ async def test_the_heartbeat_renews_the_lease_of_a_slow_send(bench, monkeypatch)
     hang = Hang()
     transport = ScriptedTransport(hand_over=[hang])
     async with bench.sending(transport):
-        await asyncio.wait_for(hang.entered.wait(), 10)
+        await asyncio.wait_for(hang.entered.wait(), 60)
         lease_until, seen_at = only().lease_until, account().seen_at
         await until(lambda: only().lease_until > lease_until, "the lease is renewed")
         await until(lambda: account().seen_at > seen_at, "the account is alive")

@@ -105,7 +105,7 @@ def test_sigterm_in_the_middle_leaves_nothing_in_hand(start, queue, settings, pe
     process = start()
     event(process, "message.confirmed", 3)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=15)
+    process.communicate(timeout=60)
     assert 0 == process.returncode
     assert {"sent", "pending"} == set(states(job))
     event(start(), "job.completed")

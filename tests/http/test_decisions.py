@@ -146,6 +146,6 @@ async def test_what_is_too_old_is_deleted_beside_the_requests(
     """By the http process, from its start on."""
     Evidence.update(at=0).execute()
     await aiohttp_client(make_app(settings, "a-key"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while Evidence.select().count():
             await asyncio.sleep(0)

@@ -34,7 +34,7 @@ async def heard(response: ClientResponse, count: int) -> list[tuple[str, dict[st
     found: list[tuple[str, dict[str, Any]]] = []
     kind = ""
     while len(found) < count:
-        line = (await asyncio.wait_for(response.content.readline(), 5)).decode().strip()
+        line = (await asyncio.wait_for(response.content.readline(), 60)).decode().strip()
         if line.startswith("event:"):
             kind = line.removeprefix("event:").strip()
         elif line.startswith("data:") and kind != "ping":
@@ -98,7 +98,7 @@ async def test_a_page_that_is_left_is_no_malformed_request(
         await heard(response, 1)
         response.close()
         lifecycle.pause(job_id, "test", clock.now_ms())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not met:
                 await asyncio.sleep(0.02)
 
@@ -127,7 +127,7 @@ async def test_the_clock_alone_is_no_change(settings: Settings, database: str) -
     feed_task = asyncio.create_task(told.run(timed))
     try:
         async with told.listen(job_id) as queue:
-            kinds = [feed.kind_of(await asyncio.wait_for(queue.get(), 5)) for _ in range(2)]
+            kinds = [feed.kind_of(await asyncio.wait_for(queue.get(), 60)) for _ in range(2)]
             while looks < 3:
                 await asyncio.sleep(0.01)
             assert queue.empty()
@@ -147,7 +147,7 @@ async def test_a_quiet_stream_says_that_it_stands(
     async with member.get(f"/events?job={job_id}") as response:
         await heard(response, 1)
         while True:
-            line = (await asyncio.wait_for(response.content.readline(), 5)).decode().strip()
+            line = (await asyncio.wait_for(response.content.readline(), 60)).decode().strip()
             if line == "event: ping":
                 break
 

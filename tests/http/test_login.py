@@ -315,7 +315,7 @@ async def test_an_open_event_stream_ends_with_its_session(client: Client, monkey
 
     async with client.get("/events") as response:
         users.disable(user_id, "test", clock.now_ms())
-        await asyncio.wait_for(response.content.read(), 10)
+        await asyncio.wait_for(response.content.read(), 60)
 
     assert 401 == (await client.get("/events")).status
 
@@ -335,7 +335,7 @@ async def test_a_stream_outlives_a_busy_database(client: Client, monkeypatch: An
         monkeypatch.setattr(sessions, "still_open", busy)
         for _ in range(2):
             asked.clear()
-            await asyncio.wait_for(asked.wait(), 10)
+            await asyncio.wait_for(asked.wait(), 60)
         assert not response.content.at_eof()
 
 

@@ -86,7 +86,7 @@ async def test_an_expectation_that_nobody_knows_is_refused(client: Any, expected
     """aiohttp repeats it in its answer, which it cannot where it is no text."""
     reader, writer = await asyncio.open_connection(client.host, client.port)
     writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: %b\r\n\r\n" % expected)
-    answer = await asyncio.wait_for(reader.read(), 20)
+    answer = await asyncio.wait_for(reader.read(), 60)
     writer.close()
 
     assert answer.split(b" ", 2)[1] in (b"400", b"417")

@@ -352,7 +352,7 @@ async def read_event(response: ClientResponse) -> tuple[str, dict[str, Any]]:
     """The next event of a stream; pings are passed over."""
     kind = ""
     while True:
-        line = (await asyncio.wait_for(response.content.readline(), 5)).decode().strip()
+        line = (await asyncio.wait_for(response.content.readline(), 60)).decode().strip()
         if line.startswith("event:"):
             kind = line.removeprefix("event:").strip()
         elif line.startswith("data:"):

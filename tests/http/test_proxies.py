@@ -27,7 +27,7 @@ from tests.conftest import ROOT
 from tests.http.conftest import KEY, form
 
 NAME = "wasender.example.org"
-START_S = 20
+START_S = 60
 NGINX = """
 {user} daemon off; pid {folder}/nginx.pid; error_log {folder}/errors.log; worker_processes 1;
 events {{ }}
@@ -104,7 +104,7 @@ async def proxy(server: str, folder: Path, behind: int) -> AsyncIterator[str]:
         yield f"https://{NAME}:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.mark.parametrize("server", ["nginx", "caddy"])

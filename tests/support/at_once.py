@@ -15,7 +15,7 @@ def at_once(*works: Any) -> list[Any]:
 
     def run(place: int, work: Any) -> None:
         try:
-            start.wait(10)
+            start.wait(60)
             results[place] = work()
         except errors.DaemonError as error:
             results[place] = error

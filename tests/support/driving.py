@@ -69,7 +69,7 @@ class Driving:
         return self.run(self.transport.health())
 
     def until(
-        self, state: AccountState, check: Callable[[Health], bool] = lambda _: True, timeout_s: float = 20
+        self, state: AccountState, check: Callable[[Health], bool] = lambda _: True, timeout_s: float = 60
     ) -> Health:
         """Look until the account is in `state` and `check` holds; AssertionError names what it was instead."""
         deadline = time.monotonic() + timeout_s

@@ -353,7 +353,7 @@ def installation(folder: Path) -> Iterator[tuple[psutil.Process, int]]:
         yield psutil.Process(process.pid), int(found[1])
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def main() -> int:

@@ -151,13 +151,13 @@ class Server:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "INT", *command], stdout=log, stderr=log, cwd="/", **_as_postgres()
             )
-        eventually(self._answers, 30, "PostgreSQL answers")
+        eventually(self._answers, what="PostgreSQL answers")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT: clients are thrown out, all is written down. SIGQUIT: as when the machine loses its power."""
         if self._process and self._process.poll() is None:
             self._process.send_signal(how)
-            self._process.wait(30)
+            self._process.wait(60)
 
     def restart(self, how: signal.Signals = signal.SIGINT) -> None:
         """See `stop`; at the same address."""

@@ -12,7 +12,7 @@ from daemon.transports.protocol import Health, Heard, Lookup, Mark, Outgoing, Re
 READY = Health(AccountState.READY)
 RECEIPT = Receipt("id-1", Ack.SENT)
 MARK = Mark("before")
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 
 
 class Hang:

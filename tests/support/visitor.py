@@ -27,7 +27,7 @@ from tests.support.rig import ROOT, eventually, free_port
 
 KEY = "a-key-for-tests-0123456789"
 GONE = "does not belong to the document"  # of an element: chromedriver says so, too, where one has just gone
-WAIT_S = 20.0  #: a machine that does other things as well takes its time
+WAIT_S = 60.0  #: a machine that does other things as well takes its time
 
 
 class Instance:
@@ -72,7 +72,7 @@ class Instance:
         process = self._processes.pop(name)
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

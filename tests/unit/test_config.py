@@ -293,7 +293,7 @@ def test_processes_that_start_at_once_agree_on_the_key(tmp_path):
     for maker in makers:
         maker.stdin.write("\n")
         maker.stdin.flush()
-    keys = {maker.communicate(timeout=30)[0].strip() for maker in makers}
+    keys = {maker.communicate(timeout=60)[0].strip() for maker in makers}
     assert [0] * 4 == [maker.returncode for maker in makers]
     assert {(tmp_path / "api_key").read_text().strip()} == keys
     assert ["api_key"] == [path.name for path in tmp_path.iterdir()]

@@ -227,7 +227,7 @@ def test_lines_of_two_processes_in_one_pipe_stay_whole() -> None:
     os.close(end)
     with os.fdopen(out) as lines:
         whole(lines.read().splitlines(), names)
-    assert [0, 0, 0] == [each.wait(30) for each in processes]
+    assert [0, 0, 0] == [each.wait(60) for each in processes]
 
 
 @pytest.mark.parametrize("names", [1, 5, 25])

@@ -148,7 +148,7 @@ class Nursery:
         )
 
     def close(self) -> None:
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=60)
 
     def victim(self, file: Path, work: int, end: str = "pause", kill: tuple[int, float] | None = None) -> Death:
         """Do that much work and then `end`, one of ENDINGS.
