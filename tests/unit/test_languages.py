@@ -167,8 +167,8 @@ def test_a_text_that_somebody_has_sent_is_neither_searched_for_long_nor_kept():
     kept = languages._found.cache_info().currsize
     for start, middle in (("Job x is x", ", so it cannot is x"), ("The message does not fit x", ", by position: x")):
         text = start + middle * (8_000 // len(middle)) + "!"
-        started = time.monotonic()
+        started = time.process_time()
         assert text == languages.say(text)
-        assert time.monotonic() - started < 2
+        assert time.process_time() - started < 2
     assert kept == languages._found.cache_info().currsize
     assert "El nombre" in languages.say("The name contains invisible characters. X" + "x" * 8_000)
