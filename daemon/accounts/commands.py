@@ -57,7 +57,7 @@ class Stage(StrEnum):
 
 
 class Code(StrEnum):
-    """What came of a command. The words stand in the API as `code`: they are added to, never changed."""
+    """What came of a command. These words are `code` in the API: new ones may come, none is ever changed."""
 
     PICTURE_READY = "picture_ready"
     LOGGED_OUT = "logged_out"
@@ -65,14 +65,14 @@ class Code(StrEnum):
     QR_SHOWN = "qr_shown"
     RELOADED = "reloaded"
     PAGE_CHECKED = "page_checked"
-    UNTOLD = "sender_ended"  #: in the middle of it: nobody knows what came of it
+    UNTOLD = "sender_ended"  #: while it carried out the command: nobody knows the outcome
     BUSY = "sender_busy"
     BROKEN = "browser_crashed"
     SILENT = "sender_not_running"
     STOPPED = "sender_stopped"
-    NOT_OFFERED = "not_offered"  #: in the transport's words, as the next one
+    NOT_OFFERED = "not_offered"  #: with a sentence of the transport, as the next one
     REFUSED = "refused"
-    OTHER = "other"  #: of a version that kept the sentence only
+    OTHER = "other"  #: stored by a version that kept only the sentence
 
 
 SENTENCES: dict[Code, str] = {
@@ -243,7 +243,8 @@ class Asked:
 
 
 def last(account: Account, now: int) -> Asked | None:
-    """The account's last command; None if there was none. One that nobody took, or told the end of, has ended."""
+    """The account's last command; None if there was none. One that nobody took in time, or whose outcome never came,
+    counts as ended."""
     command = account.wish
     if command is None:
         return None
@@ -278,7 +279,7 @@ def page_check(name: str, now: int) -> PageCheck:
 
 
 def page_checked_at(name: str, now: int) -> int | None:
-    """When that was; None if there is none."""
+    """The time of that check; None if there is none."""
     row = PageCheck.select(PageCheck.at).where(*_checked(name, now)).tuples().first()
     return row[0] if row else None
 

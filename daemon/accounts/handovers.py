@@ -131,7 +131,7 @@ def by_minute(account: str, since: int, now: int, job: int | None = None) -> lis
 
 
 def _counted(account: str, since: int, now: int, job: int | None) -> list[tuple[int, int]]:
-    """The minutes since then in which there were any, newest first. Where one lies only in part in that time, its
+    """The minutes since then in which there were any, newest first. If a minute lies only partly in that time, its
     hand-overs are counted one by one."""
     of_job = {} if job is None else {"job": job}
     span = {"first": since - MINUTE_MS, "ahead": now + AHEAD_MS}

@@ -68,8 +68,8 @@ _set: ContextVar[list[dict[str, Any]] | None] = ContextVar("set", default=None) 
 
 @contextmanager
 def batch() -> Iterator[Callable[[], None]]:
-    """A transaction of many moves of one account: what one has set already the next need not. Gives what to call when a
-    move was undone, as it may have taken that with it."""
+    """One transaction with many moves of one account: what one move has set, the next need not set again. Gives a
+    function to call when a move was undone, because what it had set may be undone, too."""
     last: list[dict[str, Any]] = []
     token = _set.set(last)
     try:

@@ -12,7 +12,7 @@ import unicodedata
 from functools import cache
 from importlib.resources import files
 
-# Without width of their own, and yet "printable": joiners, fillers, variation selectors.
+# They have no width, though Python calls them printable: joiners, fillers, variation selectors.
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u200b-\u200f\u2060\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -30,7 +30,7 @@ def _shapes(name: str) -> set[str]:
 
 def _skeleton(text: str) -> str:
     table = _prototypes()
-    for _ in range(2):  # what a character is replaced by may have an accent that is part of another's
+    for _ in range(2):  # a replacement may bring an accent, which is replaced in the second round
         text = unicodedata.normalize("NFD", text)
         text = "".join(table.get(sign, sign) for sign in text)
     return unicodedata.normalize("NFD", text)

@@ -18,9 +18,9 @@ from daemon import errors
 
 SHORTEST = 10
 LONGEST = 256
-ESTIMATED = 72  # characters that are looked at; more of them would take long
-FEW = 3  # letters beside the name's own, which do not make it another word
-SAFE_GUESSES = 1_000_000  # zxcvbn's bound of what holds where tries are slowed down, as they are here
+ESTIMATED = 72  # characters that zxcvbn looks at: with more it takes long
+FEW = 3  # with fewer letters than this beside the name, it is still the name
+SAFE_GUESSES = 1_000_000  # enough, says zxcvbn, where tries are slowed down, as they are here
 COST = (15, 8, 3)  # log2 n, r, p: 32 MiB and a few tenths of a second for each attempt
 SALT_BYTES = 16
 HASH_BYTES = 32
@@ -67,7 +67,7 @@ def conceal(password: str) -> str:
 
 
 def matches(password: str, stored: str | None) -> bool:
-    """Whether the password is right, in constant time. stored: None for a user that does not exist, which takes as
+    """Whether the password is right, in constant time. stored: None for a user that does not exist; that takes just as
     long, so that the time gives nothing away."""
     known = stored or _line(COST, bytes(SALT_BYTES), bytes(HASH_BYTES))
     _, log_n, r, p, salt, expected = known.split("$")

@@ -1,7 +1,7 @@
 """Logging in: sessions, and limits on guessing passwords.
 
 A session is a random token in the browser's cookie. The database only has its SHA-256; for a session opened with the
-API key, that of token and key together, so that it ends when the key changes.
+API key, the SHA-256 of token and key together, so that it ends when the key changes.
 
 After TRIES failed attempts within FORGET_MS no more are accepted for a minute, then one more, then none for two
 minutes, and so on up to an hour. Attempts that are refused during a wait are not counted, so trying again does not

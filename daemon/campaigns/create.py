@@ -159,10 +159,9 @@ def _check_terms(order: Order) -> None:
 
 @contextmanager
 def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator[Job | None]:
-    """Store the messages of a large order first, chunk by chunk; it becomes a job by `store`, and is deleted where that
-    has not been called at the end. None for a small one, which `store` does whole.
-
-    Not to be called in a transaction. Raises DatabaseBusy.
+    """Store the messages of a large order first, chunk by chunk; `store` turns it into a job; if that was not called by
+    the end, it is deleted. None for a small order, which `store` stores as a whole. Not to be called in a transaction.
+    Raises DatabaseBusy.
     """
     people = checked.audience.people
     if len(people) <= enqueue.CHUNK:
@@ -173,7 +172,7 @@ def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator
         enqueue.fill(job, people, who, now)
         yield job
     finally:
-        with suppress(errors.DatabaseBusy):  # it is swept then; and a job that was opened is none to be discarded
+        with suppress(errors.DatabaseBusy):  # then it is swept later; and a job that was opened must not be discarded
             enqueue.discard(job.id)
 
 

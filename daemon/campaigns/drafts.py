@@ -55,7 +55,7 @@ STEPS = ("people", "columns", "numbers", "message", "when", "check", "start")
 RECENT_DAYS = 7
 MAX_RECENT_DAYS = 365
 _PEOPLE = frozenset({"source", "columns", "numbers"})
-"""What decides who is written to; with each change of it the people are counted anew."""
+"""What decides who gets the message: when one of these changes, the people are counted again."""
 _LIGHT = [each for name, each in DraftRow._meta.fields.items() if name not in ("sheet", "audience", "report")]
 
 Sheets = Sequence[Sheet]
@@ -462,7 +462,7 @@ def _order(draft: Draft, audience: Sequence[Contact], found: Report) -> create.O
 
 
 def order(draft: Draft) -> create.Order:
-    """The order that the draft amounts to, without its people: text, files, name, time, pace and limits."""
+    """The order that the draft stands for, without its people: text, files, name, time, pace and limits."""
     data, when = draft.data, draft.data.when or When()
     return create.Order(
         text=data.text or "",

@@ -10,7 +10,7 @@ from daemon.i18n.coded import WORDS, Coded, Stored
 
 class Detail(StrEnum):
     """What keeps somebody out, beside the faults of a number (`contacts.reasons`). The words are kept with drafts and
-    jobs: they are added to, never changed."""
+    jobs: new ones may come, none is ever changed."""
 
     REPEATED = "repeated"
     SUPPRESSED = "suppressed"
@@ -60,12 +60,12 @@ class Details(Coded):
 
 
 def details(code: Detail, **values: str) -> Details:
-    """That, with what is filled in."""
+    """The reason with this code, and what is filled into its sentence."""
     return Details(code, tuple(values.items()))
 
 
 def kept(found: Coded) -> Stored | str:
-    """As a draft keeps it, see `restored`."""
+    """As a draft stores it; `restored` is the way back."""
     return str(found) if found.code is Detail.UNTOLD else found.stored()
 
 

@@ -34,8 +34,8 @@ class Prepared:
         return proxy.database.execute_sql(sql, [values[p.name] if isinstance(p, _Place) else p for p in places])
 
     def bound(self, rows: Iterable[Mapping[str, Any]], *shape: Any, **values: Any) -> Callable[[], None]:
-        """What executes it once for each of the rows, whose values come beside those that all have: all is made ready
-        now, so that the transaction in which it is called later takes no longer than the database does."""
+        """A function that executes it once for each of the rows; `values` are the same for all rows. Everything is
+        prepared now, so that the transaction that calls it takes no longer than the database does."""
         sql, places = self._statement(shape)
         bound = [
             [(row[p.name] if p.name in row else values[p.name]) if isinstance(p, _Place) else p for p in places]

@@ -1,7 +1,7 @@
 """Which processes have the SQLite file open, and whether the last of them closed it in order.
 
 A file that was not is read through before anybody writes to it (`inspection.judge`), which takes a while where it is
-large: so the first process to come does it, alone, and those that come beside it wait and take its word. Beside the
+large: so the first process does it, alone, and the others wait for its result. Beside the
 file lie `<file>-in-use`, which every process holds locked as long as it lives, and `<file>-closed`, which says how long
 the file was and when it was last changed when the last one left it.
 """
@@ -30,7 +30,7 @@ class Seat:
         self.sound = False
 
     def take(self) -> None:
-        """Be alone at it, or beside others who are sure of it; wait for one who is just finding out."""
+        """Have the file alone, or beside others that have checked it; wait for one that is still checking."""
         while self._lock is not None:
             with suppress(BlockingIOError):
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,7 +40,7 @@ class Seat:
             if os.pread(self._lock, len(SOUND), 0) == SOUND:
                 self.sound = True
                 return
-            fcntl.flock(self._lock, fcntl.LOCK_UN)  # the one before has found it damaged, or died over it
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # the other one found it damaged, or died while checking
 
     def share(self) -> None:
         """The database is open and sound: let others in."""
@@ -52,7 +52,7 @@ class Seat:
         """The last one out, with every connection closed, notes how the file is."""
         if self._lock is None:
             return
-        with suppress(OSError):  # others are there, or it cannot be noted, and the next start reads it through
+        with suppress(OSError):  # others still use it, or no note can be written: then the next start reads it through
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not _pending(self._file):
                 part = self._file.with_name(f"{self._file.name}-closed.part")
@@ -63,8 +63,8 @@ class Seat:
 
 @contextmanager
 def present(url: str) -> Iterator[Seat]:
-    """Have a seat at the database at `url` while this process lives. Nobody needs one at PostgreSQL, and in a folder
-    that cannot be written to there is none: opening the database says what is wrong with it."""
+    """Have a place at the database at `url` for as long as this process lives. PostgreSQL needs none, and a folder that
+    cannot be written to has none: opening the database says what is wrong."""
     file, lock = Path(url.removeprefix(SQLITE)), None
     if url.startswith(SQLITE):
         with suppress(OSError):

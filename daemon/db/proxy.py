@@ -34,7 +34,7 @@ def locked(query: Any, skip: bool = False) -> Any:
 def in_order() -> Iterator[None]:
     """A part of a transaction, or one of its own, in which PostgreSQL follows the queue's indices row by row.
 
-    Left to itself it sorts all that waits, to find the first, when its statistics are missing or of yesterday. It lasts
+    Left to itself it sorts all that waits, to find the first, when its statistics are missing or out of date. It lasts
     until the outermost transaction ends. SQLite has no statistics, so it does that in any case; nothing is begun there.
     """
     if not on_postgres():

@@ -1,6 +1,6 @@
 """A reason as a code and the values of its sentence; the sentence is made where it is shown, in the reader's language.
 
-Whoever decides by a reason looks at its code, never at the words.
+Code that decides by a reason looks at its code, never at the words.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Any, ClassVar, Self, TypedDict
 
 WORDS = "sentence"
-"""The value that holds a whole English sentence: of a version without codes, or of what has none (a transport)."""
+"""The value that holds a whole English sentence: from a version without codes, or from something that has none (a
+transport)."""
 
 
 class Stored(TypedDict):
@@ -23,14 +24,14 @@ class Stored(TypedDict):
 
 @dataclass(frozen=True)
 class Coded:
-    """A code, and by name what its sentence is filled with. A subclass has the codes and their English sentences."""
+    """A code and the values of its sentence, by name. A subclass has the codes and their English sentences."""
 
     code: StrEnum
     values: tuple[tuple[str, str], ...] = ()
 
     SENTENCES: ClassVar[Mapping[Any, str]]
     OTHER: ClassVar[StrEnum]
-    """The code of what this version does not know: it has only words."""
+    """The code of a reason that this version does not know: it has only words."""
 
     def __str__(self) -> str:
         """The sentence in English: for the API, the log, and tables that a program reads."""
@@ -53,7 +54,8 @@ class Coded:
 
     @classmethod
     def restored(cls, code: str | None, values: Mapping[str, str] | None, sentence: str = "") -> Self:
-        """What was stored. sentence: what is shown where values are missing: those before this format had only it."""
+        """The reason that was stored. sentence: shown where values are missing: versions before this format stored only
+        that."""
         known = next((each for each in cls.SENTENCES if each == code), cls.OTHER)
         if values is not None and known is not cls.OTHER:
             try:

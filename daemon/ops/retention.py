@@ -24,8 +24,8 @@ EVERY_S = 3_600
 def prune(settings: Settings, now: int) -> None:
     """Delete old evidence, screenshots, replies, stored answers, started drafts, files that nobody uses, and what
     interrupted uploads and orders have left. Also settle messages that were being sent when the last sender of their
-    account went away, and those accepted and never delivered: they would stay in that state for ever. What is counted
-    by the second is put together where it is drawn no finer than by the minute."""
+    account went away, and those accepted and never delivered: they would stay in that state for ever. Counts by the
+    second are merged where they are drawn by the minute."""
     for work in (
         rescue.rescue,
         receipts.expire_due,

@@ -211,14 +211,14 @@ def _command(last: commands.Asked | None) -> Asked | None:
 @routes.get("/app/accounts/{name}/{part:link|limits}")
 @members
 async def back(request: web.Request) -> web.StreamResponse:
-    """Where a form stood that was refused, once it is loaded anew."""
+    """The address of a refused form, when it is reloaded."""
     raise web.HTTPFound("/app/accounts")
 
 
 @routes.post("/app/accounts/{name}/link")
 @only(Role.OPERATOR)
 async def link(request: web.Request) -> web.StreamResponse:
-    """By a code for the number in the form, or without one by the QR code again."""
+    """Link by a code for the number in the form; without a number, by the QR code again."""
     name, form = request.match_info["name"], await forms.read(request)
     try:
         asked = form.parsed(forms.LinkAccount)
@@ -232,7 +232,7 @@ async def link(request: web.Request) -> web.StreamResponse:
 @routes.post("/app/accounts/{name}/limits")
 @only(Role.ADMIN)
 async def limit(request: web.Request) -> web.StreamResponse:
-    """Caps and quiet hours; what is left empty is as the settings say."""
+    """Set caps and quiet hours; for an empty field the settings decide."""
     name, form = request.match_info["name"], await forms.read(request)
     try:
         asked = form.parsed(forms.AccountLimits)

@@ -63,7 +63,7 @@ class New(PageContent):
 
 @dataclass(frozen=True)
 class Discard(PageContent):
-    """Whether the draft is to be deleted."""
+    """The question before a draft is deleted."""
 
     template: ClassVar = "draft_discard.html"
     here: ClassVar = "new"
@@ -259,7 +259,7 @@ class ColumnView:
 
 @dataclass(frozen=True)
 class Head:
-    """A row that may have the titles. at: its index; position: in the file; text: the begin of it."""
+    """A row that may have the titles. at: its index; position: in the file; text: how it begins."""
 
     at: int
     position: int

@@ -1,8 +1,8 @@
 """What the page's forms send: each form a model, and the one reader that fills it in.
 
-A model's fields say how they are read (a line, a whole number, a choice, files …); what stands in a form beside them is
-ignored. What a person typed and nobody can read is refused with one sentence, which tells what is asked for; what the
-page itself put there (ids, pages, versions) and cannot be read any more counts as not given.
+A model's fields say how they are read (a line, a whole number, a choice, files …); other fields are ignored. If what a
+person typed cannot be read, one sentence says what to enter; what the page itself put there (ids, pages, versions)
+counts as not given if it cannot be read.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def cut(most: int) -> BeforeValidator:
 
 
 def is_(value: str) -> BeforeValidator:
-    """Whether that is what was chosen."""
+    """Whether this value was chosen."""
     return BeforeValidator(lambda values: _text(values) == value)
 
 
@@ -314,7 +314,8 @@ class NewSuppression(Form):
 
 
 class Asked(Form):
-    """The answer to which column of a file has the numbers. upload: under which the file is kept meanwhile."""
+    """The answer to the question which column of a file has the numbers. upload: the id under which the file is kept
+    until then."""
 
     upload: Line
     phone_column: Text

@@ -55,7 +55,7 @@ class Entered:
 
 @dataclass(frozen=True)
 class RejectedRows:
-    """The rows of a file that nobody was made of: how many, and as many as are shown."""
+    """The rejected rows of a file: how many there are, and those that are shown."""
 
     count: int
     shown: Sequence[importer.Rejected]
@@ -118,7 +118,7 @@ class OneList(PageContent):
 
 @dataclass(frozen=True)
 class Removal(PageContent):
-    """Whether these people are to be removed."""
+    """The question before these people are removed."""
 
     template: ClassVar = "list_remove.html"
     here: ClassVar = "lists"
@@ -129,7 +129,7 @@ class Removal(PageContent):
 
 @dataclass(frozen=True)
 class Deletion(PageContent):
-    """Whether the list is to be deleted."""
+    """The question before the list is deleted."""
 
     template: ClassVar = "list_delete.html"
     here: ClassVar = "lists"
@@ -276,7 +276,7 @@ async def _one(
 
 
 def _upload(upload_id: str) -> RejectedRows | None:
-    """The rejected rows of what was added, as many as are shown."""
+    """The rejected rows of what was added."""
     try:
         return _rejected(uploads.find(upload_id))
     except errors.NotFound:

@@ -2,7 +2,7 @@
 
 The login has no token of a session, as there is none yet: the browser's word for where the form came from (Origin,
 Sec-Fetch-Site) keeps another site from logging somebody in under a name that is not theirs. Every browser that keeps
-our SameSite cookie sends it with a POST; a token in a second cookie would add nothing to that.
+our SameSite cookie sends it with a POST; a token in a second cookie would not add to that.
 """
 
 from __future__ import annotations

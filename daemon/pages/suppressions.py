@@ -70,7 +70,7 @@ class Listed(PageContent):
 
 @dataclass(frozen=True)
 class Asked(PageContent):
-    """Whether this entry is to be removed, and why. longest: of the reason."""
+    """The question why this entry is to be removed. longest: of the answer."""
 
     template: ClassVar = "suppression_remove.html"
     here: ClassVar = "suppressions"

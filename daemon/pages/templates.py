@@ -100,7 +100,7 @@ class TemplateForm(PageContent):
 
 @dataclass(frozen=True)
 class Deletion(PageContent):
-    """Whether the template is to be deleted."""
+    """The question before the template is deleted."""
 
     template: ClassVar = "template_delete.html"
     here: ClassVar = "templates"

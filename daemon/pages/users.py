@@ -1,4 +1,4 @@
-"""Users, for administrators; and what each user sees of their own."""
+"""Users, for administrators; and everybody's own page."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ async def end_key_sessions(request: web.Request) -> web.StreamResponse:
 async def _change(
     request: web.Request, form: forms.Versioned, done: str, change: Callable[..., None]
 ) -> web.StreamResponse:
-    """Change a user that is not oneself: nobody takes their own way in away by mistake."""
+    """Change another user: nobody can lock themselves out by mistake."""
     user_id = int(request.match_info["id"])
     if require(request, Role.ADMIN).user_id == user_id:
         raise errors.IllegalMove("This is you: another administrator, or somebody with the API key, has to do it.")
@@ -283,7 +283,7 @@ async def _change(
 @routes.get("/app/me")
 @members
 async def me(request: web.Request) -> web.StreamResponse:
-    """Who one is here, the password, and where one is logged in."""
+    """The reader's own page: role, password and sessions."""
     return await _me(request)
 
 

@@ -126,7 +126,7 @@ def job_view(settings: Settings, row: JobRow) -> JobView:
 
 
 def _waits_for(reason: str) -> str:
-    """What the next message waits for, in words; a reason of a newer version as it is called."""
+    """What the next message waits for, in words; a reason of a newer version by its name."""
     return next((told for why, told in WAITS.items() if why == reason), words(reason))
 
 
