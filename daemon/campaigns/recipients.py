@@ -17,8 +17,8 @@ import peewee
 
 from daemon import errors
 from daemon.contacts import masking
-from daemon.contacts.person import meant
 from daemon.db.proxy import on_postgres, tuples
+from daemon.formats import notations
 from daemon.models import Job, Message
 from daemon.states import State
 
@@ -135,8 +135,7 @@ def _found_by(phrase: str, columns: list[str], alone: bool) -> Any:
     if alone or len(_digits(phrase)) >= SOME_DIGITS:
         for pattern in _number_patterns(phrase):  # in either notation
             parts += [_like(Message.number, pattern), _like(Message.person, pattern)]
-        if people := list(meant(_digits(phrase))):
-            parts.append(Message.person.in_(people))
+        parts += [_like(Message.person, pattern) for pattern in notations.patterns(_digits(phrase))]
     return reduce(or_, parts)
 
 

@@ -16,9 +16,9 @@ import peewee
 
 from daemon import errors
 from daemon.contacts import masking
-from daemon.contacts.person import Person, meant
+from daemon.contacts.person import Person
 from daemon.db.proxy import database
-from daemon.formats import tabular
+from daemon.formats import notations, tabular
 from daemon.models import ContactList, ListEntry
 from daemon.states import E164
 
@@ -94,13 +94,14 @@ def _matching(search: str, digits: str) -> Any:
     found = [fields.contains(json.dumps(each, ensure_ascii=False)[1:-1]) for each in sorted(written)]
     if digits:
         found += [ListEntry.number.contains(digits), ListEntry.person.contains(digits)]
-        found.append(ListEntry.person.in_(list(meant(digits))))
+        found += [ListEntry.person**pattern for pattern in notations.patterns(digits)]
     return reduce(or_, found)
 
 
 def _matches(row: Entry, wanted: str, digits: str) -> bool:
     key = Person(row.number).key
-    if digits and (digits in row.number or digits in key or key in meant(digits)):
+    ways = (row.number, key, *notations.former(key)) if digits else ()
+    if any(digits in way for way in ways):
         return True
     return any(wanted in value.casefold() for value in row.fields.values())
 

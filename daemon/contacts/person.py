@@ -6,10 +6,9 @@ Two notations of one number are one person here, see `formats.notations`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from daemon.formats.notations import CODES, today
+from daemon.formats import notations
 from daemon.states import E164, PersonKey
 
 _BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[0-9A-Za-z]{1,128}")
@@ -32,14 +31,4 @@ class Person:
     @property
     def key(self) -> PersonKey:
         """The same for the same person: the number as it is written today, else the BSUID."""
-        return PersonKey(self.bsuid or "") if self.phone is None else today(self.phone)
-
-
-def meant(digits: str) -> Iterator[PersonKey]:
-    """Who is meant where somebody looks for these digits, if they are a whole number in a former notation, with or
-    without its country's code. That the digits are a part of a number is for the caller to see."""
-    bare = digits.lstrip("0")
-    for code in ("", *CODES):
-        number = f"+{code}{bare}"
-        if (key := today(E164(number))) != PersonKey(number):
-            yield key
+        return PersonKey(self.bsuid or "" if self.phone is None else notations.today(self.phone))

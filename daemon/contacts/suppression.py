@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import Any
 
 import peewee
@@ -18,11 +19,12 @@ import structlog
 from daemon import errors
 from daemon.config import Settings
 from daemon.contacts import importer, masking, number_list, phone, several_numbers, uploads
-from daemon.contacts.person import Person, meant
+from daemon.contacts.person import Person
 from daemon.contacts.reasons import Fault
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
 from daemon.db.records import record
+from daemon.formats import notations
 from daemon.models import Job, Removal, Suppression
 from daemon.states import E164, OPEN, PersonKey
 
@@ -251,8 +253,8 @@ def _matching(search: str) -> Any:
     digits = "".join(sign for sign in text if sign.isdecimal())
     if digits and not any(sign.isalpha() for sign in text):
         part = re.sub(r"^00?(?=[1-9])", "", digits)
-        columns = Suppression.number.contains(part) | Suppression.person.contains(part)
-        return query.where(columns | Suppression.person.in_(list(meant(digits))))
+        found = [Suppression.person**pattern for pattern in notations.patterns(part)]
+        return query.where(reduce(or_, found, Suppression.number.contains(part) | Suppression.person.contains(part)))
     return query.where(Suppression.reason.contains(text) | Suppression.source.contains(text))
 
 

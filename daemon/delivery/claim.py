@@ -200,7 +200,11 @@ def _claim_from(
     job: Job, limit: int, now: int, lease_until: int, token: str, known_only: bool, rules: pacing.Rules
 ) -> list[Message]:
     rows = _rows(Message, _next_due(known_only, job=job.id, now=now, limit=limit))
-    refused = {row.number: why for row in rows if (why := eligibility.barred(job, row, now, rules))}
+    refused = {
+        row.number: why
+        for row in rows
+        if (why := eligibility.repeated(row) or eligibility.barred(job, row, now, rules))
+    }
     kept: list[Message] = []
     for row in rows:
         row.job = job

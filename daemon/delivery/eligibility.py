@@ -10,13 +10,16 @@ from daemon.accounts import handovers, pacing
 from daemon.contacts.person import Person
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import database, on_postgres
+from daemon.formats import notations
 from daemon.models import UNCAPPED, Job, Message, Suppression
-from daemon.states import E164, OUT, TAKEN, UNFINISHED, PersonKey, State
+from daemon.states import E164, OUT, REACHED, TAKEN, UNFINISHED, PersonKey, State
 
 PERSON = 0x7065_7273  # an arbitrary number: the advisory locks of senders about to message one person
 SURELY_THERE = 3  # this many are looked up when nobody seems to be there
+MAY_HAVE_GOT_IT = REACHED | {State.CLAIMED, State.EXPIRED}
 MAY_GO = UNFINISHED | {State.FAILED, State.UNCERTAIN}  # a message may still be sent, or sent again
 OPTED_OUT = "is on the suppression list"
+REPEATED = "is in this campaign already, in another notation of the number"
 
 
 def known(message: Any) -> Any:
@@ -69,6 +72,25 @@ def barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> str | N
         return None
     days = rules.person_window_ms // pacing.DAY_MS
     return f"got {got} message{'s' * (got != 1)} within {days} day{'s' * (days != 1)}"
+
+
+def repeated(message: Message) -> str | None:
+    """Why nobody is messaged under this number: the same job writes, or has written, to the person under another
+    notation of it. No version makes such jobs any more, but one may have been queued before."""
+    today = notations.today(message.number)
+    for number in {today, *notations.former(today)} - {message.number}:
+        found, state, at = _from_number(job=message.job_id, number=number).fetchone() or ("", "", 0)
+        if found == number and (state in MAY_HAVE_GOT_IT or (state == State.PENDING and at < message.id)):
+            return REPEATED  # of two that wait the first is who stays
+    return None
+
+
+@Prepared
+def _from_number() -> Any:
+    """The job's first recipient from that number on: if it is asked for as equal, PostgreSQL may go through the whole
+    job instead."""
+    theirs = (Message.job == param("job"), Message.number >= param("number"))
+    return Message.select(Message.number, Message.state, Message.id).where(*theirs).order_by(Message.number).limit(1)
 
 
 def lock_person(person: PersonKey) -> None:

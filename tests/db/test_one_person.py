@@ -18,7 +18,7 @@ from daemon.delivery import claim, eligibility, moves, opened_chats, person_keys
 from daemon.models import ContactList, Handover, Message, Removal, Suppression
 from daemon.states import E164, State
 from daemon.transports.protocol import Unread
-from tests.support.hand import LEASE_MS, MARK, Hand, states
+from tests.support.hand import LEASE_MS, MARK, Hand, job_state, states
 
 PAIRS = {  # as it was written before, and as it is today
     "Brazil": (E164("+551187654321"), E164("+5511987654321")),
@@ -133,6 +133,16 @@ def test_two_entries_from_before_are_taken_off_together(hand: Hand) -> None:
         ("+525550000101", "52 1 55 5000 0101"),
         ("+5491166773399", "011 15 6677-3399"),
         ("+541166773399", "+54 9 11 6677-3399"),
+        (FORMER, "5511 98"),
+        (TODAY, "11 8765"),
+        (TODAY, "+55 11 876"),
+        ("+525550000101", "52 1 55 50"),
+        ("+525550000101", "1 55 5000"),
+        ("+5491166773399", "011 15 6677"),
+        ("+5491166773399", "+54 11 66"),
+        ("+541166773399", "9 11 667"),
+        ("+2250707123456", "225 0712"),
+        ("+84791234567", "0121 123"),
     ],
 )
 def test_the_list_is_searched_in_either_notation(hand: Hand, entry: str, search: str) -> None:
@@ -245,6 +255,9 @@ SEARCHES = [
     (FORMER, "+55 11 98765-4321"), (FORMER, "98765-4321"), (FORMER, "(011) 98765-4321"), (FORMER, "8765-4321"),
     (TODAY, "+55 11 8765-4321"), (TODAY, "11 8765-4321"), (TODAY, "551187654321"),
     ("+525550000101", "+52 1 55 5000 0101"), ("+5215550000101", "55 5000 0101"), ("+5491166773399", "011 15 6677 3399"),
+    (TODAY, "11 8765"), (TODAY, "55118"), ("+525550000101", "521555"), ("+525550000101", "1 55 5000"),
+    ("+5491166773399", "11 15 66"), ("+5491166773399", "54 11 667"), ("+5493511234567", "351 15 123"),
+    ("+2250707123456", "22507 12"), ("+84791234567", "0121 123 45"),
 ]  # fmt: skip
 
 
@@ -340,3 +353,62 @@ def test_a_message_that_an_earlier_version_queued_is_not_sent_to_who_opted_out(h
 
     assert [] == hand.send_all()
     assert [State.SKIPPED] == states(job)
+
+
+def queued_before(hand: Hand, *numbers: E164) -> Any:
+    """A job as versions before this rule made them: each notation is a recipient."""
+    job = hand.queue(recipients=[{"number": f"+49151100000{n:02}"} for n, _ in enumerate(numbers)], text="Hello")
+    for row, number in zip(Message.select().where(Message.job == job).order_by(Message.id), numbers, strict=True):
+        Message.update(number=number, person=Person(number).key).where(Message.id == row.id).execute()
+    return job
+
+
+@either
+def test_a_job_from_before_writes_to_a_person_once(hand: Hand, one: E164, other: E164) -> None:
+    """The second notation is skipped, and says why; others go on, and the job ends."""
+    elsewhere = E164("+4915110000099")
+    job = queued_before(hand, one, elsewhere, other)
+
+    assert [one, elsewhere] == hand.send_all()
+    assert [State.SENT, State.SENT, State.SKIPPED] == states(job)
+    assert eligibility.REPEATED == Message.get(Message.number == other).error
+    assert "completed" == job_state(job)
+
+
+def test_all_of_many_notations_are_one_person(hand: Hand) -> None:
+    """Argentina has five, whichever comes first."""
+    ways = [E164(f"+54{way}") for way in ("351151234567", "93511234567", "3511234567", "9351151234567")]
+    job = queued_before(hand, *ways)
+
+    assert ways[:1] == hand.send_all()
+    assert [State.SENT, *[State.SKIPPED] * 3] == states(job)
+
+
+def test_the_first_may_wait_for_its_next_attempt(hand: Hand) -> None:
+    """Then the second is not taken for it: somebody would get both."""
+    job = queued_before(hand, TODAY, FORMER)
+    first = hand.claim_one()
+    moves.submit(first, MARK, hand.clock(), GAP, hand.rules)
+    moves.retry(first, "the page was slow", hand.clock(), 3, 60_000)
+
+    assert [] == hand.send_all()
+    assert [State.PENDING, State.SKIPPED] == states(job)
+    hand.clock.now += 60_000
+    assert [TODAY] == hand.send_all()
+
+
+def test_who_did_not_get_it_may_under_the_other_notation(hand: Hand) -> None:
+    """WhatsApp may know somebody by the former one only: nobody is written to twice by that."""
+    job = queued_before(hand, TODAY, FORMER)
+    moves.fail(hand.claim_one(), "is not on WhatsApp", hand.clock())
+
+    assert [FORMER] == hand.send_all()
+    assert [State.FAILED, State.SENT] == states(job)
+
+
+def test_two_jobs_may_each_write_to_a_person(hand: Hand) -> None:
+    """Another campaign is another message."""
+    for number in (FORMER, TODAY):
+        hand.queue(recipients=[{"number": number}], text="Hello")
+
+    assert [FORMER, TODAY] == hand.send_all()

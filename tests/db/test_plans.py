@@ -25,7 +25,8 @@ pytestmark = pytest.mark.usefixtures("fresh_database")
 
 @pytest.fixture
 def fill(database: str) -> Callable[..., Job]:
-    """Makes a job with so many messages in one state, by one statement; PostgreSQL counts nothing by itself."""
+    """Makes a job with so many messages in one state, by one statement; PostgreSQL counts nothing by itself. Their
+    numbers have another notation, which is looked for as well."""
     directory.open_account("default", NOW)
     if proxy.on_postgres():
         for table in ("job", "message"):
@@ -39,7 +40,7 @@ def fill(database: str) -> Callable[..., Job]:
         numbers = f"WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {first + count - 1})"
         if proxy.on_postgres():
             numbers = f"WITH n AS (SELECT generate_series({first}, {first + count - 1}) AS i)"
-        number = "'+491511' || substr(CAST(10000000 + i AS TEXT), 2)"
+        number = "'+551198' || substr(CAST(10000000 + i AS TEXT), 2)"
         values = {"job_id": job.id, "account": "'default'", "row": "i", "number": number, "fields": "'{}'"}
         values |= {"person": number, "state": f"'{state.value}'", "attempts": 0, "submissions": 0, "not_before": DUE}
         columns = ", ".join(f'"{name}"' for name in values)

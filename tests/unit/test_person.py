@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.contacts.person import Person, meant
+from daemon.contacts.person import Person
 from daemon.formats import notations
 from daemon.states import E164
 
@@ -198,14 +199,39 @@ def test_who_has_neither_is_nobody(bsuid: str | None) -> None:
 )
 def test_a_search_for_a_whole_number_in_the_former_notation(searched: str, found: str) -> None:
     """With the country's code or without it."""
-    assert found in list(meant(searched))
+    assert searched in found or any(like(found, pattern) for pattern in notations.patterns(searched))
 
 
-@pytest.mark.parametrize("searched", ["", "8765", "4915112345678", "5511987654321"])
+@pytest.mark.parametrize("searched", ["", "876", "4915112345678", "5511987654321", "+-"])
 def test_a_search_for_anything_else_is_for_its_digits(searched: str) -> None:
     """They are looked for as they are."""
-    assert not {f"+{searched}", searched} & set(meant(searched))
-    assert [] == [key for key in meant(searched) if len(searched) < 6]
+    assert () == notations.patterns(searched)
+
+
+def like(number: str, pattern: str) -> bool:
+    """As SQL has it."""
+    return re.fullmatch(re.escape(pattern).replace("_", "."), number) is not None
+
+
+@given(PEOPLE, st.data())
+def test_a_part_of_a_former_notation_finds_its_person(one: Somebody, data: st.DataObject) -> None:
+    """Wherever it begins and ends: as it stands in today's number, or by a pattern."""
+    key = Person(E164(one.notations[0])).key
+    way = data.draw(st.sampled_from([each.lstrip("+") for each in one.notations]))
+    start = data.draw(st.integers(0, len(way) - notations.LEAST_SEARCHED))
+    part = way[start : data.draw(st.integers(start + notations.LEAST_SEARCHED, len(way)))]
+
+    assert part.lstrip("0") in key or any(like(key, pattern) for pattern in notations.patterns(part)) or part[0] == "0"
+
+
+@given(PEOPLE)
+def test_the_other_notations_of_a_number_of_today(one: Somebody) -> None:
+    """Each of them is the same person's, and none is left out."""
+    key = Person(E164(one.notations[0])).key
+    former = notations.former(key)
+
+    assert {key} == {key, *(Person(E164(way)).key for way in former)}
+    assert {way for way in one.notations if way != key} <= set(former)
 
 
 @pytest.mark.parametrize(
