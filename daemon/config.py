@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import ipaddress
 import os
 import re
 import secrets
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import time
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -20,11 +22,14 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
+import structlog
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from daemon import errors
-from daemon.files import durable
+from daemon.files import durable, trouble
+
+log = structlog.get_logger()
 
 PREFIX = "WASENDER_"
 ENV_FILE = "wasender.env"
@@ -337,17 +342,22 @@ def prepare_data_dir(settings: Settings) -> None:
     """Make the data folder, readable by its owner only. Raises SetupError."""
     folder = settings.data_dir
     try:
+        if folder.is_symlink():
+            folder.stat()  # it leads somewhere: a folder cannot be made in its place
         durable.make_folder(folder)
         found = folder.stat()
         if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
-            folder.chmod(0o700)  # made by somebody else's tool; one such as /tmp is not ours to close
+            with suppress(PermissionError):  # the disk keeps no modes, and says so
+                folder.chmod(0o700)  # made by somebody else's tool; one such as /tmp is not ours to close
+            if folder.stat().st_mode & 0o077:
+                log.warning("data_folder.open_to_others", folder=str(folder))
         probe = folder / f".writable-{os.getpid()}"
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise errors.SetupError(
             f"The data folder {folder} cannot be written to ({error.strerror}): "
-            f"change its owner, or set {PREFIX}DATA_DIR."
+            f"{trouble.advice(error)}, or set {PREFIX}DATA_DIR."
         ) from error
 
 
@@ -361,13 +371,14 @@ def api_key(settings: Settings) -> str:
             _only_ours(Path(ENV_FILE))
         return settings.api_key
     path = settings.data_dir / "api_key"
-    if not path.exists():
-        _make_key(path)
-    _only_ours(path)
-    try:
-        key = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.SetupError(f"{path} cannot be read ({type(error).__name__}): delete it and start again.") from None
+    with trouble.told():
+        if not os.path.lexists(path):
+            _make_key(path)
+        _only_ours(path)
+        try:
+            key = path.read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError:
+            raise errors.SetupError(f"{path} is not text: delete it and start again.") from None
     if not key:
         raise errors.SetupError(f"{path} is empty: delete it and start again.")
     if weak_key(key):
@@ -377,7 +388,14 @@ def api_key(settings: Settings) -> str:
 
 def _only_ours(path: Path) -> None:
     """Raises SetupError when everybody on the machine can read or change the file with the key."""
-    if path.exists() and path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+    if path.is_file() and path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+        with suppress(OSError):  # in a folder that is not ours, where chmod is
+            if not trouble.keeps_modes(path.parent):
+                raise errors.SetupError(
+                    f"Every user of this machine can read the API key in {path}, and its disk keeps no permissions "
+                    f"that could change that: set {PREFIX}DATA_DIR to a folder on another disk, set {PREFIX}API_KEY in "
+                    "the environment, or mount the disk with umask=077."
+                )
         raise errors.SetupError(
             f"Every user of this machine can read the API key in {path}: run chmod 600 {path}, and replace the key if "
             "somebody may have read it."
@@ -391,12 +409,26 @@ def _make_key(path: Path) -> None:
         file.write(secrets.token_urlsafe(32) + "\n")
     try:
         durable.sync(draft)  # a power cut must not leave a key's name without the key
-        path.hardlink_to(draft)  # the whole key or no file, and only the first of several wins
+        _name(draft, path)
     except FileExistsError:
         pass
     finally:
         draft.unlink()
     durable.sync(path.parent)
+
+
+def _name(draft: Path, path: Path) -> None:
+    """Give the file the name: whole or not at all, and only the first of several wins. Raises FileExistsError."""
+    try:
+        path.hardlink_to(draft)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        # The disk knows only one name for a file. Of two processes that start at once, one finds an empty key there.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(draft.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def release() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from typing import Any
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from daemon import config, errors
 from daemon.config import Settings
 from daemon.db import connection, presence
+from daemon.files import trouble
 from daemon.telemetry import logs
 
 log = structlog.get_logger()
@@ -25,15 +27,17 @@ def run(name: str, work: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
     os.umask(0o077)  # all files are for their owner only: they hold numbers, texts, a WhatsApp login
     logs.configure(name)
     try:
-        settings = config.load()
-        logs.configure(name, settings.log_level, settings.log_format)
-        for unknown, meant in config.unknown_settings(os.environ).items():
-            log.warning("setting.ignored", name=unknown, **({"meant": meant} if meant else {}))
-        config.prepare_data_dir(settings)
-        with presence.present(settings.db_url) as seat:
-            connection.connect(settings.db_url, seat.sound)
-            connection.close()
-            seat.share()
+        with ExitStack() as stack:
+            with trouble.told():
+                settings = config.load()
+                logs.configure(name, settings.log_level, settings.log_format)
+                for unknown, meant in config.unknown_settings(os.environ).items():
+                    log.warning("setting.ignored", name=unknown, **({"meant": meant} if meant else {}))
+                config.prepare_data_dir(settings)
+                seat = stack.enter_context(presence.present(settings.db_url))
+                connection.connect(settings.db_url, seat.sound)
+                connection.close()
+                seat.share()
             log.info("process.started", pid=os.getpid(), version=config.release())
             code = asyncio.run(work(settings))
     except errors.DaemonError as error:

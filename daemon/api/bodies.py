@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -35,7 +36,11 @@ async def read(request: web.Request, model: type[BaseModel], required: bool) -> 
         return None
     if (request.charset or "utf-8").lower() not in CHARSETS:
         raise errors.MalformedRequest("The body is not UTF-8: send JSON in UTF-8.")
-    given = json_bodies.parse(data, request.content_type, _most_values(model))
+    arguments = (data, request.content_type, _most_values(model))
+    if len(data) > json_bodies.SMALL:
+        given = await asyncio.to_thread(json_bodies.parse, *arguments)
+    else:
+        given = json_bodies.parse(*arguments)
     _refuse_unknown(given, model)
     return validated(lambda: model.model_validate(given), "The body")
 

@@ -1,8 +1,9 @@
 """Reading files in a process of its own, with limits of time and memory, so that whatever somebody uploads can neither
 stop the http process nor take its memory, and no database thread waits for it.
 
-One process reads one file after the other, on a thread that waits for it; so many may wait for their turn as there are
-PLACES. It is started by the first file, stays for the next one, and is replaced when it has grown, died or was killed.
+READERS processes each read one file after the other, on a thread that waits for it, and no caller has more than EACH of
+them: somebody else's slow file keeps nobody waiting. So many may wait for their turn as there are PLACES, of one caller
+PLACES_EACH. A process is started when none is free; one stays for the next file, unless it has grown or was killed.
 What it answers is JSON (`file_reading_process` says how), never a pickle: the file may have taken it over.
 """
 
@@ -17,6 +18,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
@@ -33,7 +35,10 @@ from daemon.formats.tabular import Row, Sheet
 log = structlog.get_logger()
 
 MAX_FILE = 32 << 20  # bytes
-PLACES = 16
+READERS = 3  # at a time
+EACH = 2  # of them for one caller
+PLACES = 24  # for files that are being read or wait for it
+PLACES_EACH = 16  # of them for one caller
 MEMORY = 2 << 30  # bytes of address space; a million rows of five columns need about half
 GROWN = 192 << 20  # bytes of memory, from which on the process does not stay
 CHUNK = 256 << 10
@@ -88,41 +93,28 @@ class _Answer:
         return bool(self.end)
 
 
-class Reader:
-    """The process, and the queue before it."""
+class _Reading:
+    """A process that reads, and the thread that waits for it."""
 
-    def __init__(self, memory: int = MEMORY, cpu_s: int = CPU_S, patience: int = PATIENCE) -> None:
-        self._memory, self._cpu_s, self._patience = memory, cpu_s, patience
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="reading")
-        self._process: subprocess.Popen[bytes] | None = None
-        self._waiting = 0
-        self._stopping = False
-
-    async def ask(self, what: str, file: File, **options: Any) -> _Answer:
-        """The process's answer. Raises what it refuses the file with, UnreadableFile, TooLarge, ReadingBusy."""
-        if self._stopping:
-            raise self._died(file.name, slow=False)
-        if self._waiting >= PLACES:
-            raise errors.ReadingBusy("Many files are being read at the moment: try again in a minute.")
-        self._waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._ask, what, file, options)
-        finally:
-            self._waiting -= 1
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="reading")
+        self.process: subprocess.Popen[bytes] | None = None
+        self.stopping = False
 
     def stop(self) -> None:
-        """End the process, also in the middle of a file; nothing is read any more."""
-        self._stopping = True
-        if (process := self._process) is not None:
+        """End it, also in the middle of a file."""
+        self.stopping = True
+        if (process := self.process) is not None:
             process.kill()
-        self._thread.shutdown(cancel_futures=True)
+        self.thread.shutdown(cancel_futures=True)
         self._end()
 
-    def _ask(self, what: str, file: File, options: dict[str, Any]) -> _Answer:
+    def ask(self, what: str, file: File, options: dict[str, Any], cpu_s: int, patience: int) -> _Answer:
+        """Its answer. Raises as `Reader.ask`. cpu_s: for a small file."""
         size = file.size
         refuse_large(size)
-        cpu_s = self._cpu_s + CPU_S_PER_MB * size // (1 << 20)
+        cpu_s += CPU_S_PER_MB * size // (1 << 20)
         asked = {"what": what, "name": file.name, "size": size, "cpu_s": cpu_s, "options": options}
         process, late = self._started(), threading.Event()
 
@@ -130,7 +122,7 @@ class Reader:
             late.set()
             process.kill()
 
-        watch = threading.Timer(cpu_s * self._patience, give_up)
+        watch = threading.Timer(cpu_s * patience, give_up)
         watch.daemon = True
         watch.start()
         try:
@@ -140,38 +132,31 @@ class Reader:
         finally:
             watch.cancel()
             watch.join()
-        if answer is None or late.is_set() or self._stopping or _memory(process) > GROWN:
+        if answer is None or late.is_set() or self.stopping or _memory(process) > GROWN:
             code = self._end()
             if answer is None:
-                raise self._died(file.name, late.is_set() or code == -signal.SIGXCPU)
+                raise _died(file.name, self.stopping, late.is_set() or code == -signal.SIGXCPU)
         if "starved" in answer.end:
-            raise self._died(file.name, False)
+            raise _died(file.name, self.stopping, False)
         _raise(answer.end)
         return answer
 
-    def _died(self, name: str, slow: bool) -> errors.DaemonError:
-        if self._stopping:
-            return errors.ReadingBusy("The file was not read, because wasender is being stopped: upload it again then.")
-        if slow:
-            return errors.UnreadableFile(f"{name} takes too long to read: split it, or save it as .csv.")
-        return errors.UnreadableFile(f"{name} takes too much memory to read: split it, or save it as .csv.")
-
     def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is not None and self._process.poll() is not None:
+        if self.process is not None and self.process.poll() is not None:
             self._end()
-        if self._process is None:
-            self._process = subprocess.Popen(
+        if self.process is None:
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", MODULE, str(self._memory)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 cwd=Path(daemon.__path__[0]).parent,
                 env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
             )
-        return self._process
+        return self.process
 
     def _end(self) -> int:
         """No process is left of it; returns its exit code."""
-        process, self._process = self._process, None
+        process, self.process = self.process, None
         if process is None:
             return 0
         process.kill()
@@ -183,6 +168,89 @@ class Reader:
             except BrokenPipeError:  # what it was to be sent still
                 pass
         return code
+
+
+@dataclass(eq=False)
+class _Asker:
+    """Somebody whose file is being read, or waits for it. turn: the process that reads it."""
+
+    caller: str
+    turn: asyncio.Future[_Reading]
+    reading: bool = False
+
+
+class Reader:
+    """The processes, and the queue before them."""
+
+    def __init__(self, memory: int = MEMORY, cpu_s: int = CPU_S, patience: int = PATIENCE) -> None:
+        self._memory, self._cpu_s, self._patience = memory, cpu_s, patience
+        self._readings: list[_Reading] = []
+        self._idle: list[_Reading] = []
+        self._asking: list[_Asker] = []
+        self._stopping = False
+
+    @property
+    def asking(self) -> int:
+        """How many files are being read or wait for it."""
+        return len(self._asking)
+
+    @property
+    def processes(self) -> list[subprocess.Popen[bytes]]:
+        return [each.process for each in self._readings if each.process is not None]
+
+    async def ask(self, what: str, file: File, **options: Any) -> _Answer:
+        """The process's answer. Raises what it refuses the file with, UnreadableFile, TooLarge, ReadingBusy."""
+        if self._stopping:
+            raise _died(file.name, stopping=True, slow=False)
+        mine = _Asker(asker.get(), asyncio.get_running_loop().create_future())
+        if self.asking >= PLACES or sum(each.caller == mine.caller for each in self._asking) >= PLACES_EACH:
+            raise errors.ReadingBusy("Many files are being read at the moment: try again in a minute.")
+        self._asking.append(mine)
+        try:
+            self._hand_out()
+            reading = await mine.turn
+            arguments = (what, file, options, self._cpu_s, self._patience)
+            return await asyncio.get_running_loop().run_in_executor(reading.thread, reading.ask, *arguments)
+        finally:
+            self._asking.remove(mine)
+            if mine.reading:
+                self._take_back(mine.turn.result())
+
+    def stop(self) -> None:
+        """End all, also in the middle of a file; nothing is read any more."""
+        self._stopping = True
+        for each in self._readings:
+            each.stop()
+
+    def _hand_out(self) -> None:
+        """Give every process that is free to the first in the queue whose caller has fewer than EACH."""
+        for each in self._asking:
+            theirs = sum(other.reading for other in self._asking if other.caller == each.caller)
+            if each.reading or theirs >= EACH or each.turn.done():
+                continue
+            if not self._idle and len(self._readings) < READERS:
+                self._idle.append(_Reading(self._memory))
+                self._readings += self._idle
+            if not self._idle:
+                return
+            each.reading = True
+            each.turn.set_result(self._idle.pop())
+
+    def _take_back(self, reading: _Reading) -> None:
+        self._idle.append(reading)
+        self._hand_out()
+        for spare in self._idle[1:]:
+            self._readings.remove(spare)
+            threading.Thread(target=spare.stop).start()  # it waits for what its thread still does
+        del self._idle[1:]
+
+
+def _died(name: str, stopping: bool, slow: bool) -> errors.DaemonError:
+    if stopping:
+        return errors.ReadingBusy("The file was not read, because wasender is being stopped: upload it again then.")
+    if slow:
+        return errors.UnreadableFile(f"{name} takes too long to read: split it, or save it as .csv.")
+    return errors.UnreadableFile(f"{name} takes too much memory to read: split it, or save it as .csv.")
 
 
 def _exchange(process: subprocess.Popen[bytes], asked: dict[str, Any], file: File) -> _Answer:
@@ -240,6 +308,8 @@ def refuse_large(size: int) -> None:
 
 READER = Reader()
 """The one of this process."""
+asker: ContextVar[str] = ContextVar("asker", default="")
+"""Who asks for a file to be read."""
 
 
 async def contacts(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,15 +12,9 @@ import peewee
 from playhouse import db_url
 
 from daemon import errors
-from daemon.db import inspection, proxy, schema, sqlite
+from daemon.db import inspection, proxy, refusals, schema, sqlite
 from daemon.db.postgres import AWAY, POSTGRES, Postgres
 from daemon.db.sqlite import PRAGMAS, SQLITE, Sqlite
-
-_FULL = re.compile(r"disk is full|No space left on device|Disk quota exceeded", re.IGNORECASE)
-_TOO_LONG = re.compile(  # of a statement that would never be taken, however often it is tried
-    r"too many SQL variables|Expression tree is too large|parser stack overflow|pattern too complex|too many terms"
-    r"|stack depth limit exceeded|number of parameters must be between"
-)
 
 
 def connect(url: str, sound: bool = False) -> None:
@@ -42,9 +35,12 @@ def connect(url: str, sound: bool = False) -> None:
         close()
         if _locked(error):
             raise errors.DatabaseBusy(f"Another process keeps the database locked ({error}): try again.") from error
+        known = refusals.known(error)
+        if isinstance(known, errors.DatabaseBusy):
+            raise known from error
         advice = "restore it from a backup or move it away"
-        if "full" in str(error):
-            advice = "make room on its disk"
+        if "unable to open" in str(error):
+            advice = "see that it is a file, and that it and its folder can be written to"
         if url.startswith("postgres"):
             advice = "see that the server runs, and that the user and password of WASENDER_DATABASE_URL are right"
         reason = " ".join(str(error).split())
@@ -71,8 +67,7 @@ def _connect() -> None:
 
 
 def _locked(error: Exception) -> bool:
-    waited = "locked" in str(error) or "lock timeout" in str(error)
-    return isinstance(error, peewee.OperationalError) and waited
+    return isinstance(error, peewee.OperationalError) and refusals.locked(error)
 
 
 def _open(url: str) -> peewee.Database:
@@ -113,6 +108,10 @@ def write() -> Iterator[None]:
             committing = outermost
     except AWAY as error:
         raise _refused(error, committing) from error
+    except peewee.DatabaseError as error:
+        if (known := refusals.known(error)) is not None:
+            raise known from error
+        raise
 
 
 @contextmanager
@@ -137,6 +136,8 @@ def available() -> Iterator[None]:
     except peewee.DatabaseError as error:
         if type(error) is peewee.DatabaseError and not proxy.on_postgres():  # SQLite found a damaged page
             raise inspection.unusable(str(error)) from error
+        if (known := refusals.known(error)) is not None:
+            raise known from error
         if not isinstance(error, peewee.DataError):
             raise
         raise errors.InvalidInput(f"The database cannot store this ({error}).") from error
@@ -147,11 +148,9 @@ def _refused(error: Exception, committing: bool) -> errors.DaemonError:
     lost = proxy.on_postgres() and proxy.database.obj.lost()
     if lost and not proxy.database.in_transaction():
         proxy.database.close()
+    if (known := refusals.known(error)) is not None:
+        return known
     reason = " ".join(str(error).split())
-    if _FULL.search(reason):
-        return errors.DiskFull()
-    if _TOO_LONG.search(reason):
-        return errors.InvalidInput("This is too much for the database at once: use fewer words or ids.")
     if lost and committing:
         return errors.DatabaseBusy(
             f"The connection to the database broke ({reason}): check whether the change was made."

@@ -8,6 +8,7 @@ the file was and when it was last changed when the last one left it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -18,6 +19,7 @@ from pathlib import Path
 from daemon.db.sqlite import SQLITE
 from daemon.files import durable
 
+SHUT = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR})  # the folder lets nobody write
 SOUND = b"sound\n"  # stands in the lock file while those who have it locked are sure of the database
 
 
@@ -64,14 +66,24 @@ class Seat:
 @contextmanager
 def present(url: str) -> Iterator[Seat]:
     """Have a place at the database at `url` for as long as this process lives. PostgreSQL needs none, and a folder that
-    cannot be written to has none: opening the database says what is wrong."""
+    cannot be written to has none: opening the database says what is wrong.
+
+    Raises OSError where the lock is no file, or its disk knows no locks.
+    """
     file, lock = Path(url.removeprefix(SQLITE)), None
     if url.startswith(SQLITE):
-        with suppress(OSError):
-            lock = os.open(file.with_name(f"{file.name}-in-use"), os.O_RDWR | os.O_CREAT, 0o600)
+        place = file.with_name(f"{file.name}-in-use")
+        try:
+            lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno not in SHUT:
+                raise
     seat = Seat(file, lock)
     try:
-        seat.take()
+        try:
+            seat.take()
+        except OSError as error:  # of a call that knows no names
+            raise OSError(error.errno, error.strerror, str(place)) from error
         yield seat
     finally:
         seat.leave()

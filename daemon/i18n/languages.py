@@ -97,7 +97,7 @@ def _by_sentences(name: str, text: str) -> str:
     return " ".join(_said(name, part) for part in parts) if len(parts) > 1 else text
 
 
-@lru_cache(4096)
+@lru_cache(1024)
 def _found(name: str, text: str) -> str:
     found = translations(name).gettext(text)
     if found != text or name == "en":

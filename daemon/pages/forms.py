@@ -2,11 +2,13 @@
 
 A model's fields say how they are read (a line, a whole number, a choice, files …); other fields are ignored. If what a
 person typed cannot be read, one sentence says what to enter; what the page itself put there (ids, pages, versions)
-counts as not given if it cannot be read.
+counts as not given if it cannot be read. In an address it is refused: a page would be
+shown as if it were the one that was asked for.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -28,6 +30,8 @@ from daemon.server.visitors import posted
 MAX_SAMPLES = 100
 MOST_DIGITS = 18  # of a number that the databases can hold
 NO_HOURS = "off"  # what the form shows for quiet hours that are switched off
+PLACE = re.compile(r"[0-9]{1,18}\.[0-9]{1,20}")
+INCOMPLETE = "This address is not complete: open the page again from the menu."
 LONGEST_NONCE = 40
 LONGEST_KEY = 64
 Model = TypeVar("Model", bound=BaseModel)
@@ -36,8 +40,9 @@ Model = TypeVar("Model", bound=BaseModel)
 class Posted:
     """The fields of a form or query as they were sent; a refused form is shown again with them."""
 
-    def __init__(self, fields: MultiMapping[Any] | None = None) -> None:
+    def __init__(self, fields: MultiMapping[Any] | None = None, address: bool = False) -> None:
         self._fields = fields if fields is not None else MultiDictProxy[Any](MultiDict())
+        self._address = address
 
     def __bool__(self) -> bool:
         return bool(self._fields)
@@ -50,12 +55,22 @@ class Posted:
         return _text(self._fields.getall(name, []))
 
     def index(self, name: str) -> int:
-        """The page, row or person that the field names, from 0; 0 if it names none."""
-        return _number(self._fields.getall(name, []))
+        """The page, row or person that the field names, from 0; 0 if it names none. Raises MalformedRequest."""
+        return self.number(name) or 0
 
     def number(self, name: str) -> int | None:
-        """The whole number in the field; None if there is none."""
-        return _perhaps(self._fields.getall(name, []))
+        """The whole number in the field; None if there is none. Raises MalformedRequest."""
+        number = _perhaps(self._fields.getall(name, []))
+        if self._address and number is None and self.text(name).strip():
+            raise errors.MalformedRequest(INCOMPLETE)
+        return number
+
+    def place(self, name: str) -> str | None:
+        """Where a page of a list begins, two numbers; None if there is none. Raises MalformedRequest."""
+        place = self.text(name).strip()
+        if place and not PLACE.fullmatch(place):
+            raise errors.MalformedRequest(INCOMPLETE)
+        return place or None
 
     def texts(self, names: Iterable[str]) -> dict[str, str]:
         return {name: self.text(name) for name in names}
@@ -76,7 +91,7 @@ class Posted:
 
 def asked(request: web.Request) -> Posted:
     """The query of the address."""
-    return Posted(request.query)
+    return Posted(request.query, address=True)
 
 
 async def read(request: web.Request, most_bytes: int | None = None) -> Posted:

@@ -224,7 +224,7 @@ async def speak(request: web.Request) -> web.StreamResponse:
 
 
 def number(request: web.Request, name: str) -> int | None:
-    """A whole number from the query; None if there is none."""
+    """A whole number from the query; None if there is none. Raises MalformedRequest."""
     return forms.asked(request).number(name)
 
 

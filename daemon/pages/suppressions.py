@@ -90,7 +90,7 @@ async def _page(
 ) -> web.StreamResponse:
     reading = request.method == "GET"
     search = " ".join(forms.asked(request).text("search").split())[:100] if reading else ""
-    cursor = (forms.asked(request).text("cursor") or None) if reading else None
+    cursor = forms.asked(request).place("cursor") if reading else None
     rows, after = await in_db(request, suppression.page, search, cursor, suppression.PAGE // 2)
     content = Listed(
         rows=[_row(each) for each in rows],

@@ -7,6 +7,7 @@ which only our pages have (in the form field `csrf` or the header X-CSRF-Token).
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -17,7 +18,7 @@ from aiohttp import web
 from daemon import errors
 from daemon.auth import lockout, sessions, users
 from daemon.auth.sessions import Session
-from daemon.contacts import masking
+from daemon.contacts import file_reading, masking
 from daemon.server import proxies
 from daemon.server.visitors import (
     API_KEY,
@@ -40,6 +41,7 @@ BROWSER_COOKIE = "wasender_browser"
 BROWSER_S = 365 * 24 * 3600
 LANGUAGE_S = 365 * 24 * 3600
 LONGEST_COOKIE = 200
+WRONG_KEY_S = 0.5  # how long whoever has a wrong key waits to be told so
 JSON_TYPES = frozenset({"application/json", "application/problem+json"})
 
 
@@ -48,8 +50,14 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     """Identify the caller, for everything that handles the request after this."""
     who = None if request.path.startswith("/app/static/") else await _who(request)
     visitor.set(who)
+    file_reading.asker.set(who.name if who else "")
     masking.hidden.set(who is not None and who.role < Role.OPERATOR)  # a stranger gets no numbers at all
-    return await handler(request)
+    try:
+        return await handler(request)
+    except (errors.Unauthorized, web.HTTPRedirection):  # whose page leads to the login
+        if who is None and given_key(request):
+            await asyncio.sleep(WRONG_KEY_S)
+        raise
 
 
 async def _who(request: web.Request) -> Visitor | None:

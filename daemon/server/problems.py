@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -13,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from daemon import errors
+from daemon.files import trouble
 from daemon.i18n import languages
 from daemon.server import visitors
 from daemon.server.visitors import COOKIE, SAFE, SETTINGS, Handler
@@ -20,7 +20,7 @@ from daemon.server.visitors import COOKIE, SAFE, SETTINGS, Handler
 log = structlog.get_logger()
 
 ERROR_PAGE: web.AppKey[Callable[[web.Request, dict[str, Any], int], web.Response]] = web.AppKey("error_page")
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+NO_FILE = "A file that wasender needs cannot be used: see the server's log."
 LONGEST_PATH = 100  # characters of it in a sentence
 PROBLEM_TYPE = "application/problem+json"
 PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API: a client may match on it
@@ -92,10 +92,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except (ConnectionResetError, web.HTTPException):  # the client has gone; a redirect
         raise
     except OSError as error:
-        if error.errno not in FULL:
-            response = _failed(request)
-        else:
-            response = problem(request, *PROBLEMS[errors.DiskFull], str(errors.DiskFull()))
+        response = _of_the_disk(request, error)
     except Exception:
         response = _failed(request)
     elapsed_ms = round((time.monotonic() - started) * 1000)
@@ -103,6 +100,16 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         "request.finished", method=request.method, route=_route(request), status=response.status, elapsed_ms=elapsed_ms
     )
     return response
+
+
+def _of_the_disk(request: web.Request, error: OSError) -> web.Response:
+    """Trouble with files, within an `except`."""
+    if error.errno in trouble.FULL:
+        return problem(request, *PROBLEMS[errors.DiskFull], str(errors.DiskFull()))
+    if error.filename is None or error.errno not in trouble.ADVICE:
+        return _failed(request)
+    log.error("request.failed", method=request.method, route=_route(request), reason=trouble.sentence(error))
+    return problem(request, *PROBLEMS[errors.SetupError], NO_FILE)
 
 
 def _failed(request: web.Request) -> web.Response:

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.files import durable
+from daemon.files import durable, trouble
 from daemon.states import AccountState, Ack, Finding
 from daemon.transports.protocol import Health, Lookup, Mark, Outgoing, Receipt, always
 
@@ -34,10 +34,14 @@ class DryRunTransport:
         self._account = settings.account
 
     async def start(self) -> None:
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise errors.AccountInUse(f"Another sender already runs account {self._account}: stop it first.") from None
+        with trouble.told():
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                raise errors.AccountInUse(
+                    f"Another sender already runs account {self._account}: stop it first."
+                ) from None
+            self._journal.open("ab").close()
 
     async def health(self) -> Health:
         return Health(AccountState.READY, detail="Dry run: nothing leaves this machine.")

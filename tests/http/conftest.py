@@ -15,6 +15,7 @@ from daemon.auth import passwords, sessions
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.http import make_app
+from daemon.server import access
 from daemon.server.access import TOKEN_HEADER
 from daemon.server.visitors import COOKIE, SAFE
 
@@ -111,6 +112,12 @@ async def member(settings: Settings, database: str, aiohttp_client: Callable[...
 def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords that cost no time."""
     monkeypatch.setattr(passwords, "COST", (4, 1, 1))
+
+
+@pytest.fixture(autouse=True)
+def _wrong_keys_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong keys are answered without delay."""
+    monkeypatch.setattr(access, "WRONG_KEY_S", 0)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from typing import Any
 
 import peewee
@@ -13,7 +14,7 @@ from aiohttp import web as aiohttp_web
 from daemon.accounts import directory
 from daemon.api import endpoint
 from daemon.http import make_app
-from daemon.server import visitors
+from daemon.server import access, visitors
 from tests.http.conftest import KEY, Caller
 
 CLOSED = [
@@ -210,3 +211,29 @@ async def test_what_is_not_http_is_neither_repeated_nor_logged(api, capsys):
     assert "application/problem+json" in answer
     seen = capsys.readouterr()
     assert "my-real-key" not in answer + seen.out + seen.err
+
+
+async def test_a_wrong_key_is_answered_later_than_none(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Always 401, and nobody else waits for it, nor does the right key afterwards."""
+    monkeypatch.setattr(access, "WRONG_KEY_S", 0.3)
+
+    async def took(path: str, status: int, **headers: str) -> float:
+        began = time.monotonic()
+        answer = await client.get(path, headers=headers, allow_redirects=False)
+        assert status == answer.status
+        return time.monotonic() - began
+
+    wrong = [took("/jobs", 401, **{"X-API-KEY": f"wrong-{number}"}) for number in range(30)]
+    wrong += [
+        took("/messages", 401, Authorization="Bearer wrong"),
+        took("/app", 302, Accept="text/html", Authorization="x"),
+    ]
+    others = [
+        took("/health", 200, **{"X-API-KEY": "wrong"}),
+        took("/messages", 401),
+        took("/jobs", 200, **{"X-API-KEY": KEY}),
+    ]
+    late, quick = await asyncio.gather(asyncio.gather(*wrong), asyncio.gather(*others))
+    assert min(late) >= 0.3
+    assert max(quick) < 0.3
+    assert 0.3 > await took("/jobs", 200, **{"X-API-KEY": KEY})

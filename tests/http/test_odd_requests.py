@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from daemon.auth import lockout
 from daemon.server.visitors import COOKIE, LANGUAGE_COOKIE, ZONE_COOKIE
@@ -90,3 +91,18 @@ async def test_an_expectation_that_nobody_knows_is_refused(client: Any, expected
     writer.close()
 
     assert answer.split(b" ", 2)[1] in (b"400", b"417")
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "1.5.2", "9" * 30, "1%201", "%00", "%ff", "1.2.3", "1e3"])
+async def test_a_place_that_cannot_be_read_is_not_the_first_page(api: Caller, member: Any, value: str) -> None:
+    """On any page: the address was cut off or changed, and another page would be taken for that one."""
+    job = await api.post("/send", {"numbers": ["+4915110000000"], "message": "Hi"})
+    await api.post("/lists", {"name": "A", "numbers": ["+4915110000000"]})
+    paths = {"/app": "cursor", f"/app/jobs/{job['job_id']}": "cursor before", "/app/decisions": "cursor job"}
+    paths |= {"/app/replies": "cursor job", "/app/lists/1": "cursor", "/app/suppressions": "cursor"}
+    for path, names in paths.items():
+        for name in names.split():
+            answer = await member.get(URL(f"{path}?{name}={value}", encoded=True), headers=PAGE)
+            assert 400 == answer.status, (path, name)
+            assert "This address is not complete" in await answer.text()
+            assert 200 == (await member.get(f"{path}?{name}=", headers=PAGE)).status

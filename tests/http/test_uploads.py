@@ -180,11 +180,11 @@ async def test_an_attachment_above_the_limit_is_refused(make_settings, database,
     await api.post("/upload_attachment", data=form(b"x" * (1024 * 1024), "x.png"))
 
 
-async def test_others_are_served_while_files_are_read(api, settings, member):
+async def test_others_are_served_while_files_are_read(api, settings, member, monkeypatch):
     """However many are uploaded at once, no database thread waits for them; page and API."""
     await api.post("/upload", data=form(b"+4915110000000", "first.txt"))
-    process = file_reading.READER._process
-    assert process is not None
+    monkeypatch.setattr(file_reading, "READERS", 1)
+    (process,) = file_reading.READER.processes
     process.send_signal(signal.SIGSTOP)
     try:
         uploading = [
@@ -194,7 +194,7 @@ async def test_others_are_served_while_files_are_read(api, settings, member):
         pasted = {"numbers": "+4915110000001", "reason": "asked"}
         blocked = form(b"+4915110000002", "left.csv")
         uploading.append(asyncio.create_task(api.post("/suppressions/import", data=blocked)))
-        await until(lambda: file_reading.READER._waiting == len(uploading))
+        await until(lambda: file_reading.READER.asking == len(uploading))
         await api.get("/jobs")
         assert 1 == (await api.post("/suppressions/import", data=pasted))["added"]
         assert 200 == (await member.get("/app/lists", headers={"Accept": "text/html"})).status

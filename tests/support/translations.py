@@ -25,6 +25,7 @@ LEFT_OUT = {
     "logs.py",
     "config.py",
     "preflight.py",
+    "trouble.py",
     "process.py",
     "schema.py",
     "chrome.py",

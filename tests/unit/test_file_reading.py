@@ -36,8 +36,8 @@ async def reader(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reader]:
 
 
 def pid(of: Reader) -> int:
-    assert of._process is not None
-    return of._process.pid
+    (process,) = of.processes
+    return process.pid
 
 
 def told(found: ContactList) -> dict[str, object]:
@@ -169,26 +169,58 @@ async def test_a_process_that_does_not_answer_is_ended(reader):
 async def test_a_process_that_was_killed_is_replaced(reader):
     """Between two files nobody notices; in the middle of one, that one is to be uploaded again."""
     os.kill(pid(reader), signal.SIGKILL)
-    await until(lambda: reader._process is None or reader._process.poll() is not None)
+    await until(lambda: all(each.poll() is not None for each in reader.processes))
     assert 2 == len((await file_reading.contacts(File("a.csv", PEOPLE), "")).contacts)
     os.kill(pid(reader), signal.SIGSTOP)
     asked = asyncio.create_task(file_reading.contacts(File("a.csv", PEOPLE), ""))
-    await until(lambda: reader._waiting == 1)
+    await until(lambda: reader.asking == 1)
     os.kill(pid(reader), signal.SIGKILL)
     with pytest.raises(errors.UnreadableFile):
         await asked
     assert 2 == len((await file_reading.contacts(File("a.csv", PEOPLE), "")).contacts)
 
 
-async def test_the_queue_is_bounded(reader):
-    """So many wait, each is answered in the end; one more is told to come again."""
+def asks(caller: str) -> asyncio.Task[ContactList]:
+    """Somebody's file, which is being read or waits for it."""
+    file_reading.asker.set(caller)
+    return asyncio.create_task(file_reading.contacts(File("a.csv", PEOPLE), ""))
+
+
+async def test_the_queue_is_bounded(reader, monkeypatch):
+    """So many wait, each is answered in the end; one more is told to come again, one caller sooner."""
+    for name, most in {"READERS": 1, "PLACES": 6, "PLACES_EACH": 4}.items():
+        monkeypatch.setattr(file_reading, name, most)
     os.kill(pid(reader), signal.SIGSTOP)
-    asked = [asyncio.create_task(file_reading.contacts(File("a.csv", PEOPLE), "")) for _ in range(file_reading.PLACES)]
-    await until(lambda: reader._waiting == file_reading.PLACES)
+    asked = [asks("ann") for _ in range(4)]
+    await until(lambda: reader.asking == 4)
     with pytest.raises(errors.ReadingBusy, match="try again"):
-        await file_reading.contacts(File("a.csv", PEOPLE), "")
+        await asks("ann")
+    asked += [asks("ben") for _ in range(2)]
+    await until(lambda: reader.asking == 6)
+    with pytest.raises(errors.ReadingBusy, match="try again"):
+        await asks("cem")
     os.kill(pid(reader), signal.SIGCONT)
-    assert [2] * file_reading.PLACES == [len(found.contacts) for found in await asyncio.gather(*asked)]
+    assert [2] * len(asked) == [len(found.contacts) for found in await asyncio.gather(*asked)]
+
+
+async def test_a_slow_file_keeps_no_other_waiting(reader):
+    """Neither the same caller's nor, when that one has two of them, somebody else's; one process stays in the end."""
+    slow = [asks("ann")]
+    await asyncio.sleep(0)
+    os.kill(pid(reader), signal.SIGSTOP)
+    stopped = list(reader.processes)
+    assert 2 == len((await asks("ann")).contacts)
+    slow += [asks("ann"), asks("ann")]
+    await until(lambda: len(reader.processes) == file_reading.EACH)
+    for process in reader.processes:
+        if process not in stopped:
+            process.send_signal(signal.SIGSTOP)
+            stopped.append(process)
+    assert [2, 2] == [len((await asks(caller)).contacts) for caller in ("ben", "cem")]
+    for process in stopped:
+        process.send_signal(signal.SIGCONT)
+    assert [2] * 3 == [len(found.contacts) for found in await asyncio.gather(*slow)]
+    await until(lambda: len(reader.processes) == 1)
 
 
 async def test_a_large_file_is_not_taken(reader, monkeypatch):

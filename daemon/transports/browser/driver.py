@@ -21,6 +21,7 @@ from selenium.common.exceptions import WebDriverException
 
 from daemon import errors
 from daemon.config import Settings
+from daemon.files import trouble
 from daemon.states import E164, AccountState
 from daemon.transports.browser import chrome
 from daemon.transports.browser.bridge import Abandoned, Operation
@@ -51,6 +52,8 @@ def _mapped() -> Iterator[None]:
         raise errors.BrowserLost("Chrome was closed.") from None
     except (WebDriverException, urllib3.exceptions.HTTPError, OSError, psutil.Error) as error:
         text = getattr(error, "msg", None) or type(error).__name__
+        if isinstance(error, OSError) and error.filename:
+            text = trouble.sentence(error)
         raise errors.BrowserLost(f"Chrome or its driver failed: {str(text).splitlines()[0][:160]}") from error
 
 
