@@ -1,10 +1,23 @@
-"""Every error wasender raises on purpose.
+"""Every error wasender raises on purpose: its type decides what becomes of it, its code says what is wrong.
 
 DaemonError
-├── ConfigError            the settings cannot be used as they are
-├── SetupError             the machine lacks something (Chromium, a display, a writable folder)
-├── AccountInUse           another sender already drives this account
-├── DatabaseUnusable       the database is corrupt, read-only or newer than this program
+├── InWords                told in words: to the operator, or by a transport
+│   ├── ConfigError        the settings cannot be used as they are
+│   ├── SetupError         the machine lacks something (Chromium, a display, a writable folder)
+│   ├── AccountInUse       another sender already drives this account
+│   ├── DatabaseUnusable   the database is corrupt, read-only or newer than this program
+│   ├── LeaseLost          this sender no longer holds the message: it must not write
+│   │   └── AccountLost    another sender owns the account now: this one stops
+│   └── TransportError     what can go wrong while sending
+│       ├── NotSubmitted   nothing has left this machine; the message may be tried again
+│       │   ├── PartMissing    the page lacks a part that sending needs
+│       │   └── ChatInUse      a person has started to write in the recipient's chat
+│       ├── SubmitUnknown  it may be out; only the chat can tell
+│       ├── Undeliverable  this recipient cannot get this message, however often it is tried
+│       ├── AccountUnready the account cannot send now; no recipient is to blame
+│       │   └── ChatBarred     it may not start this chat now; existing chats may go on
+│       ├── NotOffered     the transport, or the page as it is now, cannot do what a person asks for
+│       └── BrowserLost    Chrome or its driver died or no longer answers
 ├── DatabaseBusy           the database is locked or unreachable for now; nothing was changed
 │   └── DiskFull           there is no room left on the disk for what is to be stored
 ├── ReadingBusy            too many files wait to be read; this one was not
@@ -25,53 +38,92 @@ DaemonError
 │   └── TemplateError      a message text with a mistake or with a field that is missing
 ├── TooLarge               a body or a file above its limit
 │   └── StorageFull        there is no room left for it among the files that are kept
-├── IllegalMove            the job or message is in a state that forbids it
-│   ├── EditConflict       what the caller wants to change was changed since they read it
-│   └── KeyReused          the Idempotency-Key was used before with another request
-├── LeaseLost              this sender no longer holds the message: it must not write
-│   └── AccountLost        another sender owns the account now: this one stops
-└── TransportError         what can go wrong while sending
-    ├── NotSubmitted       nothing has left this machine; the message may be tried again
-    │   ├── PartMissing    the page lacks a part that sending needs
-    │   └── ChatInUse      a person has started to write in the recipient's chat
-    ├── SubmitUnknown      it may be out; only the chat can tell
-    ├── Undeliverable      this recipient cannot get this message, however often it is tried
-    ├── AccountUnready     the account cannot send now; no recipient is to blame
-    │   └── ChatBarred     it may not start this chat now; existing chats may go on
-    ├── NotOffered         the transport, or the page as it is now, cannot do what a person asks for
-    └── BrowserLost        Chrome or its driver died or no longer answers
+└── IllegalMove            the job or message is in a state that forbids it
+    ├── EditConflict       what the caller wants to change was changed since they read it
+    └── KeyReused          the Idempotency-Key was used before with another request
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from daemon.i18n.coded import WORDS, Coded, Refusal, Wording, refusal
+
+
+class Why(Wording):
+    """What is refused here, and of the errors that are told in words only, the kind. The codes are API: they are added
+    to, never changed. The rooms have theirs in `refusals.py`."""
+
+    DISK_FULL = "disk_full", "The disk is full: make room where wasender keeps its data, then try again."
+    UNKNOWN_HOST = (
+        "unknown_host",
+        "This server is not called {host}: add the name to WASENDER_ALLOWED_HOSTS, or use its IP address.",
+    )
+    TOO_MANY_TRIES = "too_many_tries", "Too many failed attempts: wait {seconds} seconds, then try again."
+    CHOOSE_PHONE_COLUMN = (
+        "choose_phone_column",
+        "It is not clear which column has the telephone numbers, {columns}: say which with phone_column.",
+    )
+    STORAGE_FULL = (
+        "storage_full",
+        "Uploads and attachments take {most} MB, which is all they may: raise WASENDER_MAX_STORED_MB, or wait until "
+        "unused ones are deleted, {days} days after they came.",
+    )
+    MISCONFIGURED = "misconfigured", "{sentence}"
+    MACHINE_NOT_READY = "machine_not_ready", "{sentence}"
+    ACCOUNT_IN_USE = "account_in_use", "{sentence}"
+    DATABASE_UNUSABLE = "database_unusable", "{sentence}"
+    LEASE_LOST = "lease_lost", "{sentence}"
+    TRANSPORT_ERROR = "transport_error", "{sentence}"
 
 
 class DaemonError(Exception):
-    """Base of all; its text is one sentence for the person who has to act on it.
+    """Base of all: why something is refused, as a code and the values of its sentence; as text, the English sentence.
 
     members: what a program needs to know beside it, as JSON.
     """
+
+    def __init__(self, told: Wording | Coded, /, **values: Any) -> None:
+        self.told: Coded = told if isinstance(told, Coded) else refusal(told, **values)
+        super().__init__(str(self.told))
 
     @property
     def members(self) -> dict[str, object]:
         return {}
 
 
-class ConfigError(DaemonError):
+class InWords(DaemonError):
+    """What the operator reads in a log or a terminal, or what a transport says: words, with one code for each kind."""
+
+    KIND: ClassVar[Why]
+
+    def __init__(self, words: str, /) -> None:
+        super().__init__(Refusal(self.KIND, ((WORDS, words),)))
+
+
+class ConfigError(InWords):
     """The settings cannot be used; one line for each problem."""
 
+    KIND = Why.MISCONFIGURED
 
-class SetupError(DaemonError):
+
+class SetupError(InWords):
     """The machine lacks something wasender needs."""
 
+    KIND = Why.MACHINE_NOT_READY
 
-class AccountInUse(DaemonError):
+
+class AccountInUse(InWords):
     """Another sender process holds the lock on this account's browser profile."""
 
+    KIND = Why.ACCOUNT_IN_USE
 
-class DatabaseUnusable(DaemonError):
+
+class DatabaseUnusable(InWords):
     """The database is corrupt, read-only, or was written by a newer wasender."""
+
+    KIND = Why.DATABASE_UNUSABLE
 
 
 class DatabaseBusy(DaemonError):
@@ -82,7 +134,7 @@ class DiskFull(DatabaseBusy):
     """The disk of the database or of the data folder is full."""
 
     def __init__(self) -> None:
-        super().__init__("The disk is full: make room where wasender keeps its data, then try again.")
+        super().__init__(Why.DISK_FULL)
 
 
 class ReadingBusy(DaemonError):
@@ -105,9 +157,7 @@ class UnknownHost(DaemonError):
     """The Host header is no name of this installation; host: what it says."""
 
     def __init__(self, host: str) -> None:
-        super().__init__(
-            f"This server is not called {host}: add the name to WASENDER_ALLOWED_HOSTS, or use its IP address."
-        )
+        super().__init__(Why.UNKNOWN_HOST, host=host)
 
 
 class TooManyTries(DaemonError):
@@ -116,7 +166,7 @@ class TooManyTries(DaemonError):
     def __init__(self, left_ms: int) -> None:
         self.left_ms = left_ms
         self.left_s = -(-left_ms // 1000)
-        super().__init__(f"Too many failed attempts: wait {self.left_s} seconds, then try again.")
+        super().__init__(Why.TOO_MANY_TRIES, seconds=self.left_s)
 
 
 class MalformedRequest(DaemonError):
@@ -155,9 +205,7 @@ class ChoosePhoneColumn(InvalidInput):
     ) -> None:
         self.candidates, self.rows, self.upload_id = list(candidates), rows, upload_id
         named = " or ".join(f'"{each[:60]}"' for each in self.candidates[:6])
-        super().__init__(
-            f"It is not clear which column has the telephone numbers, {named}: say which with phone_column."
-        )
+        super().__init__(Why.CHOOSE_PHONE_COLUMN, columns=named)
 
     @property
     def members(self) -> dict[str, object]:
@@ -185,10 +233,7 @@ class StorageFull(TooLarge):
     """All uploads and attachments together would be above their limit. limit: MB; days: how long unused ones stay."""
 
     def __init__(self, limit: int, days: int) -> None:
-        super().__init__(
-            f"Uploads and attachments take {limit:,} MB, which is all they may: raise WASENDER_MAX_STORED_MB, or wait "
-            f"until unused ones are deleted, {days} days after they came."
-        )
+        super().__init__(Why.STORAGE_FULL, most=f"{limit:,}", days=days)
 
 
 class IllegalMove(DaemonError):
@@ -203,16 +248,20 @@ class KeyReused(IllegalMove):
     """The Idempotency-Key belongs to a different, earlier request."""
 
 
-class LeaseLost(DaemonError):
+class LeaseLost(InWords):
     """The message's lease is no longer ours."""
+
+    KIND = Why.LEASE_LOST
 
 
 class AccountLost(LeaseLost):
     """The account's lease is no longer ours, nor are its messages; this sender ends."""
 
 
-class TransportError(DaemonError):
+class TransportError(InWords):
     """Base of what a transport raises."""
+
+    KIND = Why.TRANSPORT_ERROR
 
 
 class NotSubmitted(TransportError):

@@ -18,8 +18,10 @@ from daemon.api import endpoint
 from daemon.config import Settings
 from daemon.contacts import file_reading
 from daemon.db import connection
+from daemon.i18n.coded import refusal
 from daemon.ops import retention
 from daemon.server import access, connections, feed, hosts, problems, secure, visitors
+from daemon.server.refusals import Why
 
 log = structlog.get_logger()
 
@@ -72,7 +74,8 @@ def _refuse_malformed(
     log.warning("request.malformed", status=status)
     if request.writer is not None and request.writer.output_size:
         raise ConnectionResetError("A part of the answer is out already.")
-    body = problems.problem_body(status, "malformed-request", "This is not a valid HTTP request.")
+    told = refusal(Why.NOT_HTTP)
+    body = problems.problem_body(status, "malformed-request", told, str(told))
     response = web.json_response(body, status=status, content_type=problems.PROBLEM_TYPE)
     response.force_close()
     return response

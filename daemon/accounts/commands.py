@@ -18,6 +18,7 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory, ownership
+from daemon.accounts.refusals import Why
 from daemon.db.clock import lately, within
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
@@ -133,7 +134,7 @@ def ask(name: str, what: What, who: str, now: int, number: E164 | None = None) -
         present = last(row, now)
         stage = present.stage if present else None
         if stage == Stage.TAKEN:
-            raise errors.IllegalMove(f"The sender of account {name} is busy: wait until its last task has finished.")
+            raise errors.IllegalMove(Why.SENDER_AT_WORK, name=name)
         if stage == Stage.ASKED and (row.wish["what"], row.wish.get("number")) == (what, number):
             return row
         row.wish = {"id": secrets.token_hex(4), "what": what, "who": who, "at": now, "stage": Stage.ASKED}
@@ -265,7 +266,7 @@ def screenshot(name: str, now: int) -> bytes:
     directory.find(name)
     row = Picture.get_or_none(Picture.account == name, lately(Picture.at, now - KEEP_MS - 1, now))
     if row is None:
-        raise errors.NotFound(f"There is no screenshot of the browser of account {name}: request one first.")
+        raise errors.NotFound(Why.NO_BROWSER_PICTURE, name=name)
     return bytes(row.png)
 
 
@@ -274,7 +275,7 @@ def page_check(name: str, now: int) -> PageCheck:
     directory.find(name)
     row: PageCheck | None = PageCheck.get_or_none(*_checked(name, now))
     if row is None:
-        raise errors.NotFound(f"The page of account {name} was not checked in the last day: request that first.")
+        raise errors.NotFound(Why.NO_PAGE_CHECK, name=name)
     return row
 
 
@@ -292,6 +293,6 @@ def _row(name: str) -> Account:
     """The account, locked until the transaction ends. Raises NotFound."""
     row = locked(Account.select().where(Account.name == name)).first()
     if row is None:
-        raise errors.NotFound(f"There is no account named {name}: GET /accounts lists them.")
+        raise errors.NotFound(Why.NO_ACCOUNT, name=name)
     account: Account = row
     return account

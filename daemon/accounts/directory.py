@@ -10,6 +10,7 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import ownership, pacing
+from daemon.accounts.refusals import Why
 from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
@@ -127,7 +128,7 @@ def find(name: str) -> Account:
     """The account of that name. Raises NotFound."""
     row = Account.get_or_none(Account.name == name)
     if row is None:
-        raise errors.NotFound(f"There is no account named {name}: GET /accounts lists them.")
+        raise errors.NotFound(Why.NO_ACCOUNT, name=name)
     account: Account = row
     return account
 

@@ -11,10 +11,12 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory, pacing
+from daemon.accounts.refusals import Why
 from daemon.config import Settings, hours, known_zone
 from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
+from daemon.i18n.coded import Phrase
 from daemon.models import Account
 
 log = structlog.get_logger()
@@ -43,7 +45,7 @@ def set_limits(name: str, limits: Limits, who: str, version: int | None = None) 
         row = locked(Account.select().where(Account.name == name)).first() or directory.find(name)
         changed = {field: value for field, value in checked.items() if getattr(row, field) != value}
         if changed:
-            versions.check("account", row.limits_version, version)
+            versions.check(Phrase("account"), row.limits_version, version)
             Account.update(**changed, limits_version=row.limits_version + 1).where(Account.name == name).execute()
             after_commit(partial(log.info, "account.limited", account=name, who=who, limits=sorted(changed)))
     return directory.find(name)
@@ -51,7 +53,7 @@ def set_limits(name: str, limits: Limits, who: str, version: int | None = None) 
 
 def _cap(value: int) -> int:
     if not 0 <= value <= MAX_CAP:
-        raise errors.InvalidInput(f"A cap is a number of messages, 0 (no cap) to {MAX_CAP}.")
+        raise errors.InvalidInput(Why.CAP_UNFIT, most=MAX_CAP)
     return value
 
 
@@ -60,13 +62,13 @@ def _hours(text: str) -> str:
         return ""
     found = hours(re.sub(r"\s", "", text).replace("–", "-"))
     if found is None or found[0] == found[1]:
-        raise errors.InvalidInput("Write quiet hours as 21:00-08:00: two different times, in 24-hour format.")
+        raise errors.InvalidInput(Why.QUIET_HOURS_UNFIT)
     return f"{found[0]:%H:%M}-{found[1]:%H:%M}"
 
 
 def _zone(text: str) -> str:
     if not known_zone(text.strip()) or len(text.strip()) > MAX_ZONE:
-        raise errors.InvalidInput("This time zone is unknown: use a name such as Europe/Berlin.")
+        raise errors.InvalidInput(Why.UNKNOWN_TIME_ZONE)
     return text.strip()
 
 

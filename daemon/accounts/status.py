@@ -8,6 +8,7 @@ from daemon import errors
 from daemon.accounts import commands, directory, handovers, pace, pacing
 from daemon.accounts import limits as account_limits
 from daemon.accounts.directory import Described
+from daemon.accounts.refusals import Why
 from daemon.config import Settings
 from daemon.contacts import importer
 from daemon.db.clock import within
@@ -124,8 +125,8 @@ def ask(settings: Settings, name: str, what: commands.What, who: str, now: int, 
     """
     account = directory.find(name)
     if what in (commands.What.LINK_BY_CODE, commands.What.LINK_BY_QR) and account.state in LINKED:
-        raise errors.IllegalMove(f"Account {name} is already linked: log it out first.")
+        raise errors.IllegalMove(Why.ALREADY_LINKED, name=name)
     if what is commands.What.LOG_OUT and account.state == AccountState.NEEDS_LINK:
-        raise errors.IllegalMove(f"Account {name} is not linked: there is nothing to log out of.")
+        raise errors.IllegalMove(Why.NOT_LINKED, name=name)
     of_phone = None if number is None else importer.one(number, settings.default_country)
     return commands.ask(name, what, who, now, of_phone)

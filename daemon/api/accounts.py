@@ -13,6 +13,7 @@ from daemon.api import endpoint
 from daemon.api.answers import Document, Png, Svg
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import AccountName
+from daemon.api.refusals import Why
 from daemon.api.schemas.accounts import Account, AccountAsked, Accounts, Limits, Link, LinkCode
 from daemon.db import clock
 from daemon.errors import IllegalMove, NotFound
@@ -100,7 +101,7 @@ def link_code(caller: Caller, *, name: AccountName) -> LinkCode:
     """The code to enter on the phone; not found if there is none."""
     row = directory.find(name)
     if not row.link_code or not directory.alive(row, clock.now_ms()):
-        raise NotFound(f"Account {row.name} shows no code now: POST /accounts/{row.name}/link asks for one.")
+        raise NotFound(Why.NO_LINK_CODE, name=row.name)
     return LinkCode(code=row.link_code, number=row.link_number, at=row.link_code_at)
 
 
@@ -109,7 +110,7 @@ def qr(caller: Caller, *, name: AccountName) -> Svg:
     """The QR code to scan; not found if there is none. Whoever scans it links their phone."""
     row = directory.find(name)
     if row.state != AccountState.NEEDS_LINK or not row.qr or not directory.alive(row, clock.now_ms()):
-        raise NotFound(f"Account {row.name} shows no QR code now: it is {row.state}.")
+        raise NotFound(Why.NO_QR_CODE, name=row.name, state=row.state)
     picture = io.BytesIO()
     segno.make(row.qr, micro=False).save(picture, kind="svg", scale=6, border=4, light="#fff", xmldecl=False)
     return Svg(picture.getvalue())

@@ -12,8 +12,10 @@ from aiohttp.http_exceptions import BadHttpMessage
 from pydantic import BaseModel, ValidationError
 
 from daemon import errors
+from daemon.api.refusals import Why
 from daemon.campaigns.idempotency import Once, digest, valid_key
 from daemon.server import json_bodies
+from daemon.server.refusals import Why as OfServer
 
 T = TypeVar("T")
 
@@ -31,11 +33,11 @@ async def read(request: web.Request, model: type[BaseModel], required: bool) -> 
     try:
         data = await request.read()
     except (BadHttpMessage, aiohttp.ClientPayloadError, web.RequestPayloadError):
-        raise errors.MalformedRequest("The body cannot be read: its encoding does not match its headers.") from None
+        raise errors.MalformedRequest(Why.BODY_UNREADABLE) from None
     if not data and not required:
         return None
     if (request.charset or "utf-8").lower() not in CHARSETS:
-        raise errors.MalformedRequest("The body is not UTF-8: send JSON in UTF-8.")
+        raise errors.MalformedRequest(OfServer.NOT_UTF8)
     arguments = (data, request.content_type, _most_values(model))
     if len(data) > json_bodies.SMALL:
         given = await asyncio.to_thread(json_bodies.parse, *arguments)
@@ -56,7 +58,7 @@ def _refuse_unknown(given: object, model: type[BaseModel]) -> None:
         next((name for name in given if name not in model.model_fields), None) if isinstance(given, dict) else None
     )
     if unknown is not None:
-        raise errors.InvalidInput(f"The field {unknown[:SHOWN]} is unknown: use {', '.join(model.model_fields)}.")
+        raise errors.InvalidInput(Why.UNKNOWN_FIELD, name=unknown[:SHOWN], known=", ".join(model.model_fields))
 
 
 def validated(validate: Callable[[], T], name: str, says: str | None = None) -> T:
@@ -71,9 +73,11 @@ def validated(validate: Callable[[], T], name: str, says: str | None = None) -> 
         place = ".".join(str(part) for part in first["loc"][:2]) or name
         if first["type"] == "too_long":
             most = first["ctx"]["max_length"]
-            raise errors.InvalidInput(f"{place} takes up to {most:,} entries: give fewer at a time.") from None
-        wrong = f" {says}" if says is not None else f": {first['msg'][:1].lower()}{first['msg'][1:]}"
-        raise errors.InvalidInput(f"{place}{wrong}.") from None
+            raise errors.InvalidInput(Why.TOO_MANY_ENTRIES, name=place, most=f"{most:,}") from None
+        if says is not None:
+            raise errors.InvalidInput(Why.VALUE_UNFIT, name=place, says=says) from None
+        wrong = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
+        raise errors.InvalidInput(Why.BODY_UNFIT, name=place, reason=wrong) from None
 
 
 def once(request: web.Request, method: str, path: str, caller: str, given: dict[str, Any]) -> Once:
@@ -82,7 +86,7 @@ def once(request: web.Request, method: str, path: str, caller: str, given: dict[
     if key is None:
         return Once(f"{method} {path}", caller, None, "")
     if not valid_key(key) or len(request.headers.getall(KEY_HEADER)) > 1:
-        raise errors.InvalidInput("The Idempotency-Key must be 1 to 255 ASCII characters.")
+        raise errors.InvalidInput(Why.IDEMPOTENCY_KEY_UNFIT)
     asked = {
         name: each.model_dump(mode="json") if isinstance(each, BaseModel) else each for name, each in given.items()
     }

@@ -31,6 +31,7 @@ from daemon import errors
 from daemon.api import bodies, forms, writing
 from daemon.api.answers import Answer, Blob, Download, EventStream
 from daemon.api.parameters import Pattern, Says
+from daemon.api.refusals import Why
 from daemon.campaigns.idempotency import Once, Replay
 from daemon.config import Settings
 from daemon.db import clock
@@ -75,10 +76,10 @@ class Parameter:
     def parse(self, given: Sequence[str]) -> Any:
         """The value of what was given. Raises InvalidInput."""
         if len(given) > 1:
-            raise errors.InvalidInput(f"{self.name} is given more than once.")
+            raise errors.InvalidInput(Why.GIVEN_TWICE, name=self.name)
         if not given or (given[0] == "" and not self.required):
             if self.required:
-                raise errors.InvalidInput(f"{self.name} is missing.")
+                raise errors.InvalidInput(Why.NOT_GIVEN, name=self.name)
             return self.default
         return bodies.validated(partial(self.adapter.validate_python, given[0]), self.name, self.says)
 

@@ -14,6 +14,7 @@ from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import BadHttpMessage
 
 from daemon import errors
+from daemon.api.refusals import Why
 from daemon.contacts import file_reading, uploads
 from daemon.contacts.file_reading import File
 from daemon.contacts.importer import Said
@@ -96,7 +97,7 @@ async def _stored_file(request: web.Request, place: Path) -> StoredFile:
         async for chunk in _chunks(form, part):
             size += len(chunk)
             if size > max_mb * 1024 * 1024:
-                raise errors.TooLarge(f"The file is larger than {max_mb} MB, the limit set by WASENDER_MAX_UPLOAD_MB.")
+                raise errors.TooLarge(Why.FILE_TOO_LARGE, limit=max_mb)
             file.write(chunk)
     return StoredFile(readable(part.filename or "file"), place)
 
@@ -124,9 +125,7 @@ async def _file_part(
                     await _field(part, fields)
         except BROKEN:
             pass
-    raise errors.MalformedRequest(
-        "Send the file as multipart/form-data in a part named file: curl -F file=@contacts.csv"
-    )
+    raise errors.MalformedRequest(Why.NO_FILE_PART)
 
 
 async def _field(part: BodyPartReader, fields: dict[str, str]) -> None:
@@ -149,4 +148,4 @@ async def _chunks(
             await _field(after, fields)
             after = await form.next()
     except BROKEN:
-        raise errors.MalformedRequest("The upload was cut off: send the file again.") from None
+        raise errors.MalformedRequest(Why.UPLOAD_CUT_OFF) from None

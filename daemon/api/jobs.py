@@ -15,7 +15,7 @@ from daemon.api.endpoint import Caller, Open
 from daemon.api.messages import describe
 from daemon.api.parameters import MAX_LIMIT, Cursor, Flag, JobId, Limit, Search
 from daemon.api.schemas.common import Rejected
-from daemon.api.schemas.jobs import Job, JobChanged, Jobs, Messages, Queued, Send
+from daemon.api.schemas.jobs import Job, JobChanged, Jobs, Messages, Queued, Send, TextWarning
 from daemon.campaigns import create, lifecycle, progress, queries, recipients
 from daemon.campaigns import report as job_report
 from daemon.campaigns.idempotency import Once
@@ -173,6 +173,7 @@ def _queued(created: create.Created) -> Queued:
         duplicates_removed=created.duplicates,
         rejected=[Rejected.of(each, **{created.place: each.position}) for each in created.left_out],
         note=created.note,
+        warnings=[TextWarning.model_validate(each) for each in created.warnings],
     )
 
 

@@ -11,6 +11,7 @@ from daemon.api import endpoint
 from daemon.api.answers import Csv
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import Cursor, Flag, Limit, ListId, Search
+from daemon.api.refusals import Why
 from daemon.api.schemas.common import Done, Rejected
 from daemon.api.schemas.library import (
     Added,
@@ -102,7 +103,7 @@ def take_off_list(caller: Caller, *, list_id: ListId, body: TakeOff, once: Once)
     """Remove people from a list, by the ids of their entries or by number. Only those on the list are counted."""
     found = importer.parse_numbers(body.numbers, caller.settings.default_country)
     if found.rejected:
-        raise InvalidInput(f"numbers, index {found.rejected[0].position}: {found.rejected[0].reason}")
+        raise InvalidInput(Why.NUMBERS_AT, position=found.rejected[0].position, reason=found.rejected[0].why)
     numbers = [each.number for each in found.contacts]
     now = clock.now_ms()
     return once.run(lambda: Removed(removed=contact_lists.remove_people(list_id, now, body.ids, numbers)), now)
@@ -126,7 +127,7 @@ def _people(settings: Settings, body: People, may_be_nobody: bool) -> importer.C
     if not given and may_be_nobody:
         return importer.ContactList()
     if len(given) != 1:
-        raise InvalidInput("Give the people in exactly one way: as upload_id, numbers, recipients or list_id.")
+        raise InvalidInput(Why.PEOPLE_GIVEN_OTHERWISE)
     if body.upload_id is not None:
         return contact_lists.from_upload(body.upload_id, settings.default_country, body.phone_column)
     if body.list_id is not None:

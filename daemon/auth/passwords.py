@@ -15,6 +15,7 @@ import unicodedata
 from zxcvbn import zxcvbn
 
 from daemon import errors
+from daemon.auth.refusals import Why
 
 SHORTEST = 10
 LONGEST = 256
@@ -30,18 +31,15 @@ MEMORY = 2**27
 def check(password: str, name: str) -> None:
     """Raises InvalidInput when the password is not acceptable for a user of that name."""
     if len(password) < SHORTEST:
-        raise errors.InvalidInput(f"The password is too short: use at least {SHORTEST} characters.")
+        raise errors.InvalidInput(Why.PASSWORD_TOO_SHORT, least=SHORTEST)
     if len(password) > LONGEST:
-        raise errors.InvalidInput(f"The password is too long: use at most {LONGEST} characters.")
+        raise errors.InvalidInput(Why.PASSWORD_TOO_LONG, most=LONGEST)
     if plain(password).casefold() == plain(name).casefold():
-        raise errors.InvalidInput("The password must not be the same as the name.")
+        raise errors.InvalidInput(Why.PASSWORD_IS_NAME)
     if len(set(plain(password))) == 1:
-        raise errors.InvalidInput("The password must not be one character repeated.")
+        raise errors.InvalidInput(Why.PASSWORD_ONE_CHARACTER)
     if _guessed(plain(password), plain(name)):
-        raise errors.InvalidInput(
-            "The password is among the first that are tried: a common one, a name, or a pattern on the keyboard. Use "
-            "several words that do not belong together."
-        )
+        raise errors.InvalidInput(Why.PASSWORD_COMMON)
 
 
 def _guessed(password: str, name: str) -> bool:

@@ -29,6 +29,7 @@ import structlog
 from daemon import errors
 from daemon.auth import lockout, passwords, users
 from daemon.auth.lockout import FORGET_MS, LONGEST_LOCK_MIN, MINUTE_MS, Try
+from daemon.auth.refusals import Why
 from daemon.auth.users import User
 from daemon.db.clock import AHEAD_MS, lately
 from daemon.db.connection import after_commit, write
@@ -44,8 +45,6 @@ log = structlog.get_logger()
 SESSION_MS = 14 * 24 * 60 * MINUTE_MS  # from the login on; using it does not prolong it
 IDLE_MS = 3 * 24 * 60 * MINUTE_MS
 SEEN_EVERY_MS = MINUTE_MS  # how often the time of last use is updated
-WRONG_PASSWORD = "The name or the password is wrong, or the user is disabled."  # noqa: S105 (a sentence)
-WRONG_KEY = "Wrong API key: copy the whole line, without spaces around it."
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def by_password(origin: Try, name: str, password: str, now: int) -> Opened:
     usable = user is not None and user.disabled_at is None
     if not passwords.matches(password, user.password if user and usable else None) or user is None:
         log.warning("login.refused", address=origin.address, reason="wrong")
-        raise errors.Unauthorized(WRONG_PASSWORD)
+        raise errors.Unauthorized(Why.WRONG_PASSWORD)
     lockout.give_back(taken)
     return open_session(user, now)
 
@@ -94,7 +93,7 @@ def by_key(origin: Try, right: bool, key: str, now: int) -> Opened:
     """
     if not right:
         log.warning("login.refused", address=origin.address, reason="wrong")
-        raise errors.Unauthorized(WRONG_KEY)
+        raise errors.Unauthorized(Why.WRONG_KEY)
     return open_session(None, now, key)
 
 
@@ -106,7 +105,7 @@ def confirm(origin: Try, user_id: int, password: str, now: int) -> User:
     user = users.find(user_id)
     taken = lockout.take_try(lockout.counters(origin, user.name), origin, now)
     if not passwords.matches(password, user.password):
-        raise errors.Unauthorized(WRONG_PASSWORD)
+        raise errors.Unauthorized(Why.WRONG_PASSWORD)
     lockout.give_back(taken)
     return user
 
@@ -138,7 +137,7 @@ def _unchanged(user: User) -> UserRow:
     """The user's row, locked until the transaction ends. Raises Unauthorized."""
     row: UserRow | None = locked(UserRow.select().where(UserRow.id == user.id)).first()
     if row is None or row.password != user.password or row.disabled_at is not None:
-        raise errors.Unauthorized(WRONG_PASSWORD)
+        raise errors.Unauthorized(Why.WRONG_PASSWORD)
     return row
 
 

@@ -15,10 +15,12 @@ import structlog
 
 from daemon import errors
 from daemon.auth import lookalikes, passwords
+from daemon.auth.refusals import Why
 from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import database, locked, on_postgres
 from daemon.db.records import record
+from daemon.i18n.coded import Phrase
 from daemon.models import Session
 from daemon.models import User as UserRow
 from daemon.states import Role
@@ -55,7 +57,7 @@ def create(name: str, role: Role, password: str, who: str, now: int) -> User:
         if named(name) is not None:
             raise _taken(name)
         if any(lookalikes.alike(name, row.name) for row in every()):
-            raise errors.InvalidInput("The name looks like that of another user: choose one that can be told apart.")
+            raise errors.InvalidInput(Why.USER_NAME_LOOKALIKE)
         row = UserRow.create(name=name, role=word(role), password=stored, created_at=now)
         after_commit(partial(log.info, "user.created", user_id=row.id, role=word(role), who=who))
     return record(User, row)
@@ -71,16 +73,16 @@ def _one_by_one() -> None:
 def _checked(name: str) -> str:
     name = " ".join(unicodedata.normalize("NFC", name).split())
     if not name or len(name) > LONGEST_NAME:
-        raise errors.InvalidInput(f"The name must be 1 to {LONGEST_NAME} characters long.")
+        raise errors.InvalidInput(Why.USER_NAME_LENGTH, most=LONGEST_NAME)
     if not name.isprintable():
-        raise errors.InvalidInput("The name contains invisible characters.")
+        raise errors.InvalidInput(Why.USER_NAME_INVISIBLE)
     if any(lookalikes.alike(name, each) for each in RESERVED):
-        raise errors.InvalidInput(f"The name {name} is reserved: choose another one.")
+        raise errors.InvalidInput(Why.USER_NAME_RESERVED, name=name)
     return name
 
 
 def _taken(name: str) -> errors.InvalidInput:
-    return errors.InvalidInput(f"There is already a user called {name}: choose another name.")
+    return errors.InvalidInput(Why.USER_NAME_TAKEN, name=name)
 
 
 def same_name(name: str) -> str:
@@ -102,7 +104,7 @@ def find(user_id: int) -> User:
     """The user with that id. Raises NotFound."""
     row = UserRow.get_or_none(UserRow.id == user_id)
     if row is None:
-        raise errors.NotFound("There is no such user.")
+        raise errors.NotFound(Why.NO_USER)
     return record(User, row)
 
 
@@ -155,13 +157,13 @@ def role_of(name: str) -> Role:
     try:
         return Role[name.upper()]
     except KeyError:
-        raise errors.InvalidInput(f"The role is one of {', '.join(map(word, Role))}.") from None
+        raise errors.InvalidInput(Why.ROLE_UNFIT, roles=", ".join(map(word, Role))) from None
 
 
 def _change(user_id: int, what: str, who: str, version: int | None, **changes: Any) -> None:
     with write():
         row = locked(UserRow.select().where(UserRow.id == user_id)).first() or find(user_id)
-        versions.check("user", row.version, version)
+        versions.check(Phrase("user"), row.version, version)
         UserRow.update(**changes, version=row.version + 1).where(UserRow.id == user_id).execute()
         Session.delete().where(Session.user == user_id).execute()
         after_commit(partial(log.info, "user.changed", user_id=user_id, what=what, who=who))

@@ -14,6 +14,7 @@ from daemon.campaigns.draft_content import (
     When,
 )
 from daemon.campaigns.drafts import Draft
+from daemon.campaigns.refusals import Why
 from daemon.contacts import uploads
 from daemon.delivery import job_moves
 from daemon.formats import tabular
@@ -35,14 +36,14 @@ def clone(job_id: int, draft_id: str, people: str, who: str, now: int) -> Draft:
     people: one of PEOPLE. Raises NotFound, InvalidInput (that group is empty or too large).
     """
     if people not in PEOPLE:
-        raise errors.InvalidInput(f"people is one of {', '.join(PEOPLE)}.")
+        raise errors.InvalidInput(Why.PEOPLE_UNFIT, choices=", ".join(PEOPLE))
     job = job_moves.job(job_id)
     states = sorted(PEOPLE[people])
     count = sum(getattr(job, state) for state in states)
     if not count:
-        raise errors.InvalidInput("This group is empty: choose other people.")
+        raise errors.InvalidInput(Why.GROUP_EMPTY)
     if count > drafts.MAX_ROWS:
-        raise errors.InvalidInput(f"This is more than {drafts.MAX_ROWS:,} people: choose fewer.")
+        raise errors.InvalidInput(Why.TOO_MANY_PEOPLE, most=f"{drafts.MAX_ROWS:,}")
     query = Message.select().where(Message.job == job_id, Message.state.in_(states)).order_by(Message.id)
     rows = list(query)
     files = _own_files(job, rows)

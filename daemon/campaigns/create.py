@@ -16,6 +16,7 @@ import structlog
 from daemon import errors
 from daemon.accounts import directory, pacing
 from daemon.campaigns.exclusions import Detail, Details, details
+from daemon.campaigns.refusals import Part, Why
 from daemon.config import ACCOUNT_NAME, Settings
 from daemon.contacts import importer, stored, uploads
 from daemon.contacts.person import Person
@@ -23,6 +24,7 @@ from daemon.db.connection import after_commit, write
 from daemon.delivery import enqueue
 from daemon.formats import placeholders
 from daemon.formats import template as message_text
+from daemon.i18n.coded import refusal
 from daemon.models import Account, Answer, Job, KeyScope, Kind
 from daemon.states import FILLING, JobState
 
@@ -93,7 +95,7 @@ class Checked:
 @dataclass(frozen=True)
 class Created:
     """A job that was made. left_out: rows that were rejected; place: what their position is called; note: what happens
-    next, for a person."""
+    next, for a person, and what the text is warned of; warnings: that, for a program."""
 
     job_id: int
     scheduled: bool = False
@@ -102,6 +104,7 @@ class Created:
     left_out: list[importer.Rejected] = field(default_factory=list)
     place: str = "row"
     note: str = ""
+    warnings: list[dict[str, str | None]] = field(default_factory=list)
 
 
 def create(settings: Settings, order: Order, who: str, now: int) -> Created:
@@ -127,11 +130,11 @@ def check(settings: Settings, order: Order, now: int) -> Checked:
     people it takes a while. Raises as `create`.
     """
     if order.account is not None and not ACCOUNT_NAME.fullmatch(order.account):
-        raise errors.InvalidInput("account is the name of an account: letters, digits, - and _ (32 at most).")
+        raise errors.InvalidInput(Why.ACCOUNT_UNFIT)
     if order.schedule_at is not None and order.schedule_at < LEAST_TIME_MS:
-        raise errors.InvalidInput("schedule_at is in milliseconds since 1970, or a date such as 2030-01-31T09:00:00Z.")
+        raise errors.InvalidInput(Why.SCHEDULE_UNFIT)
     if order.schedule_at is not None and order.schedule_at > now + LONGEST_AHEAD_MS:
-        raise errors.InvalidInput("schedule_at is at most ten years from now.")
+        raise errors.InvalidInput(Why.SCHEDULE_TOO_LATE)
     _check_terms(order)
     audience = _audience(settings, order)
     pause = delays(settings, order.delay_min, order.delay_max)
@@ -152,9 +155,9 @@ def _check_terms(order: Order) -> None:
     try:
         pacing.window(order.window)
     except ValueError:
-        raise errors.InvalidInput("window is written as 09:00-18:00, two different times.") from None
+        raise errors.InvalidInput(Why.WINDOW_UNFIT) from None
     if order.daily_cap is not None and not 0 <= order.daily_cap <= MAX_DAILY_CAP:
-        raise errors.InvalidInput(f"daily_cap is a number of messages, 0 (no cap) to {MAX_DAILY_CAP:,}.")
+        raise errors.InvalidInput(Why.DAILY_CAP_UNFIT, most=f"{MAX_DAILY_CAP:,}")
 
 
 @contextmanager
@@ -218,6 +221,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, job: Job | N
             enqueue.enqueue(job, audience.people, who, now)
         else:
             enqueue.open_job(job, state, now)
+        foreign = placeholders.foreign(order.text, audience.columns)
         created = Created(
             job_id=job.id,
             scheduled=scheduled,
@@ -225,7 +229,8 @@ def store(settings: Settings, checked: Checked, who: str, now: int, job: Job | N
             duplicates=audience.duplicates,
             left_out=audience.rejected,
             place=audience.place,
-            note=" ".join([audience.note or _note(job.account, now), *_warnings(order.text, audience)]),
+            note=" ".join([audience.note or _note(job.account, now), *(str(each.told) for each in foreign)]),
+            warnings=[_warning(each) for each in foreign],
         )
         if order.key:
             kept = {"scope": order.scope, "key": order.key, "request": asked, "response": _kept(created)}
@@ -250,7 +255,7 @@ def _answered(order: Order) -> Created | None:
     if row is None:
         return None
     if row.request != _digest(order):
-        raise errors.KeyReused("This Idempotency-Key was used for a different request: use a new key for a new job.")
+        raise errors.KeyReused(Why.IDEMPOTENCY_KEY_REUSED)
     kept = dict(row.response)  # earlier versions stored other fields, of which only the job's id is useful
     if "left_out" in kept:
         kept["left_out"] = importer.restored(kept["left_out"])
@@ -269,9 +274,9 @@ def _audience(settings: Settings, order: Order) -> Audience:
         return _once_each(order.audience)
     given = [source for source in (order.numbers, order.recipients, order.upload_id) if source is not None]
     if len(given) != 1:
-        raise errors.InvalidInput("Give the recipients in exactly one way: as numbers, as recipients, or as upload_id.")
+        raise errors.InvalidInput(Why.RECIPIENTS_GIVEN_OTHERWISE)
     if order.phone_column is not None and order.upload_id is None:
-        raise errors.InvalidInput("phone_column names a column of an upload: give its upload_id, too.")
+        raise errors.InvalidInput(Why.PHONE_COLUMN_WITHOUT_UPLOAD)
     if order.upload_id is not None:
         upload = uploads.chosen(order.upload_id, settings.default_country, order.phone_column)
         people, rejected, duplicates, place = upload.contacts, upload.rejected, upload.duplicates, "row"
@@ -282,8 +287,9 @@ def _audience(settings: Settings, order: Order) -> Audience:
         people, rejected, duplicates, place = found.contacts, found.rejected, found.duplicates, "index"
         source, columns, note = "", found.columns, ""
     if not people:
-        reasons = "; ".join(f"{place} {each.position}: {each.reason}" for each in rejected[:3])
-        raise errors.InvalidInput("There is nobody to write to. " + (reasons or "Add at least one telephone number."))
+        first = [(each.position, each.why) for each in rejected[:3]]
+        reasons = tuple(refusal(Part.REJECTED_AT, place=place, position=at, reason=why) for at, why in first)
+        raise errors.InvalidInput(refusal(Why.NOBODY_FITS, reasons=reasons) if reasons else refusal(Why.NOBODY))
     return _once_each(Audience(people, rejected, duplicates, place, source, note, columns))
 
 
@@ -301,7 +307,7 @@ def delays(settings: Settings, delay_min: float | None, delay_max: float | None)
     if delay_min is None:
         low = min(low, high)
     if not 0 <= low <= high <= MAX_DELAY_S:
-        raise errors.InvalidInput(f"delay_min and delay_max are seconds, 0 to {MAX_DELAY_S}, the smaller one first.")
+        raise errors.InvalidInput(Why.DELAYS_UNFIT, most=MAX_DELAY_S)
     return round(low * 1000), round(high * 1000)
 
 
@@ -310,9 +316,9 @@ def _check_text(settings: Settings, order: Order, audience: Audience) -> None:
     own = {tuple(person.attachments) for person in audience.people if person.attachments is not None}
     for ids in {tuple(order.attachments), *own}:
         if reason := unfit([row.kind for row in uploads.intact(settings, ids)]):
-            raise errors.InvalidInput(str(reason))
+            raise errors.InvalidInput(reason)
     if not order.text.strip() and not order.attachments and not own:
-        raise errors.InvalidInput("The message is empty: write a text or add an attachment.")
+        raise errors.InvalidInput(Why.MESSAGE_EMPTY)
     if order.text.strip():
         template = message_text.compile(order.text)
         captioned = [person for person in audience.people if files_of(person, order.attachments)]
@@ -341,8 +347,9 @@ def unfit(kinds: Sequence[str]) -> Details | None:
     return None
 
 
-def _warnings(text: str, audience: Audience) -> list[str]:
-    return [str(each) for each in placeholders.foreign(text, audience.columns)]
+def _warning(found: placeholders.Foreign) -> dict[str, str | None]:
+    told = found.told
+    return {"code": told.code, "placeholder": found.written, "field": found.field or None, "sentence": str(told)}
 
 
 def _note(account: str, now: int) -> str:

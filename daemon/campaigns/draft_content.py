@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSe
 from daemon import errors
 from daemon.accounts import pacing
 from daemon.campaigns import exclusions
+from daemon.campaigns.refusals import Why
 from daemon.i18n.coded import Coded
 
 # Of what is kept; those before it had no number, and the same fields.
@@ -147,7 +148,7 @@ class Changes(TypedDict, total=False):
 def load(kept: Mapping[str, Any]) -> Content:
     """Content as `dump` or an earlier version stored it. Raises InvalidInput if a newer version stored it."""
     if kept.get("format", 0) > FORMAT:
-        raise errors.InvalidInput("This draft was kept by a newer wasender: go on with it there, or discard it.")
+        raise errors.InvalidInput(Why.DRAFT_OF_NEWER_VERSION)
     values = {name: value for name, value in kept.items() if value is not None}
     if "list" in (source := values.get("source", {})):  # its name before there was a format
         values["source"] = {**source, "list_id": source["list"]}

@@ -31,6 +31,7 @@ from daemon.campaigns.draft_content import (
     SourceKind,
     When,
 )
+from daemon.campaigns.refusals import Why
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
 from daemon.contacts import importer, lists, phone_column, phone_repair, sheet_choice, uploads
@@ -40,6 +41,7 @@ from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.formats.tabular import Row, Sheet
+from daemon.i18n.coded import Phrase
 from daemon.models import Answer, KeyScope
 from daemon.models import Draft as DraftRow
 
@@ -119,7 +121,7 @@ def find(draft_id: str) -> Draft:
     """The draft by that id, without its rows, people and report. Raises NotFound."""
     row = DraftRow.select(*_LIGHT).where(DraftRow.id == draft_id).first()
     if row is None:
-        raise errors.NotFound("This draft was discarded. Start a new campaign.")
+        raise errors.NotFound(Why.DRAFT_DISCARDED)
     return _read(row)
 
 
@@ -177,8 +179,8 @@ def remember(draft_id: str, test: SelfTest) -> None:
 
 def _refuse_late(row: Draft, version: int) -> None:
     if row.job_id:
-        raise errors.EditConflict(f"This draft was started as campaign {row.job_id}: it can no longer be changed.")
-    versions.check("draft", row.version, version)
+        raise errors.EditConflict(Why.DRAFT_STARTED, job=row.job_id)
+    versions.check(Phrase("draft"), row.version, version)
 
 
 # People
@@ -200,9 +202,9 @@ def take_list(settings: Settings, draft: Draft, list_id: int, now: int) -> Draft
     kept = lists.listed(list_id)
     people = lists.people(list_id)
     if not people:
-        raise errors.InvalidInput(f"The list {kept.name} is empty: choose another one, or a file.")
+        raise errors.InvalidInput(Why.LIST_EMPTY, name=kept.name)
     if len(people) > MAX_ROWS:
-        raise errors.InvalidInput(f"The list has more than {MAX_ROWS:,} people: split it.")
+        raise errors.InvalidInput(Why.LIST_TOO_LONG, most=f"{MAX_ROWS:,}")
     rows = [Row(0, ["number", *kept.columns])]
     rows += [Row(each.position, [each.number, *(each.fields.get(c, "") for c in kept.columns)]) for each in people]
     source = Source(kind=SourceKind.LIST, name=kept.name, list_id=list_id)
@@ -225,7 +227,7 @@ def choose_sheet(settings: Settings, draft: Draft, sheet: int, now: int) -> Draf
     """Use another sheet of the workbook. Raises InvalidInput, EditConflict."""
     source = draft.data.source
     if source is None or not 0 <= sheet < len(source.sheets):
-        raise errors.InvalidInput("Choose one of the workbook's sheets.")
+        raise errors.InvalidInput(Why.SHEET_NOT_CHOSEN)
     if sheet == source.sheet:
         return draft
     changed = _guesses(settings, _sheet(draft.id, draft.data.stamp, sheet))
@@ -237,7 +239,7 @@ def choose_phone_column(settings: Settings, draft: Draft, column: int, now: int)
     """Take this column of those that may have the numbers. Raises InvalidInput, DraftChanged."""
     before = draft.data.columns
     if before is None or column not in before.doubt:
-        raise errors.InvalidInput("Choose the column that has the phone numbers.")
+        raise errors.InvalidInput(Why.COLUMN_NOT_CHOSEN)
     return save(draft.id, draft.version, _guesses(settings, rows(draft), column), now)
 
 
@@ -285,7 +287,7 @@ def rows(draft: Draft) -> list[Row]:
 def _sheet(draft_id: str, stamp: str, sheet: int) -> list[Row]:
     kept = DraftRow.select(DraftRow.sheet, DraftRow.data).where(DraftRow.id == draft_id).first()
     if kept is None or kept.data.get("stamp") != stamp or kept.sheet is None:
-        raise errors.EditConflict("This draft was changed in the meantime: reload it.")
+        raise errors.EditConflict(Why.DRAFT_CHANGED)
     return column_mapping.restored(kept.sheet[sheet][1])
 
 
@@ -302,7 +304,7 @@ def people(draft: Draft) -> list[Candidate]:
 def _people(draft_id: str, stamp: str) -> list[Candidate]:
     draft = find(draft_id)
     if draft.data.stamp != stamp:
-        raise errors.EditConflict("This draft was changed in the meantime: reload it.")
+        raise errors.EditConflict(Why.DRAFT_CHANGED)
     return column_mapping.candidates(rows(draft), columns(draft), decisions(draft))
 
 
@@ -310,7 +312,7 @@ def columns(draft: Draft) -> Columns:
     """The chosen columns."""
     chosen = draft.data.columns
     if chosen is None or chosen.phone is None:
-        raise errors.InvalidInput("Say first which column holds the telephone numbers.")
+        raise errors.InvalidInput(Why.COLUMN_NOT_SAID)
     return Columns(chosen.phone, list(chosen.names), chosen.header, chosen.files)
 
 
@@ -396,7 +398,7 @@ def attach(draft: Draft, ids: Sequence[str], own: bool) -> Changes:
         return {"files": {**draft.data.files, **{file.filename.casefold(): file.id for file in files}}}
     together = tuple(dict.fromkeys([*draft.data.attachments, *ids]))
     if reason := create.unfit([file.kind for file in uploads.attachments(together)]):
-        raise errors.InvalidInput(str(reason))
+        raise errors.InvalidInput(reason)
     return {"attachments": together}
 
 
@@ -444,7 +446,7 @@ def _started(draft_id: str) -> int | None:
 
 
 def _stale() -> errors.EditConflict:
-    return errors.EditConflict("Something was changed after the dry run: check it again, then start.")
+    return errors.EditConflict(Why.DRY_RUN_OUTDATED)
 
 
 def _order(draft: Draft, audience: Sequence[Contact], found: Report) -> create.Order:

@@ -21,6 +21,7 @@ from daemon.campaigns import create, drafts
 from daemon.campaigns.draft_content import Exclusion, Forecast, Notes, Reason, Recent, Report, SelfTest, When
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.exclusions import Detail, Details, details
+from daemon.campaigns.refusals import Why
 from daemon.config import Settings
 from daemon.contacts import importer, uploads
 from daemon.contacts.columns import Candidate
@@ -32,7 +33,7 @@ from daemon.db.proxy import tuples
 from daemon.formats import placeholders
 from daemon.formats import template as message_text
 from daemon.formats.placeholders import Foreign
-from daemon.i18n.coded import Coded
+from daemon.i18n.coded import Coded, Phrase, refusal
 from daemon.i18n.languages import N_
 from daemon.models import UNCAPPED, Handover, Job, KeyScope, Kind, Message, Suppression
 from daemon.states import E164, MAY_RUN, JobState, PersonKey, State
@@ -63,11 +64,11 @@ _TRIES = 10
 def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave_out_recent: bool, now: int) -> Draft:
     """Check everybody and freeze the result. Raises InvalidInput, TemplateError, NotFound, EditConflict."""
     if not 1 <= recent_days <= drafts.MAX_RECENT_DAYS:
-        raise errors.InvalidInput(f"Give a number of days, 1 to {drafts.MAX_RECENT_DAYS}.")
+        raise errors.InvalidInput(Why.DAYS_UNFIT, most=drafts.MAX_RECENT_DAYS)
     draft = drafts.save(draft_id, version, {"recent": Recent(days=recent_days, leave_out=leave_out_recent)}, now)
     for step in ("people", "columns", "message", "when"):
         if not drafts.ready(draft, step):
-            raise errors.InvalidInput("Something is still missing: complete the steps before the dry run.")
+            raise errors.InvalidInput(Why.DRAFT_INCOMPLETE)
     audience, left_out, notes = _sort(settings, draft, drafts.people(draft), now)
     counts = Counter(each.reason for each in left_out)
     found = Report(
@@ -199,7 +200,7 @@ def _of_number(who: Candidate) -> Coded:
     return who.why or because(Fault.NOT_A_NUMBER)
 
 
-def _of_text(problem: message_text.Problem, captioned: bool) -> Details:
+def _of_text(problem: message_text.Problem, captioned: bool) -> Coded:
     """What is wrong with the text for one of them."""
     if problem.missing:
         several = len(problem.missing) > 1
@@ -208,7 +209,7 @@ def _of_text(problem: message_text.Problem, captioned: bool) -> Details:
         limit = message_text.MAX_CAPTION if captioned else message_text.MAX_TEXT
         code = Detail.CAPTION_LONG if captioned else Detail.TEXT_LONG
         return details(code, length=f"{problem.length:,}", limit=f"{limit:,}")
-    return details(Detail.TEXT_UNFIT, sentence=problem.reason)
+    return problem.reason
 
 
 def _lost(settings: Settings, row: uploads.Attachment) -> Details | None:
@@ -315,11 +316,11 @@ def _opens(account: str, begins: int, now: int, rules: pacing.Rules, terms: paci
 
 @dataclass(frozen=True)
 class Preview:
-    """The message as one person would get it. error: why the text is wrong or cannot be sent to them, else "". foreign:
+    """The message as one person would get it. error: why the text is wrong or cannot be sent to them. foreign:
     other tools' placeholders in it."""
 
     text: str
-    error: str
+    error: Coded | None = None
     missing: tuple[str, ...] = ()
     foreign: tuple[Foreign, ...] = ()
 
@@ -332,22 +333,21 @@ def preview(text: str, who: Contact | None, fields: Collection[str], captioned: 
 
 def _filled_in(text: str, who: Contact | None, fields: Collection[str], captioned: bool) -> Preview:
     if not text.strip():
-        return Preview("", "")
+        return Preview("")
     try:
         template = message_text.compile(text)
     except errors.TemplateError as error:
-        return Preview(text, str(error))
+        return Preview(text, error.told)
     unknown = sorted(template.fields - {*fields, message_text.NUMBER})
     if unknown:
-        return Preview(
-            text, f"There is no field {', '.join(unknown)}: {', '.join(fields) or 'the list has numbers only'}."
-        )
+        known = ", ".join(fields) or Phrase("the list has numbers only")
+        return Preview(text, refusal(Why.UNKNOWN_FIELDS, names=", ".join(unknown), fields=known))
     if who is None:
-        return Preview(text, "")
+        return Preview(text)
     limit = message_text.MAX_CAPTION if captioned else message_text.MAX_TEXT
     for problem in message_text.problems(template, [who], limit, 1).first:
         return Preview(text, problem.reason, problem.missing)
-    return Preview(message_text.render(template, who.fields, who.number, limit), "")
+    return Preview(message_text.render(template, who.fields, who.number, limit))
 
 
 def send_test(settings: Settings, draft_id: str, number: str, position: int, nonce: str, who: str, now: int) -> int:
@@ -359,7 +359,7 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
     draft = drafts.find(draft_id)
     people = drafts.audience_frozen(draft)
     if not people:
-        raise errors.EditConflict("Something was changed after the dry run: check it again, then send a test.")
+        raise errors.EditConflict(Why.TEST_OUTDATED)
     row = next((each for each in people if each.position == position), people[0])
     to = importer.one(number, drafts.decisions(draft).country or settings.default_country)
     person = Contact(1, to, row.fields, row.attachments)

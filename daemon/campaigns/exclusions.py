@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from daemon.contacts import reasons
-from daemon.i18n.coded import WORDS, Coded, Stored
+from daemon.i18n.coded import WORDS, Coded, Refusal, Stored
 
 
 class Detail(StrEnum):
@@ -27,7 +27,7 @@ class Detail(StrEnum):
     FIELDS_EMPTY = "fields_empty"  #: names
     TEXT_LONG = "text_long"  #: length, limit
     CAPTION_LONG = "caption_long"  #: length, limit
-    TEXT_UNFIT = "text_unfit"  #: in the words of whoever fills it in
+    TEXT_UNFIT = "text_unfit"  #: of a version that kept the sentence only
     UNTOLD = "untold"  #: of a version that kept the sentence only
 
 
@@ -76,5 +76,7 @@ def restored(found: Coded | Stored | str) -> Coded:
     if isinstance(found, str):
         return details(Detail.UNTOLD, **{WORDS: found})
     code, values = found["code"], found["values"]
+    if Refusal.known(code):  # of the text, by whoever fills it in
+        return Refusal.restored(code, values)
     of_number = code in reasons.SENTENCES
     return reasons.Reason.restored(code, values) if of_number else Details.restored(code, values)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import peewee
 
 from daemon import errors
+from daemon.campaigns.refusals import Why
 from daemon.db.connection import write
 from daemon.models import KeptAnswer
 
@@ -53,9 +54,7 @@ class Once:
         if row is None:
             return
         if row.request not in (self.digest, ""):
-            raise errors.KeyReused(
-                "This Idempotency-Key was used for a different request: use a new key for a new job."
-            )
+            raise errors.KeyReused(Why.IDEMPOTENCY_KEY_REUSED)
         raise Replay(row.response)
 
     def run(self, work: Callable[[], T], now: int) -> T:

@@ -8,8 +8,10 @@ import structlog
 
 from daemon import errors
 from daemon.campaigns import queries, recipients
+from daemon.campaigns.refusals import Why
 from daemon.db.connection import after_commit, write
 from daemon.delivery import job_moves, moves
+from daemon.i18n.coded import Phrase
 from daemon.models import Job, Message
 from daemon.states import JOB_MOVES, JobState, State
 
@@ -42,11 +44,11 @@ def retry(job_id: int, who: str, now: int, search: str = "") -> tuple[Job, int]:
     with write():
         found = job_moves.job_to_move(job_id)
         if not found.failed:
-            raise errors.IllegalMove(f"Job {job_id} has no failed messages to retry.")
+            raise errors.IllegalMove(Why.NOTHING_TO_RETRY, job=job_id)
         chosen = recipients.where(found, recipients.Selection(State.FAILED, search)) if search.strip() else None
         count = found.failed if chosen is None else Message.select().where(chosen).count()
         if not count:
-            raise errors.IllegalMove(f"Job {job_id} has no failed messages that match this search.")
+            raise errors.IllegalMove(Why.NOTHING_FOUND_TO_RETRY, job=job_id)
         if found.state == JobState.COMPLETED:
             found = job_moves.move(job_id, "retry", who, now)
         elif found.state not in JOB_MOVES["retry"][0]:
@@ -62,7 +64,7 @@ def settle(message_id: int, sent: bool, who: str, now: int) -> Message:
         found = job_moves.job_to_move(queries.message(message_id)[0].job_id)
         row, _ = queries.message(message_id)
         if row.state != State.UNCERTAIN:
-            raise errors.IllegalMove(f"Message {message_id} is {row.state}: only uncertain messages need a decision.")
+            raise errors.IllegalMove(Why.MESSAGE_NOT_UNCERTAIN, message=message_id, state=Phrase(row.state))
         if not sent:
             if found.state == JobState.COMPLETED:
                 job_moves.move(found.id, "retry", who, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from daemon import errors
+from daemon.campaigns.refusals import Why
 from daemon.models import Event, Job, Message
 from daemon.states import FILLING, State
 
@@ -35,7 +36,7 @@ def messages_everywhere(
 ) -> tuple[list[Message], int | None]:
     """Messages in one state, of all jobs or of one, oldest first, after the cursor; and the cursor of the next page."""
     if state not in set(State):
-        raise errors.InvalidInput(f"state is one of {', '.join(State)}.")
+        raise errors.InvalidInput(Why.STATE_UNFIT, states=", ".join(State))
     jobs_with_any = Job.select(Job.id).where(getattr(Job, state) > 0)
     query = Message.select(Message, Job).join(Job).where(Message.job.in_(jobs_with_any), Message.state == state)
     if cursor is not None:
@@ -50,5 +51,5 @@ def message(message_id: int) -> tuple[Message, list[Event]]:
     """One message and its history, oldest first. Raises NotFound."""
     row = Message.select().join(Job).where(Message.id == message_id, Job.state != FILLING).first()
     if row is None:
-        raise errors.NotFound(f"There is no message {message_id}.")
+        raise errors.NotFound(Why.NO_MESSAGE, message=message_id)
     return row, list(Event.select().where(Event.message == message_id).order_by(Event.id))

@@ -16,6 +16,7 @@ from typing import Any
 import peewee
 
 from daemon import errors
+from daemon.campaigns.refusals import Why
 from daemon.contacts import masking
 from daemon.db.proxy import on_postgres, tuples
 from daemon.formats import notations
@@ -96,7 +97,7 @@ def neighbours(message: Message, selection: Selection) -> tuple[int | None, int 
 def where(job: Job, selection: Selection, after: int | None = None, before: int | None = None) -> Any:
     """The condition that the selected recipients meet, those between these ids. Raises InvalidInput."""
     if selection.state is not None and selection.state not in set(State):
-        raise errors.InvalidInput(f"state is one of {', '.join(State)}.")
+        raise errors.InvalidInput(Why.STATE_UNFIT, states=", ".join(State))
     # Without its ends PostgreSQL would go through the rows of all earlier jobs to find the first of this one; with two
     # lower ones SQLite takes the wrong one and goes through all of the job.
     chosen = (Message.job == job.id) & (Message.id >= _end(job, peewee.fn.MIN) if after is None else Message.id > after)
@@ -118,7 +119,7 @@ def _phrases(search: str) -> list[str]:
     """What to search for: a number as one phrase, otherwise each word. Raises InvalidInput."""
     text = " ".join(search.split())
     if len(text) > MAX_SEARCH:
-        raise errors.InvalidInput(f"A search text can be at most {MAX_SEARCH} characters long.")
+        raise errors.InvalidInput(Why.SEARCH_TOO_LONG, most=MAX_SEARCH)
     masking.searchable(text)
     return [text] if _digits(text) else text.split()
 

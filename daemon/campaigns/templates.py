@@ -10,12 +10,15 @@ import peewee
 import structlog
 
 from daemon import errors
+from daemon.campaigns.exclusions import Detail, details
+from daemon.campaigns.refusals import Why
 from daemon.contacts import naming, uploads
 from daemon.db import versions
 from daemon.db.connection import write
 from daemon.db.proxy import locked
 from daemon.db.records import record
 from daemon.formats import template as message_text
+from daemon.i18n.coded import Phrase
 from daemon.models import Template as TemplateRow
 
 log = structlog.get_logger()
@@ -50,7 +53,7 @@ def find(template_id: int) -> Template:
 def _row(template_id: int) -> TemplateRow:
     row: TemplateRow | None = TemplateRow.get_or_none(TemplateRow.id == template_id)
     if row is None:
-        raise errors.NotFound(f"There is no template {template_id}: it was deleted or never saved.")
+        raise errors.NotFound(Why.NO_TEMPLATE, template=template_id)
     return row
 
 
@@ -67,7 +70,7 @@ def keep(name: str, text: str, now: int, attachments: Sequence[str] = ()) -> Tem
         there = TemplateRow.get_or_none(TemplateRow.name == values["name"])
         if there and (there.text, there.attachments) == (values["text"], values["attachments"]):
             return record(Template, there)
-        raise naming.taken("template", values["name"]) from None
+        raise naming.taken(Phrase("template"), values["name"]) from None
     log.info("template.saved", template_id=made.id)
     return record(Template, made)
 
@@ -85,11 +88,11 @@ def change(
             row = locked(TemplateRow.select().where(TemplateRow.id == template_id)).first() or _row(template_id)
             if values.items() <= row.__data__.items():
                 return record(Template, row)
-            versions.check("template", row.version, version)
+            versions.check(Phrase("template"), row.version, version)
             values |= {"version": row.version + 1, "updated_at": versions.later(row, now)}
             TemplateRow.update(**values).where(TemplateRow.id == template_id).execute()
     except peewee.IntegrityError:
-        raise naming.taken("template", values["name"]) from None
+        raise naming.taken(Phrase("template"), values["name"]) from None
     log.info("template.saved", template_id=template_id)
     return find(template_id)
 
@@ -106,6 +109,7 @@ def _checked(name: str, text: str, attachments: Sequence[str]) -> dict[str, Any]
     """The values of a template's row. Raises InvalidInput, TemplateError, NotFound."""
     ids = list(dict.fromkeys(attachments))
     if len(ids) > MAX_ATTACHMENTS:
-        raise errors.InvalidInput(f"A message takes up to {MAX_ATTACHMENTS} attachments.")
+        raise errors.InvalidInput(details(Detail.TOO_MANY_FILES, most=str(MAX_ATTACHMENTS)))
     uploads.attachments(ids)
-    return {"name": naming.one_line(name, "template"), "text": message_text.compile(text).text, "attachments": ids}
+    name = naming.one_line(name, Phrase("template"))
+    return {"name": name, "text": message_text.compile(text).text, "attachments": ids}

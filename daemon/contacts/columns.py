@@ -16,6 +16,7 @@ from daemon.contacts import phone_repair
 from daemon.contacts.phone_column import Places, cell_at
 from daemon.contacts.phone_repair import Diagnosis, Kind
 from daemon.contacts.reasons import Fault, Reason, because
+from daemon.contacts.refusals import Why
 from daemon.formats import tabular
 from daemon.formats.tabular import Row
 from daemon.states import E164
@@ -130,11 +131,9 @@ def column_names(names: Sequence[str], taken_by: Sequence[int]) -> None:
         if not name or at in taken_by:
             continue
         if not name.isidentifier() or len(name) > 64:
-            raise errors.InvalidInput(
-                f"The field name {name[:40]!r} cannot be used: begin with a letter, then letters, digits and _ only."
-            )
+            raise errors.InvalidInput(Why.FIELD_NAME_UNFIT, name=f"{name[:40]!r}")
         if name in seen:
-            raise errors.InvalidInput(f"Two columns cannot both be called {name!r}: rename one of them.")
+            raise errors.InvalidInput(Why.FIELD_NAME_TAKEN, name=f"{name!r}")
         seen.add(name)
 
 

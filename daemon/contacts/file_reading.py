@@ -30,7 +30,9 @@ import daemon
 from daemon import errors
 from daemon.contacts import importer
 from daemon.contacts.importer import Contact, ContactList, Said
+from daemon.contacts.refusals import Why
 from daemon.formats.tabular import Row, Sheet
+from daemon.i18n import coded
 
 log = structlog.get_logger()
 
@@ -204,7 +206,7 @@ class Reader:
             raise _died(file.name, stopping=True, slow=False)
         mine = _Asker(asker.get(), asyncio.get_running_loop().create_future())
         if self.asking >= PLACES or sum(each.caller == mine.caller for each in self._asking) >= PLACES_EACH:
-            raise errors.ReadingBusy("Many files are being read at the moment: try again in a minute.")
+            raise errors.ReadingBusy(Why.READING_BUSY)
         self._asking.append(mine)
         try:
             self._hand_out()
@@ -247,10 +249,10 @@ class Reader:
 
 def _died(name: str, stopping: bool, slow: bool) -> errors.DaemonError:
     if stopping:
-        return errors.ReadingBusy("The file was not read, because wasender is being stopped: upload it again then.")
+        return errors.ReadingBusy(Why.READING_STOPPED)
     if slow:
-        return errors.UnreadableFile(f"{name} takes too long to read: split it, or save it as .csv.")
-    return errors.UnreadableFile(f"{name} takes too much memory to read: split it, or save it as .csv.")
+        return errors.UnreadableFile(Why.FILE_TAKES_TIME, file=name)
+    return errors.UnreadableFile(Why.FILE_TAKES_MEMORY, file=name)
 
 
 def _exchange(process: subprocess.Popen[bytes], asked: dict[str, Any], file: File) -> _Answer:
@@ -295,7 +297,8 @@ def _raise(end: dict[str, Any]) -> None:
         return
     kind: type[errors.DaemonError] = getattr(errors, end["refused"])
     error = kind.__new__(kind)
-    error.args = tuple(end["arguments"])
+    error.told = coded.unpacked(end["told"])
+    error.args = (str(error.told),)
     error.__dict__.update(end["attributes"])
     raise error
 
@@ -303,7 +306,7 @@ def _raise(end: dict[str, Any]) -> None:
 def refuse_large(size: int) -> None:
     """Raise TooLarge if a contacts file of so many bytes is not read."""
     if size > MAX_FILE:
-        raise errors.TooLarge("The contacts file is larger than 32 MB: split it, or save it as CSV.")
+        raise errors.TooLarge(Why.CONTACTS_FILE_TOO_LARGE)
 
 
 READER = Reader()

@@ -19,6 +19,7 @@ from typing import IO, Any, TypeVar
 from daemon import errors
 from daemon.contacts import importer
 from daemon.formats import xlsx  # noqa: F401 (loaded before the first file comes)
+from daemon.i18n import coded
 from daemon.telemetry import unforeseen
 
 NICE = 5  # sending and answering come first
@@ -64,7 +65,8 @@ def _answer(sink: IO[bytes], what: str, data: bytes, name: str, options: dict[st
             _send(sink, frame)
         end: Frame = {"found": found}
     except errors.DaemonError as error:
-        end = {"refused": type(error).__name__, "arguments": error.args, "attributes": vars(error)}
+        others = {name: value for name, value in vars(error).items() if name != "told"}
+        end = {"refused": type(error).__name__, "told": coded.packed(error.told), "attributes": others}
     except MemoryError:
         end = {"starved": True}
     except Exception as error:

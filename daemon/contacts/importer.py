@@ -18,7 +18,9 @@ from daemon.contacts import phone_column as phone_columns
 from daemon.contacts.person import Person
 from daemon.contacts.phone_column import Places, cell_at
 from daemon.contacts.reasons import Fault, Reason, because
+from daemon.contacts.refusals import Why
 from daemon.formats import csv, tabular, template, vcard
+from daemon.formats.refusals import Why as OfFormats
 from daemon.formats.tabular import Row, Sheet
 from daemon.i18n.coded import Coded
 from daemon.states import E164, PersonKey
@@ -175,7 +177,7 @@ def sheets(
     if tabular.is_zip(data):
         found = _workbook(data, filename, most_rows)
         if not found:
-            raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
+            raise errors.UnreadableFile(OfFormats.FILE_EMPTY, file=filename)
         return [replace(each, rows=several_numbers.spread(each.rows)) for each in sheet_choice.solved(found, filename)]
     decoded = csv.decode(data, filename, encoding)
     if vcard.is_vcard(decoded.text):
@@ -183,7 +185,7 @@ def sheets(
     else:
         rows = _text_rows(decoded.text, filename, default_country, most_rows)
     if not rows:
-        raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
+        raise errors.UnreadableFile(OfFormats.FILE_EMPTY, file=filename)
     return [Sheet("", rows, encoding=decoded.encoding, encoding_sure=decoded.sure)]
 
 
@@ -236,9 +238,7 @@ def parse_numbers(values: Sequence[object], default_country: str, opt_out: bool 
         shown = given.get("number")
         fields, taken, wrong = {}, {"number"}, None
         if len(given) > tabular.MAX_COLUMNS:
-            raise errors.InvalidInput(
-                f"Entry {position} has more than {tabular.MAX_COLUMNS} fields: leave out what no message needs."
-            )
+            raise errors.InvalidInput(Why.TOO_MANY_FIELDS, position=position, most=tabular.MAX_COLUMNS)
         for name, content in given.items():
             if name != "number":
                 if (text := _scalar(content)) is None:
@@ -256,7 +256,7 @@ def one(value: str, default_country: str) -> E164:
     """A single number that somebody has written for themselves or somebody they know. Raises InvalidNumber."""
     found = parse_numbers([value], default_country)
     if found.rejected:
-        raise errors.InvalidNumber(found.rejected[0].reason)
+        raise errors.InvalidNumber(found.rejected[0].why)
     return found.contacts[0].number
 
 
@@ -307,10 +307,7 @@ class _Collector:
     def reject(self, position: int, value: str, why: Reason) -> None:
         """Raises InvalidInput when there are too many."""
         if len(self._rejected) == MAX_REJECTED:
-            raise errors.InvalidInput(
-                f"More than {MAX_REJECTED:,} rows have no telephone number that can be used: see that the numbers are "
-                "in a column of their own, with + and the country code."
-            )
+            raise errors.InvalidInput(Why.TOO_MANY_REJECTED, most=f"{MAX_REJECTED:,}")
         self._rejected.append(Rejected(position, tabular.clean(value)[:MAX_SHOWN], why))
 
     def result(self, columns: list[str], phone_column: str | None) -> ContactList:
@@ -322,7 +319,7 @@ def from_rows(
 ) -> ContactList:
     """The contacts of a sheet. Arguments and errors: as of `read`."""
     if not rows:
-        raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
+        raise errors.UnreadableFile(OfFormats.FILE_EMPTY, file=filename)
     width = max(len(row.cells) for row in rows)
     if phone_column:
         found = phone_columns.chosen_by(rows, default_country, phone_column)
@@ -333,12 +330,9 @@ def from_rows(
     if found.doubt:
         raise errors.ChoosePhoneColumn([called[at] for at in found.doubt], [(row.position, row.cells) for row in rows])
     if found.header is not None and found.header == len(rows) - 1:
-        raise errors.UnreadableFile(f"{filename} has only a header, no contacts: add a row for each person.")
+        raise errors.UnreadableFile(Why.FILE_ONLY_HEADER, file=filename)
     if found.phone is None:
-        raise errors.UnreadableFile(
-            f"No column of {filename} looks like telephone numbers: put them in a column of their own, "
-            "with + and the country code."
-        )
+        raise errors.UnreadableFile(Why.NO_PHONE_COLUMN, file=filename)
     taken = {"number"}
     names = {
         column: _unique(field_name(cell_at(titles, column), f"column_{column + 1}"), taken)

@@ -17,6 +17,7 @@ import peewee
 from daemon import errors
 from daemon.contacts import masking
 from daemon.contacts.person import Person
+from daemon.contacts.refusals import Why
 from daemon.db.proxy import database
 from daemon.formats import notations, tabular
 from daemon.models import ContactList, ListEntry
@@ -47,7 +48,7 @@ def one(query: Any, list_id: int) -> ContactList:
     """The list that the query finds. Raises NotFound."""
     row = query.first()
     if row is None:
-        raise errors.NotFound(f"There is no contact list {list_id}: it was deleted or never created.")
+        raise errors.NotFound(Why.NO_LIST, list=list_id)
     found: ContactList = row
     return found
 

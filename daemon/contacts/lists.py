@@ -15,10 +15,12 @@ import structlog
 from daemon import errors
 from daemon.contacts import importer, list_entries, naming, uploads
 from daemon.contacts.person import Person
+from daemon.contacts.refusals import Part, Why
 from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked, tuples
+from daemon.i18n.coded import Phrase, refusal
 from daemon.models import Answer, ContactList, KeyScope, ListEntry
 from daemon.states import E164, PersonKey
 
@@ -93,7 +95,7 @@ def create_list(
     key: of the form or request (scope) that asks, so that its repeat gets the list that it has made.
     Raises InvalidInput (the name is taken, or there is nobody good among those given).
     """
-    name = naming.one_line(name, "list")
+    name = naming.one_line(name, Phrase("list"))
     asked = [name, found.columns, [[each.number, each.fields] for each in found.contacts]]
     digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
     _refuse_nobody(found)
@@ -111,7 +113,7 @@ def create_list(
     except peewee.IntegrityError:  # on PostgreSQL the same request may get as far as this twice at once
         if (before := _made_before(scope, key, digest, found)) is not None:
             return before
-        raise naming.taken("list", name) from None
+        raise naming.taken(Phrase("list"), name) from None
     return listed(row.id), added
 
 
@@ -155,15 +157,15 @@ def remove_people(list_id: int, now: int, ids: Sequence[int] = (), numbers: Sequ
 
 def rename_list(list_id: int, name: str, now: int, version: int | None = None) -> Listed:
     """Give a list another name. version: as with templates. Raises NotFound, InvalidInput, EditConflict."""
-    name = naming.one_line(name, "list")
+    name = naming.one_line(name, Phrase("list"))
     try:
         with write():
             row = _list_to_change(list_id)
             if row.name != name:
-                versions.check("list", row.version, version)
+                versions.check(Phrase("list"), row.version, version)
                 _change(row, now, name=name)
     except peewee.IntegrityError:
-        raise naming.taken("list", name) from None
+        raise naming.taken(Phrase("list"), name) from None
     return listed(list_id)
 
 
@@ -236,5 +238,5 @@ def _listed(row: ContactList, count: int) -> Listed:
 
 def _refuse_nobody(found: importer.ContactList) -> None:
     if found.rejected and not found.contacts:
-        first = "; ".join(f"{each.position}: {each.reason}" for each in found.rejected[:3])
-        raise errors.InvalidInput(f"None of these telephone numbers can be used, by position: {first}")
+        first = tuple(refusal(Part.NUMBER_AT, position=each.position, reason=each.why) for each in found.rejected[:3])
+        raise errors.InvalidInput(Why.NO_NUMBER_FITS, first=first)

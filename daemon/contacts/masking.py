@@ -16,6 +16,7 @@ from typing import Any
 import phonenumbers
 
 from daemon import errors
+from daemon.contacts.refusals import Why
 from daemon.states import QUOTED
 
 hidden: ContextVar[bool] = ContextVar("hidden", default=False)  # whether numbers are masked for the reader
@@ -61,7 +62,7 @@ def searchable(wanted: str) -> str:
     """What a reader searches for, if they may. Raises InvalidInput: whoever sees numbers masked could otherwise find
     them out digit by digit, as each search answers whether it is in one."""
     if hidden.get() and any(map(str.isdigit, unicodedata.normalize("NFKC", wanted))):
-        raise errors.InvalidInput("Numbers are hidden from you, so they cannot be searched for: search for a name.")
+        raise errors.InvalidInput(Why.SEARCH_OF_HIDDEN_NUMBERS)
     return wanted
 
 

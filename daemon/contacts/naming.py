@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from daemon import errors
+from daemon.contacts.refusals import Why
 from daemon.formats import tabular
+from daemon.i18n.coded import Phrase
 
 MAX_NAME = 120
 
 
-def one_line(name: str, what: str) -> str:
+def one_line(name: str, what: Phrase) -> str:
     """The name in one line. Raises InvalidInput."""
     plain = " ".join(tabular.clean(name).split())
     if not plain:
-        raise errors.InvalidInput(f"The {what} needs a name.")
+        raise errors.InvalidInput(Why.NAME_MISSING, what=what)
     if len(plain) > MAX_NAME:
-        raise errors.InvalidInput(f"The name of a {what} can be up to {MAX_NAME} characters long.")
+        raise errors.InvalidInput(Why.NAME_TOO_LONG, what=what, most=MAX_NAME)
     return plain
 
 
-def taken(what: str, name: str) -> errors.InvalidInput:
-    return errors.InvalidInput(f"There is already a {what} called {name}: choose another name.")
+def taken(what: Phrase, name: str) -> errors.InvalidInput:
+    return errors.InvalidInput(Why.NAME_TAKEN, what=what, name=name)

@@ -122,7 +122,7 @@ def normalise(value: str, default_country: str) -> E164:
     """As `read`. Raises InvalidNumber: one sentence that starts with "The number" or "This" and says what to change."""
     found = read(value, default_country)
     if isinstance(found, Reason):
-        raise errors.InvalidNumber(str(found))
+        raise errors.InvalidNumber(found)
     return found
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from daemon import errors
 from daemon.contacts import phone, several_numbers, titles
 from daemon.contacts.reasons import Reason
+from daemon.contacts.refusals import Why
 from daemon.contacts.titles import Rank, Title
 from daemon.formats.tabular import Row
 from daemon.states import E164
@@ -104,7 +105,7 @@ def chosen_by(rows: Sequence[Row], default_country: str, wanted: str) -> Choice:
     column = _named(named, wanted)
     if column is None:
         shown = ", ".join(each[:40] for each in named[:20])
-        raise errors.InvalidInput(f"phone_column: there is no column {wanted[:40]!r}: the columns are {shown}.")
+        raise errors.InvalidInput(Why.UNKNOWN_PHONE_COLUMN, name=f"{wanted[:40]!r}", known=shown)
     sure = found.phone is not None or found.doubt or found.header is not None
     return Choice(found.header if sure else _row_above(rows, column), column)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from daemon import errors
 from daemon.contacts import phone_column
+from daemon.contacts.refusals import Why
 from daemon.formats.tabular import Sheet
 
 
@@ -17,15 +18,12 @@ def people_sheet(found: Sequence[Sheet], filename: str, default_country: str, wa
     if wanted is not None:
         titled = [each for each in found if each.title.strip().casefold() == wanted.strip().casefold()]
         if not titled:
-            raise errors.UnreadableFile(f"{filename} has no sheet {wanted[:60]!r}: use one of {_titles(found)}.")
+            raise errors.UnreadableFile(Why.NO_SHEET, file=filename, name=f"{wanted[:60]!r}", sheets=_titles(found))
         return solved(titled, filename)[0]
     seen = [each for each in found if each.visible] or found
     peopled = [each for each in seen if phone_column.plausible(each.rows, default_country)]
     if len(peopled) > 1:
-        raise errors.UnreadableFile(
-            f"{filename} has telephone numbers on several sheets, {_titles(peopled)}: say which one with sheet, or "
-            "keep only that one in the file."
-        )
+        raise errors.UnreadableFile(Why.NUMBERS_ON_SEVERAL_SHEETS, file=filename, sheets=_titles(peopled))
     if peopled:
         return solved(peopled, filename)[0]
     unsolved = [each for each in seen if each.unsolved]
@@ -36,10 +34,7 @@ def solved(found: Sequence[Sheet], filename: str) -> list[Sheet]:
     """Those in which nothing is missing that a person sees there. Raises UnreadableFile when there is none."""
     whole = [each for each in found if not each.unsolved]
     if not whole:
-        raise errors.UnreadableFile(
-            f"The cell {found[0].unsolved} of {filename} is a formula without a result: open the file in a "
-            "spreadsheet, save it there, and upload that."
-        )
+        raise errors.UnreadableFile(Why.FORMULA_UNSOLVED, cell=found[0].unsolved, file=filename)
     return whole
 
 

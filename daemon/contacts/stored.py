@@ -11,6 +11,7 @@ import structlog
 
 from daemon import errors
 from daemon.config import Settings
+from daemon.contacts.refusals import Why
 from daemon.db.connection import after_commit, write
 from daemon.models import Attachment, Upload
 
@@ -44,7 +45,7 @@ def use(upload_id: str | None, attachments: Collection[str], now: int) -> None:
     ids = sorted(set(attachments))
     batches = (Attachment.id.in_(list(batch)) for batch in peewee.chunked(ids, BATCH))
     if sum(Attachment.update(used_at=now).where(chosen).execute() for chosen in batches) != len(ids):
-        raise errors.AttachmentMissing("An attachment was deleted in the meantime: upload it again.")
+        raise errors.AttachmentMissing(Why.ATTACHMENT_DELETED)
 
 
 def prune(settings: Settings, kept: Callable[[], set[str]], now: int) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from daemon.config import Settings
 from daemon.contacts import importer, masking, number_list, phone, several_numbers, uploads
 from daemon.contacts.person import Person
 from daemon.contacts.reasons import Fault
+from daemon.contacts.refusals import Why
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
 from daemon.db.records import record
@@ -155,10 +156,10 @@ def import_upload(settings: Settings, upload_id: str, phone_column: str, reason:
 def import_text(settings: Settings, text: str, reason: str, who: str, now: int) -> Imported:
     """Add the numbers of a text that was pasted: one on each line, or commas or blanks between. Raises InvalidInput."""
     if sum(map(text.count, "\n\r,;\t ")) > MOST_PASTED:
-        raise errors.InvalidInput(f"This is more than {MOST_PASTED:,} numbers: upload it as a file instead.")
+        raise errors.InvalidInput(Why.TOO_MUCH_PASTED, most=f"{MOST_PASTED:,}")
     values = number_list.numbers(text) or number_list.apart(text)
     if not values:
-        raise errors.InvalidInput("There is nothing to import: choose a file, or paste at least one telephone number.")
+        raise errors.InvalidInput(Why.NOTHING_TO_IMPORT)
     values = [number for value in values for number in several_numbers.every(value)]
     found = importer.parse_numbers(values, settings.default_country, opt_out=True)
     counted = [replace(each, position=each.position + 1) for each in found.rejected]  # as a person counts
@@ -193,7 +194,7 @@ def remove(settings: Settings, number: str, why: str, who: str, now: int) -> Non
     with write():
         rows = list(locked(Suppression.select().where(Suppression.person == Person(plain).key)))
         if not rows:
-            raise errors.NotFound("This number is not on the suppression list.")
+            raise errors.NotFound(Why.NOT_SUPPRESSED)
         for row in rows:
             Removal.create(
                 number=row.number,
@@ -213,7 +214,7 @@ def find(number: E164) -> Entry:
     """The entry of the person with this number (E.164), who may be listed in another notation. Raises NotFound."""
     rows = list(Suppression.select().where(Suppression.person == Person(number).key).order_by(Suppression.created_at))
     if not rows:
-        raise errors.NotFound("This number is not on the suppression list.")
+        raise errors.NotFound(Why.NOT_SUPPRESSED)
     return _entry(next((row for row in rows if row.number == number), rows[0]))
 
 
@@ -261,7 +262,7 @@ def _matching(search: str) -> Any:
 def _place(cursor: str) -> tuple[int, str]:
     at, _, digits = cursor.partition(".")
     if not (at.isdecimal() and digits.isdecimal() and len(cursor) < 60):
-        raise errors.InvalidInput("cursor is taken from next_cursor.")
+        raise errors.InvalidInput(Why.CURSOR_UNFIT)
     return int(at), f"+{digits}"
 
 
@@ -278,7 +279,7 @@ def _entry(row: Suppression) -> Entry:
 def _reason(text: str) -> str:
     plain = " ".join(text.split())
     if len(plain) > LONGEST_REASON:
-        raise errors.InvalidInput(f"The reason is longer than {LONGEST_REASON} characters: shorten it.")
+        raise errors.InvalidInput(Why.REASON_TOO_LONG, most=LONGEST_REASON)
     return plain
 
 

@@ -22,6 +22,7 @@ import structlog
 from daemon import errors
 from daemon.config import Settings
 from daemon.contacts import importer, stored
+from daemon.contacts.refusals import Why
 from daemon.contacts.stored import attachment_path
 from daemon.db import clock
 from daemon.db.connection import write
@@ -145,10 +146,7 @@ def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Up
     upload = find(upload_id)
     if upload.sheet is None:
         if phone_column and phone_column.casefold() != (upload.phone_column or "").casefold():
-            raise errors.InvalidInput(
-                f'This upload was read with the column "{upload.phone_column}": to choose another one, POST /upload '
-                "the file again with phone_column."
-            )
+            raise errors.InvalidInput(Why.PHONE_COLUMN_CHOSEN, column=upload.phone_column)
         return upload
     if not phone_column:
         if upload.phone_column is None:
@@ -172,7 +170,7 @@ def find(upload_id: str) -> Upload:
     """The upload by that id. Raises NotFound."""
     row = UploadRow.get_or_none(UploadRow.id == upload_id)
     if row is None:
-        raise errors.NotFound(f"There is no upload {upload_id[:32]!r}: POST /upload the contacts file first.")
+        raise errors.NotFound(Why.NO_UPLOAD, upload=f"{upload_id[:32]!r}")
     contacts = [importer.Contact(*each) for each in row.contacts]
     sheet = None if row.sheet is None else [Row(position, cells) for position, cells in row.sheet]
     return record(Upload, row, contacts=contacts, rejected=importer.restored(row.rejected), sheet=sheet)
@@ -185,7 +183,7 @@ def add_attachment(settings: Settings, part: Path, filename: str, now: int) -> A
     """
     size = part.stat().st_size
     if not size:
-        raise errors.UnreadableFile("The file is empty: choose one with content.")
+        raise errors.UnreadableFile(Why.UPLOAD_EMPTY)
     stored.room(settings, size)
     with part.open("rb") as file:
         name, mimetype = by_content(safe_name(filename), file.read(media.HEAD))
@@ -277,10 +275,7 @@ def attachments(ids: Sequence[str]) -> list[Attachment]:
     known = {row.id: record(Attachment, row, kind=Kind(row.kind)) for row in rows}
     missing = [wanted for wanted in ids if wanted not in known]
     if missing:
-        raise errors.NotFound(
-            f"There is no attachment {missing[0][:32]!r}: POST /upload_attachment the file and use the id in the "
-            "answer."
-        )
+        raise errors.NotFound(Why.NO_ATTACHMENT, attachment=f"{missing[0][:32]!r}")
     return [known[wanted] for wanted in ids]
 
 
@@ -302,9 +297,9 @@ def check(settings: Settings, row: Attachment) -> None:
         status = place.stat()
         same = status.st_size == row.size and _digest(place, status.st_ino, status.st_mtime_ns) == row.sha256
     except OSError:
-        raise errors.AttachmentMissing(f"The file {row.filename} is no longer there: upload it again.") from None
+        raise errors.AttachmentMissing(Why.ATTACHMENT_GONE, file=row.filename) from None
     if not same:
-        raise errors.AttachmentDamaged(f"The file {row.filename} is damaged: upload it again.")
+        raise errors.AttachmentDamaged(Why.ATTACHMENT_DAMAGED, file=row.filename)
 
 
 @lru_cache(1024)
@@ -322,10 +317,7 @@ def files(settings: Settings, ids: Sequence[str], to_send: bool = True) -> tuple
     try:
         rows = attachments(ids)
     except errors.NotFound:
-        raise errors.AttachmentLost(
-            "An attachment of this campaign is no longer stored: restore it from a backup, or stop this campaign and "
-            "create a new one."
-        ) from None
+        raise errors.AttachmentLost(Why.ATTACHMENT_NOT_STORED) from None
     for row in rows if to_send else ():
         _must_be_there(settings, row)
     return tuple(
@@ -337,10 +329,7 @@ def _must_be_there(settings: Settings, row: Attachment) -> None:
     try:
         check(settings, row)
     except errors.AttachmentLost as error:
-        raise type(error)(
-            f"The file of attachment {row.id} is missing or damaged: restore it from a backup and resume this "
-            "campaign, or stop it and create a new one."
-        ) from None
+        raise type(error)(Why.ATTACHMENT_LOST, attachment=row.id) from None
 
 
 def safe_name(filename: str) -> str:

@@ -12,8 +12,9 @@ import peewee
 from playhouse import db_url
 
 from daemon import errors
-from daemon.db import inspection, proxy, refusals, schema, sqlite
+from daemon.db import faults, inspection, proxy, schema, sqlite
 from daemon.db.postgres import AWAY, POSTGRES, Postgres
+from daemon.db.refusals import Why
 from daemon.db.sqlite import PRAGMAS, SQLITE, Sqlite
 
 
@@ -34,8 +35,8 @@ def connect(url: str, sound: bool = False) -> None:
     except (peewee.DatabaseError, peewee.InterfaceError) as error:
         close()
         if _locked(error):
-            raise errors.DatabaseBusy(f"Another process keeps the database locked ({error}): try again.") from error
-        known = refusals.known(error)
+            raise errors.DatabaseBusy(Why.DATABASE_LOCKED, reason=error) from error
+        known = faults.known(error)
         if isinstance(known, errors.DatabaseBusy):
             raise known from error
         advice = "restore it from a backup or move it away"
@@ -67,7 +68,7 @@ def _connect() -> None:
 
 
 def _locked(error: Exception) -> bool:
-    return isinstance(error, peewee.OperationalError) and refusals.locked(error)
+    return isinstance(error, peewee.OperationalError) and faults.locked(error)
 
 
 def _open(url: str) -> peewee.Database:
@@ -109,7 +110,7 @@ def write() -> Iterator[None]:
     except AWAY as error:
         raise _refused(error, committing) from error
     except peewee.DatabaseError as error:
-        if (known := refusals.known(error)) is not None:
+        if (known := faults.known(error)) is not None:
             raise known from error
         raise
 
@@ -136,11 +137,11 @@ def available() -> Iterator[None]:
     except peewee.DatabaseError as error:
         if type(error) is peewee.DatabaseError and not proxy.on_postgres():  # SQLite found a damaged page
             raise inspection.unusable(str(error)) from error
-        if (known := refusals.known(error)) is not None:
+        if (known := faults.known(error)) is not None:
             raise known from error
         if not isinstance(error, peewee.DataError):
             raise
-        raise errors.InvalidInput(f"The database cannot store this ({error}).") from error
+        raise errors.InvalidInput(Why.CANNOT_BE_STORED, reason=error) from error
 
 
 def _refused(error: Exception, committing: bool) -> errors.DaemonError:
@@ -148,14 +149,12 @@ def _refused(error: Exception, committing: bool) -> errors.DaemonError:
     lost = proxy.on_postgres() and proxy.database.obj.lost()
     if lost and not proxy.database.in_transaction():
         proxy.database.close()
-    if (known := refusals.known(error)) is not None:
+    if (known := faults.known(error)) is not None:
         return known
     reason = " ".join(str(error).split())
     if lost and committing:
-        return errors.DatabaseBusy(
-            f"The connection to the database broke ({reason}): check whether the change was made."
-        )
-    return errors.DatabaseBusy(f"The database did not answer ({reason}): try again.")
+        return errors.DatabaseBusy(Why.CONNECTION_BROKE, reason=reason)
+    return errors.DatabaseBusy(Why.DATABASE_UNANSWERED, reason=reason)
 
 
 def after_commit(tell: Callable[[], object]) -> None:

@@ -10,19 +10,19 @@ from __future__ import annotations
 from typing import Any
 
 from daemon import errors
+from daemon.db.refusals import Why
+from daemon.i18n.coded import Phrase
 
 NONE = 0  # what no row has: versions begin at 1
 
 
-def check(what: str, version: int, seen: int | None) -> None:
+def check(what: Phrase, version: int, seen: int | None) -> None:
     """Refuse a change to a row of which the caller has seen another version than the present one.
 
     what: what the row is, for the sentence. seen: None to change whatever is there. Raises EditConflict.
     """
     if seen is not None and seen != version:
-        raise errors.EditConflict(
-            f"Somebody has changed this {what} since you opened it: open it again, and make your change there."
-        )
+        raise errors.EditConflict(Why.CHANGED_MEANWHILE, what=what)
 
 
 def seen(row: Any, version: int | None, updated_at: int | None) -> int | None:

@@ -25,6 +25,7 @@ from daemon.db.connection import write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import in_order, on_postgres, tuples
 from daemon.delivery import eligibility
+from daemon.delivery.refusals import Why
 from daemon.formats.template import Recipient
 from daemon.models import Event, Job, Message
 from daemon.states import E164, FILLING, JobState, State
@@ -128,7 +129,7 @@ def sweep(now: int) -> int:
 
 
 def _swept() -> errors.DatabaseBusy:
-    return errors.DatabaseBusy("Storing the campaign was interrupted for too long: start it again.")
+    return errors.DatabaseBusy(Why.STORING_INTERRUPTED)
 
 
 def _is_filling(job_id: int) -> Any:

@@ -15,6 +15,7 @@ import structlog
 from daemon import errors
 from daemon.contacts import masking
 from daemon.db.connection import after_commit, write
+from daemon.delivery.refusals import Why
 from daemon.models import Evidence, Message
 from daemon.states import State
 from daemon.transports.protocol import Lookup
@@ -72,7 +73,7 @@ def screenshot(message_id: int) -> bytes:
     )
     row = pictures.order_by(Evidence.id.desc()).first()
     if row is None:
-        raise errors.NotFound(f"There is no screenshot of the chat of message {message_id}.")
+        raise errors.NotFound(Why.NO_CHAT_PICTURE, message=message_id)
     return bytes(row.screenshot)
 
 

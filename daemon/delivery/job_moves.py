@@ -11,6 +11,8 @@ from daemon import errors
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.delivery import moves
+from daemon.delivery.refusals import Why
+from daemon.i18n.coded import Phrase
 from daemon.models import Job
 from daemon.states import FILLING, JOB_MOVES, JobState
 
@@ -30,7 +32,7 @@ def job_to_move(job_id: int) -> Job:
 def _job(query: Any, job_id: int) -> Job:
     row = query.where(Job.state != FILLING).first()
     if row is None:
-        raise errors.NotFound(f"There is no job {job_id}: GET /jobs lists them.")
+        raise errors.NotFound(Why.NO_JOB, job=job_id)
     found: Job = row
     return found
 
@@ -72,12 +74,20 @@ MOVED = {
 }
 
 
+VERBS = {
+    "pause": Phrase("pause"),
+    "resume": Phrase("resume"),
+    "reschedule": Phrase("resume"),
+    "stop": Phrase("stop"),
+    "retry": Phrase("retry"),
+}
+
+
 def refusal(found: Job, name: str) -> errors.IllegalMove:
-    hint = {
-        JobState.STOPPED: "a stopped job stays stopped; create a new one for the remaining people",
-        JobState.COMPLETED: "all messages have been handled",
-        JobState.PAUSED: "resume it instead",
-        JobState.SCHEDULED: "it starts by itself at the scheduled time",
-    }.get(JobState(found.state), "it resumes by itself, even after a login")
-    verb = "resume" if name == "reschedule" else name
-    return errors.IllegalMove(f"Job {found.id} is {found.state}, so it cannot {verb}: {hint}.")
+    why = {
+        JobState.STOPPED: Why.JOB_STOPPED,
+        JobState.COMPLETED: Why.JOB_COMPLETED,
+        JobState.PAUSED: Why.JOB_PAUSED,
+        JobState.SCHEDULED: Why.JOB_SCHEDULED,
+    }.get(JobState(found.state), Why.JOB_GOES_ON)
+    return errors.IllegalMove(why, job=found.id, state=Phrase(found.state), verb=VERBS[name])

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 
 from daemon import errors
 from daemon.formats import encodings, tabular
-from daemon.formats.tabular import CONTROLS, SAVE_AS, Row
+from daemon.formats.refusals import Why
+from daemon.formats.tabular import CONTROLS, Row
 
 DELIMITERS = (";", "\t", ",", "|", "^", "~")
 _SAMPLE_CHARS = 64 * 1024
@@ -57,20 +58,18 @@ def decode(data: bytes, filename: str, encoding: str | None = None) -> Decoded:
     head = found.text[:_SAMPLE_CHARS]
     strange = sum((sign < " " and sign not in "\t\n\r\0\x1a") or sign == "\ufffd" for sign in head)
     if strange > max(8, len(head) // 50):
-        raise errors.UnreadableFile(f"{filename} is not a text file: {SAVE_AS}.")
+        raise errors.UnreadableFile(Why.NOT_TEXT_FILE, file=filename)
     return replace(found, text=found.text.translate(CONTROLS))
 
 
 def _as_told(data: bytes, filename: str, encoding: str) -> Decoded:
     chosen = encodings.known(encoding)
     if chosen is None:
-        raise errors.InvalidInput(
-            f"There is no encoding {encoding[:40]!r} to choose: use one of {', '.join(encodings.CHOICES)}."
-        )
+        raise errors.InvalidInput(Why.UNKNOWN_ENCODING, name=f"{encoding[:40]!r}", known=", ".join(encodings.CHOICES))
     try:
         return Decoded(data.decode(chosen), chosen)
     except UnicodeDecodeError:
-        raise errors.UnreadableFile(f"{filename} is not in the encoding {chosen}: choose another one.") from None
+        raise errors.UnreadableFile(Why.NOT_IN_ENCODING, file=filename, encoding=chosen) from None
 
 
 def _decoded(data: bytes) -> Decoded:
@@ -215,15 +214,11 @@ def _lenient(text: str, delimiter: str, filename: str, skipped: int) -> Iterator
                 raise _unclosed(line + skipped, filename)
             yield line, cells
     except csv.Error:
-        raise errors.UnreadableFile(
-            f"A cell below line {line + skipped} of {filename} is far too long: is a quotation mark not closed?"
-        ) from None
+        raise errors.UnreadableFile(Why.CELL_ENDLESS, line=line + skipped, file=filename) from None
 
 
 def _unclosed(line: int, filename: str) -> errors.UnreadableFile:
-    return errors.UnreadableFile(
-        f"Line {line} of {filename} has a quotation mark that is not closed: close or remove it."
-    )
+    return errors.UnreadableFile(Why.QUOTATION_OPEN, line=line, file=filename)
 
 
 def _delimiter(text: str) -> str:

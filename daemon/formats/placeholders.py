@@ -8,6 +8,9 @@ import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from daemon.formats.refusals import Warned
+from daemon.i18n.coded import Refusal, refusal
+
 MOST = 5
 """So many are named; a text that has more is somebody's code."""
 
@@ -31,15 +34,14 @@ class Foreign:
     field: str = ""
     choices: bool = False
 
-    def __str__(self) -> str:
-        """A sentence that says what becomes of it, and what to write."""
-        written = self.written
+    @property
+    def told(self) -> Refusal:
+        """What becomes of it, and what to write."""
         if self.choices:
-            return f'"{written}" is sent as it is written: wasender does not choose between words.'
+            return refusal(Warned.WORDS_TO_CHOOSE, written=self.written)
         if self.field:
-            field = self.field
-            return f'"{written}" is sent as it is written: write {{{{ {field} }}}} for that column.'
-        return f'"{written}" is sent as it is written: a column is filled in where its name stands in {{{{ }}}}.'
+            return refusal(Warned.PLACEHOLDER_OF_COLUMN, written=self.written, field=self.field)
+        return refusal(Warned.PLACEHOLDER_UNKNOWN, written=self.written)
 
 
 def foreign(text: str, fields: Collection[str]) -> list[Foreign]:

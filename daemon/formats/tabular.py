@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from daemon import errors
+from daemon.formats.refusals import Why
+from daemon.i18n.coded import Phrase
 
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 200
@@ -18,20 +20,20 @@ NOTHING = frozenset({
 """What programs and people write where there is nothing; `Null` and `Nan` are names."""
 CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r"} | {0xFEFF: None}
 _SIGNATURES = (
-    (b"%PDF", "a PDF"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"RIFF", "a media file"),
-    (b"ID3", "an MP3 file"),
-    (b"OggS", "an Ogg media file"),
-    (b"{\\rtf", "a rich-text document"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"SQLite format 3", "a database"),
-    (b"\x7fELF", "a program"),
-    (b"MZ\x90", "a program"),
+    (b"%PDF", Phrase("a PDF")),
+    (b"\x89PNG", Phrase("a PNG picture")),
+    (b"\xff\xd8\xff", Phrase("a JPEG picture")),
+    (b"GIF8", Phrase("a GIF picture")),
+    (b"RIFF", Phrase("a media file")),
+    (b"ID3", Phrase("an MP3 file")),
+    (b"OggS", Phrase("an Ogg media file")),
+    (b"{\\rtf", Phrase("a rich-text document")),
+    (b"\x1f\x8b", Phrase("a gzip archive")),
+    (b"7z\xbc\xaf\x27\x1c", Phrase("a 7z archive")),
+    (b"Rar!", Phrase("a RAR archive")),
+    (b"SQLite format 3", Phrase("a database")),
+    (b"\x7fELF", Phrase("a program")),
+    (b"MZ\x90", Phrase("a program")),
 )
 # What a spreadsheet takes for a formula: these signs, also full-width, small, raised, and the minus of typesetters.
 _SIGNS = r"=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a\u207b\u207c\u208a\u208b\u208c\u2212"
@@ -40,7 +42,6 @@ _BEGINS = r"(?:^|(?<=[;|\t\r\n\uff1b]))"
 _FORMULA = rf"'*[ \"\u00a0]{{0,8}}[{_SIGNS}\t\r]"
 _UNSAFE = re.compile(rf"{_BEGINS}(?={_FORMULA})")
 _MADE_SAFE = re.compile(rf"{_BEGINS}'(?={_FORMULA})")
-SAVE_AS = "save it as .xlsx or .csv and upload that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +91,11 @@ def bounded(records: Iterable[tuple[int, list[str]]], filename: str, most: int |
         if not cells:
             continue
         if len(cells) > MAX_COLUMNS:
-            raise errors.UnreadableFile(
-                f"Row {position} of {filename} has more than {MAX_COLUMNS} columns: remove some."
-            )
+            raise errors.UnreadableFile(Why.TOO_MANY_COLUMNS, row=position, file=filename, most=MAX_COLUMNS)
         if max(map(len, cells)) > MAX_CELL:
-            raise errors.UnreadableFile(
-                f"Row {position} of {filename} has a cell of more than {MAX_CELL:,} characters."
-            )
+            raise errors.UnreadableFile(Why.CELL_TOO_LONG, row=position, file=filename, most=f"{MAX_CELL:,}")
         if len(rows) == most:
-            raise errors.UnreadableFile(f"{filename} has more than {len(rows):,} rows: split it.")
+            raise errors.UnreadableFile(Why.TOO_MANY_ROWS, file=filename, most=f"{len(rows):,}")
         rows.append(Row(position, cells))
     return rows
 
@@ -126,16 +123,13 @@ def is_zip(data: bytes) -> bool:
 def refuse_foreign(data: bytes, filename: str) -> None:
     """Raise UnreadableFile, naming the file's type, if it is neither text nor a ZIP archive."""
     if not data.strip():
-        raise errors.UnreadableFile(f"{filename} is empty: upload a file with at least one telephone number.")
+        raise errors.UnreadableFile(Why.FILE_EMPTY, file=filename)
     if data.startswith(bytes.fromhex("D0CF11E0A1B11AE1")):
-        raise errors.UnreadableFile(
-            f"{filename} is an old .xls workbook or is protected by a password: "
-            "save it as .xlsx without a password and upload that."
-        )
+        raise errors.UnreadableFile(Why.OLD_WORKBOOK, file=filename)
     found = next((name for signature, name in _SIGNATURES if data.startswith(signature)), None)
     if data[4:8] == b"ftyp":
-        found = "a video or picture"
+        found = Phrase("a video or picture")
     if re.match(rb"(?i)(\xef\xbb\xbf)?\s*<(!doctype|html|table|\?xml)", data[:200]):
-        found = "a web page or XML"
+        found = Phrase("a web page or XML")
     if found:
-        raise errors.UnreadableFile(f"{filename} is {found}, not a list of contacts: {SAVE_AS}.")
+        raise errors.UnreadableFile(Why.NOT_CONTACTS, file=filename, kind=found)

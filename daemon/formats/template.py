@@ -25,6 +25,8 @@ from jinja2.visitor import NodeTransformer
 
 from daemon import errors
 from daemon.formats import template_faults
+from daemon.formats.refusals import Part, Why
+from daemon.i18n.coded import Clause, Coded, Phrase, Refusal, refusal
 
 MAX_TEXT = 65_536
 """Longest message, in UTF-16 units as WhatsApp counts (an emoji is two)."""
@@ -63,11 +65,11 @@ _ALLOWED = {  # allowed nodes and their names; everything else is refused
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Filter, nodes.Keyword, nodes.Test,
     nodes.If, nodes.CondExpr, nodes.And, nodes.Or, nodes.Not, nodes.Compare, nodes.Operand, nodes.Concat, nodes.Tuple,
 }  # fmt: skip
-_DESCRIPTIONS: dict[type[nodes.Node], str] = {
-    nodes.For: "a loop",
-    nodes.Call: "a call",
-    nodes.CondExpr: "an 'if' without 'else'",
-    nodes.Compare: "a comparison other than ==, != and in with a text in quotes",
+_DESCRIPTIONS: dict[type[nodes.Node], Phrase] = {
+    nodes.For: Phrase("a loop"),
+    nodes.Call: Phrase("a call"),
+    nodes.CondExpr: Phrase("an 'if' without 'else'"),
+    nodes.Compare: Phrase("a comparison other than ==, != and in with a text in quotes"),
 }
 _COMPARISONS = {"eq", "ne", "in", "notin"}
 _TESTS = {"defined", "undefined"}
@@ -103,13 +105,13 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """A recipient who cannot get the text. missing: fields absent or empty; reason: a sentence; length: of the text, in
+    """A recipient who cannot get the text. missing: fields absent or empty; length: of the text, in
     UTF-16 units, where it is too long."""
 
     position: int
     number: str
     missing: tuple[str, ...]
-    reason: str
+    reason: Coded
     kind: Trouble
     length: int = 0
 
@@ -152,11 +154,11 @@ def compile(text: str) -> Template:
     """Check and compile the text. Raises TemplateError: one sentence that names the line."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
-        raise errors.TemplateError("The message is empty: write a text.")
+        raise errors.TemplateError(Why.TEXT_EMPTY)
     if _LONE_SURROGATE.search(text):
-        raise errors.TemplateError("The message contains half of an emoji: enter it again.")
+        raise errors.TemplateError(Why.HALF_EMOJI)
     if _length(text) > MAX_TEXT:
-        raise errors.TemplateError(f"The message has more than {MAX_TEXT:,} characters: shorten it.")
+        raise errors.TemplateError(Why.TEXT_TOO_LONG_TO_SEND, most=f"{MAX_TEXT:,}")
     if not _MARKS.search(text):
         return Template(text, frozenset(), None)
     try:
@@ -166,7 +168,7 @@ def compile(text: str) -> Template:
     except jinja2.TemplateSyntaxError as error:
         raise _unreadable(text, error.lineno, error.message or "") from None
     except (RecursionError, SyntaxError, MemoryError, ValueError, OverflowError):
-        raise errors.TemplateError("The message's placeholders are too deeply nested: simplify them.") from None
+        raise errors.TemplateError(Why.PLACEHOLDERS_TOO_DEEP) from None
     return Template(text, frozenset(names), partial(_filled, body))
 
 
@@ -211,15 +213,18 @@ def check(text: str | Template, recipients: Iterable[Recipient], limit: int = MA
     found = problems(template, recipients, limit, first=5)
     if not found.count:
         return template
-    places = "; ".join(f"{each.position} ({each.reason.rstrip('.')})" for each in found.first)
-    more = f"; and {found.count - len(found.first)} more" if found.count > len(found.first) else ""
-    who = "1 recipient" if found.count == 1 else f"{found.count:,} recipients"
-    raise errors.TemplateError(f"The message does not fit {who}, by position: {places}{more}.")
+    one = found.count == 1
+    raise errors.TemplateError(
+        Why.TEXT_NOT_FOR_ALL,
+        who=refusal(Part.ONE_RECIPIENT) if one else refusal(Part.MANY_RECIPIENTS, count=f"{found.count:,}"),
+        places=tuple(refusal(Part.UNFIT_AT, position=at.position, reason=Clause(at.reason)) for at in found.first),
+        more=refusal(Part.AND_MORE, count=left) if (left := found.count - len(found.first)) else "",
+    )
 
 
 @dataclass(frozen=True)
 class _Wrong:
-    reason: str
+    reason: Coded
     kind: Trouble = Trouble.UNFIT
     missing: tuple[str, ...] = ()
     length: int = 0
@@ -233,23 +238,22 @@ def _rendered(template: Template, fields: Mapping[str, str], number: str, limit:
         for name in template.fields:
             value = number if name == NUMBER else fields.get(name, "")
             if len(value) > MAX_TEXT:
-                return "", _Wrong(f"The field {name} has more than {MAX_TEXT:,} characters.")
+                return "", _Wrong(refusal(Why.FIELD_TOO_LONG, name=name, most=f"{MAX_TEXT:,}"))
             context[name] = value if value.strip() else _Missing(name, holes)
         try:
             text = template._body(context)
         except errors.TemplateError as error:
-            return "", _Wrong(str(error))
+            return "", _Wrong(error.told)
         except (jinja2.TemplateError, TypeError, ValueError, IndexError):
-            return "", _Wrong("The message cannot be filled in with these fields: simplify its placeholders.")
+            return "", _Wrong(refusal(Why.NOT_FILLABLE))
     if holes:
-        names = ", ".join(sorted(holes))
-        reason = f"The fields {names} are missing." if len(holes) > 1 else f"The field {names} is missing."
-        return "", _Wrong(reason, Trouble.MISSING, tuple(sorted(holes)))
+        why = Why.FIELDS_EMPTY_IN_TEXT if len(holes) > 1 else Why.FIELD_EMPTY_IN_TEXT
+        return "", _Wrong(refusal(why, names=", ".join(sorted(holes))), Trouble.MISSING, tuple(sorted(holes)))
     if not text.strip():
-        return "", _Wrong("The message is blank for this recipient.")
+        return "", _Wrong(refusal(Why.TEXT_BLANK))
     if len(text) * 2 > limit and (length := _length(text)) > limit:
-        beside = " beside an attachment" if limit == MAX_CAPTION else ""
-        reason = f"The message has {length:,} characters; {limit:,} are allowed{beside}."
+        why = Why.CAPTION_TOO_LONG if limit == MAX_CAPTION else Why.MESSAGE_TOO_LONG
+        reason = refusal(why, length=f"{length:,}", limit=f"{limit:,}")
         return "", _Wrong(reason, Trouble.TOO_LONG, length=length)
     return text, None
 
@@ -271,7 +275,7 @@ def _spend(characters: int) -> None:
     left = _left.get() - characters
     _left.set(left)
     if left < 0:
-        raise errors.TemplateError(f"The message has more than {MAX_TEXT:,} characters.")
+        raise errors.TemplateError(Why.FILLED_IN_TOO_LONG, most=f"{MAX_TEXT:,}")
 
 
 def _counted(work: Callable[..., object]) -> Callable[..., object]:
@@ -293,7 +297,7 @@ def _concat(*values: object) -> str:
         texts.append(str(value))
         _spend(len(texts[-1]))
     if sum(map(len, texts)) > MAX_TEXT:
-        raise errors.TemplateError(f"The message has more than {MAX_TEXT:,} characters.")
+        raise errors.TemplateError(Why.FILLED_IN_TOO_LONG, most=f"{MAX_TEXT:,}")
     return "".join(texts)
 
 
@@ -310,14 +314,11 @@ def _checked(tree: nodes.Template, text: str) -> set[str]:
     names = set()
     for count, node in enumerate(_walk(tree), 1):
         if count > _MAX_NODES:
-            raise errors.TemplateError("The message has too many placeholders: simplify it.")
+            raise errors.TemplateError(Why.TOO_MANY_PLACEHOLDERS)
         if type(node) not in _ALLOWED or _forbidden(node):
             if found := template_faults.first(text):
-                raise errors.TemplateError(f"Line {found[0]} of the message: {found[1]}")
-            raise errors.TemplateError(
-                f"Line {node.lineno} of the message: {_described(node)} cannot be used; "
-                "only {{ field }}, {{ field | filter }} and {% if field %} can."
-            )
+                raise errors.TemplateError(found)
+            raise errors.TemplateError(Why.PLACEHOLDER_NOT_ALLOWED, line=node.lineno, what=_described(node))
         if isinstance(node, nodes.Name):
             names.add(node.name)
     _refuse_constants(tree)
@@ -332,10 +333,7 @@ def _refuse_constants(tree: nodes.Template) -> None:
         signs = isinstance(placeholder, nodes.Const) and not any(map(str.isalnum, str(placeholder.value)))
         named = any(isinstance(node, nodes.Name) for node in _walk(placeholder))
         if not isinstance(placeholder, nodes.TemplateData) and not named and not signs:
-            raise errors.TemplateError(
-                f"Line {placeholder.lineno} of the message: a placeholder has no field in it; write the name of a "
-                "column, such as {{ name }}, not a number or a text in quotes."
-            )
+            raise errors.TemplateError(Why.PLACEHOLDER_WITHOUT_FIELD, line=placeholder.lineno)
 
 
 def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
@@ -381,32 +379,26 @@ def _is_number(node: nodes.Node) -> bool:
     return isinstance(node, nodes.Const) and type(node.value) is int
 
 
-def _described(node: nodes.Node) -> str:
+def _described(node: nodes.Node) -> Refusal | Phrase | str:
+    """What stands there, for a sentence."""
     if isinstance(node, nodes.Filter):
-        known = " with these arguments" if node.name in _FILTERS else ""
-        return f"the filter {node.name!r}{known}"
-    if isinstance(node, nodes.Test):
-        return f"the test {node.name!r}"
-    if isinstance(node, nodes.Name):
-        return f"the name {node.name!r}"
+        return refusal(Part.FILTER_ARGUMENTS if node.name in _FILTERS else Part.FILTER, name=repr(node.name))
+    if isinstance(node, nodes.Test | nodes.Name):
+        return refusal(Part.TEST if isinstance(node, nodes.Test) else Part.NAME, name=repr(node.name))
     if isinstance(node, nodes.Getattr | nodes.Getitem):
-        return "a part of a field (a dot or brackets)"
+        return Phrase("a part of a field (a dot or brackets)")
     if isinstance(node, nodes.BinExpr | nodes.UnaryExpr):
-        return "arithmetic"
-    return _DESCRIPTIONS.get(type(node), f"{type(node).__name__!r}")
+        return Phrase("arithmetic")
+    return _DESCRIPTIONS.get(type(node), repr(type(node).__name__))
 
 
 def _unreadable(text: str, line: int, message: str) -> errors.TemplateError:
     """The error for a text that is no template, in words for who writes it. message: Jinja's."""
     if found := template_faults.first(text):
-        line, wrong = found
-        return errors.TemplateError(f"Line {line} of the message: {wrong}")
+        return errors.TemplateError(found)
     if "needs to be closed is 'if'" in message:
-        return errors.TemplateError(f"Line {line} of the message: an {{% if %}} has no {{% endif %}}.")
-    return errors.TemplateError(
-        f"Line {line} of the message: a placeholder cannot be read; only {{{{ field }}}}, {{{{ field | filter }}}} and "
-        "{% if field %} can be used."
-    )
+        return errors.TemplateError(Why.IF_NOT_ENDED, line=line)
+    return errors.TemplateError(Why.PLACEHOLDER_UNREADABLE, line=line)
 
 
 def _length(text: str) -> int:
@@ -417,7 +409,7 @@ def _replace(text: object, old: object, new: object) -> str:
     """Checks the resulting length first: each `replace` could make a text thousands of times longer."""
     source, before, after = str(text), str(old), str(new)
     if len(source) + source.count(before) * max(0, len(after) - len(before)) > MAX_TEXT:
-        raise errors.TemplateError(f"The message has more than {MAX_TEXT:,} characters.")
+        raise errors.TemplateError(Why.FILLED_IN_TOO_LONG, most=f"{MAX_TEXT:,}")
     return source.replace(before, after)
 
 

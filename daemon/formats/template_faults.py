@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from daemon.formats.refusals import Why
+from daemon.i18n.coded import Refusal, refusal
+
 _OPENED = re.compile(r"\{\{|\{%")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _TYPOGRAPHIC = re.compile("[“”„‟‘’‚‛«»‹›″′]")
@@ -16,10 +19,11 @@ _NAME = re.compile(r"[^\W\d]\w*")
 _LIQUID = re.compile(r"(?P<field>\w+)\s*\|\s*(?P<filter>\w+)\s*:\s*(?P<text>.+)", re.S)
 _WORDS = re.compile(r"[^\W_][\w .'?!/&-]*", re.S)
 _SHOWN = 60
+Found = tuple[Why, dict[str, str]] | None
 
 
-def first(text: str) -> tuple[int, str] | None:
-    """(line, sentence without its beginning) of the first placeholder that is wrong; None where none is known to be."""
+def first(text: str) -> Refusal | None:
+    """What is wrong with the first placeholder that is wrong; None where none is known to be."""
     open_ifs = 0
     for line, mark, content, closed in _placeholders(text):
         if mark == "{{":
@@ -29,7 +33,8 @@ def first(text: str) -> tuple[int, str] | None:
             open_ifs += (tag == "if") - (tag == "endif")
             found = _tag(content.strip(), tag, closed, open_ifs)
         if found:
-            return line, found
+            code, values = found
+            return refusal(code, line=line, **values)
     return None
 
 
@@ -50,31 +55,26 @@ def _bare(content: str) -> str:
     return content.removeprefix("-").removesuffix("-")
 
 
-def _field(content: str, closed: bool) -> str | None:
+def _field(content: str, closed: bool) -> Found:
     if content.startswith("{"):
-        return "a placeholder has two braces on each side, not three: write {{ name }}."
+        return Why.THREE_BRACES, {}
     if not closed:
-        return "a placeholder is opened with {{ but not closed with }}: write {{ name }}."
+        return Why.PLACEHOLDER_NOT_CLOSED, {}
     content = content.strip()
     if not content:
-        return "a placeholder is empty: write the name of a field in it, as in {{ name }}."
+        return Why.PLACEHOLDER_EMPTY, {}
     if content[0] in "#/^>&!@$%*" or content == "else":
-        return (
-            f"what {{{{ {content[:_SHOWN]} }}}} says belongs to another program: write {{{{ name }}}}, or "
-            "{% if name %} … {% endif %}."
-        )
+        return Why.PLACEHOLDER_OF_ANOTHER_PROGRAM, {"written": content[:_SHOWN]}
     if _TYPOGRAPHIC.search(content):
-        return 'quotation marks in a placeholder are straight: write {{ name }} or {{ name | default("friend") }}.'
+        return Why.PLACEHOLDER_QUOTES_NOT_STRAIGHT, {}
     if liquid := _LIQUID.fullmatch(content):
         said = liquid["text"].strip().strip("\"'")[:_SHOWN]
         better = f'{liquid["field"]} | {liquid["filter"]}("{said}")'
-        return f"what a filter is given stands in brackets: write {{{{ {better} }}}}."
+        return Why.FILTER_WITHOUT_BRACKETS, {"better": better}
     name = content.partition("|")[0].strip()
     if _WORDS.fullmatch(name) and not _NAME.fullmatch(name) and not _grammar(name):
         better = _identifier(name)
-        if " " in name:
-            return f"names of fields have no spaces: write {{{{ {better} }}}}."
-        return f"names of fields have only letters, digits and _, and no digit first: write {{{{ {better} }}}}."
+        return Why.FIELD_WITH_SPACES if " " in name else Why.FIELD_WITH_SIGNS, {"better": better}
     return None
 
 
@@ -83,19 +83,19 @@ def _grammar(name: str) -> bool:
     return re.search(r"\b(?:if|else|and|or|not|in|is)\b", name) is not None or "." in name
 
 
-def _tag(content: str, tag: str, closed: bool, open_ifs: int) -> str | None:
+def _tag(content: str, tag: str, closed: bool, open_ifs: int) -> Found:
     if not closed:
-        return "a tag is opened with {% but not closed with %}: write {% if name %} … {% endif %}."
+        return Why.TAG_NOT_CLOSED, {}
     if not content:
-        return "a tag is empty: write {% if name %} … {% endif %}."
+        return Why.TAG_EMPTY, {}
     if tag in ("elseif", "elsif"):
-        return f"write elif instead of {tag}."
+        return Why.ELIF_WANTED, {"tag": tag}
     if open_ifs < 0 or (open_ifs == 0 and tag in ("else", "elif")):
-        return f"the tag {{% {tag} %}} has no {{% if %}} before it."
+        return Why.TAG_WITHOUT_IF, {"tag": tag}
     if _TYPOGRAPHIC.search(content):
-        return 'quotation marks in a tag are straight: write {% if name == "Ann" %}.'
+        return Why.TAG_QUOTES_NOT_STRAIGHT, {}
     if tag in ("if", "elif") and re.search(r"(?<![=!<>])=(?!=)", _QUOTED.sub("", content)):
-        return 'two values are compared by two signs: write {% if name == "Ann" %}.'
+        return Why.ONE_SIGN_OF_COMPARISON, {}
     return None
 
 

@@ -14,7 +14,8 @@ from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
 from daemon import errors
 from daemon.formats import number_format, tabular
 from daemon.formats.number_format import Looks
-from daemon.formats.tabular import SAVE_AS, Sheet
+from daemon.formats.refusals import Why
+from daemon.formats.tabular import Sheet
 from daemon.formats.xlsx_sheet import SheetReader, Styles, shared_strings
 
 MAX_UNPACKED = 200 * 1024 * 1024
@@ -57,9 +58,9 @@ def sheets(data: bytes, filename: str, most_rows: int | None = None) -> list[She
     except MemoryError:
         raise
     except Exception as error:  # openpyxl lets through whatever its XML parser, zipfile and its own code raise
-        raise errors.UnreadableFile(f"{filename} is damaged: open it in a spreadsheet, {SAVE_AS}.") from error
+        raise errors.UnreadableFile(Why.FILE_DAMAGED_WORKBOOK, file=filename) from error
     if hidden and not found:
-        raise errors.UnreadableFile(f"All rows of {filename} are hidden: show them, or remove the filter.")
+        raise errors.UnreadableFile(Why.ROWS_ALL_HIDDEN, file=filename)
     return found
 
 
@@ -100,25 +101,25 @@ def _check_archive(data: bytes, filename: str) -> None:
             for part in parts:
                 with archive.open(part) as file:
                     if b"<!DOCTYPE" in file.read(4096):  # could define entities that expand without limit
-                        raise errors.UnreadableFile(f"{filename} was not written by a spreadsheet: {SAVE_AS}.")
+                        raise errors.UnreadableFile(Why.NOT_BY_SPREADSHEET, file=filename)
                 if (counted := _COUNTED.get(part.filename.rpartition("/")[2])) is not None:
                     with archive.open(part) as file:
                         _refuse_many(file, *counted, filename)
     except errors.UnreadableFile:
         raise
     except Exception as error:  # zipfile lets through whatever its decompressors raise
-        raise errors.UnreadableFile(f"{filename} is damaged: open it in a spreadsheet, {SAVE_AS}.") from error
+        raise errors.UnreadableFile(Why.FILE_DAMAGED_WORKBOOK, file=filename) from error
 
 
 def _check_parts(parts: list[zipfile.ZipInfo], filename: str) -> None:
     if any(part.flag_bits & 1 for part in parts):
-        raise errors.UnreadableFile(f"{filename} is protected by a password: {SAVE_AS}.")
+        raise errors.UnreadableFile(Why.FILE_PROTECTED, file=filename)
     unpacked = sum(part.file_size for part in parts)
     dense = any(part.file_size > max(10 << 20, part.compress_size * MAX_RATIO) for part in parts)
     if unpacked > MAX_UNPACKED or dense or len(parts) > MAX_PARTS:
-        raise errors.UnreadableFile(f"{filename} unpacks to far more than a list of contacts: split it, or use .csv.")
+        raise errors.UnreadableFile(Why.FILE_UNPACKS_TOO_FAR, file=filename)
     if not any(re.fullmatch(r"xl/worksheets/[^/]+\.xml", part.filename) for part in parts):
-        raise errors.UnreadableFile(f"{filename} is an archive, but not an .xlsx workbook: {SAVE_AS}.")
+        raise errors.UnreadableFile(Why.NOT_A_WORKBOOK, file=filename)
 
 
 def _refuse_many(file: IO[bytes], what: re.Pattern[bytes], most: int, filename: str) -> None:
@@ -129,6 +130,4 @@ def _refuse_many(file: IO[bytes], what: re.Pattern[bytes], most: int, filename: 
         count += len(what.findall(whole))
         rest = mark + cut[:64]
         if count > most:
-            raise errors.UnreadableFile(
-                f"{filename} has more than {most:,} texts or styles: copy the list to a new workbook, or use .csv."
-            )
+            raise errors.UnreadableFile(Why.TOO_MANY_STYLES, file=filename, most=f"{most:,}")

@@ -13,6 +13,7 @@ from openpyxl.utils.cell import coordinate_to_tuple, range_boundaries
 from daemon import errors
 from daemon.formats import number_format, tabular
 from daemon.formats.number_format import Looks
+from daemon.formats.refusals import Why
 from daemon.formats.tabular import MAX_COLUMNS, Row, Sheet
 
 _LAST_ROW = 1_048_576
@@ -121,9 +122,7 @@ class SheetReader:
             self._characters += len(text)
             if self._characters > _MOST_TEXT:
                 filename = self._filename
-                raise errors.UnreadableFile(
-                    f"{filename} unpacks to far more than a list of contacts: split it, or use .csv."
-                )
+                raise errors.UnreadableFile(Why.FILE_UNPACKS_TOO_FAR, file=filename)
             if text:
                 if self._column > MAX_COLUMNS:
                     return self._row, [*cells, *[text] * (MAX_COLUMNS + 1)]  # `bounded` refuses it
@@ -132,9 +131,7 @@ class SheetReader:
         return self._row, cells
 
     def _far_outside(self) -> errors.UnreadableFile:
-        return errors.UnreadableFile(
-            f"{self._filename} has cells far outside the list: copy the list to a new workbook."
-        )
+        return errors.UnreadableFile(Why.CELLS_FAR_OUTSIDE, file=self._filename)
 
     def _text(self, cell: Element, where: str, seen: bool) -> str:
         kind, value, formula, inline = cell.get("t", "n"), "", False, ""

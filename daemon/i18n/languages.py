@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import negotiate_locale
 from babel.dates import format_date, format_time
+from babel.messages.catalog import Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -77,11 +78,11 @@ def ngettext(one: str, many: str, count: int) -> str:
 
 
 def say(reason: str | Coded) -> str:
-    """A reason or an error in the reader's language, in English if it has no translation.
+    """A reason in the reader's language, in English if it has no translation.
 
-    What has a code is translated by it, and then filled in. Of what has none (an error, or what an earlier version has
-    stored) there is only the English sentence: one that contains values is recognised by its pattern; a text of several
-    sentences is translated sentence by sentence.
+    What has a code is translated by it, and then filled in. Of what was stored in words (what a transport has said, a
+    message's history, reasons that an earlier version has kept) there is only the English sentence: one that contains
+    values is recognised by its pattern; a text of several sentences is translated sentence by sentence.
     """
     return reason.said(gettext, say) if isinstance(reason, Coded) else _said(language.get(), reason)
 
@@ -111,15 +112,25 @@ def _found(name: str, text: str) -> str:
 
 @lru_cache
 def patterns(name: str) -> list[tuple[re.Pattern[str], str]]:
-    """Translated messages that have placeholders, the most specific first: (pattern, translation)."""
+    """Translated sentences that have placeholders and may be stored in words, the most specific first: (pattern,
+    translation)."""
     path = FOLDER / f"{name}.po"
     if not path.exists():
         return []
     with path.open("rb") as file:
-        entries = [(entry.id, entry.string) for entry in read_po(file, locale=name)]
+        entries = [(entry.id, entry.string) for entry in read_po(file, locale=name) if _stored(entry)]
     filled = [(id, string) for id, string in entries if isinstance(id, str) and "{" in id and string]
     filled.sort(key=lambda entry: -len(_PLACE.sub("", entry[0])))
     return [(_pattern(id), str(string)) for id, string in filled]
+
+
+def _stored(entry: Message) -> bool:
+    """Whether the sentence may stand somewhere without its code: most refusals are told to who asked, and forgotten."""
+    places = [place for place, _ in entry.locations]
+    codes = [place for place in places if place.endswith("/refusals.py")]
+    if places and len(codes) == len(places) and IN_WORDS.isdisjoint(codes):
+        return False
+    return isinstance(entry.id, str) and _WORD.search(_PLACE.sub("", entry.id)) is not None
 
 
 def _pattern(message: str) -> re.Pattern[str]:
@@ -133,8 +144,11 @@ def _pattern(message: str) -> re.Pattern[str]:
     return re.compile("".join([*parts, re.escape(message[at:])]), re.S)
 
 
+IN_WORDS = {f"daemon/{room}/refusals.py" for room in ("contacts", "db", "delivery", "formats")}
+"""Of these a message's history keeps the sentence."""
 LONGEST_SENTENCE = 600
 _PLACE = re.compile(r"\{(\w+)\}")
+_WORD = re.compile(r"[^\W\d_]{2}")
 _VALUE = r"(?:(?![.!?]\s+[A-Z\"]).)+?"  # a value ends before the next sentence
 _ENDS = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"])")
 

@@ -18,6 +18,7 @@ from daemon.db import clock
 from daemon.i18n.coded import Coded
 from daemon.i18n.languages import N_
 from daemon.pages import forms
+from daemon.pages.asking import said
 from daemon.pages.content import PageContent
 from daemon.pages.forms import Posted
 from daemon.pages.shell import members, only, show
@@ -60,7 +61,7 @@ async def _overview(
     """The page, with what was wrong in the form of one account: part is `limits` or `link`."""
     typed = (form or Posted()).texts((*limits.CHECKS, "number"))
     late = isinstance(error, errors.EditConflict)
-    wrong = Wrong(name, part, typed, str(error or ""), late)
+    wrong = Wrong(name, part, typed, said(error), late)
     saved = forms.asked(request).text("saved")
     content = await in_db(request, _accounts, request.app[SETTINGS], wrong, saved)
     return show(request, content, 200 if error is None else 409 if late else 422)

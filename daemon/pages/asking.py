@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from daemon import errors
-from daemon.i18n.languages import N_
+from daemon.i18n.languages import N_, say
 
 QUESTION = N_("More than one column could have the phone numbers. Choose one.")
 
@@ -14,5 +14,7 @@ def doubt(error: Exception | str | None) -> errors.ChoosePhoneColumn | None:
 
 
 def said(error: Exception | str | None) -> str:
-    """The error as a sentence for a page, on which nobody names a parameter."""
-    return QUESTION if doubt(error) else str(error or "")
+    """The error in the reader's language, for a page, on which nobody names a parameter; "" for none."""
+    if doubt(error):
+        return say(QUESTION)
+    return say(error.told if isinstance(error, errors.DaemonError) else str(error or ""))

@@ -27,6 +27,7 @@ from daemon.i18n.coded import Coded
 from daemon.i18n.instants import instant
 from daemon.pages import forms
 from daemon.pages.forms import Posted
+from daemon.pages.refusals import Why
 from daemon.pages.shell import only
 from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, go, load, post_step, show_step
 from daemon.pages.views import JobView, job_view, name_columns
@@ -112,15 +113,15 @@ def _set_time(settings: Settings, draft: Draft, form: forms.When, now: int) -> s
 def _chosen(settings: Settings, form: forms.When, now: int) -> When:
     account, low, high = form.account or settings.account, form.delay_min, form.delay_max
     if account != settings.account and account not in {row.name for row in directory.every()}:
-        raise errors.InvalidInput("Choose one of the accounts in the list.")
+        raise errors.InvalidInput(Why.ACCOUNT_NOT_LISTED)
     if low > high:
-        raise errors.InvalidInput("The pause in seconds: give the shorter one first.")
+        raise errors.InvalidInput(Why.PAUSE_REVERSED)
     start, end = form.opens[:5], form.closes[:5]
     window = f"{start}-{end}" if start or end else None
     try:
         pacing.window(window)
     except ValueError:
-        raise errors.InvalidInput("Enter two different times, or leave both empty.") from None
+        raise errors.InvalidInput(Why.HOURS_NOT_DIFFERENT) from None
     return When(
         account=account,
         delay_min=low,
@@ -135,14 +136,14 @@ def _chosen(settings: Settings, form: forms.When, now: int) -> When:
 def _instant(local: datetime | None, zone: str, now: int) -> int:
     """The time that was entered, as UTC ms. Raises InvalidInput."""
     if zone not in available_timezones():
-        raise errors.InvalidInput("Choose one of the time zones in the list.")
+        raise errors.InvalidInput(Why.ZONE_NOT_LISTED)
     if local is None:
-        raise errors.InvalidInput("Enter the day and time to start.")
+        raise errors.InvalidInput(Why.START_NOT_GIVEN)
     at = round(local.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
     if at < now:
-        raise errors.InvalidInput("This time has passed: choose a later one, or start right away.")
+        raise errors.InvalidInput(Why.START_PASSED)
     if at > now + create.LONGEST_AHEAD_MS:
-        raise errors.InvalidInput("This time is more than ten years away: choose an earlier one.")
+        raise errors.InvalidInput(Why.START_TOO_LATE)
     return at
 
 

@@ -15,6 +15,7 @@ from daemon import errors
 from daemon.campaigns import create, drafts, dry_run, templates
 from daemon.campaigns.draft_content import Changes
 from daemon.campaigns.drafts import Draft
+from daemon.campaigns.exclusions import Detail, details
 from daemon.campaigns.templates import Template
 from daemon.config import Settings
 from daemon.contacts import importer, uploads
@@ -23,6 +24,7 @@ from daemon.formats import template
 from daemon.i18n import languages
 from daemon.pages import forms
 from daemon.pages.forms import Posted
+from daemon.pages.refusals import Why
 from daemon.pages.shell import only
 from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, load, post_step
 from daemon.pages.views import name_columns
@@ -163,14 +165,14 @@ def _shown(text: str, people: Sequence[Candidate], index: int, names: Sequence[s
         html=formatted(found.text),
         length=len(found.text.encode("utf-16-le", "surrogatepass")) // 2,
         limit=limit,
-        error=found.error,
-        warning=" ".join(languages.say(str(each)) for each in found.foreign),
+        error=languages.say(found.error) if found.error else "",
+        warning=" ".join(languages.say(each.told) for each in found.foreign),
         who=_who(who, names) if who else "",
         index=index,
         total=len(people),
         problems=len(wrong),
         looked_at=len(looked_at),
-        first=[LeftOut(each.position, each.reason) for each in wrong[:5]],
+        first=[LeftOut(each.position, languages.say(each.reason)) for each in wrong[:5]],
     )
 
 
@@ -227,7 +229,7 @@ def _keep(settings: Settings, draft: Draft, form: forms.Message, now: int) -> st
         changes["files_optional"] = form.optional
     files, own = form.file, form.own
     if len(files) > create.MAX_ATTACHMENTS:
-        raise errors.InvalidInput(f"A message takes up to {create.MAX_ATTACHMENTS} attachments.")
+        raise errors.InvalidInput(details(Detail.TOO_MANY_FILES, most=str(create.MAX_ATTACHMENTS)))
     if files:
         changes |= drafts.attach(draft, [_store(settings, each, now) for each in files], own=False)
     if own:
@@ -261,11 +263,11 @@ def _check(draft: Draft, text: str) -> None:
     """Report mistakes in the text itself; the dry run reports who cannot get it."""
     if not text.strip():
         if not draft.data.attachments and not drafts.own_files(draft):
-            raise errors.InvalidInput("Write a message, or add an attachment.")
+            raise errors.InvalidInput(Why.NOTHING_WRITTEN)
         return
     unknown = sorted(template.compile(text).fields - {*drafts.fields(draft), template.NUMBER})
     if unknown:
-        raise errors.TemplateError(f"There is no field {', '.join(unknown)}: use one of those listed below the text.")
+        raise errors.TemplateError(Why.FIELD_NOT_LISTED, names=", ".join(unknown))
 
 
 def _store(settings: Settings, upload: FileField, now: int) -> str:
@@ -275,7 +277,7 @@ def _store(settings: Settings, upload: FileField, now: int) -> str:
         with place.open("wb") as file:
             shutil.copyfileobj(upload.file, file)
         if place.stat().st_size > settings.max_upload_mb * 1024 * 1024:
-            raise errors.TooLarge(f"{upload.filename} is larger than {settings.max_upload_mb} MB.")
+            raise errors.TooLarge(Why.FILE_ABOVE_LIMIT, file=upload.filename, limit=settings.max_upload_mb)
         return uploads.add_attachment(settings, place, upload.filename, now).id
     finally:
         place.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ from daemon.i18n import languages
 from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.forms import Posted
+from daemon.pages.refusals import Why
 from daemon.pages.shell import only
 from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, load, post_step
 from daemon.server.visitors import in_db
@@ -148,7 +149,7 @@ def _decide(settings: Settings, draft: Draft, form: forms.Decision, now: int) ->
     before = changed = draft.data.numbers
     country = form.country if form.country is not None else before.country
     if country and country not in phonenumbers.SUPPORTED_REGIONS:
-        raise errors.InvalidInput("Choose one of the countries in the list.")
+        raise errors.InvalidInput(Why.COUNTRY_NOT_LISTED)
     if country != before.country:  # earlier decisions were about other suggestions
         changed = before.model_copy(update={"country": country, "accepted": (), "left": ()})
     here = f"/app/drafts/{draft.id}/numbers"
@@ -188,7 +189,7 @@ def _typed(text: str, position: str, country: str) -> str:
     try:
         return phone.normalise(text, country)
     except errors.InvalidNumber as error:
-        raise errors.InvalidNumber(f"Row {position}: {error}") from None
+        raise errors.InvalidNumber(Why.ROW_UNFIT, row=position, why=error.told) from None
 
 
 @routes.get(PATH + "/rejected.csv")

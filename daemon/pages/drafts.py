@@ -13,6 +13,7 @@ from daemon import errors
 from daemon.campaigns import drafts, templates
 from daemon.campaigns.draft_content import Changes, ChosenColumns, ChosenNumbers, Content, Source
 from daemon.campaigns.drafts import Draft, Sheets
+from daemon.campaigns.refusals import Why as OfCampaigns
 from daemon.campaigns.templates import Template
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
@@ -23,6 +24,7 @@ from daemon.formats.tabular import Row
 from daemon.pages import forms
 from daemon.pages.content import PageContent
 from daemon.pages.forms import Posted
+from daemon.pages.refusals import Why
 from daemon.pages.shell import only, show
 from daemon.pages.steps import CONTENTS, PATH, TITLES, StepContent, get_step, load, post_step
 from daemon.server.visitors import SETTINGS, caller, in_db, require_key, timed
@@ -192,7 +194,7 @@ async def _read_people(request: web.Request, form: forms.People) -> Sheets:
         given = file_reading.File(PASTED, form.pasted.encode("utf-8", "ignore"))
     else:
         if form.encoding:
-            raise errors.InvalidInput("Choose the file again, together with its encoding.")
+            raise errors.InvalidInput(Why.ENCODING_WITHOUT_FILE)
         return []
     country, encoding = request.app[SETTINGS].default_country, form.encoding or None
     return await file_reading.sheets(given, country, drafts.MAX_ROWS, encoding)
@@ -214,9 +216,9 @@ def _take_people(settings: Settings, draft: Draft, form: forms.People, sheets: S
     elif form.phone_column is not None:
         taken = drafts.choose_phone_column(settings, draft, form.phone_column, now)
     elif not drafts.ready(draft, "people") and button != "leave":
-        raise errors.InvalidInput("Choose a file, paste numbers or choose a list.")
+        raise errors.InvalidInput(Why.NO_PEOPLE_GIVEN)
     elif _asks(draft) and button != "leave":
-        raise errors.InvalidInput("Choose the column that has the phone numbers.")
+        raise errors.InvalidInput(OfCampaigns.COLUMN_NOT_CHOSEN)
     return f"{base}/people" if _asks(taken) and button != "leave" else None
 
 
@@ -322,14 +324,14 @@ def _map_columns(settings: Settings, draft: Draft, form: forms.Columns, now: int
     if form.go.what == "leave" and roles.count("number") != 1:
         return None
     if roles.count("number") != 1:
-        raise errors.InvalidInput("Choose exactly one column as the phone number.")
+        raise errors.InvalidInput(Why.PHONE_COLUMN_NOT_ONE)
     if roles.count("file") > 1:
-        raise errors.InvalidInput("Only one column can be the personal attachment.")
+        raise errors.InvalidInput(Why.ATTACHMENT_COLUMN_NOT_ONE)
     phone = roles.index("number")
     names = [form.name.get(str(at), "").strip() if role == "field" else "" for at, role in enumerate(roles)]
     for at, role in enumerate(roles):
         if role == "field" and not names[at]:
-            raise errors.InvalidInput(f"Give column {at + 1} a name, or ignore it.")
+            raise errors.InvalidInput(Why.COLUMN_WITHOUT_NAME, column=at + 1)
     column_mapping.column_names(names, [phone])
     files = roles.index("file") if "file" in roles else None
     changed = ChosenColumns(phone=phone, header=header, names=tuple(names), files=files, sure=True)

@@ -24,6 +24,8 @@ from daemon import errors
 from daemon.accounts import commands
 from daemon.campaigns import create, drafts
 from daemon.formats import template as message_text
+from daemon.i18n.coded import Phrase
+from daemon.pages.refusals import Why
 from daemon.server import json_bodies
 from daemon.server.visitors import posted
 
@@ -31,7 +33,6 @@ MAX_SAMPLES = 100
 MOST_DIGITS = 18  # of a number that the databases can hold
 NO_HOURS = "off"  # what the form shows for quiet hours that are switched off
 PLACE = re.compile(r"[0-9]{1,18}\.[0-9]{1,20}")
-INCOMPLETE = "This address is not complete: open the page again from the menu."
 LONGEST_NONCE = 40
 LONGEST_KEY = 64
 Model = TypeVar("Model", bound=BaseModel)
@@ -62,14 +63,14 @@ class Posted:
         """The whole number in the field; None if there is none. Raises MalformedRequest."""
         number = _perhaps(self._fields.getall(name, []))
         if self._address and number is None and self.text(name).strip():
-            raise errors.MalformedRequest(INCOMPLETE)
+            raise errors.MalformedRequest(Why.ADDRESS_INCOMPLETE)
         return number
 
     def place(self, name: str) -> str | None:
         """Where a page of a list begins, two numbers; None if there is none. Raises MalformedRequest."""
         place = self.text(name).strip()
         if place and not PLACE.fullmatch(place):
-            raise errors.MalformedRequest(INCOMPLETE)
+            raise errors.MalformedRequest(Why.ADDRESS_INCOMPLETE)
         return place or None
 
     def texts(self, names: Iterable[str]) -> dict[str, str]:
@@ -97,7 +98,7 @@ def asked(request: web.Request) -> Posted:
 async def read(request: web.Request, most_bytes: int | None = None) -> Posted:
     """The form that was sent. Raises MalformedRequest, TooLarge."""
     if most_bytes is not None and (request.content_length is None or request.content_length > most_bytes):
-        raise errors.TooLarge("This is not a form of this page.")
+        raise errors.TooLarge(Why.NOT_OUR_FORM)
     return Posted(await posted(request))
 
 
@@ -113,7 +114,7 @@ def _checked(validate: Callable[[], Model]) -> Model:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "The body"
-        raise errors.InvalidInput(f"{place}: {first['msg'].lower()}.") from None
+        raise errors.InvalidInput(Why.SENT_UNFIT, name=place, reason=first["msg"].lower()) from None
 
 
 # How a field is read: each function gets all values sent under its name
@@ -167,7 +168,7 @@ def _seconds(values: list[Any]) -> float:
     except ValueError:
         seconds = -1
     if not 0 <= seconds <= create.MAX_DELAY_S:
-        raise errors.InvalidInput(f"The pause is a number of seconds, 0 to {create.MAX_DELAY_S:,}.")
+        raise errors.InvalidInput(Why.PAUSE_UNFIT, most=f"{create.MAX_DELAY_S:,}")
     return seconds
 
 
@@ -181,7 +182,7 @@ def _moment(values: list[Any]) -> datetime | None:
 def _cap(values: list[Any]) -> int | None:
     text = _line(values)
     if text and (not text.isdecimal() or len(text) > 9):
-        raise errors.InvalidInput("A cap is a whole number of messages, 0 for no cap. Leave it empty for the default.")
+        raise errors.InvalidInput(Why.CAP_NOT_WHOLE)
     return int(text) if text else None
 
 
@@ -194,7 +195,7 @@ def _zone(values: list[Any]) -> str | None:
     return _line(values) or None
 
 
-def whole(least: int, most: int, what: str, empty: int | None = None) -> BeforeValidator:
+def whole(least: int, most: int, what: Phrase, empty: int | None = None) -> BeforeValidator:
     """A whole number that a person types; empty: what an empty field means, None where it has to be filled in."""
 
     def parse(values: list[Any]) -> int:
@@ -202,7 +203,7 @@ def whole(least: int, most: int, what: str, empty: int | None = None) -> BeforeV
         if not text and empty is not None:
             return empty
         if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
-            raise errors.InvalidInput(f"{what} is a whole number, {least:,} to {most:,}.")
+            raise errors.InvalidInput(Why.NOT_WHOLE, what=what, least=f"{least:,}", most=f"{most:,}")
         return int(text)
 
     return BeforeValidator(parse)
@@ -454,7 +455,7 @@ class When(Step):
     delay_max: Seconds
     opens: Line = Field(alias="from")
     closes: Line = Field(alias="to")
-    daily_cap: Annotated[int, whole(1, create.MAX_DAILY_CAP, "The most messages a day", empty=0)]
+    daily_cap: Annotated[int, whole(1, create.MAX_DAILY_CAP, Phrase("The most messages a day"), empty=0)]
     zone: Text
     later: Annotated[bool, is_("at")] = Field(alias="start")
     at: Moment
@@ -463,7 +464,7 @@ class When(Step):
 class DryRun(Step):
     """In how many days somebody counts as contacted recently, and whether those people are kept."""
 
-    days: Annotated[int, whole(1, drafts.MAX_RECENT_DAYS, "The number of days")]
+    days: Annotated[int, whole(1, drafts.MAX_RECENT_DAYS, Phrase("The number of days"))]
     keep: Annotated[bool, is_("keep")] = Field(alias="recent")
 
 

@@ -15,6 +15,7 @@ from daemon import errors
 from daemon.campaigns import cloning, queries, recipients
 from daemon.campaigns.queries import EventRow, JobRow, MessageRow
 from daemon.campaigns.recipients import Page, Selection
+from daemon.campaigns.refusals import Why as OfCampaigns
 from daemon.campaigns.timeline import Course, Stretch, course
 from daemon.config import Settings
 from daemon.contacts import masking, uploads
@@ -23,6 +24,7 @@ from daemon.delivery import evidence, replies
 from daemon.formats import template
 from daemon.i18n.languages import N_, gettext
 from daemon.pages import chart, forms
+from daemon.pages.asking import said
 from daemon.pages.content import Names, PageContent
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import JobView, MessageView, campaign, job_view, message_view, name_columns
@@ -195,7 +197,7 @@ async def job(request: web.Request) -> web.StreamResponse:
 def _selection(request: web.Request) -> Selection:
     state = forms.asked(request).text("state") or None
     if state is not None and state not in set(State):
-        raise errors.InvalidInput(f"state is one of {', '.join(State)}.")
+        raise errors.InvalidInput(OfCampaigns.STATE_UNFIT, states=", ".join(State))
     return Selection(state, " ".join(forms.asked(request).text("search").split()))
 
 
@@ -250,7 +252,7 @@ def _recipients(row: JobRow, selection: Selection, cursor: int | None, before: i
     try:
         counts = recipients.counts(row, selection)
     except errors.InvalidInput as refused:
-        error, searched = str(refused), Selection(selection.state)
+        error, searched = said(refused), Selection(selection.state)
         counts = recipients.counts(row, searched)
     selected = counts[searched.state] if searched.state else sum(counts.values())
     page = recipients.page(row, searched, cursor, before, ROWS_SHOWN) if selected else Page([], None, None)

@@ -19,6 +19,7 @@ from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.asking import doubt, said
 from daemon.pages.content import PageContent
+from daemon.pages.refusals import Why
 from daemon.pages.shell import only, show
 from daemon.server.visitors import SETTINGS, in_db, timed
 from daemon.states import Role
@@ -212,10 +213,7 @@ def _refuse_guess(found: importer.ContactList, filename: str) -> None:
     if not found.encoding_sure:
         texts = (text for each in found.contacts for text in each.fields.values() if not text.isascii())
         word, encoding = next(texts, "")[:40], found.encoding
-        raise errors.UnreadableFile(
-            f"The encoding of {filename} is a guess, {encoding}, by which it has the text {word}: choose the file "
-            "again, together with its encoding."
-        )
+        raise errors.UnreadableFile(Why.ENCODING_GUESSED, file=filename, encoding=encoding, word=word)
 
 
 def _people(upload: Upload | None, list_id: int) -> importer.ContactList:
@@ -297,7 +295,7 @@ async def add(request: web.Request) -> web.StreamResponse:
     try:
         upload = await _given(request, form)
         if upload is None:
-            raise errors.InvalidInput("There is nobody to add: choose a contacts file or paste phone numbers.")
+            raise errors.InvalidInput(Why.NOBODY_TO_ADD)
         added = await timed(request, lists.add_people, list_id, await in_db(request, _people, upload, 0))
     except (errors.InvalidInput, errors.TooLarge, errors.ReadingBusy) as error:
         return await _one(request, error, "add", 422, numbers=form.numbers)
@@ -327,7 +325,7 @@ async def rename(request: web.Request) -> web.StreamResponse:
         await timed(request, lists.rename_list, list_id, form.name, version=form.version)
     except (errors.InvalidInput, errors.EditConflict) as error:
         status = 409 if isinstance(error, errors.EditConflict) else 422
-        return await _one(request, str(error), "name", status, name=form.name)
+        return await _one(request, error, "name", status, name=form.name)
     raise web.HTTPSeeOther(f"/app/lists/{list_id}?done=renamed")
 
 

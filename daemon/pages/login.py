@@ -15,8 +15,10 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.auth import lockout, sessions, users
+from daemon.auth.refusals import Why as OfAuth
 from daemon.pages import forms
 from daemon.pages.content import PageContent
+from daemon.pages.refusals import Why
 from daemon.pages.shell import own_path, show
 from daemon.server import access
 from daemon.server.visitors import API_KEY, authorized, in_db, require, same, timed, visitor
@@ -64,9 +66,9 @@ async def login_page(request: web.Request) -> web.StreamResponse:
 async def login(request: web.Request) -> web.StreamResponse:
     """With the right password or key a session is opened; otherwise the same page is shown again."""
     if request.content_length is None or request.content_length > LOGIN_BYTES:
-        raise errors.TooLarge("This is not the login form.")
+        raise errors.TooLarge(Why.NOT_THE_LOGIN_FORM)
     if not access.from_our_page(request):
-        raise errors.Forbidden("This login form came from another site: open the page itself and log in there.")
+        raise errors.Forbidden(Why.LOGIN_FROM_ELSEWHERE)
     form = (await forms.read(request)).parsed(forms.Login)
     goal, name = own_path(form.next), "" if form.by_key else form.name
     origin = access.origin_of(request, name)
@@ -87,7 +89,7 @@ async def _by_key(request: web.Request, origin: lockout.Try, given: str) -> sess
 
 async def _by_password(request: web.Request, origin: lockout.Try, form: forms.Login) -> sessions.Opened:
     if not form.name or not form.password:  # a form that is not filled in costs no turn
-        raise errors.Unauthorized(sessions.WRONG_PASSWORD)
+        raise errors.Unauthorized(OfAuth.WRONG_PASSWORD)
     # Before the queue, so that somebody who is locked out does not keep others waiting.
     await timed(request, lockout.look, lockout.counters(origin, form.name), origin)
     async with request.app[ONE_BY_ONE]:

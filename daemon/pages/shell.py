@@ -22,6 +22,7 @@ from daemon.i18n import languages
 from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.content import Names, PageContent
+from daemon.pages.refusals import Why
 from daemon.pages.words import iso, size, tone, words
 from daemon.server import access
 from daemon.server.problems import ERROR_PAGE, to_login
@@ -207,7 +208,7 @@ async def static(request: web.Request) -> web.StreamResponse:
     """Style, script or icon; revalidated by its ETag, so an update shows at once."""
     path = HERE / "static" / request.match_info["name"]
     if not path.is_file():
-        raise errors.NotFound(f"There is nothing at {request.path}.")
+        raise errors.NotFound(Why.PAGE_NOT_FOUND, path=request.path)
     return web.FileResponse(path, headers={"Cache-Control": "no-cache", "Content-Type": STATIC[path.suffix]})
 
 

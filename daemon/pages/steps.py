@@ -14,6 +14,7 @@ from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
 from daemon.i18n.languages import N_
 from daemon.pages import forms
+from daemon.pages.asking import said
 from daemon.pages.content import Names, PageContent
 from daemon.pages.forms import Posted
 from daemon.pages.shell import show
@@ -93,7 +94,7 @@ async def show_step(
         step=step,
         line=await in_db(request, _line, draft),
         base=f"/app/drafts/{draft.id}",
-        error=str(error or ""),
+        error=said(error),
         conflict=isinstance(error, errors.EditConflict),
     )
     return show(request, content, status, around)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.contacts import file_reading, importer, suppression, uploads
-from daemon.i18n.languages import N_
+from daemon.i18n.languages import N_, gettext
 from daemon.pages import forms
 from daemon.pages.asking import doubt, said
 from daemon.pages.content import PageContent
@@ -125,7 +125,7 @@ async def add(request: web.Request) -> web.StreamResponse:
         given = (request.app[SETTINGS], form.number, form.reason or suppression.ASKED, caller(request))
         await timed(request, suppression.suppress, *given)
     except errors.InvalidInput as error:
-        return await _page(request, entered, add_error=str(error))
+        return await _page(request, entered, add_error=said(error))
     raise web.HTTPSeeOther("/app/suppressions?done=added")
 
 
@@ -173,11 +173,11 @@ async def remove(request: web.Request) -> web.StreamResponse:
     form = (await forms.read(request)).parsed(forms.RemoveSuppression)
     number, why = form.number, form.why
     if not why:
-        return await _ask(request, number, error=N_("Enter a reason: it is kept."))
+        return await _ask(request, number, error=gettext("Enter a reason: it is kept."))
     try:
         await timed(request, suppression.remove, request.app[SETTINGS], number, why, caller(request))
     except errors.NotFound:  # removed in another tab, or by a second click
         raise web.HTTPSeeOther("/app/suppressions?done=gone") from None
     except errors.InvalidInput as error:
-        return await _ask(request, number, why, str(error))
+        return await _ask(request, number, why, said(error))
     raise web.HTTPSeeOther("/app/suppressions?done=removed")

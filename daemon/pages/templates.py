@@ -19,8 +19,10 @@ from daemon.contacts.uploads import Attachment
 from daemon.formats import template as message_text
 from daemon.i18n.languages import N_
 from daemon.pages import forms
+from daemon.pages.asking import said
 from daemon.pages.content import PageContent
 from daemon.pages.forms import AskedTemplate
+from daemon.pages.refusals import Why
 from daemon.pages.shell import only, show
 from daemon.pages.words import formatted
 from daemon.server.visitors import SETTINGS, in_db, require, timed
@@ -176,7 +178,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         await in_db(request, uploads.intact, request.app[SETTINGS], entered.attachments)
         await timed(request, templates.keep, entered.name, entered.text, attachments=entered.attachments)
     except (errors.InvalidInput, errors.NotFound) as error:
-        return await _form(request, entered, error=str(error), status=422)
+        return await _form(request, entered, error=said(error), status=422)
     raise web.HTTPSeeOther("/app/templates?done=saved")
 
 
@@ -192,9 +194,9 @@ async def save(request: web.Request) -> web.StreamResponse:
         await timed(request, templates.change, *changed, attachments=attached, version=version)
     except errors.EditConflict as error:
         row = await in_db(request, templates.find, row.id)
-        return await _form(request, replace(entered, version=row.version), row, str(error), 409)
+        return await _form(request, replace(entered, version=row.version), row, said(error), 409)
     except (errors.InvalidInput, errors.NotFound) as error:
-        return await _form(request, entered, row, str(error), 422)
+        return await _form(request, entered, row, said(error), 422)
     raise web.HTTPSeeOther("/app/templates?done=saved")
 
 
@@ -216,7 +218,7 @@ def _take(settings: Settings, file: FileField, now: int) -> Attachment:
             while chunk := file.file.read(1024 * 1024):
                 target.write(chunk)
                 if target.tell() > settings.max_upload_mb * 1024 * 1024:
-                    raise errors.TooLarge(f"The file is larger than {settings.max_upload_mb} MB.")
+                    raise errors.TooLarge(Why.ATTACHMENT_ABOVE_LIMIT, limit=settings.max_upload_mb)
         return uploads.add_attachment(settings, place, file.filename, now)
     finally:
         place.unlink(missing_ok=True)
@@ -259,6 +261,6 @@ def _preview(draft: AskedTemplate) -> Preview:
             values = {name: draft.samples.get(name, "").strip() or f"[{name}]" for name in fields}
             shown = message_text.render(template, values, values.get(message_text.NUMBER, ""))
         except errors.TemplateError as problem:
-            error = str(problem)
+            error = said(problem)
     length = len(shown.encode("utf-16-le", "surrogatepass")) // 2
     return Preview(formatted(shown), length, limit, fields, error)

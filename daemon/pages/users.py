@@ -14,9 +14,11 @@ from daemon.auth import passwords, sessions, users
 from daemon.auth.sessions import Login
 from daemon.auth.users import User
 from daemon.db import clock
-from daemon.i18n.languages import N_
+from daemon.i18n.languages import N_, gettext
 from daemon.pages import forms
+from daemon.pages.asking import said
 from daemon.pages.content import PageContent
+from daemon.pages.refusals import Why
 from daemon.pages.shell import ROLES, members, only, show
 from daemon.server import access
 from daemon.server.visitors import Visitor, caller, in_db, require, timed, visitor
@@ -187,7 +189,7 @@ async def add(request: web.Request) -> web.StreamResponse:
     try:
         await timed(request, users.create, form.name, users.role_of(form.role), form.password, caller(request))
     except errors.InvalidInput as error:
-        return await _people(request, NewUser(form.name, form.role), str(error))
+        return await _people(request, NewUser(form.name, form.role), said(error))
     raise web.HTTPSeeOther("/app/users?done=added")
 
 
@@ -228,7 +230,7 @@ async def change_password(request: web.Request) -> web.StreamResponse:
     try:
         return await _change(request, form, "password", partial(users.set_password, password=form.password))
     except errors.InvalidInput as error:
-        return await _one(request, str(error))
+        return await _one(request, said(error))
 
 
 @routes.post(f"/app/users/{ID}/disable")
@@ -269,11 +271,11 @@ async def _change(
     """Change another user: nobody can lock themselves out by mistake."""
     user_id = int(request.match_info["id"])
     if require(request, Role.ADMIN).user_id == user_id:
-        raise errors.IllegalMove("This is you: another administrator, or somebody with the API key, has to do it.")
+        raise errors.IllegalMove(Why.THIS_IS_YOU)
     try:
         await in_db(request, partial(change, user_id, who=caller(request), version=form.version))
     except errors.EditConflict as error:
-        return await _one(request, str(error), 409)
+        return await _one(request, said(error), 409)
     raise web.HTTPSeeOther(f"/app/users/{user_id}?done={done}")
 
 
@@ -308,17 +310,17 @@ async def own_password(request: web.Request) -> web.StreamResponse:
     """Whoever knows the present password may change it. All sessions end; this browser gets a new one."""
     who, form = require(request, Role.VIEWER), await _form(request, forms.OwnPassword)
     if who.user_id is None:
-        raise errors.IllegalMove("The API key is not a user's password: change it in the settings of the daemon.")
+        raise errors.IllegalMove(Why.KEY_IS_NO_PASSWORD)
     if form.new != form.again:
-        return await _me(request, N_("The two passwords differ: enter the new password twice."), "again")
+        return await _me(request, gettext("The two passwords differ: enter the new password twice."), "again")
     try:
         origin = access.origin_of(request, who.name)
         was = await timed(request, sessions.confirm, origin, who.user_id, form.password)
         await in_db(request, partial(users.set_password, who.user_id, form.new, who.name, was.version))
     except (errors.Unauthorized, errors.EditConflict):  # wrong, or changed a moment ago
-        return await _me(request, N_("This is not your current password."), "password")
+        return await _me(request, gettext("This is not your current password."), "password")
     except errors.InvalidInput as error:
-        return await _me(request, str(error), "new")
+        return await _me(request, said(error), "new")
     opened = await timed(request, sessions.open_session, await in_db(request, users.find, who.user_id))
     response = web.HTTPSeeOther("/app/me?done=own")
     access.let_in(request, response, opened)

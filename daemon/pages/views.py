@@ -13,6 +13,7 @@ from daemon.campaigns.queries import JobRow, MessageRow
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.delivery import job_moves
+from daemon.pages.refusals import Why
 from daemon.pages.words import BAR, MEANINGS, NAMES, STATUSES, TONES, WAITS, lasts, words
 from daemon.states import IN_HAND, JOB_MOVES, AccountState, JobState, State
 
@@ -99,7 +100,7 @@ def campaign(job_id: int) -> JobRow:
     try:
         return job_moves.job(job_id)
     except errors.NotFound:
-        raise errors.NotFound(f"There is no campaign {job_id}.") from None
+        raise errors.NotFound(Why.NO_CAMPAIGN, campaign=job_id) from None
 
 
 def job_view(settings: Settings, row: JobRow) -> JobView:

@@ -1,4 +1,5 @@
-"""Errors as RFC 9457 problem+json, or as a page for a browser; `type` is stable, a client may match on it."""
+"""Errors as RFC 9457 problem+json, or as a page for a browser; `type` and `code` are stable, a client may match on
+them."""
 
 from __future__ import annotations
 
@@ -14,13 +15,14 @@ from aiohttp import web
 from daemon import errors
 from daemon.files import trouble
 from daemon.i18n import languages
+from daemon.i18n.coded import Coded, refusal
 from daemon.server import visitors
+from daemon.server.refusals import Why
 from daemon.server.visitors import COOKIE, SAFE, SETTINGS, Handler
 
 log = structlog.get_logger()
 
 ERROR_PAGE: web.AppKey[Callable[[web.Request, dict[str, Any], int], web.Response]] = web.AppKey("error_page")
-NO_FILE = "A file that wasender needs cannot be used: see the server's log."
 LONGEST_PATH = 100  # characters of it in a sentence
 PROBLEM_TYPE = "application/problem+json"
 PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API: a client may match on it
@@ -71,22 +73,24 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except errors.Unauthorized as error:
         if _wants_page(request):
             raise to_login(request) from error
-        response = problem(request, *PROBLEMS[errors.Unauthorized], str(error))
+        response = problem(request, *PROBLEMS[errors.Unauthorized], error.told)
     except errors.DaemonError as error:
         status, slug = next(PROBLEMS[c] for c in type(error).__mro__ if c in PROBLEMS)
-        response = problem(request, status, slug, str(error), error.members)
+        response = problem(request, status, slug, error.told, error.members)
         if isinstance(error, errors.TooManyTries):
             response.headers["Retry-After"] = str(error.left_s)
         if request.content.exception() is not None:  # it is unclear where the next request would begin
             request.content.feed_eof()
             response.force_close()
     except web.HTTPRequestEntityTooLarge:
-        limit = f"{request.app[SETTINGS].max_upload_mb} MB"
         if visitors.visitor.get() is None:
-            limit = f"without a key or a login {request._client_max_size // 1024} KB"
-        response = problem(request, 413, "too-large", f"The request is too large: {limit} is the limit.")
+            most = request._client_max_size // 1024
+            response = problem(request, 413, "too-large", refusal(Why.TOO_LARGE_WITHOUT_KEY, most=most))
+        else:
+            most = request.app[SETTINGS].max_upload_mb
+            response = problem(request, 413, "too-large", refusal(Why.TOO_LARGE, most=most))
     except web.HTTPError as error:
-        response = problem(request, error.status, _slug(error.reason), _sentence(request, error))
+        response = problem(request, error.status, _slug(error.reason), _told(request, error))
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
     except (ConnectionResetError, web.HTTPException):  # the client has gone; a redirect
@@ -105,33 +109,30 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 def _of_the_disk(request: web.Request, error: OSError) -> web.Response:
     """Trouble with files, within an `except`."""
     if error.errno in trouble.FULL:
-        return problem(request, *PROBLEMS[errors.DiskFull], str(errors.DiskFull()))
+        return problem(request, *PROBLEMS[errors.DiskFull], errors.DiskFull().told)
     if error.filename is None or error.errno not in trouble.ADVICE:
         return _failed(request)
     log.error("request.failed", method=request.method, route=_route(request), reason=trouble.sentence(error))
-    return problem(request, *PROBLEMS[errors.SetupError], NO_FILE)
+    return problem(request, *PROBLEMS[errors.SetupError], refusal(Why.FILE_TROUBLE))
 
 
 def _failed(request: web.Request) -> web.Response:
     """What nobody foresaw, within an `except`."""
     log.exception("request.failed", method=request.method, route=_route(request))
-    return problem(request, 500, "internal-error", "Something unexpected happened: see the server's log.")
+    return problem(request, 500, "internal-error", refusal(Why.UNFORESEEN))
 
 
 def problem(
-    request: web.Request, status: int, slug: str, detail: str, members: dict[str, object] | None = None
+    request: web.Request, status: int, slug: str, told: Coded, members: dict[str, object] | None = None
 ) -> web.Response:
     """The error as RFC 9457 problem+json, or as a page if the browser asked for one."""
     title = HTTPStatus(status).phrase
     if _wants_page(request):
-        context = {"title": title, "detail": detail, "status": status}
+        context = {"title": title, "detail": languages.say(told), "status": status}
         return request.app[ERROR_PAGE](request, context, status)
     headers = {"WWW-Authenticate": "ApiKey"} if status == 401 else None
-    if COOKIE in request.cookies and not visitors.given_key(
-        request
-    ):  # it is the page that asks, and shows this to a person
-        detail = languages.say(detail)
-    body = problem_body(status, slug, detail) | (members or {})
+    shown = COOKIE in request.cookies and not visitors.given_key(request)  # the page asks, and shows it to a person
+    body = problem_body(status, slug, told, languages.say(told) if shown else str(told)) | (members or {})
     return web.json_response(body, status=status, content_type=PROBLEM_TYPE, headers=headers)
 
 
@@ -140,27 +141,34 @@ def _wants_page(request: web.Request) -> bool:
 
 
 class Problem(TypedDict):
-    """RFC 9457."""
+    """RFC 9457, and `code`: what is wrong, more exactly than by the type."""
 
     type: str
     title: str
     status: int
     detail: str
+    code: str
 
 
-def problem_body(status: int, slug: str, detail: str) -> Problem:
-    """The members of RFC 9457."""
+def problem_body(status: int, slug: str, told: Coded, detail: str) -> Problem:
+    """The members of an answer."""
     title = HTTPStatus(status).phrase
-    return {"type": f"urn:wasender:problem:{slug}", "title": title, "status": status, "detail": detail}
+    return {
+        "type": f"urn:wasender:problem:{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": told.code,
+    }
 
 
-def _sentence(request: web.Request, error: web.HTTPError) -> str:
+def _told(request: web.Request, error: web.HTTPError) -> Coded:
     path = request.path if len(request.path) <= LONGEST_PATH else f"{request.path[:LONGEST_PATH]}…"
     if error.status == 404:
-        return f"There is nothing at {path}: see the README for the addresses."
+        return refusal(Why.NOTHING_THERE, path=path)
     if error.status == 405:
-        return f"{request.method} is not possible at {path}."
-    return f"{error.reason}."
+        return refusal(Why.METHOD_NOT_POSSIBLE, method=request.method, path=path)
+    return refusal(Why.REFUSED, reason=error.reason)
 
 
 def _slug(reason: str) -> str:

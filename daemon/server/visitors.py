@@ -23,6 +23,8 @@ from daemon.config import Settings
 from daemon.db import clock
 from daemon.db.connection import available
 from daemon.i18n import languages
+from daemon.i18n.coded import Phrase
+from daemon.server.refusals import Why
 from daemon.states import Role
 
 log = structlog.get_logger()
@@ -87,7 +89,7 @@ async def posted(request: web.Request) -> MultiDictProxy[str | bytes | bytearray
     try:
         fields = await request.post()
     except (ValueError, LookupError, RuntimeError, BadHttpMessage):  # bad end, charset, encoding, headers
-        raise errors.MalformedRequest("The form was cut off: send it again.") from None
+        raise errors.MalformedRequest(Why.FORM_CUT_OFF) from None
     return MultiDictProxy(MultiDict((readable(name), _shown(value)) for name, value in fields.items()))
 
 
@@ -127,14 +129,12 @@ def require(_request: web.Request, least: Role) -> Visitor:
     """The caller. Raises Unauthorized when nobody is logged in, Forbidden when their role does not allow this."""
     who = visitor.get()
     if who is None:
-        raise errors.Unauthorized(
-            "Send the API key in the header X-API-KEY; it is in the file api_key in the data folder."
-        )
+        raise errors.Unauthorized(Why.NO_KEY)
     if not who.fresh:
-        raise errors.StalePage("This page was opened before your latest login: reload it, then try again.")
+        raise errors.StalePage(Why.PAGE_OUTDATED)
     if who.role < least:
-        role, needed = who.role.name.lower(), least.name.lower()
-        raise errors.Forbidden(f"Your role, {role}, does not allow this: ask an administrator for the role {needed}.")
+        role, needed = Phrase(who.role.name.lower()), Phrase(least.name.lower())
+        raise errors.Forbidden(Why.ROLE_NOT_ENOUGH, role=role, needed=needed)
     return who
 
 

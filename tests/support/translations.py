@@ -1,13 +1,14 @@
 """What there is to translate, and bringing the catalogs up to date: `python -m tests.support.translations`.
 
-Three sources: templates (`_()`, `ngettext`, `{% trans %}`), words marked in Python (`N_()`), and the sentences that the
-program says to people (errors, reasons of holds, rejected rows): those are found by their shape, a capital letter
-at the begin and a full stop at the end, and are looked up in the catalog by it when a page shows one.
+Four sources: templates (`_()`, `ngettext`, `{% trans %}`), words marked in Python (`N_()`, `Phrase()`), the sentence of
+every code of a refusal (`Wording`), and other sentences that the program says to people (reasons of holds, what a
+transport says): those are found by their shape, a capital letter at the begin and a full stop at the end.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,10 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from daemon import errors  # noqa: F401 (its codes)
 from daemon.i18n import languages
+from daemon.i18n.coded import WORDS as WHOLE
+from daemon.i18n.coded import Wording
 from tests.support.rig import ROOT
 
 DAEMON = ROOT / "daemon"
@@ -37,7 +41,8 @@ LEFT_OUT = {
     "parameters.py",
     "schemas",
 }  # for operators and programmers
-FRAGMENTS = {"_PARSE_REASONS", "_LENGTH_REASONS", "SAVE_AS", "hint", "problem", "reason"}  # parts of sentences
+FRAGMENTS = {"reason"}  # parts of sentences
+WORDS_ONLY = f"{{{WHOLE}}}"  # of a kind that is told in words
 WORDS = re.compile(r"[a-z{].*\s.*\w.*")
 SENTENCE = re.compile(r"[A-Z\"{].*\s.*[.?!](\s.*)?", re.S)
 
@@ -46,16 +51,26 @@ def messages() -> Catalog:
     """Everything there is to translate, with where it stands."""
     catalog = Catalog(project="wasender", charset="utf-8", header_comment="# wasender's words in another language.")
     methods = [("pages/templates/**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
-    keywords = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None}
+    keywords = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "Phrase": None}
     options = {"pages/templates/**.html": {"trimmed": "true", "newstyle_gettext": "true"}}
     found = extract_from_dir(str(DAEMON), methods, options, keywords)
     for filename, line, message, comments, context in found:
         catalog.add(message, locations=[(f"daemon/{filename}", line)], auto_comments=comments, context=context)
+    for code in wordings():
+        if code.sentence != WORDS_ONLY:
+            catalog.add(code.sentence, locations=[(type(code).__module__.replace(".", "/") + ".py", 0)])
     for path in sorted(DAEMON.rglob("*.py")):
         if LEFT_OUT.isdisjoint(path.relative_to(DAEMON).parts):
             for line, text in sentences(path):
                 catalog.add(text, locations=[(str(path.relative_to(ROOT)), line)])
     return catalog
+
+
+def wordings() -> list[Wording]:
+    """Every code of every room that brings its sentence along."""
+    for path in sorted(DAEMON.rglob("refusals.py")):
+        importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    return [code for room in sorted(Wording.__subclasses__(), key=lambda room: room.__module__) for code in room]
 
 
 def sentences(path: Path) -> Iterator[tuple[int, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +11,21 @@ from string import Formatter
 from typing import Any
 
 import pytest
+from babel.messages.catalog import Catalog
 
+from daemon import errors
 from daemon.accounts.commands import Code, Outcome
 from daemon.campaigns import exclusions
 from daemon.campaigns.exclusions import Detail, Details, details
+from daemon.contacts.importer import Contact
 from daemon.contacts.reasons import Fault, Reason, because
-from daemon.i18n import languages
-from daemon.i18n.coded import Coded
+from daemon.formats import template
+from daemon.formats.refusals import Why as FormatsWhy
+from daemon.i18n import coded, languages
+from daemon.i18n.coded import Coded, Phrase, Refusal, refusal
 from daemon.i18n.languages import say
+from daemon.states import E164
+from tests.support import translations
 
 ROOT = Path(__file__).parents[2] / "daemon"
 WORDS = re.compile(r"[A-Za-z]{2,}[,.]? [A-Za-z]{2,}|[A-Z][a-z]+ ")
@@ -134,6 +142,101 @@ def test_a_reason_is_translated_by_its_code(spanish: None, reason: Coded, said: 
     assert shown != str(reason)
     assert all(value in shown for _, value in reason.values)
     assert said in (None, shown)
+
+
+# Errors: each has a code, and each code a sentence in every language
+
+
+def every_error() -> list[type[errors.DaemonError]]:
+    found, waiting = [], [errors.DaemonError]
+    while waiting:
+        found.append(waiting.pop())
+        waiting += found[-1].__subclasses__()
+    return found
+
+
+def raised(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    """Where that file makes an error, and of which type."""
+    names = {each.__name__ for each in every_error()}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func).removeprefix("errors.")
+            if name in names:
+                yield name, node
+
+
+def test_no_error_of_a_request_is_told_in_words() -> None:
+    """Only those for the operator and of a transport are; mypy says the same of every value that is no text here."""
+    worded = {each.__name__ for each in every_error() if issubclass(each, errors.InWords)}
+    words = (ast.JoinedStr, ast.BinOp)
+    told = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in sorted(ROOT.rglob("*.py"))
+        for name, call in raised(path)
+        if name not in worded
+        for given in call.args[:1]
+        if isinstance(given, words) or (isinstance(given, ast.Constant) and isinstance(given.value, str))
+    ]
+    assert [] == told
+    assert any(name in worded for name, _ in raised(ROOT / "accounts" / "ownership.py"))
+
+
+def test_every_code_is_used_and_there_is_only_one_of_it() -> None:
+    """One that nobody raises is dead; one that two raise for different things says nothing."""
+    codes = translations.wordings()
+    texts = "".join(path.read_text() for path in ROOT.rglob("*.py"))
+    assert [] == [f"{type(code)}.{code.name}" for code in codes if f".{code.name}" not in texts]
+    values = [code.value for code in codes] + [code.value for code in (*Fault, *Detail)]
+    twice = {value for value in values if values.count(value) > 1}
+    assert twice <= {"other"}  # of what this version does not know
+    assert all(re.fullmatch(r"[a-z0-9_]+", value) for value in values)
+
+
+def untranslated(catalog: Catalog) -> list[str]:
+    """The codes whose sentence that catalog lacks."""
+    texts = {code: code.sentence for code in translations.wordings() if code.sentence != translations.WORDS_ONLY}
+    there = {code: catalog.get(text) for code, text in texts.items()}
+    return [code.value for code, entry in there.items() if entry is None or not entry.string]
+
+
+@pytest.mark.parametrize("language", sorted(languages.LANGUAGES.keys() - {"en"}))
+def test_every_code_is_said_in_every_language(language: str) -> None:
+    """And this would be noticed: without one of them it fails."""
+    catalog = translations.stored(language)
+    assert [] == untranslated(catalog)
+    lost = "There is no job {job}: GET /jobs lists them."
+    catalog[lost].string = ""
+    assert ["no_job"] == untranslated(catalog)
+
+
+@pytest.mark.parametrize("language", languages.LANGUAGES)
+def test_a_refusal_is_said_with_its_values(language: str) -> None:
+    """Each as it was given, whatever it contains, and not translated for itself."""
+    token = languages.language.set(language)
+    for code in translations.wordings():
+        values = {name: f"<{name} {{it}}>" for name in re.findall(r"{(\w+)}", code.sentence)}
+        shown = say(Refusal(code, tuple(values.items()))) if coded.WORDS not in values else "".join(values.values())
+        assert all(value in shown for value in values.values()), code
+    languages.language.reset(token)
+
+
+def test_parts_of_a_sentence_are_said_in_the_same_language(spanish: None) -> None:
+    """A phrase, a reason within a reason, and several of them."""
+    with pytest.raises(errors.TemplateError) as caught:
+        template.check("Hi {{ name }}", [Contact(3, E164("+4915110000001"), {}), Contact(5, E164("+49151"), {})])
+    assert "2 destinatarios" in say(caught.value.told)
+    assert "3 (Falta el campo name); 5 (" in say(caught.value.told).replace("Falta el dato", "Falta el campo")
+    with pytest.raises(errors.TemplateError) as caught:
+        template.compile("{% for a in b %}{% endfor %}")
+    assert "Línea 1 del mensaje: no se puede usar un bucle;" in say(caught.value.told)
+
+
+def test_an_error_keeps_its_codes_on_the_way_from_the_process_that_reads_files() -> None:
+    told = refusal(FormatsWhy.NOT_CONTACTS, file="x", kind=Phrase("a PDF"))
+    both = refusal(FormatsWhy.TEXT_NOT_FOR_ALL, who=told, places=(told, coded.Clause(told)), more="")
+    assert both == coded.unpacked(json.loads(json.dumps(coded.packed(both))))
+    with pytest.raises(LookupError):
+        coded.unpacked({"kind": "Refusal", "code": "of_tomorrow", "values": {}})
 
 
 def test_words_without_a_code_are_translated_as_a_sentence(spanish: None) -> None:

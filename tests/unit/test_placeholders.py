@@ -35,15 +35,15 @@ FIELDS = ["name", "first_name", "city", "número_de_pedido"]
 def test_a_foreign_placeholder_is_found_with_its_column(written: str, field: str) -> None:
     found = placeholders.foreign(f"Hi {written}, {{{{ name }}}}!", FIELDS)
     assert [Foreign(written, field)] == found
-    assert written in str(found[0])
-    assert not field or f"{{{{ {field} }}}}" in str(found[0])
+    assert written in str(found[0].told)
+    assert not field or f"{{{{ {field} }}}}" in str(found[0].told)
 
 
 @pytest.mark.parametrize("written", ["{Hi|Hello|Hey}", "{a|b}", "{Good morning|Good evening|}"])
 def test_words_to_choose_from_are_not_chosen(written: str) -> None:
     (found,) = placeholders.foreign(f"{written} {{{{ name }}}}", FIELDS)
     assert found.choices
-    assert "does not choose" in str(found)
+    assert "does not choose" in str(found.told)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,11 @@ class Problem(Answer):
     title: str
     status: int
     detail: str = Field(description="What is wrong and what to do about it, for a person.")
+    code: str = Field(
+        description="Stable: what is wrong, more exactly than by `type`; the sentence may change, this does not.",
+        examples=["no_job"],
+        pattern="^[a-z0-9_]+$",
+    )
     candidates: list[str] | None = Field(
         None, description="With `choose-phone-column`: the columns that may have the telephone numbers."
     )

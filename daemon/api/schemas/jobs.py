@@ -56,6 +56,17 @@ class Decide(Body):
     sent: StrictBool
 
 
+class TextWarning(Answer):
+    """A placeholder in the text as other tools write it, which wasender does not fill in."""
+
+    code: Literal["placeholder_of_column", "placeholder_unknown", "words_to_choose"] = Field(
+        description="Whether a field is called so, none is, or it offers words to choose from."
+    )
+    placeholder: str = Field(description="As it stands in the text.", examples=["{name}"])
+    field: str | None = Field(description="The field that it probably means.")
+    sentence: str = Field(description="The same for a person.")
+
+
 class Queued(Done):
     """The outcome of POST /send."""
 
@@ -64,7 +75,8 @@ class Queued(Done):
     total_numbers: int = Field(description="How many people get the message.")
     duplicates_removed: int
     rejected: list[Rejected]
-    note: str = Field(description="When sending begins, and what it waits for.")
+    note: str = Field(description="When sending begins, what it waits for, and the sentences of `warnings`.")
+    warnings: list[TextWarning] = Field([], description="What in the text is sent as it stands, perhaps unmeant.")
 
 
 Status = Literal["scheduled", "pending", "running", "paused", "stopped", "completed", "waiting_for_login"]

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from daemon.errors import InvalidInput
+from daemon.transports.browser.refusals import Why
 
 log = structlog.get_logger()
 
@@ -69,12 +70,12 @@ def read(path: Path) -> str:
     """The text of a file. Raises InvalidInput."""
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise InvalidInput(f"{path} is too large for a {NAME}: use the file as it was published.")
+            raise InvalidInput(Why.TOO_LARGE, file=path, name=NAME)
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read ({error.strerror}): check that it is there and readable.") from None
+        raise InvalidInput(Why.UNREADABLE, file=path, reason=error.strerror) from None
     except UnicodeDecodeError:
-        raise InvalidInput(f"{path} is not text in UTF-8: use the file as it was published.") from None
+        raise InvalidInput(Why.NOT_UTF8, file=path) from None
 
 
 def check(text: str) -> Selectors:
@@ -83,12 +84,12 @@ def check(text: str) -> Selectors:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{NAME} is not valid TOML: {error}. Use the file as it was published.") from None
+        raise InvalidInput(Why.NOT_TOML, name=NAME, reason=error) from None
     problems = list(_problems(data))
     if problems:
         more = f" ({len(problems) - MOST_PROBLEMS} more)" if len(problems) > MOST_PROBLEMS else ""
         shown = "; ".join(problems[:MOST_PROBLEMS])
-        raise InvalidInput(f"{NAME} cannot be used: {shown}{more}. Use the file as it was published.")
+        raise InvalidInput(Why.UNUSABLE, name=NAME, problems=shown + more)
     return Selectors(date.fromisoformat(data["date"]), data, own=True)
 
 

@@ -10,7 +10,7 @@ import psycopg.errors
 import pytest
 
 from daemon import errors
-from daemon.db import connection, proxy, refusals
+from daemon.db import connection, faults, proxy
 from daemon.models import Template
 
 ANSWERS: dict[str, tuple[type[errors.DaemonError], str]] = {
@@ -73,4 +73,4 @@ def test_whom_the_server_does_not_let_in(database_url: str, postgresql: Any) -> 
 def test_the_code_is_found_where_peewee_keeps_it(code: str) -> None:
     with pytest.raises(peewee.OperationalError) as raised, peewee.__exception_wrapper__:
         raise psycopg.errors.lookup(code)("Keine Ahnung")
-    assert code == refusals.code(raised.value)
+    assert code == faults.code(raised.value)

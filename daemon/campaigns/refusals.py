@@ -1,0 +1,70 @@
+"""Why something is refused here: each code with its sentence, see `i18n/coded.py`."""
+
+from __future__ import annotations
+
+from daemon.i18n.coded import Wording
+
+
+class Why(Wording):
+    """The codes are API: they are added to, never changed."""
+
+    PEOPLE_UNFIT = "people_unfit", "people is one of {choices}."
+    GROUP_EMPTY = "group_empty", "This group is empty: choose other people."
+    TOO_MANY_PEOPLE = "too_many_people", "This is more than {most} people: choose fewer."
+    ACCOUNT_UNFIT = "account_unfit", "account is the name of an account: letters, digits, - and _ (32 at most)."
+    SCHEDULE_UNFIT = (
+        "schedule_unfit",
+        "schedule_at is in milliseconds since 1970, or a date such as 2030-01-31T09:00:00Z.",
+    )
+    SCHEDULE_TOO_LATE = "schedule_too_late", "schedule_at is at most ten years from now."
+    DAILY_CAP_UNFIT = "daily_cap_unfit", "daily_cap is a number of messages, 0 (no cap) to {most}."
+    IDEMPOTENCY_KEY_REUSED = (
+        "idempotency_key_reused",
+        "This Idempotency-Key was used for a different request: use a new key for a new job.",
+    )
+    RECIPIENTS_GIVEN_OTHERWISE = (
+        "recipients_given_otherwise",
+        "Give the recipients in exactly one way: as numbers, as recipients, or as upload_id.",
+    )
+    PHONE_COLUMN_WITHOUT_UPLOAD = (
+        "phone_column_without_upload",
+        "phone_column names a column of an upload: give its upload_id, too.",
+    )
+    DELAYS_UNFIT = "delays_unfit", "delay_min and delay_max are seconds, 0 to {most}, the smaller one first."
+    MESSAGE_EMPTY = "message_empty", "The message is empty: write a text or add an attachment."
+    WINDOW_UNFIT = "window_unfit", "window is written as 09:00-18:00, two different times."
+    DRAFT_OF_NEWER_VERSION = (
+        "draft_of_newer_version",
+        "This draft was kept by a newer wasender: go on with it there, or discard it.",
+    )
+    DRY_RUN_OUTDATED = "dry_run_outdated", "Something was changed after the dry run: check it again, then start."
+    DRAFT_DISCARDED = "draft_discarded", "This draft was discarded. Start a new campaign."
+    DRAFT_STARTED = "draft_started", "This draft was started as campaign {job}: it can no longer be changed."
+    LIST_EMPTY = "list_empty", "The list {name} is empty: choose another one, or a file."
+    LIST_TOO_LONG = "list_too_long", "The list has more than {most} people: split it."
+    SHEET_NOT_CHOSEN = "sheet_not_chosen", "Choose one of the workbook's sheets."
+    COLUMN_NOT_CHOSEN = "column_not_chosen", "Choose the column that has the phone numbers."
+    DRAFT_CHANGED = "draft_changed", "This draft was changed in the meantime: reload it."
+    COLUMN_NOT_SAID = "column_not_said", "Say first which column holds the telephone numbers."
+    DAYS_UNFIT = "days_unfit", "Give a number of days, 1 to {most}."
+    TEST_OUTDATED = "test_outdated", "Something was changed after the dry run: check it again, then send a test."
+    DRAFT_INCOMPLETE = "draft_incomplete", "Something is still missing: complete the steps before the dry run."
+    NOTHING_TO_RETRY = "nothing_to_retry", "Job {job} has no failed messages to retry."
+    NOTHING_FOUND_TO_RETRY = "nothing_found_to_retry", "Job {job} has no failed messages that match this search."
+    MESSAGE_NOT_UNCERTAIN = (
+        "message_not_uncertain",
+        "Message {message} is {state}: only uncertain messages need a decision.",
+    )
+    STATE_UNFIT = "state_unfit", "state is one of {states}."
+    NO_MESSAGE = "no_message", "There is no message {message}."
+    SEARCH_TOO_LONG = "search_too_long", "A search text can be at most {most} characters long."
+    NO_TEMPLATE = "no_template", "There is no template {template}: it was deleted or never saved."
+    NOBODY = "nobody_to_write_to", "There is nobody to write to. Add at least one telephone number."
+    NOBODY_FITS = "nobody_fits", "There is nobody to write to. {reasons}"
+    UNKNOWN_FIELDS = "unknown_fields", "There is no field {names}: {fields}."
+
+
+class Part(Wording):
+    """What sentences are made of; no code of these is ever the whole reason."""
+
+    REJECTED_AT = "rejected_at", "{place} {position}: {reason}"

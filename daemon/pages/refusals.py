@@ -1,0 +1,55 @@
+"""Why something is refused here: each code with its sentence, see `i18n/coded.py`."""
+
+from __future__ import annotations
+
+from daemon.i18n.coded import Wording
+
+
+class Why(Wording):
+    """The codes are API: they are added to, never changed."""
+
+    ACCOUNT_NOT_LISTED = "account_not_listed", "Choose one of the accounts in the list."
+    PAUSE_REVERSED = "pause_reversed", "The pause in seconds: give the shorter one first."
+    ZONE_NOT_LISTED = "zone_not_listed", "Choose one of the time zones in the list."
+    START_NOT_GIVEN = "start_not_given", "Enter the day and time to start."
+    START_PASSED = "start_passed", "This time has passed: choose a later one, or start right away."
+    START_TOO_LATE = "start_too_late", "This time is more than ten years away: choose an earlier one."
+    HOURS_NOT_DIFFERENT = "hours_not_different", "Enter two different times, or leave both empty."
+    FIELD_NOT_LISTED = "field_not_listed", "There is no field {names}: use one of those listed below the text."
+    NOTHING_WRITTEN = "nothing_written", "Write a message, or add an attachment."
+    FILE_ABOVE_LIMIT = "file_above_limit", "{file} is larger than {limit} MB."
+    COUNTRY_NOT_LISTED = "country_not_listed", "Choose one of the countries in the list."
+    PHONE_COLUMN_NOT_ONE = "phone_column_not_one", "Choose exactly one column as the phone number."
+    ATTACHMENT_COLUMN_NOT_ONE = "attachment_column_not_one", "Only one column can be the personal attachment."
+    COLUMN_WITHOUT_NAME = "column_without_name", "Give column {column} a name, or ignore it."
+    ENCODING_WITHOUT_FILE = "encoding_without_file", "Choose the file again, together with its encoding."
+    NO_PEOPLE_GIVEN = "no_people_given", "Choose a file, paste numbers or choose a list."
+    NOT_OUR_FORM = "not_our_form", "This is not a form of this page."
+    PAUSE_UNFIT = "pause_unfit", "The pause is a number of seconds, 0 to {most}."
+    CAP_NOT_WHOLE = (
+        "cap_not_whole",
+        "A cap is a whole number of messages, 0 for no cap. Leave it empty for the default.",
+    )
+    ENCODING_GUESSED = (
+        "encoding_guessed",
+        "The encoding of {file} is a guess, {encoding}, by which it has the text {word}: choose the file "
+        "again, together with its encoding.",
+    )
+    NOBODY_TO_ADD = "nobody_to_add", "There is nobody to add: choose a contacts file or paste phone numbers."
+    NOT_THE_LOGIN_FORM = "not_the_login_form", "This is not the login form."
+    LOGIN_FROM_ELSEWHERE = (
+        "login_from_elsewhere",
+        "This login form came from another site: open the page itself and log in there.",
+    )
+    PAGE_NOT_FOUND = "page_not_found", "There is nothing at {path}."
+    ATTACHMENT_ABOVE_LIMIT = "attachment_above_limit", "The file is larger than {limit} MB."
+    THIS_IS_YOU = "this_is_you", "This is you: another administrator, or somebody with the API key, has to do it."
+    KEY_IS_NO_PASSWORD = (
+        "key_is_no_password",
+        "The API key is not a user's password: change it in the settings of the daemon.",
+    )
+    ROW_UNFIT = "row_unfit", "Row {row}: {why}"
+    SENT_UNFIT = "sent_unfit", "{name}: {reason}."
+    NOT_WHOLE = "not_whole", "{what} is a whole number, {least} to {most}."
+    NO_CAMPAIGN = "no_campaign", "There is no campaign {campaign}."
+    ADDRESS_INCOMPLETE = "address_incomplete", "This address is not complete: open the page again from the menu."

@@ -1,0 +1,42 @@
+"""Why something is refused here: each code with its sentence, see `i18n/coded.py`."""
+
+from __future__ import annotations
+
+from daemon.i18n.coded import Wording
+
+
+class Why(Wording):
+    """The codes are API: they are added to, never changed."""
+
+    NOT_UTF8 = "not_utf8", "The body is not UTF-8: send JSON in UTF-8."
+    TOO_MANY_VALUES = (
+        "too_many_values",
+        "The body holds more than {most} values: send them in several requests, or as a file to POST /upload.",
+    )
+    BODY_TOO_LARGE = (
+        "body_too_large",
+        "The body is larger than {limit} MB: send it in several requests, or as a file to POST /upload.",
+    )
+    NOT_JSON = "not_json", "The body is not valid JSON: {reason}."
+    NOT_SENT_AS_JSON = (
+        "not_sent_as_json",
+        "The body is not JSON but {kind}: send JSON, with Content-Type: application/json.",
+    )
+    NO_KEY = "no_key", "Send the API key in the header X-API-KEY; it is in the file api_key in the data folder."
+    PAGE_OUTDATED = "page_outdated", "This page was opened before your latest login: reload it, then try again."
+    ROLE_NOT_ENOUGH = (
+        "role_not_enough",
+        "Your role, {role}, does not allow this: ask an administrator for the role {needed}.",
+    )
+    FORM_CUT_OFF = "form_cut_off", "The form was cut off: send it again."
+    TOO_LARGE = "request_too_large", "The request is too large: {most} MB is the limit."
+    TOO_LARGE_WITHOUT_KEY = (
+        "request_too_large_without_key",
+        "The request is too large: without a key or a login {most} KB is the limit.",
+    )
+    NOTHING_THERE = "nothing_there", "There is nothing at {path}: see the README for the addresses."
+    METHOD_NOT_POSSIBLE = "method_not_possible", "{method} is not possible at {path}."
+    NOT_HTTP = "not_http", "This is not a valid HTTP request."
+    UNFORESEEN = "unforeseen", "Something unexpected happened: see the server's log."
+    REFUSED = "refused", "{reason}."
+    FILE_TROUBLE = ("file_trouble", "A file that wasender needs cannot be used: see the server's log.")
