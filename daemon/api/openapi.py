@@ -58,9 +58,10 @@ FORMS: dict[type[Any], Json] = {
 }
 DESCRIPTION = """Send a message to many people over WhatsApp, and see what became of each.
 
-The key goes in the header `X-API-KEY`, or as a Bearer token. Errors are RFC 9457 problems with a stable `type`. A write
-with an `Idempotency-Key` (1 to 255 ASCII characters) happens once: its repeat within 7 days gets the first answer, and
-another request with the same key gets 409. Times are UTC epoch milliseconds. Pages are followed by `next_cursor`."""
+The key goes in the header `X-API-KEY`, or as a Bearer token. Errors are RFC 9457 problems with a stable `type` and a
+more exact `code`. A write with an `Idempotency-Key` (1 to 255 ASCII characters) happens once: its repeat within
+7 days gets the first answer, and another request with the same key gets 409. Times are UTC epoch milliseconds.
+Pages are followed by `next_cursor`."""
 
 
 def document(endpoints: Iterable[Endpoint], version: str) -> Json:

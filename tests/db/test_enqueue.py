@@ -16,6 +16,7 @@ from daemon.campaigns import create, drafts, progress, queries
 from daemon.config import Settings
 from daemon.contacts.importer import Contact
 from daemon.db import clock, connection, proxy
+from daemon.db.refusals import Why as OfDb
 from daemon.delivery import enqueue, moves
 from daemon.models import Event, Job, KeyScope, Message
 from daemon.states import FILLING, JobState, State
@@ -145,7 +146,7 @@ def test_the_next_chunk_by_the_time_of_the_last(size: int, held_s: float, follow
     assert following == enqueue.next_size(size, held_s)
 
 
-@pytest.mark.parametrize("error", [errors.DatabaseBusy("It is locked."), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked"), KeyboardInterrupt()])
 def test_one_that_breaks_off_leaves_nothing(hand: Hand, between, error):
     """Nobody was told that it is queued; whoever asks again gets one campaign."""
 

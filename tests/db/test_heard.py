@@ -13,7 +13,9 @@ from daemon import errors
 from daemon.accounts import directory
 from daemon.contacts import suppression
 from daemon.db import clock, proxy
+from daemon.db.refusals import Why as OfDb
 from daemon.delivery import inbox, moves, opened_chats, replies
+from daemon.formats.refusals import Why as OfFormats
 from daemon.models import Message, OpenedChat, Reply
 from daemon.states import AccountState, Ack, Finding, Hold
 from daemon.transports.protocol import Health, Heard, Lookup, Receipt, Unread
@@ -42,7 +44,7 @@ def busy_once(monkeypatch: pytest.MonkeyPatch, times: int = 1) -> list[str]:
     def take_when_free(*given: Any, **terms: Any) -> replies.Taken:
         if len(story) < times:
             story.append("busy")
-            raise errors.DatabaseBusy("locked")
+            raise errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked")
         story.append("stored")
         return real(*given, **terms)
 
@@ -170,7 +172,7 @@ async def test_what_cannot_be_stored_at_all_blocks_nobody(bench: Any, monkeypatc
     def take_or_refuse(name: str, heard: Heard, *rest: Any, **terms: Any) -> replies.Taken:
         if heard.number == ONE:
             refused.append(heard)
-            raise errors.InvalidInput("the database cannot store this")
+            raise errors.InvalidInput(OfFormats.TEXT_BLANK)
         return real(name, heard, *rest, **terms)
 
     monkeypatch.setattr(replies, "take", take_or_refuse)

@@ -12,7 +12,9 @@ from daemon import errors
 from daemon.accounts import ownership, pace, pacing
 from daemon.contacts import suppression
 from daemon.db import proxy
+from daemon.db.refusals import Why as OfDb
 from daemon.delivery import batches, breaker, compose, moves
+from daemon.formats.refusals import Why as OfFormats
 from daemon.models import Event, Message
 from daemon.states import Ack, Hold, State
 from daemon.transports.protocol import Receipt
@@ -215,7 +217,7 @@ async def test_each_lane_has_its_own_reason_why_it_cannot_be_composed(bench, mon
 
     def outgoing(settings: Any, message: Message, to_send: bool = True) -> Any:
         if message.id == odd.id:
-            raise errors.InvalidInput("Its text cannot be put together.")
+            raise errors.InvalidInput(OfFormats.TEXT_BLANK)
         return real(settings, message, to_send)
 
     monkeypatch.setattr(compose, "outgoing", outgoing)
@@ -223,11 +225,11 @@ async def test_each_lane_has_its_own_reason_why_it_cannot_be_composed(bench, mon
     async with bench.sending(transport):
         await until(lambda: states(job).count("sent") == LANES - 1, "the others are sent")
         await until(lambda: fresh(odd).state == State.FAILED, "it has failed")
-    assert "Its text cannot be put together." == fresh(odd).error
+    assert "The message is blank for this recipient." == fresh(odd).error
 
 
 async def test_a_database_that_is_busy_while_they_are_composed_gives_all_of_them_back(bench, monkeypatch):
-    real, busy = compose.several, [errors.DatabaseBusy("The database is locked: try again.")]
+    real, busy = compose.several, [errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked")]
 
     def several(*given: Any) -> Any:
         if busy:

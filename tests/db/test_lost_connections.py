@@ -23,6 +23,7 @@ from daemon.contacts import suppression
 from daemon.db import clock, connection, proxy
 from daemon.delivery import job_moves, rescue
 from daemon.delivery import moves as message_moves
+from daemon.delivery.refusals import Why as OfDelivery
 from daemon.models import Account, Event, Job, Message
 from daemon.states import Ack, JobState, State
 from daemon.transports.protocol import Receipt
@@ -100,7 +101,7 @@ def test_a_transaction_that_fails_while_it_is_cut_off(hand: Hand, throw_out):
     hand.queue(1)
     with pytest.raises(errors.DatabaseBusy), connection.write():
         throw_out()
-        raise errors.NotFound("nothing")
+        raise errors.NotFound(OfDelivery.NO_JOB, job=7)
     assert ["+4915110000000"] == hand.send_all()
 
 

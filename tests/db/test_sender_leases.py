@@ -12,6 +12,7 @@ from daemon import errors
 from daemon.accounts import directory, limits, pacing
 from daemon.campaigns import create, lifecycle, progress
 from daemon.db import clock
+from daemon.db.refusals import Why as OfDb
 from daemon.delivery import claim as claiming
 from daemon.delivery import job_moves, timing
 from daemon.delivery import moves as message_moves
@@ -169,7 +170,7 @@ async def test_a_busy_database_at_submit_costs_nothing(bench, monkeypatch):
     def submit(*given: Any, **terms: Any) -> None:
         if not refused:
             refused.append(given)
-            raise errors.DatabaseBusy("The database did not take the change: try again.")
+            raise errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked")
         real(*given, **terms)
 
     monkeypatch.setattr(message_moves, "submit", submit)
@@ -187,7 +188,7 @@ async def test_an_outcome_is_written_down_when_the_database_answers_again(bench,
     def confirm(*given: Any, **terms: Any) -> None:
         if len(refused) < 3:
             refused.append(given)
-            raise errors.DatabaseBusy("The database did not take the change: try again.")
+            raise errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked")
         real(*given, **terms)
 
     monkeypatch.setattr(message_moves, "confirm", confirm)
@@ -205,7 +206,7 @@ async def test_a_database_that_is_away_for_a_while_stops_nothing_for_good(bench,
     def claim(*given: Any, **terms: Any) -> list[Message]:
         if len(refused) < 3:
             refused.append(given)
-            raise errors.DatabaseBusy("The database did not take the change: try again.")
+            raise errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked")
         return real(*given, **terms)
 
     monkeypatch.setattr(claiming, "claim", claim)

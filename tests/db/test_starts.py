@@ -18,6 +18,7 @@ from daemon.campaigns.drafts import Draft
 from daemon.contacts import lists
 from daemon.contacts.importer import Contact, ContactList
 from daemon.db import clock, connection
+from daemon.db.refusals import Why as OfDb
 from daemon.formats.tabular import Sheet
 from daemon.models import Answer, Job, KeyScope, Kind, Message
 from daemon.models import Draft as DraftRow
@@ -88,7 +89,7 @@ def test_a_start_that_breaks_off_leaves_the_draft_as_it_was(
 
     def broken(*given: Any) -> create.Created:
         store(*given)
-        raise errors.DatabaseBusy("It went away.")
+        raise errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked")
 
     with monkeypatch.context() as patched:
         patched.setattr(create, "store", broken)

@@ -18,6 +18,7 @@ from daemon.campaigns import create
 from daemon.campaigns.create import Order
 from daemon.config import Settings
 from daemon.db import clock
+from daemon.db.refusals import Why as OfDb
 from daemon.delivery import job_moves
 from daemon.models import Session
 from daemon.server import access
@@ -329,7 +330,7 @@ async def test_a_stream_outlives_a_busy_database(client: Client, monkeypatch: An
 
     def busy(_: str, now: int) -> bool:
         loop.call_soon_threadsafe(asked.set)
-        raise errors.DatabaseBusy("busy")
+        raise errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked")
 
     async with client.get("/events") as response:
         monkeypatch.setattr(sessions, "still_open", busy)
@@ -344,7 +345,7 @@ async def test_a_busy_database_lets_nobody_in_and_says_so(client: Client, monkey
     someone(client, anna())
 
     def busy(*_: Any, **__: Any) -> None:
-        raise errors.DatabaseBusy("busy")
+        raise errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked")
 
     monkeypatch.setattr(sessions, "session", busy)
     assert 503 == (await client.get("/app", headers=HTML)).status

@@ -14,6 +14,7 @@ from daemon.api.endpoint import Caller as Asking
 from daemon.api.endpoint import Open
 from daemon.api.schemas.jobs import Job
 from daemon.campaigns import idempotency
+from daemon.delivery.refusals import Why as OfDelivery
 from daemon.errors import IllegalMove, NotFound
 from daemon.server.scopes import GRANTED, Scope, least_role
 from daemon.states import Role, State
@@ -140,16 +141,16 @@ async def test_an_error_that_is_not_declared_is_noticed(
     @endpoint.get("/declared", scope=Open.ALWAYS, errors=(NotFound,), tag="things")
     def declared(caller: Asking) -> Found:
         """Never found."""
-        raise NotFound("There is none.")
+        raise NotFound(OfDelivery.NO_JOB, job=7)
 
     @endpoint.get("/undeclared", scope=Open.ALWAYS, errors=(NotFound,), tag="things")
     def undeclared(caller: Asking) -> Found:
         """Never right."""
-        raise IllegalMove("It cannot move.")
+        raise IllegalMove(OfDelivery.JOB_NOT_RUNNING, job=7, state="paused")
 
     noticed: list[str] = []
     monkeypatch.setattr(endpoint, "undeclared", lambda each, error: noticed.append(f"{each.name}: {error}"))
     client = await aiohttp_client(make_app(settings, "key-of-this-test-0123456789"))
     assert (404, 409) == ((await client.get("/declared")).status, (await client.get("/undeclared")).status)
 
-    assert ["undeclared: It cannot move."] == noticed
+    assert ["undeclared: job 7 is paused"] == noticed

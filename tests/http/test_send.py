@@ -35,7 +35,16 @@ async def test_an_answer_says_what_became_of_every_number(api):
     """Good ones are queued, doubles counted, bad ones named with place and reason."""
     numbers = [NUMBERS[0], "+49 1511 0000000", "not a number", "12345", NUMBERS[1]]
     answer = await api.post("/send", {"numbers": numbers, "message": "Hi"})
-    assert {"success", "message", "job_id", "total_numbers", "duplicates_removed", "rejected", "note"} == set(answer)
+    assert {
+        "success",
+        "message",
+        "job_id",
+        "total_numbers",
+        "duplicates_removed",
+        "rejected",
+        "note",
+        "warnings",
+    } == set(answer)
     assert (2, 1) == (answer["total_numbers"], answer["duplicates_removed"])
     assert [(2, "not a number"), (3, "12345")] == [(each["index"], each["value"]) for each in answer["rejected"]]
     assert all(each["reason"] for each in answer["rejected"])
@@ -263,6 +272,9 @@ async def test_other_tools_placeholders_are_warned_of(api):
     """They are sent as they stand, which is hardly meant; a constant is no placeholder at all."""
     people = [{"number": NUMBERS[0], "name": "Ann"}]
     sent = await api.post("/send", {"recipients": people, "message": "Hi %name%"})
-    assert sent["note"].endswith('"%name%" is sent as it is written: write {{ name }} for that column.')
+    said = '"%name%" is sent as it is written: write {{ name }} for that column.'
+    assert sent["note"].endswith(said)
+    told = {"code": "placeholder_of_column", "placeholder": "%name%", "field": "name", "sentence": said}
+    assert [told] == sent["warnings"]
     refused = await api.post("/send", {"recipients": people, "message": "Hi {{1}}"}, 422)
     assert "a placeholder has no field in it" in refused["detail"]
