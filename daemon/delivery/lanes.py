@@ -23,9 +23,9 @@ class Doubt:
     """The message may be out.
 
     crashed: by a crash, of the transport or of a sender. looks: into the chat, so far. The rest in monotonic seconds:
-    next_look: not before. clock_since: since when it is seen waiting for its tick; reloaded_at: when the page was
-    loaded anew for that; gone_since: since when it is not to be seen any more. aside: that did not help, and others go
-    on beside it.
+    next_look: not before. clock_since: since when it is seen waiting for its tick (where an earlier life began that,
+    since it was handed over); reloaded_at: when the page was loaded anew for that; gone_since: since when it is not to
+    be seen any more. aside: that did not help, and others go on beside it.
     """
 
     crashed: bool

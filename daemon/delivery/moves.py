@@ -119,6 +119,12 @@ def put_aside(message: Message, *whys: str) -> tuple[int, int]:
     return count, begun
 
 
+def others_arrived(message: Message) -> bool:
+    """Whether WhatsApp's server has taken another one of the account that was handed over after this one."""
+    later = (Message.account == message.account, Message.submitted_at > message.submitted_at)
+    return bool(Message.select().where(*later, Message.sent_at.is_null(False)).exists())
+
+
 def withdraw(message: Message, why: str, now: int) -> None:
     """Like release(), when submit() got no answer and nothing was handed over: whether it was committed or not, the
     message is queued again."""

@@ -57,12 +57,14 @@ class Trouble:
             self._standing.no_longer(Hold.STUCK_ON_CLOCK)
         self._stuck.clear()
 
-    async def stuck(self, message: Message) -> None:
+    async def stuck(self, message: Message, *, others_arrived: bool) -> None:
         """It waits for its tick, whatever was done about it. One may; where none has gone through between it and the
-        next, the account is to blame, and holds before one more is tried."""
-        self._stuck.add(message.id)
+        next, the account is to blame, and holds before one more is tried. others_arrived: since it was handed over, in
+        an earlier life."""
+        if not others_arrived:
+            self._stuck.add(message.id)
         self._standing.no_longer(Hold.STUCK_ON_CLOCK)
-        if self.many_stuck:
+        if self.many_stuck and not others_arrived:
             lasts_ms = min(FIRST_HOLD_MS * 2 ** (len(self._stuck) - 2), LONGEST_HOLD_MS)
             until_ms = await self._db.now() + lasts_ms
             detail = "Message after message waits for WhatsApp's tick. One more is tried when this hold ends."

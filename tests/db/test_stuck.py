@@ -51,7 +51,7 @@ def quick(bench: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     for name, seconds in {
         "RELOAD_AFTER_S": 0.02,
         "SETTLE_S": 0.02,
-        "ASIDE_S": 0.01,
+        "ASIDE_S": 0.05,
         "AGAIN_S": 0.05,
         "GONE_S": 0.02,
     }.items():
@@ -223,6 +223,42 @@ async def test_one_between_that_goes_through_is_no_run(quick: Any) -> None:
     transport = Clock(numbers[0], numbers[2], numbers[4])
     async with quick.sending(transport):
         await until(lambda: [states(job)[n] for n in (1, 3, 5)] == ["sent"] * 3, "the others are served")
+        assert account().until is None
+
+
+async def test_a_restart_does_not_begin_the_wait_anew(quick: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page that it loads is the reload, others are served at once, and the wait ends as without it."""
+    job = quick.queue(2)
+    async with quick.sending(Clock(FIRST)):
+        await until(lambda: states(job) == ["sending", "sent"], "the other is served")
+    monkeypatch.setattr(doubts, "RELOAD_AFTER_S", 60.0)
+    monkeypatch.setattr(doubts, "GIVE_UP_S", 300.0)
+    Message.update(submitted_at=clock.now_ms() - 200_000).where(Message.number == FIRST).execute()
+    more, transport = quick.queue(2), Clock()
+    async with quick.sending(transport):
+        await until(lambda: states(more) == ["sent", "sent"], "others are served")
+        assert ("sending", 0) == (states(job)[0], transport.count("reload"))
+    Message.update(submitted_at=clock.now_ms() - 301_000).where(Message.job == job, Message.number == FIRST).execute()
+    async with quick.sending(Clock()):
+        await until(lambda: job_state(job) == JobState.COMPLETED, "it ends")
+    assert ["uncertain", "sent"] == states(job)
+
+
+async def test_a_restart_does_not_forget_that_several_wait(quick: Any) -> None:
+    """The account holds with an end before one more is tried; not where another one has gone through since."""
+    await quick.run_out(Clock(), quick.queue(1))
+    job = quick.queue(4)
+    numbers = [person.number for person in quick.people(4)]
+    async with quick.sending(Clock(*numbers)):
+        await until(lambda: account().until, "it holds with an end")
+    transport = Clock(*numbers)
+    async with quick.sending(transport):
+        await until(lambda: transport.count("look_up") > 3, "both are looked up")
+        await until(lambda: account().until, "it holds with an end again")
+    assert (0, ["sending"] * 2 + ["pending"] * 2) == (transport.count("hand_over"), states(job))
+    Message.update(submitted_at=clock.now_ms() - 200_000).where(Message.state == "sending").execute()
+    async with quick.sending(Clock(*numbers[:2])):
+        await until(lambda: states(job)[2] == "sent", "it goes on")
         assert account().until is None
 
 

@@ -128,6 +128,8 @@ class Doubts:
         now = timing.monotonic()
         if doubt.clock_since is None:
             doubt.clock_since = now
+            if doubt.crashed:
+                await self._resume(lane, doubt, now)
         if doubt.aside:
             await self._wait_aside(lane, doubt, found, now)
             return
@@ -137,9 +139,17 @@ class Doubts:
         elif doubt.reloaded_at is not None and now - doubt.reloaded_at >= SETTLE_S:
             log.warning("message.set_aside")
             doubt.aside, doubt.next_look = True, now + ASIDE_S
-            await self._context.trouble.stuck(lane.message)
+            others = doubt.crashed and await self._context.db.call(moves.others_arrived, lane.message)
+            await self._context.trouble.stuck(lane.message, others_arrived=others)
             return
         await self._context.waits.pause(timing.LOOK_AGAIN_S)
+
+    async def _resume(self, lane: Lane, doubt: Doubt, now: float) -> None:
+        """An earlier life has waited for it: that counts, and so does the page that was loaded for this life."""
+        waited_s = (await self._context.db.now() - (lane.message.submitted_at or 0)) / 1000
+        doubt.clock_since = now - max(waited_s, 0.0)
+        if waited_s >= RELOAD_AFTER_S:
+            doubt.reloaded_at = now
 
     async def _wait_aside(self, lane: Lane, doubt: Doubt, found: Lookup, now: float) -> None:
         hold, blamed = self._context.standing.hold, self._context.trouble.many_stuck

@@ -49,21 +49,37 @@ def built_in() -> Selectors:
     return Selectors(date.fromisoformat(data["date"]), data)
 
 
-def in_use(folder: Path | None) -> Selectors:
-    """The one to use: that of the data folder, where there is one that is newer and sound."""
+@dataclass(frozen=True)
+class Choice:
+    """Which file is used. refused: what is wrong with the one of the data folder, where it cannot be used. outdated:
+    its date, where ours is as new."""
+
+    used: Selectors
+    refused: str | None = None
+    outdated: date | None = None
+
+
+def choose(folder: Path | None) -> Choice:
+    """That of the data folder is used where there is one that is newer and sound."""
     ours = built_in()
     path = folder / NAME if folder else None
     if path is None or not path.exists():
-        return ours
+        return Choice(ours)
     try:
         theirs = check(read(path))
     except InvalidInput as error:
-        log.error("page.selectors_refused", reason=str(error))
-        return ours
-    if theirs.date <= ours.date:
-        log.info("page.selectors_outdated", date=theirs.date.isoformat(), used=ours.date.isoformat())
-        return ours
-    return theirs
+        return Choice(ours, refused=str(error))
+    return Choice(theirs) if theirs.date > ours.date else Choice(ours, outdated=theirs.date)
+
+
+def in_use(folder: Path | None) -> Selectors:
+    """The one to use; the log says why one of the data folder is not."""
+    choice = choose(folder)
+    if choice.refused:
+        log.error("page.selectors_refused", reason=choice.refused)
+    elif choice.outdated:
+        log.info("page.selectors_outdated", date=choice.outdated.isoformat(), used=choice.used.date.isoformat())
+    return choice.used
 
 
 def read(path: Path) -> str:
