@@ -6,7 +6,6 @@ Results go to standard output, errors to standard error; with `--json` each is J
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -33,8 +32,8 @@ class Output:
     def fail(self, error: DaemonError) -> None:
         """Why it did not work."""
         if self.as_json:
-            code = re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
-            typer.echo(json.dumps({"error": {"code": code, "detail": str(error), **error.members}}), err=True)
+            told = {"code": error.told.code, "detail": str(error), **error.members}
+            typer.echo(json.dumps({"error": told}, ensure_ascii=False), err=True)
         else:
             Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"wasender: {error}")
 

@@ -37,6 +37,8 @@ LEFT_OUT = {
     "ownership.py",
     "owner.py",
     "migrations",
+    "cli",
+    "installing.py",
     "openapi.py",
     "parameters.py",
     "schemas",

@@ -124,7 +124,7 @@ def test_errors_for_programs(tmp_path: Path) -> None:
     failed = run("selectors", "check", tmp_path / "nowhere.toml", "--json")
     error = json.loads(failed.stderr)["error"]
 
-    assert (1, "", "invalid-input") == (failed.exit_code, failed.stdout, error["code"])
+    assert (1, "", "selectors_unreadable") == (failed.exit_code, failed.stdout, error["code"])
     assert "cannot be read" in error["detail"]
 
 

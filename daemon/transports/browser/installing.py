@@ -10,6 +10,7 @@ from pathlib import Path
 from daemon.errors import InvalidInput, SetupError
 from daemon.files import durable
 from daemon.transports.browser import selectors
+from daemon.transports.browser.refusals import Why
 from daemon.transports.browser.selectors import NAME
 
 
@@ -56,15 +57,9 @@ def install(path: Path, folder: Path, *, older: bool) -> Standing:
     """
     theirs, ours, now = check(path), built_in(), standing(folder)
     if theirs.date <= ours.date:
-        raise InvalidInput(
-            f"{path} is of {theirs.date}, and the file that came with this version of {ours.date}: it would not be "
-            "used, so nothing was installed."
-        )
+        raise InvalidInput(Why.NOT_NEWER, file=path, date=theirs.date, ours=ours.date)
     if now.used.own and now.used.date > theirs.date and not older:
-        raise InvalidInput(
-            f"{path} is of {theirs.date}, and the installed one of {now.used.date}: nothing was changed. Add --older "
-            "to go back to it."
-        )
+        raise InvalidInput(Why.NEWER_INSTALLED, file=path, date=theirs.date, installed=now.used.date)
     part = now.place.with_name(f".{NAME}.{os.getpid()}.part")
     try:
         owner = folder.stat()

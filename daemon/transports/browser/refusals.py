@@ -13,3 +13,12 @@ class Why(Wording):
     NOT_UTF8 = "selectors_not_utf8", "{file} is not text in UTF-8: use the file as it was published."
     NOT_TOML = "selectors_not_toml", "{name} is not valid TOML: {reason}. Use the file as it was published."
     UNUSABLE = ("selectors_unusable", "{name} cannot be used: {problems}. Use the file as it was published.")
+    NOT_NEWER = (
+        "selectors_not_newer",
+        "{file} is of {date}, and the file that came with this version of {ours}: it would not be used, so nothing was "
+        "installed.",
+    )
+    NEWER_INSTALLED = (
+        "selectors_newer_installed",
+        "{file} is of {date}, and the installed one of {installed}: nothing was changed. Add --older to go back to it.",
+    )
