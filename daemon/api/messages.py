@@ -12,7 +12,7 @@ from daemon.api.endpoint import Caller
 from daemon.api.parameters import Cursor, Limit, MessageId
 from daemon.api.schemas.jobs import Decide, Evidence, Message, MessageDecided, MessageHistory, Messages, Move
 from daemon.campaigns import lifecycle, queries
-from daemon.campaigns.queries import EventRow, MessageRow
+from daemon.campaigns.queries import MessageRow, Step
 from daemon.db import clock
 from daemon.delivery import evidence
 from daemon.errors import IllegalMove, NotFound
@@ -66,6 +66,6 @@ def describe(row: MessageRow) -> Message:
     return Message.model_validate({name: getattr(row, name) for name in NAMES})
 
 
-def _move(row: EventRow) -> Move:
-    shown = {"at": row.at, "who": row.who, "move": row.move, "from": row.source, "to": row.target, "why": row.why}
+def _move(step: Step) -> Move:
+    shown = {"at": step.at, "who": step.who, "move": step.move, "from": step.source, "to": step.target, "why": step.why}
     return Move.model_validate(shown)

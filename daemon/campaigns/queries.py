@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from daemon import errors
 from daemon.campaigns.refusals import Why
+from daemon.db.records import record
 from daemon.models import Event, Job, Message
 from daemon.states import FILLING, State
 
 JobRow = Job
+# Jobs and messages as this room hands them out: to be read; only delivery/ writes them.
 MessageRow = Message
-# Jobs, messages and their history as this room hands them out: to be read; only delivery/ writes them.
-EventRow = Event
 
 PAGE = 100
+
+
+@dataclass(frozen=True)
+class Step:
+    """A move in a message's history. source: None where it was queued; at: UTC ms."""
+
+    at: int
+    move: str
+    source: str | None
+    target: str
+    why: str | None
+    who: str
 
 
 def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[Job], int | None]:
@@ -47,9 +60,10 @@ def messages_everywhere(
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
-def message(message_id: int) -> tuple[Message, list[Event]]:
+def message(message_id: int) -> tuple[Message, list[Step]]:
     """One message and its history, oldest first. Raises NotFound."""
     row = Message.select().join(Job).where(Message.id == message_id, Job.state != FILLING).first()
     if row is None:
         raise errors.NotFound(Why.NO_MESSAGE, message=message_id)
-    return row, list(Event.select().where(Event.message == message_id).order_by(Event.id))
+    events = Event.select().where(Event.message == message_id).order_by(Event.id)
+    return row, [record(Step, each) for each in events]

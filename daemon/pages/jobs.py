@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from daemon import errors
 from daemon.campaigns import cloning, queries, recipients
-from daemon.campaigns.queries import EventRow, JobRow, MessageRow
+from daemon.campaigns.queries import JobRow, MessageRow, Step
 from daemon.campaigns.recipients import Page, Selection
 from daemon.campaigns.refusals import Why as OfCampaigns
 from daemon.campaigns.timeline import Course, Stretch, course
@@ -121,7 +121,7 @@ class JobPage(PageContent):
 
 
 @dataclass(frozen=True)
-class Step:
+class StepView:
     """A move in the history of a message. state: it then had; who: made it, known: as a word of ours to be translated;
     at: UTC ms."""
 
@@ -145,7 +145,7 @@ class MessagePage(PageContent):
     message: MessageView
     fields: dict[str, str]
     evidence: evidence.Look | None
-    events: list[Step]
+    events: list[StepView]
     query: str
     before: int | None
     after: int | None
@@ -324,9 +324,9 @@ def _message_page(settings: Settings, message_id: int, selection: Selection) -> 
     )
 
 
-def _step(event: EventRow) -> Step:
-    what, who = MOVES.get(event.move, event.move), WHO.get(event.who, event.who)
-    return Step(event.at, event.target, what, event.why, who, event.who in WHO)
+def _step(step: Step) -> StepView:
+    what, who = MOVES.get(step.move, step.move), WHO.get(step.who, step.who)
+    return StepView(step.at, step.target, what, step.why, who, step.who in WHO)
 
 
 @routes.get("/app/decisions")

@@ -7,13 +7,14 @@ import ast
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
 import daemon
+from daemon import models
 from tests.conftest import ROOT
 
 PAGE = "what WhatsApp's page is made of, which a person sends on as it is; nobody here reads it"
@@ -22,6 +23,7 @@ EXCEPTIONS = {
     "accounts.commands.fulfil": PAGE,
     "transports.protocol.Inspectable.structure": PAGE,
 }
+ANSWERING = {"api", "pages", "server"}
 ROOMS = sorted(each.name for each in pkgutil.iter_modules(daemon.__path__) if each.ispkg)
 
 
@@ -56,12 +58,12 @@ def trees() -> list[tuple[str, ast.Module]]:
     return [(path.relative_to(ROOT / "daemon").parts[0], ast.parse(path.read_text())) for path in files]
 
 
-def used_elsewhere(room: str) -> tuple[set[str], set[str]]:
+def used_elsewhere(room: str, by: Container[str] | None = None) -> tuple[set[str], set[str]]:
     """Of a room: `room.module.name` of what files of others import, or take from a module that they import; and the
-    names of all attributes that they ask for, of whatever it is."""
+    names of all attributes that they ask for, of whatever it is. by: these rooms only."""
     used, attributes = set(), set()
     for place, tree in trees():
-        if place == room:
+        if place == room or (by is not None and place not in by):
             continue
         names: dict[str, str] = {}
         for node in ast.walk(tree):
@@ -106,6 +108,27 @@ def found_in(room: str) -> set[str]:
 def test_no_room_gives_another_an_untyped_mapping(room: str) -> None:
     """Those that do are listed with the reason; one that does no more is taken off the list."""
     assert {name for name in EXCEPTIONS if name.startswith(room + ".")} == found_in(room)
+
+
+def tables(hint: Any) -> Iterator[str]:
+    """The tables whose rows are in it."""
+    if inspect.isclass(hint) and issubclass(hint, models.Table):
+        yield hint.__name__
+    for inner in get_args(hint):
+        yield from tables(inner)
+
+
+def test_rows_are_handed_out_of_few_tables() -> None:
+    """What answers requests gets records: only of these, which have many columns and are read in many places, rows."""
+    found = set()
+    for room in set(ROOMS) - ANSWERING:
+        used, _ = used_elsewhere(room, ANSWERING)
+        for module in modules(room):
+            for name, each in functions(module):
+                if f"{module.removeprefix('daemon.')}.{name}" in used:
+                    found |= set(tables(get_type_hints(each).get("return")))
+
+    assert {"Account", "Job", "Message", "PageCheck"} == found
 
 
 Alias = dict[str, Any]
