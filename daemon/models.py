@@ -95,6 +95,8 @@ class Account(Table):
     link_code = peewee.CharField(null=True, max_length=16)  # a credential, like `qr`
     link_code_at = peewee.BigIntegerField(null=True)  # when that code was first seen
     screenshot_at = peewee.BigIntegerField(null=True)  # time of its Picture
+    send_ms = peewee.IntegerField(default=0)  # how long a send has taken lately, without the pause after it; 0: unknown
+    dry_run = peewee.BooleanField(default=False)  # its sender sends nothing
 
 
 class Picture(Table):
@@ -140,6 +142,8 @@ class Job(Table):
     cloned_from = peewee.IntegerField(null=True)
     kind = peewee.CharField(default=Kind.CAMPAIGN, max_length=16)
     tally_ms = peewee.IntegerField(default=1_000)  # how long a stretch of its tallies is
+    for_dry_run = peewee.BooleanField(default=False)  # made while the transport sent nothing
+    dry_run = peewee.BooleanField(default=False)  # a transport that sends nothing has had messages of it
     pending = peewee.IntegerField(default=0)
     claimed = peewee.IntegerField(default=0)
     sending = peewee.IntegerField(default=0)

@@ -133,6 +133,12 @@ def find(name: str) -> Account:
     return account
 
 
+def send_ms(name: str, unmeasured: int) -> int:
+    """How long a send takes by itself; `unmeasured` where the account has sent nothing yet."""
+    row = Account.select(Account.send_ms).where(Account.name == name).first()
+    return (row.send_ms if row else 0) or unmeasured
+
+
 def pace(name: str, now: int) -> tuple[int, bool]:
     """How many messages the account has sent since its last long pause, and whether it is slow after a restriction."""
     row = _pace(name=name).fetchone()

@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 MAX_CAP = 1_000_000
 MAX_ZONE = 64
+SEND_MS = 4_000  # opening a chat, writing and WhatsApp's tick, before any was measured
 
 
 class Limits(TypedDict, total=False):
@@ -99,6 +100,11 @@ def rules(settings: Settings) -> pacing.Rules:
         person_cap=settings.person_cap[0],
         person_window_ms=settings.person_cap[1] * pacing.DAY_MS,
     )
+
+
+def send_ms(settings: Settings, account: str) -> int:
+    """How long a send takes by itself, measured or, before the first one, about as long as in a browser."""
+    return directory.send_ms(account, SEND_MS if settings.transport == "browser" else 0)
 
 
 def rules_of(settings: Settings, account: str) -> pacing.Rules:

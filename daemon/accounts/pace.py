@@ -15,6 +15,7 @@ from daemon.db.prepared import Prepared, param
 from daemon.models import Account
 
 NO_RULES = pacing.Rules()
+SENDS = 8  # about so many of the last ones make up how long a send takes
 
 
 def opening(account: str, now: int, rules: pacing.Rules) -> pacing.Opening:
@@ -82,16 +83,20 @@ def set_pace(account: str, now: int, gap: pacing.Gap) -> None:
     """Let the account's next message wait for `gap`, counted from now. Raises AccountLost."""
     owner, last = ownership.token(account), _set.get()
     values = {"at": now + gap.ms, "why": gap.why.value, "streak": gap.streak, "now": now, "account": account}
-    if last == [values]:
+    timed = {"took": gap.took_ms} if gap.took_ms else {}
+    if last == [values | timed]:
         return
-    ownership.check(_pace(owner is not None, owner=owner, **values).rowcount, account)
+    ownership.check(_pace(owner is not None, bool(timed), owner=owner, **values, **timed).rowcount, account)
     if last is not None:
-        last[:] = [values]
+        last[:] = [values | timed]
 
 
 @Prepared
-def _pace(owned: bool) -> Any:
-    changes = {"next_send_at": param("at"), "next_reason": param("why"), "streak": param("streak")}
+def _pace(owned: bool, timed: bool) -> Any:
+    changes: dict[str, Any] = {"next_send_at": param("at"), "next_reason": param("why"), "streak": param("streak")}
+    if timed:  # a mean in which the last ones count most
+        mean = (Account.send_ms * (SENDS - 1) + param("took")) / SENDS
+        changes["send_ms"] = peewee.Case(None, [(Account.send_ms > 0, mean)], param("took"))
     return Account.update(changes, paced_at=param("now")).where(*ownership.guarded(owned))
 
 

@@ -64,11 +64,13 @@ def own(
 
 @dataclass(frozen=True)
 class Gap:
-    """The pause after a message: its length, the reason, and the account's streak after it."""
+    """The pause after a message: its length, the reason, and the account's streak after it. took_ms: how long the send
+    itself has taken, 0 where that is unknown."""
 
     ms: int
     why: Why
     streak: int
+    took_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,11 @@ class Opening:
 def slowed(delay_ms: tuple[int, int], slow: bool) -> tuple[int, int]:
     """A job's delays, made longer while the account sends slowly after a restriction."""
     return (delay_ms[0] * SLOWER, delay_ms[1] * SLOWER) if slow else delay_ms
+
+
+def with_send(delay_ms: tuple[int, int], send_ms: int) -> tuple[int, int]:
+    """How far apart two messages are: the pause begins when the one before has been sent."""
+    return delay_ms[0] + send_ms, delay_ms[1] + send_ms
 
 
 def gap(delay_ms: tuple[int, int], streak: int, rules: Rules, dice: random.Random) -> Gap:

@@ -180,7 +180,7 @@ def _queued(created: create.Created) -> Queued:
 def _job(caller: Caller, row: JobRow) -> Job:
     """The whole job for callers with a key, states and counts for others."""
     found = progress.progress(caller.settings, row, clock.now_ms())
-    hidden = {} if caller.known else dict.fromkeys(("name", "account", "reason", "code"))
+    hidden = {} if caller.known else dict.fromkeys(("name", "account", "reason", "code", "waits_until"))
     return Job.model_validate(vars(found) | hidden)
 
 

@@ -37,6 +37,7 @@ MAX_DAILY_CAP = 1_000_000
 MAX_ATTACHMENTS = 30  # WhatsApp's limit for files at once, see docs/whatsapp-web.md
 ANSWERS_MS = 7 * pacing.DAY_MS
 UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # not part of a request
+ACCOUNTS_NAMED = 20  # in the refusal of an unknown one
 MEDIA = frozenset({"photo", "video"})
 
 
@@ -131,6 +132,7 @@ def check(settings: Settings, order: Order, now: int) -> Checked:
     """
     if order.account is not None and not ACCOUNT_NAME.fullmatch(order.account):
         raise errors.InvalidInput(Why.ACCOUNT_UNFIT)
+    _check_account(settings, order.account)
     if order.schedule_at is not None and order.schedule_at < LEAST_TIME_MS:
         raise errors.InvalidInput(Why.SCHEDULE_UNFIT)
     if order.schedule_at is not None and order.schedule_at > now + LONGEST_AHEAD_MS:
@@ -140,6 +142,13 @@ def check(settings: Settings, order: Order, now: int) -> Checked:
     pause = delays(settings, order.delay_min, order.delay_max)
     _check_text(settings, order, audience)
     return Checked(order, audience, pause)
+
+
+def _check_account(settings: Settings, name: str | None) -> None:
+    known = [settings.account, *(row.name for row in directory.every() if row.name != settings.account)]
+    if name is not None and name not in known:
+        shown = ", ".join(known[:ACCOUNTS_NAMED]) + (" …" if len(known) > ACCOUNTS_NAMED else "")
+        raise errors.InvalidInput(refusal(Why.NO_SUCH_ACCOUNT, name=name, accounts=shown))
 
 
 def _digest(order: Order) -> str:
@@ -199,6 +208,7 @@ def _job(settings: Settings, checked: Checked, state: str, now: int) -> Job:
             daily_cap=order.daily_cap or 0,
             kind=order.kind,
             cloned_from=order.cloned_from,
+            for_dry_run=settings.transport == "dryrun",
         )
 
 

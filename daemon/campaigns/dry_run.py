@@ -270,13 +270,14 @@ def forecast(settings: Settings, draft: Draft, people: int, now: int) -> Forecas
         return Forecast(starts=None, why=pacing.Why.READY, ends=None, jobs=len(others), messages=queued)
     streak, slow = directory.pace(account, now)
     pause = create.delays(settings, when.delay_min, when.delay_max)
-    delays = pacing.slowed(pause, slow)
+    sends = limits.send_ms(settings, account)
+    delays = pacing.with_send(pacing.slowed(pause, slow), sends)
     alone = pacing.eta(people, opens, delays, streak, pacing.narrowed(rules, terms))
     shared = people + sum(min(people, job.pending) for job in others)
     past = handovers.by_minute(account, now - pacing.DAY_MS, now) if rules.windows() else []
     window_only = pacing.narrowed(rules, pacing.Terms(terms.window))
     together = pacing.eta(shared, opens, delays, streak, window_only, past)
-    ends = max(alone or 0, together or 0)
+    ends = max(alone or 0, together or 0) + sends
     return Forecast(starts=opens.at, why=opens.why, ends=ends, jobs=len(others), messages=queued)
 
 

@@ -22,7 +22,7 @@ class Progress:
     """A job as `GET /status/{id}` shows it; each message is counted once, in the state it is in. Times are UTC ms.
 
     status: as stored, or WAITING; code: why it waits, for a program. next_reason: what the next message waits for;
-    eta: when the job will be done.
+    eta: when the job will be done. waits_until: when what its account waits for ends, where that is known.
     """
 
     job_id: int
@@ -30,6 +30,7 @@ class Progress:
     status: str
     reason: str | None
     code: str | None
+    waits_until: int | None
     account: str
     total: int
     pending: int
@@ -57,22 +58,24 @@ def progress(settings: Settings, found: Job, now: int) -> Progress:
     """The job's present state."""
     account = Account.get_or_none(Account.name == found.account)
     status, reason = _derive(found, account, now)
+    waits = found.state in MAY_RUN and not directory.can_send(account, now)
     limits = account_limits.own_rules(account, account_limits.rules(settings))
     active = found.state in MAY_RUN and found.pending > 0
     opens = _opening(found, now, limits) if active else None
-    eta = _eta(found, now, limits, opens) if opens is not None else None
+    eta = _eta(settings, found, now, limits, opens) if opens is not None else None
     told = opens if opens and _tells(status, opens) else None
     return Progress(
         job_id=found.id,
         name=found.name,
         status=status,
         reason=reason,
-        code=code(account, now) if found.state in MAY_RUN and not directory.can_send(account, now) else None,
+        code=code(account, now) if waits else None,
+        waits_until=_until(account, now) if waits else None,
         account=found.account,
         total=found.total,
         next_send_at=told.at if told else None,
         next_reason=told.why if told else None,
-        eta=eta if status != WAITING else None,
+        eta=None if waits else eta,
         schedule_at=found.schedule_at,
         created_at=found.created_at,
         started_at=found.started_at,
@@ -96,13 +99,15 @@ def _opening(found: Job, now: int, limits: pacing.Rules) -> pacing.Opening:
     return own if own.at > max(now, opens.at) else opens
 
 
-def _eta(found: Job, now: int, limits: pacing.Rules, opens: pacing.Opening) -> int | None:
+def _eta(settings: Settings, found: Job, now: int, limits: pacing.Rules, opens: pacing.Opening) -> int | None:
     streak, slow = directory.pace(found.account, now)
     limits = pacing.narrowed(limits, eligibility.terms(found))
     own = found.id if found.daily_cap else None
     done = handovers.by_minute(found.account, now - pacing.DAY_MS, now, own) if limits.windows() else []
-    delays = pacing.slowed((found.delay_min_ms, found.delay_max_ms), slow)
-    return pacing.eta(found.pending, opens, delays, streak, limits, done)
+    sends = account_limits.send_ms(settings, found.account)
+    delays = pacing.with_send(pacing.slowed((found.delay_min_ms, found.delay_max_ms), slow), sends)
+    last = pacing.eta(found.pending, opens, delays, streak, limits, done)
+    return None if last is None else last + sends
 
 
 def _derive(found: Job, account: Account | None, now: int) -> tuple[str, str | None]:
@@ -111,7 +116,7 @@ def _derive(found: Job, account: Account | None, now: int) -> tuple[str, str | N
         return found.state, found.reason
     if account is None:
         state = WAITING if found.state == JobState.RUNNING else found.state
-        return state, f"No sender has started for account {found.account}."
+        return state, f"No sender drives {found.account}: start one for this account."
     if directory.can_send(account, now):
         return found.state, found.reason
     return WAITING, explain(account, now)
@@ -137,6 +142,13 @@ def explain(account: Account, now: int) -> str:
     )
     goes_on = "People it has messaged before still get their messages." if account.known_chats else ""
     return " ".join(filter(None, (text, account.detail, goes_on)))
+
+
+def _until(account: Account | None, now: int) -> int | None:
+    """When the account's hold ends; None where nobody knows, and where there is none."""
+    if account is None or not directory.alive(account, now) or (account.until or 0) <= now:
+        return None
+    return account.until
 
 
 def code(account: Account | None, now: int) -> str:

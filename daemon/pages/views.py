@@ -14,8 +14,8 @@ from daemon.config import Settings
 from daemon.db import clock
 from daemon.delivery import job_moves
 from daemon.pages.refusals import Why
-from daemon.pages.words import BAR, MEANINGS, NAMES, STATUSES, TONES, WAITS, lasts, words
-from daemon.states import IN_HAND, JOB_MOVES, AccountState, JobState, State
+from daemon.pages.words import BAR, MEANINGS, NAMES, STATUSES, TONES, WAITS, held_by, lasts, words
+from daemon.states import IN_HAND, JOB_MOVES, OUT, AccountState, JobState, State
 
 SLOW = "After a restriction it sends at a third of its usual speed for a day."
 
@@ -44,9 +44,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class JobView(progress.Progress):
-    """A job as pages show it: its progress, the bar's parts and what may be done with it."""
+    """A job as pages show it: its progress, the bar's parts and what may be done with it. called: what its chip says;
+    over: nothing is left to send; out: how many were sent."""
 
     done: int
+    out: int
+    over: bool
+    called: str
     sentence: str
     meaning: str
     waits_for: str
@@ -108,9 +112,13 @@ def job_view(settings: Settings, row: JobRow) -> JobView:
     now = clock.now_ms()
     found = progress.progress(settings, row, now)
     meaning = STATUSES[JobState(row.state)]
+    left = sum(getattr(found, state) for state in (State.PENDING, *IN_HAND))
     return JobView(
         **vars(found),
-        done=row.total - sum(getattr(found, state) for state in (State.PENDING, *IN_HAND)),
+        done=row.total - left,
+        out=sum(getattr(found, state) for state in OUT),
+        over=not left,
+        called=held_by(found.code) if found.code else words(found.status),
         sentence=found.reason or meaning,
         meaning=meaning,
         waits_for=_waits_for(found.next_reason or ""),

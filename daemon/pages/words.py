@@ -10,7 +10,7 @@ from daemon.accounts import pacing
 from daemon.campaigns import progress
 from daemon.i18n.instants import instant
 from daemon.i18n.languages import N_, amount, gettext, ngettext
-from daemon.states import IN_HAND, OUT, AccountState, JobState, State
+from daemon.states import IN_HAND, OUT, AccountState, Hold, JobState, State
 
 BAR = (  # parts of the progress bar, from the left
     ("out", OUT),
@@ -57,6 +57,21 @@ LABELS: dict[str, str] = {
     "not running": N_("not running"),
 }
 """What states of messages, jobs and accounts are called."""
+HELD_BY = {  # what a campaign is called whose account cannot send, by its code
+    "no_sender": N_("no sender"),
+    "sender_stopped": N_("sender not running"),
+    AccountState.NEEDS_LINK: LABELS[progress.WAITING],
+    f"held.{Hold.RESTRICTED}": N_("restricted"),
+    f"held.{Hold.MONTHLY_CAP}": N_("monthly limit reached"),
+    f"held.{Hold.CONFLICT}": N_("WhatsApp is open elsewhere"),
+    f"held.{Hold.STUCK_ON_CLOCK}": N_("waiting for WhatsApp's tick"),
+    f"held.{Hold.CHECKPOINT}": N_("security check"),
+    f"held.{Hold.TERMS}": N_("terms to accept on the phone"),
+    f"held.{Hold.UNREACHABLE}": N_("WhatsApp Web cannot be reached"),
+    f"held.{Hold.FAILURES}": N_("paused after failures"),
+}
+"""Other holds are ON_HOLD, other states as they are called."""
+ON_HOLD = N_("on hold")
 MEANINGS = {
     State.PENDING: N_("waits for its turn"),
     State.CLAIMED: N_("is being prepared, nothing has left yet"),
@@ -162,6 +177,11 @@ def iso(ms: int) -> str:
 def words(state: str) -> str:
     """The name of a state, to be translated."""
     return LABELS.get(state, state.replace("_", " "))
+
+
+def held_by(code: str) -> str:
+    """What a campaign that its account holds up is called, to be translated. code: of `progress.code`."""
+    return HELD_BY.get(code) or (ON_HOLD if code.startswith("held.") else words(code))
 
 
 def tone(state: str) -> str:

@@ -250,3 +250,16 @@ async def test_what_a_restart_cannot_mend_is_raised_at_start(bench, error):
         await Engine(bench.settings, transport).run()
     assert "close" == transport.calls[-1][0]
     assert State.PENDING == only().state
+
+
+async def test_how_long_a_send_takes_is_measured(bench):
+    """From before it is prepared to its tick: the end of a campaign is reckoned with it."""
+
+    class Slow(ScriptedTransport):
+        async def hand_over(self, *given: Any, **more: Any) -> Any:
+            await asyncio.sleep(0.2)
+            return await super().hand_over(*given, **more)
+
+    job = bench.queue(2)
+    await bench.run_out(Slow(), job)
+    assert 200 <= account().send_ms <= 30_000

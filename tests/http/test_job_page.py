@@ -7,14 +7,16 @@ import re
 
 import pytest
 
-from daemon.accounts import pacing
+from daemon.accounts import directory, limits, pace, pacing
+from daemon.campaigns import lifecycle, progress
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.delivery import job_moves, moves
+from daemon.i18n import languages
 from daemon.models import Account, Job, Message
 from daemon.pages import views, words
-from daemon.states import Finding
-from daemon.transports.protocol import ChatRow, Lookup
+from daemon.states import AccountState, Finding, Hold
+from daemon.transports.protocol import ChatRow, Health, Lookup
 from tests.support.job_page import Client, campaign, fail_one, look, send_one, take
 
 
@@ -270,3 +272,72 @@ async def test_decisions_of_one_campaign_alone(member: Client, settings: Setting
     assert f"/app/jobs/{second}" not in own
     assert 2 == every.count('<article class="card case"')
     await look(member, "/app/decisions?job=999", 404)
+
+
+async def test_a_job_that_nobody_drives_says_so_and_promises_no_end(member: Client, settings: Settings) -> None:
+    """Never "less than a minute left": neither before a sender has started nor once it has died."""
+    directory.open_account("office2", clock.now_ms() - 3_600_000)
+    job_id = campaign(settings, account="office2")
+    Account.delete().execute()
+    page = await look(member, f"/app/jobs/{job_id}")
+    assert "No sender drives office2: start one for this account." in page
+    assert "Greeting no sender" in plain(page)
+    assert 'id="eta"' not in page
+    assert None is progress.progress(settings, job_moves.job(job_id), clock.now_ms()).eta
+
+    directory.open_account("office2", clock.now_ms() - 3_600_000)
+    page = await look(member, f"/app/jobs/{job_id}")
+    assert "Greeting sender not running" in plain(page)
+    assert 'id="eta"' not in page
+
+
+async def test_what_a_job_is_held_by_is_called_by_its_name(member: Client, settings: Settings) -> None:
+    """With its end; on the list of campaigns and on its own page."""
+    job_id = campaign(settings)
+    now = clock.now_ms()
+    until = now + 7_200_000
+    directory.open_account("default", now)
+    directory.report("default", Health(AccountState.HELD, Hold.RESTRICTED, until), now)
+
+    for path in ("/app", f"/app/jobs/{job_id}"):
+        assert f"Greeting restricted until {plain(languages.moment(until))}" in plain(await look(member, path))
+    directory.report("default", Health(AccountState.HELD, Hold.APP_TOO_OLD), now)
+    assert "Greeting on hold" in plain(await look(member, "/app"))
+    directory.report("default", Health(AccountState.OFFLINE), now)
+    assert "Greeting offline" in plain(await look(member, "/app"))
+
+
+async def test_what_came_of_everybody_is_said_when_it_is_over(member: Client, settings: Settings) -> None:
+    """Cancelled ones are not "done"."""
+    job_id = campaign(settings, 5)
+    lifecycle.stop(job_id, "test", clock.now_ms())
+    sent = campaign(settings, 2)
+    send_one()
+    fail_one()
+
+    assert "0 sent, 5 cancelled" in plain(await look(member, f"/app/jobs/{job_id}"))
+    for path in ("/app", f"/app/jobs/{sent}"):
+        text = plain(await look(member, path))
+        assert "1 sent, 1 failed" in text
+        assert " done" not in text
+
+
+def test_the_end_counts_the_sends_themselves(settings: Settings, database: str) -> None:
+    """As long as they took lately; before the first one, as long as in a browser."""
+    job_id = campaign(settings, 11, delay_min=10, delay_max=10)
+    now = clock.now_ms()
+    directory.open_account("default", now)
+    directory.report("default", Health(AccountState.READY), now)
+
+    def lasts(settings: Settings) -> int:
+        found = progress.progress(settings, job_moves.job(job_id), now)
+        assert found.eta
+        return found.eta - now
+
+    browser = settings.model_copy(update={"transport": "browser", "long_pause_every": 0})
+    assert (10 * 10 + 11 * limits.SEND_MS // 1000) * 1000 == lasts(browser)
+    pace.set_pace("default", now, pacing.Gap(0, pacing.Why.PAUSE, 0, took_ms=8_000))
+    assert (10 * 10 + 11 * 8) * 1000 == lasts(browser)
+    pace.set_pace("default", now, pacing.Gap(0, pacing.Why.PAUSE, 0, took_ms=16_000))
+    pace.set_pace("default", now, pacing.Gap(0, pacing.Why.PAUSE, 0))
+    assert (10 * 10 + 11 * 9) * 1000 == lasts(browser)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from daemon.accounts import directory
 from daemon.contacts import suppression
 from daemon.db import clock, proxy
 from daemon.http import make_app
@@ -278,3 +279,17 @@ async def test_other_tools_placeholders_are_warned_of(api):
     assert [told] == sent["warnings"]
     refused = await api.post("/send", {"recipients": people, "message": "Hi {{1}}"}, 422)
     assert "a placeholder has no field in it" in refused["detail"]
+
+
+async def test_an_unknown_account_is_refused_with_the_names_there_are(api):
+    """Nobody would ever send it."""
+    directory.open_account("office", clock.now_ms())
+    send = {"numbers": ["+4915110000000"], "message": "Hi"}
+
+    problem = await api.post("/send", send | {"account": "office2"}, 422)
+
+    assert "There is no account office2: choose one of default, office." == problem["detail"]
+    for name in ("office", "default"):
+        made = await api.post("/send", send | {"account": name})
+        assert name == (await api.get(f"/status/{made['job_id']}"))["account"]
+    assert 2 == Job.select().count()

@@ -86,10 +86,11 @@ class Job(Answer):
     """A campaign and its progress. Each message is counted once, in its present state."""
 
     job_id: int
-    name: str | None = Field(description="null for callers without a key; so are `account` and `reason`.")
+    name: str | None = Field(description="null for callers without a key; so are `account`, `reason` and the like.")
     status: Status
     reason: str | None = Field(description="Why it does not go on, for a person.")
     code: str | None = Field(description="The same for a program, such as `needs_link` or `held.restricted`.")
+    waits_until: Time | None = Field(description="When that ends, where it is known.")
     account: str | None
     total: int
     pending: int

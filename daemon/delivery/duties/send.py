@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -85,6 +86,7 @@ class Send:
     async def _through(self, lane: Lane, outgoing: Outgoing | Exception) -> None:
         context, endings, message = self._context, self._endings, lane.message
         gap = pacing.Gap(message.job.delay_max_ms, pacing.Why.PAUSE, 0)
+        began = timing.monotonic()
         try:
             gap = await self._gap(message)
             if isinstance(outgoing, Exception):
@@ -126,7 +128,7 @@ class Send:
             await context.set_pace(gap)
         else:
             endings.files_found()
-            await self._hand_over(lane, outgoing, mark, gap)
+            await self._hand_over(lane, outgoing, mark, gap, began)
 
     async def _not_now(self, lane: Lane, error: errors.DaemonError) -> None:
         """Nothing has left, and not because sending failed: a condition of the claim no longer holds."""
@@ -152,7 +154,7 @@ class Send:
         except TimeoutError:
             raise errors.NotSubmitted("It was not ready to be sent within its time.") from None
 
-    async def _hand_over(self, lane: Lane, outgoing: Outgoing, mark: Mark, gap: pacing.Gap) -> None:
+    async def _hand_over(self, lane: Lane, outgoing: Outgoing, mark: Mark, gap: pacing.Gap, began: float) -> None:
         context, message = self._context, lane.message
         started, context.upkeep.used = timing.monotonic(), True
         try:
@@ -160,7 +162,8 @@ class Send:
             receipt = await context.waits.within_grace(handing, lane.left_s)
             context.upkeep.works(message.id)
             context.trouble.success()
-            await self._endings.move(lane, moves.confirm, receipt, gap=gap)
+            took_ms = round((timing.monotonic() - began) * 1000) if context.transport.paced else 0
+            await self._endings.move(lane, moves.confirm, receipt, gap=replace(gap, took_ms=took_ms))
             await context.trouble.keep()
         except Stopping:
             return  # stays `sending`: the next sender looks it up
