@@ -343,7 +343,9 @@ def from_rows(
     collected = _Collector(default_country, trusted, opt_out=trusted)
     for row in rows[0 if found.header is None else found.header + 1 :]:
         fields = {name: tabular.plain(cell_at(row.cells, column)) for column, name in names.items()}
-        every = places.every(row.cells) if trusted else []  # of whom must not be written to no number is left out
+        every = (
+            places.every(row.cells, default_country) if trusted else []
+        )  # of whom must not be written to no number is left out
         for cell in every:
             collected.add(row.position, cell, fields)
         for column, cell in places.untold(row.cells, default_country) if trusted else ():

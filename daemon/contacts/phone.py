@@ -45,7 +45,8 @@ QUICK_START = frozenset({"+1234567890", "+9876543210"})
 
 _PLAIN = re.compile(r"\+?[0-9][0-9 ().-]*")
 _LINK = re.compile(
-    r"(?i)(?:https?://)?(?:www\.)?(?:wa\.me/|(?:(?:api|web)\.whatsapp\.com|whatsapp:/)/?send/?\?phone=)"
+    r"(?i)(?:https?://)?(?:www\.)?"
+    r"(?:wa\.me/|(?:(?:api|web)\.whatsapp\.com|whatsapp:/)/?send/?\?(?:[^&#]*&(?:amp;)?)*?phone=)"
     r"(?:\+|%2b)?(\d+)(?:[/?&#].*)?"
 )
 _NO_NUMBER = re.compile(r"(?i)(?:https?://)?(?:www\.)?(?:wa\.me|(?:api|web)\.whatsapp\.com|whatsapp:/)/.*")
@@ -55,7 +56,7 @@ _ANY_CHAT_ID = re.compile(
     r"(?i)(?:\S*@([a-z.]*\b(?:lid|g\.us|c\.us|s\.whatsapp\.net|broadcast|newsletter))|(lid)\W*\d+)\W*"
 )
 _CHATS = {"lid": Fault.HIDDEN_ID, "g.us": Fault.GROUP, "broadcast": Fault.BROADCAST, "newsletter": Fault.BROADCAST}
-_LABEL = re.compile(r"(?i)(?:tel|telephone|telefon|phone|mobile?|mob|cell|handy|whatsapp|wa)\b[.:\s]*")
+_LABEL = re.compile(r"(?i)(?:tel|sms|callto|telephone|telefon|phone|mobile?|mob|cell|handy|whatsapp|wa)\b[.:\s]*")
 _FORMULA_TEXT = re.compile(r'="(.*)"')
 _FLOAT = re.compile(r"(\+?\d{7,15})[.,]0+")
 _FRACTION = re.compile(r"\+?\d{7,}[.,]\d{1,2}")
@@ -281,10 +282,18 @@ def _valid(text: str, country: str | None) -> E164:
     if phonenumbers.is_valid_number(number):
         return _e164(number)
     code = _WRONG_LENGTH.get(phonenumbers.is_possible_number_with_reason(number))
-    suggested = {"suggestion": meant} if (meant := today(number)) else {}
+    meant = today(number) or (_of_no_range(number) if country and code is None else None)
+    suggested = {"suggestion": meant} if meant else {}
     if code is None and digits(text) < SHORTEST:
         raise _Refused(Fault.TOO_SHORT, **suggested)
     raise _Refused(code or Fault.UNASSIGNED, country=str(number.country_code), **suggested)
+
+
+def _of_no_range(number: PhoneNumber) -> E164 | None:
+    """As E.164, for a number that would be taken with a plus: it has as many digits as its country's mobiles, and may
+    be of a range that is new."""
+    found = read(_e164(number), "")
+    return None if isinstance(found, Reason) else found
 
 
 def today(number: PhoneNumber) -> E164 | None:

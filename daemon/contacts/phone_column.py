@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from daemon import errors
-from daemon.contacts import phone, several_numbers, titles
+from daemon.contacts import phone, several_numbers, split_numbers, titles
 from daemon.contacts.reasons import Reason
 from daemon.contacts.refusals import Why
-from daemon.contacts.titles import Rank, Title
+from daemon.contacts.titles import Dialled, Rank, Title
 from daemon.formats.tabular import Row
 from daemon.states import E164
 
@@ -153,24 +153,34 @@ def others(heading: Sequence[str], column: int) -> tuple[int, ...]:
 @dataclass(frozen=True)
 class Places:
     """Where a sheet's rows have the number to write to: in `column`; where an export spreads a person's numbers over
-    several, in those of `more`, too. others: further columns of telephone numbers, which are only named."""
+    several, in those of `more`, too. others: further columns of telephone numbers, which are only named. codes: those
+    of codes that are dialled before the number."""
 
     heading: Sequence[str]
     column: int
     more: tuple[int, ...] = ()
     others: tuple[int, ...] = ()
+    codes: tuple[tuple[Dialled, int], ...] = ()
 
     @classmethod
     def of(cls, heading: Sequence[str], column: int) -> Places:
         """Those of a sheet with these titles whose numbers are in that column."""
-        return cls(heading, column, several(heading, column), others(heading, column))
+        told = ((titles.meaning(cell).dialled, at) for at, cell in enumerate(heading) if at != column)
+        codes = tuple((kind, at) for kind, at in told if kind)
+        return cls(heading, column, several(heading, column), others(heading, column), codes)
+
+    def _cell(self, cells: Sequence[str], at: int, country: str) -> str:
+        """The cell, with what is dialled before its number in other columns."""
+        cell = cell_at(cells, at)
+        codes = [(kind, code) for kind, place in self.codes if (code := cell_at(cells, place))]
+        return split_numbers.whole(cell, codes, country) if codes else cell
 
     def cell(self, cells: Sequence[str], country: str) -> str:
         """The cell with the number: of several a mobile's, the first one of those, else the first that is any."""
-        own = cell_at(cells, self.column)
+        own = self._cell(cells, self.column, country)
         if not self.more:
             return own
-        filled = [cell for at in (self.column, *self.more) if (cell := cell_at(cells, at))]
+        filled = [cell for at in (self.column, *self.more) if (cell := self._cell(cells, at, country))]
         read = [
             (cell, number) for cell in filled if not isinstance(number := several_numbers.read(cell, country), Reason)
         ]
@@ -178,9 +188,10 @@ class Places:
         found = (cell for way in ways for cell, number in read if way(number))
         return next(found, own or next(iter(filled), ""))
 
-    def every(self, cells: Sequence[str]) -> list[str]:
+    def every(self, cells: Sequence[str], country: str) -> list[str]:
         """What stands for each number in all columns of the person's telephone numbers."""
-        filled = [cell for at in (self.column, *self.more, *self.others) if (cell := cell_at(cells, at))]
+        telephones = (self.column, *self.more, *self.others)
+        filled = [cell for at in telephones if (cell := self._cell(cells, at, country))]
         return [number for cell in filled for number in several_numbers.every(cell)]
 
     def untold(self, cells: Sequence[str], country: str) -> list[tuple[int, str]]:
@@ -197,7 +208,8 @@ class Places:
 
     def elsewhere(self, cells: Sequence[str], country: str) -> str:
         """The title of another column in which the row has a number, "" for none."""
-        found = (at for at in self.others if not isinstance(several_numbers.read(cell_at(cells, at), country), Reason))
+        numbers = ((at, several_numbers.read(self._cell(cells, at, country), country)) for at in self.others)
+        found = (at for at, number in numbers if not isinstance(number, Reason))
         return next((self.heading[at] for at in found), "")
 
 

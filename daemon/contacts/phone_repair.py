@@ -45,6 +45,7 @@ class Kind(StrEnum):
     AMBIGUOUS = "ambiguous"
     COUNTRY = "country"  #: no country code, and none to take
     MISSING = "missing"
+    NO_RANGE = "no_range"
     INVALID = "invalid"
 
 
@@ -63,6 +64,7 @@ TITLES: dict[Kind, str] = {
     Kind.AMBIGUOUS: N_("Could be two different numbers"),
     Kind.COUNTRY: N_("No country code"),
     Kind.MISSING: N_("No number"),
+    Kind.NO_RANGE: N_("In no known range"),
     Kind.INVALID: N_("Invalid number"),
 }
 REASONS: dict[Kind, str] = {
@@ -85,6 +87,10 @@ REASONS: dict[Kind, str] = {
     Kind.AMBIGUOUS: N_("Valid in two countries. This is the likelier one: check each."),
     Kind.COUNTRY: N_("Choose a default country above, or correct them one by one."),
     Kind.MISSING: N_("The cell is empty."),
+    Kind.NO_RANGE: N_(
+        "They have as many digits as mobile numbers of their country, but are in no range that we know. New ranges may "
+        "be missing: accept them if you know that they are right."
+    ),
     Kind.INVALID: N_("Correct the digits, or exclude the row."),
 }  # fmt: skip
 
@@ -184,6 +190,8 @@ def _repaired(text: str, country: str, why: Reason) -> Diagnosis:
         return Diagnosis(Kind.INVALID, why=because(Fault.TOO_SHORT))
     if not country and not text.startswith("+") and why.code in _COUNTRY_WANTED:
         return Diagnosis(Kind.COUNTRY)
+    if suggested := dict(why.values).get("suggestion"):
+        return Diagnosis(Kind.NO_RANGE, suggestion=E164(suggested))
     return Diagnosis(Kind.INVALID, why=why)
 
 

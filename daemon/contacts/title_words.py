@@ -18,6 +18,9 @@ class Means(Enum):
     NUMBER = auto()  #: a number of whatever kind
     CONTACT = auto()  #: a way to reach somebody, perhaps by telephone
     RECORD = auto()  #: an id, an order, a customer, a tax or bank number: unless a word for telephones is beside it
+    COUNTRY = auto()  #: the country's code, as it is dialled before a number in another column
+    AREA = auto()  #: the area's code, likewise
+    NATION = auto()  #: the country that somebody lives in
     NEVER = auto()  #: whatever is beside it: a fax, the number of a device or a contract
     FIXED = auto()  #: of a telephone: one that does not travel
     OTHERS = auto()  #: somebody else's: a parent's, the employer's
@@ -47,6 +50,16 @@ PHRASES: dict[Means, str] = {  # several words that mean another thing together;
         "code postal|zip code|post code|ת ז|תעודת זהות|مرجع|کد ملی|کد پستی|شناختی کارڈ|date of birth|cod fiscal|"
         "sécurité sociale|sécu|social security|numéro client|n client|müşteri no|sipariş no|personal nr|"
         "personal number|house no|house number"
+    ),
+    Means.COUNTRY: (
+        "country code|country calling code|calling code|dial code|dialing code|dialling code|isd code|phone code|"
+        "código de país|código país|código do país|code pays|indicatif pays|prefisso internazionale|"
+        "prefijo internacional|prefijo país|ülke kodu|kod kraju|код страны|код країни|国家代码|国家码|国番号|국가번호|"
+        "رمز الدولة|كود الدولة|كد کشور|kode negara|mã quốc gia|קידומת מדינה|देश कोड|mobile country code"
+    ),
+    Means.AREA: (
+        "area code|std code|city code|código de área|código área|clave lada|alan kodu|kod kierunkowy|"
+        "numer kierunkowy|код города|код міста|市外局番|지역번호|رمز المنطقة|kode area|kode wilayah|mã vùng"
     ),
     Means.EMERGENCY: (
         "in case of emergency|next of kin|in need|nood contact|notfall kontakt|contacto de emergencia|acil durum|"
@@ -129,7 +142,7 @@ WORDS: dict[Means, str] = {  # single words, split by blanks
         "produit prod item tracking sendung sendungs shipment parcel paket paquete colis guia guía awb "
         "consignment booking buchung reservation reserva réservation policy police póliza apólice polizza "
         "versicherung insurance plz zip postal postcode postleitzahl cp cap cep pincode pin postnummer postnr "
-        "psč psc индекс ddd vorwahl area door haus hausnummer floor room zimmer box latitude longitude lat lng "
+        "psč psc индекс door haus hausnummer floor room zimmer box latitude longitude lat lng "
         "lon geo coordinates date datum fecha data dates birth birthday geburtstag geburtsdatum dob nacimiento "
         "nascimento naissance year jahr año ano année month age alter edad idade time timestamp created updated "
         "fbid psid wechat 微信 weixin qq telegram instagram facebook skype license licence immobilie immobilien "
@@ -137,6 +150,15 @@ WORDS: dict[Means, str] = {  # single words, split by blanks
         "fahrgestell meter zähler zaehler zählernummer iln gln duns handelsregister hrb loyalty card karte "
         "tarjeta cartão cartao carte karten kort clave lfd seq sequence row line zeile position pos رقمي کد كود "
         "بطاقة تاريخ שנה תאריך رمز وصولات 邮编 郵遞區號 郵便 우편 日期 生日 金额 数量 序号"
+    ),
+    Means.COUNTRY: "ddi isd landesvorwahl ländervorwahl länderkennzahl ländercode landskod landekode countrycode",
+    Means.AREA: (
+        "ddd lada vorwahl vorwahlnummer ortsvorwahl area areacode indicatif prefijo prefisso prefixo prefix kengetal "
+        "netnummer riktnummer suuntanumero кодгорода קידומת 区号 區號"
+    ),
+    Means.NATION: (
+        "country land país pais pays paese nation staat wohnland ülke ulke kraj země zeme krajina maa ország țara tara "
+        "страна країна χώρα بلد الدولة کشور ארץ מדינה देश দেশ negara nchi 国家 國家 国 국가 ประเทศ iso"
     ),
     Means.NEVER: (
         "fax faxe faxes telefax faxnummer faksi faks fakss facsimile télécopie telecopie telecopieur télécopieur "

@@ -49,11 +49,24 @@ class Rank(IntEnum):
         return self >= Rank.FIXED
 
 
+class Dialled(IntEnum):
+    """What is dialled before the number in another column, by the title of its own."""
+
+    NOTHING = 0
+    AREA = 1
+    COUNTRY = 2
+    NATION = 3  #: not dialled, but it says which country's number it is: `DE`, `Deutschland`
+
+
+_DIALLED = {Means.COUNTRY: Dialled.COUNTRY, Means.AREA: Dialled.AREA, Means.NATION: Dialled.NATION}
+
+
 @dataclass(frozen=True)
 class Title:
     """What a title says. others: they are somebody else's (a parent's, the employer's); emergency: to be called in need
     only; order: -1 the main one, 1 the second or an old one, else 0. known: whether a word of it is one that titles
-    have. words: how many. family: its letters, equal for `Phone 1` and `Phone 2`."""
+    have. words: how many. family: its letters, equal for `Phone 1` and `Phone 2`. dialled: whether it is about what
+    stands before numbers in another column."""
 
     rank: Rank = Rank.UNKNOWN
     others: bool = False
@@ -62,6 +75,7 @@ class Title:
     known: bool = False
     family: str = ""
     words: int = 0
+    dialled: Dialled = Dialled.NOTHING
 
 
 @lru_cache(4096)
@@ -84,7 +98,9 @@ def meaning(title: str) -> Title:
         known = known or (word in _vocabulary() and meant != {Means.JOIN})
     family = "".join(sign for sign in plain if sign.isalpha())
     order = -1 if Means.FIRST in found else 1 if Means.LATER in found else 0
-    return Title(_rank(found), Means.OTHERS in found, Means.EMERGENCY in found, order, known, family, len(words))
+    dialled = next((kind for means, kind in _DIALLED.items() if means in found), Dialled.NOTHING)
+    told = (Means.OTHERS in found, Means.EMERGENCY in found, order, known, family, len(words), dialled)
+    return Title(_rank(found), *told)
 
 
 def _rank(found: set[Means]) -> Rank:
@@ -96,7 +112,7 @@ def _rank(found: set[Means]) -> Rank:
         return Rank.MOBILE
     if Means.PHONE in found or {Means.CONTACT, Means.NUMBER} <= found:
         return Rank.FIXED if Means.FIXED in found else Rank.PHONE
-    if Means.RECORD in found:
+    if found & {Means.RECORD, Means.AREA, Means.COUNTRY}:
         return Rank.RECORD
     if Means.NUMBER in found or (Means.CONTACT in found and Means.PLAIN not in found):
         return Rank.NUMBER

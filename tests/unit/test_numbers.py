@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon import errors
-from daemon.contacts import importer, phone, phone_repair
+from daemon.contacts import phone, phone_repair
 from daemon.contacts.phone_repair import Kind
 from daemon.contacts.reasons import Fault, Reason
 from tests.support import growth
+from tests.support.contacts import read
 
 
 def refusal(value: str, country: str = "") -> str:
@@ -186,12 +187,26 @@ def test_what_is_made_of_a_number_is_read(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["493023125123456@lid\n493023125123457@lid\n", "49302312500@lid:1\n49302312501@lid:2\n"]
+    ("text", "named"),
+    [
+        ("493023125123456@lid\n493023125123457@lid\n", 2),
+        ("name;id\nAnn;493023125123456@lid\nBen;120363000000000001@g.us\nCid;status@broadcast\n", 3),
+        ("493023125123456@lid,Ann\n493023125123457:12@lid,Ben\n", 2),
+        ("120363000000000001@newsletter\n", 1),
+    ],
 )
-def test_a_file_of_hidden_ids_is_nobody(text: str) -> None:
+def test_in_a_file_of_hidden_ids_each_is_named(text: str, named: int) -> None:
+    """None becomes a number, and the file is not refused as a whole."""
+    found = read(text)
+
+    assert ([], named) == (found.contacts, len(found.rejected))
+    assert {each.why.code for each in found.rejected} <= {Fault.HIDDEN_ID, Fault.GROUP, Fault.BROADCAST}
+
+
+def test_a_file_in_which_ids_are_damaged_is_refused() -> None:
     """No sign in them separates a number from the rest."""
     with pytest.raises(errors.UnreadableFile):
-        importer.read(text.encode(), "lids.txt", "DE")
+        read("49302312500@lid:1\n49302312501@lid:2\n")
 
 
 @pytest.mark.parametrize(
