@@ -16,8 +16,12 @@ from daemon.api.endpoint import Endpoint, Open
 from daemon.api.endpoint import Parameter as Declared
 from daemon.api.forms import ContactsFile, ImportForm, StoredFile
 from daemon.api.schemas.common import Problem
+from daemon.campaigns.exclusions import SENTENCES as DETAILS
 from daemon.campaigns.idempotency import LONGEST_KEY
+from daemon.contacts.reasons import SENTENCES as FAULTS
 from daemon.formats import encodings
+from daemon.formats.refusals import Warned
+from daemon.i18n.coded import Piece, Unknown, wordings
 from daemon.server.problems import PROBLEM_TYPE, PROBLEMS
 from daemon.server.scopes import Scope
 
@@ -178,6 +182,14 @@ def _content(answer: type[Any]) -> Json:
     return {answer.media_type: {"schema": TEXT if answer.media_type.startswith("text/") else BINARY}}
 
 
+def codes() -> dict[str, str]:
+    """Every code that a problem may have, with its English sentence."""
+    told = [code for code in wordings() if not isinstance(code, Piece | Warned | Unknown)]
+    ours = {code.value: code.sentence for code in told if not type(code).__module__.startswith("daemon.pages")}
+    ours |= {code.value: text for code, text in FAULTS.items()} | {code.value: text for code, text in DETAILS.items()}
+    return dict(sorted(ours.items()))
+
+
 def _reference(model: type[BaseModel]) -> Json:
     return {"$ref": REF.format(model=model.__name__)}
 
@@ -190,4 +202,5 @@ def _schemas(endpoints: Iterable[Endpoint]) -> Json:
     modes.sort(key=lambda pair: pair[0].__name__)
     _, found = models_json_schema(modes, ref_template=REF)
     schemas: Json = found["$defs"]
+    schemas[Problem.__name__]["properties"]["code"]["x-codes"] = codes()
     return schemas

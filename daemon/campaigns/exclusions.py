@@ -76,7 +76,8 @@ def restored(found: Coded | Stored | str) -> Coded:
     if isinstance(found, str):
         return details(Detail.UNTOLD, **{WORDS: found})
     code, values = found["code"], found["values"]
-    if Refusal.known(code):  # of the text, by whoever fills it in
+    if code in reasons.SENTENCES:
+        return reasons.Reason.restored(code, values)
+    if Details.known(code) is None and Refusal.known(code) is not None:  # of the text, by whoever fills it in
         return Refusal.restored(code, values)
-    of_number = code in reasons.SENTENCES
-    return reasons.Reason.restored(code, values) if of_number else Details.restored(code, values)
+    return Details.restored(code, values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.i18n.coded import Wording
+from daemon.i18n.coded import Piece, Wording
 
 
 class Why(Wording):
@@ -65,7 +65,7 @@ class Why(Wording):
     UNKNOWN_FIELDS = "unknown_fields", "There is no field {names}: {fields}."
 
 
-class Part(Wording):
-    """What sentences are made of; no code of these is ever the whole reason."""
+class Part(Piece):
+    """As it says."""
 
     REJECTED_AT = "rejected_at", "{place} {position}: {reason}"

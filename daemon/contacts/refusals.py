@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.i18n.coded import Wording
+from daemon.i18n.coded import Piece, Recorded, Wording
 
 
 class Why(Wording):
@@ -78,15 +78,20 @@ class Why(Wording):
         "again with phone_column.",
     )
     ATTACHMENT_GONE = "attachment_gone", "The file {file} is no longer there: upload it again."
+    NAME_MISSING = "name_missing", "The {what} needs a name."
+    NAME_TOO_LONG = "name_too_long", "The name of a {what} can be up to {most} characters long."
+    NAME_TAKEN = "name_taken", "There is already a {what} called {name}: choose another name."
+    NO_NUMBER_FITS = "no_number_fits", "None of these telephone numbers can be used, by position: {first}"
+
+
+class Unsent(Recorded):
+    """Why a message is not sent, which its history keeps in words."""
+
     ATTACHMENT_NOT_STORED = (
         "attachment_not_stored",
         "An attachment of this campaign is no longer stored: restore it from a backup, or stop this "
         "campaign and create a new one.",
     )
-    NAME_MISSING = "name_missing", "The {what} needs a name."
-    NAME_TOO_LONG = "name_too_long", "The name of a {what} can be up to {most} characters long."
-    NAME_TAKEN = "name_taken", "There is already a {what} called {name}: choose another name."
-    NO_NUMBER_FITS = "no_number_fits", "None of these telephone numbers can be used, by position: {first}"
     ATTACHMENT_LOST = (
         "attachment_lost",
         "The file of attachment {attachment} is missing or damaged: restore it from a backup and resume this "
@@ -95,7 +100,7 @@ class Why(Wording):
     )
 
 
-class Part(Wording):
-    """What sentences are made of; no code of these is ever the whole reason."""
+class Part(Piece):
+    """As it says."""
 
     NUMBER_AT = "number_at", "{position}: {reason}"

@@ -22,7 +22,7 @@ import structlog
 from daemon import errors
 from daemon.config import Settings
 from daemon.contacts import importer, stored
-from daemon.contacts.refusals import Why
+from daemon.contacts.refusals import Unsent, Why
 from daemon.contacts.stored import attachment_path
 from daemon.db import clock
 from daemon.db.connection import write
@@ -317,7 +317,7 @@ def files(settings: Settings, ids: Sequence[str], to_send: bool = True) -> tuple
     try:
         rows = attachments(ids)
     except errors.NotFound:
-        raise errors.AttachmentLost(Why.ATTACHMENT_NOT_STORED) from None
+        raise errors.AttachmentLost(Unsent.ATTACHMENT_NOT_STORED) from None
     for row in rows if to_send else ():
         _must_be_there(settings, row)
     return tuple(
@@ -329,7 +329,7 @@ def _must_be_there(settings: Settings, row: Attachment) -> None:
     try:
         check(settings, row)
     except errors.AttachmentLost as error:
-        raise type(error)(Why.ATTACHMENT_LOST, attachment=row.id) from None
+        raise type(error)(Unsent.ATTACHMENT_LOST, attachment=row.id) from None
 
 
 def safe_name(filename: str) -> str:

@@ -14,7 +14,7 @@ from playhouse import db_url
 from daemon import errors
 from daemon.db import faults, inspection, proxy, schema, sqlite
 from daemon.db.postgres import AWAY, POSTGRES, Postgres
-from daemon.db.refusals import Why
+from daemon.db.refusals import Unsent
 from daemon.db.sqlite import PRAGMAS, SQLITE, Sqlite
 
 
@@ -35,7 +35,7 @@ def connect(url: str, sound: bool = False) -> None:
     except (peewee.DatabaseError, peewee.InterfaceError) as error:
         close()
         if _locked(error):
-            raise errors.DatabaseBusy(Why.DATABASE_LOCKED, reason=error) from error
+            raise errors.DatabaseBusy(Unsent.DATABASE_LOCKED, reason=error) from error
         known = faults.known(error)
         if isinstance(known, errors.DatabaseBusy):
             raise known from error
@@ -141,7 +141,7 @@ def available() -> Iterator[None]:
             raise known from error
         if not isinstance(error, peewee.DataError):
             raise
-        raise errors.InvalidInput(Why.CANNOT_BE_STORED, reason=error) from error
+        raise errors.InvalidInput(Unsent.CANNOT_BE_STORED, reason=error) from error
 
 
 def _refused(error: Exception, committing: bool) -> errors.DaemonError:
@@ -153,8 +153,8 @@ def _refused(error: Exception, committing: bool) -> errors.DaemonError:
         return known
     reason = " ".join(str(error).split())
     if lost and committing:
-        return errors.DatabaseBusy(Why.CONNECTION_BROKE, reason=reason)
-    return errors.DatabaseBusy(Why.DATABASE_UNANSWERED, reason=reason)
+        return errors.DatabaseBusy(Unsent.CONNECTION_BROKE, reason=reason)
+    return errors.DatabaseBusy(Unsent.DATABASE_UNANSWERED, reason=reason)
 
 
 def after_commit(tell: Callable[[], object]) -> None:

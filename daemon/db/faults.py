@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from daemon import errors
-from daemon.db.refusals import Why
+from daemon.db.refusals import Unsent
 
 _FULL = re.compile(r"disk is full|No space left on device|Disk quota exceeded", re.IGNORECASE)
 _TOO_LONG = re.compile(  # of a statement that would never be taken, however often it is tried
@@ -19,10 +19,10 @@ _TOO_LONG = re.compile(  # of a statement that would never be taken, however oft
 _CROWDED = re.compile(r"too many (clients|connections)|remaining connection slots", re.IGNORECASE)
 _MADE: dict[str, Callable[[], errors.DaemonError]] = {
     "full": errors.DiskFull,
-    "too_long": lambda: errors.InvalidInput(Why.TOO_MUCH_AT_ONCE),
-    "crowded": lambda: errors.DatabaseBusy(Why.DATABASE_CROWDED),
-    "starved": lambda: errors.DatabaseBusy(Why.DATABASE_STARVED),
-    "read_only": lambda: errors.DatabaseBusy(Why.DATABASE_READ_ONLY),
+    "too_long": lambda: errors.InvalidInput(Unsent.TOO_MUCH_AT_ONCE),
+    "crowded": lambda: errors.DatabaseBusy(Unsent.DATABASE_CROWDED),
+    "starved": lambda: errors.DatabaseBusy(Unsent.DATABASE_STARVED),
+    "read_only": lambda: errors.DatabaseBusy(Unsent.DATABASE_READ_ONLY),
     "damaged": lambda: errors.DatabaseUnusable(
         "The database is damaged: stop wasender, keep a copy of the database, and restore it from a backup."
     ),

@@ -17,7 +17,7 @@ from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
 from daemon.delivery import counters, eligibility, evidence, history, tallies
-from daemon.delivery.refusals import Why
+from daemon.delivery.refusals import Unsent
 from daemon.i18n.coded import refusal
 from daemon.models import Event, Job, Message, Purpose
 from daemon.states import IN_HAND, JOB_MOVES, MAY_RUN, MOVES, NOT_OUT, TAKEN, Ack, JobState, State
@@ -40,11 +40,11 @@ def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacin
     with moving(message):
         state = job_state(message.job_id)
         if state not in MAY_RUN:
-            raise errors.IllegalMove(Why.JOB_NOT_RUNNING, job=message.job_id, state=state)
+            raise errors.IllegalMove(Unsent.JOB_NOT_RUNNING, job=message.job_id, state=state)
         if rules.person_cap:
             eligibility.lock_person(message.person)
         if why := eligibility.barred(message.job, message, now, rules):
-            raise errors.IllegalMove(Why.PERSON_BARRED, message=message.id, why=why)
+            raise errors.IllegalMove(Unsent.PERSON_BARRED, message=message.id, why=why)
         again: dict[str, Any] = {} if message.transport_id is None else {"transport_id": None}
         changes = {"mark": mark.dumps(), "submitted_at": now, "submissions": message.submissions + 1}
         apply(message, "submit", None, "sender", now, **changes, **again)
@@ -304,7 +304,7 @@ def apply(message: Message, name: str, why: str | None, who: str, at: int, **cha
                 raise _MadeBefore(name, why)
             if history.settled(message.id, held):
                 raise _SettledMeanwhile
-        refused = refusal(Why.MOVE_NOT_ALLOWED, message=message.id, move=name)
+        refused = refusal(Unsent.MOVE_NOT_ALLOWED, message=message.id, move=name)
         raise errors.LeaseLost(str(refused)) if held else errors.IllegalMove(refused)
     if source is State.SENDING and name in NEVER_LEFT:
         handovers.undo(message.id, message.job_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.i18n.coded import Wording
+from daemon.i18n.coded import Recorded, Wording
 
 
 class Why(Wording):
@@ -11,9 +11,6 @@ class Why(Wording):
     STORING_INTERRUPTED = "storing_interrupted", "Storing the campaign was interrupted for too long: start it again."
     NO_CHAT_PICTURE = "no_chat_picture", "There is no screenshot of the chat of message {message}."
     NO_JOB = "no_job", "There is no job {job}: GET /jobs lists them."
-    JOB_NOT_RUNNING = "job_not_running", "job {job} is {state}"
-    PERSON_BARRED = "person_barred", "message {message}: the recipient {why}"
-    MOVE_NOT_ALLOWED = "move_not_allowed", "message {message}: {move} is not allowed from where it is now"
     JOB_STOPPED = (
         "job_stopped",
         "Job {job} is {state}, so it cannot {verb}: a stopped job stays stopped; create a new one "
@@ -29,3 +26,11 @@ class Why(Wording):
         "job_goes_on",
         "Job {job} is {state}, so it cannot {verb}: it resumes by itself, even after a login.",
     )
+
+
+class Unsent(Recorded):
+    """Why a message is not sent, which its history keeps in words."""
+
+    JOB_NOT_RUNNING = "job_not_running", "job {job} is {state}"
+    PERSON_BARRED = "person_barred", "message {message}: the recipient {why}"
+    MOVE_NOT_ALLOWED = "move_not_allowed", "message {message}: {move} is not allowed from where it is now"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.i18n.coded import Wording
+from daemon.i18n.coded import Piece, Recorded, Wording
 
 
 class Why(Wording):
@@ -40,7 +40,6 @@ class Why(Wording):
     TEXT_EMPTY = "text_empty", "The message is empty: write a text."
     HALF_EMOJI = "half_emoji", "The message contains half of an emoji: enter it again."
     TEXT_TOO_LONG_TO_SEND = "text_too_long_to_send", "The message has more than {most} characters: shorten it."
-    FILLED_IN_TOO_LONG = "filled_in_too_long", "The message has more than {most} characters."
     IF_NOT_ENDED = "if_not_ended", "Line {line} of the message: an {% if %} has no {% endif %}."
     PLACEHOLDERS_TOO_DEEP = "placeholders_too_deep", "The message's placeholders are too deeply nested: simplify them."
     TOO_MANY_PLACEHOLDERS = "too_many_placeholders", "The message has too many placeholders: simplify it."
@@ -141,6 +140,12 @@ class Why(Wording):
         "text_not_for_all",
         "The message does not fit {who}, by position: {places}{more}.",
     )
+
+
+class Unsent(Recorded):
+    """Why a message is not sent, which its history keeps in words."""
+
+    FILLED_IN_TOO_LONG = "filled_in_too_long", "The message has more than {most} characters."
     FIELD_TOO_LONG = (
         "field_too_long",
         "The field {name} has more than {most} characters.",
@@ -171,8 +176,8 @@ class Why(Wording):
     )
 
 
-class Part(Wording):
-    """What sentences are made of; no code of these is ever the whole reason."""
+class Part(Piece):
+    """As it says."""
 
     ONE_RECIPIENT = (
         "one_recipient",

@@ -25,7 +25,7 @@ from jinja2.visitor import NodeTransformer
 
 from daemon import errors
 from daemon.formats import template_faults
-from daemon.formats.refusals import Part, Why
+from daemon.formats.refusals import Part, Unsent, Why
 from daemon.i18n.coded import Clause, Coded, Phrase, Refusal, refusal
 
 MAX_TEXT = 65_536
@@ -238,21 +238,21 @@ def _rendered(template: Template, fields: Mapping[str, str], number: str, limit:
         for name in template.fields:
             value = number if name == NUMBER else fields.get(name, "")
             if len(value) > MAX_TEXT:
-                return "", _Wrong(refusal(Why.FIELD_TOO_LONG, name=name, most=f"{MAX_TEXT:,}"))
+                return "", _Wrong(refusal(Unsent.FIELD_TOO_LONG, name=name, most=f"{MAX_TEXT:,}"))
             context[name] = value if value.strip() else _Missing(name, holes)
         try:
             text = template._body(context)
         except errors.TemplateError as error:
             return "", _Wrong(error.told)
         except (jinja2.TemplateError, TypeError, ValueError, IndexError):
-            return "", _Wrong(refusal(Why.NOT_FILLABLE))
+            return "", _Wrong(refusal(Unsent.NOT_FILLABLE))
     if holes:
-        why = Why.FIELDS_EMPTY_IN_TEXT if len(holes) > 1 else Why.FIELD_EMPTY_IN_TEXT
+        why = Unsent.FIELDS_EMPTY_IN_TEXT if len(holes) > 1 else Unsent.FIELD_EMPTY_IN_TEXT
         return "", _Wrong(refusal(why, names=", ".join(sorted(holes))), Trouble.MISSING, tuple(sorted(holes)))
     if not text.strip():
-        return "", _Wrong(refusal(Why.TEXT_BLANK))
+        return "", _Wrong(refusal(Unsent.TEXT_BLANK))
     if len(text) * 2 > limit and (length := _length(text)) > limit:
-        why = Why.CAPTION_TOO_LONG if limit == MAX_CAPTION else Why.MESSAGE_TOO_LONG
+        why = Unsent.CAPTION_TOO_LONG if limit == MAX_CAPTION else Unsent.MESSAGE_TOO_LONG
         reason = refusal(why, length=f"{length:,}", limit=f"{limit:,}")
         return "", _Wrong(reason, Trouble.TOO_LONG, length=length)
     return text, None
@@ -275,7 +275,7 @@ def _spend(characters: int) -> None:
     left = _left.get() - characters
     _left.set(left)
     if left < 0:
-        raise errors.TemplateError(Why.FILLED_IN_TOO_LONG, most=f"{MAX_TEXT:,}")
+        raise errors.TemplateError(Unsent.FILLED_IN_TOO_LONG, most=f"{MAX_TEXT:,}")
 
 
 def _counted(work: Callable[..., object]) -> Callable[..., object]:
@@ -297,7 +297,7 @@ def _concat(*values: object) -> str:
         texts.append(str(value))
         _spend(len(texts[-1]))
     if sum(map(len, texts)) > MAX_TEXT:
-        raise errors.TemplateError(Why.FILLED_IN_TOO_LONG, most=f"{MAX_TEXT:,}")
+        raise errors.TemplateError(Unsent.FILLED_IN_TOO_LONG, most=f"{MAX_TEXT:,}")
     return "".join(texts)
 
 
@@ -409,7 +409,7 @@ def _replace(text: object, old: object, new: object) -> str:
     """Checks the resulting length first: each `replace` could make a text thousands of times longer."""
     source, before, after = str(text), str(old), str(new)
     if len(source) + source.count(before) * max(0, len(after) - len(before)) > MAX_TEXT:
-        raise errors.TemplateError(Why.FILLED_IN_TOO_LONG, most=f"{MAX_TEXT:,}")
+        raise errors.TemplateError(Unsent.FILLED_IN_TOO_LONG, most=f"{MAX_TEXT:,}")
     return source.replace(before, after)
 
 

@@ -31,6 +31,14 @@ class Wording(StrEnum):
         return made
 
 
+class Recorded(Wording):
+    """A code of which only the sentence is stored somewhere, in English: there it is recognised by its pattern."""
+
+
+class Piece(Wording):
+    """What sentences are made of; never the whole reason."""
+
+
 class Phrase(str):
     """A value that is a part of a sentence, in English: it is translated with it."""
 
@@ -102,6 +110,14 @@ class Coded:
         return cls(known, ((WORDS, (values or {}).get(WORDS, sentence)),))
 
 
+def wordings(of: type[Wording] = Wording) -> list[Wording]:
+    """Every code with its sentence, of the rooms that are loaded."""
+    found: list[Wording] = list(of)
+    for each in of.__subclasses__():
+        found += wordings(each)
+    return found
+
+
 def fill(text: str, given: Mapping[str, Any], translate: Translate = str, say: Translate = str) -> str:
     """The text with its places filled in. Raises KeyError for one that is not given."""
     return _PLACE.sub(lambda place: _filled(given[place[1]], translate, say), text)
@@ -137,7 +153,7 @@ class Refusal(Coded):
 
     @classmethod
     def known(cls, code: str | None) -> StrEnum | None:
-        return next((each for room in Wording.__subclasses__() for each in room if each == code), None)
+        return next((each for each in wordings() if each == code), None)
 
 
 def refusal(code: Wording, **values: Any) -> Refusal:

@@ -126,9 +126,8 @@ def patterns(name: str) -> list[tuple[re.Pattern[str], str]]:
 
 def _stored(entry: Message) -> bool:
     """Whether the sentence may stand somewhere without its code: most refusals are told to who asked, and forgotten."""
-    places = [place for place, _ in entry.locations]
-    codes = [place for place in places if place.endswith("/refusals.py")]
-    if places and len(codes) == len(places) and IN_WORDS.isdisjoint(codes):
+    told = [place for place, _ in entry.locations if place.endswith(("/refusals.py", "daemon/errors.py"))]
+    if told and len(told) == len(entry.locations) and RECORDED not in entry.auto_comments:
         return False
     return isinstance(entry.id, str) and _WORD.search(_PLACE.sub("", entry.id)) is not None
 
@@ -144,8 +143,7 @@ def _pattern(message: str) -> re.Pattern[str]:
     return re.compile("".join([*parts, re.escape(message[at:])]), re.S)
 
 
-IN_WORDS = {f"daemon/{room}/refusals.py" for room in ("contacts", "db", "delivery", "formats")}
-"""Of these a message's history keeps the sentence."""
+RECORDED = "Recorded."  #: the comment in a catalog on the sentence of such a code
 LONGEST_SENTENCE = 600
 _PLACE = re.compile(r"\{(\w+)\}")
 _WORD = re.compile(r"[^\W\d_]{2}")

@@ -16,7 +16,7 @@ from daemon.campaigns import create, drafts, progress, queries
 from daemon.config import Settings
 from daemon.contacts.importer import Contact
 from daemon.db import clock, connection, proxy
-from daemon.db.refusals import Why as OfDb
+from daemon.db.refusals import Unsent as OfDb
 from daemon.delivery import enqueue, moves
 from daemon.models import Event, Job, KeyScope, Message
 from daemon.states import FILLING, JobState, State

@@ -13,9 +13,9 @@ from daemon import errors
 from daemon.accounts import directory
 from daemon.contacts import suppression
 from daemon.db import clock, proxy
-from daemon.db.refusals import Why as OfDb
+from daemon.db.refusals import Unsent as OfDb
 from daemon.delivery import inbox, moves, opened_chats, replies
-from daemon.formats.refusals import Why as OfFormats
+from daemon.formats.refusals import Unsent as OfFormatsUnsent
 from daemon.models import Message, OpenedChat, Reply
 from daemon.states import AccountState, Ack, Finding, Hold
 from daemon.transports.protocol import Health, Heard, Lookup, Receipt, Unread
@@ -172,7 +172,7 @@ async def test_what_cannot_be_stored_at_all_blocks_nobody(bench: Any, monkeypatc
     def take_or_refuse(name: str, heard: Heard, *rest: Any, **terms: Any) -> replies.Taken:
         if heard.number == ONE:
             refused.append(heard)
-            raise errors.InvalidInput(OfFormats.TEXT_BLANK)
+            raise errors.InvalidInput(OfFormatsUnsent.TEXT_BLANK)
         return real(name, heard, *rest, **terms)
 
     monkeypatch.setattr(replies, "take", take_or_refuse)

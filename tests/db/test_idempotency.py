@@ -12,7 +12,7 @@ from daemon import errors
 from daemon.campaigns import idempotency
 from daemon.campaigns.idempotency import Once, Replay
 from daemon.db import clock, connection
-from daemon.delivery.refusals import Why as OfDelivery
+from daemon.delivery.refusals import Unsent as OfDeliveryUnsent
 from daemon.models import KeptAnswer, Template
 
 ASKED = idempotency.digest({"name": "Sale"})
@@ -56,7 +56,7 @@ def test_what_fails_is_not_kept(database: str) -> None:
 
     def fails() -> Any:
         work()
-        raise errors.IllegalMove(OfDelivery.JOB_NOT_RUNNING, job=7, state="paused")
+        raise errors.IllegalMove(OfDeliveryUnsent.JOB_NOT_RUNNING, job=7, state="paused")
 
     for _ in range(2):
         with pytest.raises(errors.IllegalMove):
@@ -81,7 +81,7 @@ def test_of_two_at_once_the_second_waits_for_the_first(database: str, ends: str)
         answer = work()
         second.append(threads.submit(rival))
         if ends == "fails":
-            raise errors.IllegalMove(OfDelivery.JOB_NOT_RUNNING, job=7, state="paused")
+            raise errors.IllegalMove(OfDeliveryUnsent.JOB_NOT_RUNNING, job=7, state="paused")
         return answer
 
     second: list[Future[Any]] = []

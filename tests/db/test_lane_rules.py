@@ -12,9 +12,9 @@ from daemon import errors
 from daemon.accounts import ownership, pace, pacing
 from daemon.contacts import suppression
 from daemon.db import proxy
-from daemon.db.refusals import Why as OfDb
+from daemon.db.refusals import Unsent as OfDb
 from daemon.delivery import batches, breaker, compose, moves
-from daemon.formats.refusals import Why as OfFormats
+from daemon.formats.refusals import Unsent as OfFormatsUnsent
 from daemon.models import Event, Message
 from daemon.states import Ack, Hold, State
 from daemon.transports.protocol import Receipt
@@ -217,7 +217,7 @@ async def test_each_lane_has_its_own_reason_why_it_cannot_be_composed(bench, mon
 
     def outgoing(settings: Any, message: Message, to_send: bool = True) -> Any:
         if message.id == odd.id:
-            raise errors.InvalidInput(OfFormats.TEXT_BLANK)
+            raise errors.InvalidInput(OfFormatsUnsent.TEXT_BLANK)
         return real(settings, message, to_send)
 
     monkeypatch.setattr(compose, "outgoing", outgoing)

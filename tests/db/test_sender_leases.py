@@ -12,7 +12,7 @@ from daemon import errors
 from daemon.accounts import directory, limits, pacing
 from daemon.campaigns import create, lifecycle, progress
 from daemon.db import clock
-from daemon.db.refusals import Why as OfDb
+from daemon.db.refusals import Unsent as OfDb
 from daemon.delivery import claim as claiming
 from daemon.delivery import job_moves, timing
 from daemon.delivery import moves as message_moves

@@ -18,7 +18,7 @@ from daemon.campaigns.drafts import Draft
 from daemon.contacts import lists
 from daemon.contacts.importer import Contact, ContactList
 from daemon.db import clock, connection
-from daemon.db.refusals import Why as OfDb
+from daemon.db.refusals import Unsent as OfDb
 from daemon.formats.tabular import Sheet
 from daemon.models import Answer, Job, KeyScope, Kind, Message
 from daemon.models import Draft as DraftRow

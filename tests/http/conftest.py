@@ -10,7 +10,7 @@ import pytest
 from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
-from daemon.api import endpoint
+from daemon.api import endpoint, openapi
 from daemon.auth import passwords, sessions
 from daemon.config import Settings
 from daemon.db import clock
@@ -43,6 +43,7 @@ class Caller:
         if status >= 400 and path != "/ready":
             assert "application/problem+json" == response.content_type
             assert {"type", "title", "status", "detail", "code"} == set(body) - {"candidates", "upload_id"}
+            assert body["code"] in openapi.codes()
             assert ("candidates" in body) == body["type"].endswith(":choose-phone-column")
             assert body["type"].startswith("urn:wasender:problem:")
             assert status == body["status"]

@@ -12,6 +12,7 @@ from daemon.campaigns import drafts, templates
 from daemon.contacts import uploads
 from daemon.db import clock
 from daemon.models import Job, Message
+from daemon.server.visitors import LANGUAGE_COOKIE
 from daemon.states import JobState
 from tests.support.drafting import (
     Client,
@@ -55,6 +56,21 @@ async def test_the_preview_is_what_each_one_gets(member: Client) -> None:
     missing = await preview(member, base, text="In {{ city }}")
     assert (1, 3) == (missing["problems"], missing["first"][0]["row"])
     await preview(member, base, 422, text=1)
+
+
+async def test_a_mistake_is_told_in_the_readers_language(member: Client) -> None:
+    """While one writes, in the answer to a form, and to our script; the code is the same in all of them."""
+    base = await with_columns(member)
+    await post(member, f"{base}/numbers", go="next")
+    member.session.cookie_jar.update_cookies({LANGUAGE_COOKIE: "es"})
+    told = "Línea 1 del mensaje: los nombres de campos no llevan espacios: escribir {{ first_name }}."
+    assert told == (await preview(member, base, text="Hi {{ First Name }}"))["error"]
+    assert "No existe el campo who: " in (await preview(member, base, text="{{ who }}"))["error"]
+    assert "No existe el campo who:" in await refused(member, f"{base}/message", 422, text="{{ who }}", go="next")
+    response = await member.get("/jobs/77", headers={"Accept": "application/json"})
+    problem = await response.json(content_type=None)
+    assert "no_job" == problem["code"]
+    assert "77" in problem["detail"] and "There is no job" not in problem["detail"]
 
 
 async def test_a_mistake_in_the_text_is_said_before_the_next_step(member: Client) -> None:

@@ -18,7 +18,7 @@ from daemon.campaigns import create
 from daemon.campaigns.create import Order
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.db.refusals import Why as OfDb
+from daemon.db.refusals import Unsent as OfDb
 from daemon.delivery import job_moves
 from daemon.models import Session
 from daemon.server import access

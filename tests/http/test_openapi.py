@@ -14,6 +14,7 @@ from daemon.api.endpoint import Caller as Asking
 from daemon.api.endpoint import Open
 from daemon.api.schemas.jobs import Job
 from daemon.campaigns import idempotency
+from daemon.delivery.refusals import Unsent as OfDeliveryUnsent
 from daemon.delivery.refusals import Why as OfDelivery
 from daemon.errors import IllegalMove, NotFound
 from daemon.server.scopes import GRANTED, Scope, least_role
@@ -146,7 +147,7 @@ async def test_an_error_that_is_not_declared_is_noticed(
     @endpoint.get("/undeclared", scope=Open.ALWAYS, errors=(NotFound,), tag="things")
     def undeclared(caller: Asking) -> Found:
         """Never right."""
-        raise IllegalMove(OfDelivery.JOB_NOT_RUNNING, job=7, state="paused")
+        raise IllegalMove(OfDeliveryUnsent.JOB_NOT_RUNNING, job=7, state="paused")
 
     noticed: list[str] = []
     monkeypatch.setattr(endpoint, "undeclared", lambda each, error: noticed.append(f"{each.name}: {error}"))

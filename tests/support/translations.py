@@ -19,9 +19,9 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from daemon import errors  # noqa: F401 (its codes)
-from daemon.i18n import languages
+from daemon.i18n import coded, languages
 from daemon.i18n.coded import WORDS as WHOLE
-from daemon.i18n.coded import Wording
+from daemon.i18n.coded import Recorded, Wording
 from tests.support.rig import ROOT
 
 DAEMON = ROOT / "daemon"
@@ -60,7 +60,9 @@ def messages() -> Catalog:
         catalog.add(message, locations=[(f"daemon/{filename}", line)], auto_comments=comments, context=context)
     for code in wordings():
         if code.sentence != WORDS_ONLY:
-            catalog.add(code.sentence, locations=[(type(code).__module__.replace(".", "/") + ".py", 0)])
+            comments = [languages.RECORDED] if isinstance(code, Recorded) else []
+            place = type(code).__module__.replace(".", "/") + ".py"
+            catalog.add(code.sentence, locations=[(place, 0)], auto_comments=comments)
     for path in sorted(DAEMON.rglob("*.py")):
         if LEFT_OUT.isdisjoint(path.relative_to(DAEMON).parts):
             for line, text in sentences(path):
@@ -72,7 +74,7 @@ def wordings() -> list[Wording]:
     """Every code of every room that brings its sentence along."""
     for path in sorted(DAEMON.rglob("refusals.py")):
         importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-    return [code for room in sorted(Wording.__subclasses__(), key=lambda room: room.__module__) for code in room]
+    return sorted(coded.wordings(), key=lambda code: type(code).__module__)
 
 
 def sentences(path: Path) -> Iterator[tuple[int, str]]:

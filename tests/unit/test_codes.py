@@ -20,9 +20,10 @@ from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.contacts.importer import Contact
 from daemon.contacts.reasons import Fault, Reason, because
 from daemon.formats import template
+from daemon.formats.refusals import Unsent
 from daemon.formats.refusals import Why as FormatsWhy
 from daemon.i18n import coded, languages
-from daemon.i18n.coded import Coded, Phrase, Refusal, refusal
+from daemon.i18n.coded import Coded, Phrase, Recorded, Refusal, refusal
 from daemon.i18n.languages import say
 from daemon.states import E164
 from tests.support import translations
@@ -110,6 +111,7 @@ def test_no_code_of_an_exclusion_is_one_of_a_number() -> None:
         ("They got a campaign in the last 7 days, or are queued for one.", None),
         ({"code": "lately", "values": {"days": "7"}}, details(Detail.LATELY, days="7")),
         ({"code": "too_few_digits", "values": {"country": "49"}}, because(Fault.TOO_FEW_DIGITS, country="49")),
+        ({"code": "text_blank", "values": {}}, refusal(Unsent.TEXT_BLANK)),
         ({"code": "of_tomorrow", "values": {"sentence": "It flew."}}, details(Detail.UNTOLD, sentence="It flew.")),
     ],
 )
@@ -192,6 +194,16 @@ def test_every_code_is_used_and_there_is_only_one_of_it() -> None:
     twice = {value for value in values if values.count(value) > 1}
     assert twice <= {"other"}  # of what this version does not know
     assert all(re.fullmatch(r"[a-z0-9_]+", value) for value in values)
+
+
+def test_only_sentences_that_are_stored_are_recognised_by_their_pattern() -> None:
+    """What has a code beside it wherever it stands is never looked for among words."""
+    ids = {pattern.pattern for pattern, _ in languages.patterns("es")}
+    told = [code for code in translations.wordings() if not isinstance(code, Recorded) and "{" in code.sentence]
+    before = {*exclusions.SENTENCES.values()}  # versions without codes have stored these
+    found = [code for code in told if languages._pattern(code.sentence).pattern in ids]
+    assert [] == [code for code in found if code.sentence not in before]
+    assert languages._pattern(Unsent.FIELD_TOO_LONG.sentence).pattern in ids
 
 
 def untranslated(catalog: Catalog) -> list[str]:
