@@ -67,7 +67,7 @@ async def test_a_mistake_is_told_in_the_readers_language(member: Client) -> None
     assert told == (await preview(member, base, text="Hi {{ First Name }}"))["error"]
     assert "No existe el campo who: " in (await preview(member, base, text="{{ who }}"))["error"]
     assert "No existe el campo who:" in await refused(member, f"{base}/message", 422, text="{{ who }}", go="next")
-    response = await member.get("/jobs/77", headers={"Accept": "application/json"})
+    response = await member.get("/status/77", headers={"Accept": "application/json"})
     problem = await response.json(content_type=None)
     assert "no_job" == problem["code"]
     assert "77" in problem["detail"] and "There is no job" not in problem["detail"]
