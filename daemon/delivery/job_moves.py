@@ -80,6 +80,7 @@ VERBS = {
     "reschedule": Phrase("resume"),
     "stop": Phrase("stop"),
     "retry": Phrase("retry"),
+    "send again": Phrase("send again"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import re
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from daemon.formats import template
 from daemon.formats.refusals import Unsent
 from daemon.formats.refusals import Why as FormatsWhy
 from daemon.i18n import coded, languages
-from daemon.i18n.coded import Coded, Phrase, Recorded, Refusal, refusal
+from daemon.i18n.coded import Coded, Phrase, Recorded, Refusal, Wording, refusal
 from daemon.i18n.languages import say
 from daemon.states import E164
 from tests.support import translations
@@ -183,6 +184,28 @@ def test_no_error_of_a_request_is_told_in_words() -> None:
     ]
     assert [] == told
     assert any(name in worded for name, _ in raised(ROOT / "accounts" / "ownership.py"))
+
+
+def filled_in(path: Path) -> Iterator[tuple[str, Wording, set[str]]]:
+    """Each code that the file gives values to: where, which, and their names."""
+    tree, rooms = ast.parse(path.read_text()), dict[str, Any]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").endswith(".refusals"):
+            module = importlib.import_module(node.module or "")
+            rooms |= {each.asname or each.name: getattr(module, each.name) for each in node.names}
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args):
+        given = call.args[0]
+        for code in [given.body, given.orelse] if isinstance(given, ast.IfExp) else [given]:
+            if isinstance(code, ast.Attribute) and isinstance(code.value, ast.Name) and code.value.id in rooms:
+                names = {each.arg for each in call.keywords if each.arg}
+                yield f"{path.relative_to(ROOT)}:{call.lineno}", getattr(rooms[code.value.id], code.attr), names
+
+
+def test_every_sentence_gets_the_values_that_it_has_places_for() -> None:
+    """Else making the error would fail, and only then."""
+    found = [each for path in sorted(ROOT.rglob("*.py")) for each in filled_in(path)]
+    assert [] == [(where, code) for where, code, names in found if names != set(re.findall(r"{(\w+)}", code.sentence))]
+    assert len({code for _, code, _ in found}) > 150
 
 
 def test_every_code_is_used_and_there_is_only_one_of_it() -> None:
