@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import jinja2
 import pytest
@@ -15,6 +18,7 @@ from jinja2 import meta, nodes
 
 from daemon.pages import shell
 from daemon.pages.content import Names, PageContent
+from daemon.pages.jobs import JobPage
 
 TEMPLATES = Path(shell.__file__).parent / "templates"
 SHARED = {"base.html", "draft_base.html", "macros.html", "draft_macros.html", "list_parts.html"}
@@ -115,3 +119,63 @@ def test_names_of_no_record_are_seen() -> None:
     )
 
     assert {"people", "lost"} == strays(environment().parse(source))
+
+
+def attributes(of: Any) -> dict[str, Any] | None:
+    """What something of that type has, by name; None where that cannot be said. Of Optional: what it is if it is."""
+    kinds = [each for each in get_args(of) if each is not type(None)] if get_origin(of) in (Union, UnionType) else [of]
+    if len(kinds) != 1 or not inspect.isclass(kinds[0]) or kinds[0].__module__ == "builtins":
+        return None
+    return dict.fromkeys(dir(kinds[0])) | get_type_hints(kinds[0])
+
+
+def elements(of: Any) -> Any:
+    """The type of what is in a list of that type; None where that cannot be said."""
+    listed = isinstance(get_origin(of), type) and issubclass(get_origin(of), Sequence)
+    return get_args(of)[0] if listed and get_args(of) else None
+
+
+def wrong(node: nodes.Node, known: dict[str, Any], found: set[str]) -> Any:
+    """The type of an expression, None where that cannot be said; found: gets what is asked of something without it."""
+    if isinstance(node, nodes.Name):
+        return known.get(node.name)
+    if isinstance(node, nodes.Getattr):
+        owner = wrong(node.node, known, found)
+        there = attributes(owner)
+        if there is not None and node.attr not in there:
+            found.add(f"{getattr(owner, '__name__', owner)}.{node.attr}")
+        return (there or {}).get(node.attr)
+    if isinstance(node, nodes.For):
+        inner = known | {each.name: None for each in node.target.find_all(nodes.Name)}
+        if isinstance(node.target, nodes.Name):
+            inner[node.target.name] = elements(wrong(node.iter, known, found))
+        for each in [*node.body, *node.else_, *([node.test] if node.test else [])]:
+            wrong(each, inner, found)
+        return None
+    if isinstance(node, nodes.Macro):
+        known = known | {each.name: None for each in node.args}
+    if isinstance(node, nodes.Assign) and isinstance(node.target, nodes.Name):
+        known[node.target.name] = wrong(node.node, known, found)
+        return None
+    for each in node.iter_child_nodes():
+        wrong(each, known, found)
+    return None
+
+
+@pytest.mark.parametrize("record", list(records()), ids=lambda each: each.template)
+def test_a_template_asks_nothing_of_a_record_that_it_does_not_have(record: type[PageContent]) -> None:
+    """As far as the types say what a name stands for, through loops and parts of parts."""
+    known = {
+        name: kind for each in (shell.Frame, *record.beside, record) for name, kind in get_type_hints(each).items()
+    }
+    found: set[str] = set()
+    wrong(tree(record.template), known, found)
+    assert set() == found
+
+
+def test_what_a_record_does_not_have_is_seen() -> None:
+    """Directly, in a loop, and behind another record."""
+    source = "{{ job.nme }}{% for each in job.bar %}{{ each.width }}{{ each.hight }}{% endfor %}{{ course.rows.x }}"
+    found: set[str] = set()
+    wrong(environment().parse(source), dict(get_type_hints(JobPage)), found)
+    assert {"JobView.nme", "Bar.hight"} == found
