@@ -229,6 +229,117 @@ def test_another_window_without_a_button_to_take_it_back(driving: Driving, monke
     page.screens.since.conflict_wait = screens.CONFLICT_S
 
 
+def script(driving: Driving, code: str, *given: Any) -> Any:
+    """Run something in the page, as WhatsApp or a person might."""
+    page = driving.transport._page
+    assert page is not None
+    return page._surface._driver.execute_script(code, *given)
+
+
+def test_buttons_in_messages_are_not_whatsapps(driving: Driving) -> None:
+    """A business offers answers, which a click sends; and the panel beside the chat has a Close."""
+    driving.send(number := a_number(), "hello")
+    before = ask(driving, "observe")["preview"]
+    script(
+        driving,
+        "const row = [...document.querySelectorAll('#main [data-id]')].at(-1);"
+        "for (const name of ['Reconnect', 'Use here', 'Log out', 'Send', 'Generate new code', 'Reload QR code']) {"
+        "  const button = document.createElement('div'); button.setAttribute('role', 'button');"
+        "  button.ariaLabel = button.textContent = name; row.append(button);"
+        "  button.onclick = () => { window.pressed = name; }; }"
+        "const panel = document.createElement('div'); panel.id = 'panel';"
+        "panel.innerHTML = '<button aria-label=Close>x</button>'; document.querySelector('#main').after(panel);",
+    )
+    parts = ("reconnect", "use_here", "log_out", "link_renew", "qr_reload", "send_preview")
+    clicked = [name for name in parts if ask(driving, "click", name=name)]
+    preview, pressed = ask(driving, "observe")["preview"], script(driving, "return window.pressed ?? null")
+    script(driving, "document.querySelector('#panel').remove()")
+    driving.send(number, "and again")
+
+    assert (False, False, [], None) == (before, preview, clicked, pressed)
+    assert ["hello", "and again"] == [each["text"] for each in driving.got(number)]
+
+
+def test_what_people_leave_in_the_list_of_chats(driving: Driving) -> None:
+    """A filter, or words in the search: who has written is found all the same."""
+    driving.reload()
+    driving.standin.incoming(number := a_number(), "stop")
+    script(driving, "[...document.querySelectorAll('#side [role=tab]')].at(-1).click()")
+    filtered = driving.run(driving.transport.unread())
+    page = driving.transport._page
+    assert page is not None
+    script(driving, "document.querySelector('#side [data-tab=\"3\"]').focus()")
+    driving.run(driving.transport._run("type", lambda _: page._surface.type("0000"), 30))
+    left = ask(driving, "leavePanel")["left"]
+    driving.run(driving.transport._run("type", lambda _: page._surface.key("Delete", "Delete", 46), 30))
+
+    assert number in [chat.number for chat in filtered]
+    assert not left
+    assert number in [chat.number for chat in driving.run(driving.transport.unread())]
+
+
+def test_a_deleted_message_has_no_tick(driving: Driving) -> None:
+    """Nor has a call: that is no change of the page; a text of ours without any is one."""
+    driving.send(number := a_number(), "regretted")
+    strip = (
+        "const row = [...document.querySelectorAll('#main [data-id]')].at(-1);"
+        "for (const el of row.querySelectorAll('[data-testid=msg-meta] [aria-label], [data-testid=msg-meta] svg,"
+        " [data-testid=msg-meta] [data-testid], [data-icon]')) el.remove();"
+        "const you = document.createElement('span'); you.ariaLabel = 'You:'; row.prepend(you);"
+    )
+    script(driving, strip)
+    textless = "const row = [...document.querySelectorAll('#main [data-id]')].at(-1);"
+    changed = ask(driving, "missing", names=["tick"])
+    script(
+        driving,
+        textless + "for (const el of row.querySelectorAll(arguments[0])) el.replaceWith('You deleted this message');",
+        selectors.built_in().data["row"]["text"],
+    )
+
+    assert (["tick"], []) == (changed, ask(driving, "missing", names=["tick"]))
+    driving.send(number, "the next one")
+
+
+def test_two_dialogs_that_are_built_differently(driving: Driving) -> None:
+    """Both are seen: what is under the one that is known is not passed over."""
+    script(
+        driving,
+        "const popup = document.createElement('div'); popup.dataset.testid = 'confirm-popup'; popup.id = 'popup';"
+        "popup.innerHTML = '<div>Something else</div><button>Maybe</button>'; document.body.append(popup);",
+    )
+    driving.set(promo_dialog=True)
+    held = driving.until(AccountState.HELD)
+    script(driving, "document.querySelector('#popup').remove()")
+    driving.until(AccountState.READY)
+
+    assert Hold.UNKNOWN_DIALOG is held.hold and "Something else" in (held.detail or "")
+    assert not driving.standin.switches()["promo_dialog"]
+
+
+def test_a_bar_in_a_chat_that_is_no_more(driving: Driving) -> None:
+    """Its number has left WhatsApp: it cannot tell any more whether new chats may begin, so another one does."""
+    driving.set(restricted=True)
+    driving.until(AccountState.HELD)
+    with pytest.raises(errors.AccountUnready):
+        driving.prepare(Outgoing(number := a_number(), "not now"))
+    driving.set(restricted=False, not_on_whatsapp=[number])
+    driving.standin.forget()
+    driving.standin.reload()
+    driving.standin.wait("page.main")
+    page = driving.transport._page
+    assert page is not None
+    page.screens.since.over("probe")
+    driving.until(AccountState.READY)
+
+    driving.send(other := a_number(), "welcome")
+    assert ["welcome"] == [each["text"] for each in driving.got(other)]
+
+
+def test_this_browser_understands_every_selector(driving: Driving) -> None:
+    """Of the file that came with this version."""
+    assert [] == ask(driving, "faulty")
+
+
 def test_selectors_from_the_data_folder(driving: Driving) -> None:
     """A newer file is used from the next time the page is loaded; one that the browser does not understand is not."""
     path = driving.settings.data_dir / selectors.NAME

@@ -6,6 +6,7 @@ import contextlib
 import re
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
@@ -28,6 +29,7 @@ RELOAD_S, RELOAD_MAX_S = 5.0, 120.0  #: between two reloads of a page that does 
 UPDATE_S = 3600.0  #: between two refreshes for an update
 LINK_S = 900.0  #: how long a code that was asked for is renewed when it has expired
 PROBE_S, PROBE_MAX_S = 30.0, 120.0  #: between two looks whether a new chat may be started again
+SILENT = 5  #: after so many of them that tell nothing a new chat is tried
 ANEW_S = 60.0  #: how long a page that is loaded anew, to see whether a hold is over, may take to show it
 ENGLISH = 2  #: so many pages are asked for in English before the account holds
 OPEN_MS = 8_000  #: how long a chat may take to open before another way is tried
@@ -72,6 +74,7 @@ class Bar:
     digits: str
     title: str | None
     probed: bool = False
+    silent: int = 0  # how many looks in a row have told nothing of it
 
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "w": 604_800}
@@ -307,18 +310,28 @@ class Screens:
         chat = look["chat"] if look["chat"] and look["chat"]["title"] == bar.title else None
         if idle and self.since.may("probe", PROBE_S, PROBE_MAX_S):
             with contextlib.suppress(Interrupted):
-                href = LINK + bar.digits
-                self._surface.ask("openChat", digits=bar.digits, href=href, marker=None, wait_ms=OPEN_MS, again=True)
-                chat = self._surface.ask("ready", digits=bar.digits)
-                if chat["bar"] and bar.probed:  # it may be only what the page has kept
+                chat = self._probe(bar)
+                bar.silent = 0 if chat else bar.silent + 1
+                if chat and chat["bar"] and bar.probed:  # it may be only what the page has kept
                     self._surface.open()
                 bar.probed = not bar.probed
-        if chat and chat["composer"]:
+        if (chat and chat["composer"]) or bar.silent >= SILENT:
             log.info("page.bar_cleared", reason=bar.hold)
             self._bar = None
             self.since.over("probe")
             return False
         return True
+
+    def _probe(self, bar: Bar) -> dict[str, Any] | None:
+        """The chat that could not be written in; None where it does not open, which says nothing of the account."""
+        href = LINK + bar.digits
+        asked = self._surface.ask("openChat", digits=bar.digits, href=href, marker=None, wait_ms=OPEN_MS, again=True)
+        if asked["outcome"] == "dialog" and asked["dialog"]["invalid"]:  # the number is on WhatsApp no longer
+            self._surface.ask("acceptDialog", text=self._surface.text["invalid_number"])
+            bar.silent = SILENT
+            return None
+        chat: dict[str, Any] = self._surface.ask("ready", digits=bar.digits)
+        return chat if chat["number"] or (chat["title"] and chat["title"] == bar.title) else None
 
     def _self_check(self) -> None:
         """Once in a life, before any recipient is touched: is what sending needs where we look for it?"""
