@@ -120,7 +120,11 @@ class Settings(BaseSettings):
         "", description="Most messages to one person over all campaigns, such as `3/7`: 3 in 7 days; empty: no cap."
     )
     quiet_hours: str = Field("", description="No sending between these times, such as `21:00-08:00`.")
-    timezone: str = Field("UTC", description="Time zone of the quiet hours, such as `Europe/Berlin`.")
+    timezone: str = Field(
+        "",
+        description="Time zone of quiet and sending hours, such as `Europe/Berlin`; empty: this machine's, which the "
+        "page asks to confirm.",
+    )
     max_upload_mb: int = Field(64, ge=1, description="Largest file that may be uploaded.")
     max_stored_mb: int = Field(2048, ge=1, description="Most MB of uploads and attachments in all.")
     keep_unused_days: int = Field(
@@ -201,7 +205,7 @@ class Settings(BaseSettings):
     @field_validator("timezone")
     @classmethod
     def _zone_is_known(cls, value: str) -> str:
-        if not known_zone(value):
+        if value and not known_zone(value):
             raise ValueError("use a name such as Europe/Berlin")
         return value
 
@@ -251,6 +255,11 @@ class Settings(BaseSettings):
         """The networks of `trusted_proxies`."""
         return tuple(ipaddress.ip_network(part) for part in _parts(self.trusted_proxies))
 
+    @cached_property
+    def zone(self) -> str:
+        """The time zone of accounts that have none of their own: `timezone`, or this machine's."""
+        return self.timezone or machine_zone()
+
     @property
     def person_cap(self) -> tuple[int, int]:
         """Most messages to one person, and within how many days; (0, 0): no cap."""
@@ -259,7 +268,7 @@ class Settings(BaseSettings):
 
     @property
     def quiet(self) -> tuple[time, time] | None:
-        """Start and end of the quiet hours in `timezone`, or None."""
+        """Start and end of the quiet hours, in the account's time zone, or None."""
         return hours(self.quiet_hours)
 
 
@@ -309,6 +318,15 @@ def known_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
+
+
+def machine_zone(link: Path = Path("/etc/localtime"), name: Path = Path("/etc/timezone")) -> str:
+    """This machine's IANA time zone: of TZ, or of what its clock shows; UTC where it names none."""
+    found = [os.environ.get("TZ", "").lstrip(":")]
+    found.append(str(link.resolve()).partition("zoneinfo/")[2].removeprefix("posix/").removeprefix("right/"))
+    with suppress(OSError, UnicodeDecodeError):
+        found.append(name.read_text(encoding="ascii").strip())
+    return next((each for each in found if each and known_zone(each)), "UTC")
 
 
 def load(**overrides: Any) -> Settings:

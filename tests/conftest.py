@@ -119,6 +119,7 @@ def make_settings(tmp_path: Path, database_url: str) -> Callable[..., Settings]:
             "data_dir": tmp_path / "data",
             "database_url": database_url,
             "transport": "dryrun",
+            "timezone": "UTC",
             "delay_min": 0,
             "delay_max": 0,
             "long_pause_every": 0,

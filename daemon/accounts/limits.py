@@ -96,7 +96,7 @@ def rules(settings: Settings) -> pacing.Rules:
         hourly_cap=settings.hourly_cap,
         daily_cap=settings.daily_cap,
         quiet=settings.quiet,
-        zone=settings.timezone,
+        zone=settings.zone,
         person_cap=settings.person_cap[0],
         person_window_ms=settings.person_cap[1] * pacing.DAY_MS,
     )

@@ -29,6 +29,7 @@ RIGHT_TO_LEFT = frozenset({"ar"})
 
 language: ContextVar[str] = ContextVar("language", default="en")
 zone: ContextVar[str] = ContextVar("zone", default="UTC")  #: the reader's time zone
+_told: ContextVar[bool] = ContextVar("told", default=False)
 
 
 def choose(wished: str | None, accepted: str) -> str:
@@ -164,8 +165,15 @@ def amount(number: float) -> str:
     return format_decimal(number, locale=language.get())
 
 
-def set_zone(name: str) -> None:
-    """Set the reader's time zone by its IANA name; UTC if it is unknown."""
+def told_zone() -> str:
+    """The reader's time zone as their browser has told it; "" where it has not."""
+    return zone.get() if _told.get() else ""
+
+
+def set_zone(name: str | None) -> None:
+    """Set the reader's time zone by its IANA name; UTC if it is unknown, or not told."""
+    _told.set(name is not None)
+    name = name or "UTC"
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -230,6 +230,16 @@ async def link(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther(f"/app/accounts#account-{quote(name)}")
 
 
+@routes.post("/app/accounts/{name}/zone")
+@only(Role.ADMIN)
+async def confirm_zone(request: web.Request) -> web.StreamResponse:
+    """The account's time zone, as the first page asks for it."""
+    name, form = request.match_info["name"], (await forms.read(request)).parsed(forms.AccountZone)
+    given = limits.Limits(timezone=form.timezone)
+    await in_db(request, limits.set_limits, name, given, caller(request))
+    raise web.HTTPSeeOther("/app")
+
+
 @routes.post("/app/accounts/{name}/limits")
 @only(Role.ADMIN)
 async def limit(request: web.Request) -> web.StreamResponse:

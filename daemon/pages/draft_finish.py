@@ -66,6 +66,7 @@ class WhenStep(StepContent):
     accounts: Sequence[str]
     zones: Sequence[str]
     account_zone: str
+    elsewhere: str
     account_now: str
     rules: pacing.Rules
     settings: Settings
@@ -75,7 +76,7 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
     kept = draft.data.when or When()
     account = kept.account or settings.account
     rules = limits.rules_of(settings, account)
-    zone = languages.zone.get()
+    zone, here = rules.zone, languages.told_zone() or rules.zone
     window = (kept.window or "-").partition("-")
     at = instant(kept.at, ZoneInfo(kept.zone or zone)) if kept.at else None
     values = {
@@ -97,7 +98,8 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
     return WhenStep(
         values=values,
         accounts=[settings.account, *known],
-        zones=sorted({zone, rules.zone, values["zone"], "UTC"}),
+        zones=sorted({zone, here, values["zone"], "UTC"}),
+        elsewhere=here if here != zone else "",
         account_zone=rules.zone,
         account_now=account_now,
         rules=rules,
@@ -129,8 +131,17 @@ def _chosen(settings: Settings, form: forms.When, now: int) -> When:
         window=window,
         daily_cap=form.daily_cap,
         zone=form.zone,
-        at=_instant(form.at, form.zone, now) if form.later else None,
+        at=_chosen_start(form, now),
     )
+
+
+def _chosen_start(form: forms.When, now: int) -> int | None:
+    """When to start, None for right away. A day that was entered beside "Right away" is asked about, not dropped."""
+    if form.later:
+        return _instant(form.at, form.zone, now)
+    if form.at is not None:
+        raise errors.InvalidInput(Why.START_TWOFOLD)
+    return None
 
 
 def _instant(local: datetime | None, zone: str, now: int) -> int:

@@ -12,6 +12,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from daemon import errors
+from daemon.accounts import limits
 from daemon.campaigns import cloning, queries, recipients
 from daemon.campaigns.queries import JobRow, MessageRow, Step
 from daemon.campaigns.recipients import Page, Selection
@@ -111,6 +112,7 @@ class JobPage(PageContent):
     attachments: Sequence[uploads.Attachment]
     delays: tuple[str, str]
     window: str | None
+    zone: str
     daily_cap: int
     cloned_from: int | None
     rejected: int
@@ -213,6 +215,7 @@ def _job_page(
         attachments=uploads.attachments(row.attachments),
         delays=(seconds(row.delay_min_ms), seconds(row.delay_max_ms)),
         window=row.window,
+        zone=limits.rules_of(settings, row.account).zone,
         daily_cap=row.daily_cap,
         cloned_from=row.cloned_from,
         rejected=len(row.rejected),

@@ -7,8 +7,10 @@ from typing import ClassVar
 
 from aiohttp import web
 
+from daemon.accounts import directory
 from daemon.campaigns import progress, queries
 from daemon.config import Settings
+from daemon.i18n import languages
 from daemon.pages.content import PageContent
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import AccountView, JobView, account_views, job_view
@@ -31,7 +33,8 @@ async def overview(request: web.Request) -> web.StreamResponse:
 @dataclass(frozen=True)
 class Overview(PageContent):
     """undecided: how many messages a person has to decide about; cursor: of this page, None for the first; after: of
-    the next page."""
+    the next page; unconfirmed: accounts whose time zone is only this machine's, machine_zone: that one, reader_zone:
+    the browser's, "" where it has not told."""
 
     template: ClassVar = "campaigns.html"
     here: ClassVar = "campaigns"
@@ -41,9 +44,15 @@ class Overview(PageContent):
     undecided: int
     cursor: int | None
     after: int | None
+    unconfirmed: list[str]
+    machine_zone: str
+    reader_zone: str
 
 
 def _overview(settings: Settings, cursor: int | None) -> Overview:
     rows, after = queries.jobs(cursor, JOBS_SHOWN)
     jobs = [job_view(settings, row) for row in rows]
-    return Overview(account_views(settings), jobs, progress.totals()[State.UNCERTAIN], cursor, after)
+    unsure = [] if settings.timezone else [row.name for row in directory.every() if row.timezone is None]
+    undecided = progress.totals()[State.UNCERTAIN]
+    zones = (settings.zone, languages.told_zone())
+    return Overview(account_views(settings), jobs, undecided, cursor, after, unsure, *zones)

@@ -12,6 +12,10 @@ class Why(Wording):
     PAUSE_REVERSED = "pause_reversed", "The pause in seconds: give the shorter one first."
     ZONE_NOT_LISTED = "zone_not_listed", "Choose one of the time zones in the list."
     START_NOT_GIVEN = "start_not_given", "Enter the day and time to start."
+    START_TWOFOLD = (
+        "start_twofold",
+        "There is a day and time, but “Right away” is chosen: choose “At this time”, or remove the day.",
+    )
     START_PASSED = "start_passed", "This time has passed: choose a later one, or start right away."
     START_TOO_LATE = "start_too_late", "This time is more than ten years away: choose an earlier one."
     HOURS_NOT_DIFFERENT = "hours_not_different", "Enter two different times, or leave both empty."

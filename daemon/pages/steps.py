@@ -31,6 +31,7 @@ TITLES = {
     "check": N_("Dry run"),
     "start": N_("Start"),
 }
+AS_TYPED = "typed"  # what our script has for a button while somebody is writing
 # Errors in what was entered: the step is shown again with the sentence.
 SHOWN_AGAIN = (errors.InvalidInput, errors.EditConflict, errors.NotFound, errors.TooLarge, errors.ReadingBusy)
 
@@ -140,6 +141,8 @@ async def post_step(
         goal = await timed(request, work, request.app[SETTINGS], draft, form, *found)
     except SHOWN_AGAIN as error:
         return await show_step(request, await load(request), step, entered, error)
+    if form.go.what == AS_TYPED:
+        return web.json_response({"version": (await load(request)).version})
     return await go(request, goal or _goal(draft, step, form.go.what))
 
 

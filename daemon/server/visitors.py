@@ -154,5 +154,5 @@ async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer in the reader's language."""
     wished, accepted = request.cookies.get(LANGUAGE_COOKIE), request.headers.get("Accept-Language", "")
     languages.language.set(languages.choose(wished, accepted))
-    languages.set_zone(request.cookies.get(ZONE_COOKIE, "UTC"))
+    languages.set_zone(request.cookies.get(ZONE_COOKIE))
     return await handler(request)

@@ -30,6 +30,8 @@ Gil;+4915112345676;Cologne
 """
 EVIL = "<img src=x onerror=window.hit=1><script>window.hit=1</script>"
 
+UNLOAD = "const e = new Event('beforeunload', {cancelable: true}); window.dispatchEvent(e); return e.defaultPrevented"
+
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
@@ -147,6 +149,27 @@ def test_a_draft_is_left_and_gone_on_with(visitor: Visitor, damaged: Path) -> No
     visitor.link("damaged").click()
     visitor.find("a[href$='/message']").click()
     assert "Half a thought" == visitor.find("#text").get_attribute("value")
+
+
+def test_what_is_typed_is_kept_and_a_day_chooses_its_radio(visitor: Visitor, damaged: Path) -> None:
+    """Without pressing anything; who leaves before it is kept is asked."""
+    visitor.begin_campaign(damaged)
+    visitor.find("#text").send_keys("Hi there")
+    assert visitor.driver.execute_script(UNLOAD)
+    visitor.until(lambda: "Hi there" == draft(visitor).data.get("text"))
+    visitor.until(lambda: not visitor.driver.execute_script(UNLOAD))
+    visitor.find("#text").send_keys(" again")
+    visitor.until(lambda: "Hi there again" == draft(visitor).data.get("text"))
+    visitor.press("Next: time")
+    visitor.find("#at")
+    visitor.driver.execute_script(
+        "const at = document.getElementById('at'); at.value = '2035-05-04T09:30';"
+        "at.dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    assert visitor.find("input[name=start][value=at]").is_selected()
+    visitor.until(lambda: (draft(visitor).data.get("when") or {}).get("at"))
+    visitor.press("Next: dry run")
+    visitor.find("#days")
 
 
 def test_the_later_of_two_tabs_is_told(visitor: Visitor, damaged: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from aiohttp.test_utils import TestClient
 from daemon.accounts import commands, directory, limits
 from daemon.auth import passwords, sessions, users
 from daemon.campaigns import create
+from daemon.config import Settings
 from daemon.db import clock
+from daemon.http import make_app
 from daemon.models import Account
-from daemon.server.visitors import COOKIE
+from daemon.server.visitors import COOKIE, ZONE_COOKIE
 from daemon.states import AccountState, Hold, Role
 from daemon.transports.protocol import Health
 from tests.http.conftest import KEY, Caller
@@ -402,3 +405,27 @@ async def test_the_page_is_small(browse: Any) -> None:
         report(UNLINKED, f"account-{n}")
     response = await browse().get("/app/accounts", headers=HTML | {"Accept-Encoding": "identity"})
     assert len(await response.read()) < 100_000
+
+
+async def test_the_page_asks_for_an_accounts_zone_until_somebody_confirms_it(
+    make_settings: Callable[..., Settings], aiohttp_client: Any, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the machine's until then, never UTC in silence; both that and the browser's are offered."""
+    monkeypatch.setenv("TZ", "Europe/Rome")
+    settings = make_settings(timezone="")
+    browser = await aiohttp_client(make_app(settings, KEY), cookies={ZONE_COOKIE: "Europe/Berlin"})
+    here = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+    await browser.post("/app/login", data={"key": KEY}, headers=here)
+    directory.open_account("default", clock.now_ms())
+    assert "Europe/Rome" == limits.rules_of(settings, "default").zone
+
+    asked = await (await browser.get("/app", headers=here)).text()
+    assert "Until you say, it is this machine's: Europe/Rome." in asked
+    assert "Your browser is in Europe/Berlin." in asked
+    assert ["Europe/Berlin", "Europe/Rome"] == re.findall(r'name="timezone" value="([^"]+)"', asked)
+
+    refused = await browser.post("/app/accounts/default/zone", data={"timezone": "Mars"}, headers=here)
+    assert 422 == refused.status
+    await browser.post("/app/accounts/default/zone", data={"timezone": "Europe/Berlin"}, headers=here)
+    assert "Europe/Berlin" == limits.rules_of(settings, "default").zone
+    assert "In which time zone" not in await (await browser.get("/app", headers=here)).text()

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from daemon.accounts import directory, limits
 from daemon.campaigns import drafts, templates
 from daemon.contacts import uploads
 from daemon.db import clock
 from daemon.models import Job, Message
-from daemon.server.visitors import LANGUAGE_COOKIE
+from daemon.server.visitors import LANGUAGE_COOKIE, ZONE_COOKIE
 from daemon.states import JobState
 from tests.support.drafting import (
     Client,
@@ -173,6 +174,7 @@ async def test_a_time_is_taken_in_the_zone_that_is_said(member: Client) -> None:
         ({"start": "at", "at": "2001-01-01T00:00", "zone": "UTC"}, "has passed"),
         ({"start": "at", "at": "", "zone": "UTC"}, "Enter the day and time"),
         ({"start": "at", "at": "2035-01-01T00:00", "zone": "Mars"}, "one of the time zones"),
+        ({"start": "now", "at": "2035-01-01T00:00", "zone": "UTC"}, "“Right away” is chosen: choose “At this time”"),
         ({"from": "09:00"}, "Enter two different times"),
         ({"from": "09:00", "to": "09:00"}, "two different times"),
         ({"daily_cap": "0"}, "is a whole number"),
@@ -201,3 +203,36 @@ async def test_other_tools_placeholders_are_warned_of(member: Client) -> None:
     wanted = "is sent as it is written: write {{ name }} for that column."
     assert wanted in await look(member, f"{base}/message")
     assert wanted in await check(member, base)
+
+
+async def test_what_is_typed_is_kept_and_the_page_learns_its_version(member: Client) -> None:
+    """As our script asks while somebody is writing: without going anywhere, and what is unfit changes nothing."""
+    base = await with_columns(member)
+    await post(member, f"{base}/numbers", go="next")
+    version = str(draft_of(base).version)
+    json_only = {"Accept": "application/json", "Sec-Fetch-Site": "same-origin"}
+    typed = {"go": "typed", "text": "Hi {{ na", "version": version}
+
+    answer = await member.post(f"{base}/message", data=typed, headers=json_only)
+
+    assert {"version": draft_of(base).version} == await answer.json()
+    assert "Hi {{ na" == draft_of(base).data.text
+    late = await member.post(f"{base}/message", data=typed | {"text": "of another tab"}, headers=json_only)
+    assert 409 == late.status
+    assert "Hi {{ na" == draft_of(base).data.text
+
+
+async def test_one_time_zone_is_named_everywhere_and_another_browser_is_told(member: Client) -> None:
+    """The account's: in the step, in the preview and on the campaign's page."""
+    directory.open_account("default", clock.now_ms())
+    limits.set_limits("default", {"timezone": "Asia/Kolkata"}, "test")
+    base = await with_message(member, **{"from": "09:00", "to": "18:00"})
+    step = await look(member, f"{base}/when")
+    assert "<option selected>Asia/Kolkata</option>" in step
+    assert "Your browser is in" not in step
+    member.session.cookie_jar.update_cookies({ZONE_COOKIE: "Europe/Berlin"})
+    assert "Your browser is in Europe/Berlin, the account in Asia/Kolkata" in await look(member, f"{base}/when")
+    await check(member, base)
+    assert "09:00-18:00 (Asia/Kolkata)" in await look(member, f"{base}/start")
+    await post(member, f"{base}/start", go="start")
+    assert "It only sends between 09:00-18:00 (Asia/Kolkata)." in await look(member, f"/app/jobs/{Job.get().id}")

@@ -85,7 +85,7 @@ operator
 
 admin
   PATCH /accounts/{name}
-  POST /accounts/{name}/logout /app/accounts/{name}/limits
+  POST /accounts/{name}/logout /app/accounts/{name}/limits /app/accounts/{name}/zone
   DELETE /suppressions
   GET POST /app/suppressions/remove
   GET POST /app/users

@@ -310,3 +310,27 @@ def test_a_data_folder_that_others_can_read_is_closed(tmp_path: Path, mode: int)
     folder.chmod(0o1777)
     config.prepare_data_dir(config.load(_env_file=None, data_dir=folder))
     assert 0o1777 == folder.stat().st_mode & 0o7777
+
+
+@pytest.mark.parametrize(
+    ("tz", "link", "name", "zone"),
+    [
+        ("Asia/Kolkata", "Europe/Berlin", "", "Asia/Kolkata"),
+        (":Europe/Rome", "", "", "Europe/Rome"),
+        ("CET-1CEST", "Europe/Berlin", "Europe/Paris", "Europe/Berlin"),
+        ("", "", "Europe/Paris\n", "Europe/Paris"),
+        ("", "posix/America/New_York", "", "America/New_York"),
+        ("", "", "", "UTC"),
+    ],
+)
+def test_an_account_without_a_zone_has_the_machines(tmp_path, monkeypatch, tz, link, name, zone):
+    """As TZ, the clock's file or its name say; a setting comes first."""
+    monkeypatch.setenv("TZ", tz)
+    clock, named = tmp_path / "localtime", tmp_path / "timezone"
+    if link:
+        clock.symlink_to(tmp_path / "zoneinfo" / link)
+    if name:
+        named.write_text(name)
+    assert zone == config.machine_zone(clock, named)
+    assert ("Asia/Tokyo", "Asia/Tokyo") == (load(timezone="Asia/Tokyo").zone, load(timezone="Asia/Tokyo").timezone)
+    assert "" == load().timezone

@@ -10,6 +10,9 @@ let saving = false;
 async function save(form, button) {
   if (saving) return;
   saving = true;
+  clearTimeout(typing);
+  await typed; // a save of what was typed has the version that this one needs
+  const before = changes;
   const body = new FormData(form);
   if (button?.name) body.set(button.name, button.value);
   form.setAttribute("aria-busy", "true");
@@ -24,7 +27,10 @@ async function save(form, button) {
     }
     if (response.status === 401 || response.redirected) return tell("step-error", $("step-error").dataset.out); // it led to the login
     const text = await response.text();
-    if (response.headers.get("Content-Type")?.includes("application/json")) follow(JSON.parse(text), response);
+    if (response.headers.get("Content-Type")?.includes("application/json")) {
+      if (response.ok && changes === before) saved = changes;
+      follow(JSON.parse(text), response);
+    }
     else show(text);
   } catch {
     tell("step-error", $("step-error").dataset.lost);
@@ -42,6 +48,45 @@ function follow(answer, response) {
     location.reload();
   } else location.assign(here);
 }
+
+// What is typed is kept a moment later, and whoever leaves before that is asked. What cannot be kept yet (half a time, a
+// draft that somebody else has changed) stays on the page: the button says what is wrong with it.
+
+const TYPED_MS = 800;
+let changes = 0; // since the page came
+let saved = 0; // of these
+let typing = 0;
+let typed = Promise.resolve();
+
+async function keep(form) {
+  const now = changes;
+  const body = new FormData(form);
+  for (const [name, value] of [...body]) if (value instanceof File) body.delete(name);
+  body.set("go", "typed");
+  try {
+    const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json", ...token() } });
+    if (!response.ok || !response.headers.get("Content-Type")?.includes("application/json")) return;
+    form.elements.version.value = (await response.json()).version;
+    saved = now;
+  } catch {
+    // It is kept with the next change, or with the button.
+  }
+}
+
+document.addEventListener("input", (event) => {
+  const form = event.target.form;
+  if (!form?.matches("form[data-step]") || event.target.type === "file" || !event.target.name) return;
+  changes++;
+  if (event.target.id === "at") form.querySelector(`input[name=start][value=${event.target.value ? "at" : "now"}]`).checked = true;
+  if (event.target.name === "start" && event.target.value === "now") $("at").value = "";
+  if (form.dataset.typed === undefined) return;
+  clearTimeout(typing);
+  typing = setTimeout(() => saving || (typed = typed.then(() => keep(form))), TYPED_MS);
+});
+
+addEventListener("beforeunload", (event) => {
+  if (changes !== saved) event.preventDefault();
+});
 
 /** A refused form comes back as the whole page, with the input and the reason. */
 function show(text) {
@@ -149,7 +194,7 @@ document.addEventListener("click", (event) => {
     const area = $("text");
     area.focus();
     area.setRangeText(insert.dataset.insert, area.selectionStart, area.selectionEnd, "end");
-    soon();
+    area.dispatchEvent(new Event("input", { bubbles: true }));
   } else if (move) {
     event.preventDefault();
     index = Math.max(0, index + (move.id === "following" ? 1 : -1));
