@@ -20,7 +20,7 @@ from daemon.contacts import file_reading
 from daemon.db import connection
 from daemon.i18n.coded import refusal
 from daemon.ops import retention
-from daemon.server import access, connections, feed, hosts, problems, secure, visitors
+from daemon.server import access, connections, feed, heavy, hosts, problems, secure, visitors
 from daemon.server.refusals import Why
 
 log = structlog.get_logger()
@@ -46,6 +46,7 @@ def make_app(settings: Settings, key: str) -> web.Application:
     app[visitors.SETTINGS] = settings
     app[visitors.API_KEY] = key
     app[pages.ONE_BY_ONE] = pages.Queue()
+    app[heavy.GATE] = heavy.Gate()
     app[connections.ANONYMOUS] = endpoint.anonymous_limits()
     app[feed.FEED] = feed.Feed(partial(feed.look, settings))
     app.on_response_prepare.append(secure.secure)

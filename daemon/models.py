@@ -11,6 +11,7 @@ from typing import Any, cast
 import peewee
 
 from daemon.db.proxy import database
+from daemon.formats import json_pieces
 from daemon.states import E164, AccountState, PersonKey, State
 
 
@@ -35,14 +36,22 @@ class Purpose(StrEnum):
 UNCAPPED = frozenset({Kind.TEST, Kind.ANSWER})  # do not count towards the cap per person
 
 
+LARGE = 128 << 10  # characters of JSON that are read piece by piece
+
+
 class Json(peewee.TextField):
     """JSON as text, the same on both databases."""
 
     def db_value(self, value: Any) -> str | None:
-        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return None if value is None else json_pieces.write(value)
 
     def python_value(self, value: str | None) -> Any:
-        return None if value is None else json.loads(value)
+        if value is None or len(value) <= LARGE:
+            return None if value is None else json.loads(value)
+        try:
+            return json_pieces.parse(value.encode())
+        except ValueError:  # what earlier versions kept is no strict JSON, such as NaN
+            return json.loads(value)
 
 
 def _telephone(**options: Any) -> peewee.CharField[E164]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import aiohttp
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from daemon import errors
 from daemon.api.refusals import Why
 from daemon.campaigns.idempotency import Once, digest, valid_key
+from daemon.contacts import list_entries, uploads
 from daemon.server import json_bodies
 from daemon.server.refusals import Why as OfServer
 
@@ -21,30 +23,48 @@ T = TypeVar("T")
 
 KEY_HEADER = "Idempotency-Key"
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+WIDE = 10_000  # fields of one entry; what takes people takes far fewer
 SHOWN = 40  # characters of a field's name in a sentence
 
 
-async def read(request: web.Request, model: type[BaseModel], required: bool) -> BaseModel | None:
-    """The request's JSON body; None if there is none and it is optional.
+async def received(request: web.Request) -> bytes:
+    """The request's body. Raises MalformedRequest, TooLarge."""
+    json_bodies.refuse_large(request.content_length or 0)
+    request._client_max_size = min(request._client_max_size, json_bodies.MAX_BYTES)  # also of what it unpacks to
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        json_bodies.refuse_large(request._client_max_size + 1)
+        raise
+    except (BadHttpMessage, aiohttp.ClientPayloadError, web.RequestPayloadError):
+        raise errors.MalformedRequest(Why.BODY_UNREADABLE) from None
+
+
+async def read(request: web.Request, data: bytes, model: type[BaseModel], required: bool) -> BaseModel | None:
+    """The JSON that the body is; None if there is none and it is optional.
 
     Raises MalformedRequest when it cannot be read, InvalidInput when it does not fit the model.
     """
-    json_bodies.refuse_large(request.content_length or 0)
-    try:
-        data = await request.read()
-    except (BadHttpMessage, aiohttp.ClientPayloadError, web.RequestPayloadError):
-        raise errors.MalformedRequest(Why.BODY_UNREADABLE) from None
     if not data and not required:
         return None
     if (request.charset or "utf-8").lower() not in CHARSETS:
         raise errors.MalformedRequest(OfServer.NOT_UTF8)
-    arguments = (data, request.content_type, _most_values(model))
-    if len(data) > json_bodies.SMALL:
-        given = await asyncio.to_thread(json_bodies.parse, *arguments)
-    else:
-        given = json_bodies.parse(*arguments)
+    parse = partial(_parse, data, request.content_type, _most_values(model))
+    given = await asyncio.to_thread(parse) if len(data) > json_bodies.SMALL else parse()
     _refuse_unknown(given, model)
     return validated(lambda: model.model_validate(given), "The body")
+
+
+def _parse(data: bytes, content_type: str, most: int) -> object:
+    given = json_bodies.parse(data, content_type, most)
+    lists = (
+        [(name, value) for name, value in given.items() if isinstance(value, list)] if isinstance(given, dict) else ()
+    )
+    for name, value in lists:
+        wide = (at for at, each in enumerate(value) if isinstance(each, dict) and len(each) > WIDE)
+        if (at := next(wide, None)) is not None:
+            raise errors.InvalidInput(Why.ENTRY_TOO_WIDE, position=str(at), name=name[:SHOWN])
+    return given
 
 
 def _most_values(model: type[BaseModel]) -> int:
@@ -87,10 +107,21 @@ def once(request: web.Request, method: str, path: str, caller: str, given: dict[
         return Once(f"{method} {path}", caller, None, "")
     if not valid_key(key) or len(request.headers.getall(KEY_HEADER)) > 1:
         raise errors.InvalidInput(Why.IDEMPOTENCY_KEY_UNFIT)
-    asked = {
-        name: each.model_dump(mode="json") if isinstance(each, BaseModel) else each for name, each in given.items()
-    }
+    asked = {name: _as_sent(each) if isinstance(each, BaseModel) else each for name, each in given.items()}
     return Once(f"{method} {path}", caller, key, digest(asked), dump=_as_json)
+
+
+def named(body: BaseModel) -> int:
+    """What a body is about that only names it, in bytes; 0 for none. Database work."""
+    upload_id, list_id = getattr(body, "upload_id", None), getattr(body, "list_id", None)
+    return uploads.size(upload_id) if upload_id else list_entries.size(list_id) if list_id else 0
+
+
+def _as_sent(body: BaseModel) -> dict[str, Any]:
+    """The body as JSON; long lists are what was parsed, and copying them would hold other threads up."""
+    lists = {name: value for name, value in body if isinstance(value, list)}
+    long = {name: value for name, value in lists.items() if not any(isinstance(each, BaseModel) for each in value)}
+    return body.model_dump(mode="json", exclude=set(long)) | long
 
 
 def _as_json(answer: Any) -> Any:

@@ -32,10 +32,10 @@ from daemon.api import bodies, forms, writing
 from daemon.api.answers import Answer, Blob, Download, EventStream
 from daemon.api.parameters import Pattern, Says
 from daemon.api.refusals import Why
-from daemon.campaigns.idempotency import Once, Replay
+from daemon.campaigns.idempotency import Replay
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.server import hosts
+from daemon.server import heavy, hosts
 from daemon.server.scopes import Scope, least_role
 from daemon.server.visitors import SAFE, SETTINGS, authorized, caller, given_key, in_db, require
 
@@ -136,7 +136,7 @@ class Endpoint:
         if self.in_path or self.in_query or self.body or self.form or self.idempotent:
             implied.append(errors.InvalidInput)
         if self.body or self.form:
-            implied += [errors.MalformedRequest, errors.TooLarge]
+            implied += [errors.MalformedRequest, errors.TooLarge, errors.ReadingBusy]
         if self.idempotent:
             implied.append(errors.KeyReused)
         return (*self.raises, *implied)
@@ -151,9 +151,16 @@ class Endpoint:
                 name, kind = self.form
                 async with forms.read(request, kind) as form:
                     return await self._answer(request, who, given | {name: form})
-            if self.body is not None:
-                given["body"] = await bodies.read(request, self.body, self.body_required)
-            return await self._answer(request, who, given)
+            if self.body is None:
+                return await self._answer(request, who, given)
+            with heavy.room(request, request.content_length or 0):
+                data = await bodies.received(request)
+                async with heavy.turn(request, len(data)):
+                    given["body"] = body = await bodies.read(request, data, self.body, self.body_required)
+                    if not (named := await in_db(request, bodies.named, body) if body else 0):
+                        return await self._answer(request, who, given)
+            async with heavy.turn(request, named):
+                return await self._answer(request, who, given)
         except errors.DaemonError as error:
             if not isinstance(error, self.possible):
                 undeclared(self, error)
@@ -172,17 +179,17 @@ class Endpoint:
         if inspect.iscoroutinefunction(self.work):
             made = await self.work(who, request, **given)
             return made if isinstance(made, web.StreamResponse) else await writing.respond(request, made)
-        once = bodies.once(request, self.method, self.path, who.name, given) if self.idempotent else None
         try:
-            made = await in_db(request, self._run, who, once, given)
+            made = await in_db(request, self._run, request, who, given)
         except Replay as replay:
             return writing.as_json(replay.response)
         return await writing.respond(request, made)
 
-    def _run(self, who: Caller, once: Once | None, given: dict[str, Any]) -> Any:
+    def _run(self, request: web.Request, who: Caller, given: dict[str, Any]) -> Any:
         """Run the work, on a database thread."""
-        if once is None:
+        if not self.idempotent:
             return self.work(who, **given)
+        once = bodies.once(request, self.method, self.path, who.name, given)
         now = clock.now_ms()
         once.look(now)
         if self.takes_once:

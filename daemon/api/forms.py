@@ -18,7 +18,8 @@ from daemon.api.refusals import Why
 from daemon.contacts import file_reading, uploads
 from daemon.contacts.file_reading import File
 from daemon.contacts.importer import Said
-from daemon.server.visitors import SETTINGS, posted, readable
+from daemon.server.posted import parts, posted, readable
+from daemon.server.visitors import SETTINGS
 
 CHUNK = 256 * 1024
 IN_MEMORY = 1024 * 1024  # of a contacts file; a larger one goes onto the disk
@@ -118,10 +119,10 @@ async def _file_part(
     if request.content_type == "multipart/form-data":
         try:
             form = await request.multipart()
-            async for part in form:
-                if isinstance(part, BodyPartReader) and part.name == "file":
+            async for part in parts(form):
+                if part.name == "file":
                     return form, part
-                if isinstance(part, BodyPartReader) and fields is not None:
+                if fields is not None:
                     await _field(part, fields)
         except BROKEN:
             pass
@@ -143,9 +144,8 @@ async def _chunks(
     try:
         while chunk := await part.read_chunk(CHUNK):
             yield bytes(chunk)
-        after = await form.next()  # raises when no boundary follows
-        while fields is not None and isinstance(after, BodyPartReader):
-            await _field(after, fields)
-            after = await form.next()
+        async for after in parts(form):  # raises when no boundary follows
+            if fields is not None:
+                await _field(after, fields)
     except BROKEN:
         raise errors.MalformedRequest(Why.UPLOAD_CUT_OFF) from None

@@ -43,7 +43,7 @@ def send(caller: Caller, *, body: Send, once: Once) -> Queued:
     request gets the first answer, and nobody gets the message twice.
     """
     settings, now = caller.settings, clock.now_ms()
-    order = create.Order(text=body.message, **body.model_dump(exclude={"message"}))
+    order = create.Order(text=body.message, **{name: value for name, value in body if name != "message"})
     checked = create.check(settings, order, now)
     with create.filled(settings, checked, caller.name, now) as job:
         return once.run(lambda: _queued(create.store(settings, checked, caller.name, now, job)), now)

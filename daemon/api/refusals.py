@@ -14,6 +14,7 @@ class Why(Wording):
     IDEMPOTENCY_KEY_UNFIT = "idempotency_key_unfit", "The Idempotency-Key must be 1 to 255 ASCII characters."
     BODY_UNREADABLE = "body_unreadable", "The body cannot be read: its encoding does not match its headers."
     TOO_MANY_ENTRIES = "too_many_entries", "{name} takes up to {most} entries: give fewer at a time."
+    ENTRY_TOO_WIDE = "entry_too_wide", "Entry {position} of {name} has too many fields: leave out what is not used."
     GIVEN_TWICE = "given_twice", "{name} is given more than once."
     NOT_GIVEN = "not_given", "{name} is missing."
     NO_FILE_PART = (

@@ -20,8 +20,9 @@ from daemon.contacts import file_reading, suppression
 from daemon.db import clock
 from daemon.errors import ChoosePhoneColumn, NotFound, ReadingBusy
 from daemon.i18n.instants import instant
+from daemon.server import heavy
 from daemon.server.scopes import Scope
-from daemon.server.visitors import timed
+from daemon.server.visitors import in_db
 
 HEAD = ["number", "reason", "source", "created_at", "confirmed_at"]
 
@@ -62,9 +63,15 @@ async def import_suppressions(caller: Caller, request: web.Request, *, form: Imp
     settings, reason = caller.settings, form.reason or suppression.ASKED
     if form.file is not None:
         found = await file_reading.contacts(form.file, settings.default_country, trusted=True, said=form.said)
-        done = await timed(request, suppression.import_found, found, form.file.name, reason, caller.name)
+        size = form.file.size
+        done = await heavy.timed(request, size, suppression.import_found, found, form.file.name, reason, caller.name)
     else:
-        done = await timed(request, suppression.import_text, settings, form.numbers, reason, caller.name)
+        size = len(form.numbers)
+        done = await heavy.timed(request, size, suppression.import_text, settings, form.numbers, reason, caller.name)
+    return await in_db(request, _imported, done)  # which may name many rows
+
+
+def _imported(done: suppression.Imported) -> Imported:
     rejected = [Rejected.of(each, row=each.position) for each in done.rejected]
     return Imported(
         added=done.added,

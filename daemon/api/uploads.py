@@ -9,11 +9,12 @@ from daemon.api.endpoint import Caller
 from daemon.api.forms import ContactsFile, StoredFile
 from daemon.api.schemas.common import Rejected
 from daemon.api.schemas.library import Attachment, Upload, UploadRow
+from daemon.config import Settings
 from daemon.contacts import file_reading, importer, uploads
 from daemon.db import clock
 from daemon.errors import ChoosePhoneColumn, ReadingBusy
+from daemon.server import heavy
 from daemon.server.scopes import Scope
-from daemon.server.visitors import timed
 
 PREVIEW = 20
 
@@ -30,8 +31,8 @@ async def upload(caller: Caller, request: web.Request, *, file: ContactsFile) ->
     try:
         people = await file_reading.contacts(file.file, country, said=file.said)
     except ChoosePhoneColumn as doubt:
-        raise await timed(request, uploads.in_doubt, caller.settings, doubt, name) from None
-    return _upload(await timed(request, uploads.add_contacts, caller.settings, people, name), people)
+        raise await heavy.timed(request, file.file.size, uploads.in_doubt, caller.settings, doubt, name) from None
+    return await heavy.timed(request, file.file.size, _keep, caller.settings, people, name)
 
 
 @endpoint.post("/upload_attachment", scope=Scope.SEND, tag="uploads")
@@ -39,6 +40,10 @@ def upload_attachment(caller: Caller, *, file: StoredFile) -> Attachment:
     """Upload a picture, video, audio file or document; attach it to messages by its `attachment_id`."""
     row = uploads.add_attachment(caller.settings, file.path, file.filename, clock.now_ms())
     return Attachment(attachment_id=row.id, filename=row.filename, size=row.size, kind=row.kind)
+
+
+def _keep(settings: Settings, people: importer.ContactList, name: str, now: int) -> Upload:
+    return _upload(uploads.add_contacts(settings, people, name, now), people)
 
 
 def _upload(row: uploads.Upload, found: importer.ContactList) -> Upload:

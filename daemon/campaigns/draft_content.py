@@ -56,6 +56,11 @@ class Source(Part):
     encoding: str | None = None
     encoding_sure: bool = True
 
+    @property
+    def size(self) -> int:
+        """What its rows take, in bytes, roughly."""
+        return sum(each.rows for each in self.sheets) * 100
+
 
 class ChosenColumns(Part):
     """What each column is, see contacts.columns.Columns. sure: whether a person has confirmed it. doubt: the columns

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 LONGEST_KEY = 255
 KEEP_MS = 7 * 24 * 3_600_000
+PART = 1_000  # entries of a list that are written at once
 ANYBODY = ""  # the caller of answers stored before callers were told apart
 
 
@@ -112,5 +113,30 @@ def valid_key(key: str) -> bool:
 
 
 def digest(*asked: Any) -> str:
-    """SHA-256 of the whole request, independent of the order of its fields."""
-    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+    """SHA-256 of the whole request as JSON, independent of the order of its fields."""
+    found = hashlib.sha256()
+    for part in _written(asked):
+        found.update(part.encode())
+    return found.hexdigest()
+
+
+def _written(value: Any) -> Iterator[str]:
+    """JSON in parts: writing a long list at once would hold other threads up."""
+    if isinstance(value, dict) and value and all(isinstance(name, str) for name in value):
+        first, *_ = names = sorted(value)
+        for name in names:
+            yield ("{" if name == first else ", ") + json.dumps(name) + ": "
+            yield from _written(value[name])
+        yield "}"
+    elif isinstance(value, list | tuple) and len(value) > PART:
+        for start in range(0, len(value), PART):
+            yield ", " if start else "["
+            yield json.dumps(value[start : start + PART], sort_keys=True, default=str)[1:-1]
+        yield "]"
+    elif isinstance(value, list | tuple) and any(isinstance(each, dict | list | tuple) for each in value):
+        for at, each in enumerate(value):
+            yield ", " if at else "["
+            yield from _written(each)
+        yield "]"
+    else:
+        yield json.dumps(value, sort_keys=True, default=str)

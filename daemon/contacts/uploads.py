@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import mimetypes
 import secrets
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ from daemon.db import clock
 from daemon.db.connection import write
 from daemon.db.records import record
 from daemon.files import durable
-from daemon.formats import filenames, media
+from daemon.formats import filenames, json_pieces, media
 from daemon.formats.tabular import Row
 from daemon.models import Attachment as AttachmentRow
 from daemon.models import Upload as UploadRow
@@ -135,7 +134,7 @@ def _keep(settings: Settings, filename: str, values: dict[str, Any], now: int) -
 def _size(values: dict[str, Any]) -> int:
     """What an upload's rows take, in characters of JSON."""
     rows = (values.get(name) or [] for name in ("contacts", "rejected", "sheet"))
-    return sum(len(json.dumps(each, ensure_ascii=False)) for each in rows)
+    return sum(len(json_pieces.write(each)) for each in rows)
 
 
 def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Upload:
@@ -164,6 +163,11 @@ def found_in(upload: Upload, default_country: str, phone_column: str, trusted: b
     Raises InvalidInput.
     """
     return importer.from_rows(upload.sheet or [], upload.filename, default_country, trusted, phone_column)
+
+
+def size(upload_id: str) -> int:
+    """Characters of an upload's rows; 0 if there is none of that id."""
+    return int(UploadRow.select(UploadRow.size).where(UploadRow.id == upload_id).scalar() or 0)
 
 
 def find(upload_id: str) -> Upload:

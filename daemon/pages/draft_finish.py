@@ -32,6 +32,7 @@ from daemon.pages.shell import only
 from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, go, load, post_step, show_step
 from daemon.pages.views import JobView, job_view, name_columns
 from daemon.pages.words import WAITS, formatted, lasts
+from daemon.server import heavy
 from daemon.server.visitors import SETTINGS, caller, require_key, timed
 from daemon.states import Role
 
@@ -342,7 +343,8 @@ async def start(request: web.Request) -> web.StreamResponse:
     draft = await load(request)
     arguments = (draft.id, -1 if form.version is None else form.version, caller(request))
     try:
-        job_id = await timed(request, drafts.start, request.app[SETTINGS], *arguments)
+        size = draft.data.source.size if draft.data.source else 0
+        job_id = await heavy.timed(request, size, drafts.start, request.app[SETTINGS], *arguments)
     except (errors.InvalidInput, errors.EditConflict, errors.NotFound) as error:
         return await show_step(request, await load(request), "check", None, error)
     return await go(request, f"/app/jobs/{job_id}")

@@ -27,7 +27,7 @@ from daemon.formats import template as message_text
 from daemon.i18n.coded import Phrase
 from daemon.pages.refusals import Why
 from daemon.server import json_bodies
-from daemon.server.visitors import posted
+from daemon.server.posted import posted
 
 MAX_SAMPLES = 100
 MOST_DIGITS = 18  # of a number that the databases can hold

@@ -21,6 +21,7 @@ from daemon.pages.asking import doubt, said
 from daemon.pages.content import PageContent
 from daemon.pages.refusals import Why
 from daemon.pages.shell import only, show
+from daemon.server import heavy
 from daemon.server.visitors import SETTINGS, in_db, timed
 from daemon.states import Role
 
@@ -203,9 +204,11 @@ async def _given(request: web.Request, form: forms.AddToList) -> Upload | None:
         said_of_it = importer.Said(encoding=form.encoding or None) if form.file is not None else importer.NOTHING_SAID
         found = await file_reading.contacts(given, country, said=said_of_it)
     except errors.ChoosePhoneColumn as unsure:
-        raise await timed(request, uploads.in_doubt, request.app[SETTINGS], unsure, given.name) from None
+        raise await heavy.timed(
+            request, given.size, uploads.in_doubt, request.app[SETTINGS], unsure, given.name
+        ) from None
     _refuse_guess(found, given.name)
-    return await timed(request, uploads.add_contacts, request.app[SETTINGS], found, given.name)
+    return await heavy.timed(request, given.size, uploads.add_contacts, request.app[SETTINGS], found, given.name)
 
 
 def _refuse_guess(found: importer.ContactList, filename: str) -> None:
@@ -214,6 +217,10 @@ def _refuse_guess(found: importer.ContactList, filename: str) -> None:
         texts = (text for each in found.contacts for text in each.fields.values() if not text.isascii())
         word, encoding = next(texts, "")[:40], found.encoding
         raise errors.UnreadableFile(Why.ENCODING_GUESSED, file=filename, encoding=encoding, word=word)
+
+
+def _add(list_id: int, upload: Upload | None, now: int) -> lists.Added:
+    return lists.add_people(list_id, _people(upload, 0), now)
 
 
 def _people(upload: Upload | None, list_id: int) -> importer.ContactList:
@@ -296,7 +303,8 @@ async def add(request: web.Request) -> web.StreamResponse:
         upload = await _given(request, form)
         if upload is None:
             raise errors.InvalidInput(Why.NOBODY_TO_ADD)
-        added = await timed(request, lists.add_people, list_id, await in_db(request, _people, upload, 0))
+        size = 100 * upload.total if upload is not None else 0
+        added = await heavy.timed(request, size, _add, list_id, upload)
     except (errors.InvalidInput, errors.TooLarge, errors.ReadingBusy) as error:
         return await _one(request, error, "add", 422, numbers=form.numbers)
     raise _to_list(list_id, added, upload)

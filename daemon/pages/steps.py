@@ -18,8 +18,9 @@ from daemon.pages.asking import said
 from daemon.pages.content import Names, PageContent
 from daemon.pages.forms import Posted
 from daemon.pages.shell import show
+from daemon.server import heavy
 from daemon.server.problems import PROBLEMS
-from daemon.server.visitors import SETTINGS, in_db, require_key, timed
+from daemon.server.visitors import SETTINGS, in_db, require_key
 
 PATH = r"/app/drafts/{id:[0-9a-f]{1,32}}"
 TITLES = {
@@ -138,7 +139,8 @@ async def post_step(
         if form.version is not None:  # the one that the page had when it was shown
             draft = replace(draft, version=form.version)
         found = () if read is None else (await read(request, form),)
-        goal = await timed(request, work, request.app[SETTINGS], draft, form, *found)
+        size = max(draft.data.source.size if draft.data.source else 0, request.content_length or 0)
+        goal = await heavy.timed(request, size, work, request.app[SETTINGS], draft, form, *found)
     except SHOWN_AGAIN as error:
         return await show_step(request, await load(request), step, entered, error)
     if form.go.what == AS_TYPED:

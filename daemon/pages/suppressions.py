@@ -16,6 +16,7 @@ from daemon.pages.asking import doubt, said
 from daemon.pages.content import PageContent
 from daemon.pages.forms import Posted
 from daemon.pages.shell import only, show
+from daemon.server import heavy
 from daemon.server.visitors import SETTINGS, caller, in_db, timed
 from daemon.states import Role
 
@@ -143,13 +144,15 @@ async def import_list(request: web.Request) -> web.StreamResponse:
             try:
                 found = await file_reading.contacts(given, settings.default_country, trusted=True)
             except errors.ChoosePhoneColumn as unsure:
-                raise await timed(request, uploads.in_doubt, settings, unsure, given.name) from None
-            done = await timed(request, suppression.import_found, found, given.name, reason, who)
+                raise await heavy.timed(request, given.size, uploads.in_doubt, settings, unsure, given.name) from None
+            done = await heavy.timed(request, given.size, suppression.import_found, found, given.name, reason, who)
         elif form.upload:
             asked = (form.upload, form.phone_column)
             done = await timed(request, suppression.import_upload, settings, *asked, reason, who)
         else:
-            done = await timed(request, suppression.import_text, settings, form.numbers, reason, who)
+            done = await heavy.timed(
+                request, len(form.numbers), suppression.import_text, settings, form.numbers, reason, who
+            )
     except (errors.InvalidInput, errors.TooLarge, errors.ReadingBusy) as error:
         return await _page(request, entered, import_error=error)
     return await _page(request, imported=done)

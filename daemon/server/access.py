@@ -20,6 +20,7 @@ from daemon.auth import lockout, sessions, users
 from daemon.auth.sessions import Session
 from daemon.contacts import file_reading, masking
 from daemon.server import proxies
+from daemon.server.posted import posted
 from daemon.server.visitors import (
     API_KEY,
     COOKIE,
@@ -28,7 +29,6 @@ from daemon.server.visitors import (
     Handler,
     Visitor,
     given_key,
-    posted,
     same,
     timed,
     visitor,

@@ -14,6 +14,7 @@ import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from daemon.server import posted
 from daemon.server.visitors import Handler, visitor
 
 log = structlog.get_logger()
@@ -176,10 +177,14 @@ def open_files() -> int:
 
 @web.middleware
 async def bound(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A stranger's body: no more of it is read than that of a login, unless the route's handler has another limit."""
+    """A stranger's body: no more of it is read than that of a login, unless the route's handler has another limit. Of
+    nobody's form a file stays open."""
     if visitor.get() is None and request.can_read_body:
         most = request.app[ANONYMOUS].get(request.match_info.handler, ANONYMOUS_BYTES)
         request._client_max_size = most
         if (request.content_length or most + 1) > most and request.protocol is not None:
             request.protocol._lingering_time = ANONYMOUS_LINGER_S
-    return await handler(request)
+    try:
+        return await handler(request)
+    finally:
+        posted.close(request)

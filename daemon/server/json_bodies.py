@@ -6,7 +6,7 @@ import codecs
 from typing import Any
 
 from daemon import errors
-from daemon.server import json_pieces
+from daemon.formats import json_pieces
 from daemon.server.refusals import Why
 
 MAX_BYTES = 32 << 20

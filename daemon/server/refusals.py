@@ -29,6 +29,12 @@ class Why(Wording):
         "Your role, {role}, does not allow this: ask an administrator for the role {needed}.",
     )
     FORM_CUT_OFF = "form_cut_off", "The form was cut off: send it again."
+    TOO_MANY_PARTS = "too_many_parts", "The form has more than {most} parts: send fewer."
+    TOO_MANY_FIELDS = "too_many_fields", "The form has more than {most} fields: send fewer."
+    LARGE_REQUESTS = (
+        "large_requests",
+        "Many large requests are being worked on at the moment: try again in a minute.",
+    )
     TOO_LARGE = "request_too_large", "The request is too large: {most} MB is the limit."
     TOO_LARGE_WITHOUT_KEY = (
         "request_too_large_without_key",

@@ -15,8 +15,6 @@ from typing import Any, TypeVar
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import BadHttpMessage
-from multidict import MultiDict, MultiDictProxy
 
 from daemon import errors
 from daemon.config import Settings
@@ -82,28 +80,6 @@ class Visitor:
 
 
 visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)  # who asks; None: a stranger
-
-
-async def posted(request: web.Request) -> MultiDictProxy[str | bytes | bytearray | web.FileField]:
-    """The fields of a form. Raises MalformedRequest when it is cut off or its encoding is invalid."""
-    try:
-        fields = await request.post()
-    except (ValueError, LookupError, RuntimeError, BadHttpMessage):  # bad end, charset, encoding, headers
-        raise errors.MalformedRequest(Why.FORM_CUT_OFF) from None
-    return MultiDictProxy(MultiDict((readable(name), _shown(value)) for name, value in fields.items()))
-
-
-def _shown(value: str | bytes | bytearray | web.FileField) -> str | bytes | bytearray | web.FileField:
-    if not isinstance(value, web.FileField):
-        return value
-    name, filename = readable(value.name), readable(value.filename)
-    return web.FileField(name, filename, value.file, value.content_type, value.headers)
-
-
-def readable(name: str) -> str:
-    """The name of a field or file, which comes in a header, with � for bytes that are not UTF-8: it can be shown and
-    stored."""
-    return name.encode(errors="surrogatepass").decode(errors="replace")
 
 
 def authorized(_request: web.Request) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as some
 
-from daemon.server import json_pieces
+from daemon.formats import json_pieces
 
 VALUES = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False, allow_infinity=False) | some.text(),
@@ -65,6 +65,18 @@ def test_what_is_no_json(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_pieces, "WINDOW", 4)
     assert ValueError is outcome(json_pieces.whole, text.encode())
     assert ValueError is outcome(json_pieces.parse, text.encode())
+
+
+@given(value=VALUES)
+def test_what_is_written_in_pieces_is_what_is_written_at_once(value: Any) -> None:
+    assert json.dumps(value, ensure_ascii=False, separators=(",", ":")) == json_pieces.write(value)
+
+
+@pytest.mark.parametrize(
+    "value", [list(range(3_500)), [["a", [[1, {"b": [2]}]] * 2_001], []], {"a": [1] * 2_000}, [(1, 2)] * 1_001, [""]]
+)
+def test_long_lists_are_written_in_pieces(value: Any) -> None:
+    assert json.dumps(value, separators=(",", ":")) == json_pieces.write(value)
 
 
 def test_the_place_is_told() -> None:

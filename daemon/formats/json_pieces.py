@@ -1,18 +1,20 @@
-"""Large JSON, parsed piece by piece, so that other threads run in between: the parser itself holds them all up, for a
-second where there are a million entries.
+"""Large JSON, parsed and written piece by piece, so that other threads run in between: at once it holds them all up,
+for a second where there are a million entries.
 
-What begins and ends where is found by regular expressions, a WINDOW at a time; they take anything that has its brackets
-and quotes in pairs. Each piece is then parsed by the parser that reads small bodies, so it is what decides.
+Where parts of a text begin and end is found by regular expressions, a WINDOW at a time; they take anything that has its
+brackets and quotes in pairs. Each piece is then parsed by the parser that reads small bodies, so it is what decides.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pydantic_core
 
 WINDOW = 1 << 16  # bytes
+PART = 1_000  # entries of a list that are written at once
 DEEPEST = 20  # lists and objects in each other, where they do not fit into a window
 
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
@@ -36,6 +38,21 @@ def parse(data: bytes) -> Any:
     if _space(data, end) != len(data):
         raise _wrong("trailing characters", end)
     return value
+
+
+def write(value: Any) -> str:
+    """The value as JSON without blanks."""
+    if isinstance(value, list | tuple):
+        if len(value) > PART:
+            starts = range(0, len(value), PART)
+            return f"[{','.join(_dumps(value[start : start + PART])[1:-1] for start in starts)}]"
+        if any(isinstance(each, list | tuple) and each for each in value):
+            return f"[{','.join(write(each) for each in value)}]"
+    return _dumps(value)
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _value(data: bytes, at: int, depth: int) -> tuple[Any, int]:
