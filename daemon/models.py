@@ -428,6 +428,7 @@ class Draft(Table):
     created_at = peewee.BigIntegerField()
     updated_at = peewee.BigIntegerField()
     sheet = Json(null=True)  # the file's rows as they were read: [[sheet's title, [[position, [cell, …]], …]], …]
+    original = peewee.BlobField(null=True)  # a text file, compressed, if its encoding may be another one
     audience = Json(null=True)  # recipients, fixed by the dry run: [[row, number, fields, attachments], …]
     report = Json(null=True)  # of the dry run
     job_id: int | None

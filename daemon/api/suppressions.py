@@ -80,6 +80,7 @@ def _imported(done: suppression.Imported) -> Imported:
         duplicates=done.duplicates,
         duplicates_removed=done.duplicates,
         rejected=rejected,
+        encoding=done.encoding,
     )
 
 

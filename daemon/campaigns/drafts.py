@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.campaigns import create, draft_content
+from daemon.campaigns import create, draft_content, draft_files
 from daemon.campaigns.draft_content import (
     Changes,
     ChosenColumns,
@@ -58,7 +58,9 @@ RECENT_DAYS = 7
 MAX_RECENT_DAYS = 365
 _PEOPLE = frozenset({"source", "columns", "numbers"})
 """What decides who gets the message: when one of these changes, the people are counted again."""
-_LIGHT = [each for name, each in DraftRow._meta.fields.items() if name not in ("sheet", "audience", "report")]
+_LIGHT = [
+    each for name, each in DraftRow._meta.fields.items() if name not in ("sheet", "original", "audience", "report")
+]
 
 Sheets = Sequence[Sheet]
 
@@ -139,10 +141,16 @@ def discard(draft_id: str, who: str) -> None:
 
 
 def save(
-    draft_id: str, version: int, changes: Changes, now: int, name: str | None = None, sheets: Sheets | None = None
+    draft_id: str,
+    version: int,
+    changes: Changes,
+    now: int,
+    name: str | None = None,
+    sheets: Sheets | None = None,
+    original: bytes | None = None,
 ) -> Draft:
     """Save the changes if the draft is still the one the caller has read. If nothing changes, the version, and so the
-    dry run, stays valid. Raises NotFound, EditConflict."""
+    dry run, stays valid. original: as of `draft_files.packed`. Raises NotFound, EditConflict."""
     with write():
         row = _locked(draft_id)
         _refuse_late(row, version)
@@ -160,6 +168,7 @@ def save(
         }
         if sheets is not None:
             values["sheet"] = _kept(sheets)
+            values["original"] = original
         DraftRow.update(audience=None, **values).where(DraftRow.id == draft_id).execute()
     return find(draft_id)
 
@@ -186,15 +195,17 @@ def _refuse_late(row: Draft, version: int) -> None:
 # People
 
 
-def take_sheets(settings: Settings, draft: Draft, sheets: Sheets, now: int, filename: str | None = None) -> Draft:
+def take_sheets(
+    settings: Settings, draft: Draft, sheets: Sheets, now: int, filename: str | None = None, original: bytes = b""
+) -> Draft:
     """Take what a contacts file holds into the draft, and guess what its columns are. Raises EditConflict.
 
-    filename: None for what was pasted.
+    filename: None for what was pasted. original: the file, which is kept if it may be in another encoding.
     """
     source = Source(kind=SourceKind.PASTED)
     if filename is not None:
         source = Source(kind=SourceKind.FILE, name=uploads.safe_name(filename))
-    return _take(settings, draft, source, sheets, now)
+    return _take(settings, draft, source, sheets, now, original=draft_files.packed(sheets, original))
 
 
 def take_list(settings: Settings, draft: Draft, list_id: int, now: int) -> Draft:
@@ -212,7 +223,13 @@ def take_list(settings: Settings, draft: Draft, list_id: int, now: int) -> Draft
 
 
 def _take(
-    settings: Settings, draft: Draft, source: Source, sheets: Sheets, now: int, phone: int | None = None
+    settings: Settings,
+    draft: Draft,
+    source: Source,
+    sheets: Sheets,
+    now: int,
+    phone: int | None = None,
+    original: bytes | None = None,
 ) -> Draft:
     sizes = tuple(SheetSize(each.title, len(each.rows), each.hidden_rows, each.hidden_columns) for each in sheets)
     at = sheet_choice.likeliest(sheets, settings.default_country)
@@ -220,7 +237,7 @@ def _take(
     read = {"encoding": sheets[at].encoding, "encoding_sure": sheets[at].encoding_sure}
     changes["source"] = source.model_copy(update={"sheets": sizes, "sheet": at, **read})
     name = draft.name or source.name.rpartition(".")[0] or source.name
-    return save(draft.id, draft.version, changes, now, name, sheets)
+    return save(draft.id, draft.version, changes, now, name, sheets, original)
 
 
 def choose_sheet(settings: Settings, draft: Draft, sheet: int, now: int) -> Draft:
@@ -434,7 +451,7 @@ def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -
             raise _stale()
         job_id = create.store(settings, checked, who, now, job).job_id
         data = draft_content.dump(row.data.model_copy(update={"started": True}))
-        values = {"job": job_id, "sheet": None, "audience": None, "data": data}
+        values = {"job": job_id, "sheet": None, "original": None, "audience": None, "data": data}
         DraftRow.update(**values).where(DraftRow.id == draft_id).execute()
     return job_id
 

@@ -43,12 +43,13 @@ REMOVALS_SHOWN = 20
 @dataclass(frozen=True)
 class Imported:
     """What became of a list: how many were added, were there already or came twice in it. rejected: what was refused,
-    or added as it is written though its country has no such number."""
+    or added as it is written though its country has no such number. encoding: of the file, where it is a guess."""
 
     added: int = 0
     present: int = 0
     duplicates: int = 0
     rejected: list[importer.Rejected] = field(default_factory=list)
+    encoding: str | None = None
 
     @property
     def refused(self) -> int:
@@ -180,7 +181,8 @@ def _import(found: importer.ContactList, reason: str, source: str, who: str, now
             if rows:
                 added += _add(rows)
     _await_submits()
-    done = Imported(added, len(numbers) - added, found.duplicates, found.rejected)
+    guessed = None if found.encoding_sure else found.encoding
+    done = Imported(added, len(numbers) - added, found.duplicates, found.rejected, guessed)
     log.info("suppression.imported", added=added, present=done.present, rejected=len(done.rejected), who=who)
     return done
 

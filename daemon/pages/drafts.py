@@ -10,7 +10,7 @@ from typing import ClassVar
 from aiohttp import web
 
 from daemon import errors
-from daemon.campaigns import drafts, templates
+from daemon.campaigns import draft_files, drafts, templates
 from daemon.campaigns.draft_content import Changes, ChosenColumns, ChosenNumbers, Content, Source
 from daemon.campaigns.drafts import Draft, Sheets
 from daemon.campaigns.refusals import Why as OfCampaigns
@@ -187,14 +187,17 @@ def _people(settings: Settings, draft: Draft, entered: Posted, query: Posted) ->
 
 
 async def _read_people(request: web.Request, form: forms.People) -> Sheets:
-    """The sheets of the file or of the pasted text; none for a list."""
+    """The sheets of the file, or of the draft's own in another encoding, or of the pasted text; none for a list."""
     if form.file is not None:
         given = file_reading.File(uploads.safe_name(form.file.filename), form.file.file)
     elif form.pasted.strip():
         given = file_reading.File(PASTED, form.pasted.encode("utf-8", "ignore"))
-    else:
-        if form.encoding:
+    elif form.encoding and form.list is None:
+        kept = await in_db(request, draft_files.original, request.match_info["id"])
+        if kept is None:
             raise errors.InvalidInput(Why.ENCODING_WITHOUT_FILE)
+        given = file_reading.File(*kept)
+    else:
         return []
     country, encoding = request.app[SETTINGS].default_country, form.encoding or None
     return await file_reading.sheets(given, country, drafts.MAX_ROWS, encoding)
@@ -202,8 +205,8 @@ async def _read_people(request: web.Request, form: forms.People) -> Sheets:
 
 def _take_people(settings: Settings, draft: Draft, form: forms.People, sheets: Sheets, now: int) -> str | None:
     button, base = form.go.what, f"/app/drafts/{draft.id}"
-    if form.file is not None:
-        taken = drafts.take_sheets(settings, draft, sheets, now, form.file.filename)
+    if sheets and (form.file is not None or not form.pasted.strip()):
+        taken = drafts.take_sheets(settings, draft, sheets, now, *_file(draft, form))
         stays = _asks(taken) or (taken.data.source is not None and _tells(taken.data.source))
         return f"{base}/people" if stays and button != "leave" else None
     taken = draft
@@ -220,6 +223,14 @@ def _take_people(settings: Settings, draft: Draft, form: forms.People, sheets: S
     elif _asks(draft) and button != "leave":
         raise errors.InvalidInput(OfCampaigns.COLUMN_NOT_CHOSEN)
     return f"{base}/people" if _asks(taken) and button != "leave" else None
+
+
+def _file(draft: Draft, form: forms.People) -> tuple[str, bytes]:
+    """The name and the bytes of the file that was given, or of the one that the draft has."""
+    if form.file is None:
+        return draft_files.original(draft.id) or ("", b"")
+    form.file.file.seek(0)
+    return form.file.filename, form.file.file.read(draft_files.MAX_ORIGINAL + 1)
 
 
 def _tells(source: Source) -> bool:

@@ -344,9 +344,10 @@ class Asked(Form):
 
 
 class ImportSuppressions(Asked):
-    """A file, or a text with numbers in it, and why they are put on the list."""
+    """A file and its encoding, as of AddToList, or a text with numbers in it, and why they are put on the list."""
 
     file: File
+    encoding: Line
     numbers: Text
     why: Line
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.contacts import file_reading, importer, suppression, uploads
+from daemon.formats import encodings
 from daemon.i18n.languages import N_, gettext
 from daemon.pages import forms
 from daemon.pages.asking import doubt, said
@@ -65,6 +67,7 @@ class Listed(PageContent):
     imported: suppression.Imported | None
     rejected: list[importer.Rejected]
     doubt: errors.ChoosePhoneColumn | None
+    encodings: Sequence[str]
     done: str
     longest: int
 
@@ -106,6 +109,7 @@ async def _page(
         imported=imported,
         rejected=imported.rejected[:REJECTED_SHOWN] if imported else [],
         doubt=doubt(import_error),
+        encodings=encodings.CHOICES,
         done=DONE.get(forms.asked(request).text("done"), "") if reading else "",
         longest=suppression.LONGEST_REASON,
     )
@@ -142,7 +146,8 @@ async def import_list(request: web.Request) -> web.StreamResponse:
         if form.file is not None:
             given = file_reading.File(form.file.filename, form.file.file)
             try:
-                found = await file_reading.contacts(given, settings.default_country, trusted=True)
+                told = importer.Said(encoding=form.encoding or None)
+                found = await file_reading.contacts(given, settings.default_country, trusted=True, said=told)
             except errors.ChoosePhoneColumn as unsure:
                 raise await heavy.timed(request, given.size, uploads.in_doubt, settings, unsure, given.name) from None
             done = await heavy.timed(request, given.size, suppression.import_found, found, given.name, reason, who)

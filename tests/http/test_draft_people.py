@@ -292,17 +292,40 @@ async def test_ten_thousand_rows_are_shown_a_page_at_a_time(member: Client) -> N
 
 
 async def test_a_guessed_encoding_is_shown_and_can_be_changed(member: Client) -> None:
-    """The step stays, with the words that show it; the same file with another encoding is right."""
+    """The step stays, with the words that show it; the file that was uploaded is read again in the chosen one."""
     data = "name;phone\nZieliński;+48512345678\n".encode("cp1250")
     base = await begin(member)
     assert f"{base}/people" == await post(member, f"{base}/people", [("file", data, "list.csv")], go="next")
     page = await look(member, f"{base}/people")
     assert "The encoding is a guess (cp1252)" in page and "Zieliñski" in page
-    assert "Choose the file again" in await refused(member, f"{base}/people", 422, encoding="cp1250", go="next")
-    chosen = [("file", data, "list.csv")]
-    assert f"{base}/columns" == await post(member, f"{base}/people", chosen, encoding="cp1250", go="next")
+    assert f"{base}/columns" == await post(member, f"{base}/people", encoding="cp1250", go="next")
     await map_columns(member, base)
     assert ["Zieliński"] == [each.fields["name"] for each in drafts.people(draft_of(base))]
+
+
+async def test_a_wrong_choice_of_encoding_can_be_changed_again(member: Client) -> None:
+    """Also one in which the columns are others; what is no text file of this draft has to be chosen again."""
+    data = "名前|携帯\n田中ソ|090-1234-5678\n表示能|090-1234-5679\n".encode("cp932")
+    base = await begin(member)
+    await post(member, f"{base}/people", [("file", data, "list.csv")], go="next", encoding="cp1252")
+    assert "cp1252" == source_of(base).encoding
+    await post(member, f"{base}/people", encoding="cp932", go="next")
+    assert ("cp932", "list.csv", True) == (
+        source_of(base).encoding,
+        source_of(base).name,
+        source_of(base).encoding_sure,
+    )
+    assert [["名前", "携帯"], ["田中ソ", "090-1234-5678"], ["表示能", "090-1234-5679"]] == [
+        row.cells for row in drafts.rows(draft_of(base))
+    ]
+    assert "is not in the encoding" in await refused(member, f"{base}/people", 422, encoding="utf-8", go="next")
+
+    await post(member, f"{base}/people", pasted="+4915112345678", go="next")
+    assert "Choose the file again" in await refused(member, f"{base}/people", 422, encoding="cp1250", go="next")
+
+
+def source_of(base: str) -> Any:
+    return draft_of(base).data.source
 
 
 async def test_what_is_hidden_in_the_file_is_told(member: Client) -> None:

@@ -220,6 +220,32 @@ async def test_a_file_is_imported_on_the_page(browser: Any) -> None:
     assert 422 == refused.status and 'value="kept"' in await refused.text()
 
 
+async def test_a_guessed_encoding_is_told_and_can_be_chosen(browser: Any, api: Any) -> None:
+    """Who can be read is on the list at once; a title that nobody could read is read in the encoding that is chosen."""
+    client = await browser(Role.OPERATOR)
+    polish = form("name;phone\nZieliński;+48512345678\n".encode("cp1250"), "optouts.csv")
+    text = await (await submit(client, "/app/suppressions/import", polish)).text()
+    assert "1 number added" in text and "is a guess (cp1252)" in text and 'name="encoding"' in text
+    chosen = form("name;phone\nZieliński;+48512345679\n".encode("cp1250"), "optouts.csv")
+    chosen.add_field("encoding", "cp1250")
+    text = await (await submit(client, "/app/suppressions/import", chosen)).text()
+    assert "1 number added" in text and "is a guess" not in text
+    polish = form("name;phone\nZieliński;+48512345677\n".encode("cp1250"), "optouts.csv")
+    assert "cp1252" == (await api.post("/suppressions/import", data=polish))["encoding"]
+    assert 3 == suppression.count()
+
+
+async def test_a_number_of_a_wrong_length_is_added_and_named_on_the_page(browser: Any) -> None:
+    """It is not counted as refused, and can be taken off again."""
+    operator, admin = await browser(Role.OPERATOR), await browser(Role.ADMIN)
+    data = form(b"name,phone\nAnn,+44 7911 12345\nBen,+447911123456\n", "optouts.csv")
+    text = await (await submit(operator, "/app/suppressions/import", data)).text()
+    assert "2 numbers added" in text and "0 rows were refused" in text and "added as it is written" in text
+    taken = {"number": "+44791112345", "why": "a slip of the pen"}
+    assert "off the list" in await (await submit(admin, "/app/suppressions/remove", taken)).text()
+    assert 1 == suppression.count()
+
+
 async def test_taking_somebody_off_is_for_administrators_with_a_reason(browser: Any, settings: Any) -> None:
     """It asks first; without a reason nothing happens; done twice, it says so."""
     suppression.suppress(settings, ONE, "asked", "test", clock.now_ms())

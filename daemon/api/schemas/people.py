@@ -61,6 +61,7 @@ class Imported(Done):
     duplicates: int
     duplicates_removed: int = Field(description="The same as `duplicates`.")
     rejected: list[Rejected]
+    encoding: str | None = Field(None, description="Of a text file: the one that it was read in, if that is a guess.")
 
 
 class Reply(Answer):
