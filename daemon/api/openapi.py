@@ -19,6 +19,7 @@ from daemon.api.schemas.common import Problem
 from daemon.campaigns.exclusions import SENTENCES as DETAILS
 from daemon.campaigns.idempotency import LONGEST_KEY
 from daemon.contacts.reasons import SENTENCES as FAULTS
+from daemon.delivery.refusals import Passed
 from daemon.formats import encodings
 from daemon.formats.refusals import Warned
 from daemon.i18n.coded import Piece, Unknown, wordings
@@ -184,7 +185,7 @@ def _content(answer: type[Any]) -> Json:
 
 def codes() -> dict[str, str]:
     """Every code that a problem may have, with its English sentence."""
-    told = [code for code in wordings() if not isinstance(code, Piece | Warned | Unknown)]
+    told = [code for code in wordings() if not isinstance(code, Piece | Passed | Warned | Unknown)]
     ours = {code.value: code.sentence for code in told if not type(code).__module__.startswith("daemon.pages")}
     ours |= {code.value: text for code, text in FAULTS.items()} | {code.value: text for code, text in DETAILS.items()}
     return dict(sorted(ours.items()))

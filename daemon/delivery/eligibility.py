@@ -10,7 +10,9 @@ from daemon.accounts import handovers, pacing
 from daemon.contacts.person import Person
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import database, on_postgres
+from daemon.delivery.refusals import Passed
 from daemon.formats import notations
+from daemon.i18n.coded import Refusal, refusal
 from daemon.models import UNCAPPED, Job, Message, Suppression
 from daemon.states import E164, OUT, REACHED, TAKEN, UNFINISHED, PersonKey, State
 
@@ -18,8 +20,6 @@ PERSON = 0x7065_7273  # an arbitrary number: the advisory locks of senders about
 SURELY_THERE = 3  # this many are looked up when nobody seems to be there
 MAY_HAVE_GOT_IT = REACHED | {State.CLAIMED, State.EXPIRED}
 MAY_GO = UNFINISHED | {State.FAILED, State.UNCERTAIN}  # a message may still be sent, or sent again
-OPTED_OUT = "is on the suppression list"
-REPEATED = "is in this campaign already, in another notation of the number"
 
 
 def known(message: Any) -> Any:
@@ -59,29 +59,33 @@ def terms(job: Job) -> pacing.Terms:
     return pacing.Terms(pacing.window(job.window), job.daily_cap)
 
 
-def barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> str | None:
+def barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> Refusal | None:
     """Why this person may not be messaged now; None if they may."""
     # A process of an earlier version, still running beside this one, writes rows without the person.
     person = message.person or Person(E164(message.number)).key
     if _opted_out(person=person).fetchone():
-        return OPTED_OUT
+        return refusal(Passed.SUPPRESSED)
     if not rules.person_cap or job.kind in UNCAPPED:
         return None
     got = handovers.got(person, now - rules.person_window_ms, now, message.id)
     if got < rules.person_cap:
         return None
     days = rules.person_window_ms // pacing.DAY_MS
-    return f"got {got} message{'s' * (got != 1)} within {days} day{'s' * (days != 1)}"
+    if got == 1:
+        return refusal(Passed.GOT_ONE_IN_A_DAY) if days == 1 else refusal(Passed.GOT_ONE_IN_DAYS, days=days)
+    if days == 1:
+        return refusal(Passed.GOT_MANY_IN_A_DAY, count=got)
+    return refusal(Passed.GOT_MANY_IN_DAYS, count=got, days=days)
 
 
-def repeated(message: Message) -> str | None:
+def repeated(message: Message) -> Refusal | None:
     """Why nobody is messaged under this number: the same job writes, or has written, to the person under another
     notation of it. No version makes such jobs any more, but one may have been queued before."""
     today = notations.today(message.number)
     for number in {today, *notations.former(today)} - {message.number}:
         found, state, at = _from_number(job=message.job_id, number=number).fetchone() or ("", "", 0)
         if found == number and (state in MAY_HAVE_GOT_IT or (state == State.PENDING and at < message.id)):
-            return REPEATED  # of two that wait the first is who stays
+            return refusal(Passed.REPEATED)  # of two that wait the first is who stays
     return None
 
 

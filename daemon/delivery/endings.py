@@ -15,6 +15,7 @@ from daemon.delivery.batches import Batches
 from daemon.delivery.breaker import Verdict
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.lanes import Lane, Lanes
+from daemon.delivery.refusals import Passed
 from daemon.delivery.standing import Standing
 from daemon.delivery.trouble import Trouble
 from daemon.delivery.upkeep import LOSSES
@@ -78,7 +79,7 @@ class Endings:
 
         Counted in the history, because this process also ends when its browser crashes too often.
         """
-        once, again = "the browser broke down before anything left", "the browser broke down each time it was tried"
+        once, again = Passed.BROWSER_BROKE_DOWN.sentence, Passed.BROWSER_KEEPS_BREAKING_DOWN.sentence
         count, _ = await self._db.call(moves.put_aside, lane.message, once, again)
         if count + 1 >= LOSSES:
             await self.retry(lane, again)

@@ -21,6 +21,7 @@ from daemon.delivery.duties.inbox import Inbox
 from daemon.delivery.duties.send import Send
 from daemon.delivery.duties.wear import Wear
 from daemon.delivery.lanes import Doubt
+from daemon.delivery.refusals import Passed
 from daemon.delivery.waits import Stopping
 from daemon.models import Message
 from daemon.states import AccountState
@@ -182,7 +183,7 @@ class Engine:
             if proved:
                 lane.doubt = lane.doubt or Doubt(crashed=True)
             else:
-                await context.endings.move(lane, moves.lose, "its sender fell silent while it was sending")
+                await context.endings.move(lane, moves.lose, Passed.SENDER_SILENT.sentence)
 
     async def _beat(self) -> None:
         """Renew the leases of the messages in hand, six times within a lease, and report that the sender is alive."""

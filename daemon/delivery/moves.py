@@ -17,7 +17,7 @@ from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
 from daemon.delivery import counters, eligibility, evidence, history, tallies
-from daemon.delivery.refusals import Unsent
+from daemon.delivery.refusals import Passed, Unsent
 from daemon.i18n.coded import refusal
 from daemon.models import Event, Job, Message, Purpose
 from daemon.states import IN_HAND, JOB_MOVES, MAY_RUN, MOVES, NOT_OUT, TAKEN, Ack, JobState, State
@@ -226,7 +226,7 @@ def decide(message: Message, name: str, who: str, now: int) -> None:
 
 def cancel_pending(job: Job, who: str, now: int) -> int:
     """Cancel everything that is still queued of a stopped job; returns how many."""
-    return _sweep(job, "cancel", State.PENDING, "the job was stopped", who, now)
+    return _sweep(job, "cancel", State.PENDING, Passed.JOB_WAS_STOPPED.sentence, who, now)
 
 
 def resend_failed(job: Job, who: str, now: int, only: Any = None) -> int:

@@ -13,6 +13,7 @@ from daemon.db.clock import AHEAD_MS, lately
 from daemon.db.connection import write
 from daemon.db.proxy import locked, tuples
 from daemon.delivery import moves
+from daemon.delivery.refusals import Passed
 from daemon.models import Account, Job, Message
 from daemon.states import IN_HAND, State
 
@@ -39,7 +40,7 @@ def take_over(account: str, now: int, lease_ms: int, sole: bool) -> list[Message
             moves.job_state(job_id)
             for message in _dead(dead & Message.id.in_(ids)):
                 if message.state == State.CLAIMED:
-                    _give_back(message, "its sender died before anything left", now)
+                    _give_back(message, Passed.SENDER_DIED.sentence, now)
                     released += 1
                 else:
                     Message.update(lease=token, lease_until=now + lease_ms).where(Message.id == message.id).execute()
@@ -65,7 +66,7 @@ def rescue(now: int) -> int:
             moves.job_state(job_id)
             for message in _dead(dead & Message.id.in_(ids)):
                 if message.state == State.CLAIMED:
-                    _give_back(message, "its lease ran out before anything left", now)
+                    _give_back(message, Passed.LEASE_RAN_OUT.sentence, now)
                 else:
                     _abandon(message, now)
                 moved += 1
@@ -79,7 +80,7 @@ def _ran_out(now: int, since_ms: int = 0) -> Any:
 
 
 def _abandon(message: Message, now: int) -> None:
-    why = "no sender of its account was there for a day to look into the chat"
+    why = Passed.NOBODY_LOOKED.sentence
     with moves.moving(message):
         moves.apply(message, "lose", why, "rescue", now, error=why)
 

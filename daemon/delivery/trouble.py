@@ -10,6 +10,7 @@ from daemon.accounts import directory
 from daemon.delivery import moves
 from daemon.delivery.breaker import FIRST_HOLD_MS, LONGEST_HOLD_MS, Failures, Verdict
 from daemon.delivery.db_thread import DatabaseThread
+from daemon.delivery.refusals import Passed
 from daemon.delivery.standing import Standing
 from daemon.models import Message
 from daemon.states import AccountState, Hold
@@ -89,7 +90,7 @@ class Trouble:
         until_ms = await self._db.now() + lasts_ms
         self._standing.hold = Health(AccountState.HELD, Hold.FAILURES, until_ms, detail)
         # Before the hold is reported: whoever reads it finds everybody in their place.
-        forgiving = partial(self._db.timed, moves.forgive, counted, "the account was to blame")
+        forgiving = partial(self._db.timed, moves.forgive, counted, Passed.ACCOUNT_TO_BLAME.sentence)
         log.warning("account.forgiven", count=await self._db.persist(forgiving))
         await self._standing.report()
 

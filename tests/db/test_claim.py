@@ -11,7 +11,8 @@ from daemon.accounts import directory, pacing
 from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import connection, proxy
-from daemon.delivery import claim, eligibility, enqueue, job_moves, moves, rescue
+from daemon.delivery import claim, enqueue, job_moves, moves, rescue
+from daemon.delivery.refusals import Passed
 from daemon.models import Event, Job, Message
 from daemon.states import JobState, State
 from tests.conftest import Clock
@@ -157,7 +158,7 @@ def test_people_on_the_suppression_list_are_skipped_at_claim(hand, settings):
 
     assert "+4915110000002" == claimed.number
     assert ["skipped", "skipped", "claimed"] == states(job)
-    assert eligibility.OPTED_OUT == Message.get(Message.state == State.SKIPPED).error
+    assert Passed.SUPPRESSED.sentence == Message.get(Message.state == State.SKIPPED).error
 
 
 def test_hundreds_who_opted_out_hold_nobody_up(hand, settings, people):

@@ -15,6 +15,7 @@ from daemon.contacts import importer, list_entries, lists, suppression, uploads
 from daemon.contacts.person import Person
 from daemon.db import proxy
 from daemon.delivery import claim, eligibility, moves, opened_chats, person_keys, replies
+from daemon.delivery.refusals import Passed
 from daemon.models import ContactList, Handover, Message, Removal, Suppression
 from daemon.states import E164, State
 from daemon.transports.protocol import Unread
@@ -371,7 +372,7 @@ def test_a_job_from_before_writes_to_a_person_once(hand: Hand, one: E164, other:
 
     assert [one, elsewhere] == hand.send_all()
     assert [State.SENT, State.SENT, State.SKIPPED] == states(job)
-    assert eligibility.REPEATED == Message.get(Message.number == other).error
+    assert Passed.REPEATED.sentence == Message.get(Message.number == other).error
     assert "completed" == job_state(job)
 
 

@@ -14,6 +14,7 @@ from daemon.accounts import pacing
 from daemon.delivery import claim, compose, moves, timing
 from daemon.delivery.context import OURS, Context
 from daemon.delivery.lanes import Doubt, Lane
+from daemon.delivery.refusals import Passed
 from daemon.delivery.waits import Stopping
 from daemon.models import Message
 from daemon.transports.protocol import Mark, Outgoing
@@ -119,7 +120,7 @@ class Send:
             await endings.retry(lane, str(error))
             await context.set_pace(gap)
         except Stopping:
-            await endings.move(lane, moves.release, "the sender was stopped")
+            await endings.move(lane, moves.release, Passed.SENDER_STOPPED.sentence)
         except OURS:
             raise
         except Exception as error:  # nothing has left
