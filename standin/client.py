@@ -104,9 +104,13 @@ class StandIn:
         """Let `number` write to us; `more`: name, quoted."""
         return dict(self._call("POST", "/_standin/incoming", {"number": number, "text": text} | more))
 
-    def own(self, number: str, text: str) -> dict[str, Any]:
-        """Write to `number` on the phone."""
-        return dict(self._call("POST", "/_standin/own", {"number": number, "text": text}))
+    def own(self, number: str, text: str, **more: Any) -> dict[str, Any]:
+        """Write to `number` on the phone; `more`: at_ms, when that was."""
+        return dict(self._call("POST", "/_standin/own", {"number": number, "text": text} | more))
+
+    def tick(self, number: str, ack: int, **more: Any) -> None:
+        """Let our messages to `number` come as far as `ack` (1 sent, 2 delivered, 3 read); `more`: id, of only one."""
+        self._call("POST", "/_standin/tick", {"number": number, "ack": ack} | more)
 
     def reload(self) -> None:
         """Make open pages reload."""

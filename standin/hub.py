@@ -119,9 +119,10 @@ class Hub:
             if wait_ms is None:
                 break
             total += wait_ms
-            self.later(total, self._tick, message_id, ack)
+            self.later(total, self.tick, message_id, ack)
 
-    def _tick(self, message_id: str, ack: int) -> None:
+    def tick(self, message_id: str, ack: int) -> None:
+        """A message has come further: every page shows it."""
         message = self.world.tick(message_id, ack)
         if message:
             self.push("ack", {"id": message_id, "number": message["number"], "ack": ack})

@@ -38,6 +38,7 @@ def make_app(world: World) -> web.Application:
     app.router.add_post("/_standin/logout", logout)
     app.router.add_post("/_standin/incoming", incoming)
     app.router.add_post("/_standin/own", own)
+    app.router.add_post("/_standin/tick", tick)
     app.router.add_post("/_standin/reload", reload)
     pageapi.add_routes(app)
     return app
@@ -122,14 +123,25 @@ async def incoming(request: web.Request) -> web.Response:
 
 
 async def own(request: web.Request) -> web.Response:
-    """We write on the phone: `{number, text}`; the row arrives here already sent."""
+    """We write on the phone: `{number, text, at_ms?}`; the row arrives here already sent."""
     body = await request.json()
     number = phone.plain(body["number"])
-    message = request.app[WORLD].say(number, body["text"], own=True)
+    message = request.app[WORLD].say(number, body["text"], own=True, at_ms=body.get("at_ms"))
     message["ack"] = 1
     request.app[WORLD].tick(message["id"], 1)
     request.app[HUB].push("message", {"message": message, "chat": request.app[WORLD].chat(number)})
     return web.json_response(message)
+
+
+async def tick(request: web.Request) -> web.Response:
+    """Our messages get as far as `{number, ack}` (1 sent, 2 delivered, 3 read), or only the one with `{id}`."""
+    body = await request.json()
+    world = request.app[WORLD]
+    number = phone.plain(body["number"])
+    ids = [body["id"]] if "id" in body else [row["id"] for row in world.history(number) if row["own"]]
+    for each in ids:
+        request.app[HUB].tick(each, body["ack"])
+    return web.json_response({})
 
 
 async def reload(request: web.Request) -> web.Response:

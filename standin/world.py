@@ -122,6 +122,7 @@ class World:
         name: str | None = None,
         file: dict[str, Any] | None = None,
         quoted: str | None = None,
+        at_ms: int | None = None,
     ) -> dict[str, Any]:
         """Add one row to a chat; a received one counts as unread. Adding the same id again does nothing."""
         id = id or secrets.token_hex(16).upper()  # made on a phone: no 3EB0 in front
@@ -132,7 +133,7 @@ class World:
             self._db.execute("UPDATE chats SET unread = unread + 1 WHERE number = ?", (number,))
         self._db.execute(
             "INSERT OR IGNORE INTO messages (id, number, own, text, file, quoted, at_ms, ack) VALUES (?,?,?,?,?,?,?,?)",
-            (id, number, own, text, json.dumps(file) if file else None, quoted, now_ms(), 0),
+            (id, number, own, text, json.dumps(file) if file else None, quoted, at_ms or now_ms(), 0),
         )
         return _message(self._db.execute("SELECT * FROM messages WHERE id = ?", (id,)).fetchone())
 

@@ -17,6 +17,7 @@ from daemon.delivery.duties import Duty
 from daemon.delivery.duties.canary import Canary
 from daemon.delivery.duties.commands import Commands
 from daemon.delivery.duties.doubts import Doubts
+from daemon.delivery.duties.follow import Follow
 from daemon.delivery.duties.inbox import Inbox
 from daemon.delivery.duties.send import Send
 from daemon.delivery.duties.wear import Wear
@@ -45,7 +46,9 @@ class Engine:
             Wear(context),
             Inbox(context, held=False),
             Canary(context),
+            (follow := Follow(context)).overdue,
             Send(context),
+            follow,
         ]
         self._rescued_at = 0.0
         self._crashes = 0  # steps in a row that failed for an unforeseen reason

@@ -146,6 +146,39 @@ class Heard:
 
 
 @dataclass(frozen=True)
+class Tick:
+    """How far one of our messages has come. key: its id in the chat."""
+
+    key: str
+    ack: Ack
+
+
+@dataclass(frozen=True)
+class ListedTick:
+    """A chat whose last message is ours, and how far that has come, as the list of chats shows it.
+
+    title, number: as in `Unread`. preview: its text or the name of its file, "" where the list does not show it. at:
+    between which times it was sent (UTC epoch ms), as finely as the list says; None where it does not. alone: the
+    list was read through, and no other chat in it has this title.
+    """
+
+    title: str = field(repr=False)
+    number: E164 | None = field(repr=False)
+    ack: Ack
+    preview: str = field(default="", repr=False)
+    at: tuple[int, int] | None = None
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A part of the list of chats. more: the list goes on below it."""
+
+    chats: tuple[ListedTick, ...] = ()
+    more: bool = False
+
+
+@dataclass(frozen=True)
 class Health:
     """What the account can do, as the transport sees it now.
 
@@ -237,6 +270,19 @@ class Inbox(Protocol):
 
     async def overheard(self) -> list[Heard]:
         """What stood in chats that were open for another reason, since the last call: also in the one of `prepare`."""
+
+
+@runtime_checkable
+class Follows(Protocol):
+    """It can tell how far messages have come after their hand-over, without opening a chat for that."""
+
+    async def listed(self, since: int, further: bool) -> Listed:
+        """Look at the top of the list of chats or, further, at the part below the last one, down to chats that were
+        last written in before `since` (UTC epoch ms). Takes about a second at most; also works while the account is
+        held. What is read in the chat that is open is then `ticked`. Raises AccountUnready, BrowserLost."""
+
+    async def ticked(self) -> list[Tick]:
+        """How far messages have come in chats that were open for another reason; each step once."""
 
 
 @runtime_checkable

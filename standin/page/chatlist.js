@@ -3,7 +3,7 @@
 import { titleOf } from "./conversation.js";
 import { icon } from "./icons.js";
 import { tick } from "./rows.js";
-import { clock, digits, h, hash } from "./util.js";
+import { daySaid, digits, h, hash } from "./util.js";
 import { w } from "./words.js";
 import { gen, has, older, said, state, testid } from "./world.js";
 
@@ -41,7 +41,7 @@ function chatRow(chat) {
         h("div", { class: "cell-top", "data-testid": testid("cell-frame-title") },
           badge ? h("span", { class: "unseen" }, badge) : null,
           h("span", { dir: "auto", title: titleOf(chat), class: "name" }, titleOf(chat)),
-          h("span", { class: "when" }, last ? clock(last.at_ms) : "")),
+          h("span", { class: "when" }, last ? daySaid(last.at_ms, { yesterday: w("yesterday"), locale: w("localeName") }) : "")),
         h("div", { class: "cell-bottom" },
           h("span", { class: "last", title: text, "data-testid": testid("last-msg-status") }, last ? tick(last, true) : null, h("span", { dir: "ltr" }, text)),
           badge ? h("span", { "aria-label": badge, class: "badge", "data-testid": testid("icon-unread-count") }, String(chat.unread)) : null))));

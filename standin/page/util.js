@@ -26,6 +26,16 @@ export function clock(ms) {
   return new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 }
 
+// How the list of chats says when a message was: the time of today's, else the day, and after a week the date.
+export function daySaid(ms, { yesterday, locale }) {
+  const midnight = new Date().setHours(0, 0, 0, 0);
+  if (ms >= midnight) return clock(ms);
+  const days = Math.ceil((midnight - ms) / 86400000);
+  if (days === 1) return yesterday;
+  if (days < 7) return new Date(ms).toLocaleDateString(locale, { weekday: "long" });
+  return new Date(ms).toLocaleDateString(locale);
+}
+
 // A number from text that is the same on every load: decides which rows hide their preview.
 export function hash(text) {
   let sum = 7;

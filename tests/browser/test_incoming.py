@@ -15,6 +15,7 @@ from daemon.campaigns import create
 from daemon.contacts.suppression import page
 from daemon.db import clock, connection
 from daemon.delivery import inbox, job_moves
+from daemon.delivery.duties import follow
 from daemon.delivery.engine import Engine
 from daemon.models import Job, Message, Reply
 from daemon.states import AccountState, JobState
@@ -185,8 +186,9 @@ def test_a_chat_that_has_gone_from_the_list(driving: Driving, standin: StandIn) 
 
 @pytest.fixture(params=["B", "C"])
 def campaign(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A sender with a browser of its own, which listens twice a second."""
+    """A sender with a browser of its own, which listens and looks for ticks twice a second."""
     monkeypatch.setattr(inbox, "EVERY_S", 0.5)
+    monkeypatch.setattr(follow, "LOOK_S", 0.5)
     driving = Driving(tmp_path, generation=request.param)
     settings = config.load(
         data_dir=tmp_path / "data", whatsapp_url=driving.standin.url, delay_min=0.3, delay_max=0.3,
@@ -201,10 +203,11 @@ def campaign(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_reply_while_a_campaign_runs(campaign: tuple[Driving, config.Settings]) -> None:
-    """STOP: nothing more for them, but one word that it is so. What others answer is kept. The campaign goes on."""
+    """STOP: nothing more for them, but one word that it is so. What others answer is kept. The campaign goes on. Who
+    reads it is followed: in an open chat, or by the list, for which their chat is not opened again."""
     driving, settings = campaign
     standin = driving.standin
-    stops, answers, last = a_number(), a_number(), [a_number() for _ in range(4)]
+    stops, answers, quiet, last = a_number(), a_number(), a_number(), [a_number() for _ in range(4)]
 
     def queue(*numbers: str) -> Job:
         made = create.create(settings, create.Order("Hello", numbers=numbers), "test", clock.now_ms())
@@ -214,8 +217,13 @@ def test_a_reply_while_a_campaign_runs(campaign: tuple[Driving, config.Settings]
         sender = Engine(settings, driving.transport)
         task = asyncio.create_task(sender.run())
         try:
-            first = queue(stops, answers, last[0])
+            first = queue(stops, answers, quiet, last[0])
             await done(first)
+            standin.tick(quiet, 2)
+            standin.tick(last[0], 3)
+            await wait_for(lambda: (1, 1) == (job_moves.job(first.id).delivered, job_moves.job(first.id).read))
+            standin.tick(quiet, 3)
+            await wait_for(lambda: job_moves.job(first.id).read == 2)
             standin.incoming(stops, "Stop, please!")
             standin.incoming(answers, "Thank you", quoted="STOP")
             await wait_for(lambda: Reply.select().count() == 2)
@@ -234,6 +242,7 @@ def test_a_reply_while_a_campaign_runs(campaign: tuple[Driving, config.Settings]
     assert ["Hello"] == [each["text"] for each in driving.got(answers)]
     assert "skipped" == Message.select().where(Message.number == stops).order_by(Message.id.desc()).get().state
     assert {("Stop, please!", True), ("Thank you", False)} == {(each.text, each.stop) for each in Reply.select()}
+    assert 1 == sum((each["event"], each.get("number")) == ("chat.opened", quiet) for each in standin.events(after=0))
     assert [] == standin.record()["violations"]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from daemon.states import AccountState, Ack, Finding
-from daemon.transports.protocol import Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, always
+from daemon.transports.protocol import Health, Heard, Listed, Lookup, Mark, Outgoing, Receipt, Tick, Unread, always
 
 READY = Health(AccountState.READY)
 RECEIPT = Receipt("id-1", Ack.SENT)
@@ -71,6 +71,12 @@ class ScriptedTransport:
 
     async def overheard(self) -> list[Heard]:
         return await self._next("overheard", "", [])
+
+    async def listed(self, since: int, further: bool) -> Listed:
+        return await self._next("listed", "further" if further else "", Listed())
+
+    async def ticked(self) -> list[Tick]:
+        return await self._next("ticked", "", [])
 
     async def screenshot(self) -> bytes:
         return await self._next("screenshot", "", b"\x89PNG of the browser")

@@ -34,7 +34,7 @@ class Page:
         if command == "openListed":
             return {"outcome": "open", "number": None}
         if command == "readRows":
-            rows = [{"key": key, "own": own, "text": text} for key, own, text in CHAIN[-self.shown :]]
+            rows = [{"key": key, "own": own, "ack": None, "text": text} for key, own, text in CHAIN[-self.shown :]]
             return {"title": "Kim", "rows": rows}
         if command == "older":
             answer = self.older.pop(0)

@@ -32,7 +32,7 @@ LANGUAGE_COOKIE = "wa_web_lang_pref"
 #: The files of js/ in the order in which they are one script: "use strict" is in the first, what starts it in the last.
 SCRIPTS = (
     *("dom", "text", "screen", "dialogs", "rows", "side", "chat", "composer"),
-    *("send", "attachments", "history", "incoming", "linking", "structure", "commands"),
+    *("send", "attachments", "history", "incoming", "following", "linking", "structure", "commands"),
 )
 
 

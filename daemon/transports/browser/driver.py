@@ -25,9 +25,10 @@ from daemon.files import trouble
 from daemon.states import E164, AccountState
 from daemon.transports.browser import chrome
 from daemon.transports.browser.bridge import Abandoned, Operation
+from daemon.transports.browser.following import OwnTicks
 from daemon.transports.browser.incoming import drained
 from daemon.transports.browser.whatsapp_web import Page
-from daemon.transports.protocol import Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread, always
+from daemon.transports.protocol import Health, Heard, Listed, Lookup, Mark, Outgoing, Receipt, Tick, Unread, always
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -72,6 +73,7 @@ class BrowserTransport:
         self._last: Future[Any] | None = None  # the operation that the thread runs, or ran last
         self._operation = Operation()
         self._heard: deque[Heard] = deque()  # noted, and not yet asked for; survives a restart of Chrome
+        self._ticks = OwnTicks()  # likewise
 
     async def start(self) -> None:
         """See Transport.start. May be called again after BrowserLost."""
@@ -92,7 +94,7 @@ class BrowserTransport:
         operation.check()
         folder = self._settings.data_dir
         page = Page(driver, self._settings.whatsapp_url, self._chrome.temp, chrome.SCRIPT_S, folder)
-        page.incoming.notes = self._heard
+        page.incoming.notes, page.incoming.ticks = self._heard, self._ticks
         page.open()
         return page
 
@@ -134,6 +136,15 @@ class BrowserTransport:
     async def overheard(self) -> list[Heard]:
         """See Inbox.overheard."""
         return drained(self._heard)
+
+    async def listed(self, since: int, further: bool) -> Listed:
+        """See Follows.listed."""
+        page = self._alive()
+        return await self._run("listed", lambda operation: page.listed(since, further, operation), LISTEN_S)
+
+    async def ticked(self) -> list[Tick]:
+        """See Follows.ticked."""
+        return self._ticks.drained()
 
     async def screenshot(self) -> bytes:
         """See Inspectable.screenshot."""

@@ -20,6 +20,7 @@ from daemon.states import E164, AccountState
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface
 from daemon.transports.browser.chat import Chat
 from daemon.transports.browser.chats import Chats
+from daemon.transports.browser.following import OwnTicks
 from daemon.transports.browser.screens import Screens
 from daemon.transports.protocol import Heard, Said, Unread
 
@@ -38,12 +39,14 @@ class Incoming:
     def __init__(self, surface: Surface, screens: Screens, chats: Chats) -> None:
         self._surface, self._screens, self._chats = surface, screens, chats
         self.notes: deque[Heard] = deque()  #: oldest first; the caller may keep them when the page is gone
+        self.ticks = OwnTicks()  #: likewise
         self._reading: tuple[str, str | None] | None = None  # title and digits of the chat that `read` opened
         self._hidden = 0
 
     def note(self, digits: str, rows: list[dict[str, Any]]) -> None:
         """Note these rows of the chat with `digits`, which is proved to be theirs."""
         self._reading = None
+        self.ticks.note(rows)
         if any(not row["own"] for row in rows):
             self.notes.append(_heard(digits, rows))
 
@@ -60,6 +63,7 @@ class Incoming:
             opened.append(proved.digits)
         theirs = any(digits and notations.one_person(found["number"], digits) for digits in opened)
         number = found["number"] if theirs else None
+        self.ticks.note(found["rows"])
         if any(not row["own"] for row in found["rows"]):
             self.notes.append(_heard(number, found["rows"]))
 
@@ -76,7 +80,7 @@ class Incoming:
 
     def unread(self, operation: Operation) -> list[Unread]:
         """See Transport.unread."""
-        self._require_chats(operation)
+        self.require_chats(operation)
         try:
             self.overhear()
             found = self._surface.ask("unread")
@@ -89,7 +93,7 @@ class Incoming:
         self._hidden = found["hidden"]
         return [Unread(row["title"], _e164(row["number"]), row["count"], row["preview"]) for row in found["chats"]]
 
-    def _require_chats(self, operation: Operation) -> None:
+    def require_chats(self, operation: Operation) -> None:
         """Make sure that the page shows its chats. Raises AccountUnready.
 
         The account may be on hold: it can still receive messages when it must not send any.
@@ -100,7 +104,7 @@ class Incoming:
 
     def read(self, chat: Unread, operation: Operation) -> Heard | None:
         """See Transport.read. Raises also NotSubmitted, Undeliverable, where the chat of a number does not open."""
-        self._require_chats(operation)
+        self.require_chats(operation)
         try:
             self.overhear()
             self._chats.proved = self._reading = None  # nothing must be sent into the chat that opens now
@@ -155,6 +159,7 @@ class Incoming:
             if len(rows) >= MOST_ROWS or time.monotonic() > until:
                 log.warning("reply.cut", what="chat", rows=len(rows))
                 break
+        self.ticks.note(rows)
         with contextlib.suppress(Interrupted):
             self._surface.ask("newest")
         return found

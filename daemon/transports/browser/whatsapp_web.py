@@ -25,13 +25,14 @@ from daemon.transports.browser.bridge import Interrupted, Operation, Surface, ma
 from daemon.transports.browser.chat import Chat
 from daemon.transports.browser.chats import Chats
 from daemon.transports.browser.composing import Attacher, Box, Parcel, own_names, plan
+from daemon.transports.browser.following import Following
 from daemon.transports.browser.incoming import Incoming, name_of
 from daemon.transports.browser.leftovers import Leftovers
 from daemon.transports.browser.linking import Linking
 from daemon.transports.browser.looking_back import Handed, LookingBack
 from daemon.transports.browser.screens import Screens
 from daemon.transports.browser.ticks import Clicked, TickWait, Todo
-from daemon.transports.protocol import Health, Heard, Lookup, Mark, Outgoing, Receipt, Unread
+from daemon.transports.protocol import Health, Heard, Listed, Lookup, Mark, Outgoing, Receipt, Unread
 
 log = structlog.get_logger()
 
@@ -65,6 +66,7 @@ class Page:
         self.chats = Chats(self._surface, self.screens, self.leftovers)
         self.linking = Linking(self._surface, self.screens)
         self.incoming = Incoming(self._surface, self.screens, self.chats)
+        self._following = Following(self._surface)
         self._composer = Box(self._surface, "composer")
         self._attacher = Attacher(self._surface, self.screens, temp)
         self._prepared: Prepared | None = None
@@ -105,6 +107,11 @@ class Page:
         """See Transport.read."""
         self.discard()
         return self.incoming.read(chat, operation)
+
+    def listed(self, since: int, further: bool, operation: Operation) -> Listed:
+        """See Follows.listed."""
+        self.incoming.require_chats(operation)
+        return self._following.look(since, further, self.incoming.ticks)
 
     def discard(self) -> None:
         """What was prepared will not be sent: it is not left in the chat, where somebody might send it by hand."""

@@ -3,7 +3,7 @@
 const COMMANDS = {
   observe, clickInDialog, acceptDialog, openChat, arrive, ready, chatNow: ({ digits }) => chatNow(digits), focus, selectAll,
   newestRows, paste, readBack, send, awaitRow, chooseInput, awaitPreview, leavePreview, history, older, newest, openPanel, leavePanel, pickResult,
-  awaitPaint, unread, heard, readRows, openListed, missing, screenText, click: ({ name }) => clickFirst(name), settled,
+  awaitPaint, listedTicks, unread, heard, readRows, openListed, missing, screenText, click: ({ name }) => clickFirst(name), settled,
   canonical: ({ text }) => canonical(text), title, openEntry, submitNumber, logOut, faulty, structure,
 };
 

@@ -16,7 +16,7 @@ function listRows() {
     if (!name) continue;
     const preview = one("row_preview", { root: row, ok: (el) => el !== name && !el.contains(name), hidden: true });
     const title = clean(name.title || words(name)).trim();
-    if (title) found.push({ el: row, title, count: count ? Number(count[0]) : 0, preview: preview ? clean(preview.title || words(preview)).trim() : "" });
+    if (title) found.push({ el: row, named: name, shown: preview, title, count: count ? Number(count[0]) : 0, preview: preview ? clean(preview.title || words(preview)).trim() : "" });
   }
   return found;
 }
@@ -45,21 +45,22 @@ const placed = (top) =>
     .map((row) => ({ ...row, place: Math.round(row.el.getBoundingClientRect().top - top) }))
     .sort((a, b) => a.place - b.place);
 
-// Go down the list of chats, a view at a time. visit: gets its rows, each with its place from the top; true ends it.
-// Returns whether the whole list was seen.
-async function eachView(visit) {
+// Go down the list of chats from that place on, a view at a time, for `ms`. visit: gets its rows, each with its place
+// from the top; true ends it. Returns whether the whole list was seen.
+async function eachView(visit, { from = 0, ms = LIST_MS } = {}) {
   const began = now();
   const pane = scrollerOf(all("chat_row")[0]);
   if (!pane) return visit(placed(0)), true;
   try {
-    pane.scrollTop = 0;
+    pane.scrollTop = from;
     for (;;) {
       await rowsInPlace(pane);
       if (visit(placed(pane.getBoundingClientRect().top - pane.scrollTop))) return true;
       const before = pane.scrollTop;
+      if (before + pane.clientHeight >= pane.scrollHeight - 1) return true;
+      if (now() - began > ms) return false;
       pane.scrollTop = before + Math.max(50, pane.clientHeight - 100);
       if (pane.scrollTop === before) return true;
-      if (now() - began > LIST_MS) return false;
     }
   } finally {
     pane.scrollTop = 0;
@@ -140,7 +141,7 @@ function storedChats() {
 const saidIn = (messages) =>
   direct(messages)
     .filter((row) => !row.shell && (row.text?.trim() || row.media || row.own))
-    .map((row) => ({ key: row.id, own: row.own === true, text: (row.text ?? "").trim() }));
+    .map((row) => ({ key: row.id, own: row.own === true, ack: row.ack, text: (row.text ?? "").trim() }));
 
 // The newest rows of the open chat, as they are: at least AT_HAND, and back to one of ours where one exists in the page.
 function heardRows() {
