@@ -132,10 +132,10 @@ def rejected(caller: Caller, *, job_id: JobId) -> Csv:
 
 def _lines(job: JobRow, selection: recipients.Selection) -> Iterator[list[list[int | str]]]:
     """The lines of the selected recipients, a batch at a time; a batch may be empty."""
-    cursor: int | None = None
+    cursor, now = None, clock.now_ms()
     while True:
         page = recipients.page(job, selection, cursor, limit=MAX_LIMIT)
-        yield [job_report.line(row, job.columns) for row in page.rows]
+        yield [job_report.line(row, job.columns, now) for row in page.rows]
         cursor = page.after
         if cursor is None:
             return

@@ -1,4 +1,4 @@
-"""A job's report as a table, for CSV and spreadsheets. Pure."""
+"""A job's report as a table, for CSV and spreadsheets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from daemon.campaigns.funnel import NOT_DELIVERED, is_late
 from daemon.contacts import masking
 from daemon.formats import tabular
 from daemon.i18n.instants import instant
@@ -35,8 +36,10 @@ def _titles(columns: Sequence[str]) -> list[str]:
     return titles
 
 
-def line(row: Message, columns: Sequence[str]) -> list[int | str]:
-    """One recipient as the reader may see them: whole numbers and texts, times in ISO 8601 (UTC)."""
+def line(row: Message, columns: Sequence[str], now: int) -> list[int | str]:
+    """One recipient as the reader may see them: whole numbers and texts, times in ISO 8601 (UTC). A message that has
+    only its first tick for long says so as its reason."""
+    reason = row.error or (NOT_DELIVERED if is_late(row, now) else "")
     times = (row.sent_at, row.delivered_at, row.read_at)
     fields: Mapping[str, str] = row.fields
     return [
@@ -45,7 +48,7 @@ def line(row: Message, columns: Sequence[str]) -> list[int | str]:
         *(masking.text(fields.get(name, "")) for name in columns),
         row.state,
         row.attempts,
-        masking.text(row.error or ""),
+        masking.text(reason),
         *(instant(at).isoformat(timespec="milliseconds") if at else "" for at in times),
     ]
 

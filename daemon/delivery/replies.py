@@ -310,6 +310,12 @@ def count(job_id: int, now: int) -> int:
     return int(answers.count())
 
 
+def people(job_id: int) -> int:
+    """How many people have answered the campaign, as far as their replies are kept."""
+    who = peewee.fn.COUNT(Reply.person.distinct())
+    return int(Reply.select(who).join(Message).where(Message.job == job_id).scalar())
+
+
 def prune(now: int) -> int:
     """Delete replies older than KEEP_MS; returns how many. Of a STOP the row's id is kept, without who wrote it."""
     old = Reply.at < now - KEEP_MS

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+import peewee
+
 from daemon import errors
 from daemon.accounts import pacing
 from daemon.config import Settings
@@ -34,7 +36,8 @@ BEHIND = {Status.DELIVERED: {State.SENT}, Status.READ: {State.SENT, State.DELIVE
 def followed(account: str, now: int) -> bool:
     """Whether anything is still to be learnt of a message of the account."""
     recent = (Message.account == account, Message.submitted_at > now - FOLLOWED_MS)
-    return bool(Message.select().where(*recent, Message.state.in_([State.SENT.value, State.DELIVERED.value])).exists())
+    state = peewee.fn.COALESCE(Message.state, "")  # not the column: all that was ever sent is in its index
+    return bool(Message.select().where(*recent, state.in_([State.SENT.value, State.DELIVERED.value])).exists())
 
 
 def take(account: str, ticks: Sequence[Tick], now: int) -> int:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from daemon import errors
 from daemon.accounts import limits
 from daemon.campaigns import cloning, queries, recipients
+from daemon.campaigns.funnel import Funnel, funnel
 from daemon.campaigns.queries import JobRow, MessageRow, Step
 from daemon.campaigns.recipients import Page, Selection
 from daemon.campaigns.refusals import Why as OfCampaigns
@@ -107,6 +108,7 @@ class JobPage(PageContent):
     beside: ClassVar = (Recipients,)
 
     job: JobView
+    funnel: Funnel
     replies: int
     text: str
     attachments: Sequence[uploads.Attachment]
@@ -210,6 +212,7 @@ def _job_page(
     went = course(row, clock.now_ms())
     page = JobPage(
         job=job_view(settings, row),
+        funnel=funnel(row, clock.now_ms()),
         replies=replies.count(job_id, clock.now_ms()),
         text=row.text,
         attachments=uploads.attachments(row.attachments),

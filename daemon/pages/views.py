@@ -9,6 +9,7 @@ from daemon import errors
 from daemon.accounts import directory
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns import progress
+from daemon.campaigns.funnel import NOT_DELIVERED, is_late
 from daemon.campaigns.queries import JobRow, MessageRow
 from daemon.config import Settings
 from daemon.db import clock
@@ -158,7 +159,7 @@ def message_view(row: MessageRow, columns: list[str]) -> MessageView:
         state=row.state,
         meaning=MEANINGS[State(row.state)],
         attempts=row.attempts,
-        error=row.error,
+        error=row.error or (NOT_DELIVERED if is_late(row, clock.now_ms()) else None),
         again_at=row.not_before if waits else None,
         at=row.sent_at,
     )

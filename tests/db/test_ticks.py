@@ -12,6 +12,7 @@ from daemon.accounts import handovers
 from daemon.accounts.pacing import DAY_MS, Gap, Why
 from daemon.campaigns.timeline import course
 from daemon.contacts import uploads
+from daemon.db.refusals import Why as OfDb
 from daemon.delivery import job_moves, moves, receipts, replies, ticks
 from daemon.delivery.duties import follow
 from daemon.models import Event, Message, Purpose
@@ -237,7 +238,7 @@ async def test_a_look_that_fails_keeps_nobody_waiting(bench: Any, monkeypatch: p
     monkeypatch.setattr(follow, "LOOK_S", 0.01)
     monkeypatch.setattr(follow, "ROUND_S", 0.01)
     monkeypatch.setattr(follow, "AGAIN_S", 0.0)
-    real, busy = receipts.take, [errors.DatabaseBusy("locked")] * 2
+    real, busy = receipts.take, [errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked")] * 2
 
     def take(*given: Any) -> Any:
         if busy:

@@ -11,12 +11,12 @@ from daemon.accounts import directory, limits, pace, pacing
 from daemon.campaigns import lifecycle, progress
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.delivery import job_moves, moves
+from daemon.delivery import job_moves, moves, receipts
 from daemon.i18n import languages
-from daemon.models import Account, Job, Message
+from daemon.models import Account, Job, Message, Reply
 from daemon.pages import views, words
-from daemon.states import AccountState, Finding, Hold
-from daemon.transports.protocol import ChatRow, Health, Lookup
+from daemon.states import AccountState, Finding, Hold, Status
+from daemon.transports.protocol import ChatRow, Health, Lookup, StatusUpdate
 from tests.support.job_page import Client, campaign, fail_one, look, send_one, take
 
 
@@ -54,6 +54,41 @@ async def test_it_says_how_fast_it_is_and_what_it_waits_for(member: Client, sett
     assert re.search(r"next message .* UTC : long pause|next message .*: long pause", text)
     assert "now 60 messages an hour" in text
     assert re.search(r"about 1\d min left, until ", text)
+
+
+async def test_it_says_how_far_the_messages_have_come(member: Client, settings: Settings) -> None:
+    """Each number a part of the one before; two replies of one person count once. What shows one tick after a day is
+    told, on the page and in the report."""
+    job_id = campaign(settings, 6)
+    assert 'id="funnel"' not in await look(member, f"/app/jobs/{job_id}")
+    sent = [send_one() for _ in range(5)]
+    now = clock.now_ms()
+    status = {0: Status.READ, 1: Status.READ, 2: Status.DELIVERED}
+    receipts.take("default", [StatusUpdate(told, now, message_id=sent[n].id) for n, told in status.items()], now)
+    for text in ("Yes", "Thank you"):
+        Reply.create(
+            account="default",
+            number=sent[0].number,
+            person=sent[0].person,
+            text=text,
+            at=now,
+            key=text,
+            message=sent[0],
+        )
+    text = plain(await look(member, f"/app/jobs/{job_id}"))
+    assert "6 queued 5 sent 3 delivered 2 read 1 replied" in text
+    assert "24 hours" not in text
+
+    day_ago = now - 86_400_000 - 1
+    Message.update(sent_at=day_ago).where(Message.id.in_([sent[1].id, sent[3].id])).execute()
+    Job.update(started_at=day_ago).execute()
+    page = await look(member, f"/app/jobs/{job_id}")
+    assert "1 message was sent more than 24 hours ago and does not show as delivered" in plain(page)
+    assert 1 == page.count("Sent, but WhatsApp has not shown it as delivered after 24 hours.")
+    report = (await look(member, f"/jobs/{job_id}/report.csv")).splitlines()
+    late = [line for line in report if "after 24 hours" in line]
+    assert [sent[3].number] == [line.split(",")[1] for line in late]
+    Message.update(sent_at=sent[1].sent_at).where(Message.id.in_([sent[1].id, sent[3].id])).execute()
 
 
 @pytest.mark.parametrize(
