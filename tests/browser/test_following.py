@@ -95,6 +95,11 @@ def test_what_is_not_ours_has_no_tick(driving: Driving, standin: StandIn) -> Non
     assert {shown(other)} == titles(listed(driving)) & {shown(wrote), shown(other)}
     page = driving.transport._page
     assert page is not None
+    tabs = page._surface._driver.find_elements("css selector", "#side [role=tab]")
+    tabs[2].click()  # a filter hides who else has the same name
+    assert Listed() == listed(driving)
+    tabs[0].click()
+    assert shown(other) in titles(listed(driving))
     page._surface._driver.find_element("css selector", "#side [data-tab='3']").send_keys("hello")
     assert Listed() == listed(driving)
     driving.reload()

@@ -12,7 +12,7 @@ from daemon.accounts import handovers
 from daemon.accounts.pacing import DAY_MS, Gap, Why
 from daemon.campaigns.timeline import course
 from daemon.contacts import uploads
-from daemon.db.refusals import Why as OfDb
+from daemon.db.refusals import Unsent as OfDb
 from daemon.delivery import job_moves, moves, receipts, replies, ticks
 from daemon.delivery.duties import follow
 from daemon.models import Event, Message, Purpose

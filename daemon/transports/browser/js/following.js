@@ -29,14 +29,18 @@ function spanIn({ el, named, shown }) {
   return spans.size === 1 ? [...spans.values()][0] : null;
 }
 
-// Whether something is searched for: then rows show what was found, not what was said last.
-const searching = () => all("search").some((el) => (el.value ?? el.textContent ?? "").trim());
+// Whether something is searched for, so that rows show what was found and not what was said last, or a filter hides chats.
+function narrowed() {
+  const tab = one("all_filter");
+  if (tab && (tab.ariaSelected ?? tab.ariaPressed) === "false") return true;
+  return all("search").some((el) => (el.value ?? el.textContent ?? "").trim());
+}
 
 // The part of the list below the row at `after` that is seen within `ms`, down to chats of before `since`, each with the
 // tick of its last message. next: the last row's place, null where the list ends there.
 async function listedTicks({ after, ms, since }) {
   const open = heardRows();
-  if (searching()) return { rows: [], next: null, open };
+  if (narrowed()) return { rows: [], next: null, open };
   const found = new Map();
   const whole = await eachView((rows) => {
     const below = rows.filter((row) => after === null || row.place > after).map((row) => ({ ...row, at: spanIn(row) }));
