@@ -300,6 +300,25 @@ def test_a_deleted_message_has_no_tick(driving: Driving) -> None:
     driving.send(number, "the next one")
 
 
+def test_rows_that_come_one_after_the_other(driving: Driving) -> None:
+    """In a chat that no list tells of: all are waited for, as the newest of them is the mark."""
+    driving.prepare(Outgoing(a_number(), "what comes after"))
+    script(
+        driving,
+        "const add = (n) => { const row = document.createElement('div'); row.dataset.id = '3EB0'.padEnd(20, n);"
+        "  row.innerHTML = '<span class=selectable-text>once</span> 10:10';"
+        "  document.querySelector('#main [data-tab=\"8\"]').append(row); };"
+        "setTimeout(() => { add(1); setTimeout(() => add(2), 40); }, 100);",
+    )
+    settled = ask(driving, "settled", max_ms=5_000, quiet_ms=400, empty_ms=1_000)
+
+    assert ("2", "3EB0".ljust(20, "2"), True) == (
+        settled["sign"].split()[0],
+        settled["sign"].split()[2],
+        settled["quiet"],
+    )
+
+
 def test_two_dialogs_that_are_built_differently(driving: Driving) -> None:
     """Both are seen: what is under the one that is known is not passed over."""
     script(
