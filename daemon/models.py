@@ -209,6 +209,7 @@ class Message(Table):
             (("account", "person"), False),  # known chats
             (("job", "sent_at"), False),  # rate and chart
             (("job", "id"), False),  # pages of its recipients
+            (("job", "state", "id"), False),  # pages of those in one state
         )
 
 
@@ -354,6 +355,11 @@ class Reply(Table):
 
     class Meta:
         indexes = ((("account", "key"), True), (("at",), False), (("account", "person"), False))
+
+
+Reply.add_index(  # those who asked for no more, newest first
+    Reply.index(Reply.id, name="reply_stop", where=Reply.stop)
+)
 
 
 class OldStop(Table):

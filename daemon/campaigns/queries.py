@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
+
+import peewee
 
 from daemon import errors
 from daemon.campaigns.refusals import Why
+from daemon.db.proxy import in_order, tuples
 from daemon.db.records import record
 from daemon.models import Event, Job, Message
 from daemon.states import FILLING, State
@@ -16,6 +20,7 @@ JobRow = Job
 MessageRow = Message
 
 PAGE = 100
+FEW = 5_000  # messages in one state: sooner looked up all than found among all others
 
 
 @dataclass(frozen=True)
@@ -50,14 +55,27 @@ def messages_everywhere(
     """Messages in one state, of all jobs or of one, oldest first, after the cursor; and the cursor of the next page."""
     if state not in set(State):
         raise errors.InvalidInput(Why.STATE_UNFIT, states=", ".join(State))
-    jobs_with_any = Job.select(Job.id).where(getattr(Job, state) > 0)
-    query = Message.select(Message, Job).join(Job).where(Message.job.in_(jobs_with_any), Message.state == state)
+    query = Message.select(Message, Job).join(Job).where(Message.state == state)
     if cursor is not None:
         query = query.where(Message.id > cursor)
     if job_id is not None:
-        query = query.where(Message.job == job_id)
-    rows = list(query.order_by(Message.id).limit(limit + 1))
+        query = query.where(Message.id.in_(_by_job(Job.id == job_id, Message.id, state, cursor, limit + 1)))
+    elif (Job.select(peewee.fn.SUM(getattr(Job, state))).scalar() or 0) > FEW:
+        query = query.where(Message.job.in_(Job.select(Job.id).where(getattr(Job, state) > 0)))
+    else:
+        # + 0: no index has that order, so that it is not followed through all messages, to find a few of them.
+        query = query.where(Message.id.in_(_by_job(getattr(Job, state) > 0, Message.id + 0, state, cursor, limit + 1)))
+    with in_order():
+        rows = list(query.order_by(Message.id).limit(limit + 1))
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def _by_job(which: Any, order: Any, state: str, cursor: int | None, limit: int) -> list[int]:
+    """The ids of the first messages in that state of the jobs that meet the condition `which`, looked up job by job."""
+    theirs = (which, Message.job == Job.id, Message.state == state, Message.id > (cursor or 0))
+    query = Job.select(Message.id).join(Message, peewee.JOIN.CROSS).where(*theirs)  # CROSS: SQLite keeps to the order
+    with in_order():
+        return [message_id for (message_id,) in tuples(query.order_by(order).limit(limit))]
 
 
 def message(message_id: int) -> tuple[Message, list[Step]]:

@@ -18,7 +18,7 @@ import peewee
 from daemon import errors
 from daemon.campaigns.refusals import Why
 from daemon.contacts import masking
-from daemon.db.proxy import on_postgres, tuples
+from daemon.db.proxy import in_order, on_postgres, tuples
 from daemon.formats import notations
 from daemon.models import Job, Message
 from daemon.states import State
@@ -64,12 +64,14 @@ def page(
         return Page([], None, None)
     if before is not None and after is None:
         backward = Message.select().where(where(job, selection, before=before)).order_by(Message.id.desc())
-        rows = list(backward.limit(limit + 1))
+        with in_order():
+            rows = list(backward.limit(limit + 1))
         if len(rows) > limit:
             rows = rows[limit - 1 :: -1]
             return Page(rows, rows[0].id, rows[-1].id)
         # Else it is the first page, which is shown full.
-    rows = list(Message.select().where(chosen).order_by(Message.id).limit(limit + 1))
+    with in_order():
+        rows = list(Message.select().where(chosen).order_by(Message.id).limit(limit + 1))
     more = len(rows) > limit
     rows = rows[:limit]
     first = (rows[0].id if rows else after + 1) if after is not None else None
@@ -89,8 +91,9 @@ def counts(job: Job, selection: Selection) -> dict[str, int]:
 def neighbours(message: Message, selection: Selection) -> tuple[int | None, int | None]:
     """The ids of the recipients before and after this one in the selection."""
     earlier, later = where(message.job, selection, before=message.id), where(message.job, selection, message.id)
-    before = Message.select(peewee.fn.MAX(Message.id)).where(earlier).scalar()
-    after = Message.select(peewee.fn.MIN(Message.id)).where(later).scalar()
+    with in_order():
+        before = Message.select(Message.id).where(earlier).order_by(Message.id.desc()).limit(1).scalar()
+        after = Message.select(Message.id).where(later).order_by(Message.id).limit(1).scalar()
     return before, after
 
 

@@ -18,7 +18,7 @@ from daemon import errors
 from daemon.contacts import masking
 from daemon.contacts.person import Person
 from daemon.contacts.refusals import Why
-from daemon.db.proxy import database
+from daemon.db.proxy import database, in_order
 from daemon.formats import notations, tabular
 from daemon.models import ContactList, ListEntry
 from daemon.states import E164
@@ -79,7 +79,8 @@ def entries(
         if wanted:
             query = query.where(_matching(tabular.clean(search), digits))
         size = limit + 1 - len(rows) if not doubtful else 20 * BATCH
-        batch = read(query.limit(size))
+        with in_order():
+            batch = read(query.limit(size))
         rows += [row for row in batch if not doubtful or _matches(row, wanted, digits)] if wanted else batch
         if len(batch) < size:
             break

@@ -78,7 +78,8 @@ def expire_due(now: int) -> int:
     late = (Message.expires_at < now - EXPIRY_GRACE_MS, Message.state.in_([State.ACCEPTED.value, State.SENT.value]))
     moved = 0
     while True:
-        due = tuples(Message.select(Message.account, Message.id).where(*late).order_by(Message.id).limit(MANY))
+        oldest = Message.select(Message.account, Message.id).where(*late).order_by(Message.expires_at, Message.id)
+        due = tuples(oldest.limit(MANY))
         for account, message_id in due:
             moved += take(account, [StatusUpdate(Status.EXPIRED, now, message_id=message_id)], now) == [Outcome.MOVED]
         if len(due) < MANY:

@@ -31,6 +31,7 @@ ANSWERS_MS = 30 * pacing.DAY_MS  # this long after our message, incoming message
 KEEP_MS = 90 * pacing.DAY_MS
 CONFIRM_WITHIN_MS = 3_600_000  # after this an opt-out is no longer confirmed
 PAGE = 50
+FEW = 1_000  # replies to a campaign: sooner looked up all than found among all others
 LONGEST = 4_000  # characters of a reply that are stored
 WROTE_STOP = "wrote STOP"
 LANDMARKS = 3  # messages of each kind by which a chat is recognised
@@ -294,19 +295,29 @@ def page(
         .join(Job, peewee.JOIN.LEFT_OUTER)
         .where(Reply.at > now - ANSWERS_MS)
     )
+    newest: Any = Reply.id
     if stops:
         query = query.where(Reply.stop)
     if job_id is not None:
-        query = query.where(Message.job == job_id)
+        few = Reply.select(Reply.id).join(Message).where(*_to(job_id)).limit(FEW + 1).count() <= FEW
+        query = query.where(*_to(job_id) if few else (Message.job == job_id,))
+        newest = Reply.id + 0 if few else Reply.id  # not by going through all replies, to find a few of them
     if cursor is not None:
         query = query.where(Reply.id < cursor)
-    rows = list(query.order_by(Reply.id.desc()).limit(limit + 1))
+    rows = list(query.order_by(newest.desc()).limit(limit + 1))
     return [_answered(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
+
+
+def _to(job_id: int) -> tuple[Any, ...]:
+    """Of all replies, those to messages of the job: found by the first and the last of these."""
+    other = Message.alias()
+    first, last = (other.select(edge(other.id)).where(other.job == job_id) for edge in (peewee.fn.MIN, peewee.fn.MAX))
+    return Message.job + 0 == job_id, Reply.message >= first, Reply.message <= last  # + 0: not by all of its messages
 
 
 def count(job_id: int, now: int) -> int:
     """How many replies of the last ANSWERS_MS answer the campaign."""
-    answers = Reply.select().join(Message).where(Message.job == job_id, Reply.at > now - ANSWERS_MS)
+    answers = Reply.select().join(Message).where(*_to(job_id), Reply.at > now - ANSWERS_MS)
     return int(answers.count())
 
 

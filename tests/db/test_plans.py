@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import progress, timeline
+from daemon.campaigns import by_account, progress, queries, recipients, timeline
+from daemon.campaigns.recipients import Selection
+from daemon.contacts import list_entries, suppression
 from daemon.db import connection, proxy
-from daemon.delivery import claim, eligibility, enqueue, rescue
-from daemon.models import Account, Job, Message, Tally
+from daemon.delivery import claim, eligibility, enqueue, replies, rescue
+from daemon.models import Account, ContactList, Job, ListEntry, Message, Reply, Suppression, Tally
+from daemon.ops import retention
 from daemon.states import JobState, State
 from tests.conftest import NOW
 from tests.support.plans import reading
@@ -199,3 +202,76 @@ def test_a_jobs_page_draws_from_its_tallies(fill, monkeypatch):
         went = timeline.course(Job.get_by_id(job.id), NOW)
     assert QUEUED == sum(stretch.out for stretch in went.stretches)
     assert 0 < reads.rows < A_FEW, reads
+
+
+A_PAGE = 50
+PAGES: dict[str, Callable[[Job, int], object]] = {  # of a job and the id in its middle
+    "campaigns": lambda job, _: queries.jobs(None, A_PAGE),
+    "an account's campaigns": lambda job, _: by_account.jobs(Account.get()),
+    "recipients": lambda job, _: recipients.page(job, Selection(), limit=A_PAGE),
+    "recipients, on": lambda job, middle: recipients.page(job, Selection("sent"), after=middle, limit=A_PAGE),
+    "recipients, back": lambda job, middle: recipients.page(job, Selection("sent"), before=middle, limit=A_PAGE),
+    "those that wait": lambda job, _: recipients.page(job, Selection("pending"), limit=A_PAGE),
+    "those that wait, back": lambda job, middle: recipients.page(
+        job, Selection("pending"), before=middle, limit=A_PAGE
+    ),
+    "the next and the last": lambda job, middle: recipients.neighbours(Message.get_by_id(middle), Selection("pending")),
+    "decisions": lambda job, _: queries.messages_everywhere("uncertain", None, A_PAGE),
+    "decisions, on": lambda job, middle: queries.messages_everywhere("uncertain", middle, A_PAGE),
+    "a job's decisions": lambda job, _: queries.messages_everywhere("uncertain", None, A_PAGE, job.id),
+    "all that was sent": lambda job, _: queries.messages_everywhere("sent", None, A_PAGE),
+    "a message": lambda job, middle: queries.message(middle),
+    "replies": lambda job, _: replies.page(None, NOW, limit=A_PAGE),
+    "opt-outs": lambda job, _: replies.page(None, NOW, stops=True, limit=A_PAGE),
+    "a job's replies": lambda job, _: (replies.page(None, NOW, job_id=job.id), replies.count(job.id, NOW)),
+    "a list": lambda job, _: list_entries.entries(1, limit=A_PAGE),
+    "a list, on": lambda job, _: list_entries.entries(1, cursor=QUEUED // 2, limit=A_PAGE),
+    "the suppression list": lambda job, _: suppression.page(cursor=f"{NOW - 10_000}.0", limit=A_PAGE),
+}
+
+
+def a_full_house(fill: Callable[..., Job]) -> tuple[Job, int]:
+    """A job half sent, of which a few are uncertain at its end, behind a whole one that many have answered: they, too,
+    are on a list and on the suppression list. Returns the first, and the id in its middle."""
+    before, job = fill(QUEUED, State.SENT, first=QUEUED), fill(QUEUED)
+    middle = Message.get(Message.job == job, Message.row == QUEUED // 2).id
+    last = Message.id > Message.get(Message.job == job, Message.row == QUEUED - 4).id
+    Message.update(state=State.SENT).where(Message.job == job, Message.id < middle).execute()
+    Message.update(state=State.UNCERTAIN).where(Message.job == job, last).execute()
+    half = {"sent": QUEUED // 2, "uncertain": 3, "pending": QUEUED // 2 - 3}
+    Job.update(half).where(Job.id == job.id).execute()
+    ContactList.create(name="All", columns=[], created_at=NOW, updated_at=NOW)
+    theirs = f"FROM message WHERE job_id = {before.id}"
+    for table, columns, values in (
+        (Reply, "account, key, text, message_id, at, stop", f"account, number, 'Yes', id, {NOW} - row * 50, false"),
+        (ListEntry, "list_id, fields", "1, '{}'"),
+        (Suppression, "reason, source, created_at", f"'r', 's', {NOW} - row"),
+    ):
+        name = table._meta.table_name
+        proxy.database.execute_sql(
+            f"INSERT INTO {name} (number, person, {columns}) SELECT number, person, {values} {theirs}"
+        )
+    return Job.get_by_id(job.id), middle
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_page_reads_what_it_shows(fill, monkeypatch, counted):
+    """However many others there are, and wherever in the queue those lie that it shows; the database may have counted
+    them or not."""
+    job, middle = a_full_house(fill)
+    if counted:
+        analyze()
+    for name, look in PAGES.items():
+        with reading(monkeypatch) as reads:
+            look(job, middle)
+        assert not reads.compiled, name
+        assert reads.rows < 20 * A_PAGE, (name, reads)
+
+
+def test_what_is_deleted_in_time_is_found_without_the_queue(fill, settings, monkeypatch):
+    """Once an hour, where nothing is old enough."""
+    a_full_house(fill)
+    analyze()
+    with reading(monkeypatch) as reads:
+        retention.prune(settings, NOW)
+    assert reads.rows < A_FEW, reads
