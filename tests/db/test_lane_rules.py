@@ -63,6 +63,25 @@ async def test_what_fails_after_the_hold_has_begun_is_excused(bench, monkeypatch
     assert {str(NO_COMPOSER)} == whys
 
 
+async def test_what_is_ready_after_the_hold_has_begun_goes_back_to_the_queue(bench):
+    """Five fail for one cause, and the account holds; three more were claimed before, and are ready only now: nothing
+    leaves, and they keep their place and their attempts."""
+    failing, ready = ([Hang(then) for _ in range(n)] for then, n in ((NO_COMPOSER, breaker.LIMIT), (None, 3)))
+    job = bench.queue(LANES)
+    transport = wide(prepare=[*failing, *ready])
+    async with bench.sending(transport) as (running, _):
+        for each in (*failing, *ready):
+            await each.entered.wait()
+        for each in failing:
+            each.let_go()
+        await until(lambda: account().hold == Hold.FAILURES, "it holds")
+        for each in ready:
+            each.let_go()
+        await until(lambda: running.context.lanes.empty, "the lanes are empty")
+    assert (["pending"] * LANES, [0] * LANES) == (states(job), pending())
+    assert (0, []) == (transport.count("hand_over"), transport.out)
+
+
 async def test_on_trial_one_message_goes_at_a_time_until_one_has_gone_through(bench, monkeypatch):
     """Eight lanes are free, and one is used: it fails, and the account holds anew; the next goes through, and then all
     lanes are used."""

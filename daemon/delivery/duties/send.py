@@ -95,6 +95,8 @@ class Send:
             self._lanes.extend_deadline(lane, sum(file.size for file in outgoing.attachments))
             mark = await self._prepare(lane, outgoing)
             await context.listening.overheard()
+            if not context.standing.open:
+                raise errors.AccountUnready("the account was held before anything left")
             await context.batches.run(moves.submit, message, mark, gap=gap, rules=context.rules)
             lane.out = True
         except errors.Undeliverable as error:  # WhatsApp says so
