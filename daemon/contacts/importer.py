@@ -218,7 +218,7 @@ def _best(card: vcard.Card, default_country: str) -> list[str]:
     tells apart; none where it has none."""
     good: dict[E164, tuple[str, tuple[int, int]]] = {}
     for text, rank in zip(card.numbers, card.ranks, strict=True):
-        if not isinstance(number := phone.read(text, default_country), Reason):
+        if not isinstance(number := several_numbers.read(text, default_country), Reason):
             good.setdefault(number, (text, rank))
     best = min((rank for _, rank in good.values()), default=None)
     equal = {number: text for number, (text, rank) in good.items() if rank == best}
@@ -373,8 +373,11 @@ def _from_cards(cards: Iterable[vcard.Card], default_country: str, trusted: bool
             if len(best) > 1 and not trusted:
                 collected.reject(card.position, " / ".join(best), because(Fault.SEVERAL_MOBILES))
                 continue
-            for number in card.numbers if trusted else best:
-                collected.add(card.position, number, fields)
+            for text in best if not trusted else ():
+                collected.take(card.position, text, several_numbers.read(text, default_country), fields)
+            for text in card.numbers if trusted else ():
+                for number in several_numbers.every(text):
+                    collected.add(card.position, number, fields)
     used = dict.fromkeys(name for contact in collected.contacts for name, text in contact.fields.items() if text)
     for contact in collected.contacts:
         for name in contact.fields.keys() - used.keys():

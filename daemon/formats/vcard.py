@@ -73,7 +73,7 @@ def _parts(contents: dict[str, list[Line]], name: str) -> list[str]:
 
 def _number(line: Line) -> str:
     """The number; WhatsApp's own exports have it in the parameter `waid`."""
-    waid = line.params.get("WAID")
+    waid = line.params.get("WAID") if "@" not in line.value else None  # beside a hidden id it is that
     return "+" + waid[0] if waid else line.value.strip()
 
 

@@ -134,3 +134,29 @@ def test_the_reader_of_cards_logs_nobodys_data(caplog: pytest.LogCaptureFixture)
     read(f"BEGIN:VCARD\nVERSION:3.0\nsecret line\nTEL:{ANNA}\nEND:VCARD\n", "a.vcf")
 
     assert "" == caplog.text
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("TEL:0171 3920011 / 030 23125010", "+491713920011"),
+        ("TEL;TYPE=WORK:030 23125010\\, Mobil 0171 3920011", "+491713920011"),
+        ("TEL:0171 3920011 / 0171 3920012", None),
+        ("TEL;type=CELL;waid=184512345678901:184512345678901@lid", None),
+    ],
+)
+def test_a_line_with_several_numbers_or_none(line: str, number: str | None) -> None:
+    """The mobile of them; where there are two, or a hidden id, nobody is written to."""
+    card = f"BEGIN:VCARD\nVERSION:3.0\nFN:Ann\n{line}\nEND:VCARD\n".encode()
+    found = importer.read(card, "people.vcf", "DE")
+
+    assert ([number] if number else []) == [each.number for each in found.contacts]
+    assert (number is None) == bool(found.rejected)
+
+
+def test_of_whom_must_not_be_written_to_each_number_of_a_line_counts() -> None:
+    """Else one of them is written to."""
+    card = b"BEGIN:VCARD\nVERSION:3.0\nFN:Ann\nTEL:0171 3920011 / 030 23125010\nEND:VCARD\n"
+    found = importer.read(card, "gone.vcf", "DE", trusted=True)
+
+    assert {"+491713920011", "+493023125010"} == {each.number for each in found.contacts}
