@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     transport: Literal["browser", "cloud", "dryrun"] = Field(
         "browser", description="`browser`: WhatsApp Web; `dryrun`: nothing is sent."
     )
+    dryrun_takes_all: bool = Field(
+        False,
+        description="With `WASENDER_TRANSPORT=dryrun`: also take campaigns that were made to be sent. They are marked, "
+        "and never sent.",
+    )
     whatsapp_url: str = Field("https://web.whatsapp.com", description="Address of WhatsApp Web.")
     chrome: str = Field("", description="Chromium or Chrome; empty: found on this machine.")
     chromedriver: str = Field("", description="Its driver; empty: found on this machine.")

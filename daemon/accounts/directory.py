@@ -27,14 +27,16 @@ RESTRICTIONS = frozenset({Hold.RESTRICTED, Hold.TEMPORARY_BAN})  # after these a
 SILENT_AFTER_MS = 15_000  # a sender reports at least every few seconds; after this it counts as dead
 
 
-def open_account(name: str, now: int) -> Health | None:
-    """Make sure the account has a row, and store that its sender is starting.
+def open_account(name: str, now: int, dry_run: bool = False) -> Health | None:
+    """Make sure the account has a row, and store that its sender is starting. dry_run: it sends nothing.
 
     Returns a hold from OWN_HOLDS that an earlier sender began and that is not over: it stays until the account has
     been seen to send, however often the sender is restarted.
     """
     with write():
         Account.insert(name=name).on_conflict_ignore().execute()
+        changed = Account.update(dry_run=dry_run).where(ownership.guard(name), Account.dry_run != dry_run)
+        changed.execute()
     report(name, Health(AccountState.STARTING), now)
     kept = Account.get_by_id(name).kept_hold
     if kept and kept["at"] - AHEAD_MS <= now < kept["until"]:  # otherwise it is over, or from while the clock was ahead
@@ -131,6 +133,11 @@ def find(name: str) -> Account:
         raise errors.NotFound(Why.NO_ACCOUNT, name=name)
     account: Account = row
     return account
+
+
+def dry_runs(now: int) -> list[str]:
+    """The accounts whose senders run and send nothing."""
+    return [row.name for row in Account.select().where(Account.dry_run).order_by(Account.name) if alive(row, now)]
 
 
 def send_ms(name: str, unmeasured: int) -> int:

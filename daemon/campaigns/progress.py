@@ -23,6 +23,7 @@ class Progress:
 
     status: as stored, or WAITING; code: why it waits, for a program. next_reason: what the next message waits for;
     eta: when the job will be done. waits_until: when what its account waits for ends, where that is known.
+    dry_run: messages of it went to a transport that sends nothing, so that "sent" is not.
     """
 
     job_id: int
@@ -31,6 +32,7 @@ class Progress:
     reason: str | None
     code: str | None
     waits_until: int | None
+    dry_run: bool
     account: str
     total: int
     pending: int
@@ -57,8 +59,9 @@ class Progress:
 def progress(settings: Settings, found: Job, now: int) -> Progress:
     """The job's present state."""
     account = Account.get_or_none(Account.name == found.account)
-    status, reason = _derive(found, account, now)
-    waits = found.state in MAY_RUN and not directory.can_send(account, now)
+    status, reason = _derive(settings, found, account, now)
+    refused = _refused(settings, found, account) if found.state in MAY_RUN else None
+    waits = found.state in MAY_RUN and (not directory.can_send(account, now) or refused is not None)
     limits = account_limits.own_rules(account, account_limits.rules(settings))
     active = found.state in MAY_RUN and found.pending > 0
     opens = _opening(found, now, limits) if active else None
@@ -69,9 +72,10 @@ def progress(settings: Settings, found: Job, now: int) -> Progress:
         name=found.name,
         status=status,
         reason=reason,
-        code=code(account, now) if waits else None,
+        code=(refused or code(account, now)) if waits else None,
         waits_until=_until(account, now) if waits else None,
         account=found.account,
+        dry_run=found.dry_run,
         total=found.total,
         next_send_at=told.at if told else None,
         next_reason=told.why if told else None,
@@ -110,13 +114,32 @@ def _eta(settings: Settings, found: Job, now: int, limits: pacing.Rules, opens: 
     return None if last is None else last + sends
 
 
-def _derive(found: Job, account: Account | None, now: int) -> tuple[str, str | None]:
+DRY_RUN = "dry_run"
+WAS_DRY_RUN = "was_dry_run"
+REFUSED = {
+    DRY_RUN: "This account's sender is a dry run, and this campaign was made to be sent: it waits for a real sender.",
+    WAS_DRY_RUN: "A dry run has begun this campaign, so it is never sent: duplicate it to send it.",
+}
+
+
+def _refused(settings: Settings, found: Job, account: Account | None) -> str | None:
+    """Why the account's sender leaves the job alone, see `claim.Takes`; None where it does not."""
+    if account is None:
+        return None
+    if account.dry_run:
+        return None if found.for_dry_run or settings.dryrun_takes_all else DRY_RUN
+    return WAS_DRY_RUN if found.dry_run else None
+
+
+def _derive(settings: Settings, found: Job, account: Account | None, now: int) -> tuple[str, str | None]:
     """`waiting_for_login` is never stored: it is what a job that may run is while its account cannot send."""
     if found.state not in MAY_RUN:
         return found.state, found.reason
     if account is None:
         state = WAITING if found.state == JobState.RUNNING else found.state
         return state, f"No sender drives {found.account}: start one for this account."
+    if refused := _refused(settings, found, account):
+        return WAITING, REFUSED[refused]
     if directory.can_send(account, now):
         return found.state, found.reason
     return WAITING, explain(account, now)

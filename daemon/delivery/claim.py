@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,8 +27,31 @@ FARTHEST_MS = 3 * pacing.DAY_MS  # a cap frees within a day, and the window afte
 LOOK_AGAIN_MS = 1_000
 
 
+@dataclass(frozen=True)
+class Takes:
+    """Which jobs a sender takes. One that rehearses (sends nothing) takes those made for a dry run, unless it was told
+    to take all; one that sends leaves alone what a dry run has begun."""
+
+    rehearses: bool = False
+    all: bool = False
+
+    def values(self) -> dict[str, bool]:
+        """For `_taken`."""
+        return {"made_for": self.rehearses, "or_rather": not self.all or not self.rehearses, "begun": self.rehearses}
+
+
+SENDS = Takes()
+
+
 def claim(
-    account: str, limit: int, now: int, lease_ms: int, rules: pacing.Rules, known_only: bool = False, in_hand: int = 0
+    account: str,
+    limit: int,
+    now: int,
+    lease_ms: int,
+    rules: pacing.Rules,
+    known_only: bool = False,
+    in_hand: int = 0,
+    takes: Takes = SENDS,
 ) -> list[Message]:
     """Lease up to `limit` due messages of one job to the caller, oldest due first.
 
@@ -38,7 +62,7 @@ def claim(
     known_only: those whom this account has written to before, with success. in_hand: how many messages the caller
     has claimed before and not handed over yet: an account's cap has no room for these any more.
     """
-    if not _anything_due(account, now, rules.zone, known_only):
+    if not _anything_due(account, now, rules.zone, known_only, takes):
         return []
     pace.follow_clock(account, now)
     token = secrets.token_hex(8)
@@ -50,23 +74,25 @@ def claim(
             if opens.at > now or not room:
                 return []
             # First a job that nobody is changing just now; only where there is no other one, wait for it.
-            due: dict[str, Any] = {"account": account, "now": now, "zone": rules.zone}
+            due: dict[str, Any] = {"account": account, "now": now, "zone": rules.zone, "takes": takes}
             job = _next_job(known_only, skip=True, **due) or _next_job(known_only, skip=False, **due)
             if job is None:
                 return []
             room = _room(job, room, now, own.zone)
             claimed = _claim_from(job, room, now, now + lease_ms, token, known_only, own) if room else []
+            if claimed and takes.rehearses and not job.dry_run:
+                Job.update(dry_run=True).where(Job.id == job.id).execute()
         if claimed:
             return claimed
     return []
 
 
-def _anything_due(account: str, now: int, zone: str, known_only: bool) -> bool:
+def _anything_due(account: str, now: int, zone: str, known_only: bool, takes: Takes) -> bool:
     """Open the jobs whose time has come; then a read that spares an idle sender the write lock."""
     _due_again(account, now)
     for (job_id,) in _scheduled(account=account, now=now).fetchall():
         _open(job_id, now)
-    due = {"account": account, "now": now, "zone": zone, "farthest": now + FARTHEST_MS}
+    due = {"account": account, "now": now, "zone": zone, "farthest": now + FARTHEST_MS, **takes.values()}
     with available(), in_order():
         return _waiting(known_only, **due).fetchone() is not None
 
@@ -120,10 +146,16 @@ def _job_with_work(known_only: bool, *columns: Any) -> Any:
     due = peewee.Expression(first, peewee.OP.LTE, param("now"))
     return (
         Job.select(*columns)
-        .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), _open_now(), due)
+        .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), _taken(), _open_now(), due)
         .order_by(_had_its_turn(), Job.id)
         .limit(1)
     )
+
+
+def _taken() -> Any:
+    """Whether the sender takes the job at all, see Takes."""
+    made = Job.for_dry_run.in_((param("made_for"), param("or_rather")))
+    return made & Job.dry_run.in_((False, param("begun")))
 
 
 def _had_its_turn() -> Any:
@@ -191,8 +223,8 @@ def _put_aside() -> Any:
     return Job.update(opens_at=param("at"), opens_zone=param("zone")).where(Job.id == param("id"))
 
 
-def _next_job(known_only: bool, skip: bool, account: str, now: int, zone: str) -> Job | None:
-    values = {"account": account, "now": now, "zone": zone, "farthest": now + FARTHEST_MS}
+def _next_job(known_only: bool, skip: bool, account: str, now: int, zone: str, takes: Takes) -> Job | None:
+    values = {"account": account, "now": now, "zone": zone, "farthest": now + FARTHEST_MS, **takes.values()}
     return next(iter(_rows(Job, _turn(known_only, skip, **values))), None)
 
 

@@ -9,6 +9,7 @@ from daemon import errors
 from daemon.accounts import directory, limits, pace, pacing
 from daemon.config import Settings
 from daemon.delivery.batches import Batches
+from daemon.delivery.claim import Takes
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.endings import Endings
 from daemon.delivery.inbox import Listening
@@ -18,7 +19,7 @@ from daemon.delivery.trouble import Trouble
 from daemon.delivery.upkeep import Upkeep
 from daemon.delivery.waits import Stopping, Waits
 from daemon.telemetry.unforeseen import Unforeseen
-from daemon.transports.protocol import Transport
+from daemon.transports.protocol import Rehearses, Transport
 
 # Not a matter of the message in hand: the engine, or the process, has to act.
 OURS = (
@@ -44,6 +45,7 @@ class Context:
     def __post_init__(self) -> None:
         settings, transport = self.settings, self.transport
         self.account = settings.account
+        self.takes = Takes(isinstance(transport, Rehearses), settings.dryrun_takes_all)
         self.rules = limits.rules(settings)
         self.lease_ms = round(settings.lease_s * 1000)
         self.db = DatabaseThread(settings, self.waits)

@@ -104,7 +104,9 @@ class Engine:
         """Take the account, and report that its sender is starting."""
         context = self.context
         if await context.owning.obtain(sole, context.waits.pause_or_stop):
-            context.standing.hold = await context.db.timed(directory.open_account, context.account)
+            context.standing.hold = await context.db.timed(
+                directory.open_account, context.account, dry_run=context.takes.rehearses
+            )
             await context.trouble.load()
 
     async def _bring_up(self) -> None:

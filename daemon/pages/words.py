@@ -60,6 +60,8 @@ LABELS: dict[str, str] = {
 HELD_BY = {  # what a campaign is called whose account cannot send, by its code
     "no_sender": N_("no sender"),
     "sender_stopped": N_("sender not running"),
+    progress.DRY_RUN: N_("waiting for a real sender"),
+    progress.WAS_DRY_RUN: N_("begun by a dry run"),
     AccountState.NEEDS_LINK: LABELS[progress.WAITING],
     f"held.{Hold.RESTRICTED}": N_("restricted"),
     f"held.{Hold.MONTHLY_CAP}": N_("monthly limit reached"),

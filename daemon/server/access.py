@@ -16,6 +16,7 @@ import secrets
 from aiohttp import web
 
 from daemon import errors
+from daemon.accounts import directory
 from daemon.auth import lockout, sessions, users
 from daemon.auth.sessions import Session
 from daemon.contacts import file_reading, masking
@@ -28,6 +29,7 @@ from daemon.server.visitors import (
     SAFE,
     Handler,
     Visitor,
+    dry_runs,
     given_key,
     same,
     timed,
@@ -50,6 +52,8 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     """Identify the caller, for everything that handles the request after this."""
     who = None if request.path.startswith("/app/static/") else await _who(request)
     visitor.set(who)
+    if who is not None and request.path.startswith("/app"):
+        dry_runs.set(tuple(await timed(request, directory.dry_runs)))
     file_reading.asker.set(who.name if who else "")
     masking.hidden.set(who is not None and who.role < Role.OPERATOR)  # a stranger gets no numbers at all
     try:

@@ -79,6 +79,7 @@ class Visitor:
     fresh: bool = True  # an unsafe request came with the session's token
 
 
+dry_runs: ContextVar[tuple[str, ...]] = ContextVar("dry_runs", default=())  # accounts whose senders send nothing
 visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)  # who asks; None: a stranger
 
 

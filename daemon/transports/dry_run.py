@@ -27,6 +27,7 @@ class DryRunTransport:
     concurrency = 1
     exclusive = True
     paced = True
+    rehearses = True
 
     def __init__(self, settings: Settings) -> None:
         self._journal = settings.data_dir / "dryrun.jsonl"

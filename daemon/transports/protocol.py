@@ -313,6 +313,13 @@ class Inspectable(Protocol):
 
 
 @runtime_checkable
+class Rehearses(Protocol):
+    """It sends nothing: what it hands over reaches nobody."""
+
+    rehearses: bool
+
+
+@runtime_checkable
 class Wears(Protocol):
     """It wears out with use."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,11 +14,13 @@ from daemon.campaigns import lifecycle, progress
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.delivery import job_moves, moves, receipts
+from daemon.http import make_app
 from daemon.i18n import languages
 from daemon.models import Account, Job, Message, Reply
 from daemon.pages import views, words
 from daemon.states import AccountState, Finding, Hold, Status
 from daemon.transports.protocol import ChatRow, Health, Lookup, StatusUpdate
+from tests.http.conftest import KEY
 from tests.support.job_page import Client, campaign, fail_one, look, send_one, take
 
 
@@ -376,3 +380,27 @@ def test_the_end_counts_the_sends_themselves(settings: Settings, database: str) 
     pace.set_pace("default", now, pacing.Gap(0, pacing.Why.PAUSE, 0, took_ms=16_000))
     pace.set_pace("default", now, pacing.Gap(0, pacing.Why.PAUSE, 0))
     assert (10 * 10 + 11 * 9) * 1000 == lasts(browser)
+
+
+async def test_a_dry_run_is_told_on_every_page_and_stays_marked(
+    make_settings: Callable[..., Settings], aiohttp_client: Any, database: str
+) -> None:
+    """By the settings or by what the sender says of itself; the campaign's mark outlives both."""
+    settings = make_settings(transport="browser")
+    reader = await aiohttp_client(make_app(settings, KEY))
+    await reader.post("/app/login", data={"key": KEY}, headers={"Sec-Fetch-Site": "same-origin"})
+    job_id = campaign(settings)
+    banner, mark = "Dry run (default): nothing is sent to anybody", "This was a dry run"
+    pages = ("/app", f"/app/jobs/{job_id}", "/app/new", "/app/accounts", "/app/me")
+    assert not any([banner in await look(reader, path) for path in pages])
+
+    directory.open_account("default", clock.now_ms(), dry_run=True)
+    Job.update(dry_run=True).execute()
+    assert all([banner in await look(reader, path) for path in pages])
+
+    directory.open_account("default", clock.now_ms(), dry_run=False)
+    shown = await look(reader, f"/app/jobs/{job_id}")
+    assert (banner in shown, mark in shown) == (False, True)
+    assert "begun by a dry run" in plain(shown)
+    assert mark in await look(reader, f"/app/messages/{Message.get().id}")
+    assert "begun by a dry run dry run" in plain(await look(reader, "/app"))

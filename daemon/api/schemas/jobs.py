@@ -90,6 +90,7 @@ class Job(Answer):
     status: Status
     reason: str | None = Field(description="Why it does not go on, for a person.")
     code: str | None = Field(description="The same for a program, such as `needs_link` or `held.restricted`.")
+    dry_run: bool = Field(description="A dry run has had messages of it: those count as sent and went to nobody.")
     waits_until: Time | None = Field(description="When that ends, where it is known.")
     account: str | None
     total: int

@@ -63,6 +63,7 @@ class Send:
             rules=context.rules,
             known_only=not context.standing.ready,
             in_hand=self._lanes.claimed,
+            takes=context.takes,
         )
         for message in claimed:
             self._lanes.open(message)

@@ -1,0 +1,74 @@
+"""A dry run takes what was made for it, and what it has had is marked for good."""
+
+from __future__ import annotations
+
+import pytest
+
+from daemon.accounts import directory, pacing
+from daemon.campaigns import create, progress
+from daemon.campaigns.create import Order
+from daemon.config import Settings
+from daemon.db import clock
+from daemon.delivery import claim, job_moves
+from daemon.delivery.claim import SENDS, Takes
+from daemon.models import Job
+from daemon.states import AccountState
+from daemon.transports.protocol import Health
+
+REHEARSES, TAKES_ALL = Takes(rehearses=True), Takes(rehearses=True, all=True)
+
+
+def make(settings: Settings, transport: str) -> int:
+    numbers = ["+4915110000000", "+4915110000001"]
+    made = settings.model_copy(update={"transport": transport})
+    return create.create(made, Order("Hi", numbers=numbers), "test", clock.now_ms()).job_id
+
+
+def claims(takes: Takes) -> list[int]:
+    now = clock.now_ms()
+    return [each.job_id for each in claim.claim("default", 1, now, 60_000, pacing.Rules(), takes=takes)]
+
+
+@pytest.fixture(autouse=True)
+def _ready(database: str) -> None:
+    directory.open_account("default", clock.now_ms())
+    directory.report("default", Health(AccountState.READY), clock.now_ms())
+
+
+@pytest.mark.parametrize(("takes", "taken", "marked"), [(REHEARSES, False, False), (TAKES_ALL, True, True)])
+def test_a_campaign_made_to_be_sent_is_left_alone_unless_told(
+    settings: Settings, takes: Takes, taken: bool, marked: bool
+) -> None:
+    """It waits and says for what; told to take all, the dry run marks it."""
+    job_id = make(settings, "browser")
+    directory.open_account("default", clock.now_ms(), dry_run=True)
+    told = settings.model_copy(update={"dryrun_takes_all": takes.all})
+
+    assert [job_id] * taken == claims(takes)
+
+    job = Job.get_by_id(job_id)
+    shown = progress.progress(told, job_moves.job(job_id), clock.now_ms())
+    assert (marked, marked) == (job.dry_run, shown.dry_run)
+    assert (shown.code == progress.DRY_RUN) == (not taken)
+    assert ("made to be sent" in (shown.reason or "")) == (not taken)
+    assert None is shown.eta or taken
+    assert ["default"] == directory.dry_runs(clock.now_ms())
+
+
+def test_what_a_dry_run_has_begun_is_never_sent(settings: Settings) -> None:
+    """A real sender goes on with the others, and the campaign says why; so do two that take turns."""
+    begun = make(settings, "dryrun")
+    assert [begun] == claims(REHEARSES)
+    other = make(settings, "dryrun")  # made for a dry run, but not begun
+
+    assert [other] == claims(SENDS)
+    assert [other] == claims(SENDS)
+    assert [] == claims(SENDS)
+
+    assert (True, False) == (Job.get_by_id(begun).dry_run, Job.get_by_id(other).dry_run)
+    directory.open_account("default", clock.now_ms(), dry_run=False)
+    directory.report("default", Health(AccountState.READY), clock.now_ms())
+    shown = progress.progress(settings, job_moves.job(begun), clock.now_ms())
+    assert (progress.WAS_DRY_RUN, "waiting_for_login", None) == (shown.code, shown.status, shown.eta)
+    assert [] == directory.dry_runs(clock.now_ms())
+    assert None is progress.progress(settings, job_moves.job(other), clock.now_ms()).code
