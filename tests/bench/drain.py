@@ -28,6 +28,7 @@ from daemon.db import clock, connection, proxy
 from daemon.delivery import counters
 from daemon.models import Event, Job, Message
 from daemon.states import JobState, State
+from tests.support.hand import known
 from tests.support.postgres import Server
 from tests.support.rig import ROOT, eventually
 
@@ -44,6 +45,7 @@ def fill(url: str, folder: Path, messages: int, senders: int) -> None:
     )
     for n in range(senders):
         people = [{"number": f"+{FIRST + i}", "name": f"Person {i}"} for i in range(n, messages, senders)]
+        known(f"account-{n}")
         order = create.Order("Hello {{ name }}", recipients=people, account=f"account-{n}")
         create.create(settings, order, "test", clock.now_ms())
 

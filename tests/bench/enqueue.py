@@ -30,7 +30,7 @@ from daemon.delivery import claim, enqueue, moves
 from daemon.states import Ack
 from daemon.transports.protocol import Receipt
 from tests.bench.drain import FIRST
-from tests.support.hand import MARK
+from tests.support.hand import MARK, known
 from tests.support.postgres import Server
 
 ALONE = 500  # rounds
@@ -55,6 +55,7 @@ def store(settings: Settings, people: int, whole: bool, begun: Any, took: Any) -
     if whole:
         enqueue.CHUNK = people
     recipients = [{"number": f"+{FIRST + 1_000_000 + n}", "name": f"Person {n}"} for n in range(people)]
+    known("another")
     order = create.Order("Hello {{ name }}", recipients=recipients, account="another")
     checked = create.check(settings, order, clock.now_ms())
     begun.set()
@@ -87,6 +88,7 @@ def measured(database: str, people: int, whole: bool) -> None:
         settings = config.load(_env_file=None, data_dir=folder, database_url=url, transport="dryrun", delay_min=0)
         directory.open_account("account-0", clock.now_ms())
         numbers = [f"+{FIRST + n}" for n in range(20_000)]
+        known("account-0")
         create.create(settings, create.Order("Hello", numbers=numbers, account="account-0"), "bench", clock.now_ms())
         alone = []
         for _ in range(ALONE):

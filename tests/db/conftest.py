@@ -22,7 +22,7 @@ from daemon.models import Job
 from daemon.states import Ack, JobState
 from daemon.transports.protocol import Receipt
 from tests.conftest import BACKENDS
-from tests.support.hand import Hand, broken_histories, job_state
+from tests.support.hand import Hand, broken_histories, job_state, known
 from tests.support.postgres import Server
 from tests.support.rehearsing import prepare
 from tests.support.scripted import ScriptedTransport, until
@@ -68,6 +68,7 @@ class Bench:
 
     def queue(self, count: int = 1, **order: Any) -> Job:
         numbers = [person.number for person in self.people(count, order.pop("first", 0))]
+        known(order.get("account"))
         answer = create.create(
             self.settings, create.Order("Hello", numbers=numbers, **order), "test", db_clock.now_ms()
         )

@@ -22,7 +22,7 @@ from daemon.delivery import counters, job_moves
 from daemon.models import Account, Event, Job, Message
 from daemon.states import JobState
 from tests.conftest import BACKENDS
-from tests.support.hand import broken_histories, states
+from tests.support.hand import broken_histories, known, states
 
 
 @pytest.fixture
@@ -58,6 +58,7 @@ def queue(database: str, settings: Any, people: Any) -> Iterator[Callable[..., J
 
     def queue(count: int, **order: Any) -> Job:
         numbers = [person.number for person in people(count)]
+        known(order.get("account"))
         answer = create.create(settings, create.Order("Hello", numbers=numbers, **order), "test", clock.now_ms())
         return job_moves.job(answer.job_id)
 

@@ -34,6 +34,7 @@ class Hand:
             {"number": person.number, **person.fields} for person in self.people(count, order.pop("first", 0))
         ]
         order = {"text": "Hello {{ name }}", "recipients": recipients} | order
+        known(order.get("account"))
         answer = create.create(self.settings, create.Order(**order), "test", db_clock.now_ms())
         return job_moves.job(answer.job_id)
 
@@ -137,6 +138,12 @@ def states(job: Job) -> list[str]:
 
 def job_state(job: Job) -> JobState:
     return JobState(Job.get_by_id(job.id).state)
+
+
+def known(name: str | None) -> None:
+    """There is an account of that name: only to such a one jobs are made."""
+    if name is not None:
+        Account.insert(name=name).on_conflict_ignore().execute()
 
 
 def account() -> Account:

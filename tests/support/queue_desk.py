@@ -15,6 +15,7 @@ from daemon.db import clock
 from daemon.delivery import job_moves
 from daemon.models import Job, Message
 from daemon.states import OPEN, JobState, State
+from tests.support.hand import known
 from tests.support.queue_rules import (
     HOUR_MS,
     suppressed,
@@ -51,6 +52,7 @@ class Desk(RuleBasedStateMachine):
         later=st.sampled_from([0, 5_000, HOUR_MS]),
     )
     def order(self, account: str, numbers: list[str], later: int) -> None:
+        known(account)
         order = create.Order("Hi", numbers=numbers, account=account, schedule_at=self.now + later if later else None)
         job_id = create.create(self.settings, order, "person", clock.now_ms()).job_id
         self.asked |= {(job_id, number) for number in numbers}
