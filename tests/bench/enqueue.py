@@ -88,7 +88,6 @@ def measured(database: str, people: int, whole: bool) -> None:
         settings = config.load(_env_file=None, data_dir=folder, database_url=url, transport="dryrun", delay_min=0)
         directory.open_account("account-0", clock.now_ms())
         numbers = [f"+{FIRST + n}" for n in range(20_000)]
-        known("account-0")
         create.create(settings, create.Order("Hello", numbers=numbers, account="account-0"), "bench", clock.now_ms())
         alone = []
         for _ in range(ALONE):
