@@ -2,13 +2,11 @@
 
 A model's fields say how they are read (a line, a whole number, a choice, files …); other fields are ignored. If what a
 person typed cannot be read, one sentence says what to enter; what the page itself put there (ids, pages, versions)
-counts as not given if it cannot be read. In an address it is refused: a page would be
-shown as if it were the one that was asked for.
+counts as not given if it cannot be read. In an address it is refused, as another page would be shown for it.
 """
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -32,7 +30,6 @@ from daemon.server.posted import posted
 MAX_SAMPLES = 100
 MOST_DIGITS = 18  # of a number that the databases can hold
 NO_HOURS = "off"  # what the form shows for quiet hours that are switched off
-PLACE = re.compile(r"[0-9]{1,18}\.[0-9]{1,20}")
 LONGEST_NONCE = 40
 LONGEST_KEY = 64
 Model = TypeVar("Model", bound=BaseModel)
@@ -65,13 +62,6 @@ class Posted:
         if self._address and number is None and self.text(name).strip():
             raise errors.MalformedRequest(Why.ADDRESS_INCOMPLETE)
         return number
-
-    def place(self, name: str) -> str | None:
-        """Where a page of a list begins, two numbers; None if there is none. Raises MalformedRequest."""
-        place = self.text(name).strip()
-        if place and not PLACE.fullmatch(place):
-            raise errors.MalformedRequest(Why.ADDRESS_INCOMPLETE)
-        return place or None
 
     def texts(self, names: Iterable[str]) -> dict[str, str]:
         return {name: self.text(name) for name in names}

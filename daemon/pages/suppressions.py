@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,6 +18,7 @@ from daemon.pages import forms
 from daemon.pages.asking import doubt, said
 from daemon.pages.content import PageContent
 from daemon.pages.forms import Posted
+from daemon.pages.refusals import Why
 from daemon.pages.shell import only, show
 from daemon.server import heavy
 from daemon.server.visitors import SETTINGS, caller, in_db, timed
@@ -25,6 +27,7 @@ from daemon.states import Role
 routes = web.RouteTableDef()
 
 REJECTED_SHOWN = 50
+PLACE = re.compile(r"[0-9]{1,18}\.[0-9]{1,20}")  # in the list: a time and a number
 SOURCES = {suppression.REPLY: N_("their reply"), "page": N_("this page"), "api": N_("the API")}
 DONE = {
     "added": N_("The number is on the list. It gets no more messages."),
@@ -94,7 +97,7 @@ async def _page(
 ) -> web.StreamResponse:
     reading = request.method == "GET"
     search = " ".join(forms.asked(request).text("search").split())[:100] if reading else ""
-    cursor = forms.asked(request).place("cursor") if reading else None
+    cursor = _place(forms.asked(request).text("cursor").strip()) if reading else None
     rows, after = await in_db(request, suppression.page, search, cursor, suppression.PAGE // 2)
     content = Listed(
         rows=[_row(each) for each in rows],
@@ -114,6 +117,13 @@ async def _page(
         longest=suppression.LONGEST_REASON,
     )
     return show(request, content, 422 if add_error or import_error else 200)
+
+
+def _place(cursor: str) -> str | None:
+    """Where a page of the list begins. Raises MalformedRequest."""
+    if cursor and not PLACE.fullmatch(cursor):
+        raise errors.MalformedRequest(Why.ADDRESS_INCOMPLETE)
+    return cursor or None
 
 
 def _row(entry: suppression.Entry) -> Row:
