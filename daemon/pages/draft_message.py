@@ -22,7 +22,7 @@ from daemon.contacts import importer, uploads
 from daemon.contacts.columns import Candidate
 from daemon.formats import template
 from daemon.i18n import languages
-from daemon.pages import forms
+from daemon.pages import forms, script
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import only
@@ -195,12 +195,12 @@ def _who(who: Candidate, names: Sequence[str]) -> str:
 async def preview(request: web.Request) -> web.StreamResponse:
     """The message as one recipient would get it, while it is being written; nothing is saved."""
     require_key(request)
-    asked = await forms.body(request, forms.AskedMessage)
+    asked = await forms.body(request, script.AskedMessage)
     draft = await load(request)
     return web.json_response(asdict(await in_db(request, _preview, draft, asked)))
 
 
-def _preview(draft: Draft, asked: forms.AskedMessage) -> Preview:
+def _preview(draft: Draft, asked: script.AskedMessage) -> Preview:
     people = _reachable(draft)
     index, missed = asked.index, False
     if asked.find.strip():

@@ -21,13 +21,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from daemon import errors
 from daemon.accounts import commands
 from daemon.campaigns import create, drafts
-from daemon.formats import template as message_text
 from daemon.i18n.coded import Phrase
 from daemon.pages.refusals import Why
 from daemon.server import json_bodies
 from daemon.server.posted import posted
 
-MAX_SAMPLES = 100
 MOST_DIGITS = 18  # of a number that the databases can hold
 NO_HOURS = "off"  # what the form shows for quiet hours that are switched off
 LONGEST_NONCE = 40
@@ -471,26 +469,3 @@ class Test(Form):
     number: Text
     row: Perhaps
     nonce: Annotated[str, cut(LONGEST_NONCE)]
-
-
-# What our script asks while somebody is writing
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AskedMessage(Body):
-    """A draft's message. index: of the person, from 0. find: somebody's name or number, "" for nobody."""
-
-    text: str = Field("", max_length=4 * message_text.MAX_TEXT)
-    index: int = Field(0, ge=0)
-    find: str = Field("", max_length=200)
-
-
-class AskedTemplate(Body):
-    """A template's text. samples: the value of each field in the preview."""
-
-    text: str = ""
-    attachments: int = Field(0, ge=0)
-    samples: dict[str, str] = Field({}, max_length=MAX_SAMPLES)

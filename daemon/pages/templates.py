@@ -21,8 +21,8 @@ from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.asking import said
 from daemon.pages.content import PageContent
-from daemon.pages.forms import AskedTemplate
 from daemon.pages.refusals import Why
+from daemon.pages.script import AskedTemplate
 from daemon.pages.shell import only, show
 from daemon.pages.words import formatted
 from daemon.server.visitors import SETTINGS, in_db, require, timed

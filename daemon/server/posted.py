@@ -70,7 +70,7 @@ async def parts(form: MultipartReader) -> Any:
 async def _urlencoded(request: web.Request) -> MultiDict[Any]:
     data = await request.read()
     if data.count(b"&") >= MOST_FIELDS:
-        raise errors.TooLarge(Why.TOO_MANY_FIELDS, most=f"{MOST_FIELDS:,}")
+        raise errors.TooLarge(Why.FORM_FIELDS_TOO_MANY, most=f"{MOST_FIELDS:,}")
     take = partial(_pairs, data, request.charset or "utf-8")
     return MultiDict(take() if len(data) <= QUICK else await asyncio.to_thread(take))
 

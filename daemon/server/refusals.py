@@ -30,7 +30,7 @@ class Why(Wording):
     )
     FORM_CUT_OFF = "form_cut_off", "The form was cut off: send it again."
     TOO_MANY_PARTS = "too_many_parts", "The form has more than {most} parts: send fewer."
-    TOO_MANY_FIELDS = "too_many_fields", "The form has more than {most} fields: send fewer."
+    FORM_FIELDS_TOO_MANY = "form_fields_too_many", "The form has more than {most} fields: send fewer."
     LARGE_REQUESTS = (
         "large_requests",
         "Many large requests are being worked on at the moment: try again in a minute.",

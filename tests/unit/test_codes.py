@@ -36,7 +36,7 @@ ALLOWED = {
     "db/connection.py",  # what a database's driver says: some of it has no code
     "db/faults.py",  # the same
     "formats/template.py",  # Jinja's words about a mistake in a text
-    "server/json_pieces.py",  # the place in what the parser of JSON says
+    "formats/json_pieces.py",  # the place in what the parser of JSON says
     "server/visitors.py",  # the scheme of the header Authorization
 }
 
