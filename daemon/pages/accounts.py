@@ -234,8 +234,8 @@ async def link(request: web.Request) -> web.StreamResponse:
 @only(Role.ADMIN)
 async def confirm_zone(request: web.Request) -> web.StreamResponse:
     """The account's time zone, as the first page asks for it."""
-    name, form = request.match_info["name"], (await forms.read(request)).parsed(forms.AccountZone)
-    given = limits.Limits(timezone=form.timezone)
+    name, zone = request.match_info["name"], (await forms.read(request)).text("timezone")
+    given = limits.Limits(timezone=zone)
     await in_db(request, limits.set_limits, name, given, caller(request))
     raise web.HTTPSeeOther("/app")
 

@@ -303,12 +303,6 @@ class LinkAccount(Form):
         return commands.What.LINK_BY_QR if self.qr else commands.What.LINK_BY_CODE
 
 
-class AccountZone(Form):
-    """An account's time zone."""
-
-    timezone: Text
-
-
 class AccountLimits(Versioned):
     """An account's own limits; an empty field leaves it to the settings. quiet_hours: NO_HOURS for none."""
 
