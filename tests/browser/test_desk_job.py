@@ -279,7 +279,7 @@ def test_an_uncertain_one_is_decided_on_from_the_campaign(visitor: Visitor, sett
     visitor.press("It was sent", "#ask")
     visitor.reads("#cases", "Nothing to decide")
     visitor.open(f"/app/jobs/{job_id}")
-    visitor.reads("#summary", "1 of 1 done")
+    visitor.reads("#summary b", "1 sent")
     assert (1, 1) == (Job.get_by_id(job_id).sent, Job.get_by_id(other).uncertain)
 
 

@@ -143,6 +143,7 @@ def test_a_scheduled_job_that_is_paused_over_its_time_waits_for_a_person(hand, c
 
 def test_a_job_is_claimed_by_the_sender_of_its_account_only(hand):
     """Accounts do not touch each other's jobs."""
+    directory.open_account("other", hand.clock())
     hand.queue(1, account="other")
     assert [] == hand.claim(account="default")
     assert 1 == len(hand.claim(account="other"))

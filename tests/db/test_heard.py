@@ -188,6 +188,7 @@ async def test_what_cannot_be_stored_at_all_blocks_nobody(bench: Any, monkeypatc
 @ROWS_ARE_LOCKED
 def test_an_optout_waits_for_no_job(wrote: Hand) -> None:
     """Whoever holds a job for long, as the stop of a large one does, delays no STOP."""
+    directory.open_account("sales", wrote.clock())
     other = wrote.queue(1, first=50, account="sales")
     with psycopg.connect(wrote.settings.db_url) as rival:
         rival.execute("SELECT 1 FROM job WHERE id = %s FOR UPDATE", (other.id,))
@@ -205,6 +206,7 @@ def test_an_optout_waits_for_no_job(wrote: Hand) -> None:
 @ROWS_ARE_LOCKED
 def test_an_optout_is_stored_while_another_job_is_locked(wrote: Hand) -> None:
     """With the reply, at once."""
+    directory.open_account("sales", wrote.clock())
     other = wrote.queue(1, first=50, account="sales")
     with psycopg.connect(wrote.settings.db_url) as rival:
         rival.execute("SELECT 1 FROM job WHERE id = %s FOR UPDATE", (other.id,))

@@ -6,7 +6,7 @@ import peewee
 import pytest
 
 from daemon import errors
-from daemon.accounts import pace, pacing
+from daemon.accounts import directory, pace, pacing
 from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import connection, proxy
@@ -212,6 +212,7 @@ def test_take_over_spares_a_living_sender_of_the_account(hand: Hand, clock):
 
 def test_take_over_leaves_other_accounts_alone(hand: Hand, clock):
     """Only the chat of its own account could be looked into."""
+    directory.open_account("other", clock())
     hand.queue(1, account="other")
     (theirs,) = hand.claim(account="other")
     hand.submit(theirs)
@@ -222,6 +223,7 @@ def test_take_over_leaves_other_accounts_alone(hand: Hand, clock):
 def test_rescue_queues_claimed_messages_of_any_account_and_no_others(hand: Hand, clock):
     """What may be out is never queued again by time alone."""
     hand.queue(1)
+    directory.open_account("other", clock())
     hand.queue(1, first=50, account="other")
     sending = hand.submit(hand.claim_one())
     (claimed,) = hand.claim(account="other")
