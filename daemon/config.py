@@ -373,7 +373,7 @@ def prepare_data_dir(settings: Settings) -> None:
             with suppress(PermissionError):  # the disk keeps no modes, and says so
                 folder.chmod(0o700)  # made by somebody else's tool; one such as /tmp is not ours to close
             if folder.stat().st_mode & 0o077:
-                log.warning("data_folder.open_to_others", folder=str(folder))
+                log.warning("folder.left_open", folder=str(folder))
         probe = folder / f".writable-{os.getpid()}"
         probe.touch()
         probe.unlink()

@@ -106,7 +106,7 @@ EVENTS: dict[str, str] = {
     "reply.deleted": "replies older than 90 days were deleted (count)",
     "evidence.deleted": "evidence that is no longer needed was deleted (count)",
     "picture.deleted": "screenshots older than a day were deleted (count)",
-    "data_folder.open_to_others": "the disk keeps no modes, so other users of the machine may read the data folder (folder)",
+    "folder.left_open": "the disk keeps no modes: other users of the machine may read the data folder (folder)",
     "upload.swept": "what interrupted uploads had left was removed (count)",
     "upload.forgotten": "what nobody has used for long was deleted (uploads, attachments)",
     "pruning.failed": "old data could not be deleted; it is tried again in an hour",
