@@ -249,8 +249,8 @@ def _often(rules: pacing.Rules, people: Iterable[PersonKey], now: int) -> set[Pe
 
 
 def _real() -> Any:
-    """Whether a job is a campaign, not a test message."""
-    return Job.kind.not_in(sorted(UNCAPPED))
+    """Whether a job is a campaign that is sent: no test message, and none that a dry run has begun."""
+    return Job.kind.not_in(sorted(UNCAPPED)) & ~Job.dry_run
 
 
 # When

@@ -131,6 +131,9 @@ class _Reading:
             answer = _exchange(process, asked, file)
         except (BrokenPipeError, EOFError):
             answer = None
+        except BaseException:  # the next file must not be taken for the rest of this one
+            self._end()
+            raise
         finally:
             watch.cancel()
             watch.join()

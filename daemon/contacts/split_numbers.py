@@ -56,9 +56,17 @@ def _joined(rest: str, kind: Dialled, code: str, country: str) -> str:
             ways.insert(0, f"+{bare}")
         return _first(ways) or ways[-1]
     ways = [f"{code} {rest}", f"0{digits} {rest}"]
+    joined = _first(ways, country)
     if alone := _first([rest], country) if phone.digits(rest) >= _WHOLE else "":
-        return _first(ways, country) or alone
-    return _first(ways, country) or ways[0]
+        return _of_two(joined, rest, country) if joined else alone
+    return joined or ways[0]
+
+
+def _of_two(joined: str, rest: str, country: str) -> str:
+    """With the code, unless the rest has its country's code already: then it could be either."""
+    one, other = phone.read(joined, country), phone.read(rest, country)
+    has_country = other == f"+{''.join(filter(str.isdigit, rest))}"
+    return f"{one} / {other}" if has_country and one != other else joined
 
 
 def _of_nation(rest: str, nation: str, country: str) -> str:

@@ -26,7 +26,7 @@ from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
 from daemon.db.records import record
 from daemon.formats import notations
-from daemon.models import Job, Removal, Suppression
+from daemon.models import Account, Job, Message, Removal, Suppression
 from daemon.states import E164, OPEN, PersonKey
 
 log = structlog.get_logger()
@@ -87,7 +87,7 @@ def suppress(settings: Settings, number: str, reason: str, who: str, now: int) -
     Who is on the list stays there as they are. Raises InvalidNumber, InvalidInput; DatabaseBusy also where the number
     is on the list already, but a hand-over that had begun could not be waited for.
     """
-    plain, told = _one_number(settings, number), _reason(reason)
+    plain, told = _written_to(settings, number), _reason(reason)
     with write():
         put(plain, told, who, now)
         entry = find(plain)
@@ -283,6 +283,22 @@ def _reason(text: str) -> str:
     if len(plain) > LONGEST_REASON:
         raise errors.InvalidInput(Why.REASON_TOO_LONG, most=LONGEST_REASON)
     return plain
+
+
+def _written_to(settings: Settings, number: str) -> E164:
+    """As `_one_number`; also one that an earlier version took for a campaign. Raises InvalidNumber."""
+    try:
+        return _one_number(settings, number)
+    except errors.InvalidNumber:
+        if (given := phone.as_given(number)) and _in_a_campaign(given):
+            return given
+        raise
+
+
+def _in_a_campaign(number: E164) -> bool:
+    accounts = Account.select(Account.name)  # there is an index by account and person
+    theirs = (Message.account.in_(accounts), Message.person == Person(number).key)
+    return bool(Message.select().where(*theirs).exists())
 
 
 def _listed_number(settings: Settings, number: str) -> E164:

@@ -82,6 +82,7 @@ def claim(
             claimed = _claim_from(job, room, now, now + lease_ms, token, known_only, own) if room else []
             if claimed and takes.rehearses and not job.dry_run:
                 Job.update(dry_run=True).where(Job.id == job.id).execute()
+                job.dry_run = True  # of all that were claimed with it
         if claimed:
             return claimed
     return []

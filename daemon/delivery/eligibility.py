@@ -15,6 +15,7 @@ from daemon.formats import notations
 from daemon.i18n.coded import Refusal, refusal
 from daemon.models import UNCAPPED, Job, Message, Suppression
 from daemon.states import E164, OUT, REACHED, TAKEN, UNFINISHED, PersonKey, State
+from daemon.transports.protocol import REHEARSED
 
 PERSON = 0x7065_7273  # an arbitrary number: the advisory locks of senders about to message one person
 SURELY_THERE = 3  # this many are looked up when nobody seems to be there
@@ -23,20 +24,24 @@ MAY_GO = UNFINISHED | {State.FAILED, State.UNCERTAIN}  # a message may still be 
 
 
 def known(message: Any) -> Any:
-    """Whether the account has messaged this recipient before and WhatsApp took it. `Message.known` says so, too, for
-    the index; it stays set when it turns out later that nothing was delivered."""
+    """Whether the account has messaged this recipient before and WhatsApp took it; a dry run's messages went to nobody.
+    `Message.known` says so, too, for the index; it stays set when it turns out later that nothing was delivered."""
     earlier = Message.alias()
-    return peewee.fn.EXISTS(
-        earlier.select(peewee.Value(1)).where(
-            earlier.account == message.account, earlier.person == message.person, earlier.state.in_(sorted(TAKEN))
-        )
-    )
+    theirs = (earlier.account == message.account, earlier.person == message.person)
+    taken = (earlier.state.in_(sorted(TAKEN)), _really(earlier))
+    return peewee.fn.EXISTS(earlier.select(peewee.Value(1)).where(*theirs, *taken))
 
 
-def now_known(message: Message) -> None:
+def _really(message: Any) -> Any:
+    """SQL: no dry run has handed it over. By its own id: another message of its job may have been sent before."""
+    return peewee.fn.SUBSTR(peewee.fn.COALESCE(message.transport_id, ""), 1, len(REHEARSED)) != REHEARSED
+
+
+def now_known(message: Message, transport_id: str | None = None) -> None:
     """WhatsApp has taken a message to them: what may still be sent to them is found by that, see `claim`; part of the
-    transaction of the move."""
-    _now_known(account=message.account, person=message.person)
+    transaction of the move. transport_id: its id, if it was handed over."""
+    if not (transport_id or "").startswith(REHEARSED):
+        _now_known(account=message.account, person=message.person)
 
 
 @Prepared
@@ -112,7 +117,7 @@ def surely_there(account: str) -> list[Message]:
     """The account's last messages that WhatsApp's server ticked, to different people, newest first: these people are on
     WhatsApp."""
     mine = (Message.account == account, Message.state.in_(sorted(OUT)), Message.submitted_at.is_null(False))
-    newest = Message.select(Message, Job).join(Job).where(*mine, Message.mark.is_null(False))
+    newest = Message.select(Message, Job).join(Job).where(*mine, Message.mark.is_null(False), _really(Message))
     found: dict[PersonKey, Message] = {}
     for message in newest.order_by(Message.submitted_at.desc()).limit(SURELY_THERE):
         found.setdefault(message.person, message)

@@ -49,6 +49,8 @@ def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacin
         changes = {"mark": mark.dumps(), "submitted_at": now, "submissions": message.submissions + 1}
         apply(message, "submit", None, "sender", now, **changes, **again)
         handovers.keep(message.account, message.number, Purpose(message.job.kind), now, message.id, message.job_id)
+        if message.job.dry_run:
+            handovers.miss(message.id)
         pace.set_pace(message.account, now, gap)
 
 
@@ -311,7 +313,7 @@ def apply(message: Message, name: str, why: str | None, who: str, at: int, **cha
         _look_again(id=message.job_id)
     tallies.moved(message, target, changes)
     if target in TAKEN and source not in TAKEN:
-        eligibility.now_known(message)
+        eligibility.now_known(message, changes.get("transport_id", message.transport_id))
     by = held if who in ("sender", history.RECEIPT) else None
     history.record(
         message=message.id, at=at, who=who, move=name, source=source.value, target=target.value, why=why, lease=by

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 
 from filelock import FileLock, Timeout
@@ -18,7 +19,9 @@ from daemon import errors
 from daemon.config import Settings
 from daemon.files import durable, trouble
 from daemon.states import AccountState, Ack, Finding
-from daemon.transports.protocol import Health, Lookup, Mark, Outgoing, Receipt, always
+from daemon.transports.protocol import REHEARSED, Health, Lookup, Mark, Outgoing, Receipt, always
+
+_MARK = re.compile(r"\d{1,15}")  # the length of the journal; ids of WhatsApp's are longer, and no numbers
 
 
 class DryRunTransport:
@@ -68,16 +71,18 @@ class DryRunTransport:
                 with contextlib.suppress(OSError):
                     file.truncate(at)
                 raise errors.NotSubmitted("The journal of the dry run cannot be written to: make room on the disk.")
-        return Receipt(f"dryrun-{at}", Ack.SENT)
+        return Receipt(f"{REHEARSED}{at}", Ack.SENT)
 
     async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:
+        if not _MARK.fullmatch(mark.last_own or ""):
+            return Lookup(Finding.UNKNOWN, "A real sender handed it over, and a dry run cannot look into its chat.")
         wanted = {"to": _hash(message.number), "text": _hash(message.text)}
         if self._size():
             with self._journal.open() as file:
                 file.seek(int(mark.last_own or 0))
                 while (line := file.readline()).endswith("\n"):
                     if json.loads(line) == wanted:
-                        receipt = Receipt(f"dryrun-{file.tell() - len(line)}", Ack.SENT)
+                        receipt = Receipt(f"{REHEARSED}{file.tell() - len(line)}", Ack.SENT)
                         return Lookup(Finding.SENT, "the journal has it", receipt)
         return Lookup(Finding.ABSENT, "the journal does not have it")
 

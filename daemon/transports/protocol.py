@@ -31,6 +31,9 @@ class Outgoing:
     attachments: tuple[Attachment, ...] = ()
 
 
+REHEARSED = "dryrun-"  # what the ids of messages begin with that a dry run has handed over
+
+
 @dataclass(frozen=True)
 class Mark:
     """What the chat looked like just before the hand-over: enough to tell later what is new in it.

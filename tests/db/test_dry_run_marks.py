@@ -9,11 +9,11 @@ from daemon.campaigns import create, progress
 from daemon.campaigns.create import Order
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.delivery import claim, job_moves
+from daemon.delivery import claim, eligibility, job_moves, moves
 from daemon.delivery.claim import SENDS, Takes
-from daemon.models import Job
-from daemon.states import AccountState
-from daemon.transports.protocol import Health
+from daemon.models import Job, Message
+from daemon.states import AccountState, Ack, State
+from daemon.transports.protocol import Health, Mark, Receipt
 
 REHEARSES, TAKES_ALL = Takes(rehearses=True), Takes(rehearses=True, all=True)
 
@@ -72,3 +72,23 @@ def test_what_a_dry_run_has_begun_is_never_sent(settings: Settings) -> None:
     assert (progress.WAS_DRY_RUN, "waiting_for_login", None) == (shown.code, shown.status, shown.eta)
     assert [] == directory.dry_runs(clock.now_ms())
     assert None is progress.progress(settings, job_moves.job(other), clock.now_ms()).code
+
+
+def test_nobody_has_got_anything_by_a_dry_run(settings: Settings) -> None:
+    """They are no known chats, to which a restricted account may write, the cap per person has room for the real
+    message, and a check of the account looks for none of them."""
+    waits = make(settings, "browser")
+    make(settings, "dryrun")
+    now = clock.now_ms()
+    for _ in range(2):
+        (rehearsed,) = claim.claim("default", 1, now, 60_000, pacing.Rules(), takes=REHEARSES)
+        moves.submit(rehearsed, Mark("0"), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
+        moves.confirm(rehearsed, Receipt("dryrun-0", Ack.SENT), now)
+    later = make(settings, "browser")
+
+    assert [] == eligibility.surely_there("default")
+    assert not Message.select().where(Message.known).exists()
+    assert [] == claim.claim("default", 1, now, 60_000, pacing.Rules(), known_only=True)
+    rules = pacing.Rules(person_cap=1, person_window_ms=7 * pacing.DAY_MS)
+    assert [waits, waits] == [each.job_id for each in claim.claim("default", 2, now, 60_000, rules)]
+    assert not Message.select().where(Message.job.in_([waits, later]), Message.state == State.SKIPPED).exists()

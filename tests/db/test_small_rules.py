@@ -11,7 +11,7 @@ from daemon.campaigns import create
 from daemon.contacts import suppression, uploads
 from daemon.db import connection
 from daemon.delivery import evidence, moves, replies
-from daemon.models import Reply, Suppression
+from daemon.models import Message, Reply, Suppression
 from daemon.states import Finding
 from daemon.transports.protocol import Lookup
 from tests.support.hand import fresh, states
@@ -103,3 +103,17 @@ def test_a_job_begins_with_its_first_message_and_once(hand, clock):
 
     assert ["skipped", "skipped", "claimed"] == states(job)
     assert (len(skipped), 1) == (began, [each["event"] for each in told].count("job.began"))
+
+
+def test_whoever_an_earlier_version_has_queued_can_be_suppressed(hand, clock):
+    """Though their number has more digits than its country's, and no campaign takes it today."""
+    number = "+491711234567890"
+    with pytest.raises(errors.InvalidNumber):
+        suppression.suppress(hand.settings, number, "asked", "test", clock())
+    job = hand.queue(1)
+    Message.update(number=number, person=number).where(Message.job == job.id).execute()
+
+    suppression.suppress(hand.settings, number, "asked", "test", clock())
+
+    assert [] == hand.send_all()
+    assert ["skipped"] == states(job)

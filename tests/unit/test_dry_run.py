@@ -74,6 +74,14 @@ async def test_half_a_line_is_no_message(transport: DryRunTransport) -> None:
     assert Finding.SENT is (await transport.look_up(MESSAGE, Mark("0"))).finding
 
 
+@pytest.mark.parametrize("mark", [Mark(None), Mark("3EB0C767D26A1B2C3D4E")], ids=["new chat", "known chat"])
+async def test_of_what_a_real_sender_handed_over_it_knows_nothing(transport: DryRunTransport, mark: Mark) -> None:
+    """Otherwise a message that is out would be queued again, and a real sender would send it twice."""
+    assert Finding.UNKNOWN is (await transport.look_up(MESSAGE, mark)).finding
+    await transport.hand_over(MESSAGE, Mark("0"))
+    assert Finding.UNKNOWN is (await transport.look_up(MESSAGE, mark)).finding
+
+
 def test_marks_of_earlier_versions_load() -> None:
     """What stands in a database stays readable, and what is not known is not written."""
     assert Mark("A1", "Kim") == Mark.loads('{"last_own": "A1", "name": "Kim"}')

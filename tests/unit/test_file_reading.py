@@ -223,6 +223,27 @@ async def test_a_slow_file_keeps_no_other_waiting(reader):
     await until(lambda: len(reader.processes) == 1)
 
 
+class Failing(io.BytesIO):
+    """A file whose disk fails, or that is closed, after the first part of it."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell():
+            raise OSError(5, "Input/output error")
+        return super().read(size)
+
+
+async def test_a_file_that_fails_is_not_mixed_with_the_next(reader):
+    """What has come of it is never the answer to somebody else's file."""
+    theirs = b"phone\n" + b"\n" * (file_reading.CHUNK - 20) + b"+4915110000009\n"
+    assert len(theirs) > file_reading.CHUNK
+    with pytest.raises(OSError, match="Input/output"):
+        await file_reading.contacts(File("theirs.csv", Failing(theirs)), "")
+
+    found = await file_reading.contacts(File("ours.csv", PEOPLE), "")
+
+    assert [ANNA, BEN] == [each.number for each in found.contacts]
+
+
 async def test_a_large_file_is_not_taken(reader, monkeypatch):
     """Whoever did not look before."""
     monkeypatch.setattr(file_reading, "MAX_FILE", 10)

@@ -61,6 +61,14 @@ def test_a_number_that_two_countries_have_is_asked_about() -> None:
     assert [(2, Fault.SEVERAL)] == [(each.position, each.why.code) for each in found.rejected]
 
 
+@pytest.mark.parametrize("country", ["", "AE"])
+def test_a_number_of_a_sales_area_belongs_to_no_telephone_number(country: str) -> None:
+    """Where what has its country's code already would be somebody else's with it, abroad."""
+    found = read("name,area,mobile\nAnn,4,971501234567\nBen,4,31612345678\n", country=country)
+
+    assert ["+971501234567", "+31612345678"] == numbers_of(found)
+
+
 def test_of_whom_must_not_be_written_to_as_well() -> None:
     """Else they are written to."""
     found = importer.read(b"Name;Vorwahl;Rufnummer\nAnn;0171;3920011\n", "gone.csv", "DE", trusted=True)
