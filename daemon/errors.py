@@ -48,7 +48,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from daemon.i18n.coded import WORDS, Coded, Refusal, Wording, refusal
+from daemon.i18n.coded import WORDS, Coded, Refusal, Told, Wording, refusal
 
 
 class Why(Wording):
@@ -76,6 +76,14 @@ class Why(Wording):
     DATABASE_UNUSABLE = "database_unusable", "{sentence}"
     LEASE_LOST = "lease_lost", "{sentence}"
     TRANSPORT_ERROR = "transport_error", "{sentence}"
+    NOT_SUBMITTED = "not_submitted", "{sentence}"
+    PART_MISSING = "page_part_missing", "{sentence}"
+    CHAT_IN_USE = "chat_in_use", "{sentence}"
+    SUBMIT_UNKNOWN = "submit_unknown", "{sentence}"
+    UNDELIVERABLE = "undeliverable", "{sentence}"
+    ACCOUNT_UNREADY = "account_unready", "{sentence}"
+    CHAT_BARRED = "chat_barred", "{sentence}"
+    BROWSER_LOST = "browser_lost", "{sentence}"
 
 
 class DaemonError(Exception):
@@ -94,12 +102,15 @@ class DaemonError(Exception):
 
 
 class InWords(DaemonError):
-    """What the operator reads in a log or a terminal, or what a transport says: words, with one code for each kind."""
+    """What the operator reads in a log or a terminal, or what a transport says: words, with one code for each kind; or
+    a code of its own."""
 
     KIND: ClassVar[Why]
 
-    def __init__(self, words: str, /) -> None:
-        super().__init__(Refusal(self.KIND, ((WORDS, words),)))
+    def __init__(self, told: Told, /, **values: Any) -> None:
+        if not isinstance(told, Wording | Coded):
+            told = Refusal(self.KIND, ((WORDS, told),))
+        super().__init__(told, **values)
 
 
 class ConfigError(InWords):
@@ -267,33 +278,47 @@ class TransportError(InWords):
 class NotSubmitted(TransportError):
     """Nothing has left this machine."""
 
+    KIND = Why.NOT_SUBMITTED
+
 
 class PartMissing(NotSubmitted):
     """The page lacks `parts`, which sending needs: no recipient is to blame for that."""
 
-    def __init__(self, text: str, parts: list[str]) -> None:
-        super().__init__(text)
+    KIND = Why.PART_MISSING
+
+    def __init__(self, told: Told, parts: list[str], /, **values: Any) -> None:
+        super().__init__(told, **values)
         self.parts = parts
 
 
 class ChatInUse(NotSubmitted):
     """A person has started to write in the recipient's chat: the message waits until that text is gone."""
 
+    KIND = Why.CHAT_IN_USE
+
 
 class SubmitUnknown(TransportError):
     """The message may be out."""
+
+    KIND = Why.SUBMIT_UNKNOWN
 
 
 class Undeliverable(TransportError):
     """This recipient can never get this message."""
 
+    KIND = Why.UNDELIVERABLE
+
 
 class AccountUnready(TransportError):
     """The account cannot send now; `Transport.health` says why."""
 
+    KIND = Why.ACCOUNT_UNREADY
+
 
 class ChatBarred(AccountUnready):
     """WhatsApp does not let the account start this chat for now."""
+
+    KIND = Why.CHAT_BARRED
 
 
 class NotOffered(TransportError):
@@ -302,3 +327,5 @@ class NotOffered(TransportError):
 
 class BrowserLost(TransportError):
     """Chrome or its driver is gone or hangs."""
+
+    KIND = Why.BROWSER_LOST

@@ -79,6 +79,7 @@ class Account(Table):
     state = peewee.CharField(default=AccountState.STARTING)
     hold = peewee.CharField(null=True)
     detail = peewee.TextField(null=True)
+    coded = Json(null=True)  # `detail` by its code, see i18n/coded.py: Filed; None where it has none
     until = peewee.BigIntegerField(null=True)
     qr = peewee.TextField(null=True)  # a credential: only ever drawn, never logged
     seen_at = peewee.BigIntegerField(default=0)  # heartbeat of its sender
@@ -86,7 +87,7 @@ class Account(Table):
     owner_until = peewee.BigIntegerField(default=0)  # end of its lease
     owner_place = Json(null=True)  # where that sender runs, see `ownership.Place`
     failing = Json(null=True)  # its run of failures, see delivery/breaker.py
-    kept_hold = Json(null=True)  # a hold that outlives the sender that began it: {hold, until, detail, at}
+    kept_hold = Json(null=True)  # a hold that outlives the sender that began it: {hold, until, detail, coded, at}
     next_send_at = peewee.BigIntegerField(default=0)
     next_reason = peewee.CharField(default="ready")
     paced_at = peewee.BigIntegerField(default=0)  # when next_send_at was decided
@@ -134,6 +135,7 @@ class Job(Table):
     attachments = Json(default=list)  # ids, in order
     state = peewee.CharField()
     reason = peewee.TextField(null=True)
+    coded = Json(null=True)  # `reason` by its code
     delay_min_ms = peewee.IntegerField()
     delay_max_ms = peewee.IntegerField()
     schedule_at = peewee.BigIntegerField(null=True)
@@ -191,6 +193,7 @@ class Message(Table):
     lease_until = peewee.BigIntegerField(null=True)
     mark = peewee.TextField(null=True)
     error = peewee.TextField(null=True)
+    coded = Json(null=True)  # `error` by its code
     transport_id = peewee.TextField(null=True)
     submitted_at = peewee.BigIntegerField(null=True)
     accepted_at = peewee.BigIntegerField(null=True)
@@ -293,6 +296,7 @@ class Event(Table):
     source = peewee.CharField(null=True)  # None: it was enqueued
     target = peewee.CharField()
     why = peewee.TextField(null=True)
+    coded = Json(null=True)  # `why` by its code
     lease = peewee.CharField(null=True)  # the lease under which its sender made the move, or which a receipt ended
 
 
@@ -303,6 +307,7 @@ class Evidence(Table):
     message = peewee.ForeignKeyField(Message, backref="evidence", on_delete="CASCADE")
     at = peewee.BigIntegerField()
     finding = peewee.TextField()  # a sentence
+    coded = Json(null=True)  # `finding` by its code
     rows = Json()  # [own, text, ack], oldest first
     screenshot = peewee.BlobField(null=True)  # PNG
 

@@ -23,7 +23,7 @@ from daemon.db.clock import lately, within
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
-from daemon.i18n.coded import WORDS, Coded
+from daemon.i18n.coded import WORDS, Coded, filed, told
 from daemon.i18n.languages import N_
 from daemon.models import Account, PageCheck, Picture
 from daemon.states import E164
@@ -112,7 +112,7 @@ class Outcome(Coded):
 def refused(error: errors.TransportError) -> Outcome:
     """What came of a command that the transport did not carry out."""
     code = Code.NOT_OFFERED if isinstance(error, errors.NotOffered) else Code.REFUSED
-    return Outcome(code, ((WORDS, str(error)),))
+    return Outcome(code, ((WORDS, error.told),))
 
 
 @dataclass(frozen=True)
@@ -224,6 +224,7 @@ def _end(name: str, command: Command, stage: Stage, outcome: Outcome, now: int, 
         if row.wish and row.wish["id"] == command.id:  # otherwise another one was asked for in the meantime
             ended = {key: value for key, value in row.wish.items() if key != "number"}
             changes["wish"] = ended | {"stage": stage, "ended_at": now, **outcome.stored()}
+            changes["wish"]["told"] = filed(dict(outcome.values).get(WORDS))
         if changes:
             ownership.check(Account.update(changes).where(ownership.guard(name)).execute(), name)
         told = {"what": command.what.value, "stage": stage.value, "why": str(outcome)}
@@ -253,6 +254,8 @@ def last(account: Account, now: int) -> Asked | None:
     outcome = None
     if "code" in command or "outcome" in command:  # before there were codes, `outcome` was the sentence
         outcome = Outcome.restored(command.get("code"), command.get("values"), command.get("outcome") or "")
+        if command.get("told"):  # what a transport has said, by its code
+            outcome = Outcome(outcome.code, ((WORDS, told(str(outcome), command["told"])),))
     if stage is Stage.ASKED and not within(command["at"], now, _patience_ms(command) + 1):
         stage, ended_at = Stage.MISSED, command["at"] + _patience_ms(command)
         outcome = Outcome(Code.BUSY if directory.alive(account, now) else Code.SILENT)

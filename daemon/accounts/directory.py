@@ -14,6 +14,7 @@ from daemon.accounts.refusals import Why
 from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
+from daemon.i18n.coded import code_of, filed, told
 from daemon.models import Account
 from daemon.states import AccountState, Hold
 from daemon.transports.protocol import Health
@@ -40,7 +41,7 @@ def open_account(name: str, now: int, dry_run: bool = False) -> Health | None:
     report(name, Health(AccountState.STARTING), now)
     kept = Account.get_by_id(name).kept_hold
     if kept and kept["at"] - AHEAD_MS <= now < kept["until"]:  # otherwise it is over, or from while the clock was ahead
-        return Health(AccountState.HELD, Hold(kept["hold"]), kept["until"], kept["detail"])
+        return Health(AccountState.HELD, Hold(kept["hold"]), kept["until"], told(kept["detail"], kept.get("coded")))
     return None
 
 
@@ -50,12 +51,13 @@ def report(name: str, health: Health, now: int) -> None:
     Like everything a sender writes here, this raises AccountLost if another sender owns the account by now."""
     with write():
         row = Account.get_by_id(name)
-        changed = (row.state, row.hold, row.detail) != (health.state, health.hold, health.detail)
+        changed = (row.state, row.hold, row.detail) != (health.state, health.hold, health.words)
         careful = {"slow_until": now + pacing.SLOW_MS} if health.hold in RESTRICTIONS else {}
         changes = Account.update(
             state=health.state,
             hold=health.hold,
-            detail=health.detail,
+            detail=health.words,
+            coded=filed(health.detail),
             until=health.until_ms,
             qr=health.qr,
             **_linking(row, health, now),
@@ -67,7 +69,7 @@ def report(name: str, health: Health, now: int) -> None:
         ownership.check(changes.where(ownership.guard(name)).execute(), name)
         if changed:
             say = log.info if health.hold is None else log.warning
-            details = {"state": health.state, "hold": health.hold, "detail": health.detail}
+            details = {"state": health.state, "hold": health.hold, "detail": health.words}
             after_commit(partial(say, "account.changed", account=name, **details))
 
 
@@ -84,7 +86,8 @@ def _linking(row: Account, health: Health, now: int) -> dict[str, Any]:
 def _kept(health: Health, now: int) -> dict[str, Any]:
     """The hold to keep for the next sender; None once the account has been seen to send."""
     if health.hold in OWN_HOLDS and health.until_ms:
-        kept = {"hold": health.hold, "until": health.until_ms, "detail": health.detail, "at": now}
+        kept = {"hold": health.hold, "until": health.until_ms, "detail": health.words, "at": now}
+        kept["coded"] = filed(health.detail)
         return {"kept_hold": kept}
     return {"kept_hold": None} if health.usable else {}
 
@@ -202,6 +205,7 @@ class Described:
     alive: bool
     hold: str | None
     detail: str | None
+    code: str | None
     until: int | None
     can_send: bool
     seen_at: int | None
@@ -226,6 +230,7 @@ def describe(account: Account, now: int) -> Described:
         alive=alive(account, now),
         hold=account.hold,
         detail=account.detail,
+        code=code_of(account.coded),
         until=account.until,
         can_send=can_send(account, now),
         seen_at=account.seen_at or None,

@@ -16,11 +16,12 @@ from daemon.campaigns.queries import MessageRow, Step
 from daemon.db import clock
 from daemon.delivery import evidence
 from daemon.errors import IllegalMove, NotFound
+from daemon.i18n.coded import code_of
 from daemon.server.scopes import Scope
 from daemon.states import State
 
 InState = Annotated[State, Field(description="The state they are in.")]
-NAMES = tuple(Message.model_fields)
+NAMES = tuple(Message.model_fields.keys() - {"code"})
 
 
 @endpoint.get("/messages", scope=Scope.READ, tag="messages")
@@ -63,9 +64,10 @@ def decide(caller: Caller, *, message_id: MessageId, body: Decide) -> MessageDec
 
 def describe(row: MessageRow) -> Message:
     """One message as the API shows it."""
-    return Message.model_validate({name: getattr(row, name) for name in NAMES})
+    columns = {name: getattr(row, name) for name in NAMES}
+    return Message.model_validate(columns | {"code": code_of(row.coded)})
 
 
 def _move(step: Step) -> Move:
     shown = {"at": step.at, "who": step.who, "move": step.move, "from": step.source, "to": step.target, "why": step.why}
-    return Move.model_validate(shown)
+    return Move.model_validate(shown | {"code": code_of(step.coded)})

@@ -8,9 +8,11 @@ import peewee
 
 from daemon.accounts import directory, handovers, pace, pacing
 from daemon.accounts import limits as account_limits
+from daemon.campaigns.refusals import Stands
 from daemon.config import Settings
 from daemon.db.proxy import tuples
 from daemon.delivery import eligibility
+from daemon.i18n.coded import Phrase, Told, refusal, told
 from daemon.models import Account, Job
 from daemon.states import MAY_RUN, AccountState, JobState, State
 
@@ -21,15 +23,17 @@ WAITING = "waiting_for_login"
 class Progress:
     """A job as `GET /status/{id}` shows it; each message is counted once, in the state it is in. Times are UTC ms.
 
-    status: as stored, or WAITING; code: why it waits, for a program. next_reason: what the next message waits for;
-    eta: when the job will be done. waits_until: when what its account waits for ends, where that is known.
-    dry_run: messages of it went to a transport that sends nothing, so that "sent" is not.
+    status: as stored, or WAITING; said: `reason`, sentence by sentence; code: why it waits, for a program.
+    next_reason: what the next message waits for; eta: when the job will be done. waits_until: when what its account
+    waits for ends, where that is known. dry_run: messages of it went to a transport that sends nothing, so that "sent"
+    is not.
     """
 
     job_id: int
     name: str
     status: str
     reason: str | None
+    said: tuple[Told, ...]
     code: str | None
     waits_until: int | None
     dry_run: bool
@@ -59,26 +63,27 @@ class Progress:
 def progress(settings: Settings, found: Job, now: int) -> Progress:
     """The job's present state."""
     account = Account.get_or_none(Account.name == found.account)
-    status, reason = _derive(settings, found, account, now)
+    status, said = _derive(settings, found, account, now)
     refused = _refused(settings, found, account) if found.state in MAY_RUN else None
     waits = found.state in MAY_RUN and (not directory.can_send(account, now) or refused is not None)
     limits = account_limits.own_rules(account, account_limits.rules(settings))
     active = found.state in MAY_RUN and found.pending > 0
     opens = _opening(found, now, limits) if active else None
     eta = _eta(settings, found, now, limits, opens) if opens is not None else None
-    told = opens if opens and _tells(status, opens) else None
+    shown = opens if opens and _tells(status, opens) else None
     return Progress(
         job_id=found.id,
         name=found.name,
         status=status,
-        reason=reason,
+        reason=_in_words(said) or None,
+        said=said,
         code=(refused or code(account, now)) if waits else None,
         waits_until=_until(account, now) if waits else None,
         account=found.account,
         dry_run=found.dry_run,
         total=found.total,
-        next_send_at=told.at if told else None,
-        next_reason=told.why if told else None,
+        next_send_at=shown.at if shown else None,
+        next_reason=shown.why if shown else None,
         eta=None if waits else eta,
         schedule_at=found.schedule_at,
         created_at=found.created_at,
@@ -117,8 +122,8 @@ def _eta(settings: Settings, found: Job, now: int, limits: pacing.Rules, opens: 
 DRY_RUN = "dry_run"
 WAS_DRY_RUN = "was_dry_run"
 REFUSED = {
-    DRY_RUN: "This account's sender is a dry run, and this campaign was made to be sent: it waits for a real sender.",
-    WAS_DRY_RUN: "A dry run has begun this campaign, so it is never sent: duplicate it to send it.",
+    DRY_RUN: Stands.DRY_RUN,
+    WAS_DRY_RUN: Stands.WAS_DRY_RUN,
 }
 
 
@@ -131,40 +136,51 @@ def _refused(settings: Settings, found: Job, account: Account | None) -> str | N
     return WAS_DRY_RUN if found.dry_run else None
 
 
-def _derive(settings: Settings, found: Job, account: Account | None, now: int) -> tuple[str, str | None]:
+def _derive(settings: Settings, found: Job, account: Account | None, now: int) -> tuple[str, tuple[Told, ...]]:
     """`waiting_for_login` is never stored: it is what a job that may run is while its account cannot send."""
     if found.state not in MAY_RUN:
-        return found.state, found.reason
+        return found.state, _own(found)
     if account is None:
         state = WAITING if found.state == JobState.RUNNING else found.state
-        return state, f"No sender drives {found.account}: start one for this account."
+        return state, (refusal(Stands.NO_SENDER, account=found.account),)
     if refused := _refused(settings, found, account):
-        return WAITING, REFUSED[refused]
+        return WAITING, (refusal(REFUSED[refused]),)
     if directory.can_send(account, now):
-        return found.state, found.reason
-    return WAITING, explain(account, now)
+        return found.state, _own(found)
+    return WAITING, why(account, now)
 
 
-def _to_link(account: Account) -> str:
-    return "enter the code on the phone." if account.link_code else "scan the QR code with the phone."
+def _own(found: Job) -> tuple[Told, ...]:
+    """Why the job itself does not go on, where somebody has said why."""
+    kept = told(found.reason, found.coded)
+    return (kept,) if kept else ()
+
+
+def _in_words(said: tuple[Told, ...]) -> str:
+    return " ".join(str(each) for each in said)
 
 
 def explain(account: Account, now: int) -> str:
     """Why the account cannot send, as a sentence for a person."""
+    return _in_words(why(account, now))
+
+
+def why(account: Account, now: int) -> tuple[Told, ...]:
+    """The same, sentence by sentence."""
     if not directory.alive(account, now):
-        return f"The sender of account {account.name} is not running."
-    words = {
-        AccountState.STARTING: "The sender is starting its browser.",
-        AccountState.LOADING: "WhatsApp Web is loading.",
-        AccountState.NEEDS_LINK: f"WhatsApp is not linked: {_to_link(account)}",
-        AccountState.OFFLINE: "WhatsApp's servers cannot be reached; sending resumes when they can.",
-        AccountState.BANNED: "WhatsApp has temporarily banned this account.",
+        return (refusal(Stands.SILENT, name=account.name),)
+    codes = {
+        AccountState.STARTING: Stands.STARTING,
+        AccountState.LOADING: Stands.LOADING,
+        AccountState.NEEDS_LINK: Stands.ENTER_CODE if account.link_code else Stands.SCAN_CODE,
+        AccountState.OFFLINE: Stands.OFFLINE,
+        AccountState.BANNED: Stands.BANNED,
     }
-    text = words.get(
-        AccountState(account.state), f"The account is on hold: {(account.hold or 'unknown').replace('_', ' ')}."
-    )
-    goes_on = "People it has messaged before still get their messages." if account.known_chats else ""
-    return " ".join(filter(None, (text, account.detail, goes_on)))
+    code = codes.get(AccountState(account.state))
+    hold = (account.hold or "unknown").replace("_", " ")
+    state = refusal(code) if code else refusal(Stands.ON_HOLD, hold=Phrase(hold))
+    goes_on = refusal(Stands.KNOWN_GO_ON) if account.known_chats else None
+    return tuple(each for each in (state, told(account.detail, account.coded), goes_on) if each)
 
 
 def _until(account: Account | None, now: int) -> int | None:

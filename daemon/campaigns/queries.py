@@ -12,6 +12,7 @@ from daemon import errors
 from daemon.campaigns.refusals import Why
 from daemon.db.proxy import in_order, tuples
 from daemon.db.records import record
+from daemon.i18n.coded import Filed
 from daemon.models import Event, Job, Message
 from daemon.states import FILLING, State
 
@@ -25,13 +26,14 @@ FEW = 5_000  # messages in one state: sooner looked up all than found among all 
 
 @dataclass(frozen=True)
 class Step:
-    """A move in a message's history. source: None where it was queued; at: UTC ms."""
+    """A move in a message's history. source: None where it was queued; coded: `why` by its code; at: UTC ms."""
 
     at: int
     move: str
     source: str | None
     target: str
     why: str | None
+    coded: Filed | None
     who: str
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.i18n.coded import Piece, Wording
+from daemon.i18n.coded import Piece, Recorded, Wording
 
 
 class Why(Wording):
@@ -69,3 +69,26 @@ class Part(Piece):
     """As it says."""
 
     REJECTED_AT = "rejected_at", "{place} {position}: {reason}"
+
+
+class Stands(Recorded):
+    """Why a campaign does not go on, or its account does not send."""
+
+    NO_SENDER = "account_without_sender", "No sender drives {account}: start one for this account."
+    SILENT = "account_sender_silent", "The sender of account {name} is not running."
+    STARTING = "account_starting", "The sender is starting its browser."
+    LOADING = "account_loading", "WhatsApp Web is loading."
+    ENTER_CODE = "account_needs_code", "WhatsApp is not linked: enter the code on the phone."
+    SCAN_CODE = "account_needs_scan", "WhatsApp is not linked: scan the QR code with the phone."
+    OFFLINE = "account_offline", "WhatsApp's servers cannot be reached; sending resumes when they can."
+    BANNED = "account_banned", "WhatsApp has temporarily banned this account."
+    ON_HOLD = "account_on_hold", "The account is on hold: {hold}."
+    KNOWN_GO_ON = "known_people_go_on", "People it has messaged before still get their messages."
+    DRY_RUN = (
+        "job_for_real_sender",
+        "This account's sender is a dry run, and this campaign was made to be sent: it waits for a real sender.",
+    )
+    WAS_DRY_RUN = (
+        "job_begun_by_dry_run",
+        "A dry run has begun this campaign, so it is never sent: duplicate it to send it.",
+    )

@@ -15,6 +15,7 @@ import re
 from enum import Enum, auto
 
 from daemon.accounts.directory import Failing
+from daemon.i18n.coded import WORDS, Coded, Told
 
 LIMIT = 5  # this many recipients in a row
 SPENT = 3  # or this many who used up their last attempt
@@ -42,7 +43,7 @@ class Failures:
         self._holds = 0  # since the last success
         self._refused: dict[int, int] = {}  # message id: when (ms); since the last success
 
-    def note(self, message_id: int, why: str, last_try: bool) -> Verdict:
+    def note(self, message_id: int, why: Told, last_try: bool) -> Verdict:
         """Judge one more failure. last_try: counting it would make the message fail for good."""
         cause = cause_of(why)
         if cause != self._cause:
@@ -115,6 +116,11 @@ class Failures:
         return made
 
 
-def cause_of(why: str) -> str:
-    """What several failures have in common: the sentence without its particulars."""
+def cause_of(why: Told) -> str:
+    """What several failures have in common: the code. Of what a transport has only words for, the words without their
+    particulars."""
+    if isinstance(why, Coded):
+        if WORDS not in dict(why.values):
+            return "/".join([why.code, *(each.code for _, each in why.values if isinstance(each, Coded))])
+        why = str(why)
     return re.split(r"[(:]", why, maxsplit=1)[0].strip()

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from daemon import errors
+from daemon.delivery.refusals import Held
+from daemon.i18n.coded import Told, refusal
 from daemon.states import E164, Finding
 from daemon.telemetry import unforeseen
 from daemon.transports.protocol import Outgoing, Transport
@@ -29,7 +31,7 @@ async def fly(
     held: Callable[[], bool],
     leaving: Callable[[], Awaitable[None]],
     stayed: Callable[[], Awaitable[None]],
-) -> str | None:
+) -> Told | None:
     """Send it and read it back from the chat. Returns what is wrong, None when all is well.
 
     held: whether the account is still ours; if not, LeaseLost is raised. leaving: called right before the hand-over;
@@ -46,9 +48,9 @@ async def fly(
             raise
         found = await transport.look_up(outgoing, mark)
     except (errors.NotSubmitted, errors.SubmitUnknown, errors.Undeliverable) as error:
-        return str(error)
+        return error.told
     except (errors.AccountUnready, errors.BrowserLost, errors.LeaseLost):
         raise
     except Exception as error:  # something does not work as it should
-        return f"It failed unexpectedly ({unforeseen.Unforeseen().tell(error, 'canary')})."
+        return refusal(Held.CANARY_FAILED, kind=unforeseen.Unforeseen().tell(error, "canary"))
     return None if found.finding is Finding.SENT else found.evidence

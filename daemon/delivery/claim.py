@@ -234,15 +234,15 @@ def _claim_from(
 ) -> list[Message]:
     rows = _rows(Message, _next_due(known_only, job=job.id, now=now, limit=limit))
     refused = {
-        row.number: str(why)
+        row.number: why
         for row in rows
         if (why := eligibility.repeated(row) or eligibility.barred(job, row, now, rules))
     }
     kept: list[Message] = []
     for row in rows:
         row.job = job
-        if words := refused.get(row.number):
-            moves.apply(row, "skip", words, "sender", now, error=words)
+        if why := refused.get(row.number):
+            moves.apply(row, "skip", why, "sender", now, error=why)
         else:
             kept.append(row)
     for row in kept:

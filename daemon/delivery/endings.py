@@ -15,10 +15,11 @@ from daemon.delivery.batches import Batches
 from daemon.delivery.breaker import Verdict
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.lanes import Lane, Lanes
-from daemon.delivery.refusals import Passed
+from daemon.delivery.refusals import Held, Passed
 from daemon.delivery.standing import Standing
 from daemon.delivery.trouble import Trouble
 from daemon.delivery.upkeep import LOSSES
+from daemon.i18n.coded import Coded, Told, part, refusal
 from daemon.states import Hold
 
 log = structlog.get_logger()
@@ -62,16 +63,14 @@ class Endings:
         if lane.doubt and not timed and (self._lanes.free or not self._lanes.doubtful):
             self._standing.no_longer(Hold.STUCK_ON_CLOCK)
 
-    async def retry(self, lane: Lane, why: str) -> None:
+    async def retry(self, lane: Lane, why: Told) -> None:
         """Count the attempt, unless a run of failures shows that the account is to blame: then the account holds."""
         most, wait_ms = self._settings.max_attempts, round(self._settings.retry_after_s * 1000)
         verdict = self._trouble.judge(lane.message, why, most)
         counted = verdict is Verdict.COUNT
         await self.move(lane, moves.retry, why, max_attempts=most, wait_ms=wait_ms, counted=counted)
         if verdict is Verdict.HOLD:
-            await self._trouble.hold(
-                f"Message after message could not be sent. {why} It is tried again with one message."
-            )
+            await self._trouble.hold(refusal(Held.NOTHING_SENT, why=part(why)))
         await self._trouble.keep()
 
     async def give_back_after_loss(self, lane: Lane) -> None:
@@ -79,17 +78,17 @@ class Endings:
 
         Counted in the history, because this process also ends when its browser crashes too often.
         """
-        once, again = Passed.BROWSER_BROKE_DOWN.sentence, Passed.BROWSER_KEEPS_BREAKING_DOWN.sentence
+        once, again = Passed.BROWSER_BROKE_DOWN, Passed.BROWSER_KEEPS_BREAKING_DOWN
         count, _ = await self._db.call(moves.put_aside, lane.message, once, again)
         if count + 1 >= LOSSES:
-            await self.retry(lane, again)
+            await self.retry(lane, refusal(again))
         else:
-            await self.move(lane, moves.release, once)
+            await self.move(lane, moves.release, refusal(once))
 
-    async def wait_for_person(self, lane: Lane, why: str) -> None:
+    async def wait_for_person(self, lane: Lane, why: Coded) -> None:
         """Somebody is typing in the recipient's chat: come back later, and give up if that text stays for a day."""
         now = await self._db.now()
-        _, begun = await self._db.call(moves.put_aside, lane.message, why)
+        _, begun = await self._db.call(moves.put_aside, lane.message, why.code)
         waited_ms = max(now - begun, 0) if begun else 0
         if waited_ms >= IN_USE_END_MS:
             await self.move(lane, moves.fail, why)
@@ -97,7 +96,7 @@ class Endings:
             wait_ms = min(max(waited_ms, IN_USE_MS), IN_USE_MOST_MS)
             await self.move(lane, moves.release, why, wait_ms=wait_ms)
 
-    async def without_file(self, lane: Lane, why: str) -> None:
+    async def without_file(self, lane: Lane, why: Told) -> None:
         """A file is missing or was changed since its upload. The job waits for a person; everybody keeps their place.
 
         If it is one recipient's own file, only they are skipped; if the next one's is missing as well, the job waits.

@@ -22,8 +22,9 @@ from daemon.delivery.duties.inbox import Inbox
 from daemon.delivery.duties.send import Send
 from daemon.delivery.duties.wear import Wear
 from daemon.delivery.lanes import Doubt
-from daemon.delivery.refusals import Passed
+from daemon.delivery.refusals import Held, Passed
 from daemon.delivery.waits import Stopping
+from daemon.i18n.coded import refusal
 from daemon.models import Message
 from daemon.states import AccountState
 from daemon.transports.protocol import Health, Transport
@@ -149,7 +150,7 @@ class Engine:
         context = self.context
         context.lanes.reap()
         if context.upkeep.broken:
-            await context.standing.report(Health(AccountState.STARTING, detail="The browser is restarting."))
+            await context.standing.report(Health(AccountState.STARTING, detail=refusal(Held.BROWSER_RESTARTS)))
             await context.upkeep.restart()
             context.begin_anew()
         if not await context.standing.look():
@@ -188,7 +189,7 @@ class Engine:
             if proved:
                 lane.doubt = lane.doubt or Doubt(crashed=True)
             else:
-                await context.endings.move(lane, moves.lose, Passed.SENDER_SILENT.sentence)
+                await context.endings.move(lane, moves.lose, refusal(Passed.SENDER_SILENT))
 
     async def _beat(self) -> None:
         """Renew the leases of the messages in hand, six times within a lease, and report that the sender is alive."""

@@ -16,6 +16,7 @@ from daemon import errors
 from daemon.contacts import masking
 from daemon.db.connection import after_commit, write
 from daemon.delivery.refusals import Why
+from daemon.i18n.coded import Told, filed, told
 from daemon.models import Evidence, Message
 from daemon.states import State
 from daemon.transports.protocol import Lookup
@@ -31,7 +32,8 @@ KEEP_MS = 90 * DAY_MS
 def keep(message_id: int, found: Lookup, now: int) -> None:
     """Store it beside earlier evidence; part of the caller's transaction."""
     rows = [[row.own, row.text[:ROW_CHARS], row.ack] for row in found.rows]
-    Evidence.create(message=message_id, at=now, finding=found.evidence, rows=rows, screenshot=found.screenshot)
+    said = {"finding": str(found.evidence), "coded": filed(found.evidence)}
+    Evidence.create(message=message_id, at=now, **said, rows=rows, screenshot=found.screenshot)
 
 
 @dataclass(frozen=True)
@@ -45,25 +47,34 @@ class Row:
 
 @dataclass(frozen=True)
 class Look:
-    """What a chat looked like. at: UTC ms; screenshot: the picture's path in the API."""
+    """What a chat looked like. at: UTC ms; screenshot: the picture's path in the API; told:
+    the finding, with its code where it has one."""
 
     at: int
     finding: str
     rows: list[Row]
     screenshot: str | None
+    told: Told = ""
 
 
 def newest(message_id: int) -> Look | None:
     """The last look into the chat, None when none was kept. For a viewer without what it shows."""
-    columns = (Evidence.id, Evidence.at, Evidence.finding, Evidence.rows, Evidence.screenshot.is_null(False))
+    columns = (
+        Evidence.id,
+        Evidence.at,
+        Evidence.finding,
+        Evidence.coded,
+        Evidence.rows,
+        Evidence.screenshot.is_null(False),
+    )
     row = Evidence.select(*columns).where(Evidence.message == message_id).order_by(Evidence.id.desc()).tuples().first()
     if row is None:
         return None
-    _, at, finding, rows, pictured = row
+    _, at, finding, coded, rows, pictured = row
     if masking.hidden.get():
         rows, pictured = [], False
     picture = f"/messages/{message_id}/screenshot.png" if pictured else None
-    return Look(at, finding, [Row(*each) for each in rows], picture)
+    return Look(at, finding, [Row(*each) for each in rows], picture, told(finding, coded) or "")
 
 
 def screenshot(message_id: int) -> bytes:

@@ -9,6 +9,7 @@ import structlog
 
 from daemon.db.connection import after_commit
 from daemon.db.prepared import Prepared, param
+from daemon.i18n.coded import Told
 from daemon.models import Event, Message
 from daemon.states import State
 
@@ -41,7 +42,7 @@ LOGGED = {  # move -> its event, see logs.EVENTS
 
 @Prepared
 def record() -> Any:
-    names = ("message", "at", "who", "move", "source", "target", "why", "lease")
+    names = ("message", "at", "who", "move", "source", "target", "why", "coded", "lease")
     return Event.insert({name: param(name) for name in names})
 
 
@@ -62,9 +63,9 @@ def _under(message_id: int, lease: str) -> tuple[Any, ...]:
     return Event.message == message_id, Event.lease == lease
 
 
-def announce(message: Message, name: str, why: str | None) -> None:
+def announce(message: Message, name: str, why: Told | None) -> None:
     say = log.warning if name in ("fail", "lose", "retry", "bounce", "expire") else log.info
-    details = {"why": why} if why else {}
+    details = {"why": str(why)} if why else {}
     after_commit(
         partial(say, LOGGED[name], job_id=message.job_id, message_id=message.id, attempt=message.attempts, **details)
     )

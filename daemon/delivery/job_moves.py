@@ -12,7 +12,7 @@ from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.delivery import moves
 from daemon.delivery.refusals import Why
-from daemon.i18n.coded import Phrase
+from daemon.i18n.coded import Phrase, Told, filed
 from daemon.models import Job
 from daemon.states import FILLING, JOB_MOVES, JobState
 
@@ -37,7 +37,7 @@ def _job(query: Any, job_id: int) -> Job:
     return found
 
 
-def suspend(job_id: int, why: str, now: int) -> None:
+def suspend(job_id: int, why: Told, now: int) -> None:
     """Pause it because something of its own is missing; `why`, a sentence, says what a person has to do.
 
     Nothing happens where it is paused, stopped or completed already.
@@ -48,7 +48,7 @@ def suspend(job_id: int, why: str, now: int) -> None:
             move(job_id, "pause", "sender", now, why)
 
 
-def move(job_id: int, name: str, who: str, now: int, why: str | None = None) -> Job:
+def move(job_id: int, name: str, who: str, now: int, why: Told | None = None) -> Job:
     """Make the move, with its messages. Raises NotFound, and IllegalMove, which says what to do."""
     sources, target = JOB_MOVES[name]
     with write():
@@ -56,11 +56,12 @@ def move(job_id: int, name: str, who: str, now: int, why: str | None = None) -> 
         if found.state not in sources:
             raise refusal(found, name)
         ended_at = now if target is JobState.STOPPED else None
-        changes: dict[str, Any] = {"state": target, "completed_at": ended_at, "reason": why}
+        changes: dict[str, Any] = {"state": target, "completed_at": ended_at, "reason": str(why) if why else None}
+        changes["coded"] = filed(why)
         Job.update(**changes).where(Job.id == job_id).execute()
         if target is JobState.STOPPED:
             moves.cancel_pending(found, who, now)
-        told = {"why": why} if why else {}
+        told = {"why": str(why)} if why else {}
         after_commit(partial(log.info, MOVED[name], account=found.account, job_id=job_id, who=who, **told))
     return job(job_id)
 

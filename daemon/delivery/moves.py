@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
 from daemon.delivery import counters, eligibility, evidence, history, tallies
 from daemon.delivery.refusals import Passed, Unsent
-from daemon.i18n.coded import refusal
+from daemon.i18n.coded import Told, code_of, filed, refusal
 from daemon.models import Event, Job, Message, Purpose
 from daemon.states import IN_HAND, JOB_MOVES, MAY_RUN, MOVES, NOT_OUT, TAKEN, Ack, JobState, State
 from daemon.transports.protocol import Lookup, Mark, Receipt
@@ -26,7 +27,7 @@ from daemon.transports.protocol import Lookup, Mark, Receipt
 log = structlog.get_logger()
 MANY_EVENTS = 200  # of one message: more than a day of postponing it makes
 LONGEST_WAIT_MS = pacing.DAY_MS  # before another attempt; anything longer was stored while the clock was ahead
-_UNTRIED = {"error": None, "accepted_at": None, "expires_at": None, "sent_at": None}
+_UNTRIED = {"error": None, "coded": None, "accepted_at": None, "expires_at": None, "sent_at": None}
 ANEW: dict[str, Any] = {"attempts": 0, "not_before": 0, **_UNTRIED}  # queued as if it had never been tried
 NEVER_LEFT = frozenset({"requeue", "retry", "fail", "cancel"})  # moves out of `sending` that say so: proved, or certain
 
@@ -102,19 +103,19 @@ def _learn(message: Message, receipt: Receipt) -> None:
     message.__data__.update(told)
 
 
-def release(message: Message, why: str, now: int, wait_ms: int = 0) -> None:
+def release(message: Message, why: Told, now: int, wait_ms: int = 0) -> None:
     """Put a claimed message back untried, due again in `wait_ms`. If the person has opted out meanwhile, they are
     skipped at the next claim."""
     changes: dict[str, Any] = {"not_before": now + wait_ms} if wait_ms else {}
     back_to_queue(message, "release", why, now, attempts=message.attempts - 1, **changes)
 
 
-def put_aside(message: Message, *whys: str) -> tuple[int, int]:
-    """How often in a row the message went back to the queue for one of these reasons, and since when (UTC epoch ms; 0:
-    never)."""
+def put_aside(message: Message, *codes: StrEnum) -> tuple[int, int]:
+    """How often in a row the message went back to the queue for a reason with one of these codes, and since when (UTC
+    epoch ms; 0: never)."""
     count = begun = 0
     for event in Event.select().where(Event.message == message).order_by(Event.id.desc()).limit(MANY_EVENTS):
-        if event.move in ("release", "retry") and event.why in whys:
+        if event.move in ("release", "retry") and code_of(event.coded) in codes:
             count, begun = count + 1, event.at
         elif event.move != "claim":
             break
@@ -127,7 +128,7 @@ def others_arrived(message: Message) -> bool:
     return bool(Message.select().where(*later, Message.sent_at.is_null(False)).exists())
 
 
-def withdraw(message: Message, why: str, now: int) -> None:
+def withdraw(message: Message, why: Told, now: int) -> None:
     """Like release(), when submit() got no answer and nothing was handed over: whether it was committed or not, the
     message is queued again."""
     with moving(message):
@@ -137,12 +138,12 @@ def withdraw(message: Message, why: str, now: int) -> None:
         (requeue if message.state == State.SENDING else release)(message, why, now)
 
 
-def requeue(message: Message, why: str, now: int) -> None:
+def requeue(message: Message, why: Told, now: int) -> None:
     """A crash in `sending`, and the chat proves that it was never sent: queue it again and give the attempt back."""
     back_to_queue(message, "requeue", why, now, attempts=message.attempts - 1)
 
 
-def retry(message: Message, why: str, now: int, max_attempts: int, wait_ms: int, counted: bool = True) -> None:
+def retry(message: Message, why: Told, now: int, max_attempts: int, wait_ms: int, counted: bool = True) -> None:
     """The attempt failed: due again after a wait that doubles each time, or failed when no attempt is left.
 
     counted: whether the recipient may be to blame; otherwise the attempt is given back.
@@ -155,7 +156,7 @@ def retry(message: Message, why: str, now: int, max_attempts: int, wait_ms: int,
         back_to_queue(message, "retry", why, now, error=why, attempts=attempts, not_before=not_before)
 
 
-def forgive(attempts: Mapping[int, int], why: str, now: int) -> int:
+def forgive(attempts: Mapping[int, int], why: Told, now: int) -> int:
     """Give these messages their attempts back: the account was to blame. Waiting ones keep their place; failed ones are
     queued again, even if their job has completed since, but not if it was stopped. Returns how many were changed.
 
@@ -187,13 +188,13 @@ def _reopen(job_id: int) -> None:
     after_commit(partial(log.info, "job.reopened", job_id=job_id))
 
 
-def fail(message: Message, why: str, now: int) -> None:
+def fail(message: Message, why: Told, now: int) -> None:
     """This recipient will not get the message, for the reason given."""
     with moving(message):
         apply(message, "fail", why, "sender", now, error=why)
 
 
-def lose(message: Message, why: str, now: int, found: Lookup | None = None) -> None:
+def lose(message: Message, why: Told, now: int, found: Lookup | None = None) -> None:
     """It is unclear whether it was sent: a person decides, with what the chat looked like (`found`)."""
     with moving(message):
         apply(message, "lose", why, "sender", now, error=why)
@@ -201,7 +202,7 @@ def lose(message: Message, why: str, now: int, found: Lookup | None = None) -> N
             evidence.keep(message.id, found, now)
 
 
-def back_to_queue(message: Message, name: str, why: str, now: int, who: str = "sender", **changes: Any) -> None:
+def back_to_queue(message: Message, name: str, why: Told, now: int, who: str = "sender", **changes: Any) -> None:
     """Back to the queue, or cancelled if the job was stopped meanwhile."""
     with moving(message):
         if job_state(message.job_id) is JobState.STOPPED:
@@ -228,7 +229,7 @@ def decide(message: Message, name: str, who: str, now: int) -> None:
 
 def cancel_pending(job: Job, who: str, now: int) -> int:
     """Cancel everything that is still queued of a stopped job; returns how many."""
-    return _sweep(job, "cancel", State.PENDING, Passed.JOB_WAS_STOPPED.sentence, who, now)
+    return _sweep(job, "cancel", State.PENDING, refusal(Passed.JOB_WAS_STOPPED), who, now)
 
 
 def resend_failed(job: Job, who: str, now: int, only: Any = None) -> int:
@@ -238,19 +239,17 @@ def resend_failed(job: Job, who: str, now: int, only: Any = None) -> int:
 
 
 def _sweep(
-    job: Job, name: str, source: State, why: str | None, who: str, now: int, only: Any = None, **changes: Any
+    job: Job, name: str, source: State, why: Told | None, who: str, now: int, only: Any = None, **changes: Any
 ) -> int:
     """Move all of a job's messages in one state; part of the caller's transaction."""
     _, target = MOVES[name]
     rows = (Message.job == job) & (Message.state == source)
     if only is not None:
         rows &= only
-    history = Message.select(Message.id, *map(peewee.Value, (now, who, name, source.value, target.value, why))).where(
-        rows
-    )
-    Event.insert_from(
-        history, [Event.message, Event.at, Event.who, Event.move, Event.source, Event.target, Event.why]
-    ).execute()
+    line: dict[Any, Any] = {Event.at: now, Event.who: who, Event.move: name}
+    line |= {Event.source: source.value, Event.target: target.value, Event.why: _words(why), Event.coded: _json(why)}
+    history = Message.select(Message.id, *map(peewee.Value, line.values())).where(rows)
+    Event.insert_from(history, [Event.message, *line]).execute()
     changes["ended_at"] = now if target in NOT_OUT else None
     tallies.swept(job.id, rows, source, target, now)
     count: int = Message.update(state=target, **changes).where(rows).execute()
@@ -286,11 +285,14 @@ def moving(message: Message) -> Iterator[None]:
         raise
 
 
-def apply(message: Message, name: str, why: str | None, who: str, at: int, **changes: Any) -> None:
+def apply(message: Message, name: str, why: Told | None, who: str, at: int, **changes: Any) -> None:
     """One move of one message: guarded by state and lease, with history, counters and tallies. Needs a transaction."""
     sources, target = MOVES[name]
     source = State(message.state)
     held = message.lease
+    error = changes.get("error")
+    if "error" in changes:
+        changes |= {"error": _words(error), "coded": filed(error)}
     if target not in IN_HAND:
         changes |= {"lease": None, "lease_until": None}
     if target in NOT_OUT or source in NOT_OUT:
@@ -299,7 +301,8 @@ def apply(message: Message, name: str, why: str | None, who: str, at: int, **cha
     if source in sources:
         counters.shift(message.job_id, {source: -1, target: 1}, at)  # first, as it locks the job
         states = {"source": source.value, "target": target.value}
-        changed = _change(held is not None, tuple(changes), id=message.id, held=held, **states, **changes).rowcount
+        columns = changes | ({"coded": _json(error)} if "error" in changes else {})
+        changed = _change(held is not None, tuple(columns), id=message.id, held=held, **states, **columns).rowcount
     if changed != 1:
         if held and who == "sender" and target not in IN_HAND:
             if history.ended_by(message.id, held, target):
@@ -315,12 +318,21 @@ def apply(message: Message, name: str, why: str | None, who: str, at: int, **cha
     if target in TAKEN and source not in TAKEN:
         eligibility.now_known(message, changes.get("transport_id", message.transport_id))
     by = held if who in ("sender", history.RECEIPT) else None
-    history.record(
-        message=message.id, at=at, who=who, move=name, source=source.value, target=target.value, why=why, lease=by
-    )
+    line = {"source": source.value, "target": target.value, "why": _words(why), "coded": _json(why)}
+    history.record(message=message.id, at=at, who=who, move=name, lease=by, **line)
     for field, value in {"state": target, **changes}.items():
         setattr(message, field, value)
     history.announce(message, name, why)
+
+
+def _words(why: Told | None) -> str | None:
+    return None if why is None else str(why)
+
+
+def _json(why: Told | None) -> str | None:
+    """For a column of codes, past its conversion."""
+    kept: str | None = Event.coded.db_value(filed(why))
+    return kept
 
 
 @Prepared

@@ -18,6 +18,8 @@ from daemon.accounts import handovers
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
 from daemon.delivery import history, moves, tallies
+from daemon.delivery.refusals import Passed
+from daemon.i18n.coded import refusal
 from daemon.models import Job, Message, Purpose
 from daemon.states import MOVES, PUT_BACK, State, Status
 from daemon.transports.protocol import StatusUpdate
@@ -35,10 +37,7 @@ ARRIVED = frozenset({Status.DELIVERED, Status.READ})
 MISSED = frozenset({Status.FAILED, Status.EXPIRED})
 FIELDS = {Status.SENT: ("sent_at",), Status.DELIVERED: ("sent_at", "delivered_at")}
 FIELDS[Status.READ] = (*FIELDS[Status.DELIVERED], "read_at")
-SENTENCES = {
-    Status.FAILED: "WhatsApp took the message and did not deliver it.",
-    Status.EXPIRED: "WhatsApp did not deliver the message in its time to live.",
-}
+WHY = {Status.FAILED: Passed.NOT_DELIVERED, Status.EXPIRED: Passed.NOT_DELIVERED_IN_TIME}
 EXPIRY_GRACE_MS = 3_600_000  # so long after its time to live a receipt may still be on its way
 MANY = 500
 
@@ -135,7 +134,7 @@ def _counts(message: Message, update: StatusUpdate, latest: bool) -> bool:
 def _move(message: Message, update: StatusUpdate, at: int, now: int, adopted: dict[str, Any]) -> None:
     changes: dict[str, Any] = adopted | _earlier_times(message, update.status, at)
     missed = update.status in MISSED
-    why = (update.reason or SENTENCES[update.status]) if missed else None
+    why = (update.reason or refusal(WHY[update.status])) if missed else None
     if update.status is not Status.SENT and message.expires_at is not None:
         changes["expires_at"] = None
     moves.apply(message, MOVE[update.status], why, history.RECEIPT, now, error=why, **changes)

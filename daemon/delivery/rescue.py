@@ -14,6 +14,7 @@ from daemon.db.connection import write
 from daemon.db.proxy import locked, tuples
 from daemon.delivery import moves
 from daemon.delivery.refusals import Passed
+from daemon.i18n.coded import Told, refusal
 from daemon.models import Account, Job, Message
 from daemon.states import IN_HAND, State
 
@@ -40,7 +41,7 @@ def take_over(account: str, now: int, lease_ms: int, sole: bool) -> list[Message
             moves.job_state(job_id)
             for message in _dead(dead & Message.id.in_(ids)):
                 if message.state == State.CLAIMED:
-                    _give_back(message, Passed.SENDER_DIED.sentence, now)
+                    _give_back(message, refusal(Passed.SENDER_DIED), now)
                     released += 1
                 else:
                     Message.update(lease=token, lease_until=now + lease_ms).where(Message.id == message.id).execute()
@@ -66,7 +67,7 @@ def rescue(now: int) -> int:
             moves.job_state(job_id)
             for message in _dead(dead & Message.id.in_(ids)):
                 if message.state == State.CLAIMED:
-                    _give_back(message, Passed.LEASE_RAN_OUT.sentence, now)
+                    _give_back(message, refusal(Passed.LEASE_RAN_OUT), now)
                 else:
                     _abandon(message, now)
                 moved += 1
@@ -80,7 +81,7 @@ def _ran_out(now: int, since_ms: int = 0) -> Any:
 
 
 def _abandon(message: Message, now: int) -> None:
-    why = Passed.NOBODY_LOOKED.sentence
+    why = refusal(Passed.NOBODY_LOOKED)
     with moves.moving(message):
         moves.apply(message, "lose", why, "rescue", now, error=why)
 
@@ -98,6 +99,6 @@ def _dead(dead: Any) -> list[Message]:
     return list(locked(Message.select(Message, Job).join(Job).where(dead).order_by(Message.id)))
 
 
-def _give_back(message: Message, why: str, now: int) -> None:
+def _give_back(message: Message, why: Told, now: int) -> None:
     """Release another sender's message; the history must not say that its sender did it."""
     moves.back_to_queue(message, "release", why, now, "rescue", attempts=message.attempts - 1)

@@ -10,8 +10,9 @@ from daemon.accounts import directory
 from daemon.delivery import moves
 from daemon.delivery.breaker import FIRST_HOLD_MS, LONGEST_HOLD_MS, Failures, Verdict
 from daemon.delivery.db_thread import DatabaseThread
-from daemon.delivery.refusals import Passed
+from daemon.delivery.refusals import Held, Passed
 from daemon.delivery.standing import Standing
+from daemon.i18n.coded import Told, refusal
 from daemon.models import Message
 from daemon.states import AccountState, Hold
 from daemon.transports.protocol import Health
@@ -68,11 +69,11 @@ class Trouble:
         if self.many_stuck and not others_arrived:
             lasts_ms = min(FIRST_HOLD_MS * 2 ** (len(self._stuck) - 2), LONGEST_HOLD_MS)
             until_ms = await self._db.now() + lasts_ms
-            detail = "Message after message waits for WhatsApp's tick. One more is tried when this hold ends."
+            detail = refusal(Held.MANY_WAIT)
             self._standing.hold = Health(AccountState.HELD, Hold.STUCK_ON_CLOCK, until_ms, detail)
         await self._standing.report()
 
-    def judge(self, message: Message, why: str, most: int) -> Verdict:
+    def judge(self, message: Message, why: Told, most: int) -> Verdict:
         """What one more failure means. Messages that were in flight when the hold began are excused, and do not extend
         it."""
         if self._standing.hold and self._standing.hold.hold is Hold.FAILURES:
@@ -84,13 +85,13 @@ class Trouble:
         self._failures.refuse(message.id, await self._db.now())
         await self.keep()
 
-    async def hold(self, detail: str) -> None:
+    async def hold(self, detail: Told) -> None:
         """The account is to blame: it holds for a while, and whoever failed gets their place and attempts back."""
         lasts_ms, counted = self._failures.hold()
         until_ms = await self._db.now() + lasts_ms
         self._standing.hold = Health(AccountState.HELD, Hold.FAILURES, until_ms, detail)
         # Before the hold is reported: whoever reads it finds everybody in their place.
-        forgiving = partial(self._db.timed, moves.forgive, counted, Passed.ACCOUNT_TO_BLAME.sentence)
+        forgiving = partial(self._db.timed, moves.forgive, counted, refusal(Passed.ACCOUNT_TO_BLAME))
         log.warning("account.forgiven", count=await self._db.persist(forgiving))
         await self._standing.report()
 

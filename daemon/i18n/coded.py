@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Self, TypedDict
 
 WORDS = "sentence"
 """The value that holds a whole English sentence: from a version without codes, or from something that has none (a
 transport)."""
+WORDS_ONLY = f"{{{WORDS}}}"  #: what a code says that stands for such a sentence
 Translate = Callable[[str], str]
 _PLACE = re.compile(r"\{(\w+)\}")  # what stands in two braces, with blanks, is a placeholder that a sentence speaks of
 _STOPS = ".।。"
@@ -32,7 +33,7 @@ class Wording(StrEnum):
 
 
 class Recorded(Wording):
-    """A code of which only the sentence is stored somewhere, in English: there it is recognised by its pattern."""
+    """A code of which an earlier version has stored only the sentence, in English: it is recognised by its pattern."""
 
 
 class Piece(Wording):
@@ -87,7 +88,7 @@ class Coded:
 
     def stored(self) -> Stored:
         """As JSON, which `restored` reads."""
-        return {"code": self.code.value, "values": dict(self.values)}
+        return {"code": self.code.value, "values": {name: str(value) for name, value in self.values}}
 
     @classmethod
     def known(cls, code: str | None) -> StrEnum | None:
@@ -193,3 +194,48 @@ def unpacked(kept: Any) -> Any:
     if code is None:
         raise LookupError(kept["code"])
     return kind(code, tuple((name, unpacked(each)) for name, each in kept["values"].items()))
+
+
+Told = str | Coded
+"""A reason: with its code, or only the words of somebody who has none for it (a transport)."""
+
+
+def part(why: Told) -> Phrase | Coded:
+    """A reason as a value of another one: it is translated with it."""
+    return why if isinstance(why, Coded) else Phrase(why)
+
+
+class Filed(TypedDict):
+    """A reason's code and values, as the tables keep them in a column beside its words in English. values: `packed`."""
+
+    kind: str
+    code: str
+    values: dict[str, object]
+
+
+def filed(why: Told | None) -> Filed | None:
+    """What is kept beside the words of a reason; None where it has nothing but these."""
+    if not isinstance(why, Coded):
+        return None
+    kept: Filed = packed(why)
+    return kept | {"values": {name: value for name, value in kept["values"].items() if name != WORDS}}
+
+
+def told(words: str | None, kept: Filed | None) -> Told | None:
+    """The reason that was stored as these words and what was `filed` beside them. Its words alone where nothing was, as
+    by earlier versions, or where this version does not know the code."""
+    if not words or kept is None:
+        return words
+    try:
+        found: Coded = unpacked(kept)
+        if WORDS_ONLY in found.texts():
+            return replace(found, values=((WORDS, words),))
+        str(found)
+    except LookupError:  # of another version, or it fills in other values
+        return words
+    return found
+
+
+def code_of(kept: Filed | None) -> str | None:
+    """The code that was `filed`; None for words only."""
+    return None if kept is None else kept["code"]

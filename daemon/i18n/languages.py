@@ -20,7 +20,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
-from daemon.i18n.coded import Coded
+from daemon.i18n.coded import Coded, Told
 from daemon.i18n.instants import instant
 
 FOLDER = Path(__file__).parent / "locale"
@@ -78,13 +78,15 @@ def ngettext(one: str, many: str, count: int) -> str:
     return translations(language.get()).ngettext(one, many, count)
 
 
-def say(reason: str | Coded) -> str:
-    """A reason in the reader's language, in English if it has no translation.
+def say(reason: Told | tuple[Told, ...]) -> str:
+    """A reason, or one sentence after the other, in the reader's language; in English if it has no translation.
 
-    What has a code is translated by it, and then filled in. Of what was stored in words (what a transport has said, a
-    message's history, reasons that an earlier version has kept) there is only the English sentence: one that contains
-    values is recognised by its pattern; a text of several sentences is translated sentence by sentence.
+    What has a code is translated by it, and then filled in. Of what has none (rows of earlier versions, a transport
+    that has only words) there is the English sentence: one that contains values is recognised by its pattern, and for
+    these alone there still are patterns; a text of several sentences is translated sentence by sentence.
     """
+    if isinstance(reason, tuple):
+        return " ".join(say(each) for each in reason)
     return reason.said(gettext, say) if isinstance(reason, Coded) else _said(language.get(), reason)
 
 

@@ -24,6 +24,7 @@ from daemon.contacts import masking, uploads
 from daemon.db import clock
 from daemon.delivery import evidence, replies
 from daemon.formats import template
+from daemon.i18n.coded import Told, told
 from daemon.i18n.languages import N_, gettext
 from daemon.pages import chart, forms
 from daemon.pages.asking import said
@@ -132,7 +133,7 @@ class StepView:
     at: int
     state: str
     what: str
-    why: str | None
+    why: Told | None
     who: str
     known: bool
 
@@ -332,7 +333,7 @@ def _message_page(settings: Settings, message_id: int, selection: Selection) -> 
 
 def _step(step: Step) -> StepView:
     what, who = MOVES.get(step.move, step.move), WHO.get(step.who, step.who)
-    return StepView(step.at, step.target, what, step.why, who, step.who in WHO)
+    return StepView(step.at, step.target, what, told(step.why, step.coded), who, step.who in WHO)
 
 
 @routes.get("/app/decisions")

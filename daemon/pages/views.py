@@ -14,10 +14,12 @@ from daemon.campaigns.queries import JobRow, MessageRow
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.delivery import job_moves
+from daemon.i18n.coded import Told, told
 from daemon.pages.refusals import Why
 from daemon.pages.words import BAR, MEANINGS, NAMES, STATUSES, TONES, WAITS, held_by, lasts, words
 from daemon.states import IN_HAND, JOB_MOVES, OUT, AccountState, JobState, State
 
+READY = "Linked and ready to send."
 SLOW = "After a restriction it sends at a third of its usual speed for a day."
 
 
@@ -29,7 +31,7 @@ class AccountView:
     name: str
     state: str
     tone: str
-    sentence: str
+    sentence: tuple[Told, ...]
     qr: str | None = None
     until: int | None = None
 
@@ -52,7 +54,7 @@ class JobView(progress.Progress):
     out: int
     over: bool
     called: str
-    sentence: str
+    sentence: tuple[Told, ...]
     meaning: str
     waits_for: str
     bar: list[Bar]
@@ -72,7 +74,7 @@ class MessageView:
     state: str
     meaning: str
     attempts: int
-    error: str | None
+    error: Told | None
     again_at: int | None
     at: int | None
 
@@ -81,20 +83,21 @@ def account_views(settings: Settings) -> list[AccountView]:
     now = clock.now_ms()
     known = [account_view(row, now) for row in directory.every()]
     absent = "No sender has started yet: scripts/start runs it beside this page."
-    return known or [AccountView(settings.account, "not started", "bad", absent)]
+    return known or [AccountView(settings.account, "not started", "bad", (absent,))]
 
 
 def account_view(row: AccountRow, now: int, with_pace: bool = True) -> AccountView:
     """The account in words. with_pace: say also that it sends slowly for a while."""
     alive, ready = directory.alive(row, now), directory.can_send(row, now)
-    slow = SLOW if with_pace and directory.slow(row.slow_until, now) else ""
-    sentence = f"Linked and ready to send. {row.detail or ''} {slow}" if ready else progress.explain(row, now)
+    slow = SLOW if with_pace and directory.slow(row.slow_until, now) else None
+    linked = (READY, told(row.detail, row.coded), slow)
+    sentence = tuple(each for each in linked if each) if ready else progress.why(row, now)
     code = row.qr if alive and row.state == AccountState.NEEDS_LINK else None
     return AccountView(
         name=row.name,
         state=row.state if alive else "not running",
         tone=TONES.get(row.state, "plain") if alive else "bad",
-        sentence=sentence.strip(),
+        sentence=sentence,
         qr=hashlib.sha256(code.encode()).hexdigest()[:12] if code else None,
         until=row.until if alive else None,
     )
@@ -120,7 +123,7 @@ def job_view(settings: Settings, row: JobRow) -> JobView:
         out=sum(getattr(found, state) for state in OUT),
         over=not left,
         called=held_by(found.code) if found.code else words(found.status),
-        sentence=found.reason or meaning,
+        sentence=found.said or (meaning,),
         meaning=meaning,
         waits_for=_waits_for(found.next_reason or ""),
         bar=_bar(found),
@@ -159,7 +162,7 @@ def message_view(row: MessageRow, columns: list[str]) -> MessageView:
         state=row.state,
         meaning=MEANINGS[State(row.state)],
         attempts=row.attempts,
-        error=row.error or (NOT_DELIVERED if is_late(row, clock.now_ms()) else None),
+        error=told(row.error, row.coded) or (NOT_DELIVERED if is_late(row, clock.now_ms()) else None),
         again_at=row.not_before if waits else None,
         at=row.sent_at,
     )

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from daemon.i18n.coded import Told
 from daemon.states import E164, AccountState, Ack, Finding, Hold, Kind, Status
 
 
@@ -104,7 +105,7 @@ class Lookup:
     """
 
     finding: Finding
-    evidence: str
+    evidence: Told
     receipt: Receipt | None = None
     rows: tuple[ChatRow, ...] = field(default=(), repr=False)
     screenshot: bytes | None = field(default=None, repr=False)
@@ -195,7 +196,7 @@ class Health:
     state: AccountState
     hold: Hold | None = None
     until_ms: int | None = None
-    detail: str | None = None
+    detail: Told | None = None
     qr: str | None = None
     known_chats: bool = False
     link_code: str | None = None
@@ -205,8 +206,13 @@ class Health:
         """Whether chats can be opened and read, and at least some messages be sent."""
         return self.state is AccountState.READY or self.known_chats
 
+    @property
+    def words(self) -> str | None:
+        """`detail` in English."""
+        return None if self.detail is None else str(self.detail)
+
     def __repr__(self) -> str:
-        return f"Health({self.state}, hold={self.hold}, until_ms={self.until_ms}, detail={self.detail!r})"
+        return f"Health({self.state}, hold={self.hold}, until_ms={self.until_ms}, detail={self.words!r})"
 
 
 def always() -> bool:

@@ -131,7 +131,7 @@ def test_one_row_is_one_part(driving: Driving, tmp_path: Path) -> None:
     look = driving.run(driving.transport.look_up(Outgoing(number, "", pictures), mark))
 
     assert (True, None) == (row is not None, nothing)
-    assert "Only 1 of the message's 2 parts are in the chat." == look.evidence
+    assert "Only 1 of the message's 2 parts are in the chat." == str(look.evidence)
 
 
 def test_a_text_that_was_changed_is_not_sent(driving: Driving) -> None:

@@ -33,7 +33,7 @@ def test_a_link_made_in_a_window_elsewhere_goes_on_here(tmp_path: Path, monkeypa
             shown_on = Path(f"/proc/{chrome.pid}/environ").read_text().split("\0")
             desk.until(AccountState.NEEDS_LINK, lambda health: health.qr is not None)
             desk.standin.scan()
-            desk.until(AccountState.NEEDS_LINK, lambda health: "passkey" in (health.detail or ""))
+            desk.until(AccountState.NEEDS_LINK, lambda health: "passkey" in (health.words or ""))
             desk.set(passkey=None)  # the person has shown theirs, in the window
             desk.until(AccountState.READY)
             desk.run(desk.transport.close())

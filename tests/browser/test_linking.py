@@ -135,7 +135,7 @@ def test_logging_out(driving: Driving) -> None:
     driving.run(driving.transport.log_out())
     driving.standin.wait("logout.confirmed")
     health = driving.until(AccountState.NEEDS_LINK, lambda health: health.qr is not None)
-    assert "link it again" in (health.detail or "")
+    assert "link it again" in (health.words or "")
 
     with pytest.raises(errors.AccountUnready, match="not linked"):
         driving.run(driving.transport.log_out())

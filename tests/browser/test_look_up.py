@@ -157,7 +157,7 @@ def test_older_rows_that_take_long_are_waited_for(driving: Driving, standin: Sta
 
     look = driving.run(driving.transport.look_up(Outgoing(number, "what we look for"), mark))
 
-    assert (Finding.SENT, "It is in the chat, with WhatsApp's tick.") == (look.finding, look.evidence)
+    assert (Finding.SENT, "It is in the chat, with WhatsApp's tick.") == (look.finding, str(look.evidence))
 
 
 def test_absent_while_offline_proves_nothing(driving: Driving) -> None:

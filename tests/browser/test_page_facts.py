@@ -99,7 +99,7 @@ def test_a_security_check_in_a_session(driving: Driving, kind: str, hides: str |
     driving.until(AccountState.READY)
 
     assert Hold.CHECKPOINT is held.hold
-    assert held.detail and "passkey" in held.detail
+    assert held.words and "passkey" in held.words
 
 
 @pytest.mark.parametrize("step", ["prompt", "step"])
@@ -108,7 +108,7 @@ def test_a_passkey_while_linking(unlinked: Driving, standin: StandIn, step: str)
     unlinked.set(passkey=step)
     standin.scan()
     standin.wait("passkey.shown")
-    health = unlinked.until(AccountState.NEEDS_LINK, lambda health: "passkey" in (health.detail or ""))
+    health = unlinked.until(AccountState.NEEDS_LINK, lambda health: "passkey" in (health.words or ""))
     for _ in range(5):
         unlinked.health()
     loaded = [event for event in standin.events() if event["event"] == "page.loaded"]
@@ -125,7 +125,7 @@ def test_a_passkey_in_place_of_the_code(unlinked: Driving, standin: StandIn) -> 
         unlinked.run(unlinked.transport.link(OURS))
     standin.wait("passkey.shown")
 
-    assert "passkey" in (unlinked.health().detail or "")
+    assert "passkey" in (unlinked.health().words or "")
 
 
 def test_too_many_attempts(unlinked: Driving) -> None:
@@ -135,7 +135,7 @@ def test_too_many_attempts(unlinked: Driving) -> None:
     with pytest.raises(errors.AccountUnready, match="no more attempts"):
         unlinked.run(unlinked.transport.link(OURS))
 
-    assert health.detail and "wait a few hours" in health.detail
+    assert health.words and "wait a few hours" in health.words
 
 
 def test_an_expired_code_whose_payload_stays(unlinked: Driving, standin: StandIn) -> None:
@@ -165,7 +165,7 @@ def test_a_page_in_another_language_is_asked_for_english(driving: Driving) -> No
     driving.set(locale="en")
     driving.until(AccountState.READY)
 
-    assert Hold.LANGUAGE is held.hold and "(pt)" in (held.detail or "")
+    assert Hold.LANGUAGE is held.hold and "(pt)" in (held.words or "")
     assert number in [chat.number for chat in heard]
 
 
@@ -331,7 +331,7 @@ def test_two_dialogs_that_are_built_differently(driving: Driving) -> None:
     script(driving, "document.querySelector('#popup').remove()")
     driving.until(AccountState.READY)
 
-    assert Hold.UNKNOWN_DIALOG is held.hold and "Something else" in (held.detail or "")
+    assert Hold.UNKNOWN_DIALOG is held.hold and "Something else" in (held.words or "")
     assert not driving.standin.switches()["promo_dialog"]
 
 

@@ -105,7 +105,7 @@ def test_states(
         driving.prepare(Outgoing(a_number(), "not now"))
 
     assert hold == health.hold
-    assert health.detail
+    assert health.words
     driving.set(**dict.fromkeys(switch, False))
     driving.until(AccountState.READY)
     driving.send(a_number(), "now")
@@ -156,7 +156,7 @@ def test_an_unknown_dialog_holds_the_account(driving: Driving, standin: StandIn)
         driving.prepare(Outgoing(a_number(), "not now"))
 
     assert Hold.UNKNOWN_DIALOG is health.hold
-    assert health.detail and "Please call +## ## ######" in health.detail
+    assert health.words and "Please call +## ## ######" in health.words
     assert standin.switches()["unknown_dialog"]
 
 
@@ -192,7 +192,7 @@ def test_a_server_that_is_away(driving: Driving, standin: StandIn) -> None:
     health = driving.until(AccountState.OFFLINE)
     driving.until(AccountState.READY)
 
-    assert health.detail and "cannot be reached" in health.detail
+    assert health.words and "cannot be reached" in health.words
 
 
 def test_a_look_while_something_is_open(driving: Driving, standin: StandIn) -> None:

@@ -328,7 +328,7 @@ def test_what_nobody_reports_on_expires(hand: Hand, clock):
     assert 2 == receipts.expire_due(clock())
     assert 0 == receipts.expire_due(clock())
     assert ["expired", "expired", "delivered", "accepted"] == [fresh(each).state for each in (*timed, kept)]
-    assert receipts.SENTENCES[Status.EXPIRED] == fresh(timed[0]).error
+    assert receipts.WHY[Status.EXPIRED].sentence == fresh(timed[0]).error
     hand.receipt(timed[0], Status.READ)
     assert (State.READ, None) == (fresh(timed[0]).state, fresh(timed[0]).error)
 

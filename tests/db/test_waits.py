@@ -10,6 +10,8 @@ from daemon import errors
 from daemon.db import clock
 from daemon.delivery import endings, moves, upkeep
 from daemon.delivery.engine import Engine
+from daemon.delivery.refusals import Passed
+from daemon.i18n.coded import refusal
 from daemon.models import Event, Message
 from daemon.states import JobState, State
 from tests.support.hand import job_state, states
@@ -116,12 +118,25 @@ async def test_only_a_run_of_waits_counts(hand):
     """What came of it before, for another reason or by a person's wish, is past."""
     hand.queue(1)
     message = hand.claim_one()
-    assert (0, 0) == moves.put_aside(message, "a")
-    for why in ("a", "b", "a", "a"):
+    once, stopped = Passed.BROWSER_BROKE_DOWN, Passed.SENDER_STOPPED
+    assert (0, 0) == moves.put_aside(message, once)
+    for why in (once, stopped, once, once):
         hand.clock.advance(1000)
-        moves.release(message, why, hand.clock())
+        moves.release(message, refusal(why), hand.clock())
         message = hand.claim_one()
-    assert (2, hand.clock() - 1000) == moves.put_aside(message, "a")
-    assert 4 == moves.put_aside(message, "a", "b")[0]
-    moves.fail(message, "a", hand.clock())
-    assert (0, 0) == moves.put_aside(message, "a")
+    assert (2, hand.clock() - 1000) == moves.put_aside(message, once)
+    assert 4 == moves.put_aside(message, once, stopped)[0]
+    moves.fail(message, refusal(once), hand.clock())
+    assert (0, 0) == moves.put_aside(message, once)
+
+
+def test_the_count_goes_by_the_code_not_by_the_words(hand):
+    """Whoever words it anew is still understood; the same words without the code are somebody else's."""
+    hand.queue(1)
+    message = hand.claim_one()
+    moves.release(message, refusal(Passed.BROWSER_BROKE_DOWN), hand.clock())
+    Event.update(why="Chrome went away.").where(Event.move == "release").execute()
+    message = hand.claim_one()
+    assert 1 == moves.put_aside(message, Passed.BROWSER_BROKE_DOWN)[0]
+    moves.release(message, str(refusal(Passed.BROWSER_BROKE_DOWN)), hand.clock())
+    assert (0, 0) == moves.put_aside(message, Passed.BROWSER_BROKE_DOWN)

@@ -14,9 +14,11 @@ from daemon.campaigns import lifecycle, progress
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.delivery import job_moves, moves, receipts
+from daemon.formats.refusals import Unsent
 from daemon.http import make_app
 from daemon.i18n import languages
-from daemon.models import Account, Job, Message, Reply
+from daemon.i18n.coded import refusal
+from daemon.models import Account, Event, Job, Message, Reply
 from daemon.pages import views, words
 from daemon.states import AccountState, Finding, Hold, Status
 from daemon.transports.protocol import ChatRow, Health, Lookup, StatusUpdate
@@ -281,6 +283,26 @@ async def test_a_failed_one_shows_its_evidence_too(member: Client, settings: Set
     assert "It is not among the newest." in text
     assert "Hello there" in text
     assert f'src="/messages/{message.id}/screenshot.png"' in text
+
+
+async def test_a_reason_is_translated_by_its_code(
+    member: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its words are not looked at; of what an earlier version has stored there are only these."""
+    campaign(settings)
+    moves.fail(coded := take(), refusal(Unsent.MESSAGE_TOO_LONG, length=9, limit=4), clock.now_ms())
+    said = "El mensaje tiene 9 caracteres; se permiten 4."
+    Message.update(error="Too long.").where(Message.id == coded.id).execute()
+    Event.update(why="Too long.").where(Event.message == coded.id, Event.move == "fail").execute()
+    old = fail_one("The message has 9 characters; 4 are allowed.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(languages, "patterns", lambda name: [])
+        languages._found.cache_clear()
+        texts = [await look(member, f"/app/{page}", language="es") for page in (f"messages/{coded.id}", "jobs/1")]
+    languages._found.cache_clear()
+    assert [2, 1] == [plain(text).count(said) for text in texts]
+    assert 2 == plain(await look(member, f"/app/messages/{old.id}", language="es")).count(said)
 
 
 async def test_recipients_lead_to_each_other(member: Client, settings: Settings) -> None:

@@ -12,6 +12,8 @@ from daemon.accounts import directory, pacing
 from daemon.db import clock
 from daemon.delivery import claim as claiming
 from daemon.delivery import moves
+from daemon.delivery.refusals import Passed
+from daemon.i18n.coded import refusal
 from daemon.states import AccountState, Ack, Hold, State
 from daemon.transports.protocol import Health, Mark, Receipt
 
@@ -159,6 +161,19 @@ async def test_a_message_has_a_timeline(api, job_id):
         ("sender", "fail", "sending", "failed", "This number is not on WhatsApp."),
     ] == steps
     assert all(each["at"] for each in shown["timeline"])
+
+
+async def test_a_reason_has_a_code_for_programs(api, job_id):
+    """With the message as in its history; what has only words has none."""
+    moves.fail(coded := submit(claim()), refusal(Passed.GOT_ONE_IN_DAYS, days=3), clock.now_ms())
+    moves.fail(worded := submit(claim()), "Who knows.", clock.now_ms())
+    for message, words, code in (
+        (coded, "got 1 message within 3 days", "person_got_one_in_days"),
+        (worded, "Who knows.", None),
+    ):
+        shown = await api.get(f"/messages/{message.id}")
+        assert (words, code) == (shown["error"], shown["code"])
+        assert [(None, None)] * 3 + [(words, code)] == [(each["why"], each["code"]) for each in shown["timeline"]]
 
 
 async def test_a_person_decides_on_an_uncertain_message(api, job_id):

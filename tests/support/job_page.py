@@ -20,8 +20,8 @@ HTML = {"Accept": "text/html"}
 Client = TestClient[Any, Any]
 
 
-async def look(client: Client, path: str, status: int = 200) -> str:
-    response = await client.get(path, headers=HTML, allow_redirects=False)
+async def look(client: Client, path: str, status: int = 200, language: str = "en") -> str:
+    response = await client.get(path, headers=HTML | {"Accept-Language": language}, allow_redirects=False)
     assert status == response.status
     return await response.text()
 

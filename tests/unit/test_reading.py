@@ -107,7 +107,7 @@ def test_behind_older_pages_of_a_chat_without_a_mark_a_row_may_be_an_old_one(clo
     outcome = read_calmly(read, clock, history(row(), reached=False, count=9), AT_TOP)
 
     assert outcome and Finding.UNKNOWN is outcome.lookup.finding
-    assert "may be an older one" in outcome.lookup.evidence
+    assert "may be an older one" in str(outcome.lookup.evidence)
 
 
 def test_a_chat_without_a_mark_is_read_up_to_its_top(clock: Monotonic) -> None:
@@ -126,7 +126,7 @@ def test_a_mark_that_has_gone_leaves_it_open(clock: Monotonic) -> None:
     outcome = read_calmly(begun(clock), clock, history(reached=False), AT_TOP)
 
     assert outcome and Finding.UNKNOWN is outcome.lookup.finding
-    assert "no longer in the chat" in outcome.lookup.evidence
+    assert "no longer in the chat" in str(outcome.lookup.evidence)
 
 
 def test_a_chat_that_is_not_proved_is_so_by_the_mark_only(clock: Monotonic) -> None:
@@ -136,7 +136,7 @@ def test_a_chat_that_is_not_proved_is_so_by_the_mark_only(clock: Monotonic) -> N
     outcome = read_calmly(read, clock, history(row(), reached=False), AT_TOP)
 
     assert outcome and Finding.UNKNOWN is outcome.lookup.finding
-    assert "cannot be proved" in outcome.lookup.evidence
+    assert "cannot be proved" in str(outcome.lookup.evidence)
     behind_the_mark = begun(clock, proved=False).step(history(row()), None)
     assert behind_the_mark and Finding.SENT is behind_the_mark.lookup.finding
 
@@ -184,4 +184,4 @@ def test_it_ends_when_the_rows_never_come_to_rest(clock: Monotonic) -> None:
     outcome = read.step(history(reached=False, loading=True), MORE)
 
     assert outcome and Finding.UNKNOWN is outcome.lookup.finding
-    assert "could not be loaded" in outcome.lookup.evidence
+    assert "could not be loaded" in str(outcome.lookup.evidence)

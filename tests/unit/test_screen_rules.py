@@ -155,5 +155,5 @@ def test_a_passkey_is_called_by_its_name(rules: list[Rule], what: Seen) -> None:
     """With what the person does about it."""
     verdict = first(rules, what)
 
-    assert verdict and verdict.health.detail
-    assert "passkey" in verdict.health.detail and "docs/install.md" in verdict.health.detail
+    assert verdict and verdict.health.words
+    assert "passkey" in verdict.health.words and "docs/install.md" in verdict.health.words

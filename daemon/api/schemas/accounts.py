@@ -66,6 +66,7 @@ class Account(Answer):
     alive: bool = Field(description="Whether its sender runs.")
     hold: str | None
     detail: str | None
+    code: str | None = Field(description="`detail` for a program, where it has a code.")
     until: Time | None
     can_send: bool
     seen_at: Time | None

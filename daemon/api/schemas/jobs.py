@@ -140,6 +140,7 @@ class Message(Answer):
     state: State
     attempts: int
     error: str | None
+    code: str | None = Field(description="The same for a program. null: there is none, or an earlier version kept it.")
     not_before: Time
     accepted_at: Time | None
     sent_at: Time | None
@@ -163,6 +164,7 @@ class Move(Answer):
     source: str | None = Field(alias="from")
     target: str = Field(alias="to")
     why: str | None
+    code: str | None = Field(description="`why` for a program.")
 
 
 class ChatRow(Answer):

@@ -10,6 +10,8 @@ from daemon import errors
 from daemon.accounts import directory, handovers
 from daemon.delivery import canary, compose, eligibility, timing
 from daemon.delivery.context import Context
+from daemon.delivery.refusals import Held
+from daemon.i18n.coded import part, refusal
 from daemon.models import Message, Purpose
 from daemon.states import E164, AccountState, Finding, Hold
 from daemon.transports.protocol import Health, Mark
@@ -62,16 +64,9 @@ class Canary:
         if works:
             context.trouble.success()
         elif works is None:
-            await context.trouble.hold(
-                "WhatsApp says of one number after another that it is not on WhatsApp. That may be a problem with the "
-                "account: set WASENDER_CANARY to the account's own number, so that this can be checked. Until then "
-                "one number is tried at a time."
-            )
+            await context.trouble.hold(refusal(Held.NUMBERS_REFUSED))
         else:
-            await context.trouble.hold(
-                "WhatsApp says of one number after another that it is not on WhatsApp, even of those that are: the "
-                "problem is the account. No recipient is lost; one number is tried again later."
-            )
+            await context.trouble.hold(refusal(Held.KNOWN_REFUSED))
         await context.trouble.keep()
 
     async def _is_there(self, message: Message) -> bool:
@@ -119,8 +114,8 @@ class Canary:
             await context.db.timed(directory.canary_confirmed, context.account)
             log.info("canary.confirmed", elapsed_ms=round((timing.monotonic() - began) * 1000))
         else:
-            log.error("canary.failed", why=wrong)
-            detail = f"The message to the account itself did not arrive as it was written. {wrong}"
+            log.error("canary.failed", why=str(wrong))
+            detail = refusal(Held.CANARY, wrong=part(wrong))
             context.standing.hold = Health(AccountState.HELD, Hold.CANARY, now + canary.AGAIN_MS, detail)
             await context.standing.report()
         return wrong is None

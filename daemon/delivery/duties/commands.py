@@ -8,6 +8,7 @@ from daemon import errors
 from daemon.accounts import commands
 from daemon.delivery import timing
 from daemon.delivery.context import Context
+from daemon.delivery.refusals import Missing
 from daemon.transports.protocol import Inspectable, Linkable
 
 SEEN = (commands.What.SCREENSHOT, commands.What.CHECK_PAGE)
@@ -63,20 +64,18 @@ class Commands:
         transport, what = self._context.transport, command.what
         if what in SEEN:
             if not isinstance(transport, Inspectable):
-                raise errors.NotOffered("This account sends without a browser, so there is nothing to show.")
+                raise errors.NotOffered(Missing.NO_BROWSER)
             return await (transport.screenshot() if what is commands.What.SCREENSHOT else transport.structure())
         if what is commands.What.RELOAD:
             if not isinstance(transport, Inspectable):
-                raise errors.NotOffered("This account sends without a page, so there is none to load.")
+                raise errors.NotOffered(Missing.NO_PAGE)
             await transport.reload()
         elif what is commands.What.LOG_OUT:
             if not isinstance(transport, Linkable):
-                raise errors.NotOffered("This account sends without a linked phone, so there is nothing to log out of.")
+                raise errors.NotOffered(Missing.NO_PHONE)
             await transport.log_out()
         elif not isinstance(transport, Linkable):
-            raise errors.NotOffered(
-                "This account sends without a linked phone: set WASENDER_TRANSPORT=browser to link one."
-            )
+            raise errors.NotOffered(Missing.NOTHING_TO_LINK)
         else:
             await transport.link(command.number)
         return None

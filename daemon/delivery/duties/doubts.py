@@ -11,6 +11,8 @@ from daemon import errors
 from daemon.delivery import compose, moves, receipts, timing
 from daemon.delivery.context import OURS, Context
 from daemon.delivery.lanes import Doubt, Lane
+from daemon.delivery.refusals import Held, Passed
+from daemon.i18n.coded import Told, part, refusal
 from daemon.states import AccountState, Finding, Hold
 from daemon.transports.protocol import Health, Inspectable, Lookup, Mark
 
@@ -60,7 +62,7 @@ class Doubts:
             try:
                 await self._consult(lane, doubt)
             except (errors.InvalidInput, errors.NotFound) as error:  # its text or files can no longer be reconstructed
-                await self._lose_blindly(lane, str(error))
+                await self._lose_blindly(lane, error.told)
             except OURS:
                 raise
             except Exception as error:  # what cannot be looked for cannot be found
@@ -69,7 +71,7 @@ class Doubts:
                 if doubt.looks < LOOKS:
                     await self._context.waits.pause(timing.LOOK_AGAIN_S)
                 else:
-                    await self._lose_blindly(lane, f"Looking for it failed unexpectedly ({kind}).")
+                    await self._lose_blindly(lane, refusal(Passed.LOOKING_FAILED, kind=kind))
 
     async def _consult(self, lane: Lane, doubt: Doubt) -> None:
         context, message, life = self._context, lane.message, self._context.upkeep.life
@@ -89,7 +91,7 @@ class Doubts:
         row = found.receipt
         if row is not None and await context.db.call(receipts.of_another, message, row.transport_id):
             found = replace(found, finding=Finding.UNKNOWN, evidence=OF_ANOTHER, receipt=None)
-        log.info("message.looked_up", finding=found.finding, evidence=found.evidence)
+        log.info("message.looked_up", finding=found.finding, evidence=str(found.evidence))
         doubt.looks += 1
         endings = context.endings
         if found.finding is not Finding.ABSENT:
@@ -100,13 +102,13 @@ class Doubts:
                 context.trouble.success()
             await endings.move(lane, moves.confirm, found.receipt)
         elif found.finding is Finding.FAILED:
-            await endings.retry(lane, "WhatsApp says that it was not sent")
+            await endings.retry(lane, refusal(Passed.NOT_SENT))
         elif found.finding is Finding.ABSENT and self._may_come_back(doubt):
             await context.waits.pause(timing.LOOK_AGAIN_S)
         elif found.finding is Finding.ABSENT and doubt.crashed and not context.upkeep.breaks_it(message.id):
             await endings.move(lane, moves.requeue, found.evidence)
         elif found.finding is Finding.ABSENT:
-            await endings.retry(lane, f"it never appeared in the chat: {found.evidence}")
+            await endings.retry(lane, refusal(Passed.NEVER_APPEARED, evidence=part(found.evidence)))
         elif found.finding is Finding.WAITING:
             doubt.looks = 0
             await self._wait_for_tick(lane, doubt, found)
@@ -155,7 +157,7 @@ class Doubts:
         hold, blamed = self._context.standing.hold, self._context.trouble.many_stuck
         doubt.next_look = now + ASIDE_S
         if now - (doubt.clock_since or now) >= (GIVE_UP_HELD_S if blamed else GIVE_UP_S):
-            why = "It is in the chat without WhatsApp's tick, also after WhatsApp Web was loaded anew."
+            why = refusal(Passed.NEVER_TICKED)
             await self._context.endings.move(lane, moves.lose, why, found=found)
         elif hold and hold.hold is Hold.STUCK_ON_CLOCK and now - (doubt.reloaded_at or 0.0) >= AGAIN_S:
             await self._reload(doubt)
@@ -178,11 +180,11 @@ class Doubts:
     async def _hold_for_tick(self) -> None:
         """A message waits for its tick. Where other lanes go on the account does, too."""
         if not self._lanes.free:
-            detail = "A message is waiting for WhatsApp's tick; sending resumes when it comes."
+            detail = refusal(Held.ONE_WAITS)
             self._context.standing.hold = Health(AccountState.HELD, Hold.STUCK_ON_CLOCK, detail=detail)
             await self._context.standing.report()
 
-    async def _lose_blindly(self, lane: Lane, why: str) -> None:
+    async def _lose_blindly(self, lane: Lane, why: Told) -> None:
         """It stays unclear, and there is nothing to show; if even that cannot be stored, others go first."""
         try:
             await self._context.endings.move(lane, moves.lose, why)

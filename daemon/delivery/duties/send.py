@@ -16,6 +16,7 @@ from daemon.delivery.context import OURS, Context
 from daemon.delivery.lanes import Doubt, Lane
 from daemon.delivery.refusals import Passed
 from daemon.delivery.waits import Stopping
+from daemon.i18n.coded import refusal
 from daemon.models import Message
 from daemon.transports.protocol import Mark, Outgoing
 
@@ -97,38 +98,38 @@ class Send:
             mark = await self._prepare(lane, outgoing)
             await context.listening.overheard()
             if not context.standing.open:
-                raise errors.AccountUnready("the account was held before anything left")
+                raise errors.AccountUnready(Passed.HELD_BEFORE)
             await context.batches.run(moves.submit, message, mark, gap=gap, rules=context.rules)
             lane.out = True
         except errors.Undeliverable as error:  # WhatsApp says so
-            await endings.move(lane, moves.fail, str(error))
+            await endings.move(lane, moves.fail, error.told)
             await context.trouble.refused(message)
             await context.set_pace(gap)
         except (errors.AttachmentLost, errors.IllegalMove, errors.LeaseLost, errors.DatabaseBusy) as error:
             await self._not_now(lane, error)
         except errors.AccountUnready as error:
             barred = isinstance(error, errors.ChatBarred) and context.standing.health.known_chats
-            await endings.move(lane, moves.release, str(error), wait_ms=BARRED_MS if barred else 0)
+            await endings.move(lane, moves.release, error.told, wait_ms=BARRED_MS if barred else 0)
             context.standing.look_soon()  # before the next claim
         except (errors.InvalidInput, errors.NotFound) as error:
-            await endings.move(lane, moves.fail, str(error))
+            await endings.move(lane, moves.fail, error.told)
             await context.set_pace(gap)
         except errors.BrowserLost as error:
             await endings.give_back_after_loss(lane)
             context.upkeep.lost(error, lane.life)
         except errors.ChatInUse as error:
-            await endings.wait_for_person(lane, str(error))
+            await endings.wait_for_person(lane, error.told)
             await context.set_pace(gap)
         except errors.NotSubmitted as error:
-            await endings.retry(lane, str(error))
+            await endings.retry(lane, error.told)
             await context.set_pace(gap)
         except Stopping:
-            await endings.move(lane, moves.release, Passed.SENDER_STOPPED.sentence)
+            await endings.move(lane, moves.release, refusal(Passed.SENDER_STOPPED))
         except OURS:
             raise
         except Exception as error:  # nothing has left
             kind = context.unforeseen.tell(error, "prepare")
-            await endings.retry(lane, f"Preparing it failed unexpectedly ({kind}).")
+            await endings.retry(lane, refusal(Passed.PREPARING_FAILED, kind=kind))
             await context.set_pace(gap)
         else:
             endings.files_found()
@@ -137,11 +138,11 @@ class Send:
     async def _not_now(self, lane: Lane, error: errors.DaemonError) -> None:
         """Nothing has left, and not because sending failed: a condition of the claim no longer holds."""
         if isinstance(error, errors.AttachmentLost):
-            await self._endings.without_file(lane, str(error))
+            await self._endings.without_file(lane, error.told)
         elif isinstance(error, errors.IllegalMove):
-            await self._endings.move(lane, moves.release, str(error))
+            await self._endings.move(lane, moves.release, error.told)
         elif isinstance(error, errors.DatabaseBusy):
-            await self._endings.move(lane, moves.withdraw, str(error))
+            await self._endings.move(lane, moves.withdraw, error.told)
         else:
             self._endings.drop(lane)
             log.error("lease.lost")
@@ -156,7 +157,7 @@ class Send:
         try:
             return await self._context.waits.unless_stopped(self._context.transport.prepare(outgoing), lane.left_s)
         except TimeoutError:
-            raise errors.NotSubmitted("It was not ready to be sent within its time.") from None
+            raise errors.NotSubmitted(Passed.NOT_READY_IN_TIME) from None
 
     async def _hand_over(self, lane: Lane, outgoing: Outgoing, mark: Mark, gap: pacing.Gap, began: float) -> None:
         context, message = self._context, lane.message
@@ -172,10 +173,10 @@ class Send:
         except Stopping:
             return  # stays `sending`: the next sender looks it up
         except errors.LeaseLost as error:  # this process was suspended; if nobody took over, it is queued again
-            await self._endings.move(lane, moves.requeue, str(error))
+            await self._endings.move(lane, moves.requeue, error.told)
             return
         except errors.NotSubmitted as error:
-            await self._endings.retry(lane, str(error))
+            await self._endings.retry(lane, error.told)
         except errors.BrowserLost as error:
             lane.doubt = Doubt(crashed=True)
             context.upkeep.lost_with(message.id)

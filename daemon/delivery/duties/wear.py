@@ -7,6 +7,8 @@ import structlog
 from daemon import errors
 from daemon.delivery import timing
 from daemon.delivery.context import Context
+from daemon.delivery.refusals import Held
+from daemon.i18n.coded import refusal
 from daemon.states import AccountState
 from daemon.transports.protocol import Health, Wears
 
@@ -38,7 +40,7 @@ class Wear:
             return True
         if why:
             log.info("transport.renewed", reason=why)
-            await context.standing.report(Health(AccountState.STARTING, detail="The browser is restarting."))
+            await context.standing.report(Health(AccountState.STARTING, detail=refusal(Held.BROWSER_RESTARTS)))
             await context.transport.close()
             await upkeep.bring_up()
             context.begin_anew()

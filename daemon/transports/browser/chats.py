@@ -16,6 +16,7 @@ from daemon.states import E164, Hold
 from daemon.transports.browser.bridge import Abandoned, Interrupted, Operation, Surface
 from daemon.transports.browser.chat import Chat
 from daemon.transports.browser.leftovers import Leftovers, new_marker
+from daemon.transports.browser.refusals import Unsent
 from daemon.transports.browser.screens import LINK, OPEN_MS, Screens
 
 log = structlog.get_logger()
@@ -59,10 +60,10 @@ class Chats:
             self._no_composer.clear()
             if changed := ([] if chat["title"] else ["title"]) + chat.get("lost", []):
                 self._screens.note_changed(changed)
-                raise errors.AccountUnready(f"WhatsApp Web has changed; not found: {', '.join(changed)}.")
+                raise errors.AccountUnready(Unsent.PARTS_MISSING, parts=", ".join(changed))
             self.proved = Chat(digits, chat["title"], chat.get("rows"), self._screens.left, chat["draft"] or "")
             return self.proved
-        raise errors.NotSubmitted("The chat could not be opened, or not be proved to be the right one.")
+        raise errors.NotSubmitted(Unsent.CHAT_NOT_OPENED)
 
     def _by_link(self, digits: str, operation: Operation) -> dict[str, Any] | None:
         def ask(*, again: bool = True) -> dict[str, Any]:
@@ -146,7 +147,7 @@ class Chats:
                 look = self._surface.observe()
                 if look["born"] == born or not look["main"]:
                     if look["error_page"] or look["qr"]:
-                        raise errors.AccountUnready("WhatsApp Web did not come back after a reload.")
+                        raise errors.AccountUnready(Unsent.NOT_BACK)
                     time.sleep(0.05)
                     continue
                 answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
@@ -180,14 +181,14 @@ class Chats:
             operation.check()
             if answer["outcome"] == "unready":
                 self._screens.require_usable(operation)
-                raise errors.NotSubmitted("The page is busy with something else.")
+                raise errors.NotSubmitted(Unsent.PAGE_BUSY)
             if answer["outcome"] == "busy":
                 answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
                 if answer["outcome"] == "busy":
                     # Otherwise its answer would arrive while the next person's chat is being opened.
                     texts = self._surface.text
                     self._surface.ask("clickInDialog", text=texts["starting_chat"], labels=[texts["put_away"]])
-                    raise errors.NotSubmitted("WhatsApp does not open the chat: its server does not answer.")
+                    raise errors.NotSubmitted(Unsent.CHAT_UNANSWERED)
                 continue
             if answer["outcome"] != "dialog":
                 return answer
@@ -198,7 +199,7 @@ class Chats:
                 # is taken to be about this one only if asking again gives the same answer. WhatsApp may call them by
                 # another notation of their number than the one we asked for.
                 if notations.one_person(dialog["number"], digits) or (dialog["number"] is None and nameless):
-                    raise errors.Undeliverable("The number is not on WhatsApp.")
+                    raise errors.Undeliverable(Unsent.NOT_ON_WHATSAPP)
                 nameless = nameless or dialog["number"] is None
                 log.info("chat.answer_of_another")
                 answer = ask() if ask else {"outcome": "timeout"}
@@ -222,15 +223,15 @@ class Chats:
         if chat is None or chat["composer"] or chat["bar"] not in (Hold.RESTRICTED, Hold.MONTHLY_CAP):
             return None
         self._screens.note_bar(Hold(chat["bar"]), digits, chat["title"])
-        return errors.ChatBarred("WhatsApp does not let this account start new chats.")
+        return errors.ChatBarred(Unsent.NO_NEW_CHATS)
 
     def _without_composer(self, chat: dict[str, Any], digits: str) -> None:
         """Raises the error that fits a chat in which nothing can be written."""
         if chat["bar"] == "blocked":
-            raise errors.Undeliverable("This contact is blocked in WhatsApp.")
+            raise errors.Undeliverable(Unsent.BLOCKED)
         if barred := self.barred_now(chat, digits):
             raise barred
         self._no_composer.add(digits)
         if len(self._no_composer) > 2:  # one chat may be special; several in a row mean that the page has changed
             self._screens.note_changed(["composer"])
-        raise errors.NotSubmitted("The chat has no text box.")
+        raise errors.NotSubmitted(Unsent.NO_TEXT_BOX)

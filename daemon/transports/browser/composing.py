@@ -17,6 +17,7 @@ from daemon import errors
 from daemon.formats import filenames
 from daemon.states import Kind
 from daemon.transports.browser.bridge import CTRL, SHIFT, Operation, Surface
+from daemon.transports.browser.refusals import Unsent
 from daemon.transports.browser.screens import Screens, beginning
 from daemon.transports.protocol import Attachment, Outgoing
 
@@ -28,9 +29,9 @@ FILES_MAX = 30  #: WhatsApp's limit for files at once
 
 _PICKER = {Kind.PHOTO: "media", Kind.VIDEO: "media", Kind.AUDIO: "audio", Kind.DOCUMENT: "document"}
 _REFUSALS = {
-    "too_large": "WhatsApp refuses the attachment: it is larger than the limit.",
-    "unsupported_file": "WhatsApp refuses the attachment: this kind of file is not supported.",
-    "empty_file": "WhatsApp refuses the attachment: the file is empty.",
+    "too_large": Unsent.FILE_TOO_LARGE,
+    "unsupported_file": Unsent.FILE_UNSUPPORTED,
+    "empty_file": Unsent.FILE_EMPTY,
 }
 
 
@@ -72,10 +73,10 @@ def plan(message: Outgoing) -> list[Parcel]:
     """Split a message into parts that can each be sent with one click. Raises Undeliverable."""
     text = typable(message.text)
     if len(text) > TEXT_MAX:
-        raise errors.Undeliverable(f"The text is longer than {TEXT_MAX} characters.")
+        raise errors.Undeliverable(Unsent.TEXT_TOO_LONG, TEXT_MAX=TEXT_MAX)
     if not message.attachments:
         if not text.strip():
-            raise errors.Undeliverable("The message is empty.")
+            raise errors.Undeliverable(Unsent.NOTHING_TO_SEND)
         return [Parcel("text", text)]
     parcels: list[Parcel] = []
     for file in message.attachments:
@@ -110,7 +111,7 @@ class Box:
         for attempt in range(3):
             state = self._surface.ask("focus", where=self._where, wait_ms=3_000)
             if state is None:
-                raise errors.NotSubmitted("The text box has disappeared.")
+                raise errors.NotSubmitted(Unsent.TEXT_BOX_GONE)
             if not state["text"].strip("\n"):
                 return
             if attempt:
@@ -120,7 +121,7 @@ class Box:
             self._surface.key("Delete", "Delete", 46)
             if self._surface.ask("readBack", where=self._where, text="", wait_ms=500)["same"]:
                 return
-        raise errors.NotSubmitted("An old draft could not be removed from the chat.")
+        raise errors.NotSubmitted(Unsent.OLD_DRAFT_STAYS)
 
     def fill(self, text: str, rows: dict[str, Any] | None = None) -> dict[str, Any]:
         """Put `text` into the empty box and read it back. Returns what the page says about the chat after that.
@@ -143,7 +144,7 @@ class Box:
         if back["close"]:  # all lines are there; only empty lines differ
             return back
         self.clear()
-        raise errors.NotSubmitted("WhatsApp's text box does not accept the text unchanged.")
+        raise errors.NotSubmitted(Unsent.TEXT_NOT_ACCEPTED)
 
     def _by_lines(self, text: str) -> None:
         """Line by line, with Shift+Enter between them, as people do. A plain Enter would send half a message."""
@@ -205,7 +206,7 @@ class Attacher:
             if answer["why"] == "dialog" and not self._screens.dismiss([answer["dialog"]], idle=False):
                 self._screens.require_usable(operation)
             if time.monotonic() > until:
-                raise errors.NotSubmitted("WhatsApp shows no preview of the attachment.")
+                raise errors.NotSubmitted(Unsent.NO_PREVIEW)
         if parcel.text:
             if self._surface.ask("focus", where="caption", wait_ms=1_500) is None:
                 parcels.insert(parcels.index(parcel) + 1, Parcel("text", parcel.text))
@@ -225,14 +226,14 @@ class Attacher:
         why = answer["why"]
         log.warning("page.part_missing", name=why, group=group)
         part = why if why == "attach" else f"the attachment menu's {why} for {group}"
-        raise errors.PartMissing("WhatsApp's menu for attachments is not as expected.", [part])
+        raise errors.PartMissing(Unsent.MENU_UNLIKE, [part])
 
     def _named(self, file: Attachment) -> Path:
         """A path to the file that ends in the name the recipient should see. Raises NotSubmitted."""
         name = shown_name(file)
         path = file.path.resolve()
         if not path.is_file():
-            raise errors.NotSubmitted("The attachment's file is missing.")
+            raise errors.NotSubmitted(Unsent.FILE_MISSING)
         if path.name == name:
             return path
         folder = self._temp / secrets.token_hex(6)
@@ -245,5 +246,5 @@ class Attacher:
                 shutil.copyfile(path, link)
         except OSError as error:  # a problem with this file or disk, not with Chrome
             reason = error.strerror or type(error).__name__
-            raise errors.NotSubmitted(f"The attachment's file cannot be made ready ({reason}).") from error
+            raise errors.NotSubmitted(Unsent.FILE_NOT_READY, reason=reason) from error
         return link

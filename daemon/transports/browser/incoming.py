@@ -16,11 +16,13 @@ import structlog
 
 from daemon import errors
 from daemon.formats import notations
+from daemon.i18n.coded import refusal
 from daemon.states import E164, AccountState
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface
 from daemon.transports.browser.chat import Chat
 from daemon.transports.browser.chats import Chats
 from daemon.transports.browser.following import OwnTicks
+from daemon.transports.browser.refusals import Unsent
 from daemon.transports.browser.screens import Screens
 from daemon.transports.protocol import Heard, Said, Unread
 
@@ -100,7 +102,7 @@ class Incoming:
         """
         health, look = self._screens.look(operation, idle=False)
         if not (health.usable or (health.state is AccountState.HELD and look["main"])):
-            raise errors.AccountUnready(health.detail or f"The account is {health.state}.")
+            raise errors.AccountUnready(health.detail or refusal(Unsent.NOT_USABLE, state=health.state))
 
     def read(self, chat: Unread, operation: Operation) -> Heard | None:
         """See Transport.read. Raises also NotSubmitted, Undeliverable, where the chat of a number does not open."""
@@ -117,7 +119,7 @@ class Incoming:
                     return heard
                 first = first or heard
         except Interrupted as error:
-            raise errors.NotSubmitted("The page changed while a chat was read.") from error
+            raise errors.NotSubmitted(Unsent.CHANGED_WHILE_READ) from error
         return first
 
     def _read_listed(self, chat: Unread, nth: int, operation: Operation) -> Heard | None:

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 import structlog
 
 from daemon import errors
+from daemon.i18n.coded import Phrase
 from daemon.states import E164
-from daemon.transports.browser import screen_rules
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface, mask
+from daemon.transports.browser.refusals import Screen, Unsent
 from daemon.transports.browser.screens import Screens
 
 log = structlog.get_logger()
@@ -48,7 +49,7 @@ class Linking:
             answer = self._surface.ask("submitNumber", digits=re.sub(r"\D", "", number), wait_ms=CODE_MS)
             if refused := answer.get("refused"):
                 self._surface.open()
-                raise errors.AccountUnready(f"WhatsApp does not take this number: {mask(refused, 80)}")
+                raise errors.AccountUnready(Unsent.NUMBER_NOT_TAKEN, words=mask(refused, 80))
             self._need(answer)
             self._screens.since.linking = time.monotonic()
             log.info("page.code_asked")
@@ -58,7 +59,7 @@ class Linking:
         with _calm():
             look = self._surface.observe()
             if look["main"] or look["chats_hidden"]:
-                raise errors.AccountUnready("The account is linked already: log it out first.")
+                raise errors.AccountUnready(Unsent.LINKED_ALREADY)
             self._surface.open()
 
     def log_out(self, operation: Operation) -> None:
@@ -66,12 +67,12 @@ class Linking:
         with _calm():
             look = self._surface.observe()
             if look["qr"] or look["qr_screen"] or look["link_code"] or look["link_entry"]:
-                raise errors.AccountUnready("The account is not linked: there is nothing to log out of.")
+                raise errors.AccountUnready(Unsent.NOT_LINKED_YET)
             operation.check()
             answer = self._surface.ask("logOut", wait_ms=LOG_OUT_MS)
             if "why" in answer:
                 log.warning("page.part_missing", name=answer["why"], group="log_out")
-                raise errors.NotOffered(f"WhatsApp Web shows no way to log out at the moment. {BY_PHONE}")
+                raise errors.NotOffered(Unsent.NO_WAY_OUT, BY_PHONE=Phrase(BY_PHONE))
             log.info("page.logged_out")
 
     def _to_landing(self, operation: Operation) -> None:
@@ -85,7 +86,7 @@ class Linking:
             except Interrupted:  # it is being loaded
                 continue
             if look["main"] or look["chats_hidden"]:
-                raise errors.AccountUnready("The account is linked already: log it out first.")
+                raise errors.AccountUnready(Unsent.LINKED_ALREADY)
             self._refuse("passkey" if look["passkey"] else "too_many" if "too_many" in look["said"] else "")
             if (look["link_code"] or look["link_entry"] or look["link_expired"]) and not reloaded:
                 self._surface.open()
@@ -93,22 +94,22 @@ class Linking:
             elif look["qr"] or look["qr_screen"]:
                 return
             elif time.monotonic() > until:
-                raise errors.AccountUnready("WhatsApp Web does not show its QR code now: try again in a minute.")
+                raise errors.AccountUnready(Unsent.NO_QR_CODE)
             time.sleep(0.1)
 
     def _refuse(self, why: str) -> None:
         """Say why WhatsApp links nobody now. The page stays: a person may go on with it."""
         if why == "passkey":
-            raise errors.AccountUnready(screen_rules.PASSKEY)
+            raise errors.AccountUnready(Screen.PASSKEY)
         if why == "too_many":
-            raise errors.AccountUnready(screen_rules.TOO_MANY)
+            raise errors.AccountUnready(Screen.TOO_MANY)
 
     def _need(self, answer: dict[str, str]) -> None:
         self._refuse(answer.get("why", ""))
         if "why" in answer:
             log.warning("page.part_missing", name=answer["why"], group="link")
             self._surface.open()
-            raise errors.NotOffered("WhatsApp Web shows no code for a telephone number now: scan the QR code instead.")
+            raise errors.NotOffered(Unsent.NO_LINK_CODE)
 
 
 @contextlib.contextmanager
@@ -117,4 +118,4 @@ def _calm() -> Iterator[None]:
     try:
         yield
     except Interrupted:
-        raise errors.AccountUnready("WhatsApp Web changed in the meantime: try again.") from None
+        raise errors.AccountUnready(Unsent.CHANGED_MEANWHILE) from None

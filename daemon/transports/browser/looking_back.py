@@ -12,12 +12,14 @@ import structlog
 from selenium.common.exceptions import StaleElementReferenceException
 
 from daemon import errors
+from daemon.i18n.coded import refusal
 from daemon.states import E164, AccountState, Finding
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface
 from daemon.transports.browser.chats import Chats
 from daemon.transports.browser.composing import plan
 from daemon.transports.browser.incoming import Incoming
 from daemon.transports.browser.reading import Older, Reading
+from daemon.transports.browser.refusals import Look, Unsent
 from daemon.transports.browser.screens import Screens
 from daemon.transports.protocol import ChatRow, Lookup, Mark, Outgoing
 
@@ -65,14 +67,14 @@ class LookingBack:
         try:
             return self._look_up(message, mark, operation, handed)
         except (Interrupted, StaleElementReferenceException):
-            return Lookup(Finding.UNKNOWN, "The page was reloaded while the chat was being checked.")
+            return Lookup(Finding.UNKNOWN, refusal(Look.RELOADED))
         except errors.NotSubmitted as error:
-            return Lookup(Finding.UNKNOWN, str(error))
+            return Lookup(Finding.UNKNOWN, error.told)
         except errors.Undeliverable:
             # Whatever WhatsApp says of the number now, the message may have reached it before.
             return Lookup(
                 Finding.UNKNOWN,
-                "WhatsApp does not open the chat now (not on WhatsApp, or blocked), so it cannot be checked.",
+                refusal(Look.NOT_OPENED),
             )
 
     def _look_up(self, message: Outgoing, mark: Mark, operation: Operation, handed: Handed | None) -> Lookup:
@@ -83,7 +85,7 @@ class LookingBack:
         proved = True
         if not online:
             if not self._shows(digits):
-                raise errors.AccountUnready("WhatsApp Web has no connection to its servers.")
+                raise errors.AccountUnready(Unsent.NO_CONNECTION)
         else:
             try:
                 self._incoming.overhear()
@@ -97,7 +99,7 @@ class LookingBack:
         reading = Reading(mark, len(wants), same_life=same_life, proved=proved, clock=time.monotonic)
         found = self._read(reading, mark, wants, digits, operation, may_reload=same_life and online)
         if found.finding is Finding.ABSENT and not (online and self._screens.look(operation, idle=False)[0].usable):
-            return Lookup(Finding.UNKNOWN, "It is not in the chat, but WhatsApp Web is offline.")
+            return Lookup(Finding.UNKNOWN, refusal(Look.OFFLINE))
         return found
 
     def _read(

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypedDict
 
+from daemon.i18n.coded import refusal
 from daemon.states import Ack, Finding
+from daemon.transports.browser.refusals import Look
 from daemon.transports.protocol import Lookup, Mark, Receipt
 
 LOOK_BACK_S = 60.0
@@ -87,13 +89,13 @@ class Reading:
         if not history["painted"]:
             calm = calm_s >= EMPTY_S
             if calm and (history["listed"] or self._same_life):
-                what = "The chat shows nothing at all: it may not have loaded."
+                what = refusal(Look.CHAT_EMPTY)
                 return Outcome(Lookup(Finding.UNKNOWN, what), blank=True)
         at_top = older is not None and older["top"] and not older["came"] and not older["loading"]
         if calm and (history["reached"] or at_top):
             return Outcome(self._judge(history, verdict), read_through=True)
         if self._clock() > self._until:
-            return Outcome(Lookup(Finding.UNKNOWN, "The chat's history could not be loaded as far as needed."))
+            return Outcome(Lookup(Finding.UNKNOWN, refusal(Look.TOO_FAR)))
         return None
 
     def _is_final(self, verdict: Lookup, *, reached: bool) -> bool:
@@ -114,13 +116,13 @@ class Reading:
     def _judge(self, history: History, verdict: Lookup) -> Lookup:
         """What a chat says that was read through."""
         if not self._proved and not history["reached"]:
-            return Lookup(Finding.UNKNOWN, "The chat that is open cannot be proved to be the right one.")
+            return Lookup(Finding.UNKNOWN, refusal(Look.NOT_PROVED))
         if self._anchored and not history["reached"]:
-            return Lookup(Finding.UNKNOWN, "The message that was last before is no longer in the chat.")
+            return Lookup(Finding.UNKNOWN, refusal(Look.LAST_GONE))
         if verdict.finding is Finding.UNKNOWN:
             return verdict
         if verdict.finding is not Finding.ABSENT or history["near"]:
-            return Lookup(Finding.UNKNOWN, "A similar message is in the chat, but it may be an older one.")
+            return Lookup(Finding.UNKNOWN, refusal(Look.SIMILAR))
         return verdict
 
 
@@ -141,13 +143,13 @@ def verdict_of(rows: list[Row], wanted: int) -> Lookup:
     found = [row for row in best if row]
     if not found:
         if unclear:
-            return Lookup(Finding.UNKNOWN, "There is a message in the chat whose content cannot be read.")
-        return Lookup(Finding.ABSENT, "The chat is loaded and the message is not in it.")
+            return Lookup(Finding.UNKNOWN, refusal(Look.UNREADABLE))
+        return Lookup(Finding.ABSENT, refusal(Look.ABSENT))
     if len(found) < wanted:
-        return Lookup(Finding.UNKNOWN, f"Only {len(found)} of the message's {wanted} parts are in the chat.")
+        return Lookup(Finding.UNKNOWN, refusal(Look.ONLY_PARTS, count=len(found), wanted=wanted))
     worst = min((row["ack"] or "pending" for row in found), key=lambda ack: _ORDER[ack])
     if worst == "failed":
-        return Lookup(Finding.FAILED, "It is in the chat, and WhatsApp says that it was not sent.")
+        return Lookup(Finding.FAILED, refusal(Look.FAILED))
     if worst == "pending":
-        return Lookup(Finding.WAITING, "It is in the chat, on the clock.")
-    return Lookup(Finding.SENT, "It is in the chat, with WhatsApp's tick.", Receipt(found[-1]["id"], ACKS[worst]))
+        return Lookup(Finding.WAITING, refusal(Look.WAITING))
+    return Lookup(Finding.SENT, refusal(Look.SENT), Receipt(found[-1]["id"], ACKS[worst]))

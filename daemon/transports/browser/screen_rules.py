@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
+from daemon.i18n.coded import Coded, refusal
 from daemon.states import AccountState, Hold
 from daemon.transports.browser.bridge import mask
 from daemon.transports.browser.looks import Dialog, Look
+from daemon.transports.browser.refusals import Screen, Unsent
 from daemon.transports.protocol import Health
 
 UNKNOWN_SCREEN_S = 60.0  #: how long the page may show nothing we know
@@ -84,14 +86,14 @@ def judge(rules: Sequence[Rule], seen: Seen) -> Verdict:
     return next(verdict(seen) for applies, verdict in rules if applies(seen))
 
 
-def _held(hold: Hold, detail: str, heal: Heal | None = None) -> Callable[[Seen], Verdict]:
+def _held(hold: Hold, detail: Coded, heal: Heal | None = None) -> Callable[[Seen], Verdict]:
     return lambda seen: Verdict(Health(AccountState.HELD, hold, detail=detail), heal)
 
 
 def _no_new_chats(hold: Hold, until: int | None = None) -> Verdict:
     detail = {
-        Hold.RESTRICTED: "WhatsApp has restricted this account: it can't start new chats.",
-        Hold.MONTHLY_CAP: "No new chats can be started this month.",
+        Hold.RESTRICTED: refusal(Screen.RESTRICTED_NEW),
+        Hold.MONTHLY_CAP: refusal(Screen.MONTHLY_CAP),
     }[hold]
     return Verdict(Health(AccountState.HELD, hold, until, detail, known_chats=True))
 
@@ -112,7 +114,7 @@ ANYWHERE: list[Rule] = [
     (
         lambda seen: bool(seen.look["error_page"]),
         lambda seen: Verdict(
-            Health(AccountState.OFFLINE, detail=f"WhatsApp Web cannot be reached ({seen.look['error_page']})."),
+            Health(AccountState.OFFLINE, detail=refusal(Screen.UNREACHED, error=seen.look["error_page"])),
             Heal.RELOAD,
         ),
     ),
@@ -123,31 +125,19 @@ ANYWHERE: list[Rule] = [
                 AccountState.BANNED,
                 Hold.TEMPORARY_BAN,
                 seen.until,
-                "WhatsApp has temporarily banned this account. Details are shown on the phone.",
+                refusal(Screen.BANNED),
             )
         ),
     ),
     (
         lambda seen: seen.says("conflict"),
-        _held(Hold.CONFLICT, "WhatsApp Web is open in another window.", Heal.TAKE_WINDOW),
+        _held(Hold.CONFLICT, refusal(Screen.OTHER_WINDOW), Heal.TAKE_WINDOW),
     ),
     (
         _offline,
-        lambda seen: Verdict(
-            Health(AccountState.OFFLINE, detail="WhatsApp Web has no connection to its servers."), Heal.RECONNECT
-        ),
+        lambda seen: Verdict(Health(AccountState.OFFLINE, detail=refusal(Unsent.NO_CONNECTION)), Heal.RECONNECT),
     ),
 ]
-
-PASSKEY = (
-    "WhatsApp wants a passkey before it links this device. That works only in a browser that a person sees, with the "
-    "phone nearby: see docs/install.md, Linking with a passkey."
-)
-TOO_MANY = "WhatsApp allows no more attempts to link for now: wait a few hours, then try once more."
-CHECKPOINT = (
-    "WhatsApp wants a security check (a passkey) before this device goes on. That works only in a browser that a "
-    "person sees, with the phone nearby: see docs/install.md, Linking with a passkey."
-)
 
 # -- before, or instead of, the chats ----------------------------------------------------------------------------------
 
@@ -158,7 +148,7 @@ def _linking(seen: Seen) -> Verdict:
 
 
 def _needs_link(seen: Seen) -> Verdict:
-    detail = "WhatsApp logged this device out: link it again." if seen.says("logged_out") else None
+    detail = refusal(Screen.LOGGED_OUT) if seen.says("logged_out") else None
     qr = None if seen.look["qr_reload"] else seen.look["qr"]
     linking = f"QR {qr}" if seen.look["qr"] or seen.look["qr_reload"] else None  # a page without one is still loading
     return Verdict(Health(AccountState.NEEDS_LINK, detail=detail, qr=qr), Heal.RENEW_QR, linking=linking)
@@ -190,15 +180,17 @@ def _checkpoint(seen: Seen) -> Verdict:
     """While it waits for a person's first click a reload does no harm; later it would end what they do."""
     step = seen.look["passkey"]
     linking = None if step is None or step.startswith(PROMPT) else f"passkey {step}"
-    return Verdict(Health(AccountState.HELD, Hold.CHECKPOINT, detail=CHECKPOINT), linking=linking)
+    return Verdict(Health(AccountState.HELD, Hold.CHECKPOINT, detail=refusal(Screen.CHECKPOINT)), linking=linking)
 
 
 def _passkey(seen: Seen) -> Verdict:
-    return Verdict(Health(AccountState.NEEDS_LINK, detail=PASSKEY), linking=f"passkey {seen.look['passkey']}")
+    return Verdict(
+        Health(AccountState.NEEDS_LINK, detail=refusal(Screen.PASSKEY)), linking=f"passkey {seen.look['passkey']}"
+    )
 
 
 def _too_many(seen: Seen) -> Verdict:
-    return Verdict(Health(AccountState.NEEDS_LINK, detail=TOO_MANY), linking="too many attempts")
+    return Verdict(Health(AccountState.NEEDS_LINK, detail=refusal(Screen.TOO_MANY)), linking="too many attempts")
 
 
 def _stands(name: str) -> Callable[[Seen], bool]:
@@ -206,14 +198,19 @@ def _stands(name: str) -> Callable[[Seen], bool]:
     return lambda seen: seen.says(name) and not (seen.look["progress"] or seen.look["splash"])
 
 
+def _shown(dialog: str) -> Coded:
+    """The words of a dialog that nobody here knows."""
+    return refusal(Screen.DIALOG, sentence=mask(dialog))
+
+
 def _unknown(seen: Seen) -> Verdict:
     if seen.unknown_s < UNKNOWN_SCREEN_S:
         return Verdict(Health(AccountState.LOADING), known=False)
     if seen.look["dialogs"]:
-        hold, detail = Hold.UNKNOWN_DIALOG, mask(seen.look["dialogs"][0]["text"])
+        hold, detail = Hold.UNKNOWN_DIALOG, _shown(seen.look["dialogs"][0]["text"])
     else:
         hold, shown = Hold.UNREACHABLE, seen.look["text"]
-        detail = "Instead of WhatsApp Web the page shows: " + (mask(shown, 80) if shown else "nothing")
+        detail = refusal(Screen.INSTEAD, shown=mask(shown, 80)) if shown else refusal(Screen.INSTEAD_NOTHING)
     return Verdict(Health(AccountState.HELD, hold, detail=detail), Heal.RELOAD, known=False)
 
 
@@ -225,22 +222,22 @@ START: list[Rule] = [
     (lambda seen: bool(seen.look["qr"] or seen.look["qr_screen"] or seen.look["qr_reload"]), _needs_link),
     (
         lambda seen: seen.says("logging_out"),
-        lambda seen: Verdict(Health(AccountState.LOADING, detail="WhatsApp is logging this device out.")),
+        lambda seen: Verdict(Health(AccountState.LOADING, detail=refusal(Screen.LOGGING_OUT))),
     ),
     (
         _stands("unsupported"),
-        _held(Hold.UNSUPPORTED_BROWSER, "WhatsApp Web does not support this browser: update Chromium."),
+        _held(Hold.UNSUPPORTED_BROWSER, refusal(Screen.UNSUPPORTED)),
     ),
-    (_stands("deprecated"), _held(Hold.APP_TOO_OLD, "WhatsApp on the phone is too old: update it there.")),
+    (_stands("deprecated"), _held(Hold.APP_TOO_OLD, refusal(Screen.TOO_OLD))),
     (
         _stands("terms"),
-        _held(Hold.TERMS, "WhatsApp wants something confirmed on the phone: open WhatsApp there."),
+        _held(Hold.TERMS, refusal(Screen.TERMS)),
     ),
     (
         lambda seen: seen.says("unreachable"),
         _held(
             Hold.UNREACHABLE,
-            "WhatsApp Web does not load: its service is unavailable, or this network blocks it.",
+            refusal(Screen.NOT_LOADING),
             Heal.RELOAD,
         ),
     ),
@@ -261,11 +258,11 @@ def _monthly_cap(seen: Seen) -> bool:
 
 def _dialog(seen: Seen) -> Verdict:
     dialog = seen.unknown_dialog
-    return Verdict(Health(AccountState.HELD, Hold.UNKNOWN_DIALOG, detail=mask(dialog["text"] if dialog else "")))
+    return Verdict(Health(AccountState.HELD, Hold.UNKNOWN_DIALOG, detail=_shown(dialog["text"] if dialog else "")))
 
 
 def _changed(seen: Seen) -> Verdict:
-    detail = f"WhatsApp Web has changed; not found: {', '.join(seen.changed)}."
+    detail = refusal(Unsent.PARTS_MISSING, parts=", ".join(seen.changed))
     return Verdict(Health(AccountState.HELD, Hold.PAGE_CHANGED, detail=detail))
 
 
@@ -274,10 +271,7 @@ def _barred(seen: Seen) -> Verdict:
 
 
 def _foreign(seen: Seen) -> Verdict:
-    detail = (
-        f"WhatsApp Web comes in another language ({seen.look['lang'][:12]}), and sending relies on its English words: "
-        "choose English in its settings (Settings, then Language)."
-    )
+    detail = refusal(Screen.FOREIGN, language=seen.look["lang"][:12])
     return Verdict(Health(AccountState.HELD, Hold.LANGUAGE, detail=detail))
 
 
@@ -287,7 +281,7 @@ def is_foreign(look: Look) -> bool:
 
 
 def _ready(seen: Seen) -> Verdict:
-    detail = "The phone has not been online for a while." if seen.says("phone_offline") else None
+    detail = refusal(Screen.PHONE_OFFLINE) if seen.says("phone_offline") else None
     return Verdict(
         Health(AccountState.READY, detail=detail), Heal.ACCEPT_UPDATE if seen.says("update_banner") else None
     )
@@ -311,9 +305,7 @@ ACCOUNT: list[Rule] = [
     ),
     (
         lambda seen: seen.says("restricted"),
-        lambda seen: Verdict(
-            Health(AccountState.HELD, Hold.RESTRICTED, seen.until, "WhatsApp has restricted this account.")
-        ),
+        lambda seen: Verdict(Health(AccountState.HELD, Hold.RESTRICTED, seen.until, refusal(Screen.RESTRICTED))),
     ),
     (lambda seen: seen.unknown_dialog is not None, _dialog),
 ]

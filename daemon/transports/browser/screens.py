@@ -11,11 +11,13 @@ from typing import Any
 import structlog
 
 from daemon import errors
+from daemon.i18n.coded import refusal
 from daemon.states import AccountState, Hold
 from daemon.transports.browser import screen_rules
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface
 from daemon.transports.browser.looks import Dialog, Look
 from daemon.transports.browser.patience import STEADY_S, Ends, Patience
+from daemon.transports.browser.refusals import Unsent
 from daemon.transports.browser.screen_rules import Heal, Seen, Verdict, first, judge
 from daemon.transports.protocol import Health
 
@@ -353,7 +355,7 @@ class Screens:
         health, look = self.look(operation, idle=False)
         if health.usable or (offline_ok and health.state is AccountState.OFFLINE):
             return health.state, look
-        raise errors.AccountUnready(health.detail or f"The account is {health.state}.")
+        raise errors.AccountUnready(health.detail or refusal(Unsent.NOT_USABLE, state=health.state))
 
     def note_bar(self, hold: Hold, digits: str, title: str | None) -> None:
         """The chat of `digits` has words in place of its composer."""

@@ -9,6 +9,7 @@ from typing import TypedDict
 from daemon import errors
 from daemon.states import Ack
 from daemon.transports.browser.reading import ACKS
+from daemon.transports.browser.refusals import Unsent
 from daemon.transports.protocol import Receipt
 
 SLICE_MS = 2_000  #: longest wait inside the page while waiting for a tick
@@ -94,7 +95,7 @@ class TickWait:
             if answer["draft"]:
                 return Todo.TAKE_BACK
         if answer["born"] != self._born:
-            raise errors.SubmitUnknown("The page was reloaded before WhatsApp's tick came.")
+            raise errors.SubmitUnknown(Unsent.RELOADED_BEFORE_TICK)
         if self._clock() >= self._until:
             what = "is still on the clock" if found else "does not show up in the chat"
             raise errors.SubmitUnknown(f"The message {what}.")
@@ -102,7 +103,7 @@ class TickWait:
 
     def _note_failed(self) -> None:
         if self._failing:
-            raise errors.NotSubmitted("WhatsApp reports that the message was not sent.")
+            raise errors.NotSubmitted(Unsent.REPORTED_NOT_SENT)
         self._failing = True
         self.pause_s = SECOND_TRY_S
 

@@ -19,6 +19,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from daemon import errors
+from daemon.i18n.coded import refusal
 from daemon.states import E164, AccountState, Ack
 from daemon.transports.browser import structure
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface, mask
@@ -30,11 +31,21 @@ from daemon.transports.browser.incoming import Incoming, name_of
 from daemon.transports.browser.leftovers import Leftovers
 from daemon.transports.browser.linking import Linking
 from daemon.transports.browser.looking_back import Handed, LookingBack
+from daemon.transports.browser.refusals import Unsent
 from daemon.transports.browser.screens import Screens
 from daemon.transports.browser.ticks import Clicked, TickWait, Todo
 from daemon.transports.protocol import Health, Heard, Listed, Lookup, Mark, Outgoing, Receipt, Unread
 
 log = structlog.get_logger()
+
+_NOT_CLICKED = {
+    "title": Unsent.CHAT_CHANGED_OVER,
+    "text": Unsent.TEXT_CHANGED,
+    "rows": Unsent.CHAT_MOVED_ON,
+    "dialog": Unsent.DIALOG_CAME_UP,
+    "busy": Unsent.PAGE_OCCUPIED,
+    "no_button": Unsent.NO_SEND_BUTTON,
+}
 
 EMPTY_MS = 150  #: how long a list without messages must stay so to count as empty
 BLANK_MS = 150  #: the same when the list shows nothing at all, not even a date or a notice
@@ -83,7 +94,7 @@ class Page:
         """What Chrome shows now, as PNG. Raises TransportError."""
         shown = self._surface.picture()
         if shown is None:
-            raise errors.TransportError("Chrome could not take a screenshot: try again.")
+            raise errors.TransportError(Unsent.NO_SCREENSHOT)
         return shown
 
     def structure(self) -> dict[str, Any]:
@@ -91,7 +102,7 @@ class Page:
         try:
             return structure.told(self._surface.ask("structure"), self._surface.selectors)
         except Interrupted:
-            raise errors.TransportError("WhatsApp Web changed in the meantime: try again.") from None
+            raise errors.TransportError(Unsent.CHANGED_MEANWHILE) from None
 
     def health(self, operation: Operation) -> Health:
         """See Transport.health."""
@@ -127,12 +138,10 @@ class Page:
             return
         except Interrupted as error:
             reason = mask(str(error), 60)
-            failure: errors.NotSubmitted = errors.NotSubmitted(
-                f"The page changed while the message was prepared ({reason})."
-            )
+            failure: errors.NotSubmitted = errors.NotSubmitted(Unsent.PAGE_CHANGED_SO, reason=reason)
             failure.__cause__ = error
         except StaleElementReferenceException as error:
-            failure = errors.NotSubmitted("The page changed while the message was prepared.")
+            failure = errors.NotSubmitted(Unsent.PAGE_CHANGED)
             failure.__cause__ = error
         except errors.PartMissing as error:
             failure, missing = error, error.parts
@@ -143,7 +152,7 @@ class Page:
             raise trouble from failure
         if missing:
             self.screens.note_changed(missing)
-            raise errors.AccountUnready(str(failure)) from failure
+            raise errors.AccountUnready(failure.told) from failure
         raise failure
 
     def _trouble(self, number: str, operation: Operation) -> errors.AccountUnready | None:
@@ -156,11 +165,11 @@ class Page:
                 if health.usable:
                     return self.chats.barred_now(look["chat"], re.sub(r"\D", "", number))
                 if health.state is not AccountState.LOADING:
-                    return errors.AccountUnready(health.detail or f"The account is {health.state}.")
+                    return errors.AccountUnready(health.detail or refusal(Unsent.NOT_USABLE, state=health.state))
             except Interrupted:
                 pass
             if time.monotonic() > until:
-                return errors.AccountUnready("WhatsApp Web is loading.")
+                return errors.AccountUnready(Unsent.LOADING)
             time.sleep(0.1)
 
     def prepare(self, message: Outgoing, operation: Operation) -> Mark:
@@ -173,16 +182,14 @@ class Page:
             _, look = self.screens.require_usable(operation)
             if look["preview"] and not self._surface.ask("leavePreview"):
                 self._surface.open()
-                raise errors.NotSubmitted("An earlier attachment was still on the page; the page is reloaded.")
+                raise errors.NotSubmitted(Unsent.EARLIER_ATTACHMENT)
             self.incoming.overhear()
             chat = self.chats.open(message.number, operation)
             rows = {"max_ms": 8_000, "quiet_ms": 60, "empty_ms": EMPTY_MS, "blank_ms": BLANK_MS, "before": chat.rows}
             operation.check()
             first = parcels[0]
             if chat.draft and not self.leftovers.ours(chat.digits, chat.draft, message.text):
-                raise errors.ChatInUse(
-                    "Somebody has started to write in this chat: send or delete that text in WhatsApp."
-                )
+                raise errors.ChatInUse(Unsent.CHAT_IN_USE)
             self.leftovers.began(chat, "" if first.files else first.text, files=bool(first.files))
             if first.files:
                 self._composer.clear()
@@ -206,13 +213,13 @@ class Page:
     def _not_blank(self, back: dict[str, Any], text: str, chat: Chat, operation: Operation) -> dict[str, Any]:
         """What was read back, anew if more of the chat's messages came only now. A new chat may be blank, no other."""
         if back["lost"]:  # they came after the chat was proved
-            raise errors.PartMissing(f"WhatsApp Web has changed; not found: {', '.join(back['lost'])}.", back["lost"])
+            raise errors.PartMissing(Unsent.PARTS_MISSING, back["lost"], parts=", ".join(back["lost"]))
         if back["painted"] and not self.incoming.catch_up(chat, back["heard"], operation):
             return back
         if not back["painted"] and not self._surface.ask("awaitPaint", digits=chat.digits, wait_ms=BLANK_MAX_MS):
             self.discard()
             self._surface.open()
-            raise errors.NotSubmitted("The chat does not show its messages; the page is reloaded.")
+            raise errors.NotSubmitted(Unsent.CHAT_BLANK)
         rows = {"max_ms": 2_000, "quiet_ms": 60, "empty_ms": EMPTY_MS}
         again: dict[str, Any] = self._surface.ask("readBack", where="composer", text=text, wait_ms=500, rows=rows)
         return again
@@ -228,9 +235,9 @@ class Page:
         """See Transport.hand_over. wait_s: how long a tick may take."""
         prepared, self._prepared = self._prepared, None
         if prepared is None or (prepared.message, prepared.mark) != (message, mark):
-            raise errors.NotSubmitted("The message was not prepared.")
+            raise errors.NotSubmitted(Unsent.NOT_PREPARED)
         if prepared.chat.left != self.screens.left:
-            raise errors.NotSubmitted("The chat has disappeared from the screen since the message was prepared.")
+            raise errors.NotSubmitted(Unsent.CHAT_GONE)
         self._handed = (message, mark, self._surface.born)
         until = time.monotonic() + wait_s
         receipts: list[Receipt] = []
@@ -244,16 +251,16 @@ class Page:
                     back = self._compose_next(parcel, prepared, operation)
                     last_own, ids = back["last_own"], back["ids"]
                 elif not held():
-                    raise errors.LeaseLost("The lease ran out before Send was clicked.")
+                    raise errors.LeaseLost(Unsent.LEASE_RAN_OUT)
                 receipts.append(self._send(parcel, prepared.chat, last_own, ids, until, operation))
             except errors.NotSubmitted as error:
                 if receipts:
-                    raise errors.SubmitUnknown(f"Only a part of the message was sent: {error}") from error
+                    raise errors.SubmitUnknown(Unsent.ONLY_A_PART, error=error.told) from error
                 raise
             except (Interrupted, StaleElementReferenceException, errors.Undeliverable, errors.AccountUnready) as error:
                 if not receipts and isinstance(error, errors.DaemonError):
                     raise
-                raise errors.SubmitUnknown("The page changed while the message was being sent.") from error
+                raise errors.SubmitUnknown(Unsent.CHANGED_WHILE_SENT) from error
             index += 1
         self.leftovers.sent()
         order = list(Ack)
@@ -289,22 +296,15 @@ class Page:
                 enter_ok=bool(parcel.text),
             )
         except Interrupted as error:
-            raise errors.SubmitUnknown("The page was reloaded while Send was being clicked.") from error
+            raise errors.SubmitUnknown(Unsent.RELOADED_AT_SEND) from error
         if clicked.get("enter"):
             log.warning("page.part_missing", name="send", group=parcel.group)
             self._surface.key("Enter", "Enter", 13, text="\r")
         elif not clicked["clicked"]:
-            reasons = {
-                "title": "Another chat was opened in the meantime.",
-                "text": "The text was changed in the meantime.",
-                "rows": "The chat changed in the meantime.",
-                "dialog": "A dialog came up.",
-                "busy": "The page is busy.",
-                "no_button": "There is no Send button.",
-            }
             log.info("message.not_clicked", reason=clicked["why"])
-            why = str(self._trouble(chat.digits, operation) or reasons[clicked["why"]])
-            raise errors.NotSubmitted(f"The message was not sent. {why}")
+            trouble = self._trouble(chat.digits, operation)
+            why = trouble.told if trouble else refusal(_NOT_CLICKED[clicked["why"]])
+            raise errors.NotSubmitted(Unsent.NOT_CLICKED, why=why)
         return self._await_tick(parcel, clicked, until, operation)
 
     def _await_tick(self, parcel: Parcel, clicked: Clicked, until: float, operation: Operation) -> Receipt:
@@ -316,7 +316,7 @@ class Page:
             if isinstance(outcome, Receipt):
                 return outcome
             if outcome is Todo.TAKE_BACK and self._take_back(parcel, clicked):
-                raise errors.NotSubmitted("WhatsApp did not react to the Send button.")
+                raise errors.NotSubmitted(Unsent.SEND_IGNORED)
             if tick.pause_s:
                 time.sleep(tick.pause_s)
 
