@@ -86,22 +86,31 @@ class Settings(BaseSettings):
     chromedriver: str = Field("", description="Its driver; empty: found on this machine.")
     headless: Literal["auto", "true", "false"] = Field(
         "auto",
-        description="`true`: no window; `false`: a display, made with Xvfb if need be; `auto`: `false` where possible.",
+        description="`true`: no window; `false`: a window, on a virtual screen (Xvfb) where there is no other; `auto`: "
+        "`false` where possible.",
     )
     account: str = Field("default", description="The account that this sender drives.")
-    delay_min: float = Field(4, ge=0, le=DAY_S, description="Shortest pause between two messages of an account.")
-    delay_max: float = Field(8, ge=0, le=DAY_S, description="Longest pause between two messages of an account.")
+    delay_min: float = Field(
+        4, ge=0, le=DAY_S, description="Shortest pause between two messages of an account, in seconds."
+    )
+    delay_max: float = Field(
+        8, ge=0, le=DAY_S, description="Longest pause between two messages of an account, in seconds."
+    )
     long_pause_every: int = Field(
         10, ge=0, description="Number of messages after which there is a longer pause; 0: never."
     )
-    long_pause_min: float = Field(20, ge=0, le=DAY_S, description="Shortest long pause (added to the ordinary one).")
-    long_pause_max: float = Field(40, ge=0, le=DAY_S, description="Longest long pause.")
+    long_pause_min: float = Field(
+        20, ge=0, le=DAY_S, description="Shortest long pause, in seconds; it is added to the ordinary one."
+    )
+    long_pause_max: float = Field(40, ge=0, le=DAY_S, description="Longest long pause, in seconds.")
     max_attempts: int = Field(3, ge=1, description="Attempts before a message has failed.")
     retry_after_s: float = Field(
-        30, ge=0, le=DAY_S, description="Wait before the second attempt; doubles with each further one."
+        30, ge=0, le=DAY_S, description="Seconds before the second attempt; they double with each further one."
     )
     lease_s: float = Field(60, ge=5, le=DAY_S, description="Seconds before a crashed sender's message is released.")
-    send_timeout_s: float = Field(90, ge=5, le=DAY_S, description="How long a message may wait for WhatsApp's tick.")
+    send_timeout_s: float = Field(
+        90, ge=5, le=DAY_S, description="Seconds that a message may wait for WhatsApp's tick."
+    )
     canary: str = Field(
         "", description="Own number, which gets a test message after linking and every hour; empty: none."
     )
