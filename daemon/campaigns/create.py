@@ -239,7 +239,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, job: Job | N
             duplicates=audience.duplicates,
             left_out=audience.rejected,
             place=audience.place,
-            note=" ".join([audience.note or _note(job.account, now), *(str(each.told) for each in foreign)]),
+            note=" ".join([audience.note or _note(job.account, now, scheduled), *(str(each.told) for each in foreign)]),
             warnings=[_warning(each) for each in foreign],
         )
         if order.key:
@@ -362,7 +362,9 @@ def _warning(found: placeholders.Foreign) -> dict[str, str | None]:
     return {"code": told.code, "placeholder": found.written, "field": found.field or None, "sentence": str(told)}
 
 
-def _note(account: str, now: int) -> str:
+def _note(account: str, now: int, scheduled: bool) -> str:
+    if scheduled:
+        return f"Sending starts at the scheduled time, as soon as account {account} can send."
     row = Account.get_or_none(Account.name == account)
     if directory.can_send(row, now):
         return f"Account {account} is linked: sending starts right away, at its pace."

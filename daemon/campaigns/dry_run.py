@@ -47,7 +47,7 @@ REASONS = {  # what the page calls those it is about
     Reason.TOO_OFTEN: N_("Reached the per-person limit"),
     Reason.MISSING_FIELD: N_("A field used in the message is empty"),
     Reason.TOO_LONG: N_("Message too long"),
-    Reason.UNFIT: N_("Message does not fit"),
+    Reason.UNFIT: N_("Message blank or unusable"),
     Reason.ATTACHMENT: N_("Attachment missing or too large"),
 }
 TROUBLES = {

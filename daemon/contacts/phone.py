@@ -131,7 +131,7 @@ def _read(value: str, default_country: str) -> E164:
     text = _cleaned(value)
     if text.startswith("+"):
         return _international(text)
-    if text.startswith("0") or default_country:
+    if text.startswith(("0", "(0")) or default_country:
         if not default_country:
             raise _Refused(Fault.NO_COUNTRY)
         return _national(text, default_country.upper())

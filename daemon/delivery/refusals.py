@@ -13,18 +13,18 @@ class Why(Wording):
     NO_JOB = "no_job", "There is no job {job}: GET /jobs lists them."
     JOB_STOPPED = (
         "job_stopped",
-        "Job {job} is {state}, so it cannot {verb}: a stopped job stays stopped; create a new one "
+        "Job {job} is {state}, so you cannot {verb} it: a stopped job stays stopped; create a new one "
         "for the remaining people.",
     )
-    JOB_COMPLETED = ("job_completed", "Job {job} is {state}, so it cannot {verb}: all messages have been handled.")
-    JOB_PAUSED = "job_paused", "Job {job} is {state}, so it cannot {verb}: resume it instead."
+    JOB_COMPLETED = ("job_completed", "Job {job} is {state}, so you cannot {verb} it: all messages have been handled.")
+    JOB_PAUSED = "job_paused", "Job {job} is {state}, so you cannot {verb} it: resume it instead."
     JOB_SCHEDULED = (
         "job_scheduled",
-        "Job {job} is {state}, so it cannot {verb}: it starts by itself at the scheduled time.",
+        "Job {job} is {state}, so you cannot {verb} it: it starts by itself at the scheduled time.",
     )
     JOB_GOES_ON = (
         "job_goes_on",
-        "Job {job} is {state}, so it cannot {verb}: it resumes by itself, even after a login.",
+        "Job {job} is {state}, so you cannot {verb} it: it resumes by itself, even after a login.",
     )
 
 

@@ -22,7 +22,11 @@ class Why(Wording):
         "not_sent_as_json",
         "The body is not JSON but {kind}: send JSON, with Content-Type: application/json.",
     )
-    NO_KEY = "no_key", "Send the API key in the header X-API-KEY; it is in the file api_key in the data folder."
+    NO_KEY = (
+        "no_key",
+        "The API key is missing or wrong: send it in the header X-API-KEY; it is in the file api_key in the data "
+        "folder.",
+    )
     PAGE_OUTDATED = "page_outdated", "This page was opened before your latest login: reload it, then try again."
     ROLE_NOT_ENOUGH = (
         "role_not_enough",

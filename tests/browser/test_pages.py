@@ -105,7 +105,7 @@ def test_what_is_refused_says_why(visitor: Visitor, settings: Settings) -> None:
         "const it = document.querySelector('button[data-post^=\"/resume\"]'); it.disabled = false; it.click()"
     )
 
-    visitor.reads("#action-error", "so it cannot resume")
+    visitor.reads("#action-error", "so you cannot resume it")
 
 
 def test_rows_move_without_losing_the_place(visitor: Visitor, instance: Instance, settings: Settings) -> None:

@@ -365,7 +365,7 @@ def test_a_person_may_move_a_job_as_the_table_says(hand: Hand, state, name):
         assert (state if kept else target) == job_state(job)
     else:
         with pytest.raises(
-            errors.IllegalMove, match=rf"[Jj]ob {job.id} (is {state}, so it cannot {name}|has no failed)"
+            errors.IllegalMove, match=rf"[Jj]ob {job.id} (is {state}, so you cannot {name} it|has no failed)"
         ):
             getattr(lifecycle, name)(job.id, "test", hand.clock())
         assert before == everything()

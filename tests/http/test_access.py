@@ -109,7 +109,8 @@ async def test_every_address_of_the_api_is_in_one_of_the_lists(client):
 )
 async def test_a_wrong_key_is_refused(stranger, headers):
     """However it is presented, and whatever is in it."""
-    await stranger.get("/accounts", 401, headers=headers)
+    refused = await stranger.get("/accounts", 401, headers=headers)
+    assert "missing or wrong" in refused["detail"]
 
 
 async def test_the_right_key_is_taken_from_either_header(stranger):

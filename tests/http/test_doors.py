@@ -59,6 +59,7 @@ CASES = [
     Case("hello", Fault.LETTERS),
     Case("12345", Fault.TOO_SHORT),
     Case("0151 23456789", Fault.NO_COUNTRY),
+    Case("(0151) 23456789", Fault.NO_COUNTRY),
     Case("2125550123", Fault.NO_COUNTRY_IN_FRONT),
     Case("9.19877E+11", Fault.ROUNDED),
     Case("4930231251.5", Fault.DECIMALS),

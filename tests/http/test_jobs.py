@@ -88,7 +88,7 @@ async def test_pause_resume_and_stop(api, job_id):
     assert (True, "paused", 4) == (paused["success"], paused["status"], paused["pending"])
     problem = await api.post(f"/pause/{job_id}", status=409)
     assert "urn:wasender:problem:illegal-move" == problem["type"]
-    assert f"Job {job_id} is paused, so it cannot pause" in problem["detail"]
+    assert f"Job {job_id} is paused, so you cannot pause it" in problem["detail"]
     assert "paused" != (await api.post(f"/resume/{job_id}"))["status"]
     await api.post(f"/resume/{job_id}", status=409)
     stopped = await api.post(f"/stop/{job_id}")

@@ -184,6 +184,7 @@ async def test_a_job_is_scheduled_for_its_time(api, at):
     answer = await api.post("/send", {"numbers": NUMBERS, "message": "Hi", "schedule_at": at})
     shown = await api.get(f"/status/{answer['job_id']}")
     assert ("scheduled", 1_893_488_400_000) == (shown["status"], shown["schedule_at"])
+    assert "Sending starts at the scheduled time, as soon as account default can send." == answer["note"]
 
 
 async def test_delays_are_kept_with_the_job(api):

@@ -177,7 +177,10 @@ def test_a_text_that_somebody_has_sent_is_neither_searched_for_long_nor_kept():
     """It may be made of what stands between the places of a pattern, three of which took minutes."""
     languages.language.set("es")
     kept = languages._found.cache_info().currsize
-    for start, middle in (("Job x is x", ", so it cannot is x"), ("The message does not fit x", ", by position: x")):
+    for start, middle in (
+        ("Job x is x", ", so you cannot is x it"),
+        ("The message does not fit x", ", by position: x"),
+    ):
         text = start + middle * (8_000 // len(middle)) + "!"
         started = time.process_time()
         assert text == languages.say(text)
