@@ -47,6 +47,14 @@ _HOST_NAME = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 DAY_S = 86_400
 _FREQUENCY = re.compile(r" *([1-9]\d{0,2}) */ *([1-9]\d?|[12]\d\d|3[0-5]\d|36[0-5]) *")
 _SET_IN_FILE = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w-]*)[ \t]*=", re.MULTILINE)
+_PLAINLY = {  # what pydantic says in words of programmers
+    "int_parsing": "write a whole number",
+    "float_parsing": "write a number",
+    "bool_parsing": "write true or false",
+    "literal_error": "write {expected}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+}
 _WINDOW = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)")
 
 
@@ -351,7 +359,9 @@ def load(**overrides: Any) -> Settings:
         lines = []
         for problem in error.errors():
             name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else ""
-            text = str(problem.get("ctx", {}).get("error") or problem["msg"])  # ours as we said it, or pydantic's
+            values = problem.get("ctx", {})
+            plain = _PLAINLY.get(problem["type"], "").format_map(values)
+            text = str(values.get("error") or plain or problem["msg"])  # ours as we said it, or pydantic's
             lines.append(f"{name}: {text}" if name else text)
         raise errors.ConfigError("\n".join(lines)) from None
 

@@ -18,6 +18,7 @@ from daemon.api import endpoint
 from daemon.config import Settings
 from daemon.contacts import file_reading
 from daemon.db import connection
+from daemon.files import trouble
 from daemon.i18n.coded import refusal
 from daemon.ops import retention
 from daemon.server import access, connections, feed, heavy, hosts, problems, secure, visitors
@@ -128,7 +129,7 @@ async def _serve(settings: Settings, key: str) -> int:
     except OSError as error:
         await runner.cleanup()
         raise errors.SetupError(
-            f"Port {settings.port} on {settings.host} cannot be used ({error.strerror or error}): "
+            f"Port {settings.port} on {settings.host} cannot be used ({trouble.reason(error)}): "
             "stop what uses it, or set WASENDER_PORT."
         ) from error
     log.info("http.listening", url=site.name)

@@ -39,6 +39,12 @@ def advice(error: OSError) -> str:
     return ADVICE.get(error.errno or 0, OTHERWISE)
 
 
+def reason(error: OSError) -> str:
+    """The system's own words, without what a library adds to them."""
+    known = error.errno is not None and error.errno > 0  # those of names that cannot be resolved are below 0
+    return os.strerror(error.errno or 0) if known else error.strerror or str(error)
+
+
 def sentence(error: OSError) -> str:
     """What is wrong with which file, and what to do."""
     name = error.filename2 or error.filename

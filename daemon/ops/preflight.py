@@ -15,6 +15,7 @@ from pathlib import Path
 
 from daemon import config, errors
 from daemon.config import Settings
+from daemon.files import trouble
 
 PATIENCE_S = 30
 
@@ -37,7 +38,7 @@ def _check_port(settings: Settings) -> None:
         socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
         raise errors.SetupError(
-            f"Port {settings.port} on {settings.host} cannot be used ({error.strerror or error}): "
+            f"Port {settings.port} on {settings.host} cannot be used ({trouble.reason(error)}): "
             "stop what uses it, or choose another with --port."
         ) from error
 

@@ -124,7 +124,9 @@ def test_a_port_in_use_is_named(checkout: Path) -> None:
     """One line with the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"Port {port} " in refusal(checkout, "--port", str(port))
+        assert f"Port {port} on 127.0.0.1 cannot be used (Address already in use): " in refusal(
+            checkout, "--port", str(port)
+        )
 
 
 def test_an_unwritable_data_folder_is_named(checkout: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_port_in_use_is_told_in_one_line(start):
         process = start(PORT=port)
         refused = event(process, "process.refused")
         assert 1 == process.wait(60)
-    assert f"Port {port} on 127.0.0.1" in refused["reason"]
+    assert f"Port {port} on 127.0.0.1 cannot be used (Address already in use): " in refused["reason"]
     assert "WASENDER_PORT" in refused["reason"] and "\n" not in refused["reason"]
 
 

@@ -77,6 +77,7 @@ def test_every_problem_is_reported_at_once(monkeypatch):
     assert {PREFIX + name for name in expected} == {line.partition(":")[0] for line in lines}
     assert len(expected) == len(lines)
     assert "WASENDER_DELAY_MAX: must not be below WASENDER_DELAY_MIN, which is 9" in lines
+    assert "WASENDER_LEASE_S: write a number" in lines and "WASENDER_MAX_ATTEMPTS: must be at least 1" in lines
     assert "short" not in str(caught.value)
 
 
