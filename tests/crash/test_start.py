@@ -147,7 +147,7 @@ def test_without_root_the_missing_packages_are_named(checkout: Path, tmp_path: P
     """Nobody but root can install: the line says what to run."""
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name in ("bash", "dirname", "cmp", "cut", "env", "sh"):
+    for name in ("bash", "cat", "chmod", "cmp", "cut", "dirname", "env", "sh"):
         (tools / name).symlink_to(str(shutil.which(name)))
     for name, script in {"id": "echo 1000", "python3": f'exec {sys.executable} "$@"'}.items():
         (tools / name).write_text(f"#!/bin/sh\n{script}\n")
