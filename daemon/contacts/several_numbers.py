@@ -1,15 +1,16 @@
 """A cell with several telephone numbers: of one person, the one to write to; in a list of nothing else, each a person.
 Pure.
 
-What stands beside a number says what it is (`Mobil: …`, `… (WhatsApp)`), else its kind does. Where two could be meant
-nobody guesses: the row says that there are several.
+What stands beside a number says what it is (`Mobil: …`, `… (WhatsApp)`), else its kind does. Where two could be meant,
+or something stands there that is not known (a name, `do not call`), nobody guesses: the row says that there are
+several.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from daemon.contacts import number_list, phone, titles
 from daemon.contacts.person import Person
@@ -24,6 +25,7 @@ _APART = re.compile(
 _SLASH = re.compile(r"\s*/\s*")
 _BESIDE = re.compile(r"(?:[^\W\d_][\w.\-]*|[*:=\[\]]+)+")
 _NUMBER = re.compile(r"\(?\+?[(\d][\d\s().\-/‐-―−]*")
+_DENIED = re.compile(r"(?i)\b(?:no|not|sin|sem|sans|senza|ohne)\W+(?:whats|wa\b)")
 _LONGEST = 300
 _MOST = 20
 
@@ -57,7 +59,9 @@ def _part(written: str) -> Part | None:
     text = re.sub(r"\(\s*\)|^\s*\)|\($", "", bare[0].strip()).strip(" -.")
     if phone.digits(text) < phone.SHORTEST or not _NUMBER.fullmatch(text):
         return None
-    return Part(text, titles.meaning(" ".join(_BESIDE.findall(written))))
+    words = " ".join(_BESIDE.findall(written))
+    beside = titles.meaning(words)
+    return Part(text, replace(beside, strange=beside.strange or _DENIED.search(words) is not None))
 
 
 def read(cell: str, country: str) -> E164 | Reason:
@@ -77,7 +81,7 @@ def read(cell: str, country: str) -> E164 | Reason:
     own = [each for each in good.values() if not each[1].others and not each[1].emergency]
     for way in (_only, _preferred, _whatsapp, _mobile):
         if len(chosen := list(way(own))) == 1:
-            return chosen[0]
+            return several if good[Person(chosen[0]).key][1].strange else chosen[0]
     return several
 
 

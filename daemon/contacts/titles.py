@@ -63,10 +63,10 @@ _DIALLED = {Means.COUNTRY: Dialled.COUNTRY, Means.AREA: Dialled.AREA, Means.NATI
 
 @dataclass(frozen=True)
 class Title:
-    """What a title says. others: they are somebody else's (a parent's, the employer's); emergency: to be called in need
-    only; order: -1 the main one, 1 the second or an old one, else 0. known: whether a word of it is one that titles
-    have. words: how many. family: its letters, equal for `Phone 1` and `Phone 2`. dialled: whether it is about what
-    stands before numbers in another column."""
+    """What a title says. others: they are somebody else's (a parent's, the employer's); emergency: to be called in
+    need only; order: -1 the main one, 1 the second or an old one, else 0. known: whether a word of it is one that
+    titles have; strange: whether one is not. words: how many. family: its letters, equal for `Phone 1` and `Phone
+    2`. dialled: whether it is about what stands before numbers in another column."""
 
     rank: Rank = Rank.UNKNOWN
     others: bool = False
@@ -76,19 +76,20 @@ class Title:
     family: str = ""
     words: int = 0
     dialled: Dialled = Dialled.NOTHING
+    strange: bool = False
 
 
 @lru_cache(4096)
 def meaning(title: str) -> Title:
     """What the title says; UNKNOWN for a sentence, a number, or none."""
     if len(title) > _LONGEST_SIGNS or sum(map(str.isdigit, title)) > 4:
-        return Title()
+        return Title(strange=True)
     plain = _plain(title)
     words = _words(plain)
     if not words or len(words) > LONGEST:
-        return Title()
+        return Title(strange=bool(words))
     found: set[Means] = set()
-    known, text = False, f" {' '.join(words)} "
+    known, strange, text = False, False, f" {' '.join(words)} "
     for phrase, means in _phrases():
         if phrase in text:
             found.add(means)
@@ -96,10 +97,11 @@ def meaning(title: str) -> Title:
     for word in text.split():
         found |= (meant := _meanings(word))
         known = known or (word in _vocabulary() and meant != {Means.JOIN})
+        strange = strange or not meant
     family = "".join(sign for sign in plain if sign.isalpha())
     order = -1 if Means.FIRST in found else 1 if Means.LATER in found else 0
     dialled = next((kind for means, kind in _DIALLED.items() if means in found), Dialled.NOTHING)
-    told = (Means.OTHERS in found, Means.EMERGENCY in found, order, known, family, len(words), dialled)
+    told = (Means.OTHERS in found, Means.EMERGENCY in found, order, known, family, len(words), dialled, strange)
     return Title(_rank(found), *told)
 
 
