@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from functools import cache
 
 import jinja2
 import pytest
@@ -51,10 +52,16 @@ def test_the_reader_gets_the_language_they_chose_or_their_browser_asks_for(
     assert language == languages.choose(wished, accepted)
 
 
+@cache
+def everything() -> Catalog:
+    """What there is to translate: looked for once."""
+    return translations.messages()
+
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_nothing_is_left_untranslated(language: str) -> None:
     """Every word of the page and every sentence for people; `python -m tests.support.translations` adds what is new."""
-    catalog, wanted = translations.stored(language), translations.messages()
+    catalog, wanted = translations.stored(language), everything()
 
     absent = [entry.id for entry in wanted if entry.id and catalog.get(_first(entry.id)) is None]
     assert [] == absent
