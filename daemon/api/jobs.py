@@ -77,17 +77,47 @@ def resume(caller: Caller, *, job_id: JobId) -> JobChanged:
 
 
 @endpoint.post("/stop/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
-def stop(caller: Caller, *, job_id: JobId) -> JobChanged:
-    """Stop a job permanently. Messages that are still queued are cancelled."""
-    lifecycle.stop(job_id, caller.name, clock.now_ms())
+def stop(caller: Caller, *, job_id: JobId, once: Once) -> JobChanged:
+    """Stop a job permanently. Messages that are still queued are cancelled.
+
+    Nothing more is sent from the beginning of the request on; with many messages it takes a while until all are
+    `cancelled`, and until then the rest is `pending`. If the answer still says so, they are cancelled a little later.
+    """
+    now = clock.now_ms()
+
+    def begun() -> JobChanged:
+        lifecycle.begin_stop(job_id, caller.name, now)
+        return _stopped(caller, job_id)
+
+    answer = once.run(begun, now)
+    return once.replace(_stopped(caller, job_id)) if lifecycle.finish_stop(job_id, caller.name, now) else answer
+
+
+def _stopped(caller: Caller, job_id: int) -> JobChanged:
+    if job_moves.job(job_id).pending:
+        return _changed(caller, job_id, "It is stopped; the rest of the queued messages is being cancelled.")
     return _changed(caller, job_id, "The job is stopped; queued messages are cancelled.")
 
 
 @endpoint.post("/retry/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
-def retry(caller: Caller, *, job_id: JobId, search: Found = "") -> JobChanged:
-    """Queue a job's failed messages again; with `search`, only those that match."""
-    lifecycle.retry(job_id, caller.name, clock.now_ms(), search)
-    return _changed(caller, job_id, "The failed messages are queued again.")
+def retry(caller: Caller, *, job_id: JobId, once: Once, search: Found = "") -> JobChanged:
+    """Queue a job's failed messages again; with `search`, only those that match.
+
+    Many are queued in chunks. If that breaks off, some are queued, and a repeated request queues the rest.
+    """
+    now = clock.now_ms()
+
+    def made() -> JobChanged:
+        lifecycle.retry(job_id, caller.name, now, search)
+        return changed()
+
+    def changed() -> JobChanged:
+        return _changed(caller, job_id, "The failed messages are queued again.")
+
+    if lifecycle.is_small(job_id):
+        return once.run(made, now)
+    made()
+    return once.run(changed, now)
 
 
 @endpoint.get("/jobs/{job_id}/messages", scope=Scope.READ, errors=(NotFound,), tag="jobs")

@@ -21,7 +21,7 @@ from daemon.config import ACCOUNT_NAME, Settings
 from daemon.contacts import importer, stored, uploads
 from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
-from daemon.delivery import enqueue
+from daemon.delivery import chunks, enqueue
 from daemon.formats import placeholders
 from daemon.formats import template as message_text
 from daemon.i18n.coded import refusal
@@ -176,7 +176,7 @@ def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator
     Raises DatabaseBusy.
     """
     people = checked.audience.people
-    if len(people) <= enqueue.CHUNK:
+    if len(people) <= chunks.CHUNK:
         yield None
         return
     job = _job(settings, checked, FILLING, now)

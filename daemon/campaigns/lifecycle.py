@@ -9,11 +9,11 @@ import structlog
 from daemon import errors
 from daemon.campaigns import queries, recipients
 from daemon.campaigns.refusals import Why
-from daemon.db.connection import after_commit, write
-from daemon.delivery import job_moves, moves
+from daemon.db.connection import write
+from daemon.delivery import chunks, job_moves, moves, sweeps
 from daemon.i18n.coded import Phrase
 from daemon.models import Job, Message
-from daemon.states import JOB_MOVES, JobState, State
+from daemon.states import JobState, State
 
 log = structlog.get_logger()
 
@@ -32,29 +32,36 @@ def resume(job_id: int, who: str, now: int) -> Job:
 
 
 def stop(job_id: int, who: str, now: int) -> Job:
-    """End it for good: queued messages are cancelled. Raises NotFound, IllegalMove."""
-    return job_moves.move(job_id, "stop", who, now)
+    """End it for good: queued messages are cancelled; if the database is too busy, some of them a little later (they
+    are still `pending` in what is returned). Raises NotFound, IllegalMove."""
+    begin_stop(job_id, who, now)
+    finish_stop(job_id, who, now)
+    return job_moves.job(job_id)
+
+
+begin_stop = sweeps.stop
+finish_stop = sweeps.finish_stop
+
+
+def is_small(job_id: int) -> bool:
+    """Whether a retry of the job is one transaction, which may be part of the caller's. Raises NotFound."""
+    return job_moves.job(job_id).failed <= chunks.CHUNK
 
 
 def retry(job_id: int, who: str, now: int, search: str = "") -> tuple[Job, int]:
     """Queue its failed messages again, or only those that the search finds (`recipients.Selection`); returns how many.
 
-    Raises NotFound, IllegalMove (none failed), InvalidInput (a search that is not possible).
+    Raises NotFound, IllegalMove (none failed), InvalidInput (a search that is not possible), DatabaseBusy (then some
+    may be queued already; to retry once more queues the rest).
     """
-    with write():
-        found = job_moves.job_to_move(job_id)
-        if not found.failed:
-            raise errors.IllegalMove(Why.NOTHING_TO_RETRY, job=job_id)
-        chosen = recipients.where(found, recipients.Selection(State.FAILED, search)) if search.strip() else None
-        count = found.failed if chosen is None else Message.select().where(chosen).count()
-        if not count:
-            raise errors.IllegalMove(Why.NOTHING_FOUND_TO_RETRY, job=job_id)
-        if found.state == JobState.COMPLETED:
-            found = job_moves.move(job_id, "retry", who, now)
-        elif found.state not in JOB_MOVES["retry"][0]:
-            raise job_moves.refusal(found, "retry")
-        moves.resend_failed(found, who, now, chosen)
-        after_commit(partial(log.info, "job.retried", account=found.account, job_id=job_id, count=count))
+    found = job_moves.job(job_id)
+    if not found.failed:
+        raise errors.IllegalMove(Why.NOTHING_TO_RETRY, job=job_id)
+    chosen = partial(recipients.where, found, recipients.Selection(State.FAILED, search))
+    count = sweeps.resend_failed(job_id, chosen, who, now)
+    if not count:
+        raise errors.IllegalMove(Why.NOTHING_FOUND_TO_RETRY, job=job_id)
+    log.info("job.retried", account=found.account, job_id=job_id, count=count)
     return job_moves.job(job_id), count
 
 

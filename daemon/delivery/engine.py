@@ -11,7 +11,7 @@ from daemon import errors
 from daemon.accounts import directory, ownership
 from daemon.config import Settings
 from daemon.db import connection
-from daemon.delivery import moves, rescue, timing
+from daemon.delivery import moves, rescue, sweeps, timing
 from daemon.delivery.context import OURS, Context
 from daemon.delivery.duties import Duty
 from daemon.delivery.duties.canary import Canary
@@ -162,7 +162,8 @@ class Engine:
         await context.waits.pause(timing.POLL_S if context.standing.open else timing.LOOK_S)
 
     async def _rescue(self) -> None:
-        """Once per lease: take back messages that no living sender holds, of any account."""
+        """Once per lease: take back messages that no living sender holds, of any account, and cancel some of those that
+        an interrupted stop has left."""
         if timing.monotonic() - self._rescued_at >= self.context.settings.lease_s:
             await self.context.db.timed(rescue.rescue)
             await self._take_over(sole=False, proved=self.context.transport.exclusive)
@@ -180,6 +181,7 @@ class Engine:
         """
         context = self.context
         self._rescued_at = timing.monotonic()
+        await context.db.timed(sweeps.finish_stops, account=context.account, within_s=timing.SWEEP_S)
         taken = await context.db.timed(rescue.take_over, context.account, lease_ms=context.lease_ms, sole=sole)
         for message in taken:
             lane = context.lanes.open(message)

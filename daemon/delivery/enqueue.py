@@ -1,10 +1,9 @@
 """Queue the recipients of a job: a few in the transaction that makes the job, many in chunks before it begins.
 
-SQLite has one writer at a time. So a large job is filled in many transactions, each as large as the database takes
-within HELD_S, between which senders get their turn; until the last one it is in no state that there is for anybody else
-(`states.FILLING`): it is not shown, and nothing of it is claimed. `open_job` makes a job of it in one more transaction,
-together with the answer to whoever asked for it. What is not opened is deleted: at once, or, when its process died, by
-`sweep`.
+A large job is filled in many transactions (`chunks`); until the last one it is in no state that there is for anybody
+else (`states.FILLING`): it is not shown, and nothing of it is claimed. `open_job` makes a job of it in one more
+transaction, together with the answer to whoever asked for it. What is not opened is deleted: at once, or, when its
+process died, by `sweep`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -23,8 +21,9 @@ from daemon import errors
 from daemon.contacts.person import Person
 from daemon.db.connection import write
 from daemon.db.prepared import Prepared, param
-from daemon.db.proxy import in_order, on_postgres, tuples
+from daemon.db.proxy import in_order, tuples
 from daemon.delivery import eligibility
+from daemon.delivery.chunks import Chunks
 from daemon.delivery.refusals import Why
 from daemon.formats.template import Recipient
 from daemon.models import Event, Job, Message
@@ -32,11 +31,6 @@ from daemon.states import E164, FILLING, JobState, State
 
 log = structlog.get_logger()
 
-CHUNK = 500  # messages in the first transaction of a large job, and in the only one of a small job
-LEAST, MOST = 50, 1_000  # messages in a later one
-HELD_S = 0.02  # how long a transaction should hold the write lock; on a busy machine one may take several times as long
-# Between two of them: longer than SQLite's waiters sleep before they look again (25 ms, from 128 ms on 50 and 100).
-GAP_S = 0.03
 GIVEN_UP = -1  # `pending` of one that is being deleted: whoever was filling it finds that it is theirs no more
 ABANDONED_MS = 600_000  # after so long without a new chunk nobody is filling it any more
 
@@ -50,33 +44,9 @@ def enqueue(job: Job, recipients: Iterable[Recipient], who: str, at: int) -> Non
     Job.update(pending=len(rows), total=len(rows)).where(Job.id == job.id).execute()
 
 
-class _Chunks:
-    """The transactions of a large piece of work. size: how many messages the next one is for."""
-
-    def __init__(self) -> None:
-        self.size, self._first = CHUNK, True
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """The next one, once others have had their turn; the time that it takes decides about the size after it."""
-        alone = not on_postgres()
-        if alone and not self._first:
-            time.sleep(GAP_S)
-        self._first = False
-        with write():
-            begun = time.monotonic()
-            yield
-        self.size = next_size(self.size, time.monotonic() - begun) if alone else MOST
-
-
-def next_size(size: int, held_s: float) -> int:
-    """How many messages take HELD_S, if `size` have taken held_s; at most twice as many, because one may be lucky."""
-    return max(min(round(size * min(HELD_S / max(held_s, 1e-6), 2.0)), MOST), LEAST)
-
-
 def fill(job: Job, recipients: Iterable[Recipient], who: str, now: int) -> None:
     """Store the messages of a job that is FILLING, chunk by chunk. Raises DatabaseBusy: `discard` it then."""
-    rows, chunks, begun = _rows(recipients), _Chunks(), time.monotonic()
+    rows, chunks, begun = _rows(recipients), Chunks(), time.monotonic()
     while chunk := list(islice(rows, chunks.size)):
         at = now + round(1_000 * (time.monotonic() - begun))
         store = _insert.bound(chunk, job=job.id, account=job.account)
@@ -104,7 +74,7 @@ def _delete(job_id: int, which: Any) -> bool:
     with write():  # from this commit on it can neither be filled nor opened, however long the rest takes
         if not Job.update(pending=GIVEN_UP).where(Job.id == job_id, which).execute():
             return False
-    chunks = _Chunks()
+    chunks = Chunks()
     while True:
         with chunks.transaction():
             some = Message.select(Message.id).where(Message.job == job_id).order_by(Message.id).limit(chunks.size)

@@ -10,7 +10,6 @@ import structlog
 from daemon import errors
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
-from daemon.delivery import moves
 from daemon.delivery.refusals import Why
 from daemon.i18n.coded import Phrase, Told, filed
 from daemon.models import Job
@@ -49,7 +48,7 @@ def suspend(job_id: int, why: Told, now: int) -> None:
 
 
 def move(job_id: int, name: str, who: str, now: int, why: Told | None = None) -> Job:
-    """Make the move, with its messages. Raises NotFound, and IllegalMove, which says what to do."""
+    """Make the move; its messages stay where they are. Raises NotFound, and IllegalMove, which says what to do."""
     sources, target = JOB_MOVES[name]
     with write():
         found = job_to_move(job_id)
@@ -59,8 +58,6 @@ def move(job_id: int, name: str, who: str, now: int, why: Told | None = None) ->
         changes: dict[str, Any] = {"state": target, "completed_at": ended_at, "reason": str(why) if why else None}
         changes["coded"] = filed(why)
         Job.update(**changes).where(Job.id == job_id).execute()
-        if target is JobState.STOPPED:
-            moves.cancel_pending(found, who, now)
         told = {"why": str(why)} if why else {}
         after_commit(partial(log.info, MOVED[name], account=found.account, job_id=job_id, who=who, **told))
     return job(job_id)

@@ -8,7 +8,6 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-import peewee
 import structlog
 
 from daemon import errors
@@ -18,7 +17,7 @@ from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
 from daemon.delivery import counters, eligibility, evidence, history, tallies
-from daemon.delivery.refusals import Passed, Unsent
+from daemon.delivery.refusals import Unsent
 from daemon.i18n.coded import Told, code_of, filed, refusal
 from daemon.models import Event, Job, Message, Purpose
 from daemon.states import IN_HAND, JOB_MOVES, MAY_RUN, MOVES, NOT_OUT, TAKEN, Ack, JobState, State
@@ -225,36 +224,6 @@ def decide(message: Message, name: str, who: str, now: int) -> None:
     """A person's decision: `settle` (it was sent) or `resend` (send it again)."""
     with moving(message):
         apply(message, name, None, who, now, **{"sent_at": now} if name == "settle" else ANEW)
-
-
-def cancel_pending(job: Job, who: str, now: int) -> int:
-    """Cancel everything that is still queued of a stopped job; returns how many."""
-    return _sweep(job, "cancel", State.PENDING, refusal(Passed.JOB_WAS_STOPPED), who, now)
-
-
-def resend_failed(job: Job, who: str, now: int, only: Any = None) -> int:
-    """Queue a job's failed messages again, those that meet the condition `only`, with fresh attempts; returns how
-    many."""
-    return _sweep(job, "resend", State.FAILED, None, who, now, only, **ANEW)
-
-
-def _sweep(
-    job: Job, name: str, source: State, why: Told | None, who: str, now: int, only: Any = None, **changes: Any
-) -> int:
-    """Move all of a job's messages in one state; part of the caller's transaction."""
-    _, target = MOVES[name]
-    rows = (Message.job == job) & (Message.state == source)
-    if only is not None:
-        rows &= only
-    line: dict[Any, Any] = {Event.at: now, Event.who: who, Event.move: name}
-    line |= {Event.source: source.value, Event.target: target.value, Event.why: _words(why), Event.coded: _json(why)}
-    history = Message.select(Message.id, *map(peewee.Value, line.values())).where(rows)
-    Event.insert_from(history, [Event.message, *line]).execute()
-    changes["ended_at"] = now if target in NOT_OUT else None
-    tallies.swept(job.id, rows, source, target, now)
-    count: int = Message.update(state=target, **changes).where(rows).execute()
-    counters.shift(job.id, {source: -count, target: count}, now)
-    return count
 
 
 class _MadeBefore(Exception):

@@ -14,7 +14,7 @@ from daemon.accounts import commands, handovers
 from daemon.campaigns import create, idempotency, leftovers
 from daemon.config import Settings
 from daemon.contacts import stored, uploads
-from daemon.delivery import enqueue, evidence, person_keys, receipts, replies, rescue, tallies
+from daemon.delivery import enqueue, evidence, person_keys, receipts, replies, rescue, sweeps, tallies
 
 log = structlog.get_logger()
 
@@ -24,10 +24,12 @@ EVERY_S = 3_600
 def prune(settings: Settings, now: int) -> None:
     """Delete old evidence, screenshots, replies, stored answers, started drafts, files that nobody uses, and what
     interrupted uploads and orders have left. Also settle messages that were being sent when the last sender of their
-    account went away, and those accepted and never delivered: they would stay in that state for ever. Counts by the
-    second are merged where they are drawn by the minute."""
+    account went away, and those accepted and never delivered: they would stay in that state for ever. What
+    an interrupted stop has left in the queue is cancelled. Counts by the second are merged where they are drawn by the
+    minute."""
     for work in (
         rescue.rescue,
+        sweeps.finish_stops,
         receipts.expire_due,
         evidence.prune,
         commands.prune,

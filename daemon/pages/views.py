@@ -16,7 +16,7 @@ from daemon.db import clock
 from daemon.delivery import job_moves
 from daemon.i18n.coded import Told, told
 from daemon.pages.refusals import Why
-from daemon.pages.words import BAR, MEANINGS, NAMES, STATUSES, TONES, WAITS, held_by, lasts, words
+from daemon.pages.words import BAR, BEING_STOPPED, MEANINGS, NAMES, STATUSES, TONES, WAITS, held_by, lasts, words
 from daemon.states import IN_HAND, JOB_MOVES, OUT, AccountState, JobState, State
 
 READY = "Linked and ready to send."
@@ -115,7 +115,7 @@ def job_view(settings: Settings, row: JobRow) -> JobView:
     """A job as pages show it."""
     now = clock.now_ms()
     found = progress.progress(settings, row, now)
-    meaning = STATUSES[JobState(row.state)]
+    meaning = BEING_STOPPED if row.state == JobState.STOPPED and row.pending else STATUSES[JobState(row.state)]
     left = sum(getattr(found, state) for state in (State.PENDING, *IN_HAND))
     return JobView(
         **vars(found),

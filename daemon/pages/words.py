@@ -96,6 +96,7 @@ STATUSES = {
     JobState.STOPPED: N_("It was stopped; queued messages were cancelled."),
     JobState.COMPLETED: N_("All messages have been handled."),
 }
+BEING_STOPPED = N_("It is stopped; the rest of the queued messages is being cancelled.")
 WAITS = {
     pacing.Why.READY: N_("due now"),
     pacing.Why.PAUSE: N_("the pause between two messages"),

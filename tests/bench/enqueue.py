@@ -26,7 +26,7 @@ from daemon.accounts import directory, pacing
 from daemon.campaigns import create
 from daemon.config import Settings
 from daemon.db import clock, connection
-from daemon.delivery import claim, enqueue, moves
+from daemon.delivery import chunks, claim, moves
 from daemon.states import Ack
 from daemon.transports.protocol import Receipt
 from tests.bench.drain import FIRST
@@ -53,14 +53,14 @@ def store(settings: Settings, people: int, whole: bool, begun: Any, took: Any) -
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))
     connection.connect(settings.db_url)
     if whole:
-        enqueue.CHUNK = people
+        chunks.CHUNK = people
     recipients = [{"number": f"+{FIRST + 1_000_000 + n}", "name": f"Person {n}"} for n in range(people)]
     known("another")
     order = create.Order("Hello {{ name }}", recipients=recipients, account="another")
     checked = create.check(settings, order, clock.now_ms())
     begun.set()
     held: list[float] = []
-    enqueue.write = partial(timed, held)
+    chunks.write = partial(timed, held)
     began = time.monotonic()
     with create.filled(settings, checked, "bench", clock.now_ms()) as job:
         create.store(settings, checked, "bench", clock.now_ms(), job)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from random import Random
 from typing import Any
 
@@ -16,7 +16,8 @@ from daemon.campaigns import create
 from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
 from daemon.db import clock as db_clock
-from daemon.delivery import counters, inbox, job_moves, moves, timing
+from daemon.db import connection, proxy
+from daemon.delivery import chunks, counters, enqueue, inbox, job_moves, moves, timing
 from daemon.delivery.engine import Engine
 from daemon.models import Job
 from daemon.states import Ack, JobState
@@ -130,6 +131,33 @@ def ears(bench: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(inbox, "EVERY_S", 0.03)
     bench.set(stop_confirm="You are off the list.")
     return bench
+
+
+@pytest.fixture
+def between(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """Have something done after each transaction of a piece of work that is done in chunks, and before the next one."""
+
+    def install(what: Callable[[], None]) -> None:
+        @contextmanager
+        def write() -> Iterator[None]:
+            with connection.write():
+                yield
+            if not proxy.database.in_transaction():
+                what()
+
+        for module in (chunks, enqueue):
+            monkeypatch.setattr(module, "write", write)
+
+    return install
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many messages each of them has."""
+    for name in ("CHUNK", "LEAST", "MOST"):
+        monkeypatch.setattr(chunks, name, 10)
+    monkeypatch.setattr(chunks, "GAP_S", 0.0)
+    return 10
 
 
 @pytest.fixture

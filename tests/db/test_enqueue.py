@@ -4,8 +4,7 @@ whole."""
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +16,7 @@ from daemon.config import Settings
 from daemon.contacts.importer import Contact
 from daemon.db import clock, connection, proxy
 from daemon.db.refusals import Unsent as OfDb
-from daemon.delivery import enqueue, moves
+from daemon.delivery import chunks, enqueue, moves
 from daemon.models import Event, Job, KeyScope, Message
 from daemon.states import FILLING, JobState, State
 from tests.support.hand import Hand, job_state, states
@@ -27,34 +26,12 @@ CHUNK = 10
 MANY = 35  # three chunks and a half
 
 
-@pytest.fixture(autouse=True)
-def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    _chunks_of(CHUNK, monkeypatch)
-    monkeypatch.setattr(enqueue, "GAP_S", 0.0)
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 def _chunks_of(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CHUNK", "LEAST", "MOST"):
-        monkeypatch.setattr(enqueue, name, size)
-
-
-@pytest.fixture
-def between(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
-    """Have something done after each transaction of a job that is being stored, and before the next one."""
-
-    def install(what: Callable[[], None]) -> None:
-        real = connection.write
-
-        @contextmanager
-        def write() -> Iterator[None]:
-            with real():
-                yield
-            if not proxy.database.in_transaction():
-                what()
-
-        monkeypatch.setattr(enqueue, "write", write)
-
-    return install
+        monkeypatch.setattr(chunks, name, size)
 
 
 def stored() -> int:
@@ -121,15 +98,15 @@ def test_a_chunk_is_as_large_as_the_time_that_it_may_take(hand: Hand, between, m
 
     Not on PostgreSQL, where nobody waits for another one's rows.
     """
-    monkeypatch.setattr(enqueue, "LEAST", 2)
-    monkeypatch.setattr(enqueue, "MOST", 16)
-    monkeypatch.setattr(enqueue, "HELD_S", 0.0)
+    monkeypatch.setattr(chunks, "LEAST", 2)
+    monkeypatch.setattr(chunks, "MOST", 16)
+    monkeypatch.setattr(chunks, "HELD_S", 0.0)
     seen: list[int] = []
 
     def look() -> None:
         seen.append(stored())
         if stored() > CHUNK:
-            monkeypatch.setattr(enqueue, "HELD_S", 3_600.0)
+            monkeypatch.setattr(chunks, "HELD_S", 3_600.0)
 
     between(look)
     hand.queue(60)
@@ -143,7 +120,7 @@ def test_a_chunk_is_as_large_as_the_time_that_it_may_take(hand: Hand, between, m
 )
 def test_the_next_chunk_by_the_time_of_the_last(size: int, held_s: float, following: int, monkeypatch):
     monkeypatch.undo()
-    assert following == enqueue.next_size(size, held_s)
+    assert following == chunks.next_size(size, held_s)
 
 
 @pytest.mark.parametrize("error", [errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked"), KeyboardInterrupt()])
@@ -271,7 +248,7 @@ def test_a_large_job_may_wait_for_its_time(hand: Hand, clock):
 
 def test_a_draft_for_many_becomes_one_job(prepared, settings, monkeypatch):
     """And one that was changed meanwhile becomes none, and leaves no messages behind."""
-    monkeypatch.setattr(enqueue, "CHUNK", 1)
+    monkeypatch.setattr(chunks, "CHUNK", 1)
     rehearse(settings, prepared)
     draft = drafts.find(prepared.id)
     with pytest.raises(errors.EditConflict):

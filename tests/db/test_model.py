@@ -28,7 +28,7 @@ from daemon.accounts import directory, pace, pacing
 from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import clock, connection, proxy, sqlite
-from daemon.delivery import claim, counters, job_moves, moves, rescue
+from daemon.delivery import chunks, claim, counters, job_moves, moves, rescue
 from daemon.models import Job, Message, Suppression
 from daemon.states import JOB_MOVES, OUT, UNFINISHED, JobState, State
 from daemon.transports.protocol import Mark
@@ -38,6 +38,7 @@ from tests.support.blank import blank_file
 from tests.support.hand import broken_histories, everything
 from tests.support.queue_desk import PEOPLE, QUICK, Desk
 from tests.support.queue_rules import (
+    HALF_STOPPED,
     HOUR_MS,
     LEASE_MS,
     NEVER,
@@ -77,6 +78,9 @@ class Queue(Desk):
         self.now = NOW
         self.passed = self.jumped = 0  # ms that have really passed; ms by which the clock has jumped ahead
         self.patch.setattr(clock, "now_ms", lambda: self.now)
+        for name, value in {"CHUNK": 1, "LEAST": 1, "MOST": 1, "GAP_S": 0.0}.items():  # the fewest are in several
+            self.patch.setattr(chunks, name, value)
+        self.half_stopped = set()
         if not self.server:
             shutil.copy(blank_file(), self.folder / "wasender.db")
         connection.connect(self.settings.db_url)
@@ -395,6 +399,8 @@ class Queue(Desk):
         if hasattr(self, "asked"):
             for rule_broken, query in NEVER.items():
                 assert [] == proxy.database.execute_sql(query).fetchall(), rule_broken
+            waiting = {row[0] for row in proxy.database.execute_sql(HALF_STOPPED).fetchall()}
+            assert waiting <= self.half_stopped, "a stopped job has people waiting"
 
     @invariant()
     def nobody_gets_it_twice(self) -> None:
@@ -403,6 +409,7 @@ class Queue(Desk):
 
     def run_to_the_end(self) -> None:
         """All live and are well, and nobody presses anything any more."""
+        self.sweep()
         for job in Job.select().where(Job.state == JobState.PAUSED):
             lifecycle.resume(job.id, "person", clock.now_ms())
         for sender in self.senders:

@@ -1,4 +1,4 @@
-"""http is killed in the midst of a large order: a real process, SIGKILL, and the same request again."""
+"""http is killed in the midst of a large order, or of its stop: a real process, SIGKILL, and what comes after."""
 
 from __future__ import annotations
 
@@ -40,9 +40,13 @@ def http(environment: dict[str, str], folder: Path) -> Iterator[tuple[subprocess
 
 def order(url: str) -> dict[str, Any]:
     """Its answer. Raises OSError where there is none."""
-    body = json.dumps({"numbers": [f"+491511{n:07}" for n in range(MANY)], "message": "Hello"}).encode()
+    return post(f"{url}/send", {"numbers": [f"+491511{n:07}" for n in range(MANY)], "message": "Hello"})
+
+
+def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
     headers = {"X-API-KEY": KEY, "Idempotency-Key": "an order", "Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(f"{url}/send", body, headers), timeout=60) as response:
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as response:
         return dict(json.load(response))
 
 
@@ -76,3 +80,32 @@ def test_an_order_whose_http_was_killed_is_no_job_until_it_is_repeated(environme
     rows = Message.select(Message.job, Message.number, Message.state).order_by(Message.id)
     assert [(job.id, f"+491511{n:07}", "pending") for n in range(MANY)] == proxy.tuples(rows)
     assert MANY == Event.select().count()
+
+
+@pytest.mark.usefixtures("database")
+def test_a_stop_whose_http_was_killed_is_finished_by_the_next_one(environment, tmp_path, hand: Hand):
+    """It holds from its first transaction on: what was still queued then goes to nobody."""
+    job, other = hand.queue(MANY), hand.queue(1, first=2 * MANY)
+
+    def cancelled() -> int:
+        return int(Job.get_by_id(job.id).cancelled)
+
+    with http(environment, tmp_path) as (process, url), ThreadPoolExecutor(1) as client:
+        answer = client.submit(post, f"{url}/stop/{job.id}", {})
+        while not cancelled():  # the whole takes a third of a second or more
+            assert not answer.done()
+        process.kill()
+        process.wait(60)
+        with pytest.raises(OSError):
+            answer.result(60)
+    assert 0 < cancelled() < MANY
+    assert (JobState.STOPPED, MANY - cancelled()) == (Job.get_by_id(job.id).state, Job.get_by_id(job.id).pending)
+    assert [other.id] == [message.job_id for message in hand.claim(50)]
+    assert [] == hand.claim(50)
+
+    with http(environment, tmp_path) as (_, url):
+        eventually(lambda: cancelled() == MANY, 60, "the rest is cancelled")
+        assert "stopped" == post(f"{url}/stop/{job.id}", {})["status"]
+    made = Event.select(Event.message).join(Message).where(Message.job == job, Event.move == "cancel")
+    assert MANY == made.count() == made.distinct().count()
+    assert ["cancelled"] == [row[0] for row in proxy.tuples(job.messages.select(Message.state).distinct())]

@@ -31,7 +31,7 @@ from tests.support import postgres
 from tests.support.blank import blank_file
 from tests.support.hand import broken_histories, everything
 from tests.support.queue_desk import PEOPLE, QUICK
-from tests.support.queue_rules import LEASE_MS, NEVER
+from tests.support.queue_rules import HALF_STOPPED, LEASE_MS, NEVER
 
 RANK = {Status.SENT: 1, Status.EXPIRED: 2, Status.FAILED: 3, Status.DELIVERED: 4, Status.READ: 5}
 TOLD_STATE = {0: None} | {rank: State(status.value) for status, rank in RANK.items()}
@@ -231,6 +231,7 @@ class Reports(RuleBasedStateMachine):
         if hasattr(self, "told"):
             for rule_broken, query in NEVER.items():
                 assert [] == proxy.database.execute_sql(query).fetchall(), rule_broken
+            assert [] == proxy.database.execute_sql(HALF_STOPPED).fetchall(), "a stopped job has people waiting"
 
     @invariant()
     def what_was_told_counts(self) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -12,12 +15,13 @@ from daemon import config, errors
 from daemon.campaigns import create, lifecycle
 from daemon.contacts import suppression
 from daemon.db import clock
-from daemon.delivery import job_moves
+from daemon.delivery import chunks, job_moves, sweeps
 from daemon.models import Job, Message
 from daemon.states import OPEN, JobState, State
 from tests.support.hand import known
 from tests.support.queue_rules import (
     HOUR_MS,
+    Died,
     suppressed,
 )
 
@@ -44,6 +48,7 @@ class Desk(RuleBasedStateMachine):
     settled: set[int]
     shown: set[int]
     again: Counter[int]
+    half_stopped: set[int]  # jobs whose stop broke off, and that nobody has swept since
 
     @precondition(lambda self: Job.select().count() < 5)
     @rule(
@@ -77,6 +82,35 @@ class Desk(RuleBasedStateMachine):
             assert job.state == job_moves.job(job.id).state
         else:
             assert job.state in OPEN or (name, job.state) == ("retry", JobState.COMPLETED)
+
+    @precondition(lambda self: Job.select().where(Job.pending + Job.failed > 1).exists())
+    @rule(name=st.sampled_from(["stop", "retry"]), after=st.integers(1, 2))
+    def press_and_die(self, name: str, after: int) -> None:
+        """http is killed in the midst of it."""
+        job = Job.select().where(Job.pending + Job.failed > 1).order_by(Job.id.desc()).get()
+        real, left = chunks.write, [after]
+
+        @contextmanager
+        def write() -> Iterator[None]:
+            with real():
+                yield
+            left[0] -= 1
+            if not left[0]:
+                raise Died
+            assert name == "retry" or job_moves.job(job.id).state == JobState.STOPPED
+
+        with pytest.MonkeyPatch.context() as patch, suppress(Died, errors.IllegalMove):
+            patch.setattr(chunks, "write", write)
+            getattr(lifecycle, name)(job.id, "person", clock.now_ms())
+        row = job_moves.job(job.id)
+        if row.state == JobState.STOPPED and row.pending:
+            self.half_stopped.add(job.id)
+
+    @rule()
+    def sweep(self) -> None:
+        """As http does when it starts."""
+        assert len(self.half_stopped) == sweeps.finish_stops(self.now)
+        self.half_stopped.clear()
 
     @rule(number=st.sampled_from(PEOPLE), wanted=st.booleans())
     def opt(self, number: str, wanted: bool) -> None:

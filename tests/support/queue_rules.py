@@ -32,7 +32,6 @@ NEVER = {  # after any step, each of these finds nothing; plain SQL, as they are
     "attempts are out of range": f"SELECT id FROM message WHERE attempts NOT BETWEEN 0 AND {MAX_ATTEMPTS}",
     "a job is completed with people left, or not without": "SELECT id FROM job WHERE state != 'stopped'"
     " AND (pending + claimed + sending = 0) != (state = 'completed')",
-    "a stopped job has people waiting": "SELECT id FROM job WHERE state = 'stopped' AND pending > 0",
     "something may be out, and the caps do not know": "SELECT id FROM message"
     " WHERE state IN ('sending', 'accepted', 'sent', 'delivered', 'read', 'uncertain')"
     " AND NOT EXISTS (SELECT 1 FROM handover WHERE handover.message_id = message.id)",
@@ -41,6 +40,8 @@ NEVER = {  # after any step, each of these finds nothing; plain SQL, as they are
     "an end without its time": "SELECT id FROM job"
     " WHERE (state IN ('completed', 'stopped')) != (completed_at IS NOT NULL)",
 }
+
+HALF_STOPPED = "SELECT id FROM job WHERE state = 'stopped' AND pending > 0"  # only after a stop that broke off
 
 
 class Died(Exception):

@@ -32,7 +32,7 @@ from tests.conftest import NOW
 from tests.support import postgres
 from tests.support.blank import blank_file
 from tests.support.hand import broken_histories
-from tests.support.queue_rules import NEVER
+from tests.support.queue_rules import HALF_STOPPED, NEVER
 from tests.support.sender_phone import HEALTH, LIFE, Account, AtOnce, Killed, Life, Loop, Phone, Row, die
 
 ACCOUNTS = ("default", "other")
@@ -358,6 +358,7 @@ class World:
     def the_books_are_in_order(self) -> None:
         for rule, query in NEVER.items():
             self.hold([] == proxy.database.execute_sql(query).fetchall(), rule)
+        self.hold([] == proxy.database.execute_sql(HALF_STOPPED).fetchall(), "a stopped job has people waiting")
 
     def everybody_has_one_end(self) -> None:
         assert [] == counters.miscounted()
