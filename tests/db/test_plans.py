@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import by_account, progress, queries, recipients, timeline
+from daemon.campaigns import by_account, lifecycle, progress, queries, recipients, timeline
 from daemon.campaigns.recipients import Selection
 from daemon.contacts import list_entries, suppression
 from daemon.db import connection, proxy
-from daemon.delivery import claim, eligibility, enqueue, replies, rescue
+from daemon.delivery import chunks, claim, eligibility, enqueue, replies, rescue
 from daemon.models import Account, ContactList, Job, ListEntry, Message, Reply, Suppression, Tally
 from daemon.ops import retention
 from daemon.states import JobState, State
@@ -188,6 +188,17 @@ def test_a_chunk_of_a_new_job_costs_what_it_holds(fill, people, monkeypatch, cou
     with reading(monkeypatch) as reads, connection.write():
         enqueue.enqueue(job, people(100, first=8_000_000), "test", NOW)
     assert 0 < reads.rows < QUEUED // 2, reads
+
+
+@pytest.mark.parametrize(("name", "state"), [("stop", State.PENDING), ("retry", State.FAILED)])
+def test_a_stop_and_a_retry_cost_what_they_move(fill, monkeypatch, name: str, state: State):
+    """And not, with each chunk, all that those before it have written."""
+    job = fill(3_000, state)
+    fill(3_000, state, first=3_000)
+    monkeypatch.setattr(chunks, "GAP_S", 0.0)
+    with reading(monkeypatch) as reads:
+        getattr(lifecycle, name)(job.id, "test", NOW)
+    assert reads.rows < 60 * 3_000, reads
 
 
 def test_a_jobs_page_draws_from_its_tallies(fill, monkeypatch):
