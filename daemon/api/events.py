@@ -53,7 +53,8 @@ async def events(caller: Caller, request: web.Request, *, job: OfJob | None = No
                 except TimeoutError:
                     await stream.send("", event="ping")
                     continue
-                await stream.send(json.dumps(masking.tree(asdict(change))), event=kind_of(change))
+                shown = {name: value for name, value in asdict(change).items() if name != "said"}  # that is for pages
+                await stream.send(json.dumps(masking.tree(shown)), event=kind_of(change))
         finally:
             request.app[STREAMS].discard(task)
     return stream

@@ -16,6 +16,7 @@ from aiohttp import ClientResponse, web_protocol
 from daemon import http
 from daemon.accounts import directory
 from daemon.api import events
+from daemon.api.schemas.jobs import Job as JobAnswer
 from daemon.campaigns import lifecycle
 from daemon.config import Settings
 from daemon.db import clock
@@ -62,6 +63,7 @@ async def test_a_job_can_be_watched_alone_however_old_it_is(
 
     assert [("job", old), ("account", "default")] == [(k, s.get("job_id", s.get("name"))) for k, s in first]
     assert ("job", old, "paused") == (kind, state["job_id"], state["status"])
+    assert set(JobAnswer.model_fields) == set(state) == set(first[0][1])
 
 
 async def test_who_watches_everything_hears_of_the_newest_jobs(member: Client, settings: Settings) -> None:
