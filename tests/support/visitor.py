@@ -184,7 +184,7 @@ class Visitor:
                 return None
 
         ignored = (NoSuchElementException, StaleElementReferenceException)
-        return WebDriverWait(self.driver, timeout, 0.05, ignored).until(answer)
+        return WebDriverWait(self.driver, timeout, 0.1, ignored).until(answer)
 
     def find(self, selector: str, timeout: float = WAIT_S) -> Part:
         """The first visible one, waited for."""
