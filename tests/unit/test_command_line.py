@@ -174,7 +174,7 @@ def test_relative_folders_are_those_of_the_daemon(tmp_path: Path, monkeypatch: p
 
 
 def test_the_command_runs_from_anywhere(tmp_path: Path) -> None:
-    """As scripts/prepare makes it, in a checkout whose path is an ordinary person's; from a folder with an http.py."""
+    """As scripts/prepare makes it, also by a link; the path is an ordinary person's, and an http.py lies around."""
     checkout = tmp_path / "it's my folder"
     (checkout / ".venv" / "bin").mkdir(parents=True)
     (checkout / "daemon").symlink_to(ROOT / "daemon")
@@ -185,7 +185,10 @@ def test_the_command_runs_from_anywhere(tmp_path: Path) -> None:
     prepare = f". {ROOT}/scripts/prepare && prepare_command && prepare_command"
     subprocess.run(["bash", "-euc", prepare], cwd=checkout, check=True)
     command = [checkout / ".venv" / "bin" / "wasender", "selectors", "show", "--json", "--data", "data"]
-    told = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    link = tmp_path / "wasender"
+    link.symlink_to(command[0].relative_to(tmp_path))
+    for each in (command, [link, *command[1:]]):
+        told = subprocess.run(each, cwd=tmp_path, check=True, capture_output=True, text=True)
 
-    assert str(tmp_path / "data" / "selectors.toml") == json.loads(told.stdout)["path"]
-    assert "" == told.stderr
+        assert str(tmp_path / "data" / "selectors.toml") == json.loads(told.stdout)["path"]
+        assert "" == told.stderr
