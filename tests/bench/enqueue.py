@@ -13,7 +13,7 @@ import multiprocessing
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -67,7 +67,10 @@ def store(settings: Settings, people: int, whole: bool, begun: Any, took: Any) -
     took[:] = [time.monotonic() - began, len(held), statistics.median(held), max(held)]
 
 
-def a_round() -> tuple[float, float]:
+Round = tuple[float, float]  # seconds of the claim, and of all
+
+
+def a_round() -> Round:
     """Seconds of a claim, and of all three."""
     began = time.monotonic()
     (message,) = claim.claim("account-0", 1, clock.now_ms(), LEASE_MS, pacing.Rules())
@@ -77,7 +80,9 @@ def a_round() -> tuple[float, float]:
     return claimed - began, time.monotonic() - began
 
 
-def measured(database: str, people: int, whole: bool) -> None:
+@contextmanager
+def a_queue(database: str) -> Iterator[tuple[str, Settings]]:
+    """A database of its own, whose account-0 has 20,000 to write to: where it is, and settings for it."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = f"sqlite:///{folder / 'wasender.db'}"
@@ -89,19 +94,29 @@ def measured(database: str, people: int, whole: bool) -> None:
         directory.open_account("account-0", clock.now_ms())
         numbers = [f"+{FIRST + n}" for n in range(20_000)]
         create.create(settings, create.Order("Hello", numbers=numbers, account="account-0"), "bench", clock.now_ms())
-        alone = []
-        for _ in range(ALONE):
-            alone.append(a_round())
-            time.sleep(PAUSE_S)
-        begun, took = multiprocessing.Event(), multiprocessing.Array("d", 4)
-        other = multiprocessing.Process(target=store, args=(settings, people, whole, begun, took))
-        other.start()
-        begun.wait()
-        beside = []
-        while other.is_alive():
-            beside.append(a_round())
-            time.sleep(PAUSE_S)
-        other.join()
+        yield url, settings
+
+
+def compared(work: Callable[..., None], *given: Any) -> tuple[list[Round], list[Round], list[float]]:
+    """Rounds of a sender alone, rounds beside a process that does `work(*given, begun, took)`, and what it took."""
+    alone, beside = [], []
+    for _ in range(ALONE):
+        alone.append(a_round())
+        time.sleep(PAUSE_S)
+    begun, took = multiprocessing.Event(), multiprocessing.Array("d", 4)
+    other = multiprocessing.Process(target=work, args=(*given, begun, took))
+    other.start()
+    begun.wait()
+    while other.is_alive():
+        beside.append(a_round())
+        time.sleep(PAUSE_S)
+    other.join()
+    return alone, beside, list(took)
+
+
+def measured(database: str, people: int, whole: bool) -> None:
+    with a_queue(database) as (_, settings):
+        alone, beside, took = compared(store, settings, people, whole)
     how = "in one transaction" if whole else "in chunks"
     ratio = statistics.median(each for _, each in beside) / statistics.median(each for _, each in alone)
     longest = (

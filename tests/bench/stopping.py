@@ -10,20 +10,14 @@ transaction.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import statistics
-import tempfile
 import time
-from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import peewee
 import structlog
 
-from daemon import config
-from daemon.accounts import directory
 from daemon.campaigns import create, lifecycle
 from daemon.config import Settings
 from daemon.db import clock, connection
@@ -31,9 +25,8 @@ from daemon.delivery import chunks
 from daemon.models import Event, Job, Message
 from daemon.states import JobState, State
 from tests.bench.drain import FIRST
-from tests.bench.enqueue import ALONE, PAUSE_S, a_round, timed
+from tests.bench.enqueue import a_queue, compared, timed
 from tests.support.hand import known
-from tests.support.postgres import Server
 
 
 def make(url: str, job_id: int, move: str, whole: int, begun: Any, took: Any) -> None:
@@ -69,31 +62,9 @@ def stored(settings: Settings, people: int, move: str) -> int:
 
 
 def measured(database: str, people: int, move: str, whole: bool) -> None:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        url = f"sqlite:///{folder / 'wasender.db'}"
-        if database == "postgresql":
-            url = stack.enter_context(Server(durable=True)).new_database()
-        connection.connect(url)
-        stack.callback(connection.close)
-        settings = config.load(_env_file=None, data_dir=folder, database_url=url, transport="dryrun", delay_min=0)
-        directory.open_account("account-0", clock.now_ms())
-        numbers = [f"+{FIRST + n}" for n in range(20_000)]
-        create.create(settings, create.Order("Hello", numbers=numbers, account="account-0"), "bench", clock.now_ms())
+    with a_queue(database) as (url, settings):
         job_id = stored(settings, people, move)
-        alone = []
-        for _ in range(ALONE):
-            alone.append(a_round())
-            time.sleep(PAUSE_S)
-        begun, took = multiprocessing.Event(), multiprocessing.Array("d", 4)
-        other = multiprocessing.Process(target=make, args=(url, job_id, move, whole * people, begun, took))
-        other.start()
-        begun.wait()
-        beside = []
-        while other.is_alive():
-            beside.append(a_round())
-            time.sleep(PAUSE_S)
-        other.join()
+        alone, beside, took = compared(make, url, job_id, move, whole * people)
         job = Job.get_by_id(job_id)
         assert people == (job.cancelled if move == "stop" else job.pending)
     how = "in one transaction" if whole else "in chunks"
