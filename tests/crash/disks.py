@@ -7,7 +7,15 @@ import subprocess
 from pathlib import Path
 from types import TracebackType
 
+import pytest
+
 OF_A_MESSAGE_KB = 8  # with its history, in the file and in the log
+
+
+def only_for_root() -> None:
+    """Skips a test that mounts a file system where nobody may; in CI, where everybody has to be able to, it fails."""
+    if os.geteuid() != 0:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("only root can mount a file system")
 
 
 class SmallDisk:

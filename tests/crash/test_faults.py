@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.crash import harness
+from tests.crash.disks import only_for_root
 from tests.crash.plan import BROWSER, FAST, Plan, plans
 from tests.crash.tally import Tally, report, weigh
 from tests.support import postgres
@@ -39,7 +40,7 @@ def test_faults_neither_lose_nor_double(database: str, kinds: list[str], request
         assert postgres.find_binaries()
     possible = harness.possible(FAST, database, os.geteuid() == 0, kinds)
     if not possible:
-        pytest.skip("only root can mount a file system that fails")
+        only_for_root()
     rounds = [chosen[: FAULTS.get(chosen[0].kind, 1)] for chosen in plans(random.Random(SEED), possible, len(possible))]
 
     whole = played(database, rounds)

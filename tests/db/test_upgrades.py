@@ -19,7 +19,7 @@ from playhouse.schema_diff import diff_models
 
 from daemon import errors, models
 from daemon.db import connection, inspection, postgres, proxy, schema, sqlite
-from tests.crash.disks import SmallDisk
+from tests.crash.disks import SmallDisk, only_for_root
 from tests.db import steps
 from tests.db.steps import STARTER, STEPS
 
@@ -309,9 +309,9 @@ class TestCopy:
         assert old == steps.rows(old)
         connection.close()
 
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
     def test_a_disk_without_room_for_it(self, tmp_path: Path) -> None:
         """Nothing half is left behind to take the last room; with room it goes on."""
+        only_for_root()
         disk = tmp_path / "disk"
         disk.mkdir()
         url = f"sqlite:///{disk / 'wasender.db'}"
