@@ -15,8 +15,8 @@ from daemon.api.endpoint import Caller, Open
 from daemon.api.messages import describe
 from daemon.api.parameters import MAX_LIMIT, Cursor, Flag, JobId, Limit, Search
 from daemon.api.schemas.common import Rejected
-from daemon.api.schemas.jobs import Job, JobChanged, Jobs, Messages, Queued, Send, TextWarning
-from daemon.campaigns import create, lifecycle, progress, queries, recipients
+from daemon.api.schemas.jobs import Duplicate, Job, JobChanged, Jobs, Messages, Queued, Send, TextWarning
+from daemon.campaigns import cloning, create, lifecycle, progress, queries, recipients
 from daemon.campaigns import report as job_report
 from daemon.campaigns.idempotency import Once
 from daemon.campaigns.queries import JobRow
@@ -45,6 +45,19 @@ def send(caller: Caller, *, body: Send, once: Once) -> Queued:
     settings, now = caller.settings, clock.now_ms()
     order = create.Order(text=body.message, **{name: value for name, value in body if name != "message"})
     checked = create.check(settings, order, now)
+    with create.filled(settings, checked, caller.name, now) as job:
+        return once.run(lambda: _queued(create.store(settings, checked, caller.name, now, job)), now)
+
+
+@endpoint.post("/jobs/{job_id}/duplicate", scope=Scope.SEND, errors=(NotFound, AttachmentLost), tag="jobs")
+def duplicate(caller: Caller, *, job_id: JobId, body: Duplicate, once: Once) -> Queued:
+    """Send a job's message again, or another one, to some of its people, as a new job.
+
+    Whoever has opted out since is skipped when their turn comes, and the limit per person applies.
+    """
+    settings, now = caller.settings, clock.now_ms()
+    changed = cloning.Changed(body.message, body.name, body.account, body.schedule_at)
+    checked = create.check(settings, cloning.order(job_id, body.people, body.except_list or 0, changed), now)
     with create.filled(settings, checked, caller.name, now) as job:
         return once.run(lambda: _queued(create.store(settings, checked, caller.name, now, job)), now)
 

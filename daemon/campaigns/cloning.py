@@ -1,9 +1,14 @@
-"""Duplicate a campaign: a draft with the text, files, pace and recipients of a job, to be changed and started."""
+"""Duplicate a campaign: a draft with the text, files, pace and recipients of a job, to be changed and started; or, for
+the API, an order of the same."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
 from daemon import errors
-from daemon.campaigns import drafts
+from daemon.campaigns import create, drafts
 from daemon.campaigns.draft_content import (
     ChosenColumns,
     ChosenNumbers,
@@ -15,44 +20,105 @@ from daemon.campaigns.draft_content import (
 )
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.refusals import Why
-from daemon.contacts import uploads
-from daemon.delivery import job_moves
+from daemon.contacts import list_entries, uploads
+from daemon.contacts.importer import Contact
+from daemon.contacts.person import Person
+from daemon.delivery import job_moves, replies
 from daemon.formats import tabular
 from daemon.formats.tabular import Row, Sheet
 from daemon.models import Job, Message
-from daemon.states import State
+from daemon.states import E164, OUT, State
 
 PEOPLE: dict[str, frozenset[State]] = {  # which recipients; nobody who may have got the message is in two of them
     "all": frozenset(State),
     "failed": frozenset({State.FAILED}),
     "unreached": frozenset({State.FAILED, State.EXPIRED, State.CANCELLED}),
+    "unread": OUT - {State.READ},
+    "unanswered": OUT,
+    "replied": OUT,
 }
+REPLIED = {"unanswered": False, "replied": True}  # groups of those only who have, or have not, replied
 
 
-def clone(job_id: int, draft_id: str, people: str, who: str, now: int) -> Draft:
+@dataclass(frozen=True)
+class Changed:
+    """What an order made of a job has of its own; None for what the job had."""
+
+    message: str | None = None
+    name: str | None = None
+    account: str | None = None
+    schedule_at: int | None = None
+
+
+def count(job: Job, people: str) -> int:
+    """How many are in that group now."""
+    everybody: int = sum(getattr(job, state) for state in PEOPLE[people])
+    if people not in REPLIED or not everybody:
+        return everybody
+    have: int = Message.select(Message.id).where(*_chosen(job, "replied")).count()
+    return have if REPLIED[people] else everybody - have
+
+
+def clone(job_id: int, draft_id: str, people: str, who: str, now: int, but: int = 0) -> Draft:
     """A draft made of the job, under an id that the caller chooses. Asked again with the same id and the same people,
     it returns the draft that exists.
 
-    people: one of PEOPLE. Raises NotFound, InvalidInput (that group is empty or too large).
+    people: one of PEOPLE. but: the list whose people are left out, 0 for none. Raises NotFound, InvalidInput (that
+    group is empty or too large).
     """
-    if people not in PEOPLE:
-        raise errors.InvalidInput(Why.PEOPLE_UNFIT, choices=", ".join(PEOPLE))
-    job = job_moves.job(job_id)
-    states = sorted(PEOPLE[people])
-    count = sum(getattr(job, state) for state in states)
-    if not count:
-        raise errors.InvalidInput(Why.GROUP_EMPTY)
-    if count > drafts.MAX_ROWS:
-        raise errors.InvalidInput(Why.TOO_MANY_PEOPLE, most=f"{drafts.MAX_ROWS:,}")
-    query = Message.select().where(Message.job == job_id, Message.state.in_(states)).order_by(Message.id)
-    rows = list(query)
+    job, rows = _group(job_id, people, but)
     files = _own_files(job, rows)
     sheet = [Row(0, ["number", *job.columns, *(["file"] if files else [])])]
     for row in rows:
         cells = [row.number, *(tabular.harmless(str(row.fields.get(name, ""))) for name in job.columns)]
         sheet.append(Row(row.row, [*cells, files.get(_own(job, row), "")] if files else cells))
     data = _data(job, len(sheet), files, all(_own(job, row) for row in rows))
-    return drafts.begin(draft_id, who, now, job.name, data, [Sheet("", sheet)], f"campaign {job_id} {people}")
+    origin = f"campaign {job_id} {people}" + (f" but {but}" if but else "")
+    return drafts.begin(draft_id, who, now, job.name, data, [Sheet("", sheet)], origin)
+
+
+def order(job_id: int, people: str, but: int, changed: Changed) -> create.Order:
+    """The same as an order, which is sent as soon as it is stored. Raises as `clone`."""
+    job, rows = _group(job_id, people, but)
+    everybody = [Contact(row.row, row.number, row.fields, row.attachments) for row in rows]
+    return create.Order(
+        text=job.text if changed.message is None else changed.message,
+        audience=create.Audience(everybody, [], 0, "row", job.name, columns=job.columns),
+        attachments=list(job.attachments),
+        delay_min=job.delay_min_ms / 1000,
+        delay_max=job.delay_max_ms / 1000,
+        name=job.name if changed.name is None else changed.name,
+        account=changed.account or job.account,
+        schedule_at=changed.schedule_at,
+        window=job.window,
+        daily_cap=job.daily_cap,
+        cloned_from=job.id,
+    )
+
+
+def _group(job_id: int, people: str, but: int) -> tuple[Job, list[Message]]:
+    """The job, and those of the group who are not on that list."""
+    if people not in PEOPLE:
+        raise errors.InvalidInput(Why.PEOPLE_UNFIT, choices=", ".join(PEOPLE))
+    job = job_moves.job(job_id)
+    if count(job, people) > drafts.MAX_ROWS:
+        raise errors.InvalidInput(Why.TOO_MANY_PEOPLE, most=f"{drafts.MAX_ROWS:,}")
+    left = list_entries.persons(but) if but else frozenset()
+    rows = list(Message.select().where(*_chosen(job, people)).order_by(Message.id))
+    rows = [row for row in rows if (row.person or Person(E164(row.number)).key) not in left]
+    if not rows:
+        raise errors.InvalidInput(Why.GROUP_EMPTY)
+    return job, rows
+
+
+def _chosen(job: Job, people: str) -> Iterator[Any]:
+    """What the messages of the group have in common, as conditions."""
+    yield Message.job == job.id
+    if PEOPLE[people] != frozenset(State):
+        yield Message.state.in_(sorted(PEOPLE[people]))
+    if people in REPLIED:
+        answered = Message.id.in_(replies.answered(job.id))
+        yield answered if REPLIED[people] else ~answered
 
 
 def _data(job: Job, height: int, files: dict[str, str], all_have_one: bool) -> Content:

@@ -18,10 +18,10 @@ from daemon import errors
 from daemon.contacts import masking
 from daemon.contacts.person import Person
 from daemon.contacts.refusals import Why
-from daemon.db.proxy import database, in_order
+from daemon.db.proxy import database, in_order, tuples
 from daemon.formats import notations, tabular
 from daemon.models import ContactList, ListEntry
-from daemon.states import E164
+from daemon.states import E164, PersonKey
 
 BATCH = 500
 BYTES_EACH = 100
@@ -86,6 +86,13 @@ def entries(
             break
         cursor = batch[-1].id
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def persons(list_id: int) -> frozenset[PersonKey]:
+    """Who is on the list, in whatever notation. Raises NotFound."""
+    find(list_id)
+    rows = tuples(ListEntry.select(ListEntry.person, ListEntry.number).where(ListEntry.list == list_id))
+    return frozenset(person or Person(number).key for person, number in rows)
 
 
 def some(list_id: int, ids: Sequence[int]) -> list[Entry]:

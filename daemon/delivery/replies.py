@@ -327,6 +327,11 @@ def people(job_id: int) -> int:
     return int(Reply.select(who).join(Message).where(Message.job == job_id).scalar())
 
 
+def answered(job_id: int) -> Any:
+    """A query of the campaign's messages (their ids) that were answered, as far as the replies are kept."""
+    return Reply.select(Reply.message).join(Message).where(Message.job == job_id)
+
+
 def prune(now: int) -> int:
     """Delete replies older than KEEP_MS; returns how many. Of a STOP the row's id is kept, without who wrote it."""
     old = Reply.at < now - KEEP_MS

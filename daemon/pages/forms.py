@@ -376,7 +376,10 @@ class KeepTemplate(Versioned):
 
 
 class CloneJob(Form):
+    """Whom a duplicate is for; but: the list whose people are left out, 0 for none."""
+
     id: DraftId
+    but: Number
     people: Annotated[str, BeforeValidator(lambda values: _text(values) if values else "all")]
 
 

@@ -20,7 +20,8 @@ from daemon.campaigns.recipients import Page, Selection
 from daemon.campaigns.refusals import Why as OfCampaigns
 from daemon.campaigns.timeline import Course, Stretch, course
 from daemon.config import Settings
-from daemon.contacts import masking, uploads
+from daemon.contacts import lists, masking, uploads
+from daemon.contacts.lists import Listed
 from daemon.db import clock
 from daemon.delivery import evidence, replies
 from daemon.formats import template
@@ -40,10 +41,22 @@ routes = web.RouteTableDef()
 ROWS_SHOWN = 50
 DECISIONS_SHOWN = 20
 PEOPLE = {  # whom a clone is for, see cloning.PEOPLE
-    "all": N_("everybody"),
-    "failed": N_("those who failed"),
-    "unreached": N_("those whose message failed, expired or was cancelled"),
+    "all": N_("everyone"),
+    "failed": N_("failed"),
+    "unreached": N_("failed, expired or cancelled"),
+    "unread": N_("sent, but not read"),
+    "unanswered": N_("did not reply"),
+    "replied": N_("replied"),
 }
+
+
+@dataclass(frozen=True)
+class Group:
+    """People for whom a campaign can be duplicated. called: in words."""
+
+    name: str
+    called: str
+    count: int
 
 
 @dataclass(frozen=True)
@@ -102,7 +115,7 @@ class Drawn:
 @dataclass(frozen=True)
 class JobPage(PageContent):
     """replies, rejected: how many; delays: the shortest and the longest, in seconds; people: for whom it can be
-    duplicated, in words; clone_id: id of the draft that would be made."""
+    duplicated; lists: those on which may be left out; clone_id: id of the draft that would be made."""
 
     template: ClassVar = "job.html"
     here: ClassVar = "campaigns"
@@ -122,7 +135,8 @@ class JobPage(PageContent):
     rates: Rates
     course: Drawn | None
     clone_id: str
-    people: dict[str, str]
+    people: list[Group]
+    lists: Sequence[Listed]
 
 
 @dataclass(frozen=True)
@@ -229,13 +243,10 @@ def _job_page(
         ),
         course=_drawn(went),
         clone_id=secrets.token_hex(16),
-        people={name: words for name, words in PEOPLE.items() if _group(row, name)},
+        people=[Group(name, called, count) for name, called in PEOPLE.items() if (count := cloning.count(row, name))],
+        lists=lists.lists(),
     )
     return page, _recipients(row, selection, cursor, before)
-
-
-def _group(row: JobRow, name: str) -> int:
-    return sum(getattr(row, state) for state in cloning.PEOPLE[name])
 
 
 def _drawn(went: Course) -> Drawn | None:
@@ -298,7 +309,7 @@ async def clone(request: web.Request) -> web.StreamResponse:
     require_key(request)
     form = (await forms.read(request)).parsed(forms.CloneJob)
     given = (int(request.match_info["id"]), form.id, form.people, caller(request))
-    draft = await timed(request, cloning.clone, *given)
+    draft = await timed(request, cloning.clone, *given, but=form.but)
     raise web.HTTPSeeOther(f"/app/drafts/{draft.id}/message")
 
 

@@ -9,9 +9,12 @@ from aiohttp import ClientResponse
 from daemon.campaigns import drafts, dry_run, lifecycle
 from daemon.campaigns.draft_content import When
 from daemon.config import Settings
+from daemon.contacts import importer, lists
 from daemon.db import clock
 from daemon.delivery import moves
-from daemon.models import Draft, Job, Message
+from daemon.models import Draft, Job, Message, Reply
+from daemon.states import Ack
+from tests.http.conftest import KEY
 from tests.support.job_page import HTML, Client, campaign, fail_one, look, send_one, take
 
 
@@ -62,6 +65,58 @@ async def test_a_clone_for_those_who_did_not_get_it(member: Client, settings: Se
     assert ["Person 1", "Person 3", "Person 4", "Person 5"] == [each.fields["name"] for each in unreached]
 
 
+async def test_groups_by_what_came_back(member: Client, settings: Settings) -> None:
+    """Read, answered: each choice says how many it has now, and makes a draft of these."""
+    job_id = campaign(settings, 5)
+    send_one(Ack.READ)
+    for _ in range(2):
+        send_one()
+    first, *_ = Message.select().where(Message.job == job_id).order_by(Message.id)
+    said = {"account": "default", "number": first.number, "person": first.person, "text": "Yes", "key": "r1"}
+    Reply.create(**said, at=clock.now_ms(), message=first)
+    page = await look(member, f"/app/jobs/{job_id}")
+    shown = dict(re.findall(r'<option value="(\w+)">[^<(]+\((\d+)\)', page))
+    assert {"all": "5", "unread": "2", "unanswered": "2", "replied": "1"} == shown
+    names = {
+        people: [each.fields["name"] for each in drafts.people(await clone(member, job_id, people, f"{at}" * 32))]
+        for at, people in enumerate(shown)
+    }
+    others = ["Person 1", "Person 2"]
+    assert {"unread": others, "unanswered": others, "replied": ["Person 0"]} == {
+        people: names[people] for people in ("unread", "unanswered", "replied")
+    }
+
+
+async def test_people_on_a_list_are_left_out(member: Client, settings: Settings) -> None:
+    """Whichever way their number is written; other lists are other drafts."""
+    job_id = campaign(settings, 3)
+    second = list(Message.select().where(Message.job == job_id).order_by(Message.id))[1]
+    kept, _ = lists.create_list("Paid", importer.parse_numbers([second.number], ""), clock.now_ms())
+    assert f'<option value="{kept.id}">Paid (1)</option>' in await look(member, f"/app/jobs/{job_id}")
+
+    where = (await post(member, f"/app/jobs/{job_id}/clone", id="e" * 32, people="all", but=str(kept.id))).headers
+    found = drafts.people(drafts.find(where["Location"].split("/")[3]))
+    assert ["Person 0", "Person 2"] == [each.fields["name"] for each in found]
+    assert 404 == (await post(member, f"/app/jobs/{job_id}/clone", id="f" * 32, people="all", but="99")).status
+
+
+async def test_the_api_duplicates_a_job_once(member: Client, settings: Settings) -> None:
+    """As a job of its own, with another text; a repeat with the same key makes no second one."""
+    job_id = campaign(settings, 3)
+    fail_one()
+    headers = {"X-API-KEY": KEY, "Idempotency-Key": "again"}
+    body = {"people": "failed", "message": "Once more, {{ name }}"}
+    first, again = [
+        await (await member.post(f"/jobs/{job_id}/duplicate", json=body, headers=headers)).json() for _ in range(2)
+    ]
+    assert first == again
+    made = Job.get_by_id(first["job_id"])
+    assert (job_id, 1, "Once more, {{ name }}") == (made.cloned_from, made.total, made.text)
+    assert ["Person 0"] == [row.fields["name"] for row in Message.select().where(Message.job == made)]
+    refused = await member.post(f"/jobs/{job_id}/duplicate", json={"people": "replied"}, headers={"X-API-KEY": KEY})
+    assert (422, "group_empty") == (refused.status, (await refused.json())["code"])
+
+
 async def test_a_double_click_makes_one_clone(member: Client, settings: Settings) -> None:
     """The page gives the draft its id."""
     job_id = campaign(settings)
@@ -93,7 +148,7 @@ async def test_a_clone_for_nobody_is_refused(member: Client, settings: Settings)
     """With what to do."""
     job_id = campaign(settings)
 
-    for people in ("failed", "everyone"):
+    for people in ("failed", "replied", "unanswered", "everyone"):
         assert 422 == (await post(member, f"/app/jobs/{job_id}/clone", id="d" * 32, people=people)).status
     assert 404 == (await post(member, "/app/jobs/999/clone", people="all")).status
     assert 0 == Draft.select().count()

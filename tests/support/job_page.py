@@ -41,8 +41,8 @@ def take() -> Message:
     return message
 
 
-def send_one() -> Message:
-    moves.confirm(message := take(), Receipt("id-1", Ack.SENT), clock.now_ms())
+def send_one(ack: Ack = Ack.SENT) -> Message:
+    moves.confirm(message := take(), Receipt("id-1", ack), clock.now_ms())
     return message
 
 

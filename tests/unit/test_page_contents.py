@@ -21,7 +21,9 @@ from daemon.pages.content import Names, PageContent
 from daemon.pages.jobs import JobPage
 
 TEMPLATES = Path(shell.__file__).parent / "templates"
-SHARED = {"base.html", "draft_base.html", "macros.html", "draft_macros.html", "list_parts.html"}
+SHARED = {"base.html", "draft_base.html", "macros.html", "draft_macros.html", "list_parts.html"} | {  # included
+    "job_duplicate.html",
+}
 
 
 def records(of: type[PageContent] = PageContent) -> Iterator[type[PageContent]]:
@@ -71,9 +73,9 @@ def _of(*body: nodes.Node) -> nodes.Template:
 
 
 def used(parsed: nodes.Template) -> set[str]:
-    """The strays of a template, with those of the one that it extends and of macros that it imports."""
+    """The strays of a template, with those of what it extends and includes, and of macros that it imports."""
     found = strays(parsed)
-    for each in parsed.find_all(nodes.Extends):
+    for each in (*parsed.find_all(nodes.Extends), *parsed.find_all(nodes.Include)):
         found |= used(tree(each.template.value))
     for each in parsed.find_all(nodes.FromImport):
         further = used(only(tree(each.template.value), each.names))

@@ -13,6 +13,7 @@ from daemon.api.schemas.common import (
     Body,
     Done,
     Fields,
+    Id,
     Instant,
     Items,
     Phone,
@@ -46,6 +47,22 @@ class Send(Body):
     schedule_at: Instant | None = None
     window: StrictStr | None = Field(None, description="Send between these times only, such as `09:00-18:00`.")
     daily_cap: Amount | None = Field(None, description="The most messages of this job in 24 hours; 0 for no cap.")
+
+
+class Duplicate(Body):
+    """A job of the same text, files and pace, for some of its people."""
+
+    model_config = example(people="unanswered", message="Did you get our message?")
+
+    people: Literal["all", "failed", "unreached", "unread", "unanswered", "replied"] = Field(
+        description="`unreached`: failed, expired or cancelled; `unread`: sent, and not read; `unanswered`: sent, and "
+        "no reply."
+    )
+    except_list: Id | None = Field(None, description="The id of a list whose people are left out.")
+    message: StrictStr | None = Field(None, description="Another text; without it, that of the job.")
+    name: StrictStr | None = None
+    account: StrictStr | None = None
+    schedule_at: Instant | None = None
 
 
 class Decide(Body):
