@@ -57,7 +57,7 @@ TROUBLES = {
 }
 BATCH = 500
 TEST = "Test: "  # how the page names a test message
-_QUEUED = sorted({State.PENDING, State.CLAIMED})
+QUEUED = sorted({State.PENDING, State.CLAIMED})
 _TRIES = 10
 
 
@@ -236,7 +236,7 @@ def _lately(since: int, now: int) -> set[PersonKey]:
     open_jobs = [*sorted(MAY_RUN), JobState.SCHEDULED, JobState.PAUSED]
     queued = Message.select(Message.person).join(Job)
     queued = queued.where(
-        Message.state.in_(_QUEUED), Job.state.in_(open_jobs), lately(Job.created_at, since, now), _real()
+        Message.state.in_(QUEUED), Job.state.in_(open_jobs), lately(Job.created_at, since, now), real()
     )
     return {person for query in (handovers.reached(since, now), queued) for (person,) in tuples(query)}
 
@@ -248,7 +248,7 @@ def _often(rules: pacing.Rules, people: Iterable[PersonKey], now: int) -> set[Pe
     return _among(handovers.often(rules.person_cap, now - rules.person_window_ms, now), Handover.person, people)
 
 
-def _real() -> Any:
+def real() -> Any:
     """Whether a job is a campaign that is sent: no test message, and none that a dry run has begun."""
     return Job.kind.not_in(sorted(UNCAPPED)) & ~Job.dry_run
 

@@ -14,12 +14,14 @@ from markupsafe import Markup
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import create, drafts, dry_run, queries
-from daemon.campaigns.draft_content import Reason, Recent, Report, When
+from daemon.campaigns import create, drafts, dry_run, queries, recent_campaigns
+from daemon.campaigns.draft_content import Exclusion, Reason, Recent, Report, When
 from daemon.campaigns.drafts import Draft
+from daemon.campaigns.recent_campaigns import Got
 from daemon.config import Settings
 from daemon.contacts import uploads
 from daemon.contacts.importer import Contact
+from daemon.contacts.person import Person
 from daemon.db import clock
 from daemon.formats import placeholders
 from daemon.i18n import languages
@@ -34,11 +36,12 @@ from daemon.pages.views import JobView, job_view, name_columns
 from daemon.pages.words import WAITS, formatted, lasts
 from daemon.server import heavy
 from daemon.server.visitors import SETTINGS, caller, require_key, timed
-from daemon.states import Role
+from daemon.states import E164, PersonKey, Role
 
 routes = web.RouteTableDef()
 
 PAGE = 50
+NOBODY = PersonKey("")
 
 
 # When
@@ -182,11 +185,14 @@ def _run(settings: Settings, draft: Draft, form: forms.DryRun, now: int) -> str 
 
 @dataclass(frozen=True)
 class RowView:
-    """A row of the sheet. words: who that is, or why nothing is sent there."""
+    """A row of the sheet. words: who that is, or why nothing is sent there; who: beside a reason, who that is; got: the
+    campaign that they got lately."""
 
     row: int
     number: str
     words: str | Coded
+    who: str = ""
+    got: Got | None = None
 
 
 @dataclass(frozen=True)
@@ -241,7 +247,7 @@ def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
         foreign=placeholders.foreign(draft.data.text or "", drafts.fields(draft)),
         lasts=_lasts(found) if found else "",
         people=[_person(each, names) for each in (audience or ())[:PAGE]],
-        shown=_shown(found, audience, names, query) if found is not None and audience is not None else None,
+        shown=_shown(draft, found, audience, names, query) if found is not None and audience is not None else None,
     )
 
 
@@ -249,7 +255,7 @@ def _person(each: Contact, names: list[str]) -> RowView:
     return RowView(each.position, each.number, _called(each.fields, names))
 
 
-def _shown(found: Report, audience: Sequence[Contact], names: list[str], query: Posted) -> Shown | None:
+def _shown(draft: Draft, found: Report, audience: Sequence[Contact], names: list[str], query: Posted) -> Shown | None:
     reason, page = query.text("reason"), query.index("page")
     window = slice(page * PAGE, (page + 1) * PAGE)
     if reason == "people":
@@ -258,8 +264,21 @@ def _shown(found: Report, audience: Sequence[Contact], names: list[str], query: 
     if reason not in found.counts:
         return None
     left_out = [each for each in found.left_out if each.reason == reason]
-    rows = [RowView(each.row, each.value, each.details) for each in left_out[window]]
+    rows = _left_out(draft, found, left_out[window], names)
     return Shown(reason, rows, page, (len(left_out) - 1) // PAGE)
+
+
+def _left_out(draft: Draft, found: Report, left_out: Sequence[Exclusion], names: list[str]) -> list[RowView]:
+    """Why each of them is left out, and who that is; of whoever got a campaign recently, which one."""
+    places = {each.row for each in left_out}
+    called = {each.position: _called(each.fields, names) for each in drafts.people(draft) if each.position in places}
+    recent = draft.data.recent or Recent(days=drafts.RECENT_DAYS, leave_out=True)
+    keys = {each.row: Person(E164(each.value)).key for each in left_out if each.reason is Reason.RECENT}
+    got = recent_campaigns.of(set(keys.values()), found.at - recent.days * pacing.DAY_MS, clock.now_ms())
+    return [
+        RowView(each.row, each.value, each.details, called.get(each.row, ""), got.get(keys.get(each.row, NOBODY)))
+        for each in left_out
+    ]
 
 
 def _lasts(found: Report) -> str:

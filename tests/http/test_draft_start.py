@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from daemon.accounts import directory, limits
+from daemon.accounts import directory, handovers, limits
 from daemon.campaigns import create, drafts, dry_run
 from daemon.config import Settings
 from daemon.contacts import lists, suppression
 from daemon.contacts.importer import ContactList
 from daemon.db import clock
 from daemon.delivery import claim
-from daemon.models import Account, Draft, Job, Message
+from daemon.models import Account, Draft, Job, Message, Purpose
 from daemon.states import AccountState
 from daemon.transports.protocol import Health
 from tests.support.drafting import (
@@ -61,7 +61,24 @@ async def test_the_dry_run_says_who_will_not_get_it_and_why(member: Client, sett
     table = list(csv.reader(io.StringIO(await look(member, f"{base}/left-out.csv"))))
     assert ["Ben", "Cem", "Dan", "Anna", "Eva"] == [row[0] for row in table[1:]]
 
-    assert "2 people will get it" in await check(member, base, recent="keep")
+    shown = await look(member, f"{base}/check?reason=recent")
+    assert "1 person got a campaign in the last 7 days, or is queued for one, and is left out." in shown
+    (row,) = re.findall(r'<td data-label="Row">.*?</tr>', shown, re.S)
+    for words in ("<bdi>Eva</bdi>", '<a href="/app/jobs/1"><bdi>Campaign</bdi></a>', "queued"):
+        assert words in row
+    queued = create.Order("x", numbers=["+442079460011"], name="Last week")
+    create.create(settings, queued, "test", clock.now_ms())
+    message = Message.get(Message.number == "+442079460011")
+    two_days_ago = clock.now_ms() - 2 * DAY_MS
+    handovers.keep("default", message.number, Purpose.CAMPAIGN, two_days_ago, message.id, message.job_id)
+    assert "2 people got a campaign" in await check(member, base)
+    got = await look(member, f"{base}/check?reason=recent")
+    assert '<bdi>Last week</bdi></a> <span class="hint"><time' in got
+
+    for button, found in (("keep", "2 people will get it"), ("leave", "1 person will get it")):  # one click each
+        form = re.search(r'<form class="note" id="recent".*?</form>', await look(member, f"{base}/check"), re.S)
+        assert form and f'name="recent" value="{button}"' in form[0]
+        assert found in await check(member, base, recent=button)
 
 
 async def test_a_test_to_oneself_is_no_campaign(member: Client) -> None:

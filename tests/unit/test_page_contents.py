@@ -22,6 +22,7 @@ from daemon.pages.jobs import JobPage
 
 TEMPLATES = Path(shell.__file__).parent / "templates"
 SHARED = {"base.html", "draft_base.html", "macros.html", "draft_macros.html", "list_parts.html"} | {  # included
+    "draft_recent.html",
     "job_duplicate.html",
 }
 
