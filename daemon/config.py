@@ -97,7 +97,7 @@ class Settings(BaseSettings):
         description="`true`: no window; `false`: a window, on a virtual screen (Xvfb) where there is no other; `auto`: "
         "`false` where possible.",
     )
-    account: str = Field("default", description="The account that this sender drives.")
+    account: str = Field("default", description="The account that this sender sends from.")
     delay_min: float = Field(
         4, ge=0, le=DAY_S, description="Shortest pause between two messages of an account, in seconds."
     )
@@ -132,8 +132,8 @@ class Settings(BaseSettings):
     browser_memory_mb: int = Field(
         2048,
         ge=0,
-        description="Chrome is started anew, between two messages, when it uses more (a fresh one needs about 500); "
-        "0: never.",
+        description="Chrome is restarted between two messages when it uses more "
+        "(a fresh one needs about 500); 0: never.",
     )
     default_country: str = Field("", description="Country (ISO code, such as DE) of numbers written without one.")
     daily_cap: int = Field(0, ge=0, description="Most messages of an account in 24 hours; 0: no cap.")

@@ -55,7 +55,7 @@ class Why(Wording):
     """What is refused here, and of the errors that are told in words only, the kind. The codes are API: they are added
     to, never changed. The rooms have theirs in `refusals.py`."""
 
-    DISK_FULL = "disk_full", "The disk is full: make room where wasender keeps its data, then try again."
+    DISK_FULL = "disk_full", "The disk is full: free some space where wasender keeps its data, then try again."
     UNKNOWN_HOST = (
         "unknown_host",
         "This server is not called {host}: add the name to WASENDER_ALLOWED_HOSTS, or use its IP address.",
@@ -67,8 +67,8 @@ class Why(Wording):
     )
     STORAGE_FULL = (
         "storage_full",
-        "Uploads and attachments take {most} MB, which is all they may: raise WASENDER_MAX_STORED_MB, or wait until "
-        "unused ones are deleted, {days} days after they came.",
+        "Uploads and attachments have reached their limit of {most} MB: raise WASENDER_MAX_STORED_MB, or wait until "
+        "unused ones are deleted, {days} days after upload.",
     )
     MISCONFIGURED = "misconfigured", "{sentence}"
     MACHINE_NOT_READY = "machine_not_ready", "{sentence}"

@@ -75,7 +75,7 @@ def _refuse_malformed(
         status = 400
     log.warning("request.malformed", status=status)
     if request.writer is not None and request.writer.output_size:
-        raise ConnectionResetError("A part of the answer is out already.")
+        raise ConnectionResetError("Part of the answer has already been sent.")
     told = refusal(Why.NOT_HTTP)
     body = problems.problem_body(status, "malformed-request", told, str(told))
     response = web.json_response(body, status=status, content_type=problems.PROBLEM_TYPE)

@@ -459,7 +459,7 @@ class Template(Table):
 
 
 class ContactList(Table):
-    """People kept for reuse."""
+    """People saved for reuse."""
 
     id = peewee.AutoField()
     name = peewee.CharField(unique=True, max_length=120)

@@ -28,7 +28,7 @@ class State(StrEnum):
     READ = "read"
     EXPIRED = "expired"  #: its time to live ran out and it was not delivered
     FAILED = "failed"  #: permanent, or all attempts used; a person may retry
-    UNCERTAIN = "uncertain"  #: nobody can tell whether it went out; a person decides
+    UNCERTAIN = "uncertain"  #: it is unclear whether it went out; a person decides
     SKIPPED = "skipped"  #: must not be sent (opted out)
     CANCELLED = "cancelled"  #: its job was stopped first
 

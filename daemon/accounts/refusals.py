@@ -12,7 +12,7 @@ class Why(Wording):
         "no_browser_picture",
         "There is no screenshot of the browser of account {name}: request one first.",
     )
-    NO_PAGE_CHECK = "no_page_check", "The page of account {name} was not checked in the last day: request that first."
+    NO_PAGE_CHECK = "no_page_check", "The page of account {name} has not been checked in the last day: check it first."
     NO_ACCOUNT = "no_account", "There is no account named {name}: GET /accounts lists them."
     SENDER_AT_WORK = "sender_at_work", "The sender of account {name} is busy: wait until its last task has finished."
     CAP_UNFIT = "cap_unfit", "A cap is a number of messages, 0 (no cap) to {most}."

@@ -30,7 +30,7 @@ from daemon.states import State
 CHUNK = 256 * 1024
 NUMBER_AT = 1  # the place of the number in a report's line
 
-Found = Annotated[Search, Field(description="Only those in whose name, field, reason or number this text is.")]
+Found = Annotated[Search, Field(description="Only those with this text in their name, fields, reason or number.")]
 InState = Annotated[State, Field(description="Only those in this state.")]
 ForExcel = Annotated[Flag, Field(description="Mark the file as UTF-8, which Excel needs.")]
 

@@ -33,16 +33,16 @@ SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
 }
 TAGS = {
-    "jobs": "Send to many people, and see what becomes of it.",
+    "jobs": "Send to many people and follow the results.",
     "messages": "One recipient of one job.",
     "accounts": "WhatsApp accounts: their states, limits and links.",
-    "uploads": "Files, to be named by their ids.",
-    "lists": "People kept for reuse.",
-    "templates": "Texts kept for reuse.",
-    "suppressions": "Who must not be written to.",
+    "uploads": "Files, used by their ids.",
+    "lists": "People saved for reuse.",
+    "templates": "Texts saved for reuse.",
+    "suppressions": "People who must not be messaged.",
     "replies": "What people answer.",
     "events": "What changes, as it changes.",
-    "health": "For those who watch over the installation.",
+    "health": "For monitoring.",
     "docs": "This document.",
 }
 Json = dict[str, Any]
@@ -50,7 +50,7 @@ BINARY: Json = {"type": "string", "format": "binary"}
 TEXT: Json = {"type": "string"}
 SAID: Json = {
     "phone_column": TEXT,
-    "sheet": TEXT | {"description": "The title of a workbook's sheet, where several have people."},
+    "sheet": TEXT | {"description": "The title of a workbook's sheet, if several have people."},
     "encoding": TEXT | {"description": f"Of a text, where it was not recognised: {', '.join(encodings.CHOICES)}."},
 }
 FORMS: dict[type[Any], Json] = {

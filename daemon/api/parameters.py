@@ -62,7 +62,7 @@ AccountName = Annotated[
 Limit = Annotated[
     int,
     BeforeValidator(_digits),
-    Field(ge=1, le=MAX_LIMIT, description="The most rows in the answer."),
+    Field(ge=1, le=MAX_LIMIT, description="Maximum number of rows in the answer."),
     Says(f"is a whole number from 1 to {MAX_LIMIT}"),
 ]
 Cursor = Annotated[
@@ -79,7 +79,7 @@ TextCursor = Annotated[
 OfJob = Annotated[
     int,
     BeforeValidator(_digits),
-    Field(ge=0, le=MAX_ID, description="Only what belongs to this job."),
+    Field(ge=0, le=MAX_ID, description="Only those of this job."),
     Says("is the id of a job, a whole number"),
 ]
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"enum": [*_WORDS]}), Says("is true or false")]

@@ -14,7 +14,7 @@ from daemon.db import clock
 from daemon.delivery import replies as stored_replies
 from daemon.server.scopes import Scope
 
-StopsOnly = Annotated[Flag, Field(description="Only those that ask not to be written to any more.")]
+StopsOnly = Annotated[Flag, Field(description="Only those that ask for no more messages.")]
 
 
 @endpoint.get("/replies", scope=Scope.READ, tag="replies")

@@ -14,8 +14,8 @@ class Why(Wording):
     PASSWORD_ONE_CHARACTER = "password_one_character", "The password must not be one character repeated."
     PASSWORD_COMMON = (
         "password_common",
-        "The password is among the first that are tried: a common one, a name, or a pattern on the "
-        "keyboard. Use several words that do not belong together.",
+        "This password is easy to guess: a common one, a name, or a pattern on the keyboard. Use several unrelated "
+        "words.",
     )
     USER_NAME_TAKEN = "user_name_taken", "There is already a user called {name}: choose another name."
     USER_NAME_LENGTH = "user_name_length", "The name must be 1 to {most} characters long."
@@ -24,7 +24,7 @@ class Why(Wording):
     NO_USER = "no_user", "There is no such user."
     USER_NAME_LOOKALIKE = (
         "user_name_lookalike",
-        "The name looks like that of another user: choose one that can be told apart.",
+        "The name looks too much like another user's: choose a different one.",
     )
     ROLE_UNFIT = "role_unfit", "The role is one of {roles}."
     WRONG_PASSWORD = "wrong_password", "The name or the password is wrong, or the user is disabled."

@@ -36,7 +36,7 @@ class Why(Wording):
     WINDOW_UNFIT = "window_unfit", "window is written as 09:00-18:00, two different times."
     DRAFT_OF_NEWER_VERSION = (
         "draft_of_newer_version",
-        "This draft was kept by a newer wasender: go on with it there, or discard it.",
+        "This draft was saved by a newer version of wasender: continue it there, or discard it.",
     )
     DRY_RUN_OUTDATED = "dry_run_outdated", "Something was changed after the dry run: check it again, then start."
     DRAFT_DISCARDED = "draft_discarded", "This draft was discarded. Start a new campaign."
@@ -46,7 +46,7 @@ class Why(Wording):
     SHEET_NOT_CHOSEN = "sheet_not_chosen", "Choose one of the workbook's sheets."
     COLUMN_NOT_CHOSEN = "column_not_chosen", "Choose the column that has the phone numbers."
     DRAFT_CHANGED = "draft_changed", "This draft was changed in the meantime: reload it."
-    COLUMN_NOT_SAID = "column_not_said", "Say first which column holds the telephone numbers."
+    COLUMN_NOT_SAID = "column_not_said", "First choose the column with the phone numbers."
     DAYS_UNFIT = "days_unfit", "Give a number of days, 1 to {most}."
     TEST_OUTDATED = "test_outdated", "Something was changed after the dry run: check it again, then send a test."
     DRAFT_INCOMPLETE = "draft_incomplete", "Something is still missing: complete the steps before the dry run."
@@ -60,8 +60,8 @@ class Why(Wording):
     NO_MESSAGE = "no_message", "There is no message {message}."
     SEARCH_TOO_LONG = "search_too_long", "A search text can be at most {most} characters long."
     NO_TEMPLATE = "no_template", "There is no template {template}: it was deleted or never saved."
-    NOBODY = "nobody_to_write_to", "There is nobody to write to. Add at least one telephone number."
-    NOBODY_FITS = "nobody_fits", "There is nobody to write to. {reasons}"
+    NOBODY = "nobody_to_write_to", "There are no recipients. Add at least one phone number."
+    NOBODY_FITS = "nobody_fits", "There are no recipients. {reasons}"
     UNKNOWN_FIELDS = "unknown_fields", "There is no field {names}: {fields}."
 
 
@@ -74,7 +74,7 @@ class Part(Piece):
 class Stands(Recorded):
     """Why a campaign does not go on, or its account does not send."""
 
-    NO_SENDER = "account_without_sender", "No sender drives {account}: start one for this account."
+    NO_SENDER = "account_without_sender", "No sender is set up for account {account}: start one for it."
     SILENT = "account_sender_silent", "The sender of account {name} is not running."
     STARTING = "account_starting", "The sender is starting its browser."
     LOADING = "account_loading", "WhatsApp Web is loading."
@@ -86,9 +86,9 @@ class Stands(Recorded):
     KNOWN_GO_ON = "known_people_go_on", "People it has messaged before still get their messages."
     DRY_RUN = (
         "job_for_real_sender",
-        "This account's sender is a dry run, and this campaign was made to be sent: it waits for a real sender.",
+        "This campaign waits for a real sender: the account's sender is a dry run.",
     )
     WAS_DRY_RUN = (
         "job_begun_by_dry_run",
-        "A dry run has begun this campaign, so it is never sent: duplicate it to send it.",
+        "This campaign was started as a dry run, so it is never sent: duplicate it to send it.",
     )

@@ -27,7 +27,7 @@ class Stretch:
     out: int = 0
     failed: int = 0
     other: int = 0  # uncertain, expired, skipped, cancelled
-    accepted: int = 0  # taken by WhatsApp, without a tick yet
+    accepted: int = 0  # accepted by WhatsApp, without a tick yet
 
     @property
     def total(self) -> int:

@@ -88,8 +88,8 @@ REASONS: dict[Kind, str] = {
     Kind.COUNTRY: N_("Choose a default country above, or correct them one by one."),
     Kind.MISSING: N_("The cell is empty."),
     Kind.NO_RANGE: N_(
-        "They have as many digits as mobile numbers of their country, but are in no range that we know. New ranges may "
-        "be missing: accept them if you know that they are right."
+        "They have the length of a mobile number in their country, but are in no range we know. New ranges may be "
+        "missing: accept them if you are sure they are right."
     ),
     Kind.INVALID: N_("Correct the digits, or exclude the row."),
 }  # fmt: skip

@@ -21,7 +21,7 @@ class Why(Wording):
     READING_BUSY = "reading_busy", "Many files are being read at the moment: try again in a minute."
     READING_STOPPED = (
         "reading_stopped",
-        "The file was not read, because wasender is being stopped: upload it again then.",
+        "wasender is shutting down, so the file was not read: upload it again after the restart.",
     )
     FILE_TAKES_TIME = "file_takes_time", "{file} takes too long to read: split it, or save it as .csv."
     FILE_ONLY_HEADER = "file_only_header", "{file} has only a header, no contacts: add a row for each person."
@@ -36,8 +36,8 @@ class Why(Wording):
     )
     TOO_MANY_REJECTED = (
         "too_many_rejected",
-        "More than {most} rows have no telephone number that can be used: see that the numbers are in a "
-        "column of their own, with + and the country code.",
+        "More than {most} rows have no usable telephone number: put the numbers in a column of their own, with + and "
+        "the country code.",
     )
     NO_LIST = "no_list", "There is no contact list {list}: it was deleted or never created."
     SEARCH_OF_HIDDEN_NUMBERS = (
@@ -63,7 +63,7 @@ class Why(Wording):
         "There is nothing to import: choose a file, or paste at least one telephone number.",
     )
     NOT_SUPPRESSED = "not_suppressed", "This number is not on the suppression list."
-    CURSOR_UNFIT = "cursor_unfit", "cursor is taken from next_cursor."
+    CURSOR_UNFIT = "cursor_unfit", "Take cursor from next_cursor of the previous answer."
     REASON_TOO_LONG = "reason_too_long", "The reason is longer than {most} characters: shorten it."
     NO_UPLOAD = "no_upload", "There is no upload {upload}: POST /upload the contacts file first."
     UPLOAD_EMPTY = "upload_empty", "The file is empty: choose one with content."

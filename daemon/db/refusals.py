@@ -10,7 +10,7 @@ class Why(Wording):
 
     CHANGED_MEANWHILE = (
         "changed_meanwhile",
-        "Somebody has changed this {what} since you opened it: open it again, and make your change there.",
+        "Somebody else has changed this {what} since you opened it: open it again and repeat your change.",
     )
 
 
@@ -34,7 +34,6 @@ class Unsent(Recorded):
     )
     DATABASE_READ_ONLY = (
         "database_read_only",
-        "The database can only be read: see that WASENDER_DATABASE_URL names the server, or the file, that can be "
-        "written to.",
+        "The database is read-only: set WASENDER_DATABASE_URL to a server or file that can be written to.",
     )
     TOO_MUCH_AT_ONCE = "too_much_at_once", "This is too much for the database at once: use fewer words or ids."

@@ -156,7 +156,7 @@ def retry(message: Message, why: Told, now: int, max_attempts: int, wait_ms: int
 
 
 def forgive(attempts: Mapping[int, int], why: Told, now: int) -> int:
-    """Give these messages their attempts back: the account was to blame. Waiting ones keep their place; failed ones are
+    """Give these messages their attempts back: it was the account. Waiting ones keep their place; failed ones are
     queued again, even if their job has completed since, but not if it was stopped. Returns how many were changed.
 
     Raises AccountLost if another sender owns the account by now: it makes its own judgement.

@@ -33,7 +33,7 @@ class Unsent(Recorded):
 
     JOB_NOT_RUNNING = "job_not_running", "job {job} is {state}"
     PERSON_BARRED = "person_barred", "message {message}: the recipient {why}"
-    MOVE_NOT_ALLOWED = "move_not_allowed", "message {message}: {move} is not allowed from where it is now"
+    MOVE_NOT_ALLOWED = "move_not_allowed", "message {message}: {move} is not possible in its current state"
 
 
 class Missing(Recorded):
@@ -53,7 +53,7 @@ class Held(Recorded):
 
     MANY_WAIT = (
         "many_wait_for_tick",
-        "Message after message waits for WhatsApp's tick. One more is tried when this hold ends.",
+        "Several messages in a row are waiting for WhatsApp's tick. When this hold ends, one more is tried.",
     )
     ONE_WAITS = (
         "one_waits_for_tick",
@@ -61,23 +61,23 @@ class Held(Recorded):
     )
     NOTHING_SENT = (
         "nothing_could_be_sent",
-        "Message after message could not be sent. {why} It is tried again with one message.",
+        "Several messages in a row could not be sent. {why} One message is tried next.",
     )
     BROWSER_RESTARTS = "browser_restarts", "The browser is restarting."
     NUMBERS_REFUSED = (
         "numbers_refused",
-        "WhatsApp says of one number after another that it is not on WhatsApp. That may be a problem with the "
-        "account: set WASENDER_CANARY to the account's own number, so that this can be checked. Until then "
-        "one number is tried at a time.",
+        "WhatsApp reports several numbers in a row as not on WhatsApp. The account may be the problem: set "
+        "WASENDER_CANARY to the account's own number so that this can be checked. Until then one number is tried at "
+        "a time.",
     )
     KNOWN_REFUSED = (
         "known_numbers_refused",
-        "WhatsApp says of one number after another that it is not on WhatsApp, even of those that are: the "
-        "problem is the account. No recipient is lost; one number is tried again later.",
+        "WhatsApp reports one number after another as not on WhatsApp, even numbers that are: the account is the "
+        "problem. No recipient is lost; one number is tried again later.",
     )
     CANARY = (
         "canary_did_not_arrive",
-        "The message to the account itself did not arrive as it was written. {wrong}",
+        "The test message to the account's own number did not arrive as written. {wrong}",
     )
     CANARY_FAILED = "canary_failed", "It failed unexpectedly ({kind})."
 
@@ -92,23 +92,23 @@ class Passed(Recorded):
     GOT_MANY_IN_A_DAY = "person_got_many_in_a_day", "got {count} messages within 1 day"
     GOT_MANY_IN_DAYS = "person_got_many_in_days", "got {count} messages within {days} days"
     SENDER_STOPPED = "sender_was_stopped", "the sender was stopped"
-    SENDER_SILENT = "sender_fell_silent", "its sender fell silent while it was sending"
-    BROWSER_BROKE_DOWN = "browser_broke_down", "the browser broke down before anything left"
-    BROWSER_KEEPS_BREAKING_DOWN = "browser_keeps_breaking_down", "the browser broke down each time it was tried"
+    SENDER_SILENT = "sender_fell_silent", "its sender stopped responding while sending it"
+    BROWSER_BROKE_DOWN = "browser_broke_down", "the browser crashed before anything was sent"
+    BROWSER_KEEPS_BREAKING_DOWN = "browser_keeps_breaking_down", "the browser crashed on every attempt"
     JOB_WAS_STOPPED = "job_was_stopped", "the job was stopped"
-    SENDER_DIED = "sender_died", "its sender died before anything left"
-    LEASE_RAN_OUT = "lease_ran_out", "its lease ran out before anything left"
-    NOBODY_LOOKED = "nobody_looked", "no sender of its account was there for a day to look into the chat"
-    HELD_BEFORE = "held_before_anything_left", "the account was held before anything left"
-    NOT_READY_IN_TIME = "not_ready_in_time", "It was not ready to be sent within its time."
+    SENDER_DIED = "sender_died", "its sender crashed before anything was sent"
+    LEASE_RAN_OUT = "lease_ran_out", "time ran out before anything was sent"
+    NOBODY_LOOKED = "nobody_looked", "for a day, no sender of its account was running to check the chat"
+    HELD_BEFORE = "held_before_anything_left", "the account was put on hold before anything was sent"
+    NOT_READY_IN_TIME = "not_ready_in_time", "It could not be prepared in time."
     PREPARING_FAILED = "preparing_failed", "Preparing it failed unexpectedly ({kind})."
-    LOOKING_FAILED = "looking_failed", "Looking for it failed unexpectedly ({kind})."
-    NOT_SENT = "whatsapp_says_not_sent", "WhatsApp says that it was not sent"
+    LOOKING_FAILED = "looking_failed", "Checking the chat for it failed unexpectedly ({kind})."
+    NOT_SENT = "whatsapp_says_not_sent", "WhatsApp says it was not sent"
     NEVER_APPEARED = "never_appeared", "it never appeared in the chat: {evidence}"
     NEVER_TICKED = (
         "never_ticked",
-        "It is in the chat without WhatsApp's tick, also after WhatsApp Web was loaded anew.",
+        "It is in the chat without WhatsApp's tick, even after WhatsApp Web was reloaded.",
     )
-    NOT_DELIVERED = "not_delivered", "WhatsApp took the message and did not deliver it."
-    NOT_DELIVERED_IN_TIME = "not_delivered_in_time", "WhatsApp did not deliver the message in its time to live."
-    ACCOUNT_TO_BLAME = "account_to_blame", "the account was to blame"
+    NOT_DELIVERED = "not_delivered", "WhatsApp accepted the message but did not deliver it."
+    NOT_DELIVERED_IN_TIME = "not_delivered_in_time", "WhatsApp did not deliver the message in time."
+    ACCOUNT_TO_BLAME = "account_to_blame", "the account was the problem"

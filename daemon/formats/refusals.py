@@ -90,8 +90,8 @@ class Why(Wording):
     )
     PLACEHOLDER_OF_ANOTHER_PROGRAM = (
         "placeholder_of_another_program",
-        "Line {line} of the message: what {{ {written} }} says belongs to another program: write {{ name }}, "
-        "or {% if name %} … {% endif %}.",
+        "Line {line} of the message: {{ {written} }} is written as in another program: write {{ name }}, or {% if "
+        "name %} … {% endif %}.",
     )
     PLACEHOLDER_QUOTES_NOT_STRAIGHT = (
         "placeholder_quotes_not_straight",
@@ -100,7 +100,7 @@ class Why(Wording):
     )
     FILTER_WITHOUT_BRACKETS = (
         "filter_without_brackets",
-        "Line {line} of the message: what a filter is given stands in brackets: write {{ {better} }}.",
+        "Line {line} of the message: put a filter's value in brackets: write {{ {better} }}.",
     )
     FIELD_WITH_SPACES = (
         "field_with_spaces",

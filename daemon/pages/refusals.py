@@ -28,7 +28,7 @@ class Why(Wording):
     COLUMN_WITHOUT_NAME = "column_without_name", "Give column {column} a name, or ignore it."
     ENCODING_WITHOUT_FILE = "encoding_without_file", "Choose the file again, together with its encoding."
     NO_PEOPLE_GIVEN = "no_people_given", "Choose a file, paste numbers or choose a list."
-    NOT_OUR_FORM = "not_our_form", "This is not a form of this page."
+    NOT_OUR_FORM = "not_our_form", "This form does not belong to this page: open the page again."
     PAUSE_UNFIT = "pause_unfit", "The pause is a number of seconds, 0 to {most}."
     CAP_NOT_WHOLE = (
         "cap_not_whole",
@@ -47,7 +47,10 @@ class Why(Wording):
     )
     PAGE_NOT_FOUND = "page_not_found", "There is nothing at {path}."
     ATTACHMENT_ABOVE_LIMIT = "attachment_above_limit", "The file is larger than {limit} MB."
-    THIS_IS_YOU = "this_is_you", "This is you: another administrator, or somebody with the API key, has to do it."
+    THIS_IS_YOU = (
+        "this_is_you",
+        "You cannot do this to yourself: ask another administrator, or somebody with the API key.",
+    )
     KEY_IS_NO_PASSWORD = (
         "key_is_no_password",
         "The API key is not a user's password: change it in the settings of the daemon.",

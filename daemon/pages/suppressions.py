@@ -191,7 +191,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
     form = (await forms.read(request)).parsed(forms.RemoveSuppression)
     number, why = form.number, form.why
     if not why:
-        return await _ask(request, number, error=gettext("Enter a reason: it is kept."))
+        return await _ask(request, number, error=gettext("Enter a reason: it is recorded."))
     try:
         await timed(request, suppression.remove, request.app[SETTINGS], number, why, caller(request))
     except errors.NotFound:  # removed in another tab, or by a second click

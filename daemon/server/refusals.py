@@ -37,7 +37,7 @@ class Why(Wording):
     FORM_FIELDS_TOO_MANY = "form_fields_too_many", "The form has more than {most} fields: send fewer."
     LARGE_REQUESTS = (
         "large_requests",
-        "Many large requests are being worked on at the moment: try again in a minute.",
+        "The server is busy with large requests: try again in a minute.",
     )
     TOO_LARGE = "request_too_large", "The request is too large: {most} MB is the limit."
     TOO_LARGE_WITHOUT_KEY = (

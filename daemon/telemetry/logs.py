@@ -82,7 +82,7 @@ EVENTS: dict[str, str] = {
     "message.retried": "an attempt failed; it is due again later (why, attempt)",
     "message.requeued": "the chat proves that it never went out, so it is queued again",
     "message.failed": "it failed permanently (why)",
-    "message.lost": "nobody can tell whether it went out; a person decides (why)",
+    "message.lost": "it is unclear whether it went out; a person decides (why)",
     "message.skipped": "it must not be sent (why)",
     "message.cancelled": "its job was stopped",
     "message.delivered": "it reached the recipient's phone",

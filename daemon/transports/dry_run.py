@@ -56,7 +56,7 @@ class DryRunTransport:
 
     async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
         if not held():
-            raise errors.LeaseLost("The lease ran out before the message was handed over.")
+            raise errors.LeaseLost("Time ran out before the message was handed over.")
         line = json.dumps({"to": _hash(message.number), "text": _hash(message.text)}) + "\n"
         with self._journal.open("ab", buffering=0) as file:
             at = file.tell()
@@ -75,7 +75,7 @@ class DryRunTransport:
 
     async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:
         if not _MARK.fullmatch(mark.last_own or ""):
-            return Lookup(Finding.UNKNOWN, "A real sender handed it over, and a dry run cannot look into its chat.")
+            return Lookup(Finding.UNKNOWN, "A real sender handed it over, and a dry run cannot check its chat.")
         wanted = {"to": _hash(message.number), "text": _hash(message.text)}
         if self._size():
             with self._journal.open() as file:

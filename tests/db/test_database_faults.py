@@ -18,7 +18,7 @@ ANSWERS: dict[str, tuple[type[errors.DaemonError], str]] = {
     "53200": (errors.DatabaseBusy, "too little memory"),
     "53300": (errors.DatabaseBusy, "no more connections"),
     "53400": (errors.DatabaseBusy, "too little memory"),
-    "25006": (errors.DatabaseBusy, "can only be read"),
+    "25006": (errors.DatabaseBusy, "read-only"),
     "54001": (errors.InvalidInput, "fewer words or ids"),
     "XX001": (errors.DatabaseUnusable, "restore it from a backup"),
     "XX002": (errors.DatabaseUnusable, "restore it from a backup"),
@@ -44,7 +44,7 @@ def test_postgresql_in_another_language(database: str, code: str, within: Any) -
 
 def test_a_standby_server_takes_no_writes(database: str) -> None:
     proxy.database.execute_sql("SET default_transaction_read_only = on")
-    with pytest.raises(errors.DatabaseBusy, match="can only be read"), connection.write():
+    with pytest.raises(errors.DatabaseBusy, match="read-only"), connection.write():
         Template.create(name="a", text="b", created_at=1, updated_at=1)
     proxy.database.execute_sql("SET default_transaction_read_only = off")
 

@@ -50,7 +50,7 @@ def test_a_campaign_made_to_be_sent_is_left_alone_unless_told(
     shown = progress.progress(told, job_moves.job(job_id), clock.now_ms())
     assert (marked, marked) == (job.dry_run, shown.dry_run)
     assert (shown.code == progress.DRY_RUN) == (not taken)
-    assert ("made to be sent" in (shown.reason or "")) == (not taken)
+    assert ("waits for a real sender" in (shown.reason or "")) == (not taken)
     assert None is shown.eta or taken
     assert ["default"] == directory.dry_runs(clock.now_ms())
 

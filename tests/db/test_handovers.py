@@ -92,8 +92,8 @@ def test_it_does_not_stand_in_its_own_way(hand: Hand) -> None:
 
 NEVER_LEFT = {
     "requeue": lambda message, now: moves.requeue(message, "it is not in the chat", now),
-    "retry": lambda message, now: moves.retry(message, "WhatsApp says that it was not sent", now, 3, 0),
-    "retry in vain": lambda message, now: moves.retry(message, "WhatsApp says that it was not sent", now, 1, 0),
+    "retry": lambda message, now: moves.retry(message, "WhatsApp says it was not sent", now, 3, 0),
+    "retry in vain": lambda message, now: moves.retry(message, "WhatsApp says it was not sent", now, 1, 0),
     "withdraw": lambda message, now: moves.withdraw(message, "no answer", now),
 }
 

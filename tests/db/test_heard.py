@@ -340,7 +340,7 @@ def test_a_reply_answers_what_has_reached_them(wrote: Hand) -> None:
     """Not the campaign that failed for them."""
     first = Message.get(Message.number == ONE)
     wrote.queue(1, name="failed")
-    moves.fail(wrote.submit(wrote.claim_one()), "WhatsApp says that it was not sent.", wrote.clock())
+    moves.fail(wrote.submit(wrote.claim_one()), "WhatsApp says it was not sent.", wrote.clock())
     take(wrote, ONE, own("A"), theirs("1", "Yes, please"), own("by hand"), theirs("2", "Hello?"))
     assert [first.id, first.id] == [row.message_id for row in Reply.select()]
 

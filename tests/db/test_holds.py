@@ -69,7 +69,7 @@ def _turn(transport: ScriptedTransport, health: Health) -> Exception:
 async def test_a_message_on_the_clock_holds_the_account_until_its_tick_comes(bench: Any) -> None:
     """Nothing else is sent meanwhile; nobody is tried a second time."""
     job = bench.queue(2)
-    on_the_clock = Lookup(Finding.WAITING, "It is in the chat, on the clock.")
+    on_the_clock = Lookup(Finding.WAITING, "It is in the chat, still with the clock icon.")
     transport = ScriptedTransport(hand_over=[errors.SubmitUnknown("no tick")], look_up=[on_the_clock] * 1000)
     async with bench.sending(transport):
         held = await until(lambda: account() if account().hold == Hold.STUCK_ON_CLOCK else None, "it holds")

@@ -74,7 +74,7 @@ async def test_a_second_sender_sends_nothing_and_the_first_goes_on(bench: Any, t
 
 
 def test_who_lost_the_account_gives_no_attempts_back(hand: Hand, place: ownership.Place):
-    """The new owner judges for itself whether the account was to blame, and may have failed them for good."""
+    """The new owner judges for itself whether the account was the problem, and may have failed them for good."""
     hand.queue(2)
     failed, waiting = hand.claim_one(), hand.claim_one()
     moves.fail(failed, "not on WhatsApp", hand.clock())
@@ -84,11 +84,11 @@ def test_who_lost_the_account_gives_no_attempts_back(hand: Hand, place: ownershi
     Account.update(owner="another").execute()
     for message in (failed, waiting):
         with ownership.by(mine), pytest.raises(errors.AccountLost):
-            moves.forgive({message.id: 1}, "the account was to blame", hand.clock())
+            moves.forgive({message.id: 1}, "the account was the problem", hand.clock())
     assert [(State.FAILED, 1), (State.PENDING, 1)] == [(m.state, m.attempts) for m in map(fresh, (failed, waiting))]
     Account.update(owner=mine.token).execute()
     with ownership.by(mine):
-        assert 2 == moves.forgive(given, "the account was to blame", hand.clock())
+        assert 2 == moves.forgive(given, "the account was the problem", hand.clock())
 
 
 async def test_a_refused_sender_does_not_touch_the_row(bench: Any, tmp_path: Path):

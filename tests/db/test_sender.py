@@ -163,7 +163,7 @@ async def test_after_a_crash_what_is_provably_not_out_is_queued_again(bench):
     assert [FIRST] == transport.out
 
 
-@pytest.mark.parametrize(("finding", "why"), [(ABSENT, "never appeared"), (FAILED, "says that it was not sent")])
+@pytest.mark.parametrize(("finding", "why"), [(ABSENT, "never appeared"), (FAILED, "says it was not sent")])
 async def test_without_a_crash_what_is_not_out_counts_as_a_try(bench, finding, why):
     """Else a message that never arrives would be tried for ever."""
     job = bench.queue(1)

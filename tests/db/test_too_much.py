@@ -38,7 +38,7 @@ def test_a_full_disk_is_said(database, way):
     limit = proxy.database.execute_sql("PRAGMA max_page_count").fetchone()[0]
     used = proxy.database.execute_sql("PRAGMA page_count").fetchone()[0]
     proxy.database.execute_sql(f"PRAGMA max_page_count = {used + 2}")
-    with pytest.raises(errors.DiskFull, match="The disk is full: make room"), way():
+    with pytest.raises(errors.DiskFull, match="The disk is full: free some space"), way():
         Template.create(name="a", text="x" * 100_000, created_at=0, updated_at=0)
     proxy.database.execute_sql(f"PRAGMA max_page_count = {limit}")
     assert [] == list(Template.select())

@@ -48,7 +48,7 @@ async def test_an_account_that_finds_nobody_any_more_holds_and_nobody_is_lost(be
         transport.script["prepare"].clear()
         await until(lambda: job_state(job) == JobState.COMPLETED, "it goes on by itself")
 
-    assert ("failures", True) == (held.hold, "even of those that are" in held.detail)
+    assert ("failures", True) == (held.hold, "even numbers that are" in held.detail)
     assert ["sent"] * 40 == states(job)
     assert {1} == {message.attempts for message in Message.select()}
     assert 5 <= Event.select().where(Event.move == "reinstate").count()
@@ -152,7 +152,7 @@ def test_a_stopped_campaign_is_not_opened_again(hand: Hand) -> None:
         if state is not JobState.COMPLETED:
             (lifecycle.stop if state is JobState.STOPPED else lifecycle.pause)(job.id, "test", hand.clock())
         assert state == job_state(job)
-    assert 2 == moves.forgive(given | {999: 1}, "the account was to blame", hand.clock())
+    assert 2 == moves.forgive(given | {999: 1}, "the account was the problem", hand.clock())
     stopped, paused, completed = Job.select().order_by(Job.id)
     assert (JobState.STOPPED, ["failed", "cancelled"]) == (job_state(stopped), states(stopped))
     assert (JobState.PAUSED, ["pending", "pending"]) == (job_state(paused), states(paused))

@@ -420,7 +420,7 @@ async def test_the_page_asks_for_an_accounts_zone_until_somebody_confirms_it(
     assert "Europe/Rome" == limits.rules_of(settings, "default").zone
 
     asked = await (await browser.get("/app", headers=here)).text()
-    assert "Until you say, it is this machine's: Europe/Rome." in asked
+    assert "Until you choose, it is this machine's: Europe/Rome." in asked
     assert "Your browser is in Europe/Berlin." in asked
     assert ["Europe/Berlin", "Europe/Rome"] == re.findall(r'name="timezone" value="([^"]+)"', asked)
 
@@ -428,4 +428,4 @@ async def test_the_page_asks_for_an_accounts_zone_until_somebody_confirms_it(
     assert 422 == refused.status
     await browser.post("/app/accounts/default/zone", data={"timezone": "Europe/Berlin"}, headers=here)
     assert "Europe/Berlin" == limits.rules_of(settings, "default").zone
-    assert "In which time zone" not in await (await browser.get("/app", headers=here)).text()
+    assert "Which time zone should" not in await (await browser.get("/app", headers=here)).text()

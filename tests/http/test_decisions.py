@@ -22,7 +22,7 @@ from tests.support.signing_in import session_of
 PICTURE = b"\x89PNG\r\n\x1a\n\0picture"
 SEEN = Lookup(
     Finding.UNKNOWN,
-    "The message that was last before is no longer in the chat.",
+    "The message that was last in the chat is no longer there.",
     rows=(ChatRow(True, "See you at <b>nine</b>", "read"), ChatRow(False, "Thanks", None), ChatRow(None, "?", None)),
     screenshot=PICTURE,
 )

@@ -341,7 +341,7 @@ async def test_a_job_that_nobody_drives_says_so_and_promises_no_end(member: Clie
     job_id = campaign(settings, account="office2")
     Account.delete().execute()
     page = await look(member, f"/app/jobs/{job_id}")
-    assert "No sender drives office2: start one for this account." in page
+    assert "No sender is set up for account office2: start one for it." in page
     assert "Greeting no sender" in plain(page)
     assert 'id="eta"' not in page
     assert None is progress.progress(settings, job_moves.job(job_id), clock.now_ms()).eta
@@ -412,7 +412,7 @@ async def test_a_dry_run_is_told_on_every_page_and_stays_marked(
     reader = await aiohttp_client(make_app(settings, KEY))
     await reader.post("/app/login", data={"key": KEY}, headers={"Sec-Fetch-Site": "same-origin"})
     job_id = campaign(settings)
-    banner, mark = "Dry run (default): nothing is sent to anybody", "This was a dry run"
+    banner, mark = "Dry run (default): nothing is really sent", "This was a dry run"
     pages = ("/app", f"/app/jobs/{job_id}", "/app/new", "/app/accounts", "/app/me")
     assert not any([banner in await look(reader, path) for path in pages])
 
@@ -423,6 +423,6 @@ async def test_a_dry_run_is_told_on_every_page_and_stays_marked(
     directory.open_account("default", clock.now_ms(), dry_run=False)
     shown = await look(reader, f"/app/jobs/{job_id}")
     assert (banner in shown, mark in shown) == (False, True)
-    assert "begun by a dry run" in plain(shown)
+    assert "started as a dry run" in plain(shown)
     assert mark in await look(reader, f"/app/messages/{Message.get().id}")
-    assert "begun by a dry run dry run" in plain(await look(reader, "/app"))
+    assert "started as a dry run dry run" in plain(await look(reader, "/app"))

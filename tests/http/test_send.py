@@ -55,7 +55,7 @@ async def test_an_answer_says_what_became_of_every_number(api):
 async def test_nobody_good_is_refused(api):
     """422, with the first reasons, and no job is left behind."""
     detail = (await api.post("/send", {"numbers": ["nonsense"], "message": "Hi"}, 422))["detail"]
-    assert "nobody to write to" in detail and "index 0" in detail
+    assert "There are no recipients" in detail and "index 0" in detail
     await api.post("/send", {"numbers": [], "message": "Hi"}, 422)
     assert 0 == Job.select().count()
 

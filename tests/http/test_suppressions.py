@@ -240,7 +240,7 @@ async def test_a_number_of_a_wrong_length_is_added_and_named_on_the_page(browser
     operator, admin = await browser(Role.OPERATOR), await browser(Role.ADMIN)
     data = form(b"name,phone\nAnn,+44 7911 12345\nBen,+447911123456\n", "optouts.csv")
     text = await (await submit(operator, "/app/suppressions/import", data)).text()
-    assert "2 numbers added" in text and "0 rows were refused" in text and "added as it is written" in text
+    assert "2 numbers added" in text and "0 rows were refused" in text and "added as written" in text
     taken = {"number": "+44791112345", "why": "a slip of the pen"}
     assert "off the list" in await (await submit(admin, "/app/suppressions/remove", taken)).text()
     assert 1 == suppression.count()

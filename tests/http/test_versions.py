@@ -120,7 +120,7 @@ async def test_the_later_of_two_tabs_is_told_and_may_save_then(client: Client, f
     text = html.unescape(await response.text())
 
     assert (409, before) == (response.status, page.saved())
-    assert "Somebody has changed this" in text and "since you opened it" in text
+    assert "Somebody else has changed this" in text and "since you opened it" in text
     assert page.entered in text
     assert 303 == (await submit(client, page.path, version=version_of(text), **page.fields)).status
     assert page.wanted == page.saved()

@@ -66,7 +66,7 @@ class Many(DryRunTransport):
     async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
         what = self._script.get(message.number, "ok")
         if not held():
-            raise errors.LeaseLost("The lease ran out before the message was handed over.")
+            raise errors.LeaseLost("Time ran out before the message was handed over.")
         self._note("begin", message.number)
         try:
             await asyncio.sleep(self._latency_s)

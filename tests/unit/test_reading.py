@@ -126,7 +126,7 @@ def test_a_mark_that_has_gone_leaves_it_open(clock: Monotonic) -> None:
     outcome = read_calmly(begun(clock), clock, history(reached=False), AT_TOP)
 
     assert outcome and Finding.UNKNOWN is outcome.lookup.finding
-    assert "no longer in the chat" in str(outcome.lookup.evidence)
+    assert "no longer there" in str(outcome.lookup.evidence)
 
 
 def test_a_chat_that_is_not_proved_is_so_by_the_mark_only(clock: Monotonic) -> None:
@@ -136,7 +136,7 @@ def test_a_chat_that_is_not_proved_is_so_by_the_mark_only(clock: Monotonic) -> N
     outcome = read_calmly(read, clock, history(row(), reached=False), AT_TOP)
 
     assert outcome and Finding.UNKNOWN is outcome.lookup.finding
-    assert "cannot be proved" in str(outcome.lookup.evidence)
+    assert "cannot be confirmed" in str(outcome.lookup.evidence)
     behind_the_mark = begun(clock, proved=False).step(history(row()), None)
     assert behind_the_mark and Finding.SENT is behind_the_mark.lookup.finding
 

@@ -38,7 +38,7 @@ class Wish(Answer):
     who: str
     at: Time
     ended_at: Time | None
-    outcome: str | None = Field(description="What came of it, for a person; null while it is not ended.")
+    outcome: str | None = Field(description="The outcome, for a person; null until it has ended.")
     code: str | None = Field(description="The same for a program, such as `reloaded` or `sender_busy`.")
 
 
@@ -76,11 +76,11 @@ class Account(Answer):
     slow_until: Time | None
     canary_at: Time | None
     link_code_at: Time | None
-    hourly_cap: int | None = Field(description="Its own; so the next three. null: as the settings say.")
+    hourly_cap: int | None = Field(description="Its own, like the next three; null: the default of the settings.")
     daily_cap: int | None
     quiet_hours: str | None
     timezone: str | None
-    version: int = Field(description="Of its own limits; grows with each change to them.")
+    version: int = Field(description="Version of its own limits; grows with each change to them.")
     limits: LimitsInForce
     used: Used
     opens_at: Time | None

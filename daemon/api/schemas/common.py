@@ -80,9 +80,9 @@ Instant = Annotated[
 Amount = Annotated[int, Field(ge=0, strict=True)]
 Id = Annotated[int, Field(ge=0, le=MAX_ID, strict=True)]
 Seen = Annotated[
-    Id | None, Field(description="Version of what the caller has read: the change is refused if there is a later one.")
+    Id | None, Field(description="The version the caller has read: the change is refused if there is a later one.")
 ]
-SeenAt = Annotated[Id | None, Field(description="The same, said by `updated_at` instead of `version`.")]
+SeenAt = Annotated[Id | None, Field(description="The same, with `updated_at` instead of `version`.")]
 # Masked for whoever may only look: a number, what stands in its place, and a contact's fields.
 Phone = Annotated[str, PlainSerializer(masking.phone, return_type=str)]
 Value = Annotated[str, PlainSerializer(masking.value, return_type=str)]
@@ -90,7 +90,9 @@ Fields = Annotated[dict[str, str], PlainSerializer(masking.fields, return_type=d
 Time = Annotated[int, Field(description="UTC epoch milliseconds.")]
 Items = Annotated[
     list[Any],
-    Field(description="Each is judged on its own: a bad one never sinks the good ones.", max_length=tabular.MAX_ROWS),
+    Field(
+        description="Each is checked on its own: a bad one never affects the good ones.", max_length=tabular.MAX_ROWS
+    ),
 ]
 Ids = Annotated[list[Id], Field(max_length=tabular.MAX_ROWS, fail_fast=True)]
 Numbers = Annotated[list[StrictStr], Field(max_length=tabular.MAX_ROWS, fail_fast=True)]
@@ -113,13 +115,13 @@ class Problem(Answer):
     """An error in the format of RFC 9457."""
 
     type: str = Field(
-        description="Stable: a program may tell errors apart by it.", examples=["urn:wasender:problem:not-found"]
+        description="Stable: programs can tell errors apart by it.", examples=["urn:wasender:problem:not-found"]
     )
     title: str
     status: int
     detail: str = Field(description="What is wrong and what to do about it, for a person.")
     code: str = Field(
-        description="Stable: what is wrong, more exactly than by `type`; the sentence may change, this does not.",
+        description="Stable, and more exact than `type`; the sentence may change, this does not.",
         examples=["no_job"],
         pattern="^[a-z0-9_]+$",
     )
@@ -140,7 +142,7 @@ class Rejected(Answer):
 
     row: int | None = Field(None, exclude_if=absent)
     index: int | None = Field(None, exclude_if=absent)
-    position: int = Field(description="Whichever of both there is.")
+    position: int = Field(description="Whichever of the two is set.")
     value: Value
     reason: str = Field(description="For a person.")
     code: str = Field("other", description="The same for a program, such as `missing` or `too_few_digits`.")

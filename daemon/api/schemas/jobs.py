@@ -32,7 +32,7 @@ class Send(Body):
 
     model_config = example(numbers=["+4915110000000"], message="Hello")
 
-    message: StrictStr = Field("", description="The text, with `{{ field }}` for what a recipient's fields hold.")
+    message: StrictStr = Field("", description="The text, with `{{ field }}` for each recipient's own values.")
     numbers: Items | None = None
     recipients: Items | None = Field(None, description="Objects with `number` and any fields for the text.")
     upload_id: StrictStr | None = Field(None, description="A contacts file, from POST /upload.")
@@ -45,7 +45,7 @@ class Send(Body):
     name: StrictStr | None = None
     account: StrictStr | None = None
     schedule_at: Instant | None = None
-    window: StrictStr | None = Field(None, description="Send between these times only, such as `09:00-18:00`.")
+    window: StrictStr | None = Field(None, description="Send only between these times, such as `09:00-18:00`.")
     daily_cap: Amount | None = Field(None, description="The most messages of this job in 24 hours; 0 for no cap.")
 
 
@@ -77,10 +77,10 @@ class TextWarning(Answer):
     """A placeholder in the text as other tools write it, which wasender does not fill in."""
 
     code: Literal["placeholder_of_column", "placeholder_unknown", "words_to_choose"] = Field(
-        description="Whether a field is called so, none is, or it offers words to choose from."
+        description="Whether there is such a field, there is none, or it offers words to choose from."
     )
-    placeholder: str = Field(description="As it stands in the text.", examples=["{name}"])
-    field: str | None = Field(description="The field that it probably means.")
+    placeholder: str = Field(description="As written in the text.", examples=["{name}"])
+    field: str | None = Field(description="The field it probably means.")
     sentence: str = Field(description="The same for a person.")
 
 
@@ -93,7 +93,9 @@ class Queued(Done):
     duplicates_removed: int
     rejected: list[Rejected]
     note: str = Field(description="When sending begins, what it waits for, and the sentences of `warnings`.")
-    warnings: list[TextWarning] = Field([], description="What in the text is sent as it stands, perhaps unmeant.")
+    warnings: list[TextWarning] = Field(
+        [], description="Parts of the text that are sent as written, perhaps by mistake."
+    )
 
 
 Status = Literal["scheduled", "pending", "running", "paused", "stopped", "completed", "waiting_for_login"]
@@ -105,27 +107,27 @@ class Job(Answer):
     job_id: int
     name: str | None = Field(description="null for callers without a key; so are `account`, `reason` and the like.")
     status: Status
-    reason: str | None = Field(description="Why it does not go on, for a person.")
+    reason: str | None = Field(description="Why it is not continuing, for a person.")
     code: str | None = Field(description="The same for a program, such as `needs_link` or `held.restricted`.")
-    dry_run: bool = Field(description="A dry run has had messages of it: those count as sent and went to nobody.")
+    dry_run: bool = Field(description="A dry run handled some of its messages: those count as sent but went to nobody.")
     waits_until: Time | None = Field(description="When that ends, where it is known.")
     account: str | None
     total: int
     pending: int
     claimed: int
     sending: int
-    accepted: int = Field(description="WhatsApp took them and has not reported yet that they are sent.")
+    accepted: int = Field(description="WhatsApp accepted them but has not confirmed yet that they are sent.")
     sent: int
     delivered: int
     read: int
-    expired: int = Field(description="WhatsApp took them and did not deliver them in their time to live.")
+    expired: int = Field(description="WhatsApp accepted them but did not deliver them in time.")
     failed: int
     uncertain: int
     skipped: int
     cancelled: int
     next_send_at: Time | None
     next_reason: str | None = Field(description="What the next message waits for.")
-    eta: Time | None = Field(description="When it will be done, as far as can be foreseen.")
+    eta: Time | None = Field(description="Estimated time of completion.")
     schedule_at: Time | None
     created_at: Time
     started_at: Time | None
@@ -151,7 +153,7 @@ class Message(Answer):
 
     id: int
     job_id: int
-    row: int = Field(description="Where it stood in the file or list.")
+    row: int = Field(description="Its position in the file or list.")
     number: Phone
     fields: Fields
     state: State

@@ -42,10 +42,10 @@ class Upload(Answer):
     rejected: list[Rejected]
     columns: list[str]
     phone_column: str | None
-    sheet: str | None = Field(description="Of a workbook: the one that was read.")
-    hidden_rows: int = Field(description="Rows of it that are hidden or filtered out, and were left out.")
+    sheet: str | None = Field(description="For a workbook: the sheet that was read.")
+    hidden_rows: int = Field(description="Rows that are hidden or filtered out in the file, and were left out.")
     hidden_columns: int
-    encoding: str | None = Field(description="Of a text: the one that it was read in.")
+    encoding: str | None = Field(description="For a text file: the encoding it was read in.")
     encoding_sure: bool = Field(description="false: a guess; if names are wrong, upload it with `encoding`.")
     preview: list[UploadRow]
 
@@ -56,7 +56,7 @@ class Attachment(Answer):
     attachment_id: str
     filename: str
     size: int
-    kind: str = Field(description="What WhatsApp takes it as: photo, video, audio or document.")
+    kind: str = Field(description="How WhatsApp treats it: photo, video, audio or document.")
 
 
 class NewTemplate(Body):
@@ -131,7 +131,7 @@ class TakeOff(Body):
 
 
 class ContactList(Answer):
-    """People kept for reuse."""
+    """People saved for reuse."""
 
     id: int
     name: str

@@ -36,7 +36,7 @@ class Suppression(Answer):
     reason: str
     source: str
     created_at: Time
-    confirmed_at: Time | None = Field(description="When they were told that they are on the list.")
+    confirmed_at: Time | None = Field(description="When they were sent the confirmation that they are on the list.")
 
 
 class Suppressed(Suppression):
@@ -61,7 +61,7 @@ class Imported(Done):
     duplicates: int
     duplicates_removed: int = Field(description="The same as `duplicates`.")
     rejected: list[Rejected]
-    encoding: str | None = Field(None, description="Of a text file: the one that it was read in, if that is a guess.")
+    encoding: str | None = Field(None, description="For a text file: the encoding it was read in, if that is a guess.")
 
 
 class Reply(Answer):
@@ -72,7 +72,7 @@ class Reply(Answer):
     number: Phone
     text: str
     at: Time
-    stop: bool = Field(description="Whether it asks not to be written to any more.")
+    stop: bool = Field(description="Whether it asks for no more messages.")
     message_id: int | None
     job_id: int | None
 

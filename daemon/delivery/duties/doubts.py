@@ -26,7 +26,7 @@ RELOAD_AFTER_S, SETTLE_S = 15.0, 10.0
 ASIDE_S = 60.0  # between two looks at it then
 AGAIN_S = 180.0  # between two more reloads for it, while the account holds over it
 GONE_S = 30.0  # so long it must be missing where it was seen before: a page that was just loaded may show it late
-OF_ANOTHER = "The only row with this text is that of another message to them."
+OF_ANOTHER = "The only match in the chat is another message to this person."
 GIVE_UP_S, GIVE_UP_HELD_S = 300.0, 3600.0  # until a person decides; the latter while the account itself is to blame
 
 
@@ -126,7 +126,7 @@ class Doubts:
         return now - doubt.gone_since < GONE_S
 
     async def _wait_for_tick(self, lane: Lane, doubt: Doubt, found: Lookup) -> None:
-        """It is in the chat, on the clock. Time, a page that is loaded anew, or a person ends that."""
+        """It is in the chat, still with the clock icon. Time, a page that is loaded anew, or a person ends that."""
         now = timing.monotonic()
         if doubt.clock_since is None:
             doubt.clock_since = now

@@ -182,7 +182,7 @@ class Send:
             context.upkeep.lost_with(message.id)
             context.upkeep.lost(error, lane.life)
         except (errors.TransportError, TimeoutError) as error:
-            log.warning("message.doubtful", why=str(error) or "It was not sent within its time.")
+            log.warning("message.doubtful", why=str(error) or "It could not be sent in time.")
             lane.doubt = Doubt(crashed=False)
         except OURS:
             raise

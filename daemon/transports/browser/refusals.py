@@ -42,13 +42,13 @@ class Unsent(Recorded):
     CHAT_BLANK = "chat_blank", "The chat does not show its messages; the page is reloaded."
     NOT_PREPARED = "not_prepared", "The message was not prepared."
     CHAT_GONE = "chat_gone", "The chat has disappeared from the screen since the message was prepared."
-    LEASE_RAN_OUT = "lease_ran_out_before_send", "The lease ran out before Send was clicked."
+    LEASE_RAN_OUT = "lease_ran_out_before_send", "Time ran out before Send was clicked."
     ONLY_A_PART = "only_a_part_sent", "Only a part of the message was sent: {error}"
     CHANGED_WHILE_SENT = "page_changed_while_sent", "The page changed while the message was being sent."
     RELOADED_AT_SEND = "page_reloaded_at_send", "The page was reloaded while Send was being clicked."
     SEND_IGNORED = "send_ignored", "WhatsApp did not react to the Send button."
     CHANGED_WHILE_READ = "page_changed_while_read", "The page changed while a chat was read."
-    CHAT_NOT_OPENED = "chat_not_opened", "The chat could not be opened, or not be proved to be the right one."
+    CHAT_NOT_OPENED = "chat_not_opened", "The chat could not be opened, or could not be confirmed as the right one."
     NOT_BACK = "not_back_after_reload", "WhatsApp Web did not come back after a reload."
     PAGE_BUSY = "page_busy", "The page is busy with something else."
     CHAT_UNANSWERED = "chat_unanswered", "WhatsApp does not open the chat: its server does not answer."
@@ -107,7 +107,7 @@ class Screen(Recorded):
     LOGGING_OUT = "logging_out", "WhatsApp is logging this device out."
     UNSUPPORTED = "browser_unsupported", "WhatsApp Web does not support this browser: update Chromium."
     TOO_OLD = "phone_app_too_old", "WhatsApp on the phone is too old: update it there."
-    TERMS = "terms_to_confirm", "WhatsApp wants something confirmed on the phone: open WhatsApp there."
+    TERMS = "terms_to_confirm", "WhatsApp asks for a confirmation on the phone: open WhatsApp there."
     NOT_LOADING = (
         "whatsapp_web_not_loading",
         "WhatsApp Web does not load: its service is unavailable, or this network blocks it.",
@@ -116,13 +116,13 @@ class Screen(Recorded):
     PHONE_OFFLINE = "phone_long_offline", "The phone has not been online for a while."
     FOREIGN = (
         "page_in_other_language",
-        "WhatsApp Web comes in another language ({language}), and sending relies on its English words: "
-        "choose English in its settings (Settings, then Language).",
+        "WhatsApp Web is in another language ({language}), but sending needs it in English: choose English in its "
+        "settings (Settings, then Language).",
     )
     PASSKEY = (
         "passkey_wanted",
-        "WhatsApp wants a passkey before it links this device. That works only in a browser that a "
-        "person sees, with the phone nearby: see docs/install.md, Linking with a passkey.",
+        "WhatsApp wants a passkey before it links this device. That works only in a visible browser, with the phone "
+        "nearby: see docs/install.md, Linking with a passkey.",
     )
     TOO_MANY = (
         "too_many_link_attempts",
@@ -130,8 +130,8 @@ class Screen(Recorded):
     )
     CHECKPOINT = (
         "security_check_wanted",
-        "WhatsApp wants a security check (a passkey) before this device goes on. That works only in a "
-        "browser that a person sees, with the phone nearby: see docs/install.md, Linking with a passkey.",
+        "WhatsApp wants a security check (a passkey) before this device can continue. That works only in a visible "
+        "browser, with the phone nearby: see docs/install.md, Linking with a passkey.",
     )
     DIALOG = "unknown_dialog_shown", "{sentence}"
     INSTEAD = "page_shows_other", "Instead of WhatsApp Web the page shows: {shown}"
@@ -143,13 +143,13 @@ class Look(Recorded):
 
     CHAT_EMPTY = "look_chat_empty", "The chat shows nothing at all: it may not have loaded."
     TOO_FAR = "look_history_not_loaded", "The chat's history could not be loaded as far as needed."
-    NOT_PROVED = "look_chat_not_proved", "The chat that is open cannot be proved to be the right one."
-    LAST_GONE = "look_last_gone", "The message that was last before is no longer in the chat."
+    NOT_PROVED = "look_chat_not_proved", "The open chat cannot be confirmed as the right one."
+    LAST_GONE = "look_last_gone", "The message that was last in the chat is no longer there."
     SIMILAR = "look_similar", "A similar message is in the chat, but it may be an older one."
     UNREADABLE = "look_unreadable", "There is a message in the chat whose content cannot be read."
     ABSENT = "look_absent", "The chat is loaded and the message is not in it."
-    FAILED = "look_failed", "It is in the chat, and WhatsApp says that it was not sent."
-    WAITING = "look_waiting", "It is in the chat, on the clock."
+    FAILED = "look_failed", "It is in the chat, and WhatsApp says it was not sent."
+    WAITING = "look_waiting", "It is in the chat, still with the clock icon."
     SENT = "look_sent", "It is in the chat, with WhatsApp's tick."
     RELOADED = "look_page_reloaded", "The page was reloaded while the chat was being checked."
     OFFLINE = "look_offline", "It is not in the chat, but WhatsApp Web is offline."
