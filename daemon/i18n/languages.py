@@ -24,7 +24,7 @@ from daemon.i18n.coded import Coded, Told
 from daemon.i18n.instants import instant
 
 FOLDER = Path(__file__).parent / "locale"
-LANGUAGES = {"en": "English", "es": "Español", "pt": "Português", "hi": "हिन्दी", "ar": "العربية"}
+LANGUAGES = {"en": "English", "de": "Deutsch", "es": "Español", "pt": "Português", "hi": "हिन्दी", "ar": "العربية"}
 RIGHT_TO_LEFT = frozenset({"ar"})
 
 language: ContextVar[str] = ContextVar("language", default="en")

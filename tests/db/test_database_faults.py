@@ -14,7 +14,7 @@ from daemon.db import connection, faults, proxy
 from daemon.models import Template
 
 ANSWERS: dict[str, tuple[type[errors.DaemonError], str]] = {
-    "53100": (errors.DiskFull, "make room"),
+    "53100": (errors.DiskFull, "free some space"),
     "53200": (errors.DatabaseBusy, "too little memory"),
     "53300": (errors.DatabaseBusy, "no more connections"),
     "53400": (errors.DatabaseBusy, "too little memory"),

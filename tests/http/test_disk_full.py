@@ -33,7 +33,7 @@ async def test_an_attachment_that_finds_no_room(api: Caller, monkeypatch: pytest
     refused = await api.post("/upload_attachment", status=507, data=form(b"x" * 1_000_000, "a.pdf"))
 
     assert "urn:wasender:problem:disk-full" == refused["type"]
-    assert "make room" in refused["detail"]
+    assert "free some space" in refused["detail"]
     assert not part.is_symlink()
 
 

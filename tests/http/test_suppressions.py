@@ -258,7 +258,7 @@ async def test_taking_somebody_off_is_for_administrators_with_a_reason(browser: 
     assert where in await look(admin, "/app/suppressions")
     assert "Only" not in await look(admin, where)
     empty = await submit(admin, "/app/suppressions/remove", {"number": ONE, "why": "  "})
-    assert 422 == empty.status and "it is kept" in await empty.text()
+    assert 422 == empty.status and "it is recorded" in await empty.text()
     assert 1 == suppression.count()
 
     done = await (await submit(admin, "/app/suppressions/remove", {"number": ONE, "why": "called us"})).text()

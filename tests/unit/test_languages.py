@@ -38,6 +38,7 @@ def english_again() -> Iterator[None]:
         (None, "pt-BR,pt;q=0.9,en;q=0.5", "pt"),
         (None, "fr-FR, fr;q=0.8, es-419;q=0.5, en;q=0.1", "es"),
         (None, "hi;q=0.9, es;q=0.1", "hi"),
+        (None, "de-CH, de;q=0.8, en;q=0.5", "de"),
         (None, "fr", "en"),
         (None, "es;q=0, pt;q=oops, *", "en"),
         ("ar", "es", "ar"),
@@ -112,6 +113,13 @@ def test_a_translation_is_in_its_own_language(language: str, script: str) -> Non
     assert [] == wrong
 
 
+def test_german_is_formal_throughout() -> None:
+    """Whoever works here is addressed as "Sie"."""
+    said = [form for entry in translations.stored("de") if entry.id for form in _all(entry.string)]
+    assert [] == [form for form in said if re.search(r"\b([Dd]u|[Dd]ich|[Dd]ein\w*|[Ee]u(ch|er|re)\w*)\b", form)]
+    assert 400 < sum(bool(re.search(r"\b(Sie|Ihr\w*|Ihnen)\b", form)) for form in said)
+
+
 def _output(tree: nodes.Template) -> Iterator[nodes.Node]:
     for each in tree.find_all(nodes.Output):
         yield from each.nodes
@@ -168,6 +176,7 @@ def test_times_and_numbers_follow_the_reader() -> None:
     assert ("Sep 21, 2026, 7:43 PM", "1,234,567") == shown["en"]
     assert ("21 sept 2026, 19:43", "1.234.567") == shown["es"]
     assert ("21 de set. de 2026, 19:43", "1.234.567") == shown["pt"]
+    assert ("21.09.2026, 19:43", "1.234.567") == shown["de"]
     assert "12,34,567" == shown["hi"][1]
     assert shown["ar"][0].endswith("م")
 

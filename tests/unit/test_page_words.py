@@ -1,4 +1,4 @@
-"""What is told by words only, in the languages of our pages; and words that are near, and something else."""
+"""What is told by words only, in English and four other languages; and words that are near, and something else."""
 
 from __future__ import annotations
 
