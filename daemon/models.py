@@ -394,6 +394,28 @@ class OpenedChat(Table):
         indexes = ((("account", "person"), False),)
 
 
+class UnmatchedChat(Table):
+    """A chat whose owner is not known by its title, and what a person has said: whose it is, or that it is nothing to
+    us."""
+
+    id = peewee.AutoField()
+    account = peewee.CharField(max_length=32)
+    title = peewee.CharField(max_length=200)
+    first_at = peewee.BigIntegerField()
+    seen_at = peewee.BigIntegerField()
+    count = peewee.IntegerField(default=0)  # of unread messages
+    opened = peewee.BooleanField(default=False)  # it was read, and no message of ours was found in it
+    stop = peewee.BooleanField(default=False)  # somebody asks for no more there
+    stop_key = peewee.CharField(max_length=64, null=True)  # the row in which they do
+    hint = _telephone(null=True)  # whose it is by the browser's own address book
+    number = _telephone(null=True)  # whose it is, as a person has said
+    ignored = peewee.BooleanField(default=False)
+    who = peewee.CharField(max_length=64, null=True)  # who said so
+
+    class Meta:
+        indexes = ((("account", "title"), True),)
+
+
 class User(Table):
     """Somebody who may use the page."""
 

@@ -22,7 +22,7 @@ from daemon.accounts import handovers, limits, pace, pacing
 from daemon.config import Settings
 from daemon.contacts import optout
 from daemon.contacts.person import Person
-from daemon.delivery import opened_chats, replies
+from daemon.delivery import opened_chats, replies, unmatched
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.models import Purpose
 from daemon.states import E164
@@ -92,6 +92,8 @@ class Listening:
         self._opened: Counter[Look] = Counter()  # opened in vain in the last look
         self._before: Counter[Look] = Counter()  # the unread chats of the last look
         self._read_at: dict[str, float] = {}  # title of an unread chat: when one of that title was read last
+        self._noted: set[str] = set()  # titles of unread chats that could not be matched
+        self._first = True  # whether that is not known yet, of what an earlier sender has noted
         self._latest = True  # whether to read the chat that was open last once more
         self._more, self._rested = False, False  # the last look left chats over; other duties had their turn since
         self._tries: Counter[str] = Counter()
@@ -208,6 +210,10 @@ class Listening:
             if looks[look] and now < until
         }
         titles = {chat.title for chat in unread}
+        if self._noted - titles or self._first:
+            await self._db.timed(unmatched.forget_read, self._account, titles)
+            self._noted &= titles
+            self._first = False
         self._read_at = {title: at for title, at in self._read_at.items() if title in titles}
         left = Counter({look: count for look, (count, _) in self._settled.items()})
         new: list[Unread] = []
@@ -220,6 +226,10 @@ class Listening:
         if not new:
             return []
         worth = await self._db.timed(replies.worth_opening, self._account, new, self._further)
+        strange = await self._db.timed(replies.unknown, self._account, [chat for chat in new if chat not in worth])
+        if strange:
+            await self._db.timed(unmatched.note, self._account, strange)
+            self._noted |= {chat.title for chat in strange}
         for look, count in (Counter(map(Look.at, new)) - Counter(map(Look.at, worth))).items():
             self._settle(look, count, now)
 
@@ -245,10 +255,16 @@ class Listening:
             await self._store()
             await self._failed_again(task)
             return False
+        if sum(count for look, count in self._before.items() if look.title == chat.title) > 1:
+            heard = replace(heard, title="")  # whose it is, as a person has said, is not said of both
         self._kept.append(heard)
         taken = await self._store()
         if not taken.proved:
             log.warning("reply.unproved")
+            if chat.title:
+                await self._db.timed(unmatched.note_opened, self._account, chat)
+        elif chat.title and chat.number is None:
+            await self._db.call(unmatched.matched, self._account, chat.title)
         await self._db.call(opened_chats.end, self._account, task.entry)
         return taken.proved
 
@@ -259,6 +275,9 @@ class Listening:
         self._failed[task.entry] += 1
         if self._failed[task.entry] >= TRIES:
             log.warning("reply.given_up", tries=TRIES)
+            if task.chat.title and not task.chat.group:
+                asks = optout.asks_to_stop(task.chat.preview, self._further)
+                await self._db.timed(unmatched.note_unreadable, self._account, task.chat, asks)
             await self._db.call(opened_chats.forget, task.entry)
 
     async def _store(self) -> replies.Taken:

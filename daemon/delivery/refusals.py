@@ -10,6 +10,12 @@ class Why(Wording):
 
     STORING_INTERRUPTED = "storing_interrupted", "Storing the campaign was interrupted for too long: start it again."
     NO_CHAT_PICTURE = "no_chat_picture", "There is no screenshot of the chat of message {message}."
+    NO_UNMATCHED_CHAT = "no_unmatched_chat", "This chat is no longer waiting: it was matched, or read on the phone."
+    RECIPIENT_NOT_CHOSEN = "recipient_not_chosen", "Choose whose chat it is, or enter their number."
+    NOT_A_RECIPIENT = (
+        "not_a_recipient",
+        "Account {account} has not messaged this number: enter the number of one of its recipients.",
+    )
     NO_JOB = "no_job", "There is no job {job}: GET /jobs lists them."
     JOB_STOPPED = (
         "job_stopped",

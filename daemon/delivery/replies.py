@@ -6,7 +6,6 @@ it: an account's phone has private chats, too.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import tuples
 from daemon.db.records import record
+from daemon.delivery import chat_names, unmatched
 from daemon.models import Job, Message, OldStop, Reply, Suppression
 from daemon.states import E164, REACHED, PersonKey, State
 from daemon.transports.protocol import Heard, Said, Unread
@@ -82,32 +82,37 @@ def _answered(row: Reply) -> Answered:
 def worth_opening(account: str, chats: Iterable[Unread], further: frozenset[str], now: int) -> list[Unread]:
     """The unread chats that, as far as the list shows, are with people we have messaged.
 
-    A chat with a name is recognised by what it was called when we wrote, or by a field of the recipient. If the preview
-    asks us to stop, the message may be older and the name may have changed since. further: additional stop words of the
-    settings.
+    A chat with a name is recognised by what the browser's address book or a person says whose it is, by what it was
+    called when we wrote, or by the fields of a recipient. If the preview asks us to stop, the message may be older and
+    the name may have changed since. further: additional stop words of the settings.
     """
-    since = now - ANSWERS_MS
-    return [chat for chat in chats if _worth(account, chat, since, optout.asks_to_stop(chat.preview, further))]
+    since, every = now - ANSWERS_MS, list(chats)
+    named = {chat.title for chat in every if chat.number is None and not chat.group}
+    passed = unmatched.ignored(account, named)
+    known = chat_names.called(account, named - passed, since)
+
+    def worth(chat: Unread) -> bool:
+        asks = optout.asks_to_stop(chat.preview, further)
+        if chat.number is not None:
+            return _last_to(account, Person(chat.number).key, 0 if asks else since) is not None
+        if asks or chat.group or chat.title in passed:
+            return asks
+        if chat.hint is not None:
+            return _last_to(account, Person(chat.hint).key, since) is not None
+        return chat.title in known or unmatched.assigned(account, chat.title) is not None
+
+    return [chat for chat in every if worth(chat)]
 
 
-def _worth(account: str, chat: Unread, since: int, asks: bool) -> bool:
-    if chat.number is not None:
-        return _last_to(account, Person(chat.number).key, 0 if asks else since) is not None
-    return asks or _is_called(account, chat.title, since)
-
-
-def _is_called(account: str, title: str, since: int) -> bool:
-    """Whether a recipient since then has that name."""
-    return bool(_called(account, title, since, 1))
-
-
-def _called(account: str, title: str, since: int, limit: int = 20) -> list[E164]:
-    """Numbers of recipients since then who have that name."""
-    named = json.dumps(title, ensure_ascii=False)
-    ours = (Message.account == account, Message.submitted_at > since)
-    fields = Message.fields.cast("TEXT")
-    query = Message.select(Message.number).where(*ours, Message.mark.contains(named) | fields.contains(named))
-    return list(dict.fromkeys(number for (number,) in tuples(query.limit(limit))))
+def unknown(account: str, chats: Iterable[Unread], now: int) -> list[Unread]:
+    """Those of the chats, none of them worth opening, that may be somebody's to whom we have written all the same: as
+    far as nothing shows that they are strangers'."""
+    named = [chat for chat in chats if chat.number is None and chat.hint is None and not chat.group]
+    recent = (Message.account == account, Message.submitted_at > now - ANSWERS_MS)
+    if not named or not Message.select().where(*recent).exists():
+        return []
+    passed = unmatched.ignored(account, [chat.title for chat in named])
+    return [chat for chat in named if chat.title not in passed]
 
 
 def _last_to(account: str, person: PersonKey, since: int, reached: bool = False) -> Message | None:
@@ -129,15 +134,19 @@ def take(account: str, heard: Heard, further: frozenset[str], now: int) -> Taken
     the next submit see it.
 
     A chat belongs to the person whose messages of ours are in it, by their ids. Only if there are none, it belongs to
-    the number in its title, which may be written differently than we got it. STOP also counts if no message of ours
-    went there within ANSWERS_MS: a campaign may be about to message that person.
+    the number in its title, which may be written differently than we got it, or to whom a person has said. STOP also
+    counts if no message of ours went there within ANSWERS_MS: a campaign may be about to message that person; and where
+    nobody knows whose chat it is, it is kept for a person to say.
 
     Repeating it changes nothing. Raises DatabaseBusy.
     """
     since = now - ANSWERS_MS
     sent = _sent(account, [said.key for said in heard.rows if said.own])
     number = _whose(sent, heard.number)
+    if number is None and not sent:
+        number = _said_to_be(account, heard.title, since)
     if number is None:
+        unmatched.note_stop(account, heard, further, now)
         return Taken(proved=False)
     person = Person(number).key
     recent = [message for message in sent if message.person == person and (message.submitted_at or 0) > since]
@@ -174,6 +183,15 @@ def _whose(sent: Iterable[Message], shown: E164 | None) -> E164 | None:
     if shown is not None and (not numbers or Person(shown).key in numbers):
         return numbers.get(Person(shown).key, shown)
     return next(iter(numbers.values())) if len(numbers) == 1 else None
+
+
+def _said_to_be(account: str, title: str, since: int) -> E164 | None:
+    """Whose chat of that title it is, in which no row of ours is to be seen: as a person has said, or by a number that
+    only one recipient has."""
+    if not title:
+        return None
+    numbers = chat_names.by_number(account, title, since)
+    return unmatched.assigned(account, title) or (numbers[0] if len(numbers) == 1 else None)
 
 
 def _answers(
@@ -235,7 +253,9 @@ def _store(account: str, number: E164, said: Said, stop: bool, answered: Message
 def landmarks(account: str, chat: Unread, now: int) -> frozenset[str]:
     """Ids of rows that a chat was seen to have, or must have, as far as we know whose it may be: who reads it back to
     one of these has missed nothing since."""
-    numbers = [chat.number] if chat.number else _called(account, chat.title, now - ANSWERS_MS)
+    numbers = [number for number in (chat.number, chat.hint, unmatched.assigned(account, chat.title)) if number][:1]
+    if not numbers:
+        numbers = chat_names.called(account, [chat.title], now - ANSWERS_MS).get(chat.title, [])
     found: set[str] = set()
     for person in {Person(number).key for number in numbers}:
         mine = (Message.account == account, Message.person == person, Message.transport_id.is_null(False))
@@ -341,4 +361,5 @@ def prune(now: int) -> int:
         gone = int(Reply.delete().where(old).execute())
         if gone:
             after_commit(partial(log.info, "reply.deleted", count=gone))
+    unmatched.prune(now)
     return gone

@@ -312,6 +312,13 @@ class AccountLimits(Versioned):
     timezone: Zone
 
 
+class AssignChat(Form):
+    """Whose chat it is: the number of one who may be meant, or another one that was entered."""
+
+    recipient: Line
+    other: Line
+
+
 class NewSuppression(Form):
     number: Text
     reason: Line

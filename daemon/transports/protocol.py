@@ -118,7 +118,8 @@ class Unread:
     title: name or number; "" if only the number is known, as for archived chats. number: E.164, if the title is one.
     count: of unread messages; 0 for a chat that has to be read again. preview: the newest message, often "" because
     most rows of the list do not show it. landmarks: ids of rows known to be in the chat, if it is the one we think it
-    is: whoever reads back to one of them has missed nothing.
+    is: whoever reads back to one of them has missed nothing. hint: whose chat it is by the browser's own address book,
+    where the title is a name; group: whether it certainly is a group's.
     """
 
     title: str = field(repr=False)
@@ -126,6 +127,8 @@ class Unread:
     count: int
     preview: str = field(default="", repr=False)
     landmarks: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    hint: E164 | None = field(default=None, repr=False)
+    group: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,11 +145,13 @@ class Heard:
     """The newest rows of a chat that is or was open, oldest first, without quoted text.
 
     number: E.164, if the title is one or the chat was opened by number; None if only a name is known. A contact can be
-    saved under any title, so our own rows in the chat are better proof of whose it is.
+    saved under any title, so our own rows in the chat are better proof of whose it is. title: "" where it is not known,
+    or another chat has it, too.
     """
 
     number: E164 | None = field(repr=False)
     rows: tuple[Said, ...]
+    title: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True)

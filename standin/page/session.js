@@ -4,11 +4,13 @@ const NAME = "model-storage";
 
 function database() {
   return new Promise((done, failed) => {
-    const asked = indexedDB.open(NAME, 1);
+    const asked = indexedDB.open(NAME, 2);
     asked.onupgradeneeded = () => {
-      asked.result.createObjectStore("session");
-      asked.result.createObjectStore("outbox", { keyPath: "id" });
-      asked.result.createObjectStore("chat", { keyPath: "id" });
+      const there = asked.result.objectStoreNames;
+      if (!there.contains("session")) asked.result.createObjectStore("session");
+      for (const name of ["outbox", "chat", "contact"]) {
+        if (!there.contains(name)) asked.result.createObjectStore(name, { keyPath: "id" });
+      }
     };
     asked.onsuccess = () => done(asked.result);
     asked.onerror = () => failed(asked.error);
@@ -41,7 +43,7 @@ export async function keepToken(value) {
 
 export async function forgetAll() {
   localStorage.clear();
-  for (const store of ["session", "outbox", "chat"]) await run(store, "readwrite", (each) => each.clear());
+  for (const store of ["session", "outbox", "chat", "contact"]) await run(store, "readwrite", (each) => each.clear());
 }
 
 export const keepOutgoing = (message) => run("outbox", "readwrite", (store) => store.put(message));
@@ -50,6 +52,9 @@ export const outgoing = () => run("outbox", "readonly", (store) => store.getAll(
 export const keepChats = async (chats) => {
   const rows = chats.map((chat) => ({ id: chat.jid, unreadCount: chat.unread, archive: chat.archived === true }));
   await run("chat", "readwrite", (store) => rows.map((row) => store.put(row)).at(-1) ?? store.count());
+  // Where the id is not the number, the contact has it, if anything does.
+  const contacts = chats.filter((chat) => chat.name).map((chat) => ({ id: chat.jid, name: chat.name }));
+  await run("contact", "readwrite", (store) => contacts.map((row) => store.put(row)).at(-1) ?? store.count());
 };
 
 const drafts = () => JSON.parse(localStorage.getItem("WADrafts") ?? "{}");

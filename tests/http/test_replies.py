@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from daemon.auth import sessions, users
 from daemon.campaigns import create
 from daemon.contacts import suppression
 from daemon.db import clock
-from daemon.delivery import claim, moves, replies
-from daemon.models import Message, Reply
+from daemon.delivery import claim, moves, replies, unmatched
+from daemon.models import Message, Reply, UnmatchedChat
 from daemon.server.visitors import COOKIE
 from daemon.states import Ack, Role
-from daemon.transports.protocol import Heard, Mark, Receipt, Said
+from daemon.transports.protocol import Heard, Mark, Receipt, Said, Unread
+from tests.support.signing_in import submit
 
 HTML = {"Accept": "text/html"}
 ONE, TWO = "+4915110000001", "+4915110000002"
@@ -119,3 +121,40 @@ async def test_who_may_only_look_sees_no_numbers_and_no_button(client: Any, job_
 
     assert ONE not in text and "2345678" not in text and "Anna" in text
     assert "Suppress this person" not in text
+
+
+async def test_a_chat_that_could_not_be_matched_is_assigned_ignored_and_taken_back(
+    client: Any, member: Any, job_id: int
+) -> None:
+    """By forms of the page alone; STOP stands first, and puts them on the list once it is known who they are. A viewer
+    sees it, and can say nothing."""
+    unmatched.note("default", [Unread("Sunshine 99", None, 2), Unread("Mum", None, 1)], clock.now_ms())
+    heard = Heard(None, (Said("s1", False, "STOP"),), "Kim <3")
+    replies.take("default", heard, NONE, clock.now_ms())
+    text = await look(client, "/app/replies", Role.VIEWER)
+    assert ["Kim &lt;3", "Mum", "Sunshine 99"] == re.findall(r"<h3><bdi>(.*?)</bdi>", text)[:3]
+    assert "/assign" not in text
+    asked = {row.title: row.id for row in UnmatchedChat.select()}
+
+    async def say(chat: str, what: str, **fields: str) -> Any:
+        return await submit(member, f"/app/replies/chats/{asked[chat]}/{what}", **fields)
+
+    wrong = await say("Kim <3", "assign", other="+4915119999999")
+    text = await wrong.text()
+    assert (422, 1) == (wrong.status, text.count('aria-invalid="true"'))
+    assert "has not messaged this number" in text and 'value="+4915119999999"' in text
+    assert 422 == (await say("Kim <3", "assign")).status
+
+    done = await say("Kim <3", "assign", recipient=ONE)
+    assert (303, "/app/replies?done=suppressed") == (done.status, done.headers["Location"])
+    assert {ONE} == suppression.among([ONE])
+    assert "/app/replies?done=assigned" == (await say("Sunshine 99", "assign", other=ONE)).headers["Location"]
+    assert "/app/replies?done=ignored" == (await say("Mum", "ignore")).headers["Location"]
+    text = await (await member.get("/app/replies?done=ignored", headers=HTML)).text()
+    assert "The chat is ignored." in text and "Chats that could not be matched" not in text
+    assert 3 == text.count("/reopen")
+    assert "/app/replies?done=reopened" == (await say("Mum", "reopen")).headers["Location"]
+    assert ["Mum"] == [chat.title for chat in unmatched.listed(clock.now_ms())]
+    assert "Chats that could not be matched" not in await look(client, "/app/replies?show=stop")
+    asked["gone"] = 99
+    assert 404 == (await say("gone", "ignore")).status

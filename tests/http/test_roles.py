@@ -73,6 +73,7 @@ operator
   POST /accounts/{name}/link /accounts/{name}/reload /accounts/{name}/screenshot /app/accounts/{name}/link
   GET POST /suppressions /app/suppressions
   POST /app/suppressions/import
+  POST /app/replies/chats/{id}/assign /app/replies/chats/{id}/ignore /app/replies/chats/{id}/reopen
   GET /suppressions/export.csv
   POST /suppressions/import
   GET /app/lists /app/lists/{id} /app/templates

@@ -67,7 +67,7 @@ class Incoming:
         number = found["number"] if theirs else None
         self.ticks.note(found["rows"])
         if any(not row["own"] for row in found["rows"]):
-            self.notes.append(_heard(number, found["rows"]))
+            self.notes.append(_heard(number, found["rows"], found["title"]))
 
     def catch_up(self, chat: Chat, rows: list[dict[str, Any]], operation: Operation) -> bool:
         """For an open chat in which none of the loaded rows is ours, because the other side has written more since:
@@ -93,7 +93,7 @@ class Incoming:
         if found["hidden"] and found["hidden"] != self._hidden:
             log.warning("reply.out_of_reach", count=found["hidden"])
         self._hidden = found["hidden"]
-        return [Unread(row["title"], _e164(row["number"]), row["count"], row["preview"]) for row in found["chats"]]
+        return [_unread(row) for row in found["chats"]]
 
     def require_chats(self, operation: Operation) -> None:
         """Make sure that the page shows its chats. Raises AccountUnready.
@@ -132,7 +132,7 @@ class Incoming:
         read = self._back(chat.landmarks, chat.count, operation)
         if read is None or read["title"] != chat.title:
             return None
-        return _heard(found["number"], read["rows"])
+        return _heard(found["number"], read["rows"], chat.title)
 
     def _read_number(self, digits: str, chat: Unread, operation: Operation) -> Heard | None:
         """Open it by number, like a recipient's chat: it is in no list, or far down in it and already read."""
@@ -175,8 +175,13 @@ def drained(notes: deque[Heard]) -> list[Heard]:
     return found
 
 
-def _heard(digits: str | None, rows: list[dict[str, Any]]) -> Heard:
-    return Heard(_e164(digits), tuple(Said(row["key"], row["own"], row["text"]) for row in rows))
+def _unread(row: dict[str, Any]) -> Unread:
+    number, hint = _e164(row["number"]), _e164(row["hint"])
+    return Unread(row["title"], number, row["count"], row["preview"], hint=hint, group=row["group"])
+
+
+def _heard(digits: str | None, rows: list[dict[str, Any]], title: str | None = None) -> Heard:
+    return Heard(_e164(digits), tuple(Said(row["key"], row["own"], row["text"]) for row in rows), title or "")
 
 
 def _e164(digits: str | None) -> E164 | None:

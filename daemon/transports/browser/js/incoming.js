@@ -96,41 +96,66 @@ async function unread() {
     return false;
   }));
   const listed = [...found.values()].sort((a, b) => a.place - b.place);
-  const archived = await archivedUnread();
+  const known = await knownUnread();
+  const archived = known.filter((chat) => chat.archived && !chat.group);
   return {
     whole,
     hidden: archived.filter((chat) => !chat.number).length,
     chats: [
-      ...listed.map(({ title, count, preview }) => ({ title, count, preview, number: asNumber(title) })),
-      ...archived.filter((chat) => chat.number).map(({ number, count }) => ({ title: "", count, preview: "", number })),
+      ...listed.map(({ title, count, preview }) => {
+        const number = asNumber(title);
+        return { title, count, preview, number, ...(number ? { hint: null, group: false } : ownerOf(title, known)) };
+      }),
+      ...archived.filter((chat) => chat.number).map(({ number, count }) => ({ title: "", count, preview: "", number, hint: null, group: false })),
     ],
   };
 }
 
-// Archived chats are in no list; WhatsApp keeps them in the browser's own database, by an id that mostly is the number.
-async function archivedUnread() {
-  const known = (await indexedDB.databases?.()) ?? [];
-  if (!known.some(({ name }) => name === "model-storage")) return [];
-  const chats = await Promise.race([storedChats(), pause(2000).then(() => [])]).catch(() => []);
-  return chats
-    .filter((chat) => chat.archive && chat.unreadCount > 0)
-    .map((chat) => ({ id: String(chat.id?._serialized ?? chat.id), count: chat.unreadCount }))
-    .filter(({ id }) => !id.endsWith("@g.us") && !id.endsWith("@newsletter") && !id.endsWith("@broadcast"))
-    .map(({ id, count }) => ({ number: /^(\d{6,15})@c\.us$/.exec(id)?.[1] ?? null, count }));
+// Whose unread chat of that name it is, as far as only one chat has it.
+function ownerOf(title, known) {
+  const called = known.filter((chat) => !chat.archived && chat.names.includes(title));
+  return { hint: called.length === 1 ? called[0].number : null, group: called.length > 0 && called.every((chat) => chat.group) };
 }
 
-function storedChats() {
+// The unread chats that WhatsApp keeps in the browser's own database, among them the archived ones, which are in no list.
+// An id mostly is the number; where it is not, the contact may have it. Groups are contacts, too.
+async function knownUnread() {
+  const bases = (await indexedDB.databases?.()) ?? [];
+  if (!bases.some(({ name }) => name === "model-storage")) return [];
+  const told = (id) => String(id?._serialized ?? id ?? "");
+  const { chat: chats, contact: contacts } = await Promise.race([stored("chat", "contact"), pause(2000).then(() => ({}))]).catch(() => ({}));
+  const people = new Map((contacts ?? []).map((contact) => [told(contact.id), contact]));
+  const digits = (id) => /^(\d{6,15})@(?:c\.us|s\.whatsapp\.net)$/.exec(told(id))?.[1] ?? null;
+  return (chats ?? [])
+    .filter((chat) => chat.unreadCount > 0 && !/@(newsletter|broadcast)$/.test(told(chat.id)))
+    .map((chat) => {
+      const contact = people.get(told(chat.id)) ?? {};
+      const names = [contact.name, contact.pushname, contact.notifyName, contact.verifiedName, contact.shortName, chat.name, chat.formattedTitle];
+      return {
+        number: digits(chat.id) ?? digits(contact.phoneNumber),
+        names: names.filter((name) => typeof name === "string").flatMap((name) => [clean(name).trim(), `~${clean(name).trim()}`]),
+        count: chat.unreadCount,
+        archived: chat.archive === true,
+        group: told(chat.id).endsWith("@g.us"),
+      };
+    });
+}
+
+// What stands in these stores of WhatsApp's database, by store.
+function stored(...stores) {
   return new Promise((resolve, reject) => {
     const asked = indexedDB.open("model-storage");
     asked.onerror = () => reject(asked.error);
     asked.onupgradeneeded = () => asked.transaction.abort(); // it is gone: none is made in its place
     asked.onsuccess = () => {
       const db = asked.result;
+      const there = stores.filter((name) => db.objectStoreNames.contains(name));
       const end = (how, value) => (db.close(), how(value));
-      if (!db.objectStoreNames.contains("chat")) return end(resolve, []);
-      const rows = db.transaction("chat", "readonly").objectStore("chat").getAll();
-      rows.onsuccess = () => end(resolve, rows.result);
-      rows.onerror = () => end(reject, rows.error);
+      if (!there.length) return end(resolve, {});
+      const work = db.transaction(there, "readonly");
+      const asks = there.map((name) => [name, work.objectStore(name).getAll()]);
+      work.oncomplete = () => end(resolve, Object.fromEntries(asks.map(([name, rows]) => [name, rows.result])));
+      work.onabort = () => end(reject, work.error);
     };
   });
 }

@@ -1,0 +1,251 @@
+"""Chats of which nobody knows yet whose they are: what is unread in the list of chats and bears no name that we know,
+and what was read and had no message of ours in it.
+
+A person may say whose such a chat is, or that it is nothing to us. Until then nothing is guessed. Where somebody asks
+for no more, that stands first, and stays until a person has said something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.accounts import pacing
+from daemon.contacts import importer, optout, suppression
+from daemon.contacts.person import Person
+from daemon.db.connection import after_commit, write
+from daemon.db.proxy import tuples
+from daemon.db.records import record
+from daemon.delivery import chat_names, opened_chats
+from daemon.delivery.refusals import Why
+from daemon.models import Job, Message, UnmatchedChat
+from daemon.states import E164, PersonKey
+from daemon.transports.protocol import Heard, Unread
+
+log = structlog.get_logger()
+
+LONGEST = 200  # characters of a title
+SHOWN = 100
+SETTLED_SHOWN = 20
+ANSWERS_MS = 30 * pacing.DAY_MS
+KEEP_MS = 90 * pacing.DAY_MS
+WROTE_STOP = "wrote STOP"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recipient whose chat it may be, with the fields of the newest message to them in the order of `columns`."""
+
+    number: E164
+    columns: list[str]
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A chat that could not be matched. first_at: since when it is seen, UTC ms; count: of unread messages; opened: it
+    was read, and nothing showed whose it is; stop: somebody asks for no more there. Of one that a person has settled:
+    number, ignored, who; listed: whether that number is on the suppression list."""
+
+    id: int
+    account: str
+    title: str
+    first_at: int
+    count: int
+    opened: bool
+    stop: bool
+    number: E164 | None
+    ignored: bool
+    who: str | None
+    listed: bool
+    candidates: list[Candidate]
+
+
+# What the sender sees
+
+
+def note(account: str, chats: Iterable[Unread], now: int) -> None:
+    """These unread chats bear no name that we know."""
+    for chat in chats:
+        _put(account, chat.title, now, count=chat.count, hint=chat.hint)
+
+
+def note_opened(account: str, chat: Unread, now: int) -> None:
+    """This one was read, and nothing in it shows whose it is."""
+    _put(account, chat.title, now, count=chat.count, opened=True, hint=chat.hint)
+
+
+def note_unreadable(account: str, chat: Unread, asks: bool, now: int) -> None:
+    """This one cannot be opened. asks: whether the list shows that somebody asks for no more there."""
+    stop = {"stop": True, "stop_key": ""} if asks else {}
+    _put(account, chat.title, now, count=chat.count, opened=True, hint=chat.hint, **stop)
+
+
+def note_stop(account: str, heard: Heard, further: frozenset[str], now: int) -> None:
+    """Somebody may ask for no more in a chat of which nobody knows whose it is."""
+    own = [index for index, said in enumerate(heard.rows) if said.own]
+    said = heard.rows[own[-1] + 1 :] if own else heard.rows
+    asks = [each.key[:64] for each in said if optout.asks_to_stop(each.text, further)]
+    if heard.title and asks:
+        _put(account, heard.title, now, opened=True, stop=True, stop_key=asks[-1])
+
+
+def _put(account: str, title: str, now: int, **seen: Any) -> None:
+    title = title[:LONGEST]
+    with write():
+        row = UnmatchedChat.get_or_none(UnmatchedChat.account == account, UnmatchedChat.title == title)
+        if row is None:
+            new = UnmatchedChat.create(account=account, title=title, first_at=now, seen_at=now, **seen)
+            if new.stop:
+                after_commit(lambda: log.warning("reply.stop_unmatched", chat_id=new.id))
+            return
+        if seen.get("stop") and row.stop_key == seen["stop_key"]:
+            seen = {}  # a person has seen it, or will
+        elif seen.get("stop"):
+            seen["ignored"] = False
+        UnmatchedChat.update(seen_at=now, **seen).where(UnmatchedChat.id == row.id).execute()
+
+
+def forget_read(account: str, unread: Collection[str], now: int) -> None:
+    """Somebody has read the other ones on the phone, or they were matched."""
+    mine = (UnmatchedChat.account == account, *_open(), ~UnmatchedChat.stop, ~UnmatchedChat.opened)
+    gone = [id for id, title in tuples(UnmatchedChat.select(UnmatchedChat.id, UnmatchedChat.title).where(*mine))
+            if title not in {each[:LONGEST] for each in unread}]  # fmt: skip
+    if gone:
+        with write():
+            UnmatchedChat.delete().where(UnmatchedChat.id.in_(gone)).execute()
+
+
+def matched(account: str, title: str) -> None:
+    """Its rows have shown whose it is."""
+    mine = (UnmatchedChat.account == account, UnmatchedChat.title == title[:LONGEST], *_open())
+    if UnmatchedChat.select().where(*mine).exists():
+        with write():
+            UnmatchedChat.delete().where(*mine).execute()
+
+
+def assigned(account: str, title: str) -> E164 | None:
+    """Whose chat it is, as a person has said."""
+    mine = (UnmatchedChat.account == account, UnmatchedChat.title == title[:LONGEST])
+    row = UnmatchedChat.get_or_none(*mine, UnmatchedChat.number.is_null(False))
+    return row.number if row else None
+
+
+def ignored(account: str, titles: Iterable[str]) -> set[str]:
+    """Those of the titles that a person has said are nothing to us."""
+    wanted = {title[:LONGEST]: title for title in titles}
+    mine = (UnmatchedChat.account == account, UnmatchedChat.ignored, UnmatchedChat.title.in_(list(wanted)))
+    return {wanted[title] for (title,) in tuples(UnmatchedChat.select(UnmatchedChat.title).where(*mine))}
+
+
+def _open() -> tuple[Any, ...]:
+    return UnmatchedChat.number.is_null(), ~UnmatchedChat.ignored
+
+
+# What a person does with them
+
+
+def listed(now: int) -> list[Chat]:
+    """Those that wait for a person: first where somebody asks for no more, then the newest."""
+    order = (UnmatchedChat.stop.desc(), UnmatchedChat.first_at.desc(), UnmatchedChat.id.desc())
+    rows = list(UnmatchedChat.select().where(*_open()).order_by(*order).limit(SHOWN))
+    names: dict[str, dict[str, list[E164]]] = {}
+    for account in {row.account for row in rows}:
+        titles = [row.title for row in rows if row.account == account]
+        names[account] = chat_names.called(account, titles, now - ANSWERS_MS)
+    return [_chat(row, _candidates(row, names[row.account].get(row.title, []))) for row in rows]
+
+
+def count() -> int:
+    """How many wait for a person."""
+    return int(UnmatchedChat.select().where(*_open()).count())
+
+
+def settled() -> list[Chat]:
+    """Those about which a person has said something, the newest first."""
+    rows = UnmatchedChat.select().where(UnmatchedChat.number.is_null(False) | UnmatchedChat.ignored)
+    return [_chat(row, []) for row in rows.order_by(UnmatchedChat.seen_at.desc()).limit(SETTLED_SHOWN)]
+
+
+def _chat(row: UnmatchedChat, candidates: list[Candidate]) -> Chat:
+    barred = row.number is not None and bool(suppression.among([row.number]))
+    return record(Chat, row, listed=barred, candidates=candidates)
+
+
+def _candidates(row: UnmatchedChat, numbers: list[E164]) -> list[Candidate]:
+    wanted = list(dict.fromkeys([*([row.hint] if row.hint else []), *numbers]))
+    found = []
+    for number in wanted:
+        if message := _newest(row.account, Person(number).key):
+            found.append(Candidate(number, message.job.columns, message.fields))
+    return found
+
+
+def _newest(account: str, person: PersonKey) -> Message | None:
+    theirs = (Message.account == account, Message.person == person, Message.submitted_at.is_null(False))
+    query = Message.select(Message, Job).join(Job).where(*theirs)
+    newest: Message | None = query.order_by(Message.submitted_at.desc()).first()
+    return newest
+
+
+def find(chat_id: int) -> Chat:
+    """Raises NotFound."""
+    return _chat(_row(chat_id), [])
+
+
+def _row(chat_id: int) -> UnmatchedChat:
+    row: UnmatchedChat | None = UnmatchedChat.get_or_none(UnmatchedChat.id == chat_id)
+    if row is None:
+        raise errors.NotFound(Why.NO_UNMATCHED_CHAT)
+    return row
+
+
+def assign(chat_id: int, number: str, default_country: str, who: str, now: int) -> Chat:
+    """This chat is with that recipient. It is read again at the sender's next look; if somebody asks for no more in it,
+    they get nothing from now on.
+
+    Raises NotFound, InvalidInput (nobody of that number was written to).
+    """
+    row = _row(chat_id)
+    if not number.strip():
+        raise errors.InvalidInput(Why.RECIPIENT_NOT_CHOSEN)
+    plain = importer.one(number, default_country)
+    message = _newest(row.account, Person(plain).key)
+    if message is None:
+        raise errors.InvalidInput(Why.NOT_A_RECIPIENT, account=row.account)
+    theirs = E164(message.number)
+    with write():
+        UnmatchedChat.update(number=theirs, ignored=False, who=who[:64]).where(UnmatchedChat.id == chat_id).execute()
+        if row.stop:
+            suppression.put(theirs, WROTE_STOP, suppression.REPLY, now)
+    opened_chats.begin(row.account, Unread(row.title, None, 0), now)
+    log.info("reply.chat_assigned", chat_id=chat_id, who=who)
+    return find(chat_id)
+
+
+def ignore(chat_id: int, who: str) -> Chat:
+    """It is nothing to us: it is neither opened nor shown any more, until somebody asks for no more in it. Raises
+    NotFound."""
+    with write():
+        UnmatchedChat.update(number=None, ignored=True, who=who[:64]).where(UnmatchedChat.id == chat_id).execute()
+    log.info("reply.chat_ignored", chat_id=chat_id, who=who)
+    return find(chat_id)
+
+
+def reopen(chat_id: int, who: str) -> Chat:
+    """Take back what was said about it. Who is on the suppression list stays there. Raises NotFound."""
+    with write():
+        UnmatchedChat.update(number=None, ignored=False, who=None).where(UnmatchedChat.id == chat_id).execute()
+    log.info("reply.chat_reopened", chat_id=chat_id, who=who)
+    return find(chat_id)
+
+
+def prune(now: int) -> int:
+    """Delete those that nobody has seen for KEEP_MS; one with a STOP that waits for a person stays."""
+    waits = UnmatchedChat.stop & UnmatchedChat.number.is_null() & ~UnmatchedChat.ignored
+    with write():
+        return int(UnmatchedChat.delete().where(UnmatchedChat.seen_at < now - KEEP_MS, ~waits).execute())
