@@ -155,6 +155,7 @@ class Job(Table):
     tally_ms = peewee.IntegerField(default=1_000)  # how long a stretch of its tallies is
     for_dry_run = peewee.BooleanField(default=False)  # made while the transport sent nothing
     dry_run = peewee.BooleanField(default=False)  # a transport that sends nothing has had messages of it
+    formats = Json(null=True)  # how its text writes dates and amounts, see formats/styles.py
     pending = peewee.IntegerField(default=0)
     claimed = peewee.IntegerField(default=0)
     sending = peewee.IntegerField(default=0)
@@ -238,6 +239,33 @@ Message.add_index(  # rescue
 
 Message.add_index(  # whose time to live ends
     Message.index(Message.expires_at).where(Message.expires_at.is_null(False))
+)
+
+
+class MessagePart(Table):
+    """A part of a message that WhatsApp takes as a message of its own; there are none where it is all of one.
+
+    part: from 0. what: the name of its file, "" for text. mark: what the chat looked like before its last hand-over.
+    submitted_at: when that was; until sent_at it may be out. transport_id, ack: once WhatsApp's server has it.
+    """
+
+    message_id: int
+    message = peewee.ForeignKeyField(Message, backref="parts", on_delete="CASCADE", index=False)
+    part = peewee.IntegerField()
+    of = peewee.IntegerField()
+    what = peewee.TextField()
+    mark = peewee.TextField(null=True)
+    transport_id = peewee.TextField(null=True)
+    ack = peewee.CharField(null=True, max_length=16)
+    submitted_at = peewee.BigIntegerField(null=True)
+    sent_at = peewee.BigIntegerField(null=True)
+
+    class Meta:
+        primary_key = peewee.CompositeKey("message", "part")
+
+
+MessagePart.add_index(  # whose row in a chat it is
+    MessagePart.index(MessagePart.transport_id).where(MessagePart.transport_id.is_null(False))
 )
 
 
@@ -581,7 +609,7 @@ class KeptAnswer(Table):
 
 
 TABLES = [
-    Account, Picture, PageCheck, Job, Message, Tally, Handover, Minute, Event, Evidence, Suppression, Removal, Reply,
-    OldStop, OpenedChat, User, Session, LoginFailure, Draft, Template, ContactList, ListEntry, Upload, Attachment,
-    Answer, KeptAnswer,
+    Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Handover, Minute, Event, Evidence, Suppression,
+    Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, Template, ContactList, ListEntry, Upload,
+    Attachment, Answer, KeptAnswer,
 ]  # fmt: skip

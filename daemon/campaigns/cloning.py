@@ -24,7 +24,7 @@ from daemon.contacts import list_entries, uploads
 from daemon.contacts.importer import Contact
 from daemon.contacts.person import Person
 from daemon.delivery import job_moves, replies
-from daemon.formats import tabular
+from daemon.formats import styles, tabular
 from daemon.formats.tabular import Row, Sheet
 from daemon.models import Job, Message
 from daemon.states import E164, OUT, State
@@ -129,10 +129,12 @@ def _data(job: Job, height: int, files: dict[str, str], all_have_one: bool) -> C
             header=0,
             names=("", *job.columns, *([""] if files else [])),
             files=len(job.columns) + 1 if files else None,
+            styles=_styles(job),
             sure=True,
         ),
         numbers=ChosenNumbers(seen=True),
         text=job.text,
+        language=styles.restored(job.formats).language if job.formats else "",
         attachments=tuple(job.attachments),
         files={name.casefold(): file_id for file_id, name in files.items()},
         files_optional=bool(files) and not all_have_one,
@@ -145,6 +147,13 @@ def _data(job: Job, height: int, files: dict[str, str], all_have_one: bool) -> C
         ),
         cloned_from=job.id,
     )
+
+
+def _styles(job: Job) -> dict[int, tuple[str, str]]:
+    """By the index of the column in the sheet, where the number comes first."""
+    by_name = dict(styles.restored(job.formats).columns)
+    columns = ((at, by_name[name]) for at, name in enumerate(job.columns, 1) if name in by_name)
+    return {at: (column.style, column.order) for at, column in columns}
 
 
 def _own(job: Job, row: Message) -> str:

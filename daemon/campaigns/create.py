@@ -14,7 +14,7 @@ import peewee
 import structlog
 
 from daemon import errors
-from daemon.accounts import directory, pacing
+from daemon.accounts import directory, limits, pacing
 from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.campaigns.refusals import Part, Why
 from daemon.config import ACCOUNT_NAME, Settings
@@ -22,8 +22,9 @@ from daemon.contacts import importer, stored, uploads
 from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
 from daemon.delivery import chunks, enqueue
-from daemon.formats import placeholders
+from daemon.formats import placeholders, styles
 from daemon.formats import template as message_text
+from daemon.formats.styles import Column, Styles
 from daemon.i18n.coded import refusal
 from daemon.models import Account, Answer, Job, KeyScope, Kind
 from daemon.states import FILLING, JobState
@@ -37,6 +38,7 @@ MAX_DAILY_CAP = 1_000_000
 MAX_ATTACHMENTS = 30  # WhatsApp's limit for files at once, see docs/whatsapp-web.md
 ANSWERS_MS = 7 * pacing.DAY_MS
 UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # not part of a request
+ADDED = ("window", "daily_cap", "phone_column", "language", "columns")  # earlier versions stored digests without them
 ACCOUNTS_NAMED = 20  # in the refusal of an unknown one
 MEDIA = frozenset({"photo", "video"})
 
@@ -48,7 +50,8 @@ class Order:
     delay_*: seconds, None for the pace of the settings. schedule_at: UTC epoch ms. key: the Idempotency-Key; scope:
     what kind of caller it belongs to, so that a caller's key never equals one of the page's own. window: such as
     09:00-18:00, in the account's time zone. daily_cap: the most messages of this job in 24 hours. audience: people
-    chosen earlier by a draft's dry run; the key ignores them.
+    chosen earlier by a draft's dry run; the key ignores them. language: a locale for dates and amounts in the text,
+    None for that of the default country; columns: how some fields are written.
     """
 
     text: str
@@ -69,6 +72,8 @@ class Order:
     scope: KeyScope = KeyScope.SEND
     kind: Kind = Kind.CAMPAIGN
     cloned_from: int | None = None
+    language: str | None = None
+    columns: tuple[tuple[str, Column], ...] | None = None
 
 
 @dataclass
@@ -138,6 +143,8 @@ def check(settings: Settings, order: Order, now: int) -> Checked:
     if order.schedule_at is not None and order.schedule_at > now + LONGEST_AHEAD_MS:
         raise errors.InvalidInput(Why.SCHEDULE_TOO_LATE)
     _check_terms(order)
+    if order.language is not None and not styles.known(order.language):
+        raise errors.InvalidInput(Why.LANGUAGE_UNKNOWN, language=repr(order.language[:40]))
     audience = _audience(settings, order)
     pause = delays(settings, order.delay_min, order.delay_max)
     _check_text(settings, order, audience)
@@ -154,7 +161,7 @@ def _check_account(settings: Settings, name: str | None) -> None:
 def _digest(order: Order) -> str:
     """A hash of everything that makes two requests the same."""
     asked = {name: value for name, value in order.__dict__.items() if name not in UNASKED}
-    for name in ("window", "daily_cap", "phone_column"):  # earlier versions stored digests without them
+    for name in ADDED:
         if asked[name] is None:
             del asked[name]
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
@@ -209,7 +216,15 @@ def _job(settings: Settings, checked: Checked, state: str, now: int) -> Job:
             kind=order.kind,
             cloned_from=order.cloned_from,
             for_dry_run=settings.transport == "dryrun",
+            formats=styles_of(settings, order).stored(),
         )
+
+
+def styles_of(settings: Settings, order: Order) -> Styles:
+    """How the order's text writes dates and amounts."""
+    language = order.language or styles.usual(settings.default_country, "en")
+    zone = limits.rules_of(settings, order.account or settings.account).zone
+    return Styles(language, str(zone), order.columns or ())
 
 
 def store(settings: Settings, checked: Checked, who: str, now: int, job: Job | None = None) -> Created:
@@ -330,7 +345,7 @@ def _check_text(settings: Settings, order: Order, audience: Audience) -> None:
     if not order.text.strip() and not order.attachments and not own:
         raise errors.InvalidInput(Why.MESSAGE_EMPTY)
     if order.text.strip():
-        template = message_text.compile(order.text)
+        template = message_text.compile(order.text, styles_of(settings, order))
         captioned = [person for person in audience.people if files_of(person, order.attachments)]
         message_text.check(template, captioned, message_text.MAX_CAPTION)
         message_text.check(

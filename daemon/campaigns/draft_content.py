@@ -63,13 +63,16 @@ class Source(Part):
 
 
 class ChosenColumns(Part):
-    """What each column is, see contacts.columns.Columns. sure: whether a person has confirmed it. doubt: the columns
+    """What each column is, see contacts.columns.Columns. styles: how a column is written, and
+    whether its days or its months come first, by its index, see formats.styles.Column. sure: whether a person has
+    confirmed it. doubt: the columns
     that may hold the numbers, if that is uncertain."""
 
     phone: int | None = None
     header: int | None = None
     names: tuple[str, ...] = ()
     files: int | None = None
+    styles: dict[int, tuple[str, str]] = {}
     sure: bool = False
     doubt: tuple[int, ...] = ()
 
@@ -115,14 +118,16 @@ class SelfTest(Part):
 class Content(Part):
     """Everything in a draft except its name, rows and people. None: that step has not been reached yet.
 
-    files: ids of personal attachments, by casefolded file name; stamp: identifies the current people; origin: what the
-    draft was made from; started: whether it has become a job.
+    language: a locale for dates and amounts, "" for the likeliest; files: ids of personal attachments, by casefolded
+    file name; stamp: identifies the current people; origin: what the draft was made from; started: whether it has
+    become a job.
     """
 
     source: Source | None = None
     columns: ChosenColumns | None = None
     numbers: ChosenNumbers = ChosenNumbers()
     text: str | None = None
+    language: str = ""
     attachments: tuple[str, ...] = ()
     files: dict[str, str] = {}
     files_optional: bool = False
@@ -142,6 +147,7 @@ class Changes(TypedDict, total=False):
     columns: ChosenColumns
     numbers: ChosenNumbers
     text: str
+    language: str
     attachments: tuple[str, ...]
     files: dict[str, str]
     files_optional: bool
@@ -179,6 +185,7 @@ class Reason(StrEnum):
     TOO_OFTEN = "too_often"
     MISSING_FIELD = "missing_field"
     TOO_LONG = "too_long"
+    UNREADABLE = "unreadable"
     UNFIT = "unfit"
     ATTACHMENT = "attachment"
 

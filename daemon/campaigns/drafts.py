@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.campaigns import create, draft_content, draft_files
+from daemon.campaigns import create, draft_content, draft_files, draft_styles
 from daemon.campaigns.draft_content import (
     Changes,
     ChosenColumns,
@@ -441,7 +441,7 @@ def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -
     audience, found = audience_frozen(draft), report(draft)
     if not audience or found is None:
         raise _stale()
-    checked = create.check(settings, _order(draft, audience, found), now)
+    checked = create.check(settings, _order(settings, draft, audience, found), now)
     with create.filled(settings, checked, who, now) as job, write():
         row = _locked(draft_id)
         if row.job_id:  # the button was pressed twice
@@ -466,7 +466,7 @@ def _stale() -> errors.EditConflict:
     return errors.EditConflict(Why.DRY_RUN_OUTDATED)
 
 
-def _order(draft: Draft, audience: Sequence[Contact], found: Report) -> create.Order:
+def _order(settings: Settings, draft: Draft, audience: Sequence[Contact], found: Report) -> create.Order:
     data = draft.data
     rejected = [importer.Rejected(each.row, each.value, each.details) for each in found.left_out]
     chosen = create.Audience(
@@ -477,10 +477,12 @@ def _order(draft: Draft, audience: Sequence[Contact], found: Report) -> create.O
         source=draft.name,
         columns=fields(draft),
     )
-    return replace(order(draft), audience=chosen, key=draft.id, scope=KeyScope.DRAFT, cloned_from=data.cloned_from)
+    return replace(
+        order(settings, draft), audience=chosen, key=draft.id, scope=KeyScope.DRAFT, cloned_from=data.cloned_from
+    )
 
 
-def order(draft: Draft) -> create.Order:
+def order(settings: Settings, draft: Draft) -> create.Order:
     """The order that the draft stands for, without its people: text, files, name, time, pace and limits."""
     data, when = draft.data, draft.data.when or When()
     return create.Order(
@@ -493,4 +495,6 @@ def order(draft: Draft) -> create.Order:
         schedule_at=when.at,
         window=when.window,
         daily_cap=when.daily_cap,
+        language=draft_styles.language(settings, data),
+        columns=draft_styles.columns(data),
     )

@@ -33,6 +33,7 @@ from daemon.db.proxy import tuples
 from daemon.formats import placeholders
 from daemon.formats import template as message_text
 from daemon.formats.placeholders import Foreign
+from daemon.formats.styles import Styles
 from daemon.i18n.coded import Coded, Phrase, refusal
 from daemon.i18n.languages import N_
 from daemon.models import UNCAPPED, Handover, Job, KeyScope, Kind, Message, Suppression
@@ -47,12 +48,14 @@ REASONS = {  # what the page calls those it is about
     Reason.TOO_OFTEN: N_("Reached the per-person limit"),
     Reason.MISSING_FIELD: N_("A field used in the message is empty"),
     Reason.TOO_LONG: N_("Message too long"),
+    Reason.UNREADABLE: N_("Date, time or amount not readable"),
     Reason.UNFIT: N_("Message blank or unusable"),
     Reason.ATTACHMENT: N_("Attachment missing or too large"),
 }
 TROUBLES = {
     message_text.Trouble.MISSING: Reason.MISSING_FIELD,
     message_text.Trouble.TOO_LONG: Reason.TOO_LONG,
+    message_text.Trouble.UNREADABLE: Reason.UNREADABLE,
     message_text.Trouble.UNFIT: Reason.UNFIT,
 }
 BATCH = 500
@@ -169,7 +172,7 @@ class _Message:
         self._kinds = {row.id: row.kind for row in rows}
         self._lost = {row.id: reason for row in rows if (reason := _lost(settings, row))}
         text = draft.data.text or ""
-        self._template = message_text.compile(text) if text.strip() else None
+        self._template = message_text.compile(text, styles(settings, draft)) if text.strip() else None
 
     def own_files(self, who: Candidate) -> list[str] | None:
         """Ids of this person's attachments; None if they get the common ones."""
@@ -315,6 +318,11 @@ def _opens(account: str, begins: int, now: int, rules: pacing.Rules, terms: paci
 # Preview and test
 
 
+def styles(settings: Settings, draft: Draft) -> Styles:
+    """How its message writes dates and amounts."""
+    return create.styles_of(settings, drafts.order(settings, draft))
+
+
 @dataclass(frozen=True)
 class Preview:
     """The message as one person would get it. error: why the text is wrong or cannot be sent to them. foreign:
@@ -326,17 +334,17 @@ class Preview:
     foreign: tuple[Foreign, ...] = ()
 
 
-def preview(text: str, who: Contact | None, fields: Collection[str], captioned: bool) -> Preview:
+def preview(text: str, who: Contact | None, fields: Collection[str], captioned: bool, styles: Styles) -> Preview:
     """The text filled in for `who`; the raw text if there is nobody."""
-    found = _filled_in(text, who, fields, captioned)
+    found = _filled_in(text, who, fields, captioned, styles)
     return replace(found, foreign=tuple(placeholders.foreign(text, [*fields, message_text.NUMBER])))
 
 
-def _filled_in(text: str, who: Contact | None, fields: Collection[str], captioned: bool) -> Preview:
+def _filled_in(text: str, who: Contact | None, fields: Collection[str], captioned: bool, styles: Styles) -> Preview:
     if not text.strip():
         return Preview("")
     try:
-        template = message_text.compile(text)
+        template = message_text.compile(text, styles)
     except errors.TemplateError as error:
         return Preview(text, error.told)
     unknown = sorted(template.fields - {*fields, message_text.NUMBER})
@@ -366,7 +374,11 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
     person = Contact(1, to, row.fields, row.attachments)
     text = draft.data.text or ""
     if text.strip():
-        rendered = message_text.render(message_text.compile(text), row.fields, row.number)
+        rendered = message_text.render(
+            message_text.compile(text, styles(settings, draft)),
+            row.fields,
+            row.number,
+        )
         text = text if "{{" in rendered or "{%" in rendered else rendered  # braces in a name are no placeholders
     audience = create.Audience([person], [], 0, "row", columns=drafts.fields(draft))
     asked = json.dumps(
@@ -374,7 +386,7 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
     )
     key = hashlib.sha256(asked.encode()).hexdigest()
     order = replace(
-        drafts.order(draft),
+        drafts.order(settings, draft),
         text=text,
         audience=audience,
         key=key,

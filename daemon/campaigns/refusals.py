@@ -62,6 +62,10 @@ class Why(Wording):
     NO_TEMPLATE = "no_template", "There is no template {template}: it was deleted or never saved."
     NOBODY = "nobody_to_write_to", "There are no recipients. Add at least one phone number."
     NOBODY_FITS = "nobody_fits", "There are no recipients. {reasons}"
+    LANGUAGE_UNKNOWN = (
+        "language_unknown",
+        "There is no language {language} for dates and amounts: give one such as de, en-GB or pt-BR.",
+    )
     UNKNOWN_FIELDS = "unknown_fields", "There is no field {names}: {fields}."
 
 

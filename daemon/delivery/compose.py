@@ -10,7 +10,7 @@ import peewee
 from daemon import errors
 from daemon.config import Settings
 from daemon.contacts import uploads
-from daemon.formats import template
+from daemon.formats import styles, template
 from daemon.models import Message
 from daemon.transports.protocol import Outgoing
 
@@ -22,11 +22,17 @@ def outgoing(settings: Settings, message: Message, to_send: bool = True) -> Outg
 
     to_send: the files must exist; to look for the message in the chat, their names are enough. Raises AttachmentLost.
     """
-    text = message.job.text
-    if text.strip():
-        text = template.render(_compiled(text), message.fields, message.number)
+    text = text_of(message)
     ids = message.job.attachments if message.attachments is None else message.attachments
     return Outgoing(message.number, text, uploads.files(settings, ids, to_send))
+
+
+def text_of(message: Message) -> str:
+    """The job's text, filled in for this recipient; "" for none. Raises TemplateError."""
+    text = message.job.text
+    if not text.strip():
+        return ""
+    return template.render(_compiled(text, styles.restored(message.job.formats)), message.fields, message.number)
 
 
 def several(settings: Settings, messages: Sequence[Message]) -> list[Outgoing | Exception]:

@@ -136,6 +136,10 @@ class Why(Wording):
         "one_sign_of_comparison",
         'Line {line} of the message: two values are compared by two signs: write {% if name == "Ann" %}.',
     )
+    PATTERN_UNFIT = (
+        "pattern_unfit",
+        "Line {line} of the message: {pattern} is not a pattern for a {filter}: write {{ {example} }}.",
+    )
     TEXT_NOT_FOR_ALL = (
         "text_not_for_all",
         "The message does not fit {who}, by position: {places}{more}.",
@@ -173,6 +177,32 @@ class Unsent(Recorded):
     CAPTION_TOO_LONG = (
         "caption_too_long",
         "The message has {length} characters; {limit} are allowed beside an attachment.",
+    )
+    NOT_A_DATE = (
+        "field_not_a_date",
+        "The field {name} is not a date: write it as 2026-11-29 or 29.11.2026.",
+    )
+    DATE_AMBIGUOUS = (
+        "date_ambiguous",
+        "The date in the field {name} could be read in two ways: say whether the day or the month comes first, or "
+        "write it as 2026-04-03.",
+    )
+    NOT_A_TIME = (
+        "field_not_a_time",
+        "The field {name} is not a time: write it as 14:30.",
+    )
+    NOT_A_NUMBER = (
+        "field_not_a_number",
+        "The field {name} is not a number: write it as 1234.50.",
+    )
+    NUMBER_AMBIGUOUS = (
+        "number_ambiguous",
+        "The number in the field {name} could be read in two ways: write it without a separator for thousands.",
+    )
+    CURRENCY_UNKNOWN = (
+        "currency_unknown",
+        'The amount in the field {name} has no currency: write it with its sign, or {{ {name} | money("EUR") }} in the '
+        "message.",
     )
 
 

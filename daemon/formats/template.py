@@ -9,13 +9,11 @@ An empty field counts as missing: no message is better than one that says "Dear 
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial, wraps
+from functools import partial
 from typing import Any, Protocol
 
 import jinja2
@@ -24,12 +22,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from daemon import errors
-from daemon.formats import template_faults
+from daemon.formats import filters, template_faults
+from daemon.formats.filters import FILTERS, Missing, Value, is_number, spend
 from daemon.formats.refusals import Part, Unsent, Why
+from daemon.formats.styles import PLAIN, Styles
 from daemon.i18n.coded import Clause, Coded, Phrase, Refusal, refusal
 
-MAX_TEXT = 65_536
-"""Longest message, in UTF-16 units as WhatsApp counts (an emoji is two)."""
+MAX_TEXT = filters.MAX_TEXT
 MAX_CAPTION = 1_024
 """Longest text beside an attachment."""
 NUMBER = "number"
@@ -55,9 +54,6 @@ RESERVED = frozenset({"and", "or", "not", "in", "is", "if", "elif", "else", "end
 FIRST_PROBLEMS = 20
 
 _MAX_NODES = 2_000
-# The most characters that one filling-in handles in filters, joins and the text itself: without it every placeholder
-# could cost a whole text.
-_MAX_WORK = 16 * MAX_TEXT
 _CONCAT = "joined by ~"  # the filter that stands for `~` once a tree was checked; nobody can write its name
 _MARKS = re.compile(r"\{\{|\{%")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -88,10 +84,13 @@ class Recipient(Protocol):
 
 @dataclass(frozen=True)
 class Template:
-    """A text that passed the checks of `compile`. fields: the names it uses."""
+    """A text that passed the checks of `compile`. fields: the names it uses; styles: of dates and amounts; samples:
+    values for the fields that have to be a date or an amount."""
 
     text: str
     fields: frozenset[str]
+    styles: Styles
+    samples: Mapping[str, str]
     _body: Callable[[dict[str, Any]], str] | None = field(repr=False, compare=False)
 
 
@@ -100,6 +99,7 @@ class Trouble(StrEnum):
 
     MISSING = "missing"  #: a field is empty
     TOO_LONG = "too_long"
+    UNREADABLE = "unreadable"  #: a date, a time, a number or an amount cannot be read
     UNFIT = "unfit"  #: anything else: it is blank, or cannot be filled in
 
 
@@ -124,33 +124,7 @@ class Problems:
     first: list[Problem] = field(default_factory=list)
 
 
-class _Missing(jinja2.Undefined):
-    """An absent or empty field: false, equal to "", and recorded in `holes` when the text would contain it."""
-
-    def __init__(self, name: str, holes: set[str]) -> None:
-        super().__init__(name=name)
-        self._holes = holes
-
-    def __str__(self) -> str:
-        self._holes.add(str(self._undefined_name))
-        return ""
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __eq__(self, other: object) -> bool:
-        return other == "" or isinstance(other, _Missing)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __contains__(self, item: object) -> bool:
-        return item == ""
-
-    __hash__ = jinja2.Undefined.__hash__
-
-
-def compile(text: str) -> Template:
+def compile(text: str, styles: Styles = PLAIN) -> Template:
     """Check and compile the text. Raises TemplateError: one sentence that names the line."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
@@ -160,16 +134,17 @@ def compile(text: str) -> Template:
     if _length(text) > MAX_TEXT:
         raise errors.TemplateError(Why.TEXT_TOO_LONG_TO_SEND, most=f"{MAX_TEXT:,}")
     if not _MARKS.search(text):
-        return Template(text, frozenset(), None)
+        return Template(text, frozenset(), styles, {}, None)
     try:
         tree = _ENVIRONMENT.parse(text)
         names = _checked(tree, text)
+        samples = _samples(tree)
         body = _ENVIRONMENT.from_string(_Joins().visit(tree))
     except jinja2.TemplateSyntaxError as error:
         raise _unreadable(text, error.lineno, error.message or "") from None
     except (RecursionError, SyntaxError, MemoryError, ValueError, OverflowError):
         raise errors.TemplateError(Why.PLACEHOLDERS_TOO_DEEP) from None
-    return Template(text, frozenset(names), partial(_filled, body))
+    return Template(text, frozenset(names), styles, samples, partial(_filled, body))
 
 
 def render(template: Template, fields: Mapping[str, str], number: str, limit: int = MAX_TEXT) -> str:
@@ -239,11 +214,13 @@ def _rendered(template: Template, fields: Mapping[str, str], number: str, limit:
             value = number if name == NUMBER else fields.get(name, "")
             if len(value) > MAX_TEXT:
                 return "", _Wrong(refusal(Unsent.FIELD_TOO_LONG, name=name, most=f"{MAX_TEXT:,}"))
-            context[name] = value if value.strip() else _Missing(name, holes)
+            context[name] = Value.of(value, name, template.styles) if value.strip() else Missing(name, holes)
+        filters.begin(template.styles)
         try:
             text = template._body(context)
         except errors.TemplateError as error:
-            return "", _Wrong(error.told)
+            unread = error.told.code in filters.UNREADABLE.values()
+            return "", _Wrong(error.told, Trouble.UNREADABLE if unread else Trouble.UNFIT)
         except (jinja2.TemplateError, TypeError, ValueError, IndexError):
             return "", _Wrong(refusal(Unsent.NOT_FILLABLE))
     if holes:
@@ -260,45 +237,11 @@ def _rendered(template: Template, fields: Mapping[str, str], number: str, limit:
 
 def _filled(body: jinja2.Template, context: dict[str, Any]) -> str:
     """The text. Raises TemplateError once it, or the work on it, is more than any message needs."""
-    _left.set(_MAX_WORK)
     parts = []
     for part in body.root_render_func(body.new_context(context)):
-        _spend(len(part))
+        spend(len(part))
         parts.append(part)
     return "".join(parts)
-
-
-_left: ContextVar[int] = ContextVar("left", default=_MAX_WORK)  # of the work on the text being filled in
-
-
-def _spend(characters: int) -> None:
-    left = _left.get() - characters
-    _left.set(left)
-    if left < 0:
-        raise errors.TemplateError(Unsent.FILLED_IN_TOO_LONG, most=f"{MAX_TEXT:,}")
-
-
-def _counted(work: Callable[..., object]) -> Callable[..., object]:
-    """A filter whose work counts."""
-
-    @wraps(work)
-    def counted(value: object, *args: object, **kwargs: object) -> object:
-        if isinstance(value, str):
-            _spend(len(value))
-        return work(value, *args, **kwargs)
-
-    return counted
-
-
-def _concat(*values: object) -> str:
-    """What `~` does, bounded as `_replace` is."""
-    texts = []
-    for value in values:
-        texts.append(str(value))
-        _spend(len(texts[-1]))
-    if sum(map(len, texts)) > MAX_TEXT:
-        raise errors.TemplateError(Unsent.FILLED_IN_TOO_LONG, most=f"{MAX_TEXT:,}")
-    return "".join(texts)
 
 
 class _Joins(NodeTransformer):
@@ -318,11 +261,28 @@ def _checked(tree: nodes.Template, text: str) -> set[str]:
         if type(node) not in _ALLOWED or _forbidden(node):
             if found := template_faults.first(text):
                 raise errors.TemplateError(found)
+            if isinstance(node, nodes.Filter) and (example := filters.EXAMPLES.get(node.name)):
+                given = [repr(each.value) for each in node.args if isinstance(each, nodes.Const)]
+                pattern, name = given[0] if given else Phrase("this"), node.name
+                line = node.lineno
+                raise errors.TemplateError(Why.PATTERN_UNFIT, line=line, pattern=pattern, filter=name, example=example)
             raise errors.TemplateError(Why.PLACEHOLDER_NOT_ALLOWED, line=node.lineno, what=_described(node))
         if isinstance(node, nodes.Name):
             names.add(node.name)
     _refuse_constants(tree)
     return names
+
+
+def _samples(tree: nodes.Template) -> dict[str, str]:
+    """What may stand in the fields that a filter for dates and the like reads."""
+    found = {}
+    for node in _walk(tree):
+        inner = node.node if isinstance(node, nodes.Filter) and node.name in filters.SAMPLES else None
+        while isinstance(inner, nodes.Filter):
+            inner = inner.node
+        if isinstance(node, nodes.Filter) and isinstance(inner, nodes.Name):
+            found[inner.name] = filters.SAMPLES[node.name]
+    return found
 
 
 def _refuse_constants(tree: nodes.Template) -> None:
@@ -350,7 +310,7 @@ def _forbidden(node: nodes.Node) -> bool:
     if isinstance(node, nodes.Const):
         return not isinstance(node.value, str | int | bool | None)
     if isinstance(node, nodes.Filter):
-        return node.node is None or node.name not in _FILTERS or not _takes(node)
+        return node.node is None or node.name not in FILTERS or not filters.takes(node)
     if isinstance(node, nodes.Test):
         return node.name not in _TESTS or bool(node.args or node.kwargs or node.dyn_args or node.dyn_kwargs)
     if isinstance(node, nodes.CondExpr):
@@ -358,31 +318,14 @@ def _forbidden(node: nodes.Node) -> bool:
     if isinstance(node, nodes.Compare):
         sides = [node.expr, *(operand.expr for operand in node.ops)]
         # Fields are text, so `age == 18` could never be true.
-        return any(operand.op not in _COMPARISONS for operand in node.ops) or any(map(_is_number, sides))
+        return any(operand.op not in _COMPARISONS for operand in node.ops) or any(map(is_number, sides))
     return False
-
-
-def _takes(node: nodes.Filter) -> bool:
-    """Whether the filter accepts the arguments it is given."""
-    try:
-        given = inspect.signature(_FILTERS[node.name]).bind(
-            None, *node.args, **{str(each.key): each for each in node.kwargs}
-        )
-    except TypeError:
-        return False
-    length = given.arguments.get("length")
-    length = length.value if isinstance(length, nodes.Keyword) else length
-    return not node.dyn_args and not node.dyn_kwargs and (length is None or _is_number(length))
-
-
-def _is_number(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.Const) and type(node.value) is int
 
 
 def _described(node: nodes.Node) -> Refusal | Phrase | str:
     """What stands there, for a sentence."""
     if isinstance(node, nodes.Filter):
-        return refusal(Part.FILTER_ARGUMENTS if node.name in _FILTERS else Part.FILTER, name=repr(node.name))
+        return refusal(Part.FILTER_ARGUMENTS if node.name in FILTERS else Part.FILTER, name=repr(node.name))
     if isinstance(node, nodes.Test | nodes.Name):
         return refusal(Part.TEST if isinstance(node, nodes.Test) else Part.NAME, name=repr(node.name))
     if isinstance(node, nodes.Getattr | nodes.Getitem):
@@ -405,43 +348,6 @@ def _length(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _replace(text: object, old: object, new: object) -> str:
-    """Checks the resulting length first: each `replace` could make a text thousands of times longer."""
-    source, before, after = str(text), str(old), str(new)
-    if len(source) + source.count(before) * max(0, len(after) - len(before)) > MAX_TEXT:
-        raise errors.TemplateError(Unsent.FILLED_IN_TOO_LONG, most=f"{MAX_TEXT:,}")
-    return source.replace(before, after)
-
-
-def _truncate(text: object, length: int = 255, end: str = "…") -> str:
-    """At most `length` characters including `end`, cut at the end of a word if possible."""
-    source, end = str(text), str(end)
-    if len(source) <= length:
-        return source
-    kept = source[: max(0, length - len(end))]
-    return (kept.rsplit(" ", 1)[0] if " " in kept else kept).rstrip() + end
-
-
-def _default(value: object, instead: object = "", boolean: bool = False) -> object:
-    """`boolean` is accepted because Jinja's filter has it; here an empty field always counts as missing."""
-    return instead if isinstance(value, _Missing) else value
-
-
-_FILTERS: dict[str, Callable[..., object]] = {
-    "default": _default,
-    "d": _default,
-    "upper": lambda text: str(text).upper(),
-    "lower": lambda text: str(text).lower(),
-    "capitalize": lambda text: str(text).capitalize(),
-    "title": lambda text: " ".join(word.capitalize() for word in str(text).split(" ")),
-    "trim": lambda text: str(text).strip(),
-    "first": lambda text: str(text)[:1],
-    "last": lambda text: str(text)[-1:],
-    "replace": _replace,
-    "truncate": _truncate,
-}
-
-
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
@@ -453,8 +359,8 @@ def _environment() -> ImmutableSandboxedEnvironment:
     )
     environment.globals.clear()
     environment.filters.clear()
-    environment.filters.update({name: _counted(work) for name, work in _FILTERS.items()})
-    environment.filters[_CONCAT] = _concat
+    environment.filters.update({name: filters.counted(work) for name, work in FILTERS.items()})
+    environment.filters[_CONCAT] = filters.concat
     return environment
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +21,8 @@ from daemon.campaigns.templates import Template
 from daemon.config import Settings
 from daemon.contacts import importer, uploads
 from daemon.contacts.columns import Candidate
-from daemon.formats import template
+from daemon.formats import styles, template, values
+from daemon.formats.styles import Styles
 from daemon.i18n import languages
 from daemon.pages import forms, script
 from daemon.pages.forms import Posted
@@ -29,7 +31,7 @@ from daemon.pages.shell import only
 from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, load, post_step
 from daemon.pages.views import name_columns
 from daemon.pages.words import formatted
-from daemon.server.visitors import in_db, require_key
+from daemon.server.visitors import SETTINGS, in_db, require_key
 from daemon.states import E164, Role
 
 routes = web.RouteTableDef()
@@ -37,6 +39,7 @@ routes = web.RouteTableDef()
 MOST_LOOKED_AT = 2_000
 """People whose texts are filled in while somebody writes; the dry run looks at all."""
 FILES_SHOWN = 20
+MOST_EXAMPLES = 12
 
 
 @routes.get(PATH + "/message")
@@ -93,13 +96,25 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A placeholder with a filter, and what it writes for the person in the preview."""
+
+    placeholder: str
+    shown: str
+
+
+@dataclass(frozen=True)
 class MessageStep(StepContent):
-    """fields: that the text may use; files: for everybody; own: None where the rows name no files; optional: whether
-    somebody without theirs gets the message; template_name: that was entered to save the text."""
+    """locale: of dates and amounts, one of locales; examples: of what can be written with them; fields: that the
+    text may use; files: for everybody; own: None where the rows name no files; optional: whether somebody without
+    theirs gets the message; template_name: that was entered to save the text."""
 
     template: ClassVar = "draft_message.html"
 
     text: str
+    locale: str
+    locales: Sequence[tuple[str, str]]
+    examples: Sequence[Example]
     fields: Sequence[str]
     files: Sequence[uploads.Attachment]
     own: OwnFiles | None
@@ -118,9 +133,13 @@ def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
     names = drafts.fields(draft)
     files = drafts.attached(draft)
     own = drafts.own_files(draft)
-    shown = _shown(text, people, index, names, bool(files) or own)
+    styles = _styles(settings, draft, entered.text("language"))
+    shown = _shown(text, people, index, names, bool(files) or own, styles)
     return MessageStep(
         text=text,
+        locale=styles.language,
+        locales=_languages(styles.language),
+        examples=_examples(people, shown.index, names, styles),
         fields=["number", *names],
         files=files,
         own=_own(draft, people) if own else None,
@@ -131,6 +150,32 @@ def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
         max_caption=template.MAX_CAPTION,
         preview=shown,
     )
+
+
+def _styles(settings: Settings, draft: Draft, language: str) -> Styles:
+    """How the message writes dates and amounts. language: what was chosen just now, "" for nothing."""
+    chosen = dry_run.styles(settings, draft)
+    return replace(chosen, language=language) if language and styles.known(language) else chosen
+
+
+def _languages(chosen: str) -> list[tuple[str, str]]:
+    """The languages of dates and amounts: (locale, what it is called in itself)."""
+    return [(each, styles.called(each)) for each in dict.fromkeys((chosen, *styles.OFFERED))]
+
+
+def _examples(people: Sequence[Candidate], index: int, names: Sequence[str], chosen: Styles) -> list[Example]:
+    """What can be written for the fields that hold a date, a time, a number or an amount."""
+    found = []
+    for name in names:
+        cells = [each.fields.get(name, "") for each in people[: values.SAMPLED]]
+        kind, unclear = values.kind(cells, chosen.language)
+        for form in styles.FORMS.get(kind, ()) if kind and not (unclear and not chosen.of(name).order) else ():
+            text = f"{{{{ {name} | {form} }}}}"
+            given = next((cell for cell in [*cells[index : index + 1], *cells] if cell.strip()), "")
+            with contextlib.suppress(errors.TemplateError):
+                shown = template.render(template.compile(text, chosen), {name: given}, "")
+                found.append(Example(text, shown))
+    return found[:MOST_EXAMPLES]
 
 
 def _reachable(draft: Draft) -> list[Candidate]:
@@ -152,15 +197,17 @@ def _own(draft: Draft, people: Sequence[Candidate]) -> OwnFiles:
     )
 
 
-def _shown(text: str, people: Sequence[Candidate], index: int, names: Sequence[str], captioned: bool) -> Preview:
+def _shown(
+    text: str, people: Sequence[Candidate], index: int, names: Sequence[str], captioned: bool, styles: Styles
+) -> Preview:
     """One person's message as WhatsApp shows it, and who cannot get it."""
     index = min(index, max(0, len(people) - 1))
     who = people[index] if people else None
     person = importer.Contact(who.position, who.number or E164(""), who.fields) if who else None
-    found = dry_run.preview(text, person, names, captioned)
+    found = dry_run.preview(text, person, names, captioned, styles)
     limit = template.MAX_CAPTION if captioned else template.MAX_TEXT
     looked_at = people[:MOST_LOOKED_AT]
-    wrong = [] if found.error and not who else _problems(text, looked_at, limit)
+    wrong = [] if found.error and not who else _problems(text, looked_at, limit, styles)
     return Preview(
         html=formatted(found.text),
         length=len(found.text.encode("utf-16-le", "surrogatepass")) // 2,
@@ -176,12 +223,12 @@ def _shown(text: str, people: Sequence[Candidate], index: int, names: Sequence[s
     )
 
 
-def _problems(text: str, people: Sequence[Candidate], limit: int) -> list[template.Problem]:
+def _problems(text: str, people: Sequence[Candidate], limit: int, styles: Styles) -> list[template.Problem]:
     if not text.strip():
         return []
     try:
         persons = [importer.Contact(each.position, each.number or E164(""), each.fields) for each in people]
-        return template.problems(text, persons, limit, MOST_LOOKED_AT).first
+        return template.problems(template.compile(text, styles), persons, limit, MOST_LOOKED_AT).first
     except errors.TemplateError:
         return []
 
@@ -197,17 +244,18 @@ async def preview(request: web.Request) -> web.StreamResponse:
     require_key(request)
     asked = await forms.body(request, script.AskedMessage)
     draft = await load(request)
-    return web.json_response(asdict(await in_db(request, _preview, draft, asked)))
+    return web.json_response(asdict(await in_db(request, _preview, request.app[SETTINGS], draft, asked)))
 
 
-def _preview(draft: Draft, asked: script.AskedMessage) -> Preview:
+def _preview(settings: Settings, draft: Draft, asked: script.AskedMessage) -> Preview:
     people = _reachable(draft)
     index, missed = asked.index, False
     if asked.find.strip():
         found = _find(people, asked.find.strip().casefold(), index)
         index, missed = (index, True) if found is None else (found, False)
     captioned = bool(draft.data.attachments) or drafts.own_files(draft)
-    return replace(_shown(asked.text, people, index, drafts.fields(draft), captioned), missed=missed)
+    styles = _styles(settings, draft, asked.language)
+    return replace(_shown(asked.text, people, index, drafts.fields(draft), captioned, styles), missed=missed)
 
 
 def _find(people: Sequence[Candidate], wanted: str, after: int) -> int | None:
@@ -225,6 +273,8 @@ def _keep(settings: Settings, draft: Draft, form: forms.Message, now: int) -> st
     button, which = form.go.what, form.go.which
     here = f"/app/drafts/{draft.id}/message"
     changes: Changes = {"text": form.text}
+    if styles.known(form.language):
+        changes["language"] = form.language
     if drafts.own_files(draft):
         changes["files_optional"] = form.optional
     files, own = form.file, form.own

@@ -10,7 +10,7 @@ from typing import ClassVar
 from aiohttp import web
 
 from daemon import errors
-from daemon.campaigns import draft_files, drafts, templates
+from daemon.campaigns import draft_files, draft_styles, drafts, templates
 from daemon.campaigns.draft_content import Changes, ChosenColumns, ChosenNumbers, Content, Source
 from daemon.campaigns.drafts import Draft, Sheets
 from daemon.campaigns.refusals import Why as OfCampaigns
@@ -19,7 +19,8 @@ from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
 from daemon.contacts import file_reading, importer, lists, uploads
 from daemon.contacts.lists import Listed
-from daemon.formats import encodings
+from daemon.formats import encodings, styles, values
+from daemon.formats.styles import Column, Styles
 from daemon.formats.tabular import Row
 from daemon.pages import forms
 from daemon.pages.content import PageContent
@@ -262,12 +263,18 @@ async def map_columns(request: web.Request) -> web.StreamResponse:
 
 @dataclass(frozen=True)
 class ColumnView:
-    """A column of the sheet. samples: some of its cells; role: one of ROLES; name: in the message."""
+    """A column of the sheet. samples: some of its cells; role: one of ROLES; name: in the message. style: how it is
+    written there, styles: the choices, with what one of its cells becomes; order: of its days and months, unclear:
+    whether that has to be said."""
 
     title: str
     samples: list[str]
     role: str
     name: str
+    style: str
+    styles: list[tuple[str, str]]
+    order: str
+    unclear: bool
 
 
 @dataclass(frozen=True)
@@ -298,8 +305,12 @@ def _columns(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
     body = rows[0 if header is None else header + 1 :]
     names = importer.field_names(rows[header].cells if header is not None else [], width)
     found = []
+    language = draft_styles.language(settings, draft.data)
     for at in range(width):
         cells = [cell for row in body[:SAMPLE_ROWS] if (cell := _cell(row, at))]
+        style, order = chosen.styles.get(at, ("", ""))
+        order = entered.text(f"order-{at}") if entered else order
+        kind, unclear = values.kind([_cell(row, at) for row in body], language) if at != chosen.phone else (None, False)
         role = "number" if at == chosen.phone else "file" if at == chosen.files else ""
         found.append(
             ColumnView(
@@ -307,10 +318,33 @@ def _columns(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
                 samples=[cell[:SAMPLE_LENGTH] for cell in dict.fromkeys(cells)][:SAMPLES],
                 role=_role(entered.text(f"role-{at}")) or role or ("field" if chosen.names[at] else "ignore"),
                 name=entered.text(f"name-{at}") if entered else chosen.names[at] or names[at],
+                style=entered.text(f"style-{at}") if entered else style,
+                styles=_choices(kind, cells, Styles(language), order),
+                order=order,
+                unclear=unclear,
             )
         )
     heads = [Head(at, row.position, " · ".join(filter(None, row.cells))[:60]) for at, row in enumerate(rows[:HEADERS])]
     return ColumnsStep(found, heads, header, len(body))
+
+
+def _choices(kind: values.Kind | None, cells: list[str], language: Styles, order: str) -> list[tuple[str, str]]:
+    """How the column can be written, each with one of its cells so written; none where it holds no such values."""
+    found = []
+    for style in styles.CHOICES[kind] if kind else ():
+        for cell in cells:
+            try:
+                found.append((style, styles.shown(cell, language, Column(style, order or values.Order.DAY))))
+                break
+            except values.Unreadable:
+                continue
+    return found
+
+
+def _chosen_style(form: forms.Columns, at: int) -> tuple[str, str]:
+    style, order = form.style.get(str(at), ""), form.order.get(str(at), "")
+    known = {each for choices in styles.CHOICES.values() for each in choices}
+    return style if style in known else "", order if order in styles.ORDERS else ""
 
 
 def _role(role: str) -> str:
@@ -344,8 +378,10 @@ def _map_columns(settings: Settings, draft: Draft, form: forms.Columns, now: int
         if role == "field" and not names[at]:
             raise errors.InvalidInput(Why.COLUMN_WITHOUT_NAME, column=at + 1)
     column_mapping.column_names(names, [phone])
+    written = {at: _chosen_style(form, at) for at, role in enumerate(roles) if role == "field"}
+    written = {at: style for at, style in written.items() if any(style)}
     files = roles.index("file") if "file" in roles else None
-    changed = ChosenColumns(phone=phone, header=header, names=tuple(names), files=files, sure=True)
+    changed = ChosenColumns(phone=phone, header=header, names=tuple(names), files=files, styles=written, sure=True)
     changes: Changes = {"columns": changed}
     if (phone, header) != (before.phone, before.header):  # earlier decisions were about other cells
         changes["numbers"] = ChosenNumbers(country=draft.data.numbers.country)

@@ -422,6 +422,8 @@ class Columns(Step):
     header: Perhaps
     role: Rows
     name: Rows
+    style: Rows
+    order: Rows
 
 
 class Decision(Step):
@@ -437,6 +439,7 @@ class Message(Step):
     """The text; files for all, and each one's own; person: whose message was shown."""
 
     text: Text
+    language: Text
     optional: Annotated[bool, is_("yes")]
     file: Files
     own: Files

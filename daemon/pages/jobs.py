@@ -23,8 +23,7 @@ from daemon.config import Settings
 from daemon.contacts import lists, masking, uploads
 from daemon.contacts.lists import Listed
 from daemon.db import clock
-from daemon.delivery import evidence, replies
-from daemon.formats import template
+from daemon.delivery import compose, evidence, replies
 from daemon.i18n.coded import Told, told
 from daemon.i18n.languages import N_, gettext
 from daemon.pages import chart, forms
@@ -382,5 +381,4 @@ def _campaign(job: JobRow) -> Campaign:
 
 def _text(row: MessageRow) -> str:
     """The text of the message, for the person who looks for it in the chat."""
-    text = row.job.text
-    return template.render(template.compile(text), row.fields, row.number) if text.strip() else ""
+    return compose.text_of(row)

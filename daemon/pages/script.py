@@ -14,9 +14,11 @@ class Body(BaseModel):
 
 
 class AskedMessage(Body):
-    """A draft's message. index: of the person, from 0. find: somebody's name or number, "" for nobody."""
+    """A draft's message. index: of the person, from 0. language: of dates
+    and amounts, "" for the stored one. find: somebody's name or number, "" for nobody."""
 
     text: str = Field("", max_length=4 * message_text.MAX_TEXT)
+    language: str = Field("", max_length=40)
     index: int = Field(0, ge=0)
     find: str = Field("", max_length=200)
 

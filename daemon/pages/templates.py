@@ -258,7 +258,9 @@ def _preview(draft: AskedTemplate) -> Preview:
         try:
             template = message_text.compile(draft.text)
             fields = sorted(template.fields)
-            values = {name: draft.samples.get(name, "").strip() or f"[{name}]" for name in fields}
+            values = {
+                name: draft.samples.get(name, "").strip() or template.samples.get(name, f"[{name}]") for name in fields
+            }
             shown = message_text.render(template, values, values.get(message_text.NUMBER, ""))
         except errors.TemplateError as problem:
             error = said(problem)

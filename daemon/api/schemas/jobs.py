@@ -39,6 +39,11 @@ class Send(Body):
     phone_column: StrictStr | None = Field(
         None, description="The column of the upload that has the numbers, where POST /upload could not tell."
     )
+    language: StrictStr | None = Field(
+        None,
+        description="The locale of dates and amounts in the text, such as `de` or `pt-BR`; else that of the default "
+        "country.",
+    )
     attachments: Attachments = []
     delay_min: Seconds | None = None
     delay_max: Seconds | None = None

@@ -134,7 +134,7 @@ async function look(find = "") {
   }
   asking = true;
   try {
-    const body = { text: $("text").value, index, find };
+    const body = { text: $("text").value, language: $("language").value, index, find };
     preview(await call($("step").dataset.preview, JSON.stringify(body)));
     if (lost) $("step-error").hidden = true;
     lost = false;
@@ -185,7 +185,7 @@ function soon() {
   timer = setTimeout(look, 250);
 }
 
-document.addEventListener("input", (event) => event.target.id === "text" && soon());
+document.addEventListener("input", (event) => ["text", "language"].includes(event.target.id) && soon());
 
 document.addEventListener("click", (event) => {
   const insert = event.target.closest("[data-insert]");
