@@ -85,6 +85,15 @@ JOB_MOVES: dict[str, tuple[frozenset[JobState], JobState]] = {
     "pause": (frozenset({JobState.SCHEDULED, JobState.PENDING, JobState.RUNNING}), JobState.PAUSED),
     "resume": (frozenset({JobState.PAUSED}), JobState.RUNNING),
     "reschedule": (frozenset({JobState.PAUSED}), JobState.SCHEDULED),  # resumed before its time has come
+    "move": (
+        frozenset({JobState.SCHEDULED, JobState.PAUSED}),
+        JobState.SCHEDULED,
+    ),  # before it has begun: to another time
+    "start": (frozenset({JobState.SCHEDULED}), JobState.PENDING),  # before its time
+    "replace": (
+        frozenset({JobState.SCHEDULED, JobState.PAUSED}),
+        JobState.STOPPED,
+    ),  # before it has begun: by another job
     "stop": (OPEN, JobState.STOPPED),
     "complete": (frozenset({JobState.PENDING, JobState.RUNNING, JobState.PAUSED}), JobState.COMPLETED),
     "retry": (frozenset({JobState.RUNNING, JobState.PAUSED, JobState.COMPLETED}), JobState.RUNNING),

@@ -15,8 +15,8 @@ from daemon.api.endpoint import Caller, Open
 from daemon.api.messages import describe
 from daemon.api.parameters import MAX_LIMIT, Cursor, Flag, JobId, Limit, Search
 from daemon.api.schemas.common import Rejected
-from daemon.api.schemas.jobs import Duplicate, Job, JobChanged, Jobs, Messages, Queued, Send, TextWarning
-from daemon.campaigns import cloning, create, lifecycle, progress, queries, recipients
+from daemon.api.schemas.jobs import Duplicate, Job, JobChanged, Jobs, Messages, Queued, Reschedule, Send, TextWarning
+from daemon.campaigns import cloning, create, lifecycle, progress, queries, recipients, scheduling
 from daemon.campaigns import report as job_report
 from daemon.campaigns.idempotency import Once
 from daemon.campaigns.queries import JobRow
@@ -35,7 +35,7 @@ InState = Annotated[State, Field(description="Only those in this state.")]
 ForExcel = Annotated[Flag, Field(description="Mark the file as UTF-8, which Excel needs.")]
 
 
-@endpoint.post("/send", scope=Scope.SEND, errors=(NotFound, AttachmentLost, ChoosePhoneColumn), tag="jobs")
+@endpoint.post("/send", scope=Scope.SEND, errors=(NotFound, AttachmentLost, ChoosePhoneColumn, IllegalMove), tag="jobs")
 def send(caller: Caller, *, body: Send, once: Once) -> Queued:
     """Send a message to many people.
 
@@ -60,6 +60,30 @@ def duplicate(caller: Caller, *, job_id: JobId, body: Duplicate, once: Once) -> 
     checked = create.check(settings, cloning.order(job_id, body.people, body.except_list or 0, changed), now)
     with create.filled(settings, checked, caller.name, now) as job:
         return once.run(lambda: _queued(create.store(settings, checked, caller.name, now, job)), now)
+
+
+@endpoint.post("/jobs/{job_id}/reschedule", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
+def reschedule(caller: Caller, *, job_id: JobId, body: Reschedule, once: Once) -> JobChanged:
+    """Move a scheduled job to another time. One that has begun is 409."""
+    now = clock.now_ms()
+
+    def moved() -> JobChanged:
+        scheduling.move(job_id, body.schedule_at, caller.name, now)
+        return _changed(caller, job_id, "The job starts at the new time.")
+
+    return once.run(moved, now)
+
+
+@endpoint.post("/jobs/{job_id}/start", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
+def start_early(caller: Caller, *, job_id: JobId, once: Once) -> JobChanged:
+    """Start a scheduled job now, before its time."""
+    now = clock.now_ms()
+
+    def started() -> JobChanged:
+        scheduling.start(job_id, caller.name, now)
+        return _changed(caller, job_id, "The job is started.")
+
+    return once.run(started, now)
 
 
 @endpoint.get("/status/{job_id}", scope=Open.STATUS, errors=(NotFound,), tag="jobs")

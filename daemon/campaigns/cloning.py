@@ -67,19 +67,37 @@ def clone(job_id: int, draft_id: str, people: str, who: str, now: int, but: int 
     group is empty or too large).
     """
     job, rows = _group(job_id, people, but)
+    sheet, data = _made(job, rows)
+    origin = f"campaign {job_id} {people}" + (f" but {but}" if but else "")
+    return drafts.begin(draft_id, who, now, job.name, data, [Sheet("", sheet)], origin)
+
+
+def _made(job: Job, rows: list[Message]) -> tuple[list[Row], Content]:
+    """A sheet of these people, and the rest of a draft."""
     files = _own_files(job, rows)
     sheet = [Row(0, ["number", *job.columns, *(["file"] if files else [])])]
     for row in rows:
         cells = [row.number, *(tabular.harmless(str(row.fields.get(name, ""))) for name in job.columns)]
         sheet.append(Row(row.row, [*cells, files.get(_own(job, row), "")] if files else cells))
-    data = _data(job, len(sheet), files, all(_own(job, row) for row in rows))
-    origin = f"campaign {job_id} {people}" + (f" but {but}" if but else "")
-    return drafts.begin(draft_id, who, now, job.name, data, [Sheet("", sheet)], origin)
+    return sheet, _data(job, len(sheet), files, all(_own(job, row) for row in rows))
+
+
+def edit(job_id: int, draft_id: str, zone: str, who: str, now: int) -> Draft:
+    """A draft that takes the place of a scheduled job when it is started, and has its people and its time. Until then
+    the job stays as it is. zone: in which that time is shown. Raises NotFound, IllegalMove (it has begun)."""
+    job, rows = _group(job_id, "all", 0)
+    if not job_moves.waits_to_begin(job):
+        raise job_moves.refusal(job, "replace")
+    sheet, data = _made(job, rows)
+    when = (data.when or When()).model_copy(update={"at": job.schedule_at, "zone": zone})
+    data = data.model_copy(update={"when": when, "replaces": job.id, "cloned_from": job.cloned_from})
+    return drafts.begin(draft_id, who, now, job.name, data, [Sheet("", sheet)], f"edit {job_id} {job.schedule_at}")
 
 
 def order(job_id: int, people: str, but: int, changed: Changed) -> create.Order:
     """The same as an order, which is sent as soon as it is stored. Raises as `clone`."""
     job, rows = _group(job_id, people, but)
+    kept = styles.restored(job.formats) if job.formats else None
     everybody = [Contact(row.row, row.number, row.fields, row.attachments) for row in rows]
     return create.Order(
         text=job.text if changed.message is None else changed.message,
@@ -93,6 +111,8 @@ def order(job_id: int, people: str, but: int, changed: Changed) -> create.Order:
         window=job.window,
         daily_cap=job.daily_cap,
         cloned_from=job.id,
+        language=kept.language if kept else None,
+        columns=kept.columns if kept else None,
     )
 
 

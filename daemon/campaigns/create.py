@@ -15,8 +15,10 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
+from daemon.campaigns import scheduling
 from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.campaigns.refusals import Part, Why
+from daemon.campaigns.scheduling import LONGEST_AHEAD_MS
 from daemon.config import ACCOUNT_NAME, Settings
 from daemon.contacts import importer, stored, uploads
 from daemon.contacts.person import Person
@@ -32,13 +34,12 @@ from daemon.states import FILLING, JobState
 log = structlog.get_logger()
 
 MAX_DELAY_S = 24 * 3600
-LONGEST_AHEAD_MS = 3_653 * 86_400_000  # ten years
 LEAST_TIME_MS = 100_000_000_000  # in 1973: anything smaller was meant in seconds, and would be sent at once
 MAX_DAILY_CAP = 1_000_000
 MAX_ATTACHMENTS = 30  # WhatsApp's limit for files at once, see docs/whatsapp-web.md
 ANSWERS_MS = 7 * pacing.DAY_MS
 UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # not part of a request
-ADDED = ("window", "daily_cap", "phone_column", "language", "columns")  # earlier versions stored digests without them
+ADDED = ("window", "daily_cap", "phone_column", "language", "columns", "replaces")  # not in earlier digests
 ACCOUNTS_NAMED = 20  # in the refusal of an unknown one
 MEDIA = frozenset({"photo", "video"})
 
@@ -51,7 +52,8 @@ class Order:
     what kind of caller it belongs to, so that a caller's key never equals one of the page's own. window: such as
     09:00-18:00, in the account's time zone. daily_cap: the most messages of this job in 24 hours. audience: people
     chosen earlier by a draft's dry run; the key ignores them. language: a locale for dates and amounts in the text,
-    None for that of the default country; columns: how some fields are written.
+    None for that of the default country; columns: how some fields are written. replaces: the
+    scheduled job whose place it takes.
     """
 
     text: str
@@ -74,6 +76,7 @@ class Order:
     cloned_from: int | None = None
     language: str | None = None
     columns: tuple[tuple[str, Column], ...] | None = None
+    replaces: int | None = None
 
 
 @dataclass
@@ -179,12 +182,14 @@ def _check_terms(order: Order) -> None:
 @contextmanager
 def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator[Job | None]:
     """Store the messages of a large order first, chunk by chunk; `store` turns it into a job; if that was not called by
-    the end, it is deleted. None for a small order, which `store` stores as a whole. Not to be called in a transaction.
+    the end, it is deleted. None for a small order, which `store` stores as a whole. What is left of a job that it
+    replaces is cancelled at the end. Not to be called in a transaction.
     Raises DatabaseBusy.
     """
     people = checked.audience.people
     if len(people) <= chunks.CHUNK:
         yield None
+        scheduling.finish_replacing(checked.order.replaces, who, now)
         return
     job = _job(settings, checked, FILLING, now)
     try:
@@ -193,6 +198,7 @@ def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator
     finally:
         with suppress(errors.DatabaseBusy):  # then it is swept later; and a job that was opened must not be discarded
             enqueue.discard(job.id)
+    scheduling.finish_replacing(checked.order.replaces, who, now)
 
 
 def _job(settings: Settings, checked: Checked, state: str, now: int) -> Job:
@@ -228,7 +234,8 @@ def styles_of(settings: Settings, order: Order) -> Styles:
 
 
 def store(settings: Settings, checked: Checked, who: str, now: int, job: Job | None = None) -> Created:
-    """Make the job and queue its messages, in one transaction. Raises KeyReused.
+    """Make the job and queue its messages, in one transaction. Raises KeyReused, and IllegalMove when the job that it
+    replaces has begun.
 
     job: of `filled`, which has its messages already.
     """
@@ -246,6 +253,8 @@ def store(settings: Settings, checked: Checked, who: str, now: int, job: Job | N
             enqueue.enqueue(job, audience.people, who, now)
         else:
             enqueue.open_job(job, state, now)
+        if order.replaces is not None:
+            scheduling.replace(order.replaces, job.id, who, now)
         foreign = placeholders.foreign(order.text, audience.columns)
         created = Created(
             job_id=job.id,

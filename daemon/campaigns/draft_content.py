@@ -119,8 +119,8 @@ class Content(Part):
     """Everything in a draft except its name, rows and people. None: that step has not been reached yet.
 
     language: a locale for dates and amounts, "" for the likeliest; files: ids of personal attachments, by casefolded
-    file name; stamp: identifies the current people; origin: what the draft was made from; started: whether it has
-    become a job.
+    file name; stamp: identifies the current people; origin: what the draft was made from; replaces:
+    the scheduled job that it takes the place of; started: whether it has become a job.
     """
 
     source: Source | None = None
@@ -135,6 +135,7 @@ class Content(Part):
     recent: Recent | None = None
     test: SelfTest | None = None
     cloned_from: int | None = None
+    replaces: int | None = None
     stamp: str = ""
     origin: str = ""
     started: bool = False

@@ -432,7 +432,7 @@ def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -
 
     Everything is checked first, and many messages are stored, because that takes a while. Then, in one transaction,
     the draft is locked, checked again and turned into the job. Raises EditConflict when anything was changed after the
-    dry run, NotFound when the draft was discarded.
+    dry run, NotFound when the draft was discarded, IllegalMove when the scheduled job that it replaces has begun.
     """
     draft = find(draft_id)
     if job_id := draft.job_id or _started(draft_id):
@@ -467,7 +467,6 @@ def _stale() -> errors.EditConflict:
 
 
 def _order(settings: Settings, draft: Draft, audience: Sequence[Contact], found: Report) -> create.Order:
-    data = draft.data
     rejected = [importer.Rejected(each.row, each.value, each.details) for each in found.left_out]
     chosen = create.Audience(
         people=list(audience),
@@ -477,9 +476,7 @@ def _order(settings: Settings, draft: Draft, audience: Sequence[Contact], found:
         source=draft.name,
         columns=fields(draft),
     )
-    return replace(
-        order(settings, draft), audience=chosen, key=draft.id, scope=KeyScope.DRAFT, cloned_from=data.cloned_from
-    )
+    return replace(order(settings, draft), audience=chosen, key=draft.id, scope=KeyScope.DRAFT)
 
 
 def order(settings: Settings, draft: Draft) -> create.Order:
@@ -497,4 +494,6 @@ def order(settings: Settings, draft: Draft) -> create.Order:
         daily_cap=when.daily_cap,
         language=draft_styles.language(settings, data),
         columns=draft_styles.columns(data),
+        cloned_from=data.cloned_from,
+        replaces=data.replaces,
     )

@@ -103,7 +103,7 @@ def _sort(
     keys = [Person(each.number).key if each.number else None for each in people]
     everybody = set(filter(None, keys))
     recent = draft.data.recent or Recent(days=drafts.RECENT_DAYS, leave_out=True)
-    lately = _lately(now - recent.days * pacing.DAY_MS, now) & everybody
+    lately = _lately(now - recent.days * pacing.DAY_MS, now, draft.data.replaces) & everybody
     message = _Message(settings, draft)
     checks = _Checks(
         message,
@@ -234,13 +234,16 @@ def _among(query: Any, column: Any, people: Iterable[PersonKey]) -> set[PersonKe
     return found
 
 
-def _lately(since: int, now: int) -> set[PersonKey]:
-    """People who got a campaign since then, or are queued in one created since then. Test messages do not count."""
+def _lately(since: int, now: int, but: int | None = None) -> set[PersonKey]:
+    """People who got a campaign since then, or are queued in one created since then. Test messages do not count.
+    but: a job that does not count, because it is replaced."""
     open_jobs = [*sorted(MAY_RUN), JobState.SCHEDULED, JobState.PAUSED]
     queued = Message.select(Message.person).join(Job)
     queued = queued.where(
         Message.state.in_(QUEUED), Job.state.in_(open_jobs), lately(Job.created_at, since, now), real()
     )
+    if but is not None:
+        queued = queued.where(Job.id != but)
     return {person for query in (handovers.reached(since, now), queued) for (person,) in tuples(query)}
 
 
@@ -266,7 +269,7 @@ def forecast(settings: Settings, draft: Draft, people: int, now: int) -> Forecas
     account = when.account or settings.account
     rules = limits.rules_of(settings, account)
     terms = pacing.Terms(pacing.window(when.window), when.daily_cap)
-    others = [job for job in _others(account, max(now, when.at or 0)) if job.pending]
+    others = [job for job in _others(account, max(now, when.at or 0)) if job.pending and job.id != draft.data.replaces]
     queued = sum(job.pending for job in others)
     opens = _opens(account, max(now, when.at or now), now, rules, terms)
     if opens is None or not people:
@@ -393,6 +396,8 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
         scope=KeyScope.TEST,
         kind=Kind.TEST,
         name=TEST + draft.name,
+        cloned_from=None,
+        replaces=None,
         schedule_at=None,
         window=None,
         daily_cap=None,

@@ -18,6 +18,7 @@ class Why(Wording):
         "schedule_at is in milliseconds since 1970, or a date such as 2030-01-31T09:00:00Z.",
     )
     SCHEDULE_TOO_LATE = "schedule_too_late", "schedule_at is at most ten years from now."
+    SCHEDULE_PASSED = "schedule_passed", "This time has passed: choose a later one, or start it now."
     DAILY_CAP_UNFIT = "daily_cap_unfit", "daily_cap is a number of messages, 0 (no cap) to {most}."
     IDEMPOTENCY_KEY_REUSED = (
         "idempotency_key_reused",
@@ -92,6 +93,7 @@ class Stands(Recorded):
         "job_for_real_sender",
         "This campaign waits for a real sender: the account's sender is a dry run.",
     )
+    REPLACED = "job_replaced", "It was changed before it began: campaign {job} is sent instead."
     WAS_DRY_RUN = (
         "job_begun_by_dry_run",
         "This campaign was started as a dry run, so it is never sent: duplicate it to send it.",

@@ -135,7 +135,8 @@ def _scheduled() -> Any:
 def _open(job_id: int, now: int) -> None:
     sources, target = JOB_MOVES["open"]
     with write():
-        if Job.update(state=target).where(Job.id == job_id, Job.state.in_(sources)).execute():
+        due = (Job.state.in_(sources), Job.schedule_at <= now)  # it may have been moved since
+        if Job.update(state=target).where(Job.id == job_id, *due).execute():
             after_commit(partial(log.info, "job.opened", job_id=job_id))
             counters.end_if_done(job_id, now)  # if everything was decided before its start time
 

@@ -47,16 +47,29 @@ def suspend(job_id: int, why: Told, now: int) -> None:
             move(job_id, "pause", "sender", now, why)
 
 
-def move(job_id: int, name: str, who: str, now: int, why: Told | None = None) -> Job:
-    """Make the move; its messages stay where they are. Raises NotFound, and IllegalMove, which says what to do."""
+BEFORE_BEGIN = frozenset({"move", "start", "replace"})
+
+
+def waits_to_begin(found: Job) -> bool:
+    """Whether it has a time to start at, and nothing of it was ever claimed."""
+    return found.started_at is None and found.schedule_at is not None and found.state in JOB_MOVES["move"][0]
+
+
+def move(job_id: int, name: str, who: str, now: int, why: Told | None = None, schedule_at: int | None = None) -> Job:
+    """Make the move; its messages stay where they are. Raises NotFound, and IllegalMove, which says what to do.
+
+    schedule_at: when it starts from now on, UTC ms; None to leave that as it is.
+    """
     sources, target = JOB_MOVES[name]
     with write():
         found = job_to_move(job_id)
-        if found.state not in sources:
+        if found.state not in sources or (name in BEFORE_BEGIN and not waits_to_begin(found)):
             raise refusal(found, name)
         ended_at = now if target is JobState.STOPPED else None
         changes: dict[str, Any] = {"state": target, "completed_at": ended_at, "reason": str(why) if why else None}
         changes["coded"] = filed(why)
+        if schedule_at is not None:
+            changes["schedule_at"] = schedule_at
         Job.update(**changes).where(Job.id == job_id).execute()
         told = {"why": str(why)} if why else {}
         after_commit(partial(log.info, MOVED[name], account=found.account, job_id=job_id, who=who, **told))
@@ -67,6 +80,9 @@ MOVED = {
     "pause": "job.paused",
     "resume": "job.resumed",
     "reschedule": "job.resumed",
+    "move": "job.moved",
+    "start": "job.started_early",
+    "replace": "job.replaced",
     "stop": "job.stopped",
     "retry": "job.reopened",
 }
@@ -76,6 +92,9 @@ VERBS = {
     "pause": Phrase("pause"),
     "resume": Phrase("resume"),
     "reschedule": Phrase("resume"),
+    "move": Phrase("move"),
+    "start": Phrase("start"),
+    "replace": Phrase("change"),
     "stop": Phrase("stop"),
     "retry": Phrase("retry"),
     "send again": Phrase("send again"),
@@ -83,6 +102,8 @@ VERBS = {
 
 
 def refusal(found: Job, name: str) -> errors.IllegalMove:
+    if name in BEFORE_BEGIN and found.state not in (JobState.STOPPED, JobState.COMPLETED):
+        return errors.IllegalMove(Why.JOB_BEGUN, job=found.id, verb=VERBS[name])
     why = {
         JobState.STOPPED: Why.JOB_STOPPED,
         JobState.COMPLETED: Why.JOB_COMPLETED,

@@ -32,6 +32,10 @@ class Why(Wording):
         "job_goes_on",
         "Job {job} is {state}, so you cannot {verb} it: it resumes by itself, even after a login.",
     )
+    JOB_BEGUN = (
+        "job_begun",
+        "Job {job} has begun, or has no start time, so you cannot {verb} it: pause or stop it instead.",
+    )
 
 
 class Unsent(Recorded):

@@ -29,12 +29,12 @@ log = structlog.get_logger()
 Between = Callable[[int | None, int | None], Any]
 
 
-def stop(job_id: int, who: str, now: int) -> None:
+def stop(job_id: int, who: str, now: int, move: str = "stop", why: Told | None = None) -> None:
     """Stop the job, and cancel a chunk of what is queued of it; the rest is for `finish_stop`. One transaction, or part
-    of the caller's. Raises NotFound, IllegalMove."""
+    of the caller's. Raises NotFound, IllegalMove. move: the one that it is."""
     chunks = Chunks()
     with chunks.transaction(), in_order():
-        job_moves.move(job_id, "stop", who, now)
+        job_moves.move(job_id, move, who, now, why)
         _cancel_some(job_id, who, now, chunks.size)
 
 

@@ -19,16 +19,30 @@ from daemon.pages import (
     login,
     overview,
     replies,
+    scheduled,
     shell,
     suppressions,
     templates,
     users,
 )
 
+JOBS = (jobs, scheduled)
 NEW = (drafts, draft_numbers, draft_message, draft_finish)
 routes: list[web.AbstractRouteDef] = [
     route
-    for part in (shell, accounts, login, users, overview, jobs, *NEW, templates, lists, replies, suppressions)
+    for part in (
+        shell,
+        accounts,
+        login,
+        users,
+        overview,
+        *JOBS,
+        *NEW,
+        templates,
+        lists,
+        replies,
+        suppressions,
+    )
     for route in part.routes
 ]
 set_up = shell.set_up

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import create, drafts, dry_run, queries, recent_campaigns
+from daemon.campaigns import drafts, dry_run, queries, recent_campaigns, scheduling
 from daemon.campaigns.draft_content import Exclusion, Reason, Recent, Report, When
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.recent_campaigns import Got
@@ -142,13 +142,13 @@ def _chosen(settings: Settings, form: forms.When, now: int) -> When:
 def _chosen_start(form: forms.When, now: int) -> int | None:
     """When to start, None for right away. A day that was entered beside "Right away" is asked about, not dropped."""
     if form.later:
-        return _instant(form.at, form.zone, now)
+        return entered_instant(form.at, form.zone, now)
     if form.at is not None:
         raise errors.InvalidInput(Why.START_TWOFOLD)
     return None
 
 
-def _instant(local: datetime | None, zone: str, now: int) -> int:
+def entered_instant(local: datetime | None, zone: str, now: int) -> int:
     """The time that was entered, as UTC ms. Raises InvalidInput."""
     if zone not in available_timezones():
         raise errors.InvalidInput(Why.ZONE_NOT_LISTED)
@@ -157,7 +157,7 @@ def _instant(local: datetime | None, zone: str, now: int) -> int:
     at = round(local.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
     if at < now:
         raise errors.InvalidInput(Why.START_PASSED)
-    if at > now + create.LONGEST_AHEAD_MS:
+    if at > now + scheduling.LONGEST_AHEAD_MS:
         raise errors.InvalidInput(Why.START_TOO_LATE)
     return at
 
@@ -366,7 +366,7 @@ async def start(request: web.Request) -> web.StreamResponse:
     try:
         size = draft.data.source.size if draft.data.source else 0
         job_id = await heavy.timed(request, size, drafts.start, request.app[SETTINGS], *arguments)
-    except (errors.InvalidInput, errors.EditConflict, errors.NotFound) as error:
+    except (errors.InvalidInput, errors.EditConflict, errors.NotFound, errors.IllegalMove) as error:
         return await show_step(request, await load(request), "check", None, error)
     return await go(request, f"/app/jobs/{job_id}")
 

@@ -390,6 +390,18 @@ class CloneJob(Form):
     people: Annotated[str, BeforeValidator(lambda values: _text(values) if values else "all")]
 
 
+class Reschedule(Form):
+    """When a scheduled campaign starts, in its account's zone."""
+
+    at: Moment
+
+
+class DraftFor(Form):
+    """The id of a draft that is to be made."""
+
+    id: DraftId
+
+
 class NewDraft(Form):
     """The template and the list that it starts with; 0 for none."""
 

@@ -29,6 +29,7 @@ from daemon.i18n.languages import N_, gettext
 from daemon.pages import chart, forms
 from daemon.pages.asking import said
 from daemon.pages.content import Names, PageContent
+from daemon.pages.scheduled import Scheduled, scheduled
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import JobView, MessageView, campaign, job_view, message_view, name_columns
 from daemon.pages.words import MEANINGS, MOVES, WHO, rate, seconds
@@ -135,6 +136,7 @@ class JobPage(PageContent):
     course: Drawn | None
     clone_id: str
     people: list[Group]
+    scheduled: Scheduled | None
     lists: Sequence[Listed]
 
 
@@ -244,6 +246,7 @@ def _job_page(
         clone_id=secrets.token_hex(16),
         people=[Group(name, called, count) for name, called in PEOPLE.items() if (count := cloning.count(row, name))],
         lists=lists.lists(),
+        scheduled=scheduled(settings, row),
     )
     return page, _recipients(row, selection, cursor, before)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from aiohttp import ClientResponse
-
 from daemon.campaigns import drafts, dry_run, lifecycle
 from daemon.campaigns.draft_content import When
 from daemon.config import Settings
@@ -15,13 +13,7 @@ from daemon.delivery import moves
 from daemon.models import Draft, Job, Message, Reply
 from daemon.states import Ack
 from tests.http.conftest import KEY
-from tests.support.job_page import HTML, Client, campaign, fail_one, look, send_one, take
-
-
-async def post(client: Client, path: str, **fields: str) -> ClientResponse:
-    origin = {"Origin": f"http://{client.host}:{client.port}"}
-    return await client.post(path, data=fields, headers=HTML | origin, allow_redirects=False)
-
+from tests.support.job_page import Client, campaign, fail_one, look, post, send_one, take
 
 # A clone
 

@@ -64,7 +64,8 @@ operator
   GET POST /app/drafts/{id}/check /app/drafts/{id}/columns /app/drafts/{id}/discard /app/drafts/{id}/message
   GET POST /app/drafts/{id}/numbers /app/drafts/{id}/people /app/drafts/{id}/start /app/drafts/{id}/when
   POST /app/drafts/{id}/preview /app/drafts/{id}/test
-  POST /jobs/{id}/duplicate
+  POST /jobs/{id}/duplicate /jobs/{id}/reschedule /jobs/{id}/start
+  POST /app/jobs/{id}/reschedule /app/jobs/{id}/start /app/jobs/{id}/edit
   POST /send /upload /upload_attachment /pause/{id} /resume/{id} /stop/{id} /retry/{id} /messages/{id}/decide
   GET /messages/{id}/screenshot.png
   GET /accounts/{name}/link_code /accounts/{name}/qr.svg /accounts/{name}/screenshot.png

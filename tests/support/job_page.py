@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
 from daemon.accounts import directory, pacing
@@ -24,6 +25,11 @@ async def look(client: Client, path: str, status: int = 200, language: str = "en
     response = await client.get(path, headers=HTML | {"Accept-Language": language}, allow_redirects=False)
     assert status == response.status
     return await response.text()
+
+
+async def post(client: Client, path: str, **fields: str) -> ClientResponse:
+    origin = {"Origin": f"http://{client.host}:{client.port}"}
+    return await client.post(path, data=fields, headers=HTML | origin, allow_redirects=False)
 
 
 def campaign(settings: Settings, count: int = 3, **order: Any) -> int:

@@ -24,6 +24,7 @@ TEMPLATES = Path(shell.__file__).parent / "templates"
 SHARED = {"base.html", "draft_base.html", "macros.html", "draft_macros.html", "list_parts.html"} | {  # included
     "draft_recent.html",
     "job_duplicate.html",
+    "job_scheduled.html",
 }
 
 

@@ -52,6 +52,17 @@ class Send(Body):
     schedule_at: Instant | None = None
     window: StrictStr | None = Field(None, description="Send only between these times, such as `09:00-18:00`.")
     daily_cap: Amount | None = Field(None, description="The most messages of this job in 24 hours; 0 for no cap.")
+    replaces: Id | None = Field(
+        None, description="A scheduled job that has not begun: this one takes its place, in one step."
+    )
+
+
+class Reschedule(Body):
+    """When a scheduled job starts from now on."""
+
+    model_config = example(schedule_at="2030-12-01T09:00:00+01:00")
+
+    schedule_at: Instant
 
 
 class Duplicate(Body):

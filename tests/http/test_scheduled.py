@@ -1,0 +1,92 @@
+"""A scheduled campaign on its page and in the API: moved, started early, edited."""
+
+from __future__ import annotations
+
+import re
+
+from daemon.accounts import directory, limits
+from daemon.campaigns import drafts, dry_run, lifecycle
+from daemon.config import Settings
+from daemon.db import clock
+from daemon.models import Job
+from daemon.states import JobState
+from tests.http.conftest import KEY
+from tests.support.job_page import Client, campaign, look, post
+
+HOUR_MS = 3_600_000
+
+
+def scheduled(settings: Settings) -> int:
+    return campaign(settings, 3, schedule_at=clock.now_ms() + 100 * HOUR_MS)
+
+
+async def test_the_page_moves_it_in_the_account_s_zone(member: Client, settings: Settings) -> None:
+    """And says which that is; a time that has passed is refused with what to do."""
+    directory.open_account("default", clock.now_ms())
+    limits.set_limits("default", {"timezone": "Asia/Kolkata"}, "test")
+    job_id = scheduled(settings)
+    page = await look(member, f"/app/jobs/{job_id}")
+    assert "Day and time in Asia/Kolkata" in page
+
+    assert 303 == (await post(member, f"/app/jobs/{job_id}/reschedule", at="2031-05-04T09:00")).status
+    assert 1_935_631_800_000 == Job.get_by_id(job_id).schedule_at
+    for at in ("2001-05-04T09:00", ""):
+        refused = await post(member, f"/app/jobs/{job_id}/reschedule", at=at)
+        assert 422 == refused.status
+
+
+async def test_the_page_starts_it_now(member: Client, settings: Settings) -> None:
+    """After its question; then there is nothing to move any more."""
+    job_id = scheduled(settings)
+    assert "3 people get it, beginning now" in await look(member, f"/app/jobs/{job_id}")
+    assert 303 == (await post(member, f"/app/jobs/{job_id}/start")).status
+    assert JobState.PENDING == Job.get_by_id(job_id).state
+    assert 'id="scheduled"' not in await look(member, f"/app/jobs/{job_id}")
+    assert 409 == (await post(member, f"/app/jobs/{job_id}/start")).status
+
+
+async def test_it_is_edited_as_a_draft_that_takes_its_place(member: Client, settings: Settings) -> None:
+    """It has its people and its time, says what it changes, and is not hindered by the one that it replaces."""
+    job_id = scheduled(settings)
+    page = await look(member, f"/app/jobs/{job_id}")
+    (draft_id,) = re.findall(r'/edit">.*?name="id" value="(\w+)"', page, re.S)
+    for _ in range(2):  # a double click
+        where = (await post(member, f"/app/jobs/{job_id}/edit", id=draft_id)).headers["Location"]
+        assert f"/app/drafts/{draft_id}/message" == where
+    assert f'<a href="/app/jobs/{job_id}">campaign {job_id}</a>' in await look(member, where)
+    draft = drafts.find(draft_id)
+    draft = dry_run.run(settings, draft.id, draft.version, 7, True, clock.now_ms())
+    assert (3, JobState.SCHEDULED) == (getattr(drafts.report(draft), "people", 0), Job.get_by_id(job_id).state)
+
+    started = await post(member, f"/app/drafts/{draft_id}/start", version=str(draft.version))
+    new = Job.get_by_id(int(started.headers["Location"].rpartition("/")[2]))
+    old = Job.get_by_id(job_id)
+    assert (JobState.STOPPED, JobState.SCHEDULED) == (old.state, new.state)
+    assert old.schedule_at // 60_000 == new.schedule_at // 60_000
+    assert f"campaign {new.id} is sent instead" in await look(member, f"/app/jobs/{job_id}")
+
+
+async def test_the_api_moves_starts_and_replaces_it_once(member: Client, settings: Settings) -> None:
+    """A repeat with the same key gets the same answer; what has begun is 409."""
+    job_id = scheduled(settings)
+    headers = {"X-API-KEY": KEY}
+    at = clock.now_ms() + 200 * HOUR_MS
+    path = f"/jobs/{job_id}/reschedule"
+    answers = [
+        await (await member.post(path, json={"schedule_at": at}, headers=headers | {"Idempotency-Key": "m"})).json()
+        for _ in range(2)
+    ]
+    assert answers[0] == answers[1] and at == answers[0]["schedule_at"]
+    past = await member.post(path, json={"schedule_at": 1_600_000_000_000}, headers=headers)
+    assert (422, "schedule_passed") == (past.status, (await past.json())["code"])
+
+    body = {"numbers": ["+4915110000009"], "message": "x", "schedule_at": at, "replaces": job_id}
+    made = await (await member.post("/send", json=body, headers=headers)).json()
+    assert JobState.STOPPED == Job.get_by_id(job_id).state
+    assert 409 == (await member.post("/send", json=body, headers=headers)).status
+
+    path = f"/jobs/{made['job_id']}/start"
+    statuses = [(await member.post(path, headers=headers | {"Idempotency-Key": "s"})).status for _ in range(2)]
+    again = await member.post(path, headers=headers)
+    assert ([200, 200], 409, "job_begun") == (statuses, again.status, (await again.json())["code"])
+    lifecycle.stop(made["job_id"], "test", clock.now_ms())
