@@ -45,12 +45,14 @@ def carriers(driving: Driving) -> list[psutil.Process]:
 
 
 def test_close_leaves_nothing(driving: Driving) -> None:
-    """No process, no zombie, no temporary folder, no lock."""
+    """No process, no zombie, no temporary folder, no lock; and there were no more processes than are needed."""
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     driving.start()
     driving.send(a_number(), "x")
     temp = driving.transport._chrome.temp
     assert len(carriers(driving)) > 4
+    # One for the page: none that waits for a use, none that draws a part of Chrome itself.
+    assert 1 == sum("--type=renderer" in " ".join(words_of(process)) for process in carriers(driving))
 
     driving.run(driving.transport.close())
     driving.run(driving.transport.close())
