@@ -99,6 +99,8 @@ class Account(Table):
     daily_cap = peewee.IntegerField(null=True)
     quiet_hours = peewee.CharField(null=True, max_length=11)
     timezone = peewee.CharField(null=True, max_length=64)
+    country = peewee.CharField(null=True, max_length=2)  # of numbers that the page is given without one
+    number = peewee.CharField(null=True, max_length=20)  # its own, where it was linked by it; None: not known
     limits_version = peewee.IntegerField(default=1)  # of these four, see db/versions.py
     wish = Json(null=True)  # what a person asks its sender to do: {what, at, …}
     link_number = peewee.CharField(null=True, max_length=20)  # phone to link by a code instead of the QR code
@@ -156,6 +158,9 @@ class Job(Table):
     for_dry_run = peewee.BooleanField(default=False)  # made while the transport sent nothing
     dry_run = peewee.BooleanField(default=False)  # a transport that sends nothing has had messages of it
     formats = Json(null=True)  # how its text writes dates and amounts, see formats/styles.py
+    made_by = peewee.CharField(null=True)  # None: not known
+    archived_at = peewee.BigIntegerField(null=True)  # since when the overview leaves it out
+    replied = peewee.IntegerField(default=0)  # how many people have answered it
     pending = peewee.IntegerField(default=0)
     claimed = peewee.IntegerField(default=0)
     sending = peewee.IntegerField(default=0)
@@ -170,7 +175,10 @@ class Job(Table):
     cancelled = peewee.IntegerField(default=0)
 
     class Meta:
-        indexes = ((("account", "state"), False),)
+        indexes = (
+            (("account", "state"), False),
+            (("archived_at", "id"), False),  # pages of the overview
+        )
 
 
 class Message(Table):
@@ -195,6 +203,9 @@ class Message(Table):
     mark = peewee.TextField(null=True)
     error = peewee.TextField(null=True)
     coded = Json(null=True)  # `error` by its code
+    failed_by = peewee.CharField(
+        null=True, max_length=64
+    )  # that code, "other" for words only; None unless it has failed
     transport_id = peewee.TextField(null=True)
     submitted_at = peewee.BigIntegerField(null=True)
     accepted_at = peewee.BigIntegerField(null=True)
@@ -229,6 +240,13 @@ Message.add_index(  # finds whose chat a row belongs to
 
 Message.add_index(  # the claim while an account may write to those only whom it has written to before
     Message.index(Message.job, Message.state, Message.not_before, Message.id, name="message_known", where=Message.known)
+)
+
+
+Message.add_index(  # pages of those that failed for one reason
+    Message.index(
+        Message.job, Message.failed_by, Message.id, name="message_failed_by", where=Message.failed_by.is_null(False)
+    )
 )
 
 
@@ -282,6 +300,45 @@ class Tally(Table):
 
     class Meta:
         primary_key = peewee.CompositeKey("job", "at")
+
+
+class Quarter(Table):
+    """How many of a job's messages were sent, delivered, read and answered for the first time in the quarter of an hour
+    from `at` on: the overview adds up a week of them."""
+
+    job_id: int
+    job = peewee.ForeignKeyField(Job, on_delete="CASCADE", index=False)
+    at = peewee.BigIntegerField(index=True)
+    sent = peewee.IntegerField(constraints=[peewee.SQL("DEFAULT 0")])
+    delivered = peewee.IntegerField(constraints=[peewee.SQL("DEFAULT 0")])
+    read = peewee.IntegerField(constraints=[peewee.SQL("DEFAULT 0")])
+    replied = peewee.IntegerField(constraints=[peewee.SQL("DEFAULT 0")])
+
+    class Meta:
+        primary_key = peewee.CompositeKey("job", "at")
+
+
+class Reason(Table):
+    """How many of a job's messages have failed for the reason with that code, see `Message.failed_by`."""
+
+    job_id: int
+    job = peewee.ForeignKeyField(Job, on_delete="CASCADE", index=False)
+    code = peewee.CharField(max_length=64)
+    count = peewee.IntegerField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("job", "code")
+
+
+class JobStep(Table):
+    """What a person, or the sender, has done to a job: paused, resumed, stopped it."""
+
+    id = peewee.AutoField()
+    job_id: int
+    job = peewee.ForeignKeyField(Job, on_delete="CASCADE")
+    at = peewee.BigIntegerField()
+    move = peewee.CharField(max_length=16)
+    who = peewee.CharField()
 
 
 class Handover(Table):
@@ -384,6 +441,7 @@ class Reply(Table):
     at = peewee.BigIntegerField()  # when it was seen
     key = peewee.CharField(max_length=64)  # the row's id in the chat, so that nothing is stored twice
     stop = peewee.BooleanField(default=False)  # it is an opt-out
+    fresh = peewee.BooleanField(default=False)  # nobody has read it yet
     message = peewee.ForeignKeyField(Message, null=True, on_delete="SET NULL")  # the last one they got before it
 
     class Meta:
@@ -392,6 +450,11 @@ class Reply(Table):
 
 Reply.add_index(  # those who asked for no more, newest first
     Reply.index(Reply.id, name="reply_stop", where=Reply.stop)
+)
+
+
+Reply.add_index(  # those that nobody has read yet
+    Reply.index(Reply.id, name="reply_fresh", where=Reply.fresh)
 )
 
 
@@ -609,7 +672,7 @@ class KeptAnswer(Table):
 
 
 TABLES = [
-    Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Handover, Minute, Event, Evidence, Suppression,
-    Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, Template, ContactList, ListEntry, Upload,
-    Attachment, Answer, KeptAnswer,
+    Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Quarter, Reason, JobStep, Handover, Minute, Event,
+    Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, Template,
+    ContactList, ListEntry, Upload, Attachment, Answer, KeptAnswer,
 ]  # fmt: skip

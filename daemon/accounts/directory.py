@@ -80,6 +80,8 @@ def _linking(row: Account, health: Health, now: int) -> dict[str, Any]:
         changes["link_code_at"] = now if health.link_code else None
     if health.qr or health.usable:
         changes["link_number"] = None
+        # Linked by the code for a number, the account is that number's; a QR code may be scanned by any phone.
+        changes["number"] = None if health.qr else row.link_number or row.number
     return changes
 
 
@@ -147,6 +149,14 @@ def send_ms(name: str, unmeasured: int) -> int:
     """How long a send takes by itself; `unmeasured` where the account has sent nothing yet."""
     row = Account.select(Account.send_ms).where(Account.name == name).first()
     return (row.send_ms if row else 0) or unmeasured
+
+
+def country(name: str | None = None) -> str:
+    """The country of numbers that are written without one, as somebody has said for that account, or for any; "" for
+    none."""
+    known = Account.select(Account.country).where(Account.country.is_null(False)).order_by(Account.name)
+    found = known.where(Account.name == name).scalar() if name else None
+    return str(found or known.limit(1).scalar() or "")
 
 
 def pace(name: str, now: int) -> tuple[int, bool]:

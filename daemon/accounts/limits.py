@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypedDict
 
+import phonenumbers
 import structlog
 
 from daemon import errors
@@ -50,6 +51,16 @@ def set_limits(name: str, limits: Limits, who: str, version: int | None = None) 
             Account.update(**changed, limits_version=row.limits_version + 1).where(Account.name == name).execute()
             after_commit(partial(log.info, "account.limited", account=name, who=who, limits=sorted(changed)))
     return directory.find(name)
+
+
+def set_country(name: str, country: str, who: str) -> None:
+    """Set the country of numbers that the page is given without one. Raises NotFound, InvalidInput."""
+    if country not in phonenumbers.SUPPORTED_REGIONS:
+        raise errors.InvalidInput(Why.COUNTRY_UNFIT)
+    with write():
+        directory.find(name)
+        Account.update(country=country).where(Account.name == name).execute()
+        after_commit(partial(log.info, "account.limited", account=name, who=who, limits=["country"]))
 
 
 def _cap(value: int) -> int:

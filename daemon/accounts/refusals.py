@@ -21,5 +21,6 @@ class Why(Wording):
         "Write quiet hours as 21:00-08:00: two different times, in 24-hour format.",
     )
     UNKNOWN_TIME_ZONE = "unknown_time_zone", "This time zone is unknown: use a name such as Europe/Berlin."
+    COUNTRY_UNFIT = "account_country_unfit", "Choose a country from the list."
     ALREADY_LINKED = "already_linked", "Account {name} is already linked: log it out first."
     NOT_LINKED = "not_linked", "Account {name} is not linked: there is nothing to log out of."

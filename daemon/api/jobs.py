@@ -13,10 +13,22 @@ from daemon.api import endpoint
 from daemon.api.answers import Csv, Xlsx
 from daemon.api.endpoint import Caller, Open
 from daemon.api.messages import describe
-from daemon.api.parameters import MAX_LIMIT, Cursor, Flag, JobId, Limit, Search
+from daemon.api.parameters import MAX_LIMIT, Cursor, Flag, JobId, Limit, Search, Zone
 from daemon.api.schemas.common import Rejected
-from daemon.api.schemas.jobs import Duplicate, Job, JobChanged, Jobs, Messages, Queued, Reschedule, Send, TextWarning
-from daemon.campaigns import cloning, create, lifecycle, progress, queries, recipients, scheduling
+from daemon.api.schemas.jobs import (
+    Duplicate,
+    Job,
+    JobChanged,
+    Jobs,
+    Messages,
+    Queued,
+    Reason,
+    Reasons,
+    Reschedule,
+    Send,
+    TextWarning,
+)
+from daemon.campaigns import cloning, create, failures, lifecycle, progress, queries, recipients, scheduling
 from daemon.campaigns import report as job_report
 from daemon.campaigns.idempotency import Once
 from daemon.campaigns.queries import JobRow
@@ -32,6 +44,9 @@ NUMBER_AT = 1  # the place of the number in a report's line
 
 Found = Annotated[Search, Field(description="Only those with this text in their name, fields, reason or number.")]
 InState = Annotated[State, Field(description="Only those in this state.")]
+FailedBy = Annotated[
+    str, Field(max_length=64, description="Only those that failed for this reason, a code of `GET /jobs/{id}/reasons`.")
+]
 ForExcel = Annotated[Flag, Field(description="Mark the file as UTF-8, which Excel needs.")]
 
 
@@ -137,15 +152,15 @@ def _stopped(caller: Caller, job_id: int) -> JobChanged:
 
 
 @endpoint.post("/retry/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
-def retry(caller: Caller, *, job_id: JobId, once: Once, search: Found = "") -> JobChanged:
-    """Queue a job's failed messages again; with `search`, only those that match.
+def retry(caller: Caller, *, job_id: JobId, once: Once, search: Found = "", code: FailedBy | None = None) -> JobChanged:
+    """Queue a job's failed messages again; with `search` or `code`, only those that match.
 
     Many are queued in chunks. If that breaks off, some are queued, and a repeated request queues the rest.
     """
     now = clock.now_ms()
 
     def made() -> JobChanged:
-        lifecycle.retry(job_id, caller.name, now, search)
+        lifecycle.retry(job_id, caller.name, now, search, code)
         return changed()
 
     def changed() -> JobChanged:
@@ -164,29 +179,69 @@ def job_messages(
     job_id: JobId,
     state: InState | None = None,
     search: Found = "",
+    code: FailedBy | None = None,
     cursor: Cursor | None = None,
     limit: Limit = queries.PAGE,
 ) -> Messages:
     """A job's recipients in file order, a page at a time."""
-    page = recipients.page(job_moves.job(job_id), recipients.Selection(state, search), cursor, limit=limit)
+    page = recipients.page(job_moves.job(job_id), recipients.Selection(state, search, code), cursor, limit=limit)
     return Messages(messages=[describe(row) for row in page.rows], next_cursor=page.after)
+
+
+@endpoint.get("/jobs/{job_id}/reasons", scope=Scope.READ, errors=(NotFound,), tag="jobs")
+def job_reasons(caller: Caller, *, job_id: JobId) -> Reasons:
+    """Why a job's messages have failed, the most frequent reason first.
+
+    Each `code` can be given to `POST /retry/{job_id}`, `GET /jobs/{job_id}/messages` and the reports.
+    """
+    found = failures.of(job_moves.job(job_id))
+    return Reasons(reasons=[Reason(code=each.code, count=each.count, reason=str(each.why)) for each in found])
+
+
+@endpoint.post("/jobs/{job_id}/archive", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
+def archive(caller: Caller, *, job_id: JobId) -> JobChanged:
+    """Put a job that is over away from the page's overview. Nothing is deleted, and `GET /jobs` still lists it."""
+    lifecycle.archive(job_id, caller.name, clock.now_ms())
+    return _changed(caller, job_id, "The job is archived.")
+
+
+@endpoint.post("/jobs/{job_id}/unarchive", scope=Scope.CONTROL, errors=(NotFound,), tag="jobs")
+def unarchive(caller: Caller, *, job_id: JobId) -> JobChanged:
+    """Bring an archived job back to the page's overview."""
+    lifecycle.unarchive(job_id, caller.name)
+    return _changed(caller, job_id, "The job is on the overview again.")
 
 
 @endpoint.get("/jobs/{job_id}/report.csv", scope=Scope.READ, errors=(NotFound,), tag="jobs")
 def report(
-    caller: Caller, *, job_id: JobId, state: InState | None = None, search: Found = "", excel: ForExcel = False
+    caller: Caller,
+    *,
+    job_id: JobId,
+    state: InState | None = None,
+    search: Found = "",
+    code: FailedBy | None = None,
+    zone: Zone | None = None,
+    excel: ForExcel = False,
 ) -> Csv:
-    """A job's recipients in file order, with the outcome of each, as CSV."""
-    row, selection = job_moves.job(job_id), recipients.Selection(state, search)
-    return Csv(job_report.filename(job_id, state, "csv"), _csv(row, _lines(row, selection), excel))
+    """A job's recipients in file order, with the outcome and the reply of each, as CSV."""
+    row, selection = job_moves.job(job_id), recipients.Selection(state, search, code)
+    return Csv(job_report.filename(job_id, state, "csv"), _csv(row, _lines(row, selection, zone), zone, excel))
 
 
 @endpoint.get("/jobs/{job_id}/report.xlsx", scope=Scope.READ, errors=(NotFound,), tag="jobs")
-def spreadsheet(caller: Caller, *, job_id: JobId, state: InState | None = None, search: Found = "") -> Xlsx:
+def spreadsheet(
+    caller: Caller,
+    *,
+    job_id: JobId,
+    state: InState | None = None,
+    search: Found = "",
+    code: FailedBy | None = None,
+    zone: Zone | None = None,
+) -> Xlsx:
     """The same report as an Excel file."""
-    row, selection = job_moves.job(job_id), recipients.Selection(state, search)
+    row, selection = job_moves.job(job_id), recipients.Selection(state, search, code)
     made = Xlsx(job_report.filename(job_id, state, "xlsx"), iter(()))
-    made.parts = _workbook(row, _lines(row, selection), made)
+    made.parts = _workbook(row, _lines(row, selection, zone), zone, made)
     return made
 
 
@@ -197,20 +252,20 @@ def rejected(caller: Caller, *, job_id: JobId) -> Csv:
     return Csv(f"job-{job_id}-rejected.csv", iter([text.encode()]))
 
 
-def _lines(job: JobRow, selection: recipients.Selection) -> Iterator[list[list[int | str]]]:
+def _lines(job: JobRow, selection: recipients.Selection, zone: str | None) -> Iterator[list[list[int | str]]]:
     """The lines of the selected recipients, a batch at a time; a batch may be empty."""
     cursor, now = None, clock.now_ms()
     while True:
         page = recipients.page(job, selection, cursor, limit=MAX_LIMIT)
-        yield [job_report.line(row, job.columns, now) for row in page.rows]
+        yield job_report.lines(page.rows, job.columns, now, zone)
         cursor = page.after
         if cursor is None:
             return
 
 
-def _csv(job: JobRow, batches: Iterator[list[list[int | str]]], excel: bool) -> Iterator[bytes]:
+def _csv(job: JobRow, batches: Iterator[list[list[int | str]]], zone: str | None, excel: bool) -> Iterator[bytes]:
     first = next(batches)  # an invalid selection has to be refused before the answer begins
-    yield ((job_report.EXCEL_MARK if excel else "") + _text([job_report.head(job.columns)])).encode()
+    yield ((job_report.EXCEL_MARK if excel else "") + _text([job_report.head(job.columns, zone)])).encode()
     yield _text(first).encode()
     for lines in batches:
         yield _text(lines).encode()
@@ -220,8 +275,9 @@ def _text(lines: Sequence[Sequence[int | str]]) -> str:
     return job_report.as_csv(lines, plain=NUMBER_AT)
 
 
-def _workbook(job: JobRow, batches: Iterator[list[list[int | str]]], made: Xlsx) -> Iterator[bytes]:
-    with tempfile.TemporaryFile() as file, closing(Workbook(file, "Recipients", job_report.head(job.columns))) as book:
+def _workbook(job: JobRow, batches: Iterator[list[list[int | str]]], zone: str | None, made: Xlsx) -> Iterator[bytes]:
+    head = job_report.head(job.columns, zone)
+    with tempfile.TemporaryFile() as file, closing(Workbook(file, "Recipients", head)) as book:
         for lines in batches:
             book.add(lines)
             yield b""
@@ -247,7 +303,7 @@ def _queued(created: create.Created) -> Queued:
 def _job(caller: Caller, row: JobRow) -> Job:
     """The whole job for callers with a key, states and counts for others."""
     found = progress.progress(caller.settings, row, clock.now_ms())
-    hidden = {} if caller.known else dict.fromkeys(("name", "account", "reason", "code", "waits_until"))
+    hidden = {} if caller.known else dict.fromkeys(("name", "account", "reason", "code", "waits_until", "made_by"))
     return Job.model_validate(vars(found) | hidden)
 
 

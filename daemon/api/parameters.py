@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
+
+from daemon.config import known_zone
 
 MAX_LIMIT = 1000
 MAX_ID = 10**18 - 1
@@ -37,6 +39,12 @@ def _digits(value: Any) -> Any:
         if not _DIGITS.fullmatch(value):
             raise PydanticCustomError("whole_number", "not a whole number")
         return int(value)
+    return value
+
+
+def _zone(value: str) -> str:
+    if not known_zone(value):
+        raise PydanticCustomError("zone", "not a time zone")
     return value
 
 
@@ -83,4 +91,10 @@ OfJob = Annotated[
     Says("is the id of a job, a whole number"),
 ]
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"enum": [*_WORDS]}), Says("is true or false")]
+Zone = Annotated[
+    str,
+    Field(max_length=64, examples=["Europe/Berlin"], description="A time zone in which to give the times; else UTC."),
+    AfterValidator(_zone),
+    Says("is the name of a time zone, such as Europe/Berlin"),
+]
 Search = Annotated[str, Field(max_length=MAX_CHARS), Says(f"is a text of at most {MAX_CHARS} characters")]

@@ -191,7 +191,7 @@ def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator
         yield None
         scheduling.finish_replacing(checked.order.replaces, who, now)
         return
-    job = _job(settings, checked, FILLING, now)
+    job = _job(settings, checked, FILLING, who, now)
     try:
         enqueue.fill(job, people, who, now)
         yield job
@@ -201,7 +201,7 @@ def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator
     scheduling.finish_replacing(checked.order.replaces, who, now)
 
 
-def _job(settings: Settings, checked: Checked, state: str, now: int) -> Job:
+def _job(settings: Settings, checked: Checked, state: str, who: str, now: int) -> Job:
     order, audience, pause = checked.order, checked.audience, checked.delays
     with write():
         return Job.create(
@@ -214,6 +214,7 @@ def _job(settings: Settings, checked: Checked, state: str, now: int) -> Job:
             delay_max_ms=pause[1],
             schedule_at=order.schedule_at,
             created_at=now,
+            made_by=who,
             total=0,
             columns=audience.columns,
             rejected=[each.stored() for each in audience.rejected],
@@ -249,7 +250,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, job: Job | N
             return before
         stored.use(order.upload_id, files, now)
         if job is None:
-            job = _job(settings, checked, state, now)
+            job = _job(settings, checked, state, who, now)
             enqueue.enqueue(job, audience.people, who, now)
         else:
             enqueue.open_job(job, state, now)

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
+from daemon.accounts import directory
 from daemon.campaigns import create, draft_content, draft_files, draft_styles
 from daemon.campaigns.draft_content import (
     Changes,
@@ -30,7 +31,7 @@ from daemon.campaigns.draft_content import (
     Source,
     SourceKind,
     When,
-)
+)  # fmt: skip
 from daemon.campaigns.refusals import Why
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
@@ -47,8 +48,7 @@ from daemon.models import Draft as DraftRow
 
 log = structlog.get_logger()
 
-MAX_ROWS = 200_000
-MAX_NAME = 120
+MAX_ROWS, MAX_NAME = 200_000, 120
 FIRST_VERSION = 100_000_000
 SAMPLED = 50  # rows that are looked through for the few cells that are shown
 SAMPLES = 3
@@ -292,8 +292,8 @@ def _guesses(settings: Settings, sheet: list[Row], phone: int | None = None) -> 
     names = ["" if at in ignored or at in (found.phone, files) else name for at, name in enumerate(found.names)]
     columns = ChosenColumns(phone=found.phone, header=found.header, names=tuple(names), files=files, doubt=found.doubt)
     cells = [row.cells[found.phone] for row in sheet if found.phone is not None and found.phone < len(row.cells)]
-    country = phone_repair.guess_country(cells[:2_000]) or settings.default_country
-    return {"columns": columns, "numbers": ChosenNumbers(country=country)}
+    said = settings.default_country or directory.country()
+    return {"columns": columns, "numbers": ChosenNumbers(country=phone_repair.guess_country(cells[:2_000]) or said)}
 
 
 def rows(draft: Draft) -> list[Row]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daemon.accounts import pacing
-from daemon.delivery import replies
 from daemon.i18n.languages import N_
 from daemon.models import Job, Message
 from daemon.states import OUT, State
@@ -35,7 +34,7 @@ def funnel(job: Job, now: int) -> Funnel:
         sent=sum(getattr(job, state.value) for state in OUT),
         delivered=job.delivered + job.read,
         read=job.read,
-        replied=replies.people(job.id),
+        replied=job.replied,
         late=_late(job, now),
     )
 

@@ -13,7 +13,7 @@ from daemon.db.connection import write
 from daemon.delivery import chunks, job_moves, moves, sweeps
 from daemon.i18n.coded import Phrase
 from daemon.models import Job, Message
-from daemon.states import JobState, State
+from daemon.states import OPEN, JobState, State
 
 log = structlog.get_logger()
 
@@ -48,8 +48,29 @@ def is_small(job_id: int) -> bool:
     return job_moves.job(job_id).failed <= chunks.CHUNK
 
 
-def retry(job_id: int, who: str, now: int, search: str = "") -> tuple[Job, int]:
-    """Queue its failed messages again, or only those that the search finds (`recipients.Selection`); returns how many.
+def archive(job_id: int, who: str, now: int) -> Job:
+    """Put a job that is over away from the overview; nothing of it is lost. Raises NotFound, IllegalMove."""
+    with write():
+        found = job_moves.job_to_move(job_id)
+        if found.state in OPEN:
+            raise errors.IllegalMove(Why.NOT_OVER, job=job_id)
+        Job.update(archived_at=now).where(Job.id == job_id, Job.archived_at.is_null()).execute()
+    log.info("job.archived", job_id=job_id, who=who)
+    return job_moves.job(job_id)
+
+
+def unarchive(job_id: int, who: str) -> Job:
+    """Back to the overview. Raises NotFound."""
+    with write():
+        job_moves.job_to_move(job_id)
+        Job.update(archived_at=None).where(Job.id == job_id).execute()
+    log.info("job.unarchived", job_id=job_id, who=who)
+    return job_moves.job(job_id)
+
+
+def retry(job_id: int, who: str, now: int, search: str = "", code: str | None = None) -> tuple[Job, int]:
+    """Queue its failed messages again, or only those that the search finds (`recipients.Selection`), or that failed for
+    the reason with that code; returns how many.
 
     Raises NotFound, IllegalMove (none failed), InvalidInput (a search that is not possible), DatabaseBusy (then some
     may be queued already; to retry once more queues the rest).
@@ -57,7 +78,7 @@ def retry(job_id: int, who: str, now: int, search: str = "") -> tuple[Job, int]:
     found = job_moves.job(job_id)
     if not found.failed:
         raise errors.IllegalMove(Why.NOTHING_TO_RETRY, job=job_id)
-    chosen = partial(recipients.where, found, recipients.Selection(State.FAILED, search))
+    chosen = partial(recipients.where, found, recipients.Selection(State.FAILED, search, code))
     count = sweeps.resend_failed(job_id, chosen, who, now)
     if not count:
         raise errors.IllegalMove(Why.NOTHING_FOUND_TO_RETRY, job=job_id)

@@ -51,6 +51,7 @@ class Progress:
     uncertain: int
     skipped: int
     cancelled: int
+    replied: int
     next_send_at: int | None
     next_reason: str | None
     eta: int | None
@@ -58,6 +59,8 @@ class Progress:
     created_at: int
     started_at: int | None
     completed_at: int | None
+    archived_at: int | None
+    made_by: str | None
 
 
 def progress(settings: Settings, found: Job, now: int) -> Progress:
@@ -89,6 +92,9 @@ def progress(settings: Settings, found: Job, now: int) -> Progress:
         created_at=found.created_at,
         started_at=found.started_at,
         completed_at=found.completed_at,
+        archived_at=found.archived_at,
+        made_by=found.made_by,
+        replied=found.replied,
         **{state.value: getattr(found, state.value) for state in State},
     )
 
@@ -139,18 +145,18 @@ def _refused(settings: Settings, found: Job, account: Account | None) -> str | N
 def _derive(settings: Settings, found: Job, account: Account | None, now: int) -> tuple[str, tuple[Told, ...]]:
     """`waiting_for_login` is never stored: it is what a job that may run is while its account cannot send."""
     if found.state not in MAY_RUN:
-        return found.state, _own(found)
+        return found.state, own(found)
     if account is None:
         state = WAITING if found.state == JobState.RUNNING else found.state
         return state, (refusal(Stands.NO_SENDER, account=found.account),)
     if refused := _refused(settings, found, account):
         return WAITING, (refusal(REFUSED[refused]),)
     if directory.can_send(account, now):
-        return found.state, _own(found)
+        return found.state, own(found)
     return WAITING, why(account, now)
 
 
-def _own(found: Job) -> tuple[Told, ...]:
+def own(found: Job) -> tuple[Told, ...]:
     """Why the job itself does not go on, where somebody has said why."""
     kept = told(found.reason, found.coded)
     return (kept,) if kept else ()

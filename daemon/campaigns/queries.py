@@ -9,18 +9,20 @@ from typing import Any
 import peewee
 
 from daemon import errors
+from daemon.campaigns.recipients import contains
 from daemon.campaigns.refusals import Why
 from daemon.db.proxy import in_order, tuples
 from daemon.db.records import record
 from daemon.i18n.coded import Filed
 from daemon.models import Event, Job, Message
-from daemon.states import FILLING, State
+from daemon.states import FILLING, OPEN, State
 
 JobRow = Job
 # Jobs and messages as this room hands them out: to be read; only delivery/ writes them.
 MessageRow = Message
 
 PAGE = 100
+MANY = 10_000  # up to so many are counted
 FEW = 5_000  # messages in one state: sooner looked up all than found among all others
 
 
@@ -44,6 +46,34 @@ def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[Job], int | None]:
         query = query.where(Job.id < cursor)
     rows = list(query)
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Which jobs the overview lists. over: those that are over, those that are not, or None for both."""
+
+    archived: bool = False
+    over: bool | None = None
+    search: str = ""
+
+
+def overview(listed: Listed, cursor: int | None = None, limit: int = PAGE) -> tuple[list[Job], int | None]:
+    """The jobs that the overview lists, older than the cursor, newest first; and the cursor of the next page."""
+    query = Job.select().where(Job.state != FILLING, Job.archived_at.is_null(not listed.archived))
+    if listed.over is not None:
+        open_ = Job.state.in_(sorted(OPEN))
+        query = query.where(~open_ if listed.over else open_)
+    for word in listed.search.split():
+        query = query.where(contains(Job.name, word))
+    if cursor is not None:
+        query = query.where(Job.id < cursor)
+    rows = list(query.order_by(Job.id.desc()).limit(limit + 1))
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def archived() -> int:
+    """How many jobs are archived, MANY at most."""
+    return int(Job.select(Job.id).where(Job.archived_at.is_null(False)).limit(MANY).count())
 
 
 def some_jobs(ids: Collection[int]) -> list[Job]:

@@ -19,6 +19,7 @@ from daemon import errors
 from daemon.campaigns.refusals import Why
 from daemon.contacts import masking
 from daemon.db.proxy import in_order, on_postgres, tuples
+from daemon.delivery import reasons
 from daemon.formats import notations
 from daemon.models import Job, Message
 from daemon.states import State
@@ -33,7 +34,8 @@ _STRUCTURE = ("{", "}", ",", ":")
 
 @dataclass(frozen=True)
 class Selection:
-    """Which of a job's recipients: those in that state (None: in any) that the text finds ("": all).
+    """Which of a job's recipients: those in that state (None: in any) that the text finds ("": all); code: only those
+    that have failed for the reason with that code.
 
     The text is looked for in names and all other fields, in the reason, and in the number: any digits of it, written
     with or without spaces, +49…, 0049… or 0… (without the country code).
@@ -41,6 +43,7 @@ class Selection:
 
     state: str | None = None
     search: str = ""
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,15 @@ def page(
 
 def counts(job: Job, selection: Selection) -> dict[str, int]:
     """How many recipients the search finds in each state, whatever state is selected."""
+    if selection.code and not selection.search.strip():
+        failed = reasons.of(job.id).get(selection.code, 0)
+        return {state.value: failed if state is State.FAILED else 0 for state in State}
     if not selection.search.strip():
         return {state.value: getattr(job, state.value) for state in State}
     state = peewee.fn.COALESCE(Message.state, "")  # not the column: SQLite would follow its index, row by row
-    query = Message.select(state, peewee.fn.COUNT(Message.id)).where(where(job, Selection(search=selection.search)))
+    query = Message.select(state, peewee.fn.COUNT(Message.id)).where(
+        where(job, Selection(None, selection.search, selection.code))
+    )
     found = dict(tuples(query.group_by(peewee.SQL("1"))))
     return {each.value: found.get(each.value, 0) for each in State}
 
@@ -105,7 +113,9 @@ def where(job: Job, selection: Selection, after: int | None = None, before: int 
     # lower ones SQLite takes the wrong one and goes through all of the job.
     chosen = (Message.job == job.id) & (Message.id >= _end(job, peewee.fn.MIN) if after is None else Message.id > after)
     chosen &= Message.id <= _end(job, peewee.fn.MAX) if before is None else Message.id < before
-    if selection.state is not None:
+    if selection.code is not None:
+        chosen &= Message.failed_by == selection.code  # it has failed: the state says no more, and has another index
+    if selection.state is not None and not (selection.code and selection.state == State.FAILED):
         chosen &= Message.state == selection.state
     phrases = _phrases(selection.search)
     for phrase in phrases:
@@ -134,8 +144,8 @@ def _digits(text: str) -> str:
 
 
 def _found_by(phrase: str, columns: list[str], alone: bool) -> Any:
-    parts = [_contains(_values(phrase, columns), json.dumps(phrase, ensure_ascii=False)[1:-1])]
-    parts.append(_contains(Message.error, phrase))
+    parts = [contains(_values(phrase, columns), json.dumps(phrase, ensure_ascii=False)[1:-1])]
+    parts.append(contains(Message.error, phrase))
     if alone or len(_digits(phrase)) >= SOME_DIGITS:
         for pattern in _number_patterns(phrase):  # in either notation
             parts += [_like(Message.number, pattern), _like(Message.person, pattern)]
@@ -172,7 +182,7 @@ def _values(phrase: str, columns: list[str]) -> Any:
     return fields
 
 
-def _contains(column: Any, text: str) -> Any:
+def contains(column: Any, text: str) -> Any:
     """Whether the text contains it, ignoring case. Each database gets no more work than it needs: SQLite only knows
     English capitals, and PostgreSQL is slow with those of all languages."""
     spelled, kind = {text}, "LIKE"

@@ -53,6 +53,7 @@ class Why(Wording):
     DRAFT_INCOMPLETE = "draft_incomplete", "Something is still missing: complete the steps before the dry run."
     NOTHING_TO_RETRY = "nothing_to_retry", "Job {job} has no failed messages to retry."
     NOTHING_FOUND_TO_RETRY = "nothing_found_to_retry", "Job {job} has no failed messages that match this search."
+    NOT_OVER = "job_not_over", "Job {job} is not over yet: stop it first, or wait until it is done, then archive it."
     MESSAGE_NOT_UNCERTAIN = (
         "message_not_uncertain",
         "Message {message} is {state}: only uncertain messages need a decision.",

@@ -6,27 +6,32 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from daemon.campaigns.funnel import NOT_DELIVERED, is_late
 from daemon.contacts import masking
+from daemon.delivery import replies
 from daemon.formats import tabular
 from daemon.i18n.instants import instant
 from daemon.models import Message
 
-REPORTED = ("state", "attempts", "reason", "sent_at", "delivered_at", "read_at")
+REPORTED = ("state", "attempts", "reason", "sent_at", "delivered_at", "read_at", "replied_at", "reply")
+ZONE = "time_zone"
+BETWEEN = " | "  # between several replies of one person
 REJECTED = ("row", "value", "reason")
 EXCEL_MARK = "\ufeff"
 """Before a CSV file: by it Excel knows that it is UTF-8."""
 
 
-def head(columns: Sequence[str]) -> list[str]:
-    """The titles of the report's columns; `columns` are the names of the recipients' fields."""
-    return ["row", "number", *map(masking.title, _titles(columns)), *REPORTED]
+def head(columns: Sequence[str], zone: str | None = None) -> list[str]:
+    """The titles of the report's columns; `columns` are the names of the recipients' fields. zone: of its times, which
+    is then named in a column of its own."""
+    return ["row", "number", *map(masking.title, _titles(columns)), *REPORTED, *([ZONE] if zone else [])]
 
 
 def _titles(columns: Sequence[str]) -> list[str]:
     """The fields' titles; `_field` is appended to one that clashes with a column of the report, until it is unique."""
-    taken, titles = {"row", "number", *REPORTED}, []
+    taken, titles = {"row", "number", ZONE, *REPORTED}, []
     for name in columns:
         title = name
         while title in taken or (title != name and title in columns):
@@ -36,11 +41,23 @@ def _titles(columns: Sequence[str]) -> list[str]:
     return titles
 
 
-def line(row: Message, columns: Sequence[str], now: int) -> list[int | str]:
-    """One recipient as the reader may see them: whole numbers and texts, times in ISO 8601 (UTC). A message that has
-    only its first tick for long says so as its reason."""
+def lines(rows: Sequence[Message], columns: Sequence[str], now: int, zone: str | None = None) -> list[list[int | str]]:
+    """Recipients as the reader may see them, one line each: whole numbers and texts, times in ISO 8601 (UTC), or as a
+    clock in `zone` shows them. A message that has only its first tick for long says so as its reason."""
+    answers = replies.to_messages([row.id for row in rows])
+    return [line(row, columns, now, answers.get(row.id, ()), zone) for row in rows]
+
+
+def line(
+    row: Message,
+    columns: Sequence[str],
+    now: int,
+    answers: Sequence[replies.Reacted] = (),
+    zone: str | None = None,
+) -> list[int | str]:
+    """One of these lines."""
     reason = row.error or (NOT_DELIVERED if is_late(row, now) else "")
-    times = (row.sent_at, row.delivered_at, row.read_at)
+    times = (row.sent_at, row.delivered_at, row.read_at, answers[0].at if answers else None)
     fields: Mapping[str, str] = row.fields
     return [
         row.row,
@@ -49,8 +66,16 @@ def line(row: Message, columns: Sequence[str], now: int) -> list[int | str]:
         row.state,
         row.attempts,
         masking.text(reason),
-        *(instant(at).isoformat(timespec="milliseconds") if at else "" for at in times),
+        *(_time(at, zone) if at else "" for at in times),
+        masking.text(BETWEEN.join(each.text for each in answers)),
+        *([zone] if zone else []),
     ]
+
+
+def _time(at: int, zone: str | None) -> str:
+    if zone is None:
+        return instant(at).isoformat(timespec="milliseconds")
+    return instant(at, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def rejected(rows: Iterable[Sequence[Any]]) -> Iterator[list[int | str]]:

@@ -13,7 +13,7 @@ import structlog
 from daemon.db.connection import after_commit
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import tuples
-from daemon.delivery import tallies
+from daemon.delivery import quarters, reasons, tallies
 from daemon.models import Job, Message
 from daemon.states import FILLING, JOB_MOVES, UNFINISHED, State
 
@@ -51,12 +51,14 @@ def _complete() -> Any:
 
 
 def miscounted() -> list[int]:
-    """Ids of the jobs whose counters or tallies differ from their messages; empty unless something is wrong."""
+    """Ids of the jobs whose counters or tallies, of any kind, differ from their messages; empty unless something is
+    wrong."""
     found = []
     for job in Job.select().where(Job.state != FILLING):
         query = Message.select(Message.state, peewee.fn.COUNT(Message.id)).where(Message.job == job)
         rows: Counter[str] = Counter(dict(tuples(query.group_by(Message.state))))
         differs = any(rows[state.value] != getattr(job, state.value) for state in State)
-        if differs or sum(rows.values()) != job.total or tallies.mistaken(job):
+        differs = differs or sum(rows.values()) != job.total or tallies.mistaken(job)
+        if differs or quarters.mistaken(job) or reasons.mistaken(job.id):
             found.append(job.id)
     return found

@@ -12,10 +12,11 @@ from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.delivery.refusals import Why
 from daemon.i18n.coded import Phrase, Told, filed
-from daemon.models import Job
+from daemon.models import Job, JobStep
 from daemon.states import FILLING, JOB_MOVES, JobState
 
 log = structlog.get_logger()
+MANY = 1_000  # steps of one job that are shown
 
 
 def job(job_id: int) -> Job:
@@ -71,9 +72,15 @@ def move(job_id: int, name: str, who: str, now: int, why: Told | None = None, sc
         if schedule_at is not None:
             changes["schedule_at"] = schedule_at
         Job.update(**changes).where(Job.id == job_id).execute()
+        JobStep.create(job=job_id, at=now, move=name, who=who)
         told = {"why": str(why)} if why else {}
         after_commit(partial(log.info, MOVED[name], account=found.account, job_id=job_id, who=who, **told))
     return job(job_id)
+
+
+def steps(job_id: int) -> list[JobStep]:
+    """What was done to the job, oldest first."""
+    return list(JobStep.select().where(JobStep.job == job_id).order_by(JobStep.id).limit(MANY))
 
 
 MOVED = {

@@ -16,7 +16,7 @@ from daemon.accounts.pace import NO_RULES
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
-from daemon.delivery import counters, eligibility, evidence, history, tallies
+from daemon.delivery import counters, eligibility, evidence, history, quarters, reasons, tallies
 from daemon.delivery.refusals import Unsent
 from daemon.i18n.coded import Told, code_of, filed, refusal
 from daemon.models import Event, Job, Message, Purpose
@@ -266,6 +266,7 @@ def apply(message: Message, name: str, why: Told | None, who: str, at: int, **ch
         changes |= {"lease": None, "lease_until": None}
     if target in NOT_OUT or source in NOT_OUT:
         changes["ended_at"] = at if target in NOT_OUT else None
+    changes |= reasons.changes(source, target, error)
     changed = 0
     if source in sources:
         counters.shift(message.job_id, {source: -1, target: 1}, at)  # first, as it locks the job
@@ -283,7 +284,9 @@ def apply(message: Message, name: str, why: Told | None, who: str, at: int, **ch
     if source is State.SENDING and name in NEVER_LEFT:
         handovers.undo(message.id, message.job_id)
         _look_again(id=message.job_id)
-    tallies.moved(message, target, changes)
+    for counted in (tallies, quarters):
+        counted.moved(message, target, changes)
+    reasons.moved(message, changes)
     if target in TAKEN and source not in TAKEN:
         eligibility.now_known(message, changes.get("transport_id", message.transport_id))
     by = held if who in ("sender", history.RECEIPT) else None

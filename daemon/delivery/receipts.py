@@ -17,7 +17,7 @@ import structlog
 from daemon.accounts import handovers
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
-from daemon.delivery import history, moves, tallies
+from daemon.delivery import history, moves, quarters, tallies
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import refusal
 from daemon.models import Job, Message, Purpose
@@ -113,7 +113,8 @@ def _take(update: StatusUpdate, message_id: int | None, now: int) -> Outcome:
         handovers.miss(message.id)
     told = adopted if message.state in PUT_BACK else adopted | _earlier_times(message, update.status, at)
     if latest and told:
-        tallies.moved(message, State(message.state), told)
+        for counted in (tallies, quarters):
+            counted.moved(message, State(message.state), told)
         Message.update(told).where(Message.id == message.id).execute()
     return Outcome.KNOWN
 

@@ -20,7 +20,7 @@ from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import tuples
 from daemon.db.records import record
-from daemon.delivery import chat_names, unmatched
+from daemon.delivery import chat_names, quarters, unmatched
 from daemon.models import Job, Message, OldStop, Reply, Suppression
 from daemon.states import E164, REACHED, PersonKey, State
 from daemon.transports.protocol import Heard, Said, Unread
@@ -236,6 +236,9 @@ def _storable(text: str) -> str:
 
 
 def _store(account: str, number: E164, said: Said, stop: bool, answered: Message | None, now: int) -> None:
+    job_id = answered.job_id if answered else None
+    if job_id is not None and not _has_answered(account, number, job_id):
+        quarters.replied(job_id, now)
     row = Reply.create(
         account=account,
         number=number,
@@ -244,10 +247,44 @@ def _store(account: str, number: E164, said: Said, stop: bool, answered: Message
         at=now,
         key=_key(said),
         stop=stop,
+        fresh=True,
         message=answered,
     )
-    job_id = answered.job_id if answered else None
     after_commit(partial(log.info, "reply.received", reply_id=row.id, job_id=job_id, stop=stop))
+
+
+def _has_answered(account: str, number: E164, job_id: int) -> bool:
+    theirs = (Reply.account == account, Reply.person == Person(number).key, Message.job == job_id)
+    return bool(Reply.select().join(Message).where(*theirs).exists())
+
+
+def fresh(most: int) -> int:
+    """How many replies nobody has read yet; `most` at most."""
+    return int(Reply.select(Reply.id).where(Reply.fresh).limit(most).count())
+
+
+def now_read(ids: Sequence[int]) -> None:
+    """Somebody has read these replies."""
+    if ids:
+        with write():
+            Reply.update(fresh=False).where(Reply.id.in_(list(ids)), Reply.fresh).execute()
+
+
+@dataclass(frozen=True)
+class Reacted:
+    """What somebody has answered, and when it was seen, UTC ms."""
+
+    at: int
+    text: str
+
+
+def to_messages(ids: Sequence[int]) -> dict[int, list[Reacted]]:
+    """The replies to each of these messages, oldest first."""
+    found: dict[int, list[Reacted]] = {}
+    rows = Reply.select(Reply.message, Reply.at, Reply.text).where(Reply.message.in_(list(ids)))
+    for message_id, at, text in tuples(rows.order_by(Reply.id)) if ids else ():
+        found.setdefault(message_id, []).append(Reacted(at, text))
+    return found
 
 
 def landmarks(account: str, chat: Unread, now: int) -> frozenset[str]:
@@ -339,12 +376,6 @@ def count(job_id: int, now: int) -> int:
     """How many replies of the last ANSWERS_MS answer the campaign."""
     answers = Reply.select().join(Message).where(*_to(job_id), Reply.at > now - ANSWERS_MS)
     return int(answers.count())
-
-
-def people(job_id: int) -> int:
-    """How many people have answered the campaign, as far as their replies are kept."""
-    who = peewee.fn.COUNT(Reply.person.distinct())
-    return int(Reply.select(who).join(Message).where(Message.job == job_id).scalar())
 
 
 def answered(job_id: int) -> Any:

@@ -17,7 +17,7 @@ import structlog
 
 from daemon import errors
 from daemon.db.proxy import in_order, tuples
-from daemon.delivery import counters, job_moves, moves, tallies
+from daemon.delivery import counters, job_moves, moves, reasons, tallies
 from daemon.delivery.chunks import MOST, Chunks
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import Told, filed, refusal
@@ -144,7 +144,9 @@ def _move(
     history = Message.select(Message.id, *map(peewee.Value, line.values())).where(rows)
     Event.insert_from(history, [Event.message, *line]).execute()
     changes["ended_at"] = now if target in NOT_OUT else None
+    changes |= reasons.changes(source, target, why)
     tallies.swept(job_id, rows, source, target, now)
+    reasons.swept(job_id, rows, source)
     count: int = Message.update(state=target, **changes).where(rows).execute()
     counters.shift(job_id, {source: -count, target: count}, now)
     return count

@@ -69,6 +69,8 @@ EVENTS: dict[str, str] = {
     "job.stop_finished": "what an interrupted stop had left in the queue is cancelled",
     "job.retried": "failed messages were queued again (count)",
     "job.reopened": "it was completed and has messages to send again",
+    "job.archived": "a person put it away from the overview (who)",
+    "job.unarchived": "a person brought it back to the overview (who)",
     "job.completed": "no recipient is left to send",
     "message.claimed": "a sender has leased it",
     "message.released": "it went back to the queue without an attempt (why)",

@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import peewee
 import pytest
 
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import by_account, lifecycle, progress, queries, recipients, timeline
+from daemon.campaigns import (
+    by_account,
+    failures,
+    funnel,
+    lifecycle,
+    overview,
+    progress,
+    queries,
+    recipients,
+    timeline,
+)  # fmt: skip
 from daemon.campaigns.recipients import Selection
+from daemon.config import Settings
 from daemon.contacts import list_entries, suppression
 from daemon.db import connection, proxy
 from daemon.delivery import chunks, claim, eligibility, enqueue, replies, rescue
-from daemon.models import Account, ContactList, Job, ListEntry, Message, Reply, Suppression, Tally
+from daemon.models import Account, ContactList, Job, ListEntry, Message, Quarter, Reason, Reply, Suppression, Tally
 from daemon.ops import retention
 from daemon.states import JobState, State
 from tests.conftest import NOW
@@ -216,6 +228,14 @@ def test_a_jobs_page_draws_from_its_tallies(fill, monkeypatch):
 
 
 A_PAGE = 50
+
+
+def after(job: Job) -> Job:
+    """The one that was made next."""
+    found: Job = Job.get_by_id(job.id + 1)
+    return found
+
+
 PAGES: dict[str, Callable[[Job, int], object]] = {  # of a job and the id in its middle
     "campaigns": lambda job, _: queries.jobs(None, A_PAGE),
     "an account's campaigns": lambda job, _: by_account.jobs(Account.get()),
@@ -227,6 +247,17 @@ PAGES: dict[str, Callable[[Job, int], object]] = {  # of a job and the id in its
         job, Selection("pending"), before=middle, limit=A_PAGE
     ),
     "the next and the last": lambda job, middle: recipients.neighbours(Message.get_by_id(middle), Selection("pending")),
+    "why some failed": lambda job, _: failures.of(after(job)),
+    "those that failed for one reason": lambda job, _: recipients.page(
+        after(job), Selection("failed", code="rare"), limit=A_PAGE
+    ),
+    "those that failed for most": lambda job, middle: recipients.page(
+        after(job), Selection("failed", code="common"), after=middle, limit=A_PAGE
+    ),
+    "a job's funnel": lambda job, _: funnel.funnel(job, NOW),
+    "the overview": lambda job, _: (overview.week(NOW, "Asia/Kolkata"), overview.needs(Settings(_env_file=None), NOW)),
+    "the overview's campaigns": lambda job, _: queries.overview(queries.Listed()),
+    "the archive": lambda job, _: queries.overview(queries.Listed(archived=True)),
     "decisions": lambda job, _: queries.messages_everywhere("uncertain", None, A_PAGE),
     "decisions, on": lambda job, middle: queries.messages_everywhere("uncertain", middle, A_PAGE),
     "a job's decisions": lambda job, _: queries.messages_everywhere("uncertain", None, A_PAGE, job.id),
@@ -243,7 +274,8 @@ PAGES: dict[str, Callable[[Job, int], object]] = {  # of a job and the id in its
 
 def a_full_house(fill: Callable[..., Job]) -> tuple[Job, int]:
     """A job half sent, of which a few are uncertain at its end, behind a whole one that many have answered: they, too,
-    are on a list and on the suppression list. Returns the first, and the id in its middle."""
+    are on a list and on the suppression list; many of a third one have failed. Returns the first, and the id in its
+    middle."""
     before, job = fill(QUEUED, State.SENT, first=QUEUED), fill(QUEUED)
     middle = Message.get(Message.job == job, Message.row == QUEUED // 2).id
     last = Message.id > Message.get(Message.job == job, Message.row == QUEUED - 4).id
@@ -251,6 +283,13 @@ def a_full_house(fill: Callable[..., Job]) -> tuple[Job, int]:
     Message.update(state=State.UNCERTAIN).where(Message.job == job, last).execute()
     half = {"sent": QUEUED // 2, "uncertain": 3, "pending": QUEUED // 2 - 3}
     Job.update(half).where(Job.id == job.id).execute()
+    at = [NOW - n * 900_000 for n in range(100)] + [NOW - 9 * 86_400_000 - n * 900_000 for n in range(5_000)]
+    Quarter.insert_many([{"job": before.id, "at": each, "sent": 1} for each in at]).execute()
+    unhappy = fill(QUEUED // 4, State.FAILED, first=3 * QUEUED)
+    code = peewee.Case(None, [(Message.row < 3 * QUEUED + 4, "rare")], "common")
+    Message.update(failed_by=code).where(Message.job == unhappy).execute()
+    for name, count in (("rare", 4), ("common", QUEUED // 4 - 4)):
+        Reason.create(job=unhappy, code=name, count=count)
     ContactList.create(name="All", columns=[], created_at=NOW, updated_at=NOW)
     theirs = f"FROM message WHERE job_id = {before.id}"
     for table, columns, values in (

@@ -12,12 +12,14 @@ import pytest
 from daemon.accounts import directory, pacing
 from daemon.api import jobs
 from daemon.db import clock
-from daemon.delivery import claim, moves
+from daemon.delivery import claim, moves, replies
+from daemon.models import Message
 from daemon.states import Ack
-from daemon.transports.protocol import Mark, Receipt
+from daemon.transports.protocol import Heard, Mark, Receipt, Said
 
 NAMES = ["Ada", '=HYPERLINK("http://x")', "@SUM(A1)", "Grüße; 🎉", "-3"]
 NUMBERS = [f"+49151100000{n:02}" for n in range(len(NAMES))]
+AT = 1_769_882_405_000  # 2026-01-31 18:00:05 UTC
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -53,6 +55,7 @@ async def test_a_spreadsheet_says_what_became_of_everybody(api, job_id):
 
     rows = list(sheet.iter_rows(values_only=True))
     head = ("row", "number", "name", "state", "attempts", "reason", "sent_at", "delivered_at", "read_at")
+    head += ("replied_at", "reply")
     assert head == rows[0]
     assert NAMES == [row[2] for row in rows[1:]]
     assert NUMBERS == [row[1] for row in rows[1:]]
@@ -60,6 +63,53 @@ async def test_a_spreadsheet_says_what_became_of_everybody(api, job_id):
     assert [1, 1, 0, 0, 0] == [row[4] for row in rows[1:]]
     assert {"s", "n"} == {cell.data_type for row in sheet.iter_rows() for cell in row}
     assert sheet["C3"].quotePrefix
+
+
+async def test_a_report_has_replies_and_the_times_of_a_zone(api, job_id):
+    """As a clock there shows them, with the zone named; without one they are in UTC, as a program reads them."""
+    replies.take("default", Heard(NUMBERS[0], [Said("id-1", True, ""), Said("r", False, "=1+1")]), frozenset(), AT)
+    Message.update(sent_at=AT).where(Message.number == NUMBERS[0]).execute()
+    rows = list(csv.DictReader(io.StringIO(await api.text(f"/jobs/{job_id}/report.csv?zone=Asia/Kolkata"))))
+    assert ("2026-01-31 23:30:05", "2026-01-31 23:30:05") == (rows[0]["sent_at"], rows[0]["replied_at"])
+    assert ("'=1+1", "") == (rows[0]["reply"], rows[1]["reply"])
+    assert {"Asia/Kolkata"} == {row["time_zone"] for row in rows}
+    sheet = await spreadsheet(api, f"/jobs/{job_id}/report.xlsx?zone=Europe/Berlin")
+    assert "2026-01-31 19:00:05" == dict(zip(*list(sheet.iter_rows(values_only=True))[:2], strict=True))["sent_at"]
+    (row, *_) = csv.DictReader(io.StringIO(await api.text(f"/jobs/{job_id}/report.csv")))
+    assert "2026-01-31T18:00:05.000+00:00" == row["sent_at"]
+    assert "time_zone" not in row
+    assert "such as Europe/Berlin" in (await api.get(f"/jobs/{job_id}/report.csv?zone=Mars/Base", 422))["detail"]
+
+
+async def test_those_that_failed_for_one_reason_are_had_and_retried_alone(api, job_id):
+    """By the code that the list of reasons gives."""
+    reasons = await api.get(f"/jobs/{job_id}/reasons")
+    assert [{"code": "other", "count": 1, "reason": "=cmd() is not a reason."}] == reasons["reasons"]
+    for query, wanted in (("code=other", [NUMBERS[1]]), ("code=moon", []), ("code=other&state=sent", [])):
+        text = await api.text(f"/jobs/{job_id}/report.csv?{query}")
+        assert wanted == [row["number"] for row in csv.DictReader(io.StringIO(text))]
+        listed = await api.get(f"/jobs/{job_id}/messages?{query}")
+        assert wanted == [row["number"] for row in listed["messages"]]
+    assert [NUMBERS[1]] == [row[1].value for row in await sheet_rows(api, f"/jobs/{job_id}/report.xlsx?code=other")]
+    await api.post(f"/retry/{job_id}?code=moon", None, 409)
+    assert 4 == (await api.post(f"/retry/{job_id}?code=other", None))["pending"]
+    assert [] == (await api.get(f"/jobs/{job_id}/reasons"))["reasons"]
+
+
+async def sheet_rows(api: Any, path: str) -> list[Any]:
+    return list((await spreadsheet(api, path)).iter_rows())[1:]
+
+
+async def test_a_job_is_archived_when_it_is_over(api, job_id):
+    """Not before; its list still has it, and says since when."""
+    refused = await api.post(f"/jobs/{job_id}/archive", None, 409)
+    assert "is not over yet" in refused["detail"]
+    await api.post(f"/stop/{job_id}", None)
+    assert (await api.post(f"/jobs/{job_id}/archive", None))["archived_at"]
+    (job,) = (await api.get("/jobs"))["jobs"]
+    assert (True, "api") == (job["archived_at"] is not None, job["made_by"])
+    assert (await api.post(f"/jobs/{job_id}/unarchive", None))["archived_at"] is None
+    await api.post("/jobs/999/archive", None, 404)
 
 
 async def test_a_csv_has_no_cell_that_is_a_formula(api, job_id):

@@ -13,15 +13,15 @@ from daemon.accounts import directory, limits, pace, pacing
 from daemon.campaigns import lifecycle, progress
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.delivery import job_moves, moves, receipts
+from daemon.delivery import job_moves, moves, receipts, replies
 from daemon.formats.refusals import Unsent
 from daemon.http import make_app
 from daemon.i18n import languages
 from daemon.i18n.coded import refusal
-from daemon.models import Account, Event, Job, Message, Reply
+from daemon.models import Account, Event, Job, Message
 from daemon.pages import views, words
 from daemon.states import AccountState, Finding, Hold, Status
-from daemon.transports.protocol import ChatRow, Health, Lookup, StatusUpdate
+from daemon.transports.protocol import ChatRow, Health, Heard, Lookup, Said, StatusUpdate
 from tests.http.conftest import KEY
 from tests.support.job_page import Client, campaign, fail_one, look, send_one, take
 
@@ -72,15 +72,8 @@ async def test_it_says_how_far_the_messages_have_come(member: Client, settings: 
     status = {0: Status.READ, 1: Status.READ, 2: Status.DELIVERED}
     receipts.take("default", [StatusUpdate(told, now, message_id=sent[n].id) for n, told in status.items()], now)
     for text in ("Yes", "Thank you"):
-        Reply.create(
-            account="default",
-            number=sent[0].number,
-            person=sent[0].person,
-            text=text,
-            at=now,
-            key=text,
-            message=sent[0],
-        )
+        heard = Heard(sent[0].number, [Said("id-1", True, ""), Said(text, False, text)])
+        replies.take("default", heard, frozenset(), now)
     text = plain(await look(member, f"/app/jobs/{job_id}"))
     assert "6 queued 5 sent 3 delivered 2 read 1 replied" in text
     assert "24 hours" not in text

@@ -55,7 +55,7 @@ viewer
   POST /app/logout /app/me/logout /app/me/password
   GET /accounts /accounts/{name} /events /messages /messages/{id} /metrics /replies
   GET /app/replies
-  GET /jobs/{id}/messages /jobs/{id}/rejected.csv /jobs/{id}/report.csv /jobs/{id}/report.xlsx
+  GET /jobs/{id}/messages /jobs/{id}/reasons /jobs/{id}/rejected.csv /jobs/{id}/report.csv /jobs/{id}/report.xlsx
 
 operator
   GET /app/new
@@ -64,7 +64,7 @@ operator
   GET POST /app/drafts/{id}/check /app/drafts/{id}/columns /app/drafts/{id}/discard /app/drafts/{id}/message
   GET POST /app/drafts/{id}/numbers /app/drafts/{id}/people /app/drafts/{id}/start /app/drafts/{id}/when
   POST /app/drafts/{id}/preview /app/drafts/{id}/test
-  POST /jobs/{id}/duplicate /jobs/{id}/reschedule /jobs/{id}/start
+  POST /jobs/{id}/archive /jobs/{id}/duplicate /jobs/{id}/reschedule /jobs/{id}/start /jobs/{id}/unarchive
   POST /app/jobs/{id}/reschedule /app/jobs/{id}/start /app/jobs/{id}/edit
   POST /send /upload /upload_attachment /pause/{id} /resume/{id} /stop/{id} /retry/{id} /messages/{id}/decide
   GET /messages/{id}/screenshot.png

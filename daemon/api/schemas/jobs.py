@@ -141,6 +141,7 @@ class Job(Answer):
     uncertain: int
     skipped: int
     cancelled: int
+    replied: int = Field(description="How many people have answered it.")
     next_send_at: Time | None
     next_reason: str | None = Field(description="What the next message waits for.")
     eta: Time | None = Field(description="Estimated time of completion.")
@@ -148,6 +149,8 @@ class Job(Answer):
     created_at: Time
     started_at: Time | None
     completed_at: Time | None
+    archived_at: Time | None = Field(description="Since when the page's overview leaves it out.")
+    made_by: str | None = Field(description="Who has made it.")
 
 
 class JobChanged(Job):
@@ -162,6 +165,20 @@ class Jobs(Answer):
 
     jobs: list[Job]
     next_cursor: int | None
+
+
+class Reason(Answer):
+    """Why some of a job's messages have failed."""
+
+    code: str = Field(description="The reason for a program; `other` stands for all that have no code.")
+    count: int
+    reason: str = Field(description="The same for a person, as one of these messages has it.")
+
+
+class Reasons(Answer):
+    """Why a job's messages have failed."""
+
+    reasons: list[Reason]
 
 
 class Message(Answer):
