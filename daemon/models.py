@@ -551,9 +551,9 @@ class Draft(Table):
     created_by = peewee.CharField(max_length=64)
     created_at = peewee.BigIntegerField()
     updated_at = peewee.BigIntegerField()
-    sheet = Json(null=True)  # the file's rows as they were read: [[sheet's title, [[position, [cell, …]], …]], …]
+    sheets = Json(null=True)  # [[sheet's title, RowSet of its rows as they were read: [position, [cell, …]]], …]
     original = peewee.BlobField(null=True)  # a text file, compressed, if its encoding may be another one
-    audience = Json(null=True)  # recipients, fixed by the dry run: [[row, number, fields, attachments], …]
+    audience_set = peewee.IntegerField(null=True)  # fixed by the dry run: [row, number, fields, attachments]
     report = Json(null=True)  # of the dry run
     job_id: int | None
     job = peewee.ForeignKeyField(Job, null=True, on_delete="SET NULL")  # the job made from it
@@ -595,9 +595,30 @@ class ListEntry(Table):
         indexes = ((("list", "number"), True), (("list", "id"), False), (("list", "person"), False))
 
 
+class RowSet(Table):
+    """Rows that are kept in order, see contacts/row_sets.py. held: something has them; distinct: people, each once."""
+
+    id = peewee.AutoField()
+    touched_at = peewee.BigIntegerField()
+    held = peewee.BooleanField()
+    count = peewee.IntegerField()
+    size = peewee.BigIntegerField()  # characters of its rows
+    distinct = peewee.BooleanField()
+
+
+class KeptRow(Table):
+    """A row of a set. body: JSON."""
+
+    set = peewee.ForeignKeyField(RowSet, on_delete="CASCADE", index=False)
+    n = peewee.IntegerField()
+    body = peewee.TextField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("set", "n")
+
+
 class Upload(Table):
-    """A contacts file as it was read: contacts as [row, number, fields], rejected as [row, value, reason,
-    code] (code: since there are codes)."""
+    """A contacts file as it was read."""
 
     id = peewee.CharField(primary_key=True, max_length=32)
     filename = peewee.TextField()
@@ -606,9 +627,9 @@ class Upload(Table):
     duplicates = peewee.IntegerField()
     columns = Json()
     phone_column = peewee.TextField(null=True)
-    contacts = Json()
-    rejected = Json()
-    sheet = Json(null=True)  # its rows as [row, cells], where a person has to say which column has the numbers
+    people_set = peewee.IntegerField(null=True)  # RowSet: [row, number, fields]
+    rejected_set = peewee.IntegerField(null=True)  # RowSet: [row, value, reason, code, values]
+    sheet_set = peewee.IntegerField(null=True)  # RowSet: [row, cells], where a person has to say which has the numbers
     candidates = Json(null=True)  # what those columns are called
     size = peewee.BigIntegerField(constraints=[peewee.SQL("DEFAULT 0")])  # characters of its rows
     used_at = peewee.BigIntegerField(constraints=[peewee.SQL("DEFAULT 0")])  # by a campaign; before the first: stored
@@ -674,5 +695,5 @@ class KeptAnswer(Table):
 TABLES = [
     Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Quarter, Reason, JobStep, Handover, Minute, Event,
     Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, Template,
-    ContactList, ListEntry, Upload, Attachment, Answer, KeptAnswer,
+    ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat,
 ]  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from aiohttp import web
 
 from daemon.api import endpoint
@@ -15,6 +18,7 @@ from daemon.db import clock
 from daemon.errors import ChoosePhoneColumn, ReadingBusy
 from daemon.server import heavy
 from daemon.server.scopes import Scope
+from daemon.server.visitors import in_db
 
 PREVIEW = 20
 
@@ -27,12 +31,23 @@ async def upload(caller: Caller, request: web.Request, *, file: ContactsFile) ->
     `candidates` and an `upload_id`: repeat the request with one of them as `phone_column`, or give it beside the
     `upload_id` wherever that is used.
     """
-    country, name = caller.settings.default_country, file.file.name
+    country, name, size = caller.settings.default_country, file.file.name, file.file.size
+    incoming, loop = uploads.Incoming(), asyncio.get_running_loop()
+
+    def sink(rows: list[Any]) -> None:
+        """Store a batch before the next one comes."""
+        asyncio.run_coroutine_threadsafe(_store(request, size, incoming, rows), loop).result()
+
     try:
-        people = await file_reading.contacts(file.file, country, said=file.said)
+        people = await file_reading.contacts(file.file, country, said=file.said, sink=sink)
     except ChoosePhoneColumn as doubt:
-        raise await heavy.timed(request, file.file.size, uploads.in_doubt, caller.settings, doubt, name) from None
-    return await heavy.timed(request, file.file.size, _keep, caller.settings, people, name)
+        raise await heavy.timed(request, size, uploads.in_doubt, caller.settings, doubt, name) from None
+    return await heavy.timed(request, size, _keep, caller.settings, incoming, people, name)
+
+
+async def _store(request: web.Request, size: int, incoming: uploads.Incoming, rows: list[Any]) -> None:
+    async with heavy.turn(request, size):
+        await in_db(request, incoming.take, rows)
 
 
 @endpoint.post("/upload_attachment", scope=Scope.SEND, tag="uploads")
@@ -42,8 +57,8 @@ def upload_attachment(caller: Caller, *, file: StoredFile) -> Attachment:
     return Attachment(attachment_id=row.id, filename=row.filename, size=row.size, kind=row.kind)
 
 
-def _keep(settings: Settings, people: importer.ContactList, name: str, now: int) -> Upload:
-    return _upload(uploads.add_contacts(settings, people, name, now), people)
+def _keep(settings: Settings, incoming: uploads.Incoming, people: importer.ContactList, name: str, now: int) -> Upload:
+    return _upload(incoming.keep(settings, people, name, now), people)
 
 
 def _upload(row: uploads.Upload, found: importer.ContactList) -> Upload:

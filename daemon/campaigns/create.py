@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -22,6 +22,7 @@ from daemon.campaigns.scheduling import LONGEST_AHEAD_MS
 from daemon.config import ACCOUNT_NAME, Settings
 from daemon.contacts import importer, stored, uploads
 from daemon.contacts.person import Person
+from daemon.contacts.row_sets import Rows
 from daemon.db.connection import after_commit, write
 from daemon.delivery import chunks, enqueue
 from daemon.formats import placeholders, styles
@@ -81,9 +82,10 @@ class Order:
 
 @dataclass
 class Audience:
-    """The people an order is for. place: what a rejected row's position is called."""
+    """The people an order is for, who may be read from the database each time they are gone through. place: what a
+    rejected row's position is called."""
 
-    people: list[importer.Contact]
+    people: Collection[importer.Contact]
     rejected: list[importer.Rejected]
     duplicates: int
     place: str
@@ -314,7 +316,8 @@ def _audience(settings: Settings, order: Order) -> Audience:
         raise errors.InvalidInput(Why.PHONE_COLUMN_WITHOUT_UPLOAD)
     if order.upload_id is not None:
         upload = uploads.chosen(order.upload_id, settings.default_country, order.phone_column)
-        people, rejected, duplicates, place = upload.contacts, upload.rejected, upload.duplicates, "row"
+        people: Collection[importer.Contact] = upload.contacts
+        rejected, duplicates, place = list(upload.rejected), upload.duplicates, "row"
         source, columns, note = upload.filename, upload.columns, ""
     else:
         values: Sequence[object] = order.numbers if order.numbers is not None else order.recipients or ()
@@ -330,7 +333,9 @@ def _audience(settings: Settings, order: Order) -> Audience:
 
 def _once_each(audience: Audience) -> Audience:
     """The audience with each person once: what was kept by earlier versions may hold somebody in two notations."""
-    people = list({Person(each.number).key: each for each in reversed(audience.people)}.values())[::-1]
+    if isinstance(audience.people, Rows) and audience.people.distinct:
+        return audience
+    people = list({Person(each.number).key: each for each in reversed(list(audience.people))}.values())[::-1]
     left = len(audience.people) - len(people)
     return replace(audience, people=people, duplicates=audience.duplicates + left) if left else audience
 
@@ -356,11 +361,11 @@ def _check_text(settings: Settings, order: Order, audience: Audience) -> None:
         raise errors.InvalidInput(Why.MESSAGE_EMPTY)
     if order.text.strip():
         template = message_text.compile(order.text, styles_of(settings, order))
-        captioned = [person for person in audience.people if files_of(person, order.attachments)]
-        message_text.check(template, captioned, message_text.MAX_CAPTION)
-        message_text.check(
-            template, [p for p in audience.people if not files_of(p, order.attachments)], message_text.MAX_TEXT
-        )
+        if order.attachments or own:
+            captioned = (person for person in audience.people if files_of(person, order.attachments))
+            message_text.check(template, captioned, message_text.MAX_CAPTION)
+        plain = (person for person in audience.people if not files_of(person, order.attachments))
+        message_text.check(template, plain, message_text.MAX_TEXT)
 
 
 def _files(order: Order, audience: Audience) -> set[str]:

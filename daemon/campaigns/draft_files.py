@@ -1,11 +1,15 @@
-"""The text file of a draft, kept as it was uploaded if it may be in another encoding than it was read in."""
+"""Files of a draft: those that are sent with its message, and its text file, kept as it was uploaded if it may be in
+another encoding than it was read in."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
 
-from daemon.campaigns import draft_content
+from daemon import errors
+from daemon.campaigns import create, draft_content
+from daemon.campaigns.draft_content import Changes, Content
+from daemon.contacts import uploads
 from daemon.formats.tabular import Sheet
 from daemon.models import Draft as DraftRow
 
@@ -26,3 +30,22 @@ def original(draft_id: str) -> tuple[str, bytes] | None:
     if source is None or row.original is None:
         return None
     return source.name, zlib.decompress(row.original)
+
+
+def attach(content: Content, ids: Sequence[str], own: bool) -> Changes:
+    """The change that adds uploaded files: to everybody's, or to those that rows name.
+
+    Raises NotFound, InvalidInput.
+    """
+    files = uploads.attachments(ids)
+    if own:
+        return {"files": {**content.files, **{file.filename.casefold(): file.id for file in files}}}
+    together = tuple(dict.fromkeys([*content.attachments, *ids]))
+    if reason := create.unfit([file.kind for file in uploads.attachments(together)]):
+        raise errors.InvalidInput(reason)
+    return {"attachments": together}
+
+
+def attached(content: Content) -> list[uploads.Attachment]:
+    """The files that everybody gets."""
+    return uploads.attachments(content.attachments)

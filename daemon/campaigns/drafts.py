@@ -18,7 +18,7 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory
-from daemon.campaigns import create, draft_content, draft_files, draft_styles
+from daemon.campaigns import create, draft_content, draft_files, draft_rows, draft_styles
 from daemon.campaigns.draft_content import (
     Changes,
     ChosenColumns,
@@ -35,7 +35,7 @@ from daemon.campaigns.draft_content import (
 from daemon.campaigns.refusals import Why
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
-from daemon.contacts import importer, lists, phone_column, phone_repair, sheet_choice, uploads
+from daemon.contacts import importer, lists, phone_column, phone_repair, row_sets, sheet_choice, uploads
 from daemon.contacts.columns import Candidate, Columns, Decisions
 from daemon.contacts.importer import Contact
 from daemon.db import versions
@@ -59,7 +59,7 @@ MAX_RECENT_DAYS = 365
 _PEOPLE = frozenset({"source", "columns", "numbers"})
 """What decides who gets the message: when one of these changes, the people are counted again."""
 _LIGHT = [
-    each for name, each in DraftRow._meta.fields.items() if name not in ("sheet", "original", "audience", "report")
+    each for name, each in DraftRow._meta.fields.items() if name not in ("sheets", "original", "audience_set", "report")
 ]
 
 Sheets = Sequence[Sheet]
@@ -108,9 +108,11 @@ def begin(
     values: dict[str, Any] = {"created_by": who[:64], "created_at": now, "updated_at": now, "name": name[:MAX_NAME]}
     values["version"] = 1 + secrets.randbelow(FIRST_VERSION)
     content = draft_content.dump((data or Content()).model_copy(update={"stamp": _stamp(), "origin": origin}))
+    kept = draft_rows.keep_sheets(sheets)
     with write():
-        made = DraftRow.insert(id=draft_id, data=content, sheet=_kept(sheets), **values).on_conflict_ignore()
-        if made.execute() is not None:
+        made = DraftRow.insert(id=draft_id, data=content, sheets=kept, **values).on_conflict_ignore()
+        if made.as_rowcount().execute():
+            draft_rows.hold_sheets(kept)
             after_commit(partial(log.info, "draft.begun", draft_id=draft_id))
     draft = find(draft_id)
     if draft.data.origin == origin:
@@ -136,6 +138,7 @@ def _locked(draft_id: str) -> Draft:
 def discard(draft_id: str, who: str) -> None:
     """Delete the draft. Does nothing if it is gone already, or has become a campaign."""
     with write():
+        draft_rows.let_go((DraftRow.id == draft_id) & DraftRow.job.is_null())
         if DraftRow.delete().where(DraftRow.id == draft_id, DraftRow.job.is_null()).execute():
             after_commit(partial(log.info, "draft.discarded", draft_id=draft_id, who=who))
 
@@ -151,6 +154,7 @@ def save(
 ) -> Draft:
     """Save the changes if the draft is still the one the caller has read. If nothing changes, the version, and so the
     dry run, stays valid. original: as of `draft_files.packed`. Raises NotFound, EditConflict."""
+    kept = None if sheets is None else draft_rows.keep_sheets(sheets)
     with write():
         row = _locked(draft_id)
         _refuse_late(row, version)
@@ -167,9 +171,11 @@ def save(
             "updated_at": now,
         }
         if sheets is not None:
-            values["sheet"] = _kept(sheets)
+            values["sheets"] = kept
             values["original"] = original
-        DraftRow.update(audience=None, **values).where(DraftRow.id == draft_id).execute()
+            draft_rows.hold_sheets(kept)
+        draft_rows.let_go(DraftRow.id == draft_id, sheets is not None)
+        DraftRow.update(audience_set=None, **values).where(DraftRow.id == draft_id).execute()
     return find(draft_id)
 
 
@@ -302,14 +308,10 @@ def rows(draft: Draft) -> list[Row]:
 
 
 def _sheet(draft_id: str, stamp: str, sheet: int) -> list[Row]:
-    kept = DraftRow.select(DraftRow.sheet, DraftRow.data).where(DraftRow.id == draft_id).first()
-    if kept is None or kept.data.get("stamp") != stamp or kept.sheet is None:
+    kept = DraftRow.select(DraftRow.sheets, DraftRow.data).where(DraftRow.id == draft_id).first()
+    if kept is None or kept.data.get("stamp") != stamp or kept.sheets is None:
         raise errors.EditConflict(Why.DRAFT_CHANGED)
-    return column_mapping.restored(kept.sheet[sheet][1])
-
-
-def _kept(sheets: Sheets) -> list[Any] | None:
-    return [[each.title, column_mapping.stored(each.rows)] for each in sheets] or None
+    return draft_rows.sheet(kept.sheets, sheet)
 
 
 def people(draft: Draft) -> list[Candidate]:
@@ -385,43 +387,25 @@ def report(draft: Draft) -> Report | None:
     return Report.model_validate(row.report) if row and row.report else None
 
 
-def audience_frozen(draft: Draft) -> list[Contact] | None:
-    """Who will get it, if nothing was changed after the dry run."""
-    row = DraftRow.select(DraftRow.report, DraftRow.audience, DraftRow.version).where(DraftRow.id == draft.id).first()
-    if row is None or row.audience is None or row.report is None or row.report["version"] != draft.version:
+def audience_frozen(draft: Draft) -> Sequence[Contact] | None:
+    """Who will get it, if nothing was changed after the dry run; read from the database whenever they are gone
+    through."""
+    columns = (DraftRow.report, DraftRow.audience_set, DraftRow.version)
+    row = DraftRow.select(*columns).where(DraftRow.id == draft.id).first()
+    if row is None or row.audience_set is None or row.report is None or row.report["version"] != draft.version:
         return None
-    return [Contact(*each) for each in row.audience]
+    return draft_rows.audience(row.audience_set)
 
 
 def freeze(draft: Draft, audience: Sequence[Contact], found: Report) -> None:
     """Store what the dry run found, if the draft is still the one it looked at. Raises EditConflict."""
+    people = draft_rows.keep_audience(audience)
+    values = {"audience_set": people, "report": found.model_dump(mode="json")}
     with write():
         _refuse_late(_locked(draft.id), draft.version)
-        people = [[each.position, each.number, each.fields, each.attachments] for each in audience]
-        values = {"audience": people, "report": found.model_dump(mode="json")}
+        draft_rows.let_go(DraftRow.id == draft.id, sheets=False)
+        row_sets.hold(people)
         DraftRow.update(**values).where(DraftRow.id == draft.id).execute()
-
-
-# Attachments
-
-
-def attach(draft: Draft, ids: Sequence[str], own: bool) -> Changes:
-    """The change that adds uploaded files: to everybody's, or to those that rows name.
-
-    Raises NotFound, InvalidInput.
-    """
-    files = uploads.attachments(ids)
-    if own:
-        return {"files": {**draft.data.files, **{file.filename.casefold(): file.id for file in files}}}
-    together = tuple(dict.fromkeys([*draft.data.attachments, *ids]))
-    if reason := create.unfit([file.kind for file in uploads.attachments(together)]):
-        raise errors.InvalidInput(reason)
-    return {"attachments": together}
-
-
-def attached(draft: Draft) -> list[uploads.Attachment]:
-    """The files that everybody gets."""
-    return uploads.attachments(draft.data.attachments)
 
 
 # Start
@@ -451,7 +435,8 @@ def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -
             raise _stale()
         job_id = create.store(settings, checked, who, now, job).job_id
         data = draft_content.dump(row.data.model_copy(update={"started": True}))
-        values = {"job": job_id, "sheet": None, "original": None, "audience": None, "data": data}
+        draft_rows.let_go(DraftRow.id == draft_id)
+        values = {"job": job_id, "sheets": None, "original": None, "audience_set": None, "data": data}
         DraftRow.update(**values).where(DraftRow.id == draft_id).execute()
     return job_id
 
@@ -469,7 +454,7 @@ def _stale() -> errors.EditConflict:
 def _order(settings: Settings, draft: Draft, audience: Sequence[Contact], found: Report) -> create.Order:
     rejected = [importer.Rejected(each.row, each.value, each.details) for each in found.left_out]
     chosen = create.Audience(
-        people=list(audience),
+        people=audience,
         rejected=rejected,
         duplicates=found.counts.get(Reason.DUPLICATE, 0),
         place="row",

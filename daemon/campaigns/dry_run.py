@@ -287,7 +287,7 @@ def forecast(settings: Settings, draft: Draft, people: int, now: int) -> Forecas
     return Forecast(starts=opens.at, why=opens.why, ends=ends, jobs=len(others), messages=queued)
 
 
-def current(settings: Settings, draft: Draft, now: int) -> tuple[Report | None, list[Contact] | None]:
+def current(settings: Settings, draft: Draft, now: int) -> tuple[Report | None, Sequence[Contact] | None]:
     """(the latest report, who will get the message; None if something was changed after the dry run). As long as it
     holds, its times are recalculated: limits, time zone and queue may have changed since the dry run."""
     found, audience = drafts.report(draft), drafts.audience_frozen(draft)

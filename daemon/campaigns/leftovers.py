@@ -6,6 +6,7 @@ from functools import partial
 
 import structlog
 
+from daemon.campaigns import draft_rows
 from daemon.config import Settings
 from daemon.contacts.stored import DAY_MS
 from daemon.db.connection import after_commit, write
@@ -27,7 +28,9 @@ def forget_started(settings: Settings, now: int) -> int:
     before = now - settings.keep_unused_days * DAY_MS
     started = Draft.select(Draft.id).join(Job).where(Job.created_at < before)
     with write():
-        gone = int(Draft.delete().where(Draft.id.in_([row.id for row in started])).execute())
+        theirs = Draft.id.in_([row.id for row in started])
+        draft_rows.let_go(theirs)
+        gone = int(Draft.delete().where(theirs).execute())
         if gone:
             after_commit(partial(log.info, "draft.forgotten", count=gone))
     return gone

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from daemon import errors
 from daemon.contacts import phone_repair
@@ -171,12 +170,3 @@ def returned(rows: Sequence[Row], columns: Columns, rejected: Mapping[int, str])
         if (reason := rejected.get(row.position)) is not None:
             table.append([*(tabular.harmless(cell_at(row.cells, at)) for at in kept), tabular.harmless(reason)])
     return table
-
-
-def stored(rows: Sequence[Row]) -> list[list[Any]]:
-    """Rows as JSON keeps them; `restored` is the way back."""
-    return [[row.position, row.cells] for row in rows]
-
-
-def restored(kept: Sequence[Sequence[Any]]) -> list[Row]:
-    return [Row(position, cells) for position, cells in kept]

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -74,10 +74,15 @@ class File:
             yield chunk
 
 
+Sink = Callable[[list[Any]], None]
+"""Takes a batch of contacts, [row, number, fields] each, on the thread that reads."""
+
+
 @dataclass
 class _Answer:
-    """What has come of an answer so far."""
+    """What has come of an answer so far. sink: takes the contacts instead, as they come."""
 
+    sink: Sink | None = None
     contacts: list[Any] = field(default_factory=list)
     rejected: list[Any] = field(default_factory=list)
     sheets: list[Sheet] = field(default_factory=list)
@@ -85,7 +90,10 @@ class _Answer:
 
     def take(self, frame: dict[str, Any]) -> bool:
         """Add a frame; whether it was the last one."""
-        self.contacts += [Contact(*each) for each in frame.get("contacts", ())]
+        if self.sink and "contacts" in frame:
+            self.sink(frame["contacts"])
+        else:
+            self.contacts += [Contact(*each) for each in frame.get("contacts", ())]
         self.rejected += frame.get("rejected", ())
         if "sheet" in frame:
             self.sheets.append(Sheet(**frame["sheet"], rows=[]))
@@ -112,7 +120,9 @@ class _Reading:
         self.thread.shutdown(cancel_futures=True)
         self._end()
 
-    def ask(self, what: str, file: File, options: dict[str, Any], cpu_s: int, patience: int) -> _Answer:
+    def ask(
+        self, what: str, file: File, options: dict[str, Any], cpu_s: int, patience: int, sink: Sink | None = None
+    ) -> _Answer:
         """Its answer. Raises as `Reader.ask`. cpu_s: for a small file."""
         size = file.size
         refuse_large(size)
@@ -128,7 +138,7 @@ class _Reading:
         watch.daemon = True
         watch.start()
         try:
-            answer = _exchange(process, asked, file)
+            answer: _Answer | None = _exchange(process, asked, file, sink)
         except (BrokenPipeError, EOFError):
             answer = None
         except BaseException:  # the next file must not be taken for the rest of this one
@@ -203,8 +213,9 @@ class Reader:
     def processes(self) -> list[subprocess.Popen[bytes]]:
         return [each.process for each in self._readings if each.process is not None]
 
-    async def ask(self, what: str, file: File, **options: Any) -> _Answer:
-        """The process's answer. Raises what it refuses the file with, UnreadableFile, TooLarge, ReadingBusy."""
+    async def ask(self, what: str, file: File, sink: Sink | None = None, **options: Any) -> _Answer:
+        """The process's answer. sink: see `_Answer`. Raises what it refuses the file with, UnreadableFile, TooLarge,
+        ReadingBusy."""
         if self._stopping:
             raise _died(file.name, stopping=True, slow=False)
         mine = _Asker(asker.get(), asyncio.get_running_loop().create_future())
@@ -214,7 +225,7 @@ class Reader:
         try:
             self._hand_out()
             reading = await mine.turn
-            arguments = (what, file, options, self._cpu_s, self._patience)
+            arguments = (what, file, options, self._cpu_s, self._patience, sink)
             return await asyncio.get_running_loop().run_in_executor(reading.thread, reading.ask, *arguments)
         finally:
             self._asking.remove(mine)
@@ -258,14 +269,14 @@ def _died(name: str, stopping: bool, slow: bool) -> errors.DaemonError:
     return errors.UnreadableFile(Why.FILE_TAKES_MEMORY, file=name)
 
 
-def _exchange(process: subprocess.Popen[bytes], asked: dict[str, Any], file: File) -> _Answer:
+def _exchange(process: subprocess.Popen[bytes], asked: dict[str, Any], file: File, given: Sink | None) -> _Answer:
     """Send the file, and take the answer in. Raises BrokenPipeError, EOFError when the process dies over it."""
     sink, source = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)  # both are pipes
     sink.write(json.dumps(asked).encode() + b"\n")
     for part in file.parts():
         sink.write(part)
     sink.flush()
-    answer = _Answer()
+    answer = _Answer(given)
     while not answer.take(json.loads(_frame(source))):
         pass
     return answer
@@ -319,16 +330,21 @@ asker: ContextVar[str] = ContextVar("asker", default="")
 
 
 async def contacts(
-    file: File, default_country: str, trusted: bool = False, said: Said = importer.NOTHING_SAID
+    file: File,
+    default_country: str,
+    trusted: bool = False,
+    said: Said = importer.NOTHING_SAID,
+    sink: Sink | None = None,
 ) -> ContactList:
-    """What `importer.read` finds in a file. Raises InvalidInput and what is under it, TooLarge, ReadingBusy."""
-    options = {"default_country": default_country, "trusted": trusted, "said": vars(said)}
-    answer = await READER.ask("contacts", file, **options)
+    """What `importer.read` finds in a file. sink: takes the contacts as they come, who are in no list then. Raises
+    InvalidInput and what is under it, TooLarge, ReadingBusy, and what the sink raises."""
+    options: dict[str, Any] = {"default_country": default_country, "trusted": trusted, "said": vars(said)}
+    answer = await READER.ask("contacts", file, sink, **options)
     return ContactList(answer.contacts, importer.restored(answer.rejected), **answer.end["found"])
 
 
 async def sheets(file: File, default_country: str, most_rows: int, encoding: str | None = None) -> list[Sheet]:
     """What `importer.sheets` finds in a file. Raises InvalidInput and what is under it, TooLarge, ReadingBusy."""
-    options = {"default_country": default_country, "most_rows": most_rows, "encoding": encoding}
+    options: dict[str, Any] = {"default_country": default_country, "most_rows": most_rows, "encoding": encoding}
     answer = await READER.ask("sheets", file, **options)
     return answer.sheets

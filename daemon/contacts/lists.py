@@ -84,7 +84,7 @@ def from_list(list_id: int) -> importer.ContactList:
 def from_upload(upload_id: str, default_country: str = "", phone_column: str | None = None) -> importer.ContactList:
     """An uploaded file's people, to be put on a list. Arguments and errors: as of `uploads.chosen`."""
     row = uploads.chosen(upload_id, default_country, phone_column)
-    return importer.ContactList(row.contacts, row.rejected, row.duplicates, row.columns, row.phone_column)
+    return importer.ContactList(list(row.contacts), list(row.rejected), row.duplicates, row.columns, row.phone_column)
 
 
 def create_list(

@@ -11,6 +11,7 @@ import structlog
 
 from daemon import errors
 from daemon.config import Settings
+from daemon.contacts import row_sets
 from daemon.contacts.refusals import Why
 from daemon.db.connection import after_commit, write
 from daemon.models import Attachment, Upload
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 MB = 1024 * 1024
 DAY_MS = 24 * 3_600_000
 BATCH = 500  # ids in one statement
+SETS = (Upload.people_set, Upload.rejected_set, Upload.sheet_set)
 
 
 def room(settings: Settings, size: int) -> None:
@@ -55,7 +57,9 @@ def prune(settings: Settings, kept: Callable[[], set[str]], now: int) -> tuple[i
     """
     before = now - settings.keep_unused_days * DAY_MS
     with write():
-        uploads = int(Upload.delete().where(Upload.used_at < before).execute())
+        old = list(Upload.select(Upload.id, *SETS).where(Upload.used_at < before))
+        row_sets.let_go(*(getattr(row, each.name) for row in old for each in SETS))
+        uploads = sum(Upload.delete().where(Upload.id == row.id).execute() for row in old)
         unused = Attachment.select(Attachment.id).where(Attachment.used_at.is_null(), Attachment.created_at < before)
         ids = {row.id for row in unused}
         ids -= kept() if ids else set()

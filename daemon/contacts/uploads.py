@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import mimetypes
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,14 +20,15 @@ import structlog
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.contacts import importer, stored
+from daemon.contacts import importer, row_sets, stored
 from daemon.contacts.refusals import Unsent, Why
+from daemon.contacts.row_sets import Rows
 from daemon.contacts.stored import attachment_path
 from daemon.db import clock
 from daemon.db.connection import write
 from daemon.db.records import record
 from daemon.files import durable
-from daemon.formats import filenames, json_pieces, media
+from daemon.formats import filenames, media
 from daemon.formats.tabular import Row
 from daemon.models import Attachment as AttachmentRow
 from daemon.models import Upload as UploadRow
@@ -56,8 +57,9 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Upload:
-    """A contacts file as it was read. phone_column: title of the column of numbers; sheet: its rows, where a person has
-    to say which column that is; candidates: what those columns are called."""
+    """A contacts file as it was read. phone_column: title of the column of numbers; contacts, rejected: read from the
+    database in pieces; sheet: its rows, where a person has to say which column has the numbers; candidates: what those
+    columns are called."""
 
     id: str
     filename: str
@@ -65,10 +67,34 @@ class Upload:
     duplicates: int
     columns: list[str]
     phone_column: str | None
-    contacts: list[importer.Contact]
-    rejected: list[importer.Rejected]
-    sheet: list[Row] | None = None
+    contacts: Rows[importer.Contact]
+    rejected: Rows[importer.Rejected]
+    sheet: Rows[Row] | None = None
     candidates: list[str] | None = None
+
+
+class Incoming:
+    """Rows of a contacts file that is being read: stored as they come, and an upload once the file is read to its end.
+
+    What has not become an upload is nobody's, and deleted later. Its methods are for database threads.
+    """
+
+    def __init__(self) -> None:
+        self._people: int | None = None
+        self.count = 0
+
+    def take(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Contacts as [row, number, fields]. Raises StorageFull."""
+        if self._people is None:
+            self._people = row_sets.begin(distinct=True)
+        self.count = row_sets.append(self._people, rows)
+
+    def keep(self, settings: Settings, found: importer.ContactList, filename: str, now: int) -> Upload:
+        """The upload that they are, with what else was found in the file. Raises StorageFull."""
+        if self._people is None:
+            self._people = row_sets.begin(distinct=True)
+        values = _about(found) | {"total": found.total + self.count}
+        return find(_keep(settings, filename, values, now, self._people, [each.stored() for each in found.rejected]))
 
 
 @dataclass(frozen=True)
@@ -86,17 +112,9 @@ class Attachment:
 
 def add_contacts(settings: Settings, found: importer.ContactList, filename: str, now: int) -> Upload:
     """Keep what was found in a contacts file. Raises StorageFull."""
-    upload_id = _keep(settings, filename, _read(found), now)
-    return Upload(
-        id=upload_id,
-        filename=safe_name(filename),
-        total=found.total,
-        duplicates=found.duplicates,
-        columns=found.columns,
-        phone_column=found.phone_column,
-        contacts=found.contacts,
-        rejected=found.rejected,
-    )
+    people = row_sets.keep(_contacts(found.contacts), distinct=True)
+    rejected = [each.stored() for each in found.rejected]
+    return find(_keep(settings, filename, _about(found) | {"total": found.total}, now, people, rejected))
 
 
 def in_doubt(settings: Settings, doubt: errors.ChoosePhoneColumn, filename: str, now: int) -> errors.ChoosePhoneColumn:
@@ -104,37 +122,45 @@ def in_doubt(settings: Settings, doubt: errors.ChoosePhoneColumn, filename: str,
 
     Raises StorageFull.
     """
-    unread = {"total": 0, "duplicates": 0, "columns": [], "contacts": [], "rejected": []}
-    upload_id = _keep(settings, filename, unread | {"sheet": doubt.rows, "candidates": doubt.candidates}, now)
+    sheet = row_sets.keep(doubt.rows)
+    unread = {"total": 0, "duplicates": 0, "columns": [], "candidates": doubt.candidates}
+    upload_id = _keep(settings, filename, unread, now, None, (), sheet)
     return errors.ChoosePhoneColumn(doubt.candidates, doubt.rows, upload_id)
 
 
-def _read(found: importer.ContactList) -> dict[str, Any]:
-    """What an upload keeps of what was found in it."""
-    return {
-        "total": found.total,
-        "duplicates": found.duplicates,
-        "columns": found.columns,
-        "phone_column": found.phone_column,
-        "contacts": [[c.position, c.number, c.fields] for c in found.contacts],
-        "rejected": [each.stored() for each in found.rejected],
-    }
+def _about(found: importer.ContactList) -> dict[str, Any]:
+    """What an upload keeps of a file beside its rows."""
+    return {"duplicates": found.duplicates, "columns": found.columns, "phone_column": found.phone_column}
 
 
-def _keep(settings: Settings, filename: str, values: dict[str, Any], now: int) -> str:
-    """Store an upload; returns its id."""
-    size = _size(values)
-    stored.room(settings, size)
+def _contacts(people: Iterable[importer.Contact]) -> Iterator[list[Any]]:
+    return ([each.position, each.number, each.fields] for each in people)
+
+
+def _keep(
+    settings: Settings,
+    filename: str,
+    values: dict[str, Any],
+    now: int,
+    people: int | None,
+    rejected: Sequence[Any],
+    sheet: int | None = None,
+) -> str:
+    """Store an upload whose rows are in these sets; returns its id. Raises StorageFull: then they are let go."""
+    refused = row_sets.keep(rejected)
+    sets = {"people_set": people, "rejected_set": refused, "sheet_set": sheet}
+    size = row_sets.size(*sets.values())
+    try:
+        stored.room(settings, size)
+    except errors.StorageFull:
+        row_sets.let_go(*sets.values())
+        raise
     upload_id = secrets.token_hex(8)
+    named = {"id": upload_id, "filename": safe_name(filename), "created_at": now, "used_at": now, "size": size}
     with write():
-        UploadRow.create(id=upload_id, filename=safe_name(filename), created_at=now, used_at=now, size=size, **values)
+        row_sets.hold(*sets.values())
+        UploadRow.create(**named, **sets, **values)
     return upload_id
-
-
-def _size(values: dict[str, Any]) -> int:
-    """What an upload's rows take, in characters of JSON."""
-    rows = (values.get(name) or [] for name in ("contacts", "rejected", "sheet"))
-    return sum(len(json_pieces.write(each)) for each in rows)
 
 
 def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Upload:
@@ -151,9 +177,15 @@ def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Up
         if upload.phone_column is None:
             raise errors.ChoosePhoneColumn(upload.candidates or [], upload_id=upload.id)
         return upload
-    values = _read(found_in(upload, default_country, phone_column))
+    found = found_in(upload, default_country, phone_column)
+    people = row_sets.keep(_contacts(found.contacts), distinct=True)
+    rejected = row_sets.keep([each.stored() for each in found.rejected])
+    values = _about(found) | {"total": found.total, "people_set": people, "rejected_set": rejected}
     with write():
-        UploadRow.update(**values, size=UploadRow.size + _size(values)).where(UploadRow.id == upload_id).execute()
+        row_sets.let_go(upload.contacts.set_id, upload.rejected.set_id)
+        row_sets.hold(people, rejected)
+        values["size"] = UploadRow.size + row_sets.size(people, rejected)
+        UploadRow.update(**values).where(UploadRow.id == upload_id).execute()
     return find(upload_id)
 
 
@@ -162,7 +194,7 @@ def found_in(upload: Upload, default_country: str, phone_column: str, trusted: b
 
     Raises InvalidInput.
     """
-    return importer.from_rows(upload.sheet or [], upload.filename, default_country, trusted, phone_column)
+    return importer.from_rows(list(upload.sheet or ()), upload.filename, default_country, trusted, phone_column)
 
 
 def size(upload_id: str) -> int:
@@ -175,9 +207,13 @@ def find(upload_id: str) -> Upload:
     row = UploadRow.get_or_none(UploadRow.id == upload_id)
     if row is None:
         raise errors.NotFound(Why.NO_UPLOAD, upload=f"{upload_id[:32]!r}")
-    contacts = [importer.Contact(*each) for each in row.contacts]
-    sheet = None if row.sheet is None else [Row(position, cells) for position, cells in row.sheet]
-    return record(Upload, row, contacts=contacts, rejected=importer.restored(row.rejected), sheet=sheet)
+    return record(
+        Upload,
+        row,
+        contacts=row_sets.rows(row.people_set, lambda each: importer.Contact(*each)),
+        rejected=row_sets.rows(row.rejected_set, lambda each: importer.restored([each])[0]),
+        sheet=None if row.sheet_set is None else row_sets.rows(row.sheet_set, lambda each: Row(*each)),
+    )
 
 
 def add_attachment(settings: Settings, part: Path, filename: str, now: int) -> Attachment:

@@ -13,7 +13,7 @@ import structlog
 from daemon.accounts import commands, handovers
 from daemon.campaigns import create, idempotency, leftovers
 from daemon.config import Settings
-from daemon.contacts import stored, uploads
+from daemon.contacts import row_sets, stored, uploads
 from daemon.delivery import enqueue, evidence, person_keys, receipts, replies, rescue, sweeps, tallies
 
 log = structlog.get_logger()
@@ -38,6 +38,7 @@ def prune(settings: Settings, now: int) -> None:
         idempotency.prune,
         enqueue.sweep,
         person_keys.complete,
+        row_sets.sweep,
         handovers.forget_minutes,
     ):
         work(now)

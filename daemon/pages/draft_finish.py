@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import drafts, dry_run, queries, recent_campaigns, scheduling
+from daemon.campaigns import draft_files, drafts, dry_run, queries, recent_campaigns, scheduling
 from daemon.campaigns.draft_content import Exclusion, Reason, Recent, Report, When
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.recent_campaigns import Got
@@ -337,7 +337,7 @@ class StartStep(StepContent):
 def _start(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> StartStep:
     found, audience = dry_run.current(settings, draft, clock.now_ms())
     audience = audience or []
-    files = drafts.attached(draft)
+    files = draft_files.attached(draft.data)
     when = draft.data.when or When()
     first = audience[0] if audience else None
     text = draft.data.text or ""

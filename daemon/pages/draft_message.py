@@ -13,7 +13,7 @@ from aiohttp.web_request import FileField
 from markupsafe import Markup
 
 from daemon import errors
-from daemon.campaigns import create, drafts, dry_run, templates
+from daemon.campaigns import create, draft_files, drafts, dry_run, templates
 from daemon.campaigns.draft_content import Changes
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.exclusions import Detail, details
@@ -131,7 +131,7 @@ def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
     people = _reachable(draft)
     index = (entered or query).index("person")
     names = drafts.fields(draft)
-    files = drafts.attached(draft)
+    files = draft_files.attached(draft.data)
     own = drafts.own_files(draft)
     styles = _styles(settings, draft, entered.text("language"))
     shown = _shown(text, people, index, names, bool(files) or own, styles)
@@ -281,9 +281,9 @@ def _keep(settings: Settings, draft: Draft, form: forms.Message, now: int) -> st
     if len(files) > create.MAX_ATTACHMENTS:
         raise errors.InvalidInput(details(Detail.TOO_MANY_FILES, most=str(create.MAX_ATTACHMENTS)))
     if files:
-        changes |= drafts.attach(draft, [_store(settings, each, now) for each in files], own=False)
+        changes |= draft_files.attach(draft.data, [_store(settings, each, now) for each in files], own=False)
     if own:
-        changes |= drafts.attach(draft, [_store(settings, each, now) for each in own], own=True)
+        changes |= draft_files.attach(draft.data, [_store(settings, each, now) for each in own], own=True)
     if button == "remove":
         changes["attachments"] = tuple(each for each in draft.data.attachments if each != which)
     if button == "template" and form.template:

@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from daemon.accounts import directory, pace, pacing
-from daemon.campaigns import create, lifecycle
+from daemon.campaigns import create, drafts, lifecycle
 from daemon.campaigns.create import Order
 from daemon.config import Settings
 from daemon.db import clock
@@ -304,15 +304,15 @@ def test_a_campaign_is_cloned_into_a_draft(visitor: Visitor, settings: Settings)
     job_id = make_job(settings, 3)
     fail()
     send(2)
-    drafts = Draft.select().count()
+    before = Draft.select().count()
     visitor.open(f"/app/jobs/{job_id}")
     visitor.find("#clone-people option[value=failed]").click()
     visitor.driver.execute_script("const b = document.querySelector('#clone button'); b.click(); b.click()")
     visitor.until(lambda: visitor.path().startswith("/app/drafts/"))
 
     assert "Hi {{ name }}" == visitor.find("#text").get_attribute("value")
-    assert 1 == Draft.select().count() - drafts
-    rows = Draft.get_by_id(visitor.path().split("/")[3]).sheet[0][1]
+    assert 1 == Draft.select().count() - before
+    rows = [[row.position, row.cells] for row in drafts.rows(drafts.find(visitor.path().split("/")[3]))]
     assert "Person 0" in str(rows)
     assert "Person 1" not in str(rows)
     assert 3 == Job.get_by_id(job_id).total

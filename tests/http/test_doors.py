@@ -18,7 +18,7 @@ from aiohttp import FormData
 from daemon.contacts import columns, importer, suppression
 from daemon.contacts.columns import Columns, Decisions
 from daemon.contacts.reasons import SENTENCES, Fault
-from daemon.models import Message, Suppression, Upload
+from daemon.models import KeptRow, Message, Suppression, Upload
 from tests.http.conftest import form
 
 GOOD = "+4915112345678"  # a row beside each, so that a column of numbers is there and somebody is left to write to
@@ -143,7 +143,9 @@ def test_every_fault_has_its_sentence() -> None:
 async def test_what_was_uploaded_before_there_were_codes_is_read(api: Any) -> None:
     """Its reasons keep their words, and have a code that says no more."""
     found = await api.post("/upload", data=form(table("12345"), "guests.csv"))
-    Upload.update(rejected=[[2, "12345", "The number is too short."]]).execute()
+    KeptRow.update(body='[2, "12345", "The number is too short."]').where(
+        KeptRow.set == Upload.get().rejected_set
+    ).execute()
     (row,) = (await api.post("/send", {"message": "Hi", "upload_id": found["upload_id"]}))["rejected"]
     assert (2, "12345", "The number is too short.", "other") == tuple(
         row[k] for k in ("row", "value", "reason", "code")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from daemon.accounts import directory, limits
-from daemon.campaigns import drafts, templates
+from daemon.campaigns import draft_files, templates
 from daemon.contacts import uploads
 from daemon.db import clock
 from daemon.models import Job, Message
@@ -90,12 +90,12 @@ async def test_attachments_are_added_and_removed(member: Client) -> None:
     await post(member, f"{base}/numbers", go="next")
     files = [("file", b"\xff\xd8\xff1", "one.jpg"), ("file", b"\x00\x00", "two.mp4")]
     await post(member, f"{base}/message", files, text="Look", go="attach")
-    assert ["one.jpg", "two.mp4"] == [file.filename for file in drafts.attached(draft_of(base))]
+    assert ["one.jpg", "two.mp4"] == [file.filename for file in draft_files.attached(draft_of(base).data)]
     said = await refused(member, f"{base}/message", 422, [("file", b"%PDF", "x.pdf")], text="Look", go="attach")
     assert "cannot be mixed" in said
     first = draft_of(base).data.attachments[0]
     await post(member, f"{base}/message", text="Look", go=f"remove:{first}")
-    assert ["two.mp4"] == [file.filename for file in drafts.attached(draft_of(base))]
+    assert ["two.mp4"] == [file.filename for file in draft_files.attached(draft_of(base).data)]
     assert 1_024 == (await preview(member, base, text="x"))["limit"]
 
 

@@ -196,7 +196,7 @@ async def test_starting_twice_makes_one_job(member: Client) -> None:
         assert goals == {(await member.get(f"{base}/{step}", allow_redirects=False)).headers["Location"]}
     assert "No drafts" in await look(member, "/app/new")
     row = Draft.get()
-    assert (None, None) == (row.sheet, row.audience)
+    assert (None, None) == (row.sheets, row.audience_set)
 
 
 async def test_a_start_whose_answer_was_lost_is_not_made_twice(member: Client, settings: Settings) -> None:
