@@ -21,12 +21,13 @@ from daemon.db import clock
 from daemon.db.connection import write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import on_postgres, tuples
-from daemon.formats import json_pieces
 from daemon.models import KeptRow, RowSet
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 CHUNK = 2_000  # rows in one transaction
 PIECE = 2_000  # rows that are read at once
@@ -52,8 +53,7 @@ class Rows(Sequence[T]):
         after = -1
         while self.set_id is not None and (piece := _piece(self.set_id, after, PIECE)):
             after = piece[-1][0]
-            for _, body in piece:
-                yield self.make(json.loads(body))
+            yield from map(self.make, _parsed(piece))
 
     @overload
     def __getitem__(self, place: int) -> T: ...
@@ -63,11 +63,11 @@ class Rows(Sequence[T]):
         """One, or some of them in order, by their places from the beginning."""
         if isinstance(place, slice):
             begin, end, step = place.indices(self.length)
-            return [self.make(json.loads(body)) for _, body in self._between(begin, end)][::step]
+            return [self.make(each) for each in _parsed(self._between(begin, end))][::step]
         found = self._between(place, place + 1)
         if not found:
             raise IndexError(place)
-        return self.make(json.loads(found[0][1]))
+        return self.make(_parsed(found)[0])
 
     def _between(self, begin: int, end: int) -> list[tuple[int, str]]:
         return _piece(self.set_id, begin - 1, end - begin) if self.set_id is not None and end > begin else []
@@ -79,6 +79,11 @@ def _piece(set_id: int, after: int, most: int) -> list[tuple[int, str]]:
         (n, body)
         for n, body in tuples(KeptRow.select(KeptRow.n, KeptRow.body).where(*theirs).order_by(KeptRow.n).limit(most))
     ]
+
+
+def _parsed(piece: list[tuple[int, str]]) -> list[Any]:
+    found: list[Any] = json.loads(f"[{','.join(body for _, body in piece)}]")
+    return found
 
 
 def rows(set_id: int | None, make: Callable[[Any], T]) -> Rows[T]:
@@ -104,7 +109,7 @@ def append(set_id: int, values: Iterable[Any]) -> int:
     left, count = iter(values), 0
     while chunk := list(islice(left, CHUNK)):
         began = RowSet.select(RowSet.count).where(RowSet.id == set_id).scalar() or 0
-        bodies = [json_pieces.write(each) for each in chunk]
+        bodies = [_ENCODER.encode(each) for each in chunk]
         insert = _insert.bound([{"n": n, "body": body} for n, body in enumerate(bodies, began)], set=set_id)
         grown = {"count": RowSet.count + len(chunk), "size": RowSet.size + sum(map(len, bodies))}
         with write():

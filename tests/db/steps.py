@@ -116,22 +116,19 @@ def tables() -> list[str]:
 
 
 def rows(known: dict[str, Table] | None = None) -> dict[str, Table]:
-    """Every row of every table; with `known`: of those tables and columns only, to be compared with it."""
+    """Every row of every table; with `known`: of those tables and columns only, to be compared with it. What has become
+    rows of a table since (MOVED, see test_row_sets) is as it was known."""
     found = {}
     for name in known or tables():
-        columns = list(known[name][0]) if known else [c.name for c in proxy.database.obj.get_columns(name)]
+        there = [c.name for c in proxy.database.obj.get_columns(name)]
+        gone = {key for key in known[name][0] if (name, key) in MOVED} - set(there) if known else set()
+        columns = [key for key in known[name][0] if key not in gone] if known else there
         table = peewee.Table(name, columns).bind(proxy.database.obj)
         lines = [{key: _plain(value) for key, value in line.items()} for line in table.select().dicts()]
         found[name] = sorted(lines, key=lambda line: str(line.get("id", next(iter(line.values())))))
+        for line, before in zip(found[name], known[name] if gone and known else (), strict=False):
+            line.update({key: before[key] for key in gone})
     return found
-
-
-def kept(found: dict[str, Table]) -> dict[str, Table]:
-    """Without the columns that a later step has moved to rows of a table: see test_row_sets."""
-    return {
-        name: [{key: value for key, value in line.items() if (name, key) not in MOVED} for line in lines]
-        for name, lines in found.items()
-    }
 
 
 def _plain(value: Any) -> Any:
