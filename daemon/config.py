@@ -27,6 +27,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from daemon import errors
+from daemon.errors import Why
 from daemon.files import durable, trouble
 
 log = structlog.get_logger()
@@ -81,7 +82,7 @@ class Settings(BaseSettings):
     )
     api_key: str = Field("", repr=False, description="Key for the API; empty: generated at first start, in `api_key`.")
     open_status: bool = Field(True, description="Answer `GET /status/{id}` and `GET /jobs` without a key (counts).")
-    transport: Literal["browser", "cloud", "dryrun"] = Field(
+    transport: Literal["browser", "dryrun"] = Field(
         "browser", description="`browser`: WhatsApp Web; `dryrun`: nothing is sent."
     )
     dryrun_takes_all: bool = Field(
@@ -167,13 +168,6 @@ class Settings(BaseSettings):
         return {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}.get(
             str(word), word
         )
-
-    @field_validator("transport")
-    @classmethod
-    def _transport_is_there(cls, value: str) -> str:
-        if value == "cloud":
-            raise ValueError("cloud is not available yet: use browser or dryrun")
-        return value
 
     @field_validator("account")
     @classmethod
@@ -397,10 +391,8 @@ def prepare_data_dir(settings: Settings) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise errors.SetupError(
-            f"The data folder {folder} cannot be written to ({error.strerror}): "
-            f"{trouble.advice(error)}, or set {PREFIX}DATA_DIR."
-        ) from error
+        advice = trouble.advice(error)
+        raise errors.SetupError(Why.FOLDER_NOT_WRITABLE, folder=folder, reason=error.strerror, advice=advice) from error
 
 
 def api_key(settings: Settings) -> str:
@@ -420,11 +412,11 @@ def api_key(settings: Settings) -> str:
         try:
             key = path.read_text(encoding="utf-8").strip()
         except UnicodeDecodeError:
-            raise errors.SetupError(f"{path} is not text: delete it and start again.") from None
+            raise errors.SetupError(Why.KEY_NOT_TEXT, file=path) from None
     if not key:
-        raise errors.SetupError(f"{path} is empty: delete it and start again.")
+        raise errors.SetupError(Why.KEY_EMPTY, file=path)
     if weak_key(key):
-        raise errors.SetupError(f"The key in {path} can be guessed: {KEY_ADVICE}; or delete the file and one is made.")
+        raise errors.SetupError(Why.KEY_WEAK, file=path, advice=KEY_ADVICE)
     return key
 
 
@@ -433,15 +425,8 @@ def _only_ours(path: Path) -> None:
     if path.is_file() and path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
         with suppress(OSError):  # in a folder that is not ours, where chmod is
             if not trouble.keeps_modes(path.parent):
-                raise errors.SetupError(
-                    f"Every user of this machine can read the API key in {path}, and its disk keeps no permissions "
-                    f"that could change that: set {PREFIX}DATA_DIR to a folder on another disk, set {PREFIX}API_KEY in "
-                    "the environment, or mount the disk with umask=077."
-                )
-        raise errors.SetupError(
-            f"Every user of this machine can read the API key in {path}: run chmod 600 {path}, and replace the key if "
-            "somebody may have read it."
-        )
+                raise errors.SetupError(Why.KEY_STAYS_OPEN, file=path)
+        raise errors.SetupError(Why.KEY_OPEN, file=path)
 
 
 def _make_key(path: Path) -> None:

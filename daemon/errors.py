@@ -3,7 +3,6 @@
 DaemonError
 ├── InWords                told in words: to the operator, or by a transport
 │   ├── ConfigError        the settings cannot be used as they are
-│   ├── SetupError         the machine lacks something (Chromium, a display, a writable folder)
 │   ├── AccountInUse       another sender already drives this account
 │   ├── DatabaseUnusable   the database is corrupt, read-only or newer than this program
 │   ├── LeaseLost          this sender no longer holds the message: it must not write
@@ -18,6 +17,8 @@ DaemonError
 │       │   └── ChatBarred     it may not start this chat now; existing chats may go on
 │       ├── NotOffered     the transport, or the page as it is now, cannot do what a person asks for
 │       └── BrowserLost    Chrome or its driver died or no longer answers
+├── SetupError             the machine lacks something (Chromium, a display, a writable folder)
+│   └── PortTaken          the http process cannot listen where it is told to
 ├── DatabaseBusy           the database is locked or unreachable for now; nothing was changed
 │   └── DiskFull           there is no room left on the disk for what is to be stored
 ├── ReadingBusy            too many files wait to be read; this one was not
@@ -70,8 +71,29 @@ class Why(Wording):
         "Uploads and attachments have reached their limit of {most} MB: raise WASENDER_MAX_STORED_MB, or wait until "
         "unused ones are deleted, {days} days after upload.",
     )
+    FOLDER_NOT_WRITABLE = (
+        "data_folder_not_writable",
+        "The data folder {folder} cannot be written to ({reason}): {advice}, or set WASENDER_DATA_DIR.",
+    )
+    KEY_NOT_TEXT = "key_file_not_text", "{file} is not text: delete it and start again."
+    KEY_EMPTY = "key_file_empty", "{file} is empty: delete it and start again."
+    KEY_WEAK = "key_file_weak", "The key in {file} can be guessed: {advice}; or delete the file and one is made."
+    KEY_OPEN = (
+        "key_file_open",
+        "Every user of this machine can read the API key in {file}: run chmod 600 {file}, and replace the key if "
+        "somebody may have read it.",
+    )
+    KEY_STAYS_OPEN = (
+        "key_file_stays_open",
+        "Every user of this machine can read the API key in {file}, and its disk keeps no permissions that could "
+        "change that: set WASENDER_DATA_DIR to a folder on another disk, set WASENDER_API_KEY in the environment, or "
+        "mount the disk with umask=077.",
+    )
+    PORT_TAKEN = (
+        "port_taken",
+        "Port {port} on {host} cannot be used ({reason}): stop what uses it, or set WASENDER_PORT to another one.",
+    )
     MISCONFIGURED = "misconfigured", "{sentence}"
-    MACHINE_NOT_READY = "machine_not_ready", "{sentence}"
     ACCOUNT_IN_USE = "account_in_use", "{sentence}"
     DATABASE_UNUSABLE = "database_unusable", "{sentence}"
     LEASE_LOST = "lease_lost", "{sentence}"
@@ -119,12 +141,6 @@ class ConfigError(InWords):
     KIND = Why.MISCONFIGURED
 
 
-class SetupError(InWords):
-    """The machine lacks something wasender needs."""
-
-    KIND = Why.MACHINE_NOT_READY
-
-
 class AccountInUse(InWords):
     """Another sender process holds the lock on this account's browser profile."""
 
@@ -135,6 +151,17 @@ class DatabaseUnusable(InWords):
     """The database is corrupt, read-only, or was written by a newer wasender."""
 
     KIND = Why.DATABASE_UNUSABLE
+
+
+class SetupError(DaemonError):
+    """The machine lacks something wasender needs."""
+
+
+class PortTaken(SetupError):
+    """The http process cannot listen where it is told to; reason: in the system's words."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(Why.PORT_TAKEN, host=host, port=port, reason=reason)
 
 
 class DatabaseBusy(DaemonError):

@@ -128,10 +128,7 @@ async def _serve(settings: Settings, key: str) -> int:
         await site.start()
     except OSError as error:
         await runner.cleanup()
-        raise errors.SetupError(
-            f"Port {settings.port} on {settings.host} cannot be used ({trouble.reason(error)}): "
-            "stop what uses it, or set WASENDER_PORT."
-        ) from error
+        raise errors.PortTaken(settings.host, settings.port, trouble.reason(error)) from error
     log.info("http.listening", url=site.name)
     watching = asyncio.create_task(site.watch())
     await stop.wait()

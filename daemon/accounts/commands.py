@@ -18,11 +18,13 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory, ownership
+from daemon.accounts.directory import AccountRow, Wish
 from daemon.accounts.refusals import Why
 from daemon.db.clock import lately, within
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
+from daemon.db.records import record
 from daemon.i18n.coded import WORDS, Coded, filed, told
 from daemon.i18n.languages import N_
 from daemon.models import Account, PageCheck, Picture
@@ -124,28 +126,28 @@ class Command:
     number: E164 | None
 
 
-def ask(name: str, what: What, who: str, now: int, number: E164 | None = None) -> Account:
+def ask(name: str, what: What, who: str, now: int, number: E164 | None = None) -> AccountRow:
     """Ask for something; asking again while the same command waits changes nothing.
 
     Raises NotFound, IllegalMove (the sender is busy with another command).
     """
     with write():
         row = _row(name)
-        present = last(row, now)
+        present = last(record(AccountRow, row), now)
         stage = present.stage if present else None
         if stage == Stage.TAKEN:
             raise errors.IllegalMove(Why.SENDER_AT_WORK, name=name)
         if stage == Stage.ASKED and (row.wish["what"], row.wish.get("number")) == (what, number):
-            return row
-        row.wish = {"id": secrets.token_hex(4), "what": what, "who": who, "at": now, "stage": Stage.ASKED}
+            return record(AccountRow, row)
+        wish: Wish = {"id": secrets.token_hex(4), "what": what, "who": who, "at": now, "stage": Stage.ASKED}
         if number is not None:
-            row.wish["number"] = number
-        Account.update(wish=row.wish).where(Account.name == name).execute()
+            wish["number"] = number
+        Account.update(wish=wish).where(Account.name == name).execute()
         after_commit(partial(log.info, "command.asked", account=name, what=what.value, who=who))
-    return row
+    return directory.find(name)
 
 
-def _patience_ms(command: dict[str, Any]) -> int:
+def _patience_ms(command: Wish) -> int:
     return RELOAD_WAIT_MS if command["what"] == What.RELOAD else WAIT_MS
 
 
@@ -182,8 +184,8 @@ def take(name: str, idle: bool, now: int) -> Command | None:
     return Command(command["id"], what, command.get("number"))
 
 
-def fulfil(name: str, command: Command, now: int, found: bytes | dict[str, Any] | None = None) -> None:
-    """Store that the command was carried out. found: the PNG of a SCREENSHOT, the structure of CHECK_PAGE."""
+def fulfil(name: str, command: Command, now: int, found: bytes | str | None = None) -> None:
+    """Store that the command was carried out. found: the PNG of a SCREENSHOT, the JSON of CHECK_PAGE."""
     changes: dict[str, Any] = {}
     if command.what is What.SCREENSHOT:
         changes = {"screenshot_at": now}
@@ -194,7 +196,7 @@ def fulfil(name: str, command: Command, now: int, found: bytes | dict[str, Any] 
             _keep(name, found, now)
         elif found is not None:
             PageCheck.delete().where(PageCheck.account == name).execute()
-            PageCheck.create(account=name, at=now, body=found)
+            PageCheck.create(account=name, at=now, body=json.loads(found))
         _end(name, command, Stage.DONE, Outcome(DONE[command.what]), now, **changes)
 
 
@@ -244,7 +246,7 @@ class Asked:
     outcome: Outcome | None
 
 
-def last(account: Account, now: int) -> Asked | None:
+def last(account: AccountRow, now: int) -> Asked | None:
     """The account's last command; None if there was none. One that nobody took in time, or whose outcome never came,
     counts as ended."""
     command = account.wish
@@ -273,13 +275,14 @@ def screenshot(name: str, now: int) -> bytes:
     return bytes(row.png)
 
 
-def page_check(name: str, now: int) -> PageCheck:
-    """The newest check of the page of the account's browser, at most a day old. Raises NotFound."""
+def page_check(name: str, now: int) -> str:
+    """The newest check of the page of the account's browser, at most a day old, as JSON with the time of it. Nobody
+    here reads what is in it. Raises NotFound."""
     directory.find(name)
-    row: PageCheck | None = PageCheck.get_or_none(*_checked(name, now))
+    row = PageCheck.get_or_none(*_checked(name, now))
     if row is None:
         raise errors.NotFound(Why.NO_PAGE_CHECK, name=name)
-    return row
+    return json.dumps({"at": row.at, **row.body}, ensure_ascii=False, indent=1)
 
 
 def page_checked_at(name: str, now: int) -> int | None:

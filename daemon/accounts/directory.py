@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypedDict
 
@@ -14,18 +14,66 @@ from daemon.accounts.refusals import Why
 from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
-from daemon.i18n.coded import code_of, filed, told
+from daemon.db.records import record
+from daemon.i18n.coded import Filed, code_of, filed, told
 from daemon.models import Account
 from daemon.states import AccountState, Hold
 from daemon.transports.protocol import Health
 
 log = structlog.get_logger()
 
-# An account as this room hands it out: to be read; only accounts/ and delivery/ write it.
-AccountRow = Account
 OWN_HOLDS = frozenset({Hold.FAILURES, Hold.CANARY})  # the sender's own conclusions, which a restart must not lose
 RESTRICTIONS = frozenset({Hold.RESTRICTED, Hold.TEMPORARY_BAN})  # after these an account sends slowly for a while
 SILENT_AFTER_MS = 15_000  # a sender reports at least every few seconds; after this it counts as dead
+
+
+class Wish(TypedDict, total=False):
+    """A person's last command to the account's sender, as JSON; see `commands.py`. number: of the phone to link."""
+
+    id: str
+    what: str
+    stage: str
+    who: str
+    at: int
+    taken_at: int
+    ended_at: int
+    number: str
+    code: str
+    values: dict[str, str]
+    outcome: str
+    told: Filed | None
+
+
+@dataclass(frozen=True)
+class AccountRow:
+    """An account as this room hands it out: to be read. The columns are those of the table."""
+
+    name: str
+    state: str
+    hold: str | None
+    detail: str | None
+    coded: Filed | None
+    until: int | None
+    qr: str | None = field(repr=False)
+    seen_at: int
+    next_send_at: int
+    next_reason: str
+    known_chats: bool
+    slow_until: int
+    canary_at: int
+    hourly_cap: int | None
+    daily_cap: int | None
+    quiet_hours: str | None
+    timezone: str | None
+    limits_version: int
+    wish: Wish | None
+    link_number: str | None
+    link_code: str | None = field(repr=False)
+    link_code_at: int | None
+    screenshot_at: int | None
+    send_ms: int
+    dry_run: bool
+    country: str | None
 
 
 def open_account(name: str, now: int, dry_run: bool = False) -> Health | None:
@@ -131,18 +179,23 @@ def leave(name: str) -> None:
         Account.update(gone).where(ownership.guard(name)).execute()
 
 
-def find(name: str) -> Account:
+def find(name: str) -> AccountRow:
     """The account of that name. Raises NotFound."""
-    row = Account.get_or_none(Account.name == name)
+    row = known(name)
     if row is None:
         raise errors.NotFound(Why.NO_ACCOUNT, name=name)
-    account: Account = row
-    return account
+    return row
+
+
+def known(name: str) -> AccountRow | None:
+    """The account of that name, None if there is none."""
+    row = Account.get_or_none(Account.name == name)
+    return record(AccountRow, row) if row else None
 
 
 def dry_runs(now: int) -> list[str]:
     """The accounts whose senders run and send nothing."""
-    return [row.name for row in Account.select().where(Account.dry_run).order_by(Account.name) if alive(row, now)]
+    return [row.name for row in every() if row.dry_run and alive(row, now)]
 
 
 def send_ms(name: str, unmeasured: int) -> int:
@@ -188,17 +241,17 @@ def canary_confirmed(name: str, now: int) -> None:
         ownership.check(Account.update(canary_at=now).where(ownership.guard(name)).execute(), name)
 
 
-def every() -> list[Account]:
+def every() -> list[AccountRow]:
     """All accounts, by name."""
-    return list(Account.select().order_by(Account.name))
+    return [record(AccountRow, row) for row in Account.select().order_by(Account.name)]
 
 
-def alive(account: Account, now: int) -> bool:
+def alive(account: AccountRow, now: int) -> bool:
     """Whether its sender has reported lately; a report stored while the clock was ahead does not count."""
     return abs(now - int(account.seen_at)) < SILENT_AFTER_MS
 
 
-def can_send(account: Account | None, now: int) -> bool:
+def can_send(account: AccountRow | None, now: int) -> bool:
     """Whether the account's state allows a message to go out now."""
     return account is not None and account.state == AccountState.READY and alive(account, now)
 
@@ -232,7 +285,7 @@ class Described:
     version: int
 
 
-def describe(account: Account, now: int) -> Described:
+def describe(account: AccountRow, now: int) -> Described:
     """The account as it is shown."""
     return Described(
         name=account.name,

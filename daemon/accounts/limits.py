@@ -12,6 +12,7 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory, pacing
+from daemon.accounts.directory import AccountRow
 from daemon.accounts.refusals import Why
 from daemon.config import Settings, hours, known_zone
 from daemon.db import versions
@@ -36,7 +37,7 @@ class Limits(TypedDict, total=False):
     timezone: str | None
 
 
-def set_limits(name: str, limits: Limits, who: str, version: int | None = None) -> Account:
+def set_limits(name: str, limits: Limits, who: str, version: int | None = None) -> AccountRow:
     """Set those of the account's own limits that are given. Effective from the next claim on.
 
     version: `limits_version` of what the caller has read, None to set whatever is there. Raises NotFound, InvalidInput,
@@ -44,7 +45,9 @@ def set_limits(name: str, limits: Limits, who: str, version: int | None = None) 
     """
     checked = {field: value if value is None else CHECKS[field](value) for field, value in limits.items()}
     with write():
-        row = locked(Account.select().where(Account.name == name)).first() or directory.find(name)
+        row = locked(Account.select().where(Account.name == name)).first()
+        if row is None:
+            raise errors.NotFound(Why.NO_ACCOUNT, name=name)
         changed = {field: value for field, value in checked.items() if getattr(row, field) != value}
         if changed:
             versions.check(Phrase("account"), row.limits_version, version)
@@ -92,7 +95,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def own_rules(account: Account | None, rules: pacing.Rules) -> pacing.Rules:
+def own_rules(account: AccountRow | None, rules: pacing.Rules) -> pacing.Rules:
     """`rules` with the account's own limits in place of those it has set."""
     if account is None:
         return rules
@@ -120,4 +123,4 @@ def send_ms(settings: Settings, account: str) -> int:
 
 def rules_of(settings: Settings, account: str) -> pacing.Rules:
     """The limits of that account: its own, and those of the settings where it has none."""
-    return own_rules(Account.get_or_none(Account.name == account), rules(settings))
+    return own_rules(directory.known(account), rules(settings))

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from daemon import errors
 from daemon.accounts import commands, directory, handovers, pace, pacing
 from daemon.accounts import limits as account_limits
-from daemon.accounts.directory import Described
+from daemon.accounts.directory import AccountRow, Described
 from daemon.accounts.refusals import Why
 from daemon.config import Settings
 from daemon.contacts import importer
 from daemon.db.clock import within
-from daemon.models import Account
 from daemon.states import AccountState
 
 LINKED = frozenset({AccountState.READY, AccountState.HELD})
 
 
-def rules(settings: Settings, account: Account) -> pacing.Rules:
+def rules(settings: Settings, account: AccountRow) -> pacing.Rules:
     """The account's limits: its own, and those of the settings where it has none."""
     return account_limits.own_rules(account, account_limits.rules(settings))
 
@@ -74,7 +73,7 @@ class Report(Seen):
     opens_why: pacing.Why
 
 
-def report(settings: Settings, account: Account, now: int) -> Report:
+def report(settings: Settings, account: AccountRow, now: int) -> Report:
     """All that is known of the account, limits and their use included."""
     limits = rules(settings, account)
     opens = pace.opening(account.name, now, account_limits.rules(settings))
@@ -95,7 +94,7 @@ def report(settings: Settings, account: Account, now: int) -> Report:
     )
 
 
-def seen(account: Account, now: int) -> Seen:
+def seen(account: AccountRow, now: int) -> Seen:
     """The account, its last command, and the time of the screenshot."""
     at = account.screenshot_at
     there = at and within(at, now, commands.KEEP_MS + 1)
@@ -108,7 +107,7 @@ def seen(account: Account, now: int) -> Seen:
     )
 
 
-def told(account: Account, now: int) -> Told | None:
+def told(account: AccountRow, now: int) -> Told | None:
     """The last command, None if there was none."""
     found = commands.last(account, now)
     if found is None:
@@ -118,7 +117,7 @@ def told(account: Account, now: int) -> Told | None:
     return Told(found.what, found.stage, found.who, found.at, found.ended_at, **said)
 
 
-def ask(settings: Settings, name: str, what: commands.What, who: str, now: int, number: str | None = None) -> Account:
+def ask(settings: Settings, name: str, what: commands.What, who: str, now: int, number: str | None = None) -> None:
     """Send the account's sender a command. number: of the phone to link, for LINK_BY_CODE, in any notation.
 
     Raises NotFound, InvalidNumber, IllegalMove (already linked, not linked, or the sender is busy with a command).
@@ -129,4 +128,4 @@ def ask(settings: Settings, name: str, what: commands.What, who: str, now: int, 
     if what is commands.What.LOG_OUT and account.state == AccountState.NEEDS_LINK:
         raise errors.IllegalMove(Why.NOT_LINKED, name=name)
     of_phone = None if number is None else importer.one(number, settings.default_country)
-    return commands.ask(name, what, who, now, of_phone)
+    commands.ask(name, what, who, now, of_phone)

@@ -13,8 +13,8 @@ from daemon.api import endpoint
 from daemon.api.answers import EventStream
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import OfJob
+from daemon.campaigns import queries
 from daemon.contacts import masking
-from daemon.delivery import job_moves
 from daemon.errors import NotFound
 from daemon.server.access import still_in
 from daemon.server.feed import FEED, STREAMS, kind_of
@@ -34,7 +34,7 @@ async def events(caller: Caller, request: web.Request, *, job: OfJob | None = No
     connection is alive.
     """
     if job is not None:
-        await in_db(request, job_moves.job, job)
+        await in_db(request, queries.job, job)
     task, clock = request.task, asyncio.get_running_loop().time
     looked = clock()
     async with (

@@ -31,9 +31,8 @@ from daemon.api.schemas.jobs import (
 from daemon.campaigns import cloning, create, failures, lifecycle, progress, queries, recipients, scheduling
 from daemon.campaigns import report as job_report
 from daemon.campaigns.idempotency import Once
-from daemon.campaigns.queries import JobRow
+from daemon.campaigns.rows import JobRow
 from daemon.db import clock
-from daemon.delivery import job_moves
 from daemon.errors import AttachmentLost, ChoosePhoneColumn, IllegalMove, NotFound
 from daemon.formats.workbook import Workbook
 from daemon.server.scopes import Scope
@@ -104,7 +103,7 @@ def start_early(caller: Caller, *, job_id: JobId, once: Once) -> JobChanged:
 @endpoint.get("/status/{job_id}", scope=Open.STATUS, errors=(NotFound,), tag="jobs")
 def status(caller: Caller, *, job_id: JobId) -> Job:
     """A job's progress. Without a key: states and counts only, unless the installation requires a key for that, too."""
-    return _job(caller, job_moves.job(job_id))
+    return _job(caller, queries.job(job_id))
 
 
 @endpoint.get("/jobs", scope=Open.STATUS, tag="jobs")
@@ -146,7 +145,7 @@ def stop(caller: Caller, *, job_id: JobId, once: Once) -> JobChanged:
 
 
 def _stopped(caller: Caller, job_id: int) -> JobChanged:
-    if job_moves.job(job_id).pending:
+    if queries.job(job_id).pending:
         return _changed(caller, job_id, "It is stopped; the rest of the queued messages is being cancelled.")
     return _changed(caller, job_id, "The job is stopped; queued messages are cancelled.")
 
@@ -184,7 +183,7 @@ def job_messages(
     limit: Limit = queries.PAGE,
 ) -> Messages:
     """A job's recipients in file order, a page at a time."""
-    page = recipients.page(job_moves.job(job_id), recipients.Selection(state, search, code), cursor, limit=limit)
+    page = recipients.page(queries.job(job_id), recipients.Selection(state, search, code), cursor, limit=limit)
     return Messages(messages=[describe(row) for row in page.rows], next_cursor=page.after)
 
 
@@ -194,7 +193,7 @@ def job_reasons(caller: Caller, *, job_id: JobId) -> Reasons:
 
     Each `code` can be given to `POST /retry/{job_id}`, `GET /jobs/{job_id}/messages` and the reports.
     """
-    found = failures.of(job_moves.job(job_id))
+    found = failures.of(queries.job(job_id))
     return Reasons(reasons=[Reason(code=each.code, count=each.count, reason=str(each.why)) for each in found])
 
 
@@ -224,7 +223,7 @@ def report(
     excel: ForExcel = False,
 ) -> Csv:
     """A job's recipients in file order, with the outcome and the reply of each, as CSV."""
-    row, selection = job_moves.job(job_id), recipients.Selection(state, search, code)
+    row, selection = queries.job(job_id), recipients.Selection(state, search, code)
     return Csv(job_report.filename(job_id, state, "csv"), _csv(row, _lines(row, selection, zone), zone, excel))
 
 
@@ -239,7 +238,7 @@ def spreadsheet(
     zone: Zone | None = None,
 ) -> Xlsx:
     """The same report as an Excel file."""
-    row, selection = job_moves.job(job_id), recipients.Selection(state, search, code)
+    row, selection = queries.job(job_id), recipients.Selection(state, search, code)
     made = Xlsx(job_report.filename(job_id, state, "xlsx"), iter(()))
     made.parts = _workbook(row, _lines(row, selection, zone), zone, made)
     return made
@@ -248,7 +247,7 @@ def spreadsheet(
 @endpoint.get("/jobs/{job_id}/rejected.csv", scope=Scope.READ, errors=(NotFound,), tag="jobs")
 def rejected(caller: Caller, *, job_id: JobId) -> Csv:
     """The rows that were rejected when the job was created, with the reason for each, as CSV."""
-    text = job_report.as_csv(job_report.rejected(job_moves.job(job_id).rejected))
+    text = job_report.as_csv(job_report.rejected(queries.job(job_id).rejected))
     return Csv(f"job-{job_id}-rejected.csv", iter([text.encode()]))
 
 
@@ -308,5 +307,5 @@ def _job(caller: Caller, row: JobRow) -> Job:
 
 
 def _changed(caller: Caller, job_id: int, message: str) -> JobChanged:
-    found = progress.progress(caller.settings, job_moves.job(job_id), clock.now_ms())
+    found = progress.progress(caller.settings, queries.job(job_id), clock.now_ms())
     return JobChanged.model_validate(vars(found) | {"message": message})

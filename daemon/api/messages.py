@@ -12,7 +12,8 @@ from daemon.api.endpoint import Caller
 from daemon.api.parameters import Cursor, Limit, MessageId
 from daemon.api.schemas.jobs import Decide, Evidence, Message, MessageDecided, MessageHistory, Messages, Move
 from daemon.campaigns import lifecycle, queries
-from daemon.campaigns.queries import MessageRow, Step
+from daemon.campaigns.queries import Step
+from daemon.campaigns.rows import MessageRow
 from daemon.db import clock
 from daemon.delivery import evidence
 from daemon.errors import IllegalMove, NotFound

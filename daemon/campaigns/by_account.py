@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daemon.db.records import record
-from daemon.models import Account, Job
+from daemon.models import Job
 from daemon.states import OPEN
 
 JOBS_SHOWN = 5
@@ -20,7 +20,7 @@ class Campaign:
     pending: int
 
 
-def jobs(account: Account) -> list[Campaign]:
-    """Its campaigns that are not over, the newest first."""
-    mine = Job.select().where(Job.account == account.name, Job.state.in_(sorted(OPEN)))
+def jobs(account: str) -> list[Campaign]:
+    """The account's campaigns that are not over, the newest first."""
+    mine = Job.select().where(Job.account == account, Job.state.in_(sorted(OPEN)))
     return [record(Campaign, row) for row in mine.order_by(Job.id.desc()).limit(JOBS_SHOWN)]

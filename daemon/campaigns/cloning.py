@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon import errors
-from daemon.campaigns import create, drafts
+from daemon.campaigns import create, drafts, queries
 from daemon.campaigns.draft_content import (
     ChosenColumns,
     ChosenNumbers,
@@ -20,13 +20,14 @@ from daemon.campaigns.draft_content import (
 )
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.refusals import Why
+from daemon.campaigns.rows import JobRow
 from daemon.contacts import list_entries, uploads
 from daemon.contacts.importer import Contact
 from daemon.contacts.person import Person
 from daemon.delivery import job_moves, replies
 from daemon.formats import styles, tabular
 from daemon.formats.tabular import Row, Sheet
-from daemon.models import Job, Message
+from daemon.models import Message
 from daemon.states import E164, OUT, State
 
 PEOPLE: dict[str, frozenset[State]] = {  # which recipients; nobody who may have got the message is in two of them
@@ -50,7 +51,7 @@ class Changed:
     schedule_at: int | None = None
 
 
-def count(job: Job, people: str) -> int:
+def count(job: JobRow, people: str) -> int:
     """How many are in that group now."""
     everybody: int = sum(getattr(job, state) for state in PEOPLE[people])
     if people not in REPLIED or not everybody:
@@ -72,7 +73,7 @@ def clone(job_id: int, draft_id: str, people: str, who: str, now: int, but: int 
     return drafts.begin(draft_id, who, now, job.name, data, [Sheet("", sheet)], origin)
 
 
-def _made(job: Job, rows: list[Message]) -> tuple[list[Row], Content]:
+def _made(job: JobRow, rows: list[Message]) -> tuple[list[Row], Content]:
     """A sheet of these people, and the rest of a draft."""
     files = _own_files(job, rows)
     sheet = [Row(0, ["number", *job.columns, *(["file"] if files else [])])]
@@ -86,8 +87,8 @@ def edit(job_id: int, draft_id: str, zone: str, who: str, now: int) -> Draft:
     """A draft that takes the place of a scheduled job when it is started, and has its people and its time. Until then
     the job stays as it is. zone: in which that time is shown. Raises NotFound, IllegalMove (it has begun)."""
     job, rows = _group(job_id, "all", 0)
-    if not job_moves.waits_to_begin(job):
-        raise job_moves.refusal(job, "replace")
+    if not job_moves.waits_to_begin(job.started_at, job.schedule_at, job.state):
+        raise job_moves.refusal(job_id, job.state, "replace")
     sheet, data = _made(job, rows)
     when = (data.when or When()).model_copy(update={"at": job.schedule_at, "zone": zone})
     data = data.model_copy(update={"when": when, "replaces": job.id, "cloned_from": job.cloned_from})
@@ -116,11 +117,11 @@ def order(job_id: int, people: str, but: int, changed: Changed) -> create.Order:
     )
 
 
-def _group(job_id: int, people: str, but: int) -> tuple[Job, list[Message]]:
+def _group(job_id: int, people: str, but: int) -> tuple[JobRow, list[Message]]:
     """The job, and those of the group who are not on that list."""
     if people not in PEOPLE:
         raise errors.InvalidInput(Why.PEOPLE_UNFIT, choices=", ".join(PEOPLE))
-    job = job_moves.job(job_id)
+    job = queries.job(job_id)
     if count(job, people) > drafts.MAX_ROWS:
         raise errors.InvalidInput(Why.TOO_MANY_PEOPLE, most=f"{drafts.MAX_ROWS:,}")
     left = list_entries.persons(but) if but else frozenset()
@@ -131,7 +132,7 @@ def _group(job_id: int, people: str, but: int) -> tuple[Job, list[Message]]:
     return job, rows
 
 
-def _chosen(job: Job, people: str) -> Iterator[Any]:
+def _chosen(job: JobRow, people: str) -> Iterator[Any]:
     """What the messages of the group have in common, as conditions."""
     yield Message.job == job.id
     if PEOPLE[people] != frozenset(State):
@@ -141,7 +142,7 @@ def _chosen(job: Job, people: str) -> Iterator[Any]:
         yield answered if REPLIED[people] else ~answered
 
 
-def _data(job: Job, height: int, files: dict[str, str], all_have_one: bool) -> Content:
+def _data(job: JobRow, height: int, files: dict[str, str], all_have_one: bool) -> Content:
     return Content(
         source=Source(kind=SourceKind.CAMPAIGN, name=job.name, sheets=(SheetSize("", height),)),
         columns=ChosenColumns(
@@ -169,19 +170,19 @@ def _data(job: Job, height: int, files: dict[str, str], all_have_one: bool) -> C
     )
 
 
-def _styles(job: Job) -> dict[int, tuple[str, str]]:
+def _styles(job: JobRow) -> dict[int, tuple[str, str]]:
     """By the index of the column in the sheet, where the number comes first."""
     by_name = dict(styles.restored(job.formats).columns)
     columns = ((at, by_name[name]) for at, name in enumerate(job.columns, 1) if name in by_name)
     return {at: (column.style, column.order) for at, column in columns}
 
 
-def _own(job: Job, row: Message) -> str:
+def _own(job: JobRow, row: Message) -> str:
     """The id of the recipient's own file, "" for none."""
     return next((each for each in row.attachments or () if each not in job.attachments), "")
 
 
-def _own_files(job: Job, rows: list[Message]) -> dict[str, str]:
+def _own_files(job: JobRow, rows: list[Message]) -> dict[str, str]:
     """The recipients' own files: a different name for each id."""
     ids = list(dict.fromkeys(own for row in rows if (own := _own(job, row))))
     names: dict[str, str] = {}

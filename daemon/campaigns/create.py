@@ -29,7 +29,7 @@ from daemon.formats import placeholders, styles
 from daemon.formats import template as message_text
 from daemon.formats.styles import Column, Styles
 from daemon.i18n.coded import refusal
-from daemon.models import Account, Answer, Job, KeyScope, Kind
+from daemon.models import Answer, Job, KeyScope, Kind
 from daemon.states import FILLING, JobState
 
 log = structlog.get_logger()
@@ -182,11 +182,11 @@ def _check_terms(order: Order) -> None:
 
 
 @contextmanager
-def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator[Job | None]:
-    """Store the messages of a large order first, chunk by chunk; `store` turns it into a job; if that was not called by
-    the end, it is deleted. None for a small order, which `store` stores as a whole. What is left of a job that it
-    replaces is cancelled at the end. Not to be called in a transaction.
-    Raises DatabaseBusy.
+def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator[int | None]:
+    """Store the messages of a large order first, chunk by chunk, and give the id of what will be its job: `store` makes
+    a job of it; where that was not called by the end, it is deleted. None for a small order, which `store` stores as a
+    whole. What is left of a job that it replaces is cancelled at the end. Not to be called in a transaction. Raises
+    DatabaseBusy.
     """
     people = checked.audience.people
     if len(people) <= chunks.CHUNK:
@@ -196,7 +196,7 @@ def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator
     job = _job(settings, checked, FILLING, who, now)
     try:
         enqueue.fill(job, people, who, now)
-        yield job
+        yield job.id
     finally:
         with suppress(errors.DatabaseBusy):  # then it is swept later; and a job that was opened must not be discarded
             enqueue.discard(job.id)
@@ -236,11 +236,11 @@ def styles_of(settings: Settings, order: Order) -> Styles:
     return Styles(language, str(zone), order.columns or ())
 
 
-def store(settings: Settings, checked: Checked, who: str, now: int, job: Job | None = None) -> Created:
+def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: int | None = None) -> Created:
     """Make the job and queue its messages, in one transaction. Raises KeyReused, and IllegalMove when the job that it
     replaces has begun.
 
-    job: of `filled`, which has its messages already.
+    filled_job: the one of `filled`, which has its messages already.
     """
     order, audience = checked.order, checked.audience
     scheduled = order.schedule_at is not None and order.schedule_at > now
@@ -251,11 +251,11 @@ def store(settings: Settings, checked: Checked, who: str, now: int, job: Job | N
         if (before := _answered(order)) is not None:
             return before
         stored.use(order.upload_id, files, now)
-        if job is None:
+        if filled_job is None:
             job = _job(settings, checked, state, who, now)
             enqueue.enqueue(job, audience.people, who, now)
         else:
-            enqueue.open_job(job, state, now)
+            job = enqueue.open_job(filled_job, state, now)
         if order.replaces is not None:
             scheduling.replace(order.replaces, job.id, who, now)
         foreign = placeholders.foreign(order.text, audience.columns)
@@ -395,8 +395,7 @@ def _warning(found: placeholders.Foreign) -> dict[str, str | None]:
 def _note(account: str, now: int, scheduled: bool) -> str:
     if scheduled:
         return f"Sending starts at the scheduled time, as soon as account {account} can send."
-    row = Account.get_or_none(Account.name == account)
-    if directory.can_send(row, now):
+    if directory.can_send(directory.known(account), now):
         return f"Account {account} is linked: sending starts right away, at its pace."
     return (
         f"Sending starts automatically once account {account} can send: GET /accounts/{account} shows what it waits "

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from daemon.campaigns.rows import JobRow
 from daemon.delivery import reasons
 from daemon.i18n.coded import Told, told
 from daemon.i18n.languages import N_
-from daemon.models import Job, Message
+from daemon.models import Message
 
 OTHER = N_("Other reasons.")
 LOOKED_AT = 50  # of those without a code: if these say the same, all are taken to
@@ -22,7 +23,7 @@ class Failure:
     count: int
 
 
-def of(job: Job) -> list[Failure]:
+def of(job: JobRow) -> list[Failure]:
     """The reasons of the job, the most frequent first."""
     if not job.failed:
         return []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daemon.accounts import pacing
+from daemon.campaigns.rows import JobRow, MessageRow
 from daemon.i18n.languages import N_
-from daemon.models import Job, Message
+from daemon.models import Message
 from daemon.states import OUT, State
 
 LATE_MS = pacing.DAY_MS  # so long after the first tick most telephones have been online
@@ -27,7 +28,7 @@ class Funnel:
     late: int
 
 
-def funnel(job: Job, now: int) -> Funnel:
+def funnel(job: JobRow, now: int) -> Funnel:
     """Of a job, by its counters."""
     return Funnel(
         total=job.total,
@@ -39,7 +40,7 @@ def funnel(job: Job, now: int) -> Funnel:
     )
 
 
-def _late(job: Job, now: int) -> int:
+def _late(job: JobRow, now: int) -> int:
     begun = job.started_at or job.created_at
     if not job.sent or begun > now - LATE_MS:
         return 0
@@ -47,6 +48,6 @@ def _late(job: Job, now: int) -> int:
     return int(rows.where(Message.sent_at < now - LATE_MS).limit(MANY).count())
 
 
-def is_late(row: Message, now: int) -> bool:
+def is_late(row: MessageRow, now: int) -> bool:
     """Whether a message has only one tick after LATE_MS."""
     return row.state == State.SENT and row.sent_at is not None and row.sent_at < now - LATE_MS

@@ -9,7 +9,9 @@ import structlog
 from daemon import errors
 from daemon.campaigns import queries, recipients
 from daemon.campaigns.refusals import Why
+from daemon.campaigns.rows import JobRow, MessageRow
 from daemon.db.connection import write
+from daemon.db.records import record
 from daemon.delivery import chunks, job_moves, moves, sweeps
 from daemon.i18n.coded import Phrase
 from daemon.models import Job, Message
@@ -18,25 +20,25 @@ from daemon.states import OPEN, JobState, State
 log = structlog.get_logger()
 
 
-def pause(job_id: int, who: str, now: int) -> Job:
+def pause(job_id: int, who: str, now: int) -> None:
     """Stop claiming; the message in hand is finished. Raises NotFound, IllegalMove."""
-    return job_moves.move(job_id, "pause", who, now)
+    job_moves.move(job_id, "pause", who, now)
 
 
-def resume(job_id: int, who: str, now: int) -> Job:
+def resume(job_id: int, who: str, now: int) -> None:
     """Continue where it was paused, or wait for its start time again if it has not begun. Raises NotFound,
     IllegalMove."""
     found = job_moves.job(job_id)
     early = found.started_at is None and found.schedule_at is not None and found.schedule_at > now
-    return job_moves.move(job_id, "reschedule" if early else "resume", who, now)
+    job_moves.move(job_id, "reschedule" if early else "resume", who, now)
 
 
-def stop(job_id: int, who: str, now: int) -> Job:
+def stop(job_id: int, who: str, now: int) -> JobRow:
     """End it for good: queued messages are cancelled; if the database is too busy, some of them a little later (they
     are still `pending` in what is returned). Raises NotFound, IllegalMove."""
     begin_stop(job_id, who, now)
     finish_stop(job_id, who, now)
-    return job_moves.job(job_id)
+    return queries.job(job_id)
 
 
 begin_stop = sweeps.stop
@@ -48,7 +50,7 @@ def is_small(job_id: int) -> bool:
     return job_moves.job(job_id).failed <= chunks.CHUNK
 
 
-def archive(job_id: int, who: str, now: int) -> Job:
+def archive(job_id: int, who: str, now: int) -> None:
     """Put a job that is over away from the overview; nothing of it is lost. Raises NotFound, IllegalMove."""
     with write():
         found = job_moves.job_to_move(job_id)
@@ -56,26 +58,24 @@ def archive(job_id: int, who: str, now: int) -> Job:
             raise errors.IllegalMove(Why.NOT_OVER, job=job_id)
         Job.update(archived_at=now).where(Job.id == job_id, Job.archived_at.is_null()).execute()
     log.info("job.archived", job_id=job_id, who=who)
-    return job_moves.job(job_id)
 
 
-def unarchive(job_id: int, who: str) -> Job:
+def unarchive(job_id: int, who: str) -> None:
     """Back to the overview. Raises NotFound."""
     with write():
         job_moves.job_to_move(job_id)
         Job.update(archived_at=None).where(Job.id == job_id).execute()
     log.info("job.unarchived", job_id=job_id, who=who)
-    return job_moves.job(job_id)
 
 
-def retry(job_id: int, who: str, now: int, search: str = "", code: str | None = None) -> tuple[Job, int]:
+def retry(job_id: int, who: str, now: int, search: str = "", code: str | None = None) -> int:
     """Queue its failed messages again, or only those that the search finds (`recipients.Selection`), or that failed for
     the reason with that code; returns how many.
 
     Raises NotFound, IllegalMove (none failed), InvalidInput (a search that is not possible), DatabaseBusy (then some
     may be queued already; to retry once more queues the rest).
     """
-    found = job_moves.job(job_id)
+    found = queries.job(job_id)
     if not found.failed:
         raise errors.IllegalMove(Why.NOTHING_TO_RETRY, job=job_id)
     chosen = partial(recipients.where, found, recipients.Selection(State.FAILED, search, code))
@@ -83,20 +83,20 @@ def retry(job_id: int, who: str, now: int, search: str = "", code: str | None = 
     if not count:
         raise errors.IllegalMove(Why.NOTHING_FOUND_TO_RETRY, job=job_id)
     log.info("job.retried", account=found.account, job_id=job_id, count=count)
-    return job_moves.job(job_id), count
+    return count
 
 
-def settle(message_id: int, sent: bool, who: str, now: int) -> Message:
+def settle(message_id: int, sent: bool, who: str, now: int) -> MessageRow:
     """A person's decision on an uncertain message: it was sent, or it is sent again. Raises IllegalMove."""
     with write():
         found = job_moves.job_to_move(queries.message(message_id)[0].job_id)
-        row, _ = queries.message(message_id)
+        row = Message.get_by_id(message_id)
         if row.state != State.UNCERTAIN:
             raise errors.IllegalMove(Why.MESSAGE_NOT_UNCERTAIN, message=message_id, state=Phrase(row.state))
         if not sent:
             if found.state == JobState.COMPLETED:
                 job_moves.move(found.id, "retry", who, now)
             elif found.state == JobState.STOPPED:
-                raise job_moves.refusal(found, "send again")
+                raise job_moves.refusal(found.id, found.state, "send again")
         moves.decide(row, "settle" if sent else "resend", who, now)
-    return row
+    return record(MessageRow, row)

@@ -9,8 +9,11 @@ from zoneinfo import ZoneInfo
 import peewee
 
 from daemon.accounts import directory, pacing, status
+from daemon.accounts.directory import AccountRow
 from daemon.campaigns import progress
+from daemon.campaigns.rows import JobRow
 from daemon.config import Settings
+from daemon.db.records import record
 from daemon.delivery import quarters, replies
 from daemon.i18n.coded import Told
 from daemon.i18n.instants import instant
@@ -99,13 +102,13 @@ def needs(settings: Settings, now: int) -> Needs:
     )
 
 
-def _is_held(account: Account, at_work: bool, now: int) -> bool:
+def _is_held(account: AccountRow, at_work: bool, now: int) -> bool:
     if directory.can_send(account, now):
         return False
     return at_work or (directory.alive(account, now) and account.state in (AccountState.HELD, AccountState.BANNED))
 
 
-def _held(account: Account, now: int) -> Held:
+def _held(account: AccountRow, now: int) -> Held:
     until = account.until if directory.alive(account, now) and (account.until or 0) > now else None
     return Held(account.name, progress.why(account, now), until)
 
@@ -114,10 +117,10 @@ def _stalled(settings: Settings, job: Job, now: int) -> Stalled | None:
     """The job if it waits for a person: its sender has paused it, its account leaves it alone, or it has had no turn
     for long although nothing is in its way."""
     if job.state == JobState.PAUSED and job.reason:
-        return Stalled(job.id, job.name, progress.own(job))
+        return Stalled(job.id, job.name, progress.own(record(JobRow, job)))
     if job.state not in MAY_RUN:
         return None
-    found = progress.progress(settings, job, now)
+    found = progress.progress(settings, record(JobRow, job), now)
     if found.code in progress.REFUSED or found.code == "no_sender":
         return Stalled(job.id, job.name, found.said)
     if found.code or not job.pending or found.eta is None:

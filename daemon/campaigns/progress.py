@@ -8,12 +8,14 @@ import peewee
 
 from daemon.accounts import directory, handovers, pace, pacing
 from daemon.accounts import limits as account_limits
+from daemon.accounts.directory import AccountRow
 from daemon.campaigns.refusals import Stands
+from daemon.campaigns.rows import JobRow
 from daemon.config import Settings
 from daemon.db.proxy import tuples
 from daemon.delivery import eligibility
 from daemon.i18n.coded import Phrase, Told, refusal, told
-from daemon.models import Account, Job
+from daemon.models import Job
 from daemon.states import MAY_RUN, AccountState, JobState, State
 
 WAITING = "waiting_for_login"
@@ -63,9 +65,9 @@ class Progress:
     made_by: str | None
 
 
-def progress(settings: Settings, found: Job, now: int) -> Progress:
+def progress(settings: Settings, found: JobRow, now: int) -> Progress:
     """The job's present state."""
-    account = Account.get_or_none(Account.name == found.account)
+    account = directory.known(found.account)
     status, said = _derive(settings, found, account, now)
     refused = _refused(settings, found, account) if found.state in MAY_RUN else None
     waits = found.state in MAY_RUN and (not directory.can_send(account, now) or refused is not None)
@@ -105,18 +107,22 @@ def _tells(status: str, opens: pacing.Opening) -> bool:
     return status == JobState.RUNNING or (status == JobState.PENDING and own)
 
 
-def _opening(found: Job, now: int, limits: pacing.Rules) -> pacing.Opening:
+def _opening(found: JobRow, now: int, limits: pacing.Rules) -> pacing.Opening:
     """When the account and the job's own limits allow its next message, ignoring turns between jobs."""
     opens = pace.opening(found.account, now, limits)
     if not found.window and not found.daily_cap:
         return opens
-    own = eligibility.job_opening(found, max(now, opens.at), limits.zone)
+    own = eligibility.job_opening(found.id, found.account, _terms(found), max(now, opens.at), limits.zone)
     return own if own.at > max(now, opens.at) else opens
 
 
-def _eta(settings: Settings, found: Job, now: int, limits: pacing.Rules, opens: pacing.Opening) -> int | None:
+def _terms(found: JobRow) -> pacing.Terms:
+    return eligibility.terms(found.window, found.daily_cap)
+
+
+def _eta(settings: Settings, found: JobRow, now: int, limits: pacing.Rules, opens: pacing.Opening) -> int | None:
     streak, slow = directory.pace(found.account, now)
-    limits = pacing.narrowed(limits, eligibility.terms(found))
+    limits = pacing.narrowed(limits, _terms(found))
     own = found.id if found.daily_cap else None
     done = handovers.by_minute(found.account, now - pacing.DAY_MS, now, own) if limits.windows() else []
     sends = account_limits.send_ms(settings, found.account)
@@ -133,7 +139,7 @@ REFUSED = {
 }
 
 
-def _refused(settings: Settings, found: Job, account: Account | None) -> str | None:
+def _refused(settings: Settings, found: JobRow, account: AccountRow | None) -> str | None:
     """Why the account's sender leaves the job alone, see `claim.Takes`; None where it does not."""
     if account is None:
         return None
@@ -142,7 +148,7 @@ def _refused(settings: Settings, found: Job, account: Account | None) -> str | N
     return WAS_DRY_RUN if found.dry_run else None
 
 
-def _derive(settings: Settings, found: Job, account: Account | None, now: int) -> tuple[str, tuple[Told, ...]]:
+def _derive(settings: Settings, found: JobRow, account: AccountRow | None, now: int) -> tuple[str, tuple[Told, ...]]:
     """`waiting_for_login` is never stored: it is what a job that may run is while its account cannot send."""
     if found.state not in MAY_RUN:
         return found.state, own(found)
@@ -156,7 +162,7 @@ def _derive(settings: Settings, found: Job, account: Account | None, now: int) -
     return WAITING, why(account, now)
 
 
-def own(found: Job) -> tuple[Told, ...]:
+def own(found: JobRow) -> tuple[Told, ...]:
     """Why the job itself does not go on, where somebody has said why."""
     kept = told(found.reason, found.coded)
     return (kept,) if kept else ()
@@ -166,12 +172,12 @@ def _in_words(said: tuple[Told, ...]) -> str:
     return " ".join(str(each) for each in said)
 
 
-def explain(account: Account, now: int) -> str:
+def explain(account: AccountRow, now: int) -> str:
     """Why the account cannot send, as a sentence for a person."""
     return _in_words(why(account, now))
 
 
-def why(account: Account, now: int) -> tuple[Told, ...]:
+def why(account: AccountRow, now: int) -> tuple[Told, ...]:
     """The same, sentence by sentence."""
     if not directory.alive(account, now):
         return (refusal(Stands.SILENT, name=account.name),)
@@ -189,14 +195,14 @@ def why(account: Account, now: int) -> tuple[Told, ...]:
     return tuple(each for each in (state, told(account.detail, account.coded), goes_on) if each)
 
 
-def _until(account: Account | None, now: int) -> int | None:
+def _until(account: AccountRow | None, now: int) -> int | None:
     """When the account's hold ends; None where nobody knows, and where there is none."""
     if account is None or not directory.alive(account, now) or (account.until or 0) <= now:
         return None
     return account.until
 
 
-def code(account: Account | None, now: int) -> str:
+def code(account: AccountRow | None, now: int) -> str:
     """Why the account cannot send, for a program: its state, `held.` with the hold, `no_sender` or `sender_stopped`."""
     if account is None:
         return "no_sender"

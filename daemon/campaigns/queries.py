@@ -11,15 +11,13 @@ import peewee
 from daemon import errors
 from daemon.campaigns.recipients import contains
 from daemon.campaigns.refusals import Why
+from daemon.campaigns.rows import JobRow, MessageRow, messages
 from daemon.db.proxy import in_order, tuples
 from daemon.db.records import record
+from daemon.delivery import job_moves
 from daemon.i18n.coded import Filed
 from daemon.models import Event, Job, Message
 from daemon.states import FILLING, OPEN, State
-
-JobRow = Job
-# Jobs and messages as this room hands them out: to be read; only delivery/ writes them.
-MessageRow = Message
 
 PAGE = 100
 MANY = 10_000  # up to so many are counted
@@ -39,12 +37,17 @@ class Step:
     who: str
 
 
-def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[Job], int | None]:
+def job(job_id: int) -> JobRow:
+    """The job by that id. Raises NotFound."""
+    return record(JobRow, job_moves.job(job_id))
+
+
+def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[JobRow], int | None]:
     """Jobs older than the cursor, newest first; and the cursor of the next page."""
     query = Job.select().where(Job.state != FILLING).order_by(Job.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(Job.id < cursor)
-    rows = list(query)
+    rows = [record(JobRow, row) for row in query]
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
@@ -57,7 +60,7 @@ class Listed:
     search: str = ""
 
 
-def overview(listed: Listed, cursor: int | None = None, limit: int = PAGE) -> tuple[list[Job], int | None]:
+def overview(listed: Listed, cursor: int | None = None, limit: int = PAGE) -> tuple[list[JobRow], int | None]:
     """The jobs that the overview lists, older than the cursor, newest first; and the cursor of the next page."""
     query = Job.select().where(Job.state != FILLING, Job.archived_at.is_null(not listed.archived))
     if listed.over is not None:
@@ -67,7 +70,7 @@ def overview(listed: Listed, cursor: int | None = None, limit: int = PAGE) -> tu
         query = query.where(contains(Job.name, word))
     if cursor is not None:
         query = query.where(Job.id < cursor)
-    rows = list(query.order_by(Job.id.desc()).limit(limit + 1))
+    rows = [record(JobRow, row) for row in query.order_by(Job.id.desc()).limit(limit + 1)]
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
@@ -76,18 +79,19 @@ def archived() -> int:
     return int(Job.select(Job.id).where(Job.archived_at.is_null(False)).limit(MANY).count())
 
 
-def some_jobs(ids: Collection[int]) -> list[Job]:
+def some_jobs(ids: Collection[int]) -> list[JobRow]:
     """The jobs with these ids, as far as they exist."""
-    return list(Job.select().where(Job.id.in_(sorted(ids)), Job.state != FILLING)) if ids else []
+    query = Job.select().where(Job.id.in_(sorted(ids)), Job.state != FILLING)
+    return [record(JobRow, row) for row in query] if ids else []
 
 
 def messages_everywhere(
     state: str, cursor: int | None, limit: int = PAGE, job_id: int | None = None
-) -> tuple[list[Message], int | None]:
+) -> tuple[list[MessageRow], int | None]:
     """Messages in one state, of all jobs or of one, oldest first, after the cursor; and the cursor of the next page."""
     if state not in set(State):
         raise errors.InvalidInput(Why.STATE_UNFIT, states=", ".join(State))
-    query = Message.select(Message, Job).join(Job).where(Message.state == state)
+    query = Message.select().where(Message.state == state)
     if cursor is not None:
         query = query.where(Message.id > cursor)
     if job_id is not None:
@@ -98,7 +102,7 @@ def messages_everywhere(
         # + 0: no index has that order, so that it is not followed through all messages, to find a few of them.
         query = query.where(Message.id.in_(_by_job(getattr(Job, state) > 0, Message.id + 0, state, cursor, limit + 1)))
     with in_order():
-        rows = list(query.order_by(Message.id).limit(limit + 1))
+        rows = messages(query.order_by(Message.id).limit(limit + 1))
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
@@ -110,10 +114,10 @@ def _by_job(which: Any, order: Any, state: str, cursor: int | None, limit: int) 
         return [message_id for (message_id,) in tuples(query.order_by(order).limit(limit))]
 
 
-def message(message_id: int) -> tuple[Message, list[Step]]:
+def message(message_id: int) -> tuple[MessageRow, list[Step]]:
     """One message and its history, oldest first. Raises NotFound."""
-    row = Message.select().join(Job).where(Message.id == message_id, Job.state != FILLING).first()
-    if row is None:
+    found = messages(Message.select().join(Job).where(Message.id == message_id, Job.state != FILLING))
+    if not found:
         raise errors.NotFound(Why.NO_MESSAGE, message=message_id)
     events = Event.select().where(Event.message == message_id).order_by(Event.id)
-    return row, [record(Step, each) for each in events]
+    return found[0], [record(Step, each) for each in events]

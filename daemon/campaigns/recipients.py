@@ -17,11 +17,12 @@ import peewee
 
 from daemon import errors
 from daemon.campaigns.refusals import Why
+from daemon.campaigns.rows import JobRow, MessageRow, messages
 from daemon.contacts import masking
 from daemon.db.proxy import in_order, on_postgres, tuples
 from daemon.delivery import reasons
 from daemon.formats import notations
-from daemon.models import Job, Message
+from daemon.models import Message
 from daemon.states import State
 
 PAGE = 100
@@ -50,13 +51,13 @@ class Selection:
 class Page:
     """Some recipients, in file order. before, after: cursors of the neighbouring pages, None if there is none."""
 
-    rows: list[Message]
+    rows: list[MessageRow]
     before: int | None
     after: int | None
 
 
 def page(
-    job: Job, selection: Selection, after: int | None = None, before: int | None = None, limit: int = PAGE
+    job: JobRow, selection: Selection, after: int | None = None, before: int | None = None, limit: int = PAGE
 ) -> Page:
     """The recipients after the id `after`, those before the id `before`, or the first ones.
 
@@ -68,20 +69,20 @@ def page(
     if before is not None and after is None:
         backward = Message.select().where(where(job, selection, before=before)).order_by(Message.id.desc())
         with in_order():
-            rows = list(backward.limit(limit + 1))
+            rows = messages(backward.limit(limit + 1))
         if len(rows) > limit:
             rows = rows[limit - 1 :: -1]
             return Page(rows, rows[0].id, rows[-1].id)
         # Else it is the first page, which is shown full.
     with in_order():
-        rows = list(Message.select().where(chosen).order_by(Message.id).limit(limit + 1))
+        rows = messages(Message.select().where(chosen).order_by(Message.id).limit(limit + 1))
     more = len(rows) > limit
     rows = rows[:limit]
     first = (rows[0].id if rows else after + 1) if after is not None else None
     return Page(rows, first, rows[-1].id if more else None)
 
 
-def counts(job: Job, selection: Selection) -> dict[str, int]:
+def counts(job: JobRow, selection: Selection) -> dict[str, int]:
     """How many recipients the search finds in each state, whatever state is selected."""
     if selection.code and not selection.search.strip():
         failed = reasons.of(job.id).get(selection.code, 0)
@@ -96,16 +97,16 @@ def counts(job: Job, selection: Selection) -> dict[str, int]:
     return {each.value: found.get(each.value, 0) for each in State}
 
 
-def neighbours(message: Message, selection: Selection) -> tuple[int | None, int | None]:
-    """The ids of the recipients before and after this one in the selection."""
-    earlier, later = where(message.job, selection, before=message.id), where(message.job, selection, message.id)
+def neighbours(job: JobRow, message_id: int, selection: Selection) -> tuple[int | None, int | None]:
+    """The ids of the recipients before and after this one of the job, in the selection."""
+    earlier, later = where(job, selection, before=message_id), where(job, selection, message_id)
     with in_order():
         before = Message.select(Message.id).where(earlier).order_by(Message.id.desc()).limit(1).scalar()
         after = Message.select(Message.id).where(later).order_by(Message.id).limit(1).scalar()
     return before, after
 
 
-def where(job: Job, selection: Selection, after: int | None = None, before: int | None = None) -> Any:
+def where(job: JobRow, selection: Selection, after: int | None = None, before: int | None = None) -> Any:
     """The condition that the selected recipients meet, those between these ids. Raises InvalidInput."""
     if selection.state is not None and selection.state not in set(State):
         raise errors.InvalidInput(Why.STATE_UNFIT, states=", ".join(State))
@@ -123,7 +124,7 @@ def where(job: Job, selection: Selection, after: int | None = None, before: int 
     return chosen
 
 
-def _end(job: Job, edge: Any) -> Any:
+def _end(job: JobRow, edge: Any) -> Any:
     other = Message.alias()
     return other.select(edge(other.id)).where(other.job == job.id)
 

@@ -9,11 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from daemon.campaigns.funnel import NOT_DELIVERED, is_late
+from daemon.campaigns.rows import MessageRow
 from daemon.contacts import masking
 from daemon.delivery import replies
 from daemon.formats import tabular
 from daemon.i18n.instants import instant
-from daemon.models import Message
 
 REPORTED = ("state", "attempts", "reason", "sent_at", "delivered_at", "read_at", "replied_at", "reply")
 ZONE = "time_zone"
@@ -41,7 +41,9 @@ def _titles(columns: Sequence[str]) -> list[str]:
     return titles
 
 
-def lines(rows: Sequence[Message], columns: Sequence[str], now: int, zone: str | None = None) -> list[list[int | str]]:
+def lines(
+    rows: Sequence[MessageRow], columns: Sequence[str], now: int, zone: str | None = None
+) -> list[list[int | str]]:
     """Recipients as the reader may see them, one line each: whole numbers and texts, times in ISO 8601 (UTC), or as a
     clock in `zone` shows them. A message that has only its first tick for long says so as its reason."""
     answers = replies.to_messages([row.id for row in rows])
@@ -49,7 +51,7 @@ def lines(rows: Sequence[Message], columns: Sequence[str], now: int, zone: str |
 
 
 def line(
-    row: Message,
+    row: MessageRow,
     columns: Sequence[str],
     now: int,
     answers: Sequence[replies.Reacted] = (),

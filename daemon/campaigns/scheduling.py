@@ -11,27 +11,25 @@ from daemon.campaigns.refusals import Stands, Why
 from daemon.db.connection import write
 from daemon.delivery import counters, job_moves, sweeps
 from daemon.i18n.coded import refusal
-from daemon.models import Job
 from daemon.states import JobState
 
 LONGEST_AHEAD_MS = 3_653 * 86_400_000  # ten years
 
 
-def move(job_id: int, at: int, who: str, now: int) -> Job:
+def move(job_id: int, at: int, who: str, now: int) -> None:
     """Let it start at another time, UTC ms. Raises NotFound, IllegalMove (it has begun), InvalidInput."""
     if at <= now:
         raise errors.InvalidInput(Why.SCHEDULE_PASSED)
     if at > now + LONGEST_AHEAD_MS:
         raise errors.InvalidInput(Why.SCHEDULE_TOO_LATE)
-    return job_moves.move(job_id, "move", who, now, schedule_at=at)
+    job_moves.move(job_id, "move", who, now, schedule_at=at)
 
 
-def start(job_id: int, who: str, now: int) -> Job:
+def start(job_id: int, who: str, now: int) -> None:
     """Start it now. Raises NotFound, IllegalMove (it is not scheduled any more)."""
     with write():
-        found = job_moves.move(job_id, "start", who, now, schedule_at=now)
+        job_moves.move(job_id, "start", who, now, schedule_at=now)
         counters.end_if_done(job_id, now)
-    return found
 
 
 def replace(job_id: int, by: int, who: str, now: int) -> None:

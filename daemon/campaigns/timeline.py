@@ -6,8 +6,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 
+from daemon.campaigns.rows import JobRow
 from daemon.delivery import tallies
-from daemon.models import Job, Message
+from daemon.models import Message
 from daemon.states import MAY_RUN
 
 SECOND_MS = 1_000
@@ -44,13 +45,13 @@ class Course:
     per_hour: float | None  # on average, without breaks; None: too few to say
 
 
-def course(job: Job, now: int) -> Course:
+def course(job: JobRow, now: int) -> Course:
     """What came of a job's messages from its start to its end, or to now while it runs: by its tallies, so that it
     takes no longer for a million messages than for ten thousand."""
     begun, ended = _ends(job, now)
     width = max(_width(ended - begun), job.tally_ms)
     fine = max(SECOND_MS, width // FINER, job.tally_ms)
-    counted = tallies.of(job, fine)
+    counted = tallies.of(job.id, fine)
     found: dict[int, Counter[str]] = defaultdict(Counter)
     for at, counts in counted:
         # What a person settles long after the end counts at the end.
@@ -64,11 +65,11 @@ def course(job: Job, now: int) -> Course:
     return Course(width, stretches, _now(job, now), _average(sent, fine))
 
 
-def _ends(job: Job, now: int) -> tuple[int, int]:
+def _ends(job: JobRow, now: int) -> tuple[int, int]:
     begun = job.started_at or job.created_at
     if job.state in MAY_RUN:
         return begun, max(begun, now)
-    return begun, max(begun, job.completed_at or tallies.newest(job) or begun)
+    return begun, max(begun, job.completed_at or tallies.newest(job.id) or begun)
 
 
 def _width(ms: int) -> int:
@@ -78,7 +79,7 @@ def _width(ms: int) -> int:
     return next(fitting, day * (1 + ms // (day * (STRETCHES - 1))))
 
 
-def _now(job: Job, now: int) -> float | None:
+def _now(job: JobRow, now: int) -> float | None:
     if job.state not in MAY_RUN or job.started_at is None:
         return None
     over = min(NOW_MS, max(SECOND_MS, now - job.started_at))

@@ -209,7 +209,7 @@ def _room(job: Job, limit: int, now: int, zone: str) -> int:
     that another job gets the turn."""
     if not job.window and not job.daily_cap:
         return limit
-    opens = eligibility.job_opening(job, now, zone)
+    opens = eligibility.job_opening(job.id, job.account, eligibility.terms(job.window, job.daily_cap), now, zone)
     room = limit
     if opens.at <= now and job.daily_cap:
         left = handovers.count(job.account, now - pacing.DAY_MS, now, job.id)

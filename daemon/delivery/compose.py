@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import peewee
@@ -12,6 +12,7 @@ from daemon.config import Settings
 from daemon.contacts import uploads
 from daemon.formats import styles, template
 from daemon.models import Message
+from daemon.states import E164
 from daemon.transports.protocol import Outgoing
 
 _compiled = lru_cache(8)(template.compile)  # a job's text is the same for everybody
@@ -22,17 +23,16 @@ def outgoing(settings: Settings, message: Message, to_send: bool = True) -> Outg
 
     to_send: the files must exist; to look for the message in the chat, their names are enough. Raises AttachmentLost.
     """
-    text = text_of(message)
+    text = text_of(message.job.text, message.job.formats, message.fields, message.number)
     ids = message.job.attachments if message.attachments is None else message.attachments
     return Outgoing(message.number, text, uploads.files(settings, ids, to_send))
 
 
-def text_of(message: Message) -> str:
-    """The job's text, filled in for this recipient; "" for none. Raises TemplateError."""
-    text = message.job.text
+def text_of(text: str, formats: styles.Kept | None, fields: Mapping[str, str], number: E164) -> str:
+    """A job's text, filled in for this recipient; "" for none. formats: the job's. Raises TemplateError."""
     if not text.strip():
         return ""
-    return template.render(_compiled(text, styles.restored(message.job.formats)), message.fields, message.number)
+    return template.render(_compiled(text, styles.restored(formats)), fields, number)
 
 
 def several(settings: Settings, messages: Sequence[Message]) -> list[Outgoing | Exception]:

@@ -50,18 +50,18 @@ def _now_known() -> Any:
     return Message.update(known=True).where(*theirs, Message.state.in_(sorted(MAY_GO)))
 
 
-def job_opening(job: Job, now: int, zone: str) -> pacing.Opening:
+def job_opening(job_id: int, account: str, own: pacing.Terms, now: int, zone: str) -> pacing.Opening:
     """The earliest time that the job's own window and daily cap allow, and which of the two it waits for."""
 
     def nth_newest(n: int, since: int) -> int | None:
-        return handovers.nth_newest(job.account, n, since, now, job.id)
+        return handovers.nth_newest(account, n, since, now, job_id)
 
-    return pacing.job_opening(now, terms(job), zone, nth_newest)
+    return pacing.job_opening(now, own, zone, nth_newest)
 
 
-def terms(job: Job) -> pacing.Terms:
-    """The job's own limits, in addition to its account's."""
-    return pacing.Terms(pacing.window(job.window), job.daily_cap)
+def terms(window: str | None, daily_cap: int) -> pacing.Terms:
+    """A job's own limits, in addition to its account's."""
+    return pacing.Terms(pacing.window(window), daily_cap)
 
 
 def barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> Refusal | None:

@@ -57,11 +57,13 @@ def fill(job: Job, recipients: Iterable[Recipient], who: str, now: int) -> None:
             _add(job, store, who, at)
 
 
-def open_job(job: Job, state: JobState, at: int) -> None:
+def open_job(job_id: int, state: JobState, at: int) -> Job:
     """All are in it: from here on it is a job like any other. Part of the caller's transaction. Raises DatabaseBusy."""
     whole = {"state": state, "created_at": at, "pending": Job.total}
-    if not Job.update(whole).where(_is_filling(job.id)).execute():
+    if not Job.update(whole).where(_is_filling(job_id)).execute():
         raise _swept()
+    opened: Job = Job.get_by_id(job_id)
+    return opened
 
 
 def discard(job_id: int) -> None:

@@ -51,9 +51,9 @@ def suspend(job_id: int, why: Told, now: int) -> None:
 BEFORE_BEGIN = frozenset({"move", "start", "replace"})
 
 
-def waits_to_begin(found: Job) -> bool:
-    """Whether it has a time to start at, and nothing of it was ever claimed."""
-    return found.started_at is None and found.schedule_at is not None and found.state in JOB_MOVES["move"][0]
+def waits_to_begin(started_at: int | None, schedule_at: int | None, state: str) -> bool:
+    """Whether a job has a time to start at, and nothing of it was ever claimed."""
+    return started_at is None and schedule_at is not None and state in JOB_MOVES["move"][0]
 
 
 def move(job_id: int, name: str, who: str, now: int, why: Told | None = None, schedule_at: int | None = None) -> Job:
@@ -64,8 +64,10 @@ def move(job_id: int, name: str, who: str, now: int, why: Told | None = None, sc
     sources, target = JOB_MOVES[name]
     with write():
         found = job_to_move(job_id)
-        if found.state not in sources or (name in BEFORE_BEGIN and not waits_to_begin(found)):
-            raise refusal(found, name)
+        if found.state not in sources or (
+            name in BEFORE_BEGIN and not waits_to_begin(found.started_at, found.schedule_at, found.state)
+        ):
+            raise refusal(job_id, found.state, name)
         ended_at = now if target is JobState.STOPPED else None
         changes: dict[str, Any] = {"state": target, "completed_at": ended_at, "reason": str(why) if why else None}
         changes["coded"] = filed(why)
@@ -108,13 +110,13 @@ VERBS = {
 }
 
 
-def refusal(found: Job, name: str) -> errors.IllegalMove:
-    if name in BEFORE_BEGIN and found.state not in (JobState.STOPPED, JobState.COMPLETED):
-        return errors.IllegalMove(Why.JOB_BEGUN, job=found.id, verb=VERBS[name])
+def refusal(job_id: int, state: str, name: str) -> errors.IllegalMove:
+    if name in BEFORE_BEGIN and state not in (JobState.STOPPED, JobState.COMPLETED):
+        return errors.IllegalMove(Why.JOB_BEGUN, job=job_id, verb=VERBS[name])
     why = {
         JobState.STOPPED: Why.JOB_STOPPED,
         JobState.COMPLETED: Why.JOB_COMPLETED,
         JobState.PAUSED: Why.JOB_PAUSED,
         JobState.SCHEDULED: Why.JOB_SCHEDULED,
-    }.get(JobState(found.state), Why.JOB_GOES_ON)
-    return errors.IllegalMove(why, job=found.id, state=Phrase(found.state), verb=VERBS[name])
+    }.get(JobState(state), Why.JOB_GOES_ON)
+    return errors.IllegalMove(why, job=job_id, state=Phrase(state), verb=VERBS[name])

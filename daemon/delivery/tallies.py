@@ -75,20 +75,20 @@ def _add(kind: str) -> Any:
     return new.on_conflict(conflict_target=[Tally.job, Tally.at], update={column: column + peewee.EXCLUDED[kind]})
 
 
-def of(job: Job, width_ms: int) -> list[tuple[int, dict[str, int]]]:
-    """What came of its messages, by stretches of `width_ms` or of its own length: (beginning, how many of each)."""
-    width = max(width_ms, job.tally_ms)
+def of(job_id: int, width: int) -> list[tuple[int, dict[str, int]]]:
+    """What came of a job's messages, by stretches of `width` ms, at least as long as its `tally_ms`: (beginning, how
+    many of each)."""
     stretch = Tally.at / width
     sums = (peewee.fn.SUM(getattr(Tally, kind)) for kind in KINDS)
-    query = Tally.select(stretch, *sums).where(Tally.job == job.id).group_by(peewee.SQL("1"))
+    query = Tally.select(stretch, *sums).where(Tally.job == job_id).group_by(peewee.SQL("1"))
     found = [(int(n) * width, dict(zip(KINDS, map(int, counts), strict=True))) for n, *counts in tuples(query)]
     return sorted((at, counts) for at, counts in found if any(counts.values()))
 
 
-def newest(job: Job) -> int | None:
+def newest(job_id: int) -> int | None:
     """The beginning of the last stretch in which anything came of a message."""
     some = Tally.out + Tally.accepted + Tally.failed + Tally.other > 0
-    found: int | None = Tally.select(peewee.fn.MAX(Tally.at)).where(Tally.job == job.id, some).scalar()
+    found: int | None = Tally.select(peewee.fn.MAX(Tally.at)).where(Tally.job == job_id, some).scalar()
     return found
 
 
@@ -131,5 +131,5 @@ def mistaken(job: Job) -> bool:
                 query.where(Message.job == job.id, Message.state == state, time > 0).group_by(peewee.SQL("1"))
             ):
                 counted[int(n) * job.tally_ms][kind] += count
-    kept = {at: {kind: count for kind, count in counts.items() if count} for at, counts in of(job, 1)}
+    kept = {at: {kind: count for kind, count in counts.items() if count} for at, counts in of(job.id, job.tally_ms)}
     return kept != {at: dict(counts) for at, counts in counted.items()}

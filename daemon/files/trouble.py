@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from daemon import errors
+from daemon.files.refusals import Unusable
+from daemon.i18n.coded import Refusal, refusal
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 ADVICE = {
@@ -45,11 +47,12 @@ def reason(error: OSError) -> str:
     return os.strerror(error.errno or 0) if known else error.strerror or str(error)
 
 
-def sentence(error: OSError) -> str:
+def unusable(error: OSError) -> Refusal:
     """What is wrong with which file, and what to do."""
-    name = error.filename2 or error.filename
-    what = os.fsdecode(name) if isinstance(name, str | bytes) else "A file that wasender needs"
-    return f"{what} cannot be used ({error.strerror or type(error).__name__}): {advice(error)}."
+    name, why = error.filename2 or error.filename, error.strerror or type(error).__name__
+    if isinstance(name, str | bytes):
+        return refusal(Unusable.FILE, file=os.fsdecode(name), reason=why, advice=advice(error))
+    return refusal(Unusable.SOME_FILE, reason=why, advice=advice(error))
 
 
 @contextmanager
@@ -60,7 +63,7 @@ def told() -> Iterator[None]:
     except (ConnectionError, TimeoutError):  # no file's
         raise
     except OSError as error:
-        raise errors.SetupError(sentence(error)) from error
+        raise errors.SetupError(unusable(error)) from error
 
 
 def keeps_modes(folder: Path) -> bool:

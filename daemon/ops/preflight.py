@@ -16,6 +16,7 @@ from pathlib import Path
 from daemon import config, errors
 from daemon.config import Settings
 from daemon.files import trouble
+from daemon.ops.refusals import Why
 
 PATIENCE_S = 30
 
@@ -37,10 +38,7 @@ def _check_port(settings: Settings) -> None:
         family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
         socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
-        raise errors.SetupError(
-            f"Port {settings.port} on {settings.host} cannot be used ({trouble.reason(error)}): "
-            "stop what uses it, or choose another with --port."
-        ) from error
+        raise errors.PortTaken(settings.host, settings.port, trouble.reason(error)) from error
 
 
 def wait_for_http(settings: Settings, pid: int) -> None:
@@ -54,9 +52,9 @@ def wait_for_http(settings: Settings, pid: int) -> None:
         except OSError:
             time.sleep(0.1)
         if not Path(f"/proc/{pid}").exists():
-            raise errors.SetupError(f"supervisord ended; see {log} and run/supervisord.log.")
+            raise errors.SetupError(Why.SUPERVISORD_ENDED, log=log)
         if time.monotonic() > give_up:
-            raise errors.SetupError(f"The http process does not come up; see {log}.")
+            raise errors.SetupError(Why.HTTP_NOT_UP, log=log)
 
 
 def address(settings: Settings) -> str:

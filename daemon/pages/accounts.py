@@ -172,7 +172,7 @@ def _view(settings: Settings, row: AccountRow, now: int) -> Card:
         waits_for=WAITS[report.opens_why],
         due=report.opens_at is None,
         sends=report.can_send or (alive and row.known_chats),
-        jobs=by_account.jobs(row),
+        jobs=by_account.jobs(row.name),
         limits=report.limits,
         own=_own(row),
         version=row.limits_version,

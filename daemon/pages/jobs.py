@@ -15,9 +15,10 @@ from daemon import errors
 from daemon.accounts import limits
 from daemon.campaigns import cloning, queries, recipients
 from daemon.campaigns.funnel import Funnel, funnel
-from daemon.campaigns.queries import JobRow, MessageRow, Step
+from daemon.campaigns.queries import Step
 from daemon.campaigns.recipients import Page, Selection
 from daemon.campaigns.refusals import Why as OfCampaigns
+from daemon.campaigns.rows import JobRow, MessageRow
 from daemon.campaigns.timeline import Course, Stretch, course
 from daemon.config import Settings
 from daemon.contacts import lists, masking, uploads
@@ -326,12 +327,11 @@ async def message(request: web.Request) -> web.StreamResponse:
 def _message_page(settings: Settings, message_id: int, selection: Selection) -> MessagePage:
     row, events = queries.message(message_id)
     found = campaign(row.job_id)
-    row.job = found
     try:
-        before, after = recipients.neighbours(row, selection)
+        before, after = recipients.neighbours(found, row.id, selection)
     except errors.InvalidInput:
         selection = Selection()
-        before, after = recipients.neighbours(row, selection)
+        before, after = recipients.neighbours(found, row.id, selection)
     return MessagePage(
         job=job_view(settings, found),
         message=message_view(row, name_columns(found.columns)),
@@ -360,15 +360,17 @@ async def decisions(request: web.Request) -> web.StreamResponse:
 def _decisions(cursor: int | None, job_id: int | None) -> Decisions:
     of = campaign(job_id) if job_id is not None else None
     rows, after = queries.messages_everywhere(State.UNCERTAIN, cursor, DECISIONS_SHOWN, job_id)
+    jobs = {each.id: each for each in queries.some_jobs({row.job_id for row in rows})}
     cases = [
         Case(
-            message=message_view(row, name_columns(row.job.columns)),
-            campaign=_campaign(row.job),
+            message=message_view(row, name_columns(job.columns)),
+            campaign=_campaign(job),
             submitted_at=row.submitted_at,
-            text=_text(row),
+            text=_text(job, row),
             evidence=evidence.newest(row.id),
         )
         for row in rows
+        if (job := jobs.get(row.job_id)) is not None
     ]
     return Decisions(
         cases=cases,
@@ -382,6 +384,6 @@ def _campaign(job: JobRow) -> Campaign:
     return Campaign(job.id, job.name, job.state != JobState.STOPPED)
 
 
-def _text(row: MessageRow) -> str:
+def _text(job: JobRow, row: MessageRow) -> str:
     """The text of the message, for the person who looks for it in the chat."""
-    return compose.text_of(row)
+    return compose.text_of(job.text, job.formats, row.fields, row.number)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from daemon.accounts import limits
 from daemon.campaigns import cloning, scheduling
-from daemon.campaigns.queries import JobRow
+from daemon.campaigns.rows import JobRow
 from daemon.config import Settings
 from daemon.delivery import job_moves
 from daemon.i18n.instants import instant
@@ -33,7 +33,7 @@ class Scheduled:
 
 def scheduled(settings: Settings, row: JobRow) -> Scheduled | None:
     """None for a campaign that does not wait for its time."""
-    if row.schedule_at is None or not job_moves.waits_to_begin(row):
+    if row.schedule_at is None or not job_moves.waits_to_begin(row.started_at, row.schedule_at, row.state):
         return None
     zone = limits.rules_of(settings, row.account).zone
     at = instant(row.schedule_at, ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -167,8 +167,8 @@ class Error(PageContent):
     status: int
 
 
-def _error(request: web.Request, problem: Mapping[str, str | int], status: int) -> web.Response:
-    return show(request, Error(str(problem["detail"]), status), status)
+def _error(request: web.Request, detail: str, status: int) -> web.Response:
+    return show(request, Error(detail, status), status)
 
 
 def _frame(request: web.Request, here: str) -> Frame:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from daemon import errors
 from daemon.accounts import directory
 from daemon.accounts.directory import AccountRow
-from daemon.campaigns import progress
+from daemon.campaigns import progress, queries
 from daemon.campaigns.funnel import NOT_DELIVERED, is_late
-from daemon.campaigns.queries import JobRow, MessageRow
+from daemon.campaigns.rows import JobRow, MessageRow
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.delivery import job_moves
 from daemon.i18n.coded import Told, told
 from daemon.pages.refusals import Why
 from daemon.pages.words import BAR, BEING_STOPPED, MEANINGS, NAMES, STATUSES, TONES, WAITS, held_by, lasts, words
@@ -106,7 +105,7 @@ def account_view(row: AccountRow, now: int, with_pace: bool = True) -> AccountVi
 def campaign(job_id: int) -> JobRow:
     """The campaign by that number. Raises NotFound, in words for a page."""
     try:
-        return job_moves.job(job_id)
+        return queries.job(job_id)
     except errors.NotFound:
         raise errors.NotFound(Why.NO_CAMPAIGN, campaign=job_id) from None
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, TypedDict
+from typing import TypedDict
 from urllib.parse import urlencode, urlsplit
 
 import structlog
@@ -22,7 +22,8 @@ from daemon.server.visitors import COOKIE, SAFE, SETTINGS, Handler
 
 log = structlog.get_logger()
 
-ERROR_PAGE: web.AppKey[Callable[[web.Request, dict[str, Any], int], web.Response]] = web.AppKey("error_page")
+ErrorPage = Callable[[web.Request, str, int], web.Response]  # makes it of a sentence and the status of HTTP
+ERROR_PAGE: web.AppKey[ErrorPage] = web.AppKey("error_page")
 LONGEST_PATH = 100  # characters of it in a sentence
 PROBLEM_TYPE = "application/problem+json"
 PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API: a client may match on it
@@ -112,7 +113,7 @@ def _of_the_disk(request: web.Request, error: OSError) -> web.Response:
         return problem(request, *PROBLEMS[errors.DiskFull], errors.DiskFull().told)
     if error.filename is None or error.errno not in trouble.ADVICE:
         return _failed(request)
-    log.error("request.failed", method=request.method, route=_route(request), reason=trouble.sentence(error))
+    log.error("request.failed", method=request.method, route=_route(request), reason=str(trouble.unusable(error)))
     return problem(request, *PROBLEMS[errors.SetupError], refusal(Why.FILE_TROUBLE))
 
 
@@ -126,10 +127,8 @@ def problem(
     request: web.Request, status: int, slug: str, told: Coded, members: dict[str, object] | None = None
 ) -> web.Response:
     """The error as RFC 9457 problem+json, or as a page if the browser asked for one."""
-    title = HTTPStatus(status).phrase
     if _wants_page(request):
-        context = {"title": title, "detail": languages.say(told), "status": status}
-        return request.app[ERROR_PAGE](request, context, status)
+        return request.app[ERROR_PAGE](request, languages.say(told), status)
     headers = {"WWW-Authenticate": "ApiKey"} if status == 401 else None
     shown = COOKIE in request.cookies and not visitors.given_key(request)  # the page asks, and shows it to a person
     body = problem_body(status, slug, told, languages.say(told) if shown else str(told)) | (members or {})

@@ -18,8 +18,10 @@ from filelock import FileLock, Timeout
 from daemon import errors
 from daemon.config import Settings
 from daemon.files import durable, trouble
+from daemon.i18n.coded import refusal
 from daemon.states import AccountState, Ack, Finding
 from daemon.transports.protocol import REHEARSED, Health, Lookup, Mark, Outgoing, Receipt, always
+from daemon.transports.refusals import Rehearsed
 
 _MARK = re.compile(r"\d{1,15}")  # the length of the journal; ids of WhatsApp's are longer, and no numbers
 
@@ -42,13 +44,11 @@ class DryRunTransport:
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:
-                raise errors.AccountInUse(
-                    f"Another sender already runs account {self._account}: stop it first."
-                ) from None
+                raise errors.AccountInUse(Rehearsed.RUNS_ALREADY, account=self._account) from None
             self._journal.open("ab").close()
 
     async def health(self) -> Health:
-        return Health(AccountState.READY, detail="Dry run: nothing leaves this machine.")
+        return Health(AccountState.READY, detail=refusal(Rehearsed.NOTHING_LEAVES))
 
     async def prepare(self, message: Outgoing) -> Mark:
         """The mark is the length of the journal; everything after it is new."""
@@ -56,7 +56,7 @@ class DryRunTransport:
 
     async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
         if not held():
-            raise errors.LeaseLost("Time ran out before the message was handed over.")
+            raise errors.LeaseLost(Rehearsed.LEASE_RAN_OUT)
         line = json.dumps({"to": _hash(message.number), "text": _hash(message.text)}) + "\n"
         with self._journal.open("ab", buffering=0) as file:
             at = file.tell()
@@ -70,12 +70,12 @@ class DryRunTransport:
             if not whole:  # the disk is full: half a line does not count as a message
                 with contextlib.suppress(OSError):
                     file.truncate(at)
-                raise errors.NotSubmitted("The journal of the dry run cannot be written to: make room on the disk.")
+                raise errors.NotSubmitted(Rehearsed.JOURNAL_FULL)
         return Receipt(f"{REHEARSED}{at}", Ack.SENT)
 
     async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:
         if not _MARK.fullmatch(mark.last_own or ""):
-            return Lookup(Finding.UNKNOWN, "A real sender handed it over, and a dry run cannot check its chat.")
+            return Lookup(Finding.UNKNOWN, refusal(Rehearsed.OF_A_REAL_SENDER))
         wanted = {"to": _hash(message.number), "text": _hash(message.text)}
         if self._size():
             with self._journal.open() as file:
@@ -83,8 +83,8 @@ class DryRunTransport:
                 while (line := file.readline()).endswith("\n"):
                     if json.loads(line) == wanted:
                         receipt = Receipt(f"{REHEARSED}{file.tell() - len(line)}", Ack.SENT)
-                        return Lookup(Finding.SENT, "the journal has it", receipt)
-        return Lookup(Finding.ABSENT, "the journal does not have it")
+                        return Lookup(Finding.SENT, refusal(Rehearsed.IN_THE_JOURNAL), receipt)
+        return Lookup(Finding.ABSENT, refusal(Rehearsed.NOT_IN_THE_JOURNAL))
 
     async def close(self) -> None:
         self._lock.release(force=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from daemon.i18n.coded import Told
 from daemon.states import E164, AccountState, Ack, Finding, Hold, Kind, Status
@@ -322,7 +322,7 @@ class Inspectable(Protocol):
     async def reload(self) -> None:
         """Load the page anew."""
 
-    async def structure(self) -> dict[str, Any]:
+    async def structure(self) -> str:
         """How the page is built, as JSON: no names, numbers or texts of people."""
 
 

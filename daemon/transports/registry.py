@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from daemon import errors
 from daemon.config import Settings
 from daemon.transports.protocol import Transport
 
 
 def make_transport(settings: Settings) -> Transport:
-    """The transport that is chosen in the settings. Raises ConfigError."""
+    """The transport that is chosen in the settings."""
     # Imported here because Selenium takes a second to import, and only the browser transport needs it.
-    if settings.transport == "browser":
-        from daemon.transports.browser.driver import BrowserTransport
-
-        return BrowserTransport(settings)
     if settings.transport == "dryrun":
         from daemon.transports.dry_run import DryRunTransport
 
         return DryRunTransport(settings)
-    raise errors.ConfigError(f"WASENDER_TRANSPORT={settings.transport} is not available yet: use browser or dryrun.")
+    from daemon.transports.browser.driver import BrowserTransport
+
+    return BrowserTransport(settings)

@@ -391,7 +391,7 @@ def test_a_check_of_the_page_tells_its_structure(driving: Driving, tmp_path: Pat
     driving.set(unknown_dialog="Zebulon, please confirm +49 30 7654321.")
     driving.until(AccountState.HELD)
 
-    found = driving.run(driving.transport.structure())
+    found = json.loads(driving.run(driving.transport.structure()))
 
     driving.set(unknown_dialog=None)
     told = json.dumps(found).lower()

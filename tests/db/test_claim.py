@@ -133,11 +133,13 @@ def test_a_scheduled_job_that_is_paused_over_its_time_waits_for_a_person(hand, c
     early, late = (hand.queue(1, first=n, schedule_at=clock() + HOUR_MS) for n in (0, 50))
     lifecycle.pause(early.id, "test", hand.clock())
     lifecycle.pause(late.id, "test", hand.clock())
-    assert JobState.SCHEDULED == JobState(lifecycle.resume(early.id, "test", hand.clock()).state)
+    lifecycle.resume(early.id, "test", hand.clock())
+    assert JobState.SCHEDULED == job_moves.job(early.id).state
     clock.advance(HOUR_MS)
 
     assert ["+4915110000000"] == hand.send_all()
-    assert JobState.RUNNING == JobState(lifecycle.resume(late.id, "test", hand.clock()).state)
+    lifecycle.resume(late.id, "test", hand.clock())
+    assert JobState.RUNNING == job_moves.job(late.id).state
     assert ["+4915110000050"] == hand.send_all()
 
 

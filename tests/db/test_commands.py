@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -68,9 +69,10 @@ async def test_a_picture_of_the_browser(quick):
 
 async def test_how_the_page_is_built(quick):
     """The sender looks it up, and it is kept for the one who asked."""
-    async with quick.sending(ScriptedTransport(structure=[{"language": "en", "ids": {"app": 1}}])):
+    async with quick.sending(ScriptedTransport(structure=['{"language": "en", "ids": {"app": 1}}'])):
         assert "page_checked" == (await granted(What.CHECK_PAGE)).code
-    assert {"language": "en", "ids": {"app": 1}} == commands.page_check("default", clock.now_ms()).body
+    told = json.loads(commands.page_check("default", clock.now_ms()))
+    assert {"language": "en", "ids": {"app": 1}} == {name: told[name] for name in ("language", "ids")}
 
 
 async def test_a_code_for_a_number_and_the_way_back(quick):

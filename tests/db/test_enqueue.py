@@ -195,7 +195,7 @@ def test_one_that_is_being_swept_is_filled_and_opened_no_more(hand: Hand, betwee
         with pytest.raises(errors.DatabaseBusy, match="start it again"):
             enqueue.fill(job, hand.people(CHUNK), "test", clock())
         with pytest.raises(errors.DatabaseBusy, match="start it again"), connection.write():
-            enqueue.open_job(job, JobState.PENDING, clock())
+            enqueue.open_job(job.id, JobState.PENDING, clock())
 
     between(meanwhile)
     assert 1 == enqueue.sweep(clock())

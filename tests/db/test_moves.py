@@ -378,7 +378,7 @@ def test_retry_queues_all_that_failed_with_their_attempts_anew(hand: Hand, clock
         moves.fail(hand.submit(hand.claim_one()), "no", clock())
     hand.send_all()
     assert JobState.COMPLETED == job_state(job)
-    reopened, count = lifecycle.retry(job.id, "test", hand.clock())
+    count, reopened = lifecycle.retry(job.id, "test", hand.clock()), job_moves.job(job.id)
 
     assert (2, JobState.RUNNING, None) == (count, reopened.state, reopened.completed_at)
     assert [(0, None), (0, None)] == proxy.tuples(

@@ -246,7 +246,7 @@ PAGES: dict[str, Callable[[Job, int], object]] = {  # of a job and the id in its
     "those that wait, back": lambda job, middle: recipients.page(
         job, Selection("pending"), before=middle, limit=A_PAGE
     ),
-    "the next and the last": lambda job, middle: recipients.neighbours(Message.get_by_id(middle), Selection("pending")),
+    "the next and the last": lambda job, middle: recipients.neighbours(job, middle, Selection("pending")),
     "why some failed": lambda job, _: failures.of(after(job)),
     "those that failed for one reason": lambda job, _: recipients.page(
         after(job), Selection("failed", code="rare"), limit=A_PAGE

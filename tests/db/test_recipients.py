@@ -180,9 +180,9 @@ def test_neighbours_are_those_of_the_selection(hand, job):
     """Before and after, in file order, within the job."""
     rows = list(Message.select().where(Message.job == job).order_by(Message.id))
 
-    assert (None, rows[1].id) == recipients.neighbours(rows[0], Selection())
-    assert (rows[3].id, None) == recipients.neighbours(rows[4], Selection())
-    assert (rows[0].id, rows[4].id) == recipients.neighbours(rows[2], Selection(search="anna"))
+    assert (None, rows[1].id) == recipients.neighbours(job, rows[0].id, Selection())
+    assert (rows[3].id, None) == recipients.neighbours(job, rows[4].id, Selection())
+    assert (rows[0].id, rows[4].id) == recipients.neighbours(job, rows[2].id, Selection(search="anna"))
 
 
 def test_what_cannot_be_selected_is_refused(job):
@@ -212,7 +212,7 @@ def test_those_found_are_retried_and_nobody_else(hand, job):
         moves.fail(message, "no", hand.clock())
     assert JobState.COMPLETED == job_moves.job(job.id).state
 
-    _, count = lifecycle.retry(job.id, "test", hand.clock(), "anna")
+    count = lifecycle.retry(job.id, "test", hand.clock(), "anna")
 
     assert 2 == count
     assert [0, 4] == found(job, "", State.PENDING)

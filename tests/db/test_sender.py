@@ -14,6 +14,7 @@ from daemon.delivery import job_moves, upkeep
 from daemon.delivery.engine import Engine
 from daemon.models import Message
 from daemon.states import AccountState, Finding, Hold, JobState, State
+from daemon.transports.browser.refusals import Lacking
 from daemon.transports.protocol import Health, Lookup, Mark
 from tests.support.hand import account, job_state, states
 from tests.support.scripted import Hang, ScriptedTransport, until
@@ -241,7 +242,7 @@ async def test_a_browser_that_hangs_now_and_then_is_forgiven_after_a_success(ben
     assert ["sent"] * 8 == states(job)
 
 
-@pytest.mark.parametrize("error", [errors.SetupError("no Chromium"), errors.AccountInUse("another sender")])
+@pytest.mark.parametrize("error", [errors.SetupError(Lacking.NO_CHROME), errors.AccountInUse("another sender")])
 async def test_what_a_restart_cannot_mend_is_raised_at_start(bench, error):
     """`main` prints it as one line; what the account holds is left to its sender."""
     bench.queue(1)

@@ -18,7 +18,7 @@ from daemon.campaigns import lifecycle
 from daemon.campaigns.idempotency import Once, Replay
 from daemon.db import clock, connection, proxy
 from daemon.db.refusals import Unsent as OfDb
-from daemon.delivery import chunks, counters, moves, receipts, rescue, sweeps
+from daemon.delivery import chunks, counters, job_moves, moves, receipts, rescue, sweeps
 from daemon.models import Event, Job, Message
 from daemon.states import JobState, State, Status
 from daemon.transports.protocol import StatusUpdate
@@ -236,13 +236,13 @@ def test_a_retry_in_chunks_queues_each_once_while_senders_go_on(hand: Hand, betw
         between(look)
 
     between(look)
-    row, count = lifecycle.retry(job.id, "Ada", hand.clock())
+    count, row = lifecycle.retry(job.id, "Ada", hand.clock()), job_moves.job(job.id)
     between(lambda: None)
     assert ([10, 20, 30, 35], MANY) == (seen, count)
     assert (JobState.RUNNING, MANY - 16, 16) == (row.state, row.pending, row.failed)
     assert [1] * MANY == list(moved(job, "resend").values())
     assert MANY - 16 == len(hand.send_all())
-    assert 16 == lifecycle.retry(job.id, "Ada", hand.clock())[1]
+    assert 16 == lifecycle.retry(job.id, "Ada", hand.clock())
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])
@@ -253,7 +253,7 @@ def test_a_retry_that_was_killed_is_completed_by_another(hand: Hand, between, af
         lifecycle.retry(job.id, "Ada", hand.clock())
     alive()
     assert (JobState.RUNNING, after * CHUNK) == (job_state(job), Job.get_by_id(job.id).pending)
-    assert (MANY - after * CHUNK) == lifecycle.retry(job.id, "Ada", hand.clock())[1]
+    assert (MANY - after * CHUNK) == lifecycle.retry(job.id, "Ada", hand.clock())
     assert [1] * MANY == list(moved(job, "resend").values())
     assert MANY == len(hand.send_all())
     assert JobState.COMPLETED == job_state(job)
@@ -267,7 +267,7 @@ def test_a_killed_retry_is_a_job_that_ends(hand: Hand, between):
     alive()
     assert 2 * CHUNK == len(hand.send_all())
     assert JobState.COMPLETED == job_state(job)
-    assert MANY - 2 * CHUNK == lifecycle.retry(job.id, "Ada", hand.clock())[1]
+    assert MANY - 2 * CHUNK == lifecycle.retry(job.id, "Ada", hand.clock())
     assert (JobState.RUNNING, MANY - 2 * CHUNK) == (job_state(job), Job.get_by_id(job.id).pending)
 
 
@@ -282,7 +282,7 @@ def test_a_job_that_is_done_between_two_chunks_is_opened_again(hand: Hand, betwe
         between(send)
 
     between(send)
-    assert MANY == lifecycle.retry(job.id, "Ada", hand.clock())[1]
+    assert MANY == lifecycle.retry(job.id, "Ada", hand.clock())
     assert (MANY, MANY, JobState.COMPLETED) == (len(sent), len(set(sent)), job_state(job))
 
 
@@ -291,7 +291,7 @@ def test_a_retry_of_those_found_leaves_the_others(hand: Hand):
     names = [message.fields["name"] for message in Message.select().where(Message.job == job).order_by(Message.id)]
     ending = names[MANY - 1]
     expected = [State.PENDING if ending in name else State.FAILED for name in names]
-    assert expected.count(State.PENDING) == lifecycle.retry(job.id, "Ada", hand.clock(), ending)[1]
+    assert expected.count(State.PENDING) == lifecycle.retry(job.id, "Ada", hand.clock(), ending)
     assert expected == states(job)
 
 
@@ -333,12 +333,12 @@ def test_two_retries_at_once_queue_each_once(hand: Hand, between):
 
     def another() -> None:
         between(lambda: None)
-        counts.append(lifecycle.retry(job.id, "Bob", hand.clock())[1])
+        counts.append(lifecycle.retry(job.id, "Bob", hand.clock()))
         for message in hand.claim(50):
             moves.fail(message, "again", hand.clock())
 
     between(another)
-    counts.append(lifecycle.retry(job.id, "Ada", hand.clock())[1])
+    counts.append(lifecycle.retry(job.id, "Ada", hand.clock()))
     assert ([MANY - CHUNK, CHUNK], [1] * MANY) == (counts, list(moved(job, "resend").values()))
 
 

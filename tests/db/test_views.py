@@ -45,7 +45,7 @@ def test_failures_are_grouped_by_their_reason_and_retried_by_it(hand: Hand):
     assert 2 == recipients.counts(job_moves.job(job.id), chosen)["failed"]
     assert [] == recipients.page(job_moves.job(job.id), Selection("sent", code="other")).rows
 
-    assert 2 == lifecycle.retry(job.id, "page", hand.clock(), code="whatsapp_says_not_sent")[1]
+    assert 2 == lifecycle.retry(job.id, "page", hand.clock(), code="whatsapp_says_not_sent")
     assert {"other": 2, "browser_broke_down": 1} == counted(job)
     with pytest.raises(errors.IllegalMove, match="no failed messages that match"):
         lifecycle.retry(job.id, "page", hand.clock(), code="whatsapp_says_not_sent")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
 from daemon.accounts import commands, directory, limits
+from daemon.accounts.directory import AccountRow
 from daemon.auth import passwords, sessions, users
 from daemon.campaigns import create
 from daemon.config import Settings
@@ -37,11 +39,11 @@ def report(health: Health, name: str = "default") -> None:
     directory.report(name, health, clock.now_ms())
 
 
-def row(name: str = "default") -> Account:
+def row(name: str = "default") -> AccountRow:
     return directory.find(name)
 
 
-def grant(found: bytes | dict[str, Any] | None = None) -> str:
+def grant(found: bytes | str | None = None) -> str:
     """Do as a sender would; returns what was asked for."""
     wish = commands.take("default", True, clock.now_ms())
     assert wish
@@ -174,7 +176,7 @@ async def test_a_check_of_the_page_is_there_once_it_was_made(api: Caller) -> Non
     await api.get("/accounts/nobody/page_check.json", 404)
     for language in ("en", "pt"):
         await api.post("/accounts/default/page_check")
-        grant({"language": language})
+        grant(json.dumps({"language": language}))
     shown = await api.get("/accounts/default/page_check.json")
     assert ("pt", shown["at"]) == (shown["language"], (await api.get("/accounts/default"))["page_check_at"])
     commands.prune(shown["at"] + commands.KEEP_MS + 1)

@@ -90,8 +90,8 @@ class ScriptedTransport:
     async def reload(self) -> None:
         await self._next("reload", "", None)
 
-    async def structure(self) -> dict[str, Any]:
-        return await self._next("structure", "", {"language": "en"})
+    async def structure(self) -> str:
+        return await self._next("structure", "", '{"language": "en"}')
 
     async def worn_out(self) -> str | None:
         return await self._next("worn_out", "", None)

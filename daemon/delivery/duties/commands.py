@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from daemon import errors
 from daemon.accounts import commands
 from daemon.delivery import timing
@@ -59,7 +57,7 @@ class Commands:
         else:
             await context.db.timed(commands.fulfil, context.account, command, found=found)
 
-    async def _do(self, command: commands.Command) -> bytes | dict[str, Any] | None:
+    async def _do(self, command: commands.Command) -> bytes | str | None:
         """Returns what was asked to be seen. Raises NotOffered where the transport cannot do it."""
         transport, what = self._context.transport, command.what
         if what in SEEN:

@@ -23,6 +23,7 @@ from daemon import errors
 from daemon.states import QUOTED
 from daemon.transports.browser import selectors
 from daemon.transports.browser.looks import Look
+from daemon.transports.browser.refusals import Lost
 
 log = structlog.get_logger()
 
@@ -132,7 +133,7 @@ class Surface:
         except TimeoutException as error:
             if time.monotonic() - began < 0.9 * self._script_s:  # the driver calls a reload a timeout, too
                 raise Interrupted("loaded anew") from error
-            raise errors.BrowserLost("WhatsApp Web does not respond.") from error
+            raise errors.BrowserLost(Lost.PAGE_SILENT) from error
         except (JavascriptException, UnexpectedAlertPresentException) as error:
             raise Interrupted(str(error.msg).splitlines()[0] if error.msg else type(error).__name__) from error
         if not isinstance(answer, dict):

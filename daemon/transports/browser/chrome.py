@@ -28,6 +28,7 @@ from daemon import errors
 from daemon.config import Settings
 from daemon.files import durable
 from daemon.transports.browser import display, processes
+from daemon.transports.browser.refusals import Lacking, Lost
 
 with warnings.catch_warnings():  # it imports distutils, which Python 3.11 warns of
     warnings.simplefilter("ignore")
@@ -39,7 +40,6 @@ uc.finalize = lambda *_: None
 
 log = structlog.get_logger()
 
-PACKAGES = "On Debian: apt install chromium chromium-driver"
 CHROMES = ("chromium", "google-chrome-stable", "google-chrome", "chromium-browser", "chrome")
 DRIVERS = ("/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver")
 
@@ -140,17 +140,14 @@ class _Launch:
                 self.options.debugger_address = f"127.0.0.1:{port}"
                 return self.process
             time.sleep(0.01)
-        raise errors.BrowserLost("Chrome does not come up.")
+        raise errors.BrowserLost(Lost.NOT_UP)
 
     def _ended(self, code: int) -> errors.DaemonError:
         lines = self.log.read_text(errors="replace").split("\n")
         words = next((line.rpartition("] ")[2] for line in lines if "FATAL" in line or "ERROR" in line), "")[:200]
         if "sandbox" in words.lower():
-            return errors.SetupError(
-                f"Chrome's sandbox does not work on this machine: {words} "
-                "On Debian: apt install chromium-sandbox, or allow user namespaces."
-            )
-        return errors.BrowserLost(f"Chrome ended as soon as it was started (exit code {code}). {words}")
+            return errors.SetupError(Lacking.NO_SANDBOX, words=words)
+        return errors.BrowserLost(Lost.ENDED, code=code, words=words)
 
 
 _launch_lock = threading.Lock()  # uc.subprocess is global in the process
@@ -163,7 +160,7 @@ def find_chrome(setting: str = "") -> Path:
     for name in CHROMES:
         if found := shutil.which(name):
             return Path(found)
-    raise errors.SetupError(f"No Chromium or Chrome is installed. {PACKAGES}, or set WASENDER_CHROME to its path.")
+    raise errors.SetupError(Lacking.NO_CHROME)
 
 
 def find_chromedriver(setting: str = "") -> Path:
@@ -173,13 +170,13 @@ def find_chromedriver(setting: str = "") -> Path:
     for name in (*DRIVERS, "chromedriver"):
         if found := shutil.which(name):
             return Path(found)
-    raise errors.SetupError(f"No chromedriver is installed. {PACKAGES}, or set WASENDER_CHROMEDRIVER to its path.")
+    raise errors.SetupError(Lacking.NO_DRIVER)
 
 
 def _program(setting: str, name: str, what: str) -> Path:
     found = shutil.which(setting)
     if not found:
-        raise errors.SetupError(f"{name}={setting} is not a program. {PACKAGES}, or set it to the path of {what}.")
+        raise errors.SetupError(Lacking.NO_PROGRAM, setting=name, value=setting, what=what)
     return Path(found)
 
 
@@ -296,9 +293,7 @@ class Chrome:
                 "stop it first, or set WASENDER_ACCOUNT to another name."
             ) from None
         except OSError as error:
-            raise errors.SetupError(
-                f"The browser profile {self.profile} cannot be written to ({error.strerror}): change its owner."
-            ) from error
+            raise errors.SetupError(Lacking.PROFILE, folder=self.profile, reason=error.strerror) from error
 
     def _must_be_alone(self) -> None:
         """Make sure that no other browser uses the profile: two would destroy it, and we do not kill one that is not
@@ -381,9 +376,7 @@ class Chrome:
             else:
                 return self._display.variables, []
         if wanted == "false":
-            raise errors.SetupError(
-                "There is no display to show Chrome on. On Debian: apt install xvfb, or set WASENDER_HEADLESS=auto."
-            )
+            raise errors.SetupError(Lacking.NO_DISPLAY)
         agent = (
             "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
             f"Chrome/{version.partition('.')[0]}.0.0.0 Safari/537.36"
@@ -424,9 +417,7 @@ class Chrome:
                 )
             except SessionNotCreatedException as error:
                 if "only supports Chrome version" in str(error):
-                    raise errors.SetupError(
-                        f"{chrome} and its chromedriver are of different versions. {PACKAGES}"
-                    ) from error
+                    raise errors.SetupError(Lacking.VERSIONS_DIFFER, program=chrome) from error
                 raise
             finally:
                 self._process = launch.process
@@ -486,8 +477,8 @@ def _version(chrome: Path) -> str:
             [chrome, "--version"], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
         ).stdout
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise errors.SetupError(f"{chrome} does not run ({error}). {PACKAGES}") from error
+        raise errors.SetupError(Lacking.NOT_RUNNING, program=chrome, reason=error) from error
     match = re.search(r"\d+(\.\d+)+", output)
     if not match:
-        raise errors.SetupError(f"{chrome} does not tell its version: it does not seem to be Chrome. {PACKAGES}")
+        raise errors.SetupError(Lacking.NO_VERSION, program=chrome)
     return match[0]

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from daemon import errors
+from daemon.transports.browser.refusals import Lacking
 
 SCREEN = "1920x1080x24"
 OPTIONS = ("-nolisten", "tcp", "-noreset")  # noreset: otherwise it restarts whenever its last client has gone
@@ -44,7 +45,7 @@ class Display:
             os.close(reader)
         if not number:
             self.close()
-            raise errors.SetupError(f"{xvfb} does not start: try it by hand, or set WASENDER_HEADLESS=true.")
+            raise errors.SetupError(Lacking.NO_XVFB, program=xvfb)
         (folder / _NUMBER).write_text(number)
         self.variables = {"DISPLAY": f":{number}", "XAUTHORITY": str(cookie)}
 

@@ -27,6 +27,7 @@ from daemon.transports.browser import chrome
 from daemon.transports.browser.bridge import Abandoned, Operation
 from daemon.transports.browser.following import OwnTicks
 from daemon.transports.browser.incoming import drained
+from daemon.transports.browser.refusals import Lost
 from daemon.transports.browser.whatsapp_web import Page
 from daemon.transports.protocol import Health, Heard, Listed, Lookup, Mark, Outgoing, Receipt, Tick, Unread, always
 
@@ -50,12 +51,12 @@ def _mapped() -> Iterator[None]:
     try:
         yield
     except Abandoned:
-        raise errors.BrowserLost("Chrome was closed.") from None
+        raise errors.BrowserLost(Lost.CLOSED) from None
     except (WebDriverException, urllib3.exceptions.HTTPError, OSError, psutil.Error) as error:
-        text = getattr(error, "msg", None) or type(error).__name__
         if isinstance(error, OSError) and error.filename:
-            text = trouble.sentence(error)
-        raise errors.BrowserLost(f"Chrome or its driver failed: {str(text).splitlines()[0][:160]}") from error
+            raise errors.BrowserLost(Lost.FAILED, reason=trouble.unusable(error)) from error
+        text = getattr(error, "msg", None) or type(error).__name__
+        raise errors.BrowserLost(Lost.FAILED, reason=str(text).splitlines()[0][:160]) from error
 
 
 class BrowserTransport:
@@ -169,7 +170,7 @@ class BrowserTransport:
         page = self._alive()
         await self._run("reload", lambda _: page.open(), LINK_S)
 
-    async def structure(self) -> dict[str, Any]:
+    async def structure(self) -> str:
         """See Inspectable.structure."""
         page = self._alive()
         return await self._run("structure", lambda _: page.structure(), PICTURE_S)
@@ -209,7 +210,7 @@ class BrowserTransport:
 
     def _alive(self) -> Page:
         if self._page is None:
-            raise errors.BrowserLost("Chrome is not running.")
+            raise errors.BrowserLost(Lost.GONE)
         return self._page
 
     async def _run(self, name: str, work: Callable[[Operation], T], deadline_s: float) -> T:
@@ -222,7 +223,7 @@ class BrowserTransport:
         except TimeoutError:
             log.error("browser.hung", operation=name, elapsed_ms=int(deadline_s * 1000))
             await self._lose()
-            raise errors.BrowserLost(f"Chrome did not answer for {deadline_s:.0f} s.") from None
+            raise errors.BrowserLost(Lost.SILENT, seconds=f"{deadline_s:.0f}") from None
         except asyncio.CancelledError:
             operation.abandon()  # the thread stops at its next step, and the next operation waits for that
             raise
@@ -240,7 +241,7 @@ class BrowserTransport:
         except TimeoutError:
             log.error("browser.hung", operation=name, elapsed_ms=int((chrome.SCRIPT_S + chrome.COMMAND_S) * 1000))
             await self._lose()
-            raise errors.BrowserLost("Chrome is still busy with an operation that was cancelled.") from None
+            raise errors.BrowserLost(Lost.BUSY) from None
         except asyncio.CancelledError:
             if not last.cancelled():
                 raise

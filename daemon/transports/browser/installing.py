@@ -10,7 +10,7 @@ from pathlib import Path
 from daemon.errors import InvalidInput, SetupError
 from daemon.files import durable
 from daemon.transports.browser import selectors
-from daemon.transports.browser.refusals import Why
+from daemon.transports.browser.refusals import Lacking, Why
 from daemon.transports.browser.selectors import NAME
 
 
@@ -70,7 +70,5 @@ def install(path: Path, folder: Path, *, older: bool) -> Standing:
         durable.keep(part, now.place)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise SetupError(
-            f"{now.place} cannot be written ({error.strerror}): use the account that owns the data folder."
-        ) from None
+        raise SetupError(Lacking.SELECTORS, file=now.place, reason=error.strerror) from None
     return standing(folder)

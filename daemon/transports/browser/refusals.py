@@ -66,6 +66,8 @@ class Unsent(Recorded):
     FILE_MISSING = "attachment_file_missing", "The attachment's file is missing."
     FILE_NOT_READY = "attachment_file_not_ready", "The attachment's file cannot be made ready ({reason})."
     RELOADED_BEFORE_TICK = "reloaded_before_tick", "The page was reloaded before WhatsApp's tick came."
+    ON_THE_CLOCK = "still_on_the_clock", "The message is still on the clock."
+    NOT_SHOWN = "not_shown_in_chat", "The message does not show up in the chat."
     REPORTED_NOT_SENT = "reported_not_sent", "WhatsApp reports that the message was not sent."
     LINKED_ALREADY = "linked_already", "The account is linked already: log it out first."
     NOT_LINKED_YET = "not_linked_yet", "The account is not linked: there is nothing to log out of."
@@ -93,6 +95,63 @@ class Unsent(Recorded):
         "WhatsApp refuses the attachment: this kind of file is not supported.",
     )
     FILE_EMPTY = "attachment_empty", "WhatsApp refuses the attachment: the file is empty."
+
+
+class Lacking(Wording):
+    """What the machine lacks that Chrome needs."""
+
+    NO_CHROME = (
+        "no_chrome",
+        "No Chromium or Chrome is installed. On Debian: apt install chromium chromium-driver; or set WASENDER_CHROME "
+        "to its path.",
+    )
+    NO_DRIVER = (
+        "no_chromedriver",
+        "No chromedriver is installed. On Debian: apt install chromium chromium-driver; or set "
+        "WASENDER_CHROMEDRIVER to its path.",
+    )
+    NO_PROGRAM = "no_program", "{setting}={value} is not a program: set it to the path of {what}, or leave it out."
+    NOT_RUNNING = (
+        "chrome_not_running",
+        "{program} does not run ({reason}). On Debian: apt install chromium chromium-driver.",
+    )
+    NO_VERSION = (
+        "chrome_without_version",
+        "{program} does not tell its version, so it is probably not Chrome. On Debian: apt install chromium "
+        "chromium-driver.",
+    )
+    VERSIONS_DIFFER = (
+        "chrome_versions_differ",
+        "{program} and its chromedriver are of different versions. On Debian: apt install chromium chromium-driver.",
+    )
+    NO_SANDBOX = (
+        "no_chrome_sandbox",
+        "Chrome's sandbox does not work on this machine: {words} On Debian: apt install chromium-sandbox, or allow "
+        "user namespaces.",
+    )
+    NO_DISPLAY = (
+        "no_display",
+        "There is no display to show Chrome on. On Debian: apt install xvfb; or set WASENDER_HEADLESS=auto.",
+    )
+    NO_XVFB = "no_xvfb", "{program} does not start: try it by hand, or set WASENDER_HEADLESS=true."
+    PROFILE = "profile_not_writable", "The browser profile {folder} cannot be written to ({reason}): change its owner."
+    SELECTORS = (
+        "selectors_not_writable",
+        "{file} cannot be written ({reason}): use the account that owns the data folder.",
+    )
+
+
+class Lost(Recorded):
+    """What has become of Chrome or its driver."""
+
+    NOT_UP = "chrome_not_up", "Chrome does not start."
+    ENDED = "chrome_ended_at_start", "Chrome ended as soon as it was started (exit code {code}). {words}"
+    CLOSED = "chrome_closed", "Chrome was closed."
+    FAILED = "chrome_failed", "Chrome or its driver failed: {reason}"
+    GONE = "chrome_gone", "Chrome is not running."
+    SILENT = "chrome_silent", "Chrome did not answer for {seconds} s."
+    BUSY = "chrome_busy", "Chrome is still busy with an operation that was cancelled."
+    PAGE_SILENT = "whatsapp_web_silent", "WhatsApp Web does not respond."
 
 
 class Screen(Recorded):

@@ -97,8 +97,7 @@ class TickWait:
         if answer["born"] != self._born:
             raise errors.SubmitUnknown(Unsent.RELOADED_BEFORE_TICK)
         if self._clock() >= self._until:
-            what = "is still on the clock" if found else "does not show up in the chat"
-            raise errors.SubmitUnknown(f"The message {what}.")
+            raise errors.SubmitUnknown(Unsent.ON_THE_CLOCK if found else Unsent.NOT_SHOWN)
         return None
 
     def _note_failed(self) -> None:

@@ -7,6 +7,7 @@ typed before the open chat is proved to be the recipient's, and the call that cl
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -97,12 +98,13 @@ class Page:
             raise errors.TransportError(Unsent.NO_SCREENSHOT)
         return shown
 
-    def structure(self) -> dict[str, Any]:
+    def structure(self) -> str:
         """See Inspectable.structure. Raises TransportError."""
         try:
-            return structure.told(self._surface.ask("structure"), self._surface.selectors)
+            found = structure.told(self._surface.ask("structure"), self._surface.selectors)
         except Interrupted:
             raise errors.TransportError(Unsent.CHANGED_MEANWHILE) from None
+        return json.dumps(found, ensure_ascii=False)
 
     def health(self, operation: Operation) -> Health:
         """See Transport.health."""

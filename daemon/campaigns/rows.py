@@ -1,0 +1,89 @@
+"""Jobs and messages as this room hands them out: records, to be read. Only delivery/ writes messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from daemon.db.proxy import tuples
+from daemon.formats import styles
+from daemon.i18n.coded import Filed
+from daemon.models import Message
+from daemon.states import E164
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job as this room hands it out: to be read. The columns are those of the table."""
+
+    id: int
+    account: str
+    name: str
+    text: str
+    attachments: list[str]
+    state: str
+    reason: str | None
+    coded: Filed | None
+    delay_min_ms: int
+    delay_max_ms: int
+    schedule_at: int | None
+    created_at: int
+    started_at: int | None
+    completed_at: int | None
+    total: int
+    columns: list[str]
+    rejected: list[list[Any]]
+    window: str | None
+    daily_cap: int
+    cloned_from: int | None
+    kind: str
+    tally_ms: int
+    for_dry_run: bool
+    dry_run: bool
+    formats: styles.Kept | None
+    pending: int
+    claimed: int
+    sending: int
+    accepted: int
+    sent: int
+    delivered: int
+    read: int
+    expired: int
+    failed: int
+    uncertain: int
+    skipped: int
+    cancelled: int
+    replied: int
+    archived_at: int | None
+    made_by: str | None
+
+
+@dataclass(frozen=True)
+class MessageRow:
+    """A message as this room hands it out: to be read. The columns are those of the table."""
+
+    id: int
+    job_id: int
+    account: str
+    row: int
+    number: E164
+    fields: dict[str, str]
+    attachments: list[str] | None
+    state: str
+    attempts: int
+    not_before: int
+    error: str | None
+    coded: Filed | None
+    submitted_at: int | None
+    accepted_at: int | None
+    sent_at: int | None
+    delivered_at: int | None
+    read_at: int | None
+
+
+COLUMNS = [getattr(Message, each.name) for each in fields(MessageRow)]
+
+
+def messages(query: Any) -> list[MessageRow]:
+    """The messages that a query of all their columns finds."""
+    return [MessageRow(*row) for row in tuples(query.select(*COLUMNS))]
