@@ -12,16 +12,16 @@ from typing import Any
 
 import structlog
 import typer
-import typer.core
 
 from daemon import errors
 from daemon.cli import selectors
+from daemon.cli.flags import Group
 from daemon.cli.output import output
 
 REFUSED, NOT_SET_UP, INTERRUPTED = 1, 3, 130  #: 2 is typer's: the command line is wrong
 
 
-class _Commands(typer.core.TyperGroup):
+class _Commands(Group):
     """Every error of ours becomes its sentence and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:

@@ -9,18 +9,19 @@ import typer
 
 from daemon import config
 from daemon.cli import settings
+from daemon.cli.flags import Command, Group
 from daemon.cli.output import Json, output
 from daemon.cli.settings import Data
 from daemon.transports.browser import installing
 from daemon.transports.browser.installing import Version
 
-app = typer.Typer(no_args_is_help=True, help="What is looked for on WhatsApp's page (selectors.toml).")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="What is looked for on WhatsApp's page (selectors.toml).")
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A selectors.toml.", show_default=False)]
 NOTE = "CSS that the browser does not understand is found when the page is loaded; the built-in file is used then."
 
 
-@app.command()
+@app.command(cls=Command)
 def check(file: File, json: Json = False) -> None:
     """Check a file without installing it.
 
@@ -37,7 +38,7 @@ def check(file: File, json: Json = False) -> None:
     output.tell(f"{text}\n{NOTE}" if newer else text, {"sound": True, "newer": newer, **_told(found)})
 
 
-@app.command()
+@app.command(cls=Command)
 def install(
     file: File,
     data: Data = None,
@@ -63,7 +64,7 @@ def install(
     )
 
 
-@app.command()
+@app.command(cls=Command)
 def show(data: Data = None, json: Json = False) -> None:
     """Show which file is used, and why one in the data folder is not.
 

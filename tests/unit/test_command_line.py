@@ -161,6 +161,7 @@ def test_every_help_has_an_example() -> None:
 
     assert [] == [path for path, text in helps.items() if f"Example: wasender {' '.join(path)}" not in text]
     assert [] == [path for path, text in helps.items() if "--json" not in text]
+    assert [] == [path for path, text in (helps | {(): run("--help").stdout}).items() if "<bool>" in text]
     assert ("selectors", "install") in found
 
 
