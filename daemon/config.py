@@ -29,6 +29,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from daemon import errors
 from daemon.errors import Why
 from daemon.files import durable, trouble
+from daemon.i18n.instants import zone_name
 
 log = structlog.get_logger()
 
@@ -274,7 +275,7 @@ class Settings(BaseSettings):
     @cached_property
     def zone(self) -> str:
         """The time zone of accounts that have none of their own: `timezone`, or this machine's."""
-        return self.timezone or machine_zone()
+        return zone_name(self.timezone or machine_zone())
 
     @property
     def person_cap(self) -> tuple[int, int]:

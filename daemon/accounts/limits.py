@@ -19,6 +19,7 @@ from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.i18n.coded import Phrase
+from daemon.i18n.instants import zone_name
 from daemon.models import Account
 
 log = structlog.get_logger()
@@ -84,7 +85,7 @@ def _hours(text: str) -> str:
 def _zone(text: str) -> str:
     if not known_zone(text.strip()) or len(text.strip()) > MAX_ZONE:
         raise errors.InvalidInput(Why.UNKNOWN_TIME_ZONE)
-    return text.strip()
+    return zone_name(text.strip())
 
 
 CHECKS: dict[str, Callable[[Any], Any]] = {

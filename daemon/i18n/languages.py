@@ -21,7 +21,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 from daemon.i18n.coded import Coded, Told
-from daemon.i18n.instants import instant
+from daemon.i18n.instants import instant, zone_name
 
 FOLDER = Path(__file__).parent / "locale"
 LANGUAGES = {"en": "English", "de": "Deutsch", "es": "Español", "pt": "Português", "hi": "हिन्दी", "ar": "العربية"}
@@ -175,7 +175,7 @@ def told_zone() -> str:
 def set_zone(name: str | None) -> None:
     """Set the reader's time zone by its IANA name; UTC if it is unknown, or not told."""
     _told.set(name is not None)
-    name = name or "UTC"
+    name = zone_name(name or "UTC")
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -236,6 +236,8 @@ async def confirm_zone(request: web.Request) -> web.StreamResponse:
     """The account's time zone, as the first page asks for it."""
     name, zone = request.match_info["name"], (await forms.read(request)).text("timezone")
     given = limits.Limits(timezone=zone)
+    if name == request.app[SETTINGS].account:
+        await in_db(request, directory.ensure, name)
     await in_db(request, limits.set_limits, name, given, caller(request))
     raise web.HTTPSeeOther("/app")
 

@@ -26,7 +26,7 @@ from daemon.db import clock
 from daemon.formats import placeholders
 from daemon.i18n import languages
 from daemon.i18n.coded import Coded
-from daemon.i18n.instants import instant
+from daemon.i18n.instants import instant, zone_name
 from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
@@ -62,7 +62,8 @@ async def set_time(request: web.Request) -> web.StreamResponse:
 
 @dataclass(frozen=True)
 class WhenStep(StepContent):
-    """values: of the form, by field; account_zone, account_now: its time zone, and what time it is there."""
+    """values: of the form, by field; account_zone, account_now: its time zone, and what time it is there; elsewhere:
+    the browser's, where that is another one, else ""."""
 
     template: ClassVar = "draft_when.html"
 
@@ -80,14 +81,15 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
     kept = draft.data.when or When()
     account = kept.account or settings.account
     rules = limits.rules_of(settings, account)
-    zone, here = rules.zone, languages.told_zone() or rules.zone
+    zone = zone_name(rules.zone)
     window = (kept.window or "-").partition("-")
-    at = instant(kept.at, ZoneInfo(kept.zone or zone)) if kept.at else None
+    chosen = zone_name(kept.zone or zone)
+    at = instant(kept.at, ZoneInfo(chosen)) if kept.at else None
     values = {
         "name": draft.name,
         "start": "at" if at else "now",
         "at": at.strftime("%Y-%m-%dT%H:%M") if at else "",
-        "zone": kept.zone or zone,
+        "zone": chosen,
         "from": window[0],
         "to": window[2],
         "daily_cap": str(kept.daily_cap or ""),
@@ -102,13 +104,19 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
     return WhenStep(
         values=values,
         accounts=[settings.account, *known],
-        zones=sorted({zone, here, values["zone"], "UTC"}),
-        elsewhere=here if here != zone else "",
-        account_zone=rules.zone,
+        zones=sorted({zone, languages.told_zone() or zone, values["zone"], "UTC"}),
+        elsewhere=_elsewhere(zone),
+        account_zone=zone,
         account_now=account_now,
         rules=rules,
         settings=settings,
     )
+
+
+def _elsewhere(zone: str) -> str:
+    """The browser's time zone where it is not the account's, else ""."""
+    here = languages.told_zone()
+    return here if here != zone_name(zone) else ""
 
 
 def _set_time(settings: Settings, draft: Draft, form: forms.When, now: int) -> str | None:
@@ -209,7 +217,7 @@ class Shown:
 class CheckStep(StepContent):
     """found: the latest dry run; valid: whether it still holds; days, leave_out: as of the form; reasons, waits: in
     words, by code; nonce: against double clicks; lasts: how long it takes, in words; people: whose details a test
-    message can use; shown: the rows that were asked for."""
+    message can use; shown: the rows that were asked for; account_zone, elsewhere: as of the step before."""
 
     template: ClassVar = "draft_check.html"
 
@@ -226,6 +234,8 @@ class CheckStep(StepContent):
     lasts: str
     people: list[RowView]
     shown: Shown | None
+    account_zone: str
+    elsewhere: str
 
 
 def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> CheckStep:
@@ -234,7 +244,10 @@ def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
     test = draft.data.test
     (job,) = queries.some_jobs({test.job} if test else ()) or (None,)
     names = name_columns(drafts.fields(draft))
+    zone = _account_zone(settings, draft)
     return CheckStep(
+        account_zone=zone,
+        elsewhere=_elsewhere(zone),
         found=found,
         valid=found is not None and audience is not None,
         days=entered.text("days") if "days" in entered else str(recent.days),
@@ -249,6 +262,11 @@ def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
         people=[_person(each, names) for each in (audience or ())[:PAGE]],
         shown=_shown(draft, found, audience, names, query) if found is not None and audience is not None else None,
     )
+
+
+def _account_zone(settings: Settings, draft: Draft) -> str:
+    account = draft.data.when.account if draft.data.when else None
+    return zone_name(limits.rules_of(settings, account or settings.account).zone)
 
 
 def _person(each: Contact, names: list[str]) -> RowView:
@@ -330,6 +348,7 @@ class StartStep(StepContent):
     own: int
     chosen: When
     account_zone: str
+    elsewhere: str
     html: Markup
     lasts: str
 
@@ -344,13 +363,15 @@ def _start(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
     shown = dry_run.preview(
         text, first, drafts.fields(draft), bool(files) or drafts.own_files(draft), dry_run.styles(settings, draft)
     ).text
+    zone = _account_zone(settings, draft)
     return StartStep(
         found=found,
         audience=len(audience),
         files=files,
         own=sum(each.attachments is not None for each in audience),
         chosen=when,
-        account_zone=limits.rules_of(settings, when.account or settings.account).zone,
+        account_zone=zone,
+        elsewhere=_elsewhere(zone),
         html=formatted(shown),
         lasts=_lasts(found) if found else "",
     )

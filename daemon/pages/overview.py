@@ -52,7 +52,8 @@ class Overview(PageContent):
 def _overview(settings: Settings, cursor: int | None) -> Overview:
     rows, after = queries.jobs(cursor, JOBS_SHOWN)
     jobs = [job_view(settings, row) for row in rows]
-    unsure = [] if settings.timezone else [row.name for row in directory.every() if row.timezone is None]
+    zoned = {settings.account: None, **{row.name: row.timezone for row in directory.every()}}
+    unsure = [] if settings.timezone else sorted(name for name, zone in zoned.items() if zone is None)
     undecided = progress.totals()[State.UNCERTAIN]
     zones = (settings.zone, languages.told_zone())
     return Overview(account_views(settings), jobs, undecided, cursor, after, unsure, *zones)

@@ -409,16 +409,23 @@ async def test_the_page_is_small(browse: Any) -> None:
     assert len(await response.read()) < 100_000
 
 
+@pytest.mark.parametrize("started", [True, False])
 async def test_the_page_asks_for_an_accounts_zone_until_somebody_confirms_it(
-    make_settings: Callable[..., Settings], aiohttp_client: Any, database: str, monkeypatch: pytest.MonkeyPatch
+    started: bool,
+    make_settings: Callable[..., Settings],
+    aiohttp_client: Any,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is the machine's until then, never UTC in silence; both that and the browser's are offered."""
+    """It is the machine's until then, never UTC in silence; both that and the browser's are offered. Also before its
+    sender has ever started."""
+    if started:
+        directory.open_account("default", clock.now_ms())
     monkeypatch.setenv("TZ", "Europe/Rome")
     settings = make_settings(timezone="")
     browser = await aiohttp_client(make_app(settings, KEY), cookies={ZONE_COOKIE: "Europe/Berlin"})
     here = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
     await browser.post("/app/login", data={"key": KEY}, headers=here)
-    directory.open_account("default", clock.now_ms())
     assert "Europe/Rome" == limits.rules_of(settings, "default").zone
 
     asked = await (await browser.get("/app", headers=here)).text()
@@ -431,3 +438,21 @@ async def test_the_page_asks_for_an_accounts_zone_until_somebody_confirms_it(
     await browser.post("/app/accounts/default/zone", data={"timezone": "Europe/Berlin"}, headers=here)
     assert "Europe/Berlin" == limits.rules_of(settings, "default").zone
     assert "Which time zone should" not in await (await browser.get("/app", headers=here)).text()
+
+
+async def test_utc_is_one_zone_whatever_it_is_called(
+    make_settings: Callable[..., Settings], aiohttp_client: Any, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine says Etc/UTC, a browser UTC."""
+    monkeypatch.setenv("TZ", "Etc/UTC")
+    settings = make_settings(timezone="")
+    browser = await aiohttp_client(make_app(settings, KEY), cookies={ZONE_COOKIE: "UTC"})
+    here = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+    await browser.post("/app/login", data={"key": KEY}, headers=here)
+
+    asked = await (await browser.get("/app", headers=here)).text()
+
+    assert ["UTC"] == re.findall(r'name="timezone" value="([^"]+)"', asked)
+    assert "Your browser is in" not in asked
+    await browser.post("/app/accounts/default/zone", data={"timezone": "Etc/UTC"}, headers=here)
+    assert "UTC" == directory.find("default").timezone

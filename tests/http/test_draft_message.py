@@ -233,6 +233,12 @@ async def test_one_time_zone_is_named_everywhere_and_another_browser_is_told(mem
     member.session.cookie_jar.update_cookies({ZONE_COOKIE: "Europe/Berlin"})
     assert "Your browser is in Europe/Berlin, the account in Asia/Kolkata" in await look(member, f"{base}/when")
     await check(member, base)
-    assert "09:00-18:00 (Asia/Kolkata)" in await look(member, f"{base}/start")
+    told = "those of your browser (Europe/Berlin); the account is in Asia/Kolkata"
+    assert told in await look(member, f"{base}/check")
+    start = await look(member, f"{base}/start")
+    assert told in start
+    assert "09:00-18:00 (Asia/Kolkata)" in start
+    member.session.cookie_jar.update_cookies({ZONE_COOKIE: "Asia/Kolkata"})
+    assert "those of your browser" not in await look(member, f"{base}/start")
     await post(member, f"{base}/start", go="start")
     assert "It only sends between 09:00-18:00 (Asia/Kolkata)." in await look(member, f"/app/jobs/{Job.get().id}")
