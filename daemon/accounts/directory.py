@@ -83,7 +83,7 @@ def open_account(name: str, now: int, dry_run: bool = False) -> Health | None:
     been seen to send, however often the sender is restarted.
     """
     with write():
-        Account.insert(name=name).on_conflict_ignore().execute()
+        ensure(name)
         changed = Account.update(dry_run=dry_run).where(ownership.guard(name), Account.dry_run != dry_run)
         changed.execute()
     report(name, Health(AccountState.STARTING), now)
@@ -91,6 +91,12 @@ def open_account(name: str, now: int, dry_run: bool = False) -> Health | None:
     if kept and kept["at"] - AHEAD_MS <= now < kept["until"]:  # otherwise it is over, or from while the clock was ahead
         return Health(AccountState.HELD, Hold(kept["hold"]), kept["until"], told(kept["detail"], kept.get("coded")))
     return None
+
+
+def ensure(name: str) -> None:
+    """Make sure the account has a row; before its first sender it has none."""
+    with write():
+        Account.insert(name=name).on_conflict_ignore().execute()
 
 
 def report(name: str, health: Health, now: int) -> None:
@@ -260,7 +266,8 @@ def can_send(account: AccountRow | None, now: int) -> bool:
 class Described:
     """An account without its credentials: only `qr.svg` and `link_code` give those. Times are UTC ms.
 
-    hourly_cap to timezone: its own limits, None where the settings decide; version: of these, see `db/versions.py`.
+    hourly_cap to timezone: its own limits, None where the settings decide; version: of these, see `db/versions.py`;
+    dry_run: its sender sends nothing.
     """
 
     name: str
@@ -283,6 +290,7 @@ class Described:
     quiet_hours: str | None
     timezone: str | None
     version: int
+    dry_run: bool
 
 
 def describe(account: AccountRow, now: int) -> Described:
@@ -308,4 +316,5 @@ def describe(account: AccountRow, now: int) -> Described:
         quiet_hours=account.quiet_hours,
         timezone=account.timezone,
         version=account.limits_version,
+        dry_run=account.dry_run,
     )

@@ -17,6 +17,7 @@ from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import tuples
 from daemon.models import Account, Handover, Message, Minute, Purpose
 from daemon.states import E164, PersonKey
+from daemon.transports.protocol import REHEARSED
 
 MINUTE_MS = 60_000
 KEPT_MS = 3 * 86_400_000  # no cap looks back for longer than a day
@@ -103,6 +104,18 @@ def undo_own(account: str, number: E164, purpose: Purpose, now: int) -> None:
         own = Handover.select(Handover.id, Handover.account, Handover.at).where(*mine, lately(Handover.at, 0, now))
         for handover, _, at in tuples(own.order_by(Handover.id.desc()).limit(1)):
             _forget(handover, account, at)
+
+
+def forget_rehearsed(account: str, now: int) -> None:
+    """Uncount what a dry run has handed over since the longest cap looks back; part of the caller's transaction."""
+    rehearsed = peewee.fn.SUBSTR(Message.transport_id, 1, len(REHEARSED)) == REHEARSED
+    mine = (Handover.account == account, Handover.at > now - KEPT_MS, rehearsed)
+    minute = Handover.at / MINUTE_MS
+    counted = Handover.select(minute, Message.job, peewee.fn.COUNT(Handover.id)).join(Message).where(*mine)
+    for number, job, count_ in tuples(counted.group_by(peewee.SQL("1"), Message.job)):
+        _tick(account=account, at=int(number) * MINUTE_MS, job=job, by=-count_)
+    theirs = Handover.select(Handover.id).join(Message).where(*mine)
+    Handover.delete().where(Handover.id.in_(theirs)).execute()
 
 
 def nth_newest(account: str, n: int, since: int, now: int, job: int | None = None) -> int | None:

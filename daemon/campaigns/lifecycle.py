@@ -13,7 +13,8 @@ from daemon.campaigns.rows import JobRow, MessageRow
 from daemon.db.connection import write
 from daemon.db.records import record
 from daemon.delivery import chunks, job_moves, moves, sweeps
-from daemon.i18n.coded import Phrase
+from daemon.delivery.refusals import Asks
+from daemon.i18n.coded import Phrase, code_of
 from daemon.models import Job, Message
 from daemon.states import OPEN, JobState, State
 
@@ -30,7 +31,10 @@ def resume(job_id: int, who: str, now: int) -> None:
     IllegalMove."""
     found = job_moves.job(job_id)
     early = found.started_at is None and found.schedule_at is not None and found.schedule_at > now
-    job_moves.move(job_id, "reschedule" if early else "resume", who, now)
+    with write():
+        job_moves.move(job_id, "reschedule" if early else "resume", who, now)
+        if code_of(found.coded) == Asks.MADE_FOR_DRY_RUN:  # from here on it is one to be sent
+            Job.update(for_dry_run=False).where(Job.id == job_id).execute()
 
 
 def stop(job_id: int, who: str, now: int) -> JobRow:

@@ -12,7 +12,7 @@ class Why(Wording):
     GROUP_EMPTY = "group_empty", "This group is empty: choose other people."
     TOO_MANY_PEOPLE = "too_many_people", "This is more than {most} people: choose fewer."
     ACCOUNT_UNFIT = "account_unfit", "account is the name of an account: letters, digits, - and _ (32 at most)."
-    NO_SUCH_ACCOUNT = "no_such_account", "There is no account {name}: choose one of {accounts}."
+    NO_SUCH_ACCOUNT = "no_such_account", "There is no account {name}. Known accounts: {accounts}."
     SCHEDULE_UNFIT = (
         "schedule_unfit",
         "schedule_at is in milliseconds since 1970, or a date such as 2030-01-31T09:00:00Z.",

@@ -9,7 +9,7 @@ from itertools import pairwise
 from daemon.campaigns.rows import JobRow
 from daemon.delivery import tallies
 from daemon.models import Message
-from daemon.states import MAY_RUN
+from daemon.states import MAY_RUN, JobState
 
 SECOND_MS = 1_000
 HOUR_MS = 3_600 * SECOND_MS
@@ -56,6 +56,10 @@ def course(job: JobRow, now: int) -> Course:
     for at, counts in counted:
         # What a person settles long after the end counts at the end.
         found[min(max(at, begun), ended) // width * width].update(counts)
+    if job.state == JobState.STOPPED and found:
+        # Those cancelled by the stop were never tried: one high bar at the end would make all others invisible.
+        last = max(found)
+        found[last]["other"] = max(0, found[last]["other"] - job.cancelled)
     stretches = []
     if found:
         first = min(found)

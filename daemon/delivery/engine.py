@@ -11,7 +11,7 @@ from daemon import errors
 from daemon.accounts import directory, ownership
 from daemon.config import Settings
 from daemon.db import connection
-from daemon.delivery import moves, rescue, sweeps, timing
+from daemon.delivery import moves, rehearsals, rescue, sweeps, timing
 from daemon.delivery.context import OURS, Context
 from daemon.delivery.duties import Duty
 from daemon.delivery.duties.canary import Canary
@@ -105,6 +105,8 @@ class Engine:
         """Take the account, and report that its sender is starting."""
         context = self.context
         if await context.owning.obtain(sole, context.waits.pause_or_stop):
+            if not context.takes.rehearses:
+                await context.db.timed(rehearsals.end, context.account)
             context.standing.hold = await context.db.timed(
                 directory.open_account, context.account, dry_run=context.takes.rehearses
             )

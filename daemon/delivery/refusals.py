@@ -46,6 +46,15 @@ class Unsent(Recorded):
     MOVE_NOT_ALLOWED = "move_not_allowed", "message {message}: {move} is not possible in its current state"
 
 
+class Asks(Wording):
+    """Why a campaign is paused until a person resumes it."""
+
+    MADE_FOR_DRY_RUN = (
+        "job_made_for_dry_run",
+        "This campaign was made during a dry run: resume it to send it for real.",
+    )
+
+
 class Missing(Recorded):
     """What a transport does not have that a person asks for."""
 

@@ -74,9 +74,9 @@ class Group:
 
 @dataclass(frozen=True)
 class NumbersStep(StepContent):
-    """usable, twice, left: how many of all have a number, have one that another row has, have none; group: whose rows
-    are shown, None for the overview; entries: numbers that were entered, by the name of their field; page, last: of its
-    rows, from 0."""
+    """usable, twice, left: how many people can be messaged, how many rows have a number that another one has, or none;
+    group: whose rows are shown, None for the overview; entries: numbers that were entered, by the name of their field;
+    page, last: of its rows, from 0."""
 
     template: ClassVar = "draft_numbers.html"
 
@@ -107,7 +107,7 @@ def _numbers(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
     good = [Person(each.number).key for each in people if each.number]
     return NumbersStep(
         total=len(people),
-        usable=len(good),
+        usable=len(set(good)),
         twice=len(good) - len(set(good)),
         left=sum(each.number is None for each in people),
         groups=[_group(name, grouped[name], chosen) for name in GROUPS if name in grouped],

@@ -15,7 +15,19 @@ from daemon.config import Settings
 from daemon.db import clock
 from daemon.i18n.coded import Told, told
 from daemon.pages.refusals import Why
-from daemon.pages.words import BAR, BEING_STOPPED, MEANINGS, NAMES, STATUSES, TONES, WAITS, held_by, lasts, words
+from daemon.pages.words import (
+    BAR,
+    BEING_STOPPED,
+    MEANINGS,
+    NAMES,
+    REHEARSED,
+    STATUSES,
+    TONES,
+    WAITS,
+    held_by,
+    lasts,
+    words,
+)
 from daemon.states import IN_HAND, JOB_MOVES, OUT, AccountState, JobState, State
 
 READY = "Linked and ready to send."
@@ -114,7 +126,11 @@ def job_view(settings: Settings, row: JobRow) -> JobView:
     """A job as pages show it."""
     now = clock.now_ms()
     found = progress.progress(settings, row, now)
-    meaning = BEING_STOPPED if row.state == JobState.STOPPED and row.pending else STATUSES[JobState(row.state)]
+    meaning = STATUSES[JobState(row.state)]
+    if row.state == JobState.STOPPED and row.pending:
+        meaning = BEING_STOPPED
+    elif row.state == JobState.RUNNING and row.dry_run:
+        meaning = REHEARSED
     left = sum(getattr(found, state) for state in (State.PENDING, *IN_HAND))
     return JobView(
         **vars(found),

@@ -96,6 +96,7 @@ STATUSES = {
     JobState.STOPPED: N_("It was stopped; queued messages were cancelled."),
     JobState.COMPLETED: N_("All messages have been handled."),
 }
+REHEARSED = N_("Dry run: messages are prepared, but nothing is sent.")
 BEING_STOPPED = N_("It is stopped; the rest of the queued messages is being cancelled.")
 WAITS = {
     pacing.Why.READY: N_("due now"),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.accounts import directory, pacing
-from daemon.campaigns import create, progress
+from daemon.accounts import directory, handovers, pacing
+from daemon.campaigns import create, lifecycle, progress, queries
 from daemon.campaigns.create import Order
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.delivery import claim, eligibility, job_moves, moves
+from daemon.delivery import claim, eligibility, job_moves, moves, rehearsals
 from daemon.delivery.claim import SENDS, Takes
+from daemon.delivery.refusals import Asks
 from daemon.models import Job, Message
-from daemon.states import AccountState, Ack, State
+from daemon.states import AccountState, Ack, JobState, State
 from daemon.transports.protocol import Health, Mark, Receipt
 
 REHEARSES, TAKES_ALL = Takes(rehearses=True), Takes(rehearses=True, all=True)
@@ -72,6 +73,50 @@ def test_what_a_dry_run_has_begun_is_never_sent(settings: Settings) -> None:
     assert (progress.WAS_DRY_RUN, "waiting_for_login", None) == (shown.code, shown.status, shown.eta)
     assert [] == directory.dry_runs(clock.now_ms())
     assert None is progress.progress(settings, job_moves.job(other), clock.now_ms()).code
+
+
+@pytest.mark.parametrize("schedule_at", [None, 4_000_000_000_000])
+def test_after_a_dry_run_what_it_has_not_begun_waits_for_a_person(settings: Settings, schedule_at: int | None) -> None:
+    """It says so, also where it is scheduled; resumed, it is sent, and no later dry run takes it."""
+    begun, waits = make(settings, "dryrun"), make(settings, "dryrun")
+    real = make(settings, "browser")
+    Job.update(schedule_at=schedule_at).where(Job.id == waits).execute()
+    rehearsals.end("default", clock.now_ms())  # no dry run has been here yet
+    assert [begun] == claims(REHEARSES)
+    directory.open_account("default", clock.now_ms(), dry_run=True)
+
+    rehearsals.end("default", clock.now_ms())
+    directory.open_account("default", clock.now_ms(), dry_run=False)
+    directory.report("default", Health(AccountState.READY), clock.now_ms())
+
+    shown = progress.progress(settings, queries.job(waits), clock.now_ms())
+    assert (JobState.PAUSED, Asks.MADE_FOR_DRY_RUN.sentence) == (shown.status, shown.reason)
+    assert [real, real] == [*claims(SENDS), *claims(SENDS)]
+    assert [] == claims(SENDS)
+    lifecycle.resume(waits, "Ada", clock.now_ms())
+    now, state = queries.job(waits), JobState.SCHEDULED if schedule_at else JobState.RUNNING
+    assert (state, None, False) == (now.state, now.reason, now.for_dry_run)
+    assert [begun] == claims(REHEARSES)
+    assert [] == claims(REHEARSES)
+    assert [waits] * (not schedule_at) == claims(SENDS)
+
+
+def test_what_a_dry_run_handed_over_leaves_room_in_the_caps(settings: Settings) -> None:
+    """Once the account sends again; what it has really sent still counts."""
+    make(settings, "dryrun")
+    real = make(settings, "browser")
+    now = clock.now_ms()
+    for takes, sent_as in [(REHEARSES, "dryrun-0"), (SENDS, "3EB0"), (REHEARSES, "dryrun-1")]:
+        (message,) = claim.claim("default", 1, now, 60_000, pacing.Rules(), takes=takes)
+        moves.submit(message, Mark("0"), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
+        moves.confirm(message, Receipt(sent_as, Ack.SENT), now)
+    directory.open_account("default", now, dry_run=True)
+    assert 3 == handovers.count("default", now - pacing.DAY_MS, now)
+
+    rehearsals.end("default", now)
+
+    assert [1, 1] == [handovers.count("default", now - span, now) for span in (pacing.DAY_MS, 1)]
+    assert 1 == handovers.count("default", now - pacing.DAY_MS, now, real)
 
 
 def test_nobody_has_got_anything_by_a_dry_run(settings: Settings) -> None:

@@ -17,7 +17,6 @@ import psycopg
 import pytest
 
 from daemon import errors
-from daemon.accounts import directory
 from daemon.campaigns import create, lifecycle
 from daemon.contacts import suppression
 from daemon.db import clock, connection, proxy
@@ -111,7 +110,7 @@ def test_a_write_outside_of_a_transaction_is_not_repeated(hand: Hand, throw_out)
     with pytest.raises(errors.DatabaseBusy), connection.available():
         Account.update(streak=Account.streak + 1).execute()
     Account.update(streak=Account.streak + 10).execute()
-    assert 10 == directory.find("default").streak
+    assert 10 == Account.get_by_id("default").streak
 
 
 def test_the_clock_is_the_databases(database: str, monkeypatch):

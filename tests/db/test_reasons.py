@@ -83,7 +83,7 @@ def test_what_an_account_waits_for_is_stored_by_its_code(hand: Hand) -> None:
     assert (str(why), why) == (row.detail, told(row.detail, row.coded))
     assert "nothing_could_be_sent" == directory.describe(row, now).code
     assert held == directory.open_account("default", now)
-    kept = {name: value for name, value in row.kept_hold.items() if name != "coded"}
+    kept = {name: value for name, value in Account.get_by_id("default").kept_hold.items() if name != "coded"}
     Account.update(kept_hold=kept).execute()
     earlier = directory.open_account("default", now)
     assert earlier and str(why) == earlier.detail

@@ -49,7 +49,7 @@ def test_failures_are_grouped_by_their_reason_and_retried_by_it(hand: Hand):
     assert {"other": 2, "browser_broke_down": 1} == counted(job)
     with pytest.raises(errors.IllegalMove, match="no failed messages that match"):
         lifecycle.retry(job.id, "page", hand.clock(), code="whatsapp_says_not_sent")
-    assert 3 == lifecycle.retry(job.id, "page", hand.clock())[1]
+    assert 3 == lifecycle.retry(job.id, "page", hand.clock())
     assert {} == counted(job)
 
 

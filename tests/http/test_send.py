@@ -289,7 +289,7 @@ async def test_an_unknown_account_is_refused_with_the_names_there_are(api):
 
     problem = await api.post("/send", send | {"account": "office2"}, 422)
 
-    assert "There is no account office2: choose one of default, office." == problem["detail"]
+    assert "There is no account office2. Known accounts: default, office." == problem["detail"]
     for name in ("office", "default"):
         made = await api.post("/send", send | {"account": name})
         assert name == (await api.get(f"/status/{made['job_id']}"))["account"]

@@ -81,6 +81,7 @@ class Account(Answer):
     quiet_hours: str | None
     timezone: str | None
     version: int = Field(description="Version of its own limits; grows with each change to them.")
+    dry_run: bool = Field(description="Whether its sender is a dry run, which sends nothing.")
     limits: LimitsInForce
     used: Used
     opens_at: Time | None
