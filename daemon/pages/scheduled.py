@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from daemon.accounts import limits
-from daemon.campaigns import cloning, scheduling
+from daemon.campaigns import cloning, queries, scheduling
 from daemon.campaigns.rows import JobRow
 from daemon.config import Settings
 from daemon.delivery import job_moves
@@ -51,7 +51,7 @@ async def reschedule(request: web.Request) -> web.StreamResponse:
 
 
 def _move(settings: Settings, job_id: int, form: forms.Reschedule, who: str, now: int) -> None:
-    zone = limits.rules_of(settings, job_moves.job(job_id).account).zone
+    zone = limits.rules_of(settings, queries.job(job_id).account).zone
     scheduling.move(job_id, entered_instant(form.at, zone, now), who, now)
 
 
@@ -75,5 +75,5 @@ async def edit(request: web.Request) -> web.StreamResponse:
 
 
 def _edit(settings: Settings, job_id: int, draft_id: str, who: str, now: int) -> str:
-    zone = limits.rules_of(settings, job_moves.job(job_id).account).zone
+    zone = limits.rules_of(settings, queries.job(job_id).account).zone
     return cloning.edit(job_id, draft_id, zone, who, now).id
