@@ -30,6 +30,7 @@ from daemon.api.schemas.jobs import (
 )
 from daemon.campaigns import cloning, create, failures, lifecycle, progress, queries, recipients, scheduling
 from daemon.campaigns import report as job_report
+from daemon.campaigns.funnel import late_before
 from daemon.campaigns.idempotency import Once
 from daemon.campaigns.rows import JobRow
 from daemon.db import clock
@@ -45,6 +46,9 @@ Found = Annotated[Search, Field(description="Only those with this text in their 
 InState = Annotated[State, Field(description="Only those in this state.")]
 FailedBy = Annotated[
     str, Field(max_length=64, description="Only those that failed for this reason, a code of `GET /jobs/{id}/reasons`.")
+]
+Late = Annotated[
+    Flag, Field(description="Only those sent more than 24 hours ago that do not show as delivered: one tick.")
 ]
 ForExcel = Annotated[Flag, Field(description="Mark the file as UTF-8, which Excel needs.")]
 
@@ -179,12 +183,17 @@ def job_messages(
     state: InState | None = None,
     search: Found = "",
     code: FailedBy | None = None,
+    late: Late = False,
     cursor: Cursor | None = None,
     limit: Limit = queries.PAGE,
 ) -> Messages:
     """A job's recipients in file order, a page at a time."""
-    page = recipients.page(queries.job(job_id), recipients.Selection(state, search, code), cursor, limit=limit)
+    page = recipients.page(queries.job(job_id), _selection(state, search, code, late), cursor, limit=limit)
     return Messages(messages=[describe(row) for row in page.rows], next_cursor=page.after)
+
+
+def _selection(state: State | None, search: str, code: str | None, late: bool) -> recipients.Selection:
+    return recipients.Selection(state, search, code, late_before(clock.now_ms()) if late else None)
 
 
 @endpoint.get("/jobs/{job_id}/reasons", scope=Scope.READ, errors=(NotFound,), tag="jobs")
@@ -219,11 +228,12 @@ def report(
     state: InState | None = None,
     search: Found = "",
     code: FailedBy | None = None,
+    late: Late = False,
     zone: Zone | None = None,
     excel: ForExcel = False,
 ) -> Csv:
     """A job's recipients in file order, with the outcome and the reply of each, as CSV."""
-    row, selection = queries.job(job_id), recipients.Selection(state, search, code)
+    row, selection = queries.job(job_id), _selection(state, search, code, late)
     return Csv(job_report.filename(job_id, state, "csv"), _csv(row, _lines(row, selection, zone), zone, excel))
 
 
@@ -235,10 +245,11 @@ def spreadsheet(
     state: InState | None = None,
     search: Found = "",
     code: FailedBy | None = None,
+    late: Late = False,
     zone: Zone | None = None,
 ) -> Xlsx:
     """The same report as an Excel file."""
-    row, selection = queries.job(job_id), recipients.Selection(state, search, code)
+    row, selection = queries.job(job_id), _selection(state, search, code, late)
     made = Xlsx(job_report.filename(job_id, state, "xlsx"), iter(()))
     made.parts = _workbook(row, _lines(row, selection, zone), zone, made)
     return made
@@ -256,7 +267,7 @@ def _lines(job: JobRow, selection: recipients.Selection, zone: str | None) -> It
     cursor, now = None, clock.now_ms()
     while True:
         page = recipients.page(job, selection, cursor, limit=MAX_LIMIT)
-        yield job_report.lines(page.rows, job.columns, now, zone)
+        yield job_report.lines(page.rows, job.columns, now, zone, job.dry_run)
         cursor = page.after
         if cursor is None:
             return

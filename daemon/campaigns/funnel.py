@@ -45,9 +45,14 @@ def _late(job: JobRow, now: int) -> int:
     if not job.sent or begun > now - LATE_MS:
         return 0
     rows = Message.select(Message.id).where(Message.job == job.id, Message.state == State.SENT.value)
-    return int(rows.where(Message.sent_at < now - LATE_MS).limit(MANY).count())
+    return int(rows.where(Message.sent_at < late_before(now)).limit(MANY).count())
+
+
+def late_before(now: int) -> int:
+    """What was sent before this time and does not show as delivered is late, see `recipients.Selection`."""
+    return now - LATE_MS
 
 
 def is_late(row: MessageRow, now: int) -> bool:
     """Whether a message has only one tick after LATE_MS."""
-    return row.state == State.SENT and row.sent_at is not None and row.sent_at < now - LATE_MS
+    return row.state == State.SENT and row.sent_at is not None and row.sent_at < late_before(now)

@@ -27,6 +27,7 @@ from daemon.states import State
 
 PAGE = 100
 MAX_SEARCH = 200
+MANY = 10_000
 SOME_DIGITS = 3  # with fewer of them a word beside others, such as 7 in "room 7", is not a part of a number
 
 _BETWEEN_DIGITS = re.compile(r"[\s()+./\u00a0\u2010-\u2015-]")
@@ -36,7 +37,8 @@ _STRUCTURE = ("{", "}", ",", ":")
 @dataclass(frozen=True)
 class Selection:
     """Which of a job's recipients: those in that state (None: in any) that the text finds ("": all); code: only those
-    that have failed for the reason with that code.
+    that have failed for the reason with that code; late: only those sent before this time, UTC ms, that do not show as
+    delivered.
 
     The text is looked for in names and all other fields, in the reason, and in the number: any digits of it, written
     with or without spaces, +49…, 0049… or 0… (without the country code).
@@ -45,6 +47,7 @@ class Selection:
     state: str | None = None
     search: str = ""
     code: str | None = None
+    late: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,15 @@ def page(
 
 
 def counts(job: JobRow, selection: Selection) -> dict[str, int]:
-    """How many recipients the search finds in each state, whatever state is selected."""
+    """How many recipients the search finds in each state, whatever state is selected; of late ones MANY at most."""
     if selection.code and not selection.search.strip():
         failed = reasons.of(job.id).get(selection.code, 0)
         return {state.value: failed if state is State.FAILED else 0 for state in State}
-    if not selection.search.strip():
+    if not selection.search.strip() and selection.late is None:
         return {state.value: getattr(job, state.value) for state in State}
+    if selection.late is not None:
+        many = Message.select(Message.id).where(where(job, selection)).limit(MANY).count()
+        return {state.value: many if state is State.SENT else 0 for state in State}
     state = peewee.fn.COALESCE(Message.state, "")  # not the column: SQLite would follow its index, row by row
     query = Message.select(state, peewee.fn.COUNT(Message.id)).where(
         where(job, Selection(None, selection.search, selection.code))
@@ -118,6 +124,8 @@ def where(job: JobRow, selection: Selection, after: int | None = None, before: i
         chosen &= Message.failed_by == selection.code  # it has failed: the state says no more, and has another index
     if selection.state is not None and not (selection.code and selection.state == State.FAILED):
         chosen &= Message.state == selection.state
+    if selection.late is not None:
+        chosen &= (Message.state == State.SENT.value) & (Message.sent_at < selection.late)
     phrases = _phrases(selection.search)
     for phrase in phrases:
         chosen &= _found_by(phrase, job.columns, len(phrases) == 1)

@@ -15,8 +15,9 @@ from daemon.delivery import replies
 from daemon.formats import tabular
 from daemon.i18n.instants import instant
 
-REPORTED = ("state", "attempts", "reason", "sent_at", "delivered_at", "read_at", "replied_at", "reply")
+REPORTED = ("state", "attempts", "reason", "sent_at", "delivered_at", "read_at", "replied_at", "reply", "dry_run")
 ZONE = "time_zone"
+DRY_RUN = "yes"
 BETWEEN = " | "  # between several replies of one person
 REJECTED = ("row", "value", "reason")
 EXCEL_MARK = "\ufeff"
@@ -42,12 +43,13 @@ def _titles(columns: Sequence[str]) -> list[str]:
 
 
 def lines(
-    rows: Sequence[MessageRow], columns: Sequence[str], now: int, zone: str | None = None
+    rows: Sequence[MessageRow], columns: Sequence[str], now: int, zone: str | None = None, dry_run: bool = False
 ) -> list[list[int | str]]:
     """Recipients as the reader may see them, one line each: whole numbers and texts, times in ISO 8601 (UTC), or as a
-    clock in `zone` shows them. A message that has only its first tick for long says so as its reason."""
+    clock in `zone` shows them. A message that has only its first tick for long says so as its reason. dry_run: of a job
+    that was a dry run, which each line says: what counts as sent there went to nobody."""
     answers = replies.to_messages([row.id for row in rows])
-    return [line(row, columns, now, answers.get(row.id, ()), zone) for row in rows]
+    return [line(row, columns, now, answers.get(row.id, ()), zone, dry_run) for row in rows]
 
 
 def line(
@@ -56,6 +58,7 @@ def line(
     now: int,
     answers: Sequence[replies.Reacted] = (),
     zone: str | None = None,
+    dry_run: bool = False,
 ) -> list[int | str]:
     """One of these lines."""
     reason = row.error or (NOT_DELIVERED if is_late(row, now) else "")
@@ -70,6 +73,7 @@ def line(
         masking.text(reason),
         *(_time(at, zone) if at else "" for at in times),
         masking.text(BETWEEN.join(each.text for each in answers)),
+        DRY_RUN if dry_run else "",
         *([zone] if zone else []),
     ]
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from daemon import errors
 from daemon.accounts import limits
 from daemon.campaigns import cloning, queries, recipients
-from daemon.campaigns.funnel import Funnel, funnel
+from daemon.campaigns.funnel import Funnel, funnel, late_before
 from daemon.campaigns.queries import Step
 from daemon.campaigns.recipients import Page, Selection
 from daemon.campaigns.refusals import Why as OfCampaigns
@@ -208,7 +208,7 @@ class Decisions(PageContent):
 @routes.get(r"/app/jobs/{id:\d{1,18}}")
 @members
 async def job(request: web.Request) -> web.StreamResponse:
-    """One campaign and its recipients, filtered by `?state=` and `?search=`, a page at a time."""
+    """One campaign and its recipients, filtered by `?state=`, `?search=` and `?late=`, a page at a time."""
     places = (number(request, "cursor"), number(request, "before"))
     arguments = (request.app[SETTINGS], int(request.match_info["id"]), _selection(request), *places)
     page, table = await in_db(request, _job_page, *arguments)
@@ -219,7 +219,8 @@ def _selection(request: web.Request) -> Selection:
     state = forms.asked(request).text("state") or None
     if state is not None and state not in set(State):
         raise errors.InvalidInput(OfCampaigns.STATE_UNFIT, states=", ".join(State))
-    return Selection(state, " ".join(forms.asked(request).text("search").split()))
+    late = late_before(clock.now_ms()) if forms.asked(request).text("late") else None
+    return Selection(state, " ".join(forms.asked(request).text("search").split()), late=late)
 
 
 def _job_page(
@@ -278,7 +279,7 @@ def _recipients(row: JobRow, selection: Selection, cursor: int | None, before: i
     selected = counts[searched.state] if searched.state else sum(counts.values())
     page = recipients.page(row, searched, cursor, before, ROWS_SHOWN) if selected else Page([], None, None)
     columns = name_columns(row.columns)
-    query = {"state": searched.state, "search": searched.search}
+    query = {"state": searched.state, "search": searched.search, "late": "1" if searched.late is not None else None}
     return Recipients(
         state=searched.state,
         search=selection.search,
@@ -288,7 +289,7 @@ def _recipients(row: JobRow, selection: Selection, cursor: int | None, before: i
         selected=selected,
         failed_found=counts[State.FAILED],
         filters=[
-            Filter(each.value, counts[each], MEANINGS[each], _query(**query | {"state": each.value}))
+            Filter(each.value, counts[each], MEANINGS[each], _query(state=each.value, search=searched.search))
             for each in State
             if counts[each] or searched.state == each
         ],
@@ -338,7 +339,7 @@ def _message_page(settings: Settings, message_id: int, selection: Selection) -> 
         fields=masking.fields(row.fields),
         evidence=evidence.newest(message_id),
         events=[_step(each) for each in events],
-        query=_query(state=selection.state, search=selection.search),
+        query=_query(state=selection.state, search=selection.search, late="1" if selection.late is not None else None),
         before=before,
         after=after,
     )

@@ -13,7 +13,7 @@ from daemon.accounts import directory, pacing
 from daemon.api import jobs
 from daemon.db import clock
 from daemon.delivery import claim, moves, replies
-from daemon.models import Message
+from daemon.models import Job, Message
 from daemon.states import Ack
 from daemon.transports.protocol import Heard, Mark, Receipt, Said
 
@@ -55,7 +55,7 @@ async def test_a_spreadsheet_says_what_became_of_everybody(api, job_id):
 
     rows = list(sheet.iter_rows(values_only=True))
     head = ("row", "number", "name", "state", "attempts", "reason", "sent_at", "delivered_at", "read_at")
-    head += ("replied_at", "reply")
+    head += ("replied_at", "reply", "dry_run")
     assert head == rows[0]
     assert NAMES == [row[2] for row in rows[1:]]
     assert NUMBERS == [row[1] for row in rows[1:]]
@@ -79,6 +79,15 @@ async def test_a_report_has_replies_and_the_times_of_a_zone(api, job_id):
     assert "2026-01-31T18:00:05.000+00:00" == row["sent_at"]
     assert "time_zone" not in row
     assert "such as Europe/Berlin" in (await api.get(f"/jobs/{job_id}/report.csv?zone=Mars/Base", 422))["detail"]
+
+
+async def test_each_line_of_a_dry_runs_report_says_that_it_was_one(api, job_id):
+    """What counts as sent there went to nobody."""
+    Job.update(dry_run=True).where(Job.id == job_id).execute()
+    rows = list(csv.DictReader(io.StringIO(await api.text(f"/jobs/{job_id}/report.csv"))))
+    assert ["yes"] * len(NAMES) == [row["dry_run"] for row in rows]
+    Job.update(dry_run=False).where(Job.id == job_id).execute()
+    assert {""} == {row["dry_run"] for row in csv.DictReader(io.StringIO(await api.text(f"/jobs/{job_id}/report.csv")))}
 
 
 async def test_those_that_failed_for_one_reason_are_had_and_retried_alone(api, job_id):

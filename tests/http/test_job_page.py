@@ -87,6 +87,18 @@ async def test_it_says_how_far_the_messages_have_come(member: Client, settings: 
     report = (await look(member, f"/jobs/{job_id}/report.csv")).splitlines()
     late = [line for line in report if "after 24 hours" in line]
     assert [sent[3].number] == [line.split(",")[1] for line in late]
+
+    only = await look(member, f"/app/jobs/{job_id}?state=sent&late=1")
+    assert f'href="/app/jobs/{job_id}?state=sent&amp;late=1#recipients"' in page
+    assert [f"message-{sent[3].id}"] == re.findall(r'<tr id="(message-\d+)"', only)
+    assert f"/app/messages/{sent[3].id}?state=sent&amp;late=1" in only
+    assert f"/jobs/{job_id}/report.csv?state=sent&amp;late=1&amp;excel=1" in only
+    assert [f"message-{sent[n].id}" for n in (3, 4)] == re.findall(
+        r'<tr id="(message-\d+)"', await look(member, f"/app/jobs/{job_id}?state=sent")
+    )
+    for kept in (f"/jobs/{job_id}/report.csv?state=sent&late=1", f"/jobs/{job_id}/messages?late=1"):
+        told = await look(member, kept)
+        assert (True, False) == (sent[3].number in told, sent[4].number in told)
     Message.update(sent_at=sent[1].sent_at).where(Message.id.in_([sent[1].id, sent[3].id])).execute()
 
 
