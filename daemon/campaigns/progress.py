@@ -211,6 +211,11 @@ def code(account: AccountRow | None, now: int) -> str:
     return f"held.{account.hold or 'unknown'}" if account.state == AccountState.HELD else str(account.state)
 
 
+def undecided() -> int:
+    """How many messages a person has to decide about."""
+    return int(Job.select(peewee.fn.SUM(Job.uncertain)).scalar() or 0)
+
+
 def totals() -> dict[str, int]:
     """How many messages are in each state, by the jobs' counters."""
     (sums,) = tuples(Job.select(*(peewee.fn.SUM(getattr(Job, state.value)) for state in State)))

@@ -70,7 +70,7 @@ def translations(name: str) -> NullTranslations:
 
 def gettext(message: str) -> str:
     """The message in the reader's language, or unchanged if it has no translation."""
-    return translations(language.get()).gettext(message)
+    return translations(language.get()).gettext(message) if message else ""  # which is a catalog's own entry
 
 
 def ngettext(one: str, many: str, count: int) -> str:
@@ -103,7 +103,7 @@ def _by_sentences(name: str, text: str) -> str:
 
 @lru_cache(1024)
 def _found(name: str, text: str) -> str:
-    found = translations(name).gettext(text)
+    found = translations(name).gettext(text) if text else ""
     if found != text or name == "en":
         return found
     for pattern, wanted in patterns(name):

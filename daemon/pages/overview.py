@@ -15,7 +15,6 @@ from daemon.pages.content import PageContent
 from daemon.pages.shell import members, number, show
 from daemon.pages.views import AccountView, JobView, account_views, job_view
 from daemon.server.visitors import SETTINGS, in_db
-from daemon.states import State
 
 routes = web.RouteTableDef()
 
@@ -54,6 +53,6 @@ def _overview(settings: Settings, cursor: int | None) -> Overview:
     jobs = [job_view(settings, row) for row in rows]
     zoned = {settings.account: None, **{row.name: row.timezone for row in directory.every()}}
     unsure = [] if settings.timezone else sorted(name for name, zone in zoned.items() if zone is None)
-    undecided = progress.totals()[State.UNCERTAIN]
+    undecided = progress.undecided()
     zones = (settings.zone, languages.told_zone())
     return Overview(account_views(settings), jobs, undecided, cursor, after, unsure, *zones)

@@ -20,7 +20,7 @@ from daemon.auth import users
 from daemon.contacts import masking
 from daemon.i18n import languages
 from daemon.i18n.languages import N_
-from daemon.pages import forms
+from daemon.pages import forms, navigation
 from daemon.pages.content import Names, PageContent
 from daemon.pages.refusals import Why
 from daemon.pages.words import iso, size, tone, words
@@ -40,17 +40,6 @@ STATIC = {
 }  # the type of .js depends on the machine
 OWN_PATH = re.compile(r"/app(?:[/?][\w/?=&%.-]*)?", re.A)
 
-NAVIGATION = (  # name (see PageContent.here), address, words, and who may go there
-    ("campaigns", "/app", N_("Campaigns"), Role.VIEWER),
-    ("new", "/app/new", N_("New campaign"), Role.OPERATOR),
-    ("templates", "/app/templates", N_("Templates"), Role.OPERATOR),
-    ("lists", "/app/lists", N_("Lists"), Role.OPERATOR),
-    ("decisions", "/app/decisions", N_("Decisions"), Role.VIEWER),
-    ("replies", "/app/replies", N_("Replies"), Role.VIEWER),
-    ("suppressions", "/app/suppressions", N_("Suppression"), Role.OPERATOR),
-    ("accounts", "/app/accounts", N_("Accounts"), Role.VIEWER),
-    ("users", "/app/users", N_("Users"), Role.ADMIN),
-)
 ROLES = {Role.VIEWER: N_("viewer"), Role.OPERATOR: N_("operator"), Role.ADMIN: N_("admin")}
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -95,6 +84,7 @@ def only(least: Role) -> Callable[[Page], Page]:
             if not authorized(request):
                 raise to_login(request)
             require(request, least)
+            navigation.badges.set(await in_db(request, navigation.counted))
             return await page(request)
 
         return guarded
@@ -143,12 +133,14 @@ class Reader:
 
 @dataclass(frozen=True)
 class Frame(Names):
-    """What every page has around its content. reader: None for a stranger; here: see PageContent; address: of the
-    page."""
+    """What every page has around its content. reader: None for a stranger; sections, shortcuts, badges: the ways from
+    here; here: see PageContent; address: of the page."""
 
     reader: Reader | None
     version: str
-    navigation: list[tuple[str, str, str, Role]]
+    sections: list[navigation.Section]
+    shortcuts: list[navigation.Entry]
+    badges: dict[str, navigation.Badge]
     here: str
     language: str
     languages: dict[str, str]
@@ -176,7 +168,9 @@ def _frame(request: web.Request, here: str) -> Frame:
     return Frame(
         reader=_reader(who) if who else None,
         version=config.release(),
-        navigation=[entry for entry in NAVIGATION if who is not None and entry[3] <= who.role],
+        sections=navigation.sections(who.role) if who else [],
+        shortcuts=navigation.shortcuts(who.role) if who else [],
+        badges=navigation.badges.get(),
         here=here,
         language=language,
         languages=languages.LANGUAGES,

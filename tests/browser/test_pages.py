@@ -219,6 +219,45 @@ def test_the_keyboard_alone_is_enough(visitor: Visitor) -> None:
     assert "solid" == visitor.driver.execute_script(outline)
 
 
+def test_keys_lead_to_where_one_goes_most(visitor: Visitor, settings: Settings) -> None:
+    """And mean nothing while somebody types, or with a key held that belongs to the browser."""
+    job_id = make_job(settings)
+    visitor.open(f"/app/jobs/{job_id}")
+    body = visitor.find("body")
+    body.send_keys("/")
+    search = visitor.find("#search")
+    assert search == visitor.driver.switch_to.active_element
+    search.send_keys("n?/")
+    assert "n?/" == search.get_attribute("value") and visitor.path() == f"/app/jobs/{job_id}"
+    visitor.find("[data-keys]").click()
+    assert "New campaign" in visitor.find("#keys").text
+    visitor.find("#keys button").click()
+    visitor.gone("#keys")
+    body.send_keys("?")
+    visitor.find("#keys").send_keys("n", Keys.ESCAPE)
+    visitor.gone("#keys")
+    body.send_keys(Keys.CONTROL, "n")
+    assert visitor.path() == f"/app/jobs/{job_id}"
+    body.send_keys("n")
+    visitor.until(lambda: visitor.path() == "/app/new")
+
+
+def test_a_phone_without_script_has_a_menu(visitor: Visitor) -> None:
+    """Four entries and all the others behind a fifth; what only a script can do is not shown."""
+    visitor.size(360, 740)
+    visitor.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        visitor.open("/app")
+        shown = [link.text for link in visitor.driver.find_elements(By.CSS_SELECTOR, ".short > a")]
+        assert ["Campaigns", "New", "Decide", "Replies"] == [text.split("\n")[0] for text in shown]
+        assert not visitor.driver.find_element(By.CSS_SELECTOR, "[data-keys]").is_displayed()
+        visitor.find("#menu summary").click()
+        visitor.find("#menu a[href='/app/suppressions']").click()
+        assert "/app/suppressions" == visitor.path()
+    finally:
+        visitor.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
 def test_a_lost_connection_is_said_and_mended(visitor: Visitor, instance: Instance, settings: Settings) -> None:
     """The process ends although a page listens; the page waits, and knows all when it is back."""
     instance.report(READY)

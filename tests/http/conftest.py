@@ -11,13 +11,14 @@ from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
 from daemon.api import endpoint, openapi
-from daemon.auth import passwords, sessions
+from daemon.auth import passwords, sessions, users
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.http import make_app
 from daemon.server import access
 from daemon.server.access import TOKEN_HEADER
 from daemon.server.visitors import COOKIE, SAFE
+from daemon.states import Role
 
 KEY = "a-key-for-tests-0123456789"
 
@@ -97,6 +98,19 @@ def _endpoints_declare_their_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator
 async def client(settings: Settings, database: str, aiohttp_client: Callable[..., Awaitable[Any]]) -> Any:
     """The application on a port of its own."""
     return await aiohttp_client(make_app(settings, KEY))
+
+
+@pytest.fixture
+async def browser(settings: Settings, database: str, aiohttp_client: Callable[..., Awaitable[Any]]) -> Any:
+    """A function that gives a browser in which somebody of that role has logged in."""
+
+    async def make(role: Role) -> Any:
+        client = await aiohttp_client(make_app(settings, KEY))
+        user = users.create(f"the {users.word(role)}", role, "correct horse", "test", clock.now_ms())
+        client.session.cookie_jar.update_cookies({COOKIE: sessions.open_session(user, clock.now_ms()).token})
+        return client
+
+    return make
 
 
 @pytest.fixture

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
-from daemon.auth import sessions, users
 from daemon.contacts import suppression
 from daemon.db import clock, proxy
-from daemon.http import make_app
 from daemon.models import Removal, Suppression
-from daemon.server.visitors import COOKIE
 from daemon.states import Role
-from tests.http.conftest import KEY, form
+from tests.http.conftest import form
 
 HTML = {"Accept": "text/html"}
 ONE, TWO = "+4915110000001", "+4915110000002"
@@ -32,19 +28,6 @@ def fill(count: int, at: int = 1_790_000_000_000) -> None:
     rows = [{"number": each, "person": each, "created_at": at - n // 10, **alike} for n, each in enumerate(numbers)]
     for start in range(0, count, 500):
         Suppression.insert_many(rows[start : start + 500]).execute()
-
-
-@pytest.fixture
-async def browser(settings: Any, database: str, aiohttp_client: Callable[..., Awaitable[Client]]) -> Any:
-    """A function that gives a browser in which somebody of that role has logged in."""
-
-    async def make(role: Role) -> Client:
-        client = await aiohttp_client(make_app(settings, KEY))
-        user = users.create(f"the {users.word(role)}", role, "correct horse", "test", clock.now_ms())
-        client.session.cookie_jar.update_cookies({COOKIE: sessions.open_session(user, clock.now_ms()).token})
-        return client
-
-    return make
 
 
 async def submit(client: Client, path: str, data: Any, follow: bool = True) -> ClientResponse:

@@ -113,6 +113,13 @@ def test_a_translation_is_in_its_own_language(language: str, script: str) -> Non
     assert [] == wrong
 
 
+@pytest.mark.parametrize("language", languages.LANGUAGES)
+def test_nothing_is_said_as_nothing(language: str) -> None:
+    """The entry of the empty text is what a catalog says of itself."""
+    languages.language.set(language)
+    assert ("", "") == (languages.gettext(""), languages.say(""))
+
+
 def test_german_is_formal_throughout() -> None:
     """Whoever works here is addressed as "Sie"."""
     said = [form for entry in translations.stored("de") if entry.id for form in _all(entry.string)]

@@ -21,7 +21,14 @@ from daemon.pages.content import Names, PageContent
 from daemon.pages.jobs import JobPage
 
 TEMPLATES = Path(shell.__file__).parent / "templates"
-SHARED = {"base.html", "draft_base.html", "macros.html", "draft_macros.html", "list_parts.html"} | {  # included
+SHARED = {
+    "base.html",
+    "draft_base.html",
+    "macros.html",
+    "draft_macros.html",
+    "list_parts.html",
+    "navigation.html",
+} | {  # included
     "draft_recent.html",
     "job_duplicate.html",
     "job_scheduled.html",

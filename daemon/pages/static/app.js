@@ -266,8 +266,7 @@ addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 
-// On a phone the navigation scrolls: keep the current page's entry visible.
-const here = document.querySelector(".top nav [aria-current]");
-if (here) here.parentElement.scrollLeft += here.getBoundingClientRect().left - here.parentElement.getBoundingClientRect().left;
+// What only this script can do is shown by it.
+for (const each of document.querySelectorAll("[data-scripted]")) each.hidden = false;
 
 localize(document);

@@ -1,0 +1,86 @@
+"""The way from page to page: three groups, what waits for somebody beside its entry, and what a phone shows of it."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from daemon.campaigns import progress
+from daemon.delivery import unmatched
+from daemon.i18n.languages import N_
+from daemon.states import Role
+
+
+@dataclass(frozen=True)
+class Entry:
+    """name: see PageContent.here; short: its words on a phone, "" for one that is in the menu only; least: who may go
+    there."""
+
+    name: str
+    path: str
+    label: str
+    least: Role
+    short: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Badge:
+    """How many things wait there, and what they are, for who does not see where it stands."""
+
+    count: int
+    words: str
+
+
+SECTIONS = (
+    Section(
+        N_("Send"),
+        (
+            Entry("campaigns", "/app", N_("Campaigns"), Role.VIEWER, N_("Campaigns")),
+            Entry("new", "/app/new", N_("New campaign"), Role.OPERATOR, N_("New")),
+            Entry("templates", "/app/templates", N_("Templates"), Role.OPERATOR),
+            Entry("decisions", "/app/decisions", N_("Decisions"), Role.VIEWER, N_("Decide")),
+        ),
+    ),
+    Section(
+        N_("People"),
+        (
+            Entry("replies", "/app/replies", N_("Replies"), Role.VIEWER, N_("Replies")),
+            Entry("lists", "/app/lists", N_("Lists"), Role.OPERATOR),
+            Entry("suppressions", "/app/suppressions", N_("Suppression"), Role.OPERATOR),
+        ),
+    ),
+    Section(
+        N_("Settings"),
+        (
+            Entry("accounts", "/app/accounts", N_("Accounts"), Role.VIEWER),
+            Entry("users", "/app/users", N_("Users"), Role.ADMIN),
+        ),
+    ),
+)
+
+badges: ContextVar[dict[str, Badge]] = ContextVar("badges", default={})  # noqa: B039 (nobody changes it)
+
+
+def counted() -> dict[str, Badge]:
+    """What waits for somebody, by the name of its entry."""
+    return {
+        "decisions": Badge(progress.undecided(), N_("to decide")),
+        "replies": Badge(unmatched.count(), N_("new")),
+    }
+
+
+def sections(role: Role) -> list[Section]:
+    """The groups with what this role may open, without those that are empty."""
+    allowed = [Section(each.title, tuple(one for one in each.entries if one.least <= role)) for each in SECTIONS]
+    return [each for each in allowed if each.entries]
+
+
+def shortcuts(role: Role) -> list[Entry]:
+    """What a phone shows beside the menu: four at most."""
+    return [one for each in sections(role) for one in each.entries if one.short]
