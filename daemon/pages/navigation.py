@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from daemon.campaigns import progress
-from daemon.delivery import unmatched
+from daemon.delivery import replies, unmatched
 from daemon.i18n.languages import N_
 from daemon.states import Role
 
@@ -64,6 +64,8 @@ SECTIONS = (
     ),
 )
 
+MANY = 1_000  # unread replies: up to so many are counted
+
 badges: ContextVar[dict[str, Badge]] = ContextVar("badges", default={})  # noqa: B039 (nobody changes it)
 
 
@@ -71,7 +73,7 @@ def counted() -> dict[str, Badge]:
     """What waits for somebody, by the name of its entry."""
     return {
         "decisions": Badge(progress.undecided(), N_("to decide")),
-        "replies": Badge(unmatched.count(), N_("new")),
+        "replies": Badge(unmatched.count() + replies.fresh(MANY), N_("new")),
     }
 
 

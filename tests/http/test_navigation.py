@@ -8,7 +8,7 @@ from typing import Any
 from daemon.campaigns import create
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.models import Job, UnmatchedChat
+from daemon.models import Job, Reply, UnmatchedChat
 from daemon.pages import navigation
 from daemon.states import Role
 
@@ -45,7 +45,9 @@ async def test_what_waits_is_counted_beside_its_entry(browser: Any, settings: Se
     Job.update(uncertain=1_234, total=1_234).execute()
     now = clock.now_ms()
     UnmatchedChat.create(account="default", title="Ann", first_at=now, seen_at=now, count=1)
-    waiting = [("/app/decisions", "1,234", "to decide"), ("/app/replies", "1", "new")]
+    for key in ("B1", "B2"):
+        Reply.create(account="default", number="+4930231250", text="Yes", at=now, key=key, stop=False, fresh=True)
+    waiting = [("/app/decisions", "1,234", "to decide"), ("/app/replies", "3", "new")]
     for path in ("/app", "/app/templates"):
         assert waiting == BADGE.findall(await side(admin, path))
 
