@@ -28,7 +28,7 @@ from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import only
-from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, load, post_step
+from daemon.pages.steps import AS_TYPED, CONTENTS, PATH, StepContent, get_step, load, post_step
 from daemon.server.visitors import in_db
 from daemon.states import Role
 
@@ -154,7 +154,7 @@ def _decide(settings: Settings, draft: Draft, form: forms.Decision, now: int) ->
         changed = before.model_copy(update={"country": country, "accepted": (), "left": ()})
     here = f"/app/drafts/{draft.id}/numbers"
     group = form.group
-    if what in ("next", "leave", "country"):
+    if what in ("next", "leave", "country", AS_TYPED):
         changed = changed.model_copy(update={"seen": changed.seen or what == "next"})
         drafts.save(draft.id, draft.version, {"numbers": changed}, now)
         return here if what == "country" else None

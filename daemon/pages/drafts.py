@@ -27,7 +27,7 @@ from daemon.pages.content import PageContent
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import only, show
-from daemon.pages.steps import CONTENTS, PATH, TITLES, StepContent, get_step, load, post_step
+from daemon.pages.steps import AS_TYPED, CONTENTS, PATH, TITLES, StepContent, get_step, load, post_step
 from daemon.server.visitors import SETTINGS, caller, in_db, require_key, timed
 from daemon.states import Role
 
@@ -206,6 +206,8 @@ async def _read_people(request: web.Request, form: forms.People) -> Sheets:
 
 def _take_people(settings: Settings, draft: Draft, form: forms.People, sheets: Sheets, now: int) -> str | None:
     button, base = form.go.what, f"/app/drafts/{draft.id}"
+    if button == AS_TYPED and draft.data.source and not form.fresh and (form.pasted.strip() or form.list is not None):
+        raise errors.InvalidInput(Why.PEOPLE_STAY)  # somebody's file is not lost by a slip of the hand
     if sheets and (form.file is not None or not form.pasted.strip()):
         taken = drafts.take_sheets(settings, draft, sheets, now, *_file(draft, form))
         stays = _asks(taken) or (taken.data.source is not None and _tells(taken.data.source))

@@ -418,7 +418,7 @@ class Step(Versioned):
 
 class People(Step):
     """Where the people come from: a file, a text, a list, or another sheet of the workbook; and the column that has the
-    numbers, where that was asked."""
+    numbers, where that was asked. fresh: the page was shown before there were any people."""
 
     file: File
     pasted: Text
@@ -426,6 +426,7 @@ class People(Step):
     encoding: Line
     list: Annotated[int | None, BeforeValidator(lambda values: _number(values) if _text(values) else None)]
     sheet: Perhaps
+    fresh: Annotated[bool, is_("1")]
 
 
 class Columns(Step):

@@ -28,6 +28,7 @@ class Why(Wording):
     COLUMN_WITHOUT_NAME = "column_without_name", "Give column {column} a name, or ignore it."
     ENCODING_WITHOUT_FILE = "encoding_without_file", "Choose the file again, together with its encoding."
     NO_PEOPLE_GIVEN = "no_people_given", "Choose a file, paste numbers or choose a list."
+    PEOPLE_STAY = "people_stay", "The campaign has its people already: press the button to replace them."
     NOT_OUR_FORM = "not_our_form", "This form does not belong to this page: open the page again."
     PAUSE_UNFIT = "pause_unfit", "The pause is a number of seconds, 0 to {most}."
     CAP_NOT_WHOLE = (

@@ -170,6 +170,14 @@ def test_what_is_typed_is_kept_and_a_day_chooses_its_radio(visitor: Visitor, dam
     visitor.until(lambda: (draft(visitor).data.get("when") or {}).get("at"))
     visitor.press("Next: dry run")
     visitor.find("#days")
+    visitor.find("a[href$='/numbers']").click()
+    visitor.find("#country")
+    visitor.driver.execute_script(
+        "const country = document.getElementById('country'); country.value = 'GB';"
+        "country.dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    visitor.until(lambda: "GB" == draft(visitor).data["numbers"]["country"])
+    visitor.until(lambda: not visitor.driver.execute_script(UNLOAD))
 
 
 def test_the_later_of_two_tabs_is_told(visitor: Visitor, damaged: Path) -> None:

@@ -141,3 +141,35 @@ async def test_what_people_wrote_stays_text(member: Client) -> None:
     ])  # fmt: skip
     assert "alert(1)" in shown
     assert EVIL not in shown
+
+
+# What is chosen is kept without a button, as our script asks for it
+
+
+async def kept(client: Client, path: str, status: int = 200, **fields: str) -> None:
+    response = await send(client, path, json=True, go="typed", **fields)
+    assert status == response.status, await response.text()
+
+
+async def test_people_are_kept_as_they_are_pasted_or_chosen(member: Client) -> None:
+    """As long as the page is the one that had none; after that only a button replaces them."""
+    base = await begin(member)
+    assert 'name="fresh"' in await look(member, f"{base}/people")
+    await kept(member, f"{base}/people", pasted="+4930231250", fresh="1")
+    await kept(member, f"{base}/people", pasted="+49302312501\n+49302312502", fresh="1")
+    assert 2 == draft_of(base).data.source.sheets[0].rows
+    assert 'name="fresh"' not in await look(member, f"{base}/people")
+
+    await kept(member, f"{base}/people", 422, pasted="+4930231250")
+    assert 2 == draft_of(base).data.source.sheets[0].rows
+    await post(member, f"{base}/people", pasted="+4930231250", go="next")
+    assert 1 == draft_of(base).data.source.sheets[0].rows
+
+
+async def test_the_country_is_kept_as_it_is_chosen(member: Client) -> None:
+    """It does not count as a look at the numbers, and one that is none changes nothing."""
+    base = await with_columns(member)
+    await kept(member, f"{base}/numbers", country="GB")
+    assert ("GB", False) == (draft_of(base).data.numbers.country, draft_of(base).data.numbers.seen)
+    await kept(member, f"{base}/numbers", 422, country="XX")
+    assert "GB" == draft_of(base).data.numbers.country

@@ -55,6 +55,7 @@ function follow(answer, response) {
 const TYPED_MS = 800;
 let changes = 0; // since the page came
 let saved = 0; // of these
+let apart = false; // whether there is something that only a button takes: a file, a number that is not used yet
 let typing = 0;
 let typed = Promise.resolve();
 
@@ -67,7 +68,7 @@ async function keep(form) {
     const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json", ...token() } });
     if (!response.ok || !response.headers.get("Content-Type")?.includes("application/json")) return;
     form.elements.version.value = (await response.json()).version;
-    saved = now;
+    if (!apart) saved = now;
   } catch {
     // It is kept with the next change, or with the button.
   }
@@ -75,14 +76,18 @@ async function keep(form) {
 
 document.addEventListener("input", (event) => {
   const form = event.target.form;
-  if (!form?.matches("form[data-step]") || event.target.type === "file" || !event.target.name) return;
+  if (!form?.matches("form[data-step]") || !event.target.name) return;
   changes++;
   if (event.target.id === "at") form.querySelector(`input[name=start][value=${event.target.value ? "at" : "now"}]`).checked = true;
   if (event.target.name === "start" && event.target.value === "now") $("at").value = "";
-  if (form.dataset.typed === undefined) return;
+  if (event.target.type === "file" || event.target.closest(".doctor")) apart = true;
+  else if (form.dataset.typed !== undefined) keepSoon(form);
+});
+
+function keepSoon(form) {
   clearTimeout(typing);
   typing = setTimeout(() => saving || (typed = typed.then(() => keep(form))), TYPED_MS);
-});
+}
 
 addEventListener("beforeunload", (event) => {
   if (changes !== saved) event.preventDefault();
