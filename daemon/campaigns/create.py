@@ -31,6 +31,8 @@ from daemon.formats.styles import Column, Styles
 from daemon.i18n.coded import refusal
 from daemon.models import Answer, Job, KeyScope, Kind
 from daemon.states import FILLING, JobState
+from daemon.telemetry import progress
+from daemon.telemetry.progress import Stage
 
 log = structlog.get_logger()
 
@@ -364,7 +366,11 @@ def _check_text(settings: Settings, order: Order, audience: Audience) -> None:
         if order.attachments or own:
             captioned = (person for person in audience.people if files_of(person, order.attachments))
             message_text.check(template, captioned, message_text.MAX_CAPTION)
-        plain = (person for person in audience.people if not files_of(person, order.attachments))
+        plain = (
+            person
+            for person in progress.through(Stage.CHECKING, audience.people, len(audience.people))
+            if not files_of(person, order.attachments)
+        )
         message_text.check(template, plain, message_text.MAX_TEXT)
 
 

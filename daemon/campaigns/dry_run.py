@@ -38,6 +38,8 @@ from daemon.i18n.coded import Coded, Phrase, refusal
 from daemon.i18n.languages import N_
 from daemon.models import UNCAPPED, Handover, Job, KeyScope, Kind, Message, Suppression
 from daemon.states import E164, MAY_RUN, JobState, PersonKey, State
+from daemon.telemetry import progress
+from daemon.telemetry.progress import Stage
 
 REASONS = {  # what the page calls those it is about
     Reason.BAD_NUMBER: N_("Unusable number"),
@@ -115,7 +117,7 @@ def _sort(
     audience: list[Contact] = []
     left_out: list[Exclusion] = []
     landlines = again = 0
-    for each, person in zip(people, keys, strict=True):
+    for each, person in progress.through(Stage.CHECKING, zip(people, keys, strict=True), len(people)):
         trouble = checks.trouble(each, person)
         if trouble is not None or each.number is None:
             found = trouble or _Trouble(Reason.BAD_NUMBER, _of_number(each))

@@ -10,6 +10,7 @@ What it answers is JSON (`file_reading_process` says how), never a pickle: the f
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -33,6 +35,8 @@ from daemon.contacts.importer import Contact, ContactList, Said
 from daemon.contacts.refusals import Why
 from daemon.formats.tabular import Row, Sheet
 from daemon.i18n import coded
+from daemon.telemetry import progress
+from daemon.telemetry.progress import Stage
 
 log = structlog.get_logger()
 
@@ -99,6 +103,7 @@ class _Answer:
             self.sheets.append(Sheet(**frame["sheet"], rows=[]))
         if "rows" in frame:
             self.sheets[-1].rows.extend(Row(*each) for each in frame["rows"])
+            progress.told(Stage.READING, sum(len(each.rows) for each in self.sheets))
         self.end = frame.get("end", {})
         return bool(self.end)
 
@@ -226,7 +231,8 @@ class Reader:
             self._hand_out()
             reading = await mine.turn
             arguments = (what, file, options, self._cpu_s, self._patience, sink)
-            return await asyncio.get_running_loop().run_in_executor(reading.thread, reading.ask, *arguments)
+            ask = partial(contextvars.copy_context().run, reading.ask, *arguments)
+            return await asyncio.get_running_loop().run_in_executor(reading.thread, ask)
         finally:
             self._asking.remove(mine)
             if mine.reading:

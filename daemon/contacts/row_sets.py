@@ -22,6 +22,8 @@ from daemon.db.connection import write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import on_postgres, tuples
 from daemon.models import KeptRow, RowSet
+from daemon.telemetry import progress
+from daemon.telemetry.progress import Stage
 
 log = structlog.get_logger()
 
@@ -116,6 +118,7 @@ def append(set_id: int, values: Iterable[Any]) -> int:
             insert()
             RowSet.update(touched_at=clock.now_ms(), **grown).where(RowSet.id == set_id).execute()
         count = began + len(chunk)
+        progress.told(Stage.STORING, count)
         if not on_postgres():
             time.sleep(GAP_S)
     return count

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -28,6 +28,8 @@ from daemon.delivery.refusals import Why
 from daemon.formats.template import Recipient
 from daemon.models import Event, Job, Message
 from daemon.states import E164, FILLING, JobState, State
+from daemon.telemetry import progress
+from daemon.telemetry.progress import Stage
 
 log = structlog.get_logger()
 
@@ -44,9 +46,10 @@ def enqueue(job: Job, recipients: Iterable[Recipient], who: str, at: int) -> Non
     Job.update(pending=len(rows), total=len(rows)).where(Job.id == job.id).execute()
 
 
-def fill(job: Job, recipients: Iterable[Recipient], who: str, now: int) -> None:
-    """Store the messages of a job that is FILLING, chunk by chunk. Raises DatabaseBusy: `discard` it then."""
-    rows, chunks, begun = _rows(recipients), Chunks(), time.monotonic()
+def fill(job: Job, recipients: Collection[Recipient], who: str, now: int) -> None:
+    """Store the messages of a job that is FILLING, chunk by chunk. Raises DatabaseBusy, and what a listener of
+    the progress raises: `discard` it then."""
+    rows, chunks, begun, stored = _rows(recipients), Chunks(), time.monotonic(), 0
     while chunk := list(islice(rows, chunks.size)):
         at = now + round(1_000 * (time.monotonic() - begun))
         store = _insert.bound(chunk, job=job.id, account=job.account)
@@ -55,6 +58,8 @@ def fill(job: Job, recipients: Iterable[Recipient], who: str, now: int) -> None:
             if not mine.execute():
                 raise _swept()
             _add(job, store, who, at)
+        stored += len(chunk)
+        progress.told(Stage.QUEUEING, stored, len(recipients))
 
 
 def open_job(job_id: int, state: JobState, at: int) -> Job:

@@ -21,13 +21,15 @@ from daemon.pages import (
     replies,
     scheduled,
     shell,
+    steps,
     suppressions,
     templates,
     users,
+    working,
 )
 
 JOBS = (jobs, scheduled)
-NEW = (drafts, draft_numbers, draft_message, draft_finish)
+NEW = (steps, drafts, draft_numbers, draft_message, draft_finish)
 routes: list[web.AbstractRouteDef] = [
     route
     for part in (
@@ -45,6 +47,14 @@ routes: list[web.AbstractRouteDef] = [
     )
     for route in part.routes
 ]
-set_up = shell.set_up
+
+
+def set_up(app: web.Application) -> None:
+    """Templates and styles, and room for what takes a while."""
+    shell.set_up(app)
+    app[working.WORKS] = {}
+    app.on_shutdown.append(working.stop)
+
+
 ONE_BY_ONE = login.ONE_BY_ONE
 Queue = login.Queue

@@ -27,7 +27,7 @@ from daemon.formats import placeholders
 from daemon.i18n import languages
 from daemon.i18n.coded import Coded
 from daemon.i18n.instants import instant, zone_name
-from daemon.pages import forms
+from daemon.pages import forms, working
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import only
@@ -386,10 +386,15 @@ async def start(request: web.Request) -> web.StreamResponse:
     arguments = (draft.id, -1 if form.version is None else form.version, caller(request))
     try:
         size = draft.data.source.size if draft.data.source else 0
-        job_id = await heavy.timed(request, size, drafts.start, request.app[SETTINGS], *arguments)
+
+        async def all_of_it() -> str:
+            job_id = await heavy.timed(request, size, drafts.start, request.app[SETTINGS], *arguments)
+            return f"/app/jobs/{job_id}"
+
+        goal = await working.done(request, draft, "check", Posted(), all_of_it)
     except (errors.InvalidInput, errors.EditConflict, errors.NotFound, errors.IllegalMove) as error:
         return await show_step(request, await load(request), "check", None, error)
-    return await go(request, f"/app/jobs/{job_id}")
+    return await go(request, goal or f"/app/drafts/{draft.id}/work")
 
 
 CONTENTS["when"] = _when

@@ -13,14 +13,17 @@ from daemon.campaigns import drafts
 from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
 from daemon.i18n.languages import N_
-from daemon.pages import forms
+from daemon.pages import forms, working
 from daemon.pages.asking import said
 from daemon.pages.content import Names, PageContent
 from daemon.pages.forms import Posted
-from daemon.pages.shell import show
+from daemon.pages.shell import only, show
 from daemon.server import heavy
 from daemon.server.problems import PROBLEMS
 from daemon.server.visitors import SETTINGS, in_db, require_key
+from daemon.states import Role
+
+routes = web.RouteTableDef()
 
 PATH = r"/app/drafts/{id:[0-9a-f]{1,32}}"
 TITLES = {
@@ -138,14 +141,48 @@ async def post_step(
         form = entered.parsed(model)
         if form.version is not None:  # the one that the page had when it was shown
             draft = replace(draft, version=form.version)
-        found = () if read is None else (await read(request, form),)
         size = max(draft.data.source.size if draft.data.source else 0, request.content_length or 0)
-        goal = await heavy.timed(request, size, work, request.app[SETTINGS], draft, form, *found)
+
+        async def all_of_it() -> str:
+            found = () if read is None else (await read(request, form),)
+            goal = await heavy.timed(request, size, work, request.app[SETTINGS], draft, form, *found)
+            return goal or _goal(draft, step, form.go.what)
+
+        if form.go.what == AS_TYPED:
+            await heavy.timed(request, size, work, request.app[SETTINGS], draft, form)
+            return web.json_response({"version": (await load(request)).version})
+        goal = await working.done(request, draft, step, entered, all_of_it)
     except SHOWN_AGAIN as error:
         return await show_step(request, await load(request), step, entered, error)
-    if form.go.what == AS_TYPED:
-        return web.json_response({"version": (await load(request)).version})
-    return await go(request, goal or _goal(draft, step, form.go.what))
+    return await go(request, goal or f"/app/drafts/{draft.id}/work")
+
+
+@routes.get(PATH + "/work")
+@only(Role.OPERATOR)
+async def at_work(request: web.Request) -> web.StreamResponse:
+    """How far the draft's work is; once it is done, where it leads."""
+    draft_id = request.match_info["id"]
+    work = working.of(request, draft_id)
+    if work is not None and not work.task.done():
+        return working.page(request, await in_db(request, drafts.find, draft_id), work)
+    draft = await load(request)
+    if work is None:
+        raise web.HTTPSeeOther(f"/app/drafts/{draft_id}/{await in_db(request, drafts.reached, draft)}")
+    working.forget(request.app, draft_id, work)
+    try:
+        goal = work.task.result()
+    except SHOWN_AGAIN as error:
+        return await show_step(request, draft, work.step, work.entered, error)
+    raise web.HTTPSeeOther(goal)
+
+
+@routes.post(PATH + "/work")
+@only(Role.OPERATOR)
+async def give_up(request: web.Request) -> web.StreamResponse:
+    """Give the work up, as long as it can be; then nothing is left of it."""
+    if work := working.of(request, request.match_info["id"]):
+        work.cancelled = True
+    raise web.HTTPSeeOther(f"/app/drafts/{request.match_info['id']}/work")
 
 
 def _goal(draft: Draft, step: str, button: str) -> str:

@@ -24,6 +24,7 @@ CHUNK = 256 << 10
 IN_MEMORY = 1 << 20  # of a file; a larger one goes onto the disk
 AS_IT_IS = frozenset({"", "binary", "7bit", "8bit", "identity"})
 _KEPT: web.RequestKey[Fields] = web.RequestKey("posted", MultiDictProxy)
+_HELD: web.RequestKey[bool] = web.RequestKey("held form", bool)
 
 
 async def posted(request: web.Request) -> Fields:
@@ -46,10 +47,23 @@ async def posted(request: web.Request) -> Fields:
 
 
 def close(request: web.Request) -> None:
-    """Close the files of the form, if one was read."""
+    """Close the files of the form, if one was read and nothing holds it."""
+    if request.get(_HELD):
+        return
     for each in request[_KEPT].values() if _KEPT in request else ():
         if isinstance(each, web.FileField):
             each.file.close()
+
+
+def hold(request: web.Request) -> None:
+    """Keep the files of the form open beyond the request, for work that goes on; until `release`."""
+    request[_HELD] = True
+
+
+def release(request: web.Request) -> None:
+    """Close them."""
+    request[_HELD] = False
+    close(request)
 
 
 async def parts(form: MultipartReader) -> Any:

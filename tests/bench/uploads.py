@@ -58,8 +58,8 @@ class Http:
 
 
 def a_file(people: int) -> bytes:
-    rows = (f"+{FIRST + n},Person {n},Street {n % 97},{10_000 + n % 80_000}" for n in range(people))
-    return ("number,name,street,zip\n" + "\n".join(rows)).encode()
+    rows = (f"+{FIRST + n},P{n}" for n in range(people))
+    return ("number,name\n" + "\n".join(rows)).encode()
 
 
 def measured(http: Http, what: str, path: str, body: bytes, kind: str) -> Any:

@@ -63,6 +63,7 @@ operator
   GET /app/drafts/{id} /app/drafts/{id}/left-out.csv /app/drafts/{id}/rejected.csv
   GET POST /app/drafts/{id}/check /app/drafts/{id}/columns /app/drafts/{id}/discard /app/drafts/{id}/message
   GET POST /app/drafts/{id}/numbers /app/drafts/{id}/people /app/drafts/{id}/start /app/drafts/{id}/when
+  GET POST /app/drafts/{id}/work
   POST /app/drafts/{id}/preview /app/drafts/{id}/test
   POST /jobs/{id}/archive /jobs/{id}/duplicate /jobs/{id}/reschedule /jobs/{id}/start /jobs/{id}/unarchive
   POST /app/jobs/{id}/reschedule /app/jobs/{id}/start /app/jobs/{id}/edit

@@ -19,8 +19,11 @@ async function save(form, button) {
   tell("step-error", "");
   lost = false;
   try {
-    const send = () => fetch(form.action, { method: "POST", body, headers: { Accept: "application/json, text/html", ...token() } });
+    const headers = () => ({ Accept: "application/json, text/html", ...token() });
+    const files = [...body.values()].some((value) => value instanceof File && value.size > SMALL);
+    const send = () => (files ? upload(form.action, body, headers()) : fetch(form.action, { method: "POST", body, headers: headers() }));
     let response = await send();
+    if (!response) return; // the upload was cancelled
     if (response.status === 403 && (await renewToken())) {
       body.set("csrf", token()["X-CSRF-Token"]); // somebody has logged in anew in another tab
       response = await send();
@@ -38,6 +41,55 @@ async function save(form, button) {
     form.removeAttribute("aria-busy");
     saving = false;
   }
+}
+
+// Files go with a bar that says how much of them is sent; until the answer comes they are being read.
+
+const SMALL = 200_000; // bytes
+const SLOW_MS = 8_000; // without a byte
+
+function upload(address, body, headers) {
+  const place = $("sending");
+  const [bar, told, button] = ["progress", "output", "button"].map((name) => place.querySelector(name));
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    let slow = 0;
+    const wait = () => {
+      clearTimeout(slow);
+      slow = setTimeout(() => (told.textContent = place.dataset.slow), SLOW_MS);
+    };
+    const end = (how, value) => {
+      clearTimeout(slow);
+      place.hidden = true;
+      how(value);
+    };
+    request.open("POST", address);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.onprogress = (event) => {
+      wait();
+      if (!event.lengthComputable) return;
+      bar.value = (100 * event.loaded) / event.total;
+      told.textContent = `${(event.loaded / 1e6).toFixed(1)} / ${(event.total / 1e6).toFixed(1)} MB`;
+    };
+    request.upload.onload = () => {
+      clearTimeout(slow);
+      bar.removeAttribute("value"); // it is being read
+    };
+    request.onload = () => {
+      const response = new Response(request.response, { status: request.status, headers: { "Content-Type": request.getResponseHeader("Content-Type") ?? "" } });
+      Object.defineProperty(response, "redirected", { value: request.responseURL !== new URL(address, location.href).href });
+      end(resolve, response);
+    };
+    request.onerror = () => end(reject, new Error("lost"));
+    request.onabort = () => end(resolve, null);
+    button.onclick = () => request.abort();
+    bar.value = 0;
+    told.textContent = "";
+    place.hidden = false;
+    place.scrollIntoView({ block: "nearest" });
+    wait();
+    request.send(body);
+  });
 }
 
 function follow(answer, response) {

@@ -1,0 +1,138 @@
+"""Work on a draft that takes a while: its page without any script, giving it up, and what is left then."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from daemon.campaigns import drafts
+from daemon.contacts import row_sets
+from daemon.db import clock
+from daemon.models import Draft, Job, Message, RowSet
+from daemon.pages import working
+from daemon.telemetry import progress
+from daemon.telemetry.progress import Stage
+from tests.support.drafting import with_message, with_people
+from tests.support.signing_in import HTML, Client, submit
+
+
+class Gate:
+    """Work that waits in the middle until it may go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: Stage, done: int) -> None:
+        self.there, self.go_on = threading.Event(), threading.Event()
+        told = progress.told
+
+        def wait(stage: Stage, count: int, total: int | None = None) -> None:
+            told(stage, count, total)
+            if (stage, count) == (at, done):
+                self.there.set()
+                assert self.go_on.wait(30)
+                told(stage, count, total)
+
+        monkeypatch.setattr(progress, "told", wait)
+        monkeypatch.setattr(working, "PATIENCE_S", 0.2)
+
+
+async def page_of(member: Client, path: str) -> tuple[int, str, Any]:
+    response = await member.get(path, headers=HTML, allow_redirects=False)
+    return response.status, await response.text(), response.headers
+
+
+@pytest.fixture
+async def base(member: Client) -> str:
+    """A draft of 1,200 people, ready for the dry run."""
+    return await with_message(member, people="\n".join(["number,name", *(f"+49151{n:08},P{n}" for n in range(1_200))]))
+
+
+def version(base: str) -> str:
+    return str(drafts.find(base.rsplit("/", 1)[1]).version)
+
+
+async def finished(member: Client, base: str) -> tuple[int, str, Any]:
+    """The outcome, once it is there; the page asks the browser to look again until then."""
+    for _ in range(200):
+        status, text, headers = await page_of(member, f"{base}/work")
+        if "Refresh" not in headers:
+            return status, text, headers
+        await asyncio.sleep(0.05)
+    raise AssertionError("it does not end")
+
+
+async def test_a_dry_run_that_takes_a_while_has_a_page(member: Client, base: str, monkeypatch: Any) -> None:
+    """It says how far it is; the same button leads there again; its end leads to the report."""
+    gate = Gate(monkeypatch, Stage.CHECKING, 1_000)
+    form = {"version": version(base), "days": "7", "recent": "keep", "go": "run"}
+    response = await submit(member, f"{base}/check", **form)
+    assert (303, f"{base}/work") == (response.status, response.headers["Location"])
+    status, text, headers = await page_of(member, f"{base}/work")
+    assert (200, "1") == (status, headers["Refresh"])
+    assert (
+        "People checked: <b>1,000</b> / 1,200" in text
+        and '<progress aria-labelledby="stage" max="1200" value="1000">' in text
+    )
+    assert f"{base}/work" == (await submit(member, f"{base}/check", **form)).headers["Location"]
+    gate.go_on.set()
+    status, _, headers = await finished(member, base)
+    assert (303, f"{base}/check") == (status, headers["Location"])
+    assert 1_200 == len(drafts.audience_frozen(drafts.find(base.rsplit("/", 1)[1])) or ())
+    assert 303 == (await page_of(member, f"{base}/work"))[0]
+
+
+async def test_a_dry_run_that_is_given_up_leaves_nothing(member: Client, base: str, monkeypatch: Any) -> None:
+    """The step says so, and can be tried again."""
+    gate = Gate(monkeypatch, Stage.CHECKING, 1_000)
+    await submit(member, f"{base}/check", version=version(base), days="7", recent="keep", go="run")
+    assert f"{base}/work" == (await submit(member, f"{base}/work")).headers["Location"]
+    assert "Cancelling" in (await page_of(member, f"{base}/work"))[1]
+    gate.go_on.set()
+    status, text, _ = await finished(member, base)
+    assert 422 == status and "Cancelled: nothing was changed." in text
+    assert drafts.audience_frozen(drafts.find(base.rsplit("/", 1)[1])) is None
+
+
+async def test_a_start_that_is_given_up_makes_no_job(member: Client, base: str, monkeypatch: Any) -> None:
+    """Up to its last message; then the draft is as it was, and can be started."""
+    await submit(member, f"{base}/check", version=version(base), days="7", recent="keep", go="run")
+    gate = Gate(monkeypatch, Stage.QUEUEING, 1_200)
+    response = await submit(member, f"{base}/start", version=version(base))
+    assert f"{base}/work" == response.headers["Location"]
+    assert await asyncio.to_thread(gate.there.wait, 20)
+    await submit(member, f"{base}/work")
+    gate.go_on.set()
+    status, text, _ = await finished(member, base)
+    assert 422 == status and "Cancelled: nothing was changed." in text
+    assert (0, 0) == (Job.select().count(), Message.select().count())
+
+    monkeypatch.setattr(working, "PATIENCE_S", 0.0)
+    await submit(member, f"{base}/start", version=version(base))
+    status, _, headers = await finished(member, base)
+    job = Job.get()
+    assert (303, f"/app/jobs/{job.id}", 1_200) == (status, headers["Location"], job.total)
+
+
+async def test_a_file_that_is_given_up_while_it_is_stored_is_not_taken(member: Client, monkeypatch: Any) -> None:
+    """The draft keeps what it had; the rows are nobody's, and deleted."""
+    base = await with_people(member, "+4915110000000\n+4915110000001")
+    before = Draft.get().sheets
+    gate = Gate(monkeypatch, Stage.STORING, 2_000)
+    pasted = "\n".join(["number,name", *(f"+49151{n:08},P{n}" for n in range(2_500))])
+    await submit(member, f"{base}/people", version=version(base), pasted=pasted)
+    assert await asyncio.to_thread(gate.there.wait, 20)
+    await submit(member, f"{base}/work")
+    gate.go_on.set()
+    assert 422 == (await finished(member, base))[0]
+    assert before == Draft.get().sheets
+    assert 1 == RowSet.select().where(~RowSet.held).count()
+    assert 1 == row_sets.sweep(clock.now_ms() + 2 * row_sets.GRACE_MS)
+
+
+async def test_work_that_is_quick_is_answered_at_once(member: Client, base: str) -> None:
+    """As if there were no page for it."""
+    response = await submit(member, f"{base}/check", version=version(base), days="7", recent="keep", go="run")
+    assert f"{base}/check" == response.headers["Location"]
+    status, _, headers = await page_of(member, f"{base}/work")
+    assert (303, f"{base}/start") == (status, headers["Location"])
