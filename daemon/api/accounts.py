@@ -105,7 +105,7 @@ def link_code(caller: Caller, *, name: AccountName) -> LinkCode:
 
 @endpoint.get("/accounts/{name}/qr.svg", scope=Scope.CONTROL, errors=(NotFound,), tag="accounts")
 def qr(caller: Caller, *, name: AccountName) -> Svg:
-    """The QR code to scan; not found if there is none. Whoever scans it links their phone."""
+    """The QR code to scan; not found if there is none. The phone that scans it is linked."""
     row = directory.find(name)
     if row.state != AccountState.NEEDS_LINK or not row.qr or not directory.alive(row, clock.now_ms()):
         raise NotFound(Why.NO_QR_CODE, name=row.name, state=row.state)

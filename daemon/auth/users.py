@@ -1,4 +1,4 @@
-"""Users of the page: name, role, password. Whoever has the API key is an administrator without being a user, so the
+"""Users of the page: name, role, password. Those with the API key are an administrator without being a user, so the
 owner is never locked out for good.
 
 When a user's role or password changes, or they are disabled, all their sessions end in the same transaction.

@@ -1,7 +1,7 @@
 """A sheet's rows + what a person chose of its columns and numbers → who is to be written to. Pure.
 
 A row's number is what the person said, else what they accepted for all rows with that trouble, else what can be read
-as it stands. Where none of these is, the row is not written to, and says why.
+as it is. Where none of these is, the row is not written to, and says why.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Decisions:
 class Candidate:
     """A row, and whether it is written to: then `number` is E.164, else None and `why` says the reason.
 
-    cell: the number as it stands in the sheet. group: what the numbers step shows it under. own: whether a person
+    cell: the number as it is in the sheet. group: what the numbers step shows it under. own: whether a person
     decided on this very row. file: name of their own attachment, "" for none.
     """
 

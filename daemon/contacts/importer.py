@@ -49,7 +49,7 @@ class Contact:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that cannot be written to. position: as in Contact; value: what stands there instead of a number."""
+    """A row that cannot be written to. position: as in Contact; value: what is there instead of a number."""
 
     position: int
     value: str

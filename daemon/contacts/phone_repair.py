@@ -1,6 +1,6 @@
 """The number doctor: what is wrong with a cell that should hold a telephone number, and what it was most likely.
 
-Pure. `phone.read` decides what can be written to as it stands; here its other half is done: what spreadsheets
+Pure. `phone.read` decides what can be written to as it is; here its other half is done: what spreadsheets
 and people have done to a number is named (`Kind`), and where it can be undone there is a suggestion, which a person
 accepts. A suggestion is never taken by itself: a message to a stranger is worse than one more question.
 """
@@ -121,7 +121,7 @@ _COUNTRY_WANTED = frozenset({  # what a number is refused for that lacks nothing
 class Diagnosis:
     """What a cell comes to.
 
-    number: E.164, what it can be written to as it stands; None when a person has to decide.
+    number: E.164, what it can be written to as it is; None when a person has to decide.
     suggestion: E.164, what it most likely was, or is known to WhatsApp as. why: where the kind's own sentence
     (`REASONS`) does not say it all, else None. landline: probably not on WhatsApp.
     """

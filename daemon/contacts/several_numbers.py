@@ -32,7 +32,7 @@ _MOST = 20
 
 @dataclass(frozen=True)
 class Part:
-    """One of the numbers. text: as it is written, without what stands beside it; beside: what that says."""
+    """One of the numbers. text: as it is written, without what is beside it; beside: what that says."""
 
     text: str
     beside: Title

@@ -30,7 +30,7 @@ _WHOLE = 9
 def whole(rest: str, codes: Sequence[tuple[Dialled, str]], country: str) -> str:
     """The number as it is dialled; `rest` as it is where there is no code, or where it has one already.
 
-    codes: what stands in the columns of codes, and what they are by their titles. country: as in `phone.read`.
+    codes: what is in the columns of codes, and what they are by their titles. country: as in `phone.read`.
     """
     if rest.startswith(("+", "00")) or not phone.digits(rest):
         return rest

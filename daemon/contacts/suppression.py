@@ -1,4 +1,4 @@
-"""Who must not be written to: the list, how it grows, and the trace of whoever is taken off it.
+"""Who must not be written to: the list, how it grows, and a record of each removal.
 
 It is looked at when a message is claimed and again when it is submitted (`outbox`), for every campaign, and nothing
 switches that off.
@@ -35,7 +35,7 @@ PAGE = 100
 BATCH = 500
 MOST_PASTED = 100_000
 LONGEST_REASON = 500
-REPLY = "reply"  # the source of whoever wrote STOP
+REPLY = "reply"  # the source of those who wrote STOP
 ASKED = "asked not to be written to"  # where nobody gives another reason
 REMOVALS_SHOWN = 20
 
@@ -312,5 +312,5 @@ def _listed_number(settings: Settings, number: str) -> E164:
 
 
 def _one_number(settings: Settings, number: str) -> E164:
-    """The number as a campaign reads one: whoever can be written to can be suppressed. Raises InvalidNumber."""
+    """The number as a campaign reads it: everybody who can be written to can be suppressed. Raises InvalidNumber."""
     return importer.one(number, settings.default_country)

@@ -66,7 +66,7 @@ class Title:
     """What a title says. others: they are somebody else's (a parent's, the employer's); emergency: to be called in
     need only; order: -1 the main one, 1 the second or an old one, else 0. known: whether a word of it is one that
     titles have; strange: whether one is not. words: how many. family: its letters, equal for `Phone 1` and `Phone
-    2`. dialled: whether it is about what stands before numbers in another column."""
+    2`. dialled: whether it is about what comes before numbers in another column."""
 
     rank: Rank = Rank.UNKNOWN
     others: bool = False

@@ -248,7 +248,7 @@ def add_attachment(settings: Settings, part: Path, filename: str, now: int) -> A
 
 
 def new_part(settings: Settings) -> Path:
-    """Where the bytes of an attachment go while they come in; whoever asks removes what is left there."""
+    """The file for an attachment's bytes while they are received; the caller removes what is left."""
     place = attachment_path(settings, f"{secrets.token_hex(8)}.part")
     durable.make_folder(place.parent)
     return place

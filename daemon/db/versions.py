@@ -2,7 +2,7 @@
 
 Every row that people edit has a version, which grows with each change of what they edit. A form of the page carries the
 version that it was shown with in its hidden field `version`; a caller of the API may send the one that it has read.
-Whoever makes the change has locked the row first.
+The row is locked first by the one who makes the change.
 """
 
 from __future__ import annotations

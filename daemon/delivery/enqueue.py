@@ -33,7 +33,7 @@ from daemon.telemetry.progress import Stage
 
 log = structlog.get_logger()
 
-GIVEN_UP = -1  # `pending` of one that is being deleted: whoever was filling it finds that it is theirs no more
+GIVEN_UP = -1  # `pending` of one that is being deleted: a process that still fills it finds that it may not
 ABANDONED_MS = 600_000  # after so long without a new chunk nobody is filling it any more
 
 Row = dict[str, Any]
@@ -145,7 +145,7 @@ def _insert() -> Any:
 
 @Prepared
 def _flag() -> Any:
-    """Those whom the account has written to. Whoever becomes one in this very moment is found when they are next."""
+    """Those whom the account has written to. Somebody who becomes one meanwhile is found when their turn comes."""
     theirs = (Message.job == param("job"), Message.id > param("after"))
     return Message.update(known=True).where(*theirs, eligibility.known(Message))
 

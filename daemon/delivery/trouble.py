@@ -86,11 +86,11 @@ class Trouble:
         await self.keep()
 
     async def hold(self, detail: Told) -> None:
-        """The account is to blame: it holds for a while, and whoever failed gets their place and attempts back."""
+        """The account is to blame: it holds for a while, and those who failed get their place and attempts back."""
         lasts_ms, counted = self._failures.hold()
         until_ms = await self._db.now() + lasts_ms
         self._standing.hold = Health(AccountState.HELD, Hold.FAILURES, until_ms, detail)
-        # Before the hold is reported: whoever reads it finds everybody in their place.
+        # Before the hold is reported, so that those who read it find everybody in their place.
         forgiving = partial(self._db.timed, moves.forgive, counted, refusal(Passed.ACCOUNT_TO_BLAME))
         log.warning("account.forgiven", count=await self._db.persist(forgiving))
         await self._standing.report()

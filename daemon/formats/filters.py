@@ -180,7 +180,7 @@ def _default(value: object, instead: object = "", boolean: bool = False) -> obje
 
 @contextmanager
 def _reading(value: object) -> Iterator[None]:
-    """Raises TemplateError when what stands in a field cannot be read."""
+    """Raises TemplateError when what is in a field cannot be read."""
     try:
         yield
     except values.Unreadable as error:

@@ -18,7 +18,7 @@ from babel import Locale, UnknownLocaleError, dates, numbers
 from openpyxl.utils.datetime import from_excel
 
 LONG = 10_000_000  # from which on a plain number is more likely a telephone number than an amount
-LOCAL_DATES = {14: "", 22: " h:mm"}  # formats that follow the locale of whoever looks, and what comes after the date
+LOCAL_DATES = {14: "", 22: " h:mm"}  # formats that follow the reader's locale, and what comes after the date
 _SECTION = re.compile(r'(?:"[^"]*"|\\.|\[[^\]]*\]|[^;"\\\[])+|(?<=;)(?=;)|^(?=;)|(?<=;)$')
 _TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|_(?P<space>.)|\*.|\[\$(?P<money>[^\]-]*)(?:-(?P<lcid>[0-9A-Fa-f]+))?\]'

@@ -27,7 +27,7 @@ _ALIKE = 0.75
 
 @dataclass(frozen=True)
 class Foreign:
-    """written: as it stands in the text. field: which it probably means, "" where none is like it. choices: whether it
+    """written: as it is in the text. field: which it probably means, "" where none is like it. choices: whether it
     offers several words to choose from (`{Hi|Hello}`)."""
 
     written: str

@@ -15,7 +15,7 @@ from daemon.formats.values import Fault, Kind, Moment, Unreadable
 
 LONGEST_PATTERN = 64
 WIDTHS = frozenset({"short", "medium", "long", "full"})
-CHOICES: dict[Kind, tuple[str, ...]] = {  # of a column, beside "" for what stands in the file
+CHOICES: dict[Kind, tuple[str, ...]] = {  # of a column, beside "" for what is in the file
     Kind.DATE: ("day", "long", "weekday", "full"),
     Kind.MOMENT: ("moment", "day", "long", "weekday", "full", "time"),
     Kind.TIME: ("time",),
@@ -41,7 +41,7 @@ _QUOTED = re.compile(r"'[^']*'")
 
 @dataclass(frozen=True)
 class Column:
-    """How one field is written. style: one of CHOICES, "" for what stands in the file; order: of its day and month."""
+    """How one field is written. style: one of CHOICES, "" for what is in the file; order: of its day and month."""
 
     style: str = ""
     order: str = ""

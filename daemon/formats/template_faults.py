@@ -39,7 +39,7 @@ def first(text: str) -> Refusal | None:
 
 
 def _placeholders(text: str) -> Iterator[tuple[int, str, str, bool]]:
-    """(line, how it is opened, what stands in it, whether it is closed) of each."""
+    """(line, how it is opened, what is in it, whether it is closed) of each."""
     at = 0
     while opened := _OPENED.search(text, at):
         end = "}}" if opened[0] == "{{" else "%}"

@@ -165,7 +165,7 @@ class SheetReader:
         return number_format.text(self._styles.strings[int(value)] if kind == "s" else _unescaped(value), code)
 
     def _fill(self, rows: list[Row]) -> None:
-        """Give each row what stands in the cells that it shares with rows above it."""
+        """Give each row what is in the cells that it shares with rows above it."""
         if not self._merged:
             return
         places = {row.position: at for at, row in enumerate(rows)}

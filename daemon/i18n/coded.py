@@ -16,7 +16,7 @@ WORDS = "sentence"
 transport)."""
 WORDS_ONLY = f"{{{WORDS}}}"  #: what a code says that stands for such a sentence
 Translate = Callable[[str], str]
-_PLACE = re.compile(r"\{(\w+)\}")  # what stands in two braces, with blanks, is a placeholder that a sentence speaks of
+_PLACE = re.compile(r"\{(\w+)\}")  # what is in two braces, with blanks, is a placeholder that a sentence speaks of
 _STOPS = ".।。"
 
 

@@ -307,7 +307,7 @@ async def _me(request: web.Request, error: str = "", place: str = "") -> web.Str
 @routes.post("/app/me/password")
 @members
 async def own_password(request: web.Request) -> web.StreamResponse:
-    """Whoever knows the present password may change it. All sessions end; this browser gets a new one."""
+    """Somebody who knows the present password may change it. All sessions end; this browser gets a new one."""
     who, form = require(request, Role.VIEWER), await _form(request, forms.OwnPassword)
     if who.user_id is None:
         raise errors.IllegalMove(Why.KEY_IS_NO_PASSWORD)

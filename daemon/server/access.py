@@ -43,7 +43,7 @@ BROWSER_COOKIE = "wasender_browser"
 BROWSER_S = 365 * 24 * 3600
 LANGUAGE_S = 365 * 24 * 3600
 LONGEST_COOKIE = 200
-WRONG_KEY_S = 0.5  # how long whoever has a wrong key waits to be told so
+WRONG_KEY_S = 0.5  # how long the answer to a wrong key is delayed
 JSON_TYPES = frozenset({"application/json", "application/problem+json"})
 
 

@@ -230,7 +230,7 @@ def _cut(value: Any, longest: int) -> Any:
 
 
 class _Template(logging.Filter):
-    """Leaves of a library's message what stands in its source: the text before its arguments were put in. A message
+    """Leaves of a library's message what is in its source: the text before its arguments were put in. A message
     that came without arguments may be made of anything, and is left out."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -249,7 +249,7 @@ def _of_a_library(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str
 def _warned(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
 ) -> None:
-    """In place of `warnings.showwarning`: a warning about a file may repeat what stands in it."""
+    """In place of `warnings.showwarning`: a warning about a file may repeat what is in it."""
     log.warning("library.warned", kind=category.__name__, place=f"{Path(filename).name} line {lineno}")
 
 

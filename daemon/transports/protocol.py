@@ -274,7 +274,7 @@ class Inbox(Protocol):
     """It can read what people have answered; also while the account is held, as long as it shows its chats."""
 
     async def unread(self) -> list[Unread]:
-        """All chats with something unread. Opens none; what stands in the one that is open is then `overheard`.
+        """All chats with something unread. Opens none; what is in the one that is open is then `overheard`.
 
         Both this and `read` raise AccountUnready, BrowserLost."""
 

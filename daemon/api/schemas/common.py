@@ -83,7 +83,7 @@ Seen = Annotated[
     Id | None, Field(description="The version the caller has read: the change is refused if there is a later one.")
 ]
 SeenAt = Annotated[Id | None, Field(description="The same, with `updated_at` instead of `version`.")]
-# Masked for whoever may only look: a number, what stands in its place, and a contact's fields.
+# Masked for viewers: a number, what is shown in its place, and a contact's fields.
 Phone = Annotated[str, PlainSerializer(masking.phone, return_type=str)]
 Value = Annotated[str, PlainSerializer(masking.value, return_type=str)]
 Fields = Annotated[dict[str, str], PlainSerializer(masking.fields, return_type=dict[str, str])]

@@ -31,7 +31,7 @@ SECTIONS = frozenset({"date", "find", "row", "ack", "text", "menu", "dismiss"})
 
 @dataclass(frozen=True)
 class Selectors:
-    """A file that has been checked. data: as it stands in it. own: whether it is the one of the data folder."""
+    """A file that has been checked. data: as it is in the file. own: whether it is the one of the data folder."""
 
     date: date
     data: dict[str, Any]

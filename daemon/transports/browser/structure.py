@@ -88,6 +88,6 @@ def told(page: dict[str, Any], selectors: Selectors) -> dict[str, Any]:
             }
             for dialog in page["dialogs"][:5]
         ],
-        # With the chats on the screen, what stands beside dialogs may be of people.
+        # With the chats on the screen, what is beside dialogs may be of people.
         "text": None if page["main"] else masked(page["text"], known, 1_000),
     }
