@@ -559,6 +559,15 @@ class Draft(Table):
     job = peewee.ForeignKeyField(Job, null=True, on_delete="SET NULL")  # the job made from it
 
 
+class KnownColumns(Table):
+    """What was chosen for the columns of files with the same row of titles, see campaigns/known_columns.py."""
+
+    shape = peewee.CharField(primary_key=True, max_length=64)
+    columns = Json()
+    country = peewee.CharField(max_length=8)
+    used_at = peewee.BigIntegerField()
+
+
 class Template(Table):
     """A text kept for reuse."""
 
@@ -694,6 +703,6 @@ class KeptAnswer(Table):
 
 TABLES = [
     Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Quarter, Reason, JobStep, Handover, Minute, Event,
-    Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, Template,
-    ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat,
+    Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, KnownColumns,
+    Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat,
 ]  # fmt: skip

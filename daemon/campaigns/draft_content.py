@@ -16,6 +16,7 @@ from daemon import errors
 from daemon.accounts import pacing
 from daemon.campaigns import exclusions
 from daemon.campaigns.refusals import Why
+from daemon.contacts.row_rules import Rule
 from daemon.i18n.coded import Coded
 
 # Of what is kept; those before it had no number, and the same fields.
@@ -63,10 +64,11 @@ class Source(Part):
 
 
 class ChosenColumns(Part):
-    """What each column is, see contacts.columns.Columns. styles: how a column is written, and
-    whether its days or its months come first, by its index, see formats.styles.Column. sure: whether a person has
-    confirmed it. doubt: the columns
-    that may hold the numbers, if that is uncertain."""
+    """What each column is, see contacts.columns.Columns. styles: how a column is written, and whether its days or its
+    months come first, by its index, see formats.styles.Column. sure: whether a person has confirmed it. doubt: the
+    columns that may hold the numbers, if that is uncertain. proposed: rules that leave out whoever must not be written
+    to, about which a person has not decided yet; declined: those that they did not want; shape: of the row of titles,
+    see campaigns.known_columns."""
 
     phone: int | None = None
     header: int | None = None
@@ -75,6 +77,11 @@ class ChosenColumns(Part):
     styles: dict[int, tuple[str, str]] = {}
     sure: bool = False
     doubt: tuple[int, ...] = ()
+    second: int | None = None
+    rules: tuple[Rule, ...] = ()
+    proposed: tuple[Rule, ...] = ()
+    declined: tuple[Rule, ...] = ()
+    shape: str = ""
 
 
 class ChosenNumbers(Part):
@@ -180,6 +187,7 @@ class Reason(StrEnum):
 
     BAD_NUMBER = "bad_number"
     LEFT_OUT = "left_out"
+    RULE = "rule"
     DUPLICATE = "duplicate"
     OPTED_OUT = "opted_out"
     RECENT = "recent"

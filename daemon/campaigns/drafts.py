@@ -11,14 +11,13 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import islice
 from typing import Any
 
 import structlog
 
 from daemon import errors
 from daemon.accounts import directory
-from daemon.campaigns import create, draft_content, draft_files, draft_rows, draft_styles
+from daemon.campaigns import create, draft_content, draft_files, draft_rows, draft_styles, known_columns
 from daemon.campaigns.draft_content import (
     Changes,
     ChosenColumns,
@@ -35,7 +34,7 @@ from daemon.campaigns.draft_content import (
 from daemon.campaigns.refusals import Why
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
-from daemon.contacts import importer, lists, phone_column, phone_repair, row_sets, sheet_choice, uploads
+from daemon.contacts import importer, lists, opt_out_columns, phone_repair, row_sets, sheet_choice, uploads
 from daemon.contacts.columns import Candidate, Columns, Decisions
 from daemon.contacts.importer import Contact
 from daemon.db import versions
@@ -50,9 +49,6 @@ log = structlog.get_logger()
 
 MAX_ROWS, MAX_NAME = 200_000, 120
 FIRST_VERSION = 100_000_000
-SAMPLED = 50  # rows that are looked through for the few cells that are shown
-SAMPLES = 3
-WORDS = 5
 STEPS = ("people", "columns", "numbers", "message", "when", "check", "start")
 RECENT_DAYS = 7
 MAX_RECENT_DAYS = 365
@@ -266,25 +262,6 @@ def choose_phone_column(settings: Settings, draft: Draft, column: int, now: int)
     return save(draft.id, draft.version, _guesses(settings, rows(draft), column), now)
 
 
-def doubtful_columns(draft: Draft) -> list[tuple[int, str, list[str]]]:
-    """The columns that may have the numbers, where nobody has said which: (index, title, the first few cells)."""
-    chosen = draft.data.columns
-    if chosen is None or chosen.phone is not None or not chosen.doubt:
-        return []
-    sheet = rows(draft)
-    heading = sheet[chosen.header].cells if chosen.header is not None else []
-    called = phone_column.labels(heading, len(chosen.names))
-    body = sheet[0 if chosen.header is None else chosen.header + 1 :][:SAMPLED]
-    cells = {at: [phone_column.cell_at(row.cells, at) for row in body] for at in chosen.doubt}
-    return [(at, called[at], list(filter(None, cells[at]))[:SAMPLES]) for at in chosen.doubt]
-
-
-def encoded_words(draft: Draft) -> list[str]:
-    """Cells that show whether a text was read in the right encoding: the first few with anything else than ASCII."""
-    cells = (cell[:40] for row in rows(draft) for cell in row.cells if not cell.isascii())
-    return list(islice(dict.fromkeys(islice(cells, SAMPLED)), WORDS))
-
-
 def _guesses(settings: Settings, sheet: list[Row], phone: int | None = None) -> Changes:
     """The most likely columns and country."""
     width = max(len(row.cells) for row in sheet)
@@ -296,7 +273,15 @@ def _guesses(settings: Settings, sheet: list[Row], phone: int | None = None) -> 
     titles = sheet[found.header].cells if found.header is not None else []
     ignored = empty | {at for at, title in enumerate(titles) if title == column_mapping.REASON}
     names = ["" if at in ignored or at in (found.phone, files) else name for at, name in enumerate(found.names)]
-    columns = ChosenColumns(phone=found.phone, header=found.header, names=tuple(names), files=files, doubt=found.doubt)
+    columns = ChosenColumns(
+        phone=found.phone,
+        header=found.header,
+        names=tuple(names),
+        files=files,
+        doubt=found.doubt,
+        proposed=opt_out_columns.proposed(sheet, found.header, width, found.phone),
+        shape=known_columns.shape(titles),
+    )
     cells = [row.cells[found.phone] for row in sheet if found.phone is not None and found.phone < len(row.cells)]
     said = settings.default_country or directory.country()
     return {"columns": columns, "numbers": ChosenNumbers(country=phone_repair.guess_country(cells[:2_000]) or said)}
@@ -332,7 +317,7 @@ def columns(draft: Draft) -> Columns:
     chosen = draft.data.columns
     if chosen is None or chosen.phone is None:
         raise errors.InvalidInput(Why.COLUMN_NOT_SAID)
-    return Columns(chosen.phone, list(chosen.names), chosen.header, chosen.files)
+    return Columns(chosen.phone, list(chosen.names), chosen.header, chosen.files, chosen.second, chosen.rules)
 
 
 def decisions(draft: Draft) -> Decisions:
@@ -438,6 +423,7 @@ def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -
         draft_rows.let_go(DraftRow.id == draft_id)
         values = {"job": job_id, "sheets": None, "original": None, "audience_set": None, "data": data}
         DraftRow.update(**values).where(DraftRow.id == draft_id).execute()
+        known_columns.remember(row.data.columns, row.data.numbers.country, now)
     return job_id
 
 

@@ -44,6 +44,7 @@ from daemon.telemetry.progress import Stage
 REASONS = {  # what the page calls those it is about
     Reason.BAD_NUMBER: N_("Unusable number"),
     Reason.LEFT_OUT: N_("Excluded by you"),
+    Reason.RULE: N_("Excluded by your rules"),
     Reason.DUPLICATE: N_("Duplicate"),
     Reason.OPTED_OUT: N_("Opted out"),
     Reason.RECENT: N_("Got a campaign recently"),
@@ -152,7 +153,8 @@ class _Checks:
         """person: who that is; None where there is no number."""
         if person is None:
             by_person = who.why is not None and who.why.code is Fault.LEFT_OUT
-            return _Trouble(Reason.LEFT_OUT if by_person else Reason.BAD_NUMBER, _of_number(who))
+            reason = Reason.RULE if who.ruled else Reason.LEFT_OUT if by_person else Reason.BAD_NUMBER
+            return _Trouble(reason, _of_number(who))
         if person in self._seen:
             return _Trouble(Reason.DUPLICATE, details(Detail.REPEATED))
         self._seen.add(person)

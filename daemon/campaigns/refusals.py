@@ -47,6 +47,7 @@ class Why(Wording):
     SHEET_NOT_CHOSEN = "sheet_not_chosen", "Choose one of the workbook's sheets."
     COLUMN_NOT_CHOSEN = "column_not_chosen", "Choose the column that has the phone numbers."
     DRAFT_CHANGED = "draft_changed", "This draft was changed in the meantime: reload it."
+    COLUMNS_NOT_KNOWN = "columns_not_known", "No earlier choice is kept for a file with this header row."
     COLUMN_NOT_SAID = "column_not_said", "First choose the column with the phone numbers."
     DAYS_UNFIT = "days_unfit", "Give a number of days, 1 to {most}."
     TEST_OUTDATED = "test_outdated", "Something was changed after the dry run: check it again, then send a test."

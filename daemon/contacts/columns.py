@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from daemon import errors
-from daemon.contacts import phone_repair
+from daemon.contacts import phone_column, phone_repair, row_rules
 from daemon.contacts.phone_column import Places, cell_at
 from daemon.contacts.phone_repair import Diagnosis, Kind
 from daemon.contacts.reasons import Fault, Reason, because
 from daemon.contacts.refusals import Why
+from daemon.contacts.row_rules import Rule
 from daemon.formats import tabular
 from daemon.formats.tabular import Row
 from daemon.states import E164
@@ -24,6 +25,8 @@ REASON = "wasender_reason"
 """Title of the column that a download of rejected rows has beside the sheet's own; ignored when it comes back."""
 LANDLINE = "landline"
 """The group of those who can be written to, but are probably not on WhatsApp."""
+RULED = "ruled"
+"""The group of those who are left out by a rule, whatever their number is."""
 
 _FILE = re.compile(
     r"(?i)[^/\\\n]{1,120}\.(?:pdf|docx?|xlsx?|pptx?|odt|txt|csv|zip|jpe?g|png|webp|mp4|3gp|mov|mp3|ogg|opus|m4a|vcf)"
@@ -43,12 +46,15 @@ _FAULTS = {  # the code where the doctor has no more to say than the kind
 class Columns:
     """What a person chose of a sheet's columns. header: index of the row of titles, None for none; phone: index of
     the column of numbers; names: field name of each column, "" where it is ignored; files: index of the column with
-    each one's own attachment, or None."""
+    each one's own attachment, or None; second: of the column whose number is taken where the first is empty, or None;
+    rules: which rows are wanted."""
 
     phone: int
     names: list[str]
     header: int | None = None
     files: int | None = None
+    second: int | None = None
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,17 +92,35 @@ class Candidate:
         """The sentence of `why`, "" for none."""
         return str(self.why or "")
 
+    @property
+    def ruled(self) -> bool:
+        """Whether a rule leaves the row out."""
+        return self.group == RULED
+
 
 def candidates(rows: Sequence[Row], columns: Columns, decisions: Decisions) -> list[Candidate]:
     """Every row below the titles."""
     used = {at: name for at, name in enumerate(columns.names) if name and at != columns.phone}
     start = 0 if columns.header is None else columns.header + 1
-    places = Places.of([] if columns.header is None else rows[columns.header].cells, columns.phone)
-    return [_candidate(row, columns, places, used, decisions) for row in rows[start:]]
+    heading = [] if columns.header is None else rows[columns.header].cells
+    places = Places.of(heading, columns.phone)
+    called = phone_column.labels(heading, len(columns.names))
+    return [_candidate(row, columns, places, called, used, decisions) for row in rows[start:]]
 
 
-def _candidate(row: Row, columns: Columns, places: Places, used: Mapping[int, str], decisions: Decisions) -> Candidate:
+def _candidate(
+    row: Row,
+    columns: Columns,
+    places: Places,
+    called: Sequence[str],
+    used: Mapping[int, str],
+    decisions: Decisions,
+) -> Candidate:
     cell = places.cell(row.cells, decisions.country)
+    if not cell and columns.second is not None:
+        cell = places.spare(row.cells, columns.second, decisions.country)
+    if ruled := row_rules.left_out(columns.rules, row.cells, called):
+        return Candidate(row.position, cell, {}, Diagnosis(Kind.GOOD), RULED, None, ruled)
     found = phone_repair.diagnose(cell, decisions.country)
     fields = {name: tabular.plain(cell_at(row.cells, at)) for at, name in used.items()}
     file = "" if columns.files is None else tabular.plain(cell_at(row.cells, columns.files))

@@ -188,6 +188,10 @@ class Places:
         found = (cell for way in ways for cell, number in read if way(number))
         return next(found, own or next(iter(filled), ""))
 
+    def spare(self, cells: Sequence[str], column: int, country: str) -> str:
+        """The cell of the column whose number is taken where there is none."""
+        return self._cell(cells, column, country)
+
     def every(self, cells: Sequence[str], country: str) -> list[str]:
         """What stands for each number in all columns of the person's telephone numbers."""
         telephones = (self.column, *self.more, *self.others)

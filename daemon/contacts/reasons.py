@@ -49,6 +49,12 @@ class Fault(StrEnum):
     CARD_WITHOUT_NUMBER = "card_without_number"
     NOT_ACCEPTED = "not_accepted"  #: there is a suggestion, and nobody has said yes to it
     LEFT_OUT = "left_out"  #: a person has left the row out
+    RULE_IS = "rule_is"  #: column, value; a person's rule leaves the row out, because its cell is this value
+    RULE_IS_NOT = "rule_is_not"  #: column, value; as of the next two
+    RULE_CONTAINS = "rule_contains"
+    RULE_CONTAINS_NOT = "rule_contains_not"
+    RULE_EMPTY = "rule_empty"  #: column; as of the next one
+    RULE_FILLED = "rule_filled"
     DOUBTFUL = "doubtful"  #: damaged in one of the ways that the number doctor knows
     OTHER = "other"  #: of a version that kept the sentence only
 
@@ -96,6 +102,12 @@ SENTENCES: dict[Fault, str] = {
     Fault.CARD_WITHOUT_NUMBER: "This card has no telephone number.",
     Fault.NOT_ACCEPTED: "The suggestion for this number was not accepted.",
     Fault.LEFT_OUT: "You excluded this row.",
+    Fault.RULE_IS: "Your rule excludes rows where {column} is “{value}”.",
+    Fault.RULE_IS_NOT: "Your rule excludes rows where {column} is not “{value}”.",
+    Fault.RULE_CONTAINS: "Your rule excludes rows where {column} contains “{value}”.",
+    Fault.RULE_CONTAINS_NOT: "Your rule excludes rows where {column} does not contain “{value}”.",
+    Fault.RULE_EMPTY: "Your rule excludes rows where {column} is empty.",
+    Fault.RULE_FILLED: "Your rule excludes rows where {column} is not empty.",
     Fault.DOUBTFUL: "{sentence}",
     Fault.OTHER: "{sentence}",
 }

@@ -13,6 +13,7 @@ from daemon.pages import (
     draft_finish,
     draft_message,
     draft_numbers,
+    draft_rules,
     drafts,
     jobs,
     lists,
@@ -29,7 +30,7 @@ from daemon.pages import (
 )
 
 JOBS = (jobs, scheduled)
-NEW = (steps, drafts, draft_numbers, draft_message, draft_finish)
+NEW = (steps, drafts, draft_rules, draft_numbers, draft_message, draft_finish)
 routes: list[web.AbstractRouteDef] = [
     route
     for part in (

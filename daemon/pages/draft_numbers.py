@@ -75,8 +75,8 @@ class Group:
 @dataclass(frozen=True)
 class NumbersStep(StepContent):
     """usable, twice, left: how many people can be messaged, how many rows have a number that another one has, or none;
-    group: whose rows are shown, None for the overview; entries: numbers that were entered, by the name of their field;
-    page, last: of its rows, from 0."""
+    ruled: how many further ones the rules exclude; group: whose rows are shown, None for the overview; entries: numbers
+    that were entered, by the name of their field; page, last: of its rows, from 0."""
 
     template: ClassVar = "draft_numbers.html"
 
@@ -84,6 +84,7 @@ class NumbersStep(StepContent):
     usable: int
     twice: int
     left: int
+    ruled: int
     groups: list[Group]
     group: Group | None
     rows: list[Candidate]
@@ -95,7 +96,8 @@ class NumbersStep(StepContent):
 
 
 def _numbers(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> NumbersStep:
-    people, chosen = drafts.people(draft), drafts.decisions(draft)
+    everybody, chosen = drafts.people(draft), drafts.decisions(draft)
+    people = [each for each in everybody if not each.ruled]
     shown = entered or query
     group = shown.text("group") if shown.text("group") in GROUPS else ""
     at = shown.index("page")
@@ -110,6 +112,7 @@ def _numbers(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
         usable=len(set(good)),
         twice=len(good) - len(set(good)),
         left=sum(each.number is None for each in people),
+        ruled=len(everybody) - len(people),
         groups=[_group(name, grouped[name], chosen) for name in GROUPS if name in grouped],
         group=_group(group, rows, chosen) if group else None,
         rows=rows[at * PAGE : (at + 1) * PAGE],
@@ -222,7 +225,9 @@ def _rejected(draft: Draft, all_of_them: bool) -> list[list[str]]:
         found = drafts.report(draft)
         reasons = {each.row: str(each.details) for each in found.left_out} if found else {}
     else:
-        reasons = {each.position: each.reason for each in drafts.people(draft) if each.number is None}
+        reasons = {
+            each.position: each.reason for each in drafts.people(draft) if each.number is None and not each.ruled
+        }
     return columns.returned(drafts.rows(draft), drafts.columns(draft), reasons)
 
 

@@ -10,20 +10,22 @@ from typing import ClassVar
 from aiohttp import web
 
 from daemon import errors
-from daemon.campaigns import draft_files, draft_styles, drafts, templates
+from daemon.campaigns import draft_columns, draft_files, draft_styles, drafts, templates
+from daemon.campaigns.draft_columns import Offer
 from daemon.campaigns.draft_content import Changes, ChosenColumns, ChosenNumbers, Content, Source
 from daemon.campaigns.drafts import Draft, Sheets
 from daemon.campaigns.refusals import Why as OfCampaigns
 from daemon.campaigns.templates import Template
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
-from daemon.contacts import file_reading, importer, lists, uploads
+from daemon.contacts import file_reading, importer, lists, phone_column, uploads
 from daemon.contacts.lists import Listed
 from daemon.formats import encodings, styles, values
 from daemon.formats.styles import Column, Styles
 from daemon.formats.tabular import Row
-from daemon.pages import forms
+from daemon.pages import draft_rules, forms
 from daemon.pages.content import PageContent
+from daemon.pages.draft_rules import RulesView
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import only, show
@@ -36,9 +38,8 @@ routes = web.RouteTableDef()
 SAMPLES = 3
 SAMPLE_ROWS = 50
 SAMPLE_LENGTH = 40
-HEADERS = 6
 PASTED = "What you pasted"  # in sentences, in place of a file's name
-ROLES = ("field", "number", "file", "ignore")
+ROLES = ("field", "number", "second", "file", "ignore")
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ async def take_people(request: web.Request) -> web.StreamResponse:
 @dataclass(frozen=True)
 class PeopleStep(StepContent):
     """pasted, chosen_list: what was entered; doubtful: columns that may have the numbers, as of
-    drafts.doubtful_columns; words: that show whether the encoding is right, where it is a guess."""
+    draft_columns.doubtful_columns; words: that show whether the encoding is right, where it is a guess."""
 
     template: ClassVar = "draft_people.html"
 
@@ -181,9 +182,9 @@ def _people(settings: Settings, draft: Draft, entered: Posted, query: Posted) ->
         pasted=entered.text("pasted"),
         chosen_list=(entered or query).text("list"),
         max_rows=drafts.MAX_ROWS,
-        doubtful=drafts.doubtful_columns(draft),
+        doubtful=draft_columns.doubtful_columns(draft),
         encodings=encodings.CHOICES,
-        words=[] if source is None or source.encoding_sure else drafts.encoded_words(draft),
+        words=[] if source is None or source.encoding_sure else draft_columns.encoded_words(draft),
     )
 
 
@@ -260,15 +261,17 @@ async def columns(request: web.Request) -> web.StreamResponse:
 @routes.post(PATH + "/columns")
 async def map_columns(request: web.Request) -> web.StreamResponse:
     """Save what each column is."""
-    return await post_step(request, "columns", forms.Columns, _map_columns)
+    return await post_step(request, "columns", draft_rules.Columns, _map_columns)
 
 
 @dataclass(frozen=True)
 class ColumnView:
-    """A column of the sheet. samples: some of its cells; role: one of ROLES; name: in the message. style: how it is
-    written there, styles: the choices, with what one of its cells becomes; order: of its days and months, unclear:
-    whether that has to be said."""
+    """A column of the sheet. at: its index; samples: some of its cells; role: one of ROLES; name: in the message.
 
+    style: how it is written there, styles: the choices, with what one of its cells becomes; order: of its days and
+    months, unclear: whether that has to be said."""
+
+    at: int
     title: str
     samples: list[str]
     role: str
@@ -290,7 +293,8 @@ class Head:
 
 @dataclass(frozen=True)
 class ColumnsStep(StepContent):
-    """header: index of the row of titles, None for none; rows: how many rows of people there are."""
+    """header: index of the row of titles, None for none; rows: how many rows of people there are; offer: what was
+    chosen before for such a file."""
 
     template: ClassVar = "draft_columns.html"
 
@@ -298,13 +302,15 @@ class ColumnsStep(StepContent):
     heads: list[Head]
     header: int | None
     rows: int
+    rules: RulesView
+    offer: Offer | None
 
 
 def _columns(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> ColumnsStep:
     rows, chosen = drafts.rows(draft), draft.data.columns or ChosenColumns()
     width = len(chosen.names)
     header = chosen.header
-    body = rows[0 if header is None else header + 1 :]
+    body = draft_columns.below(rows, chosen)
     names = importer.field_names(rows[header].cells if header is not None else [], width)
     found = []
     language = draft_styles.language(settings, draft.data)
@@ -313,12 +319,12 @@ def _columns(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
         style, order = chosen.styles.get(at, ("", ""))
         order = entered.text(f"order-{at}") if entered else order
         kind, unclear = values.kind([_cell(row, at) for row in body], language) if at != chosen.phone else (None, False)
-        role = "number" if at == chosen.phone else "file" if at == chosen.files else ""
         found.append(
             ColumnView(
+                at=at,
                 title=_cell(rows[header], at) if header is not None else "",
                 samples=[cell[:SAMPLE_LENGTH] for cell in dict.fromkeys(cells)][:SAMPLES],
-                role=_role(entered.text(f"role-{at}")) or role or ("field" if chosen.names[at] else "ignore"),
+                role=_role(entered.text(f"role-{at}")) or _role_of(chosen, at),
                 name=entered.text(f"name-{at}") if entered else chosen.names[at] or names[at],
                 style=entered.text(f"style-{at}") if entered else style,
                 styles=_choices(kind, cells, Styles(language), order),
@@ -326,8 +332,13 @@ def _columns(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
                 unclear=unclear,
             )
         )
-    heads = [Head(at, row.position, " · ".join(filter(None, row.cells))[:60]) for at, row in enumerate(rows[:HEADERS])]
-    return ColumnsStep(found, heads, header, len(body))
+    first = enumerate(rows[: draft_columns.HEADERS])
+    heads = [Head(at, row.position, " · ".join(filter(None, row.cells))[:60]) for at, row in first]
+    titles = rows[header].cells if header is not None else []
+    called = [title or str(at + 1) for at, title in enumerate(phone_column.labels(titles, width))]
+    rules = draft_rules.entered(entered.parsed(draft_rules.Columns), width) if entered else chosen.rules
+    offer = draft_columns.offer(draft, rows)
+    return ColumnsStep(found, heads, header, len(body), draft_rules.view(rules, chosen, body, called), offer)
 
 
 def _choices(kind: values.Kind | None, cells: list[str], language: Styles, order: str) -> list[tuple[str, str]]:
@@ -343,7 +354,7 @@ def _choices(kind: values.Kind | None, cells: list[str], language: Styles, order
     return found
 
 
-def _chosen_style(form: forms.Columns, at: int) -> tuple[str, str]:
+def _chosen_style(form: draft_rules.Columns, at: int) -> tuple[str, str]:
     style, order = form.style.get(str(at), ""), form.order.get(str(at), "")
     known = {each for choices in styles.CHOICES.values() for each in choices}
     return style if style in known else "", order if order in styles.ORDERS else ""
@@ -353,42 +364,87 @@ def _role(role: str) -> str:
     return role if role in ROLES else ""
 
 
+def _role_of(chosen: ChosenColumns, at: int) -> str:
+    roles = {chosen.second: "second", chosen.files: "file", chosen.phone: "number"}
+    return roles.get(at) or ("field" if chosen.names[at] else "ignore")
+
+
 def _cell(row: Row, at: int) -> str:
     return row.cells[at] if at < len(row.cells) else ""
 
 
-def _map_columns(settings: Settings, draft: Draft, form: forms.Columns, now: int) -> str | None:
-    rows, before = drafts.rows(draft), draft.data.columns or ChosenColumns()
+def _map_columns(settings: Settings, draft: Draft, form: draft_rules.Columns, now: int) -> str | None:
+    rows, before, button = drafts.rows(draft), draft.data.columns or ChosenColumns(), form.go.what
+    here = f"/app/drafts/{draft.id}/columns"
+    if button == "known":
+        draft_columns.take_over(draft, now)
+        return here
+    changed = _entered(form, before, rows)
+    if button == "header":
+        names = importer.field_names(
+            rows[changed.header].cells if changed.header is not None else [], len(before.names)
+        )
+        kept = tuple(new if old else "" for old, new in zip(before.names, names, strict=True))
+        changed = draft_columns.with_header(rows, changed, changed.header, kept)
+    elif button in draft_rules.BUTTONS:
+        changed = draft_rules.pressed(form, changed)
+    elif button != "leave" or changed.phone is not None:
+        _check_columns(form, changed)
+        if button != "leave":
+            draft_rules.check(changed, draft_columns.below(rows, changed))
+        changed = changed.model_copy(update={"sure": not changed.proposed, "doubt": ()})
+    changes: Changes = {"columns": changed}
+    if (changed.phone, changed.header, changed.second) != (before.phone, before.header, before.second):
+        changes["numbers"] = ChosenNumbers(country=draft.data.numbers.country)  # earlier decisions: about other cells
+    drafts.save(draft.id, draft.version, changes, now)
+    if button == "header":
+        return here
+    return f"{here}#rules" if button in draft_rules.BUTTONS else None
+
+
+def _entered(form: draft_rules.Columns, before: ChosenColumns, rows: Sequence[Row]) -> ChosenColumns:
+    """What was entered so far, complete or not."""
     width = len(before.names)
-    header = form.header if form.header is not None and form.header < min(len(rows), HEADERS) else None
-    if form.go.what == "header":
-        fresh = importer.field_names(rows[header].cells if header is not None else [], width)
-        kept = tuple(new if old else "" for old, new in zip(before.names, fresh, strict=True))
-        changed = before.model_copy(update={"header": header, "sure": False, "names": kept})
-        drafts.save(draft.id, draft.version, {"columns": changed}, now)
-        return f"/app/drafts/{draft.id}/columns"
-    roles = [_role(form.role.get(str(at), "")) or "ignore" for at in range(width)]
-    if form.go.what == "leave" and roles.count("number") != 1:
-        return None
-    if roles.count("number") != 1:
+    header = form.header if form.header is not None and form.header < min(len(rows), draft_columns.HEADERS) else None
+    titles = rows[header].cells if header is not None else []
+    roles = [_role(form.role.get(str(at), "")) or _role_of(before, at) for at in range(width)]
+    given = [form.name.get(str(at), "").strip() for at in range(width)]
+    named = zip(roles, given, importer.field_names(list(titles), width), strict=True)
+    phone = _only(roles, "number")
+    written = {at: _chosen_style(form, at) for at, role in enumerate(roles) if role == "field"}
+    return before.model_copy(
+        update={
+            "phone": phone,
+            "second": _only(roles, "second"),
+            "files": _only(roles, "file"),
+            "header": header,
+            "names": tuple(name or usual if role == "field" else "" for role, name, usual in named),
+            "styles": {at: style for at, style in written.items() if any(style)},
+            "sure": False,
+            "rules": draft_rules.entered(form, width),
+            "proposed": tuple(each for each in before.proposed if each.column != phone),
+        }
+    )
+
+
+def _only(roles: Sequence[str], role: str) -> int | None:
+    """The one column with that role; None where there is none, or more."""
+    return roles.index(role) if roles.count(role) == 1 else None
+
+
+def _check_columns(form: draft_rules.Columns, changed: ChosenColumns) -> None:
+    """Raises InvalidInput."""
+    roles = list(form.role.values())
+    if changed.phone is None:
         raise errors.InvalidInput(Why.PHONE_COLUMN_NOT_ONE)
+    if roles.count("second") > 1:
+        raise errors.InvalidInput(Why.SECOND_COLUMN_NOT_ONE)
     if roles.count("file") > 1:
         raise errors.InvalidInput(Why.ATTACHMENT_COLUMN_NOT_ONE)
-    phone = roles.index("number")
-    names = [form.name.get(str(at), "").strip() if role == "field" else "" for at, role in enumerate(roles)]
-    for at, role in enumerate(roles):
-        if role == "field" and not names[at]:
-            raise errors.InvalidInput(Why.COLUMN_WITHOUT_NAME, column=at + 1)
-    column_mapping.column_names(names, [phone])
-    written = {at: _chosen_style(form, at) for at, role in enumerate(roles) if role == "field"}
-    written = {at: style for at, style in written.items() if any(style)}
-    files = roles.index("file") if "file" in roles else None
-    changed = ChosenColumns(phone=phone, header=header, names=tuple(names), files=files, styles=written, sure=True)
-    changes: Changes = {"columns": changed}
-    if (phone, header) != (before.phone, before.header):  # earlier decisions were about other cells
-        changes["numbers"] = ChosenNumbers(country=draft.data.numbers.country)
-    drafts.save(draft.id, draft.version, changes, now)
-    return None
+    for at, role in form.role.items():
+        if role == "field" and not form.name.get(at, "").strip():
+            raise errors.InvalidInput(Why.COLUMN_WITHOUT_NAME, column=int(at) + 1)
+    column_mapping.column_names(list(changed.names), [changed.phone])
 
 
 CONTENTS["people"] = _people

@@ -145,6 +145,11 @@ def _rows(values: Mapping[str, list[Any]]) -> dict[str, str]:
     return {row: _text(each) for row, each in values.items()}
 
 
+def _indices(values: Mapping[str, list[Any]]) -> dict[int, int]:
+    found = {_perhaps([row]): _perhaps(each) for row, each in values.items()}
+    return dict(sorted((r, i) for r, i in found.items() if r is not None and i is not None))
+
+
 def _pressed(values: list[Any]) -> Pressed:
     what, _, which = (_text(values) or "next").partition(":")
     return Pressed(what, which)
@@ -214,6 +219,12 @@ class Pressed:
     what: str
     which: str = ""
 
+    @property
+    def index(self) -> int:
+        """The row as a number from 0; -1 where it is none."""
+        at = _perhaps([self.which])
+        return -1 if at is None else at
+
 
 Text = Annotated[str, BeforeValidator(_text)]
 Line = Annotated[str, BeforeValidator(_line)]
@@ -236,6 +247,8 @@ File = Annotated[FileField | None, BeforeValidator(lambda values: next(iter(_fil
 Texts = Annotated[list[str], BeforeValidator(lambda values: [str(each) for each in values])]
 Numbers = Annotated[list[int], BeforeValidator(lambda values: [n for each in values if (n := _number([each]))])]
 Rows = Annotated[dict[str, str], Each(), BeforeValidator(_rows)]
+# What is chosen by its place in a list, by row, in their order; without those that cannot be read.
+Indices = Annotated[dict[int, int], Each(), BeforeValidator(_indices)]
 
 
 class Form(BaseModel):
@@ -427,16 +440,6 @@ class People(Step):
     list: Annotated[int | None, BeforeValidator(lambda values: _number(values) if _text(values) else None)]
     sheet: Perhaps
     fresh: Annotated[bool, is_("1")]
-
-
-class Columns(Step):
-    """What each column is, by its index, and its name. header: index of the row of titles, None for none."""
-
-    header: Perhaps
-    role: Rows
-    name: Rows
-    style: Rows
-    order: Rows
 
 
 class Decision(Step):

@@ -26,6 +26,13 @@ class Why(Wording):
     COUNTRY_NOT_LISTED = "country_not_listed", "Choose one of the countries in the list."
     PHONE_COLUMN_NOT_ONE = "phone_column_not_one", "Choose exactly one column as the phone number."
     ATTACHMENT_COLUMN_NOT_ONE = "attachment_column_not_one", "Only one column can be the personal attachment."
+    SECOND_COLUMN_NOT_ONE = "second_column_not_one", "Only one column can be the second phone number."
+    RULE_WITHOUT_VALUE = "rule_without_value", "Rule {rule}: enter a value, or remove the rule."
+    RULES_LEAVE_NOBODY = "rules_leave_nobody", "Your rules exclude every row: change one of them."
+    ROWS_NOT_DECIDED = (
+        "rows_not_decided",
+        "Some people may not want messages: choose “Exclude them” or “Include them” under “Which rows?”.",
+    )
     COLUMN_WITHOUT_NAME = "column_without_name", "Give column {column} a name, or ignore it."
     ENCODING_WITHOUT_FILE = "encoding_without_file", "Choose the file again, together with its encoding."
     NO_PEOPLE_GIVEN = "no_people_given", "Choose a file, paste numbers or choose a list."

@@ -136,6 +136,45 @@ def test_from_a_damaged_spreadsheet_to_the_report(visitor: Visitor, instance: In
     assert "+4915199999999" == Message.select().where(Message.job != job_id).get().number
 
 
+OPT_OUTS = """Name;Handy;Festnetz;WhatsApp;Ort
+Anna;+49 151 12345678;;ja;Berlin
+Ben;;+49 30 23125001;ja;Leeds
+Carl;+49 151 12345679;;Nein;Berlin
+"""
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+def test_rules_are_counted_while_they_are_entered(visitor: Visitor, tmp_path: Path, scripted: bool) -> None:
+    """Who wants no messages is asked about; with the script counts follow the keys, without it a button; 360 px."""
+    (file := tmp_path / "clinic.csv").write_text(OPT_OUTS)
+    visitor.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripted})
+    try:
+        visitor.open("/app/new")
+        visitor.press("Start a new campaign")
+        visitor.find("#file").send_keys(str(file))
+        visitor.press("Next: columns")
+        visitor.find(".columns-table")
+        visitor.press("Next: numbers")
+        visitor.reads("#step-error", "Some people may not want messages")
+        assert not scripted or [] == violations(visitor)
+        use(visitor, "exclude-rows:3")
+        visitor.reads("#remain", "2 of 3 rows remain")
+        use(visitor, "add-rule")
+        visitor.find("select[name=rule_column-1] option:last-child").click()
+        visitor.find("input[name=rule_value-1]").send_keys(" LEEDS")
+        if not scripted:
+            visitor.press("Update")
+        visitor.reads("#remain", "1 of 3 rows remain")
+        visitor.reads(".rule:nth-of-type(2)", "1 row matches")
+        assert not scripted or [] == violations(visitor)
+        visitor.size(360, 740)
+        assert 360 == visitor.driver.execute_script("return document.documentElement.scrollWidth") or not scripted
+        visitor.press("Next: numbers")
+        visitor.reads("#counts", "2 more rows are excluded by your rules")
+    finally:
+        visitor.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
 def test_a_draft_is_left_and_gone_on_with(visitor: Visitor, damaged: Path) -> None:
     """Save and leave; the list has it, and leads to where one was, with all that was entered."""
     visitor.begin_campaign(damaged)

@@ -64,7 +64,7 @@ operator
   GET POST /app/drafts/{id}/check /app/drafts/{id}/columns /app/drafts/{id}/discard /app/drafts/{id}/message
   GET POST /app/drafts/{id}/numbers /app/drafts/{id}/people /app/drafts/{id}/start /app/drafts/{id}/when
   GET POST /app/drafts/{id}/work
-  POST /app/drafts/{id}/preview /app/drafts/{id}/test
+  POST /app/drafts/{id}/columns/counts /app/drafts/{id}/preview /app/drafts/{id}/test
   POST /jobs/{id}/archive /jobs/{id}/duplicate /jobs/{id}/reschedule /jobs/{id}/start /jobs/{id}/unarchive
   POST /app/jobs/{id}/reschedule /app/jobs/{id}/start /app/jobs/{id}/edit
   POST /send /upload /upload_attachment /pause/{id} /resume/{id} /stop/{id} /retry/{id} /messages/{id}/decide

@@ -90,7 +90,7 @@ async def with_columns(client: Client, text: str = CSV, name: str = "people.csv"
 async def map_columns(client: Client, base: str, **changes: str) -> str:
     """Press Next on the columns as they are guessed, with some changes."""
     page = await look(client, f"{base}/columns")
-    fields = dict(re.findall(r'<input name="(name-\d+)" value="([^"]*)"', page))
+    fields = dict(re.findall(r'<input name="((?:name|rule_value)-\d+)" value="([^"]*)"', page))
     for select in re.findall(r'<select (?:id="header" )?name="([\w-]+)".*?</select>', page, re.S):
         block = page[page.index(f'name="{select}"') :]
         fields[select] = re.search(r'<option value="(\w+)" selected', block[: block.index("</select>")])[1]  # type: ignore[index]

@@ -176,6 +176,32 @@ document.addEventListener("change", (event) => {
   if (wish && event.target.files?.length) save(event.target.form, event.target.form.querySelector(`button[value=${wish}]`));
 });
 
+// How many rows the rules leave, while they are entered
+
+let counting = 0;
+
+async function count(form, place) {
+  const now = ++counting;
+  try {
+    const found = await call(place.dataset.counts, new URLSearchParams(new FormData(form)));
+    if (now !== counting) return;
+    const lines = place.querySelectorAll(".matches");
+    if (lines.length !== found.matches.length) return;
+    found.matches.forEach((words, at) => (lines[at].textContent = words));
+    $("remain").textContent = found.remain;
+  } catch {
+    // The button says what is wrong.
+  }
+}
+
+let counted = 0;
+document.addEventListener("input", (event) => {
+  const place = event.target.closest(".rules");
+  if (!place) return;
+  clearTimeout(counted);
+  counted = setTimeout(count, 250, event.target.form, place);
+});
+
 // The message and its preview
 
 let index = 0;
