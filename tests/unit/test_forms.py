@@ -12,7 +12,7 @@ from multidict import MultiDict, MultiDictProxy
 
 from daemon import errors, pages
 from daemon.accounts import commands
-from daemon.pages import forms
+from daemon.pages import draft_rules, forms
 
 FOLDER = Path(inspect.getfile(pages)).parent
 BY_HAND = {"posted", "post", "FileField", "ValidationError", "isdecimal", "isdigit"}
@@ -91,7 +91,8 @@ def test_pauses_that_are_none(given: str) -> None:
 
 
 def test_rows_of_a_form() -> None:
-    found = form(("role-0", "number"), ("name-1", "city"), ("role-1", "field"), ("roles", "x")).parsed(forms.Columns)
+    sent = form(("role-0", "number"), ("name-1", "city"), ("role-1", "field"), ("roles", "x"))
+    found = sent.parsed(draft_rules.Columns)
     assert ({"0": "number", "1": "field"}, {"1": "city"}) == (found.role, found.name)
 
 
