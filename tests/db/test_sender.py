@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.campaigns import progress
+from daemon.accounts import directory
+from daemon.campaigns import lifecycle, progress
 from daemon.db import clock
 from daemon.delivery import job_moves, upkeep
 from daemon.delivery.engine import Engine
@@ -251,6 +252,17 @@ async def test_what_a_restart_cannot_mend_is_raised_at_start(bench, error):
         await Engine(bench.settings, transport).run()
     assert "close" == transport.calls[-1][0]
     assert State.PENDING == only().state
+
+
+async def test_after_a_dry_run_a_real_sender_asks_before_it_sends(bench):
+    """Its campaign waits until somebody resumes it; then it goes out."""
+    directory.open_account("default", clock.now_ms(), dry_run=True)
+    job = bench.queue(1)
+    async with bench.sending(ScriptedTransport()):
+        await until(lambda: JobState.PAUSED == job_moves.job(job.id).state)
+        assert State.PENDING == only().state
+        lifecycle.resume(job.id, "Ada", clock.now_ms())
+        await until(lambda: State.SENT == only().state)
 
 
 async def test_how_long_a_send_takes_is_measured(bench):
