@@ -388,6 +388,10 @@ def _map_columns(settings: Settings, draft: Draft, form: draft_rules.Columns, no
         changed = draft_columns.with_header(rows, changed, changed.header, kept)
     elif button in draft_rules.BUTTONS:
         changed = draft_rules.pressed(form, changed)
+    elif button == AS_TYPED:
+        _check_columns(form, changed)
+        whole = not changed.proposed and all(rule.finished for rule in changed.rules)
+        changed = changed.model_copy(update={"sure": before.sure and whole})
     elif button != "leave" or changed.phone is not None:
         _check_columns(form, changed)
         if button != "leave":

@@ -143,13 +143,15 @@ async def post_step(
             draft = replace(draft, version=form.version)
         size = max(draft.data.source.size if draft.data.source else 0, request.content_length or 0)
 
-        async def all_of_it() -> str:
+        async def saved() -> str | None:
             found = () if read is None else (await read(request, form),)
-            goal = await heavy.timed(request, size, work, request.app[SETTINGS], draft, form, *found)
-            return goal or _goal(draft, step, form.go.what)
+            return await heavy.timed(request, size, work, request.app[SETTINGS], draft, form, *found)
+
+        async def all_of_it() -> str:
+            return await saved() or _goal(draft, step, form.go.what)
 
         if form.go.what == AS_TYPED:
-            await heavy.timed(request, size, work, request.app[SETTINGS], draft, form)
+            await saved()
             return web.json_response({"version": (await load(request)).version})
         goal = await working.done(request, draft, step, entered, all_of_it)
     except SHOWN_AGAIN as error:

@@ -173,3 +173,19 @@ async def test_the_country_is_kept_as_it_is_chosen(member: Client) -> None:
     assert ("GB", False) == (draft_of(base).data.numbers.country, draft_of(base).data.numbers.seen)
     await kept(member, f"{base}/numbers", 422, country="XX")
     assert "GB" == draft_of(base).data.numbers.country
+
+
+async def test_columns_are_kept_as_they_are_chosen(member: Client) -> None:
+    """Whether the step is done stays as it was; a mapping that cannot be used changes nothing."""
+    base = await with_people(member)
+    chosen = {"header": "0", "role__0": "field", "name__0": "who", "role__1": "number", "role__2": "ignore"}
+    await kept(member, f"{base}/columns", **chosen)
+    columns = draft_of(base).data.columns
+    assert (("who", "", ""), 1, False) == (columns.names, columns.phone, columns.sure)
+    assert 'value="who"' in await look(member, f"{base}/columns")
+
+    await kept(member, f"{base}/columns", 422, **chosen | {"role__2": "number"})
+    assert columns == draft_of(base).data.columns
+    await post(member, f"{base}/columns", go="next", **chosen)
+    await kept(member, f"{base}/columns", **chosen | {"name__0": "person"})
+    assert (("person", "", ""), True) == (draft_of(base).data.columns.names, draft_of(base).data.columns.sure)
