@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -46,6 +47,7 @@ EACH = 2  # of them for one caller
 PLACES = 24  # for files that are being read or wait for it
 PLACES_EACH = 16  # of them for one caller
 MEMORY = 2 << 30  # bytes of address space; a million rows of five columns need about half
+LOOK_S = 0.3  # between two looks whether it is still wanted
 GROWN = 192 << 20  # bytes of memory, from which on the process does not stay
 CHUNK = 256 << 10
 CPU_S, CPU_S_PER_MB = 20, 4  # a million rows, which 30 MB may hold, take about a minute
@@ -133,14 +135,25 @@ class _Reading:
         refuse_large(size)
         cpu_s += CPU_S_PER_MB * size // (1 << 20)
         asked = {"what": what, "name": file.name, "size": size, "cpu_s": cpu_s, "options": options}
-        process, late = self._started(), threading.Event()
+        process, late, ended = self._started(), threading.Event(), threading.Event()
+        unwanted: list[Exception] = []
 
-        def give_up() -> None:
-            late.set()
-            process.kill()
+        def look_after() -> None:
+            """End it when it takes too long, or when who waits for it has given up."""
+            until = time.monotonic() + cpu_s * patience
+            while not ended.wait(min(LOOK_S, max(0.0, until - time.monotonic()))):
+                if time.monotonic() >= until:
+                    late.set()
+                    process.kill()
+                    return
+                try:
+                    progress.wanted()
+                except Exception as error:
+                    unwanted.append(error)
+                    process.kill()
+                    return
 
-        watch = threading.Timer(cpu_s * patience, give_up)
-        watch.daemon = True
+        watch = threading.Thread(target=contextvars.copy_context().run, args=(look_after,), daemon=True)
         watch.start()
         try:
             answer: _Answer | None = _exchange(process, asked, file, sink)
@@ -150,8 +163,11 @@ class _Reading:
             self._end()
             raise
         finally:
-            watch.cancel()
+            ended.set()
             watch.join()
+        if unwanted:
+            self._end()
+            raise unwanted[0]
         if answer is None or late.is_set() or self.stopping or _memory(process) > GROWN:
             code = self._end()
             if answer is None:

@@ -56,10 +56,12 @@ class Work:
     total: int | None = None
     cancelled: bool = False
 
-    def listen(self, stage: Stage, done: int, total: int | None) -> None:
-        """On whichever thread it is. Raises InvalidInput when it is to end."""
+    def listen(self, stage: Stage | None, done: int, total: int | None) -> None:
+        """On whichever thread it is. stage: None where there is nothing new. Raises InvalidInput when it is to end."""
         if self.cancelled:
             raise errors.InvalidInput(Why.WORK_CANCELLED)
+        if stage is None:
+            return
         self.stage, self.done, self.total = stage, done, total
 
 

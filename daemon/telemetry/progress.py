@@ -26,7 +26,7 @@ class Stage(StrEnum):
     QUEUEING = "queueing"  #: messages
 
 
-Listener = Callable[[Stage, int, int | None], None]
+Listener = Callable[[Stage | None, int, int | None], None]
 _listener: ContextVar[Listener | None] = ContextVar("progress", default=None)
 
 
@@ -44,6 +44,12 @@ def told(stage: Stage, done: int, total: int | None = None) -> None:
     """So many are done, of so many where that is known. Raises what the listener raises."""
     if (listener := _listener.get()) is not None:
         listener(stage, done, total)
+
+
+def wanted() -> None:
+    """See whether the work is still wanted, where there is nothing new to say. Raises what the listener raises."""
+    if (listener := _listener.get()) is not None:
+        listener(None, 0, None)
 
 
 def through(stage: Stage, every: Iterable[T], total: int | None = None) -> Iterator[T]:

@@ -127,6 +127,22 @@ def test_an_unread_chat_is_read_back_to_a_row_that_is_known(
 
 
 @ONCE
+def test_the_pages_own_address_book_says_whose_an_unread_chat_is(driving: Driving, standin: StandIn) -> None:
+    """Where its id shows the number and no other unread chat has the name; of a group that it is one."""
+    number, hidden, one, other = (
+        a_number_of_kind(False),
+        a_number_of_kind(True),
+        *(a_number_of_kind(False) for _ in "ab"),
+    )
+    driving.set(names={number: "Sunshine 99", hidden: "Hidden", one: "Kim", other: "Kim"}, group_names=["Choir"])
+    for each in (number, hidden, one, other, "group:Choir"):
+        standin.incoming(each, "hi")
+    found = {chat.title: chat for chat in unread(driving, "Sunshine 99", "Hidden", "Kim", "Choir")}
+    assert (number, None, None, None) == tuple(found[name].hint for name in ("Sunshine 99", "Hidden", "Kim", "Choir"))
+    assert [False, False, True] == [found[name].group for name in ("Sunshine 99", "Kim", "Choir")]
+
+
+@ONCE
 def test_an_archived_chat_is_read(driving: Driving, standin: StandIn) -> None:
     """It is in no list; the page's own database knows that it is unread, and mostly whose it is."""
     number, hidden = a_number_of_kind(False), a_number_of_kind(True)

@@ -18,6 +18,7 @@ from daemon import errors
 from daemon.contacts import file_reading, importer
 from daemon.contacts.file_reading import File, Reader
 from daemon.contacts.importer import ContactList
+from daemon.telemetry import progress
 from tests.support.contacts import ANNA, BEN
 from tests.support.scripted import until
 
@@ -272,5 +273,39 @@ async def test_it_ends_with_the_process_that_asks(reader):
     await asyncio.to_thread(reader.stop)
     with pytest.raises(ProcessLookupError):
         os.kill(was, 0)
-    with pytest.raises(errors.ReadingBusy, match="is being stopped"):
+    with pytest.raises(errors.ReadingBusy, match="is shutting down"):
         await file_reading.contacts(File("a.csv", PEOPLE), "")
+
+
+async def test_a_file_that_nobody_waits_for_any_more_is_not_read_on(reader):
+    """Its process is ended in the middle of it; the next file gets another."""
+
+    class Cancelled(Exception):
+        """What the listener says."""
+
+    def listen(stage, done, total):
+        raise Cancelled
+
+    options = {"default_country": "DE", "most_rows": 1_000_000, "encoding": None}
+    many = File("many.csv", b"number,name\n" + b"".join(b"+49151%08d,P\n" % n for n in range(300_000)))
+    with progress.listening(listen), pytest.raises(Cancelled):
+        await reader.ask("sheets", many, **options)
+    answer = await reader.ask("sheets", File("few.csv", b"+4915110000000"), **options)
+    assert 1 == len(answer.sheets[0].rows)
+
+
+async def test_contacts_are_handed_on_as_they_come(reader):
+    """In batches, to whoever takes them; what the taker raises ends the reading."""
+    rows = b"number\n" + b"".join(b"+49151%08d\n" % n for n in range(5_000))
+    batches = []
+    options = {"default_country": "DE", "trusted": False, "said": vars(importer.NOTHING_SAID)}
+    answer = await reader.ask("contacts", File("a.csv", rows), batches.append, **options)
+    assert ([2_000, 2_000, 1_000], []) == ([len(each) for each in batches], answer.contacts)
+    assert [2, "+4915100000000", {}] == batches[0][0]
+
+    def refuse(batch):
+        raise errors.DiskFull
+
+    with pytest.raises(errors.DiskFull):
+        await reader.ask("contacts", File("a.csv", rows), refuse, **options)
+    assert 5_000 == len((await reader.ask("contacts", File("a.csv", rows), **options)).contacts)
