@@ -10,11 +10,12 @@ from typing import Any
 from tests.support.visitor import Visitor
 
 RUN = """
-const [rule, done] = arguments;
-const only = rule ? { runOnly: [rule] } : {};
+const [rules, done] = arguments;
+const only = rules.length ? { runOnly: rules } : {};
 const run = axe.run(document, { resultTypes: ["violations"], ...only });
 run.then((found) => done(found.violations), (error) => done(String(error)));
 """
+OF_COLOURS = ("color-contrast", "link-in-text-block")
 
 
 @lru_cache
@@ -25,10 +26,24 @@ def script() -> str:
     return (Path(spec.submodule_search_locations[0]) / "axe.min.js").read_text()
 
 
-def violations(visitor: Visitor, rule: str = "") -> list[str]:
-    """What axe-core finds wrong with the page as it is now, by all its rules or that one: rule, help, the elements."""
-    visitor.driver.execute_script(script())
-    found: Any = visitor.driver.execute_async_script(RUN, rule)
+def violations(visitor: Visitor) -> list[str]:
+    """What axe-core finds wrong with the page as it is now, by all its rules, in light colours and in dark ones.
+
+    Dark, the page is the same but for its colours: it is asked what depends on them, and not all the rest once more.
+    """
+    visitor.colours("light")
+    found = _violations(visitor)
+    visitor.colours("dark")
+    found += [f"dark: {each}" for each in _violations(visitor, *OF_COLOURS)]
+    visitor.colours("light")
+    return found
+
+
+def _violations(visitor: Visitor, *rules: str) -> list[str]:
+    """By these rules, or all: rule, help, the elements."""
+    if not visitor.driver.execute_script("return 'axe' in window"):
+        visitor.driver.execute_script(script())
+    found: Any = visitor.driver.execute_async_script(RUN, rules)
     assert isinstance(found, list), found
     return [
         f"{each['id']} ({each['impact']}): {each['help']}: "

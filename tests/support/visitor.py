@@ -6,6 +6,7 @@ For tests and for `scripts/screenshots`.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -28,6 +29,28 @@ from tests.support.rig import ROOT, eventually, free_port
 KEY = "a-key-for-tests-0123456789"
 GONE = "does not belong to the document"  # of an element: chromedriver says so, too, where one has just gone
 WAIT_S = 60.0  #: a machine that does other things as well takes its time
+#: A Chromium without a window loads a page with half the work; Debian has it as a package of its own, others may not.
+SHELL = "/usr/bin/chromium-headless-shell"
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,SpareRendererForSitePerProcess",
+)  # fmt: skip
+# What a person sees, asked in one exchange with the browser: asked element by element, it was most of a test's work.
+SEEN = """
+    const sized = (e) => [...e.getClientRects()].some((r) => r.width > 0 && r.height > 0);
+    const drawn = (e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true }) &&
+        (sized(e) || [...e.children].some(sized));
+    const seen = (e) => drawn(e.matches("option") ? e.closest("select") : e);
+    const text = (e) => (e && e.checkVisibility({ visibilityProperty: true }) ? e.innerText ?? e.textContent : "")
+        .replace(/[ \\t\\u00a0]+/g, " ").replace(/ ?\\n[ \\n]*/g, "\\n").trim();
+"""
+FIRST = f"""{SEEN}
+    const [selector, words, usable] = arguments;
+    return [...document.querySelectorAll(selector)].find(
+        (e) => seen(e) && (words === null || text(e) === words) && !(usable && e.disabled)) || null;
+"""
+TEXTS = f"{SEEN} return [...document.querySelectorAll(arguments[0])].map(text);"
 
 
 class Instance:
@@ -131,10 +154,9 @@ class Visitor:
         self.instance = instance
         self.downloads = instance.folder / "downloads"
         options = webdriver.ChromeOptions()
-        options.binary_location = "/usr/bin/chromium"
-        for each in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.binary_location = SHELL if shutil.which(SHELL) else CHROMIUM
+        for each in ARGUMENTS:
             options.add_argument(each)
-        options.add_experimental_option("prefs", {"download.default_directory": str(self.downloads)})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
         self.colours("dark" if dark else "light")
@@ -161,6 +183,7 @@ class Visitor:
         self.driver.get(self.instance.url + path)
 
     def log_in(self) -> None:
+        self._take_downloads()
         self.open("/app/login")
         if self.driver.current_url.endswith("/app/login"):
             # Where there are users, their form comes first.
@@ -168,6 +191,11 @@ class Visitor:
             self.find("#key").send_keys(KEY)
             self.find("form:has(#key) button").click()
             self.until(lambda: self.path() == "/app")
+
+    def _take_downloads(self) -> None:
+        """Have files saved; the shell forgets it when the tab closes that it was said in."""
+        saved = {"behavior": "allow", "downloadPath": str(self.downloads)}
+        self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", saved)
 
     def path(self) -> str:
         return str(self.driver.current_url).removeprefix(self.instance.url)
@@ -186,22 +214,19 @@ class Visitor:
         ignored = (NoSuchElementException, StaleElementReferenceException)
         return WebDriverWait(self.driver, timeout, 0.1, ignored).until(answer)
 
+    def _first(self, selector: str, words: str | None = None, usable: bool = False) -> WebElement | None:
+        """The first visible one, with exactly these words if they are given, and not disabled if it is to be used."""
+        found: WebElement | None = self.driver.execute_script(FIRST, selector, words, usable)
+        return found
+
     def find(self, selector: str, timeout: float = WAIT_S) -> Part:
         """The first visible one, waited for."""
-
-        def visible() -> WebElement | None:
-            return next((e for e in self.driver.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed()), None)
-
-        self.until(visible, timeout)
-        return Part(self, visible)
+        self.until(lambda: self._first(selector), timeout)
+        return Part(self, lambda: self._first(selector))
 
     def link(self, words: str) -> Part:
         """The visible link with exactly these words."""
-
-        def named() -> WebElement | None:
-            return next((e for e in self.driver.find_elements(By.LINK_TEXT, words) if e.is_displayed()), None)
-
-        return Part(self, named)
+        return Part(self, lambda: self._first("a", words))
 
     def read_all(self, selector: str, ask: Callable[[WebElement], Any]) -> list[Any]:
         """What each of them answers, of those that are there now; anew where one goes meanwhile."""
@@ -210,35 +235,30 @@ class Visitor:
         )
 
     def texts(self, selector: str) -> list[str]:
-        return self.read_all(selector, lambda each: each.text)
+        """What is to be read in each of them."""
+        found: list[str] = self.driver.execute_script(TEXTS, selector)
+        return found
 
     def gone(self, selector: str) -> None:
         """Wait until nothing of it is to be seen."""
-        self.until(lambda: not any(e.is_displayed() for e in self.driver.find_elements(By.CSS_SELECTOR, selector)))
+        self.until(lambda: self._first(selector) is None)
 
     def text(self, selector: str) -> str:
-        return str(self.until(lambda: [self.driver.find_element(By.CSS_SELECTOR, selector).text])[0])
+        """What is to be read in the first of them, waited for."""
+        return str(self.until(lambda: self.texts(selector))[0])
 
     def reads(self, selector: str, wanted: str, timeout: float = WAIT_S) -> None:
-        """Wait until the element's text has it in."""
-        self.until(lambda: wanted in self.driver.find_element(By.CSS_SELECTOR, selector).text, timeout)
+        """Wait until the first of them has that text in it."""
+        self.until(lambda: any(wanted in text for text in self.texts(selector)[:1]), timeout)
 
     def button(self, words: str, within: str = "body") -> Part:
         """The visible button with exactly these words, waited for."""
-
-        def named() -> WebElement | None:
-            for each in self.driver.find_elements(By.CSS_SELECTOR, f"{within} button"):
-                if each.is_displayed() and each.text == words:
-                    return each
-            return None
-
-        self.until(named)
-        return Part(self, named)
+        self.until(lambda: self._first(f"{within} button", words))
+        return Part(self, lambda: self._first(f"{within} button", words))
 
     def press(self, words: str, within: str = "body") -> None:
-        button = self.button(words, within)
-        self.until(button.is_enabled)
-        button.click()
+        """Press the button with exactly these words as soon as it can be."""
+        Part(self, lambda: self._first(f"{within} button", words, usable=True)).click()
 
     def fill(self, field: str, text: str) -> None:
         """Put a text, emoji and all, into a field as a paste would."""
