@@ -13,7 +13,7 @@ from daemon.campaigns.queries import Listed
 from daemon.campaigns.recipients import Selection
 from daemon.delivery import job_moves, moves, quarters, replies
 from daemon.delivery.refusals import Passed
-from daemon.i18n.coded import refusal
+from daemon.i18n.coded import code_of, refusal
 from daemon.models import Job, Message, Reply
 from daemon.states import AccountState, Ack, Status
 from daemon.transports.protocol import Health, Heard, Said
@@ -41,7 +41,7 @@ def test_failures_are_grouped_by_their_reason_and_retried_by_it(hand: Hand):
 
     chosen = Selection("failed", code="whatsapp_says_not_sent")
     rows = recipients.page(job_moves.job(job.id), chosen).rows
-    assert [silent.code] * 2 == [row.failed_by for row in rows]
+    assert [silent.code] * 2 == [code_of(row.coded) for row in rows]
     assert 2 == recipients.counts(job_moves.job(job.id), chosen)["failed"]
     assert [] == recipients.page(job_moves.job(job.id), Selection("sent", code="other")).rows
 
