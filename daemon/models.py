@@ -190,6 +190,7 @@ class Message(Table):
     account = peewee.CharField(max_length=32)
     row = peewee.IntegerField()  # its position in the file or list
     number = _telephone()
+    nth = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])  # of the job's messages to this number
     person = _person()
     fields = Json(default=dict)
     attachments = Json(null=True)  # ids of this recipient's own files, None for the job's
@@ -217,7 +218,7 @@ class Message(Table):
 
     class Meta:
         indexes = (
-            (("job", "number"), True),
+            (("job", "number", "nth"), True),
             (("job", "state", "not_before", "id"), False),  # the claim
             (("account", "state"), False),  # rescue
             (("account", "submitted_at"), False),  # caps

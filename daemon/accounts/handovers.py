@@ -193,9 +193,10 @@ def forget_minutes(now: int) -> int:
 
 
 def got(person: PersonKey, since: int, now: int, but: int) -> int:
-    """How many campaign messages this person was sent since `since`, from any account.
+    """How many campaigns this person was sent since `since`, from any account.
 
-    but: the id of a message that is not counted, because it is the one to be sent.
+    but: the id of a message whose job is not counted, because it is to be sent: several messages of one job, to people
+    who share a number, are one campaign.
     """
     return int(_got(person=person, since=since, ahead=now + AHEAD_MS, but=but).fetchone()[0])
 
@@ -203,14 +204,24 @@ def got(person: PersonKey, since: int, now: int, but: int) -> int:
 @Prepared
 def _got() -> Any:
     theirs = (Handover.person == param("person"), Handover.at > param("since"), Handover.at <= param("ahead"))
-    another = Handover.message.is_null() | (Handover.message != param("but"))
-    return Handover.select(peewee.fn.COUNT(Handover.id)).where(*theirs, _counts(), another)
+    ours, mine = Message.alias(), Message.select(Message.job).where(Message.id == param("but"))
+    another = ours.job.is_null() | (ours.job != mine)
+    found = Handover.select(_campaigns(ours)).join(ours, peewee.JOIN.LEFT_OUTER, on=Handover.message == ours.id)
+    return found.where(*theirs, _counts(), another)
 
 
 def often(cap: int, since: int, now: int) -> Any:
     """A query of the people (their keys) who have got at least `cap` campaign messages since `since`."""
-    theirs = Handover.select(Handover.person).where(lately(Handover.at, since, now), _counts())
-    return theirs.group_by(Handover.person).having(peewee.fn.COUNT(Handover.id) >= cap)
+    theirs = Handover.select(Handover.person).join(Message, peewee.JOIN.LEFT_OUTER, on=Handover.message == Message.id)
+    theirs = theirs.where(lately(Handover.at, since, now), _counts())
+    return theirs.group_by(Handover.person).having(_campaigns(Message) >= cap)
+
+
+def _campaigns(message: Any) -> Any:
+    """SQL: how many campaigns the hand-overs, joined with their messages, belong to; one without its message is one."""
+    return peewee.fn.COUNT(message.job.distinct()) + peewee.fn.COUNT(
+        peewee.Case(None, [(message.job.is_null(), Handover.id)])
+    )
 
 
 def reached(since: int, now: int) -> Any:

@@ -80,7 +80,10 @@ def _made(job: JobRow, rows: list[Message]) -> tuple[list[Row], Content]:
     for row in rows:
         cells = [row.number, *(tabular.harmless(str(row.fields.get(name, ""))) for name in job.columns)]
         sheet.append(Row(row.row, [*cells, files.get(_own(job, row), "")] if files else cells))
-    return sheet, _data(job, len(sheet), files, all(_own(job, row) for row in rows))
+    data = _data(job, len(sheet), files, all(_own(job, row) for row in rows))
+    if any(row.nth for row in rows):
+        data = data.model_copy(update={"numbers": ChosenNumbers(seen=True, per=create.PER_ROW)})
+    return sheet, data
 
 
 def edit(job_id: int, draft_id: str, zone: str, who: str, now: int) -> Draft:
@@ -101,6 +104,7 @@ def order(job_id: int, people: str, but: int, changed: Changed) -> create.Order:
     kept = styles.restored(job.formats) if job.formats else None
     everybody = [Contact(row.row, row.number, row.fields, row.attachments) for row in rows]
     return create.Order(
+        per=create.PER_ROW if any(row.nth for row in rows) else None,
         text=job.text if changed.message is None else changed.message,
         audience=create.Audience(everybody, [], 0, "row", job.name, columns=job.columns),
         attachments=list(job.attachments),

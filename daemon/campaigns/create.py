@@ -30,7 +30,7 @@ from daemon.formats import template as message_text
 from daemon.formats.styles import Column, Styles
 from daemon.i18n.coded import refusal
 from daemon.models import Answer, Job, KeyScope, Kind
-from daemon.states import FILLING, JobState
+from daemon.states import E164, FILLING, JobState, PersonKey
 from daemon.telemetry import progress
 from daemon.telemetry.progress import Stage
 
@@ -40,9 +40,10 @@ MAX_DELAY_S = 24 * 3600
 LEAST_TIME_MS = 100_000_000_000  # in 1973: anything smaller was meant in seconds, and would be sent at once
 MAX_DAILY_CAP = 1_000_000
 MAX_ATTACHMENTS = 30  # WhatsApp's limit for files at once, see docs/whatsapp-web.md
+PER_NUMBER, PER_ROW = "number", "row"
 ANSWERS_MS = 7 * pacing.DAY_MS
 UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # not part of a request
-ADDED = ("window", "daily_cap", "phone_column", "language", "columns", "replaces")  # not in earlier digests
+ADDED = ("window", "daily_cap", "phone_column", "language", "columns", "replaces", "per")  # not in earlier digests
 ACCOUNTS_NAMED = 20  # in the refusal of an unknown one
 MEDIA = frozenset({"photo", "video"})
 
@@ -56,7 +57,8 @@ class Order:
     09:00-18:00, in the account's time zone. daily_cap: the most messages of this job in 24 hours. audience: people
     chosen earlier by a draft's dry run; the key ignores them. language: a locale for dates and amounts in the text,
     None for that of the default country; columns: how some fields are written. replaces: the
-    scheduled job whose place it takes.
+    scheduled job whose place it takes. per: PER_ROW for a message for each row, also where several have one number;
+    else each person gets one.
     """
 
     text: str
@@ -80,6 +82,7 @@ class Order:
     language: str | None = None
     columns: tuple[tuple[str, Column], ...] | None = None
     replaces: int | None = None
+    per: str | None = None
 
 
 @dataclass
@@ -310,12 +313,14 @@ def forget_answers(now: int) -> int:
 
 def _audience(settings: Settings, order: Order) -> Audience:
     if order.audience is not None and order.audience.people:
-        return _once_each(order.audience)
+        return _once_each(order.audience, order.per)
     given = [source for source in (order.numbers, order.recipients, order.upload_id) if source is not None]
     if len(given) != 1:
         raise errors.InvalidInput(Why.RECIPIENTS_GIVEN_OTHERWISE)
     if order.phone_column is not None and order.upload_id is None:
         raise errors.InvalidInput(Why.PHONE_COLUMN_WITHOUT_UPLOAD)
+    if order.per == PER_ROW and order.upload_id is not None:
+        raise errors.InvalidInput(Why.PER_ROW_OF_UPLOAD)
     if order.upload_id is not None:
         upload = uploads.chosen(order.upload_id, settings.default_country, order.phone_column)
         people: Collection[importer.Contact] = upload.contacts
@@ -323,23 +328,35 @@ def _audience(settings: Settings, order: Order) -> Audience:
         source, columns, note = upload.filename, upload.columns, ""
     else:
         values: Sequence[object] = order.numbers if order.numbers is not None else order.recipients or ()
-        found = importer.parse_numbers(values, settings.default_country)
+        found = importer.parse_numbers(values, settings.default_country, each_row=order.per == PER_ROW)
         people, rejected, duplicates, place = found.contacts, found.rejected, found.duplicates, "index"
         source, columns, note = "", found.columns, ""
     if not people:
         first = [(each.position, each.why) for each in rejected[:3]]
         reasons = tuple(refusal(Part.REJECTED_AT, place=place, position=at, reason=why) for at, why in first)
         raise errors.InvalidInput(refusal(Why.NOBODY_FITS, reasons=reasons) if reasons else refusal(Why.NOBODY))
-    return _once_each(Audience(people, rejected, duplicates, place, source, note, columns))
+    return _once_each(Audience(people, rejected, duplicates, place, source, note, columns), order.per)
 
 
-def _once_each(audience: Audience) -> Audience:
-    """The audience with each person once: what was kept by earlier versions may hold somebody in two notations."""
+def _once_each(audience: Audience, per: str | None) -> Audience:
+    """The audience with each person once: what was kept by earlier versions may hold somebody in two notations. Or with
+    each row, counted by their number, which all rows of one person write as the first one does."""
+    if per == PER_ROW:
+        return replace(audience, people=list(_counted(audience.people)))
     if isinstance(audience.people, Rows) and audience.people.distinct:
         return audience
     people = list({Person(each.number).key: each for each in reversed(list(audience.people))}.values())[::-1]
     left = len(audience.people) - len(people)
     return replace(audience, people=people, duplicates=audience.duplicates + left) if left else audience
+
+
+def _counted(people: Collection[importer.Contact]) -> Iterator[importer.Contact]:
+    seen: dict[PersonKey, tuple[E164, int]] = {}
+    for each in people:
+        key = Person(each.number).key
+        number, count = seen.get(key, (each.number, 0))
+        seen[key] = number, count + 1
+        yield replace(each, number=number, nth=count)
 
 
 def delays(settings: Settings, delay_min: float | None, delay_max: float | None) -> tuple[int, int]:

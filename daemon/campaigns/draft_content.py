@@ -86,13 +86,14 @@ class ChosenColumns(Part):
 
 class ChosenNumbers(Part):
     """What a person decided about the numbers, see contacts.columns.Decisions. seen: whether they have moved on to the
-    next step."""
+    next step. per: for rows that share a number, one of create.PER_NUMBER and PER_ROW; "" until they have said."""
 
     country: str = ""
     seen: bool = False
     accepted: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     fixes: dict[str, str] = {}
+    per: str = ""
 
 
 class When(Part):

@@ -28,10 +28,11 @@ def sheet(kept: Kept, at: int) -> list[Row]:
     return list(row_sets.rows(kept[at][1], lambda each: Row(*each)))
 
 
-def keep_audience(people: Iterable[Contact]) -> int:
-    """Store who gets the message; nobody holds them yet. Not to be called in a transaction."""
+def keep_audience(people: Iterable[Contact], distinct: bool) -> int:
+    """Store who gets the message; nobody holds them yet. distinct: each person once. Not to be called in a
+    transaction."""
     rows = ([each.position, each.number, each.fields, each.attachments] for each in people)
-    return row_sets.keep(rows, distinct=True)
+    return row_sets.keep(rows, distinct=distinct)
 
 
 def audience(set_id: int) -> Rows[Contact]:

@@ -384,7 +384,7 @@ def audience_frozen(draft: Draft) -> Sequence[Contact] | None:
 
 def freeze(draft: Draft, audience: Sequence[Contact], found: Report) -> None:
     """Store what the dry run found, if the draft is still the one it looked at. Raises EditConflict."""
-    people = draft_rows.keep_audience(audience)
+    people = draft_rows.keep_audience(audience, draft.data.numbers.per != create.PER_ROW)
     values = {"audience_set": people, "report": found.model_dump(mode="json")}
     with write():
         _refuse_late(_locked(draft.id), draft.version)
@@ -467,4 +467,5 @@ def order(settings: Settings, draft: Draft) -> create.Order:
         columns=draft_styles.columns(data),
         cloned_from=data.cloned_from,
         replaces=data.replaces,
+        per=data.numbers.per or None,
     )

@@ -17,7 +17,7 @@ import peewee
 
 from daemon import errors
 from daemon.accounts import directory, handovers, limits, pace, pacing
-from daemon.campaigns import create, drafts
+from daemon.campaigns import create, drafts, shared_numbers
 from daemon.campaigns.draft_content import Exclusion, Forecast, Notes, Reason, Recent, Report, SelfTest, When
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.exclusions import Detail, Details, details
@@ -114,6 +114,7 @@ def _sort(
         lately if recent.leave_out else frozenset(),
         _often(limits.rules(settings), everybody, now),
         details(Detail.LATELY, days=str(recent.days)),
+        shared_numbers.Merged(drafts.fields(draft), draft.data.numbers.per == create.PER_ROW),
     )
     audience: list[Contact] = []
     left_out: list[Exclusion] = []
@@ -141,8 +142,9 @@ class _Checks:
         recent: Collection[PersonKey],
         often: Collection[PersonKey],
         lately: Details,
+        merged: shared_numbers.Merged,
     ) -> None:
-        self._message, self._seen = message, set[PersonKey]()
+        self._message, self._merged = message, merged
         self._by_person = (
             (Reason.OPTED_OUT, opted_out, details(Detail.SUPPRESSED)),
             (Reason.RECENT, recent, lately),
@@ -155,9 +157,8 @@ class _Checks:
             by_person = who.why is not None and who.why.code is Fault.LEFT_OUT
             reason = Reason.RULE if who.ruled else Reason.LEFT_OUT if by_person else Reason.BAD_NUMBER
             return _Trouble(reason, _of_number(who))
-        if person in self._seen:
-            return _Trouble(Reason.DUPLICATE, details(Detail.REPEATED))
-        self._seen.add(person)
+        if merged := self._merged.into(who, person):
+            return _Trouble(Reason.DUPLICATE, merged)
         for reason, people, told in self._by_person:
             if person in people:
                 return _Trouble(reason, told)

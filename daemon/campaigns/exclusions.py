@@ -13,6 +13,9 @@ class Detail(StrEnum):
     jobs: new ones may come, none is ever changed."""
 
     REPEATED = "repeated"
+    MERGED = "merged"  #: row, name; of another one with the same number
+    SAME_NUMBER = "same_number"  #: row
+    SAME_ROW = "same_row"  #: row; which says the same
     SUPPRESSED = "suppressed"
     LATELY = "lately"  #: days
     CAPPED = "capped"
@@ -33,6 +36,9 @@ class Detail(StrEnum):
 
 SENTENCES: dict[Detail, str] = {
     Detail.REPEATED: "Duplicate of an earlier row.",
+    Detail.MERGED: "Row {row} ({name}) has the same number and gets the message.",
+    Detail.SAME_NUMBER: "Row {row} has the same number and gets the message.",
+    Detail.SAME_ROW: "Row {row} says the same.",
     Detail.SUPPRESSED: "The number is on the suppression list.",
     Detail.LATELY: "They got a campaign in the last {days} days, or are queued for one.",
     Detail.CAPPED: "They have reached the per-person limit.",

@@ -32,6 +32,10 @@ class Why(Wording):
         "phone_column_without_upload",
         "phone_column names a column of an upload: give its upload_id, too.",
     )
+    PER_ROW_OF_UPLOAD = (
+        "per_row_of_upload",
+        "An upload has each person once: give its people as recipients to send one message for each row.",
+    )
     DELAYS_UNFIT = "delays_unfit", "delay_min and delay_max are seconds, 0 to {most}, the smaller one first."
     MESSAGE_EMPTY = "message_empty", "The message is empty: write a text or add an attachment."
     WINDOW_UNFIT = "window_unfit", "window is written as 09:00-18:00, two different times."

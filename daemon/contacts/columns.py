@@ -28,6 +28,13 @@ LANDLINE = "landline"
 RULED = "ruled"
 """The group of those who are left out by a rule, whatever their number is."""
 
+NAMES = frozenset({
+    "name", "names", "fullname", "firstname", "lastname", "forename", "surname", "first", "last", "nome", "sobrenome",
+    "nombre", "apellido", "nom", "prénom", "prenom", "vorname", "nachname", "cognome", "navn", "namn", "naam", "imię",
+    "имя", "фамилия", "company", "firma",
+})  # fmt: skip
+"""Words in the title of a column that says who somebody is."""
+
 _FILE = re.compile(
     r"(?i)[^/\\\n]{1,120}\.(?:pdf|docx?|xlsx?|pptx?|odt|txt|csv|zip|jpe?g|png|webp|mp4|3gp|mov|mp3|ogg|opus|m4a|vcf)"
 )
@@ -119,10 +126,10 @@ def _candidate(
     cell = places.cell(row.cells, decisions.country)
     if not cell and columns.second is not None:
         cell = places.spare(row.cells, columns.second, decisions.country)
-    if ruled := row_rules.left_out(columns.rules, row.cells, called):
-        return Candidate(row.position, cell, {}, Diagnosis(Kind.GOOD), RULED, None, ruled)
-    found = phone_repair.diagnose(cell, decisions.country)
     fields = {name: tabular.plain(cell_at(row.cells, at)) for at, name in used.items()}
+    if ruled := row_rules.left_out(columns.rules, row.cells, called):
+        return Candidate(row.position, cell, fields, Diagnosis(Kind.GOOD), RULED, None, ruled)
+    found = phone_repair.diagnose(cell, decisions.country)
     file = "" if columns.files is None else tabular.plain(cell_at(row.cells, columns.files))
     fix = decisions.fixes.get(str(row.position))
     group = LANDLINE if found.kind is Kind.GOOD and found.landline else found.kind.value
@@ -158,6 +165,11 @@ def column_names(names: Sequence[str], taken_by: Sequence[int]) -> None:
         if name in seen:
             raise errors.InvalidInput(Why.FIELD_NAME_TAKEN, name=f"{name!r}")
         seen.add(name)
+
+
+def name_columns(columns: list[str]) -> list[str]:
+    """The columns that say who somebody is."""
+    return [name for name in columns if NAMES & set(name.split("_"))][:2] or columns[:1]
 
 
 def files_column(rows: Sequence[Row], header: int | None, width: int, phone: int | None) -> int | None:

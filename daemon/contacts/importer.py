@@ -38,13 +38,15 @@ class Contact:
     """Somebody to write to. position: row or line of the file from 1 (n-th card of a vCard), or index from 0 in a list.
 
     number: E.164. fields: text by field name, without the number; every column is there, if only as "".
-    attachments: ids of this one's own files, None for those that everybody gets.
+    attachments: ids of this one's own files, None for those that everybody gets. nth: which of the messages to this
+    number it is, where each row gets its own.
     """
 
     position: int
     number: E164
     fields: dict[str, str]
     attachments: list[str] | None = None
+    nth: int = 0
 
 
 @dataclass(frozen=True)
@@ -226,13 +228,16 @@ def _best(card: vcard.Card, default_country: str) -> list[str]:
     return mobile or [*equal.values(), *card.numbers][:1]
 
 
-def parse_numbers(values: Sequence[object], default_country: str, opt_out: bool = False) -> ContactList:
+def parse_numbers(
+    values: Sequence[object], default_country: str, opt_out: bool = False, each_row: bool = False
+) -> ContactList:
     """The API's `numbers: [...]` and `recipients: [{number, ...fields}]`, order kept, duplicates left out.
 
     values: anything that JSON can hold; what is no number is rejected by its index. Field names are made identifiers
     (`field_name`); a recipient keeps only the fields it came with. opt_out: they must not be written to, as in `read`.
+    each_row: nobody is a duplicate.
     """
-    collected = _Collector(default_country, trusted=True, opt_out=opt_out)
+    collected = _Collector(default_country, trusted=True, opt_out=opt_out, each_row=each_row)
     for position, value in enumerate(values):
         given: Mapping[object, object] = value if isinstance(value, Mapping) else {"number": value}
         shown = given.get("number")
@@ -275,12 +280,15 @@ def field_name(title: str, fallback: str) -> str:
 class _Collector:
     """Sorts rows into contacts, rejected and duplicates."""
 
-    def __init__(self, default_country: str, trusted: bool = False, opt_out: bool = False) -> None:
+    def __init__(
+        self, default_country: str, trusted: bool = False, opt_out: bool = False, each_row: bool = False
+    ) -> None:
         self.contacts: list[Contact] = []
         self._rejected: list[Rejected] = []
         self._duplicates = 0
         self._seen: set[PersonKey] = set()
         self._country, self._trusted, self._opt_out = default_country, trusted, opt_out
+        self._each_row = each_row
 
     def add(self, position: int, value: str, fields: dict[str, str], wrong: Reason | None = None) -> None:
         """wrong: what is the matter with the row beside its number, if anything is."""
@@ -298,7 +306,7 @@ class _Collector:
             self.reject(position, value, number)
         elif wrong:
             self.reject(position, value, wrong)
-        elif (person := Person(number).key) in self._seen:
+        elif (person := Person(number).key) in self._seen and not self._each_row:
             self._duplicates += 1
         else:
             self._seen.add(person)

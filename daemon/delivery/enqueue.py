@@ -119,6 +119,7 @@ def _rows(recipients: Iterable[Recipient]) -> Iterator[Row]:
         yield {
             "row": each.position,
             "number": each.number,
+            "nth": getattr(each, "nth", 0),
             "person": Person(E164(each.number)).key,
             "fields": _json(dict(each.fields)),
             "attachments": None if own is None else _json(own),
@@ -139,7 +140,7 @@ def _add(job: Job, insert: Callable[[], None], who: str, at: int) -> None:
 
 @Prepared
 def _insert() -> Any:
-    names = ("job", "account", "row", "number", "person", "fields", "attachments")
+    names = ("job", "account", "row", "number", "nth", "person", "fields", "attachments")
     return Message.insert({name: param(name) for name in names})
 
 

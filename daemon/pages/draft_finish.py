@@ -20,6 +20,7 @@ from daemon.campaigns.drafts import Draft
 from daemon.campaigns.recent_campaigns import Got
 from daemon.config import Settings
 from daemon.contacts import uploads
+from daemon.contacts.columns import name_columns
 from daemon.contacts.importer import Contact
 from daemon.contacts.person import Person
 from daemon.db import clock
@@ -32,7 +33,7 @@ from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import only
 from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, go, load, post_step, show_step
-from daemon.pages.views import JobView, job_view, name_columns
+from daemon.pages.views import JobView, job_view
 from daemon.pages.words import WAITS, formatted, lasts
 from daemon.server import heavy
 from daemon.server.visitors import SETTINGS, caller, require_key, timed

@@ -20,7 +20,7 @@ from daemon.campaigns.exclusions import Detail, details
 from daemon.campaigns.templates import Template
 from daemon.config import Settings
 from daemon.contacts import importer, uploads
-from daemon.contacts.columns import Candidate
+from daemon.contacts.columns import Candidate, name_columns
 from daemon.formats import styles, template, values
 from daemon.formats.styles import Styles
 from daemon.i18n import languages
@@ -29,7 +29,6 @@ from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import only
 from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, load, post_step
-from daemon.pages.views import name_columns
 from daemon.pages.words import formatted
 from daemon.server.visitors import SETTINGS, in_db, require_key
 from daemon.states import E164, Role

@@ -14,9 +14,10 @@ import phonenumbers
 from aiohttp import web
 
 from daemon import errors
-from daemon.campaigns import drafts
+from daemon.campaigns import create, drafts, shared_numbers
 from daemon.campaigns.draft_content import ChosenNumbers
 from daemon.campaigns.drafts import Draft
+from daemon.campaigns.shared_numbers import Shared
 from daemon.config import Settings
 from daemon.contacts import columns, phone, phone_repair
 from daemon.contacts.columns import LANDLINE, Candidate
@@ -35,6 +36,7 @@ from daemon.states import Role
 routes = web.RouteTableDef()
 
 PAGE = 50
+SHOWN_SHARED = 20
 GROUPS = (*(kind.value for kind in Kind if kind is not Kind.GOOD), LANDLINE)
 TITLES: dict[str, str] = {**{kind.value: text for kind, text in phone_repair.TITLES.items()}, LANDLINE: N_("Landlines")}
 REASONS: dict[str, str] = {
@@ -70,13 +72,15 @@ class Group:
     accepted: bool
     left: bool
     example: Candidate | None
+    name_of_example: str
 
 
 @dataclass(frozen=True)
 class NumbersStep(StepContent):
     """usable, twice, left: how many people can be messaged, how many rows have a number that another one has, or none;
     ruled: how many further ones the rules exclude; group: whose rows are shown, None for the overview; entries: numbers
-    that were entered, by the name of their field; page, last: of its rows, from 0."""
+    that were entered, by the name of their field; page, last: of its rows, from 0; names: of those, by row. shared:
+    the first numbers that several rows have, more_shared: how many further ones; per: what such rows get."""
 
     template: ClassVar = "draft_numbers.html"
 
@@ -85,6 +89,10 @@ class NumbersStep(StepContent):
     twice: int
     left: int
     ruled: int
+    shared: list[Shared]
+    more_shared: int
+    per: str
+    names: dict[int, str]
     groups: list[Group]
     group: Group | None
     rows: list[Candidate]
@@ -107,15 +115,24 @@ def _numbers(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
     rows = grouped.get(group, [])
     entries = entered.texts(f"number-{each.position}" for each in rows) if entered else {}
     good = [Person(each.number).key for each in people if each.number]
+    shared = _shared(draft, people)
+    per = entered.text("per") or draft.data.numbers.per
+    more = sum(len(each.names) - 1 for each in shared) if per == create.PER_ROW else 0
+    fields = drafts.fields(draft)
+    window = rows[at * PAGE : (at + 1) * PAGE]
     return NumbersStep(
+        shared=shared[:SHOWN_SHARED],
+        more_shared=max(0, len(shared) - SHOWN_SHARED),
+        per=per,
+        names={each.position: shared_numbers.called(each, fields) for each in window},
         total=len(people),
-        usable=len(set(good)),
-        twice=len(good) - len(set(good)),
+        usable=len(set(good)) + more,
+        twice=len(good) - len(set(good)) - more,
         left=sum(each.number is None for each in people),
         ruled=len(everybody) - len(people),
-        groups=[_group(name, grouped[name], chosen) for name in GROUPS if name in grouped],
-        group=_group(group, rows, chosen) if group else None,
-        rows=rows[at * PAGE : (at + 1) * PAGE],
+        groups=[_group(name, grouped[name], chosen, fields) for name in GROUPS if name in grouped],
+        group=_group(group, rows, chosen, fields) if group else None,
+        rows=window,
         entries=entries,
         page=at,
         last=max(0, (len(rows) - 1) // PAGE),
@@ -124,7 +141,12 @@ def _numbers(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
     )
 
 
-def _group(name: str, rows: list[Candidate], chosen: columns.Decisions) -> Group:
+def _shared(draft: Draft, people: Sequence[Candidate]) -> list[Shared]:
+    return shared_numbers.shared(people, drafts.fields(draft))
+
+
+def _group(name: str, rows: list[Candidate], chosen: columns.Decisions, fields: Sequence[str]) -> Group:
+    example = next((each for each in rows if each.found.suggestion or each.number), rows[0] if rows else None)
     return Group(
         name=name,
         title=TITLES[name],
@@ -134,7 +156,8 @@ def _group(name: str, rows: list[Candidate], chosen: columns.Decisions) -> Group
         suggestions=sum(each.found.suggestion is not None for each in rows),
         accepted=name in chosen.accepted,
         left=name in chosen.left,
-        example=next((each for each in rows if each.found.suggestion or each.number), rows[0] if rows else None),
+        example=example,
+        name_of_example=shared_numbers.called(example, fields) if example else "",
     )
 
 
@@ -158,6 +181,10 @@ def _decide(settings: Settings, draft: Draft, form: forms.Decision, now: int) ->
     here = f"/app/drafts/{draft.id}/numbers"
     group = form.group
     if what in ("next", "leave", "country", AS_TYPED):
+        if form.per in (create.PER_NUMBER, create.PER_ROW):
+            changed = changed.model_copy(update={"per": form.per})
+        if what == "next" and not changed.per and _shared(draft, drafts.people(draft)):
+            raise errors.InvalidInput(Why.SHARED_NOT_DECIDED)
         changed = changed.model_copy(update={"seen": changed.seen or what == "next"})
         drafts.save(draft.id, draft.version, {"numbers": changed}, now)
         return here if what == "country" else None

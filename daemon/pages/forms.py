@@ -443,12 +443,14 @@ class People(Step):
 
 
 class Decision(Step):
-    """The country, and a person's numbers by row. group, page: what was shown. country: None where it was not asked."""
+    """The country, and a person's numbers by row. group, page: what was shown. country: None where it was not asked;
+    per: what rows with the same number get, "" likewise."""
 
     country: Annotated[str | None, BeforeValidator(lambda values: _text(values) if values else None)]
     group: Text
     page: Number
     number: Rows
+    per: Text
 
 
 class Message(Step):

@@ -22,6 +22,7 @@ from daemon.campaigns.rows import JobRow, MessageRow
 from daemon.campaigns.timeline import Course, Stretch, course
 from daemon.config import Settings
 from daemon.contacts import lists, masking, uploads
+from daemon.contacts.columns import name_columns
 from daemon.contacts.lists import Listed
 from daemon.db import clock
 from daemon.delivery import compose, evidence, replies
@@ -32,7 +33,7 @@ from daemon.pages.asking import said
 from daemon.pages.content import Names, PageContent
 from daemon.pages.scheduled import Scheduled, scheduled
 from daemon.pages.shell import members, number, show
-from daemon.pages.views import JobView, MessageView, campaign, job_view, message_view, name_columns
+from daemon.pages.views import JobView, MessageView, campaign, job_view, message_view
 from daemon.pages.words import MEANINGS, MOVES, WHO, rate, seconds
 from daemon.server.visitors import SETTINGS, caller, in_db, require_key, timed
 from daemon.states import JobState, State

@@ -33,6 +33,10 @@ class Why(Wording):
         "rows_not_decided",
         "Some people may not want messages: choose “Exclude them” or “Include them” under “Which rows?”.",
     )
+    SHARED_NOT_DECIDED = (
+        "shared_not_decided",
+        "Several rows share a number: choose whether each person or each number gets a message.",
+    )
     COLUMN_WITHOUT_NAME = "column_without_name", "Give column {column} a name, or ignore it."
     ENCODING_WITHOUT_FILE = "encoding_without_file", "Choose the file again, together with its encoding."
     NO_PEOPLE_GIVEN = "no_people_given", "Choose a file, paste numbers or choose a list."

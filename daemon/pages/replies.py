@@ -11,6 +11,7 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.contacts import suppression
+from daemon.contacts.columns import name_columns
 from daemon.db import clock
 from daemon.delivery import replies, unmatched
 from daemon.i18n.languages import N_
@@ -18,7 +19,7 @@ from daemon.pages import forms
 from daemon.pages.asking import said
 from daemon.pages.content import PageContent
 from daemon.pages.shell import members, number, only, show
-from daemon.pages.views import campaign, name_columns
+from daemon.pages.views import campaign
 from daemon.server.visitors import SETTINGS, caller, in_db, timed
 from daemon.states import E164, Role
 

@@ -19,7 +19,6 @@ from daemon.pages.words import (
     BAR,
     BEING_STOPPED,
     MEANINGS,
-    NAMES,
     REHEARSED,
     STATUSES,
     TONES,
@@ -181,8 +180,3 @@ def message_view(row: MessageRow, columns: list[str]) -> MessageView:
         again_at=row.not_before if waits else None,
         at=row.sent_at,
     )
-
-
-def name_columns(columns: list[str]) -> list[str]:
-    """The columns that say who somebody is."""
-    return [name for name in columns if NAMES & set(name.split("_"))][:2] or columns[:1]

@@ -140,12 +140,6 @@ WHO = {
 }
 """Who made a move, where it was not a user."""
 MINUTELY = 600  # messages an hour above which the rate is shown per minute
-NAMES = frozenset({
-    "name", "names", "fullname", "firstname", "lastname", "forename", "surname", "first", "last", "nome", "sobrenome",
-    "nombre", "apellido", "nom", "prénom", "prenom", "vorname", "nachname", "cognome", "navn", "namn", "naam", "imię",
-    "имя", "фамилия", "company", "firma",
-})  # fmt: skip
-"""Words in the title of a column that says who somebody is."""
 
 
 _CODE = re.compile(r"```(.+?)```|`([^`\n]+)`", re.S)

@@ -100,11 +100,13 @@ def test_sigterm_in_the_middle_of_a_send_ends_the_sender_in_ten_seconds(standin:
     assert dict.fromkeys(numbers, 1) == delivered
 
 
-@pytest.mark.parametrize("point", ["send.clicked", "message.received"])
-def test_the_same_text_is_told_apart_by_its_place(standin: StandIn, rig: Rig, point: str) -> None:
-    """A person wrote it on the phone, an earlier job sent it, two more jobs send it: with a kill in each, each one
-    arrives, and none of them twice."""
-    number, text = f"+4930231299{len(point):03d}", "Your order can be picked up."
+@pytest.mark.parametrize(
+    ("point", "jobs"), [("send.clicked", 2), ("message.received", 2), ("send.clicked", 1), ("message.received", 1)]
+)
+def test_the_same_text_is_told_apart_by_its_place(standin: StandIn, rig: Rig, point: str, jobs: int) -> None:
+    """A person wrote it on the phone, an earlier job sent it, two more jobs send it, or one to two people who share the
+    number: with a kill in each, each one arrives, and none of them twice."""
+    number, text = f"+4930231299{jobs}{len(point):02d}", "Your order can be picked up."
     standin.set(send_ms=0, ack_ms=0)
     standin.own(number, text)
     rig.finish(rig.call("POST", "/send", {"numbers": [number], "message": text})["job_id"])
@@ -112,14 +114,16 @@ def test_the_same_text_is_told_apart_by_its_place(standin: StandIn, rig: Rig, po
     rig.ready()
     standin.forget()
 
-    jobs = [rig.call("POST", "/send", {"numbers": [number], "message": text})["job_id"] for _ in range(2)]
-    for _ in jobs:
+    people = {"recipients": [{"number": number, "name": name} for name in ("Ana", "Bia")], "per": "row"}
+    order = {"message": text, **({"numbers": [number]} if jobs == 2 else people)}
+    queued = [rig.call("POST", "/send", order)["job_id"] for _ in range(jobs)]
+    for _ in range(2):
         standin.wait(point, number=number)
         rig.kill("sender")
         standin.wait("page.main")
     standin.set(send_ms=0, ack_ms=0)
-    ends = [rig.finish(job) for job in jobs]
+    ends = [rig.finish(job) for job in queued]
 
     arrived = [message for message in standin.messages() if message["number"] == number]
     assert [text] * 3 == [message["text"] for message in arrived]
-    assert [1, 1] == [end["sent"] + end["delivered"] + end["read"] for end in ends]
+    assert [2 // jobs] * jobs == [end["sent"] + end["delivered"] + end["read"] for end in ends]

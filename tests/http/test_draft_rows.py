@@ -179,3 +179,62 @@ def test_only_the_newest_choices_are_kept(database: str, monkeypatch: pytest.Mon
     assert {"X2", "X3"} == {row.country for row in KnownColumns.select()}
     assert known_columns.find([known_columns.shape(["a"])]) is None
     assert "X2" == known_columns.find([known_columns.shape(["a"]), known_columns.shape([" B", ""])]).country
+
+
+# Rows that share a number
+
+FAMILY = """Name;Handy;Termin
+Ana;+49 151 12345678;9:00
+Bia;0049 151 12345678;9:30
+Cem;+49 151 12345670;10:00
+Ana;+4915112345678;9:00
+Dora;+49 151 12345670;
+"""
+
+
+async def _shared(member: Client, per: str) -> str:
+    base = await with_people(member, FAMILY)
+    await map_columns(member, base)
+    assert "share a number" in await refused(member, f"{base}/numbers", 422, go="next")
+    await post(member, f"{base}/numbers", go="next", per=per)
+    await post(member, f"{base}/message", text="{{ name }}: {{ termin }}", go="next")
+    await post(member, f"{base}/when", name="Recall", delay_min="1", delay_max="3", start="now")
+    await check(member, base, recent="keep")
+    return base
+
+
+async def test_people_who_share_a_number_are_asked_about(member: Client) -> None:
+    """By their names; a row that says the same as another one is none of them, and nobody goes on without an answer."""
+    base = await with_people(member, FAMILY)
+    await map_columns(member, base)
+    page = _words(await look(member, f"{base}/numbers"))
+    assert "2 numbers are shared by several rows" in page and "2 of 5 can be messaged" in page
+    assert "+4915112345678 : Ana , Bia" in page and "+4915112345670 : Cem , Dora" in page
+    await post(member, f"{base}/numbers", go="country", per="row")
+    page = await look(member, f"{base}/numbers")
+    assert "4 of 5 can be messaged" in _words(page) and 'value="row" checked' in page
+    assert "Bia" in _words(await look(member, f"{base}/numbers?group=prefix"))
+
+
+async def test_each_person_gets_their_own(member: Client) -> None:
+    """With their own fields; the row that says the same is listed with the one that stands for it."""
+    base = await _shared(member, "row")
+    found = drafts.report(draft_of(base))
+    assert found is not None and [(5, "same_row"), (6, "field_empty")] == [
+        (each.row, each.details.code) for each in found.left_out
+    ]
+    await post(member, f"{base}/start", version=str(draft_of(base).version))
+    sent = [(each.number, each.nth, each.fields["name"]) for each in Job.get().messages.order_by("id")]
+    assert [("+4915112345678", 0, "Ana"), ("+4915112345678", 1, "Bia"), ("+4915112345670", 0, "Cem")] == sent
+
+
+async def test_or_one_for_each_number_and_who_was_merged_is_listed(member: Client) -> None:
+    """With the row and the name of whoever gets it."""
+    base = await _shared(member, "number")
+    shown = _words(await look(member, f"{base}/check?reason=duplicate"))
+    assert "Bia +4915112345678 Row 2 (Ana) has the same number and gets the message." in shown
+    assert "Dora +4915112345670 Row 4 (Cem) has the same number and gets the message." in shown
+    await post(member, f"{base}/start", version=str(draft_of(base).version))
+    job = Job.get()
+    assert ["Ana", "Cem"] == [each.fields["name"] for each in job.messages.order_by("id")]
+    assert ["merged", "same_row", "merged"] == [each[3] for each in job.rejected]

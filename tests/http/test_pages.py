@@ -20,11 +20,12 @@ from daemon.accounts import directory, limits, pacing
 from daemon.campaigns import create, lifecycle
 from daemon.campaigns.create import Order
 from daemon.config import Settings
+from daemon.contacts import columns
 from daemon.db import clock
 from daemon.delivery import claim, job_moves, moves
 from daemon.http import make_app
 from daemon.models import Message
-from daemon.pages import overview, views, words
+from daemon.pages import overview, words
 from daemon.server.visitors import COOKIE
 from daemon.states import AccountState
 from daemon.transports.protocol import Health, Mark
@@ -340,9 +341,9 @@ def test_durations_in_words(minutes: float, said: str) -> None:
 
 def test_the_name_is_found_among_the_columns() -> None:
     """In several languages; without one the first column has to do."""
-    assert ["vorname", "nachname"] == views.name_columns(["plz", "vorname", "nachname"])
-    assert ["first_name"] == views.name_columns(["city", "first_name"])
-    assert ["plz"] == views.name_columns(["plz", "ort"])
+    assert ["vorname", "nachname"] == columns.name_columns(["plz", "vorname", "nachname"])
+    assert ["first_name"] == columns.name_columns(["city", "first_name"])
+    assert ["plz"] == columns.name_columns(["plz", "ort"])
 
 
 # Events

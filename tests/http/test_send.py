@@ -294,3 +294,19 @@ async def test_an_unknown_account_is_refused_with_the_names_there_are(api):
         made = await api.post("/send", send | {"account": name})
         assert name == (await api.get(f"/status/{made['job_id']}"))["account"]
     assert 2 == Job.select().count()
+
+
+async def test_people_who_share_a_number_each_get_a_message_where_that_is_asked(api):
+    """`per: row`; without it the others are duplicates, as ever."""
+    people = [{"number": NUMBERS[0], "name": name} for name in ("Ana", "Bia")]
+    first = await api.post("/send", {"recipients": people, "message": "Hi {{ name }}", "per": "row"})
+    assert (2, 0) == (first["total_numbers"], first["duplicates_removed"])
+    shown = await api.get(f"/jobs/{first['job_id']}/messages")
+    assert [(NUMBERS[0], "Ana"), (NUMBERS[0], "Bia")] == [(m["number"], m["fields"]["name"]) for m in shown["messages"]]
+    again = await api.post(f"/jobs/{first['job_id']}/duplicate", {"people": "all"})
+    assert 2 == again["total_numbers"]
+    other = await api.post("/send", {"recipients": people, "message": "Hi", "per": "number"})
+    assert (1, 1) == (other["total_numbers"], other["duplicates_removed"])
+    refused = await api.post("/send", {"upload_id": "0" * 32, "message": "Hi", "per": "row"}, 422)
+    assert "per_row_of_upload" == refused["code"]
+    await api.post("/send", {"recipients": people, "message": "Hi", "per": "family"}, 422)

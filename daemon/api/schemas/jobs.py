@@ -45,6 +45,12 @@ class Send(Body):
         "country.",
     )
     attachments: Attachments = []
+    per: Literal["number", "row"] | None = Field(
+        None,
+        description="`number`, the default: each number gets one message, and its other rows are duplicates. "
+        "`row`: each of the recipients gets a message of its own, also where several share a number. Not with "
+        "`upload_id`.",
+    )
     delay_min: Seconds | None = None
     delay_max: Seconds | None = None
     name: StrictStr | None = None
