@@ -6,7 +6,7 @@ message, or one number that gets one, a person says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from daemon.campaigns.exclusions import Detail, Details, details
@@ -17,8 +17,12 @@ from daemon.states import PersonKey
 
 def called(who: Candidate, fields: Sequence[str]) -> str:
     """The person's name by the columns of names, else their first field; "" where there is none."""
-    names = name_columns(list(fields))
-    return " ".join(filter(None, (who.fields.get(name, "") for name in names)))[:60]
+    return name({each: who.fields.get(each, "") for each in fields})
+
+
+def name(fields: Mapping[str, str]) -> str:
+    """The name that these fields of a person hold, as of `called`."""
+    return " ".join(filter(None, (fields[each] for each in name_columns(list(fields)))))[:60]
 
 
 class Merged:

@@ -86,7 +86,7 @@ def _contacts(data: bytes, name: str, options: Frame) -> tuple[Frame, Iterator[F
     kept = ("contacts", "rejected")
     rest = {each: value for each, value in vars(found).items() if each not in kept}
     people = ({"contacts": [[c.position, c.number, c.fields] for c in part]} for part in _parts(found.contacts))
-    rejected = ({"rejected": [each.stored() for each in part]} for part in _parts(found.rejected))
+    rejected = ({"rejected": [each.stored(whole=True) for each in part]} for part in _parts(found.rejected))
     return rest, chain(people, rejected)
 
 

@@ -51,11 +51,13 @@ class Contact:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that cannot be written to. position: as in Contact; value: what is there instead of a number."""
+    """A row that cannot be written to. position: as in Contact; value: what is there instead of a number; fields: as in
+    Contact, where they are kept for a repair."""
 
     position: int
     value: str
     why: Coded
+    fields: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def reason(self) -> str:
@@ -67,15 +69,19 @@ class Rejected:
         """The same for a program."""
         return self.why.code.value
 
-    def stored(self) -> list[Any]:
-        """As JSON keeps it; `restored` is the way back."""
-        return [self.position, self.value, self.reason, self.code, dict(self.why.values)]
+    def stored(self, whole: bool = False) -> list[Any]:
+        """As JSON keeps it, without its fields, or whole; `restored` is the way back."""
+        kept = [self.position, self.value, self.reason, self.code, dict(self.why.values)]
+        return [*kept, dict(self.fields)] if whole else kept
 
 
 def restored(rows: Iterable[Sequence[Any]]) -> list[Rejected]:
     """Rejected rows that were stored, also by versions that kept no values, or no code."""
-    padded = ([*row, None, None][:5] for row in rows)
-    return [Rejected(place, value, Reason.restored(code, values, said)) for place, value, said, code, values in padded]
+    padded = ([*row, *[None] * 3][:6] for row in rows)
+    return [
+        Rejected(place, value, Reason.restored(code, values, said), fields or {})
+        for place, value, said, code, values, fields in padded
+    ]
 
 
 @dataclass(frozen=True)
@@ -303,7 +309,7 @@ class _Collector:
     ) -> None:
         """As `add`, where the value was read already."""
         if isinstance(number, Reason):
-            self.reject(position, value, number)
+            self.reject(position, value, number, fields)
         elif wrong:
             self.reject(position, value, wrong)
         elif (person := Person(number).key) in self._seen and not self._each_row:
@@ -312,11 +318,11 @@ class _Collector:
             self._seen.add(person)
             self.contacts.append(Contact(position, number, fields))
 
-    def reject(self, position: int, value: str, why: Reason) -> None:
+    def reject(self, position: int, value: str, why: Reason, fields: Mapping[str, str] | None = None) -> None:
         """Raises InvalidInput when there are too many."""
         if len(self._rejected) == MAX_REJECTED:
             raise errors.InvalidInput(Why.TOO_MANY_REJECTED, most=f"{MAX_REJECTED:,}")
-        self._rejected.append(Rejected(position, tabular.clean(value)[:MAX_SHOWN], why))
+        self._rejected.append(Rejected(position, tabular.clean(value)[:MAX_SHOWN], why, fields or {}))
 
     def result(self, columns: list[str], phone_column: str | None) -> ContactList:
         return ContactList(self.contacts, self._rejected, self._duplicates, columns, phone_column)

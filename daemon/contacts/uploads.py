@@ -94,7 +94,9 @@ class Incoming:
         if self._people is None:
             self._people = row_sets.begin(distinct=True)
         values = _about(found) | {"total": found.total + self.count}
-        return find(_keep(settings, filename, values, now, self._people, [each.stored() for each in found.rejected]))
+        return find(
+            _keep(settings, filename, values, now, self._people, [each.stored(whole=True) for each in found.rejected])
+        )
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Attachment:
 def add_contacts(settings: Settings, found: importer.ContactList, filename: str, now: int) -> Upload:
     """Keep what was found in a contacts file. Raises StorageFull."""
     people = row_sets.keep(_contacts(found.contacts), distinct=True)
-    rejected = [each.stored() for each in found.rejected]
+    rejected = [each.stored(whole=True) for each in found.rejected]
     return find(_keep(settings, filename, _about(found) | {"total": found.total}, now, people, rejected))
 
 
@@ -179,7 +181,7 @@ def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Up
         return upload
     found = found_in(upload, default_country, phone_column)
     people = row_sets.keep(_contacts(found.contacts), distinct=True)
-    rejected = row_sets.keep([each.stored() for each in found.rejected])
+    rejected = row_sets.keep([each.stored(whole=True) for each in found.rejected])
     values = _about(found) | {"total": found.total, "people_set": people, "rejected_set": rejected}
     with write():
         row_sets.let_go(upload.contacts.set_id, upload.rejected.set_id)

@@ -334,6 +334,7 @@ class AssignChat(Form):
 
 class NewSuppression(Form):
     number: Text
+    country: Text
     reason: Line
 
 
@@ -351,6 +352,7 @@ class ImportSuppressions(Asked):
     file: File
     encoding: Line
     numbers: Text
+    country: Text
     why: Line
 
 
@@ -360,11 +362,13 @@ class RemoveSuppression(Form):
 
 
 class AddToList(Asked):
-    """A file, with its encoding where that was not recognised, or pasted numbers."""
+    """A file, with its encoding where that was not recognised, pasted numbers, or the upload's rows with a proposal."""
 
     file: File
     encoding: Line
     numbers: Text
+    country: Text
+    repair: Text
 
 
 class NewList(AddToList):
@@ -443,8 +447,7 @@ class People(Step):
 
 
 class Decision(Step):
-    """The country, and a person's numbers by row. group, page: what was shown. country: None where it was not asked;
-    per: what rows with the same number get, "" likewise."""
+    """The country, and a person's numbers by row. group, page: what was shown; country: None where it was not asked."""
 
     country: Annotated[str | None, BeforeValidator(lambda values: _text(values) if values else None)]
     group: Text

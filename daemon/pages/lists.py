@@ -12,14 +12,18 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.contacts import file_reading, importer, list_entries, lists, naming, uploads
+from daemon.contacts import repairs as contact_repairs
 from daemon.contacts.lists import Listed
 from daemon.contacts.uploads import Upload
 from daemon.formats import encodings
+from daemon.i18n import languages
 from daemon.i18n.languages import N_
-from daemon.pages import forms
+from daemon.pages import forms, repairs
 from daemon.pages.asking import doubt, said
 from daemon.pages.content import PageContent
+from daemon.pages.draft_numbers import countries
 from daemon.pages.refusals import Why
+from daemon.pages.repairs import Proposal
 from daemon.pages.shell import only, show
 from daemon.server import heavy
 from daemon.server.visitors import SETTINGS, in_db, timed
@@ -34,6 +38,7 @@ DONE = {
     "deleted": N_("The list is deleted."),
     "renamed": N_("The list is renamed."),
 }
+REPAIRED = contact_repairs.TITLE
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,13 @@ class Entered:
 
 @dataclass(frozen=True)
 class RejectedRows:
-    """The rejected rows of a file: how many there are, and those that are shown."""
+    """The rejected rows of a file: how many there are, those that are shown, and what is proposed for them; id: of the
+    upload."""
 
+    id: str
     count: int
     shown: Sequence[importer.Rejected]
+    proposals: Sequence[Proposal]
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,8 @@ class NewList(PageContent):
     error: str
     doubt: errors.ChoosePhoneColumn | None
     upload: RejectedRows | None
+    country: str
+    countries: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,8 @@ class OneList(PageContent):
     upload: RejectedRows | None
     max_name: int
     encodings: Sequence[str]
+    country: str
+    countries: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -164,7 +176,9 @@ async def _new(
         encodings=encodings.CHOICES,
         error=said(error),
         doubt=doubt(error),
-        upload=_rejected(upload),
+        upload=_rejected(upload, await repairs.country(request)),
+        country=await repairs.country(request),
+        countries=countries(languages.language.get()),
     )
     return show(request, content, 422 if error else 200)
 
@@ -191,7 +205,9 @@ async def _given(request: web.Request, form: forms.AddToList) -> Upload | None:
 
     Raises TooLarge, UnreadableFile, ChoosePhoneColumn, ReadingBusy.
     """
-    country = request.app[SETTINGS].default_country
+    country = await repairs.country(request, form.country)
+    if form.file is None and form.upload and form.repair:
+        return await _repaired(request, form, country)
     if form.file is None and form.upload:
         return await in_db(request, uploads.chosen, form.upload, country, form.phone_column or None)
     if form.file is not None:
@@ -208,6 +224,17 @@ async def _given(request: web.Request, form: forms.AddToList) -> Upload | None:
             request, given.size, uploads.in_doubt, request.app[SETTINGS], unsure, given.name
         ) from None
     _refuse_guess(found, given.name)
+    return await heavy.timed(request, given.size, uploads.add_contacts, request.app[SETTINGS], found, given.name)
+
+
+async def _repaired(request: web.Request, form: forms.AddToList, country: str) -> Upload | None:
+    """The rows of an earlier upload for which this was proposed, as an upload of its own."""
+    usual = await repairs.country(request)  # by which it was proposed
+    text = await in_db(request, lambda: repairs.repaired(uploads.find(form.upload).rejected, form.repair, usual))
+    if not text:
+        return None
+    given = file_reading.File("repaired.txt", text.encode())
+    found = await file_reading.contacts(given, country, said=importer.Said(phone_column=REPAIRED))
     return await heavy.timed(request, given.size, uploads.add_contacts, request.app[SETTINGS], found, given.name)
 
 
@@ -273,25 +300,28 @@ async def _one(
         entered=Entered(row.name if name is None else name, numbers),
         done=DONE.get(query.text("done"), ""),
         said=Said(**{each.name: query.number(each.name) for each in fields(Said)}),
-        upload=await in_db(request, _upload, upload_id) if upload_id else None,
+        upload=await in_db(request, _upload, upload_id, await repairs.country(request)) if upload_id else None,
+        country=await repairs.country(request),
+        countries=countries(languages.language.get()),
         max_name=naming.MAX_NAME,
         encodings=encodings.CHOICES,
     )
     return show(request, content, status)
 
 
-def _upload(upload_id: str) -> RejectedRows | None:
+def _upload(upload_id: str, country: str) -> RejectedRows | None:
     """The rejected rows of what was added."""
     try:
-        return _rejected(uploads.find(upload_id))
+        return _rejected(uploads.find(upload_id), country)
     except errors.NotFound:
         return None
 
 
-def _rejected(upload: Upload | None) -> RejectedRows | None:
+def _rejected(upload: Upload | None, country: str) -> RejectedRows | None:
     if upload is None or not upload.rejected:
         return None
-    return RejectedRows(len(upload.rejected), upload.rejected[:REJECTED_SHOWN])
+    found = repairs.proposals(upload.rejected, country)
+    return RejectedRows(upload.id, len(upload.rejected), upload.rejected[:REJECTED_SHOWN], found)
 
 
 @routes.post(f"/app/lists/{ID}/add")

@@ -11,14 +11,18 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from daemon import errors
+from daemon.config import Settings
 from daemon.contacts import file_reading, importer, suppression, uploads
 from daemon.formats import encodings
+from daemon.i18n import languages
 from daemon.i18n.languages import N_, gettext
-from daemon.pages import forms
+from daemon.pages import forms, repairs
 from daemon.pages.asking import doubt, said
 from daemon.pages.content import PageContent
+from daemon.pages.draft_numbers import countries
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
+from daemon.pages.repairs import Proposal
 from daemon.pages.shell import only, show
 from daemon.server import heavy
 from daemon.server.visitors import SETTINGS, caller, in_db, timed
@@ -70,6 +74,9 @@ class Listed(PageContent):
     imported: suppression.Imported | None
     rejected: list[importer.Rejected]
     doubt: errors.ChoosePhoneColumn | None
+    proposals: Sequence[Proposal]
+    country: str
+    countries: Sequence[tuple[str, str]]
     encodings: Sequence[str]
     done: str
     longest: int
@@ -112,6 +119,9 @@ async def _page(
         imported=imported,
         rejected=imported.rejected[:REJECTED_SHOWN] if imported else [],
         doubt=doubt(import_error),
+        proposals=repairs.proposals(imported.rejected, await repairs.country(request)) if imported else [],
+        country=(form or Posted()).text("country") or await repairs.country(request),
+        countries=countries(languages.language.get()),
         encodings=encodings.CHOICES,
         done=DONE.get(forms.asked(request).text("done"), "") if reading else "",
         longest=suppression.LONGEST_REASON,
@@ -130,6 +140,11 @@ def _row(entry: suppression.Entry) -> Row:
     return Row(**vars(entry), origin=SOURCES.get(entry.source))
 
 
+async def _settings(request: web.Request, country: str) -> Settings:
+    """The settings, with the country of numbers that are written without one. Raises InvalidInput."""
+    return request.app[SETTINGS].model_copy(update={"default_country": await repairs.country(request, country)})
+
+
 @routes.post("/app/suppressions")
 @only(Role.OPERATOR)
 async def add(request: web.Request) -> web.StreamResponse:
@@ -137,7 +152,8 @@ async def add(request: web.Request) -> web.StreamResponse:
     entered = await forms.read(request)
     try:
         form = entered.parsed(forms.NewSuppression)
-        given = (request.app[SETTINGS], form.number, form.reason or suppression.ASKED, caller(request))
+        settings = await _settings(request, form.country)
+        given = (settings, form.number, form.reason or suppression.ASKED, caller(request))
         await timed(request, suppression.suppress, *given)
     except errors.InvalidInput as error:
         return await _page(request, entered, add_error=said(error))
@@ -149,9 +165,10 @@ async def add(request: web.Request) -> web.StreamResponse:
 async def import_list(request: web.Request) -> web.StreamResponse:
     """Add everybody in a file or a pasted list, and show the result. A repeat adds only those who are missing."""
     entered = await forms.read(request)
-    settings, who = request.app[SETTINGS], caller(request)
+    who = caller(request)
     try:
         form = entered.parsed(forms.ImportSuppressions)
+        settings = await _settings(request, form.country)
         reason = form.why or suppression.ASKED
         if form.file is not None:
             given = file_reading.File(form.file.filename, form.file.file)

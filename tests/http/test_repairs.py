@@ -1,0 +1,98 @@
+"""Lists and the suppression list: numbers that a spreadsheet has damaged are proposed as in a campaign, and added."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from daemon.accounts import directory
+from daemon.db import clock
+from daemon.models import Account, ListEntry, Suppression
+from tests.support.drafting import Client, look, post, send
+
+PATIENTS = """Name;Handy
+Anna;+49 151 12345670
+Ben;4.915112345671E+12
+Cem;4.9151E+12
+Dora;15112345673
+Eva;+49l51l2345674
+"""
+FILE = [("file", PATIENTS.encode(), "patients.csv")]
+
+
+def _words(page: str) -> str:
+    return " ".join(re.sub(r"<style.*?</style>|<[^>]+>", " ", page, flags=re.S).split())
+
+
+def _people() -> list[tuple[str, str]]:
+    return [(each.number, each.fields.get("name", "")) for each in ListEntry.select().order_by(ListEntry.id)]
+
+
+def _upload(address: str) -> str:
+    found = re.search(r"upload=(\w+)", address)
+    assert found, address
+    return found[1]
+
+
+async def test_a_list_is_offered_what_the_numbers_most_likely_were(member: Client) -> None:
+    """By what is wrong, with names; taken with a button, with all that the row says; never by itself."""
+    address = await post(member, "/app/lists/new", FILE, name="Patients", key="k")
+    page = _words(await look(member, address))
+    assert [("+4915112345670", "Anna")] == _people()
+    assert "Ben 4.915112345671E+12 → becomes +4915112345671" in page
+    assert "Eva +49l51l2345674 → becomes +4915112345674" in page
+    assert "Choose the country of these numbers to add them." in page and "Dora 15112345673" in page
+    assert "Cem 4.9151E+12 →" not in page  # its digits are gone
+
+    base, upload = address.partition("?")[0], _upload(address)
+    await post(member, f"{base}/add", upload=upload, repair="rounded")
+    await post(member, f"{base}/add", upload=upload, repair="signs")
+    await post(member, f"{base}/add", upload=upload, repair="country", country="DE")
+    wanted = [("+4915112345670", "Anna"), ("+4915112345671", "Ben"), ("+4915112345674", "Eva")]
+    assert [*wanted, ("+4915112345673", "Dora")] == _people()
+
+
+async def test_a_list_of_nothing_else_is_made_of_the_proposals(member: Client) -> None:
+    """The name that was entered is kept; a proposal that does not exist adds nobody."""
+    damaged = [("file", b"Name;Handy\nBen;4.915112345671E+12\n", "a.csv")]
+    response = await send(member, "/app/lists/new", damaged, name="Patients", key="k")
+    page = await response.text()
+    assert 422 == response.status and "+4915112345671" in page
+    upload = re.findall(r'name="upload" value="(\w+)"', page)[-1]
+    assert (
+        422 == (await send(member, "/app/lists/new", name="Patients", key="k", upload=upload, repair="country")).status
+    )
+    await post(member, "/app/lists/new", name="Patients", key="k", upload=upload, repair="rounded")
+    assert [("+4915112345671", "Ben")] == _people()
+
+
+async def test_the_country_of_an_account_is_the_usual_one(member: Client) -> None:
+    """A national number is read by it in lists, in the import and where it is typed; another one can be chosen."""
+    directory.open_account("default", clock.now_ms())
+    Account.update(country="DE").execute()
+    await post(member, "/app/lists/new", name="Patients", key="k", numbers="0151 12345670")
+    assert [("+4915112345670", "")] == _people()
+    await post(member, "/app/suppressions", number="0151 12345671")
+    await post(member, "/app/suppressions", number="07911 123456", country="GB")
+    assert {"+4915112345671", "+447911123456"} == {each.number for each in Suppression.select()}
+
+
+@pytest.mark.parametrize("country", ["", "XX"])
+async def test_without_a_country_it_is_asked_for(member: Client, country: str) -> None:
+    response = await send(member, "/app/suppressions", number="0151 12345671", country=country)
+    page = _words(await response.text())
+    assert 422 == response.status and "Country of numbers without a country code" in page
+    assert ("Choose one of the countries in the list." in page) is bool(country)
+    assert 0 == Suppression.select().count()
+
+
+async def test_the_suppression_import_is_offered_the_same(member: Client) -> None:
+    """What is proposed is added with a button; the reason that was given comes along."""
+    page = await (await send(member, "/app/suppressions/import", FILE, why="asked us")).text()
+    assert "4.915112345671E+12 → becomes +4915112345671" in _words(page)
+    numbers = re.findall(r'name="numbers" value="([^"]*)"', page)
+    await send(member, "/app/suppressions/import", numbers="\n".join(numbers), why="asked us", country="DE")
+    assert {"+4915112345670", "+4915112345671", "+4915112345673", "+4915112345674"} <= {
+        each.number for each in Suppression.select()
+    }
