@@ -232,7 +232,7 @@ async def _repaired(request: web.Request, form: forms.AddToList, country: str) -
     usual = await repairs.country(request)  # by which it was proposed
     text = await in_db(request, lambda: repairs.repaired(uploads.find(form.upload).rejected, form.repair, usual))
     if not text:
-        return None
+        raise errors.InvalidInput(Why.NOBODY_TO_ADD)
     given = file_reading.File("repaired.txt", text.encode())
     found = await file_reading.contacts(given, country, said=importer.Said(phone_column=REPAIRED))
     return await heavy.timed(request, given.size, uploads.add_contacts, request.app[SETTINGS], found, given.name)

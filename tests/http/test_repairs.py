@@ -46,9 +46,9 @@ async def test_a_list_is_offered_what_the_numbers_most_likely_were(member: Clien
     assert "Cem 4.9151E+12 →" not in page  # its digits are gone
 
     base, upload = address.partition("?")[0], _upload(address)
-    await post(member, f"{base}/add", upload=upload, repair="rounded")
-    await post(member, f"{base}/add", upload=upload, repair="signs")
-    await post(member, f"{base}/add", upload=upload, repair="country", country="DE")
+    await post(member, f"{base}/add", again=True, upload=upload, repair="rounded")
+    await post(member, f"{base}/add", again=True, upload=upload, repair="signs")
+    await post(member, f"{base}/add", again=True, upload=upload, repair="country", country="DE")
     wanted = [("+4915112345670", "Anna"), ("+4915112345671", "Ben"), ("+4915112345674", "Eva")]
     assert [*wanted, ("+4915112345673", "Dora")] == _people()
 
