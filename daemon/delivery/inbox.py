@@ -51,10 +51,11 @@ class Look:
     number: E164 | None
     count: int
     preview: str
+    hint: E164 | None  # it may come later than the chat
 
     @classmethod
     def at(cls, chat: Unread) -> Look:
-        return cls(chat.title, chat.number, chat.count, chat.preview)
+        return cls(chat.title, chat.number, chat.count, chat.preview, chat.hint)
 
 
 @dataclass
@@ -210,9 +211,10 @@ class Listening:
             if looks[look] and now < until
         }
         titles = {chat.title for chat in unread}
-        if self._noted - titles or self._first:
-            await self._db.timed(unmatched.forget_read, self._account, titles)
-            self._noted &= titles
+        strange = {chat.title for chat in unread if chat.hint is None and not chat.group}
+        if self._noted - strange or self._first:
+            await self._db.timed(unmatched.forget_read, self._account, strange)
+            self._noted &= strange
             self._first = False
         self._read_at = {title: at for title, at in self._read_at.items() if title in titles}
         left = Counter({look: count for look, (count, _) in self._settled.items()})
@@ -226,10 +228,10 @@ class Listening:
         if not new:
             return []
         worth = await self._db.timed(replies.worth_opening, self._account, new, self._further)
-        strange = await self._db.timed(replies.unknown, self._account, [chat for chat in new if chat not in worth])
-        if strange:
-            await self._db.timed(unmatched.note, self._account, strange)
-            self._noted |= {chat.title for chat in strange}
+        nobodys = await self._db.timed(replies.unknown, self._account, [chat for chat in new if chat not in worth])
+        if nobodys:
+            await self._db.timed(unmatched.note, self._account, nobodys)
+            self._noted |= {chat.title for chat in nobodys}
         for look, count in (Counter(map(Look.at, new)) - Counter(map(Look.at, worth))).items():
             self._settle(look, count, now)
 

@@ -204,6 +204,10 @@ async def test_the_sender_lists_what_it_cannot_match_and_reads_what_was_assigned
         await until(lambda: unmatched.count() == 2, "both are listed")
         del transport.unread_now["Mum"]
         await until(lambda: unmatched.count() == 1, "what was read on the phone is not")
+        transport.unread_now["Choir"] = Unread("Choir", None, 1), None
+        await until(lambda: unmatched.count() == 2, "it is listed")
+        transport.unread_now["Choir"] = Unread("Choir", None, 1, group=True), None
+        await until(lambda: unmatched.count() == 1, "what turns out to be a group is not")
         assert [] == transport.order("read")
         transport.read_before["Sunshine 99"] = Heard(None, rows, "Sunshine 99")
         (chat,) = unmatched.listed(clock.now_ms())
