@@ -11,6 +11,7 @@ import structlog
 from daemon import errors
 from daemon.accounts import ownership, pacing
 from daemon.accounts.refusals import Why
+from daemon.config import Settings
 from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
@@ -208,6 +209,12 @@ def send_ms(name: str, unmeasured: int) -> int:
     """How long a send takes by itself; `unmeasured` where the account has sent nothing yet."""
     row = Account.select(Account.send_ms).where(Account.name == name).first()
     return (row.send_ms if row else 0) or unmeasured
+
+
+def number(settings: Settings, name: str) -> str | None:
+    """The account's own telephone number, where it is known."""
+    found = Account.select(Account.number).where(Account.name == name).scalar()
+    return str(found) if found else settings.canary or None if name == settings.account else None
 
 
 def country(name: str | None = None) -> str:

@@ -27,11 +27,11 @@ def of(job: JobRow) -> list[Failure]:
     """The reasons of the job, the most frequent first."""
     if not job.failed:
         return []
-    return [Failure(code, _why(job.id, code), count) for code, count in reasons.of(job.id).items()]
+    return [Failure(code, why(job.id, code), count) for code, count in reasons.of(job.id).items()]
 
 
-def _why(job_id: int, code: str) -> Told:
-    """As the first of these messages has it. What has no code may be of several reasons."""
+def why(job_id: int, code: str) -> Told:
+    """The reason in words: as the first of these messages has it. What has no code may be of several reasons."""
     of_it = Message.select().where(Message.job == job_id, Message.failed_by == code).order_by(Message.id)
     found = list(of_it.limit(LOOKED_AT if code == reasons.WORDS_ONLY else 1))
     if not found or len({row.error for row in found}) > 1:

@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import peewee
+import phonenumbers
+from babel.core import get_global
 
 from daemon.accounts import directory, pacing, status
 from daemon.accounts.directory import AccountRow
@@ -95,7 +97,7 @@ def needs(settings: Settings, now: int) -> Needs:
     at_work = {job.account for job in waiting if job.state in MAY_RUN}
     stalled = [found for job in waiting if (found := _stalled(settings, job, now))]
     return Needs(
-        undecided=int(Job.select(peewee.fn.SUM(Job.uncertain)).scalar() or 0),
+        undecided=progress.undecided(),
         held=[_held(each, now) for each in accounts if _is_held(each, each.name in at_work, now)][:SHOWN],
         stalled=stalled[:SHOWN],
         replies=replies.fresh(MANY),
@@ -175,3 +177,9 @@ def _zone_is_known(settings: Settings) -> bool:
 def _country_is_known(settings: Settings) -> bool:
     """Whether numbers without a country code can be read."""
     return bool(settings.default_country) or any(each.country for each in directory.every())
+
+
+def likely_country(zone: str) -> str:
+    """The country (ISO code) in which that time zone is; "" where nobody knows."""
+    found = get_global("zone_territories").get(zone, "")
+    return found if found in phonenumbers.SUPPORTED_REGIONS else ""

@@ -17,7 +17,7 @@ from daemon.db.records import record
 from daemon.delivery import job_moves
 from daemon.i18n.coded import Filed
 from daemon.models import Event, Job, Message
-from daemon.states import FILLING, OPEN, State
+from daemon.states import FILLING, MAY_RUN, OPEN, State
 
 PAGE = 100
 MANY = 10_000  # up to so many are counted
@@ -72,6 +72,13 @@ def overview(listed: Listed, cursor: int | None = None, limit: int = PAGE) -> tu
         query = query.where(Job.id < cursor)
     rows = [record(JobRow, row) for row in query.order_by(Job.id.desc()).limit(limit + 1)]
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def has_waiting(account: str) -> bool:
+    """Whether anything of that account's jobs that may run is still to be sent."""
+    return bool(
+        Job.select(Job.id).where(Job.account == account, Job.state.in_(sorted(MAY_RUN)), Job.pending > 0).exists()
+    )
 
 
 def archived() -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from daemon.campaigns.rows import JobRow
-from daemon.delivery import tallies
+from daemon.delivery import job_moves, tallies
 from daemon.models import Message
 from daemon.states import MAY_RUN, JobState
 
@@ -36,13 +36,24 @@ class Stretch:
 
 
 @dataclass(frozen=True)
+class Break:
+    """Nothing was sent from `at` until `until`. paused: because somebody had paused it."""
+
+    at: int
+    until: int
+    paused: bool
+
+
+@dataclass(frozen=True)
 class Course:
-    """A job's intervals, without a gap from its first outcome to its last or to now; per hour: messages sent."""
+    """A job's intervals, without a gap from its first outcome to its last or to now; per hour: messages sent; breaks:
+    oldest first."""
 
     width_ms: int
     stretches: list[Stretch]
     per_hour_now: float | None  # None: it does not send now
     per_hour: float | None  # on average, without breaks; None: too few to say
+    breaks: list[Break]
 
 
 def course(job: JobRow, now: int) -> Course:
@@ -66,11 +77,53 @@ def course(job: JobRow, now: int) -> Course:
         last = max(max(found), ended // width * width if job.state in MAY_RUN else 0)
         stretches = [Stretch(at, **found[at]) for at in range(first, last + 1, width)]
     sent = {at: counts["out"] for at, counts in counted if counts["out"]}
-    return Course(width, stretches, _now(job, now), _average(sent, fine))
+    pauses = _pauses(job, now)
+    idle = (
+        []
+        if not counted
+        else _idle([at for at, _ in counted if at <= ended], fine, now if job.state in MAY_RUN else None)
+    )
+    waits = [each for each in idle if not any(each.at < other.until and other.at < each.until for other in pauses)]
+    breaks = sorted([*pauses, *waits], key=lambda each: each.at)
+    return Course(width, stretches, _now(job, now), _average(sent, fine), breaks)
+
+
+def _pauses(job: JobRow, now: int) -> list[Break]:
+    """While somebody had it paused."""
+    found, since = [], None
+    for step in job_moves.steps(job.id):
+        if step.move == "pause":
+            since = step.at
+        elif since is not None:
+            found.append(Break(since, step.at, True))
+            since = None
+    if since is not None and job.state == JobState.PAUSED:
+        found.append(Break(since, now, True))
+    return found
+
+
+def _idle(at: list[int], fine: int, now: int | None) -> list[Break]:
+    """Between two outcomes, and since the last one, where that is far longer than a pause between two messages."""
+    ends = [*at, now] if now is not None else at
+    most = max(BREAK_MS, 2 * fine)
+    return [Break(one + fine, other, False) for one, other in pairwise(ends) if other - one > most]
+
+
+def _last_tried(job: JobRow) -> int | None:
+    """When the last outcome was that is not of the stop: however much later that came, all before it is to be seen."""
+    cancelled = job.cancelled
+    for at, counts in reversed(tallies.of(job.id, job.tally_ms)):
+        of_stop = min(cancelled, counts["other"])
+        cancelled -= of_stop
+        if sum(counts.values()) > of_stop:
+            return at
+    return None
 
 
 def _ends(job: JobRow, now: int) -> tuple[int, int]:
     begun = job.started_at or job.created_at
+    if job.state == JobState.STOPPED and job.cancelled:
+        return begun, max(begun, _last_tried(job) or begun)
     if job.state in MAY_RUN:
         return begun, max(begun, now)
     return begun, max(begun, job.completed_at or tallies.newest(job.id) or begun)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import structlog
 from daemon import errors
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
+from daemon.db.records import record
 from daemon.delivery.refusals import Why
 from daemon.i18n.coded import Phrase, Told, filed
 from daemon.models import Job, JobStep
@@ -80,9 +82,19 @@ def move(job_id: int, name: str, who: str, now: int, why: Told | None = None, sc
     return job(job_id)
 
 
-def steps(job_id: int) -> list[JobStep]:
+@dataclass(frozen=True)
+class Done:
+    """A move of a job, when (UTC ms) and by whom."""
+
+    at: int
+    move: str
+    who: str
+
+
+def steps(job_id: int) -> list[Done]:
     """What was done to the job, oldest first."""
-    return list(JobStep.select().where(JobStep.job == job_id).order_by(JobStep.id).limit(MANY))
+    rows = JobStep.select().where(JobStep.job == job_id).order_by(JobStep.id).limit(MANY)
+    return [record(Done, row) for row in rows]
 
 
 MOVED = {

@@ -233,12 +233,14 @@ async def link(request: web.Request) -> web.StreamResponse:
 @routes.post("/app/accounts/{name}/zone")
 @only(Role.ADMIN)
 async def confirm_zone(request: web.Request) -> web.StreamResponse:
-    """The account's time zone, as the first page asks for it."""
-    name, zone = request.match_info["name"], (await forms.read(request)).text("timezone")
-    given = limits.Limits(timezone=zone)
+    """The account's time zone and country, as the first page asks for them."""
+    name, form = request.match_info["name"], await forms.read(request)
     if name == request.app[SETTINGS].account:
         await in_db(request, directory.ensure, name)
-    await in_db(request, limits.set_limits, name, given, caller(request))
+    if zone := form.text("timezone"):
+        await in_db(request, limits.set_limits, name, limits.Limits(timezone=zone), caller(request))
+    if country := form.text("country"):
+        await in_db(request, limits.set_country, name, country, caller(request))
     raise web.HTTPSeeOther("/app")
 
 

@@ -6,6 +6,7 @@ One path for each kind of outcome keeps it small however many bars there are; it
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -19,17 +20,57 @@ KINDS = {"out": "out", "accepted": "accepted", "failed": "failed", "other": "res
 """Parts of a bar from below: an attribute of Stretch, and the class that colours it."""
 
 
-def bars(stretches: Sequence[Stretch], label: str) -> Markup:
-    """The bars as SVG, stacked by KINDS from below; label: what it shows, for those who cannot see it."""
+@dataclass(frozen=True)
+class Band:
+    """A stretch of time that is marked behind the bars: from and until, in bars, and what it says when pointed at."""
+
+    at: float
+    until: float
+    tip: str
+
+
+def bars(stretches: Sequence[Stretch], label: str, tips: Sequence[str] = (), bands: Sequence[Band] = ()) -> Markup:
+    """The bars as SVG, stacked by KINDS from below; label: what it shows, for those who cannot see it; tips: what each
+    bar says when it is pointed at, "" for nothing."""
     width = STEP * max(len(stretches), FEWEST_BARS)
+    behind = Markup("").join(
+        Markup('<rect class="band" x="{:g}" width="{:g}" height="{}"><title>{}</title></rect>').format(
+            round(band.at * STEP, 1), round(max(1.0, (band.until - band.at) * STEP), 1), HEIGHT, band.tip
+        )
+        for band in bands
+    )
+    over = Markup("").join(
+        Markup('<rect class="hit" x="{}" width="{}" height="{}"><title>{}</title></rect>').format(
+            n * STEP, STEP, HEIGHT, tip
+        )
+        for n, tip in enumerate(tips)
+        if tip
+    )
     paths = Markup("").join(
         Markup('<path class="{}" d="{}"/>').format(KINDS[kind], outline)
         for kind, outline in _outlines(stretches)
         if outline
     )
     return Markup(
-        '<svg class="chart" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
-    ).format(width, HEIGHT, label, paths)
+        '<svg class="chart" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}{}{}</svg>'
+    ).format(width, HEIGHT, label, behind, paths, over)
+
+
+def line(values: Sequence[int], label: str, tips: Sequence[str]) -> Markup:
+    """A small line through the values, one step each, with what each says when it is pointed at."""
+    most, step = max(1, *values), 100 / max(1, len(values) - 1)
+    at = [(round(n * step, 1), round(28 - 24 * value / most, 1)) for n, value in enumerate(values)]
+    hits = Markup("").join(
+        Markup('<rect class="hit" x="{:g}" width="{:g}" height="32"><title>{}</title></rect>').format(
+            max(0.0, x - step / 2), step, tip
+        )
+        for (x, _), tip in zip(at, tips, strict=True)
+    )
+    path = " ".join(f"{x:g},{y:g}" for x, y in at)
+    return Markup(
+        '<svg class="line" viewBox="0 0 100 32" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<polyline points="{}" vector-effect="non-scaling-stroke"/>{}</svg>'
+    ).format(label, path, hits)
 
 
 def highest(stretches: Sequence[Stretch]) -> int:

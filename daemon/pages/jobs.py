@@ -9,30 +9,30 @@ from typing import ClassVar
 from urllib.parse import urlencode
 
 from aiohttp import web
-from markupsafe import Markup
 
 from daemon import errors
-from daemon.accounts import limits
-from daemon.campaigns import cloning, queries, recipients
+from daemon.accounts import directory, limits
+from daemon.campaigns import cloning, failures, lifecycle, queries, recipients
 from daemon.campaigns.funnel import Funnel, funnel, late_before
 from daemon.campaigns.queries import Step
 from daemon.campaigns.recipients import Page, Selection
 from daemon.campaigns.refusals import Why as OfCampaigns
 from daemon.campaigns.rows import JobRow, MessageRow
-from daemon.campaigns.timeline import Course, Stretch, course
+from daemon.campaigns.timeline import course
 from daemon.config import Settings
 from daemon.contacts import lists, masking, uploads
 from daemon.contacts.columns import name_columns
 from daemon.contacts.lists import Listed
 from daemon.db import clock
-from daemon.delivery import compose, evidence, replies
+from daemon.delivery import compose, evidence, reasons, replies
+from daemon.i18n import languages
 from daemon.i18n.coded import Told, told
-from daemon.i18n.languages import N_, gettext
-from daemon.pages import chart, forms
+from daemon.i18n.languages import N_
+from daemon.pages import forms, job_tabs
 from daemon.pages.asking import said
 from daemon.pages.content import Names, PageContent
 from daemon.pages.scheduled import Scheduled, scheduled
-from daemon.pages.shell import members, number, show
+from daemon.pages.shell import members, number, own_path, show
 from daemon.pages.views import JobView, MessageView, campaign, job_view, message_view
 from daemon.pages.words import MEANINGS, MOVES, WHO, rate, seconds
 from daemon.server.visitors import SETTINGS, caller, in_db, require_key, timed
@@ -73,12 +73,14 @@ class Filter:
 
 @dataclass(frozen=True)
 class Recipients(Names):
-    """The table of recipients. state, search: what it is filtered by, query: the same as a query; found: how many the
-    search finds, selected: how many of those have the state, failed_found: how many have failed; everybody, first_page,
-    page_before, page_after: queries of these pages, None where there is none."""
+    """The table of recipients. state, search, code: what it is filtered by, code_told: that reason in words; query:
+    the same as a query; found: how many the search finds, selected: how many of those have the state, failed_found: how
+    many have failed; everybody, first_page, page_before, page_after: queries of these pages, None for none."""
 
     state: str | None
     search: str
+    code: str | None
+    code_told: Told
     search_error: str | None
     query: str
     found: int
@@ -101,23 +103,11 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """The outcomes over time, as bars and as rows of a table; begins, ends: UTC ms."""
-
-    bars: Markup
-    highest: int
-    rows: list[Stretch]
-    accepted: bool
-    others: bool
-    failed: bool
-    begins: int
-    ends: int
-
-
-@dataclass(frozen=True)
 class JobPage(PageContent):
     """replies, rejected: how many; delays: the shortest and the longest, in seconds; people: for whom it can be
-    duplicated; lists: those on which may be left out; clone_id: id of the draft that would be made."""
+    duplicated; lists: those on which may be left out; clone_id: id of the draft that would be made. tab: the one of
+    `tabs` that is shown: answers, as_sent and steps belong to one each; reader_zone: of the reader's browser, "" where
+    it has not told."""
 
     template: ClassVar = "job.html"
     here: ClassVar = "campaigns"
@@ -135,7 +125,15 @@ class JobPage(PageContent):
     cloned_from: int | None
     rejected: int
     rates: Rates
-    course: Drawn | None
+    course: job_tabs.Drawn | None
+    failures: list[failures.Failure]
+    tab: str
+    tabs: dict[str, str]
+    answers: list[job_tabs.ReplyOf]
+    as_sent: job_tabs.AsSent | None
+    steps: list[job_tabs.Done]
+    made_by: job_tabs.By | None
+    reader_zone: str
     clone_id: str
     people: list[Group]
     scheduled: Scheduled | None
@@ -209,9 +207,12 @@ class Decisions(PageContent):
 @routes.get(r"/app/jobs/{id:\d{1,18}}")
 @members
 async def job(request: web.Request) -> web.StreamResponse:
-    """One campaign and its recipients, filtered by `?state=`, `?search=` and `?late=`, a page at a time."""
+    """One campaign; by `?tab=` its recipients, filtered by `?state=`, `?search=`, `?late=` and `?code=` (why they
+    failed), a page at a time; its replies; the message as `?person=` gets it; or its settings."""
     places = (number(request, "cursor"), number(request, "before"))
-    arguments = (request.app[SETTINGS], int(request.match_info["id"]), _selection(request), *places)
+    tab = forms.asked(request).text("tab")
+    shown = (tab if tab in job_tabs.TABS else job_tabs.RECIPIENTS, number(request, "person"))
+    arguments = (request.app[SETTINGS], int(request.match_info["id"]), _selection(request), *places, *shown)
     page, table = await in_db(request, _job_page, *arguments)
     return show(request, page, 200, table)
 
@@ -220,12 +221,19 @@ def _selection(request: web.Request) -> Selection:
     state = forms.asked(request).text("state") or None
     if state is not None and state not in set(State):
         raise errors.InvalidInput(OfCampaigns.STATE_UNFIT, states=", ".join(State))
+    code = forms.asked(request).text("code")[: reasons.LONGEST] or None
     late = late_before(clock.now_ms()) if forms.asked(request).text("late") else None
-    return Selection(state, " ".join(forms.asked(request).text("search").split()), late=late)
+    return Selection(state, " ".join(forms.asked(request).text("search").split()), code, late)
 
 
 def _job_page(
-    settings: Settings, job_id: int, selection: Selection, cursor: int | None, before: int | None
+    settings: Settings,
+    job_id: int,
+    selection: Selection,
+    cursor: int | None,
+    before: int | None,
+    tab: str,
+    person: int | None,
 ) -> tuple[JobPage, Recipients]:
     row = campaign(job_id)
     went = course(row, clock.now_ms())
@@ -245,7 +253,15 @@ def _job_page(
             now=rate(went.per_hour_now) if went.per_hour_now else None,
             average=rate(went.per_hour) if went.per_hour is not None else None,
         ),
-        course=_drawn(went),
+        course=job_tabs.drawn(went),
+        failures=failures.of(row),
+        tab=tab,
+        tabs=job_tabs.TABS,
+        answers=job_tabs.answers(job_id) if tab == job_tabs.REPLIES else [],
+        as_sent=job_tabs.as_sent(row, person) if tab == job_tabs.MESSAGE else None,
+        steps=job_tabs.steps(job_id) if tab == job_tabs.SETTINGS else [],
+        made_by=job_tabs.by(row.made_by),
+        reader_zone=languages.told_zone(),
         clone_id=secrets.token_hex(16),
         people=[Group(name, called, count) for name, called in PEOPLE.items() if (count := cloning.count(row, name))],
         lists=lists.lists(),
@@ -254,36 +270,24 @@ def _job_page(
     return page, _recipients(row, selection, cursor, before)
 
 
-def _drawn(went: Course) -> Drawn | None:
-    if not went.stretches:
-        return None
-    return Drawn(
-        bars=chart.bars(went.stretches, gettext("Outcomes over time, as in the table below")),
-        highest=chart.highest(went.stretches),
-        rows=[each for each in went.stretches if each.total],
-        accepted=any(each.accepted for each in went.stretches),
-        others=any(each.other for each in went.stretches),
-        failed=any(each.failed for each in went.stretches),
-        begins=went.stretches[0].at,
-        ends=went.stretches[-1].at + went.width_ms,
-    )
-
-
 def _recipients(row: JobRow, selection: Selection, cursor: int | None, before: int | None) -> Recipients:
     """The table of recipients with its filters and pages. An invalid search is explained beside its field."""
     error, searched = None, selection
     try:
         counts = recipients.counts(row, selection)
     except errors.InvalidInput as refused:
-        error, searched = said(refused), Selection(selection.state)
+        error, searched = said(refused), Selection(selection.state, code=selection.code)
         counts = recipients.counts(row, searched)
     selected = counts[searched.state] if searched.state else sum(counts.values())
     page = recipients.page(row, searched, cursor, before, ROWS_SHOWN) if selected else Page([], None, None)
     columns = name_columns(row.columns)
-    query = {"state": searched.state, "search": searched.search, "late": "1" if searched.late is not None else None}
+    query = {"state": searched.state, "search": searched.search, "code": searched.code}
+    query["late"] = "1" if searched.late is not None else None
     return Recipients(
         state=searched.state,
         search=selection.search,
+        code=searched.code,
+        code_told=failures.why(row.id, searched.code) if searched.code else "",
         search_error=error,
         query=_query(**query),
         found=sum(counts.values()),
@@ -294,7 +298,7 @@ def _recipients(row: JobRow, selection: Selection, cursor: int | None, before: i
             for each in State
             if counts[each] or searched.state == each
         ],
-        everybody=_query(search=searched.search),
+        everybody=_query(search=searched.search, code=searched.code),
         first_page=_query(**query) if page.before else None,
         page_before=_query(before=page.before, **query) if page.before else None,
         page_after=_query(cursor=page.after, **query) if page.after else None,
@@ -306,6 +310,56 @@ def _query(**values: object) -> str:
     """The values that are set, as a query (`?…`); "" if none is."""
     given = {name: value for name, value in values.items() if value}
     return f"?{urlencode(given)}" if given else ""
+
+
+@routes.post(r"/app/jobs/{id:\d{1,18}}/{what:archive|unarchive}")
+async def put_away(request: web.Request) -> web.StreamResponse:
+    """Put a campaign that is over away from the overview, or bring it back; then the page it was asked from."""
+    require_key(request)
+    form = await forms.read(request)
+    job_id = int(request.match_info["id"])
+    if request.match_info["what"] == "archive":
+        await timed(request, lifecycle.archive, job_id, caller(request))
+    else:
+        await in_db(request, lifecycle.unarchive, job_id, caller(request))
+    raise web.HTTPSeeOther(own_path(form.text("next")) if "next" in form else f"/app/jobs/{job_id}")
+
+
+@dataclass(frozen=True)
+class JobSummary(PageContent):
+    """A campaign on one sheet of paper. number: of its account, None where it is not known; reader_zone: see
+    JobPage."""
+
+    template: ClassVar = "job_summary.html"
+    here: ClassVar = "campaigns"
+
+    job: JobView
+    funnel: Funnel
+    failures: list[failures.Failure]
+    course: job_tabs.Drawn | None
+    made_by: job_tabs.By | None
+    number: str | None
+    reader_zone: str
+
+
+@routes.get(r"/app/jobs/{id:\d{1,18}}/summary")
+@members
+async def summary(request: web.Request) -> web.StreamResponse:
+    """The campaign's figures to print."""
+    return show(request, await in_db(request, _summary, request.app[SETTINGS], int(request.match_info["id"])))
+
+
+def _summary(settings: Settings, job_id: int) -> JobSummary:
+    row, now = campaign(job_id), clock.now_ms()
+    return JobSummary(
+        job=job_view(settings, row),
+        funnel=funnel(row, now),
+        failures=failures.of(row),
+        course=job_tabs.drawn(course(row, now)),
+        made_by=job_tabs.by(row.made_by),
+        number=directory.number(settings, row.account),
+        reader_zone=languages.told_zone(),
+    )
 
 
 @routes.post(r"/app/jobs/{id:\d{1,18}}/clone")
@@ -340,7 +394,12 @@ def _message_page(settings: Settings, message_id: int, selection: Selection) -> 
         fields=masking.fields(row.fields),
         evidence=evidence.newest(message_id),
         events=[_step(each) for each in events],
-        query=_query(state=selection.state, search=selection.search, late="1" if selection.late is not None else None),
+        query=_query(
+            state=selection.state,
+            search=selection.search,
+            code=selection.code,
+            late="1" if selection.late is not None else None,
+        ),
         before=before,
         after=after,
     )

@@ -18,7 +18,7 @@ from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.asking import said
 from daemon.pages.content import PageContent
-from daemon.pages.shell import members, number, only, show
+from daemon.pages.shell import may, members, number, only, show
 from daemon.pages.views import campaign
 from daemon.server.visitors import SETTINGS, caller, in_db, timed
 from daemon.states import E164, Role
@@ -136,6 +136,8 @@ def _page(
     whole = cursor is None and job_id is None
     chats = [_chat_view(chat) for chat in unmatched.listed(clock.now_ms()) if not stops or chat.stop] if whole else []
     rows, after = replies.page(cursor, clock.now_ms(), stops, job_id)
+    if may("operator"):
+        replies.now_read([row.id for row in rows])
     listed = suppression.among(row.number for row in rows)
     given = {"job": job_id, "show": "stop" if stops else None}
     chosen = {name: value for name, value in given.items() if value is not None}

@@ -27,7 +27,7 @@ from daemon.pages.words import (
     lasts,
     words,
 )
-from daemon.states import IN_HAND, JOB_MOVES, OUT, AccountState, JobState, State
+from daemon.states import IN_HAND, JOB_MOVES, OPEN, OUT, AccountState, JobState, State
 
 READY = "Linked and ready to send."
 SLOW = "After a restriction it sends at a third of its usual speed for a day."
@@ -148,6 +148,7 @@ def job_view(settings: Settings, row: JobRow) -> JobView:
             "stop": row.state in JOB_MOVES["stop"][0],
             "retry": row.failed > 0 and row.state in JOB_MOVES["retry"][0],
             "resend": row.state != JobState.STOPPED,
+            "archive": row.state not in OPEN and row.archived_at is None,
         },
     )
 

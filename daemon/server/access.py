@@ -158,6 +158,12 @@ def set_language(request: web.Request, response: web.StreamResponse, language: s
     )
 
 
+def remember(request: web.Request, response: web.StreamResponse, name: str, value: str) -> None:
+    """Keep a choice of the reader's that is no secret in a cookie."""
+    secure = behind_tls(request)
+    response.set_cookie(name, value, max_age=LANGUAGE_S, path="/", httponly=True, samesite="Lax", secure=secure)
+
+
 def _set(
     request: web.Request, response: web.StreamResponse, name: str, value: str, max_age: int, path: str = "/"
 ) -> None:

@@ -54,7 +54,7 @@ viewer
   GET /app /app/accounts /app/accounts/{name}/{part} /app/decisions /app/jobs/{id} /app/me /app/messages/{id}
   POST /app/logout /app/me/logout /app/me/password
   GET /accounts /accounts/{name} /events /messages /messages/{id} /metrics /replies
-  GET /app/replies
+  GET /app/jobs/{id}/summary /app/replies
   GET /jobs/{id}/messages /jobs/{id}/reasons /jobs/{id}/rejected.csv /jobs/{id}/report.csv /jobs/{id}/report.xlsx
 
 operator
@@ -66,6 +66,7 @@ operator
   GET POST /app/drafts/{id}/work
   POST /app/drafts/{id}/columns/counts /app/drafts/{id}/preview /app/drafts/{id}/test
   POST /jobs/{id}/archive /jobs/{id}/duplicate /jobs/{id}/reschedule /jobs/{id}/start /jobs/{id}/unarchive
+  POST /app/checklist /app/jobs/{id}/{what}
   POST /app/jobs/{id}/reschedule /app/jobs/{id}/start /app/jobs/{id}/edit
   POST /send /upload /upload_attachment /pause/{id} /resume/{id} /stop/{id} /retry/{id} /messages/{id}/decide
   GET /messages/{id}/screenshot.png
@@ -116,7 +117,7 @@ def read(text: str) -> dict[str, int]:
 LEAST = read(ADDRESSES)
 OPEN = {route for route, least in LEAST.items() if not least}
 SEEN = sorted(route for route, least in LEAST.items() if least <= Role.VIEWER and route.startswith("GET "))
-NOBODY = {"id": "999999", "name": "nobody", "part": "link"}  # nothing is stored under these
+NOBODY = {"id": "999999", "name": "nobody", "part": "link", "what": "archive"}  # nothing is stored under these
 OTHERWISE = {"/app/drafts/": {"id": "f" * 32}}
 
 

@@ -30,8 +30,15 @@ SHARED = {
     "navigation.html",
 } | {  # included
     "draft_recent.html",
+    "job_actions.html",
+    "job_course.html",
     "job_duplicate.html",
+    "job_failures.html",
+    "job_message.html",
+    "job_recipients.html",
+    "job_replies.html",
     "job_scheduled.html",
+    "job_settings.html",
 }
 
 

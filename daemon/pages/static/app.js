@@ -235,6 +235,7 @@ async function act(button) {
 }
 
 document.addEventListener("click", async (event) => {
+  if (event.target.closest("[data-print]")) return print();
   const button = event.target.closest("button[data-post]");
   const link = event.target.closest("a[data-details]");
   const answer = event.target.closest("dialog button:not([data-post])");
