@@ -47,7 +47,7 @@ DaemonError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from daemon.i18n.coded import WORDS, Coded, Refusal, Told, Wording, refusal
 
@@ -111,12 +111,20 @@ class Why(Wording):
 class DaemonError(Exception):
     """Base of all: why something is refused, as a code and the values of its sentence; as text, the English sentence.
 
-    members: what a program needs to know beside it, as JSON.
+    members: what a program needs to know beside it, as JSON. field: of the request that it is about, where that is not
+    told by its code.
     """
+
+    field = ""
 
     def __init__(self, told: Wording | Coded, /, **values: Any) -> None:
         self.told: Coded = told if isinstance(told, Coded) else refusal(told, **values)
         super().__init__(str(self.told))
+
+    def at(self, field: str) -> Self:
+        """This error, about that field."""
+        self.field = self.field or field
+        return self
 
     @property
     def members(self) -> dict[str, object]:

@@ -78,7 +78,9 @@ def _refuse_unknown(given: object, model: type[BaseModel]) -> None:
         next((name for name in given if name not in model.model_fields), None) if isinstance(given, dict) else None
     )
     if unknown is not None:
-        raise errors.InvalidInput(Why.UNKNOWN_FIELD, name=unknown[:SHOWN], known=", ".join(model.model_fields))
+        raise errors.InvalidInput(Why.UNKNOWN_FIELD, name=unknown[:SHOWN], known=", ".join(model.model_fields)).at(
+            unknown[:SHOWN]
+        )
 
 
 def validated(validate: Callable[[], T], name: str, says: str | None = None) -> T:
@@ -93,11 +95,11 @@ def validated(validate: Callable[[], T], name: str, says: str | None = None) -> 
         place = ".".join(str(part) for part in first["loc"][:2]) or name
         if first["type"] == "too_long":
             most = first["ctx"]["max_length"]
-            raise errors.InvalidInput(Why.TOO_MANY_ENTRIES, name=place, most=f"{most:,}") from None
+            raise errors.InvalidInput(Why.TOO_MANY_ENTRIES, name=place, most=f"{most:,}").at(place) from None
         if says is not None:
-            raise errors.InvalidInput(Why.VALUE_UNFIT, name=place, says=says) from None
+            raise errors.InvalidInput(Why.VALUE_UNFIT, name=place, says=says).at(place) from None
         wrong = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
-        raise errors.InvalidInput(Why.BODY_UNFIT, name=place, reason=wrong) from None
+        raise errors.InvalidInput(Why.BODY_UNFIT, name=place, reason=wrong).at(place) from None
 
 
 def once(request: web.Request, method: str, path: str, caller: str, given: dict[str, Any]) -> Once:

@@ -76,10 +76,10 @@ class Parameter:
     def parse(self, given: Sequence[str]) -> Any:
         """The value of what was given. Raises InvalidInput."""
         if len(given) > 1:
-            raise errors.InvalidInput(Why.GIVEN_TWICE, name=self.name)
+            raise errors.InvalidInput(Why.GIVEN_TWICE, name=self.name).at(self.name)
         if not given or (given[0] == "" and not self.required):
             if self.required:
-                raise errors.InvalidInput(Why.NOT_GIVEN, name=self.name)
+                raise errors.InvalidInput(Why.NOT_GIVEN, name=self.name).at(self.name)
             return self.default
         return bodies.validated(partial(self.adapter.validate_python, given[0]), self.name, self.says)
 

@@ -10,12 +10,12 @@ from daemon.api import endpoint
 from daemon.api.answers import Png
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import Cursor, Limit, MessageId
-from daemon.api.schemas.jobs import Decide, Evidence, Message, MessageDecided, MessageHistory, Messages, Move
+from daemon.api.schemas.jobs import Decide, Evidence, Message, MessageDecided, MessageHistory, Messages, Move, Part
 from daemon.campaigns import lifecycle, queries
 from daemon.campaigns.queries import Step
 from daemon.campaigns.rows import MessageRow
 from daemon.db import clock
-from daemon.delivery import evidence
+from daemon.delivery import evidence, parts
 from daemon.errors import IllegalMove, NotFound
 from daemon.i18n.coded import code_of
 from daemon.server.scopes import Scope
@@ -46,6 +46,7 @@ def message(caller: Caller, *, message_id: MessageId) -> MessageHistory:
     return MessageHistory(
         **describe(row).model_dump(),
         timeline=[_move(each) for each in events],
+        parts=[Part.model_validate(each) for each in parts.shown(row.id, row.state)],
         evidence=Evidence.model_validate(seen) if seen else None,
     )
 

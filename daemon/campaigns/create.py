@@ -45,7 +45,6 @@ ANSWERS_MS = 7 * pacing.DAY_MS
 UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # not part of a request
 ADDED = ("window", "daily_cap", "phone_column", "language", "columns", "replaces", "per")  # not in earlier digests
 ACCOUNTS_NAMED = 20  # in the refusal of an unknown one
-MEDIA = frozenset({"photo", "video"})
 
 
 @dataclass(frozen=True)
@@ -405,8 +404,6 @@ def unfit(kinds: Sequence[str]) -> Details | None:
     """Why these kinds of attachments cannot go in one message; None when they can."""
     if len(kinds) > MAX_ATTACHMENTS:
         return details(Detail.TOO_MANY_FILES, most=str(MAX_ATTACHMENTS))
-    if len(set(kinds)) > 1 and not set(kinds) <= MEDIA:
-        return details(Detail.MIXED_FILES)
     return None
 
 

@@ -24,7 +24,7 @@ class Detail(StrEnum):
     FILE_MISSING = "file_missing"  #: file
     FILE_DAMAGED = "file_damaged"  #: file
     TOO_MANY_FILES = "too_many_files"  #: most
-    MIXED_FILES = "mixed_files"
+    MIXED_FILES = "mixed_files"  #: of versions that did not send a message in parts
     NOTHING = "nothing_to_send"
     FIELD_EMPTY = "field_empty"  #: names
     FIELDS_EMPTY = "fields_empty"  #: names

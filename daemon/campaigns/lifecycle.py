@@ -12,7 +12,7 @@ from daemon.campaigns.refusals import Why
 from daemon.campaigns.rows import JobRow, MessageRow
 from daemon.db.connection import write
 from daemon.db.records import record
-from daemon.delivery import chunks, job_moves, moves, sweeps
+from daemon.delivery import chunks, job_moves, moves, parts, sweeps
 from daemon.delivery.refusals import Asks
 from daemon.i18n.coded import Phrase, code_of
 from daemon.models import Job, Message
@@ -91,16 +91,19 @@ def retry(job_id: int, who: str, now: int, search: str = "", code: str | None = 
 
 
 def settle(message_id: int, sent: bool, who: str, now: int) -> MessageRow:
-    """A person's decision on an uncertain message: it was sent, or it is sent again. Raises IllegalMove."""
+    """A person's decision on an uncertain message: it was sent, or it is sent again. Raises IllegalMove.
+
+    Of one with several parts it is about the part in doubt; those after it still follow.
+    """
     with write():
         found = job_moves.job_to_move(queries.message(message_id)[0].job_id)
         row = Message.get_by_id(message_id)
         if row.state != State.UNCERTAIN:
             raise errors.IllegalMove(Why.MESSAGE_NOT_UNCERTAIN, message=message_id, state=Phrase(row.state))
-        if not sent:
+        if not sent or parts.follow(row):
             if found.state == JobState.COMPLETED:
                 job_moves.move(found.id, "retry", who, now)
-            elif found.state == JobState.STOPPED:
+            elif found.state == JobState.STOPPED and not sent:
                 raise job_moves.refusal(found.id, found.state, "send again")
         moves.decide(row, "settle" if sent else "resend", who, now)
     return record(MessageRow, row)

@@ -15,12 +15,14 @@ from daemon.delivery.batches import Batches
 from daemon.delivery.breaker import Verdict
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.lanes import Lane, Lanes
+from daemon.delivery.parts import Piece
 from daemon.delivery.refusals import Held, Passed
 from daemon.delivery.standing import Standing
 from daemon.delivery.trouble import Trouble
 from daemon.delivery.upkeep import LOSSES
 from daemon.i18n.coded import Coded, Told, part, refusal
 from daemon.states import Hold
+from daemon.transports.protocol import Receipt
 
 log = structlog.get_logger()
 
@@ -56,6 +58,24 @@ class Endings:
             raise
         self.drop(lane)
 
+    async def part(self, lane: Lane, receipt: Receipt, piece: Piece) -> bool:
+        """That part has its tick. Returns whether the next one is due; raises as `move`."""
+        try:
+            await self._db.persist(partial(self._batches.run, moves.confirm_part, lane.message, receipt, piece=piece))
+        except errors.LeaseLost:
+            log.error("lease.lost")
+            self.drop(lane)
+            return False
+        except errors.DatabaseBusy:
+            self._lanes.close(lane)
+            raise
+        return True
+
+    @staticmethod
+    def back(lane: Lane) -> Callable[..., None]:
+        """The move back to the queue where nobody is to blame: some parts of it may be out already."""
+        return moves.requeue if lane.out else moves.release
+
     def drop(self, lane: Lane) -> None:
         """Let go of it: it is no longer ours."""
         self._lanes.close(lane)
@@ -83,7 +103,7 @@ class Endings:
         if count + 1 >= LOSSES:
             await self.retry(lane, refusal(again))
         else:
-            await self.move(lane, moves.release, refusal(once))
+            await self.move(lane, self.back(lane), refusal(once))
 
     async def wait_for_person(self, lane: Lane, why: Coded) -> None:
         """Somebody is typing in the recipient's chat: come back later, and give up if that text stays for a day."""
@@ -94,7 +114,7 @@ class Endings:
             await self.move(lane, moves.fail, why)
         else:
             wait_ms = min(max(waited_ms, IN_USE_MS), IN_USE_MOST_MS)
-            await self.move(lane, moves.release, why, wait_ms=wait_ms)
+            await self.move(lane, self.back(lane), why, wait_ms=wait_ms)
 
     async def without_file(self, lane: Lane, why: Told) -> None:
         """A file is missing or was changed since its upload. The job waits for a person; everybody keeps their place.
@@ -108,7 +128,7 @@ class Endings:
             await self.move(lane, moves.fail, why)
         else:
             await self._db.timed(job_moves.suspend, message.job_id, why)
-            await self.move(lane, moves.release, why)
+            await self.move(lane, self.back(lane), why)
 
     def files_found(self) -> None:
         """Start counting missing personal files again."""

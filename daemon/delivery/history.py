@@ -15,6 +15,7 @@ from daemon.states import State
 
 log = structlog.get_logger()
 
+PART = "part"  #: a part of it is out; the message stays where it is
 RECEIPT = "receipt"  #: who moved it, where that was neither a sender nor a person
 REQUEUED = frozenset({State.PENDING, State.CANCELLED})
 LOGGED = {  # move -> its event, see logs.EVENTS

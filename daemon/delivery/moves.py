@@ -16,8 +16,8 @@ from daemon.accounts.pace import NO_RULES
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
-from daemon.delivery import counters, eligibility, evidence, history, quarters, reasons, tallies
-from daemon.delivery.refusals import Unsent
+from daemon.delivery import counters, eligibility, evidence, history, parts, quarters, reasons, tallies
+from daemon.delivery.refusals import Passed, Unsent
 from daemon.i18n.coded import Told, code_of, filed, refusal
 from daemon.models import Event, Job, Message, Purpose
 from daemon.states import IN_HAND, JOB_MOVES, MAY_RUN, MOVES, NOT_OUT, TAKEN, Ack, JobState, State
@@ -31,8 +31,17 @@ ANEW: dict[str, Any] = {"attempts": 0, "not_before": 0, **_UNTRIED}  # queued as
 NEVER_LEFT = frozenset({"requeue", "retry", "fail", "cancel"})  # moves out of `sending` that say so: proved, or certain
 
 
-def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacing.Rules = NO_RULES) -> None:
+def submit(
+    message: Message,
+    mark: Mark,
+    now: int,
+    gap: pacing.Gap,
+    rules: pacing.Rules = NO_RULES,
+    piece: parts.Piece | None = None,
+) -> None:
     """Commit that the message may be out from now on, with the chat's last message as its mark, and pace the account.
+
+    piece: the part of it that is handed over, where it has several.
 
     Raises LeaseLost when it, or the account, is no longer ours; IllegalMove when, since the claim, its job was paused
     or stopped, or the person opted out or reached the per-person limit (rules.person_cap): release() it then.
@@ -48,10 +57,42 @@ def submit(message: Message, mark: Mark, now: int, gap: pacing.Gap, rules: pacin
         again: dict[str, Any] = {} if message.transport_id is None else {"transport_id": None}
         changes = {"mark": mark.dumps(), "submitted_at": now, "submissions": message.submissions + 1}
         apply(message, "submit", None, "sender", now, **changes, **again)
-        handovers.keep(message.account, message.number, Purpose(message.job.kind), now, message.id, message.job_id)
+        counted = piece is not None and parts.done(message) > 0  # when its first part went out
+        if piece is not None:
+            parts.begin(message, piece, mark, now)
+        if not counted:
+            handovers.keep(message.account, message.number, Purpose(message.job.kind), now, message.id, message.job_id)
         if message.job.dry_run:
             handovers.miss(message.id)
         pace.set_pace(message.account, now, gap)
+
+
+def submit_part(message: Message, mark: Mark, piece: parts.Piece, now: int) -> None:
+    """Commit that the next part of a message in hand may be out from now on. The rest of a message goes out also when
+    its job was paused since. Raises LeaseLost; IllegalMove when the person has opted out since: `fail` it then."""
+    with moving(message):
+        job_state(message.job_id)
+        if why := eligibility.barred(message.job, message, now, NO_RULES):
+            raise errors.IllegalMove(Unsent.PERSON_BARRED, message=message.id, why=why)
+        _hold_on(message, mark=mark.dumps())
+        parts.begin(message, piece, mark, now)
+
+
+def confirm_part(message: Message, receipt: Receipt, now: int, piece: parts.Piece) -> None:
+    """WhatsApp's server has that part; others follow. Raises LeaseLost."""
+    with moving(message):
+        job_state(message.job_id)
+        _hold_on(message, transport_id=receipt.transport_id)
+        parts.tick(message, piece.at, receipt, "sender", now)
+
+
+def _hold_on(message: Message, **changes: Any) -> None:
+    """A change to a message that stays `sending`, and in this hand. Raises LeaseLost."""
+    mine = (Message.id == message.id, Message.lease == message.lease, Message.state == State.SENDING)
+    if Message.update(changes).where(*mine).execute() != 1:
+        raise errors.LeaseLost(str(refusal(Unsent.MOVE_NOT_ALLOWED, message=message.id, move="part")))
+    for field, value in changes.items():
+        setattr(message, field, value)
 
 
 def job_state(job_id: int) -> JobState:
@@ -64,14 +105,22 @@ def _job_state_of() -> Any:
     return locked(Job.select(Job.state).where(Job.id == param("id")))
 
 
-def confirm(message: Message, receipt: Receipt, now: int, gap: pacing.Gap | None = None) -> None:
+def confirm(
+    message: Message, receipt: Receipt, now: int, gap: pacing.Gap | None = None, piece: parts.Piece | None = None
+) -> None:
     """WhatsApp's server has it: `sent`, and on to `delivered` or `read` if the receipt says so. If it was only taken,
     it is `accepted`: nobody holds it any more, and receipts follow.
+
+    piece: its last part, where it has several.
 
     gap: the pause that begins now; the one that `submit` set has run since then. A message that a receipt has moved on
     meanwhile stays as it is.
     """
     with moving(message):
+        if piece is not None:
+            job_state(message.job_id)
+            parts.tick(message, piece.at, receipt, "sender", now)
+            receipt = parts.together(message, receipt)
         known = {"transport_id": receipt.transport_id}
         if receipt.ack is Ack.ACCEPTED:
             changes = {"accepted_at": now, "expires_at": receipt.expires_at, "error": receipt.reason}
@@ -114,7 +163,7 @@ def put_aside(message: Message, *codes: StrEnum) -> tuple[int, int]:
     epoch ms; 0: never)."""
     count = begun = 0
     for event in Event.select().where(Event.message == message).order_by(Event.id.desc()).limit(MANY_EVENTS):
-        if event.move in ("release", "retry") and code_of(event.coded) in codes:
+        if event.move in ("release", "retry", "requeue") and code_of(event.coded) in codes:
             count, begun = count + 1, event.at
         elif event.move != "claim":
             break
@@ -137,9 +186,18 @@ def withdraw(message: Message, why: Told, now: int) -> None:
         (requeue if message.state == State.SENDING else release)(message, why, now)
 
 
-def requeue(message: Message, why: Told, now: int) -> None:
-    """A crash in `sending`, and the chat proves that it was never sent: queue it again and give the attempt back."""
-    back_to_queue(message, "requeue", why, now, attempts=message.attempts - 1)
+def requeue(message: Message, why: Told, now: int, wait_ms: int = 0) -> None:
+    """A crash in `sending`, and the chat proves that it was never sent: queue it again, due in `wait_ms`, and give the
+    attempt back. Of one with several parts those without a tick were not."""
+    changes: dict[str, Any] = {"not_before": now + wait_ms} if wait_ms else {}
+    back_to_queue(message, "requeue", why, now, attempts=message.attempts - 1, **changes)
+
+
+def go_on(message: Message, receipt: Receipt, now: int, piece: parts.Piece) -> None:
+    """A part whose hand-over was in doubt is out: queue the message again for those after it."""
+    with moving(message):
+        confirm_part(message, receipt, now, piece)
+        requeue(message, refusal(Passed.REST_FOLLOWS), now)
 
 
 def retry(message: Message, why: Told, now: int, max_attempts: int, wait_ms: int, counted: bool = True) -> None:
@@ -196,7 +254,8 @@ def fail(message: Message, why: Told, now: int) -> None:
 def lose(message: Message, why: Told, now: int, found: Lookup | None = None) -> None:
     """It is unclear whether it was sent: a person decides, with what the chat looked like (`found`)."""
     with moving(message):
-        apply(message, "lose", why, "sender", now, error=why)
+        told = parts.in_doubt(message, why)
+        apply(message, "lose", told, "sender", now, error=told)
         if found:
             evidence.keep(message.id, found, now)
 
@@ -221,8 +280,18 @@ def extend(messages: Iterable[Message], until: int) -> list[Message]:
 
 
 def decide(message: Message, name: str, who: str, now: int) -> None:
-    """A person's decision: `settle` (it was sent) or `resend` (send it again)."""
+    """A person's decision: `settle` (it was sent) or `resend` (send it again). Of a message with several parts it is
+    about the one in doubt: the parts after it still follow."""
     with moving(message):
+        row = parts.doubtful(message)
+        if row is not None and name == "settle":
+            piece = parts.piece_of(row)
+            parts.tick(message, piece.at, None, who, now)
+            if not piece.last and job_state(message.job_id) is not JobState.STOPPED:
+                apply(message, "resend", refusal(Passed.REST_FOLLOWS), who, now, **ANEW)
+                return
+        elif row is not None:
+            parts.take_back(message.id)
         apply(message, name, None, who, now, **{"sent_at": now} if name == "settle" else ANEW)
 
 
@@ -281,7 +350,7 @@ def apply(message: Message, name: str, why: Told | None, who: str, at: int, **ch
                 raise _SettledMeanwhile
         refused = refusal(Unsent.MOVE_NOT_ALLOWED, message=message.id, move=name)
         raise errors.LeaseLost(str(refused)) if held else errors.IllegalMove(refused)
-    if source is State.SENDING and name in NEVER_LEFT:
+    if source is State.SENDING and name in NEVER_LEFT and not parts.take_back(message.id):
         handovers.undo(message.id, message.job_id)
         _look_again(id=message.job_id)
     for counted in (tallies, quarters):

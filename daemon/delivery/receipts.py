@@ -20,7 +20,7 @@ from daemon.db.proxy import locked, tuples
 from daemon.delivery import history, moves, quarters, tallies
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import refusal
-from daemon.models import Job, Message, Purpose
+from daemon.models import Job, Message, MessagePart, Purpose
 from daemon.states import MOVES, PUT_BACK, State, Status
 from daemon.transports.protocol import StatusUpdate
 
@@ -67,8 +67,10 @@ def take(account: str, updates: Sequence[StatusUpdate], now: int) -> list[Outcom
 def of_another(message: Message, transport_id: str) -> bool:
     """Whether WhatsApp's id is that of another message to the same person: one with the same text may have gone out
     beside it."""
-    same = (Message.account == message.account, Message.person == message.person, Message.id != message.id)
-    return bool(Message.select().where(*same, Message.transport_id == transport_id).exists())
+    theirs = (Message.account == message.account, Message.person == message.person)
+    whole = Message.select().where(*theirs, Message.id != message.id, Message.transport_id == transport_id)
+    part = MessagePart.select().join(Message).where(*theirs, MessagePart.transport_id == transport_id)
+    return bool(whole.exists() or part.exists())
 
 
 def expire_due(now: int) -> int:

@@ -122,6 +122,9 @@ class Passed(Recorded):
     NOT_READY_IN_TIME = "not_ready_in_time", "It could not be prepared in time."
     PREPARING_FAILED = "preparing_failed", "Preparing it failed unexpectedly ({kind})."
     LOOKING_FAILED = "looking_failed", "Checking the chat for it failed unexpectedly ({kind})."
+    PART_SENT = "part_sent", "Part {part} of {of} is sent: {what}."
+    REST_FOLLOWS = "rest_follows", "this part is sent, the others follow"
+    PART_IN_DOUBT = "part_in_doubt", "It is unclear whether part {part} of {of} was sent ({what}): {why}"
     NOT_SENT = "whatsapp_says_not_sent", "WhatsApp says it was not sent"
     NEVER_APPEARED = "never_appeared", "it never appeared in the chat: {evidence}"
     NEVER_TICKED = (

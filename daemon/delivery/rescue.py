@@ -12,7 +12,7 @@ from daemon.accounts import pacing
 from daemon.db.clock import AHEAD_MS, lately
 from daemon.db.connection import write
 from daemon.db.proxy import locked, tuples
-from daemon.delivery import moves
+from daemon.delivery import moves, parts
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import Told, refusal
 from daemon.models import Account, Job, Message
@@ -81,7 +81,7 @@ def _ran_out(now: int, since_ms: int = 0) -> Any:
 
 
 def _abandon(message: Message, now: int) -> None:
-    why = refusal(Passed.NOBODY_LOOKED)
+    why = parts.in_doubt(message, refusal(Passed.NOBODY_LOOKED))
     with moves.moving(message):
         moves.apply(message, "lose", why, "rescue", now, error=why)
 

@@ -21,10 +21,10 @@ from daemon.formats.values import Fault
 MAX_TEXT = 65_536
 """Longest message, in UTF-16 units as WhatsApp counts (an emoji is two)."""
 EXAMPLES = {  # of the filters that are given a pattern
-    "date": 'termin | date("EEEE d. MMMM")',
-    "time": 'termin | time("HH:mm")',
-    "number": 'anzahl | number("#,##0.00")',
-    "money": 'betrag | money("EUR")',
+    "date": 'day | date("EEEE d. MMMM")',
+    "time": 'day | time("HH:mm")',
+    "number": 'count | number("#,##0.00")',
+    "money": 'amount | money("EUR")',
 }
 SAMPLES = {"date": "2026-11-29 14:30", "time": "2026-11-29 14:30", "number": "1234.5", "money": "1234.5 EUR"}
 UNREADABLE = {

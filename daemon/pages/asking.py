@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from daemon import errors
 from daemon.i18n.languages import N_, say
+from daemon.pages.pointing import Said
+from daemon.server import fields
 
 QUESTION = N_("More than one column could have the phone numbers. Choose one.")
 
@@ -14,7 +16,10 @@ def doubt(error: Exception | str | None) -> errors.ChoosePhoneColumn | None:
 
 
 def said(error: Exception | str | None) -> str:
-    """The error in the reader's language, for a page, on which nobody names a parameter; "" for none."""
+    """The error in the reader's language, for a page, on which nobody names a parameter; "" for none. `show` puts it
+    at the field that it is about."""
     if doubt(error):
         return say(QUESTION)
-    return say(error.told if isinstance(error, errors.DaemonError) else str(error or ""))
+    if isinstance(error, errors.DaemonError):
+        return Said.of(say(error.told), fields.names(error))
+    return say(str(error or ""))

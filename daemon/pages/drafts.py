@@ -37,6 +37,7 @@ routes = web.RouteTableDef()
 
 SAMPLES = 3
 SAMPLE_ROWS = 50
+KIND_ROWS = 2_000  # that say what a column holds
 SAMPLE_LENGTH = 40
 PASTED = "What you pasted"  # in sentences, in place of a file's name
 ROLES = ("field", "number", "second", "file", "ignore")
@@ -318,7 +319,8 @@ def _columns(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
         cells = [cell for row in body[:SAMPLE_ROWS] if (cell := _cell(row, at))]
         style, order = chosen.styles.get(at, ("", ""))
         order = entered.text(f"order-{at}") if entered else order
-        kind, unclear = values.kind([_cell(row, at) for row in body], language) if at != chosen.phone else (None, False)
+        looked_at = body[:KIND_ROWS] if at != chosen.phone else []
+        kind, unclear = values.kind([_cell(row, at) for row in looked_at], language)
         found.append(
             ColumnView(
                 at=at,

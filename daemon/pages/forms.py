@@ -22,6 +22,7 @@ from daemon import errors
 from daemon.accounts import commands
 from daemon.campaigns import create, drafts
 from daemon.i18n.coded import Phrase
+from daemon.pages.pointing import field_of
 from daemon.pages.refusals import Why
 from daemon.server import json_bodies
 from daemon.server.posted import posted
@@ -75,7 +76,10 @@ class Posted:
                 given[sent_as] = {row: self._fields.getall(key) for row, key in rows.items()}
             else:
                 given[sent_as] = self._fields.getall(sent_as, [])
-        return _checked(lambda: model.model_validate(given))
+        try:
+            return _checked(lambda: model.model_validate(given))
+        except errors.DaemonError as error:
+            raise error.at(field_of(error, model, given.__getitem__)) from None
 
 
 def asked(request: web.Request) -> Posted:
@@ -102,7 +106,7 @@ def _checked(validate: Callable[[], Model]) -> Model:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "The body"
-        raise errors.InvalidInput(Why.SENT_UNFIT, name=place, reason=first["msg"].lower()) from None
+        raise errors.InvalidInput(Why.SENT_UNFIT, name=place, reason=first["msg"].lower()).at(place) from None
 
 
 # How a field is read: each function gets all values sent under its name

@@ -24,7 +24,7 @@ from daemon.contacts import lists, masking, uploads
 from daemon.contacts.columns import name_columns
 from daemon.contacts.lists import Listed
 from daemon.db import clock
-from daemon.delivery import compose, evidence, reasons, replies
+from daemon.delivery import compose, evidence, parts, reasons, replies
 from daemon.i18n import languages
 from daemon.i18n.coded import Told, told
 from daemon.i18n.languages import N_
@@ -166,6 +166,7 @@ class MessagePage(PageContent):
     fields: dict[str, str]
     evidence: evidence.Look | None
     events: list[StepView]
+    parts: list[parts.Part]
     query: str
     before: int | None
     after: int | None
@@ -394,6 +395,7 @@ def _message_page(settings: Settings, message_id: int, selection: Selection) -> 
         fields=masking.fields(row.fields),
         evidence=evidence.newest(message_id),
         events=[_step(each) for each in events],
+        parts=parts.shown(row.id, row.state),
         query=_query(
             state=selection.state,
             search=selection.search,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +23,7 @@ from daemon.i18n import languages
 from daemon.i18n.languages import N_
 from daemon.pages import forms, navigation
 from daemon.pages.content import Names, PageContent
+from daemon.pages.pointing import Said, pointed
 from daemon.pages.refusals import Why
 from daemon.pages.words import iso, size, tone, words
 from daemon.server import access
@@ -195,10 +197,23 @@ def show(request: web.Request, content: PageContent, status: int = 200, *beside:
     """The page with this content. beside: see PageContent."""
     records = (_frame(request, content.here), *beside, content)
     names = {name: value for each in records for name, value in vars(each).items()}
-    response = aiohttp_jinja2.render_template(content.template, request, names, status=status)
+    html = aiohttp_jinja2.render_string(content.template, request, names)
+    if (error := _refused(names.values())) is not None:
+        html = pointed(html, error)
+    response = web.Response(text=html, content_type="text/html", charset="utf-8", status=status)
     response.headers["Referrer-Policy"] = "same-origin"  # with no-referrer a form would be sent without its Origin
     response.enable_compression()
     return response
+
+
+def _refused(values: Iterable[object]) -> Said | None:
+    """What was wrong with a form, and at which field, as the page has it: by itself, or with the form it is about."""
+    for value in values:
+        inner = vars(value).values() if dataclasses.is_dataclass(value) and not isinstance(value, type) else ()
+        for each in (value, *inner):
+            if isinstance(each, Said) and each.names:
+                return each
+    return None
 
 
 @routes.get("/")

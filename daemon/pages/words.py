@@ -113,6 +113,7 @@ MOVES = {
     "claim": N_("picked up by the sender"),
     "release": N_("put back without an attempt"),
     "submit": N_("handed over to WhatsApp"),
+    "part": N_("a part of it is sent"),
     "accept": N_("accepted by WhatsApp"),
     "confirm": N_("WhatsApp's server has it"),
     "tick": N_("WhatsApp's server has it"),

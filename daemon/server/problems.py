@@ -16,7 +16,7 @@ from daemon import errors
 from daemon.files import trouble
 from daemon.i18n import languages
 from daemon.i18n.coded import Coded, refusal
-from daemon.server import visitors
+from daemon.server import fields, visitors
 from daemon.server.refusals import Why
 from daemon.server.visitors import COOKIE, SAFE, SETTINGS, Handler
 
@@ -77,7 +77,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         response = problem(request, *PROBLEMS[errors.Unauthorized], error.told)
     except errors.DaemonError as error:
         status, slug = next(PROBLEMS[c] for c in type(error).__mro__ if c in PROBLEMS)
-        response = problem(request, status, slug, error.told, error.members)
+        response = problem(request, status, slug, error.told, error.members | _at_field(request, error))
         if isinstance(error, errors.TooManyTries):
             response.headers["Retry-After"] = str(error.left_s)
         if request.content.exception() is not None:  # it is unclear where the next request would begin
@@ -107,6 +107,15 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     return response
 
 
+def _at_field(request: web.Request, error: errors.DaemonError) -> dict[str, object]:
+    """The field that it is about, for a program that has a form; nothing where it is about none."""
+    found = fields.names(error)
+    if not found:
+        return {}
+    detail = languages.say(error.told) if _shown_to_person(request) else str(error.told)
+    return {"errors": [{"field": found[0], "code": error.told.code, "detail": detail}]}
+
+
 def _of_the_disk(request: web.Request, error: OSError) -> web.Response:
     """Trouble with files, within an `except`."""
     if error.errno in trouble.FULL:
@@ -130,9 +139,14 @@ def problem(
     if _wants_page(request):
         return request.app[ERROR_PAGE](request, languages.say(told), status)
     headers = {"WWW-Authenticate": "ApiKey"} if status == 401 else None
-    shown = COOKIE in request.cookies and not visitors.given_key(request)  # the page asks, and shows it to a person
+    shown = _shown_to_person(request)
     body = problem_body(status, slug, told, languages.say(told) if shown else str(told)) | (members or {})
     return web.json_response(body, status=status, content_type=PROBLEM_TYPE, headers=headers)
+
+
+def _shown_to_person(request: web.Request) -> bool:
+    """Whether the page asks, and shows the answer."""
+    return COOKIE in request.cookies and not visitors.given_key(request)
 
 
 def _wants_page(request: web.Request) -> bool:

@@ -85,6 +85,7 @@ EVENTS: dict[str, str] = {
     "message.handed_over": "the hand-over finished (elapsed_ms)",
     "message.doubtful": "it may be out; the chat is checked next (why)",
     "message.retried": "an attempt failed; it is due again later (why, attempt)",
+    "message.part_sent": "WhatsApp's server has one of its parts (part, of)",
     "message.requeued": "the chat proves that it never went out, so it is queued again",
     "message.failed": "it failed permanently (why)",
     "message.lost": "it is unclear whether it went out; a person decides (why)",

@@ -57,7 +57,7 @@ class DryRunTransport:
     async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
         if not held():
             raise errors.LeaseLost(Rehearsed.LEASE_RAN_OUT)
-        line = json.dumps({"to": _hash(message.number), "text": _hash(message.text)}) + "\n"
+        line = json.dumps(_sign(message)) + "\n"
         with self._journal.open("ab", buffering=0) as file:
             at = file.tell()
             try:
@@ -76,12 +76,12 @@ class DryRunTransport:
     async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:
         if not _MARK.fullmatch(mark.last_own or ""):
             return Lookup(Finding.UNKNOWN, refusal(Rehearsed.OF_A_REAL_SENDER))
-        wanted = {"to": _hash(message.number), "text": _hash(message.text)}
+        wanted = _sign(message)
         if self._size():
             with self._journal.open() as file:
                 file.seek(int(mark.last_own or 0))
                 while (line := file.readline()).endswith("\n"):
-                    if json.loads(line) == wanted:
+                    if wanted | json.loads(line) == wanted:  # earlier versions did not say which files
                         receipt = Receipt(f"{REHEARSED}{file.tell() - len(line)}", Ack.SENT)
                         return Lookup(Finding.SENT, refusal(Rehearsed.IN_THE_JOURNAL), receipt)
         return Lookup(Finding.ABSENT, refusal(Rehearsed.NOT_IN_THE_JOURNAL))
@@ -91,6 +91,13 @@ class DryRunTransport:
 
     def _size(self) -> int:
         return self._journal.stat().st_size if self._journal.exists() else 0
+
+
+def _sign(message: Outgoing) -> dict[str, str]:
+    """What it is recognised by."""
+    sign = {"to": _hash(message.number), "text": _hash(message.text)}
+    files = "/".join(file.filename for file in message.attachments)
+    return sign | {"files": _hash(files)} if files else sign
 
 
 def _hash(text: str) -> str:

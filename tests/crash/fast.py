@@ -24,14 +24,14 @@ import psutil
 
 from daemon import config, errors
 from daemon.campaigns import create, lifecycle
-from daemon.contacts import suppression
+from daemon.contacts import suppression, uploads
 from daemon.db import clock, connection, inspection, proxy
 from daemon.delivery import counters, job_moves
 from daemon.models import Event, Message
 from daemon.states import State
 from tests.crash.disks import FailingDisk, SmallDisk
 from tests.crash.plan import FAST, Plan
-from tests.crash.tally import Tally, handed_over, weigh
+from tests.crash.tally import Tally, handed_over, in_parts, weigh
 from tests.crash.victim import ANSWERS, LANES, MARKS, STEPS
 from tests.support.rig import ROOT, eventually
 
@@ -95,7 +95,8 @@ class Campaign:
         connection.connect(settings.db_url)
         stack.callback(connection.close)
         self._numbers = [f"+4930231{n:05d}" for n in range(self._allowance(plans) + LAST)]
-        order = create.Order(text="Hello", numbers=self._numbers, delay_min=0, delay_max=0)
+        self._parts = _files(settings, self._folder) if plans[0].kind == "parts_kill" else []
+        order = create.Order("Hello", numbers=self._numbers, attachments=self._parts, delay_min=0, delay_max=0)
         self._job_id: int = create.create(settings, order, "crash", clock.now_ms()).job_id
 
     def _allowance(self, plans: list[Plan]) -> int:
@@ -227,7 +228,10 @@ class Campaign:
         return self._done(), _ask(lambda: Event.select().count()), self._handed_over().total()
 
     def _handed_over(self) -> Counter[str]:
-        return handed_over(self._data / "dryrun.jsonl", self._numbers)
+        journal = self._data / "dryrun.jsonl"
+        return (
+            in_parts(journal, self._numbers, len(self._parts)) if self._parts else handed_over(journal, self._numbers)
+        )
 
     def _states(self) -> dict[str, str]:
         query = Message.select(Message.number, Message.state).where(Message.job == self._job_id)
@@ -252,6 +256,16 @@ class Campaign:
                 found.append(f"message {message_id}: {move} under a lease that had passed on")
             before.append(lease)
         return found
+
+
+def _files(settings: config.Settings, folder: Path) -> list[str]:
+    """A document and a picture, uploaded: their ids."""
+    ids = []
+    for name, content in (("plan.pdf", b"%PDF-1.4"), ("map.png", b"\x89PNG\r\n\x1a\n")):
+        place = folder / name
+        place.write_bytes(content)
+        ids.append(uploads.add_attachment(settings, place, name, clock.now_ms()).id)
+    return ids
 
 
 def _ended(process: subprocess.Popen[bytes]) -> bool:

@@ -79,6 +79,7 @@ class Plan:
 
 FAST = {  # through the fast transport: planted in the sender (victim.py), the last two in a whole instance (service.py)
     "kill": Kind("sender killed", often=10),
+    "parts_kill": Kind("sender killed between parts", often=2),  # everybody gets a document and a picture
     "stop": Kind("sender stopped, another takes over", once=True),  # which finishes the campaign
     "locked": Kind("database locked", database="sqlite"),
     "readonly": Kind("database read-only", database="sqlite"),

@@ -48,6 +48,17 @@ def handed_over(journal: Path, numbers: Iterable[str]) -> Counter[str]:
     return found
 
 
+def in_parts(journal: Path, numbers: Iterable[str], parts: int) -> Counter[str]:
+    """The same where a message has so many parts: once is each of them once; twice, where any of them came twice; not
+    at all, where one is missing."""
+    names = {hashlib.sha256(number.encode()).hexdigest(): number for number in numbers}
+    each: dict[str, Counter[str]] = {number: Counter() for number in names.values()}
+    for line in journal.read_text().splitlines() if journal.exists() else []:
+        signs = json.loads(line)
+        each[names[signs["to"]]][signs["files"]] += 1
+    return Counter({number: max(came.values()) if len(came) == parts else 0 for number, came in each.items() if came})
+
+
 def weigh(delivered: Counter[str], states: Mapping[str, str], numbers: Iterable[str], uncertain: int) -> Tally:
     """Hold what was really delivered against what the database says, once the uncertain ones are decided.
 

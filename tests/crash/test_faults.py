@@ -18,13 +18,13 @@ from tests.support import postgres
 
 SEED = 4
 # In a round of the short run; one of every other kind.
-FAULTS = {"kill": 2, "replies_busy": 2, "replies_term": 2, "replies_kill": 2}
+FAULTS = {"kill": 2, "parts_kill": 3, "replies_busy": 2, "replies_term": 2, "replies_kill": 2}
 
 
 @pytest.mark.parametrize(
     ("database", "kinds"),
     [
-        ("sqlite", ["kill", "locked", "clock_back"]),
+        ("sqlite", ["kill", "parts_kill", "locked", "clock_back"]),
         ("sqlite", ["folder"]),
         ("sqlite", ["http"]),
         ("sqlite", ["upgrade"]),
@@ -56,6 +56,7 @@ def test_faults_neither_lose_nor_double(database: str, kinds: list[str], request
     [
         ("sqlite", Plan("after_click", 3, "kill")),
         ("postgresql", Plan("after_click", 3, "kill")),
+        ("postgresql", Plan("after_click", 1, "parts_kill")),
         ("sqlite", Plan("before_commit", 2, "locked")),
         ("sqlite", Plan("before_click", 2, "stop")),
         ("postgresql", Plan("before_commit", 2, "restart")),

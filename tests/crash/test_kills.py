@@ -15,9 +15,11 @@ import psutil
 import pytest
 
 from standin.client import StandIn
+from tests.support.attachments import a_png
 from tests.support.rig import Rig, eventually
 
 POINTS = ["chat.opened", "send.clicked", "message.received", "message.acked"]
+PARTS = [("message.received", 1), ("send.clicked", 2), ("message.received", 2), ("message.acked", 2)]
 SLOW_MS = 700  # between click and receipt, and between receipt and tick: time to be killed in
 TEXT = "Dear {{ name }},\nyour appointment is tomorrow. 😀"
 
@@ -127,3 +129,33 @@ def test_the_same_text_is_told_apart_by_its_place(standin: StandIn, rig: Rig, po
     arrived = [message for message in standin.messages() if message["number"] == number]
     assert [text] * 3 == [message["text"] for message in arrived]
     assert [2 // jobs] * jobs == [end["sent"] + end["delivered"] + end["read"] for end in ends]
+
+
+def test_a_kill_within_the_parts_of_a_message_repeats_none_of_them(standin: StandIn, rig: Rig) -> None:
+    """SIGKILL after the first part was received, at the click on the second, after that was received, and after its
+    tick: of a document and a picture everybody has each once, in that order, and the message says what became of it."""
+    numbers = [f"+4930231300{each:03d}" for each in range(len(PARTS) + 1)]
+    ids = [rig.attach(name, content) for name, content in (("plan.pdf", b"%PDF-1.4 x"), ("map.png", a_png(3)))]
+    standin.set(send_ms=SLOW_MS, ack_ms=SLOW_MS)
+    rig.ready()
+    standin.forget()
+    job = rig.call("POST", "/send", {"numbers": numbers, "message": "See you", "attachments": ids})["job_id"]
+
+    for number, (point, nth) in zip(numbers, PARTS, strict=False):
+        for _ in range(nth):
+            standin.wait(point, number=number)
+        rig.kill("sender")
+        standin.wait("page.main")
+    standin.set(send_ms=0, ack_ms=0)
+    status = rig.finish(job)
+
+    for number in numbers:
+        arrived = [message for message in standin.messages() if message["number"] == number]
+        assert [("See you", ["plan.pdf"]), ("", ["map.png"])] == [
+            (message["text"], [file["name"] for file in message["files"]]) for message in arrived
+        ]
+    assert len(numbers) == status["sent"] + status["delivered"] + status["read"]
+    last = rig.call("GET", f"/jobs/{job}/messages")["messages"][-1]["id"]
+    parts = rig.call("GET", f"/messages/{last}")["parts"]
+    assert [("plan.pdf", "sent"), ("map.png", "sent")] == [(part["what"], part["state"]) for part in parts]
+    assert [] == standin.record()["violations"]

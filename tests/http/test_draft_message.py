@@ -12,6 +12,7 @@ from daemon.accounts import directory, limits
 from daemon.campaigns import draft_files, templates
 from daemon.contacts import uploads
 from daemon.db import clock
+from daemon.delivery import compose
 from daemon.models import Job, Message
 from daemon.server.visitors import LANGUAGE_COOKIE, ZONE_COOKIE
 from daemon.states import JobState
@@ -21,6 +22,7 @@ from tests.support.drafting import (
     check,
     draft_of,
     look,
+    map_columns,
     post,
     refused,
     send,
@@ -85,17 +87,16 @@ async def test_a_mistake_in_the_text_is_said_before_the_next_step(member: Client
 
 
 async def test_attachments_are_added_and_removed(member: Client) -> None:
-    """Several that go together; what does not is refused, and the text is kept meanwhile."""
+    """Several, of whatever kind."""
     base = await with_columns(member)
     await post(member, f"{base}/numbers", go="next")
     files = [("file", b"\xff\xd8\xff1", "one.jpg"), ("file", b"\x00\x00", "two.mp4")]
     await post(member, f"{base}/message", files, text="Look", go="attach")
     assert ["one.jpg", "two.mp4"] == [file.filename for file in draft_files.attached(draft_of(base).data)]
-    said = await refused(member, f"{base}/message", 422, [("file", b"%PDF", "x.pdf")], text="Look", go="attach")
-    assert "cannot be mixed" in said
+    await post(member, f"{base}/message", [("file", b"%PDF", "x.pdf")], text="Look", go="attach")
     first = draft_of(base).data.attachments[0]
     await post(member, f"{base}/message", text="Look", go=f"remove:{first}")
-    assert ["two.mp4"] == [file.filename for file in draft_files.attached(draft_of(base).data)]
+    assert ["two.mp4", "x.pdf"] == [file.filename for file in draft_files.attached(draft_of(base).data)]
     assert 1_024 == (await preview(member, base, text="x"))["limit"]
 
 
@@ -242,3 +243,35 @@ async def test_one_time_zone_is_named_everywhere_and_another_browser_is_told(mem
     assert "those of your browser" not in await look(member, f"{base}/start")
     await post(member, f"{base}/start", go="start")
     assert "It only sends between 09:00-18:00 (Asia/Kolkata)." in await look(member, f"/app/jobs/{Job.get().id}")
+
+
+DATED = """name;phone;termin;tag;betrag
+Anna;+49 30 23125 001;29.11.2026 14:30;03/04/2026;1.234,50 €
+Ben;+44 20 7946 0011;1.12.2026 9:05;25/04/2026;12 €
+Cem;+49 30 23125 002;morgen;25/04/2026;12 €
+"""
+
+
+async def test_dates_and_amounts_are_written_as_chosen(member: Client) -> None:
+    """By the style of a column, or by a pattern in the text; what is no date is left out by the dry run."""
+    base = await with_columns(member, DATED)
+    page = await look(member, f"{base}/columns")
+    assert "Day or month first?" in page
+    await map_columns(member, base, style__4="money", order__3="dmy", style__3="weekday")
+    await post(member, f"{base}/numbers", go="next")
+    text = '{{ termin | date("EEEE d. MMMM") }}, {{ termin | time }}: {{ betrag }} am {{ tag }}'
+    found = await preview(member, base, text=text, language="de_DE", index=0)
+    assert "Sonntag 29. November, 14:30: 1.234,50 € am Freitag, 3. April" == found["html"]
+    assert "Sunday 29. November, 2:30 PM" in (await preview(member, base, text=text, language="en_US"))["html"]
+    assert (1, 4) == (found["problems"], found["first"][0]["row"])
+    assert "1.234,50 €" == (await preview(member, base, text="{{ betrag }}", language="de_DE"))["html"]
+
+    await post(member, f"{base}/message", text=text, language="de_DE", go="next")
+    assert "{{ termin | time }}" in await look(member, f"{base}/message")
+    await post(member, f"{base}/when", name="Spring", delay_min="1", delay_max="3", start="now")
+    report = await check(member, base)
+    assert "Date, time or amount not readable" in report
+    assert "The field termin is not a date" in report
+    await post(member, f"{base}/start")
+    rows = list(Message.select(Message, Job).join(Job).order_by(Message.id))
+    assert "Dienstag 1. Dezember, 09:05: 12,00 € am Samstag, 25. April" == compose.text_of(rows[1])

@@ -269,7 +269,7 @@ def test_every_move_has_words() -> None:
     """One that is added has to be named."""
     from daemon.states import MOVES
 
-    assert {"enqueue", *MOVES} == set(words.MOVES)
+    assert {"enqueue", "part", *MOVES} == set(words.MOVES)
 
 
 async def test_a_failed_one_shows_its_evidence_too(member: Client, settings: Settings) -> None:

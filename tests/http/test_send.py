@@ -11,6 +11,7 @@ import pytest
 from daemon.accounts import directory
 from daemon.contacts import suppression
 from daemon.db import clock, proxy
+from daemon.delivery import compose
 from daemon.http import make_app
 from daemon.models import Job, Message, Suppression
 from tests.http.conftest import KEY, Caller, form
@@ -231,8 +232,8 @@ async def test_a_file_that_was_uploaded_names_its_rejected_rows(api):
     assert row.startswith("3,'=cmd()")
 
 
-async def test_attachments_of_one_sort_go_together(api):
-    """Photos and videos mix; others do not, and a caption has its limit."""
+async def test_attachments_of_all_kinds_go_together(api):
+    """A document and a picture are sent as the parts of one message; a caption has its limit."""
     photo, video, document = [
         await api.post("/upload_attachment", data=form(b"x", name)) for name in ("a.png", "b.mp4", "c.pdf")
     ]
@@ -240,7 +241,7 @@ async def test_attachments_of_one_sort_go_together(api):
     body: dict[str, Any] = {"numbers": NUMBERS, "message": "Hi"}
     await api.post("/send", body | {"attachments": ids[:2]})
     await api.post("/send", body | {"message": "", "attachments": ids[2:]})
-    assert "mixed" in (await api.post("/send", body | {"attachments": ids[1:]}, 422))["detail"]
+    await api.post("/send", body | {"attachments": ids})
     assert (
         "beside an attachment"
         in (await api.post("/send", body | {"message": "x" * 1025, "attachments": ids[:1]}, 422))["detail"]
@@ -310,3 +311,18 @@ async def test_people_who_share_a_number_each_get_a_message_where_that_is_asked(
     refused = await api.post("/send", {"upload_id": "0" * 32, "message": "Hi", "per": "row"}, 422)
     assert "per_row_of_upload" == refused["code"]
     await api.post("/send", {"recipients": people, "message": "Hi", "per": "family"}, 422)
+
+
+async def test_dates_in_a_text_are_written_in_the_language_asked_for(api):
+    """ISO or the usual notation; what could be two days is refused by its place, never guessed."""
+    body: dict[str, Any] = {"message": '{{ on | date("EEEE d. MMMM") }}', "language": "de"}
+    people = [{"number": number, "on": on} for number, on in zip(NUMBERS, ("2026-11-29", "29.11.2026"), strict=False)]
+    await api.post("/send", body | {"recipients": people})
+    rows = Message.select(Message, Job).join(Job).order_by(Message.id)
+    assert ["Sonntag 29. November"] * 2 == [compose.text_of(row) for row in rows]
+
+    problem = await api.post("/send", body | {"recipients": [{"number": NUMBERS[0], "on": "03/04/2026"}]}, 422)
+    assert "could be read in two ways" in problem["detail"]
+    assert "message" == problem["errors"][0]["field"]
+    problem = await api.post("/send", body | {"numbers": NUMBERS, "language": "klingon"}, 422)
+    assert [("language", "language_unknown")] == [(each["field"], each["code"]) for each in problem["errors"]]

@@ -65,7 +65,8 @@ async def refused(client: Client, path: str, status: int, files: Any = (), **fie
     response = await send(client, path, files, **fields)
     text = await response.text()
     assert status == response.status, text
-    found = re.search(r'<p id="step-error"[^>]*>(.*?)</p>', text, re.S)
+    at_field = re.search(r'<span id="[\w-]+-wrong"[^>]*>(.*?)</span>', text, re.S)
+    found = at_field or re.search(r'<p id="step-error"[^>]*>(.*?)</p>', text, re.S)
     assert found, text
     return re.sub(r"<[^>]+>", "", found[1]).strip()
 

@@ -174,6 +174,16 @@ class Rig:
         except urllib.error.HTTPError as error:
             return json.load(error)
 
+    def attach(self, name: str, content: bytes) -> str:
+        """Upload a file for messages; its id."""
+        head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
+        url = f"http://127.0.0.1:{self.port}/upload_attachment"
+        request = urllib.request.Request(url, head + content + b"\r\n--x--\r\n", method="POST")
+        request.add_header("Content-Type", "multipart/form-data; boundary=x")
+        request.add_header("X-API-KEY", (self.data / "api_key").read_text().strip())
+        with urllib.request.urlopen(request, timeout=20) as response:
+            return str(json.load(response)["attachment_id"])
+
     def ready(self) -> None:
         """Wait until the account can send."""
 

@@ -111,6 +111,14 @@ def absent(value: Any) -> bool:
     return value is None
 
 
+class FieldError(Answer):
+    """What is wrong with one field."""
+
+    field: str = Field(description="Its name in the request; one inside another as `recipients.0`.")
+    code: str
+    detail: str
+
+
 class Problem(Answer):
     """An error in the format of RFC 9457."""
 
@@ -125,6 +133,7 @@ class Problem(Answer):
         examples=["no_job"],
         pattern="^[a-z0-9_]+$",
     )
+    errors: list[FieldError] | None = Field(None, description="The fields that it is about, where there are any.")
     candidates: list[str] | None = Field(
         None, description="With `choose-phone-column`: the columns that may have the telephone numbers."
     )

@@ -233,6 +233,17 @@ class ChatRow(Answer):
     ack: str | None
 
 
+class Part(Answer):
+    """A part of a message that WhatsApp takes as a message of its own, such as a document beside a picture."""
+
+    part: int = Field(description="From 1.")
+    of: int = Field(description="How many there are.")
+    what: str = Field(description="The name of its file; empty for text.")
+    state: Literal["pending", "sending", "sent", "uncertain"]
+    submitted_at: Time | None = Field(description="When it was last handed over.")
+    sent_at: Time | None
+
+
 class Evidence(Answer):
     """What the chat looked like when it was unclear whether the message had gone out."""
 
@@ -246,6 +257,7 @@ class MessageHistory(Message):
     """A message and its history."""
 
     timeline: list[Move]
+    parts: list[Part] = Field(description="None where the message is of one.")
     evidence: Evidence | None
 
 

@@ -14,6 +14,7 @@ from daemon.delivery.refusals import Held
 from daemon.i18n.coded import part, refusal
 from daemon.models import Message, Purpose
 from daemon.states import E164, AccountState, Finding, Hold
+from daemon.transports import parts
 from daemon.transports.protocol import Health, Mark
 
 log = structlog.get_logger()
@@ -76,7 +77,7 @@ class Canary:
             outgoing = await context.db.call(compose.outgoing, context.settings, message, False)
         except (errors.InvalidInput, errors.NotFound):
             return False
-        looking = context.transport.look_up(outgoing, Mark.loads(message.mark or ""))
+        looking = context.transport.look_up(parts.split(outgoing)[-1], Mark.loads(message.mark or ""))
         found = await context.waits.unless_stopped(looking)
         return found.finding is Finding.SENT
 

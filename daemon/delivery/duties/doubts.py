@@ -8,13 +8,16 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from daemon import errors
-from daemon.delivery import compose, moves, receipts, timing
+from daemon.delivery import compose, moves, parts, receipts, timing
 from daemon.delivery.context import OURS, Context
 from daemon.delivery.lanes import Doubt, Lane
+from daemon.delivery.parts import Piece
 from daemon.delivery.refusals import Held, Passed
 from daemon.i18n.coded import Told, part, refusal
+from daemon.models import Message
 from daemon.states import AccountState, Finding, Hold
-from daemon.transports.protocol import Health, Inspectable, Lookup, Mark
+from daemon.transports import parts as parts_of
+from daemon.transports.protocol import Health, Inspectable, Lookup, Mark, Outgoing, Receipt
 
 log = structlog.get_logger()
 
@@ -75,8 +78,12 @@ class Doubts:
 
     async def _consult(self, lane: Lane, doubt: Doubt) -> None:
         context, message, life = self._context, lane.message, self._context.upkeep.life
-        outgoing = await context.db.call(compose.outgoing, context.settings, message, False)
-        looking = context.transport.look_up(outgoing, Mark.loads(message.mark or ""))
+        sought = await self._sought(message)
+        if sought is None:
+            await context.endings.move(lane, moves.requeue, refusal(Passed.REST_FOLLOWS))
+            return
+        outgoing, mark, piece = sought
+        looking = context.transport.look_up(outgoing, mark)
         try:
             found = await context.waits.unless_stopped(looking, lane.left_s)
         except errors.BrowserLost as error:
@@ -100,7 +107,7 @@ class Doubts:
             context.trouble.arrived()
             if doubt.aside:
                 context.trouble.success()
-            await endings.move(lane, moves.confirm, found.receipt)
+            await self._found(lane, found.receipt, piece)
         elif found.finding is Finding.FAILED:
             await endings.retry(lane, refusal(Passed.NOT_SENT))
         elif found.finding is Finding.ABSENT and self._may_come_back(doubt):
@@ -116,6 +123,26 @@ class Doubts:
             await endings.move(lane, moves.lose, found.evidence, found=found)
         else:
             await context.waits.pause(timing.LOOK_AGAIN_S)
+
+    async def _sought(self, message: Message) -> tuple[Outgoing, Mark, Piece | None] | None:
+        """What to look for in the chat, and after which mark: the part in doubt, where it has several. None: no part is
+        in doubt, it broke off between two of them."""
+        context = self._context
+        outgoing = await context.db.call(compose.outgoing, context.settings, message, False)
+        split = parts_of.split(outgoing)
+        if len(split) == 1 or not await context.db.call(parts.known, message):
+            return outgoing, Mark.loads(message.mark or ""), None
+        row = await context.db.call(parts.doubtful, message)
+        if row is None:
+            return None
+        return split[row.part], Mark.loads(row.mark or ""), Piece(row.part, tuple(map(parts_of.name, split)))
+
+    async def _found(self, lane: Lane, receipt: Receipt, piece: Piece | None) -> None:
+        """It has its tick; where that is one part of several, those after it follow."""
+        if piece is None:
+            await self._context.endings.move(lane, moves.confirm, receipt)
+        else:
+            await self._context.endings.move(lane, moves.confirm if piece.last else moves.go_on, receipt, piece=piece)
 
     def _may_come_back(self, doubt: Doubt) -> bool:
         """Whether it was seen before, waiting for its tick, and is not missing for long enough yet."""

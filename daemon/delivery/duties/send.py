@@ -11,13 +11,15 @@ from structlog.contextvars import bound_contextvars
 
 from daemon import errors
 from daemon.accounts import pacing
-from daemon.delivery import claim, compose, moves, timing
+from daemon.delivery import claim, compose, moves, parts, timing
 from daemon.delivery.context import OURS, Context
 from daemon.delivery.lanes import Doubt, Lane
+from daemon.delivery.parts import Piece
 from daemon.delivery.refusals import Passed
 from daemon.delivery.waits import Stopping
 from daemon.i18n.coded import refusal
 from daemon.models import Message
+from daemon.transports import parts as parts_of
 from daemon.transports.protocol import Mark, Outgoing
 
 log = structlog.get_logger()
@@ -86,10 +88,29 @@ class Send:
         with bound_contextvars(job_id=message.job_id, message_id=message.id, attempt=message.attempts):
             await self._through(lane, composed)
 
-    async def _through(self, lane: Lane, outgoing: Outgoing | Exception) -> None:
+    async def _through(self, lane: Lane, composed: Outgoing | Exception) -> None:
+        """Send it; where it is of several parts, those that are left, one after the other."""
+        if isinstance(composed, Exception):
+            await self._part(lane, composed, None)
+            return
+        began, split = timing.monotonic(), parts_of.split(composed)
+        if len(split) == 1:
+            await self._part(lane, composed, None, began)
+            return
+        whats = tuple(map(parts_of.name, split))
+        try:
+            begun = await self._context.db.call(parts.done, lane.message)
+        except errors.DatabaseBusy as error:
+            await self._part(lane, error, None)
+            return
+        for at, outgoing in enumerate(split[begun:], begun):
+            if not await self._part(lane, outgoing, Piece(at, whats), began):
+                return
+
+    async def _part(self, lane: Lane, outgoing: Outgoing | Exception, piece: Piece | None, began: float = 0.0) -> bool:
+        """Send a message, or a piece of it. began: when the message was. Returns whether the next one is due."""
         context, endings, message = self._context, self._endings, lane.message
         gap = pacing.Gap(message.job.delay_max_ms, pacing.Why.PAUSE, 0)
-        began = timing.monotonic()
         try:
             gap = await self._gap(message)
             if isinstance(outgoing, Exception):
@@ -99,8 +120,7 @@ class Send:
             await context.listening.overheard()
             if not context.standing.open:
                 raise errors.AccountUnready(Passed.HELD_BEFORE)
-            await context.batches.run(moves.submit, message, mark, gap=gap, rules=context.rules)
-            lane.out = True
+            await self._submit(lane, mark, gap, piece)
         except errors.Undeliverable as error:  # WhatsApp says so
             await endings.move(lane, moves.fail, error.told)
             await context.trouble.refused(message)
@@ -109,7 +129,7 @@ class Send:
             await self._not_now(lane, error)
         except errors.AccountUnready as error:
             barred = isinstance(error, errors.ChatBarred) and context.standing.health.known_chats
-            await endings.move(lane, moves.release, error.told, wait_ms=BARRED_MS if barred else 0)
+            await endings.move(lane, endings.back(lane), error.told, wait_ms=BARRED_MS if barred else 0)
             context.standing.look_soon()  # before the next claim
         except (errors.InvalidInput, errors.NotFound) as error:
             await endings.move(lane, moves.fail, error.told)
@@ -124,7 +144,7 @@ class Send:
             await endings.retry(lane, error.told)
             await context.set_pace(gap)
         except Stopping:
-            await endings.move(lane, moves.release, refusal(Passed.SENDER_STOPPED))
+            await endings.move(lane, endings.back(lane), refusal(Passed.SENDER_STOPPED))
         except OURS:
             raise
         except Exception as error:  # nothing has left
@@ -133,14 +153,25 @@ class Send:
             await context.set_pace(gap)
         else:
             endings.files_found()
-            await self._hand_over(lane, outgoing, mark, gap, began)
+            return await self._hand_over(lane, outgoing, mark, gap, began, piece)
+        return False
+
+    async def _submit(self, lane: Lane, mark: Mark, gap: pacing.Gap, piece: Piece | None) -> None:
+        """Commit that it, or that part of it, may be out from now on."""
+        run, message = self._context.batches.run, lane.message
+        if lane.out and piece is not None:
+            await run(moves.submit_part, message, mark, piece)
+        else:
+            several = {} if piece is None else {"piece": piece}
+            await run(moves.submit, message, mark, gap=gap, rules=self._context.rules, **several)
+        lane.out = True
 
     async def _not_now(self, lane: Lane, error: errors.DaemonError) -> None:
         """Nothing has left, and not because sending failed: a condition of the claim no longer holds."""
         if isinstance(error, errors.AttachmentLost):
             await self._endings.without_file(lane, error.told)
         elif isinstance(error, errors.IllegalMove):
-            await self._endings.move(lane, moves.release, error.told)
+            await self._endings.move(lane, moves.fail if lane.out else moves.release, error.told)
         elif isinstance(error, errors.DatabaseBusy):
             await self._endings.move(lane, moves.withdraw, error.told)
         else:
@@ -159,7 +190,10 @@ class Send:
         except TimeoutError:
             raise errors.NotSubmitted(Passed.NOT_READY_IN_TIME) from None
 
-    async def _hand_over(self, lane: Lane, outgoing: Outgoing, mark: Mark, gap: pacing.Gap, began: float) -> None:
+    async def _hand_over(
+        self, lane: Lane, outgoing: Outgoing, mark: Mark, gap: pacing.Gap, began: float, piece: Piece | None
+    ) -> bool:
+        """Returns whether the next part is due."""
         context, message = self._context, lane.message
         started, context.upkeep.used = timing.monotonic(), True
         try:
@@ -167,14 +201,17 @@ class Send:
             receipt = await context.waits.within_grace(handing, lane.left_s)
             context.upkeep.works(message.id)
             context.trouble.success()
+            if piece is not None and not piece.last:
+                return await self._endings.part(lane, receipt, piece)
             took_ms = round((timing.monotonic() - began) * 1000) if context.transport.paced else 0
-            await self._endings.move(lane, moves.confirm, receipt, gap=replace(gap, took_ms=took_ms))
+            several = {} if piece is None else {"piece": piece}
+            await self._endings.move(lane, moves.confirm, receipt, gap=replace(gap, took_ms=took_ms), **several)
             await context.trouble.keep()
         except Stopping:
-            return  # stays `sending`: the next sender looks it up
+            return False  # stays `sending`: the next sender looks it up
         except errors.LeaseLost as error:  # this process was suspended; if nobody took over, it is queued again
             await self._endings.move(lane, moves.requeue, error.told)
-            return
+            return False
         except errors.NotSubmitted as error:
             await self._endings.retry(lane, error.told)
         except errors.BrowserLost as error:
@@ -191,9 +228,10 @@ class Send:
             lane.doubt = Doubt(crashed=False)
         else:
             log.debug("message.handed_over", elapsed_ms=round((timing.monotonic() - started) * 1000))
-            return
+            return False
         # Again, from the end of the send: a slow send must not use up the pause after it.
         await context.set_pace(gap)
+        return False
 
     def _holds(self, lane: Lane) -> bool:
         """Whether message and account are surely still ours; asked right before the click, on any thread."""

@@ -153,7 +153,8 @@ function show(text) {
   document.querySelector("main").replaceWith(fresh.querySelector("main"));
   document.title = fresh.title;
   begin();
-  const place = $("step-error");
+  const wrong = document.querySelector("main [aria-invalid=true]");
+  const place = wrong?.autofocus ? wrong : $("step-error");
   if (place && !place.hidden) {
     place.focus({ preventScroll: true });
     place.scrollIntoView({ block: "center" });
