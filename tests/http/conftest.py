@@ -43,7 +43,7 @@ class Caller:
         assert status == response.status, body
         if status >= 400 and path != "/ready":
             assert "application/problem+json" == response.content_type
-            assert {"type", "title", "status", "detail", "code"} == set(body) - {"candidates", "upload_id"}
+            assert {"type", "title", "status", "detail", "code"} == set(body) - {"candidates", "upload_id", "errors"}
             assert body["code"] in openapi.codes()
             assert ("candidates" in body) == body["type"].endswith(":choose-phone-column")
             assert body["type"].startswith("urn:wasender:problem:")
