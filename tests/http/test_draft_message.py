@@ -271,7 +271,7 @@ async def test_dates_and_amounts_are_written_as_chosen(member: Client) -> None:
     await post(member, f"{base}/when", name="Spring", delay_min="1", delay_max="3", start="now")
     report = await check(member, base)
     assert "Date, time or amount not readable" in report
-    assert "The field termin is not a date" in report
+    assert "The field termin is not a date" in await look(member, f"{base}/check?reason=unreadable")
     await post(member, f"{base}/start")
     rows = list(Message.select(Message, Job).join(Job).order_by(Message.id))
     assert "Dienstag 1. Dezember, 09:05: 12,00 € am Samstag, 25. April" == compose.text_of(rows[1])
