@@ -273,5 +273,6 @@ async def test_dates_and_amounts_are_written_as_chosen(member: Client) -> None:
     assert "Date, time or amount not readable" in report
     assert "The field termin is not a date" in await look(member, f"{base}/check?reason=unreadable")
     await post(member, f"{base}/start")
-    rows = list(Message.select(Message, Job).join(Job).order_by(Message.id))
-    assert "Dienstag 1. Dezember, 09:05: 12,00 € am Samstag, 25. April" == compose.text_of(rows[1])
+    last = Message.select(Message, Job).join(Job).order_by(Message.id.desc()).get()
+    shown = compose.text_of(last.job.text, last.job.formats, last.fields, last.number)
+    assert "Dienstag 1. Dezember, 09:05: 12,00 € am Samstag, 25. April" == shown

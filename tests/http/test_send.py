@@ -319,7 +319,9 @@ async def test_dates_in_a_text_are_written_in_the_language_asked_for(api):
     people = [{"number": number, "on": on} for number, on in zip(NUMBERS, ("2026-11-29", "29.11.2026"), strict=False)]
     await api.post("/send", body | {"recipients": people})
     rows = Message.select(Message, Job).join(Job).order_by(Message.id)
-    assert ["Sonntag 29. November"] * 2 == [compose.text_of(row) for row in rows]
+    assert ["Sonntag 29. November"] * 2 == [
+        compose.text_of(row.job.text, row.job.formats, row.fields, row.number) for row in rows
+    ]
 
     problem = await api.post("/send", body | {"recipients": [{"number": NUMBERS[0], "on": "03/04/2026"}]}, 422)
     assert "could be read in two ways" in problem["detail"]
