@@ -22,7 +22,7 @@ from daemon import errors
 from daemon.accounts import commands
 from daemon.campaigns import create, drafts
 from daemon.i18n.coded import Phrase
-from daemon.pages.pointing import field_of
+from daemon.pages.pointing import at_field
 from daemon.pages.refusals import Why
 from daemon.server import json_bodies
 from daemon.server.posted import posted
@@ -76,10 +76,8 @@ class Posted:
                 given[sent_as] = {row: self._fields.getall(key) for row, key in rows.items()}
             else:
                 given[sent_as] = self._fields.getall(sent_as, [])
-        try:
+        with at_field(model, given.__getitem__):
             return _checked(lambda: model.model_validate(given))
-        except errors.DaemonError as error:
-            raise error.at(field_of(error, model, given.__getitem__)) from None
 
 
 def asked(request: web.Request) -> Posted:
@@ -127,8 +125,7 @@ def _line(values: list[Any]) -> str:
 
 
 def _number(values: list[Any]) -> int:
-    text = _text(values)
-    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else 0
+    return _perhaps(values) or 0
 
 
 def _perhaps(values: list[Any]) -> int | None:

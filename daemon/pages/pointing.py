@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from markupsafe import escape
@@ -82,7 +83,17 @@ def _told_by(tag: str, place: str) -> str:
     return tag[:-1].rstrip("/ ") + attributes + ">"
 
 
-def field_of(error: errors.DaemonError, model: type[BaseModel], given: Callable[[str], Any]) -> str:
+@contextmanager
+def at_field(model: type[BaseModel], given: Callable[[str], Any]) -> Iterator[None]:
+    """Who reads a form's field does not know what it is called: an error in here is told of the field it came from.
+    given: what was sent for a field."""
+    try:
+        yield
+    except errors.DaemonError as error:
+        raise error.at(_field_of(error, model, given)) from None
+
+
+def _field_of(error: errors.DaemonError, model: type[BaseModel], given: Callable[[str], Any]) -> str:
     """The field that was refused so: whoever reads one does not know what it is called."""
     for name, field in model.model_fields.items():
         for reader in (each for each in field.metadata if isinstance(each, BeforeValidator)):
