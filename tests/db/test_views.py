@@ -8,7 +8,7 @@ import pytest
 
 from daemon import errors
 from daemon.accounts import directory, limits
-from daemon.campaigns import failures, lifecycle, overview, queries, recipients
+from daemon.campaigns import failures, lifecycle, overview, queries, recipients, timeline
 from daemon.campaigns.queries import Listed
 from daemon.campaigns.recipients import Selection
 from daemon.delivery import job_moves, moves, quarters, replies
@@ -100,6 +100,25 @@ def test_who_has_answered_counts_once_and_is_new_until_read(hand: Hand):
     replies.now_read([row.id for row in Reply.select().limit(2)])
     assert 1 == replies.fresh(100)
     assert ["Yes", "Thank you"] == [each.text for each in replies.to_messages([first.id])[first.id]]
+
+
+def test_a_stop_long_after_the_last_message_leaves_the_course_to_be_seen(hand: Hand):
+    """What it cancels is no bar, and the time until it does not press all others into one; a pause is marked."""
+    job = hand.queue(40)
+    Job.update(started_at=hand.clock()).where(Job.id == job.id).execute()
+    for n in range(20):
+        if n == 10:
+            lifecycle.pause(job.id, "page", hand.clock())
+            hand.clock.advance(1_200_000)
+            lifecycle.resume(job.id, "page", hand.clock())
+        hand.confirm(hand.submit(hand.claim_one()))
+        hand.clock.advance(10_000)
+    hand.clock.advance(12 * 3_600_000)
+    lifecycle.stop(job.id, "page", hand.clock())
+    went = timeline.course(queries.some_jobs([job.id])[0], hand.clock())
+    assert 20 == sum(each.total for each in went.stretches)
+    assert len([each for each in went.stretches if each.total]) > 4
+    assert [(1_200_000, True)] == [(each.until - each.at, each.paused) for each in went.breaks]
 
 
 def test_only_what_is_over_is_archived_and_the_overview_leaves_it_out(hand: Hand):

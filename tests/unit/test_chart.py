@@ -79,3 +79,18 @@ def test_the_highest_bar_of_nothing_is_nothing():
 def test_forty_eight_bars_are_small():
     """A page has to stay light."""
     assert len(chart.bars([Stretch(n, n + 1, n, n) for n in range(48)], "x")) < 5_000
+
+
+def test_a_bar_says_its_value_when_pointed_at_and_a_pause_is_marked() -> None:
+    """As text of ours would be, whatever is in it; where there is nothing to say, nothing is there to be pointed at."""
+    drawn = str(chart.bars([Stretch(0, out=1), Stretch(1)], "Sent", ["1 <sent>", ""], [chart.Band(0.5, 1.5, "paused")]))
+    assert ["paused", "1 &lt;sent&gt;"] == re.findall(r"<title>(.*?)</title>", drawn)
+    assert '<rect class="band" x="5" width="10"' in drawn
+    assert drawn.index("band") < drawn.index("<path") < drawn.index("hit")
+
+
+def test_a_line_goes_through_its_values() -> None:
+    """The highest at the top, none at the bottom, each with what it says."""
+    drawn = str(chart.line([0, 2, 1], "Read", ["a", "b", "c"]))
+    assert 'points="0,28 50,4 100,16"' in drawn
+    assert ["a", "b", "c"] == re.findall(r"<title>(.*?)</title>", drawn)
