@@ -20,7 +20,7 @@ from daemon.contacts import file_reading
 from daemon.db import connection
 from daemon.files import trouble
 from daemon.i18n.coded import refusal
-from daemon.ops import retention
+from daemon.ops import repeating, retention
 from daemon.server import access, connections, feed, heavy, hosts, problems, secure, visitors
 from daemon.server.refusals import Why
 
@@ -103,10 +103,9 @@ async def _threads(app: web.Application) -> AsyncIterator[None]:
 async def _beside(app: web.Application) -> AsyncIterator[None]:
     """Tasks that run beside the requests."""
     timed = partial(visitors.beside, app)
-    tasks = [
-        asyncio.create_task(each(timed))
-        for each in (app[feed.FEED].run, partial(retention.run, app[visitors.SETTINGS]))
-    ]
+    settings = app[visitors.SETTINGS]
+    works = (app[feed.FEED].run, partial(retention.run, settings), partial(repeating.run, settings))
+    tasks = [asyncio.create_task(each(timed)) for each in works]
     yield
     for task in tasks:
         task.cancel()

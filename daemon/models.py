@@ -661,6 +661,42 @@ class Attachment(Table):
     used_at = peewee.BigIntegerField(null=True)  # by a campaign, which keeps it; None: by none yet
 
 
+class Series(Table):
+    """A campaign that repeats by the week. draft: the one that it was made from, as a key against double clicks."""
+
+    id = peewee.AutoField()
+    draft = peewee.CharField(unique=True, max_length=32)
+    name = peewee.TextField()
+    order = Json()  # what each of its campaigns is made of, without their people
+    weekly = Json()  # when: {days, time, until, most}
+    zone = peewee.CharField(max_length=64)  # of these times
+    audience_set = peewee.IntegerField(null=True)  # as of a draft; None where the list is read anew each time
+    list_id = peewee.IntegerField(null=True)
+    state = peewee.CharField(max_length=16)
+    next_at = peewee.BigIntegerField(null=True)
+    made = peewee.IntegerField(default=0)  # how many of its runs became a campaign
+    created_at = peewee.BigIntegerField()
+    created_by = peewee.CharField(max_length=64)
+
+    class Meta:
+        indexes = ((("state", "next_at"), False),)
+
+
+class Run(Table):
+    """One time of a series: the campaign that was made then, or why none was."""
+
+    series_id: int
+    series = peewee.ForeignKeyField(Series, on_delete="CASCADE", index=False)
+    at = peewee.BigIntegerField()
+    job_id: int | None
+    job = peewee.ForeignKeyField(Job, null=True, on_delete="SET NULL")
+    reason = peewee.TextField(null=True)
+    coded = Json(null=True)
+
+    class Meta:
+        primary_key = peewee.CompositeKey("series", "at")
+
+
 class KeyScope(StrEnum):
     """What an internal key is for; such keys keep a form that is sent twice from doing its work twice.
 
@@ -705,5 +741,6 @@ class KeptAnswer(Table):
 TABLES = [
     Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Quarter, Reason, JobStep, Handover, Minute, Event,
     Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, KnownColumns,
-    Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat,
+    Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
+    Run,
 ]  # fmt: skip

@@ -100,6 +100,14 @@ JOB_MOVES: dict[str, tuple[frozenset[JobState], JobState]] = {
 }
 
 
+class SeriesState(StrEnum):
+    """Where a campaign that repeats is."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
 class Role(IntEnum):
     """What a user may do; each role includes those before it. Stored by its name in lower case."""
 

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from daemon.api import accounts, docs, events, health, jobs, lists, messages, replies, suppressions, templates, uploads
+from daemon.api import (
+    accounts,
+    docs,
+    events,
+    health,
+    jobs,
+    lists,
+    messages,
+    replies,
+    series,
+    suppressions,
+    templates,
+    uploads,
+)
 from daemon.api.endpoint import routes
 
 __all__ = [
@@ -15,6 +28,7 @@ __all__ = [
     "messages",
     "replies",
     "routes",
+    "series",
     "suppressions",
     "templates",
     "uploads",

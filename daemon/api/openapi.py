@@ -34,6 +34,7 @@ SCHEMES = {
 }
 TAGS = {
     "jobs": "Send to many people and follow the results.",
+    "series": "Campaigns that repeat by the week.",
     "messages": "One recipient of one job.",
     "accounts": "WhatsApp accounts: their states, limits and links.",
     "uploads": "Files, used by their ids.",

@@ -96,8 +96,20 @@ class ChosenNumbers(Part):
     per: str = ""
 
 
+class Weekly(Part):
+    """A campaign that repeats. days: of the week, 0 for Monday; time: such as 09:00; until: UTC ms, most: how many
+    times, None without such an end; anew: the list is read anew each time."""
+
+    days: tuple[int, ...]
+    time: str
+    until: int | None = None
+    most: int | None = None
+    anew: bool = False
+
+
 class When(Part):
     """When and how fast. delay_*: seconds, None for the pace of the settings; at: UTC ms, None to start right away;
+    weekly: None for once;
     zone: the time zone in which `at` was entered; daily_cap: 0 for none."""
 
     account: str | None = None
@@ -107,6 +119,7 @@ class When(Part):
     daily_cap: int = 0
     at: int | None = None
     zone: str = ""
+    weekly: Weekly | None = None
 
 
 class Recent(Part):

@@ -17,19 +17,17 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory
-from daemon.campaigns import create, draft_content, draft_files, draft_rows, draft_styles, known_columns
+from daemon.campaigns import create, draft_content, draft_files, draft_order, draft_rows, known_columns
 from daemon.campaigns.draft_content import (
     Changes,
     ChosenColumns,
     ChosenNumbers,
     Content,
-    Reason,
     Report,
     SelfTest,
     SheetSize,
     Source,
     SourceKind,
-    When,
 )  # fmt: skip
 from daemon.campaigns.refusals import Why
 from daemon.config import Settings
@@ -407,10 +405,7 @@ def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -
     if job_id := draft.job_id or _started(draft_id):
         return int(job_id)
     _refuse_late(draft, version)
-    audience, found = audience_frozen(draft), report(draft)
-    if not audience or found is None:
-        raise _stale()
-    checked = create.check(settings, _order(settings, draft, audience, found), now)
+    checked, found = checked_order(settings, draft, now)
     with create.filled(settings, checked, who, now) as job, write():
         row = _locked(draft_id)
         if row.job_id:  # the button was pressed twice
@@ -419,12 +414,39 @@ def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -
         if report(row) != found:  # a new dry run has frozen others
             raise _stale()
         job_id = create.store(settings, checked, who, now, job).job_id
-        data = draft_content.dump(row.data.model_copy(update={"started": True}))
-        draft_rows.let_go(DraftRow.id == draft_id)
-        values = {"job": job_id, "sheets": None, "original": None, "audience_set": None, "data": data}
-        DraftRow.update(**values).where(DraftRow.id == draft_id).execute()
+        _end(row, job_id)
         known_columns.remember(row.data.columns, row.data.numbers.country, now)
     return job_id
+
+
+def begin_series(draft: Draft, version: int, found: Report) -> bool:
+    """Start it as something that is no job, as part of the transaction that makes that; whether it was not started
+    yet. Raises as `start`."""
+    row = _locked(draft.id)
+    if row.data.started:
+        return False
+    _refuse_late(row, version)
+    if report(row) != found:
+        raise _stale()
+    _end(row, None)
+    return True
+
+
+def _end(row: Draft, job_id: int | None) -> None:
+    data = draft_content.dump(row.data.model_copy(update={"started": True}))
+    draft_rows.let_go(DraftRow.id == row.id)
+    values = {"job": job_id, "sheets": None, "original": None, "audience_set": None, "data": data}
+    DraftRow.update(**values).where(DraftRow.id == row.id).execute()
+
+
+def checked_order(settings: Settings, draft: Draft, now: int) -> tuple[create.Checked, Report]:
+    """The order for the people that the dry run has frozen, and its report. Raises EditConflict when there is none
+    that still holds."""
+    audience, found = audience_frozen(draft), report(draft)
+    if not audience or found is None:
+        raise _stale()
+    order = draft_order.whole(settings, draft, fields(draft), audience, found)
+    return create.check(settings, order, now), found
 
 
 def _started(draft_id: str) -> int | None:
@@ -435,37 +457,3 @@ def _started(draft_id: str) -> int | None:
 
 def _stale() -> errors.EditConflict:
     return errors.EditConflict(Why.DRY_RUN_OUTDATED)
-
-
-def _order(settings: Settings, draft: Draft, audience: Sequence[Contact], found: Report) -> create.Order:
-    rejected = [importer.Rejected(each.row, each.value, each.details) for each in found.left_out]
-    chosen = create.Audience(
-        people=audience,
-        rejected=rejected,
-        duplicates=found.counts.get(Reason.DUPLICATE, 0),
-        place="row",
-        source=draft.name,
-        columns=fields(draft),
-    )
-    return replace(order(settings, draft), audience=chosen, key=draft.id, scope=KeyScope.DRAFT)
-
-
-def order(settings: Settings, draft: Draft) -> create.Order:
-    """The order that the draft stands for, without its people: text, files, name, time, pace and limits."""
-    data, when = draft.data, draft.data.when or When()
-    return create.Order(
-        text=data.text or "",
-        attachments=list(data.attachments),
-        name=draft.name,
-        account=when.account,
-        delay_min=when.delay_min,
-        delay_max=when.delay_max,
-        schedule_at=when.at,
-        window=when.window,
-        daily_cap=when.daily_cap,
-        language=draft_styles.language(settings, data),
-        columns=draft_styles.columns(data),
-        cloned_from=data.cloned_from,
-        replaces=data.replaces,
-        per=data.numbers.per or None,
-    )

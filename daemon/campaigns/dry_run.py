@@ -17,7 +17,7 @@ import peewee
 
 from daemon import errors
 from daemon.accounts import directory, handovers, limits, pace, pacing
-from daemon.campaigns import create, drafts, shared_numbers
+from daemon.campaigns import create, draft_order, drafts, shared_numbers
 from daemon.campaigns.draft_content import Exclusion, Forecast, Notes, Reason, Recent, Report, SelfTest, When
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.exclusions import Detail, Details, details
@@ -328,7 +328,7 @@ def _opens(account: str, begins: int, now: int, rules: pacing.Rules, terms: paci
 
 def styles(settings: Settings, draft: Draft) -> Styles:
     """How its message writes dates and amounts."""
-    return create.styles_of(settings, drafts.order(settings, draft))
+    return create.styles_of(settings, draft_order.order(settings, draft))
 
 
 @dataclass(frozen=True)
@@ -394,7 +394,7 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
     )
     key = hashlib.sha256(asked.encode()).hexdigest()
     order = replace(
-        drafts.order(settings, draft),
+        draft_order.order(settings, draft),
         text=text,
         audience=audience,
         key=key,

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 import structlog
 
 from daemon.campaigns import draft_rows
 from daemon.config import Settings
+from daemon.contacts.importer import Contact
 from daemon.contacts.stored import DAY_MS
 from daemon.db.connection import after_commit, write
-from daemon.models import Draft, Job, Template
+from daemon.db.proxy import tuples
+from daemon.models import Draft, Job, Series, Template
 
 log = structlog.get_logger()
 
 
 def attachments() -> set[str]:
-    """Ids of the attachments of all templates and drafts."""
+    """Ids of the attachments of all templates, drafts and campaigns that repeat."""
     found = {each for row in Template.select(Template.attachments) for each in row.attachments}
     for row in Draft.select(Draft.data):  # as it is kept, as a later version may have kept it
         found |= {*(row.data.get("attachments") or ()), *(row.data.get("files") or {}).values()}
+    for order, set_id in tuples(Series.select(Series.order, Series.audience_set).where(Series.next_at.is_null(False))):
+        found |= {*order["attachments"], *(each for person in _audience(set_id) for each in person.attachments or ())}
     return found
+
+
+def _audience(set_id: int | None) -> Iterable[Contact]:
+    return () if set_id is None else draft_rows.audience(set_id)
 
 
 def forget_started(settings: Settings, now: int) -> int:
     """Delete the drafts whose campaign was made so long ago that nobody presses Start again; returns how many."""
     before = now - settings.keep_unused_days * DAY_MS
     started = Draft.select(Draft.id).join(Job).where(Job.created_at < before)
+    repeated = Series.select(Series.draft).where(Series.created_at < before)
+    ids = [*(row.id for row in started), *(draft for (draft,) in tuples(repeated))]
     with write():
-        theirs = Draft.id.in_([row.id for row in started])
+        theirs = Draft.id.in_(ids)
         draft_rows.let_go(theirs)
         gone = int(Draft.delete().where(theirs).execute())
         if gone:

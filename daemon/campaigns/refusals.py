@@ -18,6 +18,9 @@ class Why(Wording):
         "schedule_at is in milliseconds since 1970, or a date such as 2030-01-31T09:00:00Z.",
     )
     SCHEDULE_TOO_LATE = "schedule_too_late", "schedule_at is at most ten years from now."
+    NO_SERIES = "no_series", "There is no repeating campaign {series}."
+    SERIES_ENDED = "series_ended", "This repeating campaign has ended: start a new one."
+    SERIES_NEVER = "series_never", "No run is left before this end: choose a later one, or other days."
     SCHEDULE_PASSED = "schedule_passed", "This time has passed: choose a later one, or start it now."
     DAILY_CAP_UNFIT = "daily_cap_unfit", "daily_cap is a number of messages, 0 (no cap) to {most}."
     IDEMPOTENCY_KEY_REUSED = (
@@ -74,6 +77,12 @@ class Why(Wording):
         "There is no language {language} for dates and amounts: give one such as de, en-GB or pt-BR.",
     )
     UNKNOWN_FIELDS = "unknown_fields", "There is no field {names}: {fields}."
+
+
+class Unmade(Recorded):
+    """Why a run of a series became no campaign."""
+
+    MISSED = "run_missed", "wasender was not running at this time, so this run was left out."
 
 
 class Part(Piece):

@@ -21,6 +21,7 @@ from daemon.pages import (
     overview,
     replies,
     scheduled,
+    series,
     shell,
     steps,
     suppressions,
@@ -29,8 +30,8 @@ from daemon.pages import (
     working,
 )
 
-JOBS = (jobs, scheduled)
 NEW = (steps, drafts, draft_rules, draft_numbers, draft_message, draft_finish)
+JOBS = (jobs, scheduled, series)
 routes: list[web.AbstractRouteDef] = [
     route
     for part in (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,10 +14,11 @@ from markupsafe import Markup
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import draft_files, drafts, dry_run, queries, recent_campaigns, scheduling
-from daemon.campaigns.draft_content import Exclusion, Reason, Recent, Report, When
+from daemon.campaigns import draft_files, drafts, dry_run, queries, recent_campaigns, scheduling, series, weekly
+from daemon.campaigns.draft_content import Exclusion, Reason, Recent, Report, SourceKind, Weekly, When
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.recent_campaigns import Got
+from daemon.campaigns.refusals import Why as OfCampaigns
 from daemon.config import Settings
 from daemon.contacts import uploads
 from daemon.contacts.columns import name_columns
@@ -34,7 +35,7 @@ from daemon.pages.refusals import Why
 from daemon.pages.shell import only
 from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, go, load, post_step, show_step
 from daemon.pages.views import JobView, job_view
-from daemon.pages.words import WAITS, formatted, lasts
+from daemon.pages.words import WAITS, WEEKDAYS, formatted, lasts
 from daemon.server import heavy
 from daemon.server.visitors import SETTINGS, caller, require_key, timed
 from daemon.states import E164, PersonKey, Role
@@ -63,7 +64,8 @@ async def set_time(request: web.Request) -> web.StreamResponse:
 
 @dataclass(frozen=True)
 class WhenStep(StepContent):
-    """values: of the form, by field; account_zone, account_now: its time zone, and what time it is there; elsewhere:
+    """values: of the form, by field; weekdays, days: all, and those that are ticked; anew, list_name: of a list that is
+    read each time; account_zone, account_now: its time zone, and what time it is there; elsewhere:
     the browser's, where that is another one, else ""."""
 
     template: ClassVar = "draft_when.html"
@@ -74,6 +76,10 @@ class WhenStep(StepContent):
     account_zone: str
     elsewhere: str
     account_now: str
+    weekdays: Sequence[tuple[int, str]]
+    days: Collection[int]
+    anew: bool
+    list_name: str
     rules: pacing.Rules
     settings: Settings
 
@@ -84,11 +90,14 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
     rules = limits.rules_of(settings, account)
     zone = zone_name(rules.zone)
     window = (kept.window or "-").partition("-")
-    chosen = zone_name(kept.zone or zone)
-    at = instant(kept.at, ZoneInfo(chosen)) if kept.at else None
+    chosen, rule = zone_name(kept.zone or zone), kept.weekly
+    at = instant(kept.at, ZoneInfo(chosen)) if kept.at and not rule else None
     values = {
         "name": draft.name,
-        "start": "at" if at else "now",
+        "start": "weekly" if rule else "at" if at else "now",
+        "time": rule.time if rule else "09:00",
+        "until": instant(rule.until, ZoneInfo(chosen)).strftime("%Y-%m-%d") if rule and rule.until else "",
+        "most": str(rule.most or "") if rule else "",
         "at": at.strftime("%Y-%m-%dT%H:%M") if at else "",
         "zone": chosen,
         "from": window[0],
@@ -100,6 +109,8 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
     }
     if entered:
         values |= entered.texts(values)
+    chosen_days = {int(day) for day in entered.texts_of("day") if day.isdecimal()} if entered else None
+    source = draft.data.source
     known = [row.name for row in directory.every() if row.name != settings.account]
     account_now = instant(clock.now_ms(), ZoneInfo(rules.zone)).strftime("%H:%M")
     return WhenStep(
@@ -109,6 +120,10 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
         elsewhere=_elsewhere(zone),
         account_zone=zone,
         account_now=account_now,
+        weekdays=tuple(enumerate(WEEKDAYS, 1)),
+        days={day + 1 for day in rule.days} if chosen_days is None and rule else chosen_days or set(),
+        anew=rule.anew if rule else False,
+        list_name=source.name if source and source.kind is SourceKind.LIST else "",
         rules=rules,
         settings=settings,
     )
@@ -145,11 +160,47 @@ def _chosen(settings: Settings, form: forms.When, now: int) -> When:
         daily_cap=form.daily_cap,
         zone=form.zone,
         at=_chosen_start(form, now),
+        weekly=_chosen_weekly(form),
     )
+
+
+def _chosen_weekly(form: forms.When) -> Weekly | None:
+    """On which days it repeats, None for once. Raises InvalidInput."""
+    if not form.weekly:
+        return None
+    days = tuple(sorted({day - 1 for day in form.day if day <= 7}))
+    if not days:
+        raise errors.InvalidInput(Why.WEEKDAYS_NOT_GIVEN)
+    try:
+        at = time.fromisoformat(form.time).strftime("%H:%M")
+    except ValueError:
+        raise errors.InvalidInput(Why.TIME_NOT_GIVEN) from None
+    return Weekly(days=days, time=at, until=_last_day(form), most=form.most or None, anew=form.anew)
+
+
+def _last_day(form: forms.When) -> int | None:
+    """The end of the last day, UTC ms. Raises InvalidInput."""
+    if not form.until:
+        return None
+    if form.zone not in available_timezones():
+        raise errors.InvalidInput(Why.ZONE_NOT_LISTED)
+    try:
+        after = date.fromisoformat(form.until) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise errors.InvalidInput(Why.UNTIL_UNFIT) from None
+    return round(datetime.combine(after, time(), ZoneInfo(form.zone)).timestamp() * 1000) - 1
 
 
 def _chosen_start(form: forms.When, now: int) -> int | None:
     """When to start, None for right away. A day that was entered beside "Right away" is asked about, not dropped."""
+    if form.weekly:
+        if form.zone not in available_timezones():
+            raise errors.InvalidInput(Why.ZONE_NOT_LISTED)
+        rule = _chosen_weekly(form)
+        first = weekly.following(rule, form.zone, now) if rule else None
+        if first is None:
+            raise errors.InvalidInput(OfCampaigns.SERIES_NEVER)
+        return first
     if form.later:
         return entered_instant(form.at, form.zone, now)
     if form.at is not None:
@@ -388,9 +439,12 @@ async def start(request: web.Request) -> web.StreamResponse:
     try:
         size = draft.data.source.size if draft.data.source else 0
 
+        repeats = draft.data.when is not None and draft.data.when.weekly is not None
+        start = series.begin if repeats else drafts.start
+
         async def all_of_it() -> str:
-            job_id = await heavy.timed(request, size, drafts.start, request.app[SETTINGS], *arguments)
-            return f"/app/jobs/{job_id}"
+            made = await heavy.timed(request, size, start, request.app[SETTINGS], *arguments)
+            return f"/app/{'series' if repeats else 'jobs'}/{made}"
 
         goal = await working.done(request, draft, "check", Posted(), all_of_it)
     except (errors.InvalidInput, errors.EditConflict, errors.NotFound, errors.IllegalMove) as error:

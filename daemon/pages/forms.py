@@ -31,6 +31,7 @@ MOST_DIGITS = 18  # of a number that the databases can hold
 NO_HOURS = "off"  # what the form shows for quiet hours that are switched off
 LONGEST_NONCE = 40
 LONGEST_KEY = 64
+MOST_RUNS = 1_000
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -61,6 +62,10 @@ class Posted:
         if self._address and number is None and self.text(name).strip():
             raise errors.MalformedRequest(Why.ADDRESS_INCOMPLETE)
         return number
+
+    def texts_of(self, name: str) -> list[str]:
+        """All texts that were sent under that name."""
+        return [each for each in self._fields.getall(name, []) if isinstance(each, str)]
 
     def texts(self, names: Iterable[str]) -> dict[str, str]:
         return {name: self.text(name) for name in names}
@@ -408,18 +413,6 @@ class CloneJob(Form):
     people: Annotated[str, BeforeValidator(lambda values: _text(values) if values else "all")]
 
 
-class Reschedule(Form):
-    """When a scheduled campaign starts, in its account's zone."""
-
-    at: Moment
-
-
-class DraftFor(Form):
-    """The id of a draft that is to be made."""
-
-    id: DraftId
-
-
 class NewDraft(Form):
     """The template and the list that it starts with; 0 for none."""
 
@@ -471,7 +464,8 @@ class Message(Step):
 
 
 class When(Step):
-    """Name, beginning, window, cap, pauses and account."""
+    """Name, beginning, window, cap, pauses and account. day: of the week, 1 for Monday; until: a date, "" for none;
+    most: how many times, 0 for no such end; anew: whether the list is read each time."""
 
     name: Text
     account: Text
@@ -482,7 +476,13 @@ class When(Step):
     daily_cap: Annotated[int, whole(1, create.MAX_DAILY_CAP, Phrase("The most messages a day"), empty=0)]
     zone: Text
     later: Annotated[bool, is_("at")] = Field(alias="start")
+    weekly: Annotated[bool, is_("weekly")] = Field(alias="start")
     at: Moment
+    day: Numbers
+    time: Line
+    until: Line
+    most: Annotated[int, whole(1, MOST_RUNS, Phrase("How many times"), empty=0)]
+    anew: Given
 
 
 class DryRun(Step):

@@ -17,6 +17,9 @@ class Why(Wording):
         "start_twofold",
         "There is a day and time, but “Right away” is chosen: choose “At this time”, or remove the day.",
     )
+    WEEKDAYS_NOT_GIVEN = "weekdays_not_given", "Tick at least one weekday."
+    TIME_NOT_GIVEN = "time_not_given", "Enter the time of day, such as 09:00."
+    UNTIL_UNFIT = "until_unfit", "Enter the last day as a date, or leave it empty."
     START_PASSED = "start_passed", "This time has passed: choose a later one, or start right away."
     START_TOO_LATE = "start_too_late", "This time is more than ten years away: choose an earlier one."
     HOURS_NOT_DIFFERENT = "hours_not_different", "Enter two different times, or leave both empty."

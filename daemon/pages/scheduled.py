@@ -22,6 +22,18 @@ routes = web.RouteTableDef()
 JOB = r"/app/jobs/{id:\d{1,18}}"
 
 
+class Reschedule(forms.Form):
+    """When a scheduled campaign starts, in its account's zone."""
+
+    at: forms.Moment
+
+
+class DraftFor(forms.Form):
+    """The id of a draft that is to be made."""
+
+    id: forms.DraftId
+
+
 @dataclass(frozen=True)
 class Scheduled:
     """A campaign's time, as its form shows it. zone: its account's; draft_id: of the draft that would be made."""
@@ -44,13 +56,13 @@ def scheduled(settings: Settings, row: JobRow) -> Scheduled | None:
 async def reschedule(request: web.Request) -> web.StreamResponse:
     """Let it start at another time."""
     require_key(request)
-    form = (await forms.read(request)).parsed(forms.Reschedule)
+    form = (await forms.read(request)).parsed(Reschedule)
     job_id = int(request.match_info["id"])
     await timed(request, _move, request.app[SETTINGS], job_id, form, caller(request))
     raise web.HTTPSeeOther(f"/app/jobs/{job_id}")
 
 
-def _move(settings: Settings, job_id: int, form: forms.Reschedule, who: str, now: int) -> None:
+def _move(settings: Settings, job_id: int, form: Reschedule, who: str, now: int) -> None:
     zone = limits.rules_of(settings, queries.job(job_id).account).zone
     scheduling.move(job_id, entered_instant(form.at, zone, now), who, now)
 
@@ -68,7 +80,7 @@ async def start_now(request: web.Request) -> web.StreamResponse:
 async def edit(request: web.Request) -> web.StreamResponse:
     """Make a draft of it, which takes its place when it is started."""
     require_key(request)
-    form = (await forms.read(request)).parsed(forms.DraftFor)
+    form = (await forms.read(request)).parsed(DraftFor)
     given = (request.app[SETTINGS], int(request.match_info["id"]), form.id, caller(request))
     draft_id = await timed(request, _edit, *given)
     raise web.HTTPSeeOther(f"/app/drafts/{draft_id}/message")

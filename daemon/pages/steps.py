@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 from aiohttp import web
 
 from daemon import errors
-from daemon.campaigns import drafts
+from daemon.campaigns import drafts, series
 from daemon.campaigns.drafts import Draft
 from daemon.config import Settings
 from daemon.i18n.languages import N_
@@ -82,6 +82,8 @@ async def load(request: web.Request) -> Draft:
     draft = await in_db(request, drafts.find, request.match_info["id"])
     if draft.job_id:
         raise web.HTTPSeeOther(f"/app/jobs/{draft.job_id}")
+    if draft.data.started and (series_id := await in_db(request, series.of_draft, draft.id)):
+        raise web.HTTPSeeOther(f"/app/series/{series_id}")
     return draft
 
 

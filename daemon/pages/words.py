@@ -108,6 +108,15 @@ WAITS = {
     pacing.Why.JOB_WINDOW: N_("waiting for its sending hours"),
     pacing.Why.JOB_CAP: N_("the campaign's daily limit is reached"),
 }
+WEEKDAYS = (
+    N_("Monday"),
+    N_("Tuesday"),
+    N_("Wednesday"),
+    N_("Thursday"),
+    N_("Friday"),
+    N_("Saturday"),
+    N_("Sunday"),
+)
 MOVES = {
     "enqueue": N_("queued"),
     "claim": N_("picked up by the sender"),

@@ -54,7 +54,7 @@ viewer
   GET /app /app/accounts /app/accounts/{name}/{part} /app/decisions /app/jobs/{id} /app/me /app/messages/{id}
   POST /app/logout /app/me/logout /app/me/password
   GET /accounts /accounts/{name} /events /messages /messages/{id} /metrics /replies
-  GET /app/jobs/{id}/summary /app/replies
+  GET /app/jobs/{id}/summary /app/replies /app/series /app/series/{id} /series /series/{id}
   GET /jobs/{id}/messages /jobs/{id}/reasons /jobs/{id}/rejected.csv /jobs/{id}/report.csv /jobs/{id}/report.xlsx
 
 operator
@@ -67,6 +67,8 @@ operator
   POST /app/drafts/{id}/columns/counts /app/drafts/{id}/preview /app/drafts/{id}/test
   POST /jobs/{id}/archive /jobs/{id}/duplicate /jobs/{id}/reschedule /jobs/{id}/start /jobs/{id}/unarchive
   POST /app/checklist /app/jobs/{id}/{what}
+  POST /app/series/{id}/pause /app/series/{id}/resume /app/series/{id}/end
+  POST /series/{id}/pause /series/{id}/resume /series/{id}/end
   POST /app/jobs/{id}/reschedule /app/jobs/{id}/start /app/jobs/{id}/edit
   POST /send /upload /upload_attachment /pause/{id} /resume/{id} /stop/{id} /retry/{id} /messages/{id}/decide
   GET /messages/{id}/screenshot.png

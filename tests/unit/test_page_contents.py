@@ -39,6 +39,7 @@ SHARED = {
     "job_replies.html",
     "job_scheduled.html",
     "job_settings.html",
+    "series_parts.html",
 }
 
 

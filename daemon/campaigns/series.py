@@ -1,0 +1,301 @@
+"""Campaigns that repeat by the week: each run becomes a campaign of its own when its time has come.
+
+A run, the campaign that it became and the time of the next run are one transaction, and a series has each time once:
+whichever process is killed whenever, no run is made twice, and none is lost. One whose time passed while wasender was
+not running is left out, with the reason, instead of being sent late together with others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.campaigns import create, draft_rows, drafts, weekly
+from daemon.campaigns.draft_content import SourceKind, Weekly, When
+from daemon.campaigns.refusals import Unmade, Why
+from daemon.config import Settings
+from daemon.contacts import lists, row_sets
+from daemon.contacts.importer import Contact, Rejected
+from daemon.db.connection import after_commit, write
+from daemon.db.proxy import in_order, locked, tuples
+from daemon.formats import styles
+from daemon.formats import template as message_text
+from daemon.i18n.coded import Told, filed, refusal, told
+from daemon.models import Run, Series
+from daemon.states import SeriesState
+
+log = structlog.get_logger()
+
+LATE_MS = 3_600_000  # so late a run may still be made: a restart or an upgrade is no reason to leave it out
+KEPT = ("text", "attachments", "window", "daily_cap", "language", "delay_min", "delay_max", "per")  # of a draft's order
+SHOWN = 5  # next times
+RUNS = 50
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run that has been. job: the campaign it became, None where it became none; why: then."""
+
+    at: int
+    job: int | None
+    why: Told | None
+
+
+@dataclass(frozen=True)
+class Repeating:
+    """A series as it is shown. next: its next times, UTC ms; people: how many, None where a list is read each time;
+    left: how many runs it has at most from now on; runs: newest first."""
+
+    id: int
+    name: str
+    account: str
+    text: str
+    state: SeriesState
+    weekly: Weekly
+    zone: str
+    people: int | None
+    list_name: str
+    next: list[int]
+    made: int
+    created_by: str
+    runs: list[Past]
+
+
+def begin(settings: Settings, draft_id: str, version: int, who: str, now: int) -> int:
+    """Make a series of what the draft's dry run has frozen; asked again, it returns the same. Raises as
+    `drafts.start`, InvalidInput when no run is left."""
+    if (before := Series.get_or_none(Series.draft == draft_id)) is not None:
+        return int(before.id)
+    draft = drafts.find(draft_id)
+    checked, found = drafts.checked_order(settings, draft, now)
+    when = draft.data.when or When()
+    rule = when.weekly
+    if rule is None or (due := weekly.following(rule, when.zone, now)) is None:
+        raise errors.InvalidInput(Why.SERIES_NEVER)
+    source = draft.data.source
+    anew = rule.anew and source is not None and source.kind is SourceKind.LIST
+    order = checked.order
+    kept = {name: getattr(order, name) for name in KEPT}
+    kept["account"] = order.account or settings.account
+    kept["fields"] = drafts.fields(draft)
+    kept["columns"] = styles.Styles(columns=order.columns or ()).stored()["columns"]
+    audience_set = None if anew else draft_rows.keep_audience(checked.audience.people, order.per != create.PER_ROW)
+    values: dict[str, Any] = {
+        "draft": draft_id,
+        "name": draft.name,
+        "order": kept,
+        "weekly": rule.model_dump(mode="json"),
+        "zone": when.zone,
+        "audience_set": audience_set,
+        "list_id": source.list_id if anew and source else None,
+        "state": SeriesState.ACTIVE,
+        "next_at": due,
+        "created_at": now,
+        "created_by": who[:64],
+    }
+    with write():
+        if not drafts.begin_series(draft, version, found):
+            return int(Series.get(Series.draft == draft_id).id)
+        row_sets.hold(audience_set)
+        made = Series.create(**values)
+        after_commit(partial(log.info, "series.begun", series_id=made.id, who=who))
+    return int(made.id)
+
+
+def pause(series_id: int, who: str, now: int) -> None:
+    """No run is made until it is resumed. Raises NotFound, IllegalMove."""
+    _change(series_id, SeriesState.PAUSED, who, now)
+
+
+def resume(series_id: int, who: str, now: int) -> None:
+    """Its next run is the first one from now on. Raises NotFound, IllegalMove."""
+    _change(series_id, SeriesState.ACTIVE, who, now)
+
+
+def end(series_id: int, who: str, now: int) -> None:
+    """No run is made any more; campaigns that were made go on. Raises NotFound, IllegalMove."""
+    _change(series_id, SeriesState.ENDED, who, now)
+
+
+def _change(series_id: int, state: SeriesState, who: str, now: int) -> None:
+    with write():
+        row = _locked(series_id)
+        if row.state == state:
+            return
+        if row.state == SeriesState.ENDED:
+            raise errors.IllegalMove(Why.SERIES_ENDED)
+        due = row.next_at
+        if state is SeriesState.ACTIVE:
+            due = weekly.following(Weekly.model_validate(row.weekly), row.zone, now)
+            state = state if due is not None else SeriesState.ENDED
+        due = None if state is SeriesState.ENDED else due
+        Series.update(state=state, next_at=due).where(Series.id == series_id).execute()
+        after_commit(partial(log.info, "series.changed", series_id=series_id, who=who, state=state.value))
+
+
+def make_due(settings: Settings, now: int) -> int:
+    """Make the campaigns of all runs whose time has come; returns how many. One that cannot be made keeps no other
+    from it."""
+    count = 0
+    for (series_id,) in due(now):
+        try:
+            while (row := Series.get_by_id(series_id)).state == SeriesState.ACTIVE and (row.next_at or now + 1) <= now:
+                count += _make(settings, row, now)
+        except errors.DatabaseBusy as error:
+            log.warning("database.busy", reason=str(error))
+        except Exception:
+            log.exception("series.failed", series_id=series_id)
+    return count
+
+
+def due(now: int) -> list[Any]:
+    """The ids of those with a run whose time has come."""
+    with in_order():
+        query = Series.select(Series.id).where(Series.state == SeriesState.ACTIVE.value, Series.next_at <= now)
+        return list(tuples(query.order_by(Series.next_at)))
+
+
+def _make(settings: Settings, row: Series, now: int) -> bool:
+    """Whether it became a campaign."""
+    if now - _time_of(row) > LATE_MS:
+        _leave_out(row, refusal(Unmade.MISSED), now)
+        return False
+    try:
+        checked = create.check(settings, _order(row), now)
+    except (errors.InvalidInput, errors.NotFound) as error:
+        _leave_out(row, error.told, now)
+        return False
+    with create.filled(settings, checked, row.created_by, now) as job, write():
+        if not _still(row):
+            return False
+        created = create.store(settings, checked, row.created_by, now, job)
+        _record(row, now, job=created.job_id)
+        after_commit(partial(log.info, "series.ran", series_id=row.id, job_id=created.job_id))
+    return True
+
+
+def _time_of(row: Series) -> int:
+    """When the run is due that is made now."""
+    return row.next_at or 0
+
+
+def _still(row: Series) -> bool:
+    """Whether this run is still to be made; locks the series until the transaction ends."""
+    found = _locked(row.id)
+    return bool(found.state == SeriesState.ACTIVE and found.next_at == row.next_at)
+
+
+def _leave_out(row: Series, why: Told, now: int) -> None:
+    with write():
+        if _still(row):
+            _record(row, now, reason=str(why), coded=filed(why))
+            after_commit(partial(log.info, "series.left_out", series_id=row.id, why=str(why)))
+
+
+def _record(row: Series, now: int, job: int | None = None, **why: Any) -> None:
+    """Part of the transaction that makes the run."""
+    Run.create(series=row.id, at=row.next_at, job=job, **why)
+    rule = Weekly.model_validate(row.weekly)
+    made = row.made + (job is not None)
+    following = weekly.following(rule, row.zone, _time_of(row)) if rule.most is None or made < rule.most else None
+    state = SeriesState.ACTIVE if following is not None else SeriesState.ENDED
+    Series.update(made=made, next_at=following, state=state).where(Series.id == row.id).execute()
+
+
+def _order(row: Series) -> create.Order:
+    """What a campaign of the series is made of now. Raises NotFound (the list was deleted), InvalidInput (nobody is on
+    it)."""
+    kept = dict(row.order)
+    fields, columns = kept.pop("fields"), kept.pop("columns")
+    people: Sequence[Contact]
+    if row.audience_set is not None:
+        people, rejected = draft_rows.audience(row.audience_set), list[Rejected]()
+    else:
+        people, rejected = _whom_it_fits(kept["text"], lists.people(row.list_id or 0))
+    if not people:
+        raise errors.InvalidInput(Why.GROUP_EMPTY)
+    chosen = create.Audience(people, rejected, 0, "row", row.name, columns=fields)
+    given = styles.restored({"language": "", "zone": "", "columns": columns}).columns
+    return create.Order(**kept, name=row.name, audience=chosen, columns=given or None)
+
+
+def _whom_it_fits(text: str, people: list[Contact]) -> tuple[list[Contact], list[Rejected]]:
+    """Those who have what the text needs; of the others, why not."""
+    if not text.strip():
+        return people, []
+    template, fit, rejected = message_text.compile(text), list[Contact](), list[Rejected]()
+    for each in people:
+        problem = next(iter(message_text.problems(template, [each], message_text.MAX_CAPTION, 1).first), None)
+        if problem is None:
+            fit.append(each)
+        else:
+            rejected.append(Rejected(each.position, each.number, problem.reason))
+    return fit, rejected
+
+
+def _locked(series_id: int) -> Series:
+    row = locked(Series.select().where(Series.id == series_id)).first()
+    if row is None:
+        raise errors.NotFound(Why.NO_SERIES, series=series_id)
+    found: Series = row
+    return found
+
+
+def find(series_id: int) -> Repeating:
+    """One series. Raises NotFound."""
+    row = Series.get_or_none(Series.id == series_id)
+    if row is None:
+        raise errors.NotFound(Why.NO_SERIES, series=series_id)
+    return _shown(row)
+
+
+def every() -> list[Repeating]:
+    """All, those that go on first, then the newest."""
+    rows = Series.select().order_by(Series.next_at.is_null(), Series.next_at, Series.id.desc())
+    return [_shown(row) for row in rows]
+
+
+def of_draft(draft_id: str) -> int | None:
+    """The series that was made from this draft."""
+    row = Series.get_or_none(Series.draft == draft_id)
+    return row.id if row else None
+
+
+def of_job(job_id: int) -> int | None:
+    """The series that made this campaign, None for one that was made otherwise."""
+    row = Run.get_or_none(Run.job == job_id)
+    return row.series_id if row else None
+
+
+def _shown(row: Series) -> Repeating:
+    rule = Weekly.model_validate(row.weekly)
+    left = SHOWN if rule.most is None else min(SHOWN, rule.most - row.made)
+    runs = Run.select().where(Run.series == row.id).order_by(Run.at.desc()).limit(RUNS)
+    active = row.state == SeriesState.ACTIVE
+    return Repeating(
+        id=row.id,
+        name=row.name,
+        account=row.order["account"],
+        text=row.order["text"],
+        state=SeriesState(row.state),
+        weekly=rule,
+        zone=row.zone,
+        people=None if row.audience_set is None else len(draft_rows.audience(row.audience_set)),
+        list_name=_list_name(row.list_id),
+        next=list(weekly.times(rule, row.zone, row.next_at, left)) if active else [],
+        made=row.made,
+        created_by=row.created_by,
+        runs=[Past(each.at, each.job_id, told(each.reason, each.coded)) for each in runs],
+    )
+
+
+def _list_name(list_id: int | None) -> str:
+    try:
+        return lists.listed(list_id).name if list_id else ""
+    except errors.NotFound:
+        return ""

@@ -1,0 +1,221 @@
+"""A campaign that repeats by the week: each run once, whatever is killed; none late; the clocks may change."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from daemon import errors
+from daemon.campaigns import drafts, series
+from daemon.campaigns.draft_content import Weekly, When
+from daemon.campaigns.weekly import following, times
+from daemon.contacts import importer, lists
+from daemon.db import clock as db_clock
+from daemon.db import connection
+from daemon.models import Job, Message, Run, Series
+from daemon.states import JobState, SeriesState
+from tests.support.plans import reading
+from tests.support.rehearsing import prepare, rehearse
+
+DAY_MS = 86_400_000
+WEEK_MS = 7 * DAY_MS
+EVERY_DAY = tuple(range(7))
+
+
+def ms(*when: int) -> int:
+    return round(datetime(*when, tzinfo=UTC).timestamp() * 1000)  # type: ignore[misc]
+
+
+def begin(settings: Any, draft: Any = None, **rule: Any) -> int:
+    """A series of four people, every day at 9:00 UTC, begun."""
+    draft = draft or prepare(settings)
+    weekly = Weekly(**{"days": EVERY_DAY, "time": "09:00"} | rule)
+    when = When(account="default", delay_min=1, delay_max=1, zone="UTC", weekly=weekly)
+    draft = drafts.save(draft.id, draft.version, {"when": when}, db_clock.now_ms())
+    rehearse(settings, draft)
+    draft = drafts.find(draft.id)
+    return series.begin(settings, draft.id, draft.version, "test", db_clock.now_ms())
+
+
+def next_at(series_id: int) -> int:
+    (due, *_) = series.find(series_id).next
+    return due
+
+
+@pytest.mark.parametrize(
+    ("zone", "after", "expected"),
+    [
+        ("Europe/Berlin", ms(2030, 3, 25, 12), [ms(2030, 3, 31, 7), ms(2030, 4, 7, 7)]),  # clocks go forward that day
+        ("Europe/Berlin", ms(2030, 10, 20, 12), [ms(2030, 10, 27, 8), ms(2030, 11, 3, 8)]),
+        ("America/New_York", ms(2030, 3, 4), [ms(2030, 3, 10, 13), ms(2030, 3, 17, 13)]),
+        ("Asia/Kolkata", ms(2030, 6, 9, 3, 30), [ms(2030, 6, 16, 3, 30), ms(2030, 6, 23, 3, 30)]),
+    ],
+)
+def test_the_local_time_stays_when_the_clocks_change(zone: str, after: int, expected: list[int]) -> None:
+    """Sundays at nine, in the account's zone."""
+    rule = Weekly(days=(6,), time="09:00")
+    assert expected == list(times(rule, zone, following(rule, zone, after), 2))
+
+
+def test_a_time_that_the_clocks_leave_out_or_repeat_comes_once() -> None:
+    """Half past two in Berlin, on the days on which that does not exist, or twice."""
+    rule = Weekly(days=(6,), time="02:30")
+    for day, due in ((ms(2030, 3, 30), ms(2030, 3, 31, 1, 30)), (ms(2030, 10, 26), ms(2030, 10, 27, 0, 30))):
+        assert due == following(rule, "Europe/Berlin", day)
+        assert due + DAY_MS < (following(rule, "Europe/Berlin", due) or 0)
+
+
+def test_each_run_is_a_campaign_of_its_own_with_the_people_that_were_seen(hand, clock, settings):
+    """Once, however often it is looked at; the next times are known; it ends by its count."""
+    series_id = begin(settings, most=2)
+    assert 0 == series.make_due(settings, clock())
+    clock.now = next_at(series_id)
+    assert [1, 0] == [series.make_due(settings, clock()) for _ in range(2)]
+    assert (1, 4) == (Job.select().count(), Message.select().count())
+    clock.advance(DAY_MS)
+    assert 1 == series.make_due(settings, clock())
+    found = series.find(series_id)
+    assert (SeriesState.ENDED, [], 2) == (found.state, found.next, found.made)
+    assert [2, 1] == [each.job for each in found.runs]
+    assert [1, 1] == [series.of_job(job) for job in (1, 2)]
+
+
+def test_a_run_that_was_missed_is_left_out_and_not_sent_late(hand, clock, settings):
+    """Three days off: three runs with a reason, no burst; a restart of minutes costs none."""
+    series_id = begin(settings)
+    first = next_at(series_id)
+    clock.now = first + 3 * DAY_MS + 600_000
+    assert 1 == series.make_due(settings, clock())
+    runs = series.find(series_id).runs
+    assert [first + n * DAY_MS for n in (3, 2, 1, 0)] == [each.at for each in runs]
+    assert [True, False, False, False] == [each.job is not None for each in runs]
+    assert "was not running" in str(runs[-1].why)
+    assert first + 4 * DAY_MS == next_at(series_id)
+
+
+def test_it_pauses_resumes_and_ends(hand, clock, settings):
+    """What falls into a pause is no missed run; what has ended cannot be resumed."""
+    series_id = begin(settings)
+    series.pause(series_id, "test", clock())
+    next_due = Series.get_by_id(series_id).next_at + WEEK_MS
+    clock.now = next_due
+    assert 0 == series.make_due(settings, clock())
+    series.resume(series_id, "test", clock())
+    assert (next_due + DAY_MS, 0) == (next_at(series_id), Run.select().count())
+    series.end(series_id, "test", clock())
+    clock.advance(WEEK_MS)
+    assert 0 == series.make_due(settings, clock())
+    with pytest.raises(errors.IllegalMove, match="has ended"):
+        series.resume(series_id, "test", clock())
+    with pytest.raises(errors.NotFound):
+        series.pause(999, "test", clock())
+
+
+def test_a_list_is_read_anew_each_time_if_that_was_chosen(hand, clock, settings):
+    """Who is on it then gets it; if it is gone, the run says so and the series goes on."""
+    numbers = [f"+491511{n:07}" for n in range(2)]
+    kept, _ = lists.create_list("Members", importer.parse_numbers(numbers, ""), clock())
+    draft = drafts.take_list(settings, prepare(settings), kept.id, clock())
+    columns = draft.data.columns.model_copy(update={"sure": True})
+    draft = drafts.save(draft.id, draft.version, {"columns": columns}, clock())
+    series_id = begin(settings, draft, anew=True)
+    lists.add_people(kept.id, importer.parse_numbers(["+4915110000099"], ""), clock())
+    clock.now = next_at(series_id)
+    series.make_due(settings, clock())
+    assert 3 == Message.select().count()
+    lists.delete_list(kept.id)
+    clock.advance(DAY_MS)
+    assert 0 == series.make_due(settings, clock())
+    (run, _) = series.find(series_id).runs
+    assert (None, True) == (run.job, bool(run.why)) and next_at(series_id)
+
+
+def test_a_double_click_makes_one_series_and_a_late_change_none(hand, clock, settings):
+    """As with the start of a campaign."""
+    draft = prepare(settings)
+    series_id = begin(settings, draft)
+    assert series_id == series.begin(settings, draft.id, draft.version, "test", clock())
+    other = prepare(settings)
+    with pytest.raises(errors.EditConflict):
+        series.begin(settings, other.id, other.version, "test", clock())
+    assert 1 == Series.select().count()
+
+
+def test_several_processes_make_a_run_once(hand, clock, settings):
+    """Real threads: the lock and the key of the run decide."""
+    series_id = begin(settings)
+    clock.now = next_at(series_id)
+    together = Barrier(4)
+
+    def make() -> int:
+        together.wait()
+        try:
+            return series.make_due(settings, clock())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert 1 == sum(each.result() for each in [threads.submit(make) for _ in range(4)])
+    assert (1, 4) == (Job.select().count(), Message.select().count())
+
+
+MAKER = """
+import sys
+from daemon.campaigns import create, series
+from daemon.config import Settings
+from daemon.db import connection
+connection.connect(sys.argv[1])
+place = sys.argv[4]
+def brake(module, name, when):
+    work = getattr(module, name)
+    def braked(*given, **more):
+        if when == "before":
+            print("before", flush=True); sys.stdin.readline()
+        found = work(*given, **more)
+        if when == "after":
+            print("after", flush=True); sys.stdin.readline()
+        return found
+    setattr(module, name, braked)
+if place != "done":
+    brake(create if place.startswith("store") else series, *place.split())
+series.make_due(Settings(data_dir=sys.argv[2]), int(sys.argv[3]))
+print("done", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("place", ["store before", "store after", "_record after", "done"])
+def test_a_kill_makes_no_run_twice_and_loses_none(hand, clock, settings, database, environment, tmp_path: Path, place):
+    """A real process, SIGKILL, wherever it is: the next one makes the run, or finds it made."""
+    series_id = begin(settings)
+    clock.now = next_at(series_id)
+    words = [sys.executable, "-c", MAKER, database, str(settings.data_dir), str(clock()), place]
+    with subprocess.Popen(words, stdin=-1, stdout=-1, text=True, env=environment, cwd=tmp_path) as process:
+        wanted = place.split()[-1]
+        assert any(line.strip() == wanted for line in process.stdout or ())
+        process.kill()
+    assert (place == "done") == (Job.select().where(Job.state == JobState.PENDING).count() == 1)
+    series.make_due(settings, clock())
+    assert [1] == [each.job is not None for each in series.find(series_id).runs]
+    assert 4 == Message.select().count()
+
+
+def test_looking_for_due_runs_reads_no_others(hand, clock, settings, monkeypatch):
+    """Every ten seconds: not those that wait, ended long ago or are paused."""
+    begin(settings)
+    row = Series.get()
+    values = {**row.__data__, "id": None, "next_at": clock() + WEEK_MS}
+    states = (SeriesState.ACTIVE, SeriesState.ENDED, SeriesState.PAUSED)
+    Series.insert_many(
+        [{**values, "id": n + 10, "draft": f"{n:032}", "state": states[n % 3]} for n in range(2_000)]
+    ).execute()
+    with reading(monkeypatch) as reads:
+        assert [] == series.due(clock())
+    assert reads.rows < 20, reads
