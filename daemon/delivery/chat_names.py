@@ -25,6 +25,7 @@ from daemon.transports.protocol import Mark
 
 AT_ONCE = 20  # names that are looked for in one pass through the messages
 MOST = 20  # candidates of a name
+NAME = 4  # words that a whole name has at most
 WORDS = 6  # of a name that are looked for
 SHORTEST = 7  # digits of a number without its country
 SURE = 9  # digits by which a number without its country is somebody's
@@ -116,7 +117,7 @@ class _Name:
         for value in values:
             theirs = _words(value)
             theirs = theirs - _FORMS or theirs
-            if theirs == self._words or (len(self._words) > 1 and theirs >= self._words):
+            if theirs >= self._words and (len(self._words) > 1 or len(theirs) <= NAME):
                 return True
             if theirs <= self._words:
                 covered |= theirs

@@ -14,11 +14,11 @@ from daemon.campaigns import cloning, create, drafts, dry_run, templates
 from daemon.config import Settings
 from daemon.contacts import importer, lists, suppression
 from daemon.db import clock
-from daemon.delivery import claim, moves
+from daemon.delivery import claim, moves, replies, unmatched
 from daemon.models import Reply
 from daemon.states import AccountState, Finding, Hold, Role
 from daemon.states import Ack as Tick
-from daemon.transports.protocol import ChatRow, Health, Lookup, Mark, Receipt
+from daemon.transports.protocol import ChatRow, Health, Heard, Lookup, Mark, Receipt, Said, Unread
 from tests.support.axe import violations
 from tests.support.visitor import Instance, Visitor
 
@@ -34,6 +34,7 @@ PAGES = {  # address of the route: the addresses that are looked at
     r"/app/drafts/{id:[0-9a-f]{1,32}}/rejected.csv": [],
     r"/app/drafts/{id:[0-9a-f]{1,32}}/left-out.csv": [],
     r"/app/drafts/{id:[0-9a-f]{1,32}}": [],  # leads to the step that is reached
+    r"/app/drafts/{id:[0-9a-f]{1,32}}/work": [],  # likewise; see test_desk_campaign
     "/app/login": ["/app/login"],
     "/app": ["/app"],
     "/app/accounts": ["/app/accounts"],
@@ -71,6 +72,8 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 
 def _fill(settings: Settings, running: Instance) -> None:
+    unmatched.note("default", [Unread("Kim <3", None, 2)], clock.now_ms())
+    replies.take("default", Heard(None, (Said("s", False, "STOP"),), "Anna"), frozenset(), clock.now_ms())
     running.report(
         Health(AccountState.HELD, Hold.RESTRICTED, clock.now_ms() + 90_000, "It can't start.", known_chats=True)
     )

@@ -442,3 +442,22 @@ def test_without_its_script_every_step_works(visitor: Visitor, damaged: Path) ->
         assert "will get it" in visitor.text("#report-title")
     finally:
         visitor.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_a_large_file_shows_how_far_it_is_and_can_be_given_up(visitor: Visitor, tmp_path: Path) -> None:
+    """100,000 rows: a page of its own, which comes again by itself; nothing of them is left."""
+    file = tmp_path / "many.csv"
+    file.write_text("number,name\n" + "".join(f"+49151{n:08},Person {n}\n" for n in range(100_000)))
+    visitor.open("/app/new")
+    visitor.press("Start a new campaign")
+    visitor.size(360, 800)
+    visitor.find("#file").send_keys(str(file))
+    visitor.press("Next: columns")
+    visitor.until(lambda: visitor.path().endswith("/work"))
+    visitor.find("#working progress")
+    visitor.driver.execute_script("window.stop()")  # as it is now
+    assert [] == violations(visitor)
+    assert visitor.driver.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    visitor.until(lambda: "Cancelling" in visitor.text("#stage") or visitor.press("Cancel", "#working"))
+    visitor.reads("#step-error", "Cancelled: nothing was changed.", timeout=60)
+    assert Draft.get_by_id(visitor.path().split("/")[3]).sheets is None

@@ -14,10 +14,10 @@ from daemon.campaigns import create
 from daemon.config import Settings
 from daemon.contacts import suppression
 from daemon.db import clock
-from daemon.delivery import claim, moves, replies
-from daemon.models import Removal, Reply, Suppression
+from daemon.delivery import claim, moves, replies, unmatched
+from daemon.models import Removal, Reply, Suppression, UnmatchedChat
 from daemon.states import Ack
-from daemon.transports.protocol import Heard, Mark, Receipt, Said
+from daemon.transports.protocol import Heard, Mark, Receipt, Said, Unread
 from tests.support.visitor import Instance, Visitor
 
 ONE, TWO = "+4915110000001", "+4915110000002"
@@ -40,7 +40,7 @@ def browser(instance: Instance) -> Iterator[Visitor]:
 @pytest.fixture
 def visitor(browser: Visitor) -> Iterator[Visitor]:
     """Logged in, with an empty list; a script error or a blocked resource fails the test."""
-    for table in (Suppression, Removal, Reply):
+    for table in (Suppression, Removal, Reply, UnmatchedChat):
         table.delete().execute()
     browser.size(1280, 900)
     browser.log_in()
@@ -187,3 +187,27 @@ def test_on_a_phone(visitor: Visitor, settings: Settings, job_id: int, path: str
     assert fits(visitor)
     visitor.open("/app/suppressions")
     assert visitor.find("nav a[aria-current]").text == "Suppression"
+
+
+def test_a_chat_that_could_not_be_matched_is_assigned(visitor: Visitor, job_id: int) -> None:
+    """On a phone: who asks to stop in it stands first, and gets nothing more once it is said who they are."""
+    Suppression.delete().execute()
+    unmatched.note("default", [Unread("Sunshine 99", None, 2)], clock.now_ms())
+    stop = Heard(None, (Said("s", False, "Stop"),), "Schäfer")
+    replies.take("default", stop, frozenset(), clock.now_ms())
+    visitor.size(360, 800)
+    visitor.open("/app/replies")
+    assert ["Schäfer\nSTOP", "Sunshine 99"] == visitor.texts(".unmatched h3")
+    assert fits(visitor)
+    visitor.press("Assign", ".unmatched li:first-child")
+    visitor.reads(".unmatched .error", "Choose whose chat it is")
+    visitor.find(".unmatched li:first-child input[type=radio]").click()
+    visitor.press("Assign", ".unmatched li:first-child")
+    visitor.reads(".note.good", "on the suppression list now")
+    assert {ONE} == suppression.among([ONE, TWO])
+    visitor.press("Ignore this chat", ".unmatched")
+    visitor.reads(".note.good", "ignored")
+    visitor.find("#settled-chats summary").click()
+    visitor.press("Undo", "#settled-chats")
+    visitor.reads(".note.good", "in the list again")
+    assert fits(visitor)

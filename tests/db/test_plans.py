@@ -22,10 +22,22 @@ from daemon.campaigns import (
 )  # fmt: skip
 from daemon.campaigns.recipients import Selection
 from daemon.config import Settings
-from daemon.contacts import list_entries, suppression
+from daemon.contacts import list_entries, row_sets, suppression
 from daemon.db import connection, proxy
 from daemon.delivery import chunks, claim, eligibility, enqueue, replies, rescue
-from daemon.models import Account, ContactList, Job, ListEntry, Message, Quarter, Reason, Reply, Suppression, Tally
+from daemon.models import (
+    Account,
+    ContactList,
+    Job,
+    ListEntry,
+    Message,
+    Quarter,
+    Reason,
+    Reply,
+    RowSet,
+    Suppression,
+    Tally,
+)
 from daemon.ops import retention
 from daemon.states import JobState, State
 from tests.conftest import NOW
@@ -268,6 +280,7 @@ PAGES: dict[str, Callable[[Job, int], object]] = {  # of a job and the id in its
     "a job's replies": lambda job, _: (replies.page(None, NOW, job_id=job.id), replies.count(job.id, NOW)),
     "a list": lambda job, _: list_entries.entries(1, limit=A_PAGE),
     "a list, on": lambda job, _: list_entries.entries(1, cursor=QUEUED // 2, limit=A_PAGE),
+    "rows of an upload": lambda job, _: row_sets.rows(1, str)[QUEUED * 3 // 2 : QUEUED * 3 // 2 + A_PAGE],
     "the suppression list": lambda job, _: suppression.page(cursor=f"{NOW - 10_000}.0", limit=A_PAGE),
 }
 
@@ -291,6 +304,7 @@ def a_full_house(fill: Callable[..., Job]) -> tuple[Job, int]:
     for name, count in (("rare", 4), ("common", QUEUED // 4 - 4)):
         Reason.create(job=unhappy, code=name, count=count)
     ContactList.create(name="All", columns=[], created_at=NOW, updated_at=NOW)
+    RowSet.create(touched_at=NOW, held=True, count=2 * QUEUED, size=0, distinct=True)
     theirs = f"FROM message WHERE job_id = {before.id}"
     for table, columns, values in (
         (Reply, "account, key, text, message_id, at, stop", f"account, number, 'Yes', id, {NOW} - row * 50, false"),
@@ -301,6 +315,7 @@ def a_full_house(fill: Callable[..., Job]) -> tuple[Job, int]:
         proxy.database.execute_sql(
             f"INSERT INTO {name} (number, person, {columns}) SELECT number, person, {values} {theirs}"
         )
+    proxy.database.execute_sql(f"INSERT INTO kept_row (set_id, n, body) SELECT 1, row, '[]' {theirs}")
     return Job.get_by_id(job.id), middle
 
 

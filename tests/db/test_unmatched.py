@@ -64,6 +64,13 @@ def test_a_name_in_two_columns_and_a_number_in_any_notation(hand: Hand, title: s
     assert ([title] if found else []) == worth(hand, Unread(title, None, 1))
 
 
+def test_one_word_of_a_name_in_one_column_is_enough_to_look(hand: Hand) -> None:
+    """Not of a longer text; whose chat it is, our message in it shows."""
+    written(hand, {"number": ONE, "name": "Anna Schäfer", "note": "came by bus on a rainy Monday"})
+    chats = [Unread(title, None, 1) for title in ("Schäfer", "anna", "Monday", "Schäf")]
+    assert ["Schäfer", "anna"] == worth(hand, *chats)
+
+
 def test_names_without_a_latin_letter(hand: Hand) -> None:
     written(
         hand, {"number": ONE, "name": "Анна", "surname": "Иванова"}, {"number": TWO, "name": "王", "surname": "小明"}
