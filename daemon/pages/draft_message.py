@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import ClassVar
 
@@ -105,8 +105,9 @@ class Example:
 @dataclass(frozen=True)
 class MessageStep(StepContent):
     """locale: of dates and amounts, one of locales; examples: of what can be written with them; fields: that the
-    text may use; files: for everybody; own: None where the rows name no files; optional: whether somebody without
-    theirs gets the message; template_name: that was entered to save the text."""
+    text may use, samples: what the first person has there; files: for everybody; own: None where the rows name no
+    files; optional: whether somebody without theirs gets the message; template_name: that was entered to save the
+    text."""
 
     template: ClassVar = "draft_message.html"
 
@@ -115,6 +116,7 @@ class MessageStep(StepContent):
     locales: Sequence[tuple[str, str]]
     examples: Sequence[Example]
     fields: Sequence[str]
+    samples: Mapping[str, str]
     files: Sequence[uploads.Attachment]
     own: OwnFiles | None
     optional: bool
@@ -140,6 +142,7 @@ def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
         locales=_languages(styles.language),
         examples=_examples(people, shown.index, names, styles),
         fields=["number", *names],
+        samples={"number": str(people[0].number), **people[0].fields} if people else {},
         files=files,
         own=_own(draft, people) if own else None,
         optional=draft.data.files_optional,

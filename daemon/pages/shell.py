@@ -52,6 +52,7 @@ def set_up(app: web.Application) -> None:
     filters: dict[str, Callable[..., str]] = {
         "iso": iso, "words": words, "size": size, "tone": tone, "phone": masking.phone, "say": languages.say,
         "moment": languages.moment, "amount": languages.amount,
+        "isolated": isolated,
     }  # fmt: skip
     environment = aiohttp_jinja2.setup(
         app,
@@ -109,6 +110,11 @@ def _as_seen(value: Any) -> Any:
     if isinstance(value, Markup):
         return Markup(masking.text(value))  # noqa: S704 (it was safe before)
     return masking.text(value) if isinstance(value, str) else value
+
+
+def isolated(text: str) -> Markup:
+    """What somebody has written, inside a sentence: whichever way it runs, it leaves the rest in its order."""
+    return Markup("<bdi>{}</bdi>").format(text)
 
 
 def csrf_field() -> Markup:

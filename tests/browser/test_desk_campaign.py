@@ -67,6 +67,37 @@ def damaged(tmp_path: Path) -> Path:
     return file
 
 
+DROP = """
+    const files = new DataTransfer();
+    files.items.add(new File(["Bring it along."], "map.txt"));
+    arguments[0].dispatchEvent(new DragEvent("drop", {dataTransfer: files, bubbles: true, cancelable: true}));
+"""
+
+
+def compose(visitor: Visitor) -> None:
+    """Around what is selected and away again, by button or key; a field with words for where it is empty; an emoji;
+    and a file dropped beside its field. The text held one placeholder before."""
+    area = visitor.find("#text")
+    area.send_keys(Keys.CONTROL, "a")
+    area.send_keys(Keys.CONTROL, "b")
+    assert "*{{ name }}*" == area.get_attribute("value")
+    visitor.find("[data-wrap='*']").click()
+    assert "{{ name }}" == area.get_attribute("value")
+    area.send_keys(Keys.END, " ")
+    visitor.find("[data-wrap='_']").click()
+    area.send_keys("soon", Keys.END, " ")
+    assert "{{ name }} _soon_ " == area.get_attribute("value")
+    visitor.fill("if-empty", 'your "town"')
+    visitor.button("city", "#fields").click()
+    visitor.find("#emoji summary").click()
+    visitor.find("#emoji button").click()
+    assert "{{ name }} _soon_ {{ city | default(\"your 'town'\") }}😀" == area.get_attribute("value")
+    visitor.driver.execute_script(DROP, visitor.find("[data-drop]").now)
+    visitor.reads("#attachments", "map.txt")
+    visitor.press("Remove map.txt")
+    visitor.gone("#attachments")
+
+
 def use(visitor: Visitor, button: str) -> None:
     """Press the button of that name and wait for the page that comes."""
     here = visitor.driver.find_element(By.TAG_NAME, "html")
@@ -104,6 +135,7 @@ def test_from_a_damaged_spreadsheet_to_the_report(visitor: Visitor, instance: In
     visitor.find("[data-insert]")
     visitor.button("name", "#fields").click()
     assert "{{ name }}" == visitor.find("#text").get_attribute("value")
+    compose(visitor)
     visitor.fill("text", "Hello *{{ name }}* from {{ city }} 👋")
     visitor.reads("#preview strong", "Ada Lovelace")
     visitor.find("#following").click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cache
@@ -28,6 +29,7 @@ SHARED = {
     "draft_macros.html",
     "list_parts.html",
     "navigation.html",
+    "editor.html",
 } | {  # included
     "draft_recent.html",
     "job_actions.html",
@@ -198,3 +200,17 @@ def test_what_a_record_does_not_have_is_seen() -> None:
     found: set[str] = set()
     wrong(environment().parse(source), dict(get_type_hints(JobPage)), found)
     assert {"JobView.nme", "Bar.hight"} == found
+
+
+WRITTEN = re.compile(
+    r"<(?:textarea|input)\b[^>]*?\bname=\"(?:name|text|pasted|reason|template_name|search|q|numbers)\"[^>]*>"
+)
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.html")), ids=lambda path: path.name)
+def test_what_somebody_writes_runs_its_own_way(path: Path) -> None:
+    """A field for words of a person's own, and a sample of a message, take their direction from these."""
+    text = re.sub(r"{[{%].*?[%}]}", lambda found: found[0].replace(">", " "), path.read_text(), flags=re.S)
+    fields = [each for each in WRITTEN.findall(text) if 'type="hidden"' not in each and "unseen" not in each]
+    shown = re.findall(r'<(?:div|pre|li)\b[^>]*class="(?:bubble|text)\b[^>]*>', text)
+    assert [] == [each for each in [*fields, *shown] if 'dir="' not in each]

@@ -269,5 +269,6 @@ addEventListener("pageshow", (event) => {
 
 // What only this script can do is shown by it.
 for (const each of document.querySelectorAll("[data-scripted]")) each.hidden = false;
+for (const each of document.querySelectorAll("[data-unscripted]")) each.hidden = true;
 
 localize(document);

@@ -272,14 +272,8 @@ function soon() {
 document.addEventListener("input", (event) => ["text", "language"].includes(event.target.id) && soon());
 
 document.addEventListener("click", (event) => {
-  const insert = event.target.closest("[data-insert]");
   const move = event.target.closest("#previous, #following");
-  if (insert) {
-    const area = $("text");
-    area.focus();
-    area.setRangeText(insert.dataset.insert, area.selectionStart, area.selectionEnd, "end");
-    area.dispatchEvent(new Event("input", { bubbles: true }));
-  } else if (move) {
+  if (move) {
     event.preventDefault();
     index = Math.max(0, index + (move.id === "following" ? 1 : -1));
     look();
