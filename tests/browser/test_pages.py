@@ -245,8 +245,9 @@ def test_keys_lead_to_where_one_goes_most(visitor: Visitor, settings: Settings) 
     visitor.until(lambda: visitor.path() == "/app/new")
 
 
-def test_a_phone_without_script_has_a_menu(visitor: Visitor) -> None:
-    """Four entries and all the others behind a fifth; what only a script can do is not shown."""
+def test_a_phone_without_script_has_a_menu(visitor: Visitor, settings: Settings) -> None:
+    """Four entries and all the others behind a fifth; what only a script can do is not shown, which is said."""
+    job_id = make_job(settings)
     visitor.size(360, 740)
     visitor.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
@@ -254,6 +255,10 @@ def test_a_phone_without_script_has_a_menu(visitor: Visitor) -> None:
         shown = [link.text for link in visitor.driver.find_elements(By.CSS_SELECTOR, ".short > a")]
         assert ["Campaigns", "New", "Decide", "Replies"] == [text.split("\n")[0] for text in shown]
         assert not visitor.driver.find_element(By.CSS_SELECTOR, "[data-keys]").is_displayed()
+        visitor.open(f"/app/jobs/{job_id}")
+        visitor.reads("#main", "JavaScript is off")
+        buttons = visitor.driver.find_elements(By.CSS_SELECTOR, "[data-post]")
+        assert buttons and not any(each.is_displayed() for each in buttons)
         visitor.find("#menu summary").click()
         visitor.find("#menu a[href='/app/suppressions']").click()
         assert "/app/suppressions" == visitor.path()
