@@ -94,7 +94,7 @@ def compose(visitor: Visitor) -> None:
     assert "{{ name }} _soon_ {{ city | default(\"your 'town'\") }}😀" == area.get_attribute("value")
     visitor.driver.execute_script(DROP, visitor.find("[data-drop]").now)
     visitor.reads("#attachments", "map.txt")
-    visitor.press("Remove map.txt")
+    visitor.find("#attachments button").click()
     visitor.gone("#attachments")
 
 
