@@ -40,8 +40,16 @@ def pointed(page: str, error: Said) -> str:
     forms = list(_FORM.finditer(html))
     for form in [form for form in forms if form.start() <= at < form.end()] or forms:
         if (control := _control(html, form, error.names)) is not None:
-            return _moved(html, control, paragraph, sentence)
+            there = _stands_there(control, paragraph)
+            return page if there else _moved(html, control, paragraph, sentence)
     return page
+
+
+def _stands_there(control: re.Match[str], paragraph: re.Match[str] | None) -> bool:
+    """Whether the page itself has put the error at that field."""
+    place = re.search(r'\bid="([^"]*)"', paragraph[1]) if paragraph else None
+    described = re.search(r'\saria-describedby="([^"]*)"', control[0])
+    return bool(place and described and place[1] in described[1].split() and 'aria-invalid="true"' in control[0])
 
 
 def _control(html: str, form: re.Match[str], names: tuple[str, ...]) -> re.Match[str] | None:

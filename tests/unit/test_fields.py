@@ -45,6 +45,15 @@ def test_an_error_is_moved_to_its_field() -> None:
     assert 1 == html.count("Too &amp; big.")
 
 
+def test_what_stands_at_its_field_stays_there() -> None:
+    """Where the page has it so by itself."""
+    page = (
+        '<form><input name="new" aria-invalid="true" aria-describedby="help new-error" autofocus>'
+        '<p id="new-error" class="error">Too short.</p></form>'
+    )
+    assert page == pointed(page, Said.of("Too short.", ("new",)))
+
+
 @pytest.mark.parametrize(("name", "closing"), [("zone", "</select>"), ("text", "</textarea>")])
 def test_it_stands_after_the_whole_field(name: str, closing: str) -> None:
     """Not within a choice, and not in a text."""
