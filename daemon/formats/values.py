@@ -7,6 +7,7 @@ thousand or one and a bit: such a text is refused unless the caller says how it 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -20,6 +21,8 @@ from babel import Locale, UnknownLocaleError, numbers
 LONGEST = 80
 """Characters; a longer text is none of these."""
 SAMPLED = 200
+MOST = 0.6
+"""Of the cells that say what a column holds: a few may be anything."""
 _READ_EVERYWHERE = ("en", "de", "es", "fr", "it", "pt", "nl", "pl", "tr")  # names of months
 _PIVOT = 69  # two digits from here on are a year of the last century, as POSIX has it
 _CLOCK = (
@@ -295,18 +298,19 @@ def own_currency(language: str) -> str:
 
 
 def kind(cells: Sequence[str], language: str) -> tuple[Kind | None, bool]:
-    """What the cells of a column are, if all of them are the same; and whether a day and a month among them could be
-    each other. Whole numbers are none: they may be anybody's keys."""
+    """What most cells of a column are, and whether a day and a month among them could be each other. Whole numbers
+    alone are none: they may be anybody's keys."""
     filled = [each for each in cells if each.strip()][:SAMPLED]
     read = [_kind(each, language) for each in filled]
-    kinds = {each for each, _ in read}
-    unclear = any(each for _, each in read)
-    if kinds == {Kind.DATE, Kind.MOMENT}:
-        return Kind.MOMENT, unclear
-    pairs = zip(read, filled, strict=True)
-    if kinds == {Kind.NUMBER, None} and all(each is not None or cell.isdecimal() for (each, _), cell in pairs):
-        return Kind.NUMBER, False
-    return (kinds.pop(), unclear) if len(kinds) == 1 else (None, False)
+    counts = Counter(each for each, _ in read if each is not None)
+    if counts[Kind.MOMENT]:
+        counts[Kind.MOMENT] += counts.pop(Kind.DATE, 0)
+    if counts[Kind.NUMBER]:
+        counts[Kind.NUMBER] += sum(each.isdecimal() for each in filled)
+    found, count = max(counts.items(), key=lambda each: each[1], default=(None, 0))
+    if not count or count < MOST * len(filled):
+        return None, False
+    return found, any(each for _, each in read)
 
 
 def _kind(cell: str, language: str) -> tuple[Kind | None, bool]:

@@ -106,6 +106,7 @@ def test_a_column_is_written_as_in_the_file_unless_it_was_chosen() -> None:
         (["12 €", "€ 3,50"], (Kind.MONEY, False)),
         (["1001", "1002"], (None, False)),
         (["29.11.2026", "Anna"], (None, False)),
+        (["29.11.2026", "30.11.2026", "morgen"], (Kind.DATE, False)),
         ([], (None, False)),
     ],
 )
