@@ -39,7 +39,7 @@ async def test_a_clone_is_a_draft_with_all_of_it(member: Client, settings: Setti
     draft = dry_run.run(settings, draft.id, draft.version, 7, False, clock.now_ms())
     made = drafts.start(settings, draft.id, draft.version, "test", clock.now_ms())
     assert (job_id, 3, "Greeting") == (Job.get_by_id(made).cloned_from, Job.get_by_id(made).total, draft.name)
-    assert f'href="/app/jobs/{job_id}"' in await look(member, f"/app/jobs/{made}")
+    assert f'href="/app/jobs/{job_id}"' in await look(member, f"/app/jobs/{made}?tab=settings")
 
 
 async def test_a_clone_for_those_who_did_not_get_it(member: Client, settings: Settings) -> None:
