@@ -15,7 +15,7 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import scheduling
+from daemon.campaigns import careful, scheduling
 from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.campaigns.refusals import Part, Why
 from daemon.campaigns.scheduling import LONGEST_AHEAD_MS
@@ -251,6 +251,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
     state = JobState.SCHEDULED if scheduled else JobState.PENDING
     files = _files(order, audience)
     asked = _digest(order) if order.key else ""  # it takes a while, so not in the transaction
+    much = _much(settings, checked, now)
     with write():
         if (before := _answered(order)) is not None:
             return before
@@ -270,7 +271,9 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
             duplicates=audience.duplicates,
             left_out=audience.rejected,
             place=audience.place,
-            note=" ".join([audience.note or _note(job.account, now, scheduled), *(str(each.told) for each in foreign)]),
+            note=" ".join(
+                [audience.note or _note(job.account, now, scheduled), *much, *(str(each.told) for each in foreign)]
+            ),
             warnings=[_warning(each) for each in foreign],
         )
         if order.key:
@@ -283,6 +286,16 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
             )
         )
     return created
+
+
+def _much(settings: Settings, checked: Checked, now: int) -> list[str]:
+    """What a program is told that starts a large campaign; a person was asked."""
+    order, account = checked.order, checked.order.account or settings.account
+    if order.scope != KeyScope.SEND:
+        return []
+    people = (Person(each.number).key for each in checked.audience.people)
+    terms = pacing.Terms(pacing.window(order.window), order.daily_cap or 0)
+    return list(filter(None, [careful.note(settings, account, people, checked.delays, terms, now)]))
 
 
 def _kept(created: Created) -> dict[str, Any]:

@@ -225,10 +225,12 @@ class Exclusion(NamedTuple):
 
 
 class Notes(Part):
-    """How many recipients deserve a second look: got a campaign recently, have a landline."""
+    """How many recipients deserve a second look: got a campaign recently, have a landline, were never written to from
+    this account."""
 
     recent: int = 0
     landline: int = 0
+    fresh: int = 0
 
 
 class Forecast(Part):

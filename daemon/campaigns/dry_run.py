@@ -17,7 +17,7 @@ import peewee
 
 from daemon import errors
 from daemon.accounts import directory, handovers, limits, pace, pacing
-from daemon.campaigns import create, draft_order, drafts, shared_numbers
+from daemon.campaigns import careful, create, draft_order, drafts, shared_numbers
 from daemon.campaigns.draft_content import Exclusion, Forecast, Notes, Reason, Recent, Report, SelfTest, When
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.exclusions import Detail, Details, details
@@ -129,7 +129,9 @@ def _sort(
             audience.append(Contact(each.position, each.number, each.fields, message.own_files(each)))
             landlines += each.found.landline
             again += person in lately
-    return audience, left_out, Notes(recent=again, landline=landlines)
+    account = (draft.data.when or When()).account or settings.account
+    fresh = careful.never_written(account, (Person(each.number).key for each in audience))
+    return audience, left_out, Notes(recent=again, landline=landlines, fresh=fresh)
 
 
 class _Checks:

@@ -28,8 +28,12 @@ def known(message: Any) -> Any:
     `Message.known` says so, too, for the index; it stays set when it turns out later that nothing was delivered."""
     earlier = Message.alias()
     theirs = (earlier.account == message.account, earlier.person == message.person)
-    taken = (earlier.state.in_(sorted(TAKEN)), _really(earlier))
-    return peewee.fn.EXISTS(earlier.select(peewee.Value(1)).where(*theirs, *taken))
+    return peewee.fn.EXISTS(earlier.select(peewee.Value(1)).where(*theirs, took(earlier)))
+
+
+def took(message: Any) -> Any:
+    """SQL: WhatsApp took this message."""
+    return message.state.in_(sorted(TAKEN)) & _really(message)
 
 
 def _really(message: Any) -> Any:

@@ -14,6 +14,7 @@ from daemon.pages import (
     draft_message,
     draft_numbers,
     draft_rules,
+    draft_start,
     drafts,
     jobs,
     lists,
@@ -30,7 +31,7 @@ from daemon.pages import (
     working,
 )
 
-NEW = (steps, drafts, draft_rules, draft_numbers, draft_message, draft_finish)
+NEW = (steps, drafts, draft_rules, draft_numbers, draft_message, draft_finish, draft_start)
 JOBS = (jobs, scheduled, series)
 routes: list[web.AbstractRouteDef] = [
     route

@@ -1,4 +1,4 @@
-"""New campaign, the last steps: when to send, the dry run, a test message, the start."""
+"""New campaign: when to send, the dry run, a test message."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from aiohttp import web
-from markupsafe import Markup
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import draft_files, drafts, dry_run, queries, recent_campaigns, scheduling, series, weekly
+from daemon.campaigns import drafts, dry_run, queries, recent_campaigns, scheduling, weekly
 from daemon.campaigns.draft_content import Exclusion, Reason, Recent, Report, SourceKind, Weekly, When
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.recent_campaigns import Got
 from daemon.campaigns.refusals import Why as OfCampaigns
 from daemon.config import Settings
-from daemon.contacts import uploads
 from daemon.contacts.columns import name_columns
 from daemon.contacts.importer import Contact
 from daemon.contacts.person import Person
@@ -29,14 +27,13 @@ from daemon.formats import placeholders
 from daemon.i18n import languages
 from daemon.i18n.coded import Coded
 from daemon.i18n.instants import instant, zone_name
-from daemon.pages import forms, working
+from daemon.pages import forms
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import only
 from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, go, load, post_step, show_step
 from daemon.pages.views import JobView, job_view
-from daemon.pages.words import WAITS, WEEKDAYS, formatted, lasts
-from daemon.server import heavy
+from daemon.pages.words import WAITS, WEEKDAYS, lasts
 from daemon.server.visitors import SETTINGS, caller, require_key, timed
 from daemon.states import E164, PersonKey, Role
 
@@ -117,7 +114,7 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
         values=values,
         accounts=[settings.account, *known],
         zones=sorted({zone, languages.told_zone() or zone, values["zone"], "UTC"}),
-        elsewhere=_elsewhere(zone),
+        elsewhere=elsewhere(zone),
         account_zone=zone,
         account_now=account_now,
         weekdays=tuple(enumerate(WEEKDAYS, 1)),
@@ -129,7 +126,7 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
     )
 
 
-def _elsewhere(zone: str) -> str:
+def elsewhere(zone: str) -> str:
     """The browser's time zone where it is not the account's, else ""."""
     here = languages.told_zone()
     return here if here != zone_name(zone) else ""
@@ -296,10 +293,10 @@ def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
     test = draft.data.test
     (job,) = queries.some_jobs({test.job} if test else ()) or (None,)
     names = name_columns(drafts.fields(draft))
-    zone = _account_zone(settings, draft)
+    zone = account_zone(settings, draft)
     return CheckStep(
         account_zone=zone,
-        elsewhere=_elsewhere(zone),
+        elsewhere=elsewhere(zone),
         found=found,
         valid=found is not None and audience is not None,
         days=entered.text("days") if "days" in entered else str(recent.days),
@@ -310,13 +307,13 @@ def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
         nonce=secrets.token_hex(8),
         waits=WAITS,
         foreign=placeholders.foreign(draft.data.text or "", drafts.fields(draft)),
-        lasts=_lasts(found) if found else "",
+        lasts=how_long(found) if found else "",
         people=[_person(each, names) for each in (audience or ())[:PAGE]],
         shown=_shown(draft, found, audience, names, query) if found is not None and audience is not None else None,
     )
 
 
-def _account_zone(settings: Settings, draft: Draft) -> str:
+def account_zone(settings: Settings, draft: Draft) -> str:
     account = draft.data.when.account if draft.data.when else None
     return zone_name(limits.rules_of(settings, account or settings.account).zone)
 
@@ -351,7 +348,7 @@ def _left_out(draft: Draft, found: Report, left_out: Sequence[Exclusion], names:
     ]
 
 
-def _lasts(found: Report) -> str:
+def how_long(found: Report) -> str:
     """How long it takes, in words; "" if it would never end."""
     return lasts(found.ends - found.starts) if found.ends and found.starts else ""
 
@@ -377,81 +374,5 @@ async def test(request: web.Request) -> web.StreamResponse:
     return await go(request, f"/app/drafts/{draft.id}/check#test")
 
 
-# Start
-
-
-@routes.get(PATH + "/start")
-@only(Role.OPERATOR)
-async def confirm(request: web.Request) -> web.StreamResponse:
-    """A summary of who gets what and when, before anything is sent."""
-    return await get_step(request, "start")
-
-
-@dataclass(frozen=True)
-class StartStep(StepContent):
-    """audience: how many get it, own: how many of these a file of their own; chosen: the time and pace; html: the first
-    one's message; lasts: how long it takes, in words."""
-
-    template: ClassVar = "draft_start.html"
-
-    found: Report | None
-    audience: int
-    files: Sequence[uploads.Attachment]
-    own: int
-    chosen: When
-    account_zone: str
-    elsewhere: str
-    html: Markup
-    lasts: str
-
-
-def _start(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> StartStep:
-    found, audience = dry_run.current(settings, draft, clock.now_ms())
-    audience = audience or []
-    files = draft_files.attached(draft.data)
-    when = draft.data.when or When()
-    first = audience[0] if audience else None
-    text = draft.data.text or ""
-    shown = dry_run.preview(
-        text, first, drafts.fields(draft), bool(files) or drafts.own_files(draft), dry_run.styles(settings, draft)
-    ).text
-    zone = _account_zone(settings, draft)
-    return StartStep(
-        found=found,
-        audience=len(audience),
-        files=files,
-        own=sum(each.attachments is not None for each in audience),
-        chosen=when,
-        account_zone=zone,
-        elsewhere=_elsewhere(zone),
-        html=formatted(shown),
-        lasts=_lasts(found) if found else "",
-    )
-
-
-@routes.post(PATH + "/start")
-async def start(request: web.Request) -> web.StreamResponse:
-    """Start the campaign. Pressing it twice, or going back in the browser, does not start a second one."""
-    require_key(request)
-    form = (await forms.read(request)).parsed(forms.Versioned)
-    draft = await load(request)
-    arguments = (draft.id, -1 if form.version is None else form.version, caller(request))
-    try:
-        size = draft.data.source.size if draft.data.source else 0
-
-        repeats = draft.data.when is not None and draft.data.when.weekly is not None
-        start = series.begin if repeats else drafts.start
-
-        async def all_of_it() -> str:
-            made = await heavy.timed(request, size, start, request.app[SETTINGS], *arguments)
-            return f"/app/{'series' if repeats else 'jobs'}/{made}"
-
-        goal = await working.done(request, draft, "check", Posted(), all_of_it)
-    except (errors.InvalidInput, errors.EditConflict, errors.NotFound, errors.IllegalMove) as error:
-        return await show_step(request, await load(request), "check", None, error)
-    return await go(request, goal or f"/app/drafts/{draft.id}/work")
-
-
 CONTENTS["when"] = _when
 CONTENTS["check"] = _check
-CONTENTS["start"] = _start

@@ -20,6 +20,10 @@ class Why(Wording):
     WEEKDAYS_NOT_GIVEN = "weekdays_not_given", "Tick at least one weekday."
     TIME_NOT_GIVEN = "time_not_given", "Enter the time of day, such as 09:00."
     UNTIL_UNFIT = "until_unfit", "Enter the last day as a date, or leave it empty."
+    START_NOT_CONFIRMED = (
+        "start_not_confirmed",
+        "Look at these figures once more, then tick that the campaign is to start.",
+    )
     START_PASSED = "start_passed", "This time has passed: choose a later one, or start right away."
     START_TOO_LATE = "start_too_late", "This time is more than ten years away: choose an earlier one."
     HOURS_NOT_DIFFERENT = "hours_not_different", "Enter two different times, or leave both empty."

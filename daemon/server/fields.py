@@ -16,6 +16,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "schedule_passed": ("schedule_at", "at"),
     "start_not_given": ("schedule_at", "at"),
     "start_twofold": ("schedule_at", "at"),
+    "start_not_confirmed": ("sure",),
     "start_passed": ("schedule_at", "at"),
     "start_too_late": ("schedule_at", "at"),
     "window_unfit": ("window", "from"),

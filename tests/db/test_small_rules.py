@@ -7,8 +7,9 @@ from structlog.testing import capture_logs
 
 from daemon import errors
 from daemon.accounts import pace, pacing
-from daemon.campaigns import create
+from daemon.campaigns import careful, create
 from daemon.contacts import suppression, uploads
+from daemon.contacts.person import Person
 from daemon.db import connection
 from daemon.delivery import evidence, moves, replies
 from daemon.models import Message, Reply, Suppression
@@ -117,3 +118,11 @@ def test_whoever_an_earlier_version_has_queued_can_be_suppressed(hand, clock):
 
     assert [] == hand.send_all()
     assert ["skipped"] == states(job)
+
+
+def test_whom_an_account_has_messaged_is_not_new_to_it(hand, people):
+    """They are to another account, and so is who only waits."""
+    hand.queue(2)
+    hand.confirm(hand.submit(hand.claim_one()))
+    persons = [Person(each.number).key for each in people(3)]
+    assert (2, 3) == (careful.never_written("default", persons), careful.never_written("other", persons))

@@ -244,3 +244,22 @@ async def test_an_account_that_is_ready_is_said_to_be(member: Client) -> None:
     assert "If started now" in await check(member, base)
     assert AccountState.READY == Account.get().state
     assert dry_run.TEST not in await look(member, f"{base}/check")
+
+
+async def test_a_start_that_is_much_for_an_account_is_asked_about_once_more(member: Client, people: Any) -> None:
+    """With the figures, and refused without the answer; one that sends few a day is not."""
+    sheet = "name,phone\n" + "".join(f"{each.fields['name']},{each.number}\n" for each in people(31))
+    base = await with_message(member, people=sheet)
+    await check(member, base)
+    page = await look(member, f"{base}/start")
+    assert "31 people get it, 31 of whom this account has never messaged." in page
+    assert "At this pace it takes 1 day." in page
+    assert re.search(r'name="sure" value="yes" required', page)
+    assert "once more" in await refused(member, f"{base}/start", 422)
+    assert 0 == Job.select().count()
+    await post(member, f"{base}/when", name="x", delay_min="1", delay_max="3", start="now", daily_cap="30")
+    await check(member, base)
+    assert 'name="sure"' not in await look(member, f"{base}/start")
+    await post(member, f"{base}/when", name="x", delay_min="1", delay_max="3", start="now")
+    await check(member, base)
+    assert "/app/jobs/" in await post(member, f"{base}/start", sure="yes")

@@ -98,7 +98,7 @@ async def test_a_start_that_is_given_up_makes_no_job(member: Client, base: str, 
     """Up to its last message; then the draft is as it was, and can be started."""
     await submit(member, f"{base}/check", version=version(base), days="7", recent="keep", go="run")
     gate = Gate(monkeypatch, Stage.QUEUEING, 1_200)
-    response = await submit(member, f"{base}/start", version=version(base))
+    response = await submit(member, f"{base}/start", version=version(base), sure="yes")
     assert f"{base}/work" == response.headers["Location"]
     assert await asyncio.to_thread(gate.there.wait, 20)
     await submit(member, f"{base}/work")
@@ -108,7 +108,7 @@ async def test_a_start_that_is_given_up_makes_no_job(member: Client, base: str, 
     assert (0, 0) == (Job.select().count(), Message.select().count())
 
     monkeypatch.setattr(working, "PATIENCE_S", 0.0)
-    await submit(member, f"{base}/start", version=version(base))
+    await submit(member, f"{base}/start", version=version(base), sure="yes")
     status, _, headers = await finished(member, base)
     job = Job.get()
     assert (303, f"/app/jobs/{job.id}", 1_200) == (status, headers["Location"], job.total)

@@ -328,3 +328,12 @@ async def test_dates_in_a_text_are_written_in_the_language_asked_for(api):
     assert "message" == problem["errors"][0]["field"]
     problem = await api.post("/send", body | {"numbers": NUMBERS, "language": "klingon"}, 422)
     assert [("language", "language_unknown")] == [(each["field"], each["code"]) for each in problem["errors"]]
+
+
+async def test_a_program_is_told_when_it_is_much_for_one_account(api, people):
+    """The campaign starts all the same; one with few people, or few a day, has no such word."""
+    numbers = [each.number for each in people(31)]
+    answer = await api.post("/send", {"numbers": numbers, "message": "Hi"})
+    assert "31 people, 31 of whom it has never messaged; days it takes: 1." in answer["note"]
+    for fewer in ({"numbers": numbers[:30]}, {"numbers": numbers, "daily_cap": 30}):
+        assert "much" not in (await api.post("/send", {"message": "Hi", **fewer}))["note"]
