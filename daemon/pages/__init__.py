@@ -20,6 +20,7 @@ from daemon.pages import (
     lists,
     login,
     overview,
+    pressed,
     replies,
     scheduled,
     series,
@@ -32,7 +33,7 @@ from daemon.pages import (
 )
 
 NEW = (steps, drafts, draft_rules, draft_numbers, draft_message, draft_finish, draft_start)
-JOBS = (jobs, scheduled, series)
+JOBS = (jobs, scheduled, series, pressed)
 routes: list[web.AbstractRouteDef] = [
     route
     for part in (

@@ -16,7 +16,7 @@ from daemon.contacts import file_reading, importer, suppression, uploads
 from daemon.formats import encodings
 from daemon.i18n import languages
 from daemon.i18n.languages import N_, gettext
-from daemon.pages import forms, repairs
+from daemon.pages import forms, pressed, repairs
 from daemon.pages.asking import doubt, said
 from daemon.pages.content import PageContent
 from daemon.pages.draft_numbers import countries
@@ -150,6 +150,8 @@ async def _settings(request: web.Request, country: str) -> Settings:
 async def add(request: web.Request) -> web.StreamResponse:
     """Add one number to the list; an entry that exists stays unchanged."""
     entered = await forms.read(request)
+    if (asked := pressed.question(request, entered)) is not None:
+        return asked
     try:
         form = entered.parsed(forms.NewSuppression)
         settings = await _settings(request, form.country)

@@ -151,8 +151,8 @@ async def test_the_confirmations_say_how_many(member: Client, settings: Settings
 
     text = html.unescape(await look(member, f"/app/jobs/{job_id}"))
 
-    assert 'data-more="3 queued messages will be cancelled. This cannot be undone' in text
-    assert 'data-ask="Retry 1 failed message?"' in text
+    assert 'name="more" value="3 queued messages will be cancelled. This cannot be undone' in text
+    assert 'name="ask" value="Retry 1 failed message?"' in text
 
 
 # Whom it shows

@@ -66,7 +66,7 @@ operator
   GET POST /app/drafts/{id}/work
   POST /app/drafts/{id}/columns/counts /app/drafts/{id}/preview /app/drafts/{id}/test
   POST /jobs/{id}/archive /jobs/{id}/duplicate /jobs/{id}/reschedule /jobs/{id}/start /jobs/{id}/unarchive
-  POST /app/checklist /app/jobs/{id}/{what}
+  POST /app/checklist /app/jobs/{id}/{what} /app/messages/{id}/decide /app/accounts/{name}/ask/{what}
   POST /app/series/{id}/pause /app/series/{id}/resume /app/series/{id}/end
   POST /series/{id}/pause /series/{id}/resume /series/{id}/end
   POST /app/jobs/{id}/reschedule /app/jobs/{id}/start /app/jobs/{id}/edit
@@ -92,7 +92,7 @@ operator
 
 admin
   PATCH /accounts/{name}
-  POST /accounts/{name}/logout /app/accounts/{name}/limits /app/accounts/{name}/zone
+  POST /accounts/{name}/logout /app/accounts/{name}/logout /app/accounts/{name}/limits /app/accounts/{name}/zone
   DELETE /suppressions
   GET POST /app/suppressions/remove
   GET POST /app/users

@@ -213,11 +213,12 @@ if (document.body.dataset.watch) {
   });
 }
 
-// Actions: a button with data-post, after a question if it has one.
+// Actions: a button with data-post, after the question in its form if there is one.
 
 async function act(button) {
-  const { post, body, verb, more } = button.dataset;
-  if (button.dataset.ask && !(await ask(button.dataset.ask, more, verb, button.classList.contains("danger")))) return;
+  const { post, body } = button.dataset;
+  const said = new FormData(button.form);
+  if (said.has("ask") && !(await ask(said.get("ask"), said.get("more"), said.get("verb"), button.classList.contains("danger")))) return;
   const place = $("action-error");
   if (place) tell("action-error", "");
   button.disabled = true;
@@ -239,8 +240,10 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-post]");
   const link = event.target.closest("a[data-details]");
   const answer = event.target.closest("dialog button:not([data-post])");
-  if (button) act(button);
-  else if (answer) answer.closest("dialog").close(answer.value);
+  if (button) {
+    event.preventDefault(); // its form is for where this script does not run
+    act(button);
+  } else if (answer) answer.closest("dialog").close(answer.value);
   else if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
     event.preventDefault();
     try {
