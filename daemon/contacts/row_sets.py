@@ -20,7 +20,7 @@ import structlog
 from daemon.db import clock
 from daemon.db.connection import write
 from daemon.db.prepared import Prepared, param
-from daemon.db.proxy import on_postgres, tuples
+from daemon.db.proxy import in_order, on_postgres, tuples
 from daemon.models import KeptRow, RowSet
 from daemon.telemetry import progress
 from daemon.telemetry.progress import Stage
@@ -77,10 +77,9 @@ class Rows(Sequence[T]):
 
 def _piece(set_id: int, after: int, most: int) -> list[tuple[int, str]]:
     theirs = (KeptRow.set == set_id, KeptRow.n > after)
-    return [
-        (n, body)
-        for n, body in tuples(KeptRow.select(KeptRow.n, KeptRow.body).where(*theirs).order_by(KeptRow.n).limit(most))
-    ]
+    query = KeptRow.select(KeptRow.n, KeptRow.body).where(*theirs).order_by(KeptRow.n).limit(most)
+    with in_order():
+        return [(n, body) for n, body in tuples(query)]
 
 
 def _parsed(piece: list[tuple[int, str]]) -> list[Any]:

@@ -39,16 +39,18 @@ ABANDONED_MS = 600_000  # after so long without a new chunk nobody is filling it
 Row = dict[str, Any]
 
 
-def enqueue(job: Job, recipients: Iterable[Recipient], who: str, at: int) -> None:
-    """Store one pending message for each recipient, in the transaction that creates the job."""
+def enqueue(job: Job, recipients: Collection[Recipient], who: str, at: int) -> None:
+    """Store one pending message for each recipient, in the transaction that creates the job. Raises DatabaseBusy, as
+    `fill`."""
     rows = list(_rows(recipients))
+    _must_be_all(len(rows), recipients)
     _add(job, _insert.bound(rows, job=job.id, account=job.account), who, at)
     Job.update(pending=len(rows), total=len(rows)).where(Job.id == job.id).execute()
 
 
 def fill(job: Job, recipients: Collection[Recipient], who: str, now: int) -> None:
-    """Store the messages of a job that is FILLING, chunk by chunk. Raises DatabaseBusy, and what a listener of
-    the progress raises: `discard` it then."""
+    """Store the messages of a job that is FILLING, chunk by chunk. Raises DatabaseBusy (also when rows of theirs were
+    deleted while they were read), and what a listener of the progress raises: `discard` it then."""
     rows, chunks, begun, stored = _rows(recipients), Chunks(), time.monotonic(), 0
     while chunk := list(islice(rows, chunks.size)):
         at = now + round(1_000 * (time.monotonic() - begun))
@@ -56,17 +58,23 @@ def fill(job: Job, recipients: Collection[Recipient], who: str, now: int) -> Non
         with chunks.transaction():
             mine = Job.update(created_at=at, total=Job.total + len(chunk)).where(_is_filling(job.id))
             if not mine.execute():
-                raise _swept()
+                raise _interrupted()
             _add(job, store, who, at)
         stored += len(chunk)
         progress.told(Stage.QUEUEING, stored, len(recipients))
+    _must_be_all(stored, recipients)
+
+
+def _must_be_all(stored: int, recipients: Collection[Recipient]) -> None:
+    if stored != len(recipients):
+        raise _interrupted()
 
 
 def open_job(job_id: int, state: JobState, at: int) -> Job:
     """All are in it: from here on it is a job like any other. Part of the caller's transaction. Raises DatabaseBusy."""
     whole = {"state": state, "created_at": at, "pending": Job.total}
     if not Job.update(whole).where(_is_filling(job_id)).execute():
-        raise _swept()
+        raise _interrupted()
     opened: Job = Job.get_by_id(job_id)
     return opened
 
@@ -105,7 +113,7 @@ def sweep(now: int) -> int:
     return count
 
 
-def _swept() -> errors.DatabaseBusy:
+def _interrupted() -> errors.DatabaseBusy:
     return errors.DatabaseBusy(Why.STORING_INTERRUPTED)
 
 

@@ -264,7 +264,7 @@ class Listening:
         if not taken.proved:
             log.warning("reply.unproved")
             if chat.title:
-                await self._db.timed(unmatched.note_opened, self._account, chat)
+                await self._db.timed(unmatched.note_opened, self._account, chat, heard, self._further)
         elif chat.title and chat.number is None:
             await self._db.call(unmatched.matched, self._account, chat.title)
         await self._db.call(opened_chats.end, self._account, task.entry)

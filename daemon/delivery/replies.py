@@ -21,7 +21,7 @@ from daemon.db.connection import after_commit, write
 from daemon.db.proxy import tuples
 from daemon.db.records import record
 from daemon.delivery import chat_names, quarters, unmatched
-from daemon.models import Job, Message, OldStop, Reply, Suppression
+from daemon.models import Job, Message, MessagePart, OldStop, Reply, Suppression
 from daemon.states import E164, REACHED, PersonKey, State
 from daemon.transports.protocol import Heard, Said, Unread
 
@@ -168,12 +168,18 @@ def take(account: str, heard: Heard, further: frozenset[str], now: int) -> Taken
 
 
 def _sent(account: str, keys: Sequence[str]) -> list[Message]:
-    """Messages that the account has sent and whose rows these are, oldest first."""
+    """Messages that the account has sent and whose rows these are, or those of their parts, oldest first; each with the
+    id of that row."""
     if not keys:
         return []
-    columns = (Message.id, Message.job, Message.number, Message.person, Message.transport_id, Message.submitted_at)
-    mine = (Message.account == account, Message.transport_id.in_(list(keys)), Message.submitted_at.is_null(False))
-    return list(Message.select(*columns).where(*mine).order_by(Message.submitted_at))
+    columns = (Message.id, Message.job, Message.number, Message.person, Message.submitted_at)
+    mine = (Message.account == account, Message.submitted_at.is_null(False))
+    whole = Message.select(Message.transport_id, *columns).where(*mine, Message.transport_id.in_(list(keys)))
+    of_parts = MessagePart.select(MessagePart.transport_id, *columns).join(Message)
+    of_parts = of_parts.where(*mine, MessagePart.transport_id.in_(list(keys)))
+    names = ("transport_id", "id", "job", "number", "person", "submitted_at")
+    found = [Message(**dict(zip(names, row, strict=True))) for query in (whole, of_parts) for row in tuples(query)]
+    return sorted(found, key=lambda message: message.submitted_at or 0)
 
 
 def _whose(sent: Iterable[Message], shown: E164 | None) -> E164 | None:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import peewee
 import structlog
 
 from daemon import errors
@@ -22,7 +23,7 @@ from daemon.db.proxy import tuples
 from daemon.db.records import record
 from daemon.delivery import chat_names, opened_chats
 from daemon.delivery.refusals import Why
-from daemon.models import Job, Message, UnmatchedChat
+from daemon.models import Job, Message, Reply, UnmatchedChat
 from daemon.states import E164, PersonKey
 from daemon.transports.protocol import Heard, Unread
 
@@ -74,9 +75,10 @@ def note(account: str, chats: Iterable[Unread], now: int) -> None:
         _put(account, chat.title, now, count=chat.count, hint=chat.hint)
 
 
-def note_opened(account: str, chat: Unread, now: int) -> None:
-    """This one was read, and nothing in it shows whose it is."""
-    _put(account, chat.title, now, count=chat.count, opened=True, hint=chat.hint)
+def note_opened(account: str, chat: Unread, heard: Heard, further: frozenset[str], now: int) -> None:
+    """This one was read, and nothing in it shows whose it is. Where other chats have its name, too, it is kept all the
+    same that somebody asks for no more in one of them."""
+    _put(account, chat.title, now, count=chat.count, opened=True, hint=chat.hint, **_asks(heard, further))
 
 
 def note_unreadable(account: str, chat: Unread, asks: bool, now: int) -> None:
@@ -87,11 +89,16 @@ def note_unreadable(account: str, chat: Unread, asks: bool, now: int) -> None:
 
 def note_stop(account: str, heard: Heard, further: frozenset[str], now: int) -> None:
     """Somebody may ask for no more in a chat of which nobody knows whose it is."""
+    if heard.title and (asks := _asks(heard, further)):
+        _put(account, heard.title, now, opened=True, **asks)
+
+
+def _asks(heard: Heard, further: frozenset[str]) -> dict[str, Any]:
+    """What is kept of a chat in which somebody asks for no more, after what was written from here last."""
     own = [index for index, said in enumerate(heard.rows) if said.own]
     said = heard.rows[own[-1] + 1 :] if own else heard.rows
-    asks = [each.key[:64] for each in said if optout.asks_to_stop(each.text, further)]
-    if heard.title and asks:
-        _put(account, heard.title, now, opened=True, stop=True, stop_key=asks[-1])
+    keys = [each.key[:64] for each in said if optout.asks_to_stop(each.text, further)]
+    return {"stop": True, "stop_key": keys[-1]} if keys else {}
 
 
 def _put(account: str, title: str, now: int, **seen: Any) -> None:
@@ -105,8 +112,8 @@ def _put(account: str, title: str, now: int, **seen: Any) -> None:
             return
         if seen.get("stop") and row.stop_key == seen["stop_key"]:
             seen = {}  # a person has seen it, or will
-        elif seen.get("stop"):
-            seen["ignored"] = False
+        elif seen.get("stop"):  # whatever a person has said of this name before, they did not know of this
+            seen |= {"ignored": False, "number": None, "who": None}
         UnmatchedChat.update(seen_at=now, **seen).where(UnmatchedChat.id == row.id).execute()
 
 
@@ -121,8 +128,10 @@ def forget_read(account: str, unread: Collection[str], now: int) -> None:
 
 
 def matched(account: str, title: str) -> None:
-    """Its rows have shown whose it is."""
-    mine = (UnmatchedChat.account == account, UnmatchedChat.title == title[:LONGEST], *_open())
+    """Its rows have shown whose it is. A STOP stays that is none of theirs: another chat may have that name, too."""
+    theirs = Reply.select(Reply.id).where(Reply.account == account, Reply.key == UnmatchedChat.stop_key)
+    heeded = ~UnmatchedChat.stop | peewee.fn.EXISTS(theirs)
+    mine = (UnmatchedChat.account == account, UnmatchedChat.title == title[:LONGEST], *_open(), heeded)
     if UnmatchedChat.select().where(*mine).exists():
         with write():
             UnmatchedChat.delete().where(*mine).execute()

@@ -13,6 +13,7 @@ from daemon.accounts import pacing
 from daemon.contacts import suppression
 from daemon.db import clock, connection, proxy
 from daemon.delivery import inbox, moves, replies
+from daemon.delivery.parts import Piece
 from daemon.models import Event, Message, Reply, Suppression
 from daemon.states import Ack, JobState, State
 from daemon.transports.protocol import Heard, Mark, Receipt, Unread
@@ -47,6 +48,18 @@ def test_a_chat_with_a_name_is_proved_by_our_own_messages_in_it(wrote: Hand) -> 
 
     assert [(TWO, "Hi")] == [(row.number, row.text) for row in Reply.select()]
     assert [] == suppression.page()[0]
+
+
+def test_a_stop_between_two_parts_of_a_message_counts(hand: Hand) -> None:
+    """It stands after the row of the first part, and before that of the last."""
+    hand.queue(1)
+    message, pieces = hand.claim_one(), [Piece(at, ("plan.pdf", "terms.pdf")) for at in range(2)]
+    moves.submit(message, Mark(None), hand.clock(), pacing.Gap(0, pacing.Why.PAUSE, 1), piece=pieces[0])
+    moves.confirm_part(message, Receipt("A", Ack.SENT), hand.clock(), pieces[0])
+    moves.submit_part(message, Mark("A"), pieces[1], hand.clock())
+    moves.confirm(message, Receipt("B", Ack.SENT), hand.clock(), piece=pieces[1])
+    assert replies.Taken(1, opted_out=True) == take(hand, None, own("A"), theirs("1", "STOP"), own("B"))
+    assert {message.number} == suppression.among([message.number])
 
 
 def test_strangers_are_left_alone(wrote: Hand) -> None:

@@ -14,7 +14,7 @@ from daemon.campaigns import create, draft_rows, drafts, leftovers
 from daemon.contacts import importer, row_sets, stored, uploads
 from daemon.db import clock, connection, proxy
 from daemon.formats.tabular import Row, Sheet
-from daemon.models import Draft, KeptRow, Message, RowSet, Upload
+from daemon.models import Draft, Job, KeptRow, Message, RowSet, Upload
 from tests.db import steps
 from tests.support.hand import Hand
 
@@ -84,6 +84,17 @@ def test_a_campaign_is_made_of_an_upload_without_having_it_in_memory(hand: Hand,
     assert peak < 6 << 20, peak  # all of them at once are 8 MB as objects
 
 
+@pytest.mark.parametrize("count", [10, 600])
+def test_nobody_is_lost_whose_row_is_gone_when_it_is_read(hand: Hand, settings: Any, count: int) -> None:
+    """No campaign is made of fewer people than it says."""
+    upload = incoming(settings, count)
+    KeptRow.delete().where(KeptRow.n == count - 1).execute()
+    assert upload is not None
+    with pytest.raises(errors.DatabaseBusy):
+        create.create(settings, create.Order("Hi", upload_id=upload.id), "test", hand.clock())
+    assert (0, 0) == (Job.select().count(), Message.select().count())
+
+
 def test_an_upload_that_ends_in_the_middle_leaves_nothing(settings: Any, database: str) -> None:
     """Nor one for which there is no room."""
     incoming(settings, 2_500, broken=True)
@@ -115,7 +126,7 @@ def test_a_draft_has_the_rows_of_its_sheets_and_of_its_audience(settings: Any, d
     with pytest.raises(errors.EditConflict):
         drafts.save("d", draft.version - 1, {"text": "Ho"}, now, sheets=[Sheet("Late", rows)])
     people = [importer.Contact(2, "+4915110000000", {"name": "Anna"}, ["a"])]  # type: ignore[arg-type]
-    first, second = (draft_rows.keep_audience(people) for _ in range(2))
+    first, second = (draft_rows.keep_audience(people, distinct=True) for _ in range(2))
     row_sets.hold(first)
     Draft.update(audience_set=first).execute()
     assert people == list(draft_rows.audience(first)) == list(draft_rows.audience(second))

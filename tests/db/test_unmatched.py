@@ -229,3 +229,38 @@ def test_another_accounts_chats_are_its_own(hand: Hand) -> None:
     unmatched.note("default", [Unread("Kim", None, 1)], hand.clock())
     unmatched.assign(unmatched.listed(hand.clock())[0].id, ONE, "DE", "anna", hand.clock())
     assert (ONE, None) == (unmatched.assigned("default", "Kim"), unmatched.assigned("sales", "Kim"))
+
+
+def test_a_stop_in_one_of_several_chats_of_a_name_is_not_lost(hand: Hand) -> None:
+    """Neither where a person has said whose the other one is, nor when that one is matched by its rows."""
+    written(hand, {"number": ONE, "name": "Kim"}, {"number": TWO, "name": "Kim"})
+    chat, stop = Unread("Kim", None, 1), Heard(None, (theirs("1", "STOP"),))
+    unmatched.note_opened("default", chat, stop, NONE, hand.clock())
+    assert [("Kim", True)] == [(each.title, each.stop) for each in unmatched.listed(hand.clock())]
+    unmatched.matched("default", "Kim")
+    assert ["Kim"] == shown(hand)
+    unmatched.assign(unmatched.listed(hand.clock())[0].id, ONE, "DE", "anna", hand.clock())
+    unmatched.note_opened("default", chat, stop, NONE, hand.clock())
+    assert [] == shown(hand)
+    unmatched.note_opened("default", chat, Heard(None, (theirs("2", "STOP"),)), NONE, hand.clock())
+    assert ["Kim"] == shown(hand)
+    replies.take("default", Heard(None, (own("own-1"), theirs("2", "STOP")), "Kim"), NONE, hand.clock())
+    unmatched.matched("default", "Kim")
+    assert ([], {ONE, TWO}) == (shown(hand), suppression.among([ONE, TWO]))
+
+
+class ByPreview(Chats):
+    """Chats that may have one title."""
+
+    async def read(self, chat: Unread) -> Heard | None:
+        return self.unread_now.pop(chat.preview)[1]
+
+
+async def test_of_two_unread_chats_of_a_name_a_stop_is_listed_as_one(ears: Any) -> None:
+    """The title does not tell whose it is, and a person is told that somebody asks for no more."""
+    await ears.run_out(Chats(), ears.queue(1))
+    transport = ByPreview()
+    for said in ("Hello", "STOP"):
+        transport.unread_now[said] = Unread("Kim", None, 1, said), Heard(None, (theirs(said, said),), "Kim")
+    async with ears.sending(transport):
+        await until(lambda: any(chat.stop for chat in unmatched.listed(clock.now_ms())), "it is listed as a STOP")
