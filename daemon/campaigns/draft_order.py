@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from daemon.campaigns import create, draft_styles
-from daemon.campaigns.draft_content import Reason, Report, When
+from daemon.campaigns.draft_content import Exclusion, Reason, Report, When
 from daemon.config import Settings
 from daemon.contacts import importer
 from daemon.contacts.importer import Contact
@@ -21,7 +21,7 @@ def whole(
     settings: Settings, draft: Draft, fields: list[str], audience: Sequence[Contact], found: Report
 ) -> create.Order:
     """With the people that its dry run has found; a repeat makes the same job. fields: that the message may use."""
-    rejected = [importer.Rejected(each.row, each.value, each.details) for each in found.left_out]
+    rejected = left_out(found.left_out)
     chosen = create.Audience(
         people=audience,
         rejected=rejected,
@@ -31,6 +31,11 @@ def whole(
         columns=fields,
     )
     return replace(order(settings, draft), audience=chosen, key=draft.id, scope=KeyScope.DRAFT)
+
+
+def left_out(found: Iterable[Exclusion]) -> list[importer.Rejected]:
+    """As a campaign keeps them."""
+    return [importer.Rejected(each.row, each.value, each.details) for each in found]
 
 
 def order(settings: Settings, draft: Draft) -> create.Order:

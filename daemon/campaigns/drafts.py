@@ -411,7 +411,7 @@ def start(settings: Settings, draft_id: str, version: int, who: str, now: int) -
         if row.job_id:  # the button was pressed twice
             return int(row.job_id)
         _refuse_late(row, version)
-        if report(row) != found:  # a new dry run has frozen others
+        if row.data.started or report(row) != found:  # it repeats since, or a new dry run has frozen others
             raise _stale()
         job_id = create.store(settings, checked, who, now, job).job_id
         _end(row, job_id)
@@ -423,7 +423,7 @@ def begin_series(draft: Draft, version: int, found: Report) -> bool:
     """Start it as something that is no job, as part of the transaction that makes that; whether it was not started
     yet. Raises as `start`."""
     row = _locked(draft.id)
-    if row.data.started:
+    if row.data.started and not row.job_id:
         return False
     _refuse_late(row, version)
     if report(row) != found:

@@ -75,7 +75,7 @@ def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave
     for step in ("people", "columns", "message", "when"):
         if not drafts.ready(draft, step):
             raise errors.InvalidInput(Why.DRAFT_INCOMPLETE)
-    audience, left_out, notes = _sort(settings, draft, drafts.people(draft), now)
+    audience, left_out, notes = sort(settings, draft, drafts.people(draft), now)
     counts = Counter(each.reason for each in left_out)
     found = Report(
         at=now,
@@ -99,7 +99,7 @@ class _Trouble:
     details: Coded
 
 
-def _sort(
+def sort(
     settings: Settings, draft: Draft, people: Sequence[Candidate], now: int
 ) -> tuple[list[Contact], list[Exclusion], Notes]:
     """Who gets the message, who does not, and how many deserve a second look."""

@@ -24,7 +24,12 @@ def attachments() -> set[str]:
     for row in Draft.select(Draft.data):  # as it is kept, as a later version may have kept it
         found |= {*(row.data.get("attachments") or ()), *(row.data.get("files") or {}).values()}
     for order, set_id in tuples(Series.select(Series.order, Series.audience_set).where(Series.next_at.is_null(False))):
-        found |= {*order["attachments"], *(each for person in _audience(set_id) for each in person.attachments or ())}
+        own = ((order["choice"] or [{}])[0].get("files") or {}).values()
+        found |= {
+            *order["attachments"],
+            *own,
+            *(each for person in _audience(set_id) for each in person.attachments or ()),
+        }
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.campaigns import create, draft_rows, drafts, weekly
+from daemon.campaigns import create, draft_order, draft_rows, drafts, list_runs, weekly
 from daemon.campaigns.draft_content import SourceKind, Weekly, When
 from daemon.campaigns.refusals import Unmade, Why
 from daemon.config import Settings
@@ -23,9 +23,9 @@ from daemon.contacts import lists, row_sets
 from daemon.contacts.importer import Contact, Rejected
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import in_order, locked, tuples
+from daemon.delivery.refusals import Asks
 from daemon.formats import styles
-from daemon.formats import template as message_text
-from daemon.i18n.coded import Told, filed, refusal, told
+from daemon.i18n.coded import Told, code_of, filed, refusal, told
 from daemon.models import Run, Series
 from daemon.states import SeriesState
 
@@ -83,6 +83,8 @@ def begin(settings: Settings, draft_id: str, version: int, who: str, now: int) -
     kept = {name: getattr(order, name) for name in KEPT}
     kept["account"] = order.account or settings.account
     kept["fields"] = drafts.fields(draft)
+    kept["choice"] = list_runs.choice(draft, order.language) if anew else None
+    kept["rehearsed"] = settings.transport == "dryrun"
     kept["columns"] = styles.Styles(columns=order.columns or ()).stored()["columns"]
     audience_set = None if anew else draft_rows.keep_audience(checked.audience.people, order.per != create.PER_ROW)
     values: dict[str, Any] = {
@@ -129,13 +131,22 @@ def _change(series_id: int, state: SeriesState, who: str, now: int) -> None:
             return
         if row.state == SeriesState.ENDED:
             raise errors.IllegalMove(Why.SERIES_ENDED)
-        due = row.next_at
+        due, order = row.next_at, row.order
         if state is SeriesState.ACTIVE:
+            order = _sent_from_now_on(row)
             due = weekly.following(Weekly.model_validate(row.weekly), row.zone, now)
             state = state if due is not None else SeriesState.ENDED
         due = None if state is SeriesState.ENDED else due
-        Series.update(state=state, next_at=due).where(Series.id == series_id).execute()
+        Series.update(state=state, next_at=due, order=order).where(Series.id == series_id).execute()
         after_commit(partial(log.info, "series.changed", series_id=series_id, who=who, state=state.value))
+
+
+def _sent_from_now_on(row: Series) -> dict[str, Any]:
+    """What its campaigns are made of, where it is resumed because it was begun in a dry run."""
+    newest = Run.select().where(Run.series == row.id).order_by(Run.at.desc()).first()
+    asked = newest is not None and code_of(newest.coded) == Asks.MADE_FOR_DRY_RUN
+    order: dict[str, Any] = row.order
+    return order | {"rehearsed": False} if asked else order
 
 
 def make_due(settings: Settings, now: int) -> int:
@@ -165,8 +176,11 @@ def _make(settings: Settings, row: Series, now: int) -> bool:
     if now - _time_of(row) > LATE_MS:
         _leave_out(row, refusal(Unmade.MISSED), now)
         return False
+    if row.order.get("rehearsed") and settings.transport != "dryrun":
+        _leave_out(row, refusal(Asks.MADE_FOR_DRY_RUN), now, SeriesState.PAUSED)
+        return False
     try:
-        checked = create.check(settings, _order(row), now)
+        checked = create.check(settings, _order(settings, row, now), now)
     except (errors.InvalidInput, errors.NotFound) as error:
         _leave_out(row, error.told, now)
         return False
@@ -190,52 +204,41 @@ def _still(row: Series) -> bool:
     return bool(found.state == SeriesState.ACTIVE and found.next_at == row.next_at)
 
 
-def _leave_out(row: Series, why: Told, now: int) -> None:
+def _leave_out(row: Series, why: Told, now: int, then: SeriesState = SeriesState.ACTIVE) -> None:
+    """then: as what it goes on."""
     with write():
         if _still(row):
-            _record(row, now, reason=str(why), coded=filed(why))
+            _record(row, now, then=then, reason=str(why), coded=filed(why))
             after_commit(partial(log.info, "series.left_out", series_id=row.id, why=str(why)))
 
 
-def _record(row: Series, now: int, job: int | None = None, **why: Any) -> None:
+def _record(row: Series, now: int, job: int | None = None, then: SeriesState = SeriesState.ACTIVE, **why: Any) -> None:
     """Part of the transaction that makes the run."""
     Run.create(series=row.id, at=row.next_at, job=job, **why)
     rule = Weekly.model_validate(row.weekly)
     made = row.made + (job is not None)
     following = weekly.following(rule, row.zone, _time_of(row)) if rule.most is None or made < rule.most else None
-    state = SeriesState.ACTIVE if following is not None else SeriesState.ENDED
+    state = then if following is not None else SeriesState.ENDED
     Series.update(made=made, next_at=following, state=state).where(Series.id == row.id).execute()
 
 
-def _order(row: Series) -> create.Order:
+def _order(settings: Settings, row: Series, now: int) -> create.Order:
     """What a campaign of the series is made of now. Raises NotFound (the list was deleted), InvalidInput (nobody is on
     it)."""
-    kept = dict(row.order)
-    fields, columns = kept.pop("fields"), kept.pop("columns")
+    kept = {name: row.order[name] for name in (*KEPT, "account")}
     people: Sequence[Contact]
     if row.audience_set is not None:
         people, rejected = draft_rows.audience(row.audience_set), list[Rejected]()
     else:
-        people, rejected = _whom_it_fits(kept["text"], lists.people(row.list_id or 0))
+        people, left = list_runs.people(
+            settings, row.name, list_runs.Choice(*row.order["choice"]), row.list_id or 0, now
+        )
+        rejected = draft_order.left_out(left)
     if not people:
         raise errors.InvalidInput(Why.GROUP_EMPTY)
-    chosen = create.Audience(people, rejected, 0, "row", row.name, columns=fields)
-    given = styles.restored({"language": "", "zone": "", "columns": columns}).columns
+    chosen = create.Audience(people, rejected, 0, "row", row.name, columns=row.order["fields"])
+    given = styles.restored({"language": "", "zone": "", "columns": row.order["columns"]}).columns
     return create.Order(**kept, name=row.name, audience=chosen, columns=given or None)
-
-
-def _whom_it_fits(text: str, people: list[Contact]) -> tuple[list[Contact], list[Rejected]]:
-    """Those who have what the text needs; of the others, why not."""
-    if not text.strip():
-        return people, []
-    template, fit, rejected = message_text.compile(text), list[Contact](), list[Rejected]()
-    for each in people:
-        problem = next(iter(message_text.problems(template, [each], message_text.MAX_CAPTION, 1).first), None)
-        if problem is None:
-            fit.append(each)
-        else:
-            rejected.append(Rejected(each.position, each.number, problem.reason))
-    return fit, rejected
 
 
 def _locked(series_id: int) -> Series:

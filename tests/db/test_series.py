@@ -137,6 +137,60 @@ def test_a_list_is_read_anew_each_time_if_that_was_chosen(hand, clock, settings)
     assert (None, True) == (run.job, bool(run.why)) and next_at(series_id)
 
 
+def test_a_list_that_is_read_anew_is_chosen_as_the_draft_has_chosen(hand, clock, settings):
+    """Whoever its rules or a person have left out gets nothing, wherever they stand by then; a long text is not too
+    long for a message without files, and a field may be called otherwise."""
+    said = [("+4915110000001", "yes"), ("+4915110000002", ""), ("+4915110000003", ""), ("+4915110000004", "")]
+    people = [{"number": number, "vorname": "Anna", "unsubscribed": out} for number, out in said]
+    kept, _ = lists.create_list("Members", importer.parse_numbers(people, ""), clock())
+    draft = drafts.take_list(settings, prepare(settings), kept.id, clock())
+    chosen = draft.data.columns
+    assert chosen is not None and 1 == len(chosen.proposed)
+    columns = chosen.model_copy(update={"sure": True, "rules": chosen.proposed, "names": ("", "name", "")})
+    numbers = draft.data.numbers.model_copy(update={"fixes": {"3": ""}, "seen": True})
+    text = "Hi {{ name }} " + "x" * 2_000
+    draft = drafts.save(draft.id, draft.version, {"columns": columns, "numbers": numbers, "text": text}, clock())
+    series_id = begin(settings, draft, anew=True)
+    lists.remove_people(kept.id, clock(), numbers=["+4915110000002"])
+    later = [{"number": "+4915110000005", "vorname": "Ben"}, {"number": "+4915110000006", "unsubscribed": "yes"}]
+    lists.add_people(kept.id, importer.parse_numbers(later, ""), clock())
+    for day in (1, 2):
+        clock.now = next_at(series_id)
+        assert 1 == series.make_due(settings, clock()), series.find(series_id).runs
+        got = [(each.number, each.fields) for each in Message.select().where(Message.job == day).order_by(Message.id)]
+        assert [("+4915110000004", {"name": "Anna"}), ("+4915110000005", {"name": "Ben"})] == got
+        assert 3 == len(Job.get_by_id(day).rejected)
+
+
+def test_a_series_that_was_begun_in_a_dry_run_sends_nothing_for_real_unasked(hand, clock, settings):
+    """It waits for a person, as its campaigns do, and goes on when they say so."""
+    series_id = begin(settings.model_copy(update={"transport": "dryrun"}))
+    clock.now = next_at(series_id)
+    assert 0 == series.make_due(settings.model_copy(update={"transport": "browser"}), clock())
+    found = series.find(series_id)
+    assert (SeriesState.PAUSED, 0) == (found.state, Job.select().count())
+    assert "during a dry run" in str(found.runs[0].why)
+    series.resume(series_id, "test", clock())
+    clock.now = next_at(series_id)
+    assert 1 == series.make_due(settings.model_copy(update={"transport": "browser"}), clock())
+
+
+def test_what_has_begun_to_repeat_does_not_start_as_well(hand, clock, settings):
+    """Nor the other way round: both buttons in two tabs."""
+    draft = prepare(settings)
+    series_id = begin(settings, draft)
+    found = drafts.find(draft.id)
+    with pytest.raises(errors.EditConflict):
+        drafts.start(settings, found.id, found.version, "test", clock())
+    with pytest.raises(errors.EditConflict):
+        other = prepare(settings)
+        rehearse(settings, other)
+        other, report = drafts.find(other.id), drafts.report(other)
+        drafts.start(settings, other.id, other.version, "test", clock())
+        drafts.begin_series(other, other.version, report)
+    assert [series_id] == [each.id for each in Series.select()]
+
+
 def test_a_double_click_makes_one_series_and_a_late_change_none(hand, clock, settings):
     """As with the start of a campaign."""
     draft = prepare(settings)
