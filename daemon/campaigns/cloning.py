@@ -142,7 +142,7 @@ def _chosen(job: JobRow, people: str) -> Iterator[Any]:
     if PEOPLE[people] != frozenset(State):
         yield Message.state.in_(sorted(PEOPLE[people]))
     if people in REPLIED:
-        answered = Message.id.in_(replies.answered(job.id))
+        answered = replies.answered(job.id)
         yield answered if REPLIED[people] else ~answered
 
 

@@ -25,7 +25,8 @@ class Doubt:
     crashed: by a crash, of the transport or of a sender. looks: into the chat, so far. The rest in monotonic seconds:
     next_look: not before. clock_since: since when it is seen waiting for its tick (where an earlier life began that,
     since it was handed over); reloaded_at: when the page was loaded anew for that; gone_since: since when it is not to
-    be seen any more. aside: that did not help, and others go on beside it.
+    be seen any more. aside: that did not help, and others go on beside it. handed_at: when what is looked for was
+    handed over, UTC ms; None while that is not known.
     """
 
     crashed: bool
@@ -35,6 +36,7 @@ class Doubt:
     reloaded_at: float | None = None
     gone_since: float | None = None
     aside: bool = False
+    handed_at: int | None = None
 
 
 @dataclass(eq=False)

@@ -385,8 +385,10 @@ def count(job_id: int, now: int) -> int:
 
 
 def answered(job_id: int) -> Any:
-    """A query of the campaign's messages (their ids) that were answered, as far as the replies are kept."""
-    return Reply.select(Reply.message).join(Message).where(Message.job == job_id)
+    """A condition on the campaign's messages: that their person has answered it, whichever of its messages to them; as
+    far as the replies are kept."""
+    theirs = Reply.select(peewee.fn.COALESCE(Reply.person, Reply.number)).join(Message).where(Message.job == job_id)
+    return peewee.fn.COALESCE(Message.person, Message.number).in_(theirs)
 
 
 def prune(now: int) -> int:

@@ -13,6 +13,7 @@ from daemon.contacts import suppression, uploads
 from daemon.db import clock
 from daemon.db.connection import write
 from daemon.delivery import parts, receipts
+from daemon.delivery.duties import doubts
 from daemon.models import Event, Handover, Job, Message
 from daemon.states import Ack, Finding, JobState, State
 from daemon.transports.protocol import Lookup, Mark, Outgoing, Receipt
@@ -190,6 +191,21 @@ async def test_a_message_that_an_earlier_version_handed_over_is_looked_for_as_a_
         await until(lambda: Message.get().state == State.UNCERTAIN, "it is uncertain")
     assert [] == chat.arrived
     assert {("plan.pdf", "before")} == set(chat.sought)
+
+
+async def test_a_part_on_the_clock_has_the_patience_that_a_message_has(bench: Any, job: Job, monkeypatch: Any) -> None:
+    """Counted from its own hand-over: the parts before it may have taken long."""
+    monkeypatch.setattr(doubts, "SETTLE_S", 0.0)
+    monkeypatch.setattr(doubts, "ASIDE_S", 0.0)
+    hang, chat = Hang(), Chat()
+    chat.script["hand_over"] = [None, hang]
+    async with bench.sending(chat):
+        await until(lambda: hang.entered.is_set(), "the second part is on its way")
+    Message.update(submitted_at=Message.submitted_at - 2 * 3_600_000).execute()
+    second = Chat(look_up=[Lookup(Finding.WAITING, "it is on the clock")] * 3)
+    second.arrived = [*NAMES[:2]]
+    await bench.run_out(second, job)
+    assert NAMES == second.arrived
 
 
 def test_a_combination_of_files_is_taken(bench: Any, job: Job) -> None:

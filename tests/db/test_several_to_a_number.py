@@ -6,11 +6,13 @@ import pytest
 
 from daemon import errors
 from daemon.accounts import handovers, pacing
-from daemon.campaigns import create
+from daemon.campaigns import cloning, create, queries
 from daemon.campaigns.refusals import Why
 from daemon.db.proxy import tuples
+from daemon.delivery import replies
 from daemon.models import Handover, Message
-from daemon.states import State
+from daemon.states import E164, State
+from daemon.transports.protocol import Heard, Said
 from tests.support.hand import Hand, broken_histories, job_state, states
 
 MOTHER, OTHER = "+5511987654321", "+4915110000001"
@@ -79,3 +81,12 @@ def test_a_retry_and_a_repeat_of_the_request_make_no_third(hand: Hand) -> None:
     with pytest.raises(errors.KeyReused):
         create.create(hand.settings, create.Order("Hi", recipients=CHILDREN[:2], key="k"), "test", hand.clock())
     assert 2 == Message.select().count()
+
+
+def test_whoever_has_answered_is_not_asked_again(hand: Hand) -> None:
+    """A reply answers one of the messages to a number, and is from all who have it."""
+    job = hand.queue(recipients=CHILDREN, text="Hi", per="row")
+    hand.send_all()
+    for number, counted in ((OTHER, [3, 1]), (MOTHER, [0, 4])):
+        replies.take("default", Heard(E164(number), (Said(number, False, "Yes"),)), frozenset(), hand.clock())
+        assert counted == [cloning.count(queries.job(job.id), people) for people in ("unanswered", "replied")]

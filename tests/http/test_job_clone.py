@@ -84,7 +84,7 @@ async def test_people_on_a_list_are_left_out(member: Client, settings: Settings)
     job_id = campaign(settings, 3)
     second = list(Message.select().where(Message.job == job_id).order_by(Message.id))[1]
     kept, _ = lists.create_list("Paid", importer.parse_numbers([second.number], ""), clock.now_ms())
-    assert f'<option value="{kept.id}">Paid (1)</option>' in await look(member, f"/app/jobs/{job_id}")
+    assert f'value="{kept.id}">Paid (1)</option>' in await look(member, f"/app/jobs/{job_id}")
 
     where = (await post(member, f"/app/jobs/{job_id}/clone", id="e" * 32, people="all", but=str(kept.id))).headers
     found = drafts.people(drafts.find(where["Location"].split("/")[3]))

@@ -65,7 +65,7 @@ def up(migrator: Any, db: Any) -> None:
     for (row,) in db.execute_sql('SELECT "id" FROM "draft" ORDER BY "id"').fetchall():
         sheets = value("draft", "sheet", row)
         kept = None if sheets is None else [[each[0], moved(each[1] if len(each) > 1 else [])] for each in sheets]
-        put("draft", "sheets", row, kept and json.dumps(kept, ensure_ascii=False))
+        put("draft", "sheets", row, json.dumps(kept, ensure_ascii=False) if kept else None)
         put("draft", "audience_set", row, moved(value("draft", "audience", row)))
     for table, column in (
         ("upload", "contacts"), ("upload", "rejected"), ("upload", "sheet"), ("draft", "sheet"), ("draft", "audience"),

@@ -78,7 +78,7 @@ class Doubts:
 
     async def _consult(self, lane: Lane, doubt: Doubt) -> None:
         context, message, life = self._context, lane.message, self._context.upkeep.life
-        sought = await self._sought(message)
+        sought = await self._sought(message, doubt)
         if sought is None:
             await context.endings.move(lane, moves.requeue, refusal(Passed.REST_FOLLOWS))
             return
@@ -124,17 +124,18 @@ class Doubts:
         else:
             await context.waits.pause(timing.LOOK_AGAIN_S)
 
-    async def _sought(self, message: Message) -> tuple[Outgoing, Mark, Piece | None] | None:
+    async def _sought(self, message: Message, doubt: Doubt) -> tuple[Outgoing, Mark, Piece | None] | None:
         """What to look for in the chat, and after which mark: the part in doubt, where it has several. None: no part is
         in doubt, it broke off between two of them."""
         context = self._context
         outgoing = await context.db.call(compose.outgoing, context.settings, message, False)
-        split = parts_of.split(outgoing)
+        split, doubt.handed_at = parts_of.split(outgoing), message.submitted_at
         if len(split) == 1 or not await context.db.call(parts.known, message):
             return outgoing, Mark.loads(message.mark or ""), None
         row = await context.db.call(parts.doubtful, message)
         if row is None:
             return None
+        doubt.handed_at = row.submitted_at
         return split[row.part], Mark.loads(row.mark or ""), Piece(row.part, tuple(map(parts_of.name, split)))
 
     async def _found(self, lane: Lane, receipt: Receipt, piece: Piece | None) -> None:
@@ -158,7 +159,7 @@ class Doubts:
         if doubt.clock_since is None:
             doubt.clock_since = now
             if doubt.crashed:
-                await self._resume(lane, doubt, now)
+                await self._resume(doubt, now)
         if doubt.aside:
             await self._wait_aside(lane, doubt, found, now)
             return
@@ -173,9 +174,9 @@ class Doubts:
             return
         await self._context.waits.pause(timing.LOOK_AGAIN_S)
 
-    async def _resume(self, lane: Lane, doubt: Doubt, now: float) -> None:
+    async def _resume(self, doubt: Doubt, now: float) -> None:
         """An earlier life has waited for it: that counts, and so does the page that was loaded for this life."""
-        waited_s = (await self._context.db.now() - (lane.message.submitted_at or 0)) / 1000
+        waited_s = (await self._context.db.now() - (doubt.handed_at or 0)) / 1000
         doubt.clock_since = now - max(waited_s, 0.0)
         if waited_s >= RELOAD_AFTER_S:
             doubt.reloaded_at = now
