@@ -158,6 +158,7 @@ class Job(Table):
     for_dry_run = peewee.BooleanField(default=False)  # made while the transport sent nothing
     dry_run = peewee.BooleanField(default=False)  # a transport that sends nothing has had messages of it
     formats = Json(null=True)  # how its text writes dates and amounts, see formats/styles.py
+    dated = Json(null=True)  # by which date of theirs each person gets it, see campaigns/dated.py; None: no such one
     made_by = peewee.CharField(null=True)  # None: not known
     archived_at = peewee.BigIntegerField(null=True)  # since when the overview leaves it out
     replied = peewee.IntegerField(default=0)  # how many people have answered it
@@ -198,6 +199,7 @@ class Message(Table):
     attempts = peewee.IntegerField(default=0)
     submissions = peewee.IntegerField(default=0)  # how often it was handed over, ever: which one a receipt is of
     not_before = peewee.BigIntegerField(default=0)
+    not_after = peewee.BigIntegerField(null=True)  # from then on it is of no use; None: it always is
     known = peewee.BooleanField(default=False)  # the account has written to them before, and WhatsApp took it
     lease = peewee.CharField(null=True)
     lease_until = peewee.BigIntegerField(null=True)

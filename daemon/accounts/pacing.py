@@ -30,6 +30,7 @@ class Why(StrEnum):
     QUIET_HOURS = "quiet_hours"
     JOB_WINDOW = "job_window"
     JOB_CAP = "job_cap"
+    DATE = "date"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from daemon.campaigns.draft_content import (
     ChosenColumns,
     ChosenNumbers,
     Content,
+    Dated,
     SheetSize,
     Source,
     SourceKind,
@@ -118,7 +119,12 @@ def order(job_id: int, people: str, but: int, changed: Changed) -> create.Order:
         cloned_from=job.id,
         language=kept.language if kept else None,
         columns=kept.columns if kept else None,
+        dated=_dated(job),
     )
+
+
+def _dated(job: JobRow) -> Dated | None:
+    return Dated.model_validate(job.dated) if job.dated else None
 
 
 def _group(job_id: int, people: str, but: int) -> tuple[JobRow, list[Message]]:
@@ -169,6 +175,7 @@ def _data(job: JobRow, height: int, files: dict[str, str], all_have_one: bool) -
             delay_max=job.delay_max_ms / 1000,
             window=job.window,
             daily_cap=job.daily_cap,
+            dated=_dated(job),
         ),
         cloned_from=job.id,
     )

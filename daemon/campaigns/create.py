@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -16,6 +16,8 @@ import structlog
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
 from daemon.campaigns import careful, scheduling
+from daemon.campaigns.dated import Dates
+from daemon.campaigns.draft_content import Dated
 from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.campaigns.refusals import Part, Why
 from daemon.campaigns.scheduling import LONGEST_AHEAD_MS
@@ -43,7 +45,8 @@ MAX_ATTACHMENTS = 30  # WhatsApp's limit for files at once, see docs/whatsapp-we
 PER_NUMBER, PER_ROW = "number", "row"
 ANSWERS_MS = 7 * pacing.DAY_MS
 UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # not part of a request
-ADDED = ("window", "daily_cap", "phone_column", "language", "columns", "replaces", "per")  # not in earlier digests
+# Not in earlier digests.
+ADDED = ("window", "daily_cap", "phone_column", "language", "columns", "replaces", "per", "dated")
 ACCOUNTS_NAMED = 20  # in the refusal of an unknown one
 
 
@@ -57,7 +60,7 @@ class Order:
     chosen earlier by a draft's dry run; the key ignores them. language: a locale for dates and amounts in the text,
     None for that of the default country; columns: how some fields are written. replaces: the
     scheduled job whose place it takes. per: PER_ROW for a message for each row, also where several have one number;
-    else each person gets one.
+    else each person gets one. dated: each gets it by a date of theirs, which all of the audience have.
     """
 
     text: str
@@ -82,6 +85,7 @@ class Order:
     columns: tuple[tuple[str, Column], ...] | None = None
     replaces: int | None = None
     per: str | None = None
+    dated: Dated | None = None
 
 
 @dataclass
@@ -199,7 +203,7 @@ def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator
         return
     job = _job(settings, checked, FILLING, who, now)
     try:
-        enqueue.fill(job, people, who, now)
+        enqueue.fill(job, people, who, now, _due(settings, checked.order))
         yield job.id
     finally:
         with suppress(errors.DatabaseBusy):  # then it is swept later; and a job that was opened must not be discarded
@@ -230,7 +234,26 @@ def _job(settings: Settings, checked: Checked, state: str, who: str, now: int) -
             cloned_from=order.cloned_from,
             for_dry_run=settings.transport == "dryrun",
             formats=styles_of(settings, order).stored(),
+            dated=order.dated.model_dump(mode="json") if order.dated else None,
         )
+
+
+def dates_of(settings: Settings, order: Order) -> Dates | None:
+    """When each gets it, where that is by a date of theirs."""
+    styles = styles_of(settings, order)
+    return Dates(order.dated, styles.zone, styles.language) if order.dated else None
+
+
+def _due(settings: Settings, order: Order) -> enqueue.Due | None:
+    dates = dates_of(settings, order)
+    if dates is None:
+        return None
+
+    def due(fields: Mapping[str, str]) -> tuple[int, int]:
+        found = dates.due(fields)
+        return found.at, found.until
+
+    return due
 
 
 def styles_of(settings: Settings, order: Order) -> Styles:
@@ -258,7 +281,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
         stored.use(order.upload_id, files, now)
         if filled_job is None:
             job = _job(settings, checked, state, who, now)
-            enqueue.enqueue(job, audience.people, who, now)
+            enqueue.enqueue(job, audience.people, who, now, _due(settings, order))
         else:
             job = enqueue.open_job(filled_job, state, now)
         if order.replaces is not None:

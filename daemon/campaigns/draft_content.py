@@ -107,9 +107,28 @@ class Weekly(Part):
     anew: bool = False
 
 
+class Dated(Part):
+    """A campaign that is relative to a date of each person. field: that has it; days: after it, below 0 before it;
+    time: such as 09:00, in the account's time zone; order: of its day and month, see formats.values.Order."""
+
+    field: str
+    days: int
+    time: str
+    order: str = ""
+
+
+class KeptDate(TypedDict):
+    """The same as a job keeps it."""
+
+    field: str
+    days: int
+    time: str
+    order: str
+
+
 class When(Part):
     """When and how fast. delay_*: seconds, None for the pace of the settings; at: UTC ms, None to start right away;
-    weekly: None for once;
+    weekly: None for once; dated: None where all get it as soon as it is their turn;
     zone: the time zone in which `at` was entered; daily_cap: 0 for none."""
 
     account: str | None = None
@@ -120,6 +139,7 @@ class When(Part):
     at: int | None = None
     zone: str = ""
     weekly: Weekly | None = None
+    dated: Dated | None = None
 
 
 class Recent(Part):
@@ -211,6 +231,8 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     UNFIT = "unfit"
     ATTACHMENT = "attachment"
+    NO_DATE = "no_date"
+    DATE_PASSED = "date_passed"
 
 
 class Exclusion(NamedTuple):
@@ -246,7 +268,7 @@ class Forecast(Part):
 
 class Report(Forecast):
     """The result of a dry run. at: when it ran; people: how many get the message; version: the version of the draft it
-    looked at."""
+    looked at; first_due, last_due: of a campaign that is relative to a date, UTC ms."""
 
     at: int
     total: int
@@ -255,3 +277,5 @@ class Report(Forecast):
     left_out: tuple[Exclusion, ...]
     warnings: Notes
     version: int
+    first_due: int | None = None
+    last_due: int | None = None

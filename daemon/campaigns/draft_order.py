@@ -56,4 +56,5 @@ def order(settings: Settings, draft: Draft) -> create.Order:
         cloned_from=data.cloned_from,
         replaces=data.replaces,
         per=data.numbers.per or None,
+        dated=when.dated,
     )

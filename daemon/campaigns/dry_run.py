@@ -18,6 +18,7 @@ import peewee
 from daemon import errors
 from daemon.accounts import directory, handovers, limits, pace, pacing
 from daemon.campaigns import careful, create, draft_order, drafts, shared_numbers
+from daemon.campaigns.dated import Dates, Missed
 from daemon.campaigns.draft_content import Exclusion, Forecast, Notes, Reason, Recent, Report, SelfTest, When
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.exclusions import Detail, Details, details
@@ -54,6 +55,8 @@ REASONS = {  # what the page calls those it is about
     Reason.UNREADABLE: N_("Date, time or amount not readable"),
     Reason.UNFIT: N_("Message blank or unusable"),
     Reason.ATTACHMENT: N_("Attachment missing or too large"),
+    Reason.NO_DATE: N_("No readable date"),
+    Reason.DATE_PASSED: N_("The time has passed"),
 }
 TROUBLES = {
     message_text.Trouble.MISSING: Reason.MISSING_FIELD,
@@ -87,8 +90,26 @@ def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave
         version=draft.version,
         **dict(forecast(settings, draft, len(audience), now)),
     )
+    found = _dated(found.model_copy(update=_ends(settings, draft, audience)))
     drafts.freeze(draft, audience, found)
     return draft
+
+
+def _ends(settings: Settings, draft: Draft, audience: Sequence[Contact]) -> dict[str, int]:
+    """When the first and the last one is due, where each has a date."""
+    by = dates(settings, draft)
+    if by is None or not audience:
+        return {}
+    times = [by.due(each.fields).at for each in audience]
+    return {"first_due": min(times), "last_due": max(times)}
+
+
+def _dated(found: Report) -> Report:
+    """Its forecast, where each has a date: nothing goes out before the first of them is due."""
+    if found.first_due is None or found.last_due is None or found.starts is None or found.ends is None:
+        return found
+    starts, ends = max(found.starts, found.first_due), max(found.ends, found.last_due)
+    return found.model_copy(update={"starts": starts, "ends": ends, "why": pacing.Why.DATE})
 
 
 @dataclass(frozen=True)
@@ -107,7 +128,7 @@ def sort(
     everybody = set(filter(None, keys))
     recent = draft.data.recent or Recent(days=drafts.RECENT_DAYS, leave_out=True)
     lately = _lately(now - recent.days * pacing.DAY_MS, now, draft.data.replaces) & everybody
-    message = _Message(settings, draft)
+    message = _Message(settings, draft, now)
     checks = _Checks(
         message,
         _among(Suppression.select(Suppression.person), Suppression.person, everybody),
@@ -170,7 +191,10 @@ class _Checks:
 class _Message:
     """The draft's message, checked against one person after another."""
 
-    def __init__(self, settings: Settings, draft: Draft) -> None:
+    def __init__(self, settings: Settings, draft: Draft, now: int) -> None:
+        self._now = now
+        self._dates = dates(settings, draft)
+        self._dated = draft.data.when.dated if draft.data.when else None
         self._common = list(draft.data.attachments)
         self._own = drafts.own_files(draft)
         self._by_name: Mapping[str, str] = draft.data.files
@@ -188,6 +212,20 @@ class _Message:
 
     def trouble(self, who: Candidate) -> _Trouble | None:
         """Why the message cannot be sent to this person."""
+        return self._at_its_time(who) or self._as_it_is(who)
+
+    def _at_its_time(self, who: Candidate) -> _Trouble | None:
+        if self._dates is None or self._dated is None:
+            return None
+        missed, field = self._dates.missed(who.fields, self._now), self._dated.field
+        shown = who.fields.get(field, "")[: importer.MAX_SHOWN]
+        if missed is Missed.PASSED:
+            return _Trouble(Reason.DATE_PASSED, details(Detail.DATE_PASSED, field=field, date=shown))
+        if missed is Missed.TOO_FAR:
+            return _Trouble(Reason.NO_DATE, details(Detail.DATE_TOO_FAR, field=field, date=shown))
+        return _Trouble(Reason.NO_DATE, details(Detail.NO_DATE, field=field)) if missed else None
+
+    def _as_it_is(self, who: Candidate) -> _Trouble | None:
         if self._own and not who.file and not self._optional:
             return _Trouble(Reason.ATTACHMENT, details(Detail.NO_FILE))
         if self._own and who.file and who.file.casefold() not in self._by_name:
@@ -300,6 +338,7 @@ def current(settings: Settings, draft: Draft, now: int) -> tuple[Report | None, 
     found, audience = drafts.report(draft), drafts.audience_frozen(draft)
     if found is not None and audience:
         found = found.model_copy(update=dict(forecast(settings, draft, len(audience), now)))
+        found = _dated(found)
     return found, audience
 
 
@@ -326,6 +365,11 @@ def _opens(account: str, begins: int, now: int, rules: pacing.Rules, terms: paci
 
 
 # Preview and test
+
+
+def dates(settings: Settings, draft: Draft) -> Dates | None:
+    """When each gets its message, where that is by a date of theirs."""
+    return create.dates_of(settings, draft_order.order(settings, draft))
 
 
 def styles(settings: Settings, draft: Draft) -> Styles:
@@ -408,6 +452,7 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
         schedule_at=None,
         window=None,
         daily_cap=None,
+        dated=None,
     )
     created = create.create(settings, order, who, now)
     drafts.remember(draft_id, SelfTest(number=person.number, job=created.job_id))

@@ -30,6 +30,9 @@ class Detail(StrEnum):
     FIELDS_EMPTY = "fields_empty"  #: names
     TEXT_LONG = "text_long"  #: length, limit
     CAPTION_LONG = "caption_long"  #: length, limit
+    NO_DATE = "no_date"  #: field
+    DATE_PASSED = "date_passed"  #: field, date
+    DATE_TOO_FAR = "date_too_far"  #: field, date
     TEXT_UNFIT = "text_unfit"  #: of a version that kept the sentence only
     UNTOLD = "untold"  #: of a version that kept the sentence only
 
@@ -53,6 +56,9 @@ SENTENCES: dict[Detail, str] = {
     Detail.FIELDS_EMPTY: "The fields {names} are missing.",
     Detail.TEXT_LONG: "The message has {length} characters; {limit} are allowed.",
     Detail.CAPTION_LONG: "The message has {length} characters; {limit} are allowed beside an attachment.",
+    Detail.NO_DATE: "The field {field} has no readable date.",
+    Detail.DATE_PASSED: "The time for the date {date} in {field} has passed.",
+    Detail.DATE_TOO_FAR: "The date {date} in {field} is more than ten years away.",
     Detail.TEXT_UNFIT: "{sentence}",
     Detail.UNTOLD: "{sentence}",
 }

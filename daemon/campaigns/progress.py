@@ -12,10 +12,10 @@ from daemon.accounts.directory import AccountRow
 from daemon.campaigns.refusals import Stands
 from daemon.campaigns.rows import JobRow
 from daemon.config import Settings
-from daemon.db.proxy import tuples
+from daemon.db.proxy import in_order, tuples
 from daemon.delivery import eligibility
 from daemon.i18n.coded import Phrase, Told, refusal, told
-from daemon.models import Job
+from daemon.models import Job, Message
 from daemon.states import MAY_RUN, AccountState, JobState, State
 
 WAITING = "waiting_for_login"
@@ -75,6 +75,9 @@ def progress(settings: Settings, found: JobRow, now: int) -> Progress:
     active = found.state in MAY_RUN and found.pending > 0
     opens = _opening(found, now, limits) if active else None
     eta = _eta(settings, found, now, limits, opens) if opens is not None else None
+    if opens and eta is not None and (due := _due(found)):
+        opens = pacing.Opening(due[0], pacing.Why.DATE) if due[0] > opens.at else opens
+        eta = max(eta, due[1])
     shown = opens if opens and _tells(status, opens) else None
     return Progress(
         job_id=found.id,
@@ -101,9 +104,20 @@ def progress(settings: Settings, found: JobRow, now: int) -> Progress:
     )
 
 
+def _due(found: JobRow) -> tuple[int, int] | None:
+    """When the first and the last of its queued messages are due, where each person has a date."""
+    if found.dated is None:
+        return None
+    queued = Message.select(Message.not_before).where(Message.job == found.id, Message.state == State.PENDING)
+    with in_order():
+        first = queued.order_by(Message.not_before, Message.id).limit(1).scalar()
+        last = queued.order_by(Message.not_before.desc(), Message.id.desc()).limit(1).scalar()
+    return None if first is None else (first, last)
+
+
 def _tells(status: str, opens: pacing.Opening) -> bool:
-    """Whether to show what the job waits for: before it has begun, only its own window and cap."""
-    own = opens.why in (pacing.Why.JOB_WINDOW, pacing.Why.JOB_CAP)
+    """Whether to show what the job waits for: before it has begun, only what is its own."""
+    own = opens.why in (pacing.Why.JOB_WINDOW, pacing.Why.JOB_CAP, pacing.Why.DATE)
     return status == JobState.RUNNING or (status == JobState.PENDING and own)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from daemon.campaigns.draft_content import KeptDate
 from daemon.db.proxy import tuples
 from daemon.formats import styles
 from daemon.i18n.coded import Filed
@@ -56,6 +57,7 @@ class JobRow:
     replied: int
     archived_at: int | None
     made_by: str | None
+    dated: KeptDate | None
 
 
 @dataclass(frozen=True)

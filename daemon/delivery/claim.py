@@ -17,6 +17,8 @@ from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import in_order, locked
 from daemon.delivery import counters, eligibility, moves
 from daemon.delivery.moves import LONGEST_WAIT_MS
+from daemon.delivery.refusals import Passed
+from daemon.i18n.coded import Refusal, refusal
 from daemon.models import Account, Job, Message
 from daemon.states import JOB_MOVES, MAY_RUN, JobState, State
 
@@ -99,7 +101,8 @@ def _anything_due(account: str, now: int, zone: str, known_only: bool, takes: Ta
 
 
 def _due_again(account: str, now: int) -> None:
-    """Messages that were postponed while the clock was ahead are due now: no real wait is that long."""
+    """Messages that were postponed while the clock was ahead are due now: no real wait is that long, but where each
+    person has a date."""
     with available(), in_order():
         jobs = _put_off(account=account, farthest=now + LONGEST_WAIT_MS + AHEAD_MS).fetchall()
     for (job_id,) in jobs:
@@ -111,7 +114,7 @@ def _due_again(account: str, now: int) -> None:
 
 @Prepared
 def _put_off() -> Any:
-    mine = (Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)))
+    mine = (Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), Job.dated.is_null())
     latest = _queued().order_by(Message.not_before.desc(), Message.id.desc()).limit(1)
     return Job.select(Job.id).where(*mine, peewee.Expression(latest, peewee.OP.GT, param("farthest")))
 
@@ -235,14 +238,14 @@ def _claim_from(
 ) -> list[Message]:
     rows = _rows(Message, _next_due(known_only, job=job.id, now=now, limit=limit))
     refused = {
-        row.number: why
+        row.id: why
         for row in rows
-        if (why := eligibility.repeated(row) or eligibility.barred(job, row, now, rules))
+        if (why := _too_late(row, now) or eligibility.repeated(row) or eligibility.barred(job, row, now, rules))
     }
     kept: list[Message] = []
     for row in rows:
         row.job = job
-        if why := refused.get(row.number):
+        if why := refused.get(row.id):
             moves.apply(row, "skip", why, "sender", now, error=why)
         else:
             kept.append(row)
@@ -255,6 +258,11 @@ def _claim_from(
         after_commit(partial(log.info, "job.began", job_id=job.id))
     _take_turn(bool(kept), id=job.id, now=now)
     return kept
+
+
+def _too_late(message: Message, now: int) -> Refusal | None:
+    """Why it is of no use any more."""
+    return refusal(Passed.TOO_LATE) if message.not_after is not None and message.not_after < now else None
 
 
 @Prepared

@@ -37,21 +37,23 @@ GIVEN_UP = -1  # `pending` of one that is being deleted: a process that still fi
 ABANDONED_MS = 600_000  # after so long without a new chunk nobody is filling it any more
 
 Row = dict[str, Any]
+Due = Callable[[Mapping[str, str]], tuple[int, int]]
+"""By the fields of a recipient: when their message is due, and until when it is of use."""
 
 
-def enqueue(job: Job, recipients: Collection[Recipient], who: str, at: int) -> None:
+def enqueue(job: Job, recipients: Collection[Recipient], who: str, at: int, due: Due | None = None) -> None:
     """Store one pending message for each recipient, in the transaction that creates the job. Raises DatabaseBusy, as
     `fill`."""
-    rows = list(_rows(recipients))
+    rows = list(_rows(recipients, due))
     _must_be_all(len(rows), recipients)
     _add(job, _insert.bound(rows, job=job.id, account=job.account), who, at)
     Job.update(pending=len(rows), total=len(rows)).where(Job.id == job.id).execute()
 
 
-def fill(job: Job, recipients: Collection[Recipient], who: str, now: int) -> None:
+def fill(job: Job, recipients: Collection[Recipient], who: str, now: int, due: Due | None = None) -> None:
     """Store the messages of a job that is FILLING, chunk by chunk. Raises DatabaseBusy (also when rows of theirs were
     deleted while they were read), and what a listener of the progress raises: `discard` it then."""
-    rows, chunks, begun, stored = _rows(recipients), Chunks(), time.monotonic(), 0
+    rows, chunks, begun, stored = _rows(recipients, due), Chunks(), time.monotonic(), 0
     while chunk := list(islice(rows, chunks.size)):
         at = now + round(1_000 * (time.monotonic() - begun))
         store = _insert.bound(chunk, job=job.id, account=job.account)
@@ -121,8 +123,9 @@ def _is_filling(job_id: int) -> Any:
     return (Job.id == job_id) & (Job.state == FILLING) & (Job.pending == 0)
 
 
-def _rows(recipients: Iterable[Recipient]) -> Iterator[Row]:
+def _rows(recipients: Iterable[Recipient], due: Due | None) -> Iterator[Row]:
     for each in recipients:
+        begins, ends = due(each.fields) if due else (0, None)
         own = getattr(each, "attachments", None)
         yield {
             "row": each.position,
@@ -131,6 +134,8 @@ def _rows(recipients: Iterable[Recipient]) -> Iterator[Row]:
             "person": Person(E164(each.number)).key,
             "fields": _json(dict(each.fields)),
             "attachments": None if own is None else _json(own),
+            "not_before": begins,
+            "not_after": ends,
         }
 
 
@@ -148,7 +153,7 @@ def _add(job: Job, insert: Callable[[], None], who: str, at: int) -> None:
 
 @Prepared
 def _insert() -> Any:
-    names = ("job", "account", "row", "number", "nth", "person", "fields", "attachments")
+    names = ("job", "account", "row", "number", "nth", "person", "fields", "attachments", "not_before", "not_after")
     return Message.insert({name: param(name) for name in names})
 
 

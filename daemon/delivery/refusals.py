@@ -105,6 +105,7 @@ class Passed(Recorded):
     """Why somebody is passed over, or a message goes back, as its history words it."""
 
     SUPPRESSED = "person_suppressed", "is on the suppression list"
+    TOO_LATE = "date_too_late", "was due by a date, and could not be sent in time"
     REPEATED = "person_repeated", "is in this campaign already, in another notation of the number"
     GOT_ONE_IN_A_DAY = "person_got_one_in_a_day", "got 1 message within 1 day"
     GOT_ONE_IN_DAYS = "person_got_one_in_days", "got 1 message within {days} days"

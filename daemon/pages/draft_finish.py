@@ -1,39 +1,36 @@
-"""New campaign: when to send, the dry run, a test message."""
+"""New campaign: the dry run, and a test message."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
-from zoneinfo import ZoneInfo, available_timezones
 
 from aiohttp import web
 
 from daemon import errors
-from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import drafts, dry_run, queries, recent_campaigns, scheduling, weekly
-from daemon.campaigns.draft_content import Exclusion, Reason, Recent, Report, SourceKind, Weekly, When
+from daemon.accounts import limits, pacing
+from daemon.campaigns import drafts, dry_run, queries, recent_campaigns
+from daemon.campaigns.dated import Dates
+from daemon.campaigns.draft_content import Exclusion, Reason, Recent, Report
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.recent_campaigns import Got
-from daemon.campaigns.refusals import Why as OfCampaigns
 from daemon.config import Settings
 from daemon.contacts.columns import name_columns
 from daemon.contacts.importer import Contact
 from daemon.contacts.person import Person
 from daemon.db import clock
 from daemon.formats import placeholders
-from daemon.i18n import languages
 from daemon.i18n.coded import Coded
-from daemon.i18n.instants import instant, zone_name
+from daemon.i18n.instants import zone_name
 from daemon.pages import forms
+from daemon.pages.draft_when import elsewhere
 from daemon.pages.forms import Posted
-from daemon.pages.refusals import Why
 from daemon.pages.shell import only
 from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, go, load, post_step, show_step
 from daemon.pages.views import JobView, job_view
-from daemon.pages.words import WAITS, WEEKDAYS, lasts
+from daemon.pages.words import WAITS, lasts
 from daemon.server.visitors import SETTINGS, caller, require_key, timed
 from daemon.states import E164, PersonKey, Role
 
@@ -41,182 +38,6 @@ routes = web.RouteTableDef()
 
 PAGE = 50
 NOBODY = PersonKey("")
-
-
-# When
-
-
-@routes.get(PATH + "/when")
-@only(Role.OPERATOR)
-async def when(request: web.Request) -> web.StreamResponse:
-    """Name, time, window, cap, pauses, account."""
-    return await get_step(request, "when")
-
-
-@routes.post(PATH + "/when")
-async def set_time(request: web.Request) -> web.StreamResponse:
-    """Save the name, time, window, cap, pauses and account."""
-    return await post_step(request, "when", forms.When, _set_time)
-
-
-@dataclass(frozen=True)
-class WhenStep(StepContent):
-    """values: of the form, by field; weekdays, days: all, and those that are ticked; anew, list_name: of a list that is
-    read each time; account_zone, account_now: its time zone, and what time it is there; elsewhere:
-    the browser's, where that is another one, else ""."""
-
-    template: ClassVar = "draft_when.html"
-
-    values: dict[str, str]
-    accounts: Sequence[str]
-    zones: Sequence[str]
-    account_zone: str
-    elsewhere: str
-    account_now: str
-    weekdays: Sequence[tuple[int, str]]
-    days: Collection[int]
-    anew: bool
-    list_name: str
-    rules: pacing.Rules
-    settings: Settings
-
-
-def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> WhenStep:
-    kept = draft.data.when or When()
-    account = kept.account or settings.account
-    rules = limits.rules_of(settings, account)
-    zone = zone_name(rules.zone)
-    window = (kept.window or "-").partition("-")
-    chosen, rule = zone_name(kept.zone or zone), kept.weekly
-    at = instant(kept.at, ZoneInfo(chosen)) if kept.at and not rule else None
-    values = {
-        "name": draft.name,
-        "start": "weekly" if rule else "at" if at else "now",
-        "time": rule.time if rule else "09:00",
-        "until": instant(rule.until, ZoneInfo(chosen)).strftime("%Y-%m-%d") if rule and rule.until else "",
-        "most": str(rule.most or "") if rule else "",
-        "at": at.strftime("%Y-%m-%dT%H:%M") if at else "",
-        "zone": chosen,
-        "from": window[0],
-        "to": window[2],
-        "daily_cap": str(kept.daily_cap or ""),
-        "delay_min": f"{settings.delay_min if kept.delay_min is None else kept.delay_min:g}",
-        "delay_max": f"{settings.delay_max if kept.delay_max is None else kept.delay_max:g}",
-        "account": account,
-    }
-    if entered:
-        values |= entered.texts(values)
-    chosen_days = {int(day) for day in entered.texts_of("day") if day.isdecimal()} if entered else None
-    source = draft.data.source
-    known = [row.name for row in directory.every() if row.name != settings.account]
-    account_now = instant(clock.now_ms(), ZoneInfo(rules.zone)).strftime("%H:%M")
-    return WhenStep(
-        values=values,
-        accounts=[settings.account, *known],
-        zones=sorted({zone, languages.told_zone() or zone, values["zone"], "UTC"}),
-        elsewhere=elsewhere(zone),
-        account_zone=zone,
-        account_now=account_now,
-        weekdays=tuple(enumerate(WEEKDAYS, 1)),
-        days={day + 1 for day in rule.days} if chosen_days is None and rule else chosen_days or set(),
-        anew=rule.anew if rule else False,
-        list_name=source.name if source and source.kind is SourceKind.LIST else "",
-        rules=rules,
-        settings=settings,
-    )
-
-
-def elsewhere(zone: str) -> str:
-    """The browser's time zone where it is not the account's, else ""."""
-    here = languages.told_zone()
-    return here if here != zone_name(zone) else ""
-
-
-def _set_time(settings: Settings, draft: Draft, form: forms.When, now: int) -> str | None:
-    drafts.save(draft.id, draft.version, {"when": _chosen(settings, form, now)}, now, form.name)
-    return None
-
-
-def _chosen(settings: Settings, form: forms.When, now: int) -> When:
-    account, low, high = form.account or settings.account, form.delay_min, form.delay_max
-    if account != settings.account and account not in {row.name for row in directory.every()}:
-        raise errors.InvalidInput(Why.ACCOUNT_NOT_LISTED)
-    if low > high:
-        raise errors.InvalidInput(Why.PAUSE_REVERSED)
-    start, end = form.opens[:5], form.closes[:5]
-    window = f"{start}-{end}" if start or end else None
-    try:
-        pacing.window(window)
-    except ValueError:
-        raise errors.InvalidInput(Why.HOURS_NOT_DIFFERENT) from None
-    return When(
-        account=account,
-        delay_min=low,
-        delay_max=high,
-        window=window,
-        daily_cap=form.daily_cap,
-        zone=form.zone,
-        at=_chosen_start(form, now),
-        weekly=_chosen_weekly(form),
-    )
-
-
-def _chosen_weekly(form: forms.When) -> Weekly | None:
-    """On which days it repeats, None for once. Raises InvalidInput."""
-    if not form.weekly:
-        return None
-    days = tuple(sorted({day - 1 for day in form.day if day <= 7}))
-    if not days:
-        raise errors.InvalidInput(Why.WEEKDAYS_NOT_GIVEN)
-    try:
-        at = time.fromisoformat(form.time).strftime("%H:%M")
-    except ValueError:
-        raise errors.InvalidInput(Why.TIME_NOT_GIVEN) from None
-    return Weekly(days=days, time=at, until=_last_day(form), most=form.most or None, anew=form.anew)
-
-
-def _last_day(form: forms.When) -> int | None:
-    """The end of the last day, UTC ms. Raises InvalidInput."""
-    if not form.until:
-        return None
-    if form.zone not in available_timezones():
-        raise errors.InvalidInput(Why.ZONE_NOT_LISTED)
-    try:
-        after = date.fromisoformat(form.until) + timedelta(days=1)
-    except (ValueError, OverflowError):
-        raise errors.InvalidInput(Why.UNTIL_UNFIT) from None
-    return round(datetime.combine(after, time(), ZoneInfo(form.zone)).timestamp() * 1000) - 1
-
-
-def _chosen_start(form: forms.When, now: int) -> int | None:
-    """When to start, None for right away. A day that was entered beside "Right away" is asked about, not dropped."""
-    if form.weekly:
-        if form.zone not in available_timezones():
-            raise errors.InvalidInput(Why.ZONE_NOT_LISTED)
-        rule = _chosen_weekly(form)
-        first = weekly.following(rule, form.zone, now) if rule else None
-        if first is None:
-            raise errors.InvalidInput(OfCampaigns.SERIES_NEVER)
-        return first
-    if form.later:
-        return entered_instant(form.at, form.zone, now)
-    if form.at is not None:
-        raise errors.InvalidInput(Why.START_TWOFOLD)
-    return None
-
-
-def entered_instant(local: datetime | None, zone: str, now: int) -> int:
-    """The time that was entered, as UTC ms. Raises InvalidInput."""
-    if zone not in available_timezones():
-        raise errors.InvalidInput(Why.ZONE_NOT_LISTED)
-    if local is None:
-        raise errors.InvalidInput(Why.START_NOT_GIVEN)
-    at = round(local.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
-    if at < now:
-        raise errors.InvalidInput(Why.START_PASSED)
-    if at > now + scheduling.LONGEST_AHEAD_MS:
-        raise errors.InvalidInput(Why.START_TOO_LATE)
-    return at
 
 
 # The dry run
@@ -243,13 +64,14 @@ def _run(settings: Settings, draft: Draft, form: forms.DryRun, now: int) -> str 
 @dataclass(frozen=True)
 class RowView:
     """A row of the sheet. words: who that is, or why nothing is sent there; who: beside a reason, who that is; got: the
-    campaign that they got lately."""
+    campaign that they got lately; due: when it is sent, where that is by a date of theirs."""
 
     row: int
     number: str
     words: str | Coded
     who: str = ""
     got: Got | None = None
+    due: int | None = None
 
 
 @dataclass(frozen=True)
@@ -309,7 +131,9 @@ def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
         foreign=placeholders.foreign(draft.data.text or "", drafts.fields(draft)),
         lasts=how_long(found) if found else "",
         people=[_person(each, names) for each in (audience or ())[:PAGE]],
-        shown=_shown(draft, found, audience, names, query) if found is not None and audience is not None else None,
+        shown=_shown(settings, draft, found, audience, names, query)
+        if found is not None and audience is not None
+        else None,
     )
 
 
@@ -322,11 +146,18 @@ def _person(each: Contact, names: list[str]) -> RowView:
     return RowView(each.position, each.number, _called(each.fields, names))
 
 
-def _shown(draft: Draft, found: Report, audience: Sequence[Contact], names: list[str], query: Posted) -> Shown | None:
+def _due(dates: Dates | None, who: Contact) -> int | None:
+    return dates.due(who.fields).at if dates else None
+
+
+def _shown(
+    settings: Settings, draft: Draft, found: Report, audience: Sequence[Contact], names: list[str], query: Posted
+) -> Shown | None:
     reason, page = query.text("reason"), query.index("page")
     window = slice(page * PAGE, (page + 1) * PAGE)
     if reason == "people":
-        rows = [_person(each, names) for each in audience[window]]
+        dates = dry_run.dates(settings, draft)
+        rows = [replace(_person(each, names), due=_due(dates, each)) for each in audience[window]]
         return Shown(reason, rows, page, (len(audience) - 1) // PAGE)
     if reason not in found.counts:
         return None
@@ -374,5 +205,4 @@ async def test(request: web.Request) -> web.StreamResponse:
     return await go(request, f"/app/drafts/{draft.id}/check#test")
 
 
-CONTENTS["when"] = _when
 CONTENTS["check"] = _check

@@ -19,7 +19,8 @@ from daemon.config import Settings
 from daemon.contacts import uploads
 from daemon.db import clock
 from daemon.pages import forms, working
-from daemon.pages.draft_finish import account_zone, elsewhere, how_long
+from daemon.pages.draft_finish import account_zone, how_long
+from daemon.pages.draft_when import elsewhere
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import only

@@ -31,7 +31,6 @@ MOST_DIGITS = 18  # of a number that the databases can hold
 NO_HOURS = "off"  # what the form shows for quiet hours that are switched off
 LONGEST_NONCE = 40
 LONGEST_KEY = 64
-MOST_RUNS = 1_000
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -461,28 +460,6 @@ class Message(Step):
     template: Number
     template_name: Text
     person: Perhaps
-
-
-class When(Step):
-    """Name, beginning, window, cap, pauses and account. day: of the week, 1 for Monday; until: a date, "" for none;
-    most: how many times, 0 for no such end; anew: whether the list is read each time."""
-
-    name: Text
-    account: Text
-    delay_min: Seconds
-    delay_max: Seconds
-    opens: Line = Field(alias="from")
-    closes: Line = Field(alias="to")
-    daily_cap: Annotated[int, whole(1, create.MAX_DAILY_CAP, Phrase("The most messages a day"), empty=0)]
-    zone: Text
-    later: Annotated[bool, is_("at")] = Field(alias="start")
-    weekly: Annotated[bool, is_("weekly")] = Field(alias="start")
-    at: Moment
-    day: Numbers
-    time: Line
-    until: Line
-    most: Annotated[int, whole(1, MOST_RUNS, Phrase("How many times"), empty=0)]
-    anew: Given
 
 
 class DryRun(Step):

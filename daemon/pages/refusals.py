@@ -19,6 +19,11 @@ class Why(Wording):
     )
     WEEKDAYS_NOT_GIVEN = "weekdays_not_given", "Tick at least one weekday."
     TIME_NOT_GIVEN = "time_not_given", "Enter the time of day, such as 09:00."
+    DATE_FIELD_NOT_LISTED = "date_field_not_listed", "Choose a column that has dates."
+    DATE_ORDER_NOT_SAID = (
+        "date_order_not_said",
+        "In some of these dates the day and the month could be swapped: say which comes first.",
+    )
     UNTIL_UNFIT = "until_unfit", "Enter the last day as a date, or leave it empty."
     START_NOT_CONFIRMED = (
         "start_not_confirmed",

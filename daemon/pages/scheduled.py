@@ -15,7 +15,7 @@ from daemon.config import Settings
 from daemon.delivery import job_moves
 from daemon.i18n.instants import instant
 from daemon.pages import forms
-from daemon.pages.draft_finish import entered_instant
+from daemon.pages.draft_when import entered_instant
 from daemon.server.visitors import SETTINGS, caller, require_key, timed
 
 routes = web.RouteTableDef()

@@ -107,6 +107,7 @@ WAITS = {
     pacing.Why.QUIET_HOURS: N_("quiet hours"),
     pacing.Why.JOB_WINDOW: N_("waiting for its sending hours"),
     pacing.Why.JOB_CAP: N_("the campaign's daily limit is reached"),
+    pacing.Why.DATE: N_("each person's own date"),
 }
 WEEKDAYS = (
     N_("Monday"),

@@ -17,6 +17,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "start_not_given": ("schedule_at", "at"),
     "start_twofold": ("schedule_at", "at"),
     "start_not_confirmed": ("sure",),
+    "date_field_not_listed": ("dated_field",),
+    "date_order_not_said": ("dated_order",),
     "start_passed": ("schedule_at", "at"),
     "start_too_late": ("schedule_at", "at"),
     "window_unfit": ("window", "from"),

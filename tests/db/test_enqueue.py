@@ -90,7 +90,7 @@ def test_a_chunk_is_a_handful_of_statements_however_many_people_it_has(hand: Han
             hand.queue(2 * size, first=1000 * size)
         return len(made)
 
-    assert statements(5) == statements(40)
+    assert statements(35) == statements(60)
 
 
 def test_a_chunk_is_as_large_as_the_time_that_it_may_take(hand: Hand, between, monkeypatch):

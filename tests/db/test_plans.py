@@ -134,6 +134,21 @@ def test_a_claim_reads_what_it_takes_and_no_more(fill, monkeypatch, counted):
     assert 0 < reads.rows < A_FEW, reads
 
 
+@pytest.mark.parametrize("counted", [never, fresh])
+def test_a_claim_does_not_read_those_that_are_due_in_weeks(fill, monkeypatch, counted):
+    """Each person of theirs has a date: nobody's has come, and another job goes on beside it."""
+    counted(fill)
+    Job.update(dated={"field": "termin", "days": -2, "time": "09:00", "order": ""}).execute()
+    Message.update(not_before=NOW + 20 * pacing.DAY_MS, not_after=NOW + 21 * pacing.DAY_MS).execute()
+    with reading(monkeypatch) as reads:
+        assert [] == claim.claim("default", 5, NOW, 60_000, pacing.Rules())
+    assert reads.rows < A_FEW, reads
+    fill(5, first=QUEUED)
+    with reading(monkeypatch) as reads:
+        assert 5 == len(claim.claim("default", 5, NOW, 60_000, pacing.Rules()))
+    assert reads.rows < A_FEW, reads
+
+
 @pytest.mark.parametrize("counted", [fresh, half_sent_and_fresh])
 def test_rescue_reads_what_is_in_hand(fill, monkeypatch, counted):
     """Once in a lease's time, by every sender: not the queue."""

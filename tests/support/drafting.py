@@ -94,7 +94,7 @@ async def map_columns(client: Client, base: str, **changes: str) -> str:
     fields = dict(re.findall(r'<input name="((?:name|rule_value)-\d+)" value="([^"]*)"', page))
     for select in re.findall(r'<select (?:id="header" )?name="([\w-]+)".*?</select>', page, re.S):
         block = page[page.index(f'name="{select}"') :]
-        chosen = re.search(r'<option value="(\w+)" selected', block[: block.index("</select>")])
+        chosen = re.search(r'<option (?:dir="auto" )?value="(\w+)" selected', block[: block.index("</select>")])
         fields[select] = chosen[1] if chosen else ""
     return await post(client, f"{base}/columns", **{**fields, **{k.replace("__", "-"): v for k, v in changes.items()}})
 
