@@ -406,8 +406,9 @@ def test_two_tabs_tell_the_same(visitor: Visitor, settings: Settings) -> None:
         visitor.driver.switch_to.window(second)
         visitor.reads("#summary .chip", "stopped")
         visitor.driver.execute_script(
-            "const it = document.createElement('button'); it.dataset.post = arguments[0]; it.type = 'button';"
-            "document.querySelector('#actions').append(it); it.click()",
+            "const form = document.createElement('form'); const it = document.createElement('button');"
+            "it.dataset.post = arguments[0]; form.append(it);"
+            "document.querySelector('#actions').append(form); it.click()",
             f"/resume/{job_id}",
         )
         visitor.reads("#action-error", "a stopped job stays stopped")
