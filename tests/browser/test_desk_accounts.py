@@ -168,7 +168,7 @@ def test_a_person_changes_the_caps(visitor: Visitor) -> None:
     assert "03:00-03:01" == visitor.find("#quiet-default").get_attribute("placeholder")
     visitor.find("#daily-default").send_keys("200")
     visitor.find("#quiet-default").send_keys("late", Keys.ENTER)
-    visitor.reads("#limits-error-default", "quiet hours as 21:00-08:00")
+    visitor.reads("#quiet_hours-wrong", "quiet hours as 21:00-08:00")
     assert "200" == visitor.find("#daily-default").get_attribute("value")
     visitor.find("#quiet-default").clear()
     visitor.find("#quiet-default").send_keys("22:00-07:30")

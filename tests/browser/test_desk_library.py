@@ -163,7 +163,7 @@ def test_several_people_are_removed_by_the_keyboard(visitor: Visitor) -> None:
 
 
 def test_the_keyboard_alone_writes_a_template(visitor: Visitor) -> None:
-    """From the name through the message to the button, by Tab, with the focus seen."""
+    """From the name through the formats and the message to the button, by Tab, with the focus seen."""
     visitor.open("/app/templates/new")
     visitor.driver.execute_script("document.querySelector('#name').focus()")
     press = ActionChains(visitor.driver)
@@ -172,6 +172,9 @@ def test_the_keyboard_alone_writes_a_template(visitor: Visitor) -> None:
         return visitor.driver.switch_to.active_element
 
     press.send_keys("By keys", Keys.TAB).perform()
+    for label in ("Bold", "Italic", "Strikethrough", "Emoji"):
+        assert label == active().get_attribute("title")
+        press.send_keys(Keys.TAB).perform()
     assert "text" == active().get_attribute("id")
     press.send_keys("Hi", Keys.TAB).perform()
     for _ in range(10):
@@ -206,7 +209,7 @@ def test_a_list_is_renamed_and_deleted(visitor: Visitor) -> None:
     visitor.open(f"/app/lists/{made.id}")
     visitor.fill("name", "Taken")
     visitor.press("Rename")
-    visitor.reads("#name-error", "There is already a list called Taken")
+    visitor.reads("#name-wrong", "There is already a list called Taken")
     visitor.fill("name", "Friends")
     visitor.press("Rename")
     visitor.reads("h1", "Friends")
