@@ -20,6 +20,7 @@ class Why(Wording):
     SCHEDULE_TOO_LATE = "schedule_too_late", "schedule_at is at most ten years from now."
     NO_SERIES = "no_series", "There is no repeating campaign {series}."
     SERIES_ENDED = "series_ended", "This repeating campaign has ended: start a new one."
+    NO_RUN = "no_run", "This repeating campaign has left out no run at this time."
     SERIES_NEVER = "series_never", "No run is left before this end: choose a later one, or other days."
     SCHEDULE_PASSED = "schedule_passed", "This time has passed: choose a later one, or start it now."
     DAILY_CAP_UNFIT = "daily_cap_unfit", "daily_cap is a number of messages, 0 (no cap) to {most}."

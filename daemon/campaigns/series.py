@@ -193,6 +193,34 @@ def _make(settings: Settings, row: Series, now: int) -> bool:
     return True
 
 
+def make_up(settings: Settings, series_id: int, at: int, who: str, now: int) -> int:
+    """Make the campaign of a run that was left out, because a person asks for it; asked again, it is the same. Returns
+    its id. Raises NotFound (no such run), InvalidInput (nobody is on the list …)."""
+    find(series_id)
+    if (made := _left(series_id, at).job_id) is not None:
+        return made
+    row = Series.get_by_id(series_id)
+    checked = create.check(settings, _order(settings, row, now), now)
+    with create.filled(settings, checked, who, now) as job, write():
+        _locked(series_id)
+        if (made := _left(series_id, at).job_id) is not None:
+            return made
+        created = create.store(settings, checked, who, now, job)
+        same = (Run.series == series_id, Run.at == at)
+        Run.update(job=created.job_id, reason=None, coded=None).where(*same).execute()
+        Series.update(made=Series.made + 1).where(Series.id == series_id).execute()
+        after_commit(partial(log.info, "series.made_up", series_id=series_id, job_id=created.job_id, who=who))
+    return created.job_id
+
+
+def _left(series_id: int, at: int) -> Run:
+    run = Run.get_or_none(Run.series == series_id, Run.at == at)
+    if run is None:
+        raise errors.NotFound(Why.NO_RUN)
+    found: Run = run
+    return found
+
+
 def _time_of(row: Series) -> int:
     """When the run is due that is made now."""
     return row.next_at or 0

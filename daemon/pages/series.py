@@ -10,10 +10,11 @@ from aiohttp import web
 
 from daemon.campaigns import series
 from daemon.campaigns.series import Repeating
+from daemon.pages import forms
 from daemon.pages.content import PageContent
 from daemon.pages.shell import members, show
 from daemon.pages.words import WEEKDAYS
-from daemon.server.visitors import caller, in_db, require_key, timed
+from daemon.server.visitors import SETTINGS, caller, in_db, require_key, timed
 
 routes = web.RouteTableDef()
 ONE = r"/app/series/{id:\d{1,18}}"
@@ -78,3 +79,19 @@ async def resume(request: web.Request) -> web.StreamResponse:
 async def end(request: web.Request) -> web.StreamResponse:
     """Make no run any more."""
     return await _changed(request, series.end)
+
+
+class Missed(forms.Form):
+    """at: the time of a run that was left out, UTC ms."""
+
+    at: forms.Perhaps
+
+
+@routes.post(ONE + "/run")
+async def make_up(request: web.Request) -> web.StreamResponse:
+    """Send a run now that was left out; pressed twice, it is sent once."""
+    require_key(request)
+    form = (await forms.read(request)).parsed(Missed)
+    given = (request.app[SETTINGS], int(request.match_info["id"]), form.at or 0, caller(request))
+    job_id = await timed(request, series.make_up, *given)
+    raise web.HTTPSeeOther(f"/app/jobs/{job_id}")

@@ -34,7 +34,7 @@ async def test_from_the_form_to_the_queue(member: Client) -> None:
         member, f"{base}/check?reason=date_passed"
     )
     shown = await look(member, f"{base}/check?reason=people")
-    assert [3, 5, 8] == [n for n in range(-5, 11) if "</bdi> <time" in shown and f"{day(n)}T09:00:00Z" in shown]
+    assert [3, 5, 8] == [n for n in range(-5, 11) if f"{day(n)}T09:00:00Z" in shown]
     assert "each person on their own day" in await look(member, f"{base}/start")
     await post(member, f"{base}/start")
     times = [row.not_before for row in Message.select().order_by(Message.not_before)]

@@ -67,6 +67,7 @@ operator
   POST /app/drafts/{id}/columns/counts /app/drafts/{id}/preview /app/drafts/{id}/test
   POST /jobs/{id}/archive /jobs/{id}/duplicate /jobs/{id}/reschedule /jobs/{id}/start /jobs/{id}/unarchive
   POST /app/checklist /app/jobs/{id}/{what} /app/messages/{id}/decide /app/accounts/{name}/ask/{what}
+  POST /app/series/{id}/run
   POST /app/series/{id}/pause /app/series/{id}/resume /app/series/{id}/end
   POST /series/{id}/pause /series/{id}/resume /series/{id}/end
   POST /app/jobs/{id}/reschedule /app/jobs/{id}/start /app/jobs/{id}/edit

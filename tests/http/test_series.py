@@ -11,7 +11,7 @@ from daemon.db import clock
 from daemon.models import Job, Series
 from daemon.states import SeriesState
 from tests.http.conftest import KEY
-from tests.support.drafting import Client, check, look, post, refused, with_message
+from tests.support.drafting import Client, check, look, post, refused, send, with_message
 
 
 async def begun(member: Client, **rule: str) -> str:
@@ -68,3 +68,22 @@ async def test_the_api_shows_and_ends_it(member: Client) -> None:
     assert SeriesState.ENDED == (await answer.json())["state"]
     assert 409 == (await member.post(f"{path}/resume", headers=headers)).status
     assert 404 == (await member.get("/series/99", headers=headers)).status
+
+
+async def test_a_run_that_was_left_out_is_sent_when_somebody_asks(member: Client, settings: Settings) -> None:
+    """Once, however often it is pressed; then the page leads to its campaign."""
+    directory.open_account("default", clock.now_ms())
+    address = await begun(member)
+    (row,) = Series.select()
+    series.make_due(settings, row.next_at + 2 * series.LATE_MS)
+    assert 0 == Job.select().count()
+    page = await look(member, address)
+    assert "was left out" in page and "Send this run now" in page
+    goals = {await post(member, f"{address}/run", again=True, at=str(row.next_at)) for _ in range(2)}
+    (job,) = Job.select()
+    assert {f"/app/jobs/{job.id}"} == goals and 2 == job.total
+    page = await look(member, address)
+    assert f"Campaign {job.id}" in page and "Send this run now" not in page
+    response = await send(member, f"{address}/run", again=True, at="5")
+    assert 404 == response.status
+    assert 'href="/app/series"' in await look(member, "/app")
