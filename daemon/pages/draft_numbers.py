@@ -178,11 +178,11 @@ def _decide(settings: Settings, draft: Draft, form: forms.Decision, now: int) ->
         raise errors.InvalidInput(Why.COUNTRY_NOT_LISTED)
     if country != before.country:  # earlier decisions were about other suggestions
         changed = before.model_copy(update={"country": country, "accepted": (), "left": ()})
+    if form.per in (create.PER_NUMBER, create.PER_ROW):  # whichever button was pressed then
+        changed = changed.model_copy(update={"per": form.per})
     here = f"/app/drafts/{draft.id}/numbers"
     group = form.group
     if what in ("next", "leave", "country", AS_TYPED):
-        if form.per in (create.PER_NUMBER, create.PER_ROW):
-            changed = changed.model_copy(update={"per": form.per})
         if what == "next" and not changed.per and _shared(draft, drafts.people(draft)):
             raise errors.InvalidInput(Why.SHARED_NOT_DECIDED)
         changed = changed.model_copy(update={"seen": changed.seen or what == "next"})
