@@ -270,13 +270,16 @@ class Visitor:
         self.until(lambda: [self.driver.execute_script(script, element.now, text)])
 
     def begin_campaign(self, file: Path) -> None:
-        """A new draft with the people of that file, columns and numbers as they are guessed, up to the message."""
+        """A new draft with the people of that file, up to the message: columns and numbers as they are guessed, and one
+        message for each number."""
         self.open("/app/new")
         self.press("Start a new campaign")
         self.find("#file").send_keys(str(file))
         for words, there in (("columns", ".columns-table"), ("numbers", "#counts"), ("message", "#text")):
             self.press(f"Next: {words}")
             self.find(there)
+            if self._first("#shared") is not None:
+                self.find("#shared input[value=number]").click()
 
     def attach(self, file: Path) -> None:
         self.find("#attachment").send_keys(str(file))
