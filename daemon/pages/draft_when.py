@@ -134,7 +134,7 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
     }
     if entered:
         values |= entered.texts(values)
-    chosen_days = {int(day) for day in entered.texts_of("day") if day.isdecimal()} if entered else None
+    chosen_days = {day for day in range(7) if str(day) in entered.texts_of("day")} if entered else None
     source = draft.data.source
     known = [row.name for row in directory.every() if row.name != settings.account]
     account_now = instant(clock.now_ms(), ZoneInfo(rules.zone)).strftime("%H:%M")

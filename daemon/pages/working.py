@@ -23,7 +23,7 @@ from daemon.pages.content import PageContent
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import show
-from daemon.server import posted
+from daemon.server.posted import hold, release
 from daemon.telemetry import progress
 from daemon.telemetry.progress import Stage
 
@@ -117,7 +117,7 @@ async def done(
         await asyncio.wait({found.task}, timeout=PATIENCE_S)
     finally:  # also when who has asked is gone: it goes on
         if not found.task.done():
-            posted.hold(request)
+            hold(request)
             found.task.add_done_callback(lambda _: _ended(request, draft.id, found))
     if not found.task.done():
         return None
@@ -127,7 +127,7 @@ async def done(
 
 def _ended(request: web.Request, draft_id: str, work: Work) -> None:
     """Its outcome waits for somebody to look, for a while."""
-    posted.release(request)
+    release(request)
     error = None if work.task.cancelled() else work.task.exception()
     if error is not None and not isinstance(error, errors.DaemonError):
         log.error("work.crashed", work="a draft", kind=type(error).__name__)

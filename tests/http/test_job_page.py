@@ -183,7 +183,7 @@ async def test_a_search_and_a_state_hold_together_on_every_page(member: Client, 
     text = await look(member, f"/app/jobs/{job_id}?search=person+11&state=pending")
 
     assert [11, *range(110, 120)] == rows(text)
-    assert "11 recipients found for “person 11”." in html.unescape(text)
+    assert "11 recipients found for “ person 11 ”." in plain(text)
     assert f"/jobs/{job_id}/report.xlsx?state=pending&search=person+11" == link(text, "Download these (Excel)")
     detail = re.findall(r'href="(/app/messages/\d+[^"]*)"', text)[0]
     assert html.unescape(detail).endswith("?state=pending&search=person+11")

@@ -25,6 +25,9 @@ WRONG = {
     "excel": ["maybe", "2"],
     "stop": ["maybe", "2"],
     "search": ["x" * 1001],
+    "code": ["x" * 1001],
+    "late": ["maybe", "2"],
+    "zone": ["Mars/Base", "../etc/passwd", "x" * 1001],
 }
 
 

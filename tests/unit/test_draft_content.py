@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -81,12 +82,12 @@ def test_what_is_missing_has_its_default(kept: dict[str, object]) -> None:
 
 
 def test_a_later_version_is_refused() -> None:
-    with pytest.raises(errors.InvalidInput, match="newer wasender"):
+    with pytest.raises(errors.InvalidInput, match="newer version"):
         draft_content.load({"format": draft_content.FORMAT + 1})
 
 
 def test_a_report_of_an_earlier_version() -> None:
-    kept = {
+    kept: dict[str, Any] = {
         "at": 1, "total": 2, "people": 1, "counts": {"recent": 1}, "left_out": [[2, "+49151", "recent", "Lately."]],
         "warnings": {"recent": 1, "landline": 0}, "starts": None, "why": "ready", "ends": None, "jobs": 0,
         "messages": 0, "version": 5,
@@ -95,4 +96,5 @@ def test_a_report_of_an_earlier_version() -> None:
     told = details(Detail.UNTOLD, sentence="Lately.")
     assert ((Exclusion(2, "+49151", Reason.RECENT, told),), {Reason.RECENT: 1}) == (found.left_out, found.counts)
     assert "Lately." == str(told)
+    kept["warnings"]["fresh"] = 0
     assert kept == found.model_dump(mode="json")

@@ -68,7 +68,11 @@ def strays(parsed: nodes.Template) -> set[str]:
     """The names that a template uses, and has neither made nor imported. Jinja itself says `_trans`."""
     imported = {name for each in parsed.find_all(nodes.FromImport) for name in each.names}
     macros = {each.name for each in parsed.find_all(nodes.Macro)}
-    set_ = {each.target.name for each in parsed.find_all(nodes.Assign) if isinstance(each.target, nodes.Name)}
+    set_ = {
+        each.target.name
+        for each in parsed.find_all((nodes.Assign, nodes.AssignBlock))
+        if isinstance(each.target, nodes.Name)
+    }
     own = {"_trans"} | imported | macros | set_
     return meta.find_undeclared_variables(parsed) - own - environment().globals.keys()
 

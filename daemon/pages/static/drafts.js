@@ -19,9 +19,8 @@ async function save(form, button) {
   tell("step-error", "");
   lost = false;
   try {
-    const headers = () => ({ Accept: "application/json, text/html", ...token() });
     const files = [...body.values()].some((value) => value instanceof File && value.size > SMALL);
-    const send = () => (files ? upload(form.action, body, headers()) : fetch(form.action, { method: "POST", body, headers: headers() }));
+    const send = () => (files ? upload(form.action, body) : fetch(form.action, { method: "POST", body, headers: { Accept: ANSWER, ...token() } }));
     let response = await send();
     if (!response) return; // the upload was cancelled
     if (response.status === 403 && (await renewToken())) {
@@ -45,14 +44,16 @@ async function save(form, button) {
 
 // Files go with a bar that says how much of them is sent; until the answer comes they are being read.
 
+const ANSWER = "application/json, text/html";
 const SMALL = 200_000; // bytes
 const SLOW_MS = 8_000; // without a byte
 
-function upload(address, body, headers) {
+function upload(address, body) {
   const place = $("sending");
   const [bar, told, button] = ["progress", "output", "button"].map((name) => place.querySelector(name));
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    const headers = { Accept: ANSWER, ...token() };
     let slow = 0;
     const wait = () => {
       clearTimeout(slow);
