@@ -115,7 +115,7 @@ EVENTS: dict[str, str] = {
     "reply.given_up": "a chat was opened but could not be read to its end; look at it on the phone (tries)",
     "reply.out_of_reach": "archived chats are unread, and nothing tells whose they are: look on the phone (count)",
     "reply.cut": "a chat, or the list of chats, was too long to be read at once (what, rows)",
-    "reply.stop_unmatched": "somebody asks for no more in a chat that nobody can tell whose it is; a person must say (chat_id)",
+    "reply.stop_unmatched": "a STOP stands in a chat that is nobody's we know: a person must say whose it is (chat_id)",
     "reply.chat_assigned": "a person said whose chat it is (chat_id, who)",
     "reply.chat_ignored": "a person said that a chat is nothing to us (chat_id, who)",
     "reply.chat_reopened": "a person took back what was said about a chat (chat_id, who)",

@@ -11,6 +11,7 @@ from daemon import errors
 from daemon.campaigns.refusals import Why as OfCampaigns
 from daemon.pages import forms
 from daemon.pages.asking import said
+from daemon.pages.draft_when import WhenForm
 from daemon.pages.forms import Posted
 from daemon.pages.pointing import Said, pointed
 from daemon.pages.refusals import Why
@@ -71,8 +72,8 @@ def test_of_several_forms_the_refused_one_is_meant() -> None:
 @pytest.mark.parametrize(
     ("form", "sent", "field"),
     [
-        (forms.When, {"delay_min": "x"}, "delay_min"),
-        (forms.When, {"daily_cap": "many"}, "daily_cap"),
+        (WhenForm, {"delay_min": "x"}, "delay_min"),
+        (WhenForm, {"daily_cap": "many"}, "daily_cap"),
         (forms.DryRun, {"days": "0"}, "days"),
     ],
 )

@@ -13,6 +13,7 @@ from multidict import MultiDict, MultiDictProxy
 from daemon import errors, pages
 from daemon.accounts import commands
 from daemon.pages import draft_rules, forms
+from daemon.pages.draft_when import WhenForm
 
 FOLDER = Path(inspect.getfile(pages)).parent
 BY_HAND = {"posted", "post", "FileField", "ValidationError", "isdecimal", "isdigit"}
@@ -80,14 +81,14 @@ def test_buttons(sent: str, pressed: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize(("given", "seconds"), [("2", 2.0), (" 1,5 ", 1.5), ("0", 0.0)])
 def test_pauses(given: str, seconds: float) -> None:
-    found = form(("delay_min", given), ("delay_max", "9")).parsed(forms.When)
+    found = form(("delay_min", given), ("delay_max", "9")).parsed(WhenForm)
     assert (seconds, 0, False, None) == (found.delay_min, found.daily_cap, found.later, found.at)
 
 
 @pytest.mark.parametrize("given", ["", "nan", "inf", "-1", "soon", "1e9"])
 def test_pauses_that_are_none(given: str) -> None:
     with pytest.raises(errors.InvalidInput, match="The pause is a number of seconds"):
-        form(("delay_min", given), ("delay_max", "9")).parsed(forms.When)
+        form(("delay_min", given), ("delay_max", "9")).parsed(WhenForm)
 
 
 def test_rows_of_a_form() -> None:
