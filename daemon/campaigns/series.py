@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
+from daemon.accounts import directory
 from daemon.campaigns import create, draft_order, draft_rows, drafts, list_runs, weekly
 from daemon.campaigns.draft_content import SourceKind, Weekly, When
 from daemon.campaigns.refusals import Unmade, Why
@@ -25,7 +26,7 @@ from daemon.db.connection import after_commit, write
 from daemon.db.proxy import in_order, locked, tuples
 from daemon.delivery.refusals import Asks
 from daemon.formats import styles
-from daemon.i18n.coded import Told, code_of, filed, refusal, told
+from daemon.i18n.coded import Told, filed, refusal, told
 from daemon.models import Run, Series
 from daemon.states import SeriesState
 
@@ -35,6 +36,7 @@ LATE_MS = 3_600_000  # so late a run may still be made: a restart or an upgrade 
 KEPT = ("text", "attachments", "window", "daily_cap", "language", "delay_min", "delay_max", "per")  # of a draft's order
 SHOWN = 5  # next times
 RUNS = 50
+DRY_RUN, ASKED = "dry_run", "asked"  # it was begun in a dry run; a person is asked whether it goes on for real
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def begin(settings: Settings, draft_id: str, version: int, who: str, now: int) -
     kept["account"] = order.account or settings.account
     kept["fields"] = drafts.fields(draft)
     kept["choice"] = list_runs.choice(draft, order.language) if anew else None
-    kept["rehearsed"] = settings.transport == "dryrun"
+    kept["rehearsed"] = DRY_RUN if settings.transport == "dryrun" else ""
     kept["columns"] = styles.Styles(columns=order.columns or ()).stored()["columns"]
     audience_set = None if anew else draft_rows.keep_audience(checked.audience.people, order.per != create.PER_ROW)
     values: dict[str, Any] = {
@@ -133,20 +135,13 @@ def _change(series_id: int, state: SeriesState, who: str, now: int) -> None:
             raise errors.IllegalMove(Why.SERIES_ENDED)
         due, order = row.next_at, row.order
         if state is SeriesState.ACTIVE:
-            order = _sent_from_now_on(row)
+            if order.get("rehearsed") == ASKED:
+                order = order | {"rehearsed": ""}
             due = weekly.following(Weekly.model_validate(row.weekly), row.zone, now)
             state = state if due is not None else SeriesState.ENDED
         due = None if state is SeriesState.ENDED else due
         Series.update(state=state, next_at=due, order=order).where(Series.id == series_id).execute()
         after_commit(partial(log.info, "series.changed", series_id=series_id, who=who, state=state.value))
-
-
-def _sent_from_now_on(row: Series) -> dict[str, Any]:
-    """What its campaigns are made of, where it is resumed because it was begun in a dry run."""
-    newest = Run.select().where(Run.series == row.id).order_by(Run.at.desc()).first()
-    asked = newest is not None and code_of(newest.coded) == Asks.MADE_FOR_DRY_RUN
-    order: dict[str, Any] = row.order
-    return order | {"rehearsed": False} if asked else order
 
 
 def make_due(settings: Settings, now: int) -> int:
@@ -176,7 +171,8 @@ def _make(settings: Settings, row: Series, now: int) -> bool:
     if now - _time_of(row) > LATE_MS:
         _leave_out(row, refusal(Unmade.MISSED), now)
         return False
-    if row.order.get("rehearsed") and settings.transport != "dryrun":
+    if row.order.get("rehearsed") and _sends(settings, row.order["account"], now):
+        row.order = row.order | {"rehearsed": ASKED}
         _leave_out(row, refusal(Asks.MADE_FOR_DRY_RUN), now, SeriesState.PAUSED)
         return False
     try:
@@ -221,6 +217,12 @@ def _left(series_id: int, at: int) -> Run:
     return found
 
 
+def _sends(settings: Settings, account: str, now: int) -> bool:
+    """Whether what is made now may go out: this process may have been started before the account's sender was."""
+    found = directory.known(account)
+    return settings.transport != "dryrun" or (found is not None and directory.alive(found, now) and not found.dry_run)
+
+
 def _time_of(row: Series) -> int:
     """When the run is due that is made now."""
     return row.next_at or 0
@@ -247,7 +249,7 @@ def _record(row: Series, now: int, job: int | None = None, then: SeriesState = S
     made = row.made + (job is not None)
     following = weekly.following(rule, row.zone, _time_of(row)) if rule.most is None or made < rule.most else None
     state = then if following is not None else SeriesState.ENDED
-    Series.update(made=made, next_at=following, state=state).where(Series.id == row.id).execute()
+    Series.update(made=made, next_at=following, state=state, order=row.order).where(Series.id == row.id).execute()
 
 
 def _order(settings: Settings, row: Series, now: int) -> create.Order:

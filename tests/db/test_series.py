@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from daemon import errors
+from daemon.accounts import directory
 from daemon.campaigns import drafts, series
 from daemon.campaigns.draft_content import Weekly, When
 from daemon.campaigns.weekly import following, times
@@ -162,11 +163,14 @@ def test_a_list_that_is_read_anew_is_chosen_as_the_draft_has_chosen(hand, clock,
         assert 3 == len(Job.get_by_id(day).rejected)
 
 
-def test_a_series_that_was_begun_in_a_dry_run_sends_nothing_for_real_unasked(hand, clock, settings):
-    """It waits for a person, as its campaigns do, and goes on when they say so."""
+@pytest.mark.parametrize("transport", ["browser", "dryrun"])
+def test_a_series_that_was_begun_in_a_dry_run_sends_nothing_for_real_unasked(hand, clock, settings, transport):
+    """It waits for a person, as its campaigns do, and goes on when they say so; also where only the sender was started
+    anew since."""
     series_id = begin(settings.model_copy(update={"transport": "dryrun"}))
     clock.now = next_at(series_id)
-    assert 0 == series.make_due(settings.model_copy(update={"transport": "browser"}), clock())
+    directory.open_account("default", clock())
+    assert 0 == series.make_due(settings.model_copy(update={"transport": transport}), clock())
     found = series.find(series_id)
     assert (SeriesState.PAUSED, 0) == (found.state, Job.select().count())
     assert "during a dry run" in str(found.runs[0].why)
