@@ -10,16 +10,19 @@ import pytest
 from daemon import pages
 from daemon.accounts import pacing
 from daemon.auth import users
-from daemon.campaigns import cloning, create, drafts, dry_run, templates
+from daemon.campaigns import cloning, create, drafts, dry_run, series, templates
+from daemon.campaigns.draft_content import Weekly, When
 from daemon.config import Settings
 from daemon.contacts import importer, lists, suppression
 from daemon.db import clock
 from daemon.delivery import claim, moves, replies, unmatched
 from daemon.models import Reply
+from daemon.pages import job_tabs
 from daemon.states import AccountState, Finding, Hold, Role
 from daemon.states import Ack as Tick
 from daemon.transports.protocol import ChatRow, Health, Heard, Lookup, Mark, Receipt, Said, Unread
 from tests.support.axe import violations
+from tests.support.rehearsing import prepare, rehearse
 from tests.support.visitor import Instance, Visitor
 
 PEOPLE = [{"number": f"+49302312500{n}", "name": name} for n, name in enumerate(("Anna", "José", "فاطمة", "Zoë <b>"))]
@@ -27,6 +30,7 @@ SEEN = Lookup(
     Finding.UNKNOWN, "The chat's history could not be loaded as far as needed.", rows=(ChatRow(True, "Hi", "sent"),)
 )
 DRAFT = "c0ffee"
+TABS = [f"/app/jobs/1?tab={tab}" for tab in job_tabs.TABS if tab != job_tabs.RECIPIENTS]
 STEPS = ("people", "columns", "numbers", "message", "when", "check", "start", "discard")
 PAGES = {  # address of the route: the addresses that are looked at
     "/": [],  # leads to /app
@@ -42,8 +46,11 @@ PAGES = {  # address of the route: the addresses that are looked at
     "/app/users": ["/app/users"],
     r"/app/users/{id:\d{1,18}}": ["/app/users/1"],
     "/app/me": ["/app/me"],
-    r"/app/jobs/{id:\d{1,18}}": ["/app/jobs/1", "/app/jobs/1?state=uncertain", "/app/jobs/999"],
+    r"/app/jobs/{id:\d{1,18}}": ["/app/jobs/1", *TABS, "/app/jobs/1?state=uncertain", "/app/jobs/999"],
     r"/app/messages/{id:\d{1,18}}": ["/app/messages/1", "/app/messages/2"],
+    r"/app/jobs/{id:\d{1,18}}/summary": ["/app/jobs/1/summary"],
+    "/app/series": ["/app/series"],
+    r"/app/series/{id:\d{1,18}}": ["/app/series/1"],
     "/app/decisions": ["/app/decisions"],
     "/app/new": ["/app/new"],
     **{rf"/app/drafts/{{id:[0-9a-f]{{1,32}}}}/{step}": [f"/app/drafts/{DRAFT}/{step}"] for step in STEPS},
@@ -92,6 +99,7 @@ def _fill(settings: Settings, running: Instance) -> None:
     cloning.clone(1, DRAFT, "all", "test", clock.now_ms())
     draft = drafts.find(DRAFT)
     dry_run.run(settings, DRAFT, draft.version, 7, leave_out_recent=False, now=clock.now_ms())
+    _repeat(settings)
     templates.keep("Reminder", "Dear {{ name }}", clock.now_ms())
     found = importer.read(b"phone,name\n+4930231250,Ann\n+4930231251,Bo\n", "people.csv", "")
     lists.create_list("Patients", found, clock.now_ms())
@@ -100,6 +108,16 @@ def _fill(settings: Settings, running: Instance) -> None:
         account="default", number="+49302312500", text="STOP", at=clock.now_ms(), key="B1", stop=True, message=1
     )
     users.create("vera", Role.VIEWER, "a-long-password", "test", clock.now_ms())
+
+
+def _repeat(settings: Settings) -> None:
+    """A campaign every Tuesday."""
+    when = When(delay_min=1, delay_max=1, zone="UTC", weekly=Weekly(days=(1,), time="08:30"))
+    draft = prepare(settings)
+    draft = drafts.save(draft.id, draft.version, {"when": when}, clock.now_ms())
+    rehearse(settings, draft)
+    draft = drafts.find(draft.id)
+    series.begin(settings, draft.id, draft.version, "test", clock.now_ms())
 
 
 @pytest.fixture(scope="module")
