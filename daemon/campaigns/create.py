@@ -104,11 +104,12 @@ class Audience:
 
 @dataclass(frozen=True)
 class Checked:
-    """An order that can be stored as it is: who gets it, and the pace (ms)."""
+    """An order that can be stored as it is: who gets it, the pace (ms), and the ids of all files that anybody gets."""
 
     order: Order
     audience: Audience
     delays: tuple[int, int]
+    files: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,9 @@ def check(settings: Settings, order: Order, now: int) -> Checked:
         raise errors.InvalidInput(Why.LANGUAGE_UNKNOWN, language=repr(order.language[:40]))
     audience = _audience(settings, order)
     pause = delays(settings, order.delay_min, order.delay_max)
-    _check_text(settings, order, audience)
-    return Checked(order, audience, pause)
+    own = _own_files(order, audience)
+    _check_text(settings, order, audience, own)
+    return Checked(order, audience, pause, frozenset(order.attachments).union(*own))
 
 
 def _check_account(settings: Settings, name: str | None) -> None:
@@ -272,13 +274,12 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
     order, audience = checked.order, checked.audience
     scheduled = order.schedule_at is not None and order.schedule_at > now
     state = JobState.SCHEDULED if scheduled else JobState.PENDING
-    files = _files(order, audience)
     asked = _digest(order) if order.key else ""  # it takes a while, so not in the transaction
     much = _much(settings, checked, now)
     with write():
         if (before := _answered(order)) is not None:
             return before
-        stored.use(order.upload_id, files, now)
+        stored.use(order.upload_id, checked.files, now)
         if filled_job is None:
             job = _job(settings, checked, state, who, now)
             enqueue.enqueue(job, audience.people, who, now, _due(settings, order))
@@ -405,9 +406,15 @@ def delays(settings: Settings, delay_min: float | None, delay_max: float | None)
     return round(low * 1000), round(high * 1000)
 
 
-def _check_text(settings: Settings, order: Order, audience: Audience) -> None:
+def _own_files(order: Order, audience: Audience) -> set[tuple[str, ...]]:
+    """The ids of the files that some get instead of everybody's. Rows of an upload have none."""
+    if order.audience is None and order.upload_id is not None:
+        return set()
+    return {tuple(person.attachments) for person in audience.people if person.attachments is not None}
+
+
+def _check_text(settings: Settings, order: Order, audience: Audience, own: Collection[tuple[str, ...]]) -> None:
     """Report now everything about the message that could go wrong later, before anybody has got it."""
-    own = {tuple(person.attachments) for person in audience.people if person.attachments is not None}
     for ids in {tuple(order.attachments), *own}:
         if reason := unfit([row.kind for row in uploads.intact(settings, ids)]):
             raise errors.InvalidInput(reason)
@@ -424,11 +431,6 @@ def _check_text(settings: Settings, order: Order, audience: Audience) -> None:
             if not files_of(person, order.attachments)
         )
         message_text.check(template, plain, message_text.MAX_TEXT)
-
-
-def _files(order: Order, audience: Audience) -> set[str]:
-    """Ids of all attachments that anybody gets."""
-    return {*order.attachments, *(each for person in audience.people for each in person.attachments or ())}
 
 
 def files_of(person: importer.Contact, common: Sequence[str]) -> Sequence[str]:

@@ -76,10 +76,9 @@ class Rows(Sequence[T]):
 
 
 def _piece(set_id: int, after: int, most: int) -> list[tuple[int, str]]:
-    theirs = (KeptRow.set == set_id, KeptRow.n > after)
-    query = KeptRow.select(KeptRow.n, KeptRow.body).where(*theirs).order_by(KeptRow.n).limit(most)
     with in_order():
-        return [(n, body) for n, body in tuples(query)]
+        found: list[tuple[int, str]] = _read(set=set_id, after=after, most=most).fetchall()
+    return found
 
 
 def _parsed(piece: list[tuple[int, str]]) -> list[Any]:
@@ -171,6 +170,12 @@ def _delete(set_id: int) -> None:
                 return
         if not on_postgres():
             time.sleep(GAP_S)
+
+
+@Prepared
+def _read() -> Any:
+    theirs = (KeptRow.set == param("set"), KeptRow.n > param("after"))
+    return KeptRow.select(KeptRow.n, KeptRow.body).where(*theirs).order_by(KeptRow.n).limit(param("most"))
 
 
 @Prepared
