@@ -64,13 +64,17 @@ def _control(html: str, form: re.Match[str], names: tuple[str, ...]) -> re.Match
 def _moved(html: str, control: re.Match[str], paragraph: re.Match[str] | None, sentence: str) -> str:
     name = re.search(r'\sname="([^"]*)"', control[0])
     place = f"{name[1] if name else 'field'}-wrong"
-    tag = _told_by(control[0], place)
-    end = control.end()
-    if closing := _CLOSED.get(control[1]):
-        end = html.index(closing, end) + len(closing)
-    inner = html[control.end() : end]
     error = f'<span id="{place}" class="error at-field" role="alert">{sentence}</span>'
-    pieces = [(control.start(), end, f"{tag}{inner}{error}")]
+    if 'type="radio"' in control[0]:
+        before = _before_choices(html, control.start())
+        chosen = _told_by(control[0], place).replace(' aria-invalid="true"', "")  # a radio button has no such state
+        pieces = [(before, before, error), (control.start(), control.end(), chosen)]
+    else:
+        end = control.end()
+        if closing := _CLOSED.get(control[1]):
+            end = html.index(closing, end) + len(closing)
+        inner = html[control.end() : end]
+        pieces = [(control.start(), end, f"{_told_by(control[0], place)}{inner}{error}")]
     if paragraph:
         emptied = paragraph[1].replace(' role="alert"', "")
         hidden = emptied if " hidden" in emptied else f"{emptied} hidden"
@@ -78,6 +82,15 @@ def _moved(html: str, control: re.Match[str], paragraph: re.Match[str] | None, s
     for start, stop, text in sorted(pieces, reverse=True):
         html = html[:start] + text + html[stop:]
     return html
+
+
+def _before_choices(html: str, first: int) -> int:
+    """Where the error about a choice stands: under its title, else before its first answer, never within that."""
+    group, title = html.rfind("<fieldset", 0, first), html.rfind("</legend>", 0, first)
+    if title > group > html.rfind("</fieldset>", 0, first):
+        return title + len("</legend>")
+    label = html.rfind("<label", 0, first)
+    return label if label > html.rfind("</label>", 0, first) else first
 
 
 def _told_by(tag: str, place: str) -> str:

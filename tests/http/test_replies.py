@@ -143,7 +143,10 @@ async def test_a_chat_that_could_not_be_matched_is_assigned_ignored_and_taken_ba
     text = await wrong.text()
     assert (422, 1) == (wrong.status, text.count('aria-invalid="true"'))
     assert "has not messaged this number" in text and 'value="+4915119999999"' in text
-    assert 422 == (await say("Kim <3", "assign")).status
+    unchosen = await say("Sunshine 99", "assign")  # nobody is proposed for it: the number is what lacks
+    text = await unchosen.text()
+    assert (422, 1) == (unchosen.status, text.count('aria-invalid="true"'))
+    assert "Choose whose chat it is" in text and "recipient-wrong" not in text
 
     done = await say("Kim <3", "assign", recipient=ONE)
     assert (303, "/app/replies?done=suppressed") == (done.status, done.headers["Location"])

@@ -91,3 +91,16 @@ def test_a_sentence_knows_its_field() -> None:
     assert ("schedule_at", "at") == shown.names
     assert "file" == fields.names(errors.UnreadableFile(Why.FILE_ABOVE_LIMIT, file="x", limit=1))[0]
     assert () == fields.names(errors.EditConflict(OfCampaigns.DRAFT_CHANGED))
+
+
+def test_of_a_choice_it_stands_under_the_title() -> None:
+    """Within the label of the first answer it would be taken for a part of that one."""
+    answers = (
+        '<label><input type="radio" name="who" value="a"> A</label><label><input type="radio" name="who"> B</label>'
+    )
+    told = '<span id="who-wrong" class="error at-field" role="alert">Choose one.</span>'
+    error = '<p class="error">Choose one.</p>'
+    chosen = answers.replace(' value="a"', ' value="a" aria-describedby="who-wrong" autofocus', 1)
+    for before in ("<fieldset><legend>Who?</legend>", "<fieldset><legend>Else?</legend></fieldset>"):
+        page = pointed(f"<form>{error}{before}{answers}</form>", Said.of("Choose one.", ("who",)))
+        assert page == f'<form><p class="error" hidden></p>{before}{told}{chosen}</form>'
