@@ -102,7 +102,8 @@ def known(language: str) -> bool:
 def called(language: str) -> str:
     """The name of the locale in its own language."""
     locale = values.locale(language)
-    return str(locale.get_display_name(locale)).capitalize()
+    written = str(locale.get_display_name(locale))
+    return written[:1].upper() + written[1:]
 
 
 # By a pattern

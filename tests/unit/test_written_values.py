@@ -132,3 +132,8 @@ def values_of(cell: str) -> template.Recipient:
     from daemon.states import E164
 
     return Contact(1, E164("+49"), {"x": cell})
+
+
+def test_a_language_has_the_name_of_its_country_with_a_capital() -> None:
+    """Of both words only the first might lack one."""
+    assert ["Deutsch (Deutschland)", "Français (France)"] == [styles.called(each) for each in ("de_DE", "fr_FR")]
