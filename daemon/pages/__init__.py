@@ -20,6 +20,7 @@ from daemon.pages import (
     jobs,
     lists,
     login,
+    moving,
     overview,
     pressed,
     replies,
@@ -34,7 +35,7 @@ from daemon.pages import (
 )
 
 NEW = (steps, drafts, draft_rules, draft_numbers, draft_message, draft_when, draft_finish, draft_start)
-JOBS = (jobs, scheduled, series, pressed)
+JOBS = (jobs, scheduled, moving, series, pressed)
 routes: list[web.AbstractRouteDef] = [
     route
     for part in (

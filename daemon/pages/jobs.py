@@ -210,12 +210,17 @@ class Decisions(PageContent):
 async def job(request: web.Request) -> web.StreamResponse:
     """One campaign; by `?tab=` its recipients, filtered by `?state=`, `?search=`, `?late=` and `?code=` (why they
     failed), a page at a time; its replies; the message as `?person=` gets it; or its settings."""
+    page, table = await shown(request)
+    return show(request, page, 200, table)
+
+
+async def shown(request: web.Request) -> tuple[JobPage, Recipients]:
+    """The page of the campaign in the address, as the address asks for it."""
     places = (number(request, "cursor"), number(request, "before"))
     tab = forms.asked(request).text("tab")
-    shown = (tab if tab in job_tabs.TABS else job_tabs.RECIPIENTS, number(request, "person"))
-    arguments = (request.app[SETTINGS], int(request.match_info["id"]), _selection(request), *places, *shown)
-    page, table = await in_db(request, _job_page, *arguments)
-    return show(request, page, 200, table)
+    opened = (tab if tab in job_tabs.TABS else job_tabs.RECIPIENTS, number(request, "person"))
+    arguments = (request.app[SETTINGS], int(request.match_info["id"]), _selection(request), *places, *opened)
+    return await in_db(request, _job_page, *arguments)
 
 
 def _selection(request: web.Request) -> Selection:

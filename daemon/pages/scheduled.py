@@ -15,17 +15,10 @@ from daemon.config import Settings
 from daemon.delivery import job_moves
 from daemon.i18n.instants import instant
 from daemon.pages import forms
-from daemon.pages.draft_when import entered_instant
 from daemon.server.visitors import SETTINGS, caller, require_key, timed
 
 routes = web.RouteTableDef()
 JOB = r"/app/jobs/{id:\d{1,18}}"
-
-
-class Reschedule(forms.Form):
-    """When a scheduled campaign starts, in its account's zone."""
-
-    at: forms.Moment
 
 
 class DraftFor(forms.Form):
@@ -36,11 +29,13 @@ class DraftFor(forms.Form):
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A campaign's time, as its form shows it. zone: its account's; draft_id: of the draft that would be made."""
+    """A campaign's time, as its form shows it. zone: its account's; draft_id: of the draft that would be made; error:
+    what was wrong with the time that was entered."""
 
     at: str
     zone: str
     draft_id: str
+    error: str = ""
 
 
 def scheduled(settings: Settings, row: JobRow) -> Scheduled | None:
@@ -50,21 +45,6 @@ def scheduled(settings: Settings, row: JobRow) -> Scheduled | None:
     zone = limits.rules_of(settings, row.account).zone
     at = instant(row.schedule_at, ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M")
     return Scheduled(at, zone, secrets.token_hex(16))
-
-
-@routes.post(JOB + "/reschedule")
-async def reschedule(request: web.Request) -> web.StreamResponse:
-    """Let it start at another time."""
-    require_key(request)
-    form = (await forms.read(request)).parsed(Reschedule)
-    job_id = int(request.match_info["id"])
-    await timed(request, _move, request.app[SETTINGS], job_id, form, caller(request))
-    raise web.HTTPSeeOther(f"/app/jobs/{job_id}")
-
-
-def _move(settings: Settings, job_id: int, form: Reschedule, who: str, now: int) -> None:
-    zone = limits.rules_of(settings, queries.job(job_id).account).zone
-    scheduling.move(job_id, entered_instant(form.at, zone, now), who, now)
 
 
 @routes.post(JOB + "/start")
