@@ -222,7 +222,7 @@ def test_next_week_those_who_did_not_reply_are_asked_again(visitor: Visitor, tmp
     first = Job.get()
     visitor.open(f"/app/jobs/{first.id}")
     visitor.find("#clone-people option[value=unanswered]").click()
-    visitor.press("Duplicate")
+    visitor.press("Duplicate campaign")
     visitor.find("#text")
     visitor.press("Next: time")
     visitor.find("#delay_min")
