@@ -186,7 +186,9 @@ def test_on_a_phone(visitor: Visitor, settings: Settings, job_id: int, path: str
     visitor.find("h1")
     assert fits(visitor)
     visitor.open("/app/suppressions")
-    assert visitor.find("nav a[aria-current]").text == "Suppression"
+    visitor.find("#menu summary").click()
+    assert "Suppression" == visitor.find("#menu a[aria-current]").text
+    assert fits(visitor)
 
 
 def test_a_chat_that_could_not_be_matched_is_assigned(visitor: Visitor, job_id: int) -> None:
