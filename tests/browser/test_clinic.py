@@ -18,9 +18,8 @@ from daemon import models
 from daemon.db import clock, connection
 from daemon.models import Account, Job, Message, Session, Suppression
 from standin.client import StandIn
-from tests.browser.test_desk_campaign import use
 from tests.support.driving import QUICK
-from tests.support.visitor import Instance, Visitor
+from tests.support.visitor import Instance, Visitor, use
 
 DAY_MS = 86_400_000
 BERLIN = ZoneInfo("Europe/Berlin")

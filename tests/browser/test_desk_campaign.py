@@ -16,7 +16,7 @@ from daemon.states import AccountState
 from daemon.transports.protocol import Health
 from tests.support.axe import violations
 from tests.support.rig import eventually
-from tests.support.visitor import Instance, Visitor
+from tests.support.visitor import Instance, Visitor, use
 
 SAMPLE = Path(__file__).parents[2] / "standin" / "sample"
 DAMAGED = """name;phone;city
@@ -96,13 +96,6 @@ def compose(visitor: Visitor) -> None:
     visitor.reads("#attachments", "map.txt")
     visitor.find("#attachments button").click()
     visitor.gone("#attachments")
-
-
-def use(visitor: Visitor, button: str) -> None:
-    """Press the button of that name and wait for the page that comes."""
-    here = visitor.driver.find_element(By.TAG_NAME, "html")
-    visitor.find(f'button[value="{button}"]').click()
-    visitor.until(lambda: here != visitor.driver.find_element(By.TAG_NAME, "html"))
 
 
 def draft(visitor: Visitor) -> Draft:

@@ -127,7 +127,7 @@ async def test_a_kept_list_is_chosen(member: Client, people: Any) -> None:
     await map_columns(member, base)
     assert [p.number for p in people(3)] == [each.number for each in drafts.people(draft_of(base))]
 
-    assert "the list Friends" in await look(member, f"/app/new?list={kept.id}")
+    assert "the list <bdi>Friends</bdi>" in await look(member, f"/app/new?list={kept.id}")
     other = await post(member, "/app/drafts", list=str(kept.id))
     assert "Friends" == draft_of(other).name
 

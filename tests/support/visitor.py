@@ -310,3 +310,10 @@ class Visitor:
             width = self.driver.execute_script("return innerWidth")
             self.size(width, height)
         self.driver.save_screenshot(str(file))
+
+
+def use(visitor: Visitor, button: str) -> None:
+    """Press the button of that name and wait for the page that comes."""
+    here = visitor.driver.find_element(By.TAG_NAME, "html")
+    visitor.find(f'button[value="{button}"]').click()
+    visitor.until(lambda: here != visitor.driver.find_element(By.TAG_NAME, "html"))
