@@ -15,6 +15,7 @@ from daemon.auth import passwords, sessions, users
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.http import make_app
+from daemon.pages import working
 from daemon.server import access
 from daemon.server.access import TOKEN_HEADER
 from daemon.server.visitors import COOKIE, SAFE
@@ -133,6 +134,12 @@ def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 def _wrong_keys_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wrong keys are answered without delay."""
     monkeypatch.setattr(access, "WRONG_KEY_S", 0)
+
+
+@pytest.fixture(autouse=True)
+def _work_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, work on a draft is answered as if it were quick; a test of slow work says so."""
+    monkeypatch.setattr(working, "PATIENCE_S", 120.0)
 
 
 @pytest.fixture

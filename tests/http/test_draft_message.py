@@ -242,7 +242,8 @@ async def test_one_time_zone_is_named_everywhere_and_another_browser_is_told(mem
     member.session.cookie_jar.update_cookies({ZONE_COOKIE: "Asia/Kolkata"})
     assert "those of your browser" not in await look(member, f"{base}/start")
     await post(member, f"{base}/start", go="start")
-    assert "It only sends between 09:00-18:00 (Asia/Kolkata)." in await look(member, f"/app/jobs/{Job.get().id}")
+    settings = await look(member, f"/app/jobs/{Job.get().id}?tab=settings")
+    assert "<dt>Sending hours</dt><dd>09:00-18:00 (Asia/Kolkata)</dd>" in settings
 
 
 DATED = """name;phone;termin;tag;betrag

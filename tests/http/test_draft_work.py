@@ -68,6 +68,7 @@ async def test_a_dry_run_that_takes_a_while_has_a_page(member: Client, base: str
     form = {"version": version(base), "days": "7", "recent": "keep", "go": "run"}
     response = await submit(member, f"{base}/check", **form)
     assert (303, f"{base}/work") == (response.status, response.headers["Location"])
+    assert await asyncio.to_thread(gate.there.wait, 20)
     status, text, headers = await page_of(member, f"{base}/work")
     assert (200, "1") == (status, headers["Refresh"])
     assert (

@@ -56,7 +56,7 @@ async def test_what_cannot_be_a_user_is_said_in_the_form(client: Client, fields:
     text = await response.text()
     assert 422 == response.status
     assert says in text
-    assert f'name="name" value="{fields["name"]}"' in text
+    assert f'name="name" dir="auto" value="{fields["name"]}"' in text
     assert GOOD not in text
     assert [] == users.every()
 
