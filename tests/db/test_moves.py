@@ -44,32 +44,37 @@ REFUSED = (errors.LeaseLost, errors.IllegalMove)
 
 
 @pytest.mark.parametrize("state", list(State))
-@pytest.mark.parametrize("name", [name for name in MOVES if name != "claim"])
-def test_a_move_is_made_from_the_states_in_the_table_and_from_no_other(hand: Hand, clock, state, name):
+def test_a_move_is_made_from_the_states_in_the_table_and_from_no_other(hand: Hand, clock, state):
     """Every pair of state and move: allowed as the table says, else refused without any trace."""
-    sources, target = MOVES[name]
-    message = hand.bring(state)
-    before = everything()
+    message, used = hand.bring(state, first=0), 1
+    for name, (sources, target) in MOVES.items():
+        if name == "claim":
+            continue
+        pair, before = f"{name} from {state}", everything()
+        try:
+            with moves.moving(message):
+                moves.apply(message, name, "why", "test", clock())
+        except REFUSED:
+            assert state not in sources, pair
+            assert before == everything(), pair  # so the same message is there for the next one
+        else:
+            assert state in sources, pair
+            assert target == fresh(message).state == message.state, pair
+            last = proxy.tuples(Event.select(Event.source, Event.target).order_by(Event.id.desc()))[0]
+            assert (state, target) == last, pair
+            assert [] == counters.miscounted(), pair
+            hand.clear_the_queue()
+            message, used = hand.bring(state, first=10 * used), used + 1
 
-    try:
-        with moves.moving(message):
-            moves.apply(message, name, "why", "test", clock())
-    except REFUSED:
-        assert state not in sources
-        assert before == everything()
-    else:
-        assert state in sources
-        assert target == fresh(message).state == message.state
-        assert (state, target) == proxy.tuples(Event.select(Event.source, Event.target).order_by(Event.id.desc()))[0]
 
-
-@pytest.mark.parametrize("state", list(State))
-def test_only_pending_messages_are_claimed(hand: Hand, state):
+def test_only_pending_messages_are_claimed(hand: Hand):
     """The one state that a claim takes from is the one in the table."""
-    message = hand.bring(state)
-    claimed = hand.claim(10)
-    assert (State.PENDING == state) == (message.id in {each.id for each in claimed})
-    assert all(each.state == State.CLAIMED for each in claimed)
+    for place, state in enumerate(State):
+        message = hand.bring(state, first=10 * place)
+        claimed = hand.claim(10)
+        assert (State.PENDING == state) == (message.id in {each.id for each in claimed}), state
+        assert all(each.state == State.CLAIMED for each in claimed), state
+        hand.clear_the_queue()
 
 
 def test_the_groups_of_states_fit_the_table():
@@ -352,23 +357,24 @@ def job_in(hand: Hand, state: JobState) -> Job:
 
 
 @pytest.mark.parametrize("state", list(JobState))
-@pytest.mark.parametrize("name", ["pause", "resume", "stop", "retry"])
-def test_a_person_may_move_a_job_as_the_table_says(hand: Hand, state, name):
+def test_a_person_may_move_a_job_as_the_table_says(hand: Hand, state):
     """Every pair of state and request: done, or refused with the state and a reason, and nothing changed."""
-    job = job_in(hand, state)
-    assert state == job_state(job)
-    sources, target = JOB_MOVES[name]
-    before = everything()
-    if state in sources:
-        getattr(lifecycle, name)(job.id, "test", hand.clock())
-        kept = name == "retry" and state is JobState.PAUSED  # queued again, and still paused
-        assert (state if kept else target) == job_state(job)
-    else:
-        with pytest.raises(
-            errors.IllegalMove, match=rf"[Jj]ob {job.id} (is {state}, so you cannot {name} it|has no failed)"
-        ):
+    for name in ("pause", "resume", "stop", "retry"):
+        job = job_in(hand, state)
+        assert state == job_state(job)
+        sources, target = JOB_MOVES[name]
+        before = everything()
+        if state in sources:
             getattr(lifecycle, name)(job.id, "test", hand.clock())
-        assert before == everything()
+            kept = name == "retry" and state is JobState.PAUSED  # queued again, and still paused
+            assert (state if kept else target) == job_state(job), name
+        else:
+            with pytest.raises(
+                errors.IllegalMove, match=rf"[Jj]ob {job.id} (is {state}, so you cannot {name} it|has no failed)"
+            ):
+                getattr(lifecycle, name)(job.id, "test", hand.clock())
+            assert before == everything(), name
+        hand.clear_the_queue()
 
 
 def test_retry_queues_all_that_failed_with_their_attempts_anew(hand: Hand, clock):
@@ -424,12 +430,14 @@ def test_an_uncertain_message_of_a_stopped_job_is_not_sent_again(hand: Hand, clo
     assert ["sent"] == states(job)
 
 
-@pytest.mark.parametrize("state", [state for state in State if state is not State.UNCERTAIN])
-def test_only_an_uncertain_message_needs_a_decision(hand: Hand, state):
+def test_only_an_uncertain_message_needs_a_decision(hand: Hand):
     """All others are decided."""
-    message = hand.bring(state)
-    with pytest.raises(errors.IllegalMove, match="only uncertain messages"):
-        lifecycle.settle(message.id, True, "page", hand.clock())
+    for place, state in enumerate(state for state in State if state is not State.UNCERTAIN):
+        message = hand.bring(state, first=10 * place)
+        with pytest.raises(errors.IllegalMove, match="only uncertain messages"):
+            lifecycle.settle(message.id, True, "page", hand.clock())
+        assert state == fresh(message).state
+        hand.clear_the_queue()
 
 
 def test_the_check_of_the_counters_finds_a_difference(hand: Hand):

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from daemon import errors
+from daemon.accounts import directory
 from daemon.contacts import suppression
 from daemon.db import clock, connection, proxy, schema
 from daemon.delivery import timing
@@ -184,3 +185,27 @@ async def test_a_sender_asks_for_the_time_on_its_database_thread_only(hand: Hand
     code, _ = await asyncio.wait_for(asyncio.gather(running.run(), end()), 60)
     assert 0 == code
     assert {True} == {name.startswith("db") for name in asked}
+
+
+def test_a_database_that_was_lent_is_lent_again_as_new(postgresql: Server):
+    """Also after all connections were ended, and not with another schema: what all tests here rely on."""
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"
+    url = postgresql.lend()
+    for ended in (False, True):
+        with psycopg.connect(url, autocommit=True) as own:
+            connection.connect(url)
+            directory.open_account("theirs", 1)
+            connection.close()
+            assert (1,) == own.execute("SELECT count(*) FROM account").fetchone()
+            if ended:
+                own.execute(end, (own.info.backend_pid,))
+        postgresql.take_back(url)
+        assert url == postgresql.lend()
+        with psycopg.connect(url, autocommit=True) as own:
+            assert (0,) == own.execute("SELECT count(*) FROM account").fetchone()
+    with psycopg.connect(url, autocommit=True) as own:
+        own.execute("DROP TABLE event")
+    postgresql.take_back(url)
+    other = postgresql.lend()
+    assert url != other
+    postgresql.take_back(other)

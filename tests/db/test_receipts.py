@@ -75,20 +75,21 @@ def lifecycle_end(message: Message) -> None:
         lifecycle.stop(message.job_id, "test", db_clock.now_ms())
 
 
-@pytest.mark.parametrize("state", list(State))
 @pytest.mark.parametrize("status", list(Status))
-def test_a_receipt_moves_as_the_table_says(hand: Hand, state, status):
+def test_a_receipt_moves_as_the_table_says(hand: Hand, status):
     """Every pair of state and receipt: moved, or nothing but WhatsApp's id and the times changes."""
-    message = hand.bring(state)
     sources, target = MOVES[receipts.MOVE[status]]
-    before = fresh(message)
-    outcome = hand.receipt(message, status)
-    if state in sources and not (state in PUT_BACK and not before.submissions):
-        assert (Outcome.MOVED, target) == (outcome, fresh(message).state)
-        event = Event.select().where(Event.message == message).order_by(Event.id.desc()).first()
-        assert ("receipt", state, target) == (event.who, event.source, event.target)
-    else:
-        assert (Outcome.KNOWN, state) == (outcome, fresh(message).state)
+    for place, state in enumerate(State):
+        message = hand.bring(state, first=10 * place)
+        before = fresh(message)
+        outcome = hand.receipt(message, status)
+        if state in sources and not (state in PUT_BACK and not before.submissions):
+            assert (Outcome.MOVED, target) == (outcome, fresh(message).state), state
+            event = Event.select().where(Event.message == message).order_by(Event.id.desc()).first()
+            assert ("receipt", state, target) == (event.who, event.source, event.target)
+        else:
+            assert (Outcome.KNOWN, state) == (outcome, fresh(message).state), state
+        hand.clear_the_queue()
 
 
 def test_a_doubled_receipt_changes_nothing(hand: Hand, clock):
@@ -128,8 +129,8 @@ def test_a_time_ahead_of_now_is_now(hand: Hand, clock):
 
 
 LATE = {
-    "accept": lambda m, now: moves.confirm(m, Receipt("wamid.1", Ack.ACCEPTED, expires_at=now + 5), now),
-    "confirm": lambda m, now: moves.confirm(m, Receipt("wamid.1", Ack.SENT), now),
+    "accept": lambda m, now: moves.confirm(m, Receipt("wamid.accept", Ack.ACCEPTED, expires_at=now + 5), now),
+    "confirm": lambda m, now: moves.confirm(m, Receipt("wamid.confirm", Ack.SENT), now),
     "fail": lambda m, now: moves.fail(m, "no", now),
     "retry": lambda m, now: moves.retry(m, "no", now, 3, 1_000),
     "lose": lambda m, now: moves.lose(m, "no answer", now),
@@ -137,23 +138,23 @@ LATE = {
 }
 
 
-@pytest.mark.parametrize("late", LATE)
 @pytest.mark.parametrize("status", list(Status))
-def test_a_receipt_before_the_answer_counts_and_the_answer_changes_nothing(hand: Hand, clock, late, status):
+def test_a_receipt_before_the_answer_counts_and_the_answer_changes_nothing(hand: Hand, clock, status):
     """The job is over with the receipt; the sender hears no error, and holds it no more."""
-    hand.queue(1)
-    message = hand.submit(hand.claim_one())
-    assert Outcome.MOVED == hand.receipt(message, status, transport_id="wamid.1")
-    assert JobState.COMPLETED == job_state(message.job)
-    assert [] == moves.extend([message], clock() + LEASE_MS)
-    before, kept = everything(), list(Handover.select().dicts())
-    if late == "accept" and status is Status.SENT:  # its time to live is known by the answer alone
-        before[1][0]["expires_at"] = clock() + 5
-    LATE[late](message, clock())
-    assert before == everything()
-    assert kept == list(Handover.select().dicts())
-    assert (receipts.MOVE[status], None) == (last_move(message), message.lease)
-    assert MOVES[receipts.MOVE[status]][1] == message.state
+    for place, (late, answer) in enumerate(LATE.items()):
+        hand.queue(1, first=place)
+        message = hand.submit(hand.claim_one())
+        assert Outcome.MOVED == hand.receipt(message, status, transport_id=f"wamid.{late}"), late
+        assert JobState.COMPLETED == job_state(message.job), late
+        assert [] == moves.extend([message], clock() + LEASE_MS), late
+        before, kept = everything(), list(Handover.select().dicts())
+        if late == "accept" and status is Status.SENT:  # its time to live is known by the answer alone
+            before[1][-1]["expires_at"] = clock() + 5
+        answer(message, clock())
+        assert before == everything(), late
+        assert kept == list(Handover.select().dicts()), late
+        assert (receipts.MOVE[status], None) == (last_move(message), message.lease), late
+        assert MOVES[receipts.MOVE[status]][1] == message.state, late
 
 
 def last_move(message: Message) -> str:
@@ -395,16 +396,17 @@ def test_a_person_at_the_cap_by_an_accepted_message_is_skipped(hand: Hand, clock
         rescue.take_over("default", clock(), LEASE_MS, sole=True)
 
 
-@pytest.mark.parametrize("state", [state for state in State if state not in (State.SKIPPED, State.CLAIMED)])
-def test_a_chat_is_known_from_when_whatsapp_took_a_message_for_it(hand: Hand, clock, state):
+def test_a_chat_is_known_from_when_whatsapp_took_a_message_for_it(hand: Hand, clock):
     """And no longer when it did not arrive."""
-    first = hand.bring(state)
-    lifecycle_end(first)
-    second = hand.queue(1, first=100).messages.get()
-    found = Message.select().where(Message.id == second.id, eligibility.known(Message)).exists()
-    assert (state in TAKEN) == found
-    got = claim.claim("default", 1, clock(), LEASE_MS, hand.rules, known_only=True)
-    assert [second.id] * found == [each.id for each in got]
+    for place, state in enumerate(each for each in State if each not in (State.SKIPPED, State.CLAIMED)):
+        first = hand.bring(state, first=10 * place)
+        lifecycle_end(first)
+        second = hand.queue(1, first=10 * place).messages.get()
+        found = Message.select().where(Message.id == second.id, eligibility.known(Message)).exists()
+        assert (state in TAKEN) == found, state
+        got = claim.claim("default", 1, clock(), LEASE_MS, hand.rules, known_only=True)
+        assert [second.id] * found == [each.id for each in got], state
+        hand.clear_the_queue()
 
 
 def test_the_course_counts_each_once(hand: Hand, clock):

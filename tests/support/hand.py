@@ -11,10 +11,10 @@ from daemon.campaigns import create, lifecycle
 from daemon.config import Settings
 from daemon.contacts import suppression
 from daemon.db import clock as db_clock
-from daemon.delivery import claim, job_moves, moves, receipts
+from daemon.delivery import claim, job_moves, moves, receipts, rescue
 from daemon.delivery.receipts import Outcome
 from daemon.models import Account, Event, Job, Message
-from daemon.states import Ack, JobState, State, Status
+from daemon.states import OPEN, Ack, JobState, State, Status
 from daemon.transports.protocol import Mark, Receipt, StatusUpdate
 
 LEASE_MS = 60_000
@@ -72,12 +72,18 @@ class Hand:
             self.clock.advance(1)
         return sent
 
-    def bring(self, state: State) -> Message:
-        """A message of a new job, brought into that state as it would come there."""
-        self.queue(2, first=100)
+    def bring(self, state: State, first: int = 100) -> Message:
+        """A message of a new job, brought into that state as it would come there; see `clear_the_queue`."""
+        self.queue(2, first=first)
         message = self.claim_one()
         moves.release(message, "back", self.clock())
         return self.bring_on(message, state)
+
+    def clear_the_queue(self) -> None:
+        """Nobody of the jobs there are is claimed by what comes next."""
+        for job in Job.select().where(Job.state.in_(OPEN)):
+            lifecycle.stop(job.id, "test", db_clock.now_ms())
+        rescue.take_over("default", self.clock(), LEASE_MS, sole=True)
 
     def bring_on(self, message: Message, state: State) -> Message:
         if state is State.PENDING:

@@ -26,13 +26,29 @@ MANY_DEAD_ROWS = 5_000  # nobody cleans up behind deletions here
 SPEED = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}  # what only a power cut would miss
 
 _OURS = "relnamespace = 'public'::regnamespace"
-_ALONE = """SET lock_timeout = '5s'; SET session_replication_role = replica;
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+_SEQUENCES = f"relkind = 'S' AND {_OURS} AND NOT starts_with(relname, '{HISTORY}')"
+_ALONE = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 _LOOKS = f"""SELECT concat(
     (SELECT string_agg(concat(relname, relkind, relnatts, relchecks, relhastriggers), ' ' ORDER BY relname)
      FROM pg_class WHERE {_OURS}),
     (SELECT string_agg(name, ' ' ORDER BY name) FROM {HISTORY}))"""
+# A table that has never had a row has no page. The function lives as long as the connection does.
+_EMPTY = f"""SET lock_timeout = '5s'; SET session_replication_role = replica;
+    CREATE FUNCTION pg_temp.emptied() RETURNS bigint LANGUAGE plpgsql AS $$
+    DECLARE name text; gone bigint; total bigint := 0;
+    BEGIN
+        FOR name IN SELECT relname FROM pg_class WHERE relkind = 'r' AND {_OURS}
+            AND relname <> '{HISTORY}' AND pg_relation_size(oid) > 0
+        LOOP
+            EXECUTE format('DELETE FROM %I', name);
+            GET DIAGNOSTICS gone = ROW_COUNT;
+            total := total + gone;
+        END LOOP;
+        PERFORM setval(oid, 1, false) FROM pg_class
+            WHERE CASE WHEN {_SEQUENCES} THEN pg_sequence_last_value(oid) IS NOT NULL ELSE false END;
+        RETURN total;
+    END $$"""
 
 
 def find_binaries() -> Path | None:
@@ -59,6 +75,7 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self._idle: list[str] = []
         self._dead_rows: Counter[str] = Counter()
+        self._cleaners: dict[str, psycopg.Connection[Any]] = {}
         self.folder = Path(tempfile.mkdtemp(prefix="wasender-pg-"))
         self.port = free_port()
 
@@ -73,7 +90,8 @@ class Server:
         self.execute(f"CREATE DATABASE {TEMPLATE}")
         connection.connect(self.url(TEMPLATE))
         connection.close()
-        self._as_made = self._clear(self.url(TEMPLATE), [])
+        with psycopg.connect(self.url(TEMPLATE)) as own:
+            self._as_made = _looks(own)
         return self
 
     def __exit__(
@@ -104,36 +122,41 @@ class Server:
 
     def take_back(self, url: str) -> None:
         """Empty a lent database for the next one; if its tables are not as they were made, it is dropped."""
-        tables = self._as_made[1]
         try:
-            as_found = self._clear(url, tables)
+            as_found = self._cleared(url)
         except psycopg.Error:
-            as_found = None
+            as_found = ""
         if as_found == self._as_made and self._dead_rows[url] < MANY_DEAD_ROWS:
             self._idle.append(url)
         else:
             self.drop(url)
 
-    def _clear(self, url: str, tables: list[str]) -> tuple[str, list[str]]:
-        """Delete all rows of these tables; returns what the schema looks like, and the tables it has."""
-        with psycopg.connect(url, autocommit=True) as own:
-            own.execute(_ALONE)
-            deletes = own.execute("; ".join(f'DELETE FROM "{table}"' for table in tables) or "SELECT")  # type: ignore[arg-type, unused-ignore]
-            self._dead_rows[url] += max(deletes.rowcount, 0)
-            while deletes.nextset():
-                self._dead_rows[url] += max(deletes.rowcount, 0)
-            own.execute(
-                "SELECT setval(oid, 1, false) FROM pg_class"
-                f" WHERE relkind = 'S' AND {_OURS} AND NOT starts_with(relname, '{HISTORY}')"
-            )
-            (looks,) = own.execute(_LOOKS).fetchone() or ("",)
-            found = own.execute(
-                "SELECT relname FROM pg_class WHERE relkind = 'r' AND " + _OURS + " ORDER BY 1"
-            ).fetchall()
-            return looks, [name for (name,) in found if name != HISTORY]
+    def _cleared(self, url: str) -> str:
+        """Delete all rows; returns what the schema looks like. The connection is kept: a new one costs as much as the
+        rest."""
+        try:
+            return self._clear(url)
+        except psycopg.OperationalError:  # the server was started anew since
+            self._leave(url)
+            return self._clear(url)
+
+    def _clear(self, url: str) -> str:
+        if url not in self._cleaners:
+            self._cleaners[url] = psycopg.connect(url, autocommit=True)
+            self._cleaners[url].execute(_EMPTY)  # type: ignore[arg-type, unused-ignore]
+        own = self._cleaners[url]
+        own.execute(_ALONE)
+        (rows,) = own.execute("SELECT pg_temp.emptied()").fetchone() or (0,)
+        self._dead_rows[url] += rows
+        return _looks(own)
+
+    def _leave(self, url: str) -> None:
+        if url in self._cleaners:
+            self._cleaners.pop(url).close()
 
     def drop(self, url: str) -> None:
         """Remove a database, whoever is connected to it."""
+        self._leave(url)
         self.execute(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
 
     def execute(self, sql: str) -> None:
@@ -155,6 +178,8 @@ class Server:
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT: clients are thrown out, all is written down. SIGQUIT: as when the machine loses its power."""
+        for url in list(self._cleaners):
+            self._leave(url)
         if self._process and self._process.poll() is None:
             self._process.send_signal(how)
             self._process.wait(60)
@@ -178,6 +203,12 @@ class Server:
         except psycopg.OperationalError:
             return False
         return True
+
+
+def _looks(own: psycopg.Connection[Any]) -> str:
+    """What the schema is like, in a word to compare."""
+    (looks,) = own.execute(_LOOKS).fetchone() or ("",)  # type: ignore[arg-type, unused-ignore]
+    return str(looks)
 
 
 def _as_postgres() -> dict[str, Any]:
