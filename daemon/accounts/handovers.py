@@ -205,7 +205,8 @@ def got(person: PersonKey, since: int, now: int, but: int) -> int:
 def _got() -> Any:
     theirs = (Handover.person == param("person"), Handover.at > param("since"), Handover.at <= param("ahead"))
     ours, mine = Message.alias(), Message.select(Message.job).where(Message.id == param("but"))
-    another = ours.job.is_null() | (ours.job != mine)
+    job = peewee.fn.COALESCE(mine, 0)  # no such message: nothing is left out, as it would be by NULL
+    another = ours.job.is_null() | (ours.job != job)
     found = Handover.select(_campaigns(ours)).join(ours, peewee.JOIN.LEFT_OUTER, on=Handover.message == ours.id)
     return found.where(*theirs, _counts(), another)
 
