@@ -95,7 +95,8 @@ def test_pause_waits_for_a_submit_that_is_just_being_made(hand: Hand, start, unt
         hand.submit(message)
         pausing = start(lifecycle.pause, job.id, "test", hand.clock())
         until_it_waits(pausing)
-    assert JobState.PAUSED == pausing.result().state
+    pausing.result()
+    assert JobState.PAUSED == job_state(job)
     assert State.SENDING == fresh(message).state
 
 
@@ -175,8 +176,7 @@ def test_retry_while_the_last_message_ends(hand: Hand, start, until_it_waits, cl
         hand.confirm(last)
         retrying = start(lifecycle.retry, job.id, "test", hand.clock())
         until_it_waits(retrying)
-    reopened, count = retrying.result()
-    assert (JobState.RUNNING, 1) == (reopened.state, count)
+    assert (1, JobState.RUNNING) == (retrying.result(), job_state(job))
     assert [failed.number] == hand.send_all()
     assert JobState.COMPLETED == job_state(job)
 
