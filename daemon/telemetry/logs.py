@@ -58,6 +58,7 @@ EVENTS: dict[str, str] = {
     "series.begun": "a repeating campaign was started (series_id, who)",
     "series.changed": "a person paused, resumed or ended it (series_id, who, state)",
     "series.ran": "one of its runs became a job (series_id, job_id)",
+    "series.made_up": "a person sent a run that had been left out (series_id, job_id, who)",
     "series.left_out": "one of its runs became no job (series_id, why)",
     "series.failed": "a run could not be made for an unforeseen reason; it is tried again",
     "job.created": "a job was queued (total, duplicates, rejected)",

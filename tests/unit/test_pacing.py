@@ -229,6 +229,16 @@ def test_the_eta_of_nobody_is_none():
 
 def test_the_reasons_are_words_of_the_api():
     """A client may match on them."""
-    expected = {"ready", "pause", "long_pause", "hourly_cap", "daily_cap", "quiet_hours", "job_window", "job_cap"}
+    expected = {
+        "ready",
+        "pause",
+        "long_pause",
+        "hourly_cap",
+        "daily_cap",
+        "quiet_hours",
+        "job_window",
+        "job_cap",
+        "date",
+    }
     assert expected == set(Why)
     assert datetime.fromtimestamp(NOW / 1000, UTC).isoformat().startswith("2026-01-01T10:00")

@@ -78,7 +78,7 @@ def strays(parsed: nodes.Template) -> set[str]:
 
 
 def only(parsed: nodes.Template, wanted: Iterable[str]) -> nodes.Template:
-    """The macros of these names, and those that they call."""
+    """The macros of these names, those that they call, and what these import."""
     macros = {each.name: each for each in parsed.find_all(nodes.Macro)}
     reached: dict[str, nodes.Macro] = {}
     waiting = set(wanted)
@@ -86,7 +86,7 @@ def only(parsed: nodes.Template, wanted: Iterable[str]) -> nodes.Template:
         name = waiting.pop()
         reached[name] = macros[name]
         waiting |= meta.find_undeclared_variables(_of(macros[name]))
-    return _of(*reached.values())
+    return _of(*parsed.find_all(nodes.FromImport), *reached.values())
 
 
 def _of(*body: nodes.Node) -> nodes.Template:
