@@ -157,7 +157,7 @@ class Refusal(Coded):
         return next((each for each in wordings() if each == code), None)
 
 
-def refusal(code: Wording, **values: Any) -> Refusal:
+def refusal(code: Wording, /, **values: Any) -> Refusal:
     """That refusal, with what is filled in."""
     return Refusal(code, tuple((name, _kept(value)) for name, value in values.items()))
 

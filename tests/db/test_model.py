@@ -29,7 +29,7 @@ from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import clock, connection, proxy, sqlite
 from daemon.delivery import chunks, claim, counters, job_moves, moves, rescue
-from daemon.models import Job, Message, Suppression
+from daemon.models import Account, Job, Message, Suppression
 from daemon.states import JOB_MOVES, OUT, UNFINISHED, JobState, State
 from daemon.transports.protocol import Mark
 from tests.conftest import NOW
@@ -367,7 +367,7 @@ class Queue(Desk):
                 self.never_left(sender.account, sending[0].id, State.SENDING, now_is)
         except (errors.IllegalMove, errors.LeaseLost):
             pass  # there was nothing to commit
-        if directory.find(sender.account).paced_at == self.now:  # to follow the clock was the transaction
+        if Account.get(Account.name == sender.account).paced_at == self.now:  # to follow the clock was the transaction
             self.books[sender.account].paced_at = self.now
         self.bury(sender)
 

@@ -16,7 +16,7 @@ from daemon.db.refusals import Unsent as OfDb
 from daemon.delivery import claim as claiming
 from daemon.delivery import job_moves, timing
 from daemon.delivery import moves as message_moves
-from daemon.models import Event, Job, Message, Tally
+from daemon.models import Event, Job, Message, Quarter, Tally
 from daemon.states import JobState, State
 from daemon.transports.protocol import Mark
 from tests.support.hand import account, fresh, states
@@ -155,6 +155,7 @@ async def test_what_no_living_sender_holds_is_taken_back_also_later(bench):
         Message.update(state=State.SENDING, lease="lost", lease_until=1, mark=mark).execute()
         Job.update(sent=0, sending=1, state=JobState.RUNNING, completed_at=None).execute()
         Tally.delete().execute()
+        Quarter.delete().execute()
         event = {"message": 1, "at": 1, "who": "test", "move": "claim", "source": "sent", "target": "sending"}
         Event.create(**event)
         running._rescued_at = -1e9
