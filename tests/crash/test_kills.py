@@ -102,9 +102,7 @@ def test_sigterm_in_the_middle_of_a_send_ends_the_sender_in_ten_seconds(standin:
     assert dict.fromkeys(numbers, 1) == delivered
 
 
-@pytest.mark.parametrize(
-    ("point", "jobs"), [("send.clicked", 2), ("message.received", 2), ("send.clicked", 1), ("message.received", 1)]
-)
+@pytest.mark.parametrize(("point", "jobs"), [("send.clicked", 2), ("message.received", 2), ("message.received", 1)])
 def test_the_same_text_is_told_apart_by_its_place(standin: StandIn, rig: Rig, point: str, jobs: int) -> None:
     """A person wrote it on the phone, an earlier job sent it, two more jobs send it, or one to two people who share the
     number: with a kill in each, each one arrives, and none of them twice."""
