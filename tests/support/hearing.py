@@ -61,4 +61,4 @@ class Chats(ScriptedTransport):
     def answers(self, number: str, *said: Said, title: str | None = None, preview: str = "") -> None:
         known = title is None
         chat = Unread(title or number, number if known else None, 1, preview)
-        self.unread_now[chat.title] = chat, Heard(number if known else None, said)
+        self.unread_now[chat.title] = chat, Heard(number if known else None, said, title or "")
