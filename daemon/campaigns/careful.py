@@ -5,8 +5,9 @@ No speed is known to be safe, see docs/whatsapp-web.md: accounts were restricted
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 import peewee
 
@@ -40,32 +41,39 @@ def figures(people: int, fresh: int, caps: Iterable[int], lasts_ms: int) -> Figu
 
 
 def never_written(account: str, people: Iterable[PersonKey]) -> int:
-    """How many of them the account has never written to."""
-    count = 0
-    for batch in peewee.chunked(sorted(set(people)), BATCH):
-        theirs = (Message.account == account, Message.person.in_(batch), eligibility.took(Message))
+    """How many of them the account has never written to. They are gone through in pieces; somebody who stands in two of
+    them counts twice."""
+    count, left = 0, iter(people)
+    while batch := set(islice(left, BATCH)):
+        theirs = (Message.account == account, Message.person.in_(sorted(batch)), eligibility.took(Message))
         count += len(batch) - len(set(tuples(Message.select(Message.person).where(*theirs))))
     return count
+
+
+def new_in(job_id: int) -> int:
+    """How many people of a job its account has never written to, by what its messages say since they were queued."""
+    theirs = Message.select(peewee.fn.COUNT(Message.id)).where(Message.job == job_id, Message.nth == 0)
+    return int(theirs.scalar()) - int(theirs.where(Message.known).scalar())
 
 
 def note(
     settings: Settings,
     account: str,
-    people: Iterable[PersonKey],
+    people: int,
+    fresh: Callable[[], int],
     delays: tuple[int, int],
     terms: pacing.Terms,
     now: int,
 ) -> str:
-    """What a program is told that starts such a campaign; "" where there is nothing to say."""
-    everybody = list(people)
-    if len(everybody) <= NEW_A_DAY:
+    """What a program is told that starts such a campaign; "" where there is nothing to say. fresh: counts those whom
+    the account has never written to."""
+    if people <= NEW_A_DAY:
         return ""
     rules, (streak, slow) = limits.rules_of(settings, account), directory.pace(account, now)
     pause = pacing.with_send(pacing.slowed(delays, slow), limits.send_ms(settings, account))
     begins = pacing.Opening(now, pacing.Why.READY)
-    ends = pacing.eta(len(everybody), begins, pause, streak, pacing.narrowed(rules, terms)) or now
-    fresh = never_written(account, everybody)
-    found = figures(len(everybody), fresh, (rules.daily_cap, terms.daily_cap), ends - now)
+    ends = pacing.eta(people, begins, pause, streak, pacing.narrowed(rules, terms)) or now
+    found = figures(people, fresh(), (rules.daily_cap, terms.daily_cap), ends - now)
     if found is None:
         return ""
     return (

@@ -275,7 +275,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
     scheduled = order.schedule_at is not None and order.schedule_at > now
     state = JobState.SCHEDULED if scheduled else JobState.PENDING
     asked = _digest(order) if order.key else ""  # it takes a while, so not in the transaction
-    much = _much(settings, checked, now)
+    much = _much(settings, checked, filled_job, now)
     with write():
         if (before := _answered(order)) is not None:
             return before
@@ -312,14 +312,19 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
     return created
 
 
-def _much(settings: Settings, checked: Checked, now: int) -> list[str]:
+def _much(settings: Settings, checked: Checked, filled_job: int | None, now: int) -> list[str]:
     """What a program is told that starts a large campaign; a person was asked."""
-    order, account = checked.order, checked.order.account or settings.account
+    order, account, people = checked.order, checked.order.account or settings.account, checked.audience.people
     if order.scope != KeyScope.SEND:
         return []
-    people = (Person(each.number).key for each in checked.audience.people)
+
+    def fresh() -> int:
+        if filled_job is not None:
+            return careful.new_in(filled_job)
+        return careful.never_written(account, {Person(each.number).key for each in people})
+
     terms = pacing.Terms(pacing.window(order.window), order.daily_cap or 0)
-    return list(filter(None, [careful.note(settings, account, people, checked.delays, terms, now)]))
+    return list(filter(None, [careful.note(settings, account, len(people), fresh, checked.delays, terms, now)]))
 
 
 def _kept(created: Created) -> dict[str, Any]:

@@ -36,6 +36,8 @@ log = structlog.get_logger()
 GIVEN_UP = -1  # `pending` of one that is being deleted: a process that still fills it finds that it may not
 ABANDONED_MS = 600_000  # after so long without a new chunk nobody is filling it any more
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 Row = dict[str, Any]
 Due = Callable[[Mapping[str, str]], tuple[int, int]]
 """By the fields of a recipient: when their message is due, and until when it is of use."""
@@ -132,15 +134,13 @@ def _rows(recipients: Iterable[Recipient], due: Due | None) -> Iterator[Row]:
             "number": each.number,
             "nth": getattr(each, "nth", 0),
             "person": Person(E164(each.number)).key,
-            "fields": _json(dict(each.fields)),
-            "attachments": None if own is None else _json(own),
+            "fields": _ENCODER.encode(dict(each.fields)),
+            "attachments": None if own is None else _ENCODER.encode(own),
             "not_before": begins,
             "not_after": ends,
         }
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _add(job: Job, insert: Callable[[], None], who: str, at: int) -> None:

@@ -238,7 +238,7 @@ def _rendered(template: Template, fields: Mapping[str, str], number: str, limit:
 def _filled(body: jinja2.Template, context: dict[str, Any]) -> str:
     """The text. Raises TemplateError once it, or the work on it, is more than any message needs."""
     parts = []
-    for part in body.root_render_func(body.new_context(context)):
+    for part in body.root_render_func(body.new_context(context, shared=True)):
         spend(len(part))
         parts.append(part)
     return "".join(parts)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.campaigns import create, drafts, progress, queries
+from daemon.campaigns import careful, create, drafts, progress, queries
 from daemon.config import Settings
 from daemon.contacts.importer import Contact
 from daemon.db import clock, connection, proxy
@@ -121,6 +121,19 @@ def test_a_chunk_is_as_large_as_the_time_that_it_may_take(hand: Hand, between, m
 def test_the_next_chunk_by_the_time_of_the_last(size: int, held_s: float, following: int, monkeypatch):
     monkeypatch.undo()
     assert following == chunks.next_size(size, held_s)
+
+
+@pytest.mark.parametrize(("size", "per", "new"), [(MANY, None, 33), (CHUNK, None, 8), (MANY, "row", 33)])
+def test_whom_a_large_order_is_the_first_message_to_is_counted_by_its_messages(
+    hand: Hand, monkeypatch, size: int, per: str | None, new: int
+):
+    """As those of a small one are by their people; of several rows with one number once."""
+    monkeypatch.setattr(careful, "NEW_A_DAY", 5)
+    hand.queue(2)
+    hand.send_all()
+    people = hand.people(size)
+    found = create.create(hand.settings, order([*people, *(people[:3] if per else ())], per=per), "test", clock.now_ms())
+    assert f"{size + (3 if per else 0)} people, {new} of whom it has never messaged" in found.note
 
 
 @pytest.mark.parametrize("error", [errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked"), KeyboardInterrupt()])
