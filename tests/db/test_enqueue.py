@@ -131,9 +131,9 @@ def test_whom_a_large_order_is_the_first_message_to_is_counted_by_its_messages(
     monkeypatch.setattr(careful, "NEW_A_DAY", 5)
     hand.queue(2)
     hand.send_all()
-    people = hand.people(size)
-    found = create.create(hand.settings, order([*people, *(people[:3] if per else ())], per=per), "test", clock.now_ms())
-    assert f"{size + (3 if per else 0)} people, {new} of whom it has never messaged" in found.note
+    rows = hand.people(size) + hand.people(3 if per else 0)
+    found = create.create(hand.settings, order(rows, per=per), "test", clock.now_ms())
+    assert f"{len(rows)} people, {new} of whom it has never messaged" in found.note
 
 
 @pytest.mark.parametrize("error", [errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked"), KeyboardInterrupt()])
