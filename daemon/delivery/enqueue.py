@@ -141,8 +141,6 @@ def _rows(recipients: Iterable[Recipient], due: Due | None) -> Iterator[Row]:
         }
 
 
-
-
 def _add(job: Job, insert: Callable[[], None], who: str, at: int) -> None:
     with in_order():  # else PostgreSQL may go through all messages there are, for each chunk
         newest = Message.select(peewee.fn.MAX(Message.id)).where(Message.job == job.id).scalar() or 0
