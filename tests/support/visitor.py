@@ -90,6 +90,10 @@ class Instance:
                 stderr=log,
             )
 
+    def pid(self, name: str) -> int:
+        """The process id of `http` or `sender`, which runs."""
+        return self._processes[name].pid
+
     def stop(self, name: str) -> None:
         """SIGTERM, and wait for the end."""
         process = self._processes.pop(name)
