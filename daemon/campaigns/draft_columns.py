@@ -12,6 +12,7 @@ from daemon.campaigns.drafts import Draft
 from daemon.campaigns.known_columns import Known
 from daemon.campaigns.refusals import Why
 from daemon.contacts import opt_out_columns, phone_column
+from daemon.contacts.row_sets import Rows
 from daemon.formats.tabular import Row
 
 HEADERS = 6
@@ -29,7 +30,7 @@ def doubtful_columns(draft: Draft) -> list[tuple[int, str, list[str]]]:
     sheet = drafts.rows(draft)
     heading = sheet[chosen.header].cells if chosen.header is not None else []
     called = phone_column.labels(heading, len(chosen.names))
-    body = sheet[0 if chosen.header is None else chosen.header + 1 :][:SAMPLED]
+    body = below(sheet, chosen)[:SAMPLED]
     cells = {at: [phone_column.cell_at(row.cells, at) for row in body] for at in chosen.doubt}
     return [(at, called[at], list(filter(None, cells[at]))[:SAMPLES]) for at in chosen.doubt]
 
@@ -40,17 +41,17 @@ def encoded_words(draft: Draft) -> list[str]:
     return list(islice(dict.fromkeys(islice(cells, SAMPLED)), WORDS))
 
 
-def rows(draft: Draft) -> list[Row]:
+def rows(draft: Draft) -> Rows[Row]:
     """The rows below the titles."""
     return below(drafts.rows(draft), draft.data.columns)
 
 
-def below(sheet: list[Row], chosen: ChosenColumns | None) -> list[Row]:
+def below(sheet: Rows[Row], chosen: ChosenColumns | None) -> Rows[Row]:
     """Those of the sheet's rows that are below the titles."""
-    return sheet[0 if chosen is None or chosen.header is None else chosen.header + 1 :]
+    return sheet.after(0 if chosen is None or chosen.header is None else chosen.header + 1)
 
 
-def with_header(sheet: list[Row], before: ChosenColumns, header: int | None, names: tuple[str, ...]) -> ChosenColumns:
+def with_header(sheet: Rows[Row], before: ChosenColumns, header: int | None, names: tuple[str, ...]) -> ChosenColumns:
     """The columns with another row of titles, and these names."""
     titles = sheet[header].cells if header is not None else []
     proposed = opt_out_columns.proposed(sheet, header, len(names), before.phone)
@@ -68,7 +69,7 @@ class Offer:
     header: int
 
 
-def offer(draft: Draft, sheet: list[Row]) -> Offer | None:
+def offer(draft: Draft, sheet: Rows[Row]) -> Offer | None:
     """The choice that can be taken over; None where there is none, or where it is what the draft has."""
     chosen = draft.data.columns
     shapes = {known_columns.shape(row.cells): at for at, row in reversed(list(enumerate(sheet[:HEADERS])))}

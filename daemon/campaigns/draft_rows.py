@@ -24,8 +24,8 @@ def hold_sheets(kept: Kept | None) -> None:
     row_sets.hold(*_sets(kept))
 
 
-def sheet(kept: Kept, at: int) -> list[Row]:
-    return list(row_sets.rows(kept[at][1], lambda each: Row(*each)))
+def sheet(kept: Kept, at: int) -> Rows[Row]:
+    return row_sets.rows(kept[at][1], lambda each: Row(*each))
 
 
 def keep_audience(people: Iterable[Contact], distinct: bool) -> int:

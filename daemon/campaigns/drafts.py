@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -35,6 +36,7 @@ from daemon.contacts import columns as column_mapping
 from daemon.contacts import importer, lists, opt_out_columns, phone_repair, row_sets, sheet_choice, uploads
 from daemon.contacts.columns import Candidate, Columns, Decisions
 from daemon.contacts.importer import Contact
+from daemon.contacts.row_sets import Rows
 from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
@@ -45,10 +47,14 @@ from daemon.models import Draft as DraftRow
 
 log = structlog.get_logger()
 
-MAX_ROWS, MAX_NAME = 200_000, 120
+# Of a sheet on the page: whoever decides about numbers sees what becomes of each row at once, so the rows are judged
+# again after each decision (0.1 ms a row) and are in memory with what was found (1 KB). The API takes 1,000,000.
+MAX_ROWS = 200_000
+MAX_NAME = 120
 FIRST_VERSION = 100_000_000
 STEPS = ("people", "columns", "numbers", "message", "when", "check", "start")
 RECENT_DAYS = 7
+SAMPLED = 2_000  # rows whose numbers tell the country
 MAX_RECENT_DAYS = 365
 _PEOPLE = frozenset({"source", "columns", "numbers"})
 """What decides who gets the message: when one of these changes, the people are counted again."""
@@ -260,7 +266,7 @@ def choose_phone_column(settings: Settings, draft: Draft, column: int, now: int)
     return save(draft.id, draft.version, _guesses(settings, rows(draft), column), now)
 
 
-def _guesses(settings: Settings, sheet: list[Row], phone: int | None = None) -> Changes:
+def _guesses(settings: Settings, sheet: Sequence[Row], phone: int | None = None) -> Changes:
     """The most likely columns and country."""
     width = max(len(row.cells) for row in sheet)
     found = importer.layout(sheet, settings.default_country)
@@ -280,17 +286,18 @@ def _guesses(settings: Settings, sheet: list[Row], phone: int | None = None) -> 
         proposed=opt_out_columns.proposed(sheet, found.header, width, found.phone),
         shape=known_columns.shape(titles),
     )
-    cells = [row.cells[found.phone] for row in sheet if found.phone is not None and found.phone < len(row.cells)]
+    at = found.phone
+    cells = [] if at is None else list(islice((row.cells[at] for row in sheet if at < len(row.cells)), SAMPLED))
     said = settings.default_country or directory.country()
-    return {"columns": columns, "numbers": ChosenNumbers(country=phone_repair.guess_country(cells[:2_000]) or said)}
+    return {"columns": columns, "numbers": ChosenNumbers(country=phone_repair.guess_country(cells) or said)}
 
 
-def rows(draft: Draft) -> list[Row]:
-    """The rows of the chosen sheet. Raises EditConflict when they were changed since."""
+def rows(draft: Draft) -> Rows[Row]:
+    """The rows of the chosen sheet, read when they are looked at. Raises EditConflict when they were changed since."""
     return _sheet(draft.id, draft.data.stamp, draft.data.source.sheet if draft.data.source else 0)
 
 
-def _sheet(draft_id: str, stamp: str, sheet: int) -> list[Row]:
+def _sheet(draft_id: str, stamp: str, sheet: int) -> Rows[Row]:
     kept = DraftRow.select(DraftRow.sheets, DraftRow.data).where(DraftRow.id == draft_id).first()
     if kept is None or kept.data.get("stamp") != stamp or kept.sheets is None:
         raise errors.EditConflict(Why.DRAFT_CHANGED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from daemon import errors
 from daemon.contacts import phone_column, phone_repair, row_rules
@@ -76,7 +77,7 @@ class Decisions:
     left: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A row, and whether it is written to: then `number` is E.164, else None and `why` says the reason.
 
@@ -112,7 +113,7 @@ def candidates(rows: Sequence[Row], columns: Columns, decisions: Decisions) -> l
     heading = [] if columns.header is None else rows[columns.header].cells
     places = Places.of(heading, columns.phone)
     called = phone_column.labels(heading, len(columns.names))
-    return [_candidate(row, columns, places, called, used, decisions) for row in rows[start:]]
+    return [_candidate(row, columns, places, called, used, decisions) for row in islice(rows, start, None)]
 
 
 def _candidate(
@@ -174,7 +175,8 @@ def name_columns(columns: list[str]) -> list[str]:
 
 def files_column(rows: Sequence[Row], header: int | None, width: int, phone: int | None) -> int | None:
     """The column whose cells are names of files, if there is one."""
-    sample = rows[0 if header is None else header + 1 :][:_SAMPLE]
+    start = 0 if header is None else header + 1
+    sample = rows[start : start + _SAMPLE]
     for column in range(width):
         cells = [cell for row in sample if (cell := cell_at(row.cells, column))]
         if column != phone and cells and sum(bool(_FILE.fullmatch(cell)) for cell in cells) > len(cells) / 2:
@@ -185,7 +187,7 @@ def files_column(rows: Sequence[Row], header: int | None, width: int, phone: int
 def empty_columns(rows: Sequence[Row], header: int | None, width: int) -> set[int]:
     """Indices of the columns in which no row below the titles has anything."""
     left = set(range(width))
-    for row in rows[0 if header is None else header + 1 :]:
+    for row in islice(rows, 0 if header is None else header + 1, None):
         left -= {at for at in left if cell_at(row.cells, at)}
         if not left:
             break
@@ -202,7 +204,7 @@ def returned(rows: Sequence[Row], columns: Columns, rejected: Mapping[int, str])
               for at, (title, name) in enumerate(zip(titles, columns.names, strict=True))]  # fmt: skip
     kept = [at for at in range(width) if titles[at] != REASON]
     table = [[*(tabular.harmless(titles[at]) for at in kept), REASON]]
-    for row in rows[start:]:
+    for row in islice(rows, start, None):
         if (reason := rejected.get(row.position)) is not None:
             table.append([*(tabular.harmless(cell_at(row.cells, at)) for at in kept), tabular.harmless(reason)])
     return table

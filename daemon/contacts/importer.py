@@ -197,7 +197,7 @@ def sheets(
     return [Sheet("", rows, encoding=decoded.encoding, encoding_sure=decoded.sure)]
 
 
-def layout(rows: list[Row], default_country: str) -> Layout:
+def layout(rows: Sequence[Row], default_country: str) -> Layout:
     """What the columns of a sheet most likely are."""
     width = max((len(row.cells) for row in rows), default=0)
     found = phone_columns.choose(rows, default_country)

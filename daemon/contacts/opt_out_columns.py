@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from daemon.contacts import optout, phone_column, row_rules
 from daemon.contacts.row_rules import Condition, Rule
@@ -54,14 +55,18 @@ _DENIAL, _DENYING, _ALLOWING = map(_pattern, (_DENIALS, _DENYING_TITLES, _ALLOWI
 
 def proposed(rows: Sequence[Row], header: int | None, width: int, phone: int | None) -> tuple[Rule, ...]:
     """The rules that leave out whoever a column says must not be written to."""
-    body = rows[0 if header is None else header + 1 :]
     heading = [] if header is None else rows[header].cells
+    said: dict[int, set[str]] = {at: set() for at in range(width) if at != phone}
+    for row in islice(rows, 0 if header is None else header + 1, None):
+        for at, cells in list(said.items()):
+            if cell := tabular.plain(phone_column.cell_at(row.cells, at)).strip():
+                cells.add(cell)
+                if len(cells) > _MOST_DISTINCT:  # such as names
+                    del said[at]
     found: list[Rule] = []
-    for at in range(width):
-        if at != phone:
-            cells = {cell for row in body if (cell := tabular.plain(phone_column.cell_at(row.cells, at)).strip())}
-            rules = list(_of_column(at, _title(phone_column.cell_at(heading, at)), cells))
-            found += rules if len(rules) <= MOST else []
+    for at, cells in said.items():
+        rules = list(_of_column(at, _title(phone_column.cell_at(heading, at)), cells))
+        found += rules if len(rules) <= MOST else []
     return tuple(found[: row_rules.MOST])
 
 
@@ -70,7 +75,7 @@ def _title(text: str) -> str:
 
 
 def _of_column(at: int, title: str, cells: set[str]) -> Iterator[Rule]:
-    if not cells or len(cells) > _MOST_DISTINCT:
+    if not cells:
         return
     said = {cell: optout.fold(cell) for cell in sorted(cells) if len(cell) <= _LONGEST}
     if _DENYING.search(title):

@@ -274,9 +274,9 @@ def _row_above(rows: Sequence[Row], column: int) -> int | None:
 def _looked_at(rows: Sequence[Row], width: int, header: int | None, country: str) -> list[_Column]:
     """Every column with what a sample over the whole sheet says of it."""
     heading = rows[header].cells if header is not None else []
-    body = rows[header + 1 :] if header is not None else rows
+    start = header + 1 if header is not None else 0
     wanted = max(20, min(_SAMPLE_ROWS, _SAMPLE_CELLS // width))
-    sample = body[:: max(1, len(body) // wanted)]
+    sample = rows[start :: max(1, (len(rows) - start) // wanted)]
     found = []
     for at in range(width):
         column = _Column(at, titles.meaning(cell_at(heading, at)))

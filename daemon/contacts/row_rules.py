@@ -6,7 +6,8 @@ What is compared is what the cell shows; capitals and blanks around it do not co
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from daemon.formats.tabular import Row
 MOST = 20
 LONGEST = 200
 """Characters of a value."""
+MOST_ALIKE = 10_000
+"""Kinds of rows that are counted together."""
 
 
 class Condition(StrEnum):
@@ -86,7 +89,7 @@ def folded(text: str) -> str:
 def left_out(rules: Sequence[Rule], cells: Sequence[str], called: Sequence[str]) -> Reason | None:
     """Why the rules leave this row out; None if they do not. called: what each column is called."""
     for rule in rules:
-        if rule.finished and _passes(rule, cells) is not rule.only:
+        if rule.finished and _passes(rule, cell_at(cells, rule.column)) is not rule.only:
             test = _OPPOSITE[rule.test] if rule.only else rule.test
             said = {"value": rule.value.strip()} if test.valued else {}
             return because(_FAULTS[test], column=called[rule.column], **said)
@@ -94,16 +97,32 @@ def left_out(rules: Sequence[Rule], cells: Sequence[str], called: Sequence[str])
 
 
 def counts(rules: Sequence[Rule], rows: Sequence[Row]) -> Counts:
-    """What the rules do to these rows."""
-    passed = [[_passes(rule, row.cells) for row in rows] if rule.finished else None for rule in rules]
-    wanted = [each for rule, each in zip(rules, passed, strict=True) if each is not None and rule.only]
-    unwanted = [each for rule, each in zip(rules, passed, strict=True) if each is not None and not rule.only]
-    remain = sum(all(each[at] for each in wanted) and not any(each[at] for each in unwanted) for at in range(len(rows)))
-    return Counts(tuple(None if each is None else sum(each) for each in passed), remain)
+    """What the rules do to these rows, which are gone through once, and not at all where no rule is finished."""
+    asked = [(at, rule) for at, rule in enumerate(rules) if rule.finished]
+    if not asked:
+        return Counts((None,) * len(rules), len(rows))
+    matches, remain = [0] * len(asked), 0
+    for cells, count in _alike(rows, [rule.column for _, rule in asked]):
+        passed = [_passes(rule, cell) for (_, rule), cell in zip(asked, cells, strict=True)]
+        remain += count * all(found is rule.only for found, (_, rule) in zip(passed, asked, strict=True))
+        matches = [before + count * found for before, found in zip(matches, passed, strict=True)]
+    counted = dict(zip((at for at, _ in asked), matches, strict=True))
+    return Counts(tuple(counted.get(at) for at in range(len(rules))), remain)
 
 
-def _passes(rule: Rule, cells: Sequence[str]) -> bool:
-    cell = folded(tabular.plain(cell_at(cells, rule.column)))
+def _alike(rows: Iterable[Row], columns: Sequence[int]) -> Iterator[tuple[tuple[str, ...], int]]:
+    """The cells of these columns, and in how many of the rows they stand so; the same ones may come several times."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for row in rows:
+        found[tuple([cell_at(row.cells, at) for at in columns])] += 1
+        if len(found) > MOST_ALIKE:
+            yield from found.items()
+            found.clear()
+    yield from found.items()
+
+
+def _passes(rule: Rule, cell: str) -> bool:
+    cell = folded(tabular.plain(cell))
     if not rule.test.valued:
         return (not cell) is (rule.test is Condition.EMPTY)
     value = folded(rule.value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar, overload
 
@@ -41,18 +41,23 @@ GRACE_MS = 3_600_000  # what nobody holds is deleted so long after it was last t
 @dataclass(frozen=True)
 class Rows(Sequence[T]):
     """The rows of a set, each as `make` reads it. It can be gone through again and again. distinct: each person stands
-    there once."""
+    there once; first: how many of the set's rows come before these."""
 
     set_id: int | None
     length: int
     make: Callable[[Any], T]
     distinct: bool = False
+    first: int = 0
+
+    def after(self, count: int) -> Rows[T]:
+        """Those behind the first few, which are read when they are gone through."""
+        return replace(self, first=self.first + count, length=max(0, self.length - count))
 
     def __len__(self) -> int:
         return self.length
 
     def __iter__(self) -> Iterator[T]:
-        after = -1
+        after = self.first - 1
         while self.set_id is not None and (piece := _piece(self.set_id, after, PIECE)):
             after = piece[-1][0]
             yield from map(self.make, _parsed(piece))
@@ -65,14 +70,18 @@ class Rows(Sequence[T]):
         """One, or some of them in order, by their places from the beginning."""
         if isinstance(place, slice):
             begin, end, step = place.indices(self.length)
-            return [self.make(each) for each in _parsed(self._between(begin, end))][::step]
+            if step != 1:  # a sample: the rows between are not read
+                return [self[at] for at in range(begin, end, step)]
+            return [self.make(each) for each in _parsed(self._between(begin, end))]
         found = self._between(place, place + 1)
         if not found:
             raise IndexError(place)
         return self.make(_parsed(found)[0])
 
     def _between(self, begin: int, end: int) -> list[tuple[int, str]]:
-        return _piece(self.set_id, begin - 1, end - begin) if self.set_id is not None and end > begin else []
+        if self.set_id is None or end <= begin:
+            return []
+        return _piece(self.set_id, self.first + begin - 1, end - begin)
 
 
 def _piece(set_id: int, after: int, most: int) -> list[tuple[int, str]]:

@@ -106,6 +106,25 @@ def test_an_upload_that_ends_in_the_middle_leaves_nothing(settings: Any, databas
     assert (0, 0) == (RowSet.select().count(), KeptRow.select().count())
 
 
+def test_a_part_of_the_rows_is_read_without_the_others(settings: Any, database: str, monkeypatch: Any) -> None:
+    """Those behind the titles, and a sample of them, as of a list."""
+    monkeypatch.setattr(row_sets, "PIECE", 3)
+    numbers = list(range(50))
+    kept = row_sets.rows(row_sets.keep(numbers), int)
+    read: list[int] = []
+    real = row_sets._piece
+    monkeypatch.setattr(row_sets, "_piece", lambda *given: (read.append(given[2]), real(*given))[1])
+    for count in (0, 1, 49, 50, 51):
+        below = kept.after(count)
+        assert numbers[count:] == list(below) == below[:] == list(below.after(0))
+        assert len(numbers[count:]) == len(below)
+    assert numbers[3:] == list(kept.after(1).after(2))
+    read.clear()
+    below = kept.after(1)
+    assert (numbers[1:6], numbers[4], numbers[1::10]) == (below[:5], below[3], below[::10])
+    assert [5, 1] + [1] * 5 == read
+
+
 def test_an_upload_goes_with_its_rows(settings: Any, database: str) -> None:
     incoming(settings, 10)
     later = clock.now_ms() + (settings.keep_unused_days + 1) * DAY_MS
@@ -119,7 +138,7 @@ def test_a_draft_has_the_rows_of_its_sheets_and_of_its_audience(settings: Any, d
     now = clock.now_ms()
     rows = [Row(1, ["number", "name"]), Row(2, ["+4915110000000", "Anna"])]
     draft = drafts.begin("d", "test", now, sheets=[Sheet("One", rows), Sheet("Two", rows[:1])])
-    assert rows == drafts.rows(draft)
+    assert rows == list(drafts.rows(draft))
     drafts.begin("d", "test", now, sheets=[Sheet("Again", rows)])
     assert [["One", 1], ["Two", 2]] == Draft.get().sheets
     draft = drafts.save("d", draft.version, {"text": "Hi"}, now, sheets=[Sheet("Three", rows)])
@@ -178,7 +197,7 @@ def test_what_earlier_versions_kept_as_one_value_becomes_rows(nothing: str, tmp_
     assert ([(5, "12", "too short")], None) == ([(e.position, e.value, e.reason) for e in found.rejected], found.sheet)
     assert ([Row(1, ["a", "b"])], []) == (list(uploads.find("v").sheet or ()), list(uploads.find("v").contacts))
     row = Draft.get(Draft.id == "d")
-    assert [Row(1, ["number"]), Row(2, ["+4915110000000"])] == draft_rows.sheet(row.sheets, 0)
+    assert [Row(1, ["number"]), Row(2, ["+4915110000000"])] == list(draft_rows.sheet(row.sheets, 0))
     assert ([], "Empty") == (draft_rows.sheet(row.sheets, 1), row.sheets[1][0])
     assert [importer.Contact(*each) for each in audience] == list(draft_rows.audience(row.audience_set))
     assert (None, None) == (Draft.get(Draft.id == "e").sheets, Draft.get(Draft.id == "e").audience_set)

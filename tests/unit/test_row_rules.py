@@ -38,6 +38,16 @@ def test_a_rule_compares_what_the_cell_shows(condition: Condition, value: str, w
         assert Counts((len(wanted),), len(kept)) == row_rules.counts([rule], rows)
 
 
+@pytest.mark.parametrize("most", [1, 2, 10_000])
+def test_rows_that_are_alike_are_counted_together(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """However many kinds of them there are: the counts are the same."""
+    monkeypatch.setattr(row_rules, "MOST_ALIKE", most)
+    rows = _rows("Berlin", "Leeds", "Berlin", "", "York", "Leeds")[1:]
+    rules = [Rule(1, False, Condition.IS, "leeds"), Rule(1, True, Condition.FILLED), Rule(0, True, Condition.IS, " ")]
+    assert Counts((2, 5, None), 3) == row_rules.counts(rules, iter(rows))  # type: ignore[arg-type]
+    assert Counts((None,), 6) == row_rules.counts(rules[2:], rows)
+
+
 def test_rules_hold_together_and_say_which_left_somebody_out() -> None:
     """All of "only", and none of the others; a rule without its value leaves nobody out, and counts nothing."""
     rules = [
