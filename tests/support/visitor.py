@@ -5,6 +5,7 @@ For tests and for `scripts/screenshots`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psutil
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.by import By
@@ -24,7 +26,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from daemon.accounts import directory
 from daemon.db import clock, connection
 from daemon.transports.protocol import Health
-from tests.support.rig import ROOT, eventually, free_port
+from tests.support.rig import ROOT, eventually, free_port, is_dead
 
 KEY = "a-key-for-tests-0123456789"
 GONE = "does not belong to the document"  # of an element: chromedriver says so, too, where one has just gone
@@ -162,7 +164,8 @@ class Visitor:
         for each in ARGUMENTS:
             options.add_argument(each)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self.driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+        self._service = webdriver.ChromeService("/usr/bin/chromedriver")
+        self.driver = webdriver.Chrome(options, self._service)
         self.colours("dark" if dark else "light")
 
     def __enter__(self) -> Visitor:
@@ -171,7 +174,15 @@ class Visitor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Selenium ends chromedriver while that still ends the browser, which then stays, with its page open.
+        processes = psutil.Process(self._service.process.pid).children(recursive=True)
+        profile = self.driver.capabilities["chrome"]["userDataDir"]
         self.driver.quit()
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        eventually(lambda: all(map(is_dead, processes)), what="the browser is gone")
+        shutil.rmtree(profile, ignore_errors=True)
 
     def size(self, width: int, height: int) -> None:
         """The size of the page's viewport, as of a screen or a phone."""
