@@ -26,6 +26,7 @@ DaemonError
 ├── Forbidden              logged in, but the role does not allow it
 │   └── StalePage          the page was made for another login: its token is not this session's
 ├── TooManyTries           too many wrong passwords; the text says how long to wait
+├── RateLimited            the key has used up its requests of this minute
 ├── UnknownHost            the request is for a name that is not ours
 ├── MalformedRequest       a request that cannot be read at all
 ├── NotFound               no job, message, upload, attachment or account by that id
@@ -62,6 +63,10 @@ class Why(Wording):
         "This server is not called {host}: add the name to WASENDER_ALLOWED_HOSTS, or use its IP address.",
     )
     TOO_MANY_TRIES = "too_many_tries", "Too many failed attempts: wait {seconds} seconds, then try again."
+    RATE_LIMITED = (
+        "rate_limited",
+        "This key may make {most} requests a minute: wait {seconds} seconds, then go on.",
+    )
     CHOOSE_PHONE_COLUMN = (
         "choose_phone_column",
         "It is not clear which column has the telephone numbers, {columns}: say which with phone_column.",
@@ -213,6 +218,14 @@ class TooManyTries(DaemonError):
         self.left_ms = left_ms
         self.left_s = -(-left_ms // 1000)
         super().__init__(Why.TOO_MANY_TRIES, seconds=self.left_s)
+
+
+class RateLimited(DaemonError):
+    """A key has had as many requests as it may have in a minute; it may go on in `left_s` seconds."""
+
+    def __init__(self, most: int, left_s: int) -> None:
+        self.left_s = left_s
+        super().__init__(Why.RATE_LIMITED, most=f"{most:,}", seconds=left_s)
 
 
 class MalformedRequest(DaemonError):

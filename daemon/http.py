@@ -21,7 +21,7 @@ from daemon.db import connection
 from daemon.files import trouble
 from daemon.i18n.coded import refusal
 from daemon.ops import repeating, retention
-from daemon.server import access, connections, feed, heavy, hosts, problems, secure, visitors
+from daemon.server import access, connections, feed, heavy, hosts, key_use, problems, rates, secure, visitors
 from daemon.server.refusals import Why
 
 log = structlog.get_logger()
@@ -48,9 +48,13 @@ def make_app(settings: Settings, key: str) -> web.Application:
     app[visitors.API_KEY] = key
     app[pages.ONE_BY_ONE] = pages.Queue()
     app[heavy.GATE] = heavy.Gate()
+    app[rates.RATES] = rates.Rates()
+    app[key_use.KEY_USE] = key_use.KeyUse()
     app[connections.ANONYMOUS] = endpoint.anonymous_limits()
     app[feed.FEED] = feed.Feed(partial(feed.look, settings))
     app.on_response_prepare.append(secure.secure)
+    app.on_response_prepare.append(rates.tell)
+    app.on_shutdown.append(app[key_use.KEY_USE].finish)
     feed.set_up(app)
     pages.set_up(app)
     app.add_routes(endpoint.routes())

@@ -520,6 +520,7 @@ class User(Table):
     language = peewee.CharField(null=True, max_length=8)
     created_at = peewee.BigIntegerField()
     disabled_at = peewee.BigIntegerField(null=True)
+    accounts = Json(null=True)  # names of those that they may use; None: every account
     version = peewee.IntegerField(default=1)  # see db/versions.py
 
 
@@ -534,6 +535,42 @@ class Session(Table):
     created_at = peewee.BigIntegerField()
     seen_at = peewee.BigIntegerField()
     expires_at = peewee.BigIntegerField()
+
+
+class ApiKey(Table):
+    """A key for programs, beside that of the installation: what it may do. Its secrets are in KeySecret."""
+
+    id = peewee.AutoField()
+    name = peewee.CharField(max_length=50)
+    scopes = Json()
+    accounts = Json(null=True)  # names; None: every account
+    addresses = Json(null=True)  # networks that it is taken from; None: from anywhere
+    test = peewee.BooleanField(default=False)  # it sends nothing and changes nothing
+    masked = peewee.BooleanField(default=False)  # it is shown telephone numbers masked
+    rate_limit = peewee.IntegerField(null=True)  # requests a minute; None: as many as it likes
+    created_at = peewee.BigIntegerField()
+    created_by = peewee.CharField()
+    expires_at = peewee.BigIntegerField(null=True)
+    revoked_at = peewee.BigIntegerField(null=True)
+    revoked_by = peewee.CharField(null=True)
+
+
+ApiKey.add_index(  # of two that are made at once with one name
+    ApiKey.index(ApiKey.name, unique=True, name="api_key_name", where=ApiKey.revoked_at.is_null())
+)
+
+
+class KeySecret(Table):
+    """What a program sends as its key, of which only the SHA-256 is kept; while it is replaced a key has several."""
+
+    id = peewee.AutoField()
+    key_id: int
+    key = peewee.ForeignKeyField(ApiKey, backref="secrets", on_delete="CASCADE")
+    prefix = peewee.CharField(max_length=20, index=True)  # its first characters, by which people know it
+    digest = peewee.CharField(max_length=64)
+    created_at = peewee.BigIntegerField()
+    ends_at = peewee.BigIntegerField(null=True)  # it was replaced, and is taken until then
+    used_at = peewee.BigIntegerField(null=True)
 
 
 class LoginFailure(Table):
@@ -744,5 +781,5 @@ TABLES = [
     Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Quarter, Reason, JobStep, Handover, Minute, Event,
     Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, KnownColumns,
     Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
-    Run,
+    Run, ApiKey, KeySecret,
 ]  # fmt: skip

@@ -116,6 +116,15 @@ class Role(IntEnum):
     ADMIN = 3  #: also manage users and accounts, and do what cannot be undone
 
 
+class Scope(StrEnum):
+    """The permission an endpoint requires. Scopes do not include each other: each is granted by itself."""
+
+    READ = "read"  #: look at jobs, messages, replies and accounts, with numbers masked for a viewer
+    SEND = "send"  #: send, and prepare sending: uploads, templates, lists
+    CONTROL = "control"  #: pause, stop, retry and decide; link an account; see and add to the suppression list
+    ADMIN = "admin"  #: change limits, log an account out, take somebody off the suppression list, make keys
+
+
 class AccountState(StrEnum):
     """Whether an account can send now; stored with the account and shown unchanged."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypedDict
@@ -9,7 +10,7 @@ from typing import Any, TypedDict
 import structlog
 
 from daemon import errors
-from daemon.accounts import ownership, pacing
+from daemon.accounts import ownership, pacing, rights
 from daemon.accounts.refusals import Why
 from daemon.config import Settings
 from daemon.db.clock import AHEAD_MS
@@ -198,6 +199,14 @@ def known(name: str) -> AccountRow | None:
     """The account of that name, None if there is none."""
     row = Account.get_or_none(Account.name == name)
     return record(AccountRow, row) if row else None
+
+
+def check_names(settings: Settings, names: Sequence[str] | None) -> None:
+    """Raises InvalidInput for a name that no account has. names: None for all accounts."""
+    known = {settings.account, *(row.name for row in every())}
+    for name in names or ():
+        if name not in known:
+            raise errors.InvalidInput(Why.ACCOUNTS_UNKNOWN, name=name[:40], accounts=rights.named(known)).at("accounts")
 
 
 def dry_runs(now: int) -> list[str]:

@@ -24,3 +24,5 @@ class Why(Wording):
     COUNTRY_UNFIT = "account_country_unfit", "Choose a country from the list."
     ALREADY_LINKED = "already_linked", "Account {name} is already linked: log it out first."
     NOT_LINKED = "not_linked", "Account {name} is not linked: there is nothing to log out of."
+    SAY_WHICH_ACCOUNT = "say_which_account", "Say which account it is for: one of {accounts}."
+    ACCOUNTS_UNKNOWN = "accounts_unknown", "There is no account called {name}: there are {accounts}."

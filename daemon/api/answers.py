@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from aiohttp_sse import EventSourceResponse
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +20,10 @@ class Answer(BaseModel):
     def http_status(self) -> int:
         """The HTTP status of the response."""
         return 200
+
+    def kept(self) -> dict[str, Any]:
+        """As JSON, for a repeat of the request."""
+        return self.model_dump(mode="json")
 
 
 @dataclass

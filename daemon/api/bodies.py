@@ -127,4 +127,4 @@ def _as_sent(body: BaseModel) -> dict[str, Any]:
 
 
 def _as_json(answer: Any) -> Any:
-    return answer.model_dump(mode="json")
+    return answer.kept()

@@ -32,12 +32,14 @@ from daemon.api import bodies, forms, writing
 from daemon.api.answers import Answer, Blob, Download, EventStream
 from daemon.api.parameters import Pattern, Says
 from daemon.api.refusals import Why
+from daemon.auth.keys import Key
 from daemon.campaigns.idempotency import Replay
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.server import heavy, hosts
-from daemon.server.scopes import Scope, least_role
-from daemon.server.visitors import SAFE, SETTINGS, authorized, caller, given_key, in_db, require
+from daemon.server.refusals import Why as OfServer
+from daemon.server.scopes import Scope
+from daemon.server.visitors import SAFE, SETTINGS, caller, given_key, in_db, require_scope, visitor
 
 log = structlog.get_logger()
 Work = TypeVar("Work", bound=Callable[..., Any])
@@ -52,11 +54,19 @@ class Open(Enum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent the request. name: recorded with changes. known: whether they have a key or are logged in."""
+    """Who sent the request. name: recorded with changes. known: whether they have a key or are logged in. identity:
+    what their Idempotency-Keys belong to. key: that of a program, where it is not the installation's."""
 
     name: str
     known: bool
     settings: Settings
+    identity: str = ""
+    key: Key | None = None
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether it is a test key, which sends nothing."""
+        return self.key is not None and self.key.test
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,7 @@ class Endpoint:
     takes_once: bool
     statuses: dict[int, str] = field(default_factory=dict)  # other than 200, and what they mean
     anonymous_bytes: int | None = None  # the longest body of somebody without a key; None: that of a login
+    tries: bool = False  # a write that a test key may make, because it sends and changes nothing then
 
     @property
     def name(self) -> str:
@@ -130,7 +141,7 @@ class Endpoint:
         if self.method not in SAFE:
             implied.append(errors.DiskFull)
         if self.scope is not Open.ALWAYS:
-            implied.append(errors.Unauthorized)
+            implied += [errors.Unauthorized, errors.RateLimited]
         if isinstance(self.scope, Scope):
             implied.append(errors.Forbidden)
         if self.in_path or self.in_query or self.body or self.form or self.idempotent:
@@ -170,10 +181,15 @@ class Endpoint:
         """The caller. Raises Unauthorized, Forbidden."""
         settings = request.app[SETTINGS]
         if isinstance(self.scope, Scope):
-            require(request, least_role(self.scope))
+            who = require_scope(self.scope)
+            if who.key is not None and who.key.test and self.method not in SAFE and not self.tries:
+                raise errors.Forbidden(OfServer.TEST_KEY)
         elif self.scope is Open.STATUS and (given_key(request) or not settings.open_status):
-            require(request, least_role(Scope.READ))
-        return Caller(caller(request), authorized(request), settings)
+            require_scope(Scope.READ)
+        found = visitor.get()
+        if found is None:
+            return Caller(caller(request), False, settings)
+        return Caller(found.name, True, settings, found.identity, found.key)
 
     async def _answer(self, request: web.Request, who: Caller, given: dict[str, Any]) -> web.StreamResponse:
         if inspect.iscoroutinefunction(self.work):
@@ -189,7 +205,7 @@ class Endpoint:
         """Run the work, on a database thread."""
         if not self.idempotent:
             return self.work(who, **given)
-        once = bodies.once(request, self.method, self.path, who.name, given)
+        once = bodies.once(request, self.method, self.path, who.identity, given)
         now = clock.now_ms()
         once.look(now)
         if self.takes_once:
@@ -227,13 +243,15 @@ def _declare(
     errors: tuple[type[errors.DaemonError], ...] = (),
     statuses: dict[int, str] | None = None,
     anonymous_bytes: int | None = None,
+    tries: bool = False,
 ) -> Callable[[Work], Work]:
     """statuses: those an answer may have other than 200, and what they mean. anonymous_bytes: the longest body of
-    somebody without a key, where it may be longer than that of a login, as for one that is checked by its signature."""
+    somebody without a key, where it may be longer than that of a login, as for one that is checked by its signature.
+    tries: a test key may call it."""
 
     def declare(work: Work) -> Work:
         declared = _read(work, method, path, scope, errors, tag, statuses or {})
-        REGISTRY.append(replace(declared, anonymous_bytes=anonymous_bytes))
+        REGISTRY.append(replace(declared, anonymous_bytes=anonymous_bytes, tries=tries))
         return work
 
     return declare

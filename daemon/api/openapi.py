@@ -42,6 +42,7 @@ TAGS = {
     "templates": "Texts saved for reuse.",
     "suppressions": "People who must not be messaged.",
     "replies": "What people answer.",
+    "keys": "Keys for programs: what each may do.",
     "events": "What changes, as it changes.",
     "health": "For monitoring.",
     "docs": "This document.",

@@ -64,6 +64,7 @@ MessageId = Annotated[
 TemplateId = Annotated[int, *_ID, Field(examples=[1], description="Id of a template.")]
 ListId = Annotated[int, *_ID, Field(examples=[1], description="Id of a contact list.")]
 SeriesId = Annotated[int, *_ID, Field(examples=[1], description="Id of a campaign that repeats.")]
+KeyId = Annotated[int, *_ID, Field(examples=[1], description="Id of a key, as GET /keys gives it.")]
 AccountName = Annotated[
     str, Field(examples=["default"], description="Name of an account, as GET /accounts gives it."), Pattern("[^{}/]+")
 ]

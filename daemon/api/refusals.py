@@ -28,5 +28,10 @@ class Why(Wording):
         "Give the people in exactly one way: as upload_id, numbers, recipients or list_id.",
     )
     NUMBERS_AT = "numbers_at", "numbers, index {position}: {reason}"
+    KEY_OF_INSTALLATION = (
+        "key_of_installation",
+        "This is the key of the installation, from DATA_DIR/api_key or WASENDER_API_KEY: to replace it, change it "
+        "there and restart.",
+    )
     VALUE_UNFIT = "value_unfit", "{name} {says}."
     BODY_UNFIT = "body_unfit", "{name}: {reason}."

@@ -23,7 +23,7 @@ from daemon.server.visitors import in_db
 PREVIEW = 20
 
 
-@endpoint.post("/upload", scope=Scope.SEND, errors=(ReadingBusy, ChoosePhoneColumn), tag="uploads")
+@endpoint.post("/upload", scope=Scope.SEND, errors=(ReadingBusy, ChoosePhoneColumn), tag="uploads", tries=True)
 async def upload(caller: Caller, request: web.Request, *, file: ContactsFile) -> Upload:
     """Upload a contacts file (CSV, XLSX, TXT, vCard); send to it by its `upload_id`.
 
@@ -50,7 +50,7 @@ async def _store(request: web.Request, size: int, incoming: uploads.Incoming, ro
         await in_db(request, incoming.take, rows)
 
 
-@endpoint.post("/upload_attachment", scope=Scope.SEND, tag="uploads")
+@endpoint.post("/upload_attachment", scope=Scope.SEND, tag="uploads", tries=True)
 def upload_attachment(caller: Caller, *, file: StoredFile) -> Attachment:
     """Upload a picture, video, audio file or document; attach it to messages by its `attachment_id`."""
     row = uploads.add_attachment(caller.settings, file.path, file.filename, clock.now_ms())

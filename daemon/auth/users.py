@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.auth import lookalikes, passwords
+from daemon.auth import keys, lookalikes, passwords
 from daemon.auth.refusals import Why
 from daemon.db import versions
 from daemon.db.connection import after_commit, write
@@ -35,7 +35,7 @@ RESERVED = frozenset({"api", "api key", "page", "sender", "daemon", "wasender"})
 @dataclass(frozen=True)
 class User:
     """Somebody who may use the page. password: as passwords.conceal stores it; times in UTC ms; version: see
-    db/versions.py."""
+    db/versions.py; accounts: names of those that they may see and use, None for all."""
 
     id: int
     name: str
@@ -45,6 +45,7 @@ class User:
     created_at: int
     disabled_at: int | None
     version: int
+    accounts: list[str] | None = None
 
 
 def create(name: str, role: Role, password: str, who: str, now: int) -> User:
@@ -76,7 +77,7 @@ def _checked(name: str) -> str:
         raise errors.InvalidInput(Why.USER_NAME_LENGTH, most=LONGEST_NAME)
     if not name.isprintable():
         raise errors.InvalidInput(Why.USER_NAME_INVISIBLE)
-    if any(lookalikes.alike(name, each) for each in RESERVED):
+    if any(lookalikes.alike(name, each) for each in RESERVED) or name.casefold().startswith(keys.OWN):
         raise errors.InvalidInput(Why.USER_NAME_RESERVED, name=name)
     return name
 
@@ -121,6 +122,13 @@ def change_role(user_id: int, role: Role, who: str, version: int | None = None) 
     """
     if find(user_id).role != word(role):
         _change(user_id, "role", who, version, role=word(role))
+
+
+def limit_to(user_id: int, accounts: list[str] | None, who: str, version: int | None = None) -> None:
+    """Let the user see and use these accounts only; None: all, those that are added later, too. version: as with the
+    role. Raises NotFound, EditConflict."""
+    if find(user_id).accounts != accounts:
+        _change(user_id, "accounts", who, version, accounts=accounts)
 
 
 def set_password(user_id: int, password: str, who: str, version: int | None = None) -> None:

@@ -14,13 +14,14 @@ from daemon.states import Role
 @dataclass(frozen=True)
 class Entry:
     """name: see PageContent.here; short: its words on a phone, "" for one that is in the menu only; least: who may go
-    there."""
+    there; everywhere: of those only who may use all accounts."""
 
     name: str
     path: str
     label: str
     least: Role
     short: str = ""
+    everywhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ SECTIONS = (
         N_("Settings"),
         (
             Entry("accounts", "/app/accounts", N_("Accounts"), Role.VIEWER),
-            Entry("users", "/app/users", N_("Users"), Role.ADMIN),
+            Entry("users", "/app/users", N_("Users"), Role.ADMIN, everywhere=True),
+            Entry("keys", "/app/keys", N_("Keys"), Role.ADMIN, everywhere=True),
         ),
     ),
 )
@@ -77,9 +79,13 @@ def counted() -> dict[str, Badge]:
     }
 
 
-def sections(role: Role) -> list[Section]:
-    """The groups with what this role may open, without those that are empty."""
-    allowed = [Section(each.title, tuple(one for one in each.entries if one.least <= role)) for each in SECTIONS]
+def sections(role: Role, everywhere: bool = True) -> list[Section]:
+    """The groups with what this role may open, without those that are empty. everywhere: with all accounts."""
+
+    def opens(entry: Entry) -> bool:
+        return entry.least <= role and (everywhere or not entry.everywhere)
+
+    allowed = [Section(each.title, tuple(filter(opens, each.entries))) for each in SECTIONS]
     return [each for each in allowed if each.entries]
 
 

@@ -55,6 +55,7 @@ class Why(Wording):
     PEOPLE_STAY = "people_stay", "The campaign has its people already: press the button to replace them."
     NOT_OUR_FORM = "not_our_form", "This form does not belong to this page: open the page again."
     PAUSE_UNFIT = "pause_unfit", "The pause is a number of seconds, 0 to {most}."
+    RATE_NOT_WHOLE = "rate_not_whole", "Enter a whole number of requests a minute, or leave the field empty."
     CAP_NOT_WHOLE = (
         "cap_not_whole",
         "A cap is a whole number of messages, 0 for no cap. Leave it empty for the default.",

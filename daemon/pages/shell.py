@@ -29,7 +29,16 @@ from daemon.pages.words import iso, size, tone, words
 from daemon.server import access
 from daemon.server.problems import ERROR_PAGE, to_login
 from daemon.server.secure import STYLE_HASH
-from daemon.server.visitors import SETTINGS, Visitor, authorized, dry_runs, in_db, require, visitor
+from daemon.server.visitors import (
+    SETTINGS,
+    Visitor,
+    authorized,
+    dry_runs,
+    in_db,
+    require,
+    require_all_accounts,
+    visitor,
+)
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -79,14 +88,16 @@ def members(page: Page) -> Page:
     return only(Role.VIEWER)(page)
 
 
-def only(least: Role) -> Callable[[Page], Page]:
-    """As `members`, and only for those with at least this role."""
+def only(least: Role, everywhere: bool = False) -> Callable[[Page], Page]:
+    """As `members`, and only for those with at least this role. everywhere: and with all accounts."""
 
     def guard(page: Page) -> Page:
         async def guarded(request: web.Request) -> web.StreamResponse:
             if not authorized(request):
                 raise to_login(request)
             require(request, least)
+            if everywhere:
+                require_all_accounts()
             navigation.badges.set(await in_db(request, navigation.counted))
             return await page(request)
 
@@ -176,7 +187,7 @@ def _frame(request: web.Request, here: str) -> Frame:
     return Frame(
         reader=_reader(who) if who else None,
         version=config.release(),
-        sections=navigation.sections(who.role) if who else [],
+        sections=navigation.sections(who.role, who.accounts is None) if who else [],
         shortcuts=navigation.shortcuts(who.role) if who else [],
         badges=navigation.badges.get(),
         here=here,

@@ -45,7 +45,7 @@ DONE = {
 
 
 @routes.get("/app/users")
-@only(Role.ADMIN)
+@only(Role.ADMIN, everywhere=True)
 async def people(request: web.Request) -> web.StreamResponse:
     """All users, and who is logged in."""
     return await _people(request)
@@ -183,7 +183,7 @@ def _done(request: web.Request) -> str:
 
 
 @routes.post("/app/users")
-@only(Role.ADMIN)
+@only(Role.ADMIN, everywhere=True)
 async def add(request: web.Request) -> web.StreamResponse:
     form = await _form(request, forms.NewUser)
     try:
@@ -194,7 +194,7 @@ async def add(request: web.Request) -> web.StreamResponse:
 
 
 @routes.get(f"/app/users/{ID}")
-@only(Role.ADMIN)
+@only(Role.ADMIN, everywhere=True)
 async def one(request: web.Request) -> web.StreamResponse:
     """One user: role, password, sessions."""
     return await _one(request)
@@ -217,14 +217,14 @@ async def _one(request: web.Request, error: str = "", status: int = 422) -> web.
 
 
 @routes.post(f"/app/users/{ID}/role")
-@only(Role.ADMIN)
+@only(Role.ADMIN, everywhere=True)
 async def change_role(request: web.Request) -> web.StreamResponse:
     form = await _form(request, forms.Role)
     return await _change(request, form, "role", partial(users.change_role, role=users.role_of(form.role)))
 
 
 @routes.post(f"/app/users/{ID}/password")
-@only(Role.ADMIN)
+@only(Role.ADMIN, everywhere=True)
 async def change_password(request: web.Request) -> web.StreamResponse:
     form = await _form(request, forms.Password)
     try:
@@ -234,7 +234,7 @@ async def change_password(request: web.Request) -> web.StreamResponse:
 
 
 @routes.post(f"/app/users/{ID}/disable")
-@only(Role.ADMIN)
+@only(Role.ADMIN, everywhere=True)
 async def disable(request: web.Request) -> web.StreamResponse:
     return await _change(request, await _form(request, forms.Versioned), "disabled", _disable)
 
@@ -244,13 +244,13 @@ def _disable(user_id: int, who: str, version: int | None) -> None:
 
 
 @routes.post(f"/app/users/{ID}/enable")
-@only(Role.ADMIN)
+@only(Role.ADMIN, everywhere=True)
 async def enable(request: web.Request) -> web.StreamResponse:
     return await _change(request, await _form(request, forms.Versioned), "enabled", users.enable)
 
 
 @routes.post(f"/app/users/{ID}/sessions/end")
-@only(Role.ADMIN)
+@only(Role.ADMIN, everywhere=True)
 async def end_sessions(request: web.Request) -> web.StreamResponse:
     user_id = int(request.match_info["id"])
     await in_db(request, sessions.close_all, user_id)
@@ -258,7 +258,7 @@ async def end_sessions(request: web.Request) -> web.StreamResponse:
 
 
 @routes.post("/app/users/key/sessions/end")
-@only(Role.ADMIN)
+@only(Role.ADMIN, everywhere=True)
 async def end_key_sessions(request: web.Request) -> web.StreamResponse:
     """Log out everybody who came in with the API key."""
     await in_db(request, sessions.close_all, None)

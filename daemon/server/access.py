@@ -13,15 +13,18 @@ import hmac
 import json
 import secrets
 
+import structlog
 from aiohttp import web
 
 from daemon import errors
-from daemon.accounts import directory
-from daemon.auth import lockout, sessions, users
+from daemon.accounts import directory, rights
+from daemon.auth import keys, lockout, sessions, users
 from daemon.auth.sessions import Session
 from daemon.contacts import file_reading, masking
 from daemon.server import proxies
+from daemon.server.key_use import KEY_USE
 from daemon.server.posted import posted
+from daemon.server.rates import RATES
 from daemon.server.visitors import (
     API_KEY,
     COOKIE,
@@ -31,11 +34,14 @@ from daemon.server.visitors import (
     Visitor,
     dry_runs,
     given_key,
+    not_taken,
     same,
     timed,
     visitor,
 )
 from daemon.states import Role
+
+log = structlog.get_logger()
 
 TOKEN_HEADER = "X-CSRF-Token"  # noqa: S105 (a header's name)
 TOKEN_FIELD = "csrf"  # noqa: S105
@@ -50,13 +56,18 @@ JSON_TYPES = frozenset({"application/json", "application/problem+json"})
 @web.middleware
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Identify the caller, for everything that handles the request after this."""
+    not_taken.set(None)
     who = None if request.path.startswith("/app/static/") else await _who(request)
     visitor.set(who)
+    rights.allowed.set(who.accounts if who else None)
     if who is not None and request.path.startswith("/app"):
         dry_runs.set(tuple(await timed(request, directory.dry_runs)))
     file_reading.asker.set(who.name if who else "")
-    masking.hidden.set(who is not None and who.role < Role.OPERATOR)  # a stranger gets no numbers at all
+    masking.hidden.set(who is not None and who.masked)  # a stranger gets no numbers at all
     try:
+        if who is not None and who.key is not None and who.secret is not None:
+            request.app[KEY_USE].note(request.app, who.secret)
+            request.app[RATES].take(request, who.key)
         return await handler(request)
     except (errors.Unauthorized, web.HTTPRedirection):  # whose page leads to the login
         if who is None and given_key(request):
@@ -67,7 +78,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
 async def _who(request: web.Request) -> Visitor | None:
     given, key = given_key(request), request.app[API_KEY]
     if given:
-        return Visitor("api", Role.ADMIN) if same(given, key) else None
+        return Visitor("api", Role.ADMIN) if same(given, key) else await _program(request, given)
     token = request.cookies.get(COOKIE, "")
     if not 0 < len(token) <= LONGEST_COOKIE or not (request.method in SAFE or from_our_page(request)):
         return None
@@ -78,10 +89,28 @@ async def _who(request: web.Request) -> Visitor | None:
     return _visitor(session, fresh)
 
 
+async def _program(request: web.Request, given: str) -> Visitor | None:
+    """The program whose key that is; None for nobody's, and for one that is not taken: `not_taken` says why."""
+    address = proxies.address(request)
+    found = await timed(request, keys.asks, given, address) if given.startswith(keys.LIVE) else None
+    if found is None:
+        return None
+    key = found.key
+    if found.why is not None:
+        not_taken.set(found.why)
+        log.warning("key.refused", key_id=key.id, name=key.name, address=address, reason=found.why.name.lower())
+        return None
+    accounts = frozenset(key.accounts) if key.accounts is not None else None
+    return Visitor(key.who, Role.VIEWER, key=key, secret=found.secret, accounts=accounts)
+
+
 def _visitor(session: Session, fresh: bool) -> Visitor:
     user = session.user
     name = user.name if user else "page"
-    return Visitor(name, users.role_of(session.role), session.id, user.id if user else None, session.csrf, fresh)
+    accounts = frozenset(user.accounts) if user and user.accounts is not None else None
+    return Visitor(
+        name, users.role_of(session.role), session.id, user.id if user else None, session.csrf, fresh, accounts=accounts
+    )
 
 
 async def _token(request: web.Request) -> str:
@@ -113,10 +142,12 @@ def behind_tls(request: web.Request) -> bool:
 
 
 async def still_in(request: web.Request) -> bool:
-    """Whether the reader of an event stream is still logged in."""
+    """Whether the reader of an event stream is still logged in, or their key still taken."""
     who = visitor.get()
     try:
-        return who is not None and (who.session is None or await timed(request, sessions.still_open, who.session))
+        if who is None or who.secret is not None:
+            return who is not None and await timed(request, keys.still_taken, who.secret)
+        return who.session is None or await timed(request, sessions.still_open, who.session)
     except errors.DatabaseBusy:  # unknown for now: the next check will tell
         return True
 

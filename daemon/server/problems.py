@@ -31,6 +31,7 @@ PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API
     errors.Forbidden: (403, "forbidden"),
     errors.StalePage: (403, "stale-page"),
     errors.TooManyTries: (429, "too-many-tries"),
+    errors.RateLimited: (429, "rate-limited"),
     errors.MalformedRequest: (400, "malformed-request"),
     errors.NotFound: (404, "not-found"),
     errors.KeyReused: (409, "idempotency-key-reused"),
@@ -78,7 +79,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except errors.DaemonError as error:
         status, slug = next(PROBLEMS[c] for c in type(error).__mro__ if c in PROBLEMS)
         response = problem(request, status, slug, error.told, error.members | _at_field(request, error))
-        if isinstance(error, errors.TooManyTries):
+        if isinstance(error, errors.TooManyTries | errors.RateLimited):
             response.headers["Retry-After"] = str(error.left_s)
         if request.content.exception() is not None:  # it is unclear where the next request would begin
             request.content.feed_eof()

@@ -32,6 +32,19 @@ class Why(Wording):
         "role_not_enough",
         "Your role, {role}, does not allow this: ask an administrator for the role {needed}.",
     )
+    SCOPE_NOT_ENOUGH = "scope_not_enough", "This key does not have the scope {needed}: use one that has."
+    TEST_KEY = (
+        "test_key",
+        "A test key sends nothing and changes nothing: it may read, upload files, and try what POST /send would do.",
+    )
+    KEY_NOT_FOR_PAGES = (
+        "key_not_for_pages",
+        "This key is for programs: use the API, or log in to see the pages.",
+    )
+    LIMITED_TO_ACCOUNTS = (
+        "limited_to_accounts",
+        "This concerns all accounts, and you may only use some of them: ask an administrator of all accounts.",
+    )
     FORM_CUT_OFF = "form_cut_off", "The form was cut off: send it again."
     TOO_MANY_PARTS = "too_many_parts", "The form has more than {most} parts: send fewer."
     FORM_FIELDS_TOO_MANY = "form_fields_too_many", "The form has more than {most} fields: send fewer."

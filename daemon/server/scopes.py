@@ -1,20 +1,10 @@
-"""What a caller may do, in four scopes; the roles of the page and the API key are mapped to them."""
+"""What a caller may do, in four scopes: a key has those that it was given, a person those of their role."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from daemon.states import Role, Scope
 
-from daemon.states import Role
-
-
-class Scope(StrEnum):
-    """The permission an endpoint requires. Scopes do not include each other: each is granted by itself."""
-
-    READ = "read"  #: look at jobs, messages, replies and accounts, with numbers masked for a viewer
-    SEND = "send"  #: send, and prepare sending: uploads, templates, lists
-    CONTROL = "control"  #: pause, stop, retry and decide; link an account; see and add to the suppression list
-    ADMIN = "admin"  #: change limits, log an account out, take somebody off the suppression list
-
+__all__ = ["GRANTED", "Role", "Scope", "least_role"]
 
 GRANTED: dict[Role, frozenset[Scope]] = {
     Role.VIEWER: frozenset({Scope.READ}),

@@ -17,13 +17,15 @@ import structlog
 from aiohttp import web
 
 from daemon import errors
+from daemon.auth import keys
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.db.connection import available
 from daemon.i18n import languages
-from daemon.i18n.coded import Phrase
+from daemon.i18n.coded import Phrase, Wording
 from daemon.server.refusals import Why
-from daemon.states import Role
+from daemon.server.scopes import GRANTED, least_role
+from daemon.states import Role, Scope
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -69,7 +71,8 @@ async def _on_thread(app: web.Application, work: Callable[[], T]) -> T:
 
 @dataclass(frozen=True)
 class Visitor:
-    """The caller, identified by `access.identify`. session: None with the API key in a header."""
+    """The caller, identified by `access.identify`. session: None with the API key in a header. key: that of a program,
+    with its own terms, secret: the one of it that was sent; accounts: those that they may see and use, None for all."""
 
     name: str  # recorded with every change they make
     role: Role
@@ -77,10 +80,29 @@ class Visitor:
     user_id: int | None = None  # None: by the API key
     csrf: str = ""
     fresh: bool = True  # an unsafe request came with the session's token
+    key: keys.Key | None = None
+    secret: int | None = None
+    accounts: frozenset[str] | None = None
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What they may do."""
+        return GRANTED[self.role] if self.key is None else self.key.scopes
+
+    @property
+    def masked(self) -> bool:
+        """Whether they are shown telephone numbers masked."""
+        return self.role < Role.OPERATOR if self.key is None else self.key.masked
+
+    @property
+    def identity(self) -> str:
+        """Who they are, whatever they are called later: what Idempotency-Keys belong to."""
+        return self.name if self.key is None else f"key#{self.key.id}"
 
 
 dry_runs: ContextVar[tuple[str, ...]] = ContextVar("dry_runs", default=())  # accounts whose senders send nothing
 visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)  # who asks; None: a stranger
+not_taken: ContextVar[Wording | None] = ContextVar("not_taken", default=None)  # why a key that was one is none now
 
 
 def authorized(_request: web.Request) -> bool:
@@ -103,16 +125,45 @@ def same(given: str, expected: str) -> bool:
 
 
 def require(_request: web.Request, least: Role) -> Visitor:
-    """The caller. Raises Unauthorized when nobody is logged in, Forbidden when their role does not allow this."""
+    """The caller, a person. Raises Unauthorized when nobody is logged in, Forbidden when their role does not allow
+    this, and for the key of a program."""
+    who = _known()
+    if who.key is not None:
+        raise errors.Forbidden(Why.KEY_NOT_FOR_PAGES)
+    if who.role < least:
+        raise _role_not_enough(who, least)
+    return who
+
+
+def require_scope(scope: Scope) -> Visitor:
+    """The caller, who has that scope. Raises Unauthorized, Forbidden."""
+    who = _known()
+    if scope in who.scopes:
+        return who
+    if who.key is not None:
+        raise errors.Forbidden(Why.SCOPE_NOT_ENOUGH, needed=Phrase(scope.value))
+    raise _role_not_enough(who, least_role(scope))
+
+
+def _known() -> Visitor:
     who = visitor.get()
     if who is None:
-        raise errors.Unauthorized(Why.NO_KEY)
+        raise errors.Unauthorized(not_taken.get() or Why.NO_KEY)
     if not who.fresh:
         raise errors.StalePage(Why.PAGE_OUTDATED)
-    if who.role < least:
-        role, needed = Phrase(who.role.name.lower()), Phrase(least.name.lower())
-        raise errors.Forbidden(Why.ROLE_NOT_ENOUGH, role=role, needed=needed)
     return who
+
+
+def _role_not_enough(who: Visitor, least: Role) -> errors.Forbidden:
+    role, needed = Phrase(who.role.name.lower()), Phrase(least.name.lower())
+    return errors.Forbidden(Why.ROLE_NOT_ENOUGH, role=role, needed=needed)
+
+
+def require_all_accounts() -> None:
+    """Raises Forbidden for somebody who may only use some of the accounts."""
+    who = visitor.get()
+    if who is not None and who.accounts is not None:
+        raise errors.Forbidden(Why.LIMITED_TO_ACCOUNTS)
 
 
 def require_key(request: web.Request) -> None:

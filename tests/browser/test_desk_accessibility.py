@@ -9,7 +9,7 @@ import pytest
 
 from daemon import pages
 from daemon.accounts import pacing
-from daemon.auth import users
+from daemon.auth import keys, users
 from daemon.campaigns import cloning, create, drafts, dry_run, series, templates
 from daemon.campaigns.draft_content import Weekly, When
 from daemon.config import Settings
@@ -18,7 +18,7 @@ from daemon.db import clock
 from daemon.delivery import claim, moves, replies, unmatched
 from daemon.models import Reply
 from daemon.pages import job_tabs
-from daemon.states import AccountState, Finding, Hold, Role
+from daemon.states import AccountState, Finding, Hold, Role, Scope
 from daemon.states import Ack as Tick
 from daemon.transports.protocol import ChatRow, Health, Heard, Lookup, Mark, Receipt, Said, Unread
 from tests.support.axe import violations
@@ -45,6 +45,8 @@ PAGES = {  # address of the route: the addresses that are looked at
     "/app/accounts/{name}/{part:link|limits}": [],  # leads to /app/accounts
     "/app/users": ["/app/users"],
     r"/app/users/{id:\d{1,18}}": ["/app/users/1"],
+    "/app/keys": ["/app/keys"],
+    r"/app/keys/{id:\d{1,18}}": ["/app/keys/1"],
     "/app/me": ["/app/me"],
     r"/app/jobs/{id:\d{1,18}}": ["/app/jobs/1", *TABS, "/app/jobs/1?state=uncertain", "/app/jobs/999"],
     r"/app/messages/{id:\d{1,18}}": ["/app/messages/1", "/app/messages/2"],
@@ -108,6 +110,9 @@ def _fill(settings: Settings, running: Instance) -> None:
         account="default", number="+49302312500", text="STOP", at=clock.now_ms(), key="B1", stop=True, message=1
     )
     users.create("vera", Role.VIEWER, "a-long-password", "test", clock.now_ms())
+    limits = {"accounts": ("shop",), "addresses": ("192.0.2.0/24",), "rate_limit": 60}
+    keys.create(keys.Terms("till", frozenset(Scope), **limits), "test", clock.now_ms())
+    keys.rotate(1, clock.now_ms() + 3_600_000, "test", clock.now_ms())
 
 
 def _repeat(settings: Settings) -> None:

@@ -96,8 +96,10 @@ admin
   POST /accounts/{name}/logout /app/accounts/{name}/logout /app/accounts/{name}/limits /app/accounts/{name}/zone
   DELETE /suppressions
   GET POST /app/suppressions/remove
-  GET POST /app/users
-  GET /app/users/{id}
+  GET POST /app/users /app/keys /keys
+  GET /app/users/{id} /app/keys/{id}
+  POST /app/keys/{id}/rotate /app/keys/{id}/revoke /keys/{id}/rotate
+  GET DELETE /keys/{id}
   POST /app/users/{id}/role /app/users/{id}/password /app/users/{id}/disable /app/users/{id}/enable
   POST /app/users/{id}/sessions/end /app/users/key/sessions/end
 """

@@ -42,6 +42,7 @@ SHARED = {
     "job_scheduled.html",
     "job_settings.html",
     "series_parts.html",
+    "key_parts.html",
 }
 
 
