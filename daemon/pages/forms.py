@@ -184,6 +184,13 @@ def _cap(values: list[Any]) -> int | None:
     return int(text) if text else None
 
 
+def _rate(values: list[Any]) -> int | None:
+    text = _line(values)
+    if text and (not text.isdecimal() or len(text) > 9):
+        raise errors.InvalidInput(Why.RATE_NOT_WHOLE)
+    return int(text) if text else None
+
+
 def _hours(values: list[Any]) -> str | None:
     text = _line(values)
     return "" if text.lower() == NO_HOURS else text or None
@@ -243,6 +250,7 @@ Given = Annotated[bool, BeforeValidator(bool)]
 Button = Annotated[Pressed, BeforeValidator(_pressed)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Cap = Annotated[int | None, BeforeValidator(_cap)]
+Rate = Annotated[int | None, BeforeValidator(_rate)]  # requests a minute
 Hours = Annotated[str | None, BeforeValidator(_hours)]
 Zone = Annotated[str | None, BeforeValidator(_zone)]
 # A date and a local time; None if they cannot be read.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from aiohttp import web
-from pydantic import BeforeValidator
 
 from daemon import errors
 from daemon.accounts import directory
@@ -17,7 +16,6 @@ from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.asking import said
 from daemon.pages.content import PageContent
-from daemon.pages.refusals import Why
 from daemon.pages.shell import only, show
 from daemon.server.visitors import SETTINGS, caller, in_db, timed
 from daemon.states import Role, Scope
@@ -49,13 +47,6 @@ LIVES = {
 DONE = {"revoked": N_("The key is revoked: it is not taken any more.")}
 
 
-def _perhaps_whole(values: list[object]) -> int | None:
-    text = str(values[0]).strip() if values else ""
-    if text and (not text.isdecimal() or len(text) > 9):
-        raise errors.InvalidInput(Why.RATE_NOT_WHOLE)
-    return int(text) if text else None
-
-
 class NewKey(forms.Form):
     """What a key is called, and what it may do; no account chosen: all. expires_at: one of LIVES."""
 
@@ -64,7 +55,7 @@ class NewKey(forms.Form):
     accounts: forms.Texts
     addresses: forms.Line
     expires_at: forms.Line
-    rate_limit: Annotated[int | None, BeforeValidator(_perhaps_whole)]
+    rate_limit: forms.Rate
     test: forms.Given
     masked: forms.Given
 
@@ -124,13 +115,13 @@ class Entered:
 
 @dataclass(frozen=True)
 class Keys(PageContent):
-    """made: the key that was made just now, with its secret; file: where the installation's key is kept, "" where it
-    is a setting; over: those that were revoked."""
+    """known: those that are not revoked; over: those that are; made: the key that was made just now, with its secret;
+    file: where the installation's key is kept, "" where it is a setting."""
 
     template: ClassVar = "keys.html"
     here: ClassVar = "keys"
 
-    keys: list[KeyView]
+    known: list[KeyView]
     over: list[KeyView]
     made: KeyView | None
     secret: str
@@ -173,7 +164,7 @@ async def _listed(
     now = clock.now_ms()
     names = sorted({settings.account, *(row.name for row in await in_db(request, directory.every))})
     content = Keys(
-        keys=[_view(each, now) for each in there],
+        known=[_view(each, now) for each in there],
         over=[_view(each, now) for each in gone],
         made=_view(made.key, now) if made else None,
         secret=made.secret if made else "",
