@@ -21,7 +21,7 @@ from daemon.pages import job_tabs
 from daemon.states import AccountState, Finding, Hold, Role, Scope
 from daemon.states import Ack as Tick
 from daemon.transports.protocol import ChatRow, Health, Heard, Lookup, Mark, Receipt, Said, Unread
-from tests.support.axe import violations
+from tests.support.axe import violations, violations_by_width
 from tests.support.rehearsing import prepare, rehearse
 from tests.support.visitor import Instance, Visitor
 
@@ -139,56 +139,13 @@ def test_every_page_there_is_is_looked_at() -> None:
     assert PAGES.keys() == {route.path for route in pages.routes if route.method == "GET"}
 
 
-@pytest.mark.parametrize("width", [1200, 360])
-def test_axe_finds_nothing_on_any_page(visitor: Visitor, width: int) -> None:
-    """Names, roles, contrast, order of headings: wide and narrow, light and dark."""
-    visitor.size(width, 800)
-    wrong = {}
+def test_every_page_is_accessible_small_and_narrow_enough(visitor: Visitor) -> None:
+    """axe-core finds nothing: names, roles, contrast, order of headings, wide and narrow, light and dark. With all that
+    it loads a page is under 100 KB, and its style is in it: nothing is waited for before it is shown. 360 pixels are
+    enough: only what scrolls by itself may be wider."""
+    wrong, heavy, waiting, wide = {}, {}, {}, {}
     for address in ADDRESSES:
-        visitor.open(address)
-        if found := violations(visitor):
-            wrong[address] = found
-    assert {} == wrong
-
-
-def test_axe_finds_nothing_on_the_login(instance: Instance) -> None:
-    """Also after a wrong key."""
-    with Visitor(instance) as stranger:
-        stranger.open("/app/login")
-        assert [] == violations(stranger)
-
-
-@pytest.mark.parametrize("width", [1200, 360])
-def test_axe_finds_nothing_in_the_description_of_the_api(instance: Instance, width: int) -> None:
-    """Which is open to everybody, keeps to the policy, and fits a small phone."""
-    with Visitor(instance) as stranger:
-        stranger.size(width, 800)
-        stranger.open("/docs")
-        assert [] == violations(stranger)
-        assert stranger.driver.execute_script("return document.documentElement.scrollWidth") <= width
-
-
-@pytest.mark.parametrize("language", ["en", "ar", "hi"])
-def test_nothing_is_wider_than_a_small_phone(visitor: Visitor, language: str) -> None:
-    """360 pixels, from either side: only what scrolls by itself may be wider."""
-    visitor.colours("light")
-    visitor.size(360, 740)
-    visitor.driver.add_cookie({"name": "wasender_language", "value": language, "path": "/"})
-    wide = {}
-    for address in ADDRESSES:
-        visitor.open(address)
-        width = visitor.driver.execute_script("return document.documentElement.scrollWidth")
-        if width > 360:
-            wide[address] = width
-    visitor.driver.delete_cookie("wasender_language")
-    assert {} == wide
-
-
-def test_a_page_is_small_and_can_be_read_at_once(visitor: Visitor) -> None:
-    """Under 100 KB with all that it loads, and its style is in it: nothing is waited for before it is shown."""
-    visitor.size(1200, 900)
-    heavy, waiting = {}, {}
-    for address in ADDRESSES:
+        visitor.size(1200, 900)
         visitor.open(address)
         entries = visitor.driver.execute_script(
             "return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
@@ -199,4 +156,37 @@ def test_a_page_is_small_and_can_be_read_at_once(visitor: Visitor) -> None:
             heavy[address] = size
         if blocking := [entry["name"] for entry in own if entry["blocking"] and not entry["name"].endswith(address)]:
             waiting[address] = blocking
-    assert ({}, {}) == (heavy, waiting)
+        if found := violations_by_width(visitor, 1200, 360):
+            wrong[address] = found
+        if (width := width_of(visitor)) > 360:
+            wide[address] = width
+    assert ({}, {}, {}, {}) == (wrong, heavy, waiting, wide)
+
+
+def width_of(visitor: Visitor) -> int:
+    """Pixels that the page would like to have."""
+    return int(visitor.driver.execute_script("return document.documentElement.scrollWidth"))
+
+
+def test_axe_finds_nothing_on_what_strangers_see(instance: Instance) -> None:
+    """The login; and the description of the API, which keeps to the policy, and fits a small phone."""
+    with Visitor(instance) as stranger:
+        stranger.open("/app/login")
+        assert [] == violations(stranger)
+        stranger.open("/docs")
+        assert [] == violations_by_width(stranger, 1200, 360)
+        assert width_of(stranger) <= 360
+
+
+@pytest.mark.parametrize("language", ["ar", "hi"])
+def test_nothing_is_wider_than_a_small_phone(visitor: Visitor, language: str) -> None:
+    """From either side, and with other letters."""
+    visitor.size(360, 740)
+    visitor.driver.add_cookie({"name": "wasender_language", "value": language, "path": "/"})
+    wide = {}
+    for address in ADDRESSES:
+        visitor.open(address)
+        if (width := width_of(visitor)) > 360:
+            wide[address] = width
+    visitor.driver.delete_cookie("wasender_language")
+    assert {} == wide
