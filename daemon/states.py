@@ -175,6 +175,14 @@ class Ack(StrEnum):
     READ = "read"
 
 
+class ChatState(StrEnum):
+    """What a person has said of a chat that could not be matched."""
+
+    WAITING = "waiting"  #: nothing yet
+    ASSIGNED = "assigned"  #: whose it is
+    IGNORED = "ignored"  #: it is nothing to us
+
+
 class Status(StrEnum):
     """What a receipt says of a message, beside the answer to its hand-over."""
 

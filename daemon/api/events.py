@@ -27,9 +27,11 @@ LOOK_S = 15.0  # how often it is checked that the reader is still logged in
 
 @endpoint.get("/events", scope=Scope.READ, errors=(NotFound,), tag="events")
 async def events(caller: Caller, request: web.Request, *, job: OfJob | None = None) -> EventStream:
-    """Server-sent events `job` and `account`: first the present state of everything, then changes.
+    """Server-sent events `job`, `account` and `chats`: first the present state of everything, then changes.
 
-    The data are JSON: a job as in `GET /status/{job_id}`, an account as in `GET /accounts/{name}`, without its limits.
+    The data are JSON: a job as in `GET /status/{job_id}`, an account as in `GET /accounts/{name}`, without its limits;
+    of the chats of `GET /replies/chats` how many wait for a person (`chats`), and in how many of them somebody asks for
+    no more (`stops`).
     With `job` only that job, however old it is, and its account. A `ping` means that nothing has changed and the
     connection is alive.
     """

@@ -63,6 +63,7 @@ MessageId = Annotated[
 ]
 TemplateId = Annotated[int, *_ID, Field(examples=[1], description="Id of a template.")]
 ListId = Annotated[int, *_ID, Field(examples=[1], description="Id of a contact list.")]
+ChatId = Annotated[int, *_ID, Field(examples=[1], description="Id of a chat, as GET /replies/chats gives it.")]
 SeriesId = Annotated[int, *_ID, Field(examples=[1], description="Id of a campaign that repeats.")]
 KeyId = Annotated[int, *_ID, Field(examples=[1], description="Id of a key, as GET /keys gives it.")]
 AccountName = Annotated[

@@ -7,7 +7,7 @@ for no more, that stands first, and stays until a person has said something.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from daemon.db.records import record
 from daemon.delivery import chat_names, opened_chats
 from daemon.delivery.refusals import Why
 from daemon.models import Job, Message, Reply, UnmatchedChat
-from daemon.states import E164, PersonKey
+from daemon.states import E164, ChatState, PersonKey
 from daemon.transports.protocol import Heard, Unread
 
 log = structlog.get_logger()
@@ -64,6 +64,11 @@ class Chat:
     who: str | None
     listed: bool
     candidates: list[Candidate]
+
+    @property
+    def state(self) -> ChatState:
+        """What a person has said of it."""
+        return ChatState.IGNORED if self.ignored else ChatState.ASSIGNED if self.number else ChatState.WAITING
 
 
 # What the sender sees
@@ -161,7 +166,10 @@ def _open() -> tuple[Any, ...]:
 def listed(now: int) -> list[Chat]:
     """Those that wait for a person: first where somebody asks for no more, then the newest."""
     order = (UnmatchedChat.stop.desc(), UnmatchedChat.first_at.desc(), UnmatchedChat.id.desc())
-    rows = list(UnmatchedChat.select().where(*_open()).order_by(*order).limit(SHOWN))
+    return _with_candidates(list(UnmatchedChat.select().where(*_open()).order_by(*order).limit(SHOWN)), now)
+
+
+def _with_candidates(rows: list[UnmatchedChat], now: int) -> list[Chat]:
     names: dict[str, dict[str, list[E164]]] = {}
     for account in {row.account for row in rows}:
         titles = [row.title for row in rows if row.account == account]
@@ -174,10 +182,45 @@ def count() -> int:
     return int(UnmatchedChat.select().where(*_open()).count())
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """How many chats wait for a person, and in how many of these somebody asks for no more."""
+
+    chats: int
+    stops: int
+
+
+def waiting() -> Waiting:
+    """That, in one query."""
+    stops = peewee.fn.SUM(peewee.Case(None, [(UnmatchedChat.stop, 1)], 0))
+    ((chats, stopped),) = tuples(UnmatchedChat.select(peewee.fn.COUNT(UnmatchedChat.id), stops).where(*_open()))
+    return Waiting(chats, int(stopped or 0))
+
+
 def settled() -> list[Chat]:
     """Those about which a person has said something, the newest first."""
     rows = UnmatchedChat.select().where(UnmatchedChat.number.is_null(False) | UnmatchedChat.ignored)
     return [_chat(row, []) for row in rows.order_by(UnmatchedChat.seen_at.desc()).limit(SETTLED_SHOWN)]
+
+
+def page(which: ChatState, stops_only: bool, cursor: int | None, limit: int, now: int) -> tuple[list[Chat], int | None]:
+    """Those of one state, the newest first, and where the next page begins; None at the end."""
+    query = UnmatchedChat.select().where(*_IN_STATE[which]())
+    if stops_only:
+        query = query.where(UnmatchedChat.stop)
+    if cursor is not None:
+        query = query.where(UnmatchedChat.id < cursor)
+    rows = list(query.order_by(UnmatchedChat.id.desc()).limit(limit + 1))
+    shown = rows[:limit]
+    chats = _with_candidates(shown, now) if which is ChatState.WAITING else [_chat(row, []) for row in shown]
+    return chats, shown[-1].id if len(rows) > limit else None
+
+
+_IN_STATE: dict[ChatState, Callable[[], tuple[Any, ...]]] = {
+    ChatState.WAITING: _open,
+    ChatState.ASSIGNED: lambda: (UnmatchedChat.number.is_null(False),),
+    ChatState.IGNORED: lambda: (UnmatchedChat.ignored,),
+}
 
 
 def _chat(row: UnmatchedChat, candidates: list[Candidate]) -> Chat:
@@ -239,6 +282,7 @@ def assign(chat_id: int, number: str, default_country: str, who: str, now: int) 
 def ignore(chat_id: int, who: str) -> Chat:
     """It is nothing to us: it is neither opened nor shown any more, until somebody asks for no more in it. Raises
     NotFound."""
+    _row(chat_id)
     with write():
         UnmatchedChat.update(number=None, ignored=True, who=who[:64]).where(UnmatchedChat.id == chat_id).execute()
     log.info("reply.chat_ignored", chat_id=chat_id, who=who)
@@ -247,6 +291,7 @@ def ignore(chat_id: int, who: str) -> Chat:
 
 def reopen(chat_id: int, who: str) -> Chat:
     """Take back what was said about it. Who is on the suppression list stays there. Raises NotFound."""
+    _row(chat_id)
     with write():
         UnmatchedChat.update(number=None, ignored=False, who=None).where(UnmatchedChat.id == chat_id).execute()
     log.info("reply.chat_reopened", chat_id=chat_id, who=who)

@@ -17,6 +17,7 @@ from daemon.accounts.directory import AccountRow
 from daemon.campaigns import progress, queries
 from daemon.campaigns.progress import Progress
 from daemon.config import Settings
+from daemon.delivery import unmatched
 
 log = structlog.get_logger()
 
@@ -31,15 +32,19 @@ class AccountSeen(status.Seen):
     qr: str | None
 
 
-Change = Progress | AccountSeen
+Change = Progress | AccountSeen | unmatched.Waiting
 
 
 def kind_of(change: Change) -> str:
-    """The event's name: `job` or `account`."""
+    """The event's name: `job`, `account` or `chats`."""
+    if isinstance(change, unmatched.Waiting):
+        return "chats"
     return "job" if isinstance(change, Progress) else "account"
 
 
 def _key(change: Change) -> tuple[str, int | str]:
+    if isinstance(change, unmatched.Waiting):
+        return kind_of(change), ""
     return kind_of(change), change.job_id if isinstance(change, Progress) else change.name
 
 
@@ -99,17 +104,21 @@ class Feed:
 
 def _lasting(change: Change) -> Change:
     """The state without what only changes with the clock: the estimated end, and the time of a send that is due."""
+    if isinstance(change, unmatched.Waiting):
+        return change
     due = change.next_reason == pacing.Why.READY
     shown = replace(change, next_send_at=None if due else change.next_send_at)
     return replace(shown, eta=None) if isinstance(shown, Progress) else shown
 
 
 def look(settings: Settings, everything: bool, watched: Collection[int], now: int) -> list[Change]:
-    """The present state of the watched jobs and of all accounts; with `everything` also of the newest jobs."""
+    """The present state of the watched jobs and of all accounts; with `everything` also of the newest jobs, and of the
+    chats that wait for a person."""
     rows = queries.jobs(None, WATCHED_JOBS)[0] if everything else []
     rows += queries.some_jobs(frozenset(watched) - {row.id for row in rows})
     jobs = [progress.progress(settings, row, now) for row in rows]
-    return [*jobs, *(_seen(account, now) for account in directory.every())]
+    chats = [unmatched.waiting()] if everything else []
+    return [*jobs, *(_seen(account, now) for account in directory.every()), *chats]
 
 
 def _seen(account: AccountRow, now: int) -> AccountSeen:

@@ -20,11 +20,12 @@ from daemon.api.schemas.jobs import Job as JobAnswer
 from daemon.campaigns import lifecycle
 from daemon.config import Settings
 from daemon.db import clock
+from daemon.delivery import unmatched
 from daemon.models import Job
 from daemon.pages import jobs
 from daemon.server import feed
 from daemon.states import AccountState, State
-from daemon.transports.protocol import Health
+from daemon.transports.protocol import Health, Unread
 from tests.support.job_page import Client, campaign
 
 # The stream
@@ -72,6 +73,17 @@ async def test_who_watches_everything_hears_of_the_newest_jobs(member: Client, s
     async with member.get(f"/events?job={job_ids[0]}") as one, member.get("/events") as every:
         assert job_ids[0] == (await heard(one, 1))[0][1]["job_id"]
         assert {*job_ids} == {state["job_id"] for _, state in await heard(every, 2)}
+
+
+async def test_who_watches_everything_hears_of_chats_that_wait(member: Client, settings: Settings) -> None:
+    """How many there are, and how many ask to stop; who watches a job does not."""
+    job = campaign(settings)
+    async with member.get(f"/events?job={job}") as one, member.get("/events") as every:
+        assert ("chats", {"chats": 0, "stops": 0}) == (await heard(every, 2))[-1]
+        unmatched.note_unreadable("default", Unread("Kim", None, 1), True, clock.now_ms())
+        assert [("chats", {"chats": 1, "stops": 1})] == await heard(every, 1)
+        lifecycle.pause(job, "test", clock.now_ms())
+        assert ["job", "job"] == [kind for kind, _ in await heard(one, 2)]
 
 
 async def test_a_job_that_is_not_there_cannot_be_watched(member: Client) -> None:

@@ -161,3 +161,63 @@ async def test_a_chat_that_could_not_be_matched_is_assigned_ignored_and_taken_ba
     assert "Chats that could not be matched" not in await look(client, "/app/replies?show=stop")
     asked["gone"] = 99
     assert 404 == (await say("gone", "ignore")).status
+
+
+async def test_the_api_lists_unmatched_chats_a_page_at_a_time(api: Any, job_id: int) -> None:
+    """Newest first, with the recipients who may be meant; only those that ask to stop, if wanted."""
+    unmatched.note("default", [Unread("Sunshine 99", None, 2), Unread("Mum", None, 1)], clock.now_ms())
+    replies.take("default", Heard(None, (Said("s1", False, "STOP"),), "Ben"), NONE, clock.now_ms())
+    first = await api.get("/replies/chats?limit=2")
+    rest = await api.get(f"/replies/chats?limit=2&cursor={first['next_cursor']}")
+
+    assert ["Ben", "Mum", "Sunshine 99"] == [each["title"] for each in first["chats"] + rest["chats"]]
+    assert rest["next_cursor"] is None
+    ben, mum = first["chats"]
+    assert ("default", "waiting", True, True, None) == tuple(
+        ben[name] for name in ("account", "state", "opened", "stop", "number")
+    )
+    assert [{"number": TWO, "fields": {"name": "Ben"}}] == ben["candidates"]
+    assert (1, False, False, []) == tuple(mum[name] for name in ("unread", "opened", "stop", "candidates"))
+    assert ["Ben"] == [each["title"] for each in (await api.get("/replies/chats?stop=true"))["chats"]]
+    await api.get("/replies/chats?state=lost", 422)
+    await api.get("/replies/chats?cursor=x", 422)
+
+
+async def test_the_api_assigns_ignores_and_takes_back(api: Any, job_id: int) -> None:
+    """As the page does; an assigned STOP counts at once, and a repeated request with its key is done once."""
+    unmatched.note("default", [Unread("Mum", None, 1)], clock.now_ms())
+    replies.take("default", Heard(None, (Said("s1", False, "STOP"),), "Kim <3"), NONE, clock.now_ms())
+    kim, mum = (f"/replies/chats/{each['id']}" for each in (await api.get("/replies/chats"))["chats"])
+
+    for number in ("", "nobody", "+4915119999999"):
+        await api.post(f"{kim}/assign", {"number": number}, 422)
+    assert set() == suppression.among([ONE])
+    key = {"Idempotency-Key": "kim-1"}
+    done = await api.post(f"{kim}/assign", {"number": "0049 1511 0000001"}, headers=key)
+    assert (ONE, "assigned", True) == (done["number"], done["state"], done["suppressed"])
+    assert {ONE} == suppression.among([ONE])
+    ignored = await api.post(f"{mum}/ignore")
+    assert ("ignored", None) == (ignored["state"], ignored["number"])
+    listed = {state: (await api.get(f"/replies/chats?state={state}"))["chats"] for state in ("assigned", "ignored")}
+    assert ([ONE], ["Mum"]) == (
+        [each["number"] for each in listed["assigned"]],
+        [each["title"] for each in listed["ignored"]],
+    )
+    assert [] == (await api.get("/replies/chats"))["chats"]
+    reopened = await api.post(f"{kim}/reopen")
+    assert ("waiting", None, None) == (reopened["state"], reopened["number"], reopened["who"])
+    assert done == await api.post(f"{kim}/assign", {"number": "0049 1511 0000001"}, headers=key)
+    assert ["Kim <3"] == [each["title"] for each in (await api.get("/replies/chats"))["chats"]]
+    for what in ("ignore", "reopen"):
+        await api.post(f"/replies/chats/999/{what}", status=404)
+    await api.post("/replies/chats/999/assign", {"number": ONE}, 404)
+
+
+async def test_a_viewer_reads_chats_without_numbers(browser: Any, job_id: int) -> None:
+    """Not in titles either."""
+    unmatched.note("default", [Unread("+49 1511 0000009", None, 1)], clock.now_ms())
+    viewer = await browser(Role.VIEWER)
+    response = await viewer.get("/replies/chats")
+    (chat,) = (await response.json())["chats"]
+
+    assert 200 == response.status and "0000009" not in chat["title"]

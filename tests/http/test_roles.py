@@ -53,7 +53,7 @@ open: what it tells strangers is tested elsewhere
 viewer
   GET /app /app/accounts /app/accounts/{name}/{part} /app/decisions /app/jobs/{id} /app/me /app/messages/{id}
   POST /app/logout /app/me/logout /app/me/password
-  GET /accounts /accounts/{name} /events /messages /messages/{id} /metrics /replies
+  GET /accounts /accounts/{name} /events /messages /messages/{id} /metrics /replies /replies/chats
   GET /app/jobs/{id}/summary /app/replies /app/series /app/series/{id} /series /series/{id}
   GET /jobs/{id}/messages /jobs/{id}/reasons /jobs/{id}/rejected.csv /jobs/{id}/report.csv /jobs/{id}/report.xlsx
 
@@ -79,6 +79,7 @@ operator
   POST /accounts/{name}/link /accounts/{name}/reload /accounts/{name}/screenshot /app/accounts/{name}/link
   GET POST /suppressions /app/suppressions
   POST /app/suppressions/import
+  POST /replies/chats/{id}/assign /replies/chats/{id}/ignore /replies/chats/{id}/reopen
   POST /app/replies/chats/{id}/assign /app/replies/chats/{id}/ignore /app/replies/chats/{id}/reopen
   GET /suppressions/export.csv
   POST /suppressions/import

@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import Field, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Body, Done, Phone, Rejected, Time, example
+from daemon.api.schemas.common import Body, Done, Fields, Phone, Rejected, Time, Value, example
 from daemon.contacts import suppression
+from daemon.states import ChatState
 
 
 class Suppress(Body):
@@ -82,3 +83,48 @@ class Replies(Answer):
 
     replies: list[Reply]
     next_cursor: int | None
+
+
+class Candidate(Answer):
+    """A recipient whose chat it may be. fields: of the newest message to them."""
+
+    number: Phone
+    fields: Fields
+
+
+class Chat(Answer):
+    """A chat with something unread that could not be matched to a recipient."""
+
+    id: int
+    account: str
+    title: Value = Field(description="As it stands in the list of chats.")
+    state: ChatState
+    unread: int = Field(description="How many messages in it are unread.")
+    opened: bool = Field(description="Whether it was read, and nothing in it showed whose it is.")
+    stop: bool = Field(description="Whether somebody asks for no more messages in it.")
+    first_at: Time
+    number: Phone | None = Field(description="Whose it is, once it is assigned.")
+    suppressed: bool = Field(description="Whether that number is on the suppression list.")
+    who: str | None = Field(description="Who has assigned or ignored it.")
+    candidates: list[Candidate] = Field(description="Of one that waits: who is called that.")
+
+
+class ChatChanged(Chat):
+    """The chat after a decision."""
+
+    success: Literal[True] = True
+
+
+class Chats(Answer):
+    """A page of chats, newest first."""
+
+    chats: list[Chat]
+    next_cursor: int | None
+
+
+class AssignChat(Body):
+    """Whose chat it is."""
+
+    model_config = example(number="+4915110000000")
+
+    number: StrictStr = Field(description="Of somebody whom the chat's account has messaged, in any notation.")
