@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -79,7 +79,7 @@ def _changed(chat: unmatched.Chat) -> ChatChanged:
     return ChatChanged(**_said(chat))
 
 
-def _said(chat: unmatched.Chat) -> dict[str, object]:
+def _said(chat: unmatched.Chat) -> dict[str, Any]:
     known = {name: getattr(chat, name) for name in Chat.model_fields.keys() & vars(chat).keys()}
     candidates = [Candidate(number=each.number, fields=each.fields) for each in chat.candidates]
     return known | {"state": chat.state, "unread": chat.count, "suppressed": chat.listed, "candidates": candidates}
