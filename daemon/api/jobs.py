@@ -33,6 +33,7 @@ from daemon.campaigns import report as job_report
 from daemon.campaigns.funnel import late_before
 from daemon.campaigns.idempotency import Once
 from daemon.campaigns.rows import JobRow
+from daemon.contacts import repairs
 from daemon.db import clock
 from daemon.errors import AttachmentLost, ChoosePhoneColumn, IllegalMove, NotFound
 from daemon.formats.workbook import Workbook
@@ -63,8 +64,9 @@ def send(caller: Caller, *, body: Send, once: Once) -> Queued:
     settings, now = caller.settings, clock.now_ms()
     order = create.Order(text=body.message, **{name: value for name, value in body if name != "message"})
     checked = create.check(settings, order, now)
+    meant = repairs.suggested(checked.audience.rejected, settings.default_country)
     with create.filled(settings, checked, caller.name, now) as job:
-        return once.run(lambda: _queued(create.store(settings, checked, caller.name, now, job)), now)
+        return once.run(lambda: _queued(create.store(settings, checked, caller.name, now, job), meant), now)
 
 
 @endpoint.post("/jobs/{job_id}/duplicate", scope=Scope.SEND, errors=(NotFound, AttachmentLost), tag="jobs")
@@ -76,8 +78,9 @@ def duplicate(caller: Caller, *, job_id: JobId, body: Duplicate, once: Once) -> 
     settings, now = caller.settings, clock.now_ms()
     changed = cloning.Changed(body.message, body.name, body.account, body.schedule_at)
     checked = create.check(settings, cloning.order(job_id, body.people, body.except_list or 0, changed), now)
+    meant = repairs.suggested(checked.audience.rejected, settings.default_country)
     with create.filled(settings, checked, caller.name, now) as job:
-        return once.run(lambda: _queued(create.store(settings, checked, caller.name, now, job)), now)
+        return once.run(lambda: _queued(create.store(settings, checked, caller.name, now, job), meant), now)
 
 
 @endpoint.post("/jobs/{job_id}/reschedule", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
@@ -298,13 +301,13 @@ def _workbook(job: JobRow, batches: Iterator[list[list[int | str]]], zone: str |
             yield chunk
 
 
-def _queued(created: create.Created) -> Queued:
+def _queued(created: create.Created, meant: repairs.Suggested) -> Queued:
     return Queued(
         message="The job is scheduled." if created.scheduled else "The job is queued.",
         job_id=created.job_id,
         total_numbers=created.total,
         duplicates_removed=created.duplicates,
-        rejected=[Rejected.of(each, **{created.place: each.position}) for each in created.left_out],
+        rejected=Rejected.every(created.left_out, meant, created.place),
         note=created.note,
         warnings=[TextWarning.model_validate(each) for each in created.warnings],
     )

@@ -29,7 +29,7 @@ from daemon.api.schemas.library import (
 from daemon.campaigns import report
 from daemon.campaigns.idempotency import Once
 from daemon.config import Settings
-from daemon.contacts import importer
+from daemon.contacts import importer, repairs
 from daemon.contacts import list_entries as list_rows
 from daemon.contacts import lists as contact_lists
 from daemon.db import clock, versions
@@ -50,12 +50,12 @@ def lists(caller: Caller) -> Lists:
 def make_list(caller: Caller, *, body: NewList, once: Once) -> ListMade:
     """Create a list, with people from one source, or empty."""
     found = _people(caller.settings, body, may_be_nobody=True)
-
+    meant = repairs.suggested(found.rejected, caller.settings.default_country)
     now = clock.now_ms()
 
     def made() -> ListMade:
         row, added = contact_lists.create_list(body.name, found, now)
-        return ListMade.model_validate({**row.__dict__, **_added(added).model_dump()})
+        return ListMade.model_validate({**row.__dict__, **_added(added, meant).model_dump()})
 
     return once.run(made, now)
 
@@ -94,8 +94,9 @@ def list_entries(
 def add_to_list(caller: Caller, *, list_id: ListId, body: People, once: Once) -> Added:
     """Add people to a list. Those already on it get the fields that are new or different."""
     found = _people(caller.settings, body, may_be_nobody=False)
+    meant = repairs.suggested(found.rejected, caller.settings.default_country)
     now = clock.now_ms()
-    return once.run(lambda: _added(contact_lists.add_people(list_id, found, now)), now)
+    return once.run(lambda: _added(contact_lists.add_people(list_id, found, now), meant), now)
 
 
 @endpoint.delete("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound,), tag="lists")
@@ -139,7 +140,7 @@ def _list(row: contact_lists.Listed) -> ContactList:
     return ContactList.model_validate(row.__dict__)
 
 
-def _added(added: contact_lists.Added) -> Added:
-    rejected = [Rejected.of(each) for each in added.rejected]
+def _added(added: contact_lists.Added, meant: repairs.Suggested) -> Added:
+    rejected = Rejected.every(added.rejected, meant, None)
     counts: dict[str, Any] = {"added": added.added, "already_there": added.present, "updated": added.updated}
     return Added(**counts, duplicates_removed=added.duplicates, rejected=rejected)

@@ -16,7 +16,8 @@ from daemon.api.parameters import MAX_LIMIT, Flag, Limit, Search, TextCursor
 from daemon.api.schemas.common import Done, Rejected
 from daemon.api.schemas.people import Imported, Suppress, Suppressed, Suppression, Suppressions, Unsuppress
 from daemon.campaigns import report
-from daemon.contacts import file_reading, suppression
+from daemon.config import Settings
+from daemon.contacts import file_reading, repairs, suppression
 from daemon.db import clock
 from daemon.errors import ChoosePhoneColumn, NotFound, ReadingBusy
 from daemon.i18n.instants import instant
@@ -68,11 +69,12 @@ async def import_suppressions(caller: Caller, request: web.Request, *, form: Imp
     else:
         size = len(form.numbers)
         done = await heavy.timed(request, size, suppression.import_text, settings, form.numbers, reason, caller.name)
-    return await in_db(request, _imported, done)  # which may name many rows
+    return await in_db(request, _imported, settings, done)  # which may name many rows
 
 
-def _imported(done: suppression.Imported) -> Imported:
-    rejected = [Rejected.of(each, row=each.position) for each in done.rejected]
+def _imported(settings: Settings, done: suppression.Imported) -> Imported:
+    meant = repairs.suggested(done.rejected, settings.default_country)
+    rejected = Rejected.every(done.rejected, meant, "row")
     return Imported(
         added=done.added,
         present=done.present,

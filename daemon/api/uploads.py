@@ -13,7 +13,7 @@ from daemon.api.forms import ContactsFile, StoredFile
 from daemon.api.schemas.common import Rejected
 from daemon.api.schemas.library import Attachment, Upload, UploadRow
 from daemon.config import Settings
-from daemon.contacts import file_reading, importer, uploads
+from daemon.contacts import file_reading, importer, repairs, uploads
 from daemon.db import clock
 from daemon.errors import ChoosePhoneColumn, ReadingBusy
 from daemon.server import heavy
@@ -58,10 +58,11 @@ def upload_attachment(caller: Caller, *, file: StoredFile) -> Attachment:
 
 
 def _keep(settings: Settings, incoming: uploads.Incoming, people: importer.ContactList, name: str, now: int) -> Upload:
-    return _upload(incoming.keep(settings, people, name, now), people)
+    meant = repairs.suggested(people.rejected, settings.default_country)
+    return _upload(incoming.keep(settings, people, name, now), people, meant)
 
 
-def _upload(row: uploads.Upload, found: importer.ContactList) -> Upload:
+def _upload(row: uploads.Upload, found: importer.ContactList, meant: repairs.Suggested) -> Upload:
     """The upload, and how its file was read; its preview holds the first contacts only."""
     return Upload(
         upload_id=row.id,
@@ -69,7 +70,7 @@ def _upload(row: uploads.Upload, found: importer.ContactList) -> Upload:
         total=row.total,
         unique=len(row.contacts),
         duplicates=row.duplicates,
-        rejected=[Rejected.of(each, row=each.position) for each in row.rejected],
+        rejected=Rejected.every(list(row.rejected), meant, "row"),
         columns=row.columns,
         phone_column=row.phone_column,
         sheet=found.sheet,

@@ -100,6 +100,7 @@ class _Answer:
             self.sink(frame["contacts"])
         else:
             self.contacts += [Contact(*each) for each in frame.get("contacts", ())]
+            progress.told(Stage.READING, len(self.contacts))
         self.rejected += frame.get("rejected", ())
         if "sheet" in frame:
             self.sheets.append(Sheet(**frame["sheet"], rows=[]))

@@ -23,6 +23,8 @@ from daemon.db.proxy import locked, tuples
 from daemon.i18n.coded import Phrase, refusal
 from daemon.models import Answer, ContactList, KeyScope, ListEntry
 from daemon.states import E164, PersonKey
+from daemon.telemetry import progress
+from daemon.telemetry.progress import Stage
 
 log = structlog.get_logger()
 
@@ -185,7 +187,8 @@ def _put(row: ContactList, found: importer.ContactList, now: int) -> Added:
     duplicates = found.duplicates + len(found.contacts) - len(people)
     known = _known(row, list(people))
     new = [(row.id, each.number, key, _said(each)) for key, each in people.items() if key not in known]
-    for batch in peewee.chunked(new, list_entries.BATCH):
+    for done, batch in enumerate(peewee.chunked(new, list_entries.BATCH)):
+        progress.told(Stage.STORING, done * list_entries.BATCH, len(new))
         columns = [ListEntry.list, ListEntry.number, ListEntry.person, ListEntry.fields]
         ListEntry.insert_many(batch, columns).execute()
     added, present, updated = len(new), 0, 0

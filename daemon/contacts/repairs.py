@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from daemon.contacts import phone_repair
 from daemon.contacts.importer import Rejected
@@ -17,6 +18,10 @@ from daemon.contacts.reasons import Fault
 from daemon.formats import tabular
 from daemon.states import E164
 
+Suggested = dict[tuple[int, str], E164]
+"""What rows most likely were, by their place and what stands there."""
+MOST = 1_000
+"""Rows that are looked at together: each takes a millisecond or two."""
 TITLE = "whatsapp_number"
 _SETTLED = frozenset({Fault.TAKEN_AS_WRITTEN, Fault.OTHER_COLUMN, Fault.FIELD_NOT_TEXT})
 """Reasons that are not about what the number is."""
@@ -42,6 +47,12 @@ def proposed(rejected: Iterable[Rejected], country: str) -> dict[Kind, list[Repa
         if (new := diagnosis.number or diagnosis.suggestion) or diagnosis.kind is Kind.COUNTRY:
             found.setdefault(diagnosis.kind, []).append(Repair(each.position, each.value, new, each.fields))
     return {kind: found[kind] for kind in Kind if kind in found}
+
+
+def suggested(rejected: Iterable[Rejected], country: str) -> Suggested:
+    """That of the first MOST of the rows."""
+    found = proposed(islice(rejected, MOST), country).values()
+    return {(each.position, each.old): each.new for rows in found for each in rows if each.new}
 
 
 def as_text(repairs: Sequence[Repair]) -> str:

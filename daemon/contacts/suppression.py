@@ -28,6 +28,8 @@ from daemon.db.records import record
 from daemon.formats import notations
 from daemon.models import Account, Job, Message, Removal, Suppression
 from daemon.states import E164, OPEN, PersonKey
+from daemon.telemetry import progress
+from daemon.telemetry.progress import Stage
 
 log = structlog.get_logger()
 
@@ -38,6 +40,7 @@ LONGEST_REASON = 500
 REPLY = "reply"  # the source of those who wrote STOP
 ASKED = "asked not to be written to"  # where nobody gives another reason
 REMOVALS_SHOWN = 20
+PASTED = "a pasted list"  # where it came from, in place of a file's name
 
 
 @dataclass(frozen=True)
@@ -142,20 +145,24 @@ def import_found(found: importer.ContactList, filename: str, reason: str, who: s
     return _import(found, _reason(reason), f"{who}: {uploads.safe_name(filename)}", who, now)
 
 
-def import_upload(settings: Settings, upload_id: str, phone_column: str, reason: str, who: str, now: int) -> Imported:
-    """Add everybody of a file that was kept until a person said which column has the numbers.
+def in_upload(settings: Settings, upload_id: str, phone_column: str) -> tuple[importer.ContactList, str]:
+    """What is in a file that was kept until a person said which column has the numbers, and the file's name.
 
     Raises NotFound, ChoosePhoneColumn, InvalidInput.
     """
     upload = uploads.find(upload_id)
     if upload.sheet is None or not phone_column:
         uploads.chosen(upload_id, settings.default_country, None)
-    found = uploads.found_in(upload, settings.default_country, phone_column, trusted=True)
-    return import_found(found, upload.filename, reason, who, now)
+    return uploads.found_in(upload, settings.default_country, phone_column, trusted=True), upload.filename
 
 
 def import_text(settings: Settings, text: str, reason: str, who: str, now: int) -> Imported:
-    """Add the numbers of a text that was pasted: one on each line, or commas or blanks between. Raises InvalidInput."""
+    """Add the numbers of a text that was pasted. Raises InvalidInput."""
+    return import_found(in_text(settings, text), PASTED, reason, who, now)
+
+
+def in_text(settings: Settings, text: str) -> importer.ContactList:
+    """The numbers of a text that was pasted: one on each line, or commas or blanks between. Raises InvalidInput."""
     if sum(map(text.count, "\n\r,;\t ")) > MOST_PASTED:
         raise errors.InvalidInput(Why.TOO_MUCH_PASTED, most=f"{MOST_PASTED:,}")
     values = number_list.numbers(text) or number_list.apart(text)
@@ -164,8 +171,7 @@ def import_text(settings: Settings, text: str, reason: str, who: str, now: int) 
     values = [number for value in values for number in several_numbers.every(value)]
     found = importer.parse_numbers(values, settings.default_country, opt_out=True)
     counted = [replace(each, position=each.position + 1) for each in found.rejected]  # as a person counts
-    found = replace(found, rejected=counted)
-    return _import(found, _reason(reason), f"{who}: a pasted list", who, now)
+    return replace(found, rejected=counted)
 
 
 def _import(found: importer.ContactList, reason: str, source: str, who: str, now: int) -> Imported:
@@ -173,7 +179,9 @@ def _import(found: importer.ContactList, reason: str, source: str, who: str, now
     added = 0
     numbers = sorted(contact.number for contact in found.contacts)  # in one order, as others may add them, too
     alike = {"reason": reason, "source": source, "created_at": now}
-    for batch in peewee.chunked(numbers, BATCH):
+    progress.told(Stage.STORING, 0, len(numbers))
+    for before, batch in enumerate(peewee.chunked(numbers, BATCH)):
+        progress.settled(Stage.STORING, BATCH * before, len(numbers))
         with write():
             keys = {number: Person(number).key for number in batch}
             there = _present(keys.values())

@@ -127,7 +127,7 @@ async def start(request: web.Request) -> web.StreamResponse:
             made = await heavy.timed(request, size, start, request.app[SETTINGS], *arguments)
             return f"/app/{'series' if repeats else 'jobs'}/{made}"
 
-        goal = await working.done(request, draft, "check", Posted(), all_of_it)
+        goal = await working.done(request, draft.id, "check", Posted(), all_of_it)
     except (errors.InvalidInput, errors.EditConflict, errors.NotFound, errors.IllegalMove) as error:
         return await show_step(request, await load(request), "check", None, error)
     return await go(request, goal or f"/app/drafts/{draft.id}/work")

@@ -360,12 +360,15 @@ class Asked(Form):
 
 
 class ImportSuppressions(Asked):
-    """A file and its encoding, as of AddToList, or a text with numbers in it, and why they are put on the list."""
+    """A file and its encoding, as of AddToList, a text with numbers in it, or the upload's rows with a proposal; and
+    why they are put on the list."""
 
     file: File
     encoding: Line
     numbers: Text
     country: Text
+    repair: Text
+    rows: Number
     why: Line
 
 
@@ -375,13 +378,15 @@ class RemoveSuppression(Form):
 
 
 class AddToList(Asked):
-    """A file, with its encoding where that was not recognised, pasted numbers, or the upload's rows with a proposal."""
+    """A file, with its encoding where that was not recognised, pasted numbers, or the upload's rows with a proposal:
+    those from `rows` on."""
 
     file: File
     encoding: Line
     numbers: Text
     country: Text
     repair: Text
+    rows: Number
 
 
 class NewList(AddToList):

@@ -18,12 +18,13 @@ from daemon.contacts.uploads import Upload
 from daemon.formats import encodings
 from daemon.i18n import languages
 from daemon.i18n.languages import N_
-from daemon.pages import forms, repairs
+from daemon.pages import forms, imports, repairs
 from daemon.pages.asking import doubt, said
 from daemon.pages.content import PageContent
 from daemon.pages.draft_numbers import countries
+from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
-from daemon.pages.repairs import Proposal
+from daemon.pages.repairs import RejectedRows
 from daemon.pages.shell import only, show
 from daemon.server import heavy
 from daemon.server.visitors import SETTINGS, in_db, timed
@@ -32,7 +33,6 @@ from daemon.states import Role
 routes = web.RouteTableDef()
 
 ID = r"{id:\d{1,18}}"
-REJECTED_SHOWN = 50
 COLUMNS_SHOWN = 5
 DONE = {
     "deleted": N_("The list is deleted."),
@@ -58,17 +58,6 @@ class Entered:
     numbers: str = ""
     list: str = ""
     key: str = ""
-
-
-@dataclass(frozen=True)
-class RejectedRows:
-    """The rejected rows of a file: how many there are, those that are shown, and what is proposed for them; id: of the
-    upload."""
-
-    id: str
-    count: int
-    shown: Sequence[importer.Rejected]
-    proposals: Sequence[Proposal]
 
 
 @dataclass(frozen=True)
@@ -169,6 +158,7 @@ async def new(request: web.Request) -> web.StreamResponse:
 async def _new(
     request: web.Request, form: Entered, error: Exception | None = None, upload: Upload | None = None
 ) -> web.StreamResponse:
+    country = await repairs.country(request)
     content = NewList(
         form=form,
         lists=await in_db(request, lists.lists),
@@ -176,8 +166,8 @@ async def _new(
         encodings=encodings.CHOICES,
         error=said(error),
         doubt=doubt(error),
-        upload=_rejected(upload, await repairs.country(request)),
-        country=await repairs.country(request),
+        upload=await in_db(request, repairs.rejected_rows, upload, country),
+        country=country,
         countries=countries(languages.language.get()),
     )
     return show(request, content, 422 if error else 200)
@@ -188,16 +178,34 @@ async def _new(
 async def create(request: web.Request) -> web.StreamResponse:
     """Create a list from a file, pasted numbers or another list, or an empty one."""
     entered = await forms.read(request)
-    upload: Upload | None = None
+    given: list[Upload] = []
+
+    async def again(request: web.Request, error: Exception, entered: Posted) -> web.StreamResponse:
+        values = Entered(**entered.texts(("name", "numbers", "list", "key")))
+        return await _new(request, values, error, given[0] if given else None)
+
     try:
         form = entered.parsed(forms.NewList)
+    except errors.InvalidInput as error:
+        return await again(request, error, entered)
+
+    async def all_of_it() -> str:
         upload = await _given(request, form)
+        given.extend([upload] if upload else [])
         found = await in_db(request, _people, upload, form.list)
-        key = form.key or None
-        made, added = await timed(request, lists.create_list, form.name, found, key=key, scope=lists.FORM)
-    except (errors.InvalidInput, errors.NotFound, errors.TooLarge, errors.ReadingBusy) as error:
-        return await _new(request, Entered(**entered.texts(("name", "numbers", "list", "key"))), error, upload)
-    raise _to_list(made.id, added, upload)
+        made, added = await heavy.timed(request, _size(upload), _create, form, found)
+        return _to_list(made.id, added, upload)
+
+    return await imports.run(request, imports.Import("lists", form.name, again), entered, all_of_it)
+
+
+def _create(form: forms.NewList, found: importer.ContactList, now: int) -> tuple[Listed, lists.Added]:
+    return lists.create_list(form.name, found, now, key=form.key or None, scope=lists.FORM)
+
+
+def _size(upload: Upload | None) -> int:
+    """About how many bytes the rows are."""
+    return 100 * upload.total if upload is not None else 0
 
 
 async def _given(request: web.Request, form: forms.AddToList) -> Upload | None:
@@ -227,13 +235,11 @@ async def _given(request: web.Request, form: forms.AddToList) -> Upload | None:
     return await heavy.timed(request, given.size, uploads.add_contacts, request.app[SETTINGS], found, given.name)
 
 
-async def _repaired(request: web.Request, form: forms.AddToList, country: str) -> Upload | None:
+async def _repaired(request: web.Request, form: forms.AddToList, country: str) -> Upload:
     """The rows of an earlier upload for which this was proposed, as an upload of its own."""
     usual = await repairs.country(request)  # by which it was proposed
-    text = await in_db(request, lambda: repairs.repaired(uploads.find(form.upload).rejected, form.repair, usual))
-    if not text:
-        raise errors.InvalidInput(Why.NOBODY_TO_ADD)
-    given = file_reading.File("repaired.txt", text.encode())
+    rows = await in_db(request, repairs.chosen, form.upload, form.rows, form.repair, usual)
+    given = file_reading.File("repaired.txt", contact_repairs.as_text(rows).encode())
     found = await file_reading.contacts(given, country, said=importer.Said(phone_column=REPAIRED))
     return await heavy.timed(request, given.size, uploads.add_contacts, request.app[SETTINGS], found, given.name)
 
@@ -256,24 +262,25 @@ def _people(upload: Upload | None, list_id: int) -> importer.ContactList:
     return lists.from_list(list_id) if list_id else importer.ContactList()
 
 
-def _to_list(list_id: int, added: lists.Added, upload: Upload | None) -> web.HTTPSeeOther:
-    """Redirect to the list, which shows how many were added."""
+def _to_list(list_id: int, added: lists.Added, upload: Upload | None) -> str:
+    """The address of the list, which shows how many were added."""
     told = {"added": added.added, "present": added.present, "updated": added.updated, "duplicates": added.duplicates}
     query: dict[str, object] = {name: count for name, count in told.items() if count or name == "added"}
     if upload is not None and upload.rejected:
         query["upload"] = upload.id
-    return web.HTTPSeeOther(f"/app/lists/{list_id}?{urlencode(query)}")
+    return f"/app/lists/{list_id}?{urlencode(query)}"
 
 
 @routes.get(f"/app/lists/{ID}")
 @only(Role.OPERATOR)
 async def one(request: web.Request) -> web.StreamResponse:
-    """One list and its people, `?q=` and a page at a time."""
-    return await _one(request)
+    """One list and its people, `?q=` and a page at a time; `?upload=` whose rejected rows, `?rows=` from which on."""
+    return await _one(request, int(request.match_info["id"]))
 
 
 async def _one(
     request: web.Request,
+    list_id: int,
     error: Exception | str = "",
     place: str = "",
     status: int = 200,
@@ -281,9 +288,10 @@ async def _one(
     numbers: str = "",
 ) -> web.StreamResponse:
     """The list, with what was wrong in the form at `place`, and the name or numbers that were entered there."""
-    query, list_id = forms.asked(request), int(request.match_info["id"])
+    query = forms.asked(request)
     search, cursor, upload_id = query.text("q"), query.number("cursor"), query.text("upload")
     row = await in_db(request, lists.listed, list_id)
+    country = await repairs.country(request)
     entries, after = await in_db(request, list_entries.entries, list_id, search, cursor)
     content = OneList(
         list=row,
@@ -300,8 +308,8 @@ async def _one(
         entered=Entered(row.name if name is None else name, numbers),
         done=DONE.get(query.text("done"), ""),
         said=Said(**{each.name: query.number(each.name) for each in fields(Said)}),
-        upload=await in_db(request, _upload, upload_id, await repairs.country(request)) if upload_id else None,
-        country=await repairs.country(request),
+        upload=await in_db(request, _upload, upload_id, country, query.index("rows")) if upload_id else None,
+        country=country,
         countries=countries(languages.language.get()),
         max_name=naming.MAX_NAME,
         encodings=encodings.CHOICES,
@@ -309,35 +317,32 @@ async def _one(
     return show(request, content, status)
 
 
-def _upload(upload_id: str, country: str) -> RejectedRows | None:
+def _upload(upload_id: str, country: str, begin: int) -> RejectedRows | None:
     """The rejected rows of what was added."""
     try:
-        return _rejected(uploads.find(upload_id), country)
+        return repairs.rejected_rows(uploads.find(upload_id), country, begin)
     except errors.NotFound:
         return None
-
-
-def _rejected(upload: Upload | None, country: str) -> RejectedRows | None:
-    if upload is None or not upload.rejected:
-        return None
-    found = repairs.proposals(upload.rejected, country)
-    return RejectedRows(upload.id, len(upload.rejected), upload.rejected[:REJECTED_SHOWN], found)
 
 
 @routes.post(f"/app/lists/{ID}/add")
 @only(Role.OPERATOR)
 async def add(request: web.Request) -> web.StreamResponse:
     """Add the people of a file or of a pasted text to the list."""
-    form, list_id = (await forms.read(request)).parsed(forms.AddToList), int(request.match_info["id"])
-    try:
+    entered, list_id = await forms.read(request), int(request.match_info["id"])
+    form, row = entered.parsed(forms.AddToList), await in_db(request, lists.listed, list_id)
+
+    async def all_of_it() -> str:
         upload = await _given(request, form)
         if upload is None:
             raise errors.InvalidInput(Why.NOBODY_TO_ADD)
-        size = 100 * upload.total if upload is not None else 0
-        added = await heavy.timed(request, size, _add, list_id, upload)
-    except (errors.InvalidInput, errors.TooLarge, errors.ReadingBusy) as error:
-        return await _one(request, error, "add", 422, numbers=form.numbers)
-    raise _to_list(list_id, added, upload)
+        added = await heavy.timed(request, _size(upload), _add, list_id, upload)
+        return _to_list(list_id, added, upload)
+
+    async def again(request: web.Request, error: Exception, entered: Posted) -> web.StreamResponse:
+        return await _one(request, list_id, error, "add", 422, numbers=form.numbers)
+
+    return await imports.run(request, imports.Import("lists", row.name, again), entered, all_of_it)
 
 
 @routes.post(f"/app/lists/{ID}/remove")
@@ -346,7 +351,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
     """Remove people from the list, after asking."""
     form, list_id = (await forms.read(request)).parsed(forms.RemoveFromList), int(request.match_info["id"])
     if not form.id:
-        return await _one(request, "Nobody is selected: tick the people to remove.", "people", 422)
+        return await _one(request, list_id, "Nobody is selected: tick the people to remove.", "people", 422)
     if not form.sure:
         row = await in_db(request, lists.listed, list_id)
         people = await in_db(request, list_entries.some, list_id, form.id)
@@ -363,7 +368,7 @@ async def rename(request: web.Request) -> web.StreamResponse:
         await timed(request, lists.rename_list, list_id, form.name, version=form.version)
     except (errors.InvalidInput, errors.EditConflict) as error:
         status = 409 if isinstance(error, errors.EditConflict) else 422
-        return await _one(request, error, "name", status, name=form.name)
+        return await _one(request, list_id, error, "name", status, name=form.name)
     raise web.HTTPSeeOther(f"/app/lists/{list_id}?done=renamed")
 
 

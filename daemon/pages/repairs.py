@@ -11,7 +11,7 @@ from aiohttp import web
 from daemon import errors
 from daemon.accounts import directory
 from daemon.campaigns import shared_numbers
-from daemon.contacts import phone_repair, repairs
+from daemon.contacts import phone_repair, repairs, uploads
 from daemon.contacts.importer import Rejected
 from daemon.contacts.phone_repair import Kind
 from daemon.contacts.repairs import Repair
@@ -19,12 +19,13 @@ from daemon.pages.refusals import Why
 from daemon.server.visitors import SETTINGS, in_db
 
 SHOWN = 10
+REJECTED_SHOWN = 50
 
 
 @dataclass(frozen=True)
 class Proposal:
     """The rows with the same problem. shown: the first ones, with who that is; ask_country: whether their country has
-    to be said; numbers: what they become, a line each."""
+    to be said."""
 
     kind: str
     title: str
@@ -32,7 +33,42 @@ class Proposal:
     count: int
     shown: Sequence[tuple[Repair, str]]
     ask_country: bool
-    numbers: str
+
+
+@dataclass(frozen=True)
+class RejectedRows:
+    """The rejected rows of a file, `repairs.MOST` at a time. id: of the upload that has them; count: of all; first,
+    last: which of them are looked at, counted from 1; shown: the first of these; proposals: what is proposed for these;
+    before, after: where the neighbouring ones begin, None where there are none."""
+
+    id: str
+    count: int
+    first: int
+    last: int
+    shown: Sequence[Rejected]
+    proposals: Sequence[Proposal]
+    before: int | None
+    after: int | None
+
+
+def rejected_rows(upload: uploads.Upload | None, country: str, begin: int = 0) -> RejectedRows | None:
+    """Those from `begin` on, counted from 0; None where there are none."""
+    count = len(upload.rejected) if upload else 0
+    if upload is None or not count:
+        return None
+    begin = min(begin, count - 1) // repairs.MOST * repairs.MOST
+    end = min(begin + repairs.MOST, count)
+    rows = upload.rejected[begin:end]
+    return RejectedRows(
+        id=upload.id,
+        count=count,
+        first=begin + 1,
+        last=end,
+        shown=rows[:REJECTED_SHOWN],
+        proposals=proposals(rows, country),
+        before=begin - repairs.MOST if begin else None,
+        after=end if end < count else None,
+    )
 
 
 async def country(request: web.Request, chosen: str = "") -> str:
@@ -52,13 +88,15 @@ def proposals(rejected: Iterable[Rejected], country: str) -> list[Proposal]:
             count=len(rows),
             shown=[(each, shared_numbers.name(each.fields)) for each in rows[:SHOWN]],
             ask_country=kind is Kind.COUNTRY,
-            numbers="\n".join(each.new or each.old for each in rows),
         )
         for kind, rows in repairs.proposed(rejected, country).items()
     ]
 
 
-def repaired(rejected: Iterable[Rejected], kind: str, country: str) -> str:
-    """The rows of one proposal, as a text that is read like a pasted one; "" where there are none."""
-    rows = next((rows for each, rows in repairs.proposed(rejected, country).items() if each == kind), [])
-    return repairs.as_text(rows) if rows else ""
+def chosen(upload_id: str, begin: int, kind: str, country: str) -> list[Repair]:
+    """The rows of one proposal for the rejected rows from `begin` on. Raises NotFound, InvalidInput (it has none)."""
+    rows = uploads.find(upload_id).rejected[begin : begin + repairs.MOST]
+    found = next((rows for each, rows in repairs.proposed(rows, country).items() if each == kind), [])
+    if not found:
+        raise errors.InvalidInput(Why.NOBODY_TO_ADD)
+    return found

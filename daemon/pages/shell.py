@@ -210,9 +210,11 @@ def _reader(who: Visitor) -> Reader:
     return Reader(who.name, users.word(who.role), who.user_id is None, who.csrf)
 
 
-def show(request: web.Request, content: PageContent, status: int = 200, *beside: Names) -> web.Response:
-    """The page with this content. beside: see PageContent."""
-    records = (_frame(request, content.here), *beside, content)
+def show(
+    request: web.Request, content: PageContent, status: int = 200, *beside: Names, here: str | None = None
+) -> web.Response:
+    """The page with this content. beside: see PageContent; here: in place of the content's own."""
+    records = (_frame(request, content.here if here is None else here), *beside, content)
     names = {name: value for each in records for name, value in vars(each).items()}
     html = aiohttp_jinja2.render_string(content.template, request, names)
     if (error := _refused(names.values())) is not None:

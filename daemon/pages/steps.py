@@ -155,7 +155,7 @@ async def post_step(
         if form.go.what == AS_TYPED:
             await saved()
             return web.json_response({"version": (await load(request)).version})
-        goal = await working.done(request, draft, step, entered, all_of_it)
+        goal = await working.done(request, draft.id, step, entered, all_of_it)
     except SHOWN_AGAIN as error:
         return await show_step(request, await load(request), step, entered, error)
     return await go(request, goal or f"/app/drafts/{draft.id}/work")
@@ -168,7 +168,8 @@ async def at_work(request: web.Request) -> web.StreamResponse:
     draft_id = request.match_info["id"]
     work = working.of(request, draft_id)
     if work is not None and not work.task.done():
-        return working.page(request, await in_db(request, drafts.find, draft_id), work)
+        draft = await in_db(request, drafts.find, draft_id)
+        return working.page(request, work, draft.name or "")
     draft = await load(request)
     if work is None:
         raise web.HTTPSeeOther(f"/app/drafts/{draft_id}/{await in_db(request, drafts.reached, draft)}")

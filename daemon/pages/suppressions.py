@@ -16,13 +16,13 @@ from daemon.contacts import file_reading, importer, suppression, uploads
 from daemon.formats import encodings
 from daemon.i18n import languages
 from daemon.i18n.languages import N_, gettext
-from daemon.pages import forms, pressed, repairs
+from daemon.pages import forms, imports, pressed, repairs
 from daemon.pages.asking import doubt, said
 from daemon.pages.content import PageContent
 from daemon.pages.draft_numbers import countries
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
-from daemon.pages.repairs import Proposal
+from daemon.pages.repairs import RejectedRows
 from daemon.pages.shell import only, show
 from daemon.server import heavy
 from daemon.server.visitors import SETTINGS, caller, in_db, timed
@@ -30,7 +30,7 @@ from daemon.states import Role
 
 routes = web.RouteTableDef()
 
-REJECTED_SHOWN = 50
+TITLE = N_("Suppression list")
 PLACE = re.compile(r"[0-9]{1,18}\.[0-9]{1,20}")  # in the list: a time and a number
 SOURCES = {suppression.REPLY: N_("their reply"), "page": N_("this page"), "api": N_("the API")}
 DONE = {
@@ -44,7 +44,7 @@ DONE = {
 @only(Role.OPERATOR)
 async def listed(request: web.Request) -> web.StreamResponse:
     """The list, newest first, filtered by `?search=`, a page at a time."""
-    return await _page(request)
+    return await _page(request, reading=True)
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,22 @@ class Row(suppression.Entry):
 
 
 @dataclass(frozen=True)
+class ImportSaid:
+    """What an import has done, as the address says. query: what the address says of it; encoding: see
+    suppression.Imported."""
+
+    added: int
+    present: int
+    duplicates: int
+    refused: int
+    encoding: str
+    query: str
+
+
+@dataclass(frozen=True)
 class Listed(PageContent):
-    """form: what was entered, by field; imported: what the import did, rejected: as many of the rows that it names as
-    are shown; doubt: which columns may have the numbers; next: the query of the next page; longest: of a reason."""
+    """form: what was entered, by field; imported: what the import did, upload: the rows that it names; doubt: which
+    columns may have the numbers; next: the query of the next page; longest: of a reason."""
 
     template: ClassVar = "suppressions.html"
     here: ClassVar = "suppressions"
@@ -71,10 +84,9 @@ class Listed(PageContent):
     form: dict[str, str]
     add_error: str
     import_error: str
-    imported: suppression.Imported | None
-    rejected: list[importer.Rejected]
+    imported: ImportSaid | None
+    upload: RejectedRows | None
     doubt: errors.ChoosePhoneColumn | None
-    proposals: Sequence[Proposal]
     country: str
     countries: Sequence[tuple[str, str]]
     encodings: Sequence[str]
@@ -99,12 +111,13 @@ async def _page(
     request: web.Request,
     form: Posted | None = None,
     add_error: str = "",
-    import_error: errors.DaemonError | None = None,
-    imported: suppression.Imported | None = None,
+    import_error: Exception | None = None,
+    reading: bool = False,
 ) -> web.StreamResponse:
-    reading = request.method == "GET"
+    """reading: whether the address says what is shown of the list."""
     search = " ".join(forms.asked(request).text("search").split())[:100] if reading else ""
     cursor = _place(forms.asked(request).text("cursor").strip()) if reading else None
+    country, imported = await repairs.country(request), _imported(forms.asked(request)) if reading else None
     rows, after = await in_db(request, suppression.page, search, cursor, suppression.PAGE // 2)
     content = Listed(
         rows=[_row(each) for each in rows],
@@ -113,14 +126,13 @@ async def _page(
         search=search,
         cursor=cursor,
         next=urlencode({"cursor": after} | ({"search": search} if search else {})) if after else "",
-        form=(form or Posted()).texts(("number", "reason", "numbers", "why")),
+        form=(form or (forms.asked(request) if imported else Posted())).texts(("number", "reason", "numbers", "why")),
         add_error=add_error,
         import_error=said(import_error),
         imported=imported,
-        rejected=imported.rejected[:REJECTED_SHOWN] if imported else [],
+        upload=await in_db(request, _rejected, forms.asked(request), country) if imported else None,
         doubt=doubt(import_error),
-        proposals=repairs.proposals(imported.rejected, await repairs.country(request)) if imported else [],
-        country=(form or Posted()).text("country") or await repairs.country(request),
+        country=(form or Posted()).text("country") or country,
         countries=countries(languages.language.get()),
         encodings=encodings.CHOICES,
         done=DONE.get(forms.asked(request).text("done"), "") if reading else "",
@@ -167,29 +179,85 @@ async def add(request: web.Request) -> web.StreamResponse:
 async def import_list(request: web.Request) -> web.StreamResponse:
     """Add everybody in a file or a pasted list, and show the result. A repeat adds only those who are missing."""
     entered = await forms.read(request)
-    who = caller(request)
+
+    async def again(request: web.Request, error: Exception, entered: Posted) -> web.StreamResponse:
+        return await _page(request, entered, import_error=error)
+
     try:
         form = entered.parsed(forms.ImportSuppressions)
         settings = await _settings(request, form.country)
-        reason = form.why or suppression.ASKED
-        if form.file is not None:
-            given = file_reading.File(form.file.filename, form.file.file)
-            try:
-                told = importer.Said(encoding=form.encoding or None)
-                found = await file_reading.contacts(given, settings.default_country, trusted=True, said=told)
-            except errors.ChoosePhoneColumn as unsure:
-                raise await heavy.timed(request, given.size, uploads.in_doubt, settings, unsure, given.name) from None
-            done = await heavy.timed(request, given.size, suppression.import_found, found, given.name, reason, who)
-        elif form.upload:
-            asked = (form.upload, form.phone_column)
-            done = await timed(request, suppression.import_upload, settings, *asked, reason, who)
-        else:
-            done = await heavy.timed(
-                request, len(form.numbers), suppression.import_text, settings, form.numbers, reason, who
-            )
-    except (errors.InvalidInput, errors.TooLarge, errors.ReadingBusy) as error:
-        return await _page(request, entered, import_error=error)
-    return await _page(request, imported=done)
+    except errors.InvalidInput as error:
+        return await again(request, error, entered)
+    who, reason = caller(request), form.why or suppression.ASKED
+
+    async def all_of_it() -> str:
+        found, name = await _given(request, settings, form)
+        size = 100 * found.total
+        return await heavy.timed(request, size, _import, settings, found, name, reason, who, form.why)
+
+    return await imports.run(request, imports.Import("suppressions", gettext(TITLE), again), entered, all_of_it)
+
+
+async def _given(
+    request: web.Request, settings: Settings, form: forms.ImportSuppressions
+) -> tuple[importer.ContactList, str]:
+    """Who is in the file or the text, and what it is called. Raises InvalidInput, ChoosePhoneColumn, TooLarge,
+    ReadingBusy."""
+    if form.upload and form.repair:
+        usual = await repairs.country(request)  # by which it was proposed
+        rows = await in_db(request, repairs.chosen, form.upload, form.rows, form.repair, usual)
+        numbers = "\n".join(each.new or each.old for each in rows)
+        return await in_db(request, suppression.in_text, settings, numbers), suppression.PASTED
+    if form.file is not None:
+        given = file_reading.File(form.file.filename, form.file.file)
+        told = importer.Said(encoding=form.encoding or None)
+        try:
+            return await file_reading.contacts(given, settings.default_country, trusted=True, said=told), given.name
+        except errors.ChoosePhoneColumn as unsure:
+            raise await heavy.timed(request, given.size, uploads.in_doubt, settings, unsure, given.name) from None
+    if form.upload:
+        return await in_db(request, suppression.in_upload, settings, form.upload, form.phone_column)
+    size = len(form.numbers)
+    async with heavy.turn(request, size):
+        return await in_db(request, suppression.in_text, settings, form.numbers), suppression.PASTED
+
+
+def _import(
+    settings: Settings, found: importer.ContactList, name: str, reason: str, who: str, why: str, now: int
+) -> str:
+    """Add them; the address that says what was done. The rows that it names are kept before: once somebody is on the
+    list, the import cannot be given up."""
+    rejected = importer.ContactList(rejected=found.rejected)
+    kept = uploads.add_contacts(settings, rejected, name, now) if found.rejected else None
+    done = suppression.import_found(found, name, reason, who, now)
+    told = {"imported": done.added, "present": done.present, "duplicates": done.duplicates, "refused": done.refused}
+    also = {"encoding": done.encoding, "upload": kept.id if kept else None, "why": why}
+    return f"/app/suppressions?{urlencode(told | {each: said for each, said in also.items() if said})}"
+
+
+def _imported(asked: Posted) -> ImportSaid | None:
+    """What the address says of an import, None where it says nothing. Raises MalformedRequest."""
+    if (added := asked.number("imported")) is None:
+        return None
+    encoding = asked.text("encoding")
+    said = asked.texts(("imported", "present", "duplicates", "refused", "encoding", "upload", "why"))
+    return ImportSaid(
+        added=added,
+        present=asked.index("present"),
+        duplicates=asked.index("duplicates"),
+        refused=asked.index("refused"),
+        encoding=encoding if encoding in encodings.CHOICES else "",
+        query=urlencode({name: text for name, text in said.items() if text}),
+    )
+
+
+def _rejected(asked: Posted, country: str) -> RejectedRows | None:
+    """The rows that the import names, from `rows` on."""
+    try:
+        found = uploads.find(asked.text("upload"))
+    except errors.NotFound:  # there are none, or they were deleted meanwhile
+        return None
+    return repairs.rejected_rows(found, country, asked.index("rows"))
 
 
 @routes.get("/app/suppressions/remove")

@@ -1,4 +1,4 @@
-"""Work on a draft that takes a while: a page that says how far it is, with a button that gives it up.
+"""Work that takes a while, on a draft or an import: a page that says how far it is, with a button that gives it up.
 
 What is done within PATIENCE_S is answered at once, as if there were nothing of this. Otherwise the work goes on beside
 the request, and the page of it is loaded again and again, by the browser itself, so it needs no script. A draft has one
@@ -11,13 +11,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import structlog
 from aiohttp import web
 
 from daemon import errors
-from daemon.campaigns.drafts import Draft
 from daemon.i18n.languages import N_
 from daemon.pages.content import PageContent
 from daemon.pages.forms import Posted
@@ -45,24 +44,27 @@ STAGES = {
 
 @dataclass
 class Work:
-    """A piece of work. step: of the draft, entered: what was entered there."""
+    """A piece of work. step: of the draft, or which import; entered: what was entered there; about: what the import is;
+    final: it can no longer be given up."""
 
     step: str
     entered: Posted
     task: asyncio.Task[str]
+    about: Any = None
     began: float = field(default_factory=time.monotonic)
     stage: Stage | None = None
     done: int = 0
     total: int | None = None
     cancelled: bool = False
+    final: bool = False
 
-    def listen(self, stage: Stage | None, done: int, total: int | None) -> None:
+    def listen(self, stage: Stage | None, done: int, total: int | None, can_end: bool) -> None:
         """On whichever thread it is. stage: None where there is nothing new. Raises InvalidInput when it is to end."""
-        if self.cancelled:
+        if self.cancelled and can_end:
             raise errors.InvalidInput(Why.WORK_CANCELLED)
         if stage is None:
             return
-        self.stage, self.done, self.total = stage, done, total
+        self.stage, self.done, self.total, self.final = stage, done, total, not can_end
 
 
 async def stop(app: web.Application) -> None:
@@ -79,30 +81,34 @@ WORKS: web.AppKey[dict[str, Work]] = web.AppKey("works", dict)
 
 @dataclass(frozen=True)
 class Working(PageContent):
-    """What is being done for a draft. stage: in words, None before it is known; share: done, of a hundred, where the
-    whole is known; slow: it takes longer than most; ending: it was given up."""
+    """What is being done. subject: what it is for, "" for a campaign without a name; of_draft: whether it is work on a
+    draft. stage: in words, None before it is known; total: None where the whole is not known; slow: it takes longer
+    than most; ending: it was given up; final: it can no longer be."""
 
     template: ClassVar = "working.html"
     here: ClassVar = "new"
 
-    draft: Draft
+    subject: str
+    of_draft: bool
     stage: str | None
     done: int
     total: int | None
     slow: bool
     ending: bool
+    final: bool
 
 
-def of(request: web.Request, draft_id: str) -> Work | None:
-    return request.app[WORKS].get(draft_id)
+def of(request: web.Request, key: str) -> Work | None:
+    return request.app[WORKS].get(key)
 
 
 async def done(
-    request: web.Request, draft: Draft, step: str, entered: Posted, work: Callable[[], Awaitable[str]]
+    request: web.Request, key: str, step: str, entered: Posted, work: Callable[[], Awaitable[str]], about: Any = None
 ) -> str | None:
-    """Where the work says to go; None if it takes a while, or the draft has other work. Raises what the work raises."""
+    """Where the work says to go; None if it takes a while, or there is other work of that key, which is the draft's id.
+    Raises what the work raises."""
     works = request.app[WORKS]
-    if draft.id in works and not works[draft.id].task.done():
+    if key in works and not works[key].task.done():
         return None
     begun = asyncio.Event()
 
@@ -111,44 +117,46 @@ async def done(
         with progress.listening(found.listen):
             return await work()
 
-    found = works[draft.id] = Work(step, entered, asyncio.create_task(watched()))
+    found = works[key] = Work(step, entered, asyncio.create_task(watched()), about)
     begun.set()
     try:
         await asyncio.wait({found.task}, timeout=PATIENCE_S)
     finally:  # also when who has asked is gone: it goes on
         if not found.task.done():
             hold(request)
-            found.task.add_done_callback(lambda _: _ended(request, draft.id, found))
+            found.task.add_done_callback(lambda _: _ended(request, key, found))
     if not found.task.done():
         return None
-    del works[draft.id]
+    del works[key]
     return found.task.result()
 
 
-def _ended(request: web.Request, draft_id: str, work: Work) -> None:
+def _ended(request: web.Request, key: str, work: Work) -> None:
     """Its outcome waits for somebody to look, for a while."""
     release(request)
     error = None if work.task.cancelled() else work.task.exception()
     if error is not None and not isinstance(error, errors.DaemonError):
-        log.error("work.crashed", work="a draft", kind=type(error).__name__)
-    asyncio.get_running_loop().call_later(KEPT_S, forget, request.app, draft_id, work)
+        log.error("work.crashed", work=work.step, kind=type(error).__name__)
+    asyncio.get_running_loop().call_later(KEPT_S, forget, request.app, key, work)
 
 
-def forget(app: web.Application, draft_id: str, work: Work) -> None:
-    if app[WORKS].get(draft_id) is work:
-        del app[WORKS][draft_id]
+def forget(app: web.Application, key: str, work: Work) -> None:
+    if app[WORKS].get(key) is work:
+        del app[WORKS][key]
 
 
-def page(request: web.Request, draft: Draft, work: Work) -> web.Response:
-    """How far it is; loaded again in a moment."""
+def page(request: web.Request, work: Work, subject: str, here: str | None = None) -> web.Response:
+    """How far it is; loaded again in a moment. here: the entry of the navigation that an import belongs to."""
     content = Working(
-        draft=draft,
+        subject=subject,
+        of_draft=here is None,
         stage=STAGES[work.stage] if work.stage else None,
         done=work.done,
         total=work.total,
         slow=time.monotonic() - work.began > SLOW_S,
-        ending=work.cancelled,
+        ending=work.cancelled and not work.final,
+        final=work.final,
     )
-    response = show(request, content)
+    response = show(request, content, here=here)
     response.headers["Refresh"] = str(AGAIN_S)
     return response

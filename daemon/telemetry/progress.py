@@ -26,7 +26,8 @@ class Stage(StrEnum):
     QUEUEING = "queueing"  #: messages
 
 
-Listener = Callable[[Stage | None, int, int | None], None]
+Listener = Callable[[Stage | None, int, int | None, bool], None]
+"""Stage, done, total, and whether the work can still be given up."""
 _listener: ContextVar[Listener | None] = ContextVar("progress", default=None)
 
 
@@ -43,13 +44,19 @@ def listening(listener: Listener) -> Iterator[None]:
 def told(stage: Stage, done: int, total: int | None = None) -> None:
     """So many are done, of so many where that is known. Raises what the listener raises."""
     if (listener := _listener.get()) is not None:
-        listener(stage, done, total)
+        listener(stage, done, total, True)
+
+
+def settled(stage: Stage, done: int, total: int | None = None) -> None:
+    """As `told`, where what is done stays: the work can no longer be given up, and nothing is raised."""
+    if (listener := _listener.get()) is not None:
+        listener(stage, done, total, False)
 
 
 def wanted() -> None:
     """See whether the work is still wanted, where there is nothing new to say. Raises what the listener raises."""
     if (listener := _listener.get()) is not None:
-        listener(None, 0, None)
+        listener(None, 0, None, True)
 
 
 def through(stage: Stage, every: Iterable[T], total: int | None = None) -> Iterator[T]:

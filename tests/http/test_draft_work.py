@@ -1,4 +1,4 @@
-"""Work on a draft that takes a while: its page without any script, giving it up, and what is left then."""
+"""Work on a draft or an import that takes a while: its page without any script, giving it up, and what is left then."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from daemon.campaigns import drafts
 from daemon.contacts import row_sets
 from daemon.db import clock
-from daemon.models import Draft, Job, Message, RowSet
+from daemon.models import ContactList, Draft, Job, ListEntry, Message, RowSet, Suppression
 from daemon.pages import working
 from daemon.telemetry import progress
 from daemon.telemetry.progress import Stage
@@ -22,9 +22,9 @@ from tests.support.signing_in import HTML, Client, submit
 class Gate:
     """Work that waits in the middle until it may go on."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: Stage, done: int) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: Stage, done: int, what: str = "told") -> None:
         self.there, self.go_on = threading.Event(), threading.Event()
-        told = progress.told
+        told = getattr(progress, what)
 
         def wait(stage: Stage, count: int, total: int | None = None) -> None:
             told(stage, count, total)
@@ -33,7 +33,7 @@ class Gate:
                 assert self.go_on.wait(30)
                 told(stage, count, total)
 
-        monkeypatch.setattr(progress, "told", wait)
+        monkeypatch.setattr(progress, what, wait)
         monkeypatch.setattr(working, "PATIENCE_S", 0.2)
 
 
@@ -54,8 +54,12 @@ def version(base: str) -> str:
 
 async def finished(member: Client, base: str) -> tuple[int, str, Any]:
     """The outcome, once it is there; the page asks the browser to look again until then."""
+    return await ended(member, f"{base}/work")
+
+
+async def ended(member: Client, path: str) -> tuple[int, str, Any]:
     for _ in range(200):
-        status, text, headers = await page_of(member, f"{base}/work")
+        status, text, headers = await page_of(member, path)
         if "Refresh" not in headers:
             return status, text, headers
         await asyncio.sleep(0.05)
@@ -137,3 +141,57 @@ async def test_work_that_is_quick_is_answered_at_once(member: Client, base: str)
     assert f"{base}/check" == response.headers["Location"]
     status, _, headers = await page_of(member, f"{base}/work")
     assert (303, f"{base}/start") == (status, headers["Location"])
+
+
+async def test_an_import_of_a_list_has_a_page_and_can_be_given_up(member: Client, monkeypatch: Any) -> None:
+    """Then there is no list, and the form is as it was; the next one leads to its list."""
+    numbers = "\n".join(["number,name", *(f"+49151{n:08},P{n}" for n in range(1_200))])
+    gate = Gate(monkeypatch, Stage.STORING, 500)
+    entered = {"name": "Patients", "numbers": numbers, "key": "k"}
+    response = await submit(member, "/app/lists/new", **entered)
+    at = response.headers["Location"]
+    assert 303 == response.status and at.startswith("/app/lists/imports/")
+    assert await asyncio.to_thread(gate.there.wait, 20)
+    status, text, headers = await page_of(member, at)
+    assert (200, "1") == (status, headers["Refresh"])
+    assert "Patients" in text and "Rows stored: <b>500</b> / 1,200" in text and "<button>Cancel</button>" in text
+    assert at == (await submit(member, at)).headers["Location"]
+    gate.go_on.set()
+    status, text, _ = await ended(member, at)
+    assert 422 == status and "Cancelled: nothing was changed." in text and 'value="Patients"' in text
+    assert (0, 0) == (ContactList.select().count(), ListEntry.select().count())
+    assert "/app/lists" == (await page_of(member, at))[2]["Location"]
+
+    monkeypatch.setattr(working, "PATIENCE_S", 0.0)
+    at = (await submit(member, "/app/lists/new", **entered)).headers["Location"]
+    status, _, headers = await ended(member, at)
+    assert (303, "/app/lists/1?added=1200") == (status, headers["Location"])
+    at = (await submit(member, "/app/lists/1/add", numbers="12")).headers["Location"]
+    status, text, _ = await ended(member, at)
+    assert 422 == status and "12</textarea>" in text and "Patients" in text
+
+
+async def test_an_import_of_suppressions_can_be_given_up_until_somebody_is_on_the_list(
+    member: Client, monkeypatch: Any
+) -> None:
+    """From then on it goes on to its end, and there is no button that says otherwise."""
+    form = {"numbers": "\n".join(f"+49151{n:08}" for n in range(1_200)), "why": "asked us"}
+    gate = Gate(monkeypatch, Stage.STORING, 0)
+    at = (await submit(member, "/app/suppressions/import", **form)).headers["Location"]
+    assert await asyncio.to_thread(gate.there.wait, 20)
+    await submit(member, at)
+    gate.go_on.set()
+    status, text, _ = await ended(member, at)
+    assert 422 == status and "Cancelled: nothing was changed." in text and 'value="asked us"' in text
+    assert 0 == Suppression.select().count()
+
+    gate = Gate(monkeypatch, Stage.STORING, 500, "settled")
+    at = (await submit(member, "/app/suppressions/import", **form)).headers["Location"]
+    assert await asyncio.to_thread(gate.there.wait, 20)
+    text = (await page_of(member, at))[1]
+    assert "Rows stored: <b>500</b> / 1,200" in text and "<button>Cancel</button>" not in text
+    await submit(member, at)
+    gate.go_on.set()
+    status, _, headers = await ended(member, at)
+    assert 303 == status and "imported=1200" in headers["Location"]
+    assert 1_200 == Suppression.select().count()

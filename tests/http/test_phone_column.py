@@ -131,7 +131,7 @@ async def test_the_page_of_the_suppression_list_asks_in_its_form(member: Client)
     again = await send(member, path, again=True, upload=upload[1], phone_column="")
     assert "Choose one." in await again.text()
     done = await send(member, path, again=True, upload=upload[1], phone_column="Seller")
-    assert 200 == done.status
+    assert 303 == done.status and "imported=6" in done.headers["Location"]
     assert {f"+49171393{n:04}" for n in range(10, 16)} == {row.number for row in Suppression.select()}
 
 

@@ -11,6 +11,7 @@ from daemon.db import clock
 from daemon.models import Account, ListEntry, Suppression
 from tests.support.drafting import Client, look, post, send
 
+ONE = "+4915112345670"
 PATIENTS = """Name;Handy
 Anna;+49 151 12345670
 Ben;4.915112345671E+12
@@ -89,10 +90,39 @@ async def test_without_a_country_it_is_asked_for(member: Client, country: str) -
 
 async def test_the_suppression_import_is_offered_the_same(member: Client) -> None:
     """What is proposed is added with a button; the reason that was given comes along."""
-    page = await (await send(member, "/app/suppressions/import", FILE, why="asked us")).text()
-    assert "4.915112345671E+12 → becomes +4915112345671" in _words(page)
-    numbers = re.findall(r'name="numbers" value="([^"]*)"', page)
-    await send(member, "/app/suppressions/import", numbers="\n".join(numbers), why="asked us", country="DE")
+    address = await post(member, "/app/suppressions/import", FILE, why="asked us")
+    page = await look(member, address)
+    assert "4.915112345671E+12 → becomes +4915112345671" in _words(page) and 'name="why" value="asked us"' in page
+    for kind in ("rounded", "signs", "country"):
+        fields = {"upload": _upload(address), "rows": 0, "repair": kind, "country": "DE", "why": "asked us"}
+        await post(member, "/app/suppressions/import", again=True, **fields)
+    assert {"asked us"} == {each.reason for each in Suppression.select()}
     assert {"+4915112345670", "+4915112345671", "+4915112345673", "+4915112345674"} <= {
         each.number for each in Suppression.select()
     }
+
+
+async def test_many_damaged_rows_are_looked_at_a_thousand_at_a_time(member: Client) -> None:
+    """On pages of a bounded size; each page has the proposals for its own rows, and a file has all of them."""
+    rows = "".join(f"Person {n};4.9151123{n:05}E+12\n" for n in range(1_200))
+    file = [("file", f"Name;Handy\nAnna;{ONE}\n{rows}".encode(), "a.csv")]
+    address = await post(member, "/app/suppressions/import", file)
+    first = await look(member, address)
+    assert len(first.encode()) < 100_000
+    assert "rejected rows 1 to 1,000 of 1,200" in _words(first) and "Add all 1000 as suggested" in first
+    (further,) = re.findall(r'href="([^"]*rows=\d+)"', first)
+    second = await look(member, further.replace("&amp;", "&"))
+    assert "rejected rows 1,001 to 1,200 of 1,200" in _words(second) and "Add all 200 as suggested" in second
+    chosen = {"again": True, "rows": 1_000, "repair": "rounded"}
+    await post(member, "/app/suppressions/import", upload=_upload(address), **chosen)
+    assert 201 == Suppression.select().count()
+    table = (await look(member, f"/app/uploads/{_upload(address)}/rejected.csv")).splitlines()
+    assert 1_201 == len(table) and "4.915112300000E+12" in table[1]
+
+    address = await post(member, "/app/lists/new", file, name="Patients", key="k")
+    page = await look(member, address)
+    assert len(page.encode()) < 100_000 and "rejected rows 1 to 1,000 of 1,200" in _words(page)
+    await post(member, address.partition("?")[0] + "/add", upload=_upload(address), **chosen)
+    assert 201 == ListEntry.select().count()
+    assert "Person 1199" == ListEntry.get(ListEntry.number == "+4915112301199").fields["name"]
+    assert 404 == (await member.get("/app/uploads/0123456789abcdef/rejected.csv")).status

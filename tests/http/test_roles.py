@@ -79,6 +79,8 @@ operator
   POST /accounts/{name}/link /accounts/{name}/reload /accounts/{name}/screenshot /app/accounts/{name}/link
   GET POST /suppressions /app/suppressions
   POST /app/suppressions/import
+  GET POST /app/lists/imports/{id} /app/suppressions/imports/{id}
+  GET /app/uploads/{id}/rejected.csv
   POST /replies/chats/{id}/assign /replies/chats/{id}/ignore /replies/chats/{id}/reopen
   POST /app/replies/chats/{id}/assign /app/replies/chats/{id}/ignore /app/replies/chats/{id}/reopen
   GET /suppressions/export.csv

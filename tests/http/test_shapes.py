@@ -79,6 +79,24 @@ async def test_a_row_that_was_left_out_looks_the_same_everywhere(api: Caller) ->
     assert imported["duplicates_removed"] == imported["duplicates"]
 
 
+async def test_a_damaged_number_is_suggested_and_never_used(api: Caller) -> None:
+    """Wherever rows are refused: beside the reason. What nobody can bring back has no suggestion."""
+    rows = "phone;name\n+4915112345670;Ada\n4.915112345671E+12;Ben\n4.9151E+12;Tom\n"
+    upload = await api.post("/upload", data=form(rows.encode(), "people.csv"))
+    imported = await api.post("/suppressions/import", data=form(rows.encode(), "people.csv"))
+    listed = await api.post("/lists", {"name": "Guests", "upload_id": upload["upload_id"]})
+    numbers = ["+4915112345670", "4.915112345671E+12", "4.9151E+12"]
+    sent = await api.post("/send", {"numbers": numbers, "message": "Hi"})
+    added = await api.post("/lists/1/entries", {"numbers": numbers})
+
+    for answer in (upload, imported, listed, sent, added):
+        found = {each["value"]: each.get("suggestion") for each in answer["rejected"]}
+        assert {"4.915112345671E+12": "+4915112345671", "4.9151E+12": None} == found
+    assert ["+4915112345670"] == [each["number"] for each in (await api.get("/lists/1/entries"))["entries"]]
+    assert ["+4915112345670"] == [each["number"] for each in (await api.get("/suppressions"))["suppressions"]]
+    assert 1 == sent["total_numbers"]
+
+
 async def test_a_message_looks_the_same_everywhere(api: Caller, settings: Any) -> None:
     """In its job, among all, alone, and decided on."""
     order = create.Order("Hi {{ name }}", recipients=[{"number": "+4915110000000", "name": "Ada"}])

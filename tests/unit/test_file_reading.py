@@ -283,7 +283,7 @@ async def test_a_file_that_nobody_waits_for_any_more_is_not_read_on(reader):
     class Cancelled(Exception):
         """What the listener says."""
 
-    def listen(stage, done, total):
+    def listen(stage, done, total, can_end):
         raise Cancelled
 
     options = {"default_country": "DE", "most_rows": 1_000_000, "encoding": None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
@@ -24,7 +25,7 @@ from pydantic_core import PydanticCustomError
 from daemon.api.answers import Answer
 from daemon.api.parameters import MAX_ID
 from daemon.campaigns import create
-from daemon.contacts import importer, masking
+from daemon.contacts import importer, masking, repairs
 from daemon.formats import tabular
 
 MAX_TIME = 253_402_300_799_999  # the end of the year 9999
@@ -156,8 +157,24 @@ class Rejected(Answer):
     reason: str = Field(description="For a person.")
     code: str = Field("other", description="The same for a program, such as `missing` or `too_few_digits`.")
 
+    suggestion: Phone | None = Field(
+        None,
+        exclude_if=absent,
+        description="The number that was probably meant, where there is one: never used by itself. It is looked for in "
+        f"the first {repairs.MOST:,} rejected rows.",
+    )
+
     @classmethod
-    def of(cls, found: importer.Rejected, row: int | None = None, index: int | None = None) -> Rejected:
-        return cls(
-            row=row, index=index, position=found.position, value=found.value, reason=found.reason, code=found.code
-        )
+    def every(cls, found: Sequence[importer.Rejected], meant: repairs.Suggested, place: str | None) -> list[Rejected]:
+        """meant: what they most likely were; place: `row` or `index`, what their position is called."""
+        return [
+            cls(
+                **({place: each.position} if place else {}),
+                position=each.position,
+                value=each.value,
+                reason=each.reason,
+                code=each.code,
+                suggestion=meant.get((each.position, each.value)),
+            )
+            for each in found
+        ]
