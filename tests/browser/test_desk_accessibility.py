@@ -13,10 +13,10 @@ from daemon.auth import keys, users
 from daemon.campaigns import cloning, create, drafts, dry_run, series, templates
 from daemon.campaigns.draft_content import Weekly, When
 from daemon.config import Settings
-from daemon.contacts import importer, lists, suppression
+from daemon.contacts import importer, lists, suppression, uploads
 from daemon.db import clock
 from daemon.delivery import claim, moves, replies, unmatched
-from daemon.models import Reply
+from daemon.models import Reply, Upload
 from daemon.pages import job_tabs
 from daemon.states import AccountState, Finding, Hold, Role, Scope
 from daemon.states import Ack as Tick
@@ -30,6 +30,8 @@ SEEN = Lookup(
     Finding.UNKNOWN, "The chat's history could not be loaded as far as needed.", rows=(ChatRow(True, "Hi", "sent"),)
 )
 DRAFT = "c0ffee"
+FAMILY = "fa312"  # of siblings with one number, and damaged ones
+REJECTED = "0123456789abcdef"  # an upload with many rejected rows
 TABS = [f"/app/jobs/1?tab={tab}" for tab in job_tabs.TABS if tab != job_tabs.RECIPIENTS]
 STEPS = ("people", "columns", "numbers", "message", "when", "check", "start", "discard")
 PAGES = {  # address of the route: the addresses that are looked at
@@ -39,6 +41,9 @@ PAGES = {  # address of the route: the addresses that are looked at
     r"/app/drafts/{id:[0-9a-f]{1,32}}/left-out.csv": [],
     r"/app/drafts/{id:[0-9a-f]{1,32}}": [],  # leads to the step that is reached
     r"/app/drafts/{id:[0-9a-f]{1,32}}/work": [],  # likewise; see test_desk_campaign
+    r"/app/uploads/{id:[0-9a-f]{1,32}}/rejected.csv": [],
+    r"/app/lists/imports/{id:[0-9a-f]{1,32}}": [],  # the same page as of a draft
+    r"/app/suppressions/imports/{id:[0-9a-f]{1,32}}": [],
     "/app/login": ["/app/login"],
     "/app": ["/app"],
     "/app/accounts": ["/app/accounts"],
@@ -56,16 +61,20 @@ PAGES = {  # address of the route: the addresses that are looked at
     "/app/decisions": ["/app/decisions"],
     "/app/new": ["/app/new"],
     **{rf"/app/drafts/{{id:[0-9a-f]{{1,32}}}}/{step}": [f"/app/drafts/{DRAFT}/{step}"] for step in STEPS},
+    r"/app/drafts/{id:[0-9a-f]{1,32}}/numbers": [f"/app/drafts/{DRAFT}/numbers", f"/app/drafts/{FAMILY}/numbers"],
     "/app/templates": ["/app/templates"],
     "/app/templates/new": ["/app/templates/new"],
     r"/app/templates/{id:\d{1,18}}": ["/app/templates/1"],
     r"/app/templates/{id:\d{1,18}}/delete": ["/app/templates/1/delete"],
     "/app/lists": ["/app/lists"],
     "/app/lists/new": ["/app/lists/new"],
-    r"/app/lists/{id:\d{1,18}}": ["/app/lists/1"],
+    r"/app/lists/{id:\d{1,18}}": ["/app/lists/1", f"/app/lists/1?added=1&upload={REJECTED}"],
     r"/app/lists/{id:\d{1,18}}/delete": ["/app/lists/1/delete"],
     "/app/replies": ["/app/replies"],
-    "/app/suppressions": ["/app/suppressions"],
+    "/app/suppressions": [
+        "/app/suppressions",
+        f"/app/suppressions?imported=1&refused=1200&encoding=cp1252&upload={REJECTED}",
+    ],
     "/app/suppressions/remove": ["/app/suppressions/remove?number=%2B4930231250"],
 }
 ADDRESSES = sorted({address for addresses in PAGES.values() for address in addresses} - {"/app/login"})
@@ -105,6 +114,7 @@ def _fill(settings: Settings, running: Instance) -> None:
     templates.keep("Reminder", "Dear {{ name }}", clock.now_ms())
     found = importer.read(b"phone,name\n+4930231250,Ann\n+4930231251,Bo\n", "people.csv", "")
     lists.create_list("Patients", found, clock.now_ms())
+    _damaged(settings)
     suppression.suppress(settings, "+4930231250", "asked for it", "test", clock.now_ms())
     Reply.create(
         account="default", number="+49302312500", text="STOP", at=clock.now_ms(), key="B1", stop=True, message=1
@@ -113,6 +123,26 @@ def _fill(settings: Settings, running: Instance) -> None:
     limits = {"accounts": ("shop",), "addresses": ("192.0.2.0/24",), "rate_limit": 60}
     keys.create(keys.Terms("till", frozenset(Scope), **limits), "test", clock.now_ms())
     keys.rotate(1, clock.now_ms() + 3_600_000, "test", clock.now_ms())
+
+
+def _damaged(settings: Settings) -> None:
+    """Siblings with one number, and numbers that a spreadsheet has damaged: in a draft, and of an import."""
+    damaged = "Dora,4.915112345671E+12\nEva,+49l51l2345674\nFay,15112345673\nGus,12\n"
+    family = (
+        f"name,phone\nAnna,{PEOPLE[0]['number']}\nBen <b>,{PEOPLE[0]['number']}\nCem,{PEOPLE[1]['number']}\n{damaged}"
+    )
+    draft = drafts.begin(FAMILY, "test", clock.now_ms())
+    drafts.take_sheets(
+        settings, draft, importer.sheets(family.encode(), "family.csv", "", 1_000), clock.now_ms(), "family.csv"
+    )
+    draft = drafts.find(FAMILY)
+    assert draft.data.columns is not None
+    columns = draft.data.columns.model_copy(update={"sure": True})
+    drafts.save(FAMILY, draft.version, {"columns": columns}, clock.now_ms(), "Families")
+    many = "".join(f"Person {n},4.9151123{n:05}E+12\n" for n in range(1_200))
+    found = importer.read(f"name,phone\nAnna,{PEOPLE[0]['number']}\n{damaged}{many}".encode(), "left.csv", "")
+    kept = uploads.add_contacts(settings, found, "left.csv", clock.now_ms())
+    Upload.update(id=REJECTED).where(Upload.id == kept.id).execute()
 
 
 def _repeat(settings: Settings) -> None:
