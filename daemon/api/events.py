@@ -9,6 +9,7 @@ from dataclasses import asdict
 from aiohttp import web
 from aiohttp_sse import sse_response
 
+from daemon.accounts import rights
 from daemon.api import endpoint
 from daemon.api.answers import EventStream
 from daemon.api.endpoint import Caller
@@ -31,7 +32,7 @@ async def events(caller: Caller, request: web.Request, *, job: OfJob | None = No
 
     The data are JSON: a job as in `GET /status/{job_id}`, an account as in `GET /accounts/{name}`, without its limits;
     of the chats of `GET /replies/chats` how many wait for a person (`chats`), and in how many of them somebody asks for
-    no more (`stops`).
+    no more (`stops`); not for callers limited to some accounts.
     With `job` only that job, however old it is, and its account. A `ping` means that nothing has changed and the
     connection is alive.
     """
@@ -55,6 +56,8 @@ async def events(caller: Caller, request: web.Request, *, job: OfJob | None = No
                 except TimeoutError:
                     await stream.send("", event="ping")
                     continue
+                if rights.limited() and kind_of(change) == "chats":
+                    continue  # it counts those of all accounts
                 shown = {name: value for name, value in asdict(change).items() if name != "said"}  # that is for pages
                 await stream.send(json.dumps(masking.tree(shown)), event=kind_of(change))
         finally:

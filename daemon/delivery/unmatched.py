@@ -15,7 +15,7 @@ import peewee
 import structlog
 
 from daemon import errors
-from daemon.accounts import pacing
+from daemon.accounts import pacing, rights
 from daemon.contacts import importer, optout, suppression
 from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
@@ -205,7 +205,7 @@ def settled() -> list[Chat]:
 
 def page(which: ChatState, stops_only: bool, cursor: int | None, limit: int, now: int) -> tuple[list[Chat], int | None]:
     """Those of one state, the newest first, and where the next page begins; None at the end."""
-    query = UnmatchedChat.select().where(*_IN_STATE[which]())
+    query = rights.within(UnmatchedChat.select().where(*_IN_STATE[which]()), UnmatchedChat.account)
     if stops_only:
         query = query.where(UnmatchedChat.stop)
     if cursor is not None:
@@ -251,7 +251,7 @@ def find(chat_id: int) -> Chat:
 
 def _row(chat_id: int) -> UnmatchedChat:
     row: UnmatchedChat | None = UnmatchedChat.get_or_none(UnmatchedChat.id == chat_id)
-    if row is None:
+    if row is None or not rights.may(row.account):
         raise errors.NotFound(Why.NO_UNMATCHED_CHAT)
     return row
 
