@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import difflib
-import errno
 import ipaddress
 import os
 import re
@@ -99,7 +98,14 @@ class Settings(BaseSettings):
         description="`true`: no window; `false`: a window, on a virtual screen (Xvfb) where there is no other; `auto`: "
         "`false` where possible.",
     )
-    account: str = Field("default", description="The account that this sender sends from.")
+    account: str = Field(
+        "default",
+        description="The account that this sender sends from, and no other. Not set: it takes any account that has no "
+        "sender, `default` first.",
+    )
+    senders: int = Field(
+        1, ge=1, le=100, description="Number of senders that `scripts/start` runs, one for each account."
+    )
     delay_min: float = Field(
         4, ge=0, le=DAY_S, description="Shortest pause between two messages of an account, in seconds."
     )
@@ -214,10 +220,7 @@ class Settings(BaseSettings):
     @field_validator("canary")
     @classmethod
     def _canary_is_a_number(cls, value: str) -> str:
-        plain = re.sub(r"[\s().-]", "", value)
-        if value and not re.fullmatch(r"\+[1-9]\d{7,14}", plain):
-            raise ValueError("write the account's own number with its country code, such as +491701234567")
-        return plain
+        return own_number(value) if value else value
 
     @field_validator("timezone")
     @classmethod
@@ -254,6 +257,16 @@ class Settings(BaseSettings):
         if value < info.data.get(low, value):
             raise ValueError(f"must not be below {PREFIX}{low.upper()}, which is {info.data[low]:g}")
         return value
+
+    @property
+    def pinned(self) -> bool:
+        """Whether `account` was set, so that a sender drives that one only."""
+        return "account" in self.model_fields_set
+
+    def of_account(self, name: str, **own: Any) -> Settings:
+        """These settings with an account's own values in place of some, as they were checked."""
+        given = {field: getattr(self, field) for field in type(self).model_fields} | own | {"account": name}
+        return self.model_construct(_fields_set=set(given), **given)
 
     @property
     def db_url(self) -> str:
@@ -296,6 +309,14 @@ def hours(text: str) -> tuple[time, time] | None:
         return None
     hour, minute, end_hour, end_minute = map(int, match.groups())
     return time(hour, minute), time(end_hour, end_minute)
+
+
+def own_number(text: str) -> str:
+    """An account's own number, in E.164. Raises ValueError."""
+    plain = re.sub(r"[\s().-]", "", text)
+    if not re.fullmatch(r"\+[1-9]\d{7,14}", plain, re.ASCII):
+        raise ValueError("write the account's own number with its country code, such as +491701234567")
+    return plain
 
 
 def _parts(text: str) -> list[str]:
@@ -408,7 +429,7 @@ def api_key(settings: Settings) -> str:
     path = settings.data_dir / "api_key"
     with trouble.told():
         if not os.path.lexists(path):
-            _make_key(path)
+            durable.make_once(path, secrets.token_urlsafe(32) + "\n")
         _only_ours(path)
         try:
             key = path.read_text(encoding="utf-8").strip()
@@ -428,35 +449,6 @@ def _only_ours(path: Path) -> None:
             if not trouble.keeps_modes(path.parent):
                 raise errors.SetupError(Why.KEY_STAYS_OPEN, file=path)
         raise errors.SetupError(Why.KEY_OPEN, file=path)
-
-
-def _make_key(path: Path) -> None:
-    """Put a new key at `path`, unless another process has done so meanwhile."""
-    draft = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(32) + "\n")
-    try:
-        durable.sync(draft)  # a power cut must not leave a key's name without the key
-        _name(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    durable.sync(path.parent)
-
-
-def _name(draft: Path, path: Path) -> None:
-    """Give the file the name: whole or not at all, and only the first of several wins. Raises FileExistsError."""
-    try:
-        path.hardlink_to(draft)
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
-            raise
-        # The disk knows only one name for a file. Of two processes that start at once, one finds an empty key there.
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(draft.read_bytes())
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def release() -> str:

@@ -41,6 +41,7 @@ DaemonError
 ├── TooLarge               a body or a file above its limit
 │   └── StorageFull        there is no room left for it among the files that are kept
 └── IllegalMove            the job or message is in a state that forbids it
+    ├── AccountHasWork     an account cannot be removed while it has messages to send
     ├── EditConflict       what the caller wants to change was changed since they read it
     └── KeyReused          the Idempotency-Key was used before with another request
 """
@@ -297,6 +298,18 @@ class StorageFull(TooLarge):
 
 class IllegalMove(DaemonError):
     """The job or message is in a state that forbids the move."""
+
+
+class AccountHasWork(IllegalMove):
+    """An account that is to be removed still has something to send. work: how much, as JSON."""
+
+    def __init__(self, told: Wording | Coded, /, work: dict[str, object], **values: Any) -> None:
+        self.work = work
+        super().__init__(told, **values)
+
+    @property
+    def members(self) -> dict[str, object]:
+        return dict(self.work)
 
 
 class EditConflict(IllegalMove):

@@ -14,6 +14,7 @@ import structlog
 from aiohttp import web, web_protocol
 
 from daemon import config, errors, pages, process
+from daemon.accounts import directory
 from daemon.api import endpoint
 from daemon.config import Settings
 from daemon.contacts import file_reading
@@ -92,6 +93,8 @@ web_protocol.RequestHandler.handle_error = _refuse_malformed  # type: ignore[met
 
 async def _threads(app: web.Application) -> AsyncIterator[None]:
     threads = app[visitors.THREADS] = ThreadPoolExecutor(DB_THREADS, thread_name_prefix="db")
+    first = partial(directory.ensure, app[visitors.SETTINGS].account)  # it is there before its first sender
+    await asyncio.get_running_loop().run_in_executor(threads, first)
     yield
     everyone = Barrier(DB_THREADS)  # each thread has a connection of its own, which only it can close
 

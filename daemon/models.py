@@ -101,7 +101,7 @@ class Account(Table):
     timezone = peewee.CharField(null=True, max_length=64)
     country = peewee.CharField(null=True, max_length=2)  # of numbers that the page is given without one
     number = peewee.CharField(null=True, max_length=20)  # its own, where it was linked by it; None: not known
-    limits_version = peewee.IntegerField(default=1)  # of these four, see db/versions.py
+    limits_version = peewee.IntegerField(default=1)  # of its own settings, see db/versions.py
     wish = Json(null=True)  # what a person asks its sender to do: {what, at, …}
     link_number = peewee.CharField(null=True, max_length=20)  # phone to link by a code instead of the QR code
     link_code = peewee.CharField(null=True, max_length=16)  # a credential, like `qr`
@@ -109,6 +109,16 @@ class Account(Table):
     screenshot_at = peewee.BigIntegerField(null=True)  # time of its Picture
     send_ms = peewee.IntegerField(default=0)  # how long a send has taken lately, without the pause after it; 0: unknown
     dry_run = peewee.BooleanField(default=False)  # its sender sends nothing
+    title = peewee.CharField(null=True, max_length=64)  # what people call it; None: its name
+    transport = peewee.CharField(null=True, max_length=16)  # None: that of the settings; likewise the next five
+    delay_min = peewee.DoubleField(null=True)  # seconds, like the other pauses
+    delay_max = peewee.DoubleField(null=True)
+    long_pause_every = peewee.IntegerField(null=True)
+    long_pause_min = peewee.DoubleField(null=True)
+    long_pause_max = peewee.DoubleField(null=True)
+    canary = peewee.CharField(null=True, max_length=20)  # its own number, for tests of sending
+    home = peewee.CharField(null=True, max_length=32)  # the data folder that has its profile, see accounts/home.py
+    removed_at = peewee.BigIntegerField(null=True)  # since then only its history is there
 
 
 class Picture(Table):
@@ -178,6 +188,7 @@ class Job(Table):
     class Meta:
         indexes = (
             (("account", "state"), False),
+            (("account", "id"), False),  # pages of those of one account
             (("archived_at", "id"), False),  # pages of the overview
         )
 

@@ -76,18 +76,36 @@ class AccountRow:
     send_ms: int
     dry_run: bool
     country: str | None
+    number: str | None
+    title: str | None
+    transport: str | None
+    delay_min: float | None
+    delay_max: float | None
+    long_pause_every: int | None
+    long_pause_min: float | None
+    long_pause_max: float | None
+    canary: str | None
+    home: str | None
+    removed_at: int | None
+
+    @property
+    def called(self) -> str:
+        """What people call it."""
+        return self.title or self.name
 
 
-def open_account(name: str, now: int, dry_run: bool = False) -> Health | None:
-    """Make sure the account has a row, and store that its sender is starting. dry_run: it sends nothing.
+def open_account(name: str, now: int, dry_run: bool = False, home: str | None = None) -> Health | None:
+    """Make sure the account has a row, and store that its sender is starting. dry_run: it sends nothing. home: the data
+    folder that has its profile.
 
     Returns a hold from OWN_HOLDS that an earlier sender began and that is not over: it stays until the account has
     been seen to send, however often the sender is restarted.
     """
     with write():
         ensure(name)
-        changed = Account.update(dry_run=dry_run).where(ownership.guard(name), Account.dry_run != dry_run)
-        changed.execute()
+        Account.update(dry_run=dry_run).where(ownership.guard(name), Account.dry_run != dry_run).execute()
+        if home:
+            Account.update(home=home).where(ownership.guard(name)).execute()
     report(name, Health(AccountState.STARTING), now)
     kept = Account.get_by_id(name).kept_hold
     if kept and kept["at"] - AHEAD_MS <= now < kept["until"]:  # otherwise it is over, or from while the clock was ahead
@@ -96,7 +114,7 @@ def open_account(name: str, now: int, dry_run: bool = False) -> Health | None:
 
 
 def ensure(name: str) -> None:
-    """Make sure the account has a row; before its first sender it has none."""
+    """Make sure the account has a row. One that was removed stays so."""
     with write():
         Account.insert(name=name).on_conflict_ignore().execute()
 
@@ -188,15 +206,15 @@ def leave(name: str) -> None:
 
 
 def find(name: str) -> AccountRow:
-    """The account of that name. Raises NotFound."""
+    """The account of that name. Raises NotFound, also when it was removed."""
     row = known(name)
-    if row is None:
+    if row is None or row.removed_at is not None:
         raise errors.NotFound(Why.NO_ACCOUNT, name=name)
     return row
 
 
 def known(name: str) -> AccountRow | None:
-    """The account of that name, None if there is none."""
+    """The account of that name, None if there never was one: jobs outlive the account that they were sent from."""
     row = Account.get_or_none(Account.name == name)
     return record(AccountRow, row) if row else None
 
@@ -210,8 +228,8 @@ def check_names(settings: Settings, names: Sequence[str] | None) -> None:
 
 
 def dry_runs(now: int) -> list[str]:
-    """The accounts whose senders run and send nothing."""
-    return [row.name for row in every() if row.dry_run and alive(row, now)]
+    """The accounts of which nothing is sent: by their own settings, or by what their senders say."""
+    return [row.name for row in every() if row.transport == "dryrun" or (row.dry_run and alive(row, now))]
 
 
 def send_ms(name: str, unmeasured: int) -> int:
@@ -222,27 +240,55 @@ def send_ms(name: str, unmeasured: int) -> int:
 
 def number(settings: Settings, name: str) -> str | None:
     """The account's own telephone number, where it is known."""
-    found = Account.select(Account.number).where(Account.name == name).scalar()
-    return str(found) if found else settings.canary or None if name == settings.account else None
+    row = known(name)
+    if row is None:
+        return settings.canary or None if name == settings.account else None
+    return own_number(settings, row)
+
+
+def own_number(settings: Settings, row: AccountRow) -> str | None:
+    """The same, of a row that has been read."""
+    told_us = row.canary or (settings.canary if row.name == settings.account else "")
+    return row.number or told_us or None
 
 
 def country(name: str | None = None) -> str:
     """The country of numbers that are written without one, as somebody has said for that account, or for any; "" for
     none."""
-    known = Account.select(Account.country).where(Account.country.is_null(False)).order_by(Account.name)
+    known = Account.select(Account.country).where(Account.country.is_null(False), Account.removed_at.is_null())
+    known = known.order_by(Account.name)
     found = known.where(Account.name == name).scalar() if name else None
     return str(found or known.limit(1).scalar() or "")
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How an account sends now. streak: messages since its last long pause; slow: after a restriction; pauses: its own
+    long pauses and delays, for `own_pauses` and `own_delay`."""
+
+    streak: int
+    slow: bool
+    pauses: tuple[int | None, float | None, float | None] = (None, None, None)
+    delay: tuple[float | None, float | None] = (None, None)
+
+
 def pace(name: str, now: int) -> tuple[int, bool]:
     """How many messages the account has sent since its last long pause, and whether it is slow after a restriction."""
+    found = whole_pace(name, now)
+    return found.streak, found.slow
+
+
+def whole_pace(name: str, now: int) -> Pace:
+    """How the account sends now."""
     row = _pace(name=name).fetchone()
-    return (int(row[0]), slow(row[1], now)) if row else (0, False)
+    return Pace(int(row[0]), slow(row[1], now), tuple(row[2:5]), tuple(row[5:7])) if row else Pace(0, False)
 
 
 @Prepared
 def _pace() -> Any:
-    return Account.select(Account.streak, Account.slow_until).where(Account.name == param("name"))
+    pauses = (Account.long_pause_every, Account.long_pause_min, Account.long_pause_max)
+    columns = (Account.streak, Account.slow_until, *pauses, Account.delay_min, Account.delay_max)
+    return Account.select(*columns).where(Account.name == param("name"))
 
 
 def slow(until: int, now: int) -> bool:
@@ -264,8 +310,9 @@ def canary_confirmed(name: str, now: int) -> None:
 
 
 def every() -> list[AccountRow]:
-    """All accounts, by name."""
-    return [record(AccountRow, row) for row in Account.select().order_by(Account.name)]
+    """All accounts there are, by name."""
+    there = Account.select().where(Account.removed_at.is_null())
+    return [record(AccountRow, row) for row in there.order_by(Account.name)]
 
 
 def alive(account: AccountRow, now: int) -> bool:
@@ -282,11 +329,12 @@ def can_send(account: AccountRow | None, now: int) -> bool:
 class Described:
     """An account without its credentials: only `qr.svg` and `link_code` give those. Times are UTC ms.
 
-    hourly_cap to timezone: its own limits, None where the settings decide; version: of these, see `db/versions.py`;
-    dry_run: its sender sends nothing.
+    title: what people call it. hourly_cap to canary: settings of its own, None where those of the installation decide;
+    version: of these and of the title, see `db/versions.py`; dry_run: its sender sends nothing.
     """
 
     name: str
+    title: str
     state: str
     alive: bool
     hold: str | None
@@ -305,6 +353,14 @@ class Described:
     daily_cap: int | None
     quiet_hours: str | None
     timezone: str | None
+    country: str | None
+    transport: str | None
+    delay_min: float | None
+    delay_max: float | None
+    long_pause_every: int | None
+    long_pause_min: float | None
+    long_pause_max: float | None
+    canary: str | None
     version: int
     dry_run: bool
 
@@ -313,6 +369,7 @@ def describe(account: AccountRow, now: int) -> Described:
     """The account as it is shown."""
     return Described(
         name=account.name,
+        title=account.called,
         state=account.state,
         alive=alive(account, now),
         hold=account.hold,
@@ -331,6 +388,14 @@ def describe(account: AccountRow, now: int) -> Described:
         daily_cap=account.daily_cap,
         quiet_hours=account.quiet_hours,
         timezone=account.timezone,
+        country=account.country,
+        transport=account.transport,
+        delay_min=account.delay_min,
+        delay_max=account.delay_max,
+        long_pause_every=account.long_pause_every,
+        long_pause_min=account.long_pause_min,
+        long_pause_max=account.long_pause_max,
+        canary=account.canary,
         version=account.limits_version,
         dry_run=account.dry_run,
     )

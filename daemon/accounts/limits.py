@@ -1,9 +1,10 @@
-"""An account's limits: its own caps, quiet hours and time zone, and those of the settings where it has none."""
+"""An account's own settings (caps, quiet hours, time zone, pauses, transport), and those of the installation where it
+has none."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypedDict
 
@@ -14,41 +15,59 @@ from daemon import errors
 from daemon.accounts import directory, pacing
 from daemon.accounts.directory import AccountRow
 from daemon.accounts.refusals import Why
-from daemon.config import Settings, hours, known_zone
+from daemon.config import Settings, hours, known_zone, own_number
 from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.i18n.coded import Phrase
 from daemon.i18n.instants import zone_name
 from daemon.models import Account
+from daemon.states import E164
+from daemon.transports import registry
 
 log = structlog.get_logger()
 
 MAX_CAP = 1_000_000
 MAX_ZONE = 64
+MAX_TITLE = 64
+MAX_PAUSE_S = 86_400
+MAX_EVERY = 1_000_000
 SEND_MS = 4_000  # opening a chat, writing and WhatsApp's tick, before any was measured
 
 
 class Limits(TypedDict, total=False):
-    """Limits of an account's own; None leaves one to the settings. A cap of 0 means no cap, quiet hours of "" none."""
+    """Settings of an account's own; None leaves one to the installation. A cap of 0 means no cap, quiet hours of ""
+    none; pauses are in seconds. title: what people call it, None: its name. canary: its own number, for tests."""
 
+    title: str | None
+    transport: str | None
     hourly_cap: int | None
     daily_cap: int | None
     quiet_hours: str | None
     timezone: str | None
+    country: str | None
+    delay_min: float | None
+    delay_max: float | None
+    long_pause_every: int | None
+    long_pause_min: float | None
+    long_pause_max: float | None
+    canary: str | None
 
 
 def set_limits(name: str, limits: Limits, who: str, version: int | None = None) -> AccountRow:
-    """Set those of the account's own limits that are given. Effective from the next claim on.
+    """Set those of the account's own settings that are given. Effective from the next claim on; another transport, as
+    soon as its sender has started anew.
 
     version: `limits_version` of what the caller has read, None to set whatever is there. Raises NotFound, InvalidInput,
-    and EditConflict when somebody has changed a limit since.
+    and EditConflict when somebody has changed one since.
     """
-    checked = {field: value if value is None else CHECKS[field](value) for field, value in limits.items()}
+    checked = check(limits)
     with write():
         row = locked(Account.select().where(Account.name == name)).first()
-        if row is None:
+        if row is None or row.removed_at is not None:
             raise errors.NotFound(Why.NO_ACCOUNT, name=name)
+        fit_together({field: checked.get(field, getattr(row, field)) for field in CHECKS})
+        unlike_others(name, checked.get("title"))
         changed = {field: value for field, value in checked.items() if getattr(row, field) != value}
         if changed:
             versions.check(Phrase("account"), row.limits_version, version)
@@ -65,6 +84,33 @@ def set_country(name: str, country: str, who: str) -> None:
         directory.find(name)
         Account.update(country=country).where(Account.name == name).execute()
         after_commit(partial(log.info, "account.limited", account=name, who=who, limits=["country"]))
+
+
+def check(limits: Limits) -> dict[str, Any]:
+    """The values as they are stored. Raises InvalidInput."""
+    found = {}
+    for field, value in limits.items():
+        try:
+            found[field] = value if value is None else CHECKS[field](value)
+        except errors.InvalidInput as error:
+            raise error.at(field) from None
+    return found
+
+
+def fit_together(own: Mapping[str, Any]) -> None:
+    """Raises InvalidInput where the shortest pause is longer than the longest."""
+    for low, high in RANGES:
+        if own.get(low) is not None and own.get(high) is not None and own[low] > own[high]:
+            raise errors.InvalidInput(Why.PAUSES_REVERSED).at(low)
+
+
+def unlike_others(name: str, title: str | None) -> None:
+    """Raises InvalidInput where another account has that name or title, in any case: nobody could tell them apart."""
+    if title is None:
+        return
+    others = (each for each in directory.every() if each.name != name)
+    if title.casefold() in {word.casefold() for each in others for word in (each.name, each.called)}:
+        raise errors.InvalidInput(Why.TITLE_TAKEN, title=title).at("title")
 
 
 def _cap(value: int) -> int:
@@ -88,11 +134,59 @@ def _zone(text: str) -> str:
     return zone_name(text.strip())
 
 
+def _country(text: str) -> str:
+    if text.strip().upper() not in phonenumbers.SUPPORTED_REGIONS:
+        raise errors.InvalidInput(Why.COUNTRY_UNFIT)
+    return text.strip().upper()
+
+
+def _pause(value: float) -> float:
+    if not 0 <= value <= MAX_PAUSE_S:  # false for what is not a number, too
+        raise errors.InvalidInput(Why.PAUSE_UNFIT, most=f"{MAX_PAUSE_S:,}")
+    return float(value)
+
+
+def _every(value: int) -> int:
+    if not 0 <= value <= MAX_EVERY:
+        raise errors.InvalidInput(Why.PAUSE_EVERY_UNFIT, most=f"{MAX_EVERY:,}")
+    return value
+
+
+def _title(text: str) -> str | None:
+    shown = " ".join(text.split())
+    if len(shown) > MAX_TITLE or not shown.isprintable():
+        raise errors.InvalidInput(Why.TITLE_UNFIT, most=MAX_TITLE)
+    return shown or None
+
+
+def _transport(text: str) -> str:
+    if text not in registry.NAMES:
+        raise errors.InvalidInput(Why.TRANSPORT_UNFIT, names=", ".join(registry.NAMES))
+    return text
+
+
+def _own_number(text: str) -> str:
+    try:
+        return E164(own_number(text))
+    except ValueError:
+        raise errors.InvalidInput(Why.OWN_NUMBER_UNFIT) from None
+
+
+RANGES = (("delay_min", "delay_max"), ("long_pause_min", "long_pause_max"))
 CHECKS: dict[str, Callable[[Any], Any]] = {
+    "title": _title,
+    "transport": _transport,
     "hourly_cap": _cap,
     "daily_cap": _cap,
     "quiet_hours": _hours,
     "timezone": _zone,
+    "country": _country,
+    "delay_min": _pause,
+    "delay_max": _pause,
+    "long_pause_every": _every,
+    "long_pause_min": _pause,
+    "long_pause_max": _pause,
+    "canary": _own_number,
 }
 
 
@@ -100,7 +194,34 @@ def own_rules(account: AccountRow | None, rules: pacing.Rules) -> pacing.Rules:
     """`rules` with the account's own limits in place of those it has set."""
     if account is None:
         return rules
-    return pacing.own(rules, account.hourly_cap, account.daily_cap, account.quiet_hours, account.timezone)
+    pauses = (account.long_pause_every, account.long_pause_min, account.long_pause_max)
+    return pacing.own(rules, account.hourly_cap, account.daily_cap, account.quiet_hours, account.timezone, *pauses)
+
+
+def settings_of(settings: Settings, name: str) -> Settings:
+    """The settings for that account: its own in place of the installation's."""
+    row = directory.known(name)
+    return settings if row is None and name == settings.account else settings_in(settings, name, row)
+
+
+def settings_in(settings: Settings, name: str, row: AccountRow | None) -> Settings:
+    """The same, of a row that has been read."""
+    own = {field: getattr(row, field) for field in CHECKS if field != "title"} if row else {}
+    own["default_country"] = own.pop("country", None)
+    found = {field: value for field, value in own.items() if value is not None}
+    for low, high in RANGES:
+        ends = pacing.range_ms(getattr(settings, low), getattr(settings, high), (found.get(low), found.get(high)))
+        found[low], found[high] = ends[0] / 1000, ends[1] / 1000
+    if name != settings.account:  # that number is the one of the account that the settings are for
+        found.setdefault("canary", "")
+    return settings.of_account(name, **found)
+
+
+def for_sender(settings: Settings, name: str) -> Settings:
+    """The settings with which the account's sender starts. What an account may have of its own beside that is read
+    whenever it is needed; of these a change means a new start."""
+    own = settings_of(settings, name)
+    return settings.of_account(name, transport=own.transport, canary=own.canary)
 
 
 def rules(settings: Settings) -> pacing.Rules:
@@ -119,7 +240,7 @@ def rules(settings: Settings) -> pacing.Rules:
 
 def send_ms(settings: Settings, account: str) -> int:
     """How long a send takes by itself, measured or, before the first one, about as long as in a browser."""
-    return directory.send_ms(account, SEND_MS if settings.transport == "browser" else 0)
+    return directory.send_ms(account, SEND_MS if settings_of(settings, account).transport == "browser" else 0)
 
 
 def rules_of(settings: Settings, account: str) -> pacing.Rules:

@@ -65,11 +65,13 @@ class Tenure:
 @dataclass(frozen=True)
 class Taken:
     """Another sender owns the account. Token or end of lease change whenever it is renewed or taken over. near: that
-    sender runs where the transport's lock shows whether it is alive."""
+    sender runs where the transport's lock shows whether it is alive. lock_tells: only the lock does, as its process
+    cannot be seen from here."""
 
     token: str
     until: int
     near: bool
+    lock_tells: bool = False
 
 
 _tenure: ContextVar[Tenure | None] = ContextVar("tenure", default=None)
@@ -124,12 +126,20 @@ def take(
     return Tenure(name, token, proved)
 
 
+def owner(name: str, place: Place, now: int, watched: Taken | None = None) -> Taken | None:
+    """Who drives the account; None if it can be taken. Only reads. See `take`."""
+    row = Account.select(Account.owner, Account.owner_until, Account.owner_place).where(_is(name)).first()
+    return None if row is None or free(row, place, now, None, watched) is not None else _taken(row, place)
+
+
 def _is(name: str) -> Any:
     return Account.name == name
 
 
 def _taken(row: Account, place: Place) -> Taken:
-    return Taken(str(row.owner), row.owner_until, place.reaches(Place(**row.owner_place)))
+    owner = Place(**row.owner_place)
+    near = place.reaches(owner)
+    return Taken(str(row.owner), row.owner_until, near, near and place.processes != owner.processes)
 
 
 def free(row: Account, place: Place, now: int, sole: bool | None, watched: Taken | None) -> bool | None:

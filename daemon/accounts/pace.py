@@ -32,7 +32,7 @@ def opening_and_rules(account: str, now: int, rules: pacing.Rules) -> tuple[paci
     def nth_newest(n: int, since: int) -> int | None:
         return handovers.nth_newest(account, n, since, now)
 
-    at, why, paced_at, *own = _paced(account=account).fetchone() or (0, pacing.Why.READY, 0, None, None, None, None)
+    at, why, paced_at, *own = _paced(account=account).fetchone() or (0, pacing.Why.READY, 0, *[None] * 7)
     rules = pacing.own(rules, *own)
     if paced_at > now:  # the clock was set back since then: keep the length of the pause
         at = now + at - paced_at
@@ -42,7 +42,8 @@ def opening_and_rules(account: str, now: int, rules: pacing.Rules) -> tuple[paci
 @Prepared
 def _paced() -> Any:
     columns = (Account.next_send_at, Account.next_reason, Account.paced_at)
-    own = (Account.hourly_cap, Account.daily_cap, Account.quiet_hours, Account.timezone)
+    caps = (Account.hourly_cap, Account.daily_cap, Account.quiet_hours, Account.timezone)
+    own = (*caps, Account.long_pause_every, Account.long_pause_min, Account.long_pause_max)
     return Account.select(*columns, *own).where(Account.name == param("account"))
 
 

@@ -53,13 +53,25 @@ class Rules:
 
 
 def own(
-    rules: Rules, hourly_cap: int | None, daily_cap: int | None, quiet_hours: str | None, zone: str | None
+    rules: Rules,
+    hourly_cap: int | None,
+    daily_cap: int | None,
+    quiet_hours: str | None,
+    zone: str | None,
+    every: int | None = None,
+    least_s: float | None = None,
+    most_s: float | None = None,
 ) -> Rules:
-    """`rules` with an account's own limits; None for a limit it has not set. quiet_hours: "" for none."""
+    """`rules` with an account's own limits; None for a limit it has not set. quiet_hours: "" for none; every, least_s,
+    most_s: of its long pauses."""
     changes: dict[str, Any] = {"hourly_cap": hourly_cap, "daily_cap": daily_cap, "zone": zone or None}
+    changes["long_pause_every"] = every
     changes = {name: value for name, value in changes.items() if value is not None}
     if quiet_hours is not None:
         changes["quiet"] = window(quiet_hours)
+    if (least_s, most_s) != (None, None):
+        least, most = rules.long_pause_ms
+        changes["long_pause_ms"] = range_ms(least / 1000, most / 1000, (least_s, most_s))
     return replace(rules, **changes) if changes else rules
 
 
@@ -80,6 +92,17 @@ class Opening:
 
     at: int
     why: Why
+
+
+def range_ms(low_s: float, high_s: float, own: tuple[float | None, float | None]) -> tuple[int, int]:
+    """A range of pauses in ms, from the settings' and an account's own in seconds: where only one end is its own, the
+    other one gives way."""
+    low, high = own
+    if low is None:
+        low = low_s if high is None else min(low_s, high)
+    if high is None:
+        high = max(high_s, low)
+    return round(low * 1000), round(high * 1000)
 
 
 def slowed(delay_ms: tuple[int, int], slow: bool) -> tuple[int, int]:

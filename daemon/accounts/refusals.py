@@ -26,3 +26,34 @@ class Why(Wording):
     NOT_LINKED = "not_linked", "Account {name} is not linked: there is nothing to log out of."
     SAY_WHICH_ACCOUNT = "say_which_account", "Say which account it is for: one of {accounts}."
     ACCOUNTS_UNKNOWN = "accounts_unknown", "There is no account called {name}: there are {accounts}."
+    PAUSE_UNFIT = "account_pause_unfit", "A pause is a number of seconds, 0 to {most}."
+    PAUSES_REVERSED = "pauses_reversed", "The shortest pause is longer than the longest: swap them."
+    PAUSE_EVERY_UNFIT = (
+        "pause_every_unfit",
+        "Say after how many messages there is a long pause: 0 (never) to {most}.",
+    )
+    TITLE_UNFIT = "account_title_unfit", "Use a name of at most {most} characters, in one line."
+    TITLE_TAKEN = "account_title_taken", "Another account is called {title}: choose another name."
+    TRANSPORT_UNFIT = "transport_unfit", "A transport is one of these: {names}."
+    OWN_NUMBER_UNFIT = (
+        "own_number_unfit",
+        "Write the account's own number with its country code, such as +491701234567.",
+    )
+    NAME_UNFIT = "account_name_unfit", "Choose a name of letters, digits, - and _ (32 at most)."
+    NAME_TAKEN = "account_name_taken", "There is an account named {name} already: choose another name."
+    WAS_REMOVED = "account_was_removed", "Account {name} was removed: nothing can be sent from it."
+    NAMED_BY_SETTINGS = (
+        "account_named_by_settings",
+        "Account {name} is the one that campaigns use when they name none, so it stays. You can rename it, or set "
+        "WASENDER_ACCOUNT to another one first.",
+    )
+    HAS_MESSAGES = (
+        "account_has_messages",
+        "Account {name} still has messages to send ({queued} queued, {in_flight} being sent) or campaigns that go on "
+        "({campaigns}): stop these first, or remove it with cancel=true, which stops them.",
+    )
+    MORE_THAN_SENDERS = (
+        "more_accounts_than_senders",
+        "More accounts than senders: set WASENDER_SENDERS to {wanted} (now {senders}) and start wasender again. Until "
+        "then nothing is sent from: {accounts}.",
+    )

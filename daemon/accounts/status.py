@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daemon import errors
@@ -12,8 +13,10 @@ from daemon.accounts.refusals import Why
 from daemon.config import Settings
 from daemon.contacts import importer
 from daemon.db.clock import within
+from daemon.i18n.coded import Coded, refusal
 from daemon.states import AccountState
 
+NAMED = 5  # so many accounts are named in a sentence at most
 LINKED = frozenset({AccountState.READY, AccountState.HELD})
 
 
@@ -65,8 +68,9 @@ class Seen(Described):
 @dataclass(frozen=True)
 class Report(Seen):
     """An account as `GET /accounts/{name}` shows it. opens_at: when the next message may go out, UTC ms, None: now;
-    opens_why: what it waits for."""
+    opens_why: what it waits for. number: its own, where it is known."""
 
+    number: str | None
     limits: InForce
     used: Used
     opens_at: int | None
@@ -79,6 +83,7 @@ def report(settings: Settings, account: AccountRow, now: int) -> Report:
     opens = pace.opening(account.name, now, account_limits.rules(settings))
     return Report(
         **vars(seen(account, now)),
+        number=directory.own_number(settings, account),
         limits=InForce(
             hourly_cap=limits.hourly_cap,
             daily_cap=limits.daily_cap,
@@ -105,6 +110,16 @@ def seen(account: AccountRow, now: int) -> Seen:
         screenshot_at=at if there else None,
         page_check_at=commands.page_checked_at(account.name, now),
     )
+
+
+def lacking(settings: Settings, accounts: Sequence[AccountRow], now: int) -> Coded | None:
+    """Which accounts wait for a sender, because there are more of them than senders; None where that is not so."""
+    without = [account.called for account in accounts if not directory.alive(account, now)]
+    senders = max(settings.senders, len(accounts) - len(without))
+    if not without or len(accounts) <= senders:
+        return None
+    shown = ", ".join(without[:NAMED]) + (" …" if len(without) > NAMED else "")
+    return refusal(Why.MORE_THAN_SENDERS, accounts=shown, senders=senders, wanted=len(accounts))
 
 
 def told(account: AccountRow, now: int) -> Told | None:

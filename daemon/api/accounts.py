@@ -7,16 +7,28 @@ from typing import cast
 
 import segno
 
-from daemon.accounts import commands, directory, limits, status
+from daemon.accounts import commands, directory, installed, limits, status
 from daemon.api import endpoint
 from daemon.api.answers import Document, Png, Svg
 from daemon.api.endpoint import Caller
-from daemon.api.parameters import AccountName
+from daemon.api.parameters import AccountName, Cancel
 from daemon.api.refusals import Why
-from daemon.api.schemas.accounts import Account, AccountAsked, Accounts, Limits, Link, LinkCode
+from daemon.api.schemas.accounts import (
+    Account,
+    AccountAsked,
+    AccountRemoved,
+    Accounts,
+    Limits,
+    Link,
+    LinkCode,
+    NewAccount,
+)
+from daemon.campaigns import removing
+from daemon.campaigns.idempotency import Once
 from daemon.db import clock
-from daemon.errors import IllegalMove, NotFound
+from daemon.errors import AccountHasWork, IllegalMove, NotFound
 from daemon.server.scopes import Scope
+from daemon.server.visitors import require_all_accounts
 from daemon.states import AccountState
 
 ASKED = "Request queued. Check GET /accounts/{name} for the outcome."
@@ -26,8 +38,24 @@ ASKED = "Request queued. Check GET /accounts/{name} for the outcome."
 def all_accounts(caller: Caller) -> Accounts:
     """All accounts, by name."""
     now = clock.now_ms()
-    shown = [status.report(caller.settings, row, now) for row in directory.every()]
-    return Accounts(accounts=[Account.model_validate(each) for each in shown])
+    rows = directory.every()
+    shown = [status.report(caller.settings, row, now) for row in rows]
+    lacking = status.lacking(caller.settings, rows, now)
+    return Accounts(
+        accounts=[Account.model_validate(each) for each in shown],
+        senders=caller.settings.senders,
+        without_sender=[row.name for row in rows if not directory.alive(row, now)],
+        note=str(lacking) if lacking else None,
+    )
+
+
+@endpoint.post("/accounts", scope=Scope.ADMIN, errors=(IllegalMove,), tag="accounts")
+def add_account(caller: Caller, *, body: NewAccount) -> Account:
+    """Add an account. A sender that has none takes it; then its phone can be linked."""
+    require_all_accounts()
+    given = cast(limits.Limits, body.model_dump(exclude_unset=True, exclude={"name"}))
+    added = installed.add(body.name, given, caller.name)
+    return Account.model_validate(_report(caller, added.name))
 
 
 @endpoint.get("/accounts/{name}", scope=Scope.READ, errors=(NotFound,), tag="accounts")
@@ -38,13 +66,33 @@ def account(caller: Caller, *, name: AccountName) -> Account:
 
 @endpoint.patch("/accounts/{name}", scope=Scope.ADMIN, errors=(NotFound, IllegalMove), tag="accounts")
 def limit_account(caller: Caller, *, name: AccountName, body: Limits) -> Account:
-    """Set the account's own caps and quiet hours. They apply from the next message on.
+    """Rename the account, or set its own caps, pauses and so on. They apply from the next message on.
+
+    A new name is its `title`: `name` stays the same, so that jobs and addresses go on to be right.
 
     With `version`, this is refused if somebody has changed them since.
     """
     given = cast(limits.Limits, body.model_dump(exclude_unset=True, exclude={"version"}))
     limits.set_limits(name, given, caller.name, body.version)
     return Account.model_validate(_report(caller, name))
+
+
+@endpoint.delete("/accounts/{name}", scope=Scope.ADMIN, errors=(NotFound, IllegalMove, AccountHasWork), tag="accounts")
+def remove_account(caller: Caller, *, name: AccountName, cancel: Cancel = False, once: Once) -> AccountRemoved:
+    """Remove an account. What was sent from it can still be read; its browser's profile is deleted.
+
+    It is refused while the account has campaigns that are not over. With `cancel=true` these are stopped first; a
+    message that is being sent at that moment is finished. Log the phone out first, or remove the device on the phone.
+    """
+    now = clock.now_ms()
+
+    def work() -> AccountRemoved:
+        removing.remove(caller.settings, name, cancel, caller.name, now)
+        return AccountRemoved(message=f"Account {name} is removed. What was sent from it can still be read.")
+
+    answer = once.run(work, now)
+    removing.finish(name, now)
+    return answer
 
 
 @endpoint.post("/accounts/{name}/screenshot", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="accounts")

@@ -13,7 +13,7 @@ from daemon.api import endpoint
 from daemon.api.answers import Csv, Xlsx
 from daemon.api.endpoint import Caller, Open
 from daemon.api.messages import describe
-from daemon.api.parameters import MAX_LIMIT, Cursor, Flag, JobId, Limit, Search, Zone
+from daemon.api.parameters import MAX_LIMIT, Cursor, Flag, JobId, Limit, OfAccount, Search, Zone
 from daemon.api.schemas.common import Rejected
 from daemon.api.schemas.jobs import (
     Duplicate,
@@ -114,9 +114,9 @@ def status(caller: Caller, *, job_id: JobId) -> Job:
 
 
 @endpoint.get("/jobs", scope=Open.STATUS, tag="jobs")
-def jobs(caller: Caller, *, cursor: Cursor | None = None, limit: Limit = queries.PAGE) -> Jobs:
+def jobs(caller: Caller, *, cursor: Cursor | None = None, limit: Limit = queries.PAGE, account: OfAccount = "") -> Jobs:
     """Jobs, newest first, a page at a time. Without a key, as limited as `GET /status/{job_id}`."""
-    rows, after = queries.jobs(cursor, limit)
+    rows, after = queries.jobs(cursor, limit, account)
     return Jobs(jobs=[_job(caller, row) for row in rows], next_cursor=after)
 
 

@@ -94,6 +94,18 @@ OfJob = Annotated[
     Says("is the id of a job, a whole number"),
 ]
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"enum": [*_WORDS]}), Says("is true or false")]
+OfAccount = Annotated[
+    str,
+    Field(max_length=32, description="Only those of this account."),
+    Says("is the name of an account"),
+]
+Cancel = Annotated[
+    bool,
+    BeforeValidator(_flag),
+    WithJsonSchema({"enum": [*_WORDS]}),
+    Field(description="Also where campaigns are not over: stop them."),
+    Says("is true or false"),
+]
 Zone = Annotated[
     str,
     Field(max_length=64, examples=["Europe/Berlin"], description="A time zone in which to give the times; else UTC."),

@@ -14,7 +14,7 @@ import peewee
 import structlog
 
 from daemon import errors
-from daemon.accounts import directory, limits, pacing
+from daemon.accounts import directory, installed, limits, pacing
 from daemon.campaigns import careful, scheduling
 from daemon.campaigns.dated import Dates
 from daemon.campaigns.draft_content import Dated
@@ -152,6 +152,7 @@ def check(settings: Settings, order: Order, now: int) -> Checked:
     if order.account is not None and not ACCOUNT_NAME.fullmatch(order.account):
         raise errors.InvalidInput(Why.ACCOUNT_UNFIT)
     _check_account(settings, order.account)
+    settings = _own(settings, order)
     if order.schedule_at is not None and order.schedule_at < LEAST_TIME_MS:
         raise errors.InvalidInput(Why.SCHEDULE_UNFIT)
     if order.schedule_at is not None and order.schedule_at > now + LONGEST_AHEAD_MS:
@@ -167,10 +168,18 @@ def check(settings: Settings, order: Order, now: int) -> Checked:
 
 
 def _check_account(settings: Settings, name: str | None) -> None:
-    known = [settings.account, *(row.name for row in directory.every() if row.name != settings.account)]
-    if name is not None and name not in known:
+    known = [row.name for row in directory.every()]
+    if directory.known(settings.account) is None:  # nothing has been started yet
+        known.insert(0, settings.account)
+    if (name or settings.account) not in known:
+        name = name or settings.account
         shown = ", ".join(known[:ACCOUNTS_NAMED]) + (" …" if len(known) > ACCOUNTS_NAMED else "")
         raise errors.InvalidInput(refusal(Why.NO_SUCH_ACCOUNT, name=name, accounts=shown))
+
+
+def _own(settings: Settings, order: Order) -> Settings:
+    """The settings of the account that it is sent from."""
+    return limits.settings_of(settings, order.account or settings.account)
 
 
 def _digest(order: Order) -> str:
@@ -198,7 +207,7 @@ def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator
     whole. What is left of a job that it replaces is cancelled at the end. Not to be called in a transaction. Raises
     DatabaseBusy.
     """
-    people = checked.audience.people
+    settings, people = _own(settings, checked.order), checked.audience.people
     if len(people) <= chunks.CHUNK:
         yield None
         scheduling.finish_replacing(checked.order.replaces, who, now)
@@ -260,6 +269,7 @@ def _due(settings: Settings, order: Order) -> enqueue.Due | None:
 
 def styles_of(settings: Settings, order: Order) -> Styles:
     """How the order's text writes dates and amounts."""
+    settings = _own(settings, order)
     language = order.language or styles.usual(settings.default_country, "en")
     zone = limits.rules_of(settings, order.account or settings.account).zone
     return Styles(language, str(zone), order.columns or ())
@@ -271,7 +281,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
 
     filled_job: the one of `filled`, which has its messages already.
     """
-    order, audience = checked.order, checked.audience
+    settings, order, audience = _own(settings, checked.order), checked.order, checked.audience
     scheduled = order.schedule_at is not None and order.schedule_at > now
     state = JobState.SCHEDULED if scheduled else JobState.PENDING
     asked = _digest(order) if order.key else ""  # it takes a while, so not in the transaction
@@ -285,6 +295,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
             enqueue.enqueue(job, audience.people, who, now, _due(settings, order))
         else:
             job = enqueue.open_job(filled_job, state, now)
+        installed.require(job.account)
         if order.replaces is not None:
             scheduling.replace(order.replaces, job.id, who, now)
         foreign = placeholders.foreign(order.text, audience.columns)

@@ -320,7 +320,7 @@ def forecast(settings: Settings, draft: Draft, people: int, now: int) -> Forecas
     if opens is None or not people:
         return Forecast(starts=None, why=pacing.Why.READY, ends=None, jobs=len(others), messages=queued)
     streak, slow = directory.pace(account, now)
-    pause = create.delays(settings, when.delay_min, when.delay_max)
+    pause = create.delays(limits.settings_of(settings, account), when.delay_min, when.delay_max)
     sends = limits.send_ms(settings, account)
     delays = pacing.with_send(pacing.slowed(pause, slow), sends)
     alone = pacing.eta(people, opens, delays, streak, pacing.narrowed(rules, terms))

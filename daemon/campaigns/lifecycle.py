@@ -7,6 +7,7 @@ from functools import partial
 import structlog
 
 from daemon import errors
+from daemon.accounts import installed
 from daemon.campaigns import queries, recipients
 from daemon.campaigns.refusals import Why
 from daemon.campaigns.rows import JobRow, MessageRow
@@ -33,6 +34,7 @@ def resume(job_id: int, who: str, now: int) -> None:
     early = found.started_at is None and found.schedule_at is not None and found.schedule_at > now
     with write():
         job_moves.move(job_id, "reschedule" if early else "resume", who, now)
+        installed.require(found.account)
         if code_of(found.coded) == Asks.MADE_FOR_DRY_RUN:  # from here on it is one to be sent
             Job.update(for_dry_run=False).where(Job.id == job_id).execute()
 
@@ -101,6 +103,7 @@ def settle(message_id: int, sent: bool, who: str, now: int) -> MessageRow:
         if row.state != State.UNCERTAIN:
             raise errors.IllegalMove(Why.MESSAGE_NOT_UNCERTAIN, message=message_id, state=Phrase(row.state))
         if not sent or parts.follow(row):
+            installed.require(found.account)
             if found.state == JobState.COMPLETED:
                 job_moves.move(found.id, "retry", who, now)
             elif found.state == JobState.STOPPED and not sent:

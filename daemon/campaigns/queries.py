@@ -42,9 +42,11 @@ def job(job_id: int) -> JobRow:
     return record(JobRow, job_moves.job(job_id))
 
 
-def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[JobRow], int | None]:
-    """Jobs older than the cursor, newest first; and the cursor of the next page."""
+def jobs(cursor: int | None, limit: int = PAGE, account: str = "") -> tuple[list[JobRow], int | None]:
+    """Jobs older than the cursor, newest first, of all accounts or of that one; and the cursor of the next page."""
     query = Job.select().where(Job.state != FILLING).order_by(Job.id.desc()).limit(limit + 1)
+    if account:
+        query = query.where(Job.account == account)
     if cursor is not None:
         query = query.where(Job.id < cursor)
     rows = [record(JobRow, row) for row in query]
@@ -53,11 +55,13 @@ def jobs(cursor: int | None, limit: int = PAGE) -> tuple[list[JobRow], int | Non
 
 @dataclass(frozen=True)
 class Listed:
-    """Which jobs the overview lists. over: those that are over, those that are not, or None for both."""
+    """Which jobs the overview lists. over: those that are over, those that are not, or None for both; account: "" for
+    all."""
 
     archived: bool = False
     over: bool | None = None
     search: str = ""
+    account: str = ""
 
 
 def overview(listed: Listed, cursor: int | None = None, limit: int = PAGE) -> tuple[list[JobRow], int | None]:
@@ -66,6 +70,8 @@ def overview(listed: Listed, cursor: int | None = None, limit: int = PAGE) -> tu
     if listed.over is not None:
         open_ = Job.state.in_(sorted(OPEN))
         query = query.where(~open_ if listed.over else open_)
+    if listed.account:
+        query = query.where(Job.account == listed.account)
     for word in listed.search.split():
         query = query.where(contains(Job.name, word))
     if cursor is not None:

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.accounts import directory
+from daemon.accounts import directory, limits
 from daemon.campaigns import create, draft_order, draft_rows, drafts, list_runs, weekly
 from daemon.campaigns.draft_content import SourceKind, Weekly, When
 from daemon.campaigns.refusals import Unmade, Why
@@ -86,7 +86,7 @@ def begin(settings: Settings, draft_id: str, version: int, who: str, now: int) -
     kept["account"] = order.account or settings.account
     kept["fields"] = drafts.fields(draft)
     kept["choice"] = list_runs.choice(draft, order.language) if anew else None
-    kept["rehearsed"] = DRY_RUN if settings.transport == "dryrun" else ""
+    kept["rehearsed"] = DRY_RUN if limits.settings_of(settings, kept["account"]).transport == "dryrun" else ""
     kept["columns"] = styles.Styles(columns=order.columns or ()).stored()["columns"]
     audience_set = None if anew else draft_rows.keep_audience(checked.audience.people, order.per != create.PER_ROW)
     values: dict[str, Any] = {
@@ -220,7 +220,8 @@ def _left(series_id: int, at: int) -> Run:
 def _sends(settings: Settings, account: str, now: int) -> bool:
     """Whether what is made now may go out: this process may have been started before the account's sender was."""
     found = directory.known(account)
-    return settings.transport != "dryrun" or (found is not None and directory.alive(found, now) and not found.dry_run)
+    own = limits.settings_of(settings, account)
+    return own.transport != "dryrun" or (found is not None and directory.alive(found, now) and not found.dry_run)
 
 
 def _time_of(row: Series) -> int:
@@ -291,6 +292,12 @@ def every() -> list[Repeating]:
     """All, those that go on first, then the newest."""
     rows = Series.select().order_by(Series.next_at.is_null(), Series.next_at, Series.id.desc())
     return [_shown(row) for row in rows]
+
+
+def going_on(account: str) -> list[int]:
+    """The ids of those that are sent from that account and have not ended."""
+    rows = Series.select(Series.id, Series.order).where(Series.state != SeriesState.ENDED).order_by(Series.id)
+    return [row.id for row in rows if row.order["account"] == account]
 
 
 def of_draft(draft_id: str) -> int | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from daemon import errors
-from daemon.accounts import directory, limits, pace, pacing
+from daemon.accounts import directory, limits, ownership, pace, pacing
 from daemon.config import Settings
 from daemon.delivery.batches import Batches
 from daemon.delivery.claim import Takes
@@ -34,11 +34,13 @@ OURS = (
 
 @dataclass
 class Context:
-    """One account's sender: its settings and transport, and the services that every duty uses."""
+    """One account's sender: its settings and transport, and the services that every duty uses. given: the account,
+    where `seat` has taken it already."""
 
     settings: Settings
     transport: Transport
     dice: Random
+    given: ownership.Tenure | None = None
     waits: Waits = field(default_factory=Waits)
     unforeseen: Unforeseen = field(default_factory=Unforeseen)
 
@@ -48,7 +50,7 @@ class Context:
         self.takes = Takes(isinstance(transport, Rehearses), settings.dryrun_takes_all)
         self.rules = limits.rules(settings)
         self.lease_ms = round(settings.lease_s * 1000)
-        self.db = DatabaseThread(settings, self.waits)
+        self.db = DatabaseThread(settings, self.waits, self.given)
         self.owning = self.db.owning
         self.upkeep = Upkeep(transport, self.waits)
         self.standing = Standing(self.account, transport, self.db, self.waits, self.upkeep)
@@ -63,10 +65,12 @@ class Context:
         self.standing.look_soon()
         self.listening.begin_anew()
 
-    async def gap(self, delay_ms: tuple[int, int]) -> pacing.Gap:
-        """The pause after the next message, for a job or settings with these delays."""
-        streak, slow = await self.db.timed(directory.pace, self.account)
-        return pacing.gap(pacing.slowed(delay_ms, slow), streak, self.rules, self.dice)
+    async def gap(self, delay_ms: tuple[int, int] | None = None) -> pacing.Gap:
+        """The pause after the next message, for a job with these delays; None for what belongs to no job."""
+        found = await self.db.timed(directory.whole_pace, self.account)
+        settings, rules = self.settings, pacing.own(self.rules, None, None, None, None, *found.pauses)
+        delay_ms = delay_ms or pacing.range_ms(settings.delay_min, settings.delay_max, found.delay)
+        return pacing.gap(pacing.slowed(delay_ms, found.slow), found.streak, rules, self.dice)
 
     async def set_pace(self, gap: pacing.Gap) -> None:
         """Start the pause now."""

@@ -26,9 +26,9 @@ class DatabaseThread:
     """Runs work there, one piece after another. owning: the ownership it runs under; ousted: why the account was
     lost."""
 
-    def __init__(self, settings: Settings, waits: Waits) -> None:
+    def __init__(self, settings: Settings, waits: Waits, given: ownership.Tenure | None = None) -> None:
         self.threads: Executor = ThreadPoolExecutor(1, thread_name_prefix="db")
-        self.owning = Owning(settings, self.timed, timing.clock)
+        self.owning = Owning(settings, self.timed, timing.clock, given)
         self.ousted: errors.AccountLost | None = None
         self._waits, self._patience_s = waits, settings.lease_s
 

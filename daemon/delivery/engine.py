@@ -23,6 +23,7 @@ from daemon.delivery.duties.send import Send
 from daemon.delivery.duties.wear import Wear
 from daemon.delivery.lanes import Doubt
 from daemon.delivery.refusals import Held, Passed
+from daemon.delivery.seat import Seat
 from daemon.delivery.waits import Stopping
 from daemon.i18n.coded import refusal
 from daemon.models import Message
@@ -35,10 +36,14 @@ MOST_CRASHES = 5
 
 
 class Engine:
-    """Runs one account's duties; `run` until `stop`, or until the transport is beyond repair."""
+    """Runs one account's duties; `run` until `stop`, or until the transport is beyond repair. seat: of the account, if
+    it is to be left when that changes."""
 
-    def __init__(self, settings: Settings, transport: Transport, dice: Random | None = None) -> None:
-        self.context = context = Context(settings, transport, dice or Random())
+    def __init__(
+        self, settings: Settings, transport: Transport, dice: Random | None = None, seat: Seat | None = None
+    ) -> None:
+        self._seat = seat
+        self.context = context = Context(settings, transport, dice or Random(), seat.tenure if seat else None)
         # A person's commands come first. Doubtful messages go before new ones: with one lane nothing else is sent then.
         self._duties: list[Duty] = [
             Commands(context),
@@ -108,7 +113,10 @@ class Engine:
             if not context.takes.rehearses:
                 await context.db.timed(rehearsals.end, context.account)
             context.standing.hold = await context.db.timed(
-                directory.open_account, context.account, dry_run=context.takes.rehearses
+                directory.open_account,
+                context.account,
+                dry_run=context.takes.rehearses,
+                home=self._seat.home if self._seat else None,
             )
             await context.trouble.load()
 
@@ -204,7 +212,8 @@ class Engine:
                 continue
             mine = context.lanes.to_renew()
             try:
-                await context.db.timed(self._renew)
+                if not await context.db.timed(self._renew):
+                    self.stop()
                 if mine:
                     asked_at = timing.clock()
                     context.lanes.trust(await context.db.timed(self._extend, mine), asked_at)
@@ -213,10 +222,12 @@ class Engine:
             except errors.AccountLost:
                 return  # the database thread has done the rest
 
-    def _renew(self, now: int) -> None:
+    def _renew(self, now: int) -> bool:
+        """Whether this sender is still the right one for the account."""
         with connection.write():
             self.context.owning.renew(now)
             directory.seen(self.context.account, now)
+        return self._seat is None or self._seat.stays()
 
     def _extend(self, mine: list[Message], now: int) -> list[Message]:
         return moves.extend(mine, now + self.context.lease_ms)

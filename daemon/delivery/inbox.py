@@ -78,7 +78,7 @@ class Listening:
         settings: Settings,
         transport: Transport,
         db: DatabaseThread,
-        gap: Callable[[tuple[int, int]], Awaitable[pacing.Gap]],
+        gap: Callable[[], Awaitable[pacing.Gap]],
         held: Callable[[], bool] = always,
     ) -> None:
         self._held = held
@@ -86,7 +86,6 @@ class Listening:
         self._inbox = transport if isinstance(transport, Inbox) else None
         self._further = optout.more(settings.stop_words)
         self._confirmation = settings.stop_confirm.strip()
-        self._delay_ms = (round(settings.delay_min * 1000), round(settings.delay_max * 1000))
         self._rules = limits.rules(settings)
         self._kept: deque[Heard] = deque()  # read, and not stored yet
         self._settled: dict[Look, tuple[int, float]] = {}  # how many chats of that look to skip, and until when
@@ -312,7 +311,7 @@ class Listening:
         if not await self._db.timed(self._may_write):
             return False
         self._tries[number] += 1
-        gap = await self._gap(self._delay_ms)
+        gap = await self._gap()
         await self._db.timed(pace.set_pace, self._account, gap=gap)
         outgoing = Outgoing(number, self._confirmation)
         left: tuple[Any, ...] = ()

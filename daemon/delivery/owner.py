@@ -26,10 +26,17 @@ class Owning:
     """One sender's claim to its account.
 
     timed: runs database work that needs the time, `DatabaseThread.timed`. clock: seconds that also pass while
-    this machine sleeps. tenure: what it owns; None before and after.
+    this machine sleeps. given: what `seat.find` has taken. tenure: what it owns; None before and after.
     """
 
-    def __init__(self, settings: Settings, timed: Callable[..., Awaitable[Any]], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        timed: Callable[..., Awaitable[Any]],
+        clock: Callable[[], float],
+        given: ownership.Tenure | None = None,
+    ) -> None:
+        self._given = given
         self._account, self._folder, self._lease_s = settings.account, settings.data_dir, settings.lease_s
         self._timed, self._clock = timed, clock
         self._until = 0.0  # until when (by the clock) it is surely ours
@@ -43,6 +50,10 @@ class Owning:
         """
         if self.tenure:
             return False
+        if self._given:  # taken just now, and renewed by the first heartbeat
+            self.tenure, self._given = self._given, None
+            await self._timed(self.renew)
+            return True
         place, lease_ms = ownership.here(self._folder), round(self._lease_s * 1000)
         seen: ownership.Taken | None = None
         since = time.monotonic()

@@ -16,6 +16,7 @@ import peewee
 import structlog
 
 from daemon import errors
+from daemon.accounts import installed
 from daemon.db.proxy import in_order, tuples
 from daemon.delivery import counters, job_moves, moves, reasons, tallies
 from daemon.delivery.chunks import MOST, Chunks
@@ -106,6 +107,7 @@ def resend_failed(job_id: int, chosen: Between, who: str, now: int) -> int:
             job = job_moves.job_to_move(job_id)
             if job.state not in JOB_MOVES["retry"][0]:
                 raise job_moves.refusal(job_id, job.state, "retry")
+            installed.require(job.account)
             these = chosen(found[0] - 1, last + 1) & _untouched(asked, _newest())
             moved = _move(job_id, "resend", State.FAILED, these, who, now, None, **moves.ANEW)
             if moved and job.state == JobState.COMPLETED:

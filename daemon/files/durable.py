@@ -3,7 +3,9 @@ disk before anything relies on it."""
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 from pathlib import Path
 
 
@@ -32,3 +34,33 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def make_once(path: Path, text: str) -> None:
+    """Put a file that only its owner can read at `path`, unless another process has done so meanwhile. Raises
+    OSError."""
+    draft = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    try:
+        sync(draft)  # a power cut must not leave the name without the content
+        _name(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    sync(path.parent)
+
+
+def _name(draft: Path, path: Path) -> None:
+    """Give the file the name: whole or not at all, and only the first of several wins. Raises FileExistsError."""
+    try:
+        path.hardlink_to(draft)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        # The disk knows only one name for a file. Of two processes that start at once, one finds an empty file there.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(draft.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())

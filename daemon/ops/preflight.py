@@ -1,7 +1,8 @@
 """Checks made by `scripts/start` before it starts supervisord. If something is wrong, it prints one clear line.
 
 Run as `python -m daemon.ops.preflight`; prints the data folder, the page's address and where the key is, a line each.
-With `--wait PID` it waits until the http process answers, as long as supervisord (process PID) is running.
+With `--wait PID` it waits until the http process answers, as long as supervisord (process PID) is running. Otherwise it
+also writes for supervisord how many senders there are to be; with `--senders` only that.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from pathlib import Path
 
 from daemon import config, errors
 from daemon.config import Settings
-from daemon.files import trouble
+from daemon.files import durable, trouble
 from daemon.ops.refusals import Why
 
 PATIENCE_S = 30
+SENDERS = Path("run/senders.conf")
 
 
 def check(settings: Settings) -> None:
@@ -39,6 +41,16 @@ def _check_port(settings: Settings) -> None:
         socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
         raise errors.PortTaken(settings.host, settings.port, trouble.reason(error)) from error
+
+
+def write_senders(settings: Settings) -> None:
+    """How many senders there are beside the first, where `etc/supervisord.conf` reads it: supervisord itself knows only
+    the environment, not `wasender.env`. Raises SetupError."""
+    with trouble.told():
+        SENDERS.parent.mkdir(exist_ok=True)
+        draft = SENDERS.with_suffix(".new")
+        draft.write_text(f"[program:senders]\nnumprocs={settings.senders - 1}\n")
+        durable.keep(draft, SENDERS)
 
 
 def wait_for_http(settings: Settings, pid: int) -> None:
@@ -71,6 +83,9 @@ def main() -> int:
             print(f"wasender: there is no setting {name}{hint}", file=sys.stderr)  # noqa: T201
         if sys.argv[1:2] == ["--wait"]:
             wait_for_http(settings, int(sys.argv[2]))
+            return 0
+        write_senders(settings)
+        if sys.argv[1:2] == ["--senders"]:
             return 0
         check(settings)
     except errors.DaemonError as error:

@@ -10,21 +10,21 @@ from urllib.parse import quote
 from aiohttp import web
 
 from daemon import errors
-from daemon.accounts import commands, directory, limits, status
+from daemon.accounts import commands, directory, installed, limits, status
 from daemon.accounts.directory import AccountRow
-from daemon.campaigns import by_account
+from daemon.campaigns import by_account, removing
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.i18n.coded import Coded
 from daemon.i18n.languages import N_
-from daemon.pages import forms
+from daemon.pages import account_forms, forms
 from daemon.pages.asking import said
 from daemon.pages.content import PageContent
 from daemon.pages.forms import Posted
 from daemon.pages.shell import members, only, show
-from daemon.pages.views import AccountView, account_view, account_views
+from daemon.pages.views import AccountView, account_view
 from daemon.pages.words import WAITS
-from daemon.server.visitors import SETTINGS, caller, in_db, timed
+from daemon.server.visitors import SETTINGS, caller, in_db, require_all_accounts, timed
 from daemon.states import AccountState, Role
 
 routes = web.RouteTableDef()
@@ -41,6 +41,8 @@ UNDER_WAY = {
     commands.Stage.ASKED: N_("Waiting until the current message is finished."),
     commands.Stage.TAKEN: N_("In progress."),
 }
+PAUSES = ("delay_min", "delay_max", "long_pause_min", "long_pause_max")
+TRANSPORTS = {"browser": N_("WhatsApp Web"), "dryrun": N_("Dry run: nothing is sent")}
 BAD = (commands.Stage.FAILED, commands.Stage.MISSED)
 
 
@@ -58,20 +60,22 @@ async def _overview(
     error: errors.DaemonError | None = None,
     part: str = "",
 ) -> web.StreamResponse:
-    """The page, with what was wrong in the form of one account: part is `limits` or `link`."""
-    typed = (form or Posted()).texts((*limits.CHECKS, "number"))
+    """The page, with what was wrong in a form: part is `limits`, `link` or `remove` of an account, or `add`."""
+    typed = (form or Posted()).texts((*limits.CHECKS, "number", "name"))
     late = isinstance(error, errors.EditConflict)
     wrong = Wrong(name, part, typed, said(error), late)
-    saved = forms.asked(request).text("saved")
-    content = await in_db(request, _accounts, request.app[SETTINGS], wrong, saved)
-    return show(request, content, 200 if error is None else 409 if late else 422)
+    asked = forms.asked(request)
+    edited = name if form and (part == "remove" or form.text("whole")) else asked.text("edit")
+    content = await in_db(request, _accounts, request.app[SETTINGS], wrong, edited, asked.text("saved"))
+    busy = late or isinstance(error, errors.AccountHasWork)
+    return show(request, content, 200 if error is None else 409 if busy else 422)
 
 
-def _accounts(settings: Settings, wrong: Wrong, saved: str) -> Accounts:
+def _accounts(settings: Settings, wrong: Wrong, edited: str, saved: str) -> Accounts:
     now = clock.now_ms()
     rows = directory.every()
-    absent = [] if rows else account_views(settings)
-    return Accounts([_view(settings, row, now) for row in rows], absent, settings, wrong, saved)
+    cards, lacking = [_view(settings, row, now) for row in rows], status.lacking(settings, rows, now)
+    return Accounts(cards, lacking, TRANSPORTS, settings, wrong, edited, saved)
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,8 @@ class Card(AccountView):
     command: Asked | None
     picture_at: int | None
     checked_at: int | None
+    number: str | None
+    removable: bool
 
 
 @dataclass(frozen=True)
@@ -142,16 +148,18 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Accounts(PageContent):
-    """absent: in place of the accounts while no sender has ever started; saved: the account whose limits were just
-    saved."""
+    """lacking: that some have no sender as there are too few; transports: by name, what they are called; edited: the
+    account whose settings are all shown; saved: the one whose settings were just saved."""
 
     template: ClassVar = "accounts.html"
     here: ClassVar = "accounts"
 
     accounts: list[Card]
-    absent: list[AccountView]
+    lacking: Coded | None
+    transports: Mapping[str, str]
     settings: Settings
     wrong: Wrong
+    edited: str
     saved: str
 
 
@@ -179,6 +187,8 @@ def _view(settings: Settings, row: AccountRow, now: int) -> Card:
         command=_command(commands.last(row, now)),
         picture_at=report.screenshot_at,
         checked_at=report.page_check_at,
+        number=report.number,
+        removable=row.name != settings.account,
     )
 
 
@@ -197,6 +207,7 @@ def _uses(report: status.Report) -> tuple[Use, ...]:
 def _own(row: AccountRow) -> dict[str, str]:
     """The account's own limits as the form shows them: empty where the settings decide."""
     shown = {name: "" if (value := getattr(row, name)) is None else str(value) for name in limits.CHECKS}
+    shown |= {name: f"{value:g}" for name in PAUSES if (value := getattr(row, name)) is not None}
     shown |= {"quiet_hours": forms.NO_HOURS} if row.quiet_hours == "" else {}
     return shown
 
@@ -209,7 +220,7 @@ def _command(last: commands.Asked | None) -> Asked | None:
     return Asked(ASKED[last.what], sentence, last.ended_at or last.at, under_way, bad)
 
 
-@routes.get("/app/accounts/{name}/{part:link|limits}")
+@routes.get("/app/accounts/{name}/{part:link|limits|remove}")
 @members
 async def back(request: web.Request) -> web.StreamResponse:
     """The address of a refused form, when it is reloaded."""
@@ -247,17 +258,40 @@ async def confirm_zone(request: web.Request) -> web.StreamResponse:
 @routes.post("/app/accounts/{name}/limits")
 @only(Role.ADMIN)
 async def limit(request: web.Request) -> web.StreamResponse:
-    """Set caps and quiet hours; for an empty field the settings decide."""
+    """Rename it, set caps, pauses and so on; for an empty field the settings decide."""
     name, form = request.match_info["name"], await forms.read(request)
     try:
-        asked = form.parsed(forms.AccountLimits)
-        given = limits.Limits(
-            hourly_cap=asked.hourly_cap,
-            daily_cap=asked.daily_cap,
-            quiet_hours=asked.quiet_hours,
-            timezone=asked.timezone,
-        )
-        await in_db(request, limits.set_limits, name, given, caller(request), asked.version)
+        asked = form.parsed(account_forms.AccountSettings)
+        await in_db(request, limits.set_limits, name, asked.limits, caller(request), asked.version)
     except (errors.InvalidInput, errors.EditConflict) as error:
         return await _overview(request, name, form, error, "limits")
     raise web.HTTPSeeOther(f"/app/accounts?saved={quote(name)}#account-{quote(name)}")
+
+
+@routes.post("/app/accounts")
+@only(Role.ADMIN)
+async def add(request: web.Request) -> web.StreamResponse:
+    """Add an account."""
+    require_all_accounts()
+    form = await forms.read(request)
+    try:
+        asked = form.parsed(account_forms.NewAccount)
+        own = limits.Limits(title=asked.title, transport=asked.transport)
+        added = await in_db(request, installed.add, asked.name, own, caller(request))
+    except (errors.InvalidInput, errors.IllegalMove) as error:
+        return await _overview(request, "", form, error, "add")
+    raise web.HTTPSeeOther(f"/app/accounts#account-{quote(added.name)}")
+
+
+@routes.post("/app/accounts/{name}/remove")
+@only(Role.ADMIN)
+async def remove(request: web.Request) -> web.StreamResponse:
+    """Remove the account; with `cancel` its campaigns are stopped first."""
+    name, form = request.match_info["name"], await forms.read(request)
+    cancel = form.parsed(account_forms.RemoveAccount).cancel
+    try:
+        await timed(request, removing.remove, request.app[SETTINGS], name, cancel, caller(request))
+    except errors.IllegalMove as error:
+        return await _overview(request, name, form, error, "remove")
+    await timed(request, removing.finish, name)
+    raise web.HTTPSeeOther("/app/accounts")

@@ -89,7 +89,7 @@ class WhenStep(StepContent):
     template: ClassVar = "draft_when.html"
 
     values: dict[str, str]
-    accounts: Sequence[str]
+    accounts: Sequence[tuple[str, str]]
     zones: Sequence[str]
     dates: Mapping[str, bool]
     account_zone: str
@@ -106,7 +106,7 @@ class WhenStep(StepContent):
 def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> WhenStep:
     kept = draft.data.when or When()
     account = kept.account or settings.account
-    rules = limits.rules_of(settings, account)
+    rules, own = limits.rules_of(settings, account), limits.settings_of(settings, account)
     zone = zone_name(rules.zone)
     window = (kept.window or "-").partition("-")
     chosen, rule = zone_name(kept.zone or zone), kept.weekly
@@ -128,19 +128,19 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
         "from": window[0],
         "to": window[2],
         "daily_cap": str(kept.daily_cap or ""),
-        "delay_min": f"{settings.delay_min if kept.delay_min is None else kept.delay_min:g}",
-        "delay_max": f"{settings.delay_max if kept.delay_max is None else kept.delay_max:g}",
+        "delay_min": f"{own.delay_min if kept.delay_min is None else kept.delay_min:g}",
+        "delay_max": f"{own.delay_max if kept.delay_max is None else kept.delay_max:g}",
         "account": account,
     }
     if entered:
         values |= entered.texts(values)
     chosen_days = {day for day in range(7) if str(day) in entered.texts_of("day")} if entered else None
     source = draft.data.source
-    known = [row.name for row in directory.every() if row.name != settings.account]
+    known = {settings.account: settings.account} | {row.name: row.called for row in directory.every()}
     account_now = instant(clock.now_ms(), ZoneInfo(rules.zone)).strftime("%H:%M")
     return WhenStep(
         values=values,
-        accounts=[settings.account, *known],
+        accounts=list(known.items()),
         zones=sorted({zone, languages.told_zone() or zone, values["zone"], "UTC"}),
         elsewhere=elsewhere(zone),
         account_zone=zone,
@@ -151,7 +151,7 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
         anew=rule.anew if rule else False,
         list_name=source.name if source and source.kind is SourceKind.LIST else "",
         rules=rules,
-        settings=settings,
+        settings=own,
     )
 
 

@@ -252,6 +252,7 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 Cap = Annotated[int | None, BeforeValidator(_cap)]
 Rate = Annotated[int | None, BeforeValidator(_rate)]  # requests a minute
 Hours = Annotated[str | None, BeforeValidator(_hours)]
+Pause = Annotated[float | None, BeforeValidator(lambda values: _seconds(values) if _line(values) else None)]
 Zone = Annotated[str | None, BeforeValidator(_zone)]
 # A date and a local time; None if they cannot be read.
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]

@@ -27,7 +27,7 @@ from daemon.pages import chart, forms, job_tabs
 from daemon.pages.content import PageContent
 from daemon.pages.draft_numbers import countries
 from daemon.pages.shell import members, number, show
-from daemon.pages.views import AccountView, JobView, account_view, account_views, job_view
+from daemon.pages.views import AccountView, JobView, account_view, job_view
 from daemon.pages.words import WAITS
 from daemon.server import access
 from daemon.server.visitors import SETTINGS, in_db, require_key
@@ -84,7 +84,7 @@ class Row:
 @dataclass(frozen=True)
 class Overview(PageContent):
     """undecided: how many messages a person has to decide about; cursor: of this page, None for the first; after: of
-    the next page; shows, search: what is listed, choices: of the former; newest, older: queries of these pages;
+    the next page; shows, search, account: what is listed, choices: of the first; newest, older: their queries;
     unconfirmed: accounts whose time zone is only this machine's, machine_zone: that one, reader_zone: the browser's, ""
     where it has not told; checklist: the first steps while they are not done, country: the likely one."""
 
@@ -92,7 +92,6 @@ class Overview(PageContent):
     here: ClassVar = "campaigns"
 
     accounts: list[Strip]
-    absent: list[AccountView]
     needs: figures.Needs
     tiles: list[Tile]
     days: list[str]
@@ -100,6 +99,7 @@ class Overview(PageContent):
     choices: dict[str, str]
     shows: str
     search: str
+    account: str
     any_jobs: bool
     cursor: int | None
     newest: str
@@ -119,8 +119,9 @@ async def overview(request: web.Request) -> web.StreamResponse:
     asked = forms.asked(request)
     shows = asked.text("show")
     search = " ".join(asked.text("search").split())[:LONGEST]
+    account = asked.text("account")[:LONGEST]
     put_away = request.cookies.get(CHECKLIST_COOKIE) == PUT_AWAY
-    given = (number(request, "cursor"), shows if shows in SHOWS else "", search, put_away)
+    given = (number(request, "cursor"), shows if shows in SHOWS else "", search, account, put_away)
     return show(request, await in_db(request, _overview, request.app[SETTINGS], *given))
 
 
@@ -134,20 +135,21 @@ async def put_checklist_away(request: web.Request) -> web.StreamResponse:
     raise response
 
 
-def _overview(settings: Settings, cursor: int | None, shows: str, search: str, put_away: bool) -> Overview:
+def _overview(
+    settings: Settings, cursor: int | None, shows: str, search: str, account: str, put_away: bool
+) -> Overview:
     now = clock.now_ms()
     accounts = directory.every()
     over = {"open": False, "over": True}.get(shows)
-    rows, after = queries.overview(Listed(shows == "archived", over, search), cursor, JOBS_SHOWN)
+    rows, after = queries.overview(Listed(shows == "archived", over, search, account), cursor, JOBS_SHOWN)
     steps = figures.steps(settings, now)
     week = figures.week(now, languages.zone.get())
     zoned = {settings.account: None, **{row.name: row.timezone for row in accounts}}
     unsure = [] if settings.timezone else sorted(name for name, zone in zoned.items() if zone is None)
-    kept = {name: value for name, value in {"show": shows, "search": search}.items() if value}
+    kept = {name: value for name, value in {"show": shows, "search": search, "account": account}.items() if value}
     first = not settings.default_country and not any(row.country for row in accounts)
     return Overview(
         accounts=[_strip(settings, row, now) for row in accounts],
-        absent=[] if accounts else account_views(settings),
         needs=figures.needs(settings, now),
         tiles=[_tile(name, week) for name in TILES],
         days=[format_date(day.on, "EEE d MMM", locale=languages.language.get()) for day in week],
@@ -155,6 +157,7 @@ def _overview(settings: Settings, cursor: int | None, shows: str, search: str, p
         choices=SHOWS,
         shows=shows,
         search=search,
+        account=account,
         any_jobs=bool(rows) or bool(kept) or bool(cursor) or queries.archived() > 0,
         cursor=cursor,
         newest="?" + urlencode(kept) if kept else "",

@@ -35,10 +35,11 @@ SLOW = "After a restriction it sends at a third of its usual speed for a day."
 
 @dataclass(frozen=True)
 class AccountView:
-    """An account in words. tone: how a chip is coloured; qr: changes whenever there is another code to draw, None
-    without one; until: UTC ms."""
+    """An account in words. called: its title; tone: how a chip is coloured; qr: changes whenever there is another code
+    to draw, None without one; until: UTC ms."""
 
     name: str
+    called: str
     state: str
     tone: str
     sentence: tuple[Told, ...]
@@ -89,13 +90,6 @@ class MessageView:
     at: int | None
 
 
-def account_views(settings: Settings) -> list[AccountView]:
-    now = clock.now_ms()
-    known = [account_view(row, now) for row in directory.every()]
-    absent = "No sender has started yet: scripts/start runs it beside this page."
-    return known or [AccountView(settings.account, "not started", "bad", (absent,))]
-
-
 def account_view(row: AccountRow, now: int, with_pace: bool = True) -> AccountView:
     """The account in words. with_pace: say also that it sends slowly for a while."""
     alive, ready = directory.alive(row, now), directory.can_send(row, now)
@@ -105,6 +99,7 @@ def account_view(row: AccountRow, now: int, with_pace: bool = True) -> AccountVi
     code = row.qr if alive and row.state == AccountState.NEEDS_LINK else None
     return AccountView(
         name=row.name,
+        called=row.called,
         state=row.state if alive else "not running",
         tone=TONES.get(row.state, "plain") if alive else "bad",
         sentence=sentence,

@@ -53,7 +53,6 @@ LABELS: dict[str, str] = {
     "offline": N_("offline"),
     "held": N_("held"),
     "banned": N_("banned"),
-    "not started": N_("not started"),
     "not running": N_("not running"),
 }
 """What states of messages, jobs and accounts are called."""

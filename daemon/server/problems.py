@@ -36,6 +36,7 @@ PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API
     errors.NotFound: (404, "not-found"),
     errors.KeyReused: (409, "idempotency-key-reused"),
     errors.IllegalMove: (409, "illegal-move"),
+    errors.AccountHasWork: (409, "account-has-work"),
     errors.LeaseLost: (409, "lease-lost"),
     errors.AccountInUse: (409, "account-in-use"),
     errors.TooLarge: (413, "too-large"),

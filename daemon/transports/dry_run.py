@@ -57,7 +57,7 @@ class DryRunTransport:
     async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
         if not held():
             raise errors.LeaseLost(Rehearsed.LEASE_RAN_OUT)
-        line = json.dumps(_sign(message)) + "\n"
+        line = json.dumps(_sign(message, self._account)) + "\n"
         with self._journal.open("ab", buffering=0) as file:
             at = file.tell()
             try:
@@ -76,12 +76,12 @@ class DryRunTransport:
     async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:
         if not _MARK.fullmatch(mark.last_own or ""):
             return Lookup(Finding.UNKNOWN, refusal(Rehearsed.OF_A_REAL_SENDER))
-        wanted = _sign(message)
+        wanted = _sign(message, self._account)
         if self._size():
             with self._journal.open() as file:
                 file.seek(int(mark.last_own or 0))
                 while (line := file.readline()).endswith("\n"):
-                    if wanted | json.loads(line) == wanted:  # earlier versions did not say which files
+                    if wanted | json.loads(line) == wanted:  # earlier versions did not say which files, and from where
                         receipt = Receipt(f"{REHEARSED}{file.tell() - len(line)}", Ack.SENT)
                         return Lookup(Finding.SENT, refusal(Rehearsed.IN_THE_JOURNAL), receipt)
         return Lookup(Finding.ABSENT, refusal(Rehearsed.NOT_IN_THE_JOURNAL))
@@ -93,9 +93,9 @@ class DryRunTransport:
         return self._journal.stat().st_size if self._journal.exists() else 0
 
 
-def _sign(message: Outgoing) -> dict[str, str]:
+def _sign(message: Outgoing, account: str) -> dict[str, str]:
     """What it is recognised by."""
-    sign = {"to": _hash(message.number), "text": _hash(message.text)}
+    sign = {"to": _hash(message.number), "text": _hash(message.text), "account": account}
     files = "/".join(file.filename for file in message.attachments)
     return sign | {"files": _hash(files)} if files else sign
 

@@ -5,6 +5,16 @@ from __future__ import annotations
 from daemon.config import Settings
 from daemon.transports.protocol import Transport
 
+NAMES = ("browser", "dryrun")  #: those that an account may have
+BOUND = frozenset(NAMES)  #: those that keep something in the data folder: their accounts stay where that is
+
+
+def discard(settings: Settings, name: str) -> None:
+    """Delete what the browser transport has kept for an account that was removed: its login above all."""
+    from daemon.transports.browser.discarding import discard
+
+    discard(settings, name)
+
 
 def make_transport(settings: Settings) -> Transport:
     """The transport that is chosen in the settings."""

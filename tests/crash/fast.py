@@ -87,7 +87,8 @@ class Campaign:
             "PYTHONPATH": str(ROOT), "WASENDER_DATA_DIR": str(self._data), "WASENDER_TRANSPORT": "dryrun",
             "WASENDER_DELAY_MIN": "0", "WASENDER_DELAY_MAX": "0", "WASENDER_LONG_PAUSE_EVERY": "0",
             "WASENDER_LEASE_S": str(LEASE_S), "WASENDER_RETRY_AFTER_S": "0", "WASENDER_MAX_ATTEMPTS": "3",
-            "WASENDER_DATABASE_URL": place.url or "", LANES: str(place.lanes), "MANY_LATENCY_S": "0.01",
+            "WASENDER_ACCOUNT": "default", "WASENDER_DATABASE_URL": place.url or "",
+            LANES: str(place.lanes), "MANY_LATENCY_S": "0.01",
         }  # fmt: skip
         if self._answers:
             self._environment[ANSWERS] = "1"

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import structlog
 
-from tests.crash import fast, service
+from tests.crash import accounts, fast, service
 from tests.crash.fast import Place
 from tests.crash.plan import BROWSER, FAST, Kind, Plan, plans
 from tests.crash.tally import Tally, report
@@ -86,6 +86,8 @@ def fast_play(places: Iterator[Place]) -> Play:
     """How a round through the fast transport is played."""
 
     def play(chosen: list[Plan], folder: Path) -> Tally:
+        if chosen[0].kind == "accounts":
+            return accounts.play_fast(chosen, folder, next(places))
         game = service if chosen[0].kind in SERVICE else fast
         return game.play(chosen, folder, next(places))
 
@@ -112,7 +114,7 @@ def possible(kinds: Mapping[str, Kind], database: str, root: bool, only: list[st
         name: kind
         for name, kind in kinds.items()
         if kind.database in ("", database)
-        and (lanes == 1 or not (kind.answers or name in SERVICE))
+        and (lanes == 1 or not (kind.answers or name in (*SERVICE, "accounts")))
         and (root or not kind.root)
         and (name in only or not only)
     }
@@ -179,7 +181,10 @@ def _run_all(options: argparse.Namespace, kinds: Mapping[str, Kind], tallies: di
         if options.browser and seen:
             from tests.crash import browser
 
-            run(seen, plans(random.Random(options.seed), seen, options.browser), browser.play, tallies)
+            def play(chosen: list[Plan], folder: Path) -> Tally:
+                return (accounts if chosen[0].kind == "two" else browser).play(chosen, folder)
+
+            run(seen, plans(random.Random(options.seed), seen, options.browser), play, tallies)
 
 
 if __name__ == "__main__":

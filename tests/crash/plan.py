@@ -36,6 +36,7 @@ BROWSER_POINTS = (
     "confirming",  # just before the COMMIT of the move to `sent`
     ANY_TIME,
 )
+ACCOUNT_POINTS = ("after_claim", "after_click", "received", ANY_TIME)
 A_FEW = (3, 6)  # faults in a round that chance makes
 
 
@@ -88,6 +89,7 @@ FAST = {  # through the fast transport: planted in the sender (victim.py), the l
     "restart": Kind("PostgreSQL restarted", database="postgresql"),
     "clock_back": Kind("clock set back"),
     "clock_forth": Kind("clock set forth"),
+    "accounts": Kind("senders of several accounts killed", (ANY_TIME,) * 6, often=2, within_ms=300),  # accounts.py
     "upgrade": Kind("upgrade killed", ("statement",), nth=45),
     "replies_busy": Kind("database busy while replies are taken", REPLY_POINTS, answers=True),
     "replies_term": Kind("SIGTERM in a read", REPLY_POINTS, answers=True),
@@ -108,6 +110,8 @@ BROWSER = {  # through Chromium (browser.py)
         ("offline", "offline and back", 1),
         ("reload", "page reloaded", 1),
     )
+} | {  # two accounts, each with a Chrome (accounts.py)
+    "two": Kind("sender of one of two accounts killed, Chromium", ACCOUNT_POINTS, 1, nth=1, within_ms=1500),
 }
 
 

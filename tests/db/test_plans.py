@@ -295,6 +295,10 @@ PAGES: dict[str, Callable[[Job, int], object]] = {  # of a job and the id in its
     "the overview": lambda job, _: (overview.week(NOW, "Asia/Kolkata"), overview.needs(Settings(_env_file=None), NOW)),
     "the overview's campaigns": lambda job, _: queries.overview(queries.Listed()),
     "the archive": lambda job, _: queries.overview(queries.Listed(archived=True)),
+    "the campaigns of an account": lambda job, _: (
+        queries.overview(queries.Listed(account="default")),
+        queries.jobs(None, account="default"),
+    ),
     "decisions": lambda job, _: queries.messages_everywhere("uncertain", None, A_PAGE),
     "decisions, on": lambda job, middle: queries.messages_everywhere("uncertain", middle, A_PAGE),
     "a job's decisions": lambda job, _: queries.messages_everywhere("uncertain", None, A_PAGE, job.id),

@@ -150,9 +150,9 @@ def test_a_crash_loop_does_not_send_faster(start, queue, settings):
 
 def test_a_second_sender_of_the_account_is_refused(start, queue, settings):
     """Exit code 1 and one clear line; the first one goes on."""
-    first = start()
+    first = start(ACCOUNT="default")
     event(first, "transport.started")
-    second = start()
+    second = start(ACCOUNT="default")
     reason = event(second, "process.refused")["reason"]
     assert 1 == second.wait(15)
     assert "Another sender" in reason and "default" in reason
@@ -181,9 +181,9 @@ def test_two_installations_with_one_account_name_send_once(start, queue, setting
     jobs = [queue(2)]
     other = tmp_path / "other"
     other.mkdir()
-    first = start(LEASE_S="5")
+    first = start(LEASE_S="5", ACCOUNT="default")
     event(first, "job.completed")
-    second = start(LEASE_S="5", DATA_DIR=str(other))
+    second = start(LEASE_S="5", ACCOUNT="default", DATA_DIR=str(other))
     reason = event(second, "process.refused")["reason"]
     assert 1 == second.wait(15)
     assert "Another sender drives account default" in reason and "WASENDER_ACCOUNT" in reason
@@ -191,7 +191,7 @@ def test_two_installations_with_one_account_name_send_once(start, queue, setting
     event(first, "message.confirmed")
     first.kill()
     first.communicate()
-    third = start(LEASE_S="5", DATA_DIR=str(other))
+    third = start(LEASE_S="5", ACCOUNT="default", DATA_DIR=str(other))
     assert not event(third, "account.taken")["proved"]
     event(third, "job.completed")
     ends = [state for job in jobs for state in states(job)]

@@ -47,6 +47,8 @@ CLOSED = [
     ("GET", "/accounts/default/page_check.json"),
     ("POST", "/accounts/default/page_check"),
     ("PATCH", "/accounts/default"),
+    ("POST", "/accounts"),
+    ("DELETE", "/accounts/default"),
     ("POST", "/accounts/default/link"),
     ("POST", "/accounts/default/logout"),
     ("POST", "/accounts/default/reload"),

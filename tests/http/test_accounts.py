@@ -249,11 +249,10 @@ async def test_roles(browse: Any) -> None:
 # The page
 
 
-async def test_without_any_account_the_page_says_what_to_do(browse: Any) -> None:
-    """And how one more is added."""
+async def test_before_its_first_sender_the_account_is_there(browse: Any) -> None:
+    """And what is wrong with it: nothing drives it."""
     text = await look(browse())
-    assert "No sender has started yet" in text
-    assert "WASENDER_ACCOUNT" in text
+    assert "The sender of account default is not running" in text
     assert 'href="/app/accounts" aria-current="page"' in text
 
 

@@ -95,7 +95,8 @@ operator
   GET /lists/{id}/export.csv
 
 admin
-  PATCH /accounts/{name}
+  POST /accounts /app/accounts /app/accounts/{name}/remove
+  PATCH DELETE /accounts/{name}
   POST /accounts/{name}/logout /app/accounts/{name}/logout /app/accounts/{name}/limits /app/accounts/{name}/zone
   DELETE /suppressions
   GET POST /app/suppressions/remove

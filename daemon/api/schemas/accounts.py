@@ -9,16 +9,41 @@ from pydantic import Field, StrictStr
 from daemon.api.answers import Answer
 from daemon.api.schemas.common import Body, Phone, Seen, Time, example
 
+Whole = Annotated[int, Field(strict=True)]
+Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
-class Limits(Body):
-    """An account's own limits. Fields that are left out stay as they are; null means the default of the settings."""
 
-    model_config = example(daily_cap=200, quiet_hours="21:00-08:00")
+class OwnSettings(Body):
+    """Settings of an account's own; null, or left out for a new account, means the default of the installation."""
 
-    hourly_cap: Annotated[int, Field(strict=True)] | None = None
-    daily_cap: Annotated[int, Field(strict=True)] | None = None
+    title: StrictStr | None = Field(None, description="What people call it; null: its name.")
+    transport: StrictStr | None = Field(None, description="`browser` (WhatsApp Web) or `dryrun` (nothing is sent).")
+    hourly_cap: Whole | None = None
+    daily_cap: Whole | None = None
     quiet_hours: StrictStr | None = Field(None, description="Such as `21:00-08:00`; an empty text for none.")
     timezone: StrictStr | None = Field(None, description="Such as `Europe/Berlin`.")
+    country: StrictStr | None = Field(None, description="Of numbers written without one: an ISO code, such as `DE`.")
+    delay_min: Seconds | None = Field(None, description="Shortest pause between two messages, in seconds.")
+    delay_max: Seconds | None = None
+    long_pause_every: Whole | None = Field(None, description="Messages between two long pauses; 0: no long pause.")
+    long_pause_min: Seconds | None = None
+    long_pause_max: Seconds | None = None
+    canary: StrictStr | None = Field(None, description="Its own number, which gets a test message every hour.")
+
+
+class NewAccount(OwnSettings):
+    """An account to be added. Its name is for good; its title can be changed."""
+
+    model_config = example(name="shop", title="Shop", daily_cap=200)
+
+    name: StrictStr = Field(description="Letters, digits, `-` and `_`, 32 at most.")
+
+
+class Limits(OwnSettings):
+    """What to change about an account. Fields that are left out stay as they are."""
+
+    model_config = example(title="Shop", daily_cap=200, quiet_hours="21:00-08:00")
+
     version: Seen = None
 
 
@@ -62,6 +87,8 @@ class Account(Answer):
     """A WhatsApp account: its state, its limits, and what it waits for."""
 
     name: str
+    title: str = Field(description="What people call it: its name, as long as nothing else was set.")
+    number: Phone | None = Field(description="Its own telephone number, where it is known: when it was linked by it.")
     state: str
     alive: bool = Field(description="Whether its sender runs.")
     hold: str | None
@@ -76,11 +103,19 @@ class Account(Answer):
     slow_until: Time | None
     canary_at: Time | None
     link_code_at: Time | None
-    hourly_cap: int | None = Field(description="Its own, like the next three; null: the default of the settings.")
+    hourly_cap: int | None = Field(description="Its own, like all up to `canary`; null: the default of the settings.")
     daily_cap: int | None
     quiet_hours: str | None
     timezone: str | None
-    version: int = Field(description="Version of its own limits; grows with each change to them.")
+    country: str | None
+    transport: str | None
+    delay_min: float | None
+    delay_max: float | None
+    long_pause_every: int | None
+    long_pause_min: float | None
+    long_pause_max: float | None
+    canary: Phone | None
+    version: int = Field(description="Version of its own settings; grows with each change to them.")
     dry_run: bool = Field(description="Whether its sender is a dry run, which sends nothing.")
     limits: LimitsInForce
     used: Used
@@ -102,6 +137,16 @@ class Accounts(Answer):
     """All accounts."""
 
     accounts: list[Account]
+    senders: int = Field(description="How many senders the settings ask for (`WASENDER_SENDERS`).")
+    without_sender: list[str] = Field(description="Accounts that no sender drives now: nothing is sent from them.")
+    note: str | None = Field(description="What to do when there are more accounts than senders.")
+
+
+class AccountRemoved(Answer):
+    """The account is removed."""
+
+    success: Literal[True] = True
+    message: str
 
 
 class LinkCode(Answer):

@@ -94,7 +94,7 @@ class Canary:
         context, settings, life = self._context, self._context.settings, self._context.upkeep.life
         began = timing.monotonic()
         now = await context.db.now()
-        gap = await context.gap((round(settings.delay_min * 1000), round(settings.delay_max * 1000)))
+        gap = await context.gap()
         await context.set_pace(gap)
         try:
             outgoing = canary.message(E164(settings.canary), now)

@@ -1,0 +1,91 @@
+"""Which accounts there are: add one, and take one away so that only its history is left.
+
+An account's name never changes: everything that belongs to it, on disk and in a dozen tables, goes by that name. What
+people call it is its title, which may change at any time. So does a name that was removed and is added again: it finds
+its history, and starts with settings of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.accounts import directory, limits
+from daemon.accounts.directory import AccountRow
+from daemon.accounts.limits import Limits
+from daemon.accounts.refusals import Why
+from daemon.config import ACCOUNT_NAME, Settings
+from daemon.db.connection import after_commit, write
+from daemon.db.proxy import locked
+from daemon.models import Account, PageCheck, Picture
+from daemon.states import AccountState
+
+log = structlog.get_logger()
+
+ANEW: Mapping[str, Any] = {  # what nobody may find again under a name that was removed
+    "state": AccountState.STARTING, "hold": None, "detail": None, "coded": None, "until": None, "qr": None,
+    "kept_hold": None, "failing": None, "wish": None, "number": None, "link_number": None, "link_code": None,
+    "link_code_at": None, "screenshot_at": None, "known_chats": False, "canary_at": 0, "home": None, "dry_run": False,
+}  # fmt: skip
+
+
+def add(name: str, own: Limits, who: str) -> AccountRow:
+    """Add an account, with settings of its own. Raises InvalidInput, IllegalMove (there is one of that name)."""
+    if not ACCOUNT_NAME.fullmatch(name):
+        raise errors.InvalidInput(Why.NAME_UNFIT).at("name")
+    checked = limits.check(own)
+    limits.fit_together(checked)
+    with write():
+        _one_at_a_time()
+        # In any case: it is also the name of a folder, and some disks do not tell these apart.
+        alike = [
+            each for each in directory.every() if name.casefold() in (each.name.casefold(), each.called.casefold())
+        ]
+        if alike:
+            raise errors.IllegalMove(Why.NAME_TAKEN, name=alike[0].name).at("name")
+        limits.unlike_others(name, checked.get("title"))
+        directory.ensure(name)
+        version = Account.limits_version + 1
+        settings = {field: checked.get(field) for field in limits.CHECKS}
+        Account.update(**settings, **ANEW, removed_at=None, limits_version=version).where(
+            Account.name == name
+        ).execute()
+        after_commit(partial(log.info, "account.added", account=name, who=who))
+    return directory.find(name)
+
+
+def _one_at_a_time() -> None:
+    """Two that are added at once must not get the same title."""
+    locked(Account.select(Account.name).order_by(Account.name)).first()
+
+
+def removable(settings: Settings, name: str) -> None:
+    """Raises NotFound, and IllegalMove where it is the one that campaigns use when they name none."""
+    directory.find(name)
+    if name == settings.account:
+        raise errors.IllegalMove(Why.NAMED_BY_SETTINGS, name=name)
+
+
+def lock(name: str) -> None:
+    """Until the transaction ends nothing is queued for the account. Raises NotFound."""
+    locked(Account.select(Account.name).where(Account.name == name)).first()
+    directory.find(name)
+
+
+def require(name: str) -> None:
+    """Until the transaction ends nobody removes the account. Raises IllegalMove where somebody has."""
+    row = locked(Account.select(Account.removed_at).where(Account.name == name)).first()
+    if row is not None and row.removed_at is not None:
+        raise errors.IllegalMove(Why.WAS_REMOVED, name=name)
+
+
+def strike(name: str, who: str, now: int) -> None:
+    """Remove it; part of the transaction that has locked it. Its sender notices with its next heartbeat."""
+    for kept in (Picture, PageCheck):
+        kept.delete().where(kept.account == name).execute()
+    Account.update(removed_at=now, title=None).where(Account.name == name).execute()
+    after_commit(partial(log.info, "account.removed", account=name, who=who))
