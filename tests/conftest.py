@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ from tests.support.blank import blank_file
 ROOT = Path(__file__).resolve().parents[1]
 BACKENDS = ["sqlite", "postgresql"]  # tests/db runs on each, see its conftest
 NOW = 1_767_261_600_000  # 2026-01-01 10:00 UTC
+
+# Hundreds of processes are started: they find our code compiled, as those of a user do.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 class Clock:

@@ -12,8 +12,6 @@ import hmac
 import os
 import unicodedata
 
-from zxcvbn import zxcvbn
-
 from daemon import errors
 from daemon.auth.refusals import Why
 
@@ -50,6 +48,8 @@ def _guessed(password: str, name: str) -> bool:
         left = left.replace(word.casefold(), "") if len(word) >= FEW else left
     if sum(map(str.isalpha, left)) < FEW and left != password.casefold():
         return True
+    from zxcvbn import zxcvbn  # its lists of words take a while to load, and new passwords are rare
+
     return int(zxcvbn(password[:ESTIMATED], user_inputs=known)["guesses"]) < SAFE_GUESSES
 
 

@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -58,29 +59,38 @@ Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def set_up(app: web.Application) -> None:
     """Templates and styles."""
+    app[aiohttp_jinja2.APP_KEY] = _environment()
+    app[STYLE_HASH] = f"'sha256-{base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()}'"
+    app[ERROR_PAGE] = _error
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """The templates, each compiled once in a process, when it is first shown."""
     filters: dict[str, Callable[..., str]] = {
         "iso": iso, "words": words, "size": size, "tone": tone, "phone": masking.phone, "say": languages.say,
         "moment": languages.moment, "amount": languages.amount,
         "isolated": isolated,
     }  # fmt: skip
-    environment = aiohttp_jinja2.setup(
-        app,
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        default_helpers=False,
-        filters=filters,
         extensions=["jinja2.ext.i18n"],
         finalize=_as_seen,
     )
-    environment.globals.update(csrf_field=csrf_field, may=may)
+    environment.filters.update(filters)
+    environment.globals.update(csrf_field=csrf_field, may=may, style=_Style(_style()))
     environment.install_gettext_callables(languages.gettext, languages.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    # Inside the page, so that no second request is needed before it can be read.
-    style = "\n".join(path.read_text() for path in sorted((HERE / "static").glob("*.css")))
-    environment.globals["style"] = _Style(style)
-    app[STYLE_HASH] = f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
-    app[ERROR_PAGE] = _error
+    return environment
+
+
+@cache
+def _style() -> str:
+    """The style sheets, which are inside the page, so that no second request is needed before it can be read."""
+    return "\n".join(path.read_text() for path in sorted((HERE / "static").glob("*.css")))
 
 
 def members(page: Page) -> Page:

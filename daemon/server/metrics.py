@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-
 from daemon.accounts import directory
 from daemon.campaigns import progress
 from daemon.db import clock
@@ -11,6 +9,8 @@ from daemon.db import clock
 
 def exposition() -> bytes:
     """All metrics in Prometheus' format, without telephone numbers or texts."""
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest  # slow to load, and many never ask
+
     registry = CollectorRegistry()
     now = clock.now_ms()
     messages = Gauge("wasender_messages", "Messages by the state they are in.", ["state"], registry=registry)
