@@ -129,9 +129,30 @@ def make_settings(tmp_path: Path, database_url: str) -> Callable[..., Settings]:
             "delay_max": 0,
             "long_pause_every": 0,
         }
-        return config.load(**quick | changes)
+        if {"data_dir", "database_url"} & set(changes) or not all(
+            isinstance(e, (str, int, float)) for e in changes.values()
+        ):
+            return config.load(**quick | changes)
+        like = _settings_like(repr(sorted(changes.items())), _outside(), quick | changes)
+        return like.model_copy(update={"data_dir": quick["data_dir"], "database_url": database_url})
 
     return make
+
+
+_LOADED: dict[tuple[str, str], Settings] = {}
+
+
+def _settings_like(changes: str, outside: str, values: dict[str, Any]) -> Settings:
+    """Settings that differ from those wanted in their folder and database only: most tests want the same, and
+    reading them takes longer than what many tests do with them."""
+    if (changes, outside) not in _LOADED:
+        _LOADED[changes, outside] = config.load(**values)
+    return _LOADED[changes, outside]
+
+
+def _outside() -> str:
+    """What else settings are read from."""
+    return repr(sorted((name, value) for name, value in os.environ.items() if name.upper().startswith(config.PREFIX)))
 
 
 @pytest.fixture

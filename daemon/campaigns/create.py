@@ -251,8 +251,10 @@ def _job(settings: Settings, checked: Checked, state: str, who: str, now: int) -
 
 def dates_of(settings: Settings, order: Order) -> Dates | None:
     """When each gets it, where that is by a date of theirs."""
+    if order.dated is None:
+        return None
     styles = styles_of(settings, order)
-    return Dates(order.dated, styles.zone, styles.language) if order.dated else None
+    return Dates(order.dated, styles.zone, styles.language)
 
 
 def _due(settings: Settings, order: Order) -> enqueue.Due | None:

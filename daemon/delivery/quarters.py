@@ -80,11 +80,21 @@ def since(begins: int) -> list[Happened]:
 
 def mistaken(job: Job) -> bool:
     """Whether they differ from the job's messages; False unless something is wrong."""
-    for column, (time, states) in COUNTED.items():
-        at = getattr(Message, time) / LENGTH_MS * LENGTH_MS
-        which = (Message.job == job.id, Message.state.in_(sorted(states)), getattr(Message, time) > 0)
-        counted = dict(tuples(Message.select(at, peewee.fn.COUNT(Message.id)).where(*which).group_by(peewee.SQL("1"))))
-        rows = tuples(Quarter.select(Quarter.at, getattr(Quarter, column)).where(Quarter.job == job.id))
-        if counted != {at: count for at, count in rows if count}:
+    for column in COUNTED:
+        counted = dict(_recounted(column, job=job.id).fetchall())
+        if counted != {at: count for at, count in _kept(column, job=job.id) if count}:
             return True
     return False
+
+
+@Prepared
+def _recounted(column: str) -> Any:
+    time, states = COUNTED[column]
+    at = getattr(Message, time) / LENGTH_MS * LENGTH_MS
+    which = (Message.job == param("job"), Message.state.in_(sorted(states)), getattr(Message, time) > 0)
+    return Message.select(at, peewee.fn.COUNT(Message.id)).where(*which).group_by(peewee.SQL("1"))
+
+
+@Prepared
+def _kept(column: str) -> Any:
+    return Quarter.select(Quarter.at, getattr(Quarter, column)).where(Quarter.job == param("job"))

@@ -125,11 +125,14 @@ def mistaken(job: Job) -> bool:
     counted: dict[int, Counter[str]] = defaultdict(Counter)
     for state in State:
         if kind := kind_of(state):
-            time = getattr(Message, _TIMES[kind])
-            query = Message.select(time / job.tally_ms, peewee.fn.COUNT(Message.id))
-            for n, count in tuples(
-                query.where(Message.job == job.id, Message.state == state, time > 0).group_by(peewee.SQL("1"))
-            ):
+            for n, count in _recounted(state, kind, job=job.id, length=job.tally_ms):
                 counted[int(n) * job.tally_ms][kind] += count
     kept = {at: {kind: count for kind, count in counts.items() if count} for at, counts in of(job.id, job.tally_ms)}
     return kept != {at: dict(counts) for at, counts in counted.items()}
+
+
+@Prepared
+def _recounted(state: State, kind: str) -> Any:
+    time = getattr(Message, _TIMES[kind])
+    query = Message.select(time / param("length"), peewee.fn.COUNT(Message.id))
+    return query.where(Message.job == param("job"), Message.state == state, time > 0).group_by(peewee.SQL("1"))
