@@ -101,7 +101,7 @@ async def test_one_that_does_not_come_back_holds_the_campaigns(flock: Any, scrip
     tried: list[str] = []
     with structlog.testing.capture_logs() as lines:
         async with flock.sending(transport):
-            held = await until(lambda: account() if account().hold == Hold.CANARY else None, "it holds")
+            held = await until(lambda: seen if (seen := account()).hold == Hold.CANARY else None, "it holds")
             tried += [number for name, number in transport.calls if name == "prepare"]
             await until(lambda: job_state(job) == JobState.COMPLETED, "it goes on")
 

@@ -44,7 +44,7 @@ async def test_trouble_holds_the_account_and_nobody_pays_for_it(bench: Any, name
     transport = ScriptedTransport(prepare=[lambda: _turn(transport, health)])
     with structlog.testing.capture_logs() as lines:
         async with bench.sending(transport):
-            held = await until(lambda: account() if account().state == health.state else None, "it holds")
+            held = await until(lambda: seen if (seen := account()).state == health.state else None, "it holds")
             await until(lambda: ["pending"] * 3 == states(job), "the one in hand is given back")
             assert [0, 0, 0] == attempts()
             assert (health.hold, health.detail, health.until_ms) == (held.hold, held.detail, held.until)
@@ -72,7 +72,7 @@ async def test_a_message_on_the_clock_holds_the_account_until_its_tick_comes(ben
     on_the_clock = Lookup(Finding.WAITING, "It is in the chat, still with the clock icon.")
     transport = ScriptedTransport(hand_over=[errors.SubmitUnknown("no tick")], look_up=[on_the_clock] * 1000)
     async with bench.sending(transport):
-        held = await until(lambda: account() if account().hold == Hold.STUCK_ON_CLOCK else None, "it holds")
+        held = await until(lambda: seen if (seen := account()).hold == Hold.STUCK_ON_CLOCK else None, "it holds")
         assert AccountState.HELD == held.state
         assert [] == transport.out
         transport.script["look_up"] = [Lookup(Finding.SENT, "It has its tick.", RECEIPT)]
@@ -92,7 +92,7 @@ async def test_a_run_of_failures_holds_the_account_and_burns_nobody(
     transport = ScriptedTransport(**{phase: [errors.NotSubmitted("The box is gone.")] * (breaker.LIMIT + 2)})
     with structlog.testing.capture_logs() as lines:
         async with bench.sending(transport):
-            held = await until(lambda: account() if account().hold == Hold.FAILURES else None, "it holds")
+            held = await until(lambda: seen if (seen := account()).hold == Hold.FAILURES else None, "it holds")
             assert [0] * (breaker.LIMIT + 2) == attempts()
             assert held.until and "The box is gone." in held.detail
             tried = transport.count("prepare")

@@ -107,7 +107,7 @@ async def test_when_it_happens_with_everybody_the_account_holds(bench: Any, monk
     job = bench.queue(8)
     transport = Poisoned("prepare", None)
     async with bench.sending(transport):
-        held = await until(lambda: account() if account().hold == Hold.FAILURES else None, "it holds")
+        held = await until(lambda: seen if (seen := account()).hold == Hold.FAILURES else None, "it holds")
         transport.phase = ""
         await until(lambda: job_state(job) == JobState.COMPLETED, "it goes on by itself")
 
@@ -139,7 +139,7 @@ async def test_a_canary_that_breaks_holds_the_account(bench: Any, monkeypatch: p
     bench.set(canary="+4915119999999")
     transport = Poisoned("prepare", "+4915119999999")
     async with bench.sending(transport):
-        held = await until(lambda: account() if account().hold == Hold.CANARY else None, "it holds")
+        held = await until(lambda: seen if (seen := account()).hold == Hold.CANARY else None, "it holds")
     assert "unexpectedly" in held.detail
 
 

@@ -131,7 +131,7 @@ async def test_message_after_message_on_the_clock_is_the_accounts_trouble(quick:
     numbers = [person.number for person in quick.people(5)]
     transport = Clock(*numbers)
     async with quick.sending(transport):
-        held = await until(lambda: account() if account().until else None, "it holds with an end")
+        held = await until(lambda: seen if (seen := account()).until else None, "it holds with an end")
         reloads = transport.count("reload")
         await until(lambda: transport.count("reload") > reloads + 1, "it looks at it again")
         assert (Hold.STUCK_ON_CLOCK, True) == (held.hold, held.until > clock.now_ms())

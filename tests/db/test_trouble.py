@@ -44,7 +44,7 @@ async def test_an_account_that_finds_nobody_any_more_holds_and_nobody_is_lost(be
     job = bench.queue(40)
     transport = ScriptedTransport(prepare=refusing())
     async with bench.sending(transport):
-        held = await until(lambda: account() if account().hold else None, "it holds")
+        held = await until(lambda: seen if (seen := account()).hold else None, "it holds")
         transport.script["prepare"].clear()
         await until(lambda: job_state(job) == JobState.COMPLETED, "it goes on by itself")
 
@@ -105,7 +105,7 @@ async def test_where_nobody_is_known_it_holds_and_says_what_to_do(bench: Any) ->
     job = bench.queue(8)
     transport = ScriptedTransport(prepare=refusing())
     async with bench.sending(transport):
-        held = await until(lambda: account() if account().hold else None, "it holds")
+        held = await until(lambda: seen if (seen := account()).hold else None, "it holds")
         tried = transport.count("prepare")
         await until(lambda: transport.count("prepare") > tried, "one more is tried")
         transport.script["prepare"].clear()
