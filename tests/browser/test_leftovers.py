@@ -12,7 +12,7 @@ from daemon import errors
 from daemon.states import Finding
 from daemon.transports.protocol import Mark, Outgoing
 from standin.client import StandIn
-from tests.support.driving import Driving, a_number
+from tests.support.driving import ONCE, Driving, a_number
 
 HALF = "half a sentence by a person"
 
@@ -33,6 +33,7 @@ def write(driving: Driving, text: str) -> None:
     page._surface.type(text)
 
 
+@ONCE
 @pytest.mark.parametrize("then", ["health", "prepare", "look_up", "close"])
 def test_text_that_is_given_back_does_not_stay_in_the_chat(driving: Driving, standin: StandIn, then: str) -> None:
     """A job was paused between preparing and sending; nobody is to find, or send, what it would have said."""
@@ -77,6 +78,7 @@ def test_a_cancelled_preparation_leaves_no_text(driving: Driving, standin: Stand
     assert {} == drafts(driving)
 
 
+@ONCE
 @pytest.mark.parametrize("name", [None, "Kim"])
 @pytest.mark.parametrize("here", [True, False], ids=["open", "closed"])
 def test_a_persons_text_stays_and_the_message_waits(
@@ -106,6 +108,7 @@ def test_a_persons_text_stays_and_the_message_waits(
     assert ["hello", "campaign"] == [each["text"] for each in driving.got(number)]
 
 
+@ONCE
 def test_what_another_life_of_ours_has_written_is_ours(driving: Driving, standin: StandIn) -> None:
     """Killed while it composed; the next life is to send the same text to the same person."""
     number = a_number()
@@ -124,6 +127,7 @@ def test_what_another_life_of_ours_has_written_is_ours(driving: Driving, standin
     page._composer.clear()
 
 
+@ONCE
 def test_what_a_person_adds_to_ours_is_theirs(driving: Driving, standin: StandIn) -> None:
     """Nobody's words are thrown away because they stand beside ours."""
     number = a_number()

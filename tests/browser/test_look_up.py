@@ -42,6 +42,7 @@ def test_not_on_whatsapp_proves_nothing(driving: Driving, words: str) -> None:
     assert 1 == len(driving.got(message.number))
 
 
+@ONCE
 def test_an_older_message_of_the_same_text_is_no_receipt(driving: Driving, standin: StandIn) -> None:
     """The person has written more than a page since the last campaign, and that had the same text."""
     number = a_number()
@@ -160,6 +161,7 @@ def test_older_rows_that_take_long_are_waited_for(driving: Driving, standin: Sta
     assert (Finding.SENT, "It is in the chat, with WhatsApp's tick.") == (look.finding, str(look.evidence))
 
 
+@ONCE
 def test_absent_while_offline_proves_nothing(driving: Driving) -> None:
     """What the server has, this page may not have heard of: neither at the begin of the look nor at its end."""
     message = Outgoing(a_number(), "never sent")

@@ -12,7 +12,7 @@ from daemon.states import AccountState, Finding, Hold
 from daemon.transports.browser import screens
 from daemon.transports.protocol import Mark, Outgoing
 from standin.client import StandIn
-from tests.support.driving import Driving, a_number
+from tests.support.driving import ONCE, Driving, a_number
 
 
 @pytest.mark.parametrize(("switch", "hold"), [("restricted", Hold.RESTRICTED), ("monthly_cap", Hold.MONTHLY_CAP)])
@@ -41,6 +41,7 @@ def test_known_chats_go_on_while_new_ones_are_barred(
     assert ["at last"] == [each["text"] for each in driving.got(new)]
 
 
+@ONCE
 def test_a_message_can_be_looked_up_under_a_restriction(driving: Driving, standin: StandIn) -> None:
     """To read a chat nothing has to be started."""
     known = a_number()
@@ -71,6 +72,7 @@ def test_a_look_that_tells_nothing_comes_with_evidence(driving: Driving, standin
     assert "who is this?" not in repr(found)
 
 
+@ONCE
 def test_a_look_that_tells_something_needs_none(driving: Driving, standin: StandIn) -> None:
     """Nothing of the chat is kept when it is known what became of the message."""
     number = a_number()
@@ -83,6 +85,7 @@ def test_a_look_that_tells_something_needs_none(driving: Driving, standin: Stand
     assert (Finding.SENT, (), None) == (found.finding, found.rows, found.screenshot)
 
 
+@ONCE
 def test_a_page_that_reloads_before_the_tick_is_noticed_at_once(driving: Driving, standin: StandIn) -> None:
     """Long before the deadline: the chat tells what became of the message."""
     number = a_number()
@@ -126,6 +129,7 @@ def test_the_canary_flies(driving: Driving, standin: StandIn) -> None:
     assert [canary.message(own, now_ms).text for now_ms in (1_790_000_000_000, 1_790_000_060_000)] == texts
 
 
+@ONCE
 @pytest.mark.parametrize("part", ["composer", "rows", "ticks"])
 def test_the_canary_does_not_come_back_from_a_changed_page(driving: Driving, standin: StandIn, part: str) -> None:
     """It says what is wrong, or the account is held for it; the page as it was lets it fly again."""

@@ -43,6 +43,7 @@ def test_a_text_arrives_once_and_whole(driving: Driving, text: str) -> None:
     assert Ack.SENT == receipt.ack
 
 
+@ONCE
 def test_the_same_chat_twice(driving: Driving) -> None:
     """The second message to the open chat is told from the first, even with the same text."""
     number = a_number()
@@ -388,6 +389,7 @@ def test_chats_open_without_the_link(driving: Driving, standin: StandIn, search_
     assert [] == driving.got(missing)
 
 
+@ONCE
 def test_late_rows_are_not_taken_for_new_ones(driving: Driving, standin: StandIn) -> None:
     """Rows of an old campaign that come late are neither the mark's absence nor the receipt."""
     number = a_number()

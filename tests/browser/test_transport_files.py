@@ -190,6 +190,7 @@ def test_a_menu_that_was_left_open(driving: Driving, tmp_path: Path, menu: str) 
     assert [[sent(file)]] * 2 == [seen(message) for message in driving.got(number)]
 
 
+@ONCE
 def test_another_document_is_not_ours(driving: Driving, tmp_path: Path) -> None:
     """A look-up goes by the name: one that somebody has sent from the phone meanwhile proves nothing."""
     number = a_number()

@@ -34,6 +34,7 @@ def a_file(folder: Path, name: str, kind: Kind = Kind.DOCUMENT) -> Attachment:
 # -- an answer belongs to the number it names ------------------------------------------------------------------------
 
 
+@ONCE
 @pytest.mark.parametrize("words", ["new", "old"])
 def test_a_late_answer_is_not_taken_for_the_next_person(driving: Driving, standin: StandIn, words: str) -> None:
     """One number is not on WhatsApp, which its server says only when the next person's chat is being opened."""
@@ -87,6 +88,7 @@ def test_a_name_that_comes_late(driving: Driving) -> None:
 # -- names of files --------------------------------------------------------------------------------------------------
 
 
+@ONCE
 @pytest.mark.parametrize(
     "name",
     ["Unsupported devices.pdf", "This offer is too large.pdf", "Files with no content are empty.pdf", f"{STATES}pdf"],
@@ -127,6 +129,7 @@ def test_a_name_that_looks_like_a_failure_is_none(driving: Driving, standin: Sta
     assert Finding.SENT is driving.run(driving.transport.look_up(message, mark)).finding
 
 
+@ONCE
 @pytest.mark.parametrize("part", ["x", "ใบเสนอราคาสำหรับลูกค้า", "Angebot für größere Häuser ", "🎁"])
 def test_a_long_name_is_made_shorter(driving: Driving, standin: StandIn, tmp_path: Path, part: str) -> None:
     """Also where it was stored before names were cut by their bytes; the file arrives, and Chrome is as it was."""
@@ -141,6 +144,7 @@ def test_a_long_name_is_made_shorter(driving: Driving, standin: StandIn, tmp_pat
     assert Finding.SENT is driving.run(driving.transport.look_up(message, mark)).finding
 
 
+@ONCE
 def test_a_file_that_cannot_be_made_ready_is_not_the_browsers_fault(
     driving: Driving, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,6 +227,7 @@ def test_a_pinned_message_does_not_say_that_a_contact_is_blocked(driving: Drivin
     assert (None, "blocked") == (above, below)
 
 
+@ONCE
 def test_a_contact_may_be_called_like_a_group(driving: Driving, standin: StandIn) -> None:
     """Their chat is opened, and what they answer is theirs."""
     number = a_number()
