@@ -27,6 +27,8 @@ from tests.browser import restarts
 from tests.support.driving import Driving, a_number
 from tests.support.rig import ROOT, eventually, is_dead, words_of
 
+GIVEN_UP_S = (0.0, 0.05, 0.15, 0.25, 0.35, 0.5, 0.8, 1.3)  #: every other one, unless EVERY_MOMENT is set
+
 
 @pytest.fixture
 def driving(tmp_path: Path) -> Iterator[Driving]:
@@ -239,7 +241,7 @@ def test_the_socket_of_a_dead_display_is_removed_and_that_of_a_living_one_is_not
 def test_restarts_in_a_row_leave_nothing() -> None:
     """No process, no temporary file, no open file, no thread, whatever ended each life (`restarts.WAYS`)."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.browser.restarts", "6"],
+        [sys.executable, "-m", "tests.browser.restarts", str(len(restarts.WAYS) + 1)],
         cwd=ROOT, capture_output=True, text=True, timeout=110, check=False,
     )  # fmt: skip
 
@@ -292,7 +294,7 @@ def test_a_start_that_is_given_up_leaves_nothing(driving: Driving) -> None:
         await asyncio.wait({task})
         await driving.transport.close()
 
-    for after_s in (0.0, 0.05, 0.15, 0.25, 0.35, 0.5, 0.8, 1.3):
+    for after_s in GIVEN_UP_S[:: 1 if os.environ.get("EVERY_MOMENT") else 2]:
         driving.run(give_up(after_s))
         assert [] == carriers(driving)
         driving.run(asyncio.sleep(0.3))

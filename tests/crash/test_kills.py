@@ -19,7 +19,7 @@ from tests.support.attachments import a_png
 from tests.support.rig import Rig, eventually
 
 POINTS = ["chat.opened", "send.clicked", "message.received", "message.acked"]
-PARTS = [("message.received", 1), ("send.clicked", 2), ("message.received", 2), ("message.acked", 2)]
+PARTS = [("message.received", 1), ("send.clicked", 2)]  # `scripts/crash --only parts_kill` strikes at all others, too
 SLOW_MS = 700  # between click and receipt, and between receipt and tick: time to be killed in
 TEXT = "Dear {{ name }},\nyour appointment is tomorrow. 😀"
 
@@ -130,8 +130,8 @@ def test_the_same_text_is_told_apart_by_its_place(standin: StandIn, rig: Rig, po
 
 
 def test_a_kill_within_the_parts_of_a_message_repeats_none_of_them(standin: StandIn, rig: Rig) -> None:
-    """SIGKILL after the first part was received, at the click on the second, after that was received, and after its
-    tick: of a document and a picture everybody has each once, in that order, and the message says what became of it."""
+    """SIGKILL after the first part was received, and at the click on the second: of a document and a picture everybody
+    has each once, in that order, and the message says what became of it."""
     numbers = [f"+4930231300{each:03d}" for each in range(len(PARTS) + 1)]
     ids = [rig.attach(name, content) for name, content in (("plan.pdf", b"%PDF-1.4 x"), ("map.png", a_png(3)))]
     standin.set(send_ms=SLOW_MS, ack_ms=SLOW_MS)
