@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -33,6 +32,8 @@ from tests.crash.disks import FailingDisk, SmallDisk
 from tests.crash.plan import FAST, Plan
 from tests.crash.tally import Tally, handed_over, in_parts, weigh
 from tests.crash.victim import ANSWERS, LANES, MARKS, STEPS
+from tests.support import forks
+from tests.support.forks import Forked
 from tests.support.rig import ROOT, eventually
 
 T = TypeVar("T")
@@ -155,26 +156,26 @@ class Campaign:
         number = 9000 + len(list(steps.glob("9*.py")))
         (steps / f"{number}_next.py").write_text(STEP.format(number=number))
 
-    def _start(self, plan: Plan, module: str = "victim") -> subprocess.Popen[bytes]:
-        words = [sys.executable, "-m", f"tests.crash.{module}", plan.point, str(plan.nth), plan.kind]
-        with (self._folder / "senders.log").open("ab") as log:
-            return subprocess.Popen(words, cwd=self._folder, env=self._environment, stdout=log, stderr=log)
+    def _start(self, plan: Plan, module: str = "victim") -> Forked:
+        words = [plan.point, str(plan.nth), plan.kind]
+        log = self._folder / "senders.log"
+        return forks.start(f"tests.crash.{module}", words, self._folder, self._environment, log)
 
     def _marked(self, name: str) -> bool:
         return (self._folder / name).exists()
 
-    def _lived_through(self, process: subprocess.Popen[bytes]) -> None:
+    def _lived_through(self, process: Forked) -> None:
         """The sender gets over it, and sends on; or ends by itself, as supervisord would start it again."""
         eventually(lambda: _ended(process) or self._marked("lived"), PATIENCE_S, "the sender goes on")
         _end(process)
 
-    def _restarted(self, process: subprocess.Popen[bytes]) -> None:
+    def _restarted(self, process: Forked) -> None:
         assert self._place.restart
         self._place.restart()
         (self._folder / "restarted").touch()
         self._lived_through(process)
 
-    def _read_only(self, process: subprocess.Popen[bytes]) -> None:
+    def _read_only(self, process: Forked) -> None:
         """While nothing can be written the sender goes no further, and another one does not even begin."""
         assert self._disk
         eventually(lambda: _ended(process) or self._marked("tried"), PATIENCE_S, "the sender notices")
@@ -185,7 +186,7 @@ class Campaign:
         connection.close()
         self._disk.repair()
 
-    def _stopped(self, process: subprocess.Popen[bytes]) -> None:
+    def _stopped(self, process: Forked) -> None:
         """Let the lease of a sender that does not move run out, let another take over, then wake it."""
         stopped = psutil.Process(process.pid)
         eventually(lambda: stopped.status() == psutil.STATUS_STOPPED, what="it is stopped")
@@ -269,11 +270,11 @@ def _files(settings: config.Settings, folder: Path) -> list[str]:
     return ids
 
 
-def _ended(process: subprocess.Popen[bytes]) -> bool:
+def _ended(process: Forked) -> bool:
     return process.poll() is not None
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Forked) -> None:
     """SIGTERM, which a sender must obey."""
     if not _ended(process):
         process.terminate()

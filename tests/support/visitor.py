@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +25,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 from daemon.accounts import directory
 from daemon.db import clock, connection
 from daemon.transports.protocol import Health
+from tests.support import forks
+from tests.support.forks import Forked
 from tests.support.rig import ROOT, eventually, free_port, is_dead
 
 KEY = "a-key-for-tests-0123456789"
@@ -66,7 +67,7 @@ class Instance:
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("WASENDER_")}
         self._environment |= {"PYTHONPATH": str(ROOT)}
         self._environment |= {f"WASENDER_{name.upper()}": str(value) for name, value in given.items()}
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, Forked] = {}
 
     def __enter__(self) -> Instance:
         self.start("http")
@@ -83,14 +84,8 @@ class Instance:
 
     def start(self, name: str) -> None:
         """Start `http` or `sender`."""
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", f"daemon.{name}"],
-                cwd=self.folder,
-                env=self._environment,
-                stdout=log,
-                stderr=log,
-            )
+        log = self.folder / f"{name}.log"
+        self._processes[name] = forks.start(f"daemon.{name}", [], self.folder, self._environment, log)
 
     def pid(self, name: str) -> int:
         """The process id of `http` or `sender`, which runs."""
