@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from typing import cast
+from typing import Annotated, cast
 
-import segno
+from pydantic import Field
 
 from daemon.accounts import commands, directory, installed, limits, status
-from daemon.api import endpoint
-from daemon.api.answers import Document, Png, Svg
+from daemon.api import endpoint, paging
+from daemon.api.answers import Document, Png, Svg, Text
 from daemon.api.endpoint import Caller
-from daemon.api.parameters import AccountName, Cancel
+from daemon.api.parameters import MAX_LIMIT, AccountName, Cancel, Limit, Named, SortedCursor
 from daemon.api.refusals import Why
 from daemon.api.schemas.accounts import (
     Account,
@@ -27,26 +26,42 @@ from daemon.campaigns import removing
 from daemon.campaigns.idempotency import Once
 from daemon.db import clock
 from daemon.errors import AccountHasWork, IllegalMove, NotFound
+from daemon.formats import qr as qr_code
 from daemon.server.scopes import Scope
 from daemon.server.visitors import require_all_accounts
 from daemon.states import AccountState
 
+InState = Annotated[AccountState, Field(description="Only those in this state.")]
 ASKED = "Request queued. Check GET /accounts/{name} for the outcome."
 
 
 @endpoint.get("/accounts", scope=Scope.READ, tag="accounts")
-def all_accounts(caller: Caller) -> Accounts:
-    """All accounts, by name."""
+def all_accounts(
+    caller: Caller,
+    *,
+    state: InState | None = None,
+    search: Named = "",
+    cursor: SortedCursor | None = None,
+    limit: Limit = MAX_LIMIT,
+) -> Accounts:
+    """The accounts, by name, a page at a time."""
     now = clock.now_ms()
     rows = directory.every()
-    shown = [status.report(caller.settings, row, now) for row in rows]
     lacking = status.lacking(caller.settings, rows, now)
+    wanted = [row for row in rows if state in (None, row.state) and paging.found_by(search, row.name)]
+    page, after = paging.page(sorted(wanted, key=_by_name), _by_name, cursor, limit)
+    shown = [status.report(caller.settings, row, now) for row in page]
     return Accounts(
         accounts=[Account.model_validate(each) for each in shown],
+        next_cursor=after,
         senders=caller.settings.senders,
         without_sender=[row.name for row in rows if not directory.alive(row, now)],
         note=str(lacking) if lacking else None,
     )
+
+
+def _by_name(row: directory.AccountRow) -> tuple[str]:
+    return (row.name,)
 
 
 @endpoint.post("/accounts", scope=Scope.ADMIN, errors=(IllegalMove,), tag="accounts")
@@ -154,12 +169,20 @@ def link_code(caller: Caller, *, name: AccountName) -> LinkCode:
 @endpoint.get("/accounts/{name}/qr.svg", scope=Scope.CONTROL, errors=(NotFound,), tag="accounts")
 def qr(caller: Caller, *, name: AccountName) -> Svg:
     """The QR code to scan; not found if there is none. The phone that scans it is linked."""
+    return Svg(qr_code.svg(_to_scan(name)))
+
+
+@endpoint.get("/accounts/{name}/qr.txt", scope=Scope.CONTROL, errors=(NotFound,), tag="accounts")
+def qr_text(caller: Caller, *, name: AccountName) -> Text:
+    """The QR code in characters, for a terminal: to be shown dark on light, in a font whose lines touch each other."""
+    return Text(qr_code.characters(_to_scan(name)).encode())
+
+
+def _to_scan(name: str) -> str:
     row = directory.find(name)
     if row.state != AccountState.NEEDS_LINK or not row.qr or not directory.alive(row, clock.now_ms()):
         raise NotFound(Why.NO_QR_CODE, name=row.name, state=row.state)
-    picture = io.BytesIO()
-    segno.make(row.qr, micro=False).save(picture, kind="svg", scale=6, border=4, light="#fff", xmldecl=False)
-    return Svg(picture.getvalue())
+    return row.qr
 
 
 def _report(caller: Caller, name: str) -> status.Report:

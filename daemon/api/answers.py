@@ -17,6 +17,10 @@ class Answer(BaseModel):
         json_schema_mode_override="serialization", serialize_by_alias=True, validate_by_name=True, from_attributes=True
     )
 
+    def lasting(self) -> str:
+        """What its ETag is made of: all of it but what changes with the clock alone."""
+        return self.model_dump_json()
+
     def http_status(self) -> int:
         """The HTTP status of the response."""
         return 200
@@ -41,6 +45,11 @@ class Png(Blob):
 
 class Svg(Blob):
     media_type = "image/svg+xml"
+
+
+class Text(Blob):
+    media_type = "text/plain"
+    content_type = "text/plain; charset=utf-8"
 
 
 class Metrics(Blob):

@@ -125,6 +125,11 @@ class Endpoint:
         return self.method not in SAFE and self.form is None and issubclass(self.answer, Answer)
 
     @property
+    def tagged(self) -> bool:
+        """Whether its answer has an ETag, and may be 304."""
+        return self.method in SAFE and issubclass(self.answer, Answer)
+
+    @property
     def pattern(self) -> str:
         """The path in the router's notation."""
         pattern = self.path

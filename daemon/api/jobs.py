@@ -12,12 +12,24 @@ from pydantic import Field
 from daemon.api import endpoint
 from daemon.api.answers import Csv, Xlsx
 from daemon.api.endpoint import Caller, Open
+from daemon.api.following import shown
 from daemon.api.messages import describe
-from daemon.api.parameters import MAX_LIMIT, Cursor, Flag, JobId, Limit, OfAccount, Search, Zone
+from daemon.api.parameters import (
+    MAX_LIMIT,
+    Cursor,
+    Flag,
+    JobId,
+    Limit,
+    Named,
+    OfAccount,
+    Search,
+    Since,
+    Until,
+    Zone,
+)
 from daemon.api.schemas.common import Rejected
 from daemon.api.schemas.jobs import (
     Duplicate,
-    Job,
     JobChanged,
     Jobs,
     Messages,
@@ -35,15 +47,17 @@ from daemon.campaigns.idempotency import Once
 from daemon.campaigns.rows import JobRow
 from daemon.contacts import repairs
 from daemon.db import clock
-from daemon.errors import AttachmentLost, ChoosePhoneColumn, IllegalMove, NotFound
+from daemon.errors import AttachmentLost, ChoosePhoneColumn, IllegalMove, NotFound, Unauthorized
 from daemon.formats.workbook import Workbook
+from daemon.server.refusals import Why as OfServer
 from daemon.server.scopes import Scope
-from daemon.states import State
+from daemon.states import JobState, State
 
 CHUNK = 256 * 1024
 NUMBER_AT = 1  # the place of the number in a report's line
 
 Found = Annotated[Search, Field(description="Only those with this text in their name, fields, reason or number.")]
+InJobState = Annotated[JobState, Field(description="Only those in this state; waiting for an account is `running`.")]
 InState = Annotated[State, Field(description="Only those in this state.")]
 FailedBy = Annotated[
     str, Field(max_length=64, description="Only those that failed for this reason, a code of `GET /jobs/{id}/reasons`.")
@@ -107,17 +121,27 @@ def start_early(caller: Caller, *, job_id: JobId, once: Once) -> JobChanged:
     return once.run(started, now)
 
 
-@endpoint.get("/status/{job_id}", scope=Open.STATUS, errors=(NotFound,), tag="jobs")
-def status(caller: Caller, *, job_id: JobId) -> Job:
-    """A job's progress. Without a key: states and counts only, unless the installation requires a key for that, too."""
-    return _job(caller, queries.job(job_id))
-
-
 @endpoint.get("/jobs", scope=Open.STATUS, tag="jobs")
-def jobs(caller: Caller, *, cursor: Cursor | None = None, limit: Limit = queries.PAGE, account: OfAccount = "") -> Jobs:
-    """Jobs, newest first, a page at a time. Without a key, as limited as `GET /status/{job_id}`."""
-    rows, after = queries.jobs(cursor, limit, account)
-    return Jobs(jobs=[_job(caller, row) for row in rows], next_cursor=after)
+def jobs(
+    caller: Caller,
+    *,
+    state: InJobState | None = None,
+    account: OfAccount | None = None,
+    search: Named = "",
+    since: Since | None = None,
+    until: Until | None = None,
+    cursor: Cursor | None = None,
+    limit: Limit = queries.PAGE,
+) -> Jobs:
+    """Jobs, newest first, a page at a time. Without a key, as limited as `GET /status/{job_id}`.
+
+    `since` and `until` are about when they were made. Without a key `account` and `search` are refused, as nothing is
+    told of them.
+    """
+    if not caller.known and (account or search):
+        raise Unauthorized(OfServer.NO_KEY)
+    rows, after = queries.jobs(cursor, limit, queries.Wanted(state, account, search, since, until))
+    return Jobs(jobs=[shown(caller, row) for row in rows], next_cursor=after)
 
 
 @endpoint.post("/pause/{job_id}", scope=Scope.CONTROL, errors=(NotFound, IllegalMove), tag="jobs")
@@ -311,13 +335,6 @@ def _queued(created: create.Created, meant: repairs.Suggested) -> Queued:
         note=created.note,
         warnings=[TextWarning.model_validate(each) for each in created.warnings],
     )
-
-
-def _job(caller: Caller, row: JobRow) -> Job:
-    """The whole job for callers with a key, states and counts for others."""
-    found = progress.progress(caller.settings, row, clock.now_ms())
-    hidden = {} if caller.known else dict.fromkeys(("name", "account", "reason", "code", "waits_until", "made_by"))
-    return Job.model_validate(vars(found) | hidden)
 
 
 def _changed(caller: Caller, job_id: int, message: str) -> JobChanged:

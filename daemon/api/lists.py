@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from daemon.api import endpoint
+from daemon.api import endpoint, paging
 from daemon.api.answers import Csv
 from daemon.api.endpoint import Caller
-from daemon.api.parameters import Cursor, Flag, Limit, ListId, Search
+from daemon.api.parameters import MAX_LIMIT, Cursor, Flag, Limit, ListId, Named, Search, SortedCursor
 from daemon.api.refusals import Why
 from daemon.api.schemas.common import Done, Rejected
 from daemon.api.schemas.library import (
@@ -41,9 +41,11 @@ ForExcel = Annotated[Flag, Field(description="Mark the file as UTF-8, which Exce
 
 
 @endpoint.get("/lists", scope=Scope.SEND, tag="lists")
-def lists(caller: Caller) -> Lists:
-    """All lists, by name."""
-    return Lists(lists=[_list(row) for row in contact_lists.lists()])
+def lists(caller: Caller, *, search: Named = "", cursor: SortedCursor | None = None, limit: Limit = MAX_LIMIT) -> Lists:
+    """The lists, by name, a page at a time."""
+    wanted = [row for row in contact_lists.lists() if paging.found_by(search, row.name)]
+    rows, after = paging.page(wanted, lambda row: (row.name.casefold(), row.id), cursor, limit)
+    return Lists(lists=[_list(row) for row in rows], next_cursor=after)
 
 
 @endpoint.post("/lists", scope=Scope.SEND, errors=(NotFound, ChoosePhoneColumn), tag="lists")

@@ -9,11 +9,13 @@ from pydantic import Field
 from daemon.api import endpoint
 from daemon.api.answers import Png
 from daemon.api.endpoint import Caller
-from daemon.api.parameters import Cursor, Limit, MessageId
+from daemon.api.parameters import Cursor, Limit, MessageId, OfAccount, ToNumber
 from daemon.api.schemas.jobs import Decide, Evidence, Message, MessageDecided, MessageHistory, Messages, Move, Part
 from daemon.campaigns import lifecycle, queries
 from daemon.campaigns.queries import Step
 from daemon.campaigns.rows import MessageRow
+from daemon.contacts import importer, masking
+from daemon.contacts.person import Person
 from daemon.db import clock
 from daemon.delivery import evidence, parts
 from daemon.errors import IllegalMove, NotFound
@@ -21,7 +23,7 @@ from daemon.i18n.coded import code_of
 from daemon.server.scopes import Scope
 from daemon.states import State
 
-InState = Annotated[State, Field(description="The state they are in.")]
+InState = Annotated[State, Field(description="Only those in this state; without it and without `number`, `uncertain`.")]
 NAMES = tuple(Message.model_fields.keys() - {"code"})
 
 
@@ -29,12 +31,18 @@ NAMES = tuple(Message.model_fields.keys() - {"code"})
 def messages_everywhere(
     caller: Caller,
     *,
-    state: InState = State.UNCERTAIN,
+    state: InState | None = None,
+    number: ToNumber = "",
+    account: OfAccount | None = None,
     cursor: Cursor | None = None,
     limit: Limit = queries.PAGE,
 ) -> Messages:
-    """Messages of all jobs in one state, oldest first; by default those that need a person's decision."""
-    rows, after = queries.messages_everywhere(state, cursor, limit)
+    """Messages of all jobs in one state or to one person, oldest first; by default those that need a decision."""
+    if number:
+        person = Person(importer.one(masking.searchable(number), caller.settings.default_country)).key
+        rows, after = queries.messages_to(person, state, account, cursor, limit)
+    else:
+        rows, after = queries.messages_everywhere(state or State.UNCERTAIN, cursor, limit, account=account)
     return Messages(messages=[describe(row) for row in rows], next_cursor=after)
 
 

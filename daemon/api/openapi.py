@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from daemon.api import tags
 from daemon.api.answers import Answer, EventStream
 from daemon.api.bodies import KEY_HEADER
 from daemon.api.endpoint import Endpoint, Open
@@ -53,6 +54,7 @@ TEXT: Json = {"type": "string"}
 SAID: Json = {
     "phone_column": TEXT,
     "sheet": TEXT | {"description": "The title of a workbook's sheet, if several have people."},
+    "country": TEXT | {"description": "Of numbers written without one, such as DE; else that of the settings."},
     "encoding": TEXT | {"description": f"Of a text, where it was not recognised: {', '.join(encodings.CHOICES)}."},
 }
 FORMS: dict[type[Any], Json] = {
@@ -124,6 +126,14 @@ def _parameters(each: Endpoint) -> Iterator[Json]:
                 "description": schema.pop("description", ""),
                 "schema": schema,
             }
+    if each.tagged:
+        yield {
+            "name": tags.ASKED,
+            "in": "header",
+            "required": False,
+            "description": "The `ETag` of an earlier answer: 304, without a body, if it is still the same.",
+            "schema": TEXT,
+        }
     if each.idempotent:
         yield {
             "name": KEY_HEADER,
@@ -161,6 +171,10 @@ def _responses(each: Endpoint) -> dict[str, Json]:
     responses = {
         str(status): {"description": text, "content": _content(each.answer)} for status, text in meanings.items()
     }
+    if each.tagged:
+        shown = {"description": "Changes when the answer does.", "schema": TEXT}
+        responses["200"]["headers"] = {tags.HEADER: shown}
+        responses["304"] = {"description": "It is as it was: see `If-None-Match`.", "headers": {tags.HEADER: shown}}
     problem = {PROBLEM_TYPE: {"schema": _reference(Problem)}}
     refusals: dict[int, list[str]] = {400: ["malformed-request"]}  # also for what is not HTTP
     for error in each.possible:
@@ -171,7 +185,7 @@ def _responses(each: Endpoint) -> dict[str, Json]:
         described = f"{HTTPStatus(status).phrase}: {', '.join(f'`{slug}`' for slug in slugs)}"
         there: Json = responses.get(str(status), {"description": described, "content": {}})
         responses[str(status)] = there | {"content": there["content"] | problem}
-    return responses
+    return dict(sorted(responses.items()))
 
 
 def _content(answer: type[Any]) -> Json:

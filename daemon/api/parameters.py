@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -13,6 +14,7 @@ from daemon.config import known_zone
 
 MAX_LIMIT = 1000
 MAX_ID = 10**18 - 1
+MAX_TIME = 253_402_300_799_999  # the end of the year 9999
 BEGINS = "Where the page begins: `next_cursor` of the page before."
 MAX_CHARS = 1_000  # of a text in a query; a search may accept less
 _DIGITS = re.compile(r"[0-9]{1,18}")
@@ -45,6 +47,21 @@ def _digits(value: Any) -> Any:
 def _zone(value: str) -> str:
     if not known_zone(value):
         raise PydanticCustomError("zone", "not a time zone")
+    return value
+
+
+def _moment(value: Any) -> Any:
+    """UTC epoch ms of such a number, or of a date and time with its zone; a plus in a query may have become a space."""
+    if isinstance(value, str):
+        if _DIGITS.fullmatch(value):
+            return int(value)
+        try:
+            found = datetime.fromisoformat(value.replace(" ", "+"))
+        except ValueError:
+            found = None
+        if found is None or found.tzinfo is None:
+            raise PydanticCustomError("moment", "not a date and time with its zone")
+        return max(0, round(found.timestamp() * 1000))
     return value
 
 
@@ -87,11 +104,43 @@ TextCursor = Annotated[
     Field(pattern=r"^[0-9]{1,18}\.[0-9]{1,20}$", description=BEGINS),
     Says("is taken from next_cursor"),
 ]
+SortedCursor = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_-]{1,2000}$", description=BEGINS), Says("is taken from next_cursor")
+]
 OfJob = Annotated[
     int,
     BeforeValidator(_digits),
     Field(ge=0, le=MAX_ID, description="Only those of this job."),
     Says("is the id of a job, a whole number"),
+]
+ToNumber = Annotated[
+    str, Field(max_length=40, examples=["+4915110000000"], description="Only this person's, in any notation.")
+]
+_MOMENT = (
+    BeforeValidator(_moment),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": MAX_TIME},
+                {"type": "string", "format": "date-time"},
+            ]
+        }
+    ),
+    Says("is UTC epoch milliseconds, or a date and time with its zone, such as 2030-01-31T09:00Z"),
+)
+Since = Annotated[int, Field(ge=0, le=MAX_TIME, description="Only those from this time on."), *_MOMENT]
+Until = Annotated[int, Field(ge=0, le=MAX_TIME, description="Only those before this time."), *_MOMENT]
+MAX_WAIT_S = 60
+Wait = Annotated[
+    int,
+    BeforeValidator(_digits),
+    Field(
+        ge=0,
+        le=MAX_WAIT_S,
+        description="Wait this many seconds at most until it is different: from what `If-None-Match` names, else from "
+        "what it is now. Not without a key.",
+    ),
+    Says(f"is a whole number of seconds, at most {MAX_WAIT_S}"),
 ]
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"enum": [*_WORDS]}), Says("is true or false")]
 OfAccount = Annotated[
@@ -111,5 +160,10 @@ Zone = Annotated[
     Field(max_length=64, examples=["Europe/Berlin"], description="A time zone in which to give the times; else UTC."),
     AfterValidator(_zone),
     Says("is the name of a time zone, such as Europe/Berlin"),
+]
+Named = Annotated[
+    str,
+    Field(max_length=MAX_CHARS, description="Only those with these words in their name."),
+    Says(f"is a text of at most {MAX_CHARS} characters"),
 ]
 Search = Annotated[str, Field(max_length=MAX_CHARS), Says(f"is a text of at most {MAX_CHARS} characters")]

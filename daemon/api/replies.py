@@ -8,8 +8,10 @@ from pydantic import Field
 
 from daemon.api import endpoint
 from daemon.api.endpoint import Caller
-from daemon.api.parameters import ChatId, Cursor, Flag, Limit, OfJob
+from daemon.api.parameters import ChatId, Cursor, Flag, Limit, OfAccount, OfJob, Since, ToNumber, Until
 from daemon.api.schemas.people import AssignChat, Candidate, Chat, ChatChanged, Chats, Replies, Reply
+from daemon.contacts import importer, masking
+from daemon.contacts.person import Person
 from daemon.db import clock
 from daemon.delivery import replies as stored_replies
 from daemon.delivery import unmatched
@@ -27,11 +29,17 @@ def replies(
     *,
     stop: StopsOnly = False,
     job_id: OfJob | None = None,
+    account: OfAccount | None = None,
+    number: ToNumber = "",
+    since: Since | None = None,
+    until: Until | None = None,
     cursor: Cursor | None = None,
     limit: Limit = stored_replies.PAGE,
 ) -> Replies:
     """Replies of the last 30 days, newest first, a page at a time."""
-    rows, after = stored_replies.page(cursor, clock.now_ms(), stop, job_id, limit)
+    person = Person(importer.one(masking.searchable(number), caller.settings.default_country)).key if number else None
+    wanted = stored_replies.Wanted(account, person, since, until)
+    rows, after = stored_replies.page(cursor, clock.now_ms(), stop, job_id, limit, wanted)
     return Replies(replies=[Reply.model_validate(row) for row in rows], next_cursor=after)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from daemon.api import endpoint
+from daemon.api import endpoint, paging
 from daemon.api.endpoint import Caller
-from daemon.api.parameters import SeriesId
+from daemon.api.parameters import MAX_LIMIT, Limit, Named, SeriesId, SortedCursor
 from daemon.api.schemas.series import Run, Series, SeriesList
 from daemon.campaigns import series as repeating
 from daemon.campaigns.series import Repeating
@@ -14,9 +14,18 @@ from daemon.server.scopes import Scope
 
 
 @endpoint.get("/series", scope=Scope.READ, tag="series")
-def all_series(caller: Caller) -> SeriesList:
-    """All campaigns that repeat, those that go on first."""
-    return SeriesList(series=[_series(each) for each in repeating.every()])
+def all_series(
+    caller: Caller, *, search: Named = "", cursor: SortedCursor | None = None, limit: Limit = MAX_LIMIT
+) -> SeriesList:
+    """The campaigns that repeat, those that go on first, a page at a time."""
+    wanted = [row for row in repeating.every() if paging.found_by(search, row.name)]
+    rows, after = paging.page(sorted(wanted, key=_place), _place, cursor, limit)
+    return SeriesList(series=[_series(each) for each in rows], next_cursor=after)
+
+
+def _place(found: Repeating) -> tuple[bool, int, int]:
+    coming = min(found.next, default=None)
+    return (coming is None, coming or 0, -found.id)
 
 
 @endpoint.get("/series/{series_id}", scope=Scope.READ, errors=(NotFound,), tag="series")

@@ -12,12 +12,13 @@ from daemon.api import endpoint
 from daemon.api.answers import Csv
 from daemon.api.endpoint import Caller
 from daemon.api.forms import ImportForm
-from daemon.api.parameters import MAX_LIMIT, Flag, Limit, Search, TextCursor
+from daemon.api.parameters import MAX_LIMIT, Flag, Limit, Search, Since, TextCursor, ToNumber, Until
 from daemon.api.schemas.common import Done, Rejected
 from daemon.api.schemas.people import Imported, Suppress, Suppressed, Suppression, Suppressions, Unsuppress
 from daemon.campaigns import report
 from daemon.config import Settings
-from daemon.contacts import file_reading, repairs, suppression
+from daemon.contacts import file_reading, importer, repairs, suppression
+from daemon.contacts.person import Person
 from daemon.db import clock
 from daemon.errors import ChoosePhoneColumn, NotFound, ReadingBusy
 from daemon.i18n.instants import instant
@@ -28,15 +29,26 @@ from daemon.server.visitors import in_db
 HEAD = ["number", "reason", "source", "created_at", "confirmed_at"]
 
 Found = Annotated[Search, Field(description="Only those with this text in their number, reason or source.")]
+BySource = Annotated[str, Field(max_length=64, description="Only those that this user, or `reply`, put there.")]
 ForExcel = Annotated[Flag, Field(description="Mark the file as UTF-8, which Excel needs.")]
 
 
 @endpoint.get("/suppressions", scope=Scope.CONTROL, tag="suppressions")
 def suppressions(
-    caller: Caller, *, search: Found = "", cursor: TextCursor | None = None, limit: Limit = MAX_LIMIT
+    caller: Caller,
+    *,
+    search: Found = "",
+    number: ToNumber = "",
+    source: BySource | None = None,
+    since: Since | None = None,
+    until: Until | None = None,
+    cursor: TextCursor | None = None,
+    limit: Limit = MAX_LIMIT,
 ) -> Suppressions:
     """The list, newest first, a page at a time."""
-    rows, after = suppression.page(search, cursor, limit)
+    person = Person(importer.one(number, caller.settings.default_country)).key if number else None
+    wanted = suppression.Wanted(person, source, since, until)
+    rows, after = suppression.page(search, cursor, limit, wanted)
     return Suppressions(suppressions=[Suppression.model_validate(row) for row in rows], next_cursor=after)
 
 

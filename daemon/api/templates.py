@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from daemon.api import endpoint
+from daemon.api import endpoint, paging
 from daemon.api.endpoint import Caller
-from daemon.api.parameters import TemplateId
+from daemon.api.parameters import MAX_LIMIT, Limit, Named, SortedCursor, TemplateId
 from daemon.api.schemas.common import Done
 from daemon.api.schemas.library import NewTemplate, Template, Templates
 from daemon.campaigns import templates as saved_templates
@@ -17,9 +17,13 @@ NAMES = tuple(Template.model_fields)
 
 
 @endpoint.get("/templates", scope=Scope.SEND, tag="templates")
-def templates(caller: Caller) -> Templates:
-    """All templates, by name."""
-    return Templates(templates=[_template(row) for row in saved_templates.every()])
+def templates(
+    caller: Caller, *, search: Named = "", cursor: SortedCursor | None = None, limit: Limit = MAX_LIMIT
+) -> Templates:
+    """The templates, by name, a page at a time."""
+    wanted = [row for row in saved_templates.every() if paging.found_by(search, row.name)]
+    rows, after = paging.page(wanted, lambda row: (row.name.casefold(), row.id), cursor, limit)
+    return Templates(templates=[_template(row) for row in rows], next_cursor=after)
 
 
 @endpoint.post("/templates", scope=Scope.SEND, errors=(NotFound, AttachmentLost), tag="templates")

@@ -7,8 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
+from daemon.api import tags
 from daemon.api.answers import Answer, Blob, Download
-from daemon.server.visitors import in_db
+from daemon.server.visitors import SAFE, in_db
 
 JSON = "application/json"
 
@@ -16,11 +17,21 @@ JSON = "application/json"
 async def respond(request: web.Request, made: Answer | Blob | Download) -> web.StreamResponse:
     """The response; that of a download has been sent when this returns."""
     if isinstance(made, Answer):
-        return web.Response(text=made.model_dump_json(), status=made.http_status(), content_type=JSON)
+        return _answer(request, made)
     if isinstance(made, Blob):
         kind = {"Content-Type": made.content_type or made.media_type}
         return web.Response(body=made.data, headers=kind | {"Cache-Control": "no-store"})
     return await _send(request, made)
+
+
+def _answer(request: web.Request, made: Answer) -> web.Response:
+    status = made.http_status()
+    if request.method not in SAFE or status != 200:
+        return web.Response(text=made.model_dump_json(), status=status, content_type=JSON)
+    headers = {tags.HEADER: tags.tag(made)}
+    if tags.known(request.headers.get(tags.ASKED), headers[tags.HEADER]):
+        return web.Response(status=304, headers=headers)
+    return web.Response(text=made.model_dump_json(), headers=headers, content_type=JSON)
 
 
 def as_json(answer: Any) -> web.Response:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 from dataclasses import dataclass
+from operator import and_
 from typing import Any
 
 import peewee
 
 from daemon import errors
+from daemon.accounts import rights
 from daemon.campaigns.recipients import contains
 from daemon.campaigns.refusals import Why
 from daemon.campaigns.rows import JobRow, MessageRow, messages
@@ -17,7 +20,7 @@ from daemon.db.records import record
 from daemon.delivery import job_moves
 from daemon.i18n.coded import Filed
 from daemon.models import Event, Job, Message
-from daemon.states import FILLING, MAY_RUN, OPEN, State
+from daemon.states import FILLING, MAY_RUN, OPEN, JobState, PersonKey, State
 
 PAGE = 100
 MANY = 10_000  # up to so many are counted
@@ -42,11 +45,32 @@ def job(job_id: int) -> JobRow:
     return record(JobRow, job_moves.job(job_id))
 
 
-def jobs(cursor: int | None, limit: int = PAGE, account: str = "") -> tuple[list[JobRow], int | None]:
-    """Jobs older than the cursor, newest first, of all accounts or of that one; and the cursor of the next page."""
-    query = Job.select().where(Job.state != FILLING).order_by(Job.id.desc()).limit(limit + 1)
-    if account:
-        query = query.where(Job.account == account)
+@dataclass(frozen=True)
+class Wanted:
+    """Which jobs are asked for; None and "" for any. search: words of the name. since, until: made from the one on,
+    and before the other, UTC ms."""
+
+    state: JobState | None = None
+    account: str | None = None
+    search: str = ""
+    since: int | None = None
+    until: int | None = None
+
+    @property
+    def conditions(self) -> list[Any]:
+        given = [
+            (self.state, Job.state == self.state),
+            (self.account, Job.account == self.account),
+            (self.since, Job.created_at >= self.since),
+            (self.until, Job.created_at < self.until),
+        ]
+        named = [contains(Job.name, word) for word in self.search.split()]
+        return [Job.state != FILLING, *named, *(condition for value, condition in given if value is not None)]
+
+
+def jobs(cursor: int | None, limit: int = PAGE, wanted: Wanted = Wanted()) -> tuple[list[JobRow], int | None]:
+    """Jobs older than the cursor, newest first; and the cursor of the next page."""
+    query = Job.select().where(*wanted.conditions).order_by(Job.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(Job.id < cursor)
     rows = [record(JobRow, row) for row in query]
@@ -99,9 +123,10 @@ def some_jobs(ids: Collection[int]) -> list[JobRow]:
 
 
 def messages_everywhere(
-    state: str, cursor: int | None, limit: int = PAGE, job_id: int | None = None
+    state: str, cursor: int | None, limit: int = PAGE, job_id: int | None = None, account: str | None = None
 ) -> tuple[list[MessageRow], int | None]:
-    """Messages in one state, of all jobs or of one, oldest first, after the cursor; and the cursor of the next page."""
+    """Messages in one state, of all jobs, of one or of an account's, oldest first, after the cursor; and the cursor of
+    the next page."""
     if state not in set(State):
         raise errors.InvalidInput(Why.STATE_UNFIT, states=", ".join(State))
     query = Message.select().where(Message.state == state)
@@ -109,13 +134,42 @@ def messages_everywhere(
         query = query.where(Message.id > cursor)
     if job_id is not None:
         query = query.where(Message.id.in_(_by_job(Job.id == job_id, Message.id, state, cursor, limit + 1)))
-    elif (Job.select(peewee.fn.SUM(getattr(Job, state))).scalar() or 0) > FEW:
-        query = query.where(Message.job.in_(Job.select(Job.id).where(getattr(Job, state) > 0)))
+        return _page(query, limit)
+    which = [getattr(Job, state) > 0, *([Job.account == account] if account is not None else [])]
+    if (Job.select(peewee.fn.SUM(getattr(Job, state))).where(*which).scalar() or 0) > FEW:
+        query = query.where(Message.job.in_(Job.select(Job.id).where(*which)))
     else:
         # + 0: no index has that order, so that it is not followed through all messages, to find a few of them.
-        query = query.where(Message.id.in_(_by_job(getattr(Job, state) > 0, Message.id + 0, state, cursor, limit + 1)))
+        found = _by_job(functools.reduce(and_, which), Message.id + 0, state, cursor, limit + 1)
+        query = query.where(Message.id.in_(found))
+    return _page(query, limit)
+
+
+def _page(query: Any, limit: int) -> tuple[list[MessageRow], int | None]:
     with in_order():
         rows = messages(query.order_by(Message.id).limit(limit + 1))
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def messages_to(
+    person: PersonKey,
+    state: State | None = None,
+    account: str | None = None,
+    cursor: int | None = None,
+    limit: int = PAGE,
+) -> tuple[list[MessageRow], int | None]:
+    """A person's messages, of all jobs and accounts or of one account, oldest first, after the cursor; and the cursor
+    of the next page."""
+    accounts = [account] if account is not None else Job.select(Job.account).distinct()
+    theirs = Message.select(Message.id).where(Message.account.in_(accounts), Message.person == person)
+    theirs = rights.within(theirs, Message.account)
+    # + 0: in the order of no index, so that it is not followed through all messages, to find a few of them.
+    query = Message.select().join(Job).where(Message.id.in_(theirs), Job.state != FILLING).order_by(Message.id + 0)
+    if state is not None:
+        query = query.where(Message.state == state)
+    if cursor is not None:
+        query = query.where(Message.id > cursor)
+    rows = messages(query.limit(limit + 1))
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 

@@ -1,40 +1,47 @@
 """`wasender`: the command line. One file per noun; what is common to all commands is here.
 
-Exit codes: 0 done; 1 refused, or it did not work; 2 the command line is wrong; 3 the settings, or this machine, do not
-allow it; 130 interrupted.
+How it ends is in `exits.py`. What a command needs that takes long to import, it imports itself: half of all calls are
+made by a script in a loop, or ask for help.
 """
 
 from __future__ import annotations
 
-import logging
-import sys
 from typing import Any
 
-import structlog
 import typer
 
 from daemon import errors
-from daemon.cli import selectors
+from daemon.cli import accounts, events, jobs, machine, people, selectors, sending, settings
+from daemon.cli.exits import MEANING, Exit, Failure, Interrupted
 from daemon.cli.flags import Group
 from daemon.cli.output import output
+from daemon.cli.target import target
 
-REFUSED, NOT_SET_UP, INTERRUPTED = 1, 3, 130  #: 2 is typer's: the command line is wrong
+EPILOG = "Exit codes: " + "; ".join(f"{each.value} {MEANING[each]}" for each in Exit) + "."
 
 
 class _Commands(Group):
     """Every error of ours becomes its sentence and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
+        output.as_json = False
+        target.clear()
         try:
             return super().invoke(ctx)
+        except Failure as failure:
+            output.fail(failure)
+            raise typer.Exit(failure.exit_code) from None
         except (errors.ConfigError, errors.SetupError) as error:
             output.fail(error)
-            raise typer.Exit(NOT_SET_UP) from None
+            raise typer.Exit(Exit.NOT_SET_UP) from None
         except errors.DaemonError as error:
             output.fail(error)
-            raise typer.Exit(REFUSED) from None
+            raise typer.Exit(Exit.REFUSED) from None
+        except Interrupted as interrupted:
+            output.note(str(interrupted))
+            raise typer.Exit(Exit.INTERRUPTED) from None
         except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(Exit.INTERRUPTED) from None
 
 
 app = typer.Typer(
@@ -43,16 +50,18 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="wasender: self-hosted WhatsApp campaigns.",
-    epilog="Exit codes: 0 done; 1 refused, or it did not work; 2 the command line is wrong; 3 the settings, or this "
-    "machine, do not allow it; 130 interrupted.",
+    epilog=EPILOG,
 )
-app.add_typer(selectors.app, name="selectors")
+sending.add_to(app)
+jobs.add_to(app)
+events.add_to(app)
+accounts.add_to(app)
+people.add_to(app)
+machine.add_to(app)
+app.add_typer(selectors.app, name="selectors", rich_help_panel="This machine")
 
 
 def main() -> None:
     """The command's entry point. Commands tell their result themselves: what the daemon would log is not written."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    settings.silent = True
     app(prog_name="wasender")

@@ -1,18 +1,21 @@
-"""What a command tells: sentences for a person, or one JSON document for a program.
+"""What a command tells: sentences for a person, or JSON for a program.
 
-Results go to standard output, errors to standard error; with `--json` each is JSON, and nothing else is written.
+Results go to standard output, errors and progress to standard error. With `--json` the result is one JSON document
+(where a command goes on, one on each line), and nothing else is written. Away from a terminal there are no colours and
+no progress, and a table is lines of fields with tabs between them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from daemon.cli.exits import Failure
 from daemon.errors import DaemonError
 
 
@@ -27,22 +30,62 @@ class Output:
         if self.as_json:
             typer.echo(json.dumps(told, ensure_ascii=False))
         else:
-            Console(soft_wrap=True, highlight=False, markup=False).print(text)
+            typer.echo(printable(text))
 
-    def fail(self, error: DaemonError) -> None:
-        """Why it did not work."""
+    def table(self, titles: Sequence[str], rows: Iterable[Sequence[object]], told: Any, empty: str) -> None:
+        """The result as a table, or `told` for a program. empty: what to say where there is nothing."""
+        shown = [[printable(_cell(each)) for each in row] for row in rows]
         if self.as_json:
-            told = {"code": error.told.code, "detail": str(error), **error.members}
+            self.tell("", told)
+        elif not sys.stdout.isatty():
+            for row in shown:
+                typer.echo("\t".join(each.replace("\t", " ").replace("\n", " ") for each in row))
+        elif not shown:
+            typer.echo(empty)
+        else:
+            from rich.console import Console
+            from rich.table import Table
+            from rich.text import Text
+
+            table = Table(*titles, box=None, header_style="bold", pad_edge=False)
+            for row in shown:
+                table.add_row(*map(Text, row))
+            Console(highlight=False, markup=False).print(table)
+
+    def note(self, text: str) -> None:
+        """Something to know beside the result; a program is not told."""
+        if not self.as_json:
+            typer.echo(printable(text), err=True)
+
+    def fail(self, error: DaemonError | Failure) -> None:
+        """Why it did not work."""
+        code = error.code if isinstance(error, Failure) else error.told.code
+        if self.as_json:
+            told = {"code": code, "detail": str(error), **error.members}
             typer.echo(json.dumps({"error": told}, ensure_ascii=False), err=True)
         else:
-            Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"wasender: {error}")
+            typer.echo(printable(f"wasender: {error}"), err=True)
+
+    @property
+    def live(self) -> bool:
+        """Whether somebody looks on, so that progress can be drawn."""
+        return not self.as_json and sys.stderr.isatty()
+
+
+def printable(text: str) -> str:
+    """The text without what would steer a terminal: it may come from a file or from a stranger."""
+    return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 output = Output()
 
 
 def _set_json(value: bool) -> bool:
-    output.as_json = value
+    output.as_json = output.as_json or value  # said of a group, it is said of its commands, too
     return value
 
 

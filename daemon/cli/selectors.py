@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon import config
 from daemon.cli import settings
 from daemon.cli.flags import Command, Group
 from daemon.cli.output import Json, output
 from daemon.cli.settings import Data
-from daemon.transports.browser import installing
-from daemon.transports.browser.installing import Version
+
+if TYPE_CHECKING:
+    from daemon.transports.browser.installing import Version
 
 app = typer.Typer(cls=Group, no_args_is_help=True, help="What is looked for on WhatsApp's page (selectors.toml).")
 
@@ -29,6 +29,9 @@ def check(file: File, json: Json = False) -> None:
 
     Example: wasender selectors check selectors.toml
     """
+    from daemon.transports.browser import installing
+
+    settings.hush()
     found, ours = installing.check(file), installing.built_in()
     newer = found.date > ours.date
     use = "newer than" if newer else "not newer than"
@@ -54,6 +57,9 @@ def install(
 
     Example: sudo wasender selectors install selectors.toml --data /var/lib/wasender
     """
+    from daemon import config
+    from daemon.transports.browser import installing
+
     found = settings.load(data)
     config.prepare_data_dir(found)
     now = installing.install(file, found.data_dir, older=older)
@@ -72,6 +78,8 @@ def show(data: Data = None, json: Json = False) -> None:
 
     Example: wasender selectors show --json
     """
+    from daemon.transports.browser import installing
+
     now = installing.standing(settings.load(data).data_dir)
     whose = f"{now.place} is used" if now.used.own else "The built-in file is used"
     lines = [f"{whose} ({now.used.date})."]

@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon import config
+if TYPE_CHECKING:
+    from daemon.config import Settings
 
 ROOT = Path(__file__).resolve().parents[2]  #: where the daemon is run, so that its relative paths begin there
 
 Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="The data folder, where it is not the one that the settings name."),
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="The data folder, where it is not the one that the settings name.",
+        rich_help_panel="Where",
+    ),
 ]
 
 
-def load(data: Path | None) -> config.Settings:
+silent = False  #: whether what the daemon's code would log is left out: the command tells its result itself
+
+
+def hush() -> None:
+    """Log nothing, where this is the whole process. To be called before daemon code that may log is used."""
+    if silent:
+        import logging
+        import sys
+
+        import structlog
+
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        )
+
+
+def load(data: Path | None) -> Settings:
     """The settings. Raises ConfigError."""
+    from daemon import config  # takes longer to import than all else: only where it is needed
+
+    hush()
     settings = config.load(_env_file=ROOT / config.ENV_FILE, **({"data_dir": data.absolute()} if data else {}))
     return settings.model_copy(update={"data_dir": ROOT / settings.data_dir})

@@ -26,6 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
+import phonenumbers
 import psutil
 import structlog
 
@@ -361,7 +362,10 @@ async def contacts(
 ) -> ContactList:
     """What `importer.read` finds in a file. sink: takes the contacts as they come, who are in no list then. Raises
     InvalidInput and what is under it, TooLarge, ReadingBusy, and what the sink raises."""
-    options: dict[str, Any] = {"default_country": default_country, "trusted": trusted, "said": vars(said)}
+    country = (said.country or default_country).upper()
+    if country and country not in phonenumbers.SUPPORTED_REGIONS:
+        raise errors.InvalidInput(Why.COUNTRY_UNKNOWN, country=country[:40]).at("country")
+    options: dict[str, Any] = {"default_country": country, "trusted": trusted, "said": vars(said)}
     answer = await READER.ask("contacts", file, sink, **options)
     return ContactList(answer.contacts, importer.restored(answer.rejected), **answer.end["found"])
 

@@ -110,11 +110,12 @@ class ContactList:
 @dataclass(frozen=True)
 class Said:
     """What a person has said about a file. phone_column: what the column of numbers is called; sheet: the title of a
-    workbook's sheet; encoding: of a text."""
+    workbook's sheet; encoding: of a text; country: of numbers without one, where it is not that of the settings."""
 
     phone_column: str | None = None
     sheet: str | None = None
     encoding: str | None = None
+    country: str | None = None
 
 
 NOTHING_SAID = Said()

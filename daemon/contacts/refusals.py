@@ -72,6 +72,7 @@ class Why(Wording):
         "There is no attachment {attachment}: POST /upload_attachment the file and use the id in the answer.",
     )
     ATTACHMENT_DAMAGED = "attachment_damaged", "The file {file} is damaged: upload it again."
+    COUNTRY_UNKNOWN = "country_unknown", "{country} is no country: give its two-letter code, such as DE, US or IN."
     PHONE_COLUMN_CHOSEN = (
         "phone_column_chosen",
         'This upload was read with the column "{column}": to choose another one, POST /upload the file '

@@ -241,12 +241,37 @@ def count() -> int:
     return int(Suppression.select().count())
 
 
-def page(search: str = "", cursor: str | None = None, limit: int = PAGE) -> tuple[list[Entry], str | None]:
+@dataclass(frozen=True)
+class Wanted:
+    """Whose entries are asked for; None for anybody's. source: who or what put them there. since, until: put there from
+    the one on, and before the other, UTC ms."""
+
+    person: PersonKey | None = None
+    source: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    @property
+    def conditions(self) -> list[Any]:
+        given = [
+            (self.person, Suppression.person == self.person),
+            (self.source, Suppression.source == self.source),
+            (self.since, Suppression.created_at >= self.since),
+            (self.until, Suppression.created_at < self.until),
+        ]
+        return [condition for value, condition in given if value is not None]
+
+
+def page(
+    search: str = "", cursor: str | None = None, limit: int = PAGE, wanted: Wanted = Wanted()
+) -> tuple[list[Entry], str | None]:
     """The list, newest first, from behind the cursor; and the cursor of the next page. Raises InvalidInput.
 
     search: a part of the number, in whichever way it is written, or of the reason or the source.
     """
     query = _matching(search)
+    if wanted.conditions:
+        query = query.where(*wanted.conditions)
     if cursor:
         at, number = _place(cursor)
         query = query.where(Suppression.created_at <= at, (Suppression.created_at < at) | (Suppression.number < number))

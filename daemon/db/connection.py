@@ -25,32 +25,35 @@ def connect(url: str, sound: bool = False) -> None:
     Raises DatabaseUnusable (corrupt, unreachable, or newer than this program); nothing is overwritten.
     """
     close()
-    opened = _open(url)
+    database = opened(url)
     if url.startswith(SQLITE):
         inspection.judge(Path(url.removeprefix(SQLITE)), sound)
-    proxy.database.initialize(opened)
+    proxy.database.initialize(database)
     try:
         _connect()
-        schema.upgrade(opened, inspection.MIGRATIONS)
+        schema.upgrade(database, inspection.MIGRATIONS)
     except (peewee.DatabaseError, peewee.InterfaceError) as error:
         close()
-        if _locked(error):
-            raise errors.DatabaseBusy(Unsent.DATABASE_LOCKED, reason=error) from error
-        known = faults.known(error)
-        if isinstance(known, errors.DatabaseBusy):
-            raise known from error
-        advice = "restore it from a backup or move it away"
-        if "unable to open" in str(error):
-            advice = "see that it is a file, and that it and its folder can be written to"
-        if url.startswith("postgres"):
-            advice = "see that the server runs, and that the user and password of WASENDER_DATABASE_URL are right"
-        reason = " ".join(str(error).split())
-        raise errors.DatabaseUnusable(
-            f"The database cannot be used ({reason}): {advice}; it was left as it is."
-        ) from error
+        raise unusable(url, error) from error
     except errors.DatabaseUnusable:
         close()
         raise
+
+
+def unusable(url: str, error: Exception) -> errors.DaemonError:
+    """Why the database at `url` cannot be opened or read, of what its driver says."""
+    if _locked(error):
+        return errors.DatabaseBusy(Unsent.DATABASE_LOCKED, reason=error)
+    known = faults.known(error)
+    if isinstance(known, errors.DatabaseBusy):
+        return known
+    advice = "restore it from a backup or move it away"
+    if "unable to open" in str(error):
+        advice = "see that it is a file, and that it and its folder can be written to"
+    if url.startswith("postgres"):
+        advice = "see that the server runs, and that the user and password of WASENDER_DATABASE_URL are right"
+    reason = " ".join(str(error).split())
+    return errors.DatabaseUnusable(f"The database cannot be used ({reason}): {advice}; it was left as it is.")
 
 
 def _connect() -> None:
@@ -71,7 +74,8 @@ def _locked(error: Exception) -> bool:
     return isinstance(error, peewee.OperationalError) and faults.locked(error)
 
 
-def _open(url: str) -> peewee.Database:
+def opened(url: str) -> peewee.Database:
+    """The database at `url`, not connected yet. Raises DatabaseUnusable."""
     options: dict[str, Any] = {}
     try:
         if url.startswith(SQLITE):  # the rest is a plain path: # and ? have no special meaning in it
@@ -84,14 +88,14 @@ def _open(url: str) -> peewee.Database:
             del options["database"]
         else:
             raise ValueError
-        opened: peewee.Database = db_url.connect(url, **options)
+        database: peewee.Database = db_url.connect(url, **options)
     except (RuntimeError, ValueError, ImportError):
         # Neither the URL nor the reason is repeated: both may contain the password.
         raise errors.DatabaseUnusable(
             "WASENDER_DATABASE_URL is not usable: write it as postgresql://user:password@host/name, with signs such "
             "as # and / in the password as %23 and %2F, or leave it out for SQLite."
         ) from None
-    return opened
+    return database
 
 
 @contextmanager

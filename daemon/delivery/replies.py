@@ -7,6 +7,7 @@ it: an account's phone has private chats, too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,10 +19,10 @@ from daemon.accounts import pacing
 from daemon.contacts import optout, suppression
 from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
-from daemon.db.proxy import tuples
+from daemon.db.proxy import in_order, tuples
 from daemon.db.records import record
 from daemon.delivery import chat_names, quarters, unmatched
-from daemon.models import Job, Message, MessagePart, OldStop, Reply, Suppression
+from daemon.models import Account, Job, Message, MessagePart, OldStop, Reply, Suppression
 from daemon.states import E164, REACHED, PersonKey, State
 from daemon.transports.protocol import Heard, Said, Unread
 
@@ -31,6 +32,7 @@ ANSWERS_MS = 30 * pacing.DAY_MS  # this long after our message, incoming message
 KEEP_MS = 90 * pacing.DAY_MS
 CONFIRM_WITHIN_MS = 3_600_000  # after this an opt-out is no longer confirmed
 PAGE = 50
+LOOKED_UP = 200  # of those that an account, a person or a time has: sooner looked up than found among all others
 FEW = 1_000  # replies to a campaign: sooner looked up all than found among all others
 LONGEST = 4_000  # characters of a reply that are stored
 WROTE_STOP = "wrote STOP"
@@ -345,29 +347,77 @@ def confirm(account: str, number: E164, now: int) -> bool:
         return bool(Suppression.update(confirmed_at=now).where(theirs, *_unconfirmed(account, now)).execute())
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which replies are asked for; None for any. since, until: seen from the one on, and before the other, UTC ms."""
+
+    account: str | None = None
+    person: PersonKey | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def conditions(self, looked_up: bool) -> list[Any]:
+        """looked_up: for the indexes of account, person and time; else for going through all, newest first."""
+        name, at = (Reply.account, Reply.at) if looked_up else (Reply.account.concat(""), Reply.at + 0)
+        of_account = name == self.account if self.account is not None else name.in_(Account.select(Account.name))
+        given = [
+            (self.account, of_account),
+            (self.person, (Reply.person == self.person) & of_account),  # the index of people begins with the account
+            (self.since, at >= self.since),
+            (self.until, at < self.until),
+        ]
+        return [condition for value, condition in given if value is not None]
+
+    def few(self, now: int) -> list[int] | None:
+        """The ids of those that are meant, where they are few; None where they are many, or all."""
+        if self == Wanted():
+            return None
+        query = Reply.select(Reply.id).where(Reply.at > now - ANSWERS_MS, *self.conditions(True)).limit(LOOKED_UP + 1)
+        with in_order():
+            found = [reply_id for (reply_id,) in tuples(query)]
+        return found if len(found) <= LOOKED_UP else None
+
+    def newest(self) -> list[Any]:
+        """A condition by which those that came after `until` are not gone through: ids grow with the time, about."""
+        if self.until is None:
+            return []
+        before = Reply.select(Reply.id).where(Reply.at < self.until).order_by(Reply.at.desc()).limit(LOOKED_UP + 1)
+        with in_order():
+            return [Reply.id <= max((reply_id for (reply_id,) in tuples(before)), default=0)]
+
+
 def page(
-    cursor: int | None, now: int, stops: bool = False, job_id: int | None = None, limit: int = PAGE
+    cursor: int | None,
+    now: int,
+    stops: bool = False,
+    job_id: int | None = None,
+    limit: int = PAGE,
+    wanted: Wanted = Wanted(),
 ) -> tuple[list[Answered], int | None]:
     """Replies of the last ANSWERS_MS, newest first, and the next page's cursor.
 
     stops: those that say STOP only. job_id: those that answer that campaign only.
     """
-    query = (
-        Reply.select(Reply, Message, Job)
-        .join(Message, peewee.JOIN.LEFT_OUTER)
-        .join(Job, peewee.JOIN.LEFT_OUTER)
-        .where(Reply.at > now - ANSWERS_MS)
-    )
+    query = Reply.select(Reply, Message, Job).join(Message, peewee.JOIN.LEFT_OUTER).join(Job, peewee.JOIN.LEFT_OUTER)
     newest: Any = Reply.id
+    through_all = False
+    if wanted == Wanted():
+        query = query.where(Reply.at > now - ANSWERS_MS)
+    elif (ids := wanted.few(now)) is not None:
+        query, newest = query.where(Reply.id.in_(ids)), Reply.id + 0
+    else:
+        query = query.where(Reply.at + 0 > now - ANSWERS_MS, *wanted.conditions(False), *wanted.newest())
+        through_all = True
     if stops:
         query = query.where(Reply.stop)
     if job_id is not None:
         few = Reply.select(Reply.id).join(Message).where(*_to(job_id)).limit(FEW + 1).count() <= FEW
         query = query.where(*_to(job_id) if few else (Message.job == job_id,))
-        newest = Reply.id + 0 if few else Reply.id  # not by going through all replies, to find a few of them
+        newest = Reply.id + 0 if few else newest  # not by going through all replies, to find a few of them
     if cursor is not None:
         query = query.where(Reply.id < cursor)
-    rows = list(query.order_by(newest.desc()).limit(limit + 1))
+    with in_order() if through_all else nullcontext():
+        rows = list(query.order_by(newest.desc()).limit(limit + 1))
     return [_answered(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
 
 

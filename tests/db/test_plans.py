@@ -40,7 +40,7 @@ from daemon.models import (
     Tally,
 )
 from daemon.ops import retention
-from daemon.states import JobState, State
+from daemon.states import JobState, PersonKey, State
 from tests.conftest import NOW
 from tests.support.plans import reading
 
@@ -303,6 +303,34 @@ PAGES: dict[str, Callable[[Job, int], object]] = {  # of a job and the id in its
     "decisions, on": lambda job, middle: queries.messages_everywhere("uncertain", middle, A_PAGE),
     "a job's decisions": lambda job, _: queries.messages_everywhere("uncertain", None, A_PAGE, job.id),
     "all that was sent": lambda job, _: queries.messages_everywhere("sent", None, A_PAGE),
+    "messages to a person": lambda job, _: queries.messages_to(PersonKey("+55119810000007"), limit=A_PAGE),
+    "an account's decisions": lambda job, _: queries.messages_everywhere("uncertain", None, A_PAGE, account="default"),
+    "an account's, all that was sent": lambda job, _: queries.messages_everywhere(
+        "sent", None, A_PAGE, account="default"
+    ),
+    "campaigns in a state": lambda job, _: queries.jobs(None, A_PAGE, queries.Wanted(JobState.PAUSED, "default")),
+    "campaigns of a name and a time": lambda job, _: queries.jobs(
+        None, A_PAGE, queries.Wanted(search="nothing", since=NOW - 1, until=NOW)
+    ),
+    "a person's replies": lambda job, _: replies.page(
+        None, NOW, limit=A_PAGE, wanted=replies.Wanted(person=PersonKey("+55119810000007"))
+    ),
+    "an account's replies": lambda job, _: replies.page(None, NOW, limit=A_PAGE, wanted=replies.Wanted("default")),
+    "replies of a minute": lambda job, _: replies.page(
+        None, NOW, limit=A_PAGE, wanted=replies.Wanted(since=NOW - 60_000)
+    ),
+    "replies of a day": lambda job, _: replies.page(
+        None, NOW, limit=A_PAGE, wanted=replies.Wanted(since=NOW - 86_400_000)
+    ),
+    "replies before a time": lambda job, _: replies.page(
+        None, NOW, limit=A_PAGE, wanted=replies.Wanted(until=NOW - 1_500_000)
+    ),
+    "a person on the suppression list": lambda job, _: suppression.page(
+        limit=A_PAGE, wanted=suppression.Wanted(PersonKey("+55119810000007"))
+    ),
+    "the suppression list of a time": lambda job, _: suppression.page(
+        limit=A_PAGE, wanted=suppression.Wanted(since=NOW - 10_000, until=NOW - 9_000)
+    ),
     "a message": lambda job, middle: queries.message(middle),
     "replies": lambda job, _: replies.page(None, NOW, limit=A_PAGE),
     "opt-outs": lambda job, _: replies.page(None, NOW, stops=True, limit=A_PAGE),

@@ -124,7 +124,7 @@ def test_the_url_may_name_a_socket_and_options(postgresql: Server, database_url)
 
 def test_signs_in_a_password_are_written_as_in_any_url():
     """`p@ss/word` is p%40ss%2Fword."""
-    opened = connection._open("postgresql://us%2Der:p%40ss%2Fword@db.example:6432/wasender?connect_timeout=3")
+    opened = connection.opened("postgresql://us%2Der:p%40ss%2Fword@db.example:6432/wasender?connect_timeout=3")
     expected = {"user": "us-er", "password": "p@ss/word", "host": "db.example", "port": 6432, "connect_timeout": 3}
     assert expected.items() <= opened.connect_params.items()
     assert "wasender" == opened.database

@@ -174,7 +174,7 @@ def test_an_upgrade_killed_at_any_statement_completes(
 def _open_as_it_is(url: str) -> None:
     """Connect without bringing anything up to date."""
     connection.close()
-    proxy.database.initialize(connection._open(url))
+    proxy.database.initialize(connection.opened(url))
     proxy.database.connect()
 
 

@@ -42,6 +42,7 @@ CLOSED = [
     ("GET", "/accounts"),
     ("GET", "/accounts/default"),
     ("GET", "/accounts/default/qr.svg"),
+    ("GET", "/accounts/default/qr.txt"),
     ("GET", "/accounts/default/link_code"),
     ("GET", "/accounts/default/screenshot.png"),
     ("GET", "/accounts/default/page_check.json"),
@@ -90,7 +91,14 @@ CLOSED = [
     ("POST", "/series/1/end"),
     ("GET", "/events"),
 ]
-OPEN = {("GET", "/status/{id}"), ("GET", "/jobs"), ("GET", "/health"), ("GET", "/ready"), ("GET", "/docs")}
+OPEN = {
+    ("GET", "/status/{id}"),
+    ("GET", "/jobs/{id}"),
+    ("GET", "/jobs"),
+    ("GET", "/health"),
+    ("GET", "/ready"),
+    ("GET", "/docs"),
+}
 OPEN |= {("GET", "/openapi.json")}
 
 
@@ -215,7 +223,7 @@ async def test_answers_are_neither_cached_nor_framed(api, stranger):
         assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("path", ["/jobs", "/status/1"])
+@pytest.mark.parametrize("path", ["/jobs", "/status/1", "/jobs/1"])
 async def test_a_wrong_key_is_refused_where_none_is_needed(api, stranger, path):
     """Who gives a key means to be known by it."""
     await api.post("/send", {"numbers": ["+4915110000000"], "message": "Hi"})

@@ -46,7 +46,7 @@ Client = TestClient[Any, Any]
 
 ADDRESSES = """
 open: what it tells strangers is tested elsewhere
-  GET / /health /ready /jobs /status/{id} /app/static/{name} /docs /openapi.json
+  GET / /health /ready /jobs /jobs/{id} /status/{id} /app/static/{name} /docs /openapi.json
   GET POST /app/login
   POST /app/language
 
@@ -73,7 +73,7 @@ operator
   POST /app/jobs/{id}/reschedule /app/jobs/{id}/start /app/jobs/{id}/edit
   POST /send /upload /upload_attachment /pause/{id} /resume/{id} /stop/{id} /retry/{id} /messages/{id}/decide
   GET /messages/{id}/screenshot.png
-  GET /accounts/{name}/link_code /accounts/{name}/qr.svg /accounts/{name}/screenshot.png
+  GET /accounts/{name}/link_code /accounts/{name}/qr.svg /accounts/{name}/qr.txt /accounts/{name}/screenshot.png
   GET /accounts/{name}/page_check.json
   POST /accounts/{name}/page_check
   POST /accounts/{name}/link /accounts/{name}/reload /accounts/{name}/screenshot /app/accounts/{name}/link
@@ -296,7 +296,7 @@ async def test_a_viewer_sees_no_number_anywhere(client: Client, settings: Settin
     told = (
         "/app /app/jobs/{id} /app/messages/{id} /app/decisions /app/accounts /events /accounts /accounts/{name} /jobs"
     )
-    told += " /messages /messages/{id} /replies /status/{id} /jobs/{id}/messages /jobs/{id}/rejected.csv"
+    told += " /messages /messages/{id} /replies /status/{id} /jobs/{id} /jobs/{id}/messages /jobs/{id}/rejected.csv"
     told += " /jobs/{id}/report.csv /jobs/{id}/report.xlsx"
     assert {f"GET {path}" for path in told.split()} <= set(shown[Role.OPERATOR])
 

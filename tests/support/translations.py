@@ -38,6 +38,8 @@ LEFT_OUT = {
     "owner.py",
     "migrations",
     "cli",
+    "check.py",
+    "doctor.py",
     "installing.py",
     "openapi.py",
     "parameters.py",

@@ -111,13 +111,14 @@ def test_no_test_is_another_ones_helper() -> None:
     assert {} == {path.name: found for path in files("tests") if (found := imports.findall(path.read_text()))}
 
 
-ON_THE_EDGE = {"api", "pages", "server", "http.py", "sender.py", "process.py"}  # they ask the clock, and pass on `now`
+ON_THE_EDGE = {"api", "cli", "pages", "server", "http.py", "sender.py", "process.py"}  # they ask the clock
 CLOCKS = {"now_ms", "time", "time_ns", "now", "utcnow", "today"}
 OF_CLOCKS = {"clock", "db_clock", "time", "datetime", "date"}
 OWN_TIME = {
     "contacts/row_sets.py": "a set is filled in many transactions, for longer than any time that was handed in is true",
     "db/clock.py": "the clock itself",
     "delivery/db_thread.py": "the sender's edge: its database thread asks the clock for all that it runs",
+    "ops/doctor.py": "it is this machine's clock that is looked at",
     "ops/retention.py": "files have the time of this machine, not of the database",
     "transports/browser/screens.py": "WhatsApp's page tells how long, by the time of this machine",
 }

@@ -125,6 +125,9 @@ class Account(Answer):
     screenshot_at: Time | None
     page_check_at: Time | None = Field(description="Of `GET /accounts/{name}/page_check.json`.")
 
+    def lasting(self) -> str:
+        return self.model_dump_json(exclude={"seen_at"})  # its sender's heartbeat
+
 
 class AccountAsked(Account):
     """The account after a command to its sender, which carries it out when no message is being sent."""
@@ -137,9 +140,14 @@ class Accounts(Answer):
     """All accounts."""
 
     accounts: list[Account]
+    next_cursor: str | None = Field(None, description="Where the next page begins; null: this is the last.")
     senders: int = Field(description="How many senders the settings ask for (`WASENDER_SENDERS`).")
     without_sender: list[str] = Field(description="Accounts that no sender drives now: nothing is sent from them.")
     note: str | None = Field(description="What to do when there are more accounts than senders.")
+
+    def lasting(self) -> str:
+        rest = self.model_dump_json(exclude={"accounts"})
+        return f"{rest} {[each.lasting() for each in self.accounts]}"
 
 
 class AccountRemoved(Answer):

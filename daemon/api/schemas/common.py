@@ -23,12 +23,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from daemon.api.answers import Answer
-from daemon.api.parameters import MAX_ID
+from daemon.api.parameters import MAX_ID, MAX_TIME
 from daemon.campaigns import create
 from daemon.contacts import importer, masking, repairs
 from daemon.formats import tabular
 
-MAX_TIME = 253_402_300_799_999  # the end of the year 9999
 _DATE = TypeAdapter(AwareDatetime)
 _NAIVE = TypeAdapter(NaiveDatetime)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")

@@ -120,6 +120,7 @@ class Queued(Done):
     )
 
 
+READY = "ready"  # the next message may go out now
 Status = Literal["scheduled", "pending", "running", "paused", "stopped", "completed", "waiting_for_login"]
 
 
@@ -158,6 +159,13 @@ class Job(Answer):
     archived_at: Time | None = Field(description="Since when the page's overview leaves it out.")
     made_by: str | None = Field(description="Who has made it.")
 
+    def lasting(self) -> str:
+        return self.model_dump_json(exclude=self.passing())
+
+    def passing(self) -> set[str]:
+        """What changes with the clock alone: the estimated end, and the time of a message that is due."""
+        return {"eta", "next_send_at"} if self.next_reason == READY else {"eta"}
+
 
 class JobChanged(Job):
     """The job after a change."""
@@ -171,6 +179,9 @@ class Jobs(Answer):
 
     jobs: list[Job]
     next_cursor: int | None
+
+    def lasting(self) -> str:
+        return f"{self.next_cursor} {[each.lasting() for each in self.jobs]}"
 
 
 class Reason(Answer):

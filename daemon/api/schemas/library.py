@@ -87,6 +87,7 @@ class Templates(Answer):
     """All templates, by name."""
 
     templates: list[Template]
+    next_cursor: str | None = Field(None, description="Where the next page begins; null: this is the last.")
 
 
 class People(Body):
@@ -146,6 +147,7 @@ class Lists(Answer):
     """All lists, by name."""
 
     lists: list[ContactList]
+    next_cursor: str | None = Field(None, description="Where the next page begins; null: this is the last.")
 
 
 class Added(Done):

@@ -39,3 +39,4 @@ class SeriesList(Answer):
     """All campaigns that repeat."""
 
     series: list[Series]
+    next_cursor: str | None = Field(None, description="Where the next page begins; null: this is the last.")

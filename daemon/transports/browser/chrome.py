@@ -352,7 +352,7 @@ class Chrome:
             known = {}
         if known.get("origin") == origin and copy.exists():
             return copy, known["version"]
-        version = _version(chrome)
+        version = version_of(chrome)
         fresh = self._drivers / "chromedriver.new"
         shutil.copyfile(chromedriver, fresh)
         fresh.chmod(0o700)
@@ -471,7 +471,7 @@ def _fingerprint(program: Path) -> list[object]:
     return [str(program), status.st_size, status.st_mtime_ns]
 
 
-def _version(chrome: Path) -> str:
+def version_of(chrome: Path) -> str:
     try:
         output = subprocess.run(
             [chrome, "--version"], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL

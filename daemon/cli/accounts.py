@@ -1,0 +1,170 @@
+"""Accounts: how they are, and linking a phone."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+from daemon.cli.client import Client, segment
+from daemon.cli.exits import Exit, Failure, Interrupted
+from daemon.cli.flags import Group
+from daemon.cli.output import output
+from daemon.cli.target import bare, command, target
+from daemon.cli.words import instant
+
+FEW = 8  #: digits by which two notations of a number are told to be one
+DARK_ON_LIGHT, PLAIN = "\x1b[30;47m", "\x1b[0m"
+NAME = "default"
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The account.")]
+accounts_app = typer.Typer(cls=Group, help="The WhatsApp accounts.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Declare the commands."""
+    bare(accounts_app, list_accounts)
+    app.add_typer(accounts_app, name="accounts", rich_help_panel="Accounts and people")
+    command(app, rich_help_panel="Accounts and people")(link)
+
+
+@command(accounts_app, "list")
+def list_accounts() -> None:
+    """List the accounts, with their state and how much of their caps is used.
+
+    Example: wasender accounts list
+    """
+    found = target.client().get("/accounts")["accounts"]
+    rows = [(each["name"], standing(each), each["used"]["hour"], each["used"]["day"]) for each in found]
+    output.table(
+        ("Account", "State", "Last hour", "Last 24 hours"), rows, {"accounts": found}, "There is no account yet."
+    )
+
+
+@command(accounts_app)
+def show(name: Name = NAME) -> None:
+    """Show one account: its state, its limits, and what it waits for.
+
+    Example: wasender accounts show default
+    """
+    account = target.client().get(f"/accounts/{segment(name)}")
+    limits, used = account["limits"], account["used"]
+    lines = [
+        f"{account['name']}: {standing(account)}",
+        f"in the last hour {used['hour']:,} of {limits['hourly_cap'] or 'any number'}, "
+        f"in 24 hours {used['day']:,} of {limits['daily_cap'] or 'any number'}",
+    ]
+    if limits["quiet_hours"]:
+        lines.append(f"quiet from {limits['quiet_hours']} ({limits['timezone']})")
+    output.tell("\n".join(lines), account)
+
+
+@command(accounts_app)
+def reload(name: Name = NAME) -> None:
+    """Ask the account's sender to reload WhatsApp Web.
+
+    Example: wasender accounts reload default
+    """
+    account = target.client().once(f"/accounts/{segment(name)}/reload", None)
+    output.tell(account["message"], account)
+
+
+def standing(account: dict[str, Any]) -> str:
+    """An account's state in words."""
+    state = str(account["state"]).replace("_", " ")
+    if not account["alive"]:
+        return f"{state}; its sender does not run"
+    why = account["detail"] or (f"held: {account['hold']}" if account["hold"] else "")
+    until = f", until {instant(account['until'])}" if account["until"] else ""
+    return (f"{state}: {why}" if why else state) + until
+
+
+def link(
+    name: Name = NAME,
+    number: Annotated[
+        str, typer.Option("--number", metavar="NUMBER", help="Of the phone: link by a code instead of the QR code.")
+    ] = "",
+    wait: Annotated[
+        bool,
+        typer.Option("--wait/--no-wait", help="Stay until the phone is linked; a new code is shown when it changes."),
+    ] = True,
+) -> None:
+    """Link a phone: draws the QR code in the terminal, or shows the code to enter on the phone.
+
+    On the phone: WhatsApp, Settings, Linked devices. Whoever sees the code can link their phone: in a pipe, and with
+    --json, it is given as it is.
+
+    Example: wasender link
+
+    Example: wasender link default --number +4930231250
+
+    Example: wasender link --no-wait --json
+    """
+    client = target.client()
+    path = f"/accounts/{segment(name)}"
+    account = client.get(path)
+    if _linked(account):
+        output.tell(f"{account['name']} is linked.", account)
+        return
+    before = account["link_code_at"]
+    if number or before:
+        client.once(f"{path}/link", {"number": number} if number else {})
+    shown, tag = "", ""
+    try:
+        while not _linked(account):
+            code = _code(client, path, number, before)
+            if code and code != shown:
+                shown = code
+                _show(code, bool(number), account)
+                if not wait:
+                    return
+            account, tag = _next(client, path, account, tag)
+    except KeyboardInterrupt:
+        raise Interrupted(f"{name} is not linked yet; `wasender link {name}` goes on.") from None
+    output.tell(f"{name} is linked.", account)
+
+
+def _linked(account: dict[str, Any]) -> bool:
+    return account["state"] in ("ready", "held")
+
+
+def _next(client: Client, path: str, account: dict[str, Any], tag: str) -> tuple[dict[str, Any], str]:
+    """The account a moment later."""
+    if not account["alive"]:
+        sentence = f"The sender of {account['name']} does not run, so there is no code: start it, then try again."
+        raise Failure("no_sender", sentence, Exit.NOT_DONE)
+    time.sleep(1)
+    found, tag = client.changed(path, tag, 0)
+    return found or account, tag
+
+
+def _code(client: Client, path: str, number: str, before: int | None) -> str:
+    """What is to be shown now, "" where there is nothing yet. before: since when there is an earlier code, which may be
+    another phone's."""
+    try:
+        if not number:
+            return b"".join(client.download(f"{path}/qr.txt")).decode()
+        code = client.get(f"{path}/link_code")
+        theirs = _digits(number)[-FEW:] == _digits(code["number"] or "")[-FEW:]
+        return str(code["code"]) if theirs or code["at"] != before else ""
+    except Failure as failure:
+        if failure.exit_code is Exit.NOT_FOUND:
+            return ""
+        raise
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))
+
+
+def _show(code: str, by_number: bool, account: dict[str, Any]) -> None:
+    if by_number:
+        shown = f"{code[:4]}-{code[4:]}" if len(code) == 8 else code
+        output.tell(f"Enter this code on the phone: {shown}", {"account": account["name"], "link_code": code})
+    else:
+        if sys.stdout.isatty() and not output.as_json:
+            typer.echo("\n".join(f"{DARK_ON_LIGHT}{line}{PLAIN}" for line in code.splitlines()))
+            output.note("Scan it with the phone: WhatsApp, Settings, Linked devices.")
+        else:
+            output.tell(code, {"account": account["name"], "qr": code})

@@ -1,0 +1,235 @@
+"""A client of the REST API, of the standard library alone: the command has to start quickly.
+
+Every answer that is an error becomes a Failure with its own sentence and an exit code; so does no answer at all.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from daemon.cli.exits import Exit, Failure
+
+PATIENCE_S = 60.0  #: for one answer
+SLOW_S = 900.0  #: for one that reads a file, or goes through all of a large campaign
+TRIES = 4  #: of a request that may be repeated safely
+BETWEEN_S = 0.5  #: before the second of them; doubled before each further one
+CHUNK = 256 * 1024
+EXITS = {
+    401: Exit.NOT_AUTHORISED,
+    403: Exit.NOT_AUTHORISED,
+    404: Exit.NOT_FOUND,
+    429: Exit.BUSY,
+    503: Exit.BUSY,
+}
+STANDARD = frozenset({"type", "title", "status", "detail", "code"})  # of an error; the rest are its own members
+
+Query = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One of an event stream. id: "" where it has none."""
+
+    id: str
+    kind: str
+    data: Any
+
+
+class Client:
+    """Calls the service at `url` with `key`. advice: what to do where nobody answers there."""
+
+    def __init__(self, url: str, key: str, advice: str) -> None:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Failure("bad_url", f"{url} is no address: write it as https://wasender.example.org.", Exit.USAGE)
+        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        self._secure, self._host, self._prefix = parts.scheme == "https", parts.netloc, parts.path.rstrip("/")
+        self._key, self._advice = key, advice
+
+    def get(self, path: str, query: Query | None = None, headers: Mapping[str, str] | None = None) -> Any:
+        """The JSON of an answer. Raises Failure."""
+        return self.call("GET", path, query=query, headers=headers)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        patience: float = PATIENCE_S,
+    ) -> Any:
+        """The JSON of the answer. Raises Failure."""
+        data = None if body is None else json.dumps(body).encode()
+        given = dict(headers or {}) | ({} if data is None else {"Content-Type": "application/json"})
+        with self._answer(method, path, data, query, given, patience) as answer:
+            return self._json(answer.read())
+
+    def changed(self, path: str, tag: str, wait: int) -> tuple[Any | None, str]:
+        """What is there once it differs from what has that ETag ("": at once), and its ETag; None where it is still the
+        same after `wait` seconds."""
+        headers = {"If-None-Match": tag} if tag else {}
+        with self._answer("GET", path, None, {"wait": wait} if tag else None, headers, wait + PATIENCE_S) as answer:
+            data = answer.read()
+            return (None if answer.status == 304 else self._json(data)), answer.headers.get("ETag") or ""
+
+    def once(self, path: str, body: object, key: str = "", query: Query | None = None) -> Any:
+        """Like `call` with POST. Where no answer comes it is asked again: with an Idempotency-Key, it is done once."""
+        headers = {"Idempotency-Key": key or secrets.token_hex(16)}
+        for tried in range(1, TRIES + 1):
+            try:
+                return self.call("POST", path, body, query=query, headers=headers, patience=SLOW_S)
+            except Failure as failure:
+                if failure.exit_code not in (Exit.UNREACHABLE, Exit.BUSY) or tried == TRIES:
+                    raise
+                time.sleep(BETWEEN_S * 2 ** (tried - 1))
+        raise AssertionError
+
+    def upload(self, path: str, file: Path, fields: Mapping[str, str], name: str = "") -> Any:
+        """Send a file as the part `file` of a form, behind the fields. Raises Failure."""
+        try:
+            with file.open("rb") as opened:
+                return self._form(path, opened, file.stat().st_size, name or file.name, fields)
+        except OSError as error:
+            raise unreadable(file, error) from None
+
+    def _form(self, path: str, file: IO[bytes], size: int, name: str, fields: Mapping[str, str]) -> Any:
+        mark = secrets.token_hex(16)
+        head = "".join(
+            f'--{mark}\r\nContent-Disposition: form-data; name="{each}"\r\n\r\n{value}\r\n'
+            for each, value in fields.items()
+        )
+        shown = name.replace("\\", "_").replace('"', "%22").replace("\r", "").replace("\n", "")
+        head += f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{shown}"\r\n\r\n'
+        begin, end = head.encode(), f"\r\n--{mark}--\r\n".encode()
+
+        def parts() -> Iterator[bytes]:
+            yield begin
+            while chunk := file.read(CHUNK):
+                yield chunk
+            yield end
+
+        headers = {
+            "Content-Type": f"multipart/form-data; boundary={mark}",
+            "Content-Length": str(len(begin) + size + len(end)),
+        }
+        with self._answer("POST", path, parts(), None, headers, SLOW_S) as answer:
+            return self._json(answer.read())
+
+    def download(self, path: str, query: Query | None = None) -> Iterator[bytes]:
+        """A file, in pieces; it is whole when this ends without a Failure."""
+        with self._answer("GET", path, None, query, {}, SLOW_S) as answer:
+            try:
+                while chunk := answer.read(CHUNK):
+                    yield chunk
+            except (OSError, HTTPException):
+                raise Failure("cut_off", "The answer was cut off: try again.", Exit.UNREACHABLE) from None
+
+    def events(self, path: str, query: Query | None, last_id: str = "") -> Iterator[Event]:
+        """What an event stream tells, until it ends or nothing comes for longer than its pings allow."""
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+        with self._answer("GET", path, None, query, headers, PATIENCE_S) as answer:
+            fields: dict[str, str] = {}
+            try:
+                for raw in answer:
+                    line = raw.decode().rstrip("\r\n")
+                    if line:
+                        name, _, value = line.partition(":")
+                        value = value.removeprefix(" ")
+                        fields[name] = f"{fields[name]}\n{value}" if name == "data" and "data" in fields else value
+                        continue
+                    if fields.get("data"):
+                        data = self._json(fields["data"].encode())
+                        yield Event(fields.get("id", ""), fields.get("event", "message"), data)
+                    fields = {}
+            except (OSError, HTTPException):
+                return
+
+    @contextmanager
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        data: bytes | Iterable[bytes] | None,
+        query: Query | None,
+        headers: Mapping[str, str],
+        patience: float,
+    ) -> Iterator[HTTPResponse]:
+        """The answer, which is no error. Raises Failure."""
+        asked = {name: _plain(value) for name, value in (query or {}).items() if value not in (None, "")}
+        target = self._prefix + path + (f"?{urlencode(asked)}" if asked else "")
+        connection = self._connection(patience)
+        try:
+            try:
+                own = {"X-API-KEY": self._key} if self._key else {}
+                connection.request(method, target, data, {"Accept": "application/json", **own, **headers})
+                answer = connection.getresponse()
+                failed = None if answer.status < 400 else self._refusal(answer.status, answer.read())
+            except (OSError, HTTPException, UnicodeError) as error:
+                raise self._unreachable(error) from None
+            if failed is not None:
+                raise failed
+            yield answer
+        finally:
+            connection.close()
+
+    def _connection(self, patience: float) -> HTTPConnection:
+        if self._secure:
+            return HTTPSConnection(self._host, timeout=patience, context=ssl.create_default_context())
+        return HTTPConnection(self._host, timeout=patience)
+
+    def _json(self, data: bytes) -> Any:
+        try:
+            return json.loads(data)
+        except ValueError:
+            raise self._stranger() from None
+
+    def _refusal(self, status: int, data: bytes) -> Failure:
+        try:
+            told = json.loads(data)
+            members = {name: value for name, value in told.items() if name not in STANDARD}
+            exit_code = EXITS.get(status, Exit.REFUSED)
+            return Failure(str(told["code"]), str(told["detail"]), exit_code, {"status": status, **members})
+        except (ValueError, KeyError, AttributeError):
+            return self._stranger(status)
+
+    def _stranger(self, status: int | None = None) -> Failure:
+        what = f" ({status})" if status else ""
+        return Failure(
+            "not_wasender",
+            f"What answers at {self.url} is not wasender{what}: check the address.",
+            Exit.UNREACHABLE,
+        )
+
+    def _unreachable(self, error: Exception) -> Failure:
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return Failure(
+            "unreachable", f"wasender does not answer at {self.url} ({why}): {self._advice}.", Exit.UNREACHABLE
+        )
+
+
+def unreadable(file: Path, error: OSError) -> Failure:
+    """A file that was named cannot be read."""
+    missing = isinstance(error, FileNotFoundError)
+    advice = "check its name and folder" if missing else "check that it is a file you may read"
+    return Failure("file_unreadable", f"{file} cannot be read ({error.strerror}): {advice}.")
+
+
+def segment(name: object) -> str:
+    """A value as a part of a path."""
+    return quote(str(name), safe="")
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,82 @@
+"""`wasender events`: what happens, as it happens."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from daemon.cli.client import Client, Event
+from daemon.cli.exits import Exit, Failure, Interrupted
+from daemon.cli.output import output, printable
+from daemon.cli.target import command, target
+from daemon.cli.words import counts, ended, state_of
+
+AGAIN_S = 2.0  #: after the stream has ended, before it is opened again
+
+
+def add_to(app: typer.Typer) -> None:
+    """Declare the command."""
+    command(app, rich_help_panel="Campaigns")(events)
+
+
+def events(
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what changes, until Ctrl-C; reconnects by itself.")
+    ] = False,
+    job: Annotated[int | None, typer.Option("--job", metavar="ID", min=0, help="Only of this job.")] = None,
+    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="Only of this kind: job, account.")] = "",
+) -> None:
+    """Show the state of jobs and accounts, and with --follow each change; with --json one document a line.
+
+    Example: wasender events --follow
+
+    Example: wasender events --follow --job 1 --json
+    """
+    client = target.client()
+    try:
+        for event in _events(client, job, follow):
+            if not kind or event.kind == kind:
+                _tell(event)
+    except KeyboardInterrupt:
+        raise Interrupted("No longer following; nothing else is changed.") from None
+
+
+def _events(client: Client, job: int | None, follow: bool) -> Iterator[Event]:
+    if not follow:
+        yield from _present(client, job)
+        return
+    last = ""
+    while True:
+        try:
+            for event in client.events("/events", {"job": job}, last):
+                last = event.id or last
+                yield event
+        except Failure as failure:
+            if failure.exit_code not in (Exit.UNREACHABLE, Exit.BUSY):
+                raise
+            output.note(f"{failure} Trying again.")
+        time.sleep(AGAIN_S)
+
+
+def _present(client: Client, job: int | None) -> Iterator[Event]:
+    """What is there now."""
+    jobs = [client.get(f"/jobs/{job}")] if job is not None else client.get("/jobs", {"limit": 50})["jobs"]
+    yield from (Event("", "job", each) for each in jobs)
+    every = client.get("/accounts")["accounts"]
+    yield from (Event("", "account", each) for each in every if job is None or each["name"] == jobs[0]["account"])
+
+
+def _tell(event: Event) -> None:
+    data: dict[str, Any] = event.data if isinstance(event.data, dict) else {"data": event.data}
+    if output.as_json:
+        typer.echo(json.dumps({"event": event.kind, "id": event.id or None, "data": data}, ensure_ascii=False))
+    elif event.kind == "job":
+        typer.echo(printable(f"job {data['job_id']}\t{state_of(data)}\t{ended(data)}/{data['total']}\t{counts(data)}"))
+    elif event.kind == "account":
+        typer.echo(printable(f"account {data['name']}\t{str(data['state']).replace('_', ' ')}\t{data['detail'] or ''}"))
+    else:
+        typer.echo(printable(f"{event.kind}\t{json.dumps(data, ensure_ascii=False)}"))

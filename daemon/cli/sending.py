@@ -1,0 +1,202 @@
+"""`wasender send`: a campaign from a file, from numbers or from a list."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from daemon.cli import following
+from daemon.cli import sending_options as options
+from daemon.cli.client import Client, unreadable
+from daemon.cli.exits import Exit, Failure, Interrupted, usage
+from daemon.cli.output import output
+from daemon.cli.paging import everything
+from daemon.cli.target import command, target
+from daemon.cli.words import moment
+
+SHOWN = 10  #: rows that are named, of those left out
+STDIN = Path("-")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Declare the command."""
+    command(app, rich_help_panel="Campaigns")(send)
+
+
+@dataclass
+class People:
+    """Who gets it, as a part of an order; and what is known of them before it is sent. told: for a program."""
+
+    order: dict[str, Any]
+    total: int
+    text: list[str] = field(default_factory=list)
+    told: dict[str, Any] = field(default_factory=dict)
+
+
+def send(
+    file: options.File = None,
+    number: options.Number = None,
+    people_list: options.OfList = "",
+    phone_column: options.PhoneColumn = "",
+    sheet: options.Sheet = "",
+    encoding: options.Encoding = "",
+    country: options.Country = "",
+    message: options.Message = "",
+    message_file: options.MessageFile = None,
+    template: options.Template = "",
+    attach: options.Attach = None,
+    language: options.Language = "",
+    name: options.Name = "",
+    account: options.Account = "",
+    schedule: options.Schedule = "",
+    window: options.Window = "",
+    daily_cap: options.DailyCap = None,
+    delay_min: options.DelayMin = None,
+    delay_max: options.DelayMax = None,
+    dry_run: options.DryRun = False,
+    wait: options.Wait = False,
+    idempotency_key: options.IdempotencyKey = "",
+) -> None:
+    """Send a message to the people of a file.
+
+    Rows that cannot be used are named and left out. With --wait the exit code says how it ended: 0 where everybody was
+    reached, 7 otherwise; Ctrl-C ends the waiting, and the job goes on.
+
+    Example: wasender send contacts.csv --message "Hello {{ name }}!"
+
+    Example: wasender send contacts.csv --message-file text.txt --attach flyer.pdf --dry-run
+
+    Example: wasender send contacts.csv --template "Spring sale" --schedule 2030-12-01T09:00 --name December
+
+    Example: wasender send --number +4930231250 --message Hello --wait
+    """
+    text = _text(message, message_file, template)
+    client = target.client()
+    given: dict[str, Any] = {
+        "name": name,
+        "account": account,
+        "schedule_at": moment(schedule),
+        "window": window,
+        "daily_cap": daily_cap,
+        "delay_min": delay_min,
+        "delay_max": delay_max,
+        "language": language,
+    }
+    order = {each: value for each, value in given.items() if value not in (None, "")}
+    order |= _message(client, text, template)
+    said = {"phone_column": phone_column, "sheet": sheet, "encoding": encoding, "country": country}
+    people = _people(client, file, number or [], people_list, {each: value for each, value in said.items() if value})
+    if attach:
+        files = [client.upload("/upload_attachment", each, {})["attachment_id"] for each in attach]
+        order["attachments"] = [*order.get("attachments", ()), *files]
+    if dry_run:
+        output.tell("\n".join([*people.text, f"{people.total:,} people would get it. Nothing is queued."]),
+                    {"dry_run": True, "total_numbers": people.total, **people.told})  # fmt: skip
+        return
+    try:
+        queued = client.once("/send", order | people.order, idempotency_key)
+    except KeyboardInterrupt:
+        raise Interrupted("Whether the job is queued is not certain: `wasender jobs` shows it.") from None
+    if not wait:
+        output.tell("\n".join([*people.text, *_queued(queued)]), people.told | queued)
+        return
+    with following.left_alone(queued["job_id"]):
+        for line in (*people.text, *_queued(queued)):
+            output.note(line)
+        job = following.wait(client, queued["job_id"])
+    output.tell(following.described(job), people.told | queued | {"job": job})
+    following.judge(job)
+
+
+def _text(message: str, file: Path | None, template: str) -> str:
+    """The message as it was given in one of three ways, "" for a template. Raises Failure."""
+    if sum(map(bool, (message, file, template))) > 1:
+        raise usage("Give the message once: with --message, --message-file or --template.")
+    if file is None:
+        return message
+    try:
+        return (sys.stdin.read() if file == STDIN else file.read_text(encoding="utf-8-sig")).rstrip("\n")
+    except OSError as error:
+        raise unreadable(file, error) from None
+    except UnicodeDecodeError:
+        raise Failure("file_unreadable", f"{file} is not UTF-8: save it as UTF-8.") from None
+
+
+def _message(client: Client, text: str, template: str) -> dict[str, Any]:
+    if not template:
+        return {"message": text}
+    found = named(everything(client, "/templates", "templates", {}, 0), template, "template", "wasender templates list")
+    return {"message": found["text"], "attachments": found["attachments"]}
+
+
+def _people(client: Client, file: Path | None, numbers: list[str], of_list: str, said: dict[str, str]) -> People:
+    if sum(map(bool, (file, numbers, of_list))) != 1:
+        raise usage("Say who gets it in one way: a FILE, --number or --list.")
+    if said and file is None:
+        raise usage(f"--{next(iter(said)).replace('_', '-')} is about a FILE, and there is none.")
+    if numbers:
+        return People({"numbers": numbers}, len(numbers))
+    if file is None:
+        found = named(everything(client, "/lists", "lists", {}, 0), of_list, "list", "wasender lists list")
+        entries = _entries(client, found["id"])
+        return People({"recipients": entries}, len(entries))
+    try:
+        upload = client.upload("/upload", file, said)
+    except Failure as failure:
+        if failure.code != "choose_phone_column":
+            raise
+        columns = failure.members.get("candidates")
+        shown = ", ".join(f'"{each}"' for each in columns) if isinstance(columns, list) else "?"
+        sentence = f"It is not clear which column has the numbers ({shown}): say which with --phone-column."
+        raise Failure(failure.code, sentence, Exit.REFUSED, failure.members) from None
+    told = {name: value for name, value in upload.items() if name != "preview"}
+    return People({"upload_id": upload["upload_id"]}, upload["unique"], _read(upload), {"upload": told})
+
+
+def _entries(client: Client, list_id: int) -> list[dict[str, Any]]:
+    found = everything(client, f"/lists/{list_id}/entries", "entries", {}, 0)
+    return [{**each["fields"], "number": each["number"]} for each in found]
+
+
+def named(rows: list[dict[str, Any]], wanted: str, what: str, listing: str) -> dict[str, Any]:
+    """The one of that name, or else of that id. Raises Failure."""
+    by_name = [each for each in rows if each["name"] == wanted]
+    found = by_name or [each for each in rows if str(each["id"]) == wanted]
+    if not found:
+        sentence = f"There is no {what} called {wanted}: `{listing}` shows what there is."
+        raise Failure(f"no_{what}", sentence, Exit.NOT_FOUND)
+    return found[0]
+
+
+def _read(upload: dict[str, Any]) -> list[str]:
+    """What there is to say about a file as it was read."""
+    rejected = upload["rejected"]
+    lines = [f"{upload['filename']}: {upload['unique']:,} people"]
+    if upload["phone_column"]:
+        lines[0] += f', numbers in the column "{upload["phone_column"]}"'
+    if upload["duplicates"]:
+        lines.append(f"{upload['duplicates']:,} duplicates are left out")
+    if upload["hidden_rows"] or upload["hidden_columns"]:
+        lines.append(f"Hidden in the workbook, and left out: {upload['hidden_rows']:,} rows, "
+                     f"{upload['hidden_columns']:,} columns")  # fmt: skip
+    if upload["encoding"] and not upload["encoding_sure"]:
+        lines.append(f"It was read as {upload['encoding']}, which is a guess: if names are wrong, give --encoding")
+    return [*lines, *texts_of_rejected(rejected)]
+
+
+def texts_of_rejected(rejected: list[dict[str, Any]]) -> list[str]:
+    """The rows that were left out, in words; the first of many."""
+    if not rejected:
+        return []
+    lines = [f"{len(rejected):,} rows cannot be used:"]
+    lines += [f"  row {each['position']}: {each['value']}: {each['reason']}" for each in rejected[:SHOWN]]
+    return [*lines, f"  and {len(rejected) - SHOWN:,} more"] if len(rejected) > SHOWN else lines
+
+
+def _queued(queued: dict[str, Any]) -> list[str]:
+    lines = [f"Job {queued['job_id']}: {queued['total_numbers']:,} people. {queued['message']}", queued["note"]]
+    return [each for each in lines if each]

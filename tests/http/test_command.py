@@ -1,0 +1,315 @@
+"""The command `wasender` as a client of an instance that runs: one for all of these."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from daemon.cli import following
+from daemon.cli.exits import Exit
+from daemon.db import clock
+from tests.conftest import ROOT
+from tests.support.commanding import CONTACTS, Command, instance
+from tests.support.rig import free_port
+
+SOON_S = 60
+
+
+@pytest.fixture(scope="module")
+def wasender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    with instance(tmp_path_factory.mktemp("rig")) as command:
+        yield command
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Two people, one of them twice, and a row that cannot be used."""
+    made = tmp_path / "contacts.csv"
+    made.write_text(CONTACTS)
+    return made
+
+
+def test_a_file_is_sent_and_waited_for(wasender: Command, file: Path) -> None:
+    """What was read is told, then how it ended; the report has everybody."""
+    done = wasender("send", file, "--message", "Hello {{ name }}!", "--name", "Spring", "--wait")
+
+    assert 0 == done.exit_code, done.output
+    assert '2 people, numbers in the column "phone"' in done.stderr
+    assert "row 5: 123: " in done.stderr and "1 duplicates are left out" in done.stderr
+    assert "(Spring): completed" in done.stdout and "2 people: 2 sent" in done.stdout
+    job = wasender.json("jobs", "--search", "Spring")["jobs"][0]
+    rows = list(csv.DictReader(io.StringIO(wasender("report", job["job_id"]).stdout)))
+    assert [("+4915112345670", "Ada"), ("+4915112345671", "Bob")] == [(each["number"], each["name"]) for each in rows]
+
+
+def test_a_program_gets_one_document(wasender: Command, file: Path) -> None:
+    """With all that a person is told, also of the wait."""
+    told = wasender.json("send", file, "--message", "Hello {{ name }}!", "--wait")
+
+    assert (2, 1, 1) == (told["total_numbers"], told["upload"]["duplicates"], len(told["upload"]["rejected"]))
+    assert ("completed", 2) == (told["job"]["status"], told["job"]["sent"])
+
+
+def test_every_way_to_say_who_and_what(wasender: Command, file: Path, tmp_path: Path) -> None:
+    """Numbers, a list, a template, a text from a file or the input, files to attach, and when."""
+    text, flyer = tmp_path / "text.txt", tmp_path / "flyer.pdf"
+    text.write_text("\ufeffHello {{ name }}\n")
+    flyer.write_bytes(b"%PDF-1.4 flyer")
+    wasender("lists", "make", "Guests", file)
+    wasender("templates", "save", "Sale", text)
+    at = clock.now_ms() // 60_000 * 60_000 + 86_400_000
+    of = "--schedule", datetime.fromtimestamp(at / 1000, UTC).isoformat()
+    first = wasender.json(
+        "send", file, "--message-file", text, "--attach", flyer, *of, "--delay-min", 1, "--delay-max", 2
+    )
+    second = wasender.json("send", "--list", "Guests", "--template", "Sale", *of, "--account", "default", "--name", "N")
+    third = wasender("send", "--number", "+4915112345677", "--message-file", "-", *of, "--json", stdin="Read\n")
+    rig = wasender.rig
+
+    assert at == rig.call("GET", f"/jobs/{first['job_id']}")["schedule_at"]
+    assert ("N", 2) == (rig.call("GET", f"/jobs/{second['job_id']}")["name"], second["total_numbers"])
+    assert 1 == json.loads(third.stdout)["total_numbers"]
+    jobs = wasender.json("jobs", "--state", "scheduled")["jobs"]
+    assert {first["job_id"], second["job_id"]} <= {each["job_id"] for each in jobs}
+    stopped = [wasender("stop", each["job_id"]) for each in jobs]
+    assert {0} == {each.exit_code for each in stopped} and "stopped" in stopped[0].stdout
+
+
+def test_a_rehearsal_queues_nothing(wasender: Command, file: Path) -> None:
+    before = wasender.json("jobs", "--limit", 1)["jobs"]
+    done = wasender("send", file, "--message", "Hello {{ name }}!", "--dry-run")
+
+    assert 0 == done.exit_code and "Nothing is queued" in done.stdout and "2 people" in done.stdout
+    assert before == wasender.json("jobs", "--limit", 1)["jobs"]
+
+
+def test_a_column_that_is_in_doubt(wasender: Command, tmp_path: Path) -> None:
+    """It is asked for, and taken; a country is that of numbers without one."""
+    file = tmp_path / "two.csv"
+    file.write_text("Buyer;Seller\n" + "".join(f"0171 392{n:04};0171 393{n:04}\n" for n in range(10, 16)))
+    asked = wasender("send", file, "-m", "Hi", "--country", "DE")
+    told = wasender.json("send", file, "-m", "Hi", "--country", "DE", exit_code=1)
+    sent = wasender.json("send", file, "-m", "Hi", "--country", "DE", "--phone-column", "Seller", "--dry-run")
+
+    assert 1 == asked.exit_code and '"Buyer", "Seller"' in asked.stderr and "--phone-column" in asked.stderr
+    assert ("choose_phone_column", ["Buyer", "Seller"]) == (told["code"], told["candidates"])
+    wrong = wasender.json("send", file, "-m", "Hi", "--country", "XX", exit_code=1)
+    assert ("Seller", 6, "country_unknown") == (sent["upload"]["phone_column"], sent["total_numbers"], wrong["code"])
+
+
+def test_a_repeat_with_the_same_key_sends_nothing_again(wasender: Command) -> None:
+    words = ("send", "--number", "+4915112345679", "-m", "Hi", "--idempotency-key", "night-of-the-1st")
+    assert wasender.json(*words)["job_id"] == wasender.json(*words)["job_id"]
+
+
+def test_a_job_is_paused_resumed_and_stopped(wasender: Command) -> None:
+    """Each tells how it is now; what cannot be done is refused with its reason."""
+    job = wasender.json("send", "--number", "+4915112345678", "-m", "Hi", "--window", "03:00-03:01")["job_id"]
+    assert "paused" == wasender.json("pause", job)["status"]
+    assert wasender.json("resume", job)["status"] in ("pending", "running")
+    assert "stopped" == wasender.json("stop", job)["status"]
+    assert "no failed" in wasender("retry", job).output or wasender("retry", job).exit_code in (0, 1)
+    refused = wasender("resume", job)
+    assert (Exit.REFUSED, "") == (refused.exit_code, refused.stdout)
+    assert refused.stderr.startswith("wasender: ")
+
+
+def test_a_job_that_does_not_end_well_is_told(wasender: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 7, and where to look. In a pipe each change is a line, for a program a document."""
+    job = wasender.json("send", "--number", "+4915112345678", "-m", "Hi", "--window", "03:00-03:01")["job_id"]
+    wasender("stop", job)
+    lines = wasender("status", job, "--watch")
+    documents = wasender("status", job, "--watch", "--json")
+
+    assert Exit.NOT_DONE == lines.exit_code == documents.exit_code
+    assert "stopped\t1/1\t1 cancelled" in lines.stdout and f"wasender report {job}" in lines.stderr
+    assert "stopped" == json.loads(documents.stdout.splitlines()[-1])["status"]
+    assert "not_all_sent" == json.loads(documents.stderr)["error"]["code"]
+
+
+def test_a_report_is_saved(wasender: Command, file: Path, tmp_path: Path) -> None:
+    """As CSV or as a workbook, for its owner only; nothing half-written is left."""
+    job = wasender.json("send", file, "-m", "Hello {{ name }}!", "--wait")["job_id"]
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    for name in ("r.csv", "r.xlsx"):
+        assert 0 == wasender("report", job, "-o", folder / name, "--zone", "Europe/Berlin").exit_code
+    book = openpyxl.load_workbook(folder / "r.xlsx")
+
+    assert 3 == book.active.max_row == len((folder / "r.csv").read_text().splitlines())
+    assert {"r.csv", "r.xlsx"} == {each.name for each in folder.iterdir()}
+    assert 0o600 == stat.S_IMODE((folder / "r.csv").stat().st_mode)
+    assert Exit.USAGE == wasender("report", job, "-o", folder / "r.pdf").exit_code
+    assert Exit.REFUSED == wasender("report", job, "-o", tmp_path / "nowhere" / "r.csv").exit_code
+    assert Exit.USAGE == wasender("report", job, "--json").exit_code
+    gone = wasender("report", 999, "-o", folder / "none.csv")
+    assert (Exit.NOT_FOUND, False) == (gone.exit_code, (folder / "none.csv").exists())
+
+
+def test_people_who_get_no_messages(wasender: Command, tmp_path: Path) -> None:
+    file = tmp_path / "out.csv"
+    file.write_text("phone\n+4915112349001\nnobody\n")
+    added = wasender.json("suppress", "add", "+49 151 12349000", "--reason", "called us")
+    imported = wasender("suppress", "import", file, "--reason", "by e-mail")
+    listed = wasender.json("suppress", "list", "--search", "1234900")["suppressions"]
+    saved = wasender("suppress", "export")
+    removed = wasender("suppress", "remove", "+4915112349000", "--reason", "asked")
+    unknown = wasender("suppress", "remove", "+4915112349000")
+
+    assert ("+4915112349000", "called us") == (added["number"], added["reason"])
+    assert Exit.REFUSED == imported.exit_code and "1 added" in imported.stdout and "row 3" in imported.stdout
+    assert ["+4915112349001", "+4915112349000"] == [each["number"] for each in listed]
+    assert "+4915112349001" in saved.stdout
+    assert (0, Exit.NOT_FOUND) == (removed.exit_code, unknown.exit_code)
+    assert "by e-mail" in wasender("suppress").stdout
+
+
+def test_lists_and_templates(wasender: Command, file: Path, tmp_path: Path) -> None:
+    """By name or by id; a bare group lists."""
+    more, text = tmp_path / "more.csv", tmp_path / "text.txt"
+    more.write_text("name,phone\nDora,+4915112345674\n")
+    made = wasender.json("lists", "make", "Friends", file)
+    added = wasender.json("lists", "add", "Friends", more)
+    shown = wasender.json("lists", "show", made["id"])
+    exported = wasender("lists", "export", "Friends")
+    text.write_text("Hello")
+    wasender("templates", "save", "Greeting", text)
+    text.write_text("Hello again")
+    kept = wasender.json("templates", "save", "Greeting", text)
+
+    assert (2, 1) == (made["people"], added["added"])
+    assert ["Ada", "Bob", "Dora"] == [each["fields"]["name"] for each in shown["entries"]]
+    assert "Dora" in exported.stdout and "Friends" in wasender("lists").stdout
+    assert ("Hello again\n", kept["id"]) == (wasender("templates", "show", "Greeting").stdout, kept["id"])
+    assert "Greeting" in wasender("templates").stdout
+    for words in (("lists", "delete", "Friends"), ("templates", "delete", "Greeting")):
+        assert (0, Exit.NOT_FOUND) == (wasender(*words).exit_code, wasender(*words).exit_code)
+
+
+def test_accounts_and_events(wasender: Command) -> None:
+    """What is there now; a sender that cannot be linked says so."""
+    accounts = wasender.json("accounts")["accounts"]
+    shown = wasender("accounts", "show")
+    events = [json.loads(line) for line in wasender("events", "--json").stdout.splitlines()]
+
+    assert ["default"] == [each["name"] for each in accounts]
+    assert "default: ready" in shown.stdout and Exit.NOT_FOUND == wasender("accounts", "show", "other").exit_code
+    assert {"job", "account"} == {each["event"] for each in events}
+    assert "default is linked." in wasender("link").stdout
+    assert "account default\tready" in wasender("events", "--kind", "account").stdout
+
+
+WRONG: list[tuple[tuple[str, ...], Exit, str]] = [
+    (("status", "999"), Exit.NOT_FOUND, "no_job"),
+    (("send", "nowhere.csv", "-m", "x"), Exit.REFUSED, "file_unreadable"),
+    (("send", "-m", "x"), Exit.USAGE, "usage"),
+    (("send", "--number", "1", "--list", "x", "-m", "x"), Exit.USAGE, "usage"),
+    (("send", "--number", "1", "-m", "x", "--template", "x"), Exit.USAGE, "usage"),
+    (("send", "--number", "1", "-m", "x", "--encoding", "cp1252"), Exit.USAGE, "usage"),
+    (("send", "--list", "nobody's", "-m", "x"), Exit.NOT_FOUND, "no_list"),
+    (("send", "--number", "12", "-m", "x"), Exit.REFUSED, "nobody_left"),
+    (("send", "--number", "+4915112345670", "-m", "{{"), Exit.REFUSED, "text_unreadable"),
+    (("jobs", "--since", "soon"), Exit.USAGE, "usage"),
+    (("jobs", "--url", "http://127.0.0.1:1"), Exit.USAGE, "usage"),
+    (("jobs", "--key-file", "nowhere"), Exit.NOT_AUTHORISED, "no_key"),
+    (("jobs", "--data", "nowhere"), Exit.NOT_AUTHORISED, "no_key"),
+]
+
+
+@pytest.mark.parametrize(("words", "exit_code", "code"), WRONG, ids=[" ".join(each[0]) for each in WRONG])
+def test_an_error_is_one_sentence_and_an_exit_code(
+    wasender: Command, words: tuple[str, ...], exit_code: Exit, code: str
+) -> None:
+    """With what to do; for programs a code that is not the sentence."""
+    plain, told = wasender(*words), wasender.json(*words, exit_code=exit_code)
+
+    assert (exit_code, "") == (plain.exit_code, plain.stdout)
+    assert plain.stderr.startswith("wasender: ") and 1 == plain.stderr.count("\n")
+    assert code == told["code"] or code in ("nobody_left", "text_unreadable"), told
+    assert plain.stderr == f"wasender: {told['detail']}\n"
+
+
+def test_keys_and_addresses(wasender: Command, tmp_path: Path) -> None:
+    """The key of a file for a named address; a wrong key, nobody there, and somebody else."""
+    good, wrong = tmp_path / "good", tmp_path / "wrong"
+    good.write_text((wasender.rig.data / "api_key").read_text())
+    wrong.write_text("x" * 40)
+    url = f"http://127.0.0.1:{wasender.rig.port}"
+
+    def code(*words: object, **environment: str) -> int:
+        return wasender(*words, **environment).exit_code
+
+    assert 0 == code("jobs", "--url", f"{url}/", "--key-file", good)
+    assert 0 == code("jobs", WASENDER_URL=url, WASENDER_KEY_FILE=str(good))
+    assert Exit.NOT_AUTHORISED == code("suppress", "--key-file", wrong)
+    assert Exit.UNREACHABLE == code("jobs", "--url", f"http://127.0.0.1:{free_port()}", "--key-file", good)
+    assert Exit.USAGE == code("jobs", "--url", "ftp://here", "--key-file", good)
+    assert Exit.UNREACHABLE == code("jobs", WASENDER_PORT=str(free_port()))
+    nowhere = wasender("jobs", WASENDER_PORT=str(free_port()))
+    assert "wasender start" in nowhere.stderr
+
+
+def test_ctrl_c_ends_the_waiting_and_not_the_job(wasender: Command, tmp_path: Path) -> None:
+    """As a process of its own: it says that the job goes on. A pipe gets no colours, and no bar."""
+    words = ["send", "--number", "+4915112345675", "-m", "Hi", "--window", "03:00-03:01", "--wait"]
+    environment = {**os.environ, "WASENDER_DATA_DIR": str(wasender.rig.data), "WASENDER_PORT": str(wasender.rig.port)}
+    command = [sys.executable, "-m", "daemon.cli", *words]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None and process.stdout is not None
+        first = process.stderr.readline().decode()
+        process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        rest, out = process.stderr.read().decode(), process.stdout.read()
+    job = int(first.split()[1].rstrip(":"))
+
+    assert (Exit.INTERRUPTED, b"") == (process.returncode, out)
+    assert f"job {job} goes on" in rest and "Traceback" not in rest and "\x1b" not in first + rest
+    assert wasender.json("status", job)["status"] in ("pending", "running")
+    wasender("stop", job)
+
+
+def test_a_terminal_gets_a_bar(wasender: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn on standard error; the result is as in a pipe."""
+    monkeypatch.setattr("daemon.cli.output.Output.live", True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    done = wasender("send", "--number", "+4915112345676", "-m", "Hi", "--wait")
+
+    assert 0 == done.exit_code and "completed" in done.stdout
+    assert "━" in done.stderr
+
+
+def test_what_comes_from_elsewhere_does_not_steer_the_terminal(wasender: Command) -> None:
+    """A campaign's name may hold anything."""
+    job = wasender.json("send", "--number", "+4915112345676", "-m", "Hi", "--name", "a\x1b[2Jb")["job_id"]
+    assert "\x1b" not in wasender("status", job).output + wasender("jobs").output
+
+
+def test_what_is_waited_for_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing new in time is no end; neither is a stop that is still cancelling."""
+    jobs: list[Any] = [
+        {"status": "running", "pending": 1, "claimed": 0, "sending": 0},
+        None,
+        {"status": "stopped", "pending": 1, "claimed": 0, "sending": 0},
+        {"status": "stopped", "pending": 0, "claimed": 0, "sending": 0},
+    ]
+
+    class Client:
+        def changed(self, path: str, tag: str, wait: int) -> tuple[Any, str]:
+            return jobs.pop(0), "tag"
+
+    assert 3 == len(list(following.changes(Client(), 1)))  # type: ignore[arg-type]
