@@ -47,7 +47,7 @@ async def test_it_goes_out_before_the_first_recipient(flock: Any) -> None:
     assert [("look_up", OWN)] == transport.order("look_up")
     assert 1 == sum(line["event"] == "canary.confirmed" for line in lines)
     assert clock.now_ms() - 60_000 < account().canary_at <= clock.now_ms()
-    assert directory.describe(account(), clock.now_ms()).canary_at == account().canary_at
+    assert directory.describe(directory.find("default"), clock.now_ms()).canary_at == account().canary_at
     assert {"enqueue", "claim", "submit", "confirm"} == {event.move for event in Event.select()}
 
 

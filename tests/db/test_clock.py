@@ -31,7 +31,7 @@ def test_what_left_while_the_clock_was_ahead_uses_up_no_cap(hand: Hand, clock, r
     clock.advance(-YEAR_MS)
     hand.rules = pacing.Rules(**rules)
     hand.queue(3)
-    assert status.Used(0, 0) == status.report(hand.settings, account(), clock()).used
+    assert status.Used(0, 0) == status.report(hand.settings, directory.find("default"), clock()).used
     assert (3 if "person_cap" in rules else 2) == len(hand.send_all())
 
 
@@ -123,7 +123,7 @@ def test_a_dead_sender_is_not_alive_because_its_clock_was_ahead(hand: Hand, cloc
     assert not directory.can_send(account(), clock())
     assert "is not running" in progress.explain(account(), clock())
     assert (ahead < 0) == directory.pace("default", clock())[1]
-    assert (ahead < 0) == (directory.describe(account(), clock()).slow_until is not None)
+    assert (ahead < 0) == (directory.describe(directory.find("default"), clock()).slow_until is not None)
 
 
 def test_a_lock_out_does_not_last_until_then(database, monkeypatch):

@@ -86,7 +86,7 @@ async def test_a_code_for_a_number_and_the_way_back(quick):
         await until(lambda: account().link_code)
         assert (CODE, OURS, None) == (account().link_code, account().link_number, account().qr)
         assert account().link_code_at
-        assert CODE not in str(status.report(quick.settings, account(), clock.now_ms()))
+        assert CODE not in str(status.report(quick.settings, directory.find("default"), clock.now_ms()))
 
         transport.health_now = UNLINKED
         await granted(What.LINK_BY_QR)

@@ -161,8 +161,8 @@ async def test_after_a_restriction_the_pace_is_reduced(bench: Any) -> None:
         await until(lambda: account().hold == Hold.RESTRICTED, "it holds")
         transport.health_now = READY
         await until(lambda: job_state(job) == JobState.COMPLETED, "it goes on")
-    row = account()
-    assert 10_000 * pacing.SLOWER == row.next_send_at - row.paced_at
+    assert 10_000 * pacing.SLOWER == account().next_send_at - account().paced_at
+    row = directory.find("default")
     shown = directory.describe(row, clock.now_ms())
     assert pacing.SLOW_MS * 0.99 < shown.slow_until - clock.now_ms() <= pacing.SLOW_MS
     assert None is directory.describe(row, row.slow_until).slow_until
