@@ -22,6 +22,7 @@ DaemonError
 ├── DatabaseBusy           the database is locked or unreachable for now; nothing was changed
 │   └── DiskFull           there is no room left on the disk for what is to be stored
 ├── ReadingBusy            too many files wait to be read; this one was not
+├── TooManyStreams         so many event streams are open that no further one is
 ├── Unauthorized           no key, or not the right one
 ├── Forbidden              logged in, but the role does not allow it
 │   └── StalePage          the page was made for another login: its token is not this session's
@@ -68,6 +69,7 @@ class Why(Wording):
         "rate_limited",
         "This key may make {most} requests a minute: wait {seconds} seconds, then go on.",
     )
+    TOO_MANY_STREAMS = "too_many_streams", "Too many event streams are open: close some, then try again."
     CHOOSE_PHONE_COLUMN = (
         "choose_phone_column",
         "It is not clear which column has the telephone numbers, {columns}: say which with phone_column.",
@@ -191,6 +193,13 @@ class DiskFull(DatabaseBusy):
 
 class ReadingBusy(DaemonError):
     """So many files wait to be read that no further one is taken; nothing was changed."""
+
+
+class TooManyStreams(DaemonError):
+    """So many event streams are open, in all or by this caller, that no further one is."""
+
+    def __init__(self) -> None:
+        super().__init__(Why.TOO_MANY_STREAMS)
 
 
 class Unauthorized(DaemonError):

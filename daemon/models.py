@@ -399,6 +399,27 @@ class Event(Table):
     lease = peewee.CharField(null=True)  # the lease under which its sender made the move, or which a receipt ended
 
 
+Event.add_index(  # what streams and webhooks tell: that a recipient was queued is told with their job
+    Event.index(Event.id, Event.move, name="event_told", where=peewee.SQL("(\"move\" <> 'enqueue')"))
+)
+
+
+class Happening(Table):
+    """What became of a job or an account, or a reply that came: what streams and webhooks tell, together with `Event`.
+
+    after: the newest `Event.id` when it was written, by which both are put in order. kind: such as `job.paused`. job:
+    its id, also where it is gone. about: see accounts/happenings.py.
+    """
+
+    id = peewee.AutoField()
+    after = peewee.BigIntegerField()
+    at = peewee.BigIntegerField(index=True)
+    kind = peewee.CharField(max_length=32)
+    account = peewee.CharField(max_length=32)
+    job = peewee.IntegerField(null=True)
+    about = Json()
+
+
 class Evidence(Table):
     """What the chat looked like when nobody could tell whether a message had gone out."""
 
@@ -792,5 +813,5 @@ TABLES = [
     Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Quarter, Reason, JobStep, Handover, Minute, Event,
     Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, KnownColumns,
     Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
-    Run, ApiKey, KeySecret,
+    Run, ApiKey, KeySecret, Happening,
 ]  # fmt: skip

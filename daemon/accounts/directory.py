@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 import structlog
 
 from daemon import errors
-from daemon.accounts import ownership, pacing, rights
+from daemon.accounts import happenings, ownership, pacing, rights
 from daemon.accounts.refusals import Why
 from daemon.config import Settings
 from daemon.db.clock import AHEAD_MS
@@ -142,6 +142,9 @@ def report(name: str, health: Health, now: int) -> None:
         )
         ownership.check(changes.where(ownership.guard(name)).execute(), name)
         if changed:
+            code = code_of(filed(health.detail))
+            about: happenings.About = {"hold": health.hold, "detail": health.words, "code": code}
+            happenings.note(f"account.{health.state.value}", name, None, about | {"until": health.until_ms}, now)
             say = log.info if health.hold is None else log.warning
             details = {"state": health.state, "hold": health.hold, "detail": health.words}
             after_commit(partial(say, "account.changed", account=name, **details))

@@ -10,9 +10,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from daemon.campaigns.news import FAMILIES, unknown_kinds
 from daemon.config import known_zone
 
 MAX_LIMIT = 1000
+STATE = "state"  #: the present state of jobs and accounts, among the kinds of events
 MAX_ID = 10**18 - 1
 MAX_TIME = 253_402_300_799_999  # the end of the year 9999
 BEGINS = "Where the page begins: `next_cursor` of the page before."
@@ -65,6 +67,12 @@ def _moment(value: Any) -> Any:
     return value
 
 
+def _kinds(value: str) -> str:
+    if unknown_kinds(each for each in value.split(",") if each != STATE):
+        raise PydanticCustomError("kinds", "not events")
+    return value
+
+
 def _flag(value: Any) -> Any:
     if isinstance(value, str):
         if value not in _WORDS:
@@ -106,6 +114,22 @@ TextCursor = Annotated[
 ]
 SortedCursor = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_-]{1,2000}$", description=BEGINS), Says("is taken from next_cursor")
+]
+Place = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{1,18}\.[0-9]{1,18}$", description="Begin behind this event: its `id`, as `Last-Event-ID`."),
+    Says("is the id of an event"),
+]
+OfAccount = Annotated[
+    str,
+    Field(min_length=1, max_length=32, description="Only those of this account."),
+    Says("is the name of an account"),
+]
+Kinds = Annotated[
+    str,
+    Field(max_length=MAX_CHARS, description="Only these, separated by commas: see `EventStream`."),
+    AfterValidator(_kinds),
+    Says(f"names events, such as message.sent, or kinds of them: {', '.join(FAMILIES)}, {STATE}"),
 ]
 OfJob = Annotated[
     int,

@@ -26,7 +26,7 @@ from daemon.contacts import importer, stored, uploads
 from daemon.contacts.person import Person
 from daemon.contacts.row_sets import Rows
 from daemon.db.connection import after_commit, write
-from daemon.delivery import chunks, enqueue
+from daemon.delivery import chunks, enqueue, job_moves
 from daemon.formats import placeholders, styles
 from daemon.formats import template as message_text
 from daemon.formats.styles import Column, Styles
@@ -300,6 +300,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
         installed.require(job.account)
         if order.replaces is not None:
             scheduling.replace(order.replaces, job.id, who, now)
+        job_moves.tell(job.id, "create", who, now)
         foreign = placeholders.foreign(order.text, audience.columns)
         created = Created(
             job_id=job.id,

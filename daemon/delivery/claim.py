@@ -15,7 +15,7 @@ from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, available, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import in_order, locked
-from daemon.delivery import counters, eligibility, moves
+from daemon.delivery import counters, eligibility, job_moves, moves
 from daemon.delivery.moves import LONGEST_WAIT_MS
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import Refusal, refusal
@@ -140,6 +140,7 @@ def _open(job_id: int, now: int) -> None:
     with write():
         due = (Job.state.in_(sources), Job.schedule_at <= now)  # it may have been moved since
         if Job.update(state=target).where(Job.id == job_id, *due).execute():
+            job_moves.tell(job_id, "open", "sender", now)
             after_commit(partial(log.info, "job.opened", job_id=job_id))
             counters.end_if_done(job_id, now)  # if everything was decided before its start time
 
@@ -253,10 +254,12 @@ def _claim_from(
         attempts = row.attempts + 1
         moves.apply(row, "claim", None, "sender", now, attempts=attempts, lease=token, lease_until=lease_until)
     sources, target = JOB_MOVES["begin"]
-    if kept and job.state in sources:
-        job.state = target
-        after_commit(partial(log.info, "job.began", job_id=job.id))
+    begins = bool(kept) and job.state in sources
     _take_turn(bool(kept), id=job.id, now=now)
+    if begins:
+        job.state = target
+        job_moves.tell(job.id, "begin", "sender", now)
+        after_commit(partial(log.info, "job.began", job_id=job.id))
     return kept
 
 

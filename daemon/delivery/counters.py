@@ -13,26 +13,26 @@ import structlog
 from daemon.db.connection import after_commit
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import tuples
-from daemon.delivery import quarters, reasons, tallies
+from daemon.delivery import job_moves, quarters, reasons, tallies
 from daemon.models import Job, Message
 from daemon.states import FILLING, JOB_MOVES, UNFINISHED, State
 
 log = structlog.get_logger()
 
 
-def shift(job_id: int, deltas: Mapping[State, int], at: int) -> None:
-    """Change the job's counters, and complete the job when no message is left to send."""
+def shift(job_id: int, deltas: Mapping[State, int]) -> bool:
+    """Change the job's counters. Whether fewer messages are left to send: once their history is written,
+    `end_if_done`."""
     changes = {state.value: delta for state, delta in deltas.items() if delta}
-    if not changes:
-        return
-    _add(tuple(changes), id=job_id, **changes)
-    fewer = sum(delta for state, delta in deltas.items() if state in UNFINISHED) < 0
-    if fewer:
-        end_if_done(job_id, at)
+    if changes:
+        _add(tuple(changes), id=job_id, **changes)
+    return sum(delta for state, delta in deltas.items() if state in UNFINISHED) < 0
 
 
 def end_if_done(job_id: int, at: int) -> None:
+    """Complete the job if no message is left to send."""
     if _complete(id=job_id, at=at).rowcount:
+        job_moves.tell(job_id, "complete", job_moves.DAEMON, at)
         after_commit(partial(log.info, "job.completed", job_id=job_id))
 
 

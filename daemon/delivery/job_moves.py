@@ -9,15 +9,17 @@ from typing import Any
 import structlog
 
 from daemon import errors
+from daemon.accounts import happenings
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.db.records import record
 from daemon.delivery.refusals import Why
-from daemon.i18n.coded import Phrase, Told, filed
+from daemon.i18n.coded import Phrase, Told, code_of, filed
 from daemon.models import Job, JobStep
-from daemon.states import FILLING, JOB_MOVES, JobState
+from daemon.states import FILLING, JOB_MOVES, JobState, State
 
 log = structlog.get_logger()
+DAEMON = "daemon"  #: who moved it, where that was neither a person nor a sender
 MANY = 1_000  # steps of one job that are shown
 
 
@@ -77,9 +79,30 @@ def move(job_id: int, name: str, who: str, now: int, why: Told | None = None, sc
             changes["schedule_at"] = schedule_at
         Job.update(**changes).where(Job.id == job_id).execute()
         JobStep.create(job=job_id, at=now, move=name, who=who)
+        tell(job_id, name, who, now, why)
         told = {"why": str(why)} if why else {}
         after_commit(partial(log.info, MOVED[name], account=found.account, job_id=job_id, who=who, **told))
     return job(job_id)
+
+
+def tell(job_id: int, name: str, who: str, now: int, why: Told | None = None) -> None:
+    """Note for streams and webhooks that the job has made this move; part of the transaction in which it did."""
+    found = Job.get_by_id(job_id)
+    counts = {state.value: getattr(found, state.value) for state in State}
+    happenings.note(
+        f"job.{found.state}",
+        found.account,
+        job_id,
+        {
+            "name": found.name,
+            "move": name,
+            "who": who,
+            "reason": str(why) if why else None,
+            "code": code_of(filed(why)),
+            "counts": {"total": found.total} | {state: count for state, count in counts.items() if count},
+        },
+        now,
+    )
 
 
 @dataclass(frozen=True)

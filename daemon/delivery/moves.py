@@ -16,7 +16,7 @@ from daemon.accounts.pace import NO_RULES
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
-from daemon.delivery import counters, eligibility, evidence, history, parts, quarters, reasons, tallies
+from daemon.delivery import counters, eligibility, evidence, history, job_moves, parts, quarters, reasons, tallies
 from daemon.delivery.refusals import Passed, Unsent
 from daemon.i18n.coded import Told, code_of, filed, refusal
 from daemon.models import Event, Job, Message, Purpose
@@ -233,15 +233,16 @@ def forgive(attempts: Mapping[int, int], why: Told, now: int) -> int:
                 Message.update(attempts=left).where(Message.id == message_id).execute()
             else:
                 if state is JobState.COMPLETED:
-                    _reopen(message.job_id)
+                    _reopen(message.job_id, now)
                 apply(message, "reinstate", why, "sender", now, **ANEW | {"attempts": left})
             count += 1
     return count
 
 
-def _reopen(job_id: int) -> None:
+def _reopen(job_id: int, now: int) -> None:
     sources, target = JOB_MOVES["retry"]
     Job.update(state=target, completed_at=None).where(Job.id == job_id, Job.state.in_(sorted(sources))).execute()
+    job_moves.tell(job_id, "retry", "sender", now)
     after_commit(partial(log.info, "job.reopened", job_id=job_id))
 
 
@@ -336,9 +337,9 @@ def apply(message: Message, name: str, why: Told | None, who: str, at: int, **ch
     if target in NOT_OUT or source in NOT_OUT:
         changes["ended_at"] = at if target in NOT_OUT else None
     changes |= reasons.changes(source, target, error)
-    changed = 0
+    changed, fewer = 0, False
     if source in sources:
-        counters.shift(message.job_id, {source: -1, target: 1}, at)  # first, as it locks the job
+        fewer = counters.shift(message.job_id, {source: -1, target: 1})  # first, as it locks the job
         states = {"source": source.value, "target": target.value}
         columns = changes | ({"coded": _json(error)} if "error" in changes else {})
         changed = _change(held is not None, tuple(columns), id=message.id, held=held, **states, **columns).rowcount
@@ -361,6 +362,8 @@ def apply(message: Message, name: str, why: Told | None, who: str, at: int, **ch
     by = held if who in ("sender", history.RECEIPT) else None
     line = {"source": source.value, "target": target.value, "why": _words(why), "coded": _json(why)}
     history.record(message=message.id, at=at, who=who, move=name, lease=by, **line)
+    if fewer:
+        counters.end_if_done(message.job_id, at)
     for field, value in {"state": target, **changes}.items():
         setattr(message, field, value)
     history.announce(message, name, why)

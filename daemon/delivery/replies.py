@@ -15,7 +15,7 @@ from typing import Any
 import peewee
 import structlog
 
-from daemon.accounts import pacing
+from daemon.accounts import happenings, pacing
 from daemon.contacts import optout, suppression
 from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
@@ -258,6 +258,7 @@ def _store(account: str, number: E164, said: Said, stop: bool, answered: Message
         fresh=True,
         message=answered,
     )
+    happenings.note("reply.received", account, job_id, {"reply": row.id}, now)
     after_commit(partial(log.info, "reply.received", reply_id=row.id, job_id=job_id, stop=stop))
 
 

@@ -150,5 +150,6 @@ def _move(
     tallies.swept(job_id, rows, source, target, now)
     reasons.swept(job_id, rows, source)
     count: int = Message.update(state=target, **changes).where(rows).execute()
-    counters.shift(job_id, {source: -count, target: count}, now)
+    if counters.shift(job_id, {source: -count, target: count}):
+        counters.end_if_done(job_id, now)
     return count

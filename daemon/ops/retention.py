@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from daemon.accounts import commands, handovers
+from daemon.accounts import commands, handovers, happenings
 from daemon.campaigns import create, idempotency, leftovers
 from daemon.config import Settings
 from daemon.contacts import row_sets, stored, uploads
@@ -40,6 +40,7 @@ def prune(settings: Settings, now: int) -> None:
         person_keys.complete,
         row_sets.sweep,
         handovers.forget_minutes,
+        happenings.prune,
     ):
         work(now)
     tallies.lengthen()

@@ -1,20 +1,27 @@
-"""Changes as they happen, for event streams (SSE): one query of the database for all listeners."""
+"""Changes as they happen, for event streams (SSE): one query of the database for all listeners.
+
+A stream tells two things: the present state of jobs and accounts, whenever it changes, which is what a page needs; and
+what has happened, one event after the other (`campaigns/news.py`). Of the latter the feed only says that there is more;
+each stream reads it at its own pace, from where its reader is.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 from aiohttp import web
 
+from daemon import errors
 from daemon.accounts import directory, pacing, status
 from daemon.accounts.directory import AccountRow
-from daemon.campaigns import progress, queries
+from daemon.campaigns import news, progress, queries
+from daemon.campaigns.news import Position
 from daemon.campaigns.progress import Progress
 from daemon.config import Settings
 from daemon.delivery import unmatched
@@ -23,6 +30,8 @@ log = structlog.get_logger()
 
 POLL_S = 0.4
 WATCHED_JOBS = 50
+MOST_STREAMS = 200  # at a time; of one caller:
+MOST_OF_ONE = 50
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,13 @@ def kind_of(change: Change) -> str:
     return "job" if isinstance(change, Progress) else "account"
 
 
+def account_of(change: Change) -> str | None:
+    """The account that it is about; None: about none."""
+    if isinstance(change, unmatched.Waiting):
+        return None
+    return change.account if isinstance(change, Progress) else change.name
+
+
 def _key(change: Change) -> tuple[str, int | str]:
     if isinstance(change, unmatched.Waiting):
         return kind_of(change), ""
@@ -50,10 +66,25 @@ def _key(change: Change) -> tuple[str, int | str]:
 
 @dataclass
 class Listener:
-    """One event stream: of a job and its account, or of everything. seen: what was sent last, by `_key`."""
+    """One event stream: of a job and its account, or of everything. seen: what was sent last, by `_key`.
+
+    states: whether it tells the present state; history: whether it tells what has happened; told: up to where it knows
+    that there is something to tell.
+    """
 
     job_id: int | None
+    states: bool = True
+    history: bool = False
     seen: dict[tuple[str, int | str], Change] = field(default_factory=dict)
+    told: Position | None = None
+
+
+class Grown:
+    """There is more history to tell, up to `Feed.head`."""
+
+
+GROWN = Grown()
+Queue = asyncio.Queue[Change | Grown]
 
 
 class Feed:
@@ -61,14 +92,19 @@ class Feed:
 
     def __init__(self, look: Callable[[bool, frozenset[int], int], list[Change]]) -> None:
         self._look = look
-        self._listeners: dict[asyncio.Queue[Change], Listener] = {}
+        self._listeners: dict[Queue, Listener] = {}
         self._wanted = asyncio.Event()
+        self._horizon = news.horizon()
+        self.head: Position | None = None  # up to here everything that has happened can be read; None: not known yet
 
     @asynccontextmanager
-    async def listen(self, job_id: int | None = None) -> AsyncIterator[asyncio.Queue[Change]]:
-        """A queue of changes, of everything or of one job; it starts with the present state."""
-        queue: asyncio.Queue[Change] = asyncio.Queue()
-        self._listeners[queue] = Listener(job_id)
+    async def listen(
+        self, job_id: int | None = None, states: bool = True, history: bool = False
+    ) -> AsyncIterator[Queue]:
+        """A queue of changes, of everything or of one job; it starts with the present state. `GROWN` comes when what
+        has happened can be read up to a later `head`, for the first time once that is known."""
+        queue: Queue = asyncio.Queue()
+        self._listeners[queue] = Listener(job_id, states, history)
         self._wanted.set()
         try:
             yield queue
@@ -82,24 +118,38 @@ class Feed:
         while True:
             await self._wanted.wait()
             try:
-                watched = {listener.job_id for listener in self._listeners.values()}
-                changes = await timed(self._look, None in watched, frozenset(watched - {None}))
+                watched = {each.job_id for each in self._listeners.values() if each.states}
+                changes = await timed(self._look, None in watched, frozenset(watched - {None})) if watched else []
+                self._pass_on(changes)
+                if any(each.history for each in self._listeners.values()):
+                    await timed(self._see_history)
+                    self._tell_of_history()
             except Exception:
                 log.exception("feed.failed")  # listeners keep waiting; the next look may succeed
-                changes = []
-            accounts_of = {each.job_id: each.account for each in changes if isinstance(each, Progress)}
-            for queue, listener in self._listeners.items():
-                for change in changes:
-                    key = _key(change)
-                    own = listener.job_id is None or key in (
-                        ("job", listener.job_id),
-                        ("account", accounts_of.get(listener.job_id)),
-                    )
-                    lasting = _lasting(change)
-                    if own and listener.seen.get(key) != lasting:
-                        listener.seen[key] = lasting
-                        queue.put_nowait(change)
             await asyncio.sleep(POLL_S)
+
+    def _pass_on(self, changes: list[Change]) -> None:
+        accounts_of = {each.job_id: each.account for each in changes if isinstance(each, Progress)}
+        for queue, listener in self._listeners.items():
+            for change in changes if listener.states else ():
+                key = _key(change)
+                own = listener.job_id is None or key in (
+                    ("job", listener.job_id),
+                    ("account", accounts_of.get(listener.job_id)),
+                )
+                lasting = _lasting(change)
+                if own and listener.seen.get(key) != lasting:
+                    listener.seen[key] = lasting
+                    queue.put_nowait(change)
+
+    def _see_history(self, now: int) -> None:
+        self.head = news.settled(self._horizon)
+
+    def _tell_of_history(self) -> None:
+        for queue, listener in self._listeners.items():
+            if listener.history and self.head is not None and listener.told != self.head:
+                listener.told = self.head
+                queue.put_nowait(GROWN)
 
 
 def _lasting(change: Change) -> Change:
@@ -127,13 +177,26 @@ def _seen(account: AccountRow, now: int) -> AccountSeen:
 
 
 FEED = web.AppKey("feed", Feed)
-STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("streams")
+STREAMS: web.AppKey[dict[asyncio.Task[Any], str]] = web.AppKey("streams")  # each with its reader's name
 
 
 def set_up(app: web.Application) -> None:
     """Keep track of open streams and close them at shutdown: they would never end by themselves."""
-    app[STREAMS] = set()
+    app[STREAMS] = {}
     app.on_shutdown.append(_end_streams)
+
+
+@contextmanager
+def open_stream(app: web.Application, task: asyncio.Task[Any], who: str) -> Iterator[None]:
+    """It is open while this lasts. Raises TooManyStreams."""
+    streams = app[STREAMS]
+    if len(streams) >= MOST_STREAMS or list(streams.values()).count(who) >= MOST_OF_ONE:
+        raise errors.TooManyStreams()
+    streams[task] = who
+    try:
+        yield
+    finally:
+        del streams[task]
 
 
 async def _end_streams(app: web.Application) -> None:

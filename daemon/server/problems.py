@@ -49,6 +49,7 @@ PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API
     errors.DatabaseBusy: (503, "database-busy"),
     errors.DiskFull: (507, "disk-full"),
     errors.ReadingBusy: (503, "reading-busy"),
+    errors.TooManyStreams: (503, "too-many-streams"),
     errors.DatabaseUnusable: (500, "database-unusable"),
     errors.ConfigError: (500, "misconfigured"),
     errors.SetupError: (500, "machine-not-ready"),

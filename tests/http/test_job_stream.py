@@ -32,14 +32,14 @@ from tests.support.job_page import Client, campaign
 
 
 async def heard(response: ClientResponse, count: int) -> list[tuple[str, dict[str, Any]]]:
-    """The next events of a stream that say something."""
+    """The next events of a stream that tell a state."""
     found: list[tuple[str, dict[str, Any]]] = []
     kind = ""
     while len(found) < count:
         line = (await asyncio.wait_for(response.content.readline(), 60)).decode().strip()
         if line.startswith("event:"):
             kind = line.removeprefix("event:").strip()
-        elif line.startswith("data:") and kind != "ping":
+        elif line.startswith("data:") and kind in ("job", "account", "chats"):
             found.append((kind, json.loads(line.removeprefix("data:"))))
     return found
 

@@ -355,7 +355,7 @@ async def read_event(response: ClientResponse) -> tuple[str, dict[str, Any]]:
         line = (await asyncio.wait_for(response.content.readline(), 60)).decode().strip()
         if line.startswith("event:"):
             kind = line.removeprefix("event:").strip()
-        elif line.startswith("data:"):
+        elif line.startswith("data:") and kind in ("job", "account"):
             return kind, json.loads(line.removeprefix("data:"))
 
 

@@ -173,7 +173,7 @@ let heard = 0;
 function listen() {
   const watched = document.body.dataset.watch;
   stream?.close();
-  stream = new EventSource(watched === "all" ? "/events" : `/events?job=${watched}`);
+  stream = new EventSource(watched === "all" ? "/events?types=state" : `/events?types=state&job=${watched}`);
   heard = Date.now();
   for (const kind of ["open", "ping", "job", "account"]) stream.addEventListener(kind, () => (heard = Date.now()));
   stream.addEventListener("open", () => {

@@ -1,0 +1,59 @@
+"""What happens to jobs and accounts, and which replies come, in rows of their own: with the history of messages they
+are what event streams and webhooks tell (`campaigns/news.py`).
+
+Each is written in the transaction of what it tells of, after something else has been written in it: PostgreSQL then
+knows the transaction before it gives out the id, and no reader goes past an id that is still to come (`db/settled.py`).
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import peewee
+
+from daemon.db import proxy
+from daemon.db.connection import write
+from daemon.models import Event, Happening
+
+KEEP_MS = 90 * 86_400_000
+FEW = 5_000  # deleted in one transaction
+
+
+class About(TypedDict, total=False):
+    """What is kept of it, as JSON. Of a job: name, move, who, reason, code, counts; of an account: hold, detail, code,
+    until; of a reply: reply, its id."""
+
+    name: str
+    move: str
+    who: str
+    reason: str | None
+    code: str | None
+    counts: dict[str, int]
+    hold: str | None
+    detail: str | None
+    until: int | None
+    reply: int
+
+
+def note(kind: str, account: str, job_id: int | None, about: About, now: int) -> None:
+    """It happened; part of the transaction in which it did. kind: such as `job.paused`."""
+    Happening.insert(after=_newest(), at=now, kind=kind, account=account, job=job_id, about=about).execute()
+
+
+def _newest() -> peewee.Node:
+    """The newest id of the history of messages, also one that is not committed yet."""
+    if proxy.on_postgres():  # without a look at the table: others may be writing to it
+        return peewee.SQL("(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_id_seq)")
+    newest: peewee.Node = peewee.fn.COALESCE(Event.select(peewee.fn.MAX(Event.id)), 0)
+    return newest
+
+
+def prune(now: int) -> None:
+    """Delete what is older than KEEP_MS, but the last one: SQLite would give its id out again."""
+    last = Happening.select(peewee.fn.MAX(Happening.id)).scalar()
+    past = (Happening.at < now - KEEP_MS, Happening.id < last)
+    old = Happening.select(Happening.id).where(*past).order_by(Happening.at).limit(FEW)
+    more = FEW
+    while more == FEW:
+        with write():
+            more = Happening.delete().where(Happening.id.in_(old)).execute()
