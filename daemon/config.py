@@ -163,6 +163,11 @@ class Settings(BaseSettings):
         le=3650,
         description="Days after which unused uploads and attachments, and drafts of started campaigns, are deleted.",
     )
+    webhook_networks: str = Field(
+        "",
+        description="Private addresses or networks that webhooks may reach, separated by commas, such as "
+        "`10.0.0.0/8`; without TLS, too. Others have to be public and `https`.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum log level.")
     log_format: Literal["json", "console"] = Field(
         "json", description="`json`: one line per event; `console`: for people."
@@ -201,6 +206,16 @@ class Settings(BaseSettings):
                 raise ValueError("write addresses such as 127.0.0.1, or networks such as 10.0.0.0/8") from None
             if not network.prefixlen:
                 raise ValueError(f"{part} trusts everybody: write the addresses of your own web servers")
+        return value
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _networks_are_networks(cls, value: str) -> str:
+        for part in _parts(value):
+            try:
+                ipaddress.ip_network(part)
+            except ValueError:
+                raise ValueError("write addresses such as 127.0.0.1, or networks such as 10.0.0.0/8") from None
         return value
 
     @field_validator("api_key")
@@ -284,6 +299,11 @@ class Settings(BaseSettings):
     def proxies(self) -> Networks:
         """The networks of `trusted_proxies`."""
         return tuple(ipaddress.ip_network(part) for part in _parts(self.trusted_proxies))
+
+    @cached_property
+    def hook_networks(self) -> Networks:
+        """The networks of `webhook_networks`."""
+        return tuple(ipaddress.ip_network(part) for part in _parts(self.webhook_networks))
 
     @cached_property
     def zone(self) -> str:

@@ -24,6 +24,7 @@ from daemon.i18n.coded import refusal
 from daemon.ops import repeating, retention
 from daemon.server import access, connections, feed, heavy, hosts, key_use, problems, rates, secure, visitors
 from daemon.server.refusals import Why
+from daemon.webhooks.dispatch import Dispatcher
 
 log = structlog.get_logger()
 
@@ -111,11 +112,13 @@ async def _beside(app: web.Application) -> AsyncIterator[None]:
     """Tasks that run beside the requests."""
     timed = partial(visitors.beside, app)
     settings = app[visitors.SETTINGS]
-    works = (app[feed.FEED].run, partial(retention.run, settings), partial(repeating.run, settings))
+    hooks = Dispatcher(settings)
+    works = (app[feed.FEED].run, partial(retention.run, settings), partial(repeating.run, settings), hooks.run)
     tasks = [asyncio.create_task(each(timed)) for each in works]
     yield
     for task in tasks:
         task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _serve(settings: Settings, key: str) -> int:

@@ -809,9 +809,91 @@ class KeptAnswer(Table):
         primary_key = peewee.CompositeKey("operation", "caller", "key")
 
 
+class Webhook(Table):
+    """An address that is told what has happened. kinds: events by name or family; accounts: None: all. event,
+    happening: up to where it has been given something to tell (`Delivery`), see campaigns/news.py."""
+
+    id = peewee.AutoField()
+    name = peewee.TextField()
+    url = peewee.TextField()
+    kinds = Json()
+    accounts = Json(null=True)
+    secret = peewee.CharField(max_length=80)  # whsec_…, in full: what is sent is signed with it
+    old_secret = peewee.CharField(null=True, max_length=80)  # signs, too, until old_until
+    old_until = peewee.BigIntegerField(null=True)
+    event = peewee.BigIntegerField()
+    happening = peewee.BigIntegerField()
+    failures = peewee.IntegerField(default=0)  # in a row, with no success between them
+    failing_since = peewee.BigIntegerField(null=True)
+    rest_until = peewee.BigIntegerField(default=0)  # it failed so often that it is left alone until then
+    delivered_at = peewee.BigIntegerField(null=True)  # the last time that something arrived
+    disabled_at = peewee.BigIntegerField(null=True)
+    disabled_why = peewee.CharField(null=True, max_length=16)  # see webhooks/subscriptions.py: Disabled
+    created_at = peewee.BigIntegerField()
+    created_by = peewee.CharField(max_length=64)
+    version = peewee.IntegerField(default=1)  # see db/versions.py
+
+
+class Delivery(Table):
+    """Something that a webhook has to be told, or was. source: see campaigns/news.py: News; a test has one of its own.
+    topic: what has the same is told in order. at: when it happened. due_at: when it is tried next; tried_at: last;
+    status, problem, elapsed_ms: what came of that."""
+
+    id = peewee.AutoField()
+    webhook_id: int
+    webhook = peewee.ForeignKeyField(Webhook, on_delete="CASCADE", index=False)
+    source = peewee.CharField(max_length=24)
+    kind = peewee.CharField(max_length=32)
+    topic = peewee.CharField(max_length=64)
+    at = peewee.BigIntegerField()
+    state = peewee.CharField(max_length=16)  # see webhooks/outbox.py: Stage
+    attempts = peewee.IntegerField(default=0)
+    due_at = peewee.BigIntegerField()
+    tried_at = peewee.BigIntegerField(null=True)
+    ended_at = peewee.BigIntegerField(null=True)
+    status = peewee.IntegerField(null=True)  # of HTTP
+    problem = peewee.CharField(null=True, max_length=32)  # the code, where no such status says it
+    elapsed_ms = peewee.IntegerField(null=True)
+
+    class Meta:
+        indexes = (
+            (("webhook", "source"), True),
+            (("webhook", "id"), False),  # pages
+            (("webhook", "state", "id"), False),  # pages of those in one state, and counts
+        )
+
+
+_WAITING = peewee.SQL("(\"state\" = 'waiting')")
+
+
+Delivery.add_index(  # what is due
+    Delivery.index(Delivery.webhook, Delivery.due_at, Delivery.id, name="delivery_due", where=_WAITING)
+)
+
+
+Delivery.add_index(  # whether something else is to be told before it
+    Delivery.index(Delivery.webhook, Delivery.topic, Delivery.id, name="delivery_topic", where=_WAITING)
+)
+
+
+Delivery.add_index(  # what is old
+    Delivery.index(Delivery.ended_at, name="delivery_ended", where=Delivery.ended_at.is_null(False))
+)
+
+
+class Duty(Table):
+    """Work that only one of several http processes may do at a time, and which of them has it until when. place: where
+    that one runs, see accounts/ownership.py."""
+
+    name = peewee.CharField(primary_key=True, max_length=32)
+    owner = peewee.CharField(max_length=32)
+    until = peewee.BigIntegerField()
+    place = Json(null=True)
+
+
 TABLES = [
     Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Quarter, Reason, JobStep, Handover, Minute, Event,
     Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, KnownColumns,
     Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
-    Run, ApiKey, KeySecret, Happening,
+    Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty,
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from daemon.api import (
     suppressions,
     templates,
     uploads,
+    webhooks,
 )
 from daemon.api.endpoint import routes
 
@@ -36,4 +37,5 @@ __all__ = [
     "suppressions",
     "templates",
     "uploads",
+    "webhooks",
 ]

@@ -45,6 +45,7 @@ TAGS = {
     "replies": "What people answer.",
     "keys": "Keys for programs: what each may do.",
     "events": "What changes, as it changes.",
+    "webhooks": "Addresses that are told what happens.",
     "health": "For monitoring.",
     "docs": "This document.",
 }

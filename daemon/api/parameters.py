@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from daemon.campaigns.news import FAMILIES, unknown_kinds
 from daemon.config import known_zone
+from daemon.webhooks.outbox import Stage
 
 MAX_LIMIT = 1000
 STATE = "state"  #: the present state of jobs and accounts, among the kinds of events
@@ -91,6 +92,11 @@ ListId = Annotated[int, *_ID, Field(examples=[1], description="Id of a contact l
 ChatId = Annotated[int, *_ID, Field(examples=[1], description="Id of a chat, as GET /replies/chats gives it.")]
 SeriesId = Annotated[int, *_ID, Field(examples=[1], description="Id of a campaign that repeats.")]
 KeyId = Annotated[int, *_ID, Field(examples=[1], description="Id of a key, as GET /keys gives it.")]
+WebhookId = Annotated[int, *_ID, Field(examples=[1], description="Id of a webhook.")]
+DeliveryId = Annotated[
+    int, *_ID, Field(examples=[1], description="Id of a delivery, as GET /webhooks/{id}/deliveries gives it.")
+]
+StageName = Annotated[Stage, Field(description="Only those in this state.")]
 AccountName = Annotated[
     str, Field(examples=["default"], description="Name of an account, as GET /accounts gives it."), Pattern("[^{}/]+")
 ]

@@ -147,12 +147,21 @@ class News:
     @property
     def id(self) -> str:
         """The same wherever it is told, also after a restart; another one after a restored database went on."""
-        return f"evt_{self.source}_{self.at}"
+        return event_id(self.source, self.at)
 
     def told(self) -> Told:
         """As it is told, by streams and webhooks alike."""
-        at = datetime.fromtimestamp(self.at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return Told(id=self.id, type=self.kind, timestamp=at, data=asdict(self.data))
+        return Told(id=self.id, type=self.kind, timestamp=iso(self.at), data=asdict(self.data))
+
+
+def event_id(source: str, at: int) -> str:
+    """What an event is known by. at: UTC ms."""
+    return f"evt_{source}_{at}"
+
+
+def iso(at: int) -> str:
+    """A time, UTC ms, as ISO 8601."""
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True)
@@ -216,6 +225,12 @@ def latest(until: Position) -> Position:
     newest = Event.select(Event.id).where(Event.id <= until.event, _TOLD).order_by(Event.id.desc()).limit(1)
     with in_order():
         return Position(newest.scalar() or 0, until.happening)
+
+
+def begun() -> Position:
+    """The position from which on everything is told that begins after this call. What others have begun already may be
+    told or not."""
+    return latest(Position(*reversed(horizon().given_out())))
 
 
 def page(after: Position, until: Position, wanted: Wanted = EVERYTHING, most: int = MOST) -> Page:

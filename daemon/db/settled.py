@@ -9,7 +9,6 @@ time, so there all that is seen is settled.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 
 import peewee
 
@@ -30,13 +29,15 @@ class Horizon:
         self._waiting: deque[tuple[tuple[int, ...], int]] = deque()
         self._settled: tuple[int, ...] | None = None
 
+    def given_out(self) -> tuple[int, ...]:
+        """The last id that was given out of each table, one after the other; its row may still be to come."""
+        return tuple(map(_last_id, self._tables))
+
     def look(self) -> tuple[int, ...] | None:
         """The newest settled id of each table. None: not known yet, as a transaction was under way at the first
         look."""
-        if not proxy.on_postgres():
-            return tuple(int(each.select(peewee.fn.MAX(each._meta.primary_key)).scalar() or 0) for each in self._tables)
-        ids = self._given_out([each._meta.table_name for each in self._tables])
-        if not self._waiting and self._settled == ids:
+        ids = self.given_out()
+        if not proxy.on_postgres() or (not self._waiting and self._settled == ids):
             return ids
         if not self._waiting or self._waiting[-1][0] != ids:
             if len(self._waiting) == MOST:
@@ -51,8 +52,9 @@ class Horizon:
             self._settled, _ = self._waiting.popleft()
         return self._settled
 
-    @staticmethod
-    def _given_out(names: Sequence[str]) -> tuple[int, ...]:
-        """The last id that was given out of each, one after the other."""
+
+def _last_id(table: type[peewee.Model]) -> int:
+    if proxy.on_postgres():
         sql = 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM "{}_id_seq"'
-        return tuple(int(database.execute_sql(sql.format(name)).fetchone()[0]) for name in names)
+        return int(database.execute_sql(sql.format(table._meta.table_name)).fetchone()[0])
+    return int(table.select(peewee.fn.MAX(table._meta.primary_key)).scalar() or 0)

@@ -15,6 +15,7 @@ from daemon.campaigns import create, idempotency, leftovers
 from daemon.config import Settings
 from daemon.contacts import row_sets, stored, uploads
 from daemon.delivery import enqueue, evidence, person_keys, receipts, replies, rescue, sweeps, tallies
+from daemon.webhooks import outbox
 
 log = structlog.get_logger()
 
@@ -41,6 +42,7 @@ def prune(settings: Settings, now: int) -> None:
         row_sets.sweep,
         handovers.forget_minutes,
         happenings.prune,
+        outbox.prune,
     ):
         work(now)
     tallies.lengthen()
