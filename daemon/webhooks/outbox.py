@@ -356,5 +356,8 @@ def prune(now: int) -> None:
         few = DeliveryRow.select(DeliveryRow.id).where(*old).order_by(DeliveryRow.ended_at).limit(FEW)
         more = FEW
         while more == FEW:
+            with in_order():
+                ids = [row[0] for row in tuples(few)]
+            more = len(ids)
             with write():
-                more = DeliveryRow.delete().where(DeliveryRow.id.in_(few)).execute()
+                DeliveryRow.delete().where(DeliveryRow.id.in_(ids)).execute()
