@@ -33,6 +33,7 @@ from daemon.pages import (
     suppressions,
     templates,
     users,
+    webhooks,
     working,
 )
 
@@ -46,6 +47,7 @@ routes: list[web.AbstractRouteDef] = [
         login,
         users,
         keys,
+        webhooks,
         overview,
         *JOBS,
         *NEW,

@@ -12,7 +12,7 @@ from aiohttp import web
 from babel.dates import format_date
 from markupsafe import Markup
 
-from daemon.accounts import directory, handovers, pacing, status
+from daemon.accounts import directory, handovers, pacing, rights, status
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns import overview as figures
 from daemon.campaigns import queries
@@ -30,8 +30,9 @@ from daemon.pages.shell import members, number, show
 from daemon.pages.views import AccountView, JobView, account_view, job_view
 from daemon.pages.words import WAITS
 from daemon.server import access
-from daemon.server.visitors import SETTINGS, in_db, require_key
-from daemon.states import OUT
+from daemon.server.visitors import SETTINGS, in_db, require_key, visitor
+from daemon.states import OUT, Role
+from daemon.webhooks import subscriptions
 
 routes = web.RouteTableDef()
 
@@ -83,7 +84,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Overview(PageContent):
-    """undecided: how many messages a person has to decide about; cursor: of this page, None for the first; after: of
+    """undecided: how many messages a person has to decide about; webhooks: id and name of those that were disabled as
+    nothing arrived, for who manages them; cursor: of this page, None for the first; after: of
     the next page; shows, search, account: what is listed, choices: of the first; newest, older: their queries;
     unconfirmed: accounts whose time zone is only this machine's, machine_zone: that one, reader_zone: the browser's, ""
     where it has not told; checklist: the first steps while they are not done, country: the likely one."""
@@ -93,6 +95,7 @@ class Overview(PageContent):
 
     accounts: list[Strip]
     needs: figures.Needs
+    webhooks: list[tuple[int, str]]
     tiles: list[Tile]
     days: list[str]
     rows: list[Row]
@@ -151,6 +154,7 @@ def _overview(
     return Overview(
         accounts=[_strip(settings, row, now) for row in accounts],
         needs=figures.needs(settings, now),
+        webhooks=subscriptions.in_trouble() if _manages_all() else [],
         tiles=[_tile(name, week) for name in TILES],
         days=[format_date(day.on, "EEE d MMM", locale=languages.language.get()) for day in week],
         rows=[_row(settings, row) for row in rows],
@@ -169,6 +173,11 @@ def _overview(
         countries=countries(languages.language.get()) if first else [],
         country=figures.likely_country(languages.told_zone() or settings.zone),
     )
+
+
+def _manages_all() -> bool:
+    who = visitor.get()
+    return who is not None and who.role >= Role.ADMIN and not rights.limited()
 
 
 def _strip(settings: Settings, row: AccountRow, now: int) -> Strip:

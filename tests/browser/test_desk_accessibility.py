@@ -21,6 +21,10 @@ from daemon.pages import job_tabs
 from daemon.states import AccountState, Finding, Hold, Role, Scope
 from daemon.states import Ack as Tick
 from daemon.transports.protocol import ChatRow, Health, Heard, Lookup, Mark, Receipt, Said, Unread
+from daemon.webhooks import outbox, subscriptions
+from daemon.webhooks.refusals import Problem
+from daemon.webhooks.sending import Result
+from daemon.webhooks.subscriptions import Wish
 from tests.support.axe import violations, violations_by_width
 from tests.support.rehearsing import prepare, rehearse
 from tests.support.visitor import Instance, Visitor
@@ -52,6 +56,8 @@ PAGES = {  # address of the route: the addresses that are looked at
     r"/app/users/{id:\d{1,18}}": ["/app/users/1"],
     "/app/keys": ["/app/keys"],
     r"/app/keys/{id:\d{1,18}}": ["/app/keys/1"],
+    "/app/webhooks": ["/app/webhooks"],
+    r"/app/webhooks/{id:\d{1,18}}": ["/app/webhooks/1"],
     "/app/me": ["/app/me"],
     r"/app/jobs/{id:\d{1,18}}": ["/app/jobs/1", *TABS, "/app/jobs/1?state=uncertain", "/app/jobs/999"],
     r"/app/messages/{id:\d{1,18}}": ["/app/messages/1", "/app/messages/2"],
@@ -123,6 +129,11 @@ def _fill(settings: Settings, running: Instance) -> None:
     limits = {"accounts": ("shop",), "addresses": ("192.0.2.0/24",), "rate_limit": 60}
     keys.create(keys.Terms("till", frozenset(Scope), **limits), "test", clock.now_ms())
     keys.rotate(1, clock.now_ms() + 3_600_000, "test", clock.now_ms())
+    hook = subscriptions.make(Wish("https://example.org/hook", "CRM"), (), "test", clock.now_ms()).webhook.id
+    subscriptions.rotate(hook, 24, "test", clock.now_ms())
+    for problem in (None, Problem.TIMEOUT):
+        outbox.tested(hook, f"t{problem}", Result(None, problem, 5), clock.now_ms())
+    subscriptions.change(hook, Wish(enabled=False), (), "test", clock.now_ms())
 
 
 def _damaged(settings: Settings) -> None:

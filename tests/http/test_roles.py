@@ -104,6 +104,13 @@ admin
   GET /app/users/{id} /app/keys/{id}
   POST /app/keys/{id}/rotate /app/keys/{id}/revoke /keys/{id}/rotate
   GET DELETE /keys/{id}
+  GET POST /webhooks /app/webhooks
+  GET PATCH DELETE /webhooks/{id}
+  POST /webhooks/{id}/rotate /webhooks/{id}/test /webhooks/{id}/replay /webhooks/deliveries/{id}/replay
+  GET /webhooks/{id}/deliveries /app/webhooks/{id}
+  POST /app/webhooks/{id} /app/webhooks/{id}/rotate /app/webhooks/{id}/test /app/webhooks/{id}/replay
+  POST /app/webhooks/{id}/delete /app/webhooks/{id}/enable /app/webhooks/{id}/disable
+  POST /app/webhooks/{id}/deliveries/{id}/replay
   POST /app/users/{id}/role /app/users/{id}/password /app/users/{id}/disable /app/users/{id}/enable
   POST /app/users/{id}/sessions/end /app/users/key/sessions/end
 """

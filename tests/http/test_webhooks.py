@@ -56,16 +56,16 @@ async def test_a_sent_message_is_told_signed(api: Any, settings: Settings, recei
     await asyncio.to_thread(send_one)
     got = await receiver.until(lambda got: len(got) >= 4)
 
-    assert ["job.pending", "job.running", "message.sent", "job.completed"] == [each.type for each in got]
+    assert ["job.pending", "job.running", "job.completed"] == [each.type for each in got if each.type != "message.sent"]
     for each in got:
         each.verify(made["secret"])
-    sent = got[2]
+    (sent,) = [each for each in got if each.type == "message.sent"]
     assert (sent.id, "+4915110000000", job_id) == (
         sent.body["id"], sent.body["data"]["number"], sent.body["data"]["job_id"],
     )  # fmt: skip
     assert "application/json" == sent.headers["content-type"]
     told = await settle(api, made["webhook_id"])
-    assert [each.id for each in got] == [each["event_id"] for each in told]
+    assert {each.id for each in got} == {each["event_id"] for each in told}
     assert [("delivered", 1, 204, None)] * 4 == [
         (each["state"], each["attempts"], each["status"], each["reason"]) for each in told
     ]
