@@ -126,11 +126,6 @@ Place = Annotated[
     Field(pattern=r"^[0-9]{1,18}\.[0-9]{1,18}$", description="Begin behind this event: its `id`, as `Last-Event-ID`."),
     Says("is the id of an event"),
 ]
-OfAccount = Annotated[
-    str,
-    Field(min_length=1, max_length=32, description="Only those of this account."),
-    Says("is the name of an account"),
-]
 Kinds = Annotated[
     str,
     Field(max_length=MAX_CHARS, description="Only these, separated by commas: see `EventStream`."),
