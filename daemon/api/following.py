@@ -16,7 +16,7 @@ from daemon.campaigns import progress, queries
 from daemon.campaigns.rows import JobRow
 from daemon.db import clock
 from daemon.errors import NotFound
-from daemon.server.feed import FEED, STREAMS, Change
+from daemon.server.feed import FEED, STREAMS, Queue
 from daemon.server.visitors import in_db
 
 
@@ -53,16 +53,16 @@ async def _when_changed(caller: Caller, request: web.Request, job_id: int, wait:
         return first
     async with request.app[FEED].listen(job_id) as changes:
         waiting = asyncio.create_task(_different(read, had, changes))
-        request.app[STREAMS].add(waiting)  # where the process ends, so does the waiting, and there is an answer
+        request.app[STREAMS][waiting] = ""  # where the process ends, so does the waiting, and there is an answer
         try:
             await asyncio.wait({waiting}, timeout=wait)
         finally:
-            request.app[STREAMS].discard(waiting)
+            request.app[STREAMS].pop(waiting, None)
             ended = not waiting.cancel() and not waiting.cancelled()
     return waiting.result() if ended else await read()
 
 
-async def _different(read: Callable[[], Awaitable[Job]], had: str, changes: asyncio.Queue[Change]) -> Job:
+async def _different(read: Callable[[], Awaitable[Job]], had: str, changes: Queue) -> Job:
     """The job once its tag is another one. It is looked up only when the feed has seen a change."""
     while True:
         await changes.get()

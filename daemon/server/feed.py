@@ -177,7 +177,8 @@ def _seen(account: AccountRow, now: int) -> AccountSeen:
 
 
 FEED = web.AppKey("feed", Feed)
-STREAMS: web.AppKey[dict[asyncio.Task[Any], str]] = web.AppKey("streams")  # each with its reader's name
+# What is open, each with the name of its reader; "" for one who waits for a single change.
+STREAMS: web.AppKey[dict[asyncio.Task[Any], str]] = web.AppKey("streams")
 
 
 def set_up(app: web.Application) -> None:
@@ -190,7 +191,8 @@ def set_up(app: web.Application) -> None:
 def open_stream(app: web.Application, task: asyncio.Task[Any], who: str) -> Iterator[None]:
     """It is open while this lasts. Raises TooManyStreams."""
     streams = app[STREAMS]
-    if len(streams) >= MOST_STREAMS or list(streams.values()).count(who) >= MOST_OF_ONE:
+    readers = [each for each in streams.values() if each]
+    if len(readers) >= MOST_STREAMS or readers.count(who) >= MOST_OF_ONE:
         raise errors.TooManyStreams()
     streams[task] = who
     try:
