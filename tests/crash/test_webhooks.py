@@ -1,4 +1,4 @@
-"""A few kills of http, the sender and the receiver while a webhook is told; `python -m tests.crash.webhooks` makes many."""
+"""A few kills of http, sender and receiver while a webhook is told; `python -m tests.crash.webhooks` makes many."""
 
 from __future__ import annotations
 
