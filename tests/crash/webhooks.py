@@ -1,7 +1,7 @@
 """kill -9 of http, sender and receiver while a campaign is told to a webhook: is anything lost, or out of order?
 
 Run as `python -m tests.crash.webhooks [--kills 120] [--messages 300] [--database sqlite|postgresql] [--seed 1]`. The
-three are ordinary processes (the receiver is this module, too: it writes down what it got before it answers). They are
+three are ordinary processes (`receiving.py` writes down what it got before it answers). They are
 killed one after the other, at a moment by chance, the receiver also between writing and answering, and http as soon as
 a request of it has arrived, so before its outcome is stored. At the end everything in the history must have arrived, at
 least once, and what is about one message in its order.
@@ -10,21 +10,20 @@ least once, and what is about one message in its order.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import random
-import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from aiohttp import web
 from standardwebhooks import Webhook
 
 from daemon import config
@@ -33,13 +32,13 @@ from daemon.campaigns.create import Order
 from daemon.db import clock, connection
 from daemon.models import Delivery, Job
 from daemon.models import Webhook as WebhookRow
-from daemon.webhooks import subscriptions
+from daemon.webhooks import outbox, subscriptions
 from daemon.webhooks.subscriptions import Wish
+from tests.crash.receiving import DIE
 from tests.support import postgres
 from tests.support.rig import ROOT, eventually, free_port
 
 VICTIMS = ("http", "sender", "receiver")
-DIE = "die-after-writing"  # a file beside the receiver's: it dies between writing and answering
 PATIENCE_S = 300
 KINDS = ("message", "job", "account")
 
@@ -61,27 +60,6 @@ class Outcome:
             f"kills={self.kills.total()} ({by}) events={self.events} requests={self.requests} again={again} "
             f"lost={len(self.lost)} out_of_order={len(self.disordered)}"
         )
-
-
-def receive(port: int, path: Path) -> None:
-    """Take requests and write each down, durably, before it is answered."""
-
-    async def take(request: web.Request) -> web.Response:
-        body = await request.text()
-        with path.open("a") as file:
-            headers = {name: request.headers[name] for name in request.headers if name.lower().startswith("webhook-")}
-            file.write(json.dumps({"headers": headers, "body": body}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        if (path.parent / DIE).exists():
-            (path.parent / DIE).unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
-        await asyncio.sleep(0.002)
-        return web.Response(status=204)
-
-    app = web.Application()
-    app.router.add_post("/", take)
-    web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None)
 
 
 class Scene:
@@ -112,7 +90,7 @@ class Scene:
         words = {
             "http": ["daemon.http"],
             "sender": ["daemon.sender"],
-            "receiver": ["tests.crash.webhooks", "--receive", str(self.port), str(self.log)],
+            "receiver": ["tests.crash.receiving", str(self.port), str(self.log)],
         }
         with (self.folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
@@ -126,6 +104,11 @@ class Scene:
         process.wait()
         self.start(name)
 
+    def ready(self) -> None:
+        """Wait until http and the receiver take requests."""
+        for port in (self.port, self.settings.port):
+            eventually(lambda port=port: _listens(port), what=f"something listens on {port}")  # type: ignore[misc]
+
     def stop(self) -> None:
         for process in self._running.values():
             process.kill()
@@ -134,9 +117,15 @@ class Scene:
     def died(self, name: str) -> bool:
         return self._running[name].poll() is not None
 
-    def received(self) -> list[dict[str, str]]:
+    def received(self) -> list[Any]:
         lines = self.log.read_text().splitlines()
         return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 def play(folder: Path, url: str | None, kills: int, messages: int, seed: int) -> Outcome:
@@ -153,11 +142,12 @@ def play(folder: Path, url: str | None, kills: int, messages: int, seed: int) ->
                 jobs += 1
                 numbers = [f"+4915{jobs % 100:02}{n:07}" for n in range(messages)]
                 create.create(scene.settings, Order("Hello", numbers=numbers), "crash", clock.now_ms())
+            scene.ready()
+            _hurry(made.webhook.id)
             _strike(scene, chance, outcome)
-            WebhookRow.update(rest_until=0, failures=0).execute()  # so that the campaign and not the rest is waited for
-            _hurry()
+        scene.ready()
         eventually(lambda: not Job.select().where(Job.state != "completed").count(), PATIENCE_S, "the campaign is done")
-        eventually(lambda: _hurry() and _all_told(begin, made.webhook.id), PATIENCE_S, "all is told")
+        eventually(lambda: _hurry(made.webhook.id) and _all_told(begin, made.webhook.id), PATIENCE_S, "all is told")
         _judge(scene, made.secret, begin, outcome)
     return outcome
 
@@ -182,10 +172,11 @@ def _strike(scene: Scene, chance: random.Random, outcome: Outcome) -> None:
     outcome.kills[victim] += 1
 
 
-def _hurry() -> bool:
-    """What failed is due now: nobody waits five minutes here."""
+def _hurry(webhook_id: int) -> bool:
+    """What failed is due now, also what was given up: nobody waits five minutes here."""
     Delivery.update(due_at=0).where(Delivery.state == "waiting", Delivery.attempts > 0).execute()
     WebhookRow.update(rest_until=0).execute()
+    outbox.replay_dead(webhook_id, "crash", clock.now_ms())
     return True
 
 
@@ -208,9 +199,9 @@ def _all_told(begin: news.Position, webhook_id: int) -> bool:
 def _judge(scene: Scene, secret: str, begin: news.Position, outcome: Outcome) -> None:
     first: dict[str, int] = {}
     for at, got in enumerate(scene.received()):
-        event_id = next(value for name, value in got["headers"].items() if name.lower() == "webhook-id")  # type: ignore[attr-defined]
-        if at % 50 == 0 and time.time() - _stamp(got) < 240:  # a receiver takes none that is older than five minutes
-            Webhook(secret).verify(got["body"], got["headers"])  # type: ignore[arg-type]
+        event_id = got["headers"]["webhook-id"]
+        if time.time() - int(got["headers"]["webhook-timestamp"]) < 240:  # after five minutes none is taken
+            Webhook(secret).verify(got["body"], got["headers"])
         first.setdefault(event_id, at)
         outcome.requests += 1
     topics: dict[str, list[str]] = defaultdict(list)
@@ -224,11 +215,6 @@ def _judge(scene: Scene, secret: str, begin: news.Position, outcome: Outcome) ->
             outcome.disordered += ids
 
 
-def _stamp(got: dict[str, str]) -> float:
-    headers: dict[str, str] = got["headers"]  # type: ignore[assignment]
-    return float(next(value for name, value in headers.items() if name.lower() == "webhook-timestamp"))
-
-
 def main(arguments: list[str]) -> int:
     """Play, and print one line of figures; the exit code is 1 when anything was lost or out of order."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash.webhooks", description=__doc__)
@@ -236,11 +222,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--messages", type=int, default=300, help="of each campaign")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
-    parser.add_argument("--receive", nargs=2, metavar=("PORT", "FILE"), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
-    if given.receive:
-        receive(int(given.receive[0]), Path(given.receive[1]))
-        return 0
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wasender-hooks-")))
         url = None
