@@ -230,9 +230,15 @@ def check_names(settings: Settings, names: Sequence[str] | None) -> None:
             raise errors.InvalidInput(Why.ACCOUNTS_UNKNOWN, name=name[:40], accounts=rights.named(known)).at("accounts")
 
 
-def dry_runs(now: int) -> list[str]:
-    """The accounts of which nothing is sent: by their own settings, or by what their senders say."""
-    return [row.name for row in every() if row.transport == "dryrun" or (row.dry_run and alive(row, now))]
+def dry_runs(settings: Settings, now: int) -> list[str]:
+    """The accounts of which nothing is sent: by their own settings, by those of the installation for its own account,
+    or by what their senders say."""
+    usual = {settings.account: settings.transport}
+    found = []
+    for row in every():
+        if (row.transport or usual.get(row.name)) == "dryrun" or (row.dry_run and alive(row, now)):
+            found.append(row.name)
+    return found
 
 
 def send_ms(name: str, unmeasured: int) -> int:

@@ -65,7 +65,7 @@ async def _overview(
     late = isinstance(error, errors.EditConflict)
     wrong = Wrong(name, part, typed, said(error), late)
     asked = forms.asked(request)
-    edited = name if form and (part == "remove" or form.text("whole")) else asked.text("edit")
+    edited = name if part == "remove" or (form and form.text("whole")) else asked.text("edit")
     content = await in_db(request, _accounts, request.app[SETTINGS], wrong, edited, asked.text("saved"))
     busy = late or isinstance(error, errors.AccountHasWork)
     return show(request, content, 200 if error is None else 409 if busy else 422)

@@ -31,7 +31,6 @@ from daemon.server import access
 from daemon.server.problems import ERROR_PAGE, to_login
 from daemon.server.secure import STYLE_HASH
 from daemon.server.visitors import (
-    SETTINGS,
     Visitor,
     authorized,
     dry_runs,
@@ -205,15 +204,8 @@ def _frame(request: web.Request, here: str) -> Frame:
         languages=languages.LANGUAGES,
         direction="rtl" if language in languages.RIGHT_TO_LEFT else "ltr",
         address=request.path_qs,
-        rehearsing=_rehearsing(request) if who else [],
+        rehearsing=list(dry_runs.get()) if who else [],
     )
-
-
-def _rehearsing(request: web.Request) -> list[str]:
-    """The accounts of which nothing is sent: by the settings, and by what their senders say."""
-    settings = request.app[SETTINGS]
-    by_settings = [settings.account] if settings.transport == "dryrun" else []
-    return sorted({*by_settings, *dry_runs.get()})
 
 
 def _reader(who: Visitor) -> Reader:

@@ -30,6 +30,7 @@ from daemon.server.visitors import (
     COOKIE,
     LANGUAGE_COOKIE,
     SAFE,
+    SETTINGS,
     Handler,
     Visitor,
     dry_runs,
@@ -61,7 +62,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     visitor.set(who)
     rights.allowed.set(who.accounts if who else None)
     if who is not None and request.path.startswith("/app"):
-        dry_runs.set(tuple(await timed(request, directory.dry_runs)))
+        dry_runs.set(tuple(await timed(request, directory.dry_runs, request.app[SETTINGS])))
     file_reading.asker.set(who.name if who else "")
     masking.hidden.set(who is not None and who.masked)  # a stranger gets no numbers at all
     try:

@@ -53,7 +53,8 @@ def test_a_campaign_made_to_be_sent_is_left_alone_unless_told(
     assert (shown.code == progress.DRY_RUN) == (not taken)
     assert ("waits for a real sender" in (shown.reason or "")) == (not taken)
     assert None is shown.eta or taken
-    assert ["default"] == directory.dry_runs(clock.now_ms())
+    sends = settings.model_copy(update={"transport": "browser"})  # by the settings of this process
+    assert ["default"] == directory.dry_runs(sends, clock.now_ms())
 
 
 def test_what_a_dry_run_has_begun_is_never_sent(settings: Settings) -> None:
@@ -71,7 +72,8 @@ def test_what_a_dry_run_has_begun_is_never_sent(settings: Settings) -> None:
     directory.report("default", Health(AccountState.READY), clock.now_ms())
     shown = progress.progress(settings, job_moves.job(begun), clock.now_ms())
     assert (progress.WAS_DRY_RUN, "waiting_for_login", None) == (shown.code, shown.status, shown.eta)
-    assert [] == directory.dry_runs(clock.now_ms())
+    sends = settings.model_copy(update={"transport": "browser"})
+    assert [] == directory.dry_runs(sends, clock.now_ms())
     assert None is progress.progress(settings, job_moves.job(other), clock.now_ms()).code
 
 

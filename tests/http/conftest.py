@@ -44,9 +44,11 @@ class Caller:
         assert status == response.status, body
         if status >= 400 and path != "/ready":
             assert "application/problem+json" == response.content_type
-            assert {"type", "title", "status", "detail", "code"} == set(body) - {"candidates", "upload_id", "errors"}
+            more = {"candidates", "upload_id", "errors", "queued", "in_flight", "jobs"}
+            assert {"type", "title", "status", "detail", "code"} == set(body) - more
             assert body["code"] in openapi.codes()
             assert ("candidates" in body) == body["type"].endswith(":choose-phone-column")
+            assert ("in_flight" in body) == body["type"].endswith(":account-has-work")
             assert body["type"].startswith("urn:wasender:problem:")
             assert status == body["status"]
             assert (body["title"] and body["detail"].endswith((".", "?"))) or ":" in body["detail"]

@@ -138,6 +138,9 @@ class Problem(Answer):
         None, description="With `choose-phone-column`: the columns that may have the telephone numbers."
     )
     upload_id: str | None = Field(None, description="With `choose-phone-column`: the upload, if it is kept.")
+    queued: int | None = Field(None, description="With `account-has-work`: messages that wait.")
+    in_flight: int | None = Field(None, description="With `account-has-work`: messages that are being sent.")
+    jobs: list[int] | None = Field(None, description="With `account-has-work`: jobs that are not over, 100 at most.")
 
 
 class Done(Answer):
