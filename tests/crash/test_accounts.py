@@ -16,8 +16,7 @@ def test_senders_of_three_accounts_are_killed(tmp_path: Path) -> None:
     assert 3 * 3 * accounts.EACH == tally.delivered_once
 
 
-def test_two_chromes_at_once_and_a_kill_of_each_sender(tmp_path: Path) -> None:
-    """Both campaigns go to the same people; one sender is killed before its click, the other after it."""
-    tally = accounts.play([Plan("after_claim", 1, "two"), Plan("after_click", 1, "two")], tmp_path)
-    assert ([], 2, 0, 0) == (tally.wrong, tally.crashes, tally.duplicates, tally.lost)
-    assert 2 * 9 == tally.delivered_once + tally.uncertain
+def test_two_chromes_at_once_and_a_kill_of_one_sender(tmp_path: Path) -> None:
+    """Both campaigns go to the same people; one sender is killed after its click, and the other goes on meanwhile."""
+    tally = accounts.play([Plan("after_click", 1, "two")], tmp_path)
+    assert ([], 1, 0, 0, 12) == (tally.wrong, tally.crashes, tally.duplicates, tally.lost, tally.delivered_once)
