@@ -378,7 +378,7 @@ def describe(account: AccountRow, now: int) -> Described:
     """The account as it is shown."""
     return Described(
         name=account.name,
-        title=account.called,
+        title=account.title or account.name,
         state=account.state,
         alive=alive(account, now),
         hold=account.hold,

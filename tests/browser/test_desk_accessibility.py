@@ -50,7 +50,7 @@ PAGES = {  # address of the route: the addresses that are looked at
     r"/app/suppressions/imports/{id:[0-9a-f]{1,32}}": [],
     "/app/login": ["/app/login"],
     "/app": ["/app"],
-    "/app/accounts": ["/app/accounts", "/app/accounts?edit=default"],
+    "/app/accounts": ["/app/accounts", "/app/accounts?edit=shop"],
     "/app/accounts/{name}/{part:link|limits|remove}": [],  # leads to /app/accounts
     "/app/users": ["/app/users"],
     r"/app/users/{id:\d{1,18}}": ["/app/users/1"],
