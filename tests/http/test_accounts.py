@@ -102,36 +102,6 @@ async def test_an_account_tells_its_limits_use_and_next_message(api: Caller) -> 
     assert (0, "21:00-08:00") == (back["limits"]["daily_cap"], back["limits"]["quiet_hours"])
 
 
-async def test_accounts_are_added_renamed_and_removed(api: Caller, make_settings: Callable[..., Settings]) -> None:
-    """An order to it holds it back until it is to be stopped; then its history is all that is left."""
-    added = await api.post("/accounts", {"name": "shop", "title": "Corner shop", "transport": "dryrun", "delay_min": 2})
-    shown = [added[name] for name in ("name", "title", "transport", "delay_min")]
-    assert ["shop", "Corner shop", "dryrun", 2.0] == shown
-    assert "account_name_taken" == (await api.post("/accounts", {"name": "Shop"}, 409))["code"]
-    listed = await api.get("/accounts")
-    assert ["default", "shop"] == [each["name"] for each in listed["accounts"]] == listed["without_sender"]
-    assert "WASENDER_SENDERS to 2" in listed["note"] and 1 == listed["senders"]
-    renamed = await api.ask("PATCH", "/accounts/shop", json={"title": "Market", "version": added["version"]})
-    assert ("shop", "Market", 2.0) == (renamed["name"], renamed["title"], renamed["delay_min"])
-    await api.ask("PATCH", "/accounts/shop", 409, json={"title": "Other", "version": added["version"]})
-
-    job = await api.post("/send", {"numbers": [OURS], "message": "Hi", "account": "shop"})
-    unknown = await api.post("/send", {"numbers": [OURS], "message": "Hi", "account": "office"}, 422)
-    assert "no_such_account" == unknown["code"] and "default, shop" in unknown["detail"]
-    refused = await api.ask("DELETE", "/accounts/shop", 409)
-    assert ("account_has_messages", 1, 0, [job["job_id"]]) == tuple(
-        refused[name] for name in ("code", "queued", "in_flight", "jobs")
-    )
-    headers = {"Idempotency-Key": "once"}
-    gone = [await api.ask("DELETE", "/accounts/shop?cancel=true", headers=headers) for _ in range(2)]
-    assert gone[0] == gone[1] and gone[0]["success"]
-    await api.get("/accounts/shop", 404)
-    assert "cancelled" == (await api.get(f"/jobs/{job['job_id']}/messages"))["messages"][0]["state"]
-    assert [job["job_id"]] == [each["job_id"] for each in (await api.get("/jobs?account=shop"))["jobs"]]
-    assert [] == (await api.get("/jobs?account=default"))["jobs"]
-    assert "account_named_by_settings" == (await api.ask("DELETE", "/accounts/default", 409))["code"]
-
-
 async def test_the_page_adds_renames_and_removes(browse: Any, api: Caller) -> None:
     """What is wrong stands in the form; the other settings of an account are shown when they are asked for."""
     client = browse()
