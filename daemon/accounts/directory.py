@@ -16,6 +16,7 @@ from daemon.config import Settings
 from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
+from daemon.db.proxy import tuples
 from daemon.db.records import record
 from daemon.i18n.coded import Filed, code_of, filed, told
 from daemon.models import Account
@@ -261,13 +262,21 @@ def own_number(settings: Settings, row: AccountRow) -> str | None:
     return row.number or told_us or None
 
 
-def country(name: str | None = None) -> str:
-    """The country of numbers that are written without one, as somebody has said for that account, or for any; "" for
-    none."""
-    known = Account.select(Account.country).where(Account.country.is_null(False), Account.removed_at.is_null())
-    known = known.order_by(Account.name)
-    found = known.where(Account.name == name).scalar() if name else None
-    return str(found or known.limit(1).scalar() or "")
+def country(settings: Settings, name: str | None = None) -> str:
+    """The country of numbers that are written without one: that of the account with this name, else that of the
+    settings. Where no account is named, else the one that the accounts have, if it is one; "" for none, or where it
+    would be a guess."""
+    chosen = rights.within(Account.select(Account.name, Account.country), Account.name)
+    known = dict(tuples(chosen.where(Account.country.is_null(False), Account.removed_at.is_null())))
+    if name in known:
+        return str(known[name])
+    agreed = set(known.values()) if name is None else set()
+    return settings.default_country or (str(agreed.pop()) if len(agreed) == 1 else "")
+
+
+def with_country(settings: Settings, name: str | None = None) -> Settings:
+    """The settings, with that country in place of their own."""
+    return settings.model_copy(update={"default_country": country(settings, name)})
 
 
 @dataclass(frozen=True)

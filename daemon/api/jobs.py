@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from daemon.accounts import directory
 from daemon.api import endpoint
 from daemon.api.answers import Csv, Xlsx
 from daemon.api.endpoint import Caller, Open
@@ -78,7 +79,9 @@ def send(caller: Caller, *, body: Send, once: Once) -> Queued:
     settings, now = caller.settings, clock.now_ms()
     order = create.Order(text=body.message, **{name: value for name, value in body if name != "message"})
     checked = create.check(settings, order, now)
-    meant = repairs.suggested(checked.audience.rejected, settings.default_country)
+    meant = repairs.suggested(
+        checked.audience.rejected, directory.country(settings, checked.order.account or settings.account)
+    )
     with create.filled(settings, checked, caller.name, now) as job:
         return once.run(lambda: _queued(create.store(settings, checked, caller.name, now, job), meant), now)
 
@@ -92,7 +95,9 @@ def duplicate(caller: Caller, *, job_id: JobId, body: Duplicate, once: Once) -> 
     settings, now = caller.settings, clock.now_ms()
     changed = cloning.Changed(body.message, body.name, body.account, body.schedule_at)
     checked = create.check(settings, cloning.order(job_id, body.people, body.except_list or 0, changed), now)
-    meant = repairs.suggested(checked.audience.rejected, settings.default_country)
+    meant = repairs.suggested(
+        checked.audience.rejected, directory.country(settings, checked.order.account or settings.account)
+    )
     with create.filled(settings, checked, caller.name, now) as job:
         return once.run(lambda: _queued(create.store(settings, checked, caller.name, now, job), meant), now)
 

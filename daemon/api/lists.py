@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from daemon.accounts import directory
 from daemon.api import endpoint, paging
 from daemon.api.answers import Csv
 from daemon.api.endpoint import Caller
@@ -52,7 +53,7 @@ def lists(caller: Caller, *, search: Named = "", cursor: SortedCursor | None = N
 def make_list(caller: Caller, *, body: NewList, once: Once) -> ListMade:
     """Create a list, with people from one source, or empty."""
     found = _people(caller.settings, body, may_be_nobody=True)
-    meant = repairs.suggested(found.rejected, caller.settings.default_country)
+    meant = repairs.suggested(found.rejected, directory.country(caller.settings))
     now = clock.now_ms()
 
     def made() -> ListMade:
@@ -96,7 +97,7 @@ def list_entries(
 def add_to_list(caller: Caller, *, list_id: ListId, body: People, once: Once) -> Added:
     """Add people to a list. Those already on it get the fields that are new or different."""
     found = _people(caller.settings, body, may_be_nobody=False)
-    meant = repairs.suggested(found.rejected, caller.settings.default_country)
+    meant = repairs.suggested(found.rejected, directory.country(caller.settings))
     now = clock.now_ms()
     return once.run(lambda: _added(contact_lists.add_people(list_id, found, now), meant), now)
 
@@ -104,7 +105,7 @@ def add_to_list(caller: Caller, *, list_id: ListId, body: People, once: Once) ->
 @endpoint.delete("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound,), tag="lists")
 def take_off_list(caller: Caller, *, list_id: ListId, body: TakeOff, once: Once) -> Removed:
     """Remove people from a list, by the ids of their entries or by number. Only those on the list are counted."""
-    found = importer.parse_numbers(body.numbers, caller.settings.default_country)
+    found = importer.parse_numbers(body.numbers, directory.country(caller.settings))
     if found.rejected:
         raise InvalidInput(Why.NUMBERS_AT, position=found.rejected[0].position, reason=found.rejected[0].why)
     numbers = [each.number for each in found.contacts]
@@ -132,10 +133,10 @@ def _people(settings: Settings, body: People, may_be_nobody: bool) -> importer.C
     if len(given) != 1:
         raise InvalidInput(Why.PEOPLE_GIVEN_OTHERWISE)
     if body.upload_id is not None:
-        return contact_lists.from_upload(body.upload_id, settings.default_country, body.phone_column)
+        return contact_lists.from_upload(body.upload_id, directory.country(settings), body.phone_column)
     if body.list_id is not None:
         return contact_lists.from_list(body.list_id)
-    return importer.parse_numbers(body.numbers or body.recipients or [], settings.default_country)
+    return importer.parse_numbers(body.numbers or body.recipients or [], directory.country(settings))
 
 
 def _list(row: contact_lists.Listed) -> ContactList:

@@ -67,8 +67,7 @@ def assign_chat(caller: Caller, *, chat_id: ChatId, body: AssignChat) -> ChatCha
 
     If somebody asks for no more in it, that number is on the suppression list at once (`suppressed`).
     """
-    country = caller.settings.default_country
-    return _changed(unmatched.assign(chat_id, body.number, country, caller.name, clock.now_ms()))
+    return _changed(unmatched.assign(caller.settings, chat_id, body.number, caller.name, clock.now_ms()))
 
 
 @endpoint.post("/replies/chats/{chat_id}/ignore", scope=Scope.CONTROL, errors=(NotFound,), tag="replies")

@@ -8,6 +8,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
+from daemon.accounts import directory
 from daemon.api import endpoint
 from daemon.api.answers import Csv
 from daemon.api.endpoint import Caller
@@ -56,14 +57,16 @@ def suppressions(
 def suppress(caller: Caller, *, body: Suppress) -> Suppressed:
     """Never message this number again, in whichever notation. A person who is already on the list keeps their entry."""
     return Suppressed.model_validate(
-        suppression.suppress(caller.settings, body.number, body.reason, caller.name, clock.now_ms())
+        suppression.suppress(
+            directory.with_country(caller.settings), body.number, body.reason, caller.name, clock.now_ms()
+        )
     )
 
 
 @endpoint.delete("/suppressions", scope=Scope.ADMIN, errors=(NotFound,), tag="suppressions")
 def unsuppress(caller: Caller, *, body: Unsuppress) -> Done:
     """Remove a person from the list, by any notation of their number. Who did it and why is recorded."""
-    suppression.remove(caller.settings, body.number, body.reason, caller.name, clock.now_ms())
+    suppression.remove(directory.with_country(caller.settings), body.number, body.reason, caller.name, clock.now_ms())
     return Done()
 
 
@@ -73,7 +76,8 @@ async def import_suppressions(caller: Caller, request: web.Request, *, form: Imp
 
     phone_column, sheet, encoding: as of POST /upload.
     """
-    settings, reason = caller.settings, form.reason or suppression.ASKED
+    settings = await in_db(request, directory.with_country, caller.settings)
+    reason = form.reason or suppression.ASKED
     if form.file is not None:
         found = await file_reading.contacts(form.file, settings.default_country, trusted=True, said=form.said)
         size = form.file.size

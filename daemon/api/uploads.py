@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from daemon.accounts import directory
 from daemon.api import endpoint
 from daemon.api.endpoint import Caller
 from daemon.api.forms import ContactsFile, StoredFile
@@ -31,7 +32,8 @@ async def upload(caller: Caller, request: web.Request, *, file: ContactsFile) ->
     `candidates` and an `upload_id`: repeat the request with one of them as `phone_column`, or give it beside the
     `upload_id` wherever that is used.
     """
-    country, name, size = caller.settings.default_country, file.file.name, file.file.size
+    name, size = file.file.name, file.file.size
+    country = await in_db(request, directory.country, caller.settings)
     incoming, loop = uploads.Incoming(), asyncio.get_running_loop()
 
     def sink(rows: list[Any]) -> None:
@@ -58,7 +60,7 @@ def upload_attachment(caller: Caller, *, file: StoredFile) -> Attachment:
 
 
 def _keep(settings: Settings, incoming: uploads.Incoming, people: importer.ContactList, name: str, now: int) -> Upload:
-    meant = repairs.suggested(people.rejected, settings.default_country)
+    meant = repairs.suggested(people.rejected, directory.country(settings))
     return _upload(incoming.keep(settings, people, name, now), people, meant)
 
 

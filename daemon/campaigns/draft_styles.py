@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from daemon.accounts import directory
 from daemon.campaigns.draft_content import ChosenColumns, Content
 from daemon.config import Settings
 from daemon.formats import styles
@@ -11,7 +12,8 @@ from daemon.i18n import languages
 
 def language(settings: Settings, data: Content) -> str:
     """The locale of its dates and amounts: the chosen one, or that of the people's country."""
-    country = data.numbers.country or settings.default_country
+    account = data.when.account if data.when else None
+    country = data.numbers.country or directory.country(settings, account)
     return data.language or styles.usual(country, languages.language.get())
 
 

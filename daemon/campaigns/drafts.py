@@ -33,7 +33,16 @@ from daemon.campaigns.draft_content import (
 from daemon.campaigns.refusals import Why
 from daemon.config import Settings
 from daemon.contacts import columns as column_mapping
-from daemon.contacts import importer, lists, opt_out_columns, phone_repair, row_sets, sheet_choice, uploads
+from daemon.contacts import (
+    importer,
+    lists,
+    opt_out_columns,
+    phone_column,
+    phone_repair,
+    row_sets,
+    sheet_choice,
+    uploads,
+)
 from daemon.contacts.columns import Candidate, Columns, Decisions
 from daemon.contacts.importer import Contact
 from daemon.contacts.row_sets import Rows
@@ -238,6 +247,7 @@ def _take(
     original: bytes | None = None,
 ) -> Draft:
     sizes = tuple(SheetSize(each.title, len(each.rows), each.hidden_rows, each.hidden_columns) for each in sheets)
+    settings = directory.with_country(settings)
     at = sheet_choice.likeliest(sheets, settings.default_country)
     changes = _guesses(settings, sheets[at].rows, phone)
     read = {"encoding": sheets[at].encoding, "encoding_sure": sheets[at].encoding_sure}
@@ -269,7 +279,8 @@ def choose_phone_column(settings: Settings, draft: Draft, column: int, now: int)
 def _guesses(settings: Settings, sheet: Sequence[Row], phone: int | None = None) -> Changes:
     """The most likely columns and country."""
     width = max(len(row.cells) for row in sheet)
-    found = importer.layout(sheet, settings.default_country)
+    country = directory.country(settings)
+    found = importer.layout(sheet, country)
     if phone is not None:
         found = replace(found, phone=phone)
     empty = column_mapping.empty_columns(sheet, found.header, width)
@@ -288,8 +299,18 @@ def _guesses(settings: Settings, sheet: Sequence[Row], phone: int | None = None)
     )
     at = found.phone
     cells = [] if at is None else list(islice((row.cells[at] for row in sheet if at < len(row.cells)), SAMPLED))
-    said = settings.default_country or directory.country()
-    return {"columns": columns, "numbers": ChosenNumbers(country=phone_repair.guess_country(cells) or said)}
+    likely = phone_repair.guess_country(cells) or country
+    if found.phone is not None:
+        columns = columns.model_copy(update=_second(sheet, found, columns, likely))
+    return {"columns": columns, "numbers": ChosenNumbers(country=likely)}
+
+
+def _second(sheet: Sequence[Row], found: importer.Layout, columns: ChosenColumns, country: str) -> dict[str, Any]:
+    """The column whose number is taken where there is none, if there is one of people's own that fills such gaps."""
+    at = None if found.header is None else phone_column.filling(sheet, found.header, found.phone or 0, country)
+    if at is None or columns.files == at:
+        return {}
+    return {"second": at, "names": tuple("" if place == at else name for place, name in enumerate(columns.names))}
 
 
 def rows(draft: Draft) -> Rows[Row]:

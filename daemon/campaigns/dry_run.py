@@ -424,7 +424,8 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
     if not people:
         raise errors.EditConflict(Why.TEST_OUTDATED)
     row = next((each for each in people if each.position == position), people[0])
-    to = importer.one(number, drafts.decisions(draft).country or settings.default_country)
+    account = draft.data.when.account if draft.data.when else None
+    to = importer.one(number, drafts.decisions(draft).country or directory.country(settings, account))
     person = Contact(1, to, row.fields, row.attachments)
     text = draft.data.text or ""
     if text.strip():

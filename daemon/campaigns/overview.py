@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
@@ -95,19 +96,25 @@ def needs(settings: Settings, now: int) -> Needs:
     mine = Job.account.in_([each.name for each in accounts])
     waiting = list(Job.select().where(mine, Job.state.in_(sorted(OPEN))).order_by(Job.id.desc()).limit(LOOKED_AT))
     at_work = {job.account for job in waiting if job.state in MAY_RUN}
+    wanted = {job.account for job in waiting}
     stalled = [found for job in waiting if (found := _stalled(settings, job, now))]
     return Needs(
         undecided=progress.undecided(),
-        held=[_held(each, now) for each in accounts if _is_held(each, each.name in at_work, now)][:SHOWN],
+        held=[_held(each, now) for each in accounts if _is_held(each, at_work, wanted, now)][:SHOWN],
         stalled=stalled[:SHOWN],
         replies=replies.fresh(MANY),
     )
 
 
-def _is_held(account: AccountRow, at_work: bool, now: int) -> bool:
+def _is_held(account: AccountRow, at_work: Collection[str], wanted: Collection[str], now: int) -> bool:
+    """at_work: the accounts that have something to send now; wanted: those that have a campaign, if only a paused one,
+    which would wait for a phone when it is resumed."""
     if directory.can_send(account, now):
         return False
-    return at_work or (directory.alive(account, now) and account.state in (AccountState.HELD, AccountState.BANNED))
+    if account.name in at_work or not directory.alive(account, now):
+        return account.name in at_work
+    unlinked = account.state == AccountState.NEEDS_LINK and account.name in wanted
+    return unlinked or account.state in (AccountState.HELD, AccountState.BANNED)
 
 
 def _held(account: AccountRow, now: int) -> Held:

@@ -29,6 +29,7 @@ _MOST = 0.8
 _FEW = 0.2
 _MOSTLY_READ = 0.7
 _GAPS = 0.3
+GAPS = 2_000  # rows in which gaps are looked for
 _LEAST_DIGITS = 5
 _FEW_WORDS = 4  # a longer title has to have numbers below it
 _HARDLY_FILLED = 0.05
@@ -148,6 +149,17 @@ def others(heading: Sequence[str], column: int) -> tuple[int, ...]:
     found = [(at, titles.meaning(cell)) for at, cell in enumerate(heading) if at not in taken]
     own = [(at, title) for at, title in found if title.rank.telephone and not title.others and not title.emergency]
     return tuple(at for at, title in sorted(own, key=lambda each: (-each[1].rank, each[0])))
+
+
+def filling(rows: Sequence[Row], header: int, column: int, country: str) -> int | None:
+    """The likeliest other column of people's own telephone numbers that has one for somebody who has none in `column`;
+    None where nobody is helped. header: the index of the row of titles."""
+    heading = rows[header].cells
+    gaps = [row.cells for row in rows[header + 1 : header + 1 + GAPS] if not cell_at(row.cells, column).strip()]
+    for at in others(heading, column):
+        if any(not isinstance(several_numbers.read(cell_at(cells, at), country), Reason) for cells in gaps):
+            return at
+    return None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
 from daemon.delivery import history, moves, quarters, tallies
 from daemon.delivery.refusals import Passed
-from daemon.i18n.coded import refusal
+from daemon.i18n.coded import Coded, refusal
 from daemon.models import Job, Message, MessagePart, Purpose
 from daemon.states import MOVES, PUT_BACK, State, Status
 from daemon.transports.protocol import StatusUpdate
@@ -134,10 +134,17 @@ def _counts(message: Message, update: StatusUpdate, latest: bool) -> bool:
     return True
 
 
+def _why(update: StatusUpdate) -> Coded:
+    """Why it was not delivered; with a code of its own also where WhatsApp says it in words."""
+    if update.reason:
+        return refusal(Passed.WHATSAPP_SAYS, sentence=update.reason)
+    return refusal(WHY[update.status])
+
+
 def _move(message: Message, update: StatusUpdate, at: int, now: int, adopted: dict[str, Any]) -> None:
     changes: dict[str, Any] = adopted | _earlier_times(message, update.status, at)
     missed = update.status in MISSED
-    why = (update.reason or refusal(WHY[update.status])) if missed else None
+    why = _why(update) if missed else None
     if update.status is not Status.SENT and message.expires_at is not None:
         changes["expires_at"] = None
     moves.apply(message, MOVE[update.status], why, history.RECEIPT, now, error=why, **changes)

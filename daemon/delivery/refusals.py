@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.i18n.coded import Recorded, Wording
+from daemon.i18n.coded import WORDS_ONLY, Recorded, Wording
 
 
 class Why(Wording):
@@ -105,6 +105,7 @@ class Passed(Recorded):
     """Why somebody is passed over, or a message goes back, as its history words it."""
 
     SUPPRESSED = "person_suppressed", "is on the suppression list"
+    WHATSAPP_SAYS = "whatsapp_says", WORDS_ONLY
     TOO_LATE = "date_too_late", "was due by a date, and could not be sent in time"
     REPEATED = "person_repeated", "is in this campaign already, in another notation of the number"
     GOT_ONE_IN_A_DAY = "person_got_one_in_a_day", "got 1 message within 1 day"

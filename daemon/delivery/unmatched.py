@@ -15,7 +15,8 @@ import peewee
 import structlog
 
 from daemon import errors
-from daemon.accounts import pacing, rights
+from daemon.accounts import directory, pacing, rights
+from daemon.config import Settings
 from daemon.contacts import importer, optout, suppression
 from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
@@ -256,7 +257,7 @@ def _row(chat_id: int) -> UnmatchedChat:
     return row
 
 
-def assign(chat_id: int, number: str, default_country: str, who: str, now: int) -> Chat:
+def assign(settings: Settings, chat_id: int, number: str, who: str, now: int) -> Chat:
     """This chat is with that recipient. It is read again at the sender's next look; if somebody asks for no more in it,
     they get nothing from now on.
 
@@ -265,7 +266,7 @@ def assign(chat_id: int, number: str, default_country: str, who: str, now: int) 
     row = _row(chat_id)
     if not number.strip():
         raise errors.InvalidInput(Why.RECIPIENT_NOT_CHOSEN)
-    plain = importer.one(number, default_country)
+    plain = importer.one(number, directory.country(settings, row.account))
     message = _newest(row.account, Person(plain).key)
     if message is None:
         raise errors.InvalidInput(Why.NOT_A_RECIPIENT, account=row.account)

@@ -160,11 +160,11 @@ class Unsent(Recorded):
     )
     FIELD_EMPTY_IN_TEXT = (
         "field_empty_in_text",
-        "The field {names} is missing.",
+        "The field {names} is empty.",
     )
     FIELDS_EMPTY_IN_TEXT = (
         "fields_empty_in_text",
-        "The fields {names} are missing.",
+        "The fields {names} are empty.",
     )
     TEXT_BLANK = (
         "text_blank",

@@ -105,9 +105,9 @@ class Example:
 @dataclass(frozen=True)
 class MessageStep(StepContent):
     """locale: of dates and amounts, one of locales; examples: of what can be written with them; fields: that the
-    text may use, samples: what the first person has there; files: for everybody; own: None where the rows name no
-    files; optional: whether somebody without theirs gets the message; template_name: that was entered to save the
-    text."""
+    text may use, samples: what the message will have there for the first person; files: for everybody; own: None where
+    the rows name no files; optional: whether somebody without theirs gets the message; template_name: that was entered
+    to save the text."""
 
     template: ClassVar = "draft_message.html"
 
@@ -142,7 +142,7 @@ def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
         locales=_languages(styles.language),
         examples=_examples(people, shown.index, names, styles),
         fields=["number", *names],
-        samples={"number": str(people[0].number), **people[0].fields} if people else {},
+        samples=_samples(people[0], names, styles) if people else {},
         files=files,
         own=_own(draft, people) if own else None,
         optional=draft.data.files_optional,
@@ -178,6 +178,15 @@ def _examples(people: Sequence[Candidate], index: int, names: Sequence[str], cho
                 shown = template.render(template.compile(text, chosen), {name: given}, "")
                 found.append(Example(text, shown))
     return found[:MOST_EXAMPLES]
+
+
+def _samples(person: Candidate, names: Sequence[str], styles: Styles) -> dict[str, str]:
+    """What the message will have for each field of this person: as in the file where it cannot be written as chosen."""
+    found = {"number": str(person.number)} | {name: person.fields.get(name, "") for name in names}
+    for name in names:
+        with contextlib.suppress(errors.TemplateError):
+            found[name] = template.render(template.compile(f"{{{{ {name} }}}}", styles), person.fields, "")
+    return found
 
 
 def _reachable(draft: Draft) -> list[Candidate]:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from aiohttp import web
 
 from daemon import errors
+from daemon.accounts import directory
 from daemon.campaigns import draft_columns, draft_files, draft_styles, drafts, templates
 from daemon.campaigns.draft_columns import Offer
 from daemon.campaigns.draft_content import Changes, ChosenColumns, ChosenNumbers, Content, Source
@@ -202,7 +203,8 @@ async def _read_people(request: web.Request, form: forms.People) -> Sheets:
         given = file_reading.File(*kept)
     else:
         return []
-    country, encoding = request.app[SETTINGS].default_country, form.encoding or None
+    country = await in_db(request, directory.country, request.app[SETTINGS])
+    encoding = form.encoding or None
     return await file_reading.sheets(given, country, drafts.MAX_ROWS, encoding)
 
 

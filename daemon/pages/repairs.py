@@ -76,7 +76,7 @@ async def country(request: web.Request, chosen: str = "") -> str:
     Raises InvalidInput."""
     if chosen and chosen not in phonenumbers.SUPPORTED_REGIONS:
         raise errors.InvalidInput(Why.COUNTRY_NOT_LISTED)
-    return chosen or request.app[SETTINGS].default_country or await in_db(request, directory.country)
+    return chosen or await in_db(request, directory.country, request.app[SETTINGS])
 
 
 def proposals(rejected: Iterable[Rejected], country: str) -> list[Proposal]:

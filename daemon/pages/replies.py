@@ -49,10 +49,10 @@ async def answers(request: web.Request) -> web.StreamResponse:
 async def assign(request: web.Request) -> web.StreamResponse:
     """Say whose chat it is: one of those who may be meant, or another recipient's number."""
     form = (await forms.read(request)).parsed(forms.AssignChat)
-    chat_id, country = int(request.match_info["id"]), request.app[SETTINGS].default_country
+    chat_id = int(request.match_info["id"])
     try:
         chosen = form.other or form.recipient
-        chat = await timed(request, unmatched.assign, chat_id, chosen, country, caller(request))
+        chat = await timed(request, unmatched.assign, request.app[SETTINGS], chat_id, chosen, caller(request))
     except errors.InvalidInput as error:
         refused = Refused(chat_id, said(error), form.other)
         return show(request, await in_db(request, _page, None, False, None, "", refused), 422)

@@ -11,7 +11,7 @@ from daemon import errors
 from daemon.accounts import handovers, pacing
 from daemon.campaigns import lifecycle, timeline
 from daemon.db import clock as db_clock
-from daemon.delivery import claim, eligibility, job_moves, moves, receipts, rescue
+from daemon.delivery import claim, eligibility, job_moves, moves, reasons, receipts, rescue
 from daemon.delivery.receipts import Outcome
 from daemon.models import Event, Handover, Job, Message
 from daemon.states import MOVES, PUT_BACK, TAKEN, Ack, JobState, State, Status
@@ -419,3 +419,13 @@ def test_the_course_counts_each_once(hand: Hand, clock):
     found = timeline.course(job_moves.job(job.id), clock()).stretches
     totals = [sum(getattr(each, kind) for each in found) for kind in ("out", "accepted", "failed", "other")]
     assert [3, 1, 1, 1] == totals
+
+
+def test_what_whatsapp_says_in_words_has_a_code(hand: Hand, clock) -> None:
+    """So that failures for it are not grouped with those of which nothing is known."""
+    message = hand.bring(State.SENT)
+    update = StatusUpdate(Status.FAILED, clock(), message_id=message.id, reason="The business account is locked.")
+    assert [Outcome.MOVED] == receipts.take("default", [update], clock())
+    failed = fresh(message)
+    assert (State.FAILED, "The business account is locked.") == (failed.state, failed.error)
+    assert {"whatsapp_says": 1} == reasons.of(message.job_id)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from daemon import errors
 from daemon.accounts import pacing
+from daemon.config import Settings
 from daemon.contacts import suppression
 from daemon.db import clock
 from daemon.delivery import inbox, moves, opened_chats, replies, unmatched
@@ -19,6 +21,7 @@ from tests.support.hearing import DAY_MS, NONE, ONE, STRANGER, TWO, Chats, own, 
 from tests.support.scripted import until
 
 THREE = "+4917655512345"
+GERMAN = Settings(_env_file=None, default_country="DE")
 
 
 def written(hand: Hand, *people: dict[str, str], chat_name: str | None = None) -> None:
@@ -91,7 +94,9 @@ def test_the_browsers_address_book_and_a_person_know_who_is_called_otherwise(han
     assert [said, nobody] == left
 
     unmatched.note("default", left, hand.clock())
-    unmatched.assign(UnmatchedChat.get(UnmatchedChat.title == "Zahn 7").id, "0151 10000001", "DE", "anna", hand.clock())
+    unmatched.assign(
+        GERMAN, UnmatchedChat.get(UnmatchedChat.title == "Zahn 7").id, "0151 10000001", "anna", hand.clock()
+    )
     unmatched.ignore(UnmatchedChat.get(UnmatchedChat.title == "???").id, "anna")
     assert ["Sunshine 99", "Zahn 7"] == worth(hand, *every)
     assert [] == replies.unknown("default", [nobody], hand.clock())
@@ -117,12 +122,12 @@ def test_of_two_with_the_same_name_none_is_chosen(hand: Hand) -> None:
     (asked,) = unmatched.listed(hand.clock())
     assert (True, True, {ONE, TWO}) == (asked.stop, asked.opened, {each.number for each in asked.candidates})
     with pytest.raises(errors.InvalidInput):
-        unmatched.assign(asked.id, "", "DE", "anna", hand.clock())
+        unmatched.assign(GERMAN, asked.id, "", "anna", hand.clock())
     with pytest.raises(errors.InvalidInput):
-        unmatched.assign(asked.id, STRANGER, "DE", "anna", hand.clock())
+        unmatched.assign(GERMAN, asked.id, STRANGER, "anna", hand.clock())
     with pytest.raises(errors.InvalidNumber):
-        unmatched.assign(asked.id, "Kim", "DE", "anna", hand.clock())
-    done = unmatched.assign(asked.id, TWO, "DE", "anna", hand.clock())
+        unmatched.assign(GERMAN, asked.id, "Kim", "anna", hand.clock())
+    done = unmatched.assign(GERMAN, asked.id, TWO, "anna", hand.clock())
 
     assert (TWO, True, "anna") == (done.number, done.listed, done.who)
     assert {TWO} == suppression.among([ONE, TWO])
@@ -136,7 +141,7 @@ def test_rows_of_ours_beat_what_a_person_said(hand: Hand) -> None:
     """Of two chats of one name they have meant the other one."""
     written(hand, {"number": ONE, "name": "Kim"}, {"number": TWO, "name": "Kim"})
     unmatched.note("default", [Unread("Kim", None, 1)], hand.clock())
-    unmatched.assign(unmatched.listed(hand.clock())[0].id, ONE, "DE", "anna", hand.clock())
+    unmatched.assign(GERMAN, unmatched.listed(hand.clock())[0].id, ONE, "anna", hand.clock())
     replies.take("default", Heard(None, (own("own-1"), theirs("1", "STOP")), "Kim"), NONE, hand.clock())
     assert {TWO} == suppression.among([ONE, TWO])
 
@@ -182,10 +187,11 @@ def test_what_was_said_can_be_taken_back(hand: Hand) -> None:
     written(hand, {"number": ONE, "name": "Anna"})
     unmatched.note("default", [Unread("Zahn 7", None, 1)], hand.clock())
     (chat,) = unmatched.listed(hand.clock())
-    unmatched.assign(chat.id, ONE, "DE", "anna", hand.clock())
+    unmatched.assign(GERMAN, chat.id, ONE, "anna", hand.clock())
     assert (None, None) == (unmatched.reopen(chat.id, "ben").number, unmatched.find(chat.id).who)
     assert ["Zahn 7"] == shown(hand)
-    for late in (lambda: unmatched.ignore(99, "anna"), lambda: unmatched.assign(99, ONE, "DE", "anna", hand.clock())):
+    assign = partial(unmatched.assign, GERMAN, 99, ONE, "anna", hand.clock())
+    for late in (lambda: unmatched.ignore(99, "anna"), assign):
         with pytest.raises(errors.NotFound):
             late()
 
@@ -218,7 +224,7 @@ async def test_the_sender_lists_what_it_cannot_match_and_reads_what_was_assigned
         assert [] == transport.order("read")
         transport.read_before["Sunshine 99"] = Heard(None, rows, "Sunshine 99")
         (chat,) = unmatched.listed(clock.now_ms())
-        unmatched.assign(chat.id, ONE, "DE", "anna", clock.now_ms())
+        unmatched.assign(GERMAN, chat.id, ONE, "anna", clock.now_ms())
         await until(lambda: Reply.select().count() == 1, "it is read")
     assert (ONE, "Nice, thanks") == (Reply.get().number, Reply.get().text)
 
@@ -227,7 +233,7 @@ def test_another_accounts_chats_are_its_own(hand: Hand) -> None:
     """What was said of a name counts for one account."""
     written(hand, {"number": ONE, "name": "Anna"})
     unmatched.note("default", [Unread("Kim", None, 1)], hand.clock())
-    unmatched.assign(unmatched.listed(hand.clock())[0].id, ONE, "DE", "anna", hand.clock())
+    unmatched.assign(GERMAN, unmatched.listed(hand.clock())[0].id, ONE, "anna", hand.clock())
     assert (ONE, None) == (unmatched.assigned("default", "Kim"), unmatched.assigned("sales", "Kim"))
 
 
@@ -239,7 +245,7 @@ def test_a_stop_in_one_of_several_chats_of_a_name_is_not_lost(hand: Hand) -> Non
     assert [("Kim", True)] == [(each.title, each.stop) for each in unmatched.listed(hand.clock())]
     unmatched.matched("default", "Kim")
     assert ["Kim"] == shown(hand)
-    unmatched.assign(unmatched.listed(hand.clock())[0].id, ONE, "DE", "anna", hand.clock())
+    unmatched.assign(GERMAN, unmatched.listed(hand.clock())[0].id, ONE, "anna", hand.clock())
     unmatched.note_opened("default", chat, stop, NONE, hand.clock())
     assert [] == shown(hand)
     unmatched.note_opened("default", chat, Heard(None, (theirs("2", "STOP"),)), NONE, hand.clock())

@@ -277,3 +277,14 @@ async def test_dates_and_amounts_are_written_as_chosen(member: Client) -> None:
     last = Message.select(Message, Job).join(Job).order_by(Message.id.desc()).get()
     shown = compose.text_of(last.job.text, last.job.formats, last.fields, last.number)
     assert "Dienstag 1. Dezember, 09:05: 12,00 € am Samstag, 25. April" == shown
+
+
+async def test_beside_a_field_stands_what_the_message_will_have(member: Client) -> None:
+    """As it was chosen at Columns, in the language of the message; as in the file where it cannot be written so."""
+    base = await with_columns(member, DATED)
+    await map_columns(member, base, style__4="money", order__3="dmy", style__3="weekday")
+    await post(member, f"{base}/numbers", go="next")
+    await post(member, f"{base}/message", text="Hi", language="de_DE", go="next")
+    page = await look(member, f"{base}/message")
+    shown = re.search(r'<div[^>]*id="fields".*?</div>\s*</div>', page, re.S)
+    assert shown and "Freitag, 3. April" in shown[0] and "03/04/2026" not in shown[0]

@@ -60,6 +60,14 @@ async def test_rows_that_want_no_messages_are_asked_about(member: Client) -> Non
     assert (Rule(3, False, Condition.IS, "Nein"),) == draft_of(base).data.columns.rules
 
 
+async def test_a_column_that_fills_gaps_is_proposed_as_the_second_number(member: Client) -> None:
+    """It is chosen already when the columns are first seen, and can be chosen otherwise."""
+    base = await with_people(member, CLINIC)
+    assert (1, 2) == (draft_of(base).data.columns.phone, draft_of(base).data.columns.second)
+    await map_columns(member, base, go="include-rows:3", role__2="ignore")
+    assert draft_of(base).data.columns.second is None
+
+
 async def test_whoever_includes_them_is_not_asked_again(member: Client) -> None:
     """The answer is kept; another row of titles is another question."""
     base = await _decided(member, "include-rows:3")

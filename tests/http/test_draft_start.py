@@ -57,7 +57,7 @@ async def test_the_dry_run_says_who_will_not_get_it_and_why(member: Client, sett
         "Will get it": "1", "Unusable number": "1", "Duplicate": "1",
         "Opted out": "1", "Got a campaign recently": "1", "A field used in the message is empty": "1",
     } == counts  # fmt: skip
-    assert "The field city is missing." in await look(member, f"{base}/check?reason=missing_field")
+    assert "The field city is empty." in await look(member, f"{base}/check?reason=missing_field")
     table = list(csv.reader(io.StringIO(await look(member, f"{base}/left-out.csv"))))
     assert ["Ben", "Cem", "Dan", "Anna", "Eva"] == [row[0] for row in table[1:]]
 

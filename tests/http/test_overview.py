@@ -68,6 +68,18 @@ async def test_what_needs_somebody_links_to_where_it_is_done(member: Client, set
     assert not Reply.get().fresh
 
 
+async def test_an_account_that_is_logged_out_needs_somebody_if_it_has_a_campaign(
+    member: Client, settings: Settings
+) -> None:
+    """Also where that is paused: it could not go on. Without one there is nothing to wait for."""
+    directory.open_account("default", clock.now_ms())
+    directory.report("default", Health(AccountState.NEEDS_LINK, qr="2@a"), clock.now_ms())
+    assert "Needs you" not in await look(member, "/app")
+    job_id = campaign(settings, 3)
+    lifecycle.pause(job_id, "test", clock.now_ms())
+    assert 'id="held-default"' in await look(member, "/app")
+
+
 async def test_an_account_says_its_number_its_use_and_its_next_message(member: Client, settings: Settings) -> None:
     """What is not known is not said."""
     campaign(settings, 2)
@@ -118,7 +130,7 @@ async def test_first_steps_are_ticked_off_and_can_be_hidden(member: Client, sett
     directory.report("default", Health(AccountState.READY), clock.now_ms())
     limits.set_limits("default", limits.Limits(timezone="Europe/Berlin"), "test")
     await post(member, "/app/accounts/default/zone", {"country": "DE"})
-    assert "DE" == directory.country()
+    assert "DE" == directory.country(settings)
     text = await look(member, "/app")
     assert 2 == text.count('<li class="done">')
     await post(member, "/app/checklist", {})

@@ -264,7 +264,7 @@ def test_parts_of_a_sentence_are_said_in_the_same_language(spanish: None) -> Non
     with pytest.raises(errors.TemplateError) as caught:
         template.check("Hi {{ name }}", [Contact(3, E164("+4915110000001"), {}), Contact(5, E164("+49151"), {})])
     assert "2 destinatarios" in say(caught.value.told)
-    assert "3 (Falta el campo name); 5 (" in say(caught.value.told).replace("Falta el dato", "Falta el campo")
+    assert "3 (El campo name está vacío); 5 (" in say(caught.value.told)
     with pytest.raises(errors.TemplateError) as caught:
         template.compile("{% for a in b %}{% endfor %}")
     assert "Línea 1 del mensaje: no se puede usar un bucle;" in say(caught.value.told)

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from daemon import errors
-from daemon.contacts import importer, titles
+from daemon.contacts import importer, phone_column, titles
 from daemon.contacts.columns import Columns, Decisions, candidates
 from daemon.contacts.titles import Rank
 from tests.support import people_lists
@@ -155,6 +155,25 @@ def test_a_draft_names_the_other_column_too() -> None:
     first, second = candidates(sheet.rows, Columns(2, ["name", "", ""], 0), Decisions("DE"))
     assert first.reason.endswith("This row has a number in the column Telefon: move it, or choose that column.")
     assert "+491713920011" == second.number
+
+
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        ("Name;Handy;Festnetz\nA;+49 151 12345678;\nB;;+49 30 23125001\n", 2),
+        ("Name;Handy;Festnetz\nA;0151 12345678;\nB;;030 23125001\n", 2),
+        ("Name;Handy;Festnetz\nA;+49 151 12345678;+49 30 23125001\nB;+49 151 12345679;\n", None),
+        ("Name;Handy;Festnetz\nA;+49 151 12345678;\nB;;none\n", None),
+        ("Name;Handy;Notfallkontakt Telefon\nA;+49 151 12345678;\nB;;+49 30 23125001\n", None),
+    ],
+    ids=["a gap is filled", "of the default country", "no gap", "nothing to fill it", "somebody else's"],
+)
+def test_the_column_that_fills_gaps_is_found(text: str, second: int | None) -> None:
+    """Only one of people's own numbers, and only where somebody is helped by it."""
+    (sheet,) = importer.sheets(text.encode(), "a.csv", "DE", 10)
+    found = importer.layout(sheet.rows, "DE")
+    assert (0, 1) == (found.header, found.phone)
+    assert second == phone_column.filling(sheet.rows, 0, 1, "DE")
 
 
 GOOGLE = """First Name,Phone 1 - Label,Phone 1 - Value,Phone 2 - Label,Phone 2 - Value
