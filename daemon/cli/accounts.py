@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from daemon.cli.client import Client, segment
-from daemon.cli.exits import Exit, Failure, Interrupted
+from daemon.cli.exits import Exit, Failure, Interrupted, usage
 from daemon.cli.flags import Group
 from daemon.cli.output import output
 from daemon.cli.target import bare, command, target
@@ -19,6 +19,13 @@ FEW = 8  #: digits by which two notations of a number are told to be one
 DARK_ON_LIGHT, PLAIN = "\x1b[30;47m", "\x1b[0m"
 NAME = "default"
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account.")]
+Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="What people call it.")]
+HourlyCap = Annotated[int | None, typer.Option("--hourly-cap", metavar="N", min=0, help="The most in an hour; 0: any.")]
+DailyCap = Annotated[int | None, typer.Option("--daily-cap", metavar="N", min=0, help="The most in 24 hours; 0: any.")]
+QuietHours = Annotated[
+    str | None, typer.Option("--quiet-hours", metavar="HOURS", help='Such as 21:00-08:00; "" for none.')
+]
+Zone = Annotated[str, typer.Option("--timezone", metavar="ZONE", help="Such as Europe/Berlin.")]
 accounts_app = typer.Typer(cls=Group, help="The WhatsApp accounts.")
 
 
@@ -68,6 +75,75 @@ def reload(name: Name = NAME) -> None:
     """
     account = target.client().once(f"/accounts/{segment(name)}/reload", None)
     output.tell(account["message"], account)
+
+
+@command(accounts_app)
+def add(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Letters, digits, - and _; it is for good.", show_default=False)
+    ],
+    title: Title = "",
+    transport: Annotated[
+        str, typer.Option("--transport", metavar="KIND", help="browser (WhatsApp Web), or dryrun (nothing is sent).")
+    ] = "",
+    hourly_cap: HourlyCap = None,
+    daily_cap: DailyCap = None,
+    quiet_hours: QuietHours = None,
+    timezone: Zone = "",
+) -> None:
+    """Add an account. A sender that has none takes it; then link its phone.
+
+    Example: wasender accounts add shop --title Shop --daily-cap 200
+    """
+    given = _own(title, hourly_cap, daily_cap, quiet_hours, timezone) | ({"transport": transport} if transport else {})
+    account = target.client().once("/accounts", {"name": name, **given})
+    output.tell(f"{account['name']} is added. Link its phone: `wasender link {account['name']}`.", account)
+
+
+@command(accounts_app)
+def change(
+    name: Name = NAME,
+    title: Title = "",
+    hourly_cap: HourlyCap = None,
+    daily_cap: DailyCap = None,
+    quiet_hours: QuietHours = None,
+    timezone: Zone = "",
+) -> None:
+    """Change what an account has of its own, from the next message on. What is not named stays.
+
+    Example: wasender accounts change default --title Reception --daily-cap 300
+
+    Example: wasender accounts change default --quiet-hours 21:00-08:00
+    """
+    given = _own(title, hourly_cap, daily_cap, quiet_hours, timezone)
+    if not given:
+        raise usage("Say what to change, such as with --daily-cap.")
+    account = target.client().call("PATCH", f"/accounts/{segment(name)}", given)
+    output.tell(f"{account['name']} is changed.", account)
+
+
+@command(accounts_app)
+def remove(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The account.", show_default=False)],
+    cancel: Annotated[bool, typer.Option("--cancel", help="Also where campaigns are not over: stop them.")] = False,
+) -> None:
+    """Remove an account. What was sent from it can still be read; its browser's profile is deleted.
+
+    Example: wasender accounts remove shop
+    """
+    query = {"cancel": cancel} if cancel else {}
+    done = target.client().call("DELETE", f"/accounts/{segment(name)}", query=query)
+    output.tell(done["message"], done)
+
+
+def _own(
+    title: str, hourly_cap: int | None, daily_cap: int | None, quiet_hours: str | None, timezone: str
+) -> dict[str, Any]:
+    given = {
+        "title": title or None, "hourly_cap": hourly_cap, "daily_cap": daily_cap, "quiet_hours": quiet_hours,
+        "timezone": timezone or None,
+    }  # fmt: skip
+    return {each: value for each, value in given.items() if value is not None}
 
 
 def standing(account: dict[str, Any]) -> str:

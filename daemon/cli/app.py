@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from daemon import errors
-from daemon.cli import accounts, events, jobs, machine, people, selectors, sending, settings
+from daemon.cli import accounts, events, jobs, keys, machine, people, selectors, sending, settings, webhooks
 from daemon.cli.exits import MEANING, Exit, Failure, Interrupted
 from daemon.cli.flags import Group
 from daemon.cli.output import output
@@ -57,6 +57,8 @@ jobs.add_to(app)
 events.add_to(app)
 accounts.add_to(app)
 people.add_to(app)
+keys.add_to(app)
+webhooks.add_to(app)
 machine.add_to(app)
 app.add_typer(selectors.app, name="selectors", rich_help_panel="This machine")
 

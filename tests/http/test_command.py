@@ -201,6 +201,7 @@ def test_lists_and_templates(wasender: Command, file: Path, tmp_path: Path) -> N
 
 def test_accounts_and_events(wasender: Command) -> None:
     """What is there now; a sender that cannot be linked says so."""
+    wasender("send", "--number", "+4915112345678", "-m", "Hi")
     accounts = wasender.json("accounts")["accounts"]
     shown = wasender("accounts", "show")
     events = [json.loads(line) for line in wasender("events", "--json").stdout.splitlines()]
@@ -210,6 +211,39 @@ def test_accounts_and_events(wasender: Command) -> None:
     assert {"job", "account"} == {each["event"] for each in events}
     assert "default is linked." in wasender("link").stdout
     assert "account default\tready" in wasender("events", "--kind", "account").stdout
+
+
+def test_accounts_are_added_changed_and_removed(wasender: Command) -> None:
+    """With what they have of their own; one that there is cannot be added again."""
+    added = wasender.json("accounts", "add", "shop", "--title", "Shop", "--daily-cap", "200", "--transport", "dryrun")
+    changed = wasender.json("accounts", "change", "shop", "--quiet-hours", "21:00-08:00", "--timezone", "Europe/Berlin")
+    again = wasender("accounts", "add", "shop")
+    nothing = wasender("accounts", "change", "shop")
+    removed = wasender("accounts", "remove", "shop")
+
+    assert (200, "21:00-08:00") == (added["daily_cap"], changed["quiet_hours"])
+    assert (Exit.REFUSED, Exit.USAGE, 0) == (again.exit_code, nothing.exit_code, removed.exit_code)
+    assert Exit.NOT_FOUND == wasender("accounts", "remove", "shop").exit_code
+
+
+def test_keys(wasender: Command, tmp_path: Path) -> None:
+    """A new one may do what it is for, and nothing else; in a pipe only its secret is written."""
+    url, file = f"http://127.0.0.1:{wasender.rig.port}", tmp_path / "key"
+    made = wasender("keys", "make", "monitor", "--scope", "read", "--rate", "1000", "--expires", "2098-01-01")
+    file.write_text(made.stdout)
+    with_it = ("--url", url, "--key-file", file)
+    may = wasender("jobs", *with_it), wasender("send", "--number", "+4915112345678", "-m", "Hi", *with_it)
+    rotated = wasender.json("keys", "rotate", "monitor")
+    old = wasender("jobs", *with_it)
+    listed = wasender("keys").stdout
+    revoked = wasender.json("keys", "revoke", str(rotated["id"]))
+
+    assert 1 == made.stdout.count("\n") and "not shown again" in made.stderr
+    assert [0, Exit.NOT_AUTHORISED] == [each.exit_code for each in may]
+    assert Exit.NOT_AUTHORISED == old.exit_code and made.stdout.strip() != rotated["key"]
+    assert "monitor" in listed and made.stdout.strip() not in listed
+    assert "revoked" == revoked["status"]
+    assert Exit.NOT_FOUND == wasender("keys", "revoke", "nobody's").exit_code
 
 
 WRONG: list[tuple[tuple[str, ...], Exit, str]] = [
