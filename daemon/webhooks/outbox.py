@@ -296,7 +296,8 @@ def replay_dead(webhook_id: int, who: str, now: int) -> int:
     with write():
         dead = (DeliveryRow.webhook == webhook_id) & (DeliveryRow.state == Stage.DEAD)
         count = _again(dead & (DeliveryRow.kind != TEST_KIND), now)
-        after_commit(partial(log.info, "delivery.replayed", webhook_id=webhook_id, count=count, who=who))
+        if count:
+            after_commit(partial(log.info, "delivery.replayed", webhook_id=webhook_id, count=count, who=who))
     return count
 
 

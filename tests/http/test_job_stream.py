@@ -79,7 +79,7 @@ async def test_who_watches_everything_hears_of_chats_that_wait(member: Client, s
     """How many there are, and how many ask to stop; who watches a job does not."""
     job = campaign(settings)
     async with member.get(f"/events?job={job}") as one, member.get("/events") as every:
-        assert ("chats", {"chats": 0, "stops": 0}) == (await heard(every, 2))[-1]
+        assert ("chats", {"chats": 0, "stops": 0}) == (await heard(every, 3))[-1]
         unmatched.note_unreadable("default", Unread("Kim", None, 1), True, clock.now_ms())
         assert [("chats", {"chats": 1, "stops": 1})] == await heard(every, 1)
         lifecycle.pause(job, "test", clock.now_ms())
