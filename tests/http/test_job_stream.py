@@ -83,7 +83,7 @@ async def test_who_watches_everything_hears_of_chats_that_wait(member: Client, s
         unmatched.note_unreadable("default", Unread("Kim", None, 1), True, clock.now_ms())
         assert [("chats", {"chats": 1, "stops": 1})] == await heard(every, 1)
         lifecycle.pause(job, "test", clock.now_ms())
-        assert ["job", "job"] == [kind for kind, _ in await heard(one, 2)]
+        assert ["job", "account", "job"] == [kind for kind, _ in await heard(one, 3)]
 
 
 async def test_a_job_that_is_not_there_cannot_be_watched(member: Client) -> None:
