@@ -181,10 +181,11 @@ def _hurry(webhook_id: int) -> bool:
 
 
 def _history(begin: news.Position) -> list[news.News]:
-    until = news.settled(news.horizon())
+    horizon = news.horizon()
+    until = eventually(lambda: news.settled(horizon), what="all transactions of before have ended")
     found: list[news.News] = []
-    more = until is not None
-    while more and until is not None:
+    more = True
+    while more:
         page = news.page(begin, until, news.Wanted(frozenset(KINDS)))
         found += page.news
         begin, more = page.end, page.more
