@@ -709,6 +709,7 @@ class Upload(Table):
     columns = Json()
     phone_column = peewee.TextField(null=True)
     people_set = peewee.IntegerField(null=True)  # RowSet: [row, number, fields]
+    repeated_set = peewee.IntegerField(null=True)  # RowSet: likewise, who stands in people_set; None: not kept
     rejected_set = peewee.IntegerField(null=True)  # RowSet: [row, value, reason, code, values]
     sheet_set = peewee.IntegerField(null=True)  # RowSet: [row, cells], where a person has to say which has the numbers
     candidates = Json(null=True)  # what those columns are called

@@ -36,9 +36,9 @@ async def upload(caller: Caller, request: web.Request, *, file: ContactsFile) ->
     country = await in_db(request, directory.country, caller.settings)
     incoming, loop = uploads.Incoming(), asyncio.get_running_loop()
 
-    def sink(rows: list[Any]) -> None:
+    def sink(rows: list[Any], repeated: bool) -> None:
         """Store a batch before the next one comes."""
-        asyncio.run_coroutine_threadsafe(_store(request, size, incoming, rows), loop).result()
+        asyncio.run_coroutine_threadsafe(_store(request, size, incoming, rows, repeated), loop).result()
 
     try:
         people = await file_reading.contacts(file.file, country, said=file.said, sink=sink)
@@ -47,9 +47,9 @@ async def upload(caller: Caller, request: web.Request, *, file: ContactsFile) ->
     return await heavy.timed(request, size, _keep, caller.settings, incoming, people, name)
 
 
-async def _store(request: web.Request, size: int, incoming: uploads.Incoming, rows: list[Any]) -> None:
+async def _store(request: web.Request, size: int, incoming: uploads.Incoming, rows: list[Any], repeated: bool) -> None:
     async with heavy.turn(request, size):
-        await in_db(request, incoming.take, rows)
+        await in_db(request, incoming.take, rows, repeated)
 
 
 @endpoint.post("/upload_attachment", scope=Scope.SEND, tag="uploads", tries=True)

@@ -25,7 +25,7 @@ from daemon.campaigns.rows import JobRow
 from daemon.contacts import list_entries, uploads
 from daemon.contacts.importer import Contact
 from daemon.contacts.person import Person
-from daemon.delivery import job_moves, replies
+from daemon.delivery import job_moves, parts, replies
 from daemon.formats import styles, tabular
 from daemon.formats.tabular import Row, Sheet
 from daemon.models import Message
@@ -107,7 +107,7 @@ def order(job_id: int, people: str, but: int, changed: Changed) -> create.Order:
     return create.Order(
         per=create.PER_ROW if any(row.nth for row in rows) else None,
         text=job.text if changed.message is None else changed.message,
-        audience=create.Audience(everybody, [], 0, "row", job.name, columns=job.columns),
+        audience=create.Audience(everybody, [], 0, "row", job.name, note=_again(job, people), columns=job.columns),
         attachments=list(job.attachments),
         delay_min=job.delay_min_ms / 1000,
         delay_max=job.delay_max_ms / 1000,
@@ -121,6 +121,18 @@ def order(job_id: int, people: str, but: int, changed: Changed) -> create.Order:
         columns=kept.columns if kept else None,
         dated=_dated(job),
     )
+
+
+def in_part(job: JobRow) -> int:
+    """How many of those who failed or were cancelled have got a part of the message, which a duplicate repeats."""
+    return parts.in_part(job.id) if job.failed or job.cancelled or job.expired else 0
+
+
+def _again(job: JobRow, people: str) -> str:
+    """What a program is told of them."""
+    if not PEOPLE[people] & {State.FAILED, State.CANCELLED, State.EXPIRED} or not (count := in_part(job)):
+        return ""
+    return f"Already got a part of the message, and get all of it again: {count}. Retry sends only what is missing."
 
 
 def _dated(job: JobRow) -> Dated | None:

@@ -18,6 +18,7 @@ from daemon.accounts import directory, installed, limits, pacing
 from daemon.campaigns import careful, scheduling
 from daemon.campaigns.dated import Dates
 from daemon.campaigns.draft_content import Dated
+from daemon.campaigns.each_row import EachRow, counted
 from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.campaigns.refusals import Part, Why
 from daemon.campaigns.scheduling import LONGEST_AHEAD_MS
@@ -32,9 +33,11 @@ from daemon.formats import template as message_text
 from daemon.formats.styles import Column, Styles
 from daemon.i18n.coded import refusal
 from daemon.models import Answer, Job, KeyScope, Kind
-from daemon.states import E164, FILLING, JobState, PersonKey
+from daemon.states import FILLING, JobState
+from daemon.states import Kind as OfFile
 from daemon.telemetry import progress
 from daemon.telemetry.progress import Stage
+from daemon.transports import parts
 
 log = structlog.get_logger()
 
@@ -104,12 +107,14 @@ class Audience:
 
 @dataclass(frozen=True)
 class Checked:
-    """An order that can be stored as it is: who gets it, the pace (ms), and the ids of all files that anybody gets."""
+    """An order that can be stored as it is: who gets it, the pace (ms), the ids of all files that anybody gets, and how
+    many messages WhatsApp makes of it for somebody at most."""
 
     order: Order
     audience: Audience
     delays: tuple[int, int]
     files: frozenset[str]
+    messages: int = 1
 
 
 @dataclass(frozen=True)
@@ -163,8 +168,8 @@ def check(settings: Settings, order: Order, now: int) -> Checked:
     audience = _audience(settings, order)
     pause = delays(settings, order.delay_min, order.delay_max)
     own = _own_files(order, audience)
-    _check_text(settings, order, audience, own)
-    return Checked(order, audience, pause, frozenset(order.attachments).union(*own))
+    messages = _check_text(settings, order, audience, own)
+    return Checked(order, audience, pause, frozenset(order.attachments).union(*own), messages)
 
 
 def _check_account(settings: Settings, name: str | None) -> None:
@@ -310,7 +315,13 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
             left_out=audience.rejected,
             place=audience.place,
             note=" ".join(
-                [audience.note or _note(job.account, now, scheduled), *much, *(str(each.told) for each in foreign)]
+                [
+                    *filter(None, [audience.note]),
+                    _note(job.account, now, scheduled),
+                    *_several(checked.messages),
+                    *much,
+                    *(str(each.told) for each in foreign),
+                ]
             ),
             warnings=[_warning(each) for each in foreign],
         )
@@ -374,13 +385,15 @@ def _audience(settings: Settings, order: Order) -> Audience:
         raise errors.InvalidInput(Why.RECIPIENTS_GIVEN_OTHERWISE)
     if order.phone_column is not None and order.upload_id is None:
         raise errors.InvalidInput(Why.PHONE_COLUMN_WITHOUT_UPLOAD)
-    if order.per == PER_ROW and order.upload_id is not None:
-        raise errors.InvalidInput(Why.PER_ROW_OF_UPLOAD)
     if order.upload_id is not None:
         upload = uploads.chosen(order.upload_id, settings.default_country, order.phone_column)
         people: Collection[importer.Contact] = upload.contacts
         rejected, duplicates, place = list(upload.rejected), upload.duplicates, "row"
         source, columns, note = upload.filename, upload.columns, ""
+        if order.per == PER_ROW and duplicates:
+            if upload.repeated is None:
+                raise errors.InvalidInput(Why.PER_ROW_OF_UPLOAD)
+            people, duplicates = EachRow(upload.contacts, upload.repeated), 0
     else:
         values: Sequence[object] = order.numbers if order.numbers is not None else order.recipients or ()
         found = importer.parse_numbers(values, settings.default_country, each_row=order.per == PER_ROW)
@@ -396,22 +409,15 @@ def _audience(settings: Settings, order: Order) -> Audience:
 def _once_each(audience: Audience, per: str | None) -> Audience:
     """The audience with each person once: what was kept by earlier versions may hold somebody in two notations. Or with
     each row, counted by their number, which all rows of one person write as the first one does."""
+    if per == PER_ROW and isinstance(audience.people, EachRow):
+        return audience
     if per == PER_ROW:
-        return replace(audience, people=list(_counted(audience.people)))
+        return replace(audience, people=list(counted(audience.people)))
     if isinstance(audience.people, Rows) and audience.people.distinct:
         return audience
     people = list({Person(each.number).key: each for each in reversed(list(audience.people))}.values())[::-1]
     left = len(audience.people) - len(people)
     return replace(audience, people=people, duplicates=audience.duplicates + left) if left else audience
-
-
-def _counted(people: Collection[importer.Contact]) -> Iterator[importer.Contact]:
-    seen: dict[PersonKey, tuple[E164, int]] = {}
-    for each in people:
-        key = Person(each.number).key
-        number, count = seen.get(key, (each.number, 0))
-        seen[key] = number, count + 1
-        yield replace(each, number=number, nth=count)
 
 
 def delays(settings: Settings, delay_min: float | None, delay_max: float | None) -> tuple[int, int]:
@@ -432,24 +438,36 @@ def _own_files(order: Order, audience: Audience) -> set[tuple[str, ...]]:
     return {tuple(person.attachments) for person in audience.people if person.attachments is not None}
 
 
-def _check_text(settings: Settings, order: Order, audience: Audience, own: Collection[tuple[str, ...]]) -> None:
-    """Report now everything about the message that could go wrong later, before anybody has got it."""
+def _check_text(settings: Settings, order: Order, audience: Audience, own: Collection[tuple[str, ...]]) -> int:
+    """Report now everything about the message that could go wrong later, before anybody has got it. Returns how many
+    messages WhatsApp makes of it for somebody at most."""
+    kinds: dict[tuple[str, ...], list[OfFile]] = {}
     for ids in {tuple(order.attachments), *own}:
-        if reason := unfit([row.kind for row in uploads.intact(settings, ids)]):
+        kinds[ids] = [row.kind for row in uploads.intact(settings, ids)]
+        if reason := unfit(kinds[ids]):
             raise errors.InvalidInput(reason)
     if not order.text.strip() and not order.attachments and not own:
         raise errors.InvalidInput(Why.MESSAGE_EMPTY)
-    if order.text.strip():
-        template = message_text.compile(order.text, styles_of(settings, order))
-        if order.attachments or own:
-            captioned = (person for person in audience.people if files_of(person, order.attachments))
-            message_text.check(template, captioned, message_text.MAX_CAPTION)
-        plain = (
-            person
-            for person in progress.through(Stage.CHECKING, audience.people, len(audience.people))
-            if not files_of(person, order.attachments)
-        )
-        message_text.check(template, plain, message_text.MAX_TEXT)
+    if not order.text.strip():
+        return max(parts.count("", each) for each in kinds.values())
+    most = 1
+
+    def count(person: importer.Contact, text: str) -> None:
+        nonlocal most
+        most = max(most, parts.count(text, kinds[tuple(files_of(person, order.attachments))]))
+
+    template = message_text.compile(order.text, styles_of(settings, order))
+    everybody = progress.through(Stage.CHECKING, audience.people, len(audience.people))
+    message_text.check(template, everybody, seen=count if any(kinds.values()) else None)
+    return most
+
+
+def _several(messages: int) -> list[str]:
+    """What a program is told of whose files and text WhatsApp makes several messages."""
+    if messages < 2:
+        return []
+    return [f"Each person gets up to {messages} messages: files that are no album, and a text that is no caption, are "
+            "sent one after the other."]  # fmt: skip
 
 
 def files_of(person: importer.Contact, common: Sequence[str]) -> Sequence[str]:

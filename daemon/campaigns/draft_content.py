@@ -248,11 +248,12 @@ class Exclusion(NamedTuple):
 
 class Notes(Part):
     """How many recipients deserve a second look: got a campaign recently, have a landline, were never written to from
-    this account."""
+    this account. messages: how many WhatsApp makes of the text and files for somebody at most."""
 
     recent: int = 0
     landline: int = 0
     fresh: int = 0
+    messages: int = 1
 
 
 class Forecast(Part):

@@ -41,6 +41,7 @@ from daemon.models import UNCAPPED, Handover, Job, KeyScope, Kind, Message, Supp
 from daemon.states import E164, MAY_RUN, JobState, PersonKey, State
 from daemon.telemetry import progress
 from daemon.telemetry.progress import Stage
+from daemon.transports import parts
 
 REASONS = {  # what the page calls those it is about
     Reason.BAD_NUMBER: N_("Unusable number"),
@@ -152,7 +153,7 @@ def sort(
             again += person in lately
     account = (draft.data.when or When()).account or settings.account
     fresh = careful.never_written(account, (Person(each.number).key for each in audience))
-    return audience, left_out, Notes(recent=again, landline=landlines, fresh=fresh)
+    return audience, left_out, Notes(recent=again, landline=landlines, fresh=fresh, messages=message.messages)
 
 
 class _Checks:
@@ -189,9 +190,11 @@ class _Checks:
 
 
 class _Message:
-    """The draft's message, checked against one person after another."""
+    """The draft's message, checked against one person after another. messages: how many WhatsApp makes of it for
+    somebody at most."""
 
     def __init__(self, settings: Settings, draft: Draft, now: int) -> None:
+        self.messages = 1
         self._now = now
         self._dates = dates(settings, draft)
         self._dated = draft.data.when.dated if draft.data.when else None
@@ -236,11 +239,15 @@ class _Message:
         if reason := create.unfit([self._kinds[each] for each in files]):
             return _Trouble(Reason.UNFIT, reason)
         if self._template is None:
+            self.messages = max(self.messages, parts.count("", [self._kinds[each] for each in files]))
             return None if files else _Trouble(Reason.UNFIT, details(Detail.NOTHING))
-        limit = message_text.MAX_CAPTION if files else message_text.MAX_TEXT
         person = Contact(who.position, who.number or E164(""), who.fields)
-        for problem in message_text.problems(self._template, [person], limit, 1).first:
-            return _Trouble(TROUBLES[problem.kind], _of_text(problem, bool(files)))
+
+        def count(_: Contact, said: str) -> None:
+            self.messages = max(self.messages, parts.count(said, [self._kinds[each] for each in files]))
+
+        for problem in message_text.problems(self._template, [person], first=1, seen=count if files else None).first:
+            return _Trouble(TROUBLES[problem.kind], _of_text(problem))
         return None
 
 
@@ -248,15 +255,13 @@ def _of_number(who: Candidate) -> Coded:
     return who.why or because(Fault.NOT_A_NUMBER)
 
 
-def _of_text(problem: message_text.Problem, captioned: bool) -> Coded:
+def _of_text(problem: message_text.Problem) -> Coded:
     """What is wrong with the text for one of them."""
     if problem.missing:
         several = len(problem.missing) > 1
         return details(Detail.FIELDS_EMPTY if several else Detail.FIELD_EMPTY, names=", ".join(problem.missing))
     if problem.kind is message_text.Trouble.TOO_LONG:
-        limit = message_text.MAX_CAPTION if captioned else message_text.MAX_TEXT
-        code = Detail.CAPTION_LONG if captioned else Detail.TEXT_LONG
-        return details(code, length=f"{problem.length:,}", limit=f"{limit:,}")
+        return details(Detail.TEXT_LONG, length=f"{problem.length:,}", limit=f"{message_text.MAX_TEXT:,}")
     return problem.reason
 
 
@@ -388,13 +393,13 @@ class Preview:
     foreign: tuple[Foreign, ...] = ()
 
 
-def preview(text: str, who: Contact | None, fields: Collection[str], captioned: bool, styles: Styles) -> Preview:
+def preview(text: str, who: Contact | None, fields: Collection[str], styles: Styles) -> Preview:
     """The text filled in for `who`; the raw text if there is nobody."""
-    found = _filled_in(text, who, fields, captioned, styles)
+    found = _filled_in(text, who, fields, styles)
     return replace(found, foreign=tuple(placeholders.foreign(text, [*fields, message_text.NUMBER])))
 
 
-def _filled_in(text: str, who: Contact | None, fields: Collection[str], captioned: bool, styles: Styles) -> Preview:
+def _filled_in(text: str, who: Contact | None, fields: Collection[str], styles: Styles) -> Preview:
     if not text.strip():
         return Preview("")
     try:
@@ -407,10 +412,9 @@ def _filled_in(text: str, who: Contact | None, fields: Collection[str], captione
         return Preview(text, refusal(Why.UNKNOWN_FIELDS, names=", ".join(unknown), fields=known))
     if who is None:
         return Preview(text)
-    limit = message_text.MAX_CAPTION if captioned else message_text.MAX_TEXT
-    for problem in message_text.problems(template, [who], limit, 1).first:
+    for problem in message_text.problems(template, [who], first=1).first:
         return Preview(text, problem.reason, problem.missing)
-    return Preview(message_text.render(template, who.fields, who.number, limit))
+    return Preview(message_text.render(template, who.fields, who.number))
 
 
 def send_test(settings: Settings, draft_id: str, number: str, position: int, nonce: str, who: str, now: int) -> int:

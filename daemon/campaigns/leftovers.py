@@ -1,19 +1,23 @@
-"""What campaigns in the making leave behind: drafts that have become a campaign, and attachments still in one."""
+"""What campaigns in the making leave behind: drafts that have become a campaign, the people of
+series that have ended, and attachments still in one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
 
+import peewee
 import structlog
 
 from daemon.campaigns import draft_rows
 from daemon.config import Settings
+from daemon.contacts import row_sets
 from daemon.contacts.importer import Contact
 from daemon.contacts.stored import DAY_MS
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import tuples
-from daemon.models import Draft, Job, Series, Template
+from daemon.models import Draft, Job, Run, Series, Template
+from daemon.states import SeriesState
 
 log = structlog.get_logger()
 
@@ -35,6 +39,23 @@ def attachments() -> set[str]:
 
 def _audience(set_id: int | None) -> Iterable[Contact]:
     return () if set_id is None else draft_rows.audience(set_id)
+
+
+def forget_people_of_series(settings: Settings, now: int) -> int:
+    """Let go of the people of those that ended, and ran for the last time, so long ago that nobody makes up for a run;
+    returns how many series. How many people they were is kept."""
+    before = now - settings.keep_unused_days * DAY_MS
+    over = (Series.state == SeriesState.ENDED.value, Series.audience_set.is_null(False), Series.created_at < before)
+    late = Run.select(Run.series).where(Run.series == Series.id, Run.at >= before)
+    with write():
+        gone = list(Series.select().where(*over, ~peewee.fn.EXISTS(late)))
+        for row in gone:
+            order = row.order | {"people": row_sets.rows(row.audience_set, list).length}
+            row_sets.let_go(row.audience_set)
+            Series.update(audience_set=None, order=order).where(Series.id == row.id).execute()
+        if gone:
+            after_commit(partial(log.info, "series.people_forgotten", count=len(gone)))
+    return len(gone)
 
 
 def forget_started(settings: Settings, now: int) -> int:

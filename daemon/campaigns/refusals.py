@@ -21,6 +21,10 @@ class Why(Wording):
     NO_SERIES = "no_series", "There is no repeating campaign {series}."
     SERIES_ENDED = "series_ended", "This repeating campaign has ended: start a new one."
     NO_RUN = "no_run", "This repeating campaign has left out no run at this time."
+    SERIES_FORGOTTEN = (
+        "series_forgotten",
+        "The people of this campaign are no longer kept: it ended too long ago. Start a new one.",
+    )
     SERIES_NEVER = "series_never", "No run is left before this end: choose a later one, or other days."
     SCHEDULE_PASSED = "schedule_passed", "This time has passed: choose a later one, or start it now."
     DAILY_CAP_UNFIT = "daily_cap_unfit", "daily_cap is a number of messages, 0 (no cap) to {most}."
@@ -38,7 +42,8 @@ class Why(Wording):
     )
     PER_ROW_OF_UPLOAD = (
         "per_row_of_upload",
-        "An upload has each person once: give its people as recipients to send one message for each row.",
+        "An earlier version stored this upload without its duplicates: upload the file again to send one message for "
+        "each row.",
     )
     DELAYS_UNFIT = "delays_unfit", "delay_min and delay_max are seconds, 0 to {most}, the smaller one first."
     MESSAGE_EMPTY = "message_empty", "The message is empty: write a text or add an attachment."

@@ -255,11 +255,13 @@ def _record(row: Series, now: int, job: int | None = None, then: SeriesState = S
 
 def _order(settings: Settings, row: Series, now: int) -> create.Order:
     """What a campaign of the series is made of now. Raises NotFound (the list was deleted), InvalidInput (nobody is on
-    it)."""
+    it, or it ended so long ago that its people were forgotten)."""
     kept = {name: row.order[name] for name in (*KEPT, "account")}
     people: Sequence[Contact]
     if row.audience_set is not None:
         people, rejected = draft_rows.audience(row.audience_set), list[Rejected]()
+    elif row.list_id is None:
+        raise errors.InvalidInput(Why.SERIES_FORGOTTEN)
     else:
         people, left = list_runs.people(
             settings, row.name, list_runs.Choice(*row.order["choice"]), row.list_id or 0, now
@@ -325,7 +327,7 @@ def _shown(row: Series) -> Repeating:
         state=SeriesState(row.state),
         weekly=rule,
         zone=row.zone,
-        people=None if row.audience_set is None else len(draft_rows.audience(row.audience_set)),
+        people=row.order.get("people") if row.audience_set is None else len(draft_rows.audience(row.audience_set)),
         list_name=_list_name(row.list_id),
         next=list(weekly.times(rule, row.zone, row.next_at, left)) if active else [],
         made=row.made,

@@ -81,8 +81,8 @@ class File:
             yield chunk
 
 
-Sink = Callable[[list[Any]], None]
-"""Takes a batch of contacts, [row, number, fields] each, on the thread that reads."""
+Sink = Callable[[list[Any], bool], None]
+"""Takes a batch of contacts, [row, number, fields] each, on the thread that reads; True for those who are repeated."""
 
 
 @dataclass
@@ -97,9 +97,10 @@ class _Answer:
 
     def take(self, frame: dict[str, Any]) -> bool:
         """Add a frame; whether it was the last one."""
-        if self.sink and "contacts" in frame:
-            self.sink(frame["contacts"])
-        else:
+        for name in ("contacts", "repeated"):
+            if self.sink and name in frame:
+                self.sink(frame[name], name == "repeated")
+        if not self.sink:
             self.contacts += [Contact(*each) for each in frame.get("contacts", ())]
             progress.told(Stage.READING, len(self.contacts))
         self.rejected += frame.get("rejected", ())

@@ -83,9 +83,13 @@ def _send(sink: IO[bytes], frame: Frame) -> None:
 def _contacts(data: bytes, name: str, options: Frame) -> tuple[Frame, Iterator[Frame]]:
     said = importer.Said(**options.pop("said"))
     found = importer.read(data, name, said=said, **options)
-    kept = ("contacts", "rejected")
+    kept = ("contacts", "repeated", "rejected")
     rest = {each: value for each, value in vars(found).items() if each not in kept}
-    people = ({"contacts": [[c.position, c.number, c.fields] for c in part]} for part in _parts(found.contacts))
+    people = (
+        {name: [[c.position, c.number, c.fields] for c in part]}
+        for name, every in (("contacts", found.contacts), ("repeated", found.repeated))
+        for part in _parts(every)
+    )
     rejected = ({"rejected": [each.stored(whole=True) for each in part]} for part in _parts(found.rejected))
     return rest, chain(people, rejected)
 

@@ -88,7 +88,7 @@ def restored(rows: Iterable[Sequence[Any]]) -> list[Rejected]:
 class ContactList:
     """What was found. columns: the field names, in file order; phone_column: title of the column of numbers; sheet: of
     a workbook, the one that was read; hidden_*: what is hidden in it, and left out; encoding, encoding_sure: as of
-    `tabular.Sheet`."""
+    `tabular.Sheet`; repeated: the duplicates, where they are kept."""
 
     contacts: list[Contact] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
@@ -100,6 +100,7 @@ class ContactList:
     hidden_columns: int = 0
     encoding: str | None = None
     encoding_sure: bool = True
+    repeated: list[Contact] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -291,8 +292,8 @@ class _Collector:
         self, default_country: str, trusted: bool = False, opt_out: bool = False, each_row: bool = False
     ) -> None:
         self.contacts: list[Contact] = []
+        self.repeated: list[Contact] = []
         self._rejected: list[Rejected] = []
-        self._duplicates = 0
         self._seen: set[PersonKey] = set()
         self._country, self._trusted, self._opt_out = default_country, trusted, opt_out
         self._each_row = each_row
@@ -314,7 +315,7 @@ class _Collector:
         elif wrong:
             self.reject(position, value, wrong)
         elif (person := Person(number).key) in self._seen and not self._each_row:
-            self._duplicates += 1
+            self.repeated.append(Contact(position, number, fields))
         else:
             self._seen.add(person)
             self.contacts.append(Contact(position, number, fields))
@@ -326,7 +327,8 @@ class _Collector:
         self._rejected.append(Rejected(position, tabular.clean(value)[:MAX_SHOWN], why, fields or {}))
 
     def result(self, columns: list[str], phone_column: str | None) -> ContactList:
-        return ContactList(self.contacts, self._rejected, self._duplicates, columns, phone_column)
+        found = ContactList(self.contacts, self._rejected, len(self.repeated), columns, phone_column)
+        return replace(found, repeated=self.repeated)
 
 
 def from_rows(
@@ -394,7 +396,7 @@ def _from_cards(cards: Iterable[vcard.Card], default_country: str, trusted: bool
                 for number in several_numbers.every(text):
                     collected.add(card.position, number, fields)
     used = dict.fromkeys(name for contact in collected.contacts for name, text in contact.fields.items() if text)
-    for contact in collected.contacts:
+    for contact in (*collected.contacts, *collected.repeated):
         for name in contact.fields.keys() - used.keys():
             del contact.fields[name]
     return collected.result(list(used), "TEL")

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 MB = 1024 * 1024
 DAY_MS = 24 * 3_600_000
 BATCH = 500  # ids in one statement
-SETS = (Upload.people_set, Upload.rejected_set, Upload.sheet_set)
+SETS = (Upload.people_set, Upload.repeated_set, Upload.rejected_set, Upload.sheet_set)
 
 
 def room(settings: Settings, size: int) -> None:

@@ -58,8 +58,9 @@ log = structlog.get_logger()
 @dataclass(frozen=True)
 class Upload:
     """A contacts file as it was read. phone_column: title of the column of numbers; contacts, rejected: read from the
-    database in pieces; sheet: its rows, where a person has to say which column has the numbers; candidates: what those
-    columns are called."""
+    database in pieces; repeated: likewise, the duplicates, None where there are none, or an earlier version has not
+    kept them; sheet: its rows, where a person has to say which column has the numbers; candidates: what those columns
+    are called."""
 
     id: str
     filename: str
@@ -69,6 +70,7 @@ class Upload:
     phone_column: str | None
     contacts: Rows[importer.Contact]
     rejected: Rows[importer.Rejected]
+    repeated: Rows[importer.Contact] | None = None
     sheet: Rows[Row] | None = None
     candidates: list[str] | None = None
 
@@ -81,10 +83,15 @@ class Incoming:
 
     def __init__(self) -> None:
         self._people: int | None = None
+        self._repeated: int | None = None
         self.count = 0
 
-    def take(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Contacts as [row, number, fields]. Raises StorageFull."""
+    def take(self, rows: Sequence[Sequence[Any]], repeated: bool = False) -> None:
+        """Contacts as [row, number, fields]; or such that stand among them already. Raises StorageFull."""
+        if repeated:
+            self._repeated = row_sets.begin() if self._repeated is None else self._repeated
+            row_sets.append(self._repeated, rows)
+            return
         if self._people is None:
             self._people = row_sets.begin(distinct=True)
         self.count = row_sets.append(self._people, rows)
@@ -94,9 +101,8 @@ class Incoming:
         if self._people is None:
             self._people = row_sets.begin(distinct=True)
         values = _about(found) | {"total": found.total + self.count}
-        return find(
-            _keep(settings, filename, values, now, self._people, [each.stored(whole=True) for each in found.rejected])
-        )
+        rejected = [each.stored(whole=True) for each in found.rejected]
+        return find(_keep(settings, filename, values, now, self._people, self._repeated, rejected))
 
 
 @dataclass(frozen=True)
@@ -115,8 +121,9 @@ class Attachment:
 def add_contacts(settings: Settings, found: importer.ContactList, filename: str, now: int) -> Upload:
     """Keep what was found in a contacts file. Raises StorageFull."""
     people = row_sets.keep(_contacts(found.contacts), distinct=True)
+    repeated = _repeated(found)
     rejected = [each.stored(whole=True) for each in found.rejected]
-    return find(_keep(settings, filename, _about(found) | {"total": found.total}, now, people, rejected))
+    return find(_keep(settings, filename, _about(found) | {"total": found.total}, now, people, repeated, rejected))
 
 
 def in_doubt(settings: Settings, doubt: errors.ChoosePhoneColumn, filename: str, now: int) -> errors.ChoosePhoneColumn:
@@ -126,13 +133,17 @@ def in_doubt(settings: Settings, doubt: errors.ChoosePhoneColumn, filename: str,
     """
     sheet = row_sets.keep(doubt.rows)
     unread = {"total": 0, "duplicates": 0, "columns": [], "candidates": doubt.candidates}
-    upload_id = _keep(settings, filename, unread, now, None, (), sheet)
+    upload_id = _keep(settings, filename, unread, now, None, None, (), sheet)
     return errors.ChoosePhoneColumn(doubt.candidates, doubt.rows, upload_id)
 
 
 def _about(found: importer.ContactList) -> dict[str, Any]:
     """What an upload keeps of a file beside its rows."""
     return {"duplicates": found.duplicates, "columns": found.columns, "phone_column": found.phone_column}
+
+
+def _repeated(found: importer.ContactList) -> int | None:
+    return row_sets.keep(_contacts(found.repeated)) if found.repeated else None
 
 
 def _contacts(people: Iterable[importer.Contact]) -> Iterator[list[Any]]:
@@ -145,12 +156,13 @@ def _keep(
     values: dict[str, Any],
     now: int,
     people: int | None,
+    repeated: int | None,
     rejected: Sequence[Any],
     sheet: int | None = None,
 ) -> str:
     """Store an upload whose rows are in these sets; returns its id. Raises StorageFull: then they are let go."""
     refused = row_sets.keep(rejected)
-    sets = {"people_set": people, "rejected_set": refused, "sheet_set": sheet}
+    sets = {"people_set": people, "repeated_set": repeated, "rejected_set": refused, "sheet_set": sheet}
     size = row_sets.size(*sets.values())
     try:
         stored.room(settings, size)
@@ -181,12 +193,15 @@ def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Up
         return upload
     found = found_in(upload, default_country, phone_column)
     people = row_sets.keep(_contacts(found.contacts), distinct=True)
+    repeated = _repeated(found)
     rejected = row_sets.keep([each.stored(whole=True) for each in found.rejected])
-    values = _about(found) | {"total": found.total, "people_set": people, "rejected_set": rejected}
+    sets = {"people_set": people, "repeated_set": repeated, "rejected_set": rejected}
+    values = _about(found) | {"total": found.total} | sets
     with write():
-        row_sets.let_go(upload.contacts.set_id, upload.rejected.set_id)
-        row_sets.hold(people, rejected)
-        values["size"] = UploadRow.size + row_sets.size(people, rejected)
+        before = upload.repeated.set_id if upload.repeated is not None else None
+        row_sets.let_go(upload.contacts.set_id, before, upload.rejected.set_id)
+        row_sets.hold(*sets.values())
+        values["size"] = UploadRow.size + row_sets.size(*sets.values())
         UploadRow.update(**values).where(UploadRow.id == upload_id).execute()
     return find(upload_id)
 
@@ -197,6 +212,10 @@ def found_in(upload: Upload, default_country: str, phone_column: str, trusted: b
     Raises InvalidInput.
     """
     return importer.from_rows(list(upload.sheet or ()), upload.filename, default_country, trusted, phone_column)
+
+
+def _contact(row: Sequence[Any]) -> importer.Contact:
+    return importer.Contact(*row)
 
 
 def size(upload_id: str) -> int:
@@ -212,7 +231,8 @@ def find(upload_id: str) -> Upload:
     return record(
         Upload,
         row,
-        contacts=row_sets.rows(row.people_set, lambda each: importer.Contact(*each)),
+        contacts=row_sets.rows(row.people_set, _contact),
+        repeated=None if row.repeated_set is None else row_sets.rows(row.repeated_set, _contact),
         rejected=row_sets.rows(row.rejected_set, lambda each: importer.restored([each])[0]),
         sheet=None if row.sheet_set is None else row_sets.rows(row.sheet_set, lambda each: Row(*each)),
     )
@@ -313,12 +333,17 @@ def kind_of(mimetype: str, size: int) -> Kind:
 
 def attachments(ids: Sequence[str]) -> list[Attachment]:
     """The attachments by those ids, in order. Raises NotFound."""
-    rows = AttachmentRow.select().where(AttachmentRow.id.in_(list(ids))) if ids else ()
-    known = {row.id: record(Attachment, row, kind=Kind(row.kind)) for row in rows}
+    known = {row.id: row for row in those(ids)}
     missing = [wanted for wanted in ids if wanted not in known]
     if missing:
         raise errors.NotFound(Why.NO_ATTACHMENT, attachment=f"{missing[0][:32]!r}")
     return [known[wanted] for wanted in ids]
+
+
+def those(ids: Sequence[str]) -> list[Attachment]:
+    """The attachments by those ids that there are."""
+    rows = AttachmentRow.select().where(AttachmentRow.id.in_(list(ids))) if ids else ()
+    return [record(Attachment, row, kind=Kind(row.kind)) for row in rows]
 
 
 def intact(settings: Settings, ids: Sequence[str]) -> list[Attachment]:

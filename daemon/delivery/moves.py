@@ -18,7 +18,7 @@ from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
 from daemon.delivery import counters, eligibility, evidence, history, job_moves, parts, quarters, reasons, tallies
 from daemon.delivery.refusals import Passed, Unsent
-from daemon.i18n.coded import Told, code_of, filed, refusal
+from daemon.i18n.coded import Coded, Told, code_of, filed, refusal
 from daemon.models import Event, Job, Message, Purpose
 from daemon.states import IN_HAND, JOB_MOVES, MAY_RUN, MOVES, NOT_OUT, TAKEN, Ack, JobState, State
 from daemon.transports.protocol import Lookup, Mark, Receipt
@@ -266,6 +266,8 @@ def back_to_queue(message: Message, name: str, why: Told, now: int, who: str = "
     with moving(message):
         if job_state(message.job_id) is JobState.STOPPED:
             name, changes = "cancel", {"attempts": changes.get("attempts", message.attempts)}
+            if isinstance(why, Coded) and why.code is Passed.REST_FOLLOWS:
+                why = changes["error"] = refusal(Passed.REST_STAYS)
         apply(message, name, why, who, now, **changes)
 
 
@@ -282,14 +284,18 @@ def extend(messages: Iterable[Message], until: int) -> list[Message]:
 
 def decide(message: Message, name: str, who: str, now: int) -> None:
     """A person's decision: `settle` (it was sent) or `resend` (send it again). Of a message with several parts it is
-    about the one in doubt: the parts after it still follow."""
+    about the one in doubt: the parts after it still follow. If the job was stopped they do not, and it is cancelled."""
     with moving(message):
         row = parts.doubtful(message)
         if row is not None and name == "settle":
             piece = parts.piece_of(row)
             parts.tick(message, piece.at, None, who, now)
-            if not piece.last and job_state(message.job_id) is not JobState.STOPPED:
-                apply(message, "resend", refusal(Passed.REST_FOLLOWS), who, now, **ANEW)
+            if not piece.last:
+                follows = job_state(message.job_id) is not JobState.STOPPED
+                why = refusal(Passed.REST_FOLLOWS if follows else Passed.REST_STAYS)
+                apply(message, "resend", why, who, now, **ANEW)
+                if not follows:
+                    apply(message, "cancel", why, who, now, error=why)
                 return
         elif row is not None:
             parts.take_back(message.id)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import peewee
 import structlog
 
 from daemon import errors
@@ -41,8 +42,8 @@ class Piece:
 
 @dataclass(frozen=True)
 class Part:
-    """A part as it is shown. part: from 1; what: the name of its file, "" for text. state: pending, sending, sent, or
-    uncertain. submitted_at: of its last hand-over, sent_at: of its tick, UTC ms."""
+    """A part as it is shown. part: from 1; what: the name of its file, "" for text. state: pending, sending, sent,
+    uncertain, or cancelled. submitted_at: of its last hand-over, sent_at: of its tick, UTC ms."""
 
     part: int
     of: int
@@ -116,6 +117,20 @@ def take_back(message_id: int) -> bool:
     return bool(_rows(message_id).where(MessagePart.sent_at.is_null(False)).exists())
 
 
+def in_part(job_id: int) -> int:
+    """How many of the job's messages are no sent ones, though WhatsApp's server has a part of each: to retry them sends
+    the others only, where it can be done."""
+    ended = [State.FAILED.value, State.CANCELLED.value, State.EXPIRED.value]
+    mine = (Message.job == job_id, Message.state.in_(ended), MessagePart.sent_at.is_null(False))
+    first, last = (
+        Message.select(end(Message.id)).where(Message.job == job_id).scalar() for end in (peewee.fn.MIN, peewee.fn.MAX)
+    )
+    if first is None:
+        return 0
+    theirs = MessagePart.select(peewee.fn.COUNT(MessagePart.message.distinct())).join(Message)
+    return int(theirs.where(MessagePart.message.between(first, last), *mine).scalar())
+
+
 def together(message: Message, receipt: Receipt) -> Receipt:
     """The receipt of the last part, which tells no more than what all parts have come to."""
     acks = [receipt.ack, *(Ack(each.ack) for each in _rows(message.id) if each.ack)]
@@ -134,9 +149,10 @@ def in_doubt(message: Message, why: Told) -> Told:
 def shown(message_id: int, state: str) -> list[Part]:
     """All parts of the message in that state, in order; none where it is of one."""
     begun = State.SENDING if state == State.SENDING else State.UNCERTAIN
+    rest = State.CANCELLED if state == State.CANCELLED else State.PENDING
     found = []
     for row in _rows(message_id):
-        its = State.SENT if row.sent_at else begun if row.submitted_at else State.PENDING
+        its = State.SENT if row.sent_at else begun if row.submitted_at else rest
         found.append(Part(row.part + 1, row.of, row.what, its.value, row.submitted_at, row.sent_at))
     return found
 

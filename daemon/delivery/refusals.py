@@ -126,6 +126,7 @@ class Passed(Recorded):
     LOOKING_FAILED = "looking_failed", "Checking the chat for it failed unexpectedly ({kind})."
     PART_SENT = "part_sent", "Part {part} of {of} is sent: {what}."
     REST_FOLLOWS = "rest_follows", "this part is sent, the others follow"
+    REST_STAYS = "rest_stays", "Only a part of it was sent: the campaign was stopped before the rest."
     PART_IN_DOUBT = "part_in_doubt", "It is unclear whether part {part} of {of} was sent ({what}): {why}"
     NOT_SENT = "whatsapp_says_not_sent", "WhatsApp says it was not sent"
     NEVER_APPEARED = "never_appeared", "it never appeared in the chat: {evidence}"

@@ -13,15 +13,14 @@ from daemon.states import JOB_MOVES
 
 
 def end(account: str, now: int) -> None:
-    """A sender that sends has taken the account over from one that sent nothing: campaigns that were made for the dry
-    run and not begun are paused until a person resumes them, and its hand-overs no longer use up the account's caps.
-    Nothing happens where there was no dry run."""
-    before = directory.known(account)
-    if before is None or not before.dry_run:
-        return
+    """A sender that sends begins: campaigns that were made for a dry run and not begun are paused until a person
+    resumes them, also where no sender ran in the dry run, and only the http process did. Where this sender takes the
+    account over from one that sent nothing, what that handed over no longer uses up the account's caps."""
     open_ = Job.state.in_(sorted(JOB_MOVES["pause"][0]))
     made = Job.select(Job.id).where(Job.account == account, Job.for_dry_run, ~Job.dry_run, open_)
     for job in made.order_by(Job.id):
         job_moves.suspend(job.id, refusal(Asks.MADE_FOR_DRY_RUN), now)
-    with write():
-        handovers.forget_rehearsed(account, now)
+    before = directory.known(account)
+    if before is not None and before.dry_run:
+        with write():
+            handovers.forget_rehearsed(account, now)

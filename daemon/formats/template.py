@@ -160,8 +160,16 @@ def render(template: Template, fields: Mapping[str, str], number: str, limit: in
     return text
 
 
+Seen = Callable[[Any, str], None]
+"""Is told each recipient who can get the text, and what they get."""
+
+
 def problems(
-    text: str | Template, recipients: Iterable[Recipient], limit: int = MAX_TEXT, first: int = FIRST_PROBLEMS
+    text: str | Template,
+    recipients: Iterable[Recipient],
+    limit: int = MAX_TEXT,
+    first: int = FIRST_PROBLEMS,
+    seen: Seen | None = None,
 ) -> Problems:
     """The recipients who cannot get the text as it is; the first few in detail.
 
@@ -170,7 +178,9 @@ def problems(
     template = compile(text) if isinstance(text, str) else text
     count, found = 0, []
     for recipient in recipients:
-        _, wrong = _rendered(template, recipient.fields, recipient.number, limit)
+        said, wrong = _rendered(template, recipient.fields, recipient.number, limit)
+        if seen and not wrong:
+            seen(recipient, said)
         if wrong:
             count += 1
             if count <= first:
@@ -179,13 +189,15 @@ def problems(
     return Problems(count, found)
 
 
-def check(text: str | Template, recipients: Iterable[Recipient], limit: int = MAX_TEXT) -> Template:
+def check(
+    text: str | Template, recipients: Iterable[Recipient], limit: int = MAX_TEXT, seen: Seen | None = None
+) -> Template:
     """The compiled text, if every recipient can get it.
 
     Raises TemplateError: one sentence with the number of problems and the first few places.
     """
     template = compile(text) if isinstance(text, str) else text
-    found = problems(template, recipients, limit, first=5)
+    found = problems(template, recipients, limit, 5, seen)
     if not found.count:
         return template
     one = found.count == 1

@@ -23,11 +23,11 @@ EVERY_S = 3_600
 
 
 def prune(settings: Settings, now: int) -> None:
-    """Delete old evidence, screenshots, replies, stored answers, started drafts, files that nobody uses, and what
-    interrupted uploads and orders have left. Also settle messages that were being sent when the last sender of their
-    account went away, and those accepted and never delivered: they would stay in that state for ever. What
-    an interrupted stop has left in the queue is cancelled. Counts by the second are merged where they are drawn by the
-    minute."""
+    """Delete old evidence, screenshots, replies, stored answers, started drafts, the people of series that have ended,
+    files that nobody uses, and what interrupted uploads and orders have left. Also settle messages that were being sent
+    when the last sender of their account went away, and those accepted and never delivered: they would stay in that
+    state for ever. What an interrupted stop has left in the queue is cancelled. Counts by the second are merged where
+    they are drawn by the minute."""
     for work in (
         rescue.rescue,
         sweeps.finish_stops,
@@ -47,6 +47,7 @@ def prune(settings: Settings, now: int) -> None:
         work(now)
     tallies.lengthen()
     leftovers.forget_started(settings, now)
+    leftovers.forget_people_of_series(settings, now)
     stored.prune(settings, leftovers.attachments, now)
     uploads.sweep(settings, time.time_ns() // 1_000_000)  # files have the time of this machine
 

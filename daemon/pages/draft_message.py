@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import ClassVar
 
@@ -24,6 +24,7 @@ from daemon.contacts.columns import Candidate, name_columns
 from daemon.formats import styles, template, values
 from daemon.formats.styles import Styles
 from daemon.i18n import languages
+from daemon.i18n.languages import N_, gettext
 from daemon.pages import forms, script
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
@@ -31,14 +32,20 @@ from daemon.pages.shell import only
 from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, load, post_step
 from daemon.pages.words import formatted
 from daemon.server.visitors import SETTINGS, in_db, require_key
-from daemon.states import E164, Role
+from daemon.states import E164, Kind, Role
+from daemon.transports import parts
 
 routes = web.RouteTableDef()
+Kinds = Callable[[Candidate | None], list[Kind]]
 
 MOST_LOOKED_AT = 2_000
 """People whose texts are filled in while somebody writes; the dry run looks at all."""
 FILES_SHOWN = 20
 MOST_EXAMPLES = 12
+SEVERAL = N_(
+    "Up to %(count)s messages to each person: files that are no album, and text above 1,024 characters, go by "
+    "themselves."
+)
 
 
 @routes.get(PATH + "/message")
@@ -135,7 +142,7 @@ def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
     files = draft_files.attached(draft.data)
     own = drafts.own_files(draft)
     styles = _styles(settings, draft, entered.text("language"))
-    shown = _shown(text, people, index, names, bool(files) or own, styles)
+    shown = _shown(text, people, index, names, _kinds(draft), styles)
     return MessageStep(
         text=text,
         locale=styles.language,
@@ -209,22 +216,22 @@ def _own(draft: Draft, people: Sequence[Candidate]) -> OwnFiles:
 
 
 def _shown(
-    text: str, people: Sequence[Candidate], index: int, names: Sequence[str], captioned: bool, styles: Styles
+    text: str, people: Sequence[Candidate], index: int, names: Sequence[str], kinds: Kinds, styles: Styles
 ) -> Preview:
     """One person's message as WhatsApp shows it, and who cannot get it."""
     index = min(index, max(0, len(people) - 1))
     who = people[index] if people else None
     person = importer.Contact(who.position, who.number or E164(""), who.fields) if who else None
-    found = dry_run.preview(text, person, names, captioned, styles)
-    limit = template.MAX_CAPTION if captioned else template.MAX_TEXT
+    found = dry_run.preview(text, person, names, styles)
+    messages = parts.count(found.text, kinds(who))
     looked_at = people[:MOST_LOOKED_AT]
-    wrong = [] if found.error and not who else _problems(text, looked_at, limit, styles)
+    wrong = [] if found.error and not who else _problems(text, looked_at, styles)
     return Preview(
         html=formatted(found.text),
         length=len(found.text.encode("utf-16-le", "surrogatepass")) // 2,
-        limit=limit,
+        limit=template.MAX_TEXT,
         error=languages.say(found.error) if found.error else "",
-        warning=" ".join(languages.say(each.told) for each in found.foreign),
+        warning=" ".join([*(languages.say(each.told) for each in found.foreign), *_several(messages)]),
         who=_who(who, names) if who else "",
         index=index,
         total=len(people),
@@ -234,12 +241,28 @@ def _shown(
     )
 
 
-def _problems(text: str, people: Sequence[Candidate], limit: int, styles: Styles) -> list[template.Problem]:
+def _several(messages: int) -> list[str]:
+    """How many messages it is, where it is more than one."""
+    return [gettext(SEVERAL) % {"count": messages}] if messages > 1 else []
+
+
+def _kinds(draft: Draft) -> Kinds:
+    """Tells what files somebody gets; those that are missing are no part of a preview."""
+    files = {file.id: file.kind for file in uploads.those([*draft.data.attachments, *draft.data.files.values()])}
+
+    def kinds(who: Candidate | None) -> list[Kind]:
+        mine = draft.data.files.get(who.file.casefold()) if who and who.file else None
+        return [files[each] for each in [*draft.data.attachments, *([mine] if mine else [])] if each in files]
+
+    return kinds
+
+
+def _problems(text: str, people: Sequence[Candidate], styles: Styles) -> list[template.Problem]:
     if not text.strip():
         return []
     try:
         persons = [importer.Contact(each.position, each.number or E164(""), each.fields) for each in people]
-        return template.problems(template.compile(text, styles), persons, limit, MOST_LOOKED_AT).first
+        return template.problems(template.compile(text, styles), persons, first=MOST_LOOKED_AT).first
     except errors.TemplateError:
         return []
 
@@ -264,9 +287,8 @@ def _preview(settings: Settings, draft: Draft, asked: script.AskedMessage) -> Pr
     if asked.find.strip():
         found = _find(people, asked.find.strip().casefold(), index)
         index, missed = (index, True) if found is None else (found, False)
-    captioned = bool(draft.data.attachments) or drafts.own_files(draft)
     styles = _styles(settings, draft, asked.language)
-    return replace(_shown(asked.text, people, index, drafts.fields(draft), captioned, styles), missed=missed)
+    return replace(_shown(asked.text, people, index, drafts.fields(draft), _kinds(draft), styles), missed=missed)
 
 
 def _find(people: Sequence[Candidate], wanted: str, after: int) -> int | None:

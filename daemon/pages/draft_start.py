@@ -72,9 +72,7 @@ def _start(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
     when = draft.data.when or When()
     first = audience[0] if audience else None
     text = draft.data.text or ""
-    shown = dry_run.preview(
-        text, first, drafts.fields(draft), bool(files) or drafts.own_files(draft), dry_run.styles(settings, draft)
-    ).text
+    shown = dry_run.preview(text, first, drafts.fields(draft), dry_run.styles(settings, draft)).text
     zone = account_zone(settings, draft)
     return StartStep(
         found=found,

@@ -105,9 +105,9 @@ class Rates:
 @dataclass(frozen=True)
 class JobPage(PageContent):
     """replies, rejected: how many; delays: the shortest and the longest, in seconds; people: for whom it can be
-    duplicated; lists: those on which may be left out; clone_id: id of the draft that would be made. tab: the one of
-    `tabs` that is shown: answers, as_sent and steps belong to one each; reader_zone: of the reader's browser, "" where
-    it has not told."""
+    duplicated; in_part: how many of them have got a part of the message; lists: those on which may be left out;
+    clone_id: id of the draft that would be made. tab: the one of `tabs` that is shown: answers, as_sent and steps
+    belong to one each; reader_zone: of the reader's browser, "" where it has not told."""
 
     template: ClassVar = "job.html"
     here: ClassVar = "campaigns"
@@ -136,6 +136,7 @@ class JobPage(PageContent):
     reader_zone: str
     clone_id: str
     people: list[Group]
+    in_part: int
     scheduled: Scheduled | None
     lists: Sequence[Listed]
 
@@ -270,6 +271,7 @@ def _job_page(
         reader_zone=languages.told_zone(),
         clone_id=secrets.token_hex(16),
         people=[Group(name, called, count) for name, called in PEOPLE.items() if (count := cloning.count(row, name))],
+        in_part=cloning.in_part(row),
         lists=lists.lists(),
         scheduled=scheduled(settings, row),
     )

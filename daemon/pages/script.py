@@ -27,5 +27,4 @@ class AskedTemplate(Body):
     """A template's text. samples: the value of each field in the preview."""
 
     text: str = ""
-    attachments: int = Field(0, ge=0)
     samples: dict[str, str] = Field({}, max_length=MAX_SAMPLES)

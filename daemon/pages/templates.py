@@ -142,7 +142,7 @@ async def _form(
     request: web.Request, entered: Entered, row: Template | None = None, error: str = "", status: int = 200
 ) -> web.StreamResponse:
     files = await in_db(request, _known_files, entered.attachments)
-    asked = AskedTemplate(text=entered.text, attachments=len(files), samples={})
+    asked = AskedTemplate(text=entered.text, samples={})
     content = TemplateForm(
         saved=row,
         form=entered,
@@ -252,7 +252,7 @@ async def preview(request: web.Request) -> web.StreamResponse:
 
 def _preview(draft: AskedTemplate) -> Preview:
     """A field without a sample shows its name in brackets."""
-    limit = message_text.MAX_CAPTION if draft.attachments else message_text.MAX_TEXT
+    limit = message_text.MAX_TEXT
     shown, fields, error = draft.text, list[str](), ""
     if draft.text.strip():
         try:

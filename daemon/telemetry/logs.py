@@ -70,6 +70,7 @@ EVENTS: dict[str, str] = {
     "draft.begun": "somebody started a new campaign (draft_id)",
     "draft.discarded": "a draft was deleted (draft_id, who)",
     "draft.forgotten": "drafts of campaigns that were started long ago were deleted (count)",
+    "series.people_forgotten": "the people of repeating campaigns that ended long ago were deleted (count)",
     "series.begun": "a repeating campaign was started (series_id, who)",
     "series.changed": "a person paused, resumed or ended it (series_id, who, state)",
     "series.ran": "one of its runs became a job (series_id, job_id)",

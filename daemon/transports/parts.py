@@ -7,29 +7,64 @@ of them is kept by their number.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from daemon.states import Kind
 from daemon.transports.protocol import Attachment, Outgoing
 
 CAPTION_MAX = 1_024
+"""UTF-16 units of a text beside a file."""
 FILES_MAX = 30  #: WhatsApp's limit for files at once
 _ALBUM = frozenset({Kind.PHOTO, Kind.VIDEO})
 
 
+def typed(text: str) -> str:
+    """The text in a form the editor accepts: `\\n` line ends, no tabs or other control characters."""
+    text = re.sub(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]", "\n", text).replace("\t", "    ")
+    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", "", text)
+
+
+def captions(text: str) -> bool:
+    """Whether it can stand beside a file, in the form in which it is typed."""
+    if len(text) * 4 <= CAPTION_MAX:  # each sign a tab, or an emoji
+        return True
+    return len(typed(text).encode("utf-16-le", "surrogatepass")) // 2 <= CAPTION_MAX
+
+
+def count(text: str, kinds: Sequence[Kind]) -> int:
+    """How many messages WhatsApp makes of a text and files of these kinds."""
+    groups = _groups(kinds)
+    return len(groups) + (_captioned(text, groups) is None and (bool(text.strip()) or not groups))
+
+
 def split(message: Outgoing) -> list[Outgoing]:
     """Its parts, in the order in which they are sent; the message itself where it is of one."""
-    groups: list[tuple[Attachment, ...]] = []
-    for file in message.attachments:
-        if groups and file.kind in _ALBUM and groups[-1][0].kind in _ALBUM and len(groups[-1]) < FILES_MAX:
-            groups[-1] += (file,)
-        else:
-            groups.append((file,))
-    text = message.text
-    captioned = [at for at, files in enumerate(groups) if files[0].kind is not Kind.AUDIO]
-    at = captioned[0] if captioned and len(text) <= CAPTION_MAX else None
-    parts = [Outgoing(message.number, text if index == at else "", files) for index, files in enumerate(groups)]
+    left, text = iter(message.attachments), message.text
+    groups = _groups([file.kind for file in message.attachments])
+    at = _captioned(text, groups)
+    files: list[tuple[Attachment, ...]] = [tuple(next(left) for _ in group) for group in groups]
+    parts = [Outgoing(message.number, text if index == at else "", some) for index, some in enumerate(files)]
     if at is None and (text.strip() or not parts):
         parts.append(Outgoing(message.number, text))
     return parts
+
+
+def _groups(kinds: Sequence[Kind]) -> list[list[Kind]]:
+    """The kinds of the files of each part."""
+    groups: list[list[Kind]] = []
+    for kind in kinds:
+        if groups and kind in _ALBUM and groups[-1][0] in _ALBUM and len(groups[-1]) < FILES_MAX:
+            groups[-1].append(kind)
+        else:
+            groups.append([kind])
+    return groups
+
+
+def _captioned(text: str, groups: Sequence[Sequence[Kind]]) -> int | None:
+    """The part whose caption the text is; None where it is a part of its own."""
+    can = [at for at, kinds in enumerate(groups) if kinds[0] is not Kind.AUDIO]
+    return can[0] if can and captions(text) else None
 
 
 def name(part: Outgoing) -> str:

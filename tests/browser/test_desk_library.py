@@ -71,7 +71,6 @@ def test_a_template_is_written_used_changed_and_deleted(visitor: Visitor, tmp_pa
     file.write_bytes(b"a map")
     visitor.find("#file").send_keys(str(file))
     visitor.reads("#files", "map.pdf")
-    visitor.reads("#counter", "of 1,024 characters")
     visitor.press("Save")
     visitor.reads("main .note.good", "The template is saved.")
 

@@ -62,10 +62,10 @@ class Bench:
 
     def __init__(self, make_settings: Callable[..., Any], people: Callable[..., Any]) -> None:
         self.make_settings, self.people = make_settings, people
-        self.settings = make_settings(retry_after_s=0, lease_s=5)
+        self.set()
 
     def set(self, **changes: Any) -> None:
-        self.settings = self.make_settings(**{"retry_after_s": 0, "lease_s": 5} | changes)
+        self.settings = self.make_settings(**{"retry_after_s": 0, "lease_s": 5, "transport": "browser"} | changes)
 
     def queue(self, count: int = 1, **order: Any) -> Job:
         numbers = [person.number for person in self.people(count, order.pop("first", 0))]

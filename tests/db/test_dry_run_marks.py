@@ -83,7 +83,6 @@ def test_after_a_dry_run_what_it_has_not_begun_waits_for_a_person(settings: Sett
     begun, waits = make(settings, "dryrun"), make(settings, "dryrun")
     real = make(settings, "browser")
     Job.update(schedule_at=schedule_at).where(Job.id == waits).execute()
-    rehearsals.end("default", clock.now_ms())  # no dry run has been here yet
     assert [begun] == claims(REHEARSES)
     directory.open_account("default", clock.now_ms(), dry_run=True)
 
@@ -101,6 +100,23 @@ def test_after_a_dry_run_what_it_has_not_begun_waits_for_a_person(settings: Sett
     assert [begun] == claims(REHEARSES)
     assert [] == claims(REHEARSES)
     assert [waits] * (not schedule_at) == claims(SENDS)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_was_made_while_only_http_ran_dry_waits_for_a_person(settings: Settings, known: bool) -> None:
+    """No sender was there to rehearse it: the first one that sends asks, too."""
+    made, real = make(settings, "dryrun"), make(settings, "browser")
+    if known:
+        directory.open_account("default", clock.now_ms())
+    for _ in range(2):
+        rehearsals.end("default", clock.now_ms())
+    found = job_moves.job(made)
+    assert (JobState.PAUSED, Asks.MADE_FOR_DRY_RUN.sentence) == (found.state, found.reason)
+    assert [real, real] == [*claims(SENDS), *claims(SENDS)]
+    assert [] == claims(SENDS)
+    lifecycle.resume(made, "Ada", clock.now_ms())
+    rehearsals.end("default", clock.now_ms())
+    assert [made] == claims(SENDS)
 
 
 def test_what_a_dry_run_handed_over_leaves_room_in_the_caps(settings: Settings) -> None:

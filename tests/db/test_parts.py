@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.campaigns import create, lifecycle
+from daemon.campaigns import cloning, create, lifecycle, queries
 from daemon.contacts import suppression, uploads
 from daemon.db import clock
 from daemon.db.connection import write
@@ -119,6 +119,18 @@ async def test_a_part_in_doubt_makes_the_message_uncertain_and_says_which(bench:
     assert ("sent", ["sent"] * 3) == state()
 
 
+async def test_a_duplicate_says_who_gets_a_part_again(bench: Any, job: Job) -> None:
+    """Of those who failed with a part of theirs out; to retry them sends the rest only."""
+    bench.set(max_attempts=2)
+    await bench.run_out(Chat(prepare=[None, errors.NotSubmitted("no menu"), errors.NotSubmitted("no menu")]), job)
+    assert (1, 1) == (Job.get_by_id(job.id).failed, cloning.in_part(queries.job(job.id)))
+    for people, said in (("failed", True), ("all", True)):
+        order = cloning.order(job.id, people, 0, cloning.Changed())
+        made = create.create(bench.settings, order, "test", clock.now_ms())
+        assert said == made.note.startswith("Already got a part of the message, and get all of it again: 1. Retry")
+        assert 0 == cloning.in_part(queries.job(made.job_id))
+
+
 @pytest.mark.parametrize("method", ["prepare", "hand_over"])
 async def test_another_sender_goes_on_where_the_first_was_stopped(bench: Any, job: Job, method: str) -> None:
     """Between two parts nothing is in doubt; in the middle of one the chat is asked."""
@@ -164,6 +176,45 @@ async def test_nothing_follows_a_stop_but_a_pause_lets_it_finish(bench: Any, job
     assert NAMES[:1] == chat.arrived
     assert ("failed", ["sent", "pending", "pending"]) == state()
     assert "suppression list" in Message.get().error
+
+
+async def test_of_a_stopped_job_nobody_has_got_what_never_went_out(bench: Any, job: Job) -> None:
+    """A person says that the part in doubt was sent: the ones after it stay, and the message is no sent one."""
+    chat = Chat(True, hand_over=[None, errors.SubmitUnknown("no tick")], look_up=[UNKNOWN] * 3)
+    async with bench.sending(chat):
+        await until(lambda: Message.get().state == State.UNCERTAIN, "it is uncertain")
+    Job.update(state=JobState.STOPPED).where(Job.id == job.id).execute()  # by a person, with others still waiting
+    with pytest.raises(errors.IllegalMove):
+        lifecycle.settle(Message.get().id, False, "a person", clock.now_ms())
+    lifecycle.settle(Message.get().id, True, "a person", clock.now_ms())
+    assert ("cancelled", ["sent", "sent", "cancelled"]) == state()
+    assert "Only a part of it was sent: the campaign was stopped before the rest." == Message.get().error
+    assert (None, 1) == (Message.get().sent_at, Handover.select().count())
+    assert NAMES[:2] == chat.arrived
+
+
+async def test_of_a_stopped_job_the_last_part_makes_it_a_sent_message(bench: Any, job: Job) -> None:
+    """Nothing is left that could follow."""
+    chat = Chat(True, hand_over=[None, None, errors.SubmitUnknown("no tick")], look_up=[UNKNOWN] * 3)
+    async with bench.sending(chat):
+        await until(lambda: Message.get().state == State.UNCERTAIN, "it is uncertain")
+    Job.update(state=JobState.STOPPED).where(Job.id == job.id).execute()  # by a person, with others still waiting
+    lifecycle.settle(Message.get().id, True, "a person", clock.now_ms())
+    assert ("sent", ["sent"] * 3) == state()
+
+
+async def test_a_part_that_is_found_after_a_stop_is_the_last_one(bench: Any, job: Job) -> None:
+    """Chrome is gone in the second, and the campaign is stopped meanwhile: the chat has it, and that is all."""
+    hang = Hang()
+    chat = Chat(True, hand_over=[None, errors.BrowserLost("Chrome is gone.")])
+    chat.script["look_up"] = [hang]
+    async with bench.sending(chat):
+        await until(lambda: hang.entered.is_set(), "the chat is asked")
+        lifecycle.stop(job.id, "a person", clock.now_ms())
+        hang.let_go()
+        await until(lambda: Message.get().state == State.CANCELLED, "it is cancelled")
+    assert ("cancelled", ["sent", "sent", "cancelled"]) == state()
+    assert "Only a part of it was sent" in Message.get().error
 
 
 async def test_a_paused_job_finishes_the_message_in_hand(bench: Any, job: Job) -> None:

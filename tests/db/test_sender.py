@@ -257,6 +257,7 @@ async def test_what_a_restart_cannot_mend_is_raised_at_start(bench, error):
 async def test_after_a_dry_run_a_real_sender_asks_before_it_sends(bench):
     """Its campaign waits until somebody resumes it; then it goes out."""
     directory.open_account("default", clock.now_ms(), dry_run=True)
+    bench.set(transport="dryrun")
     job = bench.queue(1)
     async with bench.sending(ScriptedTransport()):
         await until(lambda: JobState.PAUSED == job_moves.job(job.id).state)

@@ -14,13 +14,13 @@ import pytest
 
 from daemon import errors
 from daemon.accounts import directory
-from daemon.campaigns import drafts, series
+from daemon.campaigns import drafts, leftovers, series
 from daemon.campaigns.draft_content import Weekly, When
 from daemon.campaigns.weekly import following, times
 from daemon.contacts import importer, lists
 from daemon.db import clock as db_clock
 from daemon.db import connection
-from daemon.models import Job, Message, Run, Series
+from daemon.models import Job, Message, RowSet, Run, Series
 from daemon.states import JobState, SeriesState
 from tests.support.plans import reading
 from tests.support.rehearsing import prepare, rehearse
@@ -117,6 +117,24 @@ def test_it_pauses_resumes_and_ends(hand, clock, settings):
         series.resume(series_id, "test", clock())
     with pytest.raises(errors.NotFound):
         series.pause(999, "test", clock())
+
+
+def test_the_people_of_one_that_has_ended_are_kept_for_a_while(hand, clock, settings):
+    """As long as what nobody uses; how many they were is still shown. One that goes on keeps them, however old."""
+    ended, going = begin(settings), begin(settings)
+    clock.now = next_at(ended)
+    series.make_due(settings, clock())
+    series.end(ended, "test", clock())
+    kept = settings.keep_unused_days * DAY_MS
+    assert 0 == leftovers.forget_people_of_series(settings, clock() + kept)
+    assert 1 == leftovers.forget_people_of_series(settings, clock() + kept + 1)
+    assert 0 == leftovers.forget_people_of_series(settings, clock() + 2 * kept)
+    assert (4, 4) == (series.find(ended).people, series.find(going).people)
+    assert [None, True] == [row.audience_set and True for row in Series.select().order_by(Series.id)]
+    assert 1 == Series.select().join(RowSet, on=RowSet.id == Series.audience_set).where(RowSet.held).count()
+    Run.create(series=ended, at=1)
+    with pytest.raises(errors.InvalidInput, match="no longer kept"):
+        series.make_up(settings, ended, 1, "test", clock())
 
 
 def test_a_list_is_read_anew_each_time_if_that_was_chosen(hand, clock, settings):

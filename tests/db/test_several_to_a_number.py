@@ -8,9 +8,10 @@ from daemon import errors
 from daemon.accounts import handovers, pacing
 from daemon.campaigns import cloning, create, queries
 from daemon.campaigns.refusals import Why
+from daemon.contacts import importer, row_sets, uploads
 from daemon.db.proxy import tuples
-from daemon.delivery import replies
-from daemon.models import Handover, Message
+from daemon.delivery import chunks, replies
+from daemon.models import Handover, Message, Upload
 from daemon.states import E164, State
 from daemon.transports.protocol import Heard, Said
 from tests.support.hand import Hand, broken_histories, job_state, states
@@ -66,11 +67,56 @@ def test_nobody_between_two_of_one_job_loses_the_count(hand: Hand) -> None:
         assert wanted == len(hand.send_all())
 
 
-def test_an_upload_has_each_person_once(hand: Hand) -> None:
-    """So there are no rows to choose."""
+FILE = f"""Phone,Name
+{MOTHER},Ana
+{OTHER},Cem
+{MOTHER},Bia
+12,nobody
+{MOTHER},Ana
+{OTHER},Cem
+"""
+
+
+def uploaded(hand: Hand, text: str = FILE) -> str:
+    found = importer.read(text.encode(), "people.csv", "")
+    return uploads.add_contacts(hand.settings, found, "people.csv", hand.clock()).id
+
+
+def test_each_row_of_an_upload_gets_its_own_in_the_order_of_the_file(hand: Hand) -> None:
+    """Also those that are duplicates where each number gets one."""
+    upload = uploaded(hand)
+    for per, expected in (("row", [0, 0, 1, 2, 1]), (None, [0, 0])):
+        made = create.create(hand.settings, create.Order("Hi {{ name }}", upload_id=upload, per=per), "t", hand.clock())
+        rows = list(Message.select().where(Message.job == made.job_id).order_by(Message.id))
+        assert expected == [row.nth for row in rows]
+        assert ([MOTHER, OTHER, MOTHER, MOTHER, OTHER] if per else [MOTHER, OTHER]) == [row.number for row in rows]
+        assert (["Ana", "Cem", "Bia", "Ana", "Cem"] if per else ["Ana", "Cem"]) == [row.fields["name"] for row in rows]
+        assert (len(expected), 0 if per else 3, 1) == (made.total, made.duplicates, len(made.left_out))
+    assert 7 == len(hand.send_all())
+
+
+def test_rows_of_a_large_upload_are_stored_in_chunks(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And read in pieces; the text is checked for each of them."""
+    monkeypatch.setattr(chunks, "CHUNK", 2)
+    monkeypatch.setattr(row_sets, "PIECE", 2)
+    monkeypatch.setattr(chunks, "GAP_S", 0.0)
+    made = create.create(hand.settings, create.Order("Hi", upload_id=uploaded(hand), per="row"), "t", hand.clock())
+    assert (5, 5) == (made.total, Message.select().where(Message.job == made.job_id).count())
+    with pytest.raises(errors.TemplateError, match="name"):
+        upload = uploaded(hand, FILE + f"{OTHER},\n")
+        create.create(hand.settings, create.Order("Hi {{ name }}", upload_id=upload, per="row"), "t", hand.clock())
+
+
+def test_rows_that_an_upload_has_not_kept_are_asked_for_again(hand: Hand) -> None:
+    """Earlier versions stored each person once."""
+    upload = uploaded(hand)
+    Upload.update(repeated_set=None).execute()
     with pytest.raises(errors.InvalidInput) as refused:
-        create.create(hand.settings, create.Order("Hi", upload_id="0" * 32, per="row"), "test", hand.clock())
+        create.create(hand.settings, create.Order("Hi", upload_id=upload, per="row"), "test", hand.clock())
     assert Why.PER_ROW_OF_UPLOAD == refused.value.told.code
+    upload = uploaded(hand, f"Phone\n{MOTHER}\n{OTHER}\n")
+    Upload.update(repeated_set=None).execute()
+    assert 2 == create.create(hand.settings, create.Order("Hi", upload_id=upload, per="row"), "t", hand.clock()).total
 
 
 def test_a_retry_and_a_repeat_of_the_request_make_no_third(hand: Hand) -> None:

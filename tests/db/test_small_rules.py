@@ -69,16 +69,22 @@ def test_a_short_longest_pause_alone_takes_the_shortest_along(hand, make_setting
     assert [(1_000, 1_000), (9_000, 9_000), (4_000, 8_000)] == asked
 
 
-def test_a_text_under_a_picture_is_measured_as_a_caption(hand, tmp_path):
-    """Found out before anybody got it: what fits a message does not fit there."""
+def test_a_text_that_is_no_caption_makes_a_second_message(hand, tmp_path):
+    """Which is said: for whom it is long enough, the text follows the picture."""
     part = tmp_path / "part"
     part.write_bytes(b"\x89PNG")
     picture = uploads.add_attachment(hand.settings, part, "picture.png", hand.clock()).id
     numbers = ["+4915110000000"]
-    create.check(hand.settings, create.Order("x" * 1_100, numbers=numbers), hand.clock())
-
-    with pytest.raises(errors.TemplateError, match=r"1.?024"):
-        create.check(hand.settings, create.Order("x" * 1_100, numbers=numbers, attachments=[picture]), hand.clock())
+    people = [{"number": numbers[0], "name": "Ana"}, {"number": "+4915110000001", "name": "A" * 1_024}]
+    orders = {
+        1: create.Order("x" * 1_100, numbers=numbers),
+        2: create.Order("x" * 1_100, numbers=numbers, attachments=[picture]),
+        3: create.Order("Hi {{ name }}", recipients=people[:1], attachments=[picture]),
+        4: create.Order("Hi {{ name }}", recipients=people, attachments=[picture]),
+        5: create.Order("", numbers=numbers, attachments=[picture]),
+    }
+    found = {at: create.check(hand.settings, order, hand.clock()).messages for at, order in orders.items()}
+    assert {1: 1, 2: 2, 3: 1, 4: 2, 5: 1} == found
 
 
 def test_only_the_account_that_heard_the_stop_confirms_it(hand, clock):

@@ -97,7 +97,10 @@ async def test_attachments_are_added_and_removed(member: Client) -> None:
     first = draft_of(base).data.attachments[0]
     await post(member, f"{base}/message", text="Look", go=f"remove:{first}")
     assert ["two.mp4", "x.pdf"] == [file.filename for file in draft_files.attached(draft_of(base).data)]
-    assert 1_024 == (await preview(member, base, text="x"))["limit"]
+    many = await preview(member, base, text="x" * 1_025)
+    assert (65_536, "") == (many["limit"], many["error"])
+    assert many["warning"].startswith("Up to 3 messages to each person: ")
+    assert (await preview(member, base, text="x"))["warning"].startswith("Up to 2 messages")
 
 
 async def test_each_one_gets_a_file_of_their_own(member: Client) -> None:

@@ -233,7 +233,7 @@ async def test_a_file_that_was_uploaded_names_its_rejected_rows(api):
 
 
 async def test_attachments_of_all_kinds_go_together(api):
-    """A document and a picture are sent as the parts of one message; a caption has its limit."""
+    """A document and a picture are sent as the parts of one message; so is a text that is no caption."""
     photo, video, document = [
         await api.post("/upload_attachment", data=form(b"x", name)) for name in ("a.png", "b.mp4", "c.pdf")
     ]
@@ -242,10 +242,9 @@ async def test_attachments_of_all_kinds_go_together(api):
     await api.post("/send", body | {"attachments": ids[:2]})
     await api.post("/send", body | {"message": "", "attachments": ids[2:]})
     await api.post("/send", body | {"attachments": ids})
-    assert (
-        "beside an attachment"
-        in (await api.post("/send", body | {"message": "x" * 1025, "attachments": ids[:1]}, 422))["detail"]
-    )
+    for text, files, several in (("x" * 1025, ids[:1], "2"), ("x" * 1024, ids[:2], ""), ("x", ids, "2")):
+        note = (await api.post("/send", body | {"message": text, "attachments": files}))["note"]
+        assert ("up to" in note, f"up to {several} messages" in note) == (bool(several), bool(several))
     assert "up to" in (await api.post("/send", body | {"attachments": ids[:1] * 31}, 422))["detail"]
 
 
@@ -308,8 +307,13 @@ async def test_people_who_share_a_number_each_get_a_message_where_that_is_asked(
     assert 2 == again["total_numbers"]
     other = await api.post("/send", {"recipients": people, "message": "Hi", "per": "number"})
     assert (1, 1) == (other["total_numbers"], other["duplicates_removed"])
-    refused = await api.post("/send", {"upload_id": "0" * 32, "message": "Hi", "per": "row"}, 422)
-    assert "per_row_of_upload" == refused["code"]
+    data = f"Phone,Name\n{NUMBERS[0]},Ana\n{NUMBERS[0]},Bia\n{NUMBERS[1]},Cem\n"
+    upload = await api.post("/upload", data=form(data.encode(), "guests.csv"))
+    assert (2, 1) == (upload["unique"], upload["duplicates"])
+    body = {"upload_id": upload["upload_id"], "message": "Hi {{ name }}"}
+    for per, found in (("row", (3, 0)), ("number", (2, 1))):
+        sent = await api.post("/send", body | {"per": per})
+        assert found == (sent["total_numbers"], sent["duplicates_removed"])
     await api.post("/send", {"recipients": people, "message": "Hi", "per": "family"}, 422)
 
 

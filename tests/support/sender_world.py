@@ -274,6 +274,7 @@ class World:
         job_id = create.create(
             self.settings[account], create.Order(text, numbers=numbers, account=account), "person", clock.now_ms()
         ).job_id
+        Job.update(for_dry_run=False).where(Job.id == job_id).execute()  # these senders send
         self.asked |= {(job_id, number) for number in numbers}
 
     def decide(self, sent: bool) -> None:

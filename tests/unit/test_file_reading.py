@@ -299,11 +299,13 @@ async def test_contacts_are_handed_on_as_they_come(reader):
     rows = b"number\n" + b"".join(b"+49151%08d\n" % n for n in range(5_000))
     batches = []
     options = {"default_country": "DE", "trusted": False, "said": vars(importer.NOTHING_SAID)}
-    answer = await reader.ask("contacts", File("a.csv", rows), batches.append, **options)
-    assert ([2_000, 2_000, 1_000], []) == ([len(each) for each in batches], answer.contacts)
-    assert [2, "+4915100000000", {}] == batches[0][0]
+    again = rows + b"+4915100000007\n+4915100000008\n"
+    answer = await reader.ask("contacts", File("a.csv", again), lambda *batch: batches.append(batch), **options)
+    assert ([2_000, 2_000, 1_000, 2], []) == ([len(each) for each, _ in batches], answer.contacts)
+    assert [False, False, False, True] == [repeated for _, repeated in batches]
+    assert ([2, "+4915100000000", {}], [5_002, "+4915100000007", {}]) == (batches[0][0][0], batches[3][0][0])
 
-    def refuse(batch):
+    def refuse(*batch):
         raise errors.DiskFull
 
     with pytest.raises(errors.DiskFull):

@@ -8,6 +8,7 @@ import pytest
 
 from daemon.states import E164, Kind
 from daemon.transports import parts
+from daemon.transports.browser import composing
 from daemon.transports.protocol import Attachment, Outgoing
 
 PHOTO, VIDEO, PAPER, SOUND = Kind.PHOTO, Kind.VIDEO, Kind.DOCUMENT, Kind.AUDIO
@@ -33,9 +34,17 @@ def split(text: str, *kinds: Kind) -> list[tuple[str, list[Kind]]]:
         ("a", [SOUND, PAPER], [("", [SOUND]), ("a", [PAPER])]),
         ("", [SOUND], [("", [SOUND])]),
         ("a" * 1025, [PHOTO], [("", [PHOTO]), ("a" * 1025, [])]),
+        ("\N{GRINNING FACE}" * 513, [PHOTO], [("", [PHOTO]), ("\N{GRINNING FACE}" * 513, [])]),
+        ("a" * 1021 + "\t", [PHOTO], [("", [PHOTO]), ("a" * 1021 + "\t", [])]),
+        ("a" * 1020 + "\t", [PHOTO], [("a" * 1020 + "\t", [PHOTO])]),
+        ("a\r\n" * 512, [PAPER], [("a\r\n" * 512, [PAPER])]),
         ("a", [PHOTO] * 31, [("a", [PHOTO] * 30), ("", [PHOTO])]),
     ],
 )
 def test_the_parts_of_a_message(text: str, kinds: list[Kind], expected: list[tuple[str, list[Kind]]]) -> None:
-    """An album is one; a text is a caption where it can be one."""
+    """An album is one; a text is a caption where it can be one, as it is typed."""
     assert expected == split(text, *kinds)
+    assert len(expected) == parts.count(text, kinds)
+    if kinds and PHOTO in kinds and len(kinds) == 1:  # each part leaves with one click
+        pieces = parts.split(Outgoing(E164("+49"), text, (Attachment(Path("x"), "x", PHOTO, "", 1),)))
+        assert [1] * len(pieces) == [len(composing.plan(each)) for each in pieces]

@@ -48,8 +48,8 @@ class Send(Body):
     per: Literal["number", "row"] | None = Field(
         None,
         description="`number`, the default: each number gets one message, and its other rows are duplicates. "
-        "`row`: each of the recipients gets a message of its own, also where several share a number. Not with "
-        "`upload_id`.",
+        "`row`: each of the recipients gets a message of its own, also where several share a number; so does "
+        "each row of an upload.",
     )
     delay_min: Seconds | None = None
     delay_max: Seconds | None = None
@@ -250,7 +250,7 @@ class Part(Answer):
     part: int = Field(description="From 1.")
     of: int = Field(description="How many there are.")
     what: str = Field(description="The name of its file; empty for text.")
-    state: Literal["pending", "sending", "sent", "uncertain"]
+    state: Literal["pending", "sending", "sent", "uncertain", "cancelled"]
     submitted_at: Time | None = Field(description="When it was last handed over.")
     sent_at: Time | None
 

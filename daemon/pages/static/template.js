@@ -15,7 +15,7 @@ async function look() {
   }
   asking = true;
   try {
-    const body = { text: $("text").value, attachments: $("files").children.length, samples: Object.fromEntries(samples) };
+    const body = { text: $("text").value, samples: Object.fromEntries(samples) };
     show(await call("/app/templates/preview", JSON.stringify(body)));
   } catch (error) {
     $("counter").textContent = error.message;

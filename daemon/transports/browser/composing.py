@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
 import time
@@ -16,6 +15,7 @@ import structlog
 from daemon import errors
 from daemon.formats import filenames
 from daemon.states import Kind
+from daemon.transports import parts
 from daemon.transports.browser.bridge import CTRL, SHIFT, Operation, Surface
 from daemon.transports.browser.refusals import Unsent
 from daemon.transports.browser.screens import Screens, beginning
@@ -24,7 +24,6 @@ from daemon.transports.protocol import Attachment, Outgoing
 log = structlog.get_logger()
 
 TEXT_MAX = 65_536
-CAPTION_MAX = 1_024
 FILES_MAX = 30  #: WhatsApp's limit for files at once
 
 _PICKER = {Kind.PHOTO: "media", Kind.VIDEO: "media", Kind.AUDIO: "audio", Kind.DOCUMENT: "document"}
@@ -71,7 +70,7 @@ def own_names(message: Outgoing) -> tuple[str, ...]:
 
 def plan(message: Outgoing) -> list[Parcel]:
     """Split a message into parts that can each be sent with one click. Raises Undeliverable."""
-    text = typable(message.text)
+    text = parts.typed(message.text)
     if len(text) > TEXT_MAX:
         raise errors.Undeliverable(Unsent.TEXT_TOO_LONG, TEXT_MAX=TEXT_MAX)
     if not message.attachments:
@@ -85,17 +84,11 @@ def plan(message: Outgoing) -> list[Parcel]:
             parcels[-1].files += (file,)
         else:
             parcels.append(Parcel(group, "", (file,)))
-    if len(text) <= CAPTION_MAX:
+    if parts.captions(text):
         parcels[0].text = text
     else:
         parcels.append(Parcel("text", text))
     return parcels
-
-
-def typable(text: str) -> str:
-    """The text in a form the editor accepts: `\\n` line ends, no tabs or other control characters."""
-    text = re.sub(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]", "\n", text).replace("\t", "    ")
-    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", "", text)
 
 
 class Box:

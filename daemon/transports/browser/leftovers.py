@@ -17,9 +17,10 @@ import structlog
 from selenium.common.exceptions import StaleElementReferenceException
 
 from daemon import errors
+from daemon.transports import parts
 from daemon.transports.browser.bridge import Interrupted, Surface
 from daemon.transports.browser.chat import Chat
-from daemon.transports.browser.composing import Box, typable
+from daemon.transports.browser.composing import Box
 
 if TYPE_CHECKING:
     from daemon.transports.browser.chat import Chat
@@ -76,7 +77,7 @@ class Leftovers:
         if text is None:
             return False
         # From before a restart: the whole text, or as many whole lines as were written before the process ended.
-        text = typable(text)
+        text = parts.typed(text)
         lines = text.split("\n")
         return any(found == _plain("\n".join(lines[:count])) for count in range(2, len(lines))) or found == _plain(text)
 
@@ -118,4 +119,4 @@ class Leftovers:
 
 def _plain(text: str) -> str:
     """As the page reads a composer back (js/text.js): without signs that nobody sees, one kind of apostrophe."""
-    return " ".join(re.sub("[\u2018\u2019\u02bc]", "'", _INVISIBLE.sub("", typable(text))).split())
+    return " ".join(re.sub("[\u2018\u2019\u02bc]", "'", _INVISIBLE.sub("", parts.typed(text))).split())
