@@ -172,6 +172,7 @@ class Job(Table):
     made_by = peewee.CharField(null=True)  # None: not known
     archived_at = peewee.BigIntegerField(null=True)  # since when the overview leaves it out
     replied = peewee.IntegerField(default=0)  # how many people have answered it
+    external_id = peewee.CharField(null=True, max_length=255)  # what other software calls it
     pending = peewee.IntegerField(default=0)
     claimed = peewee.IntegerField(default=0)
     sending = peewee.IntegerField(default=0)
@@ -193,6 +194,9 @@ class Job(Table):
         )
 
 
+Job.add_index(Job.index(Job.external_id, Job.id, name="job_external_id", where=Job.external_id.is_null(False)))
+
+
 class Message(Table):
     """One recipient of one job."""
 
@@ -204,6 +208,7 @@ class Message(Table):
     number = _telephone()
     nth = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])  # of the job's messages to this number
     person = _person()
+    external_id = peewee.CharField(null=True, max_length=255)  # what other software calls this recipient
     fields = Json(default=dict)
     attachments = Json(null=True)  # ids of this recipient's own files, None for the job's
     state = peewee.CharField(default=State.PENDING)
@@ -244,6 +249,11 @@ class Message(Table):
 
 Message.add_index(  # whom we have written to; only messages that may have left, so that queueing stays cheap
     Message.index(Message.person, Message.submitted_at).where(Message.submitted_at.is_null(False))
+)
+
+
+Message.add_index(  # those that other software asks for
+    Message.index(Message.external_id, Message.id, name="message_external_id", where=Message.external_id.is_null(False))
 )
 
 
@@ -480,7 +490,12 @@ class Reply(Table):
     message = peewee.ForeignKeyField(Message, null=True, on_delete="SET NULL")  # the last one they got before it
 
     class Meta:
-        indexes = ((("account", "key"), True), (("at",), False), (("account", "person"), False))
+        indexes = (
+            (("account", "key"), True),
+            (("at",), False),
+            (("account", "person"), False),
+            (("account", "id"), False),  # of somebody who may see that account only
+        )
 
 
 Reply.add_index(  # those who asked for no more, newest first

@@ -218,9 +218,10 @@ def find(name: str) -> AccountRow:
 
 
 def known(name: str) -> AccountRow | None:
-    """The account of that name, None if there never was one: jobs outlive the account that they were sent from."""
+    """The account of that name, None if there never was one, or none for the caller: jobs outlive the account that they
+    were sent from."""
     row = Account.get_or_none(Account.name == name)
-    return record(AccountRow, row) if row else None
+    return record(AccountRow, row) if row and rights.may(name) else None
 
 
 def check_names(settings: Settings, names: Sequence[str] | None) -> None:
@@ -328,7 +329,12 @@ def canary_confirmed(name: str, now: int) -> None:
 
 
 def every() -> list[AccountRow]:
-    """All accounts there are, by name."""
+    """All accounts of the caller, by name."""
+    return [row for row in whoever_asks() if rights.may(row.name)]
+
+
+def whoever_asks() -> list[AccountRow]:
+    """All accounts there are, also those that the caller may not see."""
     there = Account.select().where(Account.removed_at.is_null())
     return [record(AccountRow, row) for row in there.order_by(Account.name)]
 

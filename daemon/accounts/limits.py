@@ -12,7 +12,7 @@ import phonenumbers
 import structlog
 
 from daemon import errors
-from daemon.accounts import directory, pacing
+from daemon.accounts import directory, pacing, rights
 from daemon.accounts.directory import AccountRow
 from daemon.accounts.refusals import Why
 from daemon.config import Settings, hours, known_zone, own_number
@@ -64,7 +64,7 @@ def set_limits(name: str, limits: Limits, who: str, version: int | None = None) 
     checked = check(limits)
     with write():
         row = locked(Account.select().where(Account.name == name)).first()
-        if row is None or row.removed_at is not None:
+        if row is None or row.removed_at is not None or not rights.may(name):
             raise errors.NotFound(Why.NO_ACCOUNT, name=name)
         fit_together({field: checked.get(field, getattr(row, field)) for field in CHECKS})
         unlike_others(name, checked.get("title"))
@@ -108,7 +108,7 @@ def unlike_others(name: str, title: str | None) -> None:
     """Raises InvalidInput where another account has that name or title, in any case: nobody could tell them apart."""
     if title is None:
         return
-    others = (each for each in directory.every() if each.name != name)
+    others = (each for each in directory.whoever_asks() if each.name != name)
     if title.casefold() in {word.casefold() for each in others for word in (each.name, each.called)}:
         raise errors.InvalidInput(Why.TITLE_TAKEN, title=title).at("title")
 

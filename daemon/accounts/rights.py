@@ -17,6 +17,7 @@ from daemon.i18n.coded import refusal
 Query = TypeVar("Query")
 
 allowed: ContextVar[frozenset[str] | None] = ContextVar("allowed", default=None)  # None: all
+caller: ContextVar[str] = ContextVar("caller", default="")  # their name: what is of no account yet is theirs
 
 SHOWN = 20  # names in a refusal
 
@@ -40,16 +41,17 @@ def within(query: Query, account: Any) -> Query:
 
 
 def usual(account: str) -> str:
-    """The account of what names none: that of the settings, or the caller's own where that is not theirs.
-
-    Raises InvalidInput where the caller has several and has to say which.
-    """
+    """The account of what names none: that of the settings, or the first of the caller's where that is not theirs."""
     mine = allowed.get()
-    if mine is None or account in mine:
-        return account
-    if len(mine) != 1:
+    return account if mine is None or account in mine else min(mine)
+
+
+def check_said(settings_account: str) -> None:
+    """Raises InvalidInput where the caller has several accounts, and not that of the settings: they have to say
+    which."""
+    mine = allowed.get()
+    if mine is not None and settings_account not in mine and len(mine) > 1:
         raise errors.InvalidInput(refusal(Why.SAY_WHICH_ACCOUNT, accounts=named(mine))).at("account")
-    return next(iter(mine))
 
 
 def named(accounts: Collection[str]) -> str:

@@ -13,6 +13,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 from pydantic import BaseModel, ValidationError
 
 from daemon import errors
+from daemon.api import forms
 from daemon.api.refusals import Why
 from daemon.campaigns.idempotency import Once, digest, valid_key
 from daemon.contacts import list_entries, uploads
@@ -109,8 +110,15 @@ def once(request: web.Request, method: str, path: str, caller: str, given: dict[
         return Once(f"{method} {path}", caller, None, "")
     if not valid_key(key) or len(request.headers.getall(KEY_HEADER)) > 1:
         raise errors.InvalidInput(Why.IDEMPOTENCY_KEY_UNFIT)
-    asked = {name: _as_sent(each) if isinstance(each, BaseModel) else each for name, each in given.items()}
+    asked = {name: _asked(each) for name, each in given.items()}
     return Once(f"{method} {path}", caller, key, digest(asked), dump=_as_json)
+
+
+def _asked(value: Any) -> Any:
+    """What was sent, as JSON; of a form with a file its digest instead of its content."""
+    if isinstance(value, BaseModel):
+        return _as_sent(value)
+    return value.asked if isinstance(value, forms.Form) else value
 
 
 def named(body: BaseModel) -> int:

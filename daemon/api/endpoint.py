@@ -33,13 +33,13 @@ from daemon.api.answers import Answer, Blob, Download, EventStream
 from daemon.api.parameters import Pattern, Says
 from daemon.api.refusals import Why
 from daemon.auth.keys import Key
-from daemon.campaigns.idempotency import Replay
+from daemon.campaigns.idempotency import Once, Replay
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.server import heavy, hosts
 from daemon.server.refusals import Why as OfServer
 from daemon.server.scopes import Scope
-from daemon.server.visitors import SAFE, SETTINGS, caller, given_key, in_db, require_scope, visitor
+from daemon.server.visitors import SAFE, SETTINGS, caller, given_key, in_db, require_scope, timed, visitor
 
 log = structlog.get_logger()
 Work = TypeVar("Work", bound=Callable[..., Any])
@@ -122,7 +122,7 @@ class Endpoint:
     @property
     def idempotent(self) -> bool:
         """Whether it takes an Idempotency-Key."""
-        return self.method not in SAFE and self.form is None and issubclass(self.answer, Answer)
+        return self.method not in SAFE and issubclass(self.answer, Answer)
 
     @property
     def tagged(self) -> bool:
@@ -197,20 +197,35 @@ class Endpoint:
         return Caller(found.name, True, settings, found.identity, found.key)
 
     async def _answer(self, request: web.Request, who: Caller, given: dict[str, Any]) -> web.StreamResponse:
-        if inspect.iscoroutinefunction(self.work):
-            made = await self.work(who, request, **given)
-            return made if isinstance(made, web.StreamResponse) else await writing.respond(request, made)
         try:
+            if inspect.iscoroutinefunction(self.work):
+                made = await self._on_loop(request, who, given)
+                return made if isinstance(made, web.StreamResponse) else await writing.respond(request, made)
             made = await in_db(request, self._run, request, who, given)
         except Replay as replay:
             return writing.as_json(replay.response)
         return await writing.respond(request, made)
 
+    async def _on_loop(self, request: web.Request, who: Caller, given: dict[str, Any]) -> Any:
+        """Run the work on the event loop. What it does beside the database, such as a request of its own, is done
+        before its answer is stored."""
+        if not self.idempotent:
+            return await self.work(who, request, **given)
+        once = self._once(request, who, given)
+        await timed(request, once.look)
+        if self.takes_once:
+            return await self.work(who, request, once=once, **given)
+        made = await self.work(who, request, **given)
+        return await timed(request, once.run, lambda: made)
+
+    def _once(self, request: web.Request, who: Caller, given: dict[str, Any]) -> Once:
+        return bodies.once(request, self.method, self.path, who.identity, given)
+
     def _run(self, request: web.Request, who: Caller, given: dict[str, Any]) -> Any:
         """Run the work, on a database thread."""
         if not self.idempotent:
             return self.work(who, **given)
-        once = bodies.once(request, self.method, self.path, who.identity, given)
+        once = self._once(request, who, given)
         now = clock.now_ms()
         once.look(now)
         if self.takes_once:

@@ -32,10 +32,13 @@ async def one_job(caller: Caller, request: web.Request, *, job_id: JobId, wait: 
     return await _when_changed(caller, request, job_id, wait)
 
 
+HIDDEN = ("name", "account", "reason", "code", "waits_until", "made_by", "external_id")  # from callers without a key
+
+
 def shown(caller: Caller, row: JobRow) -> Job:
     """The whole job for callers with a key, states and counts for others."""
     found = progress.progress(caller.settings, row, clock.now_ms())
-    hidden = {} if caller.known else dict.fromkeys(("name", "account", "reason", "code", "waits_until", "made_by"))
+    hidden = {} if caller.known else dict.fromkeys(HIDDEN)
     return Job.model_validate(vars(found) | hidden)
 
 

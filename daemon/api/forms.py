@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import BadHttpMessage
@@ -31,11 +33,17 @@ BROKEN = (ValueError, LookupError, RuntimeError, BadHttpMessage)
 @dataclass(frozen=True)
 class ContactsFile:
     """A contacts file, in the part `file`; it is open until the request ends. said: in parts of their own, or in the
-    query.
+    query. sha256: of the file's content.
     """
 
     file: File
     said: Said
+    sha256: str
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What makes two requests the same."""
+        return {"name": self.file.name, "sha256": self.sha256, **vars(self.said)}
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,12 @@ class StoredFile:
 
     filename: str
     path: Path
+    sha256: str
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What makes two requests the same."""
+        return {"name": self.filename, "sha256": self.sha256}
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,14 @@ class ImportForm:
     numbers: str
     reason: str
     said: Said
+    sha256: str = ""
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What makes two requests the same."""
+        name = self.file.name if self.file else ""
+        said = {"numbers": self.numbers, "reason": self.reason, **vars(self.said)}
+        return {"name": name, "sha256": self.sha256, **said}
 
 
 Form = ContactsFile | StoredFile | ImportForm
@@ -78,13 +100,14 @@ async def read(request: web.Request, kind: type[Form]) -> AsyncIterator[Form]:
 async def _contacts_file(request: web.Request, place: IO[bytes]) -> ContactsFile:
     fields = dict(request.query)
     form, part = await _file_part(request, fields)
-    size = 0
+    size, digest = 0, hashlib.sha256()
     async for chunk in _chunks(form, part, fields):
         size += len(chunk)
         file_reading.refuse_large(size)
+        digest.update(chunk)
         place.write(chunk)
     filename = readable(part.filename or "contacts")
-    return ContactsFile(File(filename, place), _said(fields))
+    return ContactsFile(File(filename, place), _said(fields), digest.hexdigest())
 
 
 def _said(given: Mapping[str, str]) -> Said:
@@ -93,23 +116,32 @@ def _said(given: Mapping[str, str]) -> Said:
 
 async def _stored_file(request: web.Request, place: Path) -> StoredFile:
     form, part = await _file_part(request)
-    max_mb, size = request.app[SETTINGS].max_upload_mb, 0
+    max_mb, size, digest = request.app[SETTINGS].max_upload_mb, 0, hashlib.sha256()
     with place.open("wb") as file:
         async for chunk in _chunks(form, part):
             size += len(chunk)
             if size > max_mb * 1024 * 1024:
                 raise errors.TooLarge(Why.FILE_TOO_LARGE, limit=max_mb)
+            digest.update(chunk)
             file.write(chunk)
-    return StoredFile(readable(part.filename or "file"), place)
+    return StoredFile(readable(part.filename or "file"), place, digest.hexdigest())
 
 
 async def _import_form(request: web.Request) -> ImportForm:
     form = await posted(request)
-    sent, file = form.get("file"), None
+    sent, file, digest = form.get("file"), None, ""
     if isinstance(sent, web.FileField):
         file = File(sent.filename, sent.file)
+        digest = await asyncio.to_thread(_digest, file)
     given = {**request.query, **{name: value for name, value in form.items() if isinstance(value, str)}}
-    return ImportForm(file, given.get("numbers", ""), given.get("reason", "").strip(), _said(given))
+    return ImportForm(file, given.get("numbers", ""), given.get("reason", "").strip(), _said(given), digest)
+
+
+def _digest(file: File) -> str:
+    found = hashlib.sha256()
+    for part in file.parts():
+        found.update(part)
+    return found.hexdigest()
 
 
 async def _file_part(

@@ -18,6 +18,7 @@ from daemon.api.messages import describe
 from daemon.api.parameters import (
     MAX_LIMIT,
     Cursor,
+    ExternalId,
     Flag,
     JobId,
     Limit,
@@ -40,15 +41,19 @@ from daemon.api.schemas.jobs import (
     Reschedule,
     Send,
     TextWarning,
+    WouldGet,
 )
-from daemon.campaigns import cloning, create, failures, lifecycle, progress, queries, recipients, scheduling
+from daemon.campaigns import cloning, create, failures, lifecycle, progress, queries, recipients, scheduling, trial
 from daemon.campaigns import report as job_report
 from daemon.campaigns.funnel import late_before
 from daemon.campaigns.idempotency import Once
 from daemon.campaigns.rows import JobRow
+from daemon.config import Settings
 from daemon.contacts import repairs
 from daemon.db import clock
+from daemon.delivery.enqueue import EXTERNAL_ID
 from daemon.errors import AttachmentLost, ChoosePhoneColumn, IllegalMove, NotFound, Unauthorized
+from daemon.formats import placeholders
 from daemon.formats.workbook import Workbook
 from daemon.server.refusals import Why as OfServer
 from daemon.server.scopes import Scope
@@ -69,15 +74,27 @@ Late = Annotated[
 ForExcel = Annotated[Flag, Field(description="Mark the file as UTF-8, which Excel needs.")]
 
 
-@endpoint.post("/send", scope=Scope.SEND, errors=(NotFound, AttachmentLost, ChoosePhoneColumn, IllegalMove), tag="jobs")
+@endpoint.post(
+    "/send",
+    scope=Scope.SEND,
+    errors=(NotFound, AttachmentLost, ChoosePhoneColumn, IllegalMove),
+    tag="jobs",
+    tries=True,
+)
 def send(caller: Caller, *, body: Send, once: Once) -> Queued:
     """Send a message to many people.
 
     Invalid numbers do not stop the valid ones; each is listed in `rejected`. With an `Idempotency-Key`, a repeated
     request gets the first answer, and nobody gets the message twice.
+
+    With `dry_run`, and always with a test key, nothing is sent or stored: the answer says who would get it, who would
+    be left out and why, and when it would end.
     """
     settings, now = caller.settings, clock.now_ms()
-    order = create.Order(text=body.message, **{name: value for name, value in body if name != "message"})
+    asked = {name: value for name, value in body if name not in ("message", "dry_run")}
+    order = create.Order(text=body.message, **asked)
+    if body.dry_run or caller.rehearses:
+        return _tried(settings, create.check(settings, order, now, trial=True), now)
     checked = create.check(settings, order, now)
     meant = repairs.suggested(
         checked.audience.rejected, directory.country(settings, checked.order.account or settings.account)
@@ -135,17 +152,19 @@ def jobs(
     search: Named = "",
     since: Since | None = None,
     until: Until | None = None,
+    external_id: ExternalId | None = None,
     cursor: Cursor | None = None,
     limit: Limit = queries.PAGE,
 ) -> Jobs:
     """Jobs, newest first, a page at a time. Without a key, as limited as `GET /status/{job_id}`.
 
-    `since` and `until` are about when they were made. Without a key `account` and `search` are refused, as nothing is
-    told of them.
+    `since` and `until` are about when they were made. Without a key `account`, `search` and `external_id` are
+    refused, as nothing is told of them.
     """
-    if not caller.known and (account or search):
+    if not caller.known and (account or search or external_id):
         raise Unauthorized(OfServer.NO_KEY)
-    rows, after = queries.jobs(cursor, limit, queries.Wanted(state, account, search, since, until))
+    wanted = queries.Wanted(state, account, search, since, until, external_id)
+    rows, after = queries.jobs(cursor, limit, wanted)
     return Jobs(jobs=[shown(caller, row) for row in rows], next_cursor=after)
 
 
@@ -328,6 +347,34 @@ def _workbook(job: JobRow, batches: Iterator[list[list[int | str]]], zone: str |
         file.seek(0)
         while chunk := file.read(CHUNK):
             yield chunk
+
+
+def _tried(settings: Settings, checked: create.Checked, now: int) -> Queued:
+    """What would become of it; nothing is stored."""
+    found, audience = trial.of(settings, checked, now), checked.audience
+    foreign = placeholders.foreign(checked.order.text, audience.columns)
+    waits_for, waits_code = found.waits or (None, None)
+    meant = repairs.suggested(audience.rejected, settings.default_country)
+    return Queued(
+        message="This is a dry run: nothing is sent, and nothing is stored.",
+        job_id=None,
+        total_numbers=found.total,
+        duplicates_removed=audience.duplicates,
+        rejected=Rejected.every(audience.rejected, meant, audience.place),
+        note=" ".join(["Nothing is sent.", *(str(each.told) for each in foreign)]),
+        warnings=[TextWarning.model_validate(create.warning(each)) for each in foreign],
+        dry_run=True,
+        recipients=[
+            WouldGet(position=each.position, number=each.number, external_id=each.fields.get(EXTERNAL_ID) or None)
+            for each in found.people
+        ],
+        left_out=Rejected.every(found.left_out, {}, audience.place),
+        left_out_total=found.skipped,
+        starts_at=found.starts,
+        eta=found.ends,
+        waits_for=waits_for,
+        waits_code=waits_code,
+    )
 
 
 def _queued(created: create.Created, meant: repairs.Suggested) -> Queued:

@@ -9,7 +9,7 @@ from pydantic import Field
 from daemon.api import endpoint
 from daemon.api.answers import Png
 from daemon.api.endpoint import Caller
-from daemon.api.parameters import Cursor, Limit, MessageId, OfAccount, ToNumber
+from daemon.api.parameters import Cursor, ExternalId, Limit, MessageId, OfAccount, ToNumber
 from daemon.api.schemas.jobs import Decide, Evidence, Message, MessageDecided, MessageHistory, Messages, Move, Part
 from daemon.campaigns import lifecycle, queries
 from daemon.campaigns.queries import Step
@@ -33,12 +33,18 @@ def messages_everywhere(
     *,
     state: InState | None = None,
     number: ToNumber = "",
+    external_id: ExternalId | None = None,
     account: OfAccount | None = None,
     cursor: Cursor | None = None,
     limit: Limit = queries.PAGE,
 ) -> Messages:
-    """Messages of all jobs in one state or to one person, oldest first; by default those that need a decision."""
-    if number:
+    """Messages of all jobs in one state or to one person, oldest first; by default those that need a decision.
+
+    With `external_id` or `number` those of that recipient, in any state if none is given.
+    """
+    if external_id is not None:
+        rows, after = queries.messages_called(external_id, state, account, cursor, limit)
+    elif number:
         person = Person(importer.one(masking.searchable(number), caller.settings.default_country)).key
         rows, after = queries.messages_to(person, state, account, cursor, limit)
     else:
@@ -62,6 +68,7 @@ def message(caller: Caller, *, message_id: MessageId) -> MessageHistory:
 @endpoint.get("/messages/{message_id}/screenshot.png", scope=Scope.CONTROL, errors=(NotFound,), tag="messages")
 def message_screenshot(caller: Caller, *, message_id: MessageId) -> Png:
     """The screenshot of the chat of an uncertain message; not found if none was taken."""
+    queries.message(message_id)  # whether there is one for this caller
     return Png(evidence.screenshot(message_id))
 
 

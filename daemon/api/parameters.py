@@ -132,6 +132,11 @@ Kinds = Annotated[
     AfterValidator(_kinds),
     Says(f"names events, such as message.sent, or kinds of them: {', '.join(FAMILIES)}, {STATE}"),
 ]
+ExternalId = Annotated[
+    str,
+    Field(min_length=1, max_length=255, description="Only those with this `external_id`, exactly."),
+    Says("is a text of 1 to 255 characters"),
+]
 OfJob = Annotated[
     int,
     BeforeValidator(_digits),

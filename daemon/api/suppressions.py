@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from daemon.api.parameters import MAX_LIMIT, Flag, Limit, Search, Since, TextCur
 from daemon.api.schemas.common import Done, Rejected
 from daemon.api.schemas.people import Imported, Suppress, Suppressed, Suppression, Suppressions, Unsuppress
 from daemon.campaigns import report
+from daemon.campaigns.idempotency import Once
 from daemon.config import Settings
 from daemon.contacts import file_reading, importer, repairs, suppression
 from daemon.contacts.person import Person
@@ -25,7 +27,7 @@ from daemon.errors import ChoosePhoneColumn, NotFound, ReadingBusy
 from daemon.i18n.instants import instant
 from daemon.server import heavy
 from daemon.server.scopes import Scope
-from daemon.server.visitors import in_db
+from daemon.server.visitors import in_db, timed
 
 HEAD = ["number", "reason", "source", "created_at", "confirmed_at"]
 
@@ -71,7 +73,7 @@ def unsuppress(caller: Caller, *, body: Unsuppress) -> Done:
 
 
 @endpoint.post("/suppressions/import", scope=Scope.CONTROL, errors=(ReadingBusy, ChoosePhoneColumn), tag="suppressions")
-async def import_suppressions(caller: Caller, request: web.Request, *, form: ImportForm) -> Imported:
+async def import_suppressions(caller: Caller, request: web.Request, *, form: ImportForm, once: Once) -> Imported:
     """Add all numbers of a contacts file (`file`) or of a text (`numbers`), with one `reason`.
 
     phone_column, sheet, encoding: as of POST /upload.
@@ -85,7 +87,7 @@ async def import_suppressions(caller: Caller, request: web.Request, *, form: Imp
     else:
         size = len(form.numbers)
         done = await heavy.timed(request, size, suppression.import_text, settings, form.numbers, reason, caller.name)
-    return await in_db(request, _imported, settings, done)  # which may name many rows
+    return await timed(request, once.run, partial(_imported, settings, done))  # which may name many rows
 
 
 def _imported(settings: Settings, done: suppression.Imported) -> Imported:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from daemon.api.endpoint import Caller
 from daemon.api.forms import ContactsFile, StoredFile
 from daemon.api.schemas.common import Rejected
 from daemon.api.schemas.library import Attachment, Upload, UploadRow
+from daemon.campaigns.idempotency import Once
 from daemon.config import Settings
 from daemon.contacts import file_reading, importer, repairs, uploads
 from daemon.db import clock
@@ -25,7 +27,7 @@ PREVIEW = 20
 
 
 @endpoint.post("/upload", scope=Scope.SEND, errors=(ReadingBusy, ChoosePhoneColumn), tag="uploads", tries=True)
-async def upload(caller: Caller, request: web.Request, *, file: ContactsFile) -> Upload:
+async def upload(caller: Caller, request: web.Request, *, file: ContactsFile, once: Once) -> Upload:
     """Upload a contacts file (CSV, XLSX, TXT, vCard); send to it by its `upload_id`.
 
     Where it is not certain which column has the telephone numbers, the answer is 422 `choose-phone-column` with the
@@ -44,7 +46,7 @@ async def upload(caller: Caller, request: web.Request, *, file: ContactsFile) ->
         people = await file_reading.contacts(file.file, country, said=file.said, sink=sink)
     except ChoosePhoneColumn as doubt:
         raise await heavy.timed(request, size, uploads.in_doubt, caller.settings, doubt, name) from None
-    return await heavy.timed(request, size, _keep, caller.settings, incoming, people, name)
+    return await heavy.timed(request, size, _keep, caller.settings, incoming, people, name, once)
 
 
 async def _store(request: web.Request, size: int, incoming: uploads.Incoming, rows: list[Any], repeated: bool) -> None:
@@ -53,15 +55,26 @@ async def _store(request: web.Request, size: int, incoming: uploads.Incoming, ro
 
 
 @endpoint.post("/upload_attachment", scope=Scope.SEND, tag="uploads", tries=True)
-def upload_attachment(caller: Caller, *, file: StoredFile) -> Attachment:
+def upload_attachment(caller: Caller, *, file: StoredFile, once: Once) -> Attachment:
     """Upload a picture, video, audio file or document; attach it to messages by its `attachment_id`."""
-    row = uploads.add_attachment(caller.settings, file.path, file.filename, clock.now_ms())
+    now = clock.now_ms()
+
+    def stored(put: Callable[[], uploads.Attachment]) -> Attachment:
+        return once.run(lambda: _attachment(put()), now)
+
+    return uploads.keep_attachment(caller.settings, file.path, file.filename, now, stored)
+
+
+def _attachment(row: uploads.Attachment) -> Attachment:
     return Attachment(attachment_id=row.id, filename=row.filename, size=row.size, kind=row.kind)
 
 
-def _keep(settings: Settings, incoming: uploads.Incoming, people: importer.ContactList, name: str, now: int) -> Upload:
+def _keep(
+    settings: Settings, incoming: uploads.Incoming, people: importer.ContactList, name: str, once: Once, now: int
+) -> Upload:
     meant = repairs.suggested(people.rejected, directory.country(settings))
-    return _upload(incoming.keep(settings, people, name, now), people, meant)
+    put = incoming.prepared(settings, people, name, now)
+    return once.run(lambda: _upload(put(), people, meant), now)
 
 
 def _upload(row: uploads.Upload, found: importer.ContactList, meant: repairs.Suggested) -> Upload:

@@ -29,6 +29,7 @@ class Why(Wording):
     ROLE_UNFIT = "role_unfit", "The role is one of {roles}."
     WRONG_PASSWORD = "wrong_password", "The name or the password is wrong, or the user is disabled."
     WRONG_KEY = "wrong_key", "Wrong API key: copy the whole line, without spaces around it."
+    USER_WITHOUT_ACCOUNT = "user_without_account", "Choose at least one account, or all accounts."
     KEY_NAME_TAKEN = "key_name_taken", "There is already a key called {name}: choose another name, or revoke that one."
     KEY_NAME_LENGTH = "key_name_length", "The name of a key must be 1 to {most} characters long."
     KEY_NAME_INVISIBLE = "key_name_invisible", "The name of the key contains invisible characters."

@@ -126,7 +126,9 @@ def change_role(user_id: int, role: Role, who: str, version: int | None = None) 
 
 def limit_to(user_id: int, accounts: list[str] | None, who: str, version: int | None = None) -> None:
     """Let the user see and use these accounts only; None: all, those that are added later, too. version: as with the
-    role. Raises NotFound, EditConflict."""
+    role. Raises NotFound, EditConflict, InvalidInput (none at all)."""
+    if accounts is not None and not accounts:
+        raise errors.InvalidInput(Why.USER_WITHOUT_ACCOUNT).at("which")
     if find(user_id).accounts != accounts:
         _change(user_id, "accounts", who, version, accounts=accounts)
 

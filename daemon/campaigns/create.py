@@ -14,7 +14,7 @@ import peewee
 import structlog
 
 from daemon import errors
-from daemon.accounts import directory, installed, limits, pacing
+from daemon.accounts import directory, installed, limits, pacing, rights
 from daemon.campaigns import careful, scheduling
 from daemon.campaigns.dated import Dates
 from daemon.campaigns.draft_content import Dated
@@ -49,7 +49,8 @@ PER_NUMBER, PER_ROW = "number", "row"
 ANSWERS_MS = 7 * pacing.DAY_MS
 UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # not part of a request
 # Not in earlier digests.
-ADDED = ("window", "daily_cap", "phone_column", "language", "columns", "replaces", "per", "dated")
+ADDED = ("window", "daily_cap", "phone_column", "language", "columns", "replaces", "per", "dated", "external_id")
+LONGEST_EXTERNAL = 255
 ACCOUNTS_NAMED = 20  # in the refusal of an unknown one
 
 
@@ -64,6 +65,7 @@ class Order:
     None for that of the default country; columns: how some fields are written. replaces: the
     scheduled job whose place it takes. per: PER_ROW for a message for each row, also where several have one number;
     else each person gets one. dated: each gets it by a date of theirs, which all of the audience have.
+    external_id: what the caller calls the job.
     """
 
     text: str
@@ -89,6 +91,7 @@ class Order:
     replaces: int | None = None
     per: str | None = None
     dated: Dated | None = None
+    external_id: str | None = None
 
 
 @dataclass
@@ -150,12 +153,15 @@ def create(settings: Settings, order: Order, who: str, now: int) -> Created:
         raise
 
 
-def check(settings: Settings, order: Order, now: int) -> Checked:
+def check(settings: Settings, order: Order, now: int, trial: bool = False) -> Checked:
     """Find everything that is wrong with an order before anything is stored, and outside of a transaction: with many
-    people it takes a while. Raises as `create`.
+    people it takes a while. trial: it will not be stored, nor what it says of an upload. Raises as `create`.
     """
     if order.account is not None and not ACCOUNT_NAME.fullmatch(order.account):
         raise errors.InvalidInput(Why.ACCOUNT_UNFIT)
+    if order.account is None:
+        rights.check_said(settings.account)
+        order = replace(order, account=rights.usual(settings.account)) if rights.limited() else order
     _check_account(settings, order.account)
     settings = _own(settings, order)
     if order.schedule_at is not None and order.schedule_at < LEAST_TIME_MS:
@@ -165,16 +171,28 @@ def check(settings: Settings, order: Order, now: int) -> Checked:
     _check_terms(order)
     if order.language is not None and not styles.known(order.language):
         raise errors.InvalidInput(Why.LANGUAGE_UNKNOWN, language=repr(order.language[:40]))
-    audience = _audience(settings, order)
+    audience = _audience(settings, order, trial)
+    _check_external(order, audience)
     pause = delays(settings, order.delay_min, order.delay_max)
     own = _own_files(order, audience)
     messages = _check_text(settings, order, audience, own)
     return Checked(order, audience, pause, frozenset(order.attachments).union(*own), messages)
 
 
+def _check_external(order: Order, audience: Audience) -> None:
+    """What other software calls the job and its recipients has to be short enough to be looked up."""
+    if len(order.external_id or "") > LONGEST_EXTERNAL:
+        raise errors.InvalidInput(Why.EXTERNAL_ID_TOO_LONG, most=LONGEST_EXTERNAL).at("external_id")
+    for each in audience.people if enqueue.EXTERNAL_ID in audience.columns else ():
+        if len(each.fields.get(enqueue.EXTERNAL_ID, "")) > LONGEST_EXTERNAL:
+            raise errors.InvalidInput(
+                Why.EXTERNAL_ID_TOO_LONG_AT, place=audience.place, position=each.position, most=LONGEST_EXTERNAL
+            )
+
+
 def _check_account(settings: Settings, name: str | None) -> None:
     known = [row.name for row in directory.every()]
-    if directory.known(settings.account) is None:  # nothing has been started yet
+    if directory.known(settings.account) is None and rights.may(settings.account):  # nothing has been started yet
         known.insert(0, settings.account)
     if (name or settings.account) not in known:
         name = name or settings.account
@@ -251,6 +269,7 @@ def _job(settings: Settings, checked: Checked, state: str, who: str, now: int) -
             for_dry_run=settings.transport == "dryrun",
             formats=styles_of(settings, order).stored(),
             dated=order.dated.model_dump(mode="json") if order.dated else None,
+            external_id=order.external_id or None,
         )
 
 
@@ -323,7 +342,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
                     *(str(each.told) for each in foreign),
                 ]
             ),
-            warnings=[_warning(each) for each in foreign],
+            warnings=[warning(each) for each in foreign],
         )
         if order.key:
             kept = {"scope": order.scope, "key": order.key, "request": asked, "response": _kept(created)}
@@ -377,7 +396,7 @@ def forget_answers(now: int) -> int:
         return int(Answer.delete().where(Answer.created_at < now - ANSWERS_MS).execute())
 
 
-def _audience(settings: Settings, order: Order) -> Audience:
+def _audience(settings: Settings, order: Order, trial: bool = False) -> Audience:
     if order.audience is not None and order.audience.people:
         return _once_each(order.audience, order.per)
     given = [source for source in (order.numbers, order.recipients, order.upload_id) if source is not None]
@@ -386,14 +405,20 @@ def _audience(settings: Settings, order: Order) -> Audience:
     if order.phone_column is not None and order.upload_id is None:
         raise errors.InvalidInput(Why.PHONE_COLUMN_WITHOUT_UPLOAD)
     if order.upload_id is not None:
-        upload = uploads.chosen(order.upload_id, settings.default_country, order.phone_column)
-        people: Collection[importer.Contact] = upload.contacts
-        rejected, duplicates, place = list(upload.rejected), upload.duplicates, "row"
-        source, columns, note = upload.filename, upload.columns, ""
+        upload = uploads.find(order.upload_id)
+        read: uploads.Upload | importer.ContactList
+        if trial and upload.sheet is not None and order.phone_column:  # what is chosen in earnest stays chosen
+            read = uploads.found_in(upload, settings.default_country, order.phone_column)
+        else:
+            read = uploads.chosen(order.upload_id, settings.default_country, order.phone_column)
+        people: Collection[importer.Contact] = read.contacts
+        rejected, duplicates, place = list(read.rejected), read.duplicates, "row"
+        source, columns, note = upload.filename, read.columns, ""
         if order.per == PER_ROW and duplicates:
-            if upload.repeated is None:
+            repeated = read.repeated if isinstance(read, uploads.Upload) else None
+            if repeated is None:
                 raise errors.InvalidInput(Why.PER_ROW_OF_UPLOAD)
-            people, duplicates = EachRow(upload.contacts, upload.repeated), 0
+            people, duplicates = EachRow(read.contacts, repeated), 0
     else:
         values: Sequence[object] = order.numbers if order.numbers is not None else order.recipients or ()
         found = importer.parse_numbers(values, settings.default_country, each_row=order.per == PER_ROW)
@@ -482,7 +507,8 @@ def unfit(kinds: Sequence[str]) -> Details | None:
     return None
 
 
-def _warning(found: placeholders.Foreign) -> dict[str, str | None]:
+def warning(found: placeholders.Foreign) -> dict[str, str | None]:
+    """A part of the text that is perhaps a mistake, for a program."""
     told = found.told
     return {"code": told.code, "placeholder": found.written, "field": found.field or None, "sentence": str(told)}
 

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.accounts import directory
+from daemon.accounts import directory, rights
 from daemon.campaigns import create, draft_content, draft_files, draft_order, draft_rows, known_columns
 from daemon.campaigns.draft_content import (
     Changes,
@@ -95,7 +95,15 @@ def _read(row: DraftRow) -> Draft:
 def listed() -> list[Draft]:
     """Drafts that have not become a job, most recently changed first, without their people."""
     query = DraftRow.select(*_LIGHT).where(DraftRow.job.is_null()).order_by(DraftRow.updated_at.desc(), DraftRow.id)
-    return [draft for row in query if not (draft := _read(row)).data.started]
+    return [draft for row in query if not (draft := _read(row)).data.started and _is_mine(draft)]
+
+
+def _is_mine(draft: Draft) -> bool:
+    """Whether the caller may see it: by its account, or, as long as it has none, by who has begun it."""
+    account = draft.data.when.account if draft.data.when else None
+    if account is None:
+        return not rights.limited() or draft.created_by == rights.caller.get()[:64]
+    return rights.may(account)
 
 
 def begin(
@@ -133,20 +141,25 @@ def begin(
 def find(draft_id: str) -> Draft:
     """The draft by that id, without its rows, people and report. Raises NotFound."""
     row = DraftRow.select(*_LIGHT).where(DraftRow.id == draft_id).first()
-    if row is None:
+    draft = _read(row) if row is not None else None
+    if draft is None or not _is_mine(draft):
         raise errors.NotFound(Why.DRAFT_DISCARDED)
-    return _read(row)
+    return draft
 
 
 def _locked(draft_id: str) -> Draft:
     """The draft, locked until the transaction ends. Raises NotFound."""
     row = locked(DraftRow.select(*_LIGHT).where(DraftRow.id == draft_id)).first()
-    return _read(row) if row is not None else find(draft_id)
+    draft = _read(row) if row is not None else None
+    return draft if draft is not None and _is_mine(draft) else find(draft_id)
 
 
 def discard(draft_id: str, who: str) -> None:
-    """Delete the draft. Does nothing if it is gone already, or has become a campaign."""
+    """Delete the draft. Does nothing if it is gone already, has become a campaign, or is none of the caller's."""
     with write():
+        row = DraftRow.select(*_LIGHT).where(DraftRow.id == draft_id).first()
+        if row is None or not _is_mine(_read(row)):
+            return
         draft_rows.let_go((DraftRow.id == draft_id) & DraftRow.job.is_null())
         if DraftRow.delete().where(DraftRow.id == draft_id, DraftRow.job.is_null()).execute():
             after_commit(partial(log.info, "draft.discarded", draft_id=draft_id, who=who))

@@ -16,7 +16,7 @@ from typing import Any
 import peewee
 
 from daemon import errors
-from daemon.accounts import directory, handovers, limits, pace, pacing
+from daemon.accounts import directory, handovers, limits, pace, pacing, rights
 from daemon.campaigns import careful, create, draft_order, drafts, shared_numbers
 from daemon.campaigns.dated import Dates, Missed
 from daemon.campaigns.draft_content import Exclusion, Forecast, Notes, Reason, Recent, Report, SelfTest, When
@@ -132,9 +132,9 @@ def sort(
     message = _Message(settings, draft, now)
     checks = _Checks(
         message,
-        _among(Suppression.select(Suppression.person), Suppression.person, everybody),
+        opted_out(everybody),
         lately if recent.leave_out else frozenset(),
-        _often(limits.rules(settings), everybody, now),
+        too_often(limits.rules(settings), everybody, now),
         details(Detail.LATELY, days=str(recent.days)),
         shared_numbers.Merged(drafts.fields(draft), draft.data.numbers.per == create.PER_ROW),
     )
@@ -151,7 +151,7 @@ def sort(
             audience.append(Contact(each.position, each.number, each.fields, message.own_files(each)))
             landlines += each.found.landline
             again += person in lately
-    account = (draft.data.when or When()).account or settings.account
+    account = (draft.data.when or When()).account or rights.usual(settings.account)
     fresh = careful.never_written(account, (Person(each.number).key for each in audience))
     return audience, left_out, Notes(recent=again, landline=landlines, fresh=fresh, messages=message.messages)
 
@@ -297,7 +297,12 @@ def _lately(since: int, now: int, but: int | None = None) -> set[PersonKey]:
     return {person for query in (handovers.reached(since, now), queued) for (person,) in tuples(query)}
 
 
-def _often(rules: pacing.Rules, people: Iterable[PersonKey], now: int) -> set[PersonKey]:
+def opted_out(people: Iterable[PersonKey]) -> set[PersonKey]:
+    """Those of the people who are on the suppression list."""
+    return _among(Suppression.select(Suppression.person), Suppression.person, people)
+
+
+def too_often(rules: pacing.Rules, people: Iterable[PersonKey], now: int) -> set[PersonKey]:
     """People who have reached the per-person limit: they would be skipped when their turn comes."""
     if not rules.person_cap:
         return set()
@@ -316,7 +321,7 @@ def forecast(settings: Settings, draft: Draft, people: int, now: int) -> Forecas
     """When the first and the last message will be sent, with the present pace, windows and caps, and with the other
     messages queued for the account: running jobs take turns."""
     when = draft.data.when or When()
-    account = when.account or settings.account
+    account = when.account or rights.usual(settings.account)
     rules = limits.rules_of(settings, account)
     terms = pacing.Terms(pacing.window(when.window), when.daily_cap)
     others = [job for job in _others(account, max(now, when.at or 0)) if job.pending and job.id != draft.data.replaces]

@@ -11,7 +11,7 @@ import peewee
 import phonenumbers
 from babel.core import get_global
 
-from daemon.accounts import directory, pacing, status
+from daemon.accounts import directory, pacing, rights, status
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns import progress
 from daemon.campaigns.rows import JobRow
@@ -166,13 +166,14 @@ class Steps:
 def steps(settings: Settings, now: int) -> Steps:
     """How far a new installation has come."""
     begun = Job.started_at.is_null(False)
-    campaign = Job.select().where(Job.kind == Kind.CAMPAIGN, begun, ~Job.dry_run).exists()
+    mine = rights.within(Job.select().where(begun), Job.account)
+    campaign = mine.where(Job.kind == Kind.CAMPAIGN, ~Job.dry_run).exists()
     linked = any(each.state in status.LINKED and directory.alive(each, now) for each in directory.every())
     return Steps(
         linked=linked or campaign,
         zone=_zone_is_known(settings) and _country_is_known(settings),
         login=User.select().exists(),
-        test=Job.select().where(Job.kind == Kind.TEST, begun).exists(),
+        test=mine.where(Job.kind == Kind.TEST).exists(),
         campaign=campaign,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import peewee
 
-from daemon.accounts import directory, handovers, pace, pacing
+from daemon.accounts import directory, handovers, pace, pacing, rights
 from daemon.accounts import limits as account_limits
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns.refusals import Stands
@@ -63,6 +63,7 @@ class Progress:
     completed_at: int | None
     archived_at: int | None
     made_by: str | None
+    external_id: str | None
 
 
 def progress(settings: Settings, found: JobRow, now: int) -> Progress:
@@ -99,6 +100,7 @@ def progress(settings: Settings, found: JobRow, now: int) -> Progress:
         completed_at=found.completed_at,
         archived_at=found.archived_at,
         made_by=found.made_by,
+        external_id=found.external_id,
         replied=found.replied,
         **{state.value: getattr(found, state.value) for state in State},
     )
@@ -227,16 +229,18 @@ def code(account: AccountRow | None, now: int) -> str:
 
 def undecided() -> int:
     """How many messages a person has to decide about."""
-    return int(Job.select(peewee.fn.SUM(Job.uncertain)).scalar() or 0)
+    return int(rights.within(Job.select(peewee.fn.SUM(Job.uncertain)), Job.account).scalar() or 0)
 
 
 def totals() -> dict[str, int]:
     """How many messages are in each state, by the jobs' counters."""
-    (sums,) = tuples(Job.select(*(peewee.fn.SUM(getattr(Job, state.value)) for state in State)))
+    query = Job.select(*(peewee.fn.SUM(getattr(Job, state.value)) for state in State))
+    (sums,) = tuples(rights.within(query, Job.account))
     return {state.value: int(count or 0) for state, count in zip(State, sums, strict=True)}
 
 
 def job_totals() -> dict[str, int]:
     """How many jobs are in each stored state."""
-    counted = dict(tuples(Job.select(Job.state, peewee.fn.COUNT(Job.id)).group_by(Job.state)))
+    query = rights.within(Job.select(Job.state, peewee.fn.COUNT(Job.id)), Job.account)
+    counted = dict(tuples(query.group_by(Job.state)))
     return {state.value: counted.get(state.value, 0) for state in JobState}

@@ -48,13 +48,14 @@ def job(job_id: int) -> JobRow:
 @dataclass(frozen=True)
 class Wanted:
     """Which jobs are asked for; None and "" for any. search: words of the name. since, until: made from the one on,
-    and before the other, UTC ms."""
+    and before the other, UTC ms. external_id: what other software calls them."""
 
     state: JobState | None = None
     account: str | None = None
     search: str = ""
     since: int | None = None
     until: int | None = None
+    external_id: str | None = None
 
     @property
     def conditions(self) -> list[Any]:
@@ -63,6 +64,7 @@ class Wanted:
             (self.account, Job.account == self.account),
             (self.since, Job.created_at >= self.since),
             (self.until, Job.created_at < self.until),
+            (self.external_id, Job.external_id == self.external_id),
         ]
         named = [contains(Job.name, word) for word in self.search.split()]
         return [Job.state != FILLING, *named, *(condition for value, condition in given if value is not None)]
@@ -73,7 +75,7 @@ def jobs(cursor: int | None, limit: int = PAGE, wanted: Wanted = Wanted()) -> tu
     query = Job.select().where(*wanted.conditions).order_by(Job.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(Job.id < cursor)
-    rows = [record(JobRow, row) for row in query]
+    rows = [record(JobRow, row) for row in rights.within(query, Job.account)]
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
@@ -91,6 +93,7 @@ class Listed:
 def overview(listed: Listed, cursor: int | None = None, limit: int = PAGE) -> tuple[list[JobRow], int | None]:
     """The jobs that the overview lists, older than the cursor, newest first; and the cursor of the next page."""
     query = Job.select().where(Job.state != FILLING, Job.archived_at.is_null(not listed.archived))
+    query = rights.within(query, Job.account)
     if listed.over is not None:
         open_ = Job.state.in_(sorted(OPEN))
         query = query.where(~open_ if listed.over else open_)
@@ -113,12 +116,13 @@ def has_waiting(account: str) -> bool:
 
 def archived() -> int:
     """How many jobs are archived, MANY at most."""
-    return int(Job.select(Job.id).where(Job.archived_at.is_null(False)).limit(MANY).count())
+    query = rights.within(Job.select(Job.id).where(Job.archived_at.is_null(False)), Job.account)
+    return int(query.limit(MANY).count())
 
 
 def some_jobs(ids: Collection[int]) -> list[JobRow]:
     """The jobs with these ids, as far as they exist."""
-    query = Job.select().where(Job.id.in_(sorted(ids)), Job.state != FILLING)
+    query = rights.within(Job.select().where(Job.id.in_(sorted(ids)), Job.state != FILLING), Job.account)
     return [record(JobRow, row) for row in query] if ids else []
 
 
@@ -137,7 +141,7 @@ def messages_everywhere(
         return _page(query, limit)
     which = [getattr(Job, state) > 0, *([Job.account == account] if account is not None else [])]
     if (Job.select(peewee.fn.SUM(getattr(Job, state))).where(*which).scalar() or 0) > FEW:
-        query = query.where(Message.job.in_(Job.select(Job.id).where(*which)))
+        query = query.where(Message.job.in_(rights.within(Job.select(Job.id).where(*which), Job.account)))
     else:
         # + 0: no index has that order, so that it is not followed through all messages, to find a few of them.
         found = _by_job(functools.reduce(and_, which), Message.id + 0, state, cursor, limit + 1)
@@ -149,6 +153,22 @@ def _page(query: Any, limit: int) -> tuple[list[MessageRow], int | None]:
     with in_order():
         rows = messages(query.order_by(Message.id).limit(limit + 1))
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def messages_called(
+    external_id: str, state: str | None, account: str | None, cursor: int | None, limit: int = PAGE
+) -> tuple[list[MessageRow], int | None]:
+    """Messages of all jobs whose recipient other software calls so, in any state or in one, of all accounts or one,
+    oldest first, after the cursor; and the cursor of the next page."""
+    query = Message.select().join(Job).where(Message.external_id == external_id, Job.state != FILLING)
+    query = rights.within(query, Job.account)
+    if account is not None:
+        query = query.where(Job.account == account)
+    if state is not None:
+        query = query.where(Message.state == state)
+    if cursor is not None:
+        query = query.where(Message.id > cursor)
+    return _page(query, limit)
 
 
 def messages_to(
@@ -177,6 +197,7 @@ def _by_job(which: Any, order: Any, state: str, cursor: int | None, limit: int) 
     """The ids of the first messages in that state of the jobs that meet the condition `which`, looked up job by job."""
     theirs = (which, Message.job == Job.id, Message.state == state, Message.id > (cursor or 0))
     query = Job.select(Message.id).join(Message, peewee.JOIN.CROSS).where(*theirs)  # CROSS: SQLite keeps to the order
+    query = rights.within(query, Job.account)
     with in_order():
         return [message_id for (message_id,) in tuples(query.order_by(order).limit(limit))]
 
@@ -184,7 +205,7 @@ def _by_job(which: Any, order: Any, state: str, cursor: int | None, limit: int) 
 def message(message_id: int) -> tuple[MessageRow, list[Step]]:
     """One message and its history, oldest first. Raises NotFound."""
     found = messages(Message.select().join(Job).where(Message.id == message_id, Job.state != FILLING))
-    if not found:
+    if not found or not rights.may(found[0].account):
         raise errors.NotFound(Why.NO_MESSAGE, message=message_id)
     events = Event.select().where(Event.message == message_id).order_by(Event.id)
     return found[0], [record(Step, each) for each in events]

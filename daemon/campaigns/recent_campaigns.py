@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from daemon.accounts import rights
 from daemon.campaigns.dry_run import QUEUED, real
 from daemon.db.clock import lately
 from daemon.db.proxy import in_order, tuples
@@ -31,6 +32,7 @@ def of(people: Collection[PersonKey], since: int, now: int) -> dict[PersonKey, G
     sent = sent.where(Handover.person.in_(sorted(people)), *counts).order_by(Handover.at)
     waits = Message.select(*columns).join(Job).where(Message.person.in_(sorted(people)), Message.state.in_(QUEUED))
     waits = waits.where(Job.state.in_(sorted(OPEN)), lately(Job.created_at, since, now), real())
+    sent, waits = rights.within(sent, Job.account), rights.within(waits, Job.account)
     with in_order():
         found = {person: Got(job, name, None) for person, job, name in tuples(waits.order_by(Message.id))}
         return found | {person: Got(job, name, at) for person, job, name, at in tuples(sent)}

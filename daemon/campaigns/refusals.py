@@ -47,6 +47,11 @@ class Why(Wording):
     )
     DELAYS_UNFIT = "delays_unfit", "delay_min and delay_max are seconds, 0 to {most}, the smaller one first."
     MESSAGE_EMPTY = "message_empty", "The message is empty: write a text or add an attachment."
+    EXTERNAL_ID_TOO_LONG = "external_id_too_long", "external_id takes up to {most} characters."
+    EXTERNAL_ID_TOO_LONG_AT = (
+        "external_id_too_long_at",
+        "{place} {position}: external_id takes up to {most} characters.",
+    )
     WINDOW_UNFIT = "window_unfit", "window is written as 09:00-18:00, two different times."
     DRAFT_OF_NEWER_VERSION = (
         "draft_of_newer_version",

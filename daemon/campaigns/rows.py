@@ -57,6 +57,7 @@ class JobRow:
     replied: int
     archived_at: int | None
     made_by: str | None
+    external_id: str | None
     dated: KeptDate | None
 
 
@@ -69,6 +70,7 @@ class MessageRow:
     account: str
     row: int
     number: E164
+    external_id: str | None
     fields: dict[str, str]
     attachments: list[str] | None
     state: str

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.accounts import directory, limits
+from daemon.accounts import directory, limits, rights
 from daemon.campaigns import create, draft_order, draft_rows, drafts, list_runs, weekly
 from daemon.campaigns.draft_content import SourceKind, Weekly, When
 from daemon.campaigns.refusals import Unmade, Why
@@ -83,7 +83,7 @@ def begin(settings: Settings, draft_id: str, version: int, who: str, now: int) -
     anew = rule.anew and source is not None and source.kind is SourceKind.LIST
     order = checked.order
     kept = {name: getattr(order, name) for name in KEPT}
-    kept["account"] = order.account or settings.account
+    kept["account"] = order.account or rights.usual(settings.account)
     kept["fields"] = drafts.fields(draft)
     kept["choice"] = list_runs.choice(draft, order.language) if anew else None
     kept["rehearsed"] = DRY_RUN if limits.settings_of(settings, kept["account"]).transport == "dryrun" else ""
@@ -276,7 +276,7 @@ def _order(settings: Settings, row: Series, now: int) -> create.Order:
 
 def _locked(series_id: int) -> Series:
     row = locked(Series.select().where(Series.id == series_id)).first()
-    if row is None:
+    if row is None or not rights.may(row.order["account"]):
         raise errors.NotFound(Why.NO_SERIES, series=series_id)
     found: Series = row
     return found
@@ -285,7 +285,7 @@ def _locked(series_id: int) -> Series:
 def find(series_id: int) -> Repeating:
     """One series. Raises NotFound."""
     row = Series.get_or_none(Series.id == series_id)
-    if row is None:
+    if row is None or not rights.may(row.order["account"]):
         raise errors.NotFound(Why.NO_SERIES, series=series_id)
     return _shown(row)
 
@@ -293,7 +293,7 @@ def find(series_id: int) -> Repeating:
 def every() -> list[Repeating]:
     """All, those that go on first, then the newest."""
     rows = Series.select().order_by(Series.next_at.is_null(), Series.next_at, Series.id.desc())
-    return [_shown(row) for row in rows]
+    return [_shown(row) for row in rows if rights.may(row.order["account"])]
 
 
 def going_on(account: str) -> list[int]:

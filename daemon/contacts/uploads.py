@@ -10,11 +10,11 @@ import contextlib
 import hashlib
 import mimetypes
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -53,6 +53,9 @@ JOINERS = "\u200c\u200d"  # invisible, but emoji, Persian and Indian words are o
 KEEP_PART_MS = 3_600_000  # no upload is without a byte for so long
 
 log = structlog.get_logger()
+
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -96,13 +99,17 @@ class Incoming:
             self._people = row_sets.begin(distinct=True)
         self.count = row_sets.append(self._people, rows)
 
-    def keep(self, settings: Settings, found: importer.ContactList, filename: str, now: int) -> Upload:
-        """The upload that they are, with what else was found in the file. Raises StorageFull."""
+    def prepared(
+        self, settings: Settings, found: importer.ContactList, filename: str, now: int
+    ) -> Callable[[], Upload]:
+        """What makes them an upload, with what else was found in the file, in one short transaction. Raises
+        StorageFull."""
         if self._people is None:
             self._people = row_sets.begin(distinct=True)
         values = _about(found) | {"total": found.total + self.count}
         rejected = [each.stored(whole=True) for each in found.rejected]
-        return find(_keep(settings, filename, values, now, self._people, self._repeated, rejected))
+        put = _prepared(settings, filename, values, now, self._people, self._repeated, rejected)
+        return lambda: find(put())
 
 
 @dataclass(frozen=True)
@@ -161,6 +168,20 @@ def _keep(
     sheet: int | None = None,
 ) -> str:
     """Store an upload whose rows are in these sets; returns its id. Raises StorageFull: then they are let go."""
+    return _prepared(settings, filename, values, now, people, repeated, rejected, sheet)()
+
+
+def _prepared(
+    settings: Settings,
+    filename: str,
+    values: dict[str, Any],
+    now: int,
+    people: int | None,
+    repeated: int | None,
+    rejected: Sequence[Any],
+    sheet: int | None = None,
+) -> Callable[[], str]:
+    """What stores it, once all is there that takes long. Raises StorageFull, as `_keep`."""
     refused = row_sets.keep(rejected)
     sets = {"people_set": people, "repeated_set": repeated, "rejected_set": refused, "sheet_set": sheet}
     size = row_sets.size(*sets.values())
@@ -171,10 +192,14 @@ def _keep(
         raise
     upload_id = secrets.token_hex(8)
     named = {"id": upload_id, "filename": safe_name(filename), "created_at": now, "used_at": now, "size": size}
-    with write():
-        row_sets.hold(*sets.values())
-        UploadRow.create(**named, **sets, **values)
-    return upload_id
+
+    def put() -> str:
+        with write():
+            row_sets.hold(*sets.values())
+            UploadRow.create(**named, **sets, **values)
+        return upload_id
+
+    return put
 
 
 def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Upload:
@@ -243,6 +268,14 @@ def add_attachment(settings: Settings, part: Path, filename: str, now: int) -> A
 
     Raises UnreadableFile when it is empty, StorageFull.
     """
+    return keep_attachment(settings, part, filename, now, lambda put: put())
+
+
+def keep_attachment(
+    settings: Settings, part: Path, filename: str, now: int, within: Callable[[Callable[[], Attachment]], Kept]
+) -> Kept:
+    """The same, and what `within` makes of it: it is given what stores the row, to call it in its own transaction. If
+    it does not, the file is deleted."""
     size = part.stat().st_size
     if not size:
         raise errors.UnreadableFile(Why.UPLOAD_EMPTY)
@@ -264,9 +297,17 @@ def add_attachment(settings: Settings, part: Path, filename: str, now: int) -> A
     place = attachment_path(settings, attachment.id)
     durable.make_folder(place.parent)
     durable.keep(part, place)
-    with write():
-        AttachmentRow.create(**vars(attachment))
-    return attachment
+
+    def put() -> Attachment:
+        with write():
+            AttachmentRow.create(**vars(attachment))
+        return attachment
+
+    try:
+        return within(put)
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
 
 
 def new_part(settings: Settings) -> Path:

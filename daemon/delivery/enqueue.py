@@ -36,6 +36,8 @@ log = structlog.get_logger()
 GIVEN_UP = -1  # `pending` of one that is being deleted: a process that still fills it finds that it may not
 ABANDONED_MS = 600_000  # after so long without a new chunk nobody is filling it any more
 
+EXTERNAL_ID = "external_id"  # the field of a recipient with what other software calls them
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 Row = dict[str, Any]
@@ -134,6 +136,7 @@ def _rows(recipients: Iterable[Recipient], due: Due | None) -> Iterator[Row]:
             "number": each.number,
             "nth": getattr(each, "nth", 0),
             "person": Person(E164(each.number)).key,
+            "external_id": each.fields.get(EXTERNAL_ID) or None,
             "fields": _ENCODER.encode(dict(each.fields)),
             "attachments": None if own is None else _ENCODER.encode(own),
             "not_before": begins,
@@ -151,7 +154,8 @@ def _add(job: Job, insert: Callable[[], None], who: str, at: int) -> None:
 
 @Prepared
 def _insert() -> Any:
-    names = ("job", "account", "row", "number", "nth", "person", "fields", "attachments", "not_before", "not_after")
+    who = ("row", "number", "nth", "person", "external_id", "fields", "attachments")
+    names = ("job", "account", *who, "not_before", "not_after")
     return Message.insert({name: param(name) for name in names})
 
 

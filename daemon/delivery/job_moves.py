@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.accounts import happenings
+from daemon.accounts import happenings, rights
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.db.records import record
@@ -24,7 +24,7 @@ MANY = 1_000  # steps of one job that are shown
 
 
 def job(job_id: int) -> Job:
-    """The job by that id. Raises NotFound."""
+    """The job by that id, if it is one of the caller's accounts. Raises NotFound."""
     return _job(Job.select().where(Job.id == job_id), job_id)
 
 
@@ -35,7 +35,7 @@ def job_to_move(job_id: int) -> Job:
 
 def _job(query: Any, job_id: int) -> Job:
     row = query.where(Job.state != FILLING).first()
-    if row is None:
+    if row is None or not rights.may(row.account):
         raise errors.NotFound(Why.NO_JOB, job=job_id)
     found: Job = row
     return found

@@ -12,6 +12,7 @@ from typing import Any
 
 import peewee
 
+from daemon.accounts import rights
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import in_order, tuples
 from daemon.models import Job, Message, Quarter
@@ -73,6 +74,7 @@ def since(begins: int) -> list[Happened]:
     """What happened from then on, oldest first; without jobs of which nothing went to anybody."""
     sums = [peewee.fn.SUM(getattr(Quarter, name)) for name in ("sent", "delivered", "read", "replied")]
     query = Quarter.select(Quarter.at, *sums).join(Job).where(Quarter.at >= begins, ~Job.dry_run)
+    query = rights.within(query, Job.account)
     with in_order():
         rows = tuples(query.group_by(Quarter.at).order_by(Quarter.at))
     return [Happened(at, *map(int, counts)) for at, *counts in rows]

@@ -15,7 +15,7 @@ from typing import Any
 import peewee
 import structlog
 
-from daemon.accounts import happenings, pacing
+from daemon.accounts import happenings, pacing, rights
 from daemon.contacts import optout, suppression
 from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
@@ -269,7 +269,7 @@ def _has_answered(account: str, number: E164, job_id: int) -> bool:
 
 def fresh(most: int) -> int:
     """How many replies nobody has read yet; `most` at most."""
-    return int(Reply.select(Reply.id).where(Reply.fresh).limit(most).count())
+    return int(rights.within(Reply.select(Reply.id).where(Reply.fresh), Reply.account).limit(most).count())
 
 
 def now_read(ids: Sequence[int]) -> None:
@@ -400,6 +400,7 @@ def page(
     stops: those that say STOP only. job_id: those that answer that campaign only.
     """
     query = Reply.select(Reply, Message, Job).join(Message, peewee.JOIN.LEFT_OUTER).join(Job, peewee.JOIN.LEFT_OUTER)
+    query = rights.within(query, Reply.account)
     newest: Any = Reply.id
     through_all = False
     if wanted == Wanted():

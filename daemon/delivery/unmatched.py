@@ -167,7 +167,8 @@ def _open() -> tuple[Any, ...]:
 def listed(now: int) -> list[Chat]:
     """Those that wait for a person: first where somebody asks for no more, then the newest."""
     order = (UnmatchedChat.stop.desc(), UnmatchedChat.first_at.desc(), UnmatchedChat.id.desc())
-    return _with_candidates(list(UnmatchedChat.select().where(*_open()).order_by(*order).limit(SHOWN)), now)
+    mine = rights.within(UnmatchedChat.select().where(*_open()), UnmatchedChat.account)
+    return _with_candidates(list(mine.order_by(*order).limit(SHOWN)), now)
 
 
 def _with_candidates(rows: list[UnmatchedChat], now: int) -> list[Chat]:
@@ -180,7 +181,7 @@ def _with_candidates(rows: list[UnmatchedChat], now: int) -> list[Chat]:
 
 def count() -> int:
     """How many wait for a person."""
-    return int(UnmatchedChat.select().where(*_open()).count())
+    return int(rights.within(UnmatchedChat.select().where(*_open()), UnmatchedChat.account).count())
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,7 @@ def waiting() -> Waiting:
 def settled() -> list[Chat]:
     """Those about which a person has said something, the newest first."""
     rows = UnmatchedChat.select().where(UnmatchedChat.number.is_null(False) | UnmatchedChat.ignored)
+    rows = rights.within(rows, UnmatchedChat.account)
     return [_chat(row, []) for row in rows.order_by(UnmatchedChat.seen_at.desc()).limit(SETTLED_SHOWN)]
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from daemon import errors
-from daemon.accounts import commands, directory, installed, limits, status
+from daemon.accounts import commands, directory, installed, limits, rights, status
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns import by_account, removing
 from daemon.config import Settings
@@ -246,7 +246,7 @@ async def link(request: web.Request) -> web.StreamResponse:
 async def confirm_zone(request: web.Request) -> web.StreamResponse:
     """The account's time zone and country, as the first page asks for them."""
     name, form = request.match_info["name"], await forms.read(request)
-    if name == request.app[SETTINGS].account:
+    if name == request.app[SETTINGS].account and rights.may(name):
         await in_db(request, directory.ensure, name)
     if zone := form.text("timezone"):
         await in_db(request, limits.set_limits, name, limits.Limits(timezone=zone), caller(request))

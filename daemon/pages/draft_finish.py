@@ -10,7 +10,7 @@ from typing import ClassVar
 from aiohttp import web
 
 from daemon import errors
-from daemon.accounts import limits, pacing
+from daemon.accounts import limits, pacing, rights
 from daemon.campaigns import drafts, dry_run, queries, recent_campaigns
 from daemon.campaigns.dated import Dates
 from daemon.campaigns.draft_content import Exclusion, Reason, Recent, Report
@@ -139,7 +139,7 @@ def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
 
 def account_zone(settings: Settings, draft: Draft) -> str:
     account = draft.data.when.account if draft.data.when else None
-    return zone_name(limits.rules_of(settings, account or settings.account).zone)
+    return zone_name(limits.rules_of(settings, account or rights.usual(settings.account)).zone)
 
 
 def _person(each: Contact, names: list[str]) -> RowView:

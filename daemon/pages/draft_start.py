@@ -10,7 +10,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from daemon import errors
-from daemon.accounts import limits
+from daemon.accounts import limits, rights
 from daemon.campaigns import careful, draft_files, drafts, dry_run, series
 from daemon.campaigns.careful import Figures
 from daemon.campaigns.draft_content import Report, When
@@ -92,7 +92,7 @@ def _asks(settings: Settings, draft: Draft, found: Report | None) -> Figures | N
     if found is None or found.starts is None or found.ends is None:
         return None
     when = draft.data.when or When()
-    caps = (limits.rules_of(settings, when.account or settings.account).daily_cap, when.daily_cap)
+    caps = (limits.rules_of(settings, when.account or rights.usual(settings.account)).daily_cap, when.daily_cap)
     return careful.figures(found.people, found.warnings.fresh, caps, found.ends - found.starts)
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import Field
 
 from daemon import errors
-from daemon.accounts import directory, limits, pacing
+from daemon.accounts import directory, limits, pacing, rights
 from daemon.campaigns import create, dated, draft_columns, draft_styles, drafts, scheduling, weekly
 from daemon.campaigns.draft_content import Dated, SourceKind, Weekly, When
 from daemon.campaigns.drafts import Draft
@@ -105,7 +105,7 @@ class WhenStep(StepContent):
 
 def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> WhenStep:
     kept = draft.data.when or When()
-    account = kept.account or settings.account
+    account = kept.account or rights.usual(settings.account)
     rules, own = limits.rules_of(settings, account), limits.settings_of(settings, account)
     zone = zone_name(rules.zone)
     window = (kept.window or "-").partition("-")
@@ -136,7 +136,8 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
         values |= entered.texts(values)
     chosen_days = {day for day in range(7) if str(day) in entered.texts_of("day")} if entered else None
     source = draft.data.source
-    known = {settings.account: settings.account} | {row.name: row.called for row in directory.every()}
+    usual = rights.usual(settings.account)
+    known = {usual: usual} | {row.name: row.called for row in directory.every()}
     account_now = instant(clock.now_ms(), ZoneInfo(rules.zone)).strftime("%H:%M")
     return WhenStep(
         values=values,
@@ -181,8 +182,9 @@ def _set_time(settings: Settings, draft: Draft, form: WhenForm, now: int) -> str
 
 
 def _chosen(settings: Settings, draft: Draft, form: WhenForm, now: int) -> When:
-    account, low, high = form.account or settings.account, form.delay_min, form.delay_max
-    if account != settings.account and account not in {row.name for row in directory.every()}:
+    usual = rights.usual(settings.account)
+    account, low, high = form.account or usual, form.delay_min, form.delay_max
+    if account != usual and account not in {row.name for row in directory.every()}:
         raise errors.InvalidInput(Why.ACCOUNT_NOT_LISTED)
     if low > high:
         raise errors.InvalidInput(Why.PAUSE_REVERSED)

@@ -307,6 +307,13 @@ class Role(Versioned):
     role: Text
 
 
+class UsersAccounts(Versioned):
+    """Which accounts a user may see and use; some: only those that are ticked."""
+
+    some: Annotated[bool, is_("some")] = Field(alias="which")
+    accounts: Texts
+
+
 class Password(Versioned):
     password: Text
 

@@ -148,7 +148,7 @@ def _overview(
     steps = figures.steps(settings, now)
     week = figures.week(now, languages.zone.get())
     zoned = {settings.account: None, **{row.name: row.timezone for row in accounts}}
-    unsure = [] if settings.timezone else sorted(name for name, zone in zoned.items() if zone is None)
+    unsure = [] if settings.timezone else sorted(name for name, zone in zoned.items() if not zone and rights.may(name))
     kept = {name: value for name, value in {"show": shows, "search": search, "account": account}.items() if value}
     first = not settings.default_country and not any(row.country for row in accounts)
     return Overview(

@@ -186,6 +186,7 @@ async def at_work(request: web.Request) -> web.StreamResponse:
 async def give_up(request: web.Request) -> web.StreamResponse:
     """Give the work up, as long as it can be; then nothing is left of it."""
     if work := working.of(request, request.match_info["id"]):
+        await load(request)  # whether it is theirs
         work.cancelled = True
     raise web.HTTPSeeOther(f"/app/drafts/{request.match_info['id']}/work")
 

@@ -10,9 +10,11 @@ from typing import ClassVar
 from aiohttp import web
 
 from daemon import errors
+from daemon.accounts import directory
 from daemon.auth import passwords, sessions, users
 from daemon.auth.sessions import Login
 from daemon.auth.users import User
+from daemon.config import Settings
 from daemon.db import clock
 from daemon.i18n.languages import N_, gettext
 from daemon.pages import forms
@@ -21,7 +23,7 @@ from daemon.pages.content import PageContent
 from daemon.pages.refusals import Why
 from daemon.pages.shell import ROLES, members, only, show
 from daemon.server import access
-from daemon.server.visitors import Visitor, caller, in_db, require, timed, visitor
+from daemon.server.visitors import SETTINGS, Visitor, caller, in_db, require, timed, visitor
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -35,6 +37,7 @@ MEANINGS = {
 }
 DONE = {
     "added": N_("The user is added and can log in."),
+    "accounts": N_("The accounts are changed; the user has to log in again."),
     "role": N_("The role is changed; the user has to log in again."),
     "password": N_("The password is changed; the user has to log in again."),
     "disabled": N_("The user is disabled and logged out."),
@@ -64,6 +67,7 @@ class UserView:
     created_at: int
     sessions: int
     seen_at: int | None
+    accounts: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,8 @@ class Users(PageContent):
 
 @dataclass(frozen=True)
 class OneUser(PageContent):
-    """own: whether the reader is that user; conflict: whether somebody else has changed them since."""
+    """accounts: names of all there are; own: whether the reader is that user; place: the form that the error is about;
+    conflict: whether somebody else has changed them since."""
 
     template: ClassVar = "user.html"
     here: ClassVar = "users"
@@ -118,8 +123,10 @@ class OneUser(PageContent):
     user: UserView
     sessions: list[SessionView]
     roles: list[RoleView]
+    accounts: list[str]
     own: bool
     error: str
+    place: str
     conflict: bool
     done: str
     shortest: int
@@ -166,6 +173,7 @@ def _view(row: User, open_now: list[Login]) -> UserView:
         created_at=row.created_at,
         sessions=len(open_now),
         seen_at=open_now[0].seen_at if open_now else None,
+        accounts=row.accounts,
     )
 
 
@@ -200,15 +208,17 @@ async def one(request: web.Request) -> web.StreamResponse:
     return await _one(request)
 
 
-async def _one(request: web.Request, error: str = "", status: int = 422) -> web.StreamResponse:
+async def _one(request: web.Request, error: str = "", status: int = 422, place: str = "password") -> web.StreamResponse:
     row = await in_db(request, users.find, int(request.match_info["id"]))
     open_now, who = await timed(request, sessions.sessions, row.id), visitor.get()
     content = OneUser(
         user=_view(row, open_now),
         sessions=_sessions(open_now, who),
         roles=_roles(),
+        accounts=await in_db(request, _names, request.app[SETTINGS], row.accounts),
         own=who is not None and who.user_id == row.id,
         error=error,
+        place=place if error and status != 409 else "",
         conflict=status == 409,
         done=_done(request),
         shortest=passwords.SHORTEST,
@@ -221,6 +231,24 @@ async def _one(request: web.Request, error: str = "", status: int = 422) -> web.
 async def change_role(request: web.Request) -> web.StreamResponse:
     form = await _form(request, forms.Role)
     return await _change(request, form, "role", partial(users.change_role, role=users.role_of(form.role)))
+
+
+def _names(settings: Settings, chosen: list[str] | None) -> list[str]:
+    """The accounts there are, and those that were chosen and are gone."""
+    return sorted({settings.account, *(each.name for each in directory.every()), *(chosen or ())})
+
+
+@routes.post(f"/app/users/{ID}/accounts")
+@only(Role.ADMIN, everywhere=True)
+async def change_accounts(request: web.Request) -> web.StreamResponse:
+    """Which accounts they may see and use."""
+    form = await _form(request, forms.UsersAccounts)
+    chosen = form.accounts if form.some else None
+    try:
+        await in_db(request, directory.check_names, request.app[SETTINGS], chosen)
+        return await _change(request, form, "accounts", partial(users.limit_to, accounts=chosen))
+    except errors.InvalidInput as error:
+        return await _one(request, said(error), place="accounts")
 
 
 @routes.post(f"/app/users/{ID}/password")

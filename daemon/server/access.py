@@ -61,6 +61,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     who = None if request.path.startswith("/app/static/") else await _who(request)
     visitor.set(who)
     rights.allowed.set(who.accounts if who else None)
+    rights.caller.set(who.name if who else "")
     if who is not None and request.path.startswith("/app"):
         dry_runs.set(tuple(await timed(request, directory.dry_runs, request.app[SETTINGS])))
     file_reading.asker.set(who.name if who else "")

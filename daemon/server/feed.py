@@ -18,11 +18,12 @@ import structlog
 from aiohttp import web
 
 from daemon import errors
-from daemon.accounts import directory, pacing, status
+from daemon.accounts import directory, pacing, rights, status
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns import news, progress, queries
 from daemon.campaigns.news import Position
 from daemon.campaigns.progress import Progress
+from daemon.campaigns.rows import JobRow
 from daemon.config import Settings
 from daemon.delivery import unmatched
 
@@ -42,6 +43,7 @@ class AccountSeen(status.Seen):
 
 
 Change = Progress | AccountSeen | unmatched.Waiting
+Accounts = frozenset[str] | None  # that somebody may see; None: all
 
 
 def kind_of(change: Change) -> str:
@@ -66,7 +68,8 @@ def _key(change: Change) -> tuple[str, int | str]:
 
 @dataclass
 class Listener:
-    """One event stream: of a job and its account, or of everything. seen: what was sent last, by `_key`.
+    """One event stream: of a job and its account, or of everything. mine: the accounts that its reader may see, None
+    for all; seen: what was sent last, by `_key`.
 
     states: whether it tells the present state; history: whether it tells what has happened; told: up to where it knows
     that there is something to tell.
@@ -75,6 +78,7 @@ class Listener:
     job_id: int | None
     states: bool = True
     history: bool = False
+    mine: Accounts = None
     seen: dict[tuple[str, int | str], Change] = field(default_factory=dict)
     told: Position | None = None
 
@@ -90,7 +94,7 @@ Queue = asyncio.Queue[Change | Grown]
 class Feed:
     """Looks for changes while anybody listens, and gives each listener those it has not had."""
 
-    def __init__(self, look: Callable[[bool, frozenset[int], int], list[Change]]) -> None:
+    def __init__(self, look: Callable[..., list[Change]]) -> None:
         self._look = look
         self._listeners: dict[Queue, Listener] = {}
         self._wanted = asyncio.Event()
@@ -104,7 +108,7 @@ class Feed:
         """A queue of changes, of everything or of one job; it starts with the present state. `GROWN` comes when what
         has happened can be read up to a later `head`, for the first time once that is known."""
         queue: Queue = asyncio.Queue()
-        self._listeners[queue] = Listener(job_id, states, history)
+        self._listeners[queue] = Listener(job_id, states, history, rights.allowed.get())
         self._wanted.set()
         try:
             yield queue
@@ -118,8 +122,10 @@ class Feed:
         while True:
             await self._wanted.wait()
             try:
-                watched = {each.job_id for each in self._listeners.values() if each.states}
-                changes = await timed(self._look, None in watched, frozenset(watched - {None})) if watched else []
+                told = [each for each in self._listeners.values() if each.states]
+                readers = frozenset(each.mine for each in told if each.job_id is None)
+                watched = frozenset(each.job_id for each in told if each.job_id is not None)
+                changes = await timed(self._look, readers, watched) if told else []
                 self._pass_on(changes)
                 if any(each.history for each in self._listeners.values()):
                     await timed(self._see_history)
@@ -137,6 +143,7 @@ class Feed:
                     ("job", listener.job_id),
                     ("account", accounts_of.get(listener.job_id)),
                 )
+                own = own and (listener.mine is None or _account_of(change) in listener.mine)
                 lasting = _lasting(change)
                 if own and listener.seen.get(key) != lasting:
                     listener.seen[key] = lasting
@@ -152,6 +159,13 @@ class Feed:
                 queue.put_nowait(GROWN)
 
 
+def _account_of(change: Change) -> str | None:
+    """None for what is of all accounts."""
+    if isinstance(change, unmatched.Waiting):
+        return None
+    return change.account if isinstance(change, Progress) else change.name
+
+
 def _lasting(change: Change) -> Change:
     """The state without what only changes with the clock: the estimated end, and the time of a send that is due."""
     if isinstance(change, unmatched.Waiting):
@@ -161,13 +175,17 @@ def _lasting(change: Change) -> Change:
     return replace(shown, eta=None) if isinstance(shown, Progress) else shown
 
 
-def look(settings: Settings, everything: bool, watched: Collection[int], now: int) -> list[Change]:
-    """The present state of the watched jobs and of all accounts; with `everything` also of the newest jobs, and of the
-    chats that wait for a person."""
-    rows = queries.jobs(None, WATCHED_JOBS)[0] if everything else []
-    rows += queries.some_jobs(frozenset(watched) - {row.id for row in rows})
-    jobs = [progress.progress(settings, row, now) for row in rows]
-    chats = [unmatched.waiting()] if everything else []
+def look(settings: Settings, readers: Collection[Accounts], watched: Collection[int], now: int) -> list[Change]:
+    """The present state of the watched jobs and of all accounts; also of the newest jobs that each of `readers`, who
+    follow everything, may see, and of the chats that wait for a person."""
+    rows: dict[int, JobRow] = {}
+    for mine in readers:
+        token = rights.allowed.set(mine)
+        rows |= {row.id: row for row in queries.jobs(None, WATCHED_JOBS)[0]}
+        rights.allowed.reset(token)
+    rows |= {row.id: row for row in queries.some_jobs(frozenset(watched) - rows.keys())}
+    jobs = [progress.progress(settings, row, now) for row in rows.values()]
+    chats = [unmatched.waiting()] if readers else []
     return [*jobs, *(_seen(account, now) for account in directory.every()), *chats]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import peewee
 import pytest
 
-from daemon.accounts import directory, limits, pacing
+from daemon.accounts import directory, limits, pacing, rights
 from daemon.campaigns import (
     by_account,
     careful,
@@ -397,3 +397,41 @@ def test_what_is_deleted_in_time_is_found_without_the_queue(fill, settings, monk
     with reading(monkeypatch) as reads:
         retention.prune(settings, NOW)
     assert reads.rows < A_FEW, reads
+
+
+def test_what_other_software_asks_for_is_found_by_its_id(
+    fill: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among many others, with such an id and without; for whoever may see one account only, too."""
+    job = fill(QUEUED)
+    Job.update(external_id="order").where(Job.id == job.id).execute()
+    Message.update(external_id="other").where(Message.row < QUEUED // 2).execute()
+    wanted = Message.select(Message.id).where(Message.job == job.id).order_by(Message.id).limit(3)
+    Message.update(external_id="crm-7").where(Message.id.in_(list(wanted))).execute()
+    for mine in (None, frozenset({"default"})):
+        token = rights.allowed.set(mine)
+        with reading(monkeypatch) as reads:
+            assert 3 == len(queries.messages_called("crm-7", None, None, None)[0])
+            assert [job.id] == [each.id for each in queries.jobs(None, 10, queries.Wanted(external_id="order"))[0]]
+        rights.allowed.reset(token)
+        assert reads.rows < A_FEW
+
+
+def test_the_jobs_and_replies_of_one_account_are_found_among_those_of_others(
+    fill: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For somebody who may see that account only, whose jobs are the oldest."""
+    mine = fill(2)
+    Reply.create(account="default", number="+4915110000000", text="Hi", at=NOW, key="k")
+    others = {"account": "other", "name": "n", "text": "t", "state": "completed", "created_at": NOW, "total": 0}
+    rows = [others | {"delay_min_ms": 0, "delay_max_ms": 0} for _ in range(2_000)]
+    Job.insert_many(rows).execute()
+    said = [{"account": "other", "number": "+49151", "text": "x", "at": NOW, "key": str(n)} for n in range(5_000)]
+    Reply.insert_many(said).execute()
+    proxy.database.execute_sql("ANALYZE")
+    token = rights.allowed.set(frozenset({"default"}))
+    with reading(monkeypatch) as reads:
+        assert [mine.id] == [each.id for each in queries.jobs(None, 10)[0]]
+        assert 1 == len(replies.page(None, NOW)[0])
+    rights.allowed.reset(token)
+    assert reads.rows < A_FEW

@@ -65,7 +65,7 @@ def incoming(settings: Any, count: int, broken: bool = False) -> uploads.Upload 
     for start in range(0, count, 2_000):
         taking.take([[n, f"+4915{n:09}", {"name": f"P{n}"}] for n in range(start, min(count, start + 2_000))])
     found = importer.ContactList(columns=["name"], duplicates=2, phone_column="number")
-    return None if broken else taking.keep(settings, found, "many.csv", clock.now_ms())
+    return None if broken else taking.prepared(settings, found, "many.csv", clock.now_ms())()
 
 
 def test_a_campaign_is_made_of_an_upload_without_having_it_in_memory(hand: Hand, settings: Any, backend: str) -> None:

@@ -11,9 +11,10 @@ from daemon import models
 from daemon.api import endpoint
 from daemon.campaigns import idempotency
 from daemon.contacts import suppression
-from daemon.models import ContactList, Job, KeptAnswer, Message, Suppression, Template
+from daemon.models import Attachment, ContactList, Job, KeptAnswer, Message, Suppression, Template, Upload
+from daemon.server.visitors import SETTINGS
 from daemon.states import Role
-from tests.http.conftest import KEY, Caller
+from tests.http.conftest import KEY, Caller, form
 from tests.support.signing_in import session_of
 
 NUMBERS = ["+4915110000000", "+4915110000001"]
@@ -31,12 +32,11 @@ async def twice(api: Caller, method: str, path: str, body: Any = None) -> Any:
 
 
 async def test_every_write_that_answers_in_json_takes_a_key() -> None:
-    """By the declaration; uploads and forms take none."""
+    """By the declaration, uploads and forms too."""
     writes = {f"{each.method} {each.path}" for each in endpoint.REGISTRY if each.method != "GET"}
     keyed = {f"{each.method} {each.path}" for each in endpoint.REGISTRY if each.idempotent}
 
-    assert {"POST /upload", "POST /upload_attachment", "POST /suppressions/import"} == writes - keyed
-    assert not keyed - writes
+    assert writes == keyed
 
 
 async def test_each_kind_of_write_happens_once(api: Caller) -> None:
@@ -154,3 +154,45 @@ async def test_a_stranger_gets_no_answer_by_a_key(api: Caller, stranger: Caller)
     await stranger.post("/suppressions", {"number": NUMBERS[0]}, 401, headers=KEYED)
     assert {NUMBERS[0]} == suppression.among(NUMBERS)
     assert KEY not in str([row.__data__ for row in KeptAnswer.select()])
+
+
+# Files: the key goes with a digest of what they hold
+
+CSV = b"phone\n+4915110000000\n+4915110000001\n"
+FILES = [("/upload", CSV), ("/upload_attachment", b"%PDF-1.4 a picture"), ("/suppressions/import", CSV)]
+
+
+@pytest.mark.parametrize(("path", "data"), FILES)
+async def test_a_file_sent_again_with_its_key_is_stored_once(api: Caller, path: str, data: bytes) -> None:
+    """One after the other and at the same time; what is stored of it, and the files in the folder, are there once."""
+    first = await api.post(path, data=form(data, "a.csv"), headers=KEYED)
+    rest = await asyncio.gather(*(api.post(path, data=form(data, "a.csv"), headers=KEYED) for _ in range(4)))
+    fresh = {"Idempotency-Key": "k-2"}
+    others = await asyncio.gather(*(api.post(path, data=form(data, "a.csv"), headers=fresh) for _ in range(4)))
+
+    assert [first] * 4 == rest
+    assert 1 == len({str(each) for each in others})
+    stored = {"/upload": Upload, "/upload_attachment": Attachment}.get(path)
+    assert stored is None or 2 == stored.select().count()
+    folder = api.client.app[SETTINGS].data_dir / "attachments"
+    assert path != "/upload_attachment" or 2 == len(list(folder.iterdir()))
+    assert path != "/suppressions/import" or 2 == Suppression.select().count()
+    assert 2 == KeptAnswer.select().count()
+
+
+@pytest.mark.parametrize(("path", "data"), FILES)
+async def test_another_file_with_that_key_is_refused(api: Caller, path: str, data: bytes) -> None:
+    """By its content, its name, and what is said of it."""
+    await api.post(path, data=form(data, "a.csv"), headers=KEYED)
+    others = [(form(data + b"\n", "a.csv"), ""), (form(data, "b.csv"), "")]
+    if path != "/upload_attachment":
+        others.append((form(data, "a.csv"), "?encoding=utf-8"))
+    for other, query in others:
+        assert REUSED == (await api.post(path + query, data=other, headers=KEYED, status=409))["type"]
+
+
+async def test_a_file_that_was_refused_may_be_mended_under_its_key(api: Caller) -> None:
+    await api.post("/upload_attachment", data=form(b"", "a.pdf"), headers=KEYED, status=422)
+    await api.post("/upload", data=form(b"name\nAnna\n", "a.csv"), headers=KEYED, status=422)
+    assert not KeptAnswer.select().exists()
+    await api.post("/upload", data=form(CSV, "a.csv"), headers=KEYED)

@@ -111,6 +111,7 @@ admin
   POST /app/webhooks/{id} /app/webhooks/{id}/rotate /app/webhooks/{id}/test /app/webhooks/{id}/replay
   POST /app/webhooks/{id}/delete /app/webhooks/{id}/enable /app/webhooks/{id}/disable
   POST /app/webhooks/{id}/deliveries/{id}/replay
+  POST /app/users/{id}/accounts
   POST /app/users/{id}/role /app/users/{id}/password /app/users/{id}/disable /app/users/{id}/enable
   POST /app/users/{id}/sessions/end /app/users/key/sessions/end
 """

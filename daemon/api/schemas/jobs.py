@@ -19,6 +19,7 @@ from daemon.api.schemas.common import (
     Phone,
     Rejected,
     Time,
+    absent,
     example,
 )
 from daemon.campaigns import create
@@ -34,7 +35,10 @@ class Send(Body):
 
     message: StrictStr = Field("", description="The text, with `{{ field }}` for each recipient's own values.")
     numbers: Items | None = None
-    recipients: Items | None = Field(None, description="Objects with `number` and any fields for the text.")
+    recipients: Items | None = Field(
+        None,
+        description="Objects with `number` and any fields for the text; `external_id` is what you call the recipient.",
+    )
     upload_id: StrictStr | None = Field(None, description="A contacts file, from POST /upload.")
     phone_column: StrictStr | None = Field(
         None, description="The column of the upload that has the numbers, where POST /upload could not tell."
@@ -60,6 +64,12 @@ class Send(Body):
     daily_cap: Amount | None = Field(None, description="The most messages of this job in 24 hours; 0 for no cap.")
     replaces: Id | None = Field(
         None, description="A scheduled job that has not begun: this one takes its place, in one step."
+    )
+    external_id: Annotated[StrictStr, Field(max_length=create.LONGEST_EXTERNAL)] | None = Field(
+        None, description="What you call this job: it is answered with it, and `GET /jobs?external_id=` finds it."
+    )
+    dry_run: StrictBool = Field(
+        False, description="Only say what would happen: who would get it, who not and why, when it would end."
     )
 
 
@@ -106,11 +116,19 @@ class TextWarning(Answer):
     sentence: str = Field(description="The same for a person.")
 
 
+class WouldGet(Answer):
+    """Somebody who would get the message. For a file, `position` is their line; for a list, it counts from 0."""
+
+    position: int
+    number: Phone
+    external_id: str | None
+
+
 class Queued(Done):
     """The outcome of POST /send."""
 
     message: str
-    job_id: int
+    job_id: int | None = Field(description="null: a dry run, which makes no job.")
     total_numbers: int = Field(description="How many people get the message.")
     duplicates_removed: int
     rejected: list[Rejected]
@@ -118,6 +136,24 @@ class Queued(Done):
     warnings: list[TextWarning] = Field(
         [], description="Parts of the text that are sent as written, perhaps by mistake."
     )
+    dry_run: Literal[True] | None = Field(
+        default=None, exclude_if=absent, description="Nothing was stored; only then the rest."
+    )
+    recipients: list[WouldGet] | None = Field(
+        default=None, exclude_if=absent, description="Who would get it: the first 10,000 of `total_numbers`."
+    )
+    left_out: list[Rejected] | None = Field(
+        default=None,
+        exclude_if=absent,
+        description="Who has a usable number and would be skipped, and why: the first 10,000 of `left_out_total`.",
+    )
+    left_out_total: int | None = Field(default=None, exclude_if=absent)
+    starts_at: Time | None = Field(default=None, exclude_if=absent, description="When the first message would go out.")
+    eta: Time | None = Field(
+        default=None, exclude_if=absent, description="When it would be done, if the account can send all the while."
+    )
+    waits_for: str | None = Field(default=None, exclude_if=absent, description="Why the account cannot send now.")
+    waits_code: str | None = Field(default=None, exclude_if=absent, description="The same for a program.")
 
 
 READY = "ready"  # the next message may go out now
@@ -158,6 +194,7 @@ class Job(Answer):
     completed_at: Time | None
     archived_at: Time | None = Field(description="Since when the page's overview leaves it out.")
     made_by: str | None = Field(description="Who has made it.")
+    external_id: str | None = Field(description="What other software calls it.")
 
     def lasting(self) -> str:
         return self.model_dump_json(exclude=self.passing())
@@ -205,6 +242,7 @@ class Message(Answer):
     job_id: int
     row: int = Field(description="Its position in the file or list.")
     number: Phone
+    external_id: str | None = Field(description="What other software calls this recipient.")
     fields: Fields
     state: State
     attempts: int

@@ -1,0 +1,338 @@
+"""Rights by account: who may use one account sees and moves nothing of another, at any address, by key or by login."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from daemon import models
+from daemon.accounts import directory, limits, pacing, rights
+from daemon.auth import keys, sessions, users
+from daemon.campaigns import create, drafts, series
+from daemon.campaigns.create import Order
+from daemon.campaigns.draft_content import Weekly, When
+from daemon.config import Settings
+from daemon.db import clock
+from daemon.delivery import claim, moves
+from daemon.models import Account, Draft, Evidence, Job, Message, Picture, Reply, Session, UnmatchedChat
+from daemon.server import access
+from daemon.server.visitors import COOKIE, SAFE
+from daemon.states import AccountState, Role, Scope
+from daemon.transports.protocol import Health, Mark
+from tests.http.conftest import KEY, Caller
+from tests.support.keyed import keyed
+from tests.support.rehearsing import prepare, rehearse
+from tests.support.signing_in import GOOD, look, someone, submit
+
+Client = TestClient[Any, Any]
+PICTURE = b"\x89PNG\r\n\x1a\n"
+WORDS = {"north": "Aurora", "south": "Penguin"}  # stand in everything of the account
+DIGITS = {"north": "15110000111", "south": "15110000999"}
+OF_ALL = re.compile(  # the installation's, whoever uses it
+    "/(lists|templates|suppressions|keys|webhooks|app/(static|templates|lists|suppressions|uploads|users|keys|webhooks))/"
+)
+NOWHERE = {"jobs": "99999", "messages": "99999", "accounts": "west", "drafts": "ef" * 16, "series": "99", "chats": "99"}
+BODIES: dict[str, Any] = {  # of writes that need one
+    "decide": {"sent": True},
+    "reschedule": {"schedule_at": "2035-01-01T00:00Z"},
+    "duplicate": {"people": "all"},
+    "assign": {"number": "+4915110000999"},
+    "link": {"number": "+4915110000000"},
+    "PATCH": {"daily_cap": 7},
+}
+
+
+def fill(settings: Settings, account: str) -> dict[str, str]:
+    """Something of everything that an account has; ids by what stands before them in an address."""
+    word, number, now = WORDS[account], f"+49{DIGITS[account]}", clock.now_ms()
+    directory.open_account(account, now)
+    directory.report(account, Health(AccountState.READY, detail=f"Linked by {word}."), now)
+    order = Order(f"Hi from {word}", recipients=[{"number": number, "town": word}], name=word, account=account)
+    job_id = create.create(settings, order, "test", now).job_id
+    (message,) = claim.claim(account, 1, now, 60_000, limits.rules(settings))
+    moves.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
+    Evidence.create(message=message.id, at=now, finding=word, rows=[[True, word, "sent"]], screenshot=PICTURE)
+    moves.lose(message, f"the chat of {word} could not be read", now)
+    create.create(settings, Order(f"Later {word}", numbers=[number], name=f"{word} 2", account=account), "test", now)
+    Reply.create(account=account, number=number, text=f"Says {word}", at=now, key="k", fresh=True, message=message.id)
+    chat = UnmatchedChat.create(account=account, title=f"{word} family", first_at=now, seen_at=now, stop=True)
+    UnmatchedChat.create(account=account, title=f"{word} club", first_at=now, seen_at=now, ignored=True)
+    Account.update(screenshot_at=now).where(Account.name == account).execute()
+    Picture.create(account=account, at=now, png=PICTURE)
+    draft = _draft(settings, account, word, number)
+    repeats = _draft(settings, account, word, number, Weekly(days=(1,), time="08:30"))
+    series_id = series.begin(settings, repeats.id, drafts.find(repeats.id).version, "test", now)
+    return {
+        "jobs": str(job_id),
+        "messages": str(message.id),
+        "accounts": account,
+        "drafts": draft.id,
+        "series": str(series_id),
+        "chats": str(chat.id),
+    }
+
+
+def _draft(settings: Settings, account: str, word: str, number: str, weekly: Weekly | None = None) -> drafts.Draft:
+    draft = prepare(settings, [number])
+    when = When(account=account, delay_min=1, delay_max=1, zone="UTC", weekly=weekly)
+    draft = drafts.save(draft.id, draft.version, {"when": when, "text": f"Hi {word}"}, clock.now_ms(), f"{word} soon")
+    rehearse(settings, draft, leave_out=False)
+    return drafts.find(draft.id)
+
+
+@pytest.fixture
+def both(client: Client, settings: Settings) -> dict[str, dict[str, str]]:
+    """An installation with two accounts; their ids."""
+    return {account: fill(settings, account) for account in WORDS}
+
+
+def by_key(client: Client) -> dict[str, str]:
+    """The headers of a program that may do everything, in the north."""
+    made = keys.create(keys.Terms("north", frozenset(Scope), ("north",)), "test", clock.now_ms())
+    return {"X-API-KEY": made.secret}
+
+
+def by_login(role: Role = Role.ADMIN) -> dict[str, str]:
+    """The headers of a browser in which an administrator of the north is logged in."""
+    user = users.create("Nora", role, GOOD, "test", clock.now_ms())
+    users.limit_to(user.id, ["north"], "test")
+    opened = sessions.open_session(users.find(user.id), clock.now_ms())
+    row = sessions.session(opened.token, KEY, clock.now_ms())
+    assert row is not None
+    return {"Cookie": f"{COOKIE}={opened.token}", access.TOKEN_HEADER: row.csrf, "Sec-Fetch-Site": "same-origin"}
+
+
+def routes(client: Client) -> list[tuple[str, str]]:
+    """Every address as it is declared."""
+    every = client.app.router.routes()
+    return sorted({(each.method, each.resource.canonical) for each in every if each.resource and each.method != "HEAD"})
+
+
+def filled(path: str, ids: dict[str, str]) -> str:
+    """The address with that account's ids; what stands before an id says whose it is."""
+    short = {"status": "jobs", "pause": "jobs", "resume": "jobs", "stop": "jobs", "retry": "jobs"}
+
+    def one(found: re.Match[str]) -> str:
+        before = path[: found.start()].rstrip("/").rpartition("/")[2]
+        if before in ids or before in short:
+            return ids[short.get(before, before)]
+        return {"what": "pause", "part": "status"}.get(found[1], "1")
+
+    return re.sub(r"{(\w+)}", one, path)
+
+
+def of_account(path: str) -> bool:
+    """Whether it is about one thing that belongs to an account."""
+    known = "jobs|status|pause|resume|stop|retry|messages|accounts|drafts|series|chats"
+    return bool(re.search(rf"/({known})/{{", path))
+
+
+async def answer(client: Client, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
+    what: dict[str, Any] = {"headers": headers, "allow_redirects": False}
+    if method not in SAFE:
+        what |= sent(method, path)
+    async with client.request(method, path, **what) as response:
+        if response.content_type == "text/event-stream" and response.status == 200:
+            first = [await response.content.readuntil(b"\r\n\r\n") for _ in range(2)]
+            return response.status, b"".join(first).decode()
+        return response.status, (await response.read()).decode(errors="replace")
+
+
+def sent(method: str, path: str) -> dict[str, Any]:
+    """The body of a write."""
+    last = path.rpartition("/")[2]
+    if path.startswith("/app/"):
+        if path.endswith("/preview"):
+            return {"json": {"text": "x"}}
+        return {
+            "data": {
+                "sent": "yes",
+                "timezone": "Europe/Berlin",
+                "at": "2035-01-01T00:00",
+                "text": "x",
+                "number": "+4915110000000",
+            }
+        }
+    body = BODIES.get(last) or BODIES.get(method)
+    return {"json": body} if body is not None else {}
+
+
+def told(text: str, account: str, asked: str = "") -> list[str]:
+    """What an answer has of that account, beside the address that was asked for."""
+    if f"/accounts/{account}" in asked:
+        text = text.replace(account, "")
+    plain = re.sub(r"[\s().\-/\u202f]", "", text)
+    seen = [word for word in (WORDS[account],) if word in text]
+    return seen + ([DIGITS[account]] if DIGITS[account] in plain else []) + re.findall(rf"\b{account}\b", text)
+
+
+@pytest.mark.parametrize("way", ["key", "login"])
+async def test_nothing_of_another_account_is_in_any_answer(client: Client, both: Any, way: str) -> None:
+    """At every address there is, with the ids of the other account; of one's own there is something to see."""
+    headers = by_key(client) if way == "key" else by_login()
+    leaks, open_, mine = {}, {}, set()
+    for method, path in routes(client):
+        if method != "GET" or (way == "key" and path.startswith("/app")):
+            continue  # a key opens no page
+        theirs = filled(path, both["south"])
+        status, text = await answer(client, method, theirs, headers)
+        if found := told(text, "south", theirs):
+            leaks[path] = found
+        if of_account(path) and status not in (404, 302):
+            open_[path] = status
+        status, text = await answer(client, method, filled(path, both["north"]), headers)
+        if found := [each for each in told(text, "south") if each]:
+            leaks[path] = found
+        if told(text, "north"):
+            mine.add(path)
+
+    assert {} == leaks
+    assert {} == open_
+    shown = "/accounts /accounts/{name} /events /jobs /jobs/{job_id}/messages /messages /messages/{message_id} /replies"
+    pages = "/app /app/accounts /app/decisions /app/jobs/{id} /app/messages/{id} /app/new /app/replies /app/series"
+    assert set((shown if way == "key" else f"{shown} {pages}").split()) <= mine
+
+
+def snapshot(account: str) -> Any:
+    """All that is stored of an account."""
+    jobs = [row.id for row in Job.select(Job.id).where(Job.account == account)]
+    found = [list(table.select().where(table.account == account).dicts()) for table in (Job, Message, UnmatchedChat)]
+    found += [list(table.select().where(table.job.in_(jobs)).dicts()) for table in (models.JobStep,)]
+    named = [row for row in Draft.select().dicts() if (row["data"].get("when") or {}).get("account") == account]
+    repeats = [row for row in models.Series.select().dicts() if row["order"]["account"] == account]
+    return [*found, list(Account.select().where(Account.name == account).dicts()), named, repeats]
+
+
+@pytest.mark.parametrize("way", ["key", "login"])
+async def test_nothing_of_another_account_can_be_changed(client: Client, both: Any, way: str) -> None:
+    """Every write there is: as if it were not there, and it stays as it was."""
+    headers = by_key(client) if way == "key" else by_login()
+    before, wrong = snapshot("south"), {}
+    for method, path in routes(client):
+        if method in SAFE or not of_account(path) or (way == "key" and path.startswith("/app")):
+            continue
+        theirs = filled(path, both["south"])
+        status, text = await answer(client, method, theirs, headers)
+        nowhere, _ = await answer(client, method, filled(path, NOWHERE), headers)
+        if status != nowhere or status not in (404, 303) or told(text, "south", theirs):
+            wrong[f"{method} {path}"] = status
+
+    assert {} == wrong
+    assert before == snapshot("south")
+
+
+async def test_every_address_is_of_one_account_or_of_all(client: Client) -> None:
+    """A new one with an id says whose that is: otherwise nobody would look whether it asks for the rights."""
+    unsure = [path for _, path in routes(client) if "{" in path and not of_account(path) and not OF_ALL.match(path)]
+    assert [] == unsure
+
+
+# Counters and sums
+
+
+async def test_sums_are_those_of_the_own_accounts(client: Client, both: Any) -> None:
+    """In metrics, badges, and on the first page."""
+    everything, north = Caller(client, KEY), Caller(client, by_key(client)["X-API-KEY"])
+    for state, count in (("uncertain", 2), ("pending", 2)):
+        assert f'wasender_messages{{state="{state}"}} {count}.0' in await everything.text("/metrics")
+        assert f'wasender_messages{{state="{state}"}} {count // 2}.0' in await north.text("/metrics")
+    assert 'account="south"' not in await north.text("/metrics")
+    front = await answer(client, "GET", "/app", by_login())
+    badges = re.findall(r'<b class="badge">(\d+)<', front[1])
+    assert ["1", "2"] == badges[:2]  # to decide; replies and chats
+
+
+async def test_a_limited_reader_of_events_sees_them_however_busy_others_are(client: Client, settings: Settings) -> None:
+    """The newest jobs of all are not looked at first, and then those of others left out."""
+    own = fill(settings, "north")
+    directory.ensure("south")
+    for n in range(60):
+        create.create(settings, Order("x", numbers=["+4915110000999"], account="south"), "test", clock.now_ms() + n)
+    seen = set()
+    async with client.get("/events", headers=by_key(client)) as stream:
+        while not {"job", "account"} <= seen:
+            event = (await stream.content.readuntil(b"\r\n\r\n")).decode()
+            seen.add(event.partition("event: ")[2].split()[0])
+            assert '"south"' not in event
+            if '"job_id"' in event and f'"job_id": {own["jobs"]},' in event:
+                break
+
+
+# Sending
+
+
+async def test_a_key_sends_from_its_accounts_only(client: Client, both: Any) -> None:
+    north = Caller(client, by_key(client)["X-API-KEY"])
+    body = {"numbers": ["+4915110000333"], "message": "Hi"}
+    sent = await north.post("/send", body)  # its only account is meant
+    assert "north" == Job.get_by_id(sent["job_id"]).account
+    await north.post("/send", body | {"account": "north"})
+    for name in ("south", "nobody", "default"):
+        refused = await north.post("/send", body | {"account": name}, status=422)
+        assert "no_such_account" == refused["code"]
+        assert [] == told(refused["detail"].replace(f"{name}", ""), "south")
+    again = {"people": "all", "account": "south"}
+    assert 422 == (await north.send("POST", f"/jobs/{both['north']['jobs']}/duplicate", json=again)).status
+    replaced = body | {"replaces": int(both["south"]["jobs"])}
+    await north.post("/send", replaced, status=404)
+
+
+async def test_who_has_several_accounts_says_which(client: Client, both: Any) -> None:
+    program = keyed(Caller(client, KEY), "two", accounts=("north", "south"))
+    body = {"numbers": ["+4915110000333"], "message": "Hi"}
+    refused = await program.post("/send", body, status=422)
+    assert ("say_which_account", "account") == (refused["code"], refused["errors"][0]["field"])
+    await program.post("/send", body | {"account": "south"})
+    wide = keyed(Caller(client, KEY), "wide", accounts=("default", "south"))
+    assert "default" == Job.get_by_id((await wide.post("/send", body))["job_id"]).account
+
+
+async def test_what_has_no_account_yet_is_its_makers(client: Client, both: Any) -> None:
+    """A draft before its step When: others with other accounts do not see it, and its usual account is one's own."""
+    headers = by_login()
+    drafts.begin("ab" * 16, "somebody", clock.now_ms(), name="Of nobody")
+    drafts.begin("cd" * 16, "Nora", clock.now_ms(), name="Of Nora")
+    _, page = await answer(client, "GET", "/app/new", headers)
+    assert "Of Nora" in page and "Of nobody" not in page
+    assert 404 == (await answer(client, "GET", f"/app/drafts/{'ab' * 16}/people", headers))[0]
+    token = rights.allowed.set(frozenset({"north"}))
+    assert "north" == rights.usual("default")
+    rights.allowed.reset(token)
+
+
+# The page of users
+
+
+async def test_a_user_is_limited_to_accounts_on_the_page(client: Client, both: Any) -> None:
+    someone(client)
+    user = users.create("Anna", Role.OPERATOR, GOOD, "test", clock.now_ms())
+    sessions.open_session(user, clock.now_ms())
+    path = f"/app/users/{user.id}"
+    answer_ = await submit(client, f"{path}/accounts", which="some", accounts="north", version=str(user.version))
+    assert 303 == answer_.status
+    assert ["north"] == users.find(user.id).accounts
+    assert not Session.select().where(Session.user == user.id).exists()
+    page = await look(client, path)
+    assert re.search(r'value="north" checked', page) and not re.search(r'value="south" checked', page)
+    stale = await submit(client, f"{path}/accounts", which="all", version=str(user.version))
+    assert 409 == stale.status
+    nobody = await submit(client, f"{path}/accounts", which="some")
+    assert (422, True) == (nobody.status, "Choose at least one account" in await nobody.text())
+    assert 422 == (await submit(client, f"{path}/accounts", which="some", accounts="west")).status
+    await submit(client, f"{path}/accounts", which="all")
+    assert None is users.find(user.id).accounts
+
+
+async def test_answers_of_idempotent_writes_are_the_callers_own(client: Client, both: Any) -> None:
+    """What another account's key was answered is not repeated to this one."""
+    south = keyed(Caller(client, KEY), "other", accounts=("south",))
+    once = {"Idempotency-Key": "k"}
+    body = {"numbers": ["+4915110000333"], "message": "Hi", "account": "south"}
+    await south.post("/send", body, headers=once)
+    north = Caller(client, by_key(client)["X-API-KEY"])
+    refused = await north.post("/send", body, status=422, headers=once)
+    assert "job_id" not in json.dumps(refused)
