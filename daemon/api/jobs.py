@@ -43,7 +43,18 @@ from daemon.api.schemas.jobs import (
     TextWarning,
     WouldGet,
 )
-from daemon.campaigns import cloning, create, failures, lifecycle, progress, queries, recipients, scheduling, trial
+from daemon.campaigns import (
+    cloning,
+    create,
+    failures,
+    lifecycle,
+    progress,
+    queries,
+    recipients,
+    scheduling,
+    telling,
+    trial,
+)
 from daemon.campaigns import report as job_report
 from daemon.campaigns.funnel import late_before
 from daemon.campaigns.idempotency import Once
@@ -362,7 +373,7 @@ def _tried(settings: Settings, checked: create.Checked, now: int) -> Queued:
         duplicates_removed=audience.duplicates,
         rejected=Rejected.every(audience.rejected, meant, audience.place),
         note=" ".join(["Nothing is sent.", *(str(each.told) for each in foreign)]),
-        warnings=[TextWarning.model_validate(create.warning(each)) for each in foreign],
+        warnings=[TextWarning.model_validate(telling.warning(each)) for each in foreign],
         dry_run=True,
         recipients=[
             WouldGet(position=each.position, number=each.number, external_id=each.fields.get(EXTERNAL_ID) or None)

@@ -15,7 +15,7 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory, installed, limits, pacing, rights
-from daemon.campaigns import careful, scheduling
+from daemon.campaigns import careful, external_ids, scheduling, telling
 from daemon.campaigns.dated import Dates
 from daemon.campaigns.draft_content import Dated
 from daemon.campaigns.each_row import EachRow, counted
@@ -50,7 +50,6 @@ ANSWERS_MS = 7 * pacing.DAY_MS
 UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # not part of a request
 # Not in earlier digests.
 ADDED = ("window", "daily_cap", "phone_column", "language", "columns", "replaces", "per", "dated", "external_id")
-LONGEST_EXTERNAL = 255
 ACCOUNTS_NAMED = 20  # in the refusal of an unknown one
 
 
@@ -172,22 +171,11 @@ def check(settings: Settings, order: Order, now: int, trial: bool = False) -> Ch
     if order.language is not None and not styles.known(order.language):
         raise errors.InvalidInput(Why.LANGUAGE_UNKNOWN, language=repr(order.language[:40]))
     audience = _audience(settings, order, trial)
-    _check_external(order, audience)
+    external_ids.check(order.external_id, audience.people, audience.columns, audience.place)
     pause = delays(settings, order.delay_min, order.delay_max)
     own = _own_files(order, audience)
     messages = _check_text(settings, order, audience, own)
     return Checked(order, audience, pause, frozenset(order.attachments).union(*own), messages)
-
-
-def _check_external(order: Order, audience: Audience) -> None:
-    """What other software calls the job and its recipients has to be short enough to be looked up."""
-    if len(order.external_id or "") > LONGEST_EXTERNAL:
-        raise errors.InvalidInput(Why.EXTERNAL_ID_TOO_LONG, most=LONGEST_EXTERNAL).at("external_id")
-    for each in audience.people if enqueue.EXTERNAL_ID in audience.columns else ():
-        if len(each.fields.get(enqueue.EXTERNAL_ID, "")) > LONGEST_EXTERNAL:
-            raise errors.InvalidInput(
-                Why.EXTERNAL_ID_TOO_LONG_AT, place=audience.place, position=each.position, most=LONGEST_EXTERNAL
-            )
 
 
 def _check_account(settings: Settings, name: str | None) -> None:
@@ -336,13 +324,13 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
             note=" ".join(
                 [
                     *filter(None, [audience.note]),
-                    _note(job.account, now, scheduled),
+                    telling.note(job.account, now, scheduled),
                     *_several(checked.messages),
                     *much,
                     *(str(each.told) for each in foreign),
                 ]
             ),
-            warnings=[warning(each) for each in foreign],
+            warnings=[telling.warning(each) for each in foreign],
         )
         if order.key:
             kept = {"scope": order.scope, "key": order.key, "request": asked, "response": _kept(created)}
@@ -505,20 +493,3 @@ def unfit(kinds: Sequence[str]) -> Details | None:
     if len(kinds) > MAX_ATTACHMENTS:
         return details(Detail.TOO_MANY_FILES, most=str(MAX_ATTACHMENTS))
     return None
-
-
-def warning(found: placeholders.Foreign) -> dict[str, str | None]:
-    """A part of the text that is perhaps a mistake, for a program."""
-    told = found.told
-    return {"code": told.code, "placeholder": found.written, "field": found.field or None, "sentence": str(told)}
-
-
-def _note(account: str, now: int, scheduled: bool) -> str:
-    if scheduled:
-        return f"Sending starts at the scheduled time, as soon as account {account} can send."
-    if directory.can_send(directory.known(account), now):
-        return f"Account {account} is linked: sending starts right away, at its pace."
-    return (
-        f"Sending starts automatically once account {account} can send: GET /accounts/{account} shows what it waits "
-        "for."
-    )

@@ -22,7 +22,7 @@ from daemon.api.schemas.common import (
     absent,
     example,
 )
-from daemon.campaigns import create
+from daemon.campaigns import create, external_ids
 from daemon.states import State
 
 Seconds = Annotated[float, Field(ge=0, le=create.MAX_DELAY_S, strict=True)]
@@ -65,7 +65,7 @@ class Send(Body):
     replaces: Id | None = Field(
         None, description="A scheduled job that has not begun: this one takes its place, in one step."
     )
-    external_id: Annotated[StrictStr, Field(max_length=create.LONGEST_EXTERNAL)] | None = Field(
+    external_id: Annotated[StrictStr, Field(max_length=external_ids.LONGEST)] | None = Field(
         None, description="What you call this job: it is answered with it, and `GET /jobs?external_id=` finds it."
     )
     dry_run: StrictBool = Field(
