@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from daemon.accounts import directory
 from daemon.api import endpoint
 from daemon.api.answers import Png
 from daemon.api.endpoint import Caller
@@ -45,7 +46,7 @@ def messages_everywhere(
     if external_id is not None:
         rows, after = queries.messages_called(external_id, state, account, cursor, limit)
     elif number:
-        person = Person(importer.one(masking.searchable(number), caller.settings.default_country)).key
+        person = Person(importer.one(masking.searchable(number), directory.country(caller.settings, account))).key
         rows, after = queries.messages_to(person, state, account, cursor, limit)
     else:
         rows, after = queries.messages_everywhere(state or State.UNCERTAIN, cursor, limit, account=account)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from daemon.accounts import directory
 from daemon.api import endpoint
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import ChatId, Cursor, Flag, Limit, OfAccount, OfJob, Since, ToNumber, Until
@@ -37,7 +38,8 @@ def replies(
     limit: Limit = stored_replies.PAGE,
 ) -> Replies:
     """Replies of the last 30 days, newest first, a page at a time."""
-    person = Person(importer.one(masking.searchable(number), caller.settings.default_country)).key if number else None
+    country = directory.country(caller.settings, account) if number else ""
+    person = Person(importer.one(masking.searchable(number), country)).key if number else None
     wanted = stored_replies.Wanted(account, person, since, until)
     rows, after = stored_replies.page(cursor, clock.now_ms(), stop, job_id, limit, wanted)
     return Replies(replies=[Reply.model_validate(row) for row in rows], next_cursor=after)

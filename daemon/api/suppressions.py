@@ -49,7 +49,7 @@ def suppressions(
     limit: Limit = MAX_LIMIT,
 ) -> Suppressions:
     """The list, newest first, a page at a time."""
-    person = Person(importer.one(number, caller.settings.default_country)).key if number else None
+    person = Person(importer.one(number, directory.country(caller.settings))).key if number else None
     wanted = suppression.Wanted(person, source, since, until)
     rows, after = suppression.page(search, cursor, limit, wanted)
     return Suppressions(suppressions=[Suppression.model_validate(row) for row in rows], next_cursor=after)

@@ -38,10 +38,7 @@ def ups_of(rig: Rig, program: str) -> list[dict[str, object]]:
 
 def test_status_stop_start_and_restart_work(rig: Rig) -> None:
     """supervisorctl does to each program what its words say."""
-    assert {
-        "http": "RUNNING",
-        "sender": "RUNNING",
-    } == eventually(lambda: states(rig) if set(states(rig).values()) == {"RUNNING"} else None)
+    eventually(lambda: {"http": "RUNNING", "sender": "RUNNING"} == states(rig), what="both run")
     first = rig.pid("http")
 
     assert "http: stopped\n" == rig.control("stop", "http")

@@ -148,7 +148,7 @@ def test_an_account_with_work_is_removed_only_when_that_is_to_be_stopped(base: S
     removing.finish("shop", NOW)
     assert ["default"] == names()
     assert {"cancelled"} == {row.state for row in Message.select()}
-    assert [paused, done] == [row.id for row in queries.jobs(None, account="shop")[0]]
+    assert [paused, done] == [row.id for row in queries.jobs(None, wanted=queries.Wanted(account="shop"))[0]]
     with pytest.raises(errors.InvalidInput, match="default"):
         order(base, "shop")
     with pytest.raises(errors.NotFound):

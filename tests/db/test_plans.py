@@ -297,7 +297,7 @@ PAGES: dict[str, Callable[[Job, int], object]] = {  # of a job and the id in its
     "the archive": lambda job, _: queries.overview(queries.Listed(archived=True)),
     "the campaigns of an account": lambda job, _: (
         queries.overview(queries.Listed(account="default")),
-        queries.jobs(None, account="default"),
+        queries.jobs(None, wanted=queries.Wanted(account="default")),
     ),
     "decisions": lambda job, _: queries.messages_everywhere("uncertain", None, A_PAGE),
     "decisions, on": lambda job, middle: queries.messages_everywhere("uncertain", middle, A_PAGE),
