@@ -365,7 +365,7 @@ def _tried(settings: Settings, checked: create.Checked, now: int) -> Queued:
     found, audience = trial.of(settings, checked, now), checked.audience
     foreign = placeholders.foreign(checked.order.text, audience.columns)
     waits_for, waits_code = found.waits or (None, None)
-    meant = repairs.suggested(audience.rejected, settings.default_country)
+    meant = repairs.suggested(audience.rejected, directory.country(settings, checked.order.account or settings.account))
     return Queued(
         message="This is a dry run: nothing is sent, and nothing is stored.",
         job_id=None,

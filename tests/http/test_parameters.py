@@ -26,6 +26,7 @@ WRONG = {
     "cancel": ["maybe", "2"],
     "stop": ["maybe", "2"],
     "search": ["x" * 1001],
+    "external_id": ["x" * 256],
     "wait": ["61", "-1", "1.5", "soon"],
     "account": ["x" * 65],
     "number": ["x" * 41],
