@@ -161,7 +161,8 @@ class Settings(BaseSettings):
         30,
         ge=1,
         le=3650,
-        description="Days after which unused uploads and attachments, and drafts of started campaigns, are deleted.",
+        description="Days after which unused uploads and attachments, drafts of started campaigns, and the people of "
+        "repeating ones that have ended, are deleted.",
     )
     webhook_networks: str = Field(
         "",

@@ -143,7 +143,7 @@ def test_from_a_damaged_spreadsheet_to_the_report(visitor: Visitor, instance: In
     visitor.reads("#preview strong", "Bea")
     visitor.find("#find").send_keys("gil", Keys.ENTER)
     visitor.reads("#preview strong", "Gil")
-    visitor.reads("#problems", "The field city is missing")
+    visitor.reads("#problems", "The field city is empty")
     visitor.attach(SAMPLE / "flyer.png")
     assert "Hello *{{ name }}*" in str(visitor.find("#text").get_attribute("value"))
     visitor.rehearse("Spring")

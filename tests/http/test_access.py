@@ -89,6 +89,16 @@ CLOSED = [
     ("POST", "/series/1/pause"),
     ("POST", "/series/1/resume"),
     ("POST", "/series/1/end"),
+    ("GET", "/webhooks"),
+    ("POST", "/webhooks"),
+    ("GET", "/webhooks/1"),
+    ("PATCH", "/webhooks/1"),
+    ("DELETE", "/webhooks/1"),
+    ("POST", "/webhooks/1/rotate"),
+    ("POST", "/webhooks/1/test"),
+    ("GET", "/webhooks/1/deliveries"),
+    ("POST", "/webhooks/1/replay"),
+    ("POST", "/webhooks/deliveries/1/replay"),
     ("GET", "/events"),
 ]
 OPEN = {

@@ -74,7 +74,7 @@ async def test_recipients_have_fields_for_the_text(api):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Dear {{ name }}", "name is missing"),
+        ("Dear {{ name }}", "name is empty"),
         ("Dear {{ name", "not closed"),
         ("{{ ''.__class__ }}", "cannot be used"),
         ("   ", "empty"),

@@ -91,7 +91,7 @@ def test_missing_and_empty_fields_are_errors_that_name_them() -> None:
     """No hole in the text: both the absent and the empty field are named, but not the recipient."""
     reason = refusal("{{ name }} {{ town | upper }} {{ blank ~ '!' }}", name="Anna", blank="")
 
-    assert "The fields blank, town are missing." == reason
+    assert "The fields blank, town are empty." == reason
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_check_says_it_in_one_sentence() -> None:
     with pytest.raises(errors.TemplateError) as caught:
         message_text.check("Hi {{ name }}", people)
 
-    expected = "The message does not fit 1 recipient, by position: 3 (The field name is missing)."
+    expected = "The message does not fit 1 recipient, by position: 3 (The field name is empty)."
     assert expected == str(caught.value)
     assert {"name"} == set(message_text.check("Hi {{ name }}", people[:1]).fields)
 
@@ -263,5 +263,5 @@ def test_texts_are_joined_as_before() -> None:
     compiled = message_text.compile("{{ 'Dear ' ~ a | upper ~ '!' ~ (b ~ c | default('-')) }}")
 
     assert "Dear ANNA!b-" == message_text.render(compiled, {"a": "Anna", "b": "b"}, "+4915123456789")
-    with pytest.raises(errors.TemplateError, match="The field b is missing"):
+    with pytest.raises(errors.TemplateError, match="The field b is empty"):
         message_text.render(compiled, {"a": "Anna"}, "+4915123456789")
