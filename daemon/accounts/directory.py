@@ -344,6 +344,11 @@ def alive(account: AccountRow, now: int) -> bool:
     return abs(now - int(account.seen_at)) < SILENT_AFTER_MS
 
 
+def was_driven(account: AccountRow) -> bool:
+    """Whether a sender has ever taken it; an account that was only added is still in the state that rows begin in."""
+    return account.state != AccountState.STARTING or account.seen_at > 0
+
+
 def can_send(account: AccountRow | None, now: int) -> bool:
     """Whether the account's state allows a message to go out now."""
     return account is not None and account.state == AccountState.READY and alive(account, now)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeGuard
 
 import peewee
 
@@ -169,7 +168,7 @@ def _derive(settings: Settings, found: JobRow, account: AccountRow | None, now: 
     """`waiting_for_login` is never stored: it is what a job that may run is while its account cannot send."""
     if found.state not in MAY_RUN:
         return found.state, own(found)
-    if not _ever_driven(account):
+    if account is None or not directory.was_driven(account):
         state = WAITING if found.state == JobState.RUNNING else found.state
         return state, (refusal(Stands.NO_SENDER, account=found.account),)
     if refused := _refused(settings, found, account):
@@ -177,11 +176,6 @@ def _derive(settings: Settings, found: JobRow, account: AccountRow | None, now: 
     if directory.can_send(account, now):
         return found.state, own(found)
     return WAITING, why(account, now)
-
-
-def _ever_driven(account: AccountRow | None) -> TypeGuard[AccountRow]:
-    """Whether a sender has taken the account; one that is only set up has never left its first state."""
-    return account is not None and (account.state != AccountState.STARTING or account.seen_at > 0)
 
 
 def own(found: JobRow) -> tuple[Told, ...]:
@@ -201,6 +195,8 @@ def explain(account: AccountRow, now: int) -> str:
 
 def why(account: AccountRow, now: int) -> tuple[Told, ...]:
     """The same, sentence by sentence."""
+    if not directory.was_driven(account):
+        return (refusal(Stands.NO_SENDER, account=account.name),)
     if not directory.alive(account, now):
         return (refusal(Stands.SILENT, name=account.name),)
     codes = {
@@ -226,7 +222,7 @@ def _until(account: AccountRow | None, now: int) -> int | None:
 
 def code(account: AccountRow | None, now: int) -> str:
     """Why the account cannot send, for a program: its state, `held.` with the hold, `no_sender` or `sender_stopped`."""
-    if not _ever_driven(account):
+    if account is None or not directory.was_driven(account):
         return "no_sender"
     if not directory.alive(account, now):
         return "sender_stopped"

@@ -260,7 +260,7 @@ async def test_suppressions(api):
 
 async def test_ready_says_what_it_waits_for(api, stranger):
     """503 until an account can send, and to those who have the key, why; health is about the process alone."""
-    assert "No sender has started" in (await api.get("/ready", 503))["reason"]
+    assert "No sender is set up" in (await api.get("/ready", 503))["reason"]
     directory.open_account("default", clock.now_ms())
     directory.report("default", Health(AccountState.HELD, Hold.CONFLICT), clock.now_ms())
     assert "conflict" in (await api.get("/ready", 503))["reason"]

@@ -195,7 +195,7 @@ async def test_the_first_visit_says_what_to_do(member: Client) -> None:
     text = await look(member, "/app")
 
     assert "No campaign yet" in text
-    assert "No sender has started yet" in text
+    assert "No sender is set up for account default" in text
     assert 'href="/app/new"' in text
 
 
