@@ -79,7 +79,8 @@ async def events(
                     if not await still_in(request):
                         break
                 try:
-                    change = await asyncio.wait_for(queue.get(), LOOK_S)
+                    async with asyncio.timeout(LOOK_S):  # wait_for loses the end when a change comes with it
+                        change = await queue.get()
                 except TimeoutError:
                     await stream.send("", event="ping", id=reader.place)
                     continue
