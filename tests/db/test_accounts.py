@@ -248,7 +248,7 @@ async def test_a_sender_leaves_an_account_that_changes_or_goes(bench: Any, monke
     """Another transport is another sender's; of a removed one what is in hand is finished first."""
     installed.add("shop", {}, "test")
     for change in (
-        lambda: limits.set_limits("shop", {"transport": "browser"}, "test"),
+        lambda: limits.set_limits("shop", {"transport": "dryrun"}, "test"),
         lambda: removing.remove(bench.settings, "shop", False, "test", db_clock.now_ms()),
     ):
         settings = limits.for_sender(bench.settings, "shop")
