@@ -134,7 +134,7 @@ Kinds = Annotated[
 ]
 ExternalId = Annotated[
     str,
-    Field(min_length=1, max_length=255, description="Only those with this `external_id`, exactly."),
+    Field(max_length=255, description="Only those with this `external_id`, exactly."),
     Says("is a text of 1 to 255 characters"),
 ]
 OfJob = Annotated[

@@ -358,22 +358,26 @@ class Wanted:
     until: int | None = None
 
     def conditions(self, looked_up: bool) -> list[Any]:
-        """looked_up: for the indexes of account, person and time; else for going through all, newest first."""
+        """All but `begin`. looked_up: for the indexes of account, person and time; else for going through all, newest
+        first."""
         name, at = (Reply.account, Reply.at) if looked_up else (Reply.account.concat(""), Reply.at + 0)
         of_account = name == self.account if self.account is not None else name.in_(Account.select(Account.name))
         given = [
             (self.account, of_account),
             (self.person, (Reply.person == self.person) & of_account),  # the index of people begins with the account
-            (self.since, at >= self.since),
             (self.until, at < self.until),
         ]
         return [condition for value, condition in given if value is not None]
+
+    def begin(self, now: int) -> int:
+        """From when on. One bound, not two: SQLite looks an index up by one of them, and not by the closer one."""
+        return max(now - ANSWERS_MS + 1, self.since or 0)
 
     def few(self, now: int) -> list[int] | None:
         """The ids of those that are meant, where they are few; None where they are many, or all."""
         if self == Wanted():
             return None
-        query = Reply.select(Reply.id).where(Reply.at > now - ANSWERS_MS, *self.conditions(True)).limit(LOOKED_UP + 1)
+        query = Reply.select(Reply.id).where(Reply.at >= self.begin(now), *self.conditions(True)).limit(LOOKED_UP + 1)
         with in_order():
             found = [reply_id for (reply_id,) in tuples(query)]
         return found if len(found) <= LOOKED_UP else None
@@ -408,7 +412,7 @@ def page(
     elif (ids := wanted.few(now)) is not None:
         query, newest = query.where(Reply.id.in_(ids)), Reply.id + 0
     else:
-        query = query.where(Reply.at + 0 > now - ANSWERS_MS, *wanted.conditions(False), *wanted.newest())
+        query = query.where(Reply.at + 0 >= wanted.begin(now), *wanted.conditions(False), *wanted.newest())
         through_all = True
     if stops:
         query = query.where(Reply.stop)

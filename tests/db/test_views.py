@@ -167,9 +167,9 @@ def test_the_country_of_an_account_is_that_of_numbers_without_one(hand: Hand, ma
     settings = make_settings(timezone="")
     with pytest.raises(errors.InvalidInput, match="Choose a country"):
         limits.set_country("default", "XX", "page")
-    assert "" == directory.country()
+    assert "" == directory.country(settings)
     limits.set_country("default", "DE", "page")
-    assert "DE" == directory.country() == directory.country("default")
+    assert "DE" == directory.country(settings) == directory.country(settings, "default")
     assert not overview.steps(settings, hand.clock()).zone
     limits.set_limits("default", limits.Limits(timezone="Europe/Berlin"), "page")
     assert overview.steps(settings, hand.clock()).zone
