@@ -98,6 +98,8 @@ def _value(table: str, column: Any, refers: str | None, n: int) -> Any:
         return bool(n % 2)
     if "int" in kind:
         return n
+    if "double" in kind or "real" in kind:
+        return n + 0.5
     if "blob" in kind or "bytea" in kind:
         return bytes([0, n, 255])
     return f"k{n}"
