@@ -12,7 +12,7 @@ import typer
 from daemon.cli.client import Client
 from daemon.cli.exits import Exit, Failure, Interrupted
 from daemon.cli.output import output, printable
-from daemon.cli.words import counts, ended, instant, state_of
+from daemon.cli.words import counts, ended, instant, of_people, state_of
 
 WAIT_S = 30  #: for a change, before it is asked again
 OVER = frozenset({"completed", "stopped"})
@@ -41,7 +41,7 @@ def described(job: Job) -> str:
     lines = [f"Job {job['job_id']}{_name(job)}: {state_of(job)}"]
     if job.get("reason"):
         lines.append(str(job["reason"]))
-    lines.append(f"{job['total']:,} people: {counts(job) or 'none yet'}")
+    lines.append(f"{of_people(job['total'])}: {counts(job) or 'none yet'}")
     if job.get("replied"):
         lines.append(f"{job['replied']:,} have replied")
     if job["status"] == "scheduled" and job.get("schedule_at"):

@@ -16,7 +16,7 @@ from daemon.cli.output import output
 from daemon.cli.paging import Limit, everything
 from daemon.cli.sending import named, texts_of_rejected
 from daemon.cli.target import bare, command, target
-from daemon.cli.words import instant
+from daemon.cli.words import instant, of_people
 
 PANEL = "Accounts and people"
 SHOWN = 100  #: of a list, where no limit is given
@@ -154,7 +154,7 @@ def make(name: AList, file: AFile, phone_column: PhoneColumn = "", encoding: Enc
     client = target.client()
     body = {"name": name, "upload_id": _uploaded(client, file, phone_column, encoding)}
     made = client.once("/lists", body)
-    text = f"List {made['id']} ({made['name']}): {made['people']:,} people"
+    text = f"List {made['id']} ({made['name']}): {of_people(made['people'])}"
     output.tell("\n".join([text, *texts_of_rejected(made["rejected"])]), made)
 
 

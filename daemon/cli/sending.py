@@ -16,7 +16,7 @@ from daemon.cli.exits import Exit, Failure, Interrupted, usage
 from daemon.cli.output import output
 from daemon.cli.paging import everything
 from daemon.cli.target import command, target
-from daemon.cli.words import moment
+from daemon.cli.words import instant, moment, of_people
 
 SHOWN = 10  #: rows that are named, of those left out
 STDIN = Path("-")
@@ -32,7 +32,6 @@ class People:
     """Who gets it, as a part of an order; and what is known of them before it is sent. told: for a program."""
 
     order: dict[str, Any]
-    total: int
     text: list[str] = field(default_factory=list)
     told: dict[str, Any] = field(default_factory=dict)
 
@@ -94,8 +93,8 @@ def send(
         files = [client.upload("/upload_attachment", each, {})["attachment_id"] for each in attach]
         order["attachments"] = [*order.get("attachments", ()), *files]
     if dry_run:
-        output.tell("\n".join([*people.text, f"{people.total:,} people would get it. Nothing is queued."]),
-                    {"dry_run": True, "total_numbers": people.total, **people.told})  # fmt: skip
+        tried = client.call("POST", "/send", body=order | people.order | {"dry_run": True})
+        output.tell("\n".join([*people.text, *_tried(tried)]), people.told | tried)
         return
     try:
         queued = client.once("/send", order | people.order, idempotency_key)
@@ -139,11 +138,11 @@ def _people(client: Client, file: Path | None, numbers: list[str], of_list: str,
     if said and file is None:
         raise usage(f"--{next(iter(said)).replace('_', '-')} is about a FILE, and there is none.")
     if numbers:
-        return People({"numbers": numbers}, len(numbers))
+        return People({"numbers": numbers})
     if file is None:
         found = named(everything(client, "/lists", "lists", {}, 0), of_list, "list", "wasender lists list")
         entries = _entries(client, found["id"])
-        return People({"recipients": entries}, len(entries))
+        return People({"recipients": entries})
     try:
         upload = client.upload("/upload", file, said)
     except Failure as failure:
@@ -154,7 +153,7 @@ def _people(client: Client, file: Path | None, numbers: list[str], of_list: str,
         sentence = f"It is not clear which column has the numbers ({shown}): say which with --phone-column."
         raise Failure(failure.code, sentence, Exit.REFUSED, failure.members) from None
     told = {name: value for name, value in upload.items() if name != "preview"}
-    return People({"upload_id": upload["upload_id"]}, upload["unique"], _read(upload), {"upload": told})
+    return People({"upload_id": upload["upload_id"]}, _read(upload), {"upload": told})
 
 
 def _entries(client: Client, list_id: int) -> list[dict[str, Any]]:
@@ -175,7 +174,7 @@ def named(rows: list[dict[str, Any]], wanted: str, what: str, listing: str) -> d
 def _read(upload: dict[str, Any]) -> list[str]:
     """What there is to say about a file as it was read."""
     rejected = upload["rejected"]
-    lines = [f"{upload['filename']}: {upload['unique']:,} people"]
+    lines = [f"{upload['filename']}: {of_people(upload['unique'])}"]
     if upload["phone_column"]:
         lines[0] += f', numbers in the column "{upload["phone_column"]}"'
     if upload["duplicates"]:
@@ -197,6 +196,19 @@ def texts_of_rejected(rejected: list[dict[str, Any]]) -> list[str]:
     return [*lines, f"  and {len(rejected) - SHOWN:,} more"] if len(rejected) > SHOWN else lines
 
 
+def _tried(tried: dict[str, Any]) -> list[str]:
+    """What a dry run has found."""
+    lines = [f"{of_people(tried['total_numbers'])} would get it. Nothing is queued."]
+    if skipped := tried["left_out_total"]:
+        lines.append(f"{skipped:,} would be skipped:")
+        lines += [f"  row {each['position']}: {each['value']}: {each['reason']}" for each in tried["left_out"][:SHOWN]]
+        lines += [f"  and {skipped - SHOWN:,} more"] if skipped > SHOWN else []
+    if begin := tried.get("starts_at"):
+        end = tried.get("eta")
+        lines.append(f"First message: {instant(begin)}" + (f", last one about {instant(end)}" if end else ""))
+    return [*lines, tried["waits_for"]] if tried.get("waits_for") else lines
+
+
 def _queued(queued: dict[str, Any]) -> list[str]:
-    lines = [f"Job {queued['job_id']}: {queued['total_numbers']:,} people. {queued['message']}", queued["note"]]
+    lines = [f"Job {queued['job_id']}: {of_people(queued['total_numbers'])}. {queued['message']}", queued["note"]]
     return [each for each in lines if each]

@@ -38,6 +38,11 @@ def counts(job: Mapping[str, Any]) -> str:
     return ", ".join(f"{job[each]:,} {each}" for each in COUNTED if job[each])
 
 
+def of_people(number: int) -> str:
+    """So many people."""
+    return "1 person" if number == 1 else f"{number:,} people"
+
+
 def state_of(job: Mapping[str, Any]) -> str:
     """A job's state in words."""
     return str(job["status"]).replace("_", " ")

@@ -92,7 +92,10 @@ def test_a_rehearsal_queues_nothing(wasender: Command, file: Path) -> None:
     before = wasender.json("jobs", "--limit", 1)["jobs"]
     done = wasender("send", file, "--message", "Hello {{ name }}!", "--dry-run")
 
-    assert 0 == done.exit_code and "Nothing is queued" in done.stdout and "2 people" in done.stdout
+    assert 0 == done.exit_code and "2 people would get it. Nothing is queued." in done.stdout
+    wasender("suppress", "add", "+4915112345677", "--reason", "asked")
+    left = wasender("send", "--number", "+4915112345677", "--number", "+4915112345676", "-m", "Hi", "--dry-run").stdout
+    assert "1 person would get it" in left and "1 would be skipped:\n  row 0: +4915112345677: " in left
     assert before == wasender.json("jobs", "--limit", 1)["jobs"]
 
 
