@@ -187,7 +187,7 @@ def test_a_dry_run_leaves_nobody_out_for_it(hand: Hand, clock):
     (number,) = hand.send_all()
     clock.advance(-YEAR_MS)
     rules = pacing.Rules(person_cap=1, person_window_ms=7 * DAY_MS)
-    assert set() == dry_run._often(rules, [number], clock())
+    assert set() == dry_run.too_often(rules, [number], clock())
     assert set() == dry_run._lately(clock() - DAY_MS, clock())
     assert [State.SENT] == [row.state for row in Message.select()]
 

@@ -16,7 +16,7 @@ from daemon.contacts.person import Person
 from daemon.db import proxy
 from daemon.delivery import claim, eligibility, moves, opened_chats, person_keys, replies
 from daemon.delivery.refusals import Passed
-from daemon.models import ContactList, Handover, Message, Removal, RowSet, Suppression
+from daemon.models import ContactList, Handover, Message, Removal, Reply, RowSet, Suppression
 from daemon.states import E164, State
 from daemon.transports.protocol import Unread
 from tests.support.hand import LEASE_MS, MARK, Hand, job_state, states
@@ -293,8 +293,13 @@ QUESTIONS: dict[str, tuple[Callable[[], Any], str]] = {  # asked of tables that 
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_who_somebody_is_is_answered_by_an_index(hand: Hand, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By what the database says it would do."""
+    """By what the database says it would do, where the account has replies of many."""
     ask, index = QUESTIONS[name]
+    others = [f"+4915110000{n:03}" for n in range(300)]
+    Reply.insert_many(
+        {"account": "default", "number": each, "person": each, "text": "Hi", "at": 1, "key": each} for each in others
+    ).execute()
+    proxy.database.execute_sql("ANALYZE reply")
     asked: list[tuple[str, Any]] = []
     real = proxy.database.obj.execute_sql
     with monkeypatch.context() as patch:
