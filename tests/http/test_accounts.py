@@ -278,7 +278,7 @@ async def test_roles(browse: Any) -> None:
 async def test_before_its_first_sender_the_account_is_there(browse: Any) -> None:
     """And what is wrong with it: nothing drives it."""
     text = await look(browse())
-    assert "The sender of account default is not running" in text
+    assert "No sender is set up for account default" in text
     assert 'href="/app/accounts" aria-current="page"' in text
 
 

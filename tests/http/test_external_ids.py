@@ -96,7 +96,7 @@ async def test_a_dry_run_says_who_gets_it_who_not_and_why(api: Caller) -> None:
     assert "The number is on the suppression list." == left["reason"]
     assert (1, 3) == (found["left_out_total"], found["rejected"][0]["index"])
     assert found["starts_at"] <= found["eta"]
-    assert ("sender_stopped", True) == (found["waits_code"], "not running" in found["waits_for"])
+    assert ("no_sender", True) == (found["waits_code"], "No sender is set up" in found["waits_for"])
     assert (0, 0) == (Job.select().count(), Message.select().count())
     sent = await api.post("/send", body)
     assert "dry_run" not in sent and "recipients" not in sent
