@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ NOW = 1_767_261_600_000  # 2026-01-01 10:00 UTC
 # Hundreds of processes are started: they find our code compiled, as those of a user do.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# A shell that starts us in the background has us ignore Ctrl-C, and with us all that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Clock:
