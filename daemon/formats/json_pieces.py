@@ -3,6 +3,8 @@ for a second where there are a million entries.
 
 Where parts of a text begin and end is found by regular expressions, a WINDOW at a time; they take anything that has its
 brackets and quotes in pairs. Each piece is then parsed by the parser that reads small bodies, so it is what decides.
+They are atomic groups, `(?>…)`: before Python 3.11.5, as in Debian 12, possessive quantifiers around alternatives match
+too little (CPython gh-106052).
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ WINDOW = 1 << 16  # bytes
 PART = 1_000  # entries of a list that are written at once
 DEEPEST = 20  # lists and objects in each other, where they do not fit into a window
 
-_STRING = rb'"(?:[^"\\]++|\\.)*+"'
-_FLAT = rb"[\[{](?:[^\"\[\]{}]++|" + _STRING + rb")*+[\]}]"
-_DEEP = rb"[\[{](?:[^\"\[\]{}]++|" + _STRING + rb"|" + _FLAT + rb")*+[\]}]"
-_ENTRIES = re.compile(rb"(?:(?:[^\"\[\]{},]++|" + _STRING + rb"|" + _DEEP + rb")++,)++", re.DOTALL)
+_STRING = rb'"(?>(?:[^"\\]+|\\.)*)"'
+_FLAT = rb"[\[{](?>(?:[^\"\[\]{}]+|" + _STRING + rb")*)[\]}]"
+_DEEP = rb"[\[{](?>(?:[^\"\[\]{}]+|" + _STRING + rb"|" + _FLAT + rb")*)[\]}]"
+_ENTRIES = re.compile(rb"(?>(?:(?>(?:[^\"\[\]{},]+|" + _STRING + rb"|" + _DEEP + rb")+),)+)", re.DOTALL)
 _WHOLE = re.compile(_DEEP, re.DOTALL)
 _TEXT = re.compile(_STRING, re.DOTALL)
 _WORD = re.compile(rb"[^\s,\]}\[{\":]++")
