@@ -11,6 +11,7 @@ from daemon.db import clock
 from daemon.models import Job, Reply, UnmatchedChat
 from daemon.pages import navigation
 from daemon.states import Role
+from tests.conftest import ROOT
 
 GROUPS = re.compile(r'<div class="side">(.*?)</div>', re.S)
 BADGE = re.compile(
@@ -55,3 +56,10 @@ async def test_what_waits_is_counted_beside_its_entry(browser: Any, settings: Se
 def test_a_phone_shows_four_at_most() -> None:
     """Beside the menu."""
     assert [3, 4, 4] == [len(navigation.shortcuts(role)) for role in Role]
+
+
+def test_every_entry_has_a_picture() -> None:
+    """Otherwise it stands there with a gap."""
+    drawn = (ROOT / "daemon" / "pages" / "static" / "icons.svg").read_text()
+    entries = [entry for section in navigation.SECTIONS for entry in section.entries]
+    assert entries and [] == [entry.name for entry in entries if f'id="{entry.name}"' not in drawn]
