@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,8 +10,7 @@ import pytest
 from daemon.accounts import directory, happenings
 from daemon.campaigns import lifecycle, news
 from daemon.campaigns.news import News, Position, Wanted
-from daemon.db import connection, proxy
-from daemon.db.settled import Horizon
+from daemon.db import proxy
 from daemon.delivery import enqueue, moves, replies
 from daemon.models import Event, Happening, Job, Message, Reply
 from daemon.states import AccountState, Ack, Hold, State
@@ -122,75 +119,6 @@ def test_a_reply_that_was_deleted_is_told_without_its_text(hand: Hand, story: An
     (reply,) = (each.data for each in told(story.start) if each.kind == "reply.received")
 
     assert (None, None) == (reply.number, reply.text)
-
-
-def test_nothing_that_is_committed_late_is_skipped(backend: str, hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two transactions the one with the higher ids commits first: a reader waits for the other. SQLite lets nobody
-    else write meanwhile."""
-    if backend == "sqlite":
-        pytest.skip("it has one writer at a time")
-    slow_job, fast_job = hand.queue(1), hand.queue(1, first=5)
-    slow, fast = (Message.get(Message.job == job) for job in (slow_job, fast_job))
-    horizon = news.horizon()
-    begin = news.settled(horizon)
-    assert begin is not None
-    written, may_end = threading.Event(), threading.Event()
-
-    def hold_back() -> None:
-        try:
-            with connection.write():
-                moves.apply(slow, "skip", "slow", "test", hand.clock())
-                written.set()
-                assert may_end.wait(60)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as threads:
-        late = threads.submit(hold_back)
-        assert written.wait(60)
-        with connection.write():
-            moves.apply(fast, "skip", "fast", "test", hand.clock())
-        seen = [news.settled(horizon) for _ in range(3)]
-        of_fast = Event.select().where(Event.message == fast).count()
-        unseen = Event.select().where(Event.message == slow, Event.move == "skip").count()
-        may_end.set()
-        late.result(60)
-
-    assert (2, 0) == (of_fast, unseen)
-    assert [begin] * 3 == seen
-    until = news.settled(horizon)
-    assert until is not None
-    found = news.page(begin, until).news
-    skips = [each.data.message_id for each in found if each.kind == "message.skipped"]
-    assert [slow.id, fast.id] == skips
-    assert ["job.completed"] * 2 == [each.kind for each in found if each.kind.startswith("job.")]
-
-
-def test_a_reader_that_begins_while_others_write_knows_no_position_yet(backend: str, hand: Hand) -> None:
-    """It cannot know what will still come below."""
-    if backend == "sqlite":
-        pytest.skip("it has one writer at a time")
-    written, may_end = threading.Event(), threading.Event()
-
-    def hold_back() -> None:
-        try:
-            with connection.write():
-                happenings.note("account.ready", "default", None, {}, hand.clock())
-                written.set()
-                assert may_end.wait(60)
-        finally:
-            connection.close()
-
-    horizon = Horizon(Happening, Event)
-    with ThreadPoolExecutor(1) as threads:
-        late = threads.submit(hold_back)
-        assert written.wait(60)
-        assert horizon.look() is None
-        may_end.set()
-        late.result(60)
-    ids = horizon.look()
-    assert ids is not None
-    assert ids[0] == Happening.select(Happening.id).order_by(Happening.id.desc()).scalar()
 
 
 def test_an_order_that_was_given_up_hides_nothing(
