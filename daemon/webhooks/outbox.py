@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -80,9 +80,11 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Call:
-    """A request to be made. at: now, UTC ms; keys: the secrets that sign it, the newest first."""
+    """A request to be made. topic: as of its delivery; at: now, UTC ms; keys: the secrets that sign it, the newest
+    first."""
 
     delivery_id: int
+    topic: str
     attempts: int
     at: int
     url: str
@@ -128,7 +130,8 @@ def feed(webhook_id: int, until: Position, owner: str, now: int) -> int:
             )
             if not moved.execute():
                 return count
-            rows = [_row_of(webhook_id, each, now) for each in page.news]
+            later = _tried_later(webhook_id, {each.order for each in page.news})
+            rows = [_row_of(webhook_id, each, max(now, later.get(each.order, now))) for each in page.news]
             for begin in range(0, len(rows), 100):
                 DeliveryRow.insert_many(rows[begin : begin + 100]).on_conflict_ignore().execute()
         count += len(page.news)
@@ -148,7 +151,19 @@ def _waits() -> Any:
     return DeliveryRow.state == peewee.SQL("'waiting'")
 
 
-def _row_of(webhook_id: int, each: News, now: int) -> dict[str, Any]:
+def _tried_later(webhook_id: int, topics: Collection[str]) -> dict[str, int]:
+    """When what waits already is tried, of those topics: what comes behind it is not due before."""
+    waits = (DeliveryRow.webhook == webhook_id, _waits(), DeliveryRow.topic.in_(sorted(topics)))
+    with in_order():
+        query = DeliveryRow.select(DeliveryRow.topic, DeliveryRow.due_at).where(*waits)
+        found = tuples(query.order_by(DeliveryRow.topic, DeliveryRow.id)) if topics else []
+    later: dict[str, int] = {}
+    for topic, due_at in found:
+        later[topic] = max(due_at, later.get(topic, due_at))
+    return later
+
+
+def _row_of(webhook_id: int, each: News, due_at: int) -> dict[str, Any]:
     return {
         "webhook": webhook_id,
         "source": each.source,
@@ -157,28 +172,30 @@ def _row_of(webhook_id: int, each: News, now: int) -> dict[str, Any]:
         "at": each.at,
         "state": Stage.WAITING,
         "attempts": 0,
-        "due_at": now,
+        "due_at": due_at,
     }
 
 
-def due(webhook_id: int, now: int) -> list[Call]:
-    """What the webhook has to be told now, at most AT_ONCE; one, to try it, where it has failed again and again."""
+def due(webhook_id: int, now: int, at_once: int = AT_ONCE) -> list[Call]:
+    """What the webhook has to be told now, at most `at_once`; one, to try it, where it has failed again and again."""
     row = WebhookRow.get_or_none(WebhookRow.id == webhook_id)
     if row is None or row.disabled_at is not None or row.rest_until > now:
         return []
-    most = 1 if row.failures >= RESTS_AFTER else AT_ONCE
+    most = 1 if row.failures >= RESTS_AFTER else at_once
     before = DeliveryRow.alias()
     waits = before.state == peewee.SQL("'waiting'")
     same = (before.webhook == webhook_id, before.topic == DeliveryRow.topic, waits)
     first = before.select(before.id).where(*same).order_by(before.id).limit(1)  # PostgreSQL makes no join of that
-    columns = (DeliveryRow.id, DeliveryRow.attempts, DeliveryRow.source)
+    columns = (DeliveryRow.id, DeliveryRow.topic, DeliveryRow.attempts, DeliveryRow.source)
     query = DeliveryRow.select(*columns).where(DeliveryRow.webhook == webhook_id, _waits(), DeliveryRow.due_at <= now)
     query = query.where(DeliveryRow.id == first).order_by(DeliveryRow.due_at, DeliveryRow.id).limit(most)
     with in_order():
         found = tuples(query)
-    told = news.found([source for _, _, source in found])
+    told = news.found([source for *_, source in found])
     keys = _keys(row, now)
-    return [Call(each, attempts, now, row.url, told.get(source), keys) for each, attempts, source in found]
+    return [
+        Call(each, topic, attempts, now, row.url, told.get(source), keys) for each, topic, attempts, source in found
+    ]
 
 
 def _keys(row: WebhookRow, now: int) -> tuple[str, ...]:
@@ -195,11 +212,11 @@ def take(webhook_id: int, made: Sequence[Made], now: int) -> None:
         if row is None:
             return
         for each in made:
-            _take_one(each, now)
+            _take_one(webhook_id, each, now)
         _judge(row, made, now)
 
 
-def _take_one(made: Made, now: int) -> None:
+def _take_one(webhook_id: int, made: Made, now: int) -> None:
     call, result = made.call, made.result
     attempts = call.attempts + 1
     changes: dict[str, Any] = {"attempts": attempts, "tried_at": now, "status": result.status}
@@ -212,8 +229,14 @@ def _take_one(made: Made, now: int) -> None:
         wait_s = RETRIES_S[attempts - 1] * (1 + JITTER * random.random())
         changes["due_at"] = now + round(1_000 * max(wait_s, min(result.retry_s, LONGEST_RETRY_S)))
     mine = (DeliveryRow.id == call.delivery_id, DeliveryRow.attempts == call.attempts, _waits())
-    if DeliveryRow.update(changes).where(*mine).execute() and changes.get("state") == Stage.DEAD:
+    if not DeliveryRow.update(changes).where(*mine).execute():
+        return
+    if changes.get("state") == Stage.DEAD:
         after_commit(partial(log.warning, "delivery.died", delivery_id=call.delivery_id, attempts=attempts))
+    elif "due_at" in changes:  # what waits for it is not due either: it would take the room of what could be told
+        behind = (DeliveryRow.webhook == webhook_id, DeliveryRow.topic == call.topic, _waits())
+        later = (DeliveryRow.id > call.delivery_id, DeliveryRow.due_at < changes["due_at"])
+        DeliveryRow.update(due_at=changes["due_at"]).where(*behind, *later).execute()
 
 
 def _judge(row: WebhookRow, made: Sequence[Made], now: int) -> None:
@@ -328,9 +351,11 @@ def test_call(webhook_id: int, now: int) -> TestCall:
 
 
 def tested(webhook_id: int, source: str, result: Result, now: int) -> Delivery:
-    """Store a test that was made."""
+    """Store a test that was made. Raises NotFound."""
     stage = Stage.DELIVERED if result.arrived else Stage.DEAD
     with write():
+        if locked(WebhookRow.select().where(WebhookRow.id == webhook_id)).first() is None:  # deleted meanwhile
+            raise errors.NotFound(Why.NO_WEBHOOK, webhook=webhook_id)
         row = DeliveryRow.create(
             webhook=webhook_id,
             source=source,

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from peewee import fn
 
 from daemon import errors
 from daemon.accounts import ownership
 from daemon.campaigns import lifecycle, news
 from daemon.campaigns.news import Position
 from daemon.db import proxy
-from daemon.models import Delivery, Duty, Job
+from daemon.models import Delivery, Duty, Job, Message
 from daemon.models import Webhook as WebhookRow
+from daemon.states import Status
 from daemon.webhooks import duty, outbox, subscriptions
 from daemon.webhooks.outbox import DUTY, RETRIES_S, Call, Made, Stage
 from daemon.webhooks.refusals import Problem
@@ -122,6 +124,26 @@ def test_a_delivery_is_tried_for_three_days(desk: Desk) -> None:
         outbox.replay(dead.id, "ann", desk.hand.clock())
     assert ["job.pending"] == told(desk.round(webhook_id))
     assert 0 == outbox.replay_dead(webhook_id, "ann", desk.hand.clock())
+
+
+def test_what_waits_for_something_that_fails_holds_up_nothing_else(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much waits, whether it happened before the failure or after it."""
+    webhook_id = desk.webhook("message")
+    monkeypatch.setattr(outbox, "READY", 4)
+    desk.hand.queue(2)
+    desk.hand.send_all()
+    assert 6 == desk.feed(webhook_id)
+    assert ["message.claimed"] * 2 == told(desk.round(webhook_id, FAILED))
+    for message in Message.select():
+        desk.hand.receipt(message, Status.DELIVERED)
+    assert 2 == desk.feed(webhook_id)
+    desk.hand.queue(1, first=9)
+    desk.hand.claim_one()
+    assert 1 == desk.feed(webhook_id)
+    assert ["message.claimed"] == told(desk.round(webhook_id))
+
+    desk.hand.clock.now = Delivery.select(fn.MAX(Delivery.due_at)).scalar()
+    assert [2, 2, 2, 2, 0] == [len(desk.round(webhook_id)) for _ in range(5)]
 
 
 def test_a_receiver_says_when_it_wants_to_be_tried_again(desk: Desk) -> None:
