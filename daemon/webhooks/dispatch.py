@@ -29,6 +29,7 @@ log = structlog.get_logger()
 POLL_S = 0.5
 IDLE_S = 2.0  # between two looks where there is no webhook
 RENEW_S = 5.0
+MOST_AT_ONCE = 64  # requests, of all webhooks: each has its share
 SAFE_S = duty.LEASE_MS / 1_000 - sending.TOTAL_S  # of a lease; less would be left than a request may take
 
 Timed = Callable[..., Awaitable[Any]]
@@ -42,6 +43,7 @@ class Dispatcher:
         self._owner, self._place = secrets.token_hex(8), ownership.here(settings.data_dir)
         self._horizon = news.horizon()
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._share = outbox.AT_ONCE  # of one webhook: requests at once
         self._held_at = float("-inf")  # when the duty was taken or renewed last, by the monotonic clock
 
     async def run(self, timed: Timed) -> None:
@@ -65,6 +67,7 @@ class Dispatcher:
             webhooks = await timed(_serving)
             if not webhooks or not await self._on_duty(timed):
                 return False
+            self._share = share(len(webhooks))
             until = await timed(self._settled)
             for webhook_id in webhooks if until is not None else ():
                 if webhook_id not in self._tasks:
@@ -97,7 +100,7 @@ class Dispatcher:
         """Tell one webhook all that is due."""
         try:
             await timed(self._feed, webhook_id, until)
-            while self._safe() and (calls := await timed(_due, webhook_id)):
+            while self._safe() and (calls := await timed(_due, webhook_id, self._share)):
                 results = await asyncio.gather(*(_make(each, sender) for each in calls))
                 made = [Made(call, result) for call, result in zip(calls, results, strict=True)]
                 await timed(_take, webhook_id, made)
@@ -114,8 +117,13 @@ def _serving(now: int) -> list[int]:
     return outbox.serving(now)
 
 
-def _due(webhook_id: int, now: int) -> list[Call]:
-    return outbox.due(webhook_id, now)
+def _due(webhook_id: int, most: int, now: int) -> list[Call]:
+    return outbox.due(webhook_id, now, most)
+
+
+def share(webhooks: int) -> int:
+    """How many requests at once each of so many webhooks may have, so that slow ones leave room for the others."""
+    return max(1, min(outbox.AT_ONCE, MOST_AT_ONCE // webhooks))
 
 
 def _take(webhook_id: int, made: list[Made], now: int) -> None:

@@ -6,11 +6,14 @@ also between one look and the next, no socket is opened to an address that is ba
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -25,7 +28,7 @@ from daemon.webhooks.refusals import Problem, Why
 CONNECT_S = 5.0
 TOTAL_S = 15.0
 LONGEST_URL = 2_000
-MOST_AT_ONCE = 64  # connections, of all webhooks
+NAMES_AT_ONCE = 64  # that are looked up; a name whose server is silent holds a thread for half a minute
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _WITHIN = (  # networks of IPv6 in whose addresses one of IPv4 stands: which bits
     (_MAPPED, 0),
@@ -109,12 +112,31 @@ def _is_literal(host: str) -> bool:
     return True
 
 
+class _Names:
+    """Looks names up, as an event loop does, in threads of its own: in the loop's, other work would wait for name
+    servers that are silent."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(NAMES_AT_ONCE, "webhook-names")
+
+    async def getaddrinfo(self, host: Any, port: Any, **more: Any) -> Any:
+        look = partial(socket.getaddrinfo, host, port, **more)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, look)
+
+    async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> Any:
+        return await asyncio.get_running_loop().getnameinfo(sockaddr, flags)  # of numbers: nobody is asked
+
+    def end(self) -> None:
+        """Wait for nobody."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
 class _Resolver(AbstractResolver):
     """The system's, without the addresses that may not be reached."""
 
-    def __init__(self, networks: Networks, encrypted: bool) -> None:
+    def __init__(self, networks: Networks, encrypted: bool, names: _Names) -> None:
         self._networks, self._encrypted = networks, encrypted
-        self._system = ThreadedResolver()
+        self._system = ThreadedResolver(names)  # type: ignore[arg-type]  # of a loop it needs no more
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -133,15 +155,15 @@ class Sender:
     """Makes requests; `async with Sender(networks) as sender`."""
 
     def __init__(self, networks: Networks) -> None:
-        self._networks = networks
+        self._networks, self._names = networks, _Names()
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> Sender:
         for encrypted in (True, False):
             connector = aiohttp.TCPConnector(
-                resolver=_Resolver(self._networks, encrypted),
+                resolver=_Resolver(self._networks, encrypted, self._names),
                 use_dns_cache=False,
-                limit=MOST_AT_ONCE,
+                limit=0,  # whoever waited here for others' connections would be out of time before it is sent
                 socket_factory=self._socket_for(encrypted),
             )
             self._sessions[encrypted] = aiohttp.ClientSession(
@@ -156,6 +178,7 @@ class Sender:
     async def __aexit__(self, *_: object) -> None:
         for each in self._sessions.values():
             await each.close()
+        self._names.end()
 
     def _socket_for(self, encrypted: bool) -> Any:
         """Makes sockets, the last that is asked before a connection: also for an address that stands in the URL."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -16,8 +19,11 @@ from daemon.db import clock
 from daemon.models import Delivery
 from daemon.models import Webhook as WebhookRow
 from daemon.webhooks import dispatch, outbox
+from daemon.webhooks.sending import Sender
 from tests.support.job_page import campaign, send_one
 from tests.support.receiver import Receiver
+
+LOCAL = (ipaddress.ip_network("127.0.0.0/8"),)
 
 
 @pytest.fixture
@@ -168,16 +174,53 @@ async def test_a_name_that_is_private_only_later_is_not_connected_to(
     """It is the address that is connected to that counts."""
     assert receiver.server is not None
     made = await api.post("/webhooks", {"url": f"https://hooks.example.org:{receiver.server.port}/"})
-    real = asyncio.get_running_loop().getaddrinfo
+    real = socket.getaddrinfo
 
-    async def rebound(host: str, port: int, **more: Any) -> Any:
-        return await real("10.1.2.3" if host == "hooks.example.org" else host, port, **more)
+    def rebound(host: str, *how: Any, **more: Any) -> Any:
+        return real("10.1.2.3" if host == "hooks.example.org" else host, *how, **more)
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", rebound)
+    monkeypatch.setattr(socket, "getaddrinfo", rebound)
     found = await api.post(f"/webhooks/{made['webhook_id']}/test")
 
     assert ("dead", "webhook_barred", None) == (found["state"], found["code"], found["status"])
     assert [] == receiver.got
+
+
+async def test_who_does_not_answer_holds_up_nobody(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a receiver nor a name server: no other webhook, and no other work in threads."""
+    held, over = asyncio.Queue[None](), threading.Event()
+    real = socket.getaddrinfo
+
+    def unknown(host: str, *how: Any, **more: Any) -> Any:
+        over.wait(60)
+        raise socket.gaierror(socket.EAI_AGAIN, host)
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.put_nowait(None)
+        await reader.read()
+        writer.close()
+
+    look = lambda host, *how, **more: (unknown if host == "silent.example" else real)(host, *how, **more)  # noqa: E731
+    monkeypatch.setattr(socket, "getaddrinfo", look)
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as slow, Sender(LOCAL) as sender:
+        urls = [f"http://127.0.0.1:{slow.sockets[0].getsockname()[1]}/"] * 80 + ["http://silent.example/"] * 20
+        calls = [asyncio.create_task(sender.post(url, "{}", {})) for url in urls]
+        try:
+            for _ in range(80):
+                await held.get()
+            assert (await sender.post(receiver.url, "{}", {"webhook-id": "1"})).arrived
+            async with asyncio.timeout(5):
+                assert 1 == await asyncio.to_thread(int, 1)
+        finally:
+            over.set()
+            for each in calls:
+                each.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+
+
+def test_each_webhook_has_its_share() -> None:
+    """Many have fewer requests at once each, and always one."""
+    assert [16, 16, 12, 1, 1] == [dispatch.share(count) for count in (1, 4, 5, 50, 100)]
 
 
 async def test_a_webhook_is_changed_disabled_and_deleted(api: Any, settings: Settings, receiver: Receiver) -> None:
