@@ -88,7 +88,31 @@ class Grown:
 
 
 GROWN = Grown()
-Queue = asyncio.Queue[Change | Grown]
+
+
+class Queue:
+    """What one stream has still to tell. Of each job and account it holds only the newest state: a reader who is slow,
+    or has stopped reading, needs no more memory as time passes."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[str, int | str], Change | Grown] = {}
+        self._some = asyncio.Event()
+
+    def put(self, change: Change | Grown) -> None:
+        """Tell it in place of what is about the same and has not been told yet."""
+        self._waiting[("", "") if isinstance(change, Grown) else _key(change)] = change
+        self._some.set()
+
+    async def get(self) -> Change | Grown:
+        """The next one, once there is any."""
+        while not self._waiting:
+            self._some.clear()
+            await self._some.wait()
+        return self._waiting.pop(next(iter(self._waiting)))
+
+    def empty(self) -> bool:
+        """Whether there is nothing to tell for now."""
+        return not self._waiting
 
 
 class Feed:
@@ -107,7 +131,7 @@ class Feed:
     ) -> AsyncIterator[Queue]:
         """A queue of changes, of everything or of one job; it starts with the present state. `GROWN` comes when what
         has happened can be read up to a later `head`, for the first time once that is known."""
-        queue: Queue = asyncio.Queue()
+        queue = Queue()
         self._listeners[queue] = Listener(job_id, states, history, rights.allowed.get())
         self._wanted.set()
         try:
@@ -143,11 +167,11 @@ class Feed:
                     ("job", listener.job_id),
                     ("account", accounts_of.get(listener.job_id)),
                 )
-                own = own and (listener.mine is None or _account_of(change) in listener.mine)
+                own = own and (listener.mine is None or account_of(change) in listener.mine)
                 lasting = _lasting(change)
                 if own and listener.seen.get(key) != lasting:
                     listener.seen[key] = lasting
-                    queue.put_nowait(change)
+                    queue.put(change)
 
     def _see_history(self, now: int) -> None:
         self.head = news.settled(self._horizon)
@@ -156,14 +180,7 @@ class Feed:
         for queue, listener in self._listeners.items():
             if listener.history and self.head is not None and listener.told != self.head:
                 listener.told = self.head
-                queue.put_nowait(GROWN)
-
-
-def _account_of(change: Change) -> str | None:
-    """None for what is of all accounts."""
-    if isinstance(change, unmatched.Waiting):
-        return None
-    return change.account if isinstance(change, Progress) else change.name
+                queue.put(GROWN)
 
 
 def _lasting(change: Change) -> Change:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from daemon.accounts import directory
 from daemon.api import events
 from daemon.api.schemas.jobs import Job as JobAnswer
 from daemon.campaigns import lifecycle
+from daemon.campaigns.progress import Progress
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.delivery import unmatched
@@ -154,6 +156,21 @@ async def test_the_clock_alone_is_no_change(settings: Settings, database: str) -
 
     assert ["job", "account"] == kinds
     assert len({state.eta for state in given}) == len(given)
+
+
+async def test_who_does_not_read_is_told_the_newest_state_only(settings: Settings, database: str) -> None:
+    """However long they have not read, there is one of each job and account."""
+    campaign(settings)
+    queue = feed.Queue()
+    for total in range(1, 4):
+        (job,) = feed.look(settings, [None], [], clock.now_ms())[:1]
+        assert isinstance(job, Progress)
+        queue.put(replace(job, total=total))
+        queue.put(feed.GROWN)
+
+    told = [await queue.get() for _ in range(2)]
+    assert (3, feed.GROWN) == (getattr(told[0], "total", None), told[1])
+    assert queue.empty()
 
 
 async def test_a_quiet_stream_says_that_it_stands(
