@@ -11,7 +11,7 @@ import typer
 from daemon.cli.client import Client, segment
 from daemon.cli.exits import Exit, Failure, Interrupted, usage
 from daemon.cli.flags import Group
-from daemon.cli.output import output
+from daemon.cli.output import output, printable
 from daemon.cli.target import bare, command, target
 from daemon.cli.words import instant
 
@@ -240,7 +240,7 @@ def _show(code: str, by_number: bool, account: dict[str, Any]) -> None:
         output.tell(f"Enter this code on the phone: {shown}", {"account": account["name"], "link_code": code})
     else:
         if sys.stdout.isatty() and not output.as_json:
-            typer.echo("\n".join(f"{DARK_ON_LIGHT}{line}{PLAIN}" for line in code.splitlines()))
+            typer.echo("\n".join(f"{DARK_ON_LIGHT}{printable(line)}{PLAIN}" for line in code.splitlines()))
             output.note("Scan it with the phone: WhatsApp, Settings, Linked devices.")
         else:
             output.tell(code, {"account": account["name"], "qr": code})

@@ -38,7 +38,7 @@ Query = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Event:
-    """One of an event stream. id: "" where it has none."""
+    """One of an event stream. id: "" where it has none; data: None where it only says, by its id, where to go on."""
 
     id: str
     kind: str
@@ -49,9 +49,14 @@ class Client:
     """Calls the service at `url` with `key`. advice: what to do where nobody answers there."""
 
     def __init__(self, url: str, key: str, advice: str) -> None:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Failure("bad_url", f"{url} is no address: write it as https://wasender.example.org.", Exit.USAGE)
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+        except ValueError:
+            fits = False
+        if not fits:  # without what was given: there may be a password in it
+            sentence = "The address cannot be used: write it as https://wasender.example.org, without a password."
+            raise Failure("bad_url", sentence, Exit.USAGE)
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self._secure, self._host, self._prefix = parts.scheme == "https", parts.netloc, parts.path.rstrip("/")
         self._key, self._advice = key, advice
@@ -149,11 +154,11 @@ class Client:
                         value = value.removeprefix(" ")
                         fields[name] = f"{fields[name]}\n{value}" if name == "data" and "data" in fields else value
                         continue
-                    if fields.get("data"):
-                        data = self._json(fields["data"].encode())
-                        yield Event(fields.get("id", ""), fields.get("event", "message"), data)
+                    told = self._json(fields["data"].encode()) if fields.get("data") else None
+                    if told is not None or fields.get("id"):
+                        yield Event(fields.get("id", ""), fields.get("event", "message"), told)
                     fields = {}
-            except (OSError, HTTPException):
+            except (OSError, HTTPException, UnicodeError):
                 return
 
     @contextmanager
@@ -175,7 +180,8 @@ class Client:
                 own = {"X-API-KEY": self._key} if self._key else {}
                 connection.request(method, target, data, {"Accept": "application/json", **own, **headers})
                 answer = connection.getresponse()
-                failed = None if answer.status < 400 else self._refusal(answer.status, answer.read())
+                fine = answer.status < 300 or answer.status == 304  # no redirect is followed: the key would go along
+                failed = None if fine else self._refusal(answer.status, answer.read())
             except (OSError, HTTPException, UnicodeError) as error:
                 raise self._unreachable(error) from None
             if failed is not None:

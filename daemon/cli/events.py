@@ -11,7 +11,7 @@ import typer
 
 from daemon.cli.client import Client, Event
 from daemon.cli.exits import Exit, Failure, Interrupted
-from daemon.cli.output import output, printable
+from daemon.cli.output import document, output, printable
 from daemon.cli.target import command, target
 from daemon.cli.words import counts, ended, state_of
 
@@ -54,7 +54,8 @@ def _events(client: Client, job: int | None, follow: bool) -> Iterator[Event]:
         try:
             for event in client.events("/events", {"job": job}, last):
                 last = event.id or last
-                yield event
+                if event.data is not None:
+                    yield event
         except Failure as failure:
             if failure.exit_code not in (Exit.UNREACHABLE, Exit.BUSY):
                 raise
@@ -73,7 +74,7 @@ def _present(client: Client, job: int | None) -> Iterator[Event]:
 def _tell(event: Event) -> None:
     data: dict[str, Any] = event.data if isinstance(event.data, dict) else {"data": event.data}
     if output.as_json:
-        typer.echo(json.dumps({"event": event.kind, "id": event.id or None, "data": data}, ensure_ascii=False))
+        typer.echo(document({"event": event.kind, "id": event.id or None, "data": data}))
     elif event.kind == "job":
         typer.echo(printable(f"job {data['job_id']}\t{state_of(data)}\t{ended(data)}/{data['total']}\t{counts(data)}"))
     elif event.kind == "account":

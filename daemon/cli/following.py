@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -11,7 +10,7 @@ import typer
 
 from daemon.cli.client import Client
 from daemon.cli.exits import Exit, Failure, Interrupted
-from daemon.cli.output import output, printable
+from daemon.cli.output import document, output, printable
 from daemon.cli.words import counts, ended, instant, of_people, state_of
 
 WAIT_S = 30  #: for a change, before it is asked again
@@ -71,7 +70,7 @@ def watch(client: Client, job_id: int) -> None:
         for last in changes(client, job_id):
             bar.show(last)
             if output.as_json:
-                typer.echo(json.dumps(last, ensure_ascii=False))
+                typer.echo(document(last))
             elif not output.live:
                 typer.echo(printable(f"{state_of(last)}\t{ended(last)}/{last['total']}\t{counts(last)}"))
     if not output.as_json:

@@ -28,7 +28,7 @@ class Output:
     def tell(self, text: str, told: Mapping[str, Any]) -> None:
         """The result: `text`, or `told` for a program."""
         if self.as_json:
-            typer.echo(json.dumps(told, ensure_ascii=False))
+            typer.echo(document(told))
         else:
             typer.echo(printable(text))
 
@@ -62,7 +62,7 @@ class Output:
         code = error.code if isinstance(error, Failure) else error.told.code
         if self.as_json:
             told = {"code": code, "detail": str(error), **error.members}
-            typer.echo(json.dumps({"error": told}, ensure_ascii=False), err=True)
+            typer.echo(document({"error": told}), err=True)
         else:
             typer.echo(printable(f"wasender: {error}"), err=True)
 
@@ -75,6 +75,12 @@ class Output:
 def printable(text: str) -> str:
     """The text without what would steer a terminal: it may come from a file or from a stranger."""
     return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
+
+
+def document(told: Any) -> str:
+    """JSON on one line, for programs, and for a terminal: what would steer it is escaped."""
+    text = json.dumps(told, ensure_ascii=False)
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 def _cell(value: object) -> str:

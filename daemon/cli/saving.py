@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from daemon.cli.exits import Failure
+from daemon.cli.output import printable
 
 
 def to_file(parts: Iterable[bytes], file: Path) -> int:
@@ -29,7 +31,8 @@ def to_file(parts: Iterable[bytes], file: Path) -> int:
 
 
 def to_terminal(parts: Iterable[bytes]) -> None:
-    """Write to standard output as it comes."""
+    """Write text to standard output: as it comes, but in a terminal without what would steer it."""
+    text = codecs.getincrementaldecoder("utf-8-sig")("replace") if sys.stdout.isatty() else None
     for part in parts:
-        sys.stdout.buffer.write(part)
+        sys.stdout.buffer.write(printable(text.decode(part).replace("\r", "")).encode() if text else part)
     sys.stdout.buffer.flush()

@@ -79,7 +79,10 @@ target = Target()
 def read_key(file: Path, own: bool = False) -> str:
     """The key in that file. own: it is the one in the data folder. Raises Failure."""
     try:
-        return file.read_text(encoding="utf-8").strip()
+        key = file.read_text(encoding="utf-8").strip()
+        if key.isascii() and key.isprintable():
+            return key
+        raise Failure("key_unreadable", f"What is in {file} is no key: a key is one line.", Exit.NOT_AUTHORISED)
     except FileNotFoundError:
         advice = "start wasender once, or name its folder with --data" if own else "check its name and folder"
         raise Failure("no_key", f"There is no key in {file}: {advice}.", Exit.NOT_AUTHORISED) from None

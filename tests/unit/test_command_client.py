@@ -1,0 +1,114 @@
+"""The command as a client: what it does where something else answers than it expects, and what it shows of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.cli import events, saving
+from daemon.cli.client import Client
+from daemon.cli.exits import Exit, Failure
+from daemon.cli.output import document
+from tests.support.commanding import invoke
+
+STEERS = "a\x1b[2J\x9b2J\u202eb\rc"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Redirects everything, except an event stream, which tells where it is and ends."""
+
+    def do_GET(self) -> None:
+        self.server.seen.append((self.path, self.headers.get("Last-Event-ID")))  # type: ignore[attr-defined]
+        stream = self.path.startswith("/events")
+        body = b"id: 7.1\r\n\r\nevent: ping\r\nid: 7.2\r\ndata: \r\n\r\n" if stream else b"Moved"
+        self.send_response(200 if stream else 301)
+        self.send_header("Location", "https://elsewhere.example/")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.seen = []  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def client(server: Any) -> Client:
+    return Client(f"http://127.0.0.1:{server.server_port}", "key", "try")
+
+
+def test_a_redirect_is_no_answer(client: Client) -> None:
+    """It is neither followed, with the key, nor taken for the report."""
+    for work in (lambda: client.get("/jobs"), lambda: list(client.download("/jobs/1/report.csv"))):
+        with pytest.raises(Failure) as failure:
+            work()
+        assert ("not_wasender", Exit.UNREACHABLE) == (failure.value.code, failure.value.exit_code)
+
+
+def test_whoever_follows_goes_on_where_the_stream_was(
+    client: Client, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it ended before anything had happened."""
+
+    def again(seconds: float) -> None:
+        if len(server.seen) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(events.time, "sleep", again)
+    with pytest.raises(KeyboardInterrupt):
+        list(events._events(client, None, True))
+    assert [("/events", None), ("/events", "7.2")] == server.seen
+
+
+@pytest.mark.parametrize(
+    "url", ["http://host:abc", "http://[::1", "https://ann:secret@host", "http://host:0", "http://"]
+)
+def test_an_address_that_is_none(url: str, tmp_path: Path) -> None:
+    """It is refused without a word of what it holds."""
+    key = tmp_path / "key"
+    key.write_text("k")
+    done = invoke("jobs", "--url", url, "--key-file", key, "--json")
+    assert (Exit.USAGE, "bad_url") == (done.exit_code, json.loads(done.stderr)["error"]["code"])
+    assert "secret" not in done.output
+
+
+@pytest.mark.parametrize("text", ["first\nsecond", "schlüssel"])
+def test_a_file_that_holds_no_key(text: str, tmp_path: Path) -> None:
+    """It is not sent, and not shown."""
+    key = tmp_path / "key"
+    key.write_text(text)
+    done = invoke("jobs", "--url", "http://127.0.0.1:1", "--key-file", key)
+    assert Exit.NOT_AUTHORISED == done.exit_code
+    assert "is no key" in done.stderr and not set(text.split()) & set(done.output.split())
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_report_does_not_steer_the_terminal(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replies come from strangers. In a pipe the file stays as it is, in whatever pieces it comes."""
+    data = f"\ufeffä;{STEERS}\r\n".encode()
+    out = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr(out, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr("sys.stdout", out)
+    saving.to_terminal(bytes([each]) for each in data)
+    expected = "ä;a\ufffd[2J\ufffd2J\ufffdbc\n".encode() if terminal else data
+    assert expected == out.buffer.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_document_does_not_steer_the_terminal() -> None:
+    """It says the same."""
+    assert document({"a": STEERS}).isprintable()
+    assert {"a": STEERS, "ä": "👍"} == json.loads(document({"a": STEERS, "ä": "👍"}))
