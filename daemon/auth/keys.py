@@ -307,7 +307,7 @@ class Asks:
 
 def asks(given: str, address: str, now: int) -> Asks | None:
     """Whose secret that is; None where nobody's. address: where the request comes from."""
-    if not given.startswith(LIVE):
+    if not given.startswith(LIVE) or not given.isascii():  # a header may have bytes that no database takes as text
         return None
     mine = _digest(given)
     for row in KeySecret.select(KeySecret, ApiKey).join(ApiKey).where(KeySecret.prefix == _prefix(given)):
@@ -354,4 +354,4 @@ def _prefix(secret: str) -> str:
 
 
 def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -139,6 +139,12 @@ async def test_a_person_is_not_called_as_a_key_is(api: Caller) -> None:
 # Wrong, expired, revoked, replaced, from elsewhere
 
 
+def test_bytes_that_are_no_text_are_nobodys_key(api: Caller) -> None:
+    """As a header's bytes are read that are not UTF-8; any stranger can send them."""
+    for odd in ("wsk_\udcff", "wsk_test_\udc80" + "a" * 43):
+        assert keys.asks(odd, "192.0.2.7", clock.now_ms()) is None
+
+
 async def test_a_wrong_key_is_401_and_locks_nobody_out(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "WRONG_KEY_S", 0.01)
     wrong = ["x", "wsk_", "wsk_test_", "wsk_" + "a" * 43, KEY + "x", "wsk_\u00e9\u00e9"]
