@@ -102,11 +102,11 @@ def settle(message_id: int, sent: bool, who: str, now: int) -> MessageRow:
         row = Message.get_by_id(message_id)
         if row.state != State.UNCERTAIN:
             raise errors.IllegalMove(Why.MESSAGE_NOT_UNCERTAIN, message=message_id, state=Phrase(row.state))
-        if not sent or parts.follow(row):
+        if not sent or (parts.follow(row) and found.state != JobState.STOPPED):  # then something is sent
             installed.require(found.account)
             if found.state == JobState.COMPLETED:
                 job_moves.move(found.id, "retry", who, now)
-            elif found.state == JobState.STOPPED and not sent:
+            elif found.state == JobState.STOPPED:
                 raise job_moves.refusal(found.id, found.state, "send again")
         moves.decide(row, "settle" if sent else "resend", who, now)
     return record(MessageRow, row)

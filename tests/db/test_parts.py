@@ -14,7 +14,7 @@ from daemon.db import clock
 from daemon.db.connection import write
 from daemon.delivery import parts, receipts
 from daemon.delivery.duties import doubts
-from daemon.models import Event, Handover, Job, Message
+from daemon.models import Account, Event, Handover, Job, Message
 from daemon.states import Ack, Finding, JobState, State
 from daemon.transports.protocol import Lookup, Mark, Outgoing, Receipt
 from tests.support.attachments import a_png
@@ -184,6 +184,7 @@ async def test_of_a_stopped_job_nobody_has_got_what_never_went_out(bench: Any, j
     async with bench.sending(chat):
         await until(lambda: Message.get().state == State.UNCERTAIN, "it is uncertain")
     Job.update(state=JobState.STOPPED).where(Job.id == job.id).execute()  # by a person, with others still waiting
+    Account.update(removed_at=clock.now_ms()).execute()  # with its campaigns: the decision is still to be made
     with pytest.raises(errors.IllegalMove):
         lifecycle.settle(Message.get().id, False, "a person", clock.now_ms())
     lifecycle.settle(Message.get().id, True, "a person", clock.now_ms())
