@@ -142,5 +142,5 @@ def ask(settings: Settings, name: str, what: commands.What, who: str, now: int, 
         raise errors.IllegalMove(Why.ALREADY_LINKED, name=name)
     if what is commands.What.LOG_OUT and account.state == AccountState.NEEDS_LINK:
         raise errors.IllegalMove(Why.NOT_LINKED, name=name)
-    of_phone = None if number is None else importer.one(number, settings.default_country)
+    of_phone = None if number is None else importer.one(number, directory.country(settings, name))
     commands.ask(name, what, who, now, of_phone)

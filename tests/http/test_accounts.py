@@ -230,6 +230,14 @@ async def test_a_code_for_a_number_comes_only_when_it_is_asked_for(api: Caller) 
     await api.get("/accounts/default/link_code", 404)
 
 
+async def test_the_number_to_link_is_one_of_the_accounts_country(api: Caller) -> None:
+    """As every number that is written without one and belongs to the account."""
+    report(UNLINKED)
+    await api.ask("PATCH", "/accounts/default", json={"country": "AT"})
+    asked = await api.post("/accounts/default/link", {"number": "0664 1234567"})
+    assert "+436641234567" == row().wish["number"] and asked["success"]
+
+
 @pytest.mark.parametrize("body", [None, {}, {"number": None}])
 async def test_without_a_number_the_qr_code_comes_back(api: Caller, body: Any) -> None:
     """With a body or without."""
