@@ -97,7 +97,7 @@ class Visitor:
     @property
     def identity(self) -> str:
         """Who they are, whatever they are called later: what Idempotency-Keys belong to."""
-        return self.name if self.key is None else f"key#{self.key.id}"
+        return self.name if self.key is None else f"{keys.OWN}{self.key.id}"
 
 
 dry_runs: ContextVar[tuple[str, ...]] = ContextVar("dry_runs", default=())  # accounts whose senders send nothing

@@ -132,8 +132,12 @@ async def test_two_at_once_do_not_get_one_name(api: Caller) -> None:
 
 
 async def test_a_person_is_not_called_as_a_key_is(api: Caller) -> None:
-    with pytest.raises(Exception, match="is reserved"):
-        users.create("Key:shop", Role.VIEWER, "correct horse", "test", clock.now_ms())
+    """Neither in the history, nor where answers are kept for a repeat."""
+    program = keyed(api, "shop", Scope.SEND)
+    await program.post("/send", {"numbers": [A], "message": "Hello"}, headers={"Idempotency-Key": "k"})
+    for name in ("Key:shop", KeptAnswer.get().caller):
+        with pytest.raises(Exception, match="is reserved"):
+            users.create(name, Role.VIEWER, "correct horse", "test", clock.now_ms())
 
 
 # Wrong, expired, revoked, replaced, from elsewhere
