@@ -304,6 +304,8 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
         if (before := _answered(order)) is not None:
             return before
         stored.use(order.upload_id, checked.files, now)
+        if order.replaces is not None:  # before there is another job, which might have the id that was given
+            scheduling.check_replace(order.replaces)
         if filled_job is None:
             job = _job(settings, checked, state, who, now)
             enqueue.enqueue(job, audience.people, who, now, _due(settings, order))

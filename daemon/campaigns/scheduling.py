@@ -38,6 +38,11 @@ def replace(job_id: int, by: int, who: str, now: int) -> None:
     sweeps.stop(job_id, who, now, "replace", refusal(Stands.REPLACED, job=by))
 
 
+def check_replace(job_id: int) -> None:
+    """Raises as `replace` would now."""
+    job_moves.check(job_moves.job(job_id), "replace")
+
+
 def finish_replacing(job_id: int | None, who: str, now: int) -> None:
     """Cancel what the transaction that replaced a large job has left of it; nothing where that did not come about. Not
     to be called in a transaction."""

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TypeVar
 
 from daemon.accounts import directory, limits, rights
-from daemon.campaigns import dry_run, progress
+from daemon.campaigns import dry_run, progress, scheduling
 from daemon.campaigns.create import Checked
 from daemon.campaigns.draft_content import Content, When
 from daemon.campaigns.drafts import Draft
@@ -41,8 +41,11 @@ class Outcome:
 
 
 def of(settings: Settings, checked: Checked, now: int) -> Outcome:
-    """What would become of the order if it were stored now."""
+    """What would become of the order if it were stored now. Raises NotFound and IllegalMove for the job that it
+    replaces, as `create.store`."""
     order, people = checked.order, checked.audience.people
+    if order.replaces is not None:
+        scheduling.check_replace(order.replaces)
     why = _reasons(settings, (Person(each.number).key for each in people), now)
     skipped = sum(Person(each.number).key in why for each in people) if why else 0
     left = (Rejected(each.position, each.number, found) for each in people if (found := _why(each, why)))

@@ -60,18 +60,22 @@ def waits_to_begin(started_at: int | None, schedule_at: int | None, state: str) 
     return started_at is None and schedule_at is not None and state in JOB_MOVES["move"][0]
 
 
+def check(found: Job, name: str) -> None:
+    """Raises IllegalMove, which says what to do, where the job cannot make that move as it is."""
+    begun = not waits_to_begin(found.started_at, found.schedule_at, found.state)
+    if found.state not in JOB_MOVES[name][0] or (name in BEFORE_BEGIN and begun):
+        raise refusal(found.id, found.state, name)
+
+
 def move(job_id: int, name: str, who: str, now: int, why: Told | None = None, schedule_at: int | None = None) -> Job:
     """Make the move; its messages stay where they are. Raises NotFound, and IllegalMove, which says what to do.
 
     schedule_at: when it starts from now on, UTC ms; None to leave that as it is.
     """
-    sources, target = JOB_MOVES[name]
+    target = JOB_MOVES[name][1]
     with write():
         found = job_to_move(job_id)
-        if found.state not in sources or (
-            name in BEFORE_BEGIN and not waits_to_begin(found.started_at, found.schedule_at, found.state)
-        ):
-            raise refusal(job_id, found.state, name)
+        check(found, name)
         ended_at = now if target is JobState.STOPPED else None
         changes: dict[str, Any] = {"state": target, "completed_at": ended_at, "reason": str(why) if why else None}
         changes["coded"] = filed(why)

@@ -117,6 +117,11 @@ async def test_a_dry_run_refuses_what_is_refused_in_earnest(api: Caller) -> None
     for body in ({"numbers": ["12"], "message": "Hi"}, {"numbers": [A], "message": "{{ x }}"}, {"message": "Hi"}):
         earnest = await api.post("/send", body, status=422)
         assert earnest == await api.post("/send", body | {"dry_run": True}, status=422)
+    begun = (await api.post("/send", {"numbers": [A], "message": "Hi"}))["job_id"]
+    for replaced, status in ((begun, 409), (begun + 1, 404)):
+        body = {"numbers": [B], "message": "Hi", "replaces": replaced}
+        earnest = await api.post("/send", body, status=status)
+        assert earnest == await api.post("/send", body | {"dry_run": True}, status=status)
 
 
 async def test_a_dry_run_decides_nothing_about_a_file(api: Caller) -> None:
