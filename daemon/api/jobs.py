@@ -114,7 +114,7 @@ def send(caller: Caller, *, body: Send, once: Once) -> Queued:
         return once.run(lambda: _queued(create.store(settings, checked, caller.name, now, job), meant), now)
 
 
-@endpoint.post("/jobs/{job_id}/duplicate", scope=Scope.SEND, errors=(NotFound, AttachmentLost), tag="jobs")
+@endpoint.post("/jobs/{job_id}/duplicate", scope=Scope.SEND, errors=(NotFound, AttachmentLost, IllegalMove), tag="jobs")
 def duplicate(caller: Caller, *, job_id: JobId, body: Duplicate, once: Once) -> Queued:
     """Send a job's message again, or another one, to some of its people, as a new job.
 

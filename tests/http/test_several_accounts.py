@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from daemon.delivery import enqueue
+from daemon.models import Account
 from tests.http.conftest import Caller
 
 OURS = "+4915112345678"
@@ -35,3 +41,18 @@ async def test_accounts_are_added_renamed_and_removed(api: Caller) -> None:
     assert [job["job_id"]] == [each["job_id"] for each in (await api.get("/jobs?account=shop"))["jobs"]]
     assert [] == (await api.get("/jobs?account=default"))["jobs"]
     assert "account_named_by_settings" == (await api.ask("DELETE", "/accounts/default", 409))["code"]
+
+
+async def test_a_duplicate_and_a_removal_at_once(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Removed after the order was checked: it is refused as any order is then."""
+    await api.post("/accounts", {"name": "shop"})
+    job = await api.post("/send", {"numbers": [OURS], "message": "Hi", "account": "shop"})
+    stored = enqueue.enqueue
+
+    def removed_meanwhile(*given: Any) -> Any:
+        Account.update(removed_at=1).where(Account.name == "shop").execute()
+        return stored(*given)
+
+    monkeypatch.setattr(enqueue, "enqueue", removed_meanwhile)
+    refused = await api.post(f"/jobs/{job['job_id']}/duplicate", {"people": "all"}, status=409)
+    assert "account_was_removed" == refused["code"]
