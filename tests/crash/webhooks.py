@@ -173,8 +173,8 @@ def _strike(scene: Scene, chance: random.Random, outcome: Outcome) -> None:
 
 
 def _hurry(webhook_id: int) -> bool:
-    """What failed is due now, also what was given up: nobody waits five minutes here."""
-    Delivery.update(due_at=0).where(Delivery.state == "waiting", Delivery.attempts > 0).execute()
+    """What failed is due now, with all that waits behind it, also what was given up: nobody waits five minutes here."""
+    Delivery.update(due_at=0).where(Delivery.state == "waiting", Delivery.due_at > clock.now_ms()).execute()
     WebhookRow.update(rest_until=0).execute()
     outbox.replay_dead(webhook_id, "crash", clock.now_ms())
     return True
