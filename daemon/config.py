@@ -18,7 +18,6 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
 import structlog
@@ -28,13 +27,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from daemon import errors
 from daemon.errors import Why
 from daemon.files import durable, trouble
-from daemon.i18n.instants import zone_name
+from daemon.i18n.instants import known_zone, machine_zone, zone_name
 
 log = structlog.get_logger()
 
 PREFIX = "WASENDER_"
 ENV_FILE = "wasender.env"
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+META_ID = re.compile(r"\d{1,32}", re.ASCII)
+META_SECRET = re.compile(r"[!-~]{1,1000}")
 _PLACEHOLDER = re.compile(  # words of instructions and nothing else
     r"(your|my|our|the|this|that|an?|some|secret|api|master|admin|own|access|key|token|password|goes|here|now|please"
     r"|changed?|me|before|replace|with|insert|put|enter|paste|use|set|to|it|must|be|placeholder|example|sample|default"
@@ -55,6 +56,7 @@ _PLAINLY = {  # what pydantic says in words of programmers
     "literal_error": "write {expected}",
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
+    "string_pattern_mismatch": "write it as v26.0",
 }
 _WINDOW = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)")
 
@@ -82,8 +84,8 @@ class Settings(BaseSettings):
     )
     api_key: str = Field("", repr=False, description="Key for the API; empty: generated at first start, in `api_key`.")
     open_status: bool = Field(True, description="Answer `GET /status/{id}` and `GET /jobs` without a key (counts).")
-    transport: Literal["browser", "dryrun"] = Field(
-        "browser", description="`browser`: WhatsApp Web; `dryrun`: nothing is sent."
+    transport: Literal["browser", "cloud", "dryrun"] = Field(
+        "browser", description="`browser`: WhatsApp Web; `cloud`: Meta's Cloud API; `dryrun`: nothing is sent."
     )
     dryrun_takes_all: bool = Field(
         False,
@@ -97,6 +99,24 @@ class Settings(BaseSettings):
         "auto",
         description="`true`: no window; `false`: a window, on a virtual screen (Xvfb) where there is no other; `auto`: "
         "`false` where possible.",
+    )
+    cloud_url: str = Field("https://graph.facebook.com", description="Address of Meta's Graph API.")
+    cloud_version: str = Field("v26.0", pattern=r"^v\d{1,3}\.\d{1,2}$", description="Version of the Graph API.")
+    cloud_token: str = Field(
+        "", repr=False, description="Access token of a system user (`whatsapp_business_messaging`, `…_management`)."
+    )
+    cloud_phone_number_id: str = Field(
+        "", description="Id of the telephone number that sends, in Meta's app dashboard."
+    )
+    cloud_business_account_id: str = Field("", description="Id of its WhatsApp Business account, for templates.")
+    cloud_app_secret: str = Field("", repr=False, description="Secret of Meta's app, which signs what Meta reports.")
+    cloud_verify_token: str = Field(
+        "",
+        repr=False,
+        description="Text of your choice, which Meta repeats when it checks the address for its reports.",
+    )
+    cloud_throughput: int = Field(
+        80, ge=1, le=1000, description="Messages a second that Meta allows the number, sent and received."
     )
     account: str = Field(
         "default",
@@ -259,12 +279,26 @@ class Settings(BaseSettings):
             raise ValueError("write it as 3/7: at most 3 messages in 7 days (1 to 999 in 1 to 365)")
         return value
 
-    @field_validator("whatsapp_url")
+    @field_validator("whatsapp_url", "cloud_url")
     @classmethod
-    def _url_is_http(cls, value: str) -> str:
+    def _url_is_http(cls, value: str, info: ValidationInfo) -> str:
         if not re.match(r"https?://[^/]+", value):
-            raise ValueError("write it as https://web.whatsapp.com")
+            raise ValueError(f"write it as {cls.model_fields[info.field_name or ''].default}")
         return value.rstrip("/")
+
+    @field_validator("cloud_phone_number_id", "cloud_business_account_id")
+    @classmethod
+    def _id_is_digits(cls, value: str) -> str:
+        if value and not META_ID.fullmatch(value):
+            raise ValueError("write the id that Meta's app dashboard shows, which is digits only")
+        return value
+
+    @field_validator("cloud_token", "cloud_app_secret", "cloud_verify_token")
+    @classmethod
+    def _secret_is_a_word(cls, value: str) -> str:
+        if value and not META_SECRET.fullmatch(value):
+            raise ValueError("write it without blanks, as Meta shows it")
+        return value
 
     @field_validator("delay_max", "long_pause_max")  # not on the model: that runs only when all fields are good
     @classmethod
@@ -368,24 +402,6 @@ def weak_key(key: str) -> bool:
     words = bool(re.match(r"(?i)your|my|the", key)) or sum(map(str.isdigit, key)) <= FEW_DIGITS
     plain = re.sub(r"[^a-z]" if words else r"[^a-z0-9]", "", key.lower())
     return len(key) < SHORTEST_KEY or len(set(key)) == 1 or bool(_PLACEHOLDER.fullmatch(plain))
-
-
-def known_zone(name: str) -> bool:
-    """Whether it is an IANA time zone."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
-
-
-def machine_zone(link: Path = Path("/etc/localtime"), name: Path = Path("/etc/timezone")) -> str:
-    """This machine's IANA time zone: of TZ, or of what its clock shows; UTC where it names none."""
-    found = [os.environ.get("TZ", "").lstrip(":")]
-    found.append(str(link.resolve()).partition("zoneinfo/")[2].removeprefix("posix/").removeprefix("right/"))
-    with suppress(OSError, UnicodeDecodeError):
-        found.append(name.read_text(encoding="ascii").strip())
-    return next((each for each in found if each and known_zone(each)), "UTC")
 
 
 def load(**overrides: Any) -> Settings:

@@ -119,6 +119,12 @@ class Account(Table):
     canary = peewee.CharField(null=True, max_length=20)  # its own number, for tests of sending
     home = peewee.CharField(null=True, max_length=32)  # the data folder that has its profile, see accounts/home.py
     removed_at = peewee.BigIntegerField(null=True)  # since then only its history is there
+    cloud_phone_number_id = peewee.CharField(null=True, max_length=32)  # as Meta names them; likewise the next
+    cloud_business_account_id = peewee.CharField(null=True, max_length=32)
+    cloud_throughput = peewee.IntegerField(null=True)  # messages a second
+    cloud_token = peewee.TextField(null=True)  # a credential: never shown, never logged; likewise the next two
+    cloud_app_secret = peewee.TextField(null=True)
+    cloud_verify_token = peewee.TextField(null=True)
 
 
 class Picture(Table):
@@ -907,9 +913,30 @@ class Duty(Table):
     place = Json(null=True)
 
 
+class KeptMedia(Table):
+    """A file that Meta has, uploaded for one of its numbers: it is named by `media_id` until `expires_at`."""
+
+    number = peewee.CharField(max_length=32)  # its id there
+    attachment = peewee.CharField(max_length=32)
+    media_id = peewee.CharField(max_length=64)
+    expires_at = peewee.BigIntegerField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("number", "attachment")
+
+
+class Throughput(Table):
+    """How fast one of Meta's numbers may send, shared by all that send from it, see accounts/throughput.py."""
+
+    number = peewee.CharField(primary_key=True, max_length=32)  # its id there
+    next_at = peewee.DoubleField()  # when its next message may go, UTC ms with fractions
+    share = peewee.IntegerField()  # of what it may send, per mille, since Meta last said that it was too much
+    lowered_at = peewee.BigIntegerField()
+
+
 TABLES = [
     Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Quarter, Reason, JobStep, Handover, Minute, Event,
     Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, KnownColumns,
     Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
-    Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty,
+    Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput,
 ]  # fmt: skip

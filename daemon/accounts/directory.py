@@ -88,6 +88,12 @@ class AccountRow:
     canary: str | None
     home: str | None
     removed_at: int | None
+    cloud_phone_number_id: str | None
+    cloud_business_account_id: str | None
+    cloud_throughput: int | None
+    cloud_token: str | None = field(repr=False)
+    cloud_app_secret: str | None = field(repr=False)
+    cloud_verify_token: str | None = field(repr=False)
 
     @property
     def called(self) -> str:
@@ -358,8 +364,9 @@ def can_send(account: AccountRow | None, now: int) -> bool:
 class Described:
     """An account without its credentials: only `qr.svg` and `link_code` give those. Times are UTC ms.
 
-    title: what people call it. hourly_cap to canary: settings of its own, None where those of the installation decide;
-    version: of these and of the title, see `db/versions.py`; dry_run: its sender sends nothing.
+    title: what people call it. hourly_cap to canary, and those of the Cloud API: settings of its own, None where those
+    of the installation decide; of secrets only whether they are set. version: of all these and of the title, see
+    `db/versions.py`; dry_run: its sender sends nothing.
     """
 
     name: str
@@ -390,6 +397,12 @@ class Described:
     long_pause_min: float | None
     long_pause_max: float | None
     canary: str | None
+    cloud_phone_number_id: str | None
+    cloud_business_account_id: str | None
+    cloud_throughput: int | None
+    cloud_token_set: bool
+    cloud_app_secret_set: bool
+    cloud_verify_token_set: bool
     version: int
     dry_run: bool
 
@@ -425,6 +438,12 @@ def describe(account: AccountRow, now: int) -> Described:
         long_pause_min=account.long_pause_min,
         long_pause_max=account.long_pause_max,
         canary=account.canary,
+        cloud_phone_number_id=account.cloud_phone_number_id,
+        cloud_business_account_id=account.cloud_business_account_id,
+        cloud_throughput=account.cloud_throughput,
+        cloud_token_set=account.cloud_token is not None,
+        cloud_app_secret_set=account.cloud_app_secret is not None,
+        cloud_verify_token_set=account.cloud_verify_token is not None,
         version=account.limits_version,
         dry_run=account.dry_run,
     )

@@ -87,5 +87,6 @@ def strike(name: str, who: str, now: int) -> None:
     """Remove it; part of the transaction that has locked it. Its sender notices with its next heartbeat."""
     for kept in (Picture, PageCheck):
         kept.delete().where(kept.account == name).execute()
-    Account.update(removed_at=now, title=None).where(Account.name == name).execute()
+    keyless: dict[str, Any] = dict.fromkeys(limits.SECRETS)
+    Account.update(removed_at=now, title=None, **keyless).where(Account.name == name).execute()
     after_commit(partial(log.info, "account.removed", account=name, who=who))

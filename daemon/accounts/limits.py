@@ -1,5 +1,5 @@
-"""An account's own settings (caps, quiet hours, time zone, pauses, transport), and those of the installation where it
-has none."""
+"""An account's own settings (caps, quiet hours, time zone, pauses, transport and what that needs), and those of the
+installation where it has none."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from daemon import errors
 from daemon.accounts import directory, pacing, rights
 from daemon.accounts.directory import AccountRow
 from daemon.accounts.refusals import Why
-from daemon.config import Settings, hours, known_zone, own_number
+from daemon.config import META_ID, META_SECRET, Settings, hours, own_number
 from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.i18n.coded import Phrase
-from daemon.i18n.instants import zone_name
+from daemon.i18n.instants import known_zone, zone_name
 from daemon.models import Account
 from daemon.states import E164
 from daemon.transports import registry
@@ -32,12 +32,14 @@ MAX_ZONE = 64
 MAX_TITLE = 64
 MAX_PAUSE_S = 86_400
 MAX_EVERY = 1_000_000
+MAX_THROUGHPUT = 1_000
 SEND_MS = 4_000  # opening a chat, writing and WhatsApp's tick, before any was measured
 
 
 class Limits(TypedDict, total=False):
     """Settings of an account's own; None leaves one to the installation. A cap of 0 means no cap, quiet hours of ""
-    none; pauses are in seconds. title: what people call it, None: its name. canary: its own number, for tests."""
+    none; pauses are in seconds. title: what people call it, None: its name. canary: its own number, for tests. Those of
+    the Cloud API are as in `config.Settings`."""
 
     title: str | None
     transport: str | None
@@ -52,6 +54,12 @@ class Limits(TypedDict, total=False):
     long_pause_min: float | None
     long_pause_max: float | None
     canary: str | None
+    cloud_phone_number_id: str | None
+    cloud_business_account_id: str | None
+    cloud_throughput: int | None
+    cloud_token: str | None
+    cloud_app_secret: str | None
+    cloud_verify_token: str | None
 
 
 def set_limits(name: str, limits: Limits, who: str, version: int | None = None) -> AccountRow:
@@ -172,6 +180,24 @@ def _own_number(text: str) -> str:
         raise errors.InvalidInput(Why.OWN_NUMBER_UNFIT) from None
 
 
+def _meta_id(text: str) -> str | None:
+    if not META_ID.fullmatch(text.strip() or "0"):
+        raise errors.InvalidInput(Why.META_ID_UNFIT)
+    return text.strip() or None
+
+
+def _secret(text: str) -> str | None:
+    if not META_SECRET.fullmatch(text.strip() or "-"):
+        raise errors.InvalidInput(Why.META_SECRET_UNFIT)
+    return text.strip() or None
+
+
+def _throughput(value: int) -> int:
+    if not 1 <= value <= MAX_THROUGHPUT:
+        raise errors.InvalidInput(Why.THROUGHPUT_UNFIT, most=f"{MAX_THROUGHPUT:,}")
+    return value
+
+
 RANGES = (("delay_min", "delay_max"), ("long_pause_min", "long_pause_max"))
 CHECKS: dict[str, Callable[[Any], Any]] = {
     "title": _title,
@@ -187,7 +213,17 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "long_pause_min": _pause,
     "long_pause_max": _pause,
     "canary": _own_number,
+    "cloud_phone_number_id": _meta_id,
+    "cloud_business_account_id": _meta_id,
+    "cloud_throughput": _throughput,
+    "cloud_token": _secret,
+    "cloud_app_secret": _secret,
+    "cloud_verify_token": _secret,
 }
+CLOUD = tuple(field for field in CHECKS if field.startswith("cloud_"))
+SECRETS = ("cloud_token", "cloud_app_secret", "cloud_verify_token")  #: of these is only told whether they are set
+SHOWN = tuple(field for field in CHECKS if field not in SECRETS)
+STARTS_WITH = ("transport", "canary", *CLOUD)  #: what a sender has from its start to its end
 
 
 def own_rules(account: AccountRow | None, rules: pacing.Rules) -> pacing.Rules:
@@ -212,8 +248,9 @@ def settings_in(settings: Settings, name: str, row: AccountRow | None) -> Settin
     for low, high in RANGES:
         ends = pacing.range_ms(getattr(settings, low), getattr(settings, high), (found.get(low), found.get(high)))
         found[low], found[high] = ends[0] / 1000, ends[1] / 1000
-    if name != settings.account:  # that number is the one of the account that the settings are for
-        found.setdefault("canary", "")
+    if name != settings.account:  # these are those of the account that the settings are for
+        for field in ("canary", *CLOUD):
+            found.setdefault(field, Settings.model_fields[field].default)
     return settings.of_account(name, **found)
 
 
@@ -221,7 +258,7 @@ def for_sender(settings: Settings, name: str) -> Settings:
     """The settings with which the account's sender starts. What an account may have of its own beside that is read
     whenever it is needed; of these a change means a new start."""
     own = settings_of(settings, name)
-    return settings.of_account(name, transport=own.transport, canary=own.canary)
+    return settings.of_account(name, **{field: getattr(own, field) for field in STARTS_WITH})
 
 
 def rules(settings: Settings) -> pacing.Rules:

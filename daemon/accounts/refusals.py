@@ -39,6 +39,12 @@ class Why(Wording):
         "own_number_unfit",
         "Write the account's own number with its country code, such as +491701234567.",
     )
+    META_ID_UNFIT = "account_meta_id_unfit", "Write the id that Meta's app dashboard shows, which is digits only."
+    META_SECRET_UNFIT = "account_meta_secret_unfit", "Write it without blanks, as Meta shows it."
+    THROUGHPUT_UNFIT = (
+        "account_throughput_unfit",
+        "Write how many messages a second Meta allows the number: 1 to {most}.",
+    )
     NAME_UNFIT = "account_name_unfit", "Choose a name of letters, digits, - and _ (32 at most)."
     NAME_TAKEN = "account_name_taken", "There is an account named {name} already: choose another name."
     WAS_REMOVED = "account_was_removed", "Account {name} was removed: nothing can be sent from it."

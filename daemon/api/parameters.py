@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from daemon.campaigns.news import FAMILIES, unknown_kinds
-from daemon.config import known_zone
+from daemon.i18n.instants import known_zone
 from daemon.webhooks.outbox import Stage
 
 MAX_LIMIT = 1000

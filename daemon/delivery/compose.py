@@ -13,7 +13,7 @@ from daemon.contacts import uploads
 from daemon.formats import styles, template
 from daemon.models import Message
 from daemon.states import E164
-from daemon.transports.protocol import Outgoing
+from daemon.transports.protocol import Outgoing, callback_of
 
 _compiled = lru_cache(8)(template.compile)  # a job's text is the same for everybody
 
@@ -25,7 +25,8 @@ def outgoing(settings: Settings, message: Message, to_send: bool = True) -> Outg
     """
     text = text_of(message.job.text, message.job.formats, message.fields, message.number)
     ids = message.job.attachments if message.attachments is None else message.attachments
-    return Outgoing(message.number, text, uploads.files(settings, ids, to_send))
+    files = uploads.files(settings, ids, to_send)
+    return Outgoing(message.number, text, files, callback=callback_of(message.id, message.submissions + to_send))
 
 
 def text_of(text: str, formats: styles.Kept | None, fields: Mapping[str, str], number: E164) -> str:

@@ -42,7 +42,7 @@ class Seat:
         if row is None:
             return True
         now = limits.settings_in(self.base, self.account, row)
-        if (now.transport, now.canary) != (self.settings.transport, self.settings.canary):
+        if any(getattr(now, field) != getattr(self.settings, field) for field in limits.STARTS_WITH):
             log.info("account.let_go", reason="its settings were changed")
             return False
         if row.removed_at is not None and not in_hand(self.account):

@@ -22,6 +22,7 @@ from daemon import config, errors
 from daemon.config import Settings
 from daemon.contacts import masking
 from daemon.files import trouble
+from daemon.i18n.instants import machine_zone
 from daemon.ops import preflight
 from daemon.ops.findings import Finding, bad, good, odd, unknown
 
@@ -191,7 +192,7 @@ def _context(settings: Settings) -> ssl.SSLContext | None:
 
 
 def _zone(settings: Settings) -> Finding:
-    here = config.machine_zone()
+    here = machine_zone()
     if settings.timezone:
         return good("zone", f"Hours are those of {settings.timezone}, as the settings say.", zone=settings.zone)
     mend = "Set WASENDER_TIMEZONE, such as Europe/Berlin, if your people live by another."

@@ -42,7 +42,11 @@ UNDER_WAY = {
     commands.Stage.TAKEN: N_("In progress."),
 }
 PAUSES = ("delay_min", "delay_max", "long_pause_min", "long_pause_max")
-TRANSPORTS = {"browser": N_("WhatsApp Web"), "dryrun": N_("Dry run: nothing is sent")}
+TRANSPORTS = {
+    "browser": N_("WhatsApp Web"),
+    "cloud": N_("Cloud API of WhatsApp"),
+    "dryrun": N_("Dry run: nothing is sent"),
+}
 BAD = (commands.Stage.FAILED, commands.Stage.MISSED)
 
 
@@ -61,7 +65,7 @@ async def _overview(
     part: str = "",
 ) -> web.StreamResponse:
     """The page, with what was wrong in a form: part is `limits`, `link` or `remove` of an account, or `add`."""
-    typed = (form or Posted()).texts((*limits.CHECKS, "number", "name"))
+    typed = (form or Posted()).texts((*limits.SHOWN, "number", "name"))
     late = isinstance(error, errors.EditConflict)
     wrong = Wrong(name, part, typed, said(error), late)
     asked = forms.asked(request)
@@ -206,7 +210,7 @@ def _uses(report: status.Report) -> tuple[Use, ...]:
 
 def _own(row: AccountRow) -> dict[str, str]:
     """The account's own limits as the form shows them: empty where the settings decide."""
-    shown = {name: "" if (value := getattr(row, name)) is None else str(value) for name in limits.CHECKS}
+    shown = {name: "" if (value := getattr(row, name)) is None else str(value) for name in limits.SHOWN}
     shown |= {name: f"{value:g}" for name in PAUSES if (value := getattr(row, name)) is not None}
     shown |= {"quiet_hours": forms.NO_HOURS} if row.quiet_hours == "" else {}
     return shown

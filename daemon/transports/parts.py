@@ -1,6 +1,7 @@
 """What WhatsApp takes as messages of their own: a text and files → the parts that are handed over one by one. Pure.
 
-Pictures and videos that stand beside each other are one part, an album; each other file is one. The text is the caption
+Pictures and videos that stand beside each other are one part, an album, where the transport has albums; each other file
+is one. The text is the caption
 of the first part that can have one, or a part of its own. The same message always has the same parts: what was done
 of them is kept by their number.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from daemon.states import Kind
 from daemon.transports.protocol import Attachment, Outgoing
@@ -32,29 +34,36 @@ def captions(text: str) -> bool:
     return len(typed(text).encode("utf-16-le", "surrogatepass")) // 2 <= CAPTION_MAX
 
 
-def count(text: str, kinds: Sequence[Kind]) -> int:
+def count(text: str, kinds: Sequence[Kind], albums: bool = True) -> int:
     """How many messages WhatsApp makes of a text and files of these kinds."""
-    groups = _groups(kinds)
+    groups = _groups(kinds, albums)
     return len(groups) + (_captioned(text, groups) is None and (bool(text.strip()) or not groups))
 
 
-def split(message: Outgoing) -> list[Outgoing]:
-    """Its parts, in the order in which they are sent; the message itself where it is of one."""
+def split(message: Outgoing, albums: bool = True) -> list[Outgoing]:
+    """Its parts, in the order in which they are sent; the message itself where it is of one, or a template."""
+    if message.template is not None:
+        return [message]
     left, text = iter(message.attachments), message.text
-    groups = _groups([file.kind for file in message.attachments])
+    groups = _groups([file.kind for file in message.attachments], albums)
     at = _captioned(text, groups)
     files: list[tuple[Attachment, ...]] = [tuple(next(left) for _ in group) for group in groups]
-    parts = [Outgoing(message.number, text if index == at else "", some) for index, some in enumerate(files)]
-    if at is None and (text.strip() or not parts):
-        parts.append(Outgoing(message.number, text))
-    return parts
+    found = [(text if index == at else "", some) for index, some in enumerate(files)]
+    if at is None and (text.strip() or not found):
+        found.append((text, ()))
+    several = message.callback is not None and len(found) > 1
+    names = [f"{message.callback}:p:{index}" if several else message.callback for index in range(len(found))]
+    return [
+        replace(message, text=text, attachments=some, callback=name)
+        for (text, some), name in zip(found, names, strict=True)
+    ]
 
 
-def _groups(kinds: Sequence[Kind]) -> list[list[Kind]]:
+def _groups(kinds: Sequence[Kind], albums: bool) -> list[list[Kind]]:
     """The kinds of the files of each part."""
     groups: list[list[Kind]] = []
     for kind in kinds:
-        if groups and kind in _ALBUM and groups[-1][0] in _ALBUM and len(groups[-1]) < FILES_MAX:
+        if albums and groups and kind in _ALBUM and groups[-1][0] in _ALBUM and len(groups[-1]) < FILES_MAX:
             groups[-1].append(kind)
         else:
             groups.append([kind])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from daemon.i18n.coded import Told
 from daemon.states import E164, AccountState, Ack, Finding, Hold, Kind, Status
@@ -24,12 +24,51 @@ class Attachment:
 
 
 @dataclass(frozen=True)
+class TemplateValue:
+    """What stands at a place of a template. name: of the place, None where the template numbers its places."""
+
+    text: str
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class TemplateButton:
+    """What a button of a template needs. index: from 0; text: what its address ends with, or what a tap reports."""
+
+    index: int
+    kind: Literal["url", "quick_reply"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Templated:
+    """A template of WhatsApp's, filled in for one person. body: in the order of its places."""
+
+    name: str
+    language: str
+    body: tuple[TemplateValue, ...] = ()
+    header: TemplateValue | Attachment | None = None
+    buttons: tuple[TemplateButton, ...] = ()
+
+
+@dataclass(frozen=True)
 class Outgoing:
-    """One message to one person. number: E.164 with "+". text may be empty when there is an attachment."""
+    """One message to one person. number: E.164 with "+". text may be empty when there is an attachment.
+
+    template: instead of text and attachments. callback: what receipts name this hand-over by (see `callback_of`).
+    """
 
     number: E164
     text: str
     attachments: tuple[Attachment, ...] = ()
+    template: Templated | None = None
+    callback: str | None = None
+
+
+def callback_of(message_id: int, submission: int) -> str:
+    """What receipts name a hand-over by: the message, and which of its hand-overs. A part of several (from 0) has
+    `:p:<part>` behind it."""
+    return f"m:{message_id}:a:{submission}"
 
 
 REHEARSED = "dryrun-"  # what the ids of messages begin with that a dry run has handed over
@@ -297,6 +336,14 @@ class Follows(Protocol):
 
     async def ticked(self) -> list[Tick]:
         """How far messages have come in chats that were open for another reason; each step once."""
+
+
+@runtime_checkable
+class Reports(Protocol):
+    """It can be asked how far messages have come that it has handed over, where nothing was reported."""
+
+    async def reported(self, transport_ids: Sequence[str]) -> list[StatusUpdate]:
+        """What is known of the messages with these ids, in no order; of some perhaps nothing. Raises AccountUnready."""
 
 
 @runtime_checkable

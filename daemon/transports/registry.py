@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from daemon import errors
 from daemon.config import Settings
 from daemon.transports.protocol import Transport
 
-NAMES = ("browser", "dryrun")  #: those that an account may have
-BOUND = frozenset(NAMES)  #: those that keep something in the data folder: their accounts stay where that is
+NAMES = ("browser", "cloud", "dryrun")  #: those that an account may have
+BOUND = frozenset({"browser", "dryrun"})  #: these keep something in the data folder: their accounts stay where it is
 
 
 def discard(settings: Settings, name: str) -> None:
@@ -18,6 +19,8 @@ def discard(settings: Settings, name: str) -> None:
 
 def make_transport(settings: Settings) -> Transport:
     """The transport that is chosen in the settings."""
+    if settings.transport == "cloud":
+        raise errors.ConfigError("WASENDER_TRANSPORT: sending through the Cloud API is not in this version yet")
     # Imported here because Selenium takes a second to import, and only the browser transport needs it.
     if settings.transport == "dryrun":
         from daemon.transports.dry_run import DryRunTransport

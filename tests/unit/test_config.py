@@ -15,6 +15,7 @@ import pytest
 
 from daemon import config, errors
 from daemon.config import PREFIX, Settings
+from daemon.i18n import instants
 from tests.conftest import ROOT
 
 KEYMAKER = """
@@ -332,6 +333,6 @@ def test_an_account_without_a_zone_has_the_machines(tmp_path, monkeypatch, tz, l
         clock.symlink_to(tmp_path / "zoneinfo" / link)
     if name:
         named.write_text(name)
-    assert zone == config.machine_zone(clock, named)
+    assert zone == instants.machine_zone(clock, named)
     assert ("Asia/Tokyo", "Asia/Tokyo") == (load(timezone="Asia/Tokyo").zone, load(timezone="Asia/Tokyo").timezone)
     assert "" == load().timezone

@@ -17,7 +17,7 @@ class OwnSettings(Body):
     """Settings of an account's own; null, or left out for a new account, means the default of the installation."""
 
     title: StrictStr | None = Field(None, description="What people call it; null: its name.")
-    transport: StrictStr | None = Field(None, description="`browser` (WhatsApp Web) or `dryrun` (nothing is sent).")
+    transport: StrictStr | None = Field(None, description="`browser` (WhatsApp Web), `cloud` (Cloud API) or `dryrun`.")
     hourly_cap: Whole | None = None
     daily_cap: Whole | None = None
     quiet_hours: StrictStr | None = Field(None, description="Such as `21:00-08:00`; an empty text for none.")
@@ -29,6 +29,12 @@ class OwnSettings(Body):
     long_pause_min: Seconds | None = None
     long_pause_max: Seconds | None = None
     canary: StrictStr | None = Field(None, description="Its own number, which gets a test message every hour.")
+    cloud_phone_number_id: StrictStr | None = Field(None, description="Meta's id of the telephone number that sends.")
+    cloud_business_account_id: StrictStr | None = Field(None, description="Of its WhatsApp Business account.")
+    cloud_throughput: Whole | None = Field(None, description="Messages a second that Meta allows it.")
+    cloud_token: StrictStr | None = Field(None, description="Access token of a system user; it is not answered.")
+    cloud_app_secret: StrictStr | None = Field(None, description="Secret of Meta's app; it is not answered.")
+    cloud_verify_token: StrictStr | None = Field(None, description="For Meta's check; it is not answered.")
 
 
 class NewAccount(OwnSettings):
@@ -103,7 +109,9 @@ class Account(Answer):
     slow_until: Time | None
     canary_at: Time | None
     link_code_at: Time | None
-    hourly_cap: int | None = Field(description="Its own, like all up to `canary`; null: the default of the settings.")
+    hourly_cap: int | None = Field(
+        description="Its own, like all up to `cloud_throughput`; null: the default of the settings."
+    )
     daily_cap: int | None
     quiet_hours: str | None
     timezone: str | None
@@ -115,6 +123,12 @@ class Account(Answer):
     long_pause_min: float | None
     long_pause_max: float | None
     canary: Phone | None
+    cloud_phone_number_id: str | None
+    cloud_business_account_id: str | None
+    cloud_throughput: int | None
+    cloud_token_set: bool = Field(description="Whether it has a token of its own; likewise the next two.")
+    cloud_app_secret_set: bool
+    cloud_verify_token_set: bool
     version: int = Field(description="Version of its own settings; grows with each change to them.")
     dry_run: bool = Field(description="Whether its sender is a dry run, which sends nothing.")
     limits: LimitsInForce
