@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from standin.graph import updates
 from standin.graph.record import Message
 from standin.graph.switches import Rule
 from standin.graph.world import BUSINESS_ID, NUMBER_ID, Token
@@ -100,7 +99,25 @@ async def _say(graph: Graph, asked: dict[str, Any]) -> dict[str, Any]:
 
 async def _tell(graph: Graph, asked: dict[str, Any]) -> dict[str, Any]:
     business = graph.world.businesses[asked.get("business", BUSINESS_ID)]
-    graph.courier.postman.put(updates.about_business(graph.world, business, asked["field"], asked["value"]))
+    graph.tell(business, asked["field"], asked["value"])
+    return {}
+
+
+async def _decide(graph: Graph, asked: dict[str, Any]) -> dict[str, Any]:
+    found = graph.world.template(str(asked.pop("id")))
+    if found is None:
+        raise KeyError("there is no such template")
+    graph.decide(*found, asked.pop("event"), **asked)
+    return found[1].told()
+
+
+async def _prefer(graph: Graph, asked: dict[str, Any]) -> dict[str, Any]:
+    graph.prefer(asked["person"], asked["value"])
+    return {}
+
+
+async def _move(graph: Graph, asked: dict[str, Any]) -> dict[str, Any]:
+    graph.move(asked["before"], asked["after"])
     return {}
 
 
@@ -117,5 +134,6 @@ async def _release(graph: Graph, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 CHANGES: dict[str, Callable[[Graph, dict[str, Any]], Awaitable[dict[str, Any]]]] = {
-    "_switch": _switch, "_world": _world, "_say": _say, "_tell": _tell, "_release": _release,
+    "_switch": _switch, "_world": _world, "_say": _say, "_tell": _tell, "_decide": _decide, "_prefer": _prefer,
+    "_move": _move, "_release": _release,
 }  # fmt: skip

@@ -10,7 +10,7 @@ from standin.graph import updates
 from standin.graph.postman import Postman
 
 if TYPE_CHECKING:
-    from standin.graph.record import Message
+    from standin.graph.record import Event, Message
     from standin.graph.world import World
 
 PAUSED = 132015
@@ -48,7 +48,7 @@ class Courier:
             self._later(wait_ms, self._step, message, status, not backwards)
         if backwards:
             for n, (_, status) in enumerate(reversed(plan)):
-                self._later(plan[-1][0] + 1 + n, self._tell, message, status)
+                self._later(plan[-1][0] + 1 + n, self._tell_of, message, status)
 
     def at_once(self, message: Message) -> None:
         """All its steps now, before anything is answered."""
@@ -86,15 +86,21 @@ class Courier:
         return plan
 
     def _step(self, message: Message, status: str, tell: bool = True) -> None:
-        self._world.record.event(message, status, self._world.clock())
+        event = self._world.record.event(message, status, self._world.clock())
         if tell:
-            self._tell(message, status)
+            self._tell(message, event)
 
-    def _tell(self, message: Message, status: str) -> None:
+    def _tell_of(self, message: Message, status: str) -> None:
+        """Tell it later than it was."""
+        for event in message.events:
+            if event.status == status:
+                self._tell(message, event)
+
+    def _tell(self, message: Message, event: Event) -> None:
         fate = message.fate
-        if fate.silent or status in fate.skip:
+        if fate.silent or event.status in fate.skip:
             return
-        update = updates.status(message, status, self._world.clock(), self._world.switches["conversation"])
+        update = updates.status(message, event, self._world.clock(), self._world.switches["conversation"])
         if fate.late_ms:
             self._later(fate.late_ms, self.postman.put, update)
         else:

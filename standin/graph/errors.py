@@ -103,6 +103,7 @@ class GraphError(Exception):
         kind: str = "OAuthException",
         transient: bool = False,
         headers: dict[str, str] | None = None,
+        told: tuple[str, str] | None = None,  # title and text for a person
     ) -> None:
         known_http, title = CODES.get(code, (400, "Error"))
         super().__init__(f"({code}) {details or title}")
@@ -120,6 +121,8 @@ class GraphError(Exception):
             error["error_subcode"] = subcode
         if transient:
             error["is_transient"] = True
+        if told is not None:
+            error["error_user_title"], error["error_user_msg"] = told
         error["fbtrace_id"] = trace_id()
         self.body = json.dumps({"error": error}).encode()
 

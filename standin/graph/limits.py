@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from standin.graph.errors import GraphError
 
 if TYPE_CHECKING:
-    from standin.graph.world import Number, Person, Portfolio
+    from standin.graph.world import Business, Number, Person, Portfolio
 
 THROUGHPUT = {"STANDARD": 80, "HIGH": 1000, "NOT_APPLICABLE": 20}  # messages a second, in and out
 PAIR_S = 6.0  # one message to one person
 PAIR_AT_ONCE = 45
 WINDOW_S = 86_400.0
+HOUR_S = 3600.0
 TIERS = {"TIER_50": 50, "TIER_250": 250, "TIER_2K": 2000, "TIER_10K": 10_000, "TIER_100K": 100_000}
 
 
@@ -50,6 +51,16 @@ def usage(business: str, minutes: int) -> dict[str, str]:
     return {
         "X-Business-Use-Case-Usage": f'{{"{business}":[{{{what},"estimated_time_to_regain_access":{minutes}}}]}}',
     }  # fmt: skip
+
+
+def check_management(business: Business, most: int | None, now: float) -> None:
+    """Calls about a business account in a rolling hour (about-the-platform, 2026-09). Raises GraphError 80007."""
+    calls = business.calls
+    while calls and now - calls[0] >= HOUR_S:
+        calls.popleft()
+    if most is not None and len(calls) >= most:
+        raise GraphError(80007, headers=usage(business.id, 60))
+    calls.append(now)
 
 
 def check_pair(number: Number, person: Person, now: float) -> None:

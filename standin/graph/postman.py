@@ -97,14 +97,14 @@ class Postman:
             try:
                 content = body(updates, switches["merge"])
                 self.updates += most
-                if not await self._post(address.url, content):
-                    self._later(address.url, content)
+                if not await self._post(address.url, content, updates):
+                    self._later(address.url, content, updates)
             finally:
                 self._out -= 1
             if switches["gather_ms"]:
                 await asyncio.sleep(switches["gather_ms"] / 1000)
 
-    async def _post(self, url: str, content: bytes) -> bool:
+    async def _post(self, url: str, content: bytes, updates: list[Update]) -> bool:
         """Whether it was taken."""
         assert self._session is not None
         self.posts += 1
@@ -120,6 +120,10 @@ class Postman:
         self.statuses.append(status)
         del self.statuses[:-1000]
         self.failed += status != 200
+        for update in updates:
+            if (event := update.event) is not None:
+                event.told = "DELIVERED" if status == 200 else "RETRYING"
+                event.trouble = None if status == 200 else _trouble(status)
         return status == 200
 
     def headers(self, content: bytes) -> dict[str, str]:
@@ -127,22 +131,25 @@ class Postman:
         signature = hmac.new(self._world.app_secret.encode(), content, hashlib.sha256).hexdigest()
         return {"Content-Type": "application/json", "X-Hub-Signature-256": f"sha256={signature}"}
 
-    def _later(self, url: str, content: bytes) -> None:
-        task = asyncio.create_task(self._repeat(url, content))
+    def _later(self, url: str, content: bytes, updates: list[Update]) -> None:
+        task = asyncio.create_task(self._repeat(url, content, updates))
         self._again.add(task)
         task.add_done_callback(self._again.discard)
 
-    async def _repeat(self, url: str, content: bytes) -> None:
+    async def _repeat(self, url: str, content: bytes, updates: list[Update]) -> None:
         """The same bytes again, until they are taken or their time is up."""
         switches = self._world.switches
         wait_ms, waited_ms = switches["retry_first_ms"], 0.0
         while waited_ms <= switches["retry_for_ms"]:
             await asyncio.sleep(wait_ms / 1000)
-            if await self._post(url, content):
+            if await self._post(url, content, updates):
                 return
             waited_ms += wait_ms
             wait_ms = min(max(wait_ms * 2, switches["retry_ms"]), switches["retry_most_ms"])
         self.dropped += 1
+        for update in updates:
+            if update.event is not None:
+                update.event.told = "FAILED"
 
     async def greet(self, url: str, verify_token: str) -> bool:
         """Whether who is there knows the token, and gives the challenge back."""
@@ -154,3 +161,7 @@ class Postman:
                 return answer.status == 200 and (await answer.read()).decode(errors="replace") == challenge
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
+
+
+def _trouble(status: int) -> str:
+    return f"Webhook endpoint returned HTTP {status}" if status else "Webhook endpoint did not answer"

@@ -15,12 +15,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False, slots=True)
+class Event:
+    """`sent`, `delivered`, `read` or `failed`, in Unix seconds.
+
+    told: how far its webhook got, in Meta's words: PENDING, DELIVERED, RETRYING, FAILED. trouble: what the receiver
+    did.
+    """
+
+    status: str
+    at: float
+    told: str = "PENDING"
+    trouble: str | None = None
+
+
+@dataclass(eq=False, slots=True)
 class Message:
     """One accepted message.
 
     given: the recipient as the request had it. callback: its `biz_opaque_callback_data`. events: what has become of it
-    (`sent`, `delivered`, `read`, `failed`) with the times in Unix seconds, whether or not a webhook told it. arrived:
-    it is on the person's phone.
+    whether or not a webhook told it. arrived: it is on the person's phone.
     """
 
     id: str
@@ -38,14 +51,14 @@ class Message:
     priced: int = 0  # statuses that told a price
     template: str | None = None  # id
     history_id: str = ""
-    events: list[tuple[str, float]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
     def told(self) -> dict[str, Any]:
         """For `/_record`."""
         return {
             "id": self.id, "number": self.number.id, "to": self.person.number, "callback": self.callback,
             "type": self.kind, "category": self.category, "at": self.at, "held": self.held, "arrived": self.arrived,
-            "events": [{"status": status, "at": at} for status, at in self.events], "said": self.said,
+            "events": [{"status": each.status, "at": each.at} for each in self.events], "said": self.said,
         }  # fmt: skip
 
 
@@ -55,6 +68,7 @@ class Record:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.by_id: dict[str, Message] = {}
+        self.by_history: dict[str, Message] = {}
         self.arrived = 0
         self.requests: Counter[str] = Counter()  # by what was asked, and refusals by code
         self._changed = asyncio.Event()
@@ -63,15 +77,18 @@ class Record:
         """Keep one."""
         self.messages.append(message)
         self.by_id[message.id] = message
+        message.number.messages.append(message)
         self._changed.set()
 
-    def event(self, message: Message, status: str, at: float) -> None:
+    def event(self, message: Message, status: str, at: float) -> Event:
         """Something became of it."""
-        message.events.append((status, at))
+        event = Event(status, at)
+        message.events.append(event)
         if status in ("delivered", "read") and not message.arrived:
             message.arrived = True
             self.arrived += 1
         self._changed.set()
+        return event
 
     def changed(self) -> None:
         """Let those who wait look again."""
@@ -91,7 +108,7 @@ class Record:
 
     def summary(self) -> dict[str, Any]:
         """Counts only."""
-        failed = [each for each in self.messages if any(status == "failed" for status, _ in each.events)]
+        failed = [each for each in self.messages if any(event.status == "failed" for event in each.events)]
         return {
             "accepted": len(self.messages),
             "arrived": self.arrived,

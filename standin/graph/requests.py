@@ -163,6 +163,19 @@ class Subscribe(Strict):
     verify_token: str | None = None
 
 
+class WebhookConfiguration(Strict):
+    """webhooks/override (2026-09): an empty address takes it away."""
+
+    override_callback_uri: str
+    verify_token: str | None = None
+
+
+class Configure(Strict):
+    """`POST /{number}`: webhooks/override (2026-09)."""
+
+    webhook_configuration: WebhookConfiguration
+
+
 class NewTemplate(Strict):
     """`POST /{business account}/message_templates`: Meta's OpenAPI v23.0 (2025-11-21) and templates (2026-09)."""
 
@@ -172,6 +185,14 @@ class NewTemplate(Strict):
     components: Annotated[list[dict[str, Any]], Field(min_length=1)]
     parameter_format: Literal["POSITIONAL", "NAMED"] = "POSITIONAL"
     allow_category_change: bool | None = None
+    message_send_ttl_seconds: int | None = None
+
+
+class EditTemplate(Strict):
+    """`POST /{template}`: templates (2026-09)."""
+
+    category: Literal["MARKETING", "UTILITY", "AUTHENTICATION"] | None = None
+    components: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
     message_send_ttl_seconds: int | None = None
 
 

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from standin.graph import limits, requests, templates
+from standin.graph import files, limits, requests, templates
 from standin.graph.errors import GraphError, unknown
 from standin.graph.requests import MEDIA, OTHER_TYPES, TYPES, Read, Send, SendMarketing, parse
 from standin.graph.switches import PLAIN, Fate
@@ -74,7 +74,8 @@ def accept(world: World, number: Number, asked: Send, marketing: bool, rule: Rul
         raise GraphError(133010)
     now = world.clock()
     person = _person(world, asked)
-    template = _check_content(world, number, asked, marketing)
+    template = _check_content(number, asked, marketing)
+    fit = _check_media(world, number, asked)
     if number.only_to is not None and person.number not in number.only_to:
         raise GraphError(131030)
     if person.wa_id == number.display:
@@ -82,7 +83,7 @@ def accept(world: World, number: Number, asked: Send, marketing: bool, rule: Rul
     limits.check_throughput(number, world.switches["throughput"], now)
     if world.switches["pair"]:
         limits.check_pair(number, person, now)
-    fate = _fate(world, number, person, template, rule, now)
+    fate = _fate(world, number, person, template, fit, rule, now)
     message = world.accept(
         number, person, asked.to or person.user_id, asked.type, _category(template, marketing), fate,
         asked.biz_opaque_callback_data, _said(asked) if world.switches["keep"] else None,
@@ -117,31 +118,43 @@ def _person(world: World, asked: Send) -> Person:
     return person
 
 
-def _check_content(world: World, number: Number, asked: Send, marketing: bool) -> Template | None:
-    """The template that is meant, if one is; media have to be there."""
-    template = None
-    media = [getattr(asked, asked.type)] if asked.type in MEDIA else []
-    if asked.template is not None:
-        template = _template(number, asked.template)
-        if marketing and template.category != "MARKETING":
-            raise GraphError(134100)
-        templates.check(template, asked.template)
-        media = [
-            each for part in asked.template.components for given in part.parameters
-            for each in (given.image, given.video, given.document) if each is not None
-        ]  # fmt: skip
-    elif marketing:
-        raise GraphError(100, "Message must be a template message.", message="(#100) Invalid parameter")
-    for each in media:
-        if (each.id is None) == (each.link is None):
-            raise GraphError(131009, "A media object has either id or link.")
-        if each.id is not None and (each.id not in world.media or world.media[each.id].number is not number):
-            raise GraphError(
-                100,
-                message=f"(#100) Param {asked.type}['id'] is not a valid whatsapp business account media attachment ID",
-                subcode=33,
-            )
+def _check_content(number: Number, asked: Send, marketing: bool) -> Template | None:
+    """The template that is meant, if one is, and whether the values fit."""
+    if asked.template is None:
+        if marketing:
+            raise GraphError(100, "Message must be a template message.", message="(#100) Invalid parameter")
+        return None
+    template = _template(number, asked.template)
+    if marketing and template.category != "MARKETING":
+        raise GraphError(134100)
+    templates.check(template, asked.template)
     return template
+
+
+def _media(asked: Send) -> list[tuple[str, requests.Media]]:
+    """The media of a message, each with the kind it is to be."""
+    if asked.type in MEDIA:
+        return [(asked.type, getattr(asked, asked.type))]
+    parts = asked.template.components if asked.template is not None else []
+    return [
+        (given.type, getattr(given, given.type)) for part in parts for given in part.parameters
+        if given.type in MEDIA and getattr(given, given.type) is not None
+    ]  # fmt: skip
+
+
+def _check_media(world: World, number: Number, asked: Send) -> bool:
+    """Whether Meta will find it fit to send, which it only sees after it has accepted. Raises GraphError."""
+    fit = True
+    for kind, each in _media(asked):
+        if (each.id is None) == (each.link is None):
+            raise GraphError(131009, f"{kind}: a media object has either id or link.")
+        if each.id is None:
+            continue
+        if not world.has_media(each.id, number):
+            message = f"(#100) The media id {each.id} is not there or is another number's"
+            raise GraphError(100, message=message, subcode=33)
+        fit = fit and files.sound(world.media[each.id], kind)
+    return fit
 
 
 def _template(number: Number, asked: requests.Template) -> Template:
@@ -156,14 +169,16 @@ def _template(number: Number, asked: requests.Template) -> Template:
 
 
 def _fate(
-    world: World, number: Number, person: Person, template: Template | None, rule: Rule | None, now: float
+    world: World, number: Number, person: Person, template: Template | None, fit: bool, rule: Rule | None, now: float
 ) -> Fate:
     """What the rule says; else whether it fails although it was accepted."""
     fate = rule.fate if rule else PLAIN
     if fate.fail is not None:
         return fate
     code = None
-    if not person.on_whatsapp:
+    if not fit:
+        code = 131053
+    elif not person.on_whatsapp:
         code = 131026
     elif world.switches["window"] == "strict" and not limits.in_window(number, person, now):
         if template is None:

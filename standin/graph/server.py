@@ -19,10 +19,12 @@ from standin.graph.courier import Courier
 from standin.graph.errors import GraphError, trace_id, unknown
 from standin.graph.limits import usage
 from standin.graph.switches import Rule
+from standin.graph.templates import Template
 from standin.graph.updates import dump
-from standin.graph.world import Number, World
+from standin.graph.world import Business, Number, World
 
 VERSION = re.compile(r"v\d+\.\d+")
+MESSAGING, MANAGEMENT = "whatsapp_business_messaging", "whatsapp_business_management"
 EARLY_S = 5.0  # how long an answer waits for the webhooks that are to come before it
 HEADERS = {"facebook-api-version": "v26.0"}
 
@@ -47,7 +49,7 @@ class Graph:
         if VERSION.fullmatch(path[0]):
             del path[0]
         try:
-            self._authorise(request)
+            self._authorise(request, path)
             if len(path) == 2 and path[1] in ("messages", "marketing_messages") and request.method == "POST":
                 return await self._messages(request, path[0], path[1] == "marketing_messages")
             return await objects.handle(self, request, path)
@@ -73,6 +75,47 @@ class Graph:
         self.courier.postman.put(update)
         return id
 
+    def decide(
+        self, business: Business, template: Template, event: str, *, reason: str | None = None, title: str | None = None
+    ) -> None:
+        """Meta decides about a template: `event` is what the webhook says, and how it stands then."""
+        value: dict[str, Any] = {
+            "event": event, "message_template_id": int(template.id), "message_template_name": template.name,
+            "message_template_language": template.language, "reason": reason,
+            "message_template_category": template.category,
+        }  # fmt: skip
+        if title is not None:
+            value["other_info"] = {"title": title, "description": title.replace("_", " ").capitalize()}
+        template.status = {"REINSTATED": "APPROVED"}.get(event, event)
+        template.rejected = reason or "NONE"
+        self.tell(business, "message_template_status_update", value)
+
+    def judge_quality(self, business: Business, template: Template, score: str) -> None:
+        """People like a template more or less than before: GREEN, YELLOW, RED."""
+        value = {
+            "previous_quality_score": template.quality, "new_quality_score": score,
+            "message_template_id": int(template.id), "message_template_name": template.name,
+            "message_template_language": template.language,
+        }  # fmt: skip
+        template.quality = score
+        self.tell(business, "message_template_quality_update", value)
+
+    def prefer(self, person: str, value: str, number: Number | None = None) -> None:
+        """Somebody (`+…`) wants no marketing any more (`stop`), or wants it again (`resume`)."""
+        known = self.world.person(person, stopped=value == "stop")
+        number = number or next(iter(self.world.numbers.values()))
+        self.courier.postman.put(updates.preference(self.world, number, known, value))
+
+    def move(self, before: str, after: str, number: Number | None = None) -> None:
+        """Somebody changes their number: they are on WhatsApp under the new one only, with another user id."""
+        old, new = self.world.person(before, on_whatsapp=False), self.world.person(after)
+        number = number or next(iter(self.world.numbers.values()))
+        self.courier.postman.put(updates.moved(self.world, number, old, new))
+
+    def tell(self, business: Business, field: str, value: dict[str, Any]) -> None:
+        """A webhook about a business account, as `account_update` with the value that Meta's page has."""
+        self.courier.postman.put(updates.about_business(self.world, business, field, value))
+
     def refusal(self, error: GraphError) -> web.Response:
         """The answer to what is refused."""
         self.world.record.requests[f"error {error.code}"] += 1
@@ -84,17 +127,22 @@ class Graph:
         headers = {**HEADERS, "x-fb-trace-id": trace_id()}
         return web.Response(body=body, content_type="application/json", headers=headers)
 
-    def _authorise(self, request: web.BaseRequest) -> None:
-        """Raises GraphError 190: no token, one that is not known, or one that has expired."""
-        given = request.headers.get("Authorization", "")
-        token = given.removeprefix("Bearer ") if given.startswith("Bearer ") else None
-        if not token:
+    def _authorise(self, request: web.BaseRequest, path: list[str]) -> None:
+        """Raises GraphError: 190 for no token, one that is not known, or one that has expired; 10 where it may not."""
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if not token or kind not in ("Bearer", "OAuth"):
             raise GraphError(190, message="An access token is required to request this resource.")
         known = self.world.tokens.get(token)
         if known is None:
             raise GraphError(190)
         if known.expires_at is not None and known.expires_at <= self.world.clock():
             raise GraphError(190, message="Error validating access token: Session has expired.", subcode=463)
+        if known.objects is not None and path[0] not in known.objects:
+            raise unknown(path[0], request.method.lower())
+        needed = MESSAGING if path[-1] in ("messages", "marketing_messages", "media") else MANAGEMENT
+        if needed not in known.scopes and path[0] not in self.world.media and path[0] != "debug_token":
+            history = path[-1] == "message_history"
+            raise GraphError(200, subcode=1349174) if history else GraphError(10)
 
     async def _messages(self, request: web.BaseRequest, id: str, marketing: bool) -> web.StreamResponse:
         world = self.world
@@ -115,8 +163,9 @@ class Graph:
         rule = rules.about("messages", number.id, asked.to or asked.recipient) if rules.every else None
         if rule is not None and rule.drop == "before":
             self.drop(request)
-        if rule is not None and _refuses(rule) and not rule.accept:
-            return await self.refuse(rule, number)
+        if rule is not None and rule.refuses and not rule.accept:
+            await asyncio.sleep(rule.slow_ms / 1000)
+            return self.refused(rule, number.business)
         message = sending.accept(self.world, number, asked, marketing, rule)
         content = dump(sending.answer(message))
         if rule is None:
@@ -132,22 +181,19 @@ class Graph:
         if rule.drop == "after":
             self.drop(request)
         if rule.drop == "middle":
-            await self._half(request, content)
-        if _refuses(rule):
-            return await self.refuse(rule, number)
+            self.half(request, content)
+        if rule.refuses:
+            return self.refused(rule, number.business)
         return self.answer(b"\x00\xff<html>" if rule.garbage else content)
 
-    async def refuse(self, rule: Rule, number: Number) -> web.Response:
+    def refused(self, rule: Rule, business: Business) -> web.Response:
         """The answer that a rule wants."""
-        if rule.slow_ms and not rule.accept:
-            await asyncio.sleep(rule.slow_ms / 1000)
         headers = {} if rule.retry_after_s is None else {"Retry-After": str(rule.retry_after_s)}
         if rule.regain_minutes is not None:
-            headers |= usage(number.business.id, rule.regain_minutes)
+            headers |= usage(business.id, rule.regain_minutes)
         if rule.code is None:
-            return web.Response(
-                status=rule.status or 500, text="<html>Sorry, something went wrong.</html>", headers=headers
-            )
+            text = "<html>Sorry, something went wrong.</html>"
+            return web.Response(status=rule.status or 500, text=text, content_type="text/html", headers=headers)
         error = GraphError(
             rule.code, rule.details, http=rule.status, subcode=rule.subcode, transient=rule.transient, headers=headers
         )
@@ -159,7 +205,7 @@ class Graph:
             request.transport.abort()
         raise Dropped
 
-    async def _half(self, request: web.BaseRequest, content: bytes) -> None:
+    def half(self, request: web.BaseRequest, content: bytes) -> None:
         """Half an answer, then the end of the connection. Raises Dropped."""
         transport = request.transport
         if transport is not None:
@@ -173,10 +219,6 @@ class Graph:
         until = asyncio.get_running_loop().time() + EARLY_S
         while self.courier.postman.waiting and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(0.002)
-
-
-def _refuses(rule: Rule) -> bool:
-    return rule.status is not None or rule.code is not None
 
 
 @asynccontextmanager

@@ -34,6 +34,8 @@ DEFAULTS: dict[str, Any] = {
     "conversation": False,  # the object that versions up to 23 have in statuses
     # templates
     "approve_ms": None,  # when a template that was made is approved
+    "management": 5000,  # calls an hour about one business account
+    "history_ms": 0,  # how old a message is when its number's history knows it
     "keep": True,  # whether the record keeps what messages said, or only that they were
 }
 CHOICES: dict[str, set[Any]] = {"window": {"strict", "open"}, "quality": {"accepted", "held"}}
@@ -79,7 +81,7 @@ class Rule(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     # to which requests
-    on: Literal["messages", "media", "templates", "number", "history", "any"] = "messages"
+    on: Literal["messages", "media", "templates", "number", "history", "other", "any"] = "messages"
     number: str | None = None  # id of our phone number
     to: str | None = None  # `+…`, as the request has it
     next: Annotated[int, Field(ge=1)] | None = None
@@ -108,6 +110,11 @@ class Rule(BaseModel):
         if self.next is not None:
             return self._seen <= self.next
         return self.every is None or self._seen % self.every == 0
+
+    @property
+    def refuses(self) -> bool:
+        """The answer is a refusal, whether or not it is accepted."""
+        return self.status is not None or self.code is not None
 
     @property
     def spent(self) -> bool:

@@ -56,6 +56,12 @@ class Template:
                 made.buttons = part["buttons"]
         return made
 
+    def definition(self) -> dict[str, Any]:
+        """As it was made."""
+        made = {"name": self.name, "language": self.language, "category": self.category, "components": self.components}
+        made |= {"parameter_format": "NAMED" if self.named else "POSITIONAL"}
+        return made if self.ttl_s is None else made | {"message_send_ttl_seconds": self.ttl_s}
+
     def told(self) -> dict[str, Any]:
         """All fields that can be asked for."""
         return {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from standin.graph.errors import in_webhook
 
 if TYPE_CHECKING:
-    from standin.graph.record import Message
+    from standin.graph.record import Event, Message
     from standin.graph.world import Business, Number, Person, World
 
 
@@ -28,6 +28,7 @@ class Update:
     list: str | None = None
     number: Number | None = None
     contact: bytes = b""
+    event: Event | None = None  # that it tells
     at: int | None = None  # `entry[].time`, where such webhooks have one
 
 
@@ -90,9 +91,9 @@ def contact(person: Person, *, username: bool, name: bool = False) -> bytes:
     return dump(known | {"user_id": person.user_id})
 
 
-def status(message: Message, status: str, at: float, conversation: bool) -> Update:
+def status(message: Message, event: Event, at: float, conversation: bool) -> Update:
     """What became of a message. A price is on `sent` and on the first of delivered and read; no contact when failed."""
-    person, fate = message.person, message.fate
+    person, fate, status = message.person, message.fate, event.status
     item: dict[str, Any] = {"id": message.id, "status": status, "timestamp": str(int(at))}
     if not person.hidden:
         item["recipient_id"] = person.wa_id
@@ -112,7 +113,7 @@ def status(message: Message, status: str, at: float, conversation: bool) -> Upda
             item["conversation"] = {"id": message.id[-32:], "origin": {"type": message.category}}
     who = b"" if status == "failed" else contact(person, username=status != "sent")
     number = message.number
-    return Update(number.business, "messages", dump(item), "statuses", number, who)
+    return Update(number.business, "messages", dump(item), "statuses", number, who, event)
 
 
 def inbound(

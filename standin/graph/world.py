@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ BUSINESS_ID = "102290129340398"
 TOKEN = "EAAstandin"
 APP_SECRET = "standin-app-secret"
 VERIFY_TOKEN = "standin-verify"
+MEDIA_S = 30 * 86_400
 REGIONS = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
 
 
@@ -33,7 +35,7 @@ class Token:
 
     scopes: tuple[str, ...] = ("whatsapp_business_management", "whatsapp_business_messaging")
     expires_at: float | None = None
-    numbers: frozenset[str] | None = None  # objects it may see; None: all
+    objects: frozenset[str] | None = None  # ids of what it may see; None: all
 
 
 @dataclass
@@ -54,6 +56,10 @@ class Business:
     templates: dict[tuple[str, str], Template] = field(default_factory=dict)
     subscribed: bool = True
     override: str | None = None  # where webhooks of its numbers go instead
+    marketing: str = "ONBOARDED"  # to the API for marketing messages
+    health: str = "AVAILABLE"
+    health_errors: list[dict[str, Any]] = field(default_factory=list)
+    calls: deque[float] = field(default_factory=deque)  # of the last hour
 
 
 @dataclass(eq=False)
@@ -75,6 +81,7 @@ class Number:
     bucket: Bucket = field(default_factory=Bucket)
     pairs: dict[str, float] = field(default_factory=dict)  # person: when the rate is made up for
     heard: dict[str, float] = field(default_factory=dict)  # person: when they last wrote
+    messages: list[Message] = field(default_factory=list)
     received: dict[str, bool] = field(default_factory=dict)  # ids of what people wrote: whether it was marked as read
 
 
@@ -127,6 +134,8 @@ class World:
         self.people: dict[str, Person] = {}
         self.by_user_id: dict[str, Person] = {}
         self.media: dict[str, Media] = {}
+        self.uploads: dict[str, tuple[str, int]] = {}  # samples that were told of: id, bytes
+        self.handles: set[str] = set()  # of samples that came
         self._ids = itertools.count(10**14 + secrets.randbelow(10**14))
         self._wamids = itertools.count(secrets.randbits(64) << 8)
         self.add_number(NUMBER_ID, BUSINESS_ID)
@@ -180,6 +189,17 @@ class World:
                     return business, template
         return None
 
+    def add_media(self, number: Number, mimetype: str, content: bytes) -> Media:
+        """A file that a number may send for 30 days."""
+        media = Media(self.next_id(), number, mimetype, content, self.clock())
+        self.media[media.id] = media
+        return media
+
+    def has_media(self, id: str, number: Number) -> bool:
+        """Whether that number may still use the file."""
+        media = self.media.get(id)
+        return media is not None and media.number is number and self.clock() - media.made_at < MEDIA_S
+
     def person(self, number: str, **about: Any) -> Person:
         """Whoever has that number (`+…`), known from now on; `about` changes what is known."""
         person = self.people.get(number)
@@ -210,6 +230,17 @@ class World:
         )
         self.record.add(message)
         return message
+
+    def known_since(self) -> float:
+        """The time of the newest messages that histories know already."""
+        return self.clock() - float(self.switches["history_ms"]) / 1000
+
+    def history_id(self, message: Message) -> str:
+        """The id that a message has in its number's history, made when it is first asked for."""
+        if not message.history_id:
+            message.history_id = self.next_id()
+            self.record.by_history[message.history_id] = message
+        return message.history_id
 
     def _wamid(self, digits: str) -> str:
         """Unique; like Meta's (captures, 2026) it is base64 that holds the recipient's digits."""

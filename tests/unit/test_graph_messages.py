@@ -30,7 +30,7 @@ async def test_a_text_is_accepted_delivered_and_told() -> None:
         price = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "service"}
         first = client.receiver.statuses()[0]
         assert {
-            "id": wamid, "status": "sent", "timestamp": str(int(record.messages[0].events[0][1])),
+            "id": wamid, "status": "sent", "timestamp": str(int(record.messages[0].events[0].at)),
             "recipient_id": ANNA[1:], "recipient_user_id": person.user_id, "biz_opaque_callback_data": "m:1:a:1",
             "pricing": price,
         } == first  # fmt: skip
