@@ -22,13 +22,27 @@ from daemon.db import connection
 from daemon.files import trouble
 from daemon.i18n.coded import refusal
 from daemon.ops import repeating, retention
-from daemon.server import access, connections, feed, heavy, hosts, key_use, problems, rates, secure, visitors
+from daemon.server import (
+    access,
+    cloud_mail,
+    connections,
+    feed,
+    heavy,
+    hosts,
+    key_use,
+    problems,
+    rates,
+    secure,
+    visitors,
+)
 from daemon.server.refusals import Why
+from daemon.webhooks import cloud
 from daemon.webhooks.dispatch import Dispatcher
 
 log = structlog.get_logger()
 
 DB_THREADS = 4
+WORKER: web.AppKey[cloud.Worker] = web.AppKey("cloud", cloud.Worker)
 OVERHEAD = 1024 * 1024  # of a multipart body around its file
 STOP_S = 3.0  # for requests in progress at SIGTERM; event streams end at once
 
@@ -53,6 +67,8 @@ def make_app(settings: Settings, key: str) -> web.Application:
     app[rates.RATES] = rates.Rates()
     app[key_use.KEY_USE] = key_use.KeyUse()
     app[connections.ANONYMOUS] = endpoint.anonymous_limits()
+    worker = app[WORKER] = cloud.Worker(settings)
+    app[cloud_mail.MAIL] = cloud_mail.Mail(settings, worker.stored, worker.turn)
     app[feed.FEED] = feed.Feed(partial(feed.look, settings))
     app.on_response_prepare.append(secure.secure)
     app.on_response_prepare.append(rates.tell)
@@ -113,7 +129,8 @@ async def _beside(app: web.Application) -> AsyncIterator[None]:
     timed = partial(visitors.beside, app)
     settings = app[visitors.SETTINGS]
     hooks = Dispatcher(settings)
-    works = (app[feed.FEED].run, partial(retention.run, settings), partial(repeating.run, settings), hooks.run)
+    works = [app[feed.FEED].run, partial(retention.run, settings), partial(repeating.run, settings), hooks.run]
+    works += [app[cloud_mail.MAIL].run, app[WORKER].run]
     tasks = [asyncio.create_task(each(timed)) for each in works]
     yield
     for task in tasks:

@@ -290,6 +290,16 @@ Message.add_index(  # whose time to live ends
 )
 
 
+Message.add_index(  # those of which nothing has been reported
+    Message.index(
+        Message.account,
+        Message.accepted_at,
+        name="message_accepted",
+        where=peewee.SQL("(\"state\" = 'accepted')"),
+    )
+)
+
+
 class MessagePart(Table):
     """A part of a message that WhatsApp takes as a message of its own; there are none where it is all of one.
 
@@ -934,9 +944,82 @@ class Throughput(Table):
     lowered_at = peewee.BigIntegerField()
 
 
+class CloudBatch(Table):
+    """Something that Meta has posted and that is not worked through yet, as it came. at: when."""
+
+    id = peewee.AutoField()
+    at = peewee.BigIntegerField()
+    body = peewee.BlobField()
+
+
+class CloudProgress(Table):
+    """How far a batch is worked through; none where it was not begun. It is apart, because SQLite writes a row anew as a
+    whole when something in it changes. at: when it was begun; done: how many of the things it tells are taken; aside:
+    why it is kept and no longer tried, see delivery/cloud_inbox.py."""
+
+    batch = peewee.IntegerField(primary_key=True)
+    at = peewee.BigIntegerField()
+    done = peewee.IntegerField(default=0)
+    aside = peewee.CharField(null=True, max_length=32)
+
+
+class CloudSeen(Table):
+    """Something that Meta has told, by a digest of what it is: it may come again for a week, and must not be done
+    again."""
+
+    key = peewee.CharField(primary_key=True, max_length=64)
+    at = peewee.BigIntegerField(index=True)
+
+
+class CloudCount(Table):
+    """How often something came of which nothing could be made, when last. account: "" where it is of none."""
+
+    account = peewee.CharField(max_length=32)
+    kind = peewee.CharField(max_length=32)
+    count = peewee.IntegerField()
+    at = peewee.BigIntegerField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("account", "kind")
+
+
+class CloudStanding(Table):
+    """What Meta has told about an account. heard_at: when something last came by webhook; asked_at: when it was last
+    asked for instead. hold, until, detail, coded: a hold that Meta has told of, at told_at; see `Account`."""
+
+    account = peewee.CharField(primary_key=True, max_length=32)
+    heard_at = peewee.BigIntegerField(default=0)
+    asked_at = peewee.BigIntegerField(default=0)
+    hold = peewee.CharField(null=True, max_length=32)
+    until = peewee.BigIntegerField(null=True)
+    detail = peewee.TextField(null=True)
+    coded = Json(null=True)
+    told_at = peewee.BigIntegerField(default=0)
+
+
+class LastWrote(Table):
+    """When somebody last wrote to an account: for a day from then on free text may be sent to them."""
+
+    account = peewee.CharField(max_length=32)
+    person: peewee.CharField[PersonKey] = cast("peewee.CharField[PersonKey]", peewee.CharField(max_length=140))
+    at = peewee.BigIntegerField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("account", "person")
+
+
+class KnownUser(Table):
+    """Whose number belongs to WhatsApp's id of a user: learnt from what came with both."""
+
+    bsuid = peewee.CharField(primary_key=True, max_length=140)
+    number = _telephone()
+    at = peewee.BigIntegerField(index=True)
+
+
 TABLES = [
     Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Quarter, Reason, JobStep, Handover, Minute, Event,
     Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, KnownColumns,
     Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
-    Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput,
+    Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput, CloudBatch, CloudProgress, CloudSeen,
+    CloudCount, CloudStanding, LastWrote, KnownUser,
 ]  # fmt: skip

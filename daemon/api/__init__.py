@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from daemon.api import (
     accounts,
+    cloud,
     docs,
     events,
     following,
@@ -23,6 +24,7 @@ from daemon.api.endpoint import routes
 
 __all__ = [
     "accounts",
+    "cloud",
     "docs",
     "events",
     "following",

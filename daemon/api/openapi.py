@@ -46,6 +46,7 @@ TAGS = {
     "keys": "Keys for programs: what each may do.",
     "events": "What changes, as it changes.",
     "webhooks": "Addresses that are told what happens.",
+    "cloud": "What Meta's Cloud API calls.",
     "health": "For monitoring.",
     "docs": "This document.",
 }

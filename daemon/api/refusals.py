@@ -35,3 +35,17 @@ class Why(Wording):
     )
     VALUE_UNFIT = "value_unfit", "{name} {says}."
     BODY_UNFIT = "body_unfit", "{name}: {reason}."
+    NO_HANDSHAKE = (
+        "no_handshake",
+        "Meta asks with hub.mode=subscribe, hub.challenge and hub.verify_token, each once.",
+    )
+    VERIFY_TOKEN_WRONG = (
+        "verify_token_wrong",
+        "This is not the verify token: enter the one of WASENDER_CLOUD_VERIFY_TOKEN, or of the account, in Meta's app "
+        "dashboard.",
+    )
+    SIGNATURE_WRONG = (
+        "signature_wrong",
+        "The signature is not that of an account's app: set WASENDER_CLOUD_APP_SECRET, or the account's app secret.",
+    )
+    CLOUD_BODY_TOO_LARGE = "cloud_body_too_large", "The body is larger than {most} MB."

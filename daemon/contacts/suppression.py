@@ -38,6 +38,7 @@ BATCH = 500
 MOST_PASTED = 100_000
 LONGEST_REASON = 500
 REPLY = "reply"  # the source of those who wrote STOP
+WHATSAPP = "whatsapp"  # of those who have told WhatsApp that they want no marketing
 ASKED = "asked not to be written to"  # where nobody gives another reason
 REMOVALS_SHOWN = 20
 PASTED = "a pasted list"  # where it came from, in place of a file's name
@@ -205,19 +206,33 @@ def remove(settings: Settings, number: str, why: str, who: str, now: int) -> Non
         rows = list(locked(Suppression.select().where(Suppression.person == Person(plain).key)))
         if not rows:
             raise errors.NotFound(Why.NOT_SUPPRESSED)
-        for row in rows:
-            Removal.create(
-                number=row.number,
-                reason=row.reason,
-                source=row.source,
-                created_at=row.created_at,
-                removed_at=now,
-                removed_by=who,
-                why=told,
-            )
-        # Those that were seen and no others: in another notation they may have asked again at this moment.
-        Suppression.delete().where(Suppression.number.in_([row.number for row in rows])).execute()
-        after_commit(partial(log.info, "suppression.removed", who=who))
+        _take_off(rows, who, told, now)
+
+
+def _take_off(rows: list[Suppression], who: str, why: str, now: int) -> None:
+    for row in rows:
+        Removal.create(
+            number=row.number,
+            reason=row.reason,
+            source=row.source,
+            created_at=row.created_at,
+            removed_at=now,
+            removed_by=who,
+            why=why,
+        )
+    # Those that were seen and no others: in another notation they may have asked again at this moment.
+    Suppression.delete().where(Suppression.number.in_([row.number for row in rows])).execute()
+    after_commit(partial(log.info, "suppression.removed", who=who))
+
+
+def lift(number: E164, source: str, why: str, now: int) -> bool:
+    """Part of the caller's transaction: take a person off the list again, where that source has put them there and
+    nobody else; whether it was so."""
+    rows = list(locked(Suppression.select().where(Suppression.person == Person(number).key)))
+    if not rows or any(row.source != source for row in rows):
+        return False
+    _take_off(rows, source, why, now)
+    return True
 
 
 def find(number: E164) -> Entry:

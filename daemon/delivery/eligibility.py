@@ -41,7 +41,7 @@ def _really(message: Any) -> Any:
     return peewee.fn.SUBSTR(peewee.fn.COALESCE(message.transport_id, ""), 1, len(REHEARSED)) != REHEARSED
 
 
-def now_known(message: Message, transport_id: str | None = None) -> None:
+def now_known(message: Any, transport_id: str | None = None) -> None:
     """WhatsApp has taken a message to them: what may still be sent to them is found by that, see `claim`; part of the
     transaction of the move. transport_id: its id, if it was handed over."""
     if not (transport_id or "").startswith(REHEARSED):

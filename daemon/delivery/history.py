@@ -10,7 +10,7 @@ import structlog
 from daemon.db.connection import after_commit
 from daemon.db.prepared import Prepared, param
 from daemon.i18n.coded import Told
-from daemon.models import Event, Message
+from daemon.models import Event
 from daemon.states import State
 
 log = structlog.get_logger()
@@ -64,7 +64,8 @@ def _under(message_id: int, lease: str) -> tuple[Any, ...]:
     return Event.message == message_id, Event.lease == lease
 
 
-def announce(message: Message, name: str, why: Told | None) -> None:
+def announce(message: Any, name: str, why: Told | None) -> None:
+    """Log the move of a message, or of what is read of one, once the transaction has committed."""
     say = log.warning if name in ("fail", "lose", "retry", "bounce", "expire") else log.info
     details = {"why": str(why)} if why else {}
     after_commit(

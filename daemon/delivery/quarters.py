@@ -40,7 +40,13 @@ class Happened:
 def moved(message: Message, target: State, changes: Mapping[str, Any]) -> None:
     """Count the message where it belongs from now on; part of the transaction that moves it. The message is still as it
     was."""
-    source = State(message.state)
+    for (column, at), by in shifts(message, State(message.state), target, changes):
+        _add(column, job=message.job_id, at=at, by=by)
+
+
+def shifts(message: Any, source: State, target: State, changes: Mapping[str, Any]) -> list[tuple[tuple[str, int], int]]:
+    """What that changes: ((column, beginning of the quarter), by how many). The message is still as it was."""
+    found: list[tuple[tuple[str, int], int]] = []
     for column, (time, states) in COUNTED.items():
         was = getattr(message, time)
         before = _beginning(was) if source in states else None
@@ -48,9 +54,15 @@ def moved(message: Message, target: State, changes: Mapping[str, Any]) -> None:
         if before == after:
             continue
         if before is not None:
-            _add(column, job=message.job_id, at=before, by=-1)
+            found.append(((column, before), -1))
         if after is not None:
-            _add(column, job=message.job_id, at=after, by=1)
+            found.append(((column, after), 1))
+    return found
+
+
+def add(column: str, job_id: int, at: int, by: int) -> None:
+    """Count so many more in that quarter; part of the transaction that moves them."""
+    _add(column, job=job_id, at=at, by=by)
 
 
 def replied(job_id: int, at: int) -> None:

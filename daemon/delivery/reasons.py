@@ -37,6 +37,11 @@ def moved(message: Message, made: Mapping[str, Any]) -> None:
         _add(job=message.job_id, code=after, by=1)
 
 
+def add(job_id: int, code: str, by: int) -> None:
+    """Count so many more; part of the transaction that moves them."""
+    _add(job=job_id, code=code, by=by)
+
+
 def swept(job_id: int, rows: Any, source: State) -> None:
     """The same for all messages that meet the condition `rows`, which are about to leave the state `source` at once."""
     if source is State.FAILED:

@@ -7,24 +7,19 @@ fact that the person got it counts: then it need not be sent again.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from enum import Enum, auto
-from functools import partial
 from typing import Any
 
-import structlog
-
-from daemon.accounts import handovers
-from daemon.db.connection import after_commit, write
-from daemon.db.proxy import locked, tuples
-from daemon.delivery import history, moves, quarters, tallies
+from daemon.db.connection import write
+from daemon.db.proxy import tuples
+from daemon.delivery.receipt_rows import Row, Rows, tell
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import Coded, refusal
-from daemon.models import Job, Message, MessagePart, Purpose
+from daemon.models import Message, MessagePart
 from daemon.states import MOVES, PUT_BACK, State, Status
 from daemon.transports.protocol import StatusUpdate
-
-log = structlog.get_logger()
 
 MOVE = {
     Status.SENT: "tick",
@@ -56,12 +51,14 @@ def take(account: str, updates: Sequence[StatusUpdate], now: int) -> list[Outcom
     Raises DatabaseBusy: then none was applied.
     """
     with write():
-        found = [_find(account, update) for update in updates]
-        for job_id in sorted({job_id for job_id, _ in filter(None, found)}):  # in one order, as others may lock them
-            moves.job_state(job_id)
-        ids = [message_id for _, message_id in filter(None, found)]
-        list(locked(Message.select(Message.id).where(Message.id.in_(ids)).order_by(Message.id)))
-        return [_take(update, match[1] if match else None, now) for update, match in zip(updates, found, strict=True)]
+        found = _matches(account, updates)
+        known = [match for match in found if match]
+        rows = Rows((job_id for job_id, _ in known), (message_id for _, message_id in known))
+        outcomes = [
+            _take(rows, update, match[1] if match else None, now) for update, match in zip(updates, found, strict=True)
+        ]
+        rows.write(now)
+    return outcomes
 
 
 def of_another(message: Message, transport_id: str) -> bool:
@@ -81,93 +78,98 @@ def expire_due(now: int) -> int:
     while True:
         oldest = Message.select(Message.account, Message.id).where(*late).order_by(Message.expires_at, Message.id)
         due = tuples(oldest.limit(MANY))
+        theirs: dict[str, list[StatusUpdate]] = defaultdict(list)
         for account, message_id in due:
-            moved += take(account, [StatusUpdate(Status.EXPIRED, now, message_id=message_id)], now) == [Outcome.MOVED]
+            theirs[account].append(StatusUpdate(Status.EXPIRED, now, message_id=message_id))
+        for account, updates in sorted(theirs.items()):
+            moved += take(account, updates, now).count(Outcome.MOVED)
         if len(due) < MANY:
             return moved
 
 
-def _find(account: str, update: StatusUpdate) -> tuple[int, int] | None:
-    """The (job, message) of a receipt: by our own id, otherwise by WhatsApp's."""
-    if update.message_id is not None:
-        this = Message.id == update.message_id
-    elif update.transport_id is not None:
-        this = Message.transport_id == update.transport_id
-    else:
-        return None
-    query = Message.select(Message.job, Message.id).where(this, Message.account == account)
-    rows = tuples(query.order_by(Message.id.desc()).limit(1))
-    return rows[0] if rows else None
+def _matches(account: str, updates: Sequence[StatusUpdate]) -> list[tuple[int, int] | None]:
+    """The (job, message) of each receipt: by our own id, otherwise by WhatsApp's."""
+    ours = {update.message_id for update in updates if update.message_id is not None}
+    theirs = {update.transport_id for update in updates if update.message_id is None and update.transport_id}
+    by_id: dict[int, tuple[int, int]] = {}
+    by_name: dict[str, tuple[int, int]] = {}
+    columns = (Message.job, Message.id, Message.account, Message.transport_id)
+    if ours:
+        rows = tuples(Message.select(*columns).where(Message.id.in_(sorted(ours))))
+        by_id = {message_id: (job_id, message_id) for job_id, message_id, of, _ in rows if of == account}
+    if theirs:
+        rows = tuples(Message.select(*columns).where(Message.transport_id.in_(sorted(theirs))).order_by(Message.id))
+        by_name = {name: (job_id, message_id) for job_id, message_id, of, name in rows if of == account}
+    return [
+        by_id.get(update.message_id) if update.message_id is not None else by_name.get(update.transport_id or "")
+        for update in updates
+    ]
 
 
-def _take(update: StatusUpdate, message_id: int | None, now: int) -> Outcome:
-    message = None if message_id is None else Message.get_or_none(Message.id == message_id)
-    if message is None:
-        after_commit(partial(log.warning, "receipt.unmatched", status=update.status.value))
+def _take(rows: Rows, update: StatusUpdate, message_id: int | None, now: int) -> Outcome:
+    row = None if message_id is None else rows.get(message_id)
+    if row is None:
+        tell("receipt.unmatched", status=update.status.value)
         return Outcome.UNMATCHED
-    latest = update.submission is None or update.submission == message.submissions
-    adopted = _adopt(message, update) if latest else {}
+    latest = update.submission is None or update.submission == row.submissions
+    adopted = _adopt(row, update) if latest else {}
     at = min(update.at, now)
-    if _counts(message, update, latest):
-        _move(message, update, at, now, adopted)
+    if _counts(rows, row, update, latest):
+        _move(rows, row, update, at, now, adopted)
         return Outcome.MOVED
-    if latest and update.status in MISSED and message.state in PUT_BACK:
-        handovers.miss(message.id)
-    told = adopted if message.state in PUT_BACK else adopted | _earlier_times(message, update.status, at)
+    if latest and update.status in MISSED and row.state in PUT_BACK:
+        rows.missed(row)
+    told = adopted if row.state in PUT_BACK else adopted | _earlier_times(row, update.status, at)
     if latest and told:
-        for counted in (tallies, quarters):
-            counted.moved(message, State(message.state), told)
-        Message.update(told).where(Message.id == message.id).execute()
+        rows.learn(row, told)
     return Outcome.KNOWN
 
 
-def _counts(message: Message, update: StatusUpdate, latest: bool) -> bool:
+def _counts(rows: Rows, row: Row, update: StatusUpdate, latest: bool) -> bool:
     """Whether it moves the message on."""
-    state = State(message.state)
-    if state not in MOVES[MOVE[update.status]][0]:
+    if row.state not in MOVES[MOVE[update.status]][0]:
         return False
-    if not latest and (update.status not in ARRIVED or (update.submission or 0) > message.submissions):
+    if not latest and (update.status not in ARRIVED or (update.submission or 0) > row.submissions):
         return False
-    if state in PUT_BACK:
-        sent = update.status in ARRIVED or not handovers.missed(message.id)  # what came to nothing since is no news
-        return message.submissions > 0 and sent
+    if row.state in PUT_BACK:
+        sent = update.status in ARRIVED or not rows.known_missed(row)  # what came to nothing since is no news
+        return row.submissions > 0 and sent
     return True
 
 
 def _why(update: StatusUpdate) -> Coded:
     """Why it was not delivered; with a code of its own also where WhatsApp says it in words."""
+    if isinstance(update.reason, Coded):
+        return update.reason
     if update.reason:
         return refusal(Passed.WHATSAPP_SAYS, sentence=update.reason)
     return refusal(WHY[update.status])
 
 
-def _move(message: Message, update: StatusUpdate, at: int, now: int, adopted: dict[str, Any]) -> None:
-    changes: dict[str, Any] = adopted | _earlier_times(message, update.status, at)
+def _move(rows: Rows, row: Row, update: StatusUpdate, at: int, now: int, adopted: dict[str, Any]) -> None:
+    changes: dict[str, Any] = adopted | _earlier_times(row, update.status, at)
     missed = update.status in MISSED
-    why = _why(update) if missed else None
-    if update.status is not Status.SENT and message.expires_at is not None:
+    if update.status is not Status.SENT and row.expires_at is not None:
         changes["expires_at"] = None
-    moves.apply(message, MOVE[update.status], why, history.RECEIPT, now, error=why, **changes)
+    rows.move(row, MOVE[update.status], _why(update) if missed else None, now, changes)
     if missed:
-        handovers.miss(message.id)
+        rows.missed(row)
     else:
-        kind = Job.select(Job.kind).where(Job.id == message.job_id).scalar()
-        left_at = message.submitted_at or at
-        handovers.arrive(message.account, message.number, Purpose(kind), left_at, message.id, message.job_id)
+        rows.arrived(row, row.submitted_at or at)
 
 
-def _earlier_times(message: Message, status: Status, at: int) -> dict[str, int]:
+def _earlier_times(row: Row, status: Status, at: int) -> dict[str, int]:
     """When it was sent, delivered and read at the latest, where that is not known to have been before."""
-    times = {name: getattr(message, name) for name in FIELDS.get(status, ())}
+    times = {name: getattr(row, name) for name in FIELDS.get(status, ())}
     return {name: at for name, known in times.items() if known is None or at < known}
 
 
-def _adopt(message: Message, update: StatusUpdate) -> dict[str, Any]:
+def _adopt(row: Row, update: StatusUpdate) -> dict[str, Any]:
     """WhatsApp's id, if the answer that would have told it has not come."""
-    if update.transport_id is None or update.transport_id == message.transport_id:
+    if update.transport_id is None or update.transport_id == row.transport_id:
         return {}
-    if message.transport_id is None:
+    if row.transport_id is None:
         return {"transport_id": update.transport_id}
-    if update.submission is not None and message.submitted_at is not None:
-        after_commit(partial(log.error, "message.doubled", job_id=message.job_id, message_id=message.id))
+    if update.submission is not None and row.submitted_at is not None:
+        tell("message.doubled", job_id=row.job_id, message_id=row.id)
     return {}

@@ -169,6 +169,34 @@ def take(account: str, heard: Heard, further: frozenset[str], now: int) -> Taken
     return Taken(len(kept), added)
 
 
+def take_one(
+    account: str, number: E164 | None, said: Said, asked: bool, quoted: str | None, further: frozenset[str], now: int
+) -> Taken:
+    """Store what somebody has written, as a transport tells it without a chat: with the message that it quotes, else
+    with what they got last. asked: it asks for no more otherwise than by its text. number: theirs, where it is told.
+
+    As `take` otherwise. Raises DatabaseBusy.
+    """
+    since = now - ANSWERS_MS
+    sent = _sent(account, [quoted] if quoted else [])
+    number = _whose(sent, number) or number
+    if number is None:
+        return Taken(proved=False)
+    person = Person(number).key
+    mine = [message for message in sent if message.person == person]
+    answered = mine[-1] if mine else _last_to(account, person, since, reached=True)
+    stop = asked or optout.asks_to_stop(said.text, further)
+    if not (stop or answered) or not _unknown(account, [(said, answered)]):
+        return Taken()
+    added = False
+    if stop:
+        with write():
+            added = suppression.put(number, WROTE_STOP, suppression.REPLY, now)
+    with write():
+        _store(account, number, said, stop, answered, now)
+    return Taken(1, added)
+
+
 def _sent(account: str, keys: Sequence[str]) -> list[Message]:
     """Messages that the account has sent and whose rows these are, or those of their parts, oldest first; each with the
     id of that row."""

@@ -42,15 +42,24 @@ def kind_of(state: State) -> str | None:
 def moved(message: Message, target: State, changes: Mapping[str, Any]) -> None:
     """Move it from where it was counted to where it belongs; part of the transaction that moves it. The message is
     still as it was."""
-    was, kind = kind_of(State(message.state)), kind_of(target)
+    for (kind, at), by in shifts(message, State(message.state), target, changes):
+        _add(kind, job=message.job_id, at=at, by=by)
+
+
+def shifts(message: Any, source: State, target: State, changes: Mapping[str, Any]) -> list[tuple[tuple[str, int], int]]:
+    """What that changes: ((kind, time), by how many). The message is still as it was."""
+    was, kind = kind_of(source), kind_of(target)
     before = getattr(message, _TIMES[was]) if was else None
     after = changes.get(_TIMES[kind], getattr(message, _TIMES[kind])) if kind else None
     if (was, before) == (kind, after):
-        return
-    if was and before:
-        _add(was, job=message.job_id, at=before, by=-1)
-    if kind and after:
-        _add(kind, job=message.job_id, at=after, by=1)
+        return []
+    found = [((was, before), -1)] if was and before else []
+    return [*found, ((kind, after), 1)] if kind and after else found
+
+
+def add(kind: str, job_id: int, at: int, by: int) -> None:
+    """Count so many more at that time; part of the transaction that moves them."""
+    _add(kind, job=job_id, at=at, by=by)
 
 
 def swept(job_id: int, rows: Any, source: State, target: State, now: int) -> None:

@@ -14,7 +14,18 @@ from daemon.accounts import commands, handovers, happenings
 from daemon.campaigns import create, idempotency, leftovers
 from daemon.config import Settings
 from daemon.contacts import row_sets, stored, uploads
-from daemon.delivery import enqueue, evidence, person_keys, receipts, replies, rescue, sweeps, tallies
+from daemon.delivery import (
+    cloud_inbox,
+    enqueue,
+    evidence,
+    person_keys,
+    receipts,
+    replies,
+    rescue,
+    sweeps,
+    tallies,
+    windows,
+)
 from daemon.webhooks import outbox
 
 log = structlog.get_logger()
@@ -42,6 +53,8 @@ def prune(settings: Settings, now: int) -> None:
         row_sets.sweep,
         handovers.forget_minutes,
         happenings.prune,
+        cloud_inbox.prune,
+        windows.prune,
         outbox.prune,
     ):
         work(now)

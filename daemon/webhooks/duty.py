@@ -43,6 +43,12 @@ def held(name: str, owner: str, now: int) -> peewee.Node:
     return condition
 
 
+def ours(name: str, owner: str, now: int) -> bool:
+    """Whether the lease is ours; part of the transaction of the work, so that it stays so until that ends."""
+    row = locked(Duty.select().where(Duty.name == name, Duty.owner == owner, Duty.until > now)).first()
+    return row is not None
+
+
 def leave(name: str, owner: str) -> None:
     """Give it back at once, so that nobody waits for its end."""
     with write():

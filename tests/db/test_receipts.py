@@ -11,7 +11,7 @@ from daemon import errors
 from daemon.accounts import handovers, pacing
 from daemon.campaigns import lifecycle, timeline
 from daemon.db import clock as db_clock
-from daemon.delivery import claim, eligibility, job_moves, moves, reasons, receipts, rescue
+from daemon.delivery import claim, eligibility, job_moves, moves, quarters, reasons, receipt_rows, receipts, rescue
 from daemon.delivery.receipts import Outcome
 from daemon.models import Event, Handover, Job, Message
 from daemon.states import MOVES, PUT_BACK, TAKEN, Ack, JobState, State, Status
@@ -213,14 +213,12 @@ def test_nothing_is_applied_when_the_database_breaks_off(hand: Hand, clock, monk
     """So the whole of it can be taken once more."""
     messages = [accepted(hand) for _ in range(2)]
     updates = [StatusUpdate(Status.SENT, clock(), message_id=each.id) for each in messages]
-    before, real = everything(), handovers.arrive
+    before = everything()
 
-    def broken(account: str, number: str, purpose: object, at: int, message: int, job: int) -> None:
-        if message == messages[1].id:
-            raise peewee.OperationalError("disk full")
-        real(account, number, purpose, at, message, job)
+    def broken(_name: str, _job: int, _at: int, _by: int) -> None:
+        raise peewee.OperationalError("disk full")
 
-    monkeypatch.setattr(handovers, "arrive", broken)
+    monkeypatch.setattr(quarters, "add", broken)  # after the messages were written
     with pytest.raises(errors.DatabaseBusy):
         receipts.take("default", updates, clock())
     assert before == everything()
@@ -310,11 +308,14 @@ def test_two_ids_of_one_hand_over_are_an_alarm(hand: Hand, clock, caplog, capsys
     """It may have gone out twice; the message itself goes its way."""
     message = accepted(hand)
     told: list[str] = []
-    original, receipts.log = receipts.log, type("Log", (), {"error": lambda _, event, **__: told.append(event)})()
+    original, receipt_rows.log = (
+        receipt_rows.log,
+        type("Log", (), {"error": lambda _, event, **__: told.append(event)})(),
+    )
     try:
         hand.receipt(message, Status.SENT, transport_id="wamid.2")
     finally:
-        receipts.log = original
+        receipt_rows.log = original
     assert (["message.doubled"], State.SENT, "wamid.1") == (told, fresh(message).state, fresh(message).transport_id)
 
 

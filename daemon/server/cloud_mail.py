@@ -1,0 +1,109 @@
+"""What Meta posts, on its way to the database: whose signature it has, and that it is stored before Meta is answered.
+
+What comes while a transaction is under way shares the next one, so thousands of updates a second need few of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from daemon.accounts import cloud_lines
+from daemon.accounts.cloud_lines import Line
+from daemon.config import Settings
+from daemon.delivery import cloud_inbox
+from daemon.transports.cloud import hooks
+
+MOST_BYTES = 4 << 20  # of one that is posted
+TOGETHER_BYTES = 8 << 20  # of those that share a transaction
+FRESH_S = 2.0  # how long the accounts' secrets are used before they are read again
+SMALL = 64 << 10  # bytes whose signature is checked at once, not on a thread
+
+Timed = Callable[..., Awaitable[Any]]
+
+
+class Mail:
+    """Takes what is posted; `run` it. stored: told when something was; turn: held while it is written."""
+
+    def __init__(self, settings: Settings, stored: asyncio.Event, turn: threading.Lock) -> None:
+        self._settings, self._stored, self._turn = settings, stored, turn
+        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._came = asyncio.Event()
+        self._lines: list[Line] = []
+        self._read_at = float("-inf")
+
+    async def run(self, timed: Timed) -> None:
+        """Store what comes, until cancelled. timed: runs work on a database thread, with the time."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            while self._waiting:
+                bodies, told = self._some()
+                try:
+                    await timed(self._store, bodies)
+                except BaseException as error:  # those who wait for it must be told
+                    for each in told:
+                        if not each.done():
+                            each.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
+                    if not isinstance(error, Exception):
+                        raise
+                else:
+                    self._stored.set()
+                    for each in told:
+                        if not each.done():
+                            each.set_result(None)
+
+    def _some(self) -> tuple[list[bytes], list[asyncio.Future[None]]]:
+        bodies: list[bytes] = []
+        told: list[asyncio.Future[None]] = []
+        size = 0
+        while self._waiting and (not bodies or size + len(self._waiting[0][0]) <= TOGETHER_BYTES):
+            body, future = self._waiting.pop(0)
+            bodies.append(body)
+            told.append(future)
+            size += len(body)
+        return bodies, told
+
+    def _store(self, bodies: Sequence[bytes], now: int) -> None:
+        with self._turn:
+            cloud_inbox.store(bodies, now)
+
+    async def keep(self, body: bytes) -> None:
+        """Store it; returns once it is. Raises DatabaseBusy."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((body, done))
+        self._came.set()
+        await done
+
+    async def signed(self, body: bytes, signature: str, timed: Timed) -> bool:
+        """Whether the app of one of the accounts has signed it."""
+        secrets = sorted({line.secret for line in await self._accounts(timed) if line.secret})
+        if len(body) <= SMALL:
+            return hooks.signed(body, signature, secrets)
+        return await asyncio.to_thread(hooks.signed, body, signature, secrets)
+
+    async def verifies(self, token: str, timed: Timed) -> bool:
+        """Whether it is the verify token of one of the accounts."""
+        right = False
+        for line in await self._accounts(timed, fresh=True):
+            mine = bool(line.verify_token) and hmac.compare_digest(token.encode(), line.verify_token.encode())
+            right |= mine
+        return right
+
+    async def _accounts(self, timed: Timed, fresh: bool = False) -> list[Line]:
+        if fresh or time.monotonic() - self._read_at > FRESH_S:
+            self._lines = await timed(self._read)
+            self._read_at = time.monotonic()
+        return self._lines
+
+    def _read(self, now: int) -> list[Line]:
+        return cloud_lines.lines(self._settings)
+
+
+MAIL: web.AppKey[Mail] = web.AppKey("cloud_mail", Mail)

@@ -1,0 +1,259 @@
+"""What becomes of the things that Meta tells: receipts move messages, what people write becomes replies, and what is
+about templates and accounts is handed to those rooms. Everything here can be done again without harm."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from daemon.accounts import cloud_standing, happenings
+from daemon.accounts.cloud_lines import Line
+from daemon.contacts import optout, suppression
+from daemon.db.connection import write
+from daemon.db.proxy import tuples
+from daemon.delivery import cloud_inbox, receipts, replies, windows
+from daemon.delivery.cloud_inbox import Counted
+from daemon.delivery.receipts import Outcome
+from daemon.delivery.refusals import Held, Passed
+from daemon.i18n.coded import Told as Why
+from daemon.i18n.coded import refusal
+from daemon.models import Message
+from daemon.states import E164, Hold, Status
+from daemon.transports.cloud import hooks
+from daemon.transports.cloud.hooks import Told, Who
+from daemon.transports.protocol import Said, StatusUpdate
+
+log = structlog.get_logger()
+
+LONGEST_KEY = 64
+NO_MARKETING = "asked WhatsApp for no marketing"
+NEW_NUMBER = "new number of somebody on the list"
+WANTS_AGAIN = "asked WhatsApp for marketing again"
+STOPPED_MARKETING = 131050
+WHY = {
+    131049: Passed.HELD_BACK,
+    131050: Passed.MARKETING_STOPPED,
+    132015: Passed.TEMPLATE_PAUSED,
+    132016: Passed.TEMPLATE_DISABLED,
+}
+RESTRICTED = frozenset({"ACCOUNT_RESTRICTION"})
+HARMLESS = frozenset({"RESTRICTED_ADD_PHONE_NUMBER_ACTION"})  # restrictions that concern no message
+
+
+@dataclass(frozen=True)
+class Known:
+    """Whose numbers and business accounts are ours. further: additional stop words of the settings."""
+
+    numbers: dict[str, str]
+    businesses: dict[str, list[str]]
+    further: frozenset[str] = field(default=frozenset())
+
+
+def known(lines: Iterable[Line], further: frozenset[str]) -> Known:
+    """By Meta's ids. Several accounts may share a business account; where two have the same number, it is the first's."""
+    numbers: dict[str, str] = {}
+    businesses: dict[str, list[str]] = {}
+    for line in lines:
+        if line.number_id:
+            numbers.setdefault(line.number_id, line.account)
+        if line.business_id:
+            businesses.setdefault(line.business_id, []).append(line.account)
+    return Known(numbers, businesses, further)
+
+
+def take_reported(told: Sequence[tuple[hooks.Reported, int]], ours: Known, now: int) -> None:
+    """Part of the caller's transaction: apply these receipts; each comes with when its batch came."""
+    by_account: dict[str, list[tuple[hooks.Reported, int]]] = {}
+    strange = 0
+    pairs: dict[str, E164] = {}
+    for each, came_at in told:
+        account = ours.numbers.get(each.number_id)
+        if account is None:
+            strange += 1
+            continue
+        by_account.setdefault(account, []).append((each, came_at))
+        if each.who.bsuid and each.who.phone:
+            pairs[each.who.bsuid] = each.who.phone
+    if strange:
+        cloud_inbox.count("", Counted.UNKNOWN_NUMBER, strange, now)
+    for account in sorted(by_account):
+        _of_account(account, by_account[account], now)
+    windows.learn(pairs, now)
+
+
+def _of_account(account: str, told: Sequence[tuple[hooks.Reported, int]], now: int) -> None:
+    outcomes = receipts.take(account, [_update(each, came_at) for each, came_at in told], now)
+    if lost := outcomes.count(Outcome.UNMATCHED):
+        cloud_inbox.count(account, Counted.UNMATCHED, lost, now)
+    cloud_standing.heard(account, now)
+    for (each, _), outcome in zip(told, outcomes, strict=True):
+        if each.code == STOPPED_MARKETING and outcome is not Outcome.UNMATCHED:
+            _wants_no_more(account, each, now)
+
+
+def _wants_no_more(account: str, told: hooks.Reported, now: int) -> None:
+    """They have stopped marketing of this business in WhatsApp: once for each message that is told of."""
+    name = told.message_id if told.message_id is not None else told.wamid
+    if cloud_inbox.first_time(_digest("failed", account, str(name), str(told.code)), now):
+        number = _number_of_message(account, told)
+        if number is not None:
+            suppression.put(number, NO_MARKETING, suppression.WHATSAPP, now)
+
+
+def _number_of_message(account: str, told: hooks.Reported) -> E164 | None:
+    this = Message.id == told.message_id if told.message_id is not None else Message.transport_id == told.wamid
+    rows = tuples(Message.select(Message.number).where(this, Message.account == account).limit(1))
+    return rows[0][0] if rows else None
+
+
+def _update(each: hooks.Reported, came_at: int) -> StatusUpdate:
+    return StatusUpdate(
+        each.status,
+        each.at or came_at,
+        transport_id=each.wamid,
+        message_id=each.message_id,
+        submission=each.submission,
+        reason=why(each.code, each.words) if each.status is Status.FAILED else None,
+        part=each.part,
+    )
+
+
+def why(code: int | None, words: str) -> Why | None:
+    """Why it was not delivered."""
+    found = WHY.get(code or 0)
+    return refusal(found) if found else words or None
+
+
+def take(each: Told, ours: Known, came_at: int, now: int) -> None:
+    """Take one thing that is no receipt. Raises DatabaseBusy: then it can be taken again."""
+    if isinstance(each, hooks.OfTemplate | hooks.OfAccount):
+        _of_business(each, ours, came_at, now)
+    elif isinstance(each, hooks.Unread):
+        if each.what:
+            _count("", Counted.UNREAD, now)
+    elif not isinstance(each, hooks.Reported):
+        account = ours.numbers.get(each.number_id)
+        if account is None:
+            _count("", Counted.UNKNOWN_NUMBER, now)
+        elif isinstance(each, hooks.Wrote):
+            _wrote(account, each, ours, came_at, now)
+        elif isinstance(each, hooks.Prefers):
+            _prefers(account, each, came_at, now)
+        elif isinstance(each, hooks.Changed):
+            _changed(account, each, ours, came_at, now)
+        else:
+            _note(account, str(each.code or ""), each.words, _digest("error", account, repr(each)), None, now)
+
+
+def _count(account: str, kind: Counted, now: int) -> None:
+    with write():
+        cloud_inbox.count(account, kind, 1, now)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
+
+
+def _key(wamid: str) -> str:
+    """An id as replies keep it: they are told apart by their ends, and one may be too long."""
+    return wamid if len(wamid) <= LONGEST_KEY else _digest(wamid)
+
+
+def _wrote(account: str, each: hooks.Wrote, ours: Known, came_at: int, now: int) -> None:
+    at = min(each.at or came_at, now)
+    with write():
+        cloud_standing.heard(account, now)
+        _learn(each.who, now)
+    asked = any(optout.asks_to_stop(words, ours.further) for words in each.asked)
+    number = windows.number_of(each.who.phone, each.who.bsuid)
+    said = Said(_key(each.key), False, each.text)
+    taken = replies.take_one(account, number, said, asked, each.answers, ours.further, now)
+    if not taken.proved:
+        _count(account, Counted.UNKNOWN_PERSON, now)
+    elif number is not None:
+        windows.wrote(account, windows.key_of(number), at)
+
+
+def _learn(who: Who, now: int) -> None:
+    if who.bsuid and who.phone:
+        windows.learn({who.bsuid: who.phone}, now)
+
+
+def _prefers(account: str, each: hooks.Prefers, came_at: int, now: int) -> None:
+    number = windows.number_of(each.who.phone, each.who.bsuid)
+    if number is None:
+        _count(account, Counted.UNKNOWN_PERSON, now)
+        return
+    with write():
+        _learn(each.who, now)
+        if not cloud_inbox.newer(_digest("preference", account, windows.key_of(number)), each.at or came_at):
+            return
+        if each.stop:
+            suppression.put(number, NO_MARKETING, suppression.WHATSAPP, now)
+        else:
+            suppression.lift(number, suppression.WHATSAPP, WANTS_AGAIN, now)
+
+
+def _changed(account: str, each: hooks.Changed, ours: Known, came_at: int, now: int) -> None:
+    """Nothing of theirs is moved to the new number, which is shown among the replies. Only who is on the suppression
+    list is there by it, too."""
+    before, number = windows.number_of(each.before.phone, each.before.bsuid), each.now.phone
+    with write():
+        _learn(each.now, now)
+        if before and number and suppression.among([before]):
+            if cloud_inbox.first_time(_digest("changed", account, each.key), now):
+                suppression.put(number, NEW_NUMBER, suppression.WHATSAPP, now)
+    if before is None:
+        _count(account, Counted.UNKNOWN_PERSON, now)
+        return
+    replies.take_one(account, before, Said(_key(each.key), False, each.words), False, None, ours.further, now)
+
+
+def _of_business(each: hooks.OfTemplate | hooks.OfAccount, ours: Known, came_at: int, now: int) -> None:
+    accounts = ours.businesses.get(each.business_id, [])
+    if not accounts:
+        _count("", Counted.UNKNOWN_NUMBER, now)
+    for account in accounts:
+        # `repr` has all of it but whom it is about.
+        key = _digest(each.topic, account, repr(each), getattr(each, "phone", None) or "")
+        if isinstance(each, hooks.OfTemplate):
+            _of_template(account, each, key, came_at, now)
+        else:
+            _of_account_itself(account, each, key, now)
+
+
+def _of_template(account: str, each: hooks.OfTemplate, key: str, came_at: int, now: int) -> None:
+    """What came earlier and is told later is no news."""
+    latest = _digest("template", account, each.topic, each.name, each.language)
+    with write():
+        if not cloud_inbox.newer(latest, each.at or came_at):
+            return
+    words = ": ".join(filter(None, (each.name, each.status or each.quality or each.category, each.why)))
+    _note(account, each.topic, words, key, None, now)
+
+
+def _of_account_itself(account: str, each: hooks.OfAccount, key: str, now: int) -> None:
+    """Meta may have barred it from sending, or let it send again."""
+    barring = [kind for kind in each.restrictions if kind not in HARMLESS]
+    words = "; ".join(filter(None, (each.event, *each.restrictions, each.words)))
+    with write():
+        if not cloud_inbox.first_time(key, now):
+            return
+        if each.event in RESTRICTED and barring and (each.until is None or each.until > now):
+            cloud_standing.hold(account, Hold.RESTRICTED, each.until, refusal(Held.META_RESTRICTS, what=words), now)
+        elif each.event == "ACCOUNT_DELETED" or each.banned == "DISABLE":
+            cloud_standing.hold(account, Hold.RESTRICTED, None, refusal(Held.META_DISABLED, what=words), now)
+        elif each.banned == "REINSTATE":
+            cloud_standing.release(account, now)
+        about: happenings.About = {"hold": None, "detail": words, "code": each.topic, "until": each.until}
+        happenings.note("account.notice", account, None, about, now)
+
+
+def _note(account: str, code: str, words: str, key: str, until: int | None, now: int) -> None:
+    with write():
+        if cloud_inbox.first_time(key, now):
+            about: happenings.About = {"hold": None, "detail": words or code, "code": code or None, "until": until}
+            happenings.note("account.notice", account, None, about, now)
