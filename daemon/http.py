@@ -129,8 +129,8 @@ async def _beside(app: web.Application) -> AsyncIterator[None]:
     timed = partial(visitors.beside, app)
     settings = app[visitors.SETTINGS]
     hooks = Dispatcher(settings)
-    works = [app[feed.FEED].run, partial(retention.run, settings), partial(repeating.run, settings), hooks.run]
-    works += [app[cloud_mail.MAIL].run, app[WORKER].run]
+    told = (app[cloud_mail.MAIL].run, app[WORKER].run)
+    works = (app[feed.FEED].run, partial(retention.run, settings), partial(repeating.run, settings), hooks.run, *told)
     tasks = [asyncio.create_task(each(timed)) for each in works]
     yield
     for task in tasks:

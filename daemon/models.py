@@ -953,8 +953,8 @@ class CloudBatch(Table):
 
 
 class CloudProgress(Table):
-    """How far a batch is worked through; none where it was not begun. It is apart, because SQLite writes a row anew as a
-    whole when something in it changes. at: when it was begun; done: how many of the things it tells are taken; aside:
+    """How far a batch is worked through; none where it was not begun. It is apart, because SQLite writes a row anew as
+    a whole when something in it changes. at: when it was begun; done: how many of the things it tells are taken; aside:
     why it is kept and no longer tried, see delivery/cloud_inbox.py."""
 
     batch = peewee.IntegerField(primary_key=True)
@@ -1020,6 +1020,6 @@ TABLES = [
     Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Quarter, Reason, JobStep, Handover, Minute, Event,
     Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, KnownColumns,
     Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
-    Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput, CloudBatch, CloudProgress, CloudSeen,
-    CloudCount, CloudStanding, LastWrote, KnownUser,
+    Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput, CloudBatch, CloudProgress,
+    CloudSeen, CloudCount, CloudStanding, LastWrote, KnownUser,
 ]  # fmt: skip

@@ -25,8 +25,8 @@ LONGEST = 500
 async def check_cloud_webhook(caller: Caller, request: web.Request) -> Text:
     """Confirm this address to Meta, which asks with `hub.mode=subscribe`, `hub.verify_token` and `hub.challenge`.
 
-    The answer is the challenge, as plain text. The token is the one that you have entered in Meta's app dashboard and in
-    `WASENDER_CLOUD_VERIFY_TOKEN`, or in an account.
+    The answer is the challenge, as plain text. The token is the one that you have entered in Meta's app dashboard and
+    in `WASENDER_CLOUD_VERIFY_TOKEN`, or in an account.
     """
     given = {name: request.query.getall(name, []) for name in (MODE, CHALLENGE, TOKEN)}
     if any(len(values) != 1 or len(values[0]) > LONGEST for values in given.values()) or given[MODE] != ["subscribe"]:
@@ -45,10 +45,10 @@ async def check_cloud_webhook(caller: Caller, request: web.Request) -> Text:
     anonymous_bytes=cloud_mail.MOST_BYTES,
 )
 async def cloud_webhook(caller: Caller, request: web.Request) -> Text:
-    """Take what Meta reports: how far messages have come, what people write, and what becomes of templates and accounts.
+    """Take what Meta reports: how far messages have come, what people write, what becomes of templates and accounts.
 
-    The body must have the signature `X-Hub-Signature-256` of one of the accounts' apps (`WASENDER_CLOUD_APP_SECRET`). It
-    is stored before this answers, and worked through afterwards. docs/cloud-api.md says what becomes of it.
+    The body must have the signature `X-Hub-Signature-256` of one of the accounts' apps (`WASENDER_CLOUD_APP_SECRET`).
+    It is stored before this answers, and worked through afterwards. docs/cloud-api.md says what becomes of it.
     """
     request._client_max_size = cloud_mail.MOST_BYTES
     try:

@@ -75,7 +75,8 @@ def waiting() -> list[Batch]:
     columns = (CloudBatch.id, CloudBatch.at, peewee.fn.COALESCE(CloudProgress.done, 0), size)
     query = CloudBatch.select(*columns).join(CloudProgress, peewee.JOIN.LEFT_OUTER, on=_of(CloudBatch.id))
     rows = tuples(query.where(CloudProgress.aside.is_null()).order_by(CloudBatch.id).limit(TAKEN))
-    found, bytes_ = [], 0
+    found: list[tuple[int, int, int]] = []
+    bytes_ = 0
     for batch_id, at, done, length in rows:
         bytes_ += length
         if found and bytes_ > TAKEN_BYTES:

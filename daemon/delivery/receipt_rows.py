@@ -7,7 +7,7 @@ ten statements; here a few are made for all. What a move changes is the same, an
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from daemon.delivery import counters, eligibility, history, quarters, reasons, t
 from daemon.delivery.refusals import Unsent
 from daemon.i18n.coded import Told, filed, refusal
 from daemon.models import Event, Handover, Job, Message, Purpose
-from daemon.states import E164, IN_HAND, MOVES, NOT_OUT, TAKEN, PersonKey, State
+from daemon.states import E164, IN_HAND, MOVES, NOT_OUT, TAKEN, PersonKey, State, Status
 
 log = structlog.get_logger()
 
@@ -201,10 +201,14 @@ class Rows:
                 handovers.arrive(row.account, row.number, purpose, left_at, message_id, row.job_id)
 
 
-def tell(event: str, **about: Any) -> None:
-    """Log it once the transaction has committed."""
-    say: Callable[..., Any] = log.error if event == "message.doubled" else log.warning
-    after_commit(partial(say, event, **about))
+def tell_unmatched(status: Status) -> None:
+    """Log a receipt of no message here, once the transaction has committed."""
+    after_commit(partial(log.warning, "receipt.unmatched", status=status.value))
+
+
+def tell_doubled(row: Row) -> None:
+    """Log that WhatsApp has two ids for one hand-over, once the transaction has committed."""
+    after_commit(partial(log.error, "message.doubled", job_id=row.job_id, message_id=row.id))
 
 
 @Prepared

@@ -14,7 +14,7 @@ from typing import Any
 
 from daemon.db.connection import write
 from daemon.db.proxy import tuples
-from daemon.delivery.receipt_rows import Row, Rows, tell
+from daemon.delivery.receipt_rows import Row, Rows, tell_doubled, tell_unmatched
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import Coded, refusal
 from daemon.models import Message, MessagePart
@@ -109,7 +109,7 @@ def _matches(account: str, updates: Sequence[StatusUpdate]) -> list[tuple[int, i
 def _take(rows: Rows, update: StatusUpdate, message_id: int | None, now: int) -> Outcome:
     row = None if message_id is None else rows.get(message_id)
     if row is None:
-        tell("receipt.unmatched", status=update.status.value)
+        tell_unmatched(update.status)
         return Outcome.UNMATCHED
     latest = update.submission is None or update.submission == row.submissions
     adopted = _adopt(row, update) if latest else {}
@@ -171,5 +171,5 @@ def _adopt(row: Row, update: StatusUpdate) -> dict[str, Any]:
     if row.transport_id is None:
         return {"transport_id": update.transport_id}
     if update.submission is not None and row.submitted_at is not None:
-        tell("message.doubled", job_id=row.job_id, message_id=row.id)
+        tell_doubled(row)
     return {}

@@ -100,7 +100,7 @@ class Held(Recorded):
     )
     META_RESTRICTS = (
         "meta_restricts",
-        "Meta has restricted the account ({what}). Sending goes on by itself when it ends.",
+        "Meta has restricted the account ({what}). Sending goes on by itself when that ends.",
     )
     META_DISABLED = (
         "meta_disabled",

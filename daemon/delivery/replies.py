@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -43,11 +43,12 @@ ANSWERABLE = sorted({*REACHED, State.EXPIRED})  # an expired message may still h
 @dataclass(frozen=True)
 class Taken:
     """The result of reading a chat. new: replies that were stored; opted_out: whether one put somebody on the
-    suppression list; proved: whether it is known whose chat it is."""
+    suppression list; proved: whether it is known whose chat it is; number: whose a single message is."""
 
     new: int = 0
     opted_out: bool = False
     proved: bool = True
+    number: E164 | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -187,14 +188,14 @@ def take_one(
     answered = mine[-1] if mine else _last_to(account, person, since, reached=True)
     stop = asked or optout.asks_to_stop(said.text, further)
     if not (stop or answered) or not _unknown(account, [(said, answered)]):
-        return Taken()
+        return Taken(number=number)
     added = False
     if stop:
         with write():
             added = suppression.put(number, WROTE_STOP, suppression.REPLY, now)
     with write():
         _store(account, number, said, stop, answered, now)
-    return Taken(1, added)
+    return Taken(1, added, number=number)
 
 
 def _sent(account: str, keys: Sequence[str]) -> list[Message]:

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import structlog
@@ -181,7 +182,7 @@ class Work:
             if told is None:
                 made.unreadable.append(batch.id)
                 continue
-            ordered = sorted(told, key=lambda each: isinstance(each, hooks.Reported))
+            ordered = sorted(told, key=_number)
             made._items += [Item(batch, each) for each in ordered[batch.done :]] or [Item(batch, NOTHING)]
             made._left[batch.id] = max(len(ordered) - batch.done, 1)
             made._done[batch.id] = batch.done
@@ -192,15 +193,10 @@ class Work:
         return self._at >= len(self._items)
 
     def next(self, most: int) -> list[Item]:
-        """What is taken next: receipts together, anything else by itself."""
-        found: list[Item] = []
-        for item in self._items[self._at : self._at + most]:
-            if found and not isinstance(item.told, hooks.Reported):
-                break
-            found.append(item)
-            if not isinstance(item.told, hooks.Reported):
-                break
-        return found
+        """What is taken next: receipts of one number together, anything else by itself."""
+        some = self._items[self._at : self._at + most]
+        number = _number(some[0].told)
+        return [*takewhile(lambda item: _number(item.told) == number, some)] if number else some[:1]
 
     def after(self, chunk: list[Item]) -> tuple[dict[int, int], list[int]]:
         """How much of which batches is taken once these are, and which of them are finished."""
@@ -214,6 +210,11 @@ class Work:
             self._left[item.batch.id] -= 1
             self._done[item.batch.id] += 1
         self._at += len(chunk)
+
+
+def _number(told: Told) -> str:
+    """Of receipts, the id of the number they are of."""
+    return told.number_id if isinstance(told, hooks.Reported) else ""
 
 
 def _waiting(now: int) -> list[Batch]:

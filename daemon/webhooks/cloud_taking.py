@@ -53,7 +53,7 @@ class Known:
 
 
 def known(lines: Iterable[Line], further: frozenset[str]) -> Known:
-    """By Meta's ids. Several accounts may share a business account; where two have the same number, it is the first's."""
+    """By Meta's ids. Several accounts may share a business account; of two with the same number it is the first's."""
     numbers: dict[str, str] = {}
     businesses: dict[str, list[str]] = {}
     for line in lines:
@@ -173,8 +173,8 @@ def _wrote(account: str, each: hooks.Wrote, ours: Known, came_at: int, now: int)
     taken = replies.take_one(account, number, said, asked, each.answers, ours.further, now)
     if not taken.proved:
         _count(account, Counted.UNKNOWN_PERSON, now)
-    elif number is not None:
-        windows.wrote(account, windows.key_of(number), at)
+    elif taken.number is not None:
+        windows.wrote(account, windows.key_of(taken.number), at)
 
 
 def _learn(who: Who, now: int) -> None:
@@ -203,9 +203,9 @@ def _changed(account: str, each: hooks.Changed, ours: Known, came_at: int, now: 
     before, number = windows.number_of(each.before.phone, each.before.bsuid), each.now.phone
     with write():
         _learn(each.now, now)
-        if before and number and suppression.among([before]):
-            if cloud_inbox.first_time(_digest("changed", account, each.key), now):
-                suppression.put(number, NEW_NUMBER, suppression.WHATSAPP, now)
+        listed = before and number and suppression.among([before])
+        if number and listed and cloud_inbox.first_time(_digest("changed", account, each.key), now):
+            suppression.put(number, NEW_NUMBER, suppression.WHATSAPP, now)
     if before is None:
         _count(account, Counted.UNKNOWN_PERSON, now)
         return

@@ -1,0 +1,367 @@
+"""What Meta has posted is worked through in its order: doubled, late, out of order, killed in the middle; nothing is
+lost, and nothing is done twice."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from daemon import errors
+from daemon.accounts import cloud_standing
+from daemon.config import Settings
+from daemon.contacts import suppression
+from daemon.db import proxy
+from daemon.db.refusals import Unsent
+from daemon.delivery import cloud_inbox, moves, receipts, replies, windows
+from daemon.delivery.cloud_inbox import Counted
+from daemon.models import CloudBatch, CloudProgress, Happening, Message, Reply, Suppression
+from daemon.states import Ack, Hold, State
+from daemon.transports.protocol import Receipt, callback_of
+from daemon.webhooks import cloud, duty
+from tests.support.hand import Hand, fresh
+from tests.support.meta import BUSINESS_ID, SETTINGS, batch, change, failed, status, text
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def meta(make_settings: Callable[..., Settings]) -> Settings:
+    return make_settings(**SETTINGS)
+
+
+class Post:
+    """Posts batches to one installation, and works through them."""
+
+    def __init__(self, settings: Settings, clock: Any) -> None:
+        self.settings, self.clock = settings, clock
+        self.worker = cloud.Worker(settings)
+
+    async def timed(self, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        return work(*arguments, now=self.clock(), **options)
+
+    def store(self, *bodies: bytes) -> None:
+        cloud_inbox.store(bodies, self.clock())
+
+    async def work(self, worker: cloud.Worker | None = None) -> None:
+        """Work through all there is."""
+        for _ in range(50):
+            if not await (worker or self.worker)._round(self.timed):
+                return
+        raise AssertionError("it never ends")
+
+    async def take(self, *changes: dict[str, Any], **more: Any) -> None:
+        self.store(batch(*changes, **more))
+        await self.work()
+
+
+@pytest.fixture
+def post(hand: Hand, meta: Settings, clock: Any, monkeypatch: pytest.MonkeyPatch) -> Post:
+    for name in ("GAP_S", "LATE_GAP_S"):
+        monkeypatch.setattr(cloud, name, 0.0)
+    return Post(meta, clock)
+
+
+def sent(hand: Hand, count: int = 1, **order: Any) -> list[Message]:
+    """So many that were accepted, with ids such as wamid.7."""
+    hand.queue(count, **order)
+    found = []
+    for _ in range(count):
+        message = hand.submit(hand.claim_one())
+        hand.clock.advance(1)
+        moves.confirm(message, Receipt(f"wamid.{message.id}", Ack.ACCEPTED), hand.clock())
+        found.append(fresh(message))
+    return found
+
+
+def told(message: Message, word: str, **more: Any) -> dict[str, Any]:
+    return status(word, callback_of(message.id, message.submissions), f"wamid.{message.id}", **more)
+
+
+def state(message: Message) -> str:
+    return str(fresh(message).state)
+
+
+def counted() -> dict[tuple[str, str], int]:
+    return cloud_inbox.counts()
+
+
+async def test_receipts_of_many_messages_arrive_and_nothing_is_left(hand: Hand, post: Post) -> None:
+    """In one batch, and in several."""
+    messages = sent(hand, 7)
+    await post.take(change("statuses", [told(each, "sent") for each in messages]))
+    post.store(*(batch(change("statuses", [told(each, "delivered")])) for each in messages[:4]))
+    post.store(batch(change("statuses", [told(messages[0], "read")])))
+    await post.work()
+    assert ["read"] + ["delivered"] * 3 + ["sent"] * 3 == [state(each) for each in messages]
+    assert [0, 0] == [CloudBatch.select().count(), CloudProgress.select().count()]
+    assert {} == counted()
+    assert post.clock() == cloud_standing.of("default", post.clock()).heard_at
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["sent", "delivered", "read"])))
+async def test_whatever_the_order_and_however_often(hand: Hand, post: Post, order: tuple[str, ...]) -> None:
+    """Of all that are told the furthest counts."""
+    (message,) = sent(hand)
+    for word in (*order, *order):
+        await post.take(change("statuses", [told(message, word), told(message, word)]))
+    assert State.READ == fresh(message).state
+
+
+async def test_before_the_answer_and_by_metas_id_alone(hand: Hand, post: Post) -> None:
+    """The callback names it before its id there is known; later the id does."""
+    hand.queue(1)
+    message = hand.submit(hand.claim_one())
+    early = status("sent", callback_of(message.id, 1), "wamid.early")
+    await post.take(change("statuses", [early]))
+    assert ("sent", "wamid.early") == (state(message), fresh(message).transport_id)
+    await post.take(change("statuses", [status("delivered", None, "wamid.early")]))
+    assert State.DELIVERED == fresh(message).state
+
+
+async def test_what_is_of_nobody_here_is_counted_and_left_out(hand: Hand, post: Post) -> None:
+    """Another number, another installation's message, other shapes; never by the number of the person."""
+    (message,) = sent(hand)
+    theirs = told(message, "read", recipient_id=message.number[1:])
+    other = status("read", "m:999999:a:1", "wamid.other", recipient_id=message.number[1:])
+    await post.take(change("statuses", [theirs], number_id="1"), change("statuses", [other, {"odd": 1}]))
+    assert State.ACCEPTED == fresh(message).state
+    unknown, unmatched, unread = ("", Counted.UNKNOWN_NUMBER), ("default", Counted.UNMATCHED), ("", Counted.UNREAD)
+    assert {unknown: 1, unmatched: 1, unread: 1} == counted()
+
+
+async def test_what_is_no_batch_is_set_aside_and_holds_nobody_up(hand: Hand, post: Post) -> None:
+    """It is tried once, kept for a while, and what comes behind it is taken."""
+    (message,) = sent(hand)
+    post.store(b"{", batch(change("statuses", [told(message, "sent")])), b'{"entry": 1}')
+    await post.work()
+    await post.work()
+    assert (State.SENT, 2) == (fresh(message).state, cloud_inbox.set_aside_count())
+    cloud_inbox.prune(post.clock())
+    assert 2 == CloudBatch.select().count()
+    cloud_inbox.prune(post.clock() + cloud_inbox.ASIDE_MS + 1)
+    assert [0, 0] == [CloudBatch.select().count(), CloudProgress.select().count()]
+
+
+async def test_a_worker_that_is_stopped_in_the_middle_leaves_the_rest(hand: Hand, post: Post, monkeypatch: Any) -> None:
+    """What is done is not done again: another one goes on where it was."""
+    messages = sent(hand, 5)
+    post.store(batch(change("statuses", [told(each, "sent") for each in messages])))
+    real, calls = receipts.take, 0
+
+    def dies(*given: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise errors.DatabaseBusy(Unsent.DATABASE_UNANSWERED, reason="locked")
+        return real(*given)
+
+    monkeypatch.setattr(receipts, "take", dies)
+    post.worker._size = 2
+    monkeypatch.setattr(cloud, "next_size", lambda size, took: 2)
+    await post.work()
+    assert [(2,)] == proxy.tuples(CloudProgress.select(CloudProgress.done))
+    assert ["sent"] * 2 + ["accepted"] * 3 == [state(each) for each in messages]
+    duty.leave(cloud.DUTY, post.worker._owner)
+    await post.work(cloud.Worker(post.settings))
+    assert ["sent"] * 5 == [state(each) for each in messages]
+    assert 0 == CloudBatch.select().count() + CloudProgress.select().count()
+
+
+async def test_only_one_of_two_works_through_it(hand: Hand, post: Post) -> None:
+    """The other one finds that the duty is taken."""
+    (message,) = sent(hand)
+    assert duty.hold(cloud.DUTY, "another", post.worker._place, post.clock())
+    await post.take(change("statuses", [told(message, "sent")]))
+    assert (State.ACCEPTED, 1) == (fresh(message).state, CloudBatch.select().count())
+    duty.leave(cloud.DUTY, "another")
+    await post.work()
+    assert State.SENT == fresh(message).state
+
+
+async def test_something_that_fails_unforeseen_is_left_out_alone(hand: Hand, post: Post, monkeypatch: Any) -> None:
+    """Of the same chunk everything else is taken."""
+    messages = sent(hand, 3)
+    real = receipts.take
+
+    def fails(account: str, updates: Any, now: int) -> Any:
+        if any(each.message_id == messages[1].id for each in updates):
+            raise ZeroDivisionError
+        return real(account, updates, now)
+
+    monkeypatch.setattr(receipts, "take", fails)
+    await post.take(change("statuses", [told(each, "sent") for each in messages]))
+    assert ["sent", "accepted", "sent"] == [state(each) for each in messages]
+    assert {("", Counted.FAILED): 1} == counted()
+    assert 0 == CloudBatch.select().count()
+
+
+async def test_why_it_failed_is_said_by_its_code(hand: Hand, post: Post) -> None:
+    """As number or text; in Meta's words where there is no code; who has stopped marketing is suppressed, once."""
+    messages = sent(hand, 4)
+    for each, code in zip(messages, (131049, "131050", 999, 131026), strict=True):
+        callback = callback_of(each.id, 1)
+        await post.take(change("statuses", [failed(code, callback, "Words of Meta.", wamid=f"wamid.{each.id}")]))
+    assert ["failed"] * 4 == [state(each) for each in messages]
+    assert ["held_back_by_meta", "marketing_stopped"] == [fresh(each).failed_by for each in messages[:2]]
+    assert "Words of Meta." == fresh(messages[2]).error
+    (entry,) = Suppression.select()
+    assert (messages[1].number, suppression.WHATSAPP) == (entry.number, entry.source)
+    suppression.remove(post.settings, messages[1].number, "they asked for it", "admin", post.clock())
+    again = failed("131050", callback_of(messages[1].id, 1), wamid=f"wamid.{messages[1].id}")
+    await post.take(change("statuses", [again]))
+    assert 0 == Suppression.select().count()
+
+
+async def test_a_reply_is_matched_by_what_it_quotes(hand: Hand, post: Post, clock: Any) -> None:
+    """Else it is to what they got last; a doubled one is one."""
+    first, second = sent(hand, 1), sent(hand, 1)
+    (one,), (two,) = first, second
+    assert one.number == two.number
+    quoting = text("yes", one.number[1:], "wamid.in.1", context={"id": one.transport_id})
+    plain = text("thanks", one.number[1:], "wamid.in.2")
+    for _ in range(2):
+        await post.take(change("messages", [quoting, plain]))
+    found = [(each.text, each.message_id) for each in Reply.select().order_by(Reply.id)]
+    assert [("yes", one.id), ("thanks", two.id)] == found
+    assert 2 == Happening.select().where(Happening.kind == "reply.received").count()
+
+
+async def test_long_ids_that_begin_alike_are_two_replies(hand: Hand, post: Post) -> None:
+    """Meta's ids differ at their ends."""
+    (message,) = sent(hand)
+    said = [text(word, message.number[1:], f"wamid.{'A' * 90}{word}") for word in ("one", "two")]
+    await post.take(change("messages", said))
+    assert ["one", "two"] == [each.text for each in Reply.select().order_by(Reply.id)]
+
+
+STOPS: dict[str, dict[str, Any]] = {
+    "text": {"type": "text", "text": {"body": "Stop."}},
+    "payload": {"type": "button", "button": {"text": "No thanks", "payload": "STOP"}},
+    "button": {
+        "type": "interactive",
+        "interactive": {"type": "button_reply", "button_reply": {"id": "STOP", "title": "-"}},
+    },
+}
+
+
+@pytest.mark.parametrize("way", STOPS)
+async def test_stop_is_taken_however_it_is_said(hand: Hand, post: Post, way: str) -> None:
+    """Also by somebody whom we have not written to: a campaign may be about to."""
+    (message,) = sent(hand)
+    for n, number in enumerate((message.number, "+4915200000000")):
+        said = {"from": number[1:], "id": f"wamid.{n}", "timestamp": "1750030073"} | STOPS[way]
+        await post.take(change("messages", [said]))
+    assert {message.number, "+4915200000000"} == {each.number for each in Suppression.select()}
+    assert {suppression.REPLY} == {each.source for each in Suppression.select()}
+
+
+async def test_somebody_without_a_number_is_known_by_what_came_with_both(hand: Hand, post: Post) -> None:
+    """Or by the message that they quote; of anybody else it is counted that they wrote."""
+    one, two = sent(hand, 2)
+    people = [{"wa_id": one.number[1:], "user_id": "DE.1"}]
+    await post.take(change("statuses", [told(one, "read", recipient_id=one.number[1:])], contacts=people))
+    said = {"timestamp": "1750030073", "type": "text", "text": {"body": "stop"}}
+    quote = {"context": {"id": two.transport_id}}
+    await post.take(change("messages", [
+        said | {"from_user_id": "DE.1", "id": "wamid.in.1"},
+        said | {"from_user_id": "DE.2", "id": "wamid.in.2"} | quote,
+        said | {"from_user_id": "DE.3", "id": "wamid.in.3"},
+    ]))  # fmt: skip
+    assert {one.number, two.number} == {each.number for each in Suppression.select()}
+    assert {("default", Counted.UNKNOWN_PERSON): 1} == counted()
+
+
+async def test_preferences_put_on_the_list_and_lift_only_their_own(hand: Hand, post: Post) -> None:
+    """In the order in which they were said, not told; what somebody else has put there stays."""
+    first, other = (each.number for each in sent(hand, 2))
+    suppression.suppress(post.settings, other, "by hand", "admin", post.clock())
+
+    def prefers(number: str, value: str, at: int) -> dict[str, Any]:
+        said = {"wa_id": number[1:], "category": "marketing_messages", "value": value, "timestamp": at}
+        return change("user_preferences", [said])
+
+    at = post.clock() // 1_000
+    await post.take(prefers(first, "stop", at), prefers(other, "stop", at))
+    assert {first, other} == {each.number for each in Suppression.select()}
+    await post.take(prefers(first, "resume", at + 10), prefers(other, "resume", at + 10))
+    assert [(other, "admin")] == [(each.number, each.source) for each in Suppression.select()]
+    await post.take(prefers(first, "stop", at), prefers(first, "stop", at + 5))
+    assert 1 == Suppression.select().count()
+
+
+async def test_another_number_moves_nothing_silently(hand: Hand, post: Post) -> None:
+    """It is shown among their replies; who must not be written to is not written to there either."""
+    one, two = sent(hand, 2)
+    suppression.suppress(post.settings, two.number, "asked", "admin", post.clock())
+
+    def moved(message: Message, to: str) -> dict[str, Any]:
+        system = {"type": "user_changed_number", "body": f"now {to}", "wa_id": to}
+        return {"from": message.number[1:], "id": f"wamid.s{to}", "timestamp": "1", "type": "system", "system": system}
+
+    await post.take(change("messages", [moved(one, "4915200000001"), moved(two, "4915200000002")]))
+    assert ["now 4915200000001", "now 4915200000002"] == [each.text for each in Reply.select().order_by(Reply.id)]
+    assert {two.number, "+4915200000002"} == {each.number for each in Suppression.select()}
+    assert one.number == fresh(one).number
+
+
+async def test_the_window_is_open_for_a_day_from_when_they_wrote(hand: Hand, post: Post, clock: Any) -> None:
+    """What comes late says when that was."""
+    (message,) = sent(hand)
+    person = windows.key_of(message.number)
+    at = clock() // 1_000 - 3_600
+    assert windows.window("default", person, clock()) is None
+    await post.take(change("messages", [text("hi", message.number[1:], "wamid.2", at)]))
+    await post.take(change("messages", [text("before", message.number[1:], "wamid.1", at - 7_200)]))
+    assert at * 1_000 + DAY_MS == windows.window("default", person, clock())
+    assert windows.window("other", person, clock()) is None
+    assert windows.window("default", person, clock() + DAY_MS) is None
+
+
+async def test_a_restriction_holds_the_account_until_it_ends(hand: Hand, post: Post, clock: Any) -> None:
+    """Told twice it is one; one that only bars further numbers holds nothing."""
+    ends = clock() // 1_000 + 7_200
+
+    def restricted(kind: str) -> dict[str, Any]:
+        info = [{"restriction_type": kind, "expiration": str(ends)}]
+        return {"field": "account_update", "value": {"event": "ACCOUNT_RESTRICTION", "restriction_info": info}}
+
+    await post.take(restricted("RESTRICTED_ADD_PHONE_NUMBER_ACTION"))
+    assert cloud_standing.of("default", clock()).hold is None
+    for _ in range(2):
+        await post.take(restricted("RESTRICTED_BIZ_INITIATED_MESSAGING"))
+    hold = cloud_standing.of("default", clock()).hold
+    assert hold is not None
+    assert (Hold.RESTRICTED, ends * 1_000) == (hold.hold, hold.until_ms)
+    assert 2 == Happening.select().where(Happening.kind == "account.notice").count()
+    assert cloud_standing.of("default", ends * 1_000).hold is None
+    await post.take(restricted("RESTRICTED_BIZ_INITIATED_MESSAGING"), business_id="1")
+    assert {("", Counted.UNKNOWN_NUMBER): 1} == counted()
+    assert BUSINESS_ID != "1"
+
+
+async def test_a_disabled_account_is_held_and_a_reinstated_one_is_not(hand: Hand, post: Post, clock: Any) -> None:
+    """Where Meta names no end, sending is tried again after a day."""
+
+    def banned(how: str) -> dict[str, Any]:
+        value = {"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": how}}
+        return {"field": "account_update", "value": value}
+
+    await post.take(banned("DISABLE"))
+    hold = cloud_standing.of("default", clock()).hold
+    assert hold is not None
+    assert clock() + DAY_MS == hold.until_ms
+    await post.take(banned("REINSTATE"))
+    assert cloud_standing.of("default", clock()).hold is None
+
+
+async def test_what_was_told_is_remembered_for_more_than_eight_days(hand: Hand, post: Post, clock: Any) -> None:
+    """Meta repeats for a week what it was not answered."""
+    cloud_inbox.first_time("x", clock())
+    cloud_inbox.prune(clock() + 8 * DAY_MS)
+    assert not cloud_inbox.first_time("x", clock())
+    cloud_inbox.prune(clock() + 10 * DAY_MS)
+    assert cloud_inbox.first_time("x", clock())
+    replies.prune(clock())

@@ -1,0 +1,143 @@
+"""Meta's door: it has no key, so its token and its signature are all that is believed."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from daemon import errors
+from daemon.accounts import directory, limits, pacing
+from daemon.api import cloud
+from daemon.db import clock
+from daemon.db.refusals import Unsent
+from daemon.delivery import claim, cloud_inbox, moves
+from daemon.http import make_app
+from daemon.models import CloudBatch, Message
+from daemon.server import cloud_mail
+from daemon.states import Ack, State
+from daemon.transports.protocol import Mark, Receipt, callback_of
+from tests.http.conftest import KEY
+from tests.support.meta import SECRET, SETTINGS, TOKEN, batch, change, signature, status
+
+PATH = "/webhooks/cloud"
+
+
+@pytest.fixture
+async def meta(make_settings: Callable[..., Any], database: str, aiohttp_client: Callable[..., Awaitable[Any]]) -> Any:
+    """The application, with an account of the Cloud API."""
+    return await aiohttp_client(make_app(make_settings(**SETTINGS), KEY))
+
+
+async def post(client: Any, body: bytes, given: str | None = None) -> int:
+    signed = {} if given == "" else {cloud.SIGNATURE: signature(body) if given is None else given}
+    response = await client.post(PATH, data=io.BytesIO(body), headers={"Content-Type": "application/json"} | signed)
+    return int(response.status)
+
+
+def asked(**changes: str) -> dict[str, str]:
+    return {"hub.mode": "subscribe", "hub.challenge": "1158201444", "hub.verify_token": TOKEN} | {
+        f"hub.{name}": value for name, value in changes.items()
+    }
+
+
+async def test_the_handshake_answers_the_challenge_as_plain_text(meta: Any) -> None:
+    """With the right token only, and only what is one."""
+    response = await meta.get(PATH, params=asked())
+    assert (200, "text/plain", "1158201444") == (response.status, response.content_type, await response.text())
+    for wrong, status_ in (({"verify_token": "x"}, 401), ({"verify_token": ""}, 401), ({"mode": "x"}, 422)):
+        assert status_ == (await meta.get(PATH, params=asked(**wrong))).status
+    assert 422 == (await meta.get(PATH)).status
+    assert 422 == (await meta.get(PATH, params=[*asked().items(), ("hub.mode", "subscribe")])).status
+
+
+async def test_an_account_of_its_own_has_its_own_token_and_secret(meta: Any) -> None:
+    """From when they are set."""
+    directory.ensure("second")
+    body = batch()
+    assert 401 == await post(meta, body, signature(body, "second-secret"))
+    limits.set_limits("second", {"cloud_app_secret": "second-secret", "cloud_verify_token": "second-token"}, "test")
+    assert 200 == (await meta.get(PATH, params=asked(verify_token="second-token"))).status
+    assert 200 == await post(meta, body, signature(body, "second-secret"))
+    assert 200 == await post(meta, body)
+
+
+async def test_without_a_secret_nothing_is_believed(client: Any) -> None:
+    """Not even what is signed with nothing."""
+    body = batch()
+    for given in ("", "sha256=", signature(body, ""), signature(body)):
+        assert 401 == await post(client, body, given)
+    assert 401 == (await client.get(PATH, params=asked(verify_token=""))).status
+    assert 0 == CloudBatch.select().count()
+
+
+async def test_what_is_not_signed_is_refused_unread(meta: Any, capsys: Any) -> None:
+    """Whatever it holds; nothing of it is logged."""
+    body = batch(change("statuses", [status("sent", words="a secret text")]))
+    for given in ("", "x", "sha256=" + "0" * 64, signature(body, "other"), signature(body + b" ")):
+        assert 401 == await post(meta, body, given)
+    assert 401 == await post(meta, b"\xff not json", "sha256=" + "0" * 64)
+    assert 0 == CloudBatch.select().count()
+    shown = capsys.readouterr().out
+    assert "a secret text" not in shown
+    assert SECRET not in shown
+
+
+async def test_three_megabytes_are_taken_and_five_are_not(meta: Any) -> None:
+    """Of anybody without a key, elsewhere 4 KB are."""
+    large = batch(change("statuses", [status("sent", padding="x" * (3 << 20))]))
+    assert 200 == await post(meta, large)
+    assert 413 == await post(meta, b"x" * (5 << 20))
+    assert cloud_mail.MOST_BYTES == 4 << 20
+
+
+async def test_from_the_post_to_the_page_of_the_message(meta: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signed, stored, answered, and worked through beside."""
+    asks = {"headers": {"X-API-KEY": KEY}}
+    response = await meta.post("/send", json={"numbers": ["+4915112345678"], "message": "Hello"}, **asks)
+    assert 200 == response.status, await response.text()
+    directory.open_account("default", clock.now_ms())
+    (message,) = claim.claim("default", 1, clock.now_ms(), 60_000, pacing.Rules())
+    moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
+    moves.confirm(message, Receipt("wamid.1", Ack.ACCEPTED), clock.now_ms())
+    told = [status(word, callback_of(message.id, 1)) for word in ("sent", "delivered", "read")]
+    for each in told:
+        assert 200 == await post(meta, batch(change("statuses", [each])))
+    async with asyncio.timeout(20):
+        while State.READ != Message.get().state:
+            await asyncio.sleep(0.02)
+        while CloudBatch.select().count():
+            await asyncio.sleep(0.02)
+    found = await (await meta.get(f"/messages/{message.id}", **asks)).json()
+    assert "read" == found["state"]
+
+
+async def test_many_at_once_share_their_transactions(meta: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is answered once it is stored, and none is lost."""
+    stored: list[int] = []
+    real = cloud_inbox.store
+
+    def counted(bodies: Any, now: int) -> None:
+        real(bodies, now)
+        stored.append(len(bodies))
+
+    monkeypatch.setattr(cloud_inbox, "store", counted)
+    bodies = [batch(change("statuses", [status("sent", f"m:{n}:a:1")])) for n in range(60)]
+    assert [200] * 60 == await asyncio.gather(*(post(meta, body) for body in bodies))
+    assert 60 == sum(stored)
+    assert len(stored) < 60
+
+
+async def test_a_database_that_is_busy_is_no_200(meta: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Meta comes again then."""
+
+    def busy(bodies: Any, now: int) -> None:
+        raise errors.DatabaseBusy(Unsent.DATABASE_UNANSWERED, reason="locked")
+
+    monkeypatch.setattr(cloud_inbox, "store", busy)
+    assert 503 == await post(meta, batch())
+    monkeypatch.undo()
+    assert 200 == await post(meta, batch())
