@@ -40,7 +40,6 @@ BEGINNINGS = {
     "audio/ogg": b"OggS", "audio/amr": b"#!AMR",
 }  # fmt: skip
 URL_S = 300
-BODY = 101 * MB
 
 
 def kind_of(mimetype: str) -> str | None:

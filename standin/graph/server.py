@@ -25,6 +25,7 @@ from standin.graph.world import Business, Number, World
 
 VERSION = re.compile(r"v\d+\.\d+")
 MESSAGING, MANAGEMENT = "whatsapp_business_messaging", "whatsapp_business_management"
+MOST_BYTES = 101 * 2**20  # of a request: the largest file, and a form around it
 EARLY_S = 5.0  # how long an answer waits for the webhooks that are to come before it
 HEADERS = {"facebook-api-version": "v26.0"}
 
@@ -229,7 +230,13 @@ async def serving(
     graph = Graph(world or World())
     graph.world.webhook = webhook or graph.world.webhook
     await graph.courier.open()
-    runner = web.ServerRunner(web.Server(graph.handle, access_log=None), shutdown_timeout=1.0)
+    loop = asyncio.get_running_loop()
+
+    def made(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MOST_BYTES)
+
+    server = web.Server(graph.handle, request_factory=made, access_log=None)
+    runner = web.ServerRunner(server, shutdown_timeout=1.0)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

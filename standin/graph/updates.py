@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from standin.graph.world import Business, Number, Person, World
 
 
+ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # made once: `json.dumps` makes one each time
+
+
 @dataclass(slots=True)
 class Update:
     """One change. list: the list of `value` in which `item` stands, None: `item` is the value itself."""
@@ -34,7 +37,7 @@ class Update:
 
 def dump(what: Any) -> bytes:
     """JSON as Meta writes it: what is beyond ASCII is escaped, before the bytes are signed (captures, 2026)."""
-    return json.dumps(what, separators=(",", ":")).encode()
+    return ENCODE(what).encode()
 
 
 def body(updates: list[Update], merge: bool) -> bytes:
@@ -82,6 +85,8 @@ def _value(run: list[Update]) -> bytes:
 
 def contact(person: Person, *, username: bool, name: bool = False) -> bytes:
     """Who somebody is, as far as the webhook may know."""
+    if not name and (person.username is None or not username) and not person.hidden:
+        return b'{"wa_id":"%s","user_id":"%s"}' % (person.wa_id.encode(), person.user_id.encode())
     profile = {"name": person.name} if name else {}
     if username and person.username:
         profile["username"] = person.username

@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from standin.graph.server import Graph, serving
-from standin.graph.world import APP_SECRET, BUSINESS_ID, NUMBER_ID, TOKEN, VERIFY_TOKEN, World
+from standin.graph.world import APP_SECRET, NUMBER_ID, TOKEN, VERIFY_TOKEN, World
 
 ANNA, BELA = "+4915123450011", "+4915123450022"
 QUICK = {"sent_ms": 0, "delivered_ms": 1, "gather_ms": 0, "window": "open"}
@@ -119,17 +119,3 @@ async def talking(world: World | None = None, **changes: Any) -> AsyncIterator[C
         aiohttp.ClientSession() as session,
     ):
         yield Client(graph, session, receiver)
-
-
-__all__ = [
-    "ANNA",
-    "APP_SECRET",
-    "BELA",
-    "BUSINESS_ID",
-    "NUMBER_ID",
-    "TOKEN",
-    "Client",
-    "Receiver",
-    "receiving",
-    "talking",
-]

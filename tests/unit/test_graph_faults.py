@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 
 from standin.graph.switches import Fate
-from standin.graph.world import World
-from tests.support.graph import ANNA, BELA, NUMBER_ID, QUICK, Client, talking
+from standin.graph.world import NUMBER_ID, World
+from tests.support.graph import ANNA, BELA, QUICK, Client, talking
 
 
 @pytest.mark.parametrize(("drop", "accepted"), [("before", 0), ("after", 1), ("middle", 1)])

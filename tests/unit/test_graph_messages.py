@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from standin.graph.world import Token
-from tests.support.graph import ANNA, NUMBER_ID, TOKEN, talking
+from standin.graph.world import NUMBER_ID, TOKEN, Token
+from tests.support.graph import ANNA, talking
 
 
 async def test_a_text_is_accepted_delivered_and_told() -> None:
