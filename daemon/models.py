@@ -179,6 +179,7 @@ class Job(Table):
     archived_at = peewee.BigIntegerField(null=True)  # since when the overview leaves it out
     replied = peewee.IntegerField(default=0)  # how many people have answered it
     external_id = peewee.CharField(null=True, max_length=255)  # what other software calls it
+    template = Json(null=True)  # the WhatsApp template it is sent with, see formats/cloud_template.py: Filled
     pending = peewee.IntegerField(default=0)
     claimed = peewee.IntegerField(default=0)
     sending = peewee.IntegerField(default=0)
@@ -683,6 +684,30 @@ class Template(Table):
     version = peewee.IntegerField(default=1)
 
 
+class CloudTemplate(Table):
+    """A message template of an account of the Cloud API, as Meta has it. template_id: Meta's; status, category,
+    quality: in Meta's words; version: grows when its components change; synced_at: when Meta last listed it,
+    changed_at: when anything of it last changed."""
+
+    id = peewee.AutoField()
+    account = peewee.CharField(max_length=32)
+    template_id = peewee.CharField(null=True, max_length=64)
+    name = peewee.CharField(max_length=512)
+    language = peewee.CharField(max_length=16)
+    status = peewee.CharField(max_length=32)
+    category = peewee.CharField(null=True, max_length=32)
+    quality = peewee.CharField(null=True, max_length=16)
+    reason = peewee.TextField(null=True)  # why Meta has refused it
+    parameter_format = peewee.CharField(null=True, max_length=16)
+    components = Json()
+    version = peewee.IntegerField()
+    synced_at = peewee.BigIntegerField()
+    changed_at = peewee.BigIntegerField()
+
+    class Meta:
+        indexes = ((("account", "name", "language"), True),)
+
+
 class ContactList(Table):
     """People saved for reuse."""
 
@@ -1021,5 +1046,5 @@ TABLES = [
     Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, KnownColumns,
     Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
     Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput, CloudBatch, CloudProgress,
-    CloudSeen, CloudCount, CloudStanding, LastWrote, KnownUser,
+    CloudSeen, CloudCount, CloudStanding, LastWrote, KnownUser, CloudTemplate,
 ]  # fmt: skip

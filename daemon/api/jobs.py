@@ -56,6 +56,7 @@ from daemon.campaigns import (
     trial,
 )
 from daemon.campaigns import report as job_report
+from daemon.campaigns.draft_content import ChosenTemplate
 from daemon.campaigns.funnel import late_before
 from daemon.campaigns.idempotency import Once
 from daemon.campaigns.rows import JobRow
@@ -102,8 +103,9 @@ def send(caller: Caller, *, body: Send, once: Once) -> Queued:
     be left out and why, and when it would end.
     """
     settings, now = caller.settings, clock.now_ms()
-    asked = {name: value for name, value in body if name not in ("message", "dry_run")}
-    order = create.Order(text=body.message, **asked)
+    asked = {name: value for name, value in body if name not in ("message", "dry_run", "template")}
+    template = ChosenTemplate(**dict(body.template)) if body.template else None
+    order = create.Order(text=body.message, template=template, **asked)
     if body.dry_run or caller.rehearses:
         return _tried(settings, create.check(settings, order, now, trial=True), now)
     checked = create.check(settings, order, now)

@@ -41,6 +41,7 @@ TAGS = {
     "uploads": "Files, used by their ids.",
     "lists": "People saved for reuse.",
     "templates": "Texts saved for reuse.",
+    "cloud templates": "WhatsApp templates: texts that Meta has approved, for accounts of the Cloud API.",
     "suppressions": "People who must not be messaged.",
     "replies": "What people answer.",
     "keys": "Keys for programs: what each may do.",

@@ -88,6 +88,9 @@ MessageId = Annotated[
     int, *_ID, Field(examples=[1], description="Id of a message, as GET /jobs/{id}/messages gives it.")
 ]
 TemplateId = Annotated[int, *_ID, Field(examples=[1], description="Id of a template.")]
+CloudTemplateId = Annotated[
+    int, *_ID, Field(examples=[1], description="Id of a WhatsApp template, as GET /cloud/templates gives it.")
+]
 ListId = Annotated[int, *_ID, Field(examples=[1], description="Id of a contact list.")]
 ChatId = Annotated[int, *_ID, Field(examples=[1], description="Id of a chat, as GET /replies/chats gives it.")]
 SeriesId = Annotated[int, *_ID, Field(examples=[1], description="Id of a campaign that repeats.")]

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon import errors
-from daemon.campaigns import create, drafts, queries
+from daemon.campaigns import cloud_templates, create, drafts, queries
 from daemon.campaigns.draft_content import (
     ChosenColumns,
     ChosenNumbers,
+    ChosenTemplate,
     Content,
     Dated,
     SheetSize,
@@ -103,12 +104,14 @@ def order(job_id: int, people: str, but: int, changed: Changed) -> create.Order:
     """The same as an order, which is sent as soon as it is stored. Raises as `clone`."""
     job, rows = _group(job_id, people, but)
     kept = styles.restored(job.formats) if job.formats else None
+    template = cloud_templates.of_job(job.template, job.attachments) if changed.message is None else None
     everybody = [Contact(row.row, row.number, row.fields, row.attachments) for row in rows]
     return create.Order(
         per=create.PER_ROW if any(row.nth for row in rows) else None,
-        text=job.text if changed.message is None else changed.message,
+        text=("" if template else job.text) if changed.message is None else changed.message,
+        template=template,
         audience=create.Audience(everybody, [], 0, "row", job.name, note=_again(job, people), columns=job.columns),
-        attachments=list(job.attachments),
+        attachments=[] if template else list(job.attachments),
         delay_min=job.delay_min_ms / 1000,
         delay_max=job.delay_max_ms / 1000,
         name=job.name if changed.name is None else changed.name,
@@ -176,9 +179,10 @@ def _data(job: JobRow, height: int, files: dict[str, str], all_have_one: bool) -
             sure=True,
         ),
         numbers=ChosenNumbers(seen=True),
-        text=job.text,
+        text="" if job.template else job.text,
+        template=_template(job),
         language=styles.restored(job.formats).language if job.formats else "",
-        attachments=tuple(job.attachments),
+        attachments=() if job.template else tuple(job.attachments),
         files={name.casefold(): file_id for file_id, name in files.items()},
         files_optional=bool(files) and not all_have_one,
         when=When(
@@ -191,6 +195,11 @@ def _data(job: JobRow, height: int, files: dict[str, str], all_have_one: bool) -
         ),
         cloned_from=job.id,
     )
+
+
+def _template(job: JobRow) -> ChosenTemplate | None:
+    found = cloud_templates.of_job(job.template, job.attachments)
+    return found.model_copy(update={"account": job.account}) if found else None
 
 
 def _styles(job: JobRow) -> dict[int, tuple[str, str]]:

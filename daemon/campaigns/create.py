@@ -15,11 +15,10 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory, installed, limits, pacing, rights
-from daemon.campaigns import careful, external_ids, scheduling, telling
+from daemon.campaigns import careful, cloud_templates, external_ids, fitting, scheduling, telling
 from daemon.campaigns.dated import Dates
-from daemon.campaigns.draft_content import Dated
+from daemon.campaigns.draft_content import ChosenTemplate, Dated
 from daemon.campaigns.each_row import EachRow, counted
-from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.campaigns.refusals import Part, Why
 from daemon.campaigns.scheduling import LONGEST_AHEAD_MS
 from daemon.config import ACCOUNT_NAME, Settings
@@ -29,27 +28,33 @@ from daemon.contacts.row_sets import Rows
 from daemon.db.connection import after_commit, write
 from daemon.delivery import chunks, enqueue, job_moves
 from daemon.formats import placeholders, styles
-from daemon.formats import template as message_text
+from daemon.formats.cloud_template import Filled
 from daemon.formats.styles import Column, Styles
 from daemon.i18n.coded import refusal
 from daemon.models import Answer, Job, KeyScope, Kind
 from daemon.states import FILLING, JobState
-from daemon.states import Kind as OfFile
-from daemon.telemetry import progress
-from daemon.telemetry.progress import Stage
-from daemon.transports import parts
 
 log = structlog.get_logger()
 
 MAX_DELAY_S = 24 * 3600
 LEAST_TIME_MS = 100_000_000_000  # in 1973: anything smaller was meant in seconds, and would be sent at once
 MAX_DAILY_CAP = 1_000_000
-MAX_ATTACHMENTS = 30  # WhatsApp's limit for files at once, see docs/whatsapp-web.md
 PER_NUMBER, PER_ROW = "number", "row"
 ANSWERS_MS = 7 * pacing.DAY_MS
-UNASKED = frozenset({"audience", "scope", "kind", "cloned_from"})  # not part of a request
+UNASKED = frozenset({"audience", "scope", "kind", "cloned_from", "filled"})  # not part of a request
 # Not in earlier digests.
-ADDED = ("window", "daily_cap", "phone_column", "language", "columns", "replaces", "per", "dated", "external_id")
+ADDED = (
+    "window",
+    "daily_cap",
+    "phone_column",
+    "language",
+    "columns",
+    "replaces",
+    "per",
+    "dated",
+    "external_id",
+    "template",
+)
 ACCOUNTS_NAMED = 20  # in the refusal of an unknown one
 
 
@@ -64,7 +69,8 @@ class Order:
     None for that of the default country; columns: how some fields are written. replaces: the
     scheduled job whose place it takes. per: PER_ROW for a message for each row, also where several have one number;
     else each person gets one. dated: each gets it by a date of theirs, which all of the audience have.
-    external_id: what the caller calls the job.
+    external_id: what the caller calls the job. template: the WhatsApp template in place of a text; `check` adds its
+    text and files, and, filled, what the job keeps.
     """
 
     text: str
@@ -91,6 +97,8 @@ class Order:
     per: str | None = None
     dated: Dated | None = None
     external_id: str | None = None
+    template: ChosenTemplate | None = None
+    filled: Filled | None = None
 
 
 @dataclass
@@ -168,14 +176,29 @@ def check(settings: Settings, order: Order, now: int, trial: bool = False) -> Ch
     if order.schedule_at is not None and order.schedule_at > now + LONGEST_AHEAD_MS:
         raise errors.InvalidInput(Why.SCHEDULE_TOO_LATE)
     _check_terms(order)
+    order = _with_template(settings, order)
     if order.language is not None and not styles.known(order.language):
         raise errors.InvalidInput(Why.LANGUAGE_UNKNOWN, language=repr(order.language[:40]))
     audience = _audience(settings, order, trial)
     external_ids.check(order.external_id, audience.people, audience.columns, audience.place)
     pause = delays(settings, order.delay_min, order.delay_max)
     own = _own_files(order, audience)
-    messages = _check_text(settings, order, audience, own)
+    written = styles_of(settings, order)
+    messages = fitting.check(settings, order.text, order.attachments, audience.people, own, written, order.filled)
     return Checked(order, audience, pause, frozenset(order.attachments).union(*own), messages)
+
+
+def _with_template(settings: Settings, order: Order) -> Order:
+    """The order with the text and file of its WhatsApp template, if it has one."""
+    if order.template is None:
+        return order
+    if order.text.strip():
+        raise errors.InvalidInput(Why.MESSAGE_AND_TEMPLATE).at("template")
+    if order.attachments:
+        raise errors.InvalidInput(Why.TEMPLATE_WITH_FILES).at("attachments")
+    own = order.audience is not None and any(each.attachments for each in order.audience.people)
+    chosen = cloud_templates.choose(order.account or settings.account, settings.transport, order.template, own)
+    return replace(order, text=chosen.text, attachments=chosen.files, filled=chosen.filled)
 
 
 def _check_account(settings: Settings, name: str | None) -> None:
@@ -199,6 +222,8 @@ def _digest(order: Order) -> str:
     for name in ADDED:
         if asked[name] is None:
             del asked[name]
+    if order.template is not None:  # what follows from it
+        asked |= {"text": "", "attachments": ()}
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -258,6 +283,7 @@ def _job(settings: Settings, checked: Checked, state: str, who: str, now: int) -
             formats=styles_of(settings, order).stored(),
             dated=order.dated.model_dump(mode="json") if order.dated else None,
             external_id=order.external_id or None,
+            template=order.filled,
         )
 
 
@@ -327,7 +353,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
                 [
                     *filter(None, [audience.note]),
                     telling.note(job.account, now, scheduled),
-                    *_several(checked.messages),
+                    *fitting.several(checked.messages),
                     *much,
                     *(str(each.told) for each in foreign),
                 ]
@@ -451,47 +477,3 @@ def _own_files(order: Order, audience: Audience) -> set[tuple[str, ...]]:
     if order.audience is None and order.upload_id is not None:
         return set()
     return {tuple(person.attachments) for person in audience.people if person.attachments is not None}
-
-
-def _check_text(settings: Settings, order: Order, audience: Audience, own: Collection[tuple[str, ...]]) -> int:
-    """Report now everything about the message that could go wrong later, before anybody has got it. Returns how many
-    messages WhatsApp makes of it for somebody at most."""
-    kinds: dict[tuple[str, ...], list[OfFile]] = {}
-    for ids in {tuple(order.attachments), *own}:
-        kinds[ids] = [row.kind for row in uploads.intact(settings, ids)]
-        if reason := unfit(kinds[ids]):
-            raise errors.InvalidInput(reason)
-    if not order.text.strip() and not order.attachments and not own:
-        raise errors.InvalidInput(Why.MESSAGE_EMPTY)
-    if not order.text.strip():
-        return max(parts.count("", each) for each in kinds.values())
-    most = 1
-
-    def count(person: importer.Contact, text: str) -> None:
-        nonlocal most
-        most = max(most, parts.count(text, kinds[tuple(files_of(person, order.attachments))]))
-
-    template = message_text.compile(order.text, styles_of(settings, order))
-    everybody = progress.through(Stage.CHECKING, audience.people, len(audience.people))
-    message_text.check(template, everybody, seen=count if any(kinds.values()) else None)
-    return most
-
-
-def _several(messages: int) -> list[str]:
-    """What a program is told of whose files and text WhatsApp makes several messages."""
-    if messages < 2:
-        return []
-    return [f"Each person gets up to {messages} messages: files that are no album, and a text that is no caption, are "
-            "sent one after the other."]  # fmt: skip
-
-
-def files_of(person: importer.Contact, common: Sequence[str]) -> Sequence[str]:
-    """Ids of the attachments for this person, where `common` are the ones for everybody."""
-    return common if person.attachments is None else person.attachments
-
-
-def unfit(kinds: Sequence[str]) -> Details | None:
-    """Why these kinds of attachments cannot go in one message; None when they can."""
-    if len(kinds) > MAX_ATTACHMENTS:
-        return details(Detail.TOO_MANY_FILES, most=str(MAX_ATTACHMENTS))
-    return None

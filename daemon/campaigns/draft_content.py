@@ -142,6 +142,17 @@ class When(Part):
     dated: Dated | None = None
 
 
+class ChosenTemplate(Part):
+    """A WhatsApp template in place of a text. values: what is filled in, each a text with fields, by the number or name
+    of its place; `header`, which is the id of a file where the header shows one; `button_0` and so on. account: of the
+    page, the one whose template it is; "" for that of the order."""
+
+    name: str
+    language: str
+    values: dict[str, str] = {}
+    account: str = ""
+
+
 class Recent(Part):
     """Whether to leave out people who got a campaign in the last `days` days."""
 
@@ -168,6 +179,7 @@ class Content(Part):
     columns: ChosenColumns | None = None
     numbers: ChosenNumbers = ChosenNumbers()
     text: str | None = None
+    template: ChosenTemplate | None = None
     language: str = ""
     attachments: tuple[str, ...] = ()
     files: dict[str, str] = {}
@@ -181,6 +193,11 @@ class Content(Part):
     origin: str = ""
     started: bool = False
 
+    @property
+    def written(self) -> bool:
+        """Whether there is something to send, beside files that rows name."""
+        return self.template is not None or bool((self.text or "").strip() or self.attachments)
+
 
 class Changes(TypedDict, total=False):
     """The parts of the content that a save changes."""
@@ -189,6 +206,7 @@ class Changes(TypedDict, total=False):
     columns: ChosenColumns
     numbers: ChosenNumbers
     text: str
+    template: ChosenTemplate | None
     language: str
     attachments: tuple[str, ...]
     files: dict[str, str]

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 
 from daemon import errors
-from daemon.campaigns import create, draft_content
+from daemon.campaigns import draft_content, fitting
 from daemon.campaigns.draft_content import Changes, Content
 from daemon.contacts import uploads
 from daemon.formats.tabular import Sheet
@@ -41,7 +41,7 @@ def attach(content: Content, ids: Sequence[str], own: bool) -> Changes:
     if own:
         return {"files": {**content.files, **{file.filename.casefold(): file.id for file in files}}}
     together = tuple(dict.fromkeys([*content.attachments, *ids]))
-    if reason := create.unfit([file.kind for file in uploads.attachments(together)]):
+    if reason := fitting.unfit([file.kind for file in uploads.attachments(together)]):
         raise errors.InvalidInput(reason)
     return {"attachments": together}
 

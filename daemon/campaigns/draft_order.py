@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from daemon.accounts import rights
 from daemon.campaigns import create, draft_styles
-from daemon.campaigns.draft_content import Exclusion, Reason, Report, When
+from daemon.campaigns.draft_content import Content, Exclusion, Reason, Report, When
 from daemon.config import Settings
 from daemon.contacts import importer
 from daemon.contacts.importer import Contact
@@ -38,12 +39,20 @@ def left_out(found: Iterable[Exclusion]) -> list[importer.Rejected]:
     return [importer.Rejected(each.row, each.value, each.details) for each in found]
 
 
+def account(settings: Settings, content: Content) -> str:
+    """The account that a draft of this is sent from, as far as that was said."""
+    template, when = content.template, content.when
+    chosen = (when.account if when else None) or (template.account if template else None)
+    return chosen or rights.usual(settings.account)
+
+
 def order(settings: Settings, draft: Draft) -> create.Order:
     """The order that the draft stands for, without its people: text, files, name, time, pace and limits."""
     data, when = draft.data, draft.data.when or When()
     return create.Order(
-        text=data.text or "",
-        attachments=list(data.attachments),
+        text="" if data.template else data.text or "",
+        template=data.template,
+        attachments=[] if data.template else list(data.attachments),
         name=draft.name,
         account=when.account,
         delay_min=when.delay_min,

@@ -387,7 +387,7 @@ def ready(draft: Draft, step: str) -> bool:
             and data.columns.phone is not None
         )
     if step == "message":
-        return data.text is not None and bool(data.text.strip() or data.attachments or own_files(draft))
+        return data.written or (data.text is not None and own_files(draft))
     if step == "when":
         return data.when is not None
     if step == "check":

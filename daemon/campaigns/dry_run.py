@@ -17,7 +17,16 @@ import peewee
 
 from daemon import errors
 from daemon.accounts import directory, handovers, limits, pace, pacing, rights
-from daemon.campaigns import careful, create, draft_order, drafts, shared_numbers
+from daemon.campaigns import (
+    careful,
+    cloud_templates,
+    create,
+    draft_order,
+    draft_templates,
+    drafts,
+    fitting,
+    shared_numbers,
+)
 from daemon.campaigns.dated import Dates, Missed
 from daemon.campaigns.draft_content import Exclusion, Forecast, Notes, Reason, Recent, Report, SelfTest, When
 from daemon.campaigns.drafts import Draft
@@ -33,6 +42,7 @@ from daemon.db.clock import lately
 from daemon.db.proxy import tuples
 from daemon.formats import placeholders
 from daemon.formats import template as message_text
+from daemon.formats.cloud_template import Filled
 from daemon.formats.placeholders import Foreign
 from daemon.formats.styles import Styles
 from daemon.i18n.coded import Coded, Phrase, refusal
@@ -198,20 +208,23 @@ class _Message:
         self._now = now
         self._dates = dates(settings, draft)
         self._dated = draft.data.when.dated if draft.data.when else None
-        self._common = list(draft.data.attachments)
         self._own = drafts.own_files(draft)
+        chosen = draft_templates.chosen(settings, draft)
+        self._filled = chosen.filled if chosen else None
+        self._common = list(chosen.files if chosen else draft.data.attachments)
         self._by_name: Mapping[str, str] = draft.data.files
         self._optional = draft.data.files_optional
         rows = uploads.attachments([*self._common, *set(self._by_name.values())])
-        self._kinds = {row.id: row.kind for row in rows}
+        self._files = {row.id: row for row in rows}
         self._lost = {row.id: reason for row in rows if (reason := _lost(settings, row))}
-        text = draft.data.text or ""
-        self._template = message_text.compile(text, styles(settings, draft)) if text.strip() else None
+        text = chosen.text if chosen else draft.data.text or ""
+        self._template = message_text.compile_for(text, styles(settings, draft), self._filled) if text.strip() else None
 
     def own_files(self, who: Candidate) -> list[str] | None:
         """Ids of this person's attachments; None if they get the common ones."""
         mine = self._by_name.get(who.file.casefold()) if self._own and who.file else None
-        return [*self._common, mine] if mine else None
+        common = [] if self._filled else self._common  # a header shows one file
+        return [*common, mine] if mine else None
 
     def trouble(self, who: Candidate) -> _Trouble | None:
         """Why the message cannot be sent to this person."""
@@ -236,17 +249,21 @@ class _Message:
         files = self.own_files(who) or self._common
         if lost := next((each for each in files if each in self._lost), None):
             return _Trouble(Reason.ATTACHMENT, self._lost[lost])
-        if reason := create.unfit([self._kinds[each] for each in files]):
+        kinds = [self._files[each].kind for each in files]
+        if reason := fitting.unfit(kinds):
             return _Trouble(Reason.UNFIT, reason)
+        if self._filled and (reason := fitting.unfit_header(self._filled["media"], [self._files[at] for at in files])):
+            return _Trouble(Reason.ATTACHMENT, reason)
         if self._template is None:
-            self.messages = max(self.messages, parts.count("", [self._kinds[each] for each in files]))
+            self.messages = max(self.messages, parts.count("", kinds))
             return None if files else _Trouble(Reason.UNFIT, details(Detail.NOTHING))
         person = Contact(who.position, who.number or E164(""), who.fields)
 
         def count(_: Contact, said: str) -> None:
-            self.messages = max(self.messages, parts.count(said, [self._kinds[each] for each in files]))
+            self.messages = max(self.messages, parts.count(said, kinds))
 
-        for problem in message_text.problems(self._template, [person], first=1, seen=count if files else None).first:
+        seen = count if files and self._filled is None else None
+        for problem in message_text.problems(self._template, [person], first=1, seen=seen).first:
             return _Trouble(TROUBLES[problem.kind], _of_text(problem))
         return None
 
@@ -398,17 +415,21 @@ class Preview:
     foreign: tuple[Foreign, ...] = ()
 
 
-def preview(text: str, who: Contact | None, fields: Collection[str], styles: Styles) -> Preview:
-    """The text filled in for `who`; the raw text if there is nobody."""
-    found = _filled_in(text, who, fields, styles)
+def preview(
+    text: str, who: Contact | None, fields: Collection[str], styles: Styles, filled: Filled | None = None
+) -> Preview:
+    """The text filled in for `who`; the raw text if there is nobody. filled: the WhatsApp template it is of."""
+    found = _filled_in(text, who, fields, styles, filled)
     return replace(found, foreign=tuple(placeholders.foreign(text, [*fields, message_text.NUMBER])))
 
 
-def _filled_in(text: str, who: Contact | None, fields: Collection[str], styles: Styles) -> Preview:
+def _filled_in(
+    text: str, who: Contact | None, fields: Collection[str], styles: Styles, filled: Filled | None
+) -> Preview:
     if not text.strip():
         return Preview("")
     try:
-        template = message_text.compile(text, styles)
+        template = message_text.compile_for(text, styles, filled)
     except errors.TemplateError as error:
         return Preview(text, error.told)
     unknown = sorted(template.fields - {*fields, message_text.NUMBER})
@@ -444,14 +465,20 @@ def send_test(settings: Settings, draft_id: str, number: str, position: int, non
             row.number,
         )
         text = text if "{{" in rendered or "{%" in rendered else rendered  # braces in a name are no placeholders
+    template = draft.data.template
+    if template is not None:
+        text = ""
+        template = cloud_templates.for_one(template, row.fields, row.number, styles(settings, draft))
     audience = create.Audience([person], [], 0, "row", columns=drafts.fields(draft))
     asked = json.dumps(
         [draft_id, draft.version, nonce, person.number, [row.position, row.number, row.fields, row.attachments], text]
+        + ([template.model_dump(mode="json")] if template else [])
     )
     key = hashlib.sha256(asked.encode()).hexdigest()
     order = replace(
         draft_order.order(settings, draft),
         text=text,
+        template=template,
         audience=audience,
         key=key,
         scope=KeyScope.TEST,

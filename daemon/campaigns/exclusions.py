@@ -33,6 +33,9 @@ class Detail(StrEnum):
     NO_DATE = "no_date"  #: field
     DATE_PASSED = "date_passed"  #: field, date
     DATE_TOO_FAR = "date_too_far"  #: field, date
+    HEADER_WITHOUT_FILE = "header_without_file"
+    HEADER_ONE_FILE = "header_one_file"  #: media
+    HEADER_FILE_UNFIT = "header_file_unfit"  #: file, media, types, most
     TEXT_UNFIT = "text_unfit"  #: of a version that kept the sentence only
     UNTOLD = "untold"  #: of a version that kept the sentence only
 
@@ -59,6 +62,10 @@ SENTENCES: dict[Detail, str] = {
     Detail.NO_DATE: "The field {field} has no readable date.",
     Detail.DATE_PASSED: "The time for the date {date} in {field} has passed.",
     Detail.DATE_TOO_FAR: "The date {date} in {field} is more than ten years away.",
+    Detail.HEADER_WITHOUT_FILE: "The header of this WhatsApp template shows no file: send it without attachments.",
+    Detail.HEADER_ONE_FILE: "The header of this WhatsApp template shows one file of the kind {media}.",
+    Detail.HEADER_FILE_UNFIT: "{file} cannot be the {media} in the header of a WhatsApp template: it takes {types}, up "
+    "to {most} MB.",
     Detail.TEXT_UNFIT: "{sentence}",
     Detail.UNTOLD: "{sentence}",
 }

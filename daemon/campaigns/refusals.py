@@ -47,6 +47,39 @@ class Why(Wording):
     )
     DELAYS_UNFIT = "delays_unfit", "delay_min and delay_max are seconds, 0 to {most}, the smaller one first."
     MESSAGE_EMPTY = "message_empty", "The message is empty: write a text or add an attachment."
+    MESSAGE_AND_TEMPLATE = "message_and_template", "Give either a message or a template, not both."
+    TEMPLATE_WITH_FILES = (
+        "template_with_files",
+        "A WhatsApp template has no attachments: the file of its header is given as its value header.",
+    )
+    TEMPLATE_NEEDS_CLOUD = (
+        "template_needs_cloud",
+        "Account {account} does not use WhatsApp's Cloud API: WhatsApp templates are sent from an account that does.",
+    )
+    TEMPLATE_UNKNOWN = (
+        "template_unknown",
+        "Account {account} has no WhatsApp template {name}. Known templates: {names}. Synchronise them if it is new.",
+    )
+    TEMPLATE_LANGUAGE_UNKNOWN = (
+        "template_language_unknown",
+        "The WhatsApp template {name} is not there in the language {language}. Known languages: {known}.",
+    )
+    TEMPLATE_NOT_APPROVED = (
+        "template_not_approved",
+        "The WhatsApp template {name} is {status}: only an approved one can be sent.",
+    )
+    TEMPLATE_UNSUPPORTED = (
+        "template_unsupported",
+        "The WhatsApp template {name} cannot be sent from here: it has {what}.",
+    )
+    TEMPLATE_VALUE_MISSING = (
+        "template_value_missing",
+        "The WhatsApp template {name} needs a value for {value}.",
+    )
+    TEMPLATE_VALUE_SURPLUS = (
+        "template_value_surplus",
+        "The WhatsApp template {name} has no place for the value {value}. Its values: {values}.",
+    )
     EXTERNAL_ID_TOO_LONG = "external_id_too_long", "external_id takes up to {most} characters."
     EXTERNAL_ID_TOO_LONG_AT = (
         "external_id_too_long_at",
@@ -81,6 +114,7 @@ class Why(Wording):
     NO_MESSAGE = "no_message", "There is no message {message}."
     SEARCH_TOO_LONG = "search_too_long", "A search text can be at most {most} characters long."
     NO_TEMPLATE = "no_template", "There is no template {template}: it was deleted or never saved."
+    NO_CLOUD_TEMPLATE = "no_cloud_template", "There is no WhatsApp template {template}."
     NOBODY = "nobody_to_write_to", "There are no recipients. Add at least one phone number."
     NOBODY_FITS = "nobody_fits", "There are no recipients. {reasons}"
     LANGUAGE_UNKNOWN = (
@@ -118,6 +152,11 @@ class Stands(Recorded):
     DRY_RUN = (
         "job_for_real_sender",
         "This campaign waits for a real sender: the account's sender is a dry run.",
+    )
+    TEMPLATE_BARRED = (
+        "template_barred",
+        "WhatsApp says that the template {name} ({language}) is {status}: resume the campaign when it is approved "
+        "again, or send another one.",
     )
     REPLACED = "job_replaced", "It was changed before it began: campaign {job} is sent instead."
     WAS_DRY_RUN = (

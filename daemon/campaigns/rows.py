@@ -7,7 +7,7 @@ from typing import Any
 
 from daemon.campaigns.draft_content import KeptDate
 from daemon.db.proxy import tuples
-from daemon.formats import styles
+from daemon.formats import cloud_template, styles
 from daemon.i18n.coded import Filed
 from daemon.models import Message
 from daemon.states import E164
@@ -59,6 +59,7 @@ class JobRow:
     made_by: str | None
     external_id: str | None
     dated: KeptDate | None
+    template: cloud_template.Filled | None
 
 
 @dataclass(frozen=True)

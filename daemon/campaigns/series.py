@@ -17,7 +17,7 @@ import structlog
 from daemon import errors
 from daemon.accounts import directory, limits, rights
 from daemon.campaigns import create, draft_order, draft_rows, drafts, list_runs, weekly
-from daemon.campaigns.draft_content import SourceKind, Weekly, When
+from daemon.campaigns.draft_content import ChosenTemplate, SourceKind, Weekly, When
 from daemon.campaigns.refusals import Unmade, Why
 from daemon.config import Settings
 from daemon.contacts import lists, row_sets
@@ -86,6 +86,7 @@ def begin(settings: Settings, draft_id: str, version: int, who: str, now: int) -
     kept["account"] = order.account or rights.usual(settings.account)
     kept["fields"] = drafts.fields(draft)
     kept["choice"] = list_runs.choice(draft, order.language) if anew else None
+    kept["template"] = order.template.model_dump(mode="json") if order.template else None
     kept["rehearsed"] = DRY_RUN if limits.settings_of(settings, kept["account"]).transport == "dryrun" else ""
     kept["columns"] = styles.Styles(columns=order.columns or ()).stored()["columns"]
     audience_set = None if anew else draft_rows.keep_audience(checked.audience.people, order.per != create.PER_ROW)
@@ -271,6 +272,9 @@ def _order(settings: Settings, row: Series, now: int) -> create.Order:
         raise errors.InvalidInput(Why.GROUP_EMPTY)
     chosen = create.Audience(people, rejected, 0, "row", row.name, columns=row.order["fields"])
     given = styles.restored({"language": "", "zone": "", "columns": row.order["columns"]}).columns
+    template = row.order.get("template")
+    if template is not None:
+        kept |= {"text": "", "attachments": [], "template": ChosenTemplate.model_validate(template)}
     return create.Order(**kept, name=row.name, audience=chosen, columns=given or None)
 
 

@@ -11,7 +11,19 @@ from typing import Any
 import typer
 
 from daemon import errors
-from daemon.cli import accounts, events, jobs, keys, machine, people, selectors, sending, settings, webhooks
+from daemon.cli import (
+    accounts,
+    cloud_templates,
+    events,
+    jobs,
+    keys,
+    machine,
+    people,
+    selectors,
+    sending,
+    settings,
+    webhooks,
+)
 from daemon.cli.exits import MEANING, Exit, Failure, Interrupted
 from daemon.cli.flags import Group
 from daemon.cli.output import output
@@ -57,6 +69,7 @@ jobs.add_to(app)
 events.add_to(app)
 accounts.add_to(app)
 people.add_to(app)
+cloud_templates.add_to(app)
 keys.add_to(app)
 webhooks.add_to(app)
 machine.add_to(app)

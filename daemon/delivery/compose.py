@@ -10,12 +10,13 @@ import peewee
 from daemon import errors
 from daemon.config import Settings
 from daemon.contacts import uploads
-from daemon.formats import styles, template
+from daemon.formats import cloud_template, styles, template
+from daemon.formats.cloud_template import Filled, Value
 from daemon.models import Message
 from daemon.states import E164
-from daemon.transports.protocol import Outgoing, callback_of
+from daemon.transports.protocol import Attachment, Outgoing, TemplateButton, Templated, TemplateValue, callback_of
 
-_compiled = lru_cache(8)(template.compile)  # a job's text is the same for everybody
+_compiled = lru_cache(32)(template.compile)  # a job's text is the same for everybody, and so is what it fills in
 
 
 def outgoing(settings: Settings, message: Message, to_send: bool = True) -> Outgoing:
@@ -26,7 +27,34 @@ def outgoing(settings: Settings, message: Message, to_send: bool = True) -> Outg
     text = text_of(message.job.text, message.job.formats, message.fields, message.number)
     ids = message.job.attachments if message.attachments is None else message.attachments
     files = uploads.files(settings, ids, to_send)
-    return Outgoing(message.number, text, files, callback=callback_of(message.id, message.submissions + to_send))
+    template = _templated(message, files) if message.job.template else None
+    callback = callback_of(message.id, message.submissions + to_send)
+    return Outgoing(message.number, text, files, template, callback)
+
+
+def _templated(message: Message, files: Sequence[Attachment]) -> Templated:
+    """The job's WhatsApp template, filled in for this recipient. Raises TemplateError, for what Meta would refuse."""
+    kept: Filled = message.job.template
+
+    def said(place: str, text: str) -> str:
+        found = text_of(text, message.job.formats, message.fields, message.number)
+        if wrong := cloud_template.fault(place, found):
+            raise errors.TemplateError(wrong)
+        return found
+
+    def value(of: Value) -> TemplateValue:
+        return TemplateValue(said(of["place"], of["text"]), of.get("name"))
+
+    header: TemplateValue | Attachment | None = None
+    if kept["media"]:
+        header = files[0] if files else None
+    elif kept["header"]:
+        header = value(kept["header"])
+    buttons = [
+        TemplateButton(each["index"], each["kind"], said(cloud_template.button(each["index"]), each["text"]))
+        for each in kept["buttons"]
+    ]
+    return Templated(kept["name"], kept["language"], tuple(map(value, kept["body"])), header, tuple(buttons))
 
 
 def text_of(text: str, formats: styles.Kept | None, fields: Mapping[str, str], number: E164) -> str:

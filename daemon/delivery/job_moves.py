@@ -41,7 +41,7 @@ def _job(query: Any, job_id: int) -> Job:
     return found
 
 
-def suspend(job_id: int, why: Told, now: int) -> None:
+def suspend(job_id: int, why: Told, now: int, who: str = "sender") -> None:
     """Pause it because something of its own is missing; `why`, a sentence, says what a person has to do.
 
     Nothing happens where it is paused, stopped or completed already.
@@ -49,7 +49,7 @@ def suspend(job_id: int, why: Told, now: int) -> None:
     with write():
         found = job_to_move(job_id)
         if found.state in JOB_MOVES["pause"][0]:
-            move(job_id, "pause", "sender", now, why)
+            move(job_id, "pause", who, now, why)
 
 
 BEFORE_BEGIN = frozenset({"move", "start", "replace"})

@@ -178,6 +178,19 @@ class Unsent(Recorded):
         "caption_too_long",
         "The message has {length} characters; {limit} are allowed beside an attachment.",
     )
+    TEMPLATE_VALUE_EMPTY = (
+        "template_value_empty",
+        "What is filled into {place} of the WhatsApp template is empty.",
+    )
+    TEMPLATE_VALUE_LINES = (
+        "template_value_lines",
+        "What is filled into {place} of the WhatsApp template has a line break or a tab, which WhatsApp does not take.",
+    )
+    TEMPLATE_VALUE_BLANKS = (
+        "template_value_blanks",
+        "What is filled into {place} of the WhatsApp template has more than {most} spaces in a row, which WhatsApp "
+        "does not take.",
+    )
     NOT_A_DATE = (
         "field_not_a_date",
         "The field {name} is not a date: write it as 2026-11-29 or 29.11.2026.",

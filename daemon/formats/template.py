@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any, Protocol
@@ -22,7 +22,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from daemon import errors
-from daemon.formats import filters, template_faults
+from daemon.formats import cloud_template, filters, template_faults
+from daemon.formats.cloud_template import Filled
 from daemon.formats.filters import FILTERS, Missing, Value, is_number, spend
 from daemon.formats.refusals import Part, Unsent, Why
 from daemon.formats.styles import PLAIN, Styles
@@ -85,13 +86,15 @@ class Recipient(Protocol):
 @dataclass(frozen=True)
 class Template:
     """A text that passed the checks of `compile`. fields: the names it uses; styles: of dates and amounts; samples:
-    values for the fields that have to be a date or an amount."""
+    values for the fields that have to be a date or an amount. parts: the texts that a WhatsApp template is filled in
+    with, by what they are called, where the text is of one."""
 
     text: str
     fields: frozenset[str]
     styles: Styles
     samples: Mapping[str, str]
     _body: Callable[[dict[str, Any]], str] | None = field(repr=False, compare=False)
+    parts: tuple[tuple[str, Template], ...] = ()
 
 
 class Trouble(StrEnum):
@@ -145,6 +148,20 @@ def compile(text: str, styles: Styles = PLAIN) -> Template:
     except (RecursionError, SyntaxError, MemoryError, ValueError, OverflowError):
         raise errors.TemplateError(Why.PLACEHOLDERS_TOO_DEEP) from None
     return Template(text, frozenset(names), styles, samples, partial(_filled, body))
+
+
+def compile_for(text: str, styles: Styles, filled: Filled | None) -> Template:
+    """The same for the text of a WhatsApp template, if it is of one: what is filled in is checked, too, for everybody
+    who gets it. Raises TemplateError."""
+    whole = compile(text, styles)
+    if filled is None:
+        return whole
+    parts = tuple((place, compile(value, styles)) for place, value in cloud_template.values(filled))
+    names, samples = set(whole.fields), dict(whole.samples)
+    for _, part in parts:
+        names |= part.fields
+        samples |= part.samples
+    return replace(whole, fields=frozenset(names), samples=samples, parts=parts)
 
 
 def render(template: Template, fields: Mapping[str, str], number: str, limit: int = MAX_TEXT) -> str:
@@ -238,6 +255,12 @@ def _rendered(template: Template, fields: Mapping[str, str], number: str, limit:
     if holes:
         why = Unsent.FIELDS_EMPTY_IN_TEXT if len(holes) > 1 else Unsent.FIELD_EMPTY_IN_TEXT
         return "", _Wrong(refusal(why, names=", ".join(sorted(holes))), Trouble.MISSING, tuple(sorted(holes)))
+    for place, part in template.parts:
+        value, wrong = _rendered(part, fields, number, limit)
+        if wrong and wrong.reason.code is not Unsent.TEXT_BLANK:
+            return "", wrong
+        if reason := cloud_template.fault(place, value):
+            return "", _Wrong(reason)
     if not text.strip():
         return "", _Wrong(refusal(Unsent.TEXT_BLANK))
     if len(text) * 2 > limit and (length := _length(text)) > limit:

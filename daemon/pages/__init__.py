@@ -15,6 +15,7 @@ from daemon.pages import (
     draft_numbers,
     draft_rules,
     draft_start,
+    draft_template,
     draft_when,
     drafts,
     imports,
@@ -37,7 +38,7 @@ from daemon.pages import (
     working,
 )
 
-NEW = (steps, drafts, draft_rules, draft_numbers, draft_message, draft_when, draft_finish, draft_start)
+NEW = (steps, drafts, draft_rules, draft_numbers, draft_message, draft_template, draft_when, draft_finish, draft_start)
 JOBS = (jobs, scheduled, moving, series, pressed)
 routes: list[web.AbstractRouteDef] = [
     route

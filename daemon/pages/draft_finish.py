@@ -11,7 +11,7 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.accounts import limits, pacing, rights
-from daemon.campaigns import drafts, dry_run, queries, recent_campaigns
+from daemon.campaigns import draft_templates, drafts, dry_run, queries, recent_campaigns
 from daemon.campaigns.dated import Dates
 from daemon.campaigns.draft_content import Exclusion, Reason, Recent, Report
 from daemon.campaigns.drafts import Draft
@@ -87,8 +87,9 @@ class Shown:
 @dataclass(frozen=True)
 class CheckStep(StepContent):
     """found: the latest dry run; valid: whether it still holds; days, leave_out: as of the form; reasons, waits: in
-    words, by code; nonce: against double clicks; lasts: how long it takes, in words; people: whose details a test
-    message can use; shown: the rows that were asked for; account_zone, elsewhere: as of the step before."""
+    words, by code; free_text: as of the step message; nonce: against double clicks; lasts: how long it takes, in words;
+    people: whose details a test message can use; shown: the rows that were asked for; account_zone, elsewhere: as of
+    the step before."""
 
     template: ClassVar = "draft_check.html"
 
@@ -102,6 +103,7 @@ class CheckStep(StepContent):
     nonce: str
     waits: Mapping[pacing.Why, str]
     foreign: Sequence[placeholders.Foreign]
+    free_text: bool
     lasts: str
     people: list[RowView]
     shown: Shown | None
@@ -128,7 +130,8 @@ def _check(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> 
         test_job=job_view(settings, job) if job else None,
         nonce=secrets.token_hex(8),
         waits=WAITS,
-        foreign=placeholders.foreign(draft.data.text or "", drafts.fields(draft)),
+        foreign=[] if draft.data.template else placeholders.foreign(draft.data.text or "", drafts.fields(draft)),
+        free_text=draft_templates.is_free_text(settings, draft),
         lasts=how_long(found) if found else "",
         people=[_person(each, names) for each in (audience or ())[:PAGE]],
         shown=_shown(settings, draft, found, audience, names, query)

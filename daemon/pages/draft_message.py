@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import ClassVar
 
@@ -13,8 +13,9 @@ from aiohttp.web_request import FileField
 from markupsafe import Markup
 
 from daemon import errors
-from daemon.campaigns import create, draft_files, drafts, dry_run, templates
-from daemon.campaigns.draft_content import Changes
+from daemon.accounts import limits
+from daemon.campaigns import cloud_templates, draft_files, draft_templates, drafts, dry_run, fitting, templates
+from daemon.campaigns.draft_content import Changes, ChosenTemplate
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.exclusions import Detail, details
 from daemon.campaigns.templates import Template
@@ -24,12 +25,13 @@ from daemon.contacts.columns import Candidate, name_columns
 from daemon.formats import styles, template, values
 from daemon.formats.styles import Styles
 from daemon.i18n import languages
+from daemon.i18n.coded import Coded
 from daemon.i18n.languages import N_, gettext
 from daemon.pages import forms, script
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import only
-from daemon.pages.steps import CONTENTS, PATH, StepContent, get_step, load, post_step
+from daemon.pages.steps import PATH, StepContent, get_step, load, post_step
 from daemon.pages.words import formatted
 from daemon.server.visitors import SETTINGS, in_db, require_key
 from daemon.states import E164, Kind, Role
@@ -41,6 +43,7 @@ Kinds = Callable[[Candidate | None], list[Kind]]
 MOST_LOOKED_AT = 2_000
 """People whose texts are filled in while somebody writes; the dry run looks at all."""
 FILES_SHOWN = 20
+STAYS = ("remove", "template", "whatsapp", "keep", "attach", "show")  # buttons after which the step is shown again
 MOST_EXAMPLES = 12
 SEVERAL = N_(
     "Up to %(count)s messages to each person: files that are no album, and text above 1,024 characters, go by "
@@ -112,7 +115,8 @@ class Example:
 @dataclass(frozen=True)
 class MessageStep(StepContent):
     """locale: of dates and amounts, one of locales; examples: of what can be written with them; fields: that the
-    text may use, samples: what the message will have there for the first person; files: for everybody; own: None where
+    text may use, whatsapp: templates that Meta has approved, or not, free_text: a text reaches only whoever has
+    written; samples: what the message will have there for the first person; files: for everybody; own: None where
     the rows name no files; optional: whether somebody without theirs gets the message; template_name: that was entered
     to save the text."""
 
@@ -128,19 +132,33 @@ class MessageStep(StepContent):
     own: OwnFiles | None
     optional: bool
     templates: Sequence[Template]
+    whatsapp: Sequence[Offered]
+    free_text: bool
     template_name: str
     max_mb: int
     max_caption: int
     preview: Preview
 
 
-def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> MessageStep:
+@dataclass(frozen=True)
+class Offered:
+    """A WhatsApp template that can be chosen; unusable: why it cannot be."""
+
+    id: int
+    name: str
+    language: str
+    account: str
+    unusable: Coded | None
+
+
+def content(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> MessageStep:
+    """The step with a text; `draft_template` has the one with a WhatsApp template."""
     text = entered.text("text") if entered else draft.data.text or ""
-    people = _reachable(draft)
+    people = reachable(draft)
     index = (entered or query).index("person")
     names = drafts.fields(draft)
     files = draft_files.attached(draft.data)
-    own = drafts.own_files(draft)
+    personal = drafts.own_files(draft)
     styles = _styles(settings, draft, entered.text("language"))
     shown = _shown(text, people, index, names, _kinds(draft), styles)
     return MessageStep(
@@ -151,14 +169,24 @@ def _message(settings: Settings, draft: Draft, entered: Posted, query: Posted) -
         fields=["number", *names],
         samples=_samples(people[0], names, styles) if people else {},
         files=files,
-        own=_own(draft, people) if own else None,
+        own=own(draft, people) if personal else None,
         optional=draft.data.files_optional,
         templates=templates.every(),
+        whatsapp=_offered(settings),
+        free_text=draft_templates.is_free_text(settings, draft),
         template_name=entered.text("template_name"),
         max_mb=settings.max_upload_mb,
         max_caption=template.MAX_CAPTION,
         preview=shown,
     )
+
+
+def _offered(settings: Settings) -> list[Offered]:
+    """Of all accounts that can send one."""
+    rows = cloud_templates.every()
+    usual = {row.account: limits.settings_of(settings, row.account).transport for row in rows}
+    able = [row for row in rows if usual[row.account] in cloud_templates.TRANSPORTS]
+    return [Offered(row.id, row.name, row.language, row.account, row.unusable) for row in able]
 
 
 def _styles(settings: Settings, draft: Draft, language: str) -> Styles:
@@ -196,12 +224,12 @@ def _samples(person: Candidate, names: Sequence[str], styles: Styles) -> dict[st
     return found
 
 
-def _reachable(draft: Draft) -> list[Candidate]:
+def reachable(draft: Draft) -> list[Candidate]:
     """The people with a number, for whom a message can be previewed."""
     return [each for each in drafts.people(draft) if each.number]
 
 
-def _own(draft: Draft, people: Sequence[Candidate]) -> OwnFiles:
+def own(draft: Draft, people: Sequence[Candidate]) -> OwnFiles:
     """The files named in the rows: how many are uploaded, which are missing, and how many rows name none."""
     have = draft.data.files
     wanted = dict.fromkeys(each.file for each in people if each.file)
@@ -232,7 +260,7 @@ def _shown(
         limit=template.MAX_TEXT,
         error=languages.say(found.error) if found.error else "",
         warning=" ".join([*(languages.say(each.told) for each in found.foreign), *_several(messages)]),
-        who=_who(who, names) if who else "",
+        who=called(who, names) if who else "",
         index=index,
         total=len(people),
         problems=len(wrong),
@@ -267,9 +295,10 @@ def _problems(text: str, people: Sequence[Candidate], styles: Styles) -> list[te
         return []
 
 
-def _who(who: Candidate, names: Sequence[str]) -> str:
-    called = " ".join(filter(None, (who.fields.get(name, "") for name in name_columns(list(names)))))
-    return f"{called}, {who.number}" if called else str(who.number)
+def called(who: Candidate, names: Sequence[str]) -> str:
+    """The person in words: their name and number."""
+    words = " ".join(filter(None, (who.fields.get(name, "") for name in name_columns(list(names)))))
+    return f"{words}, {who.number}" if words else str(who.number)
 
 
 @routes.post(PATH + "/preview")
@@ -282,7 +311,7 @@ async def preview(request: web.Request) -> web.StreamResponse:
 
 
 def _preview(settings: Settings, draft: Draft, asked: script.AskedMessage) -> Preview:
-    people = _reachable(draft)
+    people = reachable(draft)
     index, missed = asked.index, False
     if asked.find.strip():
         found = _find(people, asked.find.strip().casefold(), index)
@@ -305,18 +334,23 @@ def _find(people: Sequence[Candidate], wanted: str, after: int) -> int | None:
 def _keep(settings: Settings, draft: Draft, form: forms.Message, now: int) -> str | None:
     button, which = form.go.what, form.go.which
     here = f"/app/drafts/{draft.id}/message"
-    changes: Changes = {"text": form.text}
+    changes: Changes = {"text": form.text, "template": None}
+    if button == "whatsapp" and form.whatsapp:
+        row = cloud_templates.by_id(form.whatsapp)
+        changes["template"] = ChosenTemplate(name=row.name, language=row.language, account=row.account)
+        if draft.data.when is not None:
+            changes["when"] = draft.data.when.model_copy(update={"account": row.account})
     if styles.known(form.language):
         changes["language"] = form.language
     if drafts.own_files(draft):
         changes["files_optional"] = form.optional
     files, own = form.file, form.own
-    if len(files) > create.MAX_ATTACHMENTS:
-        raise errors.InvalidInput(details(Detail.TOO_MANY_FILES, most=str(create.MAX_ATTACHMENTS)))
+    if len(files) > fitting.MAX_ATTACHMENTS:
+        raise errors.InvalidInput(details(Detail.TOO_MANY_FILES, most=str(fitting.MAX_ATTACHMENTS)))
     if files:
-        changes |= draft_files.attach(draft.data, [_store(settings, each, now) for each in files], own=False)
+        changes |= draft_files.attach(draft.data, [store(settings, each, now) for each in files], own=False)
     if own:
-        changes |= draft_files.attach(draft.data, [_store(settings, each, now) for each in own], own=True)
+        changes |= draft_files.attach(draft.data, [store(settings, each, now) for each in own], own=True)
     if button == "remove":
         changes["attachments"] = tuple(each for each in draft.data.attachments if each != which)
     if button == "template" and form.template:
@@ -329,7 +363,7 @@ def _keep(settings: Settings, draft: Draft, form: forms.Message, now: int) -> st
     if button == "next" and not files and not own:
         _check(draft, changes["text"])
     drafts.save(draft.id, draft.version, changes, now)
-    stays = button in ("remove", "template", "keep", "attach", "show") or (button == "next" and (files or own))
+    stays = button in STAYS or (button == "next" and (files or own))
     if not stays:
         return None
     return here if form.person is None else f"{here}?person={form.person}"
@@ -348,12 +382,17 @@ def _check(draft: Draft, text: str) -> None:
         if not draft.data.attachments and not drafts.own_files(draft):
             raise errors.InvalidInput(Why.NOTHING_WRITTEN)
         return
-    unknown = sorted(template.compile(text).fields - {*drafts.fields(draft), template.NUMBER})
+    refuse_unknown(draft, template.compile(text).fields)
+
+
+def refuse_unknown(draft: Draft, fields: Collection[str]) -> None:
+    """Raises TemplateError for a field that the people do not have."""
+    unknown = sorted(set(fields) - {*drafts.fields(draft), template.NUMBER})
     if unknown:
         raise errors.TemplateError(Why.FIELD_NOT_LISTED, names=", ".join(unknown))
 
 
-def _store(settings: Settings, upload: FileField, now: int) -> str:
+def store(settings: Settings, upload: FileField, now: int) -> str:
     """Store an uploaded file; returns its id. Raises UnreadableFile, TooLarge."""
     place = uploads.new_part(settings)
     try:
@@ -364,6 +403,3 @@ def _store(settings: Settings, upload: FileField, now: int) -> str:
         return uploads.add_attachment(settings, place, upload.filename, now).id
     finally:
         place.unlink(missing_ok=True)
-
-
-CONTENTS["message"] = _message

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing, rights
-from daemon.campaigns import create, dated, draft_columns, draft_styles, drafts, scheduling, weekly
+from daemon.campaigns import create, dated, draft_columns, draft_order, draft_styles, drafts, scheduling, weekly
 from daemon.campaigns.draft_content import Dated, SourceKind, Weekly, When
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.refusals import Why as OfCampaigns
@@ -105,7 +105,7 @@ class WhenStep(StepContent):
 
 def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> WhenStep:
     kept = draft.data.when or When()
-    account = kept.account or rights.usual(settings.account)
+    account = draft_order.account(settings, draft.data)
     rules, own = limits.rules_of(settings, account), limits.settings_of(settings, account)
     zone = zone_name(rules.zone)
     window = (kept.window or "-").partition("-")

@@ -479,6 +479,7 @@ class Message(Step):
     file: Files
     own: Files
     template: Number
+    whatsapp: Number
     template_name: Text
     person: Perhaps
 

@@ -54,6 +54,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "no_upload": ("upload_id",),
     "no_attachment": ("attachments", "file"),
     "too_many_files": ("attachments", "file"),
+    "template_with_files": ("attachments",),
     "sheet_not_chosen": ("sheet",),
     "column_not_chosen": ("phone_column",),
     "choose_phone_column": ("phone_column",),

@@ -126,6 +126,8 @@ EVENTS: dict[str, str] = {
     "message.set_aside": "it waits for its tick, a reload did not help; others go on, and it is looked at again",
     "message.looked_up": "the chat was checked for it (finding, evidence)",
     "work.crashed": "an unexpected exception; other messages go on (work, kind, and frames once for each kind)",
+    "templates.synced": "WhatsApp's templates of an account were read from Meta (account, total, added, changed, gone)",
+    "template.changed": "Meta reports a change of a WhatsApp template (account, status, quality, category)",
     "template.saved": "a message template was created or changed (template_id)",
     "template.deleted": "a message template was deleted (template_id)",
     "list.changed": "people were added to or removed from a contact list (list_id, added, updated, removed)",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.campaigns import cloning, create, lifecycle, queries
+from daemon.campaigns import cloning, create, fitting, lifecycle, queries
 from daemon.contacts import suppression, uploads
 from daemon.db import clock
 from daemon.db.connection import write
@@ -262,4 +262,4 @@ async def test_a_part_on_the_clock_has_the_patience_that_a_message_has(bench: An
 
 def test_a_combination_of_files_is_taken(bench: Any, job: Job) -> None:
     """Whatever kinds they are of."""
-    assert create.unfit(["document", "photo", "audio"]) is None
+    assert fitting.unfit(["document", "photo", "audio"]) is None

@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from daemon.api.answers import Answer
 from daemon.api.parameters import MAX_ID, MAX_TIME
-from daemon.campaigns import create
+from daemon.campaigns import fitting
 from daemon.contacts import importer, masking, repairs
 from daemon.formats import tabular
 
@@ -100,7 +100,7 @@ Attachments = Annotated[
     list[StrictStr],
     Field(
         description="Ids from POST /upload_attachment, in order.",
-        max_length=create.MAX_ATTACHMENTS,
+        max_length=fitting.MAX_ATTACHMENTS,
         fail_fast=True,
     ),
 ]

@@ -28,12 +28,34 @@ from daemon.states import State
 Seconds = Annotated[float, Field(ge=0, le=create.MAX_DELAY_S, strict=True)]
 
 
+class SendTemplate(Body):
+    """A WhatsApp template in place of a message, for an account of the Cloud API."""
+
+    model_config = example(name="order_ready", language="en_US", values={"1": "{{ name }}"})
+
+    name: Annotated[StrictStr, Field(min_length=1, max_length=512)]
+    language: Annotated[StrictStr, Field(min_length=1, max_length=16)] = Field(
+        description="The code that WhatsApp has for it, such as `en_US`."
+    )
+    values: dict[str, StrictStr] = Field(
+        {},
+        max_length=100,
+        description="What is filled in, each a text with `{{ field }}`: by the number or name of its place in the "
+        "body; `header`: the text of the header, or the id of an attachment if it shows one; `button_0` and so on: "
+        "what the button's address ends with, or what a tap on it reports.",
+    )
+
+
 class Send(Body):
-    """A campaign: who gets which message, when and how fast. Give the recipients in exactly one way."""
+    """A campaign: who gets which message, when and how fast. Give the recipients in exactly one way, and either
+    `message` or `template`."""
 
     model_config = example(numbers=["+4915110000000"], message="Hello")
 
     message: StrictStr = Field("", description="The text, with `{{ field }}` for each recipient's own values.")
+    template: SendTemplate | None = Field(
+        None, description="A WhatsApp template in place of the message: `GET /cloud/templates` lists them."
+    )
     numbers: Items | None = None
     recipients: Items | None = Field(
         None,

@@ -1,0 +1,118 @@
+"""POST /send with a WhatsApp template in place of a message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from daemon.db import clock
+from daemon.delivery import compose
+from daemon.models import Job, Message
+from tests.http.conftest import form
+from tests.support.cloud_templates import LINK, body, buttons, header, listed, there
+
+TO = [{"number": "+4915110000000", "name": "Ada"}]
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+
+
+def asked(name: str = "order_ready", language: str = "en_US", **values: str) -> dict[str, Any]:
+    return {"name": name, "language": language, "values": values or {"1": "{{ name }}", "2": "17"}}
+
+
+async def test_each_gets_the_template_filled_in(api: Any) -> None:
+    """As a text it is what everybody sees here; the template itself is kept with the job."""
+    there(clock.now_ms(), listed("order_ready", body(), buttons(LINK)))
+    values = {"1": '{{ name | default("friend") }}', "2": "17", "button_0": "track/{{ name }}"}
+    answer = await api.post("/send", {"recipients": TO, "template": asked(**values)})
+
+    assert 1 == answer["total_numbers"]
+    job, message = Job.get(), Message.get()
+    assert "Hello Ada, your order 17 is ready." == compose.text_of(
+        job.text, job.formats, message.fields, TO[0]["number"]
+    )
+    assert ("order_ready", "en_US") == (job.template["name"], job.template["language"])
+
+
+@pytest.mark.parametrize(
+    ("template", "code", "field"),
+    [
+        (asked("unknown"), "template_unknown", "template.name"),
+        (asked(language="de"), "template_language_unknown", "template.language"),
+        (asked("new"), "template_not_approved", "template.name"),
+        (asked(**{"1": "a"}), "template_value_missing", "template.values.2"),
+        (asked(**{"1": "a", "2": " "}), "template_value_missing", "template.values.2"),
+        (asked(**{"1": "a", "2": "b", "3": "c"}), "template_value_surplus", "template.values.3"),
+        (asked(**{"1": "{{ name", "2": "b"}), "placeholder_not_closed", "template.values.1"),
+    ],
+)
+async def test_what_does_not_fit_is_refused_at_its_field(api: Any, template: Any, code: str, field: str) -> None:
+    """With a code, and nothing is queued."""
+    there(clock.now_ms(), listed(), listed("new", status="PENDING"))
+    problem = await api.post("/send", {"recipients": TO, "template": template}, 422)
+
+    assert (code, [field]) == (problem["code"], [each["field"] for each in problem["errors"]])
+    assert (0, 0) == (Job.select().count(), Message.select().count())
+
+
+async def test_a_message_is_either_a_text_or_a_template(api: Any) -> None:
+    """Not both, and not none; files of a template are values of it."""
+    there(clock.now_ms())
+    both = await api.post("/send", {"recipients": TO, "message": "Hi", "template": asked()}, 422)
+    none = await api.post("/send", {"recipients": TO}, 422)
+    files = await api.post("/send", {"recipients": TO, "template": asked(), "attachments": ["0" * 16]}, 422)
+
+    assert ["message_and_template", "message_empty", "template_with_files"] == [
+        each["code"] for each in (both, none, files)
+    ]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_people_whose_values_meta_would_refuse_are_named(api: Any, dry_run: bool) -> None:
+    """Before anything is queued, by their place, as those are whom a text does not fit."""
+    there(clock.now_ms())
+    people = [*TO, {"number": "+4915110000001", "name": "Bo\nBo"}, {"number": "+4915110000002", "name": "C     D"}]
+    problem = await api.post("/send", {"recipients": people, "template": asked(), "dry_run": dry_run}, 422)
+
+    assert "text_not_for_all" == problem["code"]
+    assert "1 (What is filled into 1 of the WhatsApp template has a line break" in problem["detail"]
+    assert "2 (What is filled into 1 of the WhatsApp template has more than 4 spaces" in problem["detail"]
+    assert "Bo" not in problem["detail"]
+
+
+async def test_a_header_shows_the_file_that_it_is_for(api: Any) -> None:
+    """Its value is the id of an upload, of a kind that Meta takes there."""
+    there(clock.now_ms(), listed("with_picture", header("IMAGE"), body("Hi")))
+    picture = await api.post("/upload_attachment", data=form(PNG, "a.png"))
+    paper = await api.post("/upload_attachment", data=form(b"%PDF-1.4 " + bytes(64), "a.pdf"))
+    unfit = {"recipients": TO, "template": asked("with_picture", header=paper["attachment_id"])}
+    problem = await api.post("/send", unfit, 422)
+    await api.post("/send", {"recipients": TO, "template": asked("with_picture", header=picture["attachment_id"])})
+
+    assert ("header_file_unfit", "template.values.header") == (problem["code"], problem["errors"][0]["field"])
+    assert [picture["attachment_id"]] == Job.get().attachments
+
+
+async def test_an_account_of_whatsapp_web_sends_no_templates(api: Any) -> None:
+    """Also where it has had some, as an account of the Cloud API."""
+    there(clock.now_ms())
+    await api.ask("PATCH", "/accounts/default", json={"transport": "browser"})
+    problem = await api.post("/send", {"recipients": TO, "template": asked()}, 422)
+
+    assert ("template_needs_cloud", "account") == (problem["code"], problem["errors"][0]["field"])
+
+
+async def test_what_is_known_is_listed_with_what_it_wants(api: Any) -> None:
+    """And why nothing is sent with it, where that is so."""
+    there(clock.now_ms(), listed("b", header("IMAGE"), body(), buttons(LINK)), listed("a", status="PAUSED"))
+    found = (await api.get("/cloud/templates"))["templates"]
+    approved = (await api.get("/cloud/templates?status=APPROVED&account=default"))["templates"]
+
+    assert [("a", False, "template_not_approved"), ("b", True, None)] == [
+        (each["name"], each["usable"], each["code"]) for each in found
+    ]
+    assert [found[1]] == approved
+    assert (["header", "1", "2", "button_0"], "image") == (found[1]["values"], found[1]["media"])
+    assert found[1] == await api.get(f"/cloud/templates/{found[1]['id']}")
+    assert [] == (await api.get("/cloud/templates?account=other"))["templates"]
+    await api.get("/cloud/templates/999", 404)
