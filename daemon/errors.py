@@ -9,8 +9,10 @@ DaemonError
 │   │   └── AccountLost    another sender owns the account now: this one stops
 │   └── TransportError     what can go wrong while sending
 │       ├── NotSubmitted   nothing has left this machine; the message may be tried again
+│       │   ├── Refused        WhatsApp's server has refused it; says who is to blame
 │       │   ├── PartMissing    the page lacks a part that sending needs
 │       │   └── ChatInUse      a person has started to write in the recipient's chat
+│       ├── GraphRefused   Meta's Graph API has refused a call
 │       ├── SubmitUnknown  it may be out; only the chat can tell
 │       ├── Undeliverable  this recipient cannot get this message, however often it is tried
 │       ├── AccountUnready the account cannot send now; no recipient is to blame
@@ -50,6 +52,7 @@ DaemonError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any, ClassVar, Self
 
 from daemon.i18n.coded import WORDS, Coded, Refusal, Told, Wording, refusal
@@ -109,6 +112,8 @@ class Why(Wording):
     NOT_SUBMITTED = "not_submitted", "{sentence}"
     PART_MISSING = "page_part_missing", "{sentence}"
     CHAT_IN_USE = "chat_in_use", "{sentence}"
+    REFUSED = "refused_by_whatsapp", "{sentence}"
+    GRAPH_REFUSED = "graph_refused", "{sentence}"
     SUBMIT_UNKNOWN = "submit_unknown", "{sentence}"
     UNDELIVERABLE = "undeliverable", "{sentence}"
     ACCOUNT_UNREADY = "account_unready", "{sentence}"
@@ -351,6 +356,28 @@ class NotSubmitted(TransportError):
     KIND = Why.NOT_SUBMITTED
 
 
+class Blame(StrEnum):
+    """Whose trouble it is when WhatsApp's server refuses a message."""
+
+    RECIPIENT = "recipient"  #: only they do not get it
+    CAMPAIGN = "campaign"  #: nobody in it gets it before a person has seen to it
+    ACCOUNT = "account"  #: it cannot send now: `Transport.health` says why
+    NOBODY = "nobody"  #: it only came too early
+
+
+class Refused(NotSubmitted):
+    """WhatsApp's server has refused the message, which proves that nothing was sent.
+
+    blame: whose trouble it is; only a recipient's fails the message. wait_ms: how long it waits otherwise.
+    """
+
+    KIND = Why.REFUSED
+
+    def __init__(self, told: Told, blame: Blame, wait_ms: int = 0) -> None:
+        super().__init__(told)
+        self.blame, self.wait_ms = blame, wait_ms
+
+
 class PartMissing(NotSubmitted):
     """The page lacks `parts`, which sending needs: no recipient is to blame for that."""
 
@@ -371,6 +398,18 @@ class SubmitUnknown(TransportError):
     """The message may be out."""
 
     KIND = Why.SUBMIT_UNKNOWN
+
+
+class GraphRefused(TransportError):
+    """Meta's Graph API answered a call with an error. Of its envelope: code (0: it had none), subcode, details (Meta's
+    own words, in which no number is left whole). status: of HTTP; wait_s: how long Meta asks to wait, 0: it does not
+    say."""
+
+    KIND = Why.GRAPH_REFUSED
+
+    def __init__(self, code: int, subcode: int, details: str, status: int, wait_s: float = 0.0) -> None:
+        super().__init__(f"{details or 'No details.'} ({code or status})")
+        self.code, self.subcode, self.details, self.status, self.wait_s = code, subcode, details, status, wait_s
 
 
 class Undeliverable(TransportError):

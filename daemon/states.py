@@ -155,6 +155,10 @@ class Hold(StrEnum):
     CANARY = "canary"  #: the message to oneself did not arrive as it was written
     CHECKPOINT = "checkpoint"  #: WhatsApp wants a security check, which needs a person at the browser
     LANGUAGE = "language"  #: the page is not in English, though it was asked for
+    CREDENTIALS = "credentials"  #: the Cloud API's settings or its token are missing, invalid, or permit too little
+    PAYMENT = "payment"  #: Meta has a problem with the payment method
+    NUMBER = "number"  #: Meta does not let this number send: not registered, not verified, or gone
+    THROTTLED = "throttled"  #: Meta asks for a pause
 
 
 class Kind(StrEnum):

@@ -16,7 +16,7 @@ from daemon.delivery.breaker import Verdict
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.lanes import Lane, Lanes
 from daemon.delivery.parts import Piece
-from daemon.delivery.refusals import Held, Passed
+from daemon.delivery.refusals import Asks, Held, Passed
 from daemon.delivery.standing import Standing
 from daemon.delivery.trouble import Trouble
 from daemon.delivery.upkeep import LOSSES
@@ -92,6 +92,21 @@ class Endings:
         if verdict is Verdict.HOLD:
             await self._trouble.hold(refusal(Held.NOTHING_SENT, why=part(why)))
         await self._trouble.keep()
+
+    async def refused(self, lane: Lane, error: errors.Refused) -> None:
+        """WhatsApp's server itself says no: nothing was sent. Only a recipient's own trouble fails the message; where
+        message after message of a campaign fails for the same reason, it waits for a person."""
+        job_id, told = lane.message.job_id, error.told
+        if error.blame is errors.Blame.RECIPIENT:
+            await self.move(lane, moves.fail, told)
+            if self._trouble.turned_down(job_id, told):
+                await self._db.timed(job_moves.suspend, job_id, refusal(Asks.REFUSED_IN_A_ROW, why=part(told)))
+            return
+        if error.blame is errors.Blame.CAMPAIGN:
+            await self._db.timed(job_moves.suspend, job_id, told)
+        elif error.blame is errors.Blame.ACCOUNT:
+            self._standing.look_soon()
+        await self.move(lane, self.back(lane), told, wait_ms=error.wait_ms)
 
     async def give_back_after_loss(self, lane: Lane) -> None:
         """A browser crash is not the recipient's fault, unless it happens again and again with the same message.

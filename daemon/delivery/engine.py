@@ -21,6 +21,7 @@ from daemon.delivery.duties.follow import Follow
 from daemon.delivery.duties.inbox import Inbox
 from daemon.delivery.duties.send import Send
 from daemon.delivery.duties.wear import Wear
+from daemon.delivery.kept import KeptInDatabase
 from daemon.delivery.lanes import Doubt
 from daemon.delivery.refusals import Held, Passed
 from daemon.delivery.seat import Seat
@@ -28,7 +29,7 @@ from daemon.delivery.waits import Stopping
 from daemon.i18n.coded import refusal
 from daemon.models import Message
 from daemon.states import AccountState
-from daemon.transports.protocol import Health, Transport
+from daemon.transports.protocol import Health, Keeps, Receipted, Transport
 
 log = structlog.get_logger()
 
@@ -44,6 +45,8 @@ class Engine:
     ) -> None:
         self._seat = seat
         self.context = context = Context(settings, transport, dice or Random(), seat.tenure if seat else None)
+        if isinstance(transport, Keeps):
+            transport.keep_in(KeptInDatabase(context.db))
         # A person's commands come first. Doubtful messages go before new ones: with one lane nothing else is sent then.
         self._duties: list[Duty] = [
             Commands(context),
@@ -187,7 +190,8 @@ class Engine:
     async def _take_over(self, sole: bool, proved: bool) -> None:
         """A message that a dead sender of this account held as `sending` becomes doubtful here.
 
-        If its death is not proved, it may only be suspended and send when it wakes: then a person decides.
+        If its death is not proved, it may only be suspended and send when it wakes: then a person decides; but not
+        where a doubtful message waits for a receipt anyway, and is never handed over again.
         """
         context = self.context
         self._rescued_at = timing.monotonic()
@@ -198,7 +202,7 @@ class Engine:
             lane.out = True
             if lane.task:  # it was ours all along, only its lease could not be renewed: it continues
                 continue
-            if proved:
+            if proved or isinstance(context.transport, Receipted):
                 lane.doubt = lane.doubt or Doubt(crashed=True)
             else:
                 await context.endings.move(lane, moves.lose, refusal(Passed.SENDER_SILENT))

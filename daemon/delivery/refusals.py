@@ -53,6 +53,11 @@ class Asks(Wording):
         "job_made_for_dry_run",
         "This campaign was made during a dry run: resume it to send it for real.",
     )
+    REFUSED_IN_A_ROW = (
+        "job_refused_in_a_row",
+        "One message after the other was refused for the same reason. {why} Mend that, resume the campaign, and retry "
+        "those that failed.",
+    )
 
 
 class Missing(Recorded):

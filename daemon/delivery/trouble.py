@@ -8,7 +8,7 @@ import structlog
 
 from daemon.accounts import directory
 from daemon.delivery import moves
-from daemon.delivery.breaker import FIRST_HOLD_MS, LONGEST_HOLD_MS, Failures, Verdict
+from daemon.delivery.breaker import FIRST_HOLD_MS, LONGEST_HOLD_MS, Failures, Verdict, cause_of
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.refusals import Held, Passed
 from daemon.delivery.standing import Standing
@@ -19,6 +19,8 @@ from daemon.transports.protocol import Health
 
 log = structlog.get_logger()
 
+REFUSED_LIMIT = 20  # so many of a campaign in a row, for the same reason
+
 
 class Trouble:
     """One account's failures and what is done about them."""
@@ -27,6 +29,7 @@ class Trouble:
         self._account, self._db, self._standing = account, db, standing
         self._failures = Failures()
         self._kept: directory.Failing | None = None
+        self._refusals: dict[int, tuple[str, int]] = {}  # by job: what WhatsApp refuses in a row, and how often
         self._stuck: set[int] = set()  # since the last success: messages that wait for a tick beside others
 
     async def load(self) -> None:
@@ -49,8 +52,11 @@ class Trouble:
         """Whether message after message waits for its tick: it is the account's trouble, also between two holds."""
         return len(self._stuck) > 1
 
-    def success(self) -> None:
+    def success(self, job_id: int | None = None) -> None:
+        """A message has gone through. job_id: of which campaign."""
         self._failures.success()
+        if job_id is not None:
+            self._refusals.pop(job_id, None)
         self.arrived()
 
     def arrived(self) -> None:
@@ -79,6 +85,15 @@ class Trouble:
         if self._standing.hold and self._standing.hold.hold is Hold.FAILURES:
             return Verdict.EXCUSE
         return self._failures.note(message.id, why, message.attempts >= most)
+
+    def turned_down(self, job_id: int, why: Told) -> bool:
+        """WhatsApp has refused one more message of the campaign. Whether it is one after the other, for one reason: it
+        is more likely the campaign's fault than that of its people."""
+        cause = cause_of(why)
+        before, count = self._refusals.get(job_id, (cause, 0))
+        count = count + 1 if before == cause else 1
+        self._refusals[job_id] = (cause, 0 if count >= REFUSED_LIMIT else count)
+        return count >= REFUSED_LIMIT
 
     async def refused(self, message: Message) -> None:
         """WhatsApp says that this person cannot be reached."""

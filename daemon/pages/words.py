@@ -69,6 +69,10 @@ HELD_BY = {  # what a campaign is called whose account cannot send, by its code
     f"held.{Hold.CHECKPOINT}": N_("security check"),
     f"held.{Hold.TERMS}": N_("terms to accept on the phone"),
     f"held.{Hold.UNREACHABLE}": N_("WhatsApp Web cannot be reached"),
+    f"held.{Hold.CREDENTIALS}": N_("access to the Cloud API"),
+    f"held.{Hold.PAYMENT}": N_("payment method"),
+    f"held.{Hold.NUMBER}": N_("number cannot send"),
+    f"held.{Hold.THROTTLED}": N_("Meta asks for a pause"),
     f"held.{Hold.FAILURES}": N_("paused after failures"),
 }
 """Other holds are ON_HOLD, other states as they are called."""

@@ -105,7 +105,7 @@ class Receipt:
 
     transport_id: str
     ack: Ack
-    reason: str | None = None
+    reason: Told | None = None
     expires_at: int | None = None
 
 
@@ -296,7 +296,8 @@ class Transport(Protocol):
         held: asked at the last moment before anything leaves; where it says no, the message may be somebody
         else's by now, and LeaseLost is raised. Raises NotSubmitted only where it is certain that nothing was
         sent; else SubmitUnknown (no tick within the deadline) or BrowserLost. Where WhatsApp's "yes" is no tick the
-        receipt says `Ack.ACCEPTED`; what follows comes as `StatusUpdate`.
+        receipt says `Ack.ACCEPTED`; what follows comes as `StatusUpdate`. Where its server itself refuses the message
+        Refused is raised, by `prepare`, too.
         """
 
     async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:
@@ -337,6 +338,50 @@ class Follows(Protocol):
 
     async def ticked(self) -> list[Tick]:
         """How far messages have come in chats that were open for another reason; each step once."""
+
+
+@dataclass(frozen=True)
+class Turns:
+    """When the next messages of a number may go: `count` of them, the first in `in_ms`, each `gap_ms` after the one
+    before."""
+
+    count: int
+    in_ms: float
+    gap_ms: float
+
+
+class Kept(Protocol):
+    """What a transport keeps in the database, for which it has no tables of its own. number: the one that sends, as
+    WhatsApp names it. All may raise DatabaseBusy."""
+
+    async def turns(self, number: str, most: int, rate: int) -> Turns:
+        """Take turns to send, shared with all that send from the number. rate: messages a second that it may send."""
+
+    async def slower(self, number: str, pause_ms: int) -> None:
+        """WhatsApp says that it was too much: nobody takes turns during the pause, and then fewer for a while."""
+
+    async def media(self, number: str, file: str) -> str | None:
+        """The id under which WhatsApp has that file, if it keeps it for a while yet."""
+
+    async def keep_media(self, number: str, file: str, media_id: str, lasts_ms: int) -> None: ...
+
+    async def forget_media(self, number: str, file: str) -> None: ...
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """It keeps something in the database."""
+
+    def keep_in(self, kept: Kept) -> None:
+        """There, from now on; before it is started."""
+
+
+@runtime_checkable
+class Receipted(Protocol):
+    """What became of a hand-over is told by receipts only: `look_up` waits for them and finds nothing itself, and what
+    was handed over is never handed over again. one_file: it has no albums."""
+
+    one_file: bool
 
 
 @runtime_checkable

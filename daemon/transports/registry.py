@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from daemon import errors
 from daemon.config import Settings
 from daemon.transports.protocol import Transport
 
@@ -20,7 +19,9 @@ def discard(settings: Settings, name: str) -> None:
 def make_transport(settings: Settings) -> Transport:
     """The transport that is chosen in the settings."""
     if settings.transport == "cloud":
-        raise errors.ConfigError("WASENDER_TRANSPORT: sending through the Cloud API is not in this version yet")
+        from daemon.transports.cloud.transport import CloudTransport
+
+        return CloudTransport(settings)
     # Imported here because Selenium takes a second to import, and only the browser transport needs it.
     if settings.transport == "dryrun":
         from daemon.transports.dry_run import DryRunTransport

@@ -17,7 +17,7 @@ from daemon.i18n.coded import Told, part, refusal
 from daemon.models import Message
 from daemon.states import AccountState, Finding, Hold
 from daemon.transports import parts as parts_of
-from daemon.transports.protocol import Health, Inspectable, Lookup, Mark, Outgoing, Receipt
+from daemon.transports.protocol import Health, Inspectable, Lookup, Mark, Outgoing, Receipt, Receipted
 
 log = structlog.get_logger()
 
@@ -129,7 +129,8 @@ class Doubts:
         in doubt, it broke off between two of them."""
         context = self._context
         outgoing = await context.db.call(compose.outgoing, context.settings, message, False)
-        split, doubt.handed_at = parts_of.split(outgoing), message.submitted_at
+        split = parts_of.split(outgoing, not isinstance(context.transport, Receipted))
+        doubt.handed_at = message.submitted_at
         if len(split) == 1 or not await context.db.call(parts.known, message):
             return outgoing, Mark.loads(message.mark or ""), None
         row = await context.db.call(parts.doubtful, message)

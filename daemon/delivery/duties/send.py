@@ -20,7 +20,7 @@ from daemon.delivery.waits import Stopping
 from daemon.i18n.coded import refusal
 from daemon.models import Message
 from daemon.transports import parts as parts_of
-from daemon.transports.protocol import Mark, Outgoing
+from daemon.transports.protocol import Mark, Outgoing, Receipted
 
 log = structlog.get_logger()
 
@@ -93,7 +93,7 @@ class Send:
         if isinstance(composed, Exception):
             await self._part(lane, composed, None)
             return
-        began, split = timing.monotonic(), parts_of.split(composed)
+        began, split = timing.monotonic(), parts_of.split(composed, not isinstance(self._context.transport, Receipted))
         if len(split) == 1:
             await self._part(lane, composed, None, began)
             return
@@ -140,6 +140,8 @@ class Send:
         except errors.ChatInUse as error:
             await endings.wait_for_person(lane, error.told)
             await context.set_pace(gap)
+        except errors.Refused as error:
+            await endings.refused(lane, error)
         except errors.NotSubmitted as error:
             await endings.retry(lane, error.told)
             await context.set_pace(gap)
@@ -200,7 +202,7 @@ class Send:
             handing = context.transport.hand_over(outgoing, mark, partial(self._holds, lane))
             receipt = await context.waits.within_grace(handing, lane.left_s)
             context.upkeep.works(message.id)
-            context.trouble.success()
+            context.trouble.success(message.job_id)
             if piece is not None and not piece.last:
                 return await self._endings.part(lane, receipt, piece)
             took_ms = round((timing.monotonic() - began) * 1000) if context.transport.paced else 0
@@ -211,6 +213,9 @@ class Send:
             return False  # stays `sending`: the next sender looks it up
         except errors.LeaseLost as error:  # this process was suspended; if nobody took over, it is queued again
             await self._endings.move(lane, moves.requeue, error.told)
+            return False
+        except errors.Refused as error:
+            await self._endings.refused(lane, error)
             return False
         except errors.NotSubmitted as error:
             await self._endings.retry(lane, error.told)

@@ -1,0 +1,1 @@
+"""Sends through Meta's Cloud API, the permitted way for campaigns."""

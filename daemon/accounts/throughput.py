@@ -1,0 +1,51 @@
+"""How fast a number of the Cloud API sends: a row for each, shared by all senders that use it, on any host.
+
+They take turns in advance, several at once, so that it costs few writes. When Meta says that it was too much, everybody
+pauses, and then sends at half the speed, which comes back little by little.
+"""
+
+from __future__ import annotations
+
+from daemon.db.connection import write
+from daemon.db.proxy import locked
+from daemon.models import Throughput
+from daemon.transports.protocol import Turns
+
+WHOLE = 1_000  # per mille
+LEAST = 50
+BACK_IN_S = 120  # from nothing to the whole
+ONCE_MS = 1_000  # messages that were in flight together are refused together: that lowers it once
+LONGEST_AHEAD_MS = 3_600_000  # anything longer was stored while the clock was ahead
+
+
+def take(number: str, most: int, rate: int, now: int) -> Turns:
+    """Take `most` turns. rate: messages a second that Meta allows the number."""
+    with write():
+        row = _row(number)
+        gap_ms = 1_000 / (rate * share(row, now) / WHOLE)
+        at = max(row.next_at, float(now))
+        if at > now + LONGEST_AHEAD_MS:
+            at = float(now)
+        Throughput.update(next_at=at + most * gap_ms).where(Throughput.number == number).execute()
+    return Turns(most, at - now, gap_ms)
+
+
+def lower(number: str, pause_ms: int, now: int) -> None:
+    """It was too much: nothing goes during the pause, and half as much after it."""
+    with write():
+        row = _row(number)
+        changes: dict[str, float] = {"next_at": max(row.next_at, float(now + pause_ms))}
+        if not 0 <= now - row.lowered_at < ONCE_MS:
+            changes |= {"share": max(share(row, now) // 2, LEAST), "lowered_at": now}
+        Throughput.update(changes).where(Throughput.number == number).execute()
+
+
+def share(row: Throughput, now: int) -> int:
+    """What it may send now of what Meta allows, per mille."""
+    return min(WHOLE, row.share + max(now - row.lowered_at, 0) // BACK_IN_S)
+
+
+def _row(number: str) -> Throughput:
+    Throughput.insert(number=number, next_at=0, share=WHOLE, lowered_at=0).on_conflict_ignore().execute()
+    found: Throughput = locked(Throughput.select().where(Throughput.number == number)).get()
+    return found

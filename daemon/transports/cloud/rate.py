@@ -1,0 +1,81 @@
+"""When the next message may go: the turns of the number, and the pauses between messages to one person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from daemon.transports.protocol import Kept
+
+PAIR_S = 6.0  # Meta's: one message in so many seconds from one number to one person
+BURST = 10  # at once; Meta takes more, and then wants quiet for as long as they would have taken
+KEPT = 10_000  # people that are remembered
+AHEAD_S = 0.5  # for how much time turns are taken at once, at most
+
+
+class Turnstile:
+    """Lets one message after the other through, at the speed of the number, which all its senders share."""
+
+    def __init__(self, kept: Kept, number: str, rate: int) -> None:
+        self._kept, self._number, self._rate = kept, number, rate
+        self._most = max(1, round(rate * AHEAD_S))
+        self._turns: deque[float] = deque()
+        self._lock = asyncio.Lock()
+        self._waiting = 0
+        self._paused = 0  # how often it was slowed down
+
+    async def turn(self) -> None:
+        """Return when it is this message's turn. Raises DatabaseBusy."""
+        now = asyncio.get_running_loop().time
+        while True:
+            seen, at = self._paused, await self._next()
+            if (left_s := at - now()) > 0:
+                await asyncio.sleep(left_s)
+            if seen == self._paused:
+                return
+
+    async def slower(self, pause_s: float) -> None:
+        """It was too much: those who wait wait longer. Raises DatabaseBusy."""
+        self._paused += 1
+        self._turns.clear()
+        await self._kept.slower(self._number, round(pause_s * 1000))
+
+    async def _next(self) -> float:
+        self._waiting += 1
+        try:
+            async with self._lock:
+                while not self._turns:
+                    found = await self._kept.turns(self._number, min(self._waiting, self._most), self._rate)
+                    first = asyncio.get_running_loop().time() + found.in_ms / 1000
+                    self._turns.extend(first + each * found.gap_ms / 1000 for each in range(found.count))
+                return self._turns.popleft()
+        finally:
+            self._waiting -= 1
+
+
+class Pairs:
+    """How soon one person may get another message. Times in seconds of the loop's clock."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, float] = {}  # as if messages went out evenly
+        self._refused: dict[str, int] = {}
+
+    def wait_s(self, person: str, now: float) -> float:
+        """How long to wait, 0 for not at all; then it counts as sent."""
+        at = max(self._next.get(person, 0.0), now)
+        early = at - now - (BURST - 1) * PAIR_S
+        if early > 0:
+            return early
+        if len(self._next) >= KEPT:
+            self._next = {each: due for each, due in self._next.items() if due > now}
+        self._next[person] = at + PAIR_S
+        return 0.0
+
+    def refused(self, person: str) -> float:
+        """Meta says that it was too soon: how long to wait, more each time."""
+        times = self._refused[person] = self._refused.get(person, -1) + 1
+        return PAIR_S + (4.0 ** min(times, 6) if times else 0.0)
+
+    def taken(self, person: str) -> None:
+        """Meta has taken one."""
+        self._refused.pop(person, None)

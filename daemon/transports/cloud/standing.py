@@ -1,0 +1,133 @@
+"""Whether the account can send: what Meta says when it is asked, and what its answers to messages have shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from daemon import errors
+from daemon.i18n.coded import Coded, refusal
+from daemon.states import AccountState, Hold
+from daemon.transports.cloud import codes
+from daemon.transports.cloud.codes import Do
+from daemon.transports.cloud.graph import Graph, GraphNumber
+from daemon.transports.cloud.refusals import Cloud, Meta
+from daemon.transports.protocol import Health
+
+log = structlog.get_logger()
+
+LOOK_S = 60.0  # between two questions while all is well
+HELD_S = (60.0, 120.0, 240.0)  # while it is held: the first, the second, all others
+OFFLINE_S = (2.0, 5.0, 15.0, 30.0)
+STATUSES = {"DISCONNECTED", "PENDING", "UNVERIFIED", "MIGRATED", "DELETED"}  # of a number that cannot send
+IN_THE_WAY = {141_006: Hold.PAYMENT, 141_010: Hold.RESTRICTED}
+
+
+class Standing:
+    """missing: settings without which nothing can be sent."""
+
+    def __init__(self, graph: Graph, missing: Sequence[str]) -> None:
+        self._graph, self._missing = graph, missing
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        self._health: Health | None = None
+        self._next_look = 0.0
+        self._looks = 0
+        self._rest: tuple[Coded, float] | None = None  # why it waits, and until when
+
+    @property
+    def barred(self) -> Coded | str | None:
+        """Why nothing may be handed over now, None if it may."""
+        if self._rest is not None and self._rest[1] > _now():
+            return self._rest[0]
+        if self._health is None or not self._health.usable:
+            return (self._health.detail if self._health else None) or str(AccountState.LOADING)
+        return None
+
+    def bar(self, hold: Hold, why: Coded) -> None:
+        """An answer has shown that it cannot send; it is asked about that later."""
+        self._tell(Health(AccountState.HELD, hold, detail=why), HELD_S)
+
+    def offline(self, why: Coded) -> None:
+        """Meta cannot be reached."""
+        self._tell(Health(AccountState.OFFLINE, detail=why), OFFLINE_S)
+
+    def works(self) -> None:
+        """A message was taken: earlier trouble no longer counts."""
+        self._looks = 0
+
+    def rest(self, why: Coded, seconds: float) -> None:
+        """Meta asks for a pause."""
+        self._rest = (why, max(_now() + seconds, self._rest[1] if self._rest else 0.0))
+
+    async def look(self) -> Health:
+        """The account as it stands now; Meta is asked from time to time."""
+        if self._missing:
+            self._health = Health(
+                AccountState.HELD,
+                Hold.CREDENTIALS,
+                detail=refusal(Cloud.INCOMPLETE, names=", ".join(self._missing)),
+            )
+            return self._health
+        if _now() >= self._next_look:
+            await self._ask()
+        if self._rest is not None and self._rest[1] > _now():
+            return Health(AccountState.HELD, Hold.THROTTLED, detail=self._rest[0])
+        self._rest = None
+        return self._health or Health(AccountState.LOADING)
+
+    async def _ask(self) -> None:
+        try:
+            found = await self._graph.number()
+        except errors.GraphRefused as error:
+            self._refused(error)
+        except errors.SubmitUnknown as error:  # only the question has failed
+            if self._health is None or not self._health.usable:
+                self.offline(error.told)
+            else:
+                self._next_look = _now() + OFFLINE_S[-1]
+        except errors.NotSubmitted as error:
+            self.offline(error.told)
+        else:
+            self._judge(found)
+
+    def _refused(self, error: errors.GraphRefused) -> None:
+        rule = codes.rule(error.code, error.subcode)
+        told = rule.told(error.code, error.details)
+        if error.code and rule.do is Do.HOLD_ACCOUNT:
+            self.bar(rule.hold or Hold.RESTRICTED, told)
+        elif error.code and rule.do is Do.RETRY and (self._health is None or not self._health.usable):
+            self.offline(told)
+        elif error.code and rule.do is Do.WAIT and self._health is not None:
+            self._next_look = _now() + max(error.wait_s, LOOK_S)
+        elif self._health is None or not self._health.usable:
+            self.bar(Hold.NUMBER, told if error.code else refusal(Cloud.AT_THE_DOOR, status=error.status))
+        else:
+            self._next_look = _now() + LOOK_S
+
+    def _judge(self, found: GraphNumber) -> None:
+        able = found.able
+        if found.status == "BANNED":
+            self._tell(Health(AccountState.BANNED, Hold.RESTRICTED, detail=refusal(Meta.RESTRICTED)), HELD_S)
+        elif found.status in STATUSES:
+            self.bar(Hold.NUMBER, refusal(Cloud.DISCONNECTED, status=found.status))
+        elif able.can_send == "BLOCKED":
+            hold = next((IN_THE_WAY[code] for code in able.codes if code in IN_THE_WAY), Hold.RESTRICTED)
+            self.bar(hold, refusal(Cloud.CANNOT_SEND, details=able.details or codes.NO_DETAILS))
+        else:
+            limited = able.can_send == "LIMITED"
+            detail = refusal(Cloud.LIMITED, details=able.details or codes.NO_DETAILS) if limited else None
+            self._health = Health(AccountState.READY, detail=detail)
+            self._next_look = _now() + LOOK_S
+
+    def _tell(self, health: Health, after_s: Sequence[float]) -> None:
+        self._health = health
+        self._next_look = _now() + after_s[min(self._looks, len(after_s) - 1)]
+        self._looks += 1
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
