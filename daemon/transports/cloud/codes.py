@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from daemon.i18n.coded import Coded, refusal
+from daemon.i18n.coded import Coded, Phrase, refusal
 from daemon.states import Hold
 from daemon.transports.cloud.refusals import Meta
 
 DAY_S, MINUTE_S = 86_400, 60
-NO_DETAILS = "Meta gives no details."
+NO_DETAILS = Phrase("Meta gives no details.")
 
 
 class Do(StrEnum):

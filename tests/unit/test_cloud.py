@@ -1,0 +1,221 @@
+"""The Cloud API's transport over the stand-in for Meta's API: what it sends, and what each answer proves."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+import structlog.testing
+
+from daemon import errors
+from daemon.errors import Blame
+from daemon.states import E164, AccountState, Ack, Finding, Hold
+from daemon.transports.cloud.rate import BURST
+from daemon.transports.protocol import Outgoing
+from standin.graph.switches import Rule
+from standin.graph.world import NUMBER_ID, TOKEN, Token, World
+from tests.support.cloud import Sending, sending
+from tests.support.graph import ANNA, BELA, QUICK
+
+
+async def refused(up: Sending, number: str = ANNA) -> errors.Refused:
+    """Send what has to be refused."""
+    with pytest.raises(errors.Refused) as caught:
+        await up.text(number)
+    return caught.value
+
+
+async def test_a_text_is_accepted_with_its_callback_data() -> None:
+    """Meta's 200 is acceptance, not a tick; the number goes out with its +."""
+    async with sending() as up:
+        receipt = await up.text(ANNA, "See https://example.org", "m:7:a:2")
+
+        only = up.world.record.messages[0]
+        assert (only.id, Ack.ACCEPTED, None) == (receipt.transport_id, receipt.ack, receipt.reason)
+        assert (ANNA, "m:7:a:2", {"body": "See https://example.org", "preview_url": True}) == (
+            only.given,
+            only.callback,
+            only.said,
+        )
+
+
+async def test_hundreds_are_in_flight_at_once() -> None:
+    """Nobody waits for a connection."""
+    world = World(QUICK | {"throughput": 1000})
+    world.rules.add(Rule(slow_ms=300))
+    async with sending(world) as up:
+        numbers = [f"+49151{n:08}" for n in range(200)]
+        began = asyncio.get_running_loop().time()
+        await asyncio.gather(*map(up.text, numbers))
+
+        assert sorted(numbers) == sorted(each.given for each in world.record.messages)
+        assert asyncio.get_running_loop().time() - began < 0.3 * 20
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [{"drop": "before"}, {"drop": "after"}, {"drop": "middle"}, {"garbage": True}, {"status": 502},
+     {"status": 500, "code": 2}, {"status": 503, "code": 131000, "accept": True}, {"status": 500, "code": 999_999}],
+    ids=str,
+)  # fmt: skip
+async def test_an_answer_that_proves_nothing_leaves_it_open(rule: dict[str, Any]) -> None:
+    """It may be out; a look finds nothing, says so only after the time for receipts, and never that it is not there."""
+    world = World(QUICK)
+    world.rules.add(Rule(next=1, **rule))
+    async with sending(world) as up:
+        message = Outgoing(E164(ANNA), "Hello", callback="m:1:a:1")
+        mark = await up.transport.prepare(message)
+        with pytest.raises(errors.SubmitUnknown):
+            await up.transport.hand_over(message, mark)
+        look = asyncio.create_task(up.transport.look_up(message, mark))
+        done, _ = await asyncio.wait({look}, timeout=0.2)
+
+        assert not done
+        assert Finding.UNKNOWN is (await look).finding
+
+
+async def test_without_a_connection_nothing_has_left_and_the_account_is_offline() -> None:
+    """Nobody listens there: it is not the recipient's trouble."""
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    async with sending() as up:
+        up.transport._graph._base = f"http://127.0.0.1:{port}/v26.0"
+        caught = await refused(up)
+
+        assert Blame.ACCOUNT is caught.blame
+        assert AccountState.OFFLINE is (await up.transport.health()).state
+        with pytest.raises(errors.AccountUnready):
+            await up.text(BELA)
+        assert [] == up.world.record.messages
+
+
+@pytest.mark.parametrize(
+    ("rule", "blame", "wait_ms", "code"),
+    [
+        ({"code": 131026}, Blame.RECIPIENT, 0, "cloud_undeliverable"),
+        ({"code": 131049}, Blame.RECIPIENT, 0, "cloud_held_back"),
+        ({"code": 470, "details": "Something new"}, Blame.RECIPIENT, 0, "cloud_refused"),
+        ({"code": 132001}, Blame.CAMPAIGN, 0, "cloud_template_missing"),
+        ({"code": 132015}, Blame.CAMPAIGN, 0, "cloud_template_paused"),
+        ({"code": 134102, "status": 500}, Blame.CAMPAIGN, 0, "cloud_template_elsewhere"),
+        ({"code": 134101}, Blame.NOBODY, 600_000, "cloud_template_syncing"),
+        ({"code": 131056}, Blame.NOBODY, 6_000, "cloud_person_too_often"),
+        ({"code": 130429}, Blame.NOBODY, 1_000, "cloud_too_fast"),
+        ({"code": 130429, "retry_after_s": 7}, Blame.NOBODY, 7_000, "cloud_too_fast"),
+        ({"code": 4, "regain_minutes": 15}, Blame.NOBODY, 900_000, "cloud_too_many_calls"),
+        ({"code": 131057}, Blame.NOBODY, 120_000, "cloud_maintenance"),
+        ({"code": 131042}, Blame.ACCOUNT, 0, "cloud_payment"),
+        ({"code": 368}, Blame.ACCOUNT, 0, "cloud_account_restricted"),
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_refusal_says_who_is_to_blame(rule: dict[str, Any], blame: Blame, wait_ms: int, code: str) -> None:
+    """By Meta's code, whatever the HTTP status."""
+    world = World(QUICK)
+    world.rules.add(Rule(next=1, **rule))
+    async with sending(world) as up:
+        caught = await refused(up)
+
+        assert (blame, wait_ms, code) == (caught.blame, caught.wait_ms, caught.told.code)
+        assert [] == world.record.messages
+
+
+async def test_trouble_that_passes_uses_an_attempt_and_something_in_front_of_meta_is_not_meta() -> None:
+    """Both prove that nothing was sent, and both are tried again."""
+    for rule in ({"code": 131000, "status": 400}, {"status": 403}):
+        world = World(QUICK)
+        world.rules.add(Rule(next=1, **rule))
+        async with sending(world) as up:
+            with pytest.raises(errors.NotSubmitted) as caught:
+                await up.text(ANNA)
+            assert not isinstance(caught.value, errors.Refused)
+
+
+async def test_too_fast_is_said_once_for_all_that_were_in_flight() -> None:
+    """The number is slowed down once, not once for each message."""
+    world = World(QUICK | {"throughput": 1000})
+    world.rules.add(Rule(code=130429, slow_ms=100))
+    async with sending(world) as up:
+        done = await asyncio.gather(*(up.text(f"+49151{n:08}") for n in range(20)), return_exceptions=True)
+
+        assert [Blame.NOBODY] * 20 == [each.blame for each in done if isinstance(each, errors.Refused)]
+        assert [1_000] == up.kept.pauses
+
+
+async def test_one_person_is_not_written_to_too_often() -> None:
+    """Only their messages wait; a few at once are no haste."""
+    async with sending() as up:
+        for _ in range(BURST):
+            await up.text(ANNA)
+        caught = await refused(up)
+        await up.text(BELA)
+
+        assert (Blame.NOBODY, True) == (caught.blame, 0 < caught.wait_ms <= 6_000)
+        assert BURST + 1 == len(up.world.record.messages)
+
+
+async def test_a_token_that_expires_holds_the_account_until_there_is_another() -> None:
+    """In mid-campaign: the message keeps its place, the reason says what to do, nothing more goes out."""
+    async with sending() as up:
+        await up.text(ANNA)
+        up.world.tokens[TOKEN] = Token(expires_at=1.0)
+        caught = await refused(up)
+        health = await up.transport.health()
+
+        assert (Blame.ACCOUNT, "cloud_token_invalid") == (caught.blame, caught.told.code)
+        assert (AccountState.HELD, Hold.CREDENTIALS) == (health.state, health.hold)
+        with pytest.raises(errors.AccountUnready):
+            await up.transport.prepare(Outgoing(E164(BELA), "Hello"))
+        del up.world.tokens[TOKEN]
+
+
+@pytest.mark.parametrize(
+    ("number", "state", "hold"),
+    [
+        ({}, AccountState.READY, None),
+        ({"health": "LIMITED", "health_errors": [{"error_code": 141010, "error_description": "Verify."}]},
+         AccountState.READY, None),
+        ({"health": "BLOCKED", "health_errors": [{"error_code": 141006, "error_description": "Pay."}]},
+         AccountState.HELD, Hold.PAYMENT),
+        ({"status": "DISCONNECTED"}, AccountState.HELD, Hold.NUMBER),
+        ({"status": "BANNED"}, AccountState.BANNED, Hold.RESTRICTED),
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_health_is_what_meta_says(number: dict[str, Any], state: AccountState, hold: Hold | None) -> None:
+    """With Meta's own reason."""
+    world = World(QUICK)
+    for name, value in number.items():
+        setattr(world.numbers[NUMBER_ID], name, value)
+    async with sending(world) as up:
+        found = await up.transport.health()
+
+        assert (state, hold) == (found.state, found.hold)
+        words = [each["error_description"] for each in number.get("health_errors", [])]
+        assert all(each in (found.words or "") for each in words)
+
+
+async def test_settings_that_are_missing_are_named() -> None:
+    """Before anybody is asked."""
+    async with sending(cloud_token="") as up:
+        health = await up.transport.health()
+
+        assert (AccountState.HELD, Hold.CREDENTIALS) == (health.state, health.hold)
+        assert "WASENDER_CLOUD_TOKEN" in str(health.detail)
+        assert 0 == up.world.record.requests.total()
+
+
+async def test_nothing_secret_is_logged() -> None:
+    """Neither the token nor the number nor the text; not even where Meta repeats them."""
+    world = World(QUICK)
+    world.rules.add(Rule(next=1, code=131009, details=f"Parameter value is not valid: {ANNA}"))
+    with structlog.testing.capture_logs() as logs:
+        async with sending(world) as up:
+            caught = await refused(up)
+            await up.text(ANNA, "a secret text")
+
+    told = f"{logs} {caught} {up.transport.__dict__['_settings']!r}"
+    assert "graph.answered" in told
+    assert not [word for word in (TOKEN, ANNA, ANNA[1:], "a secret text") if word in told]
