@@ -1,7 +1,8 @@
 """The server: any version in front, Meta's paths behind it, and the control side under `/_…`.
 
-It answers without aiohttp's router: a thousand messages a second have to leave the machine to the daemon under test.
-Each body is still read by its pydantic model, which parses JSON and checks every field in a few microseconds.
+A thousand messages a second have to leave the machine to the daemon under test, so there is no router, and messages
+that come whole go a shorter way (`quick.py`). Each body is still read by its pydantic model, which parses JSON and
+checks every field in some 20 µs.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from standin.graph import control, objects, sending, updates
+from standin.graph import control, objects, quick, sending, updates
 from standin.graph.courier import Courier
 from standin.graph.errors import GraphError, trace_id, unknown
 from standin.graph.limits import usage
@@ -50,7 +51,7 @@ class Graph:
         if VERSION.fullmatch(path[0]):
             del path[0]
         try:
-            self._authorise(request, path)
+            self._authorise(request.headers.get("Authorization", ""), request.method, path)
             if len(path) == 2 and path[1] in ("messages", "marketing_messages") and request.method == "POST":
                 return await self._messages(request, path[0], path[1] == "marketing_messages")
             return await objects.handle(self, request, path)
@@ -128,9 +129,26 @@ class Graph:
         headers = {**HEADERS, "x-fb-trace-id": trace_id()}
         return web.Response(body=body, content_type="application/json", headers=headers)
 
-    def _authorise(self, request: web.BaseRequest, path: list[str]) -> None:
+    def quick(self, id: str, marketing: bool, authorization: str, body: bytes) -> tuple[bytes, str] | None:
+        """Take a message and say what is answered; None: what is to be done about it takes longer.
+
+        Whatever is refused has changed nothing, so that it can be asked again.
+        """
+        number = self.world.numbers.get(id)
+        if number is None or self.world.rules.every or sending.is_read(body):
+            return None
+        try:
+            self._authorise(authorization, "POST", [id, "messages"])
+            message = sending.accept(self.world, number, sending.parsed(body, marketing), marketing, None)
+        except GraphError:
+            return None
+        self.world.record.requests["messages"] += 1
+        self.courier.carry(message)
+        return dump(sending.answer(message)), trace_id()
+
+    def _authorise(self, authorization: str, method: str, path: list[str]) -> None:
         """Raises GraphError: 190 for no token, one that is not known, or one that has expired; 10 where it may not."""
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        kind, _, token = authorization.partition(" ")
         if not token or kind not in ("Bearer", "OAuth"):
             raise GraphError(190, message="An access token is required to request this resource.")
         known = self.world.tokens.get(token)
@@ -139,7 +157,7 @@ class Graph:
         if known.expires_at is not None and known.expires_at <= self.world.clock():
             raise GraphError(190, message="Error validating access token: Session has expired.", subcode=463)
         if known.objects is not None and path[0] not in known.objects:
-            raise unknown(path[0], request.method.lower())
+            raise unknown(path[0], method.lower())
         needed = MESSAGING if path[-1] in ("messages", "marketing_messages", "media") else MANAGEMENT
         if needed not in known.scopes and path[0] not in self.world.media and path[0] != "debug_token":
             history = path[-1] == "message_history"
@@ -235,7 +253,7 @@ async def serving(
     def made(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
         return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MOST_BYTES)
 
-    server = web.Server(graph.handle, request_factory=made, access_log=None)
+    server = quick.Server(graph.handle, graph.quick, request_factory=made)
     runner = web.ServerRunner(server, shutdown_timeout=1.0)
     await runner.setup()
     try:

@@ -33,7 +33,8 @@ async def main() -> None:
 
     async def receive(request: web.BaseRequest) -> web.Response:
         nonlocal updates, posts
-        updates += (await request.read()).count(b'"status":"')
+        content = await request.read()
+        updates += content.count(b'"status":"')
         posts += 1
         return web.Response()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+
 import pytest
 
 from standin.graph.world import NUMBER_ID, TOKEN, Token
-from tests.support.graph import ANNA, talking
+from tests.support.graph import ANNA, BELA, talking
 
 
 async def test_a_text_is_accepted_delivered_and_told() -> None:
@@ -91,3 +94,40 @@ async def test_what_meta_does_not_know_is_refused() -> None:
         await client.refused(133010)
 
         assert [] == client.world.record.messages
+
+
+async def test_a_request_may_come_in_any_pieces() -> None:
+    """Several at once, in halves, some of them refused: each is answered, in order."""
+    async with talking() as client:
+        _, port = client.graph.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+
+        def request(to: str, *headers: str, token: str = TOKEN) -> bytes:
+            body = json.dumps({"messaging_product": "whatsapp", "to": to, "text": {"body": "Grüße"}}).encode()
+            head = [
+                f"POST /v26.0/{NUMBER_ID}/messages HTTP/1.1", "Host: x", f"authorization: Bearer {token}",
+                "CONTENT-TYPE: application/json; charset=utf-8", f"Content-Length: {len(body)}", *headers,
+            ]  # fmt: skip
+            return "\r\n".join([*head, "", ""]).encode() + body
+
+        async def answers(count: int) -> list[tuple[int, str]]:
+            found = []
+            for _ in range(count):
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                length = next(
+                    int(line.split(":")[1]) for line in head.lower().split("\r\n") if "content-length" in line
+                )
+                answer = json.loads(await reader.readexactly(length))
+                found.append((int(head.split()[1]), answer.get("contacts", [{"input": ""}])[0]["input"]))
+            return found
+
+        writer.write(request(ANNA) + request(BELA) + request(ANNA)[:-5])
+        first = await answers(2)
+        writer.write(request(ANNA)[-5:])
+        second = await answers(1)
+        writer.write(request(BELA, "Connection: keep-alive", token="EAAother") + request(ANNA))
+        third = await answers(2)
+        writer.close()
+
+        assert [(200, ANNA), (200, BELA), (200, ANNA), (401, ""), (200, ANNA)] == first + second + third
+        assert 4 == len(client.world.record.messages)
