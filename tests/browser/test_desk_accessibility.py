@@ -204,6 +204,20 @@ def test_every_page_is_accessible_small_and_narrow_enough(visitor: Visitor) -> N
     assert ({}, {}, {}, {}) == (wrong, heavy, waiting, wide)
 
 
+def test_a_faint_text_is_noticed_in_either_colours_and_at_either_width(visitor: Visitor) -> None:
+    """Although a page is not asked again about what was drawn in the same way before."""
+    visitor.size(1200, 900)
+    visitor.open("/app/me")
+    assert [] == violations_by_width(visitor, 1200, 360)
+    style = "@media (prefers-color-scheme: dark) and (max-width: 400px) { h1 { color: #26312c !important } }"
+    adopt = "const s = new CSSStyleSheet(); s.replaceSync(arguments[0]); document.adoptedStyleSheets = [s];"
+    visitor.driver.execute_script(adopt, style)
+
+    found = violations_by_width(visitor, 1200, 360)
+
+    assert ["360 px: dark: color-contrast"] == [each.partition(" (")[0] for each in found]
+
+
 def width_of(visitor: Visitor) -> int:
     """Pixels that the page would like to have."""
     return int(visitor.driver.execute_script("return document.documentElement.scrollWidth"))
