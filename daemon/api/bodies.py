@@ -103,15 +103,15 @@ def validated(validate: Callable[[], T], name: str, says: str | None = None) -> 
         raise errors.InvalidInput(Why.BODY_UNFIT, name=place, reason=wrong).at(place) from None
 
 
-def once(request: web.Request, method: str, path: str, caller: str, given: dict[str, Any]) -> Once:
+def once(request: web.Request, operation: str, caller: str, given: dict[str, Any]) -> Once:
     """The request with its Idempotency-Key, if it has one. Raises InvalidInput."""
     key = request.headers.get(KEY_HEADER)
     if key is None:
-        return Once(f"{method} {path}", caller, None, "")
+        return Once(operation, caller, None, "")
     if not valid_key(key) or len(request.headers.getall(KEY_HEADER)) > 1:
         raise errors.InvalidInput(Why.IDEMPOTENCY_KEY_UNFIT)
     asked = {name: _asked(each) for name, each in given.items()}
-    return Once(f"{method} {path}", caller, key, digest(asked), dump=_as_json)
+    return Once(operation, caller, key, digest(asked), dump=_as_json)
 
 
 def _asked(value: Any) -> Any:

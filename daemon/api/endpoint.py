@@ -28,7 +28,7 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter
 
 from daemon import errors
-from daemon.api import bodies, forms, writing
+from daemon.api import bodies, forms, turns, writing
 from daemon.api.answers import Answer, Blob, Download, EventStream
 from daemon.api.parameters import Pattern, Says
 from daemon.api.refusals import Why
@@ -120,6 +120,11 @@ class Endpoint:
         return self.work.__name__
 
     @property
+    def operation(self) -> str:
+        """What Idempotency-Keys are for, such as `POST /send`."""
+        return f"{self.method} {self.path}"
+
+    @property
     def idempotent(self) -> bool:
         """Whether it takes an Idempotency-Key."""
         return self.method not in SAFE and issubclass(self.answer, Answer)
@@ -197,14 +202,16 @@ class Endpoint:
         return Caller(found.name, True, settings, found.identity, found.key)
 
     async def _answer(self, request: web.Request, who: Caller, given: dict[str, Any]) -> web.StreamResponse:
+        key = request.headers.get(bodies.KEY_HEADER) if self.idempotent else None
         try:
-            if inspect.iscoroutinefunction(self.work):
-                made = await self._on_loop(request, who, given)
-                return made if isinstance(made, web.StreamResponse) else await writing.respond(request, made)
-            made = await in_db(request, self._run, request, who, given)
+            async with turns.turn(self.operation, who.identity, key):
+                if inspect.iscoroutinefunction(self.work):
+                    made = await self._on_loop(request, who, given)
+                else:
+                    made = await in_db(request, self._run, request, who, given)
         except Replay as replay:
             return writing.as_json(replay.response)
-        return await writing.respond(request, made)
+        return made if isinstance(made, web.StreamResponse) else await writing.respond(request, made)
 
     async def _on_loop(self, request: web.Request, who: Caller, given: dict[str, Any]) -> Any:
         """Run the work on the event loop. What it does beside the database, such as a request of its own, is done
@@ -219,7 +226,7 @@ class Endpoint:
         return await timed(request, once.run, lambda: made)
 
     def _once(self, request: web.Request, who: Caller, given: dict[str, Any]) -> Once:
-        return bodies.once(request, self.method, self.path, who.identity, given)
+        return bodies.once(request, self.operation, who.identity, given)
 
     def _run(self, request: web.Request, who: Caller, given: dict[str, Any]) -> Any:
         """Run the work, on a database thread."""

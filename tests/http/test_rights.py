@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp.test_utils import TestClient
 
 from daemon import models
-from daemon.accounts import directory, limits, pacing, rights
+from daemon.accounts import directory, rights
+from daemon.api import endpoint, events
 from daemon.auth import keys, sessions, users
-from daemon.campaigns import create, drafts, series
+from daemon.campaigns import create, drafts
 from daemon.campaigns.create import Order
-from daemon.campaigns.draft_content import Weekly, When
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.delivery import claim, moves
-from daemon.models import Account, Draft, Evidence, Job, Message, Picture, Reply, Session, UnmatchedChat
+from daemon.models import Account, Draft, Job, Message, Session, UnmatchedChat
 from daemon.server import access
 from daemon.server.visitors import COOKIE, SAFE
-from daemon.states import AccountState, Role, Scope
-from daemon.transports.protocol import Health, Mark
+from daemon.states import Role, Scope
 from tests.http.conftest import KEY, Caller
+from tests.support import account_stock
 from tests.support.keyed import keyed
-from tests.support.rehearsing import prepare, rehearse
 from tests.support.signing_in import GOOD, look, someone, submit
 
 Client = TestClient[Any, Any]
-PICTURE = b"\x89PNG\r\n\x1a\n"
 WORDS = {"north": "Aurora", "south": "Penguin"}  # stand in everything of the account
 DIGITS = {"north": "15110000111", "south": "15110000999"}
 OF_ALL = re.compile(  # the installation's, whoever uses it
@@ -47,41 +46,7 @@ BODIES: dict[str, Any] = {  # of writes that need one
 
 
 def fill(settings: Settings, account: str) -> dict[str, str]:
-    """Something of everything that an account has; ids by what stands before them in an address."""
-    word, number, now = WORDS[account], f"+49{DIGITS[account]}", clock.now_ms()
-    directory.open_account(account, now)
-    directory.report(account, Health(AccountState.READY, detail=f"Linked by {word}."), now)
-    order = Order(f"Hi from {word}", recipients=[{"number": number, "town": word}], name=word, account=account)
-    job_id = create.create(settings, order, "test", now).job_id
-    (message,) = claim.claim(account, 1, now, 60_000, limits.rules(settings))
-    moves.submit(message, Mark(None), now, pacing.Gap(0, pacing.Why.PAUSE, 1))
-    Evidence.create(message=message.id, at=now, finding=word, rows=[[True, word, "sent"]], screenshot=PICTURE)
-    moves.lose(message, f"the chat of {word} could not be read", now)
-    create.create(settings, Order(f"Later {word}", numbers=[number], name=f"{word} 2", account=account), "test", now)
-    Reply.create(account=account, number=number, text=f"Says {word}", at=now, key="k", fresh=True, message=message.id)
-    chat = UnmatchedChat.create(account=account, title=f"{word} family", first_at=now, seen_at=now, stop=True)
-    UnmatchedChat.create(account=account, title=f"{word} club", first_at=now, seen_at=now, ignored=True)
-    Account.update(screenshot_at=now).where(Account.name == account).execute()
-    Picture.create(account=account, at=now, png=PICTURE)
-    draft = _draft(settings, account, word, number)
-    repeats = _draft(settings, account, word, number, Weekly(days=(1,), time="08:30"))
-    series_id = series.begin(settings, repeats.id, drafts.find(repeats.id).version, "test", now)
-    return {
-        "jobs": str(job_id),
-        "messages": str(message.id),
-        "accounts": account,
-        "drafts": draft.id,
-        "series": str(series_id),
-        "chats": str(chat.id),
-    }
-
-
-def _draft(settings: Settings, account: str, word: str, number: str, weekly: Weekly | None = None) -> drafts.Draft:
-    draft = prepare(settings, [number])
-    when = When(account=account, delay_min=1, delay_max=1, zone="UTC", weekly=weekly)
-    draft = drafts.save(draft.id, draft.version, {"when": when, "text": f"Hi {word}"}, clock.now_ms(), f"{word} soon")
-    rehearse(settings, draft, leave_out=False)
-    return drafts.find(draft.id)
+    return account_stock.fill(settings, account, WORDS[account], f"+49{DIGITS[account]}")
 
 
 @pytest.fixture
@@ -229,6 +194,78 @@ async def test_every_address_is_of_one_account_or_of_all(client: Client) -> None
     """A new one with an id says whose that is: otherwise nobody would look whether it asks for the rights."""
     unsure = [path for _, path in routes(client) if "{" in path and not of_account(path) and not OF_ALL.match(path)]
     assert [] == unsure
+
+
+# Filters: none of them reaches further than the list without it
+
+
+def filters(account: str, ids: dict[str, str]) -> dict[str, list[str]]:
+    """What a filter is given to find something of that account, by the name of the filter."""
+    word, job = WORDS[account], ids["jobs"]
+    return {
+        "account": [account], "search": [word, account, DIGITS[account]], "number": [f"+{DIGITS[account]}"],
+        "external_id": [f"order-{word}", f"person-{word}"], "job_id": [job], "wait": ["1"],
+    }  # fmt: skip
+
+
+async def test_no_filter_finds_anything_of_another_account(client: Client, both: Any) -> None:
+    """Of every list, and every filter that names a thing; one's own is found with the same ones."""
+    headers, leaks, found, tried = by_key(client), {}, set(), set()
+    for one in endpoint.REGISTRY:
+        if one.method != "GET" or one.path == "/events":
+            continue
+        for name in {each.name for each in one.in_query} & set(filters("south", both["south"])):
+            for account in WORDS:
+                for value in filters(account, both[account])[name]:
+                    path = f"{filled(one.path, both[account])}?{name}={quote(value)}"
+                    status, text = await answer(client, "GET", path, headers)
+                    if account == "north":
+                        found |= {(one.path, name)} if told(text, "north", path) else set()
+                    elif (status == 200 and of_account(one.path)) or told(text.replace(value, ""), "south", path):
+                        leaks[path] = (status, text)
+            tried.add((one.path, name))
+
+    assert {} == leaks
+    of_all = {each for each in tried if each[0].partition("/{")[0] in ("/lists", "/templates", "/suppressions")}
+    quiet = {("/status/{job_id}", "wait")}  # it tells counts only
+    assert tried - of_all - quiet == found - of_all - quiet
+
+
+@pytest.mark.parametrize("account", ["south", "west"])
+async def test_the_name_of_another_account_finds_as_little_as_nobodys(client: Client, both: Any, account: str) -> None:
+    """So that it cannot be told whether there is one of that name."""
+    headers = by_key(client)
+    lists = {"/jobs": "jobs", "/messages": "messages", "/replies": "replies"}
+    for path, name in lists.items():
+        status, text = await answer(client, "GET", f"{path}?account={account}", headers)
+        assert (200, {name: [], "next_cursor": None}) == (status, json.loads(text)), path
+
+
+async def test_a_stream_tells_of_the_own_accounts_only(
+    client: Client, both: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the very beginning, with each of its filters; a job of another account is none."""
+    headers, north = by_key(client), both["north"]
+    assert 404 == (await answer(client, "GET", f"/events?job={both['south']['jobs']}", headers))[0]
+    assert 404 == (await answer(client, "GET", f"/events?job={NOWHERE['jobs']}", headers))[0]
+    monkeypatch.setattr(events, "LOOK_S", 0.2)  # by its ping it is known that nothing more comes
+    for query in ("", "&types=message,job,account,reply,state", "&account=north", f"&job={north['jobs']}"):
+        seen = await told_by(client, f"/events?after=0.0{query}", headers)
+        assert f'"job_id": {north["jobs"]}' in seen and "event: message." in seen
+        assert [] == told(seen, "south")
+        assert f'"job_id": {both["south"]["jobs"]},' not in seen
+    seen = await told_by(client, "/events?after=0.0&account=south", headers)
+    assert {"ping"} == set(re.findall(r"event: (\S+)", seen))
+
+
+async def told_by(client: Client, path: str, headers: dict[str, str]) -> str:
+    """All that a stream tells until it is quiet."""
+    seen = ""
+    async with client.get(path, headers=headers) as stream:
+        async with asyncio.timeout(60):
+            while "event: ping" not in seen:
+                seen += (await stream.content.readuntil(b"\r\n\r\n")).decode()
+    return seen
 
 
 # Counters and sums

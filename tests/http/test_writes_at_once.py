@@ -1,0 +1,375 @@
+"""Every write there is, sent six times at once with one Idempotency-Key: one effect, and one answer for all.
+
+The writes come from the registry of endpoints, so a new one fails here until a sample is given for it. What one request
+does is counted first, in rows, in lines of the log and in requests to a webhook: six must do the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from daemon.accounts import directory, limits
+from daemon.api import endpoint
+from daemon.campaigns import create
+from daemon.campaigns.create import Order
+from daemon.config import Settings
+from daemon.db import clock
+from daemon.delivery import claim, moves
+from daemon.models import Delivery, KeptAnswer, Table
+from daemon.states import AccountState
+from daemon.transports.protocol import Health
+from tests.http.conftest import Caller, form
+from tests.support.account_stock import fill
+from tests.support.receiver import Receiver
+
+AT_ONCE = 6
+CSV = b"phone\n+4915110000000\n+4915110000001\n"
+SHOWN_ONCE = {"make_key", "rotate_key"}  # the secret is in the first answer only
+LATER = "2035-01-01T00:00Z"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request. other: what else could have been sent in its place, with the same key."""
+
+    path: str
+    json: Any = None
+    other: Any = None
+    file: tuple[bytes, str] | None = None
+    other_file: tuple[bytes, str] | None = None
+    other_path: str | None = None
+
+
+class Scene:
+    """Makes what a write is about, a new one each time."""
+
+    def __init__(self, api: Caller, settings: Settings, receiver: Receiver) -> None:
+        self.api, self.settings, self.receiver, self._made = api, settings, receiver, 0
+
+    def number(self) -> str:
+        self._made += 1
+        return f"+4915110{self._made:06}"
+
+    def account(self, state: AccountState = AccountState.READY) -> str:
+        self._made += 1
+        name = f"a{self._made}"
+        directory.open_account(name, clock.now_ms())
+        directory.report(name, Health(state), clock.now_ms())
+        return name
+
+    def stock(self) -> dict[str, str]:
+        number = self.number()
+        return fill(self.settings, f"a{self._made}", "Aurora", number)
+
+    def order(self, **more: Any) -> Order:
+        return Order("Hi", numbers=[self.number(), self.number()], account=self.account(), **more)
+
+    def job(self, **more: Any) -> int:
+        return create.create(self.settings, self.order(**more), "test", clock.now_ms()).job_id
+
+    def failed(self) -> int:
+        order = self.order()
+        job_id = create.create(self.settings, order, "test", clock.now_ms()).job_id
+        for message in claim.claim(str(order.account), 2, clock.now_ms(), 60_000, limits.rules(self.settings)):
+            moves.fail(message, "not on WhatsApp", clock.now_ms())
+        return job_id
+
+    async def made(self, path: str, body: Any) -> Any:
+        return await self.api.post(path, body)
+
+    async def people(self) -> int:
+        made: int = (await self.made("/lists", {"name": f"L{self.number()}", "numbers": [self.number()]}))["id"]
+        return made
+
+    async def template(self) -> int:
+        made: int = (await self.made("/templates", {"name": f"T{self.number()}", "text": "Hi"}))["id"]
+        return made
+
+    async def key(self) -> int:
+        made: int = (await self.made("/keys", {"name": f"K{self.number()}", "scopes": ["read"]}))["id"]
+        return made
+
+    async def hook(self, dead: bool = False) -> tuple[int, int]:
+        """A webhook that is told nothing, with something that did not arrive."""
+        wanted = {"url": self.receiver.url, "events": ["account.banned"]}
+        hook: int = (await self.made("/webhooks", wanted))["webhook_id"]
+        if not dead:
+            return hook, 0
+        await self.api.ask("PATCH", f"/webhooks/{hook}", json={"enabled": False})
+        now, source = clock.now_ms(), f"j{self.number()}"
+        about = {"kind": "job.paused", "topic": source, "source": source, "state": "dead"}
+        times = {"at": now, "due_at": now, "tried_at": now, "ended_at": now}
+        return hook, Delivery.create(webhook=hook, attempts=1, **about, **times).id
+
+
+Make = Callable[[Scene], Awaitable[Ask]]
+SAMPLES: dict[str, Make] = {}
+
+
+def sample(make: Make) -> Make:
+    SAMPLES[make.__name__] = make
+    return make
+
+
+def simple(name: str, make: Callable[[Scene], Ask]) -> None:
+    async def asked(scene: Scene) -> Ask:
+        return make(scene)
+
+    SAMPLES[name] = asked
+
+
+simple("add_account", lambda s: Ask("/accounts", {"name": f"n{s.number()[1:]}"}, {"name": "other"}))
+simple("limit_account", lambda s: Ask(f"/accounts/{s.account()}", {"daily_cap": 7}, {"daily_cap": 8}))
+simple("remove_account", lambda s: Ask(f"/accounts/{s.stock()['accounts']}?cancel=true", other_path="/accounts/west"))
+for _name in ("screenshot", "reload", "page_check", "logout"):
+    simple(f"ask_{_name}", lambda s, n=_name: Ask(f"/accounts/{s.account()}/{n}", other_path=f"/accounts/west/{n}"))  # type: ignore[misc]
+simple(
+    "ask_link",
+    lambda s: Ask(f"/accounts/{s.account(AccountState.NEEDS_LINK)}/link", {"number": "+4915110000000"}, {}),
+)
+simple("decide", lambda s: Ask(f"/messages/{s.stock()['messages']}/decide", {"sent": True}, {"sent": False}))
+simple(
+    "send",
+    lambda s: Ask("/send", body := {"numbers": [s.number()], "message": "Hi", "account": s.account()},
+                  body | {"message": "Ho"}),
+)  # fmt: skip
+simple(
+    "duplicate",
+    lambda s: Ask(f"/jobs/{s.job()}/duplicate", {"people": "all"}, {"people": "all", "message": "Ho"}),
+)
+simple(
+    "reschedule",
+    lambda s: Ask(f"/jobs/{s.job(schedule_at=clock.now_ms() + 9_000_000)}/reschedule", {"schedule_at": LATER},
+                  {"schedule_at": "2036-01-01T00:00Z"}),
+)  # fmt: skip
+simple(
+    "start_early",
+    lambda s: Ask(f"/jobs/{s.job(schedule_at=clock.now_ms() + 9_000_000)}/start", other_path="/jobs/99999/start"),
+)
+simple("pause", lambda s: Ask(f"/pause/{s.job()}", other_path="/pause/99999"))
+simple("stop", lambda s: Ask(f"/stop/{s.job()}", other_path="/stop/99999"))
+simple("retry", lambda s: Ask(f"/retry/{s.failed()}", other_path="/retry/99999"))
+simple(
+    "ignore_chat",
+    lambda s: Ask(f"/replies/chats/{s.stock()['chats']}/ignore", other_path="/replies/chats/999/ignore"),
+)
+simple("pause_series", lambda s: Ask(f"/series/{s.stock()['series']}/pause", other_path="/series/999/pause"))
+simple("end_series", lambda s: Ask(f"/series/{s.stock()['series']}/end", other_path="/series/999/end"))
+simple("make_list", lambda s: Ask("/lists", {"name": s.number(), "numbers": [s.number()]}, {"name": "Other"}))
+simple("suppress", lambda s: Ask("/suppressions", {"number": s.number()}, {"number": "+4915110999999"}))
+simple("keep_template", lambda s: Ask("/templates", {"name": s.number(), "text": "Hi"}, {"name": "x", "text": "Ho"}))
+simple("make_key", lambda s: Ask("/keys", {"name": s.number(), "scopes": ["read"]}, {"name": "x", "scopes": ["send"]}))
+simple("make_webhook", lambda s: Ask("/webhooks", {"url": s.receiver.url}, {"url": s.receiver.url, "name": "Other"}))
+simple("upload", lambda s: Ask("/upload", file=(CSV, "a.csv"), other_file=(CSV, "b.csv")))
+simple(
+    "upload_attachment", lambda s: Ask("/upload_attachment", file=(b"%PDF-1.4", "a.pdf"), other_file=(b"x", "a.pdf"))
+)
+simple(
+    "import_suppressions",
+    lambda s: Ask("/suppressions/import", file=(f"phone\n{s.number()}\n".encode(), "a.csv"), other_file=(CSV, "b.csv")),
+)
+
+
+@sample
+async def assign_chat(scene: Scene) -> Ask:
+    made = scene.stock()
+    number = f"+4915110{made['accounts'][1:]:0>6}"
+    return Ask(f"/replies/chats/{made['chats']}/assign", {"number": number}, {"number": scene.number()})
+
+
+@sample
+async def resume(scene: Scene) -> Ask:
+    job_id = scene.job()
+    await scene.api.post(f"/pause/{job_id}")
+    return Ask(f"/resume/{job_id}", other_path="/resume/99999")
+
+
+@sample
+async def archive(scene: Scene) -> Ask:
+    job_id = scene.job()
+    await scene.api.post(f"/stop/{job_id}")
+    return Ask(f"/jobs/{job_id}/archive", other_path="/jobs/99999/archive")
+
+
+@sample
+async def unarchive(scene: Scene) -> Ask:
+    path = (await archive(scene)).path
+    await scene.api.post(path)
+    return Ask(path.replace("archive", "unarchive"), other_path="/jobs/99999/unarchive")
+
+
+@sample
+async def resume_series(scene: Scene) -> Ask:
+    series = scene.stock()["series"]
+    await scene.api.post(f"/series/{series}/pause")
+    return Ask(f"/series/{series}/resume", other_path="/series/999/resume")
+
+
+@sample
+async def reopen_chat(scene: Scene) -> Ask:
+    chat = scene.stock()["chats"]
+    await scene.api.post(f"/replies/chats/{chat}/ignore")
+    return Ask(f"/replies/chats/{chat}/reopen", other_path="/replies/chats/999/reopen")
+
+
+@sample
+async def unsuppress(scene: Scene) -> Ask:
+    number = scene.number()
+    await scene.api.post("/suppressions", {"number": number})
+    return Ask("/suppressions", {"number": number, "reason": "a mistake"}, {"number": number, "reason": "another"})
+
+
+@sample
+async def revoke_key(scene: Scene) -> Ask:
+    return Ask(f"/keys/{await scene.key()}", other_path="/keys/999")
+
+
+@sample
+async def change_key(scene: Scene) -> Ask:
+    return Ask(f"/keys/{await scene.key()}", {"rate_limit": 7}, {"rate_limit": 8})
+
+
+@sample
+async def rotate_key(scene: Scene) -> Ask:
+    return Ask(f"/keys/{await scene.key()}/rotate", {}, {"ends_at": LATER})
+
+
+@sample
+async def rename_list(scene: Scene) -> Ask:
+    return Ask(f"/lists/{await scene.people()}", {"name": f"R{scene.number()}"}, {"name": "Other"})
+
+
+@sample
+async def forget_list(scene: Scene) -> Ask:
+    return Ask(f"/lists/{await scene.people()}", other_path="/lists/999")
+
+
+@sample
+async def add_to_list(scene: Scene) -> Ask:
+    return Ask(f"/lists/{await scene.people()}/entries", {"numbers": [scene.number()]}, {"numbers": [scene.number()]})
+
+
+@sample
+async def take_off_list(scene: Scene) -> Ask:
+    number = scene.number()
+    made = await scene.made("/lists", {"name": f"L{number}", "numbers": [number]})
+    return Ask(f"/lists/{made['id']}/entries", {"numbers": [number]}, {"numbers": [scene.number()]})
+
+
+@sample
+async def change_template(scene: Scene) -> Ask:
+    name = f"R{scene.number()}"
+    return Ask(f"/templates/{await scene.template()}", {"name": name, "text": "Ho"}, {"name": name, "text": "Hi"})
+
+
+@sample
+async def forget_template(scene: Scene) -> Ask:
+    return Ask(f"/templates/{await scene.template()}", other_path="/templates/999")
+
+
+@sample
+async def change_webhook(scene: Scene) -> Ask:
+    return Ask(f"/webhooks/{(await scene.hook())[0]}", {"name": "New"}, {"name": "Other"})
+
+
+@sample
+async def delete_webhook(scene: Scene) -> Ask:
+    return Ask(f"/webhooks/{(await scene.hook(dead=True))[0]}", other_path="/webhooks/999")
+
+
+@sample
+async def rotate_webhook(scene: Scene) -> Ask:
+    return Ask(f"/webhooks/{(await scene.hook())[0]}/rotate", {"hours": 2}, {"hours": 1})
+
+
+@sample
+async def test_webhook(scene: Scene) -> Ask:
+    return Ask(f"/webhooks/{(await scene.hook())[0]}/test", other_path="/webhooks/999/test")
+
+
+@sample
+async def replay_dead(scene: Scene) -> Ask:
+    return Ask(f"/webhooks/{(await scene.hook(dead=True))[0]}/replay", other_path="/webhooks/999/replay")
+
+
+@sample
+async def replay(scene: Scene) -> Ask:
+    _, delivery = await scene.hook(dead=True)
+    return Ask(f"/webhooks/deliveries/{delivery}/replay", other_path="/webhooks/deliveries/999/replay")
+
+
+test_webhook.__test__ = False  # type: ignore[attr-defined]  # it is named as its endpoint
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings]) -> Settings:
+    return make_settings(webhook_networks="127.0.0.1")
+
+
+@pytest.fixture
+async def scene(api: Caller, settings: Settings) -> AsyncIterator[Scene]:
+    async with Receiver() as receiver:
+        yield Scene(api, settings, receiver)
+
+
+def rows() -> Counter[str]:
+    """How many there are in each table."""
+    tables = [each for each in Table.__subclasses__() if each is not KeptAnswer]
+    return Counter({each.__name__: each.select().count() for each in tables})
+
+
+async def effect(scene: Scene, method: str, ask: Ask, times: int, key: str) -> tuple[Counter[str], list[Any]]:
+    """What came of so many requests: rows more or less, events, requests to the webhook; and the answers."""
+
+    async def one() -> Any:
+        response = await scene.api.send(method, ask.path, headers={"Idempotency-Key": key}, **content(ask))
+        return response.status, await response.text()
+
+    before, arrived = rows(), len(scene.receiver.got)
+    with capture_logs() as told:
+        answers = await asyncio.gather(*(one() for _ in range(times)))
+    found = rows()
+    found.subtract(before)
+    found.update(each["event"] for each in told)
+    found["requests"] = len(scene.receiver.got) - arrived
+    return Counter({name: count for name, count in found.items() if count}), answers
+
+
+def content(ask: Ask, other: bool = False) -> dict[str, Any]:
+    body, file = (ask.other, ask.other_file) if other else (ask.json, ask.file)
+    if file is not None:
+        return {"data": form(*file)}
+    return {} if body is None else {"json": body}
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+async def test_six_at_once_do_what_one_does(scene: Scene) -> None:
+    writes = {each.name: each.method for each in endpoint.REGISTRY if each.idempotent}
+    assert set(writes) == set(SAMPLES)
+    wrong: dict[str, Any] = {}
+    for name, method in writes.items():
+        single, (first,) = await effect(scene, method, await SAMPLES[name](scene), 1, "one")
+        ask = await SAMPLES[name](scene)
+        several, answers = await effect(scene, method, ask, AT_ONCE, "six")
+        path = ask.other_path or ask.path
+        other = await scene.api.send(
+            method, path, headers={"Idempotency-Key": "six"}, **content(ask, ask.other_path is None)
+        )
+        seen = (first[0], {each[0] for each in answers}, other.status)
+        if name in SHOWN_ONCE:
+            alike = [json.loads(each[1]) for each in answers]
+            assert 1 == sum(each.pop("key") is not None for each in alike)
+        else:
+            alike = [each[1] for each in answers]
+        if seen != (200, {200}, 409) or alike != alike[:1] * AT_ONCE or single != several or not single:
+            wrong[name] = (seen, single, several, alike)
+
+    assert {} == wrong
