@@ -105,9 +105,16 @@ class Scene:
         self.start(name)
 
     def ready(self) -> None:
-        """Wait until http and the receiver take requests."""
-        for port in (self.port, self.settings.port):
-            eventually(lambda port=port: _listens(port), what=f"something listens on {port}")  # type: ignore[misc]
+        """Wait until http and the receiver take requests. One that has ended by itself, as where another program has
+        taken its port while it was dead, is started again."""
+        for name, port in (("receiver", self.port), ("http", self.settings.port)):
+            eventually(lambda name=name, port=port: self._up(name, port), PATIENCE_S, f"{name} listens on {port}")  # type: ignore[misc]
+
+    def _up(self, name: str, port: int) -> bool:
+        if self.died(name):
+            time.sleep(0.5)  # as a supervisor would
+            self.start(name)
+        return _listens(port)
 
     def stop(self) -> None:
         for process in self._running.values():
