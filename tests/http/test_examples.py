@@ -4,6 +4,7 @@ One instance for all; scripts/test has installed the languages."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -16,11 +17,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from daemon.campaigns.news import Told
+from daemon.webhooks import dispatch
+from daemon.webhooks.sending import Sender
 from tests.conftest import ROOT
 from tests.support.commanding import Command, instance
 from tests.support.rig import eventually, free_port
@@ -122,6 +128,23 @@ def test_a_receiver_knows_who_speaks(language: str) -> None:
         eventually(lambda: post(port, signed()) == 204, what="it takes what is wasender's")
         assert (204, 204) == (post(port, signed()), post(port, both))
         assert dict.fromkeys(NOT_OURS, 401) == {name: post(port, headers) for name, headers in NOT_OURS.items()}
+
+
+@pytest.mark.parametrize("language", RECEIVERS)
+async def test_a_receiver_is_told_by_the_dispatcher(language: str) -> None:
+    """What wasender itself makes of an event, from body to signatures, is taken, also while a secret is replaced; not
+    with another secret, nor when it is old."""
+    told = Told(id="evt_7", type="message.sent", timestamp="2030-01-01T00:00:00Z", data={"name": "Ünal 👍"})
+    now = round(time.time() * 1000)
+    with receiver(language) as port:
+        await asyncio.to_thread(eventually, lambda: post(port, {}) == 401, what="it listens")
+        async with Sender((ip_network("127.0.0.1"),)) as sender:
+            send = partial(dispatch.send, f"http://127.0.0.1:{port}/hook", told, sender=sender)
+            taken = [await send(keys=keys, now=now) for keys in ((SECRET,), (OTHER, SECRET), (SECRET, OTHER))]
+            refused = await send(keys=(OTHER,), now=now), await send(keys=(SECRET,), now=now - 3_600_000)
+
+    assert [204] * 3 == [each.status for each in taken] and all(each.arrived for each in taken)
+    assert [401] * 2 == [each.status for each in refused]
 
 
 def verified(headers: dict[str, str]) -> int:

@@ -23,8 +23,8 @@ from tests.support.commanding import CONTACTS, Command, instance
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 NOT_RUN = {  # how a command begins that no test can run as it is printed, and why
     "scripts/start": "it runs until Ctrl-C; tests/crash/test_start.py runs each of its ways",
-    "wasender start": "the same; tests/unit/test_command_line.py looks at what it runs",
-    "wasender jobs --url https://wasender.example.org": "another machine's; test_command.py runs it with this one's",
+    "wasender start": "the same; tests/unit/test_command_start.py looks at what it runs",
+    "wasender jobs --url https://wasender.example.org": "tests/http/test_command.py runs it with this machine's",
     "wasender selectors install": "it would be an older file; tests/unit/test_command_line.py installs one",
     ".venv/bin/wasender selectors install": "the same",
     "sudo ": "there is no other user here",
@@ -58,6 +58,11 @@ OURS = sorted({line for _, lines in BLOCKS for line in lines if re.match(r"(\.ve
 CURLS = [
     (page, lines) for page, lines in BLOCKS if any(line.startswith("curl ") or "openssl" in line for line in lines)
 ]
+
+
+def test_a_reason_names_a_test_that_there_is() -> None:
+    named = [name for reason in NOT_RUN.values() for name in re.findall(r"\S*test_\w+\.py", reason)]
+    assert [] == [name for name in named if not (ROOT / name).is_file()]
 
 
 def why_not(line: str) -> str | None:
@@ -106,7 +111,7 @@ def ready_for(wasender: Command, words: list[str]) -> None:
         wasender("suppress", "add", words[2])
     if words[:2] in (["accounts", "add"], ["accounts", "remove"]):
         wasender("accounts", "add" if words[1] == "remove" else "remove", words[2])
-    if words[0] == "keys" and words[1] in ("rotate", "revoke"):
+    if words[0] == "keys" and words[1] in ("edit", "rotate", "revoke"):
         wasender("keys", "make", words[2])
 
 
