@@ -130,7 +130,8 @@ def add_contacts(settings: Settings, found: importer.ContactList, filename: str,
     people = row_sets.keep(_contacts(found.contacts), distinct=True)
     repeated = _repeated(found)
     rejected = [each.stored(whole=True) for each in found.rejected]
-    return find(_keep(settings, filename, _about(found) | {"total": found.total}, now, people, repeated, rejected))
+    about = _about(found) | {"total": found.total}
+    return find(_prepared(settings, filename, about, now, people, repeated, rejected)())
 
 
 def in_doubt(settings: Settings, doubt: errors.ChoosePhoneColumn, filename: str, now: int) -> errors.ChoosePhoneColumn:
@@ -140,7 +141,7 @@ def in_doubt(settings: Settings, doubt: errors.ChoosePhoneColumn, filename: str,
     """
     sheet = row_sets.keep(doubt.rows)
     unread = {"total": 0, "duplicates": 0, "columns": [], "candidates": doubt.candidates}
-    upload_id = _keep(settings, filename, unread, now, None, None, (), sheet)
+    upload_id = _prepared(settings, filename, unread, now, None, None, (), sheet)()
     return errors.ChoosePhoneColumn(doubt.candidates, doubt.rows, upload_id)
 
 
@@ -157,20 +158,6 @@ def _contacts(people: Iterable[importer.Contact]) -> Iterator[list[Any]]:
     return ([each.position, each.number, each.fields] for each in people)
 
 
-def _keep(
-    settings: Settings,
-    filename: str,
-    values: dict[str, Any],
-    now: int,
-    people: int | None,
-    repeated: int | None,
-    rejected: Sequence[Any],
-    sheet: int | None = None,
-) -> str:
-    """Store an upload whose rows are in these sets; returns its id. Raises StorageFull: then they are let go."""
-    return _prepared(settings, filename, values, now, people, repeated, rejected, sheet)()
-
-
 def _prepared(
     settings: Settings,
     filename: str,
@@ -181,7 +168,8 @@ def _prepared(
     rejected: Sequence[Any],
     sheet: int | None = None,
 ) -> Callable[[], str]:
-    """What stores it, once all is there that takes long. Raises StorageFull, as `_keep`."""
+    """What stores an upload whose rows are in these sets, once all is there that takes long, and answers its id. Raises
+    StorageFull: then the sets are let go."""
     refused = row_sets.keep(rejected)
     sets = {"people_set": people, "repeated_set": repeated, "rejected_set": refused, "sheet_set": sheet}
     size = row_sets.size(*sets.values())

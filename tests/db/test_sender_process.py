@@ -6,10 +6,8 @@ import hashlib
 import json
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from daemon.models import Account, Event, Job, Message
 from daemon.states import JobState
 from tests.conftest import BACKENDS
 from tests.support.hand import broken_histories, known, states
+from tests.support.processes import Start, starting
 
 
 @pytest.fixture
@@ -32,23 +31,9 @@ def backend() -> str:
 
 
 @pytest.fixture
-def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start the process with these settings; whatever still runs at the end is killed."""
-    with ExitStack() as stack:
-
-        def start(**settings: str) -> subprocess.Popen[str]:
-            changes = {f"WASENDER_{name}": value for name, value in settings.items()}
-            process = subprocess.Popen(
-                [sys.executable, "-m", "daemon.sender"],
-                stdout=subprocess.PIPE,
-                text=True,
-                env=environment | changes,
-                cwd=tmp_path,
-            )
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            return process
-
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Starts the process with these settings."""
+    with starting("daemon.sender", environment, tmp_path) as start:
         yield start
 
 

@@ -8,10 +8,8 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +17,15 @@ import pytest
 
 from daemon import http
 from tests.conftest import ROOT
+from tests.support.processes import Start, starting
 
 SOON_S = 30  #: half of what aiohttp gives its clients where nothing is said; a busy machine may need some of it
 
 
 @pytest.fixture
-def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start the process with these settings; whatever still runs at the end is killed."""
-    with ExitStack() as stack:
-
-        def start(**settings: str) -> subprocess.Popen[str]:
-            changes = {f"WASENDER_{name}": value for name, value in settings.items()}
-            process = subprocess.Popen(
-                [sys.executable, "-m", "daemon.http"],
-                stdout=subprocess.PIPE,
-                text=True,
-                env=environment | changes,
-                cwd=tmp_path,
-            )
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            return process
-
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Starts the process with these settings."""
+    with starting("daemon.http", environment, tmp_path) as start:
         yield start
 
 
