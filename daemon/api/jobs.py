@@ -116,15 +116,25 @@ def send(caller: Caller, *, body: Send, once: Once) -> Queued:
         return once.run(lambda: _queued(create.store(settings, checked, caller.name, now, job), meant), now)
 
 
-@endpoint.post("/jobs/{job_id}/duplicate", scope=Scope.SEND, errors=(NotFound, AttachmentLost, IllegalMove), tag="jobs")
+@endpoint.post(
+    "/jobs/{job_id}/duplicate",
+    scope=Scope.SEND,
+    errors=(NotFound, AttachmentLost, IllegalMove),
+    tag="jobs",
+    tries=True,
+)
 def duplicate(caller: Caller, *, job_id: JobId, body: Duplicate, once: Once) -> Queued:
     """Send a job's message again, or another one, to some of its people, as a new job.
 
-    Whoever has opted out since is skipped when their turn comes, and the limit per person applies.
+    Whoever has opted out since is skipped when their turn comes, and the limit per person applies. `dry_run` and test
+    keys are as with `POST /send`.
     """
     settings, now = caller.settings, clock.now_ms()
     changed = cloning.Changed(body.message, body.name, body.account, body.schedule_at)
-    checked = create.check(settings, cloning.order(job_id, body.people, body.except_list or 0, changed), now)
+    order = cloning.order(job_id, body.people, body.except_list or 0, changed)
+    if body.dry_run or caller.rehearses:
+        return _tried(settings, create.check(settings, order, now, trial=True), now)
+    checked = create.check(settings, order, now)
     meant = repairs.suggested(
         checked.audience.rejected, directory.country(settings, checked.order.account or settings.account)
     )

@@ -106,7 +106,9 @@ def import_suppressed(
     if done["rejected"]:
         raise Failure(
             "rows_unusable",
-            f"{len(done['rejected']):,} rows have no number that could be read: look at them by hand.",
+            "1 row has no number that could be read: look at it by hand."
+            if len(done["rejected"]) == 1
+            else f"{len(done['rejected']):,} rows have no number that could be read: look at them by hand.",
         )
 
 

@@ -191,7 +191,7 @@ def texts_of_rejected(rejected: list[dict[str, Any]]) -> list[str]:
     """The rows that were left out, in words; the first of many."""
     if not rejected:
         return []
-    lines = [f"{len(rejected):,} rows cannot be used:"]
+    lines = [f"{len(rejected):,} row{'' if len(rejected) == 1 else 's'} cannot be used:"]
     lines += [f"  row {each['position']}: {each['value']}: {each['reason']}" for each in rejected[:SHOWN]]
     return [*lines, f"  and {len(rejected) - SHOWN:,} more"] if len(rejected) > SHOWN else lines
 

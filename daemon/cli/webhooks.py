@@ -30,7 +30,7 @@ def list_webhooks() -> None:
 
     Example: wasender webhooks list
     """
-    found = target.client().get("/webhooks")["webhooks"]
+    found = everything(target.client(), "/webhooks", "webhooks", {}, 0)
     rows = [
         (each["webhook_id"], "enabled" if each["enabled"] else f"disabled ({each['disabled_why']})", each["url"],
          each["waiting"], each["dead"], instant(each["delivered_at"]))

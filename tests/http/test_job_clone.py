@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from daemon.auth import keys
 from daemon.campaigns import drafts, dry_run, lifecycle
 from daemon.campaigns.draft_content import When
 from daemon.config import Settings
@@ -11,9 +12,10 @@ from daemon.contacts import importer, lists
 from daemon.db import clock
 from daemon.delivery import moves
 from daemon.models import Draft, Job, Message, Reply
-from daemon.states import Ack
+from daemon.states import Ack, Scope
 from tests.http.conftest import KEY
 from tests.support.job_page import Client, campaign, fail_one, look, post, send_one, take
+from tests.support.keyed import terms
 
 # A clone
 
@@ -90,6 +92,18 @@ async def test_people_on_a_list_are_left_out(member: Client, settings: Settings)
     found = drafts.people(drafts.find(where["Location"].split("/")[3]))
     assert ["Person 0", "Person 2"] == [each.fields["name"] for each in found]
     assert 404 == (await post(member, f"/app/jobs/{job_id}/clone", id="f" * 32, people="all", but="99")).status
+
+
+async def test_a_duplicate_is_tried_first(member: Client, settings: Settings) -> None:
+    """Nothing is stored, and the answer is that of a dry run of /send; a test key can do no more than that."""
+    job_id = campaign(settings, 2)
+    jobs = Job.select().count()
+    secret = keys.create(terms("trial", Scope.SEND, test=True), "test", clock.now_ms()).secret
+    for key, body in ((KEY, {"people": "all", "dry_run": True}), (secret, {"people": "all"})):
+        response = await member.post(f"/jobs/{job_id}/duplicate", json=body, headers={"X-API-KEY": key})
+        tried = await response.json()
+        assert (200, True, None, 2) == (response.status, tried["dry_run"], tried["job_id"], tried["total_numbers"])
+    assert jobs == Job.select().count()
 
 
 async def test_the_api_duplicates_a_job_once(member: Client, settings: Settings) -> None:

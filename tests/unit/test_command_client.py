@@ -70,7 +70,7 @@ def test_whoever_follows_goes_on_where_the_stream_was(
 
     monkeypatch.setattr(events.time, "sleep", again)
     with pytest.raises(KeyboardInterrupt):
-        list(events._events(client, None, True))
+        list(events._events(client, {"job": None, "account": "shop", "types": "reply"}, True))
     assert [("/events", None), ("/events", "7.2")] == server.seen
 
 

@@ -26,6 +26,10 @@ from daemon.campaigns import create, external_ids
 from daemon.states import State
 
 Seconds = Annotated[float, Field(ge=0, le=create.MAX_DELAY_S, strict=True)]
+OnlySay = Annotated[
+    StrictBool,
+    Field(description="Only say what would happen: who would get it, who not and why, when it would end."),
+]
 
 
 class SendTemplate(Body):
@@ -90,9 +94,7 @@ class Send(Body):
     external_id: Annotated[StrictStr, Field(max_length=external_ids.LONGEST)] | None = Field(
         None, description="What you call this job: it is answered with it, and `GET /jobs?external_id=` finds it."
     )
-    dry_run: StrictBool = Field(
-        False, description="Only say what would happen: who would get it, who not and why, when it would end."
-    )
+    dry_run: OnlySay = False
 
 
 class Reschedule(Body):
@@ -117,6 +119,7 @@ class Duplicate(Body):
     name: StrictStr | None = None
     account: StrictStr | None = None
     schedule_at: Instant | None = None
+    dry_run: OnlySay = False
 
 
 class Decide(Body):
