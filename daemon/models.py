@@ -617,6 +617,9 @@ class ApiKey(Table):
     expires_at = peewee.BigIntegerField(null=True)
     revoked_at = peewee.BigIntegerField(null=True)
     revoked_by = peewee.CharField(null=True)
+    version = peewee.IntegerField(default=1)  # of what it may do, see db/versions.py
+    changed_at = peewee.BigIntegerField(null=True)
+    changed_by = peewee.CharField(null=True)
 
 
 ApiKey.add_index(  # of two that are made at once with one name

@@ -9,11 +9,11 @@ from daemon.api import endpoint
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import Cursor, KeyId, Limit
 from daemon.api.refusals import Why
-from daemon.api.schemas.keys import Key, Keys, MadeKey, NewKey, OldSecret, Rotate
+from daemon.api.schemas.keys import ChangedKey, Key, Keys, MadeKey, NewKey, OldSecret, Rotate
 from daemon.auth import keys
-from daemon.auth.keys import Terms
+from daemon.auth.keys import Changes, Terms
 from daemon.db import clock
-from daemon.errors import IllegalMove, NotFound
+from daemon.errors import EditConflict, IllegalMove, NotFound
 from daemon.server.scopes import Scope
 from daemon.server.visitors import require_all_accounts
 
@@ -44,8 +44,8 @@ def make_key(caller: Caller, *, body: NewKey) -> MadeKey:
     terms = Terms(
         name=body.name,
         scopes=frozenset(body.scopes),
-        accounts=tuple(body.accounts) if body.accounts is not None else None,
-        addresses=tuple(body.addresses) if body.addresses is not None else None,
+        accounts=_tuple(body.accounts),
+        addresses=_tuple(body.addresses),
         test=body.test,
         masked=body.mask_numbers,
         rate_limit=body.rate_limit,
@@ -60,6 +60,45 @@ def one_key(caller: Caller, *, key_id: KeyId) -> Key:
     require_all_accounts()
     now = clock.now_ms()
     return first(caller) if key_id == FIRST else describe(keys.find(key_id, now), now)
+
+
+@endpoint.patch("/keys/{key_id}", scope=Scope.ADMIN, errors=(NotFound, IllegalMove, EditConflict), tag="keys")
+def change_key(caller: Caller, *, key_id: KeyId, body: ChangedKey) -> Key:
+    """Change what a key is called and what it may do, from its next request on. Its secret stays as it is.
+
+    A key can change none that may do more than itself, nor have one do more. With `version`, this is refused if
+    somebody has changed the key since.
+    """
+    _not_the_first(key_id)
+    now = clock.now_ms()
+    changes = _changes(body)
+    directory.check_names(caller.settings, changes.get("accounts"))
+    return describe(keys.change(key_id, changes, caller.name, now, caller.key, body.version), now)
+
+
+def _changes(body: ChangedKey) -> Changes:
+    """What was sent; what cannot be null is left as it is by null."""
+    changes = Changes()
+    given = body.model_fields_set
+    if body.name is not None:
+        changes["name"] = body.name
+    if body.scopes is not None:
+        changes["scopes"] = frozenset(body.scopes)
+    if body.mask_numbers is not None:
+        changes["masked"] = body.mask_numbers
+    if "accounts" in given:
+        changes["accounts"] = _tuple(body.accounts)
+    if "addresses" in given:
+        changes["addresses"] = _tuple(body.addresses)
+    if "rate_limit" in given:
+        changes["rate_limit"] = body.rate_limit
+    if "expires_at" in given:
+        changes["expires_at"] = body.expires_at
+    return changes
+
+
+def _tuple(names: list[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names)
 
 
 @endpoint.delete("/keys/{key_id}", scope=Scope.ADMIN, errors=(NotFound, IllegalMove), tag="keys")
@@ -112,6 +151,9 @@ def _shown(key: keys.Key, now: int) -> dict[str, Any]:
         "last_used_at": key.used_at,
         "revoked_at": key.revoked_at,
         "revoked_by": key.revoked_by,
+        "version": key.version,
+        "changed_at": key.changed_at,
+        "changed_by": key.changed_by,
         "old": [
             OldSecret(prefix=each.prefix, ends_at=each.ends_at, last_used_at=each.used_at)
             for each in key.secrets
@@ -140,5 +182,8 @@ def first(caller: Caller) -> Key:
         last_used_at=None,
         revoked_at=None,
         revoked_by=None,
+        version=0,
+        changed_at=None,
+        changed_by=None,
         old=[],
     )

@@ -12,18 +12,20 @@ import ipaddress
 import secrets
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 import peewee
 import structlog
 
 from daemon import errors
 from daemon.auth.refusals import Why
+from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.db.records import record
+from daemon.i18n.coded import Phrase
 from daemon.models import ApiKey, KeySecret
 from daemon.states import Scope
 
@@ -71,6 +73,9 @@ class Key:
     expires_at: int | None
     revoked_at: int | None
     revoked_by: str | None
+    version: int
+    changed_at: int | None
+    changed_by: str | None
     secrets: tuple[Secret, ...]
 
     @property
@@ -102,6 +107,18 @@ class Terms:
     expires_at: int | None = None
 
 
+class Changes(TypedDict, total=False):
+    """What is to be changed of a key; as of Terms. What is left out stays. A test key stays one: its secret says so."""
+
+    name: str
+    scopes: frozenset[Scope]
+    accounts: tuple[str, ...] | None
+    addresses: tuple[str, ...] | None
+    masked: bool
+    rate_limit: int | None
+    expires_at: int | None
+
+
 @dataclass(frozen=True)
 class Made:
     """A key with its new secret, which nobody can be shown again."""
@@ -120,10 +137,7 @@ def create(terms: Terms, who: str, now: int, by: Key | None = None) -> Made:
         _no_more_than(by, terms)
     try:
         with write():
-            alive = list(ApiKey.select(ApiKey.name).where(ApiKey.revoked_at.is_null()))
-            if any(row.name.casefold() == terms.name.casefold() for row in alive):
-                raise errors.InvalidInput(Why.KEY_NAME_TAKEN, name=terms.name).at("name")
-            if len(alive) >= MOST_KEYS:
+            if _others_named(terms.name) >= MOST_KEYS:
                 raise errors.InvalidInput(Why.TOO_MANY_KEYS, most=f"{MOST_KEYS:,}")
             row = ApiKey.create(
                 name=terms.name,
@@ -143,6 +157,14 @@ def create(terms: Terms, who: str, now: int, by: Key | None = None) -> Made:
     except peewee.IntegrityError:  # on PostgreSQL another request may take the name at the same time
         raise errors.InvalidInput(Why.KEY_NAME_TAKEN, name=terms.name).at("name") from None
     return Made(find(row.id, now), secret)
+
+
+def _others_named(name: str, than: int | None = None) -> int:
+    """How many keys there are beside that one. Raises InvalidInput where one of them has the name."""
+    alive = [row for row in ApiKey.select(ApiKey.id, ApiKey.name).where(ApiKey.revoked_at.is_null()) if row.id != than]
+    if any(row.name.casefold() == name.casefold() for row in alive):
+        raise errors.InvalidInput(Why.KEY_NAME_TAKEN, name=name).at("name")
+    return len(alive)
 
 
 def _new_secret(row: ApiKey, now: int) -> str:
@@ -261,13 +283,47 @@ def rotate(key_id: int, ends_at: int | None, who: str, now: int, by: Key | None 
         row = _alive(key_id, now)
         found = _key(row, now)
         if by is not None:
-            _no_more_than(by, Terms(**{name: getattr(found, name) for name in Terms.__dataclass_fields__}))
+            _no_more_than(by, _terms(found))
         end = max(now, ends_at or now)
         open_ = KeySecret.ends_at.is_null() | (KeySecret.ends_at > end)
         KeySecret.update(ends_at=end).where(KeySecret.key == key_id, open_).execute()
         secret = _new_secret(row, now)
         after_commit(partial(log.info, "key.rotated", key=_prefix(secret), name=row.name, old_ends_at=end, who=who))
     return Made(find(key_id, now), secret)
+
+
+def change(key_id: int, changes: Changes, who: str, now: int, by: Key | None = None, seen: int | None = None) -> Key:
+    """Change what the key is called and may do, from its next request on; its secrets stay. by: as of `create`, both
+    for what the key was and for what it becomes. seen: the version that the caller has seen.
+
+    Raises NotFound, IllegalMove (it is over), EditConflict, InvalidInput, Forbidden.
+    """
+    try:
+        with write():
+            row = _alive(key_id, now)
+            versions.check(Phrase("key"), row.version, seen)
+            before = _terms(_key(row, now))
+            after = _checked(replace(before, **changes), now)
+            if by is not None:
+                _no_more_than(by, before)
+                _no_more_than(by, after)
+            _others_named(after.name, than=key_id)
+            differ = [each.name for each in fields(Terms) if getattr(before, each.name) != getattr(after, each.name)]
+            if differ:
+                new = {name: getattr(after, name) for name in differ}
+                if "scopes" in new:
+                    new["scopes"] = sorted(after.scopes)
+                new |= {"version": row.version + 1, "changed_at": now, "changed_by": who}
+                ApiKey.update(new).where(ApiKey.id == key_id).execute()
+                what = " ".join(differ)
+                after_commit(partial(log.info, "key.changed", key_id=key_id, name=after.name, what=what, who=who))
+    except peewee.IntegrityError:  # as of `create`
+        raise errors.InvalidInput(Why.KEY_NAME_TAKEN, name=str(changes.get("name"))).at("name") from None
+    return find(key_id, now)
+
+
+def _terms(key: Key) -> Terms:
+    return Terms(**{each.name: getattr(key, each.name) for each in fields(Terms)})
 
 
 def revoke(key_id: int, who: str, now: int) -> Key:
@@ -335,10 +391,12 @@ def _from(address: str, networks: Sequence[str]) -> bool:
     return any(at in ipaddress.ip_network(each) for each in networks)
 
 
-def still_taken(secret_id: int, now: int) -> bool:
-    """Whether that secret would be taken now."""
+def still_taken(secret_id: int, version: int, now: int) -> bool:
+    """Whether that secret would be taken now, for what the key of that version may do."""
     row = KeySecret.select(KeySecret, ApiKey).join(ApiKey).where(KeySecret.id == secret_id).first()
-    return row is not None and (row.ends_at or now + 1) > now and not _key(row.key, now).over(now)
+    if row is None or row.key.version != version:
+        return False
+    return (row.ends_at or now + 1) > now and not _key(row.key, now).over(now)
 
 
 def used(secret_id: int, now: int) -> None:

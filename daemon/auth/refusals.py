@@ -46,7 +46,7 @@ class Why(Wording):
     TOO_MANY_KEYS = "too_many_keys", "There are {most} keys, the most there can be: revoke those that nobody uses."
     KEY_BEYOND_OWN = (
         "key_beyond_own",
-        "A key cannot make or replace one that may do more than itself: use the installation's key, or log in.",
+        "A key cannot make, change or replace one that may do more than itself: use the installation's key, or log in.",
     )
     NO_KEY_OF_THAT_ID = "no_key_of_that_id", "There is no key {key}: GET /keys lists them."
     KEY_IS_REVOKED = "key_is_revoked", "The key {name} is revoked: make a new one."

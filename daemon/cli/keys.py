@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from daemon.cli.exits import usage
 from daemon.cli.flags import Group
 from daemon.cli.output import output
 from daemon.cli.paging import everything
@@ -13,6 +14,18 @@ from daemon.cli.sending import named
 from daemon.cli.target import bare, command, target
 from daemon.cli.words import instant, moment
 
+NEVER = "never"
+Scopes = Annotated[
+    list[str] | None,
+    typer.Option("--scope", metavar="SCOPE", help="What it may do: read, send, control, admin. May be repeated."),
+]
+Only = Annotated[
+    list[str] | None, typer.Option("--account", metavar="NAME", help="Only this account. May be repeated.")
+]
+From = Annotated[
+    list[str] | None,
+    typer.Option("--address", metavar="NETWORK", help="Only from this address or network. May be repeated."),
+]
 Which = Annotated[str, typer.Argument(metavar="KEY", help="The key's name or id.", show_default=False)]
 keys = typer.Typer(cls=Group, help="Keys for programs.")
 
@@ -42,17 +55,9 @@ def list_keys() -> None:
 @command(keys)
 def make(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called.", show_default=False)],
-    scope: Annotated[
-        list[str] | None,
-        typer.Option("--scope", metavar="SCOPE", help="What it may do: read, send, control, admin. May be repeated."),
-    ] = None,
-    account: Annotated[
-        list[str] | None, typer.Option("--account", metavar="NAME", help="Only this account. May be repeated.")
-    ] = None,
-    address: Annotated[
-        list[str] | None,
-        typer.Option("--address", metavar="NETWORK", help="Only from this address or network. May be repeated."),
-    ] = None,
+    scope: Scopes = None,
+    account: Only = None,
+    address: From = None,
     expires: Annotated[str, typer.Option("--expires", metavar="TIME", help="Until when, such as 2030-12-01.")] = "",
     rate: Annotated[
         int | None, typer.Option("--rate", metavar="N", min=1, help="The most requests in a minute.")
@@ -71,6 +76,45 @@ def make(
     given = {"accounts": account, "addresses": address, "expires_at": moment(expires), "rate_limit": rate}
     made = target.client().once("/keys", body | {each: value for each, value in given.items() if value})
     _show(made)
+
+
+@command(keys)
+def edit(
+    key: Which,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What it is called from now on.")] = "",
+    scope: Scopes = None,
+    account: Only = None,
+    every_account: Annotated[bool, typer.Option("--every-account", help="Also those that are added later.")] = False,
+    address: From = None,
+    any_address: Annotated[bool, typer.Option("--any-address", help="From anywhere.")] = False,
+    expires: Annotated[
+        str, typer.Option("--expires", metavar="TIME", help="Until when, such as 2030-12-01, or never.")
+    ] = "",
+    rate: Annotated[
+        int | None, typer.Option("--rate", metavar="N", min=0, help="The most requests in a minute; 0: no limit.")
+    ] = None,
+) -> None:
+    """Change what a key is called and may do, from its next request on. Its secret stays.
+
+    What is not named stays. What is named takes the place of what there was: name every scope that it is to have.
+
+    Example: wasender keys edit shop --scope read --rate 60
+
+    Example: wasender keys edit shop --every-account --expires never
+    """
+    if (account and every_account) or (address and any_address):
+        raise usage("Say which ones, or all of them.")
+    given: dict[str, Any] = {"name": name, "scopes": scope, "accounts": account, "addresses": address}
+    given = {each: value for each, value in given.items() if value}
+    given |= {"accounts": None} if every_account else {}
+    given |= {"addresses": None} if any_address else {}
+    given |= {"expires_at": None if expires == NEVER else moment(expires)} if expires else {}
+    given |= {"rate_limit": rate or None} if rate is not None else {}
+    if not given:
+        raise usage("Say what to change, such as with --scope.")
+    found = _one(key)
+    changed = target.client().call("PATCH", f"/keys/{found['id']}", given | {"version": found["version"]})
+    output.tell(f"The key {changed['name']} is changed; it may {' '.join(changed['scopes'])}.", changed)
 
 
 @command(keys)

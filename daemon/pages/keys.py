@@ -38,13 +38,17 @@ ENDS = {  # until when the old secret is taken, in milliseconds from now
     "day": (DAY_MS, N_("in a day")),
     "week": (7 * DAY_MS, N_("in a week")),
 }
+STAYS = "stays"
 LIVES = {
     "": (None, N_("never")),
     "30": (30 * DAY_MS, N_("in 30 days")),
     "90": (90 * DAY_MS, N_("in 90 days")),
     "365": (365 * DAY_MS, N_("in a year")),
 }
-DONE = {"revoked": N_("The key is revoked: it is not taken any more.")}
+DONE = {
+    "revoked": N_("The key is revoked: it is not taken any more."),
+    "changed": N_("The key is changed."),
+}
 
 
 class NewKey(forms.Form):
@@ -57,6 +61,18 @@ class NewKey(forms.Form):
     expires_at: forms.Line
     rate_limit: forms.Rate
     test: forms.Given
+    masked: forms.Given
+
+
+class ChangedKey(forms.Versioned):
+    """As of NewKey. expires_at: STAYS to leave it as it is."""
+
+    name: forms.Line
+    scopes: forms.Texts
+    accounts: forms.Texts
+    addresses: forms.Line
+    expires_at: forms.Line
+    rate_limit: forms.Rate
     masked: forms.Given
 
 
@@ -86,6 +102,8 @@ class KeyView:
     expires_at: int | None
     used_at: int | None
     revoked_at: int | None
+    changed_at: int | None
+    changed_by: str
     old: list[tuple[str, int]]
 
 
@@ -101,7 +119,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Entered:
-    """What was entered of a new key."""
+    """What was entered of a key."""
 
     name: str = ""
     scopes: tuple[str, ...] = (Scope.READ.value,)
@@ -137,7 +155,7 @@ class Keys(PageContent):
 
 @dataclass(frozen=True)
 class OneKey(PageContent):
-    """secret: the new one, where it was replaced just now."""
+    """secret: the new one, where it was replaced just now; version: see db/versions.py."""
 
     template: ClassVar = "key.html"
     here: ClassVar = "keys"
@@ -146,7 +164,14 @@ class OneKey(PageContent):
     ends: list[Choice]
     secret: str
     meanings: list[str]
+    form: Entered
+    scopes: list[Choice]
+    accounts: list[Choice]
+    lives: list[Choice]
+    longest: int
+    version: int
     error: str
+    done: str
 
 
 @routes.get("/app/keys")
@@ -162,7 +187,6 @@ async def _listed(
     settings, form = request.app[SETTINGS], form or Entered()
     there, gone = await timed(request, keys.shown)
     now = clock.now_ms()
-    names = sorted({settings.account, *(row.name for row in await in_db(request, directory.every))})
     content = Keys(
         known=[_view(each, now) for each in there],
         over=[_view(each, now) for each in gone],
@@ -170,14 +194,25 @@ async def _listed(
         secret=made.secret if made else "",
         file="" if settings.api_key else str(settings.data_dir / "api_key"),
         form=form,
-        scopes=[Choice(each.value, each.value, MEANINGS[each], each.value in form.scopes) for each in Scope],
-        accounts=[Choice(each, each, "", each in form.accounts) for each in names] if len(names) > 1 else [],
+        scopes=_scopes(form),
+        accounts=await _accounts(request, form),
         lives=[Choice(value, label, "", value == form.expires_at) for value, (_, label) in LIVES.items()],
         error=error,
         done=DONE.get(forms.asked(request).text("done"), ""),
         longest=keys.LONGEST_NAME,
     )
     return show(request, content, 422 if error else 200)
+
+
+def _scopes(form: Entered) -> list[Choice]:
+    return [Choice(each.value, each.value, MEANINGS[each], each.value in form.scopes) for each in Scope]
+
+
+async def _accounts(request: web.Request, form: Entered) -> list[Choice]:
+    """Those to choose from; none where there is only one."""
+    known = {request.app[SETTINGS].account, *(row.name for row in await in_db(request, directory.every))}
+    names = sorted(known | set(form.accounts))
+    return [Choice(each, each, "", each in form.accounts) for each in names] if len(names) > 1 else []
 
 
 def _view(key: Key, now: int) -> KeyView:
@@ -197,6 +232,8 @@ def _view(key: Key, now: int) -> KeyView:
         expires_at=key.expires_at,
         used_at=key.used_at,
         revoked_at=key.revoked_at,
+        changed_at=key.changed_at,
+        changed_by=key.changed_by or "",
         old=[(each.prefix, each.ends_at) for each in key.secrets if each.ends_at is not None],
     )
 
@@ -230,18 +267,25 @@ def _entered(sent: forms.Posted) -> Entered:
 
 
 def _terms(form: NewKey) -> keys.Terms:
-    lives = LIVES.get(form.expires_at, LIVES[""])[0]
-    addresses = tuple(form.addresses.replace(",", " ").split())
     return keys.Terms(
         name=form.name,
         scopes=frozenset(each for each in Scope if each.value in form.scopes),
         accounts=tuple(form.accounts) or None,
-        addresses=addresses or None,
+        addresses=_networks(form.addresses),
         test=form.test,
         masked=form.masked,
         rate_limit=form.rate_limit,
-        expires_at=clock.now_ms() + lives if lives else None,
+        expires_at=_end(form.expires_at),
     )
+
+
+def _networks(entered: str) -> tuple[str, ...] | None:
+    return tuple(entered.replace(",", " ").split()) or None
+
+
+def _end(chosen: str) -> int | None:
+    lives = LIVES.get(chosen, LIVES[""])[0]
+    return clock.now_ms() + lives if lives else None
 
 
 @routes.get(f"/app/keys/{ID}")
@@ -251,16 +295,68 @@ async def one(request: web.Request) -> web.StreamResponse:
     return await _one(request)
 
 
-async def _one(request: web.Request, secret: str = "", error: str = "", status: int = 200) -> web.StreamResponse:
+async def _one(
+    request: web.Request, secret: str = "", error: str = "", status: int = 200, form: Entered | None = None
+) -> web.StreamResponse:
     found = await timed(request, keys.find, int(request.match_info["id"]))
+    form = form or _as_entered(found)
+    stays = found.expires_at is not None
     content = OneKey(
         key=_view(found, clock.now_ms()),
         ends=[Choice(value, label, "", value == "day") for value, (_, label) in ENDS.items()],
         secret=secret,
         meanings=[MEANINGS[each] for each in Scope if each in found.scopes],
+        form=form,
+        scopes=_scopes(form),
+        accounts=await _accounts(request, form),
+        lives=[
+            *([Choice(STAYS, N_("as it is"), "", form.expires_at == STAYS)] if stays else []),
+            *(Choice(value, label, "", value == form.expires_at) for value, (_, label) in LIVES.items()),
+        ],
+        longest=keys.LONGEST_NAME,
+        version=found.version,
         error=error,
+        done=DONE.get(forms.asked(request).text("done"), ""),
     )
     return show(request, content, status)
+
+
+def _as_entered(key: Key) -> Entered:
+    return Entered(
+        key.name,
+        tuple(each.value for each in key.scopes),
+        key.accounts or (),
+        " ".join(key.addresses or ()),
+        STAYS if key.expires_at is not None else "",
+        str(key.rate_limit or ""),
+        masked=key.masked,
+    )
+
+
+@routes.post(f"/app/keys/{ID}")
+@only(Role.ADMIN, everywhere=True)
+async def change(request: web.Request) -> web.StreamResponse:
+    """Change what it is called and what it may do."""
+    sent, key_id = await forms.read(request, FORM_BYTES), int(request.match_info["id"])
+    entered = _entered(sent)
+    try:
+        form = sent.parsed(ChangedKey)
+        await in_db(request, directory.check_names, request.app[SETTINGS], form.accounts)
+        changes = keys.Changes(
+            name=form.name,
+            scopes=frozenset(each for each in Scope if each.value in form.scopes),
+            accounts=tuple(form.accounts) or None,
+            addresses=_networks(form.addresses),
+            masked=form.masked,
+            rate_limit=form.rate_limit,
+        )
+        if form.expires_at != STAYS:
+            changes["expires_at"] = _end(form.expires_at)
+        await timed(request, keys.change, key_id, changes, caller(request), seen=form.version)
+    except (errors.InvalidInput, errors.EditConflict, errors.IllegalMove) as error:
+        status = 422 if isinstance(error, errors.InvalidInput) else 409
+        return await _one(request, error=said(error), status=status, form=entered)
+    raise web.HTTPSeeOther(f"/app/keys/{key_id}?done=changed")
 
 
 @routes.post(f"/app/keys/{ID}/rotate")

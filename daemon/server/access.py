@@ -144,11 +144,13 @@ def behind_tls(request: web.Request) -> bool:
 
 
 async def still_in(request: web.Request) -> bool:
-    """Whether the reader of an event stream is still logged in, or their key still taken."""
+    """Whether the reader of an event stream is still logged in, or their key still taken, and neither is changed."""
     who = visitor.get()
     try:
-        if who is None or who.secret is not None:
-            return who is not None and await timed(request, keys.still_taken, who.secret)
+        if who is None:
+            return False
+        if who.key is not None and who.secret is not None:
+            return await timed(request, keys.still_taken, who.secret, who.key.version)
         return who.session is None or await timed(request, sessions.still_open, who.session)
     except errors.DatabaseBusy:  # unknown for now: the next check will tell
         return True

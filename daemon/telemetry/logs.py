@@ -64,6 +64,7 @@ EVENTS: dict[str, str] = {
     "user.created": "an administrator added a user (user_id, role, who)",
     "user.changed": "role, password, disabled or enabled (user_id, what, who)",
     "key.created": "somebody made a key for a program (key: its first characters, name, scopes, who)",
+    "key.changed": "what a key is called or may do was changed (key_id, name, what: the fields, who)",
     "key.rotated": "a key got a new secret (key, name, old_ends_at: until when the old one is taken, who)",
     "key.revoked": "a key was taken back (key_id, name, who)",
     "key.refused": "a right key that is not taken (key_id, name, address, reason)",

@@ -214,6 +214,9 @@ def test_accounts_and_events(wasender: Command) -> None:
     assert {"job", "account"} == {each["event"] for each in events}
     assert "default is linked." in wasender("link").stdout
     assert "account default\tready" in wasender("events", "--kind", "account").stdout
+    assert "" == wasender("events", "--account", "other").stdout
+    assert "account default\tready" in wasender("events", "--account", "default").stdout
+    assert Exit.USAGE == wasender("events", "--types", "reply").exit_code
 
 
 def test_accounts_are_added_changed_and_removed(wasender: Command) -> None:
@@ -227,6 +230,26 @@ def test_accounts_are_added_changed_and_removed(wasender: Command) -> None:
     assert (200, "21:00-08:00") == (added["daily_cap"], changed["quiet_hours"])
     assert (Exit.REFUSED, Exit.USAGE, 0) == (again.exit_code, nothing.exit_code, removed.exit_code)
     assert Exit.NOT_FOUND == wasender("accounts", "remove", "shop").exit_code
+
+
+def test_a_key_is_edited(wasender: Command) -> None:
+    """What is not named stays; a limit is taken away by its own word."""
+    wasender("keys", "make", "till", "--scope", "read", "--account", "default", "--rate", 9, "--expires", "2098-01-01")
+    first = wasender.json("keys", "edit", "till", "--name", "desk", "--scope", "send", "--scope", "read")
+    second = wasender.json(
+        "keys", "edit", "desk", "--every-account", "--any-address", "--rate", 0, "--expires", "never"
+    )
+    said = wasender("keys", "edit", "desk", "--address", "127.0.0.1", "--account", "default")
+    wrong = [
+        wasender("keys", "edit", "desk", *words)
+        for words in ((), ("--account", "default", "--every-account"), ("--expires", "soon"))
+    ]
+
+    assert (["read", "send"], ["default"], 9) == (first["scopes"], first["accounts"], first["rate_limit"])
+    assert (None, None, None) == (second["accounts"], second["rate_limit"], second["expires_at"])
+    assert "The key desk is changed; it may read send." in said.stdout
+    assert {Exit.USAGE} == {each.exit_code for each in wrong}
+    assert Exit.NOT_FOUND == wasender("keys", "edit", "till", "--rate", 1).exit_code
 
 
 def test_keys(wasender: Command, tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Body, Instant, Time, example
+from daemon.api.schemas.common import Body, Instant, Seen, Time, example
 from daemon.auth import keys
 from daemon.states import Scope
 
 Names = Annotated[list[StrictStr], Field(max_length=1_000, fail_fast=True)]
 Networks = Annotated[list[StrictStr], Field(max_length=keys.MOST_ADDRESSES, fail_fast=True)]
+Rate = Annotated[int, Field(strict=True, ge=1, le=keys.MOST_RATE)]
 
 
 class NewKey(Body):
@@ -31,9 +32,22 @@ class NewKey(Body):
     expires_at: Instant | None = None
     test: StrictBool = Field(False, description="A test key: it sends and changes nothing; `POST /send` is a dry run.")
     mask_numbers: StrictBool = Field(False, description="It is shown telephone numbers masked. Only with `read` alone.")
-    rate_limit: Annotated[int, Field(strict=True, ge=1, le=keys.MOST_RATE)] | None = Field(
-        None, description="Requests a minute; null for no limit."
-    )
+    rate_limit: Rate | None = Field(None, description="Requests a minute; null for no limit.")
+
+
+class ChangedKey(Body):
+    """What is to be changed; what is left out stays."""
+
+    model_config = example(scopes=["read"], expires_at="2030-12-01T09:00:00+01:00")
+
+    name: StrictStr | None = None
+    scopes: list[Scope] | None = Field(None, max_length=20)
+    accounts: Names | None = Field(None, description="null for all.")
+    addresses: Networks | None = Field(None, description="null for any.")
+    expires_at: Instant | None = Field(None, description="null: it does not expire.")
+    mask_numbers: StrictBool | None = None
+    rate_limit: Rate | None = Field(None, description="null for no limit.")
+    version: Seen = None
 
 
 class Rotate(Body):
@@ -74,6 +88,9 @@ class Key(Answer):
     last_used_at: Time | None = Field(description="To about a minute. null: never, or not recorded.")
     revoked_at: Time | None
     revoked_by: str | None
+    version: int = Field(description="It grows with every change. 0: of the installation's key.")
+    changed_at: Time | None
+    changed_by: str | None
     old: list[OldSecret] = Field(description="Those that it replaced and that are still taken.")
 
 
