@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any, TypedDict
 
@@ -48,7 +48,29 @@ class Wish(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class AccountRow:
+class Own:
+    """Settings of an account's own, as of `limits.Limits`, without the secrets; None where those of the installation
+    decide."""
+
+    transport: str | None
+    hourly_cap: int | None
+    daily_cap: int | None
+    quiet_hours: str | None
+    timezone: str | None
+    country: str | None
+    delay_min: float | None
+    delay_max: float | None
+    long_pause_every: int | None
+    long_pause_min: float | None
+    long_pause_max: float | None
+    canary: str | None
+    cloud_phone_number_id: str | None
+    cloud_business_account_id: str | None
+    cloud_throughput: int | None
+
+
+@dataclass(frozen=True)
+class AccountRow(Own):
     """An account as this room hands it out: to be read. The columns are those of the table."""
 
     name: str
@@ -64,10 +86,6 @@ class AccountRow:
     known_chats: bool
     slow_until: int
     canary_at: int
-    hourly_cap: int | None
-    daily_cap: int | None
-    quiet_hours: str | None
-    timezone: str | None
     limits_version: int
     wish: Wish | None
     link_number: str | None
@@ -76,21 +94,10 @@ class AccountRow:
     screenshot_at: int | None
     send_ms: int
     dry_run: bool
-    country: str | None
     number: str | None
-    title: str | None
-    transport: str | None
-    delay_min: float | None
-    delay_max: float | None
-    long_pause_every: int | None
-    long_pause_min: float | None
-    long_pause_max: float | None
-    canary: str | None
     home: str | None
     removed_at: int | None
-    cloud_phone_number_id: str | None
-    cloud_business_account_id: str | None
-    cloud_throughput: int | None
+    title: str | None
     cloud_token: str | None = field(repr=False)
     cloud_app_secret: str | None = field(repr=False)
     cloud_verify_token: str | None = field(repr=False)
@@ -361,12 +368,11 @@ def can_send(account: AccountRow | None, now: int) -> bool:
 
 
 @dataclass(frozen=True)
-class Described:
+class Described(Own):
     """An account without its credentials: only `qr.svg` and `link_code` give those. Times are UTC ms.
 
-    title: what people call it. hourly_cap to canary, and those of the Cloud API: settings of its own, None where those
-    of the installation decide; of secrets only whether they are set. version: of all these and of the title, see
-    `db/versions.py`; dry_run: its sender sends nothing.
+    title: what people call it; of secrets only whether they are set. version: of its own settings, the secrets and the
+    title, see `db/versions.py`; dry_run: its sender sends nothing.
     """
 
     name: str
@@ -385,21 +391,6 @@ class Described:
     slow_until: int | None
     canary_at: int | None
     link_code_at: int | None
-    hourly_cap: int | None
-    daily_cap: int | None
-    quiet_hours: str | None
-    timezone: str | None
-    country: str | None
-    transport: str | None
-    delay_min: float | None
-    delay_max: float | None
-    long_pause_every: int | None
-    long_pause_min: float | None
-    long_pause_max: float | None
-    canary: str | None
-    cloud_phone_number_id: str | None
-    cloud_business_account_id: str | None
-    cloud_throughput: int | None
     cloud_token_set: bool
     cloud_app_secret_set: bool
     cloud_verify_token_set: bool
@@ -409,7 +400,9 @@ class Described:
 
 def describe(account: AccountRow, now: int) -> Described:
     """The account as it is shown."""
+    own = {each.name: getattr(account, each.name) for each in fields(Own)}
     return Described(
+        **own,
         name=account.name,
         title=account.title or account.name,
         state=account.state,
@@ -426,21 +419,6 @@ def describe(account: AccountRow, now: int) -> Described:
         slow_until=account.slow_until if slow(account.slow_until, now) else None,
         canary_at=account.canary_at or None,
         link_code_at=account.link_code_at,
-        hourly_cap=account.hourly_cap,
-        daily_cap=account.daily_cap,
-        quiet_hours=account.quiet_hours,
-        timezone=account.timezone,
-        country=account.country,
-        transport=account.transport,
-        delay_min=account.delay_min,
-        delay_max=account.delay_max,
-        long_pause_every=account.long_pause_every,
-        long_pause_min=account.long_pause_min,
-        long_pause_max=account.long_pause_max,
-        canary=account.canary,
-        cloud_phone_number_id=account.cloud_phone_number_id,
-        cloud_business_account_id=account.cloud_business_account_id,
-        cloud_throughput=account.cloud_throughput,
         cloud_token_set=account.cloud_token is not None,
         cloud_app_secret_set=account.cloud_app_secret is not None,
         cloud_verify_token_set=account.cloud_verify_token is not None,
