@@ -35,8 +35,8 @@ def _answer(request: web.Request, made: Answer) -> web.Response:
 
 
 def as_json(answer: Any) -> web.Response:
-    """A stored answer as a response."""
-    return web.Response(text=json.dumps(answer, ensure_ascii=False), content_type=JSON)
+    """A stored answer as a response, written as the first one was."""
+    return web.Response(text=json.dumps(answer, ensure_ascii=False, separators=(",", ":")), content_type=JSON)
 
 
 async def _send(request: web.Request, file: Download) -> web.StreamResponse:

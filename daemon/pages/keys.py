@@ -104,6 +104,7 @@ class KeyView:
     revoked_at: int | None
     changed_at: int | None
     changed_by: str
+    version: int
     old: list[tuple[str, int]]
 
 
@@ -155,7 +156,7 @@ class Keys(PageContent):
 
 @dataclass(frozen=True)
 class OneKey(PageContent):
-    """secret: the new one, where it was replaced just now; version: see db/versions.py."""
+    """secret: the new one, where it was replaced just now."""
 
     template: ClassVar = "key.html"
     here: ClassVar = "keys"
@@ -169,7 +170,6 @@ class OneKey(PageContent):
     accounts: list[Choice]
     lives: list[Choice]
     longest: int
-    version: int
     error: str
     done: str
 
@@ -234,6 +234,7 @@ def _view(key: Key, now: int) -> KeyView:
         revoked_at=key.revoked_at,
         changed_at=key.changed_at,
         changed_by=key.changed_by or "",
+        version=key.version,
         old=[(each.prefix, each.ends_at) for each in key.secrets if each.ends_at is not None],
     )
 
@@ -314,7 +315,6 @@ async def _one(
             *(Choice(value, label, "", value == form.expires_at) for value, (_, label) in LIVES.items()),
         ],
         longest=keys.LONGEST_NAME,
-        version=found.version,
         error=error,
         done=DONE.get(forms.asked(request).text("done"), ""),
     )

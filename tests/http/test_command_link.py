@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import Result
 
 from daemon.accounts import commands, directory
@@ -50,7 +51,8 @@ def link(client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Link:
                 connection.close()  # of the command's thread
 
         monkeypatch.setattr(accounts, "time", SimpleNamespace(sleep=wait))
-        done = await asyncio.to_thread(invoke, "link", *words, "--url", url, "--key-file", file)
+        with capture_logs():  # of the server, which writes where the command does
+            done = await asyncio.to_thread(invoke, "link", *words, "--url", url, "--key-file", file, color=True)
         assert [] == left
         return done
 

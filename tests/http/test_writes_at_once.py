@@ -338,7 +338,7 @@ async def effect(scene: Scene, method: str, ask: Ask, times: int, key: str) -> t
         answers = await asyncio.gather(*(one() for _ in range(times)))
     found = rows()
     found.subtract(before)
-    found.update(each["event"] for each in told)
+    found.update(each["event"] for each in told if each["event"] != "request.finished")
     found["requests"] = len(scene.receiver.got) - arrived
     return Counter({name: count for name, count in found.items() if count}), answers
 
@@ -370,6 +370,6 @@ async def test_six_at_once_do_what_one_does(scene: Scene) -> None:
         else:
             alike = [each[1] for each in answers]
         if seen != (200, {200}, 409) or alike != alike[:1] * AT_ONCE or single != several or not single:
-            wrong[name] = (seen, single, several, alike)
+            wrong[name] = (seen, single, several, list(set(map(str, alike)))[:2])
 
     assert {} == wrong

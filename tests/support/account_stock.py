@@ -7,6 +7,7 @@ from daemon.campaigns import create, drafts, series
 from daemon.campaigns.create import Order
 from daemon.campaigns.draft_content import Weekly, When
 from daemon.config import Settings
+from daemon.contacts.person import Person
 from daemon.db import clock
 from daemon.delivery import claim, moves
 from daemon.models import Account, Evidence, Picture, Reply, UnmatchedChat
@@ -32,7 +33,8 @@ def fill(settings: Settings, account: str, word: str, number: str) -> dict[str, 
     Evidence.create(message=message.id, at=now, finding=word, rows=[[True, word, "sent"]], screenshot=PICTURE)
     moves.lose(message, f"the chat of {word} could not be read", now)
     create.create(settings, Order(f"Later {word}", numbers=[number], name=f"{word} 2", account=account), "test", now)
-    Reply.create(account=account, number=number, text=f"Says {word}", at=now, key="k", fresh=True, message=message.id)
+    said = {"number": number, "person": Person(number).key, "text": f"Says {word}"}
+    Reply.create(account=account, at=now, key="k", fresh=True, message=message.id, **said)
     chat = UnmatchedChat.create(account=account, title=f"{word} family", first_at=now, seen_at=now, stop=True)
     UnmatchedChat.create(account=account, title=f"{word} club", first_at=now, seen_at=now, ignored=True)
     Account.update(screenshot_at=now).where(Account.name == account).execute()

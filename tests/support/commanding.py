@@ -18,9 +18,11 @@ CONTACTS = (
 )
 
 
-def invoke(*words: object, stdin: str | None = None, **environment: str) -> Result:
+def invoke(*words: object, stdin: str | None = None, color: bool = False, **environment: str) -> Result:
     """What the command writes with these settings, and its exit code. A traceback is an error of the test."""
-    done = CliRunner().invoke(app, [str(each) for each in words], stdin, env=environment, prog_name="wasender")
+    done = CliRunner().invoke(
+        app, [str(each) for each in words], stdin, env=environment, color=color, prog_name="wasender"
+    )
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done

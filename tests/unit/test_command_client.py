@@ -71,7 +71,8 @@ def test_whoever_follows_goes_on_where_the_stream_was(
     monkeypatch.setattr(events.time, "sleep", again)
     with pytest.raises(KeyboardInterrupt):
         list(events._events(client, {"job": None, "account": "shop", "types": "reply"}, True))
-    assert [("/events", None), ("/events", "7.2")] == server.seen
+    path = "/events?account=shop&types=reply"
+    assert [(path, None), (path, "7.2")] == server.seen
 
 
 @pytest.mark.parametrize(
