@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import peewee
 import pytest
 from structlog.testing import capture_logs
 
@@ -321,9 +322,14 @@ async def scene(api: Caller, settings: Settings) -> AsyncIterator[Scene]:
 
 
 def rows() -> Counter[str]:
-    """How many there are in each table."""
-    tables = [each for each in Table.__subclasses__() if each is not KeptAnswer]
-    return Counter({each.__name__: each.select().count() for each in tables})
+    """How many there are in each table, and how often they were changed, where that is counted."""
+    found: Counter[str] = Counter()
+    for each in Table.__subclasses__():
+        if each is not KeptAnswer:
+            found[each.__name__] = each.select().count()
+        if hasattr(each, "version"):
+            found[f"changed {each.__name__}"] = each.select(peewee.fn.SUM(each.version)).scalar() or 0
+    return found
 
 
 async def effect(scene: Scene, method: str, ask: Ask, times: int, key: str) -> tuple[Counter[str], list[Any]]:
