@@ -35,15 +35,17 @@ PATIENCE_S = 300
 
 @dataclass
 class Outcome:
-    """What came of it. hits: kills before the answer had come, by kind; wrong: what is not as it should be."""
+    """What came of it. hits: kills before the answer had come, by kind; left: files of attachments of which http
+    died before their row was stored; wrong: what is not as it should be."""
 
     kills: int = 0
+    left: int = 0
     hits: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         by = " ".join(f"{kind}={self.hits[kind]}" for kind in KINDS)
-        return f"kills={self.kills} before_the_answer={self.hits.total()} ({by}) wrong={len(self.wrong)}"
+        return f"kills={self.kills} before_the_answer={self.hits.total()} ({by}) files_left={self.left} wrong={len(self.wrong)}"
 
 
 class Server:
@@ -56,8 +58,8 @@ class Server:
         given |= {"database_url": url} if url else {}
         kept = {name: value for name, value in os.environ.items() if not name.startswith(config.PREFIX)}
         self.environment = kept | {f"{config.PREFIX}{name.upper()}": str(value) for name, value in given.items()}
-        settings = config.Settings(_env_file=None, **given)  # type: ignore[arg-type,call-arg]
-        connection.connect(settings.db_url)
+        self.settings = config.Settings(_env_file=None, **given)  # type: ignore[arg-type,call-arg]
+        connection.connect(self.settings.db_url)
         stack.callback(connection.close)
         self._start()
         stack.callback(self.stop)
@@ -143,9 +145,6 @@ class Write(threading.Thread):
         elif self.kind == "attachment":
             made = [(row.id,) for row in Attachment.select().where(Attachment.filename == f"{self.name}.csv")]
             expected = [(told["attachment_id"],)]
-            folder = self.server.folder / "data" / "attachments"
-            if Attachment.select().count() != sum(1 for each in folder.iterdir() if not each.name.endswith(".part")):
-                found.append(f"{self.name}: files and rows differ")
         elif self.kind == "list":
             lists = [row.id for row in ContactList.select().where(ContactList.name == self.name)]
             made = [(each, ListEntry.select().where(ListEntry.list == each).count()) for each in lists]
@@ -179,6 +178,10 @@ def play(folder: Path, url: str | None, rounds: int, rows: int, seed: int) -> Ou
             server.ready()
             write.join()
             outcome.wrong += write.wrong()
+        files = {each.name for each in (folder / "data" / "attachments").iterdir() if each.suffix != ".part"}
+        rows_ = {row.id for row in Attachment.select(Attachment.id)}
+        outcome.wrong += [f"attachment {each} has no file" for each in rows_ - files]
+        outcome.left = len(files - rows_)
     return outcome
 
 
