@@ -45,7 +45,8 @@ class Outcome:
 
     def __str__(self) -> str:
         by = " ".join(f"{kind}={self.hits[kind]}" for kind in KINDS)
-        return f"kills={self.kills} before_the_answer={self.hits.total()} ({by}) files_left={self.left} wrong={len(self.wrong)}"
+        hits = f"before_the_answer={self.hits.total()} ({by})"
+        return f"kills={self.kills} {hits} files_left={self.left} wrong={len(self.wrong)}"
 
 
 class Server:
