@@ -37,6 +37,9 @@ def add_to(app: typer.Typer) -> None:
 def start(
     demo: Annotated[bool, typer.Option("--demo", help="A stand-in replaces WhatsApp; a sample is sent to it.")] = False,
     once: Annotated[bool, typer.Option("--once", help="With --demo: print the report and end.")] = False,
+    cloud: Annotated[
+        bool, typer.Option("--cloud", help="With --demo: over a stand-in for Meta's Cloud API, without a browser.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="In the background.")] = False,
     port: Annotated[int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="The page's port.")] = None,
     data: Data = None,
@@ -57,7 +60,7 @@ def start(
         raise Failure("no_script", f"There is no {script}: wasender is started from its checkout.", Exit.NOT_SET_UP)
     if json and not (detach or (demo and once)):
         raise usage("With --json, add --detach: in the foreground it does not end by itself.")
-    flags = {"--demo": demo, "--once": once, "-d": detach}
+    flags = {"--demo": demo, "--once": once, "--cloud": cloud, "-d": detach}
     words = [str(script), *(flag for flag, given in flags.items() if given)]
     words += [] if port is None else ["--port", str(port)]
     words += [] if data is None else ["--data", str(data.absolute())]

@@ -1,6 +1,7 @@
 """The side of the stand-in that Meta does not have: what a test or a demonstration does by HTTP.
 
-GET  /_record[?summary=1][&accepted=N][&arrived=N][&timeout=S]   what was accepted and what arrived
+GET  /_record[?summary=1]             what was accepted and what became of it (summary: only how many)
+GET  /_record?accepted=N&arrived=N&settled=N&timeout=S    the same once there are so many (settled: arrived or failed)
 GET  /_switch                         all switches, and the rules in force
 POST /_switch  {set, rules, clear}    change switches, put rules behind those there are (clear: instead of them)
 POST /_world   {numbers, templates, people, tokens}   make them, or change what is known about them
@@ -44,10 +45,12 @@ async def handle(graph: Graph, request: web.BaseRequest, name: str) -> web.Respo
 
 async def _record(graph: Graph, request: web.BaseRequest) -> dict[str, Any]:
     record, query = graph.world.record, request.query
-    accepted, arrived = int(query.get("accepted", 0)), int(query.get("arrived", 0))
-    if accepted or arrived:
-        timeout_s = min(float(query.get("timeout", MOST_S)), MOST_S)
-        await record.until(lambda: len(record.messages) >= accepted and record.arrived >= arrived, timeout_s)
+    accepted, arrived, settled = (int(query.get(name, 0)) for name in ("accepted", "arrived", "settled"))
+
+    def come() -> bool:
+        return len(record.messages) >= accepted and record.arrived >= arrived and record.settled >= settled
+
+    await record.until(come, min(float(query.get("timeout", MOST_S)), MOST_S))
     postman = graph.courier.postman
     told: dict[str, Any] = record.summary()
     told["webhooks"] = {

@@ -42,7 +42,7 @@ def check_throughput(number: Number, override: float | None, now: float) -> None
     """Raises GraphError 130429 with the headers that captures show (2026)."""
     rate = override or THROUGHPUT[number.level]
     if not number.bucket.take(rate, now):
-        raise GraphError(130429, subcode=2494055, headers={"Retry-After": "1", **usage(number.business.id, 1)})
+        raise GraphError(130429, subcode=2494055, headers={"Retry-After": "1", **usage(number.business.id, 0)})
 
 
 def usage(business: str, minutes: int) -> dict[str, str]:

@@ -69,7 +69,7 @@ class Record:
         self.messages: list[Message] = []
         self.by_id: dict[str, Message] = {}
         self.by_history: dict[str, Message] = {}
-        self.arrived = 0
+        self.arrived = self.settled = 0  # settled: it arrived, or failed
         self.requests: Counter[str] = Counter()  # by what was asked, and refusals by code
         self._changed = asyncio.Event()
 
@@ -83,6 +83,8 @@ class Record:
     def event(self, message: Message, status: str, at: float) -> Event:
         """Something became of it."""
         event = Event(status, at)
+        if status != "sent" and all(each.status == "sent" for each in message.events):
+            self.settled += 1
         message.events.append(event)
         if status in ("delivered", "read") and not message.arrived:
             message.arrived = True
@@ -112,6 +114,7 @@ class Record:
         return {
             "accepted": len(self.messages),
             "arrived": self.arrived,
+            "settled": self.settled,
             "people": len({each.person.number for each in self.messages}),
             "failed": len(failed),
             "held": sum(each.held for each in self.messages),

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,19 @@ def test_the_demonstration_delivers_the_sample_and_its_report_equals_the_record(
         assert ["invitation.pdf"] == [file["name"] for file in message["files"]]
     assert [] == record["violations"]
     assert [] == chrome_processes(checkout)
+
+
+def test_the_demonstration_over_the_cloud_accounts_for_everybody(checkout: Path) -> None:
+    """`--demo --cloud --once`: no browser; who is not on WhatsApp was accepted, and has failed by a receipt."""
+    process = start(checkout, "--demo", "--cloud", "--once", "--port", str(free_port()))
+    out, err = process.communicate(timeout=120)
+
+    assert 0 == process.returncode, err
+    report = list(csv.DictReader(out[out.index("row,number") :].splitlines()))
+    states = Counter(row["state"] for row in report)
+    assert (26, 1) == (states["sent"] + states["delivered"], states["failed"])  # what is sent is about to be delivered
+    assert ["+12025550199"] == [row["number"] for row in report if row["state"] == "failed"]
+    assert "26 delivered according to the stand-in, 26 according to the report" in err
 
 
 def test_ctrl_c_leaves_nothing_behind(checkout: Path) -> None:
@@ -117,7 +131,7 @@ def test_help_names_every_option(checkout: Path) -> None:
     """`--help` prints the usage and does nothing."""
     out, _ = start(checkout, "--help").communicate(timeout=60)
 
-    assert all(option in out for option in ("-d", "--demo", "--once", "--port", "--data"))
+    assert all(option in out for option in ("-d", "--demo", "--once", "--cloud", "--port", "--data"))
 
 
 def test_a_port_in_use_is_named(checkout: Path) -> None:
@@ -174,6 +188,7 @@ def test_an_old_python_is_named(checkout: Path, tmp_path: Path) -> None:
     ("options", "words"),
     [
         (["--once"], "--once goes with --demo"),
+        (["--cloud"], "--cloud goes with --demo"),
         (["--frob"], "unknown option --frob"),
         (["--port"], "--port needs a value"),
         (["--demo", "--once", "-d"], "it does not go with -d"),

@@ -108,6 +108,12 @@ class Client:
         assert (code, True) == (error["code"], status >= 400), error
         return f"{error['message']} {error.get('error_data', {}).get('details', '')}"
 
+    async def quiet(self) -> None:
+        """Wait until nothing is to come any more: all steps taken, all webhooks received or given up."""
+        async with asyncio.timeout(10):
+            while self.graph.courier.pending or self.graph.courier.postman.waiting:
+                await asyncio.sleep(0)
+
 
 @asynccontextmanager
 async def talking(world: World | None = None, **changes: Any) -> AsyncIterator[Client]:

@@ -83,8 +83,7 @@ async def told(client: Client, *expected: str, **fate: Any) -> list[dict[str, An
     client.world.rule(fate=Fate(**fate), next=1)
     assert 200 == (await client.send())[0]
     await client.receiver.until(lambda: len(expected) <= len(client.receiver.told()))
-    while client.graph.courier.pending or client.graph.courier.postman.waiting:
-        await asyncio.sleep(0)
+    await client.quiet()
     assert list(expected) == client.receiver.told()
     return client.receiver.statuses()
 
@@ -126,15 +125,15 @@ async def test_webhooks_are_repeated_until_they_are_taken() -> None:
         await client.send()
         await client.receiver.until(lambda: 4 == len(client.receiver.bodies))
         (message,) = client.world.record.messages
-        while message.events[0].told != "DELIVERED":
-            await asyncio.sleep(0)
+        await client.quiet()
 
+        assert "DELIVERED" == message.events[0].told
         assert 1 == len(set(client.receiver.bodies))
         client.world.set_switches({"retry_for_ms": 2})
         client.receiver.answers = [500] * 20
         await client.send(BELA)
-        while client.graph.courier.postman.dropped == 0:
-            await asyncio.sleep(0.001)
+        await client.quiet()
+        assert 1 == client.graph.courier.postman.dropped
         assert "FAILED" == client.world.record.messages[1].events[0].told
         assert "HTTP 500" in str(client.world.record.messages[1].events[0].trouble)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
-import signal
-import sys
+import urllib.error
+import urllib.request
 from typing import Any
 
 import aiohttp
 
+from standin.graph.client import GraphStandIn
 from standin.graph.world import BUSINESS_ID, NUMBER_ID, TOKEN, VERIFY_TOKEN, Token
-from tests.conftest import ROOT
 from tests.support.graph import ANNA, BELA, Client, receiving, talking
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -55,7 +56,7 @@ async def template(client: Client, *components: dict[str, Any], name: str = "spr
 
 async def upload(client: Client, content: bytes, mimetype: str, **fields: str) -> tuple[int, dict[str, Any]]:
     form = aiohttp.FormData({"messaging_product": "whatsapp", "type": mimetype} | fields)
-    form.add_field("file", content, filename="file", content_type=mimetype)
+    form.add_field("file", io.BytesIO(content), filename="file", content_type=mimetype)
     return await client.ask("POST", f"{NUMBER_ID}/media", data=form)
 
 
@@ -234,8 +235,7 @@ async def test_where_webhooks_go() -> None:
         assert {"success": True} == right[1]
         assert [other.url] == [each["override_callback_uri"] for each in apps["data"]]
         assert "time" in json.loads(client.receiver.bodies[0])["entry"][0]
-        while client.graph.courier.pending or client.graph.courier.postman.waiting:
-            await asyncio.sleep(0)
+        await client.quiet()
         assert (["sent"], 1) == (other.told(), len(client.receiver.bodies))
         assert {"data": []} == (await client.ask("GET", path))[1]
 
@@ -303,47 +303,42 @@ async def test_people_write_back_stop_and_move() -> None:
 
 async def test_the_process_and_its_control() -> None:
     """`python -m standin.graph` serves, is told what to do by HTTP, and ends on SIGTERM."""
-    async with receiving() as receiver, aiohttp.ClientSession() as session:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "standin.graph", "--webhook", receiver.url, "--set", "window=open",
-            cwd=ROOT, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        assert process.stdout is not None
-        url = json.loads(await process.stdout.readline())["url"]
-
-        async def control(path: str, **body: Any) -> tuple[int, Any]:
-            async with session.post(f"{url}/{path}", json=body) as answer:
-                return answer.status, await answer.json()
-
-        wrong = [
-            await control("_switch", set={"colour": 1}), await control("_switch", rules=[{"colour": 1}]),
-            await control("_world", numbers=[{"id": NUMBER_ID, "colour": 1}]), await control("_colour"),
-        ]  # fmt: skip
-        await control("_world", people=[{"number": BELA, "on_whatsapp": False}])
-        await control("_switch", set={"sent_ms": 0, "delivered_ms": 0}, rules=[{"code": 130429, "next": 1}])
-        statuses = []
-        for to in (ANNA, ANNA, BELA):
-            sent = {
-                "messaging_product": "whatsapp",
-                "to": to,
-                "text": {"body": "Hello"},
-                "biz_opaque_callback_data": "1",
-            }
-            headers = {"Authorization": f"Bearer {TOKEN}"}
-            async with session.post(f"{url}/v26.0/{NUMBER_ID}/messages", json=sent, headers=headers) as answer:
-                statuses.append(answer.status)
-        said = await control("_say", **{"from": ANNA, "text": "STOP"})
-        await receiver.until(lambda: 4 == len(receiver.changes()))
-        async with session.get(f"{url}/_record", params={"arrived": "1", "timeout": "5"}) as answer:
-            record = await answer.json()
-        process.send_signal(signal.SIGTERM)
-
-        assert [400, 400, 400, 404] == [status for status, _ in wrong]
-        assert [429, 200, 200] == statuses
-        assert 200 == said[0]
+    async with receiving() as receiver:
+        with await asyncio.to_thread(GraphStandIn.start, receiver.url, window="open", delivered_ms=0) as standin:
+            await asyncio.to_thread(_control, standin)
+            await receiver.until(lambda: 4 == len(receiver.changes()))
         assert {"sent", "delivered", "failed"} == set(receiver.told())
-        assert (2, 1, 1, 0) == tuple(record[name] for name in ("accepted", "arrived", "failed", "twice"))
-        assert [(ANNA, "1", True), (BELA, "1", False)] == [
-            (e["to"], e["callback"], e["arrived"]) for e in record["messages"]
-        ]
-        assert 0 == await process.wait()
+        assert standin.process is not None
+        assert 0 == standin.process.returncode
+
+
+def _control(standin: GraphStandIn) -> None:
+    def status(path: str, headers: dict[str, str] | None = None, **body: Any) -> int:
+        content = json.dumps(body).encode()
+        request = urllib.request.Request(f"{standin.url}/{path}", content, headers or {}, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    def send(to: str) -> int:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        body = {"messaging_product": "whatsapp", "to": to, "text": {"body": "Hello"}}
+        return status(f"v26.0/{NUMBER_ID}/messages", headers, **body, biz_opaque_callback_data="1")
+
+    wrong = [
+        status("_switch", set={"colour": 1}), status("_switch", rules=[{"colour": 1}]),
+        status("_world", numbers=[{"id": NUMBER_ID, "colour": 1}]), status("_colour"),
+    ]  # fmt: skip
+    standin.control("_world", people=[{"number": BELA, "on_whatsapp": False}])
+    standin.rule(code=130429, next=1)
+    sent = [send(to) for to in (ANNA, ANNA, BELA)]
+    standin.say(ANNA, "STOP")
+    record = standin.record(settled=2)
+    assert [400, 400, 400, 404] == wrong
+    assert [429, 200, 200] == sent
+    assert (2, 1, 1, 0) == tuple(record[name] for name in ("accepted", "arrived", "failed", "twice"))
+    kept = [(each["to"], each["callback"], each["arrived"]) for each in record["messages"]]
+    assert [(ANNA, "1", True), (BELA, "1", False)] == kept
