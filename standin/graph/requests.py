@@ -33,7 +33,7 @@ class Text(Strict):
 
 
 class Media(Strict):
-    """messages/send-messages, media objects: uploaded (`id`) or fetched by Meta (`link`), never both."""
+    """messages/send-messages, media objects (2026-09): uploaded (`id`) or fetched by Meta (`link`), never both."""
 
     id: Annotated[str, Field(pattern=r"^\d{1,32}$")] | None = None
     link: Annotated[str, Field(pattern=r"^https://")] | None = None
@@ -46,7 +46,7 @@ class Captioned(Media):
 
 
 class Document(Captioned):
-    """A document also has the name that the recipient sees."""
+    """messages/send-messages, documents (2026-09): they also have the name that the recipient sees."""
 
     filename: str | None = None
 
@@ -59,7 +59,7 @@ class Language(Strict):
 
 
 class Location(Strict):
-    """messages/send-messages, location (also as a template's header)."""
+    """messages/send-messages, location (2026-09), here as a template's header."""
 
     latitude: float | str
     longitude: float | str
@@ -68,7 +68,7 @@ class Location(Strict):
 
 
 class Parameter(Strict):
-    """messages/send-messages, template: one value. `parameter_name` where the template is NAMED."""
+    """messages/send-messages, template (2026-09): one value. `parameter_name` where the template is NAMED."""
 
     type: Literal["text", "image", "video", "document", "location", "payload", "coupon_code"]
     parameter_name: str | None = None
@@ -82,7 +82,8 @@ class Parameter(Strict):
 
 
 class Component(Strict):
-    """messages/send-messages, template: the values of one part. `index` of a button: Meta's example is the text "0"."""
+    """messages/send-messages, template (2026-09): the values of one part. `index` of a button: in Meta's example "0"; a
+    number is taken, too (reported)."""
 
     type: Literal["header", "body", "button"]
     sub_type: Literal["url", "quick_reply", "copy_code"] | None = None
@@ -91,7 +92,7 @@ class Component(Strict):
 
 
 class Template(Strict):
-    """messages/send-messages, template."""
+    """messages/send-messages, template (2026-09)."""
 
     name: Annotated[str, Field(min_length=1, max_length=512)]
     language: Language
@@ -99,7 +100,7 @@ class Template(Strict):
 
 
 class Context(Strict):
-    """messages/send-messages: the message that is quoted."""
+    """messages/send-messages (2026-09): the message that is quoted."""
 
     message_id: str
 
@@ -142,7 +143,7 @@ class SendMarketing(Send):
 
 
 class Typing(Strict):
-    """messages/send-messages, typing indicator."""
+    """messages/send-messages, typing indicator (2026-09)."""
 
     type: Literal["text"]
 

@@ -75,6 +75,8 @@ def accept(world: World, number: Number, asked: Send, marketing: bool, rule: Rul
     now = world.clock()
     person = _person(world, asked)
     template = _check_content(number, asked, marketing)
+    if template is not None and template.category == "AUTHENTICATION" and asked.to is None:
+        raise GraphError(131062)
     fit = _check_media(world, number, asked)
     if number.only_to is not None and person.number not in number.only_to:
         raise GraphError(131030)

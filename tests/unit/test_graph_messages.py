@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import pytest
 
+from standin.graph import requests
 from standin.graph.world import NUMBER_ID, TOKEN, Token
 from tests.support.graph import ANNA, BELA, talking
 
@@ -131,3 +133,10 @@ async def test_a_request_may_come_in_any_pieces() -> None:
 
         assert [(200, ANNA), (200, BELA), (200, ANNA), (401, ""), (200, ANNA)] == first + second + third
         assert 4 == len(client.world.record.messages)
+
+
+@pytest.mark.parametrize("model", requests.Strict.__subclasses__(), ids=lambda model: str(model.__name__))
+def test_what_requests_may_hold_has_a_source_and_a_date(model: type[requests.Strict]) -> None:
+    """Each model names the page, or what else is known about it, and when that was read."""
+    assert re.search(r"\b20\d\d-\d\d\b", model.__doc__ or "")
+    assert re.search(r"OpenAPI|\w-\w|webhooks/|pages|templates", model.__doc__ or "")

@@ -275,6 +275,11 @@ async def test_people_write_back_stop_and_move() -> None:
         status, answer = await client.ask("POST", f"{NUMBER_ID}/messages", json=sent)
         wamid = answer["messages"][0]["id"]
         stranger = await client.ask("POST", f"{NUMBER_ID}/messages", json=sent | {"recipient": "US.1"})
+        code = [{"type": "BODY", "text": "Your code"}]
+        client.world.add_template({"name": "code", "language": "en", "category": "AUTHENTICATION", "components": code})
+        asked = {"type": "template", "template": {"name": "code", "language": {"code": "en"}}}
+        secret = {"messaging_product": "whatsapp", "recipient": person.user_id} | asked
+        assert 131062 == (await client.ask("POST", f"{NUMBER_ID}/messages", json=secret))[1]["error"]["code"]
         id = client.graph.say(ANNA, type="button", button={"payload": "STOP", "text": "Stop"}, context=wamid)
         client.graph.prefer(ANNA, "stop")
         client.graph.move(ANNA, BELA)
