@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -45,6 +46,13 @@ class Clock:
     def advance(self, ms: int) -> int:
         self.now += ms
         return self.now
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all that was imported stay to the end: looking through them for what can be freed, again
+    and again, took a tenth of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
