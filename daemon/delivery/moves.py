@@ -80,9 +80,11 @@ def submit_part(message: Message, mark: Mark, piece: parts.Piece, now: int) -> N
 
 def confirm_part(message: Message, receipt: Receipt, now: int, piece: parts.Piece) -> None:
     """WhatsApp's server has that part; others follow. Raises LeaseLost."""
+    # What is reported later of a part that was only accepted must not move the message, which has others to come.
+    told = {} if receipt.ack is Ack.ACCEPTED else {"transport_id": receipt.transport_id}
     with moving(message):
         job_state(message.job_id)
-        _hold_on(message, transport_id=receipt.transport_id)
+        _hold_on(message, mark=message.mark, **told)
         parts.tick(message, piece.at, receipt, "sender", now)
 
 

@@ -51,11 +51,11 @@ def split(message: Outgoing, albums: bool = True) -> list[Outgoing]:
     found = [(text if index == at else "", some) for index, some in enumerate(files)]
     if at is None and (text.strip() or not found):
         found.append((text, ()))
-    several = message.callback is not None and len(found) > 1
-    names = [f"{message.callback}:p:{index}" if several else message.callback for index in range(len(found))]
+    # What is reported of the last part is reported of the message.
+    names = [f"{message.callback}:p:{index}" if message.callback else None for index in range(len(found) - 1)]
     return [
         replace(message, text=text, attachments=some, callback=name)
-        for (text, some), name in zip(found, names, strict=True)
+        for (text, some), name in zip(found, [*names, message.callback], strict=True)
     ]
 
 

@@ -66,8 +66,8 @@ class Outgoing:
 
 
 def callback_of(message_id: int, submission: int) -> str:
-    """What receipts name a hand-over by: the message, and which of its hand-overs. A part of several (from 0) has
-    `:p:<part>` behind it."""
+    """What receipts name a hand-over by: the message, and which of its hand-overs. A part of several (from 0) that is
+    not the last has `:p:<part>` behind it."""
     return f"m:{message_id}:a:{submission}"
 
 

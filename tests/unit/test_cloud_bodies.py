@@ -89,7 +89,7 @@ def test_each_file_is_a_message_of_its_own_with_its_own_callback_data() -> None:
     """There are no albums; a template is of one part."""
     photo = file(Kind.PHOTO, "image/png")
     split = parts.split(Outgoing(TO, "Look", (photo, photo), callback="m:1:a:2"), albums=False)
-    assert [("Look", 1, "m:1:a:2:p:0"), ("", 1, "m:1:a:2:p:1")] == [
+    assert [("Look", 1, "m:1:a:2:p:0"), ("", 1, "m:1:a:2")] == [
         (each.text, len(each.attachments), each.callback) for each in split
     ]
     alone = Outgoing(TO, "x", (photo,), Templated("a", "de"), "m:1:a:1")

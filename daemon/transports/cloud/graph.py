@@ -145,15 +145,16 @@ class Graph:
         """Give Meta a file; its id there."""
         kind = file.mimetype.partition(";")[0] if kind_of(file) != "document" else file.mimetype
         try:
-            content = await asyncio.to_thread(file.path.read_bytes)
+            content = await asyncio.to_thread(file.path.open, "rb")
         except OSError as error:
-            raise errors.NotSubmitted(Cloud.NOT_READABLE, reason=trouble.reason(error)) from None
-        form = aiohttp.FormData()
-        form.add_field("messaging_product", "whatsapp")
-        form.add_field("type", kind)
-        form.add_field("file", content, filename=file.filename, content_type=kind)
-        wait = self._timeout(self._answer_s + file.size / UPLOAD_BYTES_S)
-        answer = await self._call("POST", f"{self.number_id}/media", data=form, timeout=wait)
+            raise errors.AttachmentMissing(Cloud.NOT_READABLE, reason=trouble.reason(error)) from None
+        with content:
+            form = aiohttp.FormData()
+            form.add_field("messaging_product", "whatsapp")
+            form.add_field("type", kind)
+            form.add_field("file", content, filename=file.filename, content_type=kind)
+            wait = self._timeout(self._answer_s + file.size / UPLOAD_BYTES_S)
+            answer = await self._call("POST", f"{self.number_id}/media", data=form, timeout=wait)
         if not answer.get("id"):
             raise errors.SubmitUnknown(Cloud.UNCLEAR, status=200)
         return str(answer["id"])
