@@ -12,6 +12,7 @@ import structlog.testing
 from daemon import errors
 from daemon.errors import Blame
 from daemon.states import E164, AccountState, Ack, Finding, Hold
+from daemon.transports.cloud import transport
 from daemon.transports.cloud.rate import BURST
 from daemon.transports.protocol import Outgoing
 from standin.graph.switches import Rule
@@ -74,6 +75,27 @@ async def test_an_answer_that_proves_nothing_leaves_it_open(rule: dict[str, Any]
 
         assert not done
         assert Finding.UNKNOWN is (await look).finding
+
+
+async def test_answers_that_do_not_come_stop_the_others() -> None:
+    """Else an outage would leave one recipient after the other uncertain. One is tried at a time, until one goes
+    through."""
+    world = World(QUICK)
+    world.rules.add(Rule(status=502))
+    async with sending(world) as up:
+        for n in range(transport.UNCLEAR_LIMIT):
+            with pytest.raises(errors.SubmitUnknown):
+                await up.text(f"+49151{n:08}")
+        held = await up.transport.health()
+        with pytest.raises(errors.AccountUnready):
+            await up.text(ANNA)
+        assert (AccountState.HELD, "cloud_answers_missing") == (held.state, held.detail and held.detail.code)
+        world.rules.clear()
+        up.transport._standing._rest = None  # a minute later
+        first, second = await asyncio.gather(up.text(ANNA), up.text(BELA), return_exceptions=True)
+        assert ([ANNA], errors.AccountUnready) == ([each.given for each in world.record.messages], type(second))
+        assert Ack.ACCEPTED is first.ack and AccountState.READY is (await up.transport.health()).state
+        await up.text(BELA)
 
 
 async def test_without_a_connection_nothing_has_left_and_the_account_is_offline() -> None:

@@ -103,6 +103,10 @@ class Cloud(Wording):
     AT_THE_DOOR = "cloud_refused_at_the_door", "Something in front of Meta's Graph API refused the call ({status})."
     NO_ANSWER = "cloud_no_answer", "Meta's answer did not come, so it is unclear whether it has the message."
     UNCLEAR = "cloud_answer_unclear", "Meta's answer ({status}) does not tell whether it has the message."
+    UNCLEAR_IN_A_ROW = (
+        "cloud_answers_missing",
+        "Meta's answers do not come, so it is unclear what was sent: one message a minute is tried until they do.",
+    )
     NOTHING_REPORTED = "cloud_nothing_reported", "Meta has reported nothing about it since."
     CANNOT_SEND = "cloud_cannot_send", "Meta says that this account cannot send: {details}"
     LIMITED = "cloud_sends_limited", "Meta limits this account: {details}"

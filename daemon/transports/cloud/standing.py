@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import structlog
 
 from daemon import errors
-from daemon.i18n.coded import Coded, refusal
+from daemon.i18n.coded import Coded, Wording, refusal
 from daemon.states import AccountState, Hold
 from daemon.transports.cloud import codes
 from daemon.transports.cloud.codes import Do
@@ -62,6 +62,11 @@ class Standing:
     def rest(self, why: Coded, seconds: float) -> None:
         """Meta asks for a pause."""
         self._rest = (why, max(_now() + seconds, self._rest[1] if self._rest else 0.0))
+
+    def no_rest(self, why: Wording) -> None:
+        """The pause for that reason is over."""
+        if self._rest is not None and self._rest[0].code is why:
+            self._rest = None
 
     async def look(self) -> Health:
         """The account as it stands now; Meta is asked from time to time."""

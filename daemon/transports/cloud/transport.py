@@ -30,6 +30,7 @@ FEWEST_LANES, MOST_LANES = 200, 1_000
 HELD_FOR_QUALITY = "held_for_quality_assessment"
 MEDIA_LASTS_MS = 28 * 86_400_000  # Meta keeps a file for 30 days: it is uploaded anew two days before
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+UNCLEAR_LIMIT, TRIAL_S = 5, 60.0  # after so many answers in a row that tell nothing, one message in that time is tried
 NEEDED = ("cloud_token", "cloud_phone_number_id")
 REPORTED = {"SENT": Status.SENT, "DELIVERED": Status.DELIVERED, "READ": Status.READ, "FAILED": Status.FAILED}
 ASKED_AT_ONCE = 8
@@ -54,6 +55,7 @@ class CloudTransport:
         self._anew: set[str] = set()  # files that had to be uploaded anew
         self._reported_by: dict[str, float] = {}  # by callback: until when a receipt is waited for
         self._pause_s, self._slow_until = FIRST_PAUSE_S, 0.0
+        self._unclear = 0  # how many answers in a row said nothing certain
 
     def keep_in(self, kept: Kept) -> None:
         self._kept = kept
@@ -80,6 +82,8 @@ class CloudTransport:
             raise errors.Refused(refusal(Meta.PAIR), Blame.NOBODY, round(wait_s * 1000))
         await self._turnstile.turn()
         self._require()
+        if self._unclear >= UNCLEAR_LIMIT:  # this one is tried, and the others wait for what becomes of it
+            self._standing.rest(refusal(Cloud.UNCLEAR_IN_A_ROW), TRIAL_S)
         return Mark(None)
 
     async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
@@ -92,12 +96,15 @@ class CloudTransport:
         try:
             taken = await self._graph.send(bodies.body(message, used))
         except errors.GraphRefused as error:
-            raise await self._meant(error, message, used) from None
+            meant = await self._meant(error, message, used)
+            self._known(isinstance(meant, errors.SubmitUnknown))
+            raise meant from None
         except errors.NotSubmitted as error:
             self._standing.offline(error.told)
             raise errors.Refused(error.told, Blame.ACCOUNT) from None
         except errors.SubmitUnknown:
             self._wait_for_receipt(message)
+            self._known(True)
             raise
         self._works(message)
         held_back = refusal(Cloud.QUALITY_CHECK) if taken.status == HELD_FOR_QUALITY else None
@@ -132,8 +139,18 @@ class CloudTransport:
         await asyncio.gather(*map(ask, transport_ids))
         return found
 
+    def _known(self, unclear: bool) -> None:
+        """Whether Meta's answer says nothing certain; where that goes on, it must not make one message after the other
+        uncertain."""
+        self._unclear = self._unclear + 1 if unclear else 0
+        if self._unclear >= UNCLEAR_LIMIT:
+            self._standing.rest(refusal(Cloud.UNCLEAR_IN_A_ROW), TRIAL_S)
+        elif not unclear:
+            self._standing.no_rest(Cloud.UNCLEAR_IN_A_ROW)
+
     def _works(self, message: Outgoing) -> None:
         """Meta has taken it: trouble before that is over."""
+        self._known(False)
         if self._now() > self._slow_until:
             self._pause_s = FIRST_PAUSE_S
         self._pairs.taken(message.number)
