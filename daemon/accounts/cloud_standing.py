@@ -19,7 +19,6 @@ log = structlog.get_logger()
 
 HEARD_EVERY_MS = 60_000  # more closely nobody needs to know it
 UNNAMED_MS = pacing.DAY_MS  # how long a hold lasts whose end Meta does not name: then sending is tried again
-SILENT_MS = 3 * pacing.DAY_MS  # from when on it is said that nothing comes
 
 
 @dataclass(frozen=True)

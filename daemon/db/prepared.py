@@ -63,3 +63,20 @@ class _Place:
 def param(name: str) -> peewee.Value:
     """The placeholder for the value of that name in a `Prepared` query."""
     return peewee.Value(_Place(name), converter=False, unpack=False)
+
+
+def places(count: int) -> list[peewee.Value]:
+    """The placeholders for so many values in a list, see `listed`."""
+    return [param(f"n{n}") for n in range(count)]
+
+
+def listed(values: Iterable[Any]) -> tuple[int, dict[str, Any]]:
+    """Values for `places`, and how many places there are: some values are repeated, so that few variants of a query are
+    built for lists of any length. There must be one."""
+    given = list(values)
+    size = next((each for each in _SIZES if each >= len(given)), -(-len(given) // _SIZES[-1]) * _SIZES[-1])
+    given += given[-1:] * (size - len(given))
+    return size, {f"n{n}": value for n, value in enumerate(given)}
+
+
+_SIZES = (1, 8, 64, 256, 1024)

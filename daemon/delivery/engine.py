@@ -19,6 +19,7 @@ from daemon.delivery.duties.commands import Commands
 from daemon.delivery.duties.doubts import Doubts
 from daemon.delivery.duties.follow import Follow
 from daemon.delivery.duties.inbox import Inbox
+from daemon.delivery.duties.reports import Ask
 from daemon.delivery.duties.send import Send
 from daemon.delivery.duties.wear import Wear
 from daemon.delivery.kept import KeptInDatabase
@@ -56,6 +57,7 @@ class Engine:
             Inbox(context, held=False),
             Canary(context),
             (follow := Follow(context)).overdue,
+            Ask(context),
             Send(context),
             follow,
         ]

@@ -26,6 +26,7 @@ from daemon.transports.protocol import Lookup, Mark, Receipt
 log = structlog.get_logger()
 MANY_EVENTS = 200  # of one message: more than a day of postponing it makes
 LONGEST_WAIT_MS = pacing.DAY_MS  # before another attempt; anything longer was stored while the clock was ahead
+LIVES_MS = 30 * pacing.DAY_MS
 _UNTRIED = {"error": None, "coded": None, "accepted_at": None, "expires_at": None, "sent_at": None}
 ANEW: dict[str, Any] = {"attempts": 0, "not_before": 0, **_UNTRIED}  # queued as if it had never been tried
 NEVER_LEFT = frozenset({"requeue", "retry", "fail", "cancel"})  # moves out of `sending` that say so: proved, or certain
@@ -125,7 +126,7 @@ def confirm(
             receipt = parts.together(message, receipt)
         known = {"transport_id": receipt.transport_id}
         if receipt.ack is Ack.ACCEPTED:
-            changes = {"accepted_at": now, "expires_at": receipt.expires_at, "error": receipt.reason}
+            changes = {"accepted_at": now, "expires_at": _expires_at(receipt, now), "error": receipt.reason}
             apply(message, "accept", receipt.reason, "sender", now, **changes, **known)
         else:
             apply(message, "confirm", None, "sender", now, sent_at=now, error=None, **known)
@@ -135,16 +136,21 @@ def confirm(
             apply(message, "read", None, "sender", now, read_at=now)
         if gap:
             pace.set_pace(message.account, now, gap)
-    _learn(message, receipt)
+    _learn(message, receipt, now)
 
 
-def _learn(message: Message, receipt: Receipt) -> None:
+def _expires_at(receipt: Receipt, now: int) -> int:
+    """When its time to live ends, of what was only taken: Meta tries for 30 days where nothing else is said."""
+    return now + LIVES_MS if receipt.expires_at is None else receipt.expires_at
+
+
+def _learn(message: Message, receipt: Receipt, now: int) -> None:
     """A receipt was faster: keep what only the answer tells, the id by which later receipts are matched."""
     told: dict[str, Any] = {}
     if message.transport_id is None:
         told["transport_id"] = receipt.transport_id
-    if message.expires_at is None and message.state == State.SENT and receipt.expires_at is not None:
-        told["expires_at"] = receipt.expires_at
+    if message.expires_at is None and message.state == State.SENT and receipt.ack is Ack.ACCEPTED:
+        told["expires_at"] = _expires_at(receipt, now)
     if not told:
         return
     same = (Message.id == message.id, Message.submissions == message.submissions, Message.state == message.state)

@@ -17,8 +17,8 @@ import structlog
 from daemon import errors
 from daemon.accounts import handovers
 from daemon.db.connection import after_commit
-from daemon.db.prepared import Prepared, param
-from daemon.db.proxy import locked, tuples
+from daemon.db.prepared import Prepared, listed, param, places
+from daemon.db.proxy import locked
 from daemon.delivery import counters, eligibility, history, quarters, reasons, tallies
 from daemon.delivery.refusals import Unsent
 from daemon.i18n.coded import Told, filed, refusal
@@ -63,12 +63,9 @@ class Rows:
     """The messages of some receipts, and what becomes of them. Needs a transaction; `write` ends it."""
 
     def __init__(self, job_ids: Iterable[int], message_ids: Iterable[int]) -> None:
-        ids = list(message_ids)
-        jobs = Job.select(Job.id, Job.kind, Job.tally_ms).where(Job.id.in_(sorted(set(job_ids)))).order_by(Job.id)
         # In one order, as others may lock them, too; a job before its messages, as everywhere.
-        self._jobs = {job_id: (kind, length) for job_id, kind, length in tuples(locked(jobs))}
-        rows = locked(Message.select(*_COLUMNS).where(Message.id.in_(ids)).order_by(Message.id))
-        self._rows = {row[0]: Row(*row) for row in tuples(rows)}
+        self._jobs = {job_id: (kind, length) for job_id, kind, length in _found(_jobs, job_ids)}
+        self._rows = {row[0]: Row(*row) for row in _found(_messages, message_ids)}
         for row in self._rows.values():
             row.state = State(row.state)
         self._before = {row.id: row.state for row in self._rows.values()}
@@ -187,9 +184,7 @@ class Rows:
     def _write_handovers(self) -> None:
         if not self._missed:
             return
-        # Each by itself: the newest of thousands of messages is found through the index of messages.
-        newest = Handover.select(Handover.message, Handover.missed).where(Handover.message.in_(list(self._missed)))
-        known: dict[int, bool] = dict(tuples(newest.order_by(Handover.id)))
+        known = {message_id: bool(missed) for message_id, missed in _found(_handovers, self._missed)}
         for message_id, missed in sorted(self._missed.items()):
             if known.get(message_id) is missed:
                 continue
@@ -209,6 +204,33 @@ def tell_unmatched(status: Status) -> None:
 def tell_doubled(row: Row) -> None:
     """Log that WhatsApp has two ids for one hand-over, once the transaction has committed."""
     after_commit(partial(log.error, "message.doubled", job_id=row.job_id, message_id=row.id))
+
+
+def _found(query: Prepared, ids: Iterable[int]) -> list[Any]:
+    """The rows with these ids."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return []
+    size, values = listed(wanted)
+    return list(query(size, **values).fetchall())
+
+
+@Prepared
+def _jobs(size: int) -> Any:
+    jobs = Job.select(Job.id, Job.kind, Job.tally_ms).where(Job.id.in_(places(size)))
+    return locked(jobs.order_by(Job.id))
+
+
+@Prepared
+def _messages(size: int) -> Any:
+    return locked(Message.select(*_COLUMNS).where(Message.id.in_(places(size))).order_by(Message.id))
+
+
+@Prepared
+def _handovers(size: int) -> Any:
+    """Of each message the newest last."""
+    mine = Handover.message.in_(places(size))
+    return Handover.select(Handover.message, Handover.missed).where(mine).order_by(Handover.id)
 
 
 @Prepared

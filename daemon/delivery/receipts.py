@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import Any
 
 from daemon.db.connection import write
+from daemon.db.prepared import Prepared, listed, places
 from daemon.db.proxy import tuples
 from daemon.delivery.receipt_rows import Row, Rows, tell_doubled, tell_unmatched
 from daemon.delivery.refusals import Passed
@@ -93,17 +94,29 @@ def _matches(account: str, updates: Sequence[StatusUpdate]) -> list[tuple[int, i
     theirs = {update.transport_id for update in updates if update.message_id is None and update.transport_id}
     by_id: dict[int, tuple[int, int]] = {}
     by_name: dict[str, tuple[int, int]] = {}
-    columns = (Message.job, Message.id, Message.account, Message.transport_id)
     if ours:
-        rows = tuples(Message.select(*columns).where(Message.id.in_(sorted(ours))))
-        by_id = {message_id: (job_id, message_id) for job_id, message_id, of, _ in rows if of == account}
+        size, values = listed(sorted(ours))
+        rows = _of_ids(size, **values).fetchall()
+        by_id = {message_id: (job_id, message_id) for job_id, message_id, of in rows if of == account}
     if theirs:
-        rows = tuples(Message.select(*columns).where(Message.transport_id.in_(sorted(theirs))).order_by(Message.id))
+        size, values = listed(sorted(theirs))
+        rows = _of_names(size, **values).fetchall()
         by_name = {name: (job_id, message_id) for job_id, message_id, of, name in rows if of == account}
     return [
         by_id.get(update.message_id) if update.message_id is not None else by_name.get(update.transport_id or "")
         for update in updates
     ]
+
+
+@Prepared
+def _of_ids(size: int) -> Any:
+    return Message.select(Message.job, Message.id, Message.account).where(Message.id.in_(places(size)))
+
+
+@Prepared
+def _of_names(size: int) -> Any:
+    columns = (Message.job, Message.id, Message.account, Message.transport_id)
+    return Message.select(*columns).where(Message.transport_id.in_(places(size))).order_by(Message.id)
 
 
 def _take(rows: Rows, update: StatusUpdate, message_id: int | None, now: int) -> Outcome:

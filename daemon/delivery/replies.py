@@ -21,7 +21,7 @@ from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import in_order, tuples
 from daemon.db.records import record
-from daemon.delivery import chat_names, quarters, unmatched
+from daemon.delivery import chat_names, quarters, unmatched, windows
 from daemon.models import Account, Job, Message, MessagePart, OldStop, Reply, Suppression
 from daemon.states import E164, REACHED, PersonKey, State
 from daemon.transports.protocol import Heard, Said, Unread
@@ -54,7 +54,7 @@ class Taken:
 @dataclass(frozen=True)
 class Answered:
     """A reply, and of the message that it answers, if that is known: its campaign, and the fields of its recipient in
-    the order of `columns`. at: UTC ms; stop: whether it asks for no more."""
+    the order of `columns`. at: UTC ms; stop: whether it asks for no more. free_text_until: see `windows`."""
 
     id: int
     account: str
@@ -67,13 +67,15 @@ class Answered:
     job_name: str
     columns: list[str]
     fields: dict[str, str]
+    free_text_until: int | None
 
 
-def _answered(row: Reply) -> Answered:
+def _answered(row: Reply, open_until: Mapping[tuple[str, PersonKey], int]) -> Answered:
     message = row.message
     return record(
         Answered,
         row,
+        free_text_until=open_until.get((row.account, row.person)),
         message_id=message.id if message else None,
         job_id=message.job_id if message else None,
         job_name=message.job.name if message else "",
@@ -454,7 +456,8 @@ def page(
         query = query.where(Reply.id < cursor)
     with in_order() if through_all else nullcontext():
         rows = list(query.order_by(newest.desc()).limit(limit + 1))
-    return [_answered(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
+    open_until = windows.windows({(row.account, row.person) for row in rows if row.person}, now)
+    return [_answered(row, open_until) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
 
 
 def _to(job_id: int) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ import peewee
 import structlog
 
 from daemon import errors
-from daemon.accounts import installed
+from daemon.accounts import installed, pacing
 from daemon.db.proxy import in_order, tuples
 from daemon.delivery import counters, job_moves, moves, reasons, tallies
 from daemon.delivery.chunks import MOST, Chunks
@@ -27,6 +27,7 @@ from daemon.states import JOB_MOVES, MOVES, NOT_OUT, JobState, State
 
 log = structlog.get_logger()
 
+HELD_BACK = Passed.HELD_BACK.value  #: the code of such a failure
 Between = Callable[[int | None, int | None], Any]
 
 
@@ -109,11 +110,18 @@ def resend_failed(job_id: int, chosen: Between, who: str, now: int) -> int:
                 raise job_moves.refusal(job_id, job.state, "retry")
             installed.require(job.account)
             these = chosen(found[0] - 1, last + 1) & _untouched(asked, _newest())
-            moved = _move(job_id, "resend", State.FAILED, these, who, now, None, **moves.ANEW)
+            moved = _move(job_id, "resend", State.FAILED, these, who, now, None, **moves.ANEW | _rests())
             if moved and job.state == JobState.COMPLETED:
                 job_moves.move(job_id, "retry", who, now)
         count += moved
     return count
+
+
+def _rests() -> dict[str, Any]:
+    """Whom Meta has held a message back from gets it no sooner than a day after that: sooner it may bar them from all
+    of the business's messages for as long."""
+    held_back = Message.failed_by == HELD_BACK
+    return {"not_before": peewee.Case(None, [(held_back, Message.ended_at + pacing.DAY_MS)], 0)}
 
 
 def _newest() -> int:

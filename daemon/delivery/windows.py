@@ -4,12 +4,14 @@ rules of the Cloud API. Also whose number belongs to a user's id, as far as What
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import peewee
 
 from daemon.accounts import pacing
 from daemon.contacts.person import Person
 from daemon.db.connection import write
+from daemon.db.prepared import Prepared, listed, param, places
 from daemon.db.proxy import tuples
 from daemon.models import KnownUser, LastWrote
 from daemon.states import E164, PersonKey
@@ -46,12 +48,23 @@ def learn(pairs: Mapping[str, E164], now: int) -> None:
     """Part of the caller's transaction: whose numbers these ids of users (BSUID) belong to."""
     if not pairs:
         return
-    rows = KnownUser.select(KnownUser.bsuid, KnownUser.number).where(KnownUser.bsuid.in_(sorted(pairs)))
-    known: dict[str, E164] = dict(tuples(rows))
-    new = [{"bsuid": bsuid, "number": number, "at": now} for bsuid, number in sorted(pairs.items())]
-    if new := [row for row in new if known.get(str(row["bsuid"])) != row["number"]]:
-        found = {KnownUser.number: peewee.EXCLUDED.number, KnownUser.at: peewee.EXCLUDED.at}
-        KnownUser.insert_many(new).on_conflict(conflict_target=[KnownUser.bsuid], update=found).execute()
+    size, values = listed(sorted(pairs))
+    known: dict[str, E164] = dict(_known(size, **values).fetchall())
+    new = [{"bsuid": bsuid, "number": number} for bsuid, number in sorted(pairs.items()) if known.get(bsuid) != number]
+    if new:
+        _learn.bound(new, at=now)()
+
+
+@Prepared
+def _known(size: int) -> Any:
+    return KnownUser.select(KnownUser.bsuid, KnownUser.number).where(KnownUser.bsuid.in_(places(size)))
+
+
+@Prepared
+def _learn() -> Any:
+    new = KnownUser.insert({name: param(name) for name in ("bsuid", "number", "at")})
+    found = {KnownUser.number: peewee.EXCLUDED.number, KnownUser.at: peewee.EXCLUDED.at}
+    return new.on_conflict(conflict_target=[KnownUser.bsuid], update=found)
 
 
 def number_of(phone: E164 | None, bsuid: str | None) -> E164 | None:

@@ -14,9 +14,10 @@ from typing import Any
 
 from aiohttp import web
 
-from daemon.accounts import cloud_lines
+from daemon.accounts import cloud_lines, cloud_standing
 from daemon.accounts.cloud_lines import Line
 from daemon.config import Settings
+from daemon.db.connection import write
 from daemon.delivery import cloud_inbox
 from daemon.transports.cloud import hooks
 
@@ -89,12 +90,14 @@ class Mail:
         return await asyncio.to_thread(hooks.signed, body, signature, secrets)
 
     async def verifies(self, token: str, timed: Timed) -> bool:
-        """Whether it is the verify token of one of the accounts."""
-        right = False
+        """Whether it is the verify token of one of the accounts: from then on something is expected for those."""
+        theirs = []
         for line in await self._accounts(timed, fresh=True):
-            mine = bool(line.verify_token) and hmac.compare_digest(token.encode(), line.verify_token.encode())
-            right |= mine
-        return right
+            if bool(line.verify_token) & hmac.compare_digest(token.encode(), line.verify_token.encode()):
+                theirs.append(line.account)
+        if theirs:
+            await timed(_greeted, theirs)
+        return bool(theirs)
 
     async def _accounts(self, timed: Timed, fresh: bool = False) -> list[Line]:
         if fresh or time.monotonic() - self._read_at > FRESH_S:
@@ -104,6 +107,12 @@ class Mail:
 
     def _read(self, now: int) -> list[Line]:
         return cloud_lines.lines(self._settings)
+
+
+def _greeted(accounts: Sequence[str], now: int) -> None:
+    with write():
+        for account in accounts:
+            cloud_standing.heard(account, now)
 
 
 MAIL: web.AppKey[Mail] = web.AppKey("cloud_mail", Mail)

@@ -115,8 +115,8 @@ class StatusUpdate:
     order.
 
     at: when that was, UTC epoch ms. message_id: ours; submission: which of its hand-overs (`Message.submissions`), None
-    where that is not told; part: which of its parts (from 0), None where it is of one. transport_id: the id it has
-    there; one of both ids is given. reason: a sentence for a person, with its code where it has one.
+    where that is not told. transport_id: the id it has there; one of both ids is given. reason: a sentence for a
+    person, with its code where it has one.
     """
 
     status: Status
@@ -125,7 +125,6 @@ class StatusUpdate:
     message_id: int | None = None
     submission: int | None = None
     reason: Told | None = None
-    part: int | None = None
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ DUTY = "cloud"
 POLL_S = 1.0  # where nobody in this process has stored anything
 RENEW_S = 5.0
 RECEIPTS = 200  # in the first transaction
+LEAST, MOST = 100, 500  # in a later one; PostgreSQL lets others write meanwhile
 GAP_S = 0.03  # between two on SQLite: longer than others sleep there before they look again, see `chunks.GAP_S`
 LATE_MS, LATE_GAP_S = 2_000, 0.008  # once something has waited for so long, the gap is shorter
 
@@ -126,7 +127,7 @@ class Worker:
                 self._take_one_by_one(work, chunk, ours, now)
             took = time.monotonic() - begun
         if len(chunk) > 1:
-            self._size = next_size(self._size, took)
+            self._size = max(next_size(self._size, took), LEAST) if not on_postgres() else MOST
         return now - chunk[0].batch.at > LATE_MS
 
     def _take(self, work: Work, chunk: list[Item], ours: Known, now: int) -> None:

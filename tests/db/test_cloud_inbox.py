@@ -11,11 +11,12 @@ import pytest
 
 from daemon import errors
 from daemon.accounts import cloud_standing
+from daemon.campaigns import lifecycle
 from daemon.config import Settings
 from daemon.contacts import suppression
 from daemon.db import proxy
 from daemon.db.refusals import Unsent
-from daemon.delivery import cloud_inbox, moves, receipts, replies, windows
+from daemon.delivery import cloud_inbox, moves, receipts, replies, unreported, windows
 from daemon.delivery.cloud_inbox import Counted
 from daemon.models import CloudBatch, CloudProgress, Happening, Message, Reply, Suppression
 from daemon.states import Ack, Hold, State
@@ -365,3 +366,58 @@ async def test_what_was_told_is_remembered_for_more_than_eight_days(hand: Hand, 
     cloud_inbox.prune(clock() + 10 * DAY_MS)
     assert cloud_inbox.first_time("x", clock())
     replies.prune(clock())
+
+
+async def test_what_meta_held_back_is_not_sent_again_before_a_day(hand: Hand, post: Post, clock: Any) -> None:
+    """Also where a person asks for it at once; what failed otherwise is due at once."""
+    held, other = sent(hand, 2)
+    for each, code in ((held, 131049), (other, 131026)):
+        await post.take(change("statuses", [failed(code, callback_of(each.id, 1), wamid=f"wamid.{each.id}")]))
+    clock.advance(1_000)
+    lifecycle.retry(held.job_id, "person", clock())
+    assert [other.id] == [each.id for each in hand.claim(2)]
+    clock.advance(DAY_MS)
+    assert [held.id] == [each.id for each in hand.claim(2)]
+
+
+async def test_what_nobody_reports_is_asked_for_once_in_a_round(hand: Hand, post: Post, clock: Any) -> None:
+    """Where webhooks come only what is overdue; else everything that may have come on."""
+    first, second, third = sent(hand, 3)
+    await post.take(change("statuses", [told(first, "sent")]))
+    assert not unreported.polls("default", clock())
+    start = unreported.Place()
+    assert [] == unreported.due("default", start, clock()).ids
+    clock.advance(unreported.SILENT_MS)
+    assert [second.transport_id, third.transport_id] == unreported.due("default", start, clock()).ids
+    clock.advance(2 * unreported.EXPECTED_MS)
+    assert not unreported.polls("default", clock())  # nothing was handed over since
+    (late,) = sent(hand, 1)
+    clock.advance(2 * unreported.EXPECTED_MS)
+    assert unreported.polls("default", clock())
+    every = [each.transport_id for each in (first, second, third, late)]
+    found = unreported.due("default", start, clock())
+    assert (every, None) == (found.ids, found.after)
+
+
+def test_a_round_goes_on_where_it_was(hand: Hand, clock: Any, monkeypatch: Any) -> None:
+    """Each once, however many have the same time."""
+    monkeypatch.setattr(unreported, "AT_ONCE", 2)
+    messages = sent(hand, 5)
+    Message.update(submitted_at=clock(), accepted_at=clock()).execute()
+    clock.advance(unreported.SILENT_MS)
+    place: unreported.Place | None = unreported.Place()
+    asked: list[str] = []
+    while place is not None:
+        found = unreported.due("default", place, clock())
+        asked += found.ids
+        place = found.after
+    assert [each.transport_id for each in messages] == asked
+
+
+def test_what_was_only_taken_lives_for_thirty_days(hand: Hand, clock: Any) -> None:
+    """By our own clock: Meta promises no report of its end."""
+    (message,) = sent(hand)
+    assert clock() + 30 * DAY_MS == message.expires_at
+    clock.advance(30 * DAY_MS + receipts.EXPIRY_GRACE_MS + 1)
+    assert 1 == receipts.expire_due(clock())
+    assert State.EXPIRED == fresh(message).state

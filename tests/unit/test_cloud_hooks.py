@@ -36,9 +36,9 @@ def test_a_status_says_which_message_how_far_and_when() -> None:
     found = only(batch(change("statuses", [told], contacts=people)))
     at, who = 1_750_030_073_000, Who("+16505551234", "US.1349")
     assert Reported(NUMBER_ID, Status.SENT, "wamid.1", 12, 3, at, who) == found
-    parted = only(batch(change("statuses", [status("played", "m:12:a:3:p:1")])))
-    assert isinstance(parted, Reported)
-    assert (Status.READ, 12, 3, 1) == (parted.status, parted.message_id, parted.submission, parted.part)
+    played = only(batch(change("statuses", [status("played", "m:12:a:3")])))
+    assert isinstance(played, Reported)
+    assert (Status.READ, 12, 3) == (played.status, played.message_id, played.submission)
     foreign = only(batch(change("statuses", [status("read", "order-7")])))
     assert isinstance(foreign, Reported)
     assert (None, "wamid.1") == (foreign.message_id, foreign.wamid)

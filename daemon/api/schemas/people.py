@@ -76,6 +76,9 @@ class Reply(Answer):
     stop: bool = Field(description="Whether it asks for no more messages.")
     message_id: int | None
     job_id: int | None
+    free_text_until: Time | None = Field(
+        default=None, description="Until when free text may be sent to them, by the Cloud API; then only templates."
+    )
 
 
 class Replies(Answer):
