@@ -31,6 +31,7 @@ KINDS = (
     f"{MESSAGE}.{history.PART}",
     *(f"{JOB}.{state.value}" for state in JobState),
     *(f"{ACCOUNT}.{state.value}" for state in AccountState),
+    f"{ACCOUNT}.notice",
     RECEIVED,
 )
 _TOLD = Event.move != peewee.SQL("'enqueue'")  # as in the index, which is only used where it says so word by word
@@ -72,7 +73,8 @@ class JobNews:
 
 @dataclass(frozen=True)
 class AccountNews:
-    """Another state of an account; hold, detail, code, until (UTC ms): as in `GET /accounts/{name}`."""
+    """Another state of an account; hold, detail, code, until (UTC ms): as in `GET /accounts/{name}`. A notice tells what
+    Meta says of it: detail in Meta's words, code: what it is about."""
 
     account: str
     status: str

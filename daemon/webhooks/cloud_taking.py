@@ -11,6 +11,7 @@ import structlog
 
 from daemon.accounts import cloud_standing, happenings
 from daemon.accounts.cloud_lines import Line
+from daemon.campaigns import cloud_templates
 from daemon.contacts import optout, suppression
 from daemon.db.connection import write
 from daemon.db.proxy import tuples
@@ -20,7 +21,7 @@ from daemon.delivery.receipts import Outcome
 from daemon.delivery.refusals import Held, Passed
 from daemon.i18n.coded import Told as Why
 from daemon.i18n.coded import refusal
-from daemon.models import Message
+from daemon.models import Job, Message
 from daemon.states import E164, Hold, Status
 from daemon.transports.cloud import hooks
 from daemon.transports.cloud.hooks import Told, Who
@@ -39,6 +40,7 @@ WHY = {
     132015: Passed.TEMPLATE_PAUSED,
     132016: Passed.TEMPLATE_DISABLED,
 }
+TEMPLATE_STANDS = {132015: "PAUSED", 132016: "DISABLED"}
 RESTRICTED = frozenset({"ACCOUNT_RESTRICTION"})
 HARMLESS = frozenset({"RESTRICTED_ADD_PHONE_NUMBER_ACTION"})  # restrictions that concern no message
 
@@ -90,8 +92,12 @@ def _of_account(account: str, told: Sequence[tuple[hooks.Reported, int]], now: i
         cloud_inbox.count(account, Counted.UNMATCHED, lost, now)
     cloud_standing.heard(account, now)
     for (each, _), outcome in zip(told, outcomes, strict=True):
-        if each.code == STOPPED_MARKETING and outcome is not Outcome.UNMATCHED:
+        if outcome is Outcome.UNMATCHED:
+            continue
+        if each.code == STOPPED_MARKETING:
             _wants_no_more(account, each, now)
+        elif each.code in TEMPLATE_STANDS and outcome is Outcome.MOVED:
+            _stands(account, each, TEMPLATE_STANDS[each.code], now)
 
 
 def _wants_no_more(account: str, told: hooks.Reported, now: int) -> None:
@@ -101,6 +107,14 @@ def _wants_no_more(account: str, told: hooks.Reported, now: int) -> None:
         number = _number_of_message(account, told)
         if number is not None:
             suppression.put(number, NO_MARKETING, suppression.WHATSAPP, now)
+
+
+def _stands(account: str, told: hooks.Reported, status: str, now: int) -> None:
+    """Meta sends nothing more with the template of this message: the campaigns that use it are held."""
+    this = Message.id == told.message_id if told.message_id is not None else Message.transport_id == told.wamid
+    jobs = Message.select(Job.template).join(Job).where(this, Message.account == account, Job.template.is_null(False))
+    for (template,) in tuples(jobs.limit(1)):
+        cloud_templates.changed(account, template["name"], template["language"], status, now=now)
 
 
 def _number_of_message(account: str, told: hooks.Reported) -> E164 | None:
@@ -230,6 +244,7 @@ def _of_template(account: str, each: hooks.OfTemplate, key: str, came_at: int, n
     with write():
         if not cloud_inbox.newer(latest, each.at or came_at):
             return
+        cloud_templates.changed(account, each.name, each.language, each.status, each.quality, each.category, now)
     words = ": ".join(filter(None, (each.name, each.status or each.quality or each.category, each.why)))
     _note(account, each.topic, words, key, None, now)
 

@@ -18,8 +18,8 @@ from daemon.db import proxy
 from daemon.db.refusals import Unsent
 from daemon.delivery import cloud_inbox, moves, receipts, replies, unreported, windows
 from daemon.delivery.cloud_inbox import Counted
-from daemon.models import CloudBatch, CloudProgress, Happening, Message, Reply, Suppression
-from daemon.states import Ack, Hold, State
+from daemon.models import CloudBatch, CloudProgress, Happening, Job, Message, Reply, Suppression
+from daemon.states import Ack, Hold, JobState, State
 from daemon.transports.protocol import Receipt, callback_of
 from daemon.webhooks import cloud, duty
 from tests.support.hand import Hand, fresh
@@ -421,3 +421,26 @@ def test_what_was_only_taken_lives_for_thirty_days(hand: Hand, clock: Any) -> No
     clock.advance(30 * DAY_MS + receipts.EXPIRY_GRACE_MS + 1)
     assert 1 == receipts.expire_due(clock())
     assert State.EXPIRED == fresh(message).state
+
+
+async def test_a_template_that_meta_pauses_holds_its_campaigns(hand: Hand, post: Post, clock: Any) -> None:
+    """Told of the template, or by a message that failed over it; what is told too late is no news."""
+    names = {"message_template_id": 1, "message_template_name": "offer", "message_template_language": "en_US"}
+
+    def event(word: str, at: int) -> bytes:
+        value = names | {"event": word, "reason": "NONE"}
+        return batch({"field": "message_template_status_update", "value": value}, at=at)
+
+    at, filled = clock() // 1_000, {"name": "offer", "language": "en_US"}
+    for tells in ("status", "failure"):
+        (message,) = sent(hand, 1)
+        Job.update(template=filled, state=JobState.RUNNING).where(Job.id == message.job_id).execute()
+        if tells == "status":
+            post.store(event("PAUSED", at), event("APPROVED", at - 60))
+        else:
+            post.store(batch(change("statuses", [failed("132015", callback_of(message.id, 1), "Paused.")])))
+        await post.work()
+        job = Job.get_by_id(message.job_id)
+        assert (JobState.PAUSED, "template_barred") == (job.state, job.coded["code"])
+    notices = Happening.select().where(Happening.kind == "account.notice")
+    assert ["offer: PAUSED"] == [each.about["detail"] for each in notices]

@@ -12,10 +12,10 @@ from daemon.auth import sessions, users
 from daemon.campaigns import create
 from daemon.contacts import suppression
 from daemon.db import clock
-from daemon.delivery import claim, moves, replies, unmatched
+from daemon.delivery import claim, moves, replies, unmatched, windows
 from daemon.models import Message, Reply, UnmatchedChat
 from daemon.server.visitors import COOKIE
-from daemon.states import Ack, Role
+from daemon.states import E164, Ack, Role
 from daemon.transports.protocol import Heard, Mark, Receipt, Said, Unread
 from tests.support.signing_in import submit
 
@@ -55,6 +55,8 @@ async def test_replies_come_newest_first_with_what_they_answer(api: Any, job_id:
     answer(ONE, "A1", "Thanks!")
     answer(TWO, "B1", "STOP")
     answer(ONE, "A2", "When?")
+    now = clock.now_ms()
+    windows.wrote("default", windows.key_of(E164(TWO)), now)
     first = await api.get("/replies?limit=2")
     rest = await api.get(f"/replies?limit=2&cursor={first['next_cursor']}")
 
@@ -62,7 +64,10 @@ async def test_replies_come_newest_first_with_what_they_answer(api: Any, job_id:
     assert rest["next_cursor"] is None
     message = Message.get(Message.number == TWO)
     stop = {"account": "default", "number": TWO, "text": "STOP", "stop": True, "message_id": message.id}
-    assert stop | {"job_id": job_id} == {k: v for k, v in first["replies"][1].items() if k not in ("id", "at")}
+    assert [None, now + windows.WINDOW_MS] == [each["free_text_until"] for each in first["replies"]]
+    assert stop | {"job_id": job_id, "free_text_until": now + windows.WINDOW_MS} == {
+        k: v for k, v in first["replies"][1].items() if k not in ("id", "at")
+    }
     assert ["STOP"] == [each["text"] for each in (await api.get("/replies?stop=true"))["replies"]]
     assert 3 == len((await api.get(f"/replies?job_id={job_id}"))["replies"])
     assert [] == (await api.get(f"/replies?job_id={job_id + 1}"))["replies"]
