@@ -73,8 +73,8 @@ class JobNews:
 
 @dataclass(frozen=True)
 class AccountNews:
-    """Another state of an account; hold, detail, code, until (UTC ms): as in `GET /accounts/{name}`. A notice tells what
-    Meta says of it: detail in Meta's words, code: what it is about."""
+    """Another state of an account; hold, detail, code, until (UTC ms): as in `GET /accounts/{name}`. A notice tells
+    what Meta says of it: detail in Meta's words, code: what it is about."""
 
     account: str
     status: str

@@ -148,12 +148,5 @@ class Passed(Recorded):
         "It is in the chat without WhatsApp's tick, even after WhatsApp Web was reloaded.",
     )
     NOT_DELIVERED = "not_delivered", "WhatsApp accepted the message but did not deliver it."
-    HELD_BACK = (
-        "held_back_by_meta",
-        "Meta held it back, as it does with people who get much marketing. It can be sent again after 24 hours.",
-    )
-    MARKETING_STOPPED = "marketing_stopped", "They have stopped marketing messages of this business in WhatsApp."
-    TEMPLATE_PAUSED = "template_paused_by_meta", "Meta has paused the template because of its quality."
-    TEMPLATE_DISABLED = "template_disabled_by_meta", "Meta has disabled the template because of its quality."
     NOT_DELIVERED_IN_TIME = "not_delivered_in_time", "WhatsApp did not deliver the message in time."
     ACCOUNT_TO_BLAME = "account_to_blame", "the account was the problem"

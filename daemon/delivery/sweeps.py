@@ -24,10 +24,11 @@ from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import Told, filed, refusal
 from daemon.models import Event, Job, Message
 from daemon.states import JOB_MOVES, MOVES, NOT_OUT, JobState, State
+from daemon.transports.cloud.refusals import Meta
 
 log = structlog.get_logger()
 
-HELD_BACK = Passed.HELD_BACK.value  #: the code of such a failure
+HELD_BACK = Meta.HELD_BACK.value
 Between = Callable[[int | None, int | None], Any]
 
 

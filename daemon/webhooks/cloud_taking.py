@@ -18,12 +18,13 @@ from daemon.db.proxy import tuples
 from daemon.delivery import cloud_inbox, receipts, replies, windows
 from daemon.delivery.cloud_inbox import Counted
 from daemon.delivery.receipts import Outcome
-from daemon.delivery.refusals import Held, Passed
+from daemon.delivery.refusals import Held
 from daemon.i18n.coded import Told as Why
 from daemon.i18n.coded import refusal
 from daemon.models import Job, Message
 from daemon.states import E164, Hold, Status
-from daemon.transports.cloud import hooks
+from daemon.transports.cloud import codes, hooks
+from daemon.transports.cloud.codes import Do
 from daemon.transports.cloud.hooks import Told, Who
 from daemon.transports.protocol import Said, StatusUpdate
 
@@ -33,13 +34,6 @@ LONGEST_KEY = 64
 NO_MARKETING = "asked WhatsApp for no marketing"
 NEW_NUMBER = "new number of somebody on the list"
 WANTS_AGAIN = "asked WhatsApp for marketing again"
-STOPPED_MARKETING = 131050
-WHY = {
-    131049: Passed.HELD_BACK,
-    131050: Passed.MARKETING_STOPPED,
-    132015: Passed.TEMPLATE_PAUSED,
-    132016: Passed.TEMPLATE_DISABLED,
-}
 TEMPLATE_STANDS = {132015: "PAUSED", 132016: "DISABLED"}
 RESTRICTED = frozenset({"ACCOUNT_RESTRICTION"})
 HARMLESS = frozenset({"RESTRICTED_ADD_PHONE_NUMBER_ACTION"})  # restrictions that concern no message
@@ -92,12 +86,19 @@ def _of_account(account: str, told: Sequence[tuple[hooks.Reported, int]], now: i
         cloud_inbox.count(account, Counted.UNMATCHED, lost, now)
     cloud_standing.heard(account, now)
     for (each, _), outcome in zip(told, outcomes, strict=True):
-        if outcome is Outcome.UNMATCHED:
-            continue
-        if each.code == STOPPED_MARKETING:
-            _wants_no_more(account, each, now)
-        elif each.code in TEMPLATE_STANDS and outcome is Outcome.MOVED:
-            _stands(account, each, TEMPLATE_STANDS[each.code], now)
+        if each.code is not None and outcome is not Outcome.UNMATCHED:
+            _heed(account, each, each.code, outcome is Outcome.MOVED, now)
+
+
+def _heed(account: str, told: hooks.Reported, code: int, news: bool, now: int) -> None:
+    """What an error means beyond the message that failed by it."""
+    rule = codes.rule(code)
+    if rule.do is Do.SUPPRESS:
+        _wants_no_more(account, told, now)
+    elif news and code in TEMPLATE_STANDS:
+        _stands(account, told, TEMPLATE_STANDS[code], now)
+    elif news and rule.do is Do.HOLD_ACCOUNT:
+        cloud_standing.hold(account, rule.hold or Hold.RESTRICTED, None, rule.told(code, told.words), now)
 
 
 def _wants_no_more(account: str, told: hooks.Reported, now: int) -> None:
@@ -136,8 +137,7 @@ def _update(each: hooks.Reported, came_at: int) -> StatusUpdate:
 
 def why(code: int | None, words: str) -> Why | None:
     """Why it was not delivered."""
-    found = WHY.get(code or 0)
-    return refusal(found) if found else words or None
+    return (words or None) if code is None else codes.rule(code).told(code, words)
 
 
 def take(each: Told, ours: Known, came_at: int, now: int) -> None:

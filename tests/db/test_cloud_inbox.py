@@ -206,8 +206,9 @@ async def test_why_it_failed_is_said_by_its_code(hand: Hand, post: Post) -> None
         callback = callback_of(each.id, 1)
         await post.take(change("statuses", [failed(code, callback, "Words of Meta.", wamid=f"wamid.{each.id}")]))
     assert ["failed"] * 4 == [state(each) for each in messages]
-    assert ["held_back_by_meta", "marketing_stopped"] == [fresh(each).failed_by for each in messages[:2]]
-    assert "Words of Meta." == fresh(messages[2]).error
+    found = ["cloud_held_back", "cloud_marketing_stopped", "cloud_refused", "cloud_undeliverable"]
+    assert found == [fresh(each).failed_by for each in messages]
+    assert "Meta refused it with error 999: Words of Meta." == fresh(messages[2]).error
     (entry,) = Suppression.select()
     assert (messages[1].number, suppression.WHATSAPP) == (entry.number, entry.source)
     suppression.remove(post.settings, messages[1].number, "they asked for it", "admin", post.clock())
@@ -356,6 +357,16 @@ async def test_a_disabled_account_is_held_and_a_reinstated_one_is_not(hand: Hand
     assert clock() + DAY_MS == hold.until_ms
     await post.take(banned("REINSTATE"))
     assert cloud_standing.of("default", clock()).hold is None
+
+
+async def test_an_error_of_the_account_holds_it(hand: Hand, post: Post, clock: Any) -> None:
+    """For a day; the message itself has failed."""
+    (message,) = sent(hand)
+    await post.take(change("statuses", [failed(131042, callback_of(message.id, 1))]))
+    hold = cloud_standing.of("default", clock()).hold
+    assert hold is not None
+    assert (Hold.PAYMENT, clock() + DAY_MS) == (hold.hold, hold.until_ms)
+    assert State.FAILED == fresh(message).state
 
 
 async def test_what_was_told_is_remembered_for_more_than_eight_days(hand: Hand, post: Post, clock: Any) -> None:
