@@ -20,7 +20,7 @@ from daemon.campaigns.refusals import Stands, Why
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
 from daemon.db.records import record
-from daemon.delivery import job_moves
+from daemon.delivery import job_moves, unreported
 from daemon.formats import cloud_template
 from daemon.formats import template as message_text
 from daemon.formats.cloud_template import HEADER, Component, Filled, Shape
@@ -33,6 +33,7 @@ from daemon.states import JOB_MOVES
 log = structlog.get_logger()
 
 APPROVED = "APPROVED"
+MARKETING = "MARKETING"
 GONE = "DELETED"
 BARRED = frozenset({"PAUSED", "DISABLED", "REJECTED", GONE})  #: Meta sends nothing with one of these
 TRANSPORTS = frozenset({"cloud", "dryrun"})  #: those that can send one, or rehearse it
@@ -248,17 +249,20 @@ def forget(account: str) -> None:
 # What an order fills in
 
 
-def choose(account: str, transport: str, chosen: ChosenTemplate, own_files: bool = False) -> Choice:
+def choose(account: str, transport: str, chosen: ChosenTemplate, now: int, own_files: bool = False) -> Choice:
     """The template with what is filled in. own_files: people have files of their own for its header.
 
-    Raises InvalidInput, at the field that is wrong: it is not there or not approved, a value is missing or there is
-    none of that name; TemplateError, likewise: a text is wrong.
+    Raises InvalidInput, at the field that is wrong: it is not there or not approved, it is marketing and nobody would
+    hear of those who want none, a value is missing or there is none of that name; TemplateError, likewise: a text is
+    wrong.
     """
     if transport not in TRANSPORTS:
         raise errors.InvalidInput(Why.TEMPLATE_NEEDS_CLOUD, account=account).at("account")
     row = find(account, chosen.name, chosen.language)
     if told := row.unusable:
         raise errors.InvalidInput(told).at("template.name")
+    if transport == "cloud" and row.category == MARKETING and unreported.polls(account, now):
+        raise errors.InvalidInput(Why.MARKETING_UNHEARD, account=account).at("template.name")
     return fill(row, chosen.values, own_files)
 
 

@@ -176,7 +176,7 @@ def check(settings: Settings, order: Order, now: int, trial: bool = False) -> Ch
     if order.schedule_at is not None and order.schedule_at > now + LONGEST_AHEAD_MS:
         raise errors.InvalidInput(Why.SCHEDULE_TOO_LATE)
     _check_terms(order)
-    order = _with_template(settings, order)
+    order = _with_template(settings, order, now)
     if order.language is not None and not styles.known(order.language):
         raise errors.InvalidInput(Why.LANGUAGE_UNKNOWN, language=repr(order.language[:40]))
     audience = _audience(settings, order, trial)
@@ -188,7 +188,7 @@ def check(settings: Settings, order: Order, now: int, trial: bool = False) -> Ch
     return Checked(order, audience, pause, frozenset(order.attachments).union(*own), messages)
 
 
-def _with_template(settings: Settings, order: Order) -> Order:
+def _with_template(settings: Settings, order: Order, now: int) -> Order:
     """The order with the text and file of its WhatsApp template, if it has one."""
     if order.template is None:
         return order
@@ -197,7 +197,7 @@ def _with_template(settings: Settings, order: Order) -> Order:
     if order.attachments:
         raise errors.InvalidInput(Why.TEMPLATE_WITH_FILES).at("attachments")
     own = order.audience is not None and any(each.attachments for each in order.audience.people)
-    chosen = cloud_templates.choose(order.account or settings.account, settings.transport, order.template, own)
+    chosen = cloud_templates.choose(order.account or settings.account, settings.transport, order.template, now, own)
     return replace(order, text=chosen.text, attachments=chosen.files, filled=chosen.filled)
 
 

@@ -14,10 +14,10 @@ def is_free_text(settings: Settings, draft: Draft) -> bool:
     return draft.data.template is None and limits.settings_of(settings, account).transport == "cloud"
 
 
-def chosen(settings: Settings, draft: Draft) -> cloud_templates.Choice | None:
+def chosen(settings: Settings, draft: Draft, now: int) -> cloud_templates.Choice | None:
     """The WhatsApp template that its message is, with what is filled in. Raises InvalidInput, TemplateError."""
     if draft.data.template is None:
         return None
     account = draft_order.account(settings, draft.data)
     transport = limits.settings_of(settings, account).transport
-    return cloud_templates.choose(account, transport, draft.data.template, drafts.own_files(draft))
+    return cloud_templates.choose(account, transport, draft.data.template, now, drafts.own_files(draft))

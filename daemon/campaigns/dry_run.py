@@ -209,7 +209,7 @@ class _Message:
         self._dates = dates(settings, draft)
         self._dated = draft.data.when.dated if draft.data.when else None
         self._own = drafts.own_files(draft)
-        chosen = draft_templates.chosen(settings, draft)
+        chosen = draft_templates.chosen(settings, draft, now)
         self._filled = chosen.filled if chosen else None
         self._common = list(chosen.files if chosen else draft.data.attachments)
         self._by_name: Mapping[str, str] = draft.data.files

@@ -52,6 +52,11 @@ class Why(Wording):
         "template_with_files",
         "A WhatsApp template has no attachments: the file of its header is given as its value header.",
     )
+    MARKETING_UNHEARD = (
+        "marketing_unheard",
+        "Meta does not reach this installation for account {account}, so nobody would hear of people who want no more "
+        "marketing: set up its webhook first.",
+    )
     TEMPLATE_NEEDS_CLOUD = (
         "template_needs_cloud",
         "Account {account} does not use WhatsApp's Cloud API: WhatsApp templates are sent from an account that does.",

@@ -15,6 +15,7 @@ from daemon.accounts.directory import AccountRow
 from daemon.campaigns import by_account, removing
 from daemon.config import Settings
 from daemon.db import clock
+from daemon.delivery import unreported
 from daemon.i18n.coded import Coded
 from daemon.i18n.languages import N_
 from daemon.pages import account_forms, forms
@@ -113,8 +114,8 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Card(AccountView):
-    """The account as its card shows it. sends: whether anything may go out; own: its own limits as the form shows them;
-    version: of those."""
+    """The account as its card shows it. unheard: nothing comes by Meta's webhook. sends: whether anything may go out;
+    own: its own limits as the form shows them; version: of those."""
 
     alive: bool
     unlinked: bool
@@ -136,6 +137,7 @@ class Card(AccountView):
     checked_at: int | None
     number: str | None
     removable: bool
+    unheard: bool
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,7 @@ def _view(settings: Settings, row: AccountRow, now: int) -> Card:
         checked_at=report.page_check_at,
         number=report.number,
         removable=row.name != settings.account,
+        unheard=limits.settings_in(settings, row.name, row).transport == "cloud" and unreported.polls(row.name, now),
     )
 
 

@@ -134,7 +134,7 @@ def _keep(settings: Settings, draft: Draft, form: TemplateForm, now: int) -> str
         )
     saved = drafts.save(draft.id, draft.version, changes, now)
     if button == "next" and not form.file:
-        choice = draft_templates.chosen(settings, saved)
+        choice = draft_templates.chosen(settings, saved, now)
         if choice is not None:
             fields = template.compile_for(choice.text, dry_run.styles(settings, saved), choice.filled).fields
             draft_message.refuse_unknown(saved, fields)

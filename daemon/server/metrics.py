@@ -5,6 +5,7 @@ from __future__ import annotations
 from daemon.accounts import directory
 from daemon.campaigns import progress
 from daemon.db import clock
+from daemon.delivery import cloud_inbox
 
 
 def exposition() -> bytes:
@@ -28,4 +29,14 @@ def exposition() -> bytes:
         ready.labels(account.name).set(directory.can_send(account, now))
         hold.labels(account.name, account.state).set(1)
         seen.labels(account.name).set((now - account.seen_at) / 1000)
+    left_out = Gauge(
+        "wasender_cloud_left_out",
+        "Things that Meta told and that came to nothing",
+        ["account", "kind"],
+        registry=registry,
+    )
+    for (account_name, kind), count in cloud_inbox.counts().items():
+        left_out.labels(account_name, kind).set(count)
+    aside = Gauge("wasender_cloud_batches_set_aside", "Posted batches that could not be read", registry=registry)
+    aside.set(cloud_inbox.set_aside_count())
     return generate_latest(registry)
