@@ -19,7 +19,7 @@ import structlog
 from daemon.accounts import pacing
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
-from daemon.db.proxy import tuples
+from daemon.db.proxy import in_order, tuples
 from daemon.models import CloudBatch, CloudCount, CloudProgress, CloudSeen
 
 log = structlog.get_logger()
@@ -150,7 +150,7 @@ def prune(now: int) -> None:
     old = CloudSeen.select(CloudSeen.key).where(CloudSeen.at < now - REMEMBERED_MS).limit(FEW)
     more = FEW
     while more == FEW:
-        with write():
+        with write(), in_order():
             more = CloudSeen.delete().where(CloudSeen.key.in_(old)).execute()
     aside = (CloudProgress.aside.is_null(False), CloudProgress.at < now - ASIDE_MS)
     with write():

@@ -14,7 +14,7 @@ from typing import Any
 
 from daemon.db.connection import write
 from daemon.db.prepared import Prepared, listed, places
-from daemon.db.proxy import tuples
+from daemon.db.proxy import in_order, tuples
 from daemon.delivery.receipt_rows import Row, Rows, tell_doubled, tell_unmatched
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import Coded, refusal
@@ -51,7 +51,7 @@ def take(account: str, updates: Sequence[StatusUpdate], now: int) -> list[Outcom
 
     Raises DatabaseBusy: then none was applied.
     """
-    with write():
+    with write(), in_order():
         found = _matches(account, updates)
         known = [match for match in found if match]
         rows = Rows((job_id for job_id, _ in known), (message_id for _, message_id in known))
