@@ -184,7 +184,8 @@ class Rows:
     def _write_handovers(self) -> None:
         if not self._missed:
             return
-        known = {message_id: bool(missed) for message_id, missed in _found(_handovers, self._missed)}
+        newest_last = sorted(_found(_handovers, self._missed))
+        known = {message_id: bool(missed) for _, message_id, missed in newest_last}
         for message_id, missed in sorted(self._missed.items()):
             if known.get(message_id) is missed:
                 continue
@@ -228,9 +229,8 @@ def _messages(size: int) -> Any:
 
 @Prepared
 def _handovers(size: int) -> Any:
-    """Of each message the newest last."""
     mine = Handover.message.in_(places(size))
-    return Handover.select(Handover.message, Handover.missed).where(mine).order_by(Handover.id)
+    return Handover.select(Handover.id, Handover.message, Handover.missed).where(mine)
 
 
 @Prepared

@@ -100,7 +100,7 @@ def _matches(account: str, updates: Sequence[StatusUpdate]) -> list[tuple[int, i
         by_id = {message_id: (job_id, message_id) for job_id, message_id, of in rows if of == account}
     if theirs:
         size, values = listed(sorted(theirs))
-        rows = _of_names(size, **values).fetchall()
+        rows = sorted(_of_names(size, **values).fetchall(), key=lambda row: int(row[1]))  # the newest counts
         by_name = {name: (job_id, message_id) for job_id, message_id, of, name in rows if of == account}
     return [
         by_id.get(update.message_id) if update.message_id is not None else by_name.get(update.transport_id or "")
@@ -116,7 +116,7 @@ def _of_ids(size: int) -> Any:
 @Prepared
 def _of_names(size: int) -> Any:
     columns = (Message.job, Message.id, Message.account, Message.transport_id)
-    return Message.select(*columns).where(Message.transport_id.in_(places(size))).order_by(Message.id)
+    return Message.select(*columns).where(Message.transport_id.in_(places(size)))
 
 
 def _take(rows: Rows, update: StatusUpdate, message_id: int | None, now: int) -> Outcome:
