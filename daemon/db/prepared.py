@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import peewee
 
 from daemon.db import proxy
+
+T = TypeVar("T")
 
 # What the drivers raise becomes peewee's, as in its own `execute_sql`, which takes one row only.
 _RAISED = peewee.ExceptionWrapper(
@@ -70,7 +72,7 @@ def places(count: int) -> list[peewee.Value]:
     return [param(f"n{n}") for n in range(count)]
 
 
-def listed(values: Iterable[Any]) -> tuple[int, dict[str, Any]]:
+def listed(values: Iterable[T]) -> tuple[int, dict[str, T]]:
     """Values for `places`, and how many places there are: some values are repeated, so that few variants of a query are
     built for lists of any length. There must be one."""
     given = list(values)
