@@ -99,8 +99,8 @@ def _matches(account: str, updates: Sequence[StatusUpdate]) -> list[tuple[int, i
         rows = _of_ids(size, **values).fetchall()
         by_id = {message_id: (job_id, message_id) for job_id, message_id, of in rows if of == account}
     if theirs:
-        size, values = listed(sorted(theirs))
-        rows = sorted(_of_names(size, **values).fetchall(), key=lambda row: int(row[1]))  # the newest counts
+        size, names = listed(sorted(theirs))
+        rows = sorted(_of_names(size, **names).fetchall(), key=lambda row: int(row[1]))  # the newest counts
         by_name = {name: (job_id, message_id) for job_id, message_id, of, name in rows if of == account}
     return [
         by_id.get(update.message_id) if update.message_id is not None else by_name.get(update.transport_id or "")
