@@ -24,6 +24,7 @@ from daemon.delivery import job_moves, unreported
 from daemon.formats import cloud_template
 from daemon.formats import template as message_text
 from daemon.formats.cloud_template import HEADER, Component, Filled, Shape
+from daemon.formats.new_cloud_template import NewTemplate
 from daemon.formats.styles import Styles
 from daemon.i18n.coded import Coded, Phrase, refusal
 from daemon.models import CloudTemplate as Row
@@ -206,10 +207,10 @@ def changed(
     account: str,
     name: str,
     language: str,
-    status: str | None = None,
-    quality: str | None = None,
-    category: str | None = None,
-    now: int = 0,
+    status: str | None,
+    quality: str | None,
+    category: str | None,
+    now: int,
 ) -> bool:
     """Take over what a webhook tells of a template; None: nothing of that. status: or the event. Campaigns whose
     template cannot be used any more are paused. Whether it is known here; one that is not comes with the next
@@ -226,6 +227,28 @@ def changed(
     if status is not None:
         _hold(account, name, language, status, now)
     return bool(there)
+
+
+def made(account: str, template: NewTemplate, template_id: str, status: str, category: str, now: int) -> CloudTemplate:
+    """Remember one that was handed in to Meta just now."""
+    definition = template.definition()
+    found = Fetched(
+        template_id or None,
+        template.name,
+        template.language,
+        status or "PENDING",
+        category or template.category,
+        None,
+        None,
+        definition["parameter_format"],
+        tuple(definition["components"]),
+    )
+    same = (Row.account == account, Row.name == template.name, Row.language == template.language)
+    with write():
+        _take(account, found, locked(Row.select().where(*same)).first(), now)
+        row = Row.get(*same)
+        after_commit(partial(log.info, "template.handed_in", account=account, status=found.status))
+    return record(CloudTemplate, row)
 
 
 def _hold(account: str, name: str, language: str, status: str, now: int) -> None:

@@ -47,6 +47,19 @@ def list_cloud_templates(account: OfAccount = "") -> None:
     output.table(titles, rows, {"templates": found}, "No WhatsApp template is known.")
 
 
+@command(group)
+def sync(
+    account: Annotated[str, typer.Option("--account", metavar="NAME", help="Whose; else the usual one.")] = "",
+) -> None:
+    """Read an account's WhatsApp templates from Meta, with the status that each has now.
+
+    Example: wasender cloud-templates sync --account shop
+    """
+    done = target.client().once("/cloud/templates/sync", {"account": account} if account else {})
+    counts = f"{done['added']:,} new, {done['changed']:,} changed, {done['gone']:,} gone"
+    output.tell(f"{done['account']} has {done['total']:,} WhatsApp templates: {counts}.", done)
+
+
 @command(group, "show")
 def show_cloud_template(name: AName, account: OfAccount = "", language: Language = "") -> None:
     """Show a WhatsApp template as people see it, and what it wants filled in.

@@ -146,6 +146,24 @@ class Why(Wording):
     )
 
 
+class Unmade(Wording):
+    """Why a WhatsApp template that somebody writes is not handed in."""
+
+    NAME_UNFIT = "template_name_unfit", "A WhatsApp template is named with small letters, digits and _ only."
+    LANGUAGE_UNFIT = "template_language_unfit", "Write the language as WhatsApp does: en_US, de, pt_BR."
+    CATEGORY_UNFIT = "template_category_unfit", "The category is one of {categories}."
+    PLACES_UNFIT = (
+        "template_places_unfit",
+        "Number the places {first}, {second} and so on, without a gap, or give all of them names.",
+    )
+    PLACE_AT_END = "template_place_at_end", "The body has to begin and to end with words, not with a place."
+    EXAMPLE_MISSING = "template_example_missing", "Give an example of what stands in {place}: Meta looks at it."
+    BUTTONS_TOO_MANY = "template_buttons_too_many", "A WhatsApp template has {most} buttons at most."
+    URL_UNFIT = "template_url_unfit", "Write the address of a button as {example}."
+    TEXT_MISSING = "template_text_missing", "Write the {field} of the WhatsApp template."
+    TEXT_TOO_LONG = "template_text_too_long", "The {field} of a WhatsApp template has {most} characters at most."
+
+
 class Unsent(Recorded):
     """Why a message is not sent, which its history keeps in words."""
 

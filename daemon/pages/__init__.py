@@ -10,6 +10,7 @@ from aiohttp import web
 
 from daemon.pages import (
     accounts,
+    cloud_templates,
     draft_finish,
     draft_message,
     draft_numbers,
@@ -53,6 +54,7 @@ routes: list[web.AbstractRouteDef] = [
         *JOBS,
         *NEW,
         templates,
+        cloud_templates,
         imports,
         lists,
         replies,

@@ -57,6 +57,12 @@ class Why(Wording):
         "request_too_large_without_key",
         "The request is too large: without a key or a login {most} KB is the limit.",
     )
+    ACCOUNT_NOT_OF_CLOUD = "account_not_of_cloud", "Account {account} does not use WhatsApp's Cloud API."
+    CLOUD_NOT_SET_UP = (
+        "cloud_not_set_up",
+        "Account {account} lacks a token or the id of its business account: set both first.",
+    )
+    META_SAYS = "meta_says", "Meta says: {reason}"
     NOTHING_THERE = "nothing_there", "There is nothing at {path}: see the README for the addresses."
     METHOD_NOT_POSSIBLE = "method_not_possible", "{method} is not possible at {path}."
     NOT_HTTP = "not_http", "This is not a valid HTTP request."

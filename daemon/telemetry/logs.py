@@ -130,6 +130,7 @@ EVENTS: dict[str, str] = {
     "message.looked_up": "the chat was checked for it (finding, evidence)",
     "work.crashed": "an unexpected exception; other messages go on (work, kind, and frames once for each kind)",
     "templates.synced": "WhatsApp's templates of an account were read from Meta (account, total, added, changed, gone)",
+    "template.handed_in": "a person or a program has given Meta a new WhatsApp template (account, status)",
     "template.changed": "Meta reports a change of a WhatsApp template (account, status, quality, category)",
     "template.saved": "a message template was created or changed (template_id)",
     "template.deleted": "a message template was deleted (template_id)",

@@ -53,7 +53,7 @@ def test_what_meta_stops_holds_its_campaigns_and_no_others(hand: Hand, status: s
     there(hand.clock(), listed(), listed("other"))
     mine, other, text = queued(hand), queued(hand, "other"), hand.queue().id
 
-    assert cloud_templates.changed("default", "order_ready", "en_US", status, now=hand.clock())
+    assert cloud_templates.changed("default", "order_ready", "en_US", status, None, None, hand.clock())
 
     assert (JobState.PAUSED, "template_barred") == state(mine)
     assert [JobState.PENDING] * 2 == [queries.job(each).state for each in (other, text)]
@@ -74,7 +74,7 @@ def test_quality_and_category_hold_nothing(hand: Hand) -> None:
     there(hand.clock())
     job = queued(hand)
     told = cloud_templates.changed("default", "order_ready", "en_US", "FLAGGED", "RED", "MARKETING", hand.clock())
-    unknown = cloud_templates.changed("default", "nobody_knows", "en_US", "APPROVED", now=hand.clock())
+    unknown = cloud_templates.changed("default", "nobody_knows", "en_US", "APPROVED", None, None, hand.clock())
 
     found = cloud_templates.find("default", "order_ready", "en_US")
     assert (True, False) == (told, unknown)

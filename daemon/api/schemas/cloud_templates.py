@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Time
+from daemon.api.schemas.common import Body, Time, example
 
 
 class Button(Answer):
@@ -39,6 +41,55 @@ class CloudTemplate(Answer):
     version: int = Field(description="Grows when its text, header or buttons change.")
     synced_at: Time
     changed_at: Time
+
+
+class SyncTemplates(Body):
+    """Whose templates are read from Meta."""
+
+    model_config = example(account="shop")
+
+    account: StrictStr | None = Field(None, description="An account of the Cloud API; without it, the usual one.")
+
+
+class TemplatesSynced(Answer):
+    """The templates are as Meta has them now."""
+
+    success: Literal[True] = True
+    account: str
+    total: int
+    added: int
+    changed: int
+    gone: int
+
+
+class NewTemplateButton(Body):
+    """A button: with an address it opens that, without one a tap answers with its text."""
+
+    text: StrictStr
+    url: StrictStr = Field("", description="It may end with `{{1}}`.")
+    example: StrictStr = Field("", description="The whole address, filled in, if it ends so.")
+
+
+class NewCloudTemplate(Body):
+    """A WhatsApp template to hand in to Meta."""
+
+    model_config = example(
+        name="order_ready", language="en_US", category="UTILITY", body="Hello {{1}}, your order is ready.",
+        examples={"1": "Ada"}, footer="Reply STOP to end",
+    )  # fmt: skip
+
+    account: StrictStr | None = Field(None, description="An account of the Cloud API; without it, the usual one.")
+    name: StrictStr = Field(description="Small letters, digits and `_`.")
+    language: StrictStr = Field(description="As WhatsApp writes it: `en_US`, `de`, `pt_BR`.")
+    category: StrictStr = Field(description="`MARKETING` or `UTILITY`. Meta may take it for the other one.")
+    body: StrictStr = Field(description="The text, with places `{{1}}`, `{{2}}` … or `{{name}}`.")
+    examples: dict[str, StrictStr] = Field(
+        {}, max_length=100, description="What may stand in each place of the body, by its number or name."
+    )
+    header: StrictStr = Field("", description="A text above it, with one place at most.")
+    header_example: StrictStr = ""
+    footer: StrictStr = ""
+    buttons: list[NewTemplateButton] = Field([], max_length=10)
 
 
 class CloudTemplates(Answer):
