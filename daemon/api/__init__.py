@@ -5,6 +5,7 @@ from __future__ import annotations
 from daemon.api import (
     accounts,
     cloud,
+    cloud_setup,
     cloud_templates,
     docs,
     events,
@@ -26,6 +27,7 @@ from daemon.api.endpoint import routes
 __all__ = [
     "accounts",
     "cloud",
+    "cloud_setup",
     "cloud_templates",
     "docs",
     "events",

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from daemon.accounts import directory
+from daemon.accounts import directory, limits
 from daemon.api import endpoint
 from daemon.api.answers import Csv, Xlsx
 from daemon.api.endpoint import Caller, Open
@@ -375,6 +375,7 @@ def _workbook(job: JobRow, batches: Iterator[list[list[int | str]]], zone: str |
 def _tried(settings: Settings, checked: create.Checked, now: int) -> Queued:
     """What would become of it; nothing is stored."""
     found, audience = trial.of(settings, checked, now), checked.audience
+    transport = limits.settings_of(settings, checked.order.account or settings.account).transport
     foreign = placeholders.foreign(checked.order.text, audience.columns)
     waits_for, waits_code = found.waits or (None, None)
     meant = repairs.suggested(audience.rejected, directory.country(settings, checked.order.account or settings.account))
@@ -384,7 +385,13 @@ def _tried(settings: Settings, checked: create.Checked, now: int) -> Queued:
         total_numbers=found.total,
         duplicates_removed=audience.duplicates,
         rejected=Rejected.every(audience.rejected, meant, audience.place),
-        note=" ".join(["Nothing is sent.", *(str(each.told) for each in foreign)]),
+        note=" ".join(
+            [
+                "Nothing is sent.",
+                *telling.free_text(transport, checked.order.template is not None),
+                *(str(each.told) for each in foreign),
+            ]
+        ),
         warnings=[TextWarning.model_validate(telling.warning(each)) for each in foreign],
         dry_run=True,
         recipients=[

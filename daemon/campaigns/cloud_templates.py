@@ -6,7 +6,7 @@ campaigns that are sent with it, since it would refuse each of their messages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -207,10 +207,10 @@ def changed(
     account: str,
     name: str,
     language: str,
-    status: str | None,
-    quality: str | None,
-    category: str | None,
-    now: int,
+    status: str | None = None,
+    quality: str | None = None,
+    category: str | None = None,
+    now: int = 0,
 ) -> bool:
     """Take over what a webhook tells of a template; None: nothing of that. status: or the event. Campaigns whose
     template cannot be used any more are paused. Whether it is known here; one that is not comes with the next
@@ -333,9 +333,3 @@ def for_one(chosen: ChosenTemplate, fields: Mapping[str, str], number: str, styl
         said = message_text.render(message_text.compile(text, styles), fields, number) if text.strip() else ""
         found[name] = cloud_template.literal(said)
     return chosen.model_copy(update={"values": found})
-
-
-def accounts_with(names: Iterable[str]) -> set[str]:
-    """Those of these accounts that have any."""
-    rows = tuples(Row.select(Row.account).where(Row.account.in_(list(names))).distinct())
-    return {name for (name,) in rows}

@@ -354,6 +354,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
                     *filter(None, [audience.note]),
                     telling.note(job.account, now, scheduled),
                     *fitting.several(checked.messages),
+                    *telling.free_text(settings.transport, order.template is not None),
                     *much,
                     *(str(each.told) for each in foreign),
                 ]

@@ -10,7 +10,7 @@ import peewee
 from daemon import errors
 from daemon.accounts import installed
 from daemon.accounts.refusals import Why
-from daemon.campaigns import series
+from daemon.campaigns import cloud_templates, series
 from daemon.config import Settings
 from daemon.db.connection import write
 from daemon.db.proxy import in_order, tuples
@@ -68,6 +68,7 @@ def remove(settings: Settings, name: str, cancel: bool, who: str, now: int) -> N
         anew = work(name)
         if anew.jobs or anew.series:  # made while these were being stopped
             raise _refused(name, anew)
+        cloud_templates.forget(name)
         installed.strike(name, who, now)
 
 

@@ -12,6 +12,13 @@ def warning(found: placeholders.Foreign) -> dict[str, str | None]:
     return {"code": told.code, "placeholder": found.written, "field": found.field or None, "sentence": str(told)}
 
 
+def free_text(transport: str, with_template: bool) -> list[str]:
+    """What is said of a text that the Cloud API is given."""
+    if transport != "cloud" or with_template:
+        return []
+    return ["A text reaches only people who have written to this account in the last 24 hours: send others a template."]
+
+
 def note(account: str, now: int, scheduled: bool) -> str:
     """When sending begins, and what it waits for."""
     if scheduled:

@@ -68,6 +68,23 @@ def show(name: Name = NAME) -> None:
 
 
 @command(accounts_app)
+def cloud(name: Name = NAME) -> None:
+    """Ask Meta about an account of the Cloud API: its number, and which steps of its setup are missing.
+
+    Example: wasender accounts cloud shop
+    """
+    found = target.client().get(f"/accounts/{segment(name)}/cloud")
+    lines = []
+    if number := found["number"]:
+        lines.append(f"{number['number']} ({number['verified_name']}): {number['status']}, quality {number['quality']}")
+        lines.append(f"speed {number['throughput']}, limit {number['limit']}, can send: {number['can_send']}")
+        lines += [number["in_the_way"]] if number["in_the_way"] else []
+    marks = {True: "done", False: "to do", None: "later"}
+    lines += [f"{at}. {marks[each['done']]}: {each['sentence']}" for at, each in enumerate(found["steps"], 1)]
+    output.tell("\n".join(lines), found)
+
+
+@command(accounts_app)
 def reload(name: Name = NAME) -> None:
     """Ask the account's sender to reload WhatsApp Web.
 

@@ -79,12 +79,29 @@ class Shape:
         return frozenset(self.wanted) | {button(each.index) for each in self.buttons if each.taken}
 
 
+class NamedExample(TypedDict):
+    """What may stand in a place that has a name."""
+
+    param_name: str
+    example: str
+
+
+class Example(TypedDict, total=False):
+    """What may stand in the places of a part, as Meta wants to see it."""
+
+    header_text: list[str]
+    header_text_named_params: list[NamedExample]
+    body_text: list[list[str]]
+    body_text_named_params: list[NamedExample]
+
+
 class ListedButton(TypedDict, total=False):
     """A button as Meta lists it."""
 
     type: str
     text: str
     url: str
+    example: list[str]
 
 
 class Component(TypedDict, total=False):
@@ -94,6 +111,17 @@ class Component(TypedDict, total=False):
     format: str
     text: str
     buttons: list[ListedButton]
+    example: Example
+
+
+class Definition(TypedDict):
+    """A whole template as it is handed in."""
+
+    name: str
+    language: str
+    category: str
+    parameter_format: str
+    components: list[Component]
 
 
 class Value(TypedDict):

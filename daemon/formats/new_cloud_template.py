@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from daemon import errors
 from daemon.formats import cloud_template
-from daemon.formats.cloud_template import NAMED
+from daemon.formats.cloud_template import NAMED, Component, Definition, ListedButton, NamedExample
 from daemon.formats.refusals import Unmade
 
 CATEGORIES = ("MARKETING", "UTILITY")
@@ -43,15 +42,15 @@ class NewTemplate:
     footer: str = ""
     buttons: Sequence[NewButton] = ()
 
-    def definition(self) -> dict[str, Any]:
+    def definition(self) -> Definition:
         """As Meta takes it. Raises InvalidInput, at the field that is wrong."""
         self._check()
         places = cloud_template.places(self.body)
         named = any(not each.isdecimal() for each in (*places, *cloud_template.places(self.header)))
-        components: list[dict[str, Any]] = []
+        components: list[Component] = []
         if self.header.strip():
-            components.append({"type": "HEADER", "format": "TEXT", "text": self.header.strip(), **self._header(named)})
-        body: dict[str, Any] = {"type": "BODY", "text": self.body.strip()}
+            components.append(self._header(named))
+        body: Component = {"type": "BODY", "text": self.body.strip()}
         if places and named:
             body["example"] = {
                 "body_text_named_params": [{"param_name": each, "example": self.examples[each]} for each in places]
@@ -72,15 +71,15 @@ class NewTemplate:
             "components": components,
         }
 
-    def _header(self, named: bool) -> dict[str, Any]:
+    def _header(self, named: bool) -> Component:
+        made: Component = {"type": "HEADER", "format": "TEXT", "text": self.header.strip()}
         places = cloud_template.places(self.header)
-        if not places:
-            return {}
-        if named:
-            return {
-                "example": {"header_text_named_params": [{"param_name": places[0], "example": self.header_example}]}
-            }
-        return {"example": {"header_text": [self.header_example]}}
+        if places and named:
+            shown: NamedExample = {"param_name": places[0], "example": self.header_example}
+            made["example"] = {"header_text_named_params": [shown]}
+        elif places:
+            made["example"] = {"header_text": [self.header_example]}
+        return made
 
     def _check(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -123,8 +122,10 @@ def _text(field: str, text: str, most: int, needed: bool = False) -> None:
         raise errors.InvalidInput(Unmade.TEXT_TOO_LONG, field=field, most=f"{most:,}").at(field)
 
 
-def _button(button: NewButton) -> dict[str, Any]:
+def _button(button: NewButton) -> ListedButton:
     if not button.url:
         return {"type": "QUICK_REPLY", "text": button.text.strip()}
-    made: dict[str, Any] = {"type": "URL", "text": button.text.strip(), "url": button.url}
-    return made | ({"example": [button.example.strip()]} if cloud_template.places(button.url) else {})
+    made: ListedButton = {"type": "URL", "text": button.text.strip(), "url": button.url}
+    if cloud_template.places(button.url):
+        made["example"] = [button.example.strip()]
+    return made

@@ -43,12 +43,23 @@ def examine(settings: Settings, network: bool = True) -> Iterator[Finding]:
     yield good("python", f"Python {platform.python_version()}.", version=platform.python_version())
     if settings.transport == "browser":
         yield from _browser(settings)
+    if settings.transport == "cloud":
+        yield _cloud(settings)
     yield _disk(settings)
     yield _memory()
     if network:
         yield _clock(settings)
     yield _zone(settings)
     yield _port(settings)
+
+
+def _cloud(settings: Settings) -> Finding:
+    needed = ("token", "phone_number_id", "business_account_id", "app_secret", "verify_token")
+    missing = [f"WASENDER_CLOUD_{each.upper()}" for each in needed if not getattr(settings, f"cloud_{each}")]
+    if not missing:
+        return good("cloud", "All settings of the Cloud API are there; `wasender accounts cloud` asks Meta.")
+    mend = "Set them, or an account's own, as docs/cloud-setup.md says."
+    return odd("cloud", f"Settings of the Cloud API are missing: {', '.join(missing)}.", mend)
 
 
 def _browser(settings: Settings) -> Iterator[Finding]:

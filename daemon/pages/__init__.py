@@ -10,6 +10,7 @@ from aiohttp import web
 
 from daemon.pages import (
     accounts,
+    cloud_setup,
     cloud_templates,
     draft_finish,
     draft_message,
@@ -54,6 +55,7 @@ routes: list[web.AbstractRouteDef] = [
         *JOBS,
         *NEW,
         templates,
+        cloud_setup,
         cloud_templates,
         imports,
         lists,

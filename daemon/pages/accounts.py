@@ -133,6 +133,7 @@ class Card(AccountView):
     own: Mapping[str, str]
     version: int
     command: Asked | None
+    cloud: bool
     picture_at: int | None
     checked_at: int | None
     number: str | None
@@ -191,6 +192,7 @@ def _view(settings: Settings, row: AccountRow, now: int) -> Card:
         own=_own(row),
         version=row.limits_version,
         command=_command(commands.last(row, now)),
+        cloud=limits.settings_of(settings, row.name).transport == "cloud",
         picture_at=report.screenshot_at,
         checked_at=report.page_check_at,
         number=report.number,

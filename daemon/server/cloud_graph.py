@@ -28,7 +28,7 @@ def account(settings: Settings, name: str | None) -> Settings:
     if name is None:
         rights.check_said(settings.account)
     name = rights.usual(settings.account) if name is None else name
-    if name != settings.account or directory.known(name) is not None:
+    if name != settings.account or directory.known(name) is not None or not rights.may(name):
         directory.find(name)
     own = limits.settings_of(settings, name)
     if own.transport != "cloud":

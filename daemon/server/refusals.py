@@ -5,6 +5,46 @@ from __future__ import annotations
 from daemon.i18n.coded import Wording
 
 
+class Step(Wording):
+    """How far an account of the Cloud API is set up, and what to do where it is not."""
+
+    IDS_SET = "cloud_ids_set", "The ids of the number and of the WhatsApp Business Account are set."
+    IDS_MISSING = (
+        "cloud_ids_missing",
+        "Set the ids of the number and of the WhatsApp Business Account: Meta shows them under WhatsApp, API Setup.",
+    )
+    TOKEN_TAKEN = "cloud_token_taken", "Meta takes the token."
+    TOKEN_MISSING = "cloud_token_missing", "Set the token of a system user who may use the app and the account."
+    TOKEN_REFUSED = "cloud_token_refused", "Meta does not answer to this token about this number: {reason}"
+    NUMBER_READY = "cloud_number_ready", "The number can send."
+    NUMBER_BLOCKED = "cloud_number_blocked", "The number cannot send: {reason}"
+    TEMPLATES_READABLE = "cloud_templates_readable", "The token may read and make templates."
+    TEMPLATES_BARRED = (
+        "cloud_templates_barred",
+        "Templates cannot be read: the token needs whatsapp_business_management. Meta says: {reason}",
+    )
+    SECRETS_SET = "cloud_secrets_set", "The app's secret and the verify token are set."
+    SECRETS_MISSING = (
+        "cloud_secrets_missing",
+        "Set the app's secret and a verify token: without them nothing is taken that Meta reports.",
+    )
+    SUBSCRIBED = "cloud_subscribed", "An app is subscribed to the WhatsApp Business Account."
+    NOT_SUBSCRIBED = (
+        "cloud_not_subscribed",
+        "No app is subscribed to the WhatsApp Business Account, so Meta reports nothing: see docs/cloud-setup.md.",
+    )
+    SUBSCRIPTION_UNKNOWN = "cloud_subscription_unknown", "Meta does not say whether an app is subscribed: {reason}"
+    HEARD = "cloud_webhook_heard", "Meta's reports arrive."
+    NOT_HEARD = (
+        "cloud_webhook_silent",
+        "Nothing has come from Meta yet: give it this installation's address with /webhooks/cloud behind it, under "
+        "WhatsApp, Configuration.",
+    )
+    APPROVED = "cloud_template_approved", "There is a template that can be sent."
+    NONE_APPROVED = "cloud_template_none", "No approved template is known: hand one in to Meta, then synchronise."
+    NOT_LOOKED_AT = "cloud_not_looked_at", "This can be looked at once the steps before are done."
+
+
 class Why(Wording):
     """The codes are API: they are added to, never changed."""
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from daemon import pages
-from daemon.accounts import pacing
+from daemon.accounts import installed, pacing
 from daemon.auth import keys, users
 from daemon.campaigns import cloning, create, drafts, dry_run, series, templates
-from daemon.campaigns.draft_content import Weekly, When
+from daemon.campaigns.draft_content import ChosenTemplate, Weekly, When
 from daemon.config import Settings
 from daemon.contacts import importer, lists, suppression, uploads
 from daemon.db import clock
@@ -26,6 +26,7 @@ from daemon.webhooks.refusals import Problem
 from daemon.webhooks.sending import Result
 from daemon.webhooks.subscriptions import Wish
 from tests.support.axe import violations, violations_by_width
+from tests.support.cloud_templates import LINK, STOP, body, buttons, listed, there
 from tests.support.rehearsing import prepare, rehearse
 from tests.support.visitor import Instance, Visitor
 
@@ -34,6 +35,7 @@ SEEN = Lookup(
     Finding.UNKNOWN, "The chat's history could not be loaded as far as needed.", rows=(ChatRow(True, "Hi", "sent"),)
 )
 DRAFT = "c0ffee"
+TEMPLATED = "7e3b"  # whose message is a WhatsApp template
 FAMILY = "fa312"  # of siblings with one number, and damaged ones
 REJECTED = "0123456789abcdef"  # an upload with many rejected rows
 TABS = [f"/app/jobs/1?tab={tab}" for tab in job_tabs.TABS if tab != job_tabs.RECIPIENTS]
@@ -68,6 +70,10 @@ PAGES = {  # address of the route: the addresses that are looked at
     "/app/new": ["/app/new"],
     **{rf"/app/drafts/{{id:[0-9a-f]{{1,32}}}}/{step}": [f"/app/drafts/{DRAFT}/{step}"] for step in STEPS},
     r"/app/drafts/{id:[0-9a-f]{1,32}}/numbers": [f"/app/drafts/{DRAFT}/numbers", f"/app/drafts/{FAMILY}/numbers"],
+    r"/app/drafts/{id:[0-9a-f]{1,32}}/message": [f"/app/drafts/{DRAFT}/message", f"/app/drafts/{TEMPLATED}/message"],
+    "/app/cloud-templates": ["/app/cloud-templates"],
+    "/app/cloud-templates/new": ["/app/cloud-templates/new"],
+    "/app/accounts/{name}/cloud": ["/app/accounts/meta/cloud"],
     "/app/templates": ["/app/templates"],
     "/app/templates/new": ["/app/templates/new"],
     r"/app/templates/{id:\d{1,18}}": ["/app/templates/1"],
@@ -117,6 +123,7 @@ def _fill(settings: Settings, running: Instance) -> None:
     draft = drafts.find(DRAFT)
     dry_run.run(settings, DRAFT, draft.version, 7, leave_out_recent=False, now=clock.now_ms())
     _repeat(settings)
+    _templated()
     templates.keep("Reminder", "Dear {{ name }}", clock.now_ms())
     found = importer.read(b"phone,name\n+4930231250,Ann\n+4930231251,Bo\n", "people.csv", "")
     lists.create_list("Patients", found, clock.now_ms())
@@ -154,6 +161,20 @@ def _damaged(settings: Settings) -> None:
     found = importer.read(f"name,phone\nAnna,{PEOPLE[0]['number']}\n{damaged}{many}".encode(), "left.csv", "")
     kept = uploads.add_contacts(settings, found, "left.csv", clock.now_ms())
     Upload.update(id=REJECTED).where(Upload.id == kept.id).execute()
+
+
+def _templated() -> None:
+    """An account of the Cloud API, and a draft with one of its templates."""
+    installed.add("meta", {"transport": "cloud"}, "test")
+    shown = {"type": "HEADER", "format": "TEXT", "text": "Order {{1}}"}
+    footer = {"type": "FOOTER", "text": "Reply STOP to end"}
+    refused = listed("sale", status="REJECTED", reason="PROMOTIONAL")
+    there(clock.now_ms(), listed("ready", shown, body(), footer, buttons(LINK, STOP)), refused, account="meta")
+    cloning.clone(1, TEMPLATED, "all", "test", clock.now_ms())
+    draft = drafts.find(TEMPLATED)
+    template = ChosenTemplate(name="ready", language="en_US", values={"1": "{{ name }}"}, account="meta")
+    when = (draft.data.when or When()).model_copy(update={"account": "meta"})
+    drafts.save(TEMPLATED, draft.version, {"template": template, "when": when}, clock.now_ms())
 
 
 def _repeat(settings: Settings) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.campaigns import cloning, cloud_templates, create, queries
+from daemon.accounts import installed
+from daemon.campaigns import cloning, cloud_templates, create, queries, removing
 from daemon.campaigns.draft_content import ChosenTemplate
 from daemon.delivery import compose
 from daemon.models import Message
@@ -139,3 +140,12 @@ def test_a_repeat_makes_the_same_job(hand: Hand) -> None:
     there(hand.clock(), listed("order_ready", body("Hi {{1}}: {{2}}")))
 
     assert first == create.create(hand.settings, create.Order("", **order), "test", hand.clock())
+
+
+def test_a_removed_account_leaves_no_templates(hand: Hand) -> None:
+    """Its name may be used again, for another number."""
+    installed.add("shop", {}, "test")
+    there(hand.clock(), account="shop")
+    removing.remove(hand.settings, "shop", False, "test", hand.clock())
+
+    assert [] == cloud_templates.every("shop")

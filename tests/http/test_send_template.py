@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from daemon.accounts import directory
 from daemon.db import clock
 from daemon.delivery import compose
 from daemon.models import Job, Message
@@ -116,3 +117,14 @@ async def test_what_is_known_is_listed_with_what_it_wants(api: Any) -> None:
     assert found[1] == await api.get(f"/cloud/templates/{found[1]['id']}")
     assert [] == (await api.get("/cloud/templates?account=other"))["templates"]
     await api.get("/cloud/templates/999", 404)
+
+
+async def test_a_text_from_an_account_of_the_cloud_api_is_taken_with_a_word(api: Any) -> None:
+    """Meta decides; a template needs no such word."""
+    directory.open_account("default", clock.now_ms())
+    there(clock.now_ms())
+    await api.ask("PATCH", "/accounts/default", json={"transport": "cloud"})
+    texts = [await api.post("/send", {"recipients": TO, "message": "Hi", "dry_run": dry}) for dry in (True, False)]
+    template = await api.post("/send", {"recipients": TO, "template": asked()})
+
+    assert [True, True, False] == ["in the last 24 hours" in each["note"] for each in (*texts, template)]

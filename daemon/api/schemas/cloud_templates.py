@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Body, Time, example
+from daemon.api.schemas.common import Body, Phone, Time, example
 
 
 class Button(Answer):
@@ -41,6 +41,36 @@ class CloudTemplate(Answer):
     version: int = Field(description="Grows when its text, header or buttons change.")
     synced_at: Time
     changed_at: Time
+
+
+class CloudNumber(Answer):
+    """A number, as Meta sees it, in Meta's words."""
+
+    number: Phone
+    verified_name: str
+    status: str
+    quality: str
+    throughput: str
+    limit: str = Field(description="How many people may be written to in 24 hours, such as `TIER_2K`.")
+    can_send: str = Field(description="`AVAILABLE`, `LIMITED` or `BLOCKED`; empty: Meta does not say.")
+    in_the_way: str = Field(description="Why it is limited or blocked, and what to do.")
+
+
+class CloudStep(Answer):
+    """A step of the setup. done: null, if it could not be looked at."""
+
+    step: Literal["ids", "token", "number", "permission", "secrets", "subscription", "webhook", "template"]
+    done: bool | None
+    sentence: str = Field(description="How it is, or what to do.")
+    code: str
+
+
+class CloudSetup(Answer):
+    """How far an account of the Cloud API is set up, and its number."""
+
+    account: str
+    number: CloudNumber | None
+    steps: list[CloudStep]
 
 
 class SyncTemplates(Body):

@@ -21,6 +21,7 @@ import structlog
 from daemon import errors
 from daemon.config import Settings
 from daemon.files import trouble
+from daemon.formats.cloud_template import Definition
 from daemon.i18n.coded import Told, refusal
 from daemon.transports.cloud.bodies import kind_of
 from daemon.transports.cloud.refusals import Cloud
@@ -34,7 +35,10 @@ MOST_BYTES = 4 << 20  # of an answer
 PAGES = 100  # of templates
 PER_PAGE = 100
 TEMPLATE_FIELDS = "id,name,language,status,category,components,parameter_format,quality_score,rejected_reason"
-NUMBER_FIELDS = "display_phone_number,verified_name,quality_rating,status,throughput,name_status,health_status"
+NUMBER_FIELDS = (
+    "display_phone_number,verified_name,quality_rating,status,throughput,name_status,health_status,"
+    "whatsapp_business_manager_messaging_limit"
+)
 HISTORY_FIELDS = "id,message_id,events{delivery_status,timestamp}"
 _DIGITS = re.compile(r"\d[\d\s().-]{4,}\d")  # may be somebody's number
 _TRACES = ("x-fb-trace-id", "x-fb-request-id")
@@ -84,7 +88,8 @@ class Able:
 
 @dataclass(frozen=True)
 class GraphNumber:
-    """The number that sends. status: such as CONNECTED; quality: GREEN, YELLOW, RED; throughput: STANDARD, HIGH."""
+    """The number that sends. status: such as CONNECTED; quality: GREEN, YELLOW, RED; throughput: STANDARD, HIGH.
+    limit: how many people may be written to in 24 hours, such as TIER_2K."""
 
     shown: str = field(repr=False)
     name: str
@@ -92,6 +97,7 @@ class GraphNumber:
     status: str
     throughput: str
     able: Able
+    limit: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,7 +176,14 @@ class Graph:
             status=_text(answer, "status"),
             throughput=_text(throughput, "level") if isinstance(throughput, dict) else "",
             able=_able(answer.get("health_status")),
+            limit=_text(answer, "whatsapp_business_manager_messaging_limit"),
         )
+
+    async def subscribed(self) -> list[str]:
+        """The names of the apps that are told what happens in the business account."""
+        answer = await self._call("GET", f"{self.account_id}/subscribed_apps")
+        found = (each.get("whatsapp_business_api_data") for each in _rows(answer))
+        return [_text(each, "name") for each in found if isinstance(each, dict)]
 
     async def templates(self) -> AsyncIterator[GraphTemplate]:
         """All templates of the business account, page after page."""
@@ -186,7 +199,7 @@ class Graph:
             if not after:
                 return
 
-    async def create_template(self, definition: Mapping[str, Any]) -> Made:
+    async def create_template(self, definition: Definition) -> Made:
         """Hand in a new template: name, language, category and components, as Meta takes them."""
         answer = await self._call("POST", f"{self.account_id}/message_templates", json=definition)
         return Made(_text(answer, "id"), _text(answer, "status"), _text(answer, "category"))

@@ -1,0 +1,90 @@
+"""How far an account of the Cloud API is set up: what is missing is said, with Meta's own reasons."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from daemon.accounts import cloud_standing, directory
+from daemon.db import clock
+from daemon.http import make_app
+from standin.graph.server import Graph, serving
+from standin.graph.world import BUSINESS_ID, NUMBER_ID, TOKEN, World
+from tests.http.conftest import KEY, Caller
+from tests.support.cloud_templates import there
+from tests.support.drafting import look
+
+OWN = {"cloud_token": TOKEN, "cloud_business_account_id": BUSINESS_ID, "cloud_phone_number_id": NUMBER_ID}
+SECRETS = {"cloud_app_secret": "an-app-secret", "cloud_verify_token": "a-verify-token"}
+
+
+@pytest.fixture
+async def graph() -> AsyncIterator[Graph]:
+    async with serving(World()) as served:
+        yield served
+
+
+@pytest.fixture
+def started(graph: Graph, make_settings: Any, database: str, aiohttp_client: Any) -> Any:
+    """Starts an application whose account is of the Cloud API, with these settings."""
+    directory.open_account("default", clock.now_ms())
+
+    async def start(**own: str) -> Any:
+        return await aiohttp_client(make_app(make_settings(transport="cloud", cloud_url=graph.url, **own), KEY))
+
+    return start
+
+
+def steps(found: Any) -> dict[str, bool | None]:
+    return {each["step"]: each["done"] for each in found["steps"]}
+
+
+async def test_each_missing_step_says_what_to_do(started: Any) -> None:
+    """Nothing is set: Meta is not asked, and what depends on that is later."""
+    found = await Caller(await started(), KEY).get("/accounts/default/cloud")
+
+    later = dict.fromkeys(("number", "permission", "subscription"))
+    assert dict.fromkeys(("ids", "token", "secrets", "webhook", "template"), False) | later == steps(found)
+    assert None is found["number"]
+    assert all(each["sentence"].endswith(".") and each["code"].startswith("cloud_") for each in found["steps"])
+
+
+async def test_all_is_done(started: Any, graph: Graph) -> None:
+    """The number is as Meta sees it."""
+    client = await started(**OWN, **SECRETS)
+    api = Caller(client, KEY)
+    there(clock.now_ms())
+    cloud_standing.heard("default", clock.now_ms())
+    async with client.session.post(
+        f"{graph.url}/v26.0/{BUSINESS_ID}/subscribed_apps", headers={"Authorization": f"Bearer {TOKEN}"}
+    ) as response:
+        assert 200 == response.status
+    found = await api.get("/accounts/default/cloud")
+    headers = {"Accept": "text/html", "Origin": f"http://{client.host}:{client.port}"}
+    await client.post("/app/login", data={"key": KEY}, headers=headers, allow_redirects=False)
+    page = await look(client, "/app/accounts/default/cloud")
+
+    assert {True} == set(steps(found).values()), found
+    assert found["number"]["limit"].startswith("TIER_")
+    assert found["number"]["verified_name"] in page and "All steps are done." in page
+    assert "/app/accounts/default/cloud" in await look(client, "/app/accounts")
+
+
+async def test_a_token_that_is_none_is_told_in_metas_words(started: Any, graph: Graph) -> None:
+    """And not the token itself; what needs it is later."""
+    graph.world.tokens.clear()
+    found = await Caller(await started(**OWN, **SECRETS), KEY).get("/accounts/default/cloud")
+    (token,) = [each for each in found["steps"] if each["step"] == "token"]
+
+    assert (False, "cloud_token_refused") == (token["done"], token["code"])
+    assert TOKEN not in str(found)
+    assert (None, None) == (steps(found)["number"], steps(found)["permission"])
+
+
+async def test_an_account_of_whatsapp_web_has_none(api: Caller) -> None:
+    """It says so."""
+    directory.open_account("default", clock.now_ms())
+
+    assert "account_not_of_cloud" == (await api.get("/accounts/default/cloud", 422))["code"]
