@@ -222,7 +222,7 @@ class Engine:
                     self.stop()
                 if mine:
                     asked_at = timing.clock()
-                    context.lanes.trust(await context.db.timed(self._extend, mine), asked_at)
+                    context.lanes.trust(await context.db.timed(self._extend, mine), asked_at, mine)
             except errors.DatabaseBusy as error:
                 log.warning("lease.extend_failed", reason=str(error))
             except errors.AccountLost:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from daemon import errors
@@ -45,7 +45,7 @@ class Lane:
 
     deadline (monotonic): its lease is renewed until then; past it somebody else may rescue it. trusted_until (by
     `timing.clock`): so long it is surely ours. out: whether it may have left. life: which life of the transport it is
-    in. task: what is being done with it.
+    in. task: what is being done with it. taken: set once it is known not to be ours any more.
     """
 
     message: Message
@@ -55,6 +55,7 @@ class Lane:
     out: bool = False
     life: int = 0
     task: asyncio.Task[None] | None = None
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def aside(self) -> bool:
@@ -85,6 +86,7 @@ class Lanes:
             lane.message = message
         else:
             lane.message.lease = message.lease
+        lane.taken.clear()
         self.extend_deadline(lane)
         return lane
 
@@ -185,8 +187,15 @@ class Lanes:
         now = timing.monotonic()
         return [lane.message for lane in self._lanes.values() if now < lane.deadline]
 
-    def trust(self, messages: Iterable[Message], asked_at: float) -> None:
-        """The database has renewed these leases. asked_at: by `timing.clock`, before it was asked."""
+    def trust(self, messages: Iterable[Message], asked_at: float, of: Iterable[Message] = ()) -> None:
+        """The database has renewed these leases. asked_at: by `timing.clock`, before it was asked; of: for which it
+        was: those of them that it has not renewed are not ours any more."""
+        kept = set()
         for message in messages:
+            kept.add(message.id)
             if lane := self._lanes.get(message.id):
                 lane.trusted_until = asked_at + self._lease_s
+        for message in of:
+            lane = self._lanes.get(message.id)
+            if lane and message.id not in kept and lane.message is message:
+                lane.taken.set()

@@ -84,7 +84,8 @@ async def _world(graph: Graph, asked: dict[str, Any]) -> dict[str, Any]:
     world = graph.world
     ids = []
     for each in asked.get("tokens", []):
-        world.tokens[each.pop("token")] = Token(**each)
+        token = each.pop("token")
+        world.tokens[token] = Token(**each)
     for each in asked.get("numbers", []):
         world.change_number(each.pop("id"), each.pop("business", BUSINESS_ID), **each)
     for each in asked.get("templates", []):

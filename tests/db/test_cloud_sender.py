@@ -20,10 +20,11 @@ from daemon.campaigns import create
 from daemon.db import clock
 from daemon.delivery import counters, job_moves, receipts
 from daemon.models import Event, Job, Message
-from daemon.states import JobState, State, Status
+from daemon.states import AccountState, Hold, JobState, State, Status
 from daemon.transports.protocol import StatusUpdate
+from standin.graph.world import TOKEN
 from tests.support.cloud import cloud_settings
-from tests.support.hand import broken_histories, job_state
+from tests.support.hand import account, broken_histories, job_state
 from tests.support.rig import eventually
 
 CALLBACK = re.compile(r"m:(\d+):a:(\d+)")
@@ -34,6 +35,10 @@ class Meta:
 
     def __init__(self, url: str) -> None:
         self.url = url
+
+    def has_tokens(self, **expire_at: float | None) -> None:
+        """From now on, with when they expire: UTC seconds, None for never."""
+        self.ask("/_world", {"tokens": [{"token": token, "expires_at": at} for token, at in expire_at.items()]})
 
     def ask(self, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -76,14 +81,15 @@ def meta(tmp_path: Path) -> Iterator[Meta]:
 
 
 @pytest.fixture
-def start(environment: dict[str, str], tmp_path: Path, meta: Meta) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """Start a sender; whatever still runs at the end is killed."""
-    own = cloud_settings(meta.url, cloud_throughput=200, send_timeout_s=5, lease_s=5, retry_after_s=0)
-    words = environment | {f"WASENDER_{name.upper()}": str(value) for name, value in own.items()}
+def start(environment: dict[str, str], tmp_path: Path, meta: Meta) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start a sender, with further settings; whatever still runs at the end is killed."""
+    usual = {"cloud_throughput": 200, "send_timeout_s": 5, "lease_s": 5, "retry_after_s": 0}
     with ExitStack() as stack:
         log = stack.enter_context((tmp_path / "sender.log").open("ab"))
 
-        def start() -> subprocess.Popen[bytes]:
+        def start(**changes: Any) -> subprocess.Popen[bytes]:
+            own = cloud_settings(meta.url, **usual | changes)
+            words = environment | {f"WASENDER_{name.upper()}": str(value) for name, value in own.items()}
             process = subprocess.Popen(
                 [sys.executable, "-m", "daemon.sender"], env=words, cwd=tmp_path, stdout=log, stderr=log
             )
@@ -161,3 +167,24 @@ def test_a_kill_in_flight_is_settled_by_receipts_and_nothing_goes_out_twice(star
     assert len(sent) == count(State.DELIVERED)
     assert 260 == count(State.DELIVERED, State.UNCERTAIN)
     assert 0 == Event.select().where(Event.move == "requeue").count()
+
+
+def test_a_token_that_expires_holds_the_account_and_a_new_one_goes_on(start, queue, meta):
+    """In mid-campaign: nobody fails for it or loses an attempt, and everybody gets it once."""
+    job = queue(120)
+    process = start(cloud_throughput=40)
+    eventually(lambda: len(meta.accepted()) >= 20, 60, "it is sending")
+    meta.has_tokens(**{TOKEN: 1.0})
+    eventually(lambda: account().hold == Hold.CREDENTIALS, 60, "the account is held")
+    eventually(lambda: count(State.CLAIMED, State.SENDING) == 0, 60, "nothing is in hand")
+    left = list(Message.select().where(Message.state != State.ACCEPTED))
+    assert (AccountState.HELD, "cloud_token_invalid") == (account().state, account().coded["code"])
+    assert {(State.PENDING, 0)} == {(each.state, each.attempts) for each in left}
+    ended(process)
+
+    meta.has_tokens(another=None)
+    process = start(cloud_token="another")
+    completed(job)
+    ended(process)
+    assert (120, 120) == (count(State.ACCEPTED), len(meta.accepted()))
+    assert {1} == {each.attempts for each in Message.select()}

@@ -13,11 +13,11 @@ from daemon.accounts import ownership, pace, pacing
 from daemon.contacts import suppression
 from daemon.db import proxy
 from daemon.db.refusals import Unsent as OfDb
-from daemon.delivery import batches, breaker, compose, moves
+from daemon.delivery import batches, breaker, compose, moves, receipts
 from daemon.formats.refusals import Unsent as OfFormatsUnsent
 from daemon.models import Event, Message
-from daemon.states import Ack, Hold, State
-from daemon.transports.protocol import Receipt
+from daemon.states import Ack, Hold, State, Status
+from daemon.transports.protocol import Receipt, StatusUpdate
 from tests.support.hand import MARK, Hand, account, everything, fresh, states
 from tests.support.scripted import Hang, ScriptedTransport, until
 
@@ -259,3 +259,18 @@ async def test_a_database_that_is_busy_while_they_are_composed_gives_all_of_them
     job = bench.queue(LANES)
     await bench.run_out(wide(), job)
     assert (["sent"] * LANES, [1] * LANES) == (states(job), [message.attempts for message in Message.select()])
+
+
+async def test_a_doubt_that_a_receipt_has_settled_frees_its_lane_at_once(bench):
+    """However long the transport would have waited for it."""
+    waits = Hang()
+    bench.queue(1)
+    transport = wide(hand_over=[errors.SubmitUnknown("No answer came.")], look_up=[waits])
+    transport.one_file = True
+    async with bench.sending(transport) as (running, _):
+        await waits.entered.wait()
+        message = Message.get()
+        told = StatusUpdate(Status.DELIVERED, message.submitted_at, "wamid.1", message.id, 1)
+        receipts.take("default", [told], message.submitted_at)
+        await until(lambda: running.context.lanes.empty, "the lane is free")
+        assert (State.DELIVERED, 1) == (fresh(message).state, transport.count("look_up"))

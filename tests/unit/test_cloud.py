@@ -11,9 +11,11 @@ import structlog.testing
 
 from daemon import errors
 from daemon.errors import Blame
+from daemon.i18n.coded import refusal
 from daemon.states import E164, AccountState, Ack, Finding, Hold
-from daemon.transports.cloud import transport
+from daemon.transports.cloud import codes, transport
 from daemon.transports.cloud.rate import BURST
+from daemon.transports.cloud.refusals import Meta
 from daemon.transports.protocol import Outgoing
 from standin.graph.switches import Rule
 from standin.graph.world import NUMBER_ID, TOKEN, Token, World
@@ -126,7 +128,9 @@ async def test_without_a_connection_nothing_has_left_and_the_account_is_offline(
         ({"code": 131056}, Blame.NOBODY, 6_000, "cloud_person_too_often"),
         ({"code": 130429}, Blame.NOBODY, 1_000, "cloud_too_fast"),
         ({"code": 130429, "retry_after_s": 7}, Blame.NOBODY, 7_000, "cloud_too_fast"),
+        ({"code": 130429, "retry_after_s": 7, "regain_minutes": 15}, Blame.NOBODY, 7_000, "cloud_too_fast"),
         ({"code": 4, "regain_minutes": 15}, Blame.NOBODY, 900_000, "cloud_too_many_calls"),
+        ({"code": 80007, "regain_minutes": 2}, Blame.NOBODY, 120_000, "cloud_too_many_calls"),
         ({"code": 131057}, Blame.NOBODY, 120_000, "cloud_maintenance"),
         ({"code": 131042}, Blame.ACCOUNT, 0, "cloud_payment"),
         ({"code": 368}, Blame.ACCOUNT, 0, "cloud_account_restricted"),
@@ -164,6 +168,20 @@ async def test_too_fast_is_said_once_for_all_that_were_in_flight() -> None:
 
         assert [Blame.NOBODY] * 20 == [each.blame for each in done if isinstance(each, errors.Refused)]
         assert [1_000] == up.kept.pauses
+
+
+@pytest.mark.parametrize("asked_s", [0.0, 3.0])
+async def test_too_fast_again_and_again_waits_longer_each_time(asked_s: float) -> None:
+    """Up to a minute, and at least as long as Meta asks; all senders of the number with it."""
+    async with sending() as up:
+        waits = []
+        for _ in range(8):
+            up.transport._slow_until = 0.0
+            caught = await up.transport._wait(codes.rule(130429), refusal(Meta.TOO_FAST), asked_s)
+            waits.append(round(caught.wait_ms / 1000))
+
+        assert [max(asked_s, each) for each in (1, 2, 4, 8, 16, 32, 60, 60)] == waits
+        assert waits == [round(each / 1000) for each in up.kept.pauses]
 
 
 async def test_one_person_is_not_written_to_too_often() -> None:

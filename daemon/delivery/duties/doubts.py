@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import structlog
@@ -31,6 +32,10 @@ AGAIN_S = 180.0  # between two more reloads for it, while the account holds over
 GONE_S = 30.0  # so long it must be missing where it was seen before: a page that was just loaded may show it late
 OF_ANOTHER = "The only match in the chat is another message to this person."
 GIVE_UP_S, GIVE_UP_HELD_S = 300.0, 3600.0  # until a person decides; the latter while the account itself is to blame
+
+
+class _Taken(Exception):
+    """The message is not ours any more."""
 
 
 class Doubts:
@@ -66,6 +71,8 @@ class Doubts:
                 await self._consult(lane, doubt)
             except (errors.InvalidInput, errors.NotFound) as error:  # its text or files can no longer be reconstructed
                 await self._lose_blindly(lane, error.told)
+            except _Taken:
+                self._context.endings.drop(lane)
             except OURS:
                 raise
             except Exception as error:  # what cannot be looked for cannot be found
@@ -83,9 +90,8 @@ class Doubts:
             await context.endings.move(lane, moves.requeue, refusal(Passed.REST_FOLLOWS))
             return
         outgoing, mark, piece = sought
-        looking = context.transport.look_up(outgoing, mark)
         try:
-            found = await context.waits.unless_stopped(looking, lane.left_s)
+            found = await context.waits.unless_stopped(self._look(lane, outgoing, mark), lane.left_s)
         except errors.BrowserLost as error:
             context.upkeep.lost(error, life)
             return
@@ -123,6 +129,21 @@ class Doubts:
             await endings.move(lane, moves.lose, found.evidence, found=found)
         else:
             await context.waits.pause(timing.LOOK_AGAIN_S)
+
+    async def _look(self, lane: Lane, outgoing: Outgoing, mark: Mark) -> Lookup:
+        """Raises _Taken where a receipt settles it while one is only waited for, or somebody else has it in hand."""
+        looking = self._context.transport.look_up(outgoing, mark)
+        if not isinstance(self._context.transport, Receipted):
+            return await looking
+        task, taken = asyncio.ensure_future(looking), asyncio.ensure_future(lane.taken.wait())
+        try:
+            await asyncio.wait({task, taken}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise _Taken
+            return task.result()
+        finally:
+            task.cancel()
+            taken.cancel()
 
     async def _sought(self, message: Message, doubt: Doubt) -> tuple[Outgoing, Mark, Piece | None] | None:
         """What to look for in the chat, and after which mark: the part in doubt, where it has several. None: no part is

@@ -40,6 +40,8 @@ NUMBER_FIELDS = (
     "whatsapp_business_manager_messaging_limit"
 )
 HISTORY_FIELDS = "id,message_id,events{delivery_status,timestamp}"
+CALLS = frozenset({4, 80007})  # of Meta's codes: too many calls
+LONGEST_WAIT_S = 86_400.0
 _DIGITS = re.compile(r"\d[\d\s().-]{4,}\d")  # may be somebody's number
 _TRACES = ("x-fb-trace-id", "x-fb-request-id")
 
@@ -247,7 +249,7 @@ class Graph:
         if 200 <= response.status < 300 and answer is not None:
             return answer
         if 400 <= response.status < 500:
-            raise errors.GraphRefused(0, 0, "", response.status, _wait_s(response.headers))
+            raise errors.GraphRefused(0, 0, "", response.status, _asked_s(response.headers))
         raise errors.SubmitUnknown(Cloud.UNCLEAR, status=response.status)
 
 
@@ -274,7 +276,10 @@ def _refused(fault: dict[str, Any], response: aiohttp.ClientResponse) -> errors.
     details = _text(data, "details") if isinstance(data, dict) else ""
     words = details or _text(fault, "error_user_msg") or _text(fault, "message")
     code, subcode = _whole(fault.get("code")), _whole(fault.get("error_subcode"))
-    return errors.GraphRefused(code or 0, subcode or 0, plain(words), response.status, _wait_s(response.headers))
+    wait_s = _asked_s(response.headers)
+    if code in CALLS:
+        wait_s = max(wait_s, _regained_s(response.headers))
+    return errors.GraphRefused(code or 0, subcode or 0, plain(words), response.status, wait_s)
 
 
 def plain(words: str) -> str:
@@ -282,7 +287,7 @@ def plain(words: str) -> str:
     return _DIGITS.sub("…", " ".join(words.split()))[:300]
 
 
-def _wait_s(headers: Mapping[str, str]) -> float:
+def _asked_s(headers: Mapping[str, str]) -> float:
     """How long Meta asks to wait; 0 where it does not say."""
     asked = headers.get("Retry-After", "").strip()
     found = 0.0
@@ -295,12 +300,18 @@ def _wait_s(headers: Mapping[str, str]) -> float:
             found = (until.astimezone(UTC) - date.astimezone(UTC)).total_seconds()
         except (ValueError, TypeError):
             pass
+    return min(max(found, 0.0), LONGEST_WAIT_S)
+
+
+def _regained_s(headers: Mapping[str, str]) -> float:
+    """When calls are taken again, after too many of them: other limits do not end then."""
+    found = 0.0
     usage = _json(headers.get("X-Business-Use-Case-Usage", "").encode()) or {}
     for entries in usage.values():
         for entry in entries if isinstance(entries, list) else ():
             minutes = _whole(entry.get("estimated_time_to_regain_access")) if isinstance(entry, dict) else None
             found = max(found, (minutes or 0) * 60.0)
-    return min(max(found, 0.0), 86_400.0)
+    return min(found, LONGEST_WAIT_S)
 
 
 def _able(found: Any) -> Able:

@@ -238,8 +238,8 @@ class CloudTransport:
         if now < self._slow_until:  # it was in flight with another one that said so
             return errors.Refused(told, Blame.NOBODY, round((self._slow_until - now) * 1000))
         wait_s = asked_s or rule.wait_s
-        if rule.do is Do.SLOW_DOWN and not asked_s:
-            wait_s, self._pause_s = self._pause_s, min(self._pause_s * 2, LONGEST_PAUSE_S)
+        if rule.do is Do.SLOW_DOWN:  # again and again: longer each time, whatever is asked for
+            wait_s, self._pause_s = max(asked_s, self._pause_s), min(self._pause_s * 2, LONGEST_PAUSE_S)
         self._slow_until = now + wait_s
         await self._turnstile.slower(min(wait_s, LONGEST_PAUSE_S))
         if wait_s > FIRST_PAUSE_S:
