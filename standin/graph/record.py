@@ -58,7 +58,8 @@ class Message:
         return {
             "id": self.id, "number": self.number.id, "to": self.person.number, "callback": self.callback,
             "type": self.kind, "category": self.category, "at": self.at, "held": self.held, "arrived": self.arrived,
-            "events": [{"status": each.status, "at": each.at} for each in self.events], "said": self.said,
+            "events": [{"status": each.status, "at": each.at, "told": each.told} for each in self.events],
+            "said": self.said,
         }  # fmt: skip
 
 

@@ -136,7 +136,7 @@ class Campaign:
             (self._folder / mark).unlink(missing_ok=True)
         process = self._start(plan)
         try:
-            eventually(lambda: _ended(process) or self._marked("struck"), PATIENCE_S, f"{plan} strikes")
+            eventually(lambda: ended(process) or self._marked("struck"), PATIENCE_S, f"{plan} strikes")
             if plan.kind == "upgrade" or plan.kind.endswith("kill"):
                 assert -signal.SIGKILL == process.wait(60), f"{plan} did not strike"
             else:
@@ -144,7 +144,7 @@ class Campaign:
                 aftermath = {"stop": self._stopped, "folder": self._read_only, "restart": self._restarted}
                 aftermath.get(plan.kind, self._lived_through)(process)
         finally:
-            if not _ended(process):
+            if not ended(process):
                 process.kill()
                 process.wait(60)
 
@@ -166,8 +166,8 @@ class Campaign:
 
     def _lived_through(self, process: Forked) -> None:
         """The sender gets over it, and sends on; or ends by itself, as supervisord would start it again."""
-        eventually(lambda: _ended(process) or self._marked("lived"), PATIENCE_S, "the sender goes on")
-        _end(process)
+        eventually(lambda: ended(process) or self._marked("lived"), PATIENCE_S, "the sender goes on")
+        end(process)
 
     def _restarted(self, process: Forked) -> None:
         assert self._place.restart
@@ -178,8 +178,8 @@ class Campaign:
     def _read_only(self, process: Forked) -> None:
         """While nothing can be written the sender goes no further, and another one does not even begin."""
         assert self._disk
-        eventually(lambda: _ended(process) or self._marked("tried"), PATIENCE_S, "the sender notices")
-        _end(process)
+        eventually(lambda: ended(process) or self._marked("tried"), PATIENCE_S, "the sender notices")
+        end(process)
         another = self._start(PATIENT)
         if another.wait(PATIENCE_S) == 0:
             self._wrong.append("a sender has started on a read-only folder")
@@ -192,13 +192,13 @@ class Campaign:
         eventually(lambda: stopped.status() == psutil.STATUS_STOPPED, what="it is stopped")
         other = self._start(PATIENT, "rival")
         try:
-            eventually(lambda: self._done() or _ended(other), TAKE_OVER_S, "another sender takes over")
+            eventually(lambda: self._done() or ended(other), TAKE_OVER_S, "another sender takes over")
         finally:
-            _end(other)
+            end(other)
         before = self._written()
         process.send_signal(signal.SIGCONT)
-        eventually(lambda: _ended(process) or self._marked("awake"), PATIENCE_S, "it wakes and comes round")
-        _end(process)
+        eventually(lambda: ended(process) or self._marked("awake"), PATIENCE_S, "it wakes and comes round")
+        end(process)
         # Stopped within a transaction it held SQLite's lock: nobody could take over, and it may go on.
         if self._done() and before != self._written() and before[0]:
             self._wrong.append(f"the one that woke wrote or sent: {before} became {self._written()}")
@@ -208,26 +208,26 @@ class Campaign:
         if not self._done() or (self._answers and self._unheard()):
             process = self._start(PATIENT)
             try:
-                eventually(lambda: self._done() or _ended(process), PATIENCE_S, "the campaign is done")
+                eventually(lambda: self._done() or ended(process), PATIENCE_S, "the campaign is done")
                 if self._answers:
                     with contextlib.suppress(AssertionError):  # they are counted at the end
-                        eventually(lambda: not self._unheard() or _ended(process), HEARD_S, "every STOP is heeded")
+                        eventually(lambda: not self._unheard() or ended(process), HEARD_S, "every STOP is heeded")
             finally:
-                _end(process)
+                end(process)
 
     def _unheard(self) -> list[str]:
         """Those who have answered STOP, as everybody does who gets something, and are not on the list."""
         wrote = self._handed_over().keys()
-        return sorted(wrote - _ask(lambda: suppression.among(wrote)))
+        return sorted(wrote - ask(lambda: suppression.among(wrote)))
 
     # -- what came of it ---------------------------------------------------------------------------------------
 
     def _done(self) -> bool:
-        return bool(_ask(lambda: job_moves.job(self._job_id)).state == "completed")
+        return bool(ask(lambda: job_moves.job(self._job_id)).state == "completed")
 
     def _written(self) -> tuple[bool, int, int]:
         """Whether the job is done; how many lines its history and the journal have."""
-        return self._done(), _ask(lambda: Event.select().count()), self._handed_over().total()
+        return self._done(), ask(lambda: Event.select().count()), self._handed_over().total()
 
     def _handed_over(self) -> Counter[str]:
         journal = self._data / "dryrun.jsonl"
@@ -237,12 +237,12 @@ class Campaign:
 
     def _states(self) -> dict[str, str]:
         query = Message.select(Message.number, Message.state).where(Message.job == self._job_id)
-        return dict(_ask(lambda: proxy.tuples(query)))
+        return dict(ask(lambda: proxy.tuples(query)))
 
     def _decide(self) -> int:
         """Play the person who looks at the phone and decides; returns how many there were to be decided."""
         handed = self._handed_over()
-        doubtful = _ask(lambda: list(Message.select().where(Message.state == State.UNCERTAIN)))
+        doubtful = ask(lambda: list(Message.select().where(Message.state == State.UNCERTAIN)))
         for message in doubtful:
             lifecycle.settle(message.id, handed[message.number] > 0, "a person", clock.now_ms())
         return len(doubtful)
@@ -252,7 +252,7 @@ class Campaign:
         found = []
         holders: dict[int, list[str | None]] = defaultdict(list)
         rows = Event.select(Event.message, Event.lease, Event.move).order_by(Event.id)
-        for message_id, lease, move in _ask(lambda: proxy.tuples(rows)):
+        for message_id, lease, move in ask(lambda: proxy.tuples(rows)):
             before = holders[message_id]
             if lease in before and lease != before[-1] and lease is not None:
                 found.append(f"message {message_id}: {move} under a lease that had passed on")
@@ -270,13 +270,13 @@ def _files(settings: config.Settings, folder: Path) -> list[str]:
     return ids
 
 
-def _ended(process: Forked) -> bool:
+def ended(process: Forked) -> bool:
     return process.poll() is not None
 
 
-def _end(process: Forked) -> None:
+def end(process: Forked) -> None:
     """SIGTERM, which a sender must obey."""
-    if not _ended(process):
+    if not ended(process):
         process.terminate()
     try:
         process.wait(60)
@@ -286,7 +286,7 @@ def _end(process: Forked) -> None:
         raise
 
 
-def _ask(question: Callable[[], T]) -> T:
+def ask(question: Callable[[], T]) -> T:
     """The answer of a database that may be locked or away just now."""
     give_up = time.monotonic() + PATIENCE_S
     while True:

@@ -2,7 +2,8 @@
 
 A round is a campaign on a fresh database with faults of one kind in it: each kind at each point of a send first,
 then by chance (plan.py). Rounds go through the fast dry-run transport (fast.py; service.py for those that strike
-http) or through real Chromium and the stand-in (browser.py).
+http), through the Cloud API and the stand-in for Meta's (cloud.py), or through real Chromium and the stand-in
+(browser.py).
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from pathlib import Path
 
 import structlog
 
-from tests.crash import accounts, fast, service
+from tests.crash import accounts, cloud, fast, service
 from tests.crash.fast import Place
-from tests.crash.plan import BROWSER, FAST, Kind, Plan, plans
+from tests.crash.plan import BROWSER, CLOUD, FAST, Kind, Plan, plans
 from tests.crash.tally import Tally, report
 
 SERVICE = ("http", "supervisord")  # struck in a whole instance
@@ -44,6 +45,7 @@ examples:
   scripts/crash                                a few minutes, on SQLite
   scripts/crash --rounds 100 --seed 2026       some 450 faults
   scripts/crash --lanes 200                    with two hundred messages in flight
+  scripts/crash --transport cloud --rounds 40  through the Cloud API
   scripts/crash --rounds 0 --browser 9         each kind at each point, through Chromium
   scripts/crash --only kill --only stop        these kinds only"""
 
@@ -83,9 +85,11 @@ def _say(line: str, end: str | None = None) -> None:
 
 
 def fast_play(places: Iterator[Place]) -> Play:
-    """How a round through the fast transport is played."""
+    """How a round without a browser is played."""
 
     def play(chosen: list[Plan], folder: Path) -> Tally:
+        if chosen[0].kind in CLOUD:
+            return cloud.play(chosen, folder, next(places))
         if chosen[0].kind == "accounts":
             return accounts.play_fast(chosen, folder, next(places))
         game = service if chosen[0].kind in SERVICE else fast
@@ -121,7 +125,7 @@ def possible(kinds: Mapping[str, Kind], database: str, root: bool, only: list[st
 
 
 def arguments() -> argparse.ArgumentParser:
-    kinds = "\n".join(f"  {name:<12} {kind.title}" for each in (FAST, BROWSER) for name, kind in each.items())
+    kinds = "\n".join(f"  {name:<12} {kind.title}" for each in (FAST, CLOUD, BROWSER) for name, kind in each.items())
     parser = argparse.ArgumentParser(
         prog="scripts/crash",
         description="Run campaigns with faults in them, and count who got the message how often.",
@@ -129,8 +133,13 @@ def arguments() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
+        "--transport", choices=["dryrun", "cloud"], default="dryrun",
+        help="what the rounds go through: the fast transport (default), or the Cloud API and a stand-in for Meta's, "
+        "where each fault has a campaign of a few dozen people",
+    )  # fmt: skip
+    parser.add_argument(
         "--rounds", type=int, default=20, metavar="N",
-        help="campaigns through the fast transport, with 1 to 8 faults of one kind in each (default 20)",
+        help="rounds through that transport, with 1 to 8 faults of one kind in each (default 20)",
     )  # fmt: skip
     parser.add_argument(
         "--browser", type=int, default=0, metavar="N",
@@ -139,7 +148,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="repeats the same faults (default 1)")
     parser.add_argument(
         "--database", choices=["sqlite", "postgresql"], default="sqlite",
-        help="for the fast rounds (default sqlite); PostgreSQL is a server of the harness's own",
+        help="for the rounds without a browser (default sqlite); PostgreSQL is a server of the harness's own",
     )  # fmt: skip
     parser.add_argument(
         "--lanes", type=int, default=1, metavar="N",
@@ -147,7 +156,7 @@ def arguments() -> argparse.ArgumentParser:
         "are left out",
     )  # fmt: skip
     parser.add_argument(
-        "--only", action="append", default=[], metavar="KIND", choices=[*FAST, *BROWSER],
+        "--only", action="append", default=[], metavar="KIND", choices=[*FAST, *CLOUD, *BROWSER],
         help="faults of this kind only; may be given several times",
     )  # fmt: skip
     return parser
@@ -157,9 +166,10 @@ def main() -> int:
     options = arguments().parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
     root = os.geteuid() == 0
-    kinds = possible(FAST, options.database, root, options.only, options.lanes)
-    if left_out := possible(FAST, options.database, True, options.only, options.lanes).keys() - kinds.keys():
-        titles = ", ".join(FAST[name].title for name in sorted(left_out))
+    every = CLOUD if options.transport == "cloud" else FAST
+    kinds = possible(every, options.database, root, options.only, options.lanes)
+    if left_out := possible(every, options.database, True, options.only, options.lanes).keys() - kinds.keys():
+        titles = ", ".join(every[name].title for name in sorted(left_out))
         _say(f"not root, so these are left out: {titles}", end="\n")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # processes and mounts are to be cleaned up then, too
     began = time.monotonic()

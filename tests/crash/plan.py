@@ -37,6 +37,15 @@ BROWSER_POINTS = (
     ANY_TIME,
 )
 ACCOUNT_POINTS = ("after_claim", "after_click", "received", ANY_TIME)
+CLOUD_POINTS = (*POINTS, "in_flight")  # Meta has it, and has not answered yet
+INBOX_POINTS = (
+    "before_store",  # a webhook of Meta's has come
+    "after_store",  # it is stored and not answered
+    "before_take",  # of the receipts in it
+    "before_take_commit",
+    "after_take_commit",
+    ANY_TIME,
+)
 A_FEW = (3, 6)  # faults in a round that chance makes
 
 
@@ -112,6 +121,15 @@ BROWSER = {  # through Chromium (browser.py)
     )
 } | {  # two accounts, each with a Chrome (accounts.py)
     "two": Kind("sender of one of two accounts killed, Chromium", ACCOUNT_POINTS, 1, nth=1, within_ms=1500),
+}
+CLOUD = {  # through the Cloud API (cloud.py)
+    "sender_kill": Kind("sender killed, Cloud API", CLOUD_POINTS, often=4),
+    "sender_stop": Kind("sender stopped, another takes over, Cloud API", POINTS[:-1], once=True),
+    "http_kill": Kind("http killed among receipts, Cloud API", INBOX_POINTS, often=3),
+    "cut": Kind("connection to Meta cut", ("before", "after", "middle", "after_untold"), often=2),
+    "broken": Kind("5xx or nonsense from Meta", ("refused", "accepted", "code", "code_accepted", "garbage"), often=2),
+    "receipts": Kind("receipts out of order", ("twice", "backwards", "late", "early", "mixed", "untold"), often=2),
+    "token": Kind("Meta's token expired for a while", ("before", "in_between")),
 }
 
 

@@ -1,4 +1,4 @@
-"""A campaign over the Cloud API, from `POST /send` to `read`, while http is killed in the middle of what Meta tells."""
+"""Campaigns over the Cloud API while http is killed among what Meta tells, and a short run of `scripts/crash`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ import aiohttp
 from daemon import config
 from standin.graph.server import serving
 from standin.graph.world import APP_SECRET, VERIFY_TOKEN, World
+from tests.crash import cloud
+from tests.crash.fast import Place
+from tests.crash.plan import Plan
 from tests.support import forks
 from tests.support.cloud import cloud_settings
 from tests.support.graph import QUICK
@@ -55,6 +58,23 @@ async def test_nothing_is_lost_when_http_is_killed_in_between(tmp_path: Path) ->
                 each.kill()
         got = Counter(each.given for each in world.record.messages)
         assert dict.fromkeys(numbers, 1) == dict(got)
+
+
+def test_faults_neither_lose_nor_double(tmp_path: Path) -> None:
+    """Meta accepts everybody once, and a person decides only where an answer was lost and nothing was reported."""
+    faults = [
+        Plan("after_click", 2, "sender_kill"),
+        Plan("after", 2, "cut"),
+        Plan("after_untold", 1, "cut"),
+        Plan("before_take_commit", 1, "http_kill"),
+    ]
+
+    tally = cloud.play(faults, tmp_path, Place())
+
+    assert [] == tally.wrong
+    assert (len(faults), tally.messages, 0, 0, 1) == (
+        tally.crashes, tally.delivered_once, tally.duplicates, tally.lost, tally.uncertain,
+    )  # fmt: skip
 
 
 async def ask(session: aiohttp.ClientSession, method: str, url: str, **what: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.crash import harness
 from tests.crash.disks import only_for_root
-from tests.crash.plan import BROWSER, FAST, Plan, plans
+from tests.crash.plan import BROWSER, CLOUD, FAST, Plan, plans
 from tests.crash.tally import Tally, report, weigh
 from tests.support import postgres
 
@@ -94,7 +94,7 @@ def played(database: str, rounds: list[list[Plan]], lanes: int = 1) -> Tally:
     return whole
 
 
-@pytest.mark.parametrize("kinds", [FAST, BROWSER])
+@pytest.mark.parametrize("kinds", [FAST, CLOUD, BROWSER])
 def test_a_seed_repeats_the_same_faults_at_every_point(kinds: dict[str, Any]) -> None:
     """Two plans from one seed are equal, and have every kind at each of its points before chance decides."""
     first, second = (plans(random.Random(9), kinds, 60) for _ in range(2))

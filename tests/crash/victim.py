@@ -147,8 +147,8 @@ def _fill(path: Path) -> None:
                 continue
 
 
-def plant(fault: Fault) -> None:
-    """Wrap the places where it can strike."""
+def plant(fault: Fault, over: type[Any] | None = None) -> None:
+    """Wrap the places where it can strike. over: the transport, where it is not `transport()`."""
     postgres.SESSION = postgres.SESSION.replace(
         f"'{sqlite.BUSY_TIMEOUT_S}s'", f"'{BUSY_S * 1000:.0f}ms'"
     )  # its lock_timeout
@@ -171,7 +171,7 @@ def plant(fault: Fault) -> None:
 
     plan_of_reads(fault)
 
-    class Faulty(transport()):  # type: ignore[misc]
+    class Faulty(over or transport()):  # type: ignore[misc]
         async def hand_over(self, message: Outgoing, mark: Mark, *rest: Any) -> Receipt:
             fault.pass_by("before_click")
             receipt = await super().hand_over(message, mark, *rest)

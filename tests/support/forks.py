@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
-LOADED = ("daemon.http", "daemon.sender", "tests.crash.victim", "tests.crash.rival")
+LOADED = ("daemon.http", "daemon.sender", "tests.crash.victim", "tests.crash.rival", "tests.crash.cloud_victim")
 POLL_S = 0.02
 
 
