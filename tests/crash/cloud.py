@@ -60,7 +60,7 @@ META: dict[tuple[str, str], dict[str, Any]] = {  # what the stand-in does, by ki
     ("receipts", "untold"): {"fate": {"silent": True}},
 }
 META_KINDS = {"cut", "broken"}  # of which each plan loses `nth` answers
-EXPIRED = "190"
+EXPIRED = "error 190"
 
 
 def play(plans: list[Plan], folder: Path, place: Place) -> Tally:
