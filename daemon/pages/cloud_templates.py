@@ -192,7 +192,7 @@ async def sync(request: web.Request) -> web.StreamResponse:
 
 
 @routes.get(f"{PATH}/new")
-@only(Role.OPERATOR)
+@only(Role.ADMIN)
 async def new(request: web.Request) -> web.StreamResponse:
     """The form of a new template."""
     return await _form(request, Entered(account=forms.asked(request).text("account")))
@@ -215,7 +215,7 @@ async def _form(request: web.Request, entered: Entered, error: Exception | None 
 
 
 @routes.post(f"{PATH}/new")
-@only(Role.OPERATOR)
+@only(Role.ADMIN)
 async def create(request: web.Request) -> web.StreamResponse:
     """Hand the template in to Meta."""
     entered = _entered(await forms.read(request))

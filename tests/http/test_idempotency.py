@@ -32,8 +32,9 @@ async def twice(api: Caller, method: str, path: str, body: Any = None) -> Any:
 
 
 async def test_every_write_that_answers_in_json_takes_a_key() -> None:
-    """By the declaration, uploads and forms too."""
+    """By the declaration, uploads and forms too. What Meta tells twice is known by the ids in it."""
     writes = {f"{each.method} {each.path}" for each in endpoint.REGISTRY if each.method != "GET"}
+    writes -= {"POST /webhooks/cloud"}
     keyed = {f"{each.method} {each.path}" for each in endpoint.REGISTRY if each.idempotent}
 
     assert writes == keyed

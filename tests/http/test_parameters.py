@@ -21,6 +21,7 @@ WRONG = {
     "limit": ["0", "1001", "x", "-1", "1.5", "1_0", "٣", "9" * 30],
     "cursor": ["x", "-1", "9" * 30, "1e3", "+1"],
     "job_id": ["x", "-1", "9" * 30],
+    "status": ["x" * 33],
     "state": ["lost", "PENDING", "sent,failed"],
     "excel": ["maybe", "2"],
     "cancel": ["maybe", "2"],

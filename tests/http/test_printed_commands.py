@@ -25,6 +25,10 @@ NOT_RUN = {  # how a command begins that no test can run as it is printed, and w
     "scripts/start": "it runs until Ctrl-C; tests/crash/test_start.py runs each of its ways",
     "wasender start": "the same; tests/unit/test_command_start.py looks at what it runs",
     "wasender jobs --url https://wasender.example.org": "tests/http/test_command.py runs it with this machine's",
+    "wasender accounts cloud": "there is no Meta to ask; tests/http/test_command_cloud.py runs it with the stand-in",
+    "wasender cloud-templates show": "the same",
+    "wasender cloud-templates sync": "the same",
+    "curl -s localhost:8095/_switch": "the stand-in for Meta's API; tests/unit/test_graph_faults.py sets rules",
     "wasender selectors install": "it would be an older file; tests/unit/test_command_line.py installs one",
     ".venv/bin/wasender selectors install": "the same",
     "sudo ": "there is no other user here",
@@ -55,9 +59,6 @@ def blocks() -> Iterator[tuple[str, list[str]]]:
 
 BLOCKS = list(blocks())
 OURS = sorted({line for _, lines in BLOCKS for line in lines if re.match(r"(\.venv/bin/)?wasender ", line)})
-CURLS = [
-    (page, lines) for page, lines in BLOCKS if any(line.startswith("curl ") or "openssl" in line for line in lines)
-]
 
 
 def test_a_reason_names_a_test_that_there_is() -> None:
@@ -67,6 +68,17 @@ def test_a_reason_names_a_test_that_there_is() -> None:
 
 def why_not(line: str) -> str | None:
     return next((reason for begin, reason in NOT_RUN.items() if line.startswith(begin)), None)
+
+
+def requests() -> Iterator[tuple[str, list[str]]]:
+    """The blocks with requests, and what belongs to them."""
+    for page, lines in BLOCKS:
+        asks = [line for line in lines if line.startswith("curl ") or "openssl" in line]
+        if asks and not any(why_not(line) for line in asks if line.startswith("curl ")):
+            yield page, lines
+
+
+CURLS = list(requests())
 
 
 @pytest.fixture(scope="module")

@@ -23,5 +23,9 @@ TROUBLES = {
     "stuck on the clock": Health(AccountState.HELD, Hold.STUCK_ON_CLOCK, detail="A message waits for its tick."),
     "failures": Health(AccountState.HELD, Hold.FAILURES, SOON_MS, "Message after message could not be sent."),
     "canary": Health(AccountState.HELD, Hold.CANARY, SOON_MS, "It did not come through as it was written."),
+    "credentials": Health(AccountState.HELD, Hold.CREDENTIALS, detail="The token has expired."),
+    "payment": Health(AccountState.HELD, Hold.PAYMENT, detail="There is no payment method."),
+    "number": Health(AccountState.HELD, Hold.NUMBER, detail="The number is not registered."),
+    "throttled": Health(AccountState.HELD, Hold.THROTTLED, SOON_MS, "Too many calls."),
     "unreachable": Health(AccountState.HELD, Hold.UNREACHABLE, detail="It does not load."),
 }

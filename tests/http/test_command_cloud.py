@@ -1,0 +1,68 @@
+"""`wasender cloud-templates` and `wasender accounts cloud`, with the stand-in for Meta's API behind the API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from typer.testing import Result
+
+from daemon.accounts import directory
+from daemon.cli.exits import Exit
+from daemon.db import clock
+from daemon.http import make_app
+from standin.graph.server import serving
+from standin.graph.world import BUSINESS_ID, NUMBER_ID, TOKEN, World
+from tests.http.conftest import KEY, Caller
+from tests.support.commanding import invoke
+
+READY = {"name": "order_ready", "language": "en_US", "category": "UTILITY", "body": "Your order is ready."}
+Run = Callable[..., Awaitable[Result]]
+
+
+@pytest.fixture
+async def run(make_settings: Any, database: str, aiohttp_client: Any, tmp_path: Path) -> AsyncIterator[Run]:
+    """Runs a command against an application whose account is of the Cloud API."""
+    directory.open_account("default", clock.now_ms())
+    own = {"cloud_token": TOKEN, "cloud_business_account_id": BUSINESS_ID, "cloud_phone_number_id": NUMBER_ID}
+    (tmp_path / "key").write_text(KEY)
+    async with serving(World()) as graph:
+        client = await aiohttp_client(make_app(make_settings(transport="cloud", cloud_url=graph.url, **own), KEY))
+        await Caller(client, KEY).post("/cloud/templates", READY)
+
+        async def ask(*words: object) -> Result:
+            where = ("--url", f"http://127.0.0.1:{client.port}", "--key-file", tmp_path / "key")
+            with capture_logs():  # of the server, which writes where the command does
+                return await asyncio.to_thread(invoke, *words, *where)
+
+        yield ask
+
+
+async def test_templates_are_read_from_meta_listed_and_shown(run: Run) -> None:
+    """By name, or by id where there are several; and whoever mistypes one is told where they are listed."""
+    done = await run("cloud-templates", "sync", "--account", "default")
+    listed = json.loads((await run("cloud-templates", "list", "--json")).stdout)["templates"]
+    shown = await run("cloud-templates", "show", "order_ready", "--language", "en_US")
+    unknown = await run("cloud-templates", "show", "nonesuch")
+
+    assert f"default has {len(listed)} WhatsApp templates" in done.stdout
+    assert ["order_ready"] == [each["name"] for each in listed if each["id"]]
+    assert "order_ready (en_US) of default: " in shown.stdout
+    assert READY["body"] in shown.stdout
+    assert (Exit.USAGE, True) == (unknown.exit_code, "cloud-templates list" in unknown.stderr)
+
+
+async def test_the_account_is_told_as_meta_sees_it(run: Run) -> None:
+    """With the step that is missing; an account that is not there is named."""
+    told = await run("accounts", "cloud", "default")
+    steps = json.loads((await run("accounts", "cloud", "default", "--json")).stdout)["steps"]
+    nobody = await run("accounts", "cloud", "shop")
+
+    assert 0 == told.exit_code, told.output
+    assert [] == [each["sentence"] for each in steps if each["sentence"] not in " ".join(told.stdout.split())]
+    assert (Exit.NOT_FOUND, True) == (nobody.exit_code, "shop" in nobody.stderr)
