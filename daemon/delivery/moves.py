@@ -130,6 +130,8 @@ def confirm(
             apply(message, "accept", receipt.reason, "sender", now, **changes, **known)
         else:
             apply(message, "confirm", None, "sender", now, sent_at=now, error=None, **known)
+        if piece is not None and receipt.ack is Ack.ACCEPTED and (of_part := parts.failed(message.id)):
+            apply(message, "bounce", of_part, "sender", now, error=of_part, expires_at=None)
         if receipt.ack in (Ack.DELIVERED, Ack.READ):
             apply(message, "deliver", None, "sender", now, delivered_at=now)
         if receipt.ack is Ack.READ:
@@ -263,6 +265,9 @@ def fail(message: Message, why: Told, now: int) -> None:
 def lose(message: Message, why: Told, now: int, found: Lookup | None = None) -> None:
     """It is unclear whether it was sent: a person decides, with what the chat looked like (`found`)."""
     with moving(message):
+        if parts.known(message) and parts.doubtful(message) is None:  # a receipt has just settled the part in doubt
+            requeue(message, refusal(Passed.REST_FOLLOWS), now)
+            return
         told = parts.in_doubt(message, why)
         apply(message, "lose", told, "sender", now, error=told)
         if found:
@@ -294,11 +299,11 @@ def decide(message: Message, name: str, who: str, now: int) -> None:
     """A person's decision: `settle` (it was sent) or `resend` (send it again). Of a message with several parts it is
     about the one in doubt: the parts after it still follow. If the job was stopped they do not, and it is cancelled."""
     with moving(message):
-        row = parts.doubtful(message)
-        if row is not None and name == "settle":
-            piece = parts.piece_of(row)
-            parts.tick(message, piece.at, None, who, now)
-            if not piece.last:
+        row, rest = parts.doubtful(message), parts.follow(message)
+        if name == "settle":
+            if row is not None:
+                parts.tick(message, row.part, None, who, now)
+            if rest:
                 follows = job_state(message.job_id) is not JobState.STOPPED
                 why = refusal(Passed.REST_FOLLOWS if follows else Passed.REST_STAYS)
                 apply(message, "resend", why, who, now, **ANEW)

@@ -7,6 +7,7 @@ never handed over again. A message of one part has no rows here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,14 +19,15 @@ from daemon import errors
 from daemon.db.connection import after_commit
 from daemon.delivery import history
 from daemon.delivery.refusals import Passed, Unsent
-from daemon.i18n.coded import Clause, Coded, Phrase, Told, filed, refusal
+from daemon.i18n.coded import Clause, Coded, Phrase, Told, code_of, filed, refusal, told
 from daemon.models import Event, Message, MessagePart
-from daemon.states import Ack, State
+from daemon.states import OUT, Ack, State
 from daemon.transports.protocol import Mark, Receipt
 
 log = structlog.get_logger()
 
 _ORDER = list(Ack)
+FAILED = "failed"  #: as the `ack` of a part that WhatsApp took and did not deliver
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Piece:
 @dataclass(frozen=True)
 class Part:
     """A part as it is shown. part: from 1; what: the name of its file, "" for text. state: pending, sending, sent,
-    uncertain, or cancelled. submitted_at: of its last hand-over, sent_at: of its tick, UTC ms."""
+    uncertain, failed, or cancelled. submitted_at: of its last hand-over, sent_at: of its tick, UTC ms."""
 
     part: int
     of: int
@@ -71,9 +73,11 @@ def doubtful(message: Message) -> MessagePart | None:
 
 
 def follow(message: Message) -> bool:
-    """Whether there are parts after the one in doubt."""
+    """Whether there are parts after the one in doubt; or, where none is, any that are not out."""
     row = doubtful(message)
-    return row is not None and not piece_of(row).last
+    if row is None:
+        return bool(_rows(message.id).where(MessagePart.sent_at.is_null()).exists())
+    return not piece_of(row).last
 
 
 def piece_of(row: MessagePart) -> Piece:
@@ -101,12 +105,33 @@ def tick(message: Message, at: int, receipt: Receipt | None, who: str, now: int)
     ack = receipt.ack.value if receipt else None
     mine = (MessagePart.message == message.id, MessagePart.part == at)
     MessagePart.update(sent_at=now, transport_id=transport_id, ack=ack).where(*mine).execute()
-    why = refusal(Passed.PART_SENT, part=at + 1, of=row.of, what=_title(row))
+    why = refusal(Passed.PART_SENT, part=at + 1, of=row.of, what=title(row))
     line = {"source": message.state, "target": message.state, "why": str(why)}
     lease, coded = message.lease if who == "sender" else None, Event.coded.db_value(filed(why))
     history.record(message=message.id, at=now, who=who, move=history.PART, lease=lease, coded=coded, **line)
     ids = {"job_id": message.job_id, "message_id": message.id, "attempt": message.attempts}
     after_commit(partial(log.info, "message.part_sent", part=at + 1, of=row.of, **ids))
+
+
+def failed(message_id: int) -> Told | None:
+    """Which part WhatsApp took and did not deliver, and why; the last of them."""
+    if not _rows(message_id).where(MessagePart.ack == FAILED).exists():
+        return None
+    lines = Event.select().where(Event.message == message_id, Event.move == history.PART).order_by(Event.id.desc())
+    return next((told(each.why, each.coded) for each in lines if code_of(each.coded) == Passed.PART_FAILED), None)
+
+
+def reopen_last(message_ids: Sequence[int]) -> None:
+    """What was reported of these messages is that their last part was not delivered, if they have parts: to retry them
+    sends it again. Part of the caller's transaction."""
+    if message_ids:
+        last = (MessagePart.message.in_(list(message_ids)), MessagePart.part == MessagePart.of - 1)
+        MessagePart.update(sent_at=None, submitted_at=None).where(*last).execute()
+
+
+def title(row: MessagePart) -> str:
+    """What a sentence calls it."""
+    return row.what or Phrase("the text")
 
 
 def take_back(message_id: int) -> bool:
@@ -133,7 +158,7 @@ def in_part(job_id: int) -> int:
 
 def together(message: Message, receipt: Receipt) -> Receipt:
     """The receipt of the last part, which tells no more than what all parts have come to."""
-    acks = [receipt.ack, *(Ack(each.ack) for each in _rows(message.id) if each.ack)]
+    acks = [receipt.ack, *(Ack(each.ack) for each in _rows(message.id) if each.ack and each.ack != FAILED)]
     return replace(receipt, ack=min(acks, key=_ORDER.index))
 
 
@@ -143,7 +168,7 @@ def in_doubt(message: Message, why: Told) -> Told:
     if row is None:
         return why
     clause = Clause(why) if isinstance(why, Coded) else why
-    return refusal(Passed.PART_IN_DOUBT, part=row.part + 1, of=row.of, what=_title(row), why=clause)
+    return refusal(Passed.PART_IN_DOUBT, part=row.part + 1, of=row.of, what=title(row), why=clause)
 
 
 def shown(message_id: int, state: str) -> list[Part]:
@@ -152,14 +177,10 @@ def shown(message_id: int, state: str) -> list[Part]:
     rest = State.CANCELLED if state == State.CANCELLED else State.PENDING
     found = []
     for row in _rows(message_id):
-        its = State.SENT if row.sent_at else begun if row.submitted_at else rest
+        out = row.sent_at or (state in OUT and row.part == row.of - 1)
+        its = State.FAILED if row.ack == FAILED else State.SENT if out else begun if row.submitted_at else rest
         found.append(Part(row.part + 1, row.of, row.what, its.value, row.submitted_at, row.sent_at))
     return found
-
-
-def _title(row: MessagePart) -> str:
-    """What a sentence calls it."""
-    return row.what or Phrase("the text")
 
 
 def _rows(message_id: int) -> Any:

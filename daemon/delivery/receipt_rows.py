@@ -19,7 +19,7 @@ from daemon.accounts import handovers
 from daemon.db.connection import after_commit
 from daemon.db.prepared import Prepared, listed, param, places
 from daemon.db.proxy import locked
-from daemon.delivery import counters, eligibility, history, quarters, reasons, tallies
+from daemon.delivery import counters, eligibility, history, parts, quarters, reasons, tallies
 from daemon.delivery.refusals import Unsent
 from daemon.i18n.coded import Told, filed, refusal
 from daemon.models import Event, Handover, Job, Message, Purpose
@@ -79,13 +79,16 @@ class Rows:
         self._known: list[Row] = []
         self._missed: dict[int, bool] = {}  # of the last hand-over of a message: what is known of it now
         self._left: dict[int, int] = {}
+        self._failed: set[int] = set()
 
     def get(self, message_id: int) -> Row | None:
         """The message, as the receipts so far have made it."""
         return self._rows.get(message_id)
 
-    def move(self, row: Row, name: str, why: Told | None, now: int, changes: dict[str, Any]) -> None:
-        """Make the move, by a receipt. Raises IllegalMove."""
+    def move(
+        self, row: Row, name: str, why: Told | None, now: int, changes: dict[str, Any], whole: bool = True
+    ) -> None:
+        """Make the move, by a receipt; whole: of the message, or of its last part. Raises IllegalMove."""
         sources, target = MOVES[name]
         source = row.state
         if source not in sources:
@@ -104,11 +107,23 @@ class Rows:
         line = {"message": row.id, "at": now, "move": name, "source": source.value, "target": target.value}
         self._history.append(line | {"why": words, "coded": changes["coded"], "lease": lease})
         self._moved.append((row, name, why))
+        if target is State.FAILED and whole:
+            self._failed.add(row.id)
         self._change(row, target, changes)
 
     def learn(self, row: Row, changes: Mapping[str, Any]) -> None:
         """Change what is known of a message that stays in its state."""
         self._change(row, row.state, changes)
+
+    def say(self, row: Row, why: Told) -> None:
+        """Have a message that stays in its state say this."""
+        self.learn(row, {"error": str(why), "coded": Event.coded.db_value(filed(why))})
+
+    def note(self, row: Row, why: Told, now: int) -> None:
+        """Record something of one of its parts; the message stays where it is."""
+        line = {"message": row.id, "at": now, "move": history.PART, "lease": None, "why": str(why)}
+        states = {"source": row.state.value, "target": row.state.value}
+        self._history.append(line | states | {"coded": Event.coded.db_value(filed(why))})
 
     def missed(self, row: Row) -> None:
         """See `handovers.miss`."""
@@ -145,6 +160,7 @@ class Rows:
         fewer = [job_id for job_id, by in sorted(self._counts.items()) if counters.shift(job_id, by)]
         self._write_messages()
         self._write_counts()
+        parts.reopen_last(sorted(each for each in self._failed if self._rows[each].state is State.FAILED))
         for row in self._known:
             eligibility.now_known(row, row.transport_id)
         if self._history:

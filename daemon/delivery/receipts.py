@@ -15,6 +15,7 @@ from typing import Any
 from daemon.db.connection import write
 from daemon.db.prepared import Prepared, listed, places
 from daemon.db.proxy import in_order, tuples
+from daemon.delivery import part_receipts, parts
 from daemon.delivery.receipt_rows import Row, Rows, tell_doubled, tell_unmatched
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import Coded, refusal
@@ -124,6 +125,10 @@ def _take(rows: Rows, update: StatusUpdate, message_id: int | None, now: int) ->
     if row is None:
         tell_unmatched(update.status)
         return Outcome.UNMATCHED
+    if update.part is not None:
+        why = _why(update) if update.status in MISSED else None
+        moved = part_receipts.take(rows, row, update, why, now)
+        return Outcome.MOVED if moved else Outcome.KNOWN
     latest = update.submission is None or update.submission == row.submissions
     adopted = _adopt(row, update) if latest else {}
     at = min(update.at, now)
@@ -164,7 +169,11 @@ def _move(rows: Rows, row: Row, update: StatusUpdate, at: int, now: int, adopted
     missed = update.status in MISSED
     if update.status is not Status.SENT and row.expires_at is not None:
         changes["expires_at"] = None
+    # What it says of a part that failed it says however far the last one comes.
+    of_part = None if missed or row.error is None else parts.failed(row.id)
     rows.move(row, MOVE[update.status], _why(update) if missed else None, now, changes)
+    if of_part:
+        rows.say(row, of_part)
     if missed:
         rows.missed(row)
     else:

@@ -115,8 +115,9 @@ class StatusUpdate:
     order.
 
     at: when that was, UTC epoch ms. message_id: ours; submission: which of its hand-overs (`Message.submissions`), None
-    where that is not told. transport_id: the id it has there; one of both ids is given. reason: a sentence for a
-    person, with its code where it has one.
+    where that is not told. part: which of its parts (from 0), where it has several and this is not the last.
+    transport_id: the id it has there; one of both ids is given. reason: a sentence for a person, with its code where
+    it has one.
     """
 
     status: Status
@@ -125,6 +126,7 @@ class StatusUpdate:
     message_id: int | None = None
     submission: int | None = None
     reason: Told | None = None
+    part: int | None = None
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,7 @@ def _update(each: hooks.Reported, came_at: int) -> StatusUpdate:
         message_id=each.message_id,
         submission=each.submission,
         reason=why(each.code, each.words) if each.status is Status.FAILED else None,
+        part=each.part,
     )
 
 

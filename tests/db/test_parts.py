@@ -15,8 +15,8 @@ from daemon.db.connection import write
 from daemon.delivery import parts, receipts
 from daemon.delivery.duties import doubts
 from daemon.models import Account, Event, Handover, Job, Message
-from daemon.states import Ack, Finding, JobState, State
-from daemon.transports.protocol import Lookup, Mark, Outgoing, Receipt
+from daemon.states import Ack, Finding, JobState, State, Status
+from daemon.transports.protocol import Lookup, Mark, Outgoing, Receipt, StatusUpdate
 from tests.support.attachments import a_png
 from tests.support.hand import job_state
 from tests.support.scripted import Hang, ScriptedTransport, until
@@ -263,3 +263,18 @@ async def test_a_part_on_the_clock_has_the_patience_that_a_message_has(bench: An
 def test_a_combination_of_files_is_taken(bench: Any, job: Job) -> None:
     """Whatever kinds they are of."""
     assert fitting.unfit(["document", "photo", "audio"]) is None
+
+
+async def test_a_retry_sends_the_last_part_alone_and_no_other_one_twice(bench: Any, job: Job) -> None:
+    """What was not delivered of the message is its last part; where it is another one, the message fails again."""
+    await bench.run_out(Chat(), job)
+    for part, again in ((None, [NAMES[2]]), (1, [])):
+        told = StatusUpdate(Status.FAILED, clock.now_ms(), f"id of {NAMES[part or 2]}", Message.get().id, part=part)
+        receipts.take("default", [told], clock.now_ms())
+        assert State.FAILED == state()[0]
+        chat = Chat()
+        lifecycle.retry(job.id, "test", clock.now_ms())
+        await bench.run_out(chat, job)
+        assert again == chat.arrived
+    assert (State.FAILED, ["sent", "failed", "sent"]) == state()
+    assert "Part 2 of 3 was not delivered (map.png): WhatsApp accepted" in Message.get().error

@@ -313,7 +313,7 @@ class Part(Answer):
     part: int = Field(description="From 1.")
     of: int = Field(description="How many there are.")
     what: str = Field(description="The name of its file; empty for text.")
-    state: Literal["pending", "sending", "sent", "uncertain", "cancelled"]
+    state: Literal["pending", "sending", "sent", "uncertain", "failed", "cancelled"]
     submitted_at: Time | None = Field(description="When it was last handed over.")
     sent_at: Time | None
 

@@ -103,6 +103,10 @@ class Send:
         except errors.DatabaseBusy as error:
             await self._part(lane, error, None)
             return
+        if begun == len(split):  # a person has retried it: no part goes out twice
+            why = await self._context.db.call(parts.failed, lane.message.id)
+            await self._endings.move(lane, moves.fail, why or refusal(Passed.NOT_DELIVERED))
+            return
         for at, outgoing in enumerate(split[begun:], begun):
             if not await self._part(lane, outgoing, Piece(at, whats), began):
                 return

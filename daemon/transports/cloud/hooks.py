@@ -21,7 +21,7 @@ SIGNED = "sha256="  # what the signature begins with
 OURS = "whatsapp_business_account"
 LARGE = 128 << 10  # bytes of JSON that are read piece by piece, so that others get their turn
 LONGEST_WORDS = 500
-_CALLBACK = re.compile(r"m:(\d{1,18}):a:(\d{1,9})")
+_CALLBACK = re.compile(r"m:(\d{1,18}):a:(\d{1,9})(?::p:(\d{1,4}))?")
 _BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[0-9A-Za-z]{1,128}")
 _DIGITS = re.compile(r"\+?([1-9]\d{6,14})")
 _STATUSES = {
@@ -45,7 +45,7 @@ class Who:
 @dataclass(frozen=True, slots=True)
 class Reported:
     """How far a message has come. number_id: of the number that sent it. wamid: its id at Meta. message_id,
-    submission: from what we sent along with it. code: of the error of what failed, with Meta's words for it. at:
+    submission, part: from what we sent along with it. code: of the error of what failed, with Meta's words for it. at:
     UTC ms, None where it is not told."""
 
     number_id: str
@@ -57,6 +57,7 @@ class Reported:
     who: Who
     code: int | None = None
     words: str = field(default="", repr=False)
+    part: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,8 @@ def _status(number_id: str, each: Any, people: list[Any]) -> Told:
     who = _who(each, "recipient_id", "recipient_user_id", people)
     at = _ms(each.get("timestamp"))
     code, words = (None, "") if error is None else (_int(error, "code"), _words(error))
-    return Reported(number_id, status, wamid, message_id, submission, at, who, code, words)
+    part = int(ours[3]) if ours and ours[3] else None
+    return Reported(number_id, status, wamid, message_id, submission, at, who, code, words, part)
 
 
 def _message(number_id: str, each: Any, people: list[Any]) -> Told:
