@@ -112,7 +112,7 @@ class Reports(RuleBasedStateMachine):
 
     @rule(which=WHICH, how=ANSWERS)
     def answer(self, which: int, how: str) -> None:
-        """Where a receipt was faster it changes nothing but WhatsApp's id."""
+        """Where a receipt was faster it changes nothing but WhatsApp's id, and when its time to live ends."""
         if not self.in_hand:
             return
         message = self.in_hand.pop(which % len(self.in_hand))
@@ -121,7 +121,7 @@ class Reports(RuleBasedStateMachine):
         self.answered(message, how)
         if settled:
             for row in (*before[1], *(after := everything())[1]):
-                row.pop("transport_id")
+                row |= {"transport_id": None, "expires_at": None}
             assert before == after
 
     def answered(self, message: Message, how: str) -> None:
