@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from daemon.delivery import job_moves, moves, parts
 from daemon.delivery.history import RECEIPT
 from daemon.delivery.receipt_rows import Row, Rows
@@ -41,7 +39,7 @@ def take(rows: Rows, row: Row, update: StatusUpdate, why: Coded | None, now: int
     if why:
         _failed(rows, row, part, why, now)
     elif news:
-        rows.note(row, refusal(Passed.PART_SENT, **_named(part)), now)
+        rows.note(row, refusal(Passed.PART_SENT, part=part.part + 1, of=part.of, what=parts.title(part)), now)
     if doubtful and row.state is State.UNCERTAIN:
         _go_on(rows, row, now)
     return news
@@ -49,7 +47,7 @@ def take(rows: Rows, row: Row, update: StatusUpdate, why: Coded | None, now: int
 
 def _failed(rows: Rows, row: Row, part: MessagePart, why: Coded, now: int) -> None:
     """The message has failed, unless its last part is on its way still, or has come further."""
-    told = refusal(Passed.PART_FAILED, **_named(part), why=Clause(why))
+    told = refusal(Passed.PART_FAILED, part=part.part + 1, of=part.of, what=parts.title(part), why=Clause(why))
     rows.note(row, told, now)
     if row.state in (State.ACCEPTED, State.SENT):
         rows.move(row, "bounce", told, now, {"expires_at": None} if row.expires_at is not None else {}, whole=False)
@@ -69,7 +67,3 @@ def _go_on(rows: Rows, row: Row, now: int) -> None:
         rows.learn(row, {"error": None, "coded": None})
     else:
         rows.move(row, "cancel", why, now, {})
-
-
-def _named(part: MessagePart) -> dict[str, Any]:
-    return {"part": part.part + 1, "of": part.of, "what": parts.title(part)}

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.accounts import cloud_standing, pacing
+from daemon.accounts import cloud_standing
 from daemon.campaigns import lifecycle
 from daemon.config import Settings
 from daemon.contacts import suppression
 from daemon.db import proxy
 from daemon.db.refusals import Unsent
-from daemon.delivery import cloud_inbox, moves, parts, receipts, replies, unreported, windows
+from daemon.delivery import cloud_inbox, moves, receipts, replies, unreported, windows
 from daemon.delivery.cloud_inbox import Counted
 from daemon.models import CloudBatch, CloudProgress, Happening, Job, Message, Reply, Suppression
 from daemon.states import Ack, Hold, JobState, State
 from daemon.transports.protocol import Receipt, callback_of
 from daemon.webhooks import cloud, duty
-from tests.support.hand import MARK, Hand, fresh
+from tests.support.hand import Hand, fresh
 from tests.support.meta import BUSINESS_ID, SETTINGS, batch, change, failed, status, text
 
 DAY_MS = 86_400_000
@@ -455,90 +455,3 @@ async def test_a_template_that_meta_pauses_holds_its_campaigns(hand: Hand, post:
         assert (JobState.PAUSED, "template_barred") == (job.state, job.coded["code"])
     notices = Happening.select().where(Happening.kind == "account.notice")
     assert ["offer: PAUSED"] == [each.about["detail"] for each in notices]
-
-
-WHATS = ("plan.pdf", "map.pdf", "terms.pdf")
-
-
-def of_parts(hand: Hand, out: int, taken: int) -> Message:
-    """A message of three parts: so many were handed over, and Meta has answered about so many."""
-    message = hand.claim_one()
-    for at in range(out):
-        piece = parts.Piece(at, WHATS)
-        if at == 0:
-            moves.submit(message, MARK, hand.clock(), pacing.Gap(0, pacing.Why.READY, 0), piece=piece)
-        else:
-            moves.submit_part(message, MARK, piece, hand.clock())
-        if at < taken:
-            done = moves.confirm if piece.last else moves.confirm_part
-            done(message, Receipt(f"wamid.{at}", Ack.ACCEPTED), hand.clock(), piece=piece)
-    return message
-
-
-def about(message: Message, at: int, word: str = "delivered", code: int = 131053) -> dict[str, Any]:
-    """What Meta tells of a part."""
-    callback, wamid = callback_of(message.id, 1) + ("" if at == 2 else f":p:{at}"), f"wamid.{at}"
-    return failed(code, callback, "Words.", wamid=wamid) if word == "failed" else status(word, callback, wamid)
-
-
-def shown(message: Message) -> list[str]:
-    return [str(each.state) for each in parts.shown(message.id, fresh(message).state)]
-
-
-@pytest.mark.parametrize("stop", [False, True])
-async def test_a_part_in_doubt_is_settled_alone_and_the_rest_follows(hand: Hand, post: Post, stop: bool) -> None:
-    """Also where all others are done and the campaign was completed, but not where it was stopped."""
-    job = hand.queue(1)
-    message = of_parts(hand, out=2, taken=1)
-    moves.lose(message, "who knows", hand.clock())
-    assert (State.UNCERTAIN, JobState.COMPLETED) == (state(message), Job.get_by_id(job.id).state)
-    if stop:
-        Job.update(state=JobState.STOPPED.value).where(Job.id == job.id).execute()
-    for _ in range(2):
-        await post.take(change("statuses", [about(message, 1, "sent"), about(message, 1)]))
-    if stop:
-        assert (State.CANCELLED, ["sent", "sent", "cancelled"]) == (state(message), shown(message))
-        return
-    assert (State.PENDING, JobState.RUNNING) == (state(message), Job.get_by_id(job.id).state)
-    assert (["sent", "sent", "pending"], None, 2) == (shown(message), fresh(message).error, parts.done(message))
-    assert [message.id] == [each.id for each in hand.claim()]
-
-
-async def test_a_part_in_doubt_that_is_in_hand_stays_in_that_hand(hand: Hand, post: Post) -> None:
-    """The answer, where it still comes, changes nothing; where the sender gives up, the rest follows."""
-    hand.queue(2)
-    first, second = of_parts(hand, out=1, taken=0), of_parts(hand, out=1, taken=0)
-    await post.take(change("statuses", [about(first, 0), about(second, 0)]))
-    assert [("sending", ["sent", "pending", "pending"])] * 2 == [(state(m), shown(m)) for m in (first, second)]
-    moves.confirm_part(first, Receipt("wamid.0", Ack.ACCEPTED), hand.clock(), parts.Piece(0, WHATS))
-    moves.lose(second, "nothing was reported", hand.clock())
-    assert ["sending", "pending"] == [state(first), state(second)]
-
-
-@pytest.mark.parametrize("order", list(itertools.permutations([(0, "failed"), (1, "delivered"), (2, "sent")])))
-async def test_a_part_that_fails_later_fails_the_message_and_is_named(hand: Hand, post: Post, order: Any) -> None:
-    """Whatever the order; how far the last part comes is seen, and that one has failed stays said."""
-    hand.queue(1)
-    message = of_parts(hand, out=3, taken=3)
-    for at, word in (*order, *order):
-        await post.take(change("statuses", [about(message, at, word)]))
-    row, why = fresh(message), "Part 1 of 3 was not delivered (plan.pdf): Meta could not use the file"
-    assert ("failed", True, "part_failed") == (row.state, str(row.error).startswith(why), row.failed_by)
-    assert ["failed", "sent", "sent"] == shown(message)
-    await post.take(change("statuses", [about(message, 2)]))
-    await post.take(change("statuses", [about(message, 2, "read"), about(message, 0, "failed")]))
-    row = fresh(message)
-    assert ("read", True, None) == (row.state, str(row.error).startswith(why), row.failed_by)
-
-
-async def test_a_part_that_fails_while_others_are_on_their_way(hand: Hand, post: Post) -> None:
-    """They go out, and then the message has failed; to retry one whose last part failed sends that alone."""
-    hand.queue(2)
-    first, second = of_parts(hand, out=2, taken=2), of_parts(hand, out=3, taken=3)
-    await post.take(change("statuses", [about(first, 0, "failed"), about(second, 2, "failed")]))
-    assert ["sending", "failed"] == [state(first), state(second)]
-    piece = parts.Piece(2, WHATS)
-    moves.submit_part(first, MARK, piece, hand.clock())
-    moves.confirm(first, Receipt("wamid.2", Ack.ACCEPTED), hand.clock(), piece=piece)
-    assert ("failed", "part_failed") == (state(first), fresh(first).failed_by)
-    assert [3, 2] == [parts.done(first), parts.done(second)]
