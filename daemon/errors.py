@@ -401,14 +401,14 @@ class SubmitUnknown(TransportError):
 
 
 class GraphRefused(TransportError):
-    """Meta's Graph API answered a call with an error. Of its envelope: code (0: it had none), subcode, details (Meta's
-    own words, in which no number is left whole). status: of HTTP; wait_s: how long Meta asks to wait, 0: it does not
-    say."""
+    """Meta's Graph API answered a call with an error. Of its envelope: code (None: it had none), subcode, details
+    (Meta's own words, in which no number is left whole). status: of HTTP; wait_s: how long Meta asks to wait, 0: it
+    does not say."""
 
     KIND = Why.GRAPH_REFUSED
 
-    def __init__(self, code: int, subcode: int, details: str, status: int, wait_s: float = 0.0) -> None:
-        super().__init__(f"{details or 'No details.'} ({code or status})")
+    def __init__(self, code: int | None, subcode: int, details: str, status: int, wait_s: float = 0.0) -> None:
+        super().__init__(f"{details or 'No details.'} ({status if code is None else code})")
         self.code, self.subcode, self.details, self.status, self.wait_s = code, subcode, details, status, wait_s
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import structlog.testing
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from daemon import errors
 from daemon.errors import Blame
@@ -45,16 +47,30 @@ async def test_a_text_is_accepted_with_its_callback_data() -> None:
 
 
 async def test_hundreds_are_in_flight_at_once() -> None:
-    """Nobody waits for a connection."""
-    world = World(QUICK | {"throughput": 1000})
-    world.rules.add(Rule(slow_ms=300))
-    async with sending(world) as up:
-        numbers = [f"+49151{n:08}" for n in range(200)]
-        began = asyncio.get_running_loop().time()
-        await asyncio.gather(*map(up.text, numbers))
+    """Nobody waits for a connection: none is answered before all have asked."""
+    asked, everybody = 0, asyncio.Event()
+    numbers = [f"+49151{n:08}" for n in range(200)]
 
-        assert sorted(numbers) == sorted(each.given for each in world.record.messages)
-        assert asyncio.get_running_loop().time() - began < 0.3 * 20
+    @web.middleware
+    async def wait(request: web.Request, handler: Any) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        if asked == len(numbers):
+            everybody.set()
+        await everybody.wait()
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    async def say(request: web.Request) -> web.Response:
+        return web.json_response({"messages": [{"id": f"wamid.{(await request.json())['to']}"}]})
+
+    app = web.Application(middlewares=[wait])
+    app.router.add_post("/{path:.*}", say)
+    async with sending() as up, TestServer(app) as server:
+        up.transport._graph._base = str(server.make_url("/v26.0"))
+        receipts = await asyncio.wait_for(asyncio.gather(*map(up.text, numbers)), 60)
+
+    assert [f"wamid.{number}" for number in numbers] == [each.transport_id for each in receipts]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +93,36 @@ async def test_an_answer_that_proves_nothing_leaves_it_open(rule: dict[str, Any]
 
         assert not done
         assert Finding.UNKNOWN is (await look).finding
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "meant"),
+    [
+        (500, {"error": {"message": "Oops"}}, errors.SubmitUnknown),
+        (200, {"error": {"message": "Oops"}}, errors.SubmitUnknown),
+        (302, {}, errors.SubmitUnknown),
+        (400, {"error": {"message": "Oops"}}, errors.NotSubmitted),
+        (404, {}, errors.NotSubmitted),
+        (401, {"error": {"message": "Auth", "code": 0}}, errors.Refused),
+    ],
+)
+async def test_an_error_without_a_code_proves_something_below_500_only(
+    status: int, answer: dict[str, Any], meant: type[Exception]
+) -> None:
+    """Meta's code 0 is a code: the token's."""
+
+    async def say(request: web.Request) -> web.Response:
+        return web.json_response(answer, status=status)
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", say)
+    async with sending() as up, TestServer(app) as server:
+        up.transport._graph._base = str(server.make_url("/v26.0"))
+        with pytest.raises(meant) as caught:
+            await up.text(ANNA)
+
+    assert meant is caught.type
+    assert meant is not errors.Refused or Blame.ACCOUNT is caught.value.blame  # type: ignore[attr-defined]
 
 
 async def test_answers_that_do_not_come_stop_the_others() -> None:

@@ -109,13 +109,13 @@ PERMISSIONS = range(200, 300)
 OBJECT_MISSING = 33  #: a subcode of 100: the number, or a file's id, is not there any more
 
 
-def rule(code: int, subcode: int = 0) -> Rule:
+def rule(code: int | None, subcode: int = 0) -> Rule:
     """What that error leads to."""
     if code == 100 and subcode == OBJECT_MISSING:
         return _GONE
     if code in PERMISSIONS:
         return _PERMISSION
-    return RULES.get(code, OTHER)
+    return OTHER if code is None else RULES.get(code, OTHER)
 
 
 def known(code: int, subcode: int = 0) -> bool:

@@ -249,7 +249,7 @@ class Graph:
         if 200 <= response.status < 300 and answer is not None:
             return answer
         if 400 <= response.status < 500:
-            raise errors.GraphRefused(0, 0, "", response.status, _asked_s(response.headers))
+            raise errors.GraphRefused(None, 0, "", response.status, _asked_s(response.headers))
         raise errors.SubmitUnknown(Cloud.UNCLEAR, status=response.status)
 
 
@@ -279,7 +279,7 @@ def _refused(fault: dict[str, Any], response: aiohttp.ClientResponse) -> errors.
     wait_s = _asked_s(response.headers)
     if code in CALLS:
         wait_s = max(wait_s, _regained_s(response.headers))
-    return errors.GraphRefused(code or 0, subcode or 0, plain(words), response.status, wait_s)
+    return errors.GraphRefused(code, subcode or 0, plain(words), response.status, wait_s)
 
 
 def plain(words: str) -> str:
@@ -369,6 +369,6 @@ def _name(path: str) -> str:
 
 def words(error: errors.TransportError) -> Told:
     """Why it failed, for people."""
-    if isinstance(error, errors.GraphRefused) and not error.code:
+    if isinstance(error, errors.GraphRefused) and error.code is None:
         return refusal(Cloud.AT_THE_DOOR, status=error.status)
     return error.told

@@ -101,15 +101,17 @@ class Standing:
 
     def _refused(self, error: errors.GraphRefused) -> None:
         rule = codes.rule(error.code, error.subcode)
-        told = rule.told(error.code, error.details)
-        if error.code and rule.do is Do.HOLD_ACCOUNT:
+        told: Coded = refusal(Cloud.AT_THE_DOOR, status=error.status)
+        if error.code is not None:
+            told = rule.told(error.code, error.details)
+        if rule.do is Do.HOLD_ACCOUNT:
             self.bar(rule.hold or Hold.RESTRICTED, told)
-        elif error.code and rule.do is Do.RETRY and (self._health is None or not self._health.usable):
+        elif rule.do is Do.RETRY and (self._health is None or not self._health.usable):
             self.offline(told)
-        elif error.code and rule.do is Do.WAIT and self._health is not None:
+        elif rule.do is Do.WAIT and self._health is not None:
             self._next_look = _now() + max(error.wait_s, LOOK_S)
         elif self._health is None or not self._health.usable:
-            self.bar(Hold.NUMBER, told if error.code else refusal(Cloud.AT_THE_DOOR, status=error.status))
+            self.bar(Hold.NUMBER, told)
         else:
             self._next_look = _now() + LOOK_S
 

@@ -207,8 +207,11 @@ class CloudTransport:
 
     async def _meant(self, error: errors.GraphRefused, message: Outgoing, used: str | None) -> errors.TransportError:
         """What becomes of a message that Meta has refused with that error. used: the id that it named its file by."""
-        if not error.code:
-            return await self._at_the_door(error)
+        if error.code is None:
+            if 400 <= error.status < 500:
+                return await self._at_the_door(error)
+            self._wait_for_receipt(message)
+            return errors.SubmitUnknown(Cloud.UNCLEAR, status=error.status)
         file, rule = bodies.file_of(message), codes.rule(error.code, error.subcode)
         told = rule.told(error.code, error.details)
         gone = error.subcode == codes.OBJECT_MISSING and error.code == 100
