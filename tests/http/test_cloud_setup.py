@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from standin.graph.server import Graph, serving
 from standin.graph.world import BUSINESS_ID, NUMBER_ID, TOKEN, World
 from tests.http.conftest import KEY, Caller
 from tests.support.cloud_templates import there
-from tests.support.drafting import look
+from tests.support.drafting import look, send
 
 OWN = {"cloud_token": TOKEN, "cloud_business_account_id": BUSINESS_ID, "cloud_phone_number_id": NUMBER_ID}
 SECRETS = {"cloud_app_secret": "an-app-secret", "cloud_verify_token": "a-verify-token"}
@@ -70,6 +71,31 @@ async def test_all_is_done(started: Any, graph: Graph) -> None:
     assert found["number"]["limit"].startswith("TIER_")
     assert found["number"]["verified_name"] in page and "All steps are done." in page
     assert "/app/accounts/default/cloud" in await look(client, "/app/accounts")
+
+
+async def test_what_the_account_has_of_its_own_is_set_on_its_page(started: Any) -> None:
+    """Secrets are not shown again, and stay where their field is empty; an id that is none is told at its field."""
+    client = await started()
+    headers = {"Accept": "text/html", "Origin": f"http://{client.host}:{client.port}"}
+    await client.post("/app/login", data={"key": KEY}, headers=headers, allow_redirects=False)
+    path = "/app/accounts/default/cloud"
+    ids = {"cloud_phone_number_id": NUMBER_ID, "cloud_business_account_id": BUSINESS_ID, "cloud_throughput": "40"}
+    await send(client, path, **ids, cloud_token=TOKEN, cloud_app_secret="an-app-secret", cloud_verify_token="a-word")
+    first = directory.find("default")
+    await send(client, path, **ids | {"cloud_throughput": ""}, cloud_app_secret="another-secret")
+    page = await look(client, path)
+    answer = await send(client, path, cloud_phone_number_id="+49 30", cloud_token="kept-to-oneself")
+    refused = await answer.text()
+    account = directory.find("default")
+
+    assert (NUMBER_ID, 40, TOKEN) == (first.cloud_phone_number_id, first.cloud_throughput, first.cloud_token)
+    assert (BUSINESS_ID, None) == (account.cloud_business_account_id, account.cloud_throughput)
+    assert (TOKEN, "another-secret", "a-word") == (
+        account.cloud_token, account.cloud_app_secret, account.cloud_verify_token,
+    )  # fmt: skip
+    assert NUMBER_ID in page and not re.search(f"{TOKEN}|another-secret|a-word", page)
+    assert 422 == answer.status
+    assert "digits only" in refused and 'value="+49 30"' in refused and "kept-to-oneself" not in refused
 
 
 async def test_a_token_that_is_none_is_told_in_metas_words(started: Any, graph: Graph) -> None:

@@ -109,7 +109,7 @@ admin
   POST /app/keys/{id}/rotate /app/keys/{id}/revoke /keys/{id}/rotate
   GET PATCH DELETE /keys/{id}
   POST /app/keys/{id}
-  POST /cloud/templates
+  POST /cloud/templates /app/accounts/{name}/cloud
   GET POST /app/cloud-templates/new
   GET POST /webhooks /app/webhooks
   GET PATCH DELETE /webhooks/{id}
