@@ -212,7 +212,7 @@ def _sent(account: str, keys: Sequence[str]) -> list[Message]:
     of_parts = of_parts.where(*mine, MessagePart.transport_id.in_(list(keys)))
     names = ("transport_id", "id", "job", "number", "person", "submitted_at")
     found = [Message(**dict(zip(names, row, strict=True))) for query in (whole, of_parts) for row in tuples(query)]
-    return sorted(found, key=lambda message: message.submitted_at or 0)
+    return sorted(found, key=lambda message: (message.submitted_at or 0, message.id))
 
 
 def _whose(sent: Iterable[Message], shown: E164 | None) -> E164 | None:
