@@ -43,7 +43,7 @@ connection.close()
 
 def test_eight_senders_drain_their_accounts(database: str, tmp_path: Path):
     """Real sender processes with an account each: by the rows, the history, the counters and what went out."""
-    drain.drain(database, tmp_path / "data", 800, SENDERS, timeout=120)
+    drain.drain(database, tmp_path / "data", 400, SENDERS, timeout=120)
 
 
 def test_eight_processes_share_one_account(hand: Hand, database: str, environment: dict[str, str], tmp_path: Path):

@@ -7,6 +7,7 @@ jumps is said in `test_model.py`.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -50,7 +51,7 @@ TROUBLE = st.fixed_dictionaries(
     }
 )
 WALKS = settings(
-    max_examples=40,
+    max_examples=40 if os.environ.get("LONG_WALKS") else 20,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # no shrinking: a script is short, and each line says what it does
     derandomize=True,

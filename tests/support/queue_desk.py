@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,8 +27,9 @@ from tests.support.queue_rules import (
 )
 
 PEOPLE = [f"+491511{n:07}" for n in range(12)]
+WALKS = 60 if os.environ.get("LONG_WALKS") else 30  #: how often the queue is walked through
 QUICK = settings(
-    max_examples=60,
+    max_examples=WALKS,
     stateful_step_count=50,
     deadline=None,
     phases=[Phase.generate],  # no shrinking: it would take minutes, and the steps are few
