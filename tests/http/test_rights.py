@@ -83,6 +83,7 @@ def filled(path: str, ids: dict[str, str]) -> str:
 
     def one(found: re.Match[str]) -> str:
         before = path[: found.start()].rstrip("/").rpartition("/")[2]
+        before = "cloud_templates" if "/cloud/templates/" in path else before
         if before in ids or before in short:
             return ids[short.get(before, before)]
         return {"what": "pause", "part": "status"}.get(found[1], "1")
@@ -93,7 +94,7 @@ def filled(path: str, ids: dict[str, str]) -> str:
 def of_account(path: str) -> bool:
     """Whether it is about one thing that belongs to an account."""
     known = "jobs|status|pause|resume|stop|retry|messages|accounts|drafts|series|chats"
-    return bool(re.search(rf"/({known})/{{", path))
+    return bool(re.search(rf"/({known}|cloud/templates)/{{", path))
 
 
 async def answer(client: Client, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:

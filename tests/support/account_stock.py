@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import create, drafts, series
+from daemon.campaigns import cloud_templates, create, drafts, series
 from daemon.campaigns.create import Order
 from daemon.campaigns.draft_content import Weekly, When
 from daemon.config import Settings
@@ -13,14 +13,15 @@ from daemon.delivery import claim, moves
 from daemon.models import Account, Evidence, Picture, Reply, UnmatchedChat
 from daemon.states import AccountState
 from daemon.transports.protocol import Health, Mark
+from tests.support.cloud_templates import body, listed, there
 from tests.support.rehearsing import prepare, rehearse
 
 PICTURE = b"\x89PNG\r\n\x1a\n"
 
 
 def fill(settings: Settings, account: str, word: str, number: str) -> dict[str, str]:
-    """An account with campaigns, an uncertain message to that number, a draft, a series, replies and chats; the word
-    stands in everything. Ids by what stands before them in an address."""
+    """An account with campaigns, an uncertain message to that number, a draft, a series, replies, chats and a
+    WhatsApp template; the word stands in everything. Ids by what stands before them in an address."""
     now = clock.now_ms()
     directory.open_account(account, now)
     directory.report(account, Health(AccountState.READY, detail=f"Linked by {word}."), now)
@@ -42,8 +43,11 @@ def fill(settings: Settings, account: str, word: str, number: str) -> dict[str, 
     draft = _draft(settings, account, word, number)
     repeats = _draft(settings, account, word, number, Weekly(days=(1,), time="08:30"))
     series_id = series.begin(settings, repeats.id, drafts.find(repeats.id).version, "test", now)
+    there(now, listed(word, body(f"News of {word}")), account=account)
+    (template,) = cloud_templates.every(account)
     return {
         "jobs": str(job_id),
+        "cloud_templates": str(template.id),
         "messages": str(message.id),
         "accounts": account,
         "drafts": draft.id,
