@@ -125,6 +125,8 @@ def ready_for(wasender: Command, words: list[str]) -> None:
         wasender("accounts", "add" if words[1] == "remove" else "remove", words[2])
     if words[0] == "keys" and words[1] in ("edit", "rotate", "revoke"):
         wasender("keys", "make", words[2])
+    if words[:2] == ["keys", "make"]:
+        wasender("keys", "revoke", words[2])
 
 
 @pytest.mark.parametrize("line", [line for line in OURS if not why_not(line)])

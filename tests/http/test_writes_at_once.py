@@ -28,6 +28,8 @@ from daemon.models import Delivery, Duty, KeptAnswer, Table, Tally
 from daemon.states import AccountState
 from daemon.transports.protocol import Health
 from daemon.webhooks import dispatch
+from standin.graph.server import Graph, serving
+from standin.graph.world import BUSINESS_ID, NUMBER_ID, TOKEN, World
 from tests.http.conftest import Caller, form
 from tests.support.account_stock import fill
 from tests.support.receiver import Receiver
@@ -67,6 +69,19 @@ class Scene:
         directory.open_account(name, clock.now_ms())
         directory.report(name, Health(state), clock.now_ms())
         return name
+
+    def cloud(self, name: str) -> str:
+        """An account of the Cloud API, made when it is first asked for."""
+        if directory.known(name) is None:
+            directory.open_account(name, clock.now_ms())
+            ids = {"cloud_phone_number_id": NUMBER_ID, "cloud_business_account_id": BUSINESS_ID}
+            limits.set_limits(name, limits.Limits(transport="cloud", cloud_token=TOKEN, **ids), "test")  # type: ignore[typeddict-item]
+        return name
+
+    def cloud_template(self, name: str | None = None) -> dict[str, str]:
+        """A WhatsApp template to hand in."""
+        of = {"account": self.cloud("meta"), "language": "en_US", "category": "UTILITY", "body": "It is ready."}
+        return of | {"name": name or f"t{self.number()[1:]}"}
 
     def stock(self) -> dict[str, str]:
         number = self.number()
@@ -138,6 +153,18 @@ simple(
     "ask_link",
     lambda s: Ask(f"/accounts/{s.account(AccountState.NEEDS_LINK)}/link", {"number": "+4915110000000"}, {}),
 )
+simple("make_cloud_template", lambda s: Ask("/cloud/templates", s.cloud_template(), s.cloud_template("another")))
+
+
+@sample
+async def sync_cloud_templates(scene: Scene) -> Ask:
+    """Of an account that lacks one template of the business."""
+    other = scene.cloud("meta2")
+    await scene.api.post("/cloud/templates/sync", {"account": other})
+    await scene.api.post("/cloud/templates", scene.cloud_template())
+    return Ask("/cloud/templates/sync", {"account": other}, {"account": "meta"})
+
+
 simple("decide", lambda s: Ask(f"/messages/{s.stock()['messages']}/decide", {"sent": True}, {"sent": False}))
 simple(
     "send",
@@ -313,8 +340,15 @@ test_webhook.__test__ = False  # type: ignore[attr-defined]  # it is named as it
 
 
 @pytest.fixture
-def settings(make_settings: Callable[..., Settings]) -> Settings:
-    return make_settings(webhook_networks="127.0.0.1")
+async def graph() -> AsyncIterator[Graph]:
+    """Meta's API, played."""
+    async with serving(World()) as served:
+        yield served
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings], graph: Graph) -> Settings:
+    return make_settings(webhook_networks="127.0.0.1", cloud_url=graph.url)
 
 
 @pytest.fixture
