@@ -6,6 +6,7 @@ import hashlib
 import json
 import signal
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -22,6 +23,7 @@ from daemon.states import JobState
 from tests.conftest import BACKENDS
 from tests.support.hand import broken_histories, known, states
 from tests.support.processes import Start, starting
+from tests.support.rig import PATIENCE_S
 
 
 @pytest.fixture
@@ -53,12 +55,17 @@ def queue(database: str, settings: Any, people: Any) -> Iterator[Callable[..., J
 
 
 def event(process: subprocess.Popen[str], name: str, nth: int = 1) -> dict[str, Any]:
-    """The nth event of that name from here on in its log."""
-    for line in process.stdout or ():
-        found: dict[str, Any] = json.loads(line)
-        nth -= found["event"] == name
-        if not nth:
-            return found
+    """The nth event of that name from here on in its log; the process is killed where it does not come."""
+    late = threading.Timer(PATIENCE_S, process.kill)
+    late.start()
+    try:
+        for line in process.stdout or ():
+            found: dict[str, Any] = json.loads(line)
+            nth -= found["event"] == name
+            if not nth:
+                return found
+    finally:
+        late.cancel()
     raise AssertionError(f"it ended without {name}")
 
 
@@ -201,8 +208,8 @@ def test_senders_of_two_accounts_share_the_database(start, queue, settings):
 @pytest.mark.parametrize(
     ("settings_", "words"),
     [
-        ({"DELAY_MIN": "9", "TRANSPORT": "pigeon"}, ["WASENDER_DELAY_MAX", "WASENDER_TRANSPORT"]),
-        ({"TRANSPORT": "cloud"}, ["WASENDER_TRANSPORT", "'browser' or 'dryrun'"]),
+        ({"DELAY_MIN": "9", "TRANSPORT": "pigeon"}, ["WASENDER_DELAY_MAX", "WASENDER_TRANSPORT", "'dryrun'"]),
+        ({"TRANSPORT": "cloud", "CLOUD_THROUGHPUT": "0"}, ["WASENDER_CLOUD_THROUGHPUT"]),
         ({"DATA_DIR": "/proc/nowhere"}, ["/proc/nowhere", "WASENDER_DATA_DIR"]),
         ({"DATABASE_URL": "sqlite:////proc/nowhere.db"}, ["database"]),
     ],
