@@ -13,7 +13,7 @@ import structlog
 
 from daemon import errors, process
 from daemon.config import Settings
-from daemon.db import clock, connection
+from daemon.db import clock, connection, notifications
 from daemon.delivery.engine import Engine
 from daemon.delivery.seat import Seat, Seats, abandoned
 from daemon.transports import registry
@@ -82,11 +82,16 @@ async def _drive(seat: Seat, stop: asyncio.Event) -> int:
         await stop.wait()
         engine.stop()
 
-    watching = asyncio.create_task(watch())
+    beside = [
+        asyncio.create_task(watch()),
+        asyncio.create_task(notifications.listen(seat.settings.db_url, seat.account, engine.wake)),
+    ]
     try:
         return await engine.run()
     finally:
-        watching.cancel()
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
         structlog.contextvars.unbind_contextvars("account")
 
 

@@ -20,6 +20,7 @@ from daemon import errors
 from daemon.accounts import directory, ownership
 from daemon.accounts.directory import AccountRow, Wish
 from daemon.accounts.refusals import Why
+from daemon.db import notifications
 from daemon.db.clock import lately, within
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
@@ -143,6 +144,7 @@ def ask(name: str, what: What, who: str, now: int, number: E164 | None = None) -
         if number is not None:
             wish["number"] = number
         Account.update(wish=wish).where(Account.name == name).execute()
+        notifications.notify(name)
         after_commit(partial(log.info, "command.asked", account=name, what=what.value, who=who))
     return directory.find(name)
 

@@ -8,11 +8,17 @@ import peewee
 
 from daemon.db.sqlite import BUSY_TIMEOUT_S
 
-# A dead network is noticed within half a minute instead of a quarter of an hour. Options in the URL take precedence.
-POSTGRES = {"connect_timeout": BUSY_TIMEOUT_S, "keepalives_idle": 30, "tcp_user_timeout": 30_000, "encoding": "utf8"}
+# A dead network is noticed within half a minute instead of a quarter of an hour: while an answer is awaited by the
+# keepalives, while something is sent by the user timeout. Options in the URL take precedence.
+KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+USER_TIMEOUT_MS = 30_000
+POSTGRES = {"connect_timeout": BUSY_TIMEOUT_S, **KEEPALIVES, "tcp_user_timeout": USER_TIMEOUT_MS, "encoding": "utf8"}
 SESSION = f"""SELECT set_config('default_transaction_isolation', 'read committed', false),
     set_config('lock_timeout', '{BUSY_TIMEOUT_S}s', false), -- as long as SQLite waits
-    set_config('idle_in_transaction_session_timeout', '60s', false), -- a client whose machine died holds no locks
+    set_config('idle_in_transaction_session_timeout', '60s', false), -- a client that hangs holds no locks
+    -- Nor does one whose machine died or was cut off, and that sooner. Through a Unix socket these change nothing.
+    {", ".join(f"set_config('tcp_{name}', '{value}', false)" for name, value in KEEPALIVES.items())},
+    set_config('tcp_user_timeout', '{USER_TIMEOUT_MS}', false),
     CASE current_setting('synchronous_commit') -- `submit` relies on it: what has committed survives a power cut
         WHEN 'off' THEN set_config('synchronous_commit', 'local', false) END"""
 # What is left is to go through an index in its order, and to look the rows of another table up one by one.
@@ -49,6 +55,10 @@ class Postgres(peewee.PostgresqlDatabase):
                 raise
             self.close()
             return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
+
+    def parameters(self) -> dict[str, Any]:
+        """What psycopg needs for a connection of its own to the same database."""
+        return {"dbname": self.database, **self.connect_params}
 
     def lost(self) -> bool:
         """Whether this thread's connection is still open here but was closed by the server."""

@@ -45,7 +45,7 @@ class DatabaseThread:
         except errors.AccountLost as error:
             self.owning.lost(error)
             self.ousted = error
-            self._waits.stop.set()  # those who ignore this error stop soon
+            self._waits.end()  # those who ignore this error stop soon
             raise
 
     async def timed(self, work: Callable[..., T], *arguments: Any, **options: Any) -> T:

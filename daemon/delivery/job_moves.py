@@ -10,13 +10,14 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import happenings, rights
+from daemon.db import notifications
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
 from daemon.db.records import record
 from daemon.delivery.refusals import Why
 from daemon.i18n.coded import Phrase, Told, code_of, filed
 from daemon.models import Job, JobStep
-from daemon.states import FILLING, JOB_MOVES, JobState, State
+from daemon.states import FILLING, JOB_MOVES, MAY_RUN, JobState, State
 
 log = structlog.get_logger()
 DAEMON = "daemon"  #: who moved it, where that was neither a person nor a sender
@@ -90,8 +91,11 @@ def move(job_id: int, name: str, who: str, now: int, why: Told | None = None, sc
 
 
 def tell(job_id: int, name: str, who: str, now: int, why: Told | None = None) -> None:
-    """Note for streams and webhooks that the job has made this move; part of the transaction in which it did."""
+    """Note for streams and webhooks that the job has made this move, and wake the sender that has to know; part of the
+    transaction in which it did."""
     found = Job.get_by_id(job_id)
+    if found.state in MAY_RUN and who != "sender":
+        notifications.notify(found.account)
     counts = {state.value: getattr(found, state.value) for state in State}
     happenings.note(
         f"job.{found.state}",

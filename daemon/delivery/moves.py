@@ -13,6 +13,7 @@ import structlog
 from daemon import errors
 from daemon.accounts import handovers, ownership, pace, pacing
 from daemon.accounts.pace import NO_RULES
+from daemon.db import notifications
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
@@ -299,6 +300,7 @@ def decide(message: Message, name: str, who: str, now: int) -> None:
     """A person's decision: `settle` (it was sent) or `resend` (send it again). Of a message with several parts it is
     about the one in doubt: the parts after it still follow. If the job was stopped they do not, and it is cancelled."""
     with moving(message):
+        notifications.notify(message.account)
         row, rest = parts.doubtful(message), parts.follow(message)
         if name == "settle":
             if row is not None:

@@ -17,6 +17,7 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import installed, pacing
+from daemon.db import notifications
 from daemon.db.proxy import in_order, tuples
 from daemon.delivery import counters, job_moves, moves, reasons, tallies
 from daemon.delivery.chunks import MOST, Chunks
@@ -114,6 +115,8 @@ def resend_failed(job_id: int, chosen: Between, who: str, now: int) -> int:
             moved = _move(job_id, "resend", State.FAILED, these, who, now, None, **moves.ANEW | _rests())
             if moved and job.state == JobState.COMPLETED:
                 job_moves.move(job_id, "retry", who, now)
+            elif moved:
+                notifications.notify(job.account)
         count += moved
     return count
 

@@ -20,6 +20,27 @@ class Waits:
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
+        self.woken = 0  # how often somebody has called for a look at what there is to do
+        self._ends = asyncio.Event()  # the wait of a sender that is idle
+
+    def wake(self) -> None:
+        """There may be something to do: an idle sender looks at once."""
+        self.woken += 1
+        self._ends.set()
+
+    def end(self) -> None:
+        """Set `stop`."""
+        self.stop.set()
+        self._ends.set()
+
+    async def idle(self, seconds: float) -> None:
+        """Wait until `wake` or `stop`, but not longer; at once if it was woken since the last such wait."""
+        try:
+            await asyncio.wait_for(self._ends.wait(), seconds)
+        except TimeoutError:
+            pass
+        if not self.stop.is_set():
+            self._ends.clear()
 
     async def pause(self, seconds: float) -> None:
         """Wait, but not past `stop`."""

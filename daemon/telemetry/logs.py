@@ -220,6 +220,8 @@ EVENTS: dict[str, str] = {
     "composer.differed": "the text read back is not what was written; it is written again (way, length, expected)",
     "message.not_clicked": "the send button was not pressed, so nothing left (reason)",
     "database.busy": "the database did not accept a change; it is tried again",
+    "notifications.lost": "PostgreSQL does not tell this sender of new work; it goes on looking for it (reason)",
+    "notifications.regained": "PostgreSQL tells this sender of new work again",
 }
 
 

@@ -18,14 +18,15 @@ class Commands:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._asked_at = 0.0
+        self._asked_at, self._woken = 0.0, 0
 
     async def run(self) -> bool:
         """Carry out a command if there is one."""
         context, life = self._context, self._context.upkeep.life
-        if timing.monotonic() - self._asked_at < ASK_S:
+        woken = context.waits.woken
+        if timing.monotonic() - self._asked_at < ASK_S and woken == self._woken:
             return False
-        self._asked_at = timing.monotonic()
+        self._asked_at, self._woken = timing.monotonic(), woken
         if not await context.db.call(commands.waiting, context.account):
             return False
         if context.lanes.sending:  # a command needs the transport for itself: nothing new is claimed before
