@@ -1034,6 +1034,35 @@ class LastWrote(Table):
 
     class Meta:
         primary_key = peewee.CompositeKey("account", "person")
+        indexes = ((("account", "at"), False),)  # those whose window is open
+
+
+class Portfolio(Table):
+    """How many people a business may begin to write to in 24 hours, see accounts/portfolios.py. most: None for any
+    number; people: how many it has, the rows of `PortfolioPerson`; told_at: when Meta last said so."""
+
+    business = peewee.CharField(primary_key=True, max_length=32)  # its id at Meta
+    most = peewee.IntegerField(null=True)
+    people = peewee.IntegerField(default=0)
+    told_at = peewee.BigIntegerField()
+
+
+class PortfolioPerson(Table):
+    """Somebody to whom a business has written outside their window, in the last 24 hours. at: when last, before_at:
+    when before that; message: the last one."""
+
+    id = peewee.AutoField()
+    business = peewee.CharField(max_length=32)
+    person: peewee.CharField[PersonKey] = cast("peewee.CharField[PersonKey]", peewee.CharField(max_length=140))
+    at = peewee.BigIntegerField()
+    before_at = peewee.BigIntegerField(null=True)
+    message = peewee.IntegerField(index=True)
+
+    class Meta:
+        indexes = (
+            (("business", "person"), True),
+            (("business", "at"), False),
+        )
 
 
 class KnownUser(Table):
@@ -1049,5 +1078,5 @@ TABLES = [
     Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, KnownColumns,
     Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
     Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput, CloudBatch, CloudProgress,
-    CloudSeen, CloudCount, CloudStanding, LastWrote, KnownUser, CloudTemplate,
+    CloudSeen, CloudCount, CloudStanding, LastWrote, Portfolio, PortfolioPerson, KnownUser, CloudTemplate,
 ]  # fmt: skip

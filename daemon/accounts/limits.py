@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypedDict
 
@@ -226,12 +227,22 @@ SHOWN = tuple(field for field in CHECKS if field not in SECRETS)
 STARTS_WITH = ("transport", "canary", *CLOUD)  #: what a sender has from its start to its end
 
 
-def own_rules(account: AccountRow | None, rules: pacing.Rules) -> pacing.Rules:
-    """`rules` with the account's own limits in place of those it has set."""
+def own_rules(settings: Settings, account: AccountRow | None) -> pacing.Rules:
+    """The limits of that account: its own, and those of the settings where it has none."""
+    found = rules(settings)
     if account is None:
-        return rules
+        return found
     pauses = (account.long_pause_every, account.long_pause_min, account.long_pause_max)
-    return pacing.own(rules, account.hourly_cap, account.daily_cap, account.quiet_hours, account.timezone, *pauses)
+    found = pacing.own(found, account.hourly_cap, account.daily_cap, account.quiet_hours, account.timezone, *pauses)
+    return replace(found, portfolio=portfolio(settings_in(settings, account.name, account)))
+
+
+def portfolio(settings: Settings) -> str:
+    """By which id of Meta's the account's business is known: of its business account, or, where that is not set, of its
+    number; "" for an account that is not of the Cloud API."""
+    if settings.transport != "cloud":
+        return ""
+    return settings.cloud_business_account_id or settings.cloud_phone_number_id
 
 
 def settings_of(settings: Settings, name: str) -> Settings:
@@ -272,6 +283,7 @@ def rules(settings: Settings) -> pacing.Rules:
         zone=settings.zone,
         person_cap=settings.person_cap[0],
         person_window_ms=settings.person_cap[1] * pacing.DAY_MS,
+        portfolio=portfolio(settings),
     )
 
 
@@ -281,5 +293,5 @@ def send_ms(settings: Settings, account: str) -> int:
 
 
 def rules_of(settings: Settings, account: str) -> pacing.Rules:
-    """The limits of that account: its own, and those of the settings where it has none."""
-    return own_rules(directory.known(account), rules(settings))
+    """The same, by its name."""
+    return own_rules(settings, directory.known(account))

@@ -31,11 +31,13 @@ class Why(StrEnum):
     JOB_WINDOW = "job_window"
     JOB_CAP = "job_cap"
     DATE = "date"
+    PORTFOLIO_LIMIT = "portfolio_limit"
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The limits of an account, apart from a job's own delays; pauses in ms, a cap of 0 for none."""
+    """The limits of an account, apart from a job's own delays; pauses in ms, a cap of 0 for none. portfolio: the
+    business at Meta whose limit of people it shares, "" for none, see `portfolios`."""
 
     long_pause_every: int = 0
     long_pause_ms: tuple[int, int] = (0, 0)
@@ -45,6 +47,7 @@ class Rules:
     zone: str = "UTC"
     person_cap: int = 0  # most messages to one person, over all jobs and accounts
     person_window_ms: int = 0  # the period that person_cap is for
+    portfolio: str = ""
 
     def windows(self) -> tuple[tuple[int, int, Why], ...]:
         """The caps that are set: (most messages, within ms, reason)."""

@@ -22,7 +22,7 @@ LINKED = frozenset({AccountState.READY, AccountState.HELD})
 
 def rules(settings: Settings, account: AccountRow) -> pacing.Rules:
     """The account's limits: its own, and those of the settings where it has none."""
-    return account_limits.own_rules(account, account_limits.rules(settings))
+    return account_limits.own_rules(settings, account)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ async def cloud_account(caller: Caller, request: web.Request, *, name: AccountNa
 
     Meta is asked anew each time. docs/cloud-setup.md has the steps.
     """
-    found = await cloud_setup.look(await timed(request, cloud_setup.known, caller.settings, name))
+    known = await timed(request, cloud_setup.known, caller.settings, name)
+    found = await cloud_setup.look(known)
     number = found.number
     return CloudSetup(
         account=name,
@@ -33,6 +34,8 @@ async def cloud_account(caller: Caller, request: web.Request, *, name: AccountNa
             quality=number.quality,
             throughput=number.throughput,
             limit=number.limit,
+            most_people=known.reach.most,
+            people=known.reach.people,
             can_send=number.able.can_send,
             in_the_way=number.able.details,
         ),

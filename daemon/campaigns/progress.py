@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import peewee
 
-from daemon.accounts import directory, handovers, pace, pacing, rights
+from daemon.accounts import directory, handovers, pace, pacing, portfolios, rights
 from daemon.accounts import limits as account_limits
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns.refusals import Stands
@@ -72,7 +72,7 @@ def progress(settings: Settings, found: JobRow, now: int) -> Progress:
     status, said = _derive(settings, found, account, now)
     refused = _refused(settings, found, account) if found.state in MAY_RUN else None
     waits = found.state in MAY_RUN and (not directory.can_send(account, now) or refused is not None)
-    limits = account_limits.own_rules(account, account_limits.rules(settings))
+    limits = account_limits.own_rules(settings, account)
     active = found.state in MAY_RUN and found.pending > 0
     opens = _opening(found, now, limits) if active else None
     eta = _eta(settings, found, now, limits, opens) if opens is not None else None
@@ -80,6 +80,8 @@ def progress(settings: Settings, found: JobRow, now: int) -> Progress:
         opens = pacing.Opening(due[0], pacing.Why.DATE) if due[0] > opens.at else opens
         eta = max(eta, due[1])
     shown = opens if opens and _tells(status, opens) else None
+    if shown and shown.why is pacing.Why.PORTFOLIO_LIMIT:
+        said = (*said, refusal(Stands.PORTFOLIO_LIMIT, count=portfolios.reach(limits.portfolio, now).most or 0))
     return Progress(
         job_id=found.id,
         name=found.name,
@@ -119,17 +121,18 @@ def _due(found: JobRow) -> tuple[int, int] | None:
 
 def _tells(status: str, opens: pacing.Opening) -> bool:
     """Whether to show what the job waits for: before it has begun, only what is its own."""
-    own = opens.why in (pacing.Why.JOB_WINDOW, pacing.Why.JOB_CAP, pacing.Why.DATE)
+    own = opens.why in (pacing.Why.JOB_WINDOW, pacing.Why.JOB_CAP, pacing.Why.DATE, pacing.Why.PORTFOLIO_LIMIT)
     return status == JobState.RUNNING or (status == JobState.PENDING and own)
 
 
 def _opening(found: JobRow, now: int, limits: pacing.Rules) -> pacing.Opening:
-    """When the account and the job's own limits allow its next message, ignoring turns between jobs."""
+    """When the account, its business and the job's own limits allow its next message, ignoring turns between jobs."""
     opens = pace.opening(found.account, now, limits)
-    if not found.window and not found.daily_cap:
-        return opens
-    own = eligibility.job_opening(found.id, found.account, _terms(found), max(now, opens.at), limits.zone)
-    return own if own.at > max(now, opens.at) else opens
+    if found.window or found.daily_cap:
+        own = eligibility.job_opening(found.id, found.account, _terms(found), max(now, opens.at), limits.zone)
+        opens = own if own.at > max(now, opens.at) else opens
+    at = portfolios.opens_at(limits.portfolio, now)
+    return opens if at is None or at <= opens.at else pacing.Opening(at, pacing.Why.PORTFOLIO_LIMIT)
 
 
 def _terms(found: JobRow) -> pacing.Terms:
@@ -144,7 +147,10 @@ def _eta(settings: Settings, found: JobRow, now: int, limits: pacing.Rules, open
     sends = account_limits.send_ms(settings, found.account)
     delays = pacing.with_send(pacing.slowed((found.delay_min_ms, found.delay_max_ms), slow), sends)
     last = pacing.eta(found.pending, opens, delays, streak, limits, done)
-    return None if last is None else last + sends
+    if last is None:
+        return None
+    # As if none of them had written lately: whoever has does not have to wait for that.
+    return max(last + sends, portfolios.opens_at(limits.portfolio, now, found.pending) or 0)
 
 
 DRY_RUN = "dry_run"

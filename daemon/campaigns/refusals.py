@@ -154,6 +154,11 @@ class Stands(Recorded):
     BANNED = "account_banned", "WhatsApp has temporarily banned this account."
     ON_HOLD = "account_on_hold", "The account is on hold: {hold}."
     KNOWN_GO_ON = "known_people_go_on", "People it has messaged before still get their messages."
+    PORTFOLIO_LIMIT = (
+        "portfolio_limit",
+        "Meta lets your business begin conversations with {count} people in 24 hours, and it has. Nobody is lost: the "
+        "others follow as soon as that allows it. Whoever has written in the last 24 hours does not count.",
+    )
     DRY_RUN = (
         "job_for_real_sender",
         "This campaign waits for a real sender: the account's sender is a dry run.",

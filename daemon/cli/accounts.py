@@ -77,11 +77,17 @@ def cloud(name: Name = NAME) -> None:
     lines = []
     if number := found["number"]:
         lines.append(f"{number['number']} ({number['verified_name']}): {number['status']}, quality {number['quality']}")
-        lines.append(f"speed {number['throughput']}, limit {number['limit']}, can send: {number['can_send']}")
+        lines.append(f"speed {number['throughput']}, {_limit(number)}, can send: {number['can_send']}")
         lines += [number["in_the_way"]] if number["in_the_way"] else []
     marks = {True: "done", False: "to do", None: "later"}
     lines += [f"{at}. {marks[each['done']]}: {each['sentence']}" for at, each in enumerate(found["steps"], 1)]
     output.tell("\n".join(lines), found)
+
+
+def _limit(number: dict[str, Any]) -> str:
+    if number["most_people"] is None:
+        return f"limit {number['limit']}"
+    return f"{number['people']:,} of {number['most_people']:,} people in 24 hours"
 
 
 @command(accounts_app)

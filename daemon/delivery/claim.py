@@ -10,16 +10,16 @@ from typing import Any
 import peewee
 import structlog
 
-from daemon.accounts import handovers, pace, pacing
+from daemon.accounts import handovers, pace, pacing, portfolios
 from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, available, write
-from daemon.db.prepared import Prepared, param
-from daemon.db.proxy import in_order, locked
+from daemon.db.prepared import Prepared, listed, param, places
+from daemon.db.proxy import in_order, locked, on_postgres
 from daemon.delivery import counters, eligibility, job_moves, moves
 from daemon.delivery.moves import LONGEST_WAIT_MS
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import Refusal, refusal
-from daemon.models import Account, Job, Message
+from daemon.models import Account, Job, LastWrote, Message
 from daemon.states import JOB_MOVES, MAY_RUN, JobState, State
 
 log = structlog.get_logger()
@@ -27,6 +27,8 @@ log = structlog.get_logger()
 SKIPS_PER_CLAIM = 200
 FARTHEST_MS = 3 * pacing.DAY_MS  # a cap frees within a day, and the window after it opens within another
 LOOK_AGAIN_MS = 1_000
+LOOKED_UP = 256  # people whose messages are looked up at once
+LOOK_FOR_WRITERS_MS = 30_000  # so often people are looked for who may be written to in spite of the business's limit
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def claim(
             if job is None:
                 return []
             room = _room(job, room, now, own.zone)
-            claimed = _claim_from(job, room, now, now + lease_ms, token, known_only, own) if room else []
+            due_now = _due_of(job, room, now, known_only, own, in_hand) if room else []
+            claimed = _claim_from(job, due_now, now, now + lease_ms, token, own) if due_now else []
             if claimed and takes.rehearses and not job.dry_run:
                 Job.update(dry_run=True).where(Job.id == job.id).execute()
                 job.dry_run = True  # of all that were claimed with it
@@ -200,6 +203,42 @@ def _next_due(known_only: bool) -> Any:
     return locked(due.where(Message.known, eligibility.known(Message)) if known_only else due, skip=True)
 
 
+def _uncounted(job: Job, limit: int, now: int, rules: pacing.Rules) -> list[Message]:
+    """The job's messages that are due to people who do not count towards the limit of their business: from these
+    people to their messages, however many wait."""
+    span = {"since": now - pacing.DAY_MS, "ahead": now + AHEAD_MS}
+    people = {row[0] for row in _wrote(account=job.account, **span).fetchall()}
+    people |= portfolios.everybody_counted(rules.portfolio, now)
+    found: list[Message] = []
+    waiting = sorted(people)
+    while waiting and len(found) < limit:
+        size, values = listed(waiting[:LOOKED_UP])
+        del waiting[:LOOKED_UP]
+        asked = {"job": job.id, "account": job.account, "now": now, "limit": limit - len(found)}
+        found += _rows(Message, _due_to(size, **asked, **values))
+    return sorted(found, key=lambda message: message.id)
+
+
+@Prepared
+def _wrote() -> Any:
+    span = (LastWrote.at > param("since"), LastWrote.at <= param("ahead"))
+    return LastWrote.select(LastWrote.person).where(LastWrote.account == param("account"), *span)
+
+
+@Prepared
+def _due_to(size: int) -> Any:
+    # Job and state are no plain columns, and on PostgreSQL the account is one of the values, so that no index but that
+    # of people can be begun with: the others lead through all that waits.
+    waits = (Message.job + 0 == param("job"), peewee.fn.COALESCE(Message.state, "") == State.PENDING.value)
+    due = Message.select().where(*waits, Message.not_before <= param("now")).limit(param("limit"))
+    if not on_postgres():
+        return due.where(Message.account == param("account"), Message.person.in_(places(size)))
+    rows = [(param("account"), person) for person in places(size)]
+    people = peewee.ValuesList(rows, columns=("account", "person"), alias="who")
+    theirs = (Message.account == people.c.account) & (Message.person == people.c.person)
+    return due.join(people, on=theirs).for_update(of=Message, skip_locked=True)
+
+
 def _room_of_account(account: str, limit: int, in_hand: int, now: int, rules: pacing.Rules) -> int:
     """How many of `limit` messages the account's caps allow; that they allow one is known."""
     if limit + in_hand <= 1:
@@ -234,10 +273,27 @@ def _next_job(known_only: bool, skip: bool, account: str, now: int, zone: str, t
     return next(iter(_rows(Job, _turn(known_only, skip, **values))), None)
 
 
+def _due_of(job: Job, limit: int, now: int, known_only: bool, rules: pacing.Rules, in_hand: int) -> list[Message]:
+    """The job's messages that are due, at most `limit`. Where its business may not begin to write to more people, those
+    to people who do not count towards that; where nobody of them is left, the job is put aside."""
+    room = portfolios.room(rules.portfolio, now)
+    left = limit if room is None else min(max(room - in_hand, 0), limit)
+    rows = _rows(Message, _next_due(known_only, job=job.id, now=now, limit=limit)) if left else []
+    if left < limit and rows:
+        rows = eligibility.fitting(rows, left, now, rules)
+    if left or rows or room is None:
+        return rows
+    rows = _uncounted(job, limit, now, rules)
+    if not rows:
+        opens = portfolios.opens_at(rules.portfolio, now) or now
+        at = min(max(opens, now + LOOK_AGAIN_MS), now + LOOK_FOR_WRITERS_MS)
+        _put_aside(id=job.id, at=at, zone=rules.zone)
+    return rows
+
+
 def _claim_from(
-    job: Job, limit: int, now: int, lease_until: int, token: str, known_only: bool, rules: pacing.Rules
+    job: Job, rows: list[Message], now: int, lease_until: int, token: str, rules: pacing.Rules
 ) -> list[Message]:
-    rows = _rows(Message, _next_due(known_only, job=job.id, now=now, limit=limit))
     refused = {
         row.id: why
         for row in rows

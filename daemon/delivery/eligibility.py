@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import peewee
 
-from daemon.accounts import handovers, pacing
+from daemon.accounts import handovers, pacing, portfolios
 from daemon.contacts.person import Person
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import database, on_postgres
+from daemon.delivery import windows
 from daemon.delivery.refusals import Passed
 from daemon.formats import notations
 from daemon.i18n.coded import Refusal, refusal
@@ -68,10 +70,14 @@ def terms(window: str | None, daily_cap: int) -> pacing.Terms:
     return pacing.Terms(pacing.window(window), daily_cap)
 
 
+def person_of(message: Message) -> PersonKey:
+    """Whom it is for. A process of an earlier version, still running beside this one, does not write that."""
+    return message.person or Person(E164(message.number)).key
+
+
 def barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> Refusal | None:
     """Why this person may not be messaged now; None if they may."""
-    # A process of an earlier version, still running beside this one, writes rows without the person.
-    person = message.person or Person(E164(message.number)).key
+    person = person_of(message)
     if _opted_out(person=person).fetchone():
         return refusal(Passed.SUPPRESSED)
     if not rules.person_cap or job.kind in UNCAPPED:
@@ -85,6 +91,33 @@ def barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> Refusal
     if days == 1:
         return refusal(Passed.GOT_MANY_IN_A_DAY, count=got)
     return refusal(Passed.GOT_MANY_IN_DAYS, count=got, days=days)
+
+
+def one_too_many(message: Message, now: int, rules: pacing.Rules) -> Refusal | None:
+    """Why this person has to wait for the business's limit of people; None if they do not, and then they count towards
+    it. Part of the caller's transaction, which has the limit's lock."""
+    person = person_of(message)
+    if windows.window(message.account, person, now) is not None:
+        return None
+    if portfolios.take(rules.portfolio, person, message.id, now):
+        return None
+    return refusal(Passed.ONE_TOO_MANY)
+
+
+def fitting(messages: Sequence[Message], room: int, now: int, rules: pacing.Rules) -> list[Message]:
+    """Those whose people do not count towards the business's limit, and as many others as there is room for."""
+    people = [(message, person_of(message)) for message in messages]
+    free = portfolios.counted(rules.portfolio, {person for _, person in people}, now)
+    free |= {person for _, person in windows.windows({(each.account, person) for each, person in people}, now)}
+    kept = []
+    for message, person in people:
+        if person not in free:
+            if room <= 0:
+                continue
+            room -= 1
+            free.add(person)
+        kept.append(message)
+    return kept
 
 
 def repeated(message: Message) -> Refusal | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.accounts import media_ids, throughput
+from daemon.accounts import media_ids, portfolios, throughput
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.transports.protocol import Turns
 
@@ -27,3 +27,6 @@ class KeptInDatabase:
 
     async def forget_media(self, number: str, file: str) -> None:
         await self._db.call(media_ids.forget, number, file)
+
+    async def limited(self, business: str, most: int | None) -> None:
+        await self._db.timed(portfolios.told, business, most)

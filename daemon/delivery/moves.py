@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.accounts import handovers, ownership, pace, pacing
+from daemon.accounts import handovers, ownership, pace, pacing, portfolios
 from daemon.accounts.pace import NO_RULES
 from daemon.db import notifications
 from daemon.db.connection import after_commit, write
@@ -46,15 +46,18 @@ def submit(
     piece: the part of it that is handed over, where it has several.
 
     Raises LeaseLost when it, or the account, is no longer ours; IllegalMove when, since the claim, its job was paused
-    or stopped, or the person opted out or reached the per-person limit (rules.person_cap): release() it then.
+    or stopped, the person opted out or reached the per-person limit (rules.person_cap), or the business reached the
+    limit of people (rules.portfolio): release() it then.
     """
     with moving(message):
         state = job_state(message.job_id)
         if state not in MAY_RUN:
             raise errors.IllegalMove(Unsent.JOB_NOT_RUNNING, job=message.job_id, state=state)
+        limited = portfolios.lock(rules.portfolio)
         if rules.person_cap:
             eligibility.lock_person(message.person)
-        if why := eligibility.barred(message.job, message, now, rules):
+        why = eligibility.barred(message.job, message, now, rules)
+        if why or (limited and (why := eligibility.one_too_many(message, now, rules))):
             raise errors.IllegalMove(Unsent.PERSON_BARRED, message=message.id, why=why)
         again: dict[str, Any] = {} if message.transport_id is None else {"transport_id": None}
         changes = {"mark": mark.dumps(), "submitted_at": now, "submissions": message.submissions + 1}
@@ -374,6 +377,7 @@ def apply(message: Message, name: str, why: Told | None, who: str, at: int, **ch
         raise errors.LeaseLost(str(refused)) if held else errors.IllegalMove(refused)
     if source is State.SENDING and name in NEVER_LEFT and not parts.take_back(message.id):
         handovers.undo(message.id, message.job_id)
+        portfolios.give_back(message.id)
         _look_again(id=message.job_id)
     for counted in (tallies, quarters):
         counted.moved(message, target, changes)

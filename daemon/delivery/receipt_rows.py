@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.accounts import handovers
+from daemon.accounts import handovers, portfolios
 from daemon.db.connection import after_commit
 from daemon.db.prepared import Prepared, listed, param, places
 from daemon.db.proxy import locked
@@ -208,6 +208,7 @@ class Rows:
             row = self._rows[message_id]
             if missed:
                 handovers.miss(message_id)
+                portfolios.give_back(message_id)
             else:
                 purpose, left_at = Purpose(self._jobs[row.job_id][0]), self._left[message_id]
                 handovers.arrive(row.account, row.number, purpose, left_at, message_id, row.job_id)

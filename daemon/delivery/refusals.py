@@ -125,6 +125,7 @@ class Passed(Recorded):
     GOT_ONE_IN_DAYS = "person_got_one_in_days", "got 1 message within {days} days"
     GOT_MANY_IN_A_DAY = "person_got_many_in_a_day", "got {count} messages within 1 day"
     GOT_MANY_IN_DAYS = "person_got_many_in_days", "got {count} messages within {days} days"
+    ONE_TOO_MANY = "person_one_too_many", "has to wait: Meta's limit of people in 24 hours is reached"
     SENDER_STOPPED = "sender_was_stopped", "the sender was stopped"
     SENDER_SILENT = "sender_fell_silent", "its sender stopped responding while sending it"
     BROWSER_BROKE_DOWN = "browser_broke_down", "the browser crashed before anything was sent"

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from daemon.accounts import commands, handovers, happenings
+from daemon.accounts import commands, handovers, happenings, portfolios
 from daemon.campaigns import create, idempotency, leftovers
 from daemon.config import Settings
 from daemon.contacts import row_sets, stored, uploads
@@ -55,6 +55,7 @@ def prune(settings: Settings, now: int) -> None:
         happenings.prune,
         cloud_inbox.prune,
         windows.prune,
+        portfolios.prune,
         outbox.prune,
     ):
         work(now)

@@ -12,6 +12,7 @@ from aiohttp import web
 from daemon import errors
 from daemon.accounts import directory, limits
 from daemon.accounts.directory import AccountRow
+from daemon.accounts.portfolios import Reach
 from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.asking import said
@@ -49,14 +50,15 @@ class OwnField:
 
 @dataclass(frozen=True)
 class CloudSetup(PageContent):
-    """left: how many steps are not done. own: what the account has of its own, as of own_version. late: somebody else
-    was faster."""
+    """reach: of its business. left: how many steps are not done. own: what the account has of its own, as of
+    own_version. late: somebody else was faster."""
 
     template: ClassVar = "cloud_setup.html"
     here: ClassVar = "accounts"
 
     account: str
     number: GraphNumber | None
+    reach: Reach
     steps: Sequence[Found]
     left: int
     own: Sequence[OwnField]
@@ -110,6 +112,7 @@ async def _page(
     content = CloudSetup(
         account=name,
         number=found.number,
+        reach=known.reach,
         steps=found.steps,
         left=sum(not each.done for each in found.steps),
         own=[_field(account, field, entered) for field in LABELS],

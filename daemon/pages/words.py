@@ -111,6 +111,7 @@ WAITS = {
     pacing.Why.JOB_WINDOW: N_("waiting for its sending hours"),
     pacing.Why.JOB_CAP: N_("the campaign's daily limit is reached"),
     pacing.Why.DATE: N_("each person's own date"),
+    pacing.Why.PORTFOLIO_LIMIT: N_("Meta's limit of people in 24 hours is reached"),
 }
 WEEKDAYS = (
     N_("Monday"),

@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from daemon import errors
-from daemon.accounts import cloud_standing, directory, limits
+from daemon.accounts import cloud_standing, directory, limits, portfolios
+from daemon.accounts.portfolios import Reach
 from daemon.campaigns import cloud_templates
 from daemon.config import Settings
 from daemon.i18n.coded import Coded, part, refusal
@@ -46,11 +47,12 @@ class Found:
 @dataclass(frozen=True)
 class Known:
     """What is known here of an account. heard_at: when Meta last reported anything, UTC ms, 0 for never; approved:
-    whether a template can be sent."""
+    whether a template can be sent; reach: of its business."""
 
     settings: Settings
     heard_at: int
     approved: bool
+    reach: Reach
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def known(settings: Settings, name: str, now: int) -> Known:
     if own.transport != "cloud":
         raise errors.InvalidInput(Why.ACCOUNT_NOT_OF_CLOUD, account=name)
     approved = any(each.unusable is None for each in cloud_templates.every(name))
-    return Known(own, cloud_standing.of(name, now).heard_at, approved)
+    reach = portfolios.reach(limits.portfolio(own), now)
+    return Known(own, cloud_standing.of(name, now).heard_at, approved, reach)
 
 
 async def look(account: Known) -> Setup:

@@ -109,6 +109,7 @@ EVENTS: dict[str, str] = {
     "cloud.item_failed": "something that Meta told could not be taken, unforeseen; the rest is (count)",
     "cloud.failed": "working through what Meta told failed unexpectedly; it is tried again",
     "account.hold_told": "Meta has told that the account may not send for now (account, hold, until)",
+    "portfolio.limited": "Meta has told to how many people the business may begin to write in a day (business, most)",
     "reports.asked": "WhatsApp was asked for what it had not reported (count, found)",
     "reports.interrupted": "asking for what was not reported broke off; it goes on later (reason)",
     "receipt.unmatched": "it belongs to no message of this account (status)",

@@ -368,6 +368,9 @@ class Kept(Protocol):
 
     async def forget_media(self, number: str, file: str) -> None: ...
 
+    async def limited(self, business: str, most: int | None) -> None:
+        """WhatsApp says to how many people that business may begin to write in 24 hours; None: to any number."""
+
 
 @runtime_checkable
 class Keeps(Protocol):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from daemon.accounts import cloud_standing, happenings
+from daemon.accounts import cloud_standing, happenings, portfolios
 from daemon.accounts.cloud_lines import Line
 from daemon.campaigns import cloud_templates
 from daemon.contacts import optout, suppression
@@ -23,7 +23,7 @@ from daemon.i18n.coded import Told as Why
 from daemon.i18n.coded import refusal
 from daemon.models import Job, Message
 from daemon.states import E164, Hold, Status
-from daemon.transports.cloud import codes, hooks
+from daemon.transports.cloud import codes, hooks, tiers
 from daemon.transports.cloud.codes import Do
 from daemon.transports.cloud.hooks import Told, Who
 from daemon.transports.protocol import Said, StatusUpdate
@@ -263,6 +263,8 @@ def _of_account_itself(account: str, each: hooks.OfAccount, key: str, now: int) 
             cloud_standing.hold(account, Hold.RESTRICTED, None, refusal(Held.META_DISABLED, what=words), now)
         elif each.banned == "REINSTATE":
             cloud_standing.release(account, now)
+        if (limit := tiers.limit(each.limit)) is not None:
+            portfolios.told(each.business_id, limit.most, now)
         about: happenings.About = {"hold": None, "detail": words, "code": each.topic, "until": each.until}
         happenings.note("account.notice", account, None, about, now)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.accounts import cloud_standing
+from daemon.accounts import cloud_standing, portfolios
 from daemon.campaigns import lifecycle
 from daemon.config import Settings
 from daemon.contacts import suppression
@@ -320,6 +320,24 @@ async def test_the_window_is_open_for_a_day_from_when_they_wrote(hand: Hand, pos
     assert at * 1_000 + DAY_MS == windows.window("default", person, clock())
     assert windows.window("other", person, clock()) is None
     assert windows.window("default", person, clock() + DAY_MS) is None
+
+
+@pytest.mark.parametrize(
+    ("topic", "value", "most"),
+    [
+        ("business_capability_update", {"max_daily_conversations_per_business": 2000}, 2_000),
+        ("business_capability_update", {"max_daily_conversations_per_business": "TIER_10K"}, 10_000),
+        ("phone_number_quality_update", {"event": "UPGRADE", "current_limit": "TIER_UNLIMITED"}, None),
+        ("phone_number_quality_update", {"event": "ONBOARDING", "current_limit": "TIER_NOT_SET"}, 250),
+    ],
+)
+async def test_the_limit_of_people_is_taken_over(
+    hand: Hand, post: Post, clock: Any, topic: str, value: dict[str, Any], most: int | None
+) -> None:
+    """In each of Meta's notations; what says nothing changes nothing."""
+    portfolios.told(BUSINESS_ID, 250, clock())
+    await post.take({"field": topic, "value": value})
+    assert most == portfolios.reach(BUSINESS_ID, clock()).most
 
 
 async def test_a_restriction_holds_the_account_until_it_ends(hand: Hand, post: Post, clock: Any) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from daemon.accounts import cloud_standing, directory
+from daemon.accounts import cloud_standing, directory, portfolios
 from daemon.db import clock
 from daemon.http import make_app
+from daemon.states import PersonKey
 from standin.graph.server import Graph, serving
 from standin.graph.world import BUSINESS_ID, NUMBER_ID, TOKEN, World
 from tests.http.conftest import KEY, Caller
@@ -58,6 +59,8 @@ async def test_all_is_done(started: Any, graph: Graph) -> None:
     api = Caller(client, KEY)
     there(clock.now_ms())
     cloud_standing.heard("default", clock.now_ms())
+    portfolios.told(BUSINESS_ID, 250, clock.now_ms())
+    portfolios.take(BUSINESS_ID, PersonKey("+4915110000000"), 1, clock.now_ms())
     async with client.session.post(
         f"{graph.url}/v26.0/{BUSINESS_ID}/subscribed_apps", headers={"Authorization": f"Bearer {TOKEN}"}
     ) as response:
@@ -69,6 +72,8 @@ async def test_all_is_done(started: Any, graph: Graph) -> None:
 
     assert {True} == set(steps(found).values()), found
     assert found["number"]["limit"].startswith("TIER_")
+    assert (250, 1) == (found["number"]["most_people"], found["number"]["people"])
+    assert "1 of 250" in page
     assert found["number"]["verified_name"] in page and "All steps are done." in page
     assert "/app/accounts/default/cloud" in await look(client, "/app/accounts")
 

@@ -23,6 +23,7 @@ class InMemory:
     def __init__(self) -> None:
         self.files: dict[str, str] = {}
         self.pauses: list[int] = []
+        self.limits: list[tuple[str, int | None]] = []
 
     async def turns(self, number: str, most: int, rate: int) -> Turns:
         return Turns(most, 0, 0)
@@ -38,6 +39,9 @@ class InMemory:
 
     async def forget_media(self, number: str, file: str) -> None:
         self.files.pop(file, None)
+
+    async def limited(self, business: str, most: int | None) -> None:
+        self.limits.append((business, most))
 
 
 class Sending:

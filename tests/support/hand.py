@@ -46,7 +46,7 @@ class Hand:
         return message
 
     def submit(self, message: Message, pause_ms: int = 0) -> Message:
-        moves.submit(message, MARK, self.clock(), pacing.Gap(pause_ms, pacing.Why.PAUSE, 1))
+        moves.submit(message, MARK, self.clock(), pacing.Gap(pause_ms, pacing.Why.PAUSE, 1), self.rules)
         return message
 
     def confirm(self, message: Message, ack: Ack = Ack.SENT) -> Message:

@@ -52,6 +52,10 @@ class CloudNumber(Answer):
     quality: str
     throughput: str
     limit: str = Field(description="How many people may be written to in 24 hours, such as `TIER_2K`.")
+    most_people: int | None = Field(
+        description="The same as a number, for all numbers of the business account; null: any number, or not known yet."
+    )
+    people: int = Field(description="How many of these there were in the last 24 hours.")
     can_send: str = Field(description="`AVAILABLE`, `LIMITED` or `BLOCKED`; empty: Meta does not say.")
     in_the_way: str = Field(description="Why it is limited or blocked, and what to do.")
 

@@ -114,7 +114,8 @@ class OfTemplate:
 @dataclass(frozen=True, slots=True)
 class OfAccount:
     """What Meta says of a business account or one of its numbers. phone: which one. until: when all restrictions end,
-    UTC ms; restrictions: their kinds. banned: whether it is disabled, in Meta's words, as the other words."""
+    UTC ms; restrictions: their kinds. banned: whether it is disabled, limit: of people in 24 hours; both in Meta's
+    words, as the other words."""
 
     business_id: str
     topic: str
@@ -125,6 +126,7 @@ class OfAccount:
     restrictions: tuple[str, ...] = ()
     words: str = ""
     banned: str = ""
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,13 +325,14 @@ def _account(entry: Any, name: str, value: Mapping[str, Any]) -> Iterator[Told]:
     until = max(filter(None, ends), default=None) if all(ends) else None
     kinds = tuple(filter(None, (_text(each, "restriction_type")[:64] for each in restrictions)))
     event = _text(value, "event") or _text(value, "alert_type") or _text(value, "decision")
-    limit = value.get("max_daily_conversations_per_business") or value.get("current_limit") or ""
+    limit = _text(value, "max_daily_conversations_per_business") or _text(value, "current_limit")
     violation = _text(_get(value, "violation_info"), "violation_type")
     banned = _text(_get(value, "ban_info"), "waba_ban_state")
-    words = [violation, banned, str(limit), _text(value, "alert_description")]
+    words = [violation, banned, limit, _text(value, "alert_description")]
     phone = _text(value, "phone_number") or _text(value, "display_phone_number")
     told = "; ".join(filter(None, words))[:LONGEST_WORDS]
-    yield OfAccount(business_id, name, event[:64], _ms(entry.get("time")), phone or None, until, kinds, told, banned)
+    at = _ms(entry.get("time"))
+    yield OfAccount(business_id, name, event[:64], at, phone or None, until, kinds, told, banned, limit[:32])
 
 
 _READERS: dict[str, Callable[[Any, str, Mapping[str, Any]], Iterator[Told]]] = {

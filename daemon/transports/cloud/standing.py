@@ -10,10 +10,11 @@ import structlog
 from daemon import errors
 from daemon.i18n.coded import Coded, Wording, refusal
 from daemon.states import AccountState, Hold
-from daemon.transports.cloud import codes
+from daemon.transports.cloud import codes, tiers
 from daemon.transports.cloud.codes import Do
 from daemon.transports.cloud.graph import Graph, GraphNumber
 from daemon.transports.cloud.refusals import Cloud, Meta
+from daemon.transports.cloud.tiers import Limit
 from daemon.transports.protocol import Health
 
 log = structlog.get_logger()
@@ -37,6 +38,7 @@ class Standing:
         self._next_look = 0.0
         self._looks = 0
         self._rest: tuple[Coded, float] | None = None  # why it waits, and until when
+        self.limit: Limit | None = None  # of people in 24 hours, as Meta last told it
 
     @property
     def barred(self) -> Coded | str | None:
@@ -116,7 +118,7 @@ class Standing:
             self._next_look = _now() + LOOK_S
 
     def _judge(self, found: GraphNumber) -> None:
-        able = found.able
+        able, self.limit = found.able, tiers.limit(found.limit) or self.limit
         if found.status == "BANNED":
             self._tell(Health(AccountState.BANNED, Hold.RESTRICTED, detail=refusal(Meta.RESTRICTED)), HELD_S)
         elif found.status in STATUSES:

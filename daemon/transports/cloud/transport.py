@@ -22,6 +22,7 @@ from daemon.transports.cloud.graph import Graph, words
 from daemon.transports.cloud.rate import Pairs, Turnstile
 from daemon.transports.cloud.refusals import Cloud, Meta
 from daemon.transports.cloud.standing import Standing
+from daemon.transports.cloud.tiers import Limit
 from daemon.transports.protocol import Health, Kept, Lookup, Mark, Outgoing, Receipt, StatusUpdate, always
 
 log = structlog.get_logger()
@@ -55,6 +56,7 @@ class CloudTransport:
         self._anew: set[str] = set()  # files that had to be uploaded anew
         self._reported_by: dict[str, float] = {}  # by callback: until when a receipt is waited for
         self._pause_s, self._slow_until = FIRST_PAUSE_S, 0.0
+        self._limit_kept: Limit | None = None
         self._unclear = 0  # how many answers in a row said nothing certain
 
     def keep_in(self, kept: Kept) -> None:
@@ -70,7 +72,11 @@ class CloudTransport:
         await self._graph.close()
 
     async def health(self) -> Health:
-        return await self._standing.look()
+        health = await self._standing.look()
+        if (limit := self._standing.limit) is not None and limit != self._limit_kept:
+            await self._kept.limited(self._graph.account_id or self._graph.number_id, limit.most)
+            self._limit_kept = limit
+        return health
 
     async def prepare(self, message: Outgoing) -> Mark:
         """The file is with Meta, and it is the message's turn. The mark says nothing: there is no chat to look at."""
