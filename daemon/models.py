@@ -156,6 +156,7 @@ class Job(Table):
     coded = Json(null=True)  # `reason` by its code
     delay_min_ms = peewee.IntegerField()
     delay_max_ms = peewee.IntegerField()
+    own_delays = peewee.BooleanField(null=True)  # whether these were given for it; None: not known
     schedule_at = peewee.BigIntegerField(null=True)
     created_at = peewee.BigIntegerField()
     started_at = peewee.BigIntegerField(null=True)

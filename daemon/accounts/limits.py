@@ -234,7 +234,8 @@ def own_rules(settings: Settings, account: AccountRow | None) -> pacing.Rules:
         return found
     pauses = (account.long_pause_every, account.long_pause_min, account.long_pause_max)
     found = pacing.own(found, account.hourly_cap, account.daily_cap, account.quiet_hours, account.timezone, *pauses)
-    return replace(found, portfolio=portfolio(settings_in(settings, account.name, account)))
+    own = settings_in(settings, account.name, account)
+    return replace(found, portfolio=portfolio(own), paced=paced(own))
 
 
 def portfolio(settings: Settings) -> str:
@@ -243,6 +244,20 @@ def portfolio(settings: Settings) -> str:
     if settings.transport != "cloud":
         return ""
     return settings.cloud_business_account_id or settings.cloud_phone_number_id
+
+
+def paced(settings: Settings) -> bool:
+    """Whether the account pauses between messages, as a person would."""
+    return settings.transport != "cloud"
+
+
+def spacing(own: Settings, delays: tuple[int, int], own_delays: bool | None) -> tuple[int, int]:
+    """How far apart a job's messages are, in ms, by the settings of its account; delays: of the job, own_delays:
+    whether they were given for it."""
+    if pacing.pauses(paced(own), delays[1], own_delays):
+        return delays
+    gap = max(1, round(1_000 / own.cloud_throughput))
+    return gap, gap
 
 
 def settings_of(settings: Settings, name: str) -> Settings:
@@ -284,6 +299,7 @@ def rules(settings: Settings) -> pacing.Rules:
         person_cap=settings.person_cap[0],
         person_window_ms=settings.person_cap[1] * pacing.DAY_MS,
         portfolio=portfolio(settings),
+        paced=paced(settings),
     )
 
 

@@ -37,7 +37,8 @@ class Why(StrEnum):
 @dataclass(frozen=True)
 class Rules:
     """The limits of an account, apart from a job's own delays; pauses in ms, a cap of 0 for none. portfolio: the
-    business at Meta whose limit of people it shares, "" for none, see `portfolios`."""
+    business at Meta whose limit of people it shares, "" for none, see `portfolios`. paced: whether there are pauses
+    between messages at all; otherwise only those of a job that has some of its own, which are its alone."""
 
     long_pause_every: int = 0
     long_pause_ms: tuple[int, int] = (0, 0)
@@ -48,6 +49,7 @@ class Rules:
     person_cap: int = 0  # most messages to one person, over all jobs and accounts
     person_window_ms: int = 0  # the period that person_cap is for
     portfolio: str = ""
+    paced: bool = True
 
     def windows(self) -> tuple[tuple[int, int, Why], ...]:
         """The caps that are set: (most messages, within ms, reason)."""
@@ -76,6 +78,11 @@ def own(
         least, most = rules.long_pause_ms
         changes["long_pause_ms"] = range_ms(least / 1000, most / 1000, (least_s, most_s))
     return replace(rules, **changes) if changes else rules
+
+
+def pauses(paced: bool, delay_max_ms: int, own_delays: bool | None) -> bool:
+    """Whether there are pauses between a job's messages: where its account makes none, only those given for the job."""
+    return paced or bool(own_delays and delay_max_ms)
 
 
 @dataclass(frozen=True)

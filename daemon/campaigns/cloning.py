@@ -112,8 +112,8 @@ def order(job_id: int, people: str, but: int, changed: Changed) -> create.Order:
         template=template,
         audience=create.Audience(everybody, [], 0, "row", job.name, note=_again(job, people), columns=job.columns),
         attachments=[] if template else list(job.attachments),
-        delay_min=job.delay_min_ms / 1000,
-        delay_max=job.delay_max_ms / 1000,
+        delay_min=_delays(job)[0],
+        delay_max=_delays(job)[1],
         name=job.name if changed.name is None else changed.name,
         account=changed.account or job.account,
         schedule_at=changed.schedule_at,
@@ -187,14 +187,21 @@ def _data(job: JobRow, height: int, files: dict[str, str], all_have_one: bool) -
         files_optional=bool(files) and not all_have_one,
         when=When(
             account=job.account,
-            delay_min=job.delay_min_ms / 1000,
-            delay_max=job.delay_max_ms / 1000,
+            delay_min=_delays(job)[0],
+            delay_max=_delays(job)[1],
             window=job.window,
             daily_cap=job.daily_cap,
             dated=_dated(job),
         ),
         cloned_from=job.id,
     )
+
+
+def _delays(job: JobRow) -> tuple[float, float] | tuple[None, None]:
+    """Its pauses in seconds; None where it is known that they are those of the settings."""
+    if job.own_delays is False:
+        return None, None
+    return job.delay_min_ms / 1000, job.delay_max_ms / 1000
 
 
 def _template(job: JobRow) -> ChosenTemplate | None:

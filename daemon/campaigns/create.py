@@ -269,6 +269,7 @@ def _job(settings: Settings, checked: Checked, state: str, who: str, now: int) -
             state=state,
             delay_min_ms=pause[0],
             delay_max_ms=pause[1],
+            own_delays=named(order),
             schedule_at=order.schedule_at,
             created_at=now,
             made_by=who,
@@ -385,7 +386,8 @@ def _much(settings: Settings, checked: Checked, filled_job: int | None, now: int
         return careful.never_written(account, {Person(each.number).key for each in people})
 
     terms = pacing.Terms(pacing.window(order.window), order.daily_cap or 0)
-    return list(filter(None, [careful.note(settings, account, len(people), fresh, checked.delays, terms, now)]))
+    apart = limits.spacing(limits.settings_of(settings, account), checked.delays, named(order))
+    return list(filter(None, [careful.note(settings, account, len(people), fresh, apart, terms, now)]))
 
 
 def _kept(created: Created) -> dict[str, Any]:
@@ -471,6 +473,11 @@ def delays(settings: Settings, delay_min: float | None, delay_max: float | None)
     if not 0 <= low <= high <= MAX_DELAY_S:
         raise errors.InvalidInput(Why.DELAYS_UNFIT, most=MAX_DELAY_S)
     return round(low * 1000), round(high * 1000)
+
+
+def named(order: Order) -> bool:
+    """Whether it says itself how long to pause."""
+    return order.delay_min is not None or order.delay_max is not None
 
 
 def _own_files(order: Order, audience: Audience) -> set[tuple[str, ...]]:

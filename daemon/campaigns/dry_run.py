@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import peewee
 
 from daemon import errors
-from daemon.accounts import directory, handovers, limits, pace, pacing, rights
+from daemon.accounts import directory, handovers, limits, pacing, rights
 from daemon.campaigns import (
     careful,
     cloud_templates,
@@ -25,10 +25,11 @@ from daemon.campaigns import (
     draft_templates,
     drafts,
     fitting,
+    forecasts,
     shared_numbers,
 )
 from daemon.campaigns.dated import Dates, Missed
-from daemon.campaigns.draft_content import Exclusion, Forecast, Notes, Reason, Recent, Report, SelfTest, When
+from daemon.campaigns.draft_content import Exclusion, Notes, Reason, Recent, Report, SelfTest, When
 from daemon.campaigns.drafts import Draft
 from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.campaigns.refusals import Why
@@ -78,7 +79,6 @@ TROUBLES = {
 BATCH = 500
 TEST = "Test: "  # how the page names a test message
 QUEUED = sorted({State.PENDING, State.CLAIMED})
-_TRIES = 10
 
 
 def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave_out_recent: bool, now: int) -> Draft:
@@ -99,7 +99,7 @@ def run(settings: Settings, draft_id: str, version: int, recent_days: int, leave
         left_out=tuple(left_out),
         warnings=notes,
         version=draft.version,
-        **dict(forecast(settings, draft, len(audience), now)),
+        **dict(forecasts.forecast(settings, draft, len(audience), now)),
     )
     found = _dated(found.model_copy(update=_ends(settings, draft, audience)))
     drafts.freeze(draft, audience, found)
@@ -334,61 +334,14 @@ def real() -> Any:
 # When
 
 
-def forecast(settings: Settings, draft: Draft, people: int, now: int) -> Forecast:
-    """When the first and the last message will be sent, with the present pace, windows and caps, and with the other
-    messages queued for the account: running jobs take turns."""
-    when = draft.data.when or When()
-    account = when.account or rights.usual(settings.account)
-    rules = limits.rules_of(settings, account)
-    terms = pacing.Terms(pacing.window(when.window), when.daily_cap)
-    others = [job for job in _others(account, max(now, when.at or 0)) if job.pending and job.id != draft.data.replaces]
-    queued = sum(job.pending for job in others)
-    opens = _opens(account, max(now, when.at or now), now, rules, terms)
-    if opens is None or not people:
-        return Forecast(starts=None, why=pacing.Why.READY, ends=None, jobs=len(others), messages=queued)
-    streak, slow = directory.pace(account, now)
-    pause = create.delays(limits.settings_of(settings, account), when.delay_min, when.delay_max)
-    sends = limits.send_ms(settings, account)
-    delays = pacing.with_send(pacing.slowed(pause, slow), sends)
-    alone = pacing.eta(people, opens, delays, streak, pacing.narrowed(rules, terms))
-    shared = people + sum(min(people, job.pending) for job in others)
-    past = handovers.by_minute(account, now - pacing.DAY_MS, now) if rules.windows() else []
-    window_only = pacing.narrowed(rules, pacing.Terms(terms.window))
-    together = pacing.eta(shared, opens, delays, streak, window_only, past)
-    ends = max(alone or 0, together or 0) + sends
-    return Forecast(starts=opens.at, why=opens.why, ends=ends, jobs=len(others), messages=queued)
-
-
 def current(settings: Settings, draft: Draft, now: int) -> tuple[Report | None, Sequence[Contact] | None]:
     """(the latest report, who will get the message; None if something was changed after the dry run). As long as it
     holds, its times are recalculated: limits, time zone and queue may have changed since the dry run."""
     found, audience = drafts.report(draft), drafts.audience_frozen(draft)
     if found is not None and audience:
-        found = found.model_copy(update=dict(forecast(settings, draft, len(audience), now)))
+        found = found.model_copy(update=dict(forecasts.forecast(settings, draft, len(audience), now)))
         found = _dated(found)
     return found, audience
-
-
-def _others(account: str, until: int) -> Iterator[Job]:
-    """The account's jobs that would take turns with one starting then."""
-    begun = Job.state.in_(sorted(MAY_RUN)) | ((Job.state == JobState.SCHEDULED) & (Job.schedule_at <= until))
-    return iter(Job.select().where(Job.account == account, begun))
-
-
-def _opens(account: str, begins: int, now: int, rules: pacing.Rules, terms: pacing.Terms) -> pacing.Opening | None:
-    """When both the account and the draft's window allow the first message; None if they never agree."""
-    found = pace.opening(account, now, rules)
-    if begins > found.at:
-        found = pacing.Opening(begins, pacing.Why.READY)
-    for _ in range(_TRIES):
-        quiet = pacing.quiet_until(found.at, rules)
-        if quiet > found.at:
-            found = pacing.Opening(quiet, pacing.Why.QUIET_HOURS)
-        own = pacing.job_opening(found.at, terms, rules.zone, lambda _n, _since: None)
-        if own.at == found.at:
-            return found
-        found = own
-    return None
 
 
 # Preview and test

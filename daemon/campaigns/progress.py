@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import peewee
 
@@ -131,6 +131,8 @@ def _opening(found: JobRow, now: int, limits: pacing.Rules) -> pacing.Opening:
     if found.window or found.daily_cap:
         own = eligibility.job_opening(found.id, found.account, _terms(found), max(now, opens.at), limits.zone)
         opens = own if own.at > max(now, opens.at) else opens
+    if not limits.paced and found.own_delays and opens.at < found.opens_at <= now + found.delay_max_ms:
+        opens = pacing.Opening(found.opens_at, pacing.Why.PAUSE)
     at = portfolios.opens_at(limits.portfolio, now)
     return opens if at is None or at <= opens.at else pacing.Opening(at, pacing.Why.PORTFOLIO_LIMIT)
 
@@ -145,7 +147,11 @@ def _eta(settings: Settings, found: JobRow, now: int, limits: pacing.Rules, open
     own = found.id if found.daily_cap else None
     done = handovers.by_minute(found.account, now - pacing.DAY_MS, now, own) if limits.windows() else []
     sends = account_limits.send_ms(settings, found.account)
-    delays = pacing.with_send(pacing.slowed((found.delay_min_ms, found.delay_max_ms), slow), sends)
+    own_settings = account_limits.settings_of(settings, found.account)
+    pauses = account_limits.spacing(own_settings, (found.delay_min_ms, found.delay_max_ms), found.own_delays)
+    delays = pacing.with_send(pacing.slowed(pauses, slow), sends)
+    if not pacing.pauses(limits.paced, found.delay_max_ms, found.own_delays):
+        limits = replace(limits, long_pause_every=0)
     last = pacing.eta(found.pending, opens, delays, streak, limits, done)
     if last is None:
         return None

@@ -27,6 +27,7 @@ class JobRow:
     coded: Filed | None
     delay_min_ms: int
     delay_max_ms: int
+    own_delays: bool | None
     schedule_at: int | None
     created_at: int
     started_at: int | None
@@ -36,6 +37,7 @@ class JobRow:
     rejected: list[list[Any]]
     window: str | None
     daily_cap: int
+    opens_at: int
     cloned_from: int | None
     kind: str
     tally_ms: int

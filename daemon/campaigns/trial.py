@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TypeVar
 
 from daemon.accounts import directory, limits, rights
-from daemon.campaigns import dry_run, progress, scheduling
+from daemon.campaigns import dry_run, forecasts, progress, scheduling
 from daemon.campaigns.create import Checked
 from daemon.campaigns.draft_content import Content, When
 from daemon.campaigns.drafts import Draft
@@ -59,7 +59,7 @@ def of(settings: Settings, checked: Checked, now: int) -> Outcome:
         at=order.schedule_at,
     )
     draft = Draft("", "", Content(when=when, replaces=order.replaces), 0, "", now, None)
-    forecast = dry_run.forecast(settings, draft, len(people) - skipped, now)
+    forecast = forecasts.forecast(settings, draft, len(people) - skipped, now)
     return Outcome(
         people=_some(stay),
         left_out=_some(left),

@@ -82,7 +82,7 @@ def claim(
             job = _next_job(known_only, skip=True, **due) or _next_job(known_only, skip=False, **due)
             if job is None:
                 return []
-            room = _room(job, room, now, own.zone)
+            room = _room(job, room, now, own)
             due_now = _due_of(job, room, now, known_only, own, in_hand) if room else []
             claimed = _claim_from(job, due_now, now, now + lease_ms, token, own) if due_now else []
             if claimed and takes.rehearses and not job.dry_run:
@@ -247,18 +247,20 @@ def _room_of_account(account: str, limit: int, in_hand: int, now: int, rules: pa
     return max(min([limit, *(room - in_hand for room in left)]), 0)
 
 
-def _room(job: Job, limit: int, now: int, zone: str) -> int:
-    """How many of the job's messages may be claimed now. At 0 it is put aside until its window or cap opens, so
-    that another job gets the turn."""
-    if not job.window and not job.daily_cap:
+def _room(job: Job, limit: int, now: int, rules: pacing.Rules) -> int:
+    """How many of the job's messages may be claimed now. At 0 it is put aside until its window or cap opens, or until
+    the message before its own pause has left, so that another job gets the turn."""
+    one_by_one = not rules.paced and pacing.pauses(False, job.delay_max_ms, job.own_delays)
+    if not job.window and not job.daily_cap and not one_by_one:
         return limit
-    opens = eligibility.job_opening(job.id, job.account, eligibility.terms(job.window, job.daily_cap), now, zone)
-    room = limit
+    terms = eligibility.terms(job.window, job.daily_cap)
+    opens = eligibility.job_opening(job.id, job.account, terms, now, rules.zone)
+    room = min(limit, 1 - job.claimed) if one_by_one else limit
     if opens.at <= now and job.daily_cap:
         left = handovers.count(job.account, now - pacing.DAY_MS, now, job.id)
-        room = min(limit, job.daily_cap - left - job.claimed)
+        room = min(room, job.daily_cap - left - job.claimed)
     if opens.at > now or room <= 0:  # the last messages under the cap are in hand: their outcome is known soon
-        _put_aside(id=job.id, at=max(opens.at, now + LOOK_AGAIN_MS), zone=zone)
+        _put_aside(id=job.id, at=max(opens.at, now + LOOK_AGAIN_MS), zone=rules.zone)
         return 0
     return room
 

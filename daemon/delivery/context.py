@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from daemon import errors
@@ -48,7 +48,7 @@ class Context:
         settings, transport = self.settings, self.transport
         self.account = settings.account
         self.takes = Takes(isinstance(transport, Rehearses), settings.dryrun_takes_all)
-        self.rules = limits.rules(settings)
+        self.rules = replace(limits.rules(settings), paced=transport.paced)
         self.lease_ms = round(settings.lease_s * 1000)
         self.db = DatabaseThread(settings, self.waits, self.given)
         self.owning = self.db.owning
@@ -65,12 +65,14 @@ class Context:
         self.standing.look_soon()
         self.listening.begin_anew()
 
-    async def gap(self, delay_ms: tuple[int, int] | None = None) -> pacing.Gap:
-        """The pause after the next message, for a job with these delays; None for what belongs to no job."""
+    async def gap(self, delay_ms: tuple[int, int] | None = None, streak: int | None = None) -> pacing.Gap:
+        """The pause after the next message, for a job with these delays; None for what belongs to no job. streak: how
+        many there were since the last long pause, if not the account's."""
         found = await self.db.timed(directory.whole_pace, self.account)
         settings, rules = self.settings, pacing.own(self.rules, None, None, None, None, *found.pauses)
         delay_ms = delay_ms or pacing.range_ms(settings.delay_min, settings.delay_max, found.delay)
-        return pacing.gap(pacing.slowed(delay_ms, found.slow), found.streak, rules, self.dice)
+        streak = found.streak if streak is None else streak
+        return pacing.gap(pacing.slowed(delay_ms, found.slow), streak, rules, self.dice)
 
     async def set_pace(self, gap: pacing.Gap) -> None:
         """Start the pause now."""

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import peewee
 import structlog
 
 from daemon import errors
 from daemon.accounts import happenings, rights
 from daemon.db import notifications
 from daemon.db.connection import after_commit, write
+from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
 from daemon.db.records import record
 from daemon.delivery.refusals import Why
 from daemon.i18n.coded import Phrase, Told, code_of, filed
-from daemon.models import Job, JobStep
+from daemon.models import Account, Job, JobStep
 from daemon.states import FILLING, JOB_MOVES, MAY_RUN, JobState, State
 
 log = structlog.get_logger()
@@ -51,6 +53,19 @@ def suspend(job_id: int, why: Told, now: int, who: str = "sender") -> None:
         found = job_to_move(job_id)
         if found.state in JOB_MOVES["pause"][0]:
             move(job_id, "pause", who, now, why)
+
+
+def rest(job_id: int, account: str, until: int, zone: str) -> None:
+    """Part of the caller's transaction: it has its next turn then. zone: of the settings; the claim looks earlier where
+    what is stored was reckoned in another one than the account's."""
+    _rest(id=job_id, account=account, until=until, zone=zone)
+
+
+@Prepared
+def _rest() -> Any:
+    own = Account.select(Account.timezone).where(Account.name == param("account"))
+    changes = {"opens_at": param("until"), "opens_zone": peewee.fn.COALESCE(own, param("zone"))}
+    return Job.update(changes).where(Job.id == param("id"))
 
 
 BEFORE_BEGIN = frozenset({"move", "start", "replace"})

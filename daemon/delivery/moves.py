@@ -40,10 +40,11 @@ def submit(
     gap: pacing.Gap,
     rules: pacing.Rules = NO_RULES,
     piece: parts.Piece | None = None,
+    own_pause_ms: int = 0,
 ) -> None:
     """Commit that the message may be out from now on, with the chat's last message as its mark, and pace the account.
 
-    piece: the part of it that is handed over, where it has several.
+    piece: the part of it that is handed over, where it has several. own_pause_ms: how long the job alone waits then.
 
     Raises LeaseLost when it, or the account, is no longer ours; IllegalMove when, since the claim, its job was paused
     or stopped, the person opted out or reached the per-person limit (rules.person_cap), or the business reached the
@@ -69,6 +70,8 @@ def submit(
             handovers.keep(message.account, message.number, Purpose(message.job.kind), now, message.id, message.job_id)
         if message.job.dry_run:
             handovers.miss(message.id)
+        if own_pause_ms:
+            job_moves.rest(message.job_id, message.account, now + own_pause_ms, rules.zone)
         pace.set_pace(message.account, now, gap)
 
 

@@ -112,6 +112,7 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
     chosen, rule = zone_name(kept.zone or zone), kept.weekly
     at = instant(kept.at, ZoneInfo(chosen)) if kept.at and not rule else None
     by = kept.dated
+    usual_pauses = (own.delay_min, own.delay_max) if rules.paced else (0, 0)
     values = {
         "name": draft.name,
         "start": "weekly" if rule else "dated" if by else "at" if at else "now",
@@ -128,8 +129,8 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
         "from": window[0],
         "to": window[2],
         "daily_cap": str(kept.daily_cap or ""),
-        "delay_min": f"{own.delay_min if kept.delay_min is None else kept.delay_min:g}",
-        "delay_max": f"{own.delay_max if kept.delay_max is None else kept.delay_max:g}",
+        "delay_min": f"{usual_pauses[0] if kept.delay_min is None else kept.delay_min:g}",
+        "delay_max": f"{usual_pauses[1] if kept.delay_max is None else kept.delay_max:g}",
         "account": account,
     }
     if entered:

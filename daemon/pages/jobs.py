@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from daemon import errors
-from daemon.accounts import directory, limits
+from daemon.accounts import directory, limits, pacing
 from daemon.campaigns import cloning, failures, lifecycle, queries, recipients
 from daemon.campaigns.funnel import Funnel, funnel, late_before
 from daemon.campaigns.queries import Step
@@ -104,10 +104,10 @@ class Rates:
 
 @dataclass(frozen=True)
 class JobPage(PageContent):
-    """replies, rejected: how many; delays: the shortest and the longest, in seconds; people: for whom it can be
-    duplicated; in_part: how many of them have got a part of the message; lists: those on which may be left out;
-    clone_id: id of the draft that would be made. tab: the one of `tabs` that is shown: answers, as_sent and steps
-    belong to one each; reader_zone: of the reader's browser, "" where it has not told."""
+    """replies, rejected: how many; delays: the shortest and the longest, in seconds, None for no pauses; people: for
+    whom it can be duplicated; in_part: how many of them have got a part of the message; lists: those on which may be
+    left out; clone_id: id of the draft that would be made. tab: the one of `tabs` that is shown: answers, as_sent and
+    steps belong to one each; reader_zone: of the reader's browser, "" where it has not told."""
 
     template: ClassVar = "job.html"
     here: ClassVar = "campaigns"
@@ -118,7 +118,7 @@ class JobPage(PageContent):
     replies: int
     text: str
     attachments: Sequence[uploads.Attachment]
-    delays: tuple[str, str]
+    delays: tuple[str, str] | None
     window: str | None
     zone: str
     daily_cap: int
@@ -243,16 +243,16 @@ def _job_page(
     person: int | None,
 ) -> tuple[JobPage, Recipients]:
     row = campaign(job_id)
-    went = course(row, clock.now_ms())
+    went, rules = course(row, clock.now_ms()), limits.rules_of(settings, row.account)
     page = JobPage(
         job=job_view(settings, row),
         funnel=funnel(row, clock.now_ms()),
         replies=replies.count(job_id, clock.now_ms()),
         text=row.text,
         attachments=uploads.attachments(row.attachments),
-        delays=(seconds(row.delay_min_ms), seconds(row.delay_max_ms)),
+        delays=_delays(row, rules),
         window=row.window,
-        zone=limits.rules_of(settings, row.account).zone,
+        zone=rules.zone,
         daily_cap=row.daily_cap,
         cloned_from=row.cloned_from,
         rejected=len(row.rejected),
@@ -276,6 +276,12 @@ def _job_page(
         scheduled=scheduled(settings, row),
     )
     return page, _recipients(row, selection, cursor, before)
+
+
+def _delays(row: JobRow, rules: pacing.Rules) -> tuple[str, str] | None:
+    if not pacing.pauses(rules.paced, row.delay_max_ms, row.own_delays):
+        return None
+    return seconds(row.delay_min_ms), seconds(row.delay_max_ms)
 
 
 def _recipients(row: JobRow, selection: Selection, cursor: int | None, before: int | None) -> Recipients:

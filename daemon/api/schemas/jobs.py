@@ -81,7 +81,11 @@ class Send(Body):
         "`row`: each of the recipients gets a message of its own, also where several share a number; so does "
         "each row of an upload.",
     )
-    delay_min: Seconds | None = None
+    delay_min: Seconds | None = Field(
+        None,
+        description="The shortest pause between two messages, in seconds; without it, that of the account. An "
+        "account of the Cloud API pauses only where a job has one of these two.",
+    )
     delay_max: Seconds | None = None
     name: StrictStr | None = None
     account: StrictStr | None = None

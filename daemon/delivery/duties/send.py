@@ -18,7 +18,7 @@ from daemon.delivery.parts import Piece
 from daemon.delivery.refusals import Passed
 from daemon.delivery.waits import Stopping
 from daemon.i18n.coded import refusal
-from daemon.models import Message
+from daemon.models import Job, Message
 from daemon.transports import parts as parts_of
 from daemon.transports.protocol import Mark, Outgoing, Receipted
 
@@ -169,7 +169,9 @@ class Send:
             await run(moves.submit_part, message, mark, piece)
         else:
             several = {} if piece is None else {"piece": piece}
-            await run(moves.submit, message, mark, gap=gap, rules=self._context.rules, **several)
+            own_pause_ms = await self._own_pause_ms(message.job)
+            terms = {"gap": gap, "rules": self._context.rules, "own_pause_ms": own_pause_ms}
+            await run(moves.submit, message, mark, **terms, **several)
         lane.out = True
 
     async def _not_now(self, lane: Lane, error: errors.DaemonError) -> None:
@@ -189,6 +191,14 @@ class Send:
         if not self._context.transport.paced:
             return pacing.Gap(0, pacing.Why.READY, 0)
         return await self._context.gap((message.job.delay_min_ms, message.job.delay_max_ms))
+
+    async def _own_pause_ms(self, job: Job) -> int:
+        """How long its job alone waits after it, where its account does not."""
+        if self._context.transport.paced or not pacing.pauses(False, job.delay_max_ms, job.own_delays):
+            return 0
+        gone = job.total - job.pending - job.claimed - job.skipped - job.cancelled
+        every = self._context.settings.long_pause_every
+        return (await self._context.gap((job.delay_min_ms, job.delay_max_ms), gone % every if every else 0)).ms
 
     async def _prepare(self, lane: Lane, outgoing: Outgoing) -> Mark:
         try:
