@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -28,6 +26,8 @@ from daemon.db import clock, connection, proxy
 from daemon.delivery import counters
 from daemon.models import Event, Job, Message
 from daemon.states import JobState, State
+from tests.support import forks
+from tests.support.forks import Forked
 from tests.support.hand import known
 from tests.support.postgres import Server
 from tests.support.rig import ROOT, eventually
@@ -51,7 +51,7 @@ def fill(url: str, folder: Path, messages: int, senders: int) -> None:
 
 
 @contextmanager
-def running(url: str, folder: Path, senders: int, lanes: int | None) -> Iterator[list[subprocess.Popen[bytes]]]:
+def running(url: str, folder: Path, senders: int, lanes: int | None) -> Iterator[list[Forked]]:
     """So many real sender processes, which end with exit code 0 when they are told to. lanes: see `drain`."""
     settings = {"DATA_DIR": folder, "DATABASE_URL": url, "TRANSPORT": "dryrun", "DELAY_MIN": 0, "DELAY_MAX": 0}
     settings |= {"LONG_PAUSE_EVERY": 0, "LOG_LEVEL": "warning"}
@@ -62,15 +62,8 @@ def running(url: str, folder: Path, senders: int, lanes: int | None) -> Iterator
         processes = []
         for n in range(senders):
             log = stack.enter_context((folder / f"sender-{n}.log").open("wb"))
-            processes.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "tests.support.many" if lanes else "daemon.sender"],
-                    env=environment | {"WASENDER_ACCOUNT": f"account-{n}"},
-                    cwd=folder,
-                    stdout=log,
-                    stderr=log,
-                )
-            )
+            words = ["-m", "tests.support.many" if lanes else "daemon.sender"]
+            processes.append(forks.start(words, environment | {"WASENDER_ACCOUNT": f"account-{n}"}, folder, log))
             stack.callback(processes[-1].kill)
         yield processes
         for process in processes:

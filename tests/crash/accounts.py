@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -39,6 +38,8 @@ from tests.crash import instance
 from tests.crash.fast import LEASE_S, PATIENCE_S, Place
 from tests.crash.plan import ANY_TIME, Plan
 from tests.crash.tally import Tally, weigh
+from tests.support import forks
+from tests.support.forks import Forked
 from tests.support.rig import ROOT, Rig, eventually, is_dead, words_of
 
 FAST_ACCOUNTS = ("default", "shop", "office")
@@ -90,7 +91,7 @@ class _Crowd:
         self._settings = config.load(_env_file=None, data_dir=self._data, database_url=url, transport="dryrun")
         connection.connect(self._settings.db_url)
         stack.callback(connection.close)
-        self._senders: list[subprocess.Popen[bytes]] = []
+        self._senders: list[Forked] = []
         self._numbers: dict[str, str] = {}  # by their hash in the journal
         stack.callback(self._end)
 
@@ -135,10 +136,7 @@ class _Crowd:
 
     def _start(self) -> None:
         with (self._folder / "senders.log").open("ab") as log:
-            words = [sys.executable, "-m", "daemon.sender"]
-            self._senders.append(
-                subprocess.Popen(words, cwd=self._folder, env=self._environment, stdout=log, stderr=log)
-            )
+            self._senders.append(forks.start(["-m", "daemon.sender"], self._environment, self._folder, log))
 
     def _kill(self, account: str) -> None:
         """SIGKILL to the sender that drives the account, or to any where none does just now."""

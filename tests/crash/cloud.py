@@ -215,7 +215,9 @@ class Round:
             (self._folder / mark).unlink(missing_ok=True)
         words = [name, plan.point, str(plan.nth), kind]
         log = self._folder / f"{name}.log"
-        self._running[name] = process = forks.start(MODULE, words, self._folder, self._environment, log)
+        with log.open("ab") as out:
+            process = forks.start(["-m", MODULE, *words], self._environment, self._folder, out)
+        self._running[name] = process
         return process
 
     def _sends(self) -> None:

@@ -158,8 +158,8 @@ class Campaign:
 
     def _start(self, plan: Plan, module: str = "victim") -> Forked:
         words = [plan.point, str(plan.nth), plan.kind]
-        log = self._folder / "senders.log"
-        return forks.start(f"tests.crash.{module}", words, self._folder, self._environment, log)
+        with (self._folder / "senders.log").open("ab") as log:
+            return forks.start(["-m", f"tests.crash.{module}", *words], self._environment, self._folder, log)
 
     def _marked(self, name: str) -> bool:
         return (self._folder / name).exists()

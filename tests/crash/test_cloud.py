@@ -37,8 +37,8 @@ async def test_nothing_is_lost_when_http_is_killed_in_between(tmp_path: Path) ->
         running: dict[str, forks.Forked] = {}
 
         def start(name: str) -> None:
-            log = tmp_path / f"{name}.log"
-            running[name] = forks.start(f"daemon.{name}", [], tmp_path, environment, log)
+            with (tmp_path / f"{name}.log").open("ab") as log:
+                running[name] = forks.start(["-m", f"daemon.{name}"], environment, tmp_path, log)
 
         start("http")
         try:

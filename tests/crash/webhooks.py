@@ -14,7 +14,6 @@ import json
 import os
 import random
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -35,7 +34,8 @@ from daemon.models import Webhook as WebhookRow
 from daemon.webhooks import outbox, subscriptions
 from daemon.webhooks.subscriptions import Wish
 from tests.crash.receiving import DIE
-from tests.support import postgres
+from tests.support import forks, postgres
+from tests.support.forks import Forked
 from tests.support.rig import ROOT, eventually, free_port
 
 VICTIMS = ("http", "sender", "receiver")
@@ -68,7 +68,7 @@ class Scene:
     def __init__(self, folder: Path, url: str | None, stack: ExitStack) -> None:
         self.folder, self.log = folder, folder / "received.jsonl"
         self.log.touch()
-        self.port, self._running = free_port(), dict[str, subprocess.Popen[bytes]]()
+        self.port, self._running = free_port(), dict[str, Forked]()
         given: dict[str, object] = {
             "data_dir": folder / "data", "transport": "dryrun", "dryrun_takes_all": "true", "port": free_port(),
             "delay_min": 0, "delay_max": 0, "long_pause_every": 0, "retry_after_s": 0, "lease_s": 5,
@@ -93,9 +93,7 @@ class Scene:
             "receiver": ["tests.crash.receiving", str(self.port), str(self.log)],
         }
         with (self.folder / f"{name}.log").open("ab") as log:
-            self._running[name] = subprocess.Popen(
-                [sys.executable, "-m", *words[name]], cwd=ROOT, env=self.environment, stdout=log, stderr=log
-            )
+            self._running[name] = forks.start(["-m", *words[name]], self.environment, ROOT, log)
 
     def kill(self, name: str) -> None:
         """SIGKILL, and start it again."""

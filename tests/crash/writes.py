@@ -12,7 +12,6 @@ import http.client
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,7 +24,7 @@ from pathlib import Path
 from daemon import config
 from daemon.db import connection
 from daemon.models import Attachment, ContactList, ListEntry, Suppression, Upload
-from tests.support import postgres
+from tests.support import forks, postgres
 from tests.support.rig import ROOT, eventually, free_port
 
 KEY = "a-key-for-crashes-0123456789abcdef"
@@ -67,9 +66,7 @@ class Server:
 
     def _start(self) -> None:
         with (self.folder / "http.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "daemon.http"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
-            )
+            self._process = forks.start(["-m", "daemon.http"], self.environment, ROOT, log)
 
     def ready(self) -> None:
         def up() -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -23,7 +23,9 @@ from daemon.models import Event, Job, Message
 from daemon.states import AccountState, Hold, JobState, State, Status
 from daemon.transports.protocol import StatusUpdate
 from standin.graph.world import TOKEN
+from tests.support import forks
 from tests.support.cloud import cloud_settings
+from tests.support.forks import Forked
 from tests.support.hand import account, broken_histories, job_state
 from tests.support.rig import eventually
 
@@ -70,7 +72,7 @@ def meta(tmp_path: Path) -> Iterator[Meta]:
     """A stand-in whose number may send faster than this machine can."""
     switches = ("window=open", "throughput=100000", "webhooks=false")
     words = [word for pair in switches for word in ("--set", pair.replace("=open", '="open"'))]
-    process = subprocess.Popen([sys.executable, "-m", "standin.graph", *words], stdout=subprocess.PIPE)
+    process = forks.start(["-m", "standin.graph", *words], os.environ, tmp_path, subprocess.PIPE)
     try:
         assert process.stdout
         yield Meta(json.loads(process.stdout.readline())["url"])
@@ -81,18 +83,16 @@ def meta(tmp_path: Path) -> Iterator[Meta]:
 
 
 @pytest.fixture
-def start(environment: dict[str, str], tmp_path: Path, meta: Meta) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+def start(environment: dict[str, str], tmp_path: Path, meta: Meta) -> Iterator[Callable[..., Forked]]:
     """Start a sender, with further settings; whatever still runs at the end is killed."""
     usual = {"cloud_throughput": 200, "send_timeout_s": 5, "lease_s": 5, "retry_after_s": 0}
     with ExitStack() as stack:
         log = stack.enter_context((tmp_path / "sender.log").open("ab"))
 
-        def start(**changes: Any) -> subprocess.Popen[bytes]:
+        def start(**changes: Any) -> Forked:
             own = cloud_settings(meta.url, **usual | changes)
             words = environment | {f"WASENDER_{name.upper()}": str(value) for name, value in own.items()}
-            process = subprocess.Popen(
-                [sys.executable, "-m", "daemon.sender"], env=words, cwd=tmp_path, stdout=log, stderr=log
-            )
+            process = forks.start(["-m", "daemon.sender"], words, tmp_path, log)
             stack.callback(process.wait)
             stack.callback(process.kill)
             return process
@@ -123,7 +123,7 @@ def completed(job: Job) -> None:
     eventually(lambda: job_state(job) == JobState.COMPLETED, 90, "the job is completed")
 
 
-def ended(process: subprocess.Popen[bytes]) -> None:
+def ended(process: Forked) -> None:
     process.send_signal(signal.SIGTERM)
     assert 0 == process.wait(60)
 

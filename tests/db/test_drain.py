@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +13,7 @@ from daemon.db import proxy
 from daemon.models import Event, Job
 from daemon.states import JobState
 from tests.bench import drain
+from tests.support import forks
 from tests.support.hand import Hand, job_state
 
 SENDERS = 8
@@ -53,15 +53,8 @@ def test_eight_processes_share_one_account(hand: Hand, database: str, environmen
     with ExitStack() as stack:
         workers = []
         for _ in range(SENDERS):
-            worker = subprocess.Popen(
-                [sys.executable, "-c", WORKER, database, str(out)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                env=environment,
-                cwd=tmp_path,
-            )
+            words = ["-c", WORKER, database, str(out)]
+            worker = forks.start(words, environment, tmp_path, subprocess.PIPE, subprocess.PIPE)
             stack.callback(worker.kill)
             workers.append(stack.enter_context(worker))
         for worker in workers:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -23,6 +21,8 @@ from daemon.db import clock, proxy
 from daemon.delivery import counters, job_moves
 from daemon.models import Event, Job, Message
 from daemon.states import JobState, State
+from tests.support import forks
+from tests.support.forks import Forked
 from tests.support.hand import account, broken_histories, job_state
 from tests.support.many import FLIGHTS
 from tests.support.rig import eventually
@@ -31,18 +31,16 @@ LANES = 200
 
 
 @pytest.fixture
-def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Forked]]:
     """Start a sender with LANES lanes; whatever still runs at the end is killed."""
     with ExitStack() as stack:
         log = stack.enter_context((tmp_path / "sender.log").open("ab"))
 
-        def start(script: dict[str, str] | None = None, **many: Any) -> subprocess.Popen[bytes]:
+        def start(script: dict[str, str] | None = None, **many: Any) -> Forked:
             changes = {"MANY_LANES": LANES, "MANY_SCRIPT": json.dumps(script or {})} | many
             quick = {"WASENDER_LEASE_S": "5", "WASENDER_RETRY_AFTER_S": "0", "WASENDER_MAX_ATTEMPTS": "2"}
             words = environment | quick | {name: str(value) for name, value in changes.items()}
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.many"], env=words, cwd=tmp_path, stdout=log, stderr=log
-            )
+            process = forks.start(["-m", "tests.support.many"], words, tmp_path, log)
             stack.callback(process.wait)
             stack.callback(process.kill)
             return process
@@ -98,7 +96,7 @@ def completed(job: Job, timeout_s: float = 60) -> None:
     eventually(lambda: job_state(job) == JobState.COMPLETED, timeout_s, "the job is completed")
 
 
-def ended(process: subprocess.Popen[bytes]) -> None:
+def ended(process: Forked) -> None:
     process.send_signal(signal.SIGTERM)
     assert 0 == process.wait(60)
 

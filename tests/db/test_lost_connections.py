@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +25,7 @@ from daemon.models import Account, Event, Job, Message
 from daemon.states import Ack, JobState, State
 from daemon.transports.protocol import Receipt
 from tests.conftest import BACKENDS
+from tests.support import forks
 from tests.support.hand import MARK, Hand, fresh, job_state
 from tests.support.postgres import Server
 from tests.support.rig import eventually
@@ -134,7 +133,7 @@ def test_a_sender_goes_on_after_restarts_and_crashes_of_the_server(
 
     environment |= {"WASENDER_LEASE_S": "5", "WASENDER_LOG_LEVEL": "warning"}
     log = (tmp_path / "log").open("w")
-    sender = subprocess.Popen([sys.executable, "-m", "daemon.sender"], env=environment, cwd=tmp_path, stdout=log)
+    sender = forks.start(["-m", "daemon.sender"], environment, tmp_path, log)
     try:
         for n, how in enumerate([signal.SIGINT, signal.SIGQUIT, signal.SIGINT]):
             eventually(lambda n=n: len(out()) > (n + 1) * 20, what="it sends")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,8 @@ from daemon.db import proxy
 from daemon.delivery import enqueue
 from daemon.models import Event, Job, Message
 from daemon.states import FILLING, JobState
+from tests.support import forks
+from tests.support.forks import Forked
 from tests.support.hand import Hand
 from tests.support.rig import eventually
 
@@ -26,11 +27,10 @@ KEY = "a-key-for-tests-0123456789"
 
 
 @contextmanager
-def http(environment: dict[str, str], folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def http(environment: dict[str, str], folder: Path) -> Iterator[tuple[Forked, str]]:
     """The process and its address; it is killed at the end."""
     changes = {"WASENDER_PORT": "0", "WASENDER_API_KEY": KEY}
-    words = [sys.executable, "-m", "daemon.http"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment | changes, cwd=folder) as process:
+    with forks.start(["-m", "daemon.http"], environment | changes, folder, subprocess.PIPE) as process:
         try:
             told = map(json.loads, process.stdout or ())
             yield process, next(event["url"] for event in told if event["event"] == "http.listening")

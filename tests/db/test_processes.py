@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -23,6 +22,8 @@ from daemon.models import Account, Message
 from daemon.states import State
 from daemon.transports.protocol import Mark
 from tests.conftest import NOW
+from tests.support import forks
+from tests.support.forks import Forked
 from tests.support.hand import LEASE_MS, Hand, fresh, states
 
 CLAIMER = """
@@ -55,19 +56,13 @@ signal.pause()  # until it is killed
 
 
 @pytest.fixture
-def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Forked]]:
     """Start Python on a script; whatever still runs at the end is killed."""
     with ExitStack() as stack:
 
-        def start(script: str, *arguments: str) -> subprocess.Popen[str]:
-            process = subprocess.Popen(
-                [sys.executable, "-c", script, *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                env=environment,
-                cwd=tmp_path,
-            )
+        def start(script: str, *arguments: str) -> Forked:
+            words = ["-c", script, *arguments]
+            process = forks.start(words, environment, tmp_path, subprocess.PIPE, subprocess.PIPE)
             stack.enter_context(process)
             stack.callback(process.kill)
             return process
@@ -75,7 +70,7 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
         yield start
 
 
-def told(process: subprocess.Popen[str], what: str) -> str:
+def told(process: Forked, what: str) -> str:
     """What follows `what` in the next line of its output that begins so; our processes log to stdout, too."""
     for line in process.stdout or ():
         if line.startswith(what):

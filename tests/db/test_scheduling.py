@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -19,6 +18,7 @@ from daemon.db import connection
 from daemon.delivery import claim, job_moves
 from daemon.models import Job, Message
 from daemon.states import JobState, State
+from tests.support import forks
 from tests.support.hand import Hand
 from tests.support.rehearsing import rehearse
 
@@ -168,8 +168,8 @@ def test_a_replacement_that_is_killed_leaves_one_campaign(
     job = hand.queue(3, schedule_at=due(hand))
     draft = edited(settings, job)
     given = [database, draft.id, str(draft.version), str(clock()), str(settings.data_dir)]
-    words = [sys.executable, "-c", REPLACER, *given]
-    with subprocess.Popen(words, stdin=-1, stdout=-1, text=True, env=environment, cwd=tmp_path) as process:
+    words = ["-c", REPLACER, *given]
+    with forks.start(words, environment, tmp_path, subprocess.PIPE, subprocess.PIPE) as process:
         for line in process.stdout or ():
             if line.strip() == until:
                 break

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from daemon.db import clock as db_clock
 from daemon.db import connection
 from daemon.models import Job, Message, RowSet, Run, Series
 from daemon.states import JobState, SeriesState
+from tests.support import forks
 from tests.support.plans import reading
 from tests.support.rehearsing import prepare, rehearse
 
@@ -272,8 +272,8 @@ def test_a_kill_makes_no_run_twice_and_loses_none(hand, clock, settings, databas
     """A real process, SIGKILL, wherever it is: the next one makes the run, or finds it made."""
     series_id = begin(settings)
     clock.now = next_at(series_id)
-    words = [sys.executable, "-c", MAKER, database, str(settings.data_dir), str(clock()), place]
-    with subprocess.Popen(words, stdin=-1, stdout=-1, text=True, env=environment, cwd=tmp_path) as process:
+    words = ["-c", MAKER, database, str(settings.data_dir), str(clock()), place]
+    with forks.start(words, environment, tmp_path, subprocess.PIPE, subprocess.PIPE) as process:
         wanted = place.split()[-1]
         assert any(line.strip() == wanted for line in process.stdout or ())
         process.kill()

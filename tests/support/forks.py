@@ -1,4 +1,4 @@
-"""Processes of ours that begin as `python -m MODULE` does, without the second that Python takes to load it all.
+"""Processes of ours that begin as `python -m MODULE` does, without the seconds that Python takes to load it all.
 
 One process for each test run has loaded the code and does nothing else; each that is started is a fork of it, in a
 folder and an environment of its own, and runs its module from the top. It is as real as any: a process to be killed,
@@ -9,29 +9,53 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import json
 import os
 import runpy
 import select
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from types import TracebackType
+from typing import IO, Any, NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
-LOADED = ("daemon.http", "daemon.sender", "tests.crash.victim", "tests.crash.rival", "tests.crash.cloud_victim")
+LOADED = (
+    *("daemon.http", "daemon.sender", "standin.graph.server", "tests.support.many"),
+    *("tests.crash.victim", "tests.crash.rival", "tests.crash.cloud_victim"),
+)
 POLL_S = 0.02
+LONGEST = 1 << 20  # of what is asked of the process that is forked, in bytes
 
 
 class Forked:
-    """A process that was started. poll, wait, terminate, kill, send_signal: as of subprocess.Popen."""
+    """A process that was started. What it has in common with subprocess.Popen[str] means the same."""
 
-    def __init__(self, pid: int, source: Source) -> None:
-        self.pid = pid
+    def __init__(self, pid: int, source: Source, stdin: IO[str] | None, stdout: IO[str] | None) -> None:
+        self.pid, self.stdin, self.stdout = pid, stdin, stdout
         self._source = source
+
+    def __enter__(self) -> Forked:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for pipe in (self.stdin, self.stdout):
+            if pipe:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        self.wait()
+
+    @property
+    def returncode(self) -> int | None:
+        return self.poll()
 
     def poll(self) -> int | None:
         return self._source.code(self.pid)
@@ -43,6 +67,20 @@ class Forked:
                 raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
             time.sleep(POLL_S)
         return code
+
+    def communicate(self, timeout: float = 60) -> tuple[str, None]:
+        """What it prints until it ends; it is killed at the timeout, in seconds, and that is raised."""
+        assert self.stdout
+        if self.stdin:
+            self.stdin.close()
+        late = threading.Timer(timeout, self.kill)
+        late.start()
+        said = self.stdout.read()
+        if late.finished.is_set():
+            raise subprocess.TimeoutExpired(str(self.pid), timeout, said)
+        late.cancel()
+        self.wait(timeout)
+        return said, None
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
@@ -60,45 +98,40 @@ class Source:
     """The process that is forked, as seen from here."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.support.forks"]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._asked, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-m", "tests.support.forks", str(other.fileno())]
+        with other:
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, pass_fds=[other.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            )
         self._codes: dict[int, int] = {}
-        self._rest = b""
+        self._lock = threading.Lock()
         atexit.register(self.end)
 
-    def start(self, module: str, words: list[str], folder: Path, environment: Mapping[str, str], log: Path) -> Forked:
-        """`python -m MODULE WORDS` in the folder, with what it prints added to the log."""
-        given = {"module": module, "words": words, "folder": str(folder), "log": str(log), "of": dict(environment)}
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(given).encode() + b"\n")
-        self._process.stdin.flush()
-        while True:
-            if (told := self._told(None)) and "started" in told:
-                return Forked(told["started"], self)
+    def fork(self, given: dict[str, Any], files: list[int]) -> int:
+        """The process id; files: its standard input, output and error."""
+        with self._lock:
+            socket.send_fds(self._asked, [json.dumps(given).encode()], files)
+            while "started" not in (told := self._told()):
+                pass
+            return int(told["started"])
 
     def code(self, pid: int) -> int | None:
         """The exit code; None while it runs."""
-        while pid not in self._codes and self._told(0) is not None:
-            pass
-        return self._codes.get(pid)
+        with self._lock:
+            while pid not in self._codes and select.select([self._asked], [], [], 0)[0]:
+                self._told()
+            return self._codes.get(pid)
 
     def end(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                pipe.close()
+        self._asked.close()
         self._process.wait()
 
-    def _told(self, timeout: float | None) -> dict[str, int] | None:
-        """What it says next; None if that is nothing within the timeout, in seconds."""
-        assert self._process.stdout
-        while b"\n" not in self._rest:
-            if not select.select([self._process.stdout], [], [], timeout)[0]:
-                return None
-            more = os.read(self._process.stdout.fileno(), 65536)
-            assert more, "the process that is forked has ended"
-            self._rest += more
-        line, _, self._rest = self._rest.partition(b"\n")
-        told: dict[str, int] = json.loads(line)
+    def _told(self) -> dict[str, int]:
+        """What it says next."""
+        said = self._asked.recv(LONGEST)
+        assert said, "the process that is forked has ended"
+        told: dict[str, int] = json.loads(said)
         if "ended" in told:
             self._codes[told["ended"]] = told["code"]
         return told
@@ -107,70 +140,97 @@ class Source:
 _source: Source | None = None
 
 
-def start(module: str, words: list[str], folder: Path, environment: Mapping[str, str], log: Path) -> Forked:
-    """See `Source.start`; the source is begun when first there is a use for it."""
+def start(
+    words: list[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    stdout: IO[Any] | int | None = None,
+    stdin: int | None = None,
+) -> Forked:
+    """`python WORDS`, which are ["-m", module, ...] or ["-c", code, ...].
+
+    stdout: a file, which takes its errors, too, or subprocess.PIPE. stdin: subprocess.PIPE, or there is none.
+    """
     global _source
     _source = _source or Source()
-    return _source.start(module, words, folder, environment, log)
+    given = {"words": words, "folder": str(folder), "of": dict(environment)}
+    with contextlib.ExitStack() as stack:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        stack.callback(os.close, nothing)
+        theirs_in, theirs_out, errors = nothing, nothing, 2
+        ours_in: IO[str] | None = None
+        ours_out: IO[str] | None = None
+        if stdin == subprocess.PIPE:
+            theirs_in, end = os.pipe()
+            stack.callback(os.close, theirs_in)
+            ours_in = os.fdopen(end, "w")
+        if stdout == subprocess.PIPE:
+            end, theirs_out = os.pipe()
+            stack.callback(os.close, theirs_out)
+            ours_out = os.fdopen(end)
+        elif stdout is not None and not isinstance(stdout, int):
+            theirs_out = errors = stdout.fileno()
+        return Forked(_source.fork(given, [theirs_in, theirs_out, errors]), _source, ours_in, ours_out)
 
 
 def main() -> None:
-    """Fork what is asked for on standard input, and say what has ended, until there is nobody who asks."""
+    """Fork what is asked for on the socket, and say what has ended, until there is nobody who asks."""
+    asked = socket.socket(fileno=int(sys.argv[1]))
     for module in LOADED:
         __import__(module)
+    gc.collect()
+    gc.freeze()  # what forks share stays shared
     wake, woken = os.pipe()
     for end in (wake, woken):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(woken)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who has asked
-    rest = b""
     while True:
-        ready, _, _ = select.select([0, wake], [], [])
+        ready, _, _ = select.select([asked, wake], [], [])
         if wake in ready:
             os.read(wake, 4096)
-            _say_what_ended()
-        if 0 in ready:
-            more = os.read(0, 1 << 20)
-            if not more:
+            _say_what_ended(asked)
+        if asked in ready:
+            wanted, files, _, _ = socket.recv_fds(asked, LONGEST, 3)
+            if not wanted:
                 return
-            *lines, rest = (rest + more).split(b"\n")
-            for line in lines:
-                if (pid := os.fork()) == 0:
-                    _become(json.loads(line), [wake, woken])
-                _say({"started": pid})
+            if (pid := os.fork()) == 0:
+                asked.close()
+                _become(json.loads(wanted), files, [wake, woken])
+            for each in files:
+                os.close(each)
+            asked.send(json.dumps({"started": pid}).encode())
 
 
-def _say(what: dict[str, int]) -> None:
-    os.write(1, json.dumps(what).encode() + b"\n")
-
-
-def _say_what_ended() -> None:
+def _say_what_ended(asked: socket.socket) -> None:
     with contextlib.suppress(ChildProcessError):
         while (found := os.waitpid(-1, os.WNOHANG))[0]:
-            _say({"ended": found[0], "code": os.waitstatus_to_exitcode(found[1])})
+            asked.send(json.dumps({"ended": found[0], "code": os.waitstatus_to_exitcode(found[1])}).encode())
 
 
-def _become(given: dict[str, Any], pipes: list[int]) -> NoReturn:
+def _become(given: dict[str, Any], files: list[int], pipes: list[int]) -> NoReturn:
     """Run what was asked for, and end as it ends."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for pipe in pipes:
-        os.close(pipe)
-    os.chdir(given["folder"])
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    log = os.open(given["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    for number, place in ((nothing, 0), (log, 1), (log, 2)):
+    for number, place in zip(files, (0, 1, 2), strict=True):
         os.dup2(number, place)
-    os.close(nothing)
-    os.close(log)
+    for each in {*files, *pipes} - {0, 1, 2}:
+        os.close(each)
+    os.chdir(given["folder"])
     os.environ.clear()
     os.environ.update(given["of"])
     time.tzset()
-    sys.argv = [given["module"], *given["words"]]
-    sys.modules.pop(given["module"], None)
-    runpy.run_module(given["module"], run_name="__main__", alter_sys=True)
+    how, what, *words = given["words"]
+    if how == "-c":
+        sys.argv = [how, *words]
+        exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
+    else:
+        sys.argv = [what, *words]
+        if not hasattr(sys.modules.get(what), "__path__"):
+            sys.modules.pop(what, None)
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
     sys.exit()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-Start = Callable[..., subprocess.Popen[str]]
+from tests.support import forks
+from tests.support.forks import Forked
+
+Start = Callable[..., Forked]
 
 
 @contextmanager
@@ -16,15 +18,9 @@ def starting(module: str, environment: dict[str, str], folder: Path) -> Iterator
     """A function that starts the module as a process with these settings; whatever still runs at the end is killed."""
     with ExitStack() as stack:
 
-        def start(**settings: str) -> subprocess.Popen[str]:
+        def start(**settings: str) -> Forked:
             changes = {f"WASENDER_{name}": value for name, value in settings.items()}
-            process = subprocess.Popen(
-                [sys.executable, "-m", module],
-                stdout=subprocess.PIPE,
-                text=True,
-                env=environment | changes,
-                cwd=folder,
-            )
+            process = forks.start(["-m", module], environment | changes, folder, subprocess.PIPE)
             stack.enter_context(process)
             stack.callback(process.kill)
             return process

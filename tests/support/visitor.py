@@ -84,8 +84,8 @@ class Instance:
 
     def start(self, name: str) -> None:
         """Start `http` or `sender`."""
-        log = self.folder / f"{name}.log"
-        self._processes[name] = forks.start(f"daemon.{name}", [], self.folder, self._environment, log)
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = forks.start(["-m", f"daemon.{name}"], self._environment, self.folder, log)
 
     def pid(self, name: str) -> int:
         """The process id of `http` or `sender`, which runs."""
