@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -18,6 +17,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from daemon.server import connections
+from tests.support import forks
 
 KEY = "a-key-for-tests-0123456789"
 SHORT = {"HEADERS_S": 1.0, "BODY_S": 1.0, "RATE_S": 3.0, "KEEP_ALIVE_S": 4.0, "TICK_S": 0.1, "MOST": 20}
@@ -38,12 +38,9 @@ def process(
 ) -> Iterator[tuple[int, Iterator[dict[str, Any]]]]:
     """A real http process; its port and the lines of its log from then on."""
     program = RUN.format(changes=SHORT | changes, more=more)
-    with (folder / "errors.log").open("wb") as out, ExitStack() as stack:
-        started = subprocess.Popen(
-            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=out, cwd=folder, text=True,
-            env=environment | {"WASENDER_PORT": "0", "WASENDER_API_KEY": KEY},
-        )  # fmt: skip
-        stack.enter_context(started)
+    with ExitStack() as stack:
+        own = environment | {"WASENDER_PORT": "0", "WASENDER_API_KEY": KEY}
+        started = stack.enter_context(forks.start(["-c", program], own, folder, subprocess.PIPE))
         stack.callback(started.kill)
         lines = (json.loads(line) for line in started.stdout or ())
         url = next(line["url"] for line in lines if line["event"] == "http.listening")

@@ -14,6 +14,7 @@ import pytest
 from daemon.config import Settings
 from tests.conftest import ROOT
 from tests.http.conftest import KEY
+from tests.support import forks
 from tests.support.filling import fill
 
 
@@ -21,14 +22,8 @@ from tests.support.filling import fill
 def url(environment: dict[str, str], settings: Settings, database: str, tmp_path: Path) -> Any:
     """Where the http process of an installation with something in it listens."""
     fill(settings)
-    command = [sys.executable, "-m", "daemon.http"]
-    changes = {"WASENDER_PORT": "0", "WASENDER_API_KEY": KEY}
-    with (
-        (tmp_path / "errors.log").open("wb") as errors,
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment | changes, cwd=tmp_path
-        ) as process,
-    ):
+    own = environment | {"WASENDER_PORT": "0", "WASENDER_API_KEY": KEY}
+    with forks.start(["-m", "daemon.http"], own, tmp_path, subprocess.PIPE) as process:
         lines = (json.loads(line) for line in process.stdout or ())
         yield next(line["url"] for line in lines if line["event"] == "http.listening")
         process.terminate()

@@ -31,6 +31,7 @@ LOADED = (
     *("tests.crash.victim", "tests.crash.rival", "tests.crash.cloud_victim"),
 )
 POLL_S = 0.02
+LIFE_S = 240  # after which a process that somebody reads is killed: whoever waits for a word that never comes is told
 LONGEST = 1 << 20  # of what is asked of the process that is forked, in bytes
 
 
@@ -40,6 +41,10 @@ class Forked:
     def __init__(self, pid: int, source: Source, stdin: IO[str] | None, stdout: IO[str] | None) -> None:
         self.pid, self.stdin, self.stdout = pid, stdin, stdout
         self._source = source
+        self._late = threading.Timer(LIFE_S, self.kill)
+        self._late.daemon = True
+        if stdout:
+            self._late.start()
 
     def __enter__(self) -> Forked:
         return self
@@ -52,6 +57,7 @@ class Forked:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
         self.wait()
+        self._late.cancel()
 
     @property
     def returncode(self) -> int | None:
