@@ -14,14 +14,14 @@ import structlog
 from aiohttp import web, web_protocol
 
 from daemon import config, errors, pages, process
-from daemon.accounts import directory
+from daemon.accounts import counting, directory
 from daemon.api import endpoint
 from daemon.config import Settings
 from daemon.contacts import file_reading
 from daemon.db import connection
 from daemon.files import trouble
 from daemon.i18n.coded import refusal
-from daemon.ops import repeating, retention
+from daemon.ops import measuring, repeating, retention
 from daemon.server import (
     access,
     cloud_mail,
@@ -128,9 +128,16 @@ async def _beside(app: web.Application) -> AsyncIterator[None]:
     """Tasks that run beside the requests."""
     timed = partial(visitors.beside, app)
     settings = app[visitors.SETTINGS]
-    hooks = Dispatcher(settings)
+    hooks, measured = Dispatcher(settings), measuring.Measuring().run
     told = (app[cloud_mail.MAIL].run, app[WORKER].run)
-    works = (app[feed.FEED].run, partial(retention.run, settings), partial(repeating.run, settings), hooks.run, *told)
+    works = (
+        app[feed.FEED].run,
+        partial(retention.run, settings),
+        partial(repeating.run, settings),
+        hooks.run,
+        *told,
+        measured,
+    )
     tasks = [asyncio.create_task(each(timed)) for each in works]
     yield
     for task in tasks:
@@ -171,7 +178,7 @@ async def _main(settings: Settings) -> int:
 
 def main() -> int:
     """Start the http process; returns the exit code."""
-    return process.run("http", _main)
+    return process.run("http", _main, counting.started)
 
 
 if __name__ == "__main__":

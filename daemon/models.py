@@ -1074,10 +1074,30 @@ class KnownUser(Table):
     at = peewee.BigIntegerField(index=True)
 
 
+class MetricCount(Table):
+    """How often something has happened, ever, see accounts/counting.py. account: "" where it is of none."""
+
+    name = peewee.CharField(max_length=32)
+    account = peewee.CharField(max_length=32)
+    label = peewee.CharField(max_length=64)
+    count = peewee.BigIntegerField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("name", "account", "label")
+
+
+class MetricPosition(Table):
+    """Up to which id a history is counted in `MetricCount`. history: the name of its table."""
+
+    history = peewee.CharField(primary_key=True, max_length=16)
+    position = peewee.BigIntegerField()
+
+
 TABLES = [
     Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Quarter, Reason, JobStep, Handover, Minute, Event,
     Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, KnownColumns,
     Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
     Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput, CloudBatch, CloudProgress,
     CloudSeen, CloudCount, CloudStanding, LastWrote, Portfolio, PortfolioPerson, KnownUser, CloudTemplate,
+    MetricCount, MetricPosition,
 ]  # fmt: skip

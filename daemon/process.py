@@ -19,8 +19,11 @@ from daemon.telemetry import logs
 log = structlog.get_logger()
 
 
-def run(name: str, work: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
-    """Run `work` with the settings and an up-to-date database; returns the exit code.
+def run(
+    name: str, work: Callable[[Settings], Coroutine[Any, Any, int]], started: Callable[[str], None] = lambda _: None
+) -> int:
+    """Run `work` with the settings and an up-to-date database; returns the exit code. started: told of the name once
+    the database is open, before the work.
 
     A DaemonError is one line in the log, not a traceback.
     """
@@ -36,6 +39,7 @@ def run(name: str, work: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
                 config.prepare_data_dir(settings)
                 seat = stack.enter_context(presence.present(settings.db_url))
                 connection.connect(settings.db_url, seat.sound)
+                started(name)
                 connection.close()
                 seat.share()
             log.info("process.started", pid=os.getpid(), version=config.release())

@@ -12,6 +12,7 @@ from contextlib import suppress
 import structlog
 
 from daemon import errors, process
+from daemon.accounts import counting
 from daemon.config import Settings
 from daemon.db import clock, connection, notifications
 from daemon.delivery.engine import Engine
@@ -97,7 +98,7 @@ async def _drive(seat: Seat, stop: asyncio.Event) -> int:
 
 def main() -> int:
     """Start a sender; returns the exit code."""
-    return process.run("sender", _main)
+    return process.run("sender", _main, counting.started)
 
 
 if __name__ == "__main__":

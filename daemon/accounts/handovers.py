@@ -132,6 +132,12 @@ def nth_newest(account: str, n: int, since: int, now: int, job: int | None = Non
     return None
 
 
+def last(account: str) -> int | None:
+    """When the account last handed something over, UTC ms."""
+    newest: int | None = Handover.select(peewee.fn.MAX(Handover.at)).where(Handover.account == account).scalar()
+    return newest
+
+
 def count(account: str, since: int, now: int, job: int | None = None) -> int:
     """How many hand-overs the account, or one of its jobs, had since `since`."""
     return sum(number for _, number in _counted(account, since, now, job))

@@ -44,5 +44,5 @@ def ready(caller: Caller) -> Ready:
 
 @endpoint.get("/metrics", scope=Scope.READ, tag="health")
 def metrics(caller: Caller) -> Metrics:
-    """Counts of messages, jobs and accounts by state, for Prometheus."""
-    return Metrics(exposition())
+    """What has happened and what waits, for Prometheus: docs/monitoring.md says what each metric means."""
+    return Metrics(exposition(caller.settings, clock.now_ms()))

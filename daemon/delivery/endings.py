@@ -22,6 +22,8 @@ from daemon.delivery.trouble import Trouble
 from daemon.delivery.upkeep import LOSSES
 from daemon.i18n.coded import Coded, Told, part, refusal
 from daemon.states import Hold
+from daemon.telemetry import counts
+from daemon.telemetry.counts import Counted
 from daemon.transports.protocol import Receipt
 
 log = structlog.get_logger()
@@ -52,6 +54,7 @@ class Endings:
         try:
             await self._db.persist(partial(self._batches.run, move, lane.message, what, **terms))
         except errors.LeaseLost:
+            counts.count(Counted.LEASES_LOST)
             log.error("lease.lost")
         except errors.DatabaseBusy:
             self._lanes.close(lane)
@@ -63,6 +66,7 @@ class Endings:
         try:
             await self._db.persist(partial(self._batches.run, moves.confirm_part, lane.message, receipt, piece=piece))
         except errors.LeaseLost:
+            counts.count(Counted.LEASES_LOST)
             log.error("lease.lost")
             self.drop(lane)
             return False

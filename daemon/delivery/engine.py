@@ -8,7 +8,7 @@ from random import Random
 import structlog
 
 from daemon import errors
-from daemon.accounts import directory, ownership
+from daemon.accounts import counting, directory, ownership
 from daemon.config import Settings
 from daemon.db import connection
 from daemon.delivery import moves, rehearsals, rescue, sweeps, timing
@@ -141,6 +141,7 @@ class Engine:
                 with connection.write(), ownership.by(tenure):
                     directory.leave(self.context.account)
                     ownership.release(tenure)
+            counting.store(self.context.account)
         except errors.DatabaseBusy as error:
             log.warning("database.busy", reason=str(error))
         connection.close()
@@ -237,6 +238,7 @@ class Engine:
         with connection.write():
             self.context.owning.renew(now)
             directory.seen(self.context.account, now)
+        counting.store(self.context.account)
         return self._seat is None or self._seat.stays()
 
     def _extend(self, mine: list[Message], now: int) -> list[Message]:

@@ -16,6 +16,8 @@ import structlog
 from daemon import errors
 from daemon.accounts import ownership
 from daemon.config import Settings
+from daemon.telemetry import counts
+from daemon.telemetry.counts import Counted
 
 log = structlog.get_logger()
 
@@ -93,6 +95,7 @@ class Owning:
     def lost(self, error: errors.AccountLost) -> None:
         """Another sender owns the account: from now on this one sends nothing."""
         if self.holds():
+            counts.count(Counted.ACCOUNTS_LOST)
             log.error("account.lost", reason=str(error))
         self._until = 0.0
 

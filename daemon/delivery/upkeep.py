@@ -9,6 +9,8 @@ import structlog
 from daemon import errors
 from daemon.delivery import timing
 from daemon.delivery.waits import Waits
+from daemon.telemetry import counts
+from daemon.telemetry.counts import Counted
 from daemon.transports.protocol import Transport
 
 log = structlog.get_logger()
@@ -78,6 +80,7 @@ class Upkeep:
     async def _count(self, error: errors.BrowserLost) -> None:
         """Close what is left and wait a little. Raises the error when it has happened too often in a row."""
         self._restarts += 1
+        counts.count(Counted.TRANSPORT_RESTARTS)
         log.error("transport.failed", error=str(error), failures=self._restarts)
         await self._transport.close()
         if self._restarts >= MAX_RESTARTS:

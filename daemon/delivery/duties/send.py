@@ -19,6 +19,8 @@ from daemon.delivery.refusals import Passed
 from daemon.delivery.waits import Stopping
 from daemon.i18n.coded import refusal
 from daemon.models import Job, Message
+from daemon.telemetry import counts
+from daemon.telemetry.counts import Counted
 from daemon.transports import parts as parts_of
 from daemon.transports.protocol import Mark, Outgoing, Receipted
 
@@ -184,6 +186,7 @@ class Send:
             await self._endings.move(lane, moves.withdraw, error.told)
         else:
             self._endings.drop(lane)
+            counts.count(Counted.LEASES_LOST)
             log.error("lease.lost")
 
     async def _gap(self, message: Message) -> pacing.Gap:

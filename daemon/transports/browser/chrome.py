@@ -27,6 +27,8 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from daemon import errors
 from daemon.config import Settings
 from daemon.files import durable
+from daemon.telemetry import counts
+from daemon.telemetry.counts import Counted
 from daemon.transports.browser import display, processes
 from daemon.transports.browser.refusals import Lacking, Lost
 
@@ -213,6 +215,7 @@ class Chrome:
         self._take_profile()
         processes.adopt_orphans()
         if count := self.kill():
+            counts.count(Counted.ORPHANS, count)
             log.warning("browser.orphans_killed", count=count)
         self._must_be_alone()
         if count := self._remove_stale():
