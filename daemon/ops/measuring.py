@@ -62,10 +62,11 @@ def _advance(table: type[Event] | type[Happening], end: int, read: Callable[[int
     """Count the rows of a table up to that id; whether there are more."""
     mine = MetricPosition.history == table._meta.table_name
     row = MetricPosition.get_or_none(mine)
-    if row is None:
+    if row is None:  # the first time: what is older is not counted, it would look as if it had all happened now
         with write():
-            MetricPosition.insert(history=table._meta.table_name, position=0).on_conflict_ignore().execute()
-    begin = row.position if row else 0
+            MetricPosition.insert(history=table._meta.table_name, position=end).on_conflict_ignore().execute()
+        return False
+    begin = row.position
     if begin == end:
         return False
     # The newest rows may be deleted, and SQLite gives their ids out again: then it goes on from there.

@@ -34,8 +34,9 @@ from tests.support.plans import reading
 
 @pytest.fixture
 def metrics(hand: Hand) -> Callable[[], dict[str, float]]:
-    """All samples by name and labels, after all of the history was counted."""
+    """All samples by name and labels, after all of the history from now on was counted."""
     measure = measuring.Measuring()
+    measure.advance(hand.clock())
 
     def read() -> dict[str, float]:
         while measure.advance(hand.clock()):
@@ -130,6 +131,18 @@ def test_ids_that_are_given_out_again_are_counted(hand: Hand, metrics: Any) -> N
     metrics()
     hand.queue(2, first=10)
     assert 7 == metrics()["wasender_messages_queued_total{default}"]
+
+
+def test_what_was_there_before_counting_began_is_not_counted(hand: Hand) -> None:
+    """After an upgrade it would look as if it had all happened at once."""
+    hand.queue(2)
+    measure = measuring.Measuring()
+    while MetricPosition.select().count() < 2:
+        measure.advance(hand.clock())
+    hand.queue(1, first=5)
+    while measure.advance(hand.clock()):
+        pass
+    assert 1 == counting.every()["moves"]["default", "enqueue"]
 
 
 def test_holds_links_and_replies_are_counted(hand: Hand, metrics: Any) -> None:
@@ -278,7 +291,6 @@ def test_counting_reads_what_is_new(long_used: Job, monkeypatch: pytest.MonkeyPa
     if counted:
         proxy.database.execute_sql("ANALYZE")
     newest = Event.select(Event.id).order_by(Event.id.desc()).limit(1).scalar()
-    MetricPosition.delete().execute()
     MetricPosition.create(history="event", position=newest - 100)
     with reading(monkeypatch) as reads:
         measuring.Measuring().advance(NOW)

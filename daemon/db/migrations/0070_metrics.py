@@ -27,6 +27,3 @@ def up(migrator: Any, db: Any) -> None:
         position = BigIntegerField()
 
     db.create_tables([MetricCount, MetricPosition])
-    for table in ("event", "happening"):  # what is older was never counted: metrics begin at nought
-        newest = f'SELECT COALESCE(MAX("id"), 0) FROM "{table}"'
-        db.execute_sql(f'INSERT INTO "metric_position" ("history", "position") VALUES (\'{table}\', ({newest}))')
