@@ -106,7 +106,7 @@ def _shown(row: cloud_templates.CloudTemplate) -> CloudTemplate:
         reason=str(unusable) if unusable else None,
         code=unusable.code if unusable else None,
         header=shape.header or None,
-        media=shape.media.lower() or None,
+        media=shape.shows or None,
         body=shape.body,
         footer=shape.footer or None,
         buttons=[

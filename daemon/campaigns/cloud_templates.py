@@ -48,6 +48,16 @@ STATUSES = {  # in our words; any other is shown as Meta calls it
     "DISABLED": Phrase("disabled"),
     GONE: Phrase("deleted"),
 }
+UNSUPPORTED = {  # in our words; any other is shown as Meta calls it
+    "carousel": Phrase("a carousel"),
+    "catalog": Phrase("a catalogue"),
+    "mpm": Phrase("products of a catalogue"),
+    "spm": Phrase("a product of a catalogue"),
+    "product": Phrase("a product of a catalogue"),
+    "limited_time_offer": Phrase("an offer with an end"),
+    "flow": Phrase("a form (Flow)"),
+    "otp": Phrase("a one-time password"),
+}
 # What a webhook calls an event → the status that a template has then; None: as it was, until it is synchronised.
 EVENTS: dict[str, str | None] = {"REINSTATED": APPROVED, "UNARCHIVED": None, "FLAGGED": None}
 
@@ -87,7 +97,8 @@ class CloudTemplate:
         if self.status != APPROVED:
             return refusal(Why.TEMPLATE_NOT_APPROVED, name=self.name, status=called(self.status))
         if unsupported := self.shape.unsupported:
-            return refusal(Why.TEMPLATE_UNSUPPORTED, name=self.name, what=unsupported)
+            kind = unsupported.split(", ")[0]
+            return refusal(Why.TEMPLATE_UNSUPPORTED, name=self.name, what=UNSUPPORTED.get(kind, Phrase(kind)))
         return None
 
 
@@ -262,6 +273,16 @@ def _hold(account: str, name: str, language: str, status: str, now: int) -> None
     ):
         if (kept["name"], kept["language"]) == (name, language):
             job_moves.suspend(job_id, why, now, job_moves.DAEMON)
+
+
+def barred(account: str, kept: Filled) -> Coded | None:
+    """Why a job that is sent with it cannot go on: Meta sends nothing with it, as far as is known."""
+    same = (Row.account == account, Row.name == kept["name"], Row.language == kept["language"])
+    status = Row.select(Row.status).where(*same).scalar() or GONE
+    if status not in BARRED:
+        return None
+    name, language = kept["name"], kept["language"]
+    return refusal(Stands.TEMPLATE_BARRED, name=name, language=language, status=called(status))
 
 
 def forget(account: str) -> None:

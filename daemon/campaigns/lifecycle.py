@@ -8,7 +8,7 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import installed
-from daemon.campaigns import queries, recipients
+from daemon.campaigns import cloud_templates, queries, recipients
 from daemon.campaigns.refusals import Why
 from daemon.campaigns.rows import JobRow, MessageRow
 from daemon.db.connection import write
@@ -29,8 +29,14 @@ def pause(job_id: int, who: str, now: int) -> None:
 
 def resume(job_id: int, who: str, now: int) -> None:
     """Continue where it was paused, or wait for its start time again if it has not begun. Raises NotFound,
-    IllegalMove."""
+    IllegalMove, also while Meta sends nothing with its template."""
     found = job_moves.job(job_id)
+    if (
+        found.state == JobState.PAUSED
+        and found.template
+        and (why := cloud_templates.barred(found.account, found.template))
+    ):
+        raise errors.IllegalMove(why)
     early = found.started_at is None and found.schedule_at is not None and found.schedule_at > now
     with write():
         job_moves.move(job_id, "reschedule" if early else "resume", who, now)

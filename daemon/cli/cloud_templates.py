@@ -37,7 +37,7 @@ def list_cloud_templates(account: OfAccount = "") -> None:
 
     Example: wasender cloud-templates list --account shop
     """
-    found = _every(target.client(), account)
+    found = every(target.client(), account)
     rows = [
         (each["id"], each["account"], each["name"], each["language"], each["status"], each["category"] or "",
          each["quality"] or "", ", ".join(each["values"]))
@@ -66,7 +66,7 @@ def show_cloud_template(name: AName, account: OfAccount = "", language: Language
 
     Example: wasender cloud-templates show order_ready --language en_US
     """
-    found = _one(_every(target.client(), account), name, language)
+    found = one(every(target.client(), account), name, language)
     parts = [found["header"] or (f"[{found['media']}]" if found["media"] else ""), found["body"], found["footer"] or ""]
     buttons = [f"[{each['text']}]" + (f"  ({each['value']})" if each["value"] else "") for each in found["buttons"]]
     about = [f"{found['name']} ({found['language']}) of {found['account']}: {found['status']}"]
@@ -75,11 +75,13 @@ def show_cloud_template(name: AName, account: OfAccount = "", language: Language
     output.tell("\n".join([*about, "", *filter(None, parts), *buttons, "", *values]).rstrip(), found)
 
 
-def _every(client: Client, account: str) -> list[dict[str, Any]]:
+def every(client: Client, account: str) -> list[dict[str, Any]]:
+    """Those that are known, of this account or of all."""
     return everything(client, "/cloud/templates", "templates", {"account": account} if account else {}, 0)
 
 
-def _one(rows: list[dict[str, Any]], name: str, language: str) -> dict[str, Any]:
+def one(rows: list[dict[str, Any]], name: str, language: str) -> dict[str, Any]:
+    """The one of that name or id. Raises Failure where there is none, or more than one."""
     found = [row for row in rows if name in (row["name"], str(row["id"])) and language in ("", row["language"])]
     if not found:
         raise usage(f"There is no WhatsApp template {name}: wasender cloud-templates list shows them.")

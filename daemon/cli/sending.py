@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import typer
 
-from daemon.cli import following
+from daemon.cli import cloud_templates, following
 from daemon.cli import sending_options as options
 from daemon.cli.client import Client, unreadable
 from daemon.cli.exits import Exit, Failure, Interrupted, usage
@@ -47,6 +48,10 @@ def send(
     message: options.Message = "",
     message_file: options.MessageFile = None,
     template: options.Template = "",
+    cloud_template: options.CloudTemplate = "",
+    template_language: options.TemplateLanguage = "",
+    value: options.Value = None,
+    values: options.Values = None,
     attach: options.Attach = None,
     language: options.Language = "",
     name: options.Name = "",
@@ -71,9 +76,12 @@ def send(
 
     Example: wasender send contacts.csv --template "Spring sale" --schedule 2030-12-01T09:00 --name December
 
+    Example: wasender send contacts.csv --cloud-template order_ready --value "1={{ name }}" --value 2=today
+
     Example: wasender send --number +4930231250 --message Hello --wait
     """
-    text = _text(message, message_file, template)
+    text = _text(message, message_file, template, cloud_template)
+    filled = _values(value or [], values, cloud_template)
     client = target.client()
     given: dict[str, Any] = {
         "name": name,
@@ -86,12 +94,20 @@ def send(
         "language": language,
     }
     order = {each: value for each, value in given.items() if value not in (None, "")}
-    order |= _message(client, text, template)
+    if cloud_template:
+        order["template"] = _cloud_template(client, cloud_template, template_language, account, filled)
+    else:
+        order |= _message(client, text, template)
     said = {"phone_column": phone_column, "sheet": sheet, "encoding": encoding, "country": country}
     people = _people(client, file, number or [], people_list, {each: value for each, value in said.items() if value})
     if attach:
         files = [client.upload("/upload_attachment", each, {})["attachment_id"] for each in attach]
-        order["attachments"] = [*order.get("attachments", ()), *files]
+        if not cloud_template:
+            order["attachments"] = [*order.get("attachments", ()), *files]
+        elif len(files) == 1:
+            order["template"]["values"]["header"] = files[0]
+        else:
+            raise usage("A WhatsApp template has one file, in its header: give --attach once.")
     if dry_run:
         tried = client.call("POST", "/send", body=order | people.order | {"dry_run": True})
         output.tell("\n".join([*people.text, *_tried(tried)]), people.told | tried)
@@ -111,14 +127,16 @@ def send(
     following.judge(job)
 
 
-def _text(message: str, file: Path | None, template: str) -> str:
-    """The message as it was given in one of three ways, "" for a template. Raises Failure."""
-    if sum(map(bool, (message, file, template))) > 1:
-        raise usage("Give the message once: with --message, --message-file or --template.")
-    if file is None:
-        return message
+def _text(message: str, file: Path | None, template: str, cloud_template: str) -> str:
+    """The message as it was given in one of four ways, "" for a template. Raises Failure."""
+    if sum(map(bool, (message, file, template, cloud_template))) > 1:
+        raise usage("Give the message once: with --message, --message-file, --template or --cloud-template.")
+    return message if file is None else _read_text(file).rstrip("\n")
+
+
+def _read_text(file: Path) -> str:
     try:
-        return (sys.stdin.read() if file == STDIN else file.read_text(encoding="utf-8-sig")).rstrip("\n")
+        return sys.stdin.read() if file == STDIN else file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise unreadable(file, error) from None
     except UnicodeDecodeError:
@@ -130,6 +148,35 @@ def _message(client: Client, text: str, template: str) -> dict[str, Any]:
         return {"message": text}
     found = named(everything(client, "/templates", "templates", {}, 0), template, "template", "wasender templates list")
     return {"message": found["text"], "attachments": found["attachments"]}
+
+
+def _values(given: list[str], file: Path | None, cloud_template: str) -> dict[str, str]:
+    """What is filled into the template: from the file, and in its place what was given one by one. Raises Failure."""
+    if not cloud_template and (given or file is not None):
+        raise usage("--value and --values are what is filled into a WhatsApp template: name it with --cloud-template.")
+    found: dict[str, str] = {}
+    if file is not None:
+        try:
+            read = json.loads(_read_text(file))
+        except ValueError:
+            read = None
+        if not isinstance(read, dict) or not all(isinstance(each, str) for each in read.values()):
+            raise Failure("values_unreadable", f'{file} is no JSON object of texts, such as {{"1": "{{{{ name }}}}"}}.')
+        found |= read
+    for each in given:
+        place, equals, text = each.partition("=")
+        if not equals or not place.strip():
+            raise usage(f"--value is written PLACE=TEXT, such as 1=Ada: {each}")
+        found[place.strip()] = text
+    return found
+
+
+def _cloud_template(client: Client, name: str, language: str, account: str, filled: dict[str, str]) -> dict[str, Any]:
+    """The template as a part of an order; its language is looked up where it was not given."""
+    if not language or name.isdecimal():
+        found = cloud_templates.one(cloud_templates.every(client, account), name, language)
+        name, language = found["name"], found["language"]
+    return {"name": name, "language": language, "values": filled}
 
 
 def _people(client: Client, file: Path | None, numbers: list[str], of_list: str, said: dict[str, str]) -> People:

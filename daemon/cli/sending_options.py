@@ -43,9 +43,30 @@ MessageFile = Annotated[
     Path | None, _about(TEXT, "--message-file", metavar="FILE", says="A file with the text, in UTF-8; - for the input.")
 ]
 Template = Annotated[str, _about(TEXT, "--template", metavar="TEMPLATE", says="A template, by its name or id.")]
+CloudTemplate = Annotated[
+    str,
+    _about(TEXT, "--cloud-template", metavar="TEMPLATE", says="A WhatsApp template, by its name or id, instead."),
+]
+TemplateLanguage = Annotated[
+    str,
+    _about(TEXT, "--template-language", metavar="CODE", says="Its language, where it is there in several: en_US."),
+]
+Value = Annotated[
+    list[str] | None,
+    _about(
+        TEXT, "--value", metavar="PLACE=TEXT",
+        says='What is filled into it, such as "1={{ name }}" or button_0=SPRING. May be repeated.',
+    ),
+]  # fmt: skip
+Values = Annotated[
+    Path | None,
+    _about(TEXT, "--values", metavar="FILE", says='The same in a JSON file, {"1": "{{ name }}"}; - for the input.'),
+]
 Attach = Annotated[
     list[Path] | None,
-    _about(TEXT, "--attach", metavar="FILE", says="A picture, video or document. May be repeated."),
+    _about(
+        TEXT, "--attach", metavar="FILE", says="A picture, video or document; a template's header. May be repeated."
+    ),
 ]
 Language = Annotated[
     str, _about(TEXT, "--language", metavar="CODE", says="The language of dates and amounts in the text, such as de.")

@@ -14,7 +14,15 @@ from daemon.formats import cloud_template, styles, template
 from daemon.formats.cloud_template import Filled, Value
 from daemon.models import Message
 from daemon.states import E164
-from daemon.transports.protocol import Attachment, Outgoing, TemplateButton, Templated, TemplateValue, callback_of
+from daemon.transports.protocol import (
+    Attachment,
+    Location,
+    Outgoing,
+    TemplateButton,
+    Templated,
+    TemplateValue,
+    callback_of,
+)
 
 _compiled = lru_cache(32)(template.compile)  # a job's text is the same for everybody, and so is what it fills in
 
@@ -45,11 +53,13 @@ def _templated(message: Message, files: Sequence[Attachment]) -> Templated:
     def value(of: Value) -> TemplateValue:
         return TemplateValue(said(of["place"], of["text"]), of.get("name"))
 
-    header: TemplateValue | Attachment | None = None
+    header: TemplateValue | Attachment | Location | None = None
     if kept["media"]:
         header = files[0] if files else None
     elif kept["header"]:
         header = value(kept["header"])
+    elif kept.get("location"):
+        header = Location(*(said(each["place"], each["text"]).strip() for each in kept["location"]))
     buttons = [
         TemplateButton(each["index"], each["kind"], said(cloud_template.button(each["index"]), each["text"]))
         for each in kept["buttons"]

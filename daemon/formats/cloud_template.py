@@ -17,14 +17,20 @@ from daemon.i18n.coded import Refusal, refusal
 
 HEADER = "header"  #: what the value of the header is called
 MEDIA = ("IMAGE", "VIDEO", "DOCUMENT")
+LOCATION = "LOCATION"
+LATITUDE, LONGITUDE = f"{HEADER}_latitude", f"{HEADER}_longitude"
+LOCATED = (LATITUDE, LONGITUDE, f"{HEADER}_name", f"{HEADER}_address")  #: values of a header that shows a place
 NAMED = "NAMED"
 MOST_BLANKS = 4  # in a row, within a value
+
+ButtonKind = Literal["url", "quick_reply", "copy_code"]  # those that take a value, as they are sent
 
 _PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _BRACES = re.compile(r"\{\{|\{%|\{$")
 _NOT_IN_VALUES = re.compile(r"[\n\r\t\v\f\x1c-\x1e\x85\u2028\u2029]")
+_DEGREES = re.compile(r"[+-]?\d{1,3}(\.\d{1,20})?", re.ASCII)
 _BLANKS = " " * (MOST_BLANKS + 1)
-_BUTTONS = {"URL": "url", "QUICK_REPLY": "quick_reply"}
+_BUTTONS: dict[str, ButtonKind] = {"URL": "url", "QUICK_REPLY": "quick_reply", "COPY_CODE": "copy_code"}
 _COMPONENTS = frozenset({"HEADER", "BODY", "FOOTER", "BUTTONS"})
 _WITHOUT_VALUE = frozenset({"PHONE_NUMBER", "VOICE_CALL", "REQUEST_CONTACT_INFO"})
 
@@ -50,7 +56,8 @@ class Button:
 @dataclass(frozen=True)
 class Shape:
     """What a template is made of. named: its places have names instead of numbers; media: what its header shows, one
-    of MEDIA, "" for none; places: of the body, in order; unsupported: what it has that is not sent from here."""
+    of MEDIA, "" for none, located: it shows a place on the map; places: of the body, in order; unsupported: what it has
+    that is not sent from here."""
 
     named: bool
     body: str
@@ -58,6 +65,7 @@ class Shape:
     header: str = ""
     header_place: str = ""
     media: str = ""
+    located: bool = False
     footer: str = ""
     buttons: tuple[Button, ...] = ()
     unsupported: str = ""
@@ -65,8 +73,13 @@ class Shape:
     @property
     def wanted(self) -> tuple[str, ...]:
         """The values that it has to get, in order."""
-        header = (HEADER,) if self.media or self.header_place else ()
+        header = (HEADER,) if self.media or self.header_place else LOCATED if self.located else ()
         return (*header, *self.places, *(button(each.index) for each in self.buttons if each.wanted))
+
+    @property
+    def shows(self) -> str:
+        """What its header shows in place of a text, in lower case; "" for none."""
+        return LOCATION.lower() if self.located else self.media.lower()
 
     @property
     def texts_wanted(self) -> tuple[str, ...]:
@@ -136,17 +149,19 @@ class OfButton(TypedDict):
     """What is filled into a button."""
 
     index: int
-    kind: Literal["url", "quick_reply"]
+    kind: ButtonKind
     text: str
 
 
 class Filled(TypedDict):
-    """A template with the texts that are filled in, as a job keeps it. media: what its header shows, "" for none."""
+    """A template with the texts that are filled in, as a job keeps it. media: what its header shows, "" for none;
+    location: the values of a place, in the order of LOCATED."""
 
     name: str
     language: str
     media: str
     header: Value | None
+    location: NotRequired[list[Value]]
     body: list[Value]
     buttons: list[OfButton]
 
@@ -159,7 +174,7 @@ def shape(components: Sequence[Component], parameter_format: str | None = None) 
     form = str(header.get("format") or "").upper()
     text = str(header.get("text") or "") if form == "TEXT" else ""
     strange = sorted(set(by_type) - _COMPONENTS)
-    strange += [form] if form and form != "TEXT" and form not in MEDIA else []
+    strange += [form] if form and form not in ("TEXT", LOCATION, *MEDIA) else []
     buttons = tuple(_button(at, each) for at, each in enumerate(by_type.get("BUTTONS", nothing).get("buttons") or ()))
     strange += [each.kind for each in buttons if each.kind.upper() not in (*_BUTTONS, *_WITHOUT_VALUE)]
     found = places(text)
@@ -170,6 +185,7 @@ def shape(components: Sequence[Component], parameter_format: str | None = None) 
         header=text,
         header_place=found[0] if found else "",
         media=form if form in MEDIA else "",
+        located=form == LOCATION,
         footer=str(by_type.get("FOOTER", nothing).get("text") or ""),
         buttons=buttons,
         unsupported=", ".join(strange).lower(),
@@ -178,7 +194,7 @@ def shape(components: Sequence[Component], parameter_format: str | None = None) 
 
 def _button(at: int, button: ListedButton) -> Button:
     kind, url = str(button.get("type") or "").upper(), str(button.get("url") or "")
-    wanted = kind == "URL" and bool(places(url))
+    wanted = (kind == "URL" and bool(places(url))) or kind == "COPY_CODE"
     taken = wanted or kind == "QUICK_REPLY"
     return Button(at, _BUTTONS.get(kind, kind.lower()), str(button.get("text") or ""), url, wanted, taken)
 
@@ -219,12 +235,12 @@ def filled(name: str, language: str, shape: Shape, values: Mapping[str, str]) ->
     if shape.header_place:
         header = _value(shape, shape.header_place, HEADER, values[HEADER])
     buttons: list[OfButton] = [
-        {"index": each.index, "kind": "url" if each.wanted else "quick_reply", "text": values[button(each.index)]}
+        {"index": each.index, "kind": _BUTTONS[each.kind.upper()], "text": values[button(each.index)]}
         for each in shape.buttons
         if each.taken and button(each.index) in values
     ]
     body = [_value(shape, place, place, values[place]) for place in shape.places]
-    return {
+    made: Filled = {
         "name": name,
         "language": language,
         "media": shape.media,
@@ -232,6 +248,9 @@ def filled(name: str, language: str, shape: Shape, values: Mapping[str, str]) ->
         "body": body,
         "buttons": buttons,
     }
+    if shape.located:
+        made["location"] = [{"place": each, "text": values[each]} for each in LOCATED]
+    return made
 
 
 def _value(shape: Shape, place: str, called: str, text: str) -> Value:
@@ -241,6 +260,7 @@ def _value(shape: Shape, place: str, called: str, text: str) -> Value:
 def values(kept: Filled) -> list[tuple[str, str]]:
     """All texts that are filled in, each with what it is called."""
     header = [(HEADER, kept["header"]["text"])] if kept["header"] else []
+    header += [(each["place"], each["text"]) for each in kept.get("location", ())]
     body = [(each["place"], each["text"]) for each in kept["body"]]
     return [*header, *body, *((button(each["index"]), each["text"]) for each in kept["buttons"])]
 
@@ -249,8 +269,15 @@ def fault(place: str, text: str) -> Refusal | None:
     """Why WhatsApp would not take this as what is filled in; None where it would."""
     if not text.strip():
         return refusal(Unsent.TEMPLATE_VALUE_EMPTY, place=place)
+    if place in (LATITUDE, LONGITUDE) and not _on_earth(text, 90 if place == LATITUDE else 180):
+        return refusal(Unsent.TEMPLATE_VALUE_NO_COORDINATE, place=place)
     if _NOT_IN_VALUES.search(text):
         return refusal(Unsent.TEMPLATE_VALUE_LINES, place=place)
     if _BLANKS in text:
         return refusal(Unsent.TEMPLATE_VALUE_BLANKS, place=place, most=MOST_BLANKS)
     return None
+
+
+def _on_earth(text: str, most: int) -> bool:
+    """Whether it is a coordinate, in degrees with a decimal point."""
+    return _DEGREES.fullmatch(text.strip()) is not None and abs(float(text)) <= most

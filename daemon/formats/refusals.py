@@ -200,6 +200,11 @@ class Unsent(Recorded):
         "template_value_empty",
         "What is filled into {place} of the WhatsApp template is empty.",
     )
+    TEMPLATE_VALUE_NO_COORDINATE = (
+        "template_value_no_coordinate",
+        "What is filled into {place} of the WhatsApp template is no coordinate: write degrees with a point, such as "
+        "52.5163.",
+    )
     TEMPLATE_VALUE_LINES = (
         "template_value_lines",
         "What is filled into {place} of the WhatsApp template has a line break or a tab, which WhatsApp does not take.",

@@ -169,7 +169,7 @@ def _shown(row: cloud_templates.CloudTemplate) -> Shown:
         reason=(row.reason or "").lower().replace("_", " "),
         unusable=row.unusable,
         header=shape.header,
-        media=shape.media.lower(),
+        media=shape.shows,
         html=formatted(shape.body),
         footer=shape.footer,
         buttons=[each.text for each in shape.buttons],

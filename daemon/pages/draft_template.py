@@ -20,9 +20,10 @@ from daemon.config import Settings
 from daemon.contacts import importer, uploads
 from daemon.contacts.columns import Candidate
 from daemon.formats import cloud_template, template
-from daemon.formats.cloud_template import HEADER, Shape
+from daemon.formats.cloud_template import HEADER, LOCATED, Shape
 from daemon.i18n import languages
 from daemon.i18n.coded import Coded
+from daemon.i18n.languages import N_
 from daemon.pages import draft_message, forms
 from daemon.pages.draft_message import LeftOut, OwnFiles
 from daemon.pages.forms import Posted
@@ -32,6 +33,9 @@ from daemon.states import E164
 
 routes = web.RouteTableDef()
 
+LOCATION_WORDS = dict(
+    zip(LOCATED, (N_("latitude"), N_("longitude"), N_("name of the place"), N_("address of the place")), strict=True)
+)
 _OF_FIELD = re.compile(r'\{\{ (\w+)(?: or ("(?:[^"\\]|\\.)*"))? \}\}')
 
 
@@ -155,10 +159,10 @@ def _value(form: TemplateForm, name: str) -> str:
 
 def _place(shape: Shape, key: str, text: str, fields: Sequence[str]) -> Place:
     found = _OF_FIELD.fullmatch(text)
-    kind = "header" if key == HEADER else "body" if key in shape.places else "button"
+    kind = "header" if key in (HEADER, *LOCATED) else "body" if key in shape.places else "button"
     written = f"{{{{{key}}}}}"
     if kind == "header":
-        written = shape.header
+        written = languages.gettext(LOCATION_WORDS[key]) if key in LOCATION_WORDS else shape.header
     elif kind == "button":
         written = next((each.text for each in shape.buttons if cloud_template.button(each.index) == key), key)
     if found and found[1] in fields:
@@ -226,8 +230,8 @@ def _bubble(
     own = next(iter(uploads.those([mine] if mine else [])), None) or file
     return Bubble(
         header=formatted(dry_run.preview(header, person, names, written).text),
-        media=shape.media,
-        file=own.filename if own else "",
+        media=shape.shows,
+        file=own.filename if own else dry_run.preview(values.get(LOCATED[2], ""), person, names, written).text,
         body=formatted(shown.text),
         footer=shape.footer,
         buttons=[each.text for each in shape.buttons],

@@ -33,11 +33,22 @@ class TemplateValue:
 
 @dataclass(frozen=True)
 class TemplateButton:
-    """What a button of a template needs. index: from 0; text: what its address ends with, or what a tap reports."""
+    """What a button of a template needs. index: from 0; text: what its address ends with, what a tap reports, or
+    the code that it copies."""
 
     index: int
-    kind: Literal["url", "quick_reply"]
+    kind: Literal["url", "quick_reply", "copy_code"]
     text: str
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place on the map; coordinates in degrees."""
+
+    latitude: str
+    longitude: str
+    name: str
+    address: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,7 @@ class Templated:
     name: str
     language: str
     body: tuple[TemplateValue, ...] = ()
-    header: TemplateValue | Attachment | None = None
+    header: TemplateValue | Attachment | Location | None = None
     buttons: tuple[TemplateButton, ...] = ()
 
 

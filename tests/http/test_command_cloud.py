@@ -16,9 +16,11 @@ from daemon.accounts import directory
 from daemon.cli.exits import Exit
 from daemon.db import clock
 from daemon.http import make_app
+from daemon.models import Job
 from standin.graph.server import serving
 from standin.graph.world import BUSINESS_ID, NUMBER_ID, TOKEN, World
 from tests.http.conftest import KEY, Caller
+from tests.support.cloud_templates import header, listed, there
 from tests.support.commanding import invoke
 
 READY = {"name": "order_ready", "language": "en_US", "category": "UTILITY", "body": "Your order is ready."}
@@ -66,3 +68,37 @@ async def test_the_account_is_told_as_meta_sees_it(run: Run) -> None:
     assert 0 == told.exit_code, told.output
     assert [] == [each["sentence"] for each in steps if each["sentence"] not in " ".join(told.stdout.split())]
     assert (Exit.NOT_FOUND, True) == (nobody.exit_code, "shop" in nobody.stderr)
+
+
+async def test_a_template_is_sent_with_its_values(run: Run, tmp_path: Path) -> None:
+    """From a file and one by one; the language is looked up where there is only one."""
+    there(clock.now_ms(), listed("order_ready"), listed("order_ready", language="de"), listed("flyer", header("IMAGE")))
+    to = ("send", "--number", "+4915110000000", "--json")
+    ready = ("--cloud-template", "order_ready", "--template-language", "en_US")
+    (tmp_path / "values.json").write_text('{"1": "Ada", "2": "16"}')
+    (tmp_path / "flyer.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    done = await run(*to, *ready, "--values", tmp_path / "values.json", "--value", "2=17")
+    flyer = await run(*to, "--cloud-template", "flyer", "--attach", tmp_path / "flyer.png")
+    several = await run(*to, "--cloud-template", "order_ready", "--value", "1=Ada")
+    missing = await run(*to, *ready, "--value", "1=Ada")
+
+    assert (0, 0) == (done.exit_code, flyer.exit_code), done.output + flyer.output
+    first, second = Job.select().order_by(Job.id)
+    assert ("en_US", ["Ada", "17"]) == (first.template["language"], [each["text"] for each in first.template["body"]])
+    assert 1 == len(second.attachments)
+    assert (Exit.USAGE, True) == (several.exit_code, "en_US" in several.stderr)
+    assert (Exit.REFUSED, True) == (missing.exit_code, "2" in missing.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--cloud-template", "a", "--value", "Ada"), "PLACE=TEXT"),
+        (("--message", "Hi", "--value", "1=Ada"), "--cloud-template"),
+        (("--message", "Hi", "--cloud-template", "a"), "once"),
+    ],
+)
+async def test_values_without_a_template_are_refused(run: Run, words: tuple[str, ...], said: str) -> None:
+    """Before anything is asked."""
+    refused = await run("send", "--number", "+4915110000000", *words)
+    assert (Exit.USAGE, True) == (refused.exit_code, said in refused.stderr)

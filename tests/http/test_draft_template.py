@@ -112,3 +112,19 @@ async def test_a_text_from_an_account_of_the_cloud_api_is_warned_of(member: Clie
     limits.set_limits("default", {"transport": "cloud"}, "test")
 
     assert "reaches only people who have written to it in the last 24 hours" in await look(member, f"{base}/message")
+
+
+async def test_a_place_on_the_map_is_filled_in_and_shown(member: Client) -> None:
+    """Its four values by name, the button's code; a coordinate that is none is told."""
+    base = await with_template(member, header("LOCATION"), body("Come!"), buttons({"type": "COPY_CODE"}))
+    filled = {
+        "value__header_latitude": "52.5163", "value__header_longitude": "13.3777",
+        "field__header_name": "city", "empty__header_name": "Town", "value__header_address": "Main Street 1",
+        "value__button_0": "SPRING25",
+    }  # fmt: skip
+    shown = await look(member, (await _sent(member, base, "show", (), filled)).headers["Location"])
+    wrong = await _sent(member, base, "show", (), filled | {"value__header_latitude": "north"})
+
+    assert "Header: latitude" in shown and "<b>location</b> <bdi>Berlin</bdi>" in shown
+    assert 'id="problems"' not in shown
+    assert "no coordinate" in await look(member, wrong.headers["Location"])

@@ -10,6 +10,8 @@ from daemon.accounts import directory
 from daemon.db import clock
 from daemon.delivery import compose
 from daemon.models import Job, Message
+from daemon.server.visitors import SETTINGS
+from daemon.transports.protocol import Location, TemplateButton
 from tests.http.conftest import form
 from tests.support.cloud_templates import LINK, body, buttons, header, listed, there
 
@@ -128,3 +130,51 @@ async def test_a_text_from_an_account_of_the_cloud_api_is_taken_with_a_word(api:
     template = await api.post("/send", {"recipients": TO, "template": asked()})
 
     assert [True, True, False] == ["in the last 24 hours" in each["note"] for each in (*texts, template)]
+
+
+async def test_a_place_on_the_map_is_one_of_each_persons_own(api: Any) -> None:
+    """Whose coordinates are none is named; the others get the template with theirs."""
+    there(clock.now_ms(), listed("branch", header("LOCATION"), body("Come!"), buttons({"type": "COPY_CODE"})))
+    values = {"header_latitude": "{{ lat }}", "header_longitude": "13.4", "header_name": "Shop", "header_address": "1"}
+    template = asked("branch", **values, button_0="{{ code }}")
+    people = [TO[0] | {"lat": "52.5", "code": "A1"}, {"number": "+4915110000001", "lat": "north", "code": "B2"}]
+    refused = await api.post("/send", {"recipients": people, "template": template}, 422)
+    await api.post("/send", {"recipients": people[:1], "template": template})
+    sent = compose.outgoing(api.client.app[SETTINGS], _claimed())
+
+    assert "header_latitude" in str(refused)
+    assert (Location("52.5", "13.4", "Shop", "1"), (TemplateButton(0, "copy_code", "A1"),)) == (
+        sent.template.header, sent.template.buttons,
+    )  # fmt: skip
+
+
+def _claimed() -> Message:
+    message: Message = Message.get()
+    return message
+
+
+@pytest.mark.parametrize(
+    ("component", "word"),
+    [({"type": "CAROUSEL", "cards": []}, "a carousel"), (buttons({"type": "CATALOG", "text": "Look"}), "a catalogue")],
+)
+async def test_what_is_not_sent_from_here_is_refused_in_words(api: Any, component: Any, word: str) -> None:
+    """In the list of templates, too."""
+    there(clock.now_ms(), listed("shop", body("Look"), component))
+    problem = await api.post("/send", {"recipients": TO, "template": asked("shop")}, 422)
+    (shown,) = (await api.get("/cloud/templates"))["templates"]
+
+    assert ("template_unsupported", True) == (problem["code"], word in problem["detail"])
+    assert (False, "template_unsupported") == (shown["usable"], shown["code"])
+
+
+@pytest.mark.parametrize("status", ["PAUSED", "DISABLED", "DELETED"])
+async def test_a_campaign_is_not_resumed_while_its_template_is_barred(api: Any, status: str) -> None:
+    """409 with the reason; as soon as Meta has approved it again, it goes on."""
+    there(clock.now_ms())
+    job = (await api.post("/send", {"recipients": TO, "template": asked()}))["job_id"]
+    there(clock.now_ms(), listed(status=status) if status != "DELETED" else listed("another"))
+    assert "paused" == (await api.get(f"/status/{job}"))["status"]
+    problem = await api.post(f"/resume/{job}", {}, 409)
+    assert ("template_barred", True) == (problem["code"], "order_ready" in problem["detail"])
+    there(clock.now_ms())
+    await api.post(f"/resume/{job}", {})

@@ -11,7 +11,7 @@ import pytest
 from daemon import errors
 from daemon.errors import Blame
 from daemon.states import E164, Kind, Status
-from daemon.transports.protocol import Attachment, Outgoing, Reports, TemplateButton, Templated, TemplateValue
+from daemon.transports.protocol import Attachment, Location, Outgoing, Reports, TemplateButton, Templated, TemplateValue
 from standin.graph.world import World
 from tests.support.cloud import Sending, sending
 from tests.support.graph import ANNA, BELA, QUICK
@@ -97,6 +97,24 @@ SPRING = {
         ]},
     ],
 }  # fmt: skip
+
+
+async def test_a_place_and_a_code_are_taken(picture: Attachment) -> None:
+    """As the stand-in, which is as strict as Meta, wants them."""
+    components = [
+        {"type": "HEADER", "format": "LOCATION"},
+        {"type": "BODY", "text": "We are here now."},
+        {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "Stop"}, {"type": "COPY_CODE"}]},
+    ]
+    async with sending() as up:
+        up.world.add_template(SPRING | {"components": components})
+        place = Location("52.5163", "13.3777", "Gate", "Pariser Platz 1")
+        filled = Templated("spring", "en_US", (), place, (TemplateButton(1, "copy_code", "SPRING25"),))
+        await up.send(message(ANNA, picture, template=filled))
+        (taken,) = up.world.record.messages
+        given = taken.said["components"]
+        assert vars(place) == given[0]["parameters"][0]["location"]
+        assert ("copy_code", "SPRING25") == (given[1]["sub_type"], given[1]["parameters"][0]["coupon_code"])
 
 
 async def test_a_template_is_taken_with_all_its_values(picture: Attachment) -> None:

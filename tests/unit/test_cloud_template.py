@@ -42,15 +42,41 @@ def test_names_come_as_they_stand() -> None:
 @pytest.mark.parametrize(
     ("components", "what"),
     [
-        ([header("LOCATION"), body()], "location"),
         ([body(), {"type": "CAROUSEL", "cards": []}], "carousel"),
         ([body(), buttons({"type": "CATALOG", "text": "Look"})], "catalog"),
-        ([body(), buttons({"type": "COPY_CODE", "example": "X"})], "copy_code"),
+        ([header("PRODUCT"), body(), buttons({"type": "SPM", "text": "Look"})], "product, spm"),
     ],
 )
 def test_what_is_not_sent_from_here_is_named(components: list[dict[str, object]], what: str) -> None:
     """Rather than that Meta refuses each message."""
     assert what == cloud_template.shape(components).unsupported
+
+
+def test_a_place_on_the_map_and_a_code_to_copy_are_filled_in() -> None:
+    """The place by four values; coordinates are degrees with a point."""
+    found = cloud_template.shape([header("LOCATION"), body("Come!"), buttons({"type": "COPY_CODE"})])
+    place = {"header_latitude": "52.5163", "header_longitude": "13.3777", "header_name": "Gate", "header_address": "1"}
+    kept = cloud_template.filled("a", "de", found, place | {"button_0": "SPRING25"})
+
+    assert (*place, "button_0") == found.wanted == found.texts_wanted
+    assert ("", "location") == (found.unsupported, found.shows)
+    assert list(place.items()) == [(each["place"], each["text"]) for each in kept["location"]]
+    assert [{"index": 0, "kind": "copy_code", "text": "SPRING25"}] == kept["buttons"]
+    assert [*place.items(), ("button_0", "SPRING25")] == cloud_template.values(kept)
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "fits"),
+    [
+        ("header_latitude", "-33.86", True), ("header_longitude", " 151 ", True), ("header_longitude", "-180.0", True),
+        ("header_latitude", "91", False), ("header_latitude", "52,5", False), ("header_longitude", "180.1", False),
+        ("header_latitude", "nan", False), ("header_latitude", "1e1", False), ("header_name", "91 N", True),
+    ],
+)  # fmt: skip
+def test_a_coordinate_is_one(place: str, text: str, fits: bool) -> None:
+    """Of latitude and longitude only."""
+    fault = cloud_template.fault(place, text)
+    assert (None if fits else Unsent.TEMPLATE_VALUE_NO_COORDINATE) == (fault and fault.code)
 
 
 @pytest.mark.parametrize("written", ["{% if %} {{ 1 }}", "{{{1}}}", "{# no comment #} {", "100 % {{", "{{1}}}} {%"])

@@ -33,7 +33,7 @@ class CloudTemplate(Answer):
     reason: str | None = Field(description="Why not.")
     code: str | None = Field(description="The same for a program.")
     header: str | None = Field(description="The text of its header.")
-    media: str | None = Field(description="What its header shows instead: `image`, `video` or `document`.")
+    media: str | None = Field(description="What its header shows instead: `image`, `video`, `document` or `location`.")
     body: str
     footer: str | None
     buttons: list[Button]

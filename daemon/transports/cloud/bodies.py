@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from daemon.states import Kind
-from daemon.transports.protocol import Attachment, Outgoing, Templated, TemplateValue
+from daemon.transports.protocol import Attachment, Location, Outgoing, Templated, TemplateValue
 
 TEXT_MAX = 4_096
 KINDS = {Kind.PHOTO: "image", Kind.VIDEO: "video", Kind.AUDIO: "audio", Kind.DOCUMENT: "document"}
@@ -14,6 +14,8 @@ TAKEN = {  # what Meta takes as such; anything else goes as a document
     "video": frozenset({"video/mp4", "video/3gpp"}),
     "audio": frozenset({"audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"}),
 }
+
+GIVEN = {"url": "text", "quick_reply": "payload", "copy_code": "coupon_code"}  # as what a button's value is sent
 
 
 def file_of(message: Outgoing) -> Attachment | None:
@@ -57,13 +59,15 @@ def _template(template: Templated, media_id: str | None) -> dict[str, Any]:
     if isinstance(header, Attachment):
         kind = kind_of(header)
         components.append({"type": "header", "parameters": [{"type": kind, kind: _media(kind, header, media_id)}]})
+    elif isinstance(header, Location):
+        components.append({"type": "header", "parameters": [{"type": "location", "location": vars(header)}]})
     elif header is not None:
         components.append({"type": "header", "parameters": [_value(header)]})
     if template.body:
         components.append({"type": "body", "parameters": [_value(each) for each in template.body]})
     for button in template.buttons:
-        reported = button.kind == "quick_reply"
-        value = {"type": "payload", "payload": button.text} if reported else {"type": "text", "text": button.text}
+        kind = GIVEN[button.kind]
+        value = {"type": kind, kind: button.text}
         place = {"type": "button", "sub_type": button.kind, "index": str(button.index)}
         components.append(place | {"parameters": [value]})
     made: dict[str, Any] = {"name": template.name, "language": {"code": template.language}}
