@@ -18,10 +18,11 @@ from daemon.accounts import counting, directory
 from daemon.api import endpoint
 from daemon.config import Settings
 from daemon.contacts import file_reading
-from daemon.db import connection
+from daemon.db import clock, connection
+from daemon.delivery import interruptions
 from daemon.files import trouble
 from daemon.i18n.coded import refusal
-from daemon.ops import measuring, repeating, retention
+from daemon.ops import heartbeat, measuring, repeating, retention
 from daemon.server import (
     access,
     cloud_mail,
@@ -108,10 +109,15 @@ def _refuse_malformed(
 web_protocol.RequestHandler.handle_error = _refuse_malformed  # type: ignore[method-assign,assignment]
 
 
+def _first(settings: Settings) -> None:
+    """Before anything else is done with the database."""
+    directory.ensure(settings.account)  # it is there before its first sender
+    interruptions.Presence(settings.data_dir).beat(clock.now_ms())  # else series could make campaigns that are not held
+
+
 async def _threads(app: web.Application) -> AsyncIterator[None]:
     threads = app[visitors.THREADS] = ThreadPoolExecutor(DB_THREADS, thread_name_prefix="db")
-    first = partial(directory.ensure, app[visitors.SETTINGS].account)  # it is there before its first sender
-    await asyncio.get_running_loop().run_in_executor(threads, first)
+    await asyncio.get_running_loop().run_in_executor(threads, _first, app[visitors.SETTINGS])
     yield
     everyone = Barrier(DB_THREADS)  # each thread has a connection of its own, which only it can close
 
@@ -130,14 +136,8 @@ async def _beside(app: web.Application) -> AsyncIterator[None]:
     settings = app[visitors.SETTINGS]
     hooks, measured = Dispatcher(settings), measuring.Measuring().run
     told = (app[cloud_mail.MAIL].run, app[WORKER].run)
-    works = (
-        app[feed.FEED].run,
-        partial(retention.run, settings),
-        partial(repeating.run, settings),
-        hooks.run,
-        *told,
-        measured,
-    )
+    ours = (partial(heartbeat.run, settings), partial(retention.run, settings), partial(repeating.run, settings))
+    works = (app[feed.FEED].run, *ours, hooks.run, *told, measured)
     tasks = [asyncio.create_task(each(timed)) for each in works]
     yield
     for task in tasks:

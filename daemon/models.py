@@ -180,6 +180,9 @@ class Job(Table):
     archived_at = peewee.BigIntegerField(null=True)  # since when the overview leaves it out
     replied = peewee.IntegerField(default=0)  # how many people have answered it
     external_id = peewee.CharField(null=True, max_length=255)  # what other software calls it
+    unconfirmed = peewee.CharField(null=True, max_length=16)  # why it waits for a person, see delivery/interruptions.py
+    unconfirmed_at = peewee.BigIntegerField(null=True)  # since when it does
+    unconfirmed_since = peewee.BigIntegerField(null=True)  # what became of it from then until that is not known
     template = Json(null=True)  # the WhatsApp template it is sent with, see formats/cloud_template.py: Filled
     pending = peewee.IntegerField(default=0)
     claimed = peewee.IntegerField(default=0)
@@ -203,6 +206,9 @@ class Job(Table):
 
 
 Job.add_index(Job.index(Job.external_id, Job.id, name="job_external_id", where=Job.external_id.is_null(False)))
+
+
+Job.add_index(Job.index(Job.id, name="job_unconfirmed", where=Job.unconfirmed.is_null(False)))
 
 
 class Message(Table):
@@ -952,6 +958,21 @@ class Duty(Table):
     place = Json(null=True)
 
 
+class Installation(Table):
+    """The installation as a whole: one row. epoch: grows all the time, as the file in the data folder does; seen_at:
+    when a process of ours was last there; boot, up_ms: how long the machine it was on had run then, and since which
+    start; interruption, interrupted_at: why, and when, it was last found not to go on where it stopped. See
+    delivery/interruptions.py."""
+
+    id = peewee.IntegerField(primary_key=True)
+    epoch = peewee.BigIntegerField()
+    seen_at = peewee.BigIntegerField()
+    boot = peewee.CharField(max_length=64)
+    up_ms = peewee.BigIntegerField()
+    interruption = peewee.CharField(null=True, max_length=16)
+    interrupted_at = peewee.BigIntegerField(null=True)
+
+
 class KeptMedia(Table):
     """A file that Meta has, uploaded for one of its numbers: it is named by `media_id` until `expires_at`."""
 
@@ -1099,5 +1120,5 @@ TABLES = [
     Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
     Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput, CloudBatch, CloudProgress,
     CloudSeen, CloudCount, CloudStanding, LastWrote, Portfolio, PortfolioPerson, KnownUser, CloudTemplate,
-    MetricCount, MetricPosition,
+    MetricCount, MetricPosition, Installation,
 ]  # fmt: skip

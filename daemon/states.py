@@ -62,6 +62,7 @@ MOVES: dict[str, tuple[frozenset[State], State]] = {  # name: (from, to): the on
     "reinstate": (frozenset({State.FAILED}), State.PENDING),  # it was the account's trouble, not the recipient's
     "settle": (frozenset({State.UNCERTAIN}), State.SENT),  # a person's decision, never the daemon's
     "resend": (frozenset({State.UNCERTAIN, State.FAILED}), State.PENDING),  # likewise
+    "doubt": (frozenset({State.PENDING}), State.UNCERTAIN),  # after a restore, likewise: it may be out
 }
 
 

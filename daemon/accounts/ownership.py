@@ -85,11 +85,12 @@ def here(folder: Path) -> Place:
     except OSError:
         processes = ""
     pid = os.getpid()
-    return Place(_kernel(), f"{found.st_dev}:{found.st_ino}", processes, pid, _started(pid))
+    return Place(kernel(), f"{found.st_dev}:{found.st_ino}", processes, pid, _started(pid))
 
 
 @cache
-def _kernel() -> str:
+def kernel() -> str:
+    """The boot id: new with every start of the machine; "" where there is none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

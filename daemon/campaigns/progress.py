@@ -14,18 +14,20 @@ from daemon.campaigns.rows import JobRow
 from daemon.config import Settings
 from daemon.db.proxy import in_order, tuples
 from daemon.delivery import eligibility
+from daemon.delivery.interruptions import Cause
 from daemon.i18n.coded import Phrase, Told, refusal, told
 from daemon.models import Job, Message
-from daemon.states import MAY_RUN, AccountState, JobState, State
+from daemon.states import MAY_RUN, OPEN, AccountState, JobState, State
 
 WAITING = "waiting_for_login"
+TO_CONFIRM = "waiting_for_confirmation"  # of a person, see campaigns/confirming.py
 
 
 @dataclass(frozen=True)
 class Progress:
     """A job as `GET /status/{id}` shows it; each message is counted once, in the state it is in. Times are UTC ms.
 
-    status: as stored, or WAITING; said: `reason`, sentence by sentence; code: why it waits, for a program.
+    status: as stored, WAITING or TO_CONFIRM; said: `reason`, sentence by sentence; code: why it waits, for a program.
     next_reason: what the next message waits for; eta: when the job will be done. waits_until: when what its account
     waits for ends, where that is known. dry_run: messages of it went to a transport that sends nothing, so that "sent"
     is not.
@@ -71,7 +73,8 @@ def progress(settings: Settings, found: JobRow, now: int) -> Progress:
     account = directory.known(found.account)
     status, said = _derive(settings, found, account, now)
     refused = _refused(settings, found, account) if found.state in MAY_RUN else None
-    waits = found.state in MAY_RUN and (not directory.can_send(account, now) or refused is not None)
+    asks = status == TO_CONFIRM
+    waits = found.state in MAY_RUN and (asks or not directory.can_send(account, now) or refused is not None)
     limits = account_limits.own_rules(settings, account)
     active = found.state in MAY_RUN and found.pending > 0
     opens = _opening(found, now, limits) if active else None
@@ -88,8 +91,8 @@ def progress(settings: Settings, found: JobRow, now: int) -> Progress:
         status=status,
         reason=_in_words(said) or None,
         said=said,
-        code=(refused or code(account, now)) if waits else None,
-        waits_until=_until(account, now) if waits else None,
+        code=found.unconfirmed if asks else (refused or code(account, now)) if waits else None,
+        waits_until=_until(account, now) if waits and not asks else None,
         account=found.account,
         dry_run=found.dry_run,
         total=found.total,
@@ -167,6 +170,9 @@ REFUSED = {
 }
 
 
+CONFIRMS = {Cause.RESTORED: Stands.AFTER_RESTORE, Cause.LONG_STOPPED: Stands.AFTER_LONG_STOP}
+
+
 def _refused(settings: Settings, found: JobRow, account: AccountRow | None) -> str | None:
     """Why the account's sender leaves the job alone, see `claim.Takes`; None where it does not."""
     if account is None:
@@ -177,7 +183,10 @@ def _refused(settings: Settings, found: JobRow, account: AccountRow | None) -> s
 
 
 def _derive(settings: Settings, found: JobRow, account: AccountRow | None, now: int) -> tuple[str, tuple[Told, ...]]:
-    """`waiting_for_login` is never stored: it is what a job that may run is while its account cannot send."""
+    """`waiting_for_login` is never stored: it is what a job that may run is while its account cannot send. Nor is
+    `waiting_for_confirmation`: what a person does not confirm stays what it is."""
+    if found.unconfirmed and found.state in OPEN:
+        return TO_CONFIRM, (refusal(CONFIRMS[Cause(found.unconfirmed)]),)
     if found.state not in MAY_RUN:
         return found.state, own(found)
     if account is None or not directory.was_driven(account):

@@ -115,6 +115,8 @@ class Why(Wording):
         "message_not_uncertain",
         "Message {message} is {state}: only uncertain messages need a decision.",
     )
+    NOT_UNCONFIRMED = "job_not_unconfirmed", "Job {job} does not wait for a decision: it goes on by itself, or is over."
+    FIRST_NEEDS_UNCERTAIN = "first_needs_uncertain", "first belongs to the choice uncertain: leave it out."
     STATE_UNFIT = "state_unfit", "state is one of {states}."
     NO_MESSAGE = "no_message", "There is no message {message}."
     SEARCH_TOO_LONG = "search_too_long", "A search text can be at most {most} characters long."
@@ -169,6 +171,15 @@ class Stands(Recorded):
         "again, or send another one.",
     )
     REPLACED = "job_replaced", "It was changed before it began: campaign {job} is sent instead."
+    AFTER_RESTORE = (
+        "job_after_restore",
+        "The database was restored from a backup, so it may not know of all messages of this campaign that were sent: "
+        "decide whether it goes on.",
+    )
+    AFTER_LONG_STOP = (
+        "job_after_long_stop",
+        "wasender was not running for more than a day, and this campaign is overdue: decide whether it goes on.",
+    )
     WAS_DRY_RUN = (
         "job_begun_by_dry_run",
         "This campaign was started as a dry run, so it is never sent: duplicate it to send it.",

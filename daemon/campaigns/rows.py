@@ -60,6 +60,7 @@ class JobRow:
     archived_at: int | None
     made_by: str | None
     external_id: str | None
+    unconfirmed: str | None
     dated: KeptDate | None
     template: cloud_template.Filled | None
 

@@ -24,6 +24,7 @@ from daemon.contacts import lists, row_sets
 from daemon.contacts.importer import Contact, Rejected
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import in_order, locked, tuples
+from daemon.delivery import interruptions
 from daemon.delivery.refusals import Asks
 from daemon.formats import styles
 from daemon.i18n.coded import Told, filed, refusal, told
@@ -185,6 +186,7 @@ def _make(settings: Settings, row: Series, now: int) -> bool:
         if not _still(row):
             return False
         created = create.store(settings, checked, row.created_by, now, job)
+        interruptions.cover(created.job_id, _time_of(row), now)
         _record(row, now, job=created.job_id)
         after_commit(partial(log.info, "series.ran", series_id=row.id, job_id=created.job_id))
     return True

@@ -14,6 +14,7 @@ from daemon import errors
 from daemon.cli import (
     accounts,
     cloud_templates,
+    confirmations,
     events,
     jobs,
     keys,
@@ -66,6 +67,7 @@ app = typer.Typer(
 )
 sending.add_to(app)
 jobs.add_to(app)
+confirmations.add_to(app)
 events.add_to(app)
 accounts.add_to(app)
 people.add_to(app)

@@ -155,10 +155,15 @@ def _job_with_work(known_only: bool, *columns: Any) -> Any:
     due = peewee.Expression(first, peewee.OP.LTE, param("now"))
     return (
         Job.select(*columns)
-        .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), _taken(), _open_now(), due)
+        .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), *_allowed(), due)
         .order_by(_had_its_turn(), Job.id)
         .limit(1)
     )
+
+
+def _allowed() -> tuple[Any, ...]:
+    """Whether the sender takes the job now: it waits for nobody, see `interruptions`, and nothing holds it back."""
+    return Job.unconfirmed.is_null(), _taken(), _open_now()
 
 
 def _taken() -> Any:

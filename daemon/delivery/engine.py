@@ -11,7 +11,7 @@ from daemon import errors
 from daemon.accounts import counting, directory, ownership
 from daemon.config import Settings
 from daemon.db import connection
-from daemon.delivery import moves, rehearsals, rescue, sweeps, timing
+from daemon.delivery import interruptions, moves, rehearsals, rescue, sweeps, timing
 from daemon.delivery.context import OURS, Context
 from daemon.delivery.duties import Duty
 from daemon.delivery.duties.canary import Canary
@@ -45,6 +45,7 @@ class Engine:
         self, settings: Settings, transport: Transport, dice: Random | None = None, seat: Seat | None = None
     ) -> None:
         self._seat = seat
+        self._presence = interruptions.Presence(settings.data_dir)
         self.context = context = Context(settings, transport, dice or Random(), seat.tenure if seat else None)
         if isinstance(transport, Keeps):
             transport.keep_in(KeptInDatabase(context.db))
@@ -78,6 +79,7 @@ class Engine:
         context, stop = self.context, self.context.waits.stop
         heartbeat = asyncio.create_task(self._beat())
         try:
+            await context.db.timed(self._presence.beat)
             await self._own(None)
             await self._bring_up()
             await self._own(context.transport.exclusive)
@@ -235,6 +237,7 @@ class Engine:
 
     def _renew(self, now: int) -> bool:
         """Whether this sender is still the right one for the account."""
+        self._presence.beat(now)
         with connection.write():
             self.context.owning.renew(now)
             directory.seen(self.context.account, now)

@@ -36,6 +36,7 @@ LOGGED = {  # move -> its event, see logs.EVENTS
     "bounce": "message.bounced",
     "expire": "message.expired",
     "reinstate": "message.reinstated",
+    "doubt": "message.doubted",
     "settle": "message.settled",
     "resend": "message.resent",
 }

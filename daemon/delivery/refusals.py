@@ -138,6 +138,10 @@ class Passed(Recorded):
     NOT_READY_IN_TIME = "not_ready_in_time", "It could not be prepared in time."
     PREPARING_FAILED = "preparing_failed", "Preparing it failed unexpectedly ({kind})."
     LOOKING_FAILED = "looking_failed", "Checking the chat for it failed unexpectedly ({kind})."
+    PERHAPS_SENT_BEFORE = (
+        "perhaps_sent_before",
+        "It may have been sent before the database was restored: look into the chat.",
+    )
     PART_SENT = "part_sent", "Part {part} of {of} is sent: {what}."
     REST_FOLLOWS = "rest_follows", "this part is sent, the others follow"
     REST_STAYS = "rest_stays", "Only a part of it was sent: the campaign was stopped before the rest."

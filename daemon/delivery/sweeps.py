@@ -95,6 +95,26 @@ def _stopped_by(job_id: int) -> str:
     return str(query.order_by(Event.id.desc()).limit(1).scalar() or "rescue")
 
 
+def doubt(job_id: int, due_by: int, most: int | None, who: str, now: int) -> int:
+    """Make those queued messages of the job uncertain that were due by then, in order of their turn, the first so many
+    or all; returns how many. Not to be called in a transaction. One that broke off is repeated."""
+    chunks, count, more = Chunks(), 0, True
+    why = refusal(Passed.PERHAPS_SENT_BEFORE)
+    told = {"error": str(why), "coded": filed(why)}
+    while more:
+        size = chunks.size if most is None else min(chunks.size, most - count)
+        with chunks.transaction(), in_order():
+            moves.job_state(job_id)
+            queued = (Message.job == job_id) & (Message.state == State.PENDING) & (Message.not_before <= due_by)
+            turns = Message.select(Message.id).where(queued).order_by(Message.not_before, Message.id).limit(size)
+            found = [row[0] for row in tuples(turns)]
+            if found:
+                _move(job_id, "doubt", State.PENDING, Message.id.in_(found), who, now, why, **told)
+        count += len(found)
+        more = len(found) == size and (most is None or count < most)
+    return count
+
+
 def resend_failed(job_id: int, chosen: Between, who: str, now: int) -> int:
     """Queue those failed messages of the job again that are chosen, with fresh attempts; returns how many. A completed
     job is reopened. Not to be called in a transaction if there may be more than a chunk. Raises NotFound, IllegalMove

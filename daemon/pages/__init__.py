@@ -12,6 +12,7 @@ from daemon.pages import (
     accounts,
     cloud_setup,
     cloud_templates,
+    confirmations,
     draft_finish,
     draft_message,
     draft_numbers,
@@ -41,7 +42,7 @@ from daemon.pages import (
 )
 
 NEW = (steps, drafts, draft_rules, draft_numbers, draft_message, draft_template, draft_when, draft_finish, draft_start)
-JOBS = (jobs, scheduled, moving, series, pressed)
+JOBS = (jobs, confirmations, scheduled, moving, series, pressed)
 routes: list[web.AbstractRouteDef] = [
     route
     for part in (

@@ -37,6 +37,9 @@ DONE = {  # what was done to a campaign
     "reschedule": N_("scheduled again"),
     "stop": N_("stopped"),
     "retry": N_("sent again"),
+    "hold": N_("waits for a decision"),
+    "confirm": N_("goes on by decision"),
+    "confirm_aside": N_("goes on by decision, without those set aside"),
 }
 
 

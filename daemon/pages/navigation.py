@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from daemon.campaigns import progress
+from daemon.campaigns import confirming, progress
 from daemon.delivery import replies, unmatched
 from daemon.i18n.languages import N_
 from daemon.states import Role
@@ -75,6 +75,7 @@ badges: ContextVar[dict[str, Badge]] = ContextVar("badges", default={})  # noqa:
 def counted() -> dict[str, Badge]:
     """What waits for somebody, by the name of its entry."""
     return {
+        "confirmations": Badge(confirming.count(), N_("to decide")),
         "decisions": Badge(progress.undecided(), N_("to decide")),
         "replies": Badge(unmatched.count() + replies.fresh(MANY), N_("new")),
     }

@@ -8,6 +8,7 @@ from daemon.i18n.coded import Wording
 class Why(Wording):
     """The codes are API: they are added to, never changed."""
 
+    NOTHING_CHOSEN = "confirmation_without_choice", "Choose what becomes of this campaign with one of its buttons."
     WORK_CANCELLED = "work_cancelled", "Cancelled: nothing was changed."
     ACCOUNT_NOT_LISTED = "account_not_listed", "Choose one of the accounts in the list."
     PAUSE_REVERSED = "pause_reversed", "The pause in seconds: give the shorter one first."

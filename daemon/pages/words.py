@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 
 from daemon.accounts import pacing
 from daemon.campaigns import progress
+from daemon.delivery.interruptions import Cause
 from daemon.i18n.instants import instant
 from daemon.i18n.languages import N_, amount, gettext, ngettext
 from daemon.states import IN_HAND, OUT, AccountState, Hold, JobState, State
@@ -25,7 +26,7 @@ TONES: dict[str, str] = {  # colours of a status chip, which also names the stat
     **dict.fromkeys({State.CLAIMED, State.SENDING, State.ACCEPTED, JobState.RUNNING}, "busy"),
     **dict.fromkeys({State.FAILED, AccountState.BANNED}, "bad"),
     **dict.fromkeys({State.UNCERTAIN, AccountState.HELD, AccountState.OFFLINE, AccountState.NEEDS_LINK}, "warn"),
-    **dict.fromkeys({State.EXPIRED, progress.WAITING, JobState.PAUSED}, "warn"),
+    **dict.fromkeys({State.EXPIRED, progress.WAITING, progress.TO_CONFIRM, JobState.PAUSED}, "warn"),
 }
 LABELS: dict[str, str] = {
     "pending": N_("pending"),
@@ -46,6 +47,7 @@ LABELS: dict[str, str] = {
     "stopped": N_("stopped"),
     "completed": N_("completed"),
     progress.WAITING: N_("waiting for login"),
+    progress.TO_CONFIRM: N_("waiting for your decision"),
     "starting": N_("starting"),
     "loading": N_("loading"),
     "needs_link": N_("needs link"),
@@ -56,12 +58,13 @@ LABELS: dict[str, str] = {
     "not running": N_("not running"),
 }
 """What states of messages, jobs and accounts are called."""
-HELD_BY = {  # what a campaign is called whose account cannot send, by its code
+HELD_BY: dict[str, str] = {  # what a campaign is called whose account cannot send, by its code
     "no_sender": N_("no sender"),
     "sender_stopped": N_("sender not running"),
     progress.DRY_RUN: N_("waiting for a real sender"),
     progress.WAS_DRY_RUN: N_("started as a dry run"),
     AccountState.NEEDS_LINK: LABELS[progress.WAITING],
+    **dict.fromkeys(map(str, Cause), LABELS[progress.TO_CONFIRM]),
     f"held.{Hold.RESTRICTED}": N_("restricted"),
     f"held.{Hold.MONTHLY_CAP}": N_("monthly limit reached"),
     f"held.{Hold.CONFLICT}": N_("WhatsApp is open elsewhere"),
@@ -142,6 +145,7 @@ MOVES = {
     "skip": N_("skipped"),
     "cancel": N_("cancelled"),
     "reinstate": N_("queued again: the account was the problem"),
+    "doubt": N_("perhaps sent before the database was restored"),
     "settle": N_("marked as sent"),
     "resend": N_("queued again"),
 }

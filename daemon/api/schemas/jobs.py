@@ -186,7 +186,16 @@ class Queued(Done):
 
 
 READY = "ready"  # the next message may go out now
-Status = Literal["scheduled", "pending", "running", "paused", "stopped", "completed", "waiting_for_login"]
+Status = Literal[
+    "scheduled",
+    "pending",
+    "running",
+    "paused",
+    "stopped",
+    "completed",
+    "waiting_for_login",
+    "waiting_for_confirmation",
+]
 
 
 class Job(Answer):

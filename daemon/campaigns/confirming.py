@@ -1,0 +1,149 @@
+"""What a person decides about campaigns that wait for it after a restore or a long stop, see
+`delivery/interruptions`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.accounts import installed, rights
+from daemon.campaigns.refusals import Why
+from daemon.db.connection import after_commit, write
+from daemon.db.proxy import in_order, tuples
+from daemon.db.records import record
+from daemon.delivery import job_moves, sweeps
+from daemon.delivery.interruptions import Cause
+from daemon.models import Job, JobStep, Message
+from daemon.states import OPEN, State
+
+log = structlog.get_logger()
+
+SHOWN = 100  # campaigns, or people of one
+
+
+class Choice(StrEnum):
+    """What becomes of a campaign that waits. The words are API."""
+
+    GO_ON = "go_on"  #: send what is queued
+    UNCERTAIN = "uncertain"  #: first set aside who may have got it: a person decides about each of them
+    STOP = "stop"  #: cancel what is queued
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A campaign that waits for a person. unconfirmed: why, a Cause; unconfirmed_at: since when; unconfirmed_since: the
+    last time before that of which everything is known, None where there is none. Times are UTC ms."""
+
+    id: int
+    name: str
+    account: str
+    state: str
+    total: int
+    pending: int
+    sent: int
+    delivered: int
+    read: int
+    accepted: int
+    delay_min_ms: int
+    unconfirmed: str
+    unconfirmed_at: int
+    unconfirmed_since: int | None
+
+    @property
+    def restored(self) -> bool:
+        """Whether messages may have been sent that the database knows nothing of."""
+        return self.unconfirmed == Cause.RESTORED
+
+    @property
+    def out(self) -> int:
+        """How many were sent, as the database knows."""
+        return self.sent + self.delivered + self.read + self.accepted
+
+    @property
+    def perhaps_sent(self) -> int:
+        """How many of those that are queued may have been sent in the time of which nothing is known: no more than the
+        pauses between two messages allow."""
+        if not self.restored:
+            return 0
+        if self.unconfirmed_since is None or not self.delay_min_ms:
+            return self.pending
+        unknown_ms = max(0, self.unconfirmed_at - self.unconfirmed_since)
+        return min(self.pending, unknown_ms // self.delay_min_ms + 1)
+
+
+@dataclass(frozen=True)
+class NextInTurn:
+    """Somebody who may have got the message: their turn was next. number: in E.164."""
+
+    id: int
+    row: int
+    number: str
+
+
+def count() -> int:
+    """How many campaigns wait for a person."""
+    return int(_waiting(Job.id).count())
+
+
+def waiting(after: int = 0, limit: int = SHOWN) -> list[Waiting]:
+    """Those that wait, in order of their ids, behind that one."""
+    return [record(Waiting, row) for row in _waiting().where(Job.id > after).order_by(Job.id).limit(limit)]
+
+
+def _waiting(*columns: Any) -> Any:
+    query = Job.select(*columns).where(Job.unconfirmed.is_null(False), Job.state.in_(sorted(OPEN)))
+    return rights.within(query, Job.account)
+
+
+def next_in_turn(job_id: int, limit: int = SHOWN) -> Sequence[NextInTurn]:
+    """Whose turn was next when the campaign was stopped, the first one first."""
+    queued = (Message.job == job_id, Message.state == State.PENDING.value)
+    columns = (Message.id, Message.row, Message.number)
+    with in_order():
+        query = Message.select(*columns).where(*queued).order_by(Message.not_before, Message.id).limit(limit)
+        return [NextInTurn(*row) for row in tuples(query)]
+
+
+def confirm(job_id: int, choice: Choice, who: str, now: int, first: int | None = None) -> int:
+    """Carry the decision out; returns how many messages were set aside. first: with UNCERTAIN, only so many, in order
+    of their turn. Not to be called in a transaction. If it breaks off, the campaign still waits: repeat it.
+
+    Raises NotFound, IllegalMove (it does not wait), InvalidInput (`first` with another choice).
+    """
+    if first is not None and choice is not Choice.UNCERTAIN:
+        raise errors.InvalidInput(Why.FIRST_NEEDS_UNCERTAIN).at("first")
+    found = _held(job_id)
+    if choice is not Choice.STOP:
+        installed.require(found.account)
+    aside = 0
+    if choice is Choice.UNCERTAIN:
+        aside = sweeps.doubt(job_id, found.unconfirmed_at or now, first, who, now)
+    with write():
+        found = job_moves.job_to_move(job_id)
+        if found.unconfirmed is None:  # two people have decided at once: the first one has
+            raise errors.IllegalMove(Why.NOT_UNCONFIRMED, job=job_id)
+        if choice is Choice.STOP and found.state in OPEN:
+            sweeps.stop(job_id, who, now)
+        cleared = {"unconfirmed": None, "unconfirmed_at": None, "unconfirmed_since": None}
+        Job.update(cleared).where(Job.id == job_id).execute()
+        if choice is not Choice.STOP:
+            move = "confirm_aside" if choice is Choice.UNCERTAIN else "confirm"
+            JobStep.create(job=job_id, at=now, move=move, who=who)
+            job_moves.tell(job_id, "confirm", who, now)
+        after_commit(partial(log.info, "job.confirmed", job_id=job_id, choice=choice.value, count=aside, who=who))
+    if choice is Choice.STOP:
+        sweeps.finish_stop(job_id, who, now)
+    return aside
+
+
+def _held(job_id: int) -> Job:
+    found = job_moves.job(job_id)
+    if found.unconfirmed is None or found.state not in OPEN:
+        raise errors.IllegalMove(Why.NOT_UNCONFIRMED, job=job_id)
+    return found
