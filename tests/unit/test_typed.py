@@ -8,6 +8,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -49,33 +50,45 @@ def functions(module: str) -> Iterator[tuple[str, Callable[..., Any]]]:
                     yield f"{name}.{of}", plain
 
 
+@dataclass(frozen=True)
+class Uses:
+    """What a file of a room takes from others, and asks of whatever it is."""
+
+    room: str
+    imported: dict[str, tuple[str, str]]  # by its name there: the module, without `daemon.`, and its name in it
+    taken: set[tuple[str, str]]  # of a name, an attribute
+    attributes: set[str]
+
+
 @cache
-def trees() -> list[tuple[str, ast.Module]]:
-    """Every file: its room, and what stands in it."""
-    files = (ROOT / "daemon").rglob("*.py")
-    return [(path.relative_to(ROOT / "daemon").parts[0], ast.parse(path.read_text())) for path in files]
+def files() -> list[Uses]:
+    found = []
+    for path in (ROOT / "daemon").rglob("*.py"):
+        imported, taken, attributes = {}, set(), set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("daemon."):
+                place = (node.module or "").removeprefix("daemon.")
+                imported |= {alias.asname or alias.name: (place, alias.name) for alias in node.names}
+            elif isinstance(node, ast.Attribute):
+                attributes.add(node.attr)
+                if isinstance(node.value, ast.Name):
+                    taken.add((node.value.id, node.attr))
+        found.append(Uses(path.relative_to(ROOT / "daemon").parts[0], imported, taken, attributes))
+    return found
 
 
 def used_elsewhere(room: str, by: Container[str] | None = None) -> tuple[set[str], set[str]]:
     """Of a room: `room.module.name` of what files of others import, or take from a module that they import; and the
     names of all attributes that they ask for, of whatever it is. by: these rooms only."""
-    used, attributes = set(), set()
-    for place, tree in trees():
-        if place == room or (by is not None and place not in by):
+    used: set[str] = set()
+    attributes: set[str] = set()
+    for file in files():
+        if file.room == room or (by is not None and file.room not in by):
             continue
-        names: dict[str, str] = {}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("daemon."):
-                place = node.module.removeprefix("daemon.")
-                if place.split(".")[0] == room:
-                    names |= {alias.asname or alias.name: f"{place}.{alias.name}" for alias in node.names}
+        names = {name: f"{place}.{of}" for name, (place, of) in file.imported.items() if place.split(".")[0] == room}
         used |= set(names.values())
-        used |= {
-            f"{names[node.value.id]}.{node.attr}"
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names
-        }
-        attributes |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        used |= {f"{names[name]}.{attribute}" for name, attribute in file.taken if name in names}
+        attributes |= file.attributes
     return used, attributes
 
 
