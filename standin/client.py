@@ -3,60 +3,27 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from standin.spawned import Spawned
 
 
-class StandIn:
+class StandIn(Spawned):
     """One running stand-in. `wait` and `events` count from where the last `wait` ended, so nothing is seen twice."""
 
-    def __init__(self, url: str, process: subprocess.Popen[str] | None = None) -> None:
-        self.url = url
-        self.process = process
-        self._after = 0
+    MODULE = "standin"
+    _after = 0
 
     @classmethod
     def start(cls, data_dir: Path | str, *, port: int = 0, **switches: Any) -> StandIn:
-        """Spawn the process and wait until it listens. Raises RuntimeError when it ends instead."""
-        command = [sys.executable, "-m", "standin", "--data", str(data_dir), "--port", str(port)]
-        for name, value in switches.items():
-            command += ["--set", f"{name}={json.dumps(value)}"]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert process.stdout
-        line = process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the stand-in did not start, exit code {process.wait(60)}")
-        standin = cls(json.loads(line)["url"], process)
+        """See `spawn`; events count from then on."""
+        standin = cls.spawn(["--data", str(data_dir), "--port", str(port)], switches)
         standin.forget()
         return standin
-
-    def __enter__(self) -> StandIn:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def stop(self, *, kill: bool = False) -> None:
-        """End the process, by SIGTERM, or by SIGKILL as if the machine had crashed."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        if kill:
-            self.process.kill()
-        else:
-            self.process.terminate()
-        self.process.wait(60)
-        if self.process.stdout:
-            self.process.stdout.close()
 
     # -- what a test does --------------------------------------------------------------------------------------
 

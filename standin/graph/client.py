@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import urllib.request
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
 from standin.graph.world import APP_SECRET, BUSINESS_ID, NUMBER_ID, TOKEN, VERIFY_TOKEN
+from standin.spawned import Spawned
 
-ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 60.0
 
 
-class GraphStandIn:
-    """One running stand-in for Meta's API."""
+class GraphStandIn(Spawned):
+    """One running stand-in for Meta's API; what it knew is gone when it is stopped."""
 
-    def __init__(self, url: str, process: subprocess.Popen[str] | None = None) -> None:
-        self.url = url
-        self.process = process
+    MODULE = "standin.graph"
 
     @classmethod
     def start(cls, webhook: str | None = None, *, port: int = 0, **switches: Any) -> GraphStandIn:
-        """Spawn the process and wait until it listens. Raises RuntimeError when it ends instead."""
-        command = [sys.executable, "-m", "standin.graph", "--port", str(port)]
-        command += ["--webhook", webhook] if webhook else []
-        for name, value in switches.items():
-            command += ["--set", f"{name}={json.dumps(value)}"]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert process.stdout
-        line = process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the stand-in did not start, exit code {process.wait(60)}")
-        return cls(json.loads(line)["url"], process)
+        """See `spawn`."""
+        return cls.spawn(["--port", str(port), *(["--webhook", webhook] if webhook else [])], switches)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -46,24 +31,6 @@ class GraphStandIn:
             "WASENDER_CLOUD_PHONE_NUMBER_ID": NUMBER_ID, "WASENDER_CLOUD_BUSINESS_ACCOUNT_ID": BUSINESS_ID,
             "WASENDER_CLOUD_APP_SECRET": APP_SECRET, "WASENDER_CLOUD_VERIFY_TOKEN": VERIFY_TOKEN,
         }  # fmt: skip
-
-    def __enter__(self) -> GraphStandIn:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """End the process; what it knew is gone."""
-        if self.process is None:
-            return
-        if self.process.poll() is None:
-            self.process.terminate()
-        self.process.wait(60)
-        if self.process.stdout:
-            self.process.stdout.close()
 
     def set(self, **switches: Any) -> None:
         """Change switches."""
