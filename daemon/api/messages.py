@@ -18,7 +18,7 @@ from daemon.campaigns.rows import MessageRow
 from daemon.contacts import importer, masking
 from daemon.contacts.person import Person
 from daemon.db import clock
-from daemon.delivery import evidence, parts
+from daemon.delivery import evidence, parts, windows
 from daemon.errors import IllegalMove, NotFound
 from daemon.i18n.coded import code_of
 from daemon.server.scopes import Scope
@@ -62,6 +62,7 @@ def message(caller: Caller, *, message_id: MessageId) -> MessageHistory:
         **describe(row).model_dump(),
         timeline=[_move(each) for each in events],
         parts=[Part.model_validate(each) for each in parts.shown(row.id, row.state)],
+        free_text_until=windows.window(row.account, windows.key_of(row.number), clock.now_ms()),
         evidence=Evidence.model_validate(seen) if seen else None,
     )
 

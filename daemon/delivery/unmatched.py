@@ -7,7 +7,7 @@ for no more, that stands first, and stays until a person has said something.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,9 @@ from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import tuples
 from daemon.db.records import record
-from daemon.delivery import chat_names, opened_chats
+from daemon.delivery import chat_names, opened_chats, windows
 from daemon.delivery.refusals import Why
+from daemon.formats import user_ids
 from daemon.models import Job, Message, Reply, UnmatchedChat
 from daemon.states import E164, ChatState, PersonKey
 from daemon.transports.protocol import Heard, Unread
@@ -97,6 +98,24 @@ def note_stop(account: str, heard: Heard, further: frozenset[str], now: int) -> 
     """Somebody may ask for no more in a chat of which nobody knows whose it is."""
     if heard.title and (asks := _asks(heard, further)):
         _put(account, heard.title, now, opened=True, **asks)
+
+
+def note_user(account: str, user_id: str, stop_key: str | None, now: int) -> None:
+    """Somebody has written who is known by WhatsApp's id of theirs alone. stop_key: of what asks for no more."""
+    stop = {} if stop_key is None else {"stop": True, "stop_key": stop_key[:64]}
+    _put(account, user_id, now, opened=True, **stop)
+
+
+def users_known(accounts: Collection[str], numbers: Mapping[str, E164], now: int) -> None:
+    """Part of the caller's transaction: it has turned out whose these ids are. Who has asked for no more gets nothing
+    from now on."""
+    if not numbers:
+        return
+    theirs = (UnmatchedChat.account.in_(sorted(accounts)), UnmatchedChat.title.in_(sorted(numbers)), *_open())
+    for row in list(UnmatchedChat.select().where(*theirs).order_by(UnmatchedChat.id)):
+        if row.stop:
+            suppression.put(numbers[row.title], WROTE_STOP, suppression.REPLY, now)
+        UnmatchedChat.delete().where(UnmatchedChat.id == row.id).execute()
 
 
 def _asks(heard: Heard, further: frozenset[str]) -> dict[str, Any]:
@@ -277,7 +296,10 @@ def assign(settings: Settings, chat_id: int, number: str, who: str, now: int) ->
         UnmatchedChat.update(number=theirs, ignored=False, who=who[:64]).where(UnmatchedChat.id == chat_id).execute()
         if row.stop:
             suppression.put(theirs, WROTE_STOP, suppression.REPLY, now)
-    opened_chats.begin(row.account, Unread(row.title, None, 0), now)
+        if user_ids.is_one(row.title):
+            windows.learn({row.title: theirs}, now)
+    if not user_ids.is_one(row.title):
+        opened_chats.begin(row.account, Unread(row.title, None, 0), now)
     log.info("reply.chat_assigned", chat_id=chat_id, who=who)
     return find(chat_id)
 

@@ -44,15 +44,16 @@ def windows(people: Collection[tuple[str, PersonKey]], now: int) -> dict[tuple[s
     return {(account, person): at + WINDOW_MS for account, person, at in rows if at + WINDOW_MS > now}
 
 
-def learn(pairs: Mapping[str, E164], now: int) -> None:
-    """Part of the caller's transaction: whose numbers these ids of users (BSUID) belong to."""
+def learn(pairs: Mapping[str, E164], now: int) -> dict[str, E164]:
+    """Part of the caller's transaction: whose numbers these ids of users (BSUID) belong to. Returns what is news."""
     if not pairs:
-        return
+        return {}
     size, values = listed(sorted(pairs))
     known: dict[str, E164] = dict(_known(size, **values).fetchall())
     new = [{"bsuid": bsuid, "number": number} for bsuid, number in sorted(pairs.items()) if known.get(bsuid) != number]
     if new:
         _learn.bound(new, at=now)()
+    return {each["bsuid"]: E164(each["number"]) for each in new}
 
 
 @Prepared

@@ -24,7 +24,7 @@ from daemon.contacts import lists, masking, uploads
 from daemon.contacts.columns import name_columns
 from daemon.contacts.lists import Listed
 from daemon.db import clock
-from daemon.delivery import compose, evidence, parts, reasons, replies
+from daemon.delivery import compose, evidence, parts, reasons, replies, windows
 from daemon.i18n import languages
 from daemon.i18n.coded import Told, told
 from daemon.i18n.languages import N_
@@ -157,7 +157,8 @@ class StepView:
 @dataclass(frozen=True)
 class MessagePage(PageContent):
     """fields: of the recipient, masked for those who may not see them; query: by which `before` and `after` were
-    found."""
+    found. windowed: whether the account may send free text only while they have written lately, and open_until: until
+    when that is, None where it may not."""
 
     template: ClassVar = "message.html"
     here: ClassVar = "campaigns"
@@ -168,6 +169,8 @@ class MessagePage(PageContent):
     evidence: evidence.Look | None
     events: list[StepView]
     parts: list[parts.Part]
+    windowed: bool
+    open_until: int | None
     query: str
     before: int | None
     after: int | None
@@ -409,6 +412,8 @@ def _message_page(settings: Settings, message_id: int, selection: Selection) -> 
         evidence=evidence.newest(message_id),
         events=[_step(each) for each in events],
         parts=parts.shown(row.id, row.state),
+        windowed=limits.settings_of(settings, row.account).transport == "cloud",
+        open_until=windows.window(row.account, windows.key_of(row.number), clock.now_ms()),
         query=_query(
             state=selection.state,
             search=selection.search,

@@ -15,7 +15,7 @@ from daemon.campaigns import cloud_templates
 from daemon.contacts import optout, suppression
 from daemon.db.connection import write
 from daemon.db.proxy import tuples
-from daemon.delivery import cloud_inbox, receipts, replies, windows
+from daemon.delivery import cloud_inbox, receipts, replies, unmatched, windows
 from daemon.delivery.cloud_inbox import Counted
 from daemon.delivery.receipts import Outcome
 from daemon.delivery.refusals import Held
@@ -76,11 +76,12 @@ def take_reported(told: Sequence[tuple[hooks.Reported, int]], ours: Known, now: 
     if strange:
         cloud_inbox.count("", Counted.UNKNOWN_NUMBER, strange, now)
     for account in sorted(by_account):
-        _of_account(account, by_account[account], now)
-    windows.learn(pairs, now)
+        pairs = _of_account(account, by_account[account], now) | pairs
+    _learn(pairs, ours, now)
 
 
-def _of_account(account: str, told: Sequence[tuple[hooks.Reported, int]], now: int) -> None:
+def _of_account(account: str, told: Sequence[tuple[hooks.Reported, int]], now: int) -> dict[str, E164]:
+    """Returns whose ids are told without their numbers: the messages were to them."""
     outcomes = receipts.take(account, [_update(each, came_at) for each, came_at in told], now)
     if lost := outcomes.count(Outcome.UNMATCHED):
         cloud_inbox.count(account, Counted.UNMATCHED, lost, now)
@@ -88,6 +89,13 @@ def _of_account(account: str, told: Sequence[tuple[hooks.Reported, int]], now: i
     for (each, _), outcome in zip(told, outcomes, strict=True):
         if each.code is not None and outcome is not Outcome.UNMATCHED:
             _heed(account, each, each.code, outcome is Outcome.MOVED, now)
+    found: dict[str, E164] = {}
+    for (each, _), outcome in zip(told, outcomes, strict=True):
+        bsuid = each.who.bsuid
+        if bsuid and not each.who.phone and bsuid not in found and outcome is not Outcome.UNMATCHED:
+            number = windows.number_of(None, bsuid) or _number_of_message(account, each)
+            found |= {bsuid: number} if number else {}
+    return found
 
 
 def _heed(account: str, told: hooks.Reported, code: int, news: bool, now: int) -> None:
@@ -155,7 +163,7 @@ def take(each: Told, ours: Known, came_at: int, now: int) -> None:
         elif isinstance(each, hooks.Wrote):
             _wrote(account, each, ours, came_at, now)
         elif isinstance(each, hooks.Prefers):
-            _prefers(account, each, came_at, now)
+            _prefers(account, each, ours, came_at, now)
         elif isinstance(each, hooks.Changed):
             _changed(account, each, ours, came_at, now)
         else:
@@ -180,29 +188,43 @@ def _wrote(account: str, each: hooks.Wrote, ours: Known, came_at: int, now: int)
     at = min(each.at or came_at, now)
     with write():
         cloud_standing.heard(account, now)
-        _learn(each.who, now)
+        _learn_one(each.who, ours, now)
     asked = any(optout.asks_to_stop(words, ours.further) for words in each.asked)
     number = windows.number_of(each.who.phone, each.who.bsuid)
     said = Said(_key(each.key), False, each.text)
     taken = replies.take_one(account, number, said, asked, each.answers, ours.further, now)
     if not taken.proved:
-        _count(account, Counted.UNKNOWN_PERSON, now)
+        stops = asked or optout.asks_to_stop(each.text, ours.further)
+        _unknown(account, each.who, said.key if stops else None, now)
     elif taken.number is not None:
         windows.wrote(account, windows.key_of(taken.number), at)
 
 
-def _learn(who: Who, now: int) -> None:
+def _learn(pairs: dict[str, E164], ours: Known, now: int) -> None:
+    """Part of the caller's transaction: whose ids these are; and what those have asked for before is done."""
+    unmatched.users_known(set(ours.numbers.values()), windows.learn(pairs, now), now)
+
+
+def _learn_one(who: Who, ours: Known, now: int) -> None:
     if who.bsuid and who.phone:
-        windows.learn({who.bsuid: who.phone}, now)
+        _learn({who.bsuid: who.phone}, ours, now)
 
 
-def _prefers(account: str, each: hooks.Prefers, came_at: int, now: int) -> None:
+def _unknown(account: str, who: Who, stop_key: str | None, now: int) -> None:
+    """Nobody knows whose number that is: a person can say; or it turns out by the next message to them."""
+    _count(account, Counted.UNKNOWN_PERSON, now)
+    if who.bsuid is not None:
+        unmatched.note_user(account, who.bsuid, stop_key, now)
+
+
+def _prefers(account: str, each: hooks.Prefers, ours: Known, came_at: int, now: int) -> None:
     number = windows.number_of(each.who.phone, each.who.bsuid)
     if number is None:
-        _count(account, Counted.UNKNOWN_PERSON, now)
+        at = each.at or came_at
+        _unknown(account, each.who, _digest("preference", each.who.bsuid or "", str(at)) if each.stop else None, now)
         return
     with write():
-        _learn(each.who, now)
+        _learn_one(each.who, ours, now)
         if not cloud_inbox.newer(_digest("preference", account, windows.key_of(number)), each.at or came_at):
             return
         if each.stop:
@@ -216,7 +238,7 @@ def _changed(account: str, each: hooks.Changed, ours: Known, came_at: int, now: 
     list is there by it, too."""
     before, number = windows.number_of(each.before.phone, each.before.bsuid), each.now.phone
     with write():
-        _learn(each.now, now)
+        _learn_one(each.now, ours, now)
         listed = before and number and suppression.among([before])
         if number and listed and cloud_inbox.first_time(_digest("changed", account, each.key), now):
             suppression.put(number, NEW_NUMBER, suppression.WHATSAPP, now)

@@ -22,9 +22,12 @@ from daemon.delivery.engine import Engine
 from daemon.models import Job
 from daemon.states import Ack, JobState
 from daemon.transports.protocol import Receipt
+from daemon.webhooks import cloud
 from tests.conftest import BACKENDS
 from tests.support.hand import Hand, broken_histories, job_state, known
+from tests.support.meta import SETTINGS as META
 from tests.support.postgres import Server
+from tests.support.posting import Post
 from tests.support.rehearsing import prepare
 from tests.support.scripted import ScriptedTransport, until
 
@@ -105,6 +108,14 @@ def bench(database: str, make_settings: Any, people: Any, monkeypatch: pytest.Mo
     yield Bench(make_settings, people)
     assert [] == counters.miscounted()
     assert [] == broken_histories()
+
+
+@pytest.fixture
+def post(hand: Hand, make_settings: Callable[..., Settings], clock: Any, monkeypatch: pytest.MonkeyPatch) -> Post:
+    """Posts what Meta tells of an account of the Cloud API."""
+    for name in ("GAP_S", "LATE_GAP_S"):
+        monkeypatch.setattr(cloud, name, 0.0)
+    return Post(make_settings(**META), clock)
 
 
 @pytest.fixture

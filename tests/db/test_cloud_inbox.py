@@ -4,7 +4,6 @@ lost, and nothing is done twice."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,73 +11,20 @@ import pytest
 from daemon import errors
 from daemon.accounts import cloud_standing, portfolios
 from daemon.campaigns import lifecycle
-from daemon.config import Settings
 from daemon.contacts import suppression
 from daemon.db import proxy
 from daemon.db.refusals import Unsent
-from daemon.delivery import cloud_inbox, moves, receipts, replies, unreported, windows
+from daemon.delivery import cloud_inbox, receipts, replies, unreported, windows
 from daemon.delivery.cloud_inbox import Counted
 from daemon.models import CloudBatch, CloudProgress, Happening, Job, Message, Reply, Suppression
-from daemon.states import Ack, Hold, JobState, State
-from daemon.transports.protocol import Receipt, callback_of
+from daemon.states import Hold, JobState, State
+from daemon.transports.protocol import callback_of
 from daemon.webhooks import cloud, duty
 from tests.support.hand import Hand, fresh
-from tests.support.meta import BUSINESS_ID, SETTINGS, batch, change, failed, status, text
+from tests.support.meta import BUSINESS_ID, batch, change, failed, status, text
+from tests.support.posting import Post, sent, told
 
 DAY_MS = 86_400_000
-
-
-@pytest.fixture
-def meta(make_settings: Callable[..., Settings]) -> Settings:
-    return make_settings(**SETTINGS)
-
-
-class Post:
-    """Posts batches to one installation, and works through them."""
-
-    def __init__(self, settings: Settings, clock: Any) -> None:
-        self.settings, self.clock = settings, clock
-        self.worker = cloud.Worker(settings)
-
-    async def timed(self, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        return work(*arguments, now=self.clock(), **options)
-
-    def store(self, *bodies: bytes) -> None:
-        cloud_inbox.store(bodies, self.clock())
-
-    async def work(self, worker: cloud.Worker | None = None) -> None:
-        """Work through all there is."""
-        for _ in range(50):
-            if not await (worker or self.worker)._round(self.timed):
-                return
-        raise AssertionError("it never ends")
-
-    async def take(self, *changes: dict[str, Any], **more: Any) -> None:
-        self.store(batch(*changes, **more))
-        await self.work()
-
-
-@pytest.fixture
-def post(hand: Hand, meta: Settings, clock: Any, monkeypatch: pytest.MonkeyPatch) -> Post:
-    for name in ("GAP_S", "LATE_GAP_S"):
-        monkeypatch.setattr(cloud, name, 0.0)
-    return Post(meta, clock)
-
-
-def sent(hand: Hand, count: int = 1, **order: Any) -> list[Message]:
-    """So many that were accepted, with ids such as wamid.7."""
-    hand.queue(count, **order)
-    found = []
-    for _ in range(count):
-        message = hand.submit(hand.claim_one())
-        hand.clock.advance(1)
-        moves.confirm(message, Receipt(f"wamid.{message.id}", Ack.ACCEPTED), hand.clock())
-        found.append(fresh(message))
-    return found
-
-
-def told(message: Message, word: str, **more: Any) -> dict[str, Any]:
-    return status(word, callback_of(message.id, message.submissions), f"wamid.{message.id}", **more)
 
 
 def state(message: Message) -> str:
@@ -258,22 +204,6 @@ async def test_stop_is_taken_however_it_is_said(hand: Hand, post: Post, way: str
         await post.take(change("messages", [said]))
     assert {message.number, "+4915200000000"} == {each.number for each in Suppression.select()}
     assert {suppression.REPLY} == {each.source for each in Suppression.select()}
-
-
-async def test_somebody_without_a_number_is_known_by_what_came_with_both(hand: Hand, post: Post) -> None:
-    """Or by the message that they quote; of anybody else it is counted that they wrote."""
-    one, two = sent(hand, 2)
-    people = [{"wa_id": one.number[1:], "user_id": "DE.1"}]
-    await post.take(change("statuses", [told(one, "read", recipient_id=one.number[1:])], contacts=people))
-    said = {"timestamp": "1750030073", "type": "text", "text": {"body": "stop"}}
-    quote = {"context": {"id": two.transport_id}}
-    await post.take(change("messages", [
-        said | {"from_user_id": "DE.1", "id": "wamid.in.1"},
-        said | {"from_user_id": "DE.2", "id": "wamid.in.2"} | quote,
-        said | {"from_user_id": "DE.3", "id": "wamid.in.3"},
-    ]))  # fmt: skip
-    assert {one.number, two.number} == {each.number for each in Suppression.select()}
-    assert {("default", Counted.UNKNOWN_PERSON): 1} == counted()
 
 
 async def test_preferences_put_on_the_list_and_lift_only_their_own(hand: Hand, post: Post) -> None:

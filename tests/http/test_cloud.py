@@ -14,13 +14,14 @@ from daemon.accounts import directory, limits, pacing
 from daemon.api import cloud
 from daemon.db import clock
 from daemon.db.refusals import Unsent
-from daemon.delivery import claim, cloud_inbox, moves
+from daemon.delivery import claim, cloud_inbox, moves, windows
 from daemon.http import make_app
 from daemon.models import CloudBatch, Message
 from daemon.server import cloud_mail
 from daemon.states import Ack, State
 from daemon.transports.protocol import Mark, Receipt, callback_of
 from tests.http.conftest import KEY
+from tests.support.drafting import look
 from tests.support.meta import SECRET, SETTINGS, TOKEN, batch, change, signature, status
 
 PATH = "/webhooks/cloud"
@@ -112,7 +113,15 @@ async def test_from_the_post_to_the_page_of_the_message(meta: Any, monkeypatch: 
         while CloudBatch.select().count():
             await asyncio.sleep(0.02)
     found = await (await meta.get(f"/messages/{message.id}", **asks)).json()
-    assert "read" == found["state"]
+    assert ("read", None) == (found["state"], found["free_text_until"])
+    headers = {"Accept": "text/html", "Origin": f"http://{meta.host}:{meta.port}"}
+    await meta.post("/app/login", data={"key": KEY}, headers=headers, allow_redirects=False)
+    assert "only a WhatsApp template" in await look(meta, f"/app/messages/{message.id}")
+    wrote_at = clock.now_ms() - 1_000
+    windows.wrote("default", windows.key_of(message.number), wrote_at)
+    found = await (await meta.get(f"/messages/{message.id}", **asks)).json()
+    assert wrote_at + pacing.DAY_MS == found["free_text_until"]
+    assert "free text can be sent until" in await look(meta, f"/app/messages/{message.id}")
 
 
 async def test_many_at_once_share_their_transactions(meta: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -345,6 +345,9 @@ class MessageHistory(Message):
 
     timeline: list[Move]
     parts: list[Part] = Field(description="None where the message is of one.")
+    free_text_until: Time | None = Field(
+        description="Until when free text may be sent to the person, by the Cloud API; null: only templates."
+    )
     evidence: Evidence | None
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from daemon.formats import json_pieces
+from daemon.formats import json_pieces, user_ids
 from daemon.states import E164, Status
 
 SIGNED = "sha256="  # what the signature begins with
@@ -22,7 +22,6 @@ OURS = "whatsapp_business_account"
 LARGE = 128 << 10  # bytes of JSON that are read piece by piece, so that others get their turn
 LONGEST_WORDS = 500
 _CALLBACK = re.compile(r"m:(\d{1,18}):a:(\d{1,9})(?::p:(\d{1,4}))?")
-_BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[0-9A-Za-z]{1,128}")
 _DIGITS = re.compile(r"\+?([1-9]\d{6,14})")
 _STATUSES = {
     "sent": Status.SENT,
@@ -394,4 +393,4 @@ def _phone(text: str) -> E164 | None:
 
 
 def _bsuid(text: str) -> str | None:
-    return text if _BSUID.fullmatch(text) else None
+    return text if user_ids.is_one(text) else None
