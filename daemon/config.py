@@ -22,11 +22,12 @@ from typing import Any, Literal
 import phonenumbers
 import structlog
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon import errors
 from daemon.errors import Why
-from daemon.files import durable, trouble
+from daemon.files import credentials, durable, trouble
+from daemon.files.credentials import KEY_ADVICE, weak_key
 from daemon.i18n.instants import known_zone, machine_zone, zone_name
 
 log = structlog.get_logger()
@@ -36,14 +37,7 @@ ENV_FILE = "wasender.env"
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 META_ID = re.compile(r"\d{1,32}", re.ASCII)
 META_SECRET = re.compile(r"[!-~]{1,1000}")
-_PLACEHOLDER = re.compile(  # words of instructions and nothing else
-    r"(your|my|our|the|this|that|an?|some|secret|api|master|admin|own|access|key|token|password|goes|here|now|please"
-    r"|changed?|me|before|replace|with|insert|put|enter|paste|use|set|to|it|must|be|placeholder|example|sample|default"
-    r"|dummy|todo|fixme|long|random|secure|string|text|value|x)+"
-)
-FEW_DIGITS = 4  # behind the words of a placeholder, they hide nothing
-SHORTEST_KEY = 20
-KEY_ADVICE = f"use a random text of at least {SHORTEST_KEY} characters, no placeholder"
+SECRETS = ("api_key", "database_url", "cloud_token", "cloud_app_secret", "cloud_verify_token")  #: also as credentials
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 _HOST_NAME = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 DAY_S = 86_400
@@ -193,6 +187,13 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field(
         "json", description="`json`: one line per event; `console`: for people."
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *usual: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """After the usual ones the secrets that a service manager hands over."""
+        return *usual, *named.values(), InitSettingsSource(settings_cls, credentials.handed_over(SECRETS))
 
     @field_validator("headless", "transport", "log_level", "log_format", mode="before")
     @classmethod
@@ -397,13 +398,6 @@ def _ascii(name: str) -> str:
         return ""
 
 
-def weak_key(key: str) -> bool:
-    """Whether a key is one that anybody could guess: short, one character repeated, or a placeholder."""
-    words = bool(re.match(r"(?i)your|my|the", key)) or sum(map(str.isdigit, key)) <= FEW_DIGITS
-    plain = re.sub(r"[^a-z]" if words else r"[^a-z0-9]", "", key.lower())
-    return len(key) < SHORTEST_KEY or len(set(key)) == 1 or bool(_PLACEHOLDER.fullmatch(plain))
-
-
 def load(**overrides: Any) -> Settings:
     """Read the settings. Raises ConfigError that names every problem, one line each."""
     try:
@@ -423,14 +417,19 @@ def unknown_settings(environment: Mapping[str, str], file: Path = Path(ENV_FILE)
     """Names set in the environment or in the file that no setting has, each with the setting that was probably meant
     ("" where none is near). Names that begin otherwise count only where they are a setting's but for a slip."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    written = {*environment, *(_SET_IN_FILE.findall(file.read_text("utf-8", "replace")) if file.is_file() else ())}
     found = {}
-    for name in sorted({each.upper() for each in written} - known):
+    for name in sorted({*map(str.upper, environment), *_names_in(file)} - known):
         ours = name.startswith(PREFIX)
         near = difflib.get_close_matches(name, sorted(known), 1, 0.6 if ours else 0.9)
         if ours or near:
             found[name] = near[0] if near else ""
     return found
+
+
+def _names_in(file: Path) -> set[str]:
+    """The names that a file sets, in capitals."""
+    text = file.read_text("utf-8", "replace") if file.is_file() else ""
+    return {each.upper() for each in _SET_IN_FILE.findall(text)}
 
 
 def prepare_data_dir(settings: Settings) -> None:
@@ -460,7 +459,7 @@ def api_key(settings: Settings) -> str:
     Raises SetupError when other users of the machine can read it, or when it is no secret.
     """
     if settings.api_key:
-        if f"{PREFIX}API_KEY" not in os.environ:
+        if f"{PREFIX}API_KEY" not in os.environ and f"{PREFIX}API_KEY" in _names_in(Path(ENV_FILE)):
             _only_ours(Path(ENV_FILE))
         return settings.api_key
     path = settings.data_dir / "api_key"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
+import signal
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from typing import Any
@@ -18,6 +20,8 @@ from daemon.telemetry import logs
 
 log = structlog.get_logger()
 
+_PR_SET_PDEATHSIG = 1
+
 
 def run(
     name: str, work: Callable[[Settings], Coroutine[Any, Any, int]], started: Callable[[str], None] = lambda _: None
@@ -27,6 +31,8 @@ def run(
 
     A DaemonError is one line in the log, not a traceback.
     """
+    if "SUPERVISOR_ENABLED" in os.environ:
+        _end_with_supervisord()
     os.umask(0o077)  # all files are for their owner only: they hold numbers, texts, a WhatsApp login
     logs.configure(name)
     try:
@@ -52,3 +58,9 @@ def run(
         code = 1
     log.info("process.stopped", exit_code=code)
     return code
+
+
+def _end_with_supervisord() -> None:
+    """Have the kernel tell us to stop when supervisord dies: without it nobody restarts or stops this process any more,
+    and the next start would find port and account taken."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -46,6 +46,12 @@ def free_port() -> int:
         return port
 
 
+def as_ordinary_user() -> list[str]:
+    """What comes before a command, so that it does not run as root: it has an ordinary user's id, and no capabilities.
+    Files are still ours, and so is a Python that only root may run."""
+    return ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.getuid() == 0 else []
+
+
 def copy_outside(folder: Path) -> Path:
     """The checkout as a clone would look, with the code linked instead of copied."""
     for name in LINKED:
@@ -101,6 +107,7 @@ class Rig:
         given = {"data_dir": self.data, "port": self.port, "long_pause_every": 0, "retry_after_s": 0} | settings
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("WASENDER_")}
         self.environment |= {f"WASENDER_{name.upper()}": str(value) for name, value in given.items()}
+        self.prefix: list[str] = []  # a command that runs supervisord in its place
         self.daemon: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Rig:
@@ -117,7 +124,7 @@ class Rig:
     def start(self) -> None:
         with self.log.open("ab") as log, self.errors.open("ab") as errors:
             self.daemon = subprocess.Popen(
-                [self.root / ".venv/bin/supervisord", "-c", "etc/supervisord.conf"],
+                [*self.prefix, self.root / ".venv/bin/supervisord", "-c", "etc/supervisord.conf"],
                 cwd=self.root, env=self.environment, stdout=log, stderr=errors, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         eventually(self.answers, what="the http process answers")

@@ -131,6 +131,33 @@ def test_a_key_that_everybody_can_read_is_refused(mode, tmp_path, monkeypatch):
     assert key == config.api_key(config.load(data_dir=tmp_path))
 
 
+def test_a_service_manager_may_hand_the_secrets_over(tmp_path, monkeypatch):
+    """As files named like the settings, of which an empty one is none; a setting comes first, and what is no secret is
+    left alone. A wasender.env that all can read, and that has no key in it, is none of the key's business."""
+    secrets = {
+        "api_key": "k3Jq9_xW2mP7sLdR4tV8",
+        "database_url": "postgresql://wasender:secret@db/wasender",
+        "cloud_token": "EAAsecret",
+        "cloud_app_secret": "",
+        "port": "9001",
+    }
+    for name, text in secrets.items():
+        (tmp_path / name).write_text(text + "\n")
+    monkeypatch.chdir(tmp_path)
+    Path(config.ENV_FILE).write_text("WASENDER_CLOUD_TOKEN=EAAset\n")
+    Path(config.ENV_FILE).chmod(0o644)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+
+    settings = config.load(data_dir=tmp_path / "data")
+
+    assert (secrets["api_key"], secrets["database_url"]) == (config.api_key(settings), settings.db_url)
+    assert ("EAAset", "", 8080) == (settings.cloud_token, settings.cloud_app_secret, settings.port)
+    assert not (tmp_path / "data").exists()
+    (tmp_path / "api_key").write_text("YOUR_SECRET_KEY")
+    with pytest.raises(errors.ConfigError, match="WASENDER_API_KEY: use a random text"):
+        config.load()
+
+
 @pytest.mark.parametrize(
     ("given", "hosts"),
     [

@@ -16,7 +16,7 @@ import pytest
 
 from daemon import config, errors
 from daemon.db import presence
-from daemon.files import trouble
+from daemon.files import credentials, trouble
 from tests.conftest import ROOT
 
 
@@ -169,7 +169,7 @@ def test_where_chmod_changes_nothing_it_is_not_advised(tmp_path: Path) -> None:
         config.api_key(settings)
     assert "run chmod" not in str(told.value)
     assert ["api_key"] == [each.name for each in tmp_path.iterdir()]
-    assert config.KEY_ADVICE and len((tmp_path / "api_key").read_text()) > config.SHORTEST_KEY
+    assert len((tmp_path / "api_key").read_text()) > credentials.SHORTEST_KEY
 
 
 def test_where_a_file_has_one_name_only_the_key_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,147 @@
+"""`scripts/install` below a folder: what it makes, keeps, takes away and refuses."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.rig import ROOT, as_ordinary_user
+
+PRIVATE = {
+    "var/lib/wasender": 0o700,
+    "etc/wasender": 0o750,
+    "etc/wasender/wasender.env": 0o640,
+    "opt/wasender/run": 0o700,
+}
+
+
+def install(*options: object, typed: str = "", before: list[str] | None = None, **environment: str) -> tuple[int, str]:
+    """The exit code and all that it prints."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WASENDER_")}
+    done = subprocess.run(
+        [*(before or []), str(ROOT / "scripts/install"), *map(str, options)],
+        env=clean | environment, cwd="/", input=typed, text=True, capture_output=True, timeout=300, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in which it was installed once, with this checkout's Python environment: making one takes a minute."""
+    root = tmp_path_factory.mktemp("machine")
+    (root / "opt/wasender").mkdir(parents=True)
+    (root / "opt/wasender/.venv").symlink_to(ROOT / ".venv")
+    settings = root / "etc/wasender.env"  # where they were before there was this script
+    settings.parent.mkdir()
+    settings.write_text(f"WASENDER_DATA_DIR={root}/var/lib/wasender\nWASENDER_TRANSPORT=dryrun\nWASENDER_PORT=0\n")
+    code, said = install("--root", root)
+    assert 0 == code, said
+    assert "ok   python" in said and "ok   disk" in said  # the doctor has been
+    yield root
+
+
+def test_what_is_made_is_where_it_belongs_and_private(machine: Path) -> None:
+    """The code is for all, without leftovers of the checkout; settings and data are not. The unit is the checkout's."""
+    assert PRIVATE == {name: stat.S_IMODE((machine / name).stat().st_mode) for name in PRIVATE}
+    assert not (machine / "etc/wasender.env").exists()
+    assert "TRANSPORT=dryrun" in (machine / "etc/wasender/wasender.env").read_text()
+    code = list((machine / "opt/wasender/daemon").rglob("*"))
+    assert code and [] == [path for path in code if not path.stat().st_mode & stat.S_IROTH]
+    assert not (machine / "opt/wasender/tests").exists() and not (machine / "opt/wasender/.git").exists()
+    assert (ROOT / "etc/wasender.service").read_text() == (
+        machine / "etc/systemd/system/wasender.service"
+    ).read_text()  # fmt: skip
+    assert machine / "opt/wasender/.venv/bin/wasender" == (machine / "usr/local/bin/wasender").readlink()
+    assert machine / "etc/wasender/supervisor.d" == (machine / "opt/wasender/etc/supervisor.d").readlink()
+
+
+def test_again_it_keeps_what_is_a_persons_and_renews_what_is_ours(machine: Path) -> None:
+    """Settings, own programs and data stay to the letter; a module that is no longer there goes, a changed one is put
+    right; what is as it should be is not touched."""
+    settings, own = machine / "etc/wasender/wasender.env", machine / "etc/wasender/supervisor.d/own.conf"
+    settings.write_text("# mine\n" + settings.read_text())
+    own.write_text("[program:own]\ncommand=/bin/cat\n")
+    (machine / "var/lib/wasender/kept").write_text("data")
+    before = settings.read_text()
+    code = machine / "opt/wasender"
+    (code / "daemon/stale.py").touch()
+    (code / "daemon/sender.py").write_text("raise SystemExit\n")
+    untouched = (code / "standin/__init__.py").stat().st_ino
+
+    assert 0 == install("--root", machine)[0]
+
+    assert (before, "data") == (settings.read_text(), (machine / "var/lib/wasender/kept").read_text())
+    assert "/bin/cat" in (code / "etc/supervisor.d/own.conf").read_text()
+    assert not (code / "daemon/stale.py").exists()
+    assert (ROOT / "daemon/sender.py").read_text() == (code / "daemon/sender.py").read_text()
+    assert untouched == (code / "standin/__init__.py").stat().st_ino
+
+
+def test_it_goes_and_leaves_data_and_settings_unless_told_otherwise(machine: Path) -> None:
+    """--uninstall can be repeated; --purge asks, and takes no other word for an answer."""
+    for _ in range(2):
+        assert 0 == install("--root", machine, "--uninstall")[0]
+        assert ["etc", "opt", "usr", "var"] == sorted(path.name for path in machine.iterdir())
+        files = {str(path.relative_to(machine)) for path in machine.rglob("*") if not path.is_dir()}
+        assert {"etc/wasender/wasender.env", "var/lib/wasender/kept"} <= files
+        assert [] == [name for name in files if name.startswith(("opt", "usr", "etc/systemd"))]
+
+    for typed in ("", "yes\n"):
+        code, said = install("--root", machine, "--uninstall", "--purge", typed=typed)
+        assert code and "nothing was removed" in said
+    assert (machine / "var/lib/wasender/kept").exists()
+    assert 0 == install("--root", machine, "--uninstall", "--purge", typed="delete\n")[0]
+    assert [] == [path for path in machine.rglob("*") if not path.is_dir()]
+
+
+PYTHONS = {
+    "/nowhere/python3": "/nowhere/python3 is not there.",
+    'case "$*" in *base_executable*) echo "$0" ;; -V) echo Python 3.9.2 ;; *) exit 1 ;; esac': "is Python 3.9.2.",
+    'case "$*" in *base_executable*) echo "$0" ;; "-c ") exit 126 ;; esac': "The user wasender may not run",
+}
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_a_python_that_cannot_be_used_is_named_before_anything_is_made(python: str, tmp_path: Path) -> None:
+    """One that is missing, one that is too old, one that the service's user may not run."""
+    stand_in = tmp_path / "python3"
+    if not python.startswith("/"):
+        stand_in.write_text(f"#!/bin/bash\n{python}\n")
+        stand_in.chmod(0o755)
+
+    code, said = install("--root", tmp_path / "machine", PYTHON=python if python.startswith("/") else str(stand_in))
+
+    assert code and PYTHONS[python] in said
+    assert [] == list((tmp_path / "machine").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--purge"], "--purge goes with --uninstall"),
+        (["--root"], "--root needs a folder"),
+        (["--prefix=/usr"], "unknown option --prefix=/usr"),
+        ([], "run this as root"),
+    ],
+)
+def test_what_it_refuses(options: list[str], words: str) -> None:
+    """One line that says what is wrong."""
+    code, said = install(*options, before=as_ordinary_user())
+
+    assert code and 1 == len(said.splitlines()) and words in said
+
+
+def test_another_folder_of_that_name_is_left_alone(tmp_path: Path) -> None:
+    """--uninstall only removes what wasender has put there."""
+    (tmp_path / "opt/wasender").mkdir(parents=True)
+    (tmp_path / "opt/wasender/mine").touch()
+
+    code, said = install("--root", tmp_path, "--uninstall")
+
+    assert code and "is not wasender's" in said
+    assert (tmp_path / "opt/wasender/mine").exists()
