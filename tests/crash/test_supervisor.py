@@ -93,6 +93,23 @@ def test_both_programs_write_json_lines_and_nothing_else(rig: Rig) -> None:
         assert {"timestamp", "level", "event"} <= event.keys()
 
 
+def test_without_supervisord_the_programs_end_in_order(rig: Rig) -> None:
+    """Nobody is there to start it anew: http and sender stop by themselves, with Chrome, and the next start finds all
+    free."""
+    rig.ready()
+    assert rig.daemon
+    programs = [psutil.Process(rig.pid(name)) for name in ("http", "sender")]
+
+    rig.daemon.kill()
+
+    assert ([], True) == (psutil.wait_procs(programs, 30)[1], rig.daemon.wait(30) < 0)
+    assert [] == chrome_processes(rig.data)
+    stopped = [event for event in rig.events() if event["event"] == "process.stopped"][-2:]
+    assert [("http", 0), ("sender", 0)] == sorted((event["process"], event["exit_code"]) for event in stopped)
+    rig.start()
+    rig.ready()
+
+
 def test_ctrl_c_stops_everything(standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> None:
     """SIGINT to supervisord ends every process of ours, and supervisord itself."""
     with Rig(tmp_path_factory.mktemp("rig"), whatsapp_url=standin.url) as rig:
