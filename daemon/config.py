@@ -28,6 +28,7 @@ from daemon import errors
 from daemon.errors import Why
 from daemon.files import credentials, durable, trouble
 from daemon.files.credentials import KEY_ADVICE, weak_key
+from daemon.formats.host_names import HOST_NAME, in_ascii, is_address
 from daemon.i18n.instants import known_zone, machine_zone, zone_name
 
 log = structlog.get_logger()
@@ -39,7 +40,6 @@ META_ID = re.compile(r"\d{1,32}", re.ASCII)
 META_SECRET = re.compile(r"[!-~]{1,1000}")
 SECRETS = ("api_key", "database_url", "cloud_token", "cloud_app_secret", "cloud_verify_token")  #: also as credentials
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
-_HOST_NAME = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 DAY_S = 86_400
 _FREQUENCY = re.compile(r" *([1-9]\d{0,2}) */ *([1-9]\d?|[12]\d\d|3[0-5]\d|36[0-5]) *")
 _SET_IN_FILE = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w-]*)[ \t]*=", re.MULTILINE)
@@ -183,6 +183,12 @@ class Settings(BaseSettings):
         description="Private addresses or networks that webhooks may reach, separated by commas, such as "
         "`10.0.0.0/8`; without TLS, too. Others have to be public and `https`.",
     )
+    watchdog_s: float = Field(
+        120,
+        ge=1,
+        le=DAY_S,
+        description="Seconds without a sign of life after which a process ends, and is started anew.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum log level.")
     log_format: Literal["json", "console"] = Field(
         "json", description="`json`: one line per event; `console`: for people."
@@ -214,7 +220,7 @@ class Settings(BaseSettings):
     @classmethod
     def _hosts_are_names(cls, value: str) -> str:
         for name in _parts(value):
-            if not _HOST_NAME.fullmatch(_ascii(name)):
+            if not HOST_NAME.fullmatch(in_ascii(name)):
                 raise ValueError("write names without port or path, such as wasender.example.org, or .example.org")
         return value
 
@@ -329,7 +335,7 @@ class Settings(BaseSettings):
         """The names of `allowed_hosts`, as a browser sends them, and the one it listens on; one that begins with a dot
         stands for all below."""
         listens_on = [] if is_address(self.host) else [self.host]
-        return frozenset(_ascii(name) for name in (*_parts(self.allowed_hosts), *listens_on) if name)
+        return frozenset(in_ascii(name) for name in (*_parts(self.allowed_hosts), *listens_on) if name)
 
     @cached_property
     def proxies(self) -> Networks:
@@ -377,25 +383,6 @@ def own_number(text: str) -> str:
 
 def _parts(text: str) -> list[str]:
     return [part for part in re.split(r"[\s,]+", text) if part]
-
-
-def is_address(host: str) -> bool:
-    """Whether it is an IP address, and no name."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _ascii(name: str) -> str:
-    """A host's name as a browser sends it: letters of other scripts in their ASCII form; "" for none."""
-    dot = "." if name.startswith(("*.", ".")) else ""
-    plain = name.removeprefix("*").strip(".").lower()
-    try:
-        return dot + (plain if plain.isascii() else plain.encode("idna").decode())
-    except UnicodeError:
-        return ""
 
 
 def load(**overrides: Any) -> Settings:

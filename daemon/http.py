@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
+from typing import Any
 
 import structlog
 from aiohttp import web, web_protocol
@@ -37,12 +38,15 @@ from daemon.server import (
     visitors,
 )
 from daemon.server.refusals import Why
+from daemon.telemetry import watchdog
 from daemon.webhooks import cloud
 from daemon.webhooks.dispatch import Dispatcher
 
 log = structlog.get_logger()
 
 DB_THREADS = 4
+PROBE_S = 10.0
+BUSY_LENGTHS = 5.0  # of WASENDER_WATCHDOG_S: some work of theirs takes minutes, but not of all at once
 WORKER: web.AppKey[cloud.Worker] = web.AppKey("cloud", cloud.Worker)
 OVERHEAD = 1024 * 1024  # of a multipart body around its file
 STOP_S = 3.0  # for requests in progress at SIGTERM; event streams end at once
@@ -143,6 +147,14 @@ async def _beside(app: web.Application) -> AsyncIterator[None]:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _probe(timed: Callable[..., Awaitable[Any]]) -> None:
+    """Have the watchdog end the process when none of the database threads has been free for long."""
+    while True:
+        with watchdog.watched("database threads", BUSY_LENGTHS):
+            await timed(lambda now: None)
+        await asyncio.sleep(PROBE_S)
 
 
 async def _serve(settings: Settings, key: str) -> int:

@@ -16,7 +16,7 @@ from daemon import config, errors
 from daemon.config import Settings
 from daemon.db import connection, presence
 from daemon.files import trouble
-from daemon.telemetry import logs
+from daemon.telemetry import logs, watchdog
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ def run(
                 connection.close()
                 seat.share()
             log.info("process.started", pid=os.getpid(), version=config.release())
-            code = asyncio.run(work(settings))
+            code = asyncio.run(watchdog.watching(settings.watchdog_s, work(settings)))
     except errors.DaemonError as error:
         log.error("process.refused", reason=str(error))
         code = 1

@@ -17,9 +17,12 @@ from daemon.db import clock, connection
 from daemon.delivery import timing
 from daemon.delivery.owner import Owning
 from daemon.delivery.waits import Waits
+from daemon.telemetry import watchdog
 
 log = structlog.get_logger()
 T = TypeVar("T")
+
+LENGTHS = 2.0  # of WASENDER_WATCHDOG_S, that a piece of work may take
 
 
 class DatabaseThread:
@@ -37,7 +40,7 @@ class DatabaseThread:
         context = contextvars.copy_context()  # keeps the ids for the log
 
         def run() -> T:
-            with connection.available(), ownership.by(self.owning.tenure):
+            with watchdog.watched("database thread", LENGTHS), connection.available(), ownership.by(self.owning.tenure):
                 return work(*arguments, **options)
 
         try:

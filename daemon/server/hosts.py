@@ -13,7 +13,7 @@ from collections.abc import Collection
 from aiohttp import web
 
 from daemon import errors
-from daemon.config import is_address
+from daemon.formats.host_names import is_address
 from daemon.server.visitors import SETTINGS, Handler
 
 EXEMPT = frozenset({"/health"})  # a monitor may ask by any name; nothing is told there

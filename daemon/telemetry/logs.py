@@ -32,6 +32,7 @@ EVENTS: dict[str, str] = {
     "process.stopping": "a signal or an error is ending the process",
     "process.stopped": "the process ended properly (exit_code)",
     "process.refused": "the process cannot run with this configuration or machine (reason)",
+    "process.stuck": "it gave no sign of life and ends, to be started anew (what, seconds, frames: where it was)",
     "process.crashed": "an unexpected exception ended the process (exception)",
     "thread.crashed": "an unexpected exception ended a thread (exception)",
     "cleanup.failed": "an unexpected exception while something was cleaned up (exception)",

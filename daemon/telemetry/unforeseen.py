@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
+from types import FrameType
 
 import structlog
 
@@ -38,5 +39,13 @@ def kind(error: Exception) -> str:
 
 def frames(error: BaseException) -> list[str]:
     """The places it came through; the one that raised it comes last."""
-    stack = traceback.extract_tb(error.__traceback__)[-FRAMES:]
-    return [f"{Path(frame.filename).name} line {frame.lineno} in {frame.name}" for frame in stack]
+    return _named(traceback.extract_tb(error.__traceback__))
+
+
+def places(frame: FrameType) -> list[str]:
+    """Where a thread is; the innermost place comes last."""
+    return _named(traceback.extract_stack(frame))
+
+
+def _named(stack: traceback.StackSummary) -> list[str]:
+    return [f"{Path(frame.filename).name} line {frame.lineno} in {frame.name}" for frame in stack[-FRAMES:]]

@@ -27,7 +27,7 @@ from typing import IO, Any, NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 LOADED = (
-    *("daemon.http", "daemon.sender", "standin.graph.server", "tests.support.many"),
+    *("daemon.http", "daemon.sender", "standin.graph.server", "tests.support.many", "tests.support.stuck"),
     *("tests.crash.victim", "tests.crash.rival", "tests.crash.cloud_victim"),
 )
 POLL_S = 0.02

@@ -23,6 +23,7 @@ from daemon import errors
 from daemon.config import Settings
 from daemon.files import trouble
 from daemon.states import E164, AccountState
+from daemon.telemetry import watchdog
 from daemon.transports.browser import chrome
 from daemon.transports.browser.bridge import Abandoned, Operation
 from daemon.transports.browser.following import OwnTicks
@@ -199,7 +200,7 @@ class BrowserTransport:
 
         if life.driver is not None and life.alive():
             with contextlib.suppress(TimeoutError, errors.TransportError):
-                await asyncio.wait_for(asyncio.wrap_future(self._submit(stop)), 2 * chrome.QUIT_S)
+                await asyncio.wait_for(asyncio.wrap_future(self._submit(stop, 2 * chrome.QUIT_S)), 2 * chrome.QUIT_S)
         await self._lose()
         if life.lock.is_locked:
             await asyncio.to_thread(life.release)
@@ -216,7 +217,7 @@ class BrowserTransport:
     async def _run(self, name: str, work: Callable[[Operation], T], deadline_s: float) -> T:
         """Do `work` on the driver's thread; kill Chrome when it takes longer than `deadline_s`."""
         await self._wait_for_previous(name)
-        future = asyncio.wrap_future(self._submit(work))
+        future = asyncio.wrap_future(self._submit(work, deadline_s))
         operation = self._operation
         try:
             return await asyncio.wait_for(future, deadline_s)
@@ -248,13 +249,13 @@ class BrowserTransport:
         except Exception:  # noqa: S110 (the previous caller has got it)
             pass
 
-    def _submit(self, work: Callable[[Operation], T]) -> Future[T]:
+    def _submit(self, work: Callable[[Operation], T], deadline_s: float) -> Future[T]:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="browser")
         operation = self._operation = Operation()
 
         def run() -> T:
-            with _mapped():
+            with watchdog.watched("browser thread", more_s=deadline_s + LOSE_S), _mapped():
                 return work(operation)
 
         future = self._thread.submit(run)
