@@ -118,11 +118,11 @@ def _due_again(account: str, now: int) -> None:
 @Prepared
 def _put_off() -> Any:
     mine = (Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), Job.dated.is_null())
-    latest = _queued().order_by(Message.not_before.desc(), Message.id.desc()).limit(1)
+    latest = queued().order_by(Message.not_before.desc(), Message.id.desc()).limit(1)
     return Job.select(Job.id).where(*mine, peewee.Expression(latest, peewee.OP.GT, param("farthest")))
 
 
-def _queued() -> Any:
+def queued() -> Any:
     """When the messages of a job that wait are due.
 
     To be asked for the first one in order, and compared: of what only has to exist PostgreSQL makes a join, which may
@@ -150,18 +150,18 @@ def _open(job_id: int, now: int) -> None:
 
 def _job_with_work(known_only: bool, *columns: Any) -> Any:
     """The runnable job of the account that has a message due and has waited longest for its turn."""
-    waiting = _queued().where(Message.known, eligibility.known(Message)) if known_only else _queued()
+    waiting = queued().where(Message.known, eligibility.known(Message)) if known_only else queued()
     first = waiting.order_by(Message.not_before, Message.id).limit(1)
     due = peewee.Expression(first, peewee.OP.LTE, param("now"))
     return (
         Job.select(*columns)
-        .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), *_allowed(), due)
+        .where(Job.account == param("account"), Job.state.in_(sorted(MAY_RUN)), *allowed(), due)
         .order_by(_had_its_turn(), Job.id)
         .limit(1)
     )
 
 
-def _allowed() -> tuple[Any, ...]:
+def allowed() -> tuple[Any, ...]:
     """Whether the sender takes the job now: it waits for nobody, see `interruptions`, and nothing holds it back."""
     return Job.unconfirmed.is_null(), _taken(), _open_now()
 

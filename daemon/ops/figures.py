@@ -9,7 +9,7 @@ from typing import Any
 
 import peewee
 
-from daemon.accounts import counting, directory, handovers, limits, rights
+from daemon.accounts import counting, directory, handovers, rights
 from daemon.accounts.counting import SUM_MS, Name
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns import progress
@@ -145,10 +145,9 @@ def _of_account(account: AccountRow, settings: Settings, now: int) -> Found:
     yield Sample(families.SILENT, name, (now - account.seen_at) / 1000)
     if last := handovers.last(account.name):
         yield Sample(families.LAST_HANDOVER, name, last / 1000)
-    due = overdue.due_since(account.name, now)
-    yield Sample(families.OLDEST, name, (now - due) / 1000 if due is not None else 0)
-    late = overdue.late_since(account, now, limits.rules(settings))
-    yield Sample(families.OVERDUE, name, (now - late) / 1000 if late is not None else 0)
+    waits = overdue.waits(settings, account, now)
+    yield Sample(families.OLDEST, name, (now - waits.due) / 1000 if waits.due is not None else 0)
+    yield Sample(families.OVERDUE, name, (now - waits.late) / 1000 if waits.late is not None else 0)
 
 
 def _queues(accounts: list[AccountRow]) -> Found:
