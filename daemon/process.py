@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from typing import Any
@@ -21,6 +22,9 @@ from daemon.telemetry import logs, watchdog
 log = structlog.get_logger()
 
 _PR_SET_PDEATHSIG = 1
+# Each statement of a database thread gives Python's lock away and has to wait for it again, by default for up to 5 ms,
+# while it holds the database's: a transaction of twenty statements would take 100 ms beside a busy event loop.
+SWITCH_S = 0.0005
 
 
 def run(
@@ -33,6 +37,7 @@ def run(
     """
     if "SUPERVISOR_ENABLED" in os.environ:
         _end_with_supervisord()
+    sys.setswitchinterval(SWITCH_S)
     os.umask(0o077)  # all files are for their owner only: they hold numbers, texts, a WhatsApp login
     logs.configure(name)
     try:

@@ -6,6 +6,7 @@ transaction, so that it does not use up a cap. `delivery/moves.py` adds and dele
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import peewee
@@ -13,7 +14,7 @@ import peewee
 from daemon.contacts.person import Person
 from daemon.db.clock import AHEAD_MS, lately
 from daemon.db.connection import write
-from daemon.db.prepared import Prepared, param
+from daemon.db.prepared import Prepared, listed, param, places
 from daemon.db.proxy import tuples
 from daemon.models import Account, Handover, Message, Minute, Purpose
 from daemon.states import E164, PersonKey
@@ -32,6 +33,21 @@ def keep(account: str, number: E164, purpose: Purpose, at: int, message: int | N
 @Prepared
 def _keep() -> Any:
     return Handover.insert({name: param(name) for name in ("account", "number", "person", "kind", "at", "message")})
+
+
+def keep_all(
+    account: str, left: Sequence[tuple[E164, PersonKey, int]], purpose: Purpose, at: int, job: int, missed: bool
+) -> None:
+    """The same for several of one job, by number, person and message. missed: nobody gets them."""
+    _tick(account=account, at=at // MINUTE_MS * MINUTE_MS, job=job, by=len(left))
+    rows = ({"number": number, "person": person, "message": message} for number, person, message in left)
+    _keep_all.bound(rows, account=account, kind=purpose.value, at=at, missed=missed)()
+
+
+@Prepared
+def _keep_all() -> Any:
+    names = ("account", "number", "person", "kind", "at", "message", "missed")
+    return Handover.insert({name: param(name) for name in names})
 
 
 @Prepared
@@ -198,23 +214,24 @@ def forget_minutes(now: int) -> int:
         return int(Minute.delete().where(Minute.at < now - KEPT_MS).execute())
 
 
-def got(person: PersonKey, since: int, now: int, but: int) -> int:
-    """How many campaigns this person was sent since `since`, from any account.
+def got(persons: Sequence[PersonKey], since: int, now: int, but: int) -> dict[PersonKey, int]:
+    """How many campaigns these people were sent since `since`, from any account; without those who got none.
 
-    but: the id of a message whose job is not counted, because it is to be sent: several messages of one job, to people
-    who share a number, are one campaign.
+    but: the id of a job that is not counted, because it is about to write to them: several messages of one job, to
+    people who share a number, are one campaign.
     """
-    return int(_got(person=person, since=since, ahead=now + AHEAD_MS, but=but).fetchone()[0])
+    size, values = listed(persons)
+    return dict(_got(size, since=since, ahead=now + AHEAD_MS, but=but, **values).fetchall())
 
 
 @Prepared
-def _got() -> Any:
-    theirs = (Handover.person == param("person"), Handover.at > param("since"), Handover.at <= param("ahead"))
-    ours, mine = Message.alias(), Message.select(Message.job).where(Message.id == param("but"))
-    job = peewee.fn.COALESCE(mine, 0)  # no such message: nothing is left out, as it would be by NULL
-    another = ours.job.is_null() | (ours.job != job)
-    found = Handover.select(_campaigns(ours)).join(ours, peewee.JOIN.LEFT_OUTER, on=Handover.message == ours.id)
-    return found.where(*theirs, _counts(), another)
+def _got(size: int) -> Any:
+    theirs = (Handover.person.in_(places(size)), Handover.at > param("since"), Handover.at <= param("ahead"))
+    ours = Message.alias()
+    another = ours.job.is_null() | (ours.job != param("but"))
+    counted = Handover.select(Handover.person, _campaigns(ours))
+    found = counted.join(ours, peewee.JOIN.LEFT_OUTER, on=Handover.message == ours.id)
+    return found.where(*theirs, _counts(), another).group_by(Handover.person)
 
 
 def often(cap: int, since: int, now: int) -> Any:

@@ -79,9 +79,7 @@ def opened(url: str) -> peewee.Database:
     options: dict[str, Any] = {}
     try:
         if url.startswith(SQLITE):  # the rest is a plain path: # and ? have no special meaning in it
-            return Sqlite(
-                url.removeprefix(SQLITE), pragmas=PRAGMAS, timeout=sqlite.BUSY_TIMEOUT_S, lock_type="IMMEDIATE"
-            )
+            return Sqlite(url.removeprefix(SQLITE), pragmas=PRAGMAS, timeout=sqlite.LOOK_S, lock_type="IMMEDIATE")
         if url.startswith(("postgresql://", "postgres://")):
             given = db_url.parse(url, unquote_password=True, unquote_user=True)
             options = {"prefer_psycopg3": True, "unquote_password": True, "unquote_user": True, **POSTGRES, **given}

@@ -82,3 +82,13 @@ def listed(values: Iterable[T]) -> tuple[int, dict[str, T]]:
 
 
 _SIZES = (1, 8, 64, 256, 1024)
+
+
+def rows_of(table: Any, cursor: Any) -> list[Any]:
+    """The cursor's rows, which have all columns of the table, as its models."""
+    names, found = [(field.name, field.python_value) for field in table._meta.sorted_fields], []
+    for values in cursor.fetchall():
+        row = table()
+        row.__data__ = {name: of(value) for (name, of), value in zip(names, values, strict=True)}
+        found.append(row)
+    return found

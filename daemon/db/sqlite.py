@@ -1,11 +1,20 @@
-"""SQLite: how the database is opened."""
+"""SQLite: how the database is opened, and how its one writer is waited for."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import Any
+
 import peewee
+
+from daemon.db import faults
 
 SQLITE = "sqlite:///"
 BUSY_TIMEOUT_S = 10
+# SQLite itself sleeps 1 ms, then 2, and then ever longer, up to 100: in that time others write again and again. So it
+# gives up after these two, and is asked anew.
+LOOK_S = 0.003
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
 
@@ -15,3 +24,23 @@ class Sqlite(peewee.SqliteDatabase):
     def rollback(self) -> None:
         if self.connection().in_transaction:  # type: ignore[no-untyped-call]
             super().rollback()
+
+    def begin(self, *arguments: Any, **options: Any) -> None:
+        """Wait for whoever writes, BUSY_TIMEOUT_S at most."""
+        self._waiting(super().begin, *arguments, **options)
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        """Outside a transaction wait as `begin` does. Within one nobody is waited for: each begins with the lock."""
+        if self.in_transaction():
+            return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
+        return self._waiting(super().execute_sql, sql, params)
+
+    @staticmethod
+    def _waiting(work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        give_up = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                return work(*arguments, **options)
+            except peewee.OperationalError as error:
+                if not faults.locked(error) or time.monotonic() > give_up:
+                    raise

@@ -1,24 +1,37 @@
 """Group commit: moves that become ready at about the same time share a transaction.
 
-A transaction locks one job only (see `moves`), so there is one per job. Each move has its own savepoint: if one is
-refused, the others are still made. If no other lane could join, nothing waits.
+A transaction locks one job only (see `moves`), so there is one per job. What is as usual is moved by a few statements
+for all (`bulk_sends`); any other move has its own savepoint: if one is refused, the others are still made. If no other
+lane could join, nothing waits.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+import structlog
+
 from daemon import errors
 from daemon.accounts import pace
 from daemon.db.connection import write
-from daemon.delivery import moves, timing
+from daemon.db.proxy import in_order
+from daemon.delivery import bulk_sends, moves, timing
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.lanes import Lanes
 from daemon.models import Message
+
+log = structlog.get_logger()
+
+BULK: Mapping[Callable[..., None], Callable[..., set[int]]] = {
+    moves.submit: bulk_sends.submit,
+    moves.confirm: bulk_sends.confirm,
+}
+OURS = (errors.AccountLost, errors.DatabaseBusy, errors.DatabaseUnusable)  # none of the moves is made then
 
 
 @dataclass
@@ -45,7 +58,8 @@ class Batches:
     async def run(self, move: Callable[..., None], message: Message, *what: Any, **terms: Any) -> None:
         """Make the move, together with others if there are any. Raises what the move raises.
 
-        It waits at most GATHER_S before its transaction begins, and while another one is under way.
+        It waits at most GATHER_S before its transaction begins, and while another one is under way; one begins in
+        GATHER_S at most, unless all lanes wait for it.
         """
         if self._lanes.at_work <= 1:
             await self._db.timed(move, message, *what, **terms)
@@ -67,13 +81,17 @@ class Batches:
             self._flush = asyncio.create_task(self._write_all())
 
     async def _write_all(self) -> None:
-        """Write until nothing waits: what became ready meanwhile goes out in the next transaction."""
+        """Write until nothing waits: what became ready meanwhile, or does within GATHER_S, goes out in the next
+        transaction."""
         try:
             while self._waiting:
+                began = timing.monotonic()
                 entries, self._waiting = self._waiting, []
                 entries.sort(key=lambda entry: (entry.message.job_id, entry.message.person, entry.message.id))
                 for _, group in groupby(entries, key=lambda entry: entry.message.job_id):
                     await self._write(list(group))
+                if len(self._waiting) < self._lanes.at_work:
+                    await asyncio.sleep(max(began + timing.GATHER_S - timing.monotonic(), 0.0))
         finally:
             self._flush = None
 
@@ -101,19 +119,48 @@ def together(entries: list[Entry], now: int) -> None:
     They come in the order of their numbers: everybody locks persons in that order. Raises DatabaseBusy, AccountLost:
     none was made then, and the messages in memory are what they were.
     """
+    with _restored(entries), write(), in_order(), pace.batch() as undone:
+        moves.job_state(entries[0].message.job_id)
+        made: set[int] = set()
+        if len(entries) > 1:
+            try:
+                with _restored(entries), write():
+                    made = _at_once(entries, now)
+            except OURS:
+                raise
+            except Exception as error:  # of one of them: found out below
+                log.warning("batch.taken_apart", count=len(entries), kind=type(error).__name__)
+                undone()
+        for entry in entries:
+            if entry.message.id in made:
+                continue
+            try:
+                with write():
+                    entry.move(entry.message, *entry.what, now=now, **entry.terms)
+            except OURS:
+                raise
+            except Exception as error:  # it concerns this move only
+                entry.refused = error
+                undone()
+
+
+def _at_once(entries: list[Entry], now: int) -> set[int]:
+    """Make those moves that are as usual by few statements; returns the ids of their messages."""
+    made: set[int] = set()
+    for move, all_of_them in BULK.items():
+        alike = [entry for entry in entries if entry.move is move and "piece" not in entry.terms]
+        alike = [entry for entry in alike if entry.terms == alike[0].terms]
+        if alike:
+            made |= all_of_them([(entry.message, *entry.what) for entry in alike], now=now, **alike[0].terms)
+    return made
+
+
+@contextmanager
+def _restored(entries: list[Entry]) -> Iterator[None]:
+    """If it fails, the messages in memory are what they were."""
     before = [dict(entry.message.__data__) for entry in entries]
     try:
-        with write(), pace.batch() as undone:
-            moves.job_state(entries[0].message.job_id)
-            for entry in entries:
-                try:
-                    with write():
-                        entry.move(entry.message, *entry.what, now=now, **entry.terms)
-                except (errors.AccountLost, errors.DatabaseBusy, errors.DatabaseUnusable):
-                    raise
-                except Exception as error:  # it concerns this move only
-                    entry.refused = error
-                    undone()
+        yield
     except BaseException:
         for entry, values in zip(entries, before, strict=True):
             entry.message.__data__.clear()

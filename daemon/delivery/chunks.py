@@ -10,14 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from daemon.db import sqlite
 from daemon.db.connection import write
 from daemon.db.proxy import on_postgres
 
 CHUNK = 500  # messages in the first transaction of a large piece of work, and in the only one of a small one
 LEAST, MOST = 50, 1_000  # messages in a later one
 HELD_S = 0.02  # how long a transaction should hold the write lock; on a busy machine one may take several times as long
-# Between two of them: longer than SQLite's waiters sleep before they look again (25 ms, from 128 ms on 50 and 100).
-GAP_S = 0.03
+GAP_S = 2 * sqlite.LOOK_S  # between two of them on SQLite: longer than those who wait sleep before they look again
 
 
 class Chunks:

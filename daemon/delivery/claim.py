@@ -13,9 +13,10 @@ import structlog
 from daemon.accounts import handovers, pace, pacing, portfolios
 from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, available, write
-from daemon.db.prepared import Prepared, listed, param, places
+from daemon.db.prepared import Prepared, listed, param, places, rows_of
 from daemon.db.proxy import in_order, locked, on_postgres
 from daemon.delivery import counters, eligibility, job_moves, moves
+from daemon.delivery.bulk import Bulk
 from daemon.delivery.moves import LONGEST_WAIT_MS
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import Refusal, refusal
@@ -220,7 +221,7 @@ def _uncounted(job: Job, limit: int, now: int, rules: pacing.Rules) -> list[Mess
         size, values = listed(waiting[:LOOKED_UP])
         del waiting[:LOOKED_UP]
         asked = {"job": job.id, "account": job.account, "now": now, "limit": limit - len(found)}
-        found += _rows(Message, _due_to(size, **asked, **values))
+        found += rows_of(Message, _due_to(size, **asked, **values))
     return sorted(found, key=lambda message: message.id)
 
 
@@ -277,7 +278,7 @@ def _put_aside() -> Any:
 
 def _next_job(known_only: bool, skip: bool, account: str, now: int, zone: str, takes: Takes) -> Job | None:
     values = {"account": account, "now": now, "zone": zone, "farthest": now + FARTHEST_MS, **takes.values()}
-    return next(iter(_rows(Job, _turn(known_only, skip, **values))), None)
+    return next(iter(rows_of(Job, _turn(known_only, skip, **values))), None)
 
 
 def _due_of(job: Job, limit: int, now: int, known_only: bool, rules: pacing.Rules, in_hand: int) -> list[Message]:
@@ -285,7 +286,7 @@ def _due_of(job: Job, limit: int, now: int, known_only: bool, rules: pacing.Rule
     to people who do not count towards that; where nobody of them is left, the job is put aside."""
     room = portfolios.room(rules.portfolio, now)
     left = limit if room is None else min(max(room - in_hand, 0), limit)
-    rows = _rows(Message, _next_due(known_only, job=job.id, now=now, limit=limit)) if left else []
+    rows = rows_of(Message, _next_due(known_only, job=job.id, now=now, limit=limit)) if left else []
     if left < limit and rows:
         rows = eligibility.fitting(rows, left, now, rules)
     if left or rows or room is None:
@@ -301,21 +302,19 @@ def _due_of(job: Job, limit: int, now: int, known_only: bool, rules: pacing.Rule
 def _claim_from(
     job: Job, rows: list[Message], now: int, lease_until: int, token: str, rules: pacing.Rules
 ) -> list[Message]:
-    refused = {
-        row.id: why
-        for row in rows
-        if (why := _too_late(row, now) or eligibility.repeated(row) or eligibility.barred(job, row, now, rules))
-    }
+    barred = eligibility.barred(job, rows, now, rules)
+    refused = {row.id: _too_late(row, now) or eligibility.repeated(row) or barred.get(row.id) for row in rows}
     kept: list[Message] = []
+    bulk = Bulk("sender", {job.id: job.tally_ms})
     for row in rows:
         row.job = job
-        if why := refused.get(row.id):
-            moves.apply(row, "skip", why, "sender", now, error=why)
+        if why := refused[row.id]:
+            bulk.move(row, "skip", why, now, {"error": why})
         else:
+            lease = {"lease": token, "lease_until": lease_until}
+            bulk.move(row, "claim", None, now, {"attempts": row.attempts + 1, **lease})
             kept.append(row)
-    for row in kept:
-        attempts = row.attempts + 1
-        moves.apply(row, "claim", None, "sender", now, attempts=attempts, lease=token, lease_until=lease_until)
+    bulk.write(now)
     sources, target = JOB_MOVES["begin"]
     begins = bool(kept) and job.state in sources
     _take_turn(bool(kept), id=job.id, now=now)
@@ -337,13 +336,3 @@ def _take_turn(begins: bool) -> Any:
     if begins:
         changes["state"] = peewee.Value(JOB_MOVES["begin"][1].value)
     return Job.update(changes).where(Job.id == param("id"))
-
-
-def _rows(table: Any, cursor: Any) -> list[Any]:
-    """The cursor's rows, which have all columns of the table, as its models."""
-    found = []
-    for values in cursor.fetchall():
-        row = table()
-        row.__data__ = {f.name: f.python_value(v) for f, v in zip(table._meta.sorted_fields, values, strict=True)}
-        found.append(row)
-    return found

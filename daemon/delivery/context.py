@@ -19,7 +19,7 @@ from daemon.delivery.trouble import Trouble
 from daemon.delivery.upkeep import Upkeep
 from daemon.delivery.waits import Stopping, Waits
 from daemon.telemetry.unforeseen import Unforeseen
-from daemon.transports.protocol import Rehearses, Transport
+from daemon.transports.protocol import Receipted, Rehearses, Transport
 
 # Not a matter of the message in hand: the engine, or the process, has to act.
 OURS = (
@@ -47,6 +47,7 @@ class Context:
     def __post_init__(self) -> None:
         settings, transport = self.settings, self.transport
         self.account = settings.account
+        self.receipted = isinstance(transport, Receipted)  # asking it for each message takes a while
         self.takes = Takes(isinstance(transport, Rehearses), settings.dryrun_takes_all)
         self.rules = replace(limits.rules(settings), paced=transport.paced)
         self.lease_ms = round(settings.lease_s * 1000)

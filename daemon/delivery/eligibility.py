@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import peewee
 
 from daemon.accounts import handovers, pacing, portfolios
 from daemon.contacts.person import Person
-from daemon.db.prepared import Prepared, param
+from daemon.db.prepared import Prepared, listed, param, places
 from daemon.db.proxy import database, on_postgres
 from daemon.delivery import windows
 from daemon.delivery.refusals import Passed
@@ -56,6 +57,25 @@ def _now_known() -> Any:
     return Message.update(known=True).where(*theirs, Message.state.in_(sorted(MAY_GO)))
 
 
+def all_known(messages: Iterable[Any]) -> None:
+    """The same for several that were handed over."""
+    persons: dict[str, set[PersonKey]] = defaultdict(set)
+    for message in messages:
+        if not (message.transport_id or "").startswith(REHEARSED):
+            persons[message.account].add(message.person)
+    for account, theirs in sorted(persons.items()):
+        size, values = listed(sorted(theirs))
+        # Mostly there is nothing else for them. In one order, as others may lock them, too.
+        for (person,) in sorted(_not_known(size, account=account, **values).fetchall()):
+            _now_known(account=account, person=person)
+
+
+@Prepared
+def _not_known(size: int) -> Any:
+    theirs = (Message.account == param("account"), Message.person.in_(places(size)), ~Message.known)
+    return Message.select(Message.person).where(*theirs, Message.state.in_(sorted(MAY_GO))).distinct()
+
+
 def job_opening(job_id: int, account: str, own: pacing.Terms, now: int, zone: str) -> pacing.Opening:
     """The earliest time that the job's own window and daily cap allow, and which of the two it waits for."""
 
@@ -75,17 +95,25 @@ def person_of(message: Message) -> PersonKey:
     return message.person or Person(E164(message.number)).key
 
 
-def barred(job: Job, message: Message, now: int, rules: pacing.Rules) -> Refusal | None:
-    """Why this person may not be messaged now; None if they may."""
-    person = person_of(message)
-    if _opted_out(person=person).fetchone():
-        return refusal(Passed.SUPPRESSED)
+def barred(job: Job, messages: Sequence[Message], now: int, rules: pacing.Rules) -> dict[int, Refusal]:
+    """Why people may not be messaged now, by the id of their message of that job; without those who may."""
+    if not messages:
+        return {}
+    persons = {message.id: person_of(message) for message in messages}
+    size, values = listed(sorted(set(persons.values())))
+    out = {person for (person,) in _opted_out(size, **values).fetchall()}
+    found = {message_id: refusal(Passed.SUPPRESSED) for message_id, person in persons.items() if person in out}
     if not rules.person_cap or job.kind in UNCAPPED:
-        return None
-    got = handovers.got(person, now - rules.person_window_ms, now, message.id)
-    if got < rules.person_cap:
-        return None
-    days = rules.person_window_ms // pacing.DAY_MS
+        return found
+    got = handovers.got(sorted(set(persons.values())), now - rules.person_window_ms, now, job.id)
+    for message_id, person in persons.items():
+        if message_id not in found and got.get(person, 0) >= rules.person_cap:
+            found[message_id] = _enough(got[person], rules.person_window_ms // pacing.DAY_MS)
+    return found
+
+
+def _enough(got: int, days: int) -> Refusal:
+    """They got so many campaigns within that time."""
     if got == 1:
         return refusal(Passed.GOT_ONE_IN_A_DAY) if days == 1 else refusal(Passed.GOT_ONE_IN_DAYS, days=days)
     if days == 1:
@@ -146,8 +174,8 @@ def lock_person(person: PersonKey) -> None:
 
 
 @Prepared
-def _opted_out() -> Any:
-    return Suppression.select(peewee.Value(1)).where(Suppression.person == param("person"))
+def _opted_out(size: int) -> Any:
+    return Suppression.select(Suppression.person).where(Suppression.person.in_(places(size)))
 
 
 def surely_there(account: str) -> list[Message]:

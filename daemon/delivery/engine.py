@@ -30,7 +30,7 @@ from daemon.delivery.waits import Stopping
 from daemon.i18n.coded import refusal
 from daemon.models import Message
 from daemon.states import AccountState
-from daemon.transports.protocol import Health, Keeps, Receipted, Transport
+from daemon.transports.protocol import Health, Keeps, Transport
 
 log = structlog.get_logger()
 
@@ -211,7 +211,7 @@ class Engine:
             lane.out = True
             if lane.task:  # it was ours all along, only its lease could not be renewed: it continues
                 continue
-            if proved or isinstance(context.transport, Receipted):
+            if proved or context.receipted:
                 lane.doubt = lane.doubt or Doubt(crashed=True)
             else:
                 await context.endings.move(lane, moves.lose, refusal(Passed.SENDER_SILENT))

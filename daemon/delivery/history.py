@@ -9,7 +9,7 @@ import structlog
 
 from daemon.db.connection import after_commit
 from daemon.db.prepared import Prepared, param
-from daemon.i18n.coded import Told
+from daemon.i18n.coded import Filed, Told, filed
 from daemon.models import Event
 from daemon.states import State
 
@@ -46,6 +46,22 @@ LOGGED = {  # move -> its event, see logs.EVENTS
 def record() -> Any:
     names = ("message", "at", "who", "move", "source", "target", "why", "coded", "lease")
     return Event.insert({name: param(name) for name in names})
+
+
+def words(why: Told | None) -> str | None:
+    """A reason as it is read."""
+    return None if why is None else str(why)
+
+
+def code(why: Told | None) -> str | None:
+    """The same as its column of codes keeps it, for statements that do not convert."""
+    return stored(filed(why))
+
+
+def stored(kept: Filed | None) -> str | None:
+    """What was `filed`, as a column of codes keeps it."""
+    found: str | None = Event.coded.db_value(kept)
+    return found
 
 
 def ended_by(message_id: int, lease: str, target: State) -> bool:

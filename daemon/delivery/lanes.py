@@ -68,14 +68,18 @@ class Lane:
 
 
 class Lanes:
-    """A sender's lanes. concurrency: how many messages may be in flight at once."""
+    """A sender's lanes. concurrency: how many messages may be in flight at once; some: how many lanes are refilled at
+    a time."""
 
     def __init__(self, settings: Settings, concurrency: int) -> None:
         self.concurrency = concurrency
+        self.some = max(concurrency // 8, 1)  # a claim costs about as much for one as for many
         self._lease_s, self._send_timeout_s = settings.lease_s, settings.send_timeout_s
         self._lanes: dict[int, Lane] = {}  # by message id
         self._working: dict[asyncio.Task[None], Lane] = {}
         self._ended: list[asyncio.Task[None]] = []
+        self._wanted = 1
+        self._enough: asyncio.Future[None] | None = None  # set once so many have ended
 
     def open(self, message: Message) -> Lane:
         """Take the message in hand. If it already is, its lane continues under the new lease."""
@@ -145,16 +149,32 @@ class Lanes:
             lane.task = None
             self._working.pop(task, None)
             self._ended.append(task)
+            enough = len(self._ended) >= self._wanted or not self._working
+            if enough and self._enough is not None and not self._enough.done():
+                self._enough.set_result(None)
 
         task.add_done_callback(ended)
 
-    async def one_ends(self) -> None:
-        """Wait until the work of one lane ends; LOOK_S at most if others may pass it."""
-        if self._working and not self._ended:
-            limit_s = timing.LOOK_S if self.concurrency > 1 else None
-            await asyncio.wait(self._working, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.sleep(0)  # those that ended with it, too
+    async def some_end(self, count: int = 1) -> None:
+        """Wait until the work of so many lanes ends, or of one, and not of so many within ROOM_S; LOOK_S at most if
+        others may pass it."""
+        await self._until_end(1, timing.LOOK_S if self.concurrency > 1 else None)
+        await self._until_end(count, timing.ROOM_S)
+        await asyncio.sleep(0)  # those that ended with it, too
         self.reap()
+
+    async def _until_end(self, count: int, limit_s: float | None) -> None:
+        """Until so many have ended since the last `reap`."""
+        if not self._working or len(self._ended) >= count:
+            return
+        self._wanted, self._enough = count, asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._enough
+        except TimeoutError:
+            pass
+        finally:
+            self._enough = None
 
     def reap(self) -> None:
         """Raise what ended a lane's work, the worst first: a busy database may be asked again."""

@@ -15,7 +15,7 @@ from daemon.accounts import handovers, ownership, pace, pacing, portfolios
 from daemon.accounts.pace import NO_RULES
 from daemon.db import notifications
 from daemon.db.connection import after_commit, write
-from daemon.db.prepared import Prepared, param
+from daemon.db.prepared import Prepared, listed, param, places
 from daemon.db.proxy import locked
 from daemon.delivery import counters, eligibility, evidence, history, job_moves, parts, quarters, reasons, tallies
 from daemon.delivery.refusals import Passed, Unsent
@@ -57,7 +57,7 @@ def submit(
         limited = portfolios.lock(rules.portfolio)
         if rules.person_cap:
             eligibility.lock_person(message.person)
-        why = eligibility.barred(message.job, message, now, rules)
+        why = eligibility.barred(message.job, [message], now, rules).get(message.id)
         if why or (limited and (why := eligibility.one_too_many(message, now, rules))):
             raise errors.IllegalMove(Unsent.PERSON_BARRED, message=message.id, why=why)
         again: dict[str, Any] = {} if message.transport_id is None else {"transport_id": None}
@@ -80,7 +80,7 @@ def submit_part(message: Message, mark: Mark, piece: parts.Piece, now: int) -> N
     its job was paused since. Raises LeaseLost; IllegalMove when the person has opted out since: `fail` it then."""
     with moving(message):
         job_state(message.job_id)
-        if why := eligibility.barred(message.job, message, now, NO_RULES):
+        if why := eligibility.barred(message.job, [message], now, NO_RULES).get(message.id):
             raise errors.IllegalMove(Unsent.PERSON_BARRED, message=message.id, why=why)
         _hold_on(message, mark=mark.dumps())
         parts.begin(message, piece, mark, now)
@@ -131,12 +131,8 @@ def confirm(
             job_state(message.job_id)
             parts.tick(message, piece.at, receipt, "sender", now)
             receipt = parts.together(message, receipt)
-        known = {"transport_id": receipt.transport_id}
-        if receipt.ack is Ack.ACCEPTED:
-            changes = {"accepted_at": now, "expires_at": _expires_at(receipt, now), "error": receipt.reason}
-            apply(message, "accept", receipt.reason, "sender", now, **changes, **known)
-        else:
-            apply(message, "confirm", None, "sender", now, sent_at=now, error=None, **known)
+        name, why, changes = taken(receipt, now)
+        apply(message, name, why, "sender", now, **changes)
         if piece is not None and receipt.ack is Ack.ACCEPTED and (of_part := parts.failed(message.id)):
             apply(message, "bounce", of_part, "sender", now, error=of_part, expires_at=None)
         if receipt.ack in (Ack.DELIVERED, Ack.READ):
@@ -148,24 +144,38 @@ def confirm(
     _learn(message, receipt, now)
 
 
+def taken(receipt: Receipt, now: int) -> tuple[str, Told | None, dict[str, Any]]:
+    """What WhatsApp's server having it means: which move, its reason, and what it changes."""
+    known = {"transport_id": receipt.transport_id}
+    if receipt.ack is not Ack.ACCEPTED:
+        return "confirm", None, known | {"sent_at": now, "error": None}
+    times = {"accepted_at": now, "expires_at": _expires_at(receipt, now)}
+    return "accept", receipt.reason, known | times | {"error": receipt.reason}
+
+
 def _expires_at(receipt: Receipt, now: int) -> int:
     """When its time to live ends, of what was only taken: Meta tries for 30 days where nothing else is said."""
     return now + LIVES_MS if receipt.expires_at is None else receipt.expires_at
 
 
 def _learn(message: Message, receipt: Receipt, now: int) -> None:
-    """A receipt was faster: keep what only the answer tells, the id by which later receipts are matched."""
-    told: dict[str, Any] = {}
-    if message.transport_id is None:
-        told["transport_id"] = receipt.transport_id
-    if message.expires_at is None and message.state == State.SENT and receipt.ack is Ack.ACCEPTED:
-        told["expires_at"] = _expires_at(receipt, now)
+    told = only_told(message, receipt, now)
     if not told:
         return
     same = (Message.id == message.id, Message.submissions == message.submissions, Message.state == message.state)
     with write():
         Message.update(told).where(*same).execute()
     message.__data__.update(told)
+
+
+def only_told(message: Message, receipt: Receipt, now: int) -> dict[str, Any]:
+    """Where a receipt was faster: what only the answer tells, the id by which later receipts are matched."""
+    told: dict[str, Any] = {}
+    if message.transport_id is None:
+        told["transport_id"] = receipt.transport_id
+    if message.expires_at is None and message.state == State.SENT and receipt.ack is Ack.ACCEPTED:
+        told["expires_at"] = _expires_at(receipt, now)
+    return told
 
 
 def release(message: Message, why: Told, now: int, wait_ms: int = 0) -> None:
@@ -293,13 +303,28 @@ def back_to_queue(message: Message, name: str, why: Told, now: int, who: str = "
 
 def extend(messages: Iterable[Message], until: int) -> list[Message]:
     """Renew the leases; returns the messages that are still ours."""
-    kept = []
+    given = sorted(messages, key=lambda each: each.id)  # in one order, as others lock them
+    if not given:
+        return []
+    size, ids = listed([message.id for message in given])
     with write():
-        for message in sorted(messages, key=lambda each: each.id):  # in one order, as others lock them
-            ours = (Message.id == message.id) & (Message.lease == message.lease) & Message.state.in_(IN_HAND)
-            if Message.update(lease_until=until).where(ours).execute():
-                kept.append(message)
+        there = dict(_leases(size, **ids).fetchall())
+        kept = [message for message in given if message.lease and there.get(message.id) == message.lease]
+        if kept:
+            size, ids = listed([message.id for message in kept])
+            _extend(size, until=until, **ids)
     return kept
+
+
+@Prepared
+def _leases(size: int) -> Any:
+    theirs = (Message.id.in_(places(size)), Message.state.in_(sorted(IN_HAND)))
+    return locked(Message.select(Message.id, Message.lease).where(*theirs).order_by(Message.id))
+
+
+@Prepared
+def _extend(size: int) -> Any:
+    return Message.update(lease_until=param("until")).where(Message.id.in_(places(size)))
 
 
 def decide(message: Message, name: str, who: str, now: int) -> None:
@@ -358,7 +383,7 @@ def apply(message: Message, name: str, why: Told | None, who: str, at: int, **ch
     held = message.lease
     error = changes.get("error")
     if "error" in changes:
-        changes |= {"error": _words(error), "coded": filed(error)}
+        changes |= {"error": history.words(error), "coded": filed(error)}
     if target not in IN_HAND:
         changes |= {"lease": None, "lease_until": None}
     if target in NOT_OUT or source in NOT_OUT:
@@ -368,7 +393,7 @@ def apply(message: Message, name: str, why: Told | None, who: str, at: int, **ch
     if source in sources:
         fewer = counters.shift(message.job_id, {source: -1, target: 1})  # first, as it locks the job
         states = {"source": source.value, "target": target.value}
-        columns = changes | ({"coded": _json(error)} if "error" in changes else {})
+        columns = changes | ({"coded": history.code(error)} if "error" in changes else {})
         changed = _change(held is not None, tuple(columns), id=message.id, held=held, **states, **columns).rowcount
     if changed != 1:
         if held and who == "sender" and target not in IN_HAND:
@@ -388,23 +413,13 @@ def apply(message: Message, name: str, why: Told | None, who: str, at: int, **ch
     if target in TAKEN and source not in TAKEN:
         eligibility.now_known(message, changes.get("transport_id", message.transport_id))
     by = held if who in ("sender", history.RECEIPT) else None
-    line = {"source": source.value, "target": target.value, "why": _words(why), "coded": _json(why)}
+    line = {"source": source.value, "target": target.value, "why": history.words(why), "coded": history.code(why)}
     history.record(message=message.id, at=at, who=who, move=name, lease=by, **line)
     if fewer:
         counters.end_if_done(message.job_id, at)
     for field, value in {"state": target, **changes}.items():
         setattr(message, field, value)
     history.announce(message, name, why)
-
-
-def _words(why: Told | None) -> str | None:
-    return None if why is None else str(why)
-
-
-def _json(why: Told | None) -> str | None:
-    """For a column of codes, past its conversion."""
-    kept: str | None = Event.coded.db_value(filed(why))
-    return kept
 
 
 @Prepared

@@ -50,7 +50,7 @@ def _failed(rows: Rows, row: Row, part: MessagePart, why: Coded, now: int) -> No
     told = refusal(Passed.PART_FAILED, part=part.part + 1, of=part.of, what=parts.title(part), why=Clause(why))
     rows.note(row, told, now)
     if row.state in (State.ACCEPTED, State.SENT):
-        rows.move(row, "bounce", told, now, {"expires_at": None} if row.expires_at is not None else {}, whole=False)
+        rows.report(row, "bounce", told, now, {"expires_at": None} if row.expires_at is not None else {}, whole=False)
     elif row.state in (State.DELIVERED, State.READ):
         rows.say(row, told)
 
@@ -62,8 +62,8 @@ def _go_on(rows: Rows, row: Row, now: int) -> None:
     why = refusal(Passed.REST_FOLLOWS if follows else Passed.REST_STAYS)
     if state is JobState.COMPLETED:
         job_moves.move(row.job_id, "retry", RECEIPT, now)
-    rows.move(row, "resend", why, now, dict(moves.ANEW))
+    rows.report(row, "resend", why, now, dict(moves.ANEW))
     if follows:
         rows.learn(row, {"error": None, "coded": None})
     else:
-        rows.move(row, "cancel", why, now, {})
+        rows.report(row, "cancel", why, now, {})

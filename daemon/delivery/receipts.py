@@ -171,7 +171,7 @@ def _move(rows: Rows, row: Row, update: StatusUpdate, at: int, now: int, adopted
         changes["expires_at"] = None
     # What it says of a part that failed it says however far the last one comes.
     of_part = None if missed or row.error is None else parts.failed(row.id)
-    rows.move(row, MOVE[update.status], _why(update) if missed else None, now, changes)
+    rows.report(row, MOVE[update.status], _why(update) if missed else None, now, changes)
     if of_part:
         rows.say(row, of_part)
     if missed:

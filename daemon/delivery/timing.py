@@ -13,6 +13,7 @@ RESTART_S = 0.5  # before the transport's first restart in a row; each one after
 STEADY_S = 60.0  # after this long without trouble earlier restarts no longer count
 WEAR_S, IDLE_WEAR_S = 30.0, 3600.0  # between two checks whether the transport is worn out
 GATHER_S = 0.01  # how long a move waits for others to share its transaction
+ROOM_S = 0.1  # how long a free lane waits for others, to be refilled together
 SPARE_S = 120.0  # of a message's time in its lane, in addition to twice the time of a send
 SWEEP_S = 0.2  # for what an interrupted stop has left, each time; http sees to all of it within the hour
 UPLOAD_BYTES_S = 64 * 1024  # slowest upload still waited for, bytes a second

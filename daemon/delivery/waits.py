@@ -22,6 +22,7 @@ class Waits:
         self.stop = asyncio.Event()
         self.woken = 0  # how often somebody has called for a look at what there is to do
         self._ends = asyncio.Event()  # the wait of a sender that is idle
+        self._limits: dict[asyncio.Timeout, float] = {}  # of what is waited for: how much longer it may take then
 
     def wake(self) -> None:
         """There may be something to do: an idle sender looks at once."""
@@ -29,8 +30,13 @@ class Waits:
         self._ends.set()
 
     def end(self) -> None:
-        """Set `stop`."""
-        self.stop.set()
+        """Set `stop`, and with it end what is waited for."""
+        if not self.stop.is_set():
+            self.stop.set()
+            now = asyncio.get_running_loop().time()
+            for limit, grace_s in self._limits.items():
+                if not limit.expired():
+                    limit.reschedule(now + grace_s)
         self._ends.set()
 
     async def idle(self, seconds: float) -> None:
@@ -65,20 +71,17 @@ class Waits:
         return await self._within(work, timing.STOP_GRACE_S, limit_s)
 
     async def _within(self, work: Coroutine[Any, Any, T], grace_s: float, limit_s: float | None) -> T:
-        task = asyncio.ensure_future(work)
-        stopped = asyncio.create_task(self.stop.wait())
-        late = False
+        if self.stop.is_set():
+            limit_s = grace_s if limit_s is None else min(limit_s, grace_s)
+        limit = asyncio.timeout(limit_s)
         try:
-            await asyncio.wait({task, stopped}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                late = not stopped.done()
-                if grace_s and not late:
-                    await asyncio.wait({task}, timeout=grace_s)
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task}, timeout=timing.STOP_GRACE_S)
-            if task.cancelled() or not task.done():
-                raise TimeoutError if late else Stopping
-            return task.result()
-        finally:
-            stopped.cancel()
+            async with limit:
+                self._limits[limit] = grace_s
+                try:
+                    return await work
+                finally:
+                    del self._limits[limit]
+        except TimeoutError:
+            if limit.expired() and self.stop.is_set():
+                raise Stopping from None
+            raise

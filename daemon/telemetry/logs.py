@@ -198,6 +198,7 @@ EVENTS: dict[str, str] = {
     "browser.lost": "Chrome died or cannot be reached any more (operation, reason)",
     "graph.answered": "Meta's Graph API answered a call (call, status, code, trace, elapsed_ms; without error: debug)",
     "graph.unanswered": "the answer to a call of the Graph API did not come (call, error)",
+    "batch.taken_apart": "moves that share a transaction failed together, and are made one by one (count, kind)",
     "media.uploaded": "a file was uploaded to Meta (size)",
     "page.self_checked": "whether everything that sending needs is on the page (missing)",
     "page.part_missing": "part of the page is not as expected; another way is tried (name, group)",

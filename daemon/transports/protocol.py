@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -99,7 +99,9 @@ class Mark:
     last: str | None = field(default=None, compare=False)
 
     def dumps(self) -> str:
-        known = {name: value for name, value in asdict(self).items() if value is not None or name == "last_own"}
+        known = {"last_own": self.last_own} | {
+            name: value for name, value in (("name", self.name), ("last", self.last)) if value is not None
+        }
         return json.dumps(known, ensure_ascii=False)
 
     @classmethod

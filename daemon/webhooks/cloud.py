@@ -26,7 +26,7 @@ from daemon.contacts import optout
 from daemon.db.connection import write
 from daemon.db.proxy import on_postgres
 from daemon.delivery import cloud_inbox
-from daemon.delivery.chunks import next_size
+from daemon.delivery.chunks import GAP_S, next_size
 from daemon.delivery.cloud_inbox import Aside, Batch, Counted
 from daemon.transports.cloud import hooks
 from daemon.transports.cloud.hooks import Told
@@ -40,8 +40,6 @@ POLL_S = 1.0  # where nobody in this process has stored anything
 RENEW_S = 5.0
 RECEIPTS = 200  # in the first transaction
 LEAST, MOST = 100, 500  # in a later one; PostgreSQL lets others write meanwhile
-GAP_S = 0.03  # between two on SQLite: longer than others sleep there before they look again, see `chunks.GAP_S`
-LATE_MS, LATE_GAP_S = 2_000, 0.008  # once something has waited for so long, the gap is shorter
 
 Timed = Callable[..., Awaitable[Any]]
 NOTHING = hooks.Unread("")  # in place of what a batch tells that tells nothing
@@ -88,9 +86,9 @@ class Worker:
             for batch_id in work.unreadable:
                 await timed(_set_aside, batch_id)
             while not work.over and await self._on_duty(timed):
-                late = await timed(self._step, work, ours)
+                await timed(self._step, work, ours)
                 if not on_postgres():
-                    await asyncio.sleep(LATE_GAP_S if late else GAP_S)
+                    await asyncio.sleep(GAP_S)
             return True
         except DATABASE as error:
             log.warning("database.busy", reason=str(error))
@@ -113,35 +111,36 @@ class Worker:
     def _known(self, now: int) -> Known:
         return cloud_taking.known(cloud_lines.lines(self._settings), optout.more(self._settings.stop_words))
 
-    def _step(self, work: Work, ours: Known, now: int) -> bool:
-        """One transaction; whether what it took has waited for long."""
+    def _step(self, work: Work, ours: Known, now: int) -> None:
+        """One transaction."""
         chunk = work.next(self._size)
         with self.turn:
-            begun = time.monotonic()
             try:
-                self._take(work, chunk, ours, now)
+                held_s = self._take(work, chunk, ours, now)
             except DATABASE:
                 raise
             except Exception:
                 log.exception("cloud.item_failed", count=len(chunk))
                 self._take_one_by_one(work, chunk, ours, now)
-            took = time.monotonic() - begun
+                return
         if len(chunk) > 1:
-            self._size = max(next_size(self._size, took), LEAST) if not on_postgres() else MOST
-        return now - chunk[0].batch.at > LATE_MS
+            self._size = max(next_size(len(chunk), held_s), LEAST) if not on_postgres() else MOST
 
-    def _take(self, work: Work, chunk: list[Item], ours: Known, now: int) -> None:
-        """What is done by one that has lost the duty meanwhile is not stored: another one does it."""
+    def _take(self, work: Work, chunk: list[Item], ours: Known, now: int) -> float:
+        """What is done by one that has lost the duty meanwhile is not stored: another one does it. Returns how long it
+        took, in seconds, once it was its turn."""
         reported = [(item.told, item.batch.at) for item in chunk if isinstance(item.told, hooks.Reported)]
         if not reported:
             (item,) = chunk
             cloud_taking.take(item.told, ours, item.batch.at, now)
         with write():
+            begun = time.monotonic()
             if duty.ours(DUTY, self._owner, now):
                 if reported:
                     cloud_taking.take_reported(reported, ours, now)
                 cloud_inbox.advance(*work.after(chunk), now)
         work.took(chunk)
+        return time.monotonic() - begun
 
     def _take_one_by_one(self, work: Work, chunk: list[Item], ours: Known, now: int) -> None:
         """Something in a chunk fails: what does not is taken, what does is left out and counted."""

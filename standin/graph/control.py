@@ -55,7 +55,7 @@ async def _record(graph: Graph, request: web.BaseRequest) -> dict[str, Any]:
     told: dict[str, Any] = record.summary()
     told["webhooks"] = {
         "posts": postman.posts, "updates": postman.updates, "failed": postman.failed, "dropped": postman.dropped,
-        "waiting": postman.waiting + graph.courier.pending,
+        "waiting": postman.waiting + graph.courier.pending, "took_ms": [round(each, 1) for each in postman.took_ms],
     }  # fmt: skip
     if "summary" not in query:
         told["messages"] = [each.told() for each in record.messages]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -45,6 +46,7 @@ class Postman:
         self._again: set[asyncio.Task[None]] = set()
         self._out = 0
         self.statuses: list[int] = []  # what receivers answered, newest last
+        self.took_ms: deque[float] = deque(maxlen=10_000)  # how long the last answers took
         self.posts = self.updates = self.failed = self.dropped = 0
 
     async def open(self) -> None:
@@ -109,6 +111,7 @@ class Postman:
         assert self._session is not None
         self.posts += 1
         timeout = aiohttp.ClientTimeout(total=self._world.switches["timeout_ms"] / 1000)
+        begun = time.perf_counter()
         try:
             async with self._session.post(
                 url, data=content, headers=self.headers(content), timeout=timeout, allow_redirects=False
@@ -117,6 +120,7 @@ class Postman:
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError):
             status = 0
+        self.took_ms.append((time.perf_counter() - begun) * 1000)
         self.statuses.append(status)
         del self.statuses[:-1000]
         self.failed += status != 200

@@ -25,8 +25,9 @@ HEAD = (
 )
 END = b"\r\n\r\n"
 
-#: (number, whether for marketing, the Authorization header, the body): the answer and its trace; None: not this way
-Quick = Callable[[str, bool, str, bytes], tuple[bytes, str] | None]
+#: (number, whether for marketing, the Authorization header, the body): the answer, its trace, and how many seconds it
+#: takes; None: not this way
+Quick = Callable[[str, bool, str, bytes], tuple[bytes, str, float] | None]
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -77,8 +78,12 @@ class Connection(web.RequestHandler):
         done = quick(number, path == b"marketing_messages", token[1].decode("latin-1"), data[first:behind])
         if done is None or self.transport is None:
             return None
-        content, trace = done
-        self.transport.write(HEAD % (trace.encode(), len(content)) + content)
+        content, trace, wait_s = done
+        answer = HEAD % (trace.encode(), len(content)) + content
+        if wait_s:
+            asyncio.get_running_loop().call_later(wait_s, self.transport.write, answer)
+        else:
+            self.transport.write(answer)
         return data[behind:]
 
 

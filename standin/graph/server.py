@@ -129,7 +129,7 @@ class Graph:
         headers = {**HEADERS, "x-fb-trace-id": trace_id()}
         return web.Response(body=body, content_type="application/json", headers=headers)
 
-    def quick(self, id: str, marketing: bool, authorization: str, body: bytes) -> tuple[bytes, str] | None:
+    def quick(self, id: str, marketing: bool, authorization: str, body: bytes) -> tuple[bytes, str, float] | None:
         """Take a message and say what is answered; None: what is to be done about it takes longer.
 
         Whatever is refused has changed nothing, so that it can be asked again.
@@ -144,7 +144,7 @@ class Graph:
             return None
         self.world.record.requests["messages"] += 1
         self.courier.carry(message)
-        return dump(sending.answer(message)), trace_id()
+        return dump(sending.answer(message)), trace_id(), self.world.switches["answer_ms"] / 1000
 
     def _authorise(self, authorization: str, method: str, path: list[str]) -> None:
         """Raises GraphError: 190 for no token, one that is not known, or one that has expired; 10 where it may not."""
@@ -189,6 +189,7 @@ class Graph:
         content = dump(sending.answer(message))
         if rule is None:
             self.courier.carry(message)
+            await asyncio.sleep(self.world.switches["answer_ms"] / 1000)
             return self.answer(content)
         if rule.early:
             self.courier.at_once(message)

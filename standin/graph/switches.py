@@ -18,6 +18,7 @@ DEFAULTS: dict[str, Any] = {
     "quality": "accepted",  # what templates answer: accepted, or held (for quality assessment)
     # limits of a number and of a portfolio
     "throughput": None,  # messages a second of each number; None: 80, or 1,000 where its level is HIGH
+    "answer_ms": 0,  # how long the answer to a message takes
     "pair": True,  # one message in 6 s to one person, 45 at once
     "sizes": True,  # whether media have to be of the types and sizes Meta takes
     # webhooks

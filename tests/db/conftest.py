@@ -113,8 +113,7 @@ def bench(database: str, make_settings: Any, people: Any, monkeypatch: pytest.Mo
 @pytest.fixture
 def post(hand: Hand, make_settings: Callable[..., Settings], clock: Any, monkeypatch: pytest.MonkeyPatch) -> Post:
     """Posts what Meta tells of an account of the Cloud API."""
-    for name in ("GAP_S", "LATE_GAP_S"):
-        monkeypatch.setattr(cloud, name, 0.0)
+    monkeypatch.setattr(cloud, "GAP_S", 0.0)
     return Post(make_settings(**META), clock)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import peewee
@@ -17,6 +18,7 @@ from playhouse.schema_diff import diff_models
 from daemon import errors, models
 from daemon.db import connection, proxy, sqlite
 from tests.db.steps import STARTER
+from tests.support.rig import eventually
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def test_the_settings_hold_on_every_threads_connection(file):
 
     with ThreadPoolExecutor(2) as others:
         asked = [others.submit(ask) for _ in range(2)]
-        assert [["wal", 2, 1, 10_000]] * 3 == [ask(), *(each.result() for each in asked)]
+        assert [["wal", 2, 1, round(sqlite.LOOK_S * 1_000)]] * 3 == [ask(), *(each.result() for each in asked)]
 
 
 def test_writers_take_the_lock_at_once(file):
@@ -104,6 +106,38 @@ def test_writers_take_the_lock_at_once(file):
     finally:
         other.close()
         connection.close()
+
+
+def test_whoever_waits_gets_the_lock_as_soon_as_it_is_free(file):
+    """Also where somebody writes all the time, and leaves it for a moment only."""
+    connection.connect(f"sqlite:///{file}")
+    held, over = [0], Event()
+
+    def hold() -> None:
+        other = sqlite3.connect(file, isolation_level=None, timeout=10)
+        while not over.is_set():
+            other.execute("BEGIN IMMEDIATE")
+            held[0] += 1
+            time.sleep(0.1)
+            other.execute("COMMIT")
+            time.sleep(0.02)
+        other.close()
+
+    with ThreadPoolExecutor(1) as others:
+        holding = others.submit(hold)
+        eventually(lambda: held[0], what="somebody writes")
+        begun = held[0]
+        with connection.write():
+            waited = held[0] - begun
+            models.Account.create(name="default")
+        begun = held[0]
+        eventually(lambda: held[0] > begun, what="they go on")
+        models.Account.update(title="outside a transaction").execute()
+        waited += held[0] - begun
+        over.set()
+        holding.result()
+    connection.close()
+    assert waited <= 6
 
 
 def test_a_locked_database_is_busy_and_not_broken(file, monkeypatch):

@@ -226,7 +226,7 @@ QUERIES: dict[str, tuple[Any, dict[str, Any], str]] = {
     "use of an account": (partial(handovers._within, False), {}, "handover_account_at"),
     "cap of a job": (partial(handovers._nth_within, True), {"job": 1, "before": 5}, "handover_account_at"),
     "use of a job": (partial(handovers._within, True), {"job": 1}, "handover_account_at"),
-    "cap of a person": (handovers._got, {"but": 1}, "handover_person_at"),
+    "cap of a person": (partial(handovers._got, 1), {"but": 1, "n0": OWN}, "handover_person_at"),
     "given back": (handovers._last, {"message": 1}, "handover_message_id"),
 }
 

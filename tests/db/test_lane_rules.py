@@ -15,8 +15,10 @@ from daemon.db import proxy
 from daemon.db.refusals import Unsent as OfDb
 from daemon.delivery import batches, breaker, compose, moves, receipts
 from daemon.formats.refusals import Unsent as OfFormatsUnsent
-from daemon.models import Event, Message
+from daemon.i18n.coded import refusal
+from daemon.models import Event, Handover, Job, Message, Minute, Quarter, Reason, Tally
 from daemon.states import Ack, Hold, State, Status
+from daemon.transports.cloud.refusals import Cloud
 from daemon.transports.protocol import Receipt, StatusUpdate
 from tests.support.hand import MARK, Hand, account, everything, fresh, states
 from tests.support.scripted import Hang, ScriptedTransport, until
@@ -152,22 +154,26 @@ def sending(hand: Hand) -> list[Message]:
     return [hand.submit(message) for message in hand.claim(5)]
 
 
-async def entries(sending: list[Message]) -> list[batches.Entry]:
+async def entries(sending: list[Message], ack: Ack = Ack.SENT) -> list[batches.Entry]:
+    """All are confirmed: by a few statements for all of them where they are sent, one by one where they have come
+    further already."""
     return [
-        batches.Entry(moves.confirm, message, (Receipt(f"id-{message.id}", Ack.SENT),), {"gap": GAP})
-        for message in sending
+        batches.Entry(moves.confirm, message, (Receipt(f"id-{message.id}", ack),), {"gap": GAP}) for message in sending
     ]
 
 
-async def test_a_database_that_fails_in_the_middle_has_made_none_of_the_batch(hand, sending, clock, monkeypatch):
+@pytest.mark.parametrize(("ack", "statement", "nth"), [(Ack.SENT, '"tally"', 1), (Ack.READ, 'UPDATE "message"', 4)])
+async def test_a_database_that_fails_in_the_middle_has_made_none_of_the_batch(
+    hand, sending, clock, monkeypatch, ack, statement, nth
+):
     """The messages in memory are what they were, so the same batch is made whole when it is back."""
-    waiting = await entries(sending)
+    waiting = await entries(sending, ack)
     before, kept = everything(), [dict(message.__data__) for message in sending]
     real, made = proxy.database.obj.execute_sql, []
 
     def execute_sql(sql: str, params: Any = None) -> Any:
         made.append(sql)
-        if sum("UPDATE" in each and '"message"' in each for each in made) == 3:
+        if sum(statement in each for each in made) == nth:
             raise peewee.OperationalError("database is locked")
         return real(sql, params)
 
@@ -179,17 +185,20 @@ async def test_a_database_that_fails_in_the_middle_has_made_none_of_the_batch(ha
     assert kept == [dict(message.__data__) for message in sending]
     assert [None] * 5 == [each.refused for each in waiting]
     batches.together(waiting, clock())
-    assert ["sent"] * 5 == [fresh(message).state for message in sending] == [message.state for message in sending]
+    assert [ack] * 5 == [fresh(message).state for message in sending] == [message.state for message in sending]
 
 
-async def test_an_account_that_is_lost_in_the_middle_has_made_none_of_the_batch(hand, sending, clock, monkeypatch):
+@pytest.mark.parametrize(("ack", "nth"), [(Ack.SENT, 1), (Ack.READ, 4)])
+async def test_an_account_that_is_lost_in_the_middle_has_made_none_of_the_batch(
+    hand, sending, clock, monkeypatch, ack, nth
+):
     """Another sender owns it: nothing of this one counts any more."""
-    waiting = await entries(sending)
+    waiting = await entries(sending, ack)
     before, real, made = everything(), pace.set_pace, []
 
     def lost(name: str, now: int, gap: pacing.Gap) -> None:
         made.append(name)
-        if len(made) == 4:
+        if len(made) == nth:
             raise ownership.lost(name)
         real(name, now, gap)
 
@@ -212,10 +221,11 @@ async def test_one_that_is_refused_leaves_the_others_of_the_batch(hand, clock):
     assert [message.state for message in claimed] == [fresh(message).state for message in claimed]
 
 
-async def test_a_batch_sets_the_pace_once(hand, sending, clock, monkeypatch):
+@pytest.mark.parametrize("ack", [Ack.SENT, Ack.READ])
+async def test_a_batch_sets_the_pace_once(hand, sending, clock, monkeypatch, ack):
     """Of two hundred that are confirmed at once the last one's pause counts, and they are all the same; one whose move
     was undone has not set it."""
-    waiting = await entries(sending)
+    waiting = await entries(sending, ack)
     paced = []
     real = pace._pace
 
@@ -226,6 +236,48 @@ async def test_a_batch_sets_the_pace_once(hand, sending, clock, monkeypatch):
     monkeypatch.setattr(pace, "_pace", counting)
     batches.together(waiting, clock())
     assert ([clock()], clock()) == (paced, account().next_send_at)
+
+
+def kept_of(job: Job, other: Job) -> list[Any]:
+    """What the tables say of two jobs, without what tells one pair of jobs from another."""
+    own = {"id", "job", "message", "number", "person", "row", "fields", "lease", "external_id"}
+    first = Message.select(peewee.fn.MIN(Message.id)).where(Message.job == job.id).scalar()
+    queries = [table.select().where(table.job == job.id) for table in (Message, Tally, Quarter, Reason, Minute)]
+    for table in (Event, Handover):
+        nth = (table.message - first).alias("nth")
+        queries.append(table.select(table, nth).join(Message).where(Message.job == job.id).order_by(nth, table.id))
+    found = [[{name: row[name] for name in row if name not in own} for row in query.dicts()] for query in queries]
+    counts = Job.select(*(getattr(Job, state.value) for state in State)).where(Job.id == job.id)
+    return [*found, list(counts.tuples()), [each.known for each in Message.select().where(Message.job == other.id)]]
+
+
+@pytest.mark.parametrize("ack", [Ack.ACCEPTED, Ack.SENT])
+async def test_moves_made_for_all_leave_what_moves_made_one_by_one_leave(hand, clock, monkeypatch, ack):
+    """In every table and in memory. One of five is moved by a receipt before its answer, one has lost its lease, and
+    one is waited for by another job, too."""
+    at_once, left = dict(batches.BULK), []
+    why = refusal(Cloud.QUALITY_CHECK)
+    for round_, bulk in enumerate((at_once, {})):
+        monkeypatch.setattr(batches, "BULK", bulk)
+        job, other = hand.queue(5, first=100 * round_), hand.queue(1, first=100 * round_ + 2)
+        claimed = hand.claim(5)
+        batches.together(
+            [batches.Entry(moves.submit, each, (MARK,), {"gap": GAP, "rules": hand.rules}) for each in claimed], clock()
+        )
+        receipts.take("default", [StatusUpdate(Status.DELIVERED, clock(), "id-1", claimed[1].id, 1)], clock())
+        claimed[3].lease = "another one's"
+        answered = [
+            batches.Entry(moves.confirm, each, (Receipt(f"id-{at}", ack, why if at == 4 else None),), {"gap": GAP})
+            for at, each in enumerate(claimed)
+        ]
+        batches.together(answered, clock())
+        assert [False, False, False, True, False] == [each.refused is not None for each in answered]
+        assert [ack, "delivered", ack, "sending", ack] == states(job)
+        memory = [(each.state, each.transport_id, each.coded, each.accepted_at, each.expires_at) for each in claimed]
+        left.append([*kept_of(job, other), memory])
+        hand.clear_the_queue()
+    assert left[0] == left[1]
+    assert [True] == left[0][-2]
 
 
 async def test_each_lane_has_its_own_reason_why_it_cannot_be_composed(bench, monkeypatch):

@@ -277,10 +277,10 @@ def test_recipients_and_lists_are_searched_in_either_notation(hand: Hand, number
 
 
 QUESTIONS: dict[str, tuple[Callable[[], Any], str]] = {  # asked of tables that grow, and the index that answers
-    "who opted out": (lambda: eligibility._opted_out(person=TODAY), "suppression_person"),
+    "who opted out": (lambda: eligibility._opted_out(1, n0=TODAY), "suppression_person"),
     "whom an import has there": (lambda: suppression._present([TODAY]), "suppression_person"),
     "who of these opted out": (lambda: suppression.among([FORMER]), "suppression_person"),
-    "who may be written to again": (lambda: handovers.got(Person(TODAY).key, 0, 1, 1), "handover_person_at"),
+    "who may be written to again": (lambda: handovers.got([Person(TODAY).key], 0, 1, 1), "handover_person_at"),
     "who was written to": (lambda: replies._last_to("default", Person(TODAY).key, 0), "message_.*person"),
     "what stands in a chat": (lambda: replies.landmarks("default", Unread("", TODAY, 0), 1), "reply_account_person"),
     "which chat was opened": (lambda: opened_chats.begin("default", Unread("", TODAY, 0), 1), "opened_chat_account_p"),

@@ -355,7 +355,7 @@ def test_the_counters_of_a_completed_job_move_and_it_stays_completed(hand: Hand,
 def caps(hand: Hand, message: Message) -> tuple[int, int]:
     """(hand-overs of the account, what the person got) by the caps."""
     now = hand.clock()
-    got = handovers.got(message.number, now - DAY_MS, now, -1)
+    got = handovers.got([message.number], now - DAY_MS, now, 0).get(message.number, 0)
     assert bool(got) == bool(list(handovers.often(1, now - DAY_MS, now)))
     return handovers.count("default", now - DAY_MS, now), got
 

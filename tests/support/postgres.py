@@ -176,6 +176,12 @@ class Server:
             )
         eventually(self._answers, what="PostgreSQL answers")
 
+    @property
+    def pid(self) -> int:
+        """Of its first process; the others are its children."""
+        assert self._process
+        return self._process.pid
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT: clients are thrown out, all is written down. SIGQUIT: as when the machine loses its power."""
         for url in list(self._cleaners):

@@ -15,7 +15,7 @@ from daemon.i18n.coded import part, refusal
 from daemon.models import Message, Purpose
 from daemon.states import E164, AccountState, Finding, Hold
 from daemon.transports import parts
-from daemon.transports.protocol import Health, Mark, Receipted
+from daemon.transports.protocol import Health, Mark
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ class Canary:
     async def run(self) -> bool:
         """Check if there is reason to."""
         context = self._context
-        if not context.standing.open or isinstance(context.transport, Receipted):  # there is no chat to read it back
+        if not context.standing.open or context.receipted:  # there is no chat to read it back
             return False
         if context.trouble.suspect:
             await self._ask_for_somebody()

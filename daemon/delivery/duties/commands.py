@@ -30,7 +30,7 @@ class Commands:
         if not await context.db.call(commands.waiting, context.account):
             return False
         if context.lanes.sending:  # a command needs the transport for itself: nothing new is claimed before
-            await context.lanes.one_ends()
+            await context.lanes.some_end()
             self._asked_at = 0.0
             return True
         command = await context.db.timed(commands.take, context.account, context.lanes.empty)

@@ -18,7 +18,7 @@ from daemon.i18n.coded import Told, part, refusal
 from daemon.models import Message
 from daemon.states import AccountState, Finding, Hold
 from daemon.transports import parts as parts_of
-from daemon.transports.protocol import Health, Inspectable, Lookup, Mark, Outgoing, Receipt, Receipted
+from daemon.transports.protocol import Health, Inspectable, Lookup, Mark, Outgoing, Receipt
 
 log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ class Doubts:
         for lane, doubt in begun:
             self._lanes.start(lane, self._find_out(lane, doubt))
         if begun and not self._lanes.free:
-            await self._lanes.one_ends()
+            await self._lanes.some_end()
         return bool(begun)
 
     async def _find_out(self, lane: Lane, doubt: Doubt) -> None:
@@ -133,7 +133,7 @@ class Doubts:
     async def _look(self, lane: Lane, outgoing: Outgoing, mark: Mark) -> Lookup:
         """Raises _Taken where a receipt settles it while one is only waited for, or somebody else has it in hand."""
         looking = self._context.transport.look_up(outgoing, mark)
-        if not isinstance(self._context.transport, Receipted):
+        if not self._context.receipted:
             return await looking
         task, taken = asyncio.ensure_future(looking), asyncio.ensure_future(lane.taken.wait())
         try:
@@ -150,7 +150,7 @@ class Doubts:
         in doubt, it broke off between two of them."""
         context = self._context
         outgoing = await context.db.call(compose.outgoing, context.settings, message, False)
-        split = parts_of.split(outgoing, not isinstance(context.transport, Receipted))
+        split = parts_of.split(outgoing, not context.receipted)
         doubt.handed_at = message.submitted_at
         if len(split) == 1 or not await context.db.call(parts.known, message):
             return outgoing, Mark.loads(message.mark or ""), None

@@ -22,7 +22,7 @@ from daemon.models import Job, Message
 from daemon.telemetry import counts
 from daemon.telemetry.counts import Counted
 from daemon.transports import parts as parts_of
-from daemon.transports.protocol import Mark, Outgoing, Receipted
+from daemon.transports.protocol import Mark, Outgoing
 
 log = structlog.get_logger()
 
@@ -38,14 +38,15 @@ class Send:
         self._lanes, self._endings = context.lanes, context.endings
 
     async def run(self) -> bool:
-        """Claim for the free lanes, in one transaction; where none is free, wait for one."""
+        """Claim for the free lanes, in one transaction; where few are free, wait for more."""
         if not self._context.standing.open:
             return False
         claimed = await self._claim()
         for message, composed in zip(claimed, await self._compose(claimed), strict=True):
             self._lanes.start(lane := self._lanes.open(message), self._send(lane, composed))
-        if self._lanes.at_work and not self._room():
-            await self._lanes.one_ends()
+        room = self._room()
+        if self._lanes.at_work and (not room or (claimed and room < self._lanes.some)):
+            await self._lanes.some_end(1 if self._context.trouble.on_trial else self._lanes.some - room)
             return True
         return bool(claimed)
 
@@ -95,7 +96,7 @@ class Send:
         if isinstance(composed, Exception):
             await self._part(lane, composed, None)
             return
-        began, split = timing.monotonic(), parts_of.split(composed, not isinstance(self._context.transport, Receipted))
+        began, split = timing.monotonic(), parts_of.split(composed, not self._context.receipted)
         if len(split) == 1:
             await self._part(lane, composed, None, began)
             return

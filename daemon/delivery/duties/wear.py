@@ -30,7 +30,7 @@ class Wear:
         if self._transport is None or not context.standing.open or timing.monotonic() - self._asked_at < wait_s:
             return False
         if context.lanes.sending:  # wait for them first
-            await context.lanes.one_ends()
+            await context.lanes.some_end()
             return True
         self._asked_at, life = timing.monotonic(), upkeep.life
         try:
