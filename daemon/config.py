@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import time
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -472,11 +471,3 @@ def _only_ours(path: Path) -> None:
             if not trouble.keeps_modes(path.parent):
                 raise errors.SetupError(Why.KEY_STAYS_OPEN, file=path)
         raise errors.SetupError(Why.KEY_OPEN, file=path)
-
-
-def release() -> str:
-    """The installed version of wasender, or `source` in a checkout that is not installed."""
-    try:
-        return version("wasender")
-    except PackageNotFoundError:
-        return "source"

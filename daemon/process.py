@@ -16,7 +16,7 @@ import structlog
 from daemon import config, errors
 from daemon.config import Settings
 from daemon.db import connection, presence
-from daemon.files import trouble
+from daemon.files import release, trouble
 from daemon.telemetry import logs, watchdog
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ def run(
                 started(name)
                 connection.close()
                 seat.share()
-            log.info("process.started", pid=os.getpid(), version=config.release())
+            log.info("process.started", pid=os.getpid(), version=release.version())
             code = asyncio.run(watchdog.watching(settings.watchdog_s, work(settings)))
     except errors.DaemonError as error:
         log.error("process.refused", reason=str(error))

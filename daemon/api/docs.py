@@ -15,10 +15,10 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup, escape
 
-from daemon import config
 from daemon.api import endpoint, openapi
 from daemon.api.answers import Document, Html
 from daemon.api.endpoint import Caller, Endpoint, Open
+from daemon.files import release
 from daemon.server import proxies
 from daemon.server.scopes import Scope
 
@@ -66,7 +66,7 @@ async def docs(caller: Caller, request: web.Request) -> Html:
 
 @cache
 def _document() -> dict[str, Any]:
-    return openapi.document(endpoint.REGISTRY, config.release())
+    return openapi.document(endpoint.REGISTRY, release.version())
 
 
 def _group(tag: str, base: str) -> Iterator[Shown]:

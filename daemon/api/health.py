@@ -9,6 +9,7 @@ from daemon.api.endpoint import Caller, Open
 from daemon.api.schemas.health import Health, Ready, Waiting
 from daemon.campaigns import progress
 from daemon.db import clock
+from daemon.files import release
 from daemon.server.metrics import exposition
 from daemon.server.scopes import Scope
 
@@ -16,7 +17,7 @@ from daemon.server.scopes import Scope
 @endpoint.get("/health", scope=Open.ALWAYS, tag="health")
 def health(caller: Caller) -> Health:
     """Alive: the process answers."""
-    return Health()
+    return Health(version=release.version())
 
 
 @endpoint.get("/ready", scope=Open.ALWAYS, tag="health", statuses={503: "No account can send now"})

@@ -6,7 +6,7 @@ made by a script in a loop, or ask for help.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -29,6 +29,7 @@ from daemon.cli.exits import MEANING, Exit, Failure, Interrupted
 from daemon.cli.flags import Group
 from daemon.cli.output import output
 from daemon.cli.target import target
+from daemon.files import release
 
 EPILOG = "Exit codes: " + "; ".join(f"{each.value} {MEANING[each]}" for each in Exit) + "."
 
@@ -65,6 +66,23 @@ app = typer.Typer(
     help="wasender: self-hosted WhatsApp campaigns.",
     epilog=EPILOG,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"{release.NAME} {release.version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Tell which version this is.")
+    ] = False,
+) -> None:
+    """What may stand before any command."""
+
+
 sending.add_to(app)
 jobs.add_to(app)
 confirmations.add_to(app)

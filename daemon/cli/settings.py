@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from daemon.files import release
+
 if TYPE_CHECKING:
     from daemon.config import Settings
 
-ROOT = Path(__file__).resolve().parents[2]  #: where the daemon is run, so that its relative paths begin there
+ROOT = release.root()  #: where the daemon is run, so that its relative paths begin there
 
 Data = Annotated[
     Path | None,

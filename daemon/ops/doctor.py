@@ -18,10 +18,10 @@ from typing import Any, TypedDict
 
 import psutil
 
-from daemon import config, errors
+from daemon import errors
 from daemon.config import Settings
 from daemon.contacts import masking
-from daemon.files import trouble
+from daemon.files import release, trouble
 from daemon.i18n.instants import machine_zone
 from daemon.ops import preflight
 from daemon.ops.findings import Finding, bad, good, odd, unknown
@@ -234,7 +234,7 @@ def report(settings: Settings, found: list[Finding], now: str) -> str:
     shown = {name: str(getattr(settings, name)) for name in TOLD}
     told = {
         "at": now,
-        "version": config.release(),
+        "version": release.version(),
         "python": sys.version.split()[0],
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "database": "postgresql" if settings.db_url.startswith("postgres") else "sqlite",

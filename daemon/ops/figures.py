@@ -13,9 +13,10 @@ from daemon.accounts import counting, directory, handovers, rights
 from daemon.accounts.counting import SUM_MS, Name
 from daemon.accounts.directory import AccountRow
 from daemon.campaigns import progress
-from daemon.config import Settings, release
+from daemon.config import Settings
 from daemon.db.proxy import tuples
 from daemon.delivery import cloud_inbox, overdue
+from daemon.files import release
 from daemon.models import CloudBatch, Delivery, Event, Job, Webhook
 from daemon.states import MOVES, OPEN, UNFINISHED, AccountState
 from daemon.telemetry import families
@@ -62,7 +63,7 @@ Found = Iterator[Sample]
 def figures(settings: Settings, now: int) -> list[Sample]:
     """All but the histogram."""
     accounts = directory.every()
-    found = [Sample(families.BUILD, (release(),), 1)]
+    found = [Sample(families.BUILD, (release.version(),), 1)]
     found += _totals()
     found += _counted([account.name for account in accounts])
     for account in accounts:

@@ -17,9 +17,10 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from daemon import config, errors
+from daemon import errors
 from daemon.auth import users
 from daemon.contacts import masking
+from daemon.files import release
 from daemon.i18n import languages
 from daemon.i18n.languages import N_
 from daemon.pages import forms, navigation
@@ -195,7 +196,7 @@ def _frame(request: web.Request, here: str) -> Frame:
     language, who = languages.language.get(), visitor.get()
     return Frame(
         reader=_reader(who) if who else None,
-        version=config.release(),
+        version=release.version(),
         sections=navigation.sections(who.role, who.accounts is None) if who else [],
         shortcuts=navigation.shortcuts(who.role) if who else [],
         badges=navigation.badges.get(),

@@ -13,6 +13,7 @@ from daemon.db import clock
 from daemon.delivery import claim as claiming
 from daemon.delivery import moves
 from daemon.delivery.refusals import Passed
+from daemon.files import release
 from daemon.i18n.coded import refusal
 from daemon.states import AccountState, Ack, Hold, State
 from daemon.transports.protocol import Health, Mark, Receipt
@@ -269,7 +270,7 @@ async def test_ready_says_what_it_waits_for(api, stranger):
     assert (await stranger.get("/ready"))["ready"]
     directory.report("default", Health(AccountState.READY), clock.now_ms() - 60_000)
     assert "is not running" in (await api.get("/ready", 503))["reason"]
-    assert {"status": "ok"} == await stranger.get("/health")
+    assert {"status": "ok", "version": release.version()} == await stranger.get("/health")
 
 
 async def test_metrics_are_prometheus_text(api, job_id):

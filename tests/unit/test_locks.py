@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.support import notices
+
 ROOT = Path(__file__).parents[2]
 LOCKS = ("requirements.lock", "requirements-test.lock")
 LEFT_OUT = {"playwright"}  #: what is wanted of axe-playwright-python is its copy of axe-core alone
@@ -76,6 +78,18 @@ def test_the_locks_are_complete(python: str, machine: str) -> None:
                 seen.add(key)
                 open_ones += needed(distribution(name), asked.extras, environment)
         assert set(pins) - {key[0] for key in seen} == set(), "nobody needs them: scripts/lock"
+
+
+def test_each_package_is_in_the_notices() -> None:
+    """With its version, its licence and where it comes from."""
+    told = notices.PAGE.read_text()
+
+    assert notices.text() == told, "run scripts/lock"
+    for lock in LOCKS:
+        for name, requirement in locked(lock).items():
+            about = re.search(rf"^{re.escape(name)} (\S+)\n    (\S.*)\n    (https?://\S+)$", told, re.MULTILINE)
+            assert about, name
+            assert f"=={about[1]}" == str(requirement.specifier)
 
 
 def test_what_is_installed_is_what_is_locked() -> None:

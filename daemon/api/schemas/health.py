@@ -14,6 +14,7 @@ class Health(Answer):
     """The process answers."""
 
     status: Literal["ok"] = "ok"
+    version: str  #: of wasender
 
 
 class Waiting(Answer):
