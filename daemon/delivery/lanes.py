@@ -17,6 +17,8 @@ from daemon.config import Settings
 from daemon.delivery import timing
 from daemon.models import Message
 
+MOST_BESIDE = 10  # so many doubts for each lane wait beside the others; more of them hold everything up
+
 
 @dataclass
 class Doubt:
@@ -25,8 +27,9 @@ class Doubt:
     crashed: by a crash, of the transport or of a sender. looks: into the chat, so far. The rest in monotonic seconds:
     next_look: not before. clock_since: since when it is seen waiting for its tick (where an earlier life began that,
     since it was handed over); reloaded_at: when the page was loaded anew for that; gone_since: since when it is not to
-    be seen any more. aside: that did not help, and others go on beside it. handed_at: when what is looked for was
-    handed over, UTC ms; None while that is not known.
+    be seen any more. aside: that did not help, and others go on beside it. waits: there is nothing to look at, only a
+    receipt to wait for, so that others go on beside it, too. handed_at: when what is looked for was handed over, UTC
+    ms; None while that is not known.
     """
 
     crashed: bool
@@ -36,6 +39,7 @@ class Doubt:
     reloaded_at: float | None = None
     gone_since: float | None = None
     aside: bool = False
+    waits: bool = False
     handed_at: int | None = None
 
 
@@ -60,7 +64,7 @@ class Lane:
     @property
     def aside(self) -> bool:
         """Whether others go on beside it now."""
-        return self.task is None and self.doubt is not None and self.doubt.aside
+        return self.doubt is not None and (self.doubt.waits or (self.doubt.aside and self.task is None))
 
     @property
     def left_s(self) -> float:
@@ -76,6 +80,7 @@ class Lanes:
         self.some = max(concurrency // 8, 1)  # a claim costs about as much for one as for many
         self._lease_s, self._send_timeout_s = settings.lease_s, settings.send_timeout_s
         self._lanes: dict[int, Lane] = {}  # by message id
+        self._beside: set[Lane] = set()  # those whose doubts wait for a receipt
         self._working: dict[asyncio.Task[None], Lane] = {}
         self._ended: list[asyncio.Task[None]] = []
         self._wanted = 1
@@ -103,13 +108,22 @@ class Lanes:
         """Let go of the message."""
         if self._lanes.get(lane.message.id) is lane:
             del self._lanes[lane.message.id]
+            self._beside.discard(lane)
+
+    def wait_beside(self, lane: Lane, doubt: Doubt) -> None:
+        """Nothing but a receipt settles that doubt: others go on beside it from now on."""
+        doubt.waits = True
+        self._beside.add(lane)
 
     # What there is
 
     @property
     def free(self) -> int:
         """How many more messages may be claimed."""
-        return max(self.concurrency - sum(not lane.aside for lane in self._lanes.values()), 0)
+        beside = sum(lane.aside for lane in self._lanes.values())
+        if beside >= MOST_BESIDE * self.concurrency:
+            return 0
+        return max(self.concurrency - (len(self._lanes) - beside), 0)
 
     @property
     def empty(self) -> bool:
@@ -122,7 +136,8 @@ class Lanes:
 
     @property
     def at_work(self) -> int:
-        return len(self._working)
+        """In how many something is done that others wait for."""
+        return len(self._working) - sum(lane.task is not None for lane in self._beside)
 
     @property
     def claimed(self) -> int:

@@ -50,6 +50,10 @@ class Doubts:
         if not self._context.standing.usable:
             return False
         now = timing.monotonic()
+        if self._context.receipted:
+            for lane in self._lanes.doubtful:
+                if lane.doubt:
+                    self._lanes.wait_beside(lane, lane.doubt)
         waiting = [
             (lane, lane.doubt)
             for lane in self._lanes.doubtful
