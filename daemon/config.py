@@ -29,6 +29,7 @@ from daemon.files import credentials, durable, trouble
 from daemon.files.credentials import KEY_ADVICE, weak_key
 from daemon.formats.host_names import HOST_NAME, in_ascii, is_address
 from daemon.i18n.instants import known_zone, machine_zone, zone_name
+from daemon.telemetry import traces
 
 log = structlog.get_logger()
 
@@ -188,6 +189,10 @@ class Settings(BaseSettings):
         le=DAY_S,
         description="Seconds without a sign of life after which a process ends, and is started anew.",
     )
+    trace_endpoint: str = Field(
+        "", description="Collector that gets traces by OTLP over HTTP, such as `http://localhost:4318`; empty: none."
+    )
+    trace_share: float = Field(1, ge=0, le=1, description="Share of the messages that are traced.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum log level.")
     log_format: Literal["json", "console"] = Field(
         "json", description="`json`: one line per event; `console`: for people."
@@ -250,6 +255,15 @@ class Settings(BaseSettings):
     def _key_is_secret(cls, value: str) -> str:
         if value and weak_key(value):
             raise ValueError(f"{KEY_ADVICE}; or unset it and one is made")
+        return value
+
+    @field_validator("trace_endpoint")
+    @classmethod
+    def _traces_can_be_sent(cls, value: str) -> str:
+        if value and not re.match(r"https?://[^/]+", value):
+            raise ValueError("write it as http://localhost:4318")
+        if value and traces.missing():
+            raise ValueError("install what it needs first: .venv/bin/pip install 'wasender[otel]'")
         return value
 
     @field_validator("default_country")

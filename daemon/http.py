@@ -24,6 +24,7 @@ from daemon.delivery import interruptions
 from daemon.files import trouble
 from daemon.i18n.coded import refusal
 from daemon.ops import heartbeat, measuring, repeating, retention
+from daemon.ops.tracing import Tracing
 from daemon.server import (
     access,
     cloud_mail,
@@ -35,6 +36,7 @@ from daemon.server import (
     problems,
     rates,
     secure,
+    traced,
     visitors,
 )
 from daemon.server.refusals import Why
@@ -48,14 +50,17 @@ DB_THREADS = 4
 PROBE_S = 10.0
 BUSY_LENGTHS = 5.0  # of WASENDER_WATCHDOG_S: some work of theirs takes minutes, but not of all at once
 WORKER: web.AppKey[cloud.Worker] = web.AppKey("cloud", cloud.Worker)
+TRACING: web.AppKey[Tracing] = web.AppKey("tracing", Tracing)
 OVERHEAD = 1024 * 1024  # of a multipart body around its file
 STOP_S = 3.0  # for requests in progress at SIGTERM; event streams end at once
 
 
 def make_app(settings: Settings, key: str) -> web.Application:
     """The whole application; the database must be connected."""
+    tracing = Tracing(settings) if settings.trace_endpoint else None
     app = web.Application(
         middlewares=[
+            *([traced.traced] if tracing else []),
             visitors.speak,
             access.conceal,
             problems.problems,
@@ -65,6 +70,8 @@ def make_app(settings: Settings, key: str) -> web.Application:
         ],
         client_max_size=settings.max_upload_mb * 1024 * 1024 + OVERHEAD,
     )
+    if tracing:
+        app[traced.TRACES], app[TRACING] = tracing.traces, tracing
     app[visitors.SETTINGS] = settings
     app[visitors.API_KEY] = key
     app[pages.ONE_BY_ONE] = pages.Queue()

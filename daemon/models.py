@@ -422,6 +422,7 @@ class Event(Table):
     """History: one line for every move of a message."""
 
     id = peewee.AutoField()
+    message_id: int
     message = peewee.ForeignKeyField(Message, backref="events", on_delete="CASCADE")
     at = peewee.BigIntegerField()
     who = peewee.CharField()

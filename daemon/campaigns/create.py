@@ -33,6 +33,7 @@ from daemon.formats.styles import Column, Styles
 from daemon.i18n.coded import refusal
 from daemon.models import Answer, Job, KeyScope, Kind
 from daemon.states import FILLING, JobState
+from daemon.telemetry import traces
 
 log = structlog.get_logger()
 
@@ -342,6 +343,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
         if order.replaces is not None:
             scheduling.replace(order.replaces, job.id, who, now)
         job_moves.tell(job.id, "create", who, now)
+        after_commit(partial(traces.made, job.id, job.created_at, job.account, len(audience.people)))
         foreign = placeholders.foreign(order.text, audience.columns)
         created = Created(
             job_id=job.id,

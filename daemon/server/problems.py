@@ -105,7 +105,11 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         response = _failed(request)
     elapsed_ms = round((time.monotonic() - started) * 1000)
     log.debug(
-        "request.finished", method=request.method, route=_route(request), status=response.status, elapsed_ms=elapsed_ms
+        "request.finished",
+        method=request.method,
+        route=route_of(request),
+        status=response.status,
+        elapsed_ms=elapsed_ms,
     )
     return response
 
@@ -125,13 +129,13 @@ def _of_the_disk(request: web.Request, error: OSError) -> web.Response:
         return problem(request, *PROBLEMS[errors.DiskFull], errors.DiskFull().told)
     if error.filename is None or error.errno not in trouble.ADVICE:
         return _failed(request)
-    log.error("request.failed", method=request.method, route=_route(request), reason=str(trouble.unusable(error)))
+    log.error("request.failed", method=request.method, route=route_of(request), reason=str(trouble.unusable(error)))
     return problem(request, *PROBLEMS[errors.SetupError], refusal(Why.FILE_TROUBLE))
 
 
 def _failed(request: web.Request) -> web.Response:
     """What nobody foresaw, within an `except`."""
-    log.exception("request.failed", method=request.method, route=_route(request))
+    log.exception("request.failed", method=request.method, route=route_of(request))
     return problem(request, 500, "internal-error", refusal(Why.UNFORESEEN))
 
 
@@ -191,6 +195,7 @@ def _slug(reason: str) -> str:
     return reason.lower().replace(" ", "-")
 
 
-def _route(request: web.Request) -> str:
+def route_of(request: web.Request) -> str:
+    """Its address, as it is declared."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else "unknown"

@@ -161,6 +161,7 @@ EVENTS: dict[str, str] = {
     "upload.swept": "what interrupted uploads had left was removed (count)",
     "rows.deleted": "rows of uploads, drafts or audiences that are gone were deleted (sets)",
     "upload.forgotten": "what nobody has used for long was deleted (uploads, attachments)",
+    "traces.failed": "reading the history for traces failed unexpectedly; it is tried again",
     "metrics.failed": "counting for metrics failed unexpectedly; it is tried again",
     "pruning.failed": "old data could not be deleted; it is tried again in an hour",
     "suppression.added": "a number must not be messaged any more (source)",
