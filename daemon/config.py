@@ -9,7 +9,6 @@ import difflib
 import ipaddress
 import os
 import re
-import secrets
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
@@ -189,10 +188,10 @@ class Settings(BaseSettings):
         le=DAY_S,
         description="Seconds without a sign of life after which a process ends, and is started anew.",
     )
-    trace_endpoint: str = Field(
+    otlp_endpoint: str = Field(
         "", description="Collector that gets traces by OTLP over HTTP, such as `http://localhost:4318`; empty: none."
     )
-    trace_share: float = Field(1, ge=0, le=1, description="Share of the messages that are traced.")
+    otlp_ratio: float = Field(1, ge=0, le=1, description="Share of the messages that are traced.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum log level.")
     log_format: Literal["json", "console"] = Field(
         "json", description="`json`: one line per event; `console`: for people."
@@ -257,7 +256,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{KEY_ADVICE}; or unset it and one is made")
         return value
 
-    @field_validator("trace_endpoint")
+    @field_validator("otlp_endpoint")
     @classmethod
     def _traces_can_be_sent(cls, value: str) -> str:
         if value and not re.match(r"https?://[^/]+", value):
@@ -460,28 +459,6 @@ def api_key(settings: Settings) -> str:
     """
     if settings.api_key:
         if f"{PREFIX}API_KEY" not in os.environ and f"{PREFIX}API_KEY" in _names_in(Path(ENV_FILE)):
-            _only_ours(Path(ENV_FILE))
+            credentials.only_ours(Path(ENV_FILE))
         return settings.api_key
-    path = settings.data_dir / "api_key"
-    with trouble.told():
-        if not os.path.lexists(path):
-            durable.make_once(path, secrets.token_urlsafe(32) + "\n")
-        _only_ours(path)
-        try:
-            key = path.read_text(encoding="utf-8").strip()
-        except UnicodeDecodeError:
-            raise errors.SetupError(Why.KEY_NOT_TEXT, file=path) from None
-    if not key:
-        raise errors.SetupError(Why.KEY_EMPTY, file=path)
-    if weak_key(key):
-        raise errors.SetupError(Why.KEY_WEAK, file=path, advice=KEY_ADVICE)
-    return key
-
-
-def _only_ours(path: Path) -> None:
-    """Raises SetupError when everybody on the machine can read or change the file with the key."""
-    if path.is_file() and path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
-        with suppress(OSError):  # in a folder that is not ours, where chmod is
-            if not trouble.keeps_modes(path.parent):
-                raise errors.SetupError(Why.KEY_STAYS_OPEN, file=path)
-        raise errors.SetupError(Why.KEY_OPEN, file=path)
+    return credentials.kept_key(settings.data_dir / "api_key")

@@ -57,7 +57,7 @@ STOP_S = 3.0  # for requests in progress at SIGTERM; event streams end at once
 
 def make_app(settings: Settings, key: str) -> web.Application:
     """The whole application; the database must be connected."""
-    tracing = Tracing(settings) if settings.trace_endpoint else None
+    tracing = Tracing(settings) if settings.otlp_endpoint else None
     app = web.Application(
         middlewares=[
             *([traced.traced] if tracing else []),

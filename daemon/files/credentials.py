@@ -8,8 +8,15 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
+import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+
+from daemon import errors
+from daemon.errors import Why
+from daemon.files import durable, trouble
 
 FOLDER = "CREDENTIALS_DIRECTORY"
 _PLACEHOLDER = re.compile(  # words of instructions and nothing else
@@ -40,3 +47,32 @@ def weak_key(key: str) -> bool:
     words = bool(re.match(r"(?i)your|my|the", key)) or sum(map(str.isdigit, key)) <= FEW_DIGITS
     plain = re.sub(r"[^a-z]" if words else r"[^a-z0-9]", "", key.lower())
     return len(key) < SHORTEST_KEY or len(set(key)) == 1 or bool(_PLACEHOLDER.fullmatch(plain))
+
+
+def kept_key(path: Path) -> str:
+    """The key that is kept in the file, which is made with a new one where there is none (mode 0600).
+
+    Raises SetupError when other users of the machine can read it, or when it is no secret.
+    """
+    with trouble.told():
+        if not os.path.lexists(path):
+            durable.make_once(path, secrets.token_urlsafe(32) + "\n")
+        only_ours(path)
+        try:
+            key = path.read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError:
+            raise errors.SetupError(Why.KEY_NOT_TEXT, file=path) from None
+    if not key:
+        raise errors.SetupError(Why.KEY_EMPTY, file=path)
+    if weak_key(key):
+        raise errors.SetupError(Why.KEY_WEAK, file=path, advice=KEY_ADVICE)
+    return key
+
+
+def only_ours(path: Path) -> None:
+    """Raises SetupError when everybody on the machine can read or change the file with the key."""
+    if path.is_file() and path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+        with suppress(OSError):  # in a folder that is not ours, where chmod is
+            if not trouble.keeps_modes(path.parent):
+                raise errors.SetupError(Why.KEY_STAYS_OPEN, file=path)
+        raise errors.SetupError(Why.KEY_OPEN, file=path)

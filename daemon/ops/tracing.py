@@ -39,8 +39,8 @@ class Tracing:
     """Goes through the history; one in a process."""
 
     def __init__(self, settings: Settings, to: Traces | None = None) -> None:
-        self.traces = to or Traces.to(settings.trace_endpoint, release())
-        self._share = settings.trace_share
+        self.traces = to or Traces.to(settings.otlp_endpoint, release())
+        self._share = settings.otlp_ratio
         self._horizon = Horizon(Event)
 
     def advance(self, now: int) -> bool:
@@ -116,7 +116,11 @@ def _of_line(line: Event, since: int, first: int, account: str, job_id: int, cre
     message = traces.span_of(trace, f"message {line.message_id}")
     source, target = State(line.source or line.target), State(line.target)
     failed = (code_of(line.coded) or "failed") if target in NOT_OUT else None
-    known: dict[str, str | int] = {"wasender.account": account, "wasender.job_id": job_id, "wasender.message_id": line.message_id}
+    known: dict[str, str | int] = {
+        "wasender.account": account,
+        "wasender.job_id": job_id,
+        "wasender.message_id": line.message_id,
+    }
     step = STEPS.get(line.move, line.move)
     told = known | {"wasender.move": line.move, "wasender.state": line.target}
     yield Span(step, trace, traces.span_of(trace, f"line {line.id}"), message, since, line.at, told, failed)

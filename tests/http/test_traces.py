@@ -50,7 +50,7 @@ def exporter(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
 
 @pytest.fixture
 async def app(exporter: Any, make_settings: Any, database: str, aiohttp_client: Any) -> Any:
-    return await aiohttp_client(http.make_app(make_settings(trace_endpoint="http://localhost:4318"), KEY))
+    return await aiohttp_client(http.make_app(make_settings(otlp_endpoint="http://localhost:4318"), KEY))
 
 
 async def spans(app: Any, exporter: InMemorySpanExporter) -> list[ReadableSpan]:
@@ -110,7 +110,7 @@ async def test_another_process_exports_nothing_twice(
 ) -> None:
     """What one has taken is not taken by the other."""
     await spans(app, exporter)
-    other = Tracing(make_settings(trace_endpoint="http://localhost:4318"))
+    other = Tracing(make_settings(otlp_endpoint="http://localhost:4318"))
     await Caller(app, KEY).post("/send", {"numbers": ["+4915112345678"], "message": "Dear Anna"})
     send_one()
     await spans(app, exporter)
@@ -138,5 +138,5 @@ def test_without_its_packages_it_is_said_what_to_install(monkeypatch: pytest.Mon
     """At the start, and not when the first span is due."""
     monkeypatch.setattr(traces, "NEEDS", ("opentelemetry.sdk", "opentelemetry.nothing_of_the_kind"))
     with pytest.raises(ConfigError, match=r"wasender\[otel\]"):
-        load(_env_file=None, data_dir=tmp_path, trace_endpoint="http://localhost:4318")
-    assert "" == load(_env_file=None, data_dir=tmp_path).trace_endpoint
+        load(_env_file=None, data_dir=tmp_path, otlp_endpoint="http://localhost:4318")
+    assert "" == load(_env_file=None, data_dir=tmp_path).otlp_endpoint
