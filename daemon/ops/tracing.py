@@ -10,10 +10,11 @@ from typing import Any
 
 import structlog
 
-from daemon.config import Settings, release
+from daemon.config import Settings
 from daemon.db.connection import write
 from daemon.db.proxy import in_order, tuples
 from daemon.db.settled import Horizon
+from daemon.files import release
 from daemon.i18n.coded import code_of
 from daemon.models import Event, Job, Message, MetricPosition
 from daemon.states import NOT_OUT, OUT, UNFINISHED, State
@@ -39,7 +40,7 @@ class Tracing:
     """Goes through the history; one in a process."""
 
     def __init__(self, settings: Settings, to: Traces | None = None) -> None:
-        self.traces = to or Traces.to(settings.otlp_endpoint, release())
+        self.traces = to or Traces.to(settings.otlp_endpoint, release.version())
         self._share = settings.otlp_ratio
         self._horizon = Horizon(Event)
 
