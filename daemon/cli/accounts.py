@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.client import Client, segment
+from daemon.cli.client import STDIN, Client, read_text, segment
 from daemon.cli.exits import Exit, Failure, Interrupted, usage
 from daemon.cli.flags import Group
 from daemon.cli.output import output, printable
@@ -68,11 +69,48 @@ def show(name: Name = NAME) -> None:
 
 
 @command(accounts_app)
-def cloud(name: Name = NAME) -> None:
-    """Ask Meta about an account of the Cloud API: its number, and which steps of its setup are missing.
+def cloud(
+    name: Name = NAME,
+    phone_number_id: Annotated[
+        str, typer.Option("--phone-number-id", metavar="ID", help="Meta's id of its number; sets it.")
+    ] = "",
+    business_account_id: Annotated[
+        str, typer.Option("--business-account-id", metavar="ID", help="Of its WhatsApp Business account; sets it.")
+    ] = "",
+    throughput: Annotated[
+        int | None, typer.Option("--throughput", metavar="N", min=1, help="Messages a second that Meta allows it.")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", metavar="FILE", help="A file with its access token; - for the input.")
+    ] = None,
+    app_secret_file: Annotated[
+        Path | None, typer.Option("--app-secret-file", metavar="FILE", help="The same with the secret of Meta's app.")
+    ] = None,
+    verify_token_file: Annotated[
+        Path | None, typer.Option("--verify-token-file", metavar="FILE", help="The same with its verify token.")
+    ] = None,
+) -> None:
+    """Set what an account has of its own for the Cloud API, and ask Meta about it: its number, and which steps of its
+    setup are missing.
+
+    What is not named stays; it is an account of the Cloud API from then on. Secrets are read from files or the input,
+    so that no list of processes shows them.
 
     Example: wasender accounts cloud shop
+
+    Example: wasender accounts cloud shop --phone-number-id 106540352242922 --token-file token.txt
     """
+    files = {"cloud_token": token_file, "cloud_app_secret": app_secret_file, "cloud_verify_token": verify_token_file}
+    if sum(file == STDIN for file in files.values()) > 1:
+        raise usage("Only one of the files can be the input.")
+    given: dict[str, Any] = {
+        "cloud_phone_number_id": phone_number_id or None,
+        "cloud_business_account_id": business_account_id or None,
+        "cloud_throughput": throughput,
+        **{field: read_text(file).strip() for field, file in files.items() if file is not None},
+    }
+    if given := {field: value for field, value in given.items() if value is not None}:
+        target.client().call("PATCH", f"/accounts/{segment(name)}", given | {"transport": "cloud"})
     found = target.client().get(f"/accounts/{segment(name)}/cloud")
     lines = []
     if number := found["number"]:
@@ -107,7 +145,10 @@ def add(
     ],
     title: Title = "",
     transport: Annotated[
-        str, typer.Option("--transport", metavar="KIND", help="browser (WhatsApp Web), or dryrun (nothing is sent).")
+        str,
+        typer.Option(
+            "--transport", metavar="KIND", help="browser (WhatsApp Web), cloud (Meta's Cloud API), or dryrun."
+        ),
     ] = "",
     hourly_cap: HourlyCap = None,
     daily_cap: DailyCap = None,
@@ -120,7 +161,10 @@ def add(
     """
     given = _own(title, hourly_cap, daily_cap, quiet_hours, timezone) | ({"transport": transport} if transport else {})
     account = target.client().once("/accounts", {"name": name, **given})
-    output.tell(f"{account['name']} is added. Link its phone: `wasender link {account['name']}`.", account)
+    then = f"Link its phone: `wasender link {account['name']}`."
+    if account["transport"] == "cloud":
+        then = f"Set it up: `wasender accounts cloud {account['name']}`."
+    output.tell(f"{account['name']} is added. {then}", account)
 
 
 @command(accounts_app)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 import ssl
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ SLOW_S = 900.0  #: for one that reads a file, or goes through all of a large cam
 TRIES = 4  #: of a request that may be repeated safely
 BETWEEN_S = 0.5  #: before the second of them; doubled before each further one
 CHUNK = 256 * 1024
+STDIN = Path("-")  #: in place of a file's name: the input
 EXITS = {
     401: Exit.NOT_AUTHORISED,
     403: Exit.NOT_AUTHORISED,
@@ -230,6 +232,16 @@ def unreadable(file: Path, error: OSError) -> Failure:
     missing = isinstance(error, FileNotFoundError)
     advice = "check its name and folder" if missing else "check that it is a file you may read"
     return Failure("file_unreadable", f"{file} cannot be read ({error.strerror}): {advice}.")
+
+
+def read_text(file: Path) -> str:
+    """The text of a file that was named, or of the input. Raises Failure."""
+    try:
+        return sys.stdin.read() if file == STDIN else file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise unreadable(file, error) from None
+    except UnicodeDecodeError:
+        raise Failure("file_unreadable", f"{file} is not UTF-8: save it as UTF-8.") from None
 
 
 def segment(name: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import typer
 
 from daemon.cli import cloud_templates, following
 from daemon.cli import sending_options as options
-from daemon.cli.client import Client, unreadable
+from daemon.cli.client import Client, read_text
 from daemon.cli.exits import Exit, Failure, Interrupted, usage
 from daemon.cli.output import output
 from daemon.cli.paging import everything
@@ -20,7 +19,6 @@ from daemon.cli.target import command, target
 from daemon.cli.words import instant, moment, of_people
 
 SHOWN = 10  #: rows that are named, of those left out
-STDIN = Path("-")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -131,16 +129,7 @@ def _text(message: str, file: Path | None, template: str, cloud_template: str) -
     """The message as it was given in one of four ways, "" for a template. Raises Failure."""
     if sum(map(bool, (message, file, template, cloud_template))) > 1:
         raise usage("Give the message once: with --message, --message-file, --template or --cloud-template.")
-    return message if file is None else _read_text(file).rstrip("\n")
-
-
-def _read_text(file: Path) -> str:
-    try:
-        return sys.stdin.read() if file == STDIN else file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise unreadable(file, error) from None
-    except UnicodeDecodeError:
-        raise Failure("file_unreadable", f"{file} is not UTF-8: save it as UTF-8.") from None
+    return message if file is None else read_text(file).rstrip("\n")
 
 
 def _message(client: Client, text: str, template: str) -> dict[str, Any]:
@@ -157,7 +146,7 @@ def _values(given: list[str], file: Path | None, cloud_template: str) -> dict[st
     found: dict[str, str] = {}
     if file is not None:
         try:
-            read = json.loads(_read_text(file))
+            read = json.loads(read_text(file))
         except ValueError:
             read = None
         if not isinstance(read, dict) or not all(isinstance(each, str) for each in read.values()):

@@ -30,6 +30,7 @@ class Step(StrEnum):
     NUMBER = "number"
     PERMISSION = "permission"
     SECRETS = "secrets"
+    ADDRESS = "address"
     SUBSCRIPTION = "subscription"
     WEBHOOK = "webhook"
     TEMPLATE = "template"
@@ -96,7 +97,8 @@ async def look(account: Known) -> Setup:
     can = number is not None and number.able.can_send != BLOCKED
     if number is not None and not can:
         of_number = refusal(Says.NUMBER_BLOCKED, reason=number.able.details or number.status)
-    wait = refusal(Says.NOT_LOOKED_AT)
+    waits_for = Step.TOKEN if ids else Step.IDS
+    wait = refusal(Says.NOT_LOOKED_AT, step=list(Step).index(waits_for) + 1)
     token = refusal(Says.TOKEN_MISSING)
     if own.cloud_token and not asked:
         token = wait
@@ -109,9 +111,10 @@ async def look(account: Known) -> Setup:
             Found(Step.IDS, ids, refusal(Says.IDS_SET if ids else Says.IDS_MISSING)),
             Found(Step.TOKEN, number is not None if asked or not own.cloud_token else None, token),
             Found(Step.NUMBER, can if number else None, of_number or (refusal(Says.NUMBER_READY) if can else wait)),
-            _asked(Step.PERMISSION, number, of_templates, Says.TEMPLATES_READABLE, Says.TEMPLATES_BARRED),
+            _asked(Step.PERMISSION, number, of_templates, Says.TEMPLATES_READABLE, Says.TEMPLATES_BARRED, wait),
             _secrets(own),
-            _subscription(number, apps, of_apps),
+            _address(own, account.heard_at),
+            _subscription(number, apps, of_apps, wait),
             Found(Step.WEBHOOK, bool(account.heard_at), refusal(Says.HEARD if account.heard_at else Says.NOT_HEARD)),
             Found(Step.TEMPLATE, account.approved, refusal(Says.APPROVED if account.approved else Says.NONE_APPROVED)),
         ],
@@ -131,9 +134,9 @@ async def _first(graph: Graph) -> None:
         return
 
 
-def _asked(step: Step, number: GraphNumber | None, fault: Any, well: Says, badly: Says) -> Found:
+def _asked(step: Step, number: GraphNumber | None, fault: Any, well: Says, badly: Says, wait: Coded) -> Found:
     if number is None:
-        return Found(step, None, refusal(Says.NOT_LOOKED_AT))
+        return Found(step, None, wait)
     return Found(step, fault is None, refusal(badly, reason=part(fault)) if fault else refusal(well))
 
 
@@ -142,7 +145,14 @@ def _secrets(own: Settings) -> Found:
     return Found(Step.SECRETS, done, refusal(Says.SECRETS_SET if done else Says.SECRETS_MISSING))
 
 
-def _subscription(number: GraphNumber | None, apps: list[str] | None, fault: Any) -> Found:
+def _address(own: Settings, heard_at: int) -> Found:
+    """Whether Meta's requests are answered, which carry the public name of this installation."""
+    if own.allowed_hosts.strip():
+        return Found(Step.ADDRESS, True, refusal(Says.ADDRESS_SET, names=own.allowed_hosts))
+    return Found(Step.ADDRESS, bool(heard_at), refusal(Says.HEARD if heard_at else Says.ADDRESS_MISSING))
+
+
+def _subscription(number: GraphNumber | None, apps: list[str] | None, fault: Any, wait: Coded) -> Found:
     if apps is not None and not apps:
         return Found(Step.SUBSCRIPTION, False, refusal(Says.NOT_SUBSCRIBED))
-    return _asked(Step.SUBSCRIPTION, number, fault, Says.SUBSCRIBED, Says.SUBSCRIPTION_UNKNOWN)
+    return _asked(Step.SUBSCRIPTION, number, fault, Says.SUBSCRIBED, Says.SUBSCRIPTION_UNKNOWN, wait)

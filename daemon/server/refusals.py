@@ -42,7 +42,13 @@ class Step(Wording):
     )
     APPROVED = "cloud_template_approved", "There is a template that can be sent."
     NONE_APPROVED = "cloud_template_none", "No approved template is known: hand one in to Meta, then synchronise."
-    NOT_LOOKED_AT = "cloud_not_looked_at", "This can be looked at once the steps before are done."
+    ADDRESS_SET = "cloud_address_set", "Requests for these names are answered: {names}."
+    ADDRESS_MISSING = (
+        "cloud_address_missing",
+        "Set WASENDER_ALLOWED_HOSTS to the public name by which Meta reaches this installation, and start it anew: "
+        "requests for other names are refused.",
+    )
+    NOT_LOOKED_AT = "cloud_not_looked_at", "This is looked at as soon as step {step} is done."
 
 
 class Why(Wording):

@@ -48,7 +48,10 @@ async def test_each_missing_step_says_what_to_do(started: Any) -> None:
     found = await Caller(await started(), KEY).get("/accounts/default/cloud")
 
     later = dict.fromkeys(("number", "permission", "subscription"))
-    assert dict.fromkeys(("ids", "token", "secrets", "webhook", "template"), False) | later == steps(found)
+    missing = ("ids", "token", "secrets", "address", "webhook", "template")
+    assert dict.fromkeys(missing, False) | later == steps(found)
+    waiting = {each["sentence"] for each in found["steps"] if each["done"] is None}
+    assert {"This is looked at as soon as step 1 is done."} == waiting
     assert None is found["number"]
     assert all(each["sentence"].endswith(".") and each["code"].startswith("cloud_") for each in found["steps"])
 
@@ -112,6 +115,18 @@ async def test_a_token_that_is_none_is_told_in_metas_words(started: Any, graph: 
     assert (False, "cloud_token_refused") == (token["done"], token["code"])
     assert TOKEN not in str(found)
     assert (None, None) == (steps(found)["number"], steps(found)["permission"])
+    assert any("step 2 is done" in each["sentence"] for each in found["steps"])
+
+
+async def test_the_public_name_has_to_be_served(started: Any) -> None:
+    """Else Meta's requests are refused; whatever has come from Meta proves that they are not."""
+    unknown = await Caller(await started(**OWN), KEY).get("/accounts/default/cloud")
+    named = await Caller(await started(**OWN, allowed_hosts="wasender.example.org"), KEY).get("/accounts/default/cloud")
+    cloud_standing.heard("default", clock.now_ms())
+    heard = await Caller(await started(**OWN), KEY).get("/accounts/default/cloud")
+
+    assert [False, True, True] == [steps(each)["address"] for each in (unknown, named, heard)]
+    assert "wasender.example.org" in next(each["sentence"] for each in named["steps"] if each["step"] == "address")
 
 
 async def test_an_account_of_whatsapp_web_has_none(api: Caller) -> None:

@@ -102,3 +102,22 @@ async def test_values_without_a_template_are_refused(run: Run, words: tuple[str,
     """Before anything is asked."""
     refused = await run("send", "--number", "+4915110000000", *words)
     assert (Exit.USAGE, True) == (refused.exit_code, said in refused.stderr)
+
+
+async def test_what_an_account_has_of_its_own_is_set_from_files(run: Run, tmp_path: Path) -> None:
+    """Secrets come from files and are not shown; what is not named stays, and only one file is the input."""
+    (tmp_path / "token").write_text("EAA-a-token-of-its-own\n")
+    (tmp_path / "secret").write_text("an-app-secret")
+    directory.open_account("shop", clock.now_ms())
+    done = await run("accounts", "cloud", "shop", "--phone-number-id", "77", "--token-file", tmp_path / "token",
+                     "--app-secret-file", tmp_path / "secret")  # fmt: skip
+    again = await run("accounts", "cloud", "shop", "--throughput", "40")
+    twice = await run("accounts", "cloud", "shop", "--token-file", "-", "--app-secret-file", "-")
+    gone = await run("accounts", "cloud", "shop", "--token-file", tmp_path / "nothing")
+    account = directory.find("shop")
+
+    assert (0, 0, Exit.USAGE) == (done.exit_code, again.exit_code, twice.exit_code), done.output + again.output
+    assert "cannot be read" in gone.stderr
+    assert ("cloud", "77", 40) == (account.transport, account.cloud_phone_number_id, account.cloud_throughput)
+    assert ("EAA-a-token-of-its-own", "an-app-secret") == (account.cloud_token, account.cloud_app_secret)
+    assert "a-token-of-its-own" not in done.output + again.output

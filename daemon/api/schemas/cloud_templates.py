@@ -63,7 +63,9 @@ class CloudNumber(Answer):
 class CloudStep(Answer):
     """A step of the setup. done: null, if it could not be looked at."""
 
-    step: Literal["ids", "token", "number", "permission", "secrets", "subscription", "webhook", "template"]
+    step: Literal[
+        "ids", "token", "number", "permission", "secrets", "address", "subscription", "webhook", "template"
+    ]  # fmt: skip
     done: bool | None
     sentence: str = Field(description="How it is, or what to do.")
     code: str
