@@ -85,7 +85,7 @@ def meta(tmp_path: Path) -> Iterator[Meta]:
 @pytest.fixture
 def start(environment: dict[str, str], tmp_path: Path, meta: Meta) -> Iterator[Callable[..., Forked]]:
     """Start a sender, with further settings; whatever still runs at the end is killed."""
-    usual = {"cloud_throughput": 200, "send_timeout_s": 5, "lease_s": 5, "retry_after_s": 0}
+    usual = {"cloud_throughput": 200, "send_timeout_s": 5, "lease_s": 30, "retry_after_s": 0}
     with ExitStack() as stack:
         log = stack.enter_context((tmp_path / "sender.log").open("ab"))
 
@@ -149,7 +149,7 @@ def test_a_kill_in_flight_is_settled_by_receipts_and_nothing_goes_out_twice(star
     """What Meta took before the kill is told by it; of what it never got nobody can tell, and a person decides."""
     job = queue(260)
     meta.goes_wrong({"next": 60, "slow_ms": 60_000}, {"drop": "before", "next": 40})
-    process = start()
+    process = start(lease_s=5)
     eventually(lambda: len(meta.accepted()) >= 60 and count(State.SENDING) >= 60, 60, "sixty are in flight")
     process.kill()
     process.wait()

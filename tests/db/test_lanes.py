@@ -38,7 +38,8 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
 
         def start(script: dict[str, str] | None = None, **many: Any) -> Forked:
             changes = {"MANY_LANES": LANES, "MANY_SCRIPT": json.dumps(script or {})} | many
-            quick = {"WASENDER_LEASE_S": "5", "WASENDER_RETRY_AFTER_S": "0", "WASENDER_MAX_ATTEMPTS": "2"}
+            # The lease is longer than a busy machine keeps a process from renewing it.
+            quick = {"WASENDER_LEASE_S": "30", "WASENDER_RETRY_AFTER_S": "0", "WASENDER_MAX_ATTEMPTS": "2"}
             words = environment | quick | {name: str(value) for name, value in changes.items()}
             process = forks.start(["-m", "tests.support.many"], words, tmp_path, log)
             stack.callback(process.wait)
@@ -134,7 +135,7 @@ def test_the_stuck_and_the_doubtful_leave_the_others_alone(start, queue, setting
 def test_a_kill_with_all_lanes_in_flight_loses_nobody(start, queue, settings, people):
     """No more are looked up than were in flight; everybody gets it once."""
     job = queue(400)
-    process = start(MANY_LATENCY_S=60)
+    process = start(MANY_LATENCY_S=60, WASENDER_LEASE_S=5)
     eventually(lambda: count(State.SENDING) == LANES, what="all lanes are in flight")
     process.kill()
     process.wait()

@@ -22,7 +22,7 @@ from tests.support.forks import Forked
 from tests.support.hand import Hand
 from tests.support.rig import eventually
 
-MANY = 10_000
+MANY = 4_000
 KEY = "a-key-for-tests-0123456789"
 
 
