@@ -24,6 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -49,7 +50,7 @@ RENEWED = {
     "page": {"page"},
 }
 SEVERAL = {"helper", "page"}
-PAGE_S = SCRIPT_S  #: a page that is dead is told from one that is slow by waiting for it
+PAGE_S = SCRIPT_S  #: a page that is dead is told from one that is slow by waiting for it; some helpers take it along
 QUICK = {"boot_ms": 20, "loading_ms": 20, "qr_canvas_ms": 20}
 
 
@@ -167,7 +168,7 @@ class Killing:
         left = [f"{self._manager.role(each)} {each.pid}" for each in old if not is_dead(each)]
         if left:
             self.wrong.append(f"after {victim} was killed, there still was {', '.join(left)}")
-        if took > self._limit_s + (PAGE_S if victim == "page" else 0):
+        if took > self._limit_s + (PAGE_S if victim in SEVERAL else 0):
             self.wrong.append(f"after {victim} was killed, it took {took:.1f} s")
 
     def _state(self, number: str) -> str:
@@ -176,12 +177,17 @@ class Killing:
             return ", ".join(str(message["state"]) for message in found)
         return ""
 
+    def _over(self, number: str) -> str:
+        """The state in which its message stays, as far as the sender is concerned; "" while it may still change."""
+        state = self._state(number)
+        return state if state in SENT | {"uncertain", "failed"} else ""
+
     def outcome(self, standin: StandIn) -> list[str]:
         """What is wrong with who got what: everybody once, and the database says so, or leaves a doubt to a person."""
+        said = {each: eventually(partial(self._over, each), what=f"{each} is over") for each in self.numbers}
         got = Counter(message["number"] for message in standin.record()["messages"])
-        said = {number: self._state(number) for number in self.numbers}
         wrong = [f"{each} got it {got[each]} times" for each in self.numbers if got[each] != 1]
-        return wrong + [f"{each} is {state}" for each, state in said.items() if state not in SENT | {"uncertain"}]
+        return wrong + [f"{each} is {state}" for each, state in said.items() if state == "failed"]
 
     def _whole(self) -> dict[str, list[psutil.Process]] | None:
         """The processes by role, when the account can send, there is one of each, and nothing is beside the tree."""

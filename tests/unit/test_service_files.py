@@ -84,7 +84,7 @@ def test_the_image_and_compose_agree() -> None:
     user = re.search(r"(?m)^USER (\d+):(\d+)$", image)
 
     assert user and "0" not in user.groups()
-    assert f"/opt/wasender/run:uid={user[1]},gid={user[2]}" in compose
+    assert "/opt/wasender/run:mode=1777" in compose
     assert f"--uid {user[1]} " in image
     assert "VOLUME /data" in image and "- data:/data" in compose
     assert "- 127.0.0.1:8080:8080" in compose and "EXPOSE 8080" in image
