@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli import saving, settings
+from daemon.cli import packaged, saving, settings
 from daemon.cli.exits import Exit, Failure, usage
 from daemon.cli.flags import Command
 from daemon.cli.output import Json, output
@@ -48,6 +48,7 @@ def start(
     """Prepare what is missing, and run wasender: the same as scripts/start.
 
     In the foreground it runs until Ctrl-C. With --json it has to end by itself: with --detach, or --demo --once.
+    Installed by pip, it runs in the foreground, in the current folder, and prepares nothing.
 
     Example: wasender start
 
@@ -57,7 +58,10 @@ def start(
     """
     script = settings.ROOT / "scripts" / "start"
     if not script.is_file():
-        raise Failure("no_script", f"There is no {script}: wasender is started from its checkout.", Exit.NOT_SET_UP)
+        if demo or detach or json:
+            why = "Installed by pip, it has no demonstration, and only runs in the foreground: those need a checkout."
+            raise Failure("no_script", why, Exit.NOT_SET_UP)
+        packaged.run(data, port)
     if json and not (detach or (demo and once)):
         raise usage("With --json, add --detach: in the foreground it does not end by itself.")
     flags = {"--demo": demo, "--once": once, "--cloud": cloud, "-d": detach}

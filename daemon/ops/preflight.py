@@ -75,6 +75,11 @@ def address(settings: Settings) -> str:
     return f"http://{host}:{settings.port}"
 
 
+def key(settings: Settings) -> str:
+    """Where the API key is, for a person."""
+    return "in the setting WASENDER_API_KEY" if settings.api_key else f"in the file {settings.data_dir / 'api_key'}"
+
+
 def main() -> int:
     try:
         settings = config.load()
@@ -91,8 +96,7 @@ def main() -> int:
     except errors.DaemonError as error:
         print(f"wasender: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    key = "in the setting WASENDER_API_KEY" if settings.api_key else f"in the file {settings.data_dir / 'api_key'}"
-    print(settings.data_dir.resolve(), address(settings) + "/app", key, sep="\n")  # noqa: T201
+    print(settings.data_dir.resolve(), address(settings) + "/app", key(settings), sep="\n")  # noqa: T201
     return 0
 
 
