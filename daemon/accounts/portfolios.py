@@ -117,10 +117,14 @@ def counted(business: str, people: Collection[PersonKey], now: int) -> set[Perso
     return {person for person, row in rows if row and now - pacing.DAY_MS < row[1] <= now + AHEAD_MS}
 
 
-def everybody_counted(business: str, now: int) -> set[PersonKey]:
-    """The people who count towards the limit."""
+def some_counted(business: str, most: int, turn: int, now: int) -> set[PersonKey]:
+    """People who count towards the limit, at most so many; others in the next turn, until all have had theirs."""
+    turns = -(-reach(business, now).people // most)
+    if not turns:
+        return set()
     span = {"since": now - pacing.DAY_MS, "ahead": now + AHEAD_MS}
-    return {row[0] for row in _everybody(business=business, **span).fetchall()}
+    rows = _some(business=business, **span, most=most, before=turn % turns * most)
+    return {row[0] for row in rows.fetchall()}
 
 
 def give_back(message: int) -> None:
@@ -182,9 +186,10 @@ def _person() -> Any:
 
 
 @Prepared
-def _everybody() -> Any:
-    span = (PortfolioPerson.at > param("since"), PortfolioPerson.at <= param("ahead"))
-    return PortfolioPerson.select(PortfolioPerson.person).where(PortfolioPerson.business == param("business"), *span)
+def _some() -> Any:
+    mine = (PortfolioPerson.business == param("business"), PortfolioPerson.at > param("since"))
+    some = PortfolioPerson.select(PortfolioPerson.person).where(*mine, PortfolioPerson.at <= param("ahead"))
+    return some.order_by(PortfolioPerson.at).limit(param("most")).offset(param("before"))
 
 
 @Prepared

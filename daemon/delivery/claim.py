@@ -28,6 +28,7 @@ log = structlog.get_logger()
 SKIPS_PER_CLAIM = 200
 FARTHEST_MS = 3 * pacing.DAY_MS  # a cap frees within a day, and the window after it opens within another
 LOOK_AGAIN_MS = 1_000
+LOOKED_FOR = 10_000  # so many of those who count already are looked for at once
 LOOKED_UP = 256  # people whose messages are looked up at once
 LOOK_FOR_WRITERS_MS = 30_000  # so often people are looked for who may be written to in spite of the business's limit
 
@@ -213,10 +214,10 @@ def _uncounted(job: Job, limit: int, now: int, rules: pacing.Rules) -> list[Mess
     """The job's messages that are due to people who do not count towards the limit of their business: from these
     people to their messages, however many wait."""
     span = {"since": now - pacing.DAY_MS, "ahead": now + AHEAD_MS}
-    people = {row[0] for row in _wrote(account=job.account, **span).fetchall()}
-    people |= portfolios.everybody_counted(rules.portfolio, now)
+    wrote = {row[0] for row in _wrote(account=job.account, **span).fetchall()}
+    turn = now // LOOK_FOR_WRITERS_MS  # of many who count already some at each look, others at the next
+    waiting = sorted(wrote | portfolios.some_counted(rules.portfolio, LOOKED_FOR, turn, now))
     found: list[Message] = []
-    waiting = sorted(people)
     while waiting and len(found) < limit:
         size, values = listed(waiting[:LOOKED_UP])
         del waiting[:LOOKED_UP]
