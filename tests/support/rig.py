@@ -176,11 +176,16 @@ class Rig:
         process.send_signal(signal.SIGKILL)
         eventually(lambda: is_dead(process), what="it is dead")
 
+    @property
+    def key(self) -> str:
+        """Its API key."""
+        return (self.data / "api_key").read_text().strip()
+
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Call the API with its key; the answer's JSON, also of an error."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, method=method)
-        request.add_header("X-API-KEY", (self.data / "api_key").read_text().strip())
+        request.add_header("X-API-KEY", self.key)
         try:
             with urllib.request.urlopen(request, timeout=20) as response:
                 return json.load(response)
@@ -193,7 +198,7 @@ class Rig:
         url = f"http://127.0.0.1:{self.port}/upload_attachment"
         request = urllib.request.Request(url, head + content + b"\r\n--x--\r\n", method="POST")
         request.add_header("Content-Type", "multipart/form-data; boundary=x")
-        request.add_header("X-API-KEY", (self.data / "api_key").read_text().strip())
+        request.add_header("X-API-KEY", self.key)
         with urllib.request.urlopen(request, timeout=20) as response:
             return str(json.load(response)["attachment_id"])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import configparser
 import json
 import os
 import re
@@ -15,13 +15,13 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+import yaml
 
 from daemon import states
-from daemon.delivery import history, job_moves
+from daemon.delivery import history
 from daemon.telemetry import logs
 from tests.conftest import ROOT
-
-LEVELS = {"debug", "info", "warning", "error", "exception"}
+from tests.support import log_docs
 
 SCRIPT = """
 import logging, sys
@@ -51,31 +51,30 @@ def run(*arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def names_in_code() -> set[str]:
-    """What the code passes to log.<level>(…), directly or through `say`."""
-    found = set()
-    for path in (ROOT / "daemon").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call):
-                continue
-            found |= {each.value.value for each in node.keywords if each.arg == "log_as"}
-            parts = [node.func, *node.args[:1]]
-            functions = [each.attr for each in parts if isinstance(each, ast.Attribute) and _is_log(each.value)]
-            say = [each for each in parts if isinstance(each, ast.Name) and each.id == "say"]
-            if (functions and functions[0] in LEVELS) or say:
-                texts = [each.value for each in node.args[:2] if isinstance(each, ast.Constant)]
-                found |= {text for text in texts[:1] if isinstance(text, str)}
-    return found
-
-
-def _is_log(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id in ("log", "logger", "_log")
-
-
 def test_every_event_in_the_code_is_listed_and_every_listed_one_is_used():
     """EVENTS is what somebody who ships the logs builds on."""
-    used = names_in_code() | {logs.FOREIGN} | set(history.LOGGED.values()) | set(job_moves.MOVED.values())
-    assert sorted(logs.EVENTS) == sorted(used)
+    assert sorted(logs.EVENTS) == sorted(log_docs.found())
+
+
+def test_the_documentation_has_every_event_with_its_fields() -> None:
+    """`python -m tests.support.log_docs` makes it so."""
+    text = log_docs.PAGE.read_text()
+    assert log_docs.page(text) == text
+    assert sorted(log_docs.SPREAD) == sorted(name for name, event in log_docs.found().items() if event.spread)
+
+
+def test_samples_for_shippers_can_be_read_and_name_fields_that_there_are() -> None:
+    """What is no file of ours is at least a file of its kind."""
+    folder = ROOT / "etc" / "logging"
+    for name in ("vector.yaml", "fluent-bit.yaml"):
+        assert yaml.safe_load((folder / name).read_text())
+    for name in ("supervisor.conf", "journald.conf"):
+        assert configparser.RawConfigParser().read(folder / name)
+    line = json.loads(run()[0])
+    labels = re.search(r"values = {(.*)}", (folder / "alloy.alloy").read_text())
+    assert labels and set(re.findall(r"(\w+) =", labels[1])) < set(line)
+    assert "timestamp" in line
+    datetime.strptime(line["timestamp"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)  # as fluent-bit.yaml reads it
 
 
 def test_every_event_is_a_noun_and_what_happened():
