@@ -148,7 +148,9 @@ async def _beside(app: web.Application) -> AsyncIterator[None]:
     hooks, measured = Dispatcher(settings), measuring.Measuring().run
     told = (app[cloud_mail.MAIL].run, app[WORKER].run)
     ours = (partial(heartbeat.run, settings), partial(retention.run, settings), partial(repeating.run, settings))
-    works = (app[feed.FEED].run, *ours, hooks.run, *told, measured)
+    works: list[Callable[..., Any]] = [app[feed.FEED].run, *ours, hooks.run, *told, measured, _probe]
+    if TRACING in app:
+        works.append(app[TRACING].run)
     tasks = [asyncio.create_task(each(timed)) for each in works]
     yield
     for task in tasks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import configparser
 import json
 import signal
@@ -10,12 +11,14 @@ import stat
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daemon import http
+from daemon.config import Settings
 from tests.conftest import ROOT
 from tests.support.processes import Start, starting
 
@@ -93,3 +96,20 @@ def test_bad_settings_are_told_all_at_once(start):
     assert "WASENDER_PORT" in reason and "WASENDER_API_KEY" in reason
     assert "YOUR_SECRET_KEY" not in reason
     assert 1 == process.wait(60)
+
+
+async def test_the_watchdog_is_told_whether_a_database_thread_is_free(
+    settings: Settings, database: str, aiohttp_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Again and again, beside the requests."""
+    told = asyncio.Event()
+
+    @contextmanager
+    def watched(name: str, lengths: float) -> Iterator[None]:
+        yield
+        told.set()
+
+    monkeypatch.setattr(http.watchdog, "watched", watched)
+    await aiohttp_client(http.make_app(settings, "a-key-for-tests-0123456789"))
+    async with asyncio.timeout(SOON_S):
+        await told.wait()

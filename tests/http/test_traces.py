@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+import peewee
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -17,7 +19,8 @@ from daemon.db import clock
 from daemon.delivery import claim as claiming
 from daemon.delivery import moves
 from daemon.errors import ConfigError
-from daemon.models import Message
+from daemon.models import Event, Message, MetricPosition
+from daemon.ops import tracing
 from daemon.ops.tracing import Tracing, traced
 from daemon.states import Ack
 from daemon.telemetry import traces
@@ -55,10 +58,10 @@ async def app(exporter: Any, make_settings: Any, database: str, aiohttp_client: 
 
 async def spans(app: Any, exporter: InMemorySpanExporter) -> list[ReadableSpan]:
     """All that was exported, after all of the history was looked at."""
-    tracing = app.app[http.TRACING]
-    while tracing.advance(clock.now_ms()):
+    its = app.app[http.TRACING]
+    while its.advance(clock.now_ms()):
         pass
-    tracing.traces._provider.force_flush()
+    its.traces._provider.force_flush()
     return list(exporter.get_finished_spans())
 
 
@@ -85,6 +88,24 @@ async def test_a_message_is_one_trace_from_the_request_to_the_tick(app: Any, exp
     assert message.end_time == found["handed over"].end_time
     for text in ("Anna", "15112345678"):
         assert text not in "".join(span.to_json() for span in found.values())
+
+
+async def test_it_is_exported_by_itself(
+    exporter: InMemorySpanExporter, make_settings: Any, database: str, aiohttp_client: Any, monkeypatch: Any
+) -> None:
+    """Beside the requests, and what is left when the process ends."""
+    monkeypatch.setattr(tracing, "EVERY_S", 0.01)
+    app = await aiohttp_client(http.make_app(make_settings(otlp_endpoint="http://localhost:4318"), KEY))
+    async with asyncio.timeout(60):
+        while not MetricPosition.select().where(MetricPosition.history == tracing.HISTORY).count():
+            await asyncio.sleep(0.01)
+        await Caller(app, KEY).post("/send", {"numbers": ["+4915112345678"], "message": "Dear Anna"})
+        send_one()
+        newest = Event.select(peewee.fn.MAX(Event.id)).scalar()
+        while MetricPosition.get(MetricPosition.history == tracing.HISTORY).position < newest:
+            await asyncio.sleep(0.01)
+    await app.close()
+    assert {"POST /send", "message"} < {span.name for span in exporter.get_finished_spans()}
 
 
 async def test_what_fails_says_why_by_code(app: Any, exporter: InMemorySpanExporter) -> None:

@@ -74,11 +74,6 @@ _BAD = {"message.failed", "message.lost", "message.retried", "message.bounced", 
 
 def _named(call: ast.Call) -> tuple[str, str] | None:
     """(level, event) of `log.level("event", …)`, `partial(log.level, "event", …)` or `say("event", …)`."""
-    log_as = [
-        each.value.value for each in call.keywords if each.arg == "log_as" and isinstance(each.value, ast.Constant)
-    ]
-    if log_as:
-        return "warning", str(log_as[0])
     parts = [call.func, *call.args[:1]]
     levels = [each.attr for each in parts if isinstance(each, ast.Attribute) and _is_log(each.value)]
     says = any(isinstance(each, ast.Name) and each.id == "say" for each in parts)
