@@ -34,6 +34,7 @@ log = structlog.get_logger()
 
 PREFIX = "WASENDER_"
 ENV_FILE = "wasender.env"
+RESTORING = "restoring.json"  # in the data folder while a backup is being put there, see ops/restore.py
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 META_ID = re.compile(r"\d{1,32}", re.ASCII)
 META_SECRET = re.compile(r"[!-~]{1,1000}")
@@ -434,6 +435,8 @@ def _names_in(file: Path) -> set[str]:
 def prepare_data_dir(settings: Settings) -> None:
     """Make the data folder, readable by its owner only. Raises SetupError."""
     folder = settings.data_dir
+    if (folder / RESTORING).exists():
+        raise errors.SetupError(Why.RESTORE_UNFINISHED, folder=folder)
     try:
         if folder.is_symlink():
             folder.stat()  # it leads somewhere: a folder cannot be made in its place

@@ -4,6 +4,7 @@ DaemonError
 ├── InWords                told in words: to the operator, or by a transport
 │   ├── ConfigError        the settings cannot be used as they are
 │   ├── AccountInUse       another sender already drives this account
+│   ├── BackupRefused      a backup cannot be made, read or restored
 │   ├── DatabaseUnusable   the database is corrupt, read-only or newer than this program
 │   ├── LeaseLost          this sender no longer holds the message: it must not write
 │   │   └── AccountLost    another sender owns the account now: this one stops
@@ -86,6 +87,10 @@ class Why(Wording):
         "data_folder_not_writable",
         "The data folder {folder} cannot be written to ({reason}): {advice}, or set WASENDER_DATA_DIR.",
     )
+    RESTORE_UNFINISHED = (
+        "restore_unfinished",
+        "A backup is being restored to {folder}, or that broke off: run wasender restore once more, it finishes it.",
+    )
     KEY_NOT_TEXT = "key_file_not_text", "{file} is not text: delete it and start again."
     KEY_EMPTY = "key_file_empty", "{file} is empty: delete it and start again."
     KEY_WEAK = "key_file_weak", "The key in {file} can be guessed: {advice}; or delete the file and one is made."
@@ -106,6 +111,7 @@ class Why(Wording):
     )
     MISCONFIGURED = "misconfigured", "{sentence}"
     ACCOUNT_IN_USE = "account_in_use", "{sentence}"
+    BACKUP_REFUSED = "backup_refused", "{sentence}"
     DATABASE_UNUSABLE = "database_unusable", "{sentence}"
     LEASE_LOST = "lease_lost", "{sentence}"
     TRANSPORT_ERROR = "transport_error", "{sentence}"
@@ -166,6 +172,12 @@ class AccountInUse(InWords):
     """Another sender process holds the lock on this account's browser profile."""
 
     KIND = Why.ACCOUNT_IN_USE
+
+
+class BackupRefused(InWords):
+    """A backup cannot be made, cannot be read, or must not be restored as things are."""
+
+    KIND = Why.BACKUP_REFUSED
 
 
 class DatabaseUnusable(InWords):

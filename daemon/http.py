@@ -123,7 +123,7 @@ web_protocol.RequestHandler.handle_error = _refuse_malformed  # type: ignore[met
 def _first(settings: Settings) -> None:
     """Before anything else is done with the database."""
     directory.ensure(settings.account)  # it is there before its first sender
-    interruptions.Presence(settings.data_dir).beat(clock.now_ms())  # else series could make campaigns that are not held
+    interruptions.Presence(settings).beat(clock.now_ms())  # else series could make campaigns that are not held
 
 
 async def _threads(app: web.Application) -> AsyncIterator[None]:

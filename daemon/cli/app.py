@@ -13,6 +13,7 @@ import typer
 from daemon import errors
 from daemon.cli import (
     accounts,
+    backups,
     cloud_templates,
     confirmations,
     events,
@@ -93,6 +94,7 @@ cloud_templates.add_to(app)
 keys.add_to(app)
 webhooks.add_to(app)
 machine.add_to(app)
+backups.add_to(app)
 app.add_typer(selectors.app, name="selectors", rich_help_panel="This machine")
 
 

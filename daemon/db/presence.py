@@ -72,7 +72,7 @@ def present(url: str) -> Iterator[Seat]:
     """
     file, lock = Path(url.removeprefix(SQLITE)), None
     if url.startswith(SQLITE):
-        place = file.with_name(f"{file.name}-in-use")
+        place = lock_file(file)
         try:
             lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -87,6 +87,11 @@ def present(url: str) -> Iterator[Seat]:
         yield seat
     finally:
         seat.leave()
+
+
+def lock_file(file: Path) -> Path:
+    """What every process that has the database open holds locked."""
+    return file.with_name(f"{file.name}-in-use")
 
 
 def closed_in_order(file: Path) -> bool:

@@ -8,11 +8,10 @@ SQLite file is kept beside it until the upgraded database has been opened again 
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import structlog
 from playhouse.migrations import Runner
 
 from daemon import errors
+from daemon.db import sqlite
 from daemon.files import durable
 
 HISTORY = "schema_migration"
@@ -146,9 +146,7 @@ def _copy(database: Any, step: str) -> None:
     part = place.with_name(place.name + ".part")
     try:
         part.unlink(missing_ok=True)  # left by a process that died while copying
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        with closing(sqlite3.connect(file)) as reader:
-            reader.execute("VACUUM INTO ?", (str(part),))
+        sqlite.copy(file, part)
         durable.keep(part, place)
     except (sqlite3.Error, OSError) as error:
         with suppress(OSError):

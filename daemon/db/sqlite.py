@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import peewee
@@ -16,6 +20,14 @@ BUSY_TIMEOUT_S = 10
 # gives up after these two, and is asked anew.
 LOOK_S = 0.003
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
+
+
+def copy(file: Path, to: Path) -> None:
+    """One moment of the database in that file, whoever writes to it meanwhile, as a new file for its owner only. Raises
+    sqlite3.Error, OSError."""
+    os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(sqlite3.connect(file)) as reader:
+        reader.execute("VACUUM INTO :file", {"file": str(to)})
 
 
 class Sqlite(peewee.SqliteDatabase):

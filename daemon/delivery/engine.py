@@ -45,7 +45,7 @@ class Engine:
         self, settings: Settings, transport: Transport, dice: Random | None = None, seat: Seat | None = None
     ) -> None:
         self._seat = seat
-        self._presence = interruptions.Presence(settings.data_dir)
+        self._presence = interruptions.Presence(settings)
         self.context = context = Context(settings, transport, dice or Random(), seat.tenure if seat else None)
         if isinstance(transport, Keeps):
             transport.keep_in(KeptInDatabase(context.db))

@@ -1,9 +1,10 @@
 """Whether the installation goes on where it stopped. If not, campaigns wait until a person says what becomes of them.
 
 A database that was restored does not know what was sent after it was saved: a campaign would send that again. So there
-is an epoch, a number that grows with every minute in which a process of ours runs, in the database and in the file
+is an epoch, a number that grows every few seconds in which a process of ours runs, in the database and in the file
 `epoch` of the data folder. The database's is always written first; where it is below the file's, it is an older one.
-After a long stop everything is known, but what is overdue may be of no use to anybody any more.
+Beside it stands which file an SQLite database is: another one is a copy, of nobody knows when. After a long stop
+everything is known, but what is overdue may be of no use to anybody any more.
 
 A jump of the clock is neither: as long as the machine was not started anew, time is measured by how long it has run.
 """
@@ -11,6 +12,7 @@ A jump of the clock is neither: as long as the machine was not started anew, tim
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -20,8 +22,10 @@ import peewee
 import structlog
 
 from daemon.accounts import ownership, pacing
+from daemon.config import Settings
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import in_order, locked, tuples
+from daemon.db.sqlite import SQLITE
 from daemon.delivery import job_moves, timing
 from daemon.files import durable, trouble
 from daemon.models import Installation, Job, JobStep, Message
@@ -31,14 +35,14 @@ log = structlog.get_logger()
 
 FILE = "epoch"
 LONG_MS = pacing.DAY_MS  # without any process: after that a person decides
-BEAT_MS = 60_000  # between two notes that somebody is there
+BEAT_MS = 5_000  # between two notes that somebody is there
 ONE = 1  # the id of the only row
 
 
 class Cause(StrEnum):
     """Why campaigns wait for a person; stored with them."""
 
-    RESTORED = "restored"  #: the database is an older one
+    RESTORED = "restored"  #: the database is an older one, or a copy
     LONG_STOPPED = "long_stopped"  #: no process of ours ran for LONG_MS
 
 
@@ -51,31 +55,40 @@ class _Moment:
     up_ms: int
 
 
-class Presence:
-    """A process that is there. folder: its data folder."""
+@dataclass(frozen=True)
+class Mark:
+    """What the file says. database: which file the database is (its inode); 0: it is none, or that is not known."""
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / FILE
+    epoch: int = 0
+    database: int = 0
+
+
+class Presence:
+    """A process that is there."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._file, self._url = settings.data_dir / FILE, settings.db_url
 
     def beat(self, now: int) -> None:
         """Note that the installation runs, at most once in BEAT_MS, and look whether it goes on where it stopped. To
         be called when a process starts, before it sends anything, and again and again. Raises SetupError."""
         moment = _Moment(now, ownership.kernel(), round(timing.clock() * 1000))
-        known = read(self._file)  # before the row is: what is in the file has been in the row
+        known, database = read(self._file), _inode(self._url)  # before the row is: what the file says, it has said
+        copied = known.database not in (0, database)
         row = Installation.get_or_none(Installation.id == ONE)
-        if row is not None and row.epoch >= known and 0 <= _passed(row, moment) < BEAT_MS:
+        if not copied and row is not None and row.epoch >= known.epoch and 0 <= _passed(row, moment) < BEAT_MS:
             return
         with write():
-            epoch = _noted(known, moment)
-        raise_to(self._file, epoch)
+            epoch = _noted(known.epoch, copied, moment)
+        raise_to(self._file, Mark(epoch, database))
 
 
-def _noted(known: int, moment: _Moment) -> int:
+def _noted(known: int, copied: bool, moment: _Moment) -> int:
     """The new epoch; part of a transaction."""
     fresh = {"epoch": 0, "seen_at": 0, "boot": "", "up_ms": 0}
     Installation.insert(id=ONE, **fresh).on_conflict_ignore().execute()
     row = locked(Installation.select().where(Installation.id == ONE)).get()
-    cause = _cause(row, known, moment)
+    cause = Cause.RESTORED if copied or row.epoch < known else _long_stop(row, moment)
     interrupted = {}
     if cause is not None:
         interrupted = {"interruption": cause, "interrupted_at": moment.now}
@@ -89,9 +102,7 @@ def _noted(known: int, moment: _Moment) -> int:
     return int(epoch)
 
 
-def _cause(row: Installation, known: int, moment: _Moment) -> Cause | None:
-    if row.epoch < known:
-        return Cause.RESTORED
+def _long_stop(row: Installation, moment: _Moment) -> Cause | None:
     return Cause.LONG_STOPPED if row.seen_at and _passed(row, moment) >= LONG_MS else None
 
 
@@ -142,21 +153,29 @@ def cover(job_id: int, due_at: int, now: int) -> None:
         Job.update(changes).where(Job.id == job_id).execute()
 
 
-def read(file: Path) -> int:
-    """The epoch in that file; 0 where there is none. Raises SetupError."""
+def _inode(url: str) -> int:
+    if not url.startswith(SQLITE):
+        return 0
+    with suppress(OSError):
+        return Path(url.removeprefix(SQLITE)).stat().st_ino
+    return 0
+
+
+def read(file: Path) -> Mark:
+    """What that file says. Raises SetupError."""
     with trouble.told():
         try:
-            text = file.read_text(encoding="ascii").strip()
+            words = file.read_text(encoding="ascii", errors="replace").split()
         except FileNotFoundError:
-            return 0
-    return int(text) if text.isdecimal() else 0
+            return Mark()
+    return Mark(*map(int, words[:2])) if all(each.isdecimal() for each in words) else Mark()
 
 
-def raise_to(file: Path, epoch: int) -> None:
-    """Have the file say that epoch, or a later one. Raises SetupError."""
-    if read(file) >= epoch:
+def raise_to(file: Path, mark: Mark) -> None:
+    """Have the file say that, if its epoch is not a later one. Raises SetupError."""
+    if (known := read(file)) == mark or known.epoch > mark.epoch:
         return
     with trouble.told():
         part = file.with_name(f".{file.name}-{secrets.token_hex(4)}")
-        part.write_text(f"{epoch}\n", encoding="ascii")
+        part.write_text(f"{mark.epoch} {mark.database}\n", encoding="ascii")
         durable.keep(part, file)

@@ -20,7 +20,7 @@ EVERY_S = 20.0
 async def run(settings: Settings, timed: Callable[..., Any]) -> None:
     """Beat at once and then every EVERY_S seconds, until cancelled. timed: runs work on a database thread, with the
     time."""
-    presence = Presence(settings.data_dir)
+    presence = Presence(settings)
     while True:
         try:
             await timed(presence.beat)

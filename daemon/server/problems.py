@@ -50,6 +50,7 @@ PROBLEMS: dict[type[errors.DaemonError], tuple[int, str]] = {  # the slug is API
     errors.DiskFull: (507, "disk-full"),
     errors.ReadingBusy: (503, "reading-busy"),
     errors.TooManyStreams: (503, "too-many-streams"),
+    errors.BackupRefused: (409, "backup-refused"),
     errors.DatabaseUnusable: (500, "database-unusable"),
     errors.ConfigError: (500, "misconfigured"),
     errors.SetupError: (500, "machine-not-ready"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from daemon.accounts import ownership, rights
 from daemon.campaigns import confirming, progress, queries
 from daemon.campaigns.confirming import Choice
 from daemon.db import clock as db_clock
+from daemon.db import connection
 from daemon.db.connection import write
 from daemon.delivery import interruptions, job_moves, timing
-from daemon.delivery.interruptions import BEAT_MS, FILE, LONG_MS, Cause, Presence
+from daemon.delivery.interruptions import BEAT_MS, FILE, LONG_MS, Cause, Mark, Presence
 from daemon.models import Event, Installation, Job, JobStep, Message
 from daemon.states import JobState, State
 from tests.support.hand import Hand, fresh, states
@@ -47,14 +49,15 @@ def machine(clock: Any, monkeypatch: pytest.MonkeyPatch) -> Machine:
 @pytest.fixture
 def presence(hand: Hand, machine: Machine) -> Presence:
     """A process that has been there for a while."""
-    found = Presence(hand.settings.data_dir)
+    found = Presence(hand.settings)
     found.beat(hand.clock())
     return found
 
 
 def older(file: Path) -> None:
     """As if the database were the one of an hour ago."""
-    interruptions.raise_to(file, interruptions.read(file) + 60)
+    known = interruptions.read(file)
+    interruptions.raise_to(file, Mark(known.epoch + 60, known.database))
 
 
 def unconfirmed() -> dict[int, str]:
@@ -68,9 +71,9 @@ def test_a_first_start_and_every_later_one_go_on(hand: Hand, machine: Machine, p
         machine.passes(BEAT_MS)
         if step == 1:
             machine.restarts()
-        Presence(hand.settings.data_dir).beat(hand.clock())
+        Presence(hand.settings).beat(hand.clock())
     assert {} == unconfirmed()
-    assert 4 == interruptions.read(hand.settings.data_dir / FILE) == Installation.get().epoch
+    assert 4 == interruptions.read(hand.settings.data_dir / FILE).epoch == Installation.get().epoch
     assert hand.claim()
 
 
@@ -83,7 +86,7 @@ def test_an_older_database_is_noticed_and_nothing_goes_out(hand: Hand, presence:
     older(hand.settings.data_dir / FILE)
     hand.clock.advance(10 * MINUTE_MS)
 
-    Presence(hand.settings.data_dir).beat(hand.clock())
+    Presence(hand.settings).beat(hand.clock())
 
     assert {running.id: Cause.RESTORED, scheduled.id: Cause.RESTORED} == unconfirmed()
     assert [] == hand.claim(5)
@@ -96,13 +99,29 @@ def test_an_older_database_is_noticed_and_nothing_goes_out(hand: Hand, presence:
     Job.update(state=JobState.PENDING).where(Job.id == over.id).execute()
 
 
+def test_a_copy_of_the_database_is_noticed(hand: Hand, presence: Presence) -> None:
+    """A few seconds may be missing in it, as of a replica, or a day, as where the whole folder was put back."""
+    if not hand.settings.db_url.startswith("sqlite"):
+        pytest.skip("PostgreSQL's is no file of ours")
+    job, file = hand.queue(1), Path(hand.settings.db_url.removeprefix("sqlite:///"))
+    connection.close()
+    copy = shutil.copy(file, file.with_name("copy"))
+    Path(copy).replace(file)
+    connection.connect(hand.settings.db_url)
+    Presence(hand.settings).beat(hand.clock())
+    assert {job.id: Cause.RESTORED} == unconfirmed()
+    confirming.confirm(job.id, Choice.GO_ON, "kim", hand.clock())
+    Presence(hand.settings).beat(hand.clock.advance(BEAT_MS))
+    assert {} == unconfirmed()
+
+
 def test_it_is_noticed_once(hand: Hand, presence: Presence) -> None:
     """By the first process that looks; the others, and later campaigns, go on."""
     older(hand.settings.data_dir / FILE)
-    Presence(hand.settings.data_dir).beat(hand.clock())
+    Presence(hand.settings).beat(hand.clock())
     job = hand.queue(1)
     presence.beat(hand.clock())
-    Presence(hand.settings.data_dir).beat(hand.clock())
+    Presence(hand.settings).beat(hand.clock())
     assert {} == unconfirmed()
     assert job.id == hand.claim_one().job_id
 
@@ -112,7 +131,7 @@ def test_only_so_many_may_have_been_sent_as_the_pauses_allow(hand: Hand, presenc
     hand.queue(20, delay_min=60, delay_max=90)
     older(hand.settings.data_dir / FILE)
     hand.clock.advance(10 * MINUTE_MS)
-    Presence(hand.settings.data_dir).beat(hand.clock())
+    Presence(hand.settings).beat(hand.clock())
     (found,) = confirming.waiting()
     assert (True, 20, 11) == (found.restored, found.pending, found.perhaps_sent)
     turns = confirming.next_in_turn(found.id, 2)
@@ -131,7 +150,7 @@ def test_after_a_day_without_anybody_what_is_overdue_waits(
     machine.passes(LONG_MS + MINUTE_MS)
     if restarted:
         machine.restarts()
-    Presence(hand.settings.data_dir).beat(hand.clock())
+    Presence(hand.settings).beat(hand.clock())
     assert dict.fromkeys([due.id, late.id], Cause.LONG_STOPPED) == unconfirmed()
     assert [] == hand.claim(5)
     assert [0, 0] == [each.perhaps_sent for each in confirming.waiting()]
@@ -142,7 +161,7 @@ def test_a_jump_of_the_clock_is_neither(hand: Hand, presence: Presence, jump_ms:
     """The machine knows how long it has run."""
     job = hand.queue(1)
     hand.clock.advance(jump_ms)
-    for process in (presence, Presence(hand.settings.data_dir)):
+    for process in (presence, Presence(hand.settings)):
         process.beat(hand.clock())
     assert {} == unconfirmed()
     assert job.id == hand.claim_one().job_id
@@ -244,7 +263,7 @@ def test_a_run_that_was_due_before_waits_too(hand: Hand, presence: Presence) -> 
 async def test_a_sender_that_starts_on_an_older_database_sends_nothing(bench: Any) -> None:
     """It notices before its first claim; after the decision it goes on by itself."""
     job = bench.queue(2)
-    Presence(bench.settings.data_dir).beat(db_clock.now_ms())
+    Presence(bench.settings).beat(db_clock.now_ms())
     older(bench.settings.data_dir / FILE)
     transport = ScriptedTransport()
     async with bench.sending(transport):
@@ -258,7 +277,7 @@ async def test_a_database_that_is_exchanged_under_a_running_sender_is_noticed(be
     """By its heartbeat."""
     transport = ScriptedTransport()
     async with bench.sending(transport):
-        await until(lambda: interruptions.read(bench.settings.data_dir / FILE), "it is there")
+        await until(lambda: interruptions.read(bench.settings.data_dir / FILE).epoch, "it is there")
         older(bench.settings.data_dir / FILE)
         await until(lambda: Installation.get().interruption, "it has noticed")
         assert Cause.RESTORED == Installation.get().interruption
@@ -278,12 +297,12 @@ def test_an_order_of_another_account_is_not_shown(hand: Hand, held: Job) -> None
 def test_the_file_never_goes_back(tmp_path: Path) -> None:
     """Whichever of two processes is late; what is no number counts as none."""
     file = tmp_path / FILE
-    assert 0 == interruptions.read(file)
-    interruptions.raise_to(file, 7)
-    interruptions.raise_to(file, 5)
-    assert 7 == interruptions.read(file)
+    assert Mark() == interruptions.read(file)
+    interruptions.raise_to(file, Mark(7, 3))
+    interruptions.raise_to(file, Mark(5, 4))
+    assert Mark(7, 3) == interruptions.read(file)
     file.write_text("seven")
-    assert 0 == interruptions.read(file)
+    assert Mark() == interruptions.read(file)
 
 
 def test_orders_of_the_time_after_are_made_as_ever(hand: Hand, held: Job) -> None:

@@ -373,3 +373,25 @@ def test_what_is_waited_for_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) 
             return jobs.pop(0), "tag"
 
     assert 3 == len(list(following.changes(Client(), 1)))  # type: ignore[arg-type]
+
+
+def test_a_backup_is_made_while_it_runs_and_restored_elsewhere(wasender: Command, file: Path, tmp_path: Path) -> None:
+    """Encrypted for the holder of a key; not over the instance that runs."""
+    assert 0 == wasender("send", file, "--message", "Hello", "--name", "Saved", "--wait").exit_code
+    public = wasender.json("backup-key", tmp_path / "key")["public_key"]
+    made = wasender.json("backup", "--to", tmp_path, "--encrypt", public, "--keep", 2)
+
+    assert made["encrypted"] and made["rows"]["message"] >= 2 and Path(made["file"]).stat().st_size == made["size"]
+    assert Exit.USAGE == wasender("backup-key", tmp_path / "key").exit_code
+    refused = wasender.json("restore", made["file"], "--key", tmp_path / "key", exit_code=Exit.REFUSED)
+    assert "backup_refused" == refused["code"] and "stop wasender first" in refused["detail"]
+    other = tmp_path / "other"
+    assert Exit.REFUSED == wasender("restore", made["file"], "--data", other).exit_code
+    done = wasender("restore", made["file"], "--key", tmp_path / "key", "--data", other)
+    assert 0 == done.exit_code and "wasender confirmations" in done.stdout, done.output
+    assert (wasender.rig.data / "api_key").read_text() == (other / "api_key").read_text()
+    found = wasender("check", "--data", other)
+    assert 0 == found.exit_code and "sound, and up to date" in found.stdout
+    assert "No job waits" in wasender("confirmations").stdout or "" == wasender("confirmations").stdout
+    assert Exit.REFUSED == wasender("confirm", 1, "--choice", "go_on").exit_code
+    assert Exit.USAGE == wasender("confirm", 1, "--choice", "go_on", "--first", 2).exit_code

@@ -12,7 +12,7 @@ from daemon.campaigns import create
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.delivery import interruptions
-from daemon.delivery.interruptions import FILE, Presence
+from daemon.delivery.interruptions import FILE, Mark, Presence
 from daemon.models import Job, Message
 from daemon.states import Role
 from tests.support.drafting import look, post, send
@@ -25,10 +25,10 @@ def job_id(database: str, settings: Settings) -> int:
     """A campaign of five in a database that is found to be an older one."""
     now = clock.now_ms()
     directory.open_account("default", now)
-    Presence(settings.data_dir).beat(now)
+    Presence(settings).beat(now)
     made = create.create(settings, create.Order("Hello", numbers=NUMBERS, name="Spring"), "test", now)
-    interruptions.raise_to(settings.data_dir / FILE, 1_000)
-    Presence(settings.data_dir).beat(clock.now_ms())
+    interruptions.raise_to(settings.data_dir / FILE, Mark(1_000))
+    Presence(settings).beat(clock.now_ms())
     return made.job_id
 
 

@@ -1,0 +1,107 @@
+"""Makes a backup while everything goes on: database, attachments, keys and a manifest in one file, which is read
+through before it gets its name; and deletes old ones."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon import errors
+from daemon.accounts import home
+from daemon.config import Settings
+from daemon.contacts.stored import attachment_path
+from daemon.files import durable, release
+from daemon.i18n.instants import instant
+from daemon.ops import archive, snapshot
+from daemon.ops.archive import Manifest
+
+FOLDER = "backups"  # in the data folder, where no other place is named
+NAME = re.compile(r"wasender-(\d{8}T\d{6}Z)\.backup(?:\.age)?")
+BESIDE = ("api_key", home.FILE, "selectors.toml")  # of the data folder, where they are there
+ATTACHMENTS = "attachments/"
+DAY_MS = 24 * 3_600_000
+
+
+@dataclass(frozen=True)
+class Made:
+    """A backup that was made. deleted: old ones that had to go."""
+
+    file: Path
+    size: int
+    manifest: Manifest
+    encrypted: bool
+    deleted: list[Path]
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Which backups in a folder stay: the newest so many, and those that are younger than so many days; None: all."""
+
+    count: int | None = None
+    days: int | None = None
+
+
+def make(settings: Settings, to: Path | None, public_keys: Sequence[str], keep: Keep, now: int) -> Made:
+    """Make one. to: a folder, or a file that is not there; None: the folder `backups` in the data folder. public_keys:
+    see `archive.recipients`. Raises BackupRefused, DatabaseUnusable, OSError."""
+    wanted = archive.recipients(public_keys)
+    file, ours = _place(settings, to, bool(wanted), now)
+    if file.exists():
+        raise errors.BackupRefused(f"There is a file {file} already: name another one.")
+    if not ours and (keep.count or keep.days):
+        raise errors.BackupRefused("Old backups are deleted in a folder: name one with --to, not a file.")
+    with tempfile.TemporaryDirectory(prefix=".backup-", dir=settings.data_dir) as staging:
+        taken = snapshot.take(settings.db_url, Path(staging))
+        manifest = Manifest(now, release.version(), taken.kind, taken.steps, taken.epoch, taken.rows)
+        part = file.with_name(f".{file.name}.part")
+        part.unlink(missing_ok=True)
+        try:
+            identity, passing = archive.passing_key() if wanted else (None, None)
+            with archive.written(part, manifest, [*wanted, passing] if wanted else ()) as writer:
+                writer.add(taken.file.name, taken.file)
+                for name in BESIDE:
+                    if (settings.data_dir / name).is_file():
+                        writer.add(name, settings.data_dir / name)
+                for each in taken.attachments:
+                    try:
+                        writer.add(f"{ATTACHMENTS}{each}", attachment_path(settings, each))
+                    except FileNotFoundError:  # lost, or deleted meanwhile, as nobody has used it for long
+                        manifest.missing.append(each)
+            archive.read(part, [identity] if wanted else ())
+            durable.keep(part, file)
+        finally:
+            part.unlink(missing_ok=True)
+    deleted = _prune(file, keep, now) if ours else []
+    return Made(file, file.stat().st_size, manifest, bool(wanted), deleted)
+
+
+def _place(settings: Settings, to: Path | None, encrypted: bool, now: int) -> tuple[Path, bool]:
+    """The file, and whether it has a name of ours."""
+    folder = settings.data_dir / FOLDER if to is None else to
+    if to is None:
+        durable.make_folder(folder)
+    if not folder.is_dir():
+        if not folder.parent.is_dir():
+            raise errors.BackupRefused(f"There is no folder {folder.parent}: make it first.")
+        return folder, False
+    name = f"wasender-{instant(now):%Y%m%dT%H%M%SZ}.backup"
+    return folder / (f"{name}.age" if encrypted else name), True
+
+
+def _prune(made: Path, keep: Keep, now: int) -> list[Path]:
+    """Delete what need not stay; never the one that was just made, nor any other file."""
+    if keep.count is None and keep.days is None:
+        return []
+    since = f"{instant(now - (keep.days or 0) * DAY_MS):%Y%m%dT%H%M%SZ}"
+    times = {path: found[1] for path in made.parent.iterdir() if (found := NAME.fullmatch(path.name))}
+    newest = sorted(times, key=lambda path: times[path], reverse=True)
+    stay = {made, *newest[: keep.count or 0]}
+    if keep.days is not None:
+        stay |= {path for path, at in times.items() if at >= since}
+    old = [path for path in newest if path not in stay]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return old
