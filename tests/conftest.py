@@ -81,9 +81,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[postgres.Server]:
     """A PostgreSQL server of this test run's own. Missing: the test is skipped, and fails where CI is set."""
-    if postgres.find_binaries() is None:
-        reason = "PostgreSQL is not installed: apt-get install postgresql"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    postgres.only_where_installed()
     with postgres.Server() as server:
         yield server
 

@@ -164,6 +164,11 @@ def after_commit(tell: Callable[[], object]) -> None:
     proxy.database.after_commit(tell)
 
 
+def is_open() -> bool:
+    """Whether this thread has a connection; else the next piece of work makes one."""
+    return not proxy.database.is_closed()
+
+
 def close() -> None:
     """Close this thread's connection."""
     if proxy.database.obj is not None and not proxy.database.is_closed():

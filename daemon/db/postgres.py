@@ -8,17 +8,16 @@ import peewee
 
 from daemon.db.sqlite import BUSY_TIMEOUT_S
 
-# A dead network is noticed within half a minute instead of a quarter of an hour: while an answer is awaited by the
-# keepalives, while something is sent by the user timeout. Options in the URL take precedence.
-KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
-USER_TIMEOUT_MS = 30_000
-POSTGRES = {"connect_timeout": BUSY_TIMEOUT_S, **KEEPALIVES, "tcp_user_timeout": USER_TIMEOUT_MS, "encoding": "utf8"}
+# A dead network is noticed within a quarter of a minute instead of a quarter of an hour: while an answer is awaited by
+# the keepalives, while something is sent by the user timeout. Options in the URL take precedence. The server is told
+# the same: a client that was cut off, or whose machine died, in a transaction holds its locks no longer than that.
+REACH = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 15_000}
+ITS_NAMES = {name: name if name.startswith("tcp_") else f"tcp_{name}" for name in REACH}  # what the server calls them
+POSTGRES = {"connect_timeout": BUSY_TIMEOUT_S, **REACH, "encoding": "utf8"}
 SESSION = f"""SELECT set_config('default_transaction_isolation', 'read committed', false),
     set_config('lock_timeout', '{BUSY_TIMEOUT_S}s', false), -- as long as SQLite waits
     set_config('idle_in_transaction_session_timeout', '60s', false), -- a client that hangs holds no locks
-    -- Nor does one whose machine died or was cut off, and that sooner. Through a Unix socket these change nothing.
-    {", ".join(f"set_config('tcp_{name}', '{value}', false)" for name, value in KEEPALIVES.items())},
-    set_config('tcp_user_timeout', '{USER_TIMEOUT_MS}', false),
+    {", ".join(f"set_config('{name}', %s, false)" for name in ITS_NAMES.values())},
     CASE current_setting('synchronous_commit') -- `submit` relies on it: what has committed survives a power cut
         WHEN 'off' THEN set_config('synchronous_commit', 'local', false) END"""
 # What is left is to go through an index in its order, and to look the rows of another table up one by one.
@@ -35,7 +34,7 @@ class Postgres(peewee.PostgresqlDatabase):
 
     def _connect(self) -> Any:
         connection = super()._connect()  # type: ignore[misc]
-        connection.execute(SESSION)
+        connection.execute(SESSION, [str(self.connect_params.get(name, REACH[name])) for name in ITS_NAMES])
         return connection
 
     def begin(self, *arguments: Any, **options: Any) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import structlog
@@ -34,13 +35,20 @@ class DatabaseThread:
         self.owning = Owning(settings, self.timed, timing.clock, given)
         self.ousted: errors.AccountLost | None = None
         self._waits, self._patience_s = waits, settings.lease_s
+        self._unreached: tuple[float, errors.DatabaseBusy | None] = (0.0, None)  # when no connection could be made last
 
     async def call(self, work: Callable[..., T], *arguments: Any, **options: Any) -> T:
         """Run one piece of database work there. Raises AccountLost, which ends the sender."""
         context = contextvars.copy_context()  # keeps the ids for the log
+        asked_at = timing.monotonic()
 
         def run() -> T:
-            with watchdog.watched("database thread", LENGTHS), connection.available(), ownership.by(self.owning.tenure):
+            with (
+                self._all_at_once(asked_at),
+                watchdog.watched("database thread", LENGTHS),
+                connection.available(),
+                ownership.by(self.owning.tenure),
+            ):
                 return work(*arguments, **options)
 
         try:
@@ -49,6 +57,21 @@ class DatabaseThread:
             self.owning.lost(error)
             self.ousted = error
             self._waits.end()  # those who ignore this error stop soon
+            raise
+
+    @contextmanager
+    def _all_at_once(self, asked_at: float) -> Iterator[None]:
+        """Where no connection can be made, that is found out once for all that waits by then: hundreds of lanes would
+        each wait until it is given up, one after the other, and the heartbeat behind them."""
+        since, why = self._unreached
+        if why is not None and asked_at < since:
+            raise errors.DatabaseBusy(why.told)
+        closed = not connection.is_open()
+        try:
+            yield
+        except errors.DatabaseBusy as error:
+            if closed and not connection.is_open():
+                self._unreached = timing.monotonic(), error
             raise
 
     async def timed(self, work: Callable[..., T], *arguments: Any, **options: Any) -> T:

@@ -39,30 +39,38 @@ RESTRICTED = frozenset({"ACCOUNT_RESTRICTION"})
 HARMLESS = frozenset({"RESTRICTED_ADD_PHONE_NUMBER_ACTION"})  # restrictions that concern no message
 
 
+Reported = tuple[hooks.Reported, int]
+"""A receipt, and when its batch came."""
+
+
 @dataclass(frozen=True)
 class Known:
-    """Whose numbers and business accounts are ours. further: additional stop words of the settings."""
+    """Whose numbers and business accounts are ours. further: additional stop words of the settings; beside: by account,
+    which others send from its number."""
 
     numbers: dict[str, str]
     businesses: dict[str, list[str]]
     further: frozenset[str] = field(default=frozenset())
+    beside: dict[str, list[str]] = field(default_factory=dict)
 
 
 def known(lines: Iterable[Line], further: frozenset[str]) -> Known:
-    """By Meta's ids. Several accounts may share a business account; of two with the same number it is the first's."""
+    """By Meta's ids. Several accounts may share a business account. Of two with one number it is the first's, which
+    gets what people write to it; each is told what became of its own messages."""
     numbers: dict[str, str] = {}
     businesses: dict[str, list[str]] = {}
+    beside: dict[str, list[str]] = {}
     for line in lines:
-        if line.number_id:
-            numbers.setdefault(line.number_id, line.account)
+        if line.number_id and (first := numbers.setdefault(line.number_id, line.account)) != line.account:
+            beside.setdefault(first, []).append(line.account)
         if line.business_id:
             businesses.setdefault(line.business_id, []).append(line.account)
-    return Known(numbers, businesses, further)
+    return Known(numbers, businesses, further, beside)
 
 
-def take_reported(told: Sequence[tuple[hooks.Reported, int]], ours: Known, now: int) -> None:
+def take_reported(told: Sequence[Reported], ours: Known, now: int) -> None:
     """Part of the caller's transaction: apply these receipts; each comes with when its batch came."""
-    by_account: dict[str, list[tuple[hooks.Reported, int]]] = {}
+    by_account: dict[str, list[Reported]] = {}
     strange = 0
     pairs: dict[str, E164] = {}
     for each, came_at in told:
@@ -75,27 +83,34 @@ def take_reported(told: Sequence[tuple[hooks.Reported, int]], ours: Known, now: 
             pairs[each.who.bsuid] = each.who.phone
     if strange:
         cloud_inbox.count("", Counted.UNKNOWN_NUMBER, strange, now)
-    for account in sorted(by_account):
-        pairs = _of_account(account, by_account[account], now) | pairs
+    for first in sorted(by_account):
+        left = by_account[first]
+        for account in (first, *ours.beside.get(first, ())):
+            if left:
+                left, found = _of_account(account, left, now)
+                pairs = found | pairs
+        if left:
+            cloud_inbox.count(first, Counted.UNMATCHED, len(left), now)
     _learn(pairs, ours, now)
 
 
-def _of_account(account: str, told: Sequence[tuple[hooks.Reported, int]], now: int) -> dict[str, E164]:
-    """Returns whose ids are told without their numbers: the messages were to them."""
+def _of_account(account: str, told: Sequence[Reported], now: int) -> tuple[list[Reported], dict[str, E164]]:
+    """Returns those that are about no message of the account, and whose ids are told without their numbers: the
+    messages were to them."""
     outcomes = receipts.take(account, [_update(each, came_at) for each, came_at in told], now)
-    if lost := outcomes.count(Outcome.UNMATCHED):
-        cloud_inbox.count(account, Counted.UNMATCHED, lost, now)
     cloud_standing.heard(account, now)
-    for (each, _), outcome in zip(told, outcomes, strict=True):
-        if each.code is not None and outcome is not Outcome.UNMATCHED:
+    left, found = [], dict[str, E164]()
+    for (each, came_at), outcome in zip(told, outcomes, strict=True):
+        if outcome is Outcome.UNMATCHED:
+            left.append((each, came_at))
+            continue
+        if each.code is not None:
             _heed(account, each, each.code, outcome is Outcome.MOVED, now)
-    found: dict[str, E164] = {}
-    for (each, _), outcome in zip(told, outcomes, strict=True):
         bsuid = each.who.bsuid
-        if bsuid and not each.who.phone and bsuid not in found and outcome is not Outcome.UNMATCHED:
+        if bsuid and not each.who.phone and bsuid not in found:
             number = windows.number_of(None, bsuid) or _number_of_message(account, each)
             found |= {bsuid: number} if number else {}
-    return found
+    return left, found
 
 
 def _heed(account: str, told: hooks.Reported, code: int, news: bool, now: int) -> None:

@@ -19,9 +19,12 @@ class GraphStandIn(Spawned):
     MODULE = "standin.graph"
 
     @classmethod
-    def start(cls, webhook: str | None = None, *, port: int = 0, **switches: Any) -> GraphStandIn:
+    def start(
+        cls, webhook: str | None = None, *, host: str = "127.0.0.1", port: int = 0, **switches: Any
+    ) -> GraphStandIn:
         """See `spawn`."""
-        return cls.spawn(["--port", str(port), *(["--webhook", webhook] if webhook else [])], switches)
+        words = ["--host", host, "--port", str(port), *(["--webhook", webhook] if webhook else [])]
+        return cls.spawn(words, switches)
 
     @property
     def settings(self) -> dict[str, str]:

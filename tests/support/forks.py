@@ -20,7 +20,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NoReturn
@@ -103,13 +103,15 @@ class Forked:
 class Source:
     """The process that is forked, as seen from here."""
 
-    def __init__(self) -> None:
+    def __init__(self, under: Sequence[str] = ()) -> None:
+        """under: a command that runs it, such as `unshare --pid --fork`; then the pids are those that it sees."""
         self._asked, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "tests.support.forks", str(other.fileno())]
+        command = [*under, sys.executable, "-m", "tests.support.forks", str(other.fileno())]
         with other:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, pass_fds=[other.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
             )
+        self.pid = self._process.pid
         self._codes: dict[int, int] = {}
         self._lock = threading.Lock()
         atexit.register(self.end)
@@ -152,13 +154,16 @@ def start(
     folder: Path,
     stdout: IO[Any] | int | None = None,
     stdin: int | None = None,
+    source: Source | None = None,
 ) -> Forked:
     """`python WORDS`, which are ["-m", module, ...] or ["-c", code, ...].
 
     stdout: a file, which takes its errors, too, or subprocess.PIPE. stdin: subprocess.PIPE, or there is none.
+    source: another one than the test run's.
     """
     global _source
-    _source = _source or Source()
+    if source is None:
+        source = _source = _source or Source()
     given = {"words": words, "folder": str(folder), "of": dict(environment)}
     with contextlib.ExitStack() as stack:
         nothing = os.open(os.devnull, os.O_RDWR)
@@ -176,7 +181,7 @@ def start(
             ours_out = os.fdopen(end)
         elif stdout is not None and not isinstance(stdout, int):
             theirs_out = errors = stdout.fileno()
-        return Forked(_source.fork(given, [theirs_in, theirs_out, errors]), _source, ours_in, ours_out)
+        return Forked(source.fork(given, [theirs_in, theirs_out, errors]), source, ours_in, ours_out)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 import psycopg
+import pytest
 
 from daemon.db import connection
 from daemon.db.schema import HISTORY
@@ -59,18 +60,27 @@ def find_binaries() -> Path | None:
     return next((place for place in places if (place / "initdb").exists() and (place / "postgres").exists()), None)
 
 
+def only_where_installed() -> None:
+    """Skips a test where there is no PostgreSQL; in CI, where there has to be one, it fails."""
+    if find_binaries() is None:
+        reason = "PostgreSQL is not installed: apt-get install postgresql"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
 class Server:
     """One server in a temporary folder, with a migrated template; `with Server() as server`.
 
-    durable: write to the disk as in production, for measuring; tests go without.
+    durable: write to the disk as in production, for measuring; tests go without. address: of this machine, at which it
+    can be reached by others, too; they need no password.
     """
 
-    def __init__(self, durable: bool = False) -> None:
+    def __init__(self, durable: bool = False, address: str | None = None) -> None:
         binaries = find_binaries()
         if binaries is None:
             raise FileNotFoundError("PostgreSQL is not installed: apt-get install postgresql")
         self._binaries = binaries
         self._options = {} if durable else SPEED
+        self._address = address
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._idle: list[str] = []
@@ -86,6 +96,9 @@ class Server:
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         settings = ["--username", USER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"]
         self._run("initdb", "--pgdata", str(self.folder / "data"), *settings)
+        if self._address:
+            with (self.folder / "data" / "pg_hba.conf").open("a") as allowed:
+                allowed.write(f"host all all {self._address}/24 trust\n")
         self.start()
         self.execute(f"CREATE DATABASE {TEMPLATE}")
         connection.connect(self.url(TEMPLATE))
@@ -166,7 +179,8 @@ class Server:
 
     def start(self) -> None:
         """Returns when it takes connections."""
-        options = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self.folder}
+        addresses = ",".join(["127.0.0.1", *([self._address] if self._address else [])])
+        options = {"listen_addresses": addresses, "port": self.port, "unix_socket_directories": self.folder}
         words = [word for name, value in (options | self._options).items() for word in ("-c", f"{name}={value}")]
         command = [self._binaries / "postgres", "-D", self.folder / "data", *words]
         # The death signal: a test run that is killed leaves no server behind.

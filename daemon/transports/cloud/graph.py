@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -125,7 +126,9 @@ class Graph:
         """Begin; again after `close`."""
         await self.close()
         # Nobody waits for a connection: who has a turn to send has one.
-        connector = aiohttp.TCPConnector(limit=self._concurrency + 16, keepalive_timeout=IDLE_S, ttl_dns_cache=60)
+        connector = aiohttp.TCPConnector(
+            limit=self._concurrency + 16, keepalive_timeout=IDLE_S, ttl_dns_cache=60, socket_factory=self._socket
+        )
         self._session = aiohttp.ClientSession(
             connector=connector,
             headers={"Authorization": f"Bearer {self._token}", "User-Agent": "wasender"},
@@ -133,6 +136,13 @@ class Graph:
             cookie_jar=aiohttp.DummyCookieJar(),
             raise_for_status=False,
         )
+
+    def _socket(self, of: aiohttp.AddrInfoType) -> socket.socket:
+        """One on which nothing leaves once no answer is waited for any more. The kernel would go on trying for minutes,
+        even after it was closed: a message would come out of a network that was down when it has been sent again."""
+        made = socket.socket(*of[:3])
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * self._answer_s))
+        return made
 
     async def close(self) -> None:
         """End all connections."""
