@@ -4,12 +4,12 @@ lost, and nothing is done twice."""
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from daemon import errors
-from daemon.accounts import cloud_standing, portfolios
+from daemon.accounts import cloud_standing, installed, limits, portfolios
 from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import proxy
@@ -77,6 +77,20 @@ async def test_what_is_of_nobody_here_is_counted_and_left_out(hand: Hand, post: 
     assert State.ACCEPTED == fresh(message).state
     unknown, unmatched, unread = ("", Counted.UNKNOWN_NUMBER), ("default", Counted.UNMATCHED), ("", Counted.UNREAD)
     assert {unknown: 1, unmatched: 1, unread: 1} == counted()
+
+
+async def test_accounts_with_one_number_are_told_each_of_its_own(hand: Hand, post: Post) -> None:
+    """Whichever has it first gets what people write; what was sent is looked for with each."""
+    own = {field: value for field, value in SETTINGS.items() if field in limits.CHECKS}
+    installed.add("second", cast(limits.Limits, own), "anna")
+    (first,) = sent(hand)
+    hand.queue(1, first=1, account="second")
+    (second,) = hand.claim(account="second")
+    moves.confirm(hand.submit(second), Receipt(f"wamid.{second.id}", Ack.ACCEPTED), hand.clock())
+    other = status("read", "m:999999:a:1", "wamid.other")
+    await post.take(change("statuses", [told(second, "delivered"), other, told(first, "read")]))
+    assert ["read", "delivered"] == [state(first), state(second)]
+    assert {("default", Counted.UNMATCHED): 1} == counted()
 
 
 async def test_what_is_no_batch_is_set_aside_and_holds_nobody_up(hand: Hand, post: Post) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import signal
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +22,9 @@ from daemon.contacts import suppression
 from daemon.db import clock, connection, proxy
 from daemon.delivery import job_moves, rescue
 from daemon.delivery import moves as message_moves
+from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.refusals import Why as OfDelivery
+from daemon.delivery.waits import Waits
 from daemon.models import Account, Event, Job, Message
 from daemon.states import Ack, JobState, State
 from daemon.transports.protocol import Receipt
@@ -148,6 +152,31 @@ def test_a_sender_goes_on_after_restarts_and_crashes_of_the_server(
     everybody = {hashlib.sha256(person.number.encode()).hexdigest(): 1 for person in people(count)}
     assert everybody == Counter(json.loads(line)["to"] for line in out())
     assert {State.SENT: count} == Counter(message.state for message in Message.select())
+
+
+async def test_what_waits_while_the_server_is_out_of_reach_is_given_up_together(settings: Any):
+    """A server behind a network that swallows everything is waited for once, not once by each of many lanes."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # takes connections, and never says a word
+        mute.settimeout(10)
+        connection.close()
+        before = proxy.database.obj
+        address = f"127.0.0.1:{mute.getsockname()[1]}"
+        proxy.database.initialize(connection.opened(f"postgresql://nobody@{address}/x?connect_timeout=2"))
+        thread = DatabaseThread(settings, Waits())
+        try:
+            asked = [asyncio.create_task(thread.call(job_moves.job, 1)) for _ in range(20)]
+            outcomes = await asyncio.gather(*asked, return_exceptions=True)
+            assert [errors.DatabaseBusy] * 20 == [type(each) for each in outcomes]
+            mute.accept()[0].close()
+            mute.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                mute.accept()
+            mute.close()
+            with pytest.raises(errors.DatabaseBusy, match="refused"):  # whoever asks later tries again
+                await thread.call(job_moves.job, 1)
+        finally:
+            thread.close(connection.close)
+            proxy.database.initialize(before)
 
 
 @contextmanager

@@ -146,6 +146,17 @@ def test_a_session_is_what_the_queue_relies_on_whatever_the_server_is_set_to(adm
         connection.close()
 
 
+def test_the_server_gives_up_a_client_as_soon_as_that_gives_up_the_server(database_url):
+    """So that locks of a host that was cut off are not held for longer; options of the URL are for both."""
+    names = ["tcp_user_timeout", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"]
+    for options, expected in (("", ["15000", "5", "5", "2"]), ("?tcp_user_timeout=4000", ["4000", "5", "5", "2"])):
+        connection.connect(database_url + options)
+        try:
+            assert expected == [value(name) for name in names]
+        finally:
+            connection.close()
+
+
 def test_a_stricter_durability_is_left_as_it_is(admin, database_url):
     """With a standby a commit may have to wait for it."""
     admin.execute(f"ALTER DATABASE {database_url.rpartition('/')[2]} SET synchronous_commit = remote_apply")
