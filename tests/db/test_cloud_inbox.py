@@ -14,14 +14,14 @@ from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import proxy
 from daemon.db.refusals import Unsent
-from daemon.delivery import cloud_inbox, receipts, replies, unreported, windows
+from daemon.delivery import cloud_inbox, moves, receipts, replies, unreported, windows
 from daemon.delivery.cloud_inbox import Counted
 from daemon.models import CloudBatch, CloudProgress, Happening, Job, Message, Reply, Suppression
-from daemon.states import Hold, JobState, State
-from daemon.transports.protocol import callback_of
+from daemon.states import Ack, Hold, JobState, State
+from daemon.transports.protocol import Receipt, callback_of
 from daemon.webhooks import cloud, duty
 from tests.support.hand import Hand, fresh
-from tests.support.meta import BUSINESS_ID, batch, change, failed, status, text
+from tests.support.meta import BUSINESS_ID, SETTINGS, batch, change, failed, status, text
 from tests.support.posting import Post, sent, told
 
 DAY_MS = 86_400_000
