@@ -11,6 +11,7 @@ DaemonError
 │   └── TransportError     what can go wrong while sending
 │       ├── NotSubmitted   nothing has left this machine; the message may be tried again
 │       │   ├── Refused        WhatsApp's server has refused it; says who is to blame
+│       │   ├── TurnPassed     it was held up past its turn to be sent; the next one may be soon
 │       │   ├── PartMissing    the page lacks a part that sending needs
 │       │   └── ChatInUse      a person has started to write in the recipient's chat
 │       ├── GraphRefused   Meta's Graph API has refused a call
@@ -366,6 +367,10 @@ class NotSubmitted(TransportError):
     """Nothing has left this machine."""
 
     KIND = Why.NOT_SUBMITTED
+
+
+class TurnPassed(NotSubmitted):
+    """Others may have the time that was this message's: it takes another turn."""
 
 
 class Blame(StrEnum):

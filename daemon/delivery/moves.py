@@ -17,7 +17,18 @@ from daemon.db import notifications
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, listed, param, places
 from daemon.db.proxy import locked
-from daemon.delivery import counters, eligibility, evidence, history, job_moves, parts, quarters, reasons, tallies
+from daemon.delivery import (
+    counters,
+    eligibility,
+    evidence,
+    history,
+    job_moves,
+    parts,
+    quarters,
+    reasons,
+    tallies,
+    timing,
+)
 from daemon.delivery.refusals import Passed, Unsent
 from daemon.i18n.coded import Coded, Told, code_of, filed, refusal
 from daemon.models import Event, Job, Message, Purpose
@@ -41,17 +52,21 @@ def submit(
     rules: pacing.Rules = NO_RULES,
     piece: parts.Piece | None = None,
     own_pause_ms: int = 0,
+    until: float | None = None,
 ) -> None:
     """Commit that the message may be out from now on, with the chat's last message as its mark, and pace the account.
 
     piece: the part of it that is handed over, where it has several. own_pause_ms: how long the job alone waits then.
+    until: by `timing.monotonic`, when its turn is over.
 
     Raises LeaseLost when it, or the account, is no longer ours; IllegalMove when, since the claim, its job was paused
     or stopped, the person opted out or reached the per-person limit (rules.person_cap), or the business reached the
-    limit of people (rules.portfolio): release() it then.
+    limit of people (rules.portfolio): release() it then. TurnPassed.
     """
     with moving(message):
-        state = job_state(message.job_id)
+        state = job_state(message.job_id)  # which may wait for others
+        if until is not None and timing.monotonic() > until:
+            raise errors.TurnPassed(Passed.NOT_READY_IN_TIME)
         if state not in MAY_RUN:
             raise errors.IllegalMove(Unsent.JOB_NOT_RUNNING, job=message.job_id, state=state)
         limited = portfolios.lock(rules.portfolio)

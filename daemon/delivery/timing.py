@@ -12,6 +12,7 @@ STOP_GRACE_S = 4.0  # for the messages in hand after SIGTERM; closing Chrome tak
 RESTART_S = 0.5  # before the transport's first restart in a row; each one after it waits twice as long
 STEADY_S = 60.0  # after this long without trouble earlier restarts no longer count
 WEAR_S, IDLE_WEAR_S = 30.0, 3600.0  # between two checks whether the transport is worn out
+TURN_S = 0.5  # from a message's turn until it may be out; Meta lets a number make up for a second
 GATHER_S = 0.01  # how long a move waits for others to share its transaction
 ROOM_S = 0.1  # how long a free lane waits for others, to be refilled together
 SPARE_S = 120.0  # of a message's time in its lane, in addition to twice the time of a send

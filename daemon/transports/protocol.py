@@ -91,12 +91,14 @@ class Mark:
 
     last_own: id of our newest message among those that were loaded, None if there was none. name: the chat's title if
     it is not the number; replies are recognised by it in the list of chats. last: id of the newest message from either
-    side; None in an empty chat, and in marks of older versions.
+    side; None in an empty chat, and in marks of older versions. turn_at: when it was its turn, by `time.monotonic`,
+    where there are turns: it should leave soon. That is not stored.
     """
 
     last_own: str | None
     name: str | None = field(default=None, compare=False, repr=False)
     last: str | None = field(default=None, compare=False)
+    turn_at: float | None = field(default=None, compare=False, repr=False)
 
     def dumps(self) -> str:
         known = {"last_own": self.last_own} | {

@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import structlog
+
 from daemon import config
 from daemon.campaigns import create
 from daemon.config import Settings
@@ -69,6 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--campaigns", type=int, default=40)
     options = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
     with Server(durable=True) as server, tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
         for name, url in (("SQLite", f"sqlite:///{one}/wasender.db"), ("PostgreSQL", server.new_database())):
             took = sorted(measured(url, options.campaigns, Path(one if name == "SQLite" else other)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -99,6 +100,19 @@ async def test_what_was_surely_not_sent_is_tried_three_times(bench, phase):
     assert (State.FAILED, 3, "try 3") == (only().state, only().attempts, only().error)
     assert 3 == transport.count(phase)
     assert [] == transport.out
+
+
+async def test_whoever_is_held_up_past_their_turn_takes_another_one(bench):
+    """A number has its speed, and what the database has held up would go out all at once. The wait for it is twice as
+    long each time: at last it goes."""
+    job = bench.queue(1)
+    late = [Mark("before", turn_at=time.monotonic() - ago_s) for ago_s in (60.0, 60.0)]
+    transport = ScriptedTransport(prepare=[*late, lambda: Mark("before", turn_at=time.monotonic() - 1.0)])
+    await bench.run_out(transport, job)
+    message = only()
+    assert (3, [FIRST]) == (transport.count("prepare"), transport.out)
+    assert (State.SENT, 1) == (message.state, message.attempts)
+    assert ["enqueue", "claim", "submit", "confirm"] == moves(message)
 
 
 async def test_what_failed_once_succeeds_the_second_time(bench):

@@ -121,6 +121,8 @@ class Machine:
         self._outside.kill()
         self._source.end()
         psutil.wait_procs([self._init], timeout=30)
+        # What the kernel still does for its connections keeps the network of a dead machine for a while.
+        do("ip", "link", "delete", self._port)
 
 
 def do(*words: str) -> None:

@@ -242,6 +242,17 @@ async def test_one_person_is_not_written_to_too_often() -> None:
         assert BURST + 1 == len(up.world.record.messages)
 
 
+async def test_a_message_that_takes_another_turn_is_one_message_to_its_person() -> None:
+    """It was held up after its first turn, and was not handed over."""
+    async with sending() as up:
+        late = Outgoing(E164(ANNA), "Hello", callback="m:1:a:1")
+        marks = [await up.transport.prepare(late) for _ in range(BURST + 2)]
+        assert all(mark.turn_at is not None and "turn_at" not in mark.dumps() for mark in marks)
+        for nth in range(BURST - 1):
+            await up.text(ANNA, "Hello", f"m:{2 + nth}:a:1")
+        await refused(up)
+
+
 async def test_a_token_that_expires_holds_the_account_until_there_is_another() -> None:
     """In mid-campaign: the message keeps its place, the reason says what to do, nothing more goes out."""
     async with sending() as up:

@@ -123,11 +123,7 @@ class Send:
             if isinstance(outgoing, Exception):
                 raise outgoing
             self._lanes.extend_deadline(lane, sum(file.size for file in outgoing.attachments))
-            mark = await self._prepare(lane, outgoing)
-            await context.listening.overheard()
-            if not context.standing.open:
-                raise errors.AccountUnready(Passed.HELD_BEFORE)
-            await self._submit(lane, mark, gap, piece)
+            mark = await self._ready(lane, outgoing, gap, piece)
         except errors.Undeliverable as error:  # WhatsApp says so
             await endings.move(lane, moves.fail, error.told)
             await context.trouble.refused(message)
@@ -165,15 +161,15 @@ class Send:
             return await self._hand_over(lane, outgoing, mark, gap, began, piece)
         return False
 
-    async def _submit(self, lane: Lane, mark: Mark, gap: pacing.Gap, piece: Piece | None) -> None:
-        """Commit that it, or that part of it, may be out from now on."""
+    async def _submit(self, lane: Lane, mark: Mark, gap: pacing.Gap, piece: Piece | None, until: float | None) -> None:
+        """Commit that it, or that part of it, may be out from now on. until: by `timing.monotonic`, else TurnPassed."""
         run, message = self._context.batches.run, lane.message
         if lane.out and piece is not None:
             await run(moves.submit_part, message, mark, piece)
         else:
             several = {} if piece is None else {"piece": piece}
             own_pause_ms = await self._own_pause_ms(message.job)
-            terms = {"gap": gap, "rules": self._context.rules, "own_pause_ms": own_pause_ms}
+            terms = {"gap": gap, "rules": self._context.rules, "own_pause_ms": own_pause_ms, "until": until}
             await run(moves.submit, message, mark, **terms, **several)
         lane.out = True
 
@@ -203,6 +199,23 @@ class Send:
         gone = job.total - job.pending - job.claimed - job.skipped - job.cancelled
         every = self._context.settings.long_pause_every
         return (await self._context.gap((job.delay_min_ms, job.delay_max_ms), gone % every if every else 0)).ms
+
+    async def _ready(self, lane: Lane, outgoing: Outgoing, gap: pacing.Gap, piece: Piece | None) -> Mark:
+        """All is prepared, and it may be out from now on. Where it has a turn and the database was too slow for it, it
+        takes another one: what many were held up with would go out at once, faster than allowed. Each time it may be
+        held up for twice as long, so that it goes out in the end, however slow the database is."""
+        context, spare_s = self._context, timing.TURN_S
+        while True:
+            mark = await self._prepare(lane, outgoing)
+            await context.listening.overheard()
+            if not context.standing.open:
+                raise errors.AccountUnready(Passed.HELD_BEFORE)
+            try:
+                await self._submit(lane, mark, gap, piece, None if mark.turn_at is None else mark.turn_at + spare_s)
+            except errors.TurnPassed:
+                spare_s *= 2
+            else:
+                return mark
 
     async def _prepare(self, lane: Lane, outgoing: Outgoing) -> Mark:
         try:

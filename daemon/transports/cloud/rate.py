@@ -24,15 +24,15 @@ class Turnstile:
         self._waiting = 0
         self._paused = 0  # how often it was slowed down
 
-    async def turn(self) -> None:
-        """Return when it is this message's turn. Raises DatabaseBusy."""
+    async def turn(self) -> float:
+        """Return when it is this message's turn: at what time that was. Raises DatabaseBusy."""
         now = asyncio.get_running_loop().time
         while True:
             seen, at = self._paused, await self._next()
             if (left_s := at - now()) > 0:
                 await asyncio.sleep(left_s)
             if seen == self._paused:
-                return
+                return max(at, now())
 
     async def slower(self, pause_s: float) -> None:
         """It was too much: those who wait wait longer. Raises DatabaseBusy."""
@@ -59,17 +59,25 @@ class Pairs:
     def __init__(self) -> None:
         self._next: dict[str, float] = {}  # as if messages went out evenly
         self._refused: dict[str, int] = {}
+        self._last: dict[str, str] = {}  # the message that counts and has not left
 
-    def wait_s(self, person: str, now: float) -> float:
-        """How long to wait, 0 for not at all; then it counts as sent."""
+    def wait_s(self, person: str, now: float, message: str = "") -> float:
+        """How long to wait, 0 for not at all; then it counts as sent, once until it `leaves`. message: its name."""
+        if message and self._last.get(person) == message:
+            return 0.0
         at = max(self._next.get(person, 0.0), now)
         early = at - now - (BURST - 1) * PAIR_S
         if early > 0:
             return early
         if len(self._next) >= KEPT:
             self._next = {each: due for each, due in self._next.items() if due > now}
-        self._next[person] = at + PAIR_S
+            self._last = {each: name for each, name in self._last.items() if each in self._next}
+        self._next[person], self._last[person] = at + PAIR_S, message
         return 0.0
+
+    def leaves(self, person: str) -> None:
+        """What was let through last is handed over."""
+        self._last.pop(person, None)
 
     def refused(self, person: str) -> float:
         """Meta says that it was too soon: how long to wait, more each time."""

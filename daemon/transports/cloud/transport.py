@@ -84,13 +84,13 @@ class CloudTransport:
         if message.template is None and len(message.text) > bodies.TEXT_MAX:
             raise errors.Refused(refusal(Cloud.TEXT_TOO_LONG, most=f"{bodies.TEXT_MAX:,}"), Blame.RECIPIENT)
         await self._upload(message)
-        if wait_s := self._pairs.wait_s(message.number, self._now()):
+        if wait_s := self._pairs.wait_s(message.number, self._now(), message.callback or ""):
             raise errors.Refused(refusal(Meta.PAIR), Blame.NOBODY, round(wait_s * 1000))
-        await self._turnstile.turn()
+        turn_at = await self._turnstile.turn()
         self._require()
         if self._unclear >= UNCLEAR_LIMIT:  # this one is tried, and the others wait for what becomes of it
             self._standing.rest(refusal(Cloud.UNCLEAR_IN_A_ROW), TRIAL_S)
-        return Mark(None)
+        return Mark(None, turn_at=turn_at)
 
     async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
         file = bodies.file_of(message)
@@ -99,6 +99,7 @@ class CloudTransport:
             raise errors.Refused(refusal(Meta.MEDIA, details=codes.NO_DETAILS), Blame.NOBODY)
         if not held():
             raise errors.LeaseLost(Cloud.TIME_RAN_OUT)
+        self._pairs.leaves(message.number)
         try:
             taken = await self._graph.send(bodies.body(message, used))
         except errors.GraphRefused as error:
