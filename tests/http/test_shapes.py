@@ -113,4 +113,4 @@ async def test_a_message_looks_the_same_everywhere(api: Caller, settings: Any) -
     assert in_job == among_all == {name: alone[name] for name in in_job}
     assert in_job["job_id"] == job_id == Message.get_by_id(message.id).job_id
     assert set(in_job) | {"success"} == set(decided)
-    assert {"timeline", "evidence", "parts"} == set(alone) - set(in_job)
+    assert {"timeline", "evidence", "parts", "free_text_until"} == set(alone) - set(in_job)
