@@ -239,6 +239,7 @@ def test_the_reasons_are_words_of_the_api():
         "job_window",
         "job_cap",
         "date",
+        "portfolio_limit",
     }
     assert expected == set(Why)
     assert datetime.fromtimestamp(NOW / 1000, UTC).isoformat().startswith("2026-01-01T10:00")
