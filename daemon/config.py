@@ -38,9 +38,11 @@ RESTORING = "restoring.json"  # in the data folder while a backup is being put t
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 META_ID = re.compile(r"\d{1,32}", re.ASCII)
 META_SECRET = re.compile(r"[!-~]{1,1000}")
-SECRETS = ("api_key", "database_url", "cloud_token", "cloud_app_secret", "cloud_verify_token")  #: also as credentials
+#: that a service manager may hand over
+SECRETS = ("api_key", "database_url", "cloud_token", "cloud_app_secret", "cloud_verify_token", "smtp_password")
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 DAY_S = 86_400
+_MAIL = re.compile(r"[^\s@,<>\"]+@[A-Za-z0-9.-]+", re.ASCII)
 _FREQUENCY = re.compile(r" *([1-9]\d{0,2}) */ *([1-9]\d?|[12]\d\d|3[0-5]\d|36[0-5]) *")
 _SET_IN_FILE = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w-]*)[ \t]*=", re.MULTILINE)
 _PLAINLY = {  # what pydantic says in words of programmers
@@ -189,6 +191,16 @@ class Settings(BaseSettings):
         le=DAY_S,
         description="Seconds without a sign of life after which a process ends, and is started anew.",
     )
+    smtp_host: str = Field("", description="Mail server that sends notices; empty: none are sent.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port; usually 587 for `starttls`, 465 for `tls`.")
+    smtp_user: str = Field("", description="User at the mail server; empty: no login.")
+    smtp_password: str = Field("", repr=False, description="Its password.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection is encrypted; `none` only without a password."
+    )
+    mail_from: str = Field("", description="Address that notices come from; empty: the first they go to.")
+    mail_to: str = Field("", description="Addresses that get notices, separated by commas.")
+    mail_language: Literal["en", "de", "es", "pt", "hi", "ar"] = Field("en", description="Language of notices.")
     otlp_endpoint: str = Field(
         "", description="Collector that gets traces by OTLP over HTTP, such as `http://localhost:4318`; empty: none."
     )
@@ -205,7 +217,7 @@ class Settings(BaseSettings):
         """After the usual ones the secrets that a service manager hands over."""
         return *usual, *named.values(), InitSettingsSource(settings_cls, credentials.handed_over(SECRETS))
 
-    @field_validator("headless", "transport", "log_level", "log_format", mode="before")
+    @field_validator("headless", "transport", "log_level", "log_format", "smtp_security", mode="before")
     @classmethod
     def _word_in_any_case(cls, value: object) -> object:
         word = value.lower() if isinstance(value, str) else value
@@ -255,6 +267,21 @@ class Settings(BaseSettings):
     def _key_is_secret(cls, value: str) -> str:
         if value and weak_key(value):
             raise ValueError(f"{KEY_ADVICE}; or unset it and one is made")
+        return value
+
+    @field_validator("smtp_security")
+    @classmethod
+    def _password_is_not_sent_openly(cls, value: str, info: ValidationInfo) -> str:
+        if value == "none" and info.data.get("smtp_password"):
+            raise ValueError("a password is only sent over TLS: write starttls or tls")
+        return value
+
+    @field_validator("mail_from", "mail_to")
+    @classmethod
+    def _mail_addresses(cls, value: str, info: ValidationInfo) -> str:
+        wrong = [part for part in _parts(value) if not _MAIL.fullmatch(part)]
+        if wrong or (info.field_name == "mail_from" and len(_parts(value)) > 1):
+            raise ValueError("write addresses such as ops@example.org")
         return value
 
     @field_validator("otlp_endpoint")
@@ -354,6 +381,11 @@ class Settings(BaseSettings):
     def proxies(self) -> Networks:
         """The networks of `trusted_proxies`."""
         return tuple(ipaddress.ip_network(part) for part in _parts(self.trusted_proxies))
+
+    @cached_property
+    def mail_addresses(self) -> list[str]:
+        """Who gets notices; nobody where no mail server is set."""
+        return _parts(self.mail_to) if self.smtp_host else []
 
     @cached_property
     def hook_networks(self) -> Networks:

@@ -23,7 +23,7 @@ from daemon.db import clock, connection
 from daemon.delivery import interruptions
 from daemon.files import trouble
 from daemon.i18n.coded import refusal
-from daemon.ops import heartbeat, measuring, repeating, retention
+from daemon.ops import heartbeat, mailing, measuring, repeating, retention
 from daemon.ops.tracing import Tracing
 from daemon.server import (
     access,
@@ -149,6 +149,7 @@ async def _beside(app: web.Application) -> AsyncIterator[None]:
     told = (app[cloud_mail.MAIL].run, app[WORKER].run)
     ours = (partial(heartbeat.run, settings), partial(retention.run, settings), partial(repeating.run, settings))
     works: list[Callable[..., Any]] = [app[feed.FEED].run, *ours, hooks.run, *told, measured, _probe]
+    works.append(partial(mailing.run, settings))
     if TRACING in app:
         works.append(app[TRACING].run)
     tasks = [asyncio.create_task(each(timed)) for each in works]

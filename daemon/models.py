@@ -1115,6 +1115,30 @@ class MetricPosition(Table):
     position = peewee.BigIntegerField()
 
 
+class Notice(Table):
+    """Something that people are to be told by mail, see ops/notices.py. subject: what is told of; while one waits, what
+    comes to the same is put into it. at: when it first happened, count: how often; words, coded: what is said, in
+    English and by its code. ended_at: when it was mailed, or given up for the reason `problem`."""
+
+    id = peewee.AutoField()
+    subject = peewee.CharField(max_length=100)
+    account = peewee.CharField(max_length=32)
+    at = peewee.BigIntegerField(index=True)
+    words = peewee.TextField()
+    coded = Json(null=True)
+    count = peewee.IntegerField()
+    due_at = peewee.BigIntegerField()
+    tries = peewee.IntegerField(default=0)
+    ended_at = peewee.BigIntegerField(null=True)
+    problem = peewee.CharField(null=True, max_length=32)
+
+    class Meta:
+        indexes = ((("subject", "id"), False),)
+
+
+Notice.add_index(Notice.index(Notice.due_at, Notice.id, name="notice_due", where=Notice.ended_at.is_null()))
+
+
 TABLES = [
     Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Quarter, Reason, JobStep, Handover, Minute, Event,
     Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, KnownColumns,

@@ -72,6 +72,12 @@ def store(account: str) -> None:
         raise
 
 
+def of(name: Name, account: str, label: str) -> int:
+    """How often that has happened."""
+    mine = (MetricCount.name == name.value, MetricCount.account == account, MetricCount.label == label)
+    return int(MetricCount.select(MetricCount.count).where(*mine).scalar() or 0)
+
+
 def every() -> dict[str, dict[tuple[str, str], int]]:
     """All counts: by name, then by (account, label)."""
     found: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)

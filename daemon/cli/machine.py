@@ -102,6 +102,7 @@ def doctor(
         typer.Option("--report", metavar="FILE", help="Also write it there, to send it to somebody who helps."),
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask WhatsApp's server for the time.")] = False,
+    mail: Annotated[bool, typer.Option("--mail", help="Also send a mail, as a test, to all who get notices.")] = False,
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -113,6 +114,8 @@ def doctor(
     Example: wasender doctor
 
     Example: wasender doctor --report report.json
+
+    Example: wasender doctor --mail
     """
     found = settings.load(data)
     from daemon.ops import doctor as examining
@@ -120,6 +123,8 @@ def doctor(
     every = list(examining.examine(found, network=not offline))
     if found.transport == "browser":
         every += _pages(data)
+    if mail:
+        every.append(examining.mailed(found))
     if to is not None:
         text = examining.report(found, every, datetime.now(UTC).isoformat(timespec="seconds"))
         saving.to_file([text.encode()], to)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import json
 import os
@@ -10,6 +11,7 @@ import shutil
 import socket
 import ssl
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -23,7 +25,7 @@ from daemon.config import Settings
 from daemon.contacts import masking
 from daemon.files import release, trouble
 from daemon.i18n.instants import machine_zone
-from daemon.ops import preflight
+from daemon.ops import mailing, preflight
 from daemon.ops.findings import Finding, bad, good, odd, unknown
 
 ROOM_MB = 500  #: less than that is soon used up by the browser alone
@@ -51,6 +53,14 @@ def examine(settings: Settings, network: bool = True) -> Iterator[Finding]:
         yield _clock(settings)
     yield _zone(settings)
     yield _port(settings)
+
+
+def mailed(settings: Settings) -> Finding:
+    """Whether a mail to those who get notices is taken."""
+    problem = asyncio.run(mailing.test(settings, time.time_ns() // 1_000_000))
+    if problem is None:
+        return good("mail", f"The mail server has taken a test for {len(settings.mail_addresses)} addresses.")
+    return bad("mail", str(problem), "See the settings WASENDER_SMTP_… and WASENDER_MAIL_… in the README.")
 
 
 def _cloud(settings: Settings) -> Finding:

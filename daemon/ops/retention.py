@@ -26,6 +26,7 @@ from daemon.delivery import (
     tallies,
     windows,
 )
+from daemon.ops import notices
 from daemon.webhooks import outbox
 
 log = structlog.get_logger()
@@ -57,6 +58,7 @@ def prune(settings: Settings, now: int) -> None:
         windows.prune,
         portfolios.prune,
         outbox.prune,
+        notices.prune,
     ):
         work(now)
     tallies.lengthen()

@@ -40,6 +40,7 @@ LEFT_OUT = {
     "cli",
     "check.py",
     "doctor.py",
+    "families.py",
     "installing.py",
     "archive.py",
     "backup.py",
