@@ -16,12 +16,12 @@ from daemon.errors import Blame
 from daemon.i18n.coded import refusal
 from daemon.states import E164, AccountState, Ack, Finding, Hold
 from daemon.transports.cloud import codes, transport
-from daemon.transports.cloud.rate import BURST
+from daemon.transports.cloud.rate import BURST, Turnstile
 from daemon.transports.cloud.refusals import Meta
-from daemon.transports.protocol import Outgoing
+from daemon.transports.protocol import Outgoing, Turns
 from standin.graph.switches import Rule
 from standin.graph.world import NUMBER_ID, TOKEN, Token, World
-from tests.support.cloud import Sending, sending
+from tests.support.cloud import InMemory, Sending, sending
 from tests.support.graph import ANNA, BELA, QUICK
 
 
@@ -240,6 +240,27 @@ async def test_one_person_is_not_written_to_too_often() -> None:
 
         assert (Blame.NOBODY, True) == (caught.blame, 0 < caught.wait_ms <= 6_000)
         assert BURST + 1 == len(up.world.record.messages)
+
+
+async def test_turns_are_not_taken_long_before_they_are_used() -> None:
+    """Those of a sender that dies pass unused, and others of the number wait for them: a second of them at most."""
+    taken = 0
+
+    class Shared(InMemory):
+        async def turns(self, number: str, most: int, rate: int) -> Turns:
+            nonlocal taken
+            taken += most
+            return Turns(most, round((taken - most) * 1000 / rate), round(1000 / rate))
+
+    turnstile = Turnstile(Shared(), "1", rate=20)
+    waiting = [asyncio.create_task(turnstile.turn()) for _ in range(200)]
+    await waiting[0]
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    for each in waiting:
+        each.cancel()
+    await asyncio.wait(waiting)
+    assert 10 <= taken <= 20
 
 
 async def test_a_message_that_takes_another_turn_is_one_message_to_its_person() -> None:

@@ -10,7 +10,7 @@ from daemon.transports.protocol import Kept
 PAIR_S = 6.0  # Meta's: one message in so many seconds from one number to one person
 BURST = 10  # at once; Meta takes more, and then wants quiet for as long as they would have taken
 KEPT = 10_000  # people that are remembered
-AHEAD_S = 0.5  # for how much time turns are taken at once, at most
+AHEAD_S = 0.5  # for how much time turns are taken at once, at most, and how long before those taken are over
 
 
 class Turnstile:
@@ -20,6 +20,7 @@ class Turnstile:
         self._kept, self._number, self._rate = kept, number, rate
         self._most = max(1, round(rate * AHEAD_S))
         self._turns: deque[float] = deque()
+        self._until = 0.0  # when the last turn is that was taken: whoever dies leaves no more than these unused
         self._lock = asyncio.Lock()
         self._waiting = 0
         self._paused = 0  # how often it was slowed down
@@ -38,6 +39,7 @@ class Turnstile:
         """It was too much: those who wait wait longer. Raises DatabaseBusy."""
         self._paused += 1
         self._turns.clear()
+        self._until = 0.0
         await self._kept.slower(self._number, round(pause_s * 1000))
 
     async def _next(self) -> float:
@@ -45,9 +47,13 @@ class Turnstile:
         try:
             async with self._lock:
                 while not self._turns:
+                    if (early_s := self._until - asyncio.get_running_loop().time() - AHEAD_S) > 0:
+                        await asyncio.sleep(early_s)
+                        continue
                     found = await self._kept.turns(self._number, min(self._waiting, self._most), self._rate)
                     first = asyncio.get_running_loop().time() + found.in_ms / 1000
                     self._turns.extend(first + each * found.gap_ms / 1000 for each in range(found.count))
+                    self._until = self._turns[-1]
                 return self._turns.popleft()
         finally:
             self._waiting -= 1
