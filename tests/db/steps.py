@@ -17,6 +17,7 @@ from daemon import models
 from daemon.db import connection, inspection, postgres, proxy, schema, sqlite
 
 STEPS = sorted(path.stem for path in inspection.MIGRATIONS.glob("[0-9]*.py"))
+LANDED = Path(__file__).with_name("landed.txt")  #: the steps as they came, which is not the order of their numbers
 ROWS = 3  # in each table
 ENDS = ("failed", "sent", "pending")  # of the messages, in order
 
@@ -41,6 +42,24 @@ def steps_until(last: str, folder: Path) -> Path:
     """A folder with the steps up to `last`."""
     folder.mkdir()
     for name in STEPS[: STEPS.index(last) + 1]:
+        shutil.copy(inspection.MIGRATIONS / f"{name}.py", folder)
+    return folder
+
+
+def landed() -> dict[str, str]:
+    """The digest of each step that has landed, in the order in which they did."""
+    lines = (line.split() for line in LANDED.read_text().splitlines())
+    return {name.removesuffix(".py"): digest for digest, name in lines}
+
+
+#: all steps in the order in which there were databases with them: new ones have landed last
+ORDER = [*landed(), *(name for name in STEPS if name not in landed())]
+
+
+def steps_landed(last: str, folder: Path) -> Path:
+    """A folder with the steps that there were when `last` landed."""
+    folder.mkdir()
+    for name in ORDER[: ORDER.index(last) + 1]:
         shutil.copy(inspection.MIGRATIONS / f"{name}.py", folder)
     return folder
 
@@ -148,7 +167,24 @@ def shape() -> Any:
         )
     else:
         questions = ("SELECT type, name, tbl_name, sql FROM sqlite_master",)
-    return [sorted(proxy.database.execute_sql(question).fetchall(), key=str) for question in questions]
+    found = [sorted(proxy.database.execute_sql(question).fetchall(), key=str) for question in questions]
+    return found if proxy.on_postgres() else [[(*row[:3], _unordered(row[3])) for row in found[0]]]
+
+
+def _unordered(sql: str | None) -> list[str]:
+    """SQLite's own words of a table or an index. A table's columns are in order of their names: in the database they stand
+    in the order in which the steps have landed, and nothing asks for them by place."""
+    if sql is None or not sql.startswith("CREATE TABLE"):
+        return [sql or ""]
+    head, _, body = sql.partition("(")
+    parts, depth = [""], 0
+    for sign in body.rpartition(")")[0]:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return [head.strip(), *sorted(part.strip() for part in parts)]
 
 
 def die_at(url: str, at: int, passed_on: Connection | None = None) -> None:
