@@ -169,7 +169,7 @@ def test_an_upgrade_killed_at_any_statement_completes(
             assert at > total - 4  # killed behind the COMMIT, the one before has left nothing to do
             break
         assert -signal.SIGKILL == ended
-        _open_as_it_is(nothing)
+        steps.open_as_it_is(nothing)
         assert old == steps.rows(old), f"killed before statement {at}"
         connection.close()
     assert 0 == upgrade(nothing, 0)
@@ -177,13 +177,6 @@ def test_an_upgrade_killed_at_any_statement_completes(
     assert old == steps.rows(old)
     assert not diff_models(proxy.database.obj, models.TABLES)
     connection.close()
-
-
-def _open_as_it_is(url: str) -> None:
-    """Connect without bringing anything up to date."""
-    connection.close()
-    proxy.database.initialize(connection.opened(url))
-    proxy.database.connect()
 
 
 def test_processes_may_start_at_once_on_an_old_database(
@@ -268,7 +261,7 @@ class TestCopy:
         connection.close()
         assert 0o600 == stat.S_IMODE(copy.stat().st_mode)
         assert {file.name, copy.name} == {path.name for path in file.parent.glob("wasender.db*")}
-        _open_as_it_is(f"sqlite:///{copy}")
+        steps.open_as_it_is(f"sqlite:///{copy}")
         assert old == steps.rows()
         connection.close()
         connection.connect(nothing)
