@@ -56,9 +56,12 @@ def backup(
     found = settings.load(data)
     from daemon.db import clock
     from daemon.ops import backup as making
+    from daemon.ops import backup_failures
     from daemon.ops.backup import Keep
 
-    made = making.make(found, to, encrypt or [], Keep(keep, keep_days), clock.now_ms())
+    now = clock.now_ms()
+    with backup_failures.noted(found.data_dir, now):
+        made = making.make(found, to, encrypt or [], Keep(keep, keep_days), now)
     rows, files = sum(made.manifest.rows.values()), len(made.manifest.files)
     lines = [f"{made.file}: {made.size / MB:,.1f} MB, {rows:,} rows, {files:,} files, read through."]
     if made.manifest.missing:

@@ -1,5 +1,5 @@
 """What people are told by mail: that an account is logged out or held, that nothing is sent although something is due,
-that a campaign is finished, that a person has to decide.
+that a campaign is finished, that a person has to decide, that a backup failed.
 
 Each is a row, noted in the transaction that moves the position in the history on, so that nothing is told twice or
 forgotten, whatever is killed. What comes to the same while it waits is put into one, and of one subject there is a mail
@@ -20,6 +20,7 @@ from daemon.db.settled import Horizon
 from daemon.delivery import overdue
 from daemon.i18n.coded import Refusal, filed, part, refusal, told
 from daemon.models import Account, Event, Happening, Job, Kind, Message, MetricPosition, Notice
+from daemon.ops import backup_failures
 from daemon.ops.refusals import Notice as Says
 from daemon.states import OUT, AccountState, JobState
 
@@ -62,7 +63,7 @@ class Noticing:
                 pass
             while _advance("mail_event", ends[1], _lost, now):
                 pass
-        found = list(self._stalled(now))
+        found = [*self._stalled(now), *_backups(self._settings)]
         if found:
             with write():
                 for each in found:
@@ -77,6 +78,13 @@ class Noticing:
             elif now - late >= STALLED_MS and now - seen >= SEEN_MS:
                 says = refusal(Says.STALLED, account=account.called, minutes=(now - late) // MINUTE_MS)
                 yield Found(f"stalled {account.name} {late}", account.name, says, again=False)
+
+
+def _backups(settings: Settings) -> Iterator[Found]:
+    failure = backup_failures.last(settings.data_dir)
+    if failure is not None:
+        says = refusal(Says.BACKUP_FAILED, why=part(failure.why))
+        yield Found(f"backup {failure.at}", "", says, again=False)
 
 
 def note(found: Found, now: int) -> None:

@@ -27,6 +27,7 @@ class Notice(Wording):
         "notice_undecided",
         "Of campaign {job} it is unclear whether messages went out ({count}): decide about them on its page.",
     )
+    BACKUP_FAILED = "notice_backup_failed", "A backup has failed: {why}"
     TEST = "notice_test", "This is a test. Mails from wasender arrive."
     TIMES = "notice_times", "{what} This has happened {count} times since then."
 

@@ -16,6 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from structlog.testing import capture_logs
 
+from daemon import errors
 from daemon.accounts import counting, directory
 from daemon.accounts.counting import Name
 from daemon.config import Settings, load
@@ -23,7 +24,7 @@ from daemon.db import connection, proxy
 from daemon.delivery import moves
 from daemon.errors import ConfigError
 from daemon.models import MetricPosition, Notice
-from daemon.ops import doctor, mailing, notices
+from daemon.ops import backup, backup_failures, doctor, mailing, notices
 from daemon.ops.notices import AGAIN_MS, GATHER_MS, MINUTE_MS, Noticing
 from daemon.states import AccountState, Hold, JobState, State
 from daemon.telemetry import logs
@@ -290,6 +291,25 @@ def test_a_password_is_never_sent_openly(tmp_path: Path) -> None:
     for wrong in ("nobody", "a@b, c", "A <a@b.org>"):
         with pytest.raises(ConfigError, match="WASENDER_MAIL_TO"):
             load(_env_file=None, data_dir=tmp_path, mail_to=wrong)
+
+
+def test_a_backup_that_failed_is_told_once(
+    hand: Hand, post: Post, box: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`wasender backup` notes it, in whichever process it runs; one that succeeds takes that back."""
+    place, folder = tmp_path / "nowhere" / "backups", post.settings.data_dir
+    with pytest.raises(errors.BackupRefused), backup_failures.noted(folder, hand.clock()):
+        backup.make(post.settings, place, (), backup.Keep(), hand.clock())
+    for _ in range(4):
+        post.after(GATHER_MS)
+    (text,) = box[0].texts
+    assert f"A backup has failed: There is no folder {place.parent}: make it first." == text
+    with backup_failures.noted(folder, hand.clock()):
+        pass
+    assert backup_failures.last(folder) is None
+    with pytest.raises(OSError), backup_failures.noted(folder, hand.clock()):
+        raise OSError(28, "No space left on device")
+    assert backup_failures.last(folder) is not None
 
 
 def test_old_notices_are_deleted(hand: Hand, post: Post) -> None:
