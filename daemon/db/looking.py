@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,8 +12,9 @@ from urllib.parse import quote
 import peewee
 from playhouse.migrations import Runner
 
-from daemon.db import connection, inspection, proxy, schema, sqlite
-from daemon.db.sqlite import SQLITE, Sqlite
+from daemon import errors
+from daemon.db import connection, inspection, proxy, schema
+from daemon.db.sqlite import BUSY_TIMEOUT_S, SQLITE, Sqlite
 
 
 class Absent(Exception):
@@ -51,5 +53,27 @@ def _sqlite(file: Path) -> Sqlite:
             inspection.judge(file)  # raises
         raise Absent
     inspection.judge(file)
-    options: dict[str, Any] = {"uri": True, "timeout": sqlite.BUSY_TIMEOUT_S, "pragmas": {"query_only": 1}}
+    options: dict[str, Any] = {"uri": True, "timeout": BUSY_TIMEOUT_S, "pragmas": {"query_only": 1}}
     return Sqlite(f"file:{quote(str(file))}?mode=ro", **options)
+
+
+def upgrading(url: str) -> bool:
+    """Whether a process is bringing it up to date at this moment: it lacks steps, and somebody has locked it."""
+    try:
+        with looking(url) as missing:
+            return bool(missing) and _locked(url)
+    except (Absent, errors.DatabaseUnusable, errors.DatabaseBusy):
+        return False
+
+
+def _locked(url: str) -> bool:
+    if not url.startswith(SQLITE):
+        (free,) = proxy.database.execute_sql("SELECT pg_try_advisory_xact_lock(%s)", (schema.LOCK,)).fetchone()
+        return not free
+    with closing(sqlite3.connect(url.removeprefix(SQLITE), timeout=0, isolation_level=None)) as writer:
+        try:
+            writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        writer.execute("ROLLBACK")
+        return False

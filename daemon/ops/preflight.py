@@ -20,6 +20,7 @@ from daemon.files import durable, trouble
 from daemon.ops.refusals import Why
 
 PATIENCE_S = 30
+UPGRADE_S = 3600  #: at most, for a database to be brought up to date
 SENDERS = Path("run/senders.conf")
 
 
@@ -54,9 +55,13 @@ def write_senders(settings: Settings) -> None:
 
 
 def wait_for_http(settings: Settings, pid: int) -> None:
-    """Wait until the http process answers. Raises SetupError when supervisord (`pid`) is gone or it takes too long."""
+    """Wait until the http process answers; longer while the database is brought up to date. Raises SetupError when
+    supervisord (`pid`) is gone or it takes too long."""
+    from daemon.db import looking  # takes a while to import
+
     log = settings.data_dir / "wasender.log"
-    give_up = time.monotonic() + PATIENCE_S
+    began = time.monotonic()
+    give_up, told = began + PATIENCE_S, False
     while True:
         try:
             with urllib.request.urlopen(address(settings) + "/health", timeout=2):  # noqa: S310
@@ -66,6 +71,11 @@ def wait_for_http(settings: Settings, pid: int) -> None:
         if not Path(f"/proc/{pid}").exists():
             raise errors.SetupError(Why.SUPERVISORD_ENDED, log=log)
         if time.monotonic() > give_up:
+            if time.monotonic() < began + UPGRADE_S and looking.upgrading(settings.db_url):
+                if not told:
+                    print("wasender: the database is brought up to date, which takes a while", file=sys.stderr)  # noqa: T201
+                told, give_up = True, time.monotonic() + PATIENCE_S
+                continue
             raise errors.SetupError(Why.HTTP_NOT_UP, log=log)
 
 
