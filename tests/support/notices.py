@@ -27,7 +27,7 @@ undetected-chromedriver, which only the transport through WhatsApp Web imports, 
 3: whoever passes on wasender together with it, as in a container's image, passes on the whole under its terms.
 """
 #: what does not say it in its metadata, by the file with its licence
-SAID = {"peewee": "MIT", "axe-playwright-python": "MIT; its copy of axe-core: MPL-2.0"}
+SAID = {"peewee": "MIT", "axe-playwright-python": "MIT; its copy of axe-core: MPL-2.0", "pyrage": "MIT"}
 OF_PLACES = ("homepage", "home", "source", "source code", "repository", "code", "github", "documentation")
 OSI = "License :: OSI Approved :: "
 
@@ -43,6 +43,8 @@ def licence(name: str) -> str:
     words = SAID.get(name) or about.get("License-Expression") or about.get("License") or ""
     if not words.strip() or len(words) > 60 or "\n" in words.strip():
         words = ", ".join(each.removeprefix(OSI) for each in about.get_all("Classifier", []) if each.startswith(OSI))
+    if not words.strip():
+        raise SystemExit(f"{name} does not say its licence: look for its file, and put it into SAID")
     return words.strip()
 
 
