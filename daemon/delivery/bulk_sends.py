@@ -5,6 +5,7 @@ Whatever stands in the way of one of them leaves it out: then `moves` makes its 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ def submit(
     gap: pacing.Gap,
     rules: pacing.Rules = pace.NO_RULES,
     own_pause_ms: int = 0,
+    spare_s: float = math.inf,
 ) -> set[int]:
     """See `moves.submit`. Part of the caller's transaction. Returns the ids of those that it moved. Raises
     AccountLost."""
@@ -43,6 +45,7 @@ def submit(
         for message, mark in sent
         if message.id in mine
         and message.id not in barred
+        and not moves.turn_passed(mark, spare_s)
         and not (limited and eligibility.one_too_many(message, now, rules))
     ]
     if not going:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
@@ -52,12 +53,12 @@ def submit(
     rules: pacing.Rules = NO_RULES,
     piece: parts.Piece | None = None,
     own_pause_ms: int = 0,
-    until: float | None = None,
+    spare_s: float = math.inf,
 ) -> None:
     """Commit that the message may be out from now on, with the chat's last message as its mark, and pace the account.
 
     piece: the part of it that is handed over, where it has several. own_pause_ms: how long the job alone waits then.
-    until: by `timing.monotonic`, when its turn is over.
+    spare_s: for how long after its turn it may still go, where it has one.
 
     Raises LeaseLost when it, or the account, is no longer ours; IllegalMove when, since the claim, its job was paused
     or stopped, the person opted out or reached the per-person limit (rules.person_cap), or the business reached the
@@ -65,7 +66,7 @@ def submit(
     """
     with moving(message):
         state = job_state(message.job_id)  # which may wait for others
-        if until is not None and timing.monotonic() > until:
+        if turn_passed(mark, spare_s):
             raise errors.TurnPassed(Passed.NOT_READY_IN_TIME)
         if state not in MAY_RUN:
             raise errors.IllegalMove(Unsent.JOB_NOT_RUNNING, job=message.job_id, state=state)
@@ -88,6 +89,11 @@ def submit(
         if own_pause_ms:
             job_moves.rest(message.job_id, message.account, now + own_pause_ms, rules.zone)
         pace.set_pace(message.account, now, gap)
+
+
+def turn_passed(mark: Mark, spare_s: float) -> bool:
+    """Whether its turn was longer ago than that."""
+    return mark.turn_at is not None and timing.monotonic() > mark.turn_at + spare_s
 
 
 def submit_part(message: Message, mark: Mark, piece: parts.Piece, now: int) -> None:

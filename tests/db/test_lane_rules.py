@@ -3,6 +3,8 @@ middle of a batch."""
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from typing import Any
 
 import peewee
@@ -10,16 +12,18 @@ import pytest
 
 from daemon import errors
 from daemon.accounts import ownership, pace, pacing
+from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import proxy
 from daemon.db.refusals import Unsent as OfDb
 from daemon.delivery import batches, breaker, compose, moves, receipts
+from daemon.delivery.receipts import Outcome
 from daemon.formats.refusals import Unsent as OfFormatsUnsent
 from daemon.i18n.coded import refusal
 from daemon.models import Event, Handover, Job, Message, Minute, Quarter, Reason, Tally
 from daemon.states import Ack, Hold, State, Status
 from daemon.transports.cloud.refusals import Cloud
-from daemon.transports.protocol import Receipt, StatusUpdate
+from daemon.transports.protocol import Mark, Receipt, StatusUpdate, always
 from tests.support.hand import MARK, Hand, account, everything, fresh, states
 from tests.support.scripted import Hang, ScriptedTransport, until
 
@@ -219,6 +223,103 @@ async def test_one_that_is_refused_leaves_the_others_of_the_batch(hand, clock):
     assert [False, True, False, True, False] == [isinstance(each.refused, errors.IllegalMove) for each in waiting]
     assert ["sending", "claimed", "sending", "claimed", "sending"] == [message.state for message in claimed]
     assert [message.state for message in claimed] == [fresh(message).state for message in claimed]
+
+
+async def test_one_whose_turn_has_passed_leaves_the_others_of_the_batch(hand, clock):
+    """It takes another turn; those whose turn it is are on their way."""
+    hand.queue(4)
+    claimed = hand.claim(4)
+    turns = [time.monotonic() - ago_s for ago_s in (0.0, 60.0, 0.0, 60.0)]
+    waiting = [
+        batches.Entry(moves.submit, message, (Mark("before", turn_at=at),), {"gap": GAP, "spare_s": 30.0})
+        for message, at in zip(claimed, turns, strict=True)
+    ]
+    batches.together(waiting, clock())
+    assert [False, True, False, True] == [isinstance(each.refused, errors.TurnPassed) for each in waiting]
+    assert ["sending", "claimed", "sending", "claimed"] == [fresh(message).state for message in claimed]
+
+
+async def test_nothing_of_a_job_that_was_paused_since_goes_out_with_a_batch(hand, clock):
+    """The claim was earlier; all of them stay in hand, to be given back."""
+    job = hand.queue(3)
+    claimed = hand.claim(3)
+    lifecycle.pause(job.id, "test", clock())
+    waiting = [batches.Entry(moves.submit, message, (MARK,), {"gap": GAP}) for message in claimed]
+    batches.together(waiting, clock())
+    assert [errors.IllegalMove] * 3 == [type(each.refused) for each in waiting]
+    assert ["claimed"] * 3 == states(job)
+
+
+async def test_a_second_hand_over_in_a_batch_does_not_keep_the_first_ones_id(hand, sending, clock):
+    """Else a receipt of the first one were taken for one of the second."""
+    for message in sending:
+        moves.confirm(message, Receipt(f"wamid.{message.id}", Ack.ACCEPTED), clock())
+        hand.receipt(message, Status.FAILED)
+    lifecycle.retry(sending[0].job_id, "person", clock())
+    claimed = hand.claim(5)
+    batches.together([batches.Entry(moves.submit, each, (MARK,), {"gap": GAP}) for each in claimed], clock())
+    late = [StatusUpdate(Status.FAILED, clock(), f"wamid.{message.id}") for message in sending]
+    assert [Outcome.UNMATCHED] * 5 == receipts.take("default", late, clock())
+    assert ["sending"] * 5 == [fresh(message).state for message in sending]
+
+
+async def test_what_a_busy_database_has_not_stored_is_not_handed_over(bench, monkeypatch):
+    """A batch whose transaction fails has submitted none of its messages; each goes out once, later."""
+    real, failed = batches.together, []
+
+    def together(entries: list[batches.Entry], now: int) -> None:
+        if not failed:
+            failed.extend(each.message.id for each in entries)
+            raise errors.DatabaseBusy(OfDb.DATABASE_UNANSWERED, reason="locked")
+        real(entries, now)
+
+    stored: list[str] = []
+
+    class Watching(ScriptedTransport):
+        concurrency = LANES
+
+        async def hand_over(self, message: Any, mark: Mark, held: Any = always) -> Receipt:
+            stored.append(Message.get(Message.number == message.number).state)
+            return await super().hand_over(message, mark, held)
+
+    monkeypatch.setattr(batches, "together", together)
+    job = bench.queue(LANES)
+    prepared = [Hang(MARK) for _ in range(LANES)]
+    async with bench.sending(Watching(prepare=[*prepared])):
+        for each in prepared:
+            await each.entered.wait()
+        for each in prepared:
+            each.let_go()
+        await until(lambda: len(stored) >= LANES, "all are handed over")
+        assert ["sending"] * LANES == stored
+        await until(lambda: states(job) == ["sent"] * LANES, "all are sent")
+    assert (True, [1] * LANES) == (bool(failed), [message.attempts for message in Message.select()])
+
+
+async def test_the_moves_of_a_senders_batch_are_made_for_all_at_once(bench, monkeypatch):
+    """Also where each message has a turn of its own; one by one each would cost some ten statements."""
+    moved: Counter[str] = Counter()
+
+    def counted(name: str, real: Any) -> Any:
+        def work(*given: Any, **terms: Any) -> set[int]:
+            found: set[int] = real(*given, **terms)
+            moved[name] += len(found)
+            return found
+
+        return work
+
+    monkeypatch.setattr(batches, "BULK", {move: counted(move.__name__, real) for move, real in batches.BULK.items()})
+    job = bench.queue(LANES)
+    prepared = [Hang(Mark("before", turn_at=time.monotonic() + nth)) for nth in range(LANES)]
+    transport = wide(prepare=[*prepared])
+    transport.paced = False
+    async with bench.sending(transport):
+        for each in prepared:
+            await each.entered.wait()
+        for each in prepared:
+            each.let_go()
+        await until(lambda: states(job) == ["sent"] * LANES, "all are sent")
+    assert {"submit", "confirm"} == set(+moved)
 
 
 @pytest.mark.parametrize("ack", [Ack.SENT, Ack.READ])

@@ -161,15 +161,15 @@ class Send:
             return await self._hand_over(lane, outgoing, mark, gap, began, piece)
         return False
 
-    async def _submit(self, lane: Lane, mark: Mark, gap: pacing.Gap, piece: Piece | None, until: float | None) -> None:
-        """Commit that it, or that part of it, may be out from now on. until: by `timing.monotonic`, else TurnPassed."""
+    async def _submit(self, lane: Lane, mark: Mark, gap: pacing.Gap, piece: Piece | None, spare_s: float) -> None:
+        """Commit that it, or that part of it, may be out from now on. Raises TurnPassed: its turn was spare_s ago."""
         run, message = self._context.batches.run, lane.message
         if lane.out and piece is not None:
             await run(moves.submit_part, message, mark, piece)
         else:
             several = {} if piece is None else {"piece": piece}
             own_pause_ms = await self._own_pause_ms(message.job)
-            terms = {"gap": gap, "rules": self._context.rules, "own_pause_ms": own_pause_ms, "until": until}
+            terms = {"gap": gap, "rules": self._context.rules, "own_pause_ms": own_pause_ms, "spare_s": spare_s}
             await run(moves.submit, message, mark, **terms, **several)
         lane.out = True
 
@@ -211,7 +211,7 @@ class Send:
             if not context.standing.open:
                 raise errors.AccountUnready(Passed.HELD_BEFORE)
             try:
-                await self._submit(lane, mark, gap, piece, None if mark.turn_at is None else mark.turn_at + spare_s)
+                await self._submit(lane, mark, gap, piece, spare_s)
             except errors.TurnPassed:
                 spare_s *= 2
             else:
