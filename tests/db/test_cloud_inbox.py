@@ -19,7 +19,7 @@ from daemon.delivery.cloud_inbox import Counted
 from daemon.models import CloudBatch, CloudProgress, Happening, Job, Message, Reply, Suppression
 from daemon.states import Ack, Hold, JobState, State
 from daemon.transports.protocol import Receipt, callback_of
-from daemon.webhooks import cloud, duty
+from daemon.webhooks import cloud, cloud_taking, duty
 from tests.support.hand import Hand, fresh
 from tests.support.meta import BUSINESS_ID, SETTINGS, batch, change, failed, status, text
 from tests.support.posting import Post, sent, told
@@ -129,6 +129,43 @@ async def test_a_worker_that_is_stopped_in_the_middle_leaves_the_rest(hand: Hand
     await post.work(cloud.Worker(post.settings))
     assert ["sent"] * 5 == [state(each) for each in messages]
     assert 0 == CloudBatch.select().count() + CloudProgress.select().count()
+
+
+async def test_a_batch_of_several_kinds_goes_on_with_what_is_left_of_it(
+    hand: Hand, post: Post, monkeypatch: Any
+) -> None:
+    """What people write is taken first, wherever it stands: what is left after a stop there is the receipts, all of
+    them, and none of what was written."""
+    messages = sent(hand, 3)
+    receipts_ = change("statuses", [told(each, "delivered") for each in messages])
+    post.store(batch(receipts_, change("messages", [text("Thanks", messages[0].number[1:])])))
+
+    def busy(*_given: Any) -> Any:
+        raise errors.DatabaseBusy(Unsent.DATABASE_UNANSWERED, reason="locked")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(receipts, "take", busy)
+        await post.work()
+    assert ([(1,)], 1) == (proxy.tuples(CloudProgress.select(CloudProgress.done)), Reply.select().count())
+    await post.work()
+    assert ["delivered"] * 3 == [state(each) for each in messages]
+    assert (1, 0) == (Reply.select().count(), CloudBatch.select().count() + CloudProgress.select().count())
+
+
+async def test_one_that_has_lost_the_duty_unnoticed_stores_nothing(hand: Hand, post: Post, monkeypatch: Any) -> None:
+    """It was suspended in the middle, and believes that it still has it: the other one does the work."""
+    (message,) = sent(hand)
+    post.store(batch(change("statuses", [told(message, "sent")])))
+    real = cloud_taking.known
+
+    def meanwhile(*given: Any) -> Any:
+        duty.leave(cloud.DUTY, post.worker._owner)
+        assert duty.hold(cloud.DUTY, "another", post.worker._place, post.clock())
+        return real(*given)
+
+    monkeypatch.setattr(cloud_taking, "known", meanwhile)
+    assert await post.worker._round(post.timed)
+    assert (State.ACCEPTED, 1, 0) == (fresh(message).state, CloudBatch.select().count(), CloudProgress.select().count())
 
 
 async def test_only_one_of_two_works_through_it(hand: Hand, post: Post) -> None:

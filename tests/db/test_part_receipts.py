@@ -97,6 +97,15 @@ def test_a_part_in_doubt_that_is_in_hand_stays_in_that_hand(hand: Hand, tell: Te
     assert ["sending", "pending"] == [state(first), state(second)]
 
 
+def test_what_is_told_of_another_id_settles_no_part(hand: Hand, tell: Tell) -> None:
+    """Meta has answered with this part's own; a later failure does not undo that the person got it."""
+    hand.queue(1)
+    message = of_parts(hand, out=3, taken=3)
+    tell(failed(131053, callback_of(message.id, 1) + ":p:0", wamid="wamid.another"))
+    tell(about(message, 1), about(message, 1, "failed"))
+    assert ("accepted", None, ["sent"] * 3) == (state(message), fresh(message).error, shown(message))
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations([(0, "failed"), (1, "delivered"), (2, "sent")])))
 def test_a_part_that_fails_later_fails_the_message_and_is_named(hand: Hand, tell: Tell, order: Any) -> None:
     """Whatever the order; how far the last part comes is seen, and that one has failed stays said."""

@@ -14,7 +14,7 @@ from daemon.accounts import directory, pacing, portfolios
 from daemon.campaigns import create, progress, queries
 from daemon.campaigns.draft_content import ChosenTemplate
 from daemon.db.clock import now_ms
-from daemon.delivery import claim, moves, windows
+from daemon.delivery import batches, claim, moves, windows
 from daemon.delivery.engine import Engine
 from daemon.models import Account, Job, Message, Portfolio, PortfolioPerson
 from daemon.states import AccountState, Ack, JobState, State, Status
@@ -26,7 +26,7 @@ from tests.conftest import NOW
 from tests.support.cloud import cloud_settings
 from tests.support.cloud_templates import body, listed, there
 from tests.support.graph import QUICK
-from tests.support.hand import Hand, fresh, job_state, known
+from tests.support.hand import MARK, Hand, fresh, job_state, known
 from tests.support.scripted import until
 
 DAY_MS, MINUTE_MS = pacing.DAY_MS, 60_000
@@ -133,6 +133,21 @@ def test_accounts_of_one_business_share_it(limited, clock):
     moves.release(theirs[1], "back", clock())
     assert (State.PENDING, 0, 3) == (theirs[1].state, theirs[1].attempts, counted())
     assert [] == limited.claim(10, "second")
+
+
+async def test_a_batch_of_one_account_stays_within_what_another_has_left_of_it(limited, clock):
+    """Three of them were claimed while nobody had been written to; there is room for one."""
+    known("second")
+    limited.queue(2)
+    limited.queue(3, first=50, account="second")
+    ours, theirs = limited.claim(10), limited.claim(10, "second")
+    for message in ours:
+        limited.submit(message)
+    terms = {"gap": pacing.Gap(0, pacing.Why.READY, 0), "rules": limited.rules}
+    waiting = [batches.Entry(moves.submit, message, (MARK,), terms) for message in theirs]
+    batches.together(waiting, clock())
+    assert [type(None), errors.IllegalMove, errors.IllegalMove] == [type(each.refused) for each in waiting]
+    assert (["sending", "claimed", "claimed"], 3) == ([fresh(each).state for each in theirs], counted())
 
 
 def test_what_is_in_hand_is_not_claimed_twice_over(limited):

@@ -14,7 +14,7 @@ from daemon.campaigns import create, lifecycle, progress
 from daemon.db import clock
 from daemon.db.refusals import Unsent as OfDb
 from daemon.delivery import claim as claiming
-from daemon.delivery import job_moves, timing
+from daemon.delivery import job_moves, owner, timing
 from daemon.delivery import moves as message_moves
 from daemon.models import Event, Job, Message, Quarter, Tally
 from daemon.states import JobState, State
@@ -303,9 +303,11 @@ class Asking(ScriptedTransport):
 
 @pytest.fixture
 def boot_clock(monkeypatch):
-    """The clock that leases are trusted by; it stands still until it is moved."""
+    """The clock that messages' leases are trusted by; it stands still until it is moved. The account is ours all the
+    time, and so not what says that a message may be somebody else's."""
     now = [1000.0]
     monkeypatch.setattr(timing, "clock", lambda: now[0])
+    monkeypatch.setattr(owner.Owning, "holds", lambda _: True)
     return now
 
 

@@ -75,6 +75,19 @@ async def test_without_a_secret_nothing_is_believed(client: Any) -> None:
     assert 0 == CloudBatch.select().count()
 
 
+async def test_an_account_whose_secret_is_not_set_believes_nothing(
+    make_settings: Callable[..., Any], database: str, aiohttp_client: Callable[..., Awaitable[Any]]
+) -> None:
+    """What is not set matches nothing: neither an empty token nor what is signed with an empty secret."""
+    unset = SETTINGS | {"cloud_app_secret": "", "cloud_verify_token": ""}
+    client = await aiohttp_client(make_app(make_settings(**unset), KEY))
+    body = batch()
+    for given in ("", "sha256=", signature(body, ""), signature(body)):
+        assert 401 == await post(client, body, given)
+    assert 401 == (await client.get(PATH, params=asked(verify_token=""))).status
+    assert 0 == CloudBatch.select().count()
+
+
 async def test_what_is_not_signed_is_refused_unread(meta: Any, capsys: Any) -> None:
     """Whatever it holds; nothing of it is logged."""
     body = batch(change("statuses", [status("sent", words="a secret text")]))

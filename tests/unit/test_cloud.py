@@ -100,6 +100,7 @@ async def test_an_answer_that_proves_nothing_leaves_it_open(rule: dict[str, Any]
     [
         (500, {"error": {"message": "Oops"}}, errors.SubmitUnknown),
         (200, {"error": {"message": "Oops"}}, errors.SubmitUnknown),
+        (200, {"messages": [{}]}, errors.SubmitUnknown),
         (302, {}, errors.SubmitUnknown),
         (400, {"error": {"message": "Oops"}}, errors.NotSubmitted),
         (404, {}, errors.NotSubmitted),
@@ -123,6 +124,17 @@ async def test_an_error_without_a_code_proves_something_below_500_only(
 
     assert meant is caught.type
     assert meant is not errors.Refused or Blame.ACCOUNT is caught.value.blame  # type: ignore[attr-defined]
+
+
+async def test_what_is_not_ours_any_more_is_not_handed_over() -> None:
+    """Asked right before it leaves: its lease has run out while it waited, and another sender may have it."""
+    async with sending() as up:
+        message = Outgoing(E164(ANNA), "Hello", callback="m:1:a:1")
+        mark = await up.transport.prepare(message)
+        with pytest.raises(errors.LeaseLost):
+            await up.transport.hand_over(message, mark, lambda: False)
+
+        assert [] == up.world.record.messages
 
 
 async def test_answers_that_do_not_come_stop_the_others() -> None:
@@ -261,6 +273,26 @@ async def test_turns_are_not_taken_long_before_they_are_used() -> None:
         each.cancel()
     await asyncio.wait(waiting)
     assert 10 <= taken <= 20
+
+
+async def test_whoever_waits_for_a_turn_heeds_a_pause() -> None:
+    """The turn was taken before Meta said that it was too much: another one is taken after that."""
+
+    class Shared(InMemory):
+        asked = 0
+
+        async def turns(self, number: str, most: int, rate: int) -> Turns:
+            self.asked += 1
+            return Turns(most, 50, 0)
+
+    kept = Shared()
+    turnstile = Turnstile(kept, "1", rate=20)
+    waiting = asyncio.create_task(turnstile.turn())
+    while not kept.asked:
+        await asyncio.sleep(0)
+    await turnstile.slower(1.0)
+    await asyncio.wait_for(waiting, 30)
+    assert (2, [1_000]) == (kept.asked, kept.pauses)
 
 
 async def test_a_message_that_takes_another_turn_is_one_message_to_its_person() -> None:

@@ -46,9 +46,12 @@ def test_a_file_goes_as_what_meta_takes_it_for(kind: Kind, mimetype: str, text: 
 
 
 def test_a_text_has_its_callback_data() -> None:
-    """Meta repeats it in every receipt."""
+    """Meta repeats it in every receipt; a template and a file have it, too."""
     expected = {"type": "text", "text": {"body": "Hello", "preview_url": False}, "biz_opaque_callback_data": "m:1:a:1"}
     assert expected == content(Outgoing(TO, "Hello", callback="m:1:a:1"))
+    template = Outgoing(TO, "", template=Templated("plain", "de"), callback="m:2:a:3")
+    photo = Outgoing(TO, "", (file(Kind.PHOTO, "image/png"),), callback="m:3:a:1")
+    assert ["m:2:a:3", "m:3:a:1"] == [content(each)["biz_opaque_callback_data"] for each in (template, photo)]
 
 
 def test_a_template_has_its_values_by_place_or_name() -> None:
