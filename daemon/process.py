@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -25,6 +26,9 @@ _PR_SET_PDEATHSIG = 1
 # Each statement of a database thread gives Python's lock away and has to wait for it again, by default for up to 5 ms,
 # while it holds the database's: a transaction of twenty statements would take 100 ms beside a busy event loop.
 SWITCH_S = 0.0005
+# Python looks for garbage after so many new objects, not after 700: a sender has a thousand messages in hand, of a
+# hundred objects each, and would go through all of them again and again.
+GARBAGE_AFTER = 20_000
 
 
 def run(
@@ -38,6 +42,7 @@ def run(
     if "SUPERVISOR_ENABLED" in os.environ:
         _end_with_supervisord()
     sys.setswitchinterval(SWITCH_S)
+    gc.set_threshold(GARBAGE_AFTER)
     os.umask(0o077)  # all files are for their owner only: they hold numbers, texts, a WhatsApp login
     logs.configure(name)
     try:

@@ -236,9 +236,10 @@ class Send:
             context.trouble.success(message.job_id)
             if piece is not None and not piece.last:
                 return await self._endings.part(lane, receipt, piece)
-            took_ms = round((timing.monotonic() - began) * 1000) if context.transport.paced else 0
+            paced = context.transport.paced
+            pause = replace(gap, took_ms=round((timing.monotonic() - began) * 1000)) if paced else gap
             several = {} if piece is None else {"piece": piece}
-            await self._endings.move(lane, moves.confirm, receipt, gap=replace(gap, took_ms=took_ms), **several)
+            await self._endings.move(lane, moves.confirm, receipt, gap=pause, **several)
             await context.trouble.keep()
         except Stopping:
             return False  # stays `sending`: the next sender looks it up
