@@ -17,6 +17,7 @@ from daemon.delivery import moves
 from daemon.models import (
     Event,
     Job,
+    Message,
     MetricCount,
     MetricPosition,
     Webhook,
@@ -306,4 +307,28 @@ def test_counting_reads_what_is_new(long_used: Job, monkeypatch: pytest.MonkeyPa
         measuring.Measuring().advance(NOW)
     rows = {(each.name, each.label): each.count for each in MetricCount.select()}
     assert 100 == rows["moves", "confirm"]
+    assert reads.rows < FEW, reads
+
+
+@pytest.mark.usefixtures("fresh_database")
+@pytest.mark.parametrize("counted", [False, True], ids=["never counted", "counted"])
+def test_durations_are_counted_without_what_others_did_meanwhile(
+    long_used: Job, monkeypatch: pytest.MonkeyPatch, counted: bool
+) -> None:
+    """Twenty messages were claimed long before they were taken."""
+    ids = [each.id for each in Event.select(Event.id).order_by(Event.id)]
+    moved = [each.id for each in Message.select(Message.id).order_by(Message.id).limit(20)]
+    steps = (("claim", None, "pending", "claimed"), ("submit", "a lease", "claimed", "sending"))
+    for nth, (move, lease, source, target) in enumerate((*steps, ("confirm", "a lease", "sending", "sent"))):
+        first = -20 if move == "confirm" else 20 * nth
+        for message, event in zip(moved, ids[first:], strict=False):
+            changes = {"message": message, "move": move, "lease": lease, "source": source, "target": target}
+            Event.update(changes, at=NOW + 1_500 * nth).where(Event.id == event).execute()
+    MetricPosition.create(history="event", position=ids[-21])
+    if counted:
+        proxy.database.execute_sql("ANALYZE")
+    with reading(monkeypatch) as reads:
+        measuring.Measuring().advance(NOW)
+    rows = {(each.name, each.label): each.count for each in MetricCount.select()}
+    assert 20 * 3_000 == rows["durations", counting.SUM_MS]
     assert reads.rows < FEW, reads

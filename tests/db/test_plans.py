@@ -25,7 +25,7 @@ from daemon.campaigns.recipients import Selection
 from daemon.config import Settings
 from daemon.contacts import list_entries, row_sets, suppression
 from daemon.db import connection, proxy
-from daemon.delivery import chunks, claim, eligibility, enqueue, replies, rescue
+from daemon.delivery import bulk_sends, chunks, claim, eligibility, enqueue, replies, rescue
 from daemon.models import (
     Account,
     ContactList,
@@ -40,8 +40,10 @@ from daemon.models import (
     Tally,
 )
 from daemon.ops import retention
-from daemon.states import JobState, PersonKey, State
+from daemon.states import Ack, JobState, PersonKey, State
+from daemon.transports.protocol import Receipt
 from tests.conftest import NOW
+from tests.support.hand import MARK
 from tests.support.plans import reading
 
 QUEUED = 20_000
@@ -132,6 +134,20 @@ def test_a_claim_reads_what_it_takes_and_no_more(fill, monkeypatch, counted):
         claimed = claim.claim("default", 5, NOW, 60_000, pacing.Rules())
     assert 5 == len(claimed)
     assert not reads.compiled
+    assert 0 < reads.rows < A_FEW, reads
+
+
+@pytest.mark.parametrize("counted", [never, fresh, half_sent])
+@pytest.mark.parametrize("count", [1, 5])
+def test_moves_of_a_batch_read_what_they_move(fill, monkeypatch, counted, count):
+    """Not those that wait for the same account, who may be the same people; nor all that anybody was ever sent."""
+    counted(fill)
+    claimed = claim.claim("default", count, NOW, 60_000, pacing.Rules())
+    rules, gap = pacing.Rules(person_cap=3, person_window_ms=pacing.DAY_MS), pacing.Gap(0, pacing.Why.READY, 0)
+    with reading(monkeypatch) as reads, connection.write(), proxy.in_order():
+        assert count == len(bulk_sends.submit([(each, MARK) for each in claimed], NOW, gap, rules))
+        receipts = [(each, Receipt(f"wamid.{each.id}", Ack.ACCEPTED)) for each in claimed]
+        assert count == len(bulk_sends.confirm(receipts, NOW, gap))
     assert 0 < reads.rows < A_FEW, reads
 
 
