@@ -29,7 +29,6 @@ SKIPS_PER_CLAIM = 200
 FARTHEST_MS = 3 * pacing.DAY_MS  # a cap frees within a day, and the window after it opens within another
 LOOK_AGAIN_MS = 1_000
 LOOKED_FOR = 10_000  # so many of those who count already are looked for at once
-LOOKED_UP = 256  # people whose messages are looked up at once
 LOOK_FOR_WRITERS_MS = 30_000  # so often people are looked for who may be written to in spite of the business's limit
 
 
@@ -219,8 +218,8 @@ def _uncounted(job: Job, limit: int, now: int, rules: pacing.Rules) -> list[Mess
     waiting = sorted(wrote | portfolios.some_counted(rules.portfolio, LOOKED_FOR, turn, now))
     found: list[Message] = []
     while waiting and len(found) < limit:
-        size, values = listed(waiting[:LOOKED_UP])
-        del waiting[:LOOKED_UP]
+        size, values = listed(waiting[: eligibility.LOOKED_UP])
+        del waiting[: eligibility.LOOKED_UP]
         asked = {"job": job.id, "account": job.account, "now": now, "limit": limit - len(found)}
         found += rows_of(Message, _due_to(size, **asked, **values))
     return sorted(found, key=lambda message: message.id)

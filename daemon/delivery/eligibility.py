@@ -22,6 +22,7 @@ from daemon.transports.protocol import REHEARSED
 
 PERSON = 0x7065_7273  # an arbitrary number: the advisory locks of senders about to message one person
 SURELY_THERE = 3  # this many are looked up when nobody seems to be there
+LOOKED_UP = 64  # people whose messages are looked up at once: for many more PostgreSQL may go through everybody's
 MAY_HAVE_GOT_IT = REACHED | {State.CLAIMED, State.EXPIRED}
 MAY_GO = UNFINISHED | {State.FAILED, State.UNCERTAIN}  # a message may still be sent, or sent again
 
@@ -63,19 +64,23 @@ def all_known(messages: Iterable[Any]) -> None:
     for message in messages:
         if not (message.transport_id or "").startswith(REHEARSED):
             persons[message.account].add(message.person)
-    for account, theirs in sorted(persons.items()):
-        size, values = listed(sorted(theirs))
-        # Mostly there is nothing else for them. In one order, as others may lock them, too.
-        for (person,) in sorted(_not_known(size, account=account, **values).fetchall()):
-            _now_known(account=account, person=person)
+    for account, found in sorted(persons.items()):
+        theirs = sorted(found)
+        while theirs:
+            size, values = listed(theirs[:LOOKED_UP])
+            del theirs[:LOOKED_UP]
+            # Mostly there is nothing else for them. In one order, as others may lock them, too.
+            for (person,) in sorted(set(_not_known(size, account=account, **values).fetchall())):
+                _now_known(account=account, person=person)
 
 
 @Prepared
 def _not_known(size: int) -> Any:
     # The state is no plain column, and on PostgreSQL the account is one of the values, so that no index but that of
-    # people can be begun with: the others lead through all that waits.
+    # people can be begun with: the others lead through all that waits. Nor are they told apart there, which would
+    # make it go through everybody in order.
     open_ = (~Message.known, peewee.fn.COALESCE(Message.state, "").in_(sorted(MAY_GO)))
-    found = Message.select(Message.person).where(*open_).distinct()
+    found = Message.select(Message.person).where(*open_)
     if not on_postgres():
         return found.where(Message.account == param("account"), Message.person.in_(places(size)))
     rows = [(param("account"), person) for person in places(size)]
