@@ -269,6 +269,14 @@ def test_what_failed_since_may_be_sent_again_though_it_was_sent(hand: Hand, cloc
     assert State.DELIVERED == fresh(message).state
 
 
+@pytest.mark.parametrize("status", [Status.FAILED, Status.EXPIRED])
+def test_what_failed_while_it_waits_to_be_sent_again_is_still_sent(hand: Hand, clock, status):
+    """A late `sent` of the same hand-over comes after it: the message is not out, and must not be lost."""
+    message = sent_again(hand)
+    assert [Outcome.KNOWN] * 2 == [hand.receipt(message, each, submission=1) for each in (status, Status.SENT)]
+    assert [message.id] == [each.id for each in hand.claim()]
+
+
 @pytest.mark.parametrize("status", list(Status))
 def test_of_an_earlier_hand_over_only_that_they_got_it_counts(hand: Hand, clock, status):
     """The second one is on its way: what the first one failed by is over."""
