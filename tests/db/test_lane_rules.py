@@ -16,7 +16,7 @@ from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import proxy
 from daemon.db.refusals import Unsent as OfDb
-from daemon.delivery import batches, breaker, compose, moves, receipts
+from daemon.delivery import batches, breaker, compose, moves, receipts, timing
 from daemon.delivery.receipts import Outcome
 from daemon.formats.refusals import Unsent as OfFormatsUnsent
 from daemon.i18n.coded import refusal
@@ -298,17 +298,18 @@ async def test_what_a_busy_database_has_not_stored_is_not_handed_over(bench, mon
 
 async def test_the_moves_of_a_senders_batch_are_made_for_all_at_once(bench, monkeypatch):
     """Also where each message has a turn of its own; one by one each would cost some ten statements."""
-    moved: Counter[str] = Counter()
+    most: Counter[str] = Counter()
 
     def counted(name: str, real: Any) -> Any:
         def work(*given: Any, **terms: Any) -> set[int]:
             found: set[int] = real(*given, **terms)
-            moved[name] += len(found)
+            most[name] = max(most[name], len(found))
             return found
 
         return work
 
     monkeypatch.setattr(batches, "BULK", {move: counted(move.__name__, real) for move, real in batches.BULK.items()})
+    monkeypatch.setattr(timing, "GATHER_S", 0.2)
     job = bench.queue(LANES)
     prepared = [Hang(Mark("before", turn_at=time.monotonic() + nth)) for nth in range(LANES)]
     transport = wide(prepare=[*prepared])
@@ -319,7 +320,7 @@ async def test_the_moves_of_a_senders_batch_are_made_for_all_at_once(bench, monk
         for each in prepared:
             each.let_go()
         await until(lambda: states(job) == ["sent"] * LANES, "all are sent")
-    assert {"submit", "confirm"} == set(+moved)
+    assert (True, True) == (most["submit"] > 1, most["confirm"] > 1)
 
 
 @pytest.mark.parametrize("ack", [Ack.SENT, Ack.READ])
