@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from standin.client import StandIn
-from tests.support.rig import ROOT, Rig, chrome_processes, eventually
+from tests.support.rig import ROOT, Rig, chrome_processes
 
 KILLED = ("supervisord", "http", "sender", "chrome", "chromedriver", "Xvfb")
 NAMED = {"chromedriver": "its driver"}
@@ -35,33 +35,13 @@ def states(rig: Rig) -> dict[str, str]:
     return {words[0]: words[1] for words in lines}
 
 
-def test_status_stop_start_and_restart_work(rig: Rig) -> None:
-    """supervisorctl does to each program what its words say."""
-    eventually(lambda: {"http": "RUNNING", "sender": "RUNNING"} == states(rig), what="both run")
-    first = rig.pid("http")
-
-    assert "http: stopped\n" == rig.control("stop", "http")
-    assert "STOPPED" == states(rig)["http"]
-    assert "http: started\n" == rig.control("start", "http")
-    assert "http: stopped\nhttp: started\n" == rig.control("restart", "http")
-    assert first != rig.pid("http")
-
-
 def test_whatever_is_killed_comes_back_and_nothing_is_left_over() -> None:
     """Each of them once, as an ordinary user: a message is sent after it, and no process is there that belongs to none.
-    What it takes on an idle machine is measured by hand."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.crash.tree",
-        "--kills",
-        str(len(KILLED)),
-        "--limit",
-        "60",
-        "--only",
-        *KILLED,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    What it takes on an idle machine is measured by hand. The README's table of who restarts what has them all."""
+    words = ["--kills", str(len(KILLED)), "--limit", "60", "--only", *KILLED]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.crash.tree", *words], capture_output=True, text=True, timeout=400, check=False
+    )
 
     assert 0 == done.returncode, done.stdout + done.stderr[-20_000:]
     assert f"kills={len(KILLED)} messages={2 * len(KILLED)} " in done.stdout
@@ -99,13 +79,14 @@ def test_without_supervisord_the_programs_end_in_order(rig: Rig) -> None:
     rig.ready()
     assert rig.daemon
     programs = [psutil.Process(rig.pid(name)) for name in ("http", "sender")]
+    closed = rig.data / "wasender.db-closed"  # written by the last one that leaves the database in order
+    closed.unlink(missing_ok=True)
 
     rig.daemon.kill()
 
     assert ([], True) == (psutil.wait_procs(programs, 30)[1], rig.daemon.wait(30) < 0)
     assert [] == chrome_processes(rig.data)
-    stopped = [event for event in rig.events() if event["event"] == "process.stopped"][-2:]
-    assert [("http", 0), ("sender", 0)] == sorted((event["process"], event["exit_code"]) for event in stopped)
+    assert closed.exists()
     rig.start()
     rig.ready()
 
