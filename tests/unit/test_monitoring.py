@@ -20,7 +20,7 @@ from tests.support import metric_docs
 
 RULES = ROOT / "etc" / "prometheus" / "wasender.rules.yml"
 BOARD = ROOT / "etc" / "grafana" / "wasender.json"
-CASES = Path(__file__).parent / "cases" / "wasender.rules.test.yml"
+CASES = Path(__file__).parent / "alerts" / "wasender.rules.test.yml"
 SUFFIXES = ("_bucket", "_sum", "_count")
 THERE = {family.name: set(family.labels) for family in FAMILIES if family.kind is not Kind.HISTOGRAM} | {
     family.name + suffix: {*family.labels, *(["le"] if suffix == "_bucket" else [])}
