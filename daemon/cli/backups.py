@@ -1,4 +1,5 @@
-"""Backups of this machine's installation: made while it runs, and restored while it does not."""
+"""Backups of this machine's installation: made while it runs, and restored while it does not; and its move to
+PostgreSQL."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ MB = 1 << 20
 
 def add_to(app: typer.Typer) -> None:
     """Declare the commands."""
-    for work in (backup, restore):
+    for work in (backup, restore, migrate):
         app.command(cls=Command, rich_help_panel=PANEL)(work)
     app.command("backup-key", cls=Command, rich_help_panel=PANEL)(key)
 
@@ -113,6 +114,43 @@ def restore(
         "kept": done.kept,
     }
     output.tell("\n".join([first, *kept, last]), told)
+
+
+def migrate(
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            envvar="WASENDER_MIGRATE_TO",
+            help="Such as postgresql://user:password@host/name, an empty database.",
+            show_default=False,
+        ),
+    ],
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Move everything from SQLite to an empty database of PostgreSQL, while wasender does not run.
+
+    Both are compared in the end, row by row. The SQLite file is only read. If it breaks off, run it again: it goes on
+    where it was. Others on this machine can read the words of a command: WASENDER_MIGRATE_TO hides the password.
+
+    Example: wasender migrate --to postgresql://wasender:secret@127.0.0.1/wasender
+    """
+    found = settings.load(data)
+    from daemon.ops import migrate as moving
+
+    def tell(table: str, done: int, total: int) -> None:
+        if output.live:
+            output.note(f"{table}: {done:,} of {total:,}")
+
+    moved = moving.migrate(found, to, tell)
+    count = sum(moved.rows.values())
+    text = (
+        f"{count:,} rows in {len(moved.rows)} tables are moved and compared. Set WASENDER_DATABASE_URL to the new "
+        "database before you start wasender; the SQLite file was left as it was."
+    )
+    output.tell(text, {"rows": moved.rows, "resumed": moved.resumed})
 
 
 def key(

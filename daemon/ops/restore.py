@@ -11,15 +11,13 @@ The epoch in the data folder is raised first: whoever then starts finds an older
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import secrets
 import shutil
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -29,19 +27,19 @@ from psycopg import sql
 
 from daemon import errors
 from daemon.config import RESTORING, Settings
-from daemon.db import inspection, presence
+from daemon.db import inspection
 from daemon.db.sqlite import SQLITE
 from daemon.delivery import interruptions
 from daemon.delivery.interruptions import Mark
 from daemon.files import durable
 from daemon.i18n.instants import instant
 from daemon.ops import archive, snapshot
+from daemon.ops.alone import alone
 from daemon.ops.archive import File, Manifest
 from daemon.ops.backup import ATTACHMENTS, BESIDE
 
 DATABASES = {"database.sqlite": "sqlite", "database.dump": "postgresql"}
 MEMBER = re.compile(rf"{'|'.join(map(re.escape, (*DATABASES, *BESIDE)))}|{ATTACHMENTS}[A-Za-z0-9_-]{{1,64}}")
-LEAVING_S = 5.0  # until the server has noticed that somebody has gone
 WITH_SQLITE = ("-wal", "-shm", "-closed")  # beside the database, and of no use without it
 
 
@@ -98,7 +96,7 @@ def restore(settings: Settings, file: Path, key: Path | None, now: int) -> Resto
     """
     folder = settings.data_dir.resolve()
     durable.make_folder(folder)
-    with _alone(settings):
+    with alone(settings.db_url):
         plan = _unfinished(folder)
         if plan is not None:
             _carry_out(settings, folder, plan)
@@ -122,42 +120,6 @@ def _folder(path: Path, undo: ExitStack) -> Path:
     path.mkdir(mode=0o700)
     undo.callback(shutil.rmtree, path, ignore_errors=True)
     return path
-
-
-@contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    """No process of ours uses the database, and none starts meanwhile. Raises BackupRefused."""
-    if not settings.db_url.startswith(SQLITE):
-        _nobody_connected(settings.db_url)
-        yield
-        return
-    file = Path(settings.db_url.removeprefix(SQLITE))
-    durable.make_folder(file.parent)
-    with presence.lock_file(file).open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise errors.BackupRefused(
-                f"A process of wasender uses {file}: stop wasender first (systemctl stop wasender), then restore."
-            ) from None
-        lock.truncate(0)  # who waits for us looks at the database anew
-        yield
-
-
-def _nobody_connected(url: str) -> None:
-    others = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-        AND backend_type = 'client backend'"""
-    try:
-        with snapshot.connected(url) as own:
-            give_up = time.monotonic() + LEAVING_S
-            while (count := (own.execute(others).fetchone() or (0,))[0]) and time.monotonic() < give_up:
-                time.sleep(LEAVING_S / 50)
-    except psycopg.Error as error:
-        raise errors.BackupRefused(f"The database does not answer ({' '.join(str(error).split())}).") from None
-    if count:
-        raise errors.BackupRefused(
-            f"{count} others are connected to the database: stop wasender on every host first, then restore."
-        )
 
 
 def _unpack(file: Path, identities: Sequence[Any], staging: Path) -> Manifest:

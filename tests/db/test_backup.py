@@ -26,7 +26,7 @@ from daemon.db import connection, proxy
 from daemon.delivery import interruptions
 from daemon.delivery.interruptions import FILE, Presence
 from daemon.models import Attachment, Job, Message
-from daemon.ops import archive, backup, restore, snapshot
+from daemon.ops import alone, archive, backup, restore, snapshot
 from daemon.ops.backup import Keep
 from tests.conftest import NOW
 from tests.support.scripted import MARK, Hang, ScriptedTransport, until
@@ -217,7 +217,7 @@ def test_nothing_is_restored_under_a_process_that_runs(
 ) -> None:
     """On SQLite by the lock that each of our processes holds, on PostgreSQL by its connection."""
     made = make(stocked.settings, tmp_path)
-    monkeypatch.setattr(restore, "LEAVING_S", 0.1)
+    monkeypatch.setattr(alone, "LEAVING_S", 0.1)
     if proxy.on_postgres():  # this test is connected
         with pytest.raises(errors.BackupRefused, match="connected to the database"):
             restore.restore(stocked.settings, made.file, None, NOW)
