@@ -484,6 +484,14 @@ class Suppression(Table):
         )
 
 
+class Erased(Table):
+    """Somebody of whom nothing is known any more, and who must not be written to: a keyed digest of who they are, see
+    contacts/erased.py."""
+
+    digest = peewee.CharField(primary_key=True, max_length=64)
+    at = peewee.BigIntegerField()
+
+
 class Removal(Table):
     """A removal from the suppression list: the entry as it was, who removed it and why."""
 
@@ -972,6 +980,7 @@ class Installation(Table):
     up_ms = peewee.BigIntegerField()
     interruption = peewee.CharField(null=True, max_length=16)
     interrupted_at = peewee.BigIntegerField(null=True)
+    secret = peewee.CharField(null=True, max_length=64)  # with which digests of people are made, see contacts/erased.py
 
 
 class KeptMedia(Table):
@@ -1145,5 +1154,5 @@ TABLES = [
     Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
     Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput, CloudBatch, CloudProgress,
     CloudSeen, CloudCount, CloudStanding, LastWrote, Portfolio, PortfolioPerson, KnownUser, CloudTemplate,
-    MetricCount, MetricPosition, Installation,
+    MetricCount, MetricPosition, Installation, Erased,
 ]  # fmt: skip

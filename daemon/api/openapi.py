@@ -43,6 +43,7 @@ TAGS = {
     "templates": "Texts saved for reuse.",
     "cloud templates": "WhatsApp templates: texts that Meta has approved, for accounts of the Cloud API.",
     "suppressions": "People who must not be messaged.",
+    "people": "What is known of one person, and its erasure.",
     "replies": "What people answer.",
     "keys": "Keys for programs: what each may do.",
     "events": "What changes, as it changes.",

@@ -34,7 +34,7 @@ from daemon.campaigns.drafts import Draft
 from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.campaigns.refusals import Why
 from daemon.config import Settings
-from daemon.contacts import importer, uploads
+from daemon.contacts import erased, importer, uploads
 from daemon.contacts.columns import Candidate
 from daemon.contacts.importer import Contact
 from daemon.contacts.person import Person
@@ -316,7 +316,8 @@ def _lately(since: int, now: int, but: int | None = None) -> set[PersonKey]:
 
 def opted_out(people: Iterable[PersonKey]) -> set[PersonKey]:
     """Those of the people who are on the suppression list."""
-    return _among(Suppression.select(Suppression.person), Suppression.person, people)
+    asked = list(people)
+    return _among(Suppression.select(Suppression.person), Suppression.person, asked) | erased.among(asked)
 
 
 def too_often(rules: pacing.Rules, people: Iterable[PersonKey], now: int) -> set[PersonKey]:

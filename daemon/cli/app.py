@@ -21,6 +21,7 @@ from daemon.cli import (
     keys,
     machine,
     people,
+    privacy,
     selectors,
     sending,
     settings,
@@ -90,6 +91,7 @@ confirmations.add_to(app)
 events.add_to(app)
 accounts.add_to(app)
 people.add_to(app)
+privacy.add_to(app)
 cloud_templates.add_to(app)
 keys.add_to(app)
 webhooks.add_to(app)

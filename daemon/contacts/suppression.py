@@ -18,7 +18,7 @@ import structlog
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.contacts import importer, masking, number_list, phone, several_numbers, uploads
+from daemon.contacts import erased, importer, masking, number_list, phone, several_numbers, uploads
 from daemon.contacts.person import Person
 from daemon.contacts.reasons import Fault
 from daemon.contacts.refusals import Why
@@ -95,7 +95,7 @@ def suppress(settings: Settings, number: str, reason: str, who: str, now: int) -
     with write():
         put(plain, told, who, now)
         entry = find(plain)
-    _await_submits()
+    await_submits()
     return entry
 
 
@@ -132,7 +132,7 @@ def _present(people: Iterable[PersonKey]) -> set[PersonKey]:
     return {person for (person,) in tuples(locked(theirs.order_by(Suppression.number)))}
 
 
-def _await_submits() -> None:
+def await_submits() -> None:
     """Wait for those who have looked at the list and not yet committed that they send: they hold their job.
 
     In a transaction of its own, after the one that has changed the list: what waits here could be given up.
@@ -189,7 +189,7 @@ def _import(found: importer.ContactList, reason: str, source: str, who: str, now
             rows = [{"number": number, "person": key, **alike} for number, key in keys.items() if key not in there]
             if rows:
                 added += _add(rows)
-    _await_submits()
+    await_submits()
     guessed = None if found.encoding_sure else found.encoding
     done = Imported(added, len(numbers) - added, found.duplicates, found.rejected, guessed)
     log.info("suppression.imported", added=added, present=done.present, rejected=len(done.rejected), who=who)
@@ -197,14 +197,15 @@ def _import(found: importer.ContactList, reason: str, source: str, who: str, now
 
 
 def remove(settings: Settings, number: str, why: str, who: str, now: int) -> None:
-    """Take a person off the list, by either notation of their number; who did it and why is kept.
+    """Take a person off the list, by either notation of their number, also one whose data was erased; who did it and
+    why is kept.
 
     Raises InvalidNumber, InvalidInput, NotFound.
     """
     plain, told = _listed_number(settings, number), _reason(why)
     with write():
         rows = list(locked(Suppression.select().where(Suppression.person == Person(plain).key)))
-        if not rows:
+        if not erased.lift([Person(plain).key]) and not rows:
             raise errors.NotFound(Why.NOT_SUPPRESSED)
         _take_off(rows, who, told, now)
 
@@ -247,7 +248,7 @@ def among(numbers: Iterable[E164]) -> set[E164]:
     """Those of the numbers (E.164) whose people are on the list."""
     wanted = {number: Person(number).key for number in numbers}
     rows = Suppression.select(Suppression.person).where(Suppression.person.in_(sorted(set(wanted.values()))))
-    listed = {person for (person,) in tuples(rows)}
+    listed = {person for (person,) in tuples(rows)} | erased.among(wanted.values())
     return {number for number, person in wanted.items() if person in listed}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import peewee
 
 from daemon.accounts import handovers, pacing, portfolios
+from daemon.contacts import erased
 from daemon.contacts.person import Person
 from daemon.db.prepared import Prepared, listed, param, places
 from daemon.db.proxy import database, on_postgres
@@ -16,7 +17,7 @@ from daemon.delivery import windows
 from daemon.delivery.refusals import Passed
 from daemon.formats import notations
 from daemon.i18n.coded import Refusal, refusal
-from daemon.models import UNCAPPED, Job, Message, Suppression
+from daemon.models import UNCAPPED, Erased, Job, Message, Suppression
 from daemon.states import E164, OUT, REACHED, TAKEN, UNFINISHED, PersonKey, State
 from daemon.transports.protocol import REHEARSED
 
@@ -113,7 +114,9 @@ def barred(job: Job, messages: Sequence[Message], now: int, rules: pacing.Rules)
         return {}
     persons = {message.id: person_of(message) for message in messages}
     size, values = listed(sorted(set(persons.values())))
-    out = {person for (person,) in _opted_out(size, **values).fetchall()}
+    digests = {f"d{n}": erased.digest(person) for n, person in enumerate(values.values())}
+    out = {known for (known,) in _opted_out(size, **values, **digests).fetchall()}
+    out |= {person for n, person in enumerate(values.values()) if digests[f"d{n}"] in out}
     found = {message_id: refusal(Passed.SUPPRESSED) for message_id, person in persons.items() if person in out}
     if not rules.person_cap or job.kind in UNCAPPED:
         return found
@@ -187,7 +190,10 @@ def lock_person(person: PersonKey) -> None:
 
 @Prepared
 def _opted_out(size: int) -> Any:
-    return Suppression.select(Suppression.person).where(Suppression.person.in_(places(size)))
+    """Those who are on the list, by who they are or, where they were erased, by a digest of that."""
+    listed_ones = Suppression.select(Suppression.person).where(Suppression.person.in_(places(size)))
+    digests = [param(f"d{n}") for n in range(size)]
+    return listed_ones.union_all(Erased.select(Erased.digest).where(Erased.digest.in_(digests)))
 
 
 def surely_there(account: str) -> list[Message]:

@@ -98,7 +98,8 @@ def _noted(known: int, copied: bool, moment: _Moment) -> int:
         after_commit(partial(log.warning, "installation.interrupted", **told))
     epoch = max(row.epoch, known) + 1
     here = {"seen_at": moment.now, "boot": moment.boot, "up_ms": moment.up_ms}
-    Installation.update(epoch=epoch, **here, **interrupted).where(Installation.id == ONE).execute()
+    secret = {} if row.secret else {"secret": secrets.token_hex(32)}
+    Installation.update(epoch=epoch, **here, **interrupted, **secret).where(Installation.id == ONE).execute()
     return int(epoch)
 
 

@@ -10,6 +10,11 @@ class Why(Wording):
 
     STORING_INTERRUPTED = "storing_interrupted", "Storing the campaign was interrupted for too long: start it again."
     NO_CHAT_PICTURE = "no_chat_picture", "There is no screenshot of the chat of message {message}."
+    PERSON_IN_HAND = (
+        "person_in_hand",
+        "A message to this person is being sent, or something of theirs is being stored: try again in a minute. From "
+        "now on nothing more is sent to them.",
+    )
     NO_UNMATCHED_CHAT = "no_unmatched_chat", "This chat is no longer waiting: it was matched, or read on the phone."
     RECIPIENT_NOT_CHOSEN = "recipient_not_chosen", "Choose whose chat it is, or enter their number."
     NOT_A_RECIPIENT = (
@@ -119,6 +124,7 @@ class Passed(Recorded):
 
     SUPPRESSED = "person_suppressed", "is on the suppression list"
     WHATSAPP_SAYS = "whatsapp_says", WORDS_ONLY
+    ERASED = "person_erased", "their data was erased"
     TOO_LATE = "date_too_late", "was due by a date, and could not be sent in time"
     REPEATED = "person_repeated", "is in this campaign already, in another notation of the number"
     GOT_ONE_IN_A_DAY = "person_got_one_in_a_day", "got 1 message within 1 day"

@@ -29,6 +29,7 @@ from daemon.pages import (
     moving,
     overview,
     pressed,
+    privacy,
     replies,
     scheduled,
     series,
@@ -62,6 +63,7 @@ routes: list[web.AbstractRouteDef] = [
         lists,
         replies,
         suppressions,
+        privacy,
     )
     for route in part.routes
 ]

@@ -168,6 +168,7 @@ EVENTS: dict[str, str] = {
     "traces.failed": "reading the history for traces failed unexpectedly; it is tried again",
     "metrics.failed": "counting for metrics failed unexpectedly; it is tried again",
     "pruning.failed": "old data could not be deleted; it is tried again in an hour",
+    "person.erased": "a person was removed everywhere, at their request (who, messages, rows)",
     "suppression.added": "a number must not be messaged any more (source)",
     "suppression.imported": "a list of numbers was added (added, present, rejected, who)",
     "suppression.removed": "a number may be messaged again (who)",

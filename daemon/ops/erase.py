@@ -1,0 +1,150 @@
+"""Removes a person everywhere, and keeps only a digest of their number, so that they are never written to again.
+
+It can be repeated: what was interrupted goes on. From its first transaction on nothing more is sent to them.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import peewee
+import structlog
+
+from daemon.config import Settings
+from daemon.contacts import erased, suppression
+from daemon.contacts.mentions import Sought
+from daemon.contacts.stored import attachment_path
+from daemon.db.connection import write
+from daemon.db.proxy import database, on_postgres, tuples
+from daemon.delivery import erasing
+from daemon.models import (
+    Answer,
+    Attachment,
+    Draft,
+    Happening,
+    Job,
+    KeptAnswer,
+    KeptRow,
+    ListEntry,
+    Message,
+    Removal,
+    RowSet,
+    Suppression,
+)
+from daemon.ops import people
+from daemon.ops.backup import FOLDER
+
+log = structlog.get_logger()
+
+COPIES = ("before-restore-*", "*.db.before-*", f"{FOLDER}/*")  # in the data folder: of earlier moments
+
+
+@dataclass(frozen=True)
+class Done:
+    """How many of their messages and rows were erased; copies: files of earlier moments that may still have them."""
+
+    messages: int
+    rows: int
+    copies: list[str]
+
+
+def erase(settings: Settings, number: str, by: str, now: int) -> Done:
+    """Erase the person with that number. Raises InvalidNumber; IllegalMove while something of theirs is being sent or
+    stored, DatabaseBusy: then it is to be repeated."""
+    who = people.sought(settings, number)
+    with _overwritten():
+        erased.put(who.persons, now)
+        suppression.await_submits()
+        count = len(erasing.theirs(who))
+        files = erasing.messages(who, by, now)
+        erasing.replies(who)
+        erasing.posted(who)
+        rows = _rows(who) + _lists(who)
+        _texts(who)
+        _files(settings, files)
+    copies = sorted(str(path) for pattern in COPIES for path in settings.data_dir.glob(pattern))
+    log.info("person.erased", who=by, messages=count, rows=rows)
+    return Done(count, rows, copies)
+
+
+@contextmanager
+def _overwritten() -> Iterator[None]:
+    """On SQLite what is deleted stays in the file until something is written over it: here it is at once."""
+    if on_postgres():
+        yield
+        return
+    database.execute_sql("PRAGMA secure_delete = 1")
+    try:
+        yield
+    finally:
+        database.execute_sql("PRAGMA secure_delete = 0")
+        database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _lists(who: Sought) -> int:
+    with write():
+        count = ListEntry.delete().where(ListEntry.person.in_(list(who.persons))).execute()
+        Suppression.delete().where(Suppression.person.in_(list(who.persons))).execute()
+        Removal.delete().where(Removal.number.in_(list(who.numbers))).execute()
+    return int(count)
+
+
+def _rows(who: Sought) -> int:
+    """Rows of uploads, drafts and audiences. The last row of a set takes the place of one that goes."""
+    found = [(set_id, n) for set_id, n, _ in people.kept_rows(who)]
+    for set_id, n in sorted(found, reverse=True):  # from the end on, so that no place changes meanwhile
+        with write():
+            row = (KeptRow.set == set_id) & (KeptRow.n == n)
+            last, body = tuples(
+                KeptRow.select(KeptRow.n, KeptRow.body).where(KeptRow.set == set_id).order_by(KeptRow.n.desc()).limit(1)
+            )[0]
+            if last != n:
+                KeptRow.update(body=body).where(row).execute()
+            KeptRow.delete().where(KeptRow.set == set_id, KeptRow.n == last).execute()
+            RowSet.update(count=RowSet.count - 1).where(RowSet.id == set_id).execute()
+    return len(found)
+
+
+def _texts(who: Sought) -> None:
+    """What was rejected, drafts, and answers that are kept for repeated requests."""
+    for table, columns in ((Job, ("rejected",)), (Draft, ("data", "report")), (Happening, ("about",))):
+        for column in columns:
+            _json(who, table, column)
+    for kept in (Answer, KeptAnswer):
+        _json(who, kept, "response")
+    for draft_id, original in tuples(Draft.select(Draft.id, Draft.original).where(Draft.original.is_null(False))):
+        if who.is_in(zlib.decompress(bytes(original)).decode(errors="replace")):
+            with write():
+                Draft.update(original=None).where(Draft.id == draft_id).execute()
+
+
+def _json(who: Sought, table: Any, column: str) -> None:
+    field, keys = getattr(table, column), table._meta.get_primary_keys()
+    text = peewee.fn.COALESCE(field, "").coerce(False)
+    for *key, written in tuples(table.select(*keys, text)):
+        if not isinstance(written, str) or not who.may_be_in(written):
+            continue
+        value = json.loads(written)
+        if who.stands_in(value):
+            same = [one == given for one, given in zip(keys, key, strict=True)]
+            with write():
+                table.update({field: who.without_in(value)}).where(*same).execute()
+
+
+def _files(settings: Settings, files: set[str]) -> None:
+    """Files that only this person was to get."""
+    for each in sorted(files):
+        others = Message.select(Message.id).where(Message.attachments.is_null(False))
+        if any(each in (row.attachments or ()) for row in others.select(Message.attachments)):
+            continue
+        if any(each in (row.attachments or ()) for row in Job.select(Job.attachments)):
+            continue
+        with write():
+            Attachment.delete().where(Attachment.id == each).execute()
+        Path(attachment_path(settings, each)).unlink(missing_ok=True)

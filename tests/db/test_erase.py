@@ -1,0 +1,255 @@
+"""A person is removed everywhere, and never written to again; what is known of them can be handed out before."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon import errors
+from daemon.campaigns import create, dry_run, lifecycle
+from daemon.contacts import erased, lists, mentions, row_sets, suppression, uploads
+from daemon.contacts.importer import Contact, ContactList
+from daemon.contacts.person import Person
+from daemon.db import proxy
+from daemon.delivery import evidence, moves
+from daemon.delivery.interruptions import Presence
+from daemon.models import (
+    CloudBatch,
+    CloudProgress,
+    Draft,
+    Erased,
+    Event,
+    Happening,
+    Job,
+    KeptAnswer,
+    KnownUser,
+    LastWrote,
+    ListEntry,
+    Message,
+    OldStop,
+    OpenedChat,
+    Picture,
+    Reply,
+    RowSet,
+    Suppression,
+    UnmatchedChat,
+)
+from daemon.ops import backup, erase, people
+from daemon.ops.backup import Keep
+from daemon.states import E164, Finding, State, Status
+from daemon.transports.protocol import ChatRow, Lookup
+from tests.support.hand import Hand, fresh
+
+THEIRS = E164("+5511987650077")  # also written without the ninth digit
+FORMER = E164("+551187650077")
+OTHER = E164("+5511987650088")
+TRACES = ("987650077", "87650077", "98765-0077", "98765 0077", "Zeferina")
+BY = "kim"
+
+
+def put(hand: Hand, *people: dict[str, str], **order: Any) -> int:
+    made = create.create(
+        hand.settings, create.Order("Hi {{ name }}", recipients=list(people), **order), "test", hand.clock()
+    )
+    return made.job_id
+
+
+def person(number: str = THEIRS, name: str = "Zeferina") -> dict[str, str]:
+    return {"number": number, "name": name}
+
+
+@pytest.fixture
+def traces(hand: Hand) -> Hand:
+    """Something of two people in every place there is, one of whom is erased."""
+    Presence(hand.settings).beat(hand.clock())
+    put(hand, person(), person(OTHER, "Bob"), {"number": "98765-0077", "name": "Zeferina"})
+    message = hand.submit(hand.claim_one())
+    evidence.keep(message.id, Lookup(Finding.UNKNOWN, "no", rows=(ChatRow(True, "Hi Zeferina", None),)), hand.clock())
+    Message.update(mark='{"id": "true_5511987650077@c.us_A"}').where(Message.id == message.id).execute()
+    moves.fail(message, f"{THEIRS} is not on WhatsApp", hand.clock())
+    hand.confirm(hand.submit(hand.claim_one()))
+    now = hand.clock()
+    put(hand, person(FORMER), schedule_at=now + 10_000_000)
+    rows = [Contact(2, THEIRS, {"name": "Zeferina"}), Contact(3, OTHER, {"name": "Bob"})]
+    lists.create_list("Guests", ContactList(rows, columns=["name"]), now)
+    uploads.add_contacts(hand.settings, ContactList(rows, columns=["name"]), "guests.csv", now)
+    for body in (
+        [1, ["Zeferina", "(11) 98765-0077"]],
+        [2, ["Bob", "x"]],
+        [3, [551187650077, "Zeferina"]],
+        [4, ["", ""]],
+    ):
+        row_sets.keep([body, [9, ["Eve", "1"]]])
+    suppression.suppress(hand.settings, THEIRS, "asked", "test", now)
+    suppression.remove(hand.settings, THEIRS, "by mistake", "test", now)
+    key = "false_5511987650077@c.us_B"
+    common: dict[str, Any] = {"account": "default", "key": key}
+    Reply.create(**common, number=THEIRS, person=Person(THEIRS).key, text="I am Zeferina", at=now)
+    OldStop.create(**common)
+    OpenedChat.create(account="default", title="Zeferina", number=THEIRS, person=Person(THEIRS).key, at=now)
+    chat = {"account": "default", "first_at": now, "seen_at": now}
+    UnmatchedChat.create(**chat, title="+55 11 98765-0077")
+    UnmatchedChat.create(**chat, title="Zeferina", hint=THEIRS)
+    LastWrote.create(account="default", person=Person(THEIRS).key, at=now)
+    KnownUser.create(bsuid="BR.1", number=THEIRS, at=now)
+    Picture.create(account="default", at=now, png=b"Zeferina")
+    Job.update(rejected=[[7, "0 11 98765-0077 x", "no"]]).execute()
+    data = {"numbers": "98765-0077\n+5511987650088"}
+    Draft.create(id="d", data=data, report={"left": [THEIRS]}, created_by="kim", created_at=now, updated_at=now,
+                 original=zlib.compress(b"Zeferina;+55 11 98765-0077"))  # fmt: skip
+    answer = {"rejected": [{"value": "98765-0077"}]}
+    KeptAnswer.create(operation="POST /send", caller="api", key="k", request="", response=answer, created_at=now)
+    Happening.create(after=0, at=now, kind="account.held", account="default", about={"detail": f"no {THEIRS}"})
+    batch = CloudBatch.create(at=now, body=b'{"wa_id": "5511987650077", "name": "Zeferina"}')
+    CloudProgress.create(batch=batch.id, at=now, aside="no_batch")
+    return hand
+
+
+def everything() -> str:
+    """All values of all rows of all tables."""
+    found = []
+    for table in proxy.database.get_tables():
+        for row in proxy.database.execute_sql(f'SELECT * FROM "{table}"').fetchall():
+            for value in row:
+                plain = bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
+                found.append(f"{table}: {plain.decode(errors='replace')}")
+    return "\n".join(found)
+
+
+def in_files(folder: Path) -> str:
+    """What all files in the folder have in them."""
+    return "\n".join(
+        f"{path.name}: {path.read_bytes().decode('latin-1')}" for path in sorted(folder.rglob("*")) if path.is_file()
+    )
+
+
+def found_in(text: str) -> list[str]:
+    return [line[:200] for line in text.splitlines() if any(trace in line for trace in TRACES)]
+
+
+def test_nothing_is_left_in_any_table_file_or_backup(traces: Hand, tmp_path: Path) -> None:
+    """And of the other person everything."""
+    assert len(found_in(everything())) > 25
+    done = erase.erase(traces.settings, "+55 11 98765-0077", BY, traces.clock())
+    assert [] == found_in(everything())
+    assert 4 <= done.messages + done.rows
+    if not proxy.on_postgres():
+        assert [] == found_in(in_files(traces.settings.data_dir))
+    made = backup.make(traces.settings, tmp_path, (), Keep(), traces.clock())
+    with tarfile.open(made.file) as tar:
+        tar.extractall(tmp_path / "saved", filter="data")
+    if proxy.on_postgres():
+        dump = tmp_path / "saved" / "database.dump"
+        text = subprocess.run(["pg_restore", "--file=-", dump], capture_output=True, check=True, text=True).stdout
+        (tmp_path / "saved" / "text").write_text(text)
+    assert [] == found_in(in_files(tmp_path / "saved"))
+    assert str(OTHER) in everything() and "Bob" in everything()
+    assert [OTHER] == [row.number for row in ListEntry.select()]
+    assert all(row.count == sum(1 for _ in row_sets.rows(row.id, list)) for row in RowSet.select())
+
+
+def test_campaigns_add_up_and_what_is_queued_is_not_sent(traces: Hand) -> None:
+    """Each message stays as one that there was; a retry sends nothing to anybody who was erased."""
+    before = {job.id: job.total for job in Job.select()}
+    erase.erase(traces.settings, THEIRS, BY, traces.clock())
+    assert before == {job.id: job.total for job in Job.select()}
+    gone = list(Message.select().where(Message.person == erased.NOBODY).order_by(Message.id))
+    assert ["failed", "skipped"] == [row.state for row in gone]
+    assert [f"erased {row.id}" for row in gone] == [row.number for row in gone]
+    lifecycle.retry(gone[0].job_id, "test", traces.clock())
+    assert [] == traces.claim(5)
+    assert State.SKIPPED == fresh(gone[0]).state
+
+
+@pytest.mark.parametrize("number", [THEIRS, FORMER])
+def test_nobody_writes_to_them_again(traces: Hand, number: str) -> None:
+    """In whichever notation; only an administrator who takes them off the list changes that."""
+    erase.erase(traces.settings, number, BY, traces.clock())
+    assert {THEIRS, FORMER} == suppression.among([THEIRS, FORMER, OTHER])
+    assert {Person(THEIRS).key} == dry_run.opted_out([Person(THEIRS).key, Person(OTHER).key])
+    assert 64 == len(Erased.select().first().digest) and THEIRS not in everything()
+    put(traces, person(number))
+    assert [] == traces.claim(5)
+    assert "is on the suppression list" == Message.select().order_by(Message.id.desc()).first().error
+    suppression.remove(traces.settings, number, "they asked", BY, traces.clock())
+    put(traces, person(number))
+    assert number == traces.claim_one().number
+
+
+def test_it_waits_for_what_is_being_sent_and_can_be_repeated(traces: Hand) -> None:
+    """From the first try on nothing more is sent."""
+    put(traces, person())
+    (message,) = [each for each in traces.claim(5) if each.number == THEIRS]
+    traces.submit(message)
+    with pytest.raises(errors.IllegalMove):
+        erase.erase(traces.settings, THEIRS, BY, traces.clock())
+    assert suppression.among([THEIRS])
+    traces.confirm(message)
+    erase.erase(traces.settings, THEIRS, BY, traces.clock())
+    assert [] == found_in(everything())
+    assert 0 == erase.erase(traces.settings, THEIRS, BY, traces.clock()).messages
+
+
+def test_a_receipt_that_comes_late_tells_nothing_anew(traces: Hand) -> None:
+    """Only that it was read."""
+    message = Message.select().where(Message.person == Person(OTHER).key).first()
+    erase.erase(traces.settings, OTHER, BY, traces.clock())
+    traces.receipt(message, Status.READ, transport_id="wamid.5511987650088")
+    assert ("read", f"erased {message.id}") == (fresh(message).state, fresh(message).transport_id)
+
+
+def test_everything_that_is_known_is_handed_out(traces: Hand) -> None:
+    """In every notation, with the text as it was sent; nothing of anybody else."""
+    known = people.known(traces.settings, THEIRS)
+    text = json.dumps(vars(known))
+    assert [THEIRS, FORMER] == known.notations and "Bob" not in text and str(OTHER) not in text
+    assert ["Hi Zeferina"] * 2 == [each["text"] for each in known.messages]
+    assert ["failed", "pending"] == [each["state"] for each in known.messages]
+    assert "enqueue" == known.messages[0]["history"][0]["move"]
+    assert ["I am Zeferina"] == [each["text"] for each in known.replies]
+    assert [{"list": "Guests", "number": THEIRS, "fields": {"name": "Zeferina"}}] == known.lists
+    assert "by mistake" == known.suppressions[0]["why"]
+    assert 3 <= len(known.rows)
+
+
+def test_who_is_not_known_is_kept_away_all_the_same(hand: Hand) -> None:
+    """And of a number that is none nothing is stored."""
+    erase.erase(hand.settings, "+4915112345678", BY, hand.clock())
+    assert {"+4915112345678"} == suppression.among([E164("+4915112345678")])
+    with pytest.raises(errors.InvalidNumber):
+        erase.erase(hand.settings, "12", BY, hand.clock())
+    assert not Suppression.select().count() and not Event.select().count()
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "theirs"),
+    [
+        ("+4512345678", "+45 12 34 56 78", True),
+        ("+4512345678", "004512345678", True),
+        ("+4512345678", "12345678", True),
+        ("+4512345678", "+47 12345678", False),  # ends alike, in another country
+        ("+4512345678", "4712345678", False),
+        ("+491701234567", "(0170) 123-45 67", True),
+        ("+491701234567", "call 0170/1234567 or 0171 7654321", True),
+        ("+491701234567", "0171 1234567", False),
+        ("+491701234567", "1234567", False),  # too few to be anybody's
+        ("+491701234567", "true_491701234567@c.us_3EB0", True),
+        ("+5511987650077", "98765-0077", True),  # without the code of its area
+        ("+5511987650077", "+55 11 8765-0077", True),  # before it had the ninth digit
+        ("+5511987650077", "+55 21 98765-0077", False),
+        ("+491701234567", "+491701234567+491707654321", True),
+        ("+491701234567", "\u0664\u0669\u0661\u0667\u0660\u0661\u0662\u0663\u0664\u0665\u0666\u0667", True),
+    ],
+)
+def test_a_number_is_known_however_it_is_written(number: str, text: str, theirs: bool) -> None:
+    """And no other one is taken for it."""
+    who = mentions.of(E164(number))
+    assert (theirs, theirs) == (who.is_in(text), who.stands_in([1, {"cell": text}]))
+    assert who.may_be_in(text) or not theirs
+    assert (text in who.without(text)) is not theirs
