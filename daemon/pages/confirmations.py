@@ -86,7 +86,7 @@ def _turns(row: Waiting) -> list[Turn]:
     return [Turn(each.id, each.row, masking.phone(each.number)) for each in found]
 
 
-@routes.post(r"/app/confirmations/{id:\d{1,18}}")
+@routes.post(r"/app/jobs/{id:\d{1,18}}/confirm")
 async def confirm(request: web.Request) -> web.StreamResponse:
     """Carry the decision about a campaign out."""
     require_key(request)

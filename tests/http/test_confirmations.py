@@ -56,7 +56,7 @@ async def test_every_page_says_that_campaigns_wait(job_id: int, browser: Any) ->
 
 async def test_it_is_decided_on_the_page(job_id: int, member: Any) -> None:
     """Two of the next are set aside; the page then has nothing left to decide."""
-    address = f"/app/confirmations/{job_id}"
+    address = f"/app/jobs/{job_id}/confirm"
     unsaid = await send(member, address, again=True, first="2")
     assert 422 == unsaid.status and "one of its buttons" in await unsaid.text()
     await post(member, address, again=True, choice="uncertain", first="2")

@@ -53,6 +53,7 @@ open: what it tells strangers is tested elsewhere
 
 viewer
   GET /app /app/accounts /app/accounts/{name}/{part} /app/decisions /app/jobs/{id} /app/me /app/messages/{id}
+  GET /app/confirmations /confirmations
   POST /app/logout /app/me/logout /app/me/password
   GET /accounts /accounts/{name} /events /messages /messages/{id} /metrics /replies /replies/chats
   GET /app/jobs/{id}/summary /app/replies /app/series /app/series/{id} /series /series/{id}
@@ -68,6 +69,7 @@ operator
   POST /app/drafts/{id}/columns/counts /app/drafts/{id}/preview /app/drafts/{id}/test
   POST /jobs/{id}/archive /jobs/{id}/duplicate /jobs/{id}/reschedule /jobs/{id}/start /jobs/{id}/unarchive
   POST /app/checklist /app/jobs/{id}/{what} /app/messages/{id}/decide /app/accounts/{name}/ask/{what}
+  POST /app/jobs/{id}/confirm /jobs/{id}/confirm
   POST /app/series/{id}/run
   POST /app/series/{id}/pause /app/series/{id}/resume /app/series/{id}/end
   POST /series/{id}/pause /series/{id}/resume /series/{id}/end
@@ -105,6 +107,8 @@ admin
   DELETE /suppressions
   GET POST /app/suppressions/remove
   GET POST /app/users /app/keys /keys
+  GET /app/privacy /people/export
+  POST /app/privacy/export /app/privacy/erase /people/erase
   GET /app/users/{id} /app/keys/{id}
   POST /app/keys/{id}/rotate /app/keys/{id}/revoke /keys/{id}/rotate
   GET PATCH DELETE /keys/{id}
