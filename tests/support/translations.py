@@ -44,7 +44,6 @@ LEFT_OUT = {
     "installing.py",
     "alone.py",
     "archive.py",
-    "families.py",
     "migrate.py",
     "backup.py",
     "restore.py",
