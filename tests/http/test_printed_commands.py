@@ -53,6 +53,7 @@ NOT_RUN = {  # how a command begins that no test can run as it is printed, and w
     "wasender backup --to /mnt/backups --encrypt": "its key is left out; tests/db/test_backup.py encrypts",
     "wasender backup-key": "there is one from before; tests/http/test_command.py makes one",
     "wasender confirm": "nothing waits for it here; tests/http/test_confirmations.py answers for a job",
+    "wasender migrate": "wasender runs here; tests/db/test_migrate.py moves a database",
     "wasender restore": "wasender runs here; tests/db/test_backup.py restores",
     "openssl rand": "it changes this machine",
     "rm -f /var/lib": "it changes this machine",

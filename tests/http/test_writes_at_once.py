@@ -24,7 +24,7 @@ from daemon.campaigns.create import Order
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.delivery import claim, moves
-from daemon.models import Delivery, Duty, KeptAnswer, Table, Tally
+from daemon.models import Delivery, Duty, Job, KeptAnswer, MetricCount, Table, Tally
 from daemon.states import AccountState
 from daemon.transports.protocol import Health
 from daemon.webhooks import dispatch
@@ -37,7 +37,7 @@ from tests.support.receiver import Receiver
 AT_ONCE = 6
 CSV = b"phone\n+4915110000000\n+4915110000001\n"
 SHOWN_ONCE = {"make_key", "rotate_key"}  # the secret is in the first answer only
-AS_NEEDED = (KeptAnswer, Tally, Duty)  # rows that are there once they are needed
+AS_NEEDED = (KeptAnswer, Tally, Duty, MetricCount)  # rows that are there once they are needed
 LATER = "2035-01-01T00:00Z"
 
 
@@ -220,6 +220,21 @@ async def resume(scene: Scene) -> Ask:
     job_id = scene.job()
     await scene.api.post(f"/pause/{job_id}")
     return Ask(f"/resume/{job_id}", other_path="/resume/99999")
+
+
+@sample
+async def confirm(scene: Scene) -> Ask:
+    job_id = scene.job()
+    Job.update(unconfirmed="restored", unconfirmed_at=clock.now_ms()).where(Job.id == job_id).execute()
+    return Ask(f"/jobs/{job_id}/confirm", {"choice": "uncertain", "first": 1}, {"choice": "go_on"})
+
+
+@sample
+async def erase_person(scene: Scene) -> Ask:
+    order = scene.order()
+    create.create(scene.settings, order, "test", clock.now_ms())
+    await scene.made("/people/erase", {"number": scene.number()})  # the first one also does what is done once
+    return Ask("/people/erase", {"number": order.numbers[0]}, {"number": order.numbers[1]})
 
 
 @sample
