@@ -16,7 +16,7 @@ from daemon.config import Settings
 from daemon.contacts import importer, lists, suppression, uploads
 from daemon.db import clock
 from daemon.delivery import claim, moves, replies, unmatched
-from daemon.models import Reply, Upload
+from daemon.models import Job, Reply, Upload
 from daemon.pages import job_tabs
 from daemon.states import AccountState, Finding, Hold, Role, Scope
 from daemon.states import Ack as Tick
@@ -67,6 +67,8 @@ PAGES = {  # address of the route: the addresses that are looked at
     "/app/series": ["/app/series"],
     r"/app/series/{id:\d{1,18}}": ["/app/series/1"],
     "/app/decisions": ["/app/decisions"],
+    "/app/confirmations": ["/app/confirmations"],
+    "/app/privacy": ["/app/privacy"],
     "/app/new": ["/app/new"],
     **{rf"/app/drafts/{{id:[0-9a-f]{{1,32}}}}/{step}": [f"/app/drafts/{DRAFT}/{step}"] for step in STEPS},
     r"/app/drafts/{id:[0-9a-f]{1,32}}/numbers": [f"/app/drafts/{DRAFT}/numbers", f"/app/drafts/{FAMILY}/numbers"],
@@ -124,6 +126,7 @@ def _fill(settings: Settings, running: Instance) -> None:
     dry_run.run(settings, DRAFT, draft.version, 7, leave_out_recent=False, now=clock.now_ms())
     _repeat(settings)
     _templated()
+    _restored(settings)
     templates.keep("Reminder", "Dear {{ name }}", clock.now_ms())
     found = importer.read(b"phone,name\n+4930231250,Ann\n+4930231251,Bo\n", "people.csv", "")
     lists.create_list("Patients", found, clock.now_ms())
@@ -175,6 +178,13 @@ def _templated() -> None:
     template = ChosenTemplate(name="ready", language="en_US", values={"1": "{{ name }}"}, account="meta")
     when = (draft.data.when or When()).model_copy(update={"account": "meta"})
     drafts.save(TEMPLATED, draft.version, {"template": template, "when": when}, clock.now_ms())
+
+
+def _restored(settings: Settings) -> None:
+    """A campaign that waits for a person, as after a restore."""
+    made = create.create(settings, create.Order("Hi", recipients=PEOPLE, name="Autumn"), "test", clock.now_ms())
+    since = {"unconfirmed_at": clock.now_ms(), "unconfirmed_since": clock.now_ms() - 90_000}
+    Job.update(unconfirmed="restored", **since).where(Job.id == made.job_id).execute()
 
 
 def _repeat(settings: Settings) -> None:
