@@ -39,7 +39,7 @@ DUTY = "cloud"
 POLL_S = 1.0  # where nobody in this process has stored anything
 RENEW_S = 5.0
 RECEIPTS = 200  # in the first transaction
-LEAST, MOST = 100, 500  # in a later one; PostgreSQL lets others write meanwhile
+LEAST, MOST = 200, 500  # in a later one; PostgreSQL lets others write meanwhile
 
 Timed = Callable[..., Awaitable[Any]]
 NOTHING = hooks.Unread("")  # in place of what a batch tells that tells nothing

@@ -109,26 +109,26 @@ async def bare(url: str, seconds: float) -> float:
 
 @dataclass
 class Sample:
-    """How far it is, and what the processes have used: at is monotonic, cpu in seconds, rss in bytes."""
+    """How far it is, and what the processes have used: at is monotonic, cpu in seconds, memory in bytes (PSS)."""
 
     at: float
     confirmed: int
     receipts: int
     cpu: dict[str, float]
-    rss: dict[str, int]
+    memory: dict[str, int]
 
 
 def sample(processes: dict[str, psutil.Process]) -> Sample:
     job = Job.get()
     counts = {state: getattr(job, state.value) for state in STEPS}
-    cpu, rss = {}, {}
+    cpu, memory = {}, {}
     for name, process in processes.items():
         family = [process, *process.children(recursive=True)]
         times = [each.cpu_times() for each in family]
         cpu[name] = sum(each.user + each.system for each in times)
-        rss[name] = sum(each.memory_info().rss for each in family)
+        memory[name] = sum(each.memory_full_info().pss for each in family)
     receipts = sum(STEPS[state] * count for state, count in counts.items())
-    return Sample(time.monotonic(), sum(counts.values()), receipts, cpu, rss)
+    return Sample(time.monotonic(), sum(counts.values()), receipts, cpu, memory)
 
 
 def settled(url: str) -> dict[str, Any]:
@@ -206,7 +206,7 @@ def shown(found: Measured) -> list[str]:
     first, last = found.samples[0], found.samples[-1]
     took_s, each_ms, webhooks = found.took_s, found.webhooks["took_ms"], found.webhooks
     used = {name: (last.cpu[name] - first.cpu[name]) / max(found.confirmed, 1) * 1e6 for name in last.cpu}
-    memory = {name: ", ".join(f"{each.rss[name] / 2**20:.0f}" for each in found.samples) for name in last.rss}
+    memory = {name: ", ".join(f"{each.memory[name] / 2**20:.0f}" for each in found.samples) for name in last.memory}
     return [
         f"{(found.taken - first.confirmed) / took_s:,.0f} messages/s, {found.confirmed / took_s:,.0f} confirmed/s, "
         f"{(last.receipts - first.receipts) / took_s:,.0f} receipts/s, for {took_s:.0f} s",
