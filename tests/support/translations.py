@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
@@ -158,6 +159,10 @@ def update(language: str, wanted: Catalog) -> Catalog:
     wanted.creation_date = catalog.creation_date  # else each update would conflict with every other one
     catalog.update(wanted, no_fuzzy_matching=True)
     catalog.obsolete.clear()
+    catalog.header_comment = f"# wasender's words in {Locale.parse(language).english_name}."
+    catalog.revision_date = catalog.creation_date
+    catalog.fuzzy = False
+    catalog.version = catalog.msgid_bugs_address = catalog.last_translator = catalog.language_team = ""
     with (languages.FOLDER / f"{language}.po").open("wb") as file:
         write_po(file, catalog, width=120, omit_header=False, sort_by_file=True, include_lineno=False)
     return catalog
