@@ -1154,5 +1154,5 @@ TABLES = [
     Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
     Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput, CloudBatch, CloudProgress,
     CloudSeen, CloudCount, CloudStanding, LastWrote, Portfolio, PortfolioPerson, KnownUser, CloudTemplate,
-    MetricCount, MetricPosition, Installation, Erased,
+    MetricCount, MetricPosition, Installation, Erased, Notice,
 ]  # fmt: skip
