@@ -22,7 +22,7 @@ import psycopg
 
 from daemon import config, sender
 from daemon.db import clock, connection, inspection, postgres, proxy, sqlite
-from daemon.delivery import breaker, inbox, moves, parts, replies, timing
+from daemon.delivery import breaker, bulk, inbox, moves, parts, replies, timing
 from daemon.delivery import claim as claiming
 from daemon.delivery import enqueue as enqueueing
 from daemon.transports import registry
@@ -255,6 +255,7 @@ def on_commits(pass_by: Callable[[str], None], begins: Callable[[], None]) -> No
 
     connection.connect, moves.apply, enqueueing.enqueue = connect_with_points, noting(apply), noting(enqueue)
     parts.begin, parts.tick = noting(parts.begin), noting(parts.tick)
+    bulk.Bulk.write = noting(bulk.Bulk.write)  # type: ignore[method-assign]
 
 
 def quicken() -> None:

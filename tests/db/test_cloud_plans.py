@@ -21,7 +21,7 @@ from daemon.transports.protocol import StatusUpdate
 from tests.conftest import NOW
 from tests.support.plans import reading
 
-MANY, FEW = 20_000, 1_000
+MANY, FEW = 6_000, 1_000
 HOUR_MS = 3_600_000
 
 pytestmark = pytest.mark.usefixtures("fresh_database")

@@ -126,7 +126,9 @@ class Server:
         name = f"test_{next(self._numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             source = TEMPLATE if migrated else "template0"
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {source}")  # type: ignore[arg-type, unused-ignore]
+            # Its files are copied: through the log, as is usual, it takes more than twice as long.
+            made = f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY"
+            connection.execute(made)  # type: ignore[arg-type, unused-ignore]
         return self.url(name)
 
     def lend(self) -> str:
