@@ -17,13 +17,21 @@ from tests.http.conftest import KEY
 from tests.support import forks
 from tests.support.filling import fill
 
+AT_ONCE = """
+import sys
+from daemon import http
+from daemon.server import access
+access.WRONG_KEY_S = 0  # each operation is tried with one
+sys.exit(http.main())
+"""
+
 
 @pytest.fixture
 def url(environment: dict[str, str], settings: Settings, database: str, tmp_path: Path) -> Any:
     """Where the http process of an installation with something in it listens."""
     fill(settings)
     own = environment | {"WASENDER_PORT": "0", "WASENDER_API_KEY": KEY}
-    with forks.start(["-m", "daemon.http"], own, tmp_path, subprocess.PIPE) as process:
+    with forks.start(["-c", AT_ONCE], own, tmp_path, subprocess.PIPE) as process:
         lines = (json.loads(line) for line in process.stdout or ())
         yield next(line["url"] for line in lines if line["event"] == "http.listening")
         process.terminate()

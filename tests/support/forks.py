@@ -31,7 +31,7 @@ LOADED = (
     *("tests.crash.victim", "tests.crash.rival", "tests.crash.cloud_victim"),
 )
 POLL_S = 0.02
-LIFE_S = 240  # after which a process that somebody reads is killed: whoever waits for a word that never comes is told
+LIFE_S = 360  # after which a process that somebody reads is killed: whoever waits for a word that never comes is told
 LONGEST = 1 << 20  # of what is asked of the process that is forked, in bytes
 
 
