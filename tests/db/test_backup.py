@@ -358,12 +358,11 @@ def test_an_attachment_that_is_lost_is_named(stocked: Any, tmp_path: Path) -> No
     assert uploads.attachments([row.id])
 
 
+@pytest.mark.parametrize("backend", ["postgresql"])  # SQLite needs none
 def test_without_its_programs_postgresql_is_not_saved(
     stocked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And it is said which."""
-    if not proxy.on_postgres():
-        pytest.skip("SQLite needs none")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(snapshot, "DEBIAN", tmp_path)
     with pytest.raises(errors.BackupRefused, match="no pg_dump"):

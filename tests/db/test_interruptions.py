@@ -99,10 +99,9 @@ def test_an_older_database_is_noticed_and_nothing_goes_out(hand: Hand, presence:
     Job.update(state=JobState.PENDING).where(Job.id == over.id).execute()
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])  # PostgreSQL's is no file of ours
 def test_a_copy_of_the_database_is_noticed(hand: Hand, presence: Presence) -> None:
     """A few seconds may be missing in it, as of a replica, or a day, as where the whole folder was put back."""
-    if not hand.settings.db_url.startswith("sqlite"):
-        pytest.skip("PostgreSQL's is no file of ours")
     job, file = hand.queue(1), Path(hand.settings.db_url.removeprefix("sqlite:///"))
     connection.close()
     copy = shutil.copy(file, file.with_name("copy"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import sys
 import threading
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from daemon import process
 from daemon.config import Settings
 from daemon.telemetry import watchdog
+from tests.support.scripted import until
 
 LONG_S = 600
 
@@ -21,13 +23,15 @@ def on_a_thread() -> None:
         time.sleep(LONG_S)
 
 
-async def work(settings: Settings) -> int:
+async def work(_settings: Settings) -> int:
     """As far as it says where."""
     where = sys.argv[1]
     if where == "nowhere":
+        seen = watchdog.Work("all of it", threading.get_ident(), most=math.inf)
+        watchdog._under_way.add(seen)
         with watchdog.watched("browser thread"):
-            await asyncio.sleep(1.5 * settings.watchdog_s - 1)
-        await asyncio.sleep(2)  # in all longer than the limit, and nothing of it is
+            await until(lambda: seen.turns >= watchdog.TURNS - 1, "its work has nearly taken too long")
+        await until(lambda: seen.turns > 2 * watchdog.TURNS, "in all it has taken longer, and nothing of it has")
         return 0
     if where == "loop":
         time.sleep(LONG_S)
