@@ -9,37 +9,32 @@ import difflib
 import ipaddress
 import os
 import re
-import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import time
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import phonenumbers
-import structlog
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon import errors
-from daemon.errors import Why
-from daemon.files import credentials, durable, trouble
+from daemon.files import credentials
 from daemon.files.credentials import KEY_ADVICE, weak_key
 from daemon.formats.host_names import HOST_NAME, in_ascii, is_address
 from daemon.i18n.instants import known_zone, machine_zone, zone_name
 from daemon.telemetry import traces
 
-log = structlog.get_logger()
-
 PREFIX = "WASENDER_"
 ENV_FILE = "wasender.env"
-RESTORING = "restoring.json"  # in the data folder while a backup is being put there, see ops/restore.py
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 META_ID = re.compile(r"\d{1,32}", re.ASCII)
 META_SECRET = re.compile(r"[!-~]{1,1000}")
 #: that a service manager may hand over
-SECRETS = ("api_key", "database_url", "cloud_token", "cloud_app_secret", "cloud_verify_token", "smtp_password")
+SECRETS = (
+    "api_key", "secret_key", "database_url", "cloud_token", "cloud_app_secret", "cloud_verify_token", "smtp_password"
+)  # fmt: skip
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 DAY_S = 86_400
 _MAIL = re.compile(r"[^\s@,<>\"]+@[A-Za-z0-9.-]+", re.ASCII)
@@ -79,6 +74,13 @@ class Settings(BaseSettings):
         "`X-Forwarded-Proto` of others are ignored.",
     )
     api_key: str = Field("", repr=False, description="Key for the API; empty: generated at first start, in `api_key`.")
+    secret_key: str = Field(
+        "",
+        repr=False,
+        description="What seals the audit log and makes second factors; empty: generated at first start, in "
+        "`secret_key`. The same on every host.",
+    )
+    audit_days: int = Field(730, ge=30, le=36_500, description="Days after which entries of the audit log are deleted.")
     open_status: bool = Field(True, description="Answer `GET /status/{id}` and `GET /jobs` without a key (counts).")
     transport: Literal["browser", "cloud", "dryrun"] = Field(
         "browser", description="`browser`: WhatsApp Web; `cloud`: Meta's Cloud API; `dryrun`: nothing is sent."
@@ -262,7 +264,7 @@ class Settings(BaseSettings):
                 raise ValueError("write addresses such as 127.0.0.1, or networks such as 10.0.0.0/8") from None
         return value
 
-    @field_validator("api_key")
+    @field_validator("api_key", "secret_key")
     @classmethod
     def _key_is_secret(cls, value: str) -> str:
         if value and weak_key(value):
@@ -464,29 +466,6 @@ def _names_in(file: Path) -> set[str]:
     return {each.upper() for each in _SET_IN_FILE.findall(text)}
 
 
-def prepare_data_dir(settings: Settings) -> None:
-    """Make the data folder, readable by its owner only. Raises SetupError."""
-    folder = settings.data_dir
-    if (folder / RESTORING).exists():
-        raise errors.SetupError(Why.RESTORE_UNFINISHED, folder=folder)
-    try:
-        if folder.is_symlink():
-            folder.stat()  # it leads somewhere: a folder cannot be made in its place
-        durable.make_folder(folder)
-        found = folder.stat()
-        if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
-            with suppress(PermissionError):  # the disk keeps no modes, and says so
-                folder.chmod(0o700)  # made by somebody else's tool; one such as /tmp is not ours to close
-            if folder.stat().st_mode & 0o077:
-                log.warning("folder.left_open", folder=str(folder))
-        probe = folder / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        advice = trouble.advice(error)
-        raise errors.SetupError(Why.FOLDER_NOT_WRITABLE, folder=folder, reason=error.strerror, advice=advice) from error
-
-
 def api_key(settings: Settings) -> str:
     """The key clients must send: the setting, or the one kept in DATA_DIR/api_key (made once, mode 0600).
 
@@ -497,3 +476,9 @@ def api_key(settings: Settings) -> str:
             credentials.only_ours(Path(ENV_FILE))
         return settings.api_key
     return credentials.kept_key(settings.data_dir / "api_key")
+
+
+def secret_key(settings: Settings) -> bytes:
+    """What the audit log is sealed with and second factors are made from: the setting, or what is kept in
+    DATA_DIR/secret_key (made once, mode 0600). It is not in the database. Raises SetupError as `api_key` does."""
+    return (settings.secret_key or credentials.kept_key(settings.data_dir / "secret_key")).encode()

@@ -27,6 +27,7 @@ from daemon.ops import heartbeat, mailing, measuring, repeating, retention
 from daemon.ops.tracing import Tracing
 from daemon.server import (
     access,
+    audited,
     cloud_mail,
     connections,
     feed,
@@ -66,6 +67,7 @@ def make_app(settings: Settings, key: str) -> web.Application:
             problems.problems,
             hosts.known,
             access.identify,
+            audited.noted,
             connections.bound,
         ],
         client_max_size=settings.max_upload_mb * 1024 * 1024 + OVERHEAD,
@@ -74,6 +76,7 @@ def make_app(settings: Settings, key: str) -> web.Application:
         app[traced.TRACES], app[TRACING] = tracing.traces, tracing
     app[visitors.SETTINGS] = settings
     app[visitors.API_KEY] = key
+    app[visitors.SECRET_KEY] = config.secret_key(settings)
     app[pages.ONE_BY_ONE] = pages.Queue()
     app[heavy.GATE] = heavy.Gate()
     app[rates.RATES] = rates.Rates()
@@ -84,6 +87,7 @@ def make_app(settings: Settings, key: str) -> web.Application:
     app[feed.FEED] = feed.Feed(partial(feed.look, settings))
     app.on_response_prepare.append(secure.secure)
     app.on_response_prepare.append(rates.tell)
+    app.on_response_prepare.append(audited.handed_out)
     app.on_shutdown.append(app[key_use.KEY_USE].finish)
     feed.set_up(app)
     pages.set_up(app)

@@ -602,6 +602,43 @@ class User(Table):
     disabled_at = peewee.BigIntegerField(null=True)
     accounts = Json(null=True)  # names of those that they may use; None: every account
     version = peewee.IntegerField(default=1)  # see db/versions.py
+    password_until = peewee.BigIntegerField(null=True)  # of one that has to be changed at the next login
+
+
+class SecondFactor(Table):
+    """That a user is asked for a code after the password, see auth/second_factor.py. nonce: what the secret is made of,
+    with a key that is not in the database; confirmed_at: since when they are asked; last_step: of the last code that
+    was taken."""
+
+    user_id: int
+    user = peewee.ForeignKeyField(User, primary_key=True, on_delete="CASCADE")
+    nonce = peewee.CharField(max_length=32)
+    confirmed_at = peewee.BigIntegerField(null=True)
+    last_step = peewee.BigIntegerField(default=0)
+
+
+class RecoveryCode(Table):
+    """A code that is taken once in place of one of the second factor. digest: HMAC-SHA-256 of it."""
+
+    id = peewee.AutoField()
+    user_id: int
+    user = peewee.ForeignKeyField(User, on_delete="CASCADE")
+    digest = peewee.CharField(max_length=64)
+    used_at = peewee.BigIntegerField(null=True)
+
+
+class LoginStep(Table):
+    """A login that is not done: its password was right, and something else is asked. id: SHA-256 of what the cookie
+    holds; version: of the user when the password was checked; coded: whether the code was right, too; nonce: of a
+    second factor that is being set up."""
+
+    id = peewee.CharField(primary_key=True, max_length=64)
+    user_id: int
+    user = peewee.ForeignKeyField(User, on_delete="CASCADE")
+    version = peewee.IntegerField()
+    coded = peewee.BooleanField(default=False)
+    nonce = peewee.CharField(null=True, max_length=32)
+    expires_at = peewee.BigIntegerField()
 
 
 class Session(Table):
@@ -1148,11 +1185,50 @@ class Notice(Table):
 Notice.add_index(Notice.index(Notice.due_at, Notice.id, name="notice_due", where=Notice.ended_at.is_null()))
 
 
+class AuditEntry(Table):
+    """Something that somebody has done, or tried, see auth/audit.py. The database refuses to change or delete one, but
+    for those up to `AuditHead.pruned`. who: their name at that time; identity: of a user or key, whatever it is called;
+    kind, target: what it was done to; address: where it came from; code: why it was refused; digest: HMAC over the one
+    before and this."""
+
+    id = peewee.BigIntegerField(primary_key=True)  # without gaps
+    at = peewee.BigIntegerField()
+    who = peewee.CharField(max_length=100)
+    identity = peewee.CharField(max_length=32)
+    action = peewee.CharField(max_length=64)
+    kind = peewee.CharField(max_length=32)
+    target = peewee.CharField(max_length=128)
+    address = peewee.CharField(max_length=64)
+    result = peewee.CharField(max_length=16)
+    code = peewee.CharField(max_length=64)
+    digest = peewee.CharField(max_length=64)
+
+    class Meta:
+        indexes = (
+            (("at", "id"), False),
+            (("who", "at", "id"), False),
+            (("action", "at", "id"), False),
+        )
+
+
+class AuditHead(Table):
+    """The newest entry of the audit log, and the last one that was deleted as too old. One row; whoever adds an entry
+    locks it. seal: HMAC over what was deleted."""
+
+    id = peewee.IntegerField(primary_key=True)
+    last = peewee.BigIntegerField()
+    digest = peewee.CharField(max_length=64)
+    pruned = peewee.BigIntegerField()
+    pruned_digest = peewee.CharField(max_length=64)
+    seal = peewee.CharField(max_length=64)
+
+
 TABLES = [
     Account, Picture, PageCheck, Job, Message, MessagePart, Tally, Quarter, Reason, JobStep, Handover, Minute, Event,
     Evidence, Suppression, Removal, Reply, OldStop, OpenedChat, User, Session, LoginFailure, Draft, KnownColumns,
     Template, ContactList, ListEntry, RowSet, KeptRow, Upload, Attachment, Answer, KeptAnswer, UnmatchedChat, Series,
     Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput, CloudBatch, CloudProgress,
     CloudSeen, CloudCount, CloudStanding, LastWrote, Portfolio, PortfolioPerson, KnownUser, CloudTemplate,
-    MetricCount, MetricPosition, Installation, Erased, Notice,
+    MetricCount, MetricPosition, Installation, Erased, Notice, SecondFactor, RecoveryCode, LoginStep, AuditEntry,
+    AuditHead,
 ]  # fmt: skip

@@ -17,7 +17,7 @@ import structlog
 from daemon import config, errors
 from daemon.config import Settings
 from daemon.db import connection, presence
-from daemon.files import release, trouble
+from daemon.files import data_folder, release, trouble
 from daemon.telemetry import logs, watchdog
 
 log = structlog.get_logger()
@@ -52,7 +52,7 @@ def run(
                 logs.configure(name, settings.log_level, settings.log_format)
                 for unknown, meant in config.unknown_settings(os.environ).items():
                     log.warning("setting.ignored", name=unknown, **({"meant": meant} if meant else {}))
-                config.prepare_data_dir(settings)
+                data_folder.prepare(settings.data_dir)
                 seat = stack.enter_context(presence.present(settings.db_url))
                 connection.connect(settings.db_url, seat.sound)
                 started(name)

@@ -188,6 +188,14 @@ class ChatState(StrEnum):
     IGNORED = "ignored"  #: it is nothing to us
 
 
+class AuditResult(StrEnum):
+    """What became of something that somebody did."""
+
+    DONE = "done"
+    REFUSED = "refused"  #: nothing was changed
+    FAILED = "failed"  #: by something unforeseen: part of it may be done
+
+
 class Status(StrEnum):
     """What a receipt says of a message, beside the answer to its hand-over."""
 

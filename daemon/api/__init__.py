@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from daemon.api import (
     accounts,
+    audit,
     cloud,
     cloud_setup,
     cloud_templates,
@@ -28,6 +29,7 @@ from daemon.api.endpoint import routes
 
 __all__ = [
     "accounts",
+    "audit",
     "cloud",
     "cloud_setup",
     "cloud_templates",

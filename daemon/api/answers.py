@@ -91,6 +91,11 @@ class Xlsx(Download):
     content_type = media_type
 
 
+class JsonLines(Download):
+    media_type = "application/x-ndjson"
+    content_type = media_type
+
+
 class EventStream(EventSourceResponse):
     """Server-sent events, until the client leaves."""
 

@@ -32,6 +32,7 @@ from daemon.api import bodies, forms, turns, writing
 from daemon.api.answers import Answer, Blob, Download, EventStream
 from daemon.api.parameters import Pattern, Says
 from daemon.api.refusals import Why
+from daemon.auth import audit
 from daemon.auth.keys import Key
 from daemon.campaigns.idempotency import Once, Replay
 from daemon.config import Settings
@@ -210,6 +211,7 @@ class Endpoint:
                 else:
                     made = await in_db(request, self._run, request, who, given)
         except Replay as replay:
+            audit.repeated()
             return writing.as_json(replay.response)
         return made if isinstance(made, web.StreamResponse) else await writing.respond(request, made)
 

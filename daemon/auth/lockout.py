@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from daemon import errors
-from daemon.auth import users
+from daemon.auth import audit, users
 from daemon.db.clock import within
 from daemon.db.connection import write
 from daemon.db.proxy import locked
@@ -79,7 +79,7 @@ def look(counters: list[tuple[str, int]], origin: Try, now: int) -> None:
 def take_try(counters: list[tuple[str, int]], origin: Try, now: int) -> _Taken:
     """Count an attempt as failed before the password is checked, so that many parallel attempts do not get round the
     limit. Raises TooManyTries."""
-    with write():
+    with audit.aside(), write():
         for key, _ in counters:
             LoginFailure.insert(key=key, count=0, at=now).on_conflict_ignore().execute()
         mine = LoginFailure.key.in_([key for key, _ in counters])
@@ -114,7 +114,7 @@ def _counted(row: LoginFailure, limit: int, now: int) -> int:
 def give_back(taken: _Taken) -> None:
     """The attempt was right: reset the counters of the name and the browser, and put that of the address, which many
     people may share, back to what it was."""
-    with write():
+    with audit.aside(), write():
         for key, at in taken.before.items():
             mine = LoginFailure.key == key
             if not key.startswith("address:"):

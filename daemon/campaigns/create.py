@@ -15,6 +15,7 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory, installed, limits, pacing, rights
+from daemon.auth import audit
 from daemon.campaigns import careful, cloud_templates, external_ids, fitting, scheduling, telling
 from daemon.campaigns.dated import Dates
 from daemon.campaigns.draft_content import ChosenTemplate, Dated
@@ -249,12 +250,17 @@ def filled(settings: Settings, checked: Checked, who: str, now: int) -> Iterator
         yield None
         scheduling.finish_replacing(checked.order.replaces, who, now)
         return
-    job = _job(settings, checked, FILLING, who, now)
+    with audit.aside():  # nothing of it is done before the job is opened
+        job = _job(settings, checked, FILLING, who, now)
     try:
-        enqueue.fill(job, people, who, now, _due(settings, checked.order))
+        with audit.aside():
+            enqueue.fill(job, people, who, now, _due(settings, checked.order))
         yield job.id
     finally:
-        with suppress(errors.DatabaseBusy):  # then it is swept later; and a job that was opened must not be discarded
+        with (
+            suppress(errors.DatabaseBusy),
+            audit.aside(),
+        ):  # then it is swept later; and a job that was opened must not be discarded
             enqueue.discard(job.id)
     scheduling.finish_replacing(checked.order.replaces, who, now)
 
@@ -339,6 +345,7 @@ def store(settings: Settings, checked: Checked, who: str, now: int, filled_job: 
             enqueue.enqueue(job, audience.people, who, now, _due(settings, order))
         else:
             job = enqueue.open_job(filled_job, state, now)
+        audit.about("job", job.id)
         installed.require(job.account)
         if order.replaces is not None:
             scheduling.replace(order.replaces, job.id, who, now)

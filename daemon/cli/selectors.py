@@ -57,11 +57,11 @@ def install(
 
     Example: sudo wasender selectors install selectors.toml --data /var/lib/wasender
     """
-    from daemon import config
+    from daemon.files import data_folder
     from daemon.transports.browser import installing
 
     found = settings.load(data)
-    config.prepare_data_dir(found)
+    data_folder.prepare(found.data_dir)
     now = installing.install(file, found.data_dir, older=older)
     output.tell(
         f"{now.place} is installed ({now.used.date}). It is used from the next time WhatsApp's page is loaded: reload "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from daemon.db import faults, inspection, proxy, schema, sqlite
 from daemon.db.postgres import AWAY, POSTGRES, Postgres
 from daemon.db.refusals import Unsent
 from daemon.db.sqlite import PRAGMAS, SQLITE, Sqlite
+
+settling: ContextVar[Callable[[], None] | None] = ContextVar("settling", default=None)  #: last thing before a commit
 
 
 def connect(url: str, sound: bool = False) -> None:
@@ -108,6 +111,8 @@ def write() -> Iterator[None]:
     try:
         with proxy.database.atomic(), _untold_unless_made():
             yield
+            if outermost and (settle := settling.get()) is not None:
+                settle()
             committing = outermost
     except AWAY as error:
         raise _refused(error, committing) from error

@@ -20,7 +20,7 @@ from daemon.ops.archive import Manifest
 
 FOLDER = "backups"  # in the data folder, where no other place is named
 NAME = re.compile(r"wasender-(\d{8}T\d{6}Z)\.backup(?:\.age)?")
-BESIDE = ("api_key", home.FILE, "selectors.toml")  # of the data folder, where they are there
+BESIDE = ("api_key", "secret_key", home.FILE, "selectors.toml")  # of the data folder, where they are there
 ATTACHMENTS = "attachments/"
 DAY_MS = 24 * 3_600_000
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from daemon import config, errors
 from daemon.config import Settings
-from daemon.files import durable, trouble
+from daemon.files import data_folder, durable, trouble
 from daemon.ops.refusals import Why
 
 PATIENCE_S = 30
@@ -26,7 +26,7 @@ SENDERS = Path("run/senders.conf")
 
 def check(settings: Settings) -> None:
     """Raises SetupError or ConfigError for the first thing that would stop wasender from running."""
-    config.prepare_data_dir(settings)
+    data_folder.prepare(settings.data_dir)
     config.api_key(settings)
     _check_port(settings)
     if settings.transport == "browser":

@@ -26,12 +26,13 @@ import psycopg
 from psycopg import sql
 
 from daemon import errors
-from daemon.config import RESTORING, Settings
+from daemon.config import Settings
 from daemon.db import inspection
 from daemon.db.sqlite import SQLITE
 from daemon.delivery import interruptions
 from daemon.delivery.interruptions import Mark
 from daemon.files import durable
+from daemon.files.data_folder import RESTORING
 from daemon.i18n.instants import instant
 from daemon.ops import archive, snapshot
 from daemon.ops.alone import alone

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from daemon.pages import (
     accounts,
+    audit,
     cloud_setup,
     cloud_templates,
     confirmations,
@@ -64,6 +65,7 @@ routes: list[web.AbstractRouteDef] = [
         replies,
         suppressions,
         privacy,
+        audit,
     )
     for route in part.routes
 ]

@@ -64,6 +64,7 @@ SECTIONS = (
             Entry("users", "/app/users", N_("Users"), Role.ADMIN, everywhere=True),
             Entry("keys", "/app/keys", N_("Keys"), Role.ADMIN, everywhere=True),
             Entry("webhooks", "/app/webhooks", N_("Webhooks"), Role.ADMIN, everywhere=True),
+            Entry("audit", "/app/audit", N_("Audit log"), Role.ADMIN, everywhere=True),
         ),
     ),
 )

@@ -22,6 +22,7 @@ from daemon.pages.content import PageContent
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import show
+from daemon.server import audited
 from daemon.server.posted import hold, release
 from daemon.telemetry import progress
 from daemon.telemetry.progress import Stage
@@ -126,6 +127,7 @@ async def done(
             hold(request)
             found.task.add_done_callback(lambda _: _ended(request, key, found))
     if not found.task.done():
+        audited.goes_on()
         return None
     del works[key]
     return found.task.result()
@@ -135,6 +137,7 @@ def _ended(request: web.Request, key: str, work: Work) -> None:
     """Its outcome waits for somebody to look, for a while."""
     release(request)
     error = None if work.task.cancelled() else work.task.exception()
+    audited.ended_beside(request, error)
     if error is not None and not isinstance(error, errors.DaemonError):
         log.error("work.crashed", work=work.step, kind=type(error).__name__)
     asyncio.get_running_loop().call_later(KEPT_S, forget, request.app, key, work)

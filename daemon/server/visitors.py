@@ -32,6 +32,7 @@ T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SETTINGS = web.AppKey("settings", Settings)
 API_KEY = web.AppKey("api_key", str)
+SECRET_KEY = web.AppKey("secret_key", bytes)
 THREADS = web.AppKey("threads", ThreadPoolExecutor)
 COOKIE = "wasender_session"
 LANGUAGE_COOKIE = "wasender_language"

@@ -17,6 +17,7 @@ from daemon.db import clock, connection
 from daemon.delivery import inbox, job_moves
 from daemon.delivery.duties import follow
 from daemon.delivery.engine import Engine
+from daemon.files import data_folder
 from daemon.models import Job, Message, Reply
 from daemon.states import AccountState, JobState
 from daemon.transports.protocol import Outgoing, Unread
@@ -194,7 +195,7 @@ def campaign(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
         data_dir=tmp_path / "data", whatsapp_url=driving.standin.url, delay_min=0.3, delay_max=0.3,
         long_pause_every=0, stop_confirm="You get nothing more from us.",
     )  # fmt: skip
-    config.prepare_data_dir(settings)
+    data_folder.prepare(settings.data_dir)
     connection.connect(settings.db_url)
     directory.open_account("default", clock.now_ms())
     yield driving, settings

@@ -19,12 +19,14 @@ import pytest
 from daemon import config, errors
 from daemon.campaigns import confirming
 from daemon.campaigns.confirming import Choice
-from daemon.config import RESTORING, Settings
+from daemon.config import Settings
 from daemon.contacts import uploads
 from daemon.db import clock as db_clock
 from daemon.db import connection, proxy
 from daemon.delivery import interruptions
 from daemon.delivery.interruptions import FILE, Presence
+from daemon.files import data_folder
+from daemon.files.data_folder import RESTORING
 from daemon.models import Attachment, Job, Message
 from daemon.ops import alone, archive, backup, restore, snapshot
 from daemon.ops.backup import Keep
@@ -290,12 +292,12 @@ def test_a_restore_that_dies_anywhere_is_finished_by_the_next(
             monkeypatch.undo()
         if not finished:
             with pytest.raises(errors.SetupError):
-                config.prepare_data_dir(settings)
+                data_folder.prepare(settings.data_dir)
             done = restore.restore(settings, tmp_path / "any", None, NOW)
             assert done.manifest is None
             (before,) = [Path(each) for each in done.kept if not each.startswith("schema ")]
             assert f"key number {number} of them\n" == (before / "api_key").read_text()
-        config.prepare_data_dir(settings)
+        data_folder.prepare(settings.data_dir)
         connection.connect(settings.db_url)
         assert [5, 1] == [Message.select().count(), Job.select().where(Job.name != f"now {number}").count()]
         number += 1

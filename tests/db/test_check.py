@@ -14,6 +14,7 @@ from daemon import config
 from daemon.campaigns import create
 from daemon.config import Settings
 from daemon.db import connection, proxy
+from daemon.files import data_folder
 from daemon.models import Job
 from daemon.ops import check as checking
 from daemon.ops.findings import Level
@@ -31,7 +32,7 @@ def look(settings: Settings, env_file: Path = NOWHERE) -> dict[str, Any]:
 def there(make_settings: Callable[..., Settings], database: str) -> Settings:
     """An installation with a job."""
     settings = make_settings()
-    config.prepare_data_dir(settings)
+    data_folder.prepare(settings.data_dir)
     config.api_key(settings)
     create.create(settings, create.Order("Hi", numbers=["+4915112345678"]), "test", NOW)
     return settings

@@ -15,6 +15,7 @@ from daemon.campaigns import drafts
 from daemon.campaigns.draft_content import Reason
 from daemon.contacts import uploads
 from daemon.db import clock
+from daemon.files import data_folder
 from daemon.models import Attachment, Job, Template
 from daemon.ops import retention
 from tests.http.conftest import form
@@ -112,7 +113,7 @@ async def test_files_of_a_draft_and_of_a_template_survive_it_too(member, setting
 def test_the_api_key_survives_it(make_settings, tmp_path, disk):
     """A key's name without the key would keep the service from starting."""
     settings = make_settings(data_dir=tmp_path / "new" / "data")
-    config.prepare_data_dir(settings)
+    data_folder.prepare(settings.data_dir)
     config.api_key(settings)
     assert disk.keeps(settings.data_dir / "api_key")
 

@@ -35,6 +35,7 @@ from aiohttp import web
 from daemon import config, pages
 from daemon.api import endpoint
 from daemon.db import connection
+from daemon.files import data_folder
 from daemon.pages import forms
 from daemon.server.access import TOKEN_HEADER
 from daemon.server.visitors import COOKIE
@@ -337,7 +338,7 @@ def installation(folder: Path) -> Iterator[tuple[psutil.Process, int]]:
     """An http process with something to be found in it; it and its port. Its log is http.log in the folder."""
     given = {"data_dir": folder / "data", "transport": "dryrun", "api_key": KEY}
     settings = config.load(_env_file=None, **given)
-    config.prepare_data_dir(settings)
+    data_folder.prepare(settings.data_dir)
     connection.connect(settings.db_url)
     fill(settings)
     connection.close()

@@ -15,6 +15,7 @@ import pytest
 
 from daemon import config, errors
 from daemon.config import PREFIX, Settings
+from daemon.files import data_folder
 from daemon.i18n import instants
 from tests.conftest import ROOT
 
@@ -268,7 +269,7 @@ def test_the_database_is_in_the_data_folder_unless_a_url_is_set(tmp_path):
 def test_a_data_folder_is_made_for_its_owner_only(tmp_path):
     """It holds the key and a logged-in browser."""
     settings = load(data_dir=tmp_path / "a" / "b")
-    config.prepare_data_dir(settings)
+    data_folder.prepare(settings.data_dir)
     assert 0o700 == stat.S_IMODE(settings.data_dir.stat().st_mode)
     assert [] == list(settings.data_dir.iterdir())
 
@@ -277,7 +278,7 @@ def test_a_data_folder_that_cannot_be_made_is_told(tmp_path):
     """With the folder, and what to do."""
     (tmp_path / "file").touch()
     with pytest.raises(errors.SetupError, match="WASENDER_DATA_DIR"):
-        config.prepare_data_dir(load(data_dir=tmp_path / "file" / "data"))
+        data_folder.prepare(tmp_path / "file" / "data")
 
 
 def test_a_key_is_made_once_and_for_its_owner_only(tmp_path):
@@ -334,10 +335,10 @@ def test_a_data_folder_that_others_can_read_is_closed(tmp_path: Path, mode: int)
     folder = tmp_path / "given"
     folder.mkdir()
     folder.chmod(mode)
-    config.prepare_data_dir(config.load(_env_file=None, data_dir=folder))
+    data_folder.prepare(folder)
     assert 0o700 == folder.stat().st_mode & 0o7777
     folder.chmod(0o1777)
-    config.prepare_data_dir(config.load(_env_file=None, data_dir=folder))
+    data_folder.prepare(folder)
     assert 0o1777 == folder.stat().st_mode & 0o7777
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from daemon import config, errors
 from daemon.db import presence
-from daemon.files import credentials, trouble
+from daemon.files import credentials, data_folder, trouble
 from tests.conftest import ROOT
 
 
@@ -164,7 +164,7 @@ def modeless() -> Iterator[None]:
 @pytest.mark.usefixtures("modeless")
 def test_where_chmod_changes_nothing_it_is_not_advised(tmp_path: Path) -> None:
     settings = config.load(_env_file=None, data_dir=tmp_path)
-    config.prepare_data_dir(settings)
+    data_folder.prepare(settings.data_dir)
     with pytest.raises(errors.SetupError, match=r"keeps no permissions.*another disk") as told:
         config.api_key(settings)
     assert "run chmod" not in str(told.value)
