@@ -51,8 +51,7 @@ class Filters:
 @dataclass(frozen=True)
 class Audit(PageContent):
     """filtered: whether not all is shown; query: of the address of these filters; next: that of the next page, "" for
-    none; cursor: of this page; exported: query
-    of the files."""
+    none; cursor: of this page; exported: query of the files."""
 
     template: ClassVar = "audit.html"
     here: ClassVar = "audit"
