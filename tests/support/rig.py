@@ -192,15 +192,21 @@ class Rig:
         except urllib.error.HTTPError as error:
             return json.load(error)
 
-    def attach(self, name: str, content: bytes) -> str:
-        """Upload a file for messages; its id."""
+    def upload(self, path: str, name: str, content: bytes) -> dict[str, Any]:
+        """Upload a file; the answer's JSON, also of an error."""
         head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
-        url = f"http://127.0.0.1:{self.port}/upload_attachment"
-        request = urllib.request.Request(url, head + content + b"\r\n--x--\r\n", method="POST")
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", head + content + b"\r\n--x--\r\n")
         request.add_header("Content-Type", "multipart/form-data; boundary=x")
         request.add_header("X-API-KEY", self.key)
-        with urllib.request.urlopen(request, timeout=20) as response:
-            return str(json.load(response)["attachment_id"])
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:
+                return dict(json.load(response))
+        except urllib.error.HTTPError as error:
+            return dict(json.load(error))
+
+    def attach(self, name: str, content: bytes) -> str:
+        """Upload a file for messages; its id."""
+        return str(self.upload("/upload_attachment", name, content)["attachment_id"])
 
     def ready(self) -> None:
         """Wait until the account can send."""
