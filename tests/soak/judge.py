@@ -76,7 +76,7 @@ def settle(world: World) -> tuple[Outcome, list[str]]:
             doubtful += len(asked)
         if (not waiting and not asked) or time.monotonic() > until:
             break
-        time.sleep(2)
+        time.sleep(0.5)
     rows = list(_rows(world))
     people = {number for each in world.ordered for number in each.numbers} - world.erased
     outcome = weigh(rows, people, world.delivered())

@@ -34,7 +34,7 @@ RULES: tuple[dict[str, Any], ...] = (
     {"every": 19, "fate": {"backwards": True}},
     {"every": 17, "fate": {"late_ms": 4_000}},
 )
-SWITCHES = {
+SWITCHES: dict[str, Any] = {
     "window": "open",
     "throughput": 100_000,
     "pair": False,
