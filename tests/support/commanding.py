@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import typer.testing
 from typer.testing import CliRunner, Result
 
 from daemon.cli.app import app
 from tests.support.rig import Rig
+
+# Built from all functions' signatures, which takes longer than most commands do.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
 
 CONTACTS = (
     "name,phone,city\nAda,+4915112345670,Berlin\nBob,+4915112345671,Bonn\nAda again,+49 151 12345670,\nCarl,123,\n"

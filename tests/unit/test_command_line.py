@@ -12,20 +12,16 @@ from typing import Any
 
 import pytest
 import typer
-from typer.testing import CliRunner, Result
 
 from daemon.cli import settings
 from daemon.cli.app import app
 from daemon.transports.browser import selectors
 from tests.conftest import ROOT
+from tests.support.commanding import invoke
 
 TEXT = selectors.BUILT_IN.read_text()
 TODAY = selectors.built_in().date.isoformat()
 NEWER, NEWEST = "2098-01-01", "2099-01-01"
-
-
-def run(*arguments: Any) -> Result:
-    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="wasender")
 
 
 @pytest.fixture
@@ -42,9 +38,9 @@ def dated(path: Path, day: str) -> Path:
 def test_a_file_is_installed(file: Path, tmp_path: Path) -> None:
     """Whole, for its owner only; from then on it is the one in use."""
     data = tmp_path / "data"
-    before = run("selectors", "show", "--data", data)
-    done = run("selectors", "install", file, "--data", data)
-    after = run("selectors", "show", "--data", data)
+    before = invoke("selectors", "show", "--data", data)
+    done = invoke("selectors", "install", file, "--data", data)
+    after = invoke("selectors", "show", "--data", data)
     place = data / "selectors.toml"
 
     assert (0, 0, 0) == (before.exit_code, done.exit_code, after.exit_code)
@@ -68,10 +64,10 @@ def test_a_file_is_installed(file: Path, tmp_path: Path) -> None:
 def test_what_would_not_be_used_is_not_installed(file: Path, tmp_path: Path, change: Any, said: str) -> None:
     """The one that is there stays."""
     data = tmp_path / "data"
-    run("selectors", "install", file, "--data", data)
+    invoke("selectors", "install", file, "--data", data)
     installed = (data / "selectors.toml").read_bytes()
     file.write_text(change(file.read_text()))
-    refused = run("selectors", "install", file, "--data", data)
+    refused = invoke("selectors", "install", file, "--data", data)
 
     assert (1, "") == (refused.exit_code, refused.stdout)
     assert refused.stderr.startswith("wasender: ") and said in refused.stderr
@@ -81,9 +77,9 @@ def test_what_would_not_be_used_is_not_installed(file: Path, tmp_path: Path, cha
 def test_an_older_one_only_when_told(file: Path, tmp_path: Path) -> None:
     """Somebody may want to go back; nobody does by mistake."""
     data = tmp_path / "data"
-    run("selectors", "install", dated(tmp_path / "newest.toml", NEWEST), "--data", data)
-    refused = run("selectors", "install", file, "--data", data)
-    told = run("selectors", "install", file, "--data", data, "--older")
+    invoke("selectors", "install", dated(tmp_path / "newest.toml", NEWEST), "--data", data)
+    refused = invoke("selectors", "install", file, "--data", data)
+    told = invoke("selectors", "install", file, "--data", data, "--older")
 
     assert (1, 0) == (refused.exit_code, told.exit_code)
     assert "--older" in refused.stderr
@@ -102,17 +98,17 @@ def test_why_one_in_the_data_folder_is_not_used(tmp_path: Path, content: str, to
     """As a sentence, and for programs."""
     place = tmp_path / "selectors.toml"
     place.write_text(content)
-    answer = json.loads(run("selectors", "show", "--data", tmp_path, "--json").stdout)
+    answer = json.loads(invoke("selectors", "show", "--data", tmp_path, "--json").stdout)
 
     assert told | {"path": str(place)} == {name: answer[name] for name in (*told, "path")}
     assert content or "no section" in answer["refused"]
-    assert f"{place} is not: " in run("selectors", "show", "--data", tmp_path).stdout
+    assert f"{place} is not: " in invoke("selectors", "show", "--data", tmp_path).stdout
 
 
 def test_a_check_changes_nothing(file: Path, tmp_path: Path) -> None:
     """It tells whether the file would be used."""
-    newer = json.loads(run("selectors", "check", file, "--json").stdout)
-    same = run("selectors", "check", selectors.BUILT_IN)
+    newer = json.loads(invoke("selectors", "check", file, "--json").stdout)
+    same = invoke("selectors", "check", selectors.BUILT_IN)
 
     assert {"sound": True, "newer": True, "date": NEWER, "own": True} == newer
     assert (0, True) == (same.exit_code, "would not be used" in same.stdout)
@@ -121,7 +117,7 @@ def test_a_check_changes_nothing(file: Path, tmp_path: Path) -> None:
 
 def test_errors_for_programs(tmp_path: Path) -> None:
     """One JSON object on standard error, and nothing else anywhere."""
-    failed = run("selectors", "check", tmp_path / "nowhere.toml", "--json")
+    failed = invoke("selectors", "check", tmp_path / "nowhere.toml", "--json")
     error = json.loads(failed.stderr)["error"]
 
     assert (1, "", "selectors_unreadable") == (failed.exit_code, failed.stdout, error["code"])
@@ -132,9 +128,9 @@ def test_what_the_machine_or_the_settings_do_not_allow(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 3, with what to do."""
-    no_folder = run("selectors", "install", file, "--data", file / "data")
+    no_folder = invoke("selectors", "install", file, "--data", file / "data")
     monkeypatch.setenv("WASENDER_PORT", "many")
-    no_setting = run("selectors", "show")
+    no_setting = invoke("selectors", "show")
 
     assert (3, 3) == (no_folder.exit_code, no_setting.exit_code)
     assert "WASENDER_DATA_DIR" in no_folder.stderr and "WASENDER_PORT" in no_setting.stderr
@@ -143,7 +139,7 @@ def test_what_the_machine_or_the_settings_do_not_allow(
 @pytest.mark.parametrize("arguments", [["bogus"], ["selectors", "install"], ["selectors", "show", "--what"], []])
 def test_a_wrong_command_line(arguments: list[str]) -> None:
     """Exit code 2, and how it goes."""
-    result = run(*arguments)
+    result = invoke(*arguments)
 
     assert 2 == result.exit_code
     assert "Usage: wasender" in result.output
@@ -157,11 +153,11 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]
 def test_every_help_has_an_example() -> None:
     """And says that there is an answer for programs."""
     found = list(commands(typer.main.get_command(app)))
-    helps = {path: run(*path, "--help").stdout for path in found}
+    helps = {path: invoke(*path, "--help").stdout for path in found}
 
     assert [] == [path for path, text in helps.items() if f"Example: wasender {' '.join(path)}" not in text]
     assert [] == [path for path, text in helps.items() if "--json" not in text]
-    assert [] == [path for path, text in (helps | {(): run("--help").stdout}).items() if "<bool>" in text]
+    assert [] == [path for path, text in (helps | {(): invoke("--help").stdout}).items() if "<bool>" in text]
     assert ("selectors", "install") in found
 
 
