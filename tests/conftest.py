@@ -25,6 +25,7 @@ from tests.support.blank import blank_file
 
 ROOT = Path(__file__).resolve().parents[1]
 BACKENDS = ["sqlite", "postgresql"]  # tests/db runs on each, see its conftest
+WAITING = ["crash", "browser"]  # folders whose tests mostly wait, the longest files first
 NOW = 1_767_261_600_000  # 2026-01-01 10:00 UTC
 
 # Hundreds of processes are started: they find our code compiled, as those of a user do.
@@ -46,6 +47,21 @@ class Clock:
     def advance(self, ms: int) -> int:
         self.now += ms
         return self.now
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that wait (for a page, for what was killed to come back) lie between those that reckon, so that at all
+    times some of those who run them do either. Towards the end only the latter, quick files, are left."""
+    kinds: dict[bool, list[Path]] = {True: [], False: []}
+    for path in dict.fromkeys(item.path for item in items):
+        kinds[path.parent.name in WAITING].append(path)
+    kinds[True].sort(key=lambda path: WAITING.index(path.parent.name))
+    place = {
+        path: (nth / len(paths) * (0.8 if waits else 1), not waits)
+        for waits, paths in kinds.items()
+        for nth, path in enumerate(paths)
+    }
+    items.sort(key=lambda item: place[item.path])
 
 
 def pytest_collection_finish() -> None:
