@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 EVERY_S = 2.0
 MOST = 1_000  # lines of the history that are looked at at once
+LAST_S = 3.0  # how long a look that has begun may still take at the end
 STALE = 100_000  # lines behind which it begins anew: traces were off, or nobody took them
 HISTORY = "traces"
 STEPS = {  # what comes to its end with a move
@@ -66,15 +67,18 @@ class Tracing:
 
     async def run(self, timed: Callable[..., Any]) -> None:
         """Export every few seconds until cancelled. timed: runs work on a database thread, with the time."""
+        look: asyncio.Future[bool] | None = None
         try:
             while True:
                 try:
-                    while await timed(self.advance):
+                    while await asyncio.shield(look := asyncio.ensure_future(timed(self.advance))):
                         pass
                 except Exception:
                     log.exception("traces.failed")
                 await asyncio.sleep(EVERY_S)
         finally:
+            if look:  # its lines are not looked at again, and what comes of them would not be taken after the end
+                await asyncio.wait([look], timeout=LAST_S)
             await asyncio.to_thread(self.traces.close)
 
 

@@ -108,6 +108,29 @@ async def test_it_is_exported_by_itself(
     assert {"POST /send", "message"} < {span.name for span in exporter.get_finished_spans()}
 
 
+async def test_a_look_that_has_begun_is_exported_before_the_end(app: Any, exporter: InMemorySpanExporter) -> None:
+    """Its lines are not looked at a second time."""
+    await spans(app, exporter)
+    await Caller(app, KEY).post("/send", {"numbers": ["+4915112345678"], "message": "Dear Anna"})
+    send_one()
+    its, looks, ends = app.app[http.TRACING], asyncio.Event(), asyncio.Event()
+
+    async def timed(advance: Any) -> bool:
+        looks.set()
+        await ends.wait()
+        more: bool = advance(clock.now_ms())
+        return more
+
+    running = asyncio.create_task(its.run(timed))
+    await looks.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    ends.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert "message" in {span.name for span in exporter.get_finished_spans()}
+
+
 async def test_what_fails_says_why_by_code(app: Any, exporter: InMemorySpanExporter) -> None:
     """In the status of the step and of the message."""
     await spans(app, exporter)
