@@ -110,7 +110,7 @@ class Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self.stop(signal.SIGQUIT)  # nothing has to be written down any more
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, name: str) -> str:
