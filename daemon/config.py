@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon import errors
+from daemon.ages import Ages
 from daemon.files import credentials
 from daemon.files.credentials import KEY_ADVICE, weak_key
 from daemon.formats.host_names import HOST_NAME, in_ascii, is_address
@@ -52,7 +53,7 @@ _PLAINLY = {  # what pydantic says in words of programmers
 _WINDOW = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)")
 
 
-class Settings(BaseSettings):
+class Settings(Ages):
     """All settings; times in seconds where the name ends in `_s` or begins with `delay`/`long_pause`."""
 
     model_config = SettingsConfigDict(
@@ -175,13 +176,6 @@ class Settings(BaseSettings):
     )
     max_upload_mb: int = Field(64, ge=1, description="Largest file that may be uploaded.")
     max_stored_mb: int = Field(2048, ge=1, description="Most MB of uploads and attachments in all.")
-    keep_unused_days: int = Field(
-        30,
-        ge=1,
-        le=3650,
-        description="Days after which unused uploads and attachments, drafts of started campaigns, and the people of "
-        "repeating ones that have ended, are deleted.",
-    )
     webhook_networks: str = Field(
         "",
         description="Private addresses or networks that webhooks may reach, separated by commas, such as "

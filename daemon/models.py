@@ -184,6 +184,12 @@ class Job(Table):
     unconfirmed_at = peewee.BigIntegerField(null=True)  # since when it does
     unconfirmed_since = peewee.BigIntegerField(null=True)  # what became of it from then until that is not known
     template = Json(null=True)  # the WhatsApp template it is sent with, see formats/cloud_template.py: Filled
+    texts_gone_at = peewee.BigIntegerField(null=True)  # when its text was removed for its age; likewise the next four
+    fields_gone_at = peewee.BigIntegerField(null=True)  # those of its recipients
+    rejected_gone_at = peewee.BigIntegerField(null=True)
+    history_gone_at = peewee.BigIntegerField(null=True)
+    recipients_gone_at = peewee.BigIntegerField(null=True)
+    compacted_at = peewee.BigIntegerField(null=True)  # when its history was moved to `OldHistory`
     pending = peewee.IntegerField(default=0)
     claimed = peewee.IntegerField(default=0)
     sending = peewee.IntegerField(default=0)
@@ -209,6 +215,23 @@ Job.add_index(Job.index(Job.external_id, Job.id, name="job_external_id", where=J
 
 
 Job.add_index(Job.index(Job.id, name="job_unconfirmed", where=Job.unconfirmed.is_null(False)))
+
+
+GONE = {  # what goes with age, see delivery/forgetting.py: its index, and the condition that it is not gone yet
+    mark: peewee.SQL(f'("completed_at" IS NOT NULL AND ("{mark.name}" IS NULL OR "{mark.name}" < "completed_at"))')
+    for mark in (
+        Job.texts_gone_at,
+        Job.fields_gone_at,
+        Job.rejected_gone_at,
+        Job.history_gone_at,
+        Job.recipients_gone_at,
+        Job.compacted_at,
+    )
+}
+
+
+for _mark, _not_yet in GONE.items():
+    Job.add_index(Job.index(Job.completed_at, Job.id, name=f"job_{_mark.name[:-3]}", where=_not_yet))
 
 
 class Message(Table):
@@ -439,6 +462,35 @@ Event.add_index(  # what streams and webhooks tell: that a recipient was queued 
 )
 
 
+class OldHistory(Table):
+    """The history of a message whose job ended long ago, in less room, see delivery/old_history.py."""
+
+    message = peewee.IntegerField(primary_key=True)
+    body = peewee.BlobField()
+
+
+class Unfinished(Table):
+    """A job from which something is being removed: up to which of its messages that is done."""
+
+    kind = peewee.CharField(max_length=16)  # see delivery/forgetting.py: Kind
+    job = peewee.IntegerField()
+    position = peewee.IntegerField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("kind", "job")
+
+
+class Kept(Table):
+    """When what has become too old of a kind was last looked for, and last removed; removed: how much then, total: how
+    much ever."""
+
+    kind = peewee.CharField(primary_key=True, max_length=16)
+    run_at = peewee.BigIntegerField()
+    removed_at = peewee.BigIntegerField(null=True)
+    removed = peewee.BigIntegerField()
+    total = peewee.BigIntegerField()
+
+
 class Happening(Table):
     """What became of a job or an account, or a reply that came: what streams and webhooks tell, together with `Event`.
 
@@ -465,6 +517,9 @@ class Evidence(Table):
     coded = Json(null=True)  # `finding` by its code
     rows = Json()  # [own, text, ack], oldest first
     screenshot = peewee.BlobField(null=True)  # PNG
+
+    class Meta:
+        indexes = ((("at",), False),)  # those that are too old
 
 
 class Suppression(Table):
@@ -717,6 +772,9 @@ class Draft(Table):
     report = Json(null=True)  # of the dry run
     job_id: int | None
     job = peewee.ForeignKeyField(Job, null=True, on_delete="SET NULL")  # the job made from it
+
+    class Meta:
+        indexes = ((("updated_at",), False),)  # those that nobody has touched for long
 
 
 class KnownColumns(Table):
@@ -1230,5 +1288,5 @@ TABLES = [
     Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput, CloudBatch, CloudProgress,
     CloudSeen, CloudCount, CloudStanding, LastWrote, Portfolio, PortfolioPerson, KnownUser, CloudTemplate,
     MetricCount, MetricPosition, Installation, Erased, Notice, SecondFactor, RecoveryCode, LoginStep, AuditEntry,
-    AuditHead,
+    AuditHead, OldHistory, Unfinished, Kept,
 ]  # fmt: skip

@@ -27,6 +27,7 @@ class Name(StrEnum):
     HOLDS = "holds"  #: of an account, by why
     JOBS = "jobs"  #: that came into a state
     REPLIES = "replies"
+    REMOVED = "removed"  #: because of its age, by its kind
     DURATIONS = "durations"  #: from claim to tick, by how long at most; and SUM_MS
 
 

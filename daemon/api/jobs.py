@@ -47,6 +47,7 @@ from daemon.campaigns import (
     cloning,
     create,
     failures,
+    gone,
     lifecycle,
     progress,
     queries,
@@ -59,11 +60,13 @@ from daemon.campaigns import report as job_report
 from daemon.campaigns.draft_content import ChosenTemplate
 from daemon.campaigns.funnel import late_before
 from daemon.campaigns.idempotency import Once
+from daemon.campaigns.refusals import Why as OfCampaigns
 from daemon.campaigns.rows import JobRow
 from daemon.config import Settings
 from daemon.contacts import repairs
 from daemon.db import clock
 from daemon.delivery.enqueue import EXTERNAL_ID
+from daemon.delivery.forgetting import Kind
 from daemon.errors import AttachmentLost, ChoosePhoneColumn, IllegalMove, NotFound, Unauthorized
 from daemon.formats import placeholders
 from daemon.formats.workbook import Workbook
@@ -332,12 +335,17 @@ def spreadsheet(
 @endpoint.get("/jobs/{job_id}/rejected.csv", scope=Scope.READ, errors=(NotFound,), tag="jobs")
 def rejected(caller: Caller, *, job_id: JobId) -> Csv:
     """The rows that were rejected when the job was created, with the reason for each, as CSV."""
-    text = job_report.as_csv(job_report.rejected(queries.job(job_id).rejected))
+    row = queries.job(job_id)
+    removed = (["", "", each] for each in gone.why(row, Kind.REJECTED))
+    text = job_report.as_csv(job_report.rejected([*row.rejected, *removed]))
     return Csv(f"job-{job_id}-rejected.csv", iter([text.encode()]))
 
 
 def _lines(job: JobRow, selection: recipients.Selection, zone: str | None) -> Iterator[list[list[int | str]]]:
-    """The lines of the selected recipients, a batch at a time; a batch may be empty."""
+    """The lines of the selected recipients, a batch at a time; a batch may be empty. Raises NotFound where they were
+    removed because of their age."""
+    if job.recipients_gone_at is not None:
+        raise NotFound(OfCampaigns.RECIPIENTS_REMOVED, job=job.id)
     cursor, now = None, clock.now_ms()
     while True:
         page = recipients.page(job, selection, cursor, limit=MAX_LIMIT)

@@ -4,7 +4,7 @@ the API, an order of the same."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from daemon import errors
@@ -103,6 +103,8 @@ def edit(job_id: int, draft_id: str, zone: str, who: str, now: int) -> Draft:
 def order(job_id: int, people: str, but: int, changed: Changed) -> create.Order:
     """The same as an order, which is sent as soon as it is stored. Raises as `clone`."""
     job, rows = _group(job_id, people, but)
+    if job.texts_gone_at is not None and changed.message is None:
+        raise errors.InvalidInput(Why.TEXT_REMOVED, job=job_id)
     kept = styles.restored(job.formats) if job.formats else None
     template = cloud_templates.of_job(job.template, job.attachments) if changed.message is None else None
     everybody = [Contact(row.row, row.number, row.fields, row.attachments) for row in rows]
@@ -149,8 +151,12 @@ def _group(job_id: int, people: str, but: int) -> tuple[JobRow, list[Message]]:
     job = queries.job(job_id)
     if count(job, people) > drafts.MAX_ROWS:
         raise errors.InvalidInput(Why.TOO_MANY_PEOPLE, most=f"{drafts.MAX_ROWS:,}")
+    if job.fields_gone_at is not None:
+        job = replace(job, columns=[], dated=None)
     left = list_entries.persons(but) if but else frozenset()
     rows = list(Message.select().where(*_chosen(job, people)).order_by(Message.id))
+    if not rows and job.recipients_gone_at is not None:
+        raise errors.InvalidInput(Why.RECIPIENTS_REMOVED, job=job_id)
     rows = [row for row in rows if (row.person or Person(E164(row.number)).key) not in left]
     if not rows:
         raise errors.InvalidInput(Why.GROUP_EMPTY)

@@ -12,7 +12,6 @@ from daemon.campaigns import cloud_templates, queries, recipients
 from daemon.campaigns.refusals import Why
 from daemon.campaigns.rows import JobRow, MessageRow
 from daemon.db.connection import write
-from daemon.db.records import record
 from daemon.delivery import chunks, job_moves, moves, parts, sweeps
 from daemon.delivery.refusals import Asks
 from daemon.i18n.coded import Phrase, code_of
@@ -110,9 +109,10 @@ def settle(message_id: int, sent: bool, who: str, now: int) -> MessageRow:
             raise errors.IllegalMove(Why.MESSAGE_NOT_UNCERTAIN, message=message_id, state=Phrase(row.state))
         if not sent or (parts.follow(row) and found.state != JobState.STOPPED):  # then something is sent
             installed.require(found.account)
+            job_moves.require_content(found)
             if found.state == JobState.COMPLETED:
                 job_moves.move(found.id, "retry", who, now)
             elif found.state == JobState.STOPPED:
                 raise job_moves.refusal(found.id, found.state, "send again")
         moves.decide(row, "settle" if sent else "resend", who, now)
-    return record(MessageRow, row)
+    return queries.message(message_id)[0]

@@ -9,6 +9,7 @@ import peewee
 from daemon.accounts import directory, handovers, pace, pacing, portfolios, rights
 from daemon.accounts import limits as account_limits
 from daemon.accounts.directory import AccountRow
+from daemon.campaigns import gone
 from daemon.campaigns.refusals import Stands
 from daemon.campaigns.rows import JobRow
 from daemon.config import Settings
@@ -30,7 +31,7 @@ class Progress:
     status: as stored, WAITING or TO_CONFIRM; said: `reason`, sentence by sentence; code: why it waits, for a program.
     next_reason: what the next message waits for; eta: when the job will be done. waits_until: when what its account
     waits for ends, where that is known. dry_run: messages of it went to a transport that sends nothing, so that "sent"
-    is not.
+    is not. removed: what was because of its age, and when, see campaigns/gone.py.
     """
 
     job_id: int
@@ -66,6 +67,7 @@ class Progress:
     archived_at: int | None
     made_by: str | None
     external_id: str | None
+    removed: dict[str, int]
 
 
 def progress(settings: Settings, found: JobRow, now: int) -> Progress:
@@ -106,6 +108,7 @@ def progress(settings: Settings, found: JobRow, now: int) -> Progress:
         archived_at=found.archived_at,
         made_by=found.made_by,
         external_id=found.external_id,
+        removed=gone.removed(found),
         replied=found.replied,
         **{state.value: getattr(found, state.value) for state in State},
     )

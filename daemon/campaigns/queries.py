@@ -17,9 +17,9 @@ from daemon.campaigns.refusals import Why
 from daemon.campaigns.rows import JobRow, MessageRow, messages
 from daemon.db.proxy import in_order, tuples
 from daemon.db.records import record
-from daemon.delivery import job_moves
+from daemon.delivery import job_moves, old_history
 from daemon.i18n.coded import Filed
-from daemon.models import Event, Job, Message
+from daemon.models import Job, Message
 from daemon.states import FILLING, MAY_RUN, OPEN, JobState, PersonKey, State
 
 PAGE = 100
@@ -207,5 +207,4 @@ def message(message_id: int) -> tuple[MessageRow, list[Step]]:
     found = messages(Message.select().join(Job).where(Message.id == message_id, Job.state != FILLING))
     if not found or not rights.may(found[0].account):
         raise errors.NotFound(Why.NO_MESSAGE, message=message_id)
-    events = Event.select().where(Event.message == message_id).order_by(Event.id)
-    return found[0], [record(Step, each) for each in events]
+    return found[0], [record(Step, each) for each in old_history.of(message_id)]

@@ -9,6 +9,14 @@ class Why(Wording):
     """The codes are API: they are added to, never changed."""
 
     PEOPLE_UNFIT = "people_unfit", "people is one of {choices}."
+    TEXT_REMOVED = (
+        "text_removed_from_origin",
+        "The text of job {job} was removed because of its age: give a new message.",
+    )
+    RECIPIENTS_REMOVED = (
+        "recipients_removed_from_origin",
+        "The recipients of job {job} were removed because of their age: only counts are left.",
+    )
     GROUP_EMPTY = "group_empty", "This group is empty: choose other people."
     TOO_MANY_PEOPLE = "too_many_people", "This is more than {most} people: choose fewer."
     ACCOUNT_UNFIT = "account_unfit", "account is the name of an account: letters, digits, - and _ (32 at most)."
@@ -183,4 +191,17 @@ class Stands(Recorded):
     WAS_DRY_RUN = (
         "job_begun_by_dry_run",
         "This campaign was started as a dry run, so it is never sent: duplicate it to send it.",
+    )
+
+
+class Gone(Wording):
+    """What was removed from a campaign because of its age."""
+
+    TEXTS = "text_removed", "The text of this campaign was removed because of its age."
+    FIELDS = "fields_removed", "The recipients' fields were removed because of their age."
+    REJECTED = "rejected_removed", "The rejected rows of this campaign were removed because of their age."
+    HISTORY = "history_removed", "The history of the messages was removed because of its age."
+    RECIPIENTS = (
+        "recipients_removed",
+        "The recipients of this campaign were removed because of their age: only counts are left.",
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from daemon.campaigns import gone
 from daemon.campaigns.funnel import NOT_DELIVERED, is_late
 from daemon.campaigns.rows import MessageRow
 from daemon.contacts import masking
@@ -67,7 +68,7 @@ def line(
     return [
         row.row,
         masking.phone(row.number),
-        *(masking.text(fields.get(name, "")) for name in columns),
+        *(gone.IN_A_REPORT if row.fields_removed else masking.text(fields.get(name, "")) for name in columns),
         row.state,
         row.attempts,
         masking.text(reason),
@@ -88,7 +89,7 @@ def rejected(rows: Iterable[Sequence[Any]]) -> Iterator[list[int | str]]:
     """The rows that a job rejected, as the reader may see them; from the titles on."""
     yield list(REJECTED)
     for place, value, reason, *_ in rows:
-        yield [place, masking.value(value), masking.text(reason)]
+        yield [place, masking.value(value), masking.text(str(reason))]
 
 
 def as_csv(rows: Iterable[Sequence[int | str]], plain: int | None = None) -> str:

@@ -9,7 +9,7 @@ from daemon.campaigns.draft_content import KeptDate
 from daemon.db.proxy import tuples
 from daemon.formats import cloud_template, styles
 from daemon.i18n.coded import Filed
-from daemon.models import Message
+from daemon.models import Job, Message
 from daemon.states import E164
 
 
@@ -63,11 +63,17 @@ class JobRow:
     unconfirmed: str | None
     dated: KeptDate | None
     template: cloud_template.Filled | None
+    texts_gone_at: int | None
+    fields_gone_at: int | None
+    rejected_gone_at: int | None
+    history_gone_at: int | None
+    recipients_gone_at: int | None
 
 
 @dataclass(frozen=True)
 class MessageRow:
-    """A message as this room hands it out: to be read. The columns are those of the table."""
+    """A message as this room hands it out: to be read. The columns are those of the table. fields_removed: whether
+    there are none any more because they were too old."""
 
     id: int
     job_id: int
@@ -87,11 +93,14 @@ class MessageRow:
     sent_at: int | None
     delivered_at: int | None
     read_at: int | None
+    fields_removed: bool
 
 
-COLUMNS = [getattr(Message, each.name) for each in fields(MessageRow)]
+_GONE = Job.select(Job.fields_gone_at.is_null(False)).where(Job.id == Message.job)
+COLUMNS = [getattr(Message, each.name) for each in fields(MessageRow) if each.name != "fields_removed"]
 
 
 def messages(query: Any) -> list[MessageRow]:
     """The messages that a query of all their columns finds."""
-    return [MessageRow(*row) for row in tuples(query.select(*COLUMNS))]
+    rows = map(list, tuples(query.select(*COLUMNS, _GONE)))
+    return [MessageRow(*row[:-1], *map(bool, row[-1:])) for row in rows]

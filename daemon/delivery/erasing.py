@@ -11,7 +11,7 @@ from daemon.contacts import erased
 from daemon.contacts.mentions import Sought
 from daemon.db.connection import write
 from daemon.db.proxy import tuples
-from daemon.delivery import moves
+from daemon.delivery import moves, old_history
 from daemon.delivery.refusals import Passed, Why
 from daemon.i18n.coded import refusal
 from daemon.models import (
@@ -67,6 +67,7 @@ def messages(who: Sought, by: str, now: int) -> set[str]:
                 raise errors.IllegalMove(Why.PERSON_IN_HAND)
             files |= set(message.attachments or ())
             Event.update(why=None, coded=None).where(Event.message == message_id).execute()
+            old_history.forget_reasons(message_id)
             if message.state == State.PENDING:
                 why = refusal(Passed.ERASED)
                 moves.apply(message, "skip", why, by, now, error=why)

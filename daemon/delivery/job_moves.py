@@ -83,6 +83,17 @@ def check(found: Job, name: str) -> None:
         raise refusal(found.id, found.state, name)
 
 
+def sendable(found: Job) -> bool:
+    """Whether it still has what its messages are made of. See delivery/forgetting.py."""
+    return found.texts_gone_at is None and (found.fields_gone_at is None or not found.columns)
+
+
+def require_content(found: Job) -> None:
+    """Raises IllegalMove where it has not."""
+    if not sendable(found):
+        raise errors.IllegalMove(Why.CONTENT_REMOVED, job=found.id)
+
+
 def move(job_id: int, name: str, who: str, now: int, why: Told | None = None, schedule_at: int | None = None) -> Job:
     """Make the move; its messages stay where they are. Raises NotFound, and IllegalMove, which says what to do.
 

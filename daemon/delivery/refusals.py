@@ -33,6 +33,11 @@ class Why(Wording):
         "job_scheduled",
         "Job {job} is {state}, so you cannot {verb} it: it starts by itself at the scheduled time.",
     )
+    CONTENT_REMOVED = (
+        "content_removed",
+        "The text or the fields of job {job} were removed because of their age, so nothing of it can be sent again: "
+        "create a new campaign.",
+    )
     JOB_GOES_ON = (
         "job_goes_on",
         "Job {job} is {state}, so you cannot {verb} it: it resumes by itself, even after a login.",

@@ -130,6 +130,7 @@ def resend_failed(job_id: int, chosen: Between, who: str, now: int) -> int:
             job = job_moves.job_to_move(job_id)
             if job.state not in JOB_MOVES["retry"][0]:
                 raise job_moves.refusal(job_id, job.state, "retry")
+            job_moves.require_content(job)
             installed.require(job.account)
             these = chosen(found[0] - 1, last + 1) & _untouched(asked, _newest())
             moved = _move(job_id, "resend", State.FAILED, these, who, now, None, **moves.ANEW | _rests())

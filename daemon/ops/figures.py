@@ -16,6 +16,7 @@ from daemon.campaigns import progress
 from daemon.config import Settings
 from daemon.db.proxy import tuples
 from daemon.delivery import cloud_inbox, overdue
+from daemon.delivery.forgetting import Kind
 from daemon.files import release
 from daemon.models import CloudBatch, Delivery, Event, Job, Webhook
 from daemon.states import MOVES, OPEN, UNFINISHED, AccountState
@@ -111,6 +112,9 @@ def _counted(names: list[str]) -> Found:
             yield Sample(family, labels, count)
     for (_, process), count in counted[Name.STARTS].items():
         yield Sample(families.STARTS, (process,), count)
+    removed = {kind: count for (_, kind), count in counted[Name.REMOVED].items()}
+    for kind in Kind:
+        yield Sample(families.REMOVED, (kind.value,), removed.get(kind.value, 0))
 
 
 def _noughts(names: list[str]) -> Iterator[tuple[Family, tuple[str, ...]]]:

@@ -9,16 +9,18 @@ from typing import Any
 
 from daemon import errors
 from daemon.accounts import directory
+from daemon.campaigns import gone
+from daemon.campaigns.rows import JobRow
 from daemon.config import Settings
 from daemon.contacts import importer, mentions, phone
 from daemon.contacts.mentions import Sought
 from daemon.db.proxy import tuples
-from daemon.delivery import compose, erasing
+from daemon.db.records import record
+from daemon.delivery import erasing, old_history
 from daemon.i18n.instants import instant
 from daemon.models import (
     Account,
     ContactList,
-    Event,
     Handover,
     Job,
     KeptRow,
@@ -95,14 +97,15 @@ def _messages(who: Sought) -> Iterator[dict[str, Any]]:
     query = Message.select(Message, Job).join(Job)
     query = query.where(Message.account.in_(accounts), Message.person.in_(list(who.persons)))
     for row in query.order_by(Message.id):
-        events = Event.select().where(Event.message == row.id).order_by(Event.id)
+        job = record(JobRow, row.job)
         yield {
             "job": row.job_id,
             "name": row.job.name,
             "account": row.account,
             "number": row.number,
             "fields": row.fields,
-            "text": compose.text_of(row.job.text, row.job.formats, row.fields, row.number),
+            "text": gone.text(job, row.fields, row.number),
+            "removed": gone.removed(job),
             "state": row.state,
             "error": row.error,
             "sent": _time(row.sent_at),
@@ -110,7 +113,7 @@ def _messages(who: Sought) -> Iterator[dict[str, Any]]:
             "read": _time(row.read_at),
             "history": [
                 {"at": _time(each.at), "who": each.who, "move": each.move, "to": each.target, "why": each.why}
-                for each in events
+                for each in old_history.of(row.id)
             ],
         }
 

@@ -26,7 +26,7 @@ from daemon.delivery import (
     tallies,
     windows,
 )
-from daemon.ops import notices
+from daemon.ops import keeping, notices
 from daemon.webhooks import outbox
 
 log = structlog.get_logger()
@@ -73,6 +73,7 @@ async def run(settings: Settings, timed: Callable[..., Any]) -> None:
     while True:
         try:
             await timed(prune, settings)
+            await keeping.run(settings, timed)
         except Exception:
             log.exception("pruning.failed")
         await asyncio.sleep(EVERY_S)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from daemon import errors
-from daemon.campaigns import queries, recipients
+from daemon.campaigns import gone, queries, recipients
 from daemon.campaigns.recipients import Selection
 from daemon.campaigns.refusals import Why
 from daemon.campaigns.rows import JobRow
@@ -17,8 +17,8 @@ from daemon.campaigns.timeline import Break, Course, Stretch
 from daemon.contacts import uploads
 from daemon.contacts.columns import name_columns
 from daemon.db import clock
-from daemon.delivery import compose, job_moves, replies
-from daemon.i18n.languages import N_, amount, gettext, moment
+from daemon.delivery import job_moves, replies
+from daemon.i18n.languages import N_, amount, gettext, moment, say
 from daemon.pages import chart
 from daemon.pages.asking import said
 from daemon.pages.shell import may
@@ -175,7 +175,8 @@ def as_sent(job: JobRow, message_id: int | None) -> AsSent | None:
     before, after = recipients.neighbours(job, row.id, Selection())
     text, problem = "", ""
     try:
-        text = compose.text_of(job.text, job.formats, row.fields, row.number)
+        text = gone.text(job, row.fields, row.number)
+        problem = " ".join(map(say, gone.unreadable(job)))
     except errors.InvalidInput as refused:
         problem = said(refused)
     return AsSent(

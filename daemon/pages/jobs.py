@@ -12,7 +12,7 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
-from daemon.campaigns import cloning, failures, lifecycle, queries, recipients
+from daemon.campaigns import cloning, failures, gone, lifecycle, queries, recipients
 from daemon.campaigns.funnel import Funnel, funnel, late_before
 from daemon.campaigns.queries import Step
 from daemon.campaigns.recipients import Page, Selection
@@ -24,9 +24,10 @@ from daemon.contacts import lists, masking, uploads
 from daemon.contacts.columns import name_columns
 from daemon.contacts.lists import Listed
 from daemon.db import clock
-from daemon.delivery import compose, evidence, parts, reasons, replies, windows
+from daemon.delivery import evidence, parts, reasons, replies, windows
+from daemon.delivery.forgetting import Kind
 from daemon.i18n import languages
-from daemon.i18n.coded import Told, told
+from daemon.i18n.coded import Coded, Told, told
 from daemon.i18n.languages import N_
 from daemon.pages import forms, job_tabs
 from daemon.pages.asking import said
@@ -114,6 +115,7 @@ class JobPage(PageContent):
     beside: ClassVar = (Recipients,)
 
     job: JobView
+    gone: list[Coded]
     funnel: Funnel
     replies: int
     text: str
@@ -166,6 +168,7 @@ class MessagePage(PageContent):
     job: JobView
     message: MessageView
     fields: dict[str, str]
+    gone: list[Coded]
     evidence: evidence.Look | None
     events: list[StepView]
     parts: list[parts.Part]
@@ -249,6 +252,7 @@ def _job_page(
     went, rules = course(row, clock.now_ms()), limits.rules_of(settings, row.account)
     page = JobPage(
         job=job_view(settings, row),
+        gone=gone.why(row, *gone.MARKS),
         funnel=funnel(row, clock.now_ms()),
         replies=replies.count(job_id, clock.now_ms()),
         text=row.text,
@@ -409,6 +413,7 @@ def _message_page(settings: Settings, message_id: int, selection: Selection) -> 
         job=job_view(settings, found),
         message=message_view(row, name_columns(found.columns)),
         fields=masking.fields(row.fields),
+        gone=gone.why(found, Kind.TEXTS, Kind.FIELDS, Kind.HISTORY),
         evidence=evidence.newest(message_id),
         events=[_step(each) for each in events],
         parts=parts.shown(row.id, row.state),
@@ -467,4 +472,4 @@ def _campaign(job: JobRow) -> Campaign:
 
 def _text(job: JobRow, row: MessageRow) -> str:
     """The text of the message, for the person who looks for it in the chat."""
-    return compose.text_of(job.text, job.formats, row.fields, row.number)
+    return gone.text(job, row.fields, row.number)

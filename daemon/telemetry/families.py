@@ -83,4 +83,6 @@ CLOUD_OLDEST = _gauge("cloud_oldest_waiting_seconds", "Age of the oldest of them
 CLOUD_LEFT_OUT = _counter("cloud_left_out", "Things that Meta told and that came to nothing.", "account", "kind")
 CLOUD_ASIDE = _gauge("cloud_batches_set_aside", "Posted batches that could not be read.")
 
+REMOVED = _counter("removed", "What was removed because of its age, or archived: messages, or campaigns.", "kind")
+
 FAMILIES = tuple(each for each in list(globals().values()) if isinstance(each, Family))

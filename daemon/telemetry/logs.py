@@ -156,6 +156,8 @@ EVENTS: dict[str, str] = {
     "reply.chat_reopened": "a person took back what was said about a chat (chat_id, who)",
     "reply.refused": "a reply cannot be stored at all, and is dropped so that it does not block others",
     "reply.deleted": "replies older than 90 days were deleted (count)",
+    "keeping.removed": "what was too old of a kind was removed, or archived (kind, count, more: the next run goes on)",
+    "keeping.waited": "nothing was removed: the clock may have jumped; the next run in an hour does (kind)",
     "evidence.deleted": "evidence that is no longer needed was deleted (count)",
     "picture.deleted": "screenshots older than a day were deleted (count)",
     "folder.left_open": "the disk keeps no modes: other users of the machine may read the data folder (folder)",

@@ -233,6 +233,10 @@ class Job(Answer):
     archived_at: Time | None = Field(description="Since when the page's overview leaves it out.")
     made_by: str | None = Field(description="Who has made it.")
     external_id: str | None = Field(description="What other software calls it.")
+    removed: dict[str, Time] = Field(
+        description="When what was removed from it because of its age: `texts`, `fields`, `rejected`, `history`, "
+        "`recipients`."
+    )
 
     def lasting(self) -> str:
         return self.model_dump_json(exclude=self.passing())
@@ -282,6 +286,7 @@ class Message(Answer):
     number: Phone
     external_id: str | None = Field(description="What other software calls this recipient.")
     fields: Fields
+    fields_removed: bool = Field(description="Whether there are none any more because they were too old.")
     state: State
     attempts: int
     error: str | None

@@ -1,0 +1,142 @@
+"""What is too old goes in small steps, and whoever reads what is left is told so; what is still needed stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from daemon import errors
+from daemon.campaigns import cloning, gone, lifecycle, queries, recipients, report
+from daemon.campaigns.recipients import Selection
+from daemon.config import Settings
+from daemon.delivery import moves
+from daemon.delivery.forgetting import DAY_MS, Kind
+from daemon.models import Event, Job, Kept, Message, OldHistory, Unfinished
+from daemon.ops import keeping
+from daemon.states import State, Status
+from tests.support.hand import Hand
+
+YEAR = 365
+
+
+def forget(settings: Settings, clock: Any, *kinds: Kind, steps: int = 1_000) -> int:
+    """As the http process does it every hour; so many steps of each kind at most."""
+    count = 0
+    for kind in kinds or keeping.ORDER:
+        sweep = keeping.begin(settings, kind, clock())
+        if sweep is None:
+            continue
+        for _ in range(steps):
+            if not keeping.step(sweep, clock()):
+                break
+        count += sweep.removed
+    return count
+
+
+@pytest.fixture
+def old(hand: Hand) -> Job:
+    """A job of three that has ended: two are sent, one failed; and a newer one, of which everything is still kept."""
+    job = hand.queue(3)
+    moves.fail(hand.submit(hand.claim_one()), "+4930 is not on WhatsApp", hand.clock())
+    hand.send_all()
+    hand.clock.advance(100 * DAY_MS)
+    hand.queue(1, first=10)
+    hand.send_all()
+    return Job.get_by_id(job.id)
+
+
+@pytest.fixture
+def days(make_settings: Callable[..., Settings]) -> Callable[..., Settings]:
+    return lambda **ages: make_settings(**{f"{name}_days": count for name, count in ages.items()})
+
+
+def test_nothing_is_removed_unless_it_is_set(hand: Hand, old: Job, days: Any) -> None:
+    """Of what it did not remove before, an upgrade removes nothing."""
+    before = list(Message.select().dicts()), list(Job.select(Job.text, Job.rejected).tuples())
+    assert 0 == forget(days(archive=0), hand.clock)
+    assert before == (list(Message.select().dicts()), list(Job.select(Job.text, Job.rejected).tuples()))
+
+
+def test_a_text_goes_and_it_is_said(hand: Hand, old: Job, days: Any) -> None:
+    """Nothing is sent again that nobody knows any more."""
+    Job.update(rejected=[[7, "x", "no"]]).where(Job.id == old.id).execute()
+    assert 2 == forget(days(keep_texts=30, keep_rejected=30, archive=0), hand.clock)
+
+    row = queries.job(old.id)
+    assert ("", []) == (row.text, row.rejected)
+    assert {"texts", "rejected"} == set(gone.removed(row))
+    assert "" == gone.text(row, {"name": "Ann"}, row.id)
+    with pytest.raises(errors.IllegalMove, match="can be sent again"):
+        lifecycle.retry(old.id, "kim", hand.clock())
+    with pytest.raises(errors.InvalidInput, match="give a new message"):
+        cloning.order(old.id, "all", 0, cloning.Changed())
+    assert "Hi {{ name }}" == cloning.order(old.id, "all", 0, cloning.Changed(message="Hi {{ name }}")).text
+    assert "Hello {{ name }}" == Job.select(Job.text).order_by(Job.id.desc()).limit(1).scalar()
+
+
+def test_fields_go_and_it_is_said(hand: Hand, old: Job, days: Any) -> None:
+    assert 3 == forget(days(keep_fields=30, archive=0), hand.clock)
+
+    rows = recipients.page(queries.job(old.id), Selection()).rows
+    assert [({}, True)] * 3 == [(row.fields, row.fields_removed) for row in rows]
+    lines = report.lines(rows, ["name"], hand.clock())
+    assert {gone.IN_A_REPORT} == {line[2] for line in lines}
+    with pytest.raises(errors.IllegalMove, match="can be sent again"):
+        lifecycle.retry(old.id, "kim", hand.clock())
+    assert [{}] * 3 == [each.fields for each in cloning.order(old.id, "all", 0, cloning.Changed()).audience.people]
+    newest = Message.select().order_by(Message.id.desc()).get()
+    assert newest.fields and not recipients.page(queries.job(newest.job_id), Selection()).rows[0].fields_removed
+
+
+def test_what_may_still_be_needed_stays(hand: Hand, days: Any) -> None:
+    """A job that goes on, one about which a person has to decide, and one that ended lately."""
+    running, doubtful = hand.queue(2), hand.queue(1, first=5)
+    hand.send_all()
+    moves.lose(hand.submit(hand.queue(1, first=9) and hand.claim_one()), "who knows", hand.clock())
+    paused = hand.queue(2, first=20)
+    lifecycle.pause(paused.id, "kim", hand.clock())
+    hand.clock.advance(50 * DAY_MS)
+    lately = hand.queue(1, first=30)
+    hand.send_all()
+    hand.clock.advance(3 * DAY_MS)
+
+    forget(days(keep_texts=10, keep_fields=10, keep_history=31, archive=31), hand.clock)
+    rows = {job.id: gone.removed(queries.job(job.id)) for job in Job.select()}
+    assert {running.id, doubtful.id} == {job_id for job_id, removed in rows.items() if removed}
+    assert {} == rows[paused.id] == rows[lately.id]
+
+
+def test_the_history_is_stored_in_less_room_and_reads_the_same(hand: Hand, old: Job, days: Any) -> None:
+    """Also together with what comes later: a late receipt."""
+    ids = [message.id for message in Message.select().where(Message.job == old.id)]
+    before = {each: queries.message(each) for each in ids}
+    assert 3 == forget(days(archive=60), hand.clock)
+
+    assert before == {each: queries.message(each) for each in ids}
+    assert 0 == Event.select().where(Event.message.in_(ids)).count()
+    assert 3 == OldHistory.select().count()
+    sent = next(each for each in ids if before[each][0].state == State.SENT)
+    hand.receipt(Message.get_by_id(sent), Status.READ)
+    row, steps = queries.message(sent)
+    assert (State.READ, "read") == (row.state, steps[-1].move)
+    assert before[sent][1] == steps[:-1]
+    assert 0 == forget(days(archive=60), hand.clock)
+
+
+def test_an_interrupted_removal_goes_on(hand: Hand, old: Job, days: Any, small_chunks: int) -> None:
+    """And what is counted is what was removed, once."""
+    job = hand.queue(35, first=50)
+    hand.send_all()
+    hand.clock.advance(50 * DAY_MS)
+    settings = days(archive=31)
+    forget(settings, hand.clock, steps=2)  # the process is killed here
+    assert 1 == Unfinished.select().count()
+    (kept,) = Kept.select()
+    assert 20 == kept.total == OldHistory.select().count()
+
+    forget(settings, hand.clock)
+    assert 0 == Unfinished.select().count()
+    assert 39 == Kept.get().total == OldHistory.select().count()
+    assert Job.get_by_id(job.id).compacted_at is not None
