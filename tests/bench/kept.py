@@ -72,7 +72,7 @@ def database(args: argparse.Namespace, folder: Path) -> Iterator[tuple[str, Call
 
 
 def _sql(text: str) -> list[Any]:
-    cursor = proxy.database.execute_sql(text)
+    cursor = proxy.database.execute_sql(text.replace("%", "%%") if proxy.on_postgres() else text)
     return list(cursor.fetchall()) if cursor.description else []
 
 
@@ -161,7 +161,7 @@ def _drop_indexes() -> list[str]:
         _sql("SET session_replication_role = replica")
         _sql("SET maintenance_work_mem = '512MB'")
         found = _sql(
-            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%%_pkey' "
+            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%_pkey' "
             f"AND tablename IN {TABLES}"
         )
     else:
