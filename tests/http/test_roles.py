@@ -239,7 +239,7 @@ async def test_nothing_that_changes_something_answers_to_get(client: Client) -> 
 
 
 def snapshot() -> list[Any]:
-    """All rows of all tables, but sessions, the log of who was given which file, and when old things were looked for."""
+    """All rows of all tables, but sessions, who was given which file, and when old things were looked for."""
     beside = (Session, models.AuditEntry, models.AuditHead, models.Kept)
     return [list(table.select().dicts()) for table in models.TABLES if table not in beside]
 
