@@ -14,7 +14,7 @@ import peewee
 from daemon.contacts.person import Person
 from daemon.db.clock import AHEAD_MS, lately
 from daemon.db.connection import write
-from daemon.db.prepared import Prepared, listed, param, places
+from daemon.db.prepared import Given, Prepared, listed, param, places
 from daemon.db.proxy import tuples
 from daemon.models import Account, Handover, Message, Minute, Purpose
 from daemon.states import E164, PersonKey
@@ -40,14 +40,14 @@ def keep_all(
 ) -> None:
     """The same for several of one job, by number, person and message. missed: nobody gets them."""
     _tick(account=account, at=at // MINUTE_MS * MINUTE_MS, job=job, by=len(left))
-    rows = ({"number": number, "person": person, "message": message} for number, person, message in left)
-    _keep_all.bound(rows, account=account, kind=purpose.value, at=at, missed=missed)()
+    rows = [{"number": number, "person": person, "message": message} for number, person, message in left]
+    _keep_all.for_all(rows, account=account, kind=purpose.value, at=at, missed=missed)
 
 
 @Prepared
 def _keep_all() -> Any:
-    names = ("account", "number", "person", "kind", "at", "message", "missed")
-    return Handover.insert({name: param(name) for name in names})
+    given = Given(number=Handover.number, person=Handover.person, message=Handover.message)
+    return given.inserted(Handover, "account", "kind", "at", "missed")
 
 
 @Prepared

@@ -6,10 +6,9 @@ read, not from somebody who has the whole database and tries all numbers.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
 import peewee
@@ -38,13 +37,19 @@ def _secret() -> bytes | None:
 
 def digest(person: PersonKey) -> str:
     """What is kept of them; "" as long as nobody can have been erased."""
+    return digests([person])[0]
+
+
+def digests(people: Sequence[PersonKey]) -> list[str]:
+    """The same of several: the secret is read once."""
     secret = _secret()
-    return hmac.new(secret, person.encode(), hashlib.sha256).hexdigest() if secret else ""
+    return [hmac.digest(secret, person.encode(), "sha256").hex() if secret else "" for person in people]
 
 
 def among(people: Iterable[PersonKey]) -> set[PersonKey]:
     """Those of the people who were erased."""
-    by_digest = {digest(person): person for person in people}
+    asked = list(people)
+    by_digest = dict(zip(digests(asked), asked, strict=True))
     found: set[PersonKey] = set()
     for batch in peewee.chunked(sorted(by_digest), BATCH):
         query = Erased.select(Erased.digest).where(Erased.digest.in_(list(batch)))
@@ -59,11 +64,11 @@ def put(people: Iterable[PersonKey], now: int) -> None:
         Installation.insert(id=ONE, **fresh).on_conflict_ignore().execute()
         missing = (Installation.id == ONE, Installation.secret.is_null())
         Installation.update(secret=secrets.token_hex(32)).where(*missing).execute()
-    rows = [{"digest": digest(person), "at": now} for person in dict.fromkeys([*people, NOBODY])]
+    rows = [{"digest": each, "at": now} for each in digests(list(dict.fromkeys([*people, NOBODY])))]
     with write():
         Erased.insert_many(rows).on_conflict_ignore().execute()
 
 
 def lift(people: Iterable[PersonKey]) -> int:
     """Part of the caller's transaction: they may be written to again; how many of them could not be."""
-    return int(Erased.delete().where(Erased.digest.in_([digest(person) for person in people])).execute())
+    return int(Erased.delete().where(Erased.digest.in_(digests(list(people)))).execute())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -50,6 +51,11 @@ class Prepared:
 
         return execute
 
+    def for_all(self, rows: Sequence[Mapping[str, Any]], *shape: Any, **values: Any) -> Any:
+        """Execute it once for all these rows, see `Given`; `values` are of the statement itself. While it runs, nothing
+        waits for Python's lock, and PostgreSQL is asked once. Returns the cursor."""
+        return self(*shape, given=json.dumps(rows), **values)
+
     def _statement(self, shape: tuple[Any, ...]) -> tuple[str, list[Any]]:
         key = (proxy.on_postgres(), *shape)
         if key not in self._built:
@@ -65,6 +71,43 @@ class _Place:
 def param(name: str) -> peewee.Value:
     """The placeholder for the value of that name in a `Prepared` query."""
     return peewee.Value(_Place(name), converter=False, unpack=False)
+
+
+class Given:
+    """The rows of `for_all`, as a table within a statement. like: the columns that theirs are like, by name."""
+
+    def __init__(self, **like: Any) -> None:
+        self._like = like
+
+    @property
+    def rows(self) -> peewee.SQL:
+        """What the statement selects from."""
+        return peewee.SQL(f"{self._read()} AS given{self._columns()}", [_Place("given")])
+
+    def __getitem__(self, name: str) -> peewee.SQL:
+        return peewee.SQL(f'given."{name}"' if proxy.on_postgres() else f"json_extract(given.value, '$.{name}')")
+
+    def inserted(self, table: Any, *others: str) -> Any:
+        """The statement that inserts them. others: columns that have the same value in all rows."""
+        fields = [table._meta.fields[name] for name in (*self._like, *others)]
+        columns = [*(self[name] for name in self._like), *(param(name) for name in others)]
+        return table.insert_from(peewee.Select([self.rows], columns), fields)
+
+    @staticmethod
+    def _read() -> str:
+        way = "json_to_recordset({}::json)" if proxy.on_postgres() else "json_each({})"
+        return way.format(proxy.database.param)
+
+    def _columns(self) -> str:
+        columns = ", ".join(f'"{name}" {_kind(field)}' for name, field in self._like.items())
+        return f"({columns})" if proxy.on_postgres() else ""
+
+
+def _kind(field: Any) -> str:
+    """The type of a column as PostgreSQL reads it from JSON."""
+    if isinstance(field, peewee.BooleanField):
+        return "boolean"
+    return "bigint" if isinstance(field, peewee.IntegerField | peewee.ForeignKeyField) else "text"
 
 
 def places(count: int) -> list[peewee.Value]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from daemon import errors
-from daemon.db.prepared import Prepared, param
+from daemon.db.prepared import Given, Prepared
 from daemon.delivery import counters, eligibility, history, quarters, reasons, tallies
 from daemon.delivery.refusals import Unsent
 from daemon.i18n.coded import Told, filed, refusal
@@ -100,7 +100,7 @@ class Bulk:
         self._write_counts()
         eligibility.all_known(self._known)
         if self._history:
-            history.record.bound(self._history, who=self._who)()
+            history.record_all.for_all(self._history, who=self._who)
         for job_id in fewer:
             counters.end_if_done(job_id, now)
         for row, name, why in self._moved:
@@ -116,7 +116,7 @@ class Bulk:
                 states = {"id": message_id, "source": source.value, "target": target.value}
                 alike[tuple(sorted(changes))].append(changes | states)
         for columns, rows in alike.items():
-            _change.bound(rows, columns)()
+            _change.for_all(rows, columns)
 
     def _write_counts(self) -> None:
         """In one order, as others may lock them, too."""
@@ -141,5 +141,8 @@ class Bulk:
 
 @Prepared
 def _change(fields: tuple[str, ...]) -> Any:
-    changes = {name: param(name) for name in fields} | {"state": param("target")}
-    return Message.update(changes).where(Message.id == param("id"), Message.state == param("source"))
+    states = {"source": Message.state, "target": Message.state}
+    given = Given(id=Message.id, **states, **{name: getattr(Message, name) for name in fields})
+    changes = {name: given[name] for name in fields} | {"state": given["target"]}
+    there = (Message.id == given["id"], Message.state == given["source"])
+    return Message.update(changes).from_(given.rows).where(*there)

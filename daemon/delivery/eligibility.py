@@ -11,7 +11,7 @@ import peewee
 from daemon.accounts import handovers, pacing, portfolios
 from daemon.contacts import erased
 from daemon.contacts.person import Person
-from daemon.db.prepared import Prepared, listed, param, places
+from daemon.db.prepared import Given, Prepared, listed, param, places
 from daemon.db.proxy import database, on_postgres
 from daemon.delivery import windows
 from daemon.delivery.refusals import Passed
@@ -66,27 +66,23 @@ def all_known(messages: Iterable[Any]) -> None:
         if not (message.transport_id or "").startswith(REHEARSED):
             persons[message.account].add(message.person)
     for account, found in sorted(persons.items()):
-        theirs = sorted(found)
-        while theirs:
-            size, values = listed(theirs[:LOOKED_UP])
-            del theirs[:LOOKED_UP]
-            # Mostly there is nothing else for them. In one order, as others may lock them, too.
-            for (person,) in sorted(set(_not_known(size, account=account, **values).fetchall())):
-                _now_known(account=account, person=person)
+        there = _not_known.for_all([{"person": person} for person in sorted(found)], account=account).fetchall()
+        # Mostly there is nothing else for them. In one order, as others may lock them, too.
+        for (person,) in sorted(set(there)):
+            _now_known(account=account, person=person)
 
 
 @Prepared
-def _not_known(size: int) -> Any:
-    # The state is no plain column, and on PostgreSQL the account is one of the values, so that no index but that of
-    # people can be begun with: the others lead through all that waits. Nor are they told apart there, which would
-    # make it go through everybody in order.
+def _not_known() -> Any:
+    # Equal to a person is written as a span, and in its order, so that PostgreSQL, which may not sort here, can begin
+    # with no index but that of people, also where it knows nothing of the tables yet; and what only has to exist is
+    # asked for as a value, or it would become a join. Any other way leads through all that waits.
+    given = Given(person=Message.person)
+    theirs = (Message.account == param("account"), Message.person >= given["person"], Message.person <= given["person"])
     open_ = (~Message.known, peewee.fn.COALESCE(Message.state, "").in_(sorted(MAY_GO)))
-    found = Message.select(Message.person).where(*open_)
-    if not on_postgres():
-        return found.where(Message.account == param("account"), Message.person.in_(places(size)))
-    rows = [(param("account"), person) for person in places(size)]
-    people = peewee.ValuesList(rows, columns=("account", "person"), alias="who")
-    return found.join(people, on=(Message.account == people.c.account) & (Message.person == people.c.person))
+    first = Message.select(Message.id).where(*theirs, *open_).order_by(Message.person).limit(1)
+    there = peewee.Expression(first, peewee.OP.IS_NOT, peewee.SQL("NULL"))
+    return peewee.Select([given.rows], [given["person"]]).where(there)
 
 
 def job_opening(job_id: int, account: str, own: pacing.Terms, now: int, zone: str) -> pacing.Opening:
@@ -114,7 +110,7 @@ def barred(job: Job, messages: Sequence[Message], now: int, rules: pacing.Rules)
         return {}
     persons = {message.id: person_of(message) for message in messages}
     size, values = listed(sorted(set(persons.values())))
-    digests = {f"d{n}": erased.digest(person) for n, person in enumerate(values.values())}
+    digests = {f"d{n}": each for n, each in enumerate(erased.digests(list(values.values())))}
     out = {known for (known,) in _opted_out(size, **values, **digests).fetchall()}
     out |= {person for n, person in enumerate(values.values()) if digests[f"d{n}"] in out}
     found = {message_id: refusal(Passed.SUPPRESSED) for message_id, person in persons.items() if person in out}

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from daemon.db.connection import after_commit
-from daemon.db.prepared import Prepared, param
+from daemon.db.prepared import Given, Prepared, param
 from daemon.i18n.coded import Filed, Told, filed
 from daemon.models import Event
 from daemon.states import State
@@ -42,10 +42,19 @@ LOGGED = {  # move -> its event, see logs.EVENTS
 }
 
 
+COLUMNS = ("message", "at", "who", "move", "source", "target", "why", "coded", "lease")
+
+
 @Prepared
 def record() -> Any:
-    names = ("message", "at", "who", "move", "source", "target", "why", "coded", "lease")
-    return Event.insert({name: param(name) for name in names})
+    return Event.insert({name: param(name) for name in COLUMNS})
+
+
+@Prepared
+def record_all() -> Any:
+    """Of many; `who` has made all these moves."""
+    columns = {name: getattr(Event, name) for name in COLUMNS if name != "who"}
+    return Given(**columns).inserted(Event, "who")
 
 
 def words(why: Told | None) -> str | None:
