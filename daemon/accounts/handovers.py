@@ -14,7 +14,7 @@ import peewee
 from daemon.contacts.person import Person
 from daemon.db.clock import AHEAD_MS, lately
 from daemon.db.connection import write
-from daemon.db.prepared import Given, Prepared, listed, param, places
+from daemon.db.prepared import Given, Prepared, among, param, several
 from daemon.db.proxy import tuples
 from daemon.models import Account, Handover, Message, Minute, Purpose
 from daemon.states import E164, PersonKey
@@ -220,13 +220,12 @@ def got(persons: Sequence[PersonKey], since: int, now: int, but: int) -> dict[Pe
     but: the id of a job that is not counted, because it is about to write to them: several messages of one job, to
     people who share a number, are one campaign.
     """
-    size, values = listed(persons)
-    return dict(_got(size, since=since, ahead=now + AHEAD_MS, but=but, **values).fetchall())
+    return dict(_got(since=since, ahead=now + AHEAD_MS, but=but, among=several(persons)).fetchall())
 
 
 @Prepared
-def _got(size: int) -> Any:
-    theirs = (Handover.person.in_(places(size)), Handover.at > param("since"), Handover.at <= param("ahead"))
+def _got() -> Any:
+    theirs = (among(Handover.person), Handover.at > param("since"), Handover.at <= param("ahead"))
     ours = Message.alias()
     another = ours.job.is_null() | (ours.job != param("but"))
     counted = Handover.select(Handover.person, _campaigns(ours))

@@ -110,21 +110,24 @@ def _kind(field: Any) -> str:
     return "bigint" if isinstance(field, peewee.IntegerField | peewee.ForeignKeyField) else "text"
 
 
-def places(count: int) -> list[peewee.Value]:
-    """The placeholders for so many values in a list, see `listed`."""
-    return [param(f"n{n}") for n in range(count)]
+def among(column: Any, name: str = "among") -> Any:
+    """SQL: the column has one of the values of a list, however long it is: its value in a `Prepared` query is made by
+    `several`."""
+    if proxy.on_postgres():
+        every = peewee.NodeList((peewee.SQL("ANY("), param(name), peewee.SQL(f"::{_kind(column)}[])")), glue="")
+        return peewee.Expression(column, "=", every)
+    return column.in_(peewee.Select([peewee.SQL("json_each(?)", [_Place(name)])], [peewee.SQL("value")]))
 
 
-def listed(values: Iterable[T]) -> tuple[int, dict[str, T]]:
-    """Values for `places`, and how many places there are: some values are repeated, so that few variants of a query are
-    built for lists of any length. There must be one."""
-    given = list(values)
-    size = next((each for each in _SIZES if each >= len(given)), -(-len(given) // _SIZES[-1]) * _SIZES[-1])
-    given += given[-1:] * (size - len(given))
-    return size, {f"n{n}": value for n, value in enumerate(given)}
-
-
-_SIZES = (1, 8, 64, 256, 1024)
+def several(values: Iterable[object]) -> str:
+    """Numbers or texts for `among`."""
+    if not proxy.on_postgres():
+        return json.dumps(list(values))
+    quoted = (
+        '"{}"'.format(each.replace("\\", r"\\").replace('"', r"\"")) if isinstance(each, str) else str(each)
+        for each in values
+    )
+    return "{" + ",".join(quoted) + "}"
 
 
 def rows_of(table: Any, cursor: Any) -> list[Any]:

@@ -103,8 +103,7 @@ class Bulk:
             history.record_all.for_all(self._history, who=self._who)
         for job_id in fewer:
             counters.end_if_done(job_id, now)
-        for row, name, why in self._moved:
-            history.announce(row, name, why)
+        history.announce_all(self._moved)
 
     def _write_messages(self) -> None:
         alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from daemon.accounts import handovers, pace, pacing, portfolios
-from daemon.db.prepared import Prepared, listed, places, rows_of
+from daemon.db.prepared import Prepared, among, rows_of, several
 from daemon.db.proxy import locked
 from daemon.delivery import eligibility, history, moves
 from daemon.delivery.bulk import Bulk
@@ -92,30 +92,28 @@ def _settled(messages: Sequence[Message]) -> dict[int, Message]:
     if not messages:
         return {}
     leases = {message.id: message.lease for message in messages if message.lease}
-    size, ids = listed(sorted(message.id for message in messages))
-    ended = _ended_by_receipts(size, **ids).fetchall()
+    ended = _ended_by_receipts(among=several(sorted(message.id for message in messages))).fetchall()
     if not (found := sorted({message_id for message_id, lease in ended if lease == leases.get(message_id)})):
         return {}
-    size, ids = listed(found)
-    return {row.id: row for row in rows_of(Message, _whole(size, **ids))}
+    return {row.id: row for row in rows_of(Message, _whole(among=several(found)))}
 
 
 @Prepared
-def _ended_by_receipts(size: int) -> Any:
+def _ended_by_receipts() -> Any:
     """Which leases receipts have ended."""
-    theirs = (Event.message.in_(places(size)), Event.who == history.RECEIPT, Event.lease.is_null(False))
+    theirs = (among(Event.message), Event.who == history.RECEIPT, Event.lease.is_null(False))
     return Event.select(Event.message, Event.lease).where(*theirs)
 
 
 @Prepared
-def _whole(size: int) -> Any:
-    return Message.select().where(Message.id.in_(places(size)))
+def _whole() -> Any:
+    return Message.select().where(among(Message.id))
 
 
 def _held(messages: Sequence[Message], state: State) -> set[int]:
     """Those that are ours, and in that state; all of them are locked."""
-    size, ids = listed(sorted(message.id for message in messages))
-    there = {message_id: (lease, found) for message_id, lease, found in _standing(size, **ids).fetchall()}
+    ids = several(sorted(message.id for message in messages))
+    there = {message_id: (lease, found) for message_id, lease, found in _standing(among=ids).fetchall()}
     return {
         message.id
         for message in messages
@@ -124,6 +122,6 @@ def _held(messages: Sequence[Message], state: State) -> set[int]:
 
 
 @Prepared
-def _standing(size: int) -> Any:
-    mine = Message.select(Message.id, Message.lease, Message.state).where(Message.id.in_(places(size)))
+def _standing() -> Any:
+    mine = Message.select(Message.id, Message.lease, Message.state).where(among(Message.id))
     return locked(mine.order_by(Message.id))

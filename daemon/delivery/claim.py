@@ -13,7 +13,7 @@ import structlog
 from daemon.accounts import handovers, pace, pacing, portfolios
 from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, available, write
-from daemon.db.prepared import Prepared, listed, param, places, rows_of
+from daemon.db.prepared import Given, Prepared, param, rows_of
 from daemon.db.proxy import in_order, locked, on_postgres
 from daemon.delivery import counters, eligibility, job_moves, moves
 from daemon.delivery.bulk import Bulk
@@ -218,10 +218,9 @@ def _uncounted(job: Job, limit: int, now: int, rules: pacing.Rules) -> list[Mess
     waiting = sorted(wrote | portfolios.some_counted(rules.portfolio, LOOKED_FOR, turn, now))
     found: list[Message] = []
     while waiting and len(found) < limit:
-        size, values = listed(waiting[: eligibility.LOOKED_UP])
+        people = [{"account": job.account, "person": person} for person in waiting[: eligibility.LOOKED_UP]]
         del waiting[: eligibility.LOOKED_UP]
-        asked = {"job": job.id, "account": job.account, "now": now, "limit": limit - len(found)}
-        found += rows_of(Message, _due_to(size, **asked, **values))
+        found += rows_of(Message, _due_to.for_all(people, job=job.id, now=now, limit=limit - len(found)))
     return sorted(found, key=lambda message: message.id)
 
 
@@ -232,17 +231,15 @@ def _wrote() -> Any:
 
 
 @Prepared
-def _due_to(size: int) -> Any:
-    # Job and state are no plain columns, and on PostgreSQL the account is one of the values, so that no index but that
-    # of people can be begun with: the others lead through all that waits.
+def _due_to() -> Any:
+    # Job and state are no plain columns, and the account is one of the values, so that no index but that of people can
+    # be begun with: the others lead through all that waits.
     waits = (Message.job + 0 == param("job"), peewee.fn.COALESCE(Message.state, "") == State.PENDING.value)
-    due = Message.select().where(*waits, Message.not_before <= param("now")).limit(param("limit"))
-    if not on_postgres():
-        return due.where(Message.account == param("account"), Message.person.in_(places(size)))
-    rows = [(param("account"), person) for person in places(size)]
-    people = peewee.ValuesList(rows, columns=("account", "person"), alias="who")
-    theirs = (Message.account == people.c.account) & (Message.person == people.c.person)
-    return due.join(people, on=theirs).for_update(of=Message, skip_locked=True)
+    given = Given(account=Message.account, person=Message.person)
+    theirs = (Message.account == given["account"], Message.person == given["person"])
+    due = Message.select().from_(Message, given.rows).where(*theirs, *waits, Message.not_before <= param("now"))
+    due = due.limit(param("limit"))
+    return due.for_update(of=Message, skip_locked=True) if on_postgres() else due
 
 
 def _room_of_account(account: str, limit: int, in_hand: int, now: int, rules: pacing.Rules) -> int:

@@ -11,7 +11,7 @@ import peewee
 from daemon.accounts import handovers, pacing, portfolios
 from daemon.contacts import erased
 from daemon.contacts.person import Person
-from daemon.db.prepared import Given, Prepared, listed, param, places
+from daemon.db.prepared import Given, Prepared, among, param, several
 from daemon.db.proxy import database, on_postgres
 from daemon.delivery import windows
 from daemon.delivery.refusals import Passed
@@ -109,14 +109,14 @@ def barred(job: Job, messages: Sequence[Message], now: int, rules: pacing.Rules)
     if not messages:
         return {}
     persons = {message.id: person_of(message) for message in messages}
-    size, values = listed(sorted(set(persons.values())))
-    digests = {f"d{n}": each for n, each in enumerate(erased.digests(list(values.values())))}
-    out = {known for (known,) in _opted_out(size, **values, **digests).fetchall()}
-    out |= {person for n, person in enumerate(values.values()) if digests[f"d{n}"] in out}
+    people = sorted(set(persons.values()))
+    digests = erased.digests(people)
+    out = {known for (known,) in _opted_out(among=several(people), digests=several(digests)).fetchall()}
+    out |= {person for person, digest in zip(people, digests, strict=True) if digest in out}
     found = {message_id: refusal(Passed.SUPPRESSED) for message_id, person in persons.items() if person in out}
     if not rules.person_cap or job.kind in UNCAPPED:
         return found
-    got = handovers.got(sorted(set(persons.values())), now - rules.person_window_ms, now, job.id)
+    got = handovers.got(people, now - rules.person_window_ms, now, job.id)
     for message_id, person in persons.items():
         if message_id not in found and got.get(person, 0) >= rules.person_cap:
             found[message_id] = _enough(got[person], rules.person_window_ms // pacing.DAY_MS)
@@ -185,11 +185,10 @@ def lock_person(person: PersonKey) -> None:
 
 
 @Prepared
-def _opted_out(size: int) -> Any:
+def _opted_out() -> Any:
     """Those who are on the list, by who they are or, where they were erased, by a digest of that."""
-    listed_ones = Suppression.select(Suppression.person).where(Suppression.person.in_(places(size)))
-    digests = [param(f"d{n}") for n in range(size)]
-    return listed_ones.union_all(Erased.select(Erased.digest).where(Erased.digest.in_(digests)))
+    listed_ones = Suppression.select(Suppression.person).where(among(Suppression.person))
+    return listed_ones.union_all(Erased.select(Erased.digest).where(among(Erased.digest, "digests")))
 
 
 def surely_there(account: str) -> list[Message]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -12,12 +13,14 @@ from daemon.db.prepared import Given, Prepared, param
 from daemon.i18n.coded import Filed, Told, filed
 from daemon.models import Event
 from daemon.states import State
+from daemon.telemetry import logs
 
 log = structlog.get_logger()
 
 PART = "part"  #: a part of it is out; the message stays where it is
 RECEIPT = "receipt"  #: who moved it, where that was neither a sender nor a person
 REQUEUED = frozenset({State.PENDING, State.CANCELLED})
+SAD = frozenset({"fail", "lose", "retry", "bounce", "expire"})
 LOGGED = {  # move -> its event, see logs.EVENTS
     "claim": "message.claimed",
     "release": "message.released",
@@ -64,7 +67,7 @@ def words(why: Told | None) -> str | None:
 
 def code(why: Told | None) -> str | None:
     """The same as its column of codes keeps it, for statements that do not convert."""
-    return stored(filed(why))
+    return None if why is None else stored(filed(why))
 
 
 def stored(kept: Filed | None) -> str | None:
@@ -92,8 +95,20 @@ def _under(message_id: int, lease: str) -> tuple[Any, ...]:
 
 def announce(message: Any, name: str, why: Told | None) -> None:
     """Log the move of a message, or of what is read of one, once the transaction has committed."""
-    say = log.warning if name in ("fail", "lose", "retry", "bounce", "expire") else log.info
-    details = {"why": str(why)} if why else {}
-    after_commit(
-        partial(say, LOGGED[name], job_id=message.job_id, message_id=message.id, attempt=message.attempts, **details)
-    )
+    announce_all([(message, name, why)])
+
+
+def announce_all(moved: Iterable[tuple[Any, str, Told | None]]) -> None:
+    """The same for several: (message, move, reason)."""
+    lines: list[tuple[str, dict[str, Any]]] = []
+    for message, name, why in moved:
+        details = {"why": str(why)} if why else {}
+        ids = {"job_id": message.job_id, "message_id": message.id, "attempt": message.attempts}
+        lines.append((name, ids | details))
+    after_commit(partial(_say, lines))
+
+
+def _say(lines: list[tuple[str, dict[str, Any]]]) -> None:
+    with logs.together():
+        for name, details in lines:
+            (log.warning if name in SAD else log.info)(LOGGED[name], **details)

@@ -16,7 +16,7 @@ from daemon.accounts import handovers, ownership, pace, pacing, portfolios
 from daemon.accounts.pace import NO_RULES
 from daemon.db import notifications
 from daemon.db.connection import after_commit, write
-from daemon.db.prepared import Prepared, listed, param, places
+from daemon.db.prepared import Prepared, among, param, several
 from daemon.db.proxy import locked
 from daemon.delivery import (
     counters,
@@ -327,25 +327,23 @@ def extend(messages: Iterable[Message], until: int) -> list[Message]:
     given = sorted(messages, key=lambda each: each.id)  # in one order, as others lock them
     if not given:
         return []
-    size, ids = listed([message.id for message in given])
     with write():
-        there = dict(_leases(size, **ids).fetchall())
+        there = dict(_leases(among=several([message.id for message in given])).fetchall())
         kept = [message for message in given if message.lease and there.get(message.id) == message.lease]
         if kept:
-            size, ids = listed([message.id for message in kept])
-            _extend(size, until=until, **ids)
+            _extend(among=several([message.id for message in kept]), until=until)
     return kept
 
 
 @Prepared
-def _leases(size: int) -> Any:
-    theirs = (Message.id.in_(places(size)), Message.state.in_(sorted(IN_HAND)))
+def _leases() -> Any:
+    theirs = (among(Message.id), Message.state.in_(sorted(IN_HAND)))
     return locked(Message.select(Message.id, Message.lease).where(*theirs).order_by(Message.id))
 
 
 @Prepared
-def _extend(size: int) -> Any:
-    return Message.update(lease_until=param("until")).where(Message.id.in_(places(size)))
+def _extend() -> Any:
+    return Message.update(lease_until=param("until")).where(among(Message.id))
 
 
 def decide(message: Message, name: str, who: str, now: int) -> None:

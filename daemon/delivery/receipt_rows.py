@@ -11,7 +11,7 @@ import structlog
 
 from daemon.accounts import handovers, portfolios
 from daemon.db.connection import after_commit
-from daemon.db.prepared import Prepared, listed, places
+from daemon.db.prepared import Prepared, among, several
 from daemon.db.proxy import locked
 from daemon.delivery import history, parts
 from daemon.delivery.bulk import Bulk
@@ -129,24 +129,21 @@ def tell_doubled(row: Row) -> None:
 def _found(query: Prepared, ids: Iterable[int]) -> list[Any]:
     """The rows with these ids."""
     wanted = sorted(set(ids))
-    if not wanted:
-        return []
-    size, values = listed(wanted)
-    return list(query(size, **values).fetchall())
+    return list(query(among=several(wanted)).fetchall()) if wanted else []
 
 
 @Prepared
-def _jobs(size: int) -> Any:
-    jobs = Job.select(Job.id, Job.kind, Job.tally_ms).where(Job.id.in_(places(size)))
+def _jobs() -> Any:
+    jobs = Job.select(Job.id, Job.kind, Job.tally_ms).where(among(Job.id))
     return locked(jobs.order_by(Job.id))
 
 
 @Prepared
-def _messages(size: int) -> Any:
-    return locked(Message.select(*_COLUMNS).where(Message.id.in_(places(size))).order_by(Message.id))
+def _messages() -> Any:
+    return locked(Message.select(*_COLUMNS).where(among(Message.id)).order_by(Message.id))
 
 
 @Prepared
-def _handovers(size: int) -> Any:
-    mine = Handover.message.in_(places(size))
+def _handovers() -> Any:
+    mine = among(Handover.message)
     return Handover.select(Handover.id, Handover.message, Handover.missed).where(mine)

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import Any
 
 from daemon.db.connection import write
-from daemon.db.prepared import Prepared, listed, places
+from daemon.db.prepared import Prepared, among, several
 from daemon.db.proxy import in_order, tuples
 from daemon.delivery import part_receipts, parts
 from daemon.delivery.receipt_rows import Row, Rows, tell_doubled, tell_unmatched
@@ -96,12 +96,12 @@ def _matches(account: str, updates: Sequence[StatusUpdate]) -> list[tuple[int, i
     by_id: dict[int, tuple[int, int]] = {}
     by_name: dict[str, tuple[int, int]] = {}
     if ours:
-        size, values = listed(sorted(ours))
-        rows = _of_ids(size, **values).fetchall()
+        rows = _of_ids(among=several(sorted(ours))).fetchall()
         by_id = {message_id: (job_id, message_id) for job_id, message_id, of in rows if of == account}
     if theirs:
-        size, names = listed(sorted(theirs))
-        rows = sorted(_of_names(size, **names).fetchall(), key=lambda row: int(row[1]))  # the newest counts
+        rows = sorted(
+            _of_names(among=several(sorted(theirs))).fetchall(), key=lambda row: int(row[1])
+        )  # the newest counts
         by_name = {name: (job_id, message_id) for job_id, message_id, of, name in rows if of == account}
     return [
         by_id.get(update.message_id) if update.message_id is not None else by_name.get(update.transport_id or "")
@@ -110,14 +110,14 @@ def _matches(account: str, updates: Sequence[StatusUpdate]) -> list[tuple[int, i
 
 
 @Prepared
-def _of_ids(size: int) -> Any:
-    return Message.select(Message.job, Message.id, Message.account).where(Message.id.in_(places(size)))
+def _of_ids() -> Any:
+    return Message.select(Message.job, Message.id, Message.account).where(among(Message.id))
 
 
 @Prepared
-def _of_names(size: int) -> Any:
+def _of_names() -> Any:
     columns = (Message.job, Message.id, Message.account, Message.transport_id)
-    return Message.select(*columns).where(Message.transport_id.in_(places(size)))
+    return Message.select(*columns).where(among(Message.transport_id))
 
 
 def _take(rows: Rows, update: StatusUpdate, message_id: int | None, now: int) -> Outcome:

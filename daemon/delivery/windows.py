@@ -11,7 +11,7 @@ import peewee
 from daemon.accounts import pacing
 from daemon.contacts.person import Person
 from daemon.db.connection import write
-from daemon.db.prepared import Prepared, listed, param, places
+from daemon.db.prepared import Prepared, among, param, several
 from daemon.db.proxy import tuples
 from daemon.models import KnownUser, LastWrote
 from daemon.states import E164, PersonKey
@@ -48,8 +48,7 @@ def learn(pairs: Mapping[str, E164], now: int) -> dict[str, E164]:
     """Part of the caller's transaction: whose numbers these ids of users (BSUID) belong to. Returns what is news."""
     if not pairs:
         return {}
-    size, values = listed(sorted(pairs))
-    known: dict[str, E164] = dict(_known(size, **values).fetchall())
+    known: dict[str, E164] = dict(_known(among=several(sorted(pairs))).fetchall())
     new = [{"bsuid": bsuid, "number": number} for bsuid, number in sorted(pairs.items()) if known.get(bsuid) != number]
     if new:
         _learn.bound(new, at=now)()
@@ -57,8 +56,8 @@ def learn(pairs: Mapping[str, E164], now: int) -> dict[str, E164]:
 
 
 @Prepared
-def _known(size: int) -> Any:
-    return KnownUser.select(KnownUser.bsuid, KnownUser.number).where(KnownUser.bsuid.in_(places(size)))
+def _known() -> Any:
+    return KnownUser.select(KnownUser.bsuid, KnownUser.number).where(among(KnownUser.bsuid))
 
 
 @Prepared

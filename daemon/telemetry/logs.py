@@ -13,6 +13,8 @@ import signal
 import sys
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -255,7 +257,10 @@ class _Stdout:
         self._one_by_one = threading.RLock()  # reentrant: a signal handler may log, too
 
     def write(self, text: str) -> None:
-        """Write a line, with its end, or several."""
+        """Write a line, with its end, or several; within `together` at its end."""
+        if (held := getattr(_held, "lines", None)) is not None:
+            held.append(text)
+            return
         with self._one_by_one:
             if self._gone:
                 return
@@ -268,6 +273,25 @@ class _Stdout:
 
     def flush(self) -> None:
         """Nothing is kept back."""
+
+
+_held = threading.local()  # lines: of a thread that is within `together`
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """What this thread logs here is written at its end, by as few writes as leave each line in one piece."""
+    lines = _held.lines = list[str]()
+    try:
+        yield
+    finally:
+        _held.lines = None
+        piece = ""
+        for line in [*lines, ""]:
+            if piece and (not line or len(piece) + len(line) > select.PIPE_BUF):  # they are ASCII
+                _out.write(piece)
+                piece = ""
+            piece += line
 
 
 class _Line:
@@ -344,9 +368,12 @@ def _without_its_text(_logger: Any, _method: str, event: dict[str, Any]) -> dict
     return {**event, "exception": " from ".join(kinds), "frames": unforeseen.frames(error)}
 
 
+_out = _Stdout()
+
+
 def configure(process: str, level: str = "info", style: str = "json") -> None:
     """Send structlog and the standard library's warnings to stdout, as JSON lines or in a readable format."""
-    out = _Stdout()
+    out = _out
     foreign: Any = _of_a_library
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
