@@ -36,8 +36,7 @@ def submit(
         return set()
     limited = portfolios.lock(rules.portfolio)
     if rules.person_cap:
-        for person in sorted({message.person for message, _ in sent if message.person}):
-            eligibility.lock_person(person)
+        eligibility.lock_people(message.person for message, _ in sent)
     mine = _held([message for message, _ in sent], State.CLAIMED)
     barred = eligibility.barred(job, [message for message, _ in sent], now, rules)
     going = [

@@ -178,10 +178,12 @@ def _from_number() -> Any:
     return Message.select(Message.number, Message.state, Message.id).where(*theirs).order_by(Message.number).limit(1)
 
 
-def lock_person(person: PersonKey) -> None:
-    """Wait for anybody else who is about to message this person: two accounts would not see each other's message."""
+def lock_people(people: Iterable[PersonKey]) -> None:
+    """Wait for anybody else who is about to message one of them: two accounts would not see each other's message. All
+    lock them in one order."""
     if on_postgres():  # on SQLite the transaction has locked the whole database already
-        database.execute_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (PERSON, person))
+        lock = "SELECT pg_advisory_xact_lock(%s, hashtext(who)) FROM unnest(%s::text[]) AS who"
+        database.execute_sql(lock, (PERSON, several(sorted(set(filter(None, people))))))
 
 
 @Prepared

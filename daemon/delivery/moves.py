@@ -72,7 +72,7 @@ def submit(
             raise errors.IllegalMove(Unsent.JOB_NOT_RUNNING, job=message.job_id, state=state)
         limited = portfolios.lock(rules.portfolio)
         if rules.person_cap:
-            eligibility.lock_person(message.person)
+            eligibility.lock_people([message.person])
         why = eligibility.barred(message.job, [message], now, rules).get(message.id)
         if why or (limited and (why := eligibility.one_too_many(message, now, rules))):
             raise errors.IllegalMove(Unsent.PERSON_BARRED, message=message.id, why=why)

@@ -19,7 +19,7 @@ from daemon.states import E164, Status
 
 SIGNED = "sha256="  # what the signature begins with
 OURS = "whatsapp_business_account"
-LARGE = 128 << 10  # bytes of JSON that are read piece by piece, so that others get their turn
+LARGE = 1 << 20  # bytes of JSON that are read piece by piece: at once they would hold up all others for some 4 ms
 LONGEST_WORDS = 500
 _CALLBACK = re.compile(r"m:(\d{1,18}):a:(\d{1,9})(?::p:(\d{1,4}))?")
 _DIGITS = re.compile(r"\+?([1-9]\d{6,14})")
@@ -364,7 +364,11 @@ def _text(value: Any, name: str) -> str:
     found = _get(value, name)
     if isinstance(found, int) and not isinstance(found, bool):
         return str(found)
-    return found.replace("\0", "").encode("utf-8", "replace").decode() if isinstance(found, str) else ""
+    if not isinstance(found, str):
+        return ""
+    if found.isascii() and "\0" not in found:
+        return found
+    return found.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _int(value: Any, name: str) -> int | None:
