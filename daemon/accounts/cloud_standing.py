@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import structlog
 
 from daemon.accounts import pacing
 from daemon.db.connection import after_commit, write
+from daemon.db.prepared import Prepared, param
 from daemon.i18n.coded import Told, filed, told
 from daemon.models import CloudStanding
 from daemon.states import AccountState, Hold
@@ -44,9 +46,17 @@ def of(account: str, now: int) -> Standing:
 
 def heard(account: str, now: int) -> None:
     """Part of the caller's transaction: something has come for it."""
+    known = _heard_at(account=account).fetchone()
+    if known and known[0] >= now - HEARD_EVERY_MS:
+        return
     mine = CloudStanding.account == account
     if not CloudStanding.update(heard_at=now).where(mine, CloudStanding.heard_at < now - HEARD_EVERY_MS).execute():
         CloudStanding.insert(account=account, heard_at=now).on_conflict_ignore().execute()
+
+
+@Prepared
+def _heard_at() -> Any:
+    return CloudStanding.select(CloudStanding.heard_at).where(CloudStanding.account == param("account"))
 
 
 def asked(account: str, now: int) -> None:

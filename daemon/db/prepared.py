@@ -91,7 +91,8 @@ class Given:
         """The statement that inserts them. others: columns that have the same value in all rows."""
         fields = [table._meta.fields[name] for name in (*self._like, *others)]
         columns = [*(self[name] for name in self._like), *(param(name) for name in others)]
-        return table.insert_from(peewee.Select([self.rows], columns), fields)
+        every = peewee.Select([self.rows], columns).where(peewee.SQL("true"))  # SQLite needs one before ON CONFLICT
+        return table.insert_from(every, fields).returning()  # nothing: else all their ids
 
     @staticmethod
     def _read() -> str:

@@ -58,8 +58,8 @@ class Batches:
     async def run(self, move: Callable[..., None], message: Message, *what: Any, **terms: Any) -> None:
         """Make the move, together with others if there are any. Raises what the move raises.
 
-        It waits at most GATHER_S before its transaction begins, and while another one is under way; one begins in
-        GATHER_S at most, unless all lanes wait for it.
+        Its transaction begins within GATHER_S, at once if all lanes wait for it; where another one is under way, within
+        REST_S of its end.
         """
         if self._lanes.at_work <= 1:
             await self._db.timed(move, message, *what, **terms)
@@ -81,8 +81,8 @@ class Batches:
             self._flush = asyncio.create_task(self._write_all())
 
     async def _write_all(self) -> None:
-        """Write until nothing waits: what became ready meanwhile, or does within GATHER_S, goes out in the next
-        transaction."""
+        """Write until nothing waits. After each transaction there is a pause as long as it took, REST_S at most: what
+        becomes ready then, or has meanwhile, shares the next one, and others get to the database."""
         try:
             while self._waiting:
                 began = timing.monotonic()
@@ -91,7 +91,8 @@ class Batches:
                 for _, group in groupby(entries, key=lambda entry: entry.message.job_id):
                     await self._write(list(group))
                 if len(self._waiting) < self._lanes.at_work:
-                    await asyncio.sleep(max(began + timing.GATHER_S - timing.monotonic(), 0.0))
+                    took_s = timing.monotonic() - began
+                    await asyncio.sleep(max(timing.GATHER_S - took_s, min(took_s, timing.REST_S)))
         finally:
             self._flush = None
 

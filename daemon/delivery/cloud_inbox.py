@@ -18,7 +18,7 @@ import structlog
 
 from daemon.accounts import pacing
 from daemon.db.connection import after_commit, write
-from daemon.db.prepared import Prepared, param
+from daemon.db.prepared import Prepared, among, param, several
 from daemon.db.proxy import in_order, tuples
 from daemon.models import CloudBatch, CloudCount, CloudProgress, CloudSeen
 
@@ -93,13 +93,27 @@ def _of(batch: Any) -> Any:
 
 def advance(done: dict[int, int], finished: Iterable[int], now: int) -> None:
     """Part of the caller's transaction: so much of these batches is taken, and all of those."""
-    ids = sorted(finished)
-    if ids:
-        CloudBatch.delete().where(CloudBatch.id.in_(ids)).execute()
-        CloudProgress.delete().where(CloudProgress.batch.in_(ids)).execute()
+    if ids := sorted(finished):
+        _finish(among=several(ids))
+        _no_progress(among=several(ids))
     for batch_id, count in done.items():
-        new = CloudProgress.insert(batch=batch_id, at=now, done=count)
-        new.on_conflict(conflict_target=[CloudProgress.batch], update={CloudProgress.done: count}).execute()
+        _progress(batch=batch_id, at=now, done=count)
+
+
+@Prepared
+def _finish() -> Any:
+    return CloudBatch.delete().where(among(CloudBatch.id))
+
+
+@Prepared
+def _no_progress() -> Any:
+    return CloudProgress.delete().where(among(CloudProgress.batch))
+
+
+@Prepared
+def _progress() -> Any:
+    new = CloudProgress.insert({name: param(name) for name in ("batch", "at", "done")})
+    return new.on_conflict(conflict_target=[CloudProgress.batch], update={CloudProgress.done: peewee.EXCLUDED.done})
 
 
 def set_aside(batch_id: int, why: Aside, now: int) -> None:

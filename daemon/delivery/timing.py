@@ -14,6 +14,7 @@ STEADY_S = 60.0  # after this long without trouble earlier restarts no longer co
 WEAR_S, IDLE_WEAR_S = 30.0, 3600.0  # between two checks whether the transport is worn out
 TURN_S = 0.5  # from a message's turn until it may be out; Meta lets a number make up for a second
 GATHER_S = 0.01  # how long a move waits for others to share its transaction
+REST_S = 0.025  # the longest pause between two transactions of moves
 ROOM_S = 0.1  # how long a free lane waits for others, to be refilled together
 SPARE_S = 120.0  # of a message's time in its lane, in addition to twice the time of a send
 SWEEP_S = 0.2  # for what an interrupted stop has left, each time; http sees to all of it within the hour

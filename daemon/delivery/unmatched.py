@@ -20,6 +20,7 @@ from daemon.config import Settings
 from daemon.contacts import importer, optout, suppression
 from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
+from daemon.db.prepared import Prepared, among, rows_of, several
 from daemon.db.proxy import tuples
 from daemon.db.records import record
 from daemon.delivery import chat_names, opened_chats, windows
@@ -111,11 +112,17 @@ def users_known(accounts: Collection[str], numbers: Mapping[str, E164], now: int
     from now on."""
     if not numbers:
         return
-    theirs = (UnmatchedChat.account.in_(sorted(accounts)), UnmatchedChat.title.in_(sorted(numbers)), *_open())
-    for row in list(UnmatchedChat.select().where(*theirs).order_by(UnmatchedChat.id)):
+    theirs = {"accounts": several(sorted(accounts)), "titles": several(sorted(numbers))}
+    for row in rows_of(UnmatchedChat, _open_of(**theirs)):
         if row.stop:
             suppression.put(numbers[row.title], WROTE_STOP, suppression.REPLY, now)
         UnmatchedChat.delete().where(UnmatchedChat.id == row.id).execute()
+
+
+@Prepared
+def _open_of() -> Any:
+    theirs = (among(UnmatchedChat.account, "accounts"), among(UnmatchedChat.title, "titles"), *_open())
+    return UnmatchedChat.select().where(*theirs).order_by(UnmatchedChat.id)
 
 
 def _asks(heard: Heard, further: frozenset[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import peewee
 from daemon.accounts import pacing
 from daemon.contacts.person import Person
 from daemon.db.connection import write
-from daemon.db.prepared import Prepared, among, param, several
+from daemon.db.prepared import Given, Prepared, among, several
 from daemon.db.proxy import tuples
 from daemon.models import KnownUser, LastWrote
 from daemon.states import E164, PersonKey
@@ -51,7 +51,7 @@ def learn(pairs: Mapping[str, E164], now: int) -> dict[str, E164]:
     known: dict[str, E164] = dict(_known(among=several(sorted(pairs))).fetchall())
     new = [{"bsuid": bsuid, "number": number} for bsuid, number in sorted(pairs.items()) if known.get(bsuid) != number]
     if new:
-        _learn.bound(new, at=now)()
+        _learn.for_all(new, at=now)
     return {each["bsuid"]: E164(each["number"]) for each in new}
 
 
@@ -62,7 +62,7 @@ def _known() -> Any:
 
 @Prepared
 def _learn() -> Any:
-    new = KnownUser.insert({name: param(name) for name in ("bsuid", "number", "at")})
+    new = Given(bsuid=KnownUser.bsuid, number=KnownUser.number).inserted(KnownUser, "at")
     found = {KnownUser.number: peewee.EXCLUDED.number, KnownUser.at: peewee.EXCLUDED.at}
     return new.on_conflict(conflict_target=[KnownUser.bsuid], update=found)
 

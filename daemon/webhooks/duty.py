@@ -4,11 +4,13 @@ what the work writes is written only while it is held. Nobody waits for the leas
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import peewee
 
 from daemon.accounts.ownership import Place
 from daemon.db.connection import write
+from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import locked
 from daemon.models import Duty
 
@@ -45,8 +47,13 @@ def held(name: str, owner: str, now: int) -> peewee.Node:
 
 def ours(name: str, owner: str, now: int) -> bool:
     """Whether the lease is ours; part of the transaction of the work, so that it stays so until that ends."""
-    row = locked(Duty.select().where(Duty.name == name, Duty.owner == owner, Duty.until > now)).first()
-    return row is not None
+    return _ours(name=name, owner=owner, now=now).fetchone() is not None
+
+
+@Prepared
+def _ours() -> Any:
+    mine = (Duty.name == param("name"), Duty.owner == param("owner"), Duty.until > param("now"))
+    return locked(Duty.select(Duty.name).where(*mine))
 
 
 def leave(name: str, owner: str) -> None:
