@@ -6,7 +6,10 @@ pauses, and then sends at half the speed, which comes back little by little.
 
 from __future__ import annotations
 
-from daemon.db.connection import write
+from typing import Any
+
+from daemon.db.connection import write, write_fleeting
+from daemon.db.prepared import Prepared, param, rows_of
 from daemon.db.proxy import locked
 from daemon.models import Throughput
 from daemon.transports.protocol import Turns
@@ -19,14 +22,14 @@ LONGEST_AHEAD_MS = 3_600_000  # anything longer was stored while the clock was a
 
 
 def take(number: str, most: int, rate: int, now: int) -> Turns:
-    """Take `most` turns. rate: messages a second that Meta allows the number."""
-    with write():
+    """Take `most` turns. rate: messages a second that Meta allows the number. After a power cut they are over."""
+    with write_fleeting():
         row = _row(number)
         gap_ms = 1_000 / (rate * share(row, now) / WHOLE)
         at = max(row.next_at, float(now))
         if at > now + LONGEST_AHEAD_MS:
             at = float(now)
-        Throughput.update(next_at=at + most * gap_ms).where(Throughput.number == number).execute()
+        _take(number=number, next_at=at + most * gap_ms)
     return Turns(most, at - now, gap_ms)
 
 
@@ -46,6 +49,18 @@ def share(row: Throughput, now: int) -> int:
 
 
 def _row(number: str) -> Throughput:
-    Throughput.insert(number=number, next_at=0, share=WHOLE, lowered_at=0).on_conflict_ignore().execute()
-    found: Throughput = locked(Throughput.select().where(Throughput.number == number)).get()
-    return found
+    if not (found := rows_of(Throughput, _found(number=number))):
+        Throughput.insert(number=number, next_at=0, share=WHOLE, lowered_at=0).on_conflict_ignore().execute()
+        found = rows_of(Throughput, _found(number=number))
+    row: Throughput = found[0]
+    return row
+
+
+@Prepared
+def _found() -> Any:
+    return locked(Throughput.select().where(Throughput.number == param("number")))
+
+
+@Prepared
+def _take() -> Any:
+    return Throughput.update(next_at=param("next_at")).where(Throughput.number == param("number"))

@@ -123,6 +123,15 @@ def write() -> Iterator[None]:
 
 
 @contextmanager
+def write_fleeting() -> Iterator[None]:
+    """As `write`, for what is of no use after a power cut: its commit does not wait for the disk. Never within
+    another transaction."""
+    with proxy.database.obj.hasty(), write():
+        proxy.database.obj.hasten()
+        yield
+
+
+@contextmanager
 def _untold_unless_made() -> Iterator[None]:
     """If part of a transaction is undone, what it would have reported is dropped as well; see `after_commit`."""
     waiting = proxy.database.obj._state.commit_callbacks

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import peewee
@@ -54,6 +56,15 @@ class Postgres(peewee.PostgresqlDatabase):
                 raise
             self.close()
             return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def hasty(self) -> Iterator[None]:
+        """Nothing is done before the transaction."""
+        yield
+
+    def hasten(self) -> None:
+        """The commit of this transaction does not wait for the disk; one that does brings it there, too."""
+        self.execute_sql("SELECT set_config('synchronous_commit', 'off', true)")
 
     def parameters(self) -> dict[str, Any]:
         """What psycopg needs for a connection of its own to the same database."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,19 @@ class Sqlite(peewee.SqliteDatabase):
     def begin(self, *arguments: Any, **options: Any) -> None:
         """Wait for whoever writes, BUSY_TIMEOUT_S at most."""
         self._waiting(super().begin, *arguments, **options)
+
+    @contextmanager
+    def hasty(self) -> Iterator[None]:
+        """This thread's next transaction does not wait for the disk, only for its place in the file; one that does
+        brings it there, too."""
+        super().execute_sql("PRAGMA synchronous = NORMAL")  # type: ignore[no-untyped-call]
+        try:
+            yield
+        finally:
+            super().execute_sql(f"PRAGMA synchronous = {PRAGMAS['synchronous']}")  # type: ignore[no-untyped-call]
+
+    def hasten(self) -> None:
+        """It began so."""
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         """Outside a transaction wait as `begin` does. Within one nobody is waited for: each begins with the lock."""

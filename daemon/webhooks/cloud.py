@@ -40,6 +40,7 @@ POLL_S = 1.0  # where nobody in this process has stored anything
 RENEW_S = 5.0
 RECEIPTS = 200  # in the first transaction
 LEAST, MOST = 200, 500  # in a later one; PostgreSQL lets others write meanwhile
+REST_S = 0.05  # after fewer than MOST, so that what comes in small batches shares transactions
 
 Timed = Callable[..., Awaitable[Any]]
 NOTHING = hooks.Unread("")  # in place of what a batch tells that tells nothing
@@ -89,6 +90,8 @@ class Worker:
                 await timed(self._step, work, ours)
                 if not on_postgres():
                     await asyncio.sleep(GAP_S)
+            if work.count < MOST:
+                await asyncio.sleep(REST_S)
             return True
         except DATABASE as error:
             log.warning("database.busy", reason=str(error))
@@ -187,6 +190,11 @@ class Work:
             made._left[batch.id] = max(len(ordered) - batch.done, 1)
             made._done[batch.id] = batch.done
         return made
+
+    @property
+    def count(self) -> int:
+        """How many things they tell."""
+        return len(self._items)
 
     @property
     def over(self) -> bool:
