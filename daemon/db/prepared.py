@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -71,6 +72,17 @@ class _Place:
 def param(name: str) -> peewee.Value:
     """The placeholder for the value of that name in a `Prepared` query."""
     return peewee.Value(_Place(name), converter=False, unpack=False)
+
+
+@contextmanager
+def unanswered() -> Iterator[None]:
+    """Statements of which nothing is asked back, within a transaction: PostgreSQL is given one after the other without
+    waiting for it, and what went wrong is raised at the end."""
+    if not proxy.on_postgres():
+        yield
+        return
+    with _RAISED, proxy.database.connection().pipeline():
+        yield
 
 
 class Given:

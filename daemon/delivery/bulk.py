@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from daemon import errors
-from daemon.db.prepared import Given, Prepared
+from daemon.db.prepared import Given, Prepared, unanswered
 from daemon.delivery import counters, eligibility, history, quarters, reasons, tallies
 from daemon.delivery.refusals import Unsent
 from daemon.i18n.coded import Told, filed, refusal
@@ -95,12 +95,13 @@ class Bulk:
 
     def write(self, now: int) -> None:
         """Write all of it."""
-        fewer = [job_id for job_id, by in sorted(self._counts.items()) if counters.shift(job_id, by)]
-        self._write_messages()
-        self._write_counts()
+        with unanswered():
+            self._write_messages()
+            if self._history:
+                history.record_all.for_all(self._history, who=self._who)
+            fewer = [job_id for job_id, by in sorted(self._counts.items()) if counters.shift(job_id, by)]
+            self._write_counts()
         eligibility.all_known(self._known)
-        if self._history:
-            history.record_all.for_all(self._history, who=self._who)
         for job_id in fewer:
             counters.end_if_done(job_id, now)
         history.announce_all(self._moved)
