@@ -8,6 +8,7 @@ lane could join, nothing waits.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from daemon.db.proxy import in_order
 from daemon.delivery import bulk_sends, moves, timing
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.lanes import Lanes
+from daemon.delivery.refusals import Passed
 from daemon.models import Message
 
 log = structlog.get_logger()
@@ -122,6 +124,7 @@ def together(entries: list[Entry], now: int) -> None:
     """
     with _restored(entries), write(), in_order(), pace.batch() as undone:
         moves.job_state(entries[0].message.job_id)
+        entries = [entry for entry in entries if not _turn_passed(entry)]
         made: set[int] = set()
         if len(entries) > 1:
             try:
@@ -145,14 +148,23 @@ def together(entries: list[Entry], now: int) -> None:
                 undone()
 
 
+def _turn_passed(entry: Entry) -> bool:
+    """Whether it has to take another turn, because the database was too slow: nothing more is asked of it then."""
+    passed = entry.move is moves.submit and moves.turn_passed(entry.what[0], entry.terms.get("spare_s", math.inf))
+    if passed:
+        entry.refused = errors.TurnPassed(Passed.NOT_READY_IN_TIME)
+    return passed
+
+
 def _at_once(entries: list[Entry], now: int) -> set[int]:
     """Make those moves that are as usual by few statements; returns the ids of their messages."""
     made: set[int] = set()
     for move, all_of_them in BULK.items():
-        alike = [entry for entry in entries if entry.move is move and "piece" not in entry.terms]
-        alike = [entry for entry in alike if entry.terms == alike[0].terms]
-        if alike:
-            made |= all_of_them([(entry.message, *entry.what) for entry in alike], now=now, **alike[0].terms)
+        left = [entry for entry in entries if entry.move is move and "piece" not in entry.terms]
+        while left:
+            terms = left[0].terms
+            alike, left = [each for each in left if each.terms == terms], [each for each in left if each.terms != terms]
+            made |= all_of_them([(entry.message, *entry.what) for entry in alike], now=now, **terms)
     return made
 
 
