@@ -239,6 +239,30 @@ async def test_one_whose_turn_has_passed_leaves_the_others_of_the_batch(hand, cl
     assert ["sending", "claimed", "sending", "claimed"] == [fresh(message).state for message in claimed]
 
 
+def test_a_batch_is_as_many_statements_however_many_messages_it_has(hand: Hand, clock, monkeypatch):
+    """Claimed, submitted with terms of two kinds, confirmed and reported; to people who have a cap."""
+    real, made = proxy.database.obj.execute_sql, list[str]()
+    monkeypatch.setattr(proxy.database.obj, "execute_sql", lambda sql, *rest: (made.append(sql), real(sql, *rest))[1])
+    rules = pacing.Rules(person_cap=5, person_window_ms=pacing.DAY_MS)
+
+    def statements(size: int) -> int:
+        begun = len(made)
+        claimed = hand.claim(size)
+        turn = Mark("before", turn_at=time.monotonic())
+        terms = [{"gap": GAP, "rules": rules, "spare_s": 30.0 * (1 + nth % 2)} for nth in range(size)]
+        out = [batches.Entry(moves.submit, each, (turn,), of) for each, of in zip(claimed, terms, strict=True)]
+        batches.together(out, clock())
+        taken = [(message, Receipt(f"wamid.{message.id}", Ack.ACCEPTED)) for message in claimed]
+        batches.together([batches.Entry(moves.confirm, each, (of,), {"gap": GAP}) for each, of in taken], clock())
+        told = [StatusUpdate(Status.DELIVERED, clock(), transport_id=of.transport_id) for _, of in taken]
+        assert [Outcome.MOVED] * size == receipts.take("default", told, clock())
+        return len(made) - begun
+
+    hand.queue(40)
+    statements(2)  # the first one begins the job
+    assert statements(3) == statements(30)
+
+
 async def test_nothing_of_a_job_that_was_paused_since_goes_out_with_a_batch(hand, clock):
     """The claim was earlier; all of them stay in hand, to be given back."""
     job = hand.queue(3)
