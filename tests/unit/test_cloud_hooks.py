@@ -166,8 +166,9 @@ def test_half_a_character_is_no_reason_to_lose_a_batch() -> None:
     assert ("a?bc", True) == (wrote.text, isinstance(sent, Reported))
 
 
-def test_a_large_batch_is_read_as_a_small_one() -> None:
+def test_a_large_batch_is_read_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand updates, piece by piece."""
+    monkeypatch.setattr(hooks, "LARGE", 100_000)
     many = [status("sent", f"m:{n}:a:1", wamid=f"wamid.{n}", recipient_id="16505551234") for n in range(1_000)]
     body = batch(change("statuses", many))
     assert len(body) > hooks.LARGE
