@@ -86,7 +86,7 @@ def meta(webhook: str | None, **switches: object) -> Iterator[tuple[str, psutil.
 
 async def bare(url: str, seconds: float) -> float:
     """Messages a second by AT_ONCE clients of one session."""
-    until, sent = time.monotonic() + seconds, 0
+    sent = 0
     connector = aiohttp.TCPConnector(limit=AT_ONCE)
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
@@ -103,6 +103,7 @@ async def bare(url: str, seconds: float) -> float:
                     await answer.read()
 
         began = time.monotonic()
+        until = began + seconds
         await asyncio.gather(*(post() for _ in range(AT_ONCE)))
         return sent / (time.monotonic() - began)
 
