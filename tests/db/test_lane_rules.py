@@ -239,7 +239,7 @@ async def test_one_whose_turn_has_passed_leaves_the_others_of_the_batch(hand, cl
     assert ["sending", "claimed", "sending", "claimed"] == [fresh(message).state for message in claimed]
 
 
-def test_a_batch_is_as_many_statements_however_many_messages_it_has(hand: Hand, clock, monkeypatch):
+async def test_a_batch_is_as_many_statements_however_many_messages_it_has(hand: Hand, clock, monkeypatch):
     """Claimed, submitted with terms of two kinds, confirmed and reported; to people who have a cap."""
     real, made = proxy.database.obj.execute_sql, list[str]()
     monkeypatch.setattr(proxy.database.obj, "execute_sql", lambda sql, *rest: (made.append(sql), real(sql, *rest))[1])
